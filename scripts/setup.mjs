@@ -1,0 +1,125 @@
+// Makes this checkout ready to run: node packages, bundles, and Blender and ffmpeg from the system's packages.
+// Needs nothing but Node and npm.
+//
+//   node scripts/setup.mjs             all of it
+//   node scripts/setup.mjs --packages  node packages and bundles only
+//   node scripts/setup.mjs --tests     and the emulators that the tests run against
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const LEAST_NODE = [20, 19];
+
+/** Debian's names. The two libraries let EEVEE draw without a display or a GPU. */
+const SYSTEM_PACKAGES = ['blender', 'ffmpeg', 'libegl1', 'libgl1-mesa-dri'];
+const TEST_PACKAGES = ['python3-venv'];
+
+function main(flags) {
+  checkNode();
+  installNodePackages();
+  run(process.execPath, [join(root, 'scripts/build.mjs')]);
+  if (flags.includes('--packages')) return;
+  installPrograms();
+  if (flags.includes('--tests')) installEmulators();
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1])) return;
+  fail(`Node ${process.versions.node} is too old; install Node ${LEAST_NODE.join('.')} or newer`);
+}
+
+/** `npm ci`, unless what is installed is what the lock file says. */
+function installNodePackages() {
+  const stamp = join(root, 'node_modules/.spotreel-lock-hash');
+  const hash = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
+  say('installing node packages');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { shell: process.platform === 'win32' });
+  writeFileSync(stamp, hash);
+}
+
+function installPrograms() {
+  const missing = ['blender', 'ffmpeg'].filter((program) => !isAtHand(program));
+  if (missing.length === 0) return;
+  if (process.platform === 'darwin') {
+    fail(`${missing.join(' and ')} missing; run: brew install ${missing.join(' ')}   and then this again`);
+  }
+  if (!onPath('apt-get')) {
+    fail(`${missing.join(' and ')} missing; install with your system's packages, then run this again`);
+  }
+  aptInstall(SYSTEM_PACKAGES);
+}
+
+function isAtHand(program) {
+  const named = process.env[`SPOTREEL_${program.toUpperCase()}`];
+  const application = '/Applications/Blender.app/Contents/MacOS/Blender';
+  return Boolean(named) || onPath(program) || (program === 'blender' && existsSync(application));
+}
+
+/** moto, which plays S3, in a virtual environment of the checkout's own. */
+function installEmulators() {
+  const venv = join(root, '.venv');
+  const requirements = join(root, 'scripts/requirements-test.txt');
+  const hash = createHash('sha256').update(readFileSync(requirements)).digest('hex');
+  const stamp = join(venv, '.spotreel-requirements-hash');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
+  say('installing the emulators that the tests run against');
+  if (!runs('python3', ['-c', 'import ensurepip, venv']) && onPath('apt-get')) aptInstall(TEST_PACKAGES);
+  run('python3', ['-m', 'venv', '--clear', venv]);
+  run(join(venv, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', '-r', requirements]);
+  writeFileSync(stamp, hash);
+}
+
+function aptInstall(packages) {
+  say(`installing ${packages.join(', ')}`);
+  const asRoot = process.getuid?.() === 0 ? [] : ['sudo'];
+  if (asRoot.length > 0 && !onPath('sudo')) {
+    fail(`run as root, or install by hand: apt-get install --no-install-recommends ${packages.join(' ')}`);
+  }
+  const environment = ['env', 'DEBIAN_FRONTEND=noninteractive'];
+  const apt = (...args) => {
+    const [program, ...argv] = [...asRoot, ...environment, 'apt-get', '-qq', ...args];
+    run(program, argv, { stdio: ['inherit', 'ignore', 'inherit'] });
+  };
+  apt('update');
+  apt('install', '-y', '--no-install-recommends', ...packages);
+}
+
+function onPath(program) {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function runs(program, args) {
+  return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
+}
+
+function run(program, args, options = {}) {
+  const { status, error } = spawnSync(program, args, { cwd: root, stdio: 'inherit', ...options });
+  if (status === 0) return;
+  fail(`${program} ${args.join(' ')} failed${error ? `: ${error.message}` : ` with exit code ${status}`}`);
+}
+
+function say(text) {
+  process.stderr.write(`setup: ${text}\n`);
+}
+
+function fail(text) {
+  say(text);
+  process.exit(1);
+}
+
+main(process.argv.slice(2));
