@@ -1,0 +1,219 @@
+import { createHash } from 'node:crypto';
+import { constants, type Dirent } from 'node:fs';
+import {
+  copyFile,
+  open,
+  readdir,
+  readFile,
+  stat,
+  unlink,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { codeOf } from '../errors';
+import { fileError, localFileSize } from './file-error';
+import { filePath, fileUrl, requireObject, sortByKey } from './location';
+import { isPartial, writeWhole } from './partial-file';
+import {
+  StorageError,
+  type ByteSource,
+  type ObjectHead,
+  type ObjectInfo,
+  type PutOptions,
+  type Storage,
+} from './storage';
+
+/** Files asked for at once while a folder is listed; Node's pool works on 4, the rest queue without a gap. */
+const STATS_AT_ONCE = 64;
+
+/** Bytes read at once for an ETag. */
+const HASH_CHUNK = 1024 * 1024;
+
+/** An object is absent where the path leads nowhere, or through a file as if that were a folder. */
+const ABSENT = new Set(['ENOENT', 'ENOTDIR']);
+
+/** Objects as files of this machine, at `file:` URLs. `contentType` is not kept. */
+export class FileStorage implements Storage {
+  async head(url: URL): Promise<ObjectHead | undefined> {
+    const path = filePath(requireObject(url));
+    const handle = await openFile(path, url);
+    if (!handle) return undefined;
+    try {
+      const { size, mtime } = await handle.stat();
+      return { url, size, lastModified: mtime, etag: await md5(handle) };
+    } catch (error) {
+      throw fileError(error, path, 'read', url);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async get(url: URL): Promise<Uint8Array> {
+    const path = filePath(requireObject(url));
+    try {
+      return await readFile(path);
+    } catch (error) {
+      const absent = isAbsence(error) || codeOf(error) === 'EISDIR';
+      throw absent ? notFound(path, url) : fileError(error, path, 'read', url);
+    }
+  }
+
+  async put(url: URL, body: Uint8Array | string, options: PutOptions = {}): Promise<void> {
+    await writeWhole(filePath(requireObject(url)), (partial) => writeFile(partial, body), options);
+  }
+
+  async open(url: URL): Promise<ByteSource> {
+    const path = filePath(requireObject(url));
+    const handle = await openFile(path, url);
+    if (!handle) throw notFound(path, url);
+    try {
+      return new FileByteSource(url, path, handle, (await handle.stat()).size);
+    } catch (error) {
+      await handle.close();
+      throw fileError(error, path, 'read', url);
+    }
+  }
+
+  /** Links to files are listed, links that lead nowhere are not, and links to folders are not entered. */
+  async *list(prefix: URL): AsyncGenerator<ObjectInfo> {
+    const path = filePath(prefix);
+    const nameStart = path.lastIndexOf(sep) + 1;
+    yield* listFolder(path.slice(0, nameStart), path.slice(nameStart));
+  }
+
+  async delete(url: URL): Promise<void> {
+    const path = filePath(requireObject(url));
+    try {
+      await unlink(path);
+    } catch (error) {
+      if (!isAbsence(error)) throw fileError(error, path, 'write', url);
+    }
+  }
+
+  async upload(path: string, url: URL, options: PutOptions = {}): Promise<void> {
+    const target = filePath(requireObject(url));
+    await localFileSize(path);
+    // Shares the blocks where the file system can (Btrfs, XFS, APFS), else copies them.
+    await writeWhole(target, (partial) => copyFile(path, partial, constants.COPYFILE_FICLONE), options);
+  }
+
+  /** The file itself: nothing is copied into `directory`. */
+  async fetch(url: URL, _directory: string, etag?: string): Promise<string> {
+    const path = filePath(requireObject(url));
+    if (etag === undefined) {
+      const handle = await openFile(path, url);
+      if (!handle) throw notFound(path, url);
+      await handle.close();
+      return path;
+    }
+    const head = await this.head(url);
+    if (!head) throw notFound(path, url);
+    if (head.etag === etag) return path;
+    const message = `${path} was changed since the render was submitted: run the command again to render it as it is now`;
+    throw new StorageError('changed', url, message);
+  }
+}
+
+/** Pins the opened file: goes on reading it after another took its name. */
+class FileByteSource implements ByteSource {
+  constructor(
+    readonly url: URL,
+    private readonly path: string,
+    private readonly handle: FileHandle,
+    readonly size: number,
+  ) {}
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.size - offset)));
+    let filled = 0;
+    try {
+      while (filled < bytes.length) {
+        const { bytesRead } = await this.handle.read(bytes, filled, bytes.length - filled, offset + filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+    } catch (error) {
+      throw fileError(error, this.path, 'read', this.url);
+    }
+    return bytes.subarray(0, filled);
+  }
+
+  async close(): Promise<void> {
+    await this.handle.close();
+  }
+}
+
+/** `undefined` where there is no object: nothing, or a folder. */
+async function openFile(path: string, url: URL): Promise<FileHandle | undefined> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, 'r');
+    if ((await handle.stat()).isFile()) return handle;
+    await handle.close();
+    return undefined;
+  } catch (error) {
+    await handle?.close();
+    if (isAbsence(error)) return undefined;
+    throw fileError(error, path, 'read', url);
+  }
+}
+
+async function md5(handle: FileHandle): Promise<string> {
+  const hash = createHash('md5');
+  const bytes = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: HASH_CHUNK });
+  for await (const chunk of bytes) {
+    const part: Buffer = chunk;
+    hash.update(part);
+  }
+  return hash.digest('hex');
+}
+
+async function* listFolder(folder: string, nameStart: string): AsyncGenerator<ObjectInfo> {
+  const entries = sortByKey(await entriesOf(folder, nameStart), keyOf);
+  for (let start = 0; start < entries.length; start += STATS_AT_ONCE) {
+    const some = entries.slice(start, start + STATS_AT_ONCE);
+    const infos = await Promise.all(
+      some.map(async (entry) => (entry.isDirectory() ? undefined : infoOf(join(folder, entry.name)))),
+    );
+    for (const [index, entry] of some.entries()) {
+      const info = infos[index];
+      if (entry.isDirectory()) yield* listFolder(join(folder, entry.name, sep), '');
+      else if (info) yield info;
+    }
+  }
+}
+
+async function entriesOf(folder: string, nameStart: string): Promise<Dirent[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.name.startsWith(nameStart) && !isPartial(entry.name));
+  } catch (error) {
+    if (isAbsence(error)) return [];
+    throw fileError(error, folder, 'read');
+  }
+}
+
+/** A folder sorts as its children do, whose keys go on with `/`. */
+function keyOf(entry: Dirent): string {
+  return entry.isDirectory() ? `${entry.name}/` : entry.name;
+}
+
+/** `undefined` for what is no file, or was removed since its folder was read. */
+async function infoOf(path: string): Promise<ObjectInfo | undefined> {
+  try {
+    const stats = await stat(path);
+    return stats.isFile() ? { url: fileUrl(path), size: stats.size, lastModified: stats.mtime } : undefined;
+  } catch (error) {
+    if (isAbsence(error) || codeOf(error) === 'ELOOP') return undefined;
+    throw fileError(error, path, 'read');
+  }
+}
+
+function isAbsence(error: unknown): boolean {
+  return ABSENT.has(codeOf(error) ?? '');
+}
+
+function notFound(path: string, url: URL): StorageError {
+  return new StorageError('not-found', url, `there is no file ${path}: check the path`);
+}

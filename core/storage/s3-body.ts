@@ -1,0 +1,92 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { fileError } from './file-error';
+import { s3Error } from './s3-error';
+import { StorageError } from './storage';
+
+/** Answers that broke off while their body was read, which the SDK does not repeat, before it counts as a failure. */
+const MAX_BROKEN_BODIES = 3;
+
+/** The part of an object that is wanted, and of which version: headers of GetObject. */
+export interface PartOfObject {
+  readonly Range?: string;
+  readonly IfMatch?: string;
+}
+
+/** What is looked at of GetObject's answer. */
+interface BodyAnswer {
+  readonly Body?: unknown;
+  readonly ContentLength?: number;
+  readonly ETag?: string;
+}
+
+/** Sends GetObject; what it throws is a `StorageError` already. */
+export type GetPart = (part: PartOfObject) => Promise<BodyAnswer>;
+
+/** The whole body in memory, asked for again when it breaks off or comes short. */
+export async function readBody(url: URL, getPart: GetPart, part: PartOfObject): Promise<Uint8Array> {
+  for (let broken = 1; ; broken += 1) {
+    const answer = await getPart(part);
+    try {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of streamOf(answer)) chunks.push(chunk);
+      const bytes = Buffer.concat(chunks);
+      if (bytes.length === answer.ContentLength) return bytes;
+      throw new Error(`${bytes.length} of ${answer.ContentLength} bytes came`);
+    } catch (error) {
+      if (broken === MAX_BROKEN_BODIES) throw s3Error(error, url);
+    }
+  }
+}
+
+/**
+ * Streams an object into the file `partialPath`, which is to become `path`. When the connection breaks it goes on
+ * behind what it has, in the same version; it gives up after three answers in a row that brought nothing.
+ */
+export async function downloadBody(
+  url: URL,
+  getPart: GetPart,
+  part: PartOfObject,
+  partialPath: string,
+  path: string,
+): Promise<void> {
+  const file = await open(partialPath, 'w');
+  try {
+    let answer = await getPart(part);
+    const { ETag, ContentLength: size = 0 } = answer;
+    let written = 0;
+    let fruitless = 0;
+    for (;;) {
+      fruitless += 1;
+      try {
+        for await (const chunk of streamOf(answer)) {
+          await append(file, chunk, path);
+          written += chunk.length;
+          fruitless = 0;
+        }
+        if (written === size) return;
+        throw new Error(`${written} of ${size} bytes came`);
+      } catch (error) {
+        // A full disk is no broken connection.
+        if (error instanceof StorageError) throw error;
+        // At the full length it is the checksum that failed, and going on can't mend that.
+        if (fruitless === MAX_BROKEN_BODIES || written >= size) throw s3Error(error, url);
+      }
+      answer = await getPart({ Range: `bytes=${written}-`, IfMatch: ETag });
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** The body as it comes on Node; in a browser it would be another kind of stream. */
+function streamOf({ Body }: BodyAnswer): AsyncIterable<Uint8Array> {
+  if (Body instanceof Readable) return Body;
+  throw new TypeError('the answer of S3 has no stream');
+}
+
+async function append(file: FileHandle, bytes: Uint8Array, path: string): Promise<void> {
+  await file.writeFile(bytes).catch((error: unknown) => {
+    throw fileError(error, path, 'write');
+  });
+}

@@ -1,0 +1,230 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  AbortMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type HeadObjectCommandOutput,
+  type PutObjectCommandInput,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import { fileError, localFileSize } from './file-error';
+import { bucketAndKey, keyUrl, requireObject } from './location';
+import { writeWhole } from './partial-file';
+import { downloadBody, readBody, type GetPart } from './s3-body';
+import { s3Error, s3Exists, statusOf } from './s3-error';
+import type { ByteSource, ObjectHead, ObjectInfo, PutOptions, Storage } from './storage';
+
+/**
+ * Bytes; S3 allows parts of 5 MiB to 5 GiB. With `PARTS_AT_ONCE`, 32 MiB of an upload are under way at once.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+ */
+const PART_SIZE = 8 * 1024 * 1024;
+const PARTS_AT_ONCE = 4;
+
+/** S3's limit, which makes parts larger than `PART_SIZE` from 78 GiB on. */
+const MAX_PARTS = 10_000;
+
+/** Conflicts with another write (409), after which S3 wants the write sent again. */
+const MAX_CONFLICTS = 5;
+
+/** User metadata that tells our own conditional write from another's; see `writeConditionally`. */
+const WRITE_ID = 'spotreel-write';
+
+type Target = Pick<PutObjectCommandInput, 'Bucket' | 'Key' | 'ContentType' | 'IfNoneMatch' | 'Metadata'>;
+
+/**
+ * Objects in S3 at `s3://bucket/key`. The client brings region, credentials, time limits and repeats; repeats
+ * beyond it are only made where it can't make them. Listing needs `s3:ListBucket`, and without it S3 answers 403
+ * (`denied`) where an object is missing.
+ */
+export class S3Storage implements Storage {
+  constructor(private readonly client: S3Client) {}
+
+  async head(url: URL): Promise<ObjectHead | undefined> {
+    try {
+      const answer = await this.sendHead(url);
+      return {
+        url,
+        size: answer.ContentLength ?? 0,
+        lastModified: answer.LastModified ?? new Date(0),
+        etag: bare(answer.ETag),
+      };
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw s3Error(error, url);
+    }
+  }
+
+  async get(url: URL): Promise<Uint8Array> {
+    return readBody(url, this.getPart(url), {});
+  }
+
+  async put(url: URL, body: Uint8Array | string, options: PutOptions = {}): Promise<void> {
+    await this.write(url, options, async (target) => {
+      await this.client.send(new PutObjectCommand({ ...target, Body: body }));
+    });
+  }
+
+  async open(url: URL): Promise<ByteSource> {
+    const head = await this.sendHead(url).catch((error: unknown) => {
+      throw s3Error(error, url);
+    });
+    const size = head.ContentLength ?? 0;
+    return {
+      url,
+      size,
+      read: async (offset, length) => {
+        const end = Math.min(offset + length, size);
+        // S3 answers 416 to a range that begins past the end.
+        if (offset >= end) return new Uint8Array();
+        const part = { Range: `bytes=${offset}-${end - 1}`, IfMatch: head.ETag };
+        return readBody(url, this.getPart(url), part);
+      },
+      close: async () => undefined,
+    };
+  }
+
+  async *list(prefix: URL): AsyncGenerator<ObjectInfo> {
+    const { bucket, key: start } = bucketAndKey(prefix);
+    let ContinuationToken: string | undefined;
+    do {
+      // Encoded, because XML can't hold every character that a key can.
+      const input = { Bucket: bucket, Prefix: start, EncodingType: 'url', ContinuationToken } as const;
+      const page = await this.client.send(new ListObjectsV2Command(input)).catch((error: unknown) => {
+        throw s3Error(error, prefix);
+      });
+      for (const { Key = '', Size = 0, LastModified = new Date(0) } of page.Contents ?? []) {
+        const key = decodeURIComponent(Key.replaceAll('+', ' '));
+        // The console's "create folder" leaves empty objects of that name, which are no objects anywhere else; and
+        // what a URL can't hold, no caller could ask for.
+        if (key.endsWith('/') || /(^|\/)\.\.?(\/|$)/.test(key)) continue;
+        yield { url: keyUrl('s3:', bucket, key), size: Size, lastModified: LastModified };
+      }
+      ContinuationToken = page.NextContinuationToken;
+    } while (ContinuationToken);
+  }
+
+  async delete(url: URL): Promise<void> {
+    await this.client.send(new DeleteObjectCommand(address(url))).catch((error: unknown) => {
+      throw s3Error(error, url);
+    });
+  }
+
+  async upload(path: string, url: URL, options: PutOptions = {}): Promise<void> {
+    requireObject(url);
+    const size = await localFileSize(path);
+    if (size <= PART_SIZE) {
+      const body = await readFile(path).catch((error: unknown) => {
+        throw fileError(error, path, 'read');
+      });
+      return this.put(url, body, options);
+    }
+    // The condition itself is only looked at once all parts are there.
+    if (options.ifAbsent && (await this.head(url))) throw s3Exists(url);
+    await this.write(url, options, (target) => this.uploadParts(path, size, target));
+  }
+
+  async fetch(url: URL, directory: string, etag?: string): Promise<string> {
+    const path = join(directory, basename(address(url).Key));
+    const part = etag === undefined ? {} : { IfMatch: `"${etag}"` };
+    await writeWhole(path, (partial) => downloadBody(url, this.getPart(url), part, partial, path));
+    return path;
+  }
+
+  private sendHead(url: URL): Promise<HeadObjectCommandOutput> {
+    return this.client.send(new HeadObjectCommand(address(url)));
+  }
+
+  private getPart(url: URL): GetPart {
+    return async (part) => {
+      try {
+        return await this.client.send(new GetObjectCommand({ ...address(url), ...part }));
+      } catch (error) {
+        throw s3Error(error, url);
+      }
+    };
+  }
+
+  private async write(url: URL, options: PutOptions, send: (target: Target) => Promise<void>): Promise<void> {
+    const target = { ...address(url), ContentType: options.contentType };
+    try {
+      await (options.ifAbsent ? this.writeConditionally(url, target, send) : send(target));
+    } catch (error) {
+      throw s3Error(error, url);
+    }
+  }
+
+  /**
+   * S3 answers 412 where an object lies, and 409 where another write or a delete went on meanwhile, which says
+   * nothing about an object yet: then the write is to be sent again.
+   * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+   *
+   * When the answer to a write that succeeded is lost, the SDK sends it again and gets 412 for its own object. The
+   * id in the metadata tells, so that a winner never takes itself for a loser.
+   */
+  private async writeConditionally(
+    url: URL,
+    target: Target,
+    send: (target: Target) => Promise<void>,
+  ): Promise<void> {
+    const id = randomUUID();
+    for (let conflicts = 0; ; conflicts += 1) {
+      try {
+        return await send({ ...target, IfNoneMatch: '*', Metadata: { [WRITE_ID]: id } });
+      } catch (error) {
+        if (statusOf(error) === 412) {
+          const there = await this.sendHead(url).catch(() => undefined);
+          if (there?.Metadata?.[WRITE_ID] === id) return;
+          throw s3Exists(url, error);
+        }
+        if (statusOf(error) !== 409 || conflicts === MAX_CONFLICTS) throw error;
+        await sleep(Math.random() * 50 * 2 ** conflicts);
+      }
+    }
+  }
+
+  private async uploadParts(path: string, size: number, target: Target): Promise<void> {
+    const upload = new Upload({
+      client: this.client,
+      params: { ...target, Body: createReadStream(path, { start: 0, end: size - 1 }) },
+      partSize: Math.max(PART_SIZE, Math.ceil(size / MAX_PARTS)),
+      queueSize: PARTS_AT_ONCE,
+    });
+    try {
+      await upload.done();
+    } catch (error) {
+      // Upload itself aborts when a part fails, not when the end does; parts left behind would be paid for.
+      const { uploadId: UploadId } = upload;
+      const { Bucket, Key } = target;
+      if (UploadId !== undefined) {
+        await this.client
+          .send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
+          .catch(() => undefined);
+      }
+      throw isSystemError(error) ? fileError(error, path, 'read') : error;
+    }
+  }
+}
+
+function address(url: URL): { Bucket: string; Key: string } {
+  const { bucket, key } = bucketAndKey(requireObject(url));
+  return { Bucket: bucket, Key: key };
+}
+
+/** An ETag without its quotes. */
+function bare(etag = ''): string {
+  return etag.replaceAll('"', '');
+}
+
+/** Reading the file failed, not the network: only the former has a path. */
+function isSystemError(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'path' in error;
+}

@@ -1,0 +1,95 @@
+import { SpotreelError, type FaultKind } from '../errors';
+
+/**
+ * Random access to the bytes of one version of one object. Reads past the end are short, never an error.
+ * The source is pinned to the version that was opened: when the object changes meanwhile, `read` throws a
+ * `StorageError` with code `changed` (or, on a disk, goes on reading the opened file).
+ */
+export interface ByteSource {
+  readonly url: URL;
+  /** Bytes. */
+  readonly size: number;
+  /** `length` bytes from `offset`, fewer at the end of the object. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** What a listing tells of an object. */
+export interface ObjectInfo {
+  readonly url: URL;
+  /** Bytes. */
+  readonly size: number;
+  readonly lastModified: Date;
+}
+
+/** What `head` tells of an object. */
+export interface ObjectHead extends ObjectInfo {
+  /**
+   * Changes when the bytes change; without quotes. MD5 of the bytes for disks and small S3 objects. On S3 the same
+   * bytes get another one when they come in other parts (above 8 MiB) or are encrypted with a KMS key.
+   */
+  readonly etag: string;
+}
+
+/** How an object is written. */
+export interface PutOptions {
+  /** Write only if nothing is there yet; otherwise `StorageError` with code `exists`. */
+  readonly ifAbsent?: boolean;
+  readonly contentType?: string;
+}
+
+/**
+ * Objects addressed by URL. An object appears whole or not at all, whatever dies while it is written.
+ * Every failure is a `StorageError` that names the URL, or the local file where that is what failed.
+ *
+ * A key that is empty or ends in `/` names a folder: only `list` takes it, the others throw `bad-url`.
+ */
+export interface Storage {
+  /** `undefined` when there is no such object. */
+  head(url: URL): Promise<ObjectHead | undefined>;
+  /** The whole object, for small ones. Throws `not-found`. */
+  get(url: URL): Promise<Uint8Array>;
+  put(url: URL, body: Uint8Array | string, options?: PutOptions): Promise<void>;
+  /** Random access, for large ones. Throws `not-found`. */
+  open(url: URL): Promise<ByteSource>;
+  /**
+   * All objects whose key starts with the key of `prefix` (a "folder" ends in `/`), in the order of their keys' UTF-8
+   * bytes; none where there is no such folder.
+   */
+  list(prefix: URL): AsyncIterable<ObjectInfo>;
+  /** No error when there is nothing to delete. */
+  delete(url: URL): Promise<void>;
+  /** Writes a local file to `url`, in bounded memory. Throws `not-found` when there is no such file. */
+  upload(path: string, url: URL, options?: PutOptions): Promise<void>;
+  /**
+   * A path at which programs can read the object: the file itself where it already lies on this machine,
+   * else a copy in `directory` under the object's own base name. `etag` asks for that version; another one
+   * throws `changed`.
+   */
+  fetch(url: URL, directory: string, etag?: string): Promise<string>;
+}
+
+/** Reasons for which storage fails; `code` of `StorageError`. */
+export type StorageErrorCode =
+  'not-found' | 'exists' | 'changed' | 'denied' | 'no-space' | 'unavailable' | 'bad-url';
+
+const KIND: Record<StorageErrorCode, FaultKind> = {
+  'not-found': 'scene',
+  exists: 'usage',
+  changed: 'scene',
+  denied: 'usage',
+  'no-space': 'passing',
+  unavailable: 'passing',
+  'bad-url': 'usage',
+};
+
+/** Any failure of storage. */
+export class StorageError extends SpotreelError {
+  readonly url: URL;
+  declare readonly code: StorageErrorCode;
+
+  constructor(code: StorageErrorCode, url: URL, message: string, options?: { cause?: unknown }) {
+    super(code, KIND[code], message, options);
+    this.url = url;
+  }
+}

@@ -1,0 +1,298 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { randomBytes, createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { childUrl, formatLocation, parseLocation } from '../../core/storage/location';
+import { StorageError, type Storage } from '../../core/storage/storage';
+
+/** A storage to be held against the laws; `root` is an empty folder in it. */
+export interface StorageUnderTest {
+  readonly storage: Storage;
+  readonly root: URL;
+  close(): Promise<void>;
+}
+
+/** Laws that a stand-in (never the storage itself) is known to break; each use says why. */
+export interface KnownGaps {
+  /** Can't take a key with a line break. */
+  readonly lineBreaks?: boolean;
+}
+
+const ODD_KEYS = [
+  'with space.png',
+  'a+b.png',
+  '100% %41 hash#1 what?.png',
+  'Übung/映画🎬.png',
+  'quote\'&<"\\>.png',
+  ' edge ',
+  '~!@$^*()=:;,[]{}|`.png',
+];
+
+async function failure(attempt: Promise<unknown>): Promise<StorageError> {
+  const error: unknown = await attempt.then(
+    () => new Error('nothing was thrown'),
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof StorageError) return error;
+  throw error;
+}
+
+/** The laws that every storage keeps. */
+export function describeStorage(
+  name: string,
+  makeStorage: () => Promise<StorageUnderTest>,
+  gaps: KnownGaps = {},
+): void {
+  describe(`${name} storage`, () => {
+    let under: StorageUnderTest;
+    let storage: Storage;
+    let scratch: string;
+    let folder: URL;
+    let round = 0;
+
+    beforeAll(async () => {
+      under = await makeStorage();
+      storage = under.storage;
+      scratch = await mkdtemp(join(tmpdir(), 'spotreel-storage-'));
+    });
+    beforeEach(() => {
+      round += 1;
+      folder = childUrl(under.root, `law-${round}/`);
+    });
+    afterAll(async () => {
+      await under.close();
+      await rm(scratch, { recursive: true });
+    });
+
+    const at = (...segments: string[]): URL => childUrl(folder, ...segments);
+    const text = async (url: URL): Promise<string> => Buffer.from(await storage.get(url)).toString();
+    const keys = async (prefix: URL): Promise<string[]> => {
+      const found: string[] = [];
+      for await (const { url } of storage.list(prefix))
+        found.push(formatLocation(url).slice(formatLocation(folder).length));
+      return found;
+    };
+    it('gives back the bytes that were put, text as UTF-8', async () => {
+      const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
+      await storage.put(at('bytes.bin'), bytes);
+      expect(Buffer.from(await storage.get(at('bytes.bin')))).toEqual(Buffer.from(bytes));
+      await storage.put(at('text'), '映画', { contentType: 'text/plain' });
+      expect(Buffer.from(await storage.get(at('text')))).toEqual(Buffer.from('映画', 'utf8'));
+    });
+
+    it('keeps an empty object', async () => {
+      await storage.put(at('empty'), new Uint8Array());
+      expect((await storage.get(at('empty'))).length).toBe(0);
+      expect((await storage.head(at('empty')))?.size).toBe(0);
+      const source = await storage.open(at('empty'));
+      expect((await source.read(0, 10)).length).toBe(0);
+      await source.close();
+      expect(await keys(folder)).toEqual(['empty']);
+    });
+
+    it.each(gaps.lineBreaks ? ODD_KEYS : [...ODD_KEYS, 'line\nbreak.png'])(
+      'keeps apart and lists the key %j',
+      async (key) => {
+        await storage.put(at('odd', key), key);
+        expect(await text(at('odd', key))).toBe(key);
+        expect(await text(parseLocation(formatLocation(at('odd', key)), '/'))).toBe(key);
+        const listed: URL[] = [];
+        for await (const { url } of storage.list(at('odd/'))) listed.push(url);
+        expect(listed.map(({ href }) => href)).toEqual([at('odd', key).href]);
+        await storage.delete(at('odd', key));
+        expect(await storage.head(at('odd', key))).toBeUndefined();
+      },
+    );
+
+    it('overwrites', async () => {
+      await storage.put(at('twice'), 'a longer first version');
+      await storage.put(at('twice'), 'second');
+      expect(await text(at('twice'))).toBe('second');
+      expect(await keys(folder)).toEqual(['twice']);
+    });
+
+    it('writes with ifAbsent once and leaves the first version', async () => {
+      await storage.put(at('once'), 'first', { ifAbsent: true });
+      const error = await failure(storage.put(at('once'), 'second', { ifAbsent: true }));
+      expect(error).toMatchObject({ code: 'exists', url: { href: at('once').href } });
+      expect(await text(at('once'))).toBe('first');
+      await storage.delete(at('once'));
+      await storage.put(at('once'), 'third', { ifAbsent: true });
+      expect(await text(at('once'))).toBe('third');
+    });
+
+    it('lets exactly one of 20 writers with ifAbsent win', async () => {
+      for (const target of ['manifest.json', 'jobs.json', 'other.json']) {
+        const writers = Array.from({ length: 20 }, (_, writer) => `writer ${writer}`);
+        const results = await Promise.allSettled(
+          writers.map((writer) => storage.put(at(target), writer, { ifAbsent: true })),
+        );
+        const won = writers.filter((_, writer) => results[writer]?.status === 'fulfilled');
+        expect(won).toEqual([await text(at(target))]);
+        for (const result of results) {
+          if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'exists' });
+        }
+      }
+      expect(await keys(folder)).toEqual(['jobs.json', 'manifest.json', 'other.json']);
+    });
+
+    it('lists what begins with the prefix, in the order of the keys', async () => {
+      const all = ['a.png', 'frames-old/1.png', 'frames/1', 'frames/1.png', 'frames/10.png', 'frames/2.png'];
+      const more = ['frames/2/deep/x', 'framesX/1.png', 'z/\u{1F3AC}', 'z/\uFFFD'];
+      const sorted = [...all, ...more].toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      for (const key of sorted.toReversed()) await storage.put(at(key), key);
+      expect(await keys(folder)).toEqual(sorted);
+      expect(await keys(at('frames/'))).toEqual(sorted.filter((key) => key.startsWith('frames/')));
+      expect(await keys(at('frames'))).toEqual(sorted.filter((key) => key.startsWith('frames')));
+      expect(await keys(at('frames/1'))).toEqual(['frames/1', 'frames/1.png', 'frames/10.png']);
+      expect(await keys(at('frames/10.png'))).toEqual(['frames/10.png']);
+      expect(await keys(at('nothing/here/'))).toEqual([]);
+    });
+
+    it('tells size and time, in a listing and by head', async () => {
+      const before = Date.now();
+      await storage.put(at('frame.png'), '12345');
+      const infos = [await storage.head(at('frame.png'))];
+      for await (const info of storage.list(folder)) infos.push({ ...info, etag: '' });
+      expect(infos).toHaveLength(2);
+      for (const info of infos) {
+        expect(info).toMatchObject({ url: { href: at('frame.png').href }, size: 5 });
+        // S3 keeps whole seconds.
+        expect(Math.abs((info?.lastModified.getTime() ?? 0) - before)).toBeLessThan(10_000);
+      }
+    });
+
+    it('lists more than S3 gives in one answer', async () => {
+      const count = 1001;
+      const names = Array.from({ length: count }, (_, index) => `${String(index).padStart(4, '0')}.png`);
+      for (let start = 0; start < count; start += 25) {
+        await Promise.all(names.slice(start, start + 25).map((frame) => storage.put(at(frame), frame)));
+      }
+      expect(await keys(folder)).toEqual(names);
+    });
+
+    it('changes the ETag when the bytes change and only then', async () => {
+      const url = at('scene.blend');
+      const etagOf = async (body: string): Promise<string | undefined> => {
+        await storage.put(url, body);
+        return (await storage.head(url))?.etag;
+      };
+      const first = await etagOf('one');
+      expect(first).toBe(createHash('md5').update('one').digest('hex'));
+      expect(await etagOf('two')).not.toBe(first);
+      expect(await etagOf('one')).toBe(first);
+    });
+
+    it('reads ranges, short past the end', async () => {
+      await storage.put(at('ranges'), '0123456789');
+      const source = await storage.open(at('ranges'));
+      const range = async (offset: number, length: number): Promise<string> =>
+        Buffer.from(await source.read(offset, length)).toString();
+      expect(source.size).toBe(10);
+      expect(source.url.href).toBe(at('ranges').href);
+      expect(await range(0, 4)).toBe('0123');
+      expect(await range(3, 1)).toBe('3');
+      expect(await range(8, 100)).toBe('89');
+      expect(await range(10, 5)).toBe('');
+      expect(await range(1000, 5)).toBe('');
+      expect(await range(5, 0)).toBe('');
+      await source.close();
+    });
+
+    it('never mixes two versions in one opened source', async () => {
+      await storage.put(at('pinned'), 'old old old');
+      const source = await storage.open(at('pinned'));
+      await storage.put(at('pinned'), 'new new new');
+      const read = await source.read(0, 11).then(
+        (bytes) => Buffer.from(bytes).toString(),
+        (error: StorageError) => error.code,
+      );
+      expect(['old old old', 'changed']).toContain(read);
+      await source.close();
+    });
+
+    it('deletes, and again without an error', async () => {
+      await storage.put(at('gone'), 'x');
+      await storage.delete(at('gone'));
+      await storage.delete(at('gone'));
+      await storage.delete(at('never', 'was'));
+      expect(await storage.head(at('gone'))).toBeUndefined();
+      expect(await keys(folder)).toEqual([]);
+    });
+
+    it.each([0, 1000, 20 * 1024 * 1024])('uploads and fetches a file of %d bytes', async (size) => {
+      const bytes = randomBytes(size);
+      const path = join(scratch, 'to upload.bin');
+      await writeFile(path, bytes);
+      await storage.upload(path, at('big file.bin'), { contentType: 'application/octet-stream' });
+      const head = await storage.head(at('big file.bin'));
+      expect(head?.size).toBe(size);
+      const fetched = await storage.fetch(at('big file.bin'), join(scratch, 'fetched'), head?.etag);
+      expect(fetched.endsWith('/big file.bin')).toBe(true);
+      expect(bytes.equals(await readFile(fetched))).toBe(true);
+      expect(
+        bytes.equals(await readFile(await storage.fetch(at('big file.bin'), join(scratch, 'again')))),
+      ).toBe(true);
+      const error = await failure(storage.upload(path, at('big file.bin'), { ifAbsent: true }));
+      expect(error.code).toBe('exists');
+      await storage.upload(path, at('absent.bin'), { ifAbsent: true });
+      expect((await storage.head(at('absent.bin')))?.size).toBe(size);
+    });
+
+    it('fetches the wanted version or none', async () => {
+      await storage.put(at('scene.blend'), 'version 1');
+      const etag = (await storage.head(at('scene.blend')))?.etag;
+      await storage.put(at('scene.blend'), 'version 2');
+      const error = await failure(storage.fetch(at('scene.blend'), join(scratch, 'versions'), etag));
+      expect(error).toMatchObject({ code: 'changed', url: { href: at('scene.blend').href } });
+      expect(error.message).toContain('was changed since the render was submitted');
+    });
+
+    it('says not-found, and where', async () => {
+      const url = at('no such', 'object');
+      expect(await storage.head(url)).toBeUndefined();
+      const copies = [storage.fetch(url, scratch), storage.fetch(url, scratch, 'etag')];
+      for (const error of await Promise.all([storage.get(url), storage.open(url), ...copies].map(failure))) {
+        expect(error).toMatchObject({ code: 'not-found', url: { href: url.href } });
+        expect(error.message).toContain(formatLocation(url));
+      }
+    });
+
+    it('says which local file is missing', async () => {
+      for (const path of [join(scratch, 'missing.blend'), scratch]) {
+        const error = await failure(storage.upload(path, at('x')));
+        expect(error.code).toBe('not-found');
+        expect(error.message).toContain(path);
+      }
+      expect(await storage.head(at('x'))).toBeUndefined();
+    });
+
+    it('refuses a folder where an object is wanted', async () => {
+      const attempts = [
+        storage.head(folder),
+        storage.get(folder),
+        storage.put(folder, ''),
+        storage.open(folder),
+      ];
+      const more = [
+        storage.delete(folder),
+        storage.upload(__filename, folder),
+        storage.fetch(folder, scratch),
+      ];
+      for (const error of await Promise.all([...attempts, ...more].map(failure))) {
+        expect(error).toMatchObject({ code: 'bad-url', url: { href: folder.href } });
+      }
+    });
+
+    it('has no object where others lie below', async () => {
+      await storage.put(at('folder', 'file'), 'x');
+      expect(await storage.head(at('folder'))).toBeUndefined();
+      expect((await failure(storage.get(at('folder')))).code).toBe('not-found');
+      const below = at('folder', 'file', 'below');
+      expect(await storage.head(below)).toBeUndefined();
+      expect((await failure(storage.get(below))).code).toBe('not-found');
+      expect(await keys(at('folder', 'file', 'below/'))).toEqual([]);
+      await storage.delete(below);
+    });
+  });
+}
