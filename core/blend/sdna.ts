@@ -1,0 +1,118 @@
+import { BlendFormatError } from './blend-format-error';
+import type { BlendHeader } from './blend-header';
+import { parseMemberName } from './member-name';
+import { SdnaCursor } from './sdna-cursor';
+
+/** One member of a struct, as it lies in the file. */
+export interface SdnaField {
+  /** `int`, `char`, or the name of a struct. */
+  readonly type: string;
+  /** Bytes from the start of the struct. */
+  readonly offset: number;
+  /** Bytes in all, arrays included. */
+  readonly bytes: number;
+  readonly isPointer: boolean;
+}
+
+/** A C struct of the Blender that wrote the file. */
+export interface SdnaStruct {
+  readonly name: string;
+  readonly bytes: number;
+  /** By name alone: `xsch`, not `xsch[2]` or `*xsch`. */
+  readonly fields: ReadonlyMap<string, SdnaField>;
+}
+
+interface Member {
+  readonly type: number;
+  readonly name: number;
+}
+
+/**
+ * The structs of the Blender that wrote the file ("structure DNA"): each file brings its own, which is why any version
+ * can be read without knowing it. Layout: Blender's `dna_genfile.cc`, function `init_structDNA`.
+ */
+export class Sdna {
+  readonly header: BlendHeader;
+  readonly #offset: number;
+  readonly #names: readonly string[];
+  readonly #types: readonly string[];
+  readonly #typeBytes: readonly number[];
+  readonly #structs: readonly { readonly type: number; readonly members: readonly Member[] }[];
+  readonly #byName = new Map<string, number>();
+  /** Worked out when asked for: a file has about a thousand structs, of which a dozen are of use. */
+  readonly #laidOut = new Map<number, SdnaStruct>();
+
+  /**
+   * `bytes` are the data of the block `DNA1`, which stands at `offset`, for errors.
+   * Throws `bad-sdna` for counts and indices that do not hold.
+   */
+  constructor(bytes: Uint8Array, header: BlendHeader, offset: number) {
+    this.header = header;
+    this.#offset = offset;
+    const cursor = new SdnaCursor(bytes, header.littleEndian, offset);
+    cursor.expect('SDNA');
+    cursor.expect('NAME');
+    this.#names = cursor.strings(cursor.count(1));
+    cursor.expect('TYPE');
+    this.#types = cursor.strings(cursor.count(1));
+    cursor.expect('TLEN');
+    this.#typeBytes = this.#types.map(() => cursor.uint16());
+    cursor.expect('STRC');
+    const count = cursor.count(4);
+    const structs = [];
+    for (let index = 0; index < count; index++) {
+      const type = cursor.uint16(this.#types.length);
+      const memberCount = cursor.uint16();
+      const members: Member[] = [];
+      for (let member = 0; member < memberCount; member++) {
+        members.push({ type: cursor.uint16(this.#types.length), name: cursor.uint16(this.#names.length) });
+      }
+      structs.push({ type, members });
+      if (!this.#byName.has(this.#types[type]!)) this.#byName.set(this.#types[type]!, index);
+    }
+    this.#structs = structs;
+  }
+
+  /** The struct of a block, by the index in its header; `undefined` where there is none of that index. */
+  structAt(index: number): SdnaStruct | undefined {
+    const struct = this.#structs[index];
+    if (struct === undefined) return undefined;
+    const known = this.#laidOut.get(index);
+    if (known) return known;
+    const laidOut = this.#layOut(struct.type, struct.members);
+    this.#laidOut.set(index, laidOut);
+    return laidOut;
+  }
+
+  struct(name: string): SdnaStruct | undefined {
+    const index = this.indexOf(name);
+    return index === undefined ? undefined : this.structAt(index);
+  }
+
+  /** What block headers call that struct; `undefined` where the file's Blender had none of that name. */
+  indexOf(name: string): number | undefined {
+    return this.#byName.get(name);
+  }
+
+  /**
+   * Members follow each other without padding: Blender pads its structs by hand, with members of their own, so that
+   * their sum has to be the struct's length.
+   */
+  #layOut(type: number, members: readonly Member[]): SdnaStruct {
+    const fields = new Map<string, SdnaField>();
+    let offset = 0;
+    for (const member of members) {
+      const { name, isPointer, count } = parseMemberName(this.#names[member.name]!);
+      const bytes = count * (isPointer ? this.header.pointerBytes : this.#typeBytes[member.type]!);
+      fields.set(name, { type: this.#types[member.type]!, offset, bytes, isPointer });
+      offset += bytes;
+    }
+    const name = this.#types[type]!;
+    const bytes = this.#typeBytes[type]!;
+    if (offset !== bytes) {
+      const reason = `the members of the struct ${name} take ${offset} bytes and the struct ${bytes}`;
+      throw new BlendFormatError('bad-sdna', this.#offset, reason);
+    }
+    return { name, bytes, fields };
+  }
+}

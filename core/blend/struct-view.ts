@@ -1,0 +1,146 @@
+import { BlendFormatError } from './blend-format-error';
+import type { Block } from './block-header';
+import type { ByteWindow } from './byte-window';
+import type { Sdna, SdnaField, SdnaStruct } from './sdna';
+
+/** The data of one block, by the names of its struct's members: `frame_step` or, in a struct within it, `r.sfra`. */
+export class StructView {
+  readonly #sdna: Sdna;
+  readonly #struct: SdnaStruct;
+  readonly #view: DataView;
+  readonly #offset: number;
+
+  private constructor(sdna: Sdna, struct: SdnaStruct, bytes: Uint8Array, offset: number) {
+    this.#sdna = sdna;
+    this.#struct = struct;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#offset = offset;
+  }
+
+  /** Throws `bad-block` for a block that is not of the struct `name`, or shorter than that. */
+  static async read(window: ByteWindow, sdna: Sdna, block: Block, name: string): Promise<StructView> {
+    const struct = sdna.structAt(block.sdnaIndex);
+    if (struct?.name !== name) {
+      const found = struct
+        ? `of the struct ${struct.name}`
+        : `of a struct ${block.sdnaIndex} that the file does not have`;
+      throw new BlendFormatError(
+        'bad-block',
+        block.offset,
+        `the block ${block.code} is ${found}, not ${name}`,
+      );
+    }
+    if (block.length < struct.bytes) {
+      const reason = `the block ${block.code} is ${block.length} bytes long, its struct ${name} ${struct.bytes}`;
+      throw new BlendFormatError('bad-block', block.offset, reason);
+    }
+    const bytes = await window.read(block.dataOffset, struct.bytes);
+    if (bytes.length < struct.bytes) {
+      throw new BlendFormatError(
+        'truncated',
+        block.dataOffset + bytes.length,
+        `the block ${block.code} ends early`,
+      );
+    }
+    return new StructView(sdna, struct, bytes, block.dataOffset);
+  }
+
+  /** A whole number of any of C's types, the first of an array; `undefined` where the file's Blender had no such member. */
+  integer(path: string): number | undefined {
+    const field = this.#find(path);
+    if (field === undefined) return undefined;
+    const littleEndian = this.#sdna.header.littleEndian;
+    switch (field.type) {
+      case 'char':
+      case 'uchar':
+        return this.#view.getUint8(field.offset);
+      case 'int8_t':
+        return this.#view.getInt8(field.offset);
+      case 'short':
+        return this.#view.getInt16(field.offset, littleEndian);
+      case 'ushort':
+        return this.#view.getUint16(field.offset, littleEndian);
+      case 'int':
+        return this.#view.getInt32(field.offset, littleEndian);
+      default:
+        return this.#wrongType(path, field);
+    }
+  }
+
+  /** Like `integer`, for a member that no version lacks. Throws `bad-sdna` where it is missing. */
+  requiredInteger(path: string): number {
+    return this.integer(path) ?? this.#missing(path);
+  }
+
+  /** A `float`, as the double that is equal to it. */
+  float(path: string): number | undefined {
+    const field = this.#find(path);
+    if (field === undefined) return undefined;
+    if (field.type !== 'float') return this.#wrongType(path, field);
+    return this.#view.getFloat32(field.offset, this.#sdna.header.littleEndian);
+  }
+
+  /** A `char[n]` up to its NUL, as UTF-8; bytes that are none become U+FFFD. */
+  text(path: string): string | undefined {
+    const field = this.#find(path);
+    if (field === undefined) return undefined;
+    if (field.type !== 'char') return this.#wrongType(path, field);
+    const bytes = new Uint8Array(this.#view.buffer, this.#view.byteOffset + field.offset, field.bytes);
+    return decodeText(bytes);
+  }
+
+  requiredText(path: string): string {
+    return this.text(path) ?? this.#missing(path);
+  }
+
+  /** The address that a pointer holds, 0 for none: the `address` of the block that it points to. */
+  pointer(path: string): bigint | undefined {
+    const field = this.#find(path, true);
+    if (field === undefined) return undefined;
+    const { littleEndian, pointerBytes } = this.#sdna.header;
+    return pointerBytes === 8
+      ? this.#view.getBigUint64(field.offset, littleEndian)
+      : BigInt(this.#view.getUint32(field.offset, littleEndian));
+  }
+
+  #find(path: string, pointer = false): SdnaField | undefined {
+    let struct: SdnaStruct | undefined = this.#struct;
+    let offset = 0;
+    let field: SdnaField | undefined;
+    for (const name of path.split('.')) {
+      if (field !== undefined) struct = field.isPointer ? undefined : this.#sdna.struct(field.type);
+      field = struct?.fields.get(name);
+      if (field === undefined) return undefined;
+      offset += field.offset;
+    }
+    if (field === undefined || field.bytes === 0) return undefined;
+    if (field.isPointer !== pointer) return this.#wrongType(path, field);
+    if (offset + field.bytes > this.#view.byteLength) this.#fail(path, 'reaches past the end of its struct');
+    return { ...field, offset };
+  }
+
+  #wrongType(path: string, field: SdnaField): never {
+    return this.#fail(
+      path,
+      `has the type ${field.type}${field.isPointer ? ' *' : ''}, which it has in no Blender`,
+    );
+  }
+
+  #missing(path: string): never {
+    return this.#fail(path, 'is missing');
+  }
+
+  #fail(path: string, reason: string): never {
+    throw new BlendFormatError(
+      'bad-sdna',
+      this.#offset,
+      `the member ${path} of the struct ${this.#struct.name} ${reason}`,
+    );
+  }
+}
+
+/** Bytes up to the first NUL, as UTF-8 with U+FFFD for what is none. */
+export function decodeText(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(end < 0 ? bytes : bytes.subarray(0, end));
+}

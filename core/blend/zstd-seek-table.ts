@@ -1,0 +1,59 @@
+import type { ByteReader } from './decoded-blend';
+
+/** One frame by the seek table. */
+export interface SeekEntry {
+  /** Where the frame stands in the file. */
+  readonly offset: number;
+  readonly packedBytes: number;
+  /** Where its content stands in the unpacked bytes. */
+  readonly start: number;
+  readonly bytes: number;
+}
+
+const TABLE_MAGIC = 0x184d2a5e;
+const FOOTER_MAGIC = 0x8f92eab1;
+const FOOTER_BYTES = 9;
+
+/** Blender cuts at 2 MiB; more is legal, but what has to be unpacked at once should stay small. */
+const MAX_FRAME_BYTES = 32 << 20;
+const MAX_FRAMES = 1 << 20;
+
+/**
+ * Reads the seek table with which Blender ≥ 3.0 ends a compressed file: zstd's "seekable format", version 0.1.0.
+ * `undefined` where there is none that is consistent with the file; such a file is unpacked from its start, as
+ * Blender does. Entries without content are left out.
+ */
+export async function readSeekTable(source: ByteReader): Promise<readonly SeekEntry[] | undefined> {
+  if (source.size < FOOTER_BYTES + 8) return undefined;
+  const footer = viewOf(await source.read(source.size - FOOTER_BYTES, FOOTER_BYTES));
+  if (footer.byteLength < FOOTER_BYTES || footer.getUint32(5, true) !== FOOTER_MAGIC) return undefined;
+  const count = footer.getUint32(0, true);
+  const flags = footer.getUint8(4);
+  if (flags & 0x7c || count === 0 || count > MAX_FRAMES) return undefined;
+
+  const entryBytes = flags & 0x80 ? 12 : 8;
+  const contentBytes = count * entryBytes + FOOTER_BYTES;
+  const tableOffset = source.size - contentBytes - 8;
+  if (tableOffset < 0) return undefined;
+  const table = viewOf(await source.read(tableOffset, contentBytes + 8));
+  if (table.byteLength < contentBytes + 8) return undefined;
+  if (table.getUint32(0, true) !== TABLE_MAGIC || table.getUint32(4, true) !== contentBytes) return undefined;
+
+  const entries: SeekEntry[] = [];
+  let offset = 0;
+  let start = 0;
+  for (let index = 0; index < count; index++) {
+    const packedBytes = table.getUint32(8 + index * entryBytes, true);
+    const bytes = table.getUint32(8 + index * entryBytes + 4, true);
+    // A frame is at most a little larger than its content, or the encoder would have stored it as it is.
+    if (bytes > MAX_FRAME_BYTES || packedBytes > MAX_FRAME_BYTES + (MAX_FRAME_BYTES >> 7)) return undefined;
+    if (bytes > 0) entries.push({ offset, packedBytes, start, bytes });
+    offset += packedBytes;
+    start += bytes;
+  }
+  return offset === tableOffset ? entries : undefined;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,262 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { BlendFormatError } from '../../../../core/blend/blend-format-error';
+import { readBlendFacts } from '../../../../core/blend/scene-facts';
+import { StorageError } from '../../../../core/storage/storage';
+import { BLENDER_5_0, BlendWriter, bytesSource } from '../../../support/blend-writer';
+import { bombFrame, seekableZstd, seekTable, storedFrame, storedFrames } from './zstd-frames';
+
+const MIB = 2 ** 20;
+const LIMITS = { wholeBytes: 8 * MIB, seekableBytes: 16 * MIB };
+const RAW = new BlendWriter()
+  .struct('GLOB', 'FileGlobal', {})
+  .scene('A')
+  .block('OB', Buffer.alloc(300_000, 'x'))
+  .end();
+const FILES = join(__dirname, '../../../fixtures/blend');
+
+async function errorOf(bytes: Uint8Array | string): Promise<BlendFormatError> {
+  const buffer = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
+  try {
+    await readBlendFacts(bytesSource(buffer), LIMITS);
+  } catch (error) {
+    if (error instanceof BlendFormatError) return error;
+    throw error;
+  }
+  throw new Error('it was read without an error');
+}
+
+const withDna = (dna: Uint8Array): Buffer =>
+  new BlendWriter().scene('A').block('DNA1', dna).block('ENDB').bytes();
+
+describe('readBlendFacts throws not-blend', () => {
+  test.each([
+    ['an empty file', ''],
+    ['a picture', Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')],
+    ['eleven bytes', 'hello world'],
+    ['gzip of something else', gzipSync('hello world')],
+    ['gzip of gzip', gzipSync(gzipSync(RAW))],
+    ['zstd of gzip', storedFrame(gzipSync(RAW))],
+    ['zstd of gzip with a seek table', seekableZstd(gzipSync(RAW))],
+    ['a bomb of zeros in gzip', gzipSync(Buffer.alloc(32 * MIB))],
+    ['a bomb of zeros in zstd', bombFrame(60)],
+  ])('for %s', async (_, bytes) => {
+    expect((await errorOf(bytes)).code).toBe('not-blend');
+  });
+});
+
+describe('readBlendFacts throws future-format', () => {
+  test.each(['BLENDER18-02v0700xxxxxx', 'BLENDER17-02v0600xxxxxx', 'BLENDERxxxxxxxxxxxxxxxxx'])(
+    'for %s',
+    async (text) => {
+      expect(await errorOf(text)).toMatchObject({ code: 'future-format', offset: 7 });
+    },
+  );
+});
+
+describe('readBlendFacts throws truncated', () => {
+  const packings: [string, Uint8Array][] = [
+    ['raw', RAW],
+    ['raw of format 1', new BlendWriter(BLENDER_5_0).scene('A').end().subarray(0, -28)],
+    ['gzip', gzipSync(RAW)],
+    ['zstd', seekableZstd(RAW)],
+    ['zstd of Blender 3.4', readFileSync(join(FILES, '3.4-zstd.blend'))],
+  ];
+  test.each(packings)('for %s, wherever it is cut', async (_, bytes) => {
+    const cuts = [0.02, 0.1, 0.5, 0.9, 0.99].map((part) => Math.floor(bytes.length * part));
+    for (const length of [...cuts, bytes.length - 21]) {
+      expect(await errorOf(bytes.subarray(0, length))).toMatchObject({ code: 'truncated' });
+    }
+  });
+
+  test('for a file that ends within its header', async () => {
+    expect((await errorOf('BLEN')).code).toBe('truncated');
+    expect((await errorOf('BLENDER-v30')).code).toBe('truncated');
+    expect((await errorOf('BLENDER17-01v05')).code).toBe('truncated');
+  });
+
+  test('for a file without an end block, and for a block that is longer than the file', async () => {
+    expect(await errorOf(new BlendWriter().scene('A').bytes())).toMatchObject({ code: 'truncated' });
+    const long = new BlendWriter().block('OB', Buffer.alloc(9), { length: 2n ** 31n - 1n });
+    expect(await errorOf(long.end())).toMatchObject({ code: 'truncated', offset: 12 });
+  });
+});
+
+describe('readBlendFacts throws bad-block', () => {
+  test.each<[string, () => BlendWriter]>([
+    ['garbage after the header', () => new BlendWriter().raw(Buffer.alloc(100, 0xa5))],
+    ['zeros after the header', () => new BlendWriter().raw(Buffer.alloc(100))],
+    ['a negative length', () => new BlendWriter().block('OB', Buffer.alloc(9), { length: -1n })],
+    [
+      'a negative length of 64 bits',
+      () => new BlendWriter(BLENDER_5_0).block('OB', Buffer.alloc(9), { length: -24n }),
+    ],
+    ['a scene of another struct', () => new BlendWriter().struct('SC', 'FileGlobal', {})],
+    ['a scene of a struct that there is not', () => new BlendWriter().scene('A', {}, { sdnaIndex: 999_999 })],
+    ['a scene of a negative struct', () => new BlendWriter().scene('A', {}, { sdnaIndex: -1 })],
+    ['a scene that is too short', () => new BlendWriter().block('SC', Buffer.alloc(40), { sdnaIndex: 4 })],
+  ])('for %s', async (_, writer) => {
+    expect((await errorOf(writer().end())).code).toBe('bad-block');
+  });
+
+  test('or truncated, for a length of 2^63-1', async () => {
+    const writer = new BlendWriter(BLENDER_5_0).block('OB', Buffer.alloc(9), { length: 2n ** 63n - 1n });
+    expect((await errorOf(writer.end())).code).toBe('truncated');
+  });
+});
+
+describe('readBlendFacts throws bad-sdna', () => {
+  const DNA = new BlendWriter().dna();
+
+  test.each(['NAME', 'TYPE', 'STRC'])('for four billion of %s', async (section) => {
+    for (const count of [0xffffffff, 0x7fffffff, 0x10001, 5000]) {
+      const dna = Buffer.from(DNA);
+      dna.writeUInt32LE(count, dna.indexOf(section) + 4);
+      expect((await errorOf(withDna(dna))).code).toBe('bad-sdna');
+    }
+  });
+
+  test('for one that is cut anywhere', async () => {
+    for (let length = 0; length < DNA.length; length += 7) {
+      expect((await errorOf(withDna(DNA.subarray(0, length)))).code).toBe('bad-sdna');
+    }
+  });
+
+  test('for none at all, and for arrays of absurd sizes', async () => {
+    expect((await errorOf(new BlendWriter().scene('A').block('ENDB').bytes())).code).toBe('bad-sdna');
+    for (const name of ['pic[9999]', 'pic[1e99]', 'pi[99999]', '[][][][]]']) {
+      const dna = Buffer.from(DNA.toString('latin1').replace('pic[1024]', name), 'latin1');
+      expect((await errorOf(withDna(dna))).code).toBe('bad-sdna');
+    }
+  });
+
+  test('for a Scene without frames, or with frames that are no number', async () => {
+    for (const name of ['afra', '*fra']) {
+      const dna = Buffer.from(DNA.toString('latin1').replace('\0sfra\0', `\0${name}\0`), 'latin1');
+      expect((await errorOf(withDna(dna))).code).toBe('bad-sdna');
+    }
+  });
+
+  test('not for a decoy in the data of a block', async () => {
+    const decoy = new BlendWriter().block('DNA1', Buffer.from('SDNANAME')).bytes();
+    const bytes = new BlendWriter().block('DATA', decoy).scene('A').end();
+    await expect(readBlendFacts(bytesSource(bytes))).resolves.toMatchObject({ activeScene: 'A' });
+  });
+});
+
+describe('readBlendFacts throws for a seek table that lies', () => {
+  const { frames, sizes } = storedFrames(RAW, 64 << 10);
+  const packed = (table: Buffer): Buffer => Buffer.concat([...frames, table]);
+
+  test('about a size: bad-zstd', async () => {
+    for (const difference of [-1, 1, 1000]) {
+      const lie = sizes.map((size, index) =>
+        index === 1 ? { ...size, bytes: size.bytes + difference } : size,
+      );
+      expect((await errorOf(packed(seekTable(lie)))).code).toBe('bad-zstd');
+    }
+  });
+
+  test('about where frames start: bad-zstd', async () => {
+    const lie = sizes.map((size, index) => ({
+      ...size,
+      packedBytes: size.packedBytes + (index === 0 ? 1 : index === 1 ? -1 : 0),
+    }));
+    expect((await errorOf(packed(seekTable(lie)))).code).toBe('bad-zstd');
+  });
+
+  test('not where the lie shows: the file is unpacked from its start', async () => {
+    const tables = [
+      seekTable(sizes, { count: sizes.length - 1 }),
+      seekTable(sizes, { count: 0xffffffff }),
+      seekTable(sizes, { flags: 0x20 }),
+      seekTable(sizes.slice(1)),
+      seekTable(sizes.map((size) => ({ ...size, bytes: 0xffffffff }))),
+    ];
+    for (const table of tables) {
+      await expect(readBlendFacts(bytesSource(packed(table)))).resolves.toMatchObject({ activeScene: 'A' });
+    }
+  });
+});
+
+describe('readBlendFacts throws too-large', () => {
+  const head = RAW.subarray(0, 1000);
+
+  test('for a bomb in gzip', async () => {
+    const error = await errorOf(gzipSync(Buffer.concat([head, Buffer.alloc(32 * MIB)])));
+    expect(error.code).toBe('too-large');
+    expect(error.message).toContain('save it uncompressed');
+  });
+
+  test('for a bomb in one frame of zstd, or in many', async () => {
+    expect((await errorOf(Buffer.concat([storedFrame(head), bombFrame(32_768)]))).code).toBe('too-large');
+    const many = Array.from({ length: 20 }, () => bombFrame(8));
+    expect((await errorOf(Buffer.concat([storedFrame(head), ...many]))).code).toBe('too-large');
+    const honest = storedFrame(head, { contentBytes: 2 ** 31 });
+    expect((await errorOf(honest)).code).toBe('too-large');
+  });
+
+  test('for a bomb of small blocks behind a seek table', async () => {
+    const block = new BlendWriter().block('DATA', Buffer.alloc(9_976)).bytes().subarray(12);
+    const frame = storedFrame(Buffer.alloc(100 * block.length, block));
+    const first = storedFrame(Buffer.from('BLENDER-v304'));
+    const sizes = Array.from({ length: 40 }, () => ({
+      packedBytes: frame.length,
+      bytes: 100 * block.length,
+    }));
+    const frames = Array.from({ length: 40 }, () => frame);
+    const table = seekTable([{ packedBytes: first.length, bytes: 12 }, ...sizes]);
+    expect((await errorOf(Buffer.concat([first, ...frames, table]))).code).toBe('too-large');
+  });
+
+  test('for a frame that asks for a window of gigabytes', async () => {
+    const frame = Buffer.from(storedFrame(RAW));
+    frame[5] = 0xff;
+    expect((await errorOf(frame)).code).toBe('too-large');
+  });
+});
+
+describe('readBlendFacts', () => {
+  test('throws no-scene for a file of assets', async () => {
+    expect((await errorOf(new BlendWriter().block('OB').end())).code).toBe('no-scene');
+  });
+
+  test('throws bad-gzip and bad-zstd for damaged data', async () => {
+    const gzip = gzipSync(RAW);
+    gzip[30] = gzip[30]! ^ 0xff;
+    expect((await errorOf(gzip)).code).toBe('bad-gzip');
+    const zstd = Buffer.from(storedFrame(RAW));
+    zstd[10] = 0x07;
+    expect((await errorOf(zstd)).code).toBe('bad-zstd');
+  });
+
+  test('names the file and the offset', async () => {
+    const bytes = new BlendWriter()
+      .block('OB', Buffer.alloc(4))
+      .block('ME', Buffer.alloc(9), { length: -1n })
+      .end();
+    const facts = readBlendFacts(bytesSource(bytes, 'Meine Szene.blend'));
+    await expect(facts).rejects.toMatchObject({
+      code: 'bad-block',
+      kind: 'scene',
+      offset: 40,
+      message: 'Meine Szene.blend: the block ME has the negative length -1 (at 0x28)',
+    });
+  });
+
+  test('passes on what storage throws, however the file is packed', async () => {
+    for (const bytes of [RAW, gzipSync(RAW), seekableZstd(RAW), storedFrame(RAW)]) {
+      const source = bytesSource(bytes);
+      const broken = new StorageError('changed', source.url, 'the file changed');
+      const failing = {
+        ...source,
+        read: async (offset: number, length: number) => {
+          if (source.reads > 0) throw broken;
+          return source.read(offset, length);
+        },
+      };
+      await expect(readBlendFacts(failing)).rejects.toBe(broken);
+    }
+  });
+});
