@@ -1,0 +1,112 @@
+/**
+ * The part of AWS Batch that Spotreel uses, in AWS Batch's own shapes and words, so that its SDK's answers and a
+ * local scheduler's fit the same interface.
+ * Source: https://docs.aws.amazon.com/batch/latest/APIReference/
+ */
+
+export type JobStatus =
+  'SUBMITTED' | 'PENDING' | 'RUNNABLE' | 'STARTING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED';
+
+/** A dependency: all of `jobId`; `N_TO_N`, child by child; `SEQUENTIAL` without `jobId`, each child after the one before. */
+export interface JobDependency {
+  readonly jobId?: string;
+  readonly type?: 'SEQUENTIAL' | 'N_TO_N';
+}
+
+/** One rule of a retry strategy. All patterns given must match; `*` may end a pattern; case does not matter. */
+export interface EvaluateOnExit {
+  readonly action: 'RETRY' | 'EXIT';
+  readonly onExitCode?: string;
+  readonly onReason?: string;
+  readonly onStatusReason?: string;
+}
+
+export interface RetryStrategy {
+  /** 1 to 10. */
+  readonly attempts: number;
+  /** At most 5, the first that matches decides; none matches: retried. */
+  readonly evaluateOnExit?: readonly EvaluateOnExit[];
+}
+
+export interface EnvironmentVariable {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface SubmitJobRequest {
+  /** At most 128 of letters, digits, `-`, `_`. */
+  readonly jobName: string;
+  readonly jobQueue: string;
+  readonly jobDefinition: string;
+  /** 2 to 10,000 children; absent for a plain job. */
+  readonly arrayProperties?: { readonly size: number };
+  readonly dependsOn?: readonly JobDependency[];
+  readonly containerOverrides?: {
+    readonly command?: readonly string[];
+    readonly environment?: readonly EnvironmentVariable[];
+  };
+  readonly retryStrategy?: RetryStrategy;
+  readonly timeout?: { readonly attemptDurationSeconds: number };
+}
+
+export interface SubmitJobResponse {
+  readonly jobArn?: string;
+  readonly jobId: string;
+  readonly jobName: string;
+}
+
+export interface AttemptDetail {
+  /** Milliseconds since 1970. */
+  readonly startedAt?: number;
+  readonly stoppedAt?: number;
+  readonly statusReason?: string;
+  readonly container?: {
+    readonly exitCode?: number;
+    readonly reason?: string;
+    readonly logStreamName?: string;
+  };
+}
+
+export interface JobDetail {
+  readonly jobId: string;
+  readonly jobName: string;
+  readonly jobQueue: string;
+  readonly jobDefinition: string;
+  readonly status: JobStatus;
+  readonly statusReason?: string;
+  readonly createdAt?: number;
+  readonly startedAt?: number;
+  readonly stoppedAt?: number;
+  readonly dependsOn?: readonly JobDependency[];
+  readonly attempts?: readonly AttemptDetail[];
+  readonly arrayProperties?: {
+    readonly size?: number;
+    /** Of a child. */
+    readonly index?: number;
+    /** Of a parent: how many children are in each state. */
+    readonly statusSummary?: Readonly<Partial<Record<JobStatus, number>>>;
+  };
+}
+
+export interface JobSummary {
+  readonly jobId: string;
+  readonly jobName: string;
+  readonly status: JobStatus;
+  readonly createdAt?: number;
+}
+
+/** Which jobs to list: those of a queue with this exact name, or the children of an array job. */
+export type ListJobsRequest =
+  { readonly jobQueue: string; readonly jobName: string } | { readonly arrayJobId: string };
+
+export interface Batch {
+  submitJob(request: SubmitJobRequest): Promise<SubmitJobResponse>;
+  /** Jobs that are not known (yet) are left out. Children are `<jobId>:<index>`. */
+  describeJobs(jobIds: readonly string[]): Promise<JobDetail[]>;
+  /** In any state. */
+  listJobs(request: ListJobsRequest): Promise<JobSummary[]>;
+  /** Fails what has not started; what runs goes on. */
+  cancelJob(jobId: string, reason: string): Promise<void>;
+  /** Fails what has not started and stops what runs: SIGTERM, then SIGKILL. Never retried. */
+  terminateJob(jobId: string, reason: string): Promise<void>;
+}

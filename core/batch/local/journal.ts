@@ -1,0 +1,83 @@
+import {
+  closeSync,
+  ftruncateSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
+import { messageOf, SpotreelError } from '../../errors';
+
+const NEWLINE = '\n'.charCodeAt(0);
+
+/**
+ * An append-only file of JSON lines.
+ *
+ * Nothing is fsynced. A line that was written is in the kernel's hands and so survives the death of this program,
+ * whatever kills it. If the whole machine dies, the latest lines may be missing; then an attempt is run again that
+ * had ended, which costs time and nothing else, because the programs look at what is there already. An fsync for
+ * each of 10,000 children would cost every user time instead.
+ */
+export class Journal {
+  readonly #path: string;
+  #file: number | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** @throws SpotreelError `journal-write` when the line can't be written; then the file is as it was before. */
+  append(value: unknown): void {
+    try {
+      // Opened at the first line: jobs that ended long ago need no file handle.
+      this.#file ??= openSync(this.#path, 'a');
+      writeWhole(this.#file, Buffer.from(`${JSON.stringify(value)}\n`));
+    } catch (error) {
+      const message = `can't write ${this.#path}: ${messageOf(error)}; make room on the disk and start again`;
+      throw new SpotreelError('journal-write', 'passing', message, { cause: error });
+    }
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+}
+
+/** A line written by half would spoil the line after it, so it is taken back. */
+function writeWhole(file: number, bytes: Buffer): void {
+  const { size } = fstatSync(file);
+  try {
+    for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written);
+  } catch (error) {
+    ftruncateSync(file, size);
+    throw error;
+  }
+}
+
+/**
+ * The values of a journal's lines. A last line without its line end was being written when everything stopped: it
+ * is cut off, in the file as well.
+ *
+ * @throws SpotreelError `journal-corrupt` when another line is no JSON.
+ */
+export function readJournal(path: string): unknown[] {
+  const bytes = readFileSync(path);
+  const length = bytes.lastIndexOf(NEWLINE) + 1;
+  if (length < bytes.length) truncateSync(path, length);
+  const lines = bytes.toString('utf8', 0, length).split('\n').slice(0, -1);
+  return lines.map((line, i) => {
+    try {
+      return JSON.parse(line) as unknown;
+    } catch (error) {
+      throw journalCorrupt(path, i + 1, messageOf(error), error);
+    }
+  });
+}
+
+/** @param line 1-based */
+export function journalCorrupt(path: string, line: number, what: string, cause?: unknown): SpotreelError {
+  const message = `line ${line} of ${path} can't be read: ${what}; remove the file to forget this job`;
+  return new SpotreelError('journal-corrupt', 'internal', message, { cause });
+}

@@ -1,0 +1,77 @@
+import type { EvaluateOnExit } from '../../../../core/batch/batch';
+import { evaluateOnExit, type AttemptEnd } from '../../../../core/batch/evaluate-on-exit';
+
+const exited = (exitCode: number): AttemptEnd => ({
+  exitCode,
+  statusReason: 'Essential container in task exited',
+});
+const reclaimed: AttemptEnd = { statusReason: 'Host EC2 (instance i-0abc) terminated.' };
+const notPulled: AttemptEnd = { reason: 'CannotPullContainerError: x', statusReason: 'Task failed to start' };
+
+describe('evaluateOnExit', () => {
+  test.each<[string, AttemptEnd, EvaluateOnExit[], 'RETRY' | 'EXIT']>([
+    ['retries without rules', exited(1), [], 'RETRY'],
+    ['retries when no rule matches', exited(1), [{ action: 'EXIT', onExitCode: '2' }], 'RETRY'],
+    ['exits by the exit code', exited(65), [{ action: 'EXIT', onExitCode: '65' }], 'EXIT'],
+    [
+      'takes the whole exit code, not its start',
+      exited(165),
+      [{ action: 'EXIT', onExitCode: '16' }],
+      'RETRY',
+    ],
+    [
+      'takes the start where a pattern ends in *',
+      exited(165),
+      [{ action: 'EXIT', onExitCode: '16*' }],
+      'EXIT',
+    ],
+    ['does not search within', exited(165), [{ action: 'EXIT', onExitCode: '65*' }], 'RETRY'],
+    ['knows * only at the end', reclaimed, [{ action: 'EXIT', onStatusReason: 'Host*terminated.' }], 'RETRY'],
+    ['compares without case', reclaimed, [{ action: 'EXIT', onStatusReason: 'HOST ec2*' }], 'EXIT'],
+    [
+      'lets the first rule decide that matches',
+      exited(75),
+      [
+        { action: 'RETRY', onExitCode: '75' },
+        { action: 'EXIT', onReason: '*' },
+      ],
+      'RETRY',
+    ],
+    [
+      'goes by the order, not by how exact a rule is',
+      exited(75),
+      [
+        { action: 'EXIT', onExitCode: '*' },
+        { action: 'RETRY', onExitCode: '75' },
+      ],
+      'EXIT',
+    ],
+    [
+      'wants every condition to match',
+      exited(1),
+      [{ action: 'EXIT', onExitCode: '1', onReason: 'OOM*' }],
+      'RETRY',
+    ],
+    [
+      'matches all three',
+      { ...notPulled, exitCode: 1 },
+      [{ action: 'EXIT', onExitCode: '1', onReason: 'cannotpull*', onStatusReason: 'task*' }],
+      'EXIT',
+    ],
+    [
+      'catches an exit without a reason by onReason "*"',
+      exited(1),
+      [{ action: 'EXIT', onReason: '*' }],
+      'EXIT',
+    ],
+    [
+      'finds no exit code in a start failure, even by *',
+      notPulled,
+      [{ action: 'EXIT', onExitCode: '*' }],
+      'RETRY',
+    ],
+    ['matches anything with a rule without conditions', reclaimed, [{ action: 'EXIT' }], 'EXIT'],
+  ])('%s', (_, end, rules, expected) => {
+    expect(evaluateOnExit(rules, end)).toBe(expected);
+  });
+});

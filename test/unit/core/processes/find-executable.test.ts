@@ -1,0 +1,43 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { findExecutable } from '../../../../core/processes/find-executable';
+
+let directory: string;
+let searchPath: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'spotreel-path-'));
+  for (const name of ['a', 'b']) mkdirSync(join(directory, name));
+  searchPath = ['', join(directory, 'missing'), join(directory, 'a'), join(directory, 'b')].join(delimiter);
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function makeFile(path: string, mode: number): string {
+  const file = join(directory, path);
+  writeFileSync(file, '');
+  chmodSync(file, mode);
+  return file;
+}
+
+test('the first executable file on the search path is found', () => {
+  makeFile('a/blender', 0o644);
+  const blender = makeFile('b/blender', 0o755);
+  expect(findExecutable('blender', searchPath)).toBe(blender);
+});
+
+test('a folder of that name is none', () => {
+  mkdirSync(join(directory, 'a', 'blender'));
+  expect(findExecutable('blender', searchPath)).toBeUndefined();
+});
+
+test('a path is not searched for', () => {
+  const blender = makeFile('a/blender', 0o755);
+  expect(findExecutable(blender, '')).toBe(blender);
+  expect(findExecutable(join(directory, 'blender'), searchPath)).toBeUndefined();
+  expect(findExecutable('./blender', searchPath)).toBeUndefined();
+});
+
+test('an empty name is no program', () => {
+  expect(findExecutable('', searchPath)).toBeUndefined();
+});
