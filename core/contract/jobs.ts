@@ -1,0 +1,15 @@
+import { z } from 'zod';
+
+const submittedJobSchema = z.object({
+  jobArn: z.string().optional(),
+  jobId: z.string().min(1),
+  jobName: z.string().min(1),
+});
+
+/** `jobs.json`: the two jobs of a render, as SubmitJob answered. */
+export const jobsSchema = z.object({ render: submittedJobSchema, stitch: submittedJobSchema });
+
+export type RenderJobs = z.infer<typeof jobsSchema>;
+
+export const renderJobName = (renderId: string): string => `${renderId}_Rendering`;
+export const stitchJobName = (renderId: string): string => `${renderId}_Stitching`;

@@ -1,0 +1,43 @@
+/**
+ * Where everything of a render lies, as URLs below its folder `<output>/<renderId>/`. The same on a disk and in a
+ * bucket. Names hold only letters, digits, `-`, `_` and `.`, so no key needs escaping.
+ */
+
+/** `url` as a folder: with a slash at the end. */
+export function folderUrl(url: URL): URL {
+  if (url.pathname.endsWith('/')) return url;
+  const folder = new URL(url);
+  folder.pathname += '/';
+  return folder;
+}
+
+export function renderFolder(output: URL, renderId: string): URL {
+  return new URL(`${renderId}/`, folderUrl(output));
+}
+
+export const manifestUrl = (render: URL): URL => below(render, 'manifest.json');
+export const jobsUrl = (render: URL): URL => below(render, 'jobs.json');
+export const framesFolder = (render: URL): URL => below(render, 'frames/');
+export const frameUrl = (render: URL, frame: number): URL => below(render, `frames/${frameName(frame)}`);
+export const sliceReportUrl = (render: URL, index: number): URL => below(render, `slices/${index}.json`);
+export const failureUrl = (render: URL, frame: number): URL => below(render, `failures/${frame}.json`);
+export const videoUrl = (render: URL): URL => below(render, 'output.mp4');
+
+function below(render: URL, key: string): URL {
+  return new URL(`./${key}`, folderUrl(render));
+}
+
+/** `0001.png`: padded to at least 4 digits, the sign before them, as Blender itself writes `####`. */
+export function frameName(frame: number): string {
+  return `${frame < 0 ? '-' : ''}${String(Math.abs(frame)).padStart(4, '0')}.png`;
+}
+
+const FRAME_NAME = /^(-?)(\d{4,7})\.png$/;
+
+/** The frame whose file this is; `undefined` for a file that is no frame's. */
+export function frameOfName(name: string): number | undefined {
+  const match = FRAME_NAME.exec(name);
+  if (!match) return undefined;
+  const frame = Number(match[1] + match[2]!);
+  return frameName(frame) === name ? frame : undefined;
+}

@@ -1,0 +1,73 @@
+import { parseArgs } from 'node:util';
+import { SpotreelError, messageOf } from '../errors';
+
+/** `render`: one slice. URLs are in the text that users write (`s3://bucket/key`, `file:///…`), see `location.ts`. */
+export interface RenderCommand {
+  readonly command: 'render';
+  /** The `.blend`. */
+  readonly input: string;
+  /** The render's own folder. */
+  readonly output: string;
+  readonly framesPerSlice: number;
+  readonly totalFrames: number;
+}
+
+/** `stitch`: the video of all frames. Input and output are the render's own folder. */
+export interface StitchCommand {
+  readonly command: 'stitch';
+  readonly input: string;
+  readonly output: string;
+}
+
+export type WorkerCommand = RenderCommand | StitchCommand;
+
+/** The container's command as an argv array. */
+export function workerArgv(command: WorkerCommand): string[] {
+  const common = [command.command, '-i', command.input, '-o', command.output];
+  if (command.command === 'stitch') return common;
+  return [...common, '-f', String(command.framesPerSlice), '-t', String(command.totalFrames)];
+}
+
+/** Reads what `workerArgv` writes. Throws `bad-usage` naming the flag at fault. */
+export function parseWorkerArgv(argv: readonly string[]): WorkerCommand {
+  const [command, ...args] = argv;
+  if (command !== 'render' && command !== 'stitch') {
+    throw usage(`the command must be render or stitch, not "${command ?? ''}"`);
+  }
+  const values = parseFlags(args);
+  const input = required(values, 'i', command);
+  const output = required(values, 'o', command);
+  if (command === 'stitch') return { command, input, output };
+  return { command, input, output, framesPerSlice: count(values, 'f'), totalFrames: count(values, 't') };
+}
+
+type Flags = Record<string, string | undefined>;
+
+function parseFlags(args: string[]): Flags {
+  const flag = (short: string) => ({ type: 'string' as const, short });
+  try {
+    const options = { i: flag('i'), o: flag('o'), f: flag('f'), t: flag('t') };
+    return parseArgs({ args, options, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    throw usage(messageOf(error));
+  }
+}
+
+function required(values: Flags, name: string, command: string): string {
+  const value = values[name];
+  if (!value) throw usage(`${command} needs -${name}`);
+  return value;
+}
+
+function count(values: Flags, name: string): number {
+  const text = required(values, name, 'render');
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw usage(`-${name} must be a whole number of 1 or more, not "${text}"`);
+  }
+  return value;
+}
+
+function usage(message: string): SpotreelError {
+  return new SpotreelError('bad-usage', 'usage', message);
+}

@@ -1,0 +1,31 @@
+import { z } from 'zod';
+
+/** What a worker says on its standard output: one JSON object a line, so that machines and people can both follow it. */
+export const workerEventSchema = z.discriminatedUnion('event', [
+  /** Blender has begun the frame. */
+  z.object({ event: z.literal('frame-started'), frame: z.int() }),
+  /** The frame is whole and in storage. */
+  z.object({ event: z.literal('frame-stored'), frame: z.int(), seconds: z.number() }),
+  /** The frame was in storage already, and whole. */
+  z.object({ event: z.literal('frame-kept'), frame: z.int() }),
+  /** One try of the frame failed; `final` when there will be no other. */
+  z.object({ event: z.literal('frame-failed'), frame: z.int(), reason: z.string(), final: z.boolean() }),
+  /** So many frames of the video are encoded. */
+  z.object({ event: z.literal('stitching'), frames: z.int(), total: z.int() }),
+  /** A line of Blender's or ffmpeg's own output. */
+  z.object({ event: z.literal('output'), program: z.enum(['blender', 'ffmpeg']), line: z.string() }),
+  /** Why the worker ends with an exit code other than 0. */
+  z.object({ event: z.literal('error'), code: z.string(), message: z.string() }),
+]);
+
+export type WorkerEvent = z.infer<typeof workerEventSchema>;
+
+/** The event that a line of a worker's output holds; `undefined` for any other line. */
+export function parseWorkerEvent(line: string): WorkerEvent | undefined {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    return workerEventSchema.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,66 @@
+import { SpotreelError } from '../../core/errors';
+import type {
+  Batch,
+  JobDetail,
+  JobStatus,
+  JobSummary,
+  ListJobsRequest,
+  SubmitJobRequest,
+  SubmitJobResponse,
+} from '../../core/batch/batch';
+
+interface RecordedJob {
+  readonly jobId: string;
+  readonly request: SubmitJobRequest;
+  status: JobStatus;
+}
+
+/** A fake of AWS Batch for tests: takes jobs and runs none. Calls can be made to fail, before or after they took effect. */
+export class RecordingBatch implements Batch {
+  readonly jobs: RecordedJob[] = [];
+  /** Called before and after each call takes effect; throws to make it fail there. */
+  fault: (call: 'submitJob' | 'listJobs' | 'terminateJob', when: 'before' | 'after') => void = () =>
+    undefined;
+
+  async submitJob(request: SubmitJobRequest): Promise<SubmitJobResponse> {
+    this.fault('submitJob', 'before');
+    const jobId = `job-${this.jobs.length + 1}`;
+    this.jobs.push({ jobId, request, status: 'SUBMITTED' });
+    this.fault('submitJob', 'after');
+    return { jobId, jobName: request.jobName };
+  }
+
+  async describeJobs(jobIds: readonly string[]): Promise<JobDetail[]> {
+    return this.jobs
+      .filter(({ jobId }) => jobIds.includes(jobId))
+      .map(({ jobId, request, status }) => ({ ...request, jobId, status }));
+  }
+
+  async listJobs(request: ListJobsRequest): Promise<JobSummary[]> {
+    this.fault('listJobs', 'before');
+    if ('arrayJobId' in request) return [];
+    return this.jobs
+      .map(({ jobId, request: { jobName }, status }, i) => ({ jobId, jobName, status, createdAt: i }))
+      .filter(({ jobName }) => jobName === request.jobName);
+  }
+
+  async cancelJob(jobId: string): Promise<void> {
+    this.find(jobId).status = 'FAILED';
+  }
+
+  async terminateJob(jobId: string): Promise<void> {
+    this.fault('terminateJob', 'before');
+    this.find(jobId).status = 'FAILED';
+  }
+
+  find(jobId: string): RecordedJob {
+    const job = this.jobs.find((candidate) => candidate.jobId === jobId);
+    if (!job) throw new SpotreelError('client-exception', 'usage', `there is no job ${jobId}`);
+    return job;
+  }
+
+  /** Jobs that have not failed, by name. */
+  alive(): string[] {
+    return this.jobs.filter(({ status }) => status !== 'FAILED').map(({ request }) => request.jobName);
+  }
+}

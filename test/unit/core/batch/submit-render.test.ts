@@ -1,0 +1,204 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { submitRender, type RenderRequest, type SubmitServices } from '../../../../core/batch/submit-render';
+import { parseWorkerArgv } from '../../../../core/contract/worker-command';
+import { jobsUrl, manifestUrl } from '../../../../core/contract/keys';
+import { parseManifest } from '../../../../core/contract/manifest';
+import { MemoryStorage } from '../../../../core/storage/memory-storage';
+import type { Storage } from '../../../../core/storage/storage';
+import { RecordingBatch } from '../../../support/recording-batch';
+
+const SCENE = readFileSync(join(__dirname, '../../../fixtures/blend/3.4-zstd.blend'));
+const source = new URL('memory://films/uploads/my%20shot.blend');
+
+async function setUp() {
+  const storage = new MemoryStorage();
+  await storage.put(source, SCENE);
+  const batch = new RecordingBatch();
+  const services: SubmitServices = {
+    storage,
+    batch,
+    jobQueue: 'queue',
+    renderDefinition: 'render',
+    stitchDefinition: 'stitch',
+    now: () => new Date(0),
+  };
+  const head = (await storage.head(source))!;
+  const request: RenderRequest = {
+    source: head,
+    output: new URL('memory://films/renders/'),
+    options: { frames: '1-20', framesPerSlice: 8 },
+    parallel: 2,
+    reuse: 'any',
+  };
+  return { storage, batch, services, request };
+}
+
+test('two jobs are submitted: an array of slices, and a stitch job that waits for it', async () => {
+  const { batch, services, request } = await setUp();
+  const { jobs, folder, manifest } = await submitRender(request, services);
+  const [render, stitch] = batch.jobs.map((job) => job.request);
+  const output = `memory://films/renders/${manifest.renderId}`;
+  expect(folder.href).toBe(`${output}/`);
+  expect(render).toEqual({
+    jobName: `${manifest.renderId}_Rendering`,
+    jobQueue: 'queue',
+    jobDefinition: 'render',
+    arrayProperties: { size: 3 },
+    containerOverrides: {
+      command: ['render', '-i', 'memory://films/uploads/my shot.blend', '-o', output, '-f', '8', '-t', '20'],
+    },
+  });
+  expect(stitch).toEqual({
+    jobName: `${manifest.renderId}_Stitching`,
+    jobQueue: 'queue',
+    jobDefinition: 'stitch',
+    dependsOn: [{ jobId: jobs.render.jobId, type: 'SEQUENTIAL' }],
+    containerOverrides: { command: ['stitch', '-i', output, '-o', output] },
+  });
+});
+
+test('a render of one slice is a plain job: an array of one is refused by AWS Batch', async () => {
+  const { batch, services, request } = await setUp();
+  await submitRender({ ...request, options: { frames: '1-8', framesPerSlice: 8 } }, services);
+  expect(batch.jobs[0]?.request.arrayProperties).toBeUndefined();
+});
+
+test('the worker reads from its command what the plan says', async () => {
+  const { batch, services, request } = await setUp();
+  const { manifest } = await submitRender(request, services);
+  const command = parseWorkerArgv(batch.jobs[0]!.request.containerOverrides!.command!);
+  expect(command).toMatchObject({
+    framesPerSlice: manifest.framesPerSlice,
+    totalFrames: manifest.frameCount,
+  });
+});
+
+test('the manifest and the job ids are left in the folder', async () => {
+  const { storage, services, request } = await setUp();
+  const { folder, manifest, jobs } = await submitRender(request, services);
+  expect(parseManifest(await storage.get(manifestUrl(folder)), 'x')).toEqual(manifest);
+  expect(JSON.parse(Buffer.from(await storage.get(jobsUrl(folder))).toString())).toEqual(jobs);
+});
+
+test('the same event twice is one render', async () => {
+  const { batch, services, request } = await setUp();
+  const first = await submitRender(request, services);
+  expect(await submitRender(request, services)).toEqual(first);
+  expect(batch.jobs).toHaveLength(2);
+});
+
+describe('jobs that are there already', () => {
+  async function withEnded(status: 'FAILED' | 'SUCCEEDED') {
+    const set = await setUp();
+    await submitRender(set.request, set.services);
+    for (const job of set.batch.jobs) job.status = status;
+    return set;
+  }
+
+  test.each([
+    ['any', 'FAILED', 2],
+    ['unfailed', 'FAILED', 4],
+    ['unfailed', 'SUCCEEDED', 2],
+    ['unfinished', 'SUCCEEDED', 4],
+  ] as const)('reuse %s of %s jobs: %i jobs in all', async (reuse, status, count) => {
+    const { batch, services, request } = await withEnded(status);
+    const { jobs } = await submitRender({ ...request, reuse }, services);
+    expect(batch.jobs).toHaveLength(count);
+    // The pair is the newest, and belongs together.
+    expect(batch.find(jobs.stitch.jobId).request.dependsOn?.[0]?.jobId).toBe(jobs.render.jobId);
+  });
+});
+
+test('a crash after any call leaves one pair of jobs once the event comes again', async () => {
+  // The calls that change something, in order; after each one the process is gone.
+  for (let survived = 0; survived < 4; survived += 1) {
+    const { batch, storage, services, request } = await setUp();
+    const crash = crashAfter(survived, storage, batch);
+    await submitRender(request, { ...services, storage: crash.storage }).catch(() => undefined);
+    crash.mend();
+    const { jobs } = await submitRender(request, services);
+    expect(batch.jobs.map(({ request: { jobName } }) => jobName)).toEqual([
+      jobs.render.jobName,
+      jobs.stitch.jobName,
+    ]);
+  }
+});
+
+function crashAfter(calls: number, storage: MemoryStorage, batch: RecordingBatch) {
+  let left = calls;
+  let mended = false;
+  const step = () => {
+    if (mended) return;
+    if (left === 0) throw new Error('the process is gone');
+    left -= 1;
+  };
+  batch.fault = (call, when) => {
+    if (when === 'before' && call !== 'listJobs') step();
+  };
+  const crashing: Storage = Object.create(storage, {
+    put: {
+      value: async (...args: Parameters<Storage['put']>) => {
+        step();
+        await storage.put(...args);
+      },
+    },
+  });
+  return { storage: crashing, mend: () => (mended = true) };
+}
+
+test('when the second job is refused for good, the first is taken back', async () => {
+  const { batch, services, request } = await setUp();
+  batch.fault = (call, when) => {
+    if (call === 'submitJob' && when === 'before' && batch.jobs.length === 1) throw new Error('refused');
+  };
+  await expect(submitRender(request, services)).rejects.toThrow('refused');
+  expect(batch.alive()).toEqual([]);
+});
+
+test('concurrent events plan one render', async () => {
+  const { storage, services, request } = await setUp();
+  const both = await Promise.all([submitRender(request, services), submitRender(request, services)]);
+  expect(both[0].manifest).toEqual(both[1].manifest);
+  const manifests = [];
+  for await (const { url } of storage.list(request.output))
+    if (url.href.endsWith('manifest.json')) manifests.push(url);
+  expect(manifests).toHaveLength(1);
+});
+
+describe('a name given by hand', () => {
+  test('is the render id', async () => {
+    const { services, request } = await setUp();
+    const { manifest } = await submitRender({ ...request, name: 'Take-2' }, services);
+    expect(manifest.renderId).toBe('Take-2');
+  });
+
+  test.each<[string, Partial<RenderRequest>]>([
+    ['other options', { options: { frames: '1-3' } }],
+    ['another version of the scene', { source: { url: source, etag: 'other', size: 1 } }],
+  ])('is never a mixture: %s under the same name are refused', async (_, change) => {
+    const { batch, services, request } = await setUp();
+    await submitRender({ ...request, name: 'Take-2' }, services);
+    await expect(submitRender({ ...request, ...change, name: 'Take-2' }, services)).rejects.toThrow(
+      'choose another name',
+    );
+    expect(batch.jobs).toHaveLength(2);
+  });
+});
+
+test('a farm that can not run the plan refuses it before anything is written', async () => {
+  const { storage, batch, services, request } = await setUp();
+  const checkManifest = () => {
+    throw new Error('too old');
+  };
+  await expect(submitRender(request, { ...services, checkManifest })).rejects.toThrow('too old');
+  expect(batch.jobs).toEqual([]);
+  for await (const { url } of storage.list(request.output)) throw new Error(`wrote ${url.href}`);
+});
+
+test('a scene at fault is refused before anything is written', async () => {
+  const { storage, batch, services, request } = await setUp();
+  await storage.put(source, SCENE.subarray(0, 1000));
+  await expect(submitRender(request, services)).rejects.toMatchObject({ kind: 'scene' });
+  expect(batch.jobs).toEqual([]);
+});

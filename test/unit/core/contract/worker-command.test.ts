@@ -1,0 +1,40 @@
+import { parseWorkerArgv, workerArgv, type WorkerCommand } from '../../../../core/contract/worker-command';
+
+const render: WorkerCommand = {
+  command: 'render',
+  input: 's3://bucket/uploads/a film/shot; rm -rf ~.blend',
+  output: 's3://bucket/renders/shot-1234abcd',
+  framesPerSlice: 10,
+  totalFrames: 48,
+};
+const stitch: WorkerCommand = { command: 'stitch', input: '/films/-x', output: '/films/-x' };
+
+test('render is the argv of the contract', () => {
+  expect(workerArgv(render)).toEqual([
+    'render',
+    '-i',
+    render.input,
+    '-o',
+    render.output,
+    '-f',
+    '10',
+    '-t',
+    '48',
+  ]);
+});
+
+test.each([render, stitch])('$command reads back what it wrote, spaces and all', (command) => {
+  expect(parseWorkerArgv(workerArgv(command))).toEqual(command);
+});
+
+test.each([
+  [[], 'must be render or stitch'],
+  [['dance'], 'not "dance"'],
+  [['render', '-i', 'x'], 'render needs -o'],
+  [['stitch', '-o', 'x'], 'stitch needs -i'],
+  [['render', '-i', 'x', '-o', 'y', '-f', '0', '-t', '1'], '-f must be a whole number of 1 or more, not "0"'],
+  [['render', '-i', 'x', '-o', 'y', '-f', '1', '-t', 'many'], '-t must be a whole number'],
+  [['render', '-x'], "Unknown option '-x'"],
+])('refuses %j', (argv, message) => {
+  expect(() => parseWorkerArgv(argv)).toThrow(message);
+});

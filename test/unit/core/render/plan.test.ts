@@ -1,0 +1,105 @@
+import type { BlendFacts, SceneFacts } from '../../../../core/blend/scene-facts';
+import { manifestSchema } from '../../../../core/contract/manifest';
+import type { RenderOptions } from '../../../../core/contract/options';
+import { planRender } from '../../../../core/render/plan';
+
+const scene: SceneFacts = {
+  name: 'Shot',
+  frameStart: 1,
+  frameEnd: 48,
+  frameStep: 1,
+  fps: 24,
+  fpsBase: 1,
+  width: 1920,
+  height: 1080,
+  resolutionPercent: 50,
+  engine: 'CYCLES',
+  outputFormat: 'FFMPEG',
+  outputPath: '//out/',
+  hasCamera: true,
+  markerCameras: false,
+  usesSequencer: false,
+};
+
+function plan(changes: Partial<SceneFacts>, options: RenderOptions = {}) {
+  const facts: BlendFacts = {
+    blenderVersion: { major: 3, minor: 4, text: '3.4' },
+    compression: 'none',
+    scenes: [
+      { ...scene, name: 'Draft', hasCamera: false },
+      { ...scene, ...changes },
+    ],
+    activeScene: changes.name ?? 'Shot',
+  };
+  const source = { url: '/films/shot.blend', etag: 'abc', size: 1 };
+  return planRender({ renderId: 'shot', source, facts, options, parallel: 2, now: new Date(0) });
+}
+
+test('a plan holds what the file says of its active scene', () => {
+  expect(manifestSchema.parse(plan({}))).toMatchObject({
+    scene: 'Shot',
+    frames: [{ start: 1, end: 48, step: 1 }],
+    frameCount: 48,
+    framesPerSlice: 12,
+    sliceCount: 4,
+    frameRate: { numerator: 24, denominator: 1 },
+    resolution: { width: 960, height: 540 },
+    engine: 'CYCLES',
+    blenderVersion: { major: 3, minor: 4 },
+  });
+});
+
+test("the scene's start and step are honoured, and its last frame is not overshot", () => {
+  const { frames, frameCount } = plan({ frameStart: 101, frameEnd: 120, frameStep: 3 });
+  expect(frames).toEqual([{ start: 101, end: 119, step: 3 }]);
+  expect(frameCount).toBe(7);
+});
+
+test('options stand in place of the scene', () => {
+  const options = { frames: '1-3,9', resolutionPercent: 10, framesPerSlice: 1, engine: 'BLENDER_EEVEE' };
+  expect(plan({ frameStep: 0 }, options)).toMatchObject({
+    frameCount: 4,
+    sliceCount: 4,
+    resolution: { width: 192, height: 108 },
+    engine: 'BLENDER_EEVEE',
+    options,
+  });
+});
+
+test.each<[string, Partial<SceneFacts>, RenderOptions, string]>([
+  ['no camera', { hasCamera: false }, {}, 'scene "Shot" of /films/shot.blend has no camera'],
+  ['start after end', { frameStart: 60 }, {}, 'starts at frame 60, after its end 48'],
+  ['step 0', { frameStep: 0 }, {}, 'has frame step 0; set Step to 1 or more'],
+  ['a negative step', { frameStep: -3 }, {}, 'has frame step -3'],
+  ['fps_base 0', { fpsBase: 0 }, {}, 'has 24 frames per second with base 0'],
+  ['fps 0', { fps: 0 }, {}, 'has 0 frames per second'],
+  [
+    '4 billion frames',
+    { frameStart: -2_147_483_648, frameEnd: 2_147_483_647 },
+    {},
+    "beyond Blender's limits",
+  ],
+  [
+    'an unknown scene',
+    {},
+    { scene: 'Shoot' },
+    'there is no scene "Shoot" in /films/shot.blend; it has "Draft", "Shot"',
+  ],
+  ['a scene of no size', { resolutionPercent: 0 }, {}, 'renders 0×0 pixels at 0 %'],
+])('%s is refused with one message', (_, changes, options, message) => {
+  expect(() => plan(changes, options)).toThrow(message);
+});
+
+test.each<[string, Partial<SceneFacts>]>([
+  ['markers bring cameras', { hasCamera: false, markerCameras: true }],
+  ['the sequencer renders', { hasCamera: false, usesSequencer: true }],
+])('no camera is needed where %s', (_, changes) => {
+  expect(plan(changes).frameCount).toBe(48);
+});
+
+test("a plan for Blender's longest range is made without walking it", () => {
+  expect(plan({ frameStart: -1_048_574, frameEnd: 1_048_574 })).toMatchObject({
+    frameCount: 2_097_149,
+    sliceCount: 16,
+  });
+});
