@@ -1,0 +1,33 @@
+import type { Manifest } from '../../core/contract/manifest';
+
+/** What Blender is started with. */
+export interface BlenderStart {
+  /** The `.blend` on this machine. */
+  readonly file: string;
+  readonly manifest: Pick<Manifest, 'scene' | 'options'>;
+  /** Where the frames are saved. */
+  readonly directory: string;
+  /** The script that renders frame after frame. */
+  readonly script: string;
+  /** 0: as many as there are cores. */
+  readonly threads: number;
+}
+
+/**
+ * Blender's argument list. The order matters: Blender acts on each argument as it meets it. `-Y` must stand before the
+ * file, or its scripts have run by then; factory settings come first so that nobody's add-ons and preferences change
+ * the pictures; `-S` only prints a line for an unknown scene, so the script checks it again.
+ */
+export function blenderArgs({ file, manifest, directory, script, threads }: BlenderStart): string[] {
+  const { scene, options } = manifest;
+  const { engine, samples, resolutionPercent } = options;
+  const job = { scene, directory, engine, samples, resolutionPercent };
+  return [
+    ...['--background', '-noaudio', '--factory-startup', '-Y', file],
+    ...['-S', scene],
+    ...['-o', `${directory}/####`, '-F', 'PNG', '-x', '1'],
+    ...['-t', String(threads)],
+    ...['--python-exit-code', '1', '--python', script],
+    ...['--', JSON.stringify(job)],
+  ];
+}

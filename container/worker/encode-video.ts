@@ -1,0 +1,79 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { pipeline } from 'node:stream/promises';
+import { codeOf, SpotreelError } from '../../core/errors';
+import { withLifeline } from '../../core/processes/lifeline';
+import type { FrameRate } from '../../core/render/frame-rate';
+import { eachLine } from './each-line';
+import { ffmpegArgs, parseProgress } from './ffmpeg-args';
+
+export interface EncodeOptions {
+  readonly ffmpeg: string;
+  /** Where the video is written. */
+  readonly path: string;
+  readonly frameRate: FrameRate;
+  /** What must come out. */
+  readonly frameCount: number;
+  /** PNG pictures, in order. */
+  readonly frames: AsyncIterable<Uint8Array>;
+  readonly signal: AbortSignal;
+  readonly progress: (frames: number) => void;
+  readonly onOutput: (line: string) => void;
+}
+
+/**
+ * Feeds frames to ffmpeg as fast as it takes them. Throws `ffmpeg-failed` with ffmpeg's last words when it fails or
+ * when it counts another number of frames than it was given; what `frames` throws passes through.
+ */
+export async function encodeVideo(options: EncodeOptions): Promise<void> {
+  const { ffmpeg, path, frameRate, frameCount, signal } = options;
+  const [program, ...argv] = withLifeline([ffmpeg, ...ffmpegArgs({ frameRate, path })]);
+  const child = spawn(program!, argv, { stdio: ['pipe', 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' });
+  const heard = listen(child, options);
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  const fed = feed(child, options.frames);
+  try {
+    const [exitCode, { encoded, lastWords }] = await Promise.all([ended, heard, fed]);
+    if (exitCode !== 0) throw failed(lastWords || `it ended with exit code ${exitCode}`);
+    if (encoded !== frameCount) throw failed(`it encoded ${encoded} of ${frameCount} frames`);
+  } catch (error) {
+    child.kill('SIGKILL');
+    await Promise.allSettled([ended, fed]);
+    throw error;
+  }
+}
+
+/** What a pipe says whose reader is gone: ffmpeg's own words tell why. */
+const READER_GONE = ['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET'];
+
+async function feed({ stdin }: ChildProcess, frames: AsyncIterable<Uint8Array>): Promise<void> {
+  if (!stdin) return;
+  try {
+    await pipeline(frames, stdin);
+  } catch (error) {
+    if (!READER_GONE.includes(codeOf(error) ?? '')) throw error;
+  }
+}
+
+async function listen({ stdout, stderr }: ChildProcess, { progress, onOutput }: EncodeOptions) {
+  let encoded = 0;
+  let lastWords = '';
+  const hearProgress = (line: string) => {
+    const frames = parseProgress(line);
+    if (frames === undefined) return;
+    encoded = frames;
+    progress(frames);
+  };
+  const hearWords = (line: string) => {
+    if (line.trim() !== '') lastWords = line.trim();
+    onOutput(line);
+  };
+  await Promise.all([eachLine(stdout, hearProgress), eachLine(stderr, hearWords)]);
+  return { encoded, lastWords };
+}
+
+function failed(words: string): SpotreelError {
+  return new SpotreelError('ffmpeg-failed', 'scene', `ffmpeg could not make the video: ${words}`);
+}

@@ -1,0 +1,47 @@
+import { readFile, rm } from 'node:fs/promises';
+import { codeOf } from '../../core/errors';
+import { failureUrl, frameUrl } from '../../core/contract/keys';
+import type { Manifest } from '../../core/contract/manifest';
+import { StorageError, type Storage } from '../../core/storage/storage';
+import { frameFault } from './frame-check';
+
+/** What became of a frame that Blender says it has saved. */
+export type Delivery = { readonly bytes: number } | { readonly fault: string };
+
+/** Checks a saved frame, stores it whole, and takes it and any record of an earlier failure away. */
+export async function deliverFrame(
+  frame: number,
+  path: string,
+  { manifest, folder, storage }: { manifest: Pick<Manifest, 'resolution'>; folder: URL; storage: Storage },
+): Promise<Delivery> {
+  const bytes = await readSaved(path);
+  if (!bytes) return { fault: 'Blender said that it saved the frame, but wrote no file' };
+  const fault = frameFault(bytes, manifest.resolution);
+  await rm(path, { force: true });
+  if (fault) return { fault: `Blender saved a bad file: ${fault}` };
+  await storage.put(frameUrl(folder, frame), bytes, { contentType: 'image/png' });
+  await storage.delete(failureUrl(folder, frame));
+  return { bytes: bytes.byteLength };
+}
+
+async function readSaved(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Whether a frame in storage is whole. A frame that is there but not whole counts as not there. */
+export async function isFrameInPlace(
+  frame: number,
+  { manifest, folder, storage }: { manifest: Pick<Manifest, 'resolution'>; folder: URL; storage: Storage },
+): Promise<boolean> {
+  try {
+    return frameFault(await storage.get(frameUrl(folder, frame)), manifest.resolution) === undefined;
+  } catch (error) {
+    if (error instanceof StorageError && error.code === 'not-found') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,89 @@
+import { SpotreelError } from '../../core/errors';
+import { readBlendFacts } from '../../core/blend/scene-facts';
+import { manifestUrl } from '../../core/contract/keys';
+import { parseManifest, type Manifest } from '../../core/contract/manifest';
+import type { RenderCommand } from '../../core/contract/worker-command';
+import { planRender } from '../../core/render/plan';
+import { formatLocation, parseLocation } from '../../core/storage/location';
+import { StorageError, type Storage } from '../../core/storage/storage';
+
+/** The plan under `folder`. Throws `not-found`, or `bad-manifest`. */
+export async function loadManifest(folder: URL, storage: Storage): Promise<Manifest> {
+  const url = manifestUrl(folder);
+  return parseManifest(await storage.get(url), formatLocation(url));
+}
+
+/**
+ * The plan of a `render` command: the one that was submitted, else (a job submitted by hand) one made here from the
+ * `.blend` itself. Throws `bad-usage` where the plan and the command's own figures differ.
+ */
+export async function manifestForRender(
+  command: RenderCommand,
+  folder: URL,
+  storage: Storage,
+  now: Date,
+): Promise<Manifest> {
+  const manifest = (await existing(folder, storage)) ?? (await planByHand(command, folder, storage, now));
+  checkFigure('-t', command.totalFrames, manifest.frameCount, 'frames');
+  checkFigure(
+    '-f',
+    Math.min(command.framesPerSlice, manifest.frameCount),
+    manifest.framesPerSlice,
+    'frames a slice',
+  );
+  return manifest;
+}
+
+async function existing(folder: URL, storage: Storage): Promise<Manifest | undefined> {
+  try {
+    return await loadManifest(folder, storage);
+  } catch (error) {
+    if (error instanceof StorageError && error.code === 'not-found') return undefined;
+    throw error;
+  }
+}
+
+async function planByHand(
+  { input, framesPerSlice }: RenderCommand,
+  folder: URL,
+  storage: Storage,
+  now: Date,
+): Promise<Manifest> {
+  const url = parseLocation(input, process.cwd());
+  const head = await storage.head(url);
+  if (!head) throw new StorageError('not-found', url, `there is no scene at ${input}; check -i`);
+  const bytes = await storage.open(url);
+  try {
+    const manifest = planRender({
+      renderId: folder.pathname.split('/').filter(Boolean).pop() ?? 'render',
+      source: { url: formatLocation(url), etag: head.etag, size: head.size },
+      facts: await readBlendFacts(bytes),
+      options: { framesPerSlice },
+      parallel: 1,
+      now,
+    });
+    return await keepFirst(manifest, folder, storage);
+  } finally {
+    await bytes.close();
+  }
+}
+
+/** All children make the same plan; the first one's stands, and the stitch job finds it. */
+async function keepFirst(manifest: Manifest, folder: URL, storage: Storage): Promise<Manifest> {
+  try {
+    await storage.put(manifestUrl(folder), JSON.stringify(manifest, null, 2), { ifAbsent: true });
+    return manifest;
+  } catch (error) {
+    if (error instanceof StorageError && error.code === 'exists') return loadManifest(folder, storage);
+    throw error;
+  }
+}
+
+function checkFigure(flag: string, given: number, planned: number, unit: string): void {
+  if (given === planned) return;
+  throw new SpotreelError(
+    'bad-usage',
+    'usage',
+    `${flag} says ${given} ${unit}, the render's plan ${planned}`,
+  );
+}

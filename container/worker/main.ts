@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { codeOf, messageOf } from '../../core/errors';
+import { EXIT, exitCodeOf } from '../../core/contract/exit-codes';
+import { parseWorkerArgv } from '../../core/contract/worker-command';
+import { openStorage } from '../../core/storage/open-storage';
+import type { WorkerEvent } from '../../core/contract/worker-event';
+
+import { renderSlice } from './render-slice';
+import { stitch } from './stitch';
+import { StoppedError, type WorkerContext } from './worker-context';
+
+/** The container's program: `render …` or `stitch …`. Ends with one of the exit codes of the contract. */
+async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
+  const stop = new AbortController();
+  process.once('SIGTERM', () => stop.abort());
+  process.once('SIGINT', () => stop.abort());
+  // Where a local scheduler holds the other end of standard input, its end is the scheduler's.
+  if (environment.SPOTREEL_LIFELINE === 'stdin') process.stdin.once('end', () => stop.abort()).resume();
+  const scratch = await mkdtemp(join(tmpdir(), 'spotreel-'));
+  try {
+    const command = parseWorkerArgv(argv);
+    const now = () => new Date();
+    const context: WorkerContext = {
+      storage: openStorage(),
+      environment,
+      scratch,
+      signal: stop.signal,
+      say,
+      now,
+    };
+    await (command.command === 'render' ? renderSlice(command, context) : stitch(command, context));
+    return EXIT.done.code;
+  } catch (error) {
+    if (error instanceof StoppedError) return EXIT.stopped.code;
+    say({ event: 'error', code: codeOf(error) ?? 'internal', message: messageOf(error) });
+    return exitCodeOf(error);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+function say(event: WorkerEvent): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`);
+}
+
+void main(process.argv.slice(2), process.env).then((exitCode) => {
+  // Not process.exit: what was said must be out first. An open standard input does not keep the process.
+  process.exitCode = exitCode;
+  process.stdin.destroy();
+});

@@ -1,0 +1,42 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Manifest } from '../../core/contract/manifest';
+import { parseLocation } from '../../core/storage/location';
+import { blenderArgs } from './blender-args';
+import { blenderEnvironment } from './blender-environment';
+import { blenderVersion, checkBlenderVersion, findProgram, parseBlenderVersion } from './programs';
+import type { WorkerContext } from './worker-context';
+
+/** How Blender is started on the scene of a manifest; the same for every start of a slice. */
+export interface PreparedBlender {
+  readonly blender: string;
+  readonly args: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  /** Where it saves frames. */
+  readonly directory: string;
+}
+
+/**
+ * Finds Blender, refuses one older than the file, and fetches the scene. Throws `no-program`, `blender-too-old`, and
+ * storage's `not-found` and `changed`.
+ */
+export async function prepareBlender(manifest: Manifest, context: WorkerContext): Promise<PreparedBlender> {
+  const { storage, environment, scratch } = context;
+  const { source, blenderVersion: needed } = manifest;
+  const blender = findProgram('blender', environment);
+  const forBlender = blenderEnvironment(environment, scratch);
+  // Starting Blender to ask costs as much as a small frame, so whoever started this worker may have asked before.
+  const version = parseBlenderVersion(environment.SPOTREEL_BLENDER_VERSION ?? '');
+  checkBlenderVersion(needed, version ?? (await blenderVersion(blender, forBlender)), source.url);
+  const file = await storage.fetch(
+    parseLocation(source.url, process.cwd()),
+    join(scratch, 'scene'),
+    source.etag,
+  );
+  const directory = join(scratch, 'frames');
+  await mkdir(directory, { recursive: true });
+  const script = join(__dirname, 'render_frames.py');
+  const threads = Number(environment.SPOTREEL_THREADS ?? 0);
+  const args = blenderArgs({ file, manifest, directory, script, threads });
+  return { blender, args, environment: forBlender, directory };
+}

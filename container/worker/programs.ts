@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { SpotreelError, messageOf } from '../../core/errors';
+import { findExecutable } from '../../core/processes/find-executable';
+
+/** The programs that do the work. */
+export type Program = 'blender' | 'ffmpeg';
+
+/** Where macOS puts an application that is on no PATH. */
+const BESIDE_PATH: Record<Program, readonly string[]> = {
+  blender: ['/Applications/Blender.app/Contents/MacOS/Blender'],
+  ffmpeg: [],
+};
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The variable that names another program than the first on PATH. */
+export const programVariable = (program: Program): string => `SPOTREEL_${program.toUpperCase()}`;
+
+/**
+ * The path of a program: what `SPOTREEL_BLENDER` or `SPOTREEL_FFMPEG` says, else the first on PATH. Throws
+ * `no-program` saying how to get it.
+ */
+export function findProgram(program: Program, environment: Environment): string {
+  const named = environment[programVariable(program)];
+  const names = named ? [named] : [program, ...BESIDE_PATH[program]];
+  for (const name of names) {
+    const path = findExecutable(name, environment.PATH);
+    if (path) return path;
+  }
+  const variable = programVariable(program);
+  const sought = named ? `${variable} is ${named}, which can't be run` : `there is no ${program} on PATH`;
+  throw new SpotreelError(
+    'no-program',
+    'usage',
+    `${sought}; install it (Debian and Ubuntu: apt-get install ${program}, macOS: brew install ${program}) or set ${variable} to its path`,
+  );
+}
+
+/** Blender's version as two numbers, e.g. 3 and 4. */
+export interface BlenderVersion {
+  readonly major: number;
+  readonly minor: number;
+}
+
+/** Asks a Blender for its version. Throws `no-program` when it does not answer as Blender does. */
+export async function blenderVersion(
+  blender: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<BlenderVersion> {
+  try {
+    const { stdout } = await promisify(execFile)(blender, ['--version'], {
+      env: environment,
+      timeout: 60_000,
+    });
+    const version = parseBlenderVersion(stdout.replace(/^Blender /, ''));
+    if (version) return version;
+    throw new Error(`it says "${stdout.slice(0, 100).trim()}"`);
+  } catch (error) {
+    const message = `${blender} does not tell its version: ${messageOf(error)}; set SPOTREEL_BLENDER to a working Blender`;
+    throw new SpotreelError('no-program', 'usage', message, { cause: error });
+  }
+}
+
+/** `3.4` and what may follow, as two numbers; `undefined` for any other text. */
+export function parseBlenderVersion(text: string): BlenderVersion | undefined {
+  const match = /^(\d+)\.(\d+)/.exec(text);
+  return match ? { major: Number(match[1]), minor: Number(match[2]) } : undefined;
+}
+
+/**
+ * A Blender older than the file crashes on it or renders it wrong, so the file is refused. Throws `blender-too-old`
+ * naming both versions.
+ */
+export function checkBlenderVersion(file: BlenderVersion, blender: BlenderVersion, scene: string): void {
+  if (file.major < blender.major || (file.major === blender.major && file.minor <= blender.minor)) return;
+  const needed = `${file.major}.${file.minor}`;
+  throw new SpotreelError(
+    'blender-too-old',
+    'scene',
+    `${scene} was saved by Blender ${needed}, and the Blender here is ${blender.major}.${blender.minor}; install Blender ${needed} or newer (SPOTREEL_BLENDER names another one), or save the scene with an older Blender`,
+  );
+}

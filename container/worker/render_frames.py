@@ -1,0 +1,89 @@
+"""Runs inside Blender and renders the frames that it is told to, one at a time.
+
+Standard input: one frame number a line; the end of input ends Blender. The worker can so stop after any frame, and
+Blender ends by itself when the worker is gone. File descriptor 3: one JSON object a line for each thing that
+happened. They go there and not to standard output because a hostile scene can make Blender print anything.
+
+The job stands after `--` as JSON: `scene`, `directory` (where frames are saved as `####.png`), and optionally
+`engine`, `samples`, `resolutionPercent` in place of the scene's own.
+"""
+
+import json
+import os
+import sys
+import time
+
+import bpy
+
+EVENTS = os.fdopen(3, "w", buffering=1)
+
+
+def tell(event, **fields):
+    print(json.dumps({"event": event, **fields}), file=EVENTS)
+
+
+def prepare(job):
+    """Applies the job to the scene. What can't be applied is an error here, never a frame that is quietly wrong."""
+    scene = bpy.data.scenes.get(job["scene"])
+    if scene is None:
+        raise ValueError(f"there is no scene {job['scene']!r} in the file")
+    render = scene.render
+    if "engine" in job:
+        render.engine = job["engine"]
+    if "resolutionPercent" in job:
+        render.resolution_percentage = job["resolutionPercent"]
+    if "samples" in job:
+        set_samples(scene, job["samples"])
+    # From Blender 5.0 on a kind of media stands above the file format, and movies hide the image formats.
+    if hasattr(render.image_settings, "media_type"):
+        render.image_settings.media_type = "IMAGE"
+    render.image_settings.file_format = "PNG"
+    render.use_file_extension = True
+    render.use_overwrite = True
+    render.use_placeholder = False
+    # A single picture a frame, whatever stereo set-up the scene has.
+    render.use_multiview = False
+    return scene
+
+
+def set_samples(scene, samples):
+    if scene.render.engine == "CYCLES":
+        scene.cycles.samples = samples
+    elif hasattr(scene.eevee, "taa_render_samples"):
+        scene.eevee.taa_render_samples = samples
+
+
+def render_frame(scene, frame, directory):
+    """Renders and saves one frame the way `blender --render-frame` does."""
+    if frame >= 0:
+        scene.frame_start = scene.frame_end = frame
+        scene.frame_step = 1
+        scene.render.filepath = os.path.join(directory, "####")
+        bpy.ops.render.render(animation=True, scene=scene.name)
+        return
+    # A scene's range can't begin below 0 here (only in the file), a single still can lie there.
+    scene.frame_set(frame)
+    scene.render.filepath = os.path.join(directory, f"-{-frame:04d}.png")
+    bpy.ops.render.render(write_still=True, scene=scene.name)
+
+
+def main():
+    job = json.loads(sys.argv[sys.argv.index("--") + 1])
+    try:
+        scene = prepare(job)
+    except (ValueError, TypeError) as error:
+        tell("unusable", reason=str(error))
+        return
+    tell("ready")
+    for line in iter(sys.stdin.readline, ""):
+        frame = int(line)
+        tell("started", frame=frame)
+        began = time.monotonic()
+        try:
+            render_frame(scene, frame, job["directory"])
+            tell("saved", frame=frame, seconds=round(time.monotonic() - began, 3))
+        except RuntimeError as error:
+            tell("failed", frame=frame, reason=str(error).strip())
+
+
+main()

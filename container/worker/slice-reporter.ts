@@ -1,0 +1,77 @@
+import { sliceReportUrl } from '../../core/contract/keys';
+import { parseJson } from '../../core/contract/parse-json';
+import { sliceReportSchema, type SliceAttempt, type SliceReport } from '../../core/contract/slice-report';
+import { StorageError, type Storage } from '../../core/storage/storage';
+
+/** Keeps `slices/<index>.json` up to date with what this attempt does, after the attempts that were before it. */
+export class SliceReporter {
+  private writing: Promise<void> = Promise.resolve();
+  private waiting = false;
+
+  private constructor(
+    private readonly storage: Storage,
+    private readonly url: URL,
+    private readonly report: SliceReport,
+    private readonly current: SliceAttempt,
+  ) {}
+
+  /** Begins an attempt. Writes at once, so that storage that can't be written to shows before Blender starts. */
+  static async begin(
+    storage: Storage,
+    folder: URL,
+    slice: number,
+    attempt: Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept'>,
+  ): Promise<SliceReporter> {
+    const url = sliceReportUrl(folder, slice);
+    const before = await readReport(storage, url);
+    const current: SliceAttempt = { ...attempt, frames: [], failed: [] };
+    const report: SliceReport = { version: 1, slice, attempts: [...(before?.attempts ?? []), current] };
+    const reporter = new SliceReporter(storage, url, report, current);
+    await reporter.write();
+    return reporter;
+  }
+
+  /** Notes a frame that is safely stored. */
+  async stored(frame: SliceAttempt['frames'][number]): Promise<void> {
+    this.current.frames.push(frame);
+    await this.save();
+  }
+
+  async failed(frame: number): Promise<void> {
+    this.current.failed.push(frame);
+    await this.save();
+  }
+
+  async end(end: Pick<SliceAttempt, 'stoppedAt' | 'exitCode' | 'reason' | 'peakMemoryBytes'>): Promise<void> {
+    Object.assign(this.current, end);
+    await this.save();
+  }
+
+  /** One write at a time; what comes meanwhile goes into the next one together. */
+  private async save(): Promise<void> {
+    if (!this.waiting) {
+      this.waiting = true;
+      this.writing = this.writing.then(
+        () => this.write(),
+        () => this.write(),
+      );
+    }
+    await this.writing;
+  }
+
+  private async write(): Promise<void> {
+    this.waiting = false;
+    await this.storage.put(this.url, JSON.stringify(this.report));
+  }
+}
+
+/** An unreadable report is a lost report, not a reason to lose the slice. */
+async function readReport(storage: Storage, url: URL): Promise<SliceReport | undefined> {
+  try {
+    return parseJson(sliceReportSchema, await storage.get(url), (reason) => new SyntaxError(reason));
+  } catch (error) {
+    if (error instanceof SyntaxError || (error instanceof StorageError && error.code === 'not-found'))
+      return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+import { SpotreelError } from '../../core/errors';
+import { failureSchema } from '../../core/contract/failure';
+import { failureUrl, frameOfName, framesFolder, frameUrl, videoUrl } from '../../core/contract/keys';
+import type { Manifest } from '../../core/contract/manifest';
+import { parseJson } from '../../core/contract/parse-json';
+import type { StitchCommand } from '../../core/contract/worker-command';
+import { formatFrames, framesOf } from '../../core/render/frame-range';
+import { formatLocation, parseLocation } from '../../core/storage/location';
+import { encodeVideo } from './encode-video';
+import { frameFault } from './frame-check';
+import { loadManifest } from './load-manifest';
+import { findProgram } from './programs';
+import { StoppedError, type WorkerContext } from './worker-context';
+
+/** Frames fetched ahead of the encoder, so that it does not wait for storage. */
+const READ_AHEAD = 4;
+
+/**
+ * `stitch`: the video of exactly the manifest's frames, in order, at the scene's frame rate. Throws `frames-missing`
+ * or `frame-bad` (scene) naming the frames, and then leaves no video; `ffmpeg-failed` with ffmpeg's own words.
+ */
+export async function stitch(command: StitchCommand, context: WorkerContext): Promise<void> {
+  const { storage, environment, scratch, say, signal } = context;
+  const input = parseLocation(command.input, process.cwd());
+  const manifest = await loadManifest(input, storage);
+  await checkAllThere(manifest, input, context);
+  const path = join(scratch, 'output.mp4');
+  const ffmpeg = findProgram('ffmpeg', environment);
+  const total = manifest.frameCount;
+  try {
+    await encodeVideo({
+      ffmpeg,
+      path,
+      frameRate: manifest.frameRate,
+      frameCount: total,
+      frames: readFrames(manifest, input, context),
+      signal,
+      progress: (frames) => say({ event: 'stitching', frames, total }),
+      onOutput: (line) => say({ event: 'output', program: 'ffmpeg', line }),
+    });
+  } catch (error) {
+    if (signal.aborted) throw new StoppedError();
+    throw error;
+  }
+  await storage.upload(path, videoUrl(parseLocation(command.output, process.cwd())), {
+    contentType: 'video/mp4',
+  });
+}
+
+async function checkAllThere(manifest: Manifest, folder: URL, { storage }: WorkerContext): Promise<void> {
+  const there = new Set<number>();
+  const frames = framesFolder(folder);
+  for await (const { url } of storage.list(frames)) {
+    const frame = frameOfName(url.pathname.slice(frames.pathname.length));
+    if (frame !== undefined) there.add(frame);
+  }
+  const missing = [...framesOf(manifest.frames)].filter((frame) => !there.has(frame));
+  if (missing.length === 0) return;
+  const first = await storage.get(failureUrl(folder, missing[0]!)).then(reasonOf, () => undefined);
+  const why = first ? `; frame ${missing[0]}: ${first}` : '';
+  const count = `${missing.length} of ${manifest.frameCount} frames`;
+  throw new SpotreelError(
+    'frames-missing',
+    'scene',
+    `no video: ${count} of ${formatLocation(folder)} are missing: ${formatFrames(missing)}${why}`,
+  );
+}
+
+function reasonOf(bytes: Uint8Array): string {
+  return parseJson(failureSchema, bytes, (reason) => new SyntaxError(reason)).reason;
+}
+
+/** The frames' bytes in order, each checked once more: what is shown was seen whole. */
+async function* readFrames(
+  manifest: Manifest,
+  folder: URL,
+  { storage }: WorkerContext,
+): AsyncGenerator<Uint8Array> {
+  const ahead: Array<{ frame: number; bytes: Promise<Uint8Array> }> = [];
+  const frames = framesOf(manifest.frames);
+  const fetchNext = () => {
+    const next = frames.next();
+    if (next.done) return;
+    const bytes = storage.get(frameUrl(folder, next.value));
+    // Whoever awaits it hears of a failure; until then it is nobody's unhandled rejection.
+    bytes.catch(() => undefined);
+    ahead.push({ frame: next.value, bytes });
+  };
+  for (let i = 0; i < READ_AHEAD; i += 1) fetchNext();
+  for (let next = ahead.shift(); next; next = ahead.shift()) {
+    const bytes = await next.bytes;
+    const fault = frameFault(bytes, manifest.resolution);
+    if (fault) throw badFrame(next.frame, folder, fault);
+    yield bytes;
+    fetchNext();
+  }
+}
+
+function badFrame(frame: number, folder: URL, fault: string): SpotreelError {
+  const where = formatLocation(frameUrl(folder, frame));
+  const message = `no video: frame ${frame} (${where}) is not whole: ${fault}; render again to replace it`;
+  return new SpotreelError('frame-bad', 'scene', message);
+}

@@ -1,0 +1,32 @@
+import { blenderArgs } from '../../../../container/worker/blender-args';
+
+const start = {
+  file: '/scratch/a film/shot.blend',
+  manifest: { scene: '-Y "x"; $(rm)', options: { samples: 4, resolutionPercent: 10 } },
+  directory: '/scratch/frames',
+  script: '/app/render_frames.py',
+  threads: 2,
+};
+const args = blenderArgs(start);
+
+test('scripts of the file are switched off before it is opened', () => {
+  expect(args.indexOf('-Y')).toBeGreaterThan(-1);
+  expect(args.indexOf('-Y')).toBeLessThan(args.indexOf(start.file));
+  expect(args.indexOf('--factory-startup')).toBeLessThan(args.indexOf(start.file));
+});
+
+test('the scene is named, frames are PNG, threads are given', () => {
+  expect(args.slice(args.indexOf('-S'), args.indexOf('-S') + 2)).toEqual(['-S', start.manifest.scene]);
+  expect(args.slice(args.indexOf('-F'), args.indexOf('-F') + 2)).toEqual(['-F', 'PNG']);
+  expect(args.slice(args.indexOf('-t'), args.indexOf('-t') + 2)).toEqual(['-t', '2']);
+});
+
+test('the job goes to the script as one argument, after everything that Blender reads', () => {
+  expect(args.at(-2)).toBe('--');
+  expect(JSON.parse(args.at(-1)!)).toEqual({
+    scene: start.manifest.scene,
+    directory: '/scratch/frames',
+    samples: 4,
+    resolutionPercent: 10,
+  });
+});
