@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import {
+  LocalBatch,
+  type LocalBatchEvent,
+  type LocalJobDefinition,
+} from '../../core/batch/local/local-batch';
+import { retryStrategy } from '../../core/contract/retry-strategy';
+import { parseWorkerEvent, type WorkerEvent } from '../../core/contract/worker-event';
+import { programVariable, type BlenderVersion } from '../../container/worker/programs';
+import type { Machine } from './machine';
+
+/** Names in the local Batch, as on AWS the stack's outputs give them. */
+export const LOCAL_NAMES = {
+  jobQueue: 'local',
+  renderDefinition: 'spotreel-render',
+  stitchDefinition: 'spotreel-stitch',
+} as const;
+
+/** Machines vanish less often at home than on Spot, and a passing fault passes soon or not at all. */
+const ATTEMPTS = 3;
+
+/** Somebody who pressed Ctrl-C waits for it. */
+const STOP_TIMEOUT_SECONDS = 10;
+
+export interface LocalFarmOptions {
+  /** Where the local Batch keeps its jobs, logs and scratch. */
+  readonly stateDirectory: string;
+  readonly machine: Machine;
+  readonly blender: string;
+  readonly blenderVersion: BlenderVersion;
+  readonly ffmpeg: string;
+  readonly onWorkerEvent: (event: WorkerEvent, slice: number) => void;
+  readonly onChildEnd: (slice: number) => void;
+}
+
+/** A local Batch whose job definitions run this program's own worker, as the container image does on AWS. */
+export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBatch> {
+  const { stateDirectory, machine, blender, blenderVersion, ffmpeg, onWorkerEvent, onChildEnd } = options;
+  // The bundle of the worker lies beside the bundle of the command line.
+  const entrypoint = [process.execPath, join(__dirname, 'worker.js')];
+  const definition: LocalJobDefinition = { entrypoint, retryStrategy: retryStrategy(ATTEMPTS) };
+  return LocalBatch.open({
+    stateDirectory,
+    jobQueue: LOCAL_NAMES.jobQueue,
+    maxParallel: machine.parallel,
+    stopTimeoutSeconds: STOP_TIMEOUT_SECONDS,
+    jobDefinitions: {
+      [LOCAL_NAMES.renderDefinition]: definition,
+      [LOCAL_NAMES.stitchDefinition]: definition,
+    },
+    environment: {
+      ...definedVariables(process.env),
+      [programVariable('blender')]: blender,
+      [programVariable('ffmpeg')]: ffmpeg,
+      SPOTREEL_BLENDER_VERSION: `${blenderVersion.major}.${blenderVersion.minor}`,
+      SPOTREEL_THREADS: String(machine.threads),
+      SPOTREEL_LIFELINE: 'stdin',
+    },
+    onEvent: (event: LocalBatchEvent) => {
+      if (event.type === 'log') {
+        const workerEvent = parseWorkerEvent(event.line);
+        if (workerEvent) onWorkerEvent(workerEvent, event.index ?? 0);
+      } else if (event.status === 'SUCCEEDED' || event.status === 'FAILED') {
+        onChildEnd(event.index ?? 0);
+      }
+    },
+  });
+}
+
+function definedVariables(environment: NodeJS.ProcessEnv): Record<string, string> {
+  const entries = Object.entries(environment).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  return Object.fromEntries(entries);
+}

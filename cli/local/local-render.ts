@@ -1,0 +1,125 @@
+import { checkBlenderVersion, findProgram, blenderVersion } from '../../container/worker/programs';
+import {
+  prepareRender,
+  submitRender,
+  type RenderRequest,
+  type SubmitServices,
+  type SubmittedRender,
+} from '../../core/batch/submit-render';
+import { frameOfName, framesFolder, videoUrl } from '../../core/contract/keys';
+import type { Manifest } from '../../core/contract/manifest';
+import type { RenderOptions } from '../../core/contract/options';
+import { framesOf } from '../../core/render/frame-range';
+import { sweepPartials } from '../../core/storage/partial-file';
+import { filePath } from '../../core/storage/location';
+import type { ObjectHead, Storage } from '../../core/storage/storage';
+import type { ProgressView } from '../progress-view';
+import { RenderProgress } from '../render-progress';
+import { LOCAL_NAMES, openLocalFarm } from './farm';
+import type { Machine } from './machine';
+
+export interface LocalRenderOptions {
+  readonly source: ObjectHead;
+  /** A folder of this machine, under which the render's own folder is made. */
+  readonly output: URL;
+  readonly options: RenderOptions;
+  readonly name?: string | undefined;
+  readonly machine: Machine;
+  readonly storage: Storage;
+  readonly view: ProgressView;
+}
+
+/** How a local render ended. */
+export interface RenderOutcome {
+  readonly state: 'complete' | 'failed' | 'interrupted';
+  readonly folder: URL;
+  readonly manifest: Manifest;
+  readonly progress: RenderProgress;
+}
+
+/** A render on this machine: the object-created event, the submit use case, and a local Batch that runs its jobs. */
+export class LocalRender {
+  private readonly interrupted = new AbortController();
+
+  constructor(private readonly options: LocalRenderOptions) {}
+
+  /** Stops everything; `run` then ends with `interrupted`. What is done is kept. */
+  interrupt(): void {
+    this.interrupted.abort();
+  }
+
+  /** Renders to the end. Throws what is wrong before any job is submitted. */
+  async run(): Promise<RenderOutcome> {
+    const { storage, machine, view } = this.options;
+    const programs = await findPrograms(process.env);
+    const now = () => new Date();
+    const checkManifest = ({ blenderVersion: needed, source }: Manifest) =>
+      checkBlenderVersion(needed, programs.blenderVersion, source.url);
+    const request = { ...this.options, parallel: machine.parallel };
+    const { folder, manifest } = await prepareRender(request, { storage, now, checkManifest });
+    const progress = new RenderProgress(manifest.frameCount);
+    const farm = await openLocalFarm({
+      ...programs,
+      machine,
+      stateDirectory: filePath(new URL('.batch/', folder)),
+      onWorkerEvent: (event, slice) => {
+        progress.apply(event, slice, Date.now());
+        view.show(progress);
+      },
+      onChildEnd: (slice) => progress.ended(slice),
+    });
+    const stopFarm = () => void farm.stop();
+    this.interrupted.signal.addEventListener('abort', stopFarm);
+    try {
+      // The lock is ours, so no writer is alive whose file could be half written.
+      await sweepPartials(filePath(folder));
+      for (const frame of await storedFrames(manifest, folder, storage)) progress.done.add(frame);
+      view.show(progress);
+      const services = { storage, now, batch: farm, ...LOCAL_NAMES };
+      const submitted = await this.submit(request, services);
+      const stitch = await farm.wait(submitted.jobs.stitch.jobId);
+      return { state: stitch.status === 'SUCCEEDED' ? 'complete' : 'failed', folder, manifest, progress };
+    } catch (error) {
+      if (!this.interrupted.signal.aborted) throw error;
+      return { state: 'interrupted', folder, manifest, progress };
+    } finally {
+      view.stop();
+      await farm.stop();
+      this.interrupted.signal.removeEventListener('abort', stopFarm);
+    }
+  }
+
+  /** Jobs that have succeeded count only while what they made is still there. */
+  private async submit(
+    request: Omit<RenderRequest, 'reuse'>,
+    services: SubmitServices,
+  ): Promise<SubmittedRender> {
+    const submitted = await submitRender({ ...request, reuse: 'unfailed' }, services);
+    const [stitch] = await services.batch.describeJobs([submitted.jobs.stitch.jobId]);
+    if (stitch?.status !== 'SUCCEEDED' || (await isComplete(submitted, services.storage))) return submitted;
+    return submitRender({ ...request, reuse: 'unfinished' }, services);
+  }
+}
+
+async function findPrograms(environment: NodeJS.ProcessEnv) {
+  const blender = findProgram('blender', environment);
+  const ffmpeg = findProgram('ffmpeg', environment);
+  return { blender, ffmpeg, blenderVersion: await blenderVersion(blender, environment) };
+}
+
+/** Frames of the render that have a file; whether it is whole is for the workers to say. */
+async function storedFrames(manifest: Manifest, folder: URL, storage: Storage): Promise<Set<number>> {
+  const wanted = new Set(framesOf(manifest.frames));
+  const stored = new Set<number>();
+  const frames = framesFolder(folder);
+  for await (const { url } of storage.list(frames)) {
+    const frame = frameOfName(url.pathname.slice(frames.pathname.length));
+    if (frame !== undefined && wanted.has(frame)) stored.add(frame);
+  }
+  return stored;
+}
+
+async function isComplete({ manifest, folder }: SubmittedRender, storage: Storage): Promise<boolean> {
+  const stored = await storedFrames(manifest, folder, storage);
+  return stored.size === manifest.frameCount && (await storage.head(videoUrl(folder))) !== undefined;
+}

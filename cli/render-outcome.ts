@@ -1,0 +1,51 @@
+import { videoUrl } from '../core/contract/keys';
+import { formatFrameRate } from '../core/render/frame-rate';
+import { formatLocation } from '../core/storage/location';
+import type { RenderOutcome } from './local/local-render';
+import { printable } from './printable';
+import { formatSeconds } from './render-progress';
+
+/** Reasons printed one by one; the rest are counted. */
+const MOST_REASONS = 10;
+
+/** How a render ended, for a person. */
+export function describeOutcome(outcome: RenderOutcome, seconds: number): string {
+  const { state, folder, manifest, progress } = outcome;
+  const frames = `${progress.done.size} of ${manifest.frameCount} frames`;
+  const where = formatLocation(folder);
+  if (state === 'complete') {
+    const video = formatLocation(videoUrl(folder));
+    const { width, height } = manifest.resolution;
+    const what = `${manifest.frameCount} frames of ${width}×${height} at ${formatFrameRate(manifest.frameRate)} fps`;
+    return printable(`${what} in ${formatSeconds(seconds)}\nframes: ${where}frames/\nvideo:  ${video}`);
+  }
+  if (state === 'interrupted') {
+    return printable(`stopped: ${frames} are safe in ${where}; the same command goes on from there`);
+  }
+  return printable([...reasons(outcome), `failed: ${frames} are safe in ${where}`].join('\n'));
+}
+
+function reasons({ progress }: RenderOutcome): string[] {
+  const failed = [...progress.failed].toSorted(([a], [b]) => a - b);
+  const lines = failed.slice(0, MOST_REASONS).map(([frame, reason]) => `frame ${frame}: ${reason}`);
+  if (failed.length > MOST_REASONS)
+    lines.push(`and ${failed.length - MOST_REASONS} more frames; failures/ holds their reasons`);
+  const errors = [...progress.errors].slice(0, MOST_REASONS).map((message) => `error: ${message}`);
+  return [...lines, ...errors];
+}
+
+/** How a render ended, for a program. */
+export function outcomeJson(outcome: RenderOutcome, seconds: number) {
+  const { state, folder, manifest, progress } = outcome;
+  return {
+    renderId: manifest.renderId,
+    state,
+    folder: formatLocation(folder),
+    video: state === 'complete' ? formatLocation(videoUrl(folder)) : undefined,
+    frameCount: manifest.frameCount,
+    framesDone: progress.done.size,
+    failures: [...progress.failed].map(([frame, reason]) => ({ frame, reason })),
+    errors: [...progress.errors],
+    seconds,
+  };
+}

@@ -1,0 +1,81 @@
+import type { WorkerEvent } from '../core/contract/worker-event';
+
+/** How far a render is: what its workers' events add up to. */
+export class RenderProgress {
+  /** Frames that are whole in storage. */
+  readonly done = new Set<number>();
+  /** Frames given up, and why. */
+  readonly failed = new Map<number, string>();
+  /** Why workers ended badly, each reason once. */
+  readonly errors = new Set<string>();
+  /** Frames of the video that are encoded; `undefined` while frames still render. */
+  stitched: number | undefined;
+  /** By slice, the frame that its Blender is at. */
+  private readonly current = new Map<number, number>();
+  private storedNow = 0;
+  private firstStart: number | undefined;
+
+  constructor(readonly total: number) {}
+
+  /** Takes in one event of the worker of a slice; `at` in milliseconds. */
+  apply(event: WorkerEvent, slice: number, at: number): void {
+    switch (event.event) {
+      case 'frame-started':
+        this.firstStart ??= at;
+        this.current.set(slice, event.frame);
+        // It was there, but not whole.
+        this.done.delete(event.frame);
+        break;
+      case 'frame-stored':
+        this.storedNow += 1;
+        this.finish(event.frame, slice);
+        break;
+      case 'frame-kept':
+        this.finish(event.frame, slice);
+        break;
+      case 'frame-failed':
+        if (event.final) this.failed.set(event.frame, event.reason);
+        break;
+      case 'stitching':
+        this.stitched = event.frames;
+        break;
+      case 'error':
+        this.errors.add(event.message);
+        break;
+      case 'output':
+        break;
+    }
+  }
+
+  private finish(frame: number, slice: number): void {
+    this.done.add(frame);
+    this.failed.delete(frame);
+    if (this.current.get(slice) === frame) this.current.delete(slice);
+  }
+
+  /** The child of a slice has ended. */
+  ended(slice: number): void {
+    this.current.delete(slice);
+  }
+
+  /** Frames that are being rendered, in order. */
+  frames(): number[] {
+    return [...this.current.values()].toSorted((a, b) => a - b);
+  }
+
+  /** Seconds until the last frame, from the pace of this run; `undefined` before its first frame. */
+  secondsLeft(at: number): number | undefined {
+    if (this.firstStart === undefined || this.storedNow === 0) return undefined;
+    const left = this.total - this.done.size - this.failed.size;
+    return ((at - this.firstStart) / 1000 / this.storedNow) * left;
+  }
+}
+
+/** `45 s`, `3 min 20 s`, `2 h 05 min`. */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+}

@@ -1,0 +1,9 @@
+import { divideMachine } from '../../../cli/local/machine';
+
+test.each([
+  [undefined, 1, { parallel: 1, threads: 1 }],
+  [4, 2, { parallel: 4, threads: 1 }],
+  [3, 8, { parallel: 3, threads: 2 }],
+])('parallel %p on %i cores', (parallel, cores, expected) => {
+  expect(divideMachine(parallel, cores)).toEqual(expected);
+});
