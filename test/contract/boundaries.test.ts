@@ -1,0 +1,75 @@
+import { posix } from 'node:path';
+import { sourceFiles, type SourceFile } from '../support/source-files';
+
+/** Which folders may import from which; the first that a path begins with holds. See CONTRIBUTING.md. */
+const MAY_IMPORT: ReadonlyArray<readonly [folder: string, from: readonly string[]]> = [
+  ['core/', ['core/']],
+  ['lambda/', ['lambda/', 'core/']],
+  ['container/', ['container/', 'core/']],
+  ['lib/', ['lib/', 'core/contract/']],
+  ['cli/', ['cli/', 'core/', 'container/worker/']],
+  ['bin/', ['cli/', 'lib/']],
+];
+
+/** The only places that know the AWS SDK: adapters and the roots where programs are put together. */
+const MAY_USE_SDK = [
+  /^core\/storage\/s3-[^/]*\.ts$/,
+  /^core\/batch\/aws-[^/]*\.ts$/,
+  /^lambda\/[^/]+\/handler\.ts$/,
+  /^container\/worker\/main\.ts$/,
+  /^cli\/commands\//,
+];
+
+const files = sourceFiles(['core', 'lambda', 'container', 'lib', 'cli', 'bin'], ['.ts']);
+
+function importsOf({ text }: SourceFile): string[] {
+  const pattern = /(?:\bfrom\s+|\bimport\s*\(?\s*|\brequire\s*\(\s*)['"]([^'"]+)['"]/g;
+  return [...text.matchAll(pattern)].map((match) => match[1]!);
+}
+
+test('there are files to look at, and imports in them', () => {
+  expect(files.length).toBeGreaterThan(40);
+  expect(files.flatMap(importsOf).length).toBeGreaterThan(100);
+});
+
+test('imports point one way', () => {
+  const wrong = files.flatMap((file) => {
+    const [, allowed] = MAY_IMPORT.find(([folder]) => file.path.startsWith(folder))!;
+    return importsOf(file)
+      .filter((specifier) => specifier.startsWith('.'))
+      .map((specifier) => posix.join(posix.dirname(file.path), specifier))
+      .filter((target) => !allowed.some((folder) => target.startsWith(folder)))
+      .map((target) => `${file.path} imports ${target}`);
+  });
+  expect(wrong).toEqual([]);
+});
+
+test('only adapters and composition roots know the AWS SDK', () => {
+  const wrong = files
+    .filter((file) => importsOf(file).some((specifier) => specifier.startsWith('@aws-sdk/')))
+    .map(({ path }) => path)
+    .filter((path) => !MAY_USE_SDK.some((pattern) => pattern.test(path)));
+  expect(wrong).toEqual([]);
+});
+
+test('the CDK stays in lib and bin', () => {
+  const wrong = files
+    .filter(({ path }) => !path.startsWith('lib/') && !path.startsWith('bin/'))
+    .filter((file) => importsOf(file).some((specifier) => /^(aws-cdk-lib|constructs)/.test(specifier)));
+  expect(wrong.map(({ path }) => path)).toEqual([]);
+});
+
+test('no source file is over 300 lines', () => {
+  const all = sourceFiles(['.'], ['.ts', '.mjs', '.js', '.py', '.sh']);
+  const long = all
+    .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
+    .filter(({ lines }) => lines > 300);
+  expect(long).toEqual([]);
+});
+
+test('no drawer without a name of its own', () => {
+  const all = sourceFiles(['.'], ['.ts', '.mjs', '.js']);
+  expect(all.filter(({ path }) => /(^|\/)(utils?|helpers?|common|misc|types)\.[a-z]+$/.test(path))).toEqual(
+    [],
+  );
+});

@@ -1,0 +1,151 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PNG } from 'pngjs';
+import { blender, makeScene } from '../support/blender';
+import { frameFiles, manifestOf, onlyRender, sliceReports } from '../support/render-folder';
+import { spotreel } from '../support/spotreel';
+import { probeVideo } from '../support/video';
+
+jest.setTimeout(180_000);
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'spotreel test '));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const at = (...names: string[]) => join(folder, ...names);
+const pixels = (path: string) => PNG.sync.read(readFileSync(path)).data;
+
+async function render(scene: string, ...flags: string[]): Promise<string> {
+  const result = await spotreel(['render', scene, '-o', at('out'), ...flags]);
+  expect({ exitCode: result.exitCode, stderr: result.stderr }).toMatchObject({ exitCode: 0 });
+  return onlyRender(at('out'));
+}
+
+test('frames 101 to 119 step 3 of odd size at 24/1.001 fps', async () => {
+  const scene = await makeScene(
+    at('a film.blend'),
+    `
+scene.frame_start, scene.frame_end, scene.frame_step = 101, 119, 3
+scene.render.fps, scene.render.fps_base = 24, 1.001
+scene.render.resolution_x, scene.render.resolution_y = 101, 57`,
+    true,
+  );
+  const out = await render(scene, '--frames-per-slice', '3');
+  const frames = [101, 104, 107, 110, 113, 116, 119];
+  expect(frameFiles(out)).toEqual(frames.map((frame) => `0${frame}.png`));
+  expect(await probeVideo(join(out, 'output.mp4'))).toMatchObject({
+    codec_name: 'h264',
+    nb_read_frames: '7',
+    r_frame_rate: '24000/1001',
+    avg_frame_rate: '24000/1001',
+    pix_fmt: 'yuv420p',
+    width: 102,
+    height: 58,
+    color_space: 'bt709',
+  });
+  const reports = sliceReports(out);
+  expect(
+    reports
+      .flatMap(({ attempts }) => attempts.flatMap((attempt) => attempt.frames.map(({ frame }) => frame)))
+      .toSorted(),
+  ).toEqual(frames);
+});
+
+test('a frame is what Blender itself renders', async () => {
+  const scene = await makeScene(
+    at('shot.blend'),
+    "scene.render.image_settings.file_format = 'JPEG'\nscene.cycles.seed = 3",
+  );
+  const out = await render(scene, '--frames', '4');
+  await blender(['-Y', scene, '-o', at('own-####'), '-F', 'PNG', '-x', '1', '-f', '4']);
+  expect(pixels(join(out, 'frames/0004.png')).equals(pixels(at('own-0004.png')))).toBe(true);
+});
+
+test('frames below 0 and above 9,999 are rendered under the names that Blender gives', async () => {
+  const scene = await makeScene(
+    at('shot.blend'),
+    "cube = bpy.data.objects['Cube']\nfor f, x in ((-2, -2.0), (10001, 2.0)):\n  cube.location.x = x\n  cube.keyframe_insert('location', frame=f)",
+  );
+  const out = await render(scene, '--frames', '-2--1,0,9999-10001');
+  expect(frameFiles(out)).toEqual([
+    '-0001.png',
+    '-0002.png',
+    '0000.png',
+    '10000.png',
+    '10001.png',
+    '9999.png',
+  ]);
+  expect((await probeVideo(join(out, 'output.mp4'))).nb_read_frames).toBe('6');
+  // The animation was at another place in each.
+  expect(pixels(join(out, 'frames/-0002.png')).equals(pixels(join(out, 'frames/10001.png')))).toBe(false);
+});
+
+test('options: scene, per cent, samples and engine', async () => {
+  const scene = await makeScene(
+    at('shot.blend'),
+    "bpy.ops.scene.new(type='FULL_COPY')\nbpy.context.scene.name = 'Zweite Szene ß'",
+  );
+  const out = await render(
+    scene,
+    '--scene',
+    'Scene',
+    '--resolution-percent',
+    '50',
+    '--samples',
+    '2',
+    '--engine',
+    'BLENDER_WORKBENCH',
+    '--frames',
+    '1',
+  );
+  const { width, height } = PNG.sync.read(readFileSync(join(out, 'frames/0001.png')));
+  expect({ width, height }).toEqual({ width: 32, height: 24 });
+  expect(manifestOf(out)).toMatchObject({ scene: 'Scene', engine: 'BLENDER_WORKBENCH' });
+});
+
+test('a cropped render region gives frames of the size that the plan says', async () => {
+  const scene = await makeScene(
+    at('shot.blend'),
+    `
+r = scene.render
+r.resolution_x, r.resolution_y, r.use_border, r.use_crop_to_border = 101, 57, True, True
+r.border_min_x, r.border_max_x, r.border_min_y, r.border_max_y = 0.13, 0.77, 0.21, 0.93`,
+  );
+  const out = await render(scene, '--frames', '1');
+  expect(PNG.sync.read(readFileSync(join(out, 'frames/0001.png')))).toMatchObject(manifestOf(out).resolution);
+});
+
+test('EEVEE renders without a display', async () => {
+  const scene = await makeScene(
+    at('shot.blend'),
+    "scene.render.engine = 'BLENDER_EEVEE'\nscene.eevee.taa_render_samples = 1",
+  );
+  expect(frameFiles(await render(scene, '--frames', '1'))).toEqual(['0001.png']);
+});
+
+test('registered scripts of a scene do not run', async () => {
+  const marker = at('script ran');
+  const scene = await makeScene(
+    at('shot.blend'),
+    `text = bpy.data.texts.new('evil.py')\ntext.write(${JSON.stringify(`open(${JSON.stringify(marker)}, 'w')`)})\ntext.use_module = True`,
+  );
+  await render(scene, '--frames', '1');
+  expect(() => readFileSync(marker)).toThrow('ENOENT');
+});
+
+test('the same command again does nothing twice; a frame taken away or cut short comes back alone', async () => {
+  const scene = await makeScene(at('shot.blend'));
+  const out = await render(scene);
+  const again = await spotreel(['render', scene, '-o', at('out'), '--json']);
+  expect(JSON.parse(again.stdout)).toMatchObject({ state: 'complete', framesDone: 6 });
+  expect(sliceReports(out).map(({ attempts }) => attempts.length)).toEqual([1]);
+  rmSync(join(out, 'frames/0003.png'));
+  await render(scene);
+  const rendered = sliceReports(out).flatMap(({ attempts }) =>
+    attempts.at(-1)!.frames.map(({ frame }) => frame),
+  );
+  expect(rendered).toEqual([3]);
+});

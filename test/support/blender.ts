@@ -1,0 +1,37 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Lines of Python at the start of every scene script: `scene` is small and quick to render. */
+const PREPARE = `
+import bpy
+scene = bpy.context.scene
+scene.render.engine = 'CYCLES'
+scene.cycles.samples = 1
+scene.cycles.use_denoising = False
+scene.render.resolution_x = 64
+scene.render.resolution_y = 48
+scene.frame_end = 6
+`;
+
+/** Makes a real .blend with real Blender: its default scene, small, changed by Python `lines`. */
+export async function makeScene(path: string, lines = '', compress = false): Promise<string> {
+  const save = `bpy.ops.wm.save_as_mainfile(filepath=${JSON.stringify(path)}, compress=${compress ? 'True' : 'False'})`;
+  await blender([
+    '--factory-startup',
+    '--python-exit-code',
+    '1',
+    '--python-expr',
+    `${PREPARE}\n${lines}\n${save}`,
+  ]);
+  return path;
+}
+
+/** Runs real Blender in the background; gives what it printed. */
+export async function blender(args: readonly string[]): Promise<string> {
+  const { stdout } = await run('blender', ['--background', '-noaudio', ...args], {
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return stdout;
+}

@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parseManifest, type Manifest } from '../../core/contract/manifest';
+import { sliceReportSchema, type SliceReport } from '../../core/contract/slice-report';
+
+/** The folder of the only render under an output folder. */
+export function onlyRender(output: string): string {
+  const names = readdirSync(output);
+  if (names.length !== 1) throw new Error(`${output} holds ${names.length} renders: ${names.join(', ')}`);
+  return join(output, names[0]!);
+}
+
+export function frameFiles(folder: string): string[] {
+  return readdirSync(join(folder, 'frames')).toSorted();
+}
+
+export function manifestOf(folder: string): Manifest {
+  return parseManifest(readFileSync(join(folder, 'manifest.json')), folder);
+}
+
+export function sliceReports(folder: string): SliceReport[] {
+  return readdirSync(join(folder, 'slices')).map((name) =>
+    sliceReportSchema.parse(JSON.parse(readFileSync(join(folder, 'slices', name), 'utf8'))),
+  );
+}
+
+/** When each frame's file was last written, in milliseconds. */
+export function writeTimes(folder: string): Map<string, number> {
+  return new Map(frameFiles(folder).map((name) => [name, statSync(join(folder, 'frames', name)).mtimeMs]));
+}
+
+/** Files anywhere below a folder whose writing was never finished. */
+export function partialFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    basename(path).endsWith('.part'),
+  );
+}

@@ -1,0 +1,56 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from './source-files';
+
+/** What a finished program said. */
+export interface Finished {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+/** A started program, and its end. */
+export interface Started {
+  readonly process: ChildProcess;
+  readonly finished: Promise<Finished>;
+}
+
+/** Starts a program of dist/ as a user would. */
+export function startProgram(
+  program: 'spotreel' | 'worker',
+  args: readonly string[],
+  options: RunOptions = {},
+): Started {
+  const bundle = join(ROOT, 'dist', `${program}.js`);
+  if (!existsSync(bundle)) throw new Error(`there is no ${bundle}: run npm test, or npm run build first`);
+  const child = spawn(process.execPath, [bundle, ...args], {
+    cwd: options.cwd,
+    env: { ...process.env, ...options.environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (data) => (stdout += data));
+  child.stderr.on('data', (data) => (stderr += data));
+  const finished = new Promise<Finished>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (exitCode, signal) => resolve({ exitCode, signal, stdout, stderr }));
+  });
+  return { process: child, finished };
+}
+
+/** Runs `spotreel` to its end. */
+export function spotreel(args: readonly string[], options?: RunOptions): Promise<Finished> {
+  return startProgram('spotreel', args, options).finished;
+}
+
+/** Runs the worker to its end, as a container would. */
+export function worker(args: readonly string[], options?: RunOptions): Promise<Finished> {
+  return startProgram('worker', args, options).finished;
+}

@@ -1,0 +1,44 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** What ffprobe says of the one video stream in a file, its frames counted by decoding them. */
+export interface VideoFacts {
+  readonly codec_name: string;
+  readonly width: number;
+  readonly height: number;
+  readonly pix_fmt: string;
+  readonly r_frame_rate: string;
+  readonly avg_frame_rate: string;
+  readonly nb_read_frames: string;
+  readonly color_space?: string;
+}
+
+export async function probeVideo(path: string): Promise<VideoFacts> {
+  const args = ['-v', 'error', '-count_frames', '-select_streams', 'v', '-show_streams', '-of', 'json', path];
+  const { stdout } = await run('ffprobe', args);
+  return JSON.parse(stdout).streams[0];
+}
+
+/** The pixels of frame `index` (0-based) of a video or picture, as RGB bytes. */
+export async function decodeFrame(path: string, index = 0): Promise<Buffer> {
+  const filter = `select=eq(n\\,${index}),scale=in_color_matrix=bt709:flags=accurate_rnd+full_chroma_int`;
+  const args = [
+    '-v',
+    'error',
+    '-i',
+    path,
+    '-vf',
+    filter,
+    '-frames:v',
+    '1',
+    '-f',
+    'rawvideo',
+    '-pix_fmt',
+    'rgb24',
+    'pipe:1',
+  ];
+  const { stdout } = await run('ffmpeg', args, { encoding: 'buffer', maxBuffer: 256 * 1024 * 1024 });
+  return stdout;
+}
