@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # Blender leaves it out
 from clock_materials import BLACK, Shader, beads, bokeh, flat, matte  # noqa: E402
 
 WIDTH, HEIGHT, PIXELS_PER_UNIT = 640, 360, 100
-FRAMES, FPS, SAMPLES = 72, 24, 12
+FRAMES, FPS, SAMPLES = 72, 24, 6
 LENS_MM, SENSOR_MM = 60, 36
 
 # Colours are written as sRGB, the way they come out in the PNG.
