@@ -84,12 +84,22 @@ async function claim(partial: string, path: string): Promise<void> {
 }
 
 async function makeFolderOf(path: string): Promise<void> {
+  const folder = dirname(path);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await mkdir(folder, { recursive: true });
   } catch (error) {
-    // EEXIST here means a file in the folder's place, not an object that is there already.
-    const cause =
-      codeOf(error) === 'EEXIST' ? Object.assign(new Error(messageOf(error)), { code: 'ENOTDIR' }) : error;
-    throw fileError(cause, path, 'write');
+    throw fileError(await trueCause(error), path, 'write');
   }
+}
+
+/** What a failed recursive `mkdir` hides. */
+async function trueCause(error: unknown): Promise<unknown> {
+  // A file in the folder's place, not an object that is there already.
+  if (codeOf(error) === 'EEXIST') return Object.assign(new Error(messageOf(error)), { code: 'ENOTDIR' });
+  // Node answers ENOENT for a parent that can't be written to; a plain `mkdir` of the same folder tells why.
+  if (codeOf(error) !== 'ENOENT' || !(error instanceof Error) || !('path' in error)) return error;
+  return mkdir(String(error.path)).then(
+    () => error,
+    (cause: unknown) => cause,
+  );
 }

@@ -1,21 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { blender, makeScene } from '../support/blender';
 import { frameFiles, manifestOf, onlyRender, sliceReports } from '../support/render-folder';
+import { useScratchFolder } from '../support/scratch-folder';
 import { spotreel } from '../support/spotreel';
 import { probeVideo } from '../support/video';
 
 jest.setTimeout(180_000);
 
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'spotreel test '));
-});
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-const at = (...names: string[]) => join(folder, ...names);
+const at = useScratchFolder();
 const pixels = (path: string) => PNG.sync.read(readFileSync(path)).data;
 
 async function render(scene: string, ...flags: string[]): Promise<string> {
@@ -50,7 +44,7 @@ scene.render.resolution_x, scene.render.resolution_y = 101, 57`,
   expect(
     reports
       .flatMap(({ attempts }) => attempts.flatMap((attempt) => attempt.frames.map(({ frame }) => frame)))
-      .toSorted(),
+      .toSorted((a, b) => a - b),
   ).toEqual(frames);
 });
 

@@ -1,0 +1,84 @@
+import { execFileSync } from 'node:child_process';
+import { cpus, release, totalmem } from 'node:os';
+import { median, spread, type Measured } from './measure';
+import type { StartUp } from './start-up';
+
+export interface Results {
+  readonly runs: number;
+  readonly startUp: StartUp;
+  /** By the name of the way, run by run. */
+  readonly ways: Record<string, Measured[]>;
+  readonly manyFrames: Measured;
+}
+
+const MIB = 1024 * 1024;
+
+/** docs/benchmarks.md */
+export function describe({ runs, startUp, ways, manyFrames }: Results): string {
+  const seconds = (name: string) => ways[name]!.map((measured) => measured.seconds);
+  const ratio = (over: string, under: string) =>
+    spread(seconds(over).map((value, run) => value / seconds(under)[run]!));
+  const memory = Math.max(...ways.b!.map(({ peakMemoryBytes }) => peakMemoryBytes)) / MIB;
+  const rows = Object.keys(ways).map((name) => `| ${name} | ${spread(seconds(name), 1)} |`);
+  const startRatio = median(startUp.help) / median(startUp.node);
+  return `# Benchmarks
+
+Written by \`npm run bench\`. Figures are medians of ${runs} runs (lowest to highest), the ways gone in turn in one run on one
+machine. Compare ratios; seconds only tell what this machine was like that day.
+
+Machine: ${machine()}
+
+## One film, three ways
+
+\`examples/clock.blend\`: 72 frames of 640×360, Cycles.
+
+| Way | Seconds |
+| --- | --- |
+${rows.join('\n')}
+
+- a: one \`blender -a\` over the whole range, then one ffmpeg
+- b: \`spotreel render\` with what it chooses by itself; every frame checked twice
+- c: the workshop's way: a process for each frame, the whole file copied for each, frames moved when done, then one ffmpeg
+
+| Ratio, run by run | | Wanted |
+| --- | --- | --- |
+| b/a | ${ratio('b', 'a')} | ≤ 1.10 |
+| c/b | ${ratio('c', 'b')} | ≥ 2 |
+| b/(b, one Blender at a time) | ${ratio('b', 'b, one Blender at a time')} | < 1, or one Blender would be the better default |
+
+## Spotreel's own processes
+
+Peak resident memory of the largest single one, Blender and ffmpeg left out.
+
+| | MiB | Wanted |
+| --- | --- | --- |
+| the film above | ${memory.toFixed(0)} | < 150 |
+| a plan of 10,000 frames (fake Blender, real ffmpeg, ${manyFrames.seconds.toFixed(0)} s) | ${(manyFrames.peakMemoryBytes / MIB).toFixed(0)} | < 150 |
+
+## Start
+
+\`spotreel --help\` takes ${startRatio.toFixed(2)} times the time of \`node -e 0\` (${(median(startUp.help) * 1000).toFixed(0)} ms to ${(median(startUp.node) * 1000).toFixed(0)} ms, medians of
+${startUp.node.length} pairs; wanted: at most 4).
+
+## To repeat
+
+On an otherwise idle machine: \`npm run bench\` (about half an hour on two cores).
+`;
+}
+
+function machine(): string {
+  const version = (program: string, ...args: string[]) =>
+    execFileSync(program, args, { encoding: 'utf8' })
+      .split('\n')[0]!
+      .replace(/ Copyright.*/, '')
+      .trim();
+  const parts = [
+    `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
+    `${(totalmem() / 1024 / MIB).toFixed(0)} GiB`,
+    `Linux ${release()}`,
+    `Node ${process.version}`,
+    version('blender', '--version'),
+    version('ffmpeg', '-version'),
+  ];
+  return `${parts.join(', ')}; ${new Date().toISOString().slice(0, 10)}.`;
+}

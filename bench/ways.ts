@@ -1,0 +1,98 @@
+import { availableParallelism } from 'node:os';
+import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { frameName } from '../core/contract/keys';
+import { measure, run, type Measured } from './measure';
+
+/** A film to be made: frames 1 to `frames` of a scene, at `fps`. */
+export interface Film {
+  readonly scene: string;
+  readonly frames: number;
+  readonly fps: number;
+  /** Emptied before each way is gone. */
+  readonly folder: string;
+}
+
+export const ROOT = join(__dirname, '..');
+
+/** One way to make a film, start to end. */
+export type Way = (film: Film) => Promise<Measured>;
+
+/** (a) One Blender over the whole range, then one ffmpeg: the least that this machine can do. */
+export const plainBlender: Way = (film) =>
+  timed(async () => {
+    const { scene, folder, frames } = film;
+    const range = ['-s', '1', '-e', String(frames), '-a'];
+    await run(['blender', '-b', '-Y', scene, '-o', join(folder, '####'), '-F', 'PNG', '-x', '1', ...range]);
+    await plainFfmpeg(film);
+  });
+
+/** (b) Spotreel, with what it chooses by itself or with `flags`. */
+export function spotreelWith(...flags: string[]): Way {
+  return ({ scene, folder, frames }) => {
+    const program = join(ROOT, 'dist/spotreel.js');
+    const command = [
+      process.execPath,
+      program,
+      'render',
+      scene,
+      '-o',
+      folder,
+      '--frames',
+      `1-${frames}`,
+      ...flags,
+    ];
+    return measure(command, { isOwn: isSpotreel });
+  };
+}
+
+/** Whether a command line is one of Spotreel's own processes: not Blender, not ffmpeg, not this benchmark. */
+export function isSpotreel(commandLine: string): boolean {
+  return /dist\/(spotreel|worker)\.js (render|stitch) /.test(commandLine) && !commandLine.includes('setpriv');
+}
+
+/**
+ * (c) The workshop's way: a process for each frame, the whole file copied for each, frames moved when done, then one
+ * ffmpeg. Its jobs ask for one vCPU, so as many run at a time as there are cores.
+ */
+export const workshop: Way = (film) =>
+  timed(async () => {
+    const { scene, folder, frames } = film;
+    const waiting = Array.from({ length: frames }, (_, i) => i + 1);
+    const lane = async () => {
+      for (let frame = waiting.shift(); frame !== undefined; frame = waiting.shift()) {
+        const scratch = join(folder, `job-${frame}`);
+        await mkdir(scratch, { recursive: true });
+        const copy = join(scratch, basename(scene));
+        await copyFile(scene, copy);
+        const range = ['-s', String(frame), '-e', String(frame), '-a'];
+        await run(['blender', '-noaudio', '-b', copy, '-E', 'CYCLES', '-o', join(scratch, '####'), ...range]);
+        await rename(join(scratch, frameName(frame)), join(folder, frameName(frame)));
+        await rm(scratch, { recursive: true });
+      }
+    };
+    await Promise.all(Array.from({ length: availableParallelism() }, lane));
+    await plainFfmpeg(film);
+  });
+
+function plainFfmpeg({ folder, fps }: Film): Promise<void> {
+  const input = ['-framerate', String(fps), '-i', join(folder, '%04d.png')];
+  const codec = ['-c:v', 'libx264', '-preset', 'medium', '-crf', '18', '-pix_fmt', 'yuv420p'];
+  return run([
+    'ffmpeg',
+    '-v',
+    'error',
+    '-y',
+    ...input,
+    ...codec,
+    '-movflags',
+    '+faststart',
+    join(folder, 'output.mp4'),
+  ]);
+}
+
+async function timed(work: () => Promise<void>): Promise<Measured> {
+  const began = process.hrtime.bigint();
+  await work();
+  return { seconds: Number(process.hrtime.bigint() - began) / 1e9, peakMemoryBytes: 0 };
+}

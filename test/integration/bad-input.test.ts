@@ -1,0 +1,240 @@
+import { execFileSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { findExecutable } from '../../core/processes/find-executable';
+import { makeScene } from '../support/blender';
+import { installFakeBlender } from '../support/fake-blender';
+import { onlyRender, partialFiles } from '../support/render-folder';
+import { useScratchFolder } from '../support/scratch-folder';
+import { ROOT } from '../support/source-files';
+import { spotreel, startProgram, type Finished } from '../support/spotreel';
+
+jest.setTimeout(60_000);
+
+const at = useScratchFolder();
+const CLOCK = join(ROOT, 'examples/clock.blend');
+const BLENDER_5 = join(ROOT, 'test/fixtures/blend/5.0-zstd.blend');
+
+const render = (scene: string, ...flags: string[]) => spotreel(['render', scene, '-o', at('out'), ...flags]);
+
+/** One message for the user, on standard error, with no stack and nothing on standard output. */
+function expectMessage({ exitCode, stdout, stderr }: Finished, code: number, ...words: string[]): void {
+  expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: '' });
+  const messages = stderr.split('\n').filter((line) => line.startsWith('spotreel: '));
+  expect(messages).toHaveLength(1);
+  for (const word of words) expect(messages[0]).toContain(word);
+  expect(stderr).not.toMatch(/^\s+at /m);
+}
+
+describe('a file that can not be rendered is refused before anything is written', () => {
+  test.each<[string, () => Promise<string>, number, string[]]>([
+    ['no file', async () => at('none.blend'), 1, ['none.blend', 'check the path']],
+    ['a folder', async () => `${at()}/`, 2, ['names a folder']],
+    ['no .blend', async () => write('film.blend', 'a letter from home'), 1, ['film.blend']],
+    ['an empty file', async () => write('film.blend', ''), 1, ['film.blend']],
+    [
+      'a truncated .blend',
+      async () => write('film.blend', readFileSync(CLOCK).subarray(0, 90_000)),
+      1,
+      ['film.blend'],
+    ],
+    [
+      'no camera',
+      () => scene("bpy.data.objects.remove(bpy.data.objects['Camera'])"),
+      1,
+      ['has no camera', 'Scene Properties'],
+    ],
+    ['start after end', () => reversedRange(9, 5), 1, ['starts at frame 9, after its end 5']],
+    ['a newer Blender', async () => BLENDER_5, 1, ['saved by Blender 5.0', 'SPOTREEL_BLENDER']],
+  ])('%s', async (_, make, code, words) => {
+    expectMessage(await render(await make()), code, ...words);
+    expect(existsSync(at('out'))).toBe(false);
+  });
+
+  function write(name: string, content: string | Uint8Array): string {
+    writeFileSync(at(name), content);
+    return at(name);
+  }
+
+  const scene = (lines: string) => makeScene(at('film.blend'), lines);
+
+  /** Blender does not let a script set a start after the end, so the numbers are changed in the saved file. */
+  async function reversedRange(start: number, end: number): Promise<string> {
+    const path = await scene('scene.frame_start = 777\nscene.frame_end = 888');
+    patchRange(path, [777, 888], [start, end]);
+    return path;
+  }
+});
+
+/** Writes another frame range over the scene's, which stands in the file as two 32-bit numbers beside each other. */
+function patchRange(path: string, from: [number, number], to: [number, number]): void {
+  const bytes = readFileSync(path);
+  const needle = Buffer.alloc(8);
+  needle.writeInt32LE(from[0], 0);
+  needle.writeInt32LE(from[1], 4);
+  for (let found = bytes.indexOf(needle); found >= 0; found = bytes.indexOf(needle, found + 8)) {
+    bytes.writeInt32LE(to[0], found);
+    bytes.writeInt32LE(to[1], found + 4);
+  }
+  writeFileSync(path, bytes);
+}
+
+test('a range of 4 billion frames is refused at once', async () => {
+  const path = await makeScene(at('film.blend'), 'scene.frame_start = 777\nscene.frame_end = 888');
+  patchRange(path, [777, 888], [-2_147_483_648, 2_147_483_647]);
+  expectMessage(await render(path), 1, '-2147483648 to 2147483647', "beyond Blender's limits", '--frames');
+});
+
+describe('wrong usage ends with 2 and says which flag', () => {
+  test.each<[string[], string]>([
+    [['--scene', 'Nowhere'], 'there is no scene "Nowhere"'],
+    [['--frames', '5-1'], 'write 1-5'],
+    [['--frames', 'all'], '"all" is no frame or range'],
+    [['--engine', 'x; rm -rf ~'], 'must be an engine of Blender'],
+    [['--resolution-percent', '99999'], 'resolutionPercent'],
+    [['--name', '../../etc'], "a render's name"],
+  ])('%j', async (flags, words) => {
+    const result = await render(CLOCK, ...flags);
+    expect(result.exitCode).toBe(flags[0] === '--scene' ? 1 : 2);
+    expect(result.stderr).toContain(words);
+    expect(existsSync(at('out'))).toBe(false);
+  });
+
+  test.each([
+    [['render'], "missing required argument 'file'"],
+    [['render', 'x.blend', '-f', '0'], 'whole number of 1 or more'],
+    [['render', 'x.blend', '--parallel', 'lots'], 'whole number of 1 or more'],
+    [['dance'], "unknown command 'dance'"],
+  ])('%j', async (args, words) => {
+    const { exitCode, stderr, stdout } = await spotreel(args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain(words);
+  });
+});
+
+test('the same name for other options is refused, and the first render is left alone', async () => {
+  const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
+  const flags = ['render', CLOCK, '-o', at('out'), '--resolution-percent', '10', '--name', 'take'];
+  expect((await spotreel([...flags, '--frames', '1-2'], { environment })).exitCode).toBe(0);
+  expectMessage(await spotreel([...flags, '--frames', '1-3'], { environment }), 2, 'choose another name');
+});
+
+describe('a machine without the programs', () => {
+  test.each(['blender', 'ffmpeg'])('no %s', async (program) => {
+    mkdirSync(at('bin'));
+    for (const name of ['blender', 'ffmpeg'].filter((other) => other !== program)) {
+      symlinkSync(findExecutable(name, process.env.PATH)!, at('bin', name));
+    }
+    const result = await spotreel(['render', CLOCK, '-o', at('out')], { environment: { PATH: at('bin') } });
+    expectMessage(result, 2, `there is no ${program} on PATH`, `apt-get install ${program}`, 'brew install');
+  });
+
+  test('a named program that is not there', async () => {
+    const environment = { SPOTREEL_BLENDER: at('nowhere') };
+    expectMessage(
+      await spotreel(['render', CLOCK, '-o', at('out')], { environment }),
+      2,
+      'SPOTREEL_BLENDER is ',
+    );
+  });
+});
+
+describe('an output folder that can not be written', () => {
+  test('a file stands in its place', async () => {
+    writeFileSync(at('out'), 'a file');
+    expectMessage(await render(CLOCK), 2, at('out'));
+  });
+
+  test('a file system that is read-only', async () => {
+    if (!onTmpfs(at('disk'), 'ro,size=1m')) return;
+    try {
+      expectMessage(
+        await spotreel(['render', CLOCK, '-o', at('disk/out')]),
+        2,
+        at('disk/out'),
+        'choose another output folder',
+      );
+    } finally {
+      execFileSync('umount', [at('disk')]);
+    }
+  });
+});
+
+test('a disk that fills up while frames are stored ends with one reason, and a rerun with room completes', async () => {
+  if (!onTmpfs(at('disk'), 'size=640k')) return;
+  const environment = {
+    ...installFakeBlender(at('blender'), { width: 640, height: 360 }),
+    TMPDIR: at('tmp'),
+  };
+  mkdirSync(at('tmp'));
+  const command = ['render', CLOCK, '-o', at('disk/out'), '--frames', '1-6'];
+  try {
+    const full = await spotreel(command, { environment });
+    expect(full.exitCode).toBe(1);
+    expect(full.stderr).toMatch(/disk.* is full|no space/i);
+    expect(partialFiles(at('disk'))).toEqual([]);
+    execFileSync('mount', ['-o', 'remount,size=64m', at('disk')]);
+    const again = await spotreel(command, { environment });
+    expect({ exitCode: again.exitCode, stderr: again.stderr }).toMatchObject({ exitCode: 0 });
+    expect(readdirSync(join(onlyRender(at('disk/out')), 'frames'))).toHaveLength(6);
+  } finally {
+    execFileSync('umount', ['--lazy', at('disk')]);
+  }
+});
+
+/** Mounts a small file system; loudly says so where that needs more rights than the test has. */
+function onTmpfs(path: string, options: string): boolean {
+  mkdirSync(path);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path], { stdio: 'pipe' });
+    return true;
+  } catch {
+    if (process.env.CI === 'true') throw new Error('CI must be able to mount a tmpfs: run as root');
+    console.warn('SKIPPED: a full and a read-only disk need root to mount a tmpfs');
+    return false;
+  }
+}
+
+test('a scene that changes while it renders stops the render, and the changed scene is another one', async () => {
+  const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 400 });
+  const scene = at('film.blend');
+  copyFileSync(CLOCK, scene);
+  const flags = [
+    '--resolution-percent',
+    '10',
+    '--frames',
+    '1-8',
+    '--frames-per-slice',
+    '4',
+    '--parallel',
+    '1',
+  ];
+  const command = ['render', scene, '-o', at('out'), ...flags];
+  const started = startProgram('spotreel', command, { environment });
+  while (!existsSync(at('out')) || !existsSync(join(onlyRender(at('out')), 'frames')))
+    await new Promise((r) => setTimeout(r, 20));
+  writeFileSync(scene, Buffer.concat([readFileSync(CLOCK), Buffer.from('\0')]));
+  const { exitCode, stderr } = await started.finished;
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/changed/);
+  expect((await spotreel(command, { environment })).exitCode).toBe(0);
+  expect(readdirSync(at('out'))).toHaveLength(2);
+});
+
+test('a state folder in use by another spotreel is named, with its process id', async () => {
+  const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 500 });
+  const command = ['render', CLOCK, '-o', at('out'), '--resolution-percent', '10', '--frames', '1-6'];
+  const started = startProgram('spotreel', command, { environment });
+  while (!existsSync(at('out')) || !existsSync(join(onlyRender(at('out')), 'frames')))
+    await new Promise((r) => setTimeout(r, 20));
+  expectMessage(await spotreel(command, { environment }), 2, String(started.process.pid));
+  expect((await started.finished).exitCode).toBe(0);
+});

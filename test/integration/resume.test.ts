@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { processesWith, survivorsWith } from '../support/processes';
+import { frameFiles, onlyRender, partialFiles, sliceReports, writeTimes } from '../support/render-folder';
+import { useScratchFolder } from '../support/scratch-folder';
+import { ROOT } from '../support/source-files';
+import { spotreel, startProgram } from '../support/spotreel';
+import { probeVideo } from '../support/video';
+
+jest.setTimeout(300_000);
+
+const at = useScratchFolder();
+const CLOCK = join(ROOT, 'examples/clock.blend');
+/** The demo, smaller: real Blender, frames of about a tenth of a second. */
+const command = () => [
+  'render',
+  CLOCK,
+  '-o',
+  at('out'),
+  '--resolution-percent',
+  '25',
+  '--samples',
+  '2',
+  '--parallel',
+  '2',
+];
+
+test('killed with SIGKILL 20 times, the demo still ends with every frame whole and none rendered twice', async () => {
+  let stored = new Map<string, number>();
+  for (let kill = 0; kill < 20; kill += 1) {
+    const started = startProgram('spotreel', command());
+    // From before the first frame to well into the slices.
+    await sleep(Math.random() * 4500);
+    started.process.kill('SIGKILL');
+    const { exitCode } = await started.finished;
+    if (exitCode === 0) break;
+    expect(await survivorsWith(at('out'))).toEqual([]);
+    stored = expectKept(stored);
+  }
+  const { exitCode, stderr } = await spotreel(command());
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+  expectKept(stored);
+  const folder = onlyRender(at('out'));
+  expect(frameFiles(folder)).toHaveLength(72);
+  expect((await probeVideo(join(folder, 'output.mp4'))).nb_read_frames).toBe('72');
+  expect(partialFiles(folder)).toEqual([]);
+  const reported = sliceReports(folder).flatMap(({ attempts }) =>
+    attempts.flatMap(({ frames }) => frames.map(({ frame }) => frame)),
+  );
+  // A frame may be stored by a worker that died before it could report, but none is reported twice.
+  expect(new Set(reported).size).toBe(reported.length);
+  expect(processesWith(at('out'))).toEqual([]);
+});
+
+/** What was stored before still is, untouched since; gives what is stored now. */
+function expectKept(before: ReadonlyMap<string, number>): Map<string, number> {
+  if (!existsSync(at('out')) || !existsSync(join(onlyRender(at('out')), 'frames'))) return new Map();
+  const times = writeTimes(onlyRender(at('out')));
+  const whole = new Map([...times].filter(([name]) => !name.startsWith('.')));
+  for (const [name, time] of before) expect({ name, time: whole.get(name) }).toEqual({ name, time });
+  return whole;
+}
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)(
+  '%s stops everything and ends with %i; the same command goes on from there',
+  async (signal, code) => {
+    const started = startProgram('spotreel', command());
+    const frames = () =>
+      existsSync(at('out')) && existsSync(join(onlyRender(at('out')), 'frames'))
+        ? frameFiles(onlyRender(at('out')))
+        : [];
+    while (frames().length < 2) await sleep(50);
+    started.process.kill(signal);
+    const { exitCode, stderr } = await started.finished;
+    expect(exitCode).toBe(code);
+    expect(stderr).toContain('the same command goes on from there');
+    expect(processesWith(at('out'))).toEqual([]);
+    const stored = expectKept(new Map());
+    expect(stored.size).toBeGreaterThanOrEqual(2);
+    expect((await spotreel(command())).exitCode).toBe(0);
+    expectKept(stored);
+  },
+);

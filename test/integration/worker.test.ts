@@ -1,0 +1,114 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseWorkerEvent, type WorkerEvent } from '../../core/contract/worker-event';
+import { installFakeBlender } from '../support/fake-blender';
+import { frameFiles, manifestOf } from '../support/render-folder';
+import { useScratchFolder } from '../support/scratch-folder';
+import { ROOT } from '../support/source-files';
+import { startProgram, worker, type Finished } from '../support/spotreel';
+import { probeVideo } from '../support/video';
+
+jest.setTimeout(60_000);
+
+const at = useScratchFolder();
+const CLOCK = join(ROOT, 'examples/clock.blend');
+const FRAMES = 72;
+
+function fake(changes = {}): NodeJS.ProcessEnv {
+  mkdirSync(at('tmp'), { recursive: true });
+  return { ...installFakeBlender(at('blender'), { width: 640, height: 360, ...changes }), TMPDIR: at('tmp') };
+}
+
+const renderArgs = (f: number, t = FRAMES) => [
+  'render',
+  '-i',
+  CLOCK,
+  '-o',
+  at('out'),
+  '-f',
+  String(f),
+  '-t',
+  String(t),
+];
+const stitchArgs = () => ['stitch', '-i', at('out'), '-o', at('out')];
+
+const events = ({ stdout }: Finished) =>
+  stdout
+    .split('\n')
+    .map(parseWorkerEvent)
+    .filter((event) => event !== undefined);
+const errorOf = (finished: Finished) =>
+  events(finished).find((event): event is WorkerEvent & { event: 'error' } => event.event === 'error')
+    ?.message;
+
+test('submitted by hand, without a manifest, the worker plans from the .blend and the video follows', async () => {
+  for (const index of ['0', '1']) {
+    const { exitCode } = await worker(renderArgs(36), {
+      environment: { ...fake(), AWS_BATCH_JOB_ARRAY_INDEX: index },
+    });
+    expect(exitCode).toBe(0);
+  }
+  expect(frameFiles(at('out'))).toHaveLength(FRAMES);
+  expect(manifestOf(at('out'))).toMatchObject({
+    renderId: 'out',
+    scene: 'Clock',
+    framesPerSlice: 36,
+    sliceCount: 2,
+  });
+  expect((await worker(stitchArgs())).exitCode).toBe(0);
+  expect((await probeVideo(at('out/output.mp4'))).nb_read_frames).toBe('72');
+});
+
+test('frames that are missing or not whole make no video, and are named', async () => {
+  await worker(renderArgs(FRAMES), { environment: fake() });
+  truncateSync(at('out/frames/0040.png'), 1000);
+  const bad = await worker(stitchArgs());
+  expect(bad.exitCode).toBe(65);
+  expect(errorOf(bad)).toContain('frame 40');
+  for (const name of ['0007.png', '0020.png', '0021.png', '0022.png']) rmSync(at('out/frames', name));
+  const missing = await worker(stitchArgs());
+  expect(missing.exitCode).toBe(65);
+  expect(errorOf(missing)).toContain('4 of 72 frames');
+  expect(errorOf(missing)).toContain('7, 20-22');
+  expect(existsSync(at('out/output.mp4'))).toBe(false);
+});
+
+test.each<[string, string[], NodeJS.ProcessEnv, number, string]>([
+  ['no command', [], {}, 64, 'must be render or stitch'],
+  [
+    'a total that differs from the scene',
+    renderArgsOf(10, 50),
+    {},
+    64,
+    "-t says 50 frames, the render's plan 72",
+  ],
+  [
+    'a slice that is not there',
+    renderArgsOf(36, 72),
+    { AWS_BATCH_JOB_ARRAY_INDEX: '2' },
+    64,
+    'there is no slice 2',
+  ],
+  ['no Blender', renderArgsOf(72, 72), { SPOTREEL_BLENDER: '/nowhere' }, 64, 'SPOTREEL_BLENDER is /nowhere'],
+])('%s', async (_, args, environment, exitCode, words) => {
+  const finished = await worker(
+    args.map((arg) => arg.replace('OUT', at('out'))),
+    { environment: { ...fake(), ...environment } },
+  );
+  expect(finished.exitCode).toBe(exitCode);
+  expect(errorOf(finished)).toContain(words);
+});
+
+function renderArgsOf(f: number, t: number): string[] {
+  return ['render', '-i', CLOCK, '-o', 'OUT', '-f', String(f), '-t', String(t)];
+}
+
+test('SIGTERM ends with 143, stores what was saved, and leaves no scratch', async () => {
+  const environment = fake({ delayMs: 100 });
+  const started = startProgram('worker', renderArgs(FRAMES), { environment });
+  while (!existsSync(at('out/frames/0003.png'))) await new Promise((resolve) => setTimeout(resolve, 20));
+  started.process.kill('SIGTERM');
+  expect((await started.finished).exitCode).toBe(143);
+  expect(frameFiles(at('out')).length).toBeGreaterThanOrEqual(3);
+  expect(readdirSync(at('tmp'))).toEqual([]);
+});
