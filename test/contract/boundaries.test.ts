@@ -20,7 +20,7 @@ const MAY_USE_SDK = [
   /^cli\/commands\//,
 ];
 
-const files = sourceFiles(['core', 'lambda', 'container', 'lib', 'cli', 'bin'], ['.ts']);
+const files = sourceFiles(['core', 'container', 'cli', 'bin'], ['.ts']);
 
 function importsOf({ text }: SourceFile): string[] {
   const pattern = /(?:\bfrom\s+|\bimport\s*\(?\s*|\brequire\s*\(\s*)['"]([^'"]+)['"]/g;
@@ -60,7 +60,7 @@ test('the CDK stays in lib and bin', () => {
 });
 
 test('no source file is over 300 lines', () => {
-  const all = sourceFiles(['.'], ['.ts', '.mjs', '.js', '.py', '.sh']);
+  const all = sourceFiles([''], ['.ts', '.mjs', '.js', '.py', '.sh']);
   const long = all
     .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
     .filter(({ lines }) => lines > 300);
@@ -68,7 +68,7 @@ test('no source file is over 300 lines', () => {
 });
 
 test('no drawer without a name of its own', () => {
-  const all = sourceFiles(['.'], ['.ts', '.mjs', '.js']);
+  const all = sourceFiles([''], ['.ts', '.mjs', '.js']);
   expect(all.filter(({ path }) => /(^|\/)(utils?|helpers?|common|misc|types)\.[a-z]+$/.test(path))).toEqual(
     [],
   );

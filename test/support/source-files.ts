@@ -1,8 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const ROOT = join(__dirname, '../..');
+
+/** What is made, not written: installed packages, bundles, results. */
+const NOT_SOURCE = new Set(['node_modules', 'dist', 'cdk.out', 'coverage', 'renders', '__pycache__']);
 
 export interface SourceFile {
   /** From the repository's root, with forward slashes. */
@@ -10,18 +12,18 @@ export interface SourceFile {
   readonly text: string;
 }
 
-/** Source files of the repository, tracked or new, below the given folders. */
+/** Source files below the given folders of the repository (`''` is its root), hidden folders left out. */
 export function sourceFiles(folders: readonly string[], endings: readonly string[]): SourceFile[] {
-  const listed = execFileSync(
-    'git',
-    ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...folders],
-    {
-      cwd: ROOT,
-      encoding: 'utf8',
-    },
-  );
-  return listed
-    .split('\n')
-    .filter((path) => endings.some((ending) => path.endsWith(ending)) && existsSync(join(ROOT, path)))
+  return folders
+    .flatMap((folder) => pathsBelow(folder))
+    .filter((path) => endings.some((ending) => path.endsWith(ending)))
     .map((path) => ({ path, text: readFileSync(join(ROOT, path), 'utf8') }));
+}
+
+function pathsBelow(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = folder ? `${folder}/${entry.name}` : entry.name;
+    if (!entry.isDirectory()) return [path];
+    return NOT_SOURCE.has(entry.name) || entry.name.startsWith('.') ? [] : pathsBelow(path);
+  });
 }
