@@ -35,6 +35,6 @@ for (const [from, { optionalDependencies = {}, dev }] of Object.entries(packages
   }
 }
 
-const sorted = Object.entries(packages).sort(([a], [b]) => a.localeCompare(b, 'en'));
+const sorted = Object.entries(packages).toSorted(([a], [b]) => a.localeCompare(b, 'en'));
 lock.packages = { '': root, ...Object.fromEntries(sorted) };
 writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`);
