@@ -29,13 +29,16 @@ export interface LocalFarmOptions {
   readonly blender: string;
   readonly blenderVersion: BlenderVersion;
   readonly ffmpeg: string;
+  /** Called before any worker of this farm runs, when no other can. */
+  readonly onLocked: () => Promise<void>;
   readonly onWorkerEvent: (event: WorkerEvent, slice: number) => void;
   readonly onChildEnd: (slice: number) => void;
 }
 
 /** A local Batch whose job definitions run this program's own worker, as the container image does on AWS. */
 export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBatch> {
-  const { stateDirectory, machine, blender, blenderVersion, ffmpeg, onWorkerEvent, onChildEnd } = options;
+  const { stateDirectory, machine, blender, blenderVersion, ffmpeg, onLocked, onWorkerEvent, onChildEnd } =
+    options;
   // The bundle of the worker lies beside the bundle of the command line.
   const entrypoint = [process.execPath, join(__dirname, 'worker.js')];
   const definition: LocalJobDefinition = { entrypoint, retryStrategy: retryStrategy(ATTEMPTS) };
@@ -43,6 +46,7 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
     stateDirectory,
     jobQueue: LOCAL_NAMES.jobQueue,
     maxParallel: machine.parallel,
+    onLocked,
     stopTimeoutSeconds: STOP_TIMEOUT_SECONDS,
     jobDefinitions: {
       [LOCAL_NAMES.renderDefinition]: definition,

@@ -6,11 +6,11 @@ import {
   type SubmitServices,
   type SubmittedRender,
 } from '../../core/batch/submit-render';
-import { frameOfName, framesFolder, videoUrl } from '../../core/contract/keys';
+import { videoUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
 import type { RenderOptions } from '../../core/contract/options';
-import { framesOf } from '../../core/render/frame-range';
 import { sweepPartials } from '../../core/storage/partial-file';
+import { storedFrames } from '../../core/storage/stored-frames';
 import { filePath } from '../../core/storage/location';
 import type { ObjectHead, Storage } from '../../core/storage/storage';
 import type { ProgressView } from '../progress-view';
@@ -62,6 +62,8 @@ export class LocalRender {
       ...programs,
       machine,
       stateDirectory: filePath(new URL('.batch/', folder)),
+      // No writer is alive, so what is half written stays so.
+      onLocked: async () => void (await sweepPartials(filePath(folder))),
       onWorkerEvent: (event, slice) => {
         progress.apply(event, slice, Date.now());
         view.show(progress);
@@ -70,9 +72,9 @@ export class LocalRender {
     });
     const stopFarm = () => void farm.stop();
     this.interrupted.signal.addEventListener('abort', stopFarm);
+    // Asked to stop while the scene was still being read.
+    if (this.interrupted.signal.aborted) stopFarm();
     try {
-      // The lock is ours, so no writer is alive whose file could be half written.
-      await sweepPartials(filePath(folder));
       for (const frame of await storedFrames(manifest, folder, storage)) progress.done.add(frame);
       view.show(progress);
       const services = { storage, now, batch: farm, ...LOCAL_NAMES };
@@ -105,18 +107,6 @@ async function findPrograms(environment: NodeJS.ProcessEnv) {
   const blender = findProgram('blender', environment);
   const ffmpeg = findProgram('ffmpeg', environment);
   return { blender, ffmpeg, blenderVersion: await blenderVersion(blender, environment) };
-}
-
-/** Frames of the render that have a file; whether it is whole is for the workers to say. */
-async function storedFrames(manifest: Manifest, folder: URL, storage: Storage): Promise<Set<number>> {
-  const wanted = new Set(framesOf(manifest.frames));
-  const stored = new Set<number>();
-  const frames = framesFolder(folder);
-  for await (const { url } of storage.list(frames)) {
-    const frame = frameOfName(url.pathname.slice(frames.pathname.length));
-    if (frame !== undefined && wanted.has(frame)) stored.add(frame);
-  }
-  return stored;
 }
 
 async function isComplete({ manifest, folder }: SubmittedRender, storage: Storage): Promise<boolean> {

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { SpotreelError } from '../../core/errors';
 import { failureSchema } from '../../core/contract/failure';
-import { failureUrl, frameOfName, framesFolder, frameUrl, videoUrl } from '../../core/contract/keys';
+import { failureUrl, frameUrl, videoUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
 import { parseJson } from '../../core/contract/parse-json';
 import type { StitchCommand } from '../../core/contract/worker-command';
 import { formatFrames, framesOf } from '../../core/render/frame-range';
 import { formatLocation, parseLocation } from '../../core/storage/location';
+import { storedFrames } from '../../core/storage/stored-frames';
 import { encodeVideo } from './encode-video';
 import { frameFault } from './frame-check';
 import { loadManifest } from './load-manifest';
@@ -49,12 +50,7 @@ export async function stitch(command: StitchCommand, context: WorkerContext): Pr
 }
 
 async function checkAllThere(manifest: Manifest, folder: URL, { storage }: WorkerContext): Promise<void> {
-  const there = new Set<number>();
-  const frames = framesFolder(folder);
-  for await (const { url } of storage.list(frames)) {
-    const frame = frameOfName(url.pathname.slice(frames.pathname.length));
-    if (frame !== undefined) there.add(frame);
-  }
+  const there = await storedFrames(manifest, folder, storage);
   const missing = [...framesOf(manifest.frames)].filter((frame) => !there.has(frame));
   if (missing.length === 0) return;
   const first = await storage.get(failureUrl(folder, missing[0]!)).then(reasonOf, () => undefined);

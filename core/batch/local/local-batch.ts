@@ -59,6 +59,7 @@ export class LocalBatch implements Batch {
     const lock = await takeLock(stateDirectory);
     try {
       rmSync(join(stateDirectory, 'scratch'), { recursive: true, force: true });
+      await options.onLocked?.();
       const batch = new LocalBatch({ ...options, stateDirectory }, lock);
       batch.#resume();
       return batch;
