@@ -8,8 +8,11 @@ export interface Measured {
   readonly peakMemoryBytes: number;
 }
 
-/** Milliseconds between looks at `/proc`; the kernel keeps the peak, so only the last moments of a process are missed. */
-const LOOK_EVERY = 200;
+/**
+ * Milliseconds between looks at `/proc`. The kernel keeps the peak, so only the last moments of a process are missed; a
+ * look reads every process's command line, and more of them would slow down what is measured.
+ */
+const LOOK_EVERY = 1000;
 
 /** Runs a program to its end. Throws when it fails: a failed run is no measurement. */
 export async function measure(

@@ -4,9 +4,10 @@
  * - `usage`: the command or its arguments are wrong.
  * - `scene`: the scene, its files or its settings are at fault; trying again can't help.
  * - `passing`: network, disk, another process; trying again may help.
+ * - `stopped`: no fault, it was asked to stop before it was done; starting again goes on.
  * - `internal`: a fault of Spotreel's own.
  */
-export type FaultKind = 'usage' | 'scene' | 'passing' | 'internal';
+export type FaultKind = 'usage' | 'scene' | 'passing' | 'stopped' | 'internal';
 
 /**
  * The one base error. `code` is stable and is what callers compare; `message` names the file, frame or setting

@@ -9,7 +9,7 @@ import type { WorkerEvent } from '../../core/contract/worker-event';
 
 import { renderSlice } from './render-slice';
 import { stitch } from './stitch';
-import { StoppedError, type WorkerContext } from './worker-context';
+import type { WorkerContext } from './worker-context';
 
 /** The container's program: `render …` or `stitch …`. Ends with one of the exit codes of the contract. */
 async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
@@ -33,7 +33,6 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
     await (command.command === 'render' ? renderSlice(command, context) : stitch(command, context));
     return EXIT.done.code;
   } catch (error) {
-    if (error instanceof StoppedError) return EXIT.stopped.code;
     say({ event: 'error', code: codeOf(error) ?? 'internal', message: messageOf(error) });
     return exitCodeOf(error);
   } finally {

@@ -1,5 +1,6 @@
 import { SpotreelError, messageOf } from '../../core/errors';
 import type { FrameFailure } from '../../core/contract/failure';
+import { EXIT, exitCodeOf } from '../../core/contract/exit-codes';
 import { failureUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
 import type { RenderCommand } from '../../core/contract/worker-command';
@@ -11,7 +12,7 @@ import { manifestForRender } from './load-manifest';
 import { prepareBlender, type PreparedBlender } from './prepare-blender';
 import { renderFrames, type FramesResult } from './render-frames';
 import { SliceReporter } from './slice-reporter';
-import { StoppedError, type WorkerContext } from './worker-context';
+import { stoppedError, type WorkerContext } from './worker-context';
 
 /** How often a frame is tried before it is given up, and Blender's start before the slice is. */
 const MOST_TRIES = 2;
@@ -19,7 +20,7 @@ const MOST_TRIES = 2;
 /**
  * `render`: renders the frames of one slice that are not in storage yet, and stores each as soon as it is saved and
  * checked. Throws `frames-failed` (scene) when frames were given up, `blender-failed` when Blender can't open the
- * scene, `StoppedError` when asked to stop; storage's errors pass through.
+ * scene, `stopped` when asked to stop; storage's errors pass through.
  */
 export async function renderSlice(command: RenderCommand, context: WorkerContext): Promise<void> {
   const { storage, environment, now } = context;
@@ -34,17 +35,20 @@ export async function renderSlice(command: RenderCommand, context: WorkerContext
     startedAt,
     kept: frames.length - missing.length,
   });
-  let reason: string | undefined;
   try {
     if (missing.length > 0) await new SliceRun(manifest, folder, slice, reporter, context).render(missing);
   } catch (error) {
-    reason = messageOf(error);
+    const end = { ...ending(now), exitCode: exitCodeOf(error), reason: messageOf(error) };
+    // The first fault is the one to report; storage that fails may be that very fault.
+    await reporter.end(end).catch(() => undefined);
     throw error;
-  } finally {
-    // Node gives kilobytes: https://nodejs.org/api/process.html#processresourceusage
-    const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
-    await reporter.end({ stoppedAt: now().toISOString(), peakMemoryBytes, reason });
   }
+  await reporter.end({ ...ending(now), exitCode: EXIT.done.code });
+}
+
+function ending(now: WorkerContext['now']) {
+  // Node gives kilobytes: https://nodejs.org/api/process.html#processresourceusage
+  return { stoppedAt: now().toISOString(), peakMemoryBytes: process.resourceUsage().maxRSS * 1024 };
 }
 
 function framesOfSlice({ frames, framesPerSlice, frameCount }: Manifest, slice: number): number[] {
@@ -61,7 +65,7 @@ async function missingFrames(
 ): Promise<number[]> {
   const missing: number[] = [];
   for (const frame of frames) {
-    if (signal.aborted) throw new StoppedError();
+    if (signal.aborted) throw stoppedError();
     if (await isFrameInPlace(frame, { manifest, folder, storage })) say({ event: 'frame-kept', frame });
     else missing.push(frame);
   }
@@ -88,7 +92,7 @@ class SliceRun {
     let fruitless = 0;
     while (pending.length > 0) {
       const { failed, unusable } = await this.runBlender(pending, prepared);
-      if (this.context.signal.aborted) throw new StoppedError();
+      if (this.context.signal.aborted) throw stoppedError();
       for (const [frame, reason] of failed) await this.frameFailed(frame, reason);
       const left = pending.filter((frame) => !this.stored.has(frame) && !this.givenUp.has(frame));
       fruitless = left.length === pending.length && failed.size === 0 ? fruitless + 1 : 0;

@@ -12,7 +12,7 @@ import { encodeVideo } from './encode-video';
 import { frameFault } from './frame-check';
 import { loadManifest } from './load-manifest';
 import { findProgram } from './programs';
-import { StoppedError, type WorkerContext } from './worker-context';
+import { stoppedError, type WorkerContext } from './worker-context';
 
 /** Frames fetched ahead of the encoder, so that it does not wait for storage. */
 const READ_AHEAD = 4;
@@ -41,7 +41,7 @@ export async function stitch(command: StitchCommand, context: WorkerContext): Pr
       onOutput: (line) => say({ event: 'output', program: 'ffmpeg', line }),
     });
   } catch (error) {
-    if (signal.aborted) throw new StoppedError();
+    if (signal.aborted) throw stoppedError();
     throw error;
   }
   await storage.upload(path, videoUrl(parseLocation(command.output, process.cwd())), {

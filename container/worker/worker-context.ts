@@ -1,3 +1,4 @@
+import { SpotreelError } from '../../core/errors';
 import type { WorkerEvent } from '../../core/contract/worker-event';
 import type { Storage } from '../../core/storage/storage';
 
@@ -15,9 +16,6 @@ export interface WorkerContext {
 }
 
 /** The worker was asked to stop before it was done; ends with exit code 143. */
-export class StoppedError extends Error {
-  constructor() {
-    super('stopped by SIGTERM');
-    this.name = 'StoppedError';
-  }
+export function stoppedError(): SpotreelError {
+  return new SpotreelError('stopped', 'stopped', 'stopped by SIGTERM');
 }

@@ -3,11 +3,11 @@ import { SpotreelError } from '../errors';
 /** AWS Batch's largest array job. Source: https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html */
 export const MAX_ARRAY_SIZE = 10_000;
 
-/** Slices per child that runs at once: more even out slices of unequal weight, fewer start Blender less often. */
-const SLICES_PER_CHILD = 8;
+/** Rounds of slices at most: each evens out children that were given lighter frames than others. */
+const MOST_ROUNDS = 8;
 
-/** Below this many frames a slice, starting Blender (about a second) would weigh more than the evening out. */
-const LEAST_FRAMES = 12;
+/** Frames a slice that one more round must leave, or starting Blender (a second or two) would weigh too much. */
+const LEAST_FRAMES = 32;
 
 /** How a render's frames are dealt out to child jobs. */
 export interface Slicing {
@@ -35,13 +35,12 @@ export function sliceFrames(frameCount: number, framesPerSlice: number): Slicing
 }
 
 /**
- * Frames per slice when nobody said: enough slices that `parallel` children stay busy to the end, and slices long
- * enough that Blender's start does not count.
+ * Frames per slice when nobody said: as many slices for each of the `parallel` children that run at once, more rounds
+ * of them for a longer film, and none so short that Blender's start counts.
  */
 export function automaticFramesPerSlice(frameCount: number, parallel: number): number {
-  const evened = Math.ceil(frameCount / (parallel * SLICES_PER_CHILD));
-  const atLeast = Math.min(LEAST_FRAMES, Math.ceil(frameCount / parallel));
-  return Math.max(evened, atLeast, 1);
+  const rounds = Math.min(Math.ceil(frameCount / (parallel * LEAST_FRAMES)), MOST_ROUNDS);
+  return Math.ceil(frameCount / (parallel * rounds));
 }
 
 /**

@@ -7,6 +7,7 @@ test.each<[FaultKind, number]>([
   ['usage', 64],
   ['scene', 65],
   ['passing', 75],
+  ['stopped', 143],
   ['internal', 70],
 ])('an error of kind %s ends the worker with %i', (kind, code) => {
   expect(exitCodeOf(new SpotreelError('x', kind, 'x'))).toBe(code);

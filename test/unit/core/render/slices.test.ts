@@ -54,11 +54,13 @@ describe('automaticFramesPerSlice', () => {
     // frames, parallel, frames per slice
     [1, 4, 1],
     [3, 2, 2],
-    [72, 1, 12],
-    [72, 2, 12],
-    [199, 2, 13],
+    [72, 1, 24],
+    [72, 2, 18],
+    [140, 2, 24],
+    [199, 2, 25],
     [10_000, 2, 625],
     [48, 64, 1],
+    [199, 64, 4],
   ])('%i frames on %i children: %i', (frames, parallel, expected) => {
     expect(automaticFramesPerSlice(frames, parallel)).toBe(expected);
   });
