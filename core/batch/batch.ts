@@ -79,6 +79,10 @@ export interface JobDetail {
   readonly stoppedAt?: number;
   readonly dependsOn?: readonly JobDependency[];
   readonly attempts?: readonly AttemptDetail[];
+  readonly container?: {
+    /** What was asked for by SubmitJob, or the job definition's. */
+    readonly command?: readonly string[];
+  };
   readonly arrayProperties?: {
     readonly size?: number;
     /** Of a child. */
@@ -89,6 +93,7 @@ export interface JobDetail {
 }
 
 export interface JobSummary {
+  readonly jobArn?: string;
   readonly jobId: string;
   readonly jobName: string;
   readonly status: JobStatus;

@@ -1,9 +1,9 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 
 const submittedJobSchema = z.object({
-  jobArn: z.string().optional(),
-  jobId: z.string().min(1),
-  jobName: z.string().min(1),
+  jobArn: z.optional(z.string()),
+  jobId: z.string().check(z.minLength(1)),
+  jobName: z.string().check(z.minLength(1)),
 });
 
 /** `jobs.json`: the two jobs of a render, as SubmitJob answered. */

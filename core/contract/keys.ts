@@ -3,6 +3,9 @@
  * bucket. Names hold only letters, digits, `-`, `_` and `.`, so no key needs escaping.
  */
 
+/** The folder of a farm's bucket under which each render has its own. Not within uploads: a render must trigger none. */
+export const OUTPUT_PREFIX = 'renders/';
+
 /** `url` as a folder: with a slash at the end. */
 export function folderUrl(url: URL): URL {
   if (url.pathname.endsWith('/')) return url;
@@ -17,9 +20,13 @@ export function renderFolder(output: URL, renderId: string): URL {
 
 export const manifestUrl = (render: URL): URL => below(render, 'manifest.json');
 export const jobsUrl = (render: URL): URL => below(render, 'jobs.json');
+/** While somebody submits the jobs; see `core/batch/submit-claim.ts`. */
+export const claimUrl = (render: URL): URL => below(render, 'submitting.json');
+export const statusUrl = (render: URL): URL => below(render, 'status.json');
 export const framesFolder = (render: URL): URL => below(render, 'frames/');
 export const frameUrl = (render: URL, frame: number): URL => below(render, `frames/${frameName(frame)}`);
 export const sliceReportUrl = (render: URL, index: number): URL => below(render, `slices/${index}.json`);
+export const failuresFolder = (render: URL): URL => below(render, 'failures/');
 export const failureUrl = (render: URL, frame: number): URL => below(render, `failures/${frame}.json`);
 export const videoUrl = (render: URL): URL => below(render, 'output.mp4');
 

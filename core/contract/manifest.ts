@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { SpotreelError } from '../errors';
 import { renderOptionsSchema } from './options';
 import { parseJson } from './parse-json';
@@ -6,31 +6,31 @@ import { parseJson } from './parse-json';
 const frameRangeSchema = z.object({
   start: z.int(),
   end: z.int(),
-  step: z.int().min(1),
+  step: z.int().check(z.gte(1)),
 });
 
 /** The plan of a render, written once, before any job is submitted; everything else is read from it. */
 export const manifestSchema = z.object({
   version: z.literal(1),
-  renderId: z.string().min(1),
+  renderId: z.string().check(z.minLength(1)),
   createdAt: z.iso.datetime(),
   /** The `.blend` and the version of it that is rendered. */
-  source: z.object({ url: z.string(), etag: z.string(), size: z.int().min(0) }),
+  source: z.object({ url: z.string(), etag: z.string(), size: z.int().check(z.gte(0)) }),
   /** As the user gave them. */
   options: renderOptionsSchema,
   /** Of the Blender that saved the file. */
   blenderVersion: z.object({ major: z.int(), minor: z.int() }),
-  scene: z.string().min(1),
-  engine: z.string().min(1),
+  scene: z.string().check(z.minLength(1)),
+  engine: z.string().check(z.minLength(1)),
   /** Ascending, no frame twice. */
-  frames: z.array(frameRangeSchema).min(1),
-  frameCount: z.int().min(1),
-  framesPerSlice: z.int().min(1),
-  sliceCount: z.int().min(1),
+  frames: z.array(frameRangeSchema).check(z.minLength(1)),
+  frameCount: z.int().check(z.gte(1)),
+  framesPerSlice: z.int().check(z.gte(1)),
+  sliceCount: z.int().check(z.gte(1)),
   /** Frames per second. */
-  frameRate: z.object({ numerator: z.int().min(1), denominator: z.int().min(1) }),
+  frameRate: z.object({ numerator: z.int().check(z.gte(1)), denominator: z.int().check(z.gte(1)) }),
   /** Of every frame, in pixels. */
-  resolution: z.object({ width: z.int().min(1), height: z.int().min(1) }),
+  resolution: z.object({ width: z.int().check(z.gte(1)), height: z.int().check(z.gte(1)) }),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;

@@ -1,7 +1,21 @@
-import type { z } from 'zod';
+import { en } from 'zod/locales';
+import { config } from 'zod/mini';
+
+// Schemas that a Lambda reads by are written with zod's small variant: a cold start feels the large one, and a bundler
+// can leave out nothing of it. The small one has to be told in which language it speaks.
+config(en());
+
+/** What has checked a value and can say what is wrong with it: a schema of either variant of zod. */
+export interface Schema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false; error: Issues };
+}
+
+interface Issues {
+  readonly issues: ReadonlyArray<{ readonly path: readonly PropertyKey[]; readonly message: string }>;
+}
 
 /** JSON bytes as what `schema` describes; what is wrong with them goes, in one line, to `fail`, whose error is thrown. */
-export function parseJson<T>(schema: z.ZodType<T>, bytes: Uint8Array, fail: (reason: string) => Error): T {
+export function parseJson<T>(schema: Schema<T>, bytes: Uint8Array, fail: (reason: string) => Error): T {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(bytes).toString('utf8'));
@@ -14,6 +28,8 @@ export function parseJson<T>(schema: z.ZodType<T>, bytes: Uint8Array, fail: (rea
 }
 
 /** What zod found, in one line: `frames.0.step: Too small…`. */
-export function describeIssues(error: z.ZodError): string {
-  return error.issues.map((issue) => `${issue.path.join('.') || 'value'}: ${issue.message}`).join('; ');
+export function describeIssues(error: Issues): string {
+  return error.issues
+    .map((issue) => `${issue.path.map(String).join('.') || 'value'}: ${issue.message}`)
+    .join('; ');
 }

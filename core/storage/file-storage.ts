@@ -14,7 +14,7 @@ import { join, sep } from 'node:path';
 import { codeOf } from '../errors';
 import { fileError, localFileSize } from './file-error';
 import { filePath, fileUrl, requireObject, sortByKey } from './location';
-import { isPartial, writeWhole } from './partial-file';
+import { isPartial, writeWhole, type WriteCondition } from './partial-file';
 import {
   StorageError,
   type ByteSource,
@@ -33,7 +33,7 @@ const HASH_CHUNK = 1024 * 1024;
 /** An object is absent where the path leads nowhere, or through a file as if that were a folder. */
 const ABSENT = new Set(['ENOENT', 'ENOTDIR']);
 
-/** Objects as files of this machine, at `file:` URLs. `contentType` is not kept. */
+/** Objects as files of this machine, at `file:` URLs. `contentType` and `metadata` are not kept. */
 export class FileStorage implements Storage {
   async head(url: URL): Promise<ObjectHead | undefined> {
     const path = filePath(requireObject(url));
@@ -60,7 +60,8 @@ export class FileStorage implements Storage {
   }
 
   async put(url: URL, body: Uint8Array | string, options: PutOptions = {}): Promise<void> {
-    await writeWhole(filePath(requireObject(url)), (partial) => writeFile(partial, body), options);
+    const path = filePath(requireObject(url));
+    await writeWhole(path, (partial) => writeFile(partial, body), this.conditionOf(url, options));
   }
 
   async open(url: URL): Promise<ByteSource> {
@@ -95,7 +96,8 @@ export class FileStorage implements Storage {
     const target = filePath(requireObject(url));
     await localFileSize(path);
     // Shares the blocks where the file system can (Btrfs, XFS, APFS), else copies them.
-    await writeWhole(target, (partial) => copyFile(path, partial, constants.COPYFILE_FICLONE), options);
+    const copy = (partial: string) => copyFile(path, partial, constants.COPYFILE_FICLONE);
+    await writeWhole(target, copy, this.conditionOf(url, options));
   }
 
   /** The file itself: nothing is copied into `directory`. */
@@ -112,6 +114,11 @@ export class FileStorage implements Storage {
     if (head.etag === etag) return path;
     const message = `${path} was changed since the render was submitted: run the command again to render it as it is now`;
     throw new StorageError('changed', url, message);
+  }
+
+  private conditionOf(url: URL, { ifAbsent, ifMatch }: PutOptions): WriteCondition {
+    const isWanted = async (): Promise<boolean> => (await this.head(url))?.etag === ifMatch;
+    return { ifAbsent, isWanted: ifMatch === undefined ? undefined : isWanted };
   }
 }
 

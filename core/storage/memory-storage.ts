@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { changedMeanwhile } from './changed-meanwhile';
 import { fileError, localFileSize } from './file-error';
 import { bucketAndKey, formatLocation, keyUrl, requireObject, sortByKey } from './location';
 import { writeWhole } from './partial-file';
@@ -17,6 +18,7 @@ interface StoredObject {
   readonly bytes: Uint8Array;
   readonly lastModified: Date;
   readonly etag: string;
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** Objects in this process's memory, at `memory://bucket/key`: for tests. Every bucket is there from the start. */
@@ -26,7 +28,9 @@ export class MemoryStorage implements Storage {
 
   async head(url: URL): Promise<ObjectHead | undefined> {
     const object = this.find(url);
-    return object && { url, size: object.bytes.length, lastModified: object.lastModified, etag: object.etag };
+    if (!object) return undefined;
+    const { bytes, lastModified, etag, metadata } = object;
+    return { url, size: bytes.length, lastModified, etag, metadata };
   }
 
   async get(url: URL): Promise<Uint8Array> {
@@ -39,17 +43,20 @@ export class MemoryStorage implements Storage {
     if (options.ifAbsent && objects.has(key)) {
       throw new StorageError('exists', url, `${formatLocation(url)} exists already: choose another name`);
     }
+    if (options.ifMatch !== undefined && objects.get(key)?.etag !== options.ifMatch)
+      throw changedMeanwhile(url);
     const bytes = typeof body === 'string' ? Buffer.from(body) : Uint8Array.from(body);
     const etag = createHash('md5').update(bytes).digest('hex');
-    objects.set(key, { bytes, etag, lastModified: new Date() });
+    objects.set(key, { bytes, etag, lastModified: new Date(), metadata: { ...options.metadata } });
     this.buckets.set(bucket, objects);
   }
 
   async open(url: URL): Promise<ByteSource> {
-    const { bytes } = this.require(url);
+    const { bytes, etag } = this.require(url);
     return {
       url,
       size: bytes.length,
+      etag,
       read: async (offset, length) => bytes.slice(offset, offset + Math.max(0, length)),
       close: async () => undefined,
     };

@@ -3,10 +3,18 @@ import { link, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises
 import { basename, dirname, join } from 'node:path';
 import { codeOf, messageOf } from '../errors';
 import { fileError } from './file-error';
+import { replaceMatching } from './replace-matching';
 import { StorageError } from './storage';
 
 /** So strict that neither a listing nor a sweep takes a user's own file for one of these. */
 const PARTIAL = /^\..+\.[0-9a-f]{12}\.part$/s;
+
+/** The condition under which a file is written. */
+export interface WriteCondition {
+  readonly ifAbsent?: boolean | undefined;
+  /** Asked of what lies at the path, once no other writer with a condition can change it. */
+  readonly isWanted?: (() => Promise<boolean>) | undefined;
+}
 
 /** What file systems without hard links (exFAT, some network shares) answer to `link`. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
@@ -19,7 +27,7 @@ export function isPartial(name: string): boolean {
 /**
  * Makes the file `path` appear whole or not at all: `write` fills a temporary file beside it, which then takes its
  * name. Missing folders are made. With `ifAbsent`, exactly one of several writers succeeds and the others throw
- * `exists`. Errors are `StorageError`s that name `path`.
+ * `exists`; with `isWanted`, it must say yes to what lies there, or `changed` is thrown. Errors are `StorageError`s that name `path`.
  *
  * There is no fsync: it would cost a disk's latency for each frame, and a file torn by a power cut is found anyway,
  * because a frame counts only once it decodes at the right size.
@@ -27,13 +35,15 @@ export function isPartial(name: string): boolean {
 export async function writeWhole(
   path: string,
   write: (partialPath: string) => Promise<void>,
-  options: { ifAbsent?: boolean } = {},
+  condition: WriteCondition = {},
 ): Promise<void> {
   const partial = partialPath(path);
   try {
     await makeFolderOf(path);
     await write(partial);
-    await (options.ifAbsent ? claim(partial, path) : rename(partial, path));
+    if (condition.ifAbsent) await claim(partial, path);
+    else if (condition.isWanted) await replaceMatching(partial, path, condition.isWanted);
+    else await rename(partial, path);
   } catch (error) {
     // The first fault is the one to report; a temporary file that can't be removed is left to `sweepPartials`.
     await rm(partial, { force: true }).catch(() => undefined);

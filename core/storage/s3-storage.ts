@@ -14,7 +14,7 @@ import {
   type PutObjectCommandInput,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { Upload } from '@aws-sdk/lib-storage';
+import { changedMeanwhile } from './changed-meanwhile';
 import { fileError, localFileSize } from './file-error';
 import { bucketAndKey, keyUrl, requireObject } from './location';
 import { writeWhole } from './partial-file';
@@ -38,7 +38,12 @@ const MAX_CONFLICTS = 5;
 /** User metadata that tells our own conditional write from another's; see `writeConditionally`. */
 const WRITE_ID = 'spotreel-write';
 
-type Target = Pick<PutObjectCommandInput, 'Bucket' | 'Key' | 'ContentType' | 'IfNoneMatch' | 'Metadata'>;
+type Target = Pick<
+  PutObjectCommandInput,
+  'Bucket' | 'Key' | 'ContentType' | 'IfNoneMatch' | 'IfMatch' | 'Metadata'
+>;
+
+type Send = (target: Target) => Promise<void>;
 
 /**
  * Objects in S3 at `s3://bucket/key`. The client brings region, credentials, time limits and repeats; repeats
@@ -56,6 +61,7 @@ export class S3Storage implements Storage {
         size: answer.ContentLength ?? 0,
         lastModified: answer.LastModified ?? new Date(0),
         etag: bare(answer.ETag),
+        metadata: answer.Metadata ?? {},
       };
     } catch (error) {
       if (statusOf(error) === 404) return undefined;
@@ -81,6 +87,7 @@ export class S3Storage implements Storage {
     return {
       url,
       size,
+      etag: bare(head.ETag),
       read: async (offset, length) => {
         const end = Math.min(offset + length, size);
         // S3 answers 416 to a range that begins past the end.
@@ -153,45 +160,49 @@ export class S3Storage implements Storage {
     };
   }
 
-  private async write(url: URL, options: PutOptions, send: (target: Target) => Promise<void>): Promise<void> {
-    const target = { ...address(url), ContentType: options.contentType };
+  private async write(url: URL, options: PutOptions, send: Send): Promise<void> {
+    const { ifAbsent, ifMatch, contentType, metadata } = options;
+    const target: Target = { ...address(url), ContentType: contentType, Metadata: metadata };
     try {
-      await (options.ifAbsent ? this.writeConditionally(url, target, send) : send(target));
+      if (ifAbsent) await this.writeConditionally(url, { ...target, IfNoneMatch: '*' }, send);
+      else if (ifMatch !== undefined)
+        await this.writeConditionally(url, { ...target, IfMatch: `"${ifMatch}"` }, send);
+      else await send(target);
     } catch (error) {
       throw s3Error(error, url);
     }
   }
 
   /**
-   * S3 answers 412 where an object lies, and 409 where another write or a delete went on meanwhile, which says
-   * nothing about an object yet: then the write is to be sent again.
+   * S3 answers 412 where an object lies (or, with `IfMatch`, another version), 404 where with `IfMatch` there is none,
+   * and 409 where another write or a delete went on meanwhile, which says nothing yet: then the write is to be sent
+   * again.
    * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
    *
    * When the answer to a write that succeeded is lost, the SDK sends it again and gets 412 for its own object. The
    * id in the metadata tells, so that a winner never takes itself for a loser.
    */
-  private async writeConditionally(
-    url: URL,
-    target: Target,
-    send: (target: Target) => Promise<void>,
-  ): Promise<void> {
+  private async writeConditionally(url: URL, target: Target, send: Send): Promise<void> {
     const id = randomUUID();
     for (let conflicts = 0; ; conflicts += 1) {
       try {
-        return await send({ ...target, IfNoneMatch: '*', Metadata: { [WRITE_ID]: id } });
+        return await send({ ...target, Metadata: { ...target.Metadata, [WRITE_ID]: id } });
       } catch (error) {
-        if (statusOf(error) === 412) {
+        const status = statusOf(error);
+        if (status === 412 || (target.IfMatch !== undefined && nameOf(error) === 'NoSuchKey')) {
           const there = await this.sendHead(url).catch(() => undefined);
           if (there?.Metadata?.[WRITE_ID] === id) return;
-          throw s3Exists(url, error);
+          throw target.IfMatch === undefined ? s3Exists(url, error) : changedMeanwhile(url, error);
         }
-        if (statusOf(error) !== 409 || conflicts === MAX_CONFLICTS) throw error;
+        if (status !== 409 || conflicts === MAX_CONFLICTS) throw error;
         await sleep(Math.random() * 50 * 2 ** conflicts);
       }
     }
   }
 
   private async uploadParts(path: string, size: number, target: Target): Promise<void> {
+    // Loaded here, so that programs which only write small objects (the Lambdas) need not carry it.
+    const { Upload } = await import('@aws-sdk/lib-storage');
     const upload = new Upload({
       client: this.client,
       params: { ...target, Body: createReadStream(path, { start: 0, end: size - 1 }) },
@@ -222,6 +233,10 @@ function address(url: URL): { Bucket: string; Key: string } {
 /** An ETag without its quotes. */
 function bare(etag = ''): string {
   return etag.replaceAll('"', '');
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : '';
 }
 
 /** Reading the file failed, not the network: only the former has a path. */

@@ -9,6 +9,8 @@ export interface ByteSource {
   readonly url: URL;
   /** Bytes. */
   readonly size: number;
+  /** Of the version that was opened; absent where it would have to be computed from all bytes (disks). */
+  readonly etag?: string | undefined;
   /** `length` bytes from `offset`, fewer at the end of the object. */
   read(offset: number, length: number): Promise<Uint8Array>;
   close(): Promise<void>;
@@ -29,13 +31,22 @@ export interface ObjectHead extends ObjectInfo {
    * bytes get another one when they come in other parts (above 8 MiB) or are encrypted with a KMS key.
    */
   readonly etag: string;
+  /** What its writer noted about it, keys in lower case. Disks keep none. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-/** How an object is written. */
+/** How an object is written. `ifAbsent` and `ifMatch` exclude each other. */
 export interface PutOptions {
   /** Write only if nothing is there yet; otherwise `StorageError` with code `exists`. */
   readonly ifAbsent?: boolean;
+  /**
+   * Write only over the version with this ETag. Otherwise, and where there is nothing, `StorageError` with code
+   * `changed`. Of several such writers exactly one wins, and the others may be told `changed` a moment early.
+   */
+  readonly ifMatch?: string;
   readonly contentType?: string;
+  /** S3 allows 2 KB of US-ASCII in all. Disks do not keep it. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /**

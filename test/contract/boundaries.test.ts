@@ -20,7 +20,7 @@ const MAY_USE_SDK = [
   /^cli\/commands\//,
 ];
 
-const files = sourceFiles(['core', 'container', 'cli', 'bin'], ['.ts']);
+const files = sourceFiles(['core', 'lambda', 'container', 'lib', 'cli', 'bin'], ['.ts']);
 
 function importsOf({ text }: SourceFile): string[] {
   const pattern = /(?:\bfrom\s+|\bimport\s*\(?\s*|\brequire\s*\(\s*)['"]([^'"]+)['"]/g;

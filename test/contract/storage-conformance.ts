@@ -3,7 +3,9 @@ import { randomBytes, createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { childUrl, formatLocation, parseLocation } from '../../core/storage/location';
-import { StorageError, type Storage } from '../../core/storage/storage';
+import type { Storage, StorageError } from '../../core/storage/storage';
+import { describeConditionalWrites } from './conditional-writes';
+import { failure } from './storage-failure';
 
 /** A storage to be held against the laws; `root` is an empty folder in it. */
 export interface StorageUnderTest {
@@ -27,15 +29,6 @@ const ODD_KEYS = [
   ' edge ',
   '~!@$^*()=:;,[]{}|`.png',
 ];
-
-async function failure(attempt: Promise<unknown>): Promise<StorageError> {
-  const error: unknown = await attempt.then(
-    () => new Error('nothing was thrown'),
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof StorageError) return error;
-  throw error;
-}
 
 /** The laws that every storage keeps. */
 export function describeStorage(
@@ -111,30 +104,7 @@ export function describeStorage(
       expect(await keys(folder)).toEqual(['twice']);
     });
 
-    it('writes with ifAbsent once and leaves the first version', async () => {
-      await storage.put(at('once'), 'first', { ifAbsent: true });
-      const error = await failure(storage.put(at('once'), 'second', { ifAbsent: true }));
-      expect(error).toMatchObject({ code: 'exists', url: { href: at('once').href } });
-      expect(await text(at('once'))).toBe('first');
-      await storage.delete(at('once'));
-      await storage.put(at('once'), 'third', { ifAbsent: true });
-      expect(await text(at('once'))).toBe('third');
-    });
-
-    it('lets exactly one of 20 writers with ifAbsent win', async () => {
-      for (const target of ['manifest.json', 'jobs.json', 'other.json']) {
-        const writers = Array.from({ length: 20 }, (_, writer) => `writer ${writer}`);
-        const results = await Promise.allSettled(
-          writers.map((writer) => storage.put(at(target), writer, { ifAbsent: true })),
-        );
-        const won = writers.filter((_, writer) => results[writer]?.status === 'fulfilled');
-        expect(won).toEqual([await text(at(target))]);
-        for (const result of results) {
-          if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'exists' });
-        }
-      }
-      expect(await keys(folder)).toEqual(['jobs.json', 'manifest.json', 'other.json']);
-    });
+    describeConditionalWrites(() => ({ storage, at }));
 
     it('lists what begins with the prefix, in the order of the keys', async () => {
       const all = ['a.png', 'frames-old/1.png', 'frames/1', 'frames/1.png', 'frames/10.png', 'frames/2.png'];
@@ -209,6 +179,22 @@ export function describeStorage(
       );
       expect(['old old old', 'changed']).toContain(read);
       await source.close();
+    });
+
+    it('tells an ETag by head and, where it knows one, for an opened source, the same', async () => {
+      await storage.put(at('scene.blend'), 'one');
+      const source = await storage.open(at('scene.blend'));
+      expect([undefined, (await storage.head(at('scene.blend')))?.etag]).toContain(source.etag);
+      await source.close();
+    });
+
+    it('keeps metadata, or none', async () => {
+      await storage.put(at('noted'), 'x', { metadata: { frames: '1-10', 'frames-per-slice': '5' } });
+      await storage.put(at('claimed'), 'x', { metadata: { frames: '2' }, ifAbsent: true });
+      const metadata = (await storage.head(at('noted')))?.metadata;
+      if (metadata) expect(metadata).toEqual({ frames: '1-10', 'frames-per-slice': '5' });
+      const claimed = (await storage.head(at('claimed')))?.metadata;
+      expect(claimed?.frames).toBe(metadata && '2');
     });
 
     it('deletes, and again without an error', async () => {

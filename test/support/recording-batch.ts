@@ -33,7 +33,12 @@ export class RecordingBatch implements Batch {
   async describeJobs(jobIds: readonly string[]): Promise<JobDetail[]> {
     return this.jobs
       .filter(({ jobId }) => jobIds.includes(jobId))
-      .map(({ jobId, request, status }) => ({ ...request, jobId, status }));
+      .map(({ jobId, request, status }) => ({
+        ...request,
+        jobId,
+        status,
+        container: { command: request.containerOverrides?.command },
+      }));
   }
 
   async listJobs(request: ListJobsRequest): Promise<JobSummary[]> {

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { submitRender, type RenderRequest, type SubmitServices } from '../../../../core/batch/submit-render';
 import { parseWorkerArgv } from '../../../../core/contract/worker-command';
+import { SpotreelError } from '../../../../core/errors';
 import { jobsUrl, manifestUrl } from '../../../../core/contract/keys';
 import { parseManifest } from '../../../../core/contract/manifest';
 import { MemoryStorage } from '../../../../core/storage/memory-storage';
-import type { Storage } from '../../../../core/storage/storage';
 import { RecordingBatch } from '../../../support/recording-batch';
 
 const SCENE = readFileSync(join(__dirname, '../../../fixtures/blend/3.4-zstd.blend'));
@@ -110,47 +110,12 @@ describe('jobs that are there already', () => {
   });
 });
 
-test('a crash after any call leaves one pair of jobs once the event comes again', async () => {
-  // The calls that change something, in order; after each one the process is gone.
-  for (let survived = 0; survived < 4; survived += 1) {
-    const { batch, storage, services, request } = await setUp();
-    const crash = crashAfter(survived, storage, batch);
-    await submitRender(request, { ...services, storage: crash.storage }).catch(() => undefined);
-    crash.mend();
-    const { jobs } = await submitRender(request, services);
-    expect(batch.jobs.map(({ request: { jobName } }) => jobName)).toEqual([
-      jobs.render.jobName,
-      jobs.stitch.jobName,
-    ]);
-  }
-});
-
-function crashAfter(calls: number, storage: MemoryStorage, batch: RecordingBatch) {
-  let left = calls;
-  let mended = false;
-  const step = () => {
-    if (mended) return;
-    if (left === 0) throw new Error('the process is gone');
-    left -= 1;
-  };
-  batch.fault = (call, when) => {
-    if (when === 'before' && call !== 'listJobs') step();
-  };
-  const crashing: Storage = Object.create(storage, {
-    put: {
-      value: async (...args: Parameters<Storage['put']>) => {
-        step();
-        await storage.put(...args);
-      },
-    },
-  });
-  return { storage: crashing, mend: () => (mended = true) };
-}
+const refused = () => new SpotreelError('client-exception', 'usage', 'refused');
 
 test('when the second job is refused for good, the first is taken back', async () => {
   const { batch, services, request } = await setUp();
   batch.fault = (call, when) => {
-    if (call === 'submitJob' && when === 'before' && batch.jobs.length === 1) throw new Error('refused');
+    if (call === 'submitJob' && when === 'before' && batch.jobs.length === 1) throw refused();
   };
   await expect(submitRender(request, services)).rejects.toThrow('refused');
   expect(batch.alive()).toEqual([]);
@@ -196,9 +161,17 @@ test('a farm that can not run the plan refuses it before anything is written', a
   for await (const { url } of storage.list(request.output)) throw new Error(`wrote ${url.href}`);
 });
 
+test('a scene that is replaced while it is read is not planned as what it was', async () => {
+  const { storage, batch, services, request } = await setUp();
+  await storage.put(source, Buffer.concat([SCENE, Buffer.from('more')]));
+  await expect(submitRender(request, services)).rejects.toMatchObject({ code: 'changed', url: source });
+  expect(batch.jobs).toEqual([]);
+});
+
 test('a scene at fault is refused before anything is written', async () => {
   const { storage, batch, services, request } = await setUp();
   await storage.put(source, SCENE.subarray(0, 1000));
-  await expect(submitRender(request, services)).rejects.toMatchObject({ kind: 'scene' });
+  const damaged = { ...request, source: (await storage.head(source))! };
+  await expect(submitRender(damaged, services)).rejects.toMatchObject({ code: 'truncated', kind: 'scene' });
   expect(batch.jobs).toEqual([]);
 });

@@ -1,0 +1,95 @@
+import * as z from 'zod/mini';
+import { SpotreelError } from '../errors';
+import { formatLocation } from '../storage/location';
+import { StorageError, type ObjectHead, type Storage } from '../storage/storage';
+
+/** How runners that may submit the same render at once keep out of each other's way. */
+export interface ClaimPolicy {
+  /** Unique to this attempt: two with the same owner would take each other for themselves. */
+  readonly owner: string;
+  /**
+   * After so long this runner's claim counts as left behind by one that is gone. Longer than the runner can run, with
+   * a margin for clocks that differ and for AWS Batch's listing, which may not show a job at once.
+   */
+  readonly staleAfterSeconds: number;
+}
+
+/** The right to submit a render's jobs, held for a while. */
+export interface Claim {
+  /** Throws `claim-lost` (passing) when it has been held so long that another may have taken it over. */
+  check(): void;
+  /** Gives it up. What goes wrong with that is nothing to fail for: it goes stale. */
+  release(): Promise<void>;
+}
+
+/** `submitting.json`. */
+const claimSchema = z.object({ owner: z.string(), claimedAt: z.iso.datetime(), staleAt: z.iso.datetime() });
+
+/** The claim of who is alone, as the holder of an exclusive lock is. */
+export const NO_CLAIM: Claim = { check: () => undefined, release: async () => undefined };
+
+/**
+ * Takes the claim at `url` by a conditional write, over one that is stale where need be. Throws `being-submitted`
+ * (passing) while another runner holds it.
+ */
+export async function takeClaim(
+  url: URL,
+  { owner, staleAfterSeconds }: ClaimPolicy,
+  { storage, now }: { readonly storage: Storage; readonly now: () => Date },
+): Promise<Claim> {
+  const claimedAt = now();
+  const staleAt = new Date(claimedAt.getTime() + staleAfterSeconds * 1000);
+  const claim: z.infer<typeof claimSchema> = {
+    owner,
+    claimedAt: claimedAt.toISOString(),
+    staleAt: staleAt.toISOString(),
+  };
+  const body = JSON.stringify(claim);
+  const contentType = 'application/json';
+  try {
+    await storage.put(url, body, { ifAbsent: true, contentType });
+  } catch (error) {
+    if (!hasCode(error, 'exists')) throw error;
+    // The ETag before the content: a claim that changes between the two fails the conditional write.
+    const head = await storage.head(url);
+    if (!head || now() <= (await staleTime(head, staleAfterSeconds, storage)))
+      throw beingSubmitted(url, error);
+    await storage.put(url, body, { ifMatch: head.etag, contentType }).catch((lost: unknown) => {
+      throw hasCode(lost, 'changed') ? beingSubmitted(url, lost) : lost;
+    });
+  }
+  return {
+    check: () => {
+      if (now() > staleAt) throw claimLost(url);
+    },
+    release: async () => {
+      // Once it is stale, another may hold it.
+      if (now() <= staleAt) await storage.delete(url).catch(() => undefined);
+    },
+  };
+}
+
+/** When the claim that lies there goes stale, as its owner said. */
+async function staleTime(head: ObjectHead, staleAfterSeconds: number, storage: Storage): Promise<Date> {
+  try {
+    const text = Buffer.from(await storage.get(head.url)).toString('utf8');
+    return new Date(claimSchema.parse(JSON.parse(text)).staleAt);
+  } catch (error) {
+    if (error instanceof StorageError && error.code !== 'not-found') throw error;
+    return new Date(head.lastModified.getTime() + staleAfterSeconds * 1000);
+  }
+}
+
+function hasCode(error: unknown, code: StorageError['code']): boolean {
+  return error instanceof StorageError && error.code === code;
+}
+
+function beingSubmitted(url: URL, cause: unknown): SpotreelError {
+  const message = `another runner is submitting this render (${formatLocation(url)}): try again in a moment`;
+  return new SpotreelError('being-submitted', 'passing', message, { cause });
+}
+
+function claimLost(url: URL): SpotreelError {
+  const message = `submitting took so long that another runner may have gone on (${formatLocation(url)}): try again`;
+  return new SpotreelError('claim-lost', 'passing', message);
+}

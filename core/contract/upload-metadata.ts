@@ -1,0 +1,90 @@
+import { SpotreelError } from '../errors';
+import { parseFrameRanges } from '../render/frame-range';
+import { decodeHeaderText } from './decode-header-text';
+import { renderOptionsSchema, type RenderOptions } from './options';
+import { checkRenderName } from './render-id';
+
+/** What the uploader of a scene asked for. */
+export interface UploadWishes {
+  readonly options: RenderOptions;
+  /** The render's name, in place of one made from the file's. */
+  readonly name?: string | undefined;
+}
+
+/** How one option stands in S3 object metadata (without `x-amz-meta-`) and what it may be. */
+interface MetadataKey {
+  readonly option: keyof RenderOptions;
+  readonly number?: boolean;
+  readonly allowed: string;
+}
+
+const KEYS: Readonly<Record<string, MetadataKey>> = {
+  frames: { option: 'frames', allowed: 'frames such as 1-10,20,30-50x2' },
+  'frames-per-slice': { option: 'framesPerSlice', number: true, allowed: 'a whole number of 1 or more' },
+  scene: { option: 'scene', allowed: 'the name of a scene in the file, of 1 to 255 characters' },
+  'resolution-percent': {
+    option: 'resolutionPercent',
+    number: true,
+    allowed: 'a whole number from 1 to 32767',
+  },
+  samples: { option: 'samples', number: true, allowed: 'a whole number from 1 to 16777216' },
+  engine: { option: 'engine', allowed: "one of Blender's engines, such as CYCLES or BLENDER_EEVEE" },
+};
+
+/**
+ * Reads options from an object's metadata: keys as S3 gives them, in lower case and without `x-amz-meta-`
+ * (`frames`, `frames-per-slice`, `scene`, `resolution-percent`, `samples`, `engine`, `name`); values as
+ * `decodeHeaderText` reads them. Other keys are somebody else's and ignored. Throws `bad-metadata` (usage) naming key,
+ * value and what is allowed.
+ */
+export function parseUploadMetadata(metadata: Readonly<Record<string, string>>): UploadWishes {
+  const options: Record<string, string | number> = {};
+  let name: string | undefined;
+  for (const [rawKey, rawValue] of Object.entries(metadata)) {
+    const key = rawKey.toLowerCase();
+    const value = decodeHeaderText(rawValue.trim());
+    const known = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
+    if (known) options[known.option] = readOption(key, known, value);
+    else if (key === 'name') name = readName(value);
+  }
+  return { options: renderOptionsSchema.parse(options), name };
+}
+
+function readOption(key: string, { option, number, allowed }: MetadataKey, value: string): string | number {
+  const given = number ? readNumber(value) : value;
+  const read = renderOptionsSchema.shape[option].safeParse(given).data;
+  if (read === undefined) throw bad(key, value, `must be ${allowed}`);
+  // The schema only knows that it is text.
+  if (option === 'frames') checkFrames(key, value);
+  return read;
+}
+
+/** Digits only: `Number` would also take `1e3`, `0x10` and nothing at all. */
+function readNumber(value: string): number {
+  return /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+}
+
+function checkFrames(key: string, value: string): void {
+  try {
+    parseFrameRanges(value);
+  } catch (error) {
+    throw rephrased(key, value, error);
+  }
+}
+
+function readName(value: string): string {
+  try {
+    return checkRenderName(value);
+  } catch (error) {
+    throw rephrased('name', value, error);
+  }
+}
+
+function rephrased(key: string, value: string, error: unknown): unknown {
+  return error instanceof SpotreelError ? bad(key, value, `is wrong: ${error.message}`, error) : error;
+}
+
+function bad(key: string, value: string, fault: string, cause?: unknown): SpotreelError {
+  const message = `x-amz-meta-${key} "${value}" ${fault}; upload the scene again with other metadata`;
+  return new SpotreelError('bad-metadata', 'usage', message, { cause });
+}

@@ -1,0 +1,46 @@
+import type { RenderStatus } from '../core/contract/status';
+
+/** A message to people. */
+export interface Notification {
+  readonly subject: string;
+  readonly message: string;
+}
+
+/** Sends a message; throws when it could not. */
+export type Notify = (notification: Notification) => Promise<void>;
+
+/** SNS: less than 100 characters, no control characters. https://docs.aws.amazon.com/sns/latest/api/API_Publish.html */
+const LONGEST_SUBJECT = 99;
+
+/** Findings beyond these are in `status.json`. */
+const MOST_FINDINGS = 10;
+
+const HEADLINES: Readonly<Record<RenderStatus['state'], string>> = {
+  refused: 'was refused',
+  failed: 'failed',
+  complete: 'is complete',
+};
+
+/** What people are told of how a render ended: pure. */
+export function notificationOf(status: RenderStatus): Notification {
+  const { renderId, state, source, reason, findings, frames, links } = status;
+  const headline = `Render ${renderId} ${HEADLINES[state]}`;
+  const told = findings.slice(0, MOST_FINDINGS).map(({ message }) => `- ${message}`);
+  const untold = findings.length - told.length;
+  const lines = [
+    headline,
+    source && `Scene: ${source.url}`,
+    reason && `Reason: ${reason}`,
+    ...told,
+    untold > 0 && `- and ${untold} more, see status.json`,
+    frames &&
+      `Frames: ${frames.stored} of ${frames.total} are there${frames.failed ? `, ${frames.failed} failed` : ''}`,
+    links.video && `Video: ${links.video}`,
+    `Folder: ${links.folder}`,
+    links.console && `Console: ${links.console}`,
+  ];
+  return {
+    subject: headline.slice(0, LONGEST_SUBJECT),
+    message: lines.filter((line) => typeof line === 'string' && line !== '').join('\n'),
+  };
+}

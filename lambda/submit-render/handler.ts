@@ -1,0 +1,56 @@
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import type { SQSHandler } from 'aws-lambda';
+import * as z from 'zod/mini';
+import { createAwsBatch } from '../../core/batch/aws-default';
+import { childUrl, keyUrl } from '../../core/storage/location';
+import { createS3Storage } from '../../core/storage/s3-default';
+import { createLogger } from '../logger';
+import { commonEnvironment, readEnvironment } from '../read-environment';
+import { processRecords } from './process-records';
+import { submitUpload, type UploadServices } from './submit-upload';
+
+const environmentSchema = z.extend(commonEnvironment, {
+  /** Names or ARNs. */
+  JOB_QUEUE: z.string().check(z.minLength(1)),
+  RENDER_JOB_DEFINITION: z.string().check(z.minLength(1)),
+  STITCH_JOB_DEFINITION: z.string().check(z.minLength(1)),
+  /** How many children the compute environment can run at once. */
+  PARALLEL: z.coerce.number().check(z.int(), z.gte(1)),
+  /** Longer than this Lambda's timeout, and not longer than the queue's visibility timeout. */
+  CLAIM_STALE_SECONDS: z.prefault(z.coerce.number().check(z.int(), z.gte(1)), 960),
+});
+
+const environment = readEnvironment(environmentSchema, process.env);
+const sns = new SNSClient({});
+const log = createLogger();
+const bucket = keyUrl('s3:', environment.BUCKET, '');
+
+const services: UploadServices = {
+  storage: createS3Storage(),
+  batch: createAwsBatch(),
+  jobQueue: environment.JOB_QUEUE,
+  renderDefinition: environment.RENDER_JOB_DEFINITION,
+  stitchDefinition: environment.STITCH_JOB_DEFINITION,
+  parallel: environment.PARALLEL,
+  bucket,
+  output: childUrl(bucket, environment.OUTPUT_PREFIX),
+  region: environment.AWS_REGION,
+  now: () => new Date(),
+  notify: async ({ subject, message }) => {
+    await sns.send(
+      new PublishCommand({ TopicArn: environment.TOPIC_ARN, Subject: subject, Message: message }),
+    );
+  },
+};
+
+/** SQS messages, each an "Object Created" event of S3 from EventBridge, on their way to AWS Batch. */
+export const handler: SQSHandler = async ({ Records }, { awsRequestId }) =>
+  processRecords(
+    Records,
+    (event, { messageId }) => {
+      const owner = `${awsRequestId}/${messageId}`;
+      const claim = { owner, staleAfterSeconds: environment.CLAIM_STALE_SECONDS };
+      return submitUpload(event, { ...services, claim });
+    },
+    log,
+  );

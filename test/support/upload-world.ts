@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createLogger } from '../../lambda/logger';
+import type { Notification } from '../../lambda/notification';
+import { processRecords } from '../../lambda/submit-render/process-records';
+import { submitUpload } from '../../lambda/submit-render/submit-upload';
+import { MemoryStorage } from '../../core/storage/memory-storage';
+import { childUrl } from '../../core/storage/location';
+import { objectCreated, sqsRecord } from './aws-events';
+import { FaultyProcess } from './faulty-calls';
+import { RecordingBatch } from './recording-batch';
+
+export const SCENE = readFileSync(join(__dirname, '../fixtures/blend/3.4-zstd.blend'));
+
+/** Longer than a claim lives. */
+const LONG_SECONDS = 1000;
+
+/** A bucket, a job queue and people who get messages, with the submit Lambda between them. */
+export class UploadWorld {
+  readonly storage = new MemoryStorage();
+  readonly batch = new RecordingBatch();
+  readonly notifications: Notification[] = [];
+  readonly log: Array<Record<string, unknown>> = [];
+  readonly bucket = new URL('memory://films/');
+  readonly output = new URL('memory://films/renders/');
+  private seconds = 0;
+  private deliveries = 0;
+
+  /** Puts an object and gives the event's body. */
+  async upload(
+    key: string,
+    metadata: Record<string, string> = {},
+    bytes: Uint8Array = SCENE,
+  ): Promise<string> {
+    const url = childUrl(this.bucket, key);
+    await this.storage.put(url, bytes, { metadata });
+    const { etag, size } = (await this.storage.head(url))!;
+    return JSON.stringify(objectCreated({ bucket: 'films', key, etag, size }));
+  }
+
+  /** Hands one message to the Lambda; `false` when it is to be delivered again. */
+  async deliver(body: string, process = new FaultyProcess()): Promise<boolean> {
+    const record = sqsRecord(body, `message-${(this.deliveries += 1)}`);
+    const people = { notify: async (message: Notification) => void this.notifications.push(message) };
+    const services = {
+      storage: process.see(this.storage),
+      batch: process.see(this.batch),
+      notify: process.see(people).notify,
+      jobQueue: 'queue',
+      renderDefinition: 'render',
+      stitchDefinition: 'stitch',
+      bucket: this.bucket,
+      output: this.output,
+      parallel: 4,
+      region: 'eu-central-1',
+      now: () => new Date(this.seconds * 1000),
+      claim: { owner: record.messageId, staleAfterSeconds: LONG_SECONDS / 2 },
+    };
+    const log = createLogger((line) => this.log.push(JSON.parse(line)));
+    const { batchItemFailures } = await processRecords(
+      [record],
+      (event) => submitUpload(event, services),
+      log,
+    );
+    return batchItemFailures.length === 0;
+  }
+
+  /** Delivers as SQS does, until it succeeds. */
+  async redeliver(body: string, limit = 3): Promise<boolean> {
+    for (let delivery = 0; delivery < limit; delivery += 1) {
+      this.seconds += LONG_SECONDS;
+      if (await this.deliver(body)) return true;
+    }
+    return false;
+  }
+
+  /** Job names, and that each stitch job waits for the render job before it. */
+  jobNames(): string[] {
+    return this.batch.jobs.map(({ request: { jobName } }) => jobName);
+  }
+
+  /** Keys below the bucket. */
+  async keys(): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const { url } of this.storage.list(this.bucket))
+      keys.push(decodeURIComponent(url.pathname.slice(1)));
+    return keys;
+  }
+
+  async json(key: string): Promise<Record<string, unknown>> {
+    return JSON.parse(Buffer.from(await this.storage.get(childUrl(this.bucket, key))).toString());
+  }
+}

@@ -1,0 +1,90 @@
+import fc from 'fast-check';
+import { parseUploadMetadata } from '../../../../core/contract/upload-metadata';
+
+test('an upload without metadata asks for nothing', () => {
+  expect(parseUploadMetadata({})).toEqual({ options: {}, name: undefined });
+});
+
+test('every option can be given', () => {
+  const metadata = {
+    frames: '1-10,20,30-50x2',
+    'frames-per-slice': '5',
+    scene: 'Scene 2',
+    'resolution-percent': '50',
+    samples: '128',
+    engine: 'CYCLES',
+    name: 'Take-2',
+  };
+  expect(parseUploadMetadata(metadata)).toEqual({
+    options: {
+      frames: '1-10,20,30-50x2',
+      framesPerSlice: 5,
+      scene: 'Scene 2',
+      resolutionPercent: 50,
+      samples: 128,
+      engine: 'CYCLES',
+    },
+    name: 'Take-2',
+  });
+});
+
+test('keys of others are ignored', () => {
+  const metadata = {
+    's3cmd-attrs': 'uid:0',
+    'spotreel-write': 'x',
+    mtime: '1',
+    constructor: 'x',
+    toString: 'x',
+  };
+  expect(parseUploadMetadata(metadata)).toEqual({ options: {}, name: undefined });
+});
+
+describe('a scene that is not US-ASCII', () => {
+  test.each([
+    ['=?UTF-8?B?w5xidW5n?=', 'Übung'],
+    ['=?UTF-8?Q?=C3=9Cbung_2?=', 'Übung 2'],
+    ['=?utf-8?q?=C3=9C?= =?utf-8?q?bung?=', 'Übung'],
+    ['=?iso-8859-1?Q?=DCbung?=', 'Übung'],
+    ["UTF-8''%C3%9Cbung%202", 'Übung 2'],
+    ["utf-8'de'%F0%9F%8E%AC", '🎬'],
+    ['50%20', '50%20'],
+    ['=?nonsense?Q?x?=', '=?nonsense?Q?x?='],
+    ["UTF-8''%ZZ", "UTF-8''%ZZ"],
+    ['  Scene  ', 'Scene'],
+  ])('%s is %s', (value, scene) => {
+    expect(parseUploadMetadata({ scene: value }).options).toEqual({ scene });
+  });
+});
+
+describe('what is wrong is named, with what is allowed', () => {
+  test.each([
+    ['frames', 'all', 'x-amz-meta-frames "all" is wrong: frame range "all": "all" is no frame or range'],
+    ['frames', '10-1', 'write 1-10'],
+    ['frames', '', 'must be frames such as 1-10,20,30-50x2'],
+    ['frames-per-slice', '0', 'x-amz-meta-frames-per-slice "0" must be a whole number of 1 or more'],
+    ['frames-per-slice', '1.5', 'whole number'],
+    ['frames-per-slice', '1e3', 'whole number'],
+    ['frames-per-slice', '', 'whole number'],
+    ['resolution-percent', '40000', 'from 1 to 32767'],
+    ['samples', '-1', 'from 1 to 16777216'],
+    ['engine', 'cycles --python x', 'such as CYCLES'],
+    ['scene', '', '1 to 255 characters'],
+    ['name', '../other', 'x-amz-meta-name "../other" is wrong: a render\'s name is at most 100 letters'],
+  ])('%s: %j', (key, value, message) => {
+    const read = () => parseUploadMetadata({ [key]: value });
+    expect(read).toThrow(expect.objectContaining({ code: 'bad-metadata', kind: 'usage' }));
+    expect(read).toThrow(message);
+  });
+});
+
+test('a scene comes back however it was encoded', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), (scene) => {
+      const base64 = `=?UTF-8?B?${Buffer.from(scene).toString('base64')}?=`;
+      const percent = `UTF-8''${encodeURIComponent(scene)}`;
+      for (const value of [base64, percent]) {
+        expect(parseUploadMetadata({ scene: value }).options).toEqual({ scene });
+      }
+    }),
+  );
+});

@@ -1,0 +1,97 @@
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  NoSuchKey,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { mockClient } from 'aws-sdk-client-mock';
+import { objectCreated, sqsRecord } from '../../../support/aws-events';
+
+const s3 = mockClient(S3Client);
+const sns = mockClient(SNSClient);
+
+const ENVIRONMENT = {
+  BUCKET: 'films',
+  JOB_QUEUE: 'queue',
+  RENDER_JOB_DEFINITION: 'render',
+  STITCH_JOB_DEFINITION: 'stitch',
+  PARALLEL: '64',
+  TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:spotreel',
+  AWS_REGION: 'eu-central-1',
+};
+
+type AwaitedHandler = (event: SQSEvent, context: Pick<Context, 'awsRequestId'>) => Promise<SQSBatchResponse>;
+
+/** Loaded with these variables set, as at a cold start. */
+function withEnvironment<T>(environment: NodeJS.ProcessEnv, load: () => T): T {
+  const before = { ...process.env };
+  Object.assign(process.env, environment);
+  try {
+    return load();
+  } finally {
+    process.env = before;
+  }
+}
+
+const loadHandler = (): AwaitedHandler => require('../../../../lambda/submit-render/handler').handler;
+
+const handle = (records: SQSRecord[]): Promise<SQSBatchResponse> =>
+  withEnvironment(ENVIRONMENT, loadHandler)({ Records: records }, { awsRequestId: 'request-1' });
+
+beforeEach(() => {
+  s3.reset();
+  sns.reset();
+  jest.spyOn(process.stdout, 'write').mockReturnValue(true);
+});
+afterEach(() => jest.restoreAllMocks());
+
+test('an upload with wrong metadata: status.json, and a message with a link', async () => {
+  const missing = new NoSuchKey({ message: 'none', $metadata: { httpStatusCode: 404 } });
+  const head = { ETag: '"abc"', ContentLength: 5, Metadata: { frames: 'all' } };
+  s3.on(HeadObjectCommand).rejects(missing);
+  s3.on(HeadObjectCommand, { Key: 'uploads/my shot.blend' }).resolves(head);
+  s3.on(GetObjectCommand).rejects(missing);
+  s3.on(PutObjectCommand).resolves({});
+  sns.on(PublishCommand).resolves({});
+  const event = objectCreated({ bucket: 'films', key: 'uploads/my shot.blend', etag: 'abc' });
+
+  expect(await handle([sqsRecord(event)])).toEqual({ batchItemFailures: [] });
+
+  const [put] = s3.commandCalls(PutObjectCommand);
+  expect(put?.args[0].input).toMatchObject({ Bucket: 'films', IfNoneMatch: '*' });
+  expect(put?.args[0].input.Key).toMatch(/^renders\/my-shot-[0-9a-f]{8}\/status\.json$/);
+  const [publish] = sns.commandCalls(PublishCommand);
+  expect(publish?.args[0].input).toMatchObject({ TopicArn: ENVIRONMENT.TOPIC_ARN });
+  expect(publish?.args[0].input.Message).toContain('x-amz-meta-frames "all" is wrong');
+  expect(publish?.args[0].input.Message).toContain(
+    'https://eu-central-1.console.aws.amazon.com/s3/buckets/films?',
+  );
+});
+
+test('only the message that fails is delivered again', async () => {
+  const asset = objectCreated({ bucket: 'films', key: 'uploads/film/lib/props.blend', etag: 'abc' });
+  const records = [sqsRecord(asset, 'good'), sqsRecord('hello', 'bad')];
+  expect(await handle(records)).toEqual({ batchItemFailures: [{ itemIdentifier: 'bad' }] });
+  expect(s3.calls()).toHaveLength(0);
+});
+
+describe('an environment that is wrong stops the Lambda before it takes a message', () => {
+  test.each([
+    ['BUCKET', ''],
+    ['JOB_QUEUE', ''],
+    ['PARALLEL', 'many'],
+    ['PARALLEL', '0'],
+    ['TOPIC_ARN', 'spotreel'],
+    ['OUTPUT_PREFIX', 'uploads/renders/'],
+    ['OUTPUT_PREFIX', 'uploads'],
+    ['OUTPUT_PREFIX', ''],
+    ['CLAIM_STALE_SECONDS', '-1'],
+  ])('%s=%s', (variable, value) => {
+    const coldStart = () => jest.isolateModules(() => void loadHandler());
+    const load = () => withEnvironment({ ...ENVIRONMENT, [variable]: value }, coldStart);
+    expect(load).toThrow(expect.objectContaining({ message: expect.stringContaining(variable) }));
+  });
+});

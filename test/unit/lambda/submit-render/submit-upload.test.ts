@@ -1,0 +1,175 @@
+import { SpotreelError } from '../../../../core/errors';
+import { objectCreated } from '../../../support/aws-events';
+import { SCENE, UploadWorld } from '../../../support/upload-world';
+
+describe('an upload becomes a render', () => {
+  test.each([
+    ['uploads/shot.blend', /^shot-[0-9a-f]{8}$/],
+    ['uploads/my shot.blend', /^my-shot-/],
+    ['uploads/my+shot.blend', /^my-shot-/],
+    ['uploads/a%20b%2B.blend', /^a-20b-2B-/],
+    ['uploads/Übung 映画🎬.blend', /^U-bung-/],
+    ['uploads/my film/Shot 1.BLEND', /^Shot-1-/],
+  ])('%s', async (key, renderId) => {
+    const world = new UploadWorld();
+    expect(await world.deliver(await world.upload(key))).toBe(true);
+    const [render] = world.batch.jobs;
+    expect(render?.request.containerOverrides?.command).toContain(`memory://films/${key}`);
+    const [id] = render!.request.jobName.split('_');
+    expect(id).toMatch(renderId);
+    expect(await world.keys()).toEqual(
+      [`renders/${id}/jobs.json`, `renders/${id}/manifest.json`, key].toSorted(),
+    );
+    expect(world.notifications).toEqual([]);
+  });
+
+  test('with the options that its metadata asks for', async () => {
+    const world = new UploadWorld();
+    const metadata = { frames: '1-10', 'frames-per-slice': '3', name: 'Take-2', 'somebody-elses': 'x' };
+    await world.deliver(await world.upload('uploads/shot.blend', metadata));
+    expect(world.jobNames()).toEqual(['Take-2_Rendering', 'Take-2_Stitching']);
+    expect(world.batch.jobs[0]?.request.arrayProperties).toEqual({ size: 4 });
+    expect(await world.json('renders/Take-2/manifest.json')).toMatchObject({
+      options: { frames: '1-10', framesPerSlice: 3 },
+    });
+  });
+
+  test('once more with other options, though the bytes are the same', async () => {
+    const world = new UploadWorld();
+    await world.deliver(await world.upload('uploads/shot.blend'));
+    await world.deliver(await world.upload('uploads/shot.blend', { samples: '8' }));
+    expect(new Set(world.jobNames()).size).toBe(4);
+  });
+});
+
+describe('nothing comes of', () => {
+  test.each([
+    ['an asset', 'uploads/film/lib/props.blend'],
+    ['a backup', 'uploads/shot.blend1'],
+    ['an output', 'renders/shot/frames/0001.png'],
+  ])('%s', async (_, key) => {
+    const world = new UploadWorld();
+    expect(await world.deliver(await world.upload(key))).toBe(true);
+    expect(world.batch.jobs).toEqual([]);
+    expect(world.log).toEqual([expect.objectContaining({ event: 'upload-ignored', why: 'no-scene', key })]);
+  });
+
+  test("another bucket's event", async () => {
+    const world = new UploadWorld();
+    const body = (await world.upload('uploads/shot.blend')).replaceAll('films', 'others');
+    expect(await world.deliver(body)).toBe(true);
+    expect(world.batch.jobs).toEqual([]);
+    expect(world.log).toEqual([expect.objectContaining({ level: 'warn', why: 'other-bucket' })]);
+  });
+
+  test('an object that is gone, or was replaced: the newer event comes by itself', async () => {
+    const world = new UploadWorld();
+    const old = await world.upload('uploads/shot.blend', {}, Buffer.from('old'));
+    const now = await world.upload('uploads/shot.blend');
+    expect(await world.deliver(old)).toBe(true);
+    expect(
+      await world.deliver(
+        JSON.stringify(objectCreated({ bucket: 'films', key: 'uploads/x.blend', etag: 'e' })),
+      ),
+    ).toBe(true);
+    expect(world.batch.jobs).toEqual([]);
+    await world.deliver(now);
+    expect(world.batch.jobs).toHaveLength(2);
+    expect(world.log.map(({ event }) => event)).toEqual([
+      'upload-outdated',
+      'upload-outdated',
+      'upload-submitted',
+    ]);
+  });
+
+  test('an object that is replaced while it is read', async () => {
+    const world = new UploadWorld();
+    const body = await world.upload('uploads/shot.blend');
+    const open = world.storage.open.bind(world.storage);
+    world.storage.open = async (url) => {
+      await world.upload('uploads/shot.blend', {}, Buffer.concat([SCENE, Buffer.from('x')]));
+      return open(url);
+    };
+    expect(await world.deliver(body)).toBe(true);
+    expect(world.batch.jobs).toEqual([]);
+    expect(world.notifications).toEqual([]);
+  });
+});
+
+describe('an upload at fault is refused, and people are told why', () => {
+  test.each<[string, Record<string, string>, Uint8Array, string]>([
+    ['no scene at all', {}, Buffer.from('hello'), 'not-blend'],
+    ['cut off', {}, SCENE.subarray(0, 1000), 'truncated'],
+    ['a scene that is not there', { scene: 'Nope' }, SCENE, 'no-such-scene'],
+    ['frames that are none', { frames: 'all' }, SCENE, 'bad-metadata'],
+    ['a name that is none', { name: '../x' }, SCENE, 'bad-metadata'],
+  ])('%s', async (_, metadata, bytes, code) => {
+    const world = new UploadWorld();
+    const body = await world.upload('uploads/shot.blend', metadata, bytes);
+    expect(await world.deliver(body)).toBe(true);
+    expect(await world.deliver(body)).toBe(true);
+    expect(world.batch.jobs).toEqual([]);
+    const [statusKey] = (await world.keys()).filter((key) => key.endsWith('status.json'));
+    const status = await world.json(statusKey!);
+    expect(status).toMatchObject({
+      state: 'refused',
+      source: { url: 'memory://films/uploads/shot.blend' },
+      findings: [{ code }],
+      notifiedAt: expect.any(String),
+    });
+    // Once, though the event came twice.
+    expect(world.notifications).toHaveLength(1);
+    expect(world.notifications[0]?.subject).toBe(`Render ${String(status.renderId)} was refused`);
+    expect(world.notifications[0]?.message).toContain(String(status.reason));
+    expect(world.notifications[0]?.message).toContain('memory://films/uploads/shot.blend');
+  });
+
+  test('what AWS Batch refuses', async () => {
+    const world = new UploadWorld();
+    world.batch.fault = (call) => {
+      if (call === 'submitJob') throw new SpotreelError('client-exception', 'usage', 'no such queue');
+    };
+    expect(await world.deliver(await world.upload('uploads/shot.blend'))).toBe(true);
+    expect(world.notifications[0]?.message).toContain('no such queue');
+  });
+
+  test('a name that another render has keeps its own status', async () => {
+    const world = new UploadWorld();
+    await world.deliver(await world.upload('uploads/a.blend', { name: 'Take-1' }));
+    await world.deliver(await world.upload('uploads/b.blend', { name: 'Take-1' }));
+    expect(world.jobNames()).toHaveLength(2);
+    const statuses = (await world.keys()).filter((key) => key.endsWith('status.json'));
+    expect(statuses).toEqual([expect.stringMatching(/^renders\/b-[0-9a-f]{8}\/status\.json$/)]);
+    expect(world.notifications[0]?.message).toContain('choose another name');
+  });
+
+  test('mended and uploaded again, it is rendered', async () => {
+    const world = new UploadWorld();
+    await world.deliver(await world.upload('uploads/shot.blend', {}, Buffer.from('hello')));
+    await world.deliver(await world.upload('uploads/shot.blend'));
+    expect(world.jobNames()).toHaveLength(2);
+  });
+});
+
+describe('a message that could not be handled is delivered again', () => {
+  test('one that is no event', async () => {
+    const world = new UploadWorld();
+    expect(await world.deliver('hello')).toBe(false);
+    expect(world.log).toEqual([
+      expect.objectContaining({
+        level: 'error',
+        event: 'upload-failed',
+        error: expect.objectContaining({ code: 'bad-event' }),
+      }),
+    ]);
+  });
+
+  test('a missing permission, which the owner of the farm can mend', async () => {
+    const world = new UploadWorld();
+    world.batch.fault = (call) => {
+      if (call === 'submitJob') throw new SpotreelError('denied', 'usage', 'not allowed');
+    };
+    expect(await world.deliver(await world.upload('uploads/shot.blend'))).toBe(false);
+    expect(world.notifications).toEqual([]);
+  });
+});
