@@ -1,0 +1,13 @@
+import { App } from 'aws-cdk-lib';
+import { SettingsError } from '../lib/config';
+import { spotreelApp } from '../lib/spotreel-app';
+
+const app = new App();
+try {
+  spotreelApp(app, process.env);
+} catch (error) {
+  if (!(error instanceof SettingsError)) throw error;
+  // What is wrong, without a stack trace in its way.
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}

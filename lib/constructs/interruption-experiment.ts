@@ -1,0 +1,67 @@
+import { Aws, Stack, Validations } from 'aws-cdk-lib';
+import { CfnExperimentTemplate } from 'aws-cdk-lib/aws-fis';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { FARM_TAG } from '../farm-tag';
+
+export interface InterruptionExperimentProps {
+  readonly farmName: string;
+}
+
+const MACHINES = 5;
+
+/**
+ * An experiment of AWS FIS that, when somebody starts it, reclaims up to five of the farm's Spot machines as EC2 would,
+ * with two minutes' notice. It shows that a render loses no frame by it.
+ * https://docs.aws.amazon.com/fis/latest/userguide/fis-actions-reference.html
+ */
+export class InterruptionExperiment extends Construct {
+  readonly template: CfnExperimentTemplate;
+
+  constructor(scope: Construct, id: string, { farmName }: InterruptionExperimentProps) {
+    super(scope, id);
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('fis.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+      }),
+      description: 'Fault injection: interrupts Spot machines of this farm',
+    });
+    const anyMachine = Stack.of(this).formatArn({ service: 'ec2', resource: 'instance', resourceName: '*' });
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['ec2:SendSpotInstanceInterruptions'],
+        resources: [anyMachine],
+        conditions: { StringEquals: { [`aws:ResourceTag/${FARM_TAG}`]: farmName } },
+      }),
+    );
+    role.addToPolicy(new PolicyStatement({ actions: ['ec2:DescribeInstances'], resources: ['*'] }));
+    Validations.of(role).acknowledge(
+      {
+        id: 'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:instance/*]',
+        reason: 'Machines come and go; the condition names their tag.',
+      },
+      { id: 'AwsSolutions-IAM5[Resource::*]', reason: 'ec2:DescribeInstances knows no resources.' },
+    );
+    this.template = new CfnExperimentTemplate(this, 'Template', {
+      description: `Reclaims up to ${MACHINES} Spot machines of the farm ${farmName}`,
+      roleArn: role.roleArn,
+      stopConditions: [{ source: 'none' }],
+      targets: {
+        machines: {
+          resourceType: 'aws:ec2:spot-instance',
+          resourceTags: { [FARM_TAG]: farmName },
+          filters: [{ path: 'State.Name', values: ['running'] }],
+          selectionMode: `COUNT(${MACHINES})`,
+        },
+      },
+      actions: {
+        reclaim: {
+          actionId: 'aws:ec2:send-spot-instance-interruptions',
+          parameters: { durationBeforeInterruption: 'PT2M' },
+          targets: { SpotInstances: 'machines' },
+        },
+      },
+      tags: { Name: `spotreel-${farmName}-interruption`, [FARM_TAG]: farmName },
+    });
+  }
+}

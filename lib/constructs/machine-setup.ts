@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { HOST_FOLDER, WORKER_UID } from './worker-user';
+
+const WATCHER = readFileSync(join(__dirname, '../host/watch-spot-notice.sh'), 'utf8');
+
+/**
+ * What a machine does when it first starts, before it takes any job, as a shell script:
+ *
+ * - it keeps workers from the instance metadata service. AWS Batch runs containers in the host's network
+ *   (https://docs.aws.amazon.com/batch/latest/userguide/networking-modes-jobs.html), so a hop limit of 1 does not, and a
+ *   scene's script could take the machine's credentials. The watcher and the ECS agent run as root and are let through;
+ * - it lets the ECS agent take no more tasks once the machine is being reclaimed, and gives containers 90 seconds
+ *   between SIGTERM and SIGKILL
+ *   (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-config.html);
+ * - it starts the watcher that shows containers the Spot notice. Draining warns no job of AWS Batch.
+ *
+ * By the documentation; only a real interruption proves it.
+ */
+export function machineSetup(): string {
+  return `#!/bin/bash
+iptables --insert OUTPUT --destination 169.254.169.254/32 --match owner --uid-owner ${WORKER_UID} --jump REJECT
+
+cat >> /etc/ecs/ecs.config <<'EOF'
+ECS_ENABLE_SPOT_INSTANCE_DRAINING=true
+ECS_CONTAINER_STOP_TIMEOUT=90s
+ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m
+ECS_IMAGE_PULL_BEHAVIOR=prefer-cached
+EOF
+
+mkdir -p ${HOST_FOLDER} /opt/spotreel
+chmod 0755 ${HOST_FOLDER}
+cat > /opt/spotreel/watch-spot-notice.sh <<'WATCHER'
+${WATCHER}WATCHER
+cat > /etc/systemd/system/spotreel-spot-notice.service <<'EOF'
+[Unit]
+Description=Shows containers the Spot notice of this machine
+
+[Service]
+ExecStart=/bin/sh /opt/spotreel/watch-spot-notice.sh
+Restart=always
+
+[Install]
+WantedBy=multi-user.target
+EOF
+systemctl daemon-reload
+systemctl enable --now --no-block spotreel-spot-notice.service
+`;
+}

@@ -1,0 +1,135 @@
+import { Duration, Stack, Validations } from 'aws-cdk-lib';
+import type { IJobDefinition, IJobQueue } from 'aws-cdk-lib/aws-batch';
+import { Rule, type EventPattern } from 'aws-cdk-lib/aws-events';
+import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { OUTPUT_PREFIX } from '../../core/contract/keys';
+import { UPLOAD_ENDING, UPLOAD_PREFIX } from '../../core/contract/upload-key';
+import { grantBucketAccess } from './bucket-access';
+import { DeadLetters } from './dead-letters';
+import { FarmFunction } from './farm-function';
+
+export interface UploadTriggerProps {
+  readonly bucket: IBucket;
+  readonly jobQueue: IJobQueue;
+  readonly renderDefinition: IJobDefinition;
+  readonly stitchDefinition: IJobDefinition;
+  /** How many slices the farm can render at once. */
+  readonly parallel: number;
+  readonly topic: ITopic;
+  readonly logRetention: RetentionDays;
+}
+
+/** Enough to unpack a large scene saved with gzip, which must be read from its start. */
+const TIMEOUT = Duration.minutes(3);
+
+/** Below AWS Batch's 50 SubmitJob calls a second, and kind to the rest of the account. */
+const MAX_CONCURRENCY = 10;
+const MAX_DELIVERIES = 5;
+
+/**
+ * What the rule lets through: any `.blend` of the bucket, in whatever case. A pattern can ask one field for one thing
+ * only, so the folders, `uploads/` included, are the Lambda's to check (`startsRender`). Nothing that a render writes ends
+ * in `.blend`, so no render can trigger one.
+ * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+ */
+export function uploadPattern(bucketName: string): EventPattern {
+  return {
+    source: ['aws.s3'],
+    detailType: ['Object Created'],
+    detail: {
+      bucket: { name: [bucketName] },
+      object: { key: [{ suffix: { 'equals-ignore-case': UPLOAD_ENDING } }] },
+    },
+  };
+}
+
+/** From an object created in the bucket to two submitted jobs. */
+export class UploadTrigger extends Construct {
+  readonly submit: FarmFunction;
+  readonly queue: Queue;
+  readonly rule: Rule;
+  readonly deadLetters: DeadLetters;
+
+  constructor(scope: Construct, id: string, props: UploadTriggerProps) {
+    super(scope, id);
+    this.deadLetters = new DeadLetters(this, 'DeadLetters');
+    this.queue = new Queue(this, 'Queue', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      // Six times, as https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html asks for.
+      visibilityTimeout: Duration.seconds(6 * TIMEOUT.toSeconds()),
+      retentionPeriod: Duration.days(14),
+      deadLetterQueue: { queue: this.deadLetters.queue, maxReceiveCount: MAX_DELIVERIES },
+    });
+    this.rule = new Rule(this, 'Rule', {
+      description: 'Scenes put into the bucket',
+      eventPattern: uploadPattern(props.bucket.bucketName),
+      targets: [new SqsQueue(this.queue, { deadLetterQueue: this.deadLetters.queue })],
+    });
+    this.submit = new FarmFunction(this, 'Submit', {
+      folder: 'submit-render',
+      description: 'Spotreel: from an uploaded scene to its jobs',
+      timeout: TIMEOUT,
+      logRetention: props.logRetention,
+      environment: environment(props),
+    });
+    this.submit.lambda.addEventSource(
+      new SqsEventSource(this.queue, {
+        // One upload an invocation: a slow one delays, and a fatal one takes with it, no other.
+        batchSize: 1,
+        reportBatchItemFailures: true,
+        maxConcurrency: MAX_CONCURRENCY,
+      }),
+    );
+    this.grant(props);
+  }
+
+  private grant({ bucket, topic, jobQueue, renderDefinition, stitchDefinition }: UploadTriggerProps): void {
+    const { role } = this.submit;
+    grantBucketAccess(role, bucket, {
+      read: [UPLOAD_PREFIX, OUTPUT_PREFIX],
+      write: [OUTPUT_PREFIX],
+      remove: [OUTPUT_PREFIX],
+      list: [UPLOAD_PREFIX, OUTPUT_PREFIX],
+    });
+    topic.grantPublish(role);
+    const definitions = [renderDefinition.jobDefinitionArn, stitchDefinition.jobDefinitionArn];
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['batch:SubmitJob'],
+        resources: [jobQueue.jobQueueArn, ...definitions],
+      }),
+    );
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html: these two know no resources.
+    role.addToPolicy(
+      new PolicyStatement({ actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] }),
+    );
+    const anyJob = Stack.of(this).formatArn({ service: 'batch', resource: 'job', resourceName: '*' });
+    role.addToPolicy(new PolicyStatement({ actions: ['batch:TerminateJob'], resources: [anyJob] }));
+    Validations.of(role).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*]',
+      reason: 'The id of a job is known only once it is there.',
+    });
+  }
+}
+
+function environment(props: UploadTriggerProps): Record<string, string> {
+  return {
+    BUCKET: props.bucket.bucketName,
+    OUTPUT_PREFIX,
+    JOB_QUEUE: props.jobQueue.jobQueueArn,
+    RENDER_JOB_DEFINITION: props.renderDefinition.jobDefinitionArn,
+    STITCH_JOB_DEFINITION: props.stitchDefinition.jobDefinitionArn,
+    PARALLEL: String(props.parallel),
+    TOPIC_ARN: props.topic.topicArn,
+    // No invocation is still at work then, and a redelivery comes later.
+    CLAIM_STALE_SECONDS: String(TIMEOUT.toSeconds() + 30),
+  };
+}

@@ -1,0 +1,106 @@
+import { Aws, Size, type Duration } from 'aws-cdk-lib';
+import {
+  Action,
+  EcsEc2ContainerDefinition,
+  EcsJobDefinition,
+  EcsVolume,
+  LinuxParameters,
+  Reason,
+  RetryStrategy,
+} from 'aws-cdk-lib/aws-batch';
+import { LogDriver } from 'aws-cdk-lib/aws-ecs';
+import type { IRole } from 'aws-cdk-lib/aws-iam';
+import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import { retryStrategy } from '../../core/contract/retry-strategy';
+import type { WorkerImage } from './worker-image';
+import { HOST_FOLDER, HOST_FOLDER_IN_CONTAINER, SCRATCH_FOLDER, TMP_FOLDER, WORKER_UID } from './worker-user';
+
+/** What all job definitions of a farm share. */
+export interface WorkerProps {
+  readonly image: WorkerImage;
+  /** The worker's own rights. */
+  readonly jobRole: IRole;
+  /** The rights that ECS has on the worker's behalf: pulling the image, writing the log. */
+  readonly executionRole: IRole;
+  readonly logGroup: ILogGroup;
+  /** Attempts of a job, 1 to 10. */
+  readonly attempts: number;
+}
+
+export interface WorkerJobProps extends WorkerProps {
+  /** First part of the names of its log streams. */
+  readonly logPrefix: string;
+  /** The container's command; `Ref::name` stands for a parameter of the job. */
+  readonly command: readonly string[];
+  /** Parameters of a job that names none. */
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly vcpus: number;
+  readonly memory: Size;
+  readonly gpus?: number;
+  /** Of one attempt. A job that takes longer is stopped and not tried again. */
+  readonly timeout: Duration;
+}
+
+/**
+ * One job definition. Its container can write to its scratch volume and to a small `/tmp`, and to nothing else. The
+ * volume is the container's own, made by Docker and gone with it: a folder of the host would be shared with every other
+ * render's containers there.
+ */
+export class WorkerJob extends Construct {
+  readonly definition: EcsJobDefinition;
+
+  constructor(scope: Construct, id: string, props: WorkerJobProps) {
+    super(scope, id);
+    const { evaluateOnExit = [], attempts } = retryStrategy(props.attempts);
+    this.definition = new EcsJobDefinition(this, 'Definition', {
+      container: this.container(props),
+      ...(props.parameters && { parameters: { ...props.parameters } }),
+      retryAttempts: attempts,
+      retryStrategies: evaluateOnExit.map(({ action, ...on }) =>
+        RetryStrategy.of(Action[action], Reason.custom(on)),
+      ),
+      timeout: props.timeout,
+      // The farm's tag shows on the bill of what ECS runs, too.
+      propagateTags: true,
+    });
+  }
+
+  private container(props: WorkerJobProps): EcsEc2ContainerDefinition {
+    const linuxParameters = new LinuxParameters(this, 'Linux', {
+      // Hands SIGTERM on, and buries what Blender leaves behind.
+      initProcessEnabled: true,
+    });
+    linuxParameters.addTmpfs({ containerPath: TMP_FOLDER, size: Size.mebibytes(64) });
+    return new EcsEc2ContainerDefinition(this, 'Container', {
+      image: props.image.image,
+      command: [...props.command],
+      cpu: props.vcpus,
+      memory: props.memory,
+      ...(props.gpus !== undefined && { gpu: props.gpus }),
+      jobRole: props.jobRole,
+      executionRole: props.executionRole,
+      user: `${WORKER_UID}:${WORKER_UID}`,
+      readonlyRootFilesystem: true,
+      privileged: false,
+      linuxParameters,
+      volumes: [
+        EcsVolume.host({ name: 'scratch', containerPath: SCRATCH_FOLDER, readonly: false }),
+        EcsVolume.host({
+          name: 'host',
+          hostPath: HOST_FOLDER,
+          containerPath: HOST_FOLDER_IN_CONTAINER,
+          readonly: true,
+        }),
+      ],
+      // Blender's version is the image's own to say (SPOTREEL_BLENDER_VERSION).
+      environment: {
+        // ECS on EC2 tells containers their credentials, but not their region.
+        AWS_REGION: Aws.REGION,
+        HOME: SCRATCH_FOLDER,
+        TMPDIR: SCRATCH_FOLDER,
+      },
+      logging: LogDriver.awsLogs({ logGroup: props.logGroup, streamPrefix: props.logPrefix }),
+    });
+  }
+}

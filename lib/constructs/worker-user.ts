@@ -1,0 +1,13 @@
+/**
+ * The user that workers run as in their containers, by number, because that is what the host's firewall knows them by.
+ * The image makes a user of this number and hands it `/scratch`.
+ */
+export const WORKER_UID = 10_001;
+
+/** The folder of the machine in which its watcher puts the Spot notice, and where containers see it, read-only. */
+export const HOST_FOLDER = '/run/spotreel';
+export const HOST_FOLDER_IN_CONTAINER = '/spotreel/host';
+
+/** The only places where a worker can write. */
+export const SCRATCH_FOLDER = '/scratch';
+export const TMP_FOLDER = '/tmp';

@@ -1,0 +1,114 @@
+import { CfnOutput, Duration, Size, Stack, type StackProps } from 'aws-cdk-lib';
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import type { Construct } from 'constructs';
+import { FarmNetwork } from './constructs/farm-network';
+import { FarmParameter } from './constructs/farm-parameter';
+import { FarmTopic } from './constructs/farm-topic';
+import { FinishTrigger } from './constructs/finish-trigger';
+import { InterruptionExperiment } from './constructs/interruption-experiment';
+import { JobDefinitions } from './constructs/job-definitions';
+import { JobMetrics } from './constructs/job-metrics';
+import { MachineRole } from './constructs/machine-role';
+import { MachineTemplate } from './constructs/machine-template';
+import { Monitoring } from './constructs/monitoring';
+import { MonthlyBudget } from './constructs/monthly-budget';
+import { SpotCompute } from './constructs/spot-compute';
+import { UploadTrigger } from './constructs/upload-trigger';
+import type { Settings } from './settings-schema';
+
+export interface FarmStackProps extends StackProps {
+  readonly settings: Settings;
+  /** Of the storage stack. */
+  readonly bucket: IBucket;
+}
+
+/** All that renders. It can be destroyed and deployed again without loss of a scene or a render. */
+export class FarmStack extends Stack {
+  readonly monitoring: Monitoring;
+
+  constructor(scope: Construct, id: string, { settings, bucket, ...props }: FarmStackProps) {
+    super(scope, id, props);
+    const { farmName } = settings;
+    const logRetention = settings.logDays;
+    const { topic } = new FarmTopic(this, 'Notices', { email: settings.email });
+    const compute = this.compute(settings);
+    const jobs = this.jobs(settings, bucket, logRetention);
+    const parallel = Math.floor(settings.spotVcpus / settings.renderVcpus);
+    const jobQueues = compute.gpuQueue ? [compute.queue, compute.gpuQueue] : [compute.queue];
+    const upload = new UploadTrigger(this, 'Upload', {
+      bucket,
+      jobQueue: compute.queue,
+      renderDefinition: jobs.render.definition,
+      stitchDefinition: jobs.stitch.definition,
+      parallel,
+      topic,
+      logRetention,
+    });
+    const finish = new FinishTrigger(this, 'Finish', { bucket, jobQueues, topic, logRetention });
+    const metrics = new JobMetrics(this, 'Metrics', {
+      farmName,
+      jobQueues,
+      workerLog: jobs.logGroup,
+      logRetention,
+    });
+    this.monitoring = new Monitoring(this, 'Monitoring', { farmName, upload, finish, metrics, topic });
+    this.extras(settings);
+    const { name } = new FarmParameter(this, 'Description', {
+      farmName,
+      bucket,
+      compute,
+      jobs,
+      parallel,
+      topic,
+    });
+    this.output('JobQueue', compute.queue.jobQueueName, 'where jobs wait');
+    this.output('Parameter', name, 'SSM parameter that describes the farm');
+  }
+
+  private output(id: string, value: string, description: string): CfnOutput {
+    return new CfnOutput(this, id, { value, description });
+  }
+
+  private compute(settings: Settings): SpotCompute {
+    return new SpotCompute(this, 'Compute', {
+      network: new FarmNetwork(this, 'Network', settings),
+      template: new MachineTemplate(this, 'Machine', { disk: Size.gibibytes(settings.diskGib) }),
+      machineRole: new MachineRole(this, 'MachineRole').role,
+      spotVcpus: settings.spotVcpus,
+      instanceTypes: settings.instanceTypes,
+      onDemandVcpus: settings.onDemandVcpus,
+      gpuVcpus: settings.gpuVcpus,
+      gpuInstanceTypes: settings.gpuInstanceTypes,
+    });
+  }
+
+  private jobs(settings: Settings, bucket: IBucket, logRetention: RetentionDays): JobDefinitions {
+    return new JobDefinitions(this, 'Jobs', {
+      bucket,
+      imageUri: settings.imageUri,
+      blenderVersion: settings.blenderVersion,
+      attempts: settings.attempts,
+      renderVcpus: settings.renderVcpus,
+      renderMemory: Size.mebibytes(settings.renderMemoryMib),
+      renderTimeout: Duration.minutes(settings.renderTimeoutMinutes),
+      stitchVcpus: settings.stitchVcpus,
+      stitchMemory: Size.mebibytes(settings.stitchMemoryMib),
+      stitchTimeout: Duration.minutes(settings.stitchTimeoutMinutes),
+      gpu: settings.gpuVcpus > 0,
+      logRetention,
+    });
+  }
+
+  private extras({ farmName, monthlyBudgetUsd, email, interruptionExperiment }: Settings): void {
+    if (monthlyBudgetUsd > 0 && email !== undefined) this.budget(farmName, monthlyBudgetUsd, email);
+    if (interruptionExperiment) {
+      const { template } = new InterruptionExperiment(this, 'Interruption', { farmName });
+      this.output('InterruptionExperiment', template.attrId, 'FIS experiment template');
+    }
+  }
+
+  private budget(farmName: string, limitUsd: number, email: string): MonthlyBudget {
+    return new MonthlyBudget(this, 'Budget', { farmName, limitUsd, email });
+  }
+}

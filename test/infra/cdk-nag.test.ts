@@ -1,0 +1,41 @@
+import { App, CloudFormationValidatePlugin, Stack, Validations } from 'aws-cdk-lib';
+import { CfnBucket } from 'aws-cdk-lib/aws-s3';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { farmApp } from './synth-farm';
+
+/** Everything that can be switched on. `deleteBucket` is left out: the CDK's own Lambda comes with it. */
+const EVERYTHING = {
+  onDemandVcpus: 32,
+  gpuVcpus: 32,
+  email: 'me@example.com',
+  monthlyBudgetUsd: 50,
+  interruptionExperiment: true,
+  versioned: true,
+  renderDays: 30,
+};
+
+test.each([
+  ['as it comes', {}],
+  ['with everything switched on', EVERYTHING],
+  [
+    'with an image of a private repository',
+    { imageUri: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/worker:1' },
+  ],
+])('the farm %s has no finding that is not argued', (_, settings) => {
+  const { app } = farmApp(settings);
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  expect(() => app.synth()).not.toThrow();
+});
+
+test('a finding would be told', () => {
+  const app = new App({ builtinCloudFormationValidation: false });
+  const bucket = new CfnBucket(new Stack(app, 'Bad'), 'Bucket');
+  Validations.of(bucket).addPlugins(new AwsSolutionsChecks(app));
+  expect(() => app.synth()).toThrow('AwsSolutions-S1');
+});
+
+test('CloudFormation’s own rules have nothing against it either', () => {
+  const { app } = farmApp(EVERYTHING);
+  Validations.of(app).addPlugins(new CloudFormationValidatePlugin());
+  expect(() => app.synth()).not.toThrow();
+}, 120_000);

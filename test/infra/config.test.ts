@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readSettings, SETTINGS, SettingsError } from '../../lib/config';
+import { ROOT } from '../support/source-files';
+
+test('no setting is needed', () => {
+  const defaults = SETTINGS.filter(({ defaultValue }) => defaultValue !== undefined);
+  expect(readSettings(undefined, {})).toEqual(
+    Object.fromEntries(defaults.map(({ name, defaultValue }) => [name, defaultValue])),
+  );
+});
+
+test('the environment goes before cdk.json, in the types of cdk.json', () => {
+  const settings = readSettings(
+    { spotVcpus: 16, farmName: 'context', instanceTypes: ['m6i'] },
+    {
+      SPOTREEL_SPOT_VCPUS: '512',
+      SPOTREEL_FARM_NAME: 'studio',
+      SPOTREEL_INSTANCE_TYPES: 'c7i, m7i.4xlarge',
+      SPOTREEL_VERSIONED: 'true',
+      SPOTREEL_DELETE_BUCKET: 'false',
+      // No setting's: the worker's own.
+      SPOTREEL_BLENDER: '/opt/blender/blender',
+    },
+  );
+  expect(settings).toMatchObject({
+    spotVcpus: 512,
+    farmName: 'studio',
+    instanceTypes: ['c7i', 'm7i.4xlarge'],
+    versioned: true,
+    deleteBucket: false,
+  });
+});
+
+/** What must be in the message: key, value, what is allowed. */
+const WRONG: ReadonlyArray<[given: Record<string, unknown>, message: string[]]> = [
+  [{ spotVcpus: 0 }, ['spotVcpus is 0', '>=1']],
+  [{ spotVcpus: '256' }, ['spotVcpus is "256"', 'number']],
+  [{ spotVCPUs: 256 }, ['spotVCPUs is no setting', 'spotVcpus']],
+  [{ farmName: 'My Farm' }, ['farmName is "My Farm"', 'at most 30 of a-z, 0-9 and -']],
+  [{ attempts: 11 }, ['attempts is 11', '<=10']],
+  [{ vpcId: 'vpc-1', subnetIds: ['subnet-0123abcd'] }, ['vpcId is "vpc-1"', 'vpc-0123456789abcdef0']],
+  [{ zones: 4 }, ['zones is 4', '<=3']],
+  [{ logDays: 31 }, ['logDays is 31', '30|60']],
+  [{ instanceTypes: ['m6g'] }, ['instanceTypes is ["m6g"]', 'x86']],
+  [{ instanceTypes: ['a1'] }, ['x86']],
+  [{ gpuInstanceTypes: ['g5g.xlarge'] }, ['x86']],
+  [{ instanceTypes: [] }, ['instanceTypes is []']],
+  [{ blenderVersion: '5.2' }, ['blenderVersion is "5.2"', '5.2.0']],
+  [{ email: 'me' }, ['email is "me"', 'email']],
+  [{ vpcId: 'vpc-0123abcd' }, ['vpcId and subnetIds go together']],
+  [{ subnetIds: ['subnet-0123abcd'] }, ['vpcId and subnetIds go together']],
+  [{ monthlyBudgetUsd: 20 }, ['monthlyBudgetUsd (20) needs email']],
+  [{ renderVcpus: 64, spotVcpus: 32 }, ['renderVcpus is 64', 'spotVcpus (32)']],
+  [{ gpuVcpus: 2 }, ['gpuVcpus is 2', 'renderVcpus (4)']],
+];
+
+test.each(WRONG)('%j is refused, and the message says what is allowed', (given, message) => {
+  expect(() => readSettings(given, {})).toThrow(SettingsError);
+  for (const part of message) expect(() => readSettings(given, {})).toThrow(part);
+});
+
+test('a wrong variable is named as such', () => {
+  expect(() => readSettings({}, { SPOTREEL_SPOT_VCPUS: 'many' })).toThrow(
+    'SPOTREEL_SPOT_VCPUS (spotVcpus) is "many"',
+  );
+  expect(() => readSettings({}, { SPOTREEL_VERSIONED: 'yes' })).toThrow(
+    'SPOTREEL_VERSIONED (versioned) is "yes"',
+  );
+});
+
+test('everything that is wrong is said at once', () => {
+  expect(() => readSettings({ attempts: 0, zones: 1 }, {})).toThrow(/zones is 1.*\n.*attempts is 0/);
+});
+
+test('families of today and full types are taken, Graviton’s are not', () => {
+  const takes = (name: string) => {
+    try {
+      readSettings({ instanceTypes: [name] }, {});
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const x86 = [
+    'm6i',
+    'm7i-flex',
+    'c7a.48xlarge',
+    'r6id',
+    'm6in.xlarge',
+    'x2iedn',
+    'u7i-12tb',
+    'g4dn',
+    'i3.metal',
+  ];
+  expect(x86.filter((name) => !takes(name))).toEqual([]);
+  expect(
+    ['m6g', 'm8g.large', 'c7gn', 'r6gd.xlarge', 't4g', 'a1.large', 'x2gd', 'im4gn'].filter(takes),
+  ).toEqual([]);
+});
+
+test('the README’s table is this list', () => {
+  const rows = SETTINGS.map(({ name, defaultValue, description }) => {
+    const shown = defaultValue === undefined ? '' : `\`${JSON.stringify(defaultValue)}\``;
+    return `| \`${name}\` | ${shown} | ${description} |`;
+  });
+  expect(SETTINGS.filter(({ description }) => description === '')).toEqual([]);
+  const text = readFileSync(join(ROOT, 'README.md'), 'utf8')
+    // The formatter pads the columns of a table.
+    .replace(/ +\|/g, ' |')
+    .replace(/\| +/g, '| ');
+  expect(rows.filter((row) => !text.includes(row.replace(/ +\|/g, ' |')))).toEqual([]);
+});

@@ -1,0 +1,82 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { farmDescriptionSchema } from '../../core/contract/farm-description';
+import { ROOT } from '../support/source-files';
+import { allProperties, expectCounts, flat, grants, onlyProperties, synthFarm } from './synth-farm';
+
+const { farmTemplate, storageTemplate } = synthFarm({ farmName: 'studio' });
+
+test('the parameter holds what the command line looks for', () => {
+  const { Name, Value } = onlyProperties(farmTemplate, 'AWS::SSM::Parameter');
+  expect(Name).toBe('/spotreel/studio');
+  expect(farmDescriptionSchema.parse(JSON.parse(flat(Value)))).toEqual({
+    version: 1,
+    name: 'studio',
+    region: '<AWS::Region>',
+    bucket: '<RefFilmBucket>',
+    uploadPrefix: 'uploads/',
+    outputPrefix: 'renders/',
+    jobQueue: '<ComputeQueue.JobQueueArn>',
+    renderJobDefinition: '<JobsRenderDefinition>',
+    stitchJobDefinition: '<JobsStitchDefinition>',
+    parallel: 64,
+    logGroup: '<JobsLog>',
+    topicArn: '<NoticesTopic>',
+  });
+});
+
+test('with GPUs it names their queue too', () => {
+  const { Value } = onlyProperties(synthFarm({ gpuVcpus: 16 }).farmTemplate, 'AWS::SSM::Parameter');
+  expect(farmDescriptionSchema.parse(JSON.parse(flat(Value))).gpu).toEqual({
+    jobQueue: '<ComputeGpuQueue.JobQueueArn>',
+    renderJobDefinition: '<JobsGpuRenderDefinition>',
+  });
+});
+
+test('outputs say where to put a scene', () => {
+  const { UploadTo } = storageTemplate.findOutputs('UploadTo');
+  expect(flat(UploadTo?.Value)).toBe('s3://<FilmBucket>/uploads/');
+});
+
+test('nothing costs while idle that need not: no NAT, no address, no key, no vCPU, no provisioned Lambda', () => {
+  for (const type of [
+    'AWS::EC2::NatGateway',
+    'AWS::EC2::EIP',
+    'AWS::KMS::Key',
+    'AWS::SecretsManager::Secret',
+  ]) {
+    expectCounts(farmTemplate, { [type]: 0 });
+    expectCounts(storageTemplate, { [type]: 0 });
+  }
+  expect(JSON.stringify(farmTemplate.toJSON())).not.toContain('ProvisionedConcurrency');
+});
+
+test('the machines’ role has the ECS agent’s calls and no others', () => {
+  expect(Object.keys(grants(farmTemplate, 'MachineRole')).toSorted()).toEqual([
+    'ecs:DeregisterContainerInstance',
+    'ecs:DiscoverPollEndpoint',
+    'ecs:Poll',
+    'ecs:RegisterContainerInstance',
+    'ecs:StartTelemetrySession',
+    'ecs:SubmitAttachmentStateChanges',
+    'ecs:SubmitContainerStateChange',
+    'ecs:SubmitTaskStateChange',
+    'ecs:TagResource',
+    'ecs:UpdateContainerInstancesState',
+  ]);
+});
+
+test('no role has a policy of AWS’s own, which would grant more than is needed', () => {
+  const roles = allProperties(farmTemplate, 'AWS::IAM::Role');
+  expect(roles.filter(({ properties }) => properties.ManagedPolicyArns !== undefined)).toEqual([]);
+});
+
+test('a wrong setting fails the synth with one plain message', () => {
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [join(ROOT, 'node_modules/tsx/dist/cli.mjs'), join(ROOT, 'bin/app.ts')],
+    { env: { PATH: process.env.PATH, SPOTREEL_ATTEMPTS: '11' }, encoding: 'utf8' },
+  );
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^wrong settings:\n {2}SPOTREEL_ATTEMPTS \(attempts\) is 11: .*<=10\n$/);
+});

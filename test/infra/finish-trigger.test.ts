@@ -1,0 +1,91 @@
+import { endedJobsPattern } from '../../lib/constructs/finish-trigger';
+import { matchesPattern, writtenPattern } from './event-pattern';
+import { flat, grants, onlyProperties, synthFarm } from './synth-farm';
+
+const { farmTemplate } = synthFarm();
+const QUEUE = 'arn:aws:batch:eu-west-1:123456789012:job-queue/render';
+
+/** As AWS Batch sends it; https://docs.aws.amazon.com/batch/latest/userguide/batch_cwe_events.html */
+function stateChange(detail: Readonly<Record<string, unknown>>): unknown {
+  return {
+    source: 'aws.batch',
+    'detail-type': 'Batch Job State Change',
+    detail: {
+      jobName: 'scene-1a2b3c4d_Rendering',
+      jobId: '4c7599ae',
+      jobQueue: QUEUE,
+      attempts: [],
+      ...detail,
+    },
+  };
+}
+
+const passes = (event: unknown) => matchesPattern(writtenPattern(endedJobsPattern([QUEUE])), event);
+const SUMMARY = { statusSummary: { SUCCEEDED: 4 } };
+
+test.each([
+  ['an array job that succeeded', { status: 'SUCCEEDED', arrayProperties: { size: 4, ...SUMMARY } }],
+  ['an array job that failed', { status: 'FAILED', arrayProperties: { size: 4, ...SUMMARY } }],
+  ['a plain job that succeeded', { status: 'SUCCEEDED' }],
+  ['a plain job that failed', { status: 'FAILED', arrayProperties: {} }],
+])('%s is told', (_, detail) => {
+  expect(passes(stateChange(detail))).toBe(true);
+});
+
+test.each([
+  ['a child that succeeded', { status: 'SUCCEEDED', arrayProperties: { index: 0, ...SUMMARY } }],
+  ['a child that failed', { status: 'FAILED', arrayProperties: { index: 3 } }],
+  ['a job that runs', { status: 'RUNNING', arrayProperties: { size: 4 } }],
+  ['a job that waits', { status: 'RUNNABLE' }],
+  ['a job of another queue', { status: 'FAILED', jobQueue: `${QUEUE}-2` }],
+])('%s is not', (_, detail) => {
+  expect(passes(stateChange(detail))).toBe(false);
+});
+
+test('the template’s rule is that pattern, of all queues of the farm', () => {
+  const { farmTemplate: gpu } = synthFarm({ gpuVcpus: 16 });
+  const { EventPattern: pattern } = onlyProperties(gpu, 'AWS::Events::Rule', 'FinishRule');
+  const { jobQueue } = pattern.detail;
+  expect(jobQueue.map(flat)).toEqual(['<ComputeQueue.JobQueueArn>', '<ComputeGpuQueue.JobQueueArn>']);
+  expect(pattern).toEqual(writtenPattern(endedJobsPattern(jobQueue)));
+});
+
+test('an event that can’t be delivered, or that the Lambda gives up, is kept', () => {
+  const { Targets } = onlyProperties(farmTemplate, 'AWS::Events::Rule', 'FinishRule');
+  expect(Targets).toHaveLength(1);
+  expect(flat(Targets[0].DeadLetterConfig.Arn)).toBe('<FinishDeadLettersQueue.Arn>');
+  const { DeadLetterConfig } = onlyProperties(farmTemplate, 'AWS::Lambda::Function', 'FinishF');
+  expect(flat(DeadLetterConfig.TargetArn)).toBe('<FinishDeadLettersQueue.Arn>');
+});
+
+test('the Lambda runs on Node 24 and arm64, is traced, and is told what it needs', () => {
+  const lambda = onlyProperties(farmTemplate, 'AWS::Lambda::Function', 'FinishF');
+  expect(lambda).toMatchObject({
+    Runtime: 'nodejs24.x',
+    Architectures: ['arm64'],
+    TracingConfig: { Mode: 'Active' },
+    Timeout: 120,
+  });
+  const { Variables } = lambda.Environment;
+  expect(
+    Object.fromEntries(Object.entries(Variables).map(([name, value]) => [name, flat(value)])),
+  ).toMatchObject({
+    BUCKET: '<RefFilmBucket>',
+    OUTPUT_PREFIX: 'renders/',
+    TOPIC_ARN: '<NoticesTopic>',
+  });
+});
+
+test('the Lambda may do what it does, and nothing else', () => {
+  expect(grants(farmTemplate, 'FinishRole')).toEqual({
+    's3:GetObject': ['<FnGetAttFilmBucketArn>/renders/*'],
+    's3:PutObject': ['<FnGetAttFilmBucketArn>/renders/*'],
+    's3:ListBucket': ['<FnGetAttFilmBucketArn> if {"StringLikeIfExists":{"s3:prefix":["renders/*"]}}'],
+    'sns:Publish': ['<NoticesTopic>'],
+    'sqs:SendMessage': ['<FinishDeadLettersQueue.Arn>'],
+    'logs:CreateLogStream': ['<FinishLog.Arn>'],
+    'logs:PutLogEvents': ['<FinishLog.Arn>'],
+    'xray:PutTelemetryRecords': ['*'],
+    'xray:PutTraceSegments': ['*'],
+  });
+});

@@ -1,0 +1,221 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseWorkerArgv } from '../../core/contract/worker-command';
+import { retryStrategy } from '../../core/contract/retry-strategy';
+import { WORKER_UID } from '../../lib/constructs/worker-user';
+import { ROOT } from '../support/source-files';
+import { flat, grants, onlyProperties, synthFarm } from './synth-farm';
+
+const { farmTemplate } = synthFarm();
+const definition = (id: string, template = farmTemplate): Definition =>
+  onlyProperties(template, 'AWS::Batch::JobDefinition', `Jobs${id}`);
+
+interface Definition {
+  readonly ContainerProperties: Readonly<Record<string, unknown>> & {
+    readonly Command: string[];
+    readonly LogConfiguration: { readonly Options: Readonly<Record<string, unknown>> };
+  };
+  readonly RetryStrategy: {
+    readonly Attempts: number;
+    readonly EvaluateOnExit: Array<Record<string, string>>;
+  };
+  readonly Parameters?: Readonly<Record<string, string>>;
+  readonly Timeout: unknown;
+  readonly PropagateTags: boolean;
+}
+
+describe.each(['Render', 'Stitch'])('%s', (id) => {
+  const { ContainerProperties: container, RetryStrategy: retry, PropagateTags } = definition(id);
+
+  test('is tried again by the contract’s rules, in their order, and by no other', () => {
+    const { attempts, evaluateOnExit = [] } = retryStrategy(5);
+    expect(retry.Attempts).toBe(attempts);
+    expect(retry.EvaluateOnExit).toEqual(
+      evaluateOnExit.map((rule) =>
+        Object.fromEntries(
+          Object.entries(rule).map(([name, value]) => [name[0]!.toUpperCase() + name.slice(1), value]),
+        ),
+      ),
+    );
+  });
+
+  test('a reclaimed machine and a container that could not start are tried again, all else ends', () => {
+    expect(retry.EvaluateOnExit.length).toBeLessThanOrEqual(5);
+    expect(retry.EvaluateOnExit.slice(0, 2)).toEqual([
+      { Action: 'RETRY', OnStatusReason: 'Host EC2*' },
+      { Action: 'RETRY', OnReason: 'Cannot*' },
+    ]);
+    expect(retry.EvaluateOnExit.at(-1)).toEqual({ Action: 'EXIT', OnReason: '*' });
+    expect(retry.EvaluateOnExit.slice(0, -1).every(({ Action }) => Action === 'RETRY')).toBe(true);
+  });
+
+  test('runs as nobody special, on a root file system that it can’t write to', () => {
+    expect(container).toMatchObject({
+      User: `${WORKER_UID}:${WORKER_UID}`,
+      ReadonlyRootFilesystem: true,
+      Privileged: false,
+      LinuxParameters: { InitProcessEnabled: true, Tmpfs: [{ ContainerPath: '/tmp', Size: 64 }] },
+    });
+  });
+
+  test('writes to a volume of its own and sees the machine’s Spot notice, read-only', () => {
+    expect(container.MountPoints).toEqual([
+      { SourceVolume: 'scratch', ContainerPath: '/scratch', ReadOnly: false },
+      { SourceVolume: 'host', ContainerPath: '/spotreel/host', ReadOnly: true },
+    ]);
+    // No path: Docker makes one for each container.
+    expect(container.Volumes).toEqual([
+      { Name: 'scratch', Host: {} },
+      { Name: 'host', Host: { SourcePath: '/run/spotreel' } },
+    ]);
+    expect(container.Environment).toEqual([
+      { Name: 'AWS_REGION', Value: { Ref: 'AWS::Region' } },
+      { Name: 'HOME', Value: '/scratch' },
+      { Name: 'TMPDIR', Value: '/scratch' },
+    ]);
+  });
+
+  test('logs into the farm’s own group', () => {
+    expect(container.LogConfiguration).toMatchObject({
+      LogDriver: 'awslogs',
+      Options: { 'awslogs-stream-prefix': id.toLowerCase() },
+    });
+    expect(flat(container.LogConfiguration.Options['awslogs-group'])).toBe('<JobsLog>');
+    expect(onlyProperties(farmTemplate, 'AWS::Logs::LogGroup', 'JobsLog').RetentionInDays).toBe(30);
+  });
+
+  test('hands its tags on', () => {
+    expect(PropagateTags).toBe(true);
+  });
+});
+
+test('vCPUs, memory and time are those that were asked for', () => {
+  const asked = synthFarm({
+    renderVcpus: 8,
+    renderMemoryMib: 30_000,
+    renderTimeoutMinutes: 90,
+    stitchVcpus: 2,
+    stitchMemoryMib: 3_000,
+    stitchTimeoutMinutes: 10,
+    attempts: 9,
+  }).farmTemplate;
+  const figures = (id: string, template = farmTemplate) => {
+    const { ContainerProperties: container, Timeout, RetryStrategy: retry } = definition(id, template);
+    return { required: container.ResourceRequirements, Timeout, attempts: retry.Attempts };
+  };
+  const required = (memory: string, vcpus: string) => [
+    { Type: 'MEMORY', Value: memory },
+    { Type: 'VCPU', Value: vcpus },
+  ];
+  expect(figures('Render')).toEqual({
+    required: required('14000', '4'),
+    Timeout: { AttemptDurationSeconds: 43_200 },
+    attempts: 5,
+  });
+  expect(figures('Stitch')).toMatchObject({ Timeout: { AttemptDurationSeconds: 7_200 } });
+  expect(figures('Render', asked)).toEqual({
+    required: required('30000', '8'),
+    Timeout: { AttemptDurationSeconds: 5_400 },
+    attempts: 9,
+  });
+  expect(figures('Stitch', asked)).toEqual({
+    required: required('3000', '2'),
+    Timeout: { AttemptDurationSeconds: 600 },
+    attempts: 9,
+  });
+});
+
+test('with a job’s parameters filled in, the worker understands the command', () => {
+  const parameters = {
+    ...definition('Render').Parameters,
+    input: 's3://film/uploads/my scene.blend',
+    output: 's3://film/renders/by-hand/',
+    totalFrames: '48',
+  };
+  const fillIn = (command: string[]) =>
+    command.map((word) => Object.entries(parameters).find(([name]) => word === `Ref::${name}`)?.[1] ?? word);
+  expect(parseWorkerArgv(fillIn(definition('Render').ContainerProperties.Command))).toEqual({
+    command: 'render',
+    input: parameters.input,
+    output: parameters.output,
+    framesPerSlice: 1,
+    totalFrames: 48,
+  });
+  expect(parseWorkerArgv(fillIn(definition('Stitch').ContainerProperties.Command))).toEqual({
+    command: 'stitch',
+    input: parameters.input,
+    output: parameters.output,
+  });
+});
+
+test('the worker reads scenes and renders, writes renders, and can do nothing else', () => {
+  expect(grants(farmTemplate, 'JobsWorkerRole')).toEqual({
+    's3:GetObject': ['<FnGetAttFilmBucketArn>/renders/*', '<FnGetAttFilmBucketArn>/uploads/*'],
+    's3:PutObject': ['<FnGetAttFilmBucketArn>/renders/*'],
+    's3:AbortMultipartUpload': ['<FnGetAttFilmBucketArn>/renders/*'],
+    's3:DeleteObject': ['<FnGetAttFilmBucketArn>/renders/*'],
+    's3:ListBucket': [
+      '<FnGetAttFilmBucketArn> if {"StringLikeIfExists":{"s3:prefix":["uploads/*","renders/*"]}}',
+    ],
+  });
+});
+
+test('ECS pulls the image and writes the log on its behalf, and can do nothing else', () => {
+  const repository =
+    'arn:<AWS::Partition>:ecr:<AWS::Region>:<AWS::AccountId>:repository/cdk-hnb659fds-container-assets-${AWS::AccountId}-${AWS::Region}';
+  expect(grants(farmTemplate, 'JobsExecutionRole')).toEqual({
+    'logs:CreateLogStream': ['<JobsLog.Arn>'],
+    'logs:PutLogEvents': ['<JobsLog.Arn>'],
+    'ecr:BatchCheckLayerAvailability': [repository],
+    'ecr:BatchGetImage': [repository],
+    'ecr:GetDownloadUrlForLayer': [repository],
+    'ecr:GetAuthorizationToken': ['*'],
+  });
+});
+
+test('the image is built for x86 from container/Dockerfile, with the Blender that was asked for', () => {
+  const { app } = synthFarm({ blenderVersion: '4.5.1' });
+  const [image] = dockerImages(app.synth().directory);
+  expect(image!.source).toMatchObject({
+    dockerBuildArgs: { BLENDER_VERSION: '4.5.1' },
+    platform: 'linux/amd64',
+  });
+});
+
+interface DockerImage {
+  readonly source: unknown;
+}
+
+function dockerImages(directory: string): DockerImage[] {
+  const text = readFileSync(join(directory, 'SpotreelFarm.assets.json'), 'utf8');
+  const assets: { dockerImages: Record<string, DockerImage> } = JSON.parse(text);
+  return Object.values(assets.dockerImages);
+}
+
+test('a given image is run as it is, and one of a private repository may be pulled', () => {
+  const anywhere = synthFarm({ imageUri: 'docker.io/studio/worker:7' });
+  expect(definition('Render', anywhere.farmTemplate).ContainerProperties.Image).toBe(
+    'docker.io/studio/worker:7',
+  );
+  expect(dockerImages(anywhere.app.synth().directory)).toEqual([]);
+  expect(grants(anywhere.farmTemplate, 'JobsExecutionRole')['ecr:BatchGetImage']).toBeUndefined();
+  const imageUri = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/studio/worker@sha256:0123';
+  expect(grants(synthFarm({ imageUri }).farmTemplate, 'JobsExecutionRole')).toMatchObject({
+    'ecr:BatchGetImage': ['arn:aws:ecr:eu-west-1:123456789012:repository/studio/worker'],
+    'ecr:GetAuthorizationToken': ['*'],
+  });
+});
+
+describe('container/Dockerfile', () => {
+  const dockerfile = readFileSync(join(ROOT, 'container/Dockerfile'), 'utf8');
+
+  test('its user is the one that job definitions and firewalls mean, and owns the scratch volume', () => {
+    expect(dockerfile).toContain(`useradd --uid ${WORKER_UID} --gid ${WORKER_UID}`);
+    expect(dockerfile).toMatch(new RegExp(`^USER ${WORKER_UID}:${WORKER_UID}$`, 'm'));
+    expect(dockerfile).toContain('chown worker:worker /scratch');
+  });
+
+  test('it starts the worker', () => {
+    expect(dockerfile).toMatch(/^ENTRYPOINT \["node", "\/opt\/spotreel\/worker\.js"\]$/m);
+  });
+});

@@ -1,0 +1,193 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { WORKER_UID } from '../../lib/constructs/worker-user';
+import { ROOT } from '../support/source-files';
+import { onlyProperties, synthFarm } from './synth-farm';
+
+interface TemplateData {
+  readonly MetadataOptions: unknown;
+  readonly BlockDeviceMappings: unknown;
+  readonly TagSpecifications: ReadonlyArray<{ ResourceType: string; Tags: unknown }>;
+  readonly UserData: { readonly 'Fn::Base64': string };
+}
+
+const { farmTemplate } = synthFarm({ diskGib: 250, farmName: 'studio' });
+const data: TemplateData = onlyProperties(farmTemplate, 'AWS::EC2::LaunchTemplate').LaunchTemplateData;
+const userData = data.UserData['Fn::Base64'];
+
+test('only version 2 of the metadata service, one hop away', () => {
+  expect(data.MetadataOptions).toEqual({ HttpTokens: 'required', HttpPutResponseHopLimit: 1 });
+});
+
+test('an encrypted gp3 disk of the size that was asked for', () => {
+  expect(data.BlockDeviceMappings).toEqual([
+    {
+      DeviceName: '/dev/xvda',
+      Ebs: { DeleteOnTermination: true, Encrypted: true, VolumeSize: 250, VolumeType: 'gp3' },
+    },
+  ]);
+});
+
+test('machines and their disks carry the farm’s tag', () => {
+  for (const type of ['instance', 'volume']) {
+    const { Tags } = data.TagSpecifications.find(({ ResourceType }) => ResourceType === type)!;
+    expect(Tags).toContainEqual({ Key: 'spotreel:farm', Value: 'studio' });
+  }
+});
+
+/** The one part of the MIME archive, as cloud-init would find it. */
+function script(): string {
+  const [head = '', part = '', end] = userData.split(/^--\+AWS\+CDK\+User\+Data\+Separator==/m);
+  expect(head).toMatch(
+    /^Content-Type: multipart\/mixed; boundary="\+AWS\+CDK\+User\+Data\+Separator=="\nMIME-Version: 1\.0\n\n$/,
+  );
+  expect(end).toMatch(/^--\s*$/);
+  const [headers, ...body] = part.split('\n\n');
+  expect(headers!.trim()).toBe('Content-Type: text/x-shellscript; charset="us-ascii"');
+  return body.join('\n\n');
+}
+
+test('the user data is a MIME multipart of one shell script, in ASCII', () => {
+  // eslint-disable-next-line no-control-regex
+  expect(userData).toMatch(/^[\x09\x0a\x20-\x7e]*$/);
+  expect(script()).toMatch(/^#!\/bin\/bash\n/);
+  execFileSync('bash', ['-n'], { input: script() });
+});
+
+test('the ECS agent drains a machine that is being reclaimed, and waits 90 seconds for containers', () => {
+  const [, config] = /cat >> \/etc\/ecs\/ecs\.config <<'EOF'\n([^]*?)\nEOF\n/.exec(script())!;
+  expect(config!.split('\n')).toEqual(
+    expect.arrayContaining(['ECS_ENABLE_SPOT_INSTANCE_DRAINING=true', 'ECS_CONTAINER_STOP_TIMEOUT=90s']),
+  );
+});
+
+test('workers, by the number that they run as, don’t reach the metadata service', () => {
+  expect(script()).toContain(
+    `iptables --insert OUTPUT --destination 169.254.169.254/32 --match owner --uid-owner ${WORKER_UID} --jump REJECT`,
+  );
+});
+
+test('what the script writes is the watcher and a unit that starts it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'spotreel-user-data-'));
+  try {
+    // The same script with its root elsewhere, and without what only a machine of the farm has.
+    const moved = script()
+      .replace(/^iptables .*$|^systemctl .*$/gm, '')
+      .replaceAll(/(?<=[\s=-])\/(etc|opt|run)\//g, `${folder}/$1/`);
+    execFileSync('mkdir', ['-p', join(folder, 'etc/ecs'), join(folder, 'etc/systemd/system')]);
+    execFileSync('bash', ['-eu'], { input: moved });
+    expect(readFileSync(join(folder, 'opt/spotreel/watch-spot-notice.sh'), 'utf8')).toBe(
+      readFileSync(join(ROOT, 'lib/host/watch-spot-notice.sh'), 'utf8').replaceAll(
+        '/run/spotreel',
+        `${folder}/run/spotreel`,
+      ),
+    );
+    const unit = readFileSync(join(folder, 'etc/systemd/system/spotreel-spot-notice.service'), 'utf8');
+    expect(unit).toContain(`ExecStart=/bin/sh ${folder}/opt/spotreel/watch-spot-notice.sh\n`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+describe('the watcher', () => {
+  const NOTICE = '{"action": "terminate", "time": "2026-11-22T18:00:00Z"}';
+  let server: Server;
+  let folder: string;
+  let notice: string | undefined;
+  const asked: string[] = [];
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'spotreel-watcher-'));
+    notice = undefined;
+    asked.length = 0;
+    server = createServer((request, response) => {
+      const { method, url, headers } = request;
+      asked.push(`${method} ${url}`);
+      if (
+        method === 'PUT' &&
+        url === '/latest/api/token' &&
+        headers['x-aws-ec2-metadata-token-ttl-seconds']
+      ) {
+        response.end('secret');
+      } else if (headers['x-aws-ec2-metadata-token'] !== 'secret') {
+        response.writeHead(401).end();
+      } else if (url === '/latest/meta-data/spot/instance-action' && notice !== undefined) {
+        response.end(notice);
+      } else {
+        response.writeHead(404).end('<html>no notice</html>');
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+
+  afterEach(async () => {
+    await new Promise((resolve) => server.close(resolve));
+    rmSync(folder, { recursive: true });
+  });
+
+  function port(): number {
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('the server has no port');
+    return address.port;
+  }
+
+  async function whileWatching(work: () => Promise<void>): Promise<void> {
+    const watcher = spawn('/bin/sh', [join(ROOT, 'lib/host/watch-spot-notice.sh')], {
+      stdio: 'ignore',
+      env: {
+        PATH: process.env.PATH,
+        SPOTREEL_METADATA: `http://127.0.0.1:${port()}`,
+        SPOTREEL_HOST_FOLDER: folder,
+        SPOTREEL_SECONDS: '0.05',
+      },
+    });
+    const ended = new Promise((resolve) => watcher.once('close', resolve));
+    try {
+      await work();
+    } finally {
+      watcher.kill('SIGKILL');
+      await ended;
+    }
+  }
+
+  async function until(condition: () => boolean): Promise<void> {
+    const giveUp = Date.now() + 20_000;
+    while (!condition()) {
+      if (Date.now() > giveUp) throw new Error(`never: ${condition.toString()}; asked ${asked.length} times`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  test('writes nothing while there is no notice, and keeps asking', async () => {
+    await whileWatching(async () => {
+      await until(() => asked.filter((line) => line.startsWith('GET')).length > 3);
+      expect(readdirSync(folder)).toEqual([]);
+    });
+  });
+
+  test('writes the notice as it is, whole, where everyone can read it', async () => {
+    await whileWatching(async () => {
+      await until(() => asked.length > 2);
+      notice = NOTICE;
+      await until(() => readdirSync(folder).includes('spot-notice.json'));
+      expect(readFileSync(join(folder, 'spot-notice.json'), 'utf8')).toBe(NOTICE);
+    });
+  });
+
+  test('goes on when the metadata service is out of reach for a while', async () => {
+    await whileWatching(async () => {
+      await until(() => asked.length > 2);
+      const samePort = port();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      notice = NOTICE;
+      await new Promise<void>((resolve) => server.listen(samePort, '127.0.0.1', resolve));
+      await until(() => readdirSync(folder).includes('spot-notice.json'));
+    });
+    expect(readFileSync(join(folder, 'spot-notice.json'), 'utf8')).toBe(NOTICE);
+  });
+});

@@ -1,0 +1,86 @@
+import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { allProperties, expectCounts, expectResource, flat, onlyProperties, synthFarm } from './synth-farm';
+
+const { farmTemplate } = synthFarm({ farmName: 'studio' });
+
+const environments = (template: Template) =>
+  allProperties(template, 'AWS::Batch::ComputeEnvironment').map(({ properties }) => properties);
+
+test('Spot alone, from nothing to 256 vCPUs, by price and capacity', () => {
+  expect(environments(farmTemplate)).toHaveLength(1);
+  expect(environments(farmTemplate)[0].ComputeResources).toMatchObject({
+    Type: 'SPOT',
+    AllocationStrategy: 'SPOT_PRICE_CAPACITY_OPTIMIZED',
+    MinvCpus: 0,
+    MaxvCpus: 256,
+    InstanceTypes: ['m6i', 'm6a', 'm7i', 'm7a', 'r6i', 'r6a', 'r7i'],
+    Ec2Configuration: [{ ImageType: 'ECS_AL2023' }],
+    Tags: { 'spotreel:farm': 'studio' },
+  });
+});
+
+test('machines start from the launch template’s newest version, so that a change of it is taken', () => {
+  const [{ ComputeResources }] = environments(farmTemplate);
+  const { LaunchTemplate } = ComputeResources;
+  expect(flat(LaunchTemplate.LaunchTemplateId)).toBe('<MachineLaunchTemplate>');
+  expect(flat(LaunchTemplate.Version)).toBe('<MachineLaunchTemplate.LatestVersionNumber>');
+});
+
+test('a change is made to the environment in place, and running jobs are let finish', () => {
+  expectResource(farmTemplate, 'AWS::Batch::ComputeEnvironment', {
+    Type: 'managed',
+    State: 'ENABLED',
+    ReplaceComputeEnvironment: false,
+    UpdatePolicy: { TerminateJobsOnUpdate: Match.absent() },
+  });
+});
+
+test('On-Demand only when asked, and after Spot in the same queue', () => {
+  const { farmTemplate: both } = synthFarm({ onDemandVcpus: 32 });
+  const {
+    ComputeEnvironmentOrder: order,
+  }: {
+    ComputeEnvironmentOrder: Array<{ Order: number; ComputeEnvironment: unknown }>;
+  } = onlyProperties(both, 'AWS::Batch::JobQueue');
+  expect(order.map(({ Order, ComputeEnvironment }) => [Order, flat(ComputeEnvironment)])).toEqual([
+    [1, '<ComputeSpotEnvironment.ComputeEnvironmentArn>'],
+    [2, '<ComputeOnDemandEnvironment.ComputeEnvironmentArn>'],
+  ]);
+  expectResource(both, 'AWS::Batch::ComputeEnvironment', {
+    ComputeResources: { Type: 'EC2', AllocationStrategy: 'BEST_FIT_PROGRESSIVE', MinvCpus: 0, MaxvCpus: 32 },
+  });
+});
+
+test('GPUs only when asked, on Spot, in a queue of their own', () => {
+  const { farmTemplate: gpu } = synthFarm({ gpuVcpus: 64, gpuInstanceTypes: ['g5', 'g6.2xlarge'] });
+  expectResource(gpu, 'AWS::Batch::ComputeEnvironment', {
+    ComputeResources: {
+      Type: 'SPOT',
+      AllocationStrategy: 'SPOT_PRICE_CAPACITY_OPTIMIZED',
+      MinvCpus: 0,
+      MaxvCpus: 64,
+      InstanceTypes: ['g5', 'g6.2xlarge'],
+      Ec2Configuration: [{ ImageType: 'ECS_AL2023_NVIDIA' }],
+    },
+  });
+  expectCounts(gpu, { 'AWS::Batch::JobQueue': 2 });
+  expectResource(gpu, 'AWS::Batch::JobDefinition', {
+    ContainerProperties: { ResourceRequirements: Match.arrayWith([{ Type: 'GPU', Value: '1' }]) },
+  });
+  expectCounts(farmTemplate, { 'AWS::Batch::JobQueue': 1 });
+});
+
+test('a job that no machine could ever take is ended after half an hour; one that waits for capacity is not', () => {
+  const {
+    JobStateTimeLimitActions: actions,
+  }: {
+    JobStateTimeLimitActions: Array<Record<string, unknown>>;
+  } = onlyProperties(farmTemplate, 'AWS::Batch::JobQueue');
+  expect(actions.map(({ Reason }) => Reason)).toEqual([
+    'MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE',
+    'MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT',
+  ]);
+  for (const action of actions) {
+    expect(action).toMatchObject({ Action: 'CANCEL', State: 'RUNNABLE', MaxTimeSeconds: 1800 });
+  }
+});

@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import { startsRender } from '../../core/contract/upload-key';
+import { uploadPattern } from '../../lib/constructs/upload-trigger';
+import { matchesPattern, writtenPattern } from './event-pattern';
+import { flat, grants, onlyProperties, synthFarm } from './synth-farm';
+
+const { farmTemplate } = synthFarm();
+
+/** As S3 sends it; https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html */
+function objectCreated(key: string, bucket = 'film'): object {
+  return {
+    version: '0',
+    source: 'aws.s3',
+    'detail-type': 'Object Created',
+    account: '123456789012',
+    region: 'eu-west-1',
+    detail: {
+      version: '0',
+      bucket: { name: bucket },
+      object: { key, size: 5, etag: 'b1946ac92492d2347c6235b4d2611184', sequencer: '00617F08299329D189' },
+      reason: 'PutObject',
+    },
+  };
+}
+
+const passesRule = (event: unknown) => matchesPattern(writtenPattern(uploadPattern('film')), event);
+
+test.each([
+  ['uploads/scene.blend'],
+  ['uploads/film/scene.blend'],
+  ['uploads/SCENE.BLEND'],
+  ['uploads/my film/scene 1+2 (final).blend'],
+  ['uploads/Übung/Szene.blend'],
+  ['uploads/日本/場面.blend'],
+])('%s starts a render', (key) => {
+  expect([passesRule(objectCreated(key)), startsRender(key)]).toEqual([true, true]);
+});
+
+test.each([
+  // Not even the Lambda hears of these.
+  ['uploads/scene.blend1', false],
+  ['uploads/texture.png', false],
+  ['uploads/', false],
+  ['uploads/blend', false],
+  ['renders/scene-1a2b3c4d/manifest.json', false],
+  ['renders/scene-1a2b3c4d/frames/0001.png', false],
+  ['renders/scene-1a2b3c4d/output.mp4', false],
+  // Of these it does, and lets them be.
+  ['uploads/film/lib/props.blend', true],
+  ['uploads/film/lib/more/props.blend', true],
+  ['uploads/.blend', true],
+  ['renders/scene.blend', true],
+  ['scene.blend', true],
+  ['other/uploads/scene.blend', true],
+])('%s starts none; the Lambda hears of it: %s', (key, heard) => {
+  expect(passesRule(objectCreated(key))).toBe(heard);
+  expect(startsRender(key)).toBe(false);
+});
+
+test('whatever the Lambda would render, the rule lets through', () => {
+  const name = fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
+    .filter((text) => !text.includes('/'));
+  const ending = fc.mixedCase(fc.constant('.blend'));
+  const law = fc.property(fc.option(name), name, ending, (project, file, end) => {
+    const key = `uploads/${project === null ? '' : `${project}/`}${file}${end}`;
+    return !startsRender(key) || passesRule(objectCreated(key));
+  });
+  expect(fc.check(law)).toMatchObject({ failed: false });
+});
+
+test('another bucket’s objects, and other events of this one, start nothing', () => {
+  expect(passesRule(objectCreated('uploads/scene.blend', 'another'))).toBe(false);
+  const deleted = { ...objectCreated('uploads/scene.blend'), 'detail-type': 'Object Deleted' };
+  expect(passesRule(deleted)).toBe(false);
+});
+
+test('the template’s rule is that pattern, of the farm’s bucket', () => {
+  const { EventPattern: pattern } = onlyProperties(farmTemplate, 'AWS::Events::Rule', 'UploadRule');
+  const { name } = pattern.detail.bucket;
+  expect(name.map(flat)).toEqual(['<RefFilmBucket>']);
+  expect(pattern).toEqual(writtenPattern(uploadPattern(name[0])));
+});
+
+test('uploads wait in an encrypted queue for six times as long as the Lambda may take', () => {
+  const queue = onlyProperties(farmTemplate, 'AWS::SQS::Queue', 'UploadQueue');
+  const lambda = onlyProperties(farmTemplate, 'AWS::Lambda::Function', 'UploadSubmit');
+  expect(lambda.Timeout).toBe(180);
+  expect(queue).toMatchObject({ SqsManagedSseEnabled: true, VisibilityTimeout: 6 * 180 });
+  const { deadLetterTargetArn, maxReceiveCount } = queue.RedrivePolicy;
+  expect([flat(deadLetterTargetArn), maxReceiveCount]).toEqual(['<UploadDeadLettersQueue.Arn>', 5]);
+});
+
+test('an event that can’t be delivered to the queue is kept as well', () => {
+  const {
+    Targets,
+  }: {
+    Targets: Array<{ Arn: unknown; DeadLetterConfig: { Arn: unknown } }>;
+  } = onlyProperties(farmTemplate, 'AWS::Events::Rule', 'UploadRule');
+  expect(Targets.map(({ Arn, DeadLetterConfig }) => [flat(Arn), flat(DeadLetterConfig.Arn)])).toEqual([
+    ['<UploadQueue.Arn>', '<UploadDeadLettersQueue.Arn>'],
+  ]);
+});
+
+test('the Lambda takes a bounded number of uploads at a time, and says which failed', () => {
+  expect(onlyProperties(farmTemplate, 'AWS::Lambda::EventSourceMapping')).toMatchObject({
+    FunctionResponseTypes: ['ReportBatchItemFailures'],
+    ScalingConfig: { MaximumConcurrency: 10 },
+  });
+});
+
+test('the Lambda runs on Node 24 and arm64, is traced, and logs into a group of its own', () => {
+  const lambda = onlyProperties(farmTemplate, 'AWS::Lambda::Function', 'UploadSubmit');
+  expect(lambda).toMatchObject({
+    Runtime: 'nodejs24.x',
+    Architectures: ['arm64'],
+    TracingConfig: { Mode: 'Active' },
+  });
+  expect(flat(lambda.LoggingConfig.LogGroup)).toBe('<UploadSubmitLog>');
+  expect(onlyProperties(farmTemplate, 'AWS::Logs::LogGroup', 'UploadSubmitLog').RetentionInDays).toBe(30);
+});
+
+test('the Lambda is told what it needs', () => {
+  const {
+    Variables,
+  }: {
+    Variables: Record<string, unknown>;
+  } = onlyProperties(farmTemplate, 'AWS::Lambda::Function', 'UploadSubmit').Environment;
+  const told = Object.fromEntries(Object.entries(Variables).map(([name, value]) => [name, flat(value)]));
+  expect(told).toEqual({
+    BUCKET: '<RefFilmBucket>',
+    OUTPUT_PREFIX: 'renders/',
+    JOB_QUEUE: '<ComputeQueue.JobQueueArn>',
+    RENDER_JOB_DEFINITION: '<JobsRenderDefinition>',
+    STITCH_JOB_DEFINITION: '<JobsStitchDefinition>',
+    // 256 vCPUs, 4 a slice.
+    PARALLEL: '64',
+    TOPIC_ARN: '<NoticesTopic>',
+    // Between the Lambda's timeout and the queue's visibility timeout.
+    CLAIM_STALE_SECONDS: '210',
+  });
+});
+
+test('the Lambda may do what it does, and nothing else', () => {
+  const bucket = '<FnGetAttFilmBucketArn>';
+  expect(grants(farmTemplate, 'UploadSubmitRole')).toEqual({
+    's3:GetObject': [`${bucket}/renders/*`, `${bucket}/uploads/*`],
+    's3:PutObject': [`${bucket}/renders/*`],
+    's3:DeleteObject': [`${bucket}/renders/*`],
+    's3:ListBucket': [`${bucket} if {"StringLikeIfExists":{"s3:prefix":["uploads/*","renders/*"]}}`],
+    'batch:SubmitJob': ['<ComputeQueue.JobQueueArn>', '<JobsRenderDefinition>', '<JobsStitchDefinition>'],
+    'batch:ListJobs': ['*'],
+    'batch:DescribeJobs': ['*'],
+    'batch:TerminateJob': ['arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*'],
+    'sns:Publish': ['<NoticesTopic>'],
+    'logs:CreateLogStream': ['<UploadSubmitLog.Arn>'],
+    'logs:PutLogEvents': ['<UploadSubmitLog.Arn>'],
+    'xray:PutTelemetryRecords': ['*'],
+    'xray:PutTraceSegments': ['*'],
+    'sqs:ChangeMessageVisibility': ['<UploadQueue.Arn>'],
+    'sqs:DeleteMessage': ['<UploadQueue.Arn>'],
+    'sqs:GetQueueAttributes': ['<UploadQueue.Arn>'],
+    'sqs:GetQueueUrl': ['<UploadQueue.Arn>'],
+    'sqs:ReceiveMessage': ['<UploadQueue.Arn>'],
+  });
+});
