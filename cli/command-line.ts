@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { messageOf, SpotreelError } from '../core/errors';
 import type { InspectFlags } from './commands/inspect';
 import type { RenderFlags } from './commands/render';
+import type { SubmitFlags } from './commands/submit';
 import { printable } from './printable';
 
 /** Exit codes of the command line. */
@@ -14,11 +15,16 @@ export const CLI_EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as co
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
   let exitCode: number = CLI_EXIT.done;
   const program = new Command('spotreel')
-    .description('Renders a Blender scene, every frame and a video of them, on this machine.')
+    .description(
+      'Renders a Blender scene, every frame and a video of them, on this machine or on a farm in AWS.',
+    )
     .exitOverride()
     .showHelpAfterError('(spotreel --help tells more)');
   describeRender(program).action(async (file: string, flags: RenderFlags) => {
     exitCode = await (await import('./commands/render')).renderCommand(file, flags);
+  });
+  describeSubmit(program).action(async (file: string | undefined, flags: SubmitFlags) => {
+    exitCode = await (await import('./commands/submit')).submitCommand(file, flags);
   });
   describeInspect(program).action(async (file: string, flags: InspectFlags) => {
     exitCode = await (await import('./commands/inspect')).inspectCommand(file, flags);
@@ -32,30 +38,58 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
 }
 
 function describeRender(program: Command): Command {
-  return program
+  const command = program
     .command('render')
     .description('render a scene on this machine: frames, then a video of them')
     .argument('<file>', 'the .blend')
     .option('-o, --output <dir>', "where the render's own folder is made", 'renders')
-    .option('--frames <ranges>', "frames such as 1-10,20,30-50x2, in place of the scene's range")
-    .option('--scene <name>', "the scene, in place of the file's active one")
-    .option('-f, --frames-per-slice <n>', 'frames that one Blender renders', wholeNumber)
     .option('-p, --parallel <n>', 'Blenders at a time (default: what suits this machine)', wholeNumber)
-    .option('--resolution-percent <p>', 'per cent of the full resolution', wholeNumber)
-    .option('--samples <n>', 'samples a pixel', wholeNumber)
-    .option('--engine <id>', "such as CYCLES or BLENDER_EEVEE, in place of the scene's")
-    .option('-n, --name <name>', 'name the render, in place of a name made from file and options')
-    .option('--json', 'the result as one JSON object on standard output')
-    .addHelpText(
-      'after',
-      `
+    .option('--json', 'the result as one JSON object on standard output');
+  return withRenderOptions(command).addHelpText(
+    'after',
+    `
 Ctrl-C stops everything; the same command again goes on from there.
 Exit codes: 0 every frame and the video are there, 1 not so, 2 wrong usage, 130 interrupted.
 
 Examples:
   spotreel render shot.blend
   spotreel render shot.blend --frames 1-250x10 --resolution-percent 25   a quick look`,
-    );
+  );
+}
+
+function describeSubmit(program: Command): Command {
+  const command = program
+    .command('submit')
+    .description('upload a scene to the farm in your AWS account if need be, and submit its two jobs')
+    .argument('[file]', 'the .blend, a file or s3://bucket/key')
+    .option('-i, --input <location>', 'the same as [file]')
+    .option('-o, --output <location>', "s3://bucket or s3://bucket/prefix, in place of the farm's")
+    .option('-q, --queue <name>', "the job queue, in place of the farm's")
+    .option('-d, --definition <name>', "the job definition of both jobs, in place of the farm's")
+    .option('--farm <name>', 'the farm, if there are several', process.env.SPOTREEL_FARM_NAME ?? 'main');
+  return withRenderOptions(command).addHelpText(
+    'after',
+    `
+Prints one line of JSON: the two SubmitJob answers, the render job first.
+Exit codes: 0 submitted (or there already), 1 refused, 2 wrong usage.
+
+Examples:
+  spotreel submit shot.blend
+  spotreel submit s3://bucket/shot.blend -o s3://bucket -f 5 -n take-2 -q queue -d definition
+  spotreel submit shot.blend | jq -r '.[0].jobId'`,
+  );
+}
+
+/** What `render` and `submit` both take: the same scene, asked for in the same words. */
+function withRenderOptions(command: Command): Command {
+  return command
+    .option('--frames <ranges>', "frames such as 1-10,20,30-50x2, in place of the scene's range")
+    .option('--scene <name>', "the scene, in place of the file's active one")
+    .option('-f, --frames-per-slice <n>', 'frames of one child job', wholeNumber)
+    .option('--resolution-percent <p>', 'per cent of the full resolution', wholeNumber)
+    .option('--samples <n>', 'samples a pixel', wholeNumber)
+    .option('--engine <id>', "such as CYCLES or BLENDER_EEVEE, in place of the scene's")
+    .option('-n, --name <name>', 'name the render, in place of a name made from file and options');
 }
 
 function describeInspect(program: Command): Command {

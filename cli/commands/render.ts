@@ -1,24 +1,17 @@
-import { renderOptionsSchema, type RenderOptions } from '../../core/contract/options';
-import { describeIssues } from '../../core/contract/parse-json';
 import { SpotreelError } from '../../core/errors';
-import { formatLocation, parseLocation } from '../../core/storage/location';
+import { parseLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
-import { StorageError, type ObjectHead, type Storage } from '../../core/storage/storage';
+import { findSource } from '../find-source';
 import { LocalRender } from '../local/local-render';
 import { divideMachine } from '../local/machine';
 import { createProgressView } from '../progress-view';
+import { renderOptionsOf, type OptionFlags } from '../render-options';
 import { describeOutcome, outcomeJson } from '../render-outcome';
 import { onStopSignal } from '../stop-signals';
 
-export interface RenderFlags {
+export interface RenderFlags extends OptionFlags {
   readonly output: string;
-  readonly frames?: string;
-  readonly scene?: string;
-  readonly framesPerSlice?: number;
   readonly parallel?: number;
-  readonly resolutionPercent?: number;
-  readonly samples?: number;
-  readonly engine?: string;
   readonly name?: string;
   readonly json?: boolean;
 }
@@ -26,7 +19,7 @@ export interface RenderFlags {
 /** `spotreel render FILE`: the whole of a render on this machine. Gives the exit code. */
 export async function renderCommand(file: string, flags: RenderFlags): Promise<number> {
   const startedAt = Date.now();
-  const options = optionsOf(flags);
+  const options = renderOptionsOf(flags);
   const storage = openStorage();
   const render = new LocalRender({
     source: await findSource(file, storage),
@@ -52,23 +45,6 @@ export async function renderCommand(file: string, flags: RenderFlags): Promise<n
   } finally {
     stopListening();
   }
-}
-
-function optionsOf(flags: RenderFlags): RenderOptions {
-  const { frames, scene, framesPerSlice, resolutionPercent, samples, engine } = flags;
-  const given = Object.entries({ frames, scene, framesPerSlice, resolutionPercent, samples, engine });
-  const result = renderOptionsSchema.safeParse(
-    Object.fromEntries(given.filter(([, value]) => value !== undefined)),
-  );
-  if (result.success) return result.data;
-  throw new SpotreelError('bad-options', 'usage', `options: ${describeIssues(result.error)}`);
-}
-
-async function findSource(file: string, storage: Storage): Promise<ObjectHead> {
-  const url = parseLocation(file, process.cwd());
-  const head = await storage.head(url);
-  if (head) return head;
-  throw new StorageError('not-found', url, `there is no file ${formatLocation(url)}; check the path`);
 }
 
 function findOutput(folder: string): URL {

@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { BatchClient } from '@aws-sdk/client-batch';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import { AwsBatch } from '../../core/batch/aws-batch';
+import { readFarm } from '../../core/batch/aws-farm';
+import { submitRender } from '../../core/batch/submit-render';
+import { SpotreelError } from '../../core/errors';
+import { childUrl, formatLocation, keyUrl, parseLocation } from '../../core/storage/location';
+import { openStorage } from '../../core/storage/open-storage';
+import type { ObjectHead, Storage } from '../../core/storage/storage';
+import { findSource } from '../find-source';
+import { printable } from '../printable';
+import { renderOptionsOf, type OptionFlags } from '../render-options';
+import { uploadScene } from '../upload-scene';
+
+export interface SubmitFlags extends OptionFlags {
+  readonly input?: string;
+  readonly output?: string;
+  readonly name?: string;
+  readonly queue?: string;
+  readonly definition?: string;
+  readonly farm: string;
+}
+
+/** Where jobs go, and what for: from the flags, and from the deployed farm what they leave open. */
+interface Target {
+  readonly jobQueue: string;
+  readonly renderDefinition: string;
+  readonly stitchDefinition: string;
+  readonly output: URL;
+  /** Absent where no farm was looked up: a scene on this machine has nowhere to go then. */
+  readonly uploads?: URL;
+  readonly parallel: number;
+}
+
+/** Children that run at once, where nobody says how large the compute environment is: its usual 256 vCPUs, 4 a child. */
+const USUAL_PARALLEL = 64;
+
+/** After so many seconds a command line that was killed while submitting no longer stands in anyone's way. */
+const CLAIM_STALE_AFTER_SECONDS = 120;
+
+/**
+ * `spotreel submit FILE|s3://…`: does by hand what an upload does by itself. On standard output one line of JSON, the
+ * two SubmitJob answers, the render job first; all else on standard error. Gives the exit code.
+ */
+export async function submitCommand(file: string | undefined, flags: SubmitFlags): Promise<number> {
+  const options = renderOptionsOf(flags);
+  const storage = openStorage();
+  const source = await findSource(inputOf(file, flags), storage);
+  const target = await findTarget(flags);
+  const { jobs, folder, manifest } = await submitRender(
+    {
+      source: await inBucket(source, target, storage),
+      output: target.output,
+      options,
+      ...(flags.name !== undefined && { name: flags.name }),
+      parallel: target.parallel,
+      reuse: 'unfailed',
+    },
+    {
+      ...target,
+      storage,
+      batch: new AwsBatch(new BatchClient({})),
+      now: () => new Date(),
+      claim: { owner: randomUUID(), staleAfterSeconds: CLAIM_STALE_AFTER_SECONDS },
+    },
+  );
+  say(
+    `${manifest.frameCount} frames in ${manifest.sliceCount} slices; results will be in ${formatLocation(folder)}`,
+  );
+  process.stdout.write(`${JSON.stringify([jobs.render, jobs.stitch])}\n`);
+  return 0;
+}
+
+function inputOf(file: string | undefined, { input }: SubmitFlags): string {
+  if ((file === undefined) === (input === undefined)) {
+    throw new SpotreelError(
+      'bad-usage',
+      'usage',
+      'name one scene, as FILE or with -i: a file or s3://bucket/key',
+    );
+  }
+  return (file ?? input)!;
+}
+
+async function findTarget(flags: SubmitFlags): Promise<Target> {
+  const { queue, definition, output } = flags;
+  if (queue !== undefined && definition !== undefined && output !== undefined) {
+    const definitions = { renderDefinition: definition, stitchDefinition: definition };
+    return { jobQueue: queue, ...definitions, output: outputOf(output), parallel: USUAL_PARALLEL };
+  }
+  const farm = await readFarm(flags.farm, new SSMClient({}));
+  const bucket = keyUrl('s3:', farm.bucket, '');
+  return {
+    jobQueue: queue ?? farm.jobQueue,
+    renderDefinition: definition ?? farm.renderJobDefinition,
+    stitchDefinition: definition ?? farm.stitchJobDefinition,
+    output: output === undefined ? childUrl(bucket, farm.outputPrefix) : outputOf(output),
+    uploads: childUrl(bucket, farm.uploadPrefix),
+    parallel: farm.parallel,
+  };
+}
+
+function outputOf(text: string): URL {
+  const url = parseLocation(text, process.cwd());
+  if (url.protocol === 's3:') return url;
+  throw new SpotreelError(
+    'bad-output',
+    'usage',
+    `-o ${text} is no place in S3; give s3://bucket or s3://bucket/prefix`,
+  );
+}
+
+async function inBucket(source: ObjectHead, { uploads }: Target, storage: Storage): Promise<ObjectHead> {
+  if (source.url.protocol === 's3:') return source;
+  if (uploads) return uploadScene(source, uploads, storage, say);
+  const message = `${formatLocation(source.url)} lies on this machine: give s3://bucket/key, or leave out one of -q, -d and -o so that the farm's bucket is looked up`;
+  throw new SpotreelError('bad-usage', 'usage', message);
+}
+
+function say(text: string): void {
+  process.stderr.write(`${printable(text)}\n`);
+}

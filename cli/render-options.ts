@@ -1,0 +1,24 @@
+import { renderOptionsSchema, type RenderOptions } from '../core/contract/options';
+import { describeIssues } from '../core/contract/parse-json';
+import { SpotreelError } from '../core/errors';
+
+/** The flags that become options of a render. */
+export interface OptionFlags {
+  readonly frames?: string;
+  readonly scene?: string;
+  readonly framesPerSlice?: number;
+  readonly resolutionPercent?: number;
+  readonly samples?: number;
+  readonly engine?: string;
+}
+
+/** Checks flags and leaves out those that were not given. Throws `bad-options` naming the flag at fault. */
+export function renderOptionsOf(flags: OptionFlags): RenderOptions {
+  const { frames, scene, framesPerSlice, resolutionPercent, samples, engine } = flags;
+  const given = Object.entries({ frames, scene, framesPerSlice, resolutionPercent, samples, engine });
+  const result = renderOptionsSchema.safeParse(
+    Object.fromEntries(given.filter(([, value]) => value !== undefined)),
+  );
+  if (result.success) return result.data;
+  throw new SpotreelError('bad-options', 'usage', `options: ${describeIssues(result.error)}`);
+}

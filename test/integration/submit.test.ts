@@ -1,0 +1,180 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  BatchClient,
+  CreateComputeEnvironmentCommand,
+  CreateJobQueueCommand,
+  RegisterJobDefinitionCommand,
+} from '@aws-sdk/client-batch';
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { farmParameterName, type FarmDescription } from '../../core/contract/farm-description';
+import { parseManifest } from '../../core/contract/manifest';
+import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
+import { useScratchFolder } from '../support/scratch-folder';
+import { ROOT } from '../support/source-files';
+import { spotreel } from '../support/spotreel';
+
+jest.setTimeout(120_000);
+
+const at = useScratchFolder();
+const SCENE = join(ROOT, 'test/fixtures/blend/3.4-zstd.blend');
+const BUCKET = 'spotreel-films';
+const ACCOUNT = '123456789012';
+
+/** moto plays S3, Batch and SSM. Its Batch takes jobs and, without a Docker engine, runs none. */
+let aws: S3Emulator;
+let environment: NodeJS.ProcessEnv;
+
+beforeAll(async () => {
+  aws = await startS3Emulator(BUCKET);
+  environment = {
+    AWS_ENDPOINT_URL: aws.endpoint,
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+  };
+  await makeFarm();
+});
+afterAll(() => aws.stop());
+
+/** moto's Batch wants the role to be there. The request is IAM's own; its signature is nobody's, and moto asks for none. */
+async function makeRole(name: string): Promise<string> {
+  const body = new URLSearchParams({
+    Action: 'CreateRole',
+    Version: '2010-05-08',
+    RoleName: name,
+    AssumeRolePolicyDocument: '{}',
+  });
+  const credential = 'Credential=test/20260101/us-east-1/iam/aws4_request';
+  const authorization = `AWS4-HMAC-SHA256 ${credential}, SignedHeaders=host, Signature=none`;
+  const answer = await fetch(aws.endpoint, { method: 'POST', body, headers: { authorization } });
+  if (!answer.ok) throw new Error(`no role: ${await answer.text()}`);
+  return `arn:aws:iam::${ACCOUNT}:role/${name}`;
+}
+
+async function makeFarm(): Promise<void> {
+  const config = {
+    endpoint: aws.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  };
+  const batch = new BatchClient(config);
+  const role = await makeRole('batch');
+  const compute = await batch.send(
+    new CreateComputeEnvironmentCommand({
+      computeEnvironmentName: 'spot-environment',
+      type: 'UNMANAGED',
+      state: 'ENABLED',
+      serviceRole: role,
+    }),
+  );
+  const queue = await batch.send(
+    new CreateJobQueueCommand({
+      jobQueueName: 'spotreel-queue',
+      state: 'ENABLED',
+      priority: 1,
+      computeEnvironmentOrder: [{ order: 1, computeEnvironment: compute.computeEnvironmentArn! }],
+    }),
+  );
+  const define = async (name: string) => {
+    const { jobDefinitionArn } = await batch.send(
+      new RegisterJobDefinitionCommand({
+        jobDefinitionName: name,
+        type: 'container',
+        containerProperties: { image: 'spotreel', vcpus: 1, memory: 512, command: ['true'] },
+      }),
+    );
+    return jobDefinitionArn!;
+  };
+  const farm: FarmDescription = {
+    version: 1,
+    name: 'main',
+    region: 'us-east-1',
+    bucket: BUCKET,
+    uploadPrefix: 'uploads/',
+    outputPrefix: 'renders/',
+    jobQueue: queue.jobQueueArn!,
+    renderJobDefinition: await define('spotreel-render'),
+    stitchJobDefinition: await define('spotreel-stitch'),
+    parallel: 4,
+    logGroup: 'spotreel',
+    topicArn: `arn:aws:sns:us-east-1:${ACCOUNT}:spotreel`,
+  };
+  const parameter = { Name: farmParameterName('main'), Value: JSON.stringify(farm), Type: 'String' } as const;
+  await new SSMClient(config).send(new PutParameterCommand(parameter));
+}
+
+const submit = (...args: string[]) => spotreel(['submit', ...args], { environment });
+
+async function keys(prefix: string): Promise<string[]> {
+  const { Contents = [] } = await aws.client.send(
+    new ListObjectsV2Command({ Bucket: BUCKET, Prefix: prefix }),
+  );
+  return Contents.map(({ Key }) => Key!);
+}
+
+async function get(key: string): Promise<Uint8Array> {
+  const { Body } = await aws.client.send(new GetObjectCommand({ Bucket: BUCKET, Key: key }));
+  return Body!.transformToByteArray();
+}
+
+test('a scene of this machine is uploaded, and its two jobs are submitted: one line of JSON, render first', async () => {
+  const scene = at('my shot +1.blend');
+  writeFileSync(scene, readFileSync(SCENE));
+  const first = await submit(scene, '-f', '3');
+  expect(first).toMatchObject({ exitCode: 0 });
+  expect(first.stdout.trim().split('\n')).toHaveLength(1);
+  const [render, stitch] = JSON.parse(first.stdout);
+  expect(render.jobName).toMatch(/^my-shot-1-[0-9a-f]{8}_Rendering$/);
+  expect(stitch.jobName).toBe(render.jobName.replace('_Rendering', '_Stitching'));
+  expect(render.jobId).toEqual(expect.any(String));
+
+  const uploads = await keys('uploads/');
+  expect(uploads).toEqual([expect.stringMatching(/^uploads\/submitted\/[0-9a-f]{16}\/my shot \+1\.blend$/)]);
+  expect(Buffer.from(await get(uploads[0]!)).equals(readFileSync(SCENE))).toBe(true);
+  const manifestKey = (await keys('renders/')).find((key) => key.endsWith('manifest.json'))!;
+  expect(parseManifest(await get(manifestKey), manifestKey)).toMatchObject({
+    source: { url: `s3://${BUCKET}/${uploads[0]}` },
+    framesPerSlice: 3,
+  });
+});
+
+test("the workshop's flags, without a deployed farm", async () => {
+  const key = 'scenes/a b/shot.blend';
+  await aws.client.send(new PutObjectCommand({ Bucket: BUCKET, Key: key, Body: readFileSync(SCENE) }));
+  const flags = ['-i', `s3://${BUCKET}/${key}`, '-o', `s3://${BUCKET}/out`, '-f', '1', '-n', 'Take-2'];
+  const { exitCode, stdout } = await submit(
+    ...flags,
+    '-q',
+    'spotreel-queue',
+    '-d',
+    'spotreel-render',
+    '--farm',
+    'none',
+  );
+  expect(exitCode).toBe(0);
+  const names = JSON.parse(stdout).map(({ jobName }: { jobName: string }) => jobName);
+  expect(names).toEqual(['Take-2_Rendering', 'Take-2_Stitching']);
+  expect(await keys('out/Take-2/')).toEqual(['out/Take-2/jobs.json', 'out/Take-2/manifest.json']);
+});
+
+test.each<[string, string[], number, string]>([
+  ['no scene', [], 2, 'name one scene'],
+  ['two scenes', ['a.blend', '-i', 'b.blend'], 2, 'name one scene'],
+  ['a scene that is not there', [`s3://${BUCKET}/none.blend`], 1, 'none.blend'],
+  ['frames per slice below 1', [SCENE, '-f', '0'], 2, 'whole number of 1 or more'],
+  ['no such farm', [SCENE, '--farm', 'elsewhere'], 2, '/spotreel/elsewhere'],
+  ['an output on this machine', [SCENE, '-o', 'renders'], 2, 'no place in S3'],
+  [
+    'a local scene without a farm',
+    [SCENE, '-q', 'q', '-d', 'd', '-o', `s3://${BUCKET}`],
+    2,
+    'lies on this machine',
+  ],
+])('%s: a message on standard error, nothing on standard output', async (_, args, exitCode, words) => {
+  const result = await submit(...args);
+  expect(result).toMatchObject({ exitCode, stdout: '' });
+  expect(result.stderr).toContain(words);
+});
