@@ -16,7 +16,8 @@ const LEAST_NODE = [20, 19];
 
 /** Debian's names. The two libraries let EEVEE draw without a display or a GPU. */
 const SYSTEM_PACKAGES = ['blender', 'ffmpeg', 'libegl1', 'libgl1-mesa-dri'];
-const TEST_PACKAGES = ['python3-venv'];
+/** curl: what a farm's machines watch for their Spot notice with, run for real in a test. */
+const TEST_PACKAGES = ['python3-venv', 'curl'];
 
 function main(flags) {
   checkNode();
@@ -24,7 +25,7 @@ function main(flags) {
   run(process.execPath, [join(root, 'scripts/build.mjs')]);
   if (flags.includes('--packages')) return;
   installPrograms();
-  if (flags.includes('--tests')) installEmulators();
+  if (flags.includes('--tests')) installForTests();
 }
 
 function checkNode() {
@@ -63,7 +64,13 @@ function isAtHand(program) {
   return Boolean(named) || onPath(program) || (program === 'blender' && existsSync(application));
 }
 
-/** moto, which plays S3, in a virtual environment of the checkout's own. */
+function installForTests() {
+  const complete = runs('python3', ['-c', 'import ensurepip, venv']) && onPath('curl');
+  if (!complete && onPath('apt-get')) aptInstall(TEST_PACKAGES);
+  installEmulators();
+}
+
+/** moto, which plays AWS, in a virtual environment of the checkout's own. */
 function installEmulators() {
   const venv = join(root, '.venv');
   const requirements = join(root, 'scripts/requirements-test.txt');
@@ -71,7 +78,6 @@ function installEmulators() {
   const stamp = join(venv, '.spotreel-requirements-hash');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
   say('installing the emulators that the tests run against');
-  if (!runs('python3', ['-c', 'import ensurepip, venv']) && onPath('apt-get')) aptInstall(TEST_PACKAGES);
   run('python3', ['-m', 'venv', '--clear', venv]);
   run(join(venv, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', '-r', requirements]);
   writeFileSync(stamp, hash);
