@@ -1,3 +1,5 @@
+import type { SceneFacts } from '../blend/scene-facts';
+
 /** Pixels. */
 export interface Resolution {
   readonly width: number;
@@ -5,18 +7,7 @@ export interface Resolution {
 }
 
 /** What of a scene decides the size of its frames. */
-export interface ResolutionSettings {
-  readonly width: number;
-  readonly height: number;
-  readonly resolutionPercent: number;
-  /** Fractions of the picture, where "Crop to Render Region" is on. */
-  readonly crop?: {
-    readonly xmin: number;
-    readonly xmax: number;
-    readonly ymin: number;
-    readonly ymax: number;
-  };
-}
+type ResolutionSettings = Pick<SceneFacts, 'width' | 'height' | 'resolutionPercent' | 'crop'>;
 
 /**
  * The size of the frames that Blender writes, in its own arithmetic: whole numbers, cut off, not rounded
