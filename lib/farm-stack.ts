@@ -30,6 +30,8 @@ export class FarmStack extends Stack {
   constructor(scope: Construct, id: string, { settings, bucket, ...props }: FarmStackProps) {
     super(scope, id, props);
     const { farmName } = settings;
+    // Nobody knows what a given image holds.
+    const blenderVersion = settings.imageUri === undefined ? settings.blenderVersion : undefined;
     const logRetention = settings.logDays;
     const { topic } = new FarmTopic(this, 'Notices', { email: settings.email });
     const compute = this.compute(settings);
@@ -41,6 +43,7 @@ export class FarmStack extends Stack {
       jobQueue: compute.queue,
       renderDefinition: jobs.render.definition,
       stitchDefinition: jobs.stitch.definition,
+      blenderVersion,
       parallel,
       topic,
       logRetention,
@@ -59,6 +62,7 @@ export class FarmStack extends Stack {
       bucket,
       compute,
       jobs,
+      blenderVersion,
       parallel,
       topic,
     });

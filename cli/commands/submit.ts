@@ -3,6 +3,7 @@ import { BatchClient } from '@aws-sdk/client-batch';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { AwsBatch } from '../../core/batch/aws-batch';
 import { readFarm } from '../../core/batch/aws-farm';
+import { farmBlenderCheck } from '../../core/batch/farm-blender';
 import { submitRender } from '../../core/batch/submit-render';
 import { SpotreelError } from '../../core/errors';
 import { childUrl, formatLocation, keyUrl, parseLocation } from '../../core/storage/location';
@@ -31,6 +32,8 @@ interface Target {
   /** Absent where no farm was looked up: a scene on this machine has nowhere to go then. */
   readonly uploads?: URL;
   readonly parallel: number;
+  /** Of the farm's Blender, where it is known. */
+  readonly blenderVersion?: string | undefined;
 }
 
 /** Children that run at once, where nobody says how large the compute environment is: its usual 256 vCPUs, 4 a child. */
@@ -59,6 +62,7 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
     },
     {
       ...target,
+      ...farmBlenderCheck(target.blenderVersion),
       storage,
       batch: new AwsBatch(new BatchClient({})),
       now: () => new Date(),
@@ -98,6 +102,8 @@ async function findTarget(flags: SubmitFlags): Promise<Target> {
     output: output === undefined ? childUrl(bucket, farm.outputPrefix) : outputOf(output),
     uploads: childUrl(bucket, farm.uploadPrefix),
     parallel: farm.parallel,
+    // Another definition may have another image.
+    ...(definition === undefined && { blenderVersion: farm.blenderVersion }),
   };
 }
 

@@ -6,7 +6,8 @@ import {
 } from '../../core/batch/local/local-batch';
 import { retryStrategy } from '../../core/contract/retry-strategy';
 import { parseWorkerEvent, type WorkerEvent } from '../../core/contract/worker-event';
-import { programVariable, type BlenderVersion } from '../../container/worker/programs';
+import type { BlenderVersion } from '../../core/render/blender-version';
+import { programVariable } from '../../container/worker/programs';
 import type { Machine } from './machine';
 
 /** Names in the local Batch, as on AWS the stack's outputs give them. */

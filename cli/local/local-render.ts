@@ -1,4 +1,4 @@
-import { checkBlenderVersion, findProgram, blenderVersion } from '../../container/worker/programs';
+import { findProgram, blenderVersion } from '../../container/worker/programs';
 import {
   prepareRender,
   submitRender,
@@ -9,6 +9,7 @@ import {
 import { videoUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
 import type { RenderOptions } from '../../core/contract/options';
+import { checkBlenderVersion } from '../../core/render/blender-version';
 import { sweepPartials } from '../../core/storage/partial-file';
 import { storedFrames } from '../../core/storage/stored-frames';
 import { filePath } from '../../core/storage/location';
@@ -54,7 +55,7 @@ export class LocalRender {
     const programs = await findPrograms(process.env);
     const now = () => new Date();
     const checkManifest = ({ blenderVersion: needed, source }: Manifest) =>
-      checkBlenderVersion(needed, programs.blenderVersion, source.url);
+      checkBlenderVersion(needed, programs.blenderVersion, source.url, 'here');
     const request = { ...this.options, parallel: machine.parallel };
     const { folder, manifest } = await prepareRender(request, { storage, now, checkManifest });
     const progress = new RenderProgress(manifest.frameCount);

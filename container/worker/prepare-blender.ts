@@ -1,10 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../core/contract/manifest';
+import { checkBlenderVersion, parseBlenderVersion } from '../../core/render/blender-version';
 import { parseLocation } from '../../core/storage/location';
 import { blenderArgs } from './blender-args';
 import { blenderEnvironment } from './blender-environment';
-import { blenderVersion, checkBlenderVersion, findProgram, parseBlenderVersion } from './programs';
+import { blenderVersion, findProgram } from './programs';
 import type { WorkerContext } from './worker-context';
 
 /** How Blender is started on the scene of a manifest; the same for every start of a slice. */
@@ -27,7 +28,7 @@ export async function prepareBlender(manifest: Manifest, context: WorkerContext)
   const forBlender = blenderEnvironment(environment, scratch);
   // Starting Blender to ask costs as much as a small frame, so whoever started this worker may have asked before.
   const version = parseBlenderVersion(environment.SPOTREEL_BLENDER_VERSION ?? '');
-  checkBlenderVersion(needed, version ?? (await blenderVersion(blender, forBlender)), source.url);
+  checkBlenderVersion(needed, version ?? (await blenderVersion(blender, forBlender)), source.url, 'here');
   const file = await storage.fetch(
     parseLocation(source.url, process.cwd()),
     join(scratch, 'scene'),

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { SpotreelError, messageOf } from '../../core/errors';
 import { findExecutable } from '../../core/processes/find-executable';
+import { parseBlenderVersion, type BlenderVersion } from '../../core/render/blender-version';
 
 /** The programs that do the work. */
 export type Program = 'blender' | 'ffmpeg';
@@ -37,12 +38,6 @@ export function findProgram(program: Program, environment: Environment): string 
   );
 }
 
-/** Blender's version as two numbers, e.g. 3 and 4. */
-export interface BlenderVersion {
-  readonly major: number;
-  readonly minor: number;
-}
-
 /** Asks a Blender for its version. Throws `no-program` when it does not answer as Blender does. */
 export async function blenderVersion(
   blender: string,
@@ -60,24 +55,4 @@ export async function blenderVersion(
     const message = `${blender} does not tell its version: ${messageOf(error)}; set SPOTREEL_BLENDER to a working Blender`;
     throw new SpotreelError('no-program', 'usage', message, { cause: error });
   }
-}
-
-/** `3.4` and what may follow, as two numbers; `undefined` for any other text. */
-export function parseBlenderVersion(text: string): BlenderVersion | undefined {
-  const match = /^(\d+)\.(\d+)/.exec(text);
-  return match ? { major: Number(match[1]), minor: Number(match[2]) } : undefined;
-}
-
-/**
- * A Blender older than the file crashes on it or renders it wrong, so the file is refused. Throws `blender-too-old`
- * naming both versions.
- */
-export function checkBlenderVersion(file: BlenderVersion, blender: BlenderVersion, scene: string): void {
-  if (file.major < blender.major || (file.major === blender.major && file.minor <= blender.minor)) return;
-  const needed = `${file.major}.${file.minor}`;
-  throw new SpotreelError(
-    'blender-too-old',
-    'scene',
-    `${scene} was saved by Blender ${needed}, and the Blender here is ${blender.major}.${blender.minor}; install Blender ${needed} or newer (SPOTREEL_BLENDER names another one), or save the scene with an older Blender`,
-  );
 }

@@ -21,6 +21,8 @@ export const farmDescriptionSchema = z.object({
   stitchJobDefinition: z.string().min(1),
   /** Only where the farm has GPUs. */
   gpu: gpuSchema.optional(),
+  /** Of the image that the deploy built, such as `5.2.0`; absent where the image was given. */
+  blenderVersion: z.string().min(1).optional(),
   /** How many slices the farm can render at once. */
   parallel: z.int().min(1),
   /** Name of the log group of all jobs; a job's `logStreamName` lies in it. */

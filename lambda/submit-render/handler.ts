@@ -2,6 +2,7 @@ import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import type { SQSHandler } from 'aws-lambda';
 import * as z from 'zod/mini';
 import { createAwsBatch } from '../../core/batch/aws-default';
+import { farmBlenderCheck } from '../../core/batch/farm-blender';
 import { childUrl, keyUrl } from '../../core/storage/location';
 import { createS3Storage } from '../../core/storage/s3-default';
 import { createLogger } from '../logger';
@@ -14,6 +15,8 @@ const environmentSchema = z.extend(commonEnvironment, {
   JOB_QUEUE: z.string().check(z.minLength(1)),
   RENDER_JOB_DEFINITION: z.string().check(z.minLength(1)),
   STITCH_JOB_DEFINITION: z.string().check(z.minLength(1)),
+  /** Of the farm's image; not given where nobody knows. */
+  BLENDER_VERSION: z.optional(z.string()),
   /** How many children the compute environment can run at once. */
   PARALLEL: z.coerce.number().check(z.int(), z.gte(1)),
   /** Longer than this Lambda's timeout, and not longer than the queue's visibility timeout. */
@@ -31,6 +34,7 @@ const services: UploadServices = {
   jobQueue: environment.JOB_QUEUE,
   renderDefinition: environment.RENDER_JOB_DEFINITION,
   stitchDefinition: environment.STITCH_JOB_DEFINITION,
+  ...farmBlenderCheck(environment.BLENDER_VERSION),
   parallel: environment.PARALLEL,
   bucket,
   output: childUrl(bucket, environment.OUTPUT_PREFIX),

@@ -18,6 +18,8 @@ export interface FarmParameterProps {
   readonly bucket: IBucket;
   readonly compute: SpotCompute;
   readonly jobs: JobDefinitions;
+  /** Of the farm's image, where it is known. */
+  readonly blenderVersion: string | undefined;
   /** How many slices the farm can render at once. */
   readonly parallel: number;
   readonly topic: ITopic;
@@ -41,7 +43,8 @@ export class FarmParameter extends Construct {
   }
 }
 
-function describe({ farmName, bucket, compute, jobs, parallel, topic }: FarmParameterProps): FarmDescription {
+function describe(props: FarmParameterProps): FarmDescription {
+  const { farmName, bucket, compute, jobs, blenderVersion, parallel, topic } = props;
   const { gpuQueue } = compute;
   const { gpuRender } = jobs;
   return {
@@ -58,6 +61,7 @@ function describe({ farmName, bucket, compute, jobs, parallel, topic }: FarmPara
       gpuRender && {
         gpu: { jobQueue: gpuQueue.jobQueueArn, renderJobDefinition: gpuRender.definition.jobDefinitionArn },
       }),
+    ...(blenderVersion !== undefined && { blenderVersion }),
     parallel,
     logGroup: jobs.logGroup.logGroupName,
     topicArn: topic.topicArn,

@@ -20,6 +20,8 @@ export interface UploadTriggerProps {
   readonly jobQueue: IJobQueue;
   readonly renderDefinition: IJobDefinition;
   readonly stitchDefinition: IJobDefinition;
+  /** Of the farm's image, where it is known. */
+  readonly blenderVersion: string | undefined;
   /** How many slices the farm can render at once. */
   readonly parallel: number;
   readonly topic: ITopic;
@@ -127,6 +129,7 @@ function environment(props: UploadTriggerProps): Record<string, string> {
     JOB_QUEUE: props.jobQueue.jobQueueArn,
     RENDER_JOB_DEFINITION: props.renderDefinition.jobDefinitionArn,
     STITCH_JOB_DEFINITION: props.stitchDefinition.jobDefinitionArn,
+    ...(props.blenderVersion !== undefined && { BLENDER_VERSION: props.blenderVersion }),
     PARALLEL: String(props.parallel),
     TOPIC_ARN: props.topic.topicArn,
     // No invocation is still at work then, and a redelivery comes later.

@@ -4,6 +4,7 @@ import { createLogger } from '../../lambda/logger';
 import type { Notification } from '../../lambda/notification';
 import { processRecords } from '../../lambda/submit-render/process-records';
 import { submitUpload } from '../../lambda/submit-render/submit-upload';
+import { farmBlenderCheck } from '../../core/batch/farm-blender';
 import { MemoryStorage } from '../../core/storage/memory-storage';
 import { childUrl } from '../../core/storage/location';
 import { objectCreated, sqsRecord } from './aws-events';
@@ -25,6 +26,9 @@ export class UploadWorld {
   readonly output = new URL('memory://films/renders/');
   private seconds = 0;
   private deliveries = 0;
+
+  /** `blenderVersion`: of the farm's image, where it is known. */
+  constructor(private readonly blenderVersion?: string) {}
 
   /** Puts an object and gives the event's body. */
   async upload(
@@ -51,6 +55,7 @@ export class UploadWorld {
       stitchDefinition: 'stitch',
       bucket: this.bucket,
       output: this.output,
+      ...farmBlenderCheck(this.blenderVersion),
       parallel: 4,
       region: 'eu-central-1',
       now: () => new Date(this.seconds * 1000),
