@@ -10,9 +10,10 @@ import { childUrl, formatLocation, keyUrl, parseLocation } from '../../core/stor
 import { openStorage } from '../../core/storage/open-storage';
 import type { ObjectHead, Storage } from '../../core/storage/storage';
 import { findSource } from '../find-source';
+import { createMeter } from '../meter';
 import { printable } from '../printable';
 import { renderOptionsOf, type OptionFlags } from '../render-options';
-import { uploadScene } from '../upload-scene';
+import { uploadScene, type UploadView } from '../upload-scene';
 
 export interface SubmitFlags extends OptionFlags {
   readonly input?: string;
@@ -119,9 +120,13 @@ function outputOf(text: string): URL {
 
 async function inBucket(source: ObjectHead, { uploads }: Target, storage: Storage): Promise<ObjectHead> {
   if (source.url.protocol === 's3:') return source;
-  if (uploads) return uploadScene(source, uploads, storage, say);
+  if (uploads) return uploadScene(source, uploads, storage, uploadView());
   const message = `${formatLocation(source.url)} lies on this machine: give s3://bucket/key, or leave out one of -q, -d and -o so that the farm's bucket is looked up`;
   throw new SpotreelError('bad-usage', 'usage', message);
+}
+
+function uploadView(): UploadView {
+  return { say, meter: createMeter(process.stderr, Date.now), now: Date.now };
 }
 
 function say(text: string): void {

@@ -22,6 +22,7 @@ import {
   type ObjectInfo,
   type PutOptions,
   type Storage,
+  type UploadOptions,
 } from './storage';
 
 /** Files asked for at once while a folder is listed; Node's pool works on 4, the rest queue without a gap. */
@@ -92,12 +93,13 @@ export class FileStorage implements Storage {
     }
   }
 
-  async upload(path: string, url: URL, options: PutOptions = {}): Promise<void> {
+  async upload(path: string, url: URL, options: UploadOptions = {}): Promise<void> {
     const target = filePath(requireObject(url));
-    await localFileSize(path);
+    const size = await localFileSize(path);
     // Shares the blocks where the file system can (Btrfs, XFS, APFS), else copies them.
     const copy = (partial: string) => copyFile(path, partial, constants.COPYFILE_FICLONE);
     await writeWhole(target, copy, this.conditionOf(url, options));
+    options.onProgress?.(size);
   }
 
   /** The file itself: nothing is copied into `directory`. */

@@ -12,6 +12,7 @@ import {
   type ObjectInfo,
   type PutOptions,
   type Storage,
+  type UploadOptions,
 } from './storage';
 
 interface StoredObject {
@@ -76,13 +77,14 @@ export class MemoryStorage implements Storage {
     this.buckets.get(bucket)?.delete(key);
   }
 
-  async upload(path: string, url: URL, options?: PutOptions): Promise<void> {
+  async upload(path: string, url: URL, options: UploadOptions = {}): Promise<void> {
     requireObject(url);
     await localFileSize(path);
     const bytes = await readFile(path).catch((error: unknown) => {
       throw fileError(error, path, 'read');
     });
     await this.put(url, bytes, options);
+    options.onProgress?.(bytes.byteLength);
   }
 
   async fetch(url: URL, directory: string, etag?: string): Promise<string> {

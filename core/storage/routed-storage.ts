@@ -5,6 +5,7 @@ import {
   type ObjectInfo,
   type PutOptions,
   type Storage,
+  type UploadOptions,
 } from './storage';
 
 /** Makes a storage when its first URL comes along, so that a large SDK is loaded only where it is used. */
@@ -50,7 +51,7 @@ class RoutedStorage implements Storage {
     await (await this.storageOf(url)).delete(url);
   }
 
-  async upload(path: string, url: URL, options?: PutOptions): Promise<void> {
+  async upload(path: string, url: URL, options?: UploadOptions): Promise<void> {
     await (await this.storageOf(url)).upload(path, url, options);
   }
 

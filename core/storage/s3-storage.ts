@@ -20,7 +20,7 @@ import { bucketAndKey, keyUrl, requireObject } from './location';
 import { writeWhole } from './partial-file';
 import { downloadBody, readBody, type GetPart } from './s3-body';
 import { s3Error, s3Exists, statusOf } from './s3-error';
-import type { ByteSource, ObjectHead, ObjectInfo, PutOptions, Storage } from './storage';
+import type { ByteSource, ObjectHead, ObjectInfo, PutOptions, Storage, UploadOptions } from './storage';
 
 /**
  * Bytes; S3 allows parts of 5 MiB to 5 GiB. With `PARTS_AT_ONCE`, 32 MiB of an upload are under way at once.
@@ -125,18 +125,20 @@ export class S3Storage implements Storage {
     });
   }
 
-  async upload(path: string, url: URL, options: PutOptions = {}): Promise<void> {
+  async upload(path: string, url: URL, options: UploadOptions = {}): Promise<void> {
     requireObject(url);
     const size = await localFileSize(path);
     if (size <= PART_SIZE) {
       const body = await readFile(path).catch((error: unknown) => {
         throw fileError(error, path, 'read');
       });
-      return this.put(url, body, options);
+      await this.put(url, body, options);
+      options.onProgress?.(size);
+      return;
     }
     // The condition itself is only looked at once all parts are there.
     if (options.ifAbsent && (await this.head(url))) throw s3Exists(url);
-    await this.write(url, options, (target) => this.uploadParts(path, size, target));
+    await this.write(url, options, (target) => this.uploadParts(path, size, target, options.onProgress));
   }
 
   async fetch(url: URL, directory: string, etag?: string): Promise<string> {
@@ -200,7 +202,12 @@ export class S3Storage implements Storage {
     }
   }
 
-  private async uploadParts(path: string, size: number, target: Target): Promise<void> {
+  private async uploadParts(
+    path: string,
+    size: number,
+    target: Target,
+    onProgress?: UploadOptions['onProgress'],
+  ): Promise<void> {
     // Loaded here, so that programs which only write small objects (the Lambdas) need not carry it.
     const { Upload } = await import('@aws-sdk/lib-storage');
     const upload = new Upload({
@@ -209,6 +216,7 @@ export class S3Storage implements Storage {
       partSize: Math.max(PART_SIZE, Math.ceil(size / MAX_PARTS)),
       queueSize: PARTS_AT_ONCE,
     });
+    upload.on('httpUploadProgress', ({ loaded = 0 }) => onProgress?.(loaded));
     try {
       await upload.done();
     } catch (error) {

@@ -49,6 +49,12 @@ export interface PutOptions {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+/** How a file is uploaded. */
+export interface UploadOptions extends PutOptions {
+  /** Told how many bytes have arrived so far; at the end, of all of them. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
 /**
  * Objects addressed by URL. An object appears whole or not at all, whatever dies while it is written.
  * Every failure is a `StorageError` that names the URL, or the local file where that is what failed.
@@ -71,7 +77,7 @@ export interface Storage {
   /** No error when there is nothing to delete. */
   delete(url: URL): Promise<void>;
   /** Writes a local file to `url`, in bounded memory. Throws `not-found` when there is no such file. */
-  upload(path: string, url: URL, options?: PutOptions): Promise<void>;
+  upload(path: string, url: URL, options?: UploadOptions): Promise<void>;
   /**
    * A path at which programs can read the object: the file itself where it already lies on this machine,
    * else a copy in `directory` under the object's own base name. `etag` asks for that version; another one

@@ -210,7 +210,11 @@ export function describeStorage(
       const bytes = randomBytes(size);
       const path = join(scratch, 'to upload.bin');
       await writeFile(path, bytes);
-      await storage.upload(path, at('big file.bin'), { contentType: 'application/octet-stream' });
+      const progress: number[] = [];
+      const onProgress = (bytes: number) => void progress.push(bytes);
+      await storage.upload(path, at('big file.bin'), { contentType: 'application/octet-stream', onProgress });
+      expect(progress.at(-1)).toBe(size);
+      expect(progress).toEqual(progress.toSorted((a, b) => a - b));
       const head = await storage.head(at('big file.bin'));
       expect(head?.size).toBe(size);
       const fetched = await storage.fetch(at('big file.bin'), join(scratch, 'fetched'), head?.etag);

@@ -1,0 +1,73 @@
+import { statSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { readingOf, uploadScene } from '../../../cli/upload-scene';
+import type { Reading } from '../../../cli/meter';
+import { startsRender } from '../../../core/contract/upload-key';
+import { fileUrl } from '../../../core/storage/location';
+import { MemoryStorage } from '../../../core/storage/memory-storage';
+import type { ObjectHead, UploadOptions } from '../../../core/storage/storage';
+import { useScratchFolder } from '../../support/scratch-folder';
+
+const at = useScratchFolder();
+const UPLOADS = new URL('memory://films/uploads/');
+
+function scene(text: string, etag: string): ObjectHead {
+  const path = at('my shot.blend');
+  writeFileSync(path, text);
+  return { url: fileUrl(path), size: statSync(path).size, lastModified: new Date(0), etag };
+}
+
+/** What was said and shown meanwhile. */
+function watched() {
+  const [said, shown]: [string[], Reading[]] = [[], []];
+  let seconds = 0;
+  const meter = { show: (reading: Reading) => void shown.push(reading), stop: () => void said.push('stop') };
+  const view = { say: (text: string) => void said.push(text), meter, now: () => (seconds += 1) * 1000 };
+  return { said, shown, view };
+}
+
+test('a scene goes where it starts nothing by itself, and only when it is not there', async () => {
+  const storage = new MemoryStorage();
+  const first = watched();
+  const there = await uploadScene(scene('one', '0123456789abcdef0123'), UPLOADS, storage, first.view);
+  expect(there.url.href).toBe('memory://films/uploads/submitted/0123456789abcdef/my%20shot.blend');
+  expect(startsRender(decodeURIComponent(there.url.pathname.slice(1)))).toBe(false);
+  expect(Buffer.from(await storage.get(there.url)).toString()).toBe('one');
+  expect(first.said[0]).toMatch(/^uploading .*my shot\.blend \(0\.0 MiB\) to memory:/);
+
+  const again = watched();
+  await uploadScene(scene('one', '0123456789abcdef0123'), UPLOADS, storage, again.view);
+  expect(again.said).toEqual([expect.stringMatching(/is there already$/)]);
+
+  const changed = await uploadScene(scene('two!', 'fedcba9876543210'), UPLOADS, storage, watched().view);
+  expect(changed.url.href).not.toBe(there.url.href);
+  expect(basename(changed.url.pathname)).toBe(basename(there.url.pathname));
+});
+
+/** Tells of its way, and may lose what it was given. */
+class SlowStorage extends MemoryStorage {
+  constructor(private readonly loses: boolean) {
+    super();
+  }
+
+  override async upload(path: string, url: URL, options: UploadOptions = {}): Promise<void> {
+    const { size } = statSync(path);
+    for (const part of [0.25, 0.5, 1]) options.onProgress?.(size * part);
+    if (!this.loses) await super.upload(path, url, {});
+  }
+}
+
+test('an upload shows how far it is, and what is left', async () => {
+  const { said, shown, view } = watched();
+  const bytes = 'x'.repeat(4 * 1024 * 1024);
+  await uploadScene(scene(bytes, 'a'.repeat(32)), UPLOADS, new SlowStorage(false), view);
+  expect(shown.map(({ count }) => count)).toEqual(['1.0 MiB of 4.0 MiB', '2.0 MiB of 4.0 MiB']);
+  expect(shown[0]!.note).toBe('about 3 s left');
+  expect(said.at(-1)).toBe('stop');
+  expect(readingOf(0, 10, 0).note).toBe('');
+});
+
+test('an upload that did not arrive is an error, not a render of nothing', async () => {
+  const lost = uploadScene(scene('one', 'a'.repeat(32)), UPLOADS, new SlowStorage(true), watched().view);
+  await expect(lost).rejects.toMatchObject({ code: 'upload-lost', kind: 'passing' });
+});
