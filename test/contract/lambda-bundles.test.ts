@@ -1,35 +1,15 @@
-import { build, type Metafile } from 'esbuild';
-import { ROOT } from '../support/source-files';
+import { bundleLambda, type Bundle } from '../support/lambda-bundle';
 
 /** Bytes. */
 const LARGEST = 1_000_000;
 
-/** A Lambda's handler bundled as the farm's stack does it. */
-async function bundle(name: string): Promise<{ readonly metafile: Metafile; readonly bytes: number }> {
-  const { metafile, outputFiles } = await build({
-    absWorkingDir: ROOT,
-    entryPoints: [`lambda/${name}/handler.ts`],
-    outdir: 'dist',
-    bundle: true,
-    minify: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'cjs',
-    mainFields: ['module', 'main'],
-    metafile: true,
-    write: false,
-    logLevel: 'silent',
-  });
-  return { metafile, bytes: outputFiles[0]!.contents.byteLength };
-}
-
 describe.each(['submit-render', 'finish-render'])('the bundle of %s', (name) => {
-  let bundled: Awaited<ReturnType<typeof bundle>>;
+  let bundled: Bundle;
   beforeAll(async () => {
-    bundled = await bundle(name);
+    bundled = await bundleLambda(name);
   });
 
-  test('is small', () => expect(bundled.bytes).toBeLessThan(LARGEST));
+  test('is small', () => expect(bundled.code.byteLength).toBeLessThan(LARGEST));
 
   test.each([
     ['the CDK', /aws-cdk-lib|constructs/],

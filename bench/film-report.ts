@@ -1,12 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { cpus, release, totalmem } from 'node:os';
 import { median, spread, type Measured } from './measure';
 import type { StartUp } from './start-up';
 
-export interface Results {
+export interface FilmResults {
   readonly runs: number;
   /** Of the film. */
   readonly frames: number;
+  readonly resolutionPercent: number;
   readonly startUp: StartUp;
   /** By the name of the way, run by run. */
   readonly ways: Record<string, Measured[]>;
@@ -15,8 +14,15 @@ export interface Results {
 
 const MIB = 1024 * 1024;
 
-/** docs/benchmarks.md */
-export function describe({ runs, frames, startUp, ways, manyFrames }: Results): string {
+/** What docs/benchmarks.md says of it. */
+export function describeFilm({
+  runs,
+  frames,
+  resolutionPercent,
+  startUp,
+  ways,
+  manyFrames,
+}: FilmResults): string {
   const seconds = (name: string) => ways[name]!.map((measured) => measured.seconds);
   const ratio = (over: string, under: string) =>
     spread(
@@ -34,16 +40,12 @@ export function describe({ runs, frames, startUp, ways, manyFrames }: Results): 
       ? `| b/(${side}) | ${ratio('b', side)} | < 1, or one Blender would be the better default |`
       : '';
   const startRatio = median(startUp.help) / median(startUp.node);
-  return `# Benchmarks
+  return `## One film, three ways
 
-Written by \`npm run bench\`. Figures are medians of ${runs} runs (lowest to highest), the ways gone in turn in one run on one
-machine. Compare ratios; seconds only tell what this machine was like that day.
+Medians of ${runs} runs (lowest to highest), the ways gone in turn in one run.
 
-Machine: ${machine()}
-
-## One film, three ways
-
-\`examples/clock.blend\` at 75 % of its size, ${frames} frames of it: as many as make the film take about a minute. Cycles.
+\`examples/clock.blend\` at ${resolutionPercent} % of its size, ${frames} frames of it: as many as make the film take about a minute. Cycles,
+${(median(seconds('a')) / frames).toFixed(2)} s a frame. The longer a frame takes beside Blender's start, the less the workshop's way loses.
 
 | Way | Seconds |
 | --- | --- |
@@ -72,26 +74,5 @@ Peak resident memory of the largest single one, Blender and ffmpeg left out.
 
 \`spotreel --help\` takes ${startRatio.toFixed(2)} times the time of \`node -e 0\` (${(median(startUp.help) * 1000).toFixed(0)} ms to ${(median(startUp.node) * 1000).toFixed(0)} ms, medians of
 ${startUp.node.length} pairs; wanted: at most 4).
-
-## To repeat
-
-On an otherwise idle machine: \`npm run bench\` (about half an hour on two cores).
 `;
-}
-
-function machine(): string {
-  const version = (program: string, ...args: string[]) =>
-    execFileSync(program, args, { encoding: 'utf8' })
-      .split('\n')[0]!
-      .replace(/ Copyright.*/, '')
-      .trim();
-  const parts = [
-    `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
-    `${(totalmem() / 1024 / MIB).toFixed(0)} GiB`,
-    `Linux ${release()}`,
-    `Node ${process.version}`,
-    version('blender', '--version'),
-    version('ffmpeg', '-version'),
-  ];
-  return `${parts.join(', ')}; ${new Date().toISOString().slice(0, 10)}.`;
 }

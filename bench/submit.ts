@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { bundleLambda, bundleText } from '../test/support/lambda-bundle';
+import { spread } from './measure';
+import { uploadCost } from './upload-cost';
+import { ROOT } from './ways';
+
+const PAIRS = 31;
+
+/** Ten frames, and a film of over an hour. */
+const FILMS = [10, 100_000];
+
+/** The clients and calls of the submit Lambda, and nothing of ours. */
+const CLIENTS = `
+import { BatchClient, CancelJobCommand, DescribeJobsCommand, ListJobsCommand, SubmitJobCommand, TerminateJobCommand } from '@aws-sdk/client-batch';
+import { AbortMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+export const clients = [new BatchClient({}), new S3Client({}), new SNSClient({})];
+export const calls = [CancelJobCommand, DescribeJobsCommand, ListJobsCommand, SubmitJobCommand, TerminateJobCommand,
+  AbortMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command,
+  PutObjectCommand, PublishCommand];
+`;
+
+/** What the handler wants to be told before it can be loaded. */
+const ENVIRONMENT = {
+  BUCKET: 'films',
+  JOB_QUEUE: 'queue',
+  RENDER_JOB_DEFINITION: 'render',
+  STITCH_JOB_DEFINITION: 'stitch',
+  PARALLEL: '64',
+  TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:spotreel',
+  AWS_REGION: 'eu-central-1',
+  AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+};
+
+/** The submit Lambda: its size, how long it takes to load beside the SDK's clients alone, what an upload asks of AWS. */
+export async function benchSubmit(_runs: number, say: (text: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'spotreel-bench-'));
+  try {
+    const [handler, clients] = await Promise.all([bundleLambda('submit-render'), bundleText(CLIENTS)]);
+    const [handlerFile, clientsFile] = [join(folder, 'handler.js'), join(folder, 'clients.js')];
+    await writeFile(handlerFile, handler.code);
+    await writeFile(clientsFile, clients.code);
+    const [own, alone]: [number[], number[]] = [[], []];
+    for (let pair = 0; pair < PAIRS; pair += 1) {
+      own.push(await loadSeconds(handlerFile));
+      alone.push(await loadSeconds(clientsFile));
+    }
+    const costs = [];
+    for (const frames of FILMS) costs.push(await uploadCost(frames, folder));
+    await say(`## The submit Lambda
+
+| | | Wanted |
+| --- | --- | --- |
+| the bundle, minified, the SDK's clients in it | ${kilobytes(handler.code)} kB | < 1000 |
+| the SDK's clients alone | ${kilobytes(clients.code)} kB | |
+| loading it, cold | ${spread(own.map(milliseconds), 0)} ms | |
+| loading the SDK's clients alone | ${spread(alone.map(milliseconds), 0)} ms | |
+| ratio of the two, pair by pair | ${spread(own.map((seconds, pair) => seconds / alone[pair]!))} | ≤ 1.25 |
+
+Medians (lowest to highest) of ${PAIRS} pairs, each in a new Node.
+
+| One upload of ${kilobytes(await readFile(join(ROOT, 'examples/clock.blend')))} kB | ${costs.map(({ frames }) => `${frames} frames`).join(' | ')} | Wanted |
+| --- | ${costs.map(() => '---').join(' | ')} | --- |
+| calls of S3 | ${costs.map(({ s3Calls }) => s3Calls).join(' | ')} | the same |
+| calls of AWS Batch | ${costs.map(({ batchCalls }) => batchCalls).join(' | ')} | the same |
+| bytes read from S3 | ${costs.map(({ bytesRead }) => bytesRead).join(' | ')} | the same |
+
+Calls of S3 are counted where the SDK sends them, those of AWS Batch at our interface to it, of which each is one request.`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Seconds that a new Node takes to load a file, its own start left out. */
+async function loadSeconds(file: string): Promise<number> {
+  const script = `const t = process.hrtime.bigint(); require(${JSON.stringify(file)}); process.stdout.write(String(process.hrtime.bigint() - t))`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], {
+    env: { ...process.env, ...ENVIRONMENT },
+  });
+  return Number(stdout) / 1e9;
+}
+
+const milliseconds = (seconds: number): number => seconds * 1000;
+const kilobytes = (bytes: Uint8Array): string => (bytes.byteLength / 1000).toFixed(0);
