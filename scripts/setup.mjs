@@ -16,8 +16,11 @@ const LEAST_NODE = [20, 19];
 
 /** Debian's names. The two libraries let EEVEE draw without a display or a GPU. */
 const SYSTEM_PACKAGES = ['blender', 'ffmpeg', 'libegl1', 'libgl1-mesa-dri'];
-/** curl: what a farm's machines watch for their Spot notice with, run for real in a test. */
-const TEST_PACKAGES = ['python3-venv', 'curl'];
+/**
+ * curl: what a farm's machines watch for their Spot notice with, run for real in a test. openssl: makes the certificate
+ * of the emulator in the rehearsal.
+ */
+const TEST_PACKAGES = ['python3-venv', 'curl', 'openssl'];
 
 function main(flags) {
   checkNode();
@@ -65,12 +68,12 @@ function isAtHand(program) {
 }
 
 function installForTests() {
-  const complete = runs('python3', ['-c', 'import ensurepip, venv']) && onPath('curl');
+  const complete = runs('python3', ['-c', 'import ensurepip, venv']) && onPath('curl') && onPath('openssl');
   if (!complete && onPath('apt-get')) aptInstall(TEST_PACKAGES);
   installEmulators();
 }
 
-/** moto, which plays AWS, in a virtual environment of the checkout's own. */
+/** What plays AWS, in a virtual environment of the checkout's own. */
 function installEmulators() {
   const venv = join(root, '.venv');
   const requirements = join(root, 'scripts/requirements-test.txt');

@@ -1,0 +1,273 @@
+import {
+  BatchClient,
+  ListJobsCommand,
+  RegisterJobDefinitionCommand,
+  SubmitJobCommand,
+  TerminateJobCommand,
+  UpdateComputeEnvironmentCommand,
+} from '@aws-sdk/client-batch';
+import { CreateRoleCommand, IAMClient } from '@aws-sdk/client-iam';
+import {
+  AbortMultipartUploadCommand,
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListBucketsCommand,
+  ListObjectsV2Command,
+  PutBucketPolicyCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import { farmParameterName } from '../../core/contract/farm-description';
+import { ACCOUNT, REGION, type AwsEmulator, type Credentials } from './aws-emulator';
+import type { DeployedFarm } from './deployed-farm';
+
+/** A role of the farm, by what it is for, and the beginning of its logical id. */
+export const ROLES = {
+  submit: 'UploadSubmitRole',
+  finish: 'FinishFinishRole',
+  worker: 'JobsWorkerRole',
+  execution: 'JobsExecutionRole',
+  machine: 'MachineRole',
+} as const;
+
+export type Role = keyof typeof ROLES;
+
+export const ROLE_NAMES = ['submit', 'finish', 'worker', 'execution', 'machine'] as const satisfies Role[];
+
+/** Something that somebody might do, and the roles that may. */
+interface Deed {
+  readonly what: string;
+  readonly by: readonly Role[];
+  readonly attempt: (clients: Clients, farm: DeployedFarm) => Promise<unknown>;
+}
+
+interface Clients {
+  readonly s3: S3Client;
+  readonly batch: BatchClient;
+  readonly sns: SNSClient;
+  readonly sqs: SQSClient;
+  readonly ssm: SSMClient;
+  readonly iam: IAMClient;
+  readonly sts: STSClient;
+}
+
+const ELSEWHERE = { Bucket: 'another-bucket', Key: 'uploads/theirs.blend' };
+
+/** What the code calls, each with a neighbour that it must not get at, and what nobody of the farm has to do with. */
+const DEEDS: readonly Deed[] = [
+  ...[
+    { key: 'uploads/x.blend', readers: ['submit', 'worker'], writers: [], removers: [] } as const,
+    {
+      key: 'renders/x/frames/0001.png',
+      readers: ['submit', 'finish', 'worker'],
+      writers: ['submit', 'finish', 'worker'],
+      removers: ['submit', 'worker'],
+    } as const,
+    { key: 'x.blend', readers: [], writers: [], removers: [] } as const,
+  ].flatMap(({ key, readers, writers, removers }): Deed[] => [
+    {
+      what: `get ${key}`,
+      by: readers,
+      attempt: ({ s3 }, { description: { bucket } }) =>
+        s3.send(new GetObjectCommand({ Bucket: bucket, Key: key })),
+    },
+    {
+      what: `put ${key}`,
+      by: writers,
+      attempt: ({ s3 }, { description: { bucket } }) =>
+        s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: 'x' })),
+    },
+    {
+      what: `delete ${key}`,
+      by: removers,
+      attempt: ({ s3 }, { description: { bucket } }) =>
+        s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })),
+    },
+  ]),
+  ...[
+    { prefix: 'uploads/', by: ['submit', 'worker'] } as const,
+    { prefix: 'renders/', by: ['submit', 'finish', 'worker'] } as const,
+    { prefix: 'elsewhere/', by: [] } as const,
+    { prefix: '', by: [] } as const,
+  ].map(({ prefix, by }): Deed => ({
+    what: `list "${prefix}"`,
+    by,
+    attempt: ({ s3 }, { description: { bucket } }) =>
+      s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix })),
+  })),
+  {
+    what: 'give up an upload in parts',
+    by: ['worker'],
+    attempt: ({ s3 }, { description: { bucket } }) =>
+      s3.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key: 'renders/x/y', UploadId: 'none' })),
+  },
+  { what: 'get from another bucket', by: [], attempt: ({ s3 }) => s3.send(new GetObjectCommand(ELSEWHERE)) },
+  {
+    what: 'put into another bucket',
+    by: [],
+    attempt: ({ s3 }) => s3.send(new PutObjectCommand({ ...ELSEWHERE, Body: 'x' })),
+  },
+  { what: 'list buckets', by: [], attempt: ({ s3 }) => s3.send(new ListBucketsCommand({})) },
+  {
+    what: 'change who gets at the bucket',
+    by: [],
+    attempt: ({ s3 }, { description: { bucket } }) =>
+      s3.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: '{"Statement":[]}' })),
+  },
+  {
+    what: 'delete the bucket',
+    by: [],
+    attempt: ({ s3 }, { description: { bucket } }) => s3.send(new DeleteBucketCommand({ Bucket: bucket })),
+  },
+  {
+    what: 'submit a job of the farm',
+    by: ['submit'],
+    attempt: ({ batch }, { description: { jobQueue, renderJobDefinition } }) =>
+      batch.send(new SubmitJobCommand({ jobName: 'deed', jobQueue, jobDefinition: renderJobDefinition })),
+  },
+  {
+    what: 'submit to another queue',
+    by: [],
+    attempt: ({ batch }, { description: { renderJobDefinition } }) =>
+      batch.send(
+        new SubmitJobCommand({ jobName: 'deed', jobQueue: 'another', jobDefinition: renderJobDefinition }),
+      ),
+  },
+  {
+    what: 'submit with another definition',
+    by: [],
+    attempt: ({ batch }, { description: { jobQueue } }) =>
+      batch.send(new SubmitJobCommand({ jobName: 'deed', jobQueue, jobDefinition: 'another' })),
+  },
+  {
+    what: 'list jobs',
+    by: ['submit'],
+    attempt: ({ batch }, { description: { jobQueue } }) => batch.send(new ListJobsCommand({ jobQueue })),
+  },
+  {
+    what: 'terminate a job',
+    by: ['submit'],
+    attempt: ({ batch }) => batch.send(new TerminateJobCommand({ jobId: 'none', reason: 'deed' })),
+  },
+  {
+    what: 'define a job',
+    by: [],
+    attempt: ({ batch }) =>
+      batch.send(new RegisterJobDefinitionCommand({ jobDefinitionName: 'deed', type: 'container' })),
+  },
+  {
+    what: 'change a compute environment',
+    by: [],
+    attempt: ({ batch }) =>
+      batch.send(new UpdateComputeEnvironmentCommand({ computeEnvironment: 'any', state: 'DISABLED' })),
+  },
+  {
+    what: 'publish to the topic',
+    by: ['submit', 'finish'],
+    attempt: ({ sns }, { description: { topicArn } }) =>
+      sns.send(new PublishCommand({ TopicArn: topicArn, Message: 'deed' })),
+  },
+  {
+    what: 'publish to another topic',
+    by: [],
+    attempt: ({ sns }) =>
+      sns.send(new PublishCommand({ TopicArn: `arn:aws:sns:${REGION}:${ACCOUNT}:another`, Message: 'deed' })),
+  },
+  {
+    what: 'take an upload from the queue',
+    by: ['submit'],
+    attempt: ({ sqs }, farm) =>
+      sqs.send(new ReceiveMessageCommand({ QueueUrl: farm.idOf('AWS::SQS::Queue', 'UploadQueue') })),
+  },
+  {
+    what: 'put an upload into the queue',
+    by: [],
+    attempt: ({ sqs }, farm) =>
+      sqs.send(
+        new SendMessageCommand({ QueueUrl: farm.idOf('AWS::SQS::Queue', 'UploadQueue'), MessageBody: '{}' }),
+      ),
+  },
+  {
+    what: 'give up an ended job',
+    by: ['finish'],
+    attempt: ({ sqs }, farm) =>
+      sqs.send(
+        new SendMessageCommand({
+          QueueUrl: farm.idOf('AWS::SQS::Queue', 'FinishDeadLetters'),
+          MessageBody: '{}',
+        }),
+      ),
+  },
+  {
+    what: 'read a parameter',
+    by: [],
+    attempt: ({ ssm }) => ssm.send(new GetParameterCommand({ Name: farmParameterName('main') })),
+  },
+  {
+    what: 'make a role',
+    by: [],
+    attempt: ({ iam }) =>
+      iam.send(new CreateRoleCommand({ RoleName: 'deed', AssumeRolePolicyDocument: '{}' })),
+  },
+  {
+    what: 'take on another role',
+    by: [],
+    attempt: ({ sts }) =>
+      sts.send(
+        new AssumeRoleCommand({ RoleArn: `arn:aws:iam::${ACCOUNT}:role/another`, RoleSessionName: 'deed' }),
+      ),
+  },
+];
+
+/** What `role` gets when it tries everything: deed → whether it was let. */
+export async function tryEverything(
+  credentials: Credentials,
+  farm: DeployedFarm,
+  aws: AwsEmulator,
+): Promise<Record<string, 'allowed' | 'denied'>> {
+  const config = aws.clientConfig(credentials);
+  const clients: Clients = {
+    s3: new S3Client(config),
+    batch: new BatchClient(config),
+    sns: new SNSClient(config),
+    sqs: new SQSClient(config),
+    ssm: new SSMClient(config),
+    iam: new IAMClient(config),
+    sts: new STSClient(config),
+  };
+  const results: Record<string, 'allowed' | 'denied'> = {};
+  for (const { what, attempt } of DEEDS) results[what] = await outcomeOf(attempt(clients, farm));
+  return results;
+}
+
+/** What the design gives to `role`. */
+export function rightsOf(role: Role): Record<string, 'allowed' | 'denied'> {
+  return Object.fromEntries(
+    DEEDS.map(({ what, by }) => [what, by.includes(role) ? 'allowed' : 'denied'] as const),
+  );
+}
+
+/** Names under which AWS's services refuse for want of a right. */
+const DENIED = new Set([
+  'AccessDenied',
+  'AccessDeniedException',
+  'AuthorizationError',
+  'AuthorizationErrorException',
+]);
+
+/** A call that fails for another reason (there is no such object) was allowed. */
+async function outcomeOf(call: Promise<unknown>): Promise<'allowed' | 'denied'> {
+  try {
+    await call;
+    return 'allowed';
+  } catch (error) {
+    const { name, $metadata } = Object(error);
+    if ($metadata === undefined) throw error;
+    return DENIED.has(name) ? 'denied' : 'allowed';
+  }
+}

@@ -1,0 +1,37 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { ROOT } from '../support/source-files';
+import { ACCOUNT, REGION, type AwsEmulator } from './aws-emulator';
+
+const CDK = join(ROOT, 'node_modules/.bin/cdk');
+
+/** The one setting that a rehearsal needs: no image can be built or kept here. */
+export const IMAGE = `${ACCOUNT}.dkr.ecr.${REGION}.amazonaws.com/spotreel:rehearsal`;
+
+/** The stacks as `cdk synth` makes them, Lambdas bundled. */
+export async function synthesize(assembly: string): Promise<void> {
+  const environment = { ...process.env, SPOTREEL_IMAGE_URI: IMAGE };
+  await cdk(['synth', '--quiet', '--output', assembly], environment);
+}
+
+/** `cdk bootstrap` and `cdk deploy --all`, as the README has them, but for the emulator. */
+export async function deploy(assembly: string, aws: AwsEmulator): Promise<void> {
+  const environment = aws.environment();
+  await cdk(['bootstrap', '--app', assembly, `aws://${ACCOUNT}/${REGION}`], environment);
+  await cdk(['deploy', '--all', '--app', assembly, '--require-approval', 'never'], environment);
+}
+
+async function cdk(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
+  try {
+    // Notices come from the internet.
+    await promisify(execFile)(CDK, [...args, '--no-notices', '--ci'], { cwd: ROOT, env: environment });
+  } catch (error) {
+    throw new Error(`cdk ${args.join(' ')} failed: ${textOf(error)}`, { cause: error });
+  }
+}
+
+function textOf(error: unknown): string {
+  const { stdout = '', stderr = '' } = Object(error);
+  return `${stdout}\n${stderr}`.slice(-6000);
+}

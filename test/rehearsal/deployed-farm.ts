@@ -1,0 +1,160 @@
+import {
+  BatchClient,
+  DescribeJobsCommand,
+  ListJobsCommand,
+  TerminateJobCommand,
+  type JobDetail,
+} from '@aws-sdk/client-batch';
+import { CloudFormationClient, DescribeStackResourcesCommand } from '@aws-sdk/client-cloudformation';
+import { IAMClient, UpdateAssumeRolePolicyCommand } from '@aws-sdk/client-iam';
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readFarm } from '../../core/batch/aws-farm';
+import type { FarmDescription } from '../../core/contract/farm-description';
+import { ACCOUNT, JOB_IS_DONE, type AwsEmulator, type Credentials } from './aws-emulator';
+
+const STACKS = ['spotreel-main-storage', 'spotreel-main-farm'];
+
+/** Long enough for a Lambda to start, on a machine that does something else too. */
+const PATIENCE_SECONDS = 60;
+
+export interface StackResource {
+  readonly logicalId: string;
+  readonly type: string;
+  readonly physicalId: string;
+  readonly status: string;
+}
+
+/** A farm in the emulator, as its owner sees it. */
+export class DeployedFarm {
+  readonly s3: S3Client;
+  readonly batch: BatchClient;
+  private readonly sqs: SQSClient;
+
+  private constructor(
+    private readonly aws: AwsEmulator,
+    /** What the command line finds, too. */
+    readonly description: FarmDescription,
+    readonly resources: readonly StackResource[],
+  ) {
+    this.s3 = new S3Client(aws.clientConfig());
+    this.batch = new BatchClient(aws.clientConfig());
+    this.sqs = new SQSClient(aws.clientConfig());
+  }
+
+  static async find(aws: AwsEmulator): Promise<DeployedFarm> {
+    const cloudFormation = new CloudFormationClient(aws.clientConfig());
+    const stacks = await Promise.all(
+      STACKS.map((StackName) => cloudFormation.send(new DescribeStackResourcesCommand({ StackName }))),
+    );
+    const resources = stacks
+      .flatMap(({ StackResources = [] }) => StackResources)
+      .map((resource) => ({
+        logicalId: resource.LogicalResourceId!,
+        type: resource.ResourceType!,
+        physicalId: resource.PhysicalResourceId!,
+        status: resource.ResourceStatus!,
+      }));
+    const description = await readFarm('main', new SSMClient(aws.clientConfig()));
+    return new DeployedFarm(aws, description, resources);
+  }
+
+  /** The physical id of the only resource of this type whose logical id begins so. */
+  idOf(type: string, idStart: string): string {
+    const found = this.resources.filter((one) => one.type === type && one.logicalId.startsWith(idStart));
+    if (found.length !== 1) throw new Error(`${found.length} resources of ${type} are ${idStart}*`);
+    return found[0]!.physicalId;
+  }
+
+  /** What a role may do and no more: its policies are left as they are, who may take it on is not. */
+  async credentialsOf(idStart: string): Promise<Credentials> {
+    const roleName = this.idOf('AWS::IAM::Role', idStart);
+    const trust = {
+      Version: '2012-10-17',
+      Statement: [
+        { Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` }, Action: 'sts:AssumeRole' },
+      ],
+    };
+    const config = this.aws.clientConfig();
+    await new IAMClient(config).send(
+      new UpdateAssumeRolePolicyCommand({ RoleName: roleName, PolicyDocument: JSON.stringify(trust) }),
+    );
+    const { Credentials: given } = await new STSClient(config).send(
+      new AssumeRoleCommand({
+        RoleArn: `arn:aws:iam::${ACCOUNT}:role/${roleName}`,
+        RoleSessionName: 'rehearsal',
+      }),
+    );
+    return {
+      accessKeyId: given!.AccessKeyId!,
+      secretAccessKey: given!.SecretAccessKey!,
+      sessionToken: given!.SessionToken!,
+    };
+  }
+
+  async put(key: string, body: Uint8Array, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
+    const { bucket } = this.description;
+    await this.s3.send(
+      new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, Metadata: { ...metadata } }),
+    );
+  }
+
+  async get(key: string): Promise<Uint8Array> {
+    const { Body } = await this.s3.send(new GetObjectCommand({ Bucket: this.description.bucket, Key: key }));
+    return Body!.transformToByteArray();
+  }
+
+  async keys(prefix: string): Promise<string[]> {
+    const { Contents = [] } = await this.s3.send(
+      new ListObjectsV2Command({ Bucket: this.description.bucket, Prefix: prefix }),
+    );
+    return Contents.map(({ Key }) => Key!);
+  }
+
+  /** The first object below `prefix` whose key ends so, once it is there. */
+  async appears(prefix: string, ending: string): Promise<string> {
+    for (const deadline = Date.now() + PATIENCE_SECONDS * 1000; Date.now() < deadline; await sleep(200)) {
+      const key = (await this.keys(prefix)).find((one) => one.endsWith(ending));
+      if (key !== undefined) return key;
+    }
+    throw new Error(`no ${prefix}…${ending} after ${PATIENCE_SECONDS} s; the emulator: ${this.aws.log()}`);
+  }
+
+  /** All jobs of the queue, in the order in which they were submitted. */
+  async jobs(): Promise<JobDetail[]> {
+    const { jobSummaryList = [] } = await this.batch.send(
+      new ListJobsCommand({ jobQueue: this.description.jobQueue, filters: [] }),
+    );
+    if (jobSummaryList.length === 0) return [];
+    const { jobs = [] } = await this.batch.send(
+      new DescribeJobsCommand({ jobs: jobSummaryList.map(({ jobId }) => jobId!) }),
+    );
+    return jobs.toSorted((a, b) => a.createdAt! - b.createdAt!);
+  }
+
+  /** Waits until every upload's message has been dealt with. Gives how many ended as dead letters. */
+  async quiet(): Promise<number> {
+    for (const deadline = Date.now() + PATIENCE_SECONDS * 1000; Date.now() < deadline; await sleep(200)) {
+      if ((await this.messagesIn('UploadQueue')) === 0) return this.messagesIn('UploadDeadLetters');
+    }
+    throw new Error(`messages are left after ${PATIENCE_SECONDS} s; the emulator: ${this.aws.log()}`);
+  }
+
+  private async messagesIn(idStart: string): Promise<number> {
+    const { Attributes = {} } = await this.sqs.send(
+      new GetQueueAttributesCommand({
+        QueueUrl: this.idOf('AWS::SQS::Queue', idStart),
+        AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
+      }),
+    );
+    return Object.values(Attributes).reduce((sum, count) => sum + Number(count), 0);
+  }
+
+  /** AWS Batch's part, which nobody plays here: a job is done, and EventBridge is told. */
+  async done(jobId: string): Promise<void> {
+    await this.batch.send(new TerminateJobCommand({ jobId, reason: JOB_IS_DONE }));
+  }
+}

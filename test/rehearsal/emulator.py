@@ -1,0 +1,257 @@
+"""ministack, with AWS Batch as far as the rehearsal needs it and ministack leaves it out.
+
+Settings are ministack's own, from the environment: GATEWAY_PORT, AUTH, USE_SSL.
+
+ministack takes CloudFormation's templates, delivers S3's events through EventBridge and SQS, runs Lambdas and, with
+AUTH=true, holds every call against IAM's policies. Of AWS Batch it has a stub; what follows is a fake in its place:
+
+- AWS::Batch::* in CloudFormation, handed as they are to the Create calls, after a check against AWS's own model of them;
+- SubmitJob: checked against that model, refused for a queue or definition that is not there, kept whole. No job runs: it
+  stays RUNNABLE until it is terminated, with a reason of our own for "it is done", and EventBridge is told;
+- ListJobs, TerminateJob and CancelJob;
+- which resources a call is about, for IAM.
+  https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html
+"""
+
+import functools
+import hashlib
+import json
+
+import botocore.session
+from botocore.validate import ParamValidator
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import error_response_json, get_account_id, get_region, new_uuid
+from ministack.services import batch, eventbridge
+from ministack.services.cloudformation import provisioners
+
+# As aws-emulator.ts has it.
+JOB_IS_DONE = "rehearsal: done"
+
+# --- AWS's own model of the calls ---
+
+
+@functools.cache
+def batch_model():
+    return botocore.session.get_session().get_service_model("batch")
+
+
+def problem_with(operation, params):
+    """What AWS's model has against these parameters: unknown, missing or of another type. None if nothing."""
+    shape = batch_model().operation_model(operation).input_shape
+    report = ParamValidator().validate(params, shape)
+    return report.generate_report() if report.has_errors() else None
+
+
+def refused(message):
+    return error_response_json("ClientException", message, 400)
+
+
+# --- CloudFormation ---
+
+
+def as_in_the_api(value):
+    """CloudFormation's names begin with a capital, the API's do not. Keys that people choose are left alone."""
+    if isinstance(value, list):
+        return [as_in_the_api(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key[0].lower() + key[1:]: item if key in ("Tags", "Parameters", "Options") else as_in_the_api(item)
+        for key, item in value.items()
+    }
+
+
+def creator(operation, create, kind, ignored=()):
+    """A resource's maker: from its properties to its ARN, which is what `Ref` gives."""
+
+    def make(logical_id, props, stack_name):
+        name_key = kind[0].lower() + kind[1:] + "Name"
+        digest = hashlib.sha256(f"{stack_name}/{logical_id}".encode()).hexdigest()[:12]
+        params = {name_key: f"{logical_id}-{digest}", **as_in_the_api(props)}
+        for key in ignored:
+            params.pop(key, None)
+        problem = problem_with(operation, params)
+        if problem:
+            raise ValueError(f"{logical_id} ({operation}): {problem}")
+        status, _, body = create(params)
+        if status != 200:
+            raise ValueError(f"{logical_id} ({operation}): {body}")
+        arn = json.loads(body)[kind[0].lower() + kind[1:] + "Arn"]
+        return arn, {kind + "Arn": arn}
+
+    return {"create": make, "delete": lambda physical_id, props: None}
+
+
+def register_job_definition(params):
+    status, headers, body = batch._register_job_definition(params)
+    if status == 200:
+        revisions = batch._job_definitions[params["jobDefinitionName"]]
+        revisions[-1].update({"parameters": {}, **params})
+    return status, headers, body
+
+
+provisioners._RESOURCE_HANDLERS.update(
+    {
+        "AWS::Batch::ComputeEnvironment": creator(
+            "CreateComputeEnvironment",
+            batch._create_compute_environment,
+            "ComputeEnvironment",
+            # Of CloudFormation alone: how it updates an environment.
+            ignored=("replaceComputeEnvironment", "updatePolicy"),
+        ),
+        "AWS::Batch::JobQueue": creator("CreateJobQueue", batch._create_job_queue, "JobQueue"),
+        "AWS::Batch::JobDefinition": creator("RegisterJobDefinition", register_job_definition, "JobDefinition"),
+    }
+)
+
+# --- Jobs ---
+
+
+def queue_arn(given):
+    return given if given.startswith("arn:") else batch._jq_arn(given)
+
+
+def definition_arn(given):
+    if given.startswith("arn:"):
+        return given
+    name, _, revision = given.partition(":")
+    return batch._jd_arn(name, revision or len(batch._job_definitions.get(name, [])))
+
+
+def find_definition(given):
+    arn = definition_arn(given)
+    return next(
+        (one for all_of_name in batch._job_definitions.values() for one in all_of_name if one["jobDefinitionArn"] == arn),
+        None,
+    )
+
+
+def submit_job(params):
+    problem = problem_with("SubmitJob", params)
+    if problem:
+        return refused(problem)
+    queues = [queue["jobQueueArn"] for queue in batch._job_queues.values()]
+    if queue_arn(params["jobQueue"]) not in queues:
+        return refused(f"JobQueue {params['jobQueue']} not found.")
+    definition = find_definition(params["jobDefinition"])
+    if not definition:
+        return refused(f"JobDefinition {params['jobDefinition']} not found.")
+    size = params.get("arrayProperties", {}).get("size")
+    if size is not None and not 2 <= size <= 10_000:
+        return refused("Array size must be between 2 and 10000.")
+    if any(on["jobId"] not in batch._jobs for on in params.get("dependsOn", [])):
+        return refused("A job that it depends on is not there.")
+    job_id = new_uuid()
+    overrides = params.get("containerOverrides", {})
+    own = definition["containerProperties"]
+    batch._jobs[job_id] = {
+        "jobId": job_id,
+        "jobArn": batch._job_arn(job_id),
+        "jobName": params["jobName"],
+        "jobQueue": queue_arn(params["jobQueue"]),
+        "jobDefinition": definition["jobDefinitionArn"],
+        "status": "PENDING" if params.get("dependsOn") else "RUNNABLE",
+        "createdAt": batch._now_ms(),
+        "dependsOn": params.get("dependsOn", []),
+        "parameters": {**definition["parameters"], **params.get("parameters", {})},
+        "container": {
+            "image": own["image"],
+            "command": overrides.get("command", own.get("command", [])),
+            "jobRoleArn": own.get("jobRoleArn", ""),
+            "environment": own.get("environment", []),
+        },
+        **({"arrayProperties": {"size": size, "statusSummary": {}}} if size else {}),
+    }
+    return batch._json(200, {"jobId": job_id, "jobName": params["jobName"], "jobArn": batch._job_arn(job_id)})
+
+
+def list_jobs(params):
+    problem = problem_with("ListJobs", params)
+    if problem:
+        return refused(problem)
+    names = [name for one in params.get("filters", []) if one["name"] == "JOB_NAME" for name in one["values"]]
+    summary = ("jobId", "jobArn", "jobName", "status", "createdAt", "jobDefinition")
+    jobs = [
+        {key: job[key] for key in summary}
+        for job in batch._jobs.values()
+        if queue_arn(params.get("jobQueue", "")) == job["jobQueue"]
+        and (not names or job["jobName"] in names)
+        and params.get("jobStatus", job["status"]) == job["status"]
+    ]
+    return batch._json(200, {"jobSummaryList": jobs})
+
+
+def end_job(job, status, reason):
+    """As AWS Batch tells it."""
+    job["status"] = status
+    job["statusReason"] = reason
+    eventbridge._dispatch_event(
+        {
+            "EventId": new_uuid(),
+            "Source": "aws.batch",
+            "DetailType": "Batch Job State Change",
+            "Detail": json.dumps(job),
+            "EventBusName": "default",
+            "Time": int(batch._now_ms() / 1000),
+            "Resources": [job["jobArn"]],
+            "Account": get_account_id(),
+            "Region": get_region(),
+        }
+    )
+
+
+def terminate_job(params):
+    job = batch._jobs.get(params["jobId"])
+    if job:
+        done = params["reason"] == JOB_IS_DONE
+        end_job(job, "SUCCEEDED" if done else "FAILED", "" if done else params["reason"])
+    return batch._json(200, {})
+
+
+batch._DISPATCH.update(
+    {
+        "/v1/registerjobdefinition": register_job_definition,
+        "/v1/submitjob": submit_job,
+        "/v1/listjobs": list_jobs,
+        "/v1/terminatejob": terminate_job,
+        "/v1/canceljob": terminate_job,
+    }
+)
+
+# --- IAM ---
+
+whole_resource_arn = iam_actions.extract_resource_arn
+whole_enforce = iam_evaluator.enforce
+
+
+def extract_resource_arn(service, method, path, headers, body, *rest):
+    """For a call of AWS Batch all its resources, with spaces between them."""
+    if service != "batch":
+        return whole_resource_arn(service, method, path, headers, body, *rest)
+    params = json.loads(body or b"{}")
+    call = path.rstrip("/").rsplit("/", 1)[-1].lower()
+    if call == "submitjob":
+        return f"{queue_arn(params.get('jobQueue', ''))} {definition_arn(params.get('jobDefinition', ''))}"
+    if call in ("terminatejob", "canceljob"):
+        return batch._job_arn(params.get("jobId", ""))
+    if call == "registerjobdefinition":
+        return batch._jd_arn(params.get("jobDefinitionName", ""), "*")
+    return "*"
+
+
+def enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+    """Each of the resources has to be allowed."""
+    for arn in resource_arn.split(" ") if service == "batch" else [resource_arn]:
+        refusal = whole_enforce(access_key_id, iam_action, service, region, arn, service_context)
+        if refusal:
+            return refusal
+    return None
+
+
+iam_actions.extract_resource_arn = extract_resource_arn
+iam_evaluator.enforce = enforce
+
+if __name__ == "__main__":
+    from ministack.app import main
+
+    main()

@@ -1,0 +1,175 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { parseManifest } from '../../core/contract/manifest';
+import { parseStatus } from '../../core/contract/status';
+import { ROOT } from '../support/source-files';
+import { spotreel, worker } from '../support/spotreel';
+import { probeVideo } from '../support/video';
+import { startAwsEmulator, type AwsEmulator } from './aws-emulator';
+import { deploy, IMAGE, synthesize } from './deploy';
+import { DeployedFarm } from './deployed-farm';
+import { rightsOf, ROLE_NAMES, ROLES, tryEverything } from './deeds';
+
+jest.setTimeout(300_000);
+
+const SCENE = readFileSync(join(ROOT, 'examples/clock.blend'));
+const NO_SCENE = Buffer.from('not a scene at all');
+
+let assembly: string;
+beforeAll(async () => {
+  assembly = join(mkdtempSync(join(tmpdir(), 'spotreel-rehearsal-')), 'cdk.out');
+  await synthesize(assembly);
+});
+afterAll(() => rmSync(join(assembly, '..'), { recursive: true, force: true }));
+
+/** Every resource of both templates: logical id → type. */
+function templateResources(): Record<string, string> {
+  const types: Record<string, string> = {};
+  for (const stack of ['SpotreelStorage', 'SpotreelFarm']) {
+    const template: { Resources: Record<string, { Type: string }> } = JSON.parse(
+      readFileSync(join(assembly, `${stack}.template.json`), 'utf8'),
+    );
+    for (const [id, { Type }] of Object.entries(template.Resources)) types[id] = Type;
+  }
+  return types;
+}
+
+test('cfn-lint has nothing to say of the templates', async () => {
+  const templates = ['SpotreelStorage', 'SpotreelFarm'].map((stack) =>
+    join(assembly, `${stack}.template.json`),
+  );
+  const lint = promisify(execFile)(join(ROOT, '.venv/bin/cfn-lint'), ['--format', 'parseable', ...templates]);
+  expect(await lint.catch((error: unknown) => error)).toMatchObject({ stdout: '', stderr: '' });
+});
+
+// In order: each test goes on where the one before it stopped, as a day at the farm does.
+describe.each([
+  { rules: 'with every call allowed', enforceIam: false },
+  { rules: "under the templates' own policies", enforceIam: true },
+])('$rules', ({ enforceIam }) => {
+  let aws: AwsEmulator;
+  let farm: DeployedFarm;
+  /** Of the first upload. */
+  let folder: string;
+
+  beforeAll(async () => {
+    aws = await startAwsEmulator(enforceIam);
+    await deploy(assembly, aws);
+    farm = await DeployedFarm.find(aws);
+  });
+  afterAll(() => aws?.stop());
+
+  test('cdk deploy makes everything that the templates define', () => {
+    const made = Object.fromEntries(farm.resources.map(({ logicalId, type }) => [logicalId, type]));
+    expect(made).toEqual(templateResources());
+    expect(farm.resources.filter(({ status }) => status !== 'CREATE_COMPLETE')).toEqual([]);
+  });
+
+  test('an upload becomes an array job and a stitch job that waits for it', async () => {
+    await farm.put('uploads/a day/my clock +ü.blend', SCENE, {
+      frames: '1-6x2,72',
+      'frames-per-slice': '2',
+      'resolution-percent': '20',
+    });
+    folder = (await farm.appears('renders/my-clock', '/jobs.json')).replace(/\/jobs\.json$/, '');
+    const manifest = parseManifest(await farm.get(`${folder}/manifest.json`), folder);
+    expect(manifest).toMatchObject({ frameCount: 4, framesPerSlice: 2, sliceCount: 2 });
+    const [render, stitch, ...more] = await farm.jobs();
+    expect(more).toEqual([]);
+    const { jobQueue, renderJobDefinition, stitchJobDefinition, bucket } = farm.description;
+    const output = `s3://${bucket}/${folder}`;
+    expect(render).toMatchObject({
+      jobName: `${manifest.renderId}_Rendering`,
+      jobQueue,
+      jobDefinition: renderJobDefinition,
+      arrayProperties: { size: 2 },
+      container: {
+        image: IMAGE,
+        command: ['render', '-i', manifest.source.url, '-o', output, '-f', '2', '-t', '4'],
+      },
+    });
+    expect(stitch).toMatchObject({
+      jobName: `${manifest.renderId}_Stitching`,
+      jobQueue,
+      jobDefinition: stitchJobDefinition,
+      dependsOn: [{ jobId: render!.jobId, type: 'SEQUENTIAL' }],
+      container: { image: IMAGE, command: ['stitch', '-i', output, '-o', output] },
+    });
+  });
+
+  test('what starts no render starts none, and the same upload again starts no other', async () => {
+    await farm.put('uploads/a day/my clock +ü.blend', SCENE, {
+      frames: '1-6x2,72',
+      'frames-per-slice': '2',
+      'resolution-percent': '20',
+    });
+    await farm.put('uploads/a day/lib/props.blend', SCENE);
+    await farm.put('somewhere else.blend', SCENE);
+    await farm.put('uploads/notes.txt', NO_SCENE);
+    expect(await farm.quiet()).toBe(0);
+    expect(await farm.jobs()).toHaveLength(2);
+  });
+
+  test('an upload that is no scene is refused in words, and not tried again', async () => {
+    await farm.put('uploads/holiday.blend', NO_SCENE);
+    const key = await farm.appears('renders/holiday', '/status.json');
+    expect(parseStatus(await farm.get(key), key)).toMatchObject({
+      state: 'refused',
+      findings: [{ code: 'not-blend' }],
+    });
+    expect(await farm.quiet()).toBe(0);
+    expect(await farm.jobs()).toHaveLength(2);
+  });
+
+  test('the jobs, done by hand with the rights of the farm’s workers, end in a video and a message', async () => {
+    const [render, stitch] = await farm.jobs();
+    const credentials = await farm.credentialsOf('JobsWorkerRole');
+    const commands = [
+      ...[0, 1].map((index) => ({ job: render!, index: String(index) })),
+      { job: stitch!, index: undefined },
+    ];
+    for (const { job, index } of commands) {
+      const environment = {
+        ...aws.environment(credentials),
+        AWS_BATCH_JOB_ID: index === undefined ? job.jobId! : `${job.jobId!}:${index}`,
+        AWS_BATCH_JOB_ATTEMPT: '1',
+        ...(index !== undefined && { AWS_BATCH_JOB_ARRAY_INDEX: index }),
+      };
+      expect(await worker(job.container!.command!, { environment })).toMatchObject({ exitCode: 0 });
+      if (index !== '0') await farm.done(job.jobId!);
+    }
+    expect(await farm.keys(`${folder}/frames/`)).toEqual(
+      ['0001', '0003', '0005', '0072'].map((frame) => `${folder}/frames/${frame}.png`),
+    );
+    const video = join(assembly, '..', 'video.mp4');
+    writeFileSync(video, await farm.get(`${folder}/output.mp4`));
+    expect(await probeVideo(video)).toMatchObject({ width: 128, height: 72, nb_read_frames: '4' });
+    const key = await farm.appears(folder, '/status.json');
+    expect(parseStatus(await farm.get(key), key)).toMatchObject({
+      state: 'complete',
+      frames: { total: 4, stored: 4 },
+      notifiedAt: expect.any(String),
+    });
+  });
+
+  test('the command line finds the farm and submits to it', async () => {
+    const scene = join(assembly, '..', 'from here.blend');
+    writeFileSync(scene, SCENE);
+    const submitted = await spotreel(['submit', scene, '-f', '100'], { environment: aws.environment() });
+    expect(submitted).toMatchObject({ exitCode: 0 });
+    const [render, stitch] = JSON.parse(submitted.stdout);
+    const jobs = await farm.jobs();
+    expect(jobs.map(({ jobId }) => jobId).slice(2)).toEqual([render.jobId, stitch.jobId]);
+    expect(jobs[2]).not.toHaveProperty('arrayProperties');
+  });
+
+  if (!enforceIam) return;
+
+  test.each(ROLE_NAMES)('the role for %s may do what is its own and nothing else', async (role) => {
+    const credentials = await farm.credentialsOf(ROLES[role]);
+    expect(await tryEverything(credentials, farm, aws)).toEqual(rightsOf(role));
+  });
+});
