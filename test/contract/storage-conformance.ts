@@ -211,7 +211,7 @@ export function describeStorage(
       const path = join(scratch, 'to upload.bin');
       await writeFile(path, bytes);
       const progress: number[] = [];
-      const onProgress = (bytes: number) => void progress.push(bytes);
+      const onProgress = (sent: number) => void progress.push(sent);
       await storage.upload(path, at('big file.bin'), { contentType: 'application/octet-stream', onProgress });
       expect(progress.at(-1)).toBe(size);
       expect(progress).toEqual(progress.toSorted((a, b) => a - b));

@@ -29,7 +29,7 @@ import type { DeployedFarm } from './deployed-farm';
 /** A role of the farm, by what it is for, and the beginning of its logical id. */
 export const ROLES = {
   submit: 'UploadSubmitRole',
-  finish: 'FinishFinishRole',
+  finish: 'FinishRole',
   worker: 'JobsWorkerRole',
   execution: 'JobsExecutionRole',
   machine: 'MachineRole',
@@ -56,7 +56,10 @@ interface Clients {
   readonly sts: STSClient;
 }
 
-const ELSEWHERE = { Bucket: 'another-bucket', Key: 'uploads/theirs.blend' };
+/** A bucket of the same account that is none of the farm's. */
+export const ANOTHER_BUCKET = 'another-bucket';
+
+const ELSEWHERE = { Bucket: ANOTHER_BUCKET, Key: 'uploads/theirs.blend' };
 
 /** What the code calls, each with a neighbour that it must not get at, and what nobody of the farm has to do with. */
 const DEEDS: readonly Deed[] = [

@@ -14,6 +14,7 @@ import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readFarm } from '../../core/batch/aws-farm';
 import type { FarmDescription } from '../../core/contract/farm-description';
+import { parseStatus, type RenderStatus } from '../../core/contract/status';
 import { ACCOUNT, JOB_IS_DONE, type AwsEmulator, type Credentials } from './aws-emulator';
 
 const STACKS = ['spotreel-main-storage', 'spotreel-main-farm'];
@@ -121,6 +122,16 @@ export class DeployedFarm {
       if (key !== undefined) return key;
     }
     throw new Error(`no ${prefix}…${ending} after ${PATIENCE_SECONDS} s; the emulator: ${this.aws.log()}`);
+  }
+
+  /** How a render ended, once people have been told. */
+  async status(folderStart: string): Promise<RenderStatus> {
+    const key = await this.appears(folderStart, '/status.json');
+    for (const deadline = Date.now() + PATIENCE_SECONDS * 1000; Date.now() < deadline; await sleep(200)) {
+      const status = parseStatus(await this.get(key), key);
+      if (status.notifiedAt !== undefined) return status;
+    }
+    throw new Error(`nobody was told of ${key} after ${PATIENCE_SECONDS} s; the emulator: ${this.aws.log()}`);
   }
 
   /** All jobs of the queue, in the order in which they were submitted. */

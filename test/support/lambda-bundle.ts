@@ -31,5 +31,5 @@ async function bundle(what: BuildOptions): Promise<Bundle> {
     write: false,
     logLevel: 'silent',
   });
-  return { metafile: metafile!, code: outputFiles![0]!.contents };
+  return { metafile, code: outputFiles[0]!.contents };
 }

@@ -14,7 +14,7 @@ const START_TIMEOUT_SECONDS = 60;
 export interface ServerProcess {
   readonly port: number;
   /** The last that it wrote to standard error. */
-  log(): string;
+  readonly log: () => string;
   stop(): Promise<void>;
 }
 

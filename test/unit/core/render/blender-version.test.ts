@@ -27,5 +27,7 @@ test.each([
   const check = (place: 'here' | 'farm') => () =>
     checkBlenderVersion(version(file), version(blender), 'x.blend', place);
   expect(check('here')).toThrow(`x.blend was saved by Blender ${file}, and the Blender here is ${blender};`);
-  expect(check('farm')).toThrow(`the farm's Blender is ${blender}; deploy the farm with the setting blenderVersion`);
+  expect(check('farm')).toThrow(
+    `the farm's Blender is ${blender}; deploy the farm with the setting blenderVersion`,
+  );
 });
