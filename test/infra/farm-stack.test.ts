@@ -19,10 +19,19 @@ test('the parameter holds what the command line looks for', () => {
     jobQueue: '<ComputeQueue.JobQueueArn>',
     renderJobDefinition: '<JobsRenderDefinition>',
     stitchJobDefinition: '<JobsStitchDefinition>',
+    blenderVersion: '5.2.0',
     parallel: 64,
     logGroup: '<JobsLog>',
     topicArn: '<NoticesTopic>',
   });
+});
+
+test('which Blender a given image holds is not known', () => {
+  const { Value } = onlyProperties(
+    synthFarm({ imageUri: 'example.org/spotreel:1', blenderVersion: '4.5.0' }).farmTemplate,
+    'AWS::SSM::Parameter',
+  );
+  expect(farmDescriptionSchema.parse(JSON.parse(flat(Value))).blenderVersion).toBeUndefined();
 });
 
 test('with GPUs it names their queue too', () => {

@@ -133,6 +133,8 @@ test('the Lambda is told what it needs', () => {
     JOB_QUEUE: '<ComputeQueue.JobQueueArn>',
     RENDER_JOB_DEFINITION: '<JobsRenderDefinition>',
     STITCH_JOB_DEFINITION: '<JobsStitchDefinition>',
+    // Of the image that is built here.
+    BLENDER_VERSION: '5.2.0',
     // 256 vCPUs, 4 a slice.
     PARALLEL: '64',
     TOPIC_ARN: '<NoticesTopic>',
