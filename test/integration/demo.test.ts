@@ -7,7 +7,8 @@ import { ROOT } from '../support/source-files';
 import { spotreel } from '../support/spotreel';
 import { decodeFrame, probeVideo } from '../support/video';
 
-jest.setTimeout(180_000);
+// A whole film; five minutes and more where others use the machine, too.
+jest.setTimeout(900_000);
 
 const at = useScratchFolder();
 
