@@ -43,8 +43,7 @@ export function parseBlockHeader(
       'the file ends without its end block: it is incomplete, upload it again',
     );
   }
-  if (!/^[A-Z0-9]{2,4}$/i.test(code))
-    throw new BlendFormatError('bad-block', offset, 'no block header stands here');
+  if (code === '') throw new BlendFormatError('bad-block', offset, 'no block header stands here');
 
   const { length, sdnaIndex, address } = fieldsOf(bytes, header);
   if (length < 0)
@@ -60,14 +59,30 @@ export function parseBlockHeader(
   return { code, offset, dataOffset, length, sdnaIndex, address };
 }
 
-/** NULs pad a short code on the right; in big-endian files, where a code is a swapped integer, on the left. */
+/** By their four bytes as an integer: a file may have millions of blocks, and has a few dozen codes. */
+const CODES = new Map<number, string>();
+const MAX_CODES = 1000;
+
+/** The block's code, empty for what can be none. */
 function codeOf(bytes: Uint8Array): string {
-  return String.fromCharCode(bytes[0]!, bytes[1]!, bytes[2]!, bytes[3]!).replaceAll('\0', '');
+  const key = bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16) | (bytes[3]! << 24);
+  const known = CODES.get(key);
+  if (known !== undefined) return known;
+  // NULs pad a short code on the right; in big-endian files, where a code is a swapped integer, on the left.
+  const text = String.fromCharCode(...bytes.subarray(0, 4)).replaceAll('\0', '');
+  const code = /^[A-Z0-9]{2,4}$/i.test(text) ? text : '';
+  if (CODES.size < MAX_CODES) CODES.set(key, code);
+  return code;
 }
+
+/** A header is copied here to be read: making a view for each of millions takes longer. */
+const SCRATCH = new Uint8Array(32);
+const SCRATCH_VIEW = new DataView(SCRATCH.buffer);
 
 function fieldsOf(bytes: Uint8Array, header: BlendHeader): Pick<Block, 'length' | 'sdnaIndex' | 'address'> {
   const { littleEndian } = header;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = SCRATCH_VIEW;
+  SCRATCH.set(bytes.length > SCRATCH.length ? bytes.subarray(0, SCRATCH.length) : bytes);
   if (header.format === 1) {
     // The 64-bit length loses precision beyond 2^53, which no file reaches: `dataOffset + length > size` catches it.
     const length = view.getInt32(20, true) * 2 ** 32 + view.getUint32(16, true);

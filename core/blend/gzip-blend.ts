@@ -1,46 +1,35 @@
-import { Readable, Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { codeOf, messageOf } from '../errors';
 import { BlendFormatError } from './blend-format-error';
-import type { ByteReader, DecodedBlend } from './decoded-blend';
-import { DecodedChunks } from './decoded-chunks';
+import { ByteWindow, FRUGAL } from './byte-window';
+import type { ByteReader } from './decoded-blend';
 
-const CHUNK_BYTES = 1 << 20;
+const PACKED_BYTES = 256 << 10;
+
+/** Small ones: V8 looks for dead buffers by what lies in its heap, and there each counts the same. */
+const UNPACKED_BYTES = 32 << 10;
 
 /**
  * Unpacks a `.blend` that Blender ≤ 2.93 saved compressed: one gzip member without an index, so there is no way to a
- * part of it but through all that comes before. Throws `bad-gzip`, `truncated`, `too-large` and `not-blend`.
+ * part of it but through all that comes before. Throws `bad-gzip` and `truncated`.
  */
-export async function decodeGzipBlend(source: ByteReader, limitBytes: number): Promise<DecodedBlend> {
-  const decoded = new DecodedChunks('gzip', limitBytes);
-  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
+export async function* unpackGzip(source: ByteReader): AsyncGenerator<Uint8Array> {
+  const gunzip = createGunzip({ chunkSize: UNPACKED_BYTES });
+  // The iteration below throws what goes wrong in the pipeline.
+  pipeline(Readable.from(chunksOf(source)), gunzip, () => {});
   try {
-    await pipeline(Readable.from(chunksOf(source)), gunzip, writableInto(decoded));
+    for await (const chunk of gunzip) yield chunk;
   } catch (error) {
     throw asFormatError(error, gunzip.bytesWritten);
   }
-  return decoded;
 }
 
 async function* chunksOf(source: ByteReader): AsyncGenerator<Uint8Array> {
-  for (let offset = 0; offset < source.size; offset += CHUNK_BYTES) {
-    yield await source.read(offset, Math.min(CHUNK_BYTES, source.size - offset));
+  const window = new ByteWindow(source, FRUGAL);
+  for (let offset = 0; offset < source.size; offset += PACKED_BYTES) {
+    yield await window.read(offset, Math.min(PACKED_BYTES, source.size - offset));
   }
-}
-
-/** An async function in its place would have `pipeline` throw an `AbortError` for what it throws. */
-function writableInto(decoded: DecodedChunks): Writable {
-  return new Writable({
-    write(chunk: Uint8Array, _encoding, done) {
-      try {
-        decoded.append(chunk);
-        done();
-      } catch (error) {
-        done(error instanceof Error ? error : new Error(String(error)));
-      }
-    },
-  });
 }
 
 /** zlib's errors become ours; whatever storage threw stays what it is. */

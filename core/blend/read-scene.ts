@@ -1,9 +1,9 @@
+import { BlendFormatError } from './blend-format-error';
 import type { Block } from './block-header';
 import type { ByteWindow } from './byte-window';
 import { outputFormatName } from './output-format';
 import type { Sdna } from './sdna';
 import { StructView } from './struct-view';
-import { walkBlocks } from './walk-blocks';
 
 /** What a scene is set to, raw as in the file: a step of 0 or a base of NaN is the caller's to judge. */
 export interface SceneFacts {
@@ -34,53 +34,140 @@ export interface SceneFacts {
   readonly outputPath: string;
   /** Whether a camera is set. That the file holds it too is not checked; a script may leave one out. */
   readonly hasCamera: boolean;
-  /** Whether a marker switches cameras during the scene. */
+  /** Whether a camera is bound to a marker. */
   readonly markerCameras: boolean;
+  /** Whether different cameras are, so that they are switched during the scene. */
+  readonly switchesCameras: boolean;
   /**
    * Whether it has strips in its video sequencer, other than sound, and renders those instead of its 3D view.
    * Muted ones count.
    */
   readonly usesSequencer: boolean;
+  /** Whether what its 3D view or its sequencer gives goes through nodes of the compositor. */
+  readonly usesCompositor: boolean;
+  /** Names, in the order in which Blender shows them; up to 2.79 they are called render layers. */
+  readonly viewLayers: readonly string[];
 }
 
 /** Bits of `Scene.r.mode` and `Scene.r.scemode`, from Blender's `DNA_scene_types.h`. */
 const R_BORDER = 1 << 9;
 const R_CROP = 1 << 11;
 const R_DOSEQ = 1 << 0;
+const R_DOCOMP = 1 << 6;
 
 /** `Sequence.type` of sound, from `DNA_sequence_types.h`. */
 const SOUND_STRIP = 4;
 
-/** Reads the scene in `block`, and the blocks that belong to it. Throws `bad-block`, `bad-sdna`, `truncated`. */
-export async function readScene(window: ByteWindow, sdna: Sdna, block: Block): Promise<SceneFacts> {
-  const scene = await StructView.read(window, sdna, block, 'Scene');
-  const crop = cropOf(scene);
-  const contents = await readContents(window, sdna, block);
-  return {
-    // Names of data blocks carry the block's code in front.
-    name: scene.requiredText('id.name').slice(2),
-    frameStart: scene.requiredInteger('r.sfra'),
-    frameEnd: scene.requiredInteger('r.efra'),
-    frameStep: scene.integer('r.frame_step') ?? 1,
-    fps: scene.requiredInteger('r.frs_sec'),
-    fpsBase: scene.float('r.frs_sec_base') ?? 1,
-    width: scene.requiredInteger('r.xsch'),
-    height: scene.requiredInteger('r.ysch'),
-    resolutionPercent: scene.requiredInteger('r.size'),
-    ...(crop && { crop }),
-    engine: scene.text('r.engine') ?? 'BLENDER_RENDER',
-    // New files keep a stale `r.imtype`. A char in one, a short in the other.
-    outputFormat: outputFormatName(
-      (scene.integer('r.im_format.imtype') ?? scene.requiredInteger('r.imtype')) & 0xff,
-    ),
-    outputPath: scene.requiredText('r.pic'),
-    hasCamera: Boolean(scene.pointer('camera')),
-    markerCameras: contents.markerCameras,
-    usesSequencer:
-      contents.pictureStrips &&
-      Boolean(scene.pointer('ed')) &&
-      ((scene.integer('r.scemode') ?? 0) & R_DOSEQ) !== 0,
-  };
+/** Their names are held. Nobody sets up more than some dozens. */
+const MAX_VIEW_LAYERS = 4096;
+
+/** What the blocks after a scene's own tell, one by one. */
+export class SceneReader {
+  /** Of the scene's block, by which `GLOB` points to it. */
+  readonly address: bigint;
+  readonly #window: ByteWindow;
+  readonly #sdna: Sdna;
+  readonly #scene: StructView;
+  readonly #markerIndex: number | undefined;
+  readonly #stripIndex: number | undefined;
+  readonly #layerIndex: number | undefined;
+  #markerCamera = 0n;
+  #switchesCameras = false;
+  #pictureStrips = false;
+  readonly #viewLayers: string[] = [];
+
+  private constructor(window: ByteWindow, sdna: Sdna, block: Block, scene: StructView) {
+    this.address = block.address;
+    this.#window = window;
+    this.#sdna = sdna;
+    this.#scene = scene;
+    this.#markerIndex = sdna.indexOf('TimeMarker');
+    this.#stripIndex = sdna.indexOf('Sequence') ?? sdna.indexOf('Strip');
+    this.#layerIndex = sdna.indexOf('ViewLayer') ?? sdna.indexOf('SceneRenderLayer');
+  }
+
+  /** Begins with the scene's own block. Throws `bad-block`, `bad-sdna`, `truncated`. */
+  static async open(window: ByteWindow, sdna: Sdna, block: Block): Promise<SceneReader> {
+    return new SceneReader(window, sdna, block, await StructView.read(window, sdna, block, 'Scene'));
+  }
+
+  /** Whether `add` would look into it. Most of a scene's blocks are of no interest. */
+  wants({ sdnaIndex }: Block): boolean {
+    return (
+      sdnaIndex === this.#markerIndex || sdnaIndex === this.#stripIndex || sdnaIndex === this.#layerIndex
+    );
+  }
+
+  /** How many view layers were found so far. */
+  get layerCount(): number {
+    return this.#viewLayers.length;
+  }
+
+  /** Takes note of a block `DATA` that belongs to the scene. Throws as `open`, and `too-large`. */
+  async add(block: Block): Promise<void> {
+    if (block.sdnaIndex === this.#markerIndex) await this.#addMarker(block);
+    else if (block.sdnaIndex === this.#stripIndex) await this.#addStrip(block);
+    else if (block.sdnaIndex === this.#layerIndex) await this.#addLayer(block);
+  }
+
+  /** Once all blocks are added. Throws `bad-sdna`. */
+  facts(): SceneFacts {
+    const scene = this.#scene;
+    const crop = cropOf(scene);
+    return {
+      // Names of data blocks carry the block's code in front.
+      name: scene.requiredText('id.name').slice(2),
+      frameStart: scene.requiredInteger('r.sfra'),
+      frameEnd: scene.requiredInteger('r.efra'),
+      frameStep: scene.integer('r.frame_step') ?? 1,
+      fps: scene.requiredInteger('r.frs_sec'),
+      fpsBase: scene.float('r.frs_sec_base') ?? 1,
+      width: scene.requiredInteger('r.xsch'),
+      height: scene.requiredInteger('r.ysch'),
+      resolutionPercent: scene.requiredInteger('r.size'),
+      ...(crop && { crop }),
+      engine: scene.text('r.engine') ?? 'BLENDER_RENDER',
+      // New files keep a stale `r.imtype`. A char in one, a short in the other.
+      outputFormat: outputFormatName(
+        (scene.integer('r.im_format.imtype') ?? scene.requiredInteger('r.imtype')) & 0xff,
+      ),
+      outputPath: scene.requiredText('r.pic'),
+      hasCamera: Boolean(scene.pointer('camera')),
+      markerCameras: this.#markerCamera !== 0n,
+      switchesCameras: this.#switchesCameras,
+      usesSequencer: this.#pictureStrips && Boolean(scene.pointer('ed')) && hasSceneMode(scene, R_DOSEQ),
+      usesCompositor: hasSceneMode(scene, R_DOCOMP) && hasNodes(scene),
+      viewLayers: this.#viewLayers,
+    };
+  }
+
+  async #addMarker(block: Block): Promise<void> {
+    if (this.#switchesCameras) return;
+    const marker = await StructView.read(this.#window, this.#sdna, block, 'TimeMarker');
+    const camera = marker.pointer('camera') ?? 0n;
+    if (this.#markerCamera === 0n) this.#markerCamera = camera;
+    else if (camera !== 0n && camera !== this.#markerCamera) this.#switchesCameras = true;
+  }
+
+  /**
+   * An empty `Editing` tells nothing: Blender's own start-up scene has one. Strips within a meta strip are seen too, but
+   * so is the meta strip.
+   */
+  async #addStrip(block: Block): Promise<void> {
+    if (this.#pictureStrips) return;
+    const name = this.#sdna.structAt(block.sdnaIndex)!.name;
+    const strip = await StructView.read(this.#window, this.#sdna, block, name);
+    this.#pictureStrips = strip.requiredInteger('type') !== SOUND_STRIP;
+  }
+
+  async #addLayer(block: Block): Promise<void> {
+    const name = this.#sdna.structAt(block.sdnaIndex)!.name;
+    const layer = await StructView.read(this.#window, this.#sdna, block, name);
+    this.#viewLayers.push(layer.requiredText('name'));
+    if (this.#viewLayers.length > MAX_VIEW_LAYERS) {
+      throw new BlendFormatError('too-large', block.offset, 'the scene has too many view layers');
+    }
+  }
 }
 
 function cropOf(scene: StructView): SceneFacts['crop'] {
@@ -94,48 +181,13 @@ function cropOf(scene: StructView): SceneFacts['crop'] {
   return { xmin, xmax, ymin, ymax };
 }
 
-interface SceneContents {
-  readonly markerCameras: boolean;
-  /** Anything but sound. */
-  readonly pictureStrips: boolean;
+function hasSceneMode(scene: StructView, bit: number): boolean {
+  return ((scene.integer('r.scemode') ?? 0) & bit) !== 0;
 }
 
-/**
- * Looks through the `DATA` blocks between the scene and the next block with a code of its own. An empty `Editing` tells
- * nothing: Blender's own start-up scene has one. Strips within a meta strip are seen too, but so is the meta strip.
- */
-async function readContents(window: ByteWindow, sdna: Sdna, scene: Block): Promise<SceneContents> {
-  const markerIndex = sdna.indexOf('TimeMarker');
-  const stripIndex = sdna.indexOf('Sequence') ?? sdna.indexOf('Strip');
-  let markerCameras = false;
-  let pictureStrips = false;
-  for (let offset = scene.dataOffset + scene.length; ;) {
-    const block = await findData(window, sdna, offset, [markerIndex, stripIndex]);
-    if (block === undefined) return { markerCameras, pictureStrips };
-    if (block.sdnaIndex === markerIndex && !markerCameras) {
-      const marker = await StructView.read(window, sdna, block, 'TimeMarker');
-      markerCameras = Boolean(marker.pointer('camera'));
-    } else if (block.sdnaIndex === stripIndex && !pictureStrips) {
-      const strip = await StructView.read(window, sdna, block, sdna.structAt(stripIndex)!.name);
-      pictureStrips = strip.requiredInteger('type') !== SOUND_STRIP;
-    }
-    offset = block.dataOffset + block.length;
-  }
-}
-
-/** The next `DATA` block of one of these structs, before any block with another code. */
-async function findData(
-  window: ByteWindow,
-  sdna: Sdna,
-  offset: number,
-  sdnaIndices: readonly (number | undefined)[],
-): Promise<Block | undefined> {
-  let found: Block | undefined;
-  await walkBlocks(window, sdna.header, offset, (block) => {
-    if (block.code !== 'DATA') return 'stop';
-    if (!sdnaIndices.includes(block.sdnaIndex)) return undefined;
-    found = block;
-    return 'stop';
-  });
-  return found;
+/** Since 5.0 the nodes are a data block that several scenes may share; before, the scene's own, with a switch. */
+function hasNodes(scene: StructView): boolean {
+  const shared = scene.pointer('compositing_node_group');
+  if (shared !== undefined) return shared !== 0n;
+  return scene.integer('use_nodes') !== 0 && Boolean(scene.pointer('nodetree'));
 }

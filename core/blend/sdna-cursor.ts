@@ -3,6 +3,9 @@ import { BlendFormatError } from './blend-format-error';
 /** The indices of names and types have 16 bits. */
 const MAX_COUNT = 0x10000;
 
+/** Blender's own have less than 80; they may stand in an error's message. */
+const MAX_NAME_LENGTH = 1024;
+
 /** Reads through the data of the block `DNA1`. Every method throws `bad-sdna` where the bytes do not hold. */
 export class SdnaCursor {
   readonly #bytes: Uint8Array;
@@ -38,14 +41,16 @@ export class SdnaCursor {
     return count;
   }
 
+  /** `count` texts, each with a NUL behind it. */
   strings(count: number): string[] {
-    const strings: string[] = [];
-    for (let index = 0; index < count; index++) {
-      const end = this.#bytes.indexOf(0, this.#position);
-      if (end < 0) this.#fail('a name has no end');
-      strings.push(Buffer.from(this.#bytes.subarray(this.#position, end)).toString('latin1'));
-      this.#position = end + 1;
-    }
+    const { buffer, byteOffset, length } = this.#bytes;
+    // All at once, which is many times faster than one by one.
+    const rest = Buffer.from(buffer, byteOffset + this.#position, length - this.#position).toString('latin1');
+    const strings = rest.split('\0', count + 1);
+    if (strings.length <= count) this.#fail('a name has no end');
+    strings.length = count;
+    if (strings.some((text) => text.length > MAX_NAME_LENGTH)) this.#fail('a name has no end that is near');
+    this.#position += strings.reduce((sum, text) => sum + text.length + 1, 0);
     return strings;
   }
 
@@ -56,6 +61,22 @@ export class SdnaCursor {
     if (value >= below) this.#fail(`the index ${value} is not below ${below}`);
     this.#position += 2;
     return value;
+  }
+
+  /** Where it stands, to come back to. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Goes over bytes. */
+  skip(bytes: number): void {
+    this.#need(bytes);
+    this.#position += bytes;
+  }
+
+  /** Goes to a `position` of before. */
+  goTo(position: number): void {
+    this.#position = position;
   }
 
   #need(bytes: number): void {

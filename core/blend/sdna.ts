@@ -1,6 +1,6 @@
 import { BlendFormatError } from './blend-format-error';
 import type { BlendHeader } from './blend-header';
-import { parseMemberName } from './member-name';
+import { parseMemberName, type MemberName } from './member-name';
 import { SdnaCursor } from './sdna-cursor';
 
 /** One member of a struct, as it lies in the file. */
@@ -22,9 +22,16 @@ export interface SdnaStruct {
   readonly fields: ReadonlyMap<string, SdnaField>;
 }
 
-interface Member {
+/** Two indices, of its type and its name. */
+const MEMBER_BYTES = 4;
+
+/** Where a struct stands in the data of `DNA1`. */
+interface StructPlace {
+  /** Index of its name among the types. */
   readonly type: number;
-  readonly name: number;
+  readonly memberCount: number;
+  /** Of its first member. */
+  readonly position: number;
 }
 
 /**
@@ -35,16 +42,19 @@ export class Sdna {
   readonly header: BlendHeader;
   readonly #offset: number;
   readonly #names: readonly string[];
+  /** By index, taken apart once: a hostile struct may have the same endless name 65,535 times. */
+  readonly #memberNames = new Map<number, MemberName>();
   readonly #types: readonly string[];
   readonly #typeBytes: readonly number[];
-  readonly #structs: readonly { readonly type: number; readonly members: readonly Member[] }[];
+  readonly #cursor: SdnaCursor;
+  readonly #structs: readonly StructPlace[];
   readonly #byName = new Map<string, number>();
-  /** Worked out when asked for: a file has about a thousand structs, of which a dozen are of use. */
+  /** Taken apart when asked for: a file has about a thousand structs, of which a dozen are of use. */
   readonly #laidOut = new Map<number, SdnaStruct>();
 
   /**
    * `bytes` are the data of the block `DNA1`, which stands at `offset`, for errors.
-   * Throws `bad-sdna` for counts and indices that do not hold.
+   * Throws `bad-sdna` for counts and indices that do not hold; for those of a struct's members once it is asked for.
    */
   constructor(bytes: Uint8Array, header: BlendHeader, offset: number) {
     this.header = header;
@@ -59,18 +69,16 @@ export class Sdna {
     this.#typeBytes = this.#types.map(() => cursor.uint16());
     cursor.expect('STRC');
     const count = cursor.count(4);
-    const structs = [];
+    const structs: StructPlace[] = [];
     for (let index = 0; index < count; index++) {
       const type = cursor.uint16(this.#types.length);
       const memberCount = cursor.uint16();
-      const members: Member[] = [];
-      for (let member = 0; member < memberCount; member++) {
-        members.push({ type: cursor.uint16(this.#types.length), name: cursor.uint16(this.#names.length) });
-      }
-      structs.push({ type, members });
+      structs.push({ type, memberCount, position: cursor.position });
+      cursor.skip(memberCount * MEMBER_BYTES);
       if (!this.#byName.has(this.#types[type]!)) this.#byName.set(this.#types[type]!, index);
     }
     this.#structs = structs;
+    this.#cursor = cursor;
   }
 
   /** The struct of a block, by the index in its header; `undefined` where there is none of that index. */
@@ -79,7 +87,7 @@ export class Sdna {
     if (struct === undefined) return undefined;
     const known = this.#laidOut.get(index);
     if (known) return known;
-    const laidOut = this.#layOut(struct.type, struct.members);
+    const laidOut = this.#layOut(struct);
     this.#laidOut.set(index, laidOut);
     return laidOut;
   }
@@ -98,13 +106,15 @@ export class Sdna {
    * Members follow each other without padding: Blender pads its structs by hand, with members of their own, so that
    * their sum has to be the struct's length.
    */
-  #layOut(type: number, members: readonly Member[]): SdnaStruct {
+  #layOut({ type, memberCount, position }: StructPlace): SdnaStruct {
     const fields = new Map<string, SdnaField>();
+    this.#cursor.goTo(position);
     let offset = 0;
-    for (const member of members) {
-      const { name, isPointer, count } = parseMemberName(this.#names[member.name]!);
-      const bytes = count * (isPointer ? this.header.pointerBytes : this.#typeBytes[member.type]!);
-      fields.set(name, { type: this.#types[member.type]!, offset, bytes, isPointer });
+    for (let member = 0; member < memberCount; member++) {
+      const memberType = this.#cursor.uint16(this.#types.length);
+      const { name, isPointer, count } = this.#memberName(this.#cursor.uint16(this.#names.length));
+      const bytes = count * (isPointer ? this.header.pointerBytes : this.#typeBytes[memberType]!);
+      fields.set(name, { type: this.#types[memberType]!, offset, bytes, isPointer });
       offset += bytes;
     }
     const name = this.#types[type]!;
@@ -114,5 +124,13 @@ export class Sdna {
       throw new BlendFormatError('bad-sdna', this.#offset, reason);
     }
     return { name, bytes, fields };
+  }
+
+  #memberName(index: number): MemberName {
+    const known = this.#memberNames.get(index);
+    if (known) return known;
+    const parsed = parseMemberName(this.#names[index]!);
+    this.#memberNames.set(index, parsed);
+    return parsed;
   }
 }

@@ -3,6 +3,11 @@ import type { Block } from './block-header';
 import type { ByteWindow } from './byte-window';
 import type { Sdna, SdnaField, SdnaStruct } from './sdna';
 
+/** Blender's `FILE_MAX`, the longest text that is a member of a struct; a hostile file may have longer ones. */
+const MAX_TEXT_BYTES = 1024;
+
+const UTF_8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
 /** The data of one block, by the names of its struct's members: `frame_step` or, in a struct within it, `r.sfra`. */
 export class StructView {
   readonly #sdna: Sdna;
@@ -19,6 +24,20 @@ export class StructView {
 
   /** Throws `bad-block` for a block that is not of the struct `name`, or shorter than that. */
   static async read(window: ByteWindow, sdna: Sdna, block: Block, name: string): Promise<StructView> {
+    return StructView.readAt(window, sdna, block, name, 0);
+  }
+
+  /**
+   * Like `read`, for one struct of a block that is an array of them, from 0 on; `sdna.structAt(block.sdnaIndex)` tells
+   * their size, and so how many there are. Throws `bad-block` past the end of the block.
+   */
+  static async readAt(
+    window: ByteWindow,
+    sdna: Sdna,
+    block: Block,
+    name: string,
+    index: number,
+  ): Promise<StructView> {
     const struct = sdna.structAt(block.sdnaIndex);
     if (struct?.name !== name) {
       const found = struct
@@ -30,24 +49,22 @@ export class StructView {
         `the block ${block.code} is ${found}, not ${name}`,
       );
     }
-    if (block.length < struct.bytes) {
-      const reason = `the block ${block.code} is ${block.length} bytes long, its struct ${name} ${struct.bytes}`;
+    const start = index * struct.bytes;
+    if (start < 0 || block.length < start + struct.bytes) {
+      const reason = `the block ${block.code} is ${block.length} bytes long, too short for a struct ${name} at ${start}`;
       throw new BlendFormatError('bad-block', block.offset, reason);
     }
-    const bytes = await window.read(block.dataOffset, struct.bytes);
+    const offset = block.dataOffset + start;
+    const bytes = await window.read(offset, struct.bytes);
     if (bytes.length < struct.bytes) {
-      throw new BlendFormatError(
-        'truncated',
-        block.dataOffset + bytes.length,
-        `the block ${block.code} ends early`,
-      );
+      throw new BlendFormatError('truncated', offset + bytes.length, `the block ${block.code} ends early`);
     }
-    return new StructView(sdna, struct, bytes, block.dataOffset);
+    return new StructView(sdna, struct, bytes, offset);
   }
 
   /** A whole number of any of C's types, the first of an array; `undefined` where the file's Blender had no such member. */
   integer(path: string): number | undefined {
-    const field = this.#find(path);
+    const field = this.#findValue(path);
     if (field === undefined) return undefined;
     const littleEndian = this.#sdna.header.littleEndian;
     switch (field.type) {
@@ -74,36 +91,48 @@ export class StructView {
 
   /** A `float`, as the double that is equal to it. */
   float(path: string): number | undefined {
-    const field = this.#find(path);
+    const field = this.#findValue(path);
     if (field === undefined) return undefined;
     if (field.type !== 'float') return this.#wrongType(path, field);
     return this.#view.getFloat32(field.offset, this.#sdna.header.littleEndian);
   }
 
-  /** A `char[n]` up to its NUL, as UTF-8; bytes that are none become U+FFFD. */
+  /** A `char[n]` up to its NUL, as UTF-8; bytes that are none become U+FFFD, and what is beyond 1024 is cut off. */
   text(path: string): string | undefined {
-    const field = this.#find(path);
+    const field = this.#findValue(path);
     if (field === undefined) return undefined;
     if (field.type !== 'char') return this.#wrongType(path, field);
-    const bytes = new Uint8Array(this.#view.buffer, this.#view.byteOffset + field.offset, field.bytes);
-    return decodeText(bytes);
+    const start = this.#view.byteOffset + field.offset;
+    return decodeText(new Uint8Array(this.#view.buffer, start, Math.min(field.bytes, MAX_TEXT_BYTES)));
   }
 
   requiredText(path: string): string {
     return this.text(path) ?? this.#missing(path);
   }
 
-  /** The address that a pointer holds, 0 for none: the `address` of the block that it points to. */
-  pointer(path: string): bigint | undefined {
-    const field = this.#find(path, true);
+  /**
+   * The address that a pointer holds, 0 for none: the `address` of the block that it points to. `index` picks one of
+   * an array; `undefined` past its end. The ends of a `ListBase` are `markers.first` and `markers.last`.
+   */
+  pointer(path: string, index = 0): bigint | undefined {
+    const field = this.#find(path);
     if (field === undefined) return undefined;
+    if (!field.isPointer) return this.#wrongType(path, field);
     const { littleEndian, pointerBytes } = this.#sdna.header;
+    const start = index * pointerBytes;
+    if (start < 0 || start + pointerBytes > field.bytes) return undefined;
     return pointerBytes === 8
-      ? this.#view.getBigUint64(field.offset, littleEndian)
-      : BigInt(this.#view.getUint32(field.offset, littleEndian));
+      ? this.#view.getBigUint64(field.offset + start, littleEndian)
+      : BigInt(this.#view.getUint32(field.offset + start, littleEndian));
   }
 
-  #find(path: string, pointer = false): SdnaField | undefined {
+  /** The bytes of a member of any type, arrays and structs included, as they stand in the file. Not to be written to. */
+  bytes(path: string): Uint8Array | undefined {
+    const field = this.#find(path);
+    return field && new Uint8Array(this.#view.buffer, this.#view.byteOffset + field.offset, field.bytes);
+  }
+
+  #find(path: string): SdnaField | undefined {
     let struct: SdnaStruct | undefined = this.#struct;
     let offset = 0;
     let field: SdnaField | undefined;
@@ -114,9 +143,14 @@ export class StructView {
       offset += field.offset;
     }
     if (field === undefined || field.bytes === 0) return undefined;
-    if (field.isPointer !== pointer) return this.#wrongType(path, field);
     if (offset + field.bytes > this.#view.byteLength) this.#fail(path, 'reaches past the end of its struct');
     return { ...field, offset };
+  }
+
+  /** For what is no pointer. */
+  #findValue(path: string): SdnaField | undefined {
+    const field = this.#find(path);
+    return field?.isPointer ? this.#wrongType(path, field) : field;
   }
 
   #wrongType(path: string, field: SdnaField): never {
@@ -142,5 +176,5 @@ export class StructView {
 /** Bytes up to the first NUL, as UTF-8 with U+FFFD for what is none. */
 export function decodeText(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return UTF_8.decode(end < 0 ? bytes : bytes.subarray(0, end));
 }

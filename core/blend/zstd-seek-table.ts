@@ -14,9 +14,11 @@ const TABLE_MAGIC = 0x184d2a5e;
 const FOOTER_MAGIC = 0x8f92eab1;
 const FOOTER_BYTES = 9;
 
-/** Blender cuts at 2 MiB; more is legal, but what has to be unpacked at once should stay small. */
-const MAX_FRAME_BYTES = 32 << 20;
-const MAX_FRAMES = 1 << 20;
+/** Where Blender cuts. More is legal, but several of them are held at a time. */
+const MAX_FRAME_BYTES = 2 << 20;
+
+/** 128 GiB in frames of 2 MiB; the table itself is held too. */
+const MAX_FRAMES = 1 << 16;
 
 /**
  * Reads the seek table with which Blender ≥ 3.0 ends a compressed file: zstd's "seekable format", version 0.1.0.

@@ -1,6 +1,3 @@
-import { pathToFileURL } from 'node:url';
-import type { ByteSource } from '../../core/storage/storage';
-
 /** The shapes of .blend file; not all of them can be written by a Blender of today. */
 export interface BlendShape {
   readonly format: 0 | 1;
@@ -38,11 +35,39 @@ const STRUCTS: StructTable = {
     'char pic[1024]',
     'char engine[32]',
   ],
-  Scene: ['ID id', 'Object *camera', 'Editing *ed', 'RenderData r'],
-  FileGlobal: ['char subvstr[4]', 'int pad', 'bScreen *curscreen', 'Scene *curscene'],
+  Scene: [
+    'ID id',
+    'Object *camera',
+    'Editing *ed',
+    'bNodeTree *nodetree',
+    'char use_nodes',
+    'char pad[3]',
+    'RenderData r',
+  ],
+  FileGlobal: [
+    'char subvstr[4]',
+    'short subversion',
+    'short minversion',
+    'bScreen *curscreen',
+    'Scene *curscene',
+  ],
   TimeMarker: ['TimeMarker *next', 'int frame', 'char name[64]', 'Object *camera', 'int *(*evil)()'],
   Sequence: ['Sequence *next', 'int type', 'float matrix[4][4]'],
+  ViewLayer: ['ViewLayer *next', 'char name[64]'],
+  SceneRenderLayer: ['SceneRenderLayer *next', 'char name[64]'],
 };
+
+/** Since 5.0 names may be longer, and scenes share the nodes of their compositors. */
+export const STRUCTS_5_0: StructTable = {
+  ...STRUCTS,
+  ID: ['void *next', 'void *prev', 'char name[258]', 'char pad[6]'],
+  Scene: [...STRUCTS['Scene']!, 'bNodeTree *compositing_node_group'],
+};
+
+/** Up to 2.79 view layers were called render layers. */
+export const STRUCTS_2_7: StructTable = Object.fromEntries(
+  Object.entries(STRUCTS).filter(([name]) => name !== 'ViewLayer'),
+);
 
 /** What Blender 2.4x did not have yet. */
 export const STRUCTS_2_4: StructTable = {
@@ -127,10 +152,11 @@ export class BlendWriter {
     return this.struct('SC', 'Scene', { 'id.name': `SC${name}`, ...values }, options);
   }
 
-  render(name: string, nameBytes = 64): this {
-    const data = Buffer.alloc(8 + nameBytes);
-    data.write(name, 8);
-    return this.block('REND', data);
+  render(scene: string, range: { frameStart?: number; frameEnd?: number; nameBytes?: number } = {}): this {
+    const { frameStart = 0, frameEnd = 0, nameBytes = 64 } = range;
+    const name = Buffer.alloc(nameBytes);
+    name.write(scene);
+    return this.block('REND', Buffer.concat([this.#int(frameStart), this.#int(frameEnd), name]));
   }
 
   /** `DNA1` and the end block. */
@@ -194,9 +220,9 @@ export class BlendWriter {
   }
 
   #valueBytes(member: { type: string; name: string }, value: Values[string]): Buffer {
-    if (member.name.includes('*')) return this.#pointer(typeof value === 'bigint' ? value : 0n);
     const bytes = Buffer.alloc(this.#memberBytes(member));
-    if (typeof value === 'string' || value instanceof Uint8Array) bufferOf(value).copy(bytes);
+    if (member.name.includes('*')) this.#pointer(typeof value === 'bigint' ? value : 0n).copy(bytes);
+    else if (typeof value === 'string' || value instanceof Uint8Array) bufferOf(value).copy(bytes);
     else if (member.type === 'float') this.#float(Number(value)).copy(bytes);
     else if (member.type === 'int') this.#int(Number(value)).copy(bytes);
     else if (member.type === 'short') this.#short(Number(value) & 0xffff).copy(bytes);
@@ -211,9 +237,9 @@ export class BlendWriter {
   }
 
   #memberBytes({ type, name }: { type: string; name: string }): number {
-    if (name.includes('*')) return this.#shape.pointerBytes;
+    const one = name.includes('*') ? this.#shape.pointerBytes : this.#typeBytes(type);
     const sizes = [...name.matchAll(/\[(\d+)\]/g)].map((match) => Number(match[1]));
-    return sizes.reduce((product, size) => product * size, this.#typeBytes(type));
+    return sizes.reduce((product, size) => product * size, one);
   }
 
   #pointer(value: bigint): Buffer {
@@ -249,24 +275,4 @@ function bufferOf(bytes: Uint8Array | string): Buffer {
 function splitMember(declaration: string): { type: string; name: string } {
   const space = declaration.indexOf(' ');
   return { type: declaration.slice(0, space), name: declaration.slice(space + 1) };
-}
-
-/** Bytes as an opened object; counts what is read of them. */
-export function bytesSource(
-  bytes: Uint8Array,
-  name = 'scene.blend',
-): ByteSource & { readBytes: number; reads: number } {
-  return {
-    url: pathToFileURL(`/${name}`),
-    size: bytes.length,
-    readBytes: 0,
-    reads: 0,
-    async read(offset, length) {
-      const part = bytes.subarray(offset, offset + length);
-      this.reads++;
-      this.readBytes += part.length;
-      return part;
-    },
-    async close() {},
-  };
 }

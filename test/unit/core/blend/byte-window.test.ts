@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { ByteWindow } from '../../../../core/blend/byte-window';
-import { bytesSource } from '../../../support/blend-writer';
+import { bytesSource } from '../../../support/counting-source';
 
 const MIB = 2 ** 20;
 

@@ -1,0 +1,53 @@
+import { BlendFormatError } from '../../core/blend/blend-format-error';
+import { readBlendFacts } from '../../core/blend/scene-facts';
+import { bytesSource } from '../support/counting-source';
+import { mutate, randomOf } from './mutate';
+import type { Subject } from './subjects';
+
+/** Less than the reader's own, so that a bomb is told by as much. */
+const LIMITS = { wholeBytes: 32 << 20, seekableBytes: 64 << 20 };
+
+/** How the rounds of one subject ended. */
+export interface Outcome {
+  /** Files that were read in spite of it all. */
+  answers: number;
+  /** By their code. */
+  readonly errors: Record<string, number>;
+  slowestMilliseconds: number;
+  /** By which the slowest comes again. */
+  slowestSeed: number;
+}
+
+/** One round spoils a file by `seed` and reads it. Throws for anything but an answer that holds or a typed error. */
+export async function fuzzRound(subject: Subject, seed: number, outcome: Outcome): Promise<void> {
+  const bytes = subject.pack(mutate(subject.bytes, subject.hot, randomOf(seed)));
+  const source = bytesSource(bytes);
+  const started = performance.now();
+  try {
+    const facts = await readBlendFacts(source, LIMITS);
+    outcome.answers += 1;
+    const names = facts.scenes.map((scene) => scene.name);
+    if (facts.incomplete) throw new Error('a small file needs no more than the budget');
+    if (!names.includes(facts.activeScene)) throw new Error(`the active scene is not among ${names.join()}`);
+  } catch (error) {
+    if (!(error instanceof BlendFormatError)) {
+      throw new Error(`${subject.name}, seed ${seed}: ${String(error)}`, { cause: error });
+    }
+    if (!Number.isSafeInteger(error.offset) || error.offset < 0) {
+      throw new Error(`${subject.name}, seed ${seed}: the offset ${error.offset}`, { cause: error });
+    }
+    outcome.errors[error.code] = (outcome.errors[error.code] ?? 0) + 1;
+  }
+  if (source.reads > 64 || source.readBytes > 64 << 20) {
+    throw new Error(`${subject.name}, seed ${seed}: ${source.reads} requests, ${source.readBytes} bytes`);
+  }
+  const took = performance.now() - started;
+  if (took > outcome.slowestMilliseconds) {
+    outcome.slowestMilliseconds = took;
+    outcome.slowestSeed = seed;
+  }
+}
+
+export function emptyOutcome(): Outcome {
+  return { answers: 0, errors: {}, slowestMilliseconds: 0, slowestSeed: 0 };
+}
