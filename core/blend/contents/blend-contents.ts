@@ -1,0 +1,82 @@
+/** What a dependency is to Blender. */
+export type DependencyKind =
+  | 'image'
+  | 'library'
+  | 'font'
+  | 'sound'
+  | 'movie-clip'
+  | 'volume'
+  /** Alembic or USD. */
+  | 'cache-file'
+  | 'mesh-cache'
+  | 'ocean-cache'
+  | 'fluid-cache'
+  | 'point-cache'
+  /** Of geometry nodes. */
+  | 'bake'
+  /** Of the video sequencer: a picture, a sequence of them, a movie, a sound. */
+  | 'strip'
+  | 'custom-data'
+  | 'ies'
+  | 'osl';
+
+/** What one path stands for. */
+export type DependencyExtent =
+  | 'file'
+  /** Files whose names differ in the frame's number, of which the path is one. */
+  | 'sequence'
+  /** Files whose names hold a tile's number in place of `<UDIM>` or `<UVTILE>`. */
+  | 'tiles'
+  /** Everything below a folder. */
+  | 'folder';
+
+/** A file, or several, that a `.blend` needs besides itself. */
+export interface Dependency {
+  readonly kind: DependencyKind;
+  readonly extent: DependencyExtent;
+  /** As written in the file, whatever its separators; U+FFFD for bytes that are no UTF-8. Never to be trusted. */
+  readonly path: string;
+  /** Whether its content lies within the `.blend`, for all who use it. */
+  readonly packed: boolean;
+  /**
+   * What names it: `image "Wood"`, `sequencer strip "Shot 3"`, `modifier "Ocean" of object "Sea"`. In the order of the file,
+   * none twice, at most 8. For what has no name of its own, its data block: `material "Lamp"`.
+   */
+  readonly usedBy: readonly string[];
+  /** Of a library: the data blocks that are taken from it, such as `OBTree`, at most 8 of them. */
+  readonly linked?: readonly string[];
+  /** Of an image in tiles: their numbers, 1001 + u + 10 v, at most 1,000 of them. */
+  readonly tiles?: readonly number[];
+}
+
+/**
+ * A simulation whose result at a frame depends on the frames before, that is switched on for rendering, and that was not
+ * baked. Frames that are left in a cache from playing the animation do not count: which ones, the file does not tell.
+ * Left out are particles and node groups whose settings are linked, which would have to be looked up in their library.
+ */
+export interface UnbakedSimulation {
+  /** `cloth`, `soft-body`, `particles`, `rigid-body`, `dynamic-paint`, `smoke`, `fluid`, `geometry-nodes`. */
+  readonly kind: string;
+  /** Where it is: `modifier "Cloth" of object "Sheet"`. */
+  readonly what: string;
+}
+
+/** All that a `.blend` holds besides its scenes' own settings that matters for rendering it elsewhere. */
+export interface BlendContents {
+  /** In the order of the file; one entry for each kind, path and extent. */
+  readonly dependencies: readonly Dependency[];
+  readonly unbaked: readonly UnbakedSimulation[];
+  /** What would run if scripts were let: they are not, but a scene may count on them. */
+  readonly scripts: {
+    /** Names of texts marked "Register". */
+    readonly texts: readonly string[];
+    /** How many drivers have an expression that Blender refuses to work out where scripts may not run. */
+    readonly driverExpressions: number;
+    /** Names of the texts that are Freestyle's style modules, in scenes that use these: they run even so. */
+    readonly freestyleModules: readonly string[];
+  };
+  /** File Output nodes that are in use, which write besides the frames: their folder as written, none twice. */
+  readonly fileOutputs: readonly { readonly path: string }[];
+  /** Whether the file was too large or too fragmented to be looked through whole; what stands here is true all the same. */
+  readonly incomplete: boolean;
+}

@@ -1,0 +1,191 @@
+import { BlendFormatError } from '../blend-format-error';
+import { BLEND_MAGIC } from '../blend-header';
+import type { ByteReader } from '../decoded-blend';
+import { HEAD_BYTES, READ_BUDGET, ReadBudgetSpent, TAIL_BYTES, type ReadBudget } from '../ranged-source';
+
+/** There is one request for each of these in the file, and one besides. */
+const BYTES_PER_REQUEST = 4 << 20;
+
+/** The most that is read at once: what the walk through small blocks goes by. */
+const DENSE_BYTES = 8 << 20;
+
+/** Read whole: for such files two ends and the rest would be one request too many. */
+const WHOLE_BYTES = 12 << 20;
+
+/** To read a gap of this size takes about as long as one more request. */
+const GAP_WORTH_A_REQUEST = 1 << 20;
+const AFTER_JUMP_BYTES = 256 << 10;
+
+/** So that the whole stays below 128 MB. */
+const MAX_HELD_BYTES = 40 << 20;
+
+interface Part {
+  readonly start: number;
+  readonly bytes: Uint8Array;
+}
+
+interface Interval {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Reads a file in at most 1 + size / 4 MiB requests and never a byte twice. Both ends are fetched at once, side by side.
+ * After that each request is made only if all that is left could still be read, in pieces of 8 MiB, within that number:
+ * a jump has to save enough, and where it would not, the gap is read too. Once a walk has started, which goes forward,
+ * nothing is left of what it has jumped over. Beyond `budget`, `read` throws `ReadBudgetSpent`.
+ *
+ * Of an unpacked `.blend` only the piece at hand is held (and the last 192 KiB); a walk that starts anew pays anew. Of a
+ * packed one everything fetched is held, at most 40 MiB, since unpacking may go through it twice.
+ */
+export class FrugalReader implements ByteReader {
+  readonly size: number;
+  readonly #source: ByteReader;
+  readonly #budget: ReadBudget;
+  /** What is held, in the order of the file, without overlaps. */
+  #parts: Part[] = [];
+  /** What was fetched, held or not; in the order of the file, without overlaps or contacts. */
+  #fetched: Interval[] = [];
+  #requests = 0;
+  #bytes = 0;
+  #ahead = HEAD_BYTES;
+  #holdsAll = true;
+  #walks = false;
+
+  private constructor(source: ByteReader, budget: ReadBudget) {
+    this.#source = source;
+    this.#budget = budget;
+    this.size = source.size;
+  }
+
+  static async open(source: ByteReader, budget: ReadBudget = READ_BUDGET): Promise<FrugalReader> {
+    const reader = new FrugalReader(source, budget);
+    const { size } = source;
+    if (size <= WHOLE_BYTES) {
+      if (size > 0) await reader.#fetch(0, size);
+      return reader;
+    }
+    await Promise.all([reader.#fetch(0, HEAD_BYTES), reader.#fetch(reader.tailOffset, TAIL_BYTES)]);
+    const magic = reader.peek(0, BLEND_MAGIC.length);
+    reader.#holdsAll = magic === undefined || String.fromCharCode(...magic) !== BLEND_MAGIC;
+    return reader;
+  }
+
+  /** From here on to the end the bytes are held from the beginning. */
+  get tailOffset(): number {
+    return Math.max(this.size - TAIL_BYTES, 0);
+  }
+
+  /** From now on it is read forward. `again` tells that this may be from the start, and that all is held until then. */
+  startWalk(again = false): void {
+    this.#walks = true;
+    this.#holdsAll = again;
+  }
+
+  peek(offset: number, length: number): Uint8Array | undefined {
+    const end = Math.min(offset + length, this.size);
+    if (offset >= end) return new Uint8Array(0);
+    const part = this.#partAt(offset);
+    if (part === undefined || end > part.start + part.bytes.length) return undefined;
+    return part.bytes.subarray(offset - part.start, end - part.start);
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    const end = Math.min(offset + length, this.size);
+    for (let position = offset; position < end;) {
+      const part = this.#partAt(position);
+      if (part !== undefined) position = part.start + part.bytes.length;
+      else await this.#fetchFor(position, end, offset);
+    }
+    return this.peek(offset, length) ?? this.#join(offset, end);
+  }
+
+  /** Fetches `position`, which isn't held, and as much of what follows as is wise. */
+  async #fetchFor(position: number, neededEnd: number, readOffset: number): Promise<void> {
+    const before = this.#fetched.findLast(({ start }) => start <= position)?.end ?? 0;
+    // It was fetched and is no longer held, or it follows what was fetched, or there is a gap between.
+    const gap = Math.max(position - before, 0);
+    const jumps = gap > GAP_WORTH_A_REQUEST && this.#affords(position, position + AFTER_JUMP_BYTES);
+    // Whole pieces may be left out: then as many requests as before are enough for what is left.
+    const start = jumps ? position : position - (gap % DENSE_BYTES);
+    this.#ahead = jumps ? AFTER_JUMP_BYTES : Math.min(this.#ahead * 2, DENSE_BYTES);
+
+    const barrier = this.#parts.find((part) => part.start > position)?.start ?? this.size;
+    const least = Math.min(neededEnd, barrier) - start;
+    let bytes = Math.max(this.#ahead, least);
+    while (bytes < DENSE_BYTES && !this.#affords(start, start + bytes))
+      bytes = Math.min(bytes * 2, DENSE_BYTES);
+    bytes = Math.min(bytes, barrier - start, Math.max(this.#budget.bytes - this.#bytes, least));
+
+    // A part that ends within the bytes that are asked for is still needed.
+    if (!this.#holdsAll) {
+      this.#parts = this.#parts.filter(
+        (part) => part.start >= this.tailOffset || part.start + part.bytes.length > readOffset,
+      );
+    }
+    await this.#fetch(start, bytes);
+  }
+
+  /** Whether the law still holds if that is fetched, and then all that is left. */
+  #affords(start: number, end: number): boolean {
+    let requests = this.#requests + 1;
+    let position = this.#walks ? start : 0;
+    const { size } = this;
+    const fetched = merged([
+      ...this.#fetched,
+      { start, end: Math.min(end, size) },
+      { start: size, end: size },
+    ]);
+    for (const known of fetched) {
+      requests += Math.ceil(Math.max(known.start - position, 0) / DENSE_BYTES);
+      position = Math.max(position, known.end);
+    }
+    return requests <= 1 + Math.floor(this.size / BYTES_PER_REQUEST);
+  }
+
+  async #fetch(start: number, length: number): Promise<void> {
+    const maxBytes = this.#holdsAll ? Math.min(this.#budget.bytes, MAX_HELD_BYTES) : this.#budget.bytes;
+    if (this.#requests + 1 > this.#budget.requests || this.#bytes + length > maxBytes)
+      throw new ReadBudgetSpent();
+    this.#requests += 1;
+    this.#bytes += length;
+    const bytes = await this.#source.read(start, length);
+    if (bytes.length < length) {
+      throw new BlendFormatError(
+        'truncated',
+        start + bytes.length,
+        `the file ends before its ${this.size} bytes`,
+      );
+    }
+    this.#parts = [...this.#parts, { start, bytes }].toSorted((a, b) => a.start - b.start);
+    this.#fetched = merged([...this.#fetched, { start, end: start + length }]);
+  }
+
+  #partAt(offset: number): Part | undefined {
+    return this.#parts.find(({ start, bytes }) => start <= offset && offset < start + bytes.length);
+  }
+
+  /** Of several parts that follow each other. */
+  #join(offset: number, end: number): Uint8Array {
+    const result = new Uint8Array(end - offset);
+    for (const { start, bytes } of this.#parts) {
+      if (start + bytes.length <= offset || start >= end) continue;
+      const from = Math.max(offset, start);
+      result.set(bytes.subarray(from - start, end - start), from - offset);
+    }
+    return result;
+  }
+}
+
+function merged(intervals: readonly Interval[]): Interval[] {
+  const result: Interval[] = [];
+  for (const { start, end } of intervals.toSorted((a, b) => a.start - b.start)) {
+    const last = result.at(-1);
+    if (last !== undefined && start <= last.end) {
+      result[result.length - 1] = { start: last.start, end: Math.max(last.end, end) };
+    } else {
+      result.push({ start, end });
+    }
+  }
+  return result;
+}

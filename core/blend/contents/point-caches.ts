@@ -1,0 +1,76 @@
+import type { ContentsPart, Owner } from './contents-part';
+import type { Findings } from './findings';
+
+/** `PointCache.flag` in Blender's `DNA_pointcache_types.h`. */
+const BAKED = 1 << 0;
+const ON_DISK = 1 << 6;
+const EXTERNAL = 1 << 9;
+
+interface Cache {
+  readonly flag: number;
+  readonly path: string;
+}
+
+/** Something that keeps its frames in a point cache. */
+export interface CacheUser {
+  /** In what it calls itself, as for `usedBy`. */
+  readonly label: string;
+  /** Addresses of the cache, by the members that have had it; the first that leads to one counts. */
+  readonly caches: readonly bigint[];
+  /** Told once, at the end of the owner: whether all frames are there without simulating. */
+  readonly settle: (baked: boolean) => void;
+}
+
+/**
+ * The point caches of cloth, particles and others. A cache within the file or in the folder that Blender derives from
+ * the file's name holds only if it was baked: what playing an animation leaves there may be any part of it. One that
+ * is set to be external holds as it is.
+ */
+export class PointCaches implements ContentsPart {
+  readonly #findings: Findings;
+  readonly #folder: string;
+  readonly #caches = new Map<bigint, Cache>();
+  #users: CacheUser[] = [];
+
+  /** `blendName` is the file's name: its disk caches lie in `blendcache_<name>` beside it. */
+  constructor(findings: Findings, blendName: string) {
+    this.#findings = findings;
+    this.#folder = `//blendcache_${blendName.replace(/\.blend$/i, '')}/`;
+  }
+
+  readonly structs: ContentsPart['structs'] = {
+    PointCache: (fields, { address }) => {
+      const path = fields.text('path');
+      if (this.#findings.mayKeepForOwner(path))
+        this.#caches.set(address, { flag: fields.number('flag'), path });
+    },
+  };
+
+  addUser(user: CacheUser): void {
+    if (this.#findings.mayKeepForOwner(user.label)) this.#users.push(user);
+  }
+
+  ownerEnds(owner: Owner): void {
+    const users = new Map<Cache, string>();
+    for (const { label, caches, settle } of this.#users) {
+      const cache = caches.map((address) => this.#caches.get(address)).find((found) => found !== undefined);
+      if (cache !== undefined) users.set(cache, label);
+      settle(cache !== undefined && (cache.flag & (BAKED | EXTERNAL)) !== 0);
+    }
+    for (const cache of this.#caches.values()) this.#addFolder(cache, users.get(cache) ?? owner.label);
+    this.#users = [];
+    this.#caches.clear();
+  }
+
+  #addFolder({ flag, path }: Cache, usedBy: string): void {
+    const isExternal = (flag & EXTERNAL) !== 0;
+    if (!isExternal && (flag & (ON_DISK | BAKED)) !== (ON_DISK | BAKED)) return;
+    this.#findings.addDependency({
+      kind: 'point-cache',
+      extent: 'folder',
+      path: isExternal ? path : this.#folder,
+      packed: false,
+      usedBy,
+    });
+  }
+}

@@ -1,0 +1,170 @@
+import { BlendFormatError } from '../blend-format-error';
+import { blockHeaderBytes, parseBlockHeader, type Block } from '../block-header';
+import { ByteWindow } from '../byte-window';
+import { ReadBudgetSpent } from '../ranged-source';
+import type { Sdna, SdnaStruct } from '../sdna';
+import { decodeText, StructView } from '../struct-view';
+import type { ContentsPart, Place } from './contents-part';
+import { Fields } from './fields';
+import { ownerOf, OwnerNames } from './owner-of';
+import type { WalkBytes } from './walk-window';
+
+/** What blocks have for a struct that hold none but text or numbers, whatever struct comes first in the SDNA. */
+const RAW_DATA = 0;
+
+/** More than a sequence of pictures ever has frames; there, an array of names is the largest of all that is read. */
+const MAX_STRUCTS_IN_BLOCK = 1 << 16;
+
+/**
+ * Structs that are looked at, and blocks that are passed: a packed file of a few MB may have far more. Each takes some
+ * microseconds.
+ */
+const MAX_SHOWN = 1 << 20;
+const MAX_BLOCKS = 1 << 22;
+
+/** Paths take at most 1024 bytes in Blender. */
+const MAX_TEXT_BYTES = 4096;
+const MAX_WANTED_TEXTS = 1024;
+
+type Reader = NonNullable<ContentsPart['structs'][string]>;
+
+/** What a walk shows its parts of one struct. */
+interface Shown {
+  readonly struct: SdnaStruct;
+  readonly readers: readonly Reader[];
+}
+
+/**
+ * Goes once over all blocks of a file and shows the parts the structs that they ask for, in the order of the file. Of
+ * other blocks the data is skipped, but for names of owners.
+ * Throws `truncated` for a file without its end block, `bad-block` and `bad-sdna`, and `ReadBudgetSpent` where there is
+ * too much of it.
+ */
+export async function walkContents(
+  bytes: WalkBytes,
+  sdna: Sdna,
+  parts: readonly ContentsPart[],
+): Promise<void> {
+  const walk = new ContentsWalk(bytes, sdna, parts);
+  const { header } = sdna;
+  const headerBytes = blockHeaderBytes(header);
+  try {
+    for (let offset = header.length; ;) {
+      const at = bytes.peek(offset, headerBytes) ?? (await bytes.read(offset, headerBytes));
+      const block = parseBlockHeader(at, header, offset, bytes.size);
+      if (block.code === 'ENDB') return;
+      const work = walk.pass(block);
+      if (work !== undefined) await work;
+      offset = block.dataOffset + block.length;
+    }
+  } finally {
+    // Also where the walk breaks off: what was seen of the last owner is true.
+    walk.endOwner();
+  }
+}
+
+/** The state of a walk: whose blocks these are, and which texts are waited for. */
+class ContentsWalk {
+  readonly #bytes: WalkBytes;
+  readonly #sdna: Sdna;
+  readonly #parts: readonly ContentsPart[];
+  readonly #shown: ReadonlyMap<number, Shown>;
+  readonly #names: OwnerNames;
+  readonly #wanted = new Map<bigint, (text: string) => void>();
+  #owner = ownerOf({ code: '', address: 0n });
+  /** Whether the parts were shown anything of the owner's. */
+  #hasShown = false;
+  #blocks = 0;
+  #structs = 0;
+
+  constructor(bytes: WalkBytes, sdna: Sdna, parts: readonly ContentsPart[]) {
+    this.#bytes = bytes;
+    this.#sdna = sdna;
+    this.#parts = parts;
+    this.#shown = shownStructs(sdna, parts);
+    this.#names = new OwnerNames(sdna);
+  }
+
+  /** A promise only where there is something to be done: most blocks are none of anybody's. */
+  pass(block: Block): Promise<void> | undefined {
+    this.#blocks += 1;
+    if (this.#blocks > MAX_BLOCKS) throw new ReadBudgetSpent();
+    const shown = this.#shown.get(block.sdnaIndex);
+    if (block.code !== 'DATA') return this.#startOwner(block, shown);
+    if (this.#wanted.has(block.address)) return this.#giveText(block);
+    return shown && block.sdnaIndex !== RAW_DATA ? this.#show(block, shown) : undefined;
+  }
+
+  endOwner(): void {
+    if (!this.#hasShown) return;
+    this.#hasShown = false;
+    for (const part of this.#parts) part.ownerEnds?.(this.#owner);
+    this.#wanted.clear();
+  }
+
+  #startOwner(block: Block, shown: Shown | undefined): Promise<void> | undefined {
+    this.endOwner();
+    const range = this.#names.rangeIn(block);
+    const name = range && this.#bytes.peek(range.offset, range.length);
+    if (range !== undefined && name === undefined) return this.#fetchOwner(block, shown);
+    this.#owner = ownerOf(block, name);
+    return shown && this.#show(block, shown);
+  }
+
+  /** Where the name is not at hand yet. */
+  async #fetchOwner(block: Block, shown: Shown | undefined): Promise<void> {
+    const { offset, length } = this.#names.rangeIn(block)!;
+    this.#owner = ownerOf(block, await this.#bytes.read(offset, length));
+    if (shown) await this.#show(block, shown);
+  }
+
+  async #show(block: Block, { struct, readers }: Shown): Promise<void> {
+    const count = Math.min(Math.floor(block.length / struct.bytes), MAX_STRUCTS_IN_BLOCK);
+    const end = block.dataOffset + Math.max(count, 1) * struct.bytes;
+    const data = new ByteWindow({
+      size: Math.min(end, block.dataOffset + block.length),
+      read: (offset, length) => this.#bytes.read(offset, length),
+    });
+    this.#hasShown = true;
+    for (let index = 0; index < Math.max(count, 1); index++) {
+      this.#structs += 1;
+      if (this.#structs > MAX_SHOWN) throw new ReadBudgetSpent();
+      const view = await StructView.readAt(data, this.#sdna, block, struct.name, index);
+      const fields = new Fields(view, this.#sdna.header.littleEndian);
+      const place = this.#placeOf(block, block.address + BigInt(index * struct.bytes));
+      for (const read of readers) read(fields, place);
+    }
+  }
+
+  #placeOf(block: Block, address: bigint): Place {
+    return {
+      owner: this.#owner,
+      address,
+      blockAddress: block.address,
+      wantText: (wanted, take) => {
+        if (wanted !== 0n && this.#wanted.size < MAX_WANTED_TEXTS) this.#wanted.set(wanted, take);
+      },
+    };
+  }
+
+  async #giveText(block: Block): Promise<void> {
+    const take = this.#wanted.get(block.address);
+    this.#wanted.delete(block.address);
+    take?.(decodeText(await this.#bytes.read(block.dataOffset, Math.min(block.length, MAX_TEXT_BYTES))));
+  }
+}
+
+/** By the index that block headers have. */
+function shownStructs(sdna: Sdna, parts: readonly ContentsPart[]): Map<number, Shown> {
+  const shown = new Map<number, Shown>();
+  const names = new Set(parts.flatMap((part) => Object.keys(part.structs)));
+  for (const name of names) {
+    const index = sdna.indexOf(name);
+    const struct = index === undefined ? undefined : sdna.structAt(index);
+    if (index === undefined || struct === undefined) continue;
+    if (struct.bytes === 0) throw new BlendFormatError('bad-sdna', 0, `the struct ${name} is empty`);
+    const readers = parts.flatMap(({ structs }) => structs[name] ?? []);
+    shown.set(index, { struct, readers });
+  }
+  return shown;
+}

@@ -1,0 +1,100 @@
+import { CONTENTS_STRUCTS, ContentsWriter } from '../../../../support/blend-contents-writer';
+import { BLENDER_3_4 } from '../../../../support/blend-writer';
+
+const PYTHON = 1;
+const USES_FREESTYLE = 1 << 25;
+const COMPOSITES = 1 << 6;
+
+describe('texts', () => {
+  test('count where they are registered', async () => {
+    const { scripts } = await new ContentsWriter()
+      .id('TX', 'Text', 'setup.py', { flags: (1 << 4) | 1 })
+      .id('TX', 'Text', 'notes', { flags: 1 })
+      .read();
+    expect(scripts.texts).toEqual(['setup.py']);
+  });
+});
+
+describe('drivers', () => {
+  const count = async (write: (writer: ContentsWriter) => unknown): Promise<number> => {
+    const writer = new ContentsWriter().object('Cube');
+    write(writer);
+    return (await writer.read()).scripts.driverExpressions;
+  };
+
+  test('count where their expression needs scripts, their own variables known', async () => {
+    expect(await count((writer) => writer.data('ChannelDriver', { type: PYTHON, expression: 'bpy.x' }))).toBe(
+      1,
+    );
+    const driver = { type: PYTHON, expression: 'height * 2' };
+    expect(await count((writer) => writer.data('ChannelDriver', driver))).toBe(1);
+    const known = (writer: ContentsWriter) =>
+      writer.data('ChannelDriver', driver).data('DriverVar', { name: 'height' });
+    expect(await count(known)).toBe(0);
+    // The variable is another driver's.
+    expect(await count((writer) => known(writer).data('ChannelDriver', driver))).toBe(1);
+    expect(await count((writer) => known(writer).object('Other').data('ChannelDriver', driver))).toBe(1);
+  });
+
+  test('of other kinds, and without an expression, do not', async () => {
+    expect(await count((writer) => writer.data('ChannelDriver', { type: 0, expression: 'bpy.x' }))).toBe(0);
+    expect(await count((writer) => writer.data('ChannelDriver', { type: PYTHON }))).toBe(0);
+  });
+});
+
+describe("Freestyle's modules", () => {
+  const withLayer = (mode: number, layer: string, config: string, displayed = 1): ContentsWriter =>
+    new ContentsWriter(BLENDER_3_4, {
+      ...CONTENTS_STRUCTS,
+      SceneRenderLayer: ['char name[64]', 'FreestyleConfig freestyleConfig'],
+    })
+      .id('SC', 'Scene', 'Scene', { 'r.mode': mode })
+      .data(layer, { [`${config}.mode`]: 1 })
+      .data('FreestyleModuleConfig', { script: 90n, is_displayed: displayed })
+      .data('FreestyleModuleConfig', { script: 91n, is_displayed: 1 })
+      .id('TX', 'Text', 'line.py', {}, 90n);
+  const modulesOf = async (writer: ContentsWriter) => (await writer.read()).scripts.freestyleModules;
+
+  test('are told by the names of their texts, of view layers and of render layers', async () => {
+    expect(await modulesOf(withLayer(USES_FREESTYLE, 'ViewLayer', 'freestyle_config'))).toEqual(['line.py']);
+    expect(await modulesOf(withLayer(USES_FREESTYLE, 'SceneRenderLayer', 'freestyleConfig'))).toEqual([
+      'line.py',
+    ]);
+  });
+
+  test('are not where nothing uses them', async () => {
+    expect(await modulesOf(withLayer(0, 'ViewLayer', 'freestyle_config'))).toEqual([]);
+    expect(await modulesOf(withLayer(USES_FREESTYLE, 'ViewLayer', 'freestyle_config', 0))).toEqual([]);
+    const byEditor = withLayer(USES_FREESTYLE, 'ViewLayer', 'other');
+    expect(await modulesOf(byEditor)).toEqual([]);
+  });
+});
+
+describe('File Output nodes', () => {
+  const outputs = async (scene: object, write: (writer: ContentsWriter) => unknown) => {
+    const writer = new ContentsWriter().id('SC', 'Scene', 'Scene', { ...scene });
+    write(writer);
+    return (await writer.read()).fileOutputs.map(({ path }) => path);
+  };
+  const IN_USE = { use_nodes: 1, 'r.scemode': COMPOSITES };
+  const MUTED = 1 << 9;
+  const node = (writer: ContentsWriter, flag: number, path: string) =>
+    writer.data('bNode', { flag, storage: 5n }).data('NodeImageMultiFile', { base_path: path }, 5n);
+
+  test('are told by their folders, none twice', async () => {
+    const write = (writer: ContentsWriter) => node(node(node(writer, 0, '/a'), 0, '//b/'), 0, '/a');
+    expect(await outputs(IN_USE, write)).toEqual(['/a', '//b/']);
+  });
+
+  test('are not where they are muted, or the scene does not use them', async () => {
+    expect(await outputs(IN_USE, (writer) => node(node(writer, MUTED, '/a'), 0, '/b'))).toEqual(['/b']);
+    expect(await outputs({ ...IN_USE, use_nodes: 0 }, (writer) => node(writer, 0, '/a'))).toEqual([]);
+    expect(await outputs({ use_nodes: 1, 'r.scemode': 1 }, (writer) => node(writer, 0, '/a'))).toEqual([]);
+  });
+
+  test('in a group of their own are told, whatever the scenes say', async () => {
+    const group = (writer: ContentsWriter) =>
+      node(writer.id('NT', 'bNodeTree', 'Group', { type: 1 }), 0, '/a');
+    expect(await outputs({ use_nodes: 0 }, group)).toEqual(['/a']);
+  });
+});
