@@ -18,6 +18,7 @@ import { isPartial, writeWhole, type WriteCondition } from './partial-file';
 import {
   StorageError,
   type ByteSource,
+  type FolderEntry,
   type ObjectHead,
   type ObjectInfo,
   type PutOptions,
@@ -82,6 +83,22 @@ export class FileStorage implements Storage {
     const path = filePath(prefix);
     const nameStart = path.lastIndexOf(sep) + 1;
     yield* listFolder(path.slice(0, nameStart), path.slice(nameStart));
+  }
+
+  /** Links to files are objects, links to folders are nothing. */
+  async *listFolder(folder: URL): AsyncGenerator<FolderEntry> {
+    const path = filePath(folder);
+    const entries = await entriesOf(path, '');
+    for (const { name } of entries.filter((entry) => entry.isDirectory())) yield { name };
+    const files = entries.filter((entry) => !entry.isDirectory());
+    for (let start = 0; start < files.length; start += STATS_AT_ONCE) {
+      const some = files.slice(start, start + STATS_AT_ONCE);
+      const infos = await Promise.all(some.map(({ name }) => infoOf(join(path, name))));
+      for (const [index, { name }] of some.entries()) {
+        const object = infos[index];
+        if (object) yield { name, object };
+      }
+    }
   }
 
   async delete(url: URL): Promise<void> {

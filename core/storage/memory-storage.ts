@@ -8,6 +8,7 @@ import { writeWhole } from './partial-file';
 import {
   StorageError,
   type ByteSource,
+  type FolderEntry,
   type ObjectHead,
   type ObjectInfo,
   type PutOptions,
@@ -66,10 +67,22 @@ export class MemoryStorage implements Storage {
   async *list(prefix: URL): AsyncGenerator<ObjectInfo> {
     const { bucket, key: start } = bucketAndKey(prefix);
     const objects = this.buckets.get(bucket) ?? new Map<string, StoredObject>();
-    for (const [key, { bytes, lastModified }] of sortByKey(objects, ([name]) => name)) {
+    for (const [key, { bytes, lastModified, etag }] of sortByKey(objects, ([name]) => name)) {
       if (!key.startsWith(start)) continue;
-      yield { url: keyUrl('memory:', bucket, key), size: bytes.length, lastModified };
+      yield { url: keyUrl('memory:', bucket, key), size: bytes.length, lastModified, etag };
     }
+  }
+
+  async *listFolder(folder: URL): AsyncGenerator<FolderEntry> {
+    const { key: start } = bucketAndKey(folder);
+    const folders = new Set<string>();
+    for await (const object of this.list(folder)) {
+      const name = bucketAndKey(object.url).key.slice(start.length);
+      const slash = name.indexOf('/');
+      if (slash < 0) yield { name, object };
+      else folders.add(name.slice(0, slash));
+    }
+    for (const name of folders) yield { name };
   }
 
   async delete(url: URL): Promise<void> {

@@ -1,6 +1,7 @@
 import {
   StorageError,
   type ByteSource,
+  type FolderEntry,
   type ObjectHead,
   type ObjectInfo,
   type PutOptions,
@@ -45,6 +46,10 @@ class RoutedStorage implements Storage {
 
   async *list(prefix: URL): AsyncGenerator<ObjectInfo> {
     yield* (await this.storageOf(prefix)).list(prefix);
+  }
+
+  async *listFolder(folder: URL): AsyncGenerator<FolderEntry> {
+    yield* (await this.storageOf(folder)).listFolder(folder);
   }
 
   async delete(url: URL): Promise<void> {

@@ -11,6 +11,7 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
   type HeadObjectCommandOutput,
+  type ListObjectsV2CommandOutput,
   type PutObjectCommandInput,
   type S3Client,
 } from '@aws-sdk/client-s3';
@@ -20,7 +21,15 @@ import { bucketAndKey, keyUrl, requireObject } from './location';
 import { writeWhole } from './partial-file';
 import { downloadBody, readBody, type GetPart } from './s3-body';
 import { s3Error, s3Exists, statusOf } from './s3-error';
-import type { ByteSource, ObjectHead, ObjectInfo, PutOptions, Storage, UploadOptions } from './storage';
+import type {
+  ByteSource,
+  FolderEntry,
+  ObjectHead,
+  ObjectInfo,
+  PutOptions,
+  Storage,
+  UploadOptions,
+} from './storage';
 
 /**
  * Bytes; S3 allows parts of 5 MiB to 5 GiB. With `PARTS_AT_ONCE`, 32 MiB of an upload are under way at once.
@@ -100,21 +109,38 @@ export class S3Storage implements Storage {
   }
 
   async *list(prefix: URL): AsyncGenerator<ObjectInfo> {
+    for await (const page of this.pages(prefix)) yield* objectsOf(page, prefix);
+  }
+
+  async *listFolder(folder: URL): AsyncGenerator<FolderEntry> {
+    const { key: start } = bucketAndKey(folder);
+    for await (const page of this.pages(folder, '/')) {
+      for (const object of objectsOf(page, folder)) {
+        yield { name: bucketAndKey(object.url).key.slice(start.length), object };
+      }
+      for (const { Prefix = '' } of page.CommonPrefixes ?? []) {
+        const name = decodeKey(Prefix).slice(start.length, -1);
+        if (name !== '' && !hasDots(name)) yield { name };
+      }
+    }
+  }
+
+  private async *pages(prefix: URL, Delimiter?: string): AsyncGenerator<ListObjectsV2CommandOutput> {
     const { bucket, key: start } = bucketAndKey(prefix);
     let ContinuationToken: string | undefined;
     do {
       // Encoded, because XML can't hold every character that a key can.
-      const input = { Bucket: bucket, Prefix: start, EncodingType: 'url', ContinuationToken } as const;
+      const input = {
+        Bucket: bucket,
+        Prefix: start,
+        Delimiter,
+        EncodingType: 'url',
+        ContinuationToken,
+      } as const;
       const page = await this.client.send(new ListObjectsV2Command(input)).catch((error: unknown) => {
         throw s3Error(error, prefix);
       });
-      for (const { Key = '', Size = 0, LastModified = new Date(0) } of page.Contents ?? []) {
-        const key = decodeURIComponent(Key.replaceAll('+', ' '));
-        // The console's "create folder" leaves empty objects of that name, which are no objects anywhere else; and
-        // what a URL can't hold, no caller could ask for.
-        if (key.endsWith('/') || /(^|\/)\.\.?(\/|$)/.test(key)) continue;
-        yield { url: keyUrl('s3:', bucket, key), size: Size, lastModified: LastModified };
-      }
+      yield page;
       ContinuationToken = page.NextContinuationToken;
     } while (ContinuationToken);
   }
@@ -236,6 +262,27 @@ export class S3Storage implements Storage {
 function address(url: URL): { Bucket: string; Key: string } {
   const { bucket, key } = bucketAndKey(requireObject(url));
   return { Bucket: bucket, Key: key };
+}
+
+function* objectsOf({ Contents = [] }: ListObjectsV2CommandOutput, prefix: URL): Generator<ObjectInfo> {
+  const { bucket } = bucketAndKey(prefix);
+  for (const { Key = '', Size = 0, LastModified = new Date(0), ETag } of Contents) {
+    const key = decodeKey(Key);
+    // The console's "create folder" leaves empty objects of that name, which are no objects anywhere else; and
+    // what a URL can't hold, no caller could ask for.
+    if (key.endsWith('/') || hasDots(key)) continue;
+    const etag = ETag === undefined ? undefined : bare(ETag);
+    yield { url: keyUrl('s3:', bucket, key), size: Size, lastModified: LastModified, etag };
+  }
+}
+
+/** As a listing with `EncodingType: 'url'` writes it. */
+function decodeKey(encoded: string): string {
+  return decodeURIComponent(encoded.replaceAll('+', ' '));
+}
+
+function hasDots(key: string): boolean {
+  return /(^|\/)\.\.?(\/|$)/.test(key);
 }
 
 /** An ETag without its quotes. */

@@ -22,6 +22,15 @@ export interface ObjectInfo {
   /** Bytes. */
   readonly size: number;
   readonly lastModified: Date;
+  /** As `head` gives it, where the listing tells it: not on a disk, which would have to read all bytes for it. */
+  readonly etag?: string | undefined;
+}
+
+/** What lies in a folder: an object, or, where that is absent, a folder. */
+export interface FolderEntry {
+  /** Within the folder, without a slash. */
+  readonly name: string;
+  readonly object?: ObjectInfo;
 }
 
 /** What `head` tells of an object. */
@@ -74,6 +83,11 @@ export interface Storage {
    * bytes; none where there is no such folder.
    */
   list(prefix: URL): AsyncIterable<ObjectInfo>;
+  /**
+   * What lies in the folder (which ends in `/`) itself, in no order: its objects, and the folders in it, in buckets those
+   * with an object below them. Nothing where there is no such folder.
+   */
+  listFolder(folder: URL): AsyncIterable<FolderEntry>;
   /** No error when there is nothing to delete. */
   delete(url: URL): Promise<void>;
   /** Writes a local file to `url`, in bounded memory. Throws `not-found` when there is no such file. */

@@ -119,14 +119,26 @@ export function describeStorage(
       expect(await keys(at('nothing/here/'))).toEqual([]);
     });
 
+    it('lists what lies in a folder itself', async () => {
+      for (const key of ['a.png', 'sub/b.png', 'sub/deep/c.png', 'sub-2/d.png', 'e +%.png'])
+        await storage.put(at(key), key);
+      const listed: Record<string, string> = {};
+      for await (const { name: found, object } of storage.listFolder(folder)) {
+        listed[found] = object ? await text(object.url) : 'folder';
+      }
+      expect(listed).toEqual({ 'a.png': 'a.png', 'e +%.png': 'e +%.png', sub: 'folder', 'sub-2': 'folder' });
+      for await (const entry of storage.listFolder(at('nothing/'))) expect(entry).toBeUndefined();
+    });
+
     it('tells size and time, in a listing and by head', async () => {
       const before = Date.now();
       await storage.put(at('frame.png'), '12345');
       const infos = [await storage.head(at('frame.png'))];
-      for await (const info of storage.list(folder)) infos.push({ ...info, etag: '' });
+      for await (const info of storage.list(folder)) infos.push({ ...info, etag: info.etag ?? '' });
       expect(infos).toHaveLength(2);
       for (const info of infos) {
         expect(info).toMatchObject({ url: { href: at('frame.png').href }, size: 5 });
+        expect(['', infos[0]?.etag]).toContain(info?.etag);
         // S3 keeps whole seconds.
         expect(Math.abs((info?.lastModified.getTime() ?? 0) - before)).toBeLessThan(10_000);
       }
