@@ -1,9 +1,11 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { messageOf, SpotreelError } from '../core/errors';
+import { PreflightError } from '../core/preflight/preflight-error';
 import type { InspectFlags } from './commands/inspect';
 import type { RenderFlags } from './commands/render';
 import type { SubmitFlags } from './commands/submit';
-import { printable } from './printable';
+import { printable } from '../core/printable';
+import { reportFindings } from './report-findings';
 
 /** Exit codes of the command line. */
 export const CLI_EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -89,6 +91,7 @@ function withRenderOptions(command: Command): Command {
     .option('--resolution-percent <p>', 'per cent of the full resolution', wholeNumber)
     .option('--samples <n>', 'samples a pixel', wholeNumber)
     .option('--engine <id>', "such as CYCLES or BLENDER_EEVEE, in place of the scene's")
+    .option('--force', 'render in spite of a missing library or a scene of a newer Blender')
     .option('-n, --name <name>', 'name the render, in place of a name made from file and options');
 }
 
@@ -109,10 +112,18 @@ function wholeNumber(text: string): number {
   return value;
 }
 
+/** What is wrong in one line; of a scene with several faults each has a line of its own before. */
+function describeError(error: unknown): string {
+  if (!(error instanceof PreflightError)) return messageOf(error);
+  const { headline, findings } = error;
+  reportFindings(findings.filter(({ message }) => message !== headline));
+  return headline;
+}
+
 function reportError(error: unknown): number {
   // commander has printed its own; help asked for is no error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? CLI_EXIT.done : CLI_EXIT.usage;
-  process.stderr.write(`spotreel: ${printable(messageOf(error))}\n`);
+  process.stderr.write(`spotreel: ${printable(describeError(error))}\n`);
   if (error instanceof SpotreelError) return error.kind === 'usage' ? CLI_EXIT.usage : CLI_EXIT.failed;
   if (error instanceof Error && error.stack) process.stderr.write(`${printable(error.stack)}\n`);
   return CLI_EXIT.failed;

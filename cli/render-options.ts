@@ -10,12 +10,13 @@ export interface OptionFlags {
   readonly resolutionPercent?: number;
   readonly samples?: number;
   readonly engine?: string;
+  readonly force?: boolean;
 }
 
 /** Checks flags and leaves out those that were not given. Throws `bad-options` naming the flag at fault. */
 export function renderOptionsOf(flags: OptionFlags): RenderOptions {
-  const { frames, scene, framesPerSlice, resolutionPercent, samples, engine } = flags;
-  const given = Object.entries({ frames, scene, framesPerSlice, resolutionPercent, samples, engine });
+  const { frames, scene, framesPerSlice, resolutionPercent, samples, engine, force } = flags;
+  const given = Object.entries({ frames, scene, framesPerSlice, resolutionPercent, samples, engine, force });
   const result = renderOptionsSchema.safeParse(
     Object.fromEntries(given.filter(([, value]) => value !== undefined)),
   );

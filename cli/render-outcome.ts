@@ -2,7 +2,7 @@ import { videoUrl } from '../core/contract/keys';
 import { formatFrameRate } from '../core/render/frame-rate';
 import { formatLocation } from '../core/storage/location';
 import type { RenderOutcome } from './local/local-render';
-import { printable } from './printable';
+import { printable } from '../core/printable';
 import { formatSeconds } from './render-progress';
 
 /** Reasons printed one by one; the rest are counted. */
@@ -46,6 +46,7 @@ export function outcomeJson(outcome: RenderOutcome, seconds: number) {
     framesDone: progress.done.size,
     failures: [...progress.failed].map(([frame, reason]) => ({ frame, reason })),
     errors: [...progress.errors],
+    findings: manifest.findings ?? [],
     seconds,
   };
 }

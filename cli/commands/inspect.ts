@@ -1,29 +1,47 @@
-import { readBlendFacts, type BlendFacts, type SceneFacts } from '../../core/blend/scene-facts';
+import type { BlendFacts, SceneFacts } from '../../core/blend/scene-facts';
+import { examineScene } from '../../core/preflight/examine-scene';
+import { preflight } from '../../core/preflight/preflight';
+import { printable, printableName } from '../../core/printable';
 import { formatFrameRate, frameRateOf } from '../../core/render/frame-rate';
 import { formatFrameRanges } from '../../core/render/frame-range';
 import { frameResolution } from '../../core/render/resolution';
 import { formatLocation, parseLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
-import { printable } from '../printable';
+import { dependencyJson, describeDependencies } from '../describe-dependencies';
+import { hasDisplay } from '../local/has-display';
+import { describeFinding } from '../report-findings';
 
 export interface InspectFlags {
   readonly json?: boolean;
 }
 
-/** `spotreel inspect FILE`: what the scene reader finds in the file. */
+/** `spotreel inspect FILE`: what the scene reader finds in the file, what the file needs, and what is wrong with it. */
 export async function inspectCommand(file: string, { json }: InspectFlags): Promise<number> {
   const url = parseLocation(file, process.cwd());
-  const source = await openStorage().open(url);
-  try {
-    const facts = await readBlendFacts(source);
-    const text = json
-      ? JSON.stringify({ file: formatLocation(url), ...facts })
-      : describeFacts(formatLocation(url), facts);
-    process.stdout.write(`${json ? text : printable(text)}\n`);
-    return 0;
-  } finally {
-    await source.close();
-  }
+  const place = url.protocol === 'file:' ? 'here' : 'farm';
+  const location = formatLocation(url);
+  const examination = await examineScene(url, undefined, openStorage());
+  const { findings } = preflight(examination, {
+    file: location,
+    options: {},
+    place,
+    hasDisplay: place === 'here' && hasDisplay(process.env, process.platform),
+  });
+  const { facts, project } = examination;
+  const text = json
+    ? JSON.stringify({
+        file: location,
+        ...facts,
+        dependencies: project.dependencies.map(dependencyJson),
+        findings,
+      })
+    : [
+        describeFacts(location, facts),
+        ...describeDependencies(project.dependencies),
+        ...findings.map(describeFinding),
+      ].join('\n');
+  process.stdout.write(`${json ? text : printable(text)}\n`);
+  return 0;
 }
 
 function describeFacts(
@@ -49,9 +67,11 @@ function describeScene(scene: SceneFacts, active: boolean): string[] {
     format: scene.outputFormat,
     output: scene.outputPath,
     camera: describeCamera(scene),
+    'view layers': scene.viewLayers.join(', '),
+    compositor: scene.usesCompositor ? 'yes' : 'no',
   };
-  const lines = Object.entries(facts).map(([name, value]) => `  ${name.padEnd(11)}${value}`);
-  return [`scene "${scene.name}"${active ? ' (active)' : ''}`, ...lines];
+  const lines = Object.entries(facts).map(([name, value]) => `  ${name.padEnd(13)}${printableName(value)}`);
+  return [`scene "${printableName(scene.name)}"${active ? ' (active)' : ''}`, ...lines];
 }
 
 function describeCamera({ hasCamera, markerCameras, usesSequencer }: SceneFacts): string {

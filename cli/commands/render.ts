@@ -4,7 +4,9 @@ import { openStorage } from '../../core/storage/open-storage';
 import { findSource } from '../find-source';
 import { LocalRender } from '../local/local-render';
 import { divideMachine } from '../local/machine';
+import { hasDisplay } from '../local/has-display';
 import { createProgressView } from '../progress-view';
+import { reportFindings } from '../report-findings';
 import { renderOptionsOf, type OptionFlags } from '../render-options';
 import { describeOutcome, outcomeJson } from '../render-outcome';
 import { onStopSignal } from '../stop-signals';
@@ -28,6 +30,8 @@ export async function renderCommand(file: string, flags: RenderFlags): Promise<n
     name: flags.name,
     machine: divideMachine(flags.parallel),
     storage,
+    hasDisplay: hasDisplay(process.env, process.platform),
+    report: reportFindings,
     view: createProgressView(process.stderr, Date.now),
   });
   let exitCode = 0;

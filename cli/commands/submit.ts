@@ -4,16 +4,21 @@ import { SSMClient } from '@aws-sdk/client-ssm';
 import { AwsBatch } from '../../core/batch/aws-batch';
 import { readFarm } from '../../core/batch/aws-farm';
 import { farmBlenderCheck } from '../../core/batch/farm-blender';
-import { submitRender } from '../../core/batch/submit-render';
+import { submitRender, type SubmitServices } from '../../core/batch/submit-render';
+import type { RenderOptions } from '../../core/contract/options';
 import { SpotreelError } from '../../core/errors';
+import { examineScene, type SceneExamination } from '../../core/preflight/examine-scene';
+import { preflight, refuseErrors, type Preflight } from '../../core/preflight/preflight';
 import { childUrl, formatLocation, keyUrl, parseLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import type { ObjectHead, Storage } from '../../core/storage/storage';
 import { findSource } from '../find-source';
 import { createMeter } from '../meter';
-import { printable } from '../printable';
+import { printable } from '../../core/printable';
 import { renderOptionsOf, type OptionFlags } from '../render-options';
-import { uploadScene, type UploadView } from '../upload-scene';
+import { reportFindings } from '../report-findings';
+import type { UploadView } from '../upload-files';
+import { uploadProject, type UploadedProject } from '../upload-project';
 
 export interface SubmitFlags extends OptionFlags {
   readonly input?: string;
@@ -52,18 +57,23 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
   const storage = openStorage();
   const source = await findSource(inputOf(file, flags), storage);
   const target = await findTarget(flags);
+  if (source.url.protocol !== 's3:' && !target.uploads) throw nowhereToGo(source);
+  const check = farmBlenderCheck(target.blenderVersion);
+  const examination = await examineScene(source.url, source.etag, storage);
+  reportFindings(refusedOr(source, examination, options, check).findings);
   const { jobs, folder, manifest } = await submitRender(
     {
-      source: await inBucket(source, target, storage),
+      ...(await inBucket({ source, examination }, target, storage)),
       output: target.output,
       options,
       ...(flags.name !== undefined && { name: flags.name }),
       parallel: target.parallel,
       reuse: 'unfailed',
+      filesCount: true,
     },
     {
       ...target,
-      ...farmBlenderCheck(target.blenderVersion),
+      ...check,
       storage,
       batch: new AwsBatch(new BatchClient({})),
       now: () => new Date(),
@@ -118,11 +128,38 @@ function outputOf(text: string): URL {
   );
 }
 
-async function inBucket(source: ObjectHead, { uploads }: Target, storage: Storage): Promise<ObjectHead> {
-  if (source.url.protocol === 's3:') return source;
-  if (uploads) return uploadScene(source, uploads, storage, uploadView());
-  const message = `${formatLocation(source.url)} lies on this machine: give s3://bucket/key, or leave out one of -q, -d and -o so that the farm's bucket is looked up`;
-  throw new SpotreelError('bad-usage', 'usage', message);
+/** What was found of the scene, before anything is uploaded. Throws `PreflightError`. */
+function refusedOr(
+  { url, etag, size }: ObjectHead,
+  examination: SceneExamination,
+  options: RenderOptions,
+  { checkManifest }: Pick<SubmitServices, 'checkManifest'>,
+): Preflight {
+  const file = formatLocation(url);
+  const checked = preflight(examination, {
+    file,
+    options,
+    place: 'farm',
+    hasDisplay: false,
+    checkBlender: ({ blenderVersion }) =>
+      checkManifest?.({ source: { url: file, etag, size }, blenderVersion }),
+  });
+  refuseErrors(checked, file);
+  return checked;
+}
+
+async function inBucket(
+  found: UploadedProject,
+  { uploads }: Target,
+  storage: Storage,
+): Promise<UploadedProject> {
+  if (found.source.url.protocol === 's3:' || !uploads) return found;
+  return uploadProject(found.source, found.examination, uploads, storage, uploadView());
+}
+
+function nowhereToGo({ url }: ObjectHead): SpotreelError {
+  const message = `${formatLocation(url)} lies on this machine: give s3://bucket/key, or leave out one of -q, -d and -o so that the farm's bucket is looked up`;
+  return new SpotreelError('bad-usage', 'usage', message);
 }
 
 function uploadView(): UploadView {

@@ -26,6 +26,8 @@ const STOP_TIMEOUT_SECONDS = 10;
 export interface LocalFarmOptions {
   /** Where the local Batch keeps its jobs, logs and scratch. */
   readonly stateDirectory: string;
+  /** What the workers share of a scene that lies in a bucket; made when the first one needs it. */
+  readonly cacheDirectory: string;
   readonly machine: Machine;
   readonly blender: string;
   readonly blenderVersion: BlenderVersion;
@@ -38,8 +40,8 @@ export interface LocalFarmOptions {
 
 /** A local Batch whose job definitions run this program's own worker, as the container image does on AWS. */
 export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBatch> {
-  const { stateDirectory, machine, blender, blenderVersion, ffmpeg, onLocked, onWorkerEvent, onChildEnd } =
-    options;
+  const { stateDirectory, cacheDirectory, machine, blender, blenderVersion, ffmpeg } = options;
+  const { onLocked, onWorkerEvent, onChildEnd } = options;
   // The bundle of the worker lies beside the bundle of the command line.
   const entrypoint = [process.execPath, join(__dirname, 'worker.js')];
   const definition: LocalJobDefinition = { entrypoint, retryStrategy: retryStrategy(ATTEMPTS) };
@@ -59,6 +61,7 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
       [programVariable('ffmpeg')]: ffmpeg,
       SPOTREEL_BLENDER_VERSION: `${blenderVersion.major}.${blenderVersion.minor}`,
       SPOTREEL_THREADS: String(machine.threads),
+      SPOTREEL_CACHE: cacheDirectory,
       SPOTREEL_LIFELINE: 'stdin',
     },
     onEvent: (event: LocalBatchEvent) => {

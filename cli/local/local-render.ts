@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { findProgram, blenderVersion } from '../../container/worker/programs';
 import {
   prepareRender,
@@ -6,9 +8,11 @@ import {
   type SubmitServices,
   type SubmittedRender,
 } from '../../core/batch/submit-render';
+import type { Finding } from '../../core/contract/finding';
 import { videoUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
 import type { RenderOptions } from '../../core/contract/options';
+import { examineScene } from '../../core/preflight/examine-scene';
 import { checkBlenderVersion } from '../../core/render/blender-version';
 import { sweepPartials } from '../../core/storage/partial-file';
 import { storedFrames } from '../../core/storage/stored-frames';
@@ -27,6 +31,10 @@ export interface LocalRenderOptions {
   readonly name?: string | undefined;
   readonly machine: Machine;
   readonly storage: Storage;
+  /** Whether engines that draw on a screen have one. */
+  readonly hasDisplay: boolean;
+  /** Told once, before anything is rendered, what was found that is no error. */
+  readonly report: (findings: readonly Finding[]) => void;
   readonly view: ProgressView;
 }
 
@@ -51,18 +59,31 @@ export class LocalRender {
 
   /** Renders to the end. Throws what is wrong before any job is submitted. */
   async run(): Promise<RenderOutcome> {
-    const { storage, machine, view } = this.options;
+    const { storage, machine, view, source, hasDisplay, report } = this.options;
     const programs = await findPrograms(process.env);
-    const now = () => new Date();
-    const checkManifest = ({ blenderVersion: needed, source }: Manifest) =>
-      checkBlenderVersion(needed, programs.blenderVersion, source.url, 'here');
-    const request = { ...this.options, parallel: machine.parallel };
-    const { folder, manifest } = await prepareRender(request, { storage, now, checkManifest });
+    const services = {
+      storage,
+      now: () => new Date(),
+      checkManifest: ({
+        blenderVersion: needed,
+        source: { url },
+      }: Pick<Manifest, 'blenderVersion' | 'source'>) =>
+        checkBlenderVersion(needed, programs.blenderVersion, url, 'here'),
+      place: 'here',
+      hasDisplay,
+    } as const;
+    const examination = await examineScene(source.url, source.etag, storage);
+    const request = { ...this.options, parallel: machine.parallel, examination, filesCount: true };
+    const { folder, manifest } = await prepareRender(request, services);
+    report(manifest.findings ?? []);
     const progress = new RenderProgress(manifest.frameCount);
+    const stateDirectory = filePath(new URL('.batch/', folder));
+    const cacheDirectory = join(stateDirectory, 'cache');
     const farm = await openLocalFarm({
       ...programs,
       machine,
-      stateDirectory: filePath(new URL('.batch/', folder)),
+      stateDirectory,
+      cacheDirectory,
       // No writer is alive, so what is half written stays so.
       onLocked: async () => void (await sweepPartials(filePath(folder))),
       onWorkerEvent: (event, slice) => {
@@ -78,8 +99,7 @@ export class LocalRender {
     try {
       for (const frame of await storedFrames(manifest, folder, storage)) progress.done.add(frame);
       view.show(progress);
-      const services = { storage, now, batch: farm, ...LOCAL_NAMES };
-      const submitted = await this.submit(request, services);
+      const submitted = await this.submit(request, { ...services, batch: farm, ...LOCAL_NAMES });
       const stitch = await farm.wait(submitted.jobs.stitch.jobId);
       return { state: stitch.status === 'SUCCEEDED' ? 'complete' : 'failed', folder, manifest, progress };
     } catch (error) {
@@ -88,6 +108,8 @@ export class LocalRender {
     } finally {
       view.stop();
       await farm.stop();
+      // Whoever stopped it may go on.
+      if (!this.interrupted.signal.aborted) await rm(cacheDirectory, { recursive: true, force: true });
       this.interrupted.signal.removeEventListener('abort', stopFarm);
     }
   }

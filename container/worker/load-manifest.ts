@@ -1,8 +1,9 @@
 import { SpotreelError } from '../../core/errors';
-import { readBlendFacts } from '../../core/blend/scene-facts';
 import { manifestUrl } from '../../core/contract/keys';
 import { parseManifest, type Manifest } from '../../core/contract/manifest';
 import type { RenderCommand } from '../../core/contract/worker-command';
+import { examineScene } from '../../core/preflight/examine-scene';
+import { preflight, refuseErrors } from '../../core/preflight/preflight';
 import { planRender } from '../../core/render/plan';
 import { formatLocation, parseLocation } from '../../core/storage/location';
 import { StorageError, type Storage } from '../../core/storage/storage';
@@ -52,20 +53,22 @@ async function planByHand(
   const url = parseLocation(input, process.cwd());
   const head = await storage.head(url);
   if (!head) throw new StorageError('not-found', url, `there is no scene at ${input}; check -i`);
-  const bytes = await storage.open(url);
-  try {
-    const manifest = planRender({
-      renderId: folder.pathname.split('/').filter(Boolean).pop() ?? 'render',
-      source: { url: formatLocation(url), etag: head.etag, size: head.size },
-      facts: await readBlendFacts(bytes),
-      options: { framesPerSlice },
-      parallel: 1,
-      now,
-    });
-    return await keepFirst(manifest, folder, storage);
-  } finally {
-    await bytes.close();
-  }
+  const examination = await examineScene(url, head.etag, storage);
+  const options = { framesPerSlice };
+  const file = formatLocation(url);
+  const place = url.protocol === 'file:' ? 'here' : 'farm';
+  const checked = preflight(examination, { file, options, place, hasDisplay: false });
+  refuseErrors(checked, file);
+  const manifest = planRender({
+    renderId: folder.pathname.split('/').filter(Boolean).pop() ?? 'render',
+    source: { url: file, etag: head.etag, size: head.size },
+    facts: examination.facts,
+    options,
+    parallel: 1,
+    now,
+    checked,
+  });
+  return keepFirst(manifest, folder, storage);
 }
 
 /** All children make the same plan; the first one's stands, and the stitch job finds it. */

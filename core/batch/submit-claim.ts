@@ -23,7 +23,9 @@ export interface Claim {
 }
 
 /** `submitting.json`. */
-const claimSchema = z.object({ owner: z.string(), claimedAt: z.iso.datetime(), staleAt: z.iso.datetime() });
+const claimSchema = z.lazy(() =>
+  z.object({ owner: z.string(), claimedAt: z.iso.datetime(), staleAt: z.iso.datetime() }),
+);
 
 /** The claim of who is alone, as the holder of an exclusive lock is. */
 export const NO_CLAIM: Claim = { check: () => undefined, release: async () => undefined };

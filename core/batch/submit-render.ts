@@ -1,10 +1,12 @@
 import { SpotreelError } from '../errors';
-import { readBlendFacts } from '../blend/scene-facts';
 import type { RenderJobs } from '../contract/jobs';
 import { manifestUrl, renderFolder } from '../contract/keys';
 import { parseManifest, type Manifest } from '../contract/manifest';
 import type { RenderOptions } from '../contract/options';
 import { canonicalOptions, checkRenderName, renderIdOf } from '../contract/render-id';
+import { examineScene, type SceneExamination } from '../preflight/examine-scene';
+import type { RenderPlace } from '../preflight/dependency-findings';
+import { digestOfFiles, preflight, refuseErrors, type Preflight } from '../preflight/preflight';
 import { planRender } from '../render/plan';
 import { formatLocation } from '../storage/location';
 import { StorageError, type ObjectHead, type Storage } from '../storage/storage';
@@ -22,18 +24,33 @@ export interface RenderRequest {
   /** How many children can run at once. */
   readonly parallel: number;
   readonly reuse: Reuse;
+  /** What is known of the scene; it is read where this is absent. */
+  readonly examination?: SceneExamination;
+  /**
+   * Whether the files that the scene needs make another render, too. They do for a person who asks again after mending one;
+   * an event that comes again must mean the same render whatever has come beside the scene since.
+   */
+  readonly filesCount?: boolean;
 }
 
 export interface SubmitServices extends JobServices {
-  /** Throws when the farm can't run the plan (its Blender is too old, say). */
-  readonly checkManifest?: (manifest: Manifest) => void;
+  /** Throws when the Blender that would render is too old for the scene. `options.force` overrules it. */
+  checkManifest?(plan: Pick<Manifest, 'source' | 'blenderVersion'>): void;
+  /** Where it will be rendered; the farm by default. */
+  readonly place?: RenderPlace;
+  /** Whether engines that draw on a screen have one there. */
+  readonly hasDisplay?: boolean;
 }
+
+type PrepareServices = Pick<SubmitServices, 'storage' | 'now' | 'checkManifest' | 'place' | 'hasDisplay'>;
 
 export interface SubmittedRender {
   readonly folder: URL;
   readonly manifest: Manifest;
   readonly jobs: RenderJobs;
 }
+
+type PrepareRequest = Omit<RenderRequest, 'reuse'>;
 
 /**
  * Plans a render and submits its two jobs: the one use case behind an upload, the command line and a local render.
@@ -50,37 +67,70 @@ export async function submitRender(
 }
 
 /**
- * The first half: the render's folder with its manifest in it, made now or before. Throws what is wrong with the
- * scene or the options, and `name-taken`; nothing has been submitted by then.
+ * The first half: the render's folder with its manifest in it, made now or before. Throws what is wrong with the scene (a
+ * `PreflightError` with all of it), with the options, and `name-taken`; nothing has been submitted by then.
  */
 export async function prepareRender(
-  request: Omit<RenderRequest, 'reuse'>,
-  { storage, now, checkManifest }: Pick<SubmitServices, 'storage' | 'now' | 'checkManifest'>,
+  request: PrepareRequest,
+  services: PrepareServices,
 ): Promise<Pick<SubmittedRender, 'folder' | 'manifest'>> {
-  const { source, options, name, output } = request;
-  const renderId = name
-    ? checkRenderName(name)
-    : renderIdOf({ source: source.url, etag: source.etag, options });
-  const folder = renderFolder(output, renderId);
+  const { source, name, filesCount } = request;
+  const known = filesCount ? await check(request, services) : undefined;
+  const renderId = name ? checkRenderName(name) : idOf(request, known?.checked.files);
+  const folder = renderFolder(request.output, renderId);
   const url = manifestUrl(folder);
-  const before = await readManifest(url, storage);
+  const before = await readManifest(url, services.storage);
   if (before) {
-    checkManifest?.(before);
-    return { folder, manifest: checkSame(before, request, folder) };
+    if (!before.options.force) services.checkManifest?.(before);
+    return { folder, manifest: checkSame(before, request, folder, known?.checked) };
   }
-  const manifest = await plan(renderId, request, storage, now());
-  checkManifest?.(manifest);
+  const { facts, checked } = known ?? (await check(request, services));
+  const location = { url: formatLocation(source.url), etag: source.etag, size: source.size };
+  const { options, parallel } = request;
+  const plan = { renderId, source: location, facts, options, parallel, now: services.now(), checked };
+  const manifest = await writeFirst(planRender(plan), url, services.storage);
+  // Somebody else may have planned the same render meanwhile: theirs is the plan.
+  return { folder, manifest: checkSame(manifest, request, folder) };
+}
+
+interface Checked {
+  readonly facts: SceneExamination['facts'];
+  readonly checked: Preflight;
+}
+
+async function check(
+  { source, options, examination }: PrepareRequest,
+  services: PrepareServices,
+): Promise<Checked> {
+  const { storage, checkManifest, place = 'farm', hasDisplay = false } = services;
+  const file = formatLocation(source.url);
+  const found = examination ?? (await examineScene(source.url, source.etag, storage));
+  const checked = preflight(found, {
+    file,
+    options,
+    place,
+    hasDisplay,
+    checkBlender: ({ blenderVersion }) =>
+      checkManifest?.({ source: { url: file, etag: source.etag, size: source.size }, blenderVersion }),
+  });
+  refuseErrors(checked, file);
+  return { facts: found.facts, checked };
+}
+
+function idOf({ source, options }: PrepareRequest, files: Preflight['files'] = []): string {
+  const digest = digestOfFiles(files);
+  const etag = digest === undefined ? source.etag : `${source.etag}+${digest}`;
+  return renderIdOf({ source: source.url, etag, options });
+}
+
+async function writeFirst(manifest: Manifest, url: URL, storage: Storage): Promise<Manifest> {
+  const body = JSON.stringify(manifest, null, 2);
   try {
-    await storage.put(url, JSON.stringify(manifest, null, 2), {
-      ifAbsent: true,
-      contentType: 'application/json',
-    });
-    return { folder, manifest };
+    await storage.put(url, body, { ifAbsent: true, contentType: 'application/json' });
+    return manifest;
   } catch (error) {
     if (!(error instanceof StorageError && error.code === 'exists')) throw error;
-    // Somebody else planned the same render meanwhile: theirs is the plan.
-    const theirs = parseManifest(await storage.get(url), formatLocation(url));
-    return { folder, manifest: checkSame(theirs, request, folder) };
+    return parseManifest(await storage.get(url), formatLocation(url));
   }
 }
 
@@ -93,30 +143,15 @@ async function readManifest(url: URL, storage: Storage): Promise<Manifest | unde
   }
 }
 
-type PlanRequest = Omit<RenderRequest, 'reuse'>;
-
-async function plan(renderId: string, request: PlanRequest, storage: Storage, now: Date): Promise<Manifest> {
-  const { source, options, parallel } = request;
-  const bytes = await storage.open(source.url);
-  try {
-    if (bytes.etag !== undefined && bytes.etag !== source.etag) throw changed(source.url);
-    const facts = await readBlendFacts(bytes);
-    const location = { url: formatLocation(source.url), etag: source.etag, size: source.size };
-    return planRender({ renderId, source: location, facts, options, parallel, now });
-  } finally {
-    await bytes.close();
-  }
-}
-
-/** The facts of one version must not be put down as those of another. */
-function changed(url: URL): StorageError {
-  const message = `${formatLocation(url)} was changed since its render was asked for: submit it again to render it as it is now`;
-  return new StorageError('changed', url, message);
-}
-
 /** A render id names one scene with one set of options: anything else under it would mix two films. */
-function checkSame(manifest: Manifest, { source, options }: PlanRequest, folder: URL): Manifest {
+function checkSame(
+  manifest: Manifest,
+  { source, options }: PrepareRequest,
+  folder: URL,
+  checked?: Preflight,
+): Manifest {
   const same =
+    (!checked || digestOfFiles(manifest.dependencies ?? []) === digestOfFiles(checked.files)) &&
     manifest.source.url === formatLocation(source.url) &&
     manifest.source.etag === source.etag &&
     JSON.stringify(canonicalOptions(manifest.options)) === JSON.stringify(canonicalOptions(options));
@@ -124,6 +159,6 @@ function checkSame(manifest: Manifest, { source, options }: PlanRequest, folder:
   throw new SpotreelError(
     'name-taken',
     'usage',
-    `${formatLocation(folder)} holds a render of ${manifest.source.url} with other options or of another version of it; choose another name`,
+    `${formatLocation(folder)} holds a render of ${manifest.source.url} with other options, or of another version of it or of its files; choose another name`,
   );
 }

@@ -1,13 +1,15 @@
 import * as z from 'zod/mini';
 
-const submittedJobSchema = z.object({
-  jobArn: z.optional(z.string()),
-  jobId: z.string().check(z.minLength(1)),
-  jobName: z.string().check(z.minLength(1)),
-});
+const submittedJobSchema = z.lazy(() =>
+  z.object({
+    jobArn: z.optional(z.string()),
+    jobId: z.string().check(z.minLength(1)),
+    jobName: z.string().check(z.minLength(1)),
+  }),
+);
 
 /** `jobs.json`: the two jobs of a render, as SubmitJob answered. */
-export const jobsSchema = z.object({ render: submittedJobSchema, stitch: submittedJobSchema });
+export const jobsSchema = z.lazy(() => z.object({ render: submittedJobSchema, stitch: submittedJobSchema }));
 
 export type RenderJobs = z.infer<typeof jobsSchema>;
 

@@ -1,37 +1,76 @@
 import * as z from 'zod/mini';
 import { SpotreelError } from '../errors';
+import { findingSchema } from './finding';
 import { renderOptionsSchema } from './options';
 import { parseJson } from './parse-json';
+import { isProjectPath } from './project-path';
 
-const frameRangeSchema = z.object({
-  start: z.int(),
-  end: z.int(),
-  step: z.int().check(z.gte(1)),
-});
+const frameRangeSchema = z.lazy(() =>
+  z.object({
+    start: z.int(),
+    end: z.int(),
+    step: z.int().check(z.gte(1)),
+  }),
+);
+
+/** Files besides the scene that one render may need: its manifest stays at some megabytes, which each child reads. */
+export const MOST_DEPENDENCIES = 20_000;
+
+/** From the project's root, joined by `/`; never out of it. */
+const projectPathSchema = z.lazy(() =>
+  z.string().check(z.refine(isProjectPath, 'must lead to a file below the project, without "." or ".."')),
+);
+
+const dependencySchema = z.lazy(() =>
+  z.object({
+    path: projectPathSchema,
+    /** Where its bytes lie, wherever that is. */
+    url: z.string(),
+    size: z.int().check(z.gte(0)),
+    /** The version that is meant; absent on a disk. */
+    etag: z.optional(z.string()),
+    /** When it was last written, ISO 8601, where no ETag tells its versions apart. */
+    modified: z.optional(z.string()),
+  }),
+);
+
+/** A file that a scene needs besides itself. */
+export type ManifestDependency = z.infer<typeof dependencySchema>;
 
 /** The plan of a render, written once, before any job is submitted; everything else is read from it. */
-export const manifestSchema = z.object({
-  version: z.literal(1),
-  renderId: z.string().check(z.minLength(1)),
-  createdAt: z.iso.datetime(),
-  /** The `.blend` and the version of it that is rendered. */
-  source: z.object({ url: z.string(), etag: z.string(), size: z.int().check(z.gte(0)) }),
-  /** As the user gave them. */
-  options: renderOptionsSchema,
-  /** Of the Blender that saved the file. */
-  blenderVersion: z.object({ major: z.int(), minor: z.int() }),
-  scene: z.string().check(z.minLength(1)),
-  engine: z.string().check(z.minLength(1)),
-  /** Ascending, no frame twice. */
-  frames: z.array(frameRangeSchema).check(z.minLength(1)),
-  frameCount: z.int().check(z.gte(1)),
-  framesPerSlice: z.int().check(z.gte(1)),
-  sliceCount: z.int().check(z.gte(1)),
-  /** Frames per second. */
-  frameRate: z.object({ numerator: z.int().check(z.gte(1)), denominator: z.int().check(z.gte(1)) }),
-  /** Of every frame, in pixels. */
-  resolution: z.object({ width: z.int().check(z.gte(1)), height: z.int().check(z.gte(1)) }),
-});
+export const manifestSchema = z.lazy(() =>
+  z.object({
+    version: z.literal(1),
+    renderId: z.string().check(z.minLength(1)),
+    createdAt: z.iso.datetime(),
+    /** The `.blend` and the version of it that is rendered. */
+    source: z.object({ url: z.string(), etag: z.string(), size: z.int().check(z.gte(0)) }),
+    /** As the user gave them. */
+    options: renderOptionsSchema,
+    /** Of the Blender that saved the file. */
+    blenderVersion: z.object({ major: z.int(), minor: z.int() }),
+    scene: z.string().check(z.minLength(1)),
+    engine: z.string().check(z.minLength(1)),
+    /** Ascending, no frame twice. */
+    frames: z.array(frameRangeSchema).check(z.minLength(1)),
+    frameCount: z.int().check(z.gte(1)),
+    framesPerSlice: z.int().check(z.gte(1)),
+    sliceCount: z.int().check(z.gte(1)),
+    /** Frames per second. */
+    frameRate: z.object({ numerator: z.int().check(z.gte(1)), denominator: z.int().check(z.gte(1)) }),
+    /** Of every frame, in pixels. */
+    resolution: z.object({ width: z.int().check(z.gte(1)), height: z.int().check(z.gte(1)) }),
+    /**
+     * Where the scene lies in its project. The worker lays out scene and dependencies at their paths below a folder of its
+     * own, so that Blender finds them by `//`. Absent in plans of versions that knew no dependencies.
+     */
+    scenePath: z.optional(projectPathSchema),
+    /** Ascending by path, no path twice. */
+    dependencies: z.optional(z.array(dependencySchema).check(z.maxLength(MOST_DEPENDENCIES))),
+    /** What was found before it was submitted; no errors, unless they were overruled. */
+    findings: z.optional(z.array(findingSchema)),
+  }),
+);
 
 export type Manifest = z.infer<typeof manifestSchema>;
 

@@ -16,6 +16,8 @@ export const renderOptionsSchema = z.strictObject({
   engine: z.optional(
     z.string().check(z.regex(/^[A-Za-z][A-Za-z0-9_]{0,31}$/, 'must be an engine of Blender, such as CYCLES')),
   ),
+  /** Render in spite of such errors as may be overruled (see `core/preflight/finding-codes.ts`). */
+  force: z.optional(z.literal(true)),
 });
 
 export type RenderOptions = z.infer<typeof renderOptionsSchema>;

@@ -2,7 +2,8 @@ import { en } from 'zod/locales';
 import { config } from 'zod/mini';
 
 // Schemas that a Lambda reads by are written with zod's small variant: a cold start feels the large one, and a bundler
-// can leave out nothing of it. The small one has to be told in which language it speaks.
+// can leave out nothing of it. The small one has to be told in which language it speaks. `z.lazy` around a schema keeps
+// it from being made before anything is read by it.
 config(en());
 
 /** What has checked a value and can say what is wrong with it: a schema of either variant of zod. */

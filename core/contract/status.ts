@@ -1,15 +1,7 @@
 import * as z from 'zod/mini';
 import { SpotreelError } from '../errors';
+import { findingSchema } from './finding';
 import { parseJson } from './parse-json';
-
-const findingSchema = z.object({
-  /** Stable; see `SpotreelError`. */
-  code: z.string().check(z.minLength(1)),
-  /** For people: what is wrong and what to change. */
-  message: z.string(),
-  /** Where one frame is at fault. */
-  frame: z.optional(z.int()),
-});
 
 /**
  * `status.json`: how a render ended. There is none while it runs (AWS Batch knows more by then).
@@ -18,47 +10,49 @@ const findingSchema = z.object({
  * - `failed`: it was submitted and there is no video.
  * - `complete`: the video is there, with every frame in it.
  */
-export const statusSchema = z.object({
-  version: z.literal(1),
-  renderId: z.string().check(z.minLength(1)),
-  state: z.enum(['refused', 'failed', 'complete']),
-  /** When it was found to be so. */
-  at: z.iso.datetime(),
-  /** When the message about it was sent; absent until then. */
-  notifiedAt: z.optional(z.iso.datetime()),
-  /** The scene, where it is known. */
-  source: z.optional(z.object({ url: z.string(), etag: z.string() })),
-  /** The pair of jobs that ended so; absent when none was submitted. */
-  jobs: z.optional(z.object({ render: z.string(), stitch: z.string() })),
-  /** The job whose end this is. */
-  endedJob: z.optional(z.string()),
-  /** In one line, for people. */
-  reason: z.optional(z.string()),
-  /** Empty for `complete`. */
-  findings: z.array(findingSchema),
-  frames: z.optional(
-    z.object({
-      total: z.int().check(z.gte(0)),
-      /** Frames that lie in storage. */
-      stored: z.int().check(z.gte(0)),
-      /** How many were given up. */
-      failed: z.int().check(z.gte(0)),
-      /** The first of those, ascending. */
-      failedFrames: z.array(z.int()),
+export const statusSchema = z.lazy(() =>
+  z.object({
+    version: z.literal(1),
+    renderId: z.string().check(z.minLength(1)),
+    state: z.enum(['refused', 'failed', 'complete']),
+    /** When it was found to be so. */
+    at: z.iso.datetime(),
+    /** When the message about it was sent; absent until then. */
+    notifiedAt: z.optional(z.iso.datetime()),
+    /** The scene, where it is known. */
+    source: z.optional(z.object({ url: z.string(), etag: z.string() })),
+    /** The pair of jobs that ended so; absent when none was submitted. */
+    jobs: z.optional(z.object({ render: z.string(), stitch: z.string() })),
+    /** The job whose end this is. */
+    endedJob: z.optional(z.string()),
+    /** In one line, for people. */
+    reason: z.optional(z.string()),
+    /** Empty for `complete`. */
+    findings: z.array(findingSchema),
+    frames: z.optional(
+      z.object({
+        total: z.int().check(z.gte(0)),
+        /** Frames that lie in storage. */
+        stored: z.int().check(z.gte(0)),
+        /** How many were given up. */
+        failed: z.int().check(z.gte(0)),
+        /** The first of those, ascending. */
+        failedFrames: z.array(z.int()),
+      }),
+    ),
+    links: z.object({
+      /** `s3://bucket/renders/<renderId>/`. */
+      folder: z.string(),
+      /** The folder in the AWS console, where there is one. */
+      console: z.optional(z.url()),
+      /** Of the video, for `complete`. */
+      video: z.optional(z.string()),
     }),
-  ),
-  links: z.object({
-    /** `s3://bucket/renders/<renderId>/`. */
-    folder: z.string(),
-    /** The folder in the AWS console, where there is one. */
-    console: z.optional(z.url()),
-    /** Of the video, for `complete`. */
-    video: z.optional(z.string()),
   }),
-});
+);
 
+export type { Finding } from './finding';
 export type RenderStatus = z.infer<typeof statusSchema>;
-export type Finding = z.infer<typeof findingSchema>;
 
 /** Reads a `status.json`. Throws `bad-status` naming `where` and the field at fault. */
 export function parseStatus(bytes: Uint8Array, where: string): RenderStatus {

@@ -14,31 +14,33 @@ export interface UploadWishes {
 /** How one option stands in S3 object metadata (without `x-amz-meta-`) and what it may be. */
 interface MetadataKey {
   readonly option: keyof RenderOptions;
-  readonly number?: boolean;
+  /** How its text is read, if it is to be no text. */
+  readonly read?: (text: string) => unknown;
   readonly allowed: string;
 }
 
 const KEYS: Readonly<Record<string, MetadataKey>> = {
   frames: { option: 'frames', allowed: 'frames such as 1-10,20,30-50x2' },
-  'frames-per-slice': { option: 'framesPerSlice', number: true, allowed: 'a whole number of 1 or more' },
+  'frames-per-slice': { option: 'framesPerSlice', read: readNumber, allowed: 'a whole number of 1 or more' },
   scene: { option: 'scene', allowed: 'the name of a scene in the file, of 1 to 255 characters' },
   'resolution-percent': {
     option: 'resolutionPercent',
-    number: true,
+    read: readNumber,
     allowed: 'a whole number from 1 to 32767',
   },
-  samples: { option: 'samples', number: true, allowed: 'a whole number from 1 to 16777216' },
+  samples: { option: 'samples', read: readNumber, allowed: 'a whole number from 1 to 16777216' },
   engine: { option: 'engine', allowed: "one of Blender's engines, such as CYCLES or BLENDER_EEVEE" },
+  force: { option: 'force', read: (text) => text.toLowerCase() === 'true', allowed: 'true, or left out' },
 };
 
 /**
  * Reads options from an object's metadata: keys as S3 gives them, in lower case and without `x-amz-meta-`
- * (`frames`, `frames-per-slice`, `scene`, `resolution-percent`, `samples`, `engine`, `name`); values as
+ * (`frames`, `frames-per-slice`, `scene`, `resolution-percent`, `samples`, `engine`, `force`, `name`); values as
  * `decodeHeaderText` reads them. Other keys are somebody else's and ignored. Throws `bad-metadata` (usage) naming key,
  * value and what is allowed.
  */
 export function parseUploadMetadata(metadata: Readonly<Record<string, string>>): UploadWishes {
-  const options: Record<string, string | number> = {};
+  const options: Record<string, unknown> = {};
   let name: string | undefined;
   for (const [rawKey, rawValue] of Object.entries(metadata)) {
     const key = rawKey.toLowerCase();
@@ -50,13 +52,12 @@ export function parseUploadMetadata(metadata: Readonly<Record<string, string>>):
   return { options: renderOptionsSchema.parse(options), name };
 }
 
-function readOption(key: string, { option, number, allowed }: MetadataKey, value: string): string | number {
-  const given = number ? readNumber(value) : value;
-  const read = renderOptionsSchema.shape[option].safeParse(given).data;
-  if (read === undefined) throw bad(key, value, `must be ${allowed}`);
+function readOption(key: string, { option, read, allowed }: MetadataKey, value: string): unknown {
+  const given = renderOptionsSchema.shape[option].safeParse(read ? read(value) : value).data;
+  if (given === undefined) throw bad(key, value, `must be ${allowed}`);
   // The schema only knows that it is text.
   if (option === 'frames') checkFrames(key, value);
-  return read;
+  return given;
 }
 
 /** Digits only: `Number` would also take `1e3`, `0x10` and nothing at all. */

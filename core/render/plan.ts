@@ -1,7 +1,9 @@
 import { SpotreelError } from '../errors';
 import type { BlendFacts, SceneFacts } from '../blend/scene-facts';
-import type { Manifest } from '../contract/manifest';
+import type { Finding } from '../contract/finding';
+import type { Manifest, ManifestDependency } from '../contract/manifest';
 import type { RenderOptions } from '../contract/options';
+import { printableName } from '../printable';
 import {
   countFrames,
   MAX_FRAME,
@@ -23,22 +25,31 @@ export interface PlanInput {
   /** How many children can run at once where the render goes. */
   readonly parallel: number;
   readonly now: Date;
+  /** What the preflight found; absent where none was made. */
+  readonly checked?: CheckedScene | undefined;
+}
+
+/** What a plan takes over from the preflight. */
+export interface CheckedScene {
+  readonly scenePath: string;
+  readonly files: readonly ManifestDependency[];
+  readonly findings: readonly Finding[];
+  /** Whether each frame needs the frames before it. */
+  readonly needsOneSlice: boolean;
 }
 
 /**
  * The plan of a render: pure. Throws `SpotreelError` of kind `scene` (or `usage`, for options) with one message that
  * names the file and scene and says what to change.
  */
-export function planRender({ renderId, source, facts, options, parallel, now }: PlanInput): Manifest {
+export function planRender(input: PlanInput): Manifest {
+  const { renderId, source, facts, options, now, checked } = input;
   const scene = chooseScene(facts, options, source.url);
-  const at = `scene "${scene.name}" of ${source.url}`;
+  const at = placeOf(scene, source.url);
   checkCamera(scene, at);
   const frames = chooseFrames(scene, options, at);
   const frameCount = countFrames(frames);
-  const slicing = sliceFrames(
-    frameCount,
-    options.framesPerSlice ?? automaticFramesPerSlice(frameCount, parallel),
-  );
+  const slicing = sliceFrames(frameCount, framesPerSlice(frameCount, input));
   return {
     version: 1,
     renderId,
@@ -53,14 +64,64 @@ export function planRender({ renderId, source, facts, options, parallel, now }: 
     ...slicing,
     frameRate: chooseFrameRate(scene, at),
     resolution: chooseResolution(scene, options, at),
+    ...(checked && {
+      scenePath: checked.scenePath,
+      dependencies: [...checked.files],
+      findings: [...checked.findings],
+    }),
   };
 }
 
+/** Everything for which `planRender` would refuse the scene, not only the first: pure. */
+export function sceneFaults(facts: BlendFacts, options: RenderOptions, file: string): SpotreelError[] {
+  const scene = chosenScene(facts, options);
+  if (!scene) return faultsOf(() => chooseScene(facts, options, file));
+  const at = placeOf(scene, file);
+  return [
+    () => checkCamera(scene, at),
+    () => chooseFrames(scene, options, at),
+    () => chooseFrameRate(scene, at),
+    () => chooseResolution(scene, options, at),
+  ].flatMap(faultsOf);
+}
+
+function faultsOf(check: () => unknown): SpotreelError[] {
+  try {
+    check();
+    return [];
+  } catch (error) {
+    if (error instanceof SpotreelError) return [error];
+    throw error;
+  }
+}
+
+/** A person who says both how large slices are and that it be forced has their way. */
+function framesPerSlice(frameCount: number, { options, parallel, checked }: PlanInput): number {
+  if (checked?.needsOneSlice && !(options.force && options.framesPerSlice)) return frameCount;
+  return options.framesPerSlice ?? automaticFramesPerSlice(frameCount, parallel);
+}
+
+function placeOf(scene: SceneFacts, file: string): string {
+  return `scene "${printableName(scene.name)}" of ${file}`;
+}
+
+/** The scene that is to be rendered: the one asked for, else the file's active one. */
+export function chosenScene(facts: BlendFacts, { scene }: RenderOptions): SceneFacts | undefined {
+  const name = scene ?? facts.activeScene;
+  return facts.scenes.find((candidate) => candidate.name === name);
+}
+
 function chooseScene(facts: BlendFacts, options: RenderOptions, file: string): SceneFacts {
-  const name = options.scene ?? facts.activeScene;
-  const scene = facts.scenes.find((candidate) => candidate.name === name);
+  const scene = chosenScene(facts, options);
   if (scene) return scene;
-  const names = facts.scenes.map((candidate) => `"${candidate.name}"`).join(', ');
+  const name = printableName(options.scene ?? facts.activeScene);
+  if (facts.incomplete) {
+    throw sceneFault(
+      'scene-unread',
+      `${file} is too large to find scene "${name}" in it; open it in Blender and save it without Compress`,
+    );
+  }
+  const names = facts.scenes.map((candidate) => `"${printableName(candidate.name)}"`).join(', ');
   throw sceneFault('no-such-scene', `there is no scene "${name}" in ${file}; it has ${names}`);
 }
 

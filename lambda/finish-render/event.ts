@@ -6,31 +6,33 @@ import { SpotreelError } from '../../core/errors';
  * "Batch Job State Change" as EventBridge delivers it: its detail resembles DescribeJobs' answer. Fields that are not
  * used may be anything. Source: https://docs.aws.amazon.com/batch/latest/userguide/batch_job_events.html
  */
-const jobStateChangeSchema = z.object({
-  source: z.literal('aws.batch'),
-  'detail-type': z.literal('Batch Job State Change'),
-  detail: z.object({
-    jobId: z.string().check(z.minLength(1)),
-    jobName: z.string().check(z.minLength(1)),
-    status: z.string(),
-    statusReason: z.optional(z.string()),
-    createdAt: z.optional(z.number()),
-    arrayProperties: z.optional(
-      z.object({
-        size: z.optional(z.number()),
-        index: z.optional(z.number()),
-        statusSummary: z.optional(z.record(z.string(), z.number())),
-      }),
-    ),
-    container: z.optional(
-      z.object({
-        command: z.optional(z.array(z.string())),
-        exitCode: z.optional(z.number()),
-        reason: z.optional(z.string()),
-      }),
-    ),
+const jobStateChangeSchema = z.lazy(() =>
+  z.object({
+    source: z.literal('aws.batch'),
+    'detail-type': z.literal('Batch Job State Change'),
+    detail: z.object({
+      jobId: z.string().check(z.minLength(1)),
+      jobName: z.string().check(z.minLength(1)),
+      status: z.string(),
+      statusReason: z.optional(z.string()),
+      createdAt: z.optional(z.number()),
+      arrayProperties: z.optional(
+        z.object({
+          size: z.optional(z.number()),
+          index: z.optional(z.number()),
+          statusSummary: z.optional(z.record(z.string(), z.number())),
+        }),
+      ),
+      container: z.optional(
+        z.object({
+          command: z.optional(z.array(z.string())),
+          exitCode: z.optional(z.number()),
+          reason: z.optional(z.string()),
+        }),
+      ),
+    }),
   }),
-});
+);
 
 /** A job has gone into another state. */
 export interface JobStateChange {

@@ -7,21 +7,23 @@ import { SpotreelError } from '../../core/errors';
  * Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html. Unlike S3's own notifications, whose
  * documentation says that the key is URL-encoded, this one says nothing of the kind: the key is taken as it is.
  */
-const objectCreatedSchema = z.object({
-  source: z.literal('aws.s3'),
-  'detail-type': z.literal('Object Created'),
-  detail: z.object({
-    bucket: z.object({ name: z.string().check(z.minLength(1)) }),
-    object: z.object({
-      key: z.string().check(z.minLength(1)),
-      size: z.optional(z.number().check(z.gte(0))),
-      etag: z.string().check(z.minLength(1)),
-      'version-id': z.optional(z.string()),
+const objectCreatedSchema = z.lazy(() =>
+  z.object({
+    source: z.literal('aws.s3'),
+    'detail-type': z.literal('Object Created'),
+    detail: z.object({
+      bucket: z.object({ name: z.string().check(z.minLength(1)) }),
+      object: z.object({
+        key: z.string().check(z.minLength(1)),
+        size: z.optional(z.number().check(z.gte(0))),
+        etag: z.string().check(z.minLength(1)),
+        'version-id': z.optional(z.string()),
+      }),
+      /** The API call that made the object, such as `PutObject`. */
+      reason: z.optional(z.string()),
     }),
-    /** The API call that made the object, such as `PutObject`. */
-    reason: z.optional(z.string()),
   }),
-});
+);
 
 /** A scene, or something else, has been put into a bucket. */
 export interface UploadEvent {

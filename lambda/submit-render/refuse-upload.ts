@@ -1,7 +1,9 @@
 import { renderFolder } from '../../core/contract/keys';
 import { renderIdOf } from '../../core/contract/render-id';
 import type { UploadWishes } from '../../core/contract/upload-metadata';
+import type { Finding } from '../../core/contract/finding';
 import type { SpotreelError } from '../../core/errors';
+import { PreflightError } from '../../core/preflight/preflight-error';
 import { formatLocation } from '../../core/storage/location';
 import type { ObjectHead } from '../../core/storage/storage';
 import { consoleUrl } from '../console-url';
@@ -19,9 +21,10 @@ export interface RefusalServices extends ReportServices {
 export async function refuseUpload(
   source: ObjectHead,
   wishes: UploadWishes | undefined,
-  { code, message }: SpotreelError,
+  error: SpotreelError,
   services: RefusalServices,
 ): Promise<string> {
+  const { code } = error;
   const { url, etag } = source;
   const { options = {}, name } = wishes ?? {};
   // A name that another render has is not this one's folder.
@@ -36,12 +39,21 @@ export async function refuseUpload(
       state: 'refused',
       at: services.now().toISOString(),
       source: { url: formatLocation(url), etag },
-      reason: message,
-      findings: [{ code, message }],
+      ...told(error),
       links: { folder: formatLocation(folder), ...(link && { console: link }) },
     },
     folder,
     services,
   );
   return renderId;
+}
+
+/** The reason in one line, and each finding by itself. */
+function told(error: SpotreelError): { reason: string; findings: Finding[] } {
+  const { code, message } = error;
+  if (!(error instanceof PreflightError)) return { reason: message, findings: [{ code, message }] };
+  const { headline, findings } = error;
+  // With the first one in it, so that a second refusal for another reason is told from the same one told twice.
+  const reason = code === 'preflight' ? `${headline}, the first: ${findings[0]?.message}` : headline;
+  return { reason, findings: [...findings] };
 }

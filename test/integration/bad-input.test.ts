@@ -230,7 +230,7 @@ test('a scene that changes while it renders stops the render, and the changed sc
 });
 
 test('a state folder in use by another spotreel is named, with its process id', async () => {
-  const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 500 });
+  const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 2000 });
   const command = ['render', CLOCK, '-o', at('out'), '--resolution-percent', '10', '--frames', '1-6'];
   const started = startProgram('spotreel', command, { environment });
   while (!existsSync(at('out')) || !existsSync(join(onlyRender(at('out')), 'frames')))

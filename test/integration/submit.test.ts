@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   BatchClient,
@@ -10,14 +10,17 @@ import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-s
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { farmParameterName, type FarmDescription } from '../../core/contract/farm-description';
 import { parseManifest } from '../../core/contract/manifest';
+import { startsRender } from '../../core/contract/upload-key';
+import { PROJECT_COLOURS, PROJECT_FILES, squaresOf, useProject } from '../support/project';
 import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
-import { spotreel } from '../support/spotreel';
+import { spotreel, worker } from '../support/spotreel';
 
 jest.setTimeout(120_000);
 
 const at = useScratchFolder();
+const copyProject = useProject();
 const SCENE = join(ROOT, 'test/fixtures/blend/3.4-zstd.blend');
 const BUCKET = 'spotreel-films';
 const ACCOUNT = '123456789012';
@@ -139,6 +142,48 @@ test('a scene of this machine is uploaded, and its two jobs are submitted: one l
     source: { url: `s3://${BUCKET}/${uploads[0]}` },
     framesPerSlice: 3,
   });
+});
+
+test('a project is uploaded with all that its scene needs, once, and workers render it right from there', async () => {
+  copyProject(at('copy'));
+  const scene = at('copy/film/shot.blend');
+  const first = await submit(scene, '-f', '2', '-n', 'Project-1');
+  expect(first).toMatchObject({ exitCode: 0 });
+  expect(first.stderr).toContain('uploading 8 files');
+  const manifest = parseManifest(await get('renders/Project-1/manifest.json'), 'x');
+  expect(manifest.scenePath).toBe('shot.blend');
+  expect(manifest.dependencies!.map(({ path }) => `film/${path}`)).toEqual(PROJECT_FILES);
+  for (const { url } of manifest.dependencies!) {
+    expect(startsRender(url.slice(`s3://${BUCKET}/`.length))).toBe(false);
+  }
+
+  writeFileSync(at('copy/film/plates/plate_0002.png'), readFileSync(at('copy/film/plates/plate_0001.png')));
+  const second = await submit(scene, '-f', '2');
+  expect(second).toMatchObject({ exitCode: 0 });
+  expect(second.stderr).toContain('uploading 1 file (0.0 MiB); 7 are there already');
+
+  // The first render is what it was, though a file of it has changed on this machine.
+  const output = `s3://${BUCKET}/renders/Project-1`;
+  const argv = ['render', '-i', manifest.source.url, '-o', output, '-f', '2', '-t', '3'];
+  const child = (index: number) =>
+    worker(argv, {
+      environment: { ...environment, AWS_BATCH_JOB_ARRAY_INDEX: String(index), SPOTREEL_CACHE: at('cache') },
+    });
+  const ends = await Promise.all([child(0), child(1)]);
+  expect(ends.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+  for (const frame of [1, 2, 3]) {
+    expect(squaresOf(await get(`renders/Project-1/frames/000${frame}.png`))).toEqual(PROJECT_COLOURS[frame]);
+  }
+});
+
+test('a scene at fault is refused before anything is uploaded', async () => {
+  copyProject(at('copy'));
+  rmSync(at('copy/film/lib/props.blend'));
+  const before = await keys('');
+  const refused = await submit(at('copy/film/shot.blend'), '--samples', '77');
+  expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
+  expect(refused.stderr).toContain(at('copy/film/lib/props.blend'));
+  expect(await keys('')).toEqual(before);
 });
 
 test("the workshop's flags, without a deployed farm", async () => {

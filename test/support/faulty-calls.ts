@@ -33,7 +33,7 @@ export class FaultyProcess {
         const member: unknown = Reflect.get(target, property, target);
         if (typeof member !== 'function') return member;
         const bound: (...args: unknown[]) => unknown = member.bind(target);
-        if (property === 'list' || property === 'close') return bound;
+        if (property === 'list' || property === 'listFolder' || property === 'close') return bound;
         return (...args: unknown[]) => this.call(() => bound(...args));
       },
     });

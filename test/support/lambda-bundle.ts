@@ -26,6 +26,7 @@ async function bundle(what: BuildOptions): Promise<Bundle> {
     platform: 'node',
     target: 'node24',
     format: 'cjs',
+    external: ['@aws-sdk/lib-storage'],
     mainFields: ['module', 'main'],
     metafile: true,
     write: false,

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { farmBlenderCheck } from '../../../../core/batch/farm-blender';
 import { submitRender, type RenderRequest, type SubmitServices } from '../../../../core/batch/submit-render';
 import { parseWorkerArgv } from '../../../../core/contract/worker-command';
 import { SpotreelError } from '../../../../core/errors';
 import { jobsUrl, manifestUrl } from '../../../../core/contract/keys';
 import { parseManifest } from '../../../../core/contract/manifest';
 import { MemoryStorage } from '../../../../core/storage/memory-storage';
+import { contents, dependency, examine, facts } from '../../../support/made-scenes';
 import { RecordingBatch } from '../../../support/recording-batch';
 
 const SCENE = readFileSync(join(__dirname, '../../../fixtures/blend/3.4-zstd.blend'));
@@ -174,4 +176,99 @@ test('a scene at fault is refused before anything is written', async () => {
   const damaged = { ...request, source: (await storage.head(source))! };
   await expect(submitRender(damaged, services)).rejects.toMatchObject({ code: 'truncated', kind: 'scene' });
   expect(batch.jobs).toEqual([]);
+});
+
+describe('the files that a scene needs', () => {
+  const texture = new URL('memory://films/uploads/wood.png');
+
+  async function withTexture(text?: string) {
+    const set = await setUp();
+    if (text !== undefined) await set.storage.put(texture, text);
+    const examination = await examine(
+      'uploads/my%20shot.blend',
+      contents([dependency('//wood.png')]),
+      set.storage,
+    );
+    return { ...set, request: { ...set.request, examination } };
+  }
+
+  test('stand in the manifest with their versions, and the scene at its place among them', async () => {
+    const { storage, services, request } = await withTexture('wood');
+    const { manifest } = await submitRender(request, services);
+    const { etag } = (await storage.head(texture))!;
+    expect(manifest).toMatchObject({
+      scenePath: 'my shot.blend',
+      dependencies: [{ path: 'wood.png', url: 'memory://films/uploads/wood.png', size: 4, etag }],
+      findings: [],
+    });
+  });
+
+  test('what is wrong and no error stands there, too', async () => {
+    const { services, request } = await withTexture();
+    const { manifest } = await submitRender(request, services);
+    expect(manifest).toMatchObject({
+      dependencies: [],
+      findings: [{ code: 'image-missing', severity: 'warning' }],
+    });
+  });
+
+  test('make another render for a person who asks again, and for an event that comes again the same', async () => {
+    const [before, after] = [await withTexture(), await withTexture('wood')];
+    const idOf = async ({ services, request }: typeof before, filesCount: boolean) =>
+      (await submitRender({ ...request, filesCount }, services)).manifest.renderId;
+    expect(await idOf(after, true)).not.toBe(await idOf(before, true));
+    expect(await idOf(after, false)).toBe(await idOf(before, false));
+    expect(await idOf(before, false)).toBe(await idOf(before, true));
+  });
+
+  test('of another version under the same name are never a mixture', async () => {
+    const { storage, batch, services, request } = await withTexture('wood');
+    const named = { ...request, name: 'Take-2', filesCount: true };
+    await submitRender(named, services);
+    expect((await submitRender(named, services)).manifest.renderId).toBe('Take-2');
+    await storage.put(texture, 'oak');
+    const examination = await examine(
+      'uploads/my%20shot.blend',
+      contents([dependency('//wood.png')]),
+      storage,
+    );
+    await expect(submitRender({ ...named, examination }, services)).rejects.toMatchObject({
+      code: 'name-taken',
+    });
+    expect(batch.jobs).toHaveLength(2);
+  });
+});
+
+test('all that is wrong is told at once, and nothing is written or submitted', async () => {
+  const { storage, batch, services, request } = await setUp();
+  const held = contents([dependency('//lib.blend', { kind: 'library' }), dependency('//wood.png')]);
+  const examination = await examine(
+    'uploads/my%20shot.blend',
+    held,
+    storage,
+    facts({ hasCamera: false, fps: 0 }),
+  );
+  await expect(submitRender({ ...request, examination }, services)).rejects.toMatchObject({
+    code: 'preflight',
+    kind: 'scene',
+    findings: [
+      { code: 'no-camera' },
+      { code: 'bad-frame-rate' },
+      { code: 'library-missing' },
+      { code: 'image-missing' },
+    ],
+  });
+  expect(batch.jobs).toEqual([]);
+  for await (const { url } of storage.list(request.output)) throw new Error(`wrote ${url.href}`);
+});
+
+test('a scene newer than the Blender there is rendered by force', async () => {
+  const { services, request } = await setUp();
+  const checked = { ...services, ...farmBlenderCheck('3.3.0') };
+  await expect(submitRender(request, checked)).rejects.toMatchObject({ code: 'blender-too-old' });
+  const forced = { ...request, options: { ...request.options, force: true as const } };
+  const first = await submitRender(forced, checked);
+  expect(first.manifest.findings?.[0]).toMatchObject({ code: 'blender-too-old', severity: 'warning' });
+  // And again, now that its manifest is there.
+  expect((await submitRender(forced, checked)).jobs).toEqual(first.jobs);
 });

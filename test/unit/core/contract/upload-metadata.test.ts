@@ -13,6 +13,7 @@ test('every option can be given', () => {
     'resolution-percent': '50',
     samples: '128',
     engine: 'CYCLES',
+    force: 'true',
     name: 'Take-2',
   };
   expect(parseUploadMetadata(metadata)).toEqual({
@@ -23,6 +24,7 @@ test('every option can be given', () => {
       resolutionPercent: 50,
       samples: 128,
       engine: 'CYCLES',
+      force: true,
     },
     name: 'Take-2',
   });
@@ -69,6 +71,7 @@ describe('what is wrong is named, with what is allowed', () => {
     ['samples', '-1', 'from 1 to 16777216'],
     ['engine', 'cycles --python x', 'such as CYCLES'],
     ['scene', '', '1 to 255 characters'],
+    ['force', 'yes', 'x-amz-meta-force "yes" must be true, or left out'],
     ['name', '../other', 'x-amz-meta-name "../other" is wrong: a render\'s name is at most 100 letters'],
   ])('%s: %j', (key, value, message) => {
     const read = () => parseUploadMetadata({ [key]: value });

@@ -1,7 +1,7 @@
 import type { BlendFacts, SceneFacts } from '../../../../core/blend/scene-facts';
 import { manifestSchema } from '../../../../core/contract/manifest';
 import type { RenderOptions } from '../../../../core/contract/options';
-import { planRender } from '../../../../core/render/plan';
+import { planRender, sceneFaults, type CheckedScene } from '../../../../core/render/plan';
 
 const scene: SceneFacts = {
   name: 'Shot',
@@ -18,21 +18,31 @@ const scene: SceneFacts = {
   outputPath: '//out/',
   hasCamera: true,
   markerCameras: false,
+  switchesCameras: false,
   usesSequencer: false,
+  usesCompositor: false,
+  viewLayers: ['ViewLayer'],
 };
 
-function plan(changes: Partial<SceneFacts>, options: RenderOptions = {}) {
-  const facts: BlendFacts = {
+function factsOf(changes: Partial<SceneFacts>): BlendFacts {
+  return {
     blenderVersion: { major: 3, minor: 4, text: '3.4' },
+    blenderSubversion: 6,
     compression: 'none',
+    renderRanges: [],
+    incomplete: false,
     scenes: [
       { ...scene, name: 'Draft', hasCamera: false },
       { ...scene, ...changes },
     ],
     activeScene: changes.name ?? 'Shot',
   };
+}
+
+function plan(changes: Partial<SceneFacts>, options: RenderOptions = {}, checked?: CheckedScene) {
+  const facts = factsOf(changes);
   const source = { url: '/films/shot.blend', etag: 'abc', size: 1 };
-  return planRender({ renderId: 'shot', source, facts, options, parallel: 2, now: new Date(0) });
+  return planRender({ renderId: 'shot', source, facts, options, parallel: 2, now: new Date(0), checked });
 }
 
 test('a plan holds what the file says of its active scene', () => {
@@ -64,6 +74,46 @@ test('options stand in place of the scene', () => {
     engine: 'BLENDER_EEVEE',
     options,
   });
+});
+
+describe('what the preflight found', () => {
+  const finding = { code: 'unbaked-simulation', severity: 'warning', message: 'cloth' } as const;
+  const files = [{ path: 'lib/a.png', url: 's3://films/a.png', size: 1, etag: 'e' }];
+  const checked = { scenePath: 'shots/shot.blend', files, findings: [finding], needsOneSlice: false };
+
+  test('stands in the plan', () => {
+    expect(manifestSchema.parse(plan({}, {}, checked))).toMatchObject({
+      scenePath: 'shots/shot.blend',
+      dependencies: files,
+      findings: [finding],
+      sliceCount: 2,
+    });
+  });
+
+  test.each<[RenderOptions, number]>([
+    [{}, 1],
+    [{ framesPerSlice: 8 }, 1],
+    [{ framesPerSlice: 8, force: true }, 6],
+    [{ force: true }, 1],
+  ])('makes one slice of frames that need those before them, with %j %i', (options, slices) => {
+    expect(plan({}, options, { ...checked, needsOneSlice: true }).sliceCount).toBe(slices);
+  });
+
+  test.each(['../a.png', '/a.png', 'a/../../b', 'a\\b', ''])('a plan with the path %j is none', (path) => {
+    const evil = { ...plan({}, {}, checked), dependencies: [{ ...files[0]!, path }] };
+    expect(manifestSchema.safeParse(evil).success).toBe(false);
+  });
+
+  test('an older plan, without any of it, is one still', () => {
+    expect(manifestSchema.parse(plan({}))).not.toHaveProperty('dependencies');
+  });
+});
+
+test('of a file that could not be read as far as its scene it is said how to mend that', () => {
+  const facts = { ...factsOf({}), scenes: [], incomplete: true };
+  expect(sceneFaults(facts, {}, 'shot.blend')).toMatchObject([
+    { code: 'scene-unread', message: expect.stringContaining('save it without Compress') },
+  ]);
 });
 
 test.each<[string, Partial<SceneFacts>, RenderOptions, string]>([

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { SpotreelError } from '../../../../core/errors';
 import { objectCreated } from '../../../support/aws-events';
 import { SCENE, UploadWorld } from '../../../support/upload-world';
@@ -165,6 +167,59 @@ describe('an upload at fault is refused, and people are told why', () => {
     const world = new UploadWorld();
     await world.deliver(await world.upload('uploads/shot.blend', {}, Buffer.from('hello')));
     await world.deliver(await world.upload('uploads/shot.blend'));
+    expect(world.jobNames()).toHaveLength(2);
+  });
+});
+
+describe('the preflight of an upload', () => {
+  const fixture = (name: string) => readFileSync(join(__dirname, '../../../fixtures/blend-contents', name));
+
+  test('what is missing beside a scene is noted in its plan, and what is there is fetched with it', async () => {
+    const world = new UploadWorld();
+    await world.upload('uploads/film/still.png', {}, Buffer.from('still'));
+    expect(
+      await world.deliver(await world.upload('uploads/film/strips.blend', {}, fixture('strips.blend'))),
+    ).toBe(true);
+    expect(world.jobNames()).toHaveLength(2);
+    const key = (await world.keys()).find((one) => one.endsWith('manifest.json'))!;
+    const { dependencies, findings, scenePath } = await world.json(key);
+    expect(scenePath).toBe('film/strips.blend');
+    expect(dependencies).toMatchObject([
+      { path: 'film/still.png', url: 'memory://films/uploads/film/still.png', size: 5 },
+    ]);
+    const missing = expect.objectContaining({
+      code: 'strip-missing',
+      severity: 'warning',
+      path: '//film.mp4',
+    });
+    expect(findings).toContainEqual(missing);
+    expect(findings).not.toContainEqual(expect.objectContaining({ path: '//still.png' }));
+  });
+
+  test('errors refuse it, and status and message tell each of them', async () => {
+    const world = new UploadWorld();
+    expect(await world.deliver(await world.upload('uploads/files.blend', {}, fixture('files.blend')))).toBe(
+      true,
+    );
+    expect(world.batch.jobs).toEqual([]);
+    const key = (await world.keys()).find((one) => one.endsWith('status.json'))!;
+    const { findings, reason } = await world.json(key);
+    expect(findings).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ severity: 'error', code: 'no-camera' }),
+        expect.objectContaining({ severity: 'error', code: 'library-missing', path: '//props.blend' }),
+        expect.objectContaining({ severity: 'warning', code: 'volume-missing', path: '//cloud_0001.vdb' }),
+      ]),
+    );
+    expect(reason).toMatch(
+      /^2 errors in memory:\/\/films\/uploads\/files\.blend, the first: .*has no camera/,
+    );
+    expect(world.notifications[0]?.message).toContain('library "props.blend" needs //props.blend');
+  });
+
+  test('force in its metadata renders a scene that is newer than the farm', async () => {
+    const world = new UploadWorld('3.3.0');
+    await world.deliver(await world.upload('uploads/shot.blend', { force: 'true' }));
     expect(world.jobNames()).toHaveLength(2);
   });
 });

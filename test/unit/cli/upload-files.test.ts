@@ -1,6 +1,6 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { readingOf, uploadScene } from '../../../cli/upload-scene';
+import { readingOf, uploadFiles } from '../../../cli/upload-files';
 import type { Reading } from '../../../cli/meter';
 import { startsRender } from '../../../core/contract/upload-key';
 import { fileUrl } from '../../../core/storage/location';
@@ -11,8 +11,8 @@ import { useScratchFolder } from '../../support/scratch-folder';
 const at = useScratchFolder();
 const UPLOADS = new URL('memory://films/uploads/');
 
-function scene(text: string, etag: string): ObjectHead {
-  const path = at('my shot.blend');
+function scene(text: string, etag: string, name = 'my shot.blend'): ObjectHead {
+  const path = at(name);
   writeFileSync(path, text);
   return { url: fileUrl(path), size: statSync(path).size, lastModified: new Date(0), etag };
 }
@@ -29,19 +29,19 @@ function watched() {
 test('a scene goes where it starts nothing by itself, and only when it is not there', async () => {
   const storage = new MemoryStorage();
   const first = watched();
-  const there = await uploadScene(scene('one', '0123456789abcdef0123'), UPLOADS, storage, first.view);
-  expect(there.url.href).toBe('memory://films/uploads/submitted/0123456789abcdef/my%20shot.blend');
-  expect(startsRender(decodeURIComponent(there.url.pathname.slice(1)))).toBe(false);
-  expect(Buffer.from(await storage.get(there.url)).toString()).toBe('one');
+  const [there] = await uploadFiles([scene('one', '0123456789abcdef0123')], UPLOADS, storage, first.view);
+  expect(there!.url.href).toBe('memory://films/uploads/submitted/0123456789abcdef/my%20shot.blend');
+  expect(startsRender(decodeURIComponent(there!.url.pathname.slice(1)))).toBe(false);
+  expect(Buffer.from(await storage.get(there!.url)).toString()).toBe('one');
   expect(first.said[0]).toMatch(/^uploading .*my shot\.blend \(0\.0 MiB\) to memory:/);
 
   const again = watched();
-  await uploadScene(scene('one', '0123456789abcdef0123'), UPLOADS, storage, again.view);
+  await uploadFiles([scene('one', '0123456789abcdef0123')], UPLOADS, storage, again.view);
   expect(again.said).toEqual([expect.stringMatching(/is there already$/)]);
 
-  const changed = await uploadScene(scene('two!', 'fedcba9876543210'), UPLOADS, storage, watched().view);
-  expect(changed.url.href).not.toBe(there.url.href);
-  expect(basename(changed.url.pathname)).toBe(basename(there.url.pathname));
+  const [changed] = await uploadFiles([scene('two!', 'fedcba9876543210')], UPLOADS, storage, watched().view);
+  expect(changed!.url.href).not.toBe(there!.url.href);
+  expect(basename(changed!.url.pathname)).toBe(basename(there!.url.pathname));
 });
 
 /** Tells of its way, and may lose what it was given. */
@@ -60,7 +60,7 @@ class SlowStorage extends MemoryStorage {
 test('an upload shows how far it is, and what is left', async () => {
   const { said, shown, view } = watched();
   const bytes = 'x'.repeat(4 * 1024 * 1024);
-  await uploadScene(scene(bytes, 'a'.repeat(32)), UPLOADS, new SlowStorage(false), view);
+  await uploadFiles([scene(bytes, 'a'.repeat(32))], UPLOADS, new SlowStorage(false), view);
   expect(shown.map(({ count }) => count)).toEqual(['1.0 MiB of 4.0 MiB', '2.0 MiB of 4.0 MiB']);
   expect(shown[0]!.note).toBe('about 3 s left');
   expect(said.at(-1)).toBe('stop');
@@ -68,6 +68,29 @@ test('an upload shows how far it is, and what is left', async () => {
 });
 
 test('an upload that did not arrive is an error, not a render of nothing', async () => {
-  const lost = uploadScene(scene('one', 'a'.repeat(32)), UPLOADS, new SlowStorage(true), watched().view);
+  const lost = uploadFiles([scene('one', 'a'.repeat(32))], UPLOADS, new SlowStorage(true), watched().view);
   await expect(lost).rejects.toMatchObject({ code: 'upload-lost', kind: 'passing' });
+});
+
+test('of several files only those go that are not there, each once, and progress is that of all of them', async () => {
+  const storage = new SlowStorage(false);
+  const files = [
+    scene('old'.repeat(1000), '1'.repeat(32), 'old.png'),
+    scene('new'.repeat(1000), '2'.repeat(32), 'new.png'),
+    scene('new'.repeat(1000), '2'.repeat(32), 'new.png'),
+    scene('more'.repeat(1000), '3'.repeat(32), 'more.png'),
+  ];
+  await uploadFiles(files.slice(0, 1), UPLOADS, storage, watched().view);
+  const { said, shown, view } = watched();
+  const objects = await uploadFiles(files, UPLOADS, storage, view);
+  expect(objects.map(({ url }) => url.pathname.split('/').slice(-2).join('/'))).toEqual([
+    `${'1'.repeat(16)}/old.png`,
+    `${'2'.repeat(16)}/new.png`,
+    `${'2'.repeat(16)}/new.png`,
+    `${'3'.repeat(16)}/more.png`,
+  ]);
+  expect(said[0]).toBe('uploading 2 files (0.0 MiB); 2 are there already');
+  expect(new Set(shown.map(({ total }) => total))).toEqual(new Set([7000]));
+  expect((await uploadFiles(files, UPLOADS, storage, view)).length).toBe(4);
+  expect(said.at(-1)).toBe('all 4 files are there already');
 });

@@ -1,0 +1,160 @@
+import type { DependencyKind } from '../blend/contents/blend-contents';
+import { MOST_DEPENDENCIES } from '../contract/manifest';
+import { printableName } from '../printable';
+import type { FindingCode } from './finding-codes';
+import { finding, type PreflightFinding } from './findings';
+import type { FoundDependency, FoundLibrary, ProjectFiles } from './walk-dependencies';
+
+/** Where the scene will be rendered. */
+export type RenderPlace = 'here' | 'farm';
+
+/** What a dependency is called where the file has no name for it. */
+const NAMES: Readonly<Record<DependencyKind, string>> = {
+  image: 'an image',
+  library: 'a linked library',
+  font: 'a font',
+  sound: 'a sound',
+  'movie-clip': 'a movie clip',
+  volume: 'a volume',
+  'cache-file': 'an Alembic or USD file',
+  'mesh-cache': 'a Mesh Cache modifier',
+  'ocean-cache': 'an Ocean modifier',
+  'fluid-cache': 'a fluid',
+  'point-cache': 'a simulation',
+  bake: 'a bake of geometry nodes',
+  strip: 'a strip of the sequencer',
+  'custom-data': 'data of a mesh',
+  ies: 'an IES texture',
+  osl: 'an OSL script',
+};
+
+/** Names that one message tells. */
+const MOST_NAMES = 5;
+
+const BAKED = 'bake it again and save the .blend';
+const FIND = 'choose it anew by File > External Data > Find Missing Files';
+const PACK = `${FIND}, or pack it (File > External Data > Pack Resources)`;
+
+/** How a missing one is mended in Blender, besides putting it back. */
+const MENDS: Readonly<Record<DependencyKind, string>> = {
+  image: PACK,
+  library: 'relocate it (Outliner > Blender File, right click on it > ID Data > Relocate)',
+  font: PACK,
+  sound: PACK,
+  'movie-clip': FIND,
+  volume: PACK,
+  'cache-file': 'choose it anew in the Mesh Sequence Cache modifier or constraint',
+  'mesh-cache': 'choose it anew in Modifier Properties > Mesh Cache',
+  'ocean-cache': `${BAKED} (Modifier Properties > Ocean > Bake)`,
+  'fluid-cache': `${BAKED} (Physics Properties > Fluid > Cache)`,
+  'point-cache': `${BAKED} (Physics Properties > Cache)`,
+  bake: `${BAKED} (Physics Properties > Simulation Nodes)`,
+  strip: 'choose it anew in the Sequencer (Strip > Source)',
+  'custom-data': 'save it anew in Modifier Properties > Multiresolution > Shape, or pack it there',
+  ies: 'choose it anew in the IES Texture node, or take an internal text',
+  osl: 'choose it anew in the Script node, or take an internal text',
+};
+
+/** What is wrong with the files that a scene needs: pure. */
+export function dependencyFindings(
+  { dependencies, libraries, isCut }: ProjectFiles,
+  place: RenderPlace,
+): PreflightFinding[] {
+  const findings = [
+    ...dependencies.flatMap((found) => judge(found, place) ?? []),
+    ...dependencies.flatMap((found) => someAbsent(found) ?? []),
+    ...libraries.flatMap((library) => unreadable(library) ?? []),
+  ];
+  if (isCut) {
+    const message =
+      'the scene needs more libraries or folders than are looked into: what lies beyond is not checked';
+    findings.push(finding('files-unread', message));
+  }
+  return [...findings, ...tooMany(dependencies)];
+}
+
+function tooMany(dependencies: readonly FoundDependency[]): PreflightFinding[] {
+  const count = new Set(dependencies.flatMap(({ files }) => files.map(({ path }) => path))).size;
+  if (count <= MOST_DEPENDENCIES) return [];
+  const message = `the scene needs ${count} files, more than the ${MOST_DEPENDENCIES} that a render may have: pack images into fewer files, or render fewer caches and sequences at once`;
+  return [finding('too-many-files', message)];
+}
+
+function judge(found: FoundDependency, place: RenderPlace): PreflightFinding | undefined {
+  const { dependency, state, isAbsolute } = found;
+  if (state === 'packed') return undefined;
+  if (state === 'found') return isAbsolute ? absoluteFound(found, place) : undefined;
+  const [code, what, mend] = fault(found);
+  const libraryCode = dependency.kind === 'library' ? 'library-missing' : code;
+  return finding(libraryCode, `${subject(found)} ${what}: ${mend}`, dependency.path);
+}
+
+/** Of a sequence or of tiles some are there, and others are not. */
+function someAbsent(found: FoundDependency): PreflightFinding | undefined {
+  const { dependency, absent } = found;
+  const needs = needOf(found);
+  if (absent.length === 0) return undefined;
+  const told = absent.slice(0, MOST_NAMES).map(printableName).join(', ');
+  const more = absent.length > MOST_NAMES ? ` and ${absent.length - MOST_NAMES} more` : '';
+  const are = absent.length > 1 ? 'which are' : 'which is';
+  const message = `${subject(found)} ${needs} ${printableName(dependency.path)} with ${told}${more}, ${are} not there: put what is missing there, or ${MENDS[dependency.kind]}`;
+  return finding(`${dependency.kind}-missing`, message, dependency.path);
+}
+
+function absoluteFound(found: FoundDependency, place: RenderPlace): PreflightFinding {
+  const { kind, path } = found.dependency;
+  const needs = needOf(found);
+  const where = `${subject(found)} ${needs} ${printableName(path)}, which is found on this machine only`;
+  if (place === 'here')
+    return finding('absolute-path-found', `${where}: ${RELATIVE} to render elsewhere`, path);
+  return finding(kind === 'library' ? 'library-missing' : 'absolute-path', `${where}: ${RELATIVE}`, path);
+}
+
+const RELATIVE = 'put it into the folder of the .blend and choose File > External Data > Make Paths Relative';
+
+/** The code, what is wrong, and how to mend it. */
+function fault(found: FoundDependency): [code: FindingCode, what: string, mend: string] {
+  const { dependency, state, location, otherCase } = found;
+  const written = printableName(dependency.path);
+  const needs = needOf(found);
+  switch (state) {
+    case 'absolute':
+      return ['absolute-path', `${needs} ${written}, a place of one machine only`, RELATIVE];
+    case 'network':
+      return ['network-path', `${needs} ${written}, a place in one network only`, RELATIVE];
+    case 'outside':
+      return ['outside-project', `${needs} ${written}, which leads out of the project's folder`, RELATIVE];
+    case 'unanchored':
+      return ['unanchored-path', `${needs} ${written}, which does not say beside what`, RELATIVE];
+    case 'other-case':
+      return [
+        'letter-case',
+        `${needs} ${written}, and what is there is called ${printableName(otherCase ?? '')}, which Linux takes for another`,
+        'make capital and small letters of both the same',
+      ];
+    default: {
+      const place = location === undefined ? '' : ` (${printableName(location)})`;
+      const mend = `put it there, or ${MENDS[dependency.kind]}`;
+      return [`${dependency.kind}-missing`, `${needs} ${written}, which is not there${place}`, mend];
+    }
+  }
+}
+
+/** What several do, and one does. */
+function needOf({ dependency: { usedBy } }: FoundDependency): string {
+  return usedBy.length > 1 ? 'need' : 'needs';
+}
+
+/** `image "Wood" and 2 others of library lib/props.blend`. */
+function subject({ dependency, library }: FoundDependency): string {
+  const [user = NAMES[dependency.kind], ...others] = dependency.usedBy;
+  const more = others.length > 0 ? ` and ${others.length} ${others.length > 1 ? 'others' : 'other'}` : '';
+  const of = library === undefined ? '' : ` of library ${printableName(library)}`;
+  return `${printableName(user)}${more}${of}`;
+}
+
+function unreadable({ location, fault: error }: FoundLibrary): PreflightFinding | undefined {
+  if (!error) return undefined;
+  const message = `library ${printableName(location)} can't be read (${printableName(error.message)}): open it in Blender and save it, or upload it again`;
+  return finding('library-unreadable', message);
+}

@@ -1,0 +1,48 @@
+import type { BlendContents } from '../blend/contents/blend-contents';
+import { readBlendContents } from '../blend/contents/read-blend-contents';
+import { readBlendFacts, type BlendFacts } from '../blend/scene-facts';
+import { formatLocation } from '../storage/location';
+import { StorageError, type Storage } from '../storage/storage';
+import { projectRootOf, segmentsOf } from './project-root';
+import { walkDependencies, type ProjectFiles } from './walk-dependencies';
+
+/** All that can be known of a scene without Blender, and of the files that it needs. */
+export interface SceneExamination {
+  readonly facts: BlendFacts;
+  readonly contents: BlendContents;
+  readonly project: ProjectFiles;
+  /** Where the scene lies, from the project's root, joined by `/`. */
+  readonly scenePath: string;
+}
+
+/**
+ * Reads the scene at `url` and its libraries by ranged reads, and looks for what they need; nothing in them is ever run.
+ * `etag` asks for that version. Throws `BlendFormatError` for a scene that is none, `changed` for another version, and
+ * storage's errors.
+ */
+export async function examineScene(
+  url: URL,
+  etag: string | undefined,
+  storage: Storage,
+): Promise<SceneExamination> {
+  const { facts, contents } = await readScene(url, etag, storage);
+  const root = projectRootOf(url);
+  const project = await walkDependencies(url, contents, { storage, root, readContents: readBlendContents });
+  return { facts, contents, project, scenePath: segmentsOf(url, root).join('/') };
+}
+
+async function readScene(url: URL, etag: string | undefined, storage: Storage) {
+  const bytes = await storage.open(url);
+  try {
+    if (etag !== undefined && bytes.etag !== undefined && bytes.etag !== etag) throw changed(url);
+    return { facts: await readBlendFacts(bytes), contents: await readBlendContents(bytes) };
+  } finally {
+    await bytes.close();
+  }
+}
+
+/** The facts of one version must not be put down as those of another. */
+function changed(url: URL): StorageError {
+  const message = `${formatLocation(url)} was changed since its render was asked for: submit it again to render it as it is now`;
+  return new StorageError('changed', url, message);
+}

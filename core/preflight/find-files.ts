@@ -1,0 +1,109 @@
+import type { DependencyExtent } from '../blend/contents/blend-contents';
+import { MOST_DEPENDENCIES } from '../contract/manifest';
+import { isProjectPath } from '../contract/project-path';
+import type { Storage } from '../storage/storage';
+import { FolderListings, listBelow, listedFile, type ListedFile } from './folder-listings';
+import { namePattern, type NamePattern } from './name-pattern';
+import { folderAt, type ProjectRoot } from './project-root';
+
+/** Files of one folder that are looked at: one more than a render may have is too many already. */
+const MOST_IN_FOLDER = MOST_DEPENDENCIES + 1;
+
+/** A file that a scene needs, as it lies there. */
+export interface FoundFile extends ListedFile {
+  /** From the project's root, joined by `/`. */
+  readonly path: string;
+}
+
+/** What lies where a path leads. */
+export interface FoundFiles {
+  /** In the order of their names; none where it is missing. */
+  readonly files: readonly FoundFile[];
+  /** Paths of those that should be among them and are not. */
+  readonly absent: readonly string[];
+  /** A name that is there and differs only in capital and small letters. */
+  readonly otherCase?: string | undefined;
+}
+
+/** Finds files of a project through storage; looks into each folder once. */
+export class FileFinder {
+  private readonly listings: FolderListings;
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly root: ProjectRoot,
+    limits: { readonly mostListed?: number; readonly mostFolders?: number } = {},
+  ) {
+    this.listings = new FolderListings(storage, limits.mostListed, limits.mostFolders);
+  }
+
+  /** Whether there were more folders than are looked into; what lies in the others counts as missing. */
+  get isCut(): boolean {
+    return this.listings.isCut;
+  }
+
+  /** The files at `segments` below the project's root, of which there are several but for `file`; `tiles` by their numbers. */
+  async find(
+    segments: readonly string[],
+    extent: DependencyExtent,
+    tiles?: readonly number[],
+  ): Promise<FoundFiles> {
+    return extent === 'folder' ? this.below(segments) : this.named(segments, extent, tiles);
+  }
+
+  private async named(
+    segments: readonly string[],
+    extent: DependencyExtent,
+    tiles?: readonly number[],
+  ): Promise<FoundFiles> {
+    const folder = segments.slice(0, -1);
+    const name = segments.at(-1)!;
+    const pattern = namePattern(name, extent);
+    const listing = await this.listings.of(folderAt(folder, this.root), pattern.start);
+    const names = [...listing.files.keys()].filter(pattern.matches).toSorted();
+    const there = names.map((found) => ({
+      ...listing.files.get(found)!,
+      path: [...folder, found].join('/'),
+    }));
+    if (there.length > 0) {
+      const absent = pattern.absent(names, tiles).map((missing) => [...folder, missing].join('/'));
+      return { files: there, absent };
+    }
+    return {
+      files: [],
+      absent: [],
+      otherCase: await this.otherCase(folder, pattern, [...listing.files.keys()]),
+    };
+  }
+
+  /** Another spelling of the name, or, where it is the same, of the folder that it should lie in. */
+  private async otherCase(
+    folder: readonly string[],
+    pattern: NamePattern,
+    names: readonly string[],
+  ): Promise<string | undefined> {
+    const name = names.find(pattern.resembles);
+    if (name !== undefined || folder.length === 0) return name;
+    const wanted = folder.at(-1)!;
+    const { folders } = await this.listings.of(folderAt(folder.slice(0, -1), this.root), wanted);
+    const found = folders.find((other) => other !== wanted && sameLetters(other, wanted));
+    return found === undefined ? undefined : `${found}/`;
+  }
+
+  private async below(segments: readonly string[]): Promise<FoundFiles> {
+    const folder = folderAt(segments, this.root);
+    const listed: FoundFile[] = [];
+    for await (const object of listBelow(folder, this.storage)) {
+      const path = [...segments, decodeURIComponent(object.url.pathname.slice(folder.pathname.length))].join(
+        '/',
+      );
+      if (isProjectPath(path)) listed.push({ ...listedFile(object), path });
+      if (listed.length === MOST_IN_FOLDER) break;
+    }
+    return { files: listed, absent: [] };
+  }
+}
+
+function sameLetters(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}

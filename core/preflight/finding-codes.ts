@@ -1,0 +1,91 @@
+import type { DependencyKind } from '../blend/contents/blend-contents';
+import type { Severity } from '../contract/finding';
+
+interface FindingRule {
+  readonly severity: Severity;
+  /** Whether `--force` turns this error into a warning: rendering on can make sense. */
+  readonly mayBeForced?: true;
+}
+
+/**
+ * Every code that the preflight gives, and how bad it is. Codes are stable: scripts may compare them.
+ *
+ * A file that is missing makes a picture that Blender draws pink or leaves empty, so it is a warning; of a library that is
+ * missing nobody can tell what is lost.
+ */
+export const FINDING_RULES = {
+  // The scene's own settings; `core/render/plan.ts` finds these.
+  'no-such-scene': { severity: 'error' },
+  /** The file could not be read as far as the scene. */
+  'scene-unread': { severity: 'error' },
+  'no-camera': { severity: 'error' },
+  'bad-step': { severity: 'error' },
+  'empty-range': { severity: 'error' },
+  'absurd-range': { severity: 'error' },
+  'bad-frame-range': { severity: 'error' },
+  'bad-frame-rate': { severity: 'error' },
+  'bad-resolution': { severity: 'error' },
+  /** Saved by a newer Blender than the one that would render. */
+  'blender-too-old': { severity: 'error', mayBeForced: true },
+
+  'library-missing': { severity: 'error', mayBeForced: true },
+  /** There, but no `.blend`, or a damaged one. */
+  'library-unreadable': { severity: 'error', mayBeForced: true },
+  /** More than a manifest holds. */
+  'too-many-files': { severity: 'error' },
+
+  'image-missing': { severity: 'warning' },
+  'font-missing': { severity: 'warning' },
+  /** Heard in no frame; the video that is stitched has no sound. */
+  'sound-missing': { severity: 'note' },
+  'movie-clip-missing': { severity: 'warning' },
+  'volume-missing': { severity: 'warning' },
+  'cache-file-missing': { severity: 'warning' },
+  'mesh-cache-missing': { severity: 'warning' },
+  'ocean-cache-missing': { severity: 'warning' },
+  'fluid-cache-missing': { severity: 'warning' },
+  'point-cache-missing': { severity: 'warning' },
+  'bake-missing': { severity: 'warning' },
+  'strip-missing': { severity: 'warning' },
+  'custom-data-missing': { severity: 'warning' },
+  'ies-missing': { severity: 'warning' },
+  'osl-missing': { severity: 'warning' },
+  /** There by another spelling of capital and small letters, which Linux takes for another name. */
+  'letter-case': { severity: 'warning' },
+  /** A place of one machine only. */
+  'absolute-path': { severity: 'warning' },
+  /** The same, and that machine is this one, which renders. */
+  'absolute-path-found': { severity: 'note' },
+  'network-path': { severity: 'warning' },
+  /** Leads out of the project by `..`. */
+  'outside-project': { severity: 'warning' },
+  /** Without `//`, and so relative to whichever folder Blender is started in. */
+  'unanchored-path': { severity: 'warning' },
+  /** Libraries or folders were too many, or libraries too deep in each other, to look into all of them. */
+  'files-unread': { severity: 'warning' },
+  /** The file was too large to look through whole. */
+  'contents-incomplete': { severity: 'warning' },
+
+  /** Makes the plan one slice. */
+  'unbaked-simulation': { severity: 'warning' },
+  'engine-needs-display': { severity: 'warning' },
+  'engine-gone': { severity: 'warning' },
+  /** Of an add-on. */
+  'engine-unknown': { severity: 'warning' },
+  'scripts-off': { severity: 'warning' },
+  'drivers-off': { severity: 'warning' },
+  'freestyle-scripts': { severity: 'note' },
+  'file-output': { severity: 'warning' },
+  'marker-cameras': { severity: 'warning' },
+  'movie-output': { severity: 'note' },
+  /** Beyond as many as are told one by one. */
+  'more-findings': { severity: 'note' },
+} as const satisfies Record<string, FindingRule> & Record<`${DependencyKind}-missing`, FindingRule>;
+
+export type FindingCode = keyof typeof FINDING_RULES;
+
+/** How bad a finding of this code is; anything that the table does not know is an error for good. */
+export function ruleOf(code: string): FindingRule {
+  const rules: Readonly<Record<string, FindingRule>> = FINDING_RULES;
+  return Object.hasOwn(rules, code) ? rules[code]! : { severity: 'error' };
+}

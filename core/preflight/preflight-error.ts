@@ -1,0 +1,30 @@
+import type { FaultKind } from '../errors';
+import { SpotreelError } from '../errors';
+import type { PreflightFinding } from './findings';
+
+/**
+ * Why a scene is not rendered: at least one of `findings` is an error. With one, code and message are its own; with
+ * several the code is `preflight`, and the message counts them in its first line and lists them below.
+ */
+export class PreflightError extends SpotreelError {
+  /** All of them, errors first. */
+  readonly findings: readonly PreflightFinding[];
+
+  constructor(file: string, findings: readonly PreflightFinding[], kind: FaultKind = 'scene') {
+    const errors = findings.filter(({ severity }) => severity === 'error');
+    const [first, second] = errors;
+    const only = second ? undefined : first;
+    super(only?.code ?? 'preflight', kind, only?.message ?? describe(file, errors));
+    this.findings = findings;
+  }
+
+  /** The message without the findings in it. */
+  get headline(): string {
+    return this.message.split('\n', 1)[0]!;
+  }
+}
+
+function describe(file: string, errors: readonly PreflightFinding[]): string {
+  const lines = errors.map(({ code, message }) => `- ${code}: ${message}`);
+  return [`${errors.length} errors in ${file}`, ...lines].join('\n');
+}

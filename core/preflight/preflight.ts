@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import type { Manifest, ManifestDependency } from '../contract/manifest';
+import type { RenderOptions } from '../contract/options';
+import { SpotreelError } from '../errors';
+import { sceneFaults } from '../render/plan';
+import { formatLocation, sortByKey } from '../storage/location';
+import { contentsFindings } from './contents-findings';
+import { dependencyFindings, type RenderPlace } from './dependency-findings';
+import type { SceneExamination } from './examine-scene';
+import { ruleOf } from './finding-codes';
+import { sortFindings, type PreflightFinding } from './findings';
+import { PreflightError } from './preflight-error';
+import { sceneFindings } from './scene-findings';
+
+/** What a preflight is made from, besides what the scene was found to be. */
+export interface PreflightInput {
+  /** The scene, as users write it. */
+  readonly file: string;
+  readonly options: RenderOptions;
+  readonly place: RenderPlace;
+  /** Whether engines that draw on a screen have one. */
+  readonly hasDisplay: boolean;
+  /** Throws what makes the file one that the Blender there can't render. */
+  readonly checkBlender?: ((file: Pick<Manifest, 'blenderVersion'>) => void) | undefined;
+}
+
+/** What a preflight found. */
+export interface Preflight {
+  /** Errors first. */
+  readonly findings: readonly PreflightFinding[];
+  readonly scenePath: string;
+  /** Files that the scene needs, ascending by path, no path twice. */
+  readonly files: readonly ManifestDependency[];
+  /** Whether each frame needs the frames before it, so that one child has to render all of them. */
+  readonly needsOneSlice: boolean;
+}
+
+/** Judges what was found: pure. What is wrong are findings, not exceptions. */
+export function preflight(examination: SceneExamination, input: PreflightInput): Preflight {
+  const { facts, contents, project, scenePath } = examination;
+  const { options, place } = input;
+  const contentsFound = contentsFindings(contents, project.libraries);
+  const findings = [
+    ...[...sceneFaults(facts, options, input.file), ...blenderFaults(examination, input)].map(findingOf),
+    ...dependencyFindings(project, place),
+    ...sceneFindings(facts, options, input),
+    ...contentsFound,
+  ];
+  return {
+    findings: sortFindings(findings, options.force),
+    scenePath,
+    files: filesOf(examination),
+    needsOneSlice: contentsFound.some(({ code }) => code === 'unbaked-simulation'),
+  };
+}
+
+/** Throws `PreflightError` where there are errors among the findings. */
+export function refuseErrors({ findings }: Preflight, file: string): void {
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  if (errors.length === 0) return;
+  // Options that are wrong are so whatever the scene is.
+  const isUsage = errors.every(({ code }) => code === 'bad-frame-range');
+  throw new PreflightError(file, findings, isUsage ? 'usage' : 'scene');
+}
+
+/** Tells sets of files apart: another one where any file is another, or another version; `undefined` for none. */
+export function digestOfFiles(files: readonly ManifestDependency[]): string | undefined {
+  if (files.length === 0) return undefined;
+  const versions = files.map(({ path, size, etag, modified }) => [path, size, etag ?? modified]);
+  return createHash('sha256').update(JSON.stringify(versions)).digest('hex');
+}
+
+function blenderFaults({ facts }: SceneExamination, { checkBlender }: PreflightInput): SpotreelError[] {
+  const { major, minor } = facts.blenderVersion;
+  try {
+    checkBlender?.({ blenderVersion: { major, minor } });
+    return [];
+  } catch (error) {
+    if (error instanceof SpotreelError) return [error];
+    throw error;
+  }
+}
+
+function findingOf({ code, message }: SpotreelError): PreflightFinding {
+  return { code, severity: ruleOf(code).severity, message };
+}
+
+function filesOf({ project: { dependencies }, scenePath }: SceneExamination): ManifestDependency[] {
+  const byPath = new Map<string, ManifestDependency>();
+  for (const { files } of dependencies) {
+    for (const { path, url, size, etag, modified } of files) {
+      // A library may link the scene itself.
+      if (path === scenePath) continue;
+      byPath.set(path, {
+        path,
+        url: formatLocation(url),
+        size,
+        ...(etag === undefined ? { modified } : { etag }),
+      });
+    }
+  }
+  return sortByKey(byPath.values(), ({ path }) => path);
+}

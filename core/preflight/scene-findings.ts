@@ -1,0 +1,63 @@
+import type { BlendFacts, SceneFacts } from '../blend/scene-facts';
+import type { RenderOptions } from '../contract/options';
+import { printableName } from '../printable';
+import { chosenScene } from '../render/plan';
+import { finding, type PreflightFinding } from './findings';
+
+/** The engines that are Blender's own, and what each needs. */
+const ENGINES: Readonly<Record<string, 'any' | 'display' | 'gone'>> = {
+  CYCLES: 'any',
+  BLENDER_EEVEE: 'display',
+  BLENDER_EEVEE_NEXT: 'display',
+  BLENDER_WORKBENCH: 'display',
+  BLENDER_OPENGL: 'display',
+  BLENDER_RENDER: 'gone',
+  BLENDER_GAME: 'gone',
+};
+
+/** Formats of one file for all frames, as `outputFormatName` spells them. */
+const MOVIES = new Set(['AVI_RAW', 'AVI_JPEG', 'FFMPEG', 'H264', 'XVID', 'THEORA', 'AV1']);
+
+/** What of a scene's settings renders otherwise than its maker may think, besides what `planRender` refuses: pure. */
+export function sceneFindings(
+  facts: BlendFacts,
+  options: RenderOptions,
+  { hasDisplay }: { readonly hasDisplay: boolean },
+): PreflightFinding[] {
+  const scene = chosenScene(facts, options);
+  if (!scene) return [];
+  const engine = options.engine ?? scene.engine;
+  return [...engineFindings(engine, scene, hasDisplay), ...markers(scene), ...movie(scene)];
+}
+
+function engineFindings(engine: string, scene: SceneFacts, hasDisplay: boolean): PreflightFinding[] {
+  if (scene.usesSequencer) return [];
+  const needs = Object.hasOwn(ENGINES, engine) ? ENGINES[engine] : undefined;
+  const name = printableName(engine);
+  const mend = 'set Render Properties > Render Engine to Cycles, or give --engine CYCLES';
+  if (needs === 'display' && !hasDisplay) {
+    const message = `engine ${name} draws by OpenGL: without a GPU it is slow, and without a display some Blenders don't start it: ${mend}`;
+    return [finding('engine-needs-display', message)];
+  }
+  if (needs === 'gone') {
+    return [finding('engine-gone', `engine ${name} is none that Blender has had since 2.80: ${mend}`)];
+  }
+  if (needs === undefined) {
+    const message = `engine ${name} is not Blender's own, and add-ons are not loaded: ${mend}`;
+    return [finding('engine-unknown', message)];
+  }
+  return [];
+}
+
+function markers({ switchesCameras }: SceneFacts): PreflightFinding[] {
+  if (!switchesCameras) return [];
+  const message =
+    'markers switch cameras: each frame is rendered by the camera that its marker says, whatever Scene Properties > Camera says; see that all those cameras are meant';
+  return [finding('marker-cameras', message)];
+}
+
+function movie({ outputFormat }: SceneFacts): PreflightFinding[] {
+  if (!MOVIES.has(outputFormat)) return [];
+  const message = `the output format ${outputFormat} is one file for all frames: frames are rendered as PNG instead, and a video is made of them`;
+  return [finding('movie-output', message)];
+}

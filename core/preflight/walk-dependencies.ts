@@ -1,0 +1,191 @@
+import type { BlendContents, Dependency } from '../blend/contents/blend-contents';
+import { BlendFormatError } from '../blend/blend-format-error';
+import { mapConcurrently } from '../map-concurrently';
+import { childUrl, formatLocation } from '../storage/location';
+import type { ByteSource, Storage } from '../storage/storage';
+import { FileFinder, type FoundFile } from './find-files';
+import { segmentsOf, type ProjectRoot } from './project-root';
+import { resolvePath, type ResolvedPath } from './resolve-path';
+
+/** Libraries that link libraries: deeper than this nobody has built. */
+export const DEEPEST_LIBRARY = 16;
+
+/** Libraries that are looked into for one scene: each costs some requests. */
+export const MOST_LIBRARIES = 500;
+
+/** Dependencies of the scene and all its libraries; real films have some thousands. */
+const MOST_NAMED = 200_000;
+
+/** Libraries that are read at a time, and files that are looked for at a time. */
+const READ_AT_ONCE = 8;
+const SOUGHT_AT_ONCE = 32;
+
+/** What became of a dependency's path. `found` has files; all others but `packed` have none. */
+export type DependencyState =
+  | 'packed'
+  | 'found'
+  | 'missing'
+  /** There, by another spelling of capital and small letters. */
+  | 'other-case'
+  /** A place of one machine, and not on this one or not to be reached from here. */
+  | 'absolute'
+  | 'network'
+  /** Out of the project. */
+  | 'outside'
+  /** Written without `//`. */
+  | 'unanchored'
+  | 'unusable';
+
+/** A dependency of a scene, or of a library of it, and where it was looked for. */
+export interface FoundDependency {
+  readonly dependency: Dependency;
+  readonly state: DependencyState;
+  /** Where it should lie, as people write it; absent where the path leads nowhere in the project. */
+  readonly location?: string | undefined;
+  /** Whether its path was written as an absolute one. */
+  readonly isAbsolute: boolean;
+  readonly files: readonly FoundFile[];
+  /** Where those of a sequence or of tiles should lie that are not there, though others are. */
+  readonly absent: readonly string[];
+  readonly otherCase?: string | undefined;
+  /** Where the library lies that names it; absent for the scene itself. */
+  readonly library?: string | undefined;
+}
+
+/** A library as far as it could be read. */
+export interface FoundLibrary {
+  /** Where it lies, as people write it. */
+  readonly location: string;
+  /** Whether anything of it is used. */
+  readonly isLinked: boolean;
+  readonly contents?: BlendContents;
+  /** Why it could not be read. */
+  readonly fault?: BlendFormatError;
+}
+
+/** All that a scene needs besides itself, as it lies there. */
+export interface ProjectFiles {
+  readonly dependencies: readonly FoundDependency[];
+  readonly libraries: readonly FoundLibrary[];
+  /** Whether libraries or folders were not looked into, because there were too many of them or too deep. */
+  readonly isCut: boolean;
+}
+
+/** Reads what a library holds. */
+export type ReadContents = (source: ByteSource) => Promise<BlendContents>;
+
+/** Where the walk looks. */
+export interface WalkPlace {
+  readonly storage: Storage;
+  readonly root: ProjectRoot;
+  readonly readContents: ReadContents;
+}
+
+interface Named {
+  /** Where the file lies that names dependencies. */
+  readonly url: URL;
+  /** Absent for the scene. */
+  readonly library?: string;
+  readonly contents: BlendContents;
+}
+
+/**
+ * Finds what `contents` of the scene at `scene` names, and what its libraries name, each beside the file that names it.
+ * A library is read once, whoever links it, so that cycles end. Throws storage's errors.
+ */
+export async function walkDependencies(
+  scene: URL,
+  contents: BlendContents,
+  place: WalkPlace,
+): Promise<ProjectFiles> {
+  const finder = new FileFinder(place.storage, place.root);
+  const dependencies: FoundDependency[] = [];
+  const libraries: FoundLibrary[] = [];
+  const seen = new Set([scene.href]);
+  let isCut = false;
+  let level: Named[] = [{ url: scene, contents }];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    const found: FoundDependency[] = [];
+    for (const named of level) {
+      const room = MOST_NAMED - dependencies.length - found.length;
+      const sought = named.contents.dependencies.slice(0, room);
+      isCut ||= sought.length < named.contents.dependencies.length;
+      const ofOne = await mapConcurrently(sought, SOUGHT_AT_ONCE, (one) => locate(one, named, finder, place));
+      for (const dependency of ofOne) found.push(dependency);
+    }
+    for (const dependency of found) dependencies.push(dependency);
+    const unread = unreadLibraries(found, seen);
+    const room = depth < DEEPEST_LIBRARY ? MOST_LIBRARIES - libraries.length : 0;
+    isCut ||= unread.length > room;
+    const read = await mapConcurrently(unread.slice(0, room), READ_AT_ONCE, (one) => readLibrary(one, place));
+    for (const { library } of read) libraries.push(library);
+    level = read.flatMap(({ url, library: { location, contents: held } }) =>
+      held ? [{ url, library: location, contents: held }] : [],
+    );
+  }
+  return { dependencies, libraries, isCut: isCut || finder.isCut };
+}
+
+async function locate(
+  dependency: Dependency,
+  { url, library }: Named,
+  finder: FileFinder,
+  { root }: WalkPlace,
+): Promise<FoundDependency> {
+  const nothing = { dependency, files: [], absent: [], isAbsolute: false, library };
+  if (dependency.packed) return { ...nothing, state: 'packed' };
+  const resolved = resolvePath(dependency.path, segmentsOf(url, root).slice(0, -1));
+  const isAbsolute = resolved.kind === 'absolute';
+  const segments = reachable(resolved, root);
+  if (!segments) return { ...nothing, isAbsolute, state: unreachable(resolved) };
+  const found = await finder.find(segments, dependency.extent, dependency.tiles);
+  const absence = found.otherCase === undefined ? 'missing' : 'other-case';
+  const state = found.files.length > 0 ? 'found' : absence;
+  const locationOf = (path: string): string => formatLocation(childUrl(root.url, path));
+  const [location, absent] = [locationOf(segments.join('/')), found.absent.map(locationOf)];
+  return { dependency, state, isAbsolute, location, ...found, absent, library };
+}
+
+/** Where a path leads that can be followed: below the project, or, on a disk, anywhere by an absolute path. */
+function reachable(resolved: ResolvedPath, { isDisk }: ProjectRoot): readonly string[] | undefined {
+  if (resolved.kind === 'project') return resolved.segments;
+  return resolved.kind === 'absolute' && isDisk ? resolved.segments : undefined;
+}
+
+function unreachable({ kind }: ResolvedPath): DependencyState {
+  return kind === 'project' ? 'missing' : kind;
+}
+
+interface UnreadLibrary {
+  readonly file: FoundFile;
+  readonly isLinked: boolean;
+}
+
+/** Libraries that are there and were not met before; notes them as met. */
+function unreadLibraries(found: readonly FoundDependency[], seen: Set<string>): UnreadLibrary[] {
+  const unread: UnreadLibrary[] = [];
+  for (const { dependency, files } of found) {
+    const [file] = files;
+    if (dependency.kind !== 'library' || !file || seen.has(file.url.href)) continue;
+    seen.add(file.url.href);
+    unread.push({ file, isLinked: (dependency.linked?.length ?? 0) > 0 });
+  }
+  return unread;
+}
+
+async function readLibrary(
+  { file, isLinked }: UnreadLibrary,
+  { storage, readContents }: WalkPlace,
+): Promise<{ url: URL; library: FoundLibrary }> {
+  const { url } = file;
+  const location = formatLocation(url);
+  const source = await storage.open(url);
+  try {
+    return { url, library: { location, isLinked, contents: await readContents(source) } };
+  } catch (error) {
+    if (!(error instanceof BlendFormatError)) throw error;
+    return { url, library: { location, isLinked, fault: error } };
+  } finally {
+    await source.close();
+  }
+}

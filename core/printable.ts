@@ -1,0 +1,24 @@
+/** Control characters, and those that turn the direction of text, which could rewrite what stands on a terminal. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it is about
+const TREACHEROUS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
+
+/** Characters of a name or path that are shown; nothing that anybody typed is longer. */
+const LONGEST_NAME = 300;
+
+/**
+ * Text for a terminal or a log: names and messages that come from a scene may hold control characters, which could move
+ * the cursor or rewrite what stands there. Line breaks stay.
+ */
+export function printable(text: string): string {
+  return text.replace(TREACHEROUS, escaped);
+}
+
+/** A name or path out of a file, to stand within a line: `printable`, without line breaks, and cut where it is too long. */
+export function printableName(name: string): string {
+  const shown = name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
+  return printable(shown).replaceAll('\n', '\\u000a');
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

@@ -1,0 +1,105 @@
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FileCache, openFileCache } from '../../../../container/worker/file-cache';
+import type { WantedFile } from '../../../../container/worker/place-file';
+import { CountingStorage, putAll } from '../../../support/made-scenes';
+import { useScratchFolder } from '../../../support/scratch-folder';
+
+const at = useScratchFolder();
+const URL_OF_WOOD = new URL('memory://films/uploads/film/wood.png');
+
+async function setUp(text = 'wood') {
+  const storage = new CountingStorage();
+  await putAll(storage, { 'uploads/film/wood.png': text });
+  const file: WantedFile = (await storage.head(URL_OF_WOOD))!;
+  return { storage, file, cache: await openFileCache(at('cache'), storage) };
+}
+
+const entryOf = () => at('cache', readdirSync(at('cache'))[0]!);
+const read = (name: string) => readFileSync(at(name), 'utf8');
+
+test('many that want a file at the same moment get it, and it is downloaded once', async () => {
+  const { storage, file, cache } = await setUp();
+  const other = await openFileCache(at('cache'), storage);
+  const names = Array.from({ length: 20 }, (_, index) => `child-${index}/tex/wood.png`);
+  await Promise.all(names.map((name, index) => (index % 2 ? cache : other).take(file, at(name))));
+  for (const name of names) expect(read(name)).toBe('wood');
+  expect(storage.counts.fetch).toBe(1);
+  expect(readdirSync(join(entryOf(), 'claims'))).toEqual([]);
+});
+
+test('it is there for reading only, and one who changes it all the same does not change the next one', async () => {
+  const { storage, file, cache } = await setUp();
+  await cache.take(file, at('one'));
+  expect(statSync(at('one')).mode & 0o222).toBe(0);
+  chmodSync(join(entryOf(), 'content'), 0o600);
+  writeFileSync(join(entryOf(), 'content'), 'evil');
+  await cache.take(file, at('two'));
+  expect(read('two')).toBe('wood');
+  expect(storage.counts.fetch).toBe(2);
+});
+
+test('another version of a file is another file', async () => {
+  const { storage, file, cache } = await setUp();
+  await cache.take(file, at('one'));
+  await putAll(storage, { 'uploads/film/wood.png': 'oak' });
+  await cache.take((await storage.head(URL_OF_WOOD))!, at('two'));
+  expect([read('one'), read('two')]).toEqual(['wood', 'oak']);
+});
+
+test('a file that was changed since is an error, and the cache keeps nothing of it', async () => {
+  const { storage, file, cache } = await setUp();
+  await putAll(storage, { 'uploads/film/wood.png': 'oak' });
+  await expect(cache.take(file, at('one'))).rejects.toMatchObject({ code: 'changed' });
+  expect(readdirSync(entryOf()).toSorted()).toEqual(['claims']);
+});
+
+/** As a bucket with a KMS key: an ETag that is no hash of the bytes. */
+class OpaqueStorage extends CountingStorage {
+  override async fetch(url: URL, directory: string) {
+    return super.fetch(url, directory);
+  }
+}
+
+test('where the ETag is none of the bytes, each downloads its own', async () => {
+  const storage = new OpaqueStorage();
+  await putAll(storage, { 'uploads/film/wood.png': 'wood' });
+  const cache = new FileCache(at('cache'), storage);
+  mkdirSync(at('cache'));
+  const file = { url: URL_OF_WOOD, etag: '0'.repeat(32), size: 4 };
+  for (const name of ['one', 'two', 'three']) await cache.take(file, at(name));
+  expect([read('one'), read('two'), read('three')]).toEqual(['wood', 'wood', 'wood']);
+  expect(storage.counts.fetch).toBe(3);
+});
+
+test('what a killed download left is cleared away', async () => {
+  const { file, cache } = await setUp();
+  await cache.take(file, at('one'));
+  const entry = entryOf();
+  mkdirSync(join(entry, 'incoming-of-the-dead'));
+  writeFileSync(join(entry, 'incoming-of-the-dead', 'half'), 'ha');
+  rmSync(join(entry, 'content'));
+  await cache.take(file, at('two'));
+  expect(readdirSync(entry).toSorted()).toEqual(['claims', 'content']);
+});
+
+test('what was not used for longest makes room on a full disk, and no more of it than need be', async () => {
+  const { storage } = await setUp();
+  await putAll(storage, { a: 'aaaa', b: 'bbbb', c: 'cccc', d: 'dddd' });
+  const held = () =>
+    readdirSync(at('cache'))
+      .filter((entry) => readdirSync(at('cache', entry)).includes('content'))
+      .map((entry) => readFileSync(at('cache', entry, 'content'), 'utf8'))
+      .toSorted();
+  // Room for three.
+  const cache = new FileCache(at('cache'), storage, async (_, bytes) => held().join('').length + bytes <= 12);
+  const take = async (key: string) =>
+    cache.take((await storage.head(new URL(`memory://films/${key}`)))!, at(`taken ${key}`));
+  for (const key of ['a', 'b', 'c', 'a', 'd']) {
+    await take(key);
+    rmSync(at(`taken ${key}`));
+    await sleep(20);
+  }
+  expect(held()).toEqual(['aaaa', 'cccc', 'dddd']);
+});

@@ -1,0 +1,72 @@
+import { mkdirSync, readdirSync, readlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { claimFolder } from '../../../../container/worker/folder-claim';
+import { useScratchFolder } from '../../../support/scratch-folder';
+
+const at = useScratchFolder();
+const unsettled = async () => false;
+
+test('one at a time holds a folder, however many want it at once', async () => {
+  let [holding, most, held] = [0, 0, 0];
+  const worker = async () => {
+    const claim = await claimFolder(at('claims'), unsettled);
+    holding += 1;
+    most = Math.max(most, holding);
+    await sleep(2);
+    holding -= 1;
+    held += 1;
+    await claim!.release();
+  };
+  await Promise.all(Array.from({ length: 12 }, worker));
+  expect({ most, held }).toEqual({ most: 1, held: 12 });
+  expect(readdirSync(at('claims'))).toEqual([]);
+});
+
+function putClaim(name: string, secondsOld: number): void {
+  mkdirSync(at('claims'), { recursive: true });
+  writeFileSync(at('claims', name), '');
+  const time = new Date(Date.now() - secondsOld * 1000);
+  utimesSync(at('claims', name), time, time);
+}
+
+test.each([
+  // Of another process namespace (the number is nobody's), whose process ids say nothing here.
+  ['another container that has shown no sign of life for long', '000000000000001_a_1_1_1', 60],
+  // Process 999999999 can't be: the kernel's largest is 4194304.
+  ['a process that is gone', `000000000000001_a_${namespace()}_999999999_1`, 0],
+])("the claim of %s stands in nobody's way", async (_, name, secondsOld) => {
+  putClaim(name, secondsOld);
+  const claim = await claimFolder(at('claims'), unsettled);
+  expect(readdirSync(at('claims'))).toHaveLength(1);
+  await claim!.release();
+});
+
+test('the claim of a living one in another container is waited for', async () => {
+  const name = '000000000000001_a_1_1_1';
+  putClaim(name, 0);
+  let got = false;
+  const waiting = claimFolder(at('claims'), unsettled).then((claim) => {
+    got = true;
+    return claim!.release();
+  });
+  await sleep(200);
+  expect(got).toBe(false);
+  // It has shown no sign of life since.
+  putClaim(name, 60);
+  await waiting;
+  expect(got).toBe(true);
+});
+
+test('who waits for what is settled meanwhile waits no longer, and leaves no claim', async () => {
+  const claim = await claimFolder(at('claims'), unsettled);
+  let settled = false;
+  const waiting = claimFolder(at('claims'), async () => settled);
+  settled = true;
+  expect(await waiting).toBeUndefined();
+  await claim!.release();
+  expect(readdirSync(at('claims'))).toEqual([]);
+});
+
+function namespace(): string {
+  return readlinkSync('/proc/self/ns/pid').replace(/\D/g, '');
+}

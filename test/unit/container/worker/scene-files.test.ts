@@ -1,0 +1,120 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fetchScene } from '../../../../container/worker/scene-files';
+import type { WorkerContext } from '../../../../container/worker/worker-context';
+import type { Manifest } from '../../../../core/contract/manifest';
+import { CountingStorage, putAll } from '../../../support/made-scenes';
+import { useScratchFolder } from '../../../support/scratch-folder';
+
+const at = useScratchFolder();
+
+type Plan = Pick<Manifest, 'source' | 'scenePath' | 'dependencies'>;
+
+async function setUp(environment: NodeJS.ProcessEnv = {}) {
+  const storage = new CountingStorage();
+  await putAll(storage, {
+    'uploads/film/shot.blend': 'scene',
+    'uploads/film/tex/wood.png': 'wood',
+    'uploads/submitted/abc/wood.png': 'other wood',
+  });
+  const etag = async (key: string) => (await storage.head(new URL(`memory://films/${key}`)))!.etag;
+  const plan: Plan = {
+    source: {
+      url: 'memory://films/uploads/film/shot.blend',
+      etag: await etag('uploads/film/shot.blend'),
+      size: 5,
+    },
+    scenePath: 'film/shot.blend',
+    dependencies: [
+      {
+        path: 'film/tex/wood.png',
+        url: 'memory://films/uploads/film/tex/wood.png',
+        etag: await etag('uploads/film/tex/wood.png'),
+        size: 4,
+      },
+      {
+        path: 'lib/oak.png',
+        url: 'memory://films/uploads/submitted/abc/wood.png',
+        etag: await etag('uploads/submitted/abc/wood.png'),
+        size: 10,
+      },
+    ],
+  };
+  const child = (name: string, signal = new AbortController().signal): WorkerContext => ({
+    storage,
+    environment,
+    scratch: at(name),
+    signal,
+    say: () => undefined,
+    now: () => new Date(0),
+  });
+  return { storage, plan, child };
+}
+
+const tree = (name: string) =>
+  readdirSync(at(name), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => `${entry.parentPath.slice(at(name).length)}/${entry.name}`)
+    .toSorted();
+
+test('scene and files lie as `//` paths expect, wherever their bytes came from, and nothing else does', async () => {
+  const { plan, child } = await setUp();
+  const scene = await fetchScene(plan, child('one'));
+  expect(scene).toBe(at('one/scene/film/shot.blend'));
+  expect(tree('one')).toEqual(['/scene/film/shot.blend', '/scene/film/tex/wood.png', '/scene/lib/oak.png']);
+  expect(readFileSync(at('one/scene/lib/oak.png'), 'utf8')).toBe('other wood');
+});
+
+test('children that start at the same moment fetch each file once, where they share a cache', async () => {
+  const { storage, plan, child } = await setUp({ SPOTREEL_CACHE: at('cache') });
+  const scenes = await Promise.all(['one', 'two', 'three'].map((name) => fetchScene(plan, child(name))));
+  for (const scene of scenes) expect(readFileSync(scene, 'utf8')).toBe('scene');
+  expect(tree('three')).toEqual(tree('one'));
+  expect(storage.counts.fetch).toBe(3);
+});
+
+test('without a cache each fetches its own', async () => {
+  const { storage, plan, child } = await setUp();
+  await Promise.all(['one', 'two'].map((name) => fetchScene(plan, child(name))));
+  expect(storage.counts.fetch).toBe(6);
+});
+
+test('a plan of a version that knew no files is the scene alone', async () => {
+  const { plan, child } = await setUp();
+  expect(await fetchScene({ source: plan.source }, child('one'))).toBe(at('one/scene/shot.blend'));
+});
+
+test.each([['../out.png'], ['/etc/out.png'], ['film/../../out.png'], ['a\\..\\..\\out.png'], ['']])(
+  'a plan with a file %j is refused',
+  async (path) => {
+    const { plan, child } = await setUp();
+    const [first] = plan.dependencies!;
+    const evil = { ...plan, dependencies: [{ ...first!, path }] };
+    await expect(fetchScene(evil, child('one'))).rejects.toMatchObject({ code: 'bad-manifest' });
+    expect(existsSync(at('out.png'))).toBe(false);
+  },
+);
+
+test('a plan for a scene in a bucket takes no file of this machine', async () => {
+  const { plan, child } = await setUp();
+  const evil = { ...plan, dependencies: [{ path: 'a', url: '/etc/hostname', size: 1 }] };
+  await expect(fetchScene(evil, child('one'))).rejects.toMatchObject({ code: 'bad-manifest' });
+});
+
+test.each([
+  ['changed', 'put', /wood\.png was changed since/],
+  ['not-found', 'delete', /film\/tex\/wood\.png was there when the render was planned and is gone/],
+] as const)('a file that is %s since the plan ends the child with its name', async (code, call, words) => {
+  const { storage, plan, child } = await setUp();
+  await storage[call](new URL('memory://films/uploads/film/tex/wood.png'), 'oak');
+  const fetching = fetchScene(plan, child('one'));
+  await expect(fetching).rejects.toMatchObject({ code, kind: 'scene' });
+  await expect(fetching).rejects.toThrow(words);
+});
+
+test('a child that is asked to stop fetches nothing more', async () => {
+  const { storage, plan, child } = await setUp();
+  await expect(fetchScene(plan, child('one', AbortSignal.abort()))).rejects.toMatchObject({
+    kind: 'stopped',
+  });
+  expect(storage.counts.fetch).toBe(0);
+});
