@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchFilm } from './film';
 import { machine } from './machine';
+import { benchReader } from './reader';
 import { benchSubmit } from './submit';
 import { ROOT } from './ways';
 
@@ -16,7 +17,11 @@ const PAGE = join(ROOT, 'docs/benchmarks.md');
 
 type Part = (runs: number, say: (text: string) => Promise<void>) => Promise<void>;
 
-const PARTS: Readonly<Record<string, Part>> = { submit: benchSubmit, film: benchFilm };
+const PARTS: Readonly<Record<string, Part>> = {
+  submit: benchSubmit,
+  reader: benchReader,
+  film: benchFilm,
+};
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

@@ -65,6 +65,8 @@ export class FarmFunction extends Construct {
         minify: true,
         target: 'node24',
         format: OutputFormat.CJS,
+        // For uploads in parts, which no Lambda makes; it would keep esbuild from joining the modules that it shares.
+        externalModules: ['@aws-sdk/lib-storage'],
         // The SDK's ES modules, from which esbuild can leave out what is not used.
         mainFields: ['module', 'main'],
       },
