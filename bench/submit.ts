@@ -8,7 +8,7 @@ import { spread } from './measure';
 import { uploadCost } from './upload-cost';
 import { ROOT } from './ways';
 
-const PAIRS = 31;
+const PAIRS = 101;
 
 /** Ten frames, and a film of over an hour. */
 const FILMS = [10, 100_000];

@@ -3,8 +3,9 @@ import { config } from 'zod/mini';
 
 // Schemas that a Lambda reads by are written with zod's small variant: a cold start feels the large one, and a bundler
 // can leave out nothing of it. The small one has to be told in which language it speaks. `z.lazy` around a schema keeps
-// it from being made before anything is read by it.
-config(en());
+// it from being made before anything is read by it, and without `jitless` zod would first compile a program for each,
+// which takes longer than what it saves on a few values.
+config({ ...en(), jitless: true });
 
 /** What has checked a value and can say what is wrong with it: a schema of either variant of zod. */
 export interface Schema<T> {

@@ -27,7 +27,13 @@ export async function examineScene(
 ): Promise<SceneExamination> {
   const { facts, contents } = await readScene(url, etag, storage);
   const root = projectRootOf(url);
-  const project = await walkDependencies(url, contents, { storage, root, readContents: readBlendContents });
+  const active = facts.scenes.find(({ name }) => name === facts.activeScene);
+  const project = await walkDependencies(url, contents, {
+    storage,
+    root,
+    readContents: readBlendContents,
+    ...(active && { frames: { start: active.frameStart, end: active.frameEnd } }),
+  });
   return { facts, contents, project, scenePath: segmentsOf(url, root).join('/') };
 }
 

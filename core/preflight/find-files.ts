@@ -42,19 +42,19 @@ export class FileFinder {
     return this.listings.isCut;
   }
 
-  /** The files at `segments` below the project's root, of which there are several but for `file`; `tiles` by their numbers. */
+  /** The files at `segments` below the project's root, of which there are several but for `file`; `numbers` of tiles or pictures. */
   async find(
     segments: readonly string[],
     extent: DependencyExtent,
-    tiles?: readonly number[],
+    numbers?: readonly number[],
   ): Promise<FoundFiles> {
-    return extent === 'folder' ? this.below(segments) : this.named(segments, extent, tiles);
+    return extent === 'folder' ? this.below(segments) : this.named(segments, extent, numbers);
   }
 
   private async named(
     segments: readonly string[],
     extent: DependencyExtent,
-    tiles?: readonly number[],
+    numbers?: readonly number[],
   ): Promise<FoundFiles> {
     const folder = segments.slice(0, -1);
     const name = segments.at(-1)!;
@@ -66,7 +66,7 @@ export class FileFinder {
       path: [...folder, found].join('/'),
     }));
     if (there.length > 0) {
-      const absent = pattern.absent(names, tiles).map((missing) => [...folder, missing].join('/'));
+      const absent = pattern.absent(names, numbers).map((missing) => [...folder, missing].join('/'));
       return { files: there, absent };
     }
     return {

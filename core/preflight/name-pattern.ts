@@ -8,10 +8,10 @@ export interface NamePattern {
   /** The same, but for capital and small letters. */
   readonly resembles: (name: string) => boolean;
   /**
-   * Names that should be among `there` and are not: the tiles of `tiles` where those are known, and the frames between the
-   * first and the last of a sequence.
+   * Names that should be among `there` and are not: those of `numbers`, tiles or pictures of a sequence, where these are
+   * known; and of a sequence those between the first and the last.
    */
-  readonly absent: (there: readonly string[], tiles?: readonly number[]) => string[];
+  readonly absent: (there: readonly string[], numbers?: readonly number[]) => string[];
 }
 
 /**
@@ -55,7 +55,10 @@ export function namePattern(name: string, extent: DependencyExtent): NamePattern
   }
   const numbered = extent === 'sequence' ? splitFrame(name) : undefined;
   if (!numbered) return { ...between(name, '', ''), absent: () => [] };
-  const absent = (there: readonly string[]) => without(there, namesBetween(numbered, [name, ...there]));
+  const absent = (there: readonly string[], played: readonly number[] = []) => {
+    const known = [name, ...there, ...played.map((frame) => nameOf(frame, numbered))];
+    return without(there, namesBetween(numbered, known));
+  };
   return { ...between(numbered.head, '[0-9]+', numbered.tail), absent };
 }
 
@@ -65,14 +68,16 @@ function without(there: readonly string[], wanted: readonly string[]): string[] 
 }
 
 /** The names of all frames from the first to the last of `names`. */
-function namesBetween({ head, digits, tail }: NumberedName, names: readonly string[]): string[] {
+function namesBetween(numbered: NumberedName, names: readonly string[]): string[] {
+  const { head, tail } = numbered;
   const frames = names.map((name) => Number(name.slice(head.length, name.length - tail.length)));
   const [first, last] = [Math.min(...frames), Math.max(...frames)];
   if (last - first >= LONGEST_SEQUENCE) return [];
-  return Array.from(
-    { length: last - first + 1 },
-    (_, index) => `${head}${String(first + index).padStart(digits.length, '0')}${tail}`,
-  );
+  return Array.from({ length: last - first + 1 }, (_, index) => nameOf(first + index, numbered));
+}
+
+function nameOf(frame: number, { head, digits, tail }: NumberedName): string {
+  return `${head}${String(frame).padStart(digits.length, '0')}${tail}`;
 }
 
 interface NumberedName {

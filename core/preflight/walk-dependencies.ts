@@ -4,6 +4,7 @@ import { mapConcurrently } from '../map-concurrently';
 import { childUrl, formatLocation } from '../storage/location';
 import type { ByteSource, Storage } from '../storage/storage';
 import { FileFinder, type FoundFile } from './find-files';
+import { playedFrames, type FrameSpan } from './played-frames';
 import { segmentsOf, type ProjectRoot } from './project-root';
 import { resolvePath, type ResolvedPath } from './resolve-path';
 
@@ -79,6 +80,8 @@ export interface WalkPlace {
   readonly storage: Storage;
   readonly root: ProjectRoot;
   readonly readContents: ReadContents;
+  /** The scene's frames: which pictures of a sequence are seen. */
+  readonly frames?: FrameSpan;
 }
 
 interface Named {
@@ -130,7 +133,7 @@ async function locate(
   dependency: Dependency,
   { url, library }: Named,
   finder: FileFinder,
-  { root }: WalkPlace,
+  { root, frames }: WalkPlace,
 ): Promise<FoundDependency> {
   const nothing = { dependency, files: [], absent: [], isAbsolute: false, library };
   if (dependency.packed) return { ...nothing, state: 'packed' };
@@ -138,7 +141,8 @@ async function locate(
   const isAbsolute = resolved.kind === 'absolute';
   const segments = reachable(resolved, root);
   if (!segments) return { ...nothing, isAbsolute, state: unreachable(resolved) };
-  const found = await finder.find(segments, dependency.extent, dependency.tiles);
+  const { extent, tiles, plays } = dependency;
+  const found = await finder.find(segments, extent, plays && frames ? playedFrames(plays, frames) : tiles);
   const absence = found.otherCase === undefined ? 'missing' : 'other-case';
   const state = found.files.length > 0 ? 'found' : absence;
   const locationOf = (path: string): string => formatLocation(childUrl(root.url, path));

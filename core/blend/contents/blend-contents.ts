@@ -30,6 +30,18 @@ export type DependencyExtent =
   /** Everything below a folder. */
   | 'folder';
 
+/** How a sequence of pictures is played, in Blender's own numbers. */
+export interface SequencePlay {
+  /** Pictures in all, at least 1. */
+  readonly frames: number;
+  /** The scene's frame at which the first of them is seen. */
+  readonly start: number;
+  /** Of the first picture's number from 1. */
+  readonly offset: number;
+  /** Whether it begins anew at its end; else the last picture stays. */
+  readonly cyclic: boolean;
+}
+
 /** A file, or several, that a `.blend` needs besides itself. */
 export interface Dependency {
   readonly kind: DependencyKind;
@@ -47,6 +59,8 @@ export interface Dependency {
   readonly linked?: readonly string[];
   /** Of an image in tiles: their numbers, 1001 + u + 10 v, at most 1,000 of them. */
   readonly tiles?: readonly number[];
+  /** Of an image sequence that nodes play: how, at most 8 ways. */
+  readonly plays?: readonly SequencePlay[];
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { BlendContents, Dependency, UnbakedSimulation } from './blend-contents';
+import type { BlendContents, Dependency, SequencePlay, UnbakedSimulation } from './blend-contents';
 
 /** Real films have some thousands; a file that was made to do harm shall not fill the memory. */
 const MAX_ENTRIES = 1 << 16;
@@ -15,7 +15,7 @@ type Found = Omit<Dependency, 'usedBy' | 'linked'> & {
   readonly usedBy: string;
   readonly linked?: readonly string[];
 };
-type Collected = Dependency & { packed: boolean; readonly usedBy: string[] };
+type Collected = Dependency & { packed: boolean; readonly usedBy: string[]; plays?: readonly SequencePlay[] };
 
 /** Collects what the parts find, and keeps it within bounds: past them it notes that it is `full`, and drops. */
 export class Findings {
@@ -69,6 +69,13 @@ export class Findings {
       this.#dependencies.push(added);
       this.#byPath.set(found.path, [...samePath, added]);
     }
+  }
+
+  /** How the image sequence at `path` is played; nothing where there is none. */
+  addPlays(path: string | undefined, plays: readonly SequencePlay[]): void {
+    const found = this.#byPath.get(path ?? '') ?? [];
+    const sequence = found.find(({ kind, extent }) => kind === 'image' && extent === 'sequence');
+    if (sequence) sequence.plays = [...(sequence.plays ?? []), ...plays];
   }
 
   addUnbaked(kind: string, what: string): void {

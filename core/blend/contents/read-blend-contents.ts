@@ -14,6 +14,7 @@ import { Findings } from './findings';
 import { fluidDomains } from './fluid-domains';
 import { FrugalReader } from './frugal-reader';
 import { geometryNodes } from './geometry-nodes';
+import { imageUsers } from './image-users';
 import { libraries } from './libraries';
 import { objectSimulations } from './object-simulations';
 import { particleSystems } from './particle-systems';
@@ -76,6 +77,7 @@ function partsOf(findings: Findings, blendName: string): readonly ContentsPart[]
   const pointCaches = new PointCaches(findings, blendName);
   return [
     filePaths(findings),
+    imageUsers(findings),
     libraries(findings),
     strips(findings),
     objectSimulations(findings, pointCaches),
