@@ -46,10 +46,12 @@ export async function inspectCommand(file: string, { json }: InspectFlags): Prom
 
 function describeFacts(
   file: string,
-  { blenderVersion, compression, scenes, activeScene }: BlendFacts,
+  { blenderVersion, blenderSubversion, compression, scenes, activeScene, incomplete }: BlendFacts,
 ): string {
   const packed = compression === 'none' ? 'uncompressed' : `compressed with ${compression}`;
-  const head = `${file}: saved by Blender ${blenderVersion.text}, ${packed}`;
+  const subversion = blenderSubversion === undefined ? '' : ` (subversion ${blenderSubversion})`;
+  const part = incomplete ? '; too large to be read whole: what stands here is not all of it' : '';
+  const head = `${file}: saved by Blender ${blenderVersion.text}${subversion}, ${packed}${part}`;
   return [head, ...scenes.flatMap((scene) => describeScene(scene, scene.name === activeScene))].join('\n');
 }
 

@@ -118,7 +118,7 @@ function chooseScene(facts: BlendFacts, options: RenderOptions, file: string): S
   if (facts.incomplete) {
     throw sceneFault(
       'scene-unread',
-      `${file} is too large to find scene "${name}" in it; open it in Blender and save it without Compress`,
+      `${file} is too large to find scene "${name}" in it; open it in Blender and save it without Compress, or with Blender 3.0 or newer`,
     );
   }
   const names = facts.scenes.map((candidate) => `"${printableName(candidate.name)}"`).join(', ');
