@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm, stat, statfs, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeOf } from '../../core/errors';
 import { hasContentOf } from '../../core/content-etag';
 import { StorageError, type Storage } from '../../core/storage/storage';
 import { claimFolder } from './folder-claim';
@@ -53,7 +54,7 @@ export class FileCache {
   private async makeRoom(bytes: number): Promise<void> {
     if (await this.fits(this.directory, bytes)) return;
     const entries = await Promise.all(
-      (await readdir(this.directory)).map(async (name) => {
+      (await namesIn(this.directory)).map(async (name) => {
         const entry = join(this.directory, name);
         return { entry, usedAt: await lastUsed(entry) };
       }),
@@ -125,6 +126,14 @@ async function removeLeftovers(entry: string): Promise<void> {
 async function fitsOnDisk(directory: string, bytes: number): Promise<boolean> {
   const { bavail, bsize } = await statfs(directory);
   return bavail * bsize >= bytes + KEPT_FREE;
+}
+
+/** None where the folder is not to be listed: then whoever may list it makes room. */
+async function namesIn(directory: string): Promise<string[]> {
+  return readdir(directory).catch((error: unknown) => {
+    if (codeOf(error) === 'EACCES') return [];
+    throw error;
+  });
 }
 
 /** Milliseconds; 0 for an entry that is gone. */

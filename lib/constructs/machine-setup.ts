@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HOST_FOLDER, WORKER_UID } from './worker-user';
+import { CACHE_FOLDER, HOST_FOLDER, WORKER_UID } from './worker-user';
 
 const WATCHER = readFileSync(join(__dirname, '../host/watch-spot-notice.sh'), 'utf8');
 
@@ -13,6 +13,8 @@ const WATCHER = readFileSync(join(__dirname, '../host/watch-spot-notice.sh'), 'u
  * - it lets the ECS agent take no more tasks once the machine is being reclaimed, and gives containers 90 seconds
  *   between SIGTERM and SIGKILL
  *   (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-config.html);
+ * - it makes the folder that workers share files in, which anyone may use and nobody list, and has what is older than 6
+ *   hours taken away every hour (https://www.freedesktop.org/software/systemd/man/latest/tmpfiles.d.html);
  * - it starts the watcher that shows containers the Spot notice. Draining warns no job of AWS Batch.
  *
  * By the documentation; only a real interruption proves it.
@@ -30,6 +32,17 @@ EOF
 
 mkdir -p ${HOST_FOLDER} /opt/spotreel
 chmod 0755 ${HOST_FOLDER}
+mkdir -p ${CACHE_FOLDER}
+chmod 1733 ${CACHE_FOLDER}
+mkdir -p /etc/tmpfiles.d /etc/systemd/system/systemd-tmpfiles-clean.timer.d
+cat > /etc/tmpfiles.d/spotreel-cache.conf <<'EOF'
+d ${CACHE_FOLDER} 1733 root root 6h
+EOF
+cat > /etc/systemd/system/systemd-tmpfiles-clean.timer.d/spotreel.conf <<'EOF'
+[Timer]
+OnUnitActiveSec=1h
+EOF
+
 cat > /opt/spotreel/watch-spot-notice.sh <<'WATCHER'
 ${WATCHER}WATCHER
 cat > /etc/systemd/system/spotreel-spot-notice.service <<'EOF'
@@ -44,6 +57,7 @@ Restart=always
 WantedBy=multi-user.target
 EOF
 systemctl daemon-reload
+systemctl try-restart systemd-tmpfiles-clean.timer
 systemctl enable --now --no-block spotreel-spot-notice.service
 `;
 }

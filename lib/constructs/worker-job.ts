@@ -14,7 +14,15 @@ import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { retryStrategy } from '../../core/contract/retry-strategy';
 import type { WorkerImage } from './worker-image';
-import { HOST_FOLDER, HOST_FOLDER_IN_CONTAINER, SCRATCH_FOLDER, TMP_FOLDER, WORKER_UID } from './worker-user';
+import {
+  CACHE_FOLDER,
+  CACHE_FOLDER_IN_CONTAINER,
+  HOST_FOLDER,
+  HOST_FOLDER_IN_CONTAINER,
+  SCRATCH_FOLDER,
+  TMP_FOLDER,
+  WORKER_UID,
+} from './worker-user';
 
 /** What all job definitions of a farm share. */
 export interface WorkerProps {
@@ -43,9 +51,9 @@ export interface WorkerJobProps extends WorkerProps {
 }
 
 /**
- * One job definition. Its container can write to its scratch volume and to a small `/tmp`, and to nothing else. The
- * volume is the container's own, made by Docker and gone with it: a folder of the host would be shared with every other
- * render's containers there.
+ * One job definition. Its container can write to its scratch volume, to a small `/tmp` and to the machine's cache, and to
+ * nothing else. The volume is the container's own, made by Docker and gone with it: a folder of the host would be shared
+ * with every other render's containers there, as the cache is, which is made for that.
  */
 export class WorkerJob extends Construct {
   readonly definition: EcsJobDefinition;
@@ -92,6 +100,12 @@ export class WorkerJob extends Construct {
           containerPath: HOST_FOLDER_IN_CONTAINER,
           readonly: true,
         }),
+        EcsVolume.host({
+          name: 'cache',
+          hostPath: CACHE_FOLDER,
+          containerPath: CACHE_FOLDER_IN_CONTAINER,
+          readonly: false,
+        }),
       ],
       // Blender's version is the image's own to say (SPOTREEL_BLENDER_VERSION).
       environment: {
@@ -99,6 +113,7 @@ export class WorkerJob extends Construct {
         AWS_REGION: Aws.REGION,
         HOME: SCRATCH_FOLDER,
         TMPDIR: SCRATCH_FOLDER,
+        SPOTREEL_CACHE: CACHE_FOLDER_IN_CONTAINER,
       },
       logging: LogDriver.awsLogs({ logGroup: props.logGroup, streamPrefix: props.logPrefix }),
     });

@@ -8,6 +8,13 @@ export const WORKER_UID = 10_001;
 export const HOST_FOLDER = '/run/spotreel';
 export const HOST_FOLDER_IN_CONTAINER = '/spotreel/host';
 
-/** The only places where a worker can write. */
+/**
+ * The folder of the machine in which workers share scenes and their files. Nobody but root can list it, and entries are
+ * named by what they hold (see the worker's `FileCache`), so that a scene finds in it only what it knows already.
+ */
+export const CACHE_FOLDER = '/var/lib/spotreel/cache';
+export const CACHE_FOLDER_IN_CONTAINER = '/spotreel/cache';
+
+/** The only places where a worker can write, besides the cache. */
 export const SCRATCH_FOLDER = '/scratch';
 export const TMP_FOLDER = '/tmp';

@@ -58,20 +58,23 @@ describe.each(['Render', 'Stitch'])('%s', (id) => {
     });
   });
 
-  test('writes to a volume of its own and sees the machine’s Spot notice, read-only', () => {
+  test('writes to a volume of its own and the machine’s cache, and sees its Spot notice, read-only', () => {
     expect(container.MountPoints).toEqual([
       { SourceVolume: 'scratch', ContainerPath: '/scratch', ReadOnly: false },
       { SourceVolume: 'host', ContainerPath: '/spotreel/host', ReadOnly: true },
+      { SourceVolume: 'cache', ContainerPath: '/spotreel/cache', ReadOnly: false },
     ]);
     // No path: Docker makes one for each container.
     expect(container.Volumes).toEqual([
       { Name: 'scratch', Host: {} },
       { Name: 'host', Host: { SourcePath: '/run/spotreel' } },
+      { Name: 'cache', Host: { SourcePath: '/var/lib/spotreel/cache' } },
     ]);
     expect(container.Environment).toEqual([
       { Name: 'AWS_REGION', Value: { Ref: 'AWS::Region' } },
       { Name: 'HOME', Value: '/scratch' },
       { Name: 'TMPDIR', Value: '/scratch' },
+      { Name: 'SPOTREEL_CACHE', Value: '/spotreel/cache' },
     ]);
   });
 

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,13 +70,13 @@ test('workers, by the number that they run as, don’t reach the metadata servic
   );
 });
 
-test('what the script writes is the watcher and a unit that starts it', () => {
+test('what the script makes is the watcher, a unit that starts it, and a cache that nobody can list', () => {
   const folder = mkdtempSync(join(tmpdir(), 'spotreel-user-data-'));
   try {
     // The same script with its root elsewhere, and without what only a machine of the farm has.
     const moved = script()
       .replace(/^iptables .*$|^systemctl .*$/gm, '')
-      .replaceAll(/(?<=[\s=-])\/(etc|opt|run)\//g, `${folder}/$1/`);
+      .replaceAll(/(?<=[\s=-])\/(etc|opt|run|var)\//g, `${folder}/$1/`);
     execFileSync('mkdir', ['-p', join(folder, 'etc/ecs'), join(folder, 'etc/systemd/system')]);
     execFileSync('bash', ['-eu'], { input: moved });
     expect(readFileSync(join(folder, 'opt/spotreel/watch-spot-notice.sh'), 'utf8')).toBe(
@@ -87,6 +87,10 @@ test('what the script writes is the watcher and a unit that starts it', () => {
     );
     const unit = readFileSync(join(folder, 'etc/systemd/system/spotreel-spot-notice.service'), 'utf8');
     expect(unit).toContain(`ExecStart=/bin/sh ${folder}/opt/spotreel/watch-spot-notice.sh\n`);
+    expect(statSync(join(folder, 'var/lib/spotreel/cache')).mode & 0o7777).toBe(0o1733);
+    expect(readFileSync(join(folder, 'etc/tmpfiles.d/spotreel-cache.conf'), 'utf8')).toBe(
+      `d ${folder}/var/lib/spotreel/cache 1733 root root 6h\n`,
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }
