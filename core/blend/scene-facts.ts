@@ -3,6 +3,7 @@ import { BlendFormatError } from './blend-format-error';
 import { MAX_BLEND_HEADER_BYTES, parseBlendHeader, type BlenderVersion } from './blend-header';
 import { ByteWindow, FRUGAL, type ReadAhead } from './byte-window';
 import { DECODE_LIMITS, type Compression, type DecodeLimits } from './decoded-blend';
+import { fileNameOf } from './file-name-of';
 import { findSdna } from './find-sdna';
 import { unpacksTooLarge } from './kept-ends';
 import { openDecodedBlend } from './open-decoded-blend';
@@ -59,7 +60,7 @@ export async function readBlendFacts(
   try {
     return await readFacts(source, limits);
   } catch (error) {
-    throw error instanceof BlendFormatError ? error.inFile(fileName(source.url)) : error;
+    throw error instanceof BlendFormatError ? error.inFile(fileNameOf(source.url)) : error;
   }
 }
 
@@ -111,13 +112,4 @@ function activeSceneName({ scenes, global }: Found, { renderRanges }: Front, inc
   if (incomplete) return named ?? '';
   if (named !== undefined && scenes.some(({ facts }) => facts.name === named)) return named;
   return scenes[0]!.facts.name;
-}
-
-function fileName(url: URL): string {
-  const segment = url.pathname.slice(url.pathname.lastIndexOf('/') + 1);
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
-  }
 }

@@ -1,13 +1,14 @@
 import type { ByteSource } from '../../storage/storage';
 import { BlendFormatError } from '../blend-format-error';
 import { MAX_BLEND_HEADER_BYTES, parseBlendHeader } from '../blend-header';
+import { ByteWindow } from '../byte-window';
 import { DECODE_LIMITS, type DecodeLimits } from '../decoded-blend';
+import { fileNameOf } from '../file-name-of';
 import { findSdna } from '../find-sdna';
 import { openDecodedBlend } from '../open-decoded-blend';
 import { ReadBudgetSpent } from '../ranged-source';
 import type { BlendContents } from './blend-contents';
 import type { ContentsPart } from './contents-part';
-import { fileNameOf } from './file-name-of';
 import { fileOutputs } from './file-outputs';
 import { filePaths } from './file-paths';
 import { Findings } from './findings';
@@ -23,7 +24,12 @@ import { rigidBodies } from './rigid-bodies';
 import { scripts } from './scripts';
 import { strips } from './strips';
 import { walkContents } from './walk-contents';
-import { WalkWindow } from './walk-window';
+
+/**
+ * A little read-ahead over unpacked bytes, whose pieces are in memory already but take work to get at. More of it would
+ * unpack frames that a large block covers, of which nothing is needed.
+ */
+const UNPACKED_AHEAD = { firstBytes: 64 << 10, maxBytes: 64 << 10 };
 
 /**
  * Reads what a `.blend` of any version holds and needs besides its scenes' settings, without Blender: nothing in the
@@ -63,7 +69,11 @@ async function showAll(
   const sdna = await findSdna(decoded, header);
   // What can only be unpacked from its start tells whether that was cut; it is unpacked for the walk once more.
   reader.startWalk(decoded.cut !== undefined);
-  await walkContents(decoded.compression === 'none' ? reader : new WalkWindow(decoded), sdna, parts);
+  await walkContents(
+    decoded.compression === 'none' ? reader : new ByteWindow(decoded, UNPACKED_AHEAD),
+    sdna,
+    parts,
+  );
 }
 
 /** A file that is too large to be gone through is no fault, as long as what was seen of it was sound. */

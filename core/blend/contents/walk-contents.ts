@@ -7,7 +7,7 @@ import { decodeText, StructView } from '../struct-view';
 import type { ContentsPart, Place } from './contents-part';
 import { Fields } from './fields';
 import { ownerOf, OwnerNames } from './owner-of';
-import type { WalkBytes } from './walk-window';
+import type { WalkBytes } from './walk-bytes';
 
 /** What blocks have for a struct that hold none but text or numbers, whatever struct comes first in the SDNA. */
 const RAW_DATA = 0;
