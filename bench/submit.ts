@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { bundleLambda, bundleText } from '../test/support/lambda-bundle';
+import { SUBMIT_ENVIRONMENT } from '../test/support/submit-environment';
 import { spread } from './measure';
 import { uploadCost } from './upload-cost';
 import { ROOT } from './ways';
@@ -24,15 +25,8 @@ export const calls = [CancelJobCommand, DescribeJobsCommand, ListJobsCommand, Su
   PutObjectCommand, PublishCommand];
 `;
 
-/** What the handler wants to be told before it can be loaded. */
 const ENVIRONMENT = {
-  BUCKET: 'films',
-  JOB_QUEUE: 'queue',
-  RENDER_JOB_DEFINITION: 'render',
-  STITCH_JOB_DEFINITION: 'stitch',
-  PARALLEL: '64',
-  TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:spotreel',
-  AWS_REGION: 'eu-central-1',
+  ...SUBMIT_ENVIRONMENT,
   AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
 };
 

@@ -9,19 +9,10 @@ import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
 import { objectCreated, sqsRecord } from '../../../support/aws-events';
+import { SUBMIT_ENVIRONMENT } from '../../../support/submit-environment';
 
 const s3 = mockClient(S3Client);
 const sns = mockClient(SNSClient);
-
-const ENVIRONMENT = {
-  BUCKET: 'films',
-  JOB_QUEUE: 'queue',
-  RENDER_JOB_DEFINITION: 'render',
-  STITCH_JOB_DEFINITION: 'stitch',
-  PARALLEL: '64',
-  TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:spotreel',
-  AWS_REGION: 'eu-central-1',
-};
 
 type AwaitedHandler = (event: SQSEvent, context: Pick<Context, 'awsRequestId'>) => Promise<SQSBatchResponse>;
 
@@ -39,7 +30,7 @@ function withEnvironment<T>(environment: NodeJS.ProcessEnv, load: () => T): T {
 const loadHandler = (): AwaitedHandler => require('../../../../lambda/submit-render/handler').handler;
 
 const handle = (records: SQSRecord[]): Promise<SQSBatchResponse> =>
-  withEnvironment(ENVIRONMENT, loadHandler)({ Records: records }, { awsRequestId: 'request-1' });
+  withEnvironment(SUBMIT_ENVIRONMENT, loadHandler)({ Records: records }, { awsRequestId: 'request-1' });
 
 beforeEach(() => {
   s3.reset();
@@ -64,7 +55,7 @@ test('an upload with wrong metadata: status.json, and a message with a link', as
   expect(put?.args[0].input).toMatchObject({ Bucket: 'films', IfNoneMatch: '*' });
   expect(put?.args[0].input.Key).toMatch(/^renders\/my-shot-[0-9a-f]{8}\/status\.json$/);
   const [publish] = sns.commandCalls(PublishCommand);
-  expect(publish?.args[0].input).toMatchObject({ TopicArn: ENVIRONMENT.TOPIC_ARN });
+  expect(publish?.args[0].input).toMatchObject({ TopicArn: SUBMIT_ENVIRONMENT.TOPIC_ARN });
   expect(publish?.args[0].input.Message).toContain('x-amz-meta-frames "all" is wrong');
   expect(publish?.args[0].input.Message).toContain(
     'https://eu-central-1.console.aws.amazon.com/s3/buckets/films?',
@@ -91,7 +82,7 @@ describe('an environment that is wrong stops the Lambda before it takes a messag
     ['CLAIM_STALE_SECONDS', '-1'],
   ])('%s=%s', (variable, value) => {
     const coldStart = () => jest.isolateModules(() => void loadHandler());
-    const load = () => withEnvironment({ ...ENVIRONMENT, [variable]: value }, coldStart);
+    const load = () => withEnvironment({ ...SUBMIT_ENVIRONMENT, [variable]: value }, coldStart);
     expect(load).toThrow(expect.objectContaining({ message: expect.stringContaining(variable) }));
   });
 });

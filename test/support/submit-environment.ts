@@ -1,0 +1,10 @@
+/** What the submit Lambda wants to be told before it can be loaded. */
+export const SUBMIT_ENVIRONMENT = {
+  BUCKET: 'films',
+  JOB_QUEUE: 'queue',
+  RENDER_JOB_DEFINITION: 'render',
+  STITCH_JOB_DEFINITION: 'stitch',
+  PARALLEL: '64',
+  TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:spotreel',
+  AWS_REGION: 'eu-central-1',
+};
