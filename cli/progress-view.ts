@@ -25,9 +25,17 @@ export function describeProgress(progress: RenderProgress, at: number): string {
   if (progress.stitched !== undefined) return `video: ${progress.stitched} of ${progress.total} frames`;
   if (progress.done.size + progress.failed.size >= progress.total) return 'every frame is dealt with';
   const frames = progress.frames();
-  const parts = [frames.length > 0 ? `rendering ${formatFrames(frames)}` : 'starting Blender'];
+  const parts = [frames.length > 0 ? `rendering ${describeFrames(frames)}` : 'starting Blender'];
   if (progress.failed.size > 0) parts.push(`${progress.failed.size} failed`);
   const left = progress.secondsLeft(at);
   if (left !== undefined) parts.push(`about ${formatSeconds(left)} left`);
   return parts.join(', ');
+}
+
+/** `3-5`, or `3 (40 %), 17` once a frame takes long enough for Blender to say how far it is. */
+function describeFrames(frames: ReturnType<RenderProgress['frames']>): string {
+  if (frames.every(({ part }) => part === undefined)) return formatFrames(frames.map(({ frame }) => frame));
+  return frames
+    .map(({ frame, part }) => (part === undefined ? `${frame}` : `${frame} (${Math.floor(part * 100)} %)`))
+    .join(', ');
 }

@@ -10,8 +10,8 @@ export class RenderProgress {
   readonly errors = new Set<string>();
   /** Frames of the video that are encoded; `undefined` while frames still render. */
   stitched: number | undefined;
-  /** By slice, the frame that its Blender is at. */
-  private readonly current = new Map<number, number>();
+  /** By slice, the frame that its Blender is at, and the part of it that is done, 0 to 1. */
+  private readonly current = new Map<number, { readonly frame: number; readonly part?: number }>();
   private storedNow = 0;
   private firstStart: number | undefined;
 
@@ -22,9 +22,12 @@ export class RenderProgress {
     switch (event.event) {
       case 'frame-started':
         this.firstStart ??= at;
-        this.current.set(slice, event.frame);
+        this.current.set(slice, { frame: event.frame });
         // It was there, but not whole.
         this.done.delete(event.frame);
+        break;
+      case 'frame-progress':
+        this.current.set(slice, { frame: event.frame, part: event.sample / event.samples });
         break;
       case 'frame-stored':
         this.storedNow += 1;
@@ -50,7 +53,7 @@ export class RenderProgress {
   private finish(frame: number, slice: number): void {
     this.done.add(frame);
     this.failed.delete(frame);
-    if (this.current.get(slice) === frame) this.current.delete(slice);
+    if (this.current.get(slice)?.frame === frame) this.current.delete(slice);
   }
 
   /** The child of a slice has ended. */
@@ -58,9 +61,9 @@ export class RenderProgress {
     this.current.delete(slice);
   }
 
-  /** Frames that are being rendered, in order. */
-  frames(): number[] {
-    return [...this.current.values()].toSorted((a, b) => a - b);
+  /** Frames that are being rendered, in order, each with the part of it that is done where Blender says. */
+  frames(): ReadonlyArray<{ readonly frame: number; readonly part?: number }> {
+    return [...this.current.values()].toSorted((a, b) => a.frame - b.frame);
   }
 
   /** Seconds until the last frame, from the pace of this run; `undefined` before its first frame. */

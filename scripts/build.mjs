@@ -20,5 +20,8 @@ await build({
   logLevel: 'warning',
 });
 await mkdir(dist, { recursive: true });
-await copyFile(join(root, 'container/worker/render_frames.py'), join(dist, 'render_frames.py'));
+// What the worker starts other programs with; the image has them beside it, too (lib/constructs/worker-image.ts).
+for (const script of ['render_frames.py', 'missing_files.py', 'sandbox.pl']) {
+  await copyFile(join(root, 'container/worker', script), join(dist, script));
+}
 await chmod(join(dist, 'spotreel.js'), 0o755);

@@ -20,8 +20,9 @@ export const LOCAL_NAMES = {
 /** Machines vanish less often at home than on Spot, and a passing fault passes soon or not at all. */
 const ATTEMPTS = 3;
 
-/** Somebody who pressed Ctrl-C waits for it. */
-const STOP_TIMEOUT_SECONDS = 10;
+/** Somebody who pressed Ctrl-C waits for it: what frames in flight have to be finished, and workers to be gone. */
+const GRACE_SECONDS = 3;
+const STOP_TIMEOUT_SECONDS = 15;
 
 export interface LocalFarmOptions {
   /** Where the local Batch keeps its jobs, logs and scratch. */
@@ -62,6 +63,7 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
       SPOTREEL_BLENDER_VERSION: `${blenderVersion.major}.${blenderVersion.minor}`,
       SPOTREEL_THREADS: String(machine.threads),
       SPOTREEL_CACHE: cacheDirectory,
+      SPOTREEL_STOP_SECONDS: String(GRACE_SECONDS),
       SPOTREEL_LIFELINE: 'stdin',
     },
     onEvent: (event: LocalBatchEvent) => {

@@ -16,24 +16,68 @@ export class LogTail {
   }
 }
 
-/** Lines that Blender and its libraries write when something fails, of 3.x and of 5.x with its longer prefixes. */
+/** Lines that Blender and its libraries write when something fails. */
 const TELLING =
-  /\berror\b|not a blend file|out of memory|cannot|failed|no such file|traceback|exception|segmentation/i;
+  /\berror\b|not a blend file|out of memory|bad_alloc|alloc returns null|cannot|failed|no such file|no space left|traceback|exception|segmentation/i;
 
 /** Lines that only say that Blender is at work, or gone. */
 const ORDINARY = /^(Fra:|Saved:|\s*Time:|Blender quit|Read blend|Blender \d)/;
 
+/**
+ * What Blender 5.0 and newer put before a line: time since the start, and the part of Blender that speaks:
+ * `00:00.843  cycles           | ERROR Image file …`. Not before reports such as `Warning: …`, which are as they were.
+ */
+const PREFIX = /^\d{2,}:\d{2}\.\d{3}\s+[\w.]+\s+\| /;
+
 const LONGEST_REASON = 500;
 
-/** Why Blender failed, in its own words where it has any: the last telling line, else how it ended. */
-export function failureReason(
-  lines: readonly string[],
-  exitCode: number | null,
-  signal: NodeJS.Signals | null,
-): string {
-  const ending = signal ? `Blender was ended by ${signal}` : `Blender ended with exit code ${exitCode}`;
-  const words = lines.filter((line) => TELLING.test(line) && !ORDINARY.test(line));
+/** Why Blender failed, in its own words where it has any (the last telling line), and how it ended. */
+export function failureReason(lines: readonly string[], ending: string): string {
+  const words = lines.filter((line) => TELLING.test(line) && !ORDINARY.test(line.replace(PREFIX, '')));
   // A crash says nothing of the line before it, and the line before it little of the crash: both are needed.
   const last = words.at(-1)?.trim().slice(0, LONGEST_REASON);
   return last ? `${last} (${ending})` : ending;
+}
+
+/** How far Blender is with a frame. */
+export interface FrameProgress {
+  readonly sample: number;
+  readonly samples: number;
+  /** Of the render engine itself, in MiB. */
+  readonly memoryMib?: number;
+}
+
+/**
+ * What a line of Blender's says of the frame that it is at; `undefined` for lines that say nothing of it. Of all versions
+ * (as Blender 3.4, 4.5, 5.0 and 5.2 write them):
+ *
+ *     Fra:3 Mem:10.08M (Peak 10.84M) | Time:00:00.12 | Remaining:00:00.01 | Mem:0.91M, Peak:0.91M | Scene, ViewLayer | Sample 1/8
+ *     00:01.326  render           | Fra:3 | Remaining: 00:00.01 | Mem: 2M | Sample 1/8
+ */
+export function parseProgress(line: string): FrameProgress | undefined {
+  const text = line.replace(PREFIX, '');
+  const match = /^Fra: ?-?\d+\b.*\bSample (\d+)\/(\d+)/.exec(text);
+  if (!match) return undefined;
+  const [, size, unit] = /.*\bMem: ?([\d.]+)([KMG])\b/.exec(text) ?? [];
+  const mib = MIB.get(unit ?? '');
+  const memoryMib = mib === undefined ? undefined : Math.round(Number(size) * mib);
+  return {
+    sample: Number(match[1]),
+    samples: Number(match[2]),
+    ...(memoryMib !== undefined && { memoryMib }),
+  };
+}
+
+const MIB = new Map([
+  ['K', 1 / 1024],
+  ['M', 1],
+  ['G', 1024],
+]);
+
+/** Blender's words for no memory: the machine's, or a GPU's. */
+export function memoryWords(lines: readonly string[]): 'machine' | 'gpu' | undefined {
+  const text = lines.join('\n');
+  if (/out of (gpu )?memory in (cuda|optix|hip)|out of gpu memory|GPU.*out of memory/i.test(text))
+    return 'gpu';
+  return /bad_alloc|alloc(N|_arrayN)? returns null|out of memory/i.test(text) ? 'machine' : undefined;
 }

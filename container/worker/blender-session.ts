@@ -2,32 +2,33 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { Readable, type Writable } from 'node:stream';
 import { z } from 'zod';
 import { withLifeline } from '../../core/processes/lifeline';
-import { failureReason, LogTail } from './blender-log';
+import { describeEnding } from './blender-ending';
+import { LogTail } from './blender-log';
 import { eachLine } from './each-line';
+import { countMemoryKills, peakMemoryBytes } from './memory-kills';
+import { SilenceAlarm } from './silence';
 
 const sessionEventSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('ready') }),
   z.object({ event: z.literal('started'), frame: z.int() }),
   z.object({ event: z.literal('saved'), frame: z.int(), seconds: z.number().min(0) }),
   z.object({ event: z.literal('failed'), frame: z.int(), reason: z.string() }),
+  /** Files that the frame needs and that are not there; Blender ends after it. */
+  z.object({ event: z.literal('missing'), frame: z.int(), files: z.array(z.string()) }),
   z.object({ event: z.literal('unusable'), reason: z.string() }),
 ]);
 
 /** What `render_frames.py` tells. */
 export type SessionEvent = z.infer<typeof sessionEventSchema>;
 
-/** How a Blender ended. */
-export interface SessionEnd {
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
-  /** The best that its output says about why, should it have failed. */
-  readonly reason: string;
-}
-
 export interface SessionOptions {
-  readonly blender: string;
-  readonly args: readonly string[];
+  /** Blender's path and arguments. */
+  readonly command: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
+  /** After so long without a word or an event, while it has something to do, Blender is ended. */
+  readonly hangSeconds: number;
+  /** What the job has, for a message, where that is known. */
+  readonly memoryMib?: number | undefined;
   readonly onEvent: (event: SessionEvent) => void;
   readonly onOutput: (line: string) => void;
 }
@@ -35,36 +36,56 @@ export interface SessionOptions {
 /** Seconds between asking Blender to end and ending it. */
 const KILL_AFTER_SECONDS = 5;
 
+/** What Blender may take to quit once its frames are done. */
+const QUIT_SECONDS = 60;
+
 /** The index of the pipe in Blender's file descriptors on which the script tells its events. */
 const EVENTS = 3;
 
 /** One running Blender that renders the frames it is told to. */
 export class BlenderSession {
-  /** Resolves when Blender is gone and all it said has been heard. Rejects when it could not be started. */
-  readonly ended: Promise<SessionEnd>;
+  /**
+   * Resolves with the best that can be said about why, should it have failed, when Blender is gone and all it said has
+   * been heard. Rejects when it could not be started.
+   */
+  readonly ended: Promise<string>;
   private readonly process: ChildProcess;
   private readonly tail = new LogTail();
+  private readonly alarm: SilenceAlarm;
+  private readonly killsBefore = countMemoryKills();
+  private isSilent = false;
+  /** With its start, or with a frame. */
+  private isBusy = true;
 
-  constructor({ blender, args, environment, onEvent, onOutput }: SessionOptions) {
-    const [program, ...argv] = withLifeline([blender, ...args]);
+  constructor(private readonly options: SessionOptions) {
+    const { command, environment, hangSeconds, onEvent, onOutput } = options;
+    this.alarm = new SilenceAlarm(() => {
+      this.isSilent = true;
+      this.kill();
+    });
+    this.alarm.listen(hangSeconds);
+    const [program, ...argv] = withLifeline(command);
     this.process = spawn(program!, argv, { env: environment, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
     // Blender may end before it has read all frames; that shows in how it ended.
     this.process.stdin?.on('error', () => undefined);
     const heard = [
       eachLine(this.process.stdout, (line) => this.hear(line, onOutput)),
       eachLine(this.process.stderr, (line) => this.hear(line, onOutput)),
-      eachLine(readable(this.process.stdio[EVENTS]), (line) => tellEvent(line, onEvent)),
+      eachLine(readable(this.process.stdio[EVENTS]), (line) => this.hearEvent(line, onEvent)),
     ];
     this.ended = this.waitForEnd(heard);
   }
 
   /** Asks for one frame. */
   render(frame: number): void {
+    this.alarm.listen(this.options.hangSeconds);
+    this.isBusy = true;
     this.process.stdin?.write(`${frame}\n`);
   }
 
   /** No more frames: Blender ends after the one that it is rendering. */
   finish(): void {
+    if (!this.isBusy) this.alarm.listen(Math.min(QUIT_SECONDS, this.options.hangSeconds));
     this.process.stdin?.end();
   }
 
@@ -74,20 +95,42 @@ export class BlenderSession {
     setTimeout(() => this.process.kill('SIGKILL'), KILL_AFTER_SECONDS * 1000).unref();
   }
 
+  /** The most memory that this Blender has had so far, in bytes. Linux only. */
+  peakMemoryBytes(): number | undefined {
+    return this.process.pid === undefined ? undefined : peakMemoryBytes(this.process.pid);
+  }
+
   private hear(line: string, onOutput: (line: string) => void): void {
+    this.alarm.heard();
     this.tail.add(line);
     onOutput(line);
   }
 
-  private async waitForEnd(heard: Array<Promise<void>>): Promise<SessionEnd> {
+  private hearEvent(line: string, onEvent: (event: SessionEvent) => void): void {
+    const event = parseEvent(line);
+    if (!event) return;
+    if (event.event === 'started') {
+      this.alarm.heard();
+    } else {
+      this.alarm.rest();
+      this.isBusy = false;
+    }
+    onEvent(event);
+  }
+
+  private async waitForEnd(heard: Array<Promise<void>>): Promise<string> {
     const [exitCode, signal] = await new Promise<[number | null, NodeJS.Signals | null]>(
       (resolve, reject) => {
         this.process.once('error', reject);
         this.process.once('close', (code, name) => resolve([code, name]));
       },
-    );
+    ).finally(() => this.alarm.rest());
     await Promise.all(heard);
-    return { exitCode, signal, reason: failureReason(this.tail.lines(), exitCode, signal) };
+    const { hangSeconds, memoryMib } = this.options;
+    const silentSeconds = this.isSilent ? hangSeconds : undefined;
+    const ranOutOfMemory = countMemoryKills() > this.killsBefore;
+    const ending = { exitCode, signal, lines: this.tail.lines(), silentSeconds, ranOutOfMemory };
+    return describeEnding(ending, { memoryMib });
   }
 }
 
@@ -95,14 +138,10 @@ function readable(stream: Readable | Writable | null | undefined): Readable | nu
   return stream instanceof Readable ? stream : null;
 }
 
-function tellEvent(line: string, listener: (event: SessionEvent) => void): void {
-  const event = sessionEventSchema.safeParse(parseOrUndefined(line)).data;
-  if (event) listener(event);
-}
-
-function parseOrUndefined(line: string): unknown {
+/** A line that is no event was written by something else in that process, and is nobody's word. */
+function parseEvent(line: string): SessionEvent | undefined {
   try {
-    return JSON.parse(line);
+    return sessionEventSchema.safeParse(JSON.parse(line)).data;
   } catch {
     return undefined;
   }

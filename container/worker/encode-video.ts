@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { pipeline } from 'node:stream/promises';
 import { codeOf, SpotreelError } from '../../core/errors';
 import { withLifeline } from '../../core/processes/lifeline';
@@ -7,7 +7,9 @@ import { eachLine } from './each-line';
 import { ffmpegArgs, parseProgress } from './ffmpeg-args';
 
 export interface EncodeOptions {
-  readonly ffmpeg: string;
+  /** ffmpeg's path, and whatever starts it. */
+  readonly command: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
   /** Where the video is written. */
   readonly path: string;
   readonly frameRate: FrameRate;
@@ -25,9 +27,10 @@ export interface EncodeOptions {
  * when it counts another number of frames than it was given; what `frames` throws passes through.
  */
 export async function encodeVideo(options: EncodeOptions): Promise<void> {
-  const { ffmpeg, path, frameRate, frameCount, signal } = options;
-  const [program, ...argv] = withLifeline([ffmpeg, ...ffmpegArgs({ frameRate, path })]);
-  const child = spawn(program!, argv, { stdio: ['pipe', 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' });
+  const { command, environment, path, frameRate, frameCount, signal } = options;
+  const [program, ...argv] = withLifeline([...command, ...ffmpegArgs({ frameRate, path })]);
+  const stdio: StdioOptions = ['pipe', 'pipe', 'pipe'];
+  const child = spawn(program!, argv, { env: environment, stdio, signal, killSignal: 'SIGKILL' });
   const heard = listen(child, options);
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);

@@ -4,32 +4,28 @@ import { join } from 'node:path';
 import { codeOf, messageOf } from '../../core/errors';
 import { EXIT, exitCodeOf } from '../../core/contract/exit-codes';
 import { parseWorkerArgv } from '../../core/contract/worker-command';
-import { openStorage } from '../../core/storage/open-storage';
 import type { WorkerEvent } from '../../core/contract/worker-event';
-
+import { openStorage } from '../../core/storage/open-storage';
+import { watchInterruptions } from './interruption';
+import { logContext, logLine, type LogContext } from './log-context';
 import { renderSlice } from './render-slice';
+import { whyNoSandbox } from './sandbox';
 import { stitch } from './stitch';
 import type { WorkerContext } from './worker-context';
 
 /** The container's program: `render …` or `stitch …`. Ends with one of the exit codes of the contract. */
 async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
-  const stop = new AbortController();
-  process.once('SIGTERM', () => stop.abort());
-  process.once('SIGINT', () => stop.abort());
-  // Where a local scheduler holds the other end of standard input, its end is the scheduler's.
-  if (environment.SPOTREEL_LIFELINE === 'stdin') process.stdin.once('end', () => stop.abort()).resume();
+  const signal = watchInterruptions({ environment, process, now: Date.now });
+  let logged: Partial<LogContext> = {};
+  const say = (event: WorkerEvent) => void process.stdout.write(`${logLine(event, logged)}\n`);
   const scratch = await mkdtemp(join(tmpdir(), 'spotreel-'));
   try {
     const command = parseWorkerArgv(argv);
+    logged = logContext(command, environment);
+    const gap = whyNoSandbox(environment);
+    if (gap !== undefined) say({ event: 'output', program: 'worker', line: gap });
     const now = () => new Date();
-    const context: WorkerContext = {
-      storage: openStorage(),
-      environment,
-      scratch,
-      signal: stop.signal,
-      say,
-      now,
-    };
+    const context: WorkerContext = { storage: openStorage(), environment, scratch, signal, say, now };
     await (command.command === 'render' ? renderSlice(command, context) : stitch(command, context));
     return EXIT.done.code;
   } catch (error) {
@@ -38,10 +34,6 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
-}
-
-function say(event: WorkerEvent): void {
-  process.stdout.write(`${JSON.stringify(event)}\n`);
 }
 
 void main(process.argv.slice(2), process.env).then((exitCode) => {

@@ -3,15 +3,20 @@ import { join } from 'node:path';
 import type { Manifest } from '../../core/contract/manifest';
 import { checkBlenderVersion, parseBlenderVersion } from '../../core/render/blender-version';
 import { blenderArgs } from './blender-args';
-import { blenderEnvironment } from './blender-environment';
+import type { SessionOptions } from './blender-session';
+import { programEnvironment } from './program-environment';
 import { blenderVersion, findProgram } from './programs';
+import { sandboxed } from './sandbox';
 import { fetchScene } from './scene-files';
 import type { WorkerContext } from './worker-context';
 
+/** Generous: some scenes take long to open, and say nothing meanwhile. */
+const USUAL_HANG_SECONDS = 3600;
+
 /** How Blender is started on the scene of a manifest; the same for every start of a slice. */
-export interface PreparedBlender {
-  readonly blender: string;
-  readonly args: readonly string[];
+export interface PreparedBlender extends Pick<SessionOptions, 'hangSeconds' | 'memoryMib'> {
+  /** Its path and arguments, in the sandbox. */
+  readonly command: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
   /** Where it saves frames. */
   readonly directory: string;
@@ -24,7 +29,7 @@ export interface PreparedBlender {
 export async function prepareBlender(manifest: Manifest, context: WorkerContext): Promise<PreparedBlender> {
   const { environment, scratch } = context;
   const blender = findProgram('blender', environment);
-  const forBlender = blenderEnvironment(environment, scratch);
+  const forBlender = programEnvironment(environment, scratch);
   if (!manifest.options.force) await checkVersion(manifest, blender, forBlender, environment);
   const file = await fetchScene(manifest, context);
   const directory = join(scratch, 'frames');
@@ -32,7 +37,15 @@ export async function prepareBlender(manifest: Manifest, context: WorkerContext)
   const script = join(__dirname, 'render_frames.py');
   const threads = Number(environment.SPOTREEL_THREADS ?? 0);
   const args = blenderArgs({ file, manifest, directory, script, threads });
-  return { blender, args, environment: forBlender, directory };
+  const command = sandboxed([blender, ...args], scratch, environment);
+  const { SPOTREEL_HANG_SECONDS, SPOTREEL_MEMORY_MIB } = environment;
+  return {
+    command,
+    environment: forBlender,
+    directory,
+    hangSeconds: Number(SPOTREEL_HANG_SECONDS ?? USUAL_HANG_SECONDS),
+    ...(SPOTREEL_MEMORY_MIB !== undefined && { memoryMib: Number(SPOTREEL_MEMORY_MIB) }),
+  };
 }
 
 async function checkVersion(

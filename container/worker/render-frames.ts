@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import { frameName } from '../../core/contract/keys';
-import { BlenderSession, type SessionEnd, type SessionEvent, type SessionOptions } from './blender-session';
+import { printableName } from '../../core/printable';
+import { parseProgress, type FrameProgress } from './blender-log';
+import { BlenderSession, type SessionEvent, type SessionOptions } from './blender-session';
 import type { Delivery } from './frame-delivery';
+import { interruptionOf } from './interruption';
 
 /** Frames that are saved but not yet stored; Blender waits beyond that, so that scratch stays small. */
 const MOST_UNDELIVERED = 4;
@@ -9,26 +12,46 @@ const MOST_UNDELIVERED = 4;
 /** What one Blender is asked to do. */
 export interface FramesTask {
   readonly frames: readonly number[];
-  readonly blender: Pick<SessionOptions, 'blender' | 'args' | 'environment' | 'onOutput'>;
+  readonly blender: Omit<SessionOptions, 'onEvent'>;
   /** Where Blender saves the frames. */
   readonly directory: string;
+  /** Its reason is an `Interruption`. */
   readonly signal: AbortSignal;
   readonly started: (frame: number) => void;
+  readonly progress: (frame: number, progress: FrameProgress) => void;
   /** Checks and stores a saved frame while the next one renders. */
   readonly deliver: (frame: number, path: string, seconds: number) => Promise<Delivery>;
+}
+
+/** Why a frame did not come out. */
+export interface FrameFault {
+  readonly reason: string;
+  /** Files that it needs and that are not there: trying again can't help. */
+  readonly missing?: readonly string[];
+}
+
+/** A frame that was given up half done because the worker had to stop. */
+export interface DroppedFrame {
+  readonly frame: number;
+  /** Blender's work on it, which is lost. */
+  readonly seconds: number;
 }
 
 /** What came of it. */
 export interface FramesResult {
   /** Frames that did not come out, and why. Frames that were never begun are in neither this nor storage. */
-  readonly failed: ReadonlyMap<number, string>;
+  readonly failed: ReadonlyMap<number, FrameFault>;
+  readonly dropped?: DroppedFrame;
   /** Set when Blender ended before it could render anything. */
   readonly unusable?: string;
+  /** Blender's, in bytes, where the system tells. */
+  readonly peakMemoryBytes?: number;
 }
 
 /**
- * Renders frames with one Blender, start to end. Throws what `deliver` throws (storage that fails), after Blender is
- * gone; otherwise every way in which Blender can fail is a result.
+ * Renders frames with one Blender, start to end. When the signal aborts, the frame in flight is finished if that can be
+ * by the deadline, and none is begun. Throws what `deliver` throws (storage that fails), after Blender is gone;
+ * otherwise every way in which Blender can fail is a result.
  */
 export async function renderFrames(task: FramesTask): Promise<FramesResult> {
   const run = new FramesRun(task);
@@ -37,40 +60,69 @@ export async function renderFrames(task: FramesTask): Promise<FramesResult> {
 
 class FramesRun {
   private readonly queue: number[];
-  private readonly failed = new Map<number, string>();
+  private readonly failed = new Map<number, FrameFault>();
   private readonly deliveries = new Set<Promise<void>>();
   private readonly session: BlenderSession;
   private ready = false;
+  private isLeaving = false;
   private unusable: string | undefined;
-  /** The frame that Blender is working on. */
-  private current: number | undefined;
+  /** The frame that Blender is working on, since when. */
+  private current: { readonly frame: number; readonly since: number } | undefined;
+  private peakMemoryBytes = 0;
   private fault: { error: unknown } | undefined;
+  private deadline: NodeJS.Timeout | undefined;
 
   constructor(private readonly task: FramesTask) {
     this.queue = [...task.frames];
-    this.session = new BlenderSession({ ...task.blender, onEvent: (event) => this.handle(event) });
+    const { onOutput } = task.blender;
+    this.session = new BlenderSession({
+      ...task.blender,
+      onEvent: (event) => this.handle(event),
+      onOutput: (line) => {
+        onOutput(line);
+        this.hearProgress(line);
+      },
+    });
   }
 
   async result(): Promise<FramesResult> {
     const { signal } = this.task;
-    const stop = () => this.session.kill();
+    const stop = () => this.stop();
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     try {
-      const end = await this.session.ended;
+      const reason = await this.session.ended;
+      const dropped = this.dropped();
       await Promise.all(this.deliveries);
       if (this.fault) throw this.fault.error;
-      return this.conclude(end);
+      return { ...this.conclude(reason), ...(dropped && { dropped }) };
     } finally {
+      clearTimeout(this.deadline);
       signal.removeEventListener('abort', stop);
     }
   }
 
-  private conclude(end: SessionEnd): FramesResult {
-    if (this.task.signal.aborted) return { failed: this.failed };
-    if (!this.ready) return { failed: this.failed, unusable: this.unusable ?? end.reason };
-    if (this.current !== undefined) this.failed.set(this.current, end.reason);
-    return { failed: this.failed };
+  /** No frame is begun any more; the one in flight has until the deadline. */
+  private stop(): void {
+    if (this.current === undefined && !this.ready) return this.session.kill();
+    const { deadline } = interruptionOf(this.task.signal);
+    this.deadline = setTimeout(() => this.session.kill(), Math.max(0, deadline - Date.now()));
+    this.session.finish();
+  }
+
+  private dropped(): DroppedFrame | undefined {
+    if (!this.task.signal.aborted || !this.current) return undefined;
+    const { frame, since } = this.current;
+    return { frame, seconds: (performance.now() - since) / 1000 };
+  }
+
+  private conclude(reason: string): FramesResult {
+    const { failed, peakMemoryBytes } = this;
+    const result = { failed, ...(peakMemoryBytes > 0 && { peakMemoryBytes }) };
+    if (this.task.signal.aborted) return result;
+    if (!this.ready) return { ...result, unusable: this.unusable ?? reason };
+    if (this.current !== undefined) this.failed.set(this.current.frame, { reason });
+    return result;
   }
 
   private handle(event: SessionEvent): void {
@@ -86,25 +138,41 @@ class FramesRun {
         this.task.started(event.frame);
         return;
       case 'saved':
-        this.current = undefined;
+        this.frameEnded();
         this.startDelivery(event.frame, event.seconds);
         break;
       case 'failed':
-        this.current = undefined;
-        this.failed.set(event.frame, event.reason);
+        this.frameEnded();
+        this.failed.set(event.frame, { reason: event.reason });
         break;
+      case 'missing':
+        this.frameEnded();
+        this.failed.set(event.frame, { reason: missingWords(event.files), missing: event.files });
+        // What is left is for another Blender.
+        this.isLeaving = true;
+        return;
     }
     this.next();
   }
 
+  private frameEnded(): void {
+    this.current = undefined;
+    this.peakMemoryBytes = Math.max(this.peakMemoryBytes, this.session.peakMemoryBytes() ?? 0);
+  }
+
+  private hearProgress(line: string): void {
+    const progress = this.current && parseProgress(line);
+    if (progress) this.task.progress(this.current!.frame, progress);
+  }
+
   private next(): void {
-    if (!this.ready || this.current !== undefined || this.deliveries.size >= MOST_UNDELIVERED) return;
-    const frame = this.fault ? undefined : this.queue.shift();
+    if (!this.ready || this.isLeaving || this.current || this.deliveries.size >= MOST_UNDELIVERED) return;
+    const frame = this.fault || this.task.signal.aborted ? undefined : this.queue.shift();
     if (frame === undefined) {
       this.session.finish();
       return;
     }
-    this.current = frame;
+    this.current = { frame, since: performance.now() };
     this.session.render(frame);
   }
 
@@ -119,9 +187,18 @@ class FramesRun {
   private async deliver(frame: number, seconds: number): Promise<void> {
     try {
       const outcome = await this.task.deliver(frame, join(this.task.directory, frameName(frame)), seconds);
-      if ('fault' in outcome) this.failed.set(frame, outcome.fault);
+      if ('fault' in outcome) this.failed.set(frame, { reason: outcome.fault });
     } catch (error) {
       this.fault ??= { error };
     }
   }
+}
+
+/** Files that are told by name. */
+const MOST_NAMED = 5;
+
+function missingWords(files: readonly string[]): string {
+  const names = files.slice(0, MOST_NAMED).map((file) => `"${printableName(file)}"`);
+  const more = files.length > MOST_NAMED ? ` and ${files.length - MOST_NAMED} more` : '';
+  return `it needs files that are not there: ${names.join(', ')}${more}; put them where the scene looks for them, or render with --force`;
 }

@@ -5,7 +5,8 @@ Blender ends by itself when the worker is gone. File descriptor 3: one JSON obje
 happened. They go there and not to standard output because a hostile scene can make Blender print anything.
 
 The job stands after `--` as JSON: `scene`, `directory` (where frames are saved as `####.png`), and optionally
-`engine`, `samples`, `resolutionPercent` in place of the scene's own.
+`engine`, `samples`, `resolutionPercent` in place of the scene's own, `device` (`CPU` or `GPU`) and `force` (render on
+where files are missing).
 """
 
 import json
@@ -15,7 +16,13 @@ import time
 
 import bpy
 
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+from missing_files import missing_files  # noqa: E402
+
 EVENTS = os.fdopen(3, "w", buffering=1)
+
+# Of Cycles, the fastest first: https://docs.blender.org/manual/en/latest/render/cycles/gpu_rendering.html
+GPU_KINDS = ("OPTIX", "CUDA", "HIP", "ONEAPI", "METAL")
 
 
 def tell(event, **fields):
@@ -34,6 +41,8 @@ def prepare(job):
         render.resolution_percentage = job["resolutionPercent"]
     if "samples" in job:
         set_samples(scene, job["samples"])
+    if render.engine == "CYCLES":
+        set_device(scene, job.get("device"))
     # From Blender 5.0 on a kind of media stands above the file format, and movies hide the image formats.
     if hasattr(render.image_settings, "media_type"):
         render.image_settings.media_type = "IMAGE"
@@ -53,6 +62,37 @@ def set_samples(scene, samples):
         scene.eevee.taa_render_samples = samples
 
 
+def set_device(scene, wanted):
+    """A GPU that was asked for is used or missed aloud; one that only the scene wishes for may be missing."""
+    if (wanted or scene.cycles.device) == "GPU":
+        kind = use_gpus()
+        if kind:
+            scene.cycles.device = "GPU"
+            print(f"Spotreel: Cycles renders by {kind}")
+            return
+        if wanted:
+            raise ValueError("a GPU was asked for (device GPU), and Cycles finds none here that it can use")
+        print("Spotreel: the scene is set to render on a GPU, and Cycles finds none here: it renders on the CPU")
+    scene.cycles.device = "CPU"
+
+
+def use_gpus():
+    """Switches on all GPUs of the best kind that is here; gives the kind."""
+    preferences = bpy.context.preferences.addons["cycles"].preferences
+    for kind in GPU_KINDS:
+        try:
+            preferences.compute_device_type = kind
+        except TypeError:
+            # This Blender was built without it.
+            continue
+        preferences.get_devices()
+        if any(device.type == kind for device in preferences.devices):
+            for device in preferences.devices:
+                device.use = device.type == kind
+            return kind
+    return None
+
+
 def render_frame(scene, frame, directory):
     """Renders and saves one frame the way `blender --render-frame` does."""
     if frame >= 0:
@@ -67,6 +107,29 @@ def render_frame(scene, frame, directory):
     bpy.ops.render.render(write_still=True, scene=scene.name)
 
 
+def refuse_missing_files(scene, depsgraph=None):
+    """Before anything of the frame is drawn. Blender can't be told to stop here, so it is left."""
+    if depsgraph is None or depsgraph.mode != "RENDER":
+        return
+    files = missing_files(depsgraph)
+    if files:
+        tell("missing", frame=scene.frame_current, files=files)
+        os._exit(0)
+
+
+def print_progress(statistics, *_):
+    """From 5.0 on Blender says nothing of a frame until it is done; this goes to the log as it did before."""
+    print(f"Fra:{bpy.context.scene.frame_current} | {statistics}", flush=True)
+
+
+def listen(job):
+    handlers = bpy.app.handlers
+    if not job.get("force"):
+        handlers.frame_change_post.append(refuse_missing_files)
+    if bpy.app.version >= (5, 0, 0):
+        handlers.render_stats.append(print_progress)
+
+
 def main():
     job = json.loads(sys.argv[sys.argv.index("--") + 1])
     try:
@@ -74,6 +137,7 @@ def main():
     except (ValueError, TypeError) as error:
         tell("unusable", reason=str(error))
         return
+    listen(job)
     tell("ready")
     for line in iter(sys.stdin.readline, ""):
         frame = int(line)

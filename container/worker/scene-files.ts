@@ -7,8 +7,9 @@ import { printableName } from '../../core/printable';
 import { bucketAndKey, parseLocation } from '../../core/storage/location';
 import { StorageError, type Storage } from '../../core/storage/storage';
 import { openFileCache, type FileCache } from './file-cache';
+import { stoppedError } from './interruption';
 import { downloadTo, type WantedFile } from './place-file';
-import { stoppedError, type WorkerContext } from './worker-context';
+import type { WorkerContext } from './worker-context';
 
 /** Files that are fetched at a time: many are small, and a connection to S3 brings some 100 MB/s. */
 const FETCHED_AT_ONCE = 8;
@@ -38,7 +39,7 @@ export async function fetchScene(
   ];
   const cache = await findCache(environment, storage);
   await mapConcurrently(files, FETCHED_AT_ONCE, async (file) => {
-    if (signal.aborted) throw stoppedError();
+    if (signal.aborted) throw stoppedError(signal);
     const target = targetOf(file.path, root);
     await (cache ? cache.take(file, target) : downloadTo(file, target, storage)).catch((error: unknown) => {
       throw gone(error, file);

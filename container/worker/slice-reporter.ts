@@ -42,7 +42,7 @@ export class SliceReporter {
     await this.save();
   }
 
-  async end(end: Pick<SliceAttempt, 'stoppedAt' | 'exitCode' | 'reason' | 'peakMemoryBytes'>): Promise<void> {
+  async end(end: Omit<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'frames' | 'failed'>): Promise<void> {
     Object.assign(this.current, end);
     await this.save();
   }

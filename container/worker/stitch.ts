@@ -10,9 +10,12 @@ import { formatLocation, parseLocation } from '../../core/storage/location';
 import { storedFrames } from '../../core/storage/stored-frames';
 import { encodeVideo } from './encode-video';
 import { frameFault } from './frame-check';
+import { stoppedError } from './interruption';
 import { loadManifest } from './load-manifest';
+import { programEnvironment } from './program-environment';
 import { findProgram } from './programs';
-import { stoppedError, type WorkerContext } from './worker-context';
+import { sandboxed } from './sandbox';
+import type { WorkerContext } from './worker-context';
 
 /** Frames fetched ahead of the encoder, so that it does not wait for storage. */
 const READ_AHEAD = 4;
@@ -27,11 +30,12 @@ export async function stitch(command: StitchCommand, context: WorkerContext): Pr
   const manifest = await loadManifest(input, storage);
   await checkAllThere(manifest, input, context);
   const path = join(scratch, 'output.mp4');
-  const ffmpeg = findProgram('ffmpeg', environment);
+  const ffmpeg = sandboxed([findProgram('ffmpeg', environment)], scratch, environment);
   const total = manifest.frameCount;
   try {
     await encodeVideo({
-      ffmpeg,
+      command: ffmpeg,
+      environment: programEnvironment(environment, scratch),
       path,
       frameRate: manifest.frameRate,
       frameCount: total,
@@ -41,7 +45,7 @@ export async function stitch(command: StitchCommand, context: WorkerContext): Pr
       onOutput: (line) => say({ event: 'output', program: 'ffmpeg', line }),
     });
   } catch (error) {
-    if (signal.aborted) throw stoppedError();
+    if (signal.aborted) throw stoppedError(signal);
     throw error;
   }
   await storage.upload(path, videoUrl(parseLocation(command.output, process.cwd())), {

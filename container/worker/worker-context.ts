@@ -1,4 +1,3 @@
-import { SpotreelError } from '../../core/errors';
 import type { WorkerEvent } from '../../core/contract/worker-event';
 import type { Storage } from '../../core/storage/storage';
 
@@ -9,13 +8,8 @@ export interface WorkerContext {
   readonly environment: NodeJS.ProcessEnv;
   /** A folder of this worker's own, which is removed after it. */
   readonly scratch: string;
-  /** Aborted when the worker is asked to stop. */
+  /** Aborted when the worker is asked to stop (see `watchInterruptions`). */
   readonly signal: AbortSignal;
   readonly say: (event: WorkerEvent) => void;
   readonly now: () => Date;
-}
-
-/** The worker was asked to stop before it was done; ends with exit code 143. */
-export function stoppedError(): SpotreelError {
-  return new SpotreelError('stopped', 'stopped', 'stopped by SIGTERM');
 }

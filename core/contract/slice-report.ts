@@ -21,8 +21,12 @@ const attemptSchema = z.object({
     }),
   ),
   failed: z.array(z.int()),
+  /** The frame that was given up half done because the attempt was stopped, and Blender's work on it, which is lost. */
+  dropped: z.object({ frame: z.int(), seconds: z.number().min(0) }).optional(),
   /** The worker's own, without Blender's. */
   peakMemoryBytes: z.int().min(0).optional(),
+  /** Of the largest Blender that saved a frame. Linux only. */
+  blenderPeakMemoryBytes: z.int().min(0).optional(),
 });
 
 /** `slices/<index>.json`: what one child did, attempt by attempt. */

@@ -4,6 +4,14 @@ import { z } from 'zod';
 export const workerEventSchema = z.discriminatedUnion('event', [
   /** Blender has begun the frame. */
   z.object({ event: z.literal('frame-started'), frame: z.int() }),
+  /** Blender is so far with the frame; told now and then. */
+  z.object({
+    event: z.literal('frame-progress'),
+    frame: z.int(),
+    sample: z.int(),
+    samples: z.int(),
+    memoryMib: z.number().optional(),
+  }),
   /** The frame is whole and in storage. */
   z.object({ event: z.literal('frame-stored'), frame: z.int(), seconds: z.number() }),
   /** The frame was in storage already, and whole. */
@@ -12,8 +20,12 @@ export const workerEventSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('frame-failed'), frame: z.int(), reason: z.string(), final: z.boolean() }),
   /** So many frames of the video are encoded. */
   z.object({ event: z.literal('stitching'), frames: z.int(), total: z.int() }),
-  /** A line of Blender's or ffmpeg's own output. */
-  z.object({ event: z.literal('output'), program: z.enum(['blender', 'ffmpeg']), line: z.string() }),
+  /** A line for the log: Blender's or ffmpeg's own output, or what the worker has to say besides. */
+  z.object({
+    event: z.literal('output'),
+    program: z.enum(['blender', 'ffmpeg', 'worker']),
+    line: z.string(),
+  }),
   /** Why the worker ends with an exit code other than 0. */
   z.object({ event: z.literal('error'), code: z.string(), message: z.string() }),
 ]);

@@ -67,7 +67,7 @@ export class WorkerImage extends Construct {
         cwd: ROOT,
         stdio: ['ignore', 2, 2],
       });
-      for (const file of ['worker.js', 'render_frames.py']) {
+      for (const file of ['worker.js', 'render_frames.py', 'missing_files.py', 'sandbox.pl']) {
         copyFileSync(join(ROOT, 'dist', file), join(context, file));
       }
     }

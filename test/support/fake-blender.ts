@@ -2,6 +2,17 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './source-files';
 
+type FakeFault =
+  | 'crash'
+  | 'fail'
+  | 'truncate'
+  | 'no-file'
+  | 'quit'
+  | 'small'
+  | 'hang'
+  | 'missing'
+  | 'memory';
+
 /** See `test/fixtures/programs/fake-blender.js`. */
 export interface FakeBehaviour {
   readonly width: number;
@@ -9,7 +20,7 @@ export interface FakeBehaviour {
   readonly version?: string;
   readonly refuse?: string;
   readonly delayMs?: number;
-  readonly faults?: Readonly<Record<number, 'crash' | 'fail' | 'truncate' | 'no-file' | 'quit' | 'small'>>;
+  readonly faults?: Readonly<Record<number, FakeFault>>;
   readonly onceIn?: string;
 }
 

@@ -12,9 +12,9 @@ function progressOf(total: number): RenderProgress {
 test('knows the frames that are done and those being rendered', () => {
   const progress = progressOf(24);
   expect([...progress.done]).toEqual([1]);
-  expect(progress.frames()).toEqual([2, 13]);
+  expect(progress.frames()).toEqual([{ frame: 2 }, { frame: 13 }]);
   progress.apply({ event: 'frame-stored', frame: 2, seconds: 2 }, 0, 3000);
-  expect(progress.frames()).toEqual([13]);
+  expect(progress.frames()).toEqual([{ frame: 13 }]);
   expect([...progress.done]).toEqual([1, 2]);
 });
 

@@ -1,28 +1,23 @@
-import { failureReason, LogTail } from '../../../../container/worker/blender-log';
+import { failureReason, LogTail, memoryWords, parseProgress } from '../../../../container/worker/blender-log';
+
+const ENDING = 'Blender ended with exit code 1';
 
 test.each([
   [
     ['Fra:1 Mem:9M | Sample 1/8', 'Error: Cannot render, no camera', '', 'Blender quit'],
-    1,
     'Error: Cannot render, no camera (Blender ended with exit code 1)',
   ],
   [
-    ['00:01.500  render | ERROR Out of memory in Cycles', 'Saved: x'],
-    1,
-    '00:01.500  render | ERROR Out of memory in Cycles (Blender ended with exit code 1)',
+    ['00:01.500  render           | ERROR Out of memory in Cycles', 'Saved: x'],
+    '00:01.500  render           | ERROR Out of memory in Cycles (Blender ended with exit code 1)',
   ],
   [
     ["Error: File format is not a blend file: 'x.blend'"],
-    1,
     "Error: File format is not a blend file: 'x.blend' (Blender ended with exit code 1)",
   ],
-  [['Fra:1 Mem:9M'], 0, 'Blender ended with exit code 0'],
-])('of %j', (lines, exitCode, reason) => {
-  expect(failureReason(lines, exitCode, null)).toBe(reason);
-});
-
-test('a crash is told by its signal', () => {
-  expect(failureReason(['Read blend: x'], null, 'SIGSEGV')).toBe('Blender was ended by SIGSEGV');
+  [['Fra:1 Mem:9M', "00:01.498  render           | Saved: '/tmp/error/0003.png'"], ENDING],
+])('the reason in %j', (lines, reason) => {
+  expect(failureReason(lines, ENDING)).toBe(reason);
 });
 
 test('only the end of a long output is kept', () => {
@@ -30,4 +25,36 @@ test('only the end of a long output is kept', () => {
   for (let i = 0; i < 10_000; i += 1) tail.add(`line ${i}`);
   expect(tail.lines().length).toBeLessThan(100);
   expect(tail.lines().at(-1)).toBe('line 9999');
+});
+
+// As Blender 3.4.1, 4.5 and 5.2 wrote them, the last with what render_frames.py makes of 5.2's statistics.
+test.each([
+  [
+    'Fra:3 Mem:10.08M (Peak 10.84M) | Time:00:00.12 | Remaining:00:00.01 | Mem:0.91M, Peak:0.91M | Scene, ViewLayer | Sample 1/8',
+    { sample: 1, samples: 8, memoryMib: 1 },
+  ],
+  [
+    'Fra:-12 Mem:1310.50M (Peak 1410.50M) | Time:01:02.12 | Mem:1.50G, Peak:2.00G | Scene, ViewLayer | Sample 96/4096',
+    { sample: 96, samples: 4096, memoryMib: 1536 },
+  ],
+  ['Fra:3 | Remaining: 00:00.01 | Mem: 2M | Sample 1/8', { sample: 1, samples: 8, memoryMib: 2 }],
+  ['00:01.326  render           | Fra:3 | Mem: 2M | Sample 8/8', { sample: 8, samples: 8, memoryMib: 2 }],
+  [
+    'Fra:3 Mem:9.94M (Peak 10.84M) | Time:00:00.12 | Mem:0.76M, Peak:0.76M | Scene, ViewLayer | Updating Film',
+    undefined,
+  ],
+  ["Saved: '/tmp/Sample 1/8.png'", undefined],
+  ['Blender quit', undefined],
+])('the progress in %s', (line, progress) => {
+  expect(parseProgress(line)).toEqual(progress);
+});
+
+test.each([
+  ['Malloc returns null: len=1073741824 in render, total 2147483648', 'machine'],
+  ["terminate called after throwing an instance of 'std::bad_alloc'", 'machine'],
+  ['Out of memory in CUDA queue copy_to_device', 'gpu'],
+  ['System is out of GPU memory', 'gpu'],
+  ['Fra:1 Mem:9M', undefined],
+])('for want of whose memory: %s', (line, whose) => {
+  expect(memoryWords(['Read blend', line, 'Blender quit'])).toBe(whose);
 });

@@ -1,6 +1,6 @@
-import { blenderEnvironment } from '../../../../container/worker/blender-environment';
+import { programEnvironment } from '../../../../container/worker/program-environment';
 
-test("nothing of AWS, and nothing that was not asked for, is in Blender's environment", () => {
+test("nothing of AWS, and nothing that was not asked for, is in a program's environment", () => {
   const environment = {
     PATH: '/usr/bin',
     LANG: 'C.UTF-8',
@@ -9,10 +9,12 @@ test("nothing of AWS, and nothing that was not asked for, is in Blender's enviro
     AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/x',
     SPOTREEL_BLENDER: '/opt/blender',
     GITHUB_TOKEN: 'x',
+    NVIDIA_VISIBLE_DEVICES: '0',
   };
-  expect(blenderEnvironment(environment, '/scratch')).toEqual({
+  expect(programEnvironment(environment, '/scratch')).toEqual({
     PATH: '/usr/bin',
     LANG: 'C.UTF-8',
+    NVIDIA_VISIBLE_DEVICES: '0',
     HOME: '/scratch',
     TMPDIR: '/scratch',
   });

@@ -1,0 +1,28 @@
+import type { WorkerEvent } from '../../core/contract/worker-event';
+import type { WorkerCommand } from '../../core/contract/worker-command';
+
+/** What stands in every line of a worker's log, so that lines of many children can be told apart. */
+export interface LogContext {
+  readonly renderId: string;
+  /** Of `render` only. */
+  readonly slice?: number;
+  /** 1-based. */
+  readonly attempt: number;
+}
+
+/** From the command and the variables that AWS Batch sets. The render's own folder is named by its id. */
+export function logContext(
+  command: WorkerCommand,
+  { AWS_BATCH_JOB_ARRAY_INDEX, AWS_BATCH_JOB_ATTEMPT }: Readonly<Record<string, string | undefined>>,
+): LogContext {
+  return {
+    renderId: command.output.split('/').filter(Boolean).at(-1) ?? '',
+    ...(command.command === 'render' && { slice: Number(AWS_BATCH_JOB_ARRAY_INDEX ?? 0) }),
+    attempt: Number(AWS_BATCH_JOB_ATTEMPT ?? 1),
+  };
+}
+
+/** A line of the log: one JSON object, what happened first. */
+export function logLine(event: WorkerEvent, context: Partial<LogContext>): string {
+  return JSON.stringify({ ...event, ...context });
+}

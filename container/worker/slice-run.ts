@@ -1,0 +1,144 @@
+import { SpotreelError } from '../../core/errors';
+import type { FrameFailure } from '../../core/contract/failure';
+import { failureUrl } from '../../core/contract/keys';
+import type { Manifest } from '../../core/contract/manifest';
+import { formatFrames } from '../../core/render/frame-range';
+import type { FrameProgress } from './blender-log';
+import { diskFull, isDiskFull } from './disk-space';
+import { deliverFrame, type Delivery } from './frame-delivery';
+import { stoppedError } from './interruption';
+import type { PreparedBlender } from './prepare-blender';
+import { renderFrames, type DroppedFrame, type FrameFault, type FramesResult } from './render-frames';
+import type { SliceReporter } from './slice-reporter';
+import type { WorkerContext } from './worker-context';
+
+/** How often a frame is tried before it is given up, and Blender's start before the slice is. */
+const MOST_TRIES = 2;
+
+/** So many frames in a row that lack the same files: the others of the slice will, too, and each costs a start of Blender. */
+const MOST_WITHOUT_FILES = 3;
+
+/** How often a frame's progress is told, in milliseconds: a log line each, which costs on AWS. */
+const PROGRESS_EVERY_MS = 5_000;
+
+/** What a slice's rendering found out besides its frames. */
+export interface SliceFigures {
+  dropped?: DroppedFrame;
+  /** Of the largest Blender, in bytes. */
+  peakMemoryBytes?: number;
+}
+
+/** The rendering of one slice, over as many Blenders as its frames make necessary. */
+export class SliceRun {
+  /** Kept up to date, also when `render` throws. */
+  readonly figures: SliceFigures = {};
+  private readonly stored = new Set<number>();
+  private readonly givenUp = new Set<number>();
+  private readonly tries = new Map<number, number>();
+  /** Of the last frames, the files that each of them lacked. */
+  private withoutFiles: string[] = [];
+  private progressTold = 0;
+
+  constructor(
+    private readonly manifest: Manifest,
+    private readonly folder: URL,
+    private readonly slice: number,
+    private readonly reporter: SliceReporter,
+    private readonly context: WorkerContext,
+  ) {}
+
+  async render(frames: readonly number[], prepared: PreparedBlender): Promise<void> {
+    let pending = frames;
+    let fruitless = 0;
+    while (pending.length > 0) {
+      const { failed, unusable } = await this.runBlender(pending, prepared);
+      // Also when it was stopped: what failed until then did not fail for that.
+      for (const [frame, fault] of failed) await this.frameFailed(frame, fault);
+      const left = pending.filter((frame) => !this.stored.has(frame) && !this.givenUp.has(frame));
+      if (left.length > 0 && this.context.signal.aborted) throw stoppedError(this.context.signal);
+      fruitless = left.length === pending.length && failed.size === 0 ? fruitless + 1 : 0;
+      if (fruitless >= MOST_TRIES) throw await this.blenderFault(unusable);
+      pending = left;
+    }
+    if (this.givenUp.size > 0) throw this.framesFault();
+  }
+
+  private async runBlender(frames: readonly number[], prepared: PreparedBlender): Promise<FramesResult> {
+    const { say, signal } = this.context;
+    const { directory, ...blender } = prepared;
+    const result = await renderFrames({
+      frames,
+      signal,
+      directory,
+      blender: { ...blender, onOutput: (line) => say({ event: 'output', program: 'blender', line }) },
+      started: (frame) => say({ event: 'frame-started', frame }),
+      progress: (frame, progress) => this.tellProgress(frame, progress),
+      deliver: (frame, path, seconds) => this.deliver(frame, path, seconds),
+    });
+    const { dropped, peakMemoryBytes = 0 } = result;
+    if (dropped) this.figures.dropped = dropped;
+    if (peakMemoryBytes > (this.figures.peakMemoryBytes ?? 0)) this.figures.peakMemoryBytes = peakMemoryBytes;
+    return result;
+  }
+
+  private tellProgress(frame: number, progress: FrameProgress): void {
+    const now = this.context.now().getTime();
+    if (now - this.progressTold < PROGRESS_EVERY_MS) return;
+    this.progressTold = now;
+    this.context.say({ event: 'frame-progress', frame, ...progress });
+  }
+
+  private async deliver(frame: number, path: string, seconds: number): Promise<Delivery> {
+    const { storage, say, now } = this.context;
+    const delivery = await deliverFrame(frame, path, {
+      manifest: this.manifest,
+      folder: this.folder,
+      storage,
+    });
+    if ('bytes' in delivery) {
+      this.stored.add(frame);
+      this.withoutFiles = [];
+      say({ event: 'frame-stored', frame, seconds });
+      await this.reporter.stored({ frame, seconds, storedAt: now().toISOString(), bytes: delivery.bytes });
+    }
+    return delivery;
+  }
+
+  private async frameFailed(frame: number, { reason, missing }: FrameFault): Promise<void> {
+    // No fault of the frame's, and it may pass.
+    if (await isDiskFull(this.context.scratch)) throw diskFull(this.context.scratch);
+    const tries = (this.tries.get(frame) ?? 0) + 1;
+    this.tries.set(frame, tries);
+    const final = missing !== undefined || tries >= MOST_TRIES;
+    this.context.say({ event: 'frame-failed', frame, reason, final });
+    if (!final) return;
+    this.givenUp.add(frame);
+    const failedAt = this.context.now().toISOString();
+    const failure: FrameFailure = { version: 1, frame, slice: this.slice, tries, reason, failedAt };
+    await this.context.storage.put(failureUrl(this.folder, frame), JSON.stringify(failure));
+    await this.reporter.failed(frame);
+    if (missing) this.countWithoutFiles(missing, reason);
+  }
+
+  private countWithoutFiles(missing: readonly string[], reason: string): void {
+    const files = missing.join('\n');
+    if (this.withoutFiles.some((before) => before !== files)) this.withoutFiles = [];
+    this.withoutFiles.push(files);
+    if (this.withoutFiles.length < MOST_WITHOUT_FILES) return;
+    const frames = formatFrames([...this.givenUp].toSorted((a, b) => a - b));
+    const message = `frames ${frames} of this slice, the others were not tried: ${reason}`;
+    throw new SpotreelError('files-missing', 'scene', message);
+  }
+
+  private async blenderFault(reason = 'it ended without a word'): Promise<SpotreelError> {
+    if (await isDiskFull(this.context.scratch)) return diskFull(this.context.scratch);
+    const message = `Blender could not render ${this.manifest.source.url}: ${reason}`;
+    return new SpotreelError('blender-failed', 'scene', message);
+  }
+
+  private framesFault(): SpotreelError {
+    const frames = formatFrames([...this.givenUp].toSorted((a, b) => a - b));
+    const message = `frames that failed ${MOST_TRIES} times, or lack a file: ${frames}; failures/ holds the reasons`;
+    return new SpotreelError('frames-failed', 'scene', message);
+  }
+}

@@ -1,0 +1,37 @@
+import { describeEnding, type Ending } from '../../../../container/worker/blender-ending';
+
+const ending = (changes: Partial<Ending>): Ending => ({
+  exitCode: null,
+  signal: null,
+  lines: ['Read blend: x', 'Fra:1 Mem:9M'],
+  ranOutOfMemory: false,
+  ...changes,
+});
+
+test.each<[string, Partial<Ending>, string[]]>([
+  ['a crash', { signal: 'SIGSEGV' }, ['Blender was ended by SIGSEGV']],
+  ['silence', { signal: 'SIGTERM', silentSeconds: 90 }, ['nothing for 90 seconds', 'hangMinutes']],
+  [
+    'the kernel, for want of memory',
+    { signal: 'SIGKILL', ranOutOfMemory: true },
+    ['out of memory', '2000 MiB', 'renderMemoryMib'],
+  ],
+  [
+    'its own want of memory',
+    { exitCode: 1, lines: ['Calloc returns null: len=99 in x'] },
+    ['out of memory', 'Calloc returns null', 'renderMemoryMib'],
+  ],
+  ['a GPU too small', { exitCode: 1, lines: ['System is out of GPU memory'] }, ['GPU', '--device cpu']],
+])('%s is told, with what to change', (_, changes, words) => {
+  const reason = describeEnding(ending(changes), { memoryMib: 2000 });
+  for (const word of words) expect(reason).toContain(word);
+});
+
+test('somebody else’s SIGKILL is no want of memory', () => {
+  expect(describeEnding(ending({ signal: 'SIGKILL' }), {})).toBe('Blender was ended by SIGKILL');
+});
+
+test('where no setting gives the memory, what helps on this machine is told', () => {
+  const reason = describeEnding(ending({ signal: 'SIGKILL', ranOutOfMemory: true }), {});
+  expect(reason).toContain('--parallel 1');
+});

@@ -1,0 +1,30 @@
+import { logContext, logLine } from '../../../../container/worker/log-context';
+import { parseWorkerEvent } from '../../../../core/contract/worker-event';
+
+test('each line names its render, slice and attempt, and reads as the event that it is', () => {
+  const output = 's3://bucket/renders/film-0123abcd';
+  const command = {
+    command: 'render',
+    input: 's3://bucket/film.blend',
+    output,
+    framesPerSlice: 1,
+    totalFrames: 9,
+  } as const;
+  const context = logContext(command, { AWS_BATCH_JOB_ARRAY_INDEX: '4', AWS_BATCH_JOB_ATTEMPT: '2' });
+  const line = logLine({ event: 'frame-started', frame: 5 }, context);
+  expect(JSON.parse(line)).toEqual({
+    event: 'frame-started',
+    frame: 5,
+    renderId: 'film-0123abcd',
+    slice: 4,
+    attempt: 2,
+  });
+  expect(parseWorkerEvent(line)).toEqual({ event: 'frame-started', frame: 5 });
+});
+
+test('a stitch job is of no slice, a job without Batch’s variables the first attempt', () => {
+  expect(logContext({ command: 'stitch', input: '/films/a', output: '/films/a/' }, {})).toEqual({
+    renderId: 'a',
+    attempt: 1,
+  });
+});
