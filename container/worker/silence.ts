@@ -10,7 +10,8 @@ export class SilenceAlarm {
   /** From now on something is to be heard, and never `seconds` pass without. */
   listen(seconds: number): void {
     this.rest();
-    this.timer = setTimeout(this.onSilence, Math.min(seconds * 1000, LONGEST_MS));
+    // Whoever is listened to keeps this process; the alarm alone does not.
+    this.timer = setTimeout(this.onSilence, Math.min(seconds * 1000, LONGEST_MS)).unref();
   }
 
   heard(): void {

@@ -87,26 +87,46 @@ test('several errors are told at once, each in a line of its own', async () => {
   expect(existsSync(at('out'))).toBe(false);
 });
 
-test('without a texture it renders with a warning; with the texture mended it renders anew', async () => {
+test('without a texture nothing is rendered pink, but by force; with the texture mended it renders anew', async () => {
   copyProject(at('copy'));
   const texture = at('copy/film/lib/textures/wood.png');
   const bytes = readFileSync(texture);
   rmSync(texture);
-  const command = [at('copy/film/shot.blend'), '--frames', '1'];
-  const first = await render(command[0]!, ...command.slice(1));
-  expect(first.exitCode).toBe(0);
-  expect(findings(first.stderr)).toEqual([expect.stringContaining(texture)]);
+  const command = [at('copy/film/shot.blend'), '--frames', '1'] as const;
+  const refused = await render(...command);
+  expect(refused.exitCode).toBe(1);
+  expect(findings(refused.stderr)[0]).toContain(texture);
+  expect(refused.stderr).toMatch(
+    /frame 1: it needs files that are not there: ".*textures\/wood.png"; .*--force/,
+  );
+  rmSync(at('out'), { recursive: true });
+  expect((await render(...command, '--force')).exitCode).toBe(0);
   expect(squaresInFile(join(onlyRender(at('out')), 'frames/0001.png'))[0]).toBe(MISSING_COLOUR);
-
+  rmSync(at('out'), { recursive: true });
   writeFileSync(texture, bytes);
-  const second = await render(command[0]!, ...command.slice(1));
-  expect({ exitCode: second.exitCode, findings: findings(second.stderr) }).toEqual({
+  const mended = await render(...command);
+  expect({ exitCode: mended.exitCode, findings: findings(mended.stderr) }).toEqual({
     exitCode: 0,
     findings: [],
   });
-  const reds = readdirSync(at('out')).map((name) => squaresInFile(at('out', name, 'frames/0001.png'))[0]);
-  expect(reds).toHaveLength(2);
-  expect(new Set(reds)).toEqual(new Set(['ff0000', MISSING_COLOUR]));
+  expect(squaresInFile(join(onlyRender(at('out')), 'frames/0001.png'))[0]).toBe('ff0000');
+});
+
+test('a sequence that lacks one picture costs the frames that show it, and no other', async () => {
+  copyProject(at('copy'));
+  rmSync(at('copy/film/plates/plate_0002.png'));
+  const { exitCode, stderr } = await render(at('copy/film/shot.blend'), '--frames', '1-3');
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/frame 2: it needs files that are not there: ".*plates\/plate_0002.png"/);
+  expect(readdirSync(join(onlyRender(at('out')), 'frames'))).toEqual(['0001.png', '0003.png']);
+});
+
+test('a tile that is missing is seen by Blender, too', async () => {
+  copyProject(at('copy'));
+  rmSync(at('copy/film/tiles/tile.1002.png'));
+  const { exitCode, stderr } = await render(at('copy/film/shot.blend'), '--frames', '1');
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/frame 1: it needs files that are not there: ".*tile.1002.png"/);
 });
 
 /** A shower of balls out of the default cube. */
