@@ -1,11 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { copyFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { Arn, ArnFormat, FileSystem, Stack, Validations } from 'aws-cdk-lib';
+import { Arn, ArnFormat, Validations } from 'aws-cdk-lib';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
 import { PolicyStatement, type IRole } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import { imageContext } from './image-context';
 
 export interface WorkerImageProps {
   /**
@@ -18,7 +16,6 @@ export interface WorkerImageProps {
   readonly blenderVersion: string;
 }
 
-const ROOT = join(__dirname, '../..');
 const ECR_URI = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com\/([^:@]+)/;
 
 /** Blender, ffmpeg and the worker as an image. Synth needs no Docker: `cdk deploy` builds (CDK_DOCKER names another builder). */
@@ -57,22 +54,9 @@ export class WorkerImage extends Construct {
     });
   }
 
-  /** Bundled anew at every synth, so that no stale worker is ever deployed, and put into a folder with nothing else in it. */
   private asset(blenderVersion: string): DockerImageAsset {
-    const context = FileSystem.mkdtemp('spotreel-image-');
-    copyFileSync(join(ROOT, 'container/Dockerfile'), join(context, 'Dockerfile'));
-    // False where a caller needs no bundles: tests of templates, `cdk ls`.
-    if (Stack.of(this).bundlingRequired) {
-      execFileSync(process.execPath, [join(ROOT, 'scripts/build.mjs')], {
-        cwd: ROOT,
-        stdio: ['ignore', 2, 2],
-      });
-      for (const file of ['worker.js', 'render_frames.py', 'missing_files.py', 'sandbox.pl']) {
-        copyFileSync(join(ROOT, 'dist', file), join(context, file));
-      }
-    }
     return new DockerImageAsset(this, 'Asset', {
-      directory: context,
+      directory: imageContext(this),
       buildArgs: { BLENDER_VERSION: blenderVersion },
       // Also on a Mac with an Apple chip.
       platform: Platform.LINUX_AMD64,

@@ -2,9 +2,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import { CloudAssembly } from 'aws-cdk-lib/cx-api';
 import { z } from 'zod';
 import { spotreelApp, type SpotreelStacks } from '../../lib/spotreel-app';
 import { ROOT } from '../support/source-files';
+
+// The folders that the CDK makes for apps without an output folder.
+afterAll(() => CloudAssembly.cleanupTemporaryDirectories());
 
 export interface SynthesizedFarm extends SpotreelStacks {
   readonly app: App;

@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Stack, Stage } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+
+const ROOT = join(__dirname, '../..');
+
+/** What `npm run build` makes of the worker: `container/Dockerfile` copies all of it. */
+const WORKER_FILES = ['worker.js', 'render_frames.py', 'missing_files.py', 'sandbox.pl'];
+
+/** Of each app, the folder that has been put together for it. */
+const CONTEXTS = new WeakMap<Construct, string>();
+
+/**
+ * What the worker's image is built from, in a folder with nothing else in it: the same for all of an app's images. Bundled
+ * anew at every synth, so that no stale worker is ever deployed. It lies in the app's output, `cdk.out`, like all else that
+ * a synth leaves.
+ */
+export function imageContext(scope: Construct): string {
+  const stage = Stage.of(scope)!;
+  const made = CONTEXTS.get(stage);
+  if (made !== undefined) return made;
+  const folder = join(stage.assetOutdir, 'worker-image');
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(join(ROOT, 'container/Dockerfile'), join(folder, 'Dockerfile'));
+  // False where a caller needs no bundles: tests of templates, `cdk ls`.
+  if (Stack.of(scope).bundlingRequired) {
+    execFileSync(process.execPath, [join(ROOT, 'scripts/build.mjs')], {
+      cwd: ROOT,
+      stdio: ['ignore', 2, 2],
+    });
+    for (const file of WORKER_FILES) copyFileSync(join(ROOT, 'dist', file), join(folder, file));
+  }
+  CONTEXTS.set(stage, folder);
+  return folder;
+}
