@@ -46,7 +46,7 @@ export async function uploadCost(frames: number, folder: string): Promise<Upload
         storage: new S3Storage(client),
         batch: counting(batch, () => (counted.batchCalls += 1)),
         jobQueue: 'queue',
-        renderDefinition: 'render',
+        renderDefinitions: [{ jobDefinition: 'render' }],
         stitchDefinition: 'stitch',
         bucket,
         output: childUrl(bucket, 'renders/'),

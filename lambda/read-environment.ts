@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { OUTPUT_PREFIX } from '../core/contract/keys';
-import { describeIssues, type Schema } from '../core/contract/parse-json';
+import { describeIssues, parseJson, type Schema } from '../core/contract/parse-json';
 import { UPLOAD_PREFIX } from '../core/contract/upload-key';
 import { SpotreelError } from '../core/errors';
 
@@ -32,6 +32,19 @@ export function readEnvironment<T>(
 ): T {
   const result = schema.safeParse(environment);
   if (result.success) return result.data;
-  const message = `the Lambda's environment variables are wrong (${describeIssues(result.error)}): deploy again`;
-  throw new SpotreelError('bad-environment', 'internal', message);
+  throw badEnvironment(describeIssues(result.error));
+}
+
+/** What a variable that holds JSON says. Throws `bad-environment` naming it. */
+export function readVariable<T, N extends string>(
+  schema: Schema<T>,
+  name: N,
+  environment: Readonly<Record<N, string>>,
+): T {
+  return parseJson(schema, Buffer.from(environment[name]), (reason) => badEnvironment(`${name}: ${reason}`));
+}
+
+function badEnvironment(reason: string): SpotreelError {
+  const message = `the Lambda's environment variables are wrong (${reason}): deploy again`;
+  return new SpotreelError('bad-environment', 'internal', message);
 }

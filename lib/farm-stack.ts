@@ -30,8 +30,6 @@ export class FarmStack extends Stack {
   constructor(scope: Construct, id: string, { settings, bucket, ...props }: FarmStackProps) {
     super(scope, id, props);
     const { farmName } = settings;
-    // Nobody knows what a given image holds.
-    const blenderVersion = settings.imageUri === undefined ? settings.blenderVersion : undefined;
     const logRetention = settings.logDays;
     const { topic } = new FarmTopic(this, 'Notices', { email: settings.email });
     const compute = this.compute(settings);
@@ -41,9 +39,7 @@ export class FarmStack extends Stack {
     const upload = new UploadTrigger(this, 'Upload', {
       bucket,
       jobQueue: compute.queue,
-      renderDefinition: jobs.render.definition,
-      stitchDefinition: jobs.stitch.definition,
-      blenderVersion,
+      jobs,
       parallel,
       topic,
       logRetention,
@@ -62,7 +58,6 @@ export class FarmStack extends Stack {
       bucket,
       compute,
       jobs,
-      blenderVersion,
       parallel,
       topic,
     });
@@ -91,7 +86,7 @@ export class FarmStack extends Stack {
     return new JobDefinitions(this, 'Jobs', {
       bucket,
       imageUri: settings.imageUri,
-      blenderVersion: settings.blenderVersion,
+      blenderVersions: settings.blenderVersions,
       attempts: settings.attempts,
       renderVcpus: settings.renderVcpus,
       renderMemory: Size.mebibytes(settings.renderMemoryMib),

@@ -13,6 +13,11 @@ const instanceType = z
 
 const instanceTypes = z.array(instanceType).min(1).max(50);
 
+/** Files tell no more of their Blender than its series. */
+function areOfDifferentSeries(versions: readonly string[]): boolean {
+  return new Set(versions.map((version) => version.split('.', 2).join('.'))).size === versions.length;
+}
+
 /**
  * Every setting of a deployment: `context.spotreel` of cdk.json, or `SPOTREEL_<SETTING>` in the environment, which
  * goes first. Each carries its description, which the README's table shows, and its default.
@@ -84,12 +89,19 @@ export const settingsSchema = z.strictObject({
   imageUri: text
     .max(512)
     .optional()
-    .describe('container image to run; without it `cdk deploy` builds one from `container/`'),
-  blenderVersion: z
-    .string()
-    .regex(/^\d+\.\d+\.\d+$/, 'must be a full version of Blender, such as 5.2.0')
-    .default('5.2.0')
-    .describe('Blender to build into the image; not older than the one that saved your scenes'),
+    .describe(
+      'container image to run, with `{version}` in it one for each of `blenderVersions`; without it `cdk deploy` builds them from `container/`',
+    ),
+  blenderVersions: z
+    .array(z.string().regex(/^\d+\.\d+\.\d+$/, 'must be full versions of Blender, such as 5.2.0'))
+    .min(1)
+    .max(5)
+    .refine(areOfDifferentSeries, 'must be of different series: one of 5.2.0 and 5.2.1, not both')
+    .transform((versions) => versions.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })))
+    .default(['5.2.0'])
+    .describe(
+      'Blenders to have, each in an image of its own; a scene is rendered by the oldest that is not older than the one that saved it',
+    ),
   renderVcpus: z.int().min(1).max(192).default(4).describe('vCPUs of one slice'),
   renderMemoryMib: z
     .int()

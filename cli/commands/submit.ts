@@ -3,8 +3,8 @@ import { BatchClient } from '@aws-sdk/client-batch';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { AwsBatch } from '../../core/batch/aws-batch';
 import { readFarm } from '../../core/batch/aws-farm';
-import { farmBlenderCheck } from '../../core/batch/farm-blender';
-import { submitRender, type SubmitServices } from '../../core/batch/submit-render';
+import { targetFaults, type JobTargets } from '../../core/batch/choose-targets';
+import { submitRender } from '../../core/batch/submit-render';
 import type { RenderOptions } from '../../core/contract/options';
 import { SpotreelError } from '../../core/errors';
 import { examineScene, type SceneExamination } from '../../core/preflight/examine-scene';
@@ -30,16 +30,11 @@ export interface SubmitFlags extends OptionFlags {
 }
 
 /** Where jobs go, and what for: from the flags, and from the deployed farm what they leave open. */
-interface Target {
-  readonly jobQueue: string;
-  readonly renderDefinition: string;
-  readonly stitchDefinition: string;
+interface Target extends JobTargets {
   readonly output: URL;
   /** Absent where no farm was looked up: a scene on this machine has nowhere to go then. */
   readonly uploads?: URL;
   readonly parallel: number;
-  /** Of the farm's Blender, where it is known. */
-  readonly blenderVersion?: string | undefined;
 }
 
 /** Children that run at once, where nobody says how large the compute environment is: its usual 256 vCPUs, 4 a child. */
@@ -58,9 +53,8 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
   const source = await findSource(inputOf(file, flags), storage);
   const target = await findTarget(flags);
   if (source.url.protocol !== 's3:' && !target.uploads) throw nowhereToGo(source);
-  const check = farmBlenderCheck(target.blenderVersion);
   const examination = await examineScene(source.url, source.etag, storage);
-  reportFindings(refusedOr(source, examination, options, check).findings);
+  reportFindings(refusedOr(source, examination, options, target).findings);
   const { jobs, folder, manifest } = await submitRender(
     {
       ...(await inBucket({ source, examination }, target, storage)),
@@ -73,7 +67,6 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
     },
     {
       ...target,
-      ...check,
       storage,
       batch: new AwsBatch(new BatchClient({})),
       now: () => new Date(),
@@ -101,21 +94,24 @@ function inputOf(file: string | undefined, { input }: SubmitFlags): string {
 async function findTarget(flags: SubmitFlags): Promise<Target> {
   const { queue, definition, output } = flags;
   if (queue !== undefined && definition !== undefined && output !== undefined) {
-    const definitions = { renderDefinition: definition, stitchDefinition: definition };
-    return { jobQueue: queue, ...definitions, output: outputOf(output), parallel: USUAL_PARALLEL };
+    return { jobQueue: queue, ...byHand(definition), output: outputOf(output), parallel: USUAL_PARALLEL };
   }
   const farm = await readFarm(flags.farm, new SSMClient({}));
   const bucket = keyUrl('s3:', farm.bucket, '');
   return {
     jobQueue: queue ?? farm.jobQueue,
-    renderDefinition: definition ?? farm.renderJobDefinition,
-    stitchDefinition: definition ?? farm.stitchJobDefinition,
+    ...(definition === undefined
+      ? { renderDefinitions: farm.renderDefinitions, stitchDefinition: farm.stitchJobDefinition }
+      : byHand(definition)),
     output: output === undefined ? childUrl(bucket, farm.outputPrefix) : outputOf(output),
     uploads: childUrl(bucket, farm.uploadPrefix),
     parallel: farm.parallel,
-    // Another definition may have another image.
-    ...(definition === undefined && { blenderVersion: farm.blenderVersion }),
   };
+}
+
+/** One definition for both jobs; nobody knows which Blender its image holds. */
+function byHand(jobDefinition: string): Pick<JobTargets, 'renderDefinitions' | 'stitchDefinition'> {
+  return { renderDefinitions: [{ jobDefinition }], stitchDefinition: jobDefinition };
 }
 
 function outputOf(text: string): URL {
@@ -130,10 +126,10 @@ function outputOf(text: string): URL {
 
 /** What was found of the scene, before anything is uploaded. Throws `PreflightError`. */
 function refusedOr(
-  { url, etag, size }: ObjectHead,
+  { url }: ObjectHead,
   examination: SceneExamination,
   options: RenderOptions,
-  { checkManifest }: Pick<SubmitServices, 'checkManifest'>,
+  target: Target,
 ): Preflight {
   const file = formatLocation(url);
   const checked = preflight(examination, {
@@ -141,8 +137,7 @@ function refusedOr(
     options,
     place: 'farm',
     hasDisplay: false,
-    checkBlender: ({ blenderVersion }) =>
-      checkManifest?.({ source: { url: file, etag, size }, blenderVersion }),
+    placeFaults: targetFaults({ ...examination.facts, source: { url: file } }, target, 'farm'),
   });
   refuseErrors(checked, file);
   return checked;

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { JobTargets } from '../../core/batch/choose-targets';
 import {
   LocalBatch,
   type LocalBatchEvent,
@@ -6,16 +7,24 @@ import {
 } from '../../core/batch/local/local-batch';
 import { retryStrategy } from '../../core/contract/retry-strategy';
 import { parseWorkerEvent, type WorkerEvent } from '../../core/contract/worker-event';
-import type { BlenderVersion } from '../../core/render/blender-version';
+import { formatBlenderVersion, type BlenderVersion } from '../../core/render/blender-version';
 import { programVariable } from '../../container/worker/programs';
 import type { Machine } from './machine';
 
-/** Names in the local Batch, as on AWS the stack's outputs give them. */
-export const LOCAL_NAMES = {
-  jobQueue: 'local',
-  renderDefinition: 'spotreel-render',
-  stitchDefinition: 'spotreel-stitch',
-} as const;
+const JOB_QUEUE = 'local';
+const RENDER_DEFINITION = 'spotreel-render';
+const STITCH_DEFINITION = 'spotreel-stitch';
+
+/** Where jobs go in the local Batch, as on AWS the farm's description says: to the one Blender of this machine. */
+export function localTargets(blenderVersion: BlenderVersion): JobTargets {
+  return {
+    jobQueue: JOB_QUEUE,
+    renderDefinitions: [
+      { blenderVersion: formatBlenderVersion(blenderVersion), jobDefinition: RENDER_DEFINITION },
+    ],
+    stitchDefinition: STITCH_DEFINITION,
+  };
+}
 
 /** Machines vanish less often at home than on Spot, and a passing fault passes soon or not at all. */
 const ATTEMPTS = 3;
@@ -48,19 +57,19 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
   const definition: LocalJobDefinition = { entrypoint, retryStrategy: retryStrategy(ATTEMPTS) };
   return LocalBatch.open({
     stateDirectory,
-    jobQueue: LOCAL_NAMES.jobQueue,
+    jobQueue: JOB_QUEUE,
     maxParallel: machine.parallel,
     onLocked,
     stopTimeoutSeconds: STOP_TIMEOUT_SECONDS,
     jobDefinitions: {
-      [LOCAL_NAMES.renderDefinition]: definition,
-      [LOCAL_NAMES.stitchDefinition]: definition,
+      [RENDER_DEFINITION]: definition,
+      [STITCH_DEFINITION]: definition,
     },
     environment: {
       ...definedVariables(process.env),
       [programVariable('blender')]: blender,
       [programVariable('ffmpeg')]: ffmpeg,
-      SPOTREEL_BLENDER_VERSION: `${blenderVersion.major}.${blenderVersion.minor}`,
+      SPOTREEL_BLENDER_VERSION: formatBlenderVersion(blenderVersion),
       SPOTREEL_THREADS: String(machine.threads),
       SPOTREEL_CACHE: cacheDirectory,
       SPOTREEL_STOP_SECONDS: String(GRACE_SECONDS),

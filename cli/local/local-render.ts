@@ -13,14 +13,13 @@ import { videoUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
 import type { RenderOptions } from '../../core/contract/options';
 import { examineScene } from '../../core/preflight/examine-scene';
-import { checkBlenderVersion } from '../../core/render/blender-version';
 import { sweepPartials } from '../../core/storage/partial-file';
 import { storedFrames } from '../../core/storage/stored-frames';
 import { filePath } from '../../core/storage/location';
 import type { ObjectHead, Storage } from '../../core/storage/storage';
 import type { ProgressView } from '../progress-view';
 import { RenderProgress } from '../render-progress';
-import { LOCAL_NAMES, openLocalFarm } from './farm';
+import { localTargets, openLocalFarm } from './farm';
 import type { Machine } from './machine';
 
 export interface LocalRenderOptions {
@@ -64,11 +63,7 @@ export class LocalRender {
     const services = {
       storage,
       now: () => new Date(),
-      checkManifest: ({
-        blenderVersion: needed,
-        source: { url },
-      }: Pick<Manifest, 'blenderVersion' | 'source'>) =>
-        checkBlenderVersion(needed, programs.blenderVersion, url, 'here'),
+      ...localTargets(programs.blenderVersion),
       place: 'here',
       hasDisplay,
     } as const;
@@ -99,7 +94,7 @@ export class LocalRender {
     try {
       for (const frame of await storedFrames(manifest, folder, storage)) progress.done.add(frame);
       view.show(progress);
-      const submitted = await this.submit(request, { ...services, batch: farm, ...LOCAL_NAMES });
+      const submitted = await this.submit(request, { ...services, batch: farm });
       const stitch = await farm.wait(submitted.jobs.stitch.jobId);
       return { state: stitch.status === 'SUCCEEDED' ? 'complete' : 'failed', folder, manifest, progress };
     } catch (error) {

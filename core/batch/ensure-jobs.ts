@@ -5,8 +5,9 @@ import type { Manifest } from '../contract/manifest';
 import { parseJson } from '../contract/parse-json';
 import { StorageError, type Storage } from '../storage/storage';
 import type { Batch, SubmitJobRequest, SubmitJobResponse } from './batch';
+import { chooseTargets, type JobTargets } from './choose-targets';
 import { findPair, isReusable, type Reuse } from './find-pair';
-import { jobRequests, type JobTargets } from './job-requests';
+import { jobRequests } from './job-requests';
 import { NO_CLAIM, takeClaim, type Claim, type ClaimPolicy } from './submit-claim';
 
 export interface JobServices extends JobTargets {
@@ -77,10 +78,10 @@ async function findOrSubmit(
   services: JobServices,
   claim: Claim,
 ): Promise<RenderJobs> {
-  const { batch, jobQueue } = services;
-  const requests = jobRequests(manifest, folder, services);
-  const names = { renderName: requests.render.jobName, stitchName: requests.stitch('').jobName };
-  const found = await findPair({ jobQueue, ...names, output: requests.output }, reuse, batch);
+  const { batch } = services;
+  const requests = jobRequests(manifest, folder, chooseTargets(manifest, services));
+  const pair = { render: requests.render, stitch: requests.stitch(''), output: requests.output };
+  const found = await findPair(pair, reuse, batch);
   const submit = (request: SubmitJobRequest): Promise<SubmitJobResponse> => {
     claim.check();
     return batch.submitJob(request);

@@ -1,6 +1,6 @@
 import type { RenderJobs } from '../contract/jobs';
 import { parseWorkerArgv } from '../contract/worker-command';
-import type { Batch, JobDetail, JobStatus, JobSummary, SubmitJobResponse } from './batch';
+import type { Batch, JobDetail, JobStatus, JobSummary, SubmitJobRequest, SubmitJobResponse } from './batch';
 
 /**
  * Which jobs that are there already count as a render's: any (an event that comes twice does no work twice), all but
@@ -14,26 +14,27 @@ export interface FoundPair {
   readonly stitch?: SubmitJobResponse;
 }
 
-interface JobNames {
-  readonly jobQueue: string;
-  readonly renderName: string;
-  readonly stitchName: string;
+/** A queue, and the name that a job has in it. */
+type NamedJob = Pick<SubmitJobRequest, 'jobQueue' | 'jobName'>;
+
+interface NamedPair {
+  readonly render: NamedJob;
+  readonly stitch: NamedJob;
   /** The render's own folder, as its jobs are told it by `-o`. */
   readonly output: string;
 }
 
 /**
- * Looks the render's jobs up by name: the newest render job that `reuse` accepts, and the stitch job submitted between
+ * Looks the render's jobs up by name, each in its queue: the newest render job that `reuse` accepts, and the stitch job submitted between
  * it and the next one. The same scene rendered into another folder has jobs of the same names, which are not meant.
  * AWS Batch keeps ended jobs for 7 days at least; after that they count as never submitted.
  */
-export async function findPair(names: JobNames, reuse: Reuse, batch: Batch): Promise<FoundPair> {
-  const { jobQueue, renderName, stitchName, output } = names;
-  const listed = async (jobName: string): Promise<JobSummary[]> =>
-    ownOf(await batch.listJobs({ jobQueue, jobName }), output, batch);
-  const renders = await listed(renderName);
+export async function findPair(pair: NamedPair, reuse: Reuse, batch: Batch): Promise<FoundPair> {
+  const listed = async ({ jobQueue, jobName }: NamedJob): Promise<JobSummary[]> =>
+    ownOf(await batch.listJobs({ jobQueue, jobName }), pair.output, batch);
+  const renders = await listed(pair.render);
   if (renders.length === 0) return {};
-  const stitches = newest(await listed(stitchName));
+  const stitches = newest(await listed(pair.stitch));
   let next = Infinity;
   for (const render of newest(renders)) {
     const [from, to] = [createdAt(render), next];

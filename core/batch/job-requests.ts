@@ -3,13 +3,7 @@ import type { Manifest } from '../contract/manifest';
 import { workerArgv } from '../contract/worker-command';
 import { formatLocation } from '../storage/location';
 import type { SubmitJobRequest } from './batch';
-
-/** Where the jobs go: a job queue and the two job definitions, by name or ARN. */
-export interface JobTargets {
-  readonly jobQueue: string;
-  readonly renderDefinition: string;
-  readonly stitchDefinition: string;
-}
+import type { ChosenTargets } from './choose-targets';
 
 /** The two submissions of a render: pure. The stitch job waits for the render job. */
 export interface JobRequests {
@@ -19,23 +13,20 @@ export interface JobRequests {
   readonly stitch: (renderJobId: string) => SubmitJobRequest;
 }
 
-export function jobRequests(manifest: Manifest, folder: URL, targets: JobTargets): JobRequests {
+export function jobRequests(manifest: Manifest, folder: URL, targets: ChosenTargets): JobRequests {
   const { renderId, framesPerSlice, frameCount, sliceCount, source } = manifest;
-  const { jobQueue, renderDefinition, stitchDefinition } = targets;
   // A folder's slash would be one more thing to get wrong by hand.
   const output = formatLocation(folder).replace(/\/$/, '');
   const slices = { framesPerSlice, totalFrames: frameCount };
   const render: SubmitJobRequest = {
     jobName: renderJobName(renderId),
-    jobQueue,
-    jobDefinition: renderDefinition,
+    ...targets.render,
     ...(sliceCount > 1 && { arrayProperties: { size: sliceCount } }),
     containerOverrides: { command: workerArgv({ command: 'render', input: source.url, output, ...slices }) },
   };
   const stitch = (renderJobId: string): SubmitJobRequest => ({
     jobName: stitchJobName(renderId),
-    jobQueue,
-    jobDefinition: stitchDefinition,
+    ...targets.stitch,
     dependsOn: [{ jobId: renderJobId, type: 'SEQUENTIAL' }],
     containerOverrides: { command: workerArgv({ command: 'stitch', input: output, output }) },
   });

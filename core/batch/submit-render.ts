@@ -10,6 +10,7 @@ import { digestOfFiles, preflight, refuseErrors, type Preflight } from '../prefl
 import { planRender } from '../render/plan';
 import { formatLocation } from '../storage/location';
 import { StorageError, type ObjectHead, type Storage } from '../storage/storage';
+import { chooseDefinition, targetFaults, type JobTargets } from './choose-targets';
 import { ensureJobs, type JobServices } from './ensure-jobs';
 import type { Reuse } from './find-pair';
 
@@ -34,15 +35,13 @@ export interface RenderRequest {
 }
 
 export interface SubmitServices extends JobServices {
-  /** Throws when the Blender that would render is too old for the scene. `options.force` overrules it. */
-  checkManifest?(plan: Pick<Manifest, 'source' | 'blenderVersion'>): void;
   /** Where it will be rendered; the farm by default. */
   readonly place?: RenderPlace;
   /** Whether engines that draw on a screen have one there. */
   readonly hasDisplay?: boolean;
 }
 
-type PrepareServices = Pick<SubmitServices, 'storage' | 'now' | 'checkManifest' | 'place' | 'hasDisplay'>;
+type PrepareServices = Pick<SubmitServices, 'storage' | 'now' | 'place' | 'hasDisplay' | keyof JobTargets>;
 
 export interface SubmittedRender {
   readonly folder: URL;
@@ -81,14 +80,16 @@ export async function prepareRender(
   const url = manifestUrl(folder);
   const before = await readManifest(url, services.storage);
   if (before) {
-    if (!before.options.force) services.checkManifest?.(before);
+    if (!before.options.force) refuseTargets(before, services);
     return { folder, manifest: checkSame(before, request, folder, known?.checked) };
   }
   const { facts, checked } = known ?? (await check(request, services));
   const location = { url: formatLocation(source.url), etag: source.etag, size: source.size };
   const { options, parallel } = request;
-  const plan = { renderId, source: location, facts, options, parallel, now: services.now(), checked };
-  const manifest = await writeFirst(planRender(plan), url, services.storage);
+  const { blenderVersion: renderBlenderVersion } = chooseDefinition(facts, services);
+  const planned = { renderId, source: location, facts, options, parallel, renderBlenderVersion };
+  const plan = planRender({ ...planned, now: services.now(), checked });
+  const manifest = await writeFirst(plan, url, services.storage);
   // Somebody else may have planned the same render meanwhile: theirs is the plan.
   return { folder, manifest: checkSame(manifest, request, folder) };
 }
@@ -102,7 +103,7 @@ async function check(
   { source, options, examination }: PrepareRequest,
   services: PrepareServices,
 ): Promise<Checked> {
-  const { storage, checkManifest, place = 'farm', hasDisplay = false } = services;
+  const { storage, place = 'farm', hasDisplay = false } = services;
   const file = formatLocation(source.url);
   const found = examination ?? (await examineScene(source.url, source.etag, storage));
   const checked = preflight(found, {
@@ -110,11 +111,16 @@ async function check(
     options,
     place,
     hasDisplay,
-    checkBlender: ({ blenderVersion }) =>
-      checkManifest?.({ source: { url: file, etag: source.etag, size: source.size }, blenderVersion }),
+    placeFaults: targetFaults({ ...found.facts, source: { url: file } }, services, place),
   });
   refuseErrors(checked, file);
   return { facts: found.facts, checked };
+}
+
+/** Throws what has come to keep the place from rendering since the render was planned. */
+function refuseTargets(manifest: Manifest, services: PrepareServices): void {
+  const [fault] = targetFaults(manifest, services, services.place ?? 'farm');
+  if (fault) throw fault;
 }
 
 function idOf({ source, options }: PrepareRequest, files: Preflight['files'] = []): string {

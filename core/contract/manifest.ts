@@ -49,6 +49,8 @@ export const manifestSchema = z.lazy(() =>
     options: renderOptionsSchema,
     /** Of the Blender that saved the file. */
     blenderVersion: z.object({ major: z.int(), minor: z.int() }),
+    /** Of the Blender that it was planned to be rendered by, such as `5.2.0`; absent where nobody knew. */
+    renderBlenderVersion: z.optional(z.string()),
     scene: z.string().check(z.minLength(1)),
     engine: z.string().check(z.minLength(1)),
     /** Ascending, no frame twice. */

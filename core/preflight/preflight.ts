@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Manifest, ManifestDependency } from '../contract/manifest';
+import type { ManifestDependency } from '../contract/manifest';
 import type { RenderOptions } from '../contract/options';
-import { SpotreelError } from '../errors';
+import type { SpotreelError } from '../errors';
 import { sceneFaults } from '../render/plan';
 import { formatLocation, sortByKey } from '../storage/location';
 import { contentsFindings } from './contents-findings';
@@ -20,8 +20,8 @@ export interface PreflightInput {
   readonly place: RenderPlace;
   /** Whether engines that draw on a screen have one. */
   readonly hasDisplay: boolean;
-  /** Throws what makes the file one that the Blender there can't render. */
-  readonly checkBlender?: ((file: Pick<Manifest, 'blenderVersion'>) => void) | undefined;
+  /** What keeps the place from rendering it, such as a Blender that is too old. */
+  readonly placeFaults?: readonly SpotreelError[];
 }
 
 /** What a preflight found. */
@@ -38,10 +38,10 @@ export interface Preflight {
 /** Judges what was found: pure. What is wrong are findings, not exceptions. */
 export function preflight(examination: SceneExamination, input: PreflightInput): Preflight {
   const { facts, contents, project, scenePath } = examination;
-  const { options, place } = input;
+  const { options, place, placeFaults = [] } = input;
   const contentsFound = contentsFindings(contents, project.libraries);
   const findings = [
-    ...[...sceneFaults(facts, options, input.file), ...blenderFaults(examination, input)].map(findingOf),
+    ...[...sceneFaults(facts, options, input.file), ...placeFaults].map(findingOf),
     ...dependencyFindings(project, place),
     ...sceneFindings(facts, options, input),
     ...contentsFound,
@@ -68,17 +68,6 @@ export function digestOfFiles(files: readonly ManifestDependency[]): string | un
   if (files.length === 0) return undefined;
   const versions = files.map(({ path, size, etag, modified }) => [path, size, etag ?? modified]);
   return createHash('sha256').update(JSON.stringify(versions)).digest('hex');
-}
-
-function blenderFaults({ facts }: SceneExamination, { checkBlender }: PreflightInput): SpotreelError[] {
-  const { major, minor } = facts.blenderVersion;
-  try {
-    checkBlender?.({ blenderVersion: { major, minor } });
-    return [];
-  } catch (error) {
-    if (error instanceof SpotreelError) return [error];
-    throw error;
-  }
 }
 
 function findingOf({ code, message }: SpotreelError): PreflightFinding {

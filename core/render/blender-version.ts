@@ -1,6 +1,6 @@
 import { SpotreelError } from '../errors';
 
-/** Blender's version as two numbers, e.g. 3 and 4. */
+/** Blender's version as two numbers, e.g. 3 and 4: it is these that a file carries, and that change the file format. */
 export interface BlenderVersion {
   readonly major: number;
   readonly minor: number;
@@ -14,9 +14,9 @@ const PLACES = {
       `install Blender ${needed} or newer (SPOTREEL_BLENDER names another one), or save the scene with an older Blender`,
   },
   farm: {
-    has: "the farm's Blender is",
+    has: 'the farm has Blender',
     remedy: (needed: string) =>
-      `deploy the farm with the setting blenderVersion at ${needed}.0 or newer, or save the scene with an older Blender`,
+      `deploy the farm with ${needed}.0 or newer in the setting blenderVersions, or save the scene with an older Blender`,
   },
 } as const;
 
@@ -26,22 +26,52 @@ export function parseBlenderVersion(text: string): BlenderVersion | undefined {
   return match ? { major: Number(match[1]), minor: Number(match[2]) } : undefined;
 }
 
+/** Below 0 where `a` is the older one, 0 for the same. */
+export function compareBlenderVersions(a: BlenderVersion, b: BlenderVersion): number {
+  return a.major - b.major || a.minor - b.minor;
+}
+
 /**
- * A Blender older than the file crashes on it or renders it wrong, so the file is refused. Throws `blender-too-old`
- * naming both versions.
+ * The oldest of `blenders` that is not older than the file: the one whose pictures are most like what the scene's maker saw.
+ * `undefined` where all are older: they would crash on it or render it wrong.
  */
+export function lowestFor<T extends BlenderVersion>(
+  file: BlenderVersion,
+  blenders: readonly T[],
+): T | undefined {
+  return blenders
+    .filter((blender) => compareBlenderVersions(file, blender) <= 0)
+    .toSorted(compareBlenderVersions)[0];
+}
+
+/** Throws `blender-too-old` naming both versions where the Blender is older than the file. */
 export function checkBlenderVersion(
   file: BlenderVersion,
   blender: BlenderVersion,
   scene: string,
   place: keyof typeof PLACES,
 ): void {
-  if (file.major < blender.major || (file.major === blender.major && file.minor <= blender.minor)) return;
-  const needed = `${file.major}.${file.minor}`;
+  if (!lowestFor(file, [blender])) throw blenderTooOld(file, [blender], scene, place);
+}
+
+/** `blender-too-old`: all `blenders` at hand are older than the file. */
+export function blenderTooOld(
+  file: BlenderVersion,
+  blenders: readonly BlenderVersion[],
+  scene: string,
+  place: keyof typeof PLACES,
+): SpotreelError {
+  const needed = formatBlenderVersion(file);
   const { has, remedy } = PLACES[place];
-  throw new SpotreelError(
-    'blender-too-old',
-    'scene',
-    `${scene} was saved by Blender ${needed}, and ${has} ${blender.major}.${blender.minor}; ${remedy(needed)}`,
-  );
+  const atHand = blenders
+    .map(formatBlenderVersion)
+    .join(', ')
+    .replace(/, ([^,]*)$/, ' and $1');
+  const message = `${scene} was saved by Blender ${needed}, and ${has} ${atHand}; ${remedy(needed)}`;
+  return new SpotreelError('blender-too-old', 'scene', message);
+}
+
+/** `3.4`. */
+export function formatBlenderVersion({ major, minor }: BlenderVersion): string {
+  return `${major}.${minor}`;
 }

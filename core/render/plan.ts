@@ -25,6 +25,8 @@ export interface PlanInput {
   /** How many children can run at once where the render goes. */
   readonly parallel: number;
   readonly now: Date;
+  /** Of the Blender that will render, where it is known. */
+  readonly renderBlenderVersion?: string | undefined;
   /** What the preflight found; absent where none was made. */
   readonly checked?: CheckedScene | undefined;
 }
@@ -43,7 +45,7 @@ export interface CheckedScene {
  * names the file and scene and says what to change.
  */
 export function planRender(input: PlanInput): Manifest {
-  const { renderId, source, facts, options, now, checked } = input;
+  const { renderId, source, facts, options, now, checked, renderBlenderVersion } = input;
   const scene = chooseScene(facts, options, source.url);
   const at = placeOf(scene, source.url);
   checkCamera(scene, at);
@@ -57,6 +59,7 @@ export function planRender(input: PlanInput): Manifest {
     source,
     options,
     blenderVersion: { major: facts.blenderVersion.major, minor: facts.blenderVersion.minor },
+    ...(renderBlenderVersion !== undefined && { renderBlenderVersion }),
     scene: scene.name,
     engine: options.engine ?? scene.engine,
     frames: [...frames],

@@ -2,21 +2,20 @@ import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import type { SQSHandler } from 'aws-lambda';
 import * as z from 'zod/mini';
 import { createAwsBatch } from '../../core/batch/aws-default';
-import { farmBlenderCheck } from '../../core/batch/farm-blender';
+import { renderDefinitionsSchema } from '../../core/contract/render-definitions';
 import { childUrl, keyUrl } from '../../core/storage/location';
 import { createS3Storage } from '../../core/storage/s3-default';
 import { createLogger } from '../logger';
-import { commonEnvironment, readEnvironment } from '../read-environment';
+import { commonEnvironment, readEnvironment, readVariable } from '../read-environment';
 import { processRecords } from './process-records';
 import { submitUpload, type UploadServices } from './submit-upload';
 
 const environmentSchema = z.extend(commonEnvironment, {
   /** Names or ARNs. */
   JOB_QUEUE: z.string().check(z.minLength(1)),
-  RENDER_JOB_DEFINITION: z.string().check(z.minLength(1)),
+  /** JSON, see `core/contract/render-definitions.ts`. */
+  RENDER_JOB_DEFINITIONS: z.string(),
   STITCH_JOB_DEFINITION: z.string().check(z.minLength(1)),
-  /** Of the farm's image; not given where nobody knows. */
-  BLENDER_VERSION: z.optional(z.string()),
   /** How many children the compute environment can run at once. */
   PARALLEL: z.coerce.number().check(z.int(), z.gte(1)),
   /** Longer than this Lambda's timeout, and not longer than the queue's visibility timeout. */
@@ -32,9 +31,8 @@ const services: UploadServices = {
   storage: createS3Storage(),
   batch: createAwsBatch(),
   jobQueue: environment.JOB_QUEUE,
-  renderDefinition: environment.RENDER_JOB_DEFINITION,
+  renderDefinitions: readVariable(renderDefinitionsSchema, 'RENDER_JOB_DEFINITIONS', environment),
   stitchDefinition: environment.STITCH_JOB_DEFINITION,
-  ...farmBlenderCheck(environment.BLENDER_VERSION),
   parallel: environment.PARALLEL,
   bucket,
   output: childUrl(bucket, environment.OUTPUT_PREFIX),

@@ -18,14 +18,15 @@ export interface FarmParameterProps {
   readonly bucket: IBucket;
   readonly compute: SpotCompute;
   readonly jobs: JobDefinitions;
-  /** Of the farm's image, where it is known. */
-  readonly blenderVersion: string | undefined;
   /** How many slices the farm can render at once. */
   readonly parallel: number;
   readonly topic: ITopic;
 }
 
-/** The farm's description as an SSM parameter, from which the command line finds everything. */
+/**
+ * The farm's description as an SSM parameter, from which the command line finds everything. A standard parameter holds 4 KB
+ * (https://docs.aws.amazon.com/general/latest/gr/ssm.html); a test holds it below that.
+ */
 export class FarmParameter extends Construct {
   readonly name: string;
   readonly parameter: StringParameter;
@@ -44,9 +45,8 @@ export class FarmParameter extends Construct {
 }
 
 function describe(props: FarmParameterProps): FarmDescription {
-  const { farmName, bucket, compute, jobs, blenderVersion, parallel, topic } = props;
+  const { farmName, bucket, compute, jobs, parallel, topic } = props;
   const { gpuQueue } = compute;
-  const { gpuRender } = jobs;
   return {
     version: 1,
     name: farmName,
@@ -55,13 +55,9 @@ function describe(props: FarmParameterProps): FarmDescription {
     uploadPrefix: UPLOAD_PREFIX,
     outputPrefix: OUTPUT_PREFIX,
     jobQueue: compute.queue.jobQueueArn,
-    renderJobDefinition: jobs.render.definition.jobDefinitionArn,
+    renderDefinitions: jobs.renderDefinitions,
     stitchJobDefinition: jobs.stitch.definition.jobDefinitionArn,
-    ...(gpuQueue &&
-      gpuRender && {
-        gpu: { jobQueue: gpuQueue.jobQueueArn, renderJobDefinition: gpuRender.definition.jobDefinitionArn },
-      }),
-    ...(blenderVersion !== undefined && { blenderVersion }),
+    ...(gpuQueue && { gpu: { jobQueue: gpuQueue.jobQueueArn } }),
     parallel,
     logGroup: jobs.logGroup.logGroupName,
     topicArn: topic.topicArn,

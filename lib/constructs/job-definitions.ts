@@ -3,11 +3,13 @@ import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { WorkerImage, type WorkerImageProps } from './worker-image';
-import { WorkerJob, type WorkerProps } from './worker-job';
+import type { RenderDefinition } from '../../core/contract/render-definitions';
+import type { WorkerImage } from './worker-image';
+import { seriesOf, WorkerImages, type WorkerImagesProps } from './worker-images';
+import { WorkerJob, type WorkerJobProps } from './worker-job';
 import { WorkerRole } from './worker-role';
 
-export interface JobDefinitionsProps extends WorkerImageProps {
+export interface JobDefinitionsProps extends WorkerImagesProps {
   readonly bucket: IBucket;
   readonly attempts: number;
   readonly renderVcpus: number;
@@ -28,50 +30,80 @@ const RENDER_COMMAND = [
 ];
 const STITCH_COMMAND = ['stitch', '-i', 'Ref::input', '-o', 'Ref::output'];
 
-/** What the farm's queue can be asked to run. Usable by hand: `aws batch submit-job --parameters input=…,output=…`. */
-export class JobDefinitions extends Construct {
+/** What all job definitions share. */
+type Shared = Pick<WorkerJobProps, 'executionRole' | 'jobRole' | 'logGroup' | 'attempts'>;
+
+/** What renders by one Blender. */
+export interface RenderJobs {
+  /** Full version; `undefined` where nobody knows. */
+  readonly blenderVersion: string | undefined;
   readonly render: WorkerJob;
-  readonly stitch: WorkerJob;
-  /** Where the farm has GPUs: the same as `render`, with one of them. */
+  /** Where the farm has GPUs: the same, with one of them. */
   readonly gpuRender?: WorkerJob;
+}
+
+/** What the farm's queues can be asked to run. Usable by hand: `aws batch submit-job --parameters input=…,output=…`. */
+export class JobDefinitions extends Construct {
+  /** One a Blender, the oldest first. */
+  readonly renders: readonly RenderJobs[];
+  /** By any Blender's image, as it needs none. */
+  readonly stitch: WorkerJob;
   /** Of every job. */
   readonly logGroup: LogGroup;
 
   constructor(scope: Construct, id: string, props: JobDefinitionsProps) {
     super(scope, id);
-    const { bucket, renderVcpus, renderMemory, renderTimeout, imageUri, blenderVersion } = props;
+    const { bucket, imageUri, blenderVersions, attempts } = props;
     this.logGroup = new LogGroup(this, 'Log', {
       retention: props.logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const image = new WorkerImage(this, 'Image', { imageUri, blenderVersion });
+    const images = new WorkerImages(this, 'Images', { imageUri, blenderVersions });
     const executionRole = new Role(this, 'ExecutionRole', {
       assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
       description: 'ECS on behalf of workers: the image and the log',
     });
-    image.grantPull(executionRole);
+    images.grantPull(executionRole);
     const { role: jobRole } = new WorkerRole(this, 'Worker', { bucket });
     const { logGroup } = this;
-    const worker: WorkerProps = { image, executionRole, jobRole, logGroup, attempts: props.attempts };
-    const render = {
-      ...worker,
-      logPrefix: 'render',
-      command: RENDER_COMMAND,
-      parameters: { framesPerSlice: '1' },
-      vcpus: renderVcpus,
-      memory: renderMemory,
-      timeout: renderTimeout,
-    };
-    this.render = new WorkerJob(this, 'Render', render);
+    const worker = { executionRole, jobRole, logGroup, attempts };
+    this.renders = images.images.map((image) => this.renderJobs(image, worker, props));
     this.stitch = new WorkerJob(this, 'Stitch', {
       ...worker,
+      image: images.newest,
       logPrefix: 'stitch',
       command: STITCH_COMMAND,
       vcpus: props.stitchVcpus,
       memory: props.stitchMemory,
       timeout: props.stitchTimeout,
     });
-    if (props.gpu)
-      this.gpuRender = new WorkerJob(this, 'GpuRender', { ...render, logPrefix: 'gpu', gpus: 1 });
+  }
+
+  /** The render job definitions as Lambda and command line are told them: ARNs, which name their revision. */
+  get renderDefinitions(): RenderDefinition[] {
+    return this.renders.map(({ blenderVersion, render, gpuRender }) => ({
+      ...(blenderVersion !== undefined && { blenderVersion }),
+      jobDefinition: render.definition.jobDefinitionArn,
+      ...(gpuRender && { gpuJobDefinition: gpuRender.definition.jobDefinitionArn }),
+    }));
+  }
+
+  private renderJobs(image: WorkerImage, worker: Shared, props: JobDefinitionsProps): RenderJobs {
+    const { blenderVersion } = image;
+    const series = blenderVersion === undefined ? '' : seriesOf(blenderVersion);
+    const job: WorkerJobProps = {
+      ...worker,
+      image,
+      logPrefix: 'render',
+      command: RENDER_COMMAND,
+      parameters: { framesPerSlice: '1' },
+      vcpus: props.renderVcpus,
+      memory: props.renderMemory,
+      timeout: props.renderTimeout,
+    };
+    const render = new WorkerJob(this, `Render${series}`, job);
+    if (!props.gpu) return { blenderVersion, render };
+    const gpuRender = new WorkerJob(this, `GpuRender${series}`, { ...job, logPrefix: 'gpu', gpus: 1 });
+    return { blenderVersion, render, gpuRender };
   }
 }

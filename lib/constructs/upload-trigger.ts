@@ -1,5 +1,5 @@
 import { Duration, Stack, Validations } from 'aws-cdk-lib';
-import type { IJobDefinition, IJobQueue } from 'aws-cdk-lib/aws-batch';
+import type { IJobQueue } from 'aws-cdk-lib/aws-batch';
 import { Rule, type EventPattern } from 'aws-cdk-lib/aws-events';
 import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
@@ -14,14 +14,12 @@ import { UPLOAD_ENDING, UPLOAD_PREFIX } from '../../core/contract/upload-key';
 import { grantBucketAccess } from './bucket-access';
 import { DeadLetters } from './dead-letters';
 import { FarmFunction } from './farm-function';
+import type { JobDefinitions } from './job-definitions';
 
 export interface UploadTriggerProps {
   readonly bucket: IBucket;
   readonly jobQueue: IJobQueue;
-  readonly renderDefinition: IJobDefinition;
-  readonly stitchDefinition: IJobDefinition;
-  /** Of the farm's image, where it is known. */
-  readonly blenderVersion: string | undefined;
+  readonly jobs: JobDefinitions;
   /** How many slices the farm can render at once. */
   readonly parallel: number;
   readonly topic: ITopic;
@@ -80,7 +78,7 @@ export class UploadTrigger extends Construct {
       description: 'Spotreel: from an uploaded scene to its jobs',
       timeout: TIMEOUT,
       logRetention: props.logRetention,
-      environment: environment(props),
+      environment: this.environment(props),
     });
     this.submit.lambda.addEventSource(
       new SqsEventSource(this.queue, {
@@ -93,7 +91,7 @@ export class UploadTrigger extends Construct {
     this.grant(props);
   }
 
-  private grant({ bucket, topic, jobQueue, renderDefinition, stitchDefinition }: UploadTriggerProps): void {
+  private grant({ bucket, topic, jobQueue, jobs }: UploadTriggerProps): void {
     const { role } = this.submit;
     grantBucketAccess(role, bucket, {
       read: [UPLOAD_PREFIX, OUTPUT_PREFIX],
@@ -102,7 +100,8 @@ export class UploadTrigger extends Construct {
       list: [UPLOAD_PREFIX, OUTPUT_PREFIX],
     });
     topic.grantPublish(role);
-    const definitions = [renderDefinition.jobDefinitionArn, stitchDefinition.jobDefinitionArn];
+    const renders = jobs.renders.map(({ render }) => render);
+    const definitions = [...renders, jobs.stitch].map(({ definition }) => definition.jobDefinitionArn);
     role.addToPolicy(
       new PolicyStatement({
         actions: ['batch:SubmitJob'],
@@ -120,19 +119,25 @@ export class UploadTrigger extends Construct {
       reason: 'The id of a job is known only once it is there.',
     });
   }
-}
 
-function environment(props: UploadTriggerProps): Record<string, string> {
-  return {
-    BUCKET: props.bucket.bucketName,
-    OUTPUT_PREFIX,
-    JOB_QUEUE: props.jobQueue.jobQueueArn,
-    RENDER_JOB_DEFINITION: props.renderDefinition.jobDefinitionArn,
-    STITCH_JOB_DEFINITION: props.stitchDefinition.jobDefinitionArn,
-    ...(props.blenderVersion !== undefined && { BLENDER_VERSION: props.blenderVersion }),
-    PARALLEL: String(props.parallel),
-    TOPIC_ARN: props.topic.topicArn,
-    // No invocation is still at work then, and a redelivery comes later.
-    CLAIM_STALE_SECONDS: String(TIMEOUT.toSeconds() + 30),
-  };
+  /** Lambda takes 4 KB in all (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html); a test holds it below. */
+  private environment({
+    bucket,
+    jobQueue,
+    jobs,
+    parallel,
+    topic,
+  }: UploadTriggerProps): Record<string, string> {
+    return {
+      BUCKET: bucket.bucketName,
+      OUTPUT_PREFIX,
+      JOB_QUEUE: jobQueue.jobQueueArn,
+      RENDER_JOB_DEFINITIONS: Stack.of(this).toJsonString(jobs.renderDefinitions),
+      STITCH_JOB_DEFINITION: jobs.stitch.definition.jobDefinitionArn,
+      PARALLEL: String(parallel),
+      TOPIC_ARN: topic.topicArn,
+      // No invocation is still at work then, and a redelivery comes later.
+      CLAIM_STALE_SECONDS: String(TIMEOUT.toSeconds() + 30),
+    };
+  }
 }

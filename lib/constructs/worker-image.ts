@@ -12,8 +12,8 @@ export interface WorkerImageProps {
    * @default - one is built and pushed by `cdk deploy`
    */
   readonly imageUri?: string;
-  /** Blender to build in. */
-  readonly blenderVersion: string;
+  /** Full version of the Blender to build in. Of an image that is there already it is not needed. */
+  readonly blenderVersion?: string;
 }
 
 const ECR_URI = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com\/([^:@]+)/;
@@ -21,14 +21,17 @@ const ECR_URI = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com\/([^:@]+)/;
 /** Blender, ffmpeg and the worker as an image. Synth needs no Docker: `cdk deploy` builds (CDK_DOCKER names another builder). */
 export class WorkerImage extends Construct {
   readonly image: ContainerImage;
-  private readonly imageUri?: string;
+  /** Of its Blender; `undefined` where nobody knows. */
+  readonly blenderVersion: string | undefined;
+  private readonly imageUri: string | undefined;
 
   constructor(scope: Construct, id: string, { imageUri, blenderVersion }: WorkerImageProps) {
     super(scope, id);
     this.imageUri = imageUri;
+    this.blenderVersion = blenderVersion;
     this.image =
       imageUri === undefined
-        ? ContainerImage.fromDockerImageAsset(this.asset(blenderVersion))
+        ? ContainerImage.fromDockerImageAsset(this.asset())
         : ContainerImage.fromRegistry(imageUri);
   }
 
@@ -54,10 +57,10 @@ export class WorkerImage extends Construct {
     });
   }
 
-  private asset(blenderVersion: string): DockerImageAsset {
+  private asset(): DockerImageAsset {
     return new DockerImageAsset(this, 'Asset', {
       directory: imageContext(this),
-      buildArgs: { BLENDER_VERSION: blenderVersion },
+      buildArgs: { BLENDER_VERSION: this.blenderVersion! },
       // Also on a Mac with an Apple chip.
       platform: Platform.LINUX_AMD64,
     });

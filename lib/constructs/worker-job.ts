@@ -24,8 +24,7 @@ import {
   WORKER_UID,
 } from './worker-user';
 
-/** What all job definitions of a farm share. */
-export interface WorkerProps {
+export interface WorkerJobProps {
   readonly image: WorkerImage;
   /** The worker's own rights. */
   readonly jobRole: IRole;
@@ -34,9 +33,6 @@ export interface WorkerProps {
   readonly logGroup: ILogGroup;
   /** Attempts of a job, 1 to 10. */
   readonly attempts: number;
-}
-
-export interface WorkerJobProps extends WorkerProps {
   /** First part of the names of its log streams. */
   readonly logPrefix: string;
   /** The container's command; `Ref::name` stands for a parameter of the job. */

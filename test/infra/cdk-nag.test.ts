@@ -7,6 +7,7 @@ import { farmApp } from './synth-farm';
 const EVERYTHING = {
   onDemandVcpus: 32,
   gpuVcpus: 32,
+  blenderVersions: ['4.5.0', '5.2.0'],
   email: 'me@example.com',
   monthlyBudgetUsd: 50,
   interruptionExperiment: true,

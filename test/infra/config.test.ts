@@ -46,7 +46,13 @@ const WRONG: ReadonlyArray<[given: Record<string, unknown>, message: string[]]> 
   [{ instanceTypes: ['a1'] }, ['x86']],
   [{ gpuInstanceTypes: ['g5g.xlarge'] }, ['x86']],
   [{ instanceTypes: [] }, ['instanceTypes is []']],
-  [{ blenderVersion: '5.2' }, ['blenderVersion is "5.2"', '5.2.0']],
+  [{ blenderVersions: ['5.2'] }, ['blenderVersions is ["5.2"]', '5.2.0']],
+  [{ blenderVersions: [] }, ['blenderVersions is []', '>=1']],
+  [{ blenderVersions: ['5.2.0', '5.2.1'] }, ['["5.2.0","5.2.1"]', 'different series']],
+  [
+    { blenderVersions: ['3.6.0', '4.2.0', '4.5.0', '5.0.0', '5.1.0', '5.2.0'] },
+    ['blenderVersions is', '<=5'],
+  ],
   [{ email: 'me' }, ['email is "me"', 'email']],
   [{ vpcId: 'vpc-0123abcd' }, ['vpcId and subnetIds go together']],
   [{ subnetIds: ['subnet-0123abcd'] }, ['vpcId and subnetIds go together']],
@@ -97,6 +103,11 @@ test('families of today and full types are taken, Graviton’s are not', () => {
   expect(
     ['m6g', 'm8g.large', 'c7gn', 'r6gd.xlarge', 't4g', 'a1.large', 'x2gd', 'im4gn'].filter(takes),
   ).toEqual([]);
+});
+
+test('Blender versions stand in their order, not in that of their texts', () => {
+  const given = { SPOTREEL_BLENDER_VERSIONS: '5.2.0, 4.10.1,4.5.3' };
+  expect(readSettings({}, given).blenderVersions).toEqual(['4.5.3', '4.10.1', '5.2.0']);
 });
 
 test('the README’s table is this list', () => {

@@ -17,9 +17,8 @@ test('the parameter holds what the command line looks for', () => {
     uploadPrefix: 'uploads/',
     outputPrefix: 'renders/',
     jobQueue: '<ComputeQueue.JobQueueArn>',
-    renderJobDefinition: '<JobsRenderDefinition>',
+    renderDefinitions: [{ blenderVersion: '5.2.0', jobDefinition: '<JobsRender52Definition>' }],
     stitchJobDefinition: '<JobsStitchDefinition>',
-    blenderVersion: '5.2.0',
     parallel: 64,
     logGroup: '<JobsLog>',
     topicArn: '<NoticesTopic>',
@@ -28,17 +27,27 @@ test('the parameter holds what the command line looks for', () => {
 
 test('which Blender a given image holds is not known', () => {
   const { Value } = onlyProperties(
-    synthFarm({ imageUri: 'example.org/spotreel:1', blenderVersion: '4.5.0' }).farmTemplate,
+    synthFarm({ imageUri: 'example.org/spotreel:1', blenderVersions: ['4.5.0', '5.2.0'] }).farmTemplate,
     'AWS::SSM::Parameter',
   );
-  expect(farmDescriptionSchema.parse(JSON.parse(flat(Value))).blenderVersion).toBeUndefined();
+  expect(farmDescriptionSchema.parse(JSON.parse(flat(Value))).renderDefinitions).toEqual([
+    { jobDefinition: '<JobsRenderDefinition>' },
+  ]);
 });
 
 test('with GPUs it names their queue too', () => {
-  const { Value } = onlyProperties(synthFarm({ gpuVcpus: 16 }).farmTemplate, 'AWS::SSM::Parameter');
-  expect(farmDescriptionSchema.parse(JSON.parse(flat(Value))).gpu).toEqual({
-    jobQueue: '<ComputeGpuQueue.JobQueueArn>',
-    renderJobDefinition: '<JobsGpuRenderDefinition>',
+  const settings = { gpuVcpus: 16, blenderVersions: ['4.5.0', '5.2.0'] };
+  const { Value } = onlyProperties(synthFarm(settings).farmTemplate, 'AWS::SSM::Parameter');
+  expect(farmDescriptionSchema.parse(JSON.parse(flat(Value)))).toMatchObject({
+    renderDefinitions: ['4.5.0', '5.2.0'].map((blenderVersion) => {
+      const series = blenderVersion.replaceAll('.', '').slice(0, 2);
+      return {
+        blenderVersion,
+        jobDefinition: `<JobsRender${series}Definition>`,
+        gpuJobDefinition: `<JobsGpuRender${series}Definition>`,
+      };
+    }),
+    gpu: { jobQueue: '<ComputeGpuQueue.JobQueueArn>' },
   });
 });
 

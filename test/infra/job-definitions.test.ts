@@ -4,7 +4,7 @@ import { parseWorkerArgv } from '../../core/contract/worker-command';
 import { retryStrategy } from '../../core/contract/retry-strategy';
 import { WORKER_UID } from '../../lib/constructs/worker-user';
 import { ROOT } from '../support/source-files';
-import { flat, grants, onlyProperties, synthFarm } from './synth-farm';
+import { expectCounts, flat, grants, onlyProperties, synthFarm } from './synth-farm';
 
 const { farmTemplate } = synthFarm();
 const definition = (id: string, template = farmTemplate): Definition =>
@@ -176,13 +176,36 @@ test('ECS pulls the image and writes the log on its behalf, and can do nothing e
   });
 });
 
-test('the image is built for x86 from container/Dockerfile, with the Blender that was asked for', () => {
-  const { app } = synthFarm({ blenderVersion: '4.5.1' });
-  const [image] = dockerImages(app.synth().directory);
-  expect(image!.source).toMatchObject({
-    dockerBuildArgs: { BLENDER_VERSION: '4.5.1' },
-    platform: 'linux/amd64',
-  });
+test('images are built for x86 from container/Dockerfile, one with each Blender that was asked for', () => {
+  const { app } = synthFarm({ blenderVersions: ['5.2.0', '4.5.1'] });
+  const images = dockerImages(app.synth().directory);
+  expect(images.map(({ source }) => source)).toEqual(
+    ['4.5.1', '5.2.0'].map((version) =>
+      expect.objectContaining({
+        dockerBuildArgs: { BLENDER_VERSION: version },
+        platform: 'linux/amd64',
+      }),
+    ),
+  );
+});
+
+test('each Blender has its render job definition, by its own image; the newest stitches', () => {
+  const { farmTemplate: two } = synthFarm({ blenderVersions: ['5.2.0', '4.5.1'], gpuVcpus: 16 });
+  const imageOf = (id: string) => JSON.stringify(definition(id, two).ContainerProperties.Image);
+  expectCounts(two, { 'AWS::Batch::JobDefinition': 5 });
+  expect(imageOf('Render45')).not.toBe(imageOf('Render52'));
+  expect(imageOf('GpuRender45')).toBe(imageOf('Render45'));
+  expect(imageOf('GpuRender52')).toBe(imageOf('Render52'));
+  expect(imageOf('Stitch')).toBe(imageOf('Render52'));
+});
+
+test('a release that only corrects replaces no job definition by another', () => {
+  const ids = (version: string) =>
+    Object.keys(
+      synthFarm({ blenderVersions: [version] }).farmTemplate.findResources('AWS::Batch::JobDefinition'),
+    );
+  expect(ids('5.2.3')).toEqual(ids('5.2.0'));
+  expect(ids('5.3.0')).not.toEqual(ids('5.2.0'));
 });
 
 interface DockerImage {
@@ -205,6 +228,25 @@ test('a given image is run as it is, and one of a private repository may be pull
   const imageUri = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/studio/worker@sha256:0123';
   expect(grants(synthFarm({ imageUri }).farmTemplate, 'JobsExecutionRole')).toMatchObject({
     'ecr:BatchGetImage': ['arn:aws:ecr:eu-west-1:123456789012:repository/studio/worker'],
+    'ecr:GetAuthorizationToken': ['*'],
+  });
+});
+
+test('a given image with {version} in it is one for each Blender, and all may be pulled', () => {
+  const { farmTemplate: two } = synthFarm({
+    imageUri: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/blender-{version}:studio-{version}',
+    blenderVersions: ['5.2.0', '4.5.1'],
+  });
+  const uri = (version: string) =>
+    `123456789012.dkr.ecr.eu-west-1.amazonaws.com/blender-${version}:studio-${version}`;
+  const images = ['Render45', 'Render52', 'Stitch'].map(
+    (id) => definition(id, two).ContainerProperties.Image,
+  );
+  expect(images).toEqual([uri('4.5.1'), uri('5.2.0'), uri('5.2.0')]);
+  expect(grants(two, 'JobsExecutionRole')).toMatchObject({
+    'ecr:BatchGetImage': ['4.5.1', '5.2.0'].map(
+      (version) => `arn:aws:ecr:eu-west-1:123456789012:repository/blender-${version}`,
+    ),
     'ecr:GetAuthorizationToken': ['*'],
   });
 });

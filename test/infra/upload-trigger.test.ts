@@ -131,10 +131,10 @@ test('the Lambda is told what it needs', () => {
     BUCKET: '<RefFilmBucket>',
     OUTPUT_PREFIX: 'renders/',
     JOB_QUEUE: '<ComputeQueue.JobQueueArn>',
-    RENDER_JOB_DEFINITION: '<JobsRenderDefinition>',
+    RENDER_JOB_DEFINITIONS: JSON.stringify([
+      { blenderVersion: '5.2.0', jobDefinition: '<JobsRender52Definition>' },
+    ]),
     STITCH_JOB_DEFINITION: '<JobsStitchDefinition>',
-    // Of the image that is built here.
-    BLENDER_VERSION: '5.2.0',
     // 256 vCPUs, 4 a slice.
     PARALLEL: '64',
     TOPIC_ARN: '<NoticesTopic>',
@@ -150,7 +150,7 @@ test('the Lambda may do what it does, and nothing else', () => {
     's3:PutObject': [`${bucket}/renders/*`],
     's3:DeleteObject': [`${bucket}/renders/*`],
     's3:ListBucket': [`${bucket} if {"StringLikeIfExists":{"s3:prefix":["uploads/*","renders/*"]}}`],
-    'batch:SubmitJob': ['<ComputeQueue.JobQueueArn>', '<JobsRenderDefinition>', '<JobsStitchDefinition>'],
+    'batch:SubmitJob': ['<ComputeQueue.JobQueueArn>', '<JobsRender52Definition>', '<JobsStitchDefinition>'],
     'batch:ListJobs': ['*'],
     'batch:DescribeJobs': ['*'],
     'batch:TerminateJob': ['arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*'],

@@ -99,7 +99,10 @@ async function makeFarm(): Promise<void> {
     uploadPrefix: 'uploads/',
     outputPrefix: 'renders/',
     jobQueue: queue.jobQueueArn!,
-    renderJobDefinition: await define('spotreel-render'),
+    renderDefinitions: [
+      { blenderVersion: '4.5.1', jobDefinition: await define('spotreel-render-4') },
+      { blenderVersion: '5.2.0', jobDefinition: await define('spotreel-render') },
+    ],
     stitchJobDefinition: await define('spotreel-stitch'),
     parallel: 4,
     logGroup: 'spotreel',

@@ -130,15 +130,25 @@ const DEEDS: readonly Deed[] = [
   {
     what: 'submit a job of the farm',
     by: ['submit'],
-    attempt: ({ batch }, { description: { jobQueue, renderJobDefinition } }) =>
-      batch.send(new SubmitJobCommand({ jobName: 'deed', jobQueue, jobDefinition: renderJobDefinition })),
+    attempt: ({ batch }, { description: { jobQueue, renderDefinitions } }) =>
+      batch.send(
+        new SubmitJobCommand({
+          jobName: 'deed',
+          jobQueue,
+          jobDefinition: renderDefinitions.at(-1)!.jobDefinition,
+        }),
+      ),
   },
   {
     what: 'submit to another queue',
     by: [],
-    attempt: ({ batch }, { description: { renderJobDefinition } }) =>
+    attempt: ({ batch }, { description: { renderDefinitions } }) =>
       batch.send(
-        new SubmitJobCommand({ jobName: 'deed', jobQueue: 'another', jobDefinition: renderJobDefinition }),
+        new SubmitJobCommand({
+          jobName: 'deed',
+          jobQueue: 'another',
+          jobDefinition: renderDefinitions[0]!.jobDefinition,
+        }),
       ),
   },
   {

@@ -6,12 +6,20 @@ import { ACCOUNT, REGION, type AwsEmulator } from './aws-emulator';
 
 const CDK = join(ROOT, 'node_modules/.bin/cdk');
 
-/** The one setting that a rehearsal needs: no image can be built or kept here. */
-export const IMAGE = `${ACCOUNT}.dkr.ecr.${REGION}.amazonaws.com/spotreel:rehearsal`;
+/** Of the farm's images. */
+export const BLENDER_VERSIONS = ['4.5.1', '5.2.0'] as const;
+
+/** No image can be built or kept here: those of a private repository are named. */
+export const imageOf = (version: string): string =>
+  `${ACCOUNT}.dkr.ecr.${REGION}.amazonaws.com/spotreel:${version}`;
 
 /** The stacks as `cdk synth` makes them, Lambdas bundled. */
 export async function synthesize(assembly: string): Promise<void> {
-  const environment = { ...process.env, SPOTREEL_IMAGE_URI: IMAGE };
+  const environment = {
+    ...process.env,
+    SPOTREEL_IMAGE_URI: imageOf('{version}'),
+    SPOTREEL_BLENDER_VERSIONS: BLENDER_VERSIONS.join(','),
+  };
   await cdk(['synth', '--quiet', '--output', assembly], environment);
 }
 

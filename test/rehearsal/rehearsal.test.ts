@@ -9,7 +9,7 @@ import { ROOT } from '../support/source-files';
 import { spotreel, worker } from '../support/spotreel';
 import { probeVideo } from '../support/video';
 import { startAwsEmulator, type AwsEmulator } from './aws-emulator';
-import { deploy, IMAGE, synthesize } from './deploy';
+import { BLENDER_VERSIONS, deploy, imageOf, synthesize } from './deploy';
 import { DeployedFarm } from './deployed-farm';
 import { ANOTHER_BUCKET, rightsOf, ROLE_NAMES, ROLES, tryEverything } from './deeds';
 
@@ -83,15 +83,18 @@ describe.each([
     expect(manifest).toMatchObject({ frameCount: 4, framesPerSlice: 2, sliceCount: 2 });
     const [render, stitch, ...more] = await farm.jobs();
     expect(more).toEqual([]);
-    const { jobQueue, renderJobDefinition, stitchJobDefinition, bucket } = farm.description;
+    const { jobQueue, renderDefinitions, stitchJobDefinition, bucket } = farm.description;
+    const [oldest, newest] = BLENDER_VERSIONS;
+    expect(renderDefinitions.map(({ blenderVersion }) => blenderVersion)).toEqual([oldest, newest]);
     const output = `s3://${bucket}/${folder}`;
     expect(render).toMatchObject({
       jobName: `${manifest.renderId}_Rendering`,
       jobQueue,
-      jobDefinition: renderJobDefinition,
+      // The oldest that the scene, which Blender 3.4 saved, can be rendered by.
+      jobDefinition: renderDefinitions[0]!.jobDefinition,
       arrayProperties: { size: 2 },
       container: {
-        image: IMAGE,
+        image: imageOf(oldest),
         command: ['render', '-i', manifest.source.url, '-o', output, '-f', '2', '-t', '4'],
       },
     });
@@ -100,7 +103,7 @@ describe.each([
       jobQueue,
       jobDefinition: stitchJobDefinition,
       dependsOn: [{ jobId: render!.jobId, type: 'SEQUENTIAL' }],
-      container: { image: IMAGE, command: ['stitch', '-i', output, '-o', output] },
+      container: { image: imageOf(newest), command: ['stitch', '-i', output, '-o', output] },
     });
   });
 

@@ -45,7 +45,9 @@ export class RecordingBatch implements Batch {
     this.fault('listJobs', 'before');
     if ('arrayJobId' in request) return [];
     return this.jobs
-      .map(({ jobId, request: { jobName }, status }, i) => ({ jobId, jobName, status, createdAt: i }))
+      .map((job, createdAt) => ({ ...job, createdAt }))
+      .filter(({ request: { jobQueue } }) => jobQueue === request.jobQueue)
+      .map(({ jobId, request: { jobName }, status, createdAt }) => ({ jobId, jobName, status, createdAt }))
       .filter(({ jobName }) => jobName === request.jobName);
   }
 

@@ -2,7 +2,7 @@
 export const SUBMIT_ENVIRONMENT = {
   BUCKET: 'films',
   JOB_QUEUE: 'queue',
-  RENDER_JOB_DEFINITION: 'render',
+  RENDER_JOB_DEFINITIONS: '[{"jobDefinition":"render"}]',
   STITCH_JOB_DEFINITION: 'stitch',
   PARALLEL: '64',
   TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:spotreel',

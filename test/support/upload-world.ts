@@ -4,7 +4,6 @@ import { createLogger } from '../../lambda/logger';
 import type { Notification } from '../../lambda/notification';
 import { processRecords } from '../../lambda/submit-render/process-records';
 import { submitUpload } from '../../lambda/submit-render/submit-upload';
-import { farmBlenderCheck } from '../../core/batch/farm-blender';
 import { MemoryStorage } from '../../core/storage/memory-storage';
 import { childUrl } from '../../core/storage/location';
 import { objectCreated, sqsRecord } from './aws-events';
@@ -27,8 +26,8 @@ export class UploadWorld {
   private seconds = 0;
   private deliveries = 0;
 
-  /** `blenderVersion`: of the farm's image, where it is known. */
-  constructor(private readonly blenderVersion?: string) {}
+  /** `blenderVersions`: of the farm's images, where they are known. */
+  constructor(private readonly blenderVersions: ReadonlyArray<string | undefined> = [undefined]) {}
 
   /** Puts an object and gives the event's body. */
   async upload(
@@ -51,11 +50,13 @@ export class UploadWorld {
       batch: process.see(this.batch),
       notify: process.see(people).notify,
       jobQueue: 'queue',
-      renderDefinition: 'render',
+      renderDefinitions: this.blenderVersions.map((blenderVersion) => ({
+        blenderVersion,
+        jobDefinition: `render ${blenderVersion}`,
+      })),
       stitchDefinition: 'stitch',
       bucket: this.bucket,
       output: this.output,
-      ...farmBlenderCheck(this.blenderVersion),
       parallel: 4,
       region: 'eu-central-1',
       now: () => new Date(this.seconds * 1000),

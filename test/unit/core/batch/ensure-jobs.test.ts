@@ -22,7 +22,7 @@ async function setUp() {
     storage,
     batch,
     jobQueue: 'queue',
-    renderDefinition: 'render',
+    renderDefinitions: [{ jobDefinition: 'render' }],
     stitchDefinition: 'stitch',
     now: () => new Date(clock.seconds * 1000),
     claim: { owner, staleAfterSeconds: STALE_AFTER_SECONDS },

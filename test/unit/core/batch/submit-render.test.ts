@@ -1,43 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { farmBlenderCheck } from '../../../../core/batch/farm-blender';
-import { submitRender, type RenderRequest, type SubmitServices } from '../../../../core/batch/submit-render';
+import { submitRender, type RenderRequest } from '../../../../core/batch/submit-render';
 import { parseWorkerArgv } from '../../../../core/contract/worker-command';
 import { SpotreelError } from '../../../../core/errors';
 import { jobsUrl, manifestUrl } from '../../../../core/contract/keys';
 import { parseManifest } from '../../../../core/contract/manifest';
-import { MemoryStorage } from '../../../../core/storage/memory-storage';
 import { contents, dependency, examine, facts } from '../../../support/made-scenes';
-import { RecordingBatch } from '../../../support/recording-batch';
-
-const SCENE = readFileSync(join(__dirname, '../../../fixtures/blend/3.4-zstd.blend'));
-const source = new URL('memory://films/uploads/my%20shot.blend');
-
-async function setUp() {
-  const storage = new MemoryStorage();
-  await storage.put(source, SCENE);
-  const batch = new RecordingBatch();
-  const services: SubmitServices = {
-    storage,
-    batch,
-    jobQueue: 'queue',
-    renderDefinition: 'render',
-    stitchDefinition: 'stitch',
-    now: () => new Date(0),
-  };
-  const head = (await storage.head(source))!;
-  const request: RenderRequest = {
-    source: head,
-    output: new URL('memory://films/renders/'),
-    options: { frames: '1-20', framesPerSlice: 8 },
-    parallel: 2,
-    reuse: 'any',
-  };
-  return { storage, batch, services, request };
-}
+import { SCENE, setUpSubmit, SOURCE, withBlenders } from '../../../support/submit-scene';
 
 test('two jobs are submitted: an array of slices, and a stitch job that waits for it', async () => {
-  const { batch, services, request } = await setUp();
+  const { batch, services, request } = await setUpSubmit();
   const { jobs, folder, manifest } = await submitRender(request, services);
   const [render, stitch] = batch.jobs.map((job) => job.request);
   const output = `memory://films/renders/${manifest.renderId}`;
@@ -61,13 +31,13 @@ test('two jobs are submitted: an array of slices, and a stitch job that waits fo
 });
 
 test('a render of one slice is a plain job: an array of one is refused by AWS Batch', async () => {
-  const { batch, services, request } = await setUp();
+  const { batch, services, request } = await setUpSubmit();
   await submitRender({ ...request, options: { frames: '1-8', framesPerSlice: 8 } }, services);
   expect(batch.jobs[0]?.request.arrayProperties).toBeUndefined();
 });
 
 test('the worker reads from its command what the plan says', async () => {
-  const { batch, services, request } = await setUp();
+  const { batch, services, request } = await setUpSubmit();
   const { manifest } = await submitRender(request, services);
   const command = parseWorkerArgv(batch.jobs[0]!.request.containerOverrides!.command!);
   expect(command).toMatchObject({
@@ -77,14 +47,14 @@ test('the worker reads from its command what the plan says', async () => {
 });
 
 test('the manifest and the job ids are left in the folder', async () => {
-  const { storage, services, request } = await setUp();
+  const { storage, services, request } = await setUpSubmit();
   const { folder, manifest, jobs } = await submitRender(request, services);
   expect(parseManifest(await storage.get(manifestUrl(folder)), 'x')).toEqual(manifest);
   expect(JSON.parse(Buffer.from(await storage.get(jobsUrl(folder))).toString())).toEqual(jobs);
 });
 
 test('the same event twice is one render', async () => {
-  const { batch, services, request } = await setUp();
+  const { batch, services, request } = await setUpSubmit();
   const first = await submitRender(request, services);
   expect(await submitRender(request, services)).toEqual(first);
   expect(batch.jobs).toHaveLength(2);
@@ -92,7 +62,7 @@ test('the same event twice is one render', async () => {
 
 describe('jobs that are there already', () => {
   async function withEnded(status: 'FAILED' | 'SUCCEEDED') {
-    const set = await setUp();
+    const set = await setUpSubmit();
     await submitRender(set.request, set.services);
     for (const job of set.batch.jobs) job.status = status;
     return set;
@@ -115,7 +85,7 @@ describe('jobs that are there already', () => {
 const refused = () => new SpotreelError('client-exception', 'usage', 'refused');
 
 test('when the second job is refused for good, the first is taken back', async () => {
-  const { batch, services, request } = await setUp();
+  const { batch, services, request } = await setUpSubmit();
   batch.fault = (call, when) => {
     if (call === 'submitJob' && when === 'before' && batch.jobs.length === 1) throw refused();
   };
@@ -124,7 +94,7 @@ test('when the second job is refused for good, the first is taken back', async (
 });
 
 test('concurrent events plan one render', async () => {
-  const { storage, services, request } = await setUp();
+  const { storage, services, request } = await setUpSubmit();
   const both = await Promise.all([submitRender(request, services), submitRender(request, services)]);
   expect(both[0].manifest).toEqual(both[1].manifest);
   const manifests = [];
@@ -135,16 +105,16 @@ test('concurrent events plan one render', async () => {
 
 describe('a name given by hand', () => {
   test('is the render id', async () => {
-    const { services, request } = await setUp();
+    const { services, request } = await setUpSubmit();
     const { manifest } = await submitRender({ ...request, name: 'Take-2' }, services);
     expect(manifest.renderId).toBe('Take-2');
   });
 
   test.each<[string, Partial<RenderRequest>]>([
     ['other options', { options: { frames: '1-3' } }],
-    ['another version of the scene', { source: { url: source, etag: 'other', size: 1 } }],
+    ['another version of the scene', { source: { url: SOURCE, etag: 'other', size: 1 } }],
   ])('is never a mixture: %s under the same name are refused', async (_, change) => {
-    const { batch, services, request } = await setUp();
+    const { batch, services, request } = await setUpSubmit();
     await submitRender({ ...request, name: 'Take-2' }, services);
     await expect(submitRender({ ...request, ...change, name: 'Take-2' }, services)).rejects.toThrow(
       'choose another name',
@@ -154,26 +124,25 @@ describe('a name given by hand', () => {
 });
 
 test('a farm that can not run the plan refuses it before anything is written', async () => {
-  const { storage, batch, services, request } = await setUp();
-  const checkManifest = () => {
-    throw new Error('too old');
-  };
-  await expect(submitRender(request, { ...services, checkManifest })).rejects.toThrow('too old');
+  const { storage, batch, services, request } = await setUpSubmit();
+  await expect(submitRender(request, { ...services, ...withBlenders('3.3.0') })).rejects.toMatchObject({
+    code: 'blender-too-old',
+  });
   expect(batch.jobs).toEqual([]);
   for await (const { url } of storage.list(request.output)) throw new Error(`wrote ${url.href}`);
 });
 
 test('a scene that is replaced while it is read is not planned as what it was', async () => {
-  const { storage, batch, services, request } = await setUp();
-  await storage.put(source, Buffer.concat([SCENE, Buffer.from('more')]));
-  await expect(submitRender(request, services)).rejects.toMatchObject({ code: 'changed', url: source });
+  const { storage, batch, services, request } = await setUpSubmit();
+  await storage.put(SOURCE, Buffer.concat([SCENE, Buffer.from('more')]));
+  await expect(submitRender(request, services)).rejects.toMatchObject({ code: 'changed', url: SOURCE });
   expect(batch.jobs).toEqual([]);
 });
 
 test('a scene at fault is refused before anything is written', async () => {
-  const { storage, batch, services, request } = await setUp();
-  await storage.put(source, SCENE.subarray(0, 1000));
-  const damaged = { ...request, source: (await storage.head(source))! };
+  const { storage, batch, services, request } = await setUpSubmit();
+  await storage.put(SOURCE, SCENE.subarray(0, 1000));
+  const damaged = { ...request, source: (await storage.head(SOURCE))! };
   await expect(submitRender(damaged, services)).rejects.toMatchObject({ code: 'truncated', kind: 'scene' });
   expect(batch.jobs).toEqual([]);
 });
@@ -182,7 +151,7 @@ describe('the files that a scene needs', () => {
   const texture = new URL('memory://films/uploads/wood.png');
 
   async function withTexture(text?: string) {
-    const set = await setUp();
+    const set = await setUpSubmit();
     if (text !== undefined) await set.storage.put(texture, text);
     const examination = await examine(
       'uploads/my%20shot.blend',
@@ -240,7 +209,7 @@ describe('the files that a scene needs', () => {
 });
 
 test('all that is wrong is told at once, and nothing is written or submitted', async () => {
-  const { storage, batch, services, request } = await setUp();
+  const { storage, batch, services, request } = await setUpSubmit();
   const held = contents([dependency('//lib.blend', { kind: 'library' }), dependency('//wood.png')]);
   const examination = await examine(
     'uploads/my%20shot.blend',
@@ -260,15 +229,4 @@ test('all that is wrong is told at once, and nothing is written or submitted', a
   });
   expect(batch.jobs).toEqual([]);
   for await (const { url } of storage.list(request.output)) throw new Error(`wrote ${url.href}`);
-});
-
-test('a scene newer than the Blender there is rendered by force', async () => {
-  const { services, request } = await setUp();
-  const checked = { ...services, ...farmBlenderCheck('3.3.0') };
-  await expect(submitRender(request, checked)).rejects.toMatchObject({ code: 'blender-too-old' });
-  const forced = { ...request, options: { ...request.options, force: true as const } };
-  const first = await submitRender(forced, checked);
-  expect(first.manifest.findings?.[0]).toMatchObject({ code: 'blender-too-old', severity: 'warning' });
-  // And again, now that its manifest is there.
-  expect((await submitRender(forced, checked)).jobs).toEqual(first.jobs);
 });

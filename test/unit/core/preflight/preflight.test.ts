@@ -175,11 +175,9 @@ describe('settings', () => {
   });
 
   test('a newer file than the Blender there', async () => {
-    const tooOld = () => {
-      throw new SpotreelError('blender-too-old', 'scene', 'saved by Blender 9.9');
-    };
-    expect(await codes({ input: { checkBlender: tooOld } })).toEqual(['error blender-too-old']);
-    expect(await codes({ input: { checkBlender: tooOld }, options: { force: true } })).toEqual([
+    const placeFaults = [new SpotreelError('blender-too-old', 'scene', 'saved by Blender 9.9')];
+    expect(await codes({ input: { placeFaults } })).toEqual(['error blender-too-old']);
+    expect(await codes({ input: { placeFaults }, options: { force: true } })).toEqual([
       'warning blender-too-old',
     ]);
   });

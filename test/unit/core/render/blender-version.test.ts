@@ -1,4 +1,11 @@
-import { checkBlenderVersion, parseBlenderVersion } from '../../../../core/render/blender-version';
+import fc from 'fast-check';
+import {
+  blenderTooOld,
+  checkBlenderVersion,
+  compareBlenderVersions,
+  lowestFor,
+  parseBlenderVersion,
+} from '../../../../core/render/blender-version';
 
 const version = (text: string) => parseBlenderVersion(text)!;
 
@@ -28,6 +35,30 @@ test.each([
     checkBlenderVersion(version(file), version(blender), 'x.blend', place);
   expect(check('here')).toThrow(`x.blend was saved by Blender ${file}, and the Blender here is ${blender};`);
   expect(check('farm')).toThrow(
-    `the farm's Blender is ${blender}; deploy the farm with the setting blenderVersion`,
+    `the farm has Blender ${blender}; deploy the farm with ${file}.0 or newer in the setting blenderVersions`,
+  );
+});
+
+test('all Blenders that are too old are named', () => {
+  const { message } = blenderTooOld(version('5.3'), ['4.2', '4.10', '5.2'].map(version), 'x.blend', 'farm');
+  expect(message).toContain('saved by Blender 5.3, and the farm has Blender 4.2, 4.10 and 5.2;');
+});
+
+test('the lowest Blender that is not older than the file, whatever their order', () => {
+  const some = fc.record({ major: fc.nat(3), minor: fc.nat(12) });
+  const law = fc.property(some, fc.array(some, { maxLength: 5 }), (file, blenders) => {
+    const asNumber = ({ major, minor }: typeof file) => major * 100 + minor;
+    const enough = blenders.map(asNumber).filter((blender) => blender >= asNumber(file));
+    const chosen = lowestFor(file, blenders);
+    return enough.length === 0
+      ? chosen === undefined
+      : blenders.includes(chosen!) && asNumber(chosen!) === Math.min(...enough);
+  });
+  expect(fc.check(law)).toMatchObject({ failed: false });
+});
+
+test('versions are compared as numbers, not as texts', () => {
+  expect(['4.10', '5.0', '4.2', '2.93'].map(version).toSorted(compareBlenderVersions)).toEqual(
+    ['2.93', '4.2', '4.10', '5.0'].map(version),
   );
 });

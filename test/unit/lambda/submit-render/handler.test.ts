@@ -73,6 +73,9 @@ describe('an environment that is wrong stops the Lambda before it takes a messag
   test.each([
     ['BUCKET', ''],
     ['JOB_QUEUE', ''],
+    ['RENDER_JOB_DEFINITIONS', ''],
+    ['RENDER_JOB_DEFINITIONS', '[]'],
+    ['RENDER_JOB_DEFINITIONS', '[{"blenderVersion":"5.2.0"}]'],
     ['PARALLEL', 'many'],
     ['PARALLEL', '0'],
     ['TOPIC_ARN', 'spotreel'],

@@ -126,21 +126,26 @@ describe('an upload at fault is refused, and people are told why', () => {
     expect(world.notifications[0]?.message).toContain('memory://films/uploads/shot.blend');
   });
 
-  test.each(['3.4.1', '5.2.0', undefined])(
-    'a scene of Blender 3.4 is for a farm with %s',
-    async (version) => {
-      const world = new UploadWorld(version);
-      await world.deliver(await world.upload('uploads/shot.blend'));
-      expect(world.batch.jobs).toHaveLength(2);
-    },
-  );
+  test.each([
+    [['3.4.1'], '3.4.1'],
+    [['5.2.0'], '5.2.0'],
+    [['3.3.0', '3.6.9', '4.5.1'], '3.6.9'],
+    [[undefined], undefined],
+  ])('a scene of Blender 3.4 on a farm with %j is rendered by %s', async (versions, chosen) => {
+    const world = new UploadWorld(versions);
+    await world.deliver(await world.upload('uploads/shot.blend'));
+    expect(world.batch.jobs.map(({ request }) => request.jobDefinition)).toEqual([
+      `render ${chosen}`,
+      'stitch',
+    ]);
+  });
 
-  test("a scene newer than the farm's Blender", async () => {
-    const world = new UploadWorld('3.3.0');
+  test("a scene newer than the farm's Blenders", async () => {
+    const world = new UploadWorld(['2.93.18', '3.3.0']);
     await world.deliver(await world.upload('uploads/shot.blend'));
     expect(world.batch.jobs).toHaveLength(0);
     expect(world.notifications[0]?.message).toContain(
-      "the farm's Blender is 3.3; deploy the farm with the setting blenderVersion at 3.4.0 or newer",
+      'the farm has Blender 2.93 and 3.3; deploy the farm with 3.4.0 or newer in the setting blenderVersions',
     );
   });
 
@@ -218,9 +223,10 @@ describe('the preflight of an upload', () => {
   });
 
   test('force in its metadata renders a scene that is newer than the farm', async () => {
-    const world = new UploadWorld('3.3.0');
+    const world = new UploadWorld(['3.3.0', '2.93.18']);
     await world.deliver(await world.upload('uploads/shot.blend', { force: 'true' }));
     expect(world.jobNames()).toHaveLength(2);
+    expect(world.batch.jobs[0]?.request.jobDefinition).toBe('render 3.3.0');
   });
 });
 

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { onlyProperties, synthFarm } from './synth-farm';
+
+/** What a farm can have most of. */
+const { farmTemplate } = synthFarm({
+  farmName: 'a'.repeat(30),
+  blenderVersions: ['3.6.23', '4.2.18', '4.5.10', '5.1.12', '5.2.10'],
+  gpuVcpus: 1000,
+});
+
+const PARTITION_TO_ACCOUNT = 'aws-us-gov:batch:us-gov-west-1:123456789012';
+
+/** By the documentation the longest that a reference can stand for, by what its logical id or attribute begins with. */
+const LONGEST: ReadonlyArray<readonly [start: string, length: number]> = [
+  ['AWS::Region', 'ap-southeast-1'.length],
+  // An ARN with a name of 128 and a revision.
+  ['Jobs', `arn:${PARTITION_TO_ACCOUNT}:job-definition/`.length + 128 + ':99999'.length],
+  ['Compute', `arn:${PARTITION_TO_ACCOUNT}:job-queue/`.length + 128],
+  ['Notices', 'arn:aws-us-gov:sns:us-gov-west-1:123456789012:'.length + 256],
+  // A bucket's name.
+  ['FilmBucket', 63],
+];
+
+const value = z.union([
+  z.string().transform((text) => text.length),
+  z.object({ Ref: z.string() }).transform(({ Ref }) => lengthOf(Ref)),
+  z.object({ 'Fn::GetAtt': z.array(z.string()) }).transform(({ 'Fn::GetAtt': [id] }) => lengthOf(id!)),
+  z
+    .object({ 'Fn::ImportValue': z.string() })
+    .transform(({ 'Fn::ImportValue': name }) => lengthOf(name.replace(/^.*:ExportsOutputRef/, ''))),
+  z
+    .object({ 'Fn::Join': z.tuple([z.literal(''), z.array(z.unknown())]) })
+    .transform(({ 'Fn::Join': [, parts] }): number =>
+      parts.reduce<number>((sum, one) => sum + longest(one), 0),
+    ),
+]);
+
+function longest(text: unknown): number {
+  return value.parse(text);
+}
+
+/** A log group's name is made by CloudFormation, like a job definition's. */
+function lengthOf(id: string): number {
+  const found = LONGEST.find(([start]) => id.startsWith(start));
+  if (!found) throw new Error(`nobody knows how long ${id} can get`);
+  return found[1];
+}
+
+/** https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html and https://docs.aws.amazon.com/general/latest/gr/ssm.html */
+const LIMIT_BYTES = 4096;
+
+test('with five Blenders and GPUs, the Lambda’s environment still fits', () => {
+  const { Variables } = onlyProperties(farmTemplate, 'AWS::Lambda::Function', 'UploadSubmit').Environment;
+  const entries = Object.entries<unknown>(Variables);
+  const bytes = entries.reduce((sum, [name, text]) => sum + name.length + longest(text), 0);
+  expect(JSON.stringify(Variables)).toContain('5.1.12');
+  expect(bytes).toBeGreaterThan(2_000);
+  expect(bytes).toBeLessThan(LIMIT_BYTES);
+});
+
+test('and so does the farm’s description in its parameter', () => {
+  const bytes = longest(onlyProperties(farmTemplate, 'AWS::SSM::Parameter').Value);
+  expect(bytes).toBeGreaterThan(2_000);
+  expect(bytes).toBeLessThan(LIMIT_BYTES);
+});

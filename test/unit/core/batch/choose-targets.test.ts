@@ -1,0 +1,100 @@
+import fc from 'fast-check';
+import { chooseDefinition, chooseTargets, targetFaults } from '../../../../core/batch/choose-targets';
+import { submitRender } from '../../../../core/batch/submit-render';
+import { setUpSubmit, withBlenders } from '../../../support/submit-scene';
+
+const file = { blenderVersion: { major: 4, minor: 2 } };
+const scene = { ...file, source: { url: 's3://films/shot.blend' } };
+
+test.each([
+  [['3.6.9', '4.2.0', '4.5.1', '5.2.0'], '4.2.0'],
+  [['5.2.0', '4.10.0', '4.3.2'], '4.3.2'],
+  [['4.1.0', '5.2.0'], '5.2.0'],
+])('a file of 4.2 on a farm with %j is rendered by %s', (versions, chosen) => {
+  const farm = withBlenders(...versions);
+  expect(chooseDefinition(file, farm).blenderVersion).toBe(chosen);
+  expect(targetFaults(scene, farm, 'farm')).toEqual([]);
+});
+
+test('a Blender that nobody knows is taken to suit where none is known to', () => {
+  const unknown = { jobDefinition: 'given' };
+  const { renderDefinitions } = withBlenders('4.1.0');
+  expect(chooseDefinition(file, { renderDefinitions: [unknown] })).toBe(unknown);
+  const both = { renderDefinitions: [...renderDefinitions, unknown] };
+  expect(chooseDefinition(file, both)).toBe(unknown);
+  expect(targetFaults(scene, both, 'farm')).toEqual([]);
+});
+
+test('with none that suits, it is said which there are, and the newest is what can be forced', () => {
+  const farm = withBlenders('4.1.0', '3.6.9', '4.0.2');
+  expect(targetFaults(scene, farm, 'farm')).toEqual([
+    expect.objectContaining({
+      code: 'blender-too-old',
+      message: expect.stringContaining('the farm has Blender 3.6, 4.0 and 4.1;'),
+    }),
+  ]);
+  expect(chooseDefinition(file, farm).blenderVersion).toBe('4.1.0');
+});
+
+test('what a plan names is kept to, whatever else there is', () => {
+  const versions = ['4.2.0', '4.5.1', '5.0.0', '5.2.3'];
+  const law = fc.property(fc.shuffledSubarray(versions, { minLength: 1 }), (some) => {
+    const planned = some[0]!.replace(/\d+$/, '9');
+    const chosen = chooseDefinition({ ...file, renderBlenderVersion: planned }, withBlenders(...some));
+    return chosen.blenderVersion === some[0];
+  });
+  expect(fc.check(law)).toMatchObject({ failed: false });
+});
+
+test('both jobs go to the queue', () => {
+  const targets = { ...withBlenders('5.2.0'), jobQueue: 'queue', stitchDefinition: 'stitch' };
+  expect(chooseTargets(file, targets)).toEqual({
+    render: { jobQueue: 'queue', jobDefinition: 'render 5.2.0' },
+    stitch: { jobQueue: 'queue', jobDefinition: 'stitch' },
+  });
+});
+
+test('a scene newer than the Blender there is rendered by force', async () => {
+  const { services, request } = await setUpSubmit();
+  const checked = { ...services, ...withBlenders('3.3.0') };
+  await expect(submitRender(request, checked)).rejects.toMatchObject({ code: 'blender-too-old' });
+  const forced = { ...request, options: { ...request.options, force: true as const } };
+  const first = await submitRender(forced, checked);
+  expect(first.manifest.findings?.[0]).toMatchObject({ code: 'blender-too-old', severity: 'warning' });
+  // And again, now that its manifest is there.
+  expect((await submitRender(forced, checked)).jobs).toEqual(first.jobs);
+});
+
+describe('a farm that gets another Blender', () => {
+  const before = withBlenders('5.2.0');
+  const after = withBlenders('4.5.1', '5.2.0');
+
+  test('has the same render for the same upload, and the same jobs', async () => {
+    const { batch, services, request } = await setUpSubmit();
+    const first = await submitRender(request, { ...services, ...before });
+    expect(await submitRender(request, { ...services, ...after })).toEqual(first);
+    expect(batch.jobs).toHaveLength(2);
+  });
+
+  test('renders what a render still lacks by the Blender that it was begun with', async () => {
+    const { batch, services, request } = await setUpSubmit();
+    const { manifest } = await submitRender(request, { ...services, ...before });
+    expect(manifest.renderBlenderVersion).toBe('5.2.0');
+    for (const job of batch.jobs) job.status = 'FAILED';
+    await submitRender({ ...request, reuse: 'unfailed' }, { ...services, ...after });
+    expect(batch.jobs.map(({ request: { jobDefinition } }) => jobDefinition)).toEqual([
+      'render 5.2.0',
+      'stitch',
+      'render 5.2.0',
+      'stitch',
+    ]);
+  });
+
+  test('renders by another where that one is gone', async () => {
+    const { batch, services, request } = await setUpSubmit();
+    await submitRender(request, { ...services, ...before });
+    for (const job of batch.jobs) job.status = 'FAILED';
+    await submitRender({ ...request, reuse: 'unfailed' }, { ...services, ...withBlenders('3.6.9', '4.5.1') });
+    expect(batch.jobs[2]?.request.jobDefinition).toBe('render 3.6.9');
+  });
+});
