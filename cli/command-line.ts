@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { messageOf, SpotreelError } from '../core/errors';
 import { PreflightError } from '../core/preflight/preflight-error';
 import type { InspectFlags } from './commands/inspect';
@@ -91,6 +91,12 @@ function withRenderOptions(command: Command): Command {
     .option('--resolution-percent <p>', 'per cent of the full resolution', wholeNumber)
     .option('--samples <n>', 'samples a pixel', wholeNumber)
     .option('--engine <id>', "such as CYCLES or BLENDER_EEVEE, in place of the scene's")
+    .addOption(
+      new Option('--device <device>', 'what Cycles renders by; gpu is never the CPU in silence').choices([
+        'cpu',
+        'gpu',
+      ]),
+    )
     .option('--force', 'render in spite of a missing library or a scene of a newer Blender')
     .option('-n, --name <name>', 'name the render, in place of a name made from file and options');
 }

@@ -10,13 +10,17 @@ export interface OptionFlags {
   readonly resolutionPercent?: number;
   readonly samples?: number;
   readonly engine?: string;
+  /** In small letters. */
+  readonly device?: string;
   readonly force?: boolean;
 }
 
 /** Checks flags and leaves out those that were not given. Throws `bad-options` naming the flag at fault. */
 export function renderOptionsOf(flags: OptionFlags): RenderOptions {
   const { frames, scene, framesPerSlice, resolutionPercent, samples, engine, force } = flags;
-  const given = Object.entries({ frames, scene, framesPerSlice, resolutionPercent, samples, engine, force });
+  const device = flags.device?.toUpperCase();
+  const known = { frames, scene, framesPerSlice, resolutionPercent, samples, engine, device, force };
+  const given = Object.entries(known);
   const result = renderOptionsSchema.safeParse(
     Object.fromEntries(given.filter(([, value]) => value !== undefined)),
   );

@@ -35,12 +35,14 @@ export class FarmStack extends Stack {
     const compute = this.compute(settings);
     const jobs = this.jobs(settings, bucket, logRetention);
     const parallel = Math.floor(settings.spotVcpus / settings.renderVcpus);
+    const gpuParallel = Math.floor(settings.gpuVcpus / settings.renderVcpus);
     const jobQueues = compute.gpuQueue ? [compute.queue, compute.gpuQueue] : [compute.queue];
     const upload = new UploadTrigger(this, 'Upload', {
       bucket,
-      jobQueue: compute.queue,
+      compute,
       jobs,
       parallel,
+      gpuParallel,
       topic,
       logRetention,
     });
@@ -59,6 +61,7 @@ export class FarmStack extends Stack {
       compute,
       jobs,
       parallel,
+      gpuParallel,
       topic,
     });
     this.output('JobQueue', compute.queue.jobQueueName, 'where jobs wait');

@@ -34,7 +34,6 @@ interface Target extends JobTargets {
   readonly output: URL;
   /** Absent where no farm was looked up: a scene on this machine has nowhere to go then. */
   readonly uploads?: URL;
-  readonly parallel: number;
 }
 
 /** Children that run at once, where nobody says how large the compute environment is: its usual 256 vCPUs, 4 a child. */
@@ -61,7 +60,6 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
       output: target.output,
       options,
       ...(flags.name !== undefined && { name: flags.name }),
-      parallel: target.parallel,
       reuse: 'unfailed',
       filesCount: true,
     },
@@ -94,24 +92,27 @@ function inputOf(file: string | undefined, { input }: SubmitFlags): string {
 async function findTarget(flags: SubmitFlags): Promise<Target> {
   const { queue, definition, output } = flags;
   if (queue !== undefined && definition !== undefined && output !== undefined) {
-    return { jobQueue: queue, ...byHand(definition), output: outputOf(output), parallel: USUAL_PARALLEL };
+    const named = { jobQueue: queue, parallel: USUAL_PARALLEL };
+    return { ...named, gpu: named, ...byHand(definition), output: outputOf(output) };
   }
   const farm = await readFarm(flags.farm, new SSMClient({}));
   const bucket = keyUrl('s3:', farm.bucket, '');
   return {
     jobQueue: queue ?? farm.jobQueue,
+    parallel: farm.parallel,
+    gpu: farm.gpu && { ...farm.gpu, ...(queue !== undefined && { jobQueue: queue }) },
     ...(definition === undefined
       ? { renderDefinitions: farm.renderDefinitions, stitchDefinition: farm.stitchJobDefinition }
       : byHand(definition)),
     output: output === undefined ? childUrl(bucket, farm.outputPrefix) : outputOf(output),
     uploads: childUrl(bucket, farm.uploadPrefix),
-    parallel: farm.parallel,
   };
 }
 
-/** One definition for both jobs; nobody knows which Blender its image holds. */
+/** One definition for both jobs; which Blender its image holds, and whether it asks for a GPU, nobody knows. */
 function byHand(jobDefinition: string): Pick<JobTargets, 'renderDefinitions' | 'stitchDefinition'> {
-  return { renderDefinitions: [{ jobDefinition }], stitchDefinition: jobDefinition };
+  const renderDefinitions = [{ jobDefinition, gpuJobDefinition: jobDefinition }];
+  return { renderDefinitions, stitchDefinition: jobDefinition };
 }
 
 function outputOf(text: string): URL {
@@ -137,7 +138,7 @@ function refusedOr(
     options,
     place: 'farm',
     hasDisplay: false,
-    placeFaults: targetFaults({ ...examination.facts, source: { url: file } }, target, 'farm'),
+    placeFaults: targetFaults({ ...examination.facts, options, source: { url: file } }, target, 'farm'),
   });
   refuseErrors(checked, file);
   return checked;

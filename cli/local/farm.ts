@@ -16,11 +16,18 @@ const RENDER_DEFINITION = 'spotreel-render';
 const STITCH_DEFINITION = 'spotreel-stitch';
 
 /** Where jobs go in the local Batch, as on AWS the farm's description says: to the one Blender of this machine. */
-export function localTargets(blenderVersion: BlenderVersion): JobTargets {
+export function localTargets(blenderVersion: BlenderVersion, { parallel }: Machine): JobTargets {
+  const queue = { jobQueue: JOB_QUEUE, parallel };
   return {
-    jobQueue: JOB_QUEUE,
+    ...queue,
+    // Whether there is a GPU is the worker's to see.
+    gpu: queue,
     renderDefinitions: [
-      { blenderVersion: formatBlenderVersion(blenderVersion), jobDefinition: RENDER_DEFINITION },
+      {
+        blenderVersion: formatBlenderVersion(blenderVersion),
+        jobDefinition: RENDER_DEFINITION,
+        gpuJobDefinition: RENDER_DEFINITION,
+      },
     ],
     stitchDefinition: STITCH_DEFINITION,
   };

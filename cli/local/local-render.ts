@@ -63,12 +63,12 @@ export class LocalRender {
     const services = {
       storage,
       now: () => new Date(),
-      ...localTargets(programs.blenderVersion),
+      ...localTargets(programs.blenderVersion, machine),
       place: 'here',
       hasDisplay,
     } as const;
     const examination = await examineScene(source.url, source.etag, storage);
-    const request = { ...this.options, parallel: machine.parallel, examination, filesCount: true };
+    const request = { ...this.options, examination, filesCount: true };
     const { folder, manifest } = await prepareRender(request, services);
     report(manifest.findings ?? []);
     const progress = new RenderProgress(manifest.frameCount);

@@ -1,5 +1,6 @@
+import type { RenderOptions } from '../contract/options';
 import type { RenderDefinition } from '../contract/render-definitions';
-import type { SpotreelError } from '../errors';
+import { SpotreelError } from '../errors';
 import type { RenderPlace } from '../preflight/dependency-findings';
 import {
   blenderTooOld,
@@ -9,9 +10,16 @@ import {
   type BlenderVersion,
 } from '../render/blender-version';
 
-/** Where jobs can go: a job queue and job definitions, by name or ARN. */
-export interface JobTargets {
+/** A job queue, by name or ARN, and how many children can run at once there. */
+export interface JobQueue {
   readonly jobQueue: string;
+  readonly parallel: number;
+}
+
+/** Where jobs can go: job queues and job definitions, by name or ARN. */
+export interface JobTargets extends JobQueue {
+  /** The queue of machines with GPUs; absent where there are none. */
+  readonly gpu?: JobQueue | undefined;
   /** At least one. One whose Blender nobody knows is taken to suit any file; its worker sees then. */
   readonly renderDefinitions: readonly RenderDefinition[];
   readonly stitchDefinition: string;
@@ -28,24 +36,56 @@ interface Wanted {
   /** Of the Blender that saved the file. */
   readonly blenderVersion: BlenderVersion;
   readonly renderBlenderVersion?: string | undefined;
+  readonly options: RenderOptions;
 }
 
-/** What keeps `targets` from rendering a scene: pure. */
+/** What keeps `targets` from rendering a scene: `blender-too-old`, `no-gpu`. Pure. */
 export function targetFaults(
-  { blenderVersion, source }: Pick<Wanted, 'blenderVersion'> & { readonly source: { readonly url: string } },
-  { renderDefinitions }: Pick<JobTargets, 'renderDefinitions'>,
+  { blenderVersion, options, source }: Wanted & { readonly source: { readonly url: string } },
+  targets: JobTargets,
   place: RenderPlace,
 ): SpotreelError[] {
-  if (suitable(blenderVersion, renderDefinitions)) return [];
+  const { renderDefinitions } = targets;
   const blenders = renderDefinitions.flatMap((definition) => known(definition));
-  return [blenderTooOld(blenderVersion, blenders.toSorted(compareBlenderVersions), source.url, place)];
+  return [
+    ...(suitable(blenderVersion, renderDefinitions)
+      ? []
+      : [blenderTooOld(blenderVersion, blenders.toSorted(compareBlenderVersions), source.url, place)]),
+    ...(queueFor(options, targets) ? [] : [noGpu()]),
+  ];
 }
 
-/** Where a render's jobs go: pure. To the newest Blender where it is forced on one that is too old. */
+/**
+ * Where a render's jobs go: pure. To the newest Blender where it is forced on one that is too old; to the queue with GPUs
+ * where the device is one, but for the stitch job, which has no use for it. A job may depend on one of another queue: by the
+ * documentation a dependency is a job's id and nothing else
+ * (https://docs.aws.amazon.com/batch/latest/userguide/job_dependencies.html). Throws `no-gpu`.
+ */
 export function chooseTargets(wanted: Wanted, targets: JobTargets): ChosenTargets {
   const { jobQueue, stitchDefinition } = targets;
-  const { jobDefinition } = chooseDefinition(wanted, targets);
-  return { render: { jobQueue, jobDefinition }, stitch: { jobQueue, jobDefinition: stitchDefinition } };
+  const { jobDefinition, gpuJobDefinition } = chooseDefinition(wanted, targets);
+  const queue = queueFor(wanted.options, targets);
+  const definition = isOnGpu(wanted.options) ? gpuJobDefinition : jobDefinition;
+  if (!queue || definition === undefined) throw noGpu();
+  return {
+    render: { jobQueue: queue.jobQueue, jobDefinition: definition },
+    stitch: { jobQueue, jobDefinition: stitchDefinition },
+  };
+}
+
+/** The queue for the render job of these options; `undefined` where they ask for a GPU and there is none. */
+export function queueFor(options: RenderOptions, targets: JobTargets): JobQueue | undefined {
+  return isOnGpu(options) ? targets.gpu : targets;
+}
+
+function isOnGpu({ device }: RenderOptions): boolean {
+  return device === 'GPU';
+}
+
+function noGpu(): SpotreelError {
+  const message =
+    'device GPU is asked for, and the farm has no GPUs: deploy it with the setting gpuVcpus at renderVcpus or more, or ask for device CPU';
+  return new SpotreelError('no-gpu', 'usage', message);
 }
 
 /**
@@ -53,7 +93,7 @@ export function chooseTargets(wanted: Wanted, targets: JobTargets): ChosenTarget
  * it, so that frames which are rendered later, when the farm may have got other versions, are like those that are there.
  */
 export function chooseDefinition(
-  { blenderVersion, renderBlenderVersion }: Wanted,
+  { blenderVersion, renderBlenderVersion }: Omit<Wanted, 'options'>,
   { renderDefinitions }: Pick<JobTargets, 'renderDefinitions'>,
 ): RenderDefinition {
   const planned = parseBlenderVersion(renderBlenderVersion ?? '');

@@ -10,7 +10,7 @@ import { digestOfFiles, preflight, refuseErrors, type Preflight } from '../prefl
 import { planRender } from '../render/plan';
 import { formatLocation } from '../storage/location';
 import { StorageError, type ObjectHead, type Storage } from '../storage/storage';
-import { chooseDefinition, targetFaults, type JobTargets } from './choose-targets';
+import { chooseDefinition, queueFor, targetFaults, type JobTargets } from './choose-targets';
 import { ensureJobs, type JobServices } from './ensure-jobs';
 import type { Reuse } from './find-pair';
 
@@ -22,8 +22,6 @@ export interface RenderRequest {
   readonly options: RenderOptions;
   /** A name given by hand, in place of the render id made from the source. */
   readonly name?: string;
-  /** How many children can run at once. */
-  readonly parallel: number;
   readonly reuse: Reuse;
   /** What is known of the scene; it is read where this is absent. */
   readonly examination?: SceneExamination;
@@ -85,7 +83,8 @@ export async function prepareRender(
   }
   const { facts, checked } = known ?? (await check(request, services));
   const location = { url: formatLocation(source.url), etag: source.etag, size: source.size };
-  const { options, parallel } = request;
+  const { options } = request;
+  const { parallel } = queueFor(options, services) ?? services;
   const { blenderVersion: renderBlenderVersion } = chooseDefinition(facts, services);
   const planned = { renderId, source: location, facts, options, parallel, renderBlenderVersion };
   const plan = planRender({ ...planned, now: services.now(), checked });
@@ -111,7 +110,7 @@ async function check(
     options,
     place,
     hasDisplay,
-    placeFaults: targetFaults({ ...found.facts, source: { url: file } }, services, place),
+    placeFaults: targetFaults({ ...found.facts, options, source: { url: file } }, services, place),
   });
   refuseErrors(checked, file);
   return { facts: found.facts, checked };

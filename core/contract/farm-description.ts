@@ -16,7 +16,9 @@ export const farmDescriptionSchema = z.lazy(() =>
     renderDefinitions: renderDefinitionsSchema,
     stitchJobDefinition: z.string().check(z.minLength(1)),
     /** Only where the farm has GPUs: the queue of the machines that have them. */
-    gpu: z.optional(z.object({ jobQueue: z.string().check(z.minLength(1)) })),
+    gpu: z.optional(
+      z.object({ jobQueue: z.string().check(z.minLength(1)), parallel: z.int().check(z.gte(1)) }),
+    ),
     /** How many slices the farm can render at once. */
     parallel: z.int().check(z.gte(1)),
     /** Name of the log group of all jobs; a job's `logStreamName` lies in it. */

@@ -27,6 +27,8 @@ export const FINDING_RULES = {
   'bad-resolution': { severity: 'error' },
   /** Saved by a newer Blender than the one that would render. */
   'blender-too-old': { severity: 'error', mayBeForced: true },
+  /** Asked for by the options, and not there. */
+  'no-gpu': { severity: 'error' },
 
   'library-missing': { severity: 'error', mayBeForced: true },
   /** There, but no `.blend`, or a damaged one. */

@@ -59,7 +59,7 @@ export function refuseErrors({ findings }: Preflight, file: string): void {
   const errors = findings.filter(({ severity }) => severity === 'error');
   if (errors.length === 0) return;
   // Options that are wrong are so whatever the scene is.
-  const isUsage = errors.every(({ code }) => code === 'bad-frame-range');
+  const isUsage = errors.every(({ code }) => code === 'bad-frame-range' || code === 'no-gpu');
   throw new PreflightError(file, findings, isUsage ? 'usage' : 'scene');
 }
 

@@ -10,16 +10,21 @@ import { commonEnvironment, readEnvironment, readVariable } from '../read-enviro
 import { processRecords } from './process-records';
 import { submitUpload, type UploadServices } from './submit-upload';
 
+const count = z.coerce.number().check(z.int(), z.gte(1));
+
 const environmentSchema = z.extend(commonEnvironment, {
   /** Names or ARNs. */
   JOB_QUEUE: z.string().check(z.minLength(1)),
   /** JSON, see `core/contract/render-definitions.ts`. */
   RENDER_JOB_DEFINITIONS: z.string(),
   STITCH_JOB_DEFINITION: z.string().check(z.minLength(1)),
-  /** How many children the compute environment can run at once. */
-  PARALLEL: z.coerce.number().check(z.int(), z.gte(1)),
+  /** How many children can run at once. */
+  PARALLEL: count,
+  /** Both only where the farm has GPUs. */
+  GPU_JOB_QUEUE: z.optional(z.string().check(z.minLength(1))),
+  GPU_PARALLEL: z.optional(count),
   /** Longer than this Lambda's timeout, and not longer than the queue's visibility timeout. */
-  CLAIM_STALE_SECONDS: z.prefault(z.coerce.number().check(z.int(), z.gte(1)), 960),
+  CLAIM_STALE_SECONDS: z.prefault(count, 960),
 });
 
 const environment = readEnvironment(environmentSchema, process.env);
@@ -34,6 +39,7 @@ const services: UploadServices = {
   renderDefinitions: readVariable(renderDefinitionsSchema, 'RENDER_JOB_DEFINITIONS', environment),
   stitchDefinition: environment.STITCH_JOB_DEFINITION,
   parallel: environment.PARALLEL,
+  gpu: gpuQueue(environment.GPU_JOB_QUEUE, environment.GPU_PARALLEL),
   bucket,
   output: childUrl(bucket, environment.OUTPUT_PREFIX),
   region: environment.AWS_REGION,
@@ -44,6 +50,10 @@ const services: UploadServices = {
     );
   },
 };
+
+function gpuQueue(jobQueue?: string, parallel?: number): UploadServices['gpu'] {
+  return jobQueue !== undefined && parallel !== undefined ? { jobQueue, parallel } : undefined;
+}
 
 /** SQS messages, each an "Object Created" event of S3 from EventBridge, on their way to AWS Batch. */
 export const handler: SQSHandler = async ({ Records }, { awsRequestId }) =>

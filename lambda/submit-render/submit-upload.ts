@@ -14,8 +14,6 @@ export interface UploadServices extends SubmitServices {
   readonly bucket: URL;
   /** The folder under which each render has its own. */
   readonly output: URL;
-  /** How many children the farm can run at once; decides the automatic frames per slice. */
-  readonly parallel: number;
   /** Of the console that messages link to. */
   readonly region: string;
   readonly notify: Notify;
@@ -36,7 +34,7 @@ export type UploadOutcome =
  * same moment or out of order.
  */
 export async function submitUpload(event: UploadEvent, services: UploadServices): Promise<UploadOutcome> {
-  const { storage, bucket, output, parallel } = services;
+  const { storage, bucket, output } = services;
   if (event.bucket !== bucket.host) return { outcome: 'ignored', why: 'other-bucket' };
   if (!startsRender(event.key)) return { outcome: 'ignored', why: 'no-scene' };
   const url = childUrl(bucket, event.key);
@@ -46,7 +44,7 @@ export async function submitUpload(event: UploadEvent, services: UploadServices)
   try {
     wishes = parseUploadMetadata(source.metadata ?? {});
     const { options, name } = wishes;
-    const request = { source, output, options, ...(name !== undefined && { name }), parallel };
+    const request = { source, output, options, ...(name !== undefined && { name }) };
     const { manifest, jobs } = await submitRender({ ...request, reuse: 'any' }, services);
     return { outcome: 'submitted', renderId: manifest.renderId, jobs };
   } catch (error) {

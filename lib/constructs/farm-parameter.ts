@@ -18,8 +18,9 @@ export interface FarmParameterProps {
   readonly bucket: IBucket;
   readonly compute: SpotCompute;
   readonly jobs: JobDefinitions;
-  /** How many slices the farm can render at once. */
+  /** How many slices each queue can render at once. */
   readonly parallel: number;
+  readonly gpuParallel: number;
   readonly topic: ITopic;
 }
 
@@ -45,7 +46,7 @@ export class FarmParameter extends Construct {
 }
 
 function describe(props: FarmParameterProps): FarmDescription {
-  const { farmName, bucket, compute, jobs, parallel, topic } = props;
+  const { farmName, bucket, compute, jobs, parallel, gpuParallel, topic } = props;
   const { gpuQueue } = compute;
   return {
     version: 1,
@@ -57,7 +58,7 @@ function describe(props: FarmParameterProps): FarmDescription {
     jobQueue: compute.queue.jobQueueArn,
     renderDefinitions: jobs.renderDefinitions,
     stitchJobDefinition: jobs.stitch.definition.jobDefinitionArn,
-    ...(gpuQueue && { gpu: { jobQueue: gpuQueue.jobQueueArn } }),
+    ...(gpuQueue && { gpu: { jobQueue: gpuQueue.jobQueueArn, parallel: gpuParallel } }),
     parallel,
     logGroup: jobs.logGroup.logGroupName,
     topicArn: topic.topicArn,

@@ -1,5 +1,4 @@
 import { Duration, Stack, Validations } from 'aws-cdk-lib';
-import type { IJobQueue } from 'aws-cdk-lib/aws-batch';
 import { Rule, type EventPattern } from 'aws-cdk-lib/aws-events';
 import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
@@ -15,13 +14,15 @@ import { grantBucketAccess } from './bucket-access';
 import { DeadLetters } from './dead-letters';
 import { FarmFunction } from './farm-function';
 import type { JobDefinitions } from './job-definitions';
+import type { SpotCompute } from './spot-compute';
 
 export interface UploadTriggerProps {
   readonly bucket: IBucket;
-  readonly jobQueue: IJobQueue;
+  readonly compute: SpotCompute;
   readonly jobs: JobDefinitions;
-  /** How many slices the farm can render at once. */
+  /** How many slices each queue can render at once. */
   readonly parallel: number;
+  readonly gpuParallel: number;
   readonly topic: ITopic;
   readonly logRetention: RetentionDays;
 }
@@ -91,7 +92,7 @@ export class UploadTrigger extends Construct {
     this.grant(props);
   }
 
-  private grant({ bucket, topic, jobQueue, jobs }: UploadTriggerProps): void {
+  private grant({ bucket, topic, compute, jobs }: UploadTriggerProps): void {
     const { role } = this.submit;
     grantBucketAccess(role, bucket, {
       read: [UPLOAD_PREFIX, OUTPUT_PREFIX],
@@ -100,12 +101,19 @@ export class UploadTrigger extends Construct {
       list: [UPLOAD_PREFIX, OUTPUT_PREFIX],
     });
     topic.grantPublish(role);
-    const renders = jobs.renders.map(({ render }) => render);
-    const definitions = [...renders, jobs.stitch].map(({ definition }) => definition.jobDefinitionArn);
+    const queues = [compute.queue, ...(compute.gpuQueue ? [compute.gpuQueue] : [])];
+    const renders = jobs.renders.flatMap(({ render, gpuRender }) => [
+      render,
+      ...(gpuRender ? [gpuRender] : []),
+    ]);
+    const definitions = [...renders, jobs.stitch].map(({ definition }) => definition);
     role.addToPolicy(
       new PolicyStatement({
         actions: ['batch:SubmitJob'],
-        resources: [jobQueue.jobQueueArn, ...definitions],
+        resources: [
+          ...queues.map(({ jobQueueArn }) => jobQueueArn),
+          ...definitions.map(({ jobDefinitionArn }) => jobDefinitionArn),
+        ],
       }),
     );
     // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html: these two know no resources.
@@ -121,20 +129,17 @@ export class UploadTrigger extends Construct {
   }
 
   /** Lambda takes 4 KB in all (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html); a test holds it below. */
-  private environment({
-    bucket,
-    jobQueue,
-    jobs,
-    parallel,
-    topic,
-  }: UploadTriggerProps): Record<string, string> {
+  private environment(props: UploadTriggerProps): Record<string, string> {
+    const { bucket, compute, jobs, topic } = props;
+    const { gpuQueue } = compute;
     return {
       BUCKET: bucket.bucketName,
       OUTPUT_PREFIX,
-      JOB_QUEUE: jobQueue.jobQueueArn,
+      JOB_QUEUE: compute.queue.jobQueueArn,
       RENDER_JOB_DEFINITIONS: Stack.of(this).toJsonString(jobs.renderDefinitions),
       STITCH_JOB_DEFINITION: jobs.stitch.definition.jobDefinitionArn,
-      PARALLEL: String(parallel),
+      PARALLEL: String(props.parallel),
+      ...(gpuQueue && { GPU_JOB_QUEUE: gpuQueue.jobQueueArn, GPU_PARALLEL: String(props.gpuParallel) }),
       TOPIC_ARN: topic.topicArn,
       // No invocation is still at work then, and a redelivery comes later.
       CLAIM_STALE_SECONDS: String(TIMEOUT.toSeconds() + 30),

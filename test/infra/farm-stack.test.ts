@@ -47,7 +47,7 @@ test('with GPUs it names their queue too', () => {
         gpuJobDefinition: `<JobsGpuRender${series}Definition>`,
       };
     }),
-    gpu: { jobQueue: '<ComputeGpuQueue.JobQueueArn>' },
+    gpu: { jobQueue: '<ComputeGpuQueue.JobQueueArn>', parallel: 4 },
   });
 });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { startsRender } from '../../core/contract/upload-key';
 import { uploadPattern } from '../../lib/constructs/upload-trigger';
 import { matchesPattern, writtenPattern } from './event-pattern';
+import type { Template } from 'aws-cdk-lib/assertions';
 import { flat, grants, onlyProperties, synthFarm } from './synth-farm';
 
 const { farmTemplate } = synthFarm();
@@ -120,14 +121,17 @@ test('the Lambda runs on Node 24 and arm64, is traced, and logs into a group of 
   expect(onlyProperties(farmTemplate, 'AWS::Logs::LogGroup', 'UploadSubmitLog').RetentionInDays).toBe(30);
 });
 
-test('the Lambda is told what it needs', () => {
+function toldBy(template: Template): Record<string, string> {
   const {
     Variables,
   }: {
     Variables: Record<string, unknown>;
-  } = onlyProperties(farmTemplate, 'AWS::Lambda::Function', 'UploadSubmit').Environment;
-  const told = Object.fromEntries(Object.entries(Variables).map(([name, value]) => [name, flat(value)]));
-  expect(told).toEqual({
+  } = onlyProperties(template, 'AWS::Lambda::Function', 'UploadSubmit').Environment;
+  return Object.fromEntries(Object.entries(Variables).map(([name, value]) => [name, flat(value)]));
+}
+
+test('the Lambda is told what it needs', () => {
+  expect(toldBy(farmTemplate)).toEqual({
     BUCKET: '<RefFilmBucket>',
     OUTPUT_PREFIX: 'renders/',
     JOB_QUEUE: '<ComputeQueue.JobQueueArn>',
@@ -165,4 +169,31 @@ test('the Lambda may do what it does, and nothing else', () => {
     'sqs:GetQueueUrl': ['<UploadQueue.Arn>'],
     'sqs:ReceiveMessage': ['<UploadQueue.Arn>'],
   });
+});
+
+test('with GPUs and several Blenders it is told of all of them, and may submit to no others', () => {
+  const { farmTemplate: large } = synthFarm({ gpuVcpus: 16, blenderVersions: ['4.5.1', '5.2.0'] });
+  const definition = (name: string) => `<Jobs${name}Definition>`;
+  expect(toldBy(large)).toMatchObject({
+    GPU_JOB_QUEUE: '<ComputeGpuQueue.JobQueueArn>',
+    // 16 vCPUs, 4 a slice.
+    GPU_PARALLEL: '4',
+    RENDER_JOB_DEFINITIONS: JSON.stringify([
+      {
+        blenderVersion: '4.5.1',
+        jobDefinition: definition('Render45'),
+        gpuJobDefinition: definition('GpuRender45'),
+      },
+      {
+        blenderVersion: '5.2.0',
+        jobDefinition: definition('Render52'),
+        gpuJobDefinition: definition('GpuRender52'),
+      },
+    ]),
+  });
+  expect(grants(large, 'UploadSubmitRole')['batch:SubmitJob']).toEqual([
+    '<ComputeGpuQueue.JobQueueArn>',
+    '<ComputeQueue.JobQueueArn>',
+    ...['GpuRender45', 'GpuRender52', 'Render45', 'Render52', 'Stitch'].map(definition),
+  ]);
 });

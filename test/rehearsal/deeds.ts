@@ -140,6 +140,18 @@ const DEEDS: readonly Deed[] = [
       ),
   },
   {
+    what: 'submit a job of the farm for its GPUs',
+    by: ['submit'],
+    attempt: ({ batch }, { description: { gpu, renderDefinitions } }) =>
+      batch.send(
+        new SubmitJobCommand({
+          jobName: 'deed',
+          jobQueue: gpu!.jobQueue,
+          jobDefinition: renderDefinitions[0]!.gpuJobDefinition!,
+        }),
+      ),
+  },
+  {
     what: 'submit to another queue',
     by: [],
     attempt: ({ batch }, { description: { renderDefinitions } }) =>

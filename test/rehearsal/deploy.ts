@@ -19,6 +19,7 @@ export async function synthesize(assembly: string): Promise<void> {
     ...process.env,
     SPOTREEL_IMAGE_URI: imageOf('{version}'),
     SPOTREEL_BLENDER_VERSIONS: BLENDER_VERSIONS.join(','),
+    SPOTREEL_GPU_VCPUS: '8',
   };
   await cdk(['synth', '--quiet', '--output', assembly], environment);
 }

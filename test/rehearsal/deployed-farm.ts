@@ -134,11 +134,9 @@ export class DeployedFarm {
     throw new Error(`nobody was told of ${key} after ${PATIENCE_SECONDS} s; the emulator: ${this.aws.log()}`);
   }
 
-  /** All jobs of the queue, in the order in which they were submitted. */
-  async jobs(): Promise<JobDetail[]> {
-    const { jobSummaryList = [] } = await this.batch.send(
-      new ListJobsCommand({ jobQueue: this.description.jobQueue, filters: [] }),
-    );
+  /** All jobs of the queue, or of another one, in the order in which they were submitted. */
+  async jobs(jobQueue = this.description.jobQueue): Promise<JobDetail[]> {
+    const { jobSummaryList = [] } = await this.batch.send(new ListJobsCommand({ jobQueue, filters: [] }));
     if (jobSummaryList.length === 0) return [];
     const { jobs = [] } = await this.batch.send(
       new DescribeJobsCommand({ jobs: jobSummaryList.map(({ jobId }) => jobId!) }),

@@ -176,6 +176,7 @@ def submit_job(params):
             "command": overrides.get("command", own.get("command", [])),
             "jobRoleArn": own.get("jobRoleArn", ""),
             "environment": own.get("environment", []),
+            "resourceRequirements": own.get("resourceRequirements", []),
         },
         **({"arrayProperties": {"size": size, "statusSummary": {}}} if size else {}),
     }

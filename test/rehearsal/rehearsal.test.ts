@@ -170,6 +170,27 @@ describe.each([
     expect(jobs[2]).not.toHaveProperty('arrayProperties');
   });
 
+  test('a GPU asked for: frames by the queue that has them, the video by the other one', async () => {
+    const before = (await farm.jobs()).length;
+    await farm.put('uploads/bright clock.blend', SCENE, { device: 'gpu', frames: '1-2' });
+    const key = await farm.appears('renders/bright-clock', '/jobs.json');
+    const submitted = JSON.parse(Buffer.from(await farm.get(key)).toString());
+    const { gpu, renderDefinitions } = farm.description;
+    expect(await farm.jobs(gpu!.jobQueue)).toMatchObject([
+      {
+        jobId: submitted.render.jobId,
+        jobDefinition: renderDefinitions[0]!.gpuJobDefinition,
+        container: { resourceRequirements: expect.arrayContaining([{ type: 'GPU', value: '1' }]) },
+      },
+    ]);
+    expect((await farm.jobs()).slice(before)).toMatchObject([
+      {
+        jobId: submitted.stitch.jobId,
+        dependsOn: [{ jobId: submitted.render.jobId, type: 'SEQUENTIAL' }],
+      },
+    ]);
+  });
+
   if (!enforceIam) return;
 
   test.each(ROLE_NAMES)('the role for %s may do what is its own and nothing else', async (role) => {

@@ -18,6 +18,7 @@ export async function setUpSubmit() {
     storage,
     batch,
     jobQueue: 'queue',
+    parallel: 2,
     renderDefinitions: [{ jobDefinition: 'render' }],
     stitchDefinition: 'stitch',
     now: () => new Date(0),
@@ -26,7 +27,6 @@ export async function setUpSubmit() {
     source: (await storage.head(SOURCE))!,
     output: new URL('memory://films/renders/'),
     options: { frames: '1-20', framesPerSlice: 8 },
-    parallel: 2,
     reuse: 'any',
   };
   return { storage, batch, services, request };

@@ -1,10 +1,23 @@
 import fc from 'fast-check';
-import { chooseDefinition, chooseTargets, targetFaults } from '../../../../core/batch/choose-targets';
+import {
+  chooseDefinition,
+  chooseTargets,
+  targetFaults,
+  type JobTargets,
+} from '../../../../core/batch/choose-targets';
+import type { RenderOptions } from '../../../../core/contract/options';
+import { SpotreelError } from '../../../../core/errors';
 import { submitRender } from '../../../../core/batch/submit-render';
 import { setUpSubmit, withBlenders } from '../../../support/submit-scene';
 
 const file = { blenderVersion: { major: 4, minor: 2 } };
-const scene = { ...file, source: { url: 's3://films/shot.blend' } };
+const scene = { ...file, options: {}, source: { url: 's3://films/shot.blend' } };
+const farmOf = (...versions: string[]): JobTargets => ({
+  ...withBlenders(...versions),
+  jobQueue: 'queue',
+  parallel: 8,
+  stitchDefinition: 'stitch',
+});
 
 test.each([
   [['3.6.9', '4.2.0', '4.5.1', '5.2.0'], '4.2.0'],
@@ -13,7 +26,7 @@ test.each([
 ])('a file of 4.2 on a farm with %j is rendered by %s', (versions, chosen) => {
   const farm = withBlenders(...versions);
   expect(chooseDefinition(file, farm).blenderVersion).toBe(chosen);
-  expect(targetFaults(scene, farm, 'farm')).toEqual([]);
+  expect(targetFaults(scene, { ...farmOf(), ...farm }, 'farm')).toEqual([]);
 });
 
 test('a Blender that nobody knows is taken to suit where none is known to', () => {
@@ -22,12 +35,12 @@ test('a Blender that nobody knows is taken to suit where none is known to', () =
   expect(chooseDefinition(file, { renderDefinitions: [unknown] })).toBe(unknown);
   const both = { renderDefinitions: [...renderDefinitions, unknown] };
   expect(chooseDefinition(file, both)).toBe(unknown);
-  expect(targetFaults(scene, both, 'farm')).toEqual([]);
+  expect(targetFaults(scene, { ...farmOf(), ...both }, 'farm')).toEqual([]);
 });
 
 test('with none that suits, it is said which there are, and the newest is what can be forced', () => {
   const farm = withBlenders('4.1.0', '3.6.9', '4.0.2');
-  expect(targetFaults(scene, farm, 'farm')).toEqual([
+  expect(targetFaults(scene, { ...farmOf(), ...farm }, 'farm')).toEqual([
     expect.objectContaining({
       code: 'blender-too-old',
       message: expect.stringContaining('the farm has Blender 3.6, 4.0 and 4.1;'),
@@ -46,11 +59,70 @@ test('what a plan names is kept to, whatever else there is', () => {
   expect(fc.check(law)).toMatchObject({ failed: false });
 });
 
-test('both jobs go to the queue', () => {
-  const targets = { ...withBlenders('5.2.0'), jobQueue: 'queue', stitchDefinition: 'stitch' };
-  expect(chooseTargets(file, targets)).toEqual({
-    render: { jobQueue: 'queue', jobDefinition: 'render 5.2.0' },
-    stitch: { jobQueue: 'queue', jobDefinition: 'stitch' },
+describe('devices', () => {
+  const without = farmOf('5.2.0');
+  const withGpus: JobTargets = {
+    ...without,
+    gpu: { jobQueue: 'gpu queue', parallel: 3 },
+    renderDefinitions: [{ jobDefinition: 'render', gpuJobDefinition: 'gpu render' }],
+  };
+  const stitch = { jobQueue: 'queue', jobDefinition: 'stitch' };
+
+  test.each<RenderOptions>([{}, { device: 'CPU' }])('with %j both jobs go to the queue', (options) => {
+    const wanted = { ...file, options };
+    const render = { jobQueue: 'queue', jobDefinition: 'render' };
+    expect(chooseTargets(wanted, withGpus)).toEqual({ render, stitch });
+    expect(targetFaults({ ...scene, options }, without, 'farm')).toEqual([]);
+  });
+
+  test('a GPU is for the render job alone', () => {
+    const options = { device: 'GPU' } as const;
+    expect(chooseTargets({ ...file, options }, withGpus)).toEqual({
+      render: { jobQueue: 'gpu queue', jobDefinition: 'gpu render' },
+      stitch,
+    });
+    expect(targetFaults({ ...scene, options }, withGpus, 'farm')).toEqual([]);
+  });
+
+  test('no farm without GPUs renders by one: not even by force', () => {
+    const options = { device: 'GPU', force: true } as const;
+    const fault = expect.objectContaining({
+      code: 'no-gpu',
+      kind: 'usage',
+      message: expect.stringContaining('the setting gpuVcpus'),
+    });
+    expect(targetFaults({ ...scene, options }, without, 'farm')).toEqual([fault]);
+    expect(() => chooseTargets({ ...file, options }, without)).toThrow(fault);
+  });
+
+  test('the plan’s slices are as many as the queue that it goes to can render at once', async () => {
+    const { services, request } = await setUpSubmit();
+    const slices = async (options: RenderOptions) =>
+      (
+        await submitRender(
+          { ...request, options: { frames: '1-6', ...options } },
+          { ...services, ...withGpus },
+        )
+      ).manifest.sliceCount;
+    expect(await slices({ device: 'GPU' })).toBe(3);
+    expect(await slices({ device: 'CPU' })).toBe(6);
+  });
+
+  test('after a lost answer, each job is looked for in its own queue', async () => {
+    const { batch, services, request } = await setUpSubmit();
+    const gpu = { ...request, options: { device: 'GPU' } as const };
+    batch.fault = (call, when) => {
+      if (call === 'submitJob' && when === 'after' && batch.jobs.length === 2) {
+        throw new SpotreelError('batch-unavailable', 'passing', 'no answer');
+      }
+    };
+    await expect(submitRender(gpu, { ...services, ...withGpus })).rejects.toThrow('no answer');
+    batch.fault = () => undefined;
+    const { jobs } = await submitRender(gpu, { ...services, ...withGpus });
+    expect(batch.jobs.map(({ jobId, request: { jobQueue } }) => [jobId, jobQueue])).toEqual([
+      [jobs.render.jobId, 'gpu queue'],
+      [jobs.stitch.jobId, 'queue'],
+    ]);
   });
 });
 

@@ -22,6 +22,7 @@ async function setUp() {
     storage,
     batch,
     jobQueue: 'queue',
+    parallel: 2,
     renderDefinitions: [{ jobDefinition: 'render' }],
     stitchDefinition: 'stitch',
     now: () => new Date(clock.seconds * 1000),
@@ -32,7 +33,6 @@ async function setUp() {
     output,
     options: { frames: '1-20', framesPerSlice: 8 },
     name: 'Take-1',
-    parallel: 2,
     reuse: 'any',
   };
   const names = () => batch.jobs.map(({ request: { jobName } }) => jobName);

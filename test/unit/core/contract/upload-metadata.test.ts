@@ -13,6 +13,7 @@ test('every option can be given', () => {
     'resolution-percent': '50',
     samples: '128',
     engine: 'CYCLES',
+    device: 'gpu',
     force: 'true',
     name: 'Take-2',
   };
@@ -24,6 +25,7 @@ test('every option can be given', () => {
       resolutionPercent: 50,
       samples: 128,
       engine: 'CYCLES',
+      device: 'GPU',
       force: true,
     },
     name: 'Take-2',
@@ -63,6 +65,7 @@ describe('what is wrong is named, with what is allowed', () => {
     ['frames', 'all', 'x-amz-meta-frames "all" is wrong: frame range "all": "all" is no frame or range'],
     ['frames', '10-1', 'write 1-10'],
     ['frames', '', 'must be frames such as 1-10,20,30-50x2'],
+    ['device', 'tpu', 'x-amz-meta-device "tpu" must be CPU or GPU'],
     ['frames-per-slice', '0', 'x-amz-meta-frames-per-slice "0" must be a whole number of 1 or more'],
     ['frames-per-slice', '1.5', 'whole number'],
     ['frames-per-slice', '1e3', 'whole number'],

@@ -78,6 +78,7 @@ describe('an environment that is wrong stops the Lambda before it takes a messag
     ['RENDER_JOB_DEFINITIONS', '[{"blenderVersion":"5.2.0"}]'],
     ['PARALLEL', 'many'],
     ['PARALLEL', '0'],
+    ['GPU_PARALLEL', '0'],
     ['TOPIC_ARN', 'spotreel'],
     ['OUTPUT_PREFIX', 'uploads/renders/'],
     ['OUTPUT_PREFIX', 'uploads'],

@@ -149,6 +149,13 @@ describe('an upload at fault is refused, and people are told why', () => {
     );
   });
 
+  test('a GPU asked for where the farm has none', async () => {
+    const world = new UploadWorld();
+    await world.deliver(await world.upload('uploads/shot.blend', { device: 'gpu' }));
+    expect(world.batch.jobs).toHaveLength(0);
+    expect(world.notifications[0]?.message).toContain('the farm has no GPUs: deploy it with');
+  });
+
   test('what AWS Batch refuses', async () => {
     const world = new UploadWorld();
     world.batch.fault = (call) => {
