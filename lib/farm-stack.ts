@@ -94,6 +94,7 @@ export class FarmStack extends Stack {
       renderVcpus: settings.renderVcpus,
       renderMemory: Size.mebibytes(settings.renderMemoryMib),
       renderTimeout: Duration.minutes(settings.renderTimeoutMinutes),
+      hangTime: Duration.minutes(settings.hangMinutes),
       stitchVcpus: settings.stitchVcpus,
       stitchMemory: Size.mebibytes(settings.stitchMemoryMib),
       stitchTimeout: Duration.minutes(settings.stitchTimeoutMinutes),

@@ -127,9 +127,13 @@ export const settingsSchema = z.strictObject({
     .min(1)
     .max(20_160)
     .default(720)
-    .describe(
-      'minutes after which one attempt of a slice is stopped, so that a hung Blender doesn’t bill for ever',
-    ),
+    .describe('minutes after which one attempt of a slice is stopped, so that none bills for ever'),
+  hangMinutes: z
+    .int()
+    .min(1)
+    .max(20_160)
+    .default(60)
+    .describe('minutes without a word or a frame after which a hung Blender is killed'),
   stitchTimeoutMinutes: z
     .int()
     .min(1)

@@ -15,6 +15,8 @@ export interface JobDefinitionsProps extends WorkerImagesProps {
   readonly renderVcpus: number;
   readonly renderMemory: Size;
   readonly renderTimeout: Duration;
+  /** After so long without a word or a frame a Blender counts as hung. */
+  readonly hangTime: Duration;
   readonly stitchVcpus: number;
   readonly stitchMemory: Size;
   readonly stitchTimeout: Duration;
@@ -100,6 +102,11 @@ export class JobDefinitions extends Construct {
       vcpus: props.renderVcpus,
       memory: props.renderMemory,
       timeout: props.renderTimeout,
+      environment: {
+        // Blender would count the whole machine's.
+        SPOTREEL_THREADS: String(props.renderVcpus),
+        SPOTREEL_HANG_SECONDS: String(props.hangTime.toSeconds()),
+      },
     };
     const render = new WorkerJob(this, `Render${series}`, job);
     if (!props.gpu) return { blenderVersion, render };

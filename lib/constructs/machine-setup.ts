@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { STOP_TIMEOUT_SECONDS } from './stop-time';
 import { CACHE_FOLDER, HOST_FOLDER, WORKER_UID } from './worker-user';
 
 const WATCHER = readFileSync(join(__dirname, '../host/watch-spot-notice.sh'), 'utf8');
@@ -10,7 +11,7 @@ const WATCHER = readFileSync(join(__dirname, '../host/watch-spot-notice.sh'), 'u
  * - it keeps workers from the instance metadata service. AWS Batch runs containers in the host's network
  *   (https://docs.aws.amazon.com/batch/latest/userguide/networking-modes-jobs.html), so a hop limit of 1 does not, and a
  *   scene's script could take the machine's credentials. The watcher and the ECS agent run as root and are let through;
- * - it lets the ECS agent take no more tasks once the machine is being reclaimed, and gives containers 90 seconds
+ * - it lets the ECS agent take no more tasks once the machine is being reclaimed, and gives containers some time
  *   between SIGTERM and SIGKILL
  *   (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-config.html);
  * - it makes the folder that workers share files in, which anyone may use and nobody list, and has what is older than 6
@@ -25,7 +26,7 @@ iptables --insert OUTPUT --destination 169.254.169.254/32 --match owner --uid-ow
 
 cat >> /etc/ecs/ecs.config <<'EOF'
 ECS_ENABLE_SPOT_INSTANCE_DRAINING=true
-ECS_CONTAINER_STOP_TIMEOUT=90s
+ECS_CONTAINER_STOP_TIMEOUT=${STOP_TIMEOUT_SECONDS}s
 ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m
 ECS_IMAGE_PULL_BEHAVIOR=prefer-cached
 EOF

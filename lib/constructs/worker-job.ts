@@ -13,6 +13,7 @@ import type { IRole } from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { retryStrategy } from '../../core/contract/retry-strategy';
+import { FINISH_SECONDS } from './stop-time';
 import type { WorkerImage } from './worker-image';
 import {
   CACHE_FOLDER,
@@ -20,6 +21,7 @@ import {
   HOST_FOLDER,
   HOST_FOLDER_IN_CONTAINER,
   SCRATCH_FOLDER,
+  SPOT_NOTICE_IN_CONTAINER,
   TMP_FOLDER,
   WORKER_UID,
 } from './worker-user';
@@ -42,6 +44,8 @@ export interface WorkerJobProps {
   readonly vcpus: number;
   readonly memory: Size;
   readonly gpus?: number;
+  /** What its worker is told besides what all of them are. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Of one attempt. A job that takes longer is stopped and not tried again. */
   readonly timeout: Duration;
 }
@@ -110,6 +114,11 @@ export class WorkerJob extends Construct {
         HOME: SCRATCH_FOLDER,
         TMPDIR: SCRATCH_FOLDER,
         SPOTREEL_CACHE: CACHE_FOLDER_IN_CONTAINER,
+        SPOTREEL_SPOT_NOTICE: SPOT_NOTICE_IN_CONTAINER,
+        SPOTREEL_STOP_SECONDS: String(FINISH_SECONDS),
+        // The figure to raise where it was too little.
+        SPOTREEL_MEMORY_MIB: String(props.memory.toMebibytes()),
+        ...props.environment,
       },
       logging: LogDriver.awsLogs({ logGroup: props.logGroup, streamPrefix: props.logPrefix }),
     });

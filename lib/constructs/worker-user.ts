@@ -7,6 +7,7 @@ export const WORKER_UID = 10_001;
 /** The folder of the machine in which its watcher puts the Spot notice, and where containers see it, read-only. */
 export const HOST_FOLDER = '/run/spotreel';
 export const HOST_FOLDER_IN_CONTAINER = '/spotreel/host';
+export const SPOT_NOTICE_IN_CONTAINER = `${HOST_FOLDER_IN_CONTAINER}/spot-notice.json`;
 
 /**
  * The folder of the machine in which workers share scenes and their files. Nobody but root can list it, and entries are

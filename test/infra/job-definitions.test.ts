@@ -13,6 +13,7 @@ const definition = (id: string, template = farmTemplate): Definition =>
 interface Definition {
   readonly ContainerProperties: Readonly<Record<string, unknown>> & {
     readonly Command: string[];
+    readonly Environment: ReadonlyArray<{ readonly Name: string; readonly Value: unknown }>;
     readonly LogConfiguration: { readonly Options: Readonly<Record<string, unknown>> };
   };
   readonly RetryStrategy: {
@@ -75,6 +76,15 @@ describe.each(['Render', 'Stitch'])('%s', (id) => {
       { Name: 'HOME', Value: '/scratch' },
       { Name: 'TMPDIR', Value: '/scratch' },
       { Name: 'SPOTREEL_CACHE', Value: '/spotreel/cache' },
+      { Name: 'SPOTREEL_SPOT_NOTICE', Value: '/spotreel/host/spot-notice.json' },
+      { Name: 'SPOTREEL_STOP_SECONDS', Value: '80' },
+      { Name: 'SPOTREEL_MEMORY_MIB', Value: id === 'Render' ? '14000' : '7000' },
+      ...(id === 'Render'
+        ? [
+            { Name: 'SPOTREEL_THREADS', Value: '4' },
+            { Name: 'SPOTREEL_HANG_SECONDS', Value: '3600' },
+          ]
+        : []),
     ]);
   });
 
@@ -97,6 +107,7 @@ test('vCPUs, memory and time are those that were asked for', () => {
     renderVcpus: 8,
     renderMemoryMib: 30_000,
     renderTimeoutMinutes: 90,
+    hangMinutes: 5,
     stitchVcpus: 2,
     stitchMemoryMib: 3_000,
     stitchTimeoutMinutes: 10,
@@ -104,7 +115,13 @@ test('vCPUs, memory and time are those that were asked for', () => {
   }).farmTemplate;
   const figures = (id: string, template = farmTemplate) => {
     const { ContainerProperties: container, Timeout, RetryStrategy: retry } = definition(id, template);
-    return { required: container.ResourceRequirements, Timeout, attempts: retry.Attempts };
+    const told = container.Environment.filter(({ Name }) => /_(THREADS|HANG_SECONDS|MEMORY_MIB)$/.test(Name));
+    return {
+      required: container.ResourceRequirements,
+      told: told.map(({ Value }) => Value),
+      Timeout,
+      attempts: retry.Attempts,
+    };
   };
   const required = (memory: string, vcpus: string) => [
     { Type: 'MEMORY', Value: memory },
@@ -112,17 +129,20 @@ test('vCPUs, memory and time are those that were asked for', () => {
   ];
   expect(figures('Render')).toEqual({
     required: required('14000', '4'),
+    told: ['14000', '4', '3600'],
     Timeout: { AttemptDurationSeconds: 43_200 },
     attempts: 5,
   });
   expect(figures('Stitch')).toMatchObject({ Timeout: { AttemptDurationSeconds: 7_200 } });
   expect(figures('Render', asked)).toEqual({
     required: required('30000', '8'),
+    told: ['30000', '8', '300'],
     Timeout: { AttemptDurationSeconds: 5_400 },
     attempts: 9,
   });
   expect(figures('Stitch', asked)).toEqual({
     required: required('3000', '2'),
+    told: ['3000'],
     Timeout: { AttemptDurationSeconds: 600 },
     attempts: 9,
   });

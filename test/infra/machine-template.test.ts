@@ -2,8 +2,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { WORKER_UID } from '../../lib/constructs/worker-user';
+import { basename, join } from 'node:path';
+import { SPOT_NOTICE_IN_CONTAINER, WORKER_UID } from '../../lib/constructs/worker-user';
 import { ROOT } from '../support/source-files';
 import { onlyProperties, synthFarm } from './synth-farm';
 
@@ -176,8 +176,8 @@ describe('the watcher', () => {
     await whileWatching(async () => {
       await until(() => asked.length > 2);
       notice = NOTICE;
-      await until(() => readdirSync(folder).includes('spot-notice.json'));
-      expect(readFileSync(join(folder, 'spot-notice.json'), 'utf8')).toBe(NOTICE);
+      await until(() => readdirSync(folder).includes(basename(SPOT_NOTICE_IN_CONTAINER)));
+      expect(readFileSync(join(folder, basename(SPOT_NOTICE_IN_CONTAINER)), 'utf8')).toBe(NOTICE);
     });
   });
 
@@ -190,8 +190,8 @@ describe('the watcher', () => {
       await new Promise((resolve) => setTimeout(resolve, 300));
       notice = NOTICE;
       await new Promise<void>((resolve) => server.listen(samePort, '127.0.0.1', resolve));
-      await until(() => readdirSync(folder).includes('spot-notice.json'));
+      await until(() => readdirSync(folder).includes(basename(SPOT_NOTICE_IN_CONTAINER)));
     });
-    expect(readFileSync(join(folder, 'spot-notice.json'), 'utf8')).toBe(NOTICE);
+    expect(readFileSync(join(folder, basename(SPOT_NOTICE_IN_CONTAINER)), 'utf8')).toBe(NOTICE);
   });
 });
