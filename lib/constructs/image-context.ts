@@ -7,7 +7,12 @@ import type { Construct } from 'constructs';
 const ROOT = join(__dirname, '../..');
 
 /** What `npm run build` makes of the worker: `container/Dockerfile` copies all of it. */
-const WORKER_FILES = ['worker.js', 'render_frames.py', 'missing_files.py', 'sandbox.pl'];
+export const WORKER_FILES: readonly string[] = [
+  'worker.js',
+  'render_frames.py',
+  'missing_files.py',
+  'sandbox.pl',
+];
 
 /** Of each app, the folder that has been put together for it. */
 const CONTEXTS = new WeakMap<Construct, string>();

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseWorkerArgv } from '../../core/contract/worker-command';
 import { retryStrategy } from '../../core/contract/retry-strategy';
+import { WORKER_FILES } from '../../lib/constructs/image-context';
 import { WORKER_UID } from '../../lib/constructs/worker-user';
 import { ROOT } from '../support/source-files';
 import { expectCounts, flat, grants, onlyProperties, synthFarm } from './synth-farm';
@@ -278,6 +279,11 @@ describe('container/Dockerfile', () => {
     expect(dockerfile).toContain(`useradd --uid ${WORKER_UID} --gid ${WORKER_UID}`);
     expect(dockerfile).toMatch(new RegExp(`^USER ${WORKER_UID}:${WORKER_UID}$`, 'm'));
     expect(dockerfile).toContain('chown worker:worker /scratch');
+  });
+
+  test('it copies all of the worker that its context holds', () => {
+    const copied = /^COPY (.*) \/opt\/spotreel\/$/m.exec(dockerfile)?.[1]?.split(' ');
+    expect(copied?.toSorted()).toEqual(WORKER_FILES.toSorted());
   });
 
   test('it starts the worker', () => {
