@@ -2,16 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './source-files';
 
-type FakeFault =
-  | 'crash'
-  | 'fail'
-  | 'truncate'
-  | 'no-file'
-  | 'quit'
-  | 'small'
-  | 'hang'
-  | 'missing'
-  | 'memory';
+type FakeFault = 'crash' | 'fail' | 'truncate' | 'no-file' | 'quit' | 'small' | 'hang' | 'missing' | 'memory';
 
 /** See `test/fixtures/programs/fake-blender.js`. */
 export interface FakeBehaviour {
