@@ -71,9 +71,9 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
       claim: { owner: randomUUID(), staleAfterSeconds: CLAIM_STALE_AFTER_SECONDS },
     },
   );
-  say(
-    `${manifest.frameCount} frames in ${manifest.sliceCount} slices; results will be in ${formatLocation(folder)}`,
-  );
+  const { frameCount, sliceCount, renderBlenderVersion } = manifest;
+  const by = renderBlenderVersion === undefined ? '' : ` by Blender ${renderBlenderVersion}`;
+  say(`${frameCount} frames in ${sliceCount} slices${by}; results will be in ${formatLocation(folder)}`);
   process.stdout.write(`${JSON.stringify([jobs.render, jobs.stitch])}\n`);
   return 0;
 }

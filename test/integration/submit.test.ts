@@ -132,6 +132,8 @@ test('a scene of this machine is uploaded, and its two jobs are submitted: one l
   const first = await submit(scene, '-f', '3');
   expect(first).toMatchObject({ exitCode: 0 });
   expect(first.stdout.trim().split('\n')).toHaveLength(1);
+  // Of the farm's two Blenders the oldest that is not older than the scene.
+  expect(first.stderr).toContain('slices by Blender 4.5.1; results will be in');
   const [render, stitch] = JSON.parse(first.stdout);
   expect(render.jobName).toMatch(/^my-shot-1-[0-9a-f]{8}_Rendering$/);
   expect(stitch.jobName).toBe(render.jobName.replace('_Rendering', '_Stitching'));
