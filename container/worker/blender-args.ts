@@ -20,8 +20,8 @@ export interface BlenderStart {
  */
 export function blenderArgs({ file, manifest, directory, script, threads }: BlenderStart): string[] {
   const { scene, options } = manifest;
-  const { engine, samples, resolutionPercent, force } = options;
-  const job = { scene, directory, engine, samples, resolutionPercent, force };
+  const { engine, samples, resolutionPercent, device, force } = options;
+  const job = { scene, directory, engine, samples, resolutionPercent, device, force };
   return [
     ...['--background', '-noaudio', '--factory-startup', '-Y', file],
     ...['-S', scene],

@@ -152,3 +152,13 @@ test('the same command again does nothing twice; a frame taken away or cut short
   );
   expect(rendered).toEqual([3]);
 });
+
+test('a GPU that was asked for and is not there is said, and nothing is rendered on the CPU instead', async () => {
+  const scene = await makeScene(at('shot.blend'), "scene.cycles.device = 'GPU'");
+  const asked = await spotreel(['render', scene, '-o', at('asked'), '--frames', '1', '--device', 'gpu']);
+  expect(asked.exitCode).toBe(1);
+  expect(asked.stderr).toContain('a GPU was asked for (device GPU), and Cycles finds none here');
+  // The scene's own wish is none of this render's.
+  const out = await render(scene, '--frames', '1');
+  expect(frameFiles(out)).toEqual(['0001.png']);
+});
