@@ -8,7 +8,7 @@ import { frameFault } from './frame-check';
 /** What became of a frame that Blender says it has saved. */
 export type Delivery = { readonly bytes: number } | { readonly fault: string };
 
-/** Checks a saved frame, stores it whole, and takes it and any record of an earlier failure away. */
+/** Checks a saved frame, takes any record of an earlier failure away, and moves the frame into storage whole. */
 export async function deliverFrame(
   frame: number,
   path: string,
@@ -19,8 +19,10 @@ export async function deliverFrame(
   const fault = frameFault(bytes, manifest.resolution);
   await rm(path, { force: true });
   if (fault) return { fault: `Blender saved a bad file: ${fault}` };
-  await storage.put(frameUrl(folder, frame), bytes, { contentType: 'image/png' });
+  // In this order, so that who is killed between the two leaves no record of a failure beside a frame that is whole: the
+  // next attempt would keep the frame and the record with it.
   await storage.delete(failureUrl(folder, frame));
+  await storage.put(frameUrl(folder, frame), bytes, { contentType: 'image/png' });
   return { bytes: bytes.byteLength };
 }
 
