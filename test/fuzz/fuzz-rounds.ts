@@ -1,7 +1,8 @@
 import { BlendFormatError } from '../../core/blend/blend-format-error';
 import { readBlendFacts } from '../../core/blend/scene-facts';
 import { bytesSource } from '../support/counting-source';
-import { mutate, randomOf } from './mutate';
+import { randomOf } from '../support/random';
+import { mutate } from './mutate';
 import type { Subject } from './subjects';
 
 /** Less than the reader's own, so that a bomb is told by as much. */
