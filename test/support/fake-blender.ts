@@ -2,7 +2,25 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './source-files';
 
-type FakeFault = 'crash' | 'fail' | 'truncate' | 'no-file' | 'quit' | 'small' | 'hang' | 'missing' | 'memory';
+/** What the fake can do wrong at a frame; see `test/fixtures/programs/fake-blender.js`. */
+export type BlenderFault =
+  | 'crash'
+  | 'fail'
+  | 'truncate'
+  | 'no-file'
+  | 'quit'
+  | 'small'
+  /** It says that it failed to write, then that it saved, and leaves half a file. */
+  | 'error-then-saved'
+  | 'empty'
+  /** It dies with half of the file written. */
+  | 'die-saving'
+  /** It says and does nothing any more. */
+  | 'hang'
+  /** It finds that a file is missing. */
+  | 'missing'
+  /** It is out of memory. */
+  | 'memory';
 
 /** See `test/fixtures/programs/fake-blender.js`. */
 export interface FakeBehaviour {
@@ -11,8 +29,18 @@ export interface FakeBehaviour {
   readonly version?: string;
   readonly refuse?: string;
   readonly delayMs?: number;
-  readonly faults?: Readonly<Record<number, FakeFault>>;
+  readonly faults?: Readonly<Record<number, BlenderFault>>;
+  /** A folder in which a fault is noted, so that it happens only once; `onceFor` these frames, or for all. */
   readonly onceIn?: string;
+  readonly onceFor?: readonly number[];
+  /** Frames that are one grey each, from 0 to 255, in place of noise: a video keeps those apart. */
+  readonly greys?: Readonly<Record<number, number>>;
+  /** Frames that nothing can compress, each another. */
+  readonly noise?: boolean;
+  /** A file to which each beginning and end of a frame is appended, as a JSON line. */
+  readonly log?: string;
+  /** A folder of the machine in which frames are stored: the log then says whether the frame was there at its beginning. */
+  readonly storedIn?: string;
 }
 
 /** Writes a program that plays Blender with these faults; gives the environment in which Spotreel takes it for Blender. */

@@ -1,4 +1,5 @@
-import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { startHttpServer, type HttpServer } from './http-server';
 
 /** A request as it came by. */
 export interface ProxiedRequest {
@@ -9,17 +10,14 @@ export interface ProxiedRequest {
   readonly range?: string | undefined;
 }
 
-export interface RecordingProxy {
-  /** `http://127.0.0.1:<port>`. */
-  readonly endpoint: string;
+export interface RecordingProxy extends HttpServer {
   readonly requests: ProxiedRequest[];
-  stop(): Promise<void>;
 }
 
 /** Stands before an HTTP server and notes what is asked of it. */
 export async function startRecordingProxy(target: string): Promise<RecordingProxy> {
   const requests: ProxiedRequest[] = [];
-  const server = createServer((incoming, answer) => {
+  const server = await startHttpServer((incoming, answer) => {
     const { pathname } = new URL(incoming.url!, target);
     requests.push({
       method: incoming.method!,
@@ -28,17 +26,7 @@ export async function startRecordingProxy(target: string): Promise<RecordingProx
     });
     forward(incoming, answer, target);
   });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const address = server.address();
-  if (typeof address !== 'object' || !address) throw new Error('no port');
-  return {
-    endpoint: `http://127.0.0.1:${address.port}`,
-    requests,
-    stop: async () => {
-      server.closeAllConnections();
-      await new Promise((closed) => server.close(closed));
-    },
-  };
+  return { ...server, requests };
 }
 
 function forward(incoming: IncomingMessage, answer: ServerResponse, target: string): void {

@@ -1,0 +1,82 @@
+import type { ChildState } from '../../core/batch/local/job-state';
+import { EXIT } from '../../core/contract/exit-codes';
+import type { SliceAttempt } from '../../core/contract/slice-report';
+import { hasCause, storageFailed } from './causes';
+import type { RoundFacts } from './round-facts';
+
+const KILLED = 137;
+
+/** Each attempt that did not succeed has a cause among what was done to it, and the slice's report knows of it. */
+export function auditAttempts(facts: RoundFacts): string[] {
+  return facts.jobs.flatMap((job) =>
+    job.children.flatMap((child, index) => {
+      const isRender = job.request.jobName.endsWith('_Rendering');
+      const name = isRender ? `slice ${index}` : 'the stitch job';
+      const faults = [...auditCauses(child, facts), ...(isRender ? auditReport(child, index, facts) : [])];
+      return faults.map((fault) => `${name}: ${fault}`);
+    }),
+  );
+}
+
+function auditCauses({ attempts }: ChildState, facts: RoundFacts): string[] {
+  return attempts.flatMap(({ container }, i) => {
+    const exitCode = container?.exitCode;
+    return exitCode === 0 || mayEndWith(exitCode, facts)
+      ? []
+      : [`attempt ${i + 1} ended with ${exitCode} without a cause`];
+  });
+}
+
+function mayEndWith(exitCode: number | undefined, facts: RoundFacts): boolean {
+  const got = (signal: string): boolean =>
+    facts.signals.some((sent) => sent.target === 'worker' && sent.signal === signal);
+  switch (exitCode) {
+    case EXIT.scene.code:
+      return hasCause(facts);
+    case EXIT.passing.code:
+      return storageFailed(facts);
+    case EXIT.stopped.code:
+      return got('SIGTERM') || got('notice');
+    case KILLED:
+      return got('SIGKILL');
+    default:
+      return false;
+  }
+}
+
+function auditReport({ status, attempts }: ChildState, slice: number, facts: RoundFacts): string[] {
+  const { reports, plan, farm } = facts;
+  const told = reports.find((report) => report.slice === slice)?.attempts ?? [];
+  const faults = attempts.flatMap(({ container }, i) => auditEntry(i + 1, container?.exitCode, told, facts));
+  // One that was lost with the scheduler has the number of the one after it.
+  const unended = told.filter(({ attempt, exitCode }) => {
+    const ended = attempts[attempt - 1]?.container?.exitCode;
+    return exitCode === undefined && ended !== KILLED && farm.restarts === 0 && !storageFailed(facts);
+  });
+  faults.push(
+    ...unended.map(({ attempt }) => `attempt ${attempt} is reported without an end and was not killed`),
+  );
+  const last = told.at(-1);
+  const size = plan.frames.slice(slice * plan.framesPerSlice, (slice + 1) * plan.framesPerSlice).length;
+  if (status === 'SUCCEEDED' && last && last.kept + last.frames.length !== size)
+    faults.push(
+      `its last attempt reports ${last.kept} frames kept and ${last.frames.length} rendered of ${size}`,
+    );
+  return faults;
+}
+
+/** An attempt that came to its own end is in the report with it, unless storage failed to take it. */
+function auditEntry(
+  attempt: number,
+  exitCode: number | undefined,
+  told: readonly SliceAttempt[],
+  facts: RoundFacts,
+): string[] {
+  const entry = told.findLast((candidate) => candidate.attempt === attempt);
+  if (exitCode === KILLED || (exitCode !== 0 && storageFailed(facts))) return [];
+  // It may have been stopped before it could begin.
+  if (exitCode === EXIT.stopped.code && !entry) return [];
+  if (entry?.exitCode !== exitCode)
+    return [`attempt ${attempt} ended with ${exitCode} and is reported with ${entry?.exitCode}`];
+  return exitCode !== 0 && !entry?.reason ? [`attempt ${attempt} is reported without a reason`] : [];
+}

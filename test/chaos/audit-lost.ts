@@ -1,0 +1,36 @@
+import { frameName } from '../../core/contract/keys';
+import { storageFailed } from './causes';
+import type { BlenderNote, RoundFacts } from './round-facts';
+
+/**
+ * A worker that was asked to stop, and that nothing else befell, finished the frame that its Blender had begun (frames take
+ * milliseconds, the grace is seconds) and stored each that was rendered. Told only of buckets, whose requests are noted.
+ */
+export function auditLost(facts: RoundFacts): string[] {
+  const { plan, farm, signals } = facts;
+  const harmed = signals.some(({ signal, target }) => signal === 'SIGKILL' || target === 'blender');
+  if (plan.storage !== 's3' || farm.restarts > 0 || harmed || storageFailed(facts)) return [];
+  return signals.filter(({ target }) => target === 'worker').flatMap(({ pid }) => lostBy(pid, facts));
+}
+
+function lostBy(pid: number, { plan, blender, requests }: RoundFacts): string[] {
+  const framesThat = (did: BlenderNote['what']): number[] =>
+    blender.filter(({ what, worker }) => what === did && worker === pid).map(({ frame }) => frame);
+  const stored = new Set(
+    requests
+      .filter(
+        ({ method, status, signer }) => method === 'PUT' && status === 200 && signer === `worker-${pid}`,
+      )
+      .map(({ key }) => key.split('/').at(-1)),
+  );
+  const rendered = framesThat('rendered');
+  const dropped = framesThat('started').filter(
+    (frame) => !rendered.includes(frame) && !(frame in plan.frameFaults),
+  );
+  return [
+    ...dropped.map((frame) => `frame ${frame} was begun and dropped when worker ${pid} was asked to stop`),
+    ...rendered
+      .filter((frame) => !stored.has(frameName(frame)))
+      .map((frame) => `frame ${frame} was rendered and lost when worker ${pid} was asked to stop`),
+  ];
+}

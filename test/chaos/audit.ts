@@ -1,0 +1,124 @@
+import { frameName } from '../../core/contract/keys';
+import { renderJobName, stitchJobName } from '../../core/contract/jobs';
+import { jobStatus } from '../../core/batch/local/job-state';
+import { framesOf } from '../../core/render/frame-range';
+import { auditAttempts } from './audit-attempts';
+import { auditLost } from './audit-lost';
+import { auditRepeats } from './audit-repeats';
+import { hasCause, storageFailed } from './causes';
+import type { RoundFacts } from './round-facts';
+
+/** What must not have happened and did; none for a round that held. */
+export function auditRound(facts: RoundFacts): string[] {
+  const { farm, leftovers } = facts;
+  if (farm.exitCode !== 0) return [`the farm ended with ${farm.exitCode}: ${farm.words}`, ...leftovers];
+  return [
+    ...auditFarm(facts),
+    ...auditPlan(facts),
+    ...auditFrames(facts),
+    ...auditEnd(facts),
+    ...auditPair(facts),
+    ...auditRepeats(facts),
+    ...auditAttempts(facts),
+    ...auditLost(facts),
+    ...auditUploads(facts),
+    ...leftovers.map((what) => `left over: ${what}`),
+  ];
+}
+
+/** It ends before its end only when it is told to, or cannot read or write what it must. */
+function auditFarm(facts: RoundFacts): string[] {
+  const told = facts.signals.filter(({ target }) => target === 'scheduler').length;
+  const { restarts, words } = facts.farm;
+  return restarts <= told || storageFailed(facts)
+    ? []
+    : [`the farm ended by itself ${restarts - told} times: ${words}`];
+}
+
+function auditPlan({ plan, manifest }: RoundFacts): string[] {
+  if (!manifest) return ['there is no manifest'];
+  const planned = [...framesOf(manifest.frames)].join();
+  return planned === plan.frames.join()
+    ? []
+    : [`the manifest's frames are ${planned}, not ${plan.frames.join()}`];
+}
+
+/** Each frame is there and whole, or its absence has a cause and is told. */
+function auditFrames(facts: RoundFacts): string[] {
+  const { plan, frames, failures } = facts;
+  const names = new Set(plan.frames.map(frameName));
+  const strange = [...frames.keys()].filter((name) => !names.has(name));
+  const broken = [...frames].flatMap(([name, fault]) =>
+    fault === undefined ? [] : [`frame ${name}: ${fault}`],
+  );
+  const stale = [...failures.keys()].filter((name) => frames.has(frameName(Number.parseInt(name, 10))));
+  return [
+    ...strange.map((name) => `frames/ holds ${name}, which nobody asked for`),
+    ...broken,
+    ...stale.map((name) => `failures/${name} tells of a frame that is there`),
+    ...plan.frames
+      .filter((frame) => !frames.has(frameName(frame)))
+      .flatMap((frame) => auditMissing(frame, facts)),
+  ];
+}
+
+function auditMissing(frame: number, facts: RoundFacts): string[] {
+  const { plan, failures, reports, blender } = facts;
+  const told = failures.get(`${frame}.json`);
+  const slice = Math.floor(plan.frames.indexOf(frame) / plan.framesPerSlice);
+  const last = reports.find((report) => report.slice === slice)?.attempts.at(-1);
+  if (!told && !(last?.reason && last.exitCode === 65))
+    return [`frame ${frame} is missing and nothing tells why`];
+  if (!hasCause(facts)) return [`frame ${frame} was given up without a cause: ${told ?? last?.reason}`];
+  const begun = blender.filter((note) => note.what === 'started' && note.frame === frame).length;
+  return told && plan.blender === 'fake' && begun < 2
+    ? [`frame ${frame} was given up after ${begun} tries`]
+    : [];
+}
+
+function auditEnd(facts: RoundFacts): string[] {
+  const { plan, frames, status, video, messages } = facts;
+  const complete = plan.frames.every((frame) => frames.has(frameName(frame)));
+  const state = complete ? 'complete' : 'failed';
+  const wanted = plan.frames.map((_, i) => i).join();
+  const said = complete ? 'is complete' : 'failed';
+  const faults = [
+    status?.state !== state &&
+      `status.json says ${status?.state ?? 'nothing'} of a render that is ${state}: ${status?.reason}`,
+    !messages.some((subject) => subject.includes(said)) && `nobody was told that it ${said}`,
+    complete &&
+      video?.join() !== wanted &&
+      `the video shows the frames ${video?.join() ?? 'not at all'}, not ${wanted}`,
+    !complete && video && 'there is a video of a render that lacks frames',
+    status?.frames &&
+      status.frames.stored !== frames.size &&
+      `status.json counts ${status.frames.stored} frames of ${frames.size}`,
+  ];
+  return faults.filter((fault) => typeof fault === 'string');
+}
+
+/** One render job and one stitch job, ended as the render did. */
+function auditPair({ jobs, frames, plan, manifest }: RoundFacts): string[] {
+  const names = jobs.map(({ request }) => request.jobName).toSorted();
+  const renderId = manifest?.renderId ?? '';
+  const pair = [renderJobName(renderId), stitchJobName(renderId)].toSorted();
+  if (names.join() !== pair.join()) return [`the jobs are ${names.join(', ') || 'none'}, not one pair`];
+  const wanted = frames.size === plan.frames.length ? 'SUCCEEDED' : 'FAILED';
+  return jobs
+    .filter((job) => jobStatus(job) !== wanted)
+    .map((job) => `${job.request.jobName} is ${jobStatus(job)}, not ${wanted}`);
+}
+
+/**
+ * Who is killed can't abort, nor who never heard of the upload that it began or whose abort failed; then the bucket's own rule
+ * (`aborted-uploads` in `film-bucket.ts`) does. Nobody else leaves one.
+ */
+function auditUploads({ unfinishedUploads, signals, requests }: RoundFacts): string[] {
+  if (signals.some(({ signal, target }) => signal === 'SIGKILL' || target === 'scheduler')) return [];
+  const failed = requests.filter(
+    ({ method, fault }) => ['POST', 'DELETE'].includes(method) && fault && fault !== 'slow',
+  );
+  return unfinishedUploads
+    .filter((key) => !failed.some((request) => request.key === key))
+    .map((key) => `left over: an unfinished upload of ${key}`);
+}

@@ -1,0 +1,45 @@
+import type { JobState } from '../../core/batch/local/job-state';
+import type { Manifest } from '../../core/contract/manifest';
+import type { SliceReport } from '../../core/contract/slice-report';
+import type { RenderStatus } from '../../core/contract/status';
+import type { StorageRequest } from './faulty-proxy';
+import type { RoundPlan } from './round-plan';
+import type { SentSignal } from './signals';
+
+/** A line of the fake Blender's log. */
+export interface BlenderNote {
+  readonly what: 'started' | 'rendered' | 'faulty';
+  readonly frame: number;
+  /** Process id of the worker whose Blender it was. */
+  readonly worker: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** Whether the frame lay in its folder by then; always `false` where storage is a bucket. */
+  readonly stored: boolean;
+}
+
+/** All that was found when a round was over. */
+export interface RoundFacts {
+  readonly plan: RoundPlan;
+  /** How the farm's process ended in the end, and its last words. */
+  readonly farm: { readonly exitCode: number | null; readonly restarts: number; readonly words: string };
+  readonly manifest?: Manifest | undefined;
+  /** What lies in `frames/`, by name, and what is wrong with it. */
+  readonly frames: ReadonlyMap<string, string | undefined>;
+  /** Reasons, by the names in `failures/`. */
+  readonly failures: ReadonlyMap<string, string>;
+  readonly reports: readonly SliceReport[];
+  readonly status?: RenderStatus | undefined;
+  /** Subjects of what people were told. */
+  readonly messages: readonly string[];
+  /** For each frame of the video, which of the stored frames it resembles most, from 0; absent where there is no video. */
+  readonly video?: readonly number[] | undefined;
+  readonly jobs: readonly JobState[];
+  readonly blender: readonly BlenderNote[];
+  readonly requests: readonly StorageRequest[];
+  readonly signals: readonly SentSignal[];
+  /** Keys of uploads in parts that were begun and neither completed nor aborted. */
+  readonly unfinishedUploads: readonly string[];
+  /** Processes, scratch and half-written files that are left over, in words. */
+  readonly leftovers: readonly string[];
+}
