@@ -6,6 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchFilm } from './film';
+import { benchInterruptions } from './interruptions';
 import { machine } from './machine';
 import { benchReader } from './reader';
 import { benchSubmit } from './submit';
@@ -20,6 +21,7 @@ type Part = (runs: number, say: (text: string) => Promise<void>) => Promise<void
 const PARTS: Readonly<Record<string, Part>> = {
   submit: benchSubmit,
   reader: benchReader,
+  interruptions: benchInterruptions,
   film: benchFilm,
 };
 

@@ -36,6 +36,8 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   }
 }
 
+// Nobody listens any more: that says nothing of the work, and is no reason to leave it with scratch and Blender behind.
+process.stdout.on('error', () => undefined);
 void main(process.argv.slice(2), process.env).then((exitCode) => {
   // Not process.exit: what was said must be out first. An open standard input does not keep the process.
   process.exitCode = exitCode;
