@@ -17,8 +17,8 @@ export const renderOptionsSchema = z.strictObject({
     z.string().check(z.regex(/^[A-Za-z][A-Za-z0-9_]{0,31}$/, 'must be an engine of Blender, such as CYCLES')),
   ),
   /**
-   * What Cycles renders by. `GPU` is never the CPU in silence: where there is none, it is an error. Absent for what the place
-   * has by itself, which on a farm is the CPU.
+   * What Cycles renders by. `GPU` is never the CPU in silence: where there is none, it is an error. Absent for what the scene is
+   * set to, as far as the machine has it; a farm's machines are then those without GPUs.
    */
   device: z.optional(z.enum(['CPU', 'GPU'])),
   /** Render in spite of such errors as may be overruled (see `core/preflight/finding-codes.ts`). */
