@@ -25,8 +25,8 @@ function environment(
 }
 
 /** Starts a worker, interrupts it once frame 2 is stored and frame 3 begun, and gives its end. */
-async function interrupted(environment: NodeJS.ProcessEnv, interrupt: (kill: () => void) => void) {
-  const started = startProgram('worker', ARGS(), { environment });
+async function interrupted(variables: NodeJS.ProcessEnv, interrupt: (kill: () => void) => void) {
+  const started = startProgram('worker', ARGS(), { environment: variables });
   let heard = '';
   started.process.stdout?.on('data', (data) => (heard += data));
   while (!heard.includes('"frame-started","frame":3')) await sleep(20);
