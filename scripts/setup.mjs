@@ -4,6 +4,7 @@
 //   node scripts/setup.mjs             all of it
 //   node scripts/setup.mjs --packages  node packages and bundles only
 //   node scripts/setup.mjs --tests     and the emulators that the tests run against
+//   node scripts/setup.mjs --containers  and what builds and runs containers
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -22,6 +23,12 @@ const SYSTEM_PACKAGES = ['blender', 'ffmpeg', 'libegl1', 'libgl1-mesa-dri'];
  */
 const TEST_PACKAGES = ['python3-venv', 'curl', 'openssl'];
 
+/**
+ * What the rehearsal with containers builds and runs images with: runc, because crun wants what a machine without systemd
+ * lacks; catatonit is the first program of a container; xz-utils packs an archive as Blender's are.
+ */
+const CONTAINER_PACKAGES = ['podman', 'runc', 'catatonit', 'debootstrap', 'xz-utils'];
+
 function main(flags) {
   checkNode();
   installNodePackages();
@@ -29,6 +36,7 @@ function main(flags) {
   if (flags.includes('--packages')) return;
   installPrograms();
   if (flags.includes('--tests')) installForTests();
+  if (flags.includes('--containers')) installForContainers();
 }
 
 function checkNode() {
@@ -71,6 +79,13 @@ function installForTests() {
   const complete = runs('python3', ['-c', 'import ensurepip, venv']) && onPath('curl') && onPath('openssl');
   if (!complete && onPath('apt-get')) aptInstall(TEST_PACKAGES);
   installEmulators();
+}
+
+function installForContainers() {
+  if (['podman', 'runc', 'catatonit', 'debootstrap', 'xz'].every(onPath)) return;
+  if (!onPath('apt-get'))
+    fail(`install ${CONTAINER_PACKAGES.join(', ')}; containers are rehearsed on Debian or Ubuntu`);
+  aptInstall(CONTAINER_PACKAGES);
 }
 
 /** What plays AWS, in a virtual environment of the checkout's own. */

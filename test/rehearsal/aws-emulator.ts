@@ -22,6 +22,8 @@ const ROOT_USER: Credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
 /** AWS as far as the rehearsal goes (see emulator.py), on this machine. */
 export interface AwsEmulator {
   readonly endpoint: string;
+  /** The file with the certificate that its answers are signed with. */
+  readonly certificate: string;
   /** What a client of the SDK needs, for the root user or another one. */
   clientConfig(credentials?: Credentials): {
     readonly endpoint: string;
@@ -59,6 +61,7 @@ export async function startAwsEmulator(enforceIam: boolean): Promise<AwsEmulator
   const agent = new Agent({ ca: readFileSync(certificate), keepAlive: true });
   return {
     endpoint,
+    certificate,
     clientConfig: (credentials = ROOT_USER) => ({
       endpoint,
       region: REGION,

@@ -13,13 +13,17 @@ export const BLENDER_VERSIONS = ['4.5.1', '5.2.0'] as const;
 export const imageOf = (version: string): string =>
   `${ACCOUNT}.dkr.ecr.${REGION}.amazonaws.com/spotreel:${version}`;
 
-/** The stacks as `cdk synth` makes them, Lambdas bundled. */
-export async function synthesize(assembly: string): Promise<void> {
+/** The stacks as `cdk synth` makes them, Lambdas bundled. More settings as variables, such as `SPOTREEL_RENDER_VCPUS`. */
+export async function synthesize(
+  assembly: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const environment = {
     ...process.env,
     SPOTREEL_IMAGE_URI: imageOf('{version}'),
     SPOTREEL_BLENDER_VERSIONS: BLENDER_VERSIONS.join(','),
     SPOTREEL_GPU_VCPUS: '8',
+    ...settings,
   };
   await cdk(['synth', '--quiet', '--output', assembly], environment);
 }

@@ -164,6 +164,11 @@ export class DeployedFarm {
 
   /** AWS Batch's part, which nobody plays here: a job is done, and EventBridge is told. */
   async done(jobId: string): Promise<void> {
-    await this.batch.send(new TerminateJobCommand({ jobId, reason: JOB_IS_DONE }));
+    await this.fail(jobId, JOB_IS_DONE);
+  }
+
+  /** The same of a job that has failed. */
+  async fail(jobId: string, reason: string): Promise<void> {
+    await this.batch.send(new TerminateJobCommand({ jobId, reason }));
   }
 }

@@ -1,0 +1,231 @@
+import { DescribeJobDefinitionsCommand, type JobDetail } from '@aws-sdk/client-batch';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { evaluateOnExit, type AttemptEnd } from '../../core/batch/evaluate-on-exit';
+import { retryStrategySchema } from '../../core/batch/local/submit-job-schema';
+import { parseWorkerEvent } from '../../core/contract/worker-event';
+import { mapConcurrently } from '../../core/map-concurrently';
+import { CACHE_FOLDER, HOST_FOLDER } from '../../lib/constructs/worker-user';
+import type { DeployedFarm } from '../rehearsal/deployed-farm';
+import { containerArgs, containerPropertiesSchema, fillIn, type ContainerRun } from './container-args';
+import type { Podman } from './podman';
+
+/** One attempt of one child, and its end. */
+export interface Attempt extends AttemptEnd {
+  readonly jobName: string;
+  /** Absent for a plain job. */
+  readonly index?: number;
+  /** 1-based. */
+  readonly attempt: number;
+  /** What the container wrote to its standard output. */
+  readonly lines: readonly string[];
+  /** Why the worker ended, where it ended badly and could say so. */
+  readonly error?: string | undefined;
+}
+
+/** A running attempt, for those who mean it harm. */
+export interface RunningContainer {
+  readonly jobName: string;
+  readonly index?: number | undefined;
+  readonly attempt: number;
+  readonly container: string;
+  /** Takes its machine away: killed at once, without a word. */
+  reclaim(): void;
+}
+
+export interface ContainerBatchOptions {
+  readonly podman: Podman;
+  readonly farm: DeployedFarm;
+  /** What a registry would give: the definition's image → the id of one that is here. */
+  readonly images: Readonly<Record<string, string>>;
+  /** What finds the emulator and the role's credentials. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Files of this machine that a container sees, for the same purpose. */
+  readonly shown: Readonly<Record<string, string>>;
+}
+
+/** What differs for one go. */
+export interface RunJobsOptions {
+  /** Told of each line as it comes. */
+  readonly onLine?: (line: string, running: RunningContainer) => void;
+  /** More files that the containers see. */
+  readonly shown?: Readonly<Record<string, string>>;
+}
+
+const definitionSchema = z.object({
+  containerProperties: containerPropertiesSchema,
+  retryStrategy: retryStrategySchema,
+});
+
+type Definition = z.infer<typeof definitionSchema>;
+
+/** As AWS Batch says it of a machine that EC2 took back (by the documentation; see core/contract/retry-strategy.ts). */
+const RECLAIMED = 'Host EC2 (instance i-0123456789abcdef0) terminated.';
+
+/** podman's own exit codes, for a container that did not come up. */
+const NOT_STARTED = new Set([125, 126, 127]);
+
+/**
+ * A fake in place of what AWS Batch and ECS do with a job: its children run as containers of podman on this machine,
+ * made from the deployed job definition, two at a time; failed attempts are retried by the definition's rules; the end
+ * of a job is told to the emulator, which tells EventBridge. It knows no queue, machine, timeout or log group.
+ */
+export class ContainerBatch {
+  /** Stands for the disk of the farm's machine, of which containers see two folders. */
+  readonly machine: string;
+  private readonly ended = new Set<string>();
+
+  constructor(private readonly options: ContainerBatchOptions) {
+    this.machine = mkdtempSync(join(tmpdir(), 'spotreel-machine-'));
+    // As lib/constructs/machine-setup.ts makes them.
+    mkdirSync(join(this.machine, HOST_FOLDER), { recursive: true });
+    mkdirSync(join(this.machine, CACHE_FOLDER), { recursive: true });
+    chmodSync(join(this.machine, CACHE_FOLDER), 0o1733);
+  }
+
+  /** Runs every job of the queue that has not run yet, in the order of submission, to its end. Gives the attempts. */
+  async runJobs(options: RunJobsOptions = {}): Promise<Attempt[]> {
+    const attempts: Attempt[] = [];
+    const failed = new Set<string>();
+    for (const job of await this.options.farm.jobs()) {
+      const jobId = job.jobId!;
+      if (this.ended.has(jobId)) continue;
+      this.ended.add(jobId);
+      const dependencyFailed = job.dependsOn?.some((on) => failed.has(on.jobId!)) ?? false;
+      const made = dependencyFailed ? [] : await this.runJob(job, options);
+      attempts.push(...made);
+      const reason = dependencyFailed ? 'Dependent Job failed' : reasonOf(made);
+      if (reason === undefined) await this.options.farm.done(jobId);
+      else {
+        failed.add(jobId);
+        await this.options.farm.fail(jobId, reason);
+      }
+    }
+    return attempts;
+  }
+
+  /** Takes away what a test that was cut short has left. */
+  async stop(): Promise<void> {
+    const left = await this.options.podman.run('ps', '--all', '--quiet', '--filter', `label=${this.machine}`);
+    for (const container of left.split('\n').filter(Boolean)) {
+      await this.options.podman.run('rm', '--force', '--volumes', container);
+    }
+    rmSync(this.machine, { recursive: true, force: true });
+  }
+
+  /** All attempts of all children. */
+  private async runJob(job: JobDetail, options: RunJobsOptions): Promise<Attempt[]> {
+    const definition = await this.definitionOf(job);
+    const size = job.arrayProperties?.size;
+    const indexes = size === undefined ? [undefined] : Array.from({ length: size }, (_, index) => index);
+    const made = await mapConcurrently(indexes, 2, (index) => this.runChild(job, index, definition, options));
+    return made.flat();
+  }
+
+  private async runChild(
+    job: JobDetail,
+    index: number | undefined,
+    definition: Definition,
+    options: RunJobsOptions,
+  ): Promise<Attempt[]> {
+    const { attempts, evaluateOnExit: rules = [] } = definition.retryStrategy;
+    const made: Attempt[] = [];
+    while (made.length < attempts) {
+      const end = await this.runAttempt(job, index, made.length + 1, definition, options);
+      made.push(end);
+      if (end.exitCode === 0 || evaluateOnExit(rules, end) === 'EXIT') break;
+    }
+    return made;
+  }
+
+  private async runAttempt(
+    job: JobDetail,
+    index: number | undefined,
+    attempt: number,
+    { containerProperties: properties }: Definition,
+    { onLine, shown }: RunJobsOptions,
+  ): Promise<Attempt> {
+    const { podman, images } = this.options;
+    const image = images[properties.image];
+    if (image === undefined) throw new Error(`no image here is ${properties.image}`);
+    const name = `spotreel-${job.jobId!}-${index ?? 0}-${attempt}`;
+    const container: ContainerRun = {
+      name,
+      image,
+      properties,
+      command: fillIn(job.container!.command!, job.parameters ?? {}),
+      environment: { ...this.options.environment, ...batchVariables(job, index, attempt) },
+      machine: this.machine,
+      shown: { ...this.options.shown, ...shown },
+    };
+    let reclaimed = false;
+    const running: RunningContainer = {
+      jobName: job.jobName!,
+      index,
+      attempt,
+      container: name,
+      reclaim: () => {
+        if (reclaimed) return;
+        reclaimed = true;
+        void podman.try(['kill', '--signal', 'KILL', name]);
+      },
+    };
+    const lines: string[] = [];
+    const { exitCode, stderr } = await podman.try(containerArgs(container), {
+      onLine: (line) => {
+        lines.push(line);
+        onLine?.(line, running);
+      },
+    });
+    const end = reclaimed ? { statusReason: RECLAIMED } : endOf(exitCode, stderr);
+    return {
+      jobName: job.jobName!,
+      ...(index !== undefined && { index }),
+      attempt,
+      lines,
+      error: errorIn(lines),
+      ...end,
+    };
+  }
+
+  private async definitionOf(job: JobDetail): Promise<Definition> {
+    const { batch } = this.options.farm;
+    const { jobDefinitions = [] } = await batch.send(new DescribeJobDefinitionsCommand({}));
+    const found = jobDefinitions.find(({ jobDefinitionArn }) => jobDefinitionArn === job.jobDefinition);
+    return definitionSchema.parse(found);
+  }
+}
+
+/** https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html */
+function batchVariables(job: JobDetail, index: number | undefined, attempt: number): Record<string, string> {
+  return {
+    AWS_BATCH_JOB_ID: index === undefined ? job.jobId! : `${job.jobId!}:${index}`,
+    AWS_BATCH_JOB_ATTEMPT: String(attempt),
+    AWS_BATCH_JQ_NAME: job.jobQueue!.split('/').at(-1)!,
+    ...(index !== undefined && {
+      AWS_BATCH_JOB_ARRAY_INDEX: String(index),
+      AWS_BATCH_JOB_ARRAY_SIZE: String(job.arrayProperties!.size),
+    }),
+  };
+}
+
+function errorIn(lines: readonly string[]): string | undefined {
+  const errors = lines.map((line) => parseWorkerEvent(line)).filter((event) => event?.event === 'error');
+  return errors.at(-1)?.message;
+}
+
+function endOf(exitCode: number | null, stderr: string): AttemptEnd {
+  if (exitCode === null || NOT_STARTED.has(exitCode)) {
+    return { reason: `CannotStartContainerError: ${stderr.trim().slice(-1000)}` };
+  }
+  return { exitCode, ...(exitCode !== 0 && { statusReason: 'Essential container in task exited' }) };
+}
+
+/** Why a job failed; `undefined` where the last attempt of each child ended well. */
+function reasonOf(attempts: readonly Attempt[]): string | undefined {
+  const last = new Map(attempts.map((attempt) => [attempt.index, attempt]));
+  const bad = [...last.values()].find(({ exitCode }) => exitCode !== 0);
+  return bad && (bad.reason ?? bad.statusReason ?? 'failed');
+}
