@@ -6,6 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchFilm } from './film';
+import { benchImage } from './image';
 import { benchInterruptions } from './interruptions';
 import { machine } from './machine';
 import { benchReader } from './reader';
@@ -23,6 +24,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   reader: benchReader,
   interruptions: benchInterruptions,
   film: benchFilm,
+  image: benchImage,
 };
 
 async function main(): Promise<void> {

@@ -1,0 +1,62 @@
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Podman } from '../test/rehearsal-containers/podman';
+import { BLENDER_OF } from '../test/rehearsal-containers/stand-in-base';
+import { distContext, workerImage } from '../test/rehearsal-containers/worker-image';
+
+/** One step of the Dockerfile, as `podman history` tells it. */
+interface Step {
+  readonly size: number;
+  readonly CreatedBy: string;
+}
+
+/** What a layer holds, by what its step says, from the base on. */
+const HOLDS: ReadonlyArray<readonly [pattern: RegExp, what: string, changes: string]> = [
+  [/apt-get install .*ffmpeg/, 'ffmpeg, libraries, a GL in software', 'with the list of packages'],
+  [
+    /COPY dir:.* in \/opt\/blender|COPY .* \/opt\/blender/,
+    'Blender, from an archive',
+    'with `blenderVersion`',
+  ],
+  [/BLENDER_SOURCE=debian.*blender/, 'Blender, from Debian', 'with `blenderVersion`'],
+  [/useradd/, 'the worker’s user', 'hardly ever'],
+  [/COPY .*\/opt\/spotreel|COPY multi/, 'the worker', 'with Spotreel'],
+];
+
+/** The image's layers and sizes, and which of them a change of the worker makes anew. */
+export async function benchImage(_runs: number, say: (text: string) => Promise<void>): Promise<void> {
+  const podman = new Podman();
+  const image = await workerImage(podman, 'bookworm');
+  const steps: Step[] = JSON.parse(await podman.run('history', '--format', 'json', image.id));
+  const context = distContext();
+  await appendFile(join(context, 'worker.js'), '// changed\n');
+  const changed = await workerImage(podman, 'bookworm', context);
+  const kept = image.layers.filter((layer, index) => changed.layers[index] === layer).length;
+  // The image of dist/ as it is gets its name back.
+  await workerImage(podman, 'bookworm');
+  await say(describe(steps, image.layers.length, kept));
+}
+
+function describe(steps: readonly Step[], layers: number, kept: number): string {
+  const large = steps.filter(({ size }) => size >= 10_000).toReversed();
+  const rows = large.map(({ size, CreatedBy }, index) => {
+    const [, what, changes] = HOLDS.find(([pattern]) => pattern.test(CreatedBy)) ?? [];
+    const [holds, when] = index === 0 ? ['Debian 12 and Node', 'with `BASE_IMAGE`'] : [what, changes];
+    if (holds === undefined) throw new Error(`what is the layer of ${CreatedBy}?`);
+    return `| ${holds} | ${megabytes(size)} | ${when ?? ''} |`;
+  });
+  const total = steps.reduce((sum, { size }) => sum + size, 0);
+  return `## The image
+
+As the rehearsal builds it, on a stand-in for \`node:24-trixie-slim\` and with Debian's Blender ${BLENDER_OF.bookworm}: the official ones can't be
+had where this was measured. Unpacked; a registry holds it packed.
+
+| Layer, from the base on | MB | Changes |
+| --- | --- | --- |
+${rows.join('\n')}
+| all | ${megabytes(total)} | |
+
+Layers under 10 kB are left out. After a change of the worker alone, ${kept} of ${layers} layers are used again, Blender's among them.`;
+}
+
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
