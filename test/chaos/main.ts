@@ -12,7 +12,7 @@ import { messageOf } from '../../core/errors';
 import { mapConcurrently } from '../../core/map-concurrently';
 import { startS3Emulator } from '../support/s3-emulator';
 import { describePlan, planRound } from './round-plan';
-import { runRound } from './run-round';
+import { runRound, type RoundServices } from './run-round';
 
 const ROUNDS = '50';
 const AT_ONCE = '2';
@@ -26,13 +26,17 @@ async function main(): Promise<void> {
       keep: { type: 'boolean', default: false },
     },
   });
-  const [firstSeed, rounds, atOnce] = [values.seed, values.rounds, values['at-once']].map(Number);
+  const [firstSeed, rounds, atOnce] = [values.seed, values.rounds, values['at-once']].map(wholeNumber);
+  const { keep } = values;
   const started = performance.now();
-  const programs = mkdtempSync(join(tmpdir(), 'spotreel-chaos-programs-'));
+  const folder = mkdtempSync(join(tmpdir(), 'spotreel-chaos-'));
+  // Also when it is stopped; whatever still runs goes with this process and may be writing.
+  process.once('exit', () => keep || rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const emulator = await startS3Emulator();
   const failed: number[] = [];
   try {
-    const farmProgram = join(programs, 'farm-process.js');
+    const farmProgram = join(folder, 'farm-process.js');
     await build({
       entryPoints: [join(__dirname, 'farm-process.ts')],
       outfile: farmProgram,
@@ -42,14 +46,14 @@ async function main(): Promise<void> {
     });
     const seeds = Array.from({ length: rounds! }, (_, i) => firstSeed! + i);
     await mapConcurrently(seeds, atOnce!, async (seed) => {
-      const held = await playAndTell(seed, { emulator, farmProgram, keep: values.keep });
+      const held = await playAndTell(seed, { emulator, folder, farmProgram, keep });
       if (!held) failed.push(seed);
     });
   } finally {
     await emulator.stop();
-    rmSync(programs, { recursive: true, force: true });
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
+  if (keep) say(`the rounds' files are in ${folder}`);
   for (const seed of failed) say(`again: npm run chaos -- --seed ${seed} --rounds 1`);
   // As jest words it, so that the gate counts it with the tests.
   const counts = `${failed.length > 0 ? `${failed.length} failed, ` : ''}${rounds! - failed.length} passed, ${rounds} total`;
@@ -57,7 +61,7 @@ async function main(): Promise<void> {
   process.exitCode = failed.length > 0 ? 1 : 0;
 }
 
-async function playAndTell(seed: number, services: Parameters<typeof runRound>[1]): Promise<boolean> {
+async function playAndTell(seed: number, services: RoundServices): Promise<boolean> {
   const plan = planRound(seed);
   const started = performance.now();
   const { violations, signals, storageFaults } = await runRound(plan, services).catch((error: unknown) => ({
@@ -73,6 +77,11 @@ async function playAndTell(seed: number, services: Parameters<typeof runRound>[1
   say(`seed ${seed}: ${verdict}, ${seconds} s, ${happened}; ${describePlan(plan)}`);
   for (const violation of violations) say(`  ${violation}`);
   return violations.length === 0;
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new Error(`"${text}" is no whole number of 0 or more`);
 }
 
 function say(line: string): void {

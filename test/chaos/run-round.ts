@@ -4,13 +4,11 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
@@ -58,16 +56,24 @@ export interface RoundResult {
   readonly storageFaults: number;
 }
 
-/** Plays one round and looks at what it left; everything of it is gone afterwards unless `keep` is given. */
+export interface RoundServices {
+  readonly emulator: S3Emulator;
+  /** In which each round makes its own. */
+  readonly folder: string;
+  /** The bundle of `farm-process.ts`. */
+  readonly farmProgram: string;
+  /** Whether what a round leaves is kept. */
+  readonly keep: boolean;
+}
+
+/** Plays one round and looks at what it left; everything of it is gone afterwards, unless it is to be kept. */
 export async function runRound(
   plan: RoundPlan,
-  {
-    emulator,
-    farmProgram,
-    keep,
-  }: { readonly emulator: S3Emulator; readonly farmProgram: string; readonly keep: boolean },
+  { emulator, folder, farmProgram, keep }: RoundServices,
 ): Promise<RoundResult> {
-  const directory = mkdtempSync(join(tmpdir(), `spotreel-chaos-${plan.seed}-`));
+  // Names no other round's: processes are told by it.
+  const directory = join(folder, `seed-${plan.seed}-`);
+  mkdirSync(directory);
   const proxy = await startFaultyProxy(emulator.endpoint, new RequestFaults(plan.seed, plan.storageFaults));
   const { client } = emulator;
   const place = placeOf(plan, directory);
