@@ -1,7 +1,7 @@
 import type { ChildState } from '../../core/batch/local/job-state';
 import { EXIT } from '../../core/contract/exit-codes';
 import type { SliceAttempt } from '../../core/contract/slice-report';
-import { hasCause, storageFailed } from './causes';
+import { mayFail, storageFailed } from './causes';
 import type { RoundFacts } from './round-facts';
 
 const KILLED = 137;
@@ -32,7 +32,7 @@ function mayEndWith(exitCode: number | undefined, facts: RoundFacts): boolean {
     facts.signals.some((sent) => sent.target === 'worker' && sent.signal === signal);
   switch (exitCode) {
     case EXIT.scene.code:
-      return hasCause(facts);
+      return facts.plan.frames.some((frame) => mayFail(frame, facts));
     case EXIT.passing.code:
       return storageFailed(facts);
     case EXIT.stopped.code:

@@ -5,7 +5,7 @@ import { framesOf } from '../../core/render/frame-range';
 import { auditAttempts } from './audit-attempts';
 import { auditLost } from './audit-lost';
 import { auditRepeats } from './audit-repeats';
-import { hasCause, storageFailed } from './causes';
+import { mayFail, storageFailed } from './causes';
 import type { RoundFacts } from './round-facts';
 
 /** What must not have happened and did; none for a round that held. */
@@ -69,7 +69,7 @@ function auditMissing(frame: number, facts: RoundFacts): string[] {
   const last = reports.find((report) => report.slice === slice)?.attempts.at(-1);
   if (!told && !(last?.reason && last.exitCode === 65))
     return [`frame ${frame} is missing and nothing tells why`];
-  if (!hasCause(facts)) return [`frame ${frame} was given up without a cause: ${told ?? last?.reason}`];
+  if (!mayFail(frame, facts)) return [`frame ${frame} was given up without a cause: ${told ?? last?.reason}`];
   const begun = blender.filter((note) => note.what === 'started' && note.frame === frame).length;
   return told && plan.blender === 'fake' && begun < 2
     ? [`frame ${frame} was given up after ${begun} tries`]

@@ -30,7 +30,7 @@ const GRACE_SECONDS = 3;
 
 /** Longer than any Blender needs to start on a machine that has other things to do; shorter where one is to hang. */
 const HANG_SECONDS = 90;
-const SHORT_HANG_SECONDS = 6;
+const SHORT_HANG_SECONDS = 8;
 
 /** Set once it has been asked to stop. */
 let stopping: Promise<unknown> | undefined;
