@@ -148,7 +148,7 @@ export function planRound(seed: number): RoundPlan {
     storageFaults:
       storage === 's3' && chance(0.8) ? { rate: one([0.03, 0.1, 0.3]), most: from(3, 12) } : NONE,
     signals,
-    waves: several(from(1, 2), () => several(from(1, 3), delivery)),
+    waves: several(from(1, 2), () => several(from(1, 4), delivery)),
     endings: from(1, 3),
   };
 }
