@@ -22,7 +22,7 @@ export function auditRound(facts: RoundFacts): string[] {
     ...auditAttempts(facts),
     ...auditLost(facts),
     ...auditUploads(facts),
-    ...leftovers.map((what) => `left over: ${what}`),
+    ...auditLeftovers(facts),
   ];
 }
 
@@ -67,8 +67,9 @@ function auditMissing(frame: number, facts: RoundFacts): string[] {
   const told = failures.get(`${frame}.json`);
   const slice = Math.floor(plan.frames.indexOf(frame) / plan.framesPerSlice);
   const last = reports.find((report) => report.slice === slice)?.attempts.at(-1);
-  if (!told && !(last?.reason && last.exitCode === 65))
-    return [`frame ${frame} is missing and nothing tells why`];
+  // A Blender that never came up has tried none of the slice's frames.
+  const untried = last?.exitCode === 65 && last.reason?.startsWith('Blender could not render');
+  if (!told && !untried) return [`frame ${frame} is missing and nothing tells why`];
   if (!mayFail(frame, facts)) return [`frame ${frame} was given up without a cause: ${told ?? last?.reason}`];
   const begun = blender.filter((note) => note.what === 'started' && note.frame === frame).length;
   return told && plan.blender === 'fake' && begun < 2
@@ -121,4 +122,10 @@ function auditUploads({ unfinishedUploads, signals, requests }: RoundFacts): str
   return unfinishedUploads
     .filter((key) => !failed.some((request) => request.key === key))
     .map((key) => `left over: an unfinished upload of ${key}`);
+}
+
+/** What a killed worker was writing into a folder is swept when the next farm opens it, as nobody else may before. */
+function auditLeftovers({ leftovers, halfWritten, signals }: RoundFacts): string[] {
+  const killed = signals.some(({ signal }) => signal === 'SIGKILL');
+  return [...leftovers, ...(killed ? [] : halfWritten)].map((what) => `left over: ${what}`);
 }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { ListMultipartUploadsCommand, type S3Client } from '@aws-sdk/client-s3';
 import { PNG } from 'pngjs';
@@ -52,6 +52,7 @@ export async function gatherFacts(
     status: await read(statusUrl(folder), storage, (bytes) => parseStatus(bytes, 'status.json')),
     messages: jsonLines<{ subject: string }>(messagesFile(place)).map(({ subject }) => subject),
     video: manifest && (await readVideo(manifest, folder, place, storage)),
+    halfWritten: below(place.directory).filter((path) => isPartial(basename(path))),
     unfinishedUploads: plan.storage === 's3' ? await uploadsLeft(client, place) : [],
     jobs: recoverJobs(join(stateDirectory(place), 'jobs')),
     blender: jsonLines<BlenderNote>(blenderLog(place)),
@@ -127,16 +128,15 @@ function differenceOf(a: Buffer, b: Buffer): number {
 }
 
 function filesLeft(place: RoundPlace): string[] {
-  const below = (folder: string): string[] =>
-    existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
   const state = stateDirectory(place);
   return [
     ...below(join(state, 'scratch')).map((path) => `scratch ${path}`),
     ...below(join(state, 'lock')).map((path) => `the lock ${path}`),
-    ...below(place.directory)
-      .filter((path) => isPartial(path.split('/').at(-1)!))
-      .map((path) => `the half-written file ${path}`),
   ];
+}
+
+function below(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
 }
 
 async function uploadsLeft(client: S3Client, { bucket }: RoundPlace): Promise<string[]> {

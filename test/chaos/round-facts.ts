@@ -40,6 +40,8 @@ export interface RoundFacts {
   readonly signals: readonly SentSignal[];
   /** Keys of uploads in parts that were begun and neither completed nor aborted. */
   readonly unfinishedUploads: readonly string[];
-  /** Processes, scratch and half-written files that are left over, in words. */
+  /** Files whose writing was never finished. */
+  readonly halfWritten: readonly string[];
+  /** Processes, scratch and locks that are left over, in words. */
   readonly leftovers: readonly string[];
 }

@@ -102,6 +102,7 @@ const GOOD: RoundFacts = {
   requests: FRAMES.flatMap((frame) => [request('GET', frame, 404, 5), request('PUT', frame, 200, 20)]),
   signals: [],
   unfinishedUploads: [],
+  halfWritten: [],
   leftovers: [],
 };
 
@@ -120,6 +121,12 @@ test.each<[string, Partial<RoundFacts>, RegExp]>([
   ],
   ['other frames than were asked for', { plan: { ...PLAN, frames: [3, 5] } }, /manifest's frames are 3,5,7/],
   ['a frame that vanished', { frames: without(5) }, /frame 5 is missing and nothing tells why/],
+  [
+    'a frame that was given up and is not told of',
+    { frames: without(5), reports: [withAttempt({ exitCode: 65, reason: 'frames that failed 2 times: 5' })] },
+    /frame 5 is missing and nothing tells why/,
+  ],
+  ['a half-written file', { halfWritten: ['frames/.0005.png.part'] }, /left over: frames/],
   [
     'a frame given up without a cause',
     { frames: without(5), failures: new Map([['5.json', 'why']]) },
