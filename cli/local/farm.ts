@@ -49,8 +49,8 @@ export interface LocalFarmOptions {
   readonly blender: string;
   readonly blenderVersion: BlenderVersion;
   readonly ffmpeg: string;
-  /** Called before any worker of this farm runs, when no other can. */
-  readonly onLocked: () => Promise<void>;
+  /** Called before any worker of this farm runs and after the last one, when no other can. */
+  readonly tidyUp: () => Promise<void>;
   readonly onWorkerEvent: (event: WorkerEvent, slice: number) => void;
   readonly onChildEnd: (slice: number) => void;
 }
@@ -58,7 +58,7 @@ export interface LocalFarmOptions {
 /** A local Batch whose job definitions run this program's own worker, as the container image does on AWS. */
 export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBatch> {
   const { stateDirectory, cacheDirectory, machine, blender, blenderVersion, ffmpeg } = options;
-  const { onLocked, onWorkerEvent, onChildEnd } = options;
+  const { tidyUp, onWorkerEvent, onChildEnd } = options;
   // The bundle of the worker lies beside the bundle of the command line.
   const entrypoint = [process.execPath, join(__dirname, 'worker.js')];
   const definition: LocalJobDefinition = { entrypoint, retryStrategy: retryStrategy(ATTEMPTS) };
@@ -66,7 +66,7 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
     stateDirectory,
     jobQueue: JOB_QUEUE,
     maxParallel: machine.parallel,
-    onLocked,
+    tidyUp,
     stopTimeoutSeconds: STOP_TIMEOUT_SECONDS,
     jobDefinitions: {
       [RENDER_DEFINITION]: definition,

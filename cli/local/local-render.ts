@@ -80,7 +80,7 @@ export class LocalRender {
       stateDirectory,
       cacheDirectory,
       // No writer is alive, so what is half written stays so.
-      onLocked: async () => void (await sweepPartials(filePath(folder))),
+      tidyUp: async () => void (await sweepPartials(filePath(folder))),
       onWorkerEvent: (event, slice) => {
         progress.apply(event, slice, Date.now());
         view.show(progress);

@@ -69,7 +69,7 @@ function openBatch(task: FarmTask): Promise<LocalBatch> {
     jobDefinitions: { render: definition, stitch: definition },
     environment: workerEnvironment(task),
     // As the command line does: no writer is alive.
-    onLocked: async () => void (await sweepPartials(outputDirectory(place))),
+    tidyUp: async () => void (await sweepPartials(outputDirectory(place))),
   });
 }
 

@@ -46,8 +46,8 @@ export interface LocalBatchOptions {
    * @default 30, as ECS's stop timeout
    */
   readonly stopTimeoutSeconds?: number;
-  /** Called once the state directory is this process's own, before any attempt starts: the moment to tidy up. */
-  readonly onLocked?: () => Promise<void>;
+  /** Called when no attempt runs and nobody else can start one: as soon as the state directory is this process's own, and before it gives it up. */
+  readonly tidyUp?: () => Promise<void>;
   /** Told of every change and every line of output; must not throw. */
   readonly onEvent?: (event: LocalBatchEvent) => void;
 }

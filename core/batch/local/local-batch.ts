@@ -59,7 +59,7 @@ export class LocalBatch implements Batch {
     const lock = await takeLock(stateDirectory);
     try {
       rmSync(join(stateDirectory, 'scratch'), { recursive: true, force: true });
-      await options.onLocked?.();
+      await options.tidyUp?.();
       const batch = new LocalBatch({ ...options, stateDirectory }, lock);
       batch.#resume();
       return batch;
@@ -166,7 +166,11 @@ export class LocalBatch implements Batch {
   async stop(): Promise<void> {
     await this.#scheduler.stop();
     for (const jobId of this.#journals.keys()) this.#closeJournal(jobId);
-    this.#lock.release();
+    try {
+      await this.#options.tidyUp?.();
+    } finally {
+      this.#lock.release();
+    }
   }
 
   /** Waits until every job has ended, those of earlier programs too, then releases the state directory. */
