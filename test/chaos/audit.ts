@@ -124,8 +124,6 @@ function auditUploads({ unfinishedUploads, signals, requests }: RoundFacts): str
     .map((key) => `left over: an unfinished upload of ${key}`);
 }
 
-/** What a killed worker was writing into a folder is swept when the next farm opens it, as nobody else may before. */
-function auditLeftovers({ leftovers, halfWritten, signals }: RoundFacts): string[] {
-  const killed = signals.some(({ signal }) => signal === 'SIGKILL');
-  return [...leftovers, ...(killed ? [] : halfWritten)].map((what) => `left over: ${what}`);
+function auditLeftovers({ leftovers, halfWritten }: RoundFacts): string[] {
+  return [...leftovers, ...halfWritten].map((what) => `left over: ${what}`);
 }
