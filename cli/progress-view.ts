@@ -1,6 +1,7 @@
 import { formatFrames } from '../core/render/frame-range';
 import { createMeter } from './meter';
-import { formatSeconds, type RenderProgress } from './render-progress';
+import { formatSeconds } from '../core/format-seconds';
+import type { RenderProgress } from './render-progress';
 
 /** Shows how far a render is on standard error. */
 export interface ProgressView {

@@ -3,7 +3,7 @@ import { formatFrameRate } from '../core/render/frame-rate';
 import { formatLocation } from '../core/storage/location';
 import type { RenderOutcome } from './local/local-render';
 import { printable } from '../core/printable';
-import { formatSeconds } from './render-progress';
+import { formatSeconds } from '../core/format-seconds';
 
 /** Reasons printed one by one; the rest are counted. */
 const MOST_REASONS = 10;

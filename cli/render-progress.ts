@@ -73,12 +73,3 @@ export class RenderProgress {
     return ((at - this.firstStart) / 1000 / this.storedNow) * left;
   }
 }
-
-/** `45 s`, `3 min 20 s`, `2 h 05 min`. */
-export function formatSeconds(seconds: number): string {
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
-  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
-}

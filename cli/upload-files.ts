@@ -4,7 +4,7 @@ import { mapConcurrently } from '../core/map-concurrently';
 import { childUrl, filePath, formatLocation } from '../core/storage/location';
 import type { ObjectHead, Storage } from '../core/storage/storage';
 import type { Meter, Reading } from './meter';
-import { formatSeconds } from './render-progress';
+import { formatSeconds } from '../core/format-seconds';
 
 /** The folder below the bucket's uploads in which the command line puts scenes and their files. */
 const SUBMITTED = 'submitted';

@@ -19,9 +19,9 @@ const LEAST_NODE = [20, 19];
 const SYSTEM_PACKAGES = ['blender', 'ffmpeg', 'libegl1', 'libgl1-mesa-dri'];
 /**
  * curl: what a farm's machines watch for their Spot notice with, run for real in a test. openssl: makes the certificate
- * of the emulator in the rehearsal.
+ * of the emulator in the rehearsal. chromium: opens the report page.
  */
-const TEST_PACKAGES = ['python3-venv', 'curl', 'openssl'];
+const TEST_PACKAGES = ['python3-venv', 'curl', 'openssl', 'chromium'];
 
 /**
  * What the rehearsal with containers builds and runs images with: runc, because crun wants what a machine without systemd
@@ -76,7 +76,7 @@ function isAtHand(program) {
 }
 
 function installForTests() {
-  const complete = runs('python3', ['-c', 'import ensurepip, venv']) && onPath('curl') && onPath('openssl');
+  const complete = runs('python3', ['-c', 'import ensurepip, venv']) && ['curl', 'openssl', 'chromium'].every(onPath);
   if (!complete && onPath('apt-get')) aptInstall(TEST_PACKAGES);
   installEmulators();
 }

@@ -10,6 +10,7 @@ import { formatLocation, parseLocation } from '../../core/storage/location';
 import { storedFrames } from '../../core/storage/stored-frames';
 import { encodeVideo } from './encode-video';
 import { frameFault } from './frame-check';
+import { showRender } from './showcase';
 import { stoppedError } from './interruption';
 import { loadManifest } from './load-manifest';
 import { programEnvironment } from './program-environment';
@@ -48,9 +49,9 @@ export async function stitch(command: StitchCommand, context: WorkerContext): Pr
     if (signal.aborted) throw stoppedError(signal);
     throw error;
   }
-  await storage.upload(path, videoUrl(parseLocation(command.output, process.cwd())), {
-    contentType: 'video/mp4',
-  });
+  const folder = parseLocation(command.output, process.cwd());
+  await storage.upload(path, videoUrl(folder), { contentType: 'video/mp4' });
+  await showRender({ manifest, folder, there: new Set(framesOf(manifest.frames)), video: path }, context);
 }
 
 async function checkAllThere(manifest: Manifest, folder: URL, { storage }: WorkerContext): Promise<void> {

@@ -28,7 +28,15 @@ export const frameUrl = (render: URL, frame: number): URL => below(render, `fram
 export const sliceReportUrl = (render: URL, index: number): URL => below(render, `slices/${index}.json`);
 export const failuresFolder = (render: URL): URL => below(render, 'failures/');
 export const failureUrl = (render: URL, frame: number): URL => below(render, `failures/${frame}.json`);
+export const slicesFolder = (render: URL): URL => below(render, 'slices/');
 export const videoUrl = (render: URL): URL => below(render, 'output.mp4');
+/** The frame in the middle. */
+export const posterUrl = (render: URL): URL => below(render, 'poster.jpg');
+/** Frames evenly spaced over the shot, with their numbers. */
+export const contactSheetUrl = (render: URL): URL => below(render, 'contact-sheet.jpg');
+/** The video, small. */
+export const previewUrl = (render: URL): URL => below(render, 'preview.mp4');
+export const reportUrl = (render: URL): URL => below(render, 'report.html');
 
 function below(render: URL, key: string): URL {
   return new URL(`./${key}`, folderUrl(render));

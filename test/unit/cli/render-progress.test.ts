@@ -1,5 +1,5 @@
 import { describeProgress } from '../../../cli/progress-view';
-import { formatSeconds, RenderProgress } from '../../../cli/render-progress';
+import { RenderProgress } from '../../../cli/render-progress';
 
 function progressOf(total: number): RenderProgress {
   const progress = new RenderProgress(total);
@@ -47,13 +47,4 @@ test('says it all in a line', () => {
   expect(describeProgress(progress, 3000)).toBe('rendering 13, about 44 s left');
   progress.apply({ event: 'stitching', frames: 5, total: 24 }, 0, 4000);
   expect(describeProgress(progress, 4000)).toBe('video: 5 of 24 frames');
-});
-
-test.each([
-  [4.4, '4 s'],
-  [59.6, '1 min 0 s'],
-  [200, '3 min 20 s'],
-  [7500, '2 h 05 min'],
-])('%d seconds are %s', (seconds, text) => {
-  expect(formatSeconds(seconds)).toBe(text);
 });

@@ -1,0 +1,57 @@
+/** Of pictures to look at, in pixels; a smaller source is not blown up. */
+const POSTER_WIDTH = 1280;
+const PREVIEW_WIDTH = 640;
+const TILE_WIDTH = 320;
+const TILES_ACROSS = 4;
+
+/** Of the contact sheet; 4 rows of 4 at most. */
+export const MOST_TILES = 16;
+
+/** A frame's file on this machine. */
+export interface FrameFile {
+  readonly frame: number;
+  readonly path: string;
+}
+
+const COMMON = ['-hide_banner', '-loglevel', 'error', '-nostdin', '-y'];
+
+/** Both sides even, as JPEG's and H.264's halved colours ask for; black where a frame is transparent. */
+const scaled = (width: number): string =>
+  `scale='max(2,trunc(min(${width},iw)/2)*2)':-2:flags=lanczos,format=yuv420p`;
+
+/** One frame as a JPEG. */
+export function posterArgs(frame: string, output: string): string[] {
+  return [...COMMON, '-i', frame, '-vf', scaled(POSTER_WIDTH), '-frames:v', '1', '-q:v', '3', output];
+}
+
+/** The video again, small enough to be sent by mail or to stand in a page. */
+export function previewArgs(video: string, output: string): string[] {
+  const codec = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '28'];
+  return [...COMMON, '-i', video, '-vf', scaled(PREVIEW_WIDTH), ...codec, '-movflags', '+faststart', output];
+}
+
+/** Frames side by side in rows, each with its number in a corner unless `numbers` is false (not every ffmpeg can write). */
+export function contactSheetArgs(frames: readonly FrameFile[], output: string, numbers: boolean): string[] {
+  const inputs = frames.flatMap(({ path }) => ['-i', path]);
+  const tiles = frames.map(({ frame }, i) => {
+    const number = `,drawtext=text='${frame}':x=8:y=6:fontsize=22:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=4`;
+    return `[${i}:v]${scaled(TILE_WIDTH)}${numbers ? number : ''},setsar=1[t${i}]`;
+  });
+  const joined = frames.map((_, i) => `[t${i}]`).join('');
+  const [across, down] = gridOf(frames.length);
+  const sheet = `${joined}concat=n=${frames.length}:v=1:a=0,tile=${across}x${down}:margin=4:padding=4:color=black`;
+  const filter = ['-filter_complex', `${tiles.join(';')};${sheet}`];
+  return [...COMMON, ...inputs, ...filter, '-frames:v', '1', '-q:v', '4', output];
+}
+
+function gridOf(tiles: number): [number, number] {
+  const across = Math.min(TILES_ACROSS, tiles);
+  return [across, Math.ceil(tiles / across)];
+}
+
+/** At most `most` of the frames, evenly spaced, the first and the last among them. Pure. */
+export function evenlySpaced(frames: readonly number[], most: number): number[] {
+  if (frames.length <= most) return [...frames];
+  const step = (frames.length - 1) / (most - 1);
+  return Array.from({ length: most }, (_, i) => frames[Math.round(i * step)]!);
+}

@@ -1,0 +1,142 @@
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import {
+  contactSheetUrl,
+  frameName,
+  frameUrl,
+  posterUrl,
+  previewUrl,
+  reportUrl,
+} from '../../core/contract/keys';
+import type { Manifest } from '../../core/contract/manifest';
+import { messageOf } from '../../core/errors';
+import { mapConcurrently } from '../../core/map-concurrently';
+import { framesOf } from '../../core/render/frame-range';
+import { readRecords } from '../../core/report/read-records';
+import { reportPage } from '../../core/report/report-page';
+import { withLifeline } from '../../core/processes/lifeline';
+import { programEnvironment } from './program-environment';
+import { findProgram } from './programs';
+import { sandboxed } from './sandbox';
+import {
+  contactSheetArgs,
+  evenlySpaced,
+  MOST_TILES,
+  posterArgs,
+  previewArgs,
+  type FrameFile,
+} from './showcase-args';
+import type { WorkerContext } from './worker-context';
+
+/** A preview up to so many bytes stands in the page itself; a page that is larger opens on no phone. */
+const MOST_EMBEDDED_BYTES = 16 * 1024 * 1024;
+
+const FETCHED_AT_ONCE = 4;
+
+export interface Showcase {
+  readonly manifest: Manifest;
+  /** The render's own folder. */
+  readonly folder: URL;
+  /** The frames that are whole. */
+  readonly there: ReadonlySet<number>;
+  /** The video on this machine, under the name that it has in the folder; absent where there is none. */
+  readonly video?: string;
+}
+
+/**
+ * What there is to look at besides the video: poster, contact sheet, a small preview and `report.html`. None of them is
+ * worth failing for when the video is made: what can't be is said in the log and left out.
+ */
+export async function showRender(showcase: Showcase, context: WorkerContext): Promise<void> {
+  const { manifest, folder, there, video } = showcase;
+  const { storage, scratch, now } = context;
+  const directory = join(scratch, 'showcase');
+  await mkdir(directory, { recursive: true });
+  const show = new Shower(directory, context);
+  const frames = [...framesOf(manifest.frames)].filter((frame) => there.has(frame));
+  const poster = await show.make('poster.jpg', posterUrl(folder), 'image/jpeg', async (path) => {
+    const [file] = await show.fetch(frames.slice(Math.floor(frames.length / 2)).slice(0, 1), folder);
+    if (file) await show.ffmpeg(posterArgs(file.path, path));
+  });
+  const sheet = await show.make('contact-sheet.jpg', contactSheetUrl(folder), 'image/jpeg', async (path) => {
+    const files = await show.fetch(evenlySpaced(frames, MOST_TILES), folder);
+    if (files.length === 0) return;
+    await show
+      .ffmpeg(contactSheetArgs(files, path, true))
+      .catch(() => show.ffmpeg(contactSheetArgs(files, path, false)));
+  });
+  const preview = await show.make('preview.mp4', previewUrl(folder), 'video/mp4', async (path) => {
+    if (video !== undefined) await show.ffmpeg(previewArgs(video, path));
+  });
+  await show.attempt('report.html', async () => {
+    const records = await readRecords(manifest, folder, there, storage);
+    const media = {
+      ...dataUrl('poster', 'image/jpeg', poster),
+      ...dataUrl('contactSheet', 'image/jpeg', sheet),
+      ...dataUrl('preview', 'video/mp4', preview),
+    };
+    const named = video === undefined ? {} : { video: basename(video) };
+    const page = reportPage({ ...records, media, ...named, at: now() });
+    await storage.put(reportUrl(folder), page, { contentType: 'text/html; charset=utf-8' });
+  });
+}
+
+function dataUrl(name: string, type: string, bytes: Uint8Array | undefined): Record<string, string> {
+  if (!bytes || bytes.byteLength > MOST_EMBEDDED_BYTES) return {};
+  return { [name]: `data:${type};base64,${Buffer.from(bytes).toString('base64')}` };
+}
+
+/** Makes things to look at in a folder of its own. */
+class Shower {
+  private readonly command: readonly string[];
+
+  constructor(
+    private readonly directory: string,
+    private readonly context: WorkerContext,
+  ) {
+    const { environment, scratch } = context;
+    this.command = sandboxed([findProgram('ffmpeg', environment)], scratch, environment);
+  }
+
+  /** The bytes of a file that `work` made, once they are stored; nothing where it made none. */
+  async make(
+    name: string,
+    url: URL,
+    contentType: string,
+    work: (path: string) => Promise<void>,
+  ): Promise<Uint8Array | undefined> {
+    const path = join(this.directory, name);
+    return this.attempt(name, async () => {
+      await work(path);
+      const bytes = await readFile(path).catch(() => undefined);
+      if (bytes) await this.context.storage.put(url, bytes, { contentType });
+      return bytes;
+    });
+  }
+
+  /** What `work` gives; nothing where it fails, which is said. */
+  async attempt<T>(name: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      this.context.say({ event: 'output', program: 'worker', line: `no ${name}: ${messageOf(error)}` });
+      return undefined;
+    }
+  }
+
+  async ffmpeg(args: readonly string[]): Promise<void> {
+    const [program, ...argv] = withLifeline([...this.command, ...args]);
+    const { environment, scratch, signal } = this.context;
+    await promisify(execFile)(program!, argv, { env: programEnvironment(environment, scratch), signal });
+  }
+
+  async fetch(frames: readonly number[], folder: URL): Promise<FrameFile[]> {
+    return mapConcurrently(frames, FETCHED_AT_ONCE, async (frame) => {
+      const path = join(this.directory, frameName(frame));
+      await writeFile(path, await this.context.storage.get(frameUrl(folder, frame)));
+      return { frame, path };
+    });
+  }
+}

@@ -1,0 +1,271 @@
+import { formatFrames } from '../render/frame-range';
+import { formatExactSeconds, formatSeconds } from '../format-seconds';
+import type { Finding } from '../contract/finding';
+import { frameChart, sliceChart } from './charts';
+import { html, Html } from './html';
+import { reportFigures, type RenderRecords, type ReportFigures } from './report-figures';
+import { REPORT_STYLE } from './report-style';
+
+/** Pictures and films that stand in the page itself, as `data:` URLs: beside it nothing may be within reach. */
+export interface ReportMedia {
+  /** A small film of all frames that are there. */
+  readonly preview?: string;
+  readonly poster?: string;
+  readonly contactSheet?: string;
+}
+
+export interface ReportInput extends RenderRecords {
+  readonly media: ReportMedia;
+  /** The name of the video that lies beside the page, where there is one. */
+  readonly video?: string;
+  /** When the page is made. */
+  readonly at: Date;
+}
+
+/** Rows of a table; beyond, only their number is told. `failures/` and `slices/` hold all. */
+const MOST_ROWS = 100;
+
+/**
+ * `report.html`: what became of a render, on one page that needs nothing but itself: no script, no network, readable on a
+ * phone and in the dark. Pure. What comes out of a scene is escaped.
+ */
+export function reportPage(input: ReportInput): string {
+  const figures = reportFigures(input);
+  const { renderId } = input.manifest;
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta
+          http-equiv="Content-Security-Policy"
+          content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"
+        />
+        <link rel="icon" href="data:," />
+        <title>${renderId} · Spotreel</title>
+        <style>
+          ${new Html(REPORT_STYLE)}
+        </style>
+      </head>
+      <body>
+        <main>
+          ${headline(input, figures)} ${film(input)} ${missingFrames(input)}
+          ${section('Seconds per frame', wide(frameChart(figures.frames)))}
+          ${section('Slices over time', html`${wide(sliceChart(figures.stretches))}${LEGEND}`)}
+          ${figuresTable(input, figures)} ${interruptions(figures)} ${findings(input.manifest.findings ?? [])}
+          ${settings(input)}
+        </main>
+      </body>
+    </html> `;
+  return page.text;
+}
+
+function headline({ manifest, missing, at }: ReportInput, { wallSeconds }: ReportFigures): Html {
+  const { renderId, frameCount, scene } = manifest;
+  const there = frameCount - missing.length;
+  const state =
+    missing.length === 0
+      ? html`<p class="state complete">All ${frameCount} frames are there.</p>`
+      : html`<p class="state partial">
+          ${there} of ${frameCount} frames are there, ${missing.length} are missing.
+        </p>`;
+  return html`<header>
+    <h1>${renderId}</h1>
+    ${state}
+    <p class="quiet">
+      Scene “${scene}” of ${fileNameOf(manifest.source.url)}, ${formatSeconds(wallSeconds)} from the first
+      slice’s start to the last one’s end. Written on ${at.toISOString().slice(0, 16).replace('T', ' at ')}
+      UTC.
+    </p>
+  </header>`;
+}
+
+function fileNameOf(url: string): string {
+  return url.split('/').at(-1) ?? url;
+}
+
+function film({ media, video }: ReportInput): Html {
+  const { preview, poster, contactSheet } = media;
+  const player =
+    preview === undefined
+      ? html``
+      : html`<video
+          controls
+          playsinline
+          preload="metadata"
+          src="${preview}"
+          ${poster === undefined ? html`` : html` poster="${poster}"`}
+        ></video> `;
+  const link =
+    video === undefined ? html`` : html`<p>Full size: <a href="${video}">${video}</a>, beside this page.</p>`;
+  const sheet =
+    contactSheet === undefined
+      ? html``
+      : html`<img
+          class="sheet"
+          alt="Frames of the film, evenly spaced, with their numbers"
+          src="${contactSheet}"
+        />`;
+  return html`<section>${player}${link}${sheet}</section>`;
+}
+
+function missingFrames({ missing }: ReportInput): Html {
+  if (missing.length === 0) return html``;
+  const rows = missing.slice(0, MOST_ROWS).map(({ frame, failure }) => {
+    const why = failure?.reason ?? 'it was never rendered: its slice did not come to it';
+    return html`<tr>
+      <td>${frame}</td>
+      <td>${failure ? failure.tries : ''}</td>
+      <td>${why}</td>
+    </tr>`;
+  });
+  const table = html`<p>${formatFrames(missing.map(({ frame }) => frame))}</p>
+    <div class="wide">
+      <table>
+        <thead>
+          <tr>
+            <th>Frame</th>
+            <th>Tries</th>
+            <th>Why</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows}
+        </tbody>
+      </table>
+    </div>
+    ${rest(missing.length, 'failures/ holds all of them')}`;
+  return section('Missing frames', table);
+}
+
+function figuresTable({ manifest }: ReportInput, figures: ReportFigures): Html {
+  const seconds = figures.frames.map((one) => one.seconds).toSorted((a, b) => a - b);
+  const rows: Array<readonly [string, string]> = [
+    ['Slices', `${manifest.sliceCount} of ${manifest.framesPerSlice} frames`],
+    ['Attempts', String(figures.stretches.length)],
+    ['Interruptions', String(figures.interruptions)],
+    ['Time that machines were held for', formatSeconds(figures.slotSeconds)],
+    ['Blender’s work on frames that are kept', formatSeconds(figures.renderSeconds)],
+    ['Blender’s work lost to interruptions, as far as known', formatExactSeconds(figures.droppedSeconds)],
+  ];
+  if (seconds.length > 0) {
+    const middle = seconds[Math.floor(seconds.length / 2)]!;
+    const range = `${formatExactSeconds(seconds[0]!)} to ${formatExactSeconds(seconds.at(-1)!)}`;
+    rows.push(['A frame, median (shortest to longest)', `${formatExactSeconds(middle)} (${range})`]);
+  }
+  if (figures.blenderPeakMemoryBytes !== undefined)
+    rows.push(['Largest Blender', `${Math.round(figures.blenderPeakMemoryBytes / 2 ** 20)} MiB`]);
+  return section('Figures', pairs(rows));
+}
+
+function interruptions({ stretches }: ReportFigures): Html {
+  const bad = stretches.filter(({ end }) => end !== 'done');
+  if (bad.length === 0) return html``;
+  const rows = bad.slice(0, MOST_ROWS).map(({ slice, attempt, end, frames, reason }) => {
+    const why = reason ?? (end === 'lost' ? 'its machine was gone before it could say why' : '');
+    return html`<tr>
+      <td>${slice}</td>
+      <td>${attempt}</td>
+      <td>${frames}</td>
+      <td>${why}</td>
+    </tr>`;
+  });
+  const table = html`<div class="wide">
+      <table>
+        <thead>
+          <tr>
+            <th>Slice</th>
+            <th>Attempt</th>
+            <th>Frames</th>
+            <th>Why it ended</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows}
+        </tbody>
+      </table>
+    </div>
+    ${rest(bad.length, 'slices/ holds all of them')}`;
+  return section('Attempts that did not end well', table);
+}
+
+function findings(all: readonly Finding[]): Html {
+  if (all.length === 0) return html``;
+  const items = all.slice(0, MOST_ROWS).map(
+    ({ severity = 'warning', code, message }) =>
+      html`<li>
+        <span class="severity ${severity}">${severity}</span> ${message}
+        <span class="quiet">(${code})</span>
+      </li>`,
+  );
+  return section(
+    'What was found before',
+    html`<ul>
+        ${items}
+      </ul>
+      ${rest(all.length, 'manifest.json holds all of them')}`,
+  );
+}
+
+function settings({ manifest }: ReportInput): Html {
+  const {
+    blenderVersion: saved,
+    renderBlenderVersion,
+    resolution,
+    frameRate,
+    engine,
+    frames,
+    options,
+  } = manifest;
+  const ranges = frames
+    .map(({ start, end, step }) => `${start}-${end}${step > 1 ? `x${step}` : ''}`)
+    .join(', ');
+  const rows: Array<readonly [string, string]> = [
+    ['Frames', ranges],
+    [
+      'Frame rate',
+      frameRate.denominator === 1
+        ? String(frameRate.numerator)
+        : `${frameRate.numerator}/${frameRate.denominator}`,
+    ],
+    ['Resolution', `${resolution.width} × ${resolution.height}`],
+    ['Engine', engine],
+    ['Saved by Blender', `${saved.major}.${saved.minor}`],
+    ...(renderBlenderVersion === undefined ? [] : [['Rendered by Blender', renderBlenderVersion] as const]),
+    ...Object.entries(options).map(([name, value]) => [`Asked for: ${name}`, String(value)] as const),
+  ];
+  return section('Versions and settings', pairs(rows));
+}
+
+function pairs(rows: ReadonlyArray<readonly [string, string]>): Html {
+  return html`<table class="pairs">
+    <tbody>
+      ${rows.map(
+        ([name, value]) =>
+          html`<tr>
+            <th scope="row">${name}</th>
+            <td>${value}</td>
+          </tr>`,
+      )}
+    </tbody>
+  </table>`;
+}
+
+function rest(count: number, where: string): Html {
+  return count > MOST_ROWS ? html`<p class="none">${count - MOST_ROWS} more; ${where}.</p>` : html``;
+}
+
+/** What may be wider than a phone, and is moved sideways there. */
+const wide = (content: Html): Html => html`<div class="wide">${content}</div>`;
+
+const section = (title: string, content: Html): Html =>
+  html`<section>
+    <h2>${title}</h2>
+    ${content}
+  </section>`;
+
+const LEGEND = html`<p class="legend">
+  <span class="key done"></span>done <span class="key stopped"></span>interrupted
+  <span class="key lost"></span>lost with its machine <span class="key failed"></span>failed
+</p>`;

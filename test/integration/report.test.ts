@@ -1,0 +1,134 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { EXIT } from '../../core/contract/exit-codes';
+import { installFakeBlender } from '../support/fake-blender';
+import { onlyRender } from '../support/render-folder';
+import { useScratchFolder } from '../support/scratch-folder';
+import { ROOT } from '../support/source-files';
+import { spotreel, worker } from '../support/spotreel';
+import { probeVideo } from '../support/video';
+
+jest.setTimeout(180_000);
+
+const at = useScratchFolder();
+const CLOCK = join(ROOT, 'examples/clock.blend');
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+    ],
+  });
+});
+afterAll(() => browser?.close());
+
+/** A page that is open, and all that it asked for or complained of. */
+async function open(path: string, options: Parameters<Browser['newPage']>[0] = {}) {
+  const page = await browser.newPage(options);
+  const requests: string[] = [];
+  const complaints: string[] = [];
+  page.on('request', (request) => requests.push(request.url()));
+  page.on('console', (message) => complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.goto(pathToFileURL(path).href);
+  return { page, requests, complaints };
+}
+
+/** Where pictures of the page are put for people to look at; nowhere unless asked for. */
+const LOOK = process.env.SPOTREEL_SCREENSHOTS;
+
+async function look(page: Page, name: string): Promise<void> {
+  if (LOOK === undefined) return;
+  mkdirSync(LOOK, { recursive: true });
+  await page.screenshot({
+    path: join(LOOK, `report-${name}.jpg`),
+    type: 'jpeg',
+    quality: 60,
+    fullPage: true,
+  });
+}
+
+/** For the browser: plays the film to its end. */
+const PLAY = `(async () => {
+  const video = document.querySelector('video');
+  await video.play();
+  await new Promise((resolve) => video.addEventListener('ended', resolve, { once: true }));
+  return { duration: video.duration, width: video.videoWidth, error: video.error?.message ?? null };
+})()`;
+
+const STICKS_OUT = 'document.documentElement.scrollWidth > document.documentElement.clientWidth';
+
+const marks = (page: Page, chart: string) => page.locator(`svg[data-chart=${chart}] rect`).count();
+
+test('the report of a render opens in a browser by itself: film, contact sheet, charts, nothing from elsewhere', async () => {
+  const flags = [
+    '--frames',
+    '1-12',
+    '--frames-per-slice',
+    '4',
+    '--resolution-percent',
+    '50',
+    '--samples',
+    '2',
+  ];
+  const { exitCode } = await spotreel(['render', CLOCK, '-o', at('out'), ...flags]);
+  expect(exitCode).toBe(0);
+  const folder = onlyRender(at('out'));
+  expect(await probeVideo(join(folder, 'preview.mp4'))).toMatchObject({ nb_read_frames: '12', width: 320 });
+  for (const name of ['poster.jpg', 'contact-sheet.jpg'])
+    expect([...readFileSync(join(folder, name)).subarray(0, 3)]).toEqual([0xff, 0xd8, 0xff]);
+  const { page, requests, complaints } = await open(join(folder, 'report.html'), {
+    viewport: { width: 900, height: 700 },
+  });
+  expect(await marks(page, 'frames')).toBe(12);
+  expect(await marks(page, 'slices')).toBe(3);
+  expect(await page.locator('.state').innerText()).toBe('All 12 frames are there.');
+  const played: { duration: number } = await page.evaluate(PLAY);
+  expect(played).toMatchObject({ width: 320, error: null });
+  expect(played.duration).toBeCloseTo(12 / 24, 1);
+  expect(await page.evaluate("document.querySelector('.sheet').naturalWidth")).toBeGreaterThan(1000);
+  expect(complaints).toEqual([]);
+  expect(requests.filter((url) => !url.startsWith('data:'))).toEqual([
+    pathToFileURL(join(folder, 'report.html')).href,
+  ]);
+  await look(page, 'light');
+  for (const [name, options] of [
+    ['dark', { colorScheme: 'dark' }],
+    ['phone', { viewport: { width: 390, height: 844 } }],
+  ] as const) {
+    const other = await open(join(folder, 'report.html'), options);
+    // Nothing sticks out: a phone shows it without scrolling sideways.
+    expect(await other.page.evaluate(STICKS_OUT)).toBe(false);
+    await look(other.page, name);
+  }
+});
+
+test('what a scene names is text on the page, never part of it', async () => {
+  const name = `</title><script>document.title='taken'</script>"'&`;
+  const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
+  const flags = ['--frames', '1-2', '--resolution-percent', '10'];
+  await spotreel(['render', CLOCK, '-o', at('out'), ...flags], { environment });
+  const folder = onlyRender(at('out'));
+  const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'));
+  const finding = { code: 'image-missing', severity: 'warning', message: name };
+  writeFileSync(
+    join(folder, 'manifest.json'),
+    JSON.stringify({ ...manifest, scene: name, findings: [finding] }),
+  );
+  rmSync(join(folder, 'report.html'));
+  const again = await worker(['stitch', '-i', folder, '-o', folder], { environment });
+  expect(again.exitCode).toBe(EXIT.done.code);
+  const { page, complaints } = await open(join(folder, 'report.html'));
+  expect(await page.title()).toContain('Spotreel');
+  expect(await page.locator('header').innerText()).toContain(name);
+  expect(await page.locator('li').innerText()).toContain(name);
+  expect(complaints).toEqual([]);
+});
