@@ -58,6 +58,8 @@ export interface ContainerRun {
   readonly machine: string;
   /** More folders and files of this machine, read-only: path here → path in the container. */
   readonly shown?: Readonly<Record<string, string>>;
+  /** In place of the definition's. */
+  readonly memoryMib?: number | undefined;
 }
 
 /**
@@ -87,7 +89,9 @@ export function containerArgs(run: ContainerRun): string[] {
     ...linuxParameters.tmpfs.flatMap(tmpfsArgs),
     ...properties.mountPoints.flatMap((point) => volumeArgs(point, properties, run.machine)),
     ...Object.entries(run.shown ?? {}).flatMap(([here, there]) => ['--volume', `${here}:${there}:ro`]),
-    ...properties.resourceRequirements.flatMap(resourceArgs),
+    ...properties.resourceRequirements.flatMap((one) =>
+      resourceArgs(one.type === 'MEMORY' && run.memoryMib ? { ...one, value: String(run.memoryMib) } : one),
+    ),
     ...settings.flatMap((setting) => ['--env', setting]),
     run.image,
     ...run.command,

@@ -52,6 +52,8 @@ export interface RunJobsOptions {
   readonly onLine?: (line: string, running: RunningContainer) => void;
   /** More files that the containers see. */
   readonly shown?: Readonly<Record<string, string>>;
+  /** In place of the definition's. */
+  readonly memoryMib?: number;
 }
 
 const definitionSchema = z.object({
@@ -145,7 +147,7 @@ export class ContainerBatch {
     index: number | undefined,
     attempt: number,
     { containerProperties: properties }: Definition,
-    { onLine, shown }: RunJobsOptions,
+    { onLine, shown, memoryMib }: RunJobsOptions,
   ): Promise<Attempt> {
     const { podman, images } = this.options;
     const image = images[properties.image];
@@ -159,6 +161,7 @@ export class ContainerBatch {
       environment: { ...this.options.environment, ...batchVariables(job, index, attempt) },
       machine: this.machine,
       shown: { ...this.options.shown, ...shown },
+      memoryMib,
     };
     let reclaimed = false;
     const running: RunningContainer = {

@@ -1,6 +1,7 @@
 import { SubmitJobCommand } from '@aws-sdk/client-batch';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { failureSchema } from '../../core/contract/failure';
 import { EXIT } from '../../core/contract/exit-codes';
 import { sliceReportSchema, type SliceReport } from '../../core/contract/slice-report';
 import { parseWorkerEvent } from '../../core/contract/worker-event';
@@ -222,6 +223,20 @@ test('a scene newer than every image’s Blender is refused, with the versions a
   const [tooOld] = findings.filter(({ code }) => code === 'blender-too-old');
   expect(tooOld?.message).toMatch(/saved by Blender 5\.2.*3\.4 and 4\.3/);
   expect(await containers.batch.runJobs()).toEqual([]);
+});
+
+test('a frame for which the container has too little memory costs itself, and says what to raise', async () => {
+  const lines = "scene.objects['Cube'].modifiers.new('Fine', 'SUBSURF').render_levels = 10";
+  const large = readFileSync(await makeScene(at('large.blend'), lines));
+  const folder = await containers.upload('uploads/large.blend', large, { frames: '1' });
+  const [attempt, ...more] = await containers.batch.runJobs({ memoryMib: 500 });
+  // Blender was ended, and the worker lived to tell.
+  expect(attempt).toMatchObject({ attempt: 1, exitCode: EXIT.scene.code });
+  expect(more).toEqual([]);
+  const failure = failureSchema.parse(
+    JSON.parse(Buffer.from(await containers.farm.get(`${folder}/failures/1.json`)).toString()),
+  );
+  expect(failure.reason).toMatch(/out of memory: Blender was ended by SIGKILL; .*renderMemoryMib/);
 });
 
 test('a hostile scene is rendered without its scripts, and writes nothing where it should not', async () => {
