@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeFilm, type FilmResults } from './film-report';
 import { manyFrames } from './many-frames';
-import { median, run } from './measure';
+import { median } from './measure';
 import { startUp } from './start-up';
-import { plainBlender, ROOT, spotreelWith, workshop, type Film, type Way } from './ways';
+import { plainBlender, saveExample, spotreelWith, workshop, type Film, type Way } from './ways';
 
 /** The example somewhat smaller, so that frames stay under a second on slow cores. */
 const RESOLUTION_PERCENT = 70;
@@ -49,12 +49,7 @@ export async function benchFilm(runs: number, say: (text: string) => Promise<voi
 /** A film of the wanted length on this machine, with its size in the file itself, so that every way reads it there. */
 async function makeFilm(folder: string): Promise<Film> {
   const scene = join(folder, 'film.blend');
-  const changes = [
-    'import bpy',
-    `bpy.context.scene.render.resolution_percentage = ${RESOLUTION_PERCENT}`,
-    `bpy.ops.wm.save_as_mainfile(filepath=${JSON.stringify(scene)}, compress=True)`,
-  ];
-  await run(['blender', '-b', join(ROOT, 'examples/clock.blend'), '--python-expr', changes.join('\n')]);
+  await saveExample(scene, [`scene.render.resolution_percentage = ${RESOLUTION_PERCENT}`]);
   const film = { scene, fps: 24, folder: join(folder, 'film') };
   const { seconds } = await plainBlender({ ...film, frames: TRIAL_FRAMES });
   return { ...film, frames: Math.ceil((FILM_SECONDS / seconds) * TRIAL_FRAMES) };

@@ -7,8 +7,7 @@ import { createInterface } from 'node:readline';
 import { frameName } from '../core/contract/keys';
 import { parseWorkerEvent } from '../core/contract/worker-event';
 import { randomOf } from '../test/support/random';
-import { run } from './measure';
-import { ROOT } from './ways';
+import { ROOT, saveExample } from './ways';
 
 const SLICES = 10;
 const FRAMES_PER_SLICE = 8;
@@ -44,7 +43,9 @@ type Attempt = (slice: number, cutAt: number | undefined) => Promise<{ seconds: 
 export async function benchInterruptions(_: number, say: (text: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'spotreel-bench-'));
   try {
-    const scene = await makeScene(folder);
+    const scene = join(folder, 'film.blend');
+    const size = `scene.render.resolution_percentage = ${RESOLUTION_PERCENT}`;
+    await saveExample(scene, [size, `scene.frame_end = ${FRAMES}`]);
     const frameSeconds = await trial(scene, folder);
     const outcomes: Record<string, Outcome> = {};
     for (const kind of ['killed', 'noticed'] as const) {
@@ -57,18 +58,6 @@ export async function benchInterruptions(_: number, say: (text: string) => Promi
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function makeScene(folder: string): Promise<string> {
-  const scene = join(folder, 'film.blend');
-  const changes = [
-    'import bpy',
-    `bpy.context.scene.render.resolution_percentage = ${RESOLUTION_PERCENT}`,
-    `bpy.context.scene.frame_end = ${FRAMES}`,
-    `bpy.ops.wm.save_as_mainfile(filepath=${JSON.stringify(scene)}, compress=True)`,
-  ];
-  await run(['blender', '-b', join(ROOT, 'examples/clock.blend'), '--python-expr', changes.join('\n')]);
-  return scene;
 }
 
 /** Seconds of one frame, which interruptions are planned by. */

@@ -15,6 +15,17 @@ export interface Film {
 
 export const ROOT = join(__dirname, '..');
 
+/** The example with `settings` of its scene's changed (lines of Python), saved compressed as `path`. */
+export function saveExample(path: string, settings: readonly string[]): Promise<void> {
+  const changes = [
+    'import bpy',
+    'scene = bpy.context.scene',
+    ...settings,
+    `bpy.ops.wm.save_as_mainfile(filepath=${JSON.stringify(path)}, compress=True)`,
+  ];
+  return run(['blender', '-b', join(ROOT, 'examples/clock.blend'), '--python-expr', changes.join('\n')]);
+}
+
 /** One way to make a film, start to end. */
 export type Way = (film: Film) => Promise<Measured>;
 

@@ -114,28 +114,10 @@ function missingFrames({ missing }: ReportInput): Html {
   if (missing.length === 0) return html``;
   const rows = missing.slice(0, MOST_ROWS).map(({ frame, failure }) => {
     const why = failure?.reason ?? 'it was never rendered: its slice did not come to it';
-    return html`<tr>
-      <td>${frame}</td>
-      <td>${failure ? failure.tries : ''}</td>
-      <td>${why}</td>
-    </tr>`;
+    return [frame, failure?.tries ?? '', why];
   });
   const table = html`<p>${formatFrames(missing.map(({ frame }) => frame))}</p>
-    <div class="wide">
-      <table>
-        <thead>
-          <tr>
-            <th>Frame</th>
-            <th>Tries</th>
-            <th>Why</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
-    ${rest(missing.length, 'failures/ holds all of them')}`;
+    ${columns(['Frame', 'Tries', 'Why'], rows)}${rest(missing.length, 'failures/ holds all of them')}`;
   return section('Missing frames', table);
 }
 
@@ -164,29 +146,9 @@ function interruptions({ stretches }: ReportFigures): Html {
   if (bad.length === 0) return html``;
   const rows = bad.slice(0, MOST_ROWS).map(({ slice, attempt, end, frames, reason }) => {
     const why = reason ?? (end === 'lost' ? 'its machine was gone before it could say why' : '');
-    return html`<tr>
-      <td>${slice}</td>
-      <td>${attempt}</td>
-      <td>${frames}</td>
-      <td>${why}</td>
-    </tr>`;
+    return [slice, attempt, frames, why];
   });
-  const table = html`<div class="wide">
-      <table>
-        <thead>
-          <tr>
-            <th>Slice</th>
-            <th>Attempt</th>
-            <th>Frames</th>
-            <th>Why it ended</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
-    ${rest(bad.length, 'slices/ holds all of them')}`;
+  const table = html`${columns(['Slice', 'Attempt', 'Frames', 'Why it ended'], rows)}${rest(bad.length, 'slices/ holds all of them')}`;
   return section('Attempts that did not end well', table);
 }
 
@@ -236,6 +198,23 @@ function settings({ manifest }: ReportInput): Html {
     ...Object.entries(options).map(([name, value]) => [`Asked for: ${name}`, String(value)] as const),
   ];
   return section('Versions and settings', pairs(rows));
+}
+
+function columns(head: readonly string[], rows: ReadonlyArray<ReadonlyArray<string | number>>): Html {
+  const line = (cells: readonly Html[]) =>
+    html`<tr>
+      ${cells}
+    </tr>`;
+  return wide(
+    html`<table>
+      <thead>
+        ${line(head.map((name) => html`<th>${name}</th>`))}
+      </thead>
+      <tbody>
+        ${rows.map((row) => line(row.map((cell) => html`<td>${cell}</td>`)))}
+      </tbody>
+    </table>`,
+  );
 }
 
 function pairs(rows: ReadonlyArray<readonly [string, string]>): Html {
