@@ -66,8 +66,8 @@ class FramesRun {
   private ready = false;
   private isLeaving = false;
   private unusable: string | undefined;
-  /** The frame that Blender is working on, since when. */
-  private current: { readonly frame: number; readonly since: number } | undefined;
+  /** The frame that Blender was asked for, and since when it has been at it, if it has said so. */
+  private current: { readonly frame: number; since?: number } | undefined;
   private peakMemoryBytes = 0;
   private fault: { error: unknown } | undefined;
   private deadline: NodeJS.Timeout | undefined;
@@ -111,8 +111,8 @@ class FramesRun {
   }
 
   private dropped(): DroppedFrame | undefined {
-    if (!this.task.signal.aborted || !this.current) return undefined;
-    const { frame, since } = this.current;
+    const { frame, since } = this.current ?? {};
+    if (!this.task.signal.aborted || frame === undefined || since === undefined) return undefined;
     return { frame, seconds: (performance.now() - since) / 1000 };
   }
 
@@ -121,7 +121,8 @@ class FramesRun {
     const result = { failed, ...(peakMemoryBytes > 0 && { peakMemoryBytes }) };
     if (this.task.signal.aborted) return result;
     if (!this.ready) return { ...result, unusable: this.unusable ?? reason };
-    if (this.current !== undefined) this.failed.set(this.current.frame, { reason });
+    // What befell a Blender before it had begun the frame is no fault of the frame's.
+    if (this.current?.since !== undefined) this.failed.set(this.current.frame, { reason });
     return result;
   }
 
@@ -135,6 +136,7 @@ class FramesRun {
         this.ready = true;
         break;
       case 'started':
+        if (this.current) this.current.since = performance.now();
         this.task.started(event.frame);
         return;
       case 'saved':
@@ -172,7 +174,7 @@ class FramesRun {
       this.session.finish();
       return;
     }
-    this.current = { frame, since: performance.now() };
+    this.current = { frame };
     this.session.render(frame);
   }
 

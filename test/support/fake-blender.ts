@@ -49,5 +49,7 @@ export function installFakeBlender(path: string, behaviour: FakeBehaviour): Node
   const lines = ['#!/usr/bin/env node', `require(${JSON.stringify(fake)})(${JSON.stringify(behaviour)});`];
   writeFileSync(path, `${lines.join('\n')}\n`);
   chmodSync(path, 0o755);
-  return { SPOTREEL_BLENDER: path };
+  // What the fake notes lies outside of the worker's scratch folder.
+  const takesNotes = behaviour.onceIn !== undefined || behaviour.log !== undefined;
+  return { SPOTREEL_BLENDER: path, ...(takesNotes && { SPOTREEL_SANDBOX: 'off' }) };
 }
