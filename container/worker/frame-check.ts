@@ -1,30 +1,89 @@
-import { PNG } from 'pngjs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createInflate } from 'node:zlib';
+import { messageOf } from '../../core/errors';
 import type { Resolution } from '../../core/render/resolution';
+import { packedPicture, pngRows, readPngHeader, type PngRows } from './png-chunks';
 
 /**
- * What is wrong with a frame's bytes; `undefined` when it is whole: it decodes to the end, its checksums hold, and it
- * has the right dimensions. The only rule by which a frame counts as rendered.
+ * What is wrong with a frame's bytes; `undefined` when it is whole: its checksums hold, its picture unpacks to the last
+ * row and no further, and it has the right dimensions. The only rule by which a frame counts as rendered. Nothing is
+ * turned into pixels, and what is unpacked is dropped piece by piece, in zlib's own threads.
  */
-export function frameFault(bytes: Uint8Array, expected: Resolution): string | undefined {
-  const size = sizeOf(bytes);
-  if (!size) return bytes.byteLength === 0 ? 'it is empty' : 'it is no PNG';
-  // Before decoding: a picture of another size may be of any size.
-  if (size.width !== expected.width || size.height !== expected.height) {
-    return `it is ${size.width}×${size.height}, not ${expected.width}×${expected.height}`;
+export async function frameFault(bytes: Uint8Array, expected: Resolution): Promise<string | undefined> {
+  const header = readPngHeader(bytes);
+  if (!header) return bytes.byteLength === 0 ? 'it is empty' : 'it is no PNG';
+  // Before unpacking: a picture of another size may be of any size.
+  if (header.width !== expected.width || header.height !== expected.height) {
+    return `it is ${header.width}×${header.height}, not ${expected.width}×${expected.height}`;
   }
   try {
-    PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), { skipRescale: true });
+    await checkRows(packedPicture(bytes), pngRows(header));
     return undefined;
   } catch (error) {
-    return `it does not decode: ${error instanceof Error ? error.message : String(error)}`;
+    return `it does not decode: ${messageOf(error)}`;
   }
 }
 
-const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+/** Pieces of an unpacked picture, in bytes: larger ones cost memory, smaller ones time. */
+const CHUNK_BYTES = 256 * 1024;
 
-/** Width and height from the header chunk, which must come first. Source: PNG specification, 11.2.2 IHDR. */
-function sizeOf(bytes: Uint8Array): Resolution | undefined {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (buffer.length < 24 || !buffer.subarray(0, 8).equals(SIGNATURE)) return undefined;
-  return { width: buffer.readUInt32BE(16), height: buffer.readUInt32BE(20) };
+/** The last of the filters that a row can begin with. Source: PNG specification, 9.2 Filter types for filter method 0. */
+const LAST_FILTER = 4;
+
+/** Unpacks the picture. zlib itself throws where its own checksum fails or the end is missing. */
+async function checkRows(data: readonly Uint8Array[], passes: readonly PngRows[]): Promise<void> {
+  const rows = new RowCheck(passes);
+  let fault: unknown;
+  const check = async (unpacked: AsyncIterable<Uint8Array>): Promise<void> => {
+    try {
+      for await (const piece of unpacked) rows.take(piece);
+      rows.end();
+    } catch (error) {
+      fault = error;
+      throw error;
+    }
+  };
+  const unpack = createInflate({ chunkSize: CHUNK_BYTES });
+  // A pipeline that is ended from its end may speak of that in place of the reason.
+  await pipeline(Readable.from(data), unpack, check).catch((error: unknown) => {
+    throw fault ?? error;
+  });
+}
+
+/** Walks through an unpacked picture from row to row. */
+class RowCheck {
+  private readonly passes: PngRows[];
+  /** Of the row that is at hand, bytes still to come; 0 before a row. */
+  private rest = 0;
+  private rowsLeft = 0;
+  private rowBytes = 0;
+
+  constructor(passes: readonly PngRows[]) {
+    this.passes = passes.filter(({ rows }) => rows > 0);
+  }
+
+  take(piece: Uint8Array): void {
+    for (let at = 0; at < piece.length;) {
+      if (this.rest === 0) this.beginRow(piece[at]!);
+      const taken = Math.min(this.rest, piece.length - at);
+      this.rest -= taken;
+      at += taken;
+    }
+  }
+
+  end(): void {
+    if (this.rest > 0 || this.rowsLeft > 0 || this.passes.length > 0) throw new Error('rows are missing');
+  }
+
+  private beginRow(filter: number): void {
+    if (this.rowsLeft === 0) {
+      const pass = this.passes.shift();
+      if (!pass) throw new Error('there is more in it than its rows');
+      ({ rows: this.rowsLeft, rowBytes: this.rowBytes } = pass);
+    }
+    if (filter > LAST_FILTER) throw new Error(`a row has the filter ${filter}, which there is not`);
+    this.rowsLeft -= 1;
+    this.rest = this.rowBytes;
+  }
 }

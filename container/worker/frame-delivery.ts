@@ -16,7 +16,7 @@ export async function deliverFrame(
 ): Promise<Delivery> {
   const bytes = await readSaved(path);
   if (!bytes) return { fault: 'Blender said that it saved the frame, but wrote no file' };
-  const fault = frameFault(bytes, manifest.resolution);
+  const fault = await frameFault(bytes, manifest.resolution);
   await rm(path, { force: true });
   if (fault) return { fault: `Blender saved a bad file: ${fault}` };
   // In this order, so that who is killed between the two leaves no record of a failure beside a frame that is whole: the
@@ -41,7 +41,7 @@ export async function isFrameInPlace(
   { manifest, folder, storage }: { manifest: Pick<Manifest, 'resolution'>; folder: URL; storage: Storage },
 ): Promise<boolean> {
   try {
-    return frameFault(await storage.get(frameUrl(folder, frame)), manifest.resolution) === undefined;
+    return (await frameFault(await storage.get(frameUrl(folder, frame)), manifest.resolution)) === undefined;
   } catch (error) {
     if (error instanceof StorageError && error.code === 'not-found') return false;
     throw error;

@@ -15,11 +15,12 @@ import { stoppedError } from './interruption';
 import { loadManifest } from './load-manifest';
 import { programEnvironment } from './program-environment';
 import { findProgram } from './programs';
+import { readAhead } from './read-ahead';
 import { sandboxed } from './sandbox';
 import type { WorkerContext } from './worker-context';
 
-/** Frames fetched ahead of the encoder, so that it does not wait for storage. */
-const READ_AHEAD = 4;
+/** Frames fetched and checked ahead of the encoder, so that it does not wait for storage; all are held in memory. */
+const READ_AHEAD = 8;
 
 /**
  * `stitch`: the video of exactly the manifest's frames, in order, at the scene's frame rate. Throws `frames-missing`
@@ -78,24 +79,14 @@ async function* readFrames(
   folder: URL,
   { storage }: WorkerContext,
 ): AsyncGenerator<Uint8Array> {
-  const ahead: Array<{ frame: number; bytes: Promise<Uint8Array> }> = [];
   const frames = framesOf(manifest.frames);
-  const fetchNext = () => {
-    const next = frames.next();
-    if (next.done) return;
-    const bytes = storage.get(frameUrl(folder, next.value));
-    // Whoever awaits it hears of a failure; until then it is nobody's unhandled rejection.
-    bytes.catch(() => undefined);
-    ahead.push({ frame: next.value, bytes });
+  const read = async (frame: number): Promise<Uint8Array> => {
+    const bytes = await storage.get(frameUrl(folder, frame));
+    const fault = await frameFault(bytes, manifest.resolution);
+    if (fault !== undefined) throw badFrame(frame, folder, fault);
+    return bytes;
   };
-  for (let i = 0; i < READ_AHEAD; i += 1) fetchNext();
-  for (let next = ahead.shift(); next; next = ahead.shift()) {
-    const bytes = await next.bytes;
-    const fault = frameFault(bytes, manifest.resolution);
-    if (fault) throw badFrame(next.frame, folder, fault);
-    yield bytes;
-    fetchNext();
-  }
+  yield* readAhead(frames, READ_AHEAD, read);
 }
 
 function badFrame(frame: number, folder: URL, fault: string): SpotreelError {

@@ -73,11 +73,11 @@ async function read<T>(url: URL, storage: Storage, parse: (bytes: Uint8Array) =>
 async function readAll<T>(
   folder: URL,
   storage: Storage,
-  parse: (bytes: Uint8Array) => T,
+  parse: (bytes: Uint8Array) => T | Promise<T>,
 ): Promise<Map<string, T>> {
   const found = new Map<string, T>();
   for await (const { url } of storage.list(folder)) {
-    found.set(url.pathname.slice(folder.pathname.length), parse(await storage.get(url)));
+    found.set(url.pathname.slice(folder.pathname.length), await parse(await storage.get(url)));
   }
   return found;
 }

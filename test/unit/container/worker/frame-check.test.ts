@@ -1,46 +1,65 @@
+import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { PNG } from 'pngjs';
 import { frameFault } from '../../../../container/worker/frame-check';
+import { pngChunk, pngOf } from '../../../support/png';
 
 const size = { width: 24, height: 16 };
 
-function frame({ width, height }: typeof size, bitDepth: 8 | 16 = 8): Buffer {
-  const png = new PNG({ width, height, bitDepth });
+function frame({ width, height }: typeof size, bitDepth: 8 | 16 = 8, colorType: 0 | 2 | 4 | 6 = 6): Buffer {
+  const png = new PNG({ width, height });
   for (let i = 0; i < png.data.length; i += 1) png.data[i] = (i * 7919) % 256;
-  return PNG.sync.write(png, { bitDepth });
+  const data = bitDepth === 8 ? png.data : Uint16Array.from(png.data, (value) => value * 257);
+  return PNG.sync.write(Object.assign(png, { data }), { bitDepth, colorType });
+}
+
+/** pngjs decodes to the last pixel: what it can't read is at fault. */
+function decodes(bytes: Buffer): boolean {
+  try {
+    PNG.sync.read(bytes, { skipRescale: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const whole = frame(size);
 
-test.each([8, 16] as const)('a whole frame of %i bits has no fault', (bitDepth) => {
-  expect(frameFault(frame(size, bitDepth), size)).toBeUndefined();
+describe.each([8, 16] as const)('%i bits', (bitDepth) => {
+  test.each([0, 2, 4, 6] as const)('a whole frame of colour type %i has no fault', async (colorType) => {
+    const bytes = frame(size, bitDepth, colorType);
+    expect(decodes(bytes)).toBe(true);
+    expect(await frameFault(bytes, size)).toBeUndefined();
+  });
 });
 
-test('a whole frame that lies in a larger buffer has no fault', () => {
+test('a whole frame that lies in a larger buffer has no fault', async () => {
   const larger = Buffer.concat([Buffer.alloc(5), whole, Buffer.alloc(5)]);
-  expect(
-    frameFault(new Uint8Array(larger.buffer, larger.byteOffset + 5, whole.length), size),
-  ).toBeUndefined();
+  const within = new Uint8Array(larger.buffer, larger.byteOffset + 5, whole.length);
+  expect(await frameFault(within, size)).toBeUndefined();
 });
 
-test('a frame cut off anywhere is at fault', () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 0, max: whole.length - 1 }), (length) => {
-      expect(frameFault(whole.subarray(0, length), size)).toEqual(expect.any(String));
+test('a frame cut off anywhere is at fault', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: whole.length - 1 }), async (length) => {
+      expect(await frameFault(whole.subarray(0, length), size)).toEqual(expect.any(String));
     }),
     { numRuns: 300 },
   );
 });
 
-test('a frame with a byte of its picture changed is at fault', () => {
-  const data = whole.indexOf('IDAT') + 4;
-  const end = whole.indexOf('IEND') - 8;
-  fc.assert(
-    fc.property(fc.integer({ min: data, max: end }), fc.integer({ min: 1, max: 255 }), (at, change) => {
-      const changed = Buffer.from(whole);
-      changed[at]! ^= change;
-      expect(frameFault(changed, size)).toEqual(expect.any(String));
-    }),
+test('a frame with any byte changed is at fault', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 0, max: whole.length - 1 }),
+      fc.integer({ min: 1, max: 255 }),
+      async (at, change) => {
+        const changed = Buffer.from(whole);
+        changed[at]! ^= change;
+        expect(await frameFault(changed, size)).toEqual(expect.any(String));
+      },
+    ),
+    { numRuns: 300 },
   );
 });
 
@@ -48,12 +67,81 @@ test.each([
   ['of another size', frame({ width: 16, height: 24 }), 'it is 16×24, not 24×16'],
   ['that is empty', Buffer.alloc(0), 'it is empty'],
   ['that is something else', Buffer.from('JFIF'.repeat(20)), 'it is no PNG'],
-])('a frame %s is at fault, and the fault is named', (_, bytes, fault) => {
-  expect(frameFault(bytes, size)).toBe(fault);
+])('a frame %s is at fault, and the fault is named', async (_, bytes, fault) => {
+  expect(await frameFault(bytes, size)).toBe(fault);
 });
 
-test('the size is looked at before a byte is decoded', () => {
+test('the size is looked at before a byte is decoded', async () => {
   const bomb = Buffer.from(whole);
   bomb.writeUInt32BE(0xffff_ffff, 16);
-  expect(frameFault(bomb, size)).toBe('it is 4294967295×16, not 24×16');
+  expect(await frameFault(bomb, size)).toBe('it is 4294967295×16, not 24×16');
+});
+
+describe('with every checksum right', () => {
+  const rows = (count: number, filter = 0) =>
+    deflateSync(
+      Buffer.concat(Array.from({ length: count }, () => Buffer.from([filter, ...Buffer.alloc(72)]))),
+    );
+  const packed = rows(16);
+  const idat = pngChunk('IDAT', packed);
+
+  test.each<[string, Buffer]>([
+    ['a picture in one piece', pngOf(size, idat)],
+    [
+      'a picture in many pieces',
+      pngOf(size, ...[...packed].map((byte) => pngChunk('IDAT', Buffer.from([byte])))),
+    ],
+    ['a chunk that may be passed over', pngOf(size, pngChunk('teXt', packed), idat)],
+  ])('%s is whole', async (_, bytes) => {
+    expect(decodes(bytes)).toBe(true);
+    expect(await frameFault(bytes, size)).toBeUndefined();
+  });
+
+  test.each<[string, Buffer, string]>([
+    ['a filter that there is not', pngOf(size, pngChunk('IDAT', rows(16, 5))), 'the filter 5'],
+    ['a chunk that nobody knows', pngOf(size, pngChunk('ABCD', packed), idat), 'chunk ABCD'],
+    ['something after its end', Buffer.concat([pngOf(size, idat), Buffer.from('x')]), 'follows its end'],
+    ['a depth that there is not', pngOf({ ...size, bitDepth: 3 }, idat), 'with 3 bits'],
+  ])('%s is at fault, and named', async (_, bytes, fault) => {
+    expect(decodes(bytes)).toBe(false);
+    expect(await frameFault(bytes, size)).toContain(fault);
+  });
+
+  test.each<[string, Buffer, string]>([
+    ['no picture', pngOf(size), 'it holds no picture'],
+    ['a row too few', pngOf(size, pngChunk('IDAT', rows(15))), 'rows are missing'],
+    [
+      'a packed picture without its end',
+      pngOf(size, pngChunk('IDAT', packed.subarray(0, -5))),
+      'end of file',
+    ],
+  ])('%s is at fault, though pngjs may take it', async (_, bytes, fault) => {
+    expect(await frameFault(bytes, size)).toContain(fault);
+  });
+
+  test('a picture that unpacks to more than its rows is at fault, however much more', async () => {
+    const bomb = pngOf(size, pngChunk('IDAT', deflateSync(Buffer.alloc(50_000_000))));
+    expect(await frameFault(bomb, size)).toContain('more in it than its rows');
+  });
+
+  test('interlaced rows are counted pass by pass', async () => {
+    // Rows and pixels of each, of a picture of 24×16.
+    const passes = [
+      [2, 3],
+      [2, 3],
+      [2, 6],
+      [4, 6],
+      [4, 12],
+      [8, 12],
+      [8, 24],
+    ] as const;
+    const picture = passes.map(([count, pixels]) => Buffer.alloc(count * (1 + pixels * 3)));
+    const interlaced = pngOf(
+      { ...size, interlace: 1 },
+      pngChunk('IDAT', deflateSync(Buffer.concat(picture))),
+    );
+    expect(decodes(interlaced)).toBe(true);
+    expect(await frameFault(interlaced, size)).toBeUndefined();
+    expect(await frameFault(pngOf({ ...size, interlace: 1 }, idat), size)).toContain('does not decode');
+  });
 });

@@ -1,0 +1,125 @@
+import { crc32 } from 'node:zlib';
+import type { Resolution } from '../../core/render/resolution';
+
+/** The IHDR chunk. Source of all this: PNG specification, https://www.w3.org/TR/png-3/ (5, 11.2, 13). */
+interface PngHeader extends Resolution {
+  /** Of a sample, in bits. */
+  readonly bitDepth: number;
+  /** 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGBA. */
+  readonly colourType: number;
+  readonly interlaced: boolean;
+}
+
+/** Rows of equal length, as they follow each other in the unpacked picture. */
+export interface PngRows {
+  readonly rows: number;
+  /** The byte that names the row's filter included. */
+  readonly rowBytes: number;
+}
+
+const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+
+/** Signature, then the first chunk's length and type, then IHDR's 13 bytes. */
+const HEADER_BYTES = 29;
+
+/** Samples of a pixel, by colour type, and the bit depths that go with it. */
+const COLOUR_TYPES: Readonly<
+  Record<number, { readonly samples: number; readonly depths: readonly number[] }>
+> = {
+  0: { samples: 1, depths: [1, 2, 4, 8, 16] },
+  2: { samples: 3, depths: [8, 16] },
+  3: { samples: 1, depths: [1, 2, 4, 8] },
+  4: { samples: 2, depths: [8, 16] },
+  6: { samples: 4, depths: [8, 16] },
+};
+
+/** Adam7: where each pass begins and how far apart its pixels are. Source: PNG specification, 8.2. */
+const ADAM7 = [
+  { x: 0, y: 0, dx: 8, dy: 8 },
+  { x: 4, y: 0, dx: 8, dy: 8 },
+  { x: 0, y: 4, dx: 4, dy: 8 },
+  { x: 2, y: 0, dx: 4, dy: 4 },
+  { x: 0, y: 2, dx: 2, dy: 4 },
+  { x: 1, y: 0, dx: 2, dy: 2 },
+  { x: 0, y: 1, dx: 1, dy: 2 },
+];
+
+/** The header, which must come first, as it says it is; `undefined` where there is none. */
+export function readPngHeader(bytes: Uint8Array): PngHeader | undefined {
+  const buffer = asBuffer(bytes);
+  if (buffer.length < HEADER_BYTES || !buffer.subarray(0, 8).equals(SIGNATURE)) return undefined;
+  return {
+    width: buffer.readUInt32BE(16),
+    height: buffer.readUInt32BE(20),
+    bitDepth: buffer[24]!,
+    colourType: buffer[25]!,
+    interlaced: buffer[28] === 1,
+  };
+}
+
+/** How the rows of an unpacked picture follow each other: pure. Throws for what can be no picture. */
+export function pngRows({ width, height, bitDepth, colourType, interlaced }: PngHeader): PngRows[] {
+  const type = COLOUR_TYPES[colourType];
+  if (!type?.depths.includes(bitDepth)) {
+    throw new Error(`colour type ${colourType} with ${bitDepth} bits is none`);
+  }
+  const passes = interlaced ? ADAM7 : [{ x: 0, y: 0, dx: 1, dy: 1 }];
+  return passes.flatMap(({ x, y, dx, dy }) => {
+    const columns = Math.ceil((width - x) / dx);
+    const rows = Math.ceil((height - y) / dy);
+    if (columns < 1 || rows < 1) return [];
+    return [{ rows, rowBytes: 1 + Math.ceil((columns * type.samples * bitDepth) / 8) }];
+  });
+}
+
+/**
+ * Walks the chunks from signature to end and checks each checksum; gives the packed picture. Throws what is wrong: every
+ * byte of a PNG is part of the signature, of a length, or under a checksum.
+ */
+export function packedPicture(bytes: Uint8Array): Uint8Array[] {
+  const buffer = asBuffer(bytes);
+  const data: Uint8Array[] = [];
+  const types: string[] = [];
+  for (let at = SIGNATURE.length; types.at(-1) !== 'IEND';) {
+    const { type, content, end } = readChunk(buffer, at);
+    if (types.length === 0) checkHeader(type, content);
+    checkChunk(type, types);
+    if (type === 'IDAT') data.push(content);
+    types.push(type);
+    at = end;
+    if (type === 'IEND' && end !== buffer.length) throw new Error('something follows its end');
+  }
+  if (data.length === 0) throw new Error('it holds no picture');
+  if (readPngHeader(bytes)?.colourType === 3 && !types.includes('PLTE'))
+    throw new Error('its palette is missing');
+  return data;
+}
+
+function readChunk(buffer: Buffer, at: number): { type: string; content: Buffer; end: number } {
+  if (at + 12 > buffer.length) throw new Error('it is cut off');
+  const length = buffer.readUInt32BE(at);
+  const end = at + 12 + length;
+  if (end > buffer.length) throw new Error('it is cut off');
+  const checked = buffer.subarray(at + 4, end - 4);
+  if (crc32(checked) !== buffer.readUInt32BE(end - 4)) throw new Error('a checksum is wrong');
+  return { type: checked.toString('latin1', 0, 4), content: checked.subarray(4), end };
+}
+
+function checkHeader(type: string, content: Buffer): void {
+  if (type !== 'IHDR' || content.length !== 13) throw new Error('its header does not come first');
+  const [compression, filter, interlace] = content.subarray(10);
+  if (compression !== 0 || filter !== 0 || interlace! > 1) throw new Error('it is packed in no known way');
+}
+
+const CRITICAL = ['IHDR', 'PLTE', 'IDAT', 'IEND'];
+
+function checkChunk(type: string, before: readonly string[]): void {
+  // Bit 5 of the first letter: what no reader may pass over has a capital.
+  if (/^[A-Z]/.test(type) && !CRITICAL.includes(type)) throw new Error(`nobody knows its chunk ${type}`);
+  if (type === 'IHDR' && before.length > 0) throw new Error('it has two headers');
+  if (type === 'IDAT' && before.includes('IDAT') && before.at(-1) !== 'IDAT') {
+    throw new Error('its picture is not in one piece');
+  }
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
