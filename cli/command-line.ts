@@ -51,7 +51,8 @@ function describeRender(program: Command): Command {
     'after',
     `
 Ctrl-C stops everything; the same command again goes on from there.
-Exit codes: 0 every frame and the video are there, 1 not so, 2 wrong usage, 130 interrupted.
+Exit codes: 0 every frame and the video are there, 1 not so, 2 wrong usage, 3 frames are missing and
+others stand in their places in output.partial.mp4, 130 interrupted.
 
 Examples:
   spotreel render shot.blend
@@ -96,6 +97,12 @@ function withRenderOptions(command: Command): Command {
         'cpu',
         'gpu',
       ]),
+    )
+    .addOption(
+      new Option(
+        '--gaps <how>',
+        'what stands in for a missing frame: the one before it, or that marked',
+      ).choices(['hold', 'mark']),
     )
     .option('--force', 'render in spite of a missing library or a scene of a newer Blender')
     .option('-n, --name <name>', 'name the render, in place of a name made from file and options');

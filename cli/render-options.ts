@@ -12,14 +12,15 @@ export interface OptionFlags {
   readonly engine?: string;
   /** In small letters. */
   readonly device?: string;
+  readonly gaps?: string;
   readonly force?: boolean;
 }
 
 /** Checks flags and leaves out those that were not given. Throws `bad-options` naming the flag at fault. */
 export function renderOptionsOf(flags: OptionFlags): RenderOptions {
-  const { frames, scene, framesPerSlice, resolutionPercent, samples, engine, force } = flags;
+  const { frames, scene, framesPerSlice, resolutionPercent, samples, engine, gaps, force } = flags;
   const device = flags.device?.toUpperCase();
-  const known = { frames, scene, framesPerSlice, resolutionPercent, samples, engine, device, force };
+  const known = { frames, scene, framesPerSlice, resolutionPercent, samples, engine, device, gaps, force };
   const given = Object.entries(known);
   const result = renderOptionsSchema.safeParse(
     Object.fromEntries(given.filter(([, value]) => value !== undefined)),

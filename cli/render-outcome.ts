@@ -1,4 +1,5 @@
-import { videoUrl } from '../core/contract/keys';
+import { partialVideoUrl, videoUrl } from '../core/contract/keys';
+import type { Gaps } from '../core/contract/gaps';
 import { formatFrameRate } from '../core/render/frame-rate';
 import { formatLocation } from '../core/storage/location';
 import type { RenderOutcome } from './local/local-render';
@@ -22,6 +23,11 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number): string
   if (state === 'interrupted') {
     return printable(`stopped: ${frames} are safe in ${where}; the same command goes on from there`);
   }
+  if (outcome.gaps) {
+    const video = formatLocation(partialVideoUrl(folder));
+    const lines = [`partial: ${frames} are safe in ${where}; the same command tries the others again`];
+    return printable([...gapLines(outcome.gaps), ...lines, `video with gaps:  ${video}`].join('\n'));
+  }
   return printable([...reasons(outcome), `failed: ${frames} are safe in ${where}`].join('\n'));
 }
 
@@ -34,6 +40,17 @@ function reasons({ progress }: RenderOutcome): string[] {
   return [...lines, ...errors];
 }
 
+function gapLines({ gaps }: Gaps): string[] {
+  const lines = gaps
+    .slice(0, MOST_REASONS)
+    .map(
+      ({ frame, reason, shown }) => `frame ${frame} is missing, frame ${shown} shown in its place: ${reason}`,
+    );
+  if (gaps.length > MOST_REASONS)
+    lines.push(`and ${gaps.length - MOST_REASONS} more frames; gaps.json names them`);
+  return lines;
+}
+
 /** How a render ended, for a program. */
 export function outcomeJson(outcome: RenderOutcome, seconds: number) {
   const { state, folder, manifest, progress } = outcome;
@@ -41,7 +58,8 @@ export function outcomeJson(outcome: RenderOutcome, seconds: number) {
     renderId: manifest.renderId,
     state,
     folder: formatLocation(folder),
-    video: state === 'complete' ? formatLocation(videoUrl(folder)) : undefined,
+    video: videoOf(outcome),
+    gaps: outcome.gaps?.gaps,
     frameCount: manifest.frameCount,
     framesDone: progress.done.size,
     failures: [...progress.failed].map(([frame, reason]) => ({ frame, reason })),
@@ -49,4 +67,9 @@ export function outcomeJson(outcome: RenderOutcome, seconds: number) {
     findings: manifest.findings ?? [],
     seconds,
   };
+}
+
+function videoOf({ state, folder }: RenderOutcome): string | undefined {
+  if (state === 'complete') return formatLocation(videoUrl(folder));
+  return state === 'partial' ? formatLocation(partialVideoUrl(folder)) : undefined;
 }

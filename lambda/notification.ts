@@ -18,6 +18,7 @@ const MOST_FINDINGS = 10;
 const HEADLINES: Readonly<Record<RenderStatus['state'], string>> = {
   refused: 'was refused',
   failed: 'failed',
+  partial: 'lacks frames, and has a video all the same',
   complete: 'is complete',
 };
 

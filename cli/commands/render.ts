@@ -18,6 +18,8 @@ export interface RenderFlags extends OptionFlags {
   readonly json?: boolean;
 }
 
+const EXIT_CODES = { complete: 0, partial: 3, failed: 1 } as const;
+
 /** `spotreel render FILE`: the whole of a render on this machine. Gives the exit code. */
 export async function renderCommand(file: string, flags: RenderFlags): Promise<number> {
   const startedAt = Date.now();
@@ -45,7 +47,7 @@ export async function renderCommand(file: string, flags: RenderFlags): Promise<n
     process.stderr.write(`${describeOutcome(outcome, seconds)}\n`);
     if (flags.json) process.stdout.write(`${JSON.stringify(outcomeJson(outcome, seconds))}\n`);
     if (outcome.state === 'interrupted') return exitCode;
-    return outcome.state === 'complete' ? 0 : 1;
+    return EXIT_CODES[outcome.state];
   } finally {
     stopListening();
   }

@@ -1,6 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findProgram, blenderVersion } from '../../container/worker/programs';
+import type { JobTargets } from '../../core/batch/choose-targets';
+import { salvageRequest } from '../../core/batch/job-requests';
+import type { LocalBatch } from '../../core/batch/local/local-batch';
 import {
   prepareRender,
   submitRender,
@@ -9,10 +12,12 @@ import {
   type SubmittedRender,
 } from '../../core/batch/submit-render';
 import type { Finding } from '../../core/contract/finding';
+import type { Gaps } from '../../core/contract/gaps';
 import { videoUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
 import type { RenderOptions } from '../../core/contract/options';
 import { examineScene } from '../../core/preflight/examine-scene';
+import { readGaps } from '../../core/storage/read-gaps';
 import { sweepPartials } from '../../core/storage/partial-file';
 import { storedFrames } from '../../core/storage/stored-frames';
 import { filePath } from '../../core/storage/location';
@@ -39,7 +44,9 @@ export interface LocalRenderOptions {
 
 /** How a local render ended. */
 export interface RenderOutcome {
-  readonly state: 'complete' | 'failed' | 'interrupted';
+  readonly state: 'complete' | 'partial' | 'failed' | 'interrupted';
+  /** For `partial`: the frames that the video lacks. */
+  readonly gaps?: Gaps | undefined;
   readonly folder: URL;
   readonly manifest: Manifest;
   readonly progress: RenderProgress;
@@ -96,7 +103,8 @@ export class LocalRender {
       view.show(progress);
       const submitted = await this.submit(request, { ...services, batch: farm });
       const stitch = await farm.wait(submitted.jobs.stitch.jobId);
-      return { state: stitch.status === 'SUCCEEDED' ? 'complete' : 'failed', folder, manifest, progress };
+      if (stitch.status === 'SUCCEEDED') return { state: 'complete', folder, manifest, progress };
+      return { ...(await this.salvage(submitted, farm, services)), folder, manifest, progress };
     } catch (error) {
       if (!this.interrupted.signal.aborted) throw error;
       return { state: 'interrupted', folder, manifest, progress };
@@ -107,6 +115,24 @@ export class LocalRender {
       if (!this.interrupted.signal.aborted) await rm(cacheDirectory, { recursive: true, force: true });
       this.interrupted.signal.removeEventListener('abort', stopFarm);
     }
+  }
+
+  /** A video of what is there, as the finish-render Lambda has it made on a farm; only the render job is to blame. */
+  private async salvage(
+    { jobs, manifest, folder }: SubmittedRender,
+    farm: LocalBatch,
+    { jobQueue, stitchDefinition: jobDefinition }: JobTargets,
+  ): Promise<Pick<RenderOutcome, 'state' | 'gaps'>> {
+    const [render] = await farm.describeJobs([jobs.render.jobId]);
+    if (render?.status !== 'FAILED') return { state: 'failed' };
+    const { jobId } = await farm.submitJob(
+      salvageRequest(manifest.renderId, folder, { jobQueue, jobDefinition }),
+    );
+    const { status } = await farm.wait(jobId);
+    if (status === 'FAILED') return { state: 'failed' };
+    const gaps = await readGaps(folder, this.options.storage);
+    // Every frame was there after all: the render job had failed for another reason.
+    return gaps ? { state: 'partial', gaps } : { state: 'complete' };
   }
 
   /** Jobs that have succeeded count only while what they made is still there. */

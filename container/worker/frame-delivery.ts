@@ -2,8 +2,9 @@ import { readFile, rm } from 'node:fs/promises';
 import { codeOf } from '../../core/errors';
 import { failureUrl, frameUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
-import { StorageError, type Storage } from '../../core/storage/storage';
+import type { Storage } from '../../core/storage/storage';
 import { frameFault } from './frame-check';
+import { readFrame } from './read-frame';
 
 /** What became of a frame that Blender says it has saved. */
 export type Delivery = { readonly bytes: number } | { readonly fault: string };
@@ -40,10 +41,5 @@ export async function isFrameInPlace(
   frame: number,
   { manifest, folder, storage }: { manifest: Pick<Manifest, 'resolution'>; folder: URL; storage: Storage },
 ): Promise<boolean> {
-  try {
-    return (await frameFault(await storage.get(frameUrl(folder, frame)), manifest.resolution)) === undefined;
-  } catch (error) {
-    if (error instanceof StorageError && error.code === 'not-found') return false;
-    throw error;
-  }
+  return (await readFrame(frame, folder, manifest.resolution, storage)).bytes !== undefined;
 }

@@ -1,4 +1,4 @@
-import { renderJobName, stitchJobName } from '../contract/jobs';
+import { renderJobName, salvageJobName, stitchJobName } from '../contract/jobs';
 import type { Manifest } from '../contract/manifest';
 import { workerArgv } from '../contract/worker-command';
 import { formatLocation } from '../storage/location';
@@ -15,8 +15,7 @@ export interface JobRequests {
 
 export function jobRequests(manifest: Manifest, folder: URL, targets: ChosenTargets): JobRequests {
   const { renderId, framesPerSlice, frameCount, sliceCount, source } = manifest;
-  // A folder's slash would be one more thing to get wrong by hand.
-  const output = formatLocation(folder).replace(/\/$/, '');
+  const output = outputOf(folder);
   const slices = { framesPerSlice, totalFrames: frameCount };
   const render: SubmitJobRequest = {
     jobName: renderJobName(renderId),
@@ -31,4 +30,23 @@ export function jobRequests(manifest: Manifest, folder: URL, targets: ChosenTarg
     containerOverrides: { command: workerArgv({ command: 'stitch', input: output, output }) },
   });
   return { output, render, stitch };
+}
+
+/** The job that makes a video of what frames are there: pure. It waits for nothing, as it follows a job that has failed. */
+export function salvageRequest(
+  renderId: string,
+  folder: URL,
+  target: ChosenTargets['stitch'],
+): SubmitJobRequest {
+  const output = outputOf(folder);
+  return {
+    jobName: salvageJobName(renderId),
+    ...target,
+    containerOverrides: { command: workerArgv({ command: 'stitch', input: output, output, partial: true }) },
+  };
+}
+
+/** A folder's slash would be one more thing to get wrong by hand. */
+function outputOf(folder: URL): string {
+  return formatLocation(folder).replace(/\/$/, '');
 }

@@ -15,3 +15,5 @@ export type RenderJobs = z.infer<typeof jobsSchema>;
 
 export const renderJobName = (renderId: string): string => `${renderId}_Rendering`;
 export const stitchJobName = (renderId: string): string => `${renderId}_Stitching`;
+/** The job that makes a video of what is there, once the render job has failed. */
+export const salvageJobName = (renderId: string): string => `${renderId}_Salvaging`;

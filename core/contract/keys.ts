@@ -37,6 +37,11 @@ export const contactSheetUrl = (render: URL): URL => below(render, 'contact-shee
 /** The video, small. */
 export const previewUrl = (render: URL): URL => below(render, 'preview.mp4');
 export const reportUrl = (render: URL): URL => below(render, 'report.html');
+/** The video of a render that lacks frames; what it lacks is in `gaps.json`. */
+export const partialVideoUrl = (render: URL): URL => below(render, 'output.partial.mp4');
+export const gapsUrl = (render: URL): URL => below(render, 'gaps.json');
+/** While and after somebody submits a salvage job; see `lambda/finish-render/ensure-salvage.ts`. */
+export const salvageUrl = (render: URL): URL => below(render, 'salvage.json');
 
 function below(render: URL, key: string): URL {
   return new URL(`./${key}`, folderUrl(render));

@@ -21,6 +21,8 @@ export const renderOptionsSchema = z.strictObject({
    * set to, as far as the machine has it; a farm's machines are then those without GPUs.
    */
   device: z.optional(z.enum(['CPU', 'GPU'])),
+  /** What fills a frame that is missing from a video all the same: the frame before it, `mark` with words on it that say so. */
+  gaps: z.optional(z.enum(['hold', 'mark'])),
   /** Render in spite of such errors as may be overruled (see `core/preflight/finding-codes.ts`). */
   force: z.optional(z.literal(true)),
 });

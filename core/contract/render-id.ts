@@ -24,10 +24,13 @@ export function renderIdOf({ source, etag, options }: RenderIdentity): string {
   return `${slugOf(source)}-${digest.slice(0, 8)}`;
 }
 
-/** Options as pairs in one order, absent ones left out, so that equal options have equal text. */
+/** What is the same said or left out. */
+const DEFAULTS: ReadonlyMap<string, unknown> = new Map([['gaps', 'hold']]);
+
+/** Options as pairs in one order, absent ones and defaults left out, so that equal options have equal text. */
 export function canonicalOptions(options: RenderOptions): Array<[string, unknown]> {
   return Object.entries(options)
-    .filter(([, value]) => value !== undefined)
+    .filter(([name, value]) => value !== undefined && value !== DEFAULTS.get(name))
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 

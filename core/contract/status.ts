@@ -8,13 +8,14 @@ import { parseJson } from './parse-json';
  *
  * - `refused`: it was never submitted; `findings` say what to change. Counts only where there is no `jobs.json`.
  * - `failed`: it was submitted and there is no video.
+ * - `partial`: frames are missing, and a video was made all the same, with others in their places.
  * - `complete`: the video is there, with every frame in it.
  */
 export const statusSchema = z.lazy(() =>
   z.object({
     version: z.literal(1),
     renderId: z.string().check(z.minLength(1)),
-    state: z.enum(['refused', 'failed', 'complete']),
+    state: z.enum(['refused', 'failed', 'partial', 'complete']),
     /** When it was found to be so. */
     at: z.iso.datetime(),
     /** When the message about it was sent; absent until then. */
@@ -45,7 +46,7 @@ export const statusSchema = z.lazy(() =>
       folder: z.string(),
       /** The folder in the AWS console, where there is one. */
       console: z.optional(z.url()),
-      /** Of the video, for `complete`. */
+      /** Of the video, for `complete` and `partial`. */
       video: z.optional(z.string()),
     }),
   }),

@@ -17,6 +17,8 @@ export interface StitchCommand {
   readonly command: 'stitch';
   readonly input: string;
   readonly output: string;
+  /** Whether a video is made though frames are missing, each of them held over by another. */
+  readonly partial?: boolean;
 }
 
 export type WorkerCommand = RenderCommand | StitchCommand;
@@ -24,7 +26,7 @@ export type WorkerCommand = RenderCommand | StitchCommand;
 /** The container's command as an argv array. */
 export function workerArgv(command: WorkerCommand): string[] {
   const common = [command.command, '-i', command.input, '-o', command.output];
-  if (command.command === 'stitch') return common;
+  if (command.command === 'stitch') return command.partial ? [...common, '--partial'] : common;
   return [...common, '-f', String(command.framesPerSlice), '-t', String(command.totalFrames)];
 }
 
@@ -34,19 +36,21 @@ export function parseWorkerArgv(argv: readonly string[]): WorkerCommand {
   if (command !== 'render' && command !== 'stitch') {
     throw usage(`the command must be render or stitch, not "${command ?? ''}"`);
   }
-  const values = parseFlags(args);
+  const { partial, ...values } = parseFlags(args);
   const input = required(values, 'i', command);
   const output = required(values, 'o', command);
-  if (command === 'stitch') return { command, input, output };
+  if (command === 'stitch') return { command, input, output, ...(partial && { partial }) };
+  if (partial) throw usage('--partial is for stitch');
   return { command, input, output, framesPerSlice: count(values, 'f'), totalFrames: count(values, 't') };
 }
 
 type Flags = Record<string, string | undefined>;
 
-function parseFlags(args: string[]): Flags {
+function parseFlags(args: string[]) {
   const flag = (short: string) => ({ type: 'string' as const, short });
   try {
-    const options = { i: flag('i'), o: flag('o'), f: flag('f'), t: flag('t') };
+    const partial = { type: 'boolean' as const };
+    const options = { i: flag('i'), o: flag('o'), f: flag('f'), t: flag('t'), partial };
     return parseArgs({ args, options, strict: true, allowPositionals: false }).values;
   } catch (error) {
     throw usage(messageOf(error));

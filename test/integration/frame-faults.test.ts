@@ -1,12 +1,13 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failureSchema } from '../../core/contract/failure';
+import { parseGaps } from '../../core/contract/gaps';
 import { installFakeBlender, type FakeBehaviour } from '../support/fake-blender';
 import { frameFiles, manifestOf, onlyRender, sliceReports, writeTimes } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel } from '../support/spotreel';
-import { probeVideo } from '../support/video';
+import { decodeFrame, decodeGreys, probeVideo } from '../support/video';
 
 jest.setTimeout(60_000);
 
@@ -15,9 +16,11 @@ const SCENE = join(ROOT, 'examples/clock.blend');
 /** 64×36, as the fake is told to draw. */
 const FLAGS = ['--resolution-percent', '10', '--frames', '1-8', '--frames-per-slice', '4', '--parallel', '2'];
 
-async function render(behaviour: Partial<FakeBehaviour>) {
+async function render(behaviour: Partial<FakeBehaviour>, ...more: string[]) {
   const environment = installFakeBlender(at('blender'), { width: 64, height: 36, ...behaviour });
-  const result = await spotreel(['render', SCENE, '-o', at('out'), '--json', ...FLAGS], { environment });
+  const result = await spotreel(['render', SCENE, '-o', at('out'), '--json', ...FLAGS, ...more], {
+    environment,
+  });
   const folder = existsSync(at('out')) ? onlyRender(at('out')) : '';
   const json = result.stdout === '' ? undefined : JSON.parse(result.stdout);
   return { ...result, folder, json };
@@ -35,26 +38,78 @@ describe.each(['crash', 'fail', 'truncate', 'no-file', 'quit', 'small'] as const
       expect((await probeVideo(join(folder, 'output.mp4'))).nb_read_frames).toBe('8');
     });
 
-    test('always costs that frame only, says which and why, and makes no video', async () => {
+    test('always costs that frame only, says which and why, and leaves a video with a gap', async () => {
       const { exitCode, folder, json, stderr } = await render({ faults: { 3: fault } });
-      expect(exitCode).toBe(1);
-      expect(json).toMatchObject({ state: 'failed', framesDone: 7, failures: [{ frame: 3 }] });
-      expect(stderr).toContain('frame 3: ');
+      expect(exitCode).toBe(3);
+      expect(json).toMatchObject({
+        state: 'partial',
+        framesDone: 7,
+        failures: [{ frame: 3 }],
+        gaps: [{ frame: 3, reason: expect.stringMatching(/./), shown: 2 }],
+      });
+      expect(stderr).toContain('frame 3 is missing, frame 2 shown in its place: ');
       expect(frameFiles(folder)).toEqual(names([1, 2, 4, 5, 6, 7, 8]));
       expect(readdirSync(join(folder, 'failures'))).toEqual(['3.json']);
       const failure = failureSchema.parse(JSON.parse(readFileSync(join(folder, 'failures/3.json'), 'utf8')));
       expect(failure).toMatchObject({ frame: 3, slice: 0, tries: 2, reason: expect.stringMatching(/./) });
       expect(existsSync(join(folder, 'output.mp4'))).toBe(false);
+      expect((await probeVideo(join(folder, 'output.partial.mp4'))).nb_read_frames).toBe('8');
     });
   },
 );
 
+test('3 dead frames of 8: each gap shows the frame before it, the first ones the next, and all are named', async () => {
+  const greys = { 1: 10, 2: 40, 3: 70, 4: 100, 5: 130, 6: 160, 7: 190, 8: 220 };
+  const { exitCode, folder, json } = await render({
+    greys,
+    faults: { 1: 'fail', 4: 'crash', 5: 'truncate' },
+  });
+  expect(exitCode).toBe(3);
+  expect(json).toMatchObject({ state: 'partial', framesDone: 5, video: join(folder, 'output.partial.mp4') });
+  const gaps = parseGaps(readFileSync(join(folder, 'gaps.json')), 'gaps.json');
+  expect(gaps).toMatchObject({ frameCount: 8, marked: false });
+  expect(gaps.gaps.map(({ frame, shown }) => [frame, shown])).toEqual([
+    [1, 2],
+    [4, 3],
+    [5, 3],
+  ]);
+  const shown = await decodeGreys(join(folder, 'output.partial.mp4'));
+  const wanted = [40, 40, 70, 70, 70, 160, 190, 220];
+  expect(shown).toHaveLength(8);
+  shown.forEach((grey, i) => expect(Math.abs(grey - wanted[i]!)).toBeLessThan(4));
+});
+
+test('marked gaps say so in the picture', async () => {
+  const greys = { 1: 128, 2: 128, 3: 128, 4: 128, 5: 128, 6: 128, 7: 128, 8: 128 };
+  const { exitCode, folder } = await render({ greys, faults: { 3: 'fail' } }, '--gaps', 'mark');
+  expect(exitCode).toBe(3);
+  const [held, marked] = await Promise.all(
+    [1, 2].map((index) => decodeFrame(join(folder, 'output.partial.mp4'), index)),
+  );
+  expect(held!.every((value) => Math.abs(value - 128) < 8)).toBe(true);
+  expect(marked!.some((value) => value < 40)).toBe(true);
+  expect(marked!.some((value) => value > 215)).toBe(true);
+  expect(parseGaps(readFileSync(join(folder, 'gaps.json')), 'gaps.json').marked).toBe(true);
+});
+
+test('without a single frame there is no video, and it is said', async () => {
+  const faults = Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8].map((frame) => [frame, 'fail' as const]));
+  const { exitCode, folder, json } = await render({ faults });
+  expect(exitCode).toBe(1);
+  expect(json.errors).toContainEqual(expect.stringContaining('none of the 8 frames'));
+  expect(readdirSync(folder).filter((name) => name.startsWith('output') || name === 'gaps.json')).toEqual([]);
+});
+
 test('once the fault is mended, the same command renders what is missing and nothing else', async () => {
   const before = await render({ faults: { 3: 'fail' } });
+  expect(existsSync(join(before.folder, 'output.partial.mp4'))).toBe(true);
   const times = writeTimes(before.folder);
   const { exitCode, folder } = await render({});
   expect(exitCode).toBe(0);
   expect(readdirSync(join(folder, 'failures'))).toEqual([]);
+  expect(readdirSync(folder).filter((name) => name.startsWith('output') || name === 'gaps.json')).toEqual([
+    'output.mp4',
+  ]);
   const after = writeTimes(folder);
   expect(after.delete('0003.png')).toBe(true);
   expect(after).toEqual(times);

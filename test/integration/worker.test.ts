@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseGaps } from '../../core/contract/gaps';
 import { parseWorkerEvent, type WorkerEvent } from '../../core/contract/worker-event';
 import { installFakeBlender } from '../support/fake-blender';
 import { frameFiles, manifestOf } from '../support/render-folder';
@@ -70,6 +71,20 @@ test('frames that are missing or not whole make no video, and are named', async 
   expect(missing.exitCode).toBe(65);
   expect(errorOf(missing)).toContain('4 of 72 frames');
   expect(errorOf(missing)).toContain('7, 20-22');
+  expect(existsSync(at('out/output.mp4'))).toBe(false);
+});
+
+test('a partial stitch takes a frame that is not whole for missing, and names both kinds', async () => {
+  await worker(renderArgs(FRAMES), { environment: fake() });
+  truncateSync(at('out/frames/0040.png'), 1000);
+  rmSync(at('out/frames/0001.png'));
+  const { exitCode } = await worker([...stitchArgs(), '--partial']);
+  expect(exitCode).toBe(0);
+  expect(parseGaps(readFileSync(at('out/gaps.json')), 'gaps.json').gaps).toEqual([
+    { frame: 1, reason: 'it was not rendered', shown: 2 },
+    { frame: 40, reason: expect.stringContaining('not whole: it does not decode'), shown: 39 },
+  ]);
+  expect((await probeVideo(at('out/output.partial.mp4'))).nb_read_frames).toBe('72');
   expect(existsSync(at('out/output.mp4'))).toBe(false);
 });
 

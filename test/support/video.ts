@@ -42,3 +42,23 @@ export async function decodeFrame(path: string, index = 0): Promise<Buffer> {
   const { stdout } = await run('ffmpeg', args, { encoding: 'buffer', maxBuffer: 256 * 1024 * 1024 });
   return stdout;
 }
+
+/** The grey, 0 to 255, in the middle of each frame of a video. */
+export async function decodeGreys(path: string): Promise<number[]> {
+  const filter = 'scale=in_color_matrix=bt709:out_range=pc,format=gray,crop=1:1';
+  const args = [
+    '-v',
+    'error',
+    '-i',
+    path,
+    '-vf',
+    filter,
+    '-fps_mode',
+    'passthrough',
+    '-f',
+    'rawvideo',
+    'pipe:1',
+  ];
+  const { stdout } = await run('ffmpeg', args, { encoding: 'buffer' });
+  return [...stdout];
+}

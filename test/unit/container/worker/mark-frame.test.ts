@@ -1,0 +1,61 @@
+import { PNG } from 'pngjs';
+import { frameFault } from '../../../../container/worker/frame-check';
+import { markFrame } from '../../../../container/worker/mark-frame';
+import { readPngHeader } from '../../../../container/worker/png-chunks';
+
+const GREY = 0x80;
+
+function plain(width: number, height: number, bitDepth: 8 | 16, colorType: 0 | 2 | 4 | 6): Buffer {
+  const png = new PNG({ width, height });
+  png.data.fill(GREY);
+  for (let i = 3; i < png.data.length; i += 4) png.data[i] = 0xff;
+  const data = bitDepth === 8 ? png.data : Uint16Array.from(png.data, (value) => value * 257);
+  return PNG.sync.write(Object.assign(png, { data }), { bitDepth, colorType });
+}
+
+/** Of each row, in the left half, `#` for white, `.` for black, a space for what was there before. */
+function rowsOf(bytes: Buffer): string[] {
+  const { width, height, data } = PNG.sync.read(bytes);
+  const sign = (at: number) => (data[at] === 0xff ? '#' : data[at] === 0 ? '.' : ' ');
+  return Array.from({ length: height }, (_, y) =>
+    Array.from({ length: width }, (__, x) => sign((y * width + x) * 4)).join(''),
+  );
+}
+
+describe.each([8, 16] as const)('%i bits', (bitDepth) => {
+  test.each([0, 2, 4, 6] as const)(
+    'colour type %i stays as it is, and the frame is whole',
+    async (colourType) => {
+      const marked = markFrame(plain(320, 180, bitDepth, colourType), 12);
+      expect(readPngHeader(marked)).toMatchObject({ bitDepth, colourType });
+      expect(await frameFault(marked, { width: 320, height: 180 })).toBeUndefined();
+      const rows = rowsOf(marked);
+      expect(rows[0]).toBe(' '.repeat(320));
+      expect(rows.at(-1)).toMatch(/^\.+ +$/);
+      expect(rows.some((row) => row.includes('#'))).toBe(true);
+    },
+  );
+});
+
+test('the words can be read', () => {
+  const rows = rowsOf(markFrame(plain(103, 9, 8, 2), -7));
+  expect(rows.map((row) => row.slice(1, 30))).toEqual([
+    '.............................',
+    '#####.####...###..#...#.#####',
+    '#.....#...#.#...#.##.##.#....',
+    '#.....#...#.#...#.#.#.#.#....',
+    '####..####..#####.#.#.#.####.',
+    '#.....#.#...#...#.#...#.#....',
+    '#.....#..#..#...#.#...#.#....',
+    '#.....#...#.#...#.#...#.#####',
+    '.............................',
+  ]);
+});
+
+test.each([
+  [1, 1],
+  [7, 3],
+  [64, 36],
+])('a picture of %i×%i keeps its size', async (width, height) => {
+  expect(await frameFault(markFrame(plain(width, height, 8, 6), 1), { width, height })).toBeUndefined();
+});
