@@ -50,7 +50,7 @@ export async function reportStatus(
  *
  * - A refusal never takes the place of how a render ended; people are told of it all the same (`announce`).
  * - Another pair of jobs is a newer render of the same (the caller has made sure of that).
- * - Of one pair, `complete` stands. That the render job failed says more than that the stitch job failed for it, and
+ * - Of one pair, `complete` stands, and `partial` before `failed`. That the render job failed says more than that the stitch job failed for it, and
  *   takes its place without another message (`amend`).
  */
 export function weigh(
@@ -66,6 +66,8 @@ export function weigh(
   if (before.state === 'refused' || !samePair) return 'replace';
   if (before.state === 'complete') return 'keep';
   if (next.state === 'complete') return 'replace';
+  if (before.state === 'partial') return 'keep';
+  if (next.state === 'partial') return 'replace';
   return next.endedJob === next.jobs?.render ? 'amend' : 'keep';
 }
 

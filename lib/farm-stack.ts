@@ -46,7 +46,14 @@ export class FarmStack extends Stack {
       topic,
       logRetention,
     });
-    const finish = new FinishTrigger(this, 'Finish', { bucket, jobQueues, topic, logRetention });
+    const finish = new FinishTrigger(this, 'Finish', {
+      bucket,
+      jobQueues,
+      stitchQueue: compute.queue,
+      stitchDefinition: jobs.stitch.definition,
+      topic,
+      logRetention,
+    });
     const metrics = new JobMetrics(this, 'Metrics', {
       farmName,
       jobQueues,

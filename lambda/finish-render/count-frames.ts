@@ -47,7 +47,8 @@ export async function countFrames(folder: URL, storage: Storage): Promise<FrameC
   };
 }
 
-async function readManifest(folder: URL, storage: Storage): Promise<Manifest | undefined> {
+/** `undefined` where there is none. */
+export async function readManifest(folder: URL, storage: Storage): Promise<Manifest | undefined> {
   const url = manifestUrl(folder);
   try {
     return parseManifest(await storage.get(url), formatLocation(url));

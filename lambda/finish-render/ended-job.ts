@@ -1,13 +1,13 @@
-import { renderJobName, stitchJobName } from '../../core/contract/jobs';
+import { renderJobName, salvageJobName, stitchJobName } from '../../core/contract/jobs';
 import { folderUrl } from '../../core/contract/keys';
 import { parseWorkerArgv } from '../../core/contract/worker-command';
 import { SpotreelError } from '../../core/errors';
 import { parseLocation } from '../../core/storage/location';
 import type { JobStateChange } from './event';
 
-/** The end of one of a render's two jobs that decides how the render ended. */
+/** The end of one of a render's jobs that decides how the render ended. */
 export interface EndedJob {
-  readonly role: 'render' | 'stitch';
+  readonly role: 'render' | 'stitch' | 'salvage';
   readonly failed: boolean;
   /** The render's own folder. */
   readonly folder: URL;
@@ -34,7 +34,20 @@ export function endedJobOf(change: JobStateChange, output: URL): EndedJob | unde
 
 function roleOf(jobName: string): EndedJob['role'] | undefined {
   if (jobName.endsWith(renderJobName(''))) return 'render';
+  if (jobName.endsWith(salvageJobName(''))) return 'salvage';
   return jobName.endsWith(stitchJobName('')) ? 'stitch' : undefined;
+}
+
+/** What AWS Batch says of an attempt that took too long; https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html */
+const TIMED_OUT = /timeout/i;
+
+/**
+ * Whether somebody cancelled or terminated the job, and so wants no video of it. By the documentation the two flags tell
+ * (https://docs.aws.amazon.com/batch/latest/APIReference/API_JobDetail.html); the status reason is then whatever that somebody
+ * wrote. A job that AWS Batch itself stops for its timeout was stopped by nobody.
+ */
+export function wasStopped({ isCancelled, isTerminated, statusReason = '' }: JobStateChange): boolean {
+  return isCancelled === true || (isTerminated === true && !TIMED_OUT.test(statusReason));
 }
 
 function folderOf(command: readonly string[]): URL | undefined {

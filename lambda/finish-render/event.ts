@@ -16,6 +16,8 @@ const jobStateChangeSchema = z.lazy(() =>
       status: z.string(),
       statusReason: z.optional(z.string()),
       createdAt: z.optional(z.number()),
+      isCancelled: z.optional(z.boolean()),
+      isTerminated: z.optional(z.boolean()),
       arrayProperties: z.optional(
         z.object({
           size: z.optional(z.number()),
@@ -42,6 +44,9 @@ export interface JobStateChange {
   readonly statusReason?: string | undefined;
   /** Milliseconds since 1970. */
   readonly createdAt?: number | undefined;
+  /** By CancelJob or TerminateJob. */
+  readonly isCancelled?: boolean | undefined;
+  readonly isTerminated?: boolean | undefined;
   readonly arrayProperties?:
     | {
         readonly size?: number | undefined;

@@ -1,12 +1,15 @@
 import { readJobs, TAKEN_BACK } from '../../core/batch/ensure-jobs';
-import { jobsUrl, videoUrl } from '../../core/contract/keys';
+import { jobsUrl, partialVideoUrl, videoUrl } from '../../core/contract/keys';
+import type { Gaps } from '../../core/contract/gaps';
 import type { RenderJobs } from '../../core/contract/jobs';
 import type { RenderStatus } from '../../core/contract/status';
 import { formatLocation } from '../../core/storage/location';
+import { readGaps } from '../../core/storage/read-gaps';
 import { consoleUrl } from '../console-url';
 import { reportStatus, type ReportServices } from '../report-status';
-import { countFrames } from './count-frames';
-import { endedJobOf, type EndedJob } from './ended-job';
+import { countFrames, readManifest } from './count-frames';
+import { endedJobOf, wasStopped, type EndedJob } from './ended-job';
+import { ensureSalvage, type SalvageServices } from './ensure-salvage';
 import type { JobStateChange } from './event';
 
 export interface FinishServices extends ReportServices {
@@ -14,6 +17,8 @@ export interface FinishServices extends ReportServices {
   readonly output: URL;
   /** Of the console that messages link to. */
   readonly region: string;
+  /** By which a video is made of what there is of a render that failed; absent where none is. */
+  readonly salvage?: SalvageServices | undefined;
 }
 
 /** What became of an event. */
@@ -38,21 +43,32 @@ export async function finishRender(change: JobStateChange, services: FinishServi
     return { outcome: 'outdated' };
   }
   const link = consoleUrl(folder, region);
-  const isOfPair = jobs?.[ended.role].jobId === change.jobId;
+  const isOfPair = ended.role === 'salvage' || jobs?.[ended.role].jobId === change.jobId;
+  const { video, ...result } = await resultOf(ended, services);
   const status: RenderStatus = {
     version: 1,
     renderId: decodeURIComponent(folder.pathname.split('/').at(-2)!),
     at: now().toISOString(),
     ...(jobs && isOfPair && { jobs: { render: jobs.render.jobId, stitch: jobs.stitch.jobId } }),
     endedJob: change.jobId,
-    ...(await resultOf(ended, services)),
+    ...result,
     links: {
       folder: formatLocation(folder),
       ...(link && { console: link }),
-      ...(!ended.failed && { video: formatLocation(videoUrl(folder)) }),
+      ...(video && { video: formatLocation(video) }),
     },
   };
-  return { outcome: await reportStatus(status, folder, services), status };
+  const outcome = await reportStatus(status, folder, services);
+  await salvage(ended, services);
+  return { outcome, status };
+}
+
+/** The frames could not all be rendered: what there is still makes a video, unless somebody stopped the render. */
+async function salvage({ role, folder, change }: EndedJob, services: FinishServices): Promise<void> {
+  const { storage, now, salvage: salvageServices } = services;
+  if (!salvageServices || role !== 'render' || wasStopped(change)) return;
+  const manifest = await readManifest(folder, storage);
+  if (manifest) await ensureSalvage(change, { manifest, folder, storage, now }, salvageServices);
 }
 
 /**
@@ -65,16 +81,18 @@ async function isOutdated(
   jobs: RenderJobs | undefined,
   { storage }: FinishServices,
 ): Promise<boolean> {
-  if (!jobs || jobs[role].jobId === change.jobId) return false;
+  // A salvage job is noted in no pair: it follows the pair that was the newest when it was submitted.
+  if (!jobs || (role !== 'salvage' && jobs[role].jobId === change.jobId)) return false;
   const noted = await storage.head(jobsUrl(folder));
   return noted !== undefined && (change.createdAt ?? 0) <= noted.lastModified.getTime();
 }
 
-async function resultOf(
-  ended: EndedJob,
-  { storage }: FinishServices,
-): Promise<Pick<RenderStatus, 'state' | 'reason' | 'findings' | 'frames'>> {
-  const { folder, failed } = ended;
+interface Result extends Pick<RenderStatus, 'state' | 'reason' | 'findings' | 'frames'> {
+  readonly video?: URL;
+}
+
+async function resultOf(ended: EndedJob, { storage }: FinishServices): Promise<Result> {
+  const { role, folder, failed } = ended;
   const { frames, findings } = await countFrames(folder, storage);
   const counted = frames && { frames };
   if (failed) {
@@ -82,9 +100,25 @@ async function resultOf(
     const found = findings.length > 0 ? findings : [{ code: 'job-failed', message: reason }];
     return { state: 'failed', reason, findings: found, ...counted };
   }
-  if (await storage.head(videoUrl(folder))) return { state: 'complete', findings: [], ...counted };
-  const reason = `the stitch job succeeded, but ${formatLocation(videoUrl(folder))} is not there: was it deleted?`;
+  const video = videoUrl(folder);
+  if (await storage.head(video)) return { state: 'complete', findings: [], ...counted, video };
+  const gaps = role === 'salvage' ? await readGaps(folder, storage) : undefined;
+  if (gaps) return { ...partial(gaps), ...counted, video: partialVideoUrl(folder) };
+  const reason = `the stitch job succeeded, but ${formatLocation(video)} is not there: was it deleted?`;
   return { state: 'failed', reason, findings: [{ code: 'no-video', message: reason }], ...counted };
+}
+
+/** Gaps whose reasons are told; `gaps.json` holds all. */
+const MOST_GAPS = 10;
+
+function partial({ gaps, frameCount }: Gaps): Pick<Result, 'state' | 'reason' | 'findings'> {
+  const findings = gaps.slice(0, MOST_GAPS).map(({ frame, reason, shown }) => ({
+    code: 'frame-missing',
+    frame,
+    message: `frame ${frame} is missing, frame ${shown} shown in its place: ${reason}`,
+  }));
+  const reason = `${gaps.length} of ${frameCount} frames are missing; gaps.json names them`;
+  return { state: 'partial', reason, findings };
 }
 
 /** Why a job failed, from what AWS Batch tells of it. */

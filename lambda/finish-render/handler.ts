@@ -1,4 +1,7 @@
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import type { Handler } from 'aws-lambda';
+import * as z from 'zod/mini';
+import { createAwsBatch } from '../../core/batch/aws-default';
 import { childUrl, keyUrl } from '../../core/storage/location';
 import { createS3Storage } from '../../core/storage/s3-default';
 import { createLogger } from '../logger';
@@ -6,11 +9,21 @@ import { commonEnvironment, readEnvironment } from '../read-environment';
 import { parseJobStateChange } from './event';
 import { finishRender, type FinishServices } from './finish-render';
 
-const environment = readEnvironment(commonEnvironment, process.env);
+/** Longer than this Lambda's timeout of 2 minutes, and shorter than the 3 minutes until Lambda's last try of an event. */
+const STALE_AFTER_SECONDS = 150;
+
+const environmentSchema = z.extend(commonEnvironment, {
+  /** Names or ARNs. */
+  JOB_QUEUE: z.string().check(z.minLength(1)),
+  STITCH_JOB_DEFINITION: z.string().check(z.minLength(1)),
+});
+
+const environment = readEnvironment(environmentSchema, process.env);
+const batch = createAwsBatch();
 const sns = new SNSClient({});
 const log = createLogger();
 
-const services: FinishServices = {
+const services: Omit<FinishServices, 'salvage'> = {
   storage: createS3Storage(),
   output: childUrl(keyUrl('s3:', environment.BUCKET, ''), environment.OUTPUT_PREFIX),
   region: environment.AWS_REGION,
@@ -23,11 +36,17 @@ const services: FinishServices = {
 };
 
 /** One "Batch Job State Change" of EventBridge. What it throws makes Lambda call it again. */
-export const handler = async (event: unknown): Promise<void> => {
+export const handler: Handler<unknown, void> = async (event, { awsRequestId }) => {
   try {
     const change = parseJobStateChange(event);
     const { jobId, jobName, status: jobStatus } = change;
-    const result = await finishRender(change, services);
+    const salvage = {
+      batch,
+      jobQueue: environment.JOB_QUEUE,
+      stitchDefinition: environment.STITCH_JOB_DEFINITION,
+      claim: { owner: awsRequestId, staleAfterSeconds: STALE_AFTER_SECONDS },
+    };
+    const result = await finishRender(change, { ...services, salvage });
     log.info(`render-${result.outcome}`, { jobId, jobName, jobStatus, ...result });
   } catch (error) {
     log.error('finish-failed', error, { event });

@@ -1,7 +1,8 @@
 import { Duration } from 'aws-cdk-lib';
-import type { IJobQueue } from 'aws-cdk-lib/aws-batch';
+import type { IJobDefinition, IJobQueue } from 'aws-cdk-lib/aws-batch';
 import { Rule, type EventPattern } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
@@ -15,6 +16,9 @@ export interface FinishTriggerProps {
   readonly bucket: IBucket;
   /** The queues whose jobs are watched. */
   readonly jobQueues: readonly IJobQueue[];
+  /** Where and by what definition a video is made of what there is of a render that failed. */
+  readonly stitchQueue: IJobQueue;
+  readonly stitchDefinition: IJobDefinition;
   readonly topic: ITopic;
   readonly logRetention: RetentionDays;
 }
@@ -36,7 +40,7 @@ export function endedJobsPattern(jobQueueArns: readonly string[]): EventPattern 
   };
 }
 
-/** From an ended job to `status.json` and a message. */
+/** From an ended job to `status.json` and a message, and to a video of what there is where frames are missing. */
 export class FinishTrigger extends Construct {
   readonly finish: FarmFunction;
   readonly rule: Rule;
@@ -44,7 +48,7 @@ export class FinishTrigger extends Construct {
 
   constructor(scope: Construct, id: string, props: FinishTriggerProps) {
     super(scope, id);
-    const { bucket, jobQueues, topic, logRetention } = props;
+    const { bucket, jobQueues, stitchQueue, stitchDefinition, topic, logRetention } = props;
     this.deadLetters = new DeadLetters(this, 'DeadLetters');
     const deadLetterQueue = this.deadLetters.queue;
     this.finish = new FarmFunction(this, 'Finish', {
@@ -52,7 +56,13 @@ export class FinishTrigger extends Construct {
       description: 'Spotreel: from an ended job to its status and a message',
       timeout: Duration.minutes(2),
       logRetention,
-      environment: { BUCKET: bucket.bucketName, OUTPUT_PREFIX, TOPIC_ARN: topic.topicArn },
+      environment: {
+        BUCKET: bucket.bucketName,
+        OUTPUT_PREFIX,
+        JOB_QUEUE: stitchQueue.jobQueueArn,
+        STITCH_JOB_DEFINITION: stitchDefinition.jobDefinitionArn,
+        TOPIC_ARN: topic.topicArn,
+      },
       deadLetterQueue,
     });
     this.rule = new Rule(this, 'Rule', {
@@ -63,5 +73,15 @@ export class FinishTrigger extends Construct {
     const { role } = this.finish;
     grantBucketAccess(role, bucket, { read: [OUTPUT_PREFIX], write: [OUTPUT_PREFIX], list: [OUTPUT_PREFIX] });
     topic.grantPublish(role);
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ['batch:SubmitJob'],
+        resources: [stitchQueue.jobQueueArn, stitchDefinition.jobDefinitionArn],
+      }),
+    );
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html: these two know no resources.
+    role.addToPolicy(
+      new PolicyStatement({ actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] }),
+    );
   }
 }

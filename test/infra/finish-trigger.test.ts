@@ -72,6 +72,8 @@ test('the Lambda runs on Node 24 and arm64, is traced, and is told what it needs
   ).toMatchObject({
     BUCKET: '<RefFilmBucket>',
     OUTPUT_PREFIX: 'renders/',
+    JOB_QUEUE: '<ComputeQueue.JobQueueArn>',
+    STITCH_JOB_DEFINITION: '<JobsStitchDefinition>',
     TOPIC_ARN: '<NoticesTopic>',
   });
 });
@@ -81,6 +83,9 @@ test('the Lambda may do what it does, and nothing else', () => {
     's3:GetObject': ['<FnGetAttFilmBucketArn>/renders/*'],
     's3:PutObject': ['<FnGetAttFilmBucketArn>/renders/*'],
     's3:ListBucket': ['<FnGetAttFilmBucketArn> if {"StringLikeIfExists":{"s3:prefix":["renders/*"]}}'],
+    'batch:SubmitJob': ['<ComputeQueue.JobQueueArn>', '<JobsStitchDefinition>'],
+    'batch:ListJobs': ['*'],
+    'batch:DescribeJobs': ['*'],
     'sns:Publish': ['<NoticesTopic>'],
     'sqs:SendMessage': ['<FinishDeadLettersQueue.Arn>'],
     'logs:CreateLogStream': ['<FinishLog.Arn>'],

@@ -56,6 +56,9 @@ interface Clients {
   readonly sts: STSClient;
 }
 
+const submission = (to: { readonly jobQueue: string; readonly jobDefinition: string }): SubmitJobCommand =>
+  new SubmitJobCommand({ jobName: 'deed', ...to });
+
 /** A bucket of the same account that is none of the farm's. */
 export const ANOTHER_BUCKET = 'another-bucket';
 
@@ -128,50 +131,40 @@ const DEEDS: readonly Deed[] = [
     attempt: ({ s3 }, { description: { bucket } }) => s3.send(new DeleteBucketCommand({ Bucket: bucket })),
   },
   {
-    what: 'submit a job of the farm',
+    what: 'submit a job of the farm that renders',
     by: ['submit'],
     attempt: ({ batch }, { description: { jobQueue, renderDefinitions } }) =>
-      batch.send(
-        new SubmitJobCommand({
-          jobName: 'deed',
-          jobQueue,
-          jobDefinition: renderDefinitions.at(-1)!.jobDefinition,
-        }),
-      ),
+      batch.send(submission({ jobQueue, jobDefinition: renderDefinitions.at(-1)!.jobDefinition })),
+  },
+  {
+    what: 'submit a job that makes a video',
+    by: ['submit', 'finish'],
+    attempt: ({ batch }, { description: { jobQueue, stitchJobDefinition } }) =>
+      batch.send(submission({ jobQueue, jobDefinition: stitchJobDefinition })),
   },
   {
     what: 'submit a job of the farm for its GPUs',
     by: ['submit'],
     attempt: ({ batch }, { description: { gpu, renderDefinitions } }) =>
       batch.send(
-        new SubmitJobCommand({
-          jobName: 'deed',
-          jobQueue: gpu!.jobQueue,
-          jobDefinition: renderDefinitions[0]!.gpuJobDefinition!,
-        }),
+        submission({ jobQueue: gpu!.jobQueue, jobDefinition: renderDefinitions[0]!.gpuJobDefinition! }),
       ),
   },
   {
     what: 'submit to another queue',
     by: [],
     attempt: ({ batch }, { description: { renderDefinitions } }) =>
-      batch.send(
-        new SubmitJobCommand({
-          jobName: 'deed',
-          jobQueue: 'another',
-          jobDefinition: renderDefinitions[0]!.jobDefinition,
-        }),
-      ),
+      batch.send(submission({ jobQueue: 'another', jobDefinition: renderDefinitions[0]!.jobDefinition })),
   },
   {
     what: 'submit with another definition',
     by: [],
     attempt: ({ batch }, { description: { jobQueue } }) =>
-      batch.send(new SubmitJobCommand({ jobName: 'deed', jobQueue, jobDefinition: 'another' })),
+      batch.send(submission({ jobQueue, jobDefinition: 'another' })),
   },
   {
     what: 'list jobs',
-    by: ['submit'],
+    by: ['submit', 'finish'],
     attempt: ({ batch }, { description: { jobQueue } }) => batch.send(new ListJobsCommand({ jobQueue })),
   },
   {

@@ -23,7 +23,9 @@ test('render is the argv of the contract', () => {
   ]);
 });
 
-test.each([render, stitch])('$command reads back what it wrote, spaces and all', (command) => {
+const partial: WorkerCommand = { ...stitch, partial: true };
+
+test.each([render, stitch, partial])('$command reads back what it wrote, spaces and all', (command) => {
   expect(parseWorkerArgv(workerArgv(command))).toEqual(command);
 });
 
@@ -34,6 +36,7 @@ test.each([
   [['stitch', '-o', 'x'], 'stitch needs -i'],
   [['render', '-i', 'x', '-o', 'y', '-f', '0', '-t', '1'], '-f must be a whole number of 1 or more, not "0"'],
   [['render', '-i', 'x', '-o', 'y', '-f', '1', '-t', 'many'], '-t must be a whole number'],
+  [[...workerArgv(render), '--partial'], '--partial is for stitch'],
   [['render', '-x'], "Unknown option '-x'"],
 ])('refuses %j', (argv, message) => {
   expect(() => parseWorkerArgv(argv)).toThrow(message);

@@ -1,0 +1,136 @@
+import * as z from 'zod/mini';
+import type { Batch, SubmitJobRequest } from '../../core/batch/batch';
+import { salvageRequest } from '../../core/batch/job-requests';
+import type { ClaimPolicy } from '../../core/batch/submit-claim';
+import { salvageUrl } from '../../core/contract/keys';
+import type { Manifest } from '../../core/contract/manifest';
+import { parseWorkerArgv } from '../../core/contract/worker-command';
+import { SpotreelError } from '../../core/errors';
+import { formatLocation } from '../../core/storage/location';
+import { StorageError, type Storage } from '../../core/storage/storage';
+import type { JobStateChange } from './event';
+
+/** What it takes to submit a salvage job. */
+export interface SalvageServices {
+  readonly batch: Batch;
+  /** Names or ARNs. */
+  readonly jobQueue: string;
+  readonly stitchDefinition: string;
+  readonly claim: ClaimPolicy;
+}
+
+/** `salvage.json`: who submits the salvage job of which render job, and then which it is. */
+const salvageSchema = z.lazy(() =>
+  z.object({
+    version: z.literal(1),
+    /** The id of the render job that has failed. */
+    renderJob: z.string(),
+    owner: z.string(),
+    /** When `owner` counts as gone, if it has noted no job. */
+    staleAt: z.iso.datetime(),
+    jobId: z.optional(z.string()),
+  }),
+);
+
+type Salvage = z.infer<typeof salvageSchema>;
+
+interface Place {
+  readonly manifest: Manifest;
+  readonly folder: URL;
+  readonly storage: Storage;
+  readonly now: () => Date;
+}
+
+/**
+ * Submits the one salvage job of a render job that has failed, however often it is told of it: `salvage.json` is claimed by a
+ * conditional write before, and whoever finds a claim that was left behind looks for the job by its name. Throws
+ * `being-submitted` (passing) while another is at it, and what AWS Batch refuses. Gives the job's id.
+ */
+export async function ensureSalvage(
+  { jobId: renderJob, createdAt = 0 }: JobStateChange,
+  place: Place,
+  services: SalvageServices,
+): Promise<string> {
+  const { manifest, folder, storage, now } = place;
+  const { batch, claim, jobQueue, stitchDefinition: jobDefinition } = services;
+  const found = await readSalvage(folder, storage);
+  const own = found?.salvage?.renderJob === renderJob ? found.salvage : undefined;
+  if (own?.jobId !== undefined) return own.jobId;
+  if (own && now() <= new Date(own.staleAt)) throw beingSubmitted(folder);
+  const staleAt = new Date(now().getTime() + claim.staleAfterSeconds * 1000);
+  const salvage: Salvage = { version: 1, renderJob, owner: claim.owner, staleAt: staleAt.toISOString() };
+  await write(salvage, found?.etag, folder, storage);
+  const request = salvageRequest(manifest.renderId, folder, { jobQueue, jobDefinition });
+  const jobId =
+    (own && (await findJob(request, createdAt, batch))) ?? (await submit(request, staleAt, place, batch));
+  await storage.put(salvageUrl(folder), JSON.stringify({ ...salvage, jobId }), JSON_TYPE);
+  return jobId;
+}
+
+const JSON_TYPE = { contentType: 'application/json' };
+
+async function submit(
+  request: SubmitJobRequest,
+  staleAt: Date,
+  { folder, now }: Place,
+  batch: Batch,
+): Promise<string> {
+  // Another may have taken over.
+  if (now() > staleAt) throw beingSubmitted(folder);
+  return (await batch.submitJob(request)).jobId;
+}
+
+/** A salvage job of this folder that was submitted after the render job. */
+async function findJob(
+  { jobName, jobQueue, containerOverrides }: SubmitJobRequest,
+  since: number,
+  batch: Batch,
+): Promise<string | undefined> {
+  const listed = await batch.listJobs({ jobQueue, jobName });
+  const newer = listed.filter((job) => (job.createdAt ?? since) >= since).map(({ jobId }) => jobId);
+  if (newer.length === 0) return undefined;
+  const { output } = parseWorkerArgv(containerOverrides?.command ?? []);
+  const details = await batch.describeJobs(newer);
+  return details.find(({ container }) => container?.command?.includes(output))?.jobId;
+}
+
+interface FoundSalvage {
+  /** Absent for what can't be read. */
+  readonly salvage?: Salvage | undefined;
+  readonly etag: string;
+}
+
+async function readSalvage(folder: URL, storage: Storage): Promise<FoundSalvage | undefined> {
+  const url = salvageUrl(folder);
+  // The ETag before the content: what changes between the two fails the conditional write.
+  const head = await storage.head(url);
+  if (!head) return undefined;
+  try {
+    const text = Buffer.from(await storage.get(url)).toString('utf8');
+    return { etag: head.etag, salvage: salvageSchema.parse(JSON.parse(text)) };
+  } catch (error) {
+    if (error instanceof StorageError && error.code !== 'not-found') throw error;
+    return { etag: head.etag };
+  }
+}
+
+async function write(
+  salvage: Salvage,
+  etag: string | undefined,
+  folder: URL,
+  storage: Storage,
+): Promise<void> {
+  const condition = etag === undefined ? { ifAbsent: true } : { ifMatch: etag };
+  try {
+    await storage.put(salvageUrl(folder), JSON.stringify(salvage), { ...condition, ...JSON_TYPE });
+  } catch (error) {
+    if (error instanceof StorageError && (error.code === 'exists' || error.code === 'changed'))
+      throw beingSubmitted(folder, error);
+    throw error;
+  }
+}
+
+function beingSubmitted(folder: URL, cause?: unknown): SpotreelError {
+  const message = `another runner is submitting the salvage job of ${formatLocation(folder)}: try again in a moment`;
+  return new SpotreelError('being-submitted', 'passing', message, { cause });
+}
