@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { VIDEO_FORMATS } from '../core/contract/video-format';
 import { messageOf, SpotreelError } from '../core/errors';
 import { PreflightError } from '../core/preflight/preflight-error';
 import type { InspectFlags } from './commands/inspect';
@@ -98,6 +99,10 @@ function withRenderOptions(command: Command): Command {
         'gpu',
       ]),
     )
+    .addOption(
+      new Option('--video <format>', 'what is made of the frames; h264 by default').choices(VIDEO_FORMATS),
+    )
+    .option('--background <rrggbb>', 'behind see-through frames, in videos that are not (black)')
     .addOption(
       new Option(
         '--gaps <how>',

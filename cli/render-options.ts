@@ -12,15 +12,31 @@ export interface OptionFlags {
   readonly engine?: string;
   /** In small letters. */
   readonly device?: string;
+  readonly video?: string;
+  /** `rrggbb`. */
+  readonly background?: string;
   readonly gaps?: string;
   readonly force?: boolean;
 }
 
 /** Checks flags and leaves out those that were not given. Throws `bad-options` naming the flag at fault. */
 export function renderOptionsOf(flags: OptionFlags): RenderOptions {
-  const { frames, scene, framesPerSlice, resolutionPercent, samples, engine, gaps, force } = flags;
+  const { frames, scene, framesPerSlice, resolutionPercent, samples, engine, video, gaps, force } = flags;
   const device = flags.device?.toUpperCase();
-  const known = { frames, scene, framesPerSlice, resolutionPercent, samples, engine, device, gaps, force };
+  const background = flags.background?.toLowerCase();
+  const known = {
+    frames,
+    scene,
+    framesPerSlice,
+    resolutionPercent,
+    samples,
+    engine,
+    device,
+    video,
+    background,
+    gaps,
+    force,
+  };
   const given = Object.entries(known);
   const result = renderOptionsSchema.safeParse(
     Object.fromEntries(given.filter(([, value]) => value !== undefined)),

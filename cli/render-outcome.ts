@@ -15,16 +15,21 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number): string
   const frames = `${progress.done.size} of ${manifest.frameCount} frames`;
   const where = formatLocation(folder);
   if (state === 'complete') {
-    const video = formatLocation(videoUrl(folder));
     const { width, height } = manifest.resolution;
     const what = `${manifest.frameCount} frames of ${width}×${height} at ${formatFrameRate(manifest.frameRate)} fps`;
-    return printable(`${what} in ${formatSeconds(seconds)}\nframes: ${where}frames/\nvideo:  ${video}`);
+    const video = videoOf(outcome);
+    const told = [
+      `${what} in ${formatSeconds(seconds)}`,
+      `frames: ${where}frames/`,
+      ...(video === undefined ? [] : [`video:  ${video}`]),
+    ];
+    return printable(told.join('\n'));
   }
   if (state === 'interrupted') {
     return printable(`stopped: ${frames} are safe in ${where}; the same command goes on from there`);
   }
   if (outcome.gaps) {
-    const video = formatLocation(partialVideoUrl(folder));
+    const video = formatLocation(partialVideoUrl(folder, manifest.options.video));
     const lines = [`partial: ${frames} are safe in ${where}; the same command tries the others again`];
     return printable([...gapLines(outcome.gaps), ...lines, `video with gaps:  ${video}`].join('\n'));
   }
@@ -69,7 +74,8 @@ export function outcomeJson(outcome: RenderOutcome, seconds: number) {
   };
 }
 
-function videoOf({ state, folder }: RenderOutcome): string | undefined {
-  if (state === 'complete') return formatLocation(videoUrl(folder));
-  return state === 'partial' ? formatLocation(partialVideoUrl(folder)) : undefined;
+function videoOf({ state, folder, manifest }: RenderOutcome): string | undefined {
+  if (manifest.options.video === 'none') return undefined;
+  if (state === 'complete') return formatLocation(videoUrl(folder, manifest.options.video));
+  return state === 'partial' ? formatLocation(partialVideoUrl(folder, manifest.options.video)) : undefined;
 }

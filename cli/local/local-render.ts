@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findProgram, blenderVersion } from '../../container/worker/programs';
+import { encoderOf } from '../../container/worker/ffmpeg-args';
+import { findProgram, blenderVersion, requireEncoder } from '../../container/worker/programs';
 import type { JobTargets } from '../../core/batch/choose-targets';
 import { salvageRequest } from '../../core/batch/job-requests';
 import type { LocalBatch } from '../../core/batch/local/local-batch';
@@ -16,6 +17,7 @@ import type { Gaps } from '../../core/contract/gaps';
 import { videoUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
 import type { RenderOptions } from '../../core/contract/options';
+import { DEFAULT_VIDEO, type VideoFormat } from '../../core/contract/video-format';
 import { examineScene } from '../../core/preflight/examine-scene';
 import { readGaps } from '../../core/storage/read-gaps';
 import { sweepPartials } from '../../core/storage/partial-file';
@@ -66,7 +68,7 @@ export class LocalRender {
   /** Renders to the end. Throws what is wrong before any job is submitted. */
   async run(): Promise<RenderOutcome> {
     const { storage, machine, view, source, hasDisplay, report } = this.options;
-    const programs = await findPrograms(process.env);
+    const programs = await findPrograms(process.env, this.options.options.video);
     const services = {
       storage,
       now: () => new Date(),
@@ -124,7 +126,7 @@ export class LocalRender {
     { jobQueue, stitchDefinition: jobDefinition }: JobTargets,
   ): Promise<Pick<RenderOutcome, 'state' | 'gaps'>> {
     const [render] = await farm.describeJobs([jobs.render.jobId]);
-    if (render?.status !== 'FAILED') return { state: 'failed' };
+    if (render?.status !== 'FAILED' || manifest.options.video === 'none') return { state: 'failed' };
     const { jobId } = await farm.submitJob(
       salvageRequest(manifest.renderId, folder, { jobQueue, jobDefinition }),
     );
@@ -147,13 +149,16 @@ export class LocalRender {
   }
 }
 
-async function findPrograms(environment: NodeJS.ProcessEnv) {
+async function findPrograms(environment: NodeJS.ProcessEnv, video: VideoFormat = DEFAULT_VIDEO) {
   const blender = findProgram('blender', environment);
   const ffmpeg = findProgram('ffmpeg', environment);
+  if (video !== 'none') await requireEncoder(ffmpeg, encoderOf(video), video, environment);
   return { blender, ffmpeg, blenderVersion: await blenderVersion(blender, environment) };
 }
 
 async function isComplete({ manifest, folder }: SubmittedRender, storage: Storage): Promise<boolean> {
   const stored = await storedFrames(manifest, folder, storage);
-  return stored.size === manifest.frameCount && (await storage.head(videoUrl(folder))) !== undefined;
+  const { video } = manifest.options;
+  if (stored.size < manifest.frameCount) return false;
+  return video === 'none' || (await storage.head(videoUrl(folder, video))) !== undefined;
 }

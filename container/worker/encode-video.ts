@@ -2,17 +2,13 @@ import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { pipeline } from 'node:stream/promises';
 import { codeOf, SpotreelError } from '../../core/errors';
 import { withLifeline } from '../../core/processes/lifeline';
-import type { FrameRate } from '../../core/render/frame-rate';
 import { eachLine } from './each-line';
-import { ffmpegArgs, parseProgress } from './ffmpeg-args';
+import { ffmpegArgs, parseProgress, type VideoOptions } from './ffmpeg-args';
 
-export interface EncodeOptions {
+export interface EncodeOptions extends VideoOptions {
   /** ffmpeg's path, and whatever starts it. */
   readonly command: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
-  /** Where the video is written. */
-  readonly path: string;
-  readonly frameRate: FrameRate;
   /** What must come out. */
   readonly frameCount: number;
   /** PNG pictures, in order. */
@@ -27,8 +23,8 @@ export interface EncodeOptions {
  * when it counts another number of frames than it was given; what `frames` throws passes through.
  */
 export async function encodeVideo(options: EncodeOptions): Promise<void> {
-  const { command, environment, path, frameRate, frameCount, signal } = options;
-  const [program, ...argv] = withLifeline([...command, ...ffmpegArgs({ frameRate, path })]);
+  const { command, environment, frameCount, signal } = options;
+  const [program, ...argv] = withLifeline([...command, ...ffmpegArgs(options)]);
   const stdio: StdioOptions = ['pipe', 'pipe', 'pipe'];
   const child = spawn(program!, argv, { env: environment, stdio, signal, killSignal: 'SIGKILL' });
   const heard = listen(child, options);

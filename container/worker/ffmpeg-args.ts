@@ -1,33 +1,119 @@
+import type { VideoFileFormat } from '../../core/contract/video-format';
 import type { FrameRate } from '../../core/render/frame-rate';
 import { formatFrameRate } from '../../core/render/frame-rate';
 
 /** What the video is made from. */
 export interface VideoOptions {
+  readonly format: VideoFileFormat;
   readonly frameRate: FrameRate;
+  /** Whether the pictures can be see-through. */
+  readonly alpha: boolean;
+  /** What is seen through them in formats that can't, as `rrggbb`. */
+  readonly background: string;
   /** Where the video is written. */
   readonly path: string;
 }
+
+/** How a format is made. */
+interface Recipe {
+  /** ffmpeg's name of it. */
+  readonly encoder: string;
+  readonly container: string;
+  /** Whether both sides must be even, as halved colours ask for. */
+  readonly even?: boolean;
+  /** Absent for one that has no alpha. */
+  readonly alphaPixels?: string;
+  /** Absent for one that has colours of its own. */
+  readonly pixels?: string;
+  readonly args: readonly string[];
+}
+
+const RECIPES: Readonly<Record<VideoFileFormat, Recipe>> = {
+  h264: {
+    encoder: 'libx264',
+    container: 'mp4',
+    even: true,
+    pixels: 'yuv420p',
+    args: ['-preset', 'medium', '-crf', '18', '-movflags', '+faststart'],
+  },
+  hevc: {
+    encoder: 'libx265',
+    container: 'mp4',
+    even: true,
+    pixels: 'yuv420p',
+    // Apple's players take it under no other tag.
+    args: [
+      ...['-preset', 'medium', '-crf', '20', '-x265-params', 'log-level=error'],
+      ...['-tag:v', 'hvc1', '-movflags', '+faststart'],
+    ],
+  },
+  prores: {
+    encoder: 'prores_ks',
+    container: 'mov',
+    pixels: 'yuv444p10le',
+    alphaPixels: 'yuva444p10le',
+    args: ['-profile:v', '4444', '-vendor', 'apl0', '-movflags', '+write_colr'],
+  },
+  vp9: {
+    encoder: 'libvpx-vp9',
+    container: 'webm',
+    pixels: 'yuv420p',
+    alphaPixels: 'yuva420p',
+    // Of a constant quality. Frames out of order would part a picture from its alpha.
+    args: ['-crf', '24', '-b:v', '0', '-row-mt', '1', '-auto-alt-ref', '0'],
+  },
+  gif: { encoder: 'gif', container: 'gif', args: [] },
+};
+
+/** The encoder without which ffmpeg can't make a format. */
+export const encoderOf = (format: VideoFileFormat): string => RECIPES[format].encoder;
 
 /**
  * ffmpeg's argument list: PNG pictures on its standard input, one after another, so that no numbering of files can
  * skip or reorder a frame; an MP4 that browsers play from its first byte. Progress goes to standard output.
  */
-export function ffmpegArgs({ frameRate, path }: VideoOptions): string[] {
+export function ffmpegArgs(options: VideoOptions): string[] {
+  const { encoder, container, args, pixels } = RECIPES[options.format];
   return [
     ...['-hide_banner', '-loglevel', 'warning', '-nostats', '-progress', 'pipe:1', '-xerror', '-y'],
-    ...['-f', 'image2pipe', '-c:v', 'png', '-framerate', formatFrameRate(frameRate), '-i', 'pipe:0'],
-    ...['-vf', videoFilter()],
-    ...['-c:v', 'libx264', '-preset', 'medium', '-crf', '18', '-pix_fmt', 'yuv420p'],
-    // Says what the scale filter made, so that players do not guess by the picture's size.
-    ...['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709', '-color_range', 'tv'],
-    ...['-movflags', '+faststart', '-f', 'mp4', path],
+    ...['-f', 'image2pipe', '-c:v', 'png', '-framerate', formatFrameRate(options.frameRate), '-i', 'pipe:0'],
+    ...['-vf', videoFilter(options)],
+    ...['-c:v', encoder, ...args, ...(pixels === undefined ? [] : TAGS)],
+    ...['-f', container, options.path],
   ];
 }
 
-function videoFilter(): string {
-  // yuv420p halves the colours' resolution, so both dimensions must be even.
-  const even = 'pad=ceil(iw/2)*2:ceil(ih/2)*2';
-  return `${even},scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv420p`;
+/** Says what the scale filter made, so that players do not guess by the picture's size. */
+const COLOURS = ['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709'];
+const TAGS = [...COLOURS, '-color_range', 'tv'];
+
+function videoFilter({ format, alpha, background }: VideoOptions): string {
+  const { even, pixels, alphaPixels } = RECIPES[format];
+  const keepsAlpha = alpha && alphaPixels !== undefined;
+  return [
+    ...(alpha && !keepsAlpha ? [over(background)] : []),
+    ...(even ? ['pad=ceil(iw/2)*2:ceil(ih/2)*2'] : []),
+    ...(pixels === undefined ? [PALETTE] : inColours(keepsAlpha ? alphaPixels : pixels)),
+  ].join(',');
+}
+
+function inColours(pixels: string): string[] {
+  return [
+    'scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int',
+    `format=${pixels}`,
+    // ProRes goes by what its frames say.
+    'setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709',
+  ];
+}
+
+/** 256 colours for each picture: one palette for all would need all pictures in memory at once. */
+const PALETTE = 'split[p][q];[p]palettegen=stats_mode=single[r];[q][r]paletteuse=new=1';
+
+/** The picture over a colour, which is made from the picture itself, so that both have the same size, time and number. */
+function over(background: string): string {
+  const [r, g, b] = [0, 2, 4].map((at) => Number.parseInt(background.slice(at, at + 2), 16));
+  const colour = `lutrgb=r=${r}:g=${g}:b=${b}:a=255,format=gbrp`;
+  return `format=gbrap,split[front][back];[back]${colour}[colour];[colour][front]overlay=format=gbrp`;
 }
 
 /** How many frames are encoded, from a line of ffmpeg's progress; `undefined` for its other lines. */

@@ -57,6 +57,11 @@ export function readPngHeader(bytes: Uint8Array): PngHeader | undefined {
   };
 }
 
+/** Whether a picture has an alpha channel. */
+export function hasAlpha(bytes: Uint8Array): boolean {
+  return [4, 6].includes(readPngHeader(bytes)?.colourType ?? 0);
+}
+
 /** How the rows of an unpacked picture follow each other: pure. Throws for what can be no picture. */
 export function pngRows({ width, height, bitDepth, colourType, interlaced }: PngHeader): PngRows[] {
   const type = COLOUR_TYPES[colourType];

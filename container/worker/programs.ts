@@ -38,6 +38,25 @@ export function findProgram(program: Program, environment: Environment): string 
   );
 }
 
+/**
+ * Throws `no-encoder` when an ffmpeg can't make a format for want of this encoder; one that only can't be asked shows its
+ * fault when it is used.
+ */
+export async function requireEncoder(
+  ffmpeg: string,
+  encoder: string,
+  video: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<void> {
+  const args = ['-hide_banner', '-h', `encoder=${encoder}`];
+  const told = await promisify(execFile)(ffmpeg, args, { env: environment, timeout: 60_000 }).catch(
+    () => undefined,
+  );
+  if (!told || told.stdout.startsWith(`Encoder ${encoder}`)) return;
+  const message = `${ffmpeg} has no encoder ${encoder}, which video ${video} needs; install an ffmpeg that has it (Debian's, Ubuntu's and Homebrew's do) and name it in ${programVariable('ffmpeg')}, or ask for another --video`;
+  throw new SpotreelError('no-encoder', 'usage', message);
+}
+
 /** Asks a Blender for its version. Throws `no-program` when it does not answer as Blender does. */
 export async function blenderVersion(
   blender: string,

@@ -4,18 +4,21 @@ import { SpotreelError } from '../../core/errors';
 import type { Gaps } from '../../core/contract/gaps';
 import { frameUrl, gapsUrl, partialVideoUrl, videoUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
+import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFileFormat } from '../../core/contract/video-format';
 import type { StitchCommand } from '../../core/contract/worker-command';
 import { formatFrames, framesOf } from '../../core/render/frame-range';
 import { formatLocation, parseLocation } from '../../core/storage/location';
 import { storedFrames } from '../../core/storage/stored-frames';
 import { encodeVideo } from './encode-video';
+import { encoderOf } from './ffmpeg-args';
 import { fillGaps, type Gap, type ReadFrame } from './fill-gaps';
 import { failureReason, gapsOf, stillMissing } from './gap-reasons';
 import { stoppedError } from './interruption';
 import { loadManifest } from './load-manifest';
 import { markFrame } from './mark-frame';
 import { programEnvironment } from './program-environment';
-import { findProgram } from './programs';
+import { hasAlpha } from './png-chunks';
+import { findProgram, requireEncoder } from './programs';
 import { readAhead } from './read-ahead';
 import { readFrame } from './read-frame';
 import { sandboxed } from './sandbox';
@@ -36,6 +39,14 @@ interface Stitching {
   readonly there: ReadonlySet<number>;
 }
 
+/** Of a video, which is wanted. */
+interface VideoStitching extends Stitching {
+  readonly video: VideoFileFormat;
+}
+
+/** Black. */
+const DEFAULT_BACKGROUND = '000000';
+
 /**
  * `stitch`: the video of exactly the manifest's frames, in order, at the scene's frame rate. Throws `frames-missing`
  * or `frame-bad` (scene) naming the frames, and then leaves no video; `ffmpeg-failed` with ffmpeg's own words.
@@ -49,19 +60,36 @@ export async function stitch(command: StitchCommand, context: WorkerContext): Pr
   const input = parseLocation(command.input, process.cwd());
   const output = parseLocation(command.output, process.cwd());
   const manifest = await loadManifest(input, storage);
-  const stitching = { manifest, input, output, there: await storedFrames(manifest, input, storage) };
-  if (command.partial) await stitchPartly(stitching, context);
-  else await stitchWhole(stitching, context);
+  const { video = DEFAULT_VIDEO } = manifest.options;
+  const there = await storedFrames(manifest, input, storage);
+  const stitching = { manifest, input, output, there };
+  if (video === 'none') await checkFrames(stitching, context);
+  else if (command.partial) await stitchPartly({ ...stitching, video }, context);
+  else await stitchWhole({ ...stitching, video }, context);
 }
 
-async function stitchWhole(stitching: Stitching, context: WorkerContext): Promise<void> {
+/** No video is wanted: all frames are there and whole, or it throws. */
+async function checkFrames(stitching: Stitching, context: WorkerContext): Promise<void> {
+  await checkAllThere(stitching, context);
+  const total = stitching.manifest.frameCount;
+  let frames = 0;
+  for await (const _ of pictures(stitching, context)) {
+    if (context.signal.aborted) throw stoppedError(context.signal);
+    frames += 1;
+    context.say({ event: 'stitching', frames, total });
+  }
+  const { manifest, output: folder, there } = stitching;
+  await showRender({ manifest, folder, there }, context);
+}
+
+async function stitchWhole(stitching: VideoStitching, context: WorkerContext): Promise<void> {
   await checkAllThere(stitching, context);
   const path = await encode(stitching, pictures(stitching, context), context);
   await publishWhole(stitching, path, context);
 }
 
-async function stitchPartly(stitching: Stitching, context: WorkerContext): Promise<void> {
-  const { manifest, output, there } = stitching;
+async function stitchPartly(stitching: VideoStitching, context: WorkerContext): Promise<void> {
+  const { manifest, output, there, video } = stitching;
   const { storage, say } = context;
   const gaps: Gap[] = [];
   const marked = manifest.options.gaps === 'mark';
@@ -74,14 +102,15 @@ async function stitchPartly(stitching: Stitching, context: WorkerContext): Promi
       'the frames that were missing have come meanwhile: this video is out of date and is not kept';
     return say({ event: 'output', program: 'worker', line });
   }
-  const video = join(dirname(path), basename(partialVideoUrl(output).pathname));
-  await rename(path, video);
-  await storage.upload(video, partialVideoUrl(output), { contentType: 'video/mp4' });
+  const url = partialVideoUrl(output, video);
+  const named = join(dirname(path), basename(url.pathname));
+  await rename(path, named);
+  await storage.upload(named, url, { contentType: VIDEO_FILES[video].contentType });
   await noteGaps(gaps, stitching, context);
-  await storage.delete(videoUrl(output));
+  await storage.delete(videoUrl(output, video));
   const bad = new Set(gaps.map(({ frame }) => frame));
   const whole = new Set([...there].filter((frame) => !bad.has(frame)));
-  await showRender({ manifest, folder: output, there: whole, video }, context);
+  await showRender({ manifest, folder: output, there: whole, video: named }, context);
 }
 
 async function noteGaps(
@@ -101,29 +130,37 @@ async function noteGaps(
 }
 
 async function publishWhole(
-  { manifest, output, there }: Stitching,
+  { manifest, output, there, video }: VideoStitching,
   path: string,
   context: WorkerContext,
 ): Promise<void> {
   const { storage } = context;
-  await storage.upload(path, videoUrl(output), { contentType: 'video/mp4' });
-  await storage.delete(partialVideoUrl(output));
+  await storage.upload(path, videoUrl(output, video), { contentType: VIDEO_FILES[video].contentType });
+  await storage.delete(partialVideoUrl(output, video));
   await storage.delete(gapsUrl(output));
   await showRender({ manifest, folder: output, there, video: path }, context);
 }
 
 /** Makes the video in the scratch folder; gives its path. */
 async function encode(
-  { manifest }: Stitching,
-  frames: AsyncIterable<Uint8Array>,
+  { manifest, video }: VideoStitching,
+  pngs: AsyncIterable<Uint8Array>,
   { environment, scratch, say, signal }: WorkerContext,
 ): Promise<string> {
-  const path = join(scratch, 'output.mp4');
+  const path = join(scratch, `output.${VIDEO_FILES[video].ending}`);
   const total = manifest.frameCount;
+  const ffmpeg = findProgram('ffmpeg', environment);
+  const own = programEnvironment(environment, scratch);
+  await requireEncoder(ffmpeg, encoderOf(video), video, own);
+  const { first, all: frames } = await withFirst(pngs);
   try {
     await encodeVideo({
-      command: sandboxed([findProgram('ffmpeg', environment)], scratch, environment),
-      environment: programEnvironment(environment, scratch),
+      command: sandboxed([ffmpeg], scratch, environment),
+      environment: own,
+      format: video,
+      // All frames come from the same settings of the same scene.
+      alpha: first !== undefined && hasAlpha(first),
+      background: manifest.options.background ?? DEFAULT_BACKGROUND,
       path,
       frameRate: manifest.frameRate,
       frameCount: total,
@@ -137,6 +174,20 @@ async function encode(
     if (signal.aborted) throw stoppedError(signal);
     throw error;
   }
+}
+
+/** The first of `items`, and all of them, that one too. */
+async function withFirst<T>(
+  items: AsyncIterable<T>,
+): Promise<{ readonly first?: T; readonly all: AsyncIterable<T> }> {
+  const iterator = items[Symbol.asyncIterator]();
+  const { value: first, done } = await iterator.next();
+  if (done) return { all: { [Symbol.asyncIterator]: () => iterator } };
+  async function* all(): AsyncGenerator<T> {
+    yield first;
+    yield* { [Symbol.asyncIterator]: () => iterator };
+  }
+  return { first, all: all() };
 }
 
 /** The plan's frames in order, each checked once more: what is shown was seen whole. */

@@ -3,6 +3,8 @@
  * bucket. Names hold only letters, digits, `-`, `_` and `.`, so no key needs escaping.
  */
 
+import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFormat } from './video-format';
+
 /** The folder of a farm's bucket under which each render has its own. Not within uploads: a render must trigger none. */
 export const OUTPUT_PREFIX = 'renders/';
 
@@ -29,7 +31,8 @@ export const sliceReportUrl = (render: URL, index: number): URL => below(render,
 export const failuresFolder = (render: URL): URL => below(render, 'failures/');
 export const failureUrl = (render: URL, frame: number): URL => below(render, `failures/${frame}.json`);
 export const slicesFolder = (render: URL): URL => below(render, 'slices/');
-export const videoUrl = (render: URL): URL => below(render, 'output.mp4');
+/** `output.mp4`; another format has another ending. Of `none`, which has no file, never ask. */
+export const videoUrl = (render: URL, video?: VideoFormat): URL => below(render, `output.${endingOf(video)}`);
 /** The frame in the middle. */
 export const posterUrl = (render: URL): URL => below(render, 'poster.jpg');
 /** Frames evenly spaced over the shot, with their numbers. */
@@ -38,10 +41,15 @@ export const contactSheetUrl = (render: URL): URL => below(render, 'contact-shee
 export const previewUrl = (render: URL): URL => below(render, 'preview.mp4');
 export const reportUrl = (render: URL): URL => below(render, 'report.html');
 /** The video of a render that lacks frames; what it lacks is in `gaps.json`. */
-export const partialVideoUrl = (render: URL): URL => below(render, 'output.partial.mp4');
+export const partialVideoUrl = (render: URL, video?: VideoFormat): URL =>
+  below(render, `output.partial.${endingOf(video)}`);
 export const gapsUrl = (render: URL): URL => below(render, 'gaps.json');
 /** While and after somebody submits a salvage job; see `lambda/finish-render/ensure-salvage.ts`. */
 export const salvageUrl = (render: URL): URL => below(render, 'salvage.json');
+
+function endingOf(video: VideoFormat = DEFAULT_VIDEO): string {
+  return VIDEO_FILES[video === 'none' ? 'h264' : video].ending;
+}
 
 function below(render: URL, key: string): URL {
   return new URL(`./${key}`, folderUrl(render));

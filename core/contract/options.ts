@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { VIDEO_FORMATS } from './video-format';
 import { MAX_FRAME } from '../render/frame-range';
 
 /** What a user may ask for beyond what the scene says. All optional: the scene itself is the default. */
@@ -21,6 +22,10 @@ export const renderOptionsSchema = z.strictObject({
    * set to, as far as the machine has it; a farm's machines are then those without GPUs.
    */
   device: z.optional(z.enum(['CPU', 'GPU'])),
+  /** What is made of the frames; H.264 by default. */
+  video: z.optional(z.enum(VIDEO_FORMATS)),
+  /** Behind see-through frames in videos that can't be: `rrggbb`, black by default. */
+  background: z.optional(z.string().check(z.regex(/^[0-9a-f]{6}$/, 'must be a colour such as 1a2b3c'))),
   /** What fills a frame that is missing from a video all the same: the frame before it, `mark` with words on it that say so. */
   gaps: z.optional(z.enum(['hold', 'mark'])),
   /** Render in spite of such errors as may be overruled (see `core/preflight/finding-codes.ts`). */

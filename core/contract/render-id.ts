@@ -25,7 +25,11 @@ export function renderIdOf({ source, etag, options }: RenderIdentity): string {
 }
 
 /** What is the same said or left out. */
-const DEFAULTS: ReadonlyMap<string, unknown> = new Map([['gaps', 'hold']]);
+const DEFAULTS: ReadonlyMap<string, unknown> = new Map([
+  ['video', 'h264'],
+  ['background', '000000'],
+  ['gaps', 'hold'],
+]);
 
 /** Options as pairs in one order, absent ones and defaults left out, so that equal options have equal text. */
 export function canonicalOptions(options: RenderOptions): Array<[string, unknown]> {

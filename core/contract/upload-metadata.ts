@@ -31,13 +31,23 @@ const KEYS: Readonly<Record<string, MetadataKey>> = {
   samples: { option: 'samples', read: readNumber, allowed: 'a whole number from 1 to 16777216' },
   engine: { option: 'engine', allowed: "one of Blender's engines, such as CYCLES or BLENDER_EEVEE" },
   device: { option: 'device', read: (text) => text.toUpperCase(), allowed: 'CPU or GPU' },
+  video: {
+    option: 'video',
+    read: (text) => text.toLowerCase(),
+    allowed: 'h264, hevc, prores, vp9, gif or none',
+  },
+  background: {
+    option: 'background',
+    read: (text) => text.toLowerCase(),
+    allowed: 'a colour such as 1a2b3c',
+  },
   gaps: { option: 'gaps', read: (text) => text.toLowerCase(), allowed: 'hold or mark' },
   force: { option: 'force', read: (text) => text.toLowerCase() === 'true', allowed: 'true, or left out' },
 };
 
 /**
  * Reads options from an object's metadata: keys as S3 gives them, in lower case and without `x-amz-meta-`
- * (`frames`, `frames-per-slice`, `scene`, `resolution-percent`, `samples`, `engine`, `device`, `gaps`, `force`, `name`); values as
+ * (`frames`, `frames-per-slice`, `scene`, `resolution-percent`, `samples`, `engine`, `device`, `video`, `background`, `gaps`, `force`, `name`); values as
  * `decodeHeaderText` reads them. Other keys are somebody else's and ignored. Throws `bad-metadata` (usage) naming key,
  * value and what is allowed.
  */

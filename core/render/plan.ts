@@ -3,6 +3,7 @@ import type { BlendFacts, SceneFacts } from '../blend/scene-facts';
 import type { Finding } from '../contract/finding';
 import type { Manifest, ManifestDependency } from '../contract/manifest';
 import type { RenderOptions } from '../contract/options';
+import { DEFAULT_VIDEO } from '../contract/video-format';
 import { printableName } from '../printable';
 import {
   countFrames,
@@ -15,6 +16,7 @@ import {
 import { frameRateOf } from './frame-rate';
 import { frameResolution } from './resolution';
 import { automaticFramesPerSlice, sliceFrames } from './slices';
+import { videoFault } from './video-limits';
 
 /** What a plan is made from. */
 export interface PlanInput {
@@ -51,6 +53,9 @@ export function planRender(input: PlanInput): Manifest {
   checkCamera(scene, at);
   const frames = chooseFrames(scene, options, at);
   const frameCount = countFrames(frames);
+  const frameRate = chooseFrameRate(scene, at);
+  const resolution = chooseResolution(scene, options, at);
+  checkVideo(options, resolution, frameRate, at);
   const slicing = sliceFrames(frameCount, framesPerSlice(frameCount, input));
   return {
     version: 1,
@@ -65,8 +70,8 @@ export function planRender(input: PlanInput): Manifest {
     frames: [...frames],
     frameCount,
     ...slicing,
-    frameRate: chooseFrameRate(scene, at),
-    resolution: chooseResolution(scene, options, at),
+    frameRate,
+    resolution,
     ...(checked && {
       scenePath: checked.scenePath,
       dependencies: [...checked.files],
@@ -80,12 +85,16 @@ export function sceneFaults(facts: BlendFacts, options: RenderOptions, file: str
   const scene = chosenScene(facts, options);
   if (!scene) return faultsOf(() => chooseScene(facts, options, file));
   const at = placeOf(scene, file);
-  return [
+  const faults = [
     () => checkCamera(scene, at),
     () => chooseFrames(scene, options, at),
     () => chooseFrameRate(scene, at),
     () => chooseResolution(scene, options, at),
   ].flatMap(faultsOf);
+  if (faults.length > 0) return faults;
+  return faultsOf(() =>
+    checkVideo(options, chooseResolution(scene, options, at), chooseFrameRate(scene, at), at),
+  );
 }
 
 function faultsOf(check: () => unknown): SpotreelError[] {
@@ -174,6 +183,16 @@ function chooseResolution(scene: SceneFacts, options: RenderOptions, at: string)
     'bad-resolution',
     `${at} renders ${resolution.width}×${resolution.height} pixels at ${percent} %; set Output Properties > Format > Resolution, or give a higher --resolution-percent`,
   );
+}
+
+function checkVideo(
+  { video = DEFAULT_VIDEO }: RenderOptions,
+  resolution: Manifest['resolution'],
+  frameRate: Manifest['frameRate'],
+  at: string,
+): void {
+  const fault = videoFault(video, resolution, frameRate);
+  if (fault !== undefined) throw sceneFault('bad-video', `${at}: ${fault}; ask for another --video`);
 }
 
 function sceneFault(code: string, message: string): SpotreelError {

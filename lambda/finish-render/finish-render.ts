@@ -68,7 +68,8 @@ async function salvage({ role, folder, change }: EndedJob, services: FinishServi
   const { storage, now, salvage: salvageServices } = services;
   if (!salvageServices || role !== 'render' || wasStopped(change)) return;
   const manifest = await readManifest(folder, storage);
-  if (manifest) await ensureSalvage(change, { manifest, folder, storage, now }, salvageServices);
+  if (manifest && manifest.options.video !== 'none')
+    await ensureSalvage(change, { manifest, folder, storage, now }, salvageServices);
 }
 
 /**
@@ -94,16 +95,18 @@ interface Result extends Pick<RenderStatus, 'state' | 'reason' | 'findings' | 'f
 async function resultOf(ended: EndedJob, { storage }: FinishServices): Promise<Result> {
   const { role, folder, failed } = ended;
   const { frames, findings } = await countFrames(folder, storage);
+  const format = (await readManifest(folder, storage))?.options.video;
   const counted = frames && { frames };
   if (failed) {
     const reason = reasonOf(ended);
     const found = findings.length > 0 ? findings : [{ code: 'job-failed', message: reason }];
     return { state: 'failed', reason, findings: found, ...counted };
   }
-  const video = videoUrl(folder);
+  if (format === 'none') return { state: 'complete', findings: [], ...counted };
+  const video = videoUrl(folder, format);
   if (await storage.head(video)) return { state: 'complete', findings: [], ...counted, video };
   const gaps = role === 'salvage' ? await readGaps(folder, storage) : undefined;
-  if (gaps) return { ...partial(gaps), ...counted, video: partialVideoUrl(folder) };
+  if (gaps) return { ...partial(gaps), ...counted, video: partialVideoUrl(folder, format) };
   const reason = `the stitch job succeeded, but ${formatLocation(video)} is not there: was it deleted?`;
   return { state: 'failed', reason, findings: [{ code: 'no-video', message: reason }], ...counted };
 }

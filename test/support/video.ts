@@ -13,12 +13,29 @@ export interface VideoFacts {
   readonly avg_frame_rate: string;
   readonly nb_read_frames: string;
   readonly color_space?: string;
+  readonly color_primaries?: string;
+  readonly color_transfer?: string;
+  /** Seconds; absent where the container alone knows. */
+  readonly duration?: string;
+  readonly format: { readonly duration: string };
 }
 
 export async function probeVideo(path: string): Promise<VideoFacts> {
-  const args = ['-v', 'error', '-count_frames', '-select_streams', 'v', '-show_streams', '-of', 'json', path];
+  const args = [
+    '-v',
+    'error',
+    '-count_frames',
+    '-select_streams',
+    'v',
+    '-show_streams',
+    '-show_format',
+    '-of',
+    'json',
+    path,
+  ];
   const { stdout } = await run('ffprobe', args);
-  return JSON.parse(stdout).streams[0];
+  const { streams, format } = JSON.parse(stdout);
+  return { ...streams[0], format };
 }
 
 /** The pixels of frame `index` (0-based) of a video or picture, as RGB bytes. */
@@ -55,6 +72,28 @@ export async function decodeGreys(path: string): Promise<number[]> {
     filter,
     '-fps_mode',
     'passthrough',
+    '-f',
+    'rawvideo',
+    'pipe:1',
+  ];
+  const { stdout } = await run('ffmpeg', args, { encoding: 'buffer' });
+  return [...stdout];
+}
+
+/** Red, green, blue and alpha of the first pixel of a video, as this decoder of ffmpeg's reads it. */
+export async function decodePixel(path: string, decoder: string): Promise<number[]> {
+  const filter = 'scale=in_color_matrix=bt709,format=rgba,crop=1:1';
+  const args = [
+    '-v',
+    'error',
+    '-c:v',
+    decoder,
+    '-i',
+    path,
+    '-vf',
+    filter,
+    '-frames:v',
+    '1',
     '-f',
     'rawvideo',
     'pipe:1',

@@ -1,4 +1,4 @@
-import { checkRenderName, renderIdOf } from '../../../../core/contract/render-id';
+import { canonicalOptions, checkRenderName, renderIdOf } from '../../../../core/contract/render-id';
 
 const identity = {
   source: new URL('s3://bucket/uploads/My%20Shot%20%C3%A9.blend'),
@@ -36,4 +36,14 @@ test.each(['..blend', '%24(rm%20-rf).blend', '%E5%AD%97.blend', 'x'.repeat(300)]
 
 test.each(['', '-x', 'a b', 'a/b', '../a', 'ä', 'x'.repeat(101)])('refuses the name "%s"', (name) => {
   expect(() => checkRenderName(name)).toThrow("a render's name is at most 100 letters");
+});
+
+test('a default that is said is the same as one that is not; anything else makes another render', () => {
+  expect(canonicalOptions({ video: 'h264', background: '000000', gaps: 'hold', samples: 4 })).toEqual([
+    ['samples', 4],
+  ]);
+  expect(canonicalOptions({ video: 'gif', gaps: 'mark' })).toEqual([
+    ['gaps', 'mark'],
+    ['video', 'gif'],
+  ]);
 });

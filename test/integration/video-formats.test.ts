@@ -1,0 +1,158 @@
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PNG } from 'pngjs';
+import { frameUrl, manifestUrl } from '../../core/contract/keys';
+import type { Manifest } from '../../core/contract/manifest';
+import type { RenderOptions } from '../../core/contract/options';
+import { filePath, parseLocation } from '../../core/storage/location';
+import { useScratchFolder } from '../support/scratch-folder';
+import { worker } from '../support/spotreel';
+import { decodeGreys, decodePixel, probeVideo } from '../support/video';
+
+jest.setTimeout(120_000);
+
+const at = useScratchFolder();
+const GREYS = [30, 70, 110, 150, 190];
+
+interface Film {
+  readonly options: RenderOptions;
+  readonly bitDepth: 8 | 16;
+  /** Whether frames are half see-through. */
+  readonly alpha: boolean;
+  readonly size: readonly [width: number, height: number];
+  readonly frames?: number;
+  readonly rate?: readonly [numerator: number, denominator: number];
+}
+
+function frame(grey: number, { bitDepth, alpha, size: [width, height] }: Film): Buffer {
+  const png = new PNG({ width, height });
+  png.data.fill(grey);
+  for (let i = 3; i < png.data.length; i += 4) png.data[i] = alpha ? 128 : 255;
+  const data = bitDepth === 8 ? png.data : Uint16Array.from(png.data, (value) => value * 257);
+  return PNG.sync.write(Object.assign(png, { data }), { bitDepth, colorType: alpha ? 6 : 2 });
+}
+
+/** The folder of a render whose frames are all there, and the end of its stitch. */
+async function stitched(film: Film, environment: NodeJS.ProcessEnv = {}) {
+  const folder = parseLocation(`${at('out')}/`, '/');
+  const frames = film.frames ?? GREYS.length;
+  const [width, height] = film.size;
+  const [numerator, denominator] = film.rate ?? [24000, 1001];
+  const manifest: Manifest = {
+    version: 1,
+    renderId: 'out',
+    createdAt: new Date(0).toISOString(),
+    source: { url: 'file:///shot.blend', etag: 'abc', size: 5 },
+    options: film.options,
+    blenderVersion: { major: 3, minor: 4 },
+    scene: 'Scene',
+    engine: 'CYCLES',
+    frames: [{ start: 1, end: frames, step: 1 }],
+    frameCount: frames,
+    framesPerSlice: frames,
+    sliceCount: 1,
+    frameRate: { numerator, denominator },
+    resolution: { width, height },
+  };
+  mkdirSync(at('out/frames'), { recursive: true });
+  writeFileSync(filePath(manifestUrl(folder)), JSON.stringify(manifest));
+  for (let i = 1; i <= frames; i += 1)
+    writeFileSync(filePath(frameUrl(folder, i)), frame(GREYS[i - 1]!, film));
+  return worker(['stitch', '-i', at('out'), '-o', at('out')], { environment });
+}
+
+/** What a format's file is: name, pixels without and with alpha, whether odd sides become even, the codec. */
+const FORMATS = [
+  ['h264', 'output.mp4', 'h264', 'yuv420p', 'yuv420p', true],
+  ['hevc', 'output.mp4', 'hevc', 'yuv420p', 'yuv420p', true],
+  ['prores', 'output.mov', 'prores', 'yuv444p12le', 'yuva444p12le', false],
+  ['vp9', 'output.webm', 'vp9', 'yuv420p', 'yuv420p', false],
+  ['gif', 'output.gif', 'gif', 'bgra', 'bgra', false],
+] as const;
+
+const SOURCES = [
+  { bitDepth: 8, alpha: false, size: [32, 18] },
+  { bitDepth: 16, alpha: true, size: [33, 17] },
+  { bitDepth: 16, alpha: false, size: [33, 17] },
+  { bitDepth: 8, alpha: true, size: [32, 18] },
+] as const;
+
+describe.each(FORMATS)('%s', (video, name, codec, opaque, seeThrough, even) => {
+  test.each(SOURCES)('from $bitDepth bits, alpha $alpha, $size', async (source) => {
+    const result = await stitched({ ...source, options: { video } });
+    expect(result).toMatchObject({ exitCode: 0 });
+    const path = at('out', name);
+    const facts = await probeVideo(path);
+    const side = (pixels: number) => (even ? Math.ceil(pixels / 2) * 2 : pixels);
+    expect(facts).toMatchObject({
+      codec_name: codec,
+      nb_read_frames: '5',
+      pix_fmt: source.alpha ? seeThrough : opaque,
+      width: side(source.size[0]),
+      height: side(source.size[1]),
+    });
+    // In GIF time goes by hundredths, in WebM by thousandths of a second.
+    expect(Math.abs(Number(facts.duration ?? facts.format.duration) - (5 * 1001) / 24000)).toBeLessThan(0.01);
+    const tags =
+      video === 'gif' ? {} : { color_space: 'bt709', color_primaries: 'bt709', color_transfer: 'bt709' };
+    expect(facts).toMatchObject(tags);
+    const greys = await decodeGreys(path);
+    // Over black where the format is not see-through; ffmpeg's own decoder of VP9 leaves the alpha out.
+    const shown = source.alpha && opaque === seeThrough && video !== 'vp9' ? 128 / 255 : 1;
+    expect(greys).toHaveLength(5);
+    greys.forEach((grey, i) => expect(Math.abs(grey - GREYS[i]! * shown)).toBeLessThan(5));
+  });
+});
+
+test.each([
+  ['prores', 'output.mov', 'prores'],
+  ['vp9', 'output.webm', 'libvpx-vp9'],
+] as const)('%s keeps the alpha itself', async (video, name, decoder) => {
+  await stitched({ options: { video }, bitDepth: 8, alpha: true, size: [32, 18] });
+  const [, , , alpha] = await decodePixel(at('out', name), decoder);
+  expect(Math.abs(alpha! - 128)).toBeLessThan(4);
+});
+
+test('half see-through frames stand before the colour that was asked for', async () => {
+  const options = { video: 'h264', background: 'ff0000' } as const;
+  await stitched({ options, bitDepth: 8, alpha: true, size: [32, 18] });
+  const [red, green, blue] = await decodePixel(at('out/output.mp4'), 'h264');
+  // The first frame's grey is 30.
+  expect([red! - 142, green! - 15, blue! - 15].every((difference) => Math.abs(difference) < 8)).toBe(true);
+});
+
+test.each([
+  ['h264', [1, 1], 1, [24, 1]],
+  ['h264', [33, 17], 5, [1, 1000]],
+  ['hevc', [33, 17], 2, [120000, 1001]],
+  ['prores', [1, 1], 1, [24, 1]],
+  ['vp9', [1, 1], 1, [1, 1000]],
+  ['gif', [1, 1], 1, [50, 1]],
+] as const)('%s of %j pixels, %i frames at %j fps', async (video, size, frames, rate) => {
+  const result = await stitched({ options: { video }, bitDepth: 8, alpha: false, size, frames, rate });
+  expect(result).toMatchObject({ exitCode: 0 });
+  const [, name] = FORMATS.find(([format]) => format === video)!;
+  const { nb_read_frames, avg_frame_rate } = await probeVideo(at('out', name));
+  expect(nb_read_frames).toBe(String(frames));
+  expect(['vp9', 'gif'].includes(video) || avg_frame_rate === rate.join('/')).toBe(true);
+});
+
+test('none: the frames are looked at, and there is no video', async () => {
+  const result = await stitched({ options: { video: 'none' }, bitDepth: 8, alpha: false, size: [32, 18] });
+  expect(result).toMatchObject({ exitCode: 0 });
+  expect(readdirSync(at('out')).filter((name) => name.startsWith('output'))).toEqual([]);
+  writeFileSync(at('out/frames/0003.png'), '');
+  const bad = await worker(['stitch', '-i', at('out'), '-o', at('out')]);
+  expect(bad).toMatchObject({ exitCode: 65, stdout: expect.stringContaining('frame 3') });
+});
+
+test('an ffmpeg that lacks the encoder is named with it, and what to do', async () => {
+  const lacking = at('ffmpeg');
+  writeFileSync(lacking, '#!/bin/sh\necho "Codec \'libx265\' is not recognized by FFmpeg."\n');
+  chmodSync(lacking, 0o755);
+  const film: Film = { options: { video: 'hevc' }, bitDepth: 8, alpha: false, size: [32, 18] };
+  const { exitCode, stdout } = await stitched(film, { SPOTREEL_FFMPEG: lacking });
+  expect(exitCode).toBe(64);
+  expect(stdout).toContain('has no encoder libx265, which video hevc needs');
+  expect(stdout).toContain(join(lacking));
+});
