@@ -150,8 +150,9 @@ class FileByteSource implements ByteSource {
     readonly size: number,
   ) {}
 
-  async read(offset: number, length: number): Promise<Uint8Array> {
-    const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.size - offset)));
+  async read(offset: number, length: number, room?: Uint8Array): Promise<Uint8Array> {
+    const wanted = Math.max(0, Math.min(length, this.size - offset));
+    const bytes = room?.subarray(0, wanted) ?? Buffer.allocUnsafe(wanted);
     let filled = 0;
     try {
       while (filled < bytes.length) {

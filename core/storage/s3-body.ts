@@ -23,16 +23,25 @@ interface BodyAnswer {
 /** Sends GetObject; what it throws is a `StorageError` already. */
 export type GetPart = (part: PartOfObject) => Promise<BodyAnswer>;
 
-/** The whole body in memory, asked for again when it breaks off or comes short. */
-export async function readBody(url: URL, getPart: GetPart, part: PartOfObject): Promise<Uint8Array> {
+/** The whole body in memory (in `room`, where it fits), asked for again when it breaks off or comes short. */
+export async function readBody(
+  url: URL,
+  getPart: GetPart,
+  part: PartOfObject,
+  room?: Uint8Array,
+): Promise<Uint8Array> {
   for (let broken = 1; ; broken += 1) {
     const answer = await getPart(part);
     try {
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of streamOf(answer)) chunks.push(chunk);
-      const bytes = Buffer.concat(chunks);
-      if (bytes.length === answer.ContentLength) return bytes;
-      throw new Error(`${bytes.length} of ${answer.ContentLength} bytes came`);
+      const { ContentLength: expected = 0 } = answer;
+      const bytes = room?.length === expected ? room : Buffer.alloc(expected);
+      let filled = 0;
+      for await (const chunk of streamOf(answer)) {
+        if (filled + chunk.length <= expected) bytes.set(chunk, filled);
+        filled += chunk.length;
+      }
+      if (filled === answer.ContentLength) return bytes;
+      throw new Error(`${filled} of ${answer.ContentLength} bytes came`);
     } catch (error) {
       if (broken === MAX_BROKEN_BODIES) throw s3Error(error, url);
     }

@@ -97,12 +97,12 @@ export class S3Storage implements Storage {
       url,
       size,
       etag: bare(head.ETag),
-      read: async (offset, length) => {
+      read: async (offset, length, room) => {
         const end = Math.min(offset + length, size);
         // S3 answers 416 to a range that begins past the end.
         if (offset >= end) return new Uint8Array();
         const part = { Range: `bytes=${offset}-${end - 1}`, IfMatch: head.ETag };
-        return readBody(url, this.getPart(url), part);
+        return readBody(url, this.getPart(url), part, room?.subarray(0, end - offset));
       },
       close: async () => undefined,
     };

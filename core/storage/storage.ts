@@ -11,8 +11,11 @@ export interface ByteSource {
   readonly size: number;
   /** Of the version that was opened; absent where it would have to be computed from all bytes (disks). */
   readonly etag?: string | undefined;
-  /** `length` bytes from `offset`, fewer at the end of the object. */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * `length` bytes from `offset`, fewer at the end of the object. `room`, of that length at least, is where they may be
+   * put, and then what is answered is a part of it: who reads again and again so takes no memory for each time.
+   */
+  read(offset: number, length: number, room?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 

@@ -26,8 +26,9 @@ export function sparseSource(
     size,
     reads: 0,
     readBytes: 0,
-    async read(offset, length) {
-      const bytes = Buffer.alloc(Math.max(Math.min(length, size - offset), 0));
+    async read(offset, length, room) {
+      const wanted = Math.max(Math.min(length, size - offset), 0);
+      const bytes = room?.subarray(0, wanted).fill(0) ?? Buffer.alloc(wanted);
       for (const part of parts) {
         const from = Math.max(offset, part.offset);
         const to = Math.min(offset + bytes.length, part.offset + part.bytes.length);
@@ -46,11 +47,12 @@ export function bytesSource(bytes: Uint8Array, name?: string): CountingSource {
   const source = sparseSource(bytes.length, [], name);
   return {
     ...source,
-    async read(offset, length) {
+    async read(offset, length, room) {
       const part = bytes.subarray(offset, offset + length);
       this.reads += 1;
       this.readBytes += part.length;
-      return part;
+      room?.set(part);
+      return room?.subarray(0, part.length) ?? part;
     },
   };
 }
@@ -62,8 +64,8 @@ export function countingSource(source: ByteSource): CountingSource {
     size: source.size,
     reads: 0,
     readBytes: 0,
-    async read(offset, length) {
-      const bytes = await source.read(offset, length);
+    async read(offset, length, room) {
+      const bytes = await source.read(offset, length, room);
       this.reads += 1;
       this.readBytes += bytes.length;
       return bytes;
