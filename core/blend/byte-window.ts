@@ -7,6 +7,8 @@ const AFTER_JUMP_BYTES = 256 << 10;
 
 const MAX_BYTES = 8 << 20;
 
+const EMPTY = new Uint8Array(0);
+
 /** For a reader that has to do with little memory, and may take a request for every 2 MiB. */
 export const FRUGAL: ReadAhead = { firstBytes: AFTER_JUMP_BYTES, maxBytes: 2 << 20 };
 
@@ -14,7 +16,7 @@ export const FRUGAL: ReadAhead = { firstBytes: AFTER_JUMP_BYTES, maxBytes: 2 << 
 export interface ReadAhead {
   /** The first read. 1 MiB. */
   readonly firstBytes?: number;
-  /** The largest, of which two are in memory for a moment. 8 MiB. */
+  /** The largest. 8 MiB. */
   readonly maxBytes?: number;
 }
 
@@ -26,7 +28,9 @@ export interface ReadAhead {
 export class ByteWindow {
   readonly size: number;
   readonly #reader: ByteReader;
-  #bytes: Uint8Array = new Uint8Array(0);
+  /** Where all reads are put: a walk through a large file takes the memory of one. */
+  #room: Uint8Array = EMPTY;
+  #bytes: Uint8Array = EMPTY;
   #start = 0;
   readonly #maxBytes: number;
   #ahead: number;
@@ -38,14 +42,14 @@ export class ByteWindow {
     this.size = reader.size;
   }
 
-  /** The bytes if they are in memory already; saves a loop over millions of blocks its `await`s. */
+  /** The bytes if they are in memory already, valid as those of `read`; saves a loop over millions of blocks its `await`s. */
   peek(offset: number, length: number): Uint8Array | undefined {
     const from = offset - this.#start;
     if (from < 0 || from + length > this.#bytes.length) return undefined;
     return this.#bytes.subarray(from, from + length);
   }
 
-  /** `length` bytes from `offset`, fewer at the end. Valid as long as the caller likes; not to be written to. */
+  /** `length` bytes from `offset`, fewer at the end. Valid until the next `read`; not to be written to. */
   async read(offset: number, length: number): Promise<Uint8Array> {
     const held = this.peek(offset, length);
     if (held !== undefined) return held;
@@ -55,8 +59,18 @@ export class ByteWindow {
       this.#ahead = Math.min(dense ? this.#ahead * 2 : AFTER_JUMP_BYTES, this.#maxBytes);
     }
     const wanted = Math.min(Math.max(length, this.#ahead), Math.max(this.size - offset, 0));
-    this.#bytes = wanted > 0 ? await this.#reader.read(offset, wanted) : new Uint8Array(0);
+    // What is there is being overwritten.
+    this.#bytes = EMPTY;
     this.#start = offset;
+    if (wanted > 0) this.#bytes = await this.#reader.read(offset, wanted, this.#roomFor(wanted));
     return this.#bytes.subarray(0, length);
+  }
+
+  /** At once as large as it will be needed: pages that are never written to take no memory. */
+  #roomFor(bytes: number): Uint8Array {
+    if (this.#room.length < bytes) {
+      this.#room = new Uint8Array(Math.max(bytes, Math.min(this.#maxBytes, this.size)));
+    }
+    return this.#room;
   }
 }

@@ -2,8 +2,11 @@
 export interface ByteReader {
   /** Bytes. */
   readonly size: number;
-  /** `length` bytes from `offset`, fewer at the end. Not to be written to. */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * `length` bytes from `offset`, fewer at the end. Not to be written to. `room`, of that length at least, is where they may
+   * be put if they are not in memory already.
+   */
+  read(offset: number, length: number, room?: Uint8Array): Promise<Uint8Array>;
   /** The same bytes if they lie in memory already; `undefined` where it would take a request or work to get them. */
   peek?(offset: number, length: number): Uint8Array | undefined;
 }
@@ -27,6 +30,8 @@ export interface DecodedBlend extends ByteReader {
 export interface DecodeLimits {
   /** Bytes unpacked in one pass through a file that can only be unpacked from its start. They are not held. */
   readonly wholeBytes: number;
+  /** The first bytes of these that are held, so that they need not be unpacked again. 8 MiB. */
+  readonly headBytes?: number;
   /** Bytes unpacked in all of a zstd file with a seek table, of which only a few frames are held. */
   readonly seekableBytes: number;
 }

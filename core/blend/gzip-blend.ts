@@ -1,35 +1,45 @@
-import { pipeline, Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { createGunzip, type Gunzip } from 'node:zlib';
 import { codeOf, messageOf } from '../errors';
 import { BlendFormatError } from './blend-format-error';
 import { ByteWindow, FRUGAL } from './byte-window';
 import type { ByteReader } from './decoded-blend';
+import { freeBuffer } from './free-buffer';
 
 const PACKED_BYTES = 256 << 10;
 
-/** Small ones: V8 looks for dead buffers by what lies in its heap, and there each counts the same. */
-const UNPACKED_BYTES = 32 << 10;
+const UNPACKED_BYTES = 64 << 10;
 
 /**
  * Unpacks a `.blend` that Blender ≤ 2.93 saved compressed: one gzip member without an index, so there is no way to a
- * part of it but through all that comes before. Throws `bad-gzip` and `truncated`.
+ * part of it but through all that comes before. What it gives is valid until the next is asked for. Throws `bad-gzip` and
+ * `truncated`.
  */
 export async function* unpackGzip(source: ByteReader): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip({ chunkSize: UNPACKED_BYTES });
-  // The iteration below throws what goes wrong in the pipeline.
-  pipeline(Readable.from(chunksOf(source)), gunzip, () => {});
+  // The iteration below throws what goes wrong.
+  void feed(source, gunzip).catch((error: Error) => gunzip.destroy(error));
   try {
-    for await (const chunk of gunzip) yield chunk;
+    for await (const chunk of gunzip) {
+      const bytes: Uint8Array = chunk;
+      yield bytes;
+      // zlib makes a new one for each; one that is not full it goes on with.
+      freeBuffer(bytes);
+    }
   } catch (error) {
     throw asFormatError(error, gunzip.bytesWritten);
   }
 }
 
-async function* chunksOf(source: ByteReader): AsyncGenerator<Uint8Array> {
+/** Piece by piece, each once the one before is unpacked: the window puts the next where that was. */
+async function feed(source: ByteReader, gunzip: Gunzip): Promise<void> {
   const window = new ByteWindow(source, FRUGAL);
-  for (let offset = 0; offset < source.size; offset += PACKED_BYTES) {
-    yield await window.read(offset, Math.min(PACKED_BYTES, source.size - offset));
+  for (let offset = 0; offset < source.size && !gunzip.destroyed; offset += PACKED_BYTES) {
+    const packed = await window.read(offset, Math.min(PACKED_BYTES, source.size - offset));
+    await new Promise<void>((resolve, reject) => {
+      gunzip.write(packed, (error) => (error ? reject(error) : resolve()));
+    });
   }
+  gunzip.end();
 }
 
 /** zlib's errors become ours; whatever storage threw stays what it is. */

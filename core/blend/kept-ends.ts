@@ -7,21 +7,23 @@ import { HEAD_BYTES, TAIL_BYTES } from './ranged-source';
 const KEPT_HEAD_BYTES = 8 * HEAD_BYTES;
 
 /**
- * What is kept of bytes that stream by: the first 8 MiB, and the last 192 KiB or a little more. The facts of a `.blend`
+ * What is kept of bytes that stream by: the first 8 MiB (or less), and the last 192 KiB or a little more. The facts of a `.blend`
  * stand there.
  */
 export class KeptEnds {
   readonly #compression: Compression;
   readonly #limit: number;
-  #head = Buffer.alloc(HEAD_BYTES);
+  /** At once as large as it may become: pages that are never written to take no memory. */
+  readonly #head: Buffer;
   readonly #tail = Buffer.alloc(2 * TAIL_BYTES);
   #tailBytes = 0;
   #size = 0;
 
   /** `limit` is how many bytes may stream by. */
-  constructor(compression: Compression, limit: number) {
+  constructor(compression: Compression, limit: number, headBytes = KEPT_HEAD_BYTES) {
     this.#compression = compression;
     this.#limit = limit;
+    this.#head = Buffer.alloc(Math.min(headBytes, limit));
   }
 
   /** Bytes that streamed by. */
@@ -37,7 +39,7 @@ export class KeptEnds {
   /** Copies the chunk. Throws `too-large` past the limit and `not-blend` as soon as the first bytes show it: bombs seldom bother. */
   append(chunk: Uint8Array): void {
     if (this.#size + chunk.length > this.#limit) throw unpacksTooLarge(this.#compression, this.#size);
-    if (this.#size < KEPT_HEAD_BYTES) this.#appendToHead(chunk);
+    if (this.#size < this.#head.length) this.#appendToHead(chunk);
     this.#appendToTail(chunk);
     const magicMissing = this.#size < BLEND_MAGIC.length;
     this.#size += chunk.length;
@@ -48,18 +50,13 @@ export class KeptEnds {
   peek(offset: number, length: number): Uint8Array | undefined {
     const end = Math.min(offset + length, this.#size);
     if (offset >= end) return new Uint8Array(0);
-    if (end <= KEPT_HEAD_BYTES) return this.#head.subarray(offset, end);
+    if (end <= this.#head.length) return this.#head.subarray(offset, end);
     if (offset < this.tailOffset) return undefined;
     return this.#tail.subarray(offset - this.tailOffset, end - this.tailOffset);
   }
 
   #appendToHead(chunk: Uint8Array): void {
-    const end = Math.min(this.#size + chunk.length, KEPT_HEAD_BYTES);
-    if (end > this.#head.length) {
-      const larger = Buffer.alloc(Math.min(Math.max(end, 2 * this.#head.length), KEPT_HEAD_BYTES));
-      larger.set(this.#head);
-      this.#head = larger;
-    }
+    const end = Math.min(this.#size + chunk.length, this.#head.length);
     this.#head.set(chunk.subarray(0, end - this.#size), this.#size);
   }
 

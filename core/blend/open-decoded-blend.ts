@@ -14,7 +14,7 @@ import { ZSTD_MAGIC } from './zstd-frame';
 export async function openDecodedBlend(source: ByteReader, limits: DecodeLimits): Promise<DecodedBlend> {
   const magic = await source.read(0, 4);
   if (magic[0] === 0x1f && magic[1] === 0x8b) {
-    return StreamedBlend.open('gzip', () => unpackGzip(source), limits.wholeBytes);
+    return StreamedBlend.open('gzip', () => unpackGzip(source), limits);
   }
   if (magic.length === 4 && new DataView(magic.buffer, magic.byteOffset).getUint32(0, true) === ZSTD_MAGIC) {
     return openZstdBlend(source, limits);
@@ -23,7 +23,7 @@ export async function openDecodedBlend(source: ByteReader, limits: DecodeLimits)
     compression: 'none',
     size: source.size,
     tailOffset: Math.max(source.size - TAIL_BYTES, 0),
-    read: (offset, length) => source.read(offset, length),
+    read: (offset, length, room) => source.read(offset, length, room),
     peek: (offset, length) => source.peek?.(offset, length),
   };
 }

@@ -68,7 +68,7 @@ export class RangedSource implements ByteReader {
     return partOf(this.#head, offset, end) ?? partOf(this.#tail, offset, end);
   }
 
-  async read(offset: number, length: number): Promise<Uint8Array> {
+  async read(offset: number, length: number, room?: Uint8Array): Promise<Uint8Array> {
     const held = this.peek(offset, length);
     if (held !== undefined) return held;
     const end = Math.min(offset + length, this.size);
@@ -76,8 +76,8 @@ export class RangedSource implements ByteReader {
     const headEnd = this.#head.bytes.length;
     const from = Math.max(offset, headEnd);
     const to = offset < this.#tail.start ? Math.min(end, this.#tail.start) : end;
+    if (from === offset && to === end) return this.#fetch(from, to - from, room);
     const missing = await this.#fetch(from, to - from);
-    if (from === offset && to === end) return missing;
     return Buffer.concat([
       this.#head.bytes.subarray(Math.min(offset, headEnd)),
       missing,
@@ -85,12 +85,12 @@ export class RangedSource implements ByteReader {
     ]);
   }
 
-  async #fetch(offset: number, length: number): Promise<Uint8Array> {
+  async #fetch(offset: number, length: number, room?: Uint8Array): Promise<Uint8Array> {
     this.#requests += 1;
     this.#bytes += length;
     if (this.#requests > this.#budget.requests || this.#bytes > this.#budget.bytes)
       throw new ReadBudgetSpent();
-    return this.#source.read(offset, length);
+    return this.#source.read(offset, length, room);
   }
 }
 

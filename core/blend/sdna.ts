@@ -25,6 +25,9 @@ export interface SdnaStruct {
 /** Two indices, of its type and its name. */
 const MEMBER_BYTES = 4;
 
+/** Of all structs that are asked for together; in real files these have some 3,000. Each takes a hundred bytes and more. */
+const MAX_FIELDS = 1 << 15;
+
 /** Where a struct stands in the data of `DNA1`. */
 interface StructPlace {
   /** Index of its name among the types. */
@@ -51,15 +54,16 @@ export class Sdna {
   readonly #byName = new Map<string, number>();
   /** Taken apart when asked for: a file has about a thousand structs, of which a dozen are of use. */
   readonly #laidOut = new Map<number, SdnaStruct>();
+  #fields = 0;
 
   /**
-   * `bytes` are the data of the block `DNA1`, which stands at `offset`, for errors.
+   * `bytes` are the data of the block `DNA1`, which stands at `offset`, for errors. They are copied.
    * Throws `bad-sdna` for counts and indices that do not hold; for those of a struct's members once it is asked for.
    */
   constructor(bytes: Uint8Array, header: BlendHeader, offset: number) {
     this.header = header;
     this.#offset = offset;
-    const cursor = new SdnaCursor(bytes, header.littleEndian, offset);
+    const cursor = new SdnaCursor(bytes.slice(), header.littleEndian, offset);
     cursor.expect('SDNA');
     cursor.expect('NAME');
     this.#names = cursor.strings(cursor.count(1));
@@ -115,8 +119,12 @@ export class Sdna {
       const { name, isPointer, count } = this.#memberName(this.#cursor.uint16(this.#names.length));
       const bytes = count * (isPointer ? this.header.pointerBytes : this.#typeBytes[memberType]!);
       fields.set(name, { type: this.#types[memberType]!, offset, bytes, isPointer });
+      if (this.#fields + fields.size > MAX_FIELDS) {
+        throw new BlendFormatError('bad-sdna', this.#offset, 'the structs have too many members');
+      }
       offset += bytes;
     }
+    this.#fields += fields.size;
     const name = this.#types[type]!;
     const bytes = this.#typeBytes[type]!;
     if (offset !== bytes) {

@@ -1,5 +1,5 @@
 import { BlendFormatError } from './blend-format-error';
-import { brokenPromise, type ZstdDecoder, type ZstdFrameStream } from './zstd-decoder';
+import { brokenPromise, type ZstdDecoder } from './zstd-decoder';
 import {
   MAX_ZSTD_HEADER_BYTES,
   parseZstdBlock,
@@ -9,79 +9,66 @@ import {
 } from './zstd-frame';
 import type { SeekEntry } from './zstd-seek-table';
 
-/** One frame of a zstd file by the seek table, unpacked as far as it is read where the decoder is a slow one. */
+/** One frame of a zstd file by the seek table, unpacked as far as it is read. */
 export class SeekableFrame {
   readonly #entry: SeekEntry;
   readonly #decoder: ZstdDecoder;
-  /** `undefined` once all is unpacked. */
-  #packed: Uint8Array | undefined;
-  #content: Uint8Array = new Uint8Array(0);
-  #stream: ZstdFrameStream | undefined;
-  readonly #header: ZstdFrameHeader;
+  readonly #packed: Uint8Array;
+  readonly #content: Uint8Array;
   /** How far it is unpacked, in packed and in unpacked bytes. */
   #packedDone: number;
   #done = 0;
+  #whole = false;
 
-  /** Throws `bad-zstd` unless the bytes that the table calls a frame are one, and nothing besides. */
-  constructor(packed: Uint8Array, entry: SeekEntry, decoder: ZstdDecoder) {
-    this.#packed = packed;
+  /**
+   * `packed` are the frame's bytes, for which `checkFrame` gave `header`, and `content` is room for what they unpack to. Both
+   * are the frame's as long as it is read, and so is `decoder`.
+   */
+  constructor(
+    entry: SeekEntry,
+    header: ZstdFrameHeader,
+    packed: Uint8Array,
+    content: Uint8Array,
+    decoder: ZstdDecoder,
+  ) {
     this.#entry = entry;
+    this.#packed = packed;
+    this.#content = content;
     this.#decoder = decoder;
-    this.#header = this.#checked(packed);
-    this.#packedDone = this.#header.bytes;
+    this.#packedDone = header.bytes;
+    decoder.begin(header, entry.offset);
   }
 
   /** The unpacked bytes from `start` to `end`, which are within what the table says. Throws `bad-zstd`. */
   read(start: number, end: number): Uint8Array {
-    if (this.#packed !== undefined && end > this.#done) this.#unpackTo(this.#packed, end);
+    while (!this.#whole && this.#done < end) this.#unpackBlock();
+    // What lies beyond is checked when it is read.
+    const { bytes, offset } = this.#entry;
+    if (this.#done < end || (this.#whole && this.#done !== bytes)) throw brokenPromise(bytes, offset);
     return this.#content.subarray(start, end);
   }
 
-  #unpackTo(packed: Uint8Array, end: number): void {
-    const { bytes, offset } = this.#entry;
-    if (this.#decoder.isNative) {
-      this.#content = this.#decoder.decode(packed, bytes, bytes, offset);
-      this.#packed = undefined;
-      return;
-    }
-    if (this.#content.length === 0) this.#content = new Uint8Array(bytes);
-    this.#stream ??= this.#decoder.begin(this.#header, offset);
-    while (this.#packed !== undefined && this.#done < end) this.#unpackBlock(packed, this.#stream);
-    // What lies beyond is checked when it is read.
-    if (this.#done < end || (this.#packed === undefined && this.#done !== bytes))
-      throw brokenPromise(bytes, offset);
-  }
-
-  #unpackBlock(packed: Uint8Array, stream: ZstdFrameStream): void {
+  #unpackBlock(): void {
     const from = this.#packedDone;
-    const block = parseZstdBlock(packed.subarray(from), this.#entry.offset + from);
-    const to = block.last ? packed.length : from + block.bytes;
-    for (const chunk of stream.push([packed.subarray(from, to)], 1, block.last)) {
-      if (this.#done + chunk.length > this.#content.length) {
-        throw brokenPromise(this.#entry.bytes, this.#entry.offset);
-      }
-      this.#content.set(chunk, this.#done);
-      this.#done += chunk.length;
-    }
-    this.#packedDone = to;
-    if (block.last) {
-      this.#packed = undefined;
-      this.#stream = undefined;
-    }
+    const block = parseZstdBlock(this.#packed.subarray(from), this.#entry.offset + from);
+    this.#packedDone = from + block.bytes;
+    const packed = this.#packed.subarray(from, this.#packedDone);
+    this.#done = this.#decoder.decode(packed, this.#content, 0, this.#done);
+    this.#whole = block.last;
   }
+}
 
-  #checked(packed: Uint8Array): ZstdFrameHeader {
-    const { offset, packedBytes } = this.#entry;
-    let cause: unknown;
-    try {
-      const header = parseZstdFrameHeader(packed.subarray(0, MAX_ZSTD_HEADER_BYTES), offset);
-      if (header && !header.skippable && frameBytes(packed, header, offset) === packedBytes) return header;
-    } catch (error) {
-      cause = error;
-    }
-    const reason = 'no zstd frame stands where the seek table tells';
-    throw new BlendFormatError('bad-zstd', offset, reason, { cause });
+/** The header of a frame. Throws `bad-zstd` unless the bytes that the table calls a frame are one, and nothing besides. */
+export function checkFrame(packed: Uint8Array, { offset, packedBytes }: SeekEntry): ZstdFrameHeader {
+  let cause: unknown;
+  try {
+    const header = parseZstdFrameHeader(packed.subarray(0, MAX_ZSTD_HEADER_BYTES), offset);
+    if (header && !header.skippable && frameBytes(packed, header, offset) === packedBytes) return header;
+  } catch (error) {
+    cause = error;
   }
+  const reason = 'no zstd frame stands where the seek table tells';
+  throw new BlendFormatError('bad-zstd', offset, reason, { cause });
 }
 
 /** How long the frame is by its blocks' headers. */

@@ -1,9 +1,13 @@
 import { BlendFormatError } from './blend-format-error';
-import type { Compression, DecodedBlend } from './decoded-blend';
+import type { Compression, DecodedBlend, DecodeLimits } from './decoded-blend';
 import { KeptEnds } from './kept-ends';
 import { ReadBudgetSpent } from './ranged-source';
 
-/** Unpacks a file from its start; what it gives may be dropped at any point. */
+const EMPTY = new Uint8Array(0);
+
+type StreamLimits = Pick<DecodeLimits, 'wholeBytes' | 'headBytes'>;
+
+/** Unpacks a file from its start; what it gives is valid until the next is asked for, and may be dropped at any point. */
 export type Unpack = () => AsyncIterable<Uint8Array>;
 
 /**
@@ -19,7 +23,7 @@ export class StreamedBlend implements DecodedBlend {
   readonly #ends: KeptEnds;
   readonly #unpack: Unpack;
   #pass: AsyncIterator<Uint8Array> | undefined;
-  #chunk: Uint8Array = new Uint8Array(0);
+  #chunk: Uint8Array = EMPTY;
   #chunkStart = 0;
 
   private constructor(compression: Compression, ends: KeptEnds, unpack: Unpack, cut: boolean) {
@@ -31,9 +35,9 @@ export class StreamedBlend implements DecodedBlend {
     this.#unpack = unpack;
   }
 
-  /** Throws what `unpack` throws but for `ReadBudgetSpent`, `too-large` past `limitBytes`, and `not-blend`. */
-  static async open(compression: Compression, unpack: Unpack, limitBytes: number): Promise<StreamedBlend> {
-    const ends = new KeptEnds(compression, limitBytes);
+  /** Throws what `unpack` throws but for `ReadBudgetSpent`, `too-large` past the limit, and `not-blend`. */
+  static async open(compression: Compression, unpack: Unpack, limits: StreamLimits): Promise<StreamedBlend> {
+    const ends = new KeptEnds(compression, limits.wholeBytes, limits.headBytes);
     let cut = false;
     try {
       for await (const chunk of unpack()) ends.append(chunk);
@@ -48,10 +52,11 @@ export class StreamedBlend implements DecodedBlend {
     return this.#ends.peek(offset, length);
   }
 
-  async read(offset: number, length: number): Promise<Uint8Array> {
+  async read(offset: number, length: number, room?: Uint8Array): Promise<Uint8Array> {
     const kept = this.peek(offset, length);
     if (kept !== undefined) return kept;
-    const result = new Uint8Array(Math.min(offset + length, this.size) - offset);
+    const wanted = Math.min(offset + length, this.size) - offset;
+    const result = room?.subarray(0, wanted) ?? new Uint8Array(wanted);
     for (let filled = 0; filled < result.length;) {
       const chunk = await this.#chunkAt(offset + filled);
       const part = chunk.subarray(offset + filled - this.#chunkStart).subarray(0, result.length - filled);
@@ -66,15 +71,17 @@ export class StreamedBlend implements DecodedBlend {
     if (this.#pass === undefined || offset < this.#chunkStart) {
       await this.#pass?.return?.();
       this.#pass = this.#unpack()[Symbol.asyncIterator]();
-      this.#chunk = new Uint8Array(0);
+      this.#chunk = EMPTY;
       this.#chunkStart = 0;
     }
     while (offset >= this.#chunkStart + this.#chunk.length) {
+      // It is valid until then.
+      this.#chunkStart += this.#chunk.length;
+      this.#chunk = EMPTY;
       const next = await this.#pass.next();
       // Only where the file was written to meanwhile: a source is pinned to one version where that can be done.
       if (next.done)
         throw new BlendFormatError('truncated', offset, 'the file ended early when it was read again');
-      this.#chunkStart += this.#chunk.length;
       this.#chunk = next.value;
     }
     return this.#chunk;

@@ -1,12 +1,13 @@
 import { BlendFormatError } from './blend-format-error';
 import type { Block } from './block-header';
-import type { ByteWindow } from './byte-window';
+import type { ByteReader } from './decoded-blend';
 import type { Sdna, SdnaField, SdnaStruct } from './sdna';
 
 /** Blender's `FILE_MAX`, the longest text that is a member of a struct; a hostile file may have longer ones. */
 const MAX_TEXT_BYTES = 1024;
 
-const UTF_8 = new TextDecoder('utf-8', { ignoreBOM: true });
+/** Bytes, or a window over them. */
+type Reader = Pick<ByteReader, 'read'>;
 
 /** The data of one block, by the names of its struct's members: `frame_step` or, in a struct within it, `r.sfra`. */
 export class StructView {
@@ -22,17 +23,18 @@ export class StructView {
     this.#offset = offset;
   }
 
-  /** Throws `bad-block` for a block that is not of the struct `name`, or shorter than that. */
-  static async read(window: ByteWindow, sdna: Sdna, block: Block, name: string): Promise<StructView> {
-    return StructView.readAt(window, sdna, block, name, 0);
+  /** Throws `bad-block` for a block that is not of the struct `name`, or shorter than that. The bytes are its own. */
+  static async read(reader: Reader, sdna: Sdna, block: Block, name: string): Promise<StructView> {
+    const view = await StructView.readAt(reader, sdna, block, name, 0);
+    return view.#copy();
   }
 
   /**
    * Like `read`, for one struct of a block that is an array of them, from 0 on; `sdna.structAt(block.sdnaIndex)` tells
-   * their size, and so how many there are. Throws `bad-block` past the end of the block.
+   * their size, and so how many there are. Valid until the reader's next read. Throws `bad-block` past the end of the block.
    */
   static async readAt(
-    window: ByteWindow,
+    reader: Reader,
     sdna: Sdna,
     block: Block,
     name: string,
@@ -55,7 +57,7 @@ export class StructView {
       throw new BlendFormatError('bad-block', block.offset, reason);
     }
     const offset = block.dataOffset + start;
-    const bytes = await window.read(offset, struct.bytes);
+    const bytes = await reader.read(offset, struct.bytes);
     if (bytes.length < struct.bytes) {
       throw new BlendFormatError('truncated', offset + bytes.length, `the block ${block.code} ends early`);
     }
@@ -132,6 +134,12 @@ export class StructView {
     return field && new Uint8Array(this.#view.buffer, this.#view.byteOffset + field.offset, field.bytes);
   }
 
+  #copy(): StructView {
+    const { buffer, byteOffset, byteLength } = this.#view;
+    const bytes = new Uint8Array(buffer, byteOffset, byteLength).slice();
+    return new StructView(this.#sdna, this.#struct, bytes, this.#offset);
+  }
+
   #find(path: string): SdnaField | undefined {
     let struct: SdnaStruct | undefined = this.#struct;
     let offset = 0;
@@ -174,7 +182,9 @@ export class StructView {
 }
 
 /** Bytes up to the first NUL, as UTF-8 with U+FFFD for what is none. */
-export function decodeText(bytes: Uint8Array): string {
+export function decodeText({ buffer, byteOffset, length }: Uint8Array): string {
+  // Not `TextDecoder`, which makes a buffer of its own for each text that is no ASCII.
+  const bytes = Buffer.from(buffer, byteOffset, length);
   const end = bytes.indexOf(0);
-  return UTF_8.decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return bytes.toString('utf8', 0, end < 0 ? length : end);
 }

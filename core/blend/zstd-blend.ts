@@ -12,5 +12,5 @@ export async function openZstdBlend(source: ByteReader, limits: DecodeLimits): P
   const table = await readSeekTable(source);
   return table && table.length > 0
     ? new SeekableZstdBlend(source, table, limits.seekableBytes)
-    : StreamedBlend.open('zstd', () => unpackZstd(source, limits.wholeBytes), limits.wholeBytes);
+    : StreamedBlend.open('zstd', () => unpackZstd(source, limits.wholeBytes), limits);
 }

@@ -10,6 +10,52 @@ export interface SeekEntry {
   readonly bytes: number;
 }
 
+/** The frames of a file that unpack to something, in its order, as plain numbers: 65,536 objects would take ten times as much. */
+export class SeekTable {
+  readonly #packedBytes: number[] = [];
+  readonly #offsets: number[] = [];
+  /** Where each one's content starts, and, as the last, where that of all ends. */
+  readonly #starts: number[] = [0];
+
+  get length(): number {
+    return this.#offsets.length;
+  }
+
+  /** Bytes that all of it unpacks to. */
+  get bytes(): number {
+    return this.#starts.at(-1)!;
+  }
+
+  add(offset: number, packedBytes: number, bytes: number): void {
+    this.#offsets.push(offset);
+    this.#packedBytes.push(packedBytes);
+    this.#starts.push(this.bytes + bytes);
+  }
+
+  /** By an index below `length`. */
+  at(index: number): SeekEntry {
+    const start = this.#starts[index]!;
+    return {
+      offset: this.#offsets[index]!,
+      packedBytes: this.#packedBytes[index]!,
+      start,
+      bytes: this.#starts[index + 1]! - start,
+    };
+  }
+
+  /** The index of the frame that holds the byte at `position`, which is less than `bytes`. */
+  indexAt(position: number): number {
+    let low = 0;
+    let high = this.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.#starts[middle]! <= position) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
+
 const TABLE_MAGIC = 0x184d2a5e;
 const FOOTER_MAGIC = 0x8f92eab1;
 const FOOTER_BYTES = 9;
@@ -25,7 +71,7 @@ const MAX_FRAMES = 1 << 16;
  * `undefined` where there is none that is consistent with the file; such a file is unpacked from its start, as
  * Blender does. Entries without content are left out.
  */
-export async function readSeekTable(source: ByteReader): Promise<readonly SeekEntry[] | undefined> {
+export async function readSeekTable(source: ByteReader): Promise<SeekTable | undefined> {
   if (source.size < FOOTER_BYTES + 8) return undefined;
   const footer = viewOf(await source.read(source.size - FOOTER_BYTES, FOOTER_BYTES));
   if (footer.byteLength < FOOTER_BYTES || footer.getUint32(5, true) !== FOOTER_MAGIC) return undefined;
@@ -41,17 +87,15 @@ export async function readSeekTable(source: ByteReader): Promise<readonly SeekEn
   if (table.byteLength < contentBytes + 8) return undefined;
   if (table.getUint32(0, true) !== TABLE_MAGIC || table.getUint32(4, true) !== contentBytes) return undefined;
 
-  const entries: SeekEntry[] = [];
+  const entries = new SeekTable();
   let offset = 0;
-  let start = 0;
   for (let index = 0; index < count; index++) {
     const packedBytes = table.getUint32(8 + index * entryBytes, true);
     const bytes = table.getUint32(8 + index * entryBytes + 4, true);
     // A frame is at most a little larger than its content, or the encoder would have stored it as it is.
     if (bytes > MAX_FRAME_BYTES || packedBytes > MAX_FRAME_BYTES + (MAX_FRAME_BYTES >> 7)) return undefined;
-    if (bytes > 0) entries.push({ offset, packedBytes, start, bytes });
+    if (bytes > 0) entries.add(offset, packedBytes, bytes);
     offset += packedBytes;
-    start += bytes;
   }
   return offset === tableOffset ? entries : undefined;
 }

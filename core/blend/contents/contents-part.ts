@@ -30,7 +30,11 @@ export interface Place {
 export interface ContentsPart {
   /** By the name of the struct. */
   readonly structs: Readonly<Record<string, (fields: Fields, place: Place) => void>>;
-  /** The owner's last struct has been shown. */
+  /**
+   * The owner's last struct has been shown. A `Map` that was filled from it is best replaced, not cleared: V8 links the table
+   * that it had to the new one, and of such a chain nothing is freed before a thorough collection, though a file may have
+   * 100,000 owners.
+   */
   ownerEnds?(owner: Owner): void;
   /** The file's last struct has been shown, or, where `complete` is false, the last that could be read. */
   fileEnds?(complete: boolean): void;

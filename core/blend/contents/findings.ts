@@ -1,15 +1,24 @@
 import type { BlendContents, Dependency, SequencePlay, UnbakedSimulation } from './blend-contents';
 
-/** Real films have some thousands; a file that was made to do harm shall not fill the memory. */
-const MAX_ENTRIES = 1 << 16;
-const MAX_CHARACTERS = 8 << 20;
 const MAX_USERS = 8;
 
 /** What is kept, counted. */
 interface Load {
   entries: number;
-  characters: number;
+  /** As V8 holds texts. */
+  textBytes: number;
 }
+
+/**
+ * Real films have some thousands, and more than 20,000 files are not looked for; a file that was made to do harm shall not
+ * fill the memory. V8 takes three times what is kept, for its own ends.
+ */
+export const ROOM: Readonly<Load> = { entries: 1 << 15, textBytes: 4 << 20 };
+
+/** Beside a packed file that is held. */
+export const LITTLE_ROOM: Readonly<Load> = { entries: 1 << 13, textBytes: 1 << 20 };
+
+const NOT_LATIN = /[^\0-\xff]/;
 
 type Found = Omit<Dependency, 'usedBy' | 'linked'> & {
   readonly usedBy: string;
@@ -17,49 +26,57 @@ type Found = Omit<Dependency, 'usedBy' | 'linked'> & {
 };
 type Collected = Dependency & { packed: boolean; readonly usedBy: string[]; plays?: readonly SequencePlay[] };
 
-/** Collects what the parts find, and keeps it within bounds: past them it notes that it is `full`, and drops. */
+/** Collects what the parts find, and keeps it within bounds: past them it drops, and notes that. */
 export class Findings {
   readonly #dependencies: Collected[] = [];
-  readonly #byPath = new Map<string, Collected[]>();
+  /** By kind and extent, then by path. */
+  readonly #byPath = new Map<string, Map<string, Collected>>();
   readonly #unbaked = new Map<string, UnbakedSimulation>();
   readonly #texts = new Set<string>();
   readonly #modules = new Set<string>();
   readonly #outputs = new Set<string>();
   #driverExpressions = 0;
-  #kept: Load = { entries: 0, characters: 0 };
-  #keptForOwner: Load = { entries: 0, characters: 0 };
+  #kept: Load = { entries: 0, textBytes: 0 };
+  #keptForOwner: Load = { entries: 0, textBytes: 0 };
+  #room = ROOM;
+  #dropped = false;
   #full = false;
 
-  /** Whether something had to be dropped. */
-  get full(): boolean {
+  /** Whether there is no room left: what comes now would be dropped. */
+  get isFull(): boolean {
     return this.#full;
+  }
+
+  /** To be told before anything is kept, where it is not `ROOM`. */
+  setRoom(room: Readonly<Load>): void {
+    this.#room = room;
   }
 
   /** To be asked before anything is kept that there may be any number of, here or in a part. */
   mayKeep(text = ''): boolean {
-    return this.#add(this.#kept, text);
+    return this.#keep(text, 1);
   }
 
   /** Like `mayKeep`, for one more name of something that is kept already. */
   mayKeepName(name: string): boolean {
-    return this.#add(this.#kept, name, 0);
+    return this.#keep(name, 0);
   }
 
   /** Like `mayKeep`, for what is dropped again when the owner ends. */
   mayKeepForOwner(text = ''): boolean {
-    return this.#add(this.#keptForOwner, text);
+    return this.#add(this.#keptForOwner, text, 1);
   }
 
   /** All that was kept for it is dropped. */
   ownerEnds(): void {
-    this.#keptForOwner = { entries: 0, characters: 0 };
+    this.#keptForOwner = { entries: 0, textBytes: 0 };
   }
 
   /** A path that is empty is none. The same path is packed only if all who use it have packed it. */
   addDependency({ usedBy, ...found }: Found): void {
     if (found.path === '') return;
-    const samePath = this.#byPath.get(found.path) ?? [];
-    const known = samePath.find(({ kind, extent }) => kind === found.kind && extent === found.extent);
+    const samePlace = this.#placeOf(found);
+    const known = samePlace.get(found.path);
     if (known !== undefined) {
       known.packed &&= found.packed;
       const isNew = known.usedBy.length < MAX_USERS && !known.usedBy.includes(usedBy);
@@ -67,14 +84,13 @@ export class Findings {
     } else if (this.mayKeep(found.path + usedBy)) {
       const added = { ...found, usedBy: [usedBy] };
       this.#dependencies.push(added);
-      this.#byPath.set(found.path, [...samePath, added]);
+      samePlace.set(found.path, added);
     }
   }
 
   /** How the image sequence at `path` is played; nothing where there is none. */
   addPlays(path: string | undefined, plays: readonly SequencePlay[]): void {
-    const found = this.#byPath.get(path ?? '') ?? [];
-    const sequence = found.find(({ kind, extent }) => kind === 'image' && extent === 'sequence');
+    const sequence = this.#placeOf({ kind: 'image', extent: 'sequence' }).get(path ?? '');
     if (sequence) sequence.plays = [...(sequence.plays ?? []), ...plays];
   }
 
@@ -109,21 +125,37 @@ export class Findings {
         freestyleModules: [...this.#modules],
       },
       fileOutputs: [...this.#outputs].map((path) => ({ path })),
-      incomplete: !complete || this.#full,
+      incomplete: !complete || this.#dropped,
     };
+  }
+
+  #placeOf({ kind, extent }: Pick<Dependency, 'kind' | 'extent'>): Map<string, Collected> {
+    const key = `${kind} ${extent}`;
+    const known = this.#byPath.get(key);
+    if (known !== undefined) return known;
+    const place = new Map<string, Collected>();
+    this.#byPath.set(key, place);
+    return place;
   }
 
   #addTo(set: Set<string>, text: string): void {
     if (!set.has(text) && this.mayKeep(text)) set.add(text);
   }
 
-  #add(load: Load, text: string, entries = 1): boolean {
-    if (load.entries + entries > MAX_ENTRIES || load.characters + text.length > MAX_CHARACTERS) {
-      this.#full = true;
+  #keep(text: string, entries: number): boolean {
+    const keeps = this.#add(this.#kept, text, entries);
+    this.#full ||= !keeps;
+    return keeps;
+  }
+
+  #add(load: Load, text: string, entries: number): boolean {
+    const textBytes = NOT_LATIN.test(text) ? 2 * text.length : text.length;
+    if (load.entries + entries > this.#room.entries || load.textBytes + textBytes > this.#room.textBytes) {
+      this.#dropped = true;
       return false;
     }
     load.entries += entries;
-    load.characters += text.length;
+    load.textBytes += textBytes;
     return true;
   }
 }

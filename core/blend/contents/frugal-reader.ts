@@ -9,6 +9,9 @@ const BYTES_PER_REQUEST = 4 << 20;
 /** The most that is read at once: what the walk through small blocks goes by. */
 const DENSE_BYTES = 8 << 20;
 
+/** What is kept of a piece to be read together with the next; more is copied. */
+const MAX_REST_BYTES = 2 << 20;
+
 /** Read whole: for such files two ends and the rest would be one request too many. */
 const WHOLE_BYTES = 12 << 20;
 
@@ -36,7 +39,8 @@ interface Interval {
  * nothing is left of what it has jumped over. Beyond `budget`, `read` throws `ReadBudgetSpent`.
  *
  * Of an unpacked `.blend` only the piece at hand is held (and the last 192 KiB); a walk that starts anew pays anew. Of a
- * packed one everything fetched is held, at most 40 MiB, since unpacking may go through it twice.
+ * packed one everything fetched is held, at most 40 MiB, since unpacking may go through it twice. What `read` and `peek` give
+ * is valid until the next `read`.
  */
 export class FrugalReader implements ByteReader {
   readonly size: number;
@@ -51,6 +55,8 @@ export class FrugalReader implements ByteReader {
   #ahead = HEAD_BYTES;
   #holdsAll = true;
   #walks = false;
+  /** Where the piece at hand stands while not all is held, so that a walk takes the memory of one. */
+  #room: Uint8Array | undefined;
 
   private constructor(source: ByteReader, budget: ReadBudget) {
     this.#source = source;
@@ -62,10 +68,16 @@ export class FrugalReader implements ByteReader {
     const reader = new FrugalReader(source, budget);
     const { size } = source;
     if (size <= WHOLE_BYTES) {
-      if (size > 0) await reader.#fetch(0, size);
+      if (size > 0) reader.#hold(0, await reader.#fetch(0, size));
       return reader;
     }
-    await Promise.all([reader.#fetch(0, HEAD_BYTES), reader.#fetch(reader.tailOffset, TAIL_BYTES)]);
+    const { tailOffset } = reader;
+    const [head, tail] = await Promise.all([
+      reader.#fetch(0, HEAD_BYTES),
+      reader.#fetch(tailOffset, TAIL_BYTES),
+    ]);
+    reader.#hold(0, head);
+    reader.#hold(tailOffset, tail);
     const magic = reader.peek(0, BLEND_MAGIC.length);
     reader.#holdsAll = magic === undefined || String.fromCharCode(...magic) !== BLEND_MAGIC;
     return reader;
@@ -74,6 +86,11 @@ export class FrugalReader implements ByteReader {
   /** From here on to the end the bytes are held from the beginning. */
   get tailOffset(): number {
     return Math.max(this.size - TAIL_BYTES, 0);
+  }
+
+  /** Bytes of the file that are held. */
+  get heldBytes(): number {
+    return this.#parts.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
   /** From now on it is read forward. `again` tells that this may be from the start, and that all is held until then. */
@@ -90,14 +107,14 @@ export class FrugalReader implements ByteReader {
     return part.bytes.subarray(offset - part.start, end - part.start);
   }
 
-  async read(offset: number, length: number): Promise<Uint8Array> {
+  async read(offset: number, length: number, room?: Uint8Array): Promise<Uint8Array> {
     const end = Math.min(offset + length, this.size);
     for (let position = offset; position < end;) {
       const part = this.#partAt(position);
       if (part !== undefined) position = part.start + part.bytes.length;
       else await this.#fetchFor(position, end, offset);
     }
-    return this.peek(offset, length) ?? this.#join(offset, end);
+    return this.peek(offset, length) ?? this.#join(offset, end, room);
   }
 
   /** Fetches `position`, which isn't held, and as much of what follows as is wise. */
@@ -117,13 +134,33 @@ export class FrugalReader implements ByteReader {
       bytes = Math.min(bytes * 2, DENSE_BYTES);
     bytes = Math.min(bytes, barrier - start, Math.max(this.#budget.bytes - this.#bytes, least));
 
-    // A part that ends within the bytes that are asked for is still needed.
-    if (!this.#holdsAll) {
-      this.#parts = this.#parts.filter(
-        (part) => part.start >= this.tailOffset || part.start + part.bytes.length > readOffset,
-      );
+    if (this.#holdsAll) this.#hold(start, await this.#fetch(start, bytes));
+    else await this.#fetchInRoom(start, bytes, readOffset);
+  }
+
+  /** Lets go of what is not needed for a read from `readOffset` on, and puts the new piece behind what is. */
+  async #fetchInRoom(start: number, length: number, readOffset: number): Promise<void> {
+    this.#room ??= new Uint8Array(Math.min(DENSE_BYTES + MAX_REST_BYTES, this.size));
+    const room = this.#room;
+    const held = this.#parts.find(({ bytes }) => bytes.buffer === room.buffer);
+    this.#parts = this.#parts.filter(
+      (part) =>
+        part !== held && (part.start >= this.tailOffset || part.start + part.bytes.length > readOffset),
+    );
+    const rest = held?.bytes.subarray(Math.max(readOffset - held.start, 0)) ?? new Uint8Array(0);
+    const followsRest = held !== undefined && held.start + held.bytes.length === start;
+    if (!followsRest || rest.length + length > room.length) {
+      if (held !== undefined && rest.length > 0)
+        this.#hold(held.start + held.bytes.length - rest.length, rest.slice());
+      const fits = length <= room.length;
+      this.#hold(start, await this.#fetch(start, length, fits ? room : undefined));
+      return;
     }
-    await this.#fetch(start, bytes);
+    room.set(rest);
+    const place = room.subarray(rest.length, rest.length + length);
+    const bytes = await this.#fetch(start, length, place);
+    if (bytes.buffer !== room.buffer) place.set(bytes);
+    this.#hold(start - rest.length, room.subarray(0, rest.length + length));
   }
 
   /** Whether the law still holds if that is fetched, and then all that is left. */
@@ -143,13 +180,13 @@ export class FrugalReader implements ByteReader {
     return requests <= 1 + Math.floor(this.size / BYTES_PER_REQUEST);
   }
 
-  async #fetch(start: number, length: number): Promise<void> {
+  async #fetch(start: number, length: number, room?: Uint8Array): Promise<Uint8Array> {
     const maxBytes = this.#holdsAll ? Math.min(this.#budget.bytes, MAX_HELD_BYTES) : this.#budget.bytes;
     if (this.#requests + 1 > this.#budget.requests || this.#bytes + length > maxBytes)
       throw new ReadBudgetSpent();
     this.#requests += 1;
     this.#bytes += length;
-    const bytes = await this.#source.read(start, length);
+    const bytes = await this.#source.read(start, length, room);
     if (bytes.length < length) {
       throw new BlendFormatError(
         'truncated',
@@ -157,8 +194,12 @@ export class FrugalReader implements ByteReader {
         `the file ends before its ${this.size} bytes`,
       );
     }
-    this.#parts = [...this.#parts, { start, bytes }].toSorted((a, b) => a.start - b.start);
     this.#fetched = merged([...this.#fetched, { start, end: start + length }]);
+    return bytes;
+  }
+
+  #hold(start: number, bytes: Uint8Array): void {
+    this.#parts = [...this.#parts, { start, bytes }].toSorted((a, b) => a.start - b.start);
   }
 
   #partAt(offset: number): Part | undefined {
@@ -166,8 +207,8 @@ export class FrugalReader implements ByteReader {
   }
 
   /** Of several parts that follow each other. */
-  #join(offset: number, end: number): Uint8Array {
-    const result = new Uint8Array(end - offset);
+  #join(offset: number, end: number, room?: Uint8Array): Uint8Array {
+    const result = room?.subarray(0, end - offset) ?? new Uint8Array(end - offset);
     for (const { start, bytes } of this.#parts) {
       if (start + bytes.length <= offset || start >= end) continue;
       const from = Math.max(offset, start);

@@ -33,7 +33,7 @@ interface Group {
  */
 export function geometryNodes(findings: Findings): ContentsPart {
   let modifiers: Modifier[] = [];
-  const bakes = new Map<bigint, Bake[]>();
+  let bakes = new Map<bigint, Bake[]>();
   const groups = new Map<bigint, Group>();
   let group: Group | undefined;
   const unbaked: Modifier[] = [];
@@ -102,7 +102,7 @@ export function geometryNodes(findings: Findings): ContentsPart {
     ownerEnds() {
       for (const modifier of modifiers) settle(modifier);
       modifiers = [];
-      bakes.clear();
+      bakes = new Map();
       group = undefined;
     },
     fileEnds() {

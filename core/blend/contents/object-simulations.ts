@@ -23,7 +23,7 @@ interface Cloth extends Modifier {
 export function objectSimulations(findings: Findings, pointCaches: PointCaches): ContentsPart {
   let cloths: Cloth[] = [];
   /** They belong to particle systems, as the settings of their hair. */
-  const hairCloths = new Set<bigint>();
+  let hairCloths = new Set<bigint>();
   let softBody: Modifier | undefined;
   let softBodyCaches: bigint[] = [];
   let paint: Modifier | undefined;
@@ -78,7 +78,7 @@ export function objectSimulations(findings: Findings, pointCaches: PointCaches):
       for (const cloth of cloths) if (!hairCloths.has(cloth.address)) use('cloth', cloth, [cloth.cache]);
       if (softBody !== undefined && softBodyCaches.length > 0) use('soft-body', softBody, softBodyCaches);
       cloths = [];
-      hairCloths.clear();
+      hairCloths = new Set();
       softBody = undefined;
       softBodyCaches = [];
       paint = undefined;

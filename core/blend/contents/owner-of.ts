@@ -81,8 +81,9 @@ export class OwnerNames {
   }
 }
 
-/** The data block that `block` starts. `name` is as it stands in the file, with the block's code in front. */
+/** The data block that `block` starts. `name` is as it stands in the file, with the block's code in front, and kept. */
 export function ownerOf({ code, address }: Pick<Block, 'code' | 'address'>, name?: Uint8Array): Owner {
+  let label: string | undefined;
   return {
     code,
     address,
@@ -90,8 +91,10 @@ export function ownerOf({ code, address }: Pick<Block, 'code' | 'address'>, name
     get name() {
       return name === undefined ? '' : decodeText(name).slice(2);
     },
+    // One text, however much of the owner's goes by it.
     get label() {
-      return name === undefined ? 'the file' : `${KINDS[code] ?? code} "${this.name}"`;
+      label ??= name === undefined ? 'the file' : `${KINDS[code] ?? code} "${this.name}"`;
+      return label;
     },
   };
 }

@@ -32,7 +32,7 @@ interface Settings {
 export function particleSystems(findings: Findings, pointCaches: PointCaches): ContentsPart {
   let systems: System[] = [];
   /** Those whose modifier is switched on for rendering. */
-  const rendered = new Set<bigint>();
+  let rendered = new Set<bigint>();
   const unbaked: System[] = [];
   const settings = new Map<bigint, Settings>();
 
@@ -73,7 +73,7 @@ export function particleSystems(findings: Findings, pointCaches: PointCaches): C
         pointCaches.addUser({ label: system.label, caches: [system.cache], settle });
       }
       systems = [];
-      rendered.clear();
+      rendered = new Set();
     },
     fileEnds() {
       for (const system of unbaked) if (simulates(system)) findings.addUnbaked('particles', system.label);

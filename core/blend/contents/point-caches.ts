@@ -29,7 +29,7 @@ export interface CacheUser {
 export class PointCaches implements ContentsPart {
   readonly #findings: Findings;
   readonly #folder: string;
-  readonly #caches = new Map<bigint, Cache>();
+  #caches = new Map<bigint, Cache>();
   #users: CacheUser[] = [];
 
   /** `blendName` is the file's name: its disk caches lie in `blendcache_<name>` beside it. */
@@ -59,7 +59,7 @@ export class PointCaches implements ContentsPart {
     }
     for (const cache of this.#caches.values()) this.#addFolder(cache, users.get(cache) ?? owner.label);
     this.#users = [];
-    this.#caches.clear();
+    this.#caches = new Map();
   }
 
   #addFolder({ flag, path }: Cache, usedBy: string): void {

@@ -6,12 +6,12 @@ import { DECODE_LIMITS, type DecodeLimits } from '../decoded-blend';
 import { fileNameOf } from '../file-name-of';
 import { findSdna } from '../find-sdna';
 import { openDecodedBlend } from '../open-decoded-blend';
-import { ReadBudgetSpent } from '../ranged-source';
+import { HEAD_BYTES, ReadBudgetSpent } from '../ranged-source';
 import type { BlendContents } from './blend-contents';
 import type { ContentsPart } from './contents-part';
 import { fileOutputs } from './file-outputs';
 import { filePaths } from './file-paths';
-import { Findings } from './findings';
+import { Findings, LITTLE_ROOM } from './findings';
 import { fluidDomains } from './fluid-domains';
 import { FrugalReader } from './frugal-reader';
 import { geometryNodes } from './geometry-nodes';
@@ -31,6 +31,12 @@ import { walkContents } from './walk-contents';
  */
 const UNPACKED_AHEAD = { firstBytes: 64 << 10, maxBytes: 64 << 10 };
 
+/** Of a packed file, beside which the answer has to be small for both to stay below 128 MB. */
+const MUCH_HELD_BYTES = 12 << 20;
+
+/** A walk goes through all of it anyhow, while up to 40 MiB of the packed file are held. */
+const CONTENTS_LIMITS: DecodeLimits = { ...DECODE_LIMITS, headBytes: HEAD_BYTES };
+
 /**
  * Reads what a `.blend` of any version holds and needs besides its scenes' settings, without Blender: nothing in the
  * file is ever run. The whole file is gone over once, in at most 1 + size / 4 MiB requests and never a byte twice; of
@@ -41,14 +47,14 @@ const UNPACKED_AHEAD = { firstBytes: 64 << 10, maxBytes: 64 << 10 };
  */
 export async function readBlendContents(
   source: ByteSource,
-  limits: DecodeLimits = DECODE_LIMITS,
+  limits: DecodeLimits = CONTENTS_LIMITS,
 ): Promise<BlendContents> {
   const name = fileNameOf(source.url);
   const findings = new Findings();
   const parts = partsOf(findings, name);
   let complete = true;
   try {
-    await showAll(source, limits, parts);
+    await showAll(source, limits, parts, findings);
   } catch (error) {
     if (!isTooMuch(error)) throw error instanceof BlendFormatError ? error.inFile(name) : error;
     complete = false;
@@ -61,6 +67,7 @@ async function showAll(
   source: ByteSource,
   limits: DecodeLimits,
   parts: readonly ContentsPart[],
+  findings: Findings,
 ): Promise<void> {
   const reader = await FrugalReader.open(source);
   const decoded = await openDecodedBlend(reader, limits);
@@ -69,10 +76,12 @@ async function showAll(
   const sdna = await findSdna(decoded, header);
   // What can only be unpacked from its start tells whether that was cut; it is unpacked for the walk once more.
   reader.startWalk(decoded.cut !== undefined);
+  if (decoded.cut !== undefined && reader.heldBytes > MUCH_HELD_BYTES) findings.setRoom(LITTLE_ROOM);
   await walkContents(
     decoded.compression === 'none' ? reader : new ByteWindow(decoded, UNPACKED_AHEAD),
     sdna,
     parts,
+    () => findings.isFull,
   );
 }
 

@@ -34,8 +34,8 @@ type Names = Map<string, { readonly first: string; many: boolean }>;
 export function strips(findings: Findings): ContentsPart {
   let isRendered = false;
   let found: Strip[] = [];
-  const data = new Map<bigint, StripData>();
-  const elements = new Map<bigint, Names>();
+  let data = new Map<bigint, StripData>();
+  let elements = new Map<bigint, Names>();
 
   const readStrip = (fields: Fields): void => {
     const name = fields.text('name').slice(2);
@@ -95,8 +95,8 @@ export function strips(findings: Findings): ContentsPart {
       if (isRendered) for (const strip of found) add(strip);
       isRendered = false;
       found = [];
-      data.clear();
-      elements.clear();
+      data = new Map();
+      elements = new Map();
     },
   };
 }

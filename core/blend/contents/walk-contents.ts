@@ -1,6 +1,5 @@
 import { BlendFormatError } from '../blend-format-error';
 import { blockHeaderBytes, parseBlockHeader, type Block } from '../block-header';
-import { ByteWindow } from '../byte-window';
 import { ReadBudgetSpent } from '../ranged-source';
 import type { Sdna, SdnaStruct } from '../sdna';
 import { decodeText, StructView } from '../struct-view';
@@ -38,14 +37,15 @@ interface Shown {
  * Goes once over all blocks of a file and shows the parts the structs that they ask for, in the order of the file. Of
  * other blocks the data is skipped, but for names of owners.
  * Throws `truncated` for a file without its end block, `bad-block` and `bad-sdna`, and `ReadBudgetSpent` where there is
- * too much of it.
+ * too much of it, or once `isFull` tells that the parts can't hold more.
  */
 export async function walkContents(
   bytes: WalkBytes,
   sdna: Sdna,
   parts: readonly ContentsPart[],
+  isFull: () => boolean,
 ): Promise<void> {
-  const walk = new ContentsWalk(bytes, sdna, parts);
+  const walk = new ContentsWalk(bytes, sdna, parts, isFull);
   const { header } = sdna;
   const headerBytes = blockHeaderBytes(header);
   try {
@@ -68,17 +68,19 @@ class ContentsWalk {
   readonly #bytes: WalkBytes;
   readonly #sdna: Sdna;
   readonly #parts: readonly ContentsPart[];
+  readonly #isFull: () => boolean;
   readonly #shown: ReadonlyMap<number, Shown>;
   readonly #names: OwnerNames;
-  readonly #wanted = new Map<bigint, (text: string) => void>();
+  #wanted = new Map<bigint, (text: string) => void>();
   #owner = ownerOf({ code: '', address: 0n });
   /** Whether the parts were shown anything of the owner's. */
   #hasShown = false;
   #blocks = 0;
   #structs = 0;
 
-  constructor(bytes: WalkBytes, sdna: Sdna, parts: readonly ContentsPart[]) {
+  constructor(bytes: WalkBytes, sdna: Sdna, parts: readonly ContentsPart[], isFull: () => boolean) {
     this.#bytes = bytes;
+    this.#isFull = isFull;
     this.#sdna = sdna;
     this.#parts = parts;
     this.#shown = shownStructs(sdna, parts);
@@ -99,7 +101,7 @@ class ContentsWalk {
     if (!this.#hasShown) return;
     this.#hasShown = false;
     for (const part of this.#parts) part.ownerEnds?.(this.#owner);
-    this.#wanted.clear();
+    this.#wanted = new Map();
   }
 
   #startOwner(block: Block, shown: Shown | undefined): Promise<void> | undefined {
@@ -107,29 +109,24 @@ class ContentsWalk {
     const range = this.#names.rangeIn(block);
     const name = range && this.#bytes.peek(range.offset, range.length);
     if (range !== undefined && name === undefined) return this.#fetchOwner(block, shown);
-    this.#owner = ownerOf(block, name);
+    this.#owner = ownerOf(block, name && Buffer.from(name));
     return shown && this.#show(block, shown);
   }
 
   /** Where the name is not at hand yet. */
   async #fetchOwner(block: Block, shown: Shown | undefined): Promise<void> {
     const { offset, length } = this.#names.rangeIn(block)!;
-    this.#owner = ownerOf(block, await this.#bytes.read(offset, length));
+    this.#owner = ownerOf(block, Buffer.from(await this.#bytes.read(offset, length)));
     if (shown) await this.#show(block, shown);
   }
 
   async #show(block: Block, { struct, readers }: Shown): Promise<void> {
     const count = Math.min(Math.floor(block.length / struct.bytes), MAX_STRUCTS_IN_BLOCK);
-    const end = block.dataOffset + Math.max(count, 1) * struct.bytes;
-    const data = new ByteWindow({
-      size: Math.min(end, block.dataOffset + block.length),
-      read: (offset, length) => this.#bytes.read(offset, length),
-    });
     this.#hasShown = true;
     for (let index = 0; index < Math.max(count, 1); index++) {
       this.#structs += 1;
-      if (this.#structs > MAX_SHOWN) throw new ReadBudgetSpent();
-      const view = await StructView.readAt(data, this.#sdna, block, struct.name, index);
+      if (this.#structs > MAX_SHOWN || this.#isFull()) throw new ReadBudgetSpent();
+      const view = await StructView.readAt(this.#bytes, this.#sdna, block, struct.name, index);
       const fields = new Fields(view, this.#sdna.header.littleEndian);
       const place = this.#placeOf(block, block.address + BigInt(index * struct.bytes));
       for (const read of readers) read(fields, place);

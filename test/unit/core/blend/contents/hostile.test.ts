@@ -133,15 +133,15 @@ describe('readBlendContents holds no more than it says', () => {
     return Buffer.alloc(count * block.length, block);
   };
 
-  test('of 70,000 files, and tells it', async () => {
-    const blocks = many(writer().data('CustomDataExternal'), 70_000);
-    for (let index = 0; index < 70_000; index++) blocks.write(`//${index}`, index * 40 + 24);
+  test('of 40,000 files, and tells it', async () => {
+    const blocks = many(writer().data('CustomDataExternal'), 40_000);
+    for (let index = 0; index < 40_000; index++) blocks.write(`//${index}`, index * 40 + 24);
     const { dependencies, incomplete } = await readBlendContents(
       bytesSource(writer().object('A').raw(blocks).end()),
     );
     expect(incomplete).toBe(true);
-    expect(dependencies).toHaveLength(65_536);
-    expect(dependencies[65_535]!.path).toBe('//65535');
+    expect(dependencies).toHaveLength(32_768);
+    expect(dependencies[32_767]!.path).toBe('//32767');
   });
 
   test('of 10,000 files with the longest of paths', async () => {
