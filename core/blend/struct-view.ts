@@ -40,24 +40,24 @@ export class StructView {
     name: string,
     index: number,
   ): Promise<StructView> {
-    const struct = sdna.structAt(block.sdnaIndex);
-    if (struct?.name !== name) {
-      const found = struct
-        ? `of the struct ${struct.name}`
-        : `of a struct ${block.sdnaIndex} that the file does not have`;
-      throw new BlendFormatError(
-        'bad-block',
-        block.offset,
-        `the block ${block.code} is ${found}, not ${name}`,
-      );
-    }
-    const start = index * struct.bytes;
-    if (start < 0 || block.length < start + struct.bytes) {
-      const reason = `the block ${block.code} is ${block.length} bytes long, too short for a struct ${name} at ${start}`;
-      throw new BlendFormatError('bad-block', block.offset, reason);
-    }
-    const offset = block.dataOffset + start;
-    const bytes = await reader.read(offset, struct.bytes);
+    const { struct, offset } = placeOf(sdna, block, name, index);
+    return StructView.#over(await reader.read(offset, struct.bytes), sdna, struct, block, offset);
+  }
+
+  /** Like `readAt`, of bytes that are in memory. */
+  static peekAt(
+    reader: { peek(offset: number, length: number): Uint8Array | undefined },
+    sdna: Sdna,
+    block: Block,
+    name: string,
+    index: number,
+  ): StructView {
+    const { struct, offset } = placeOf(sdna, block, name, index);
+    const bytes = reader.peek(offset, struct.bytes) ?? new Uint8Array(0);
+    return StructView.#over(bytes, sdna, struct, block, offset);
+  }
+
+  static #over(bytes: Uint8Array, sdna: Sdna, struct: SdnaStruct, block: Block, offset: number): StructView {
     if (bytes.length < struct.bytes) {
       throw new BlendFormatError('truncated', offset + bytes.length, `the block ${block.code} ends early`);
     }
@@ -179,6 +179,28 @@ export class StructView {
       `the member ${path} of the struct ${this.#struct.name} ${reason}`,
     );
   }
+}
+
+/** Where the struct stands. Throws `bad-block` where it does not. */
+function placeOf(
+  sdna: Sdna,
+  block: Block,
+  name: string,
+  index: number,
+): { struct: SdnaStruct; offset: number } {
+  const struct = sdna.structAt(block.sdnaIndex);
+  if (struct?.name !== name) {
+    const found = struct
+      ? `of the struct ${struct.name}`
+      : `of a struct ${block.sdnaIndex} that the file does not have`;
+    throw new BlendFormatError('bad-block', block.offset, `the block ${block.code} is ${found}, not ${name}`);
+  }
+  const start = index * struct.bytes;
+  if (start < 0 || block.length < start + struct.bytes) {
+    const reason = `the block ${block.code} is ${block.length} bytes long, too short for a struct ${name} at ${start}`;
+    throw new BlendFormatError('bad-block', block.offset, reason);
+  }
+  return { struct, offset: block.dataOffset + start };
 }
 
 /** Bytes up to the first NUL, as UTF-8 with U+FFFD for what is none. */

@@ -120,17 +120,38 @@ class ContentsWalk {
     if (shown) await this.#show(block, shown);
   }
 
-  async #show(block: Block, { struct, readers }: Shown): Promise<void> {
-    const count = Math.min(Math.floor(block.length / struct.bytes), MAX_STRUCTS_IN_BLOCK);
+  /** Without waiting as long as the bytes are at hand: a file may have a million structs, and promises outlive quick collections. */
+  #show(block: Block, shown: Shown): Promise<void> | undefined {
+    const { bytes, name } = shown.struct;
+    const count = this.#countIn(block, shown);
     this.#hasShown = true;
-    for (let index = 0; index < Math.max(count, 1); index++) {
-      this.#structs += 1;
-      if (this.#structs > MAX_SHOWN || this.#isFull()) throw new ReadBudgetSpent();
-      const view = await StructView.readAt(this.#bytes, this.#sdna, block, struct.name, index);
-      const fields = new Fields(view, this.#sdna.header.littleEndian);
-      const place = this.#placeOf(block, block.address + BigInt(index * struct.bytes));
-      for (const read of readers) read(fields, place);
+    for (let index = 0; index < count; index++) {
+      if (this.#bytes.peek(block.dataOffset + index * bytes, bytes) === undefined)
+        return this.#showFrom(index, block, shown);
+      this.#showOne(StructView.peekAt(this.#bytes, this.#sdna, block, name, index), index, block, shown);
     }
+    return undefined;
+  }
+
+  async #showFrom(first: number, block: Block, shown: Shown): Promise<void> {
+    const { name } = shown.struct;
+    for (let index = first; index < this.#countIn(block, shown); index++) {
+      const view = await StructView.readAt(this.#bytes, this.#sdna, block, name, index);
+      this.#showOne(view, index, block, shown);
+    }
+  }
+
+  /** One at least: what is too short for that is an error. */
+  #countIn(block: Block, { struct }: Shown): number {
+    return Math.max(Math.min(Math.floor(block.length / struct.bytes), MAX_STRUCTS_IN_BLOCK), 1);
+  }
+
+  #showOne(view: StructView, index: number, block: Block, { struct, readers }: Shown): void {
+    this.#structs += 1;
+    if (this.#structs > MAX_SHOWN || this.#isFull()) throw new ReadBudgetSpent();
+    const fields = new Fields(view, this.#sdna.header.littleEndian);
+    const place = this.#placeOf(block, block.address + BigInt(index * struct.bytes));
+    for (const read of readers) read(fields, place);
   }
 
   #placeOf(block: Block, address: bigint): Place {
