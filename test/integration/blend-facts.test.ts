@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,8 +10,6 @@ import { readBlendFacts, type BlendFacts } from '../../core/blend/scene-facts';
 import { FileStorage } from '../../core/storage/file-storage';
 import { BLENDER_5_0, BlendWriter } from '../support/blend-writer';
 import { countingSource } from '../support/counting-source';
-import { bundleText } from '../support/lambda-bundle';
-import { bombFrame, seekableZstd, storedFrame } from '../unit/core/blend/zstd-frames';
 
 // Asks the real Blender (3.4 or newer, on the PATH) for what Spotreel reads from the file by itself.
 
@@ -168,121 +165,4 @@ test('a sparse file of 5 GB on a disk', async () => {
     await handle.close();
   }
   await expect(readFactsOf(file)).resolves.toMatchObject({ activeScene: 'A', incomplete: false });
-});
-
-// The peak of a whole process. V8 leaves 64 MB of dead buffers and more lying about, the more the busier the machine is: they
-// are not the reader's, so they are collected whenever it asks for bytes.
-describe('the memory of a process that reads stays under 128 MB', () => {
-  const READ = `
-    import { readFileSync } from 'node:fs';
-    import { readBlendFacts } from './core/blend/scene-facts';
-    import { FileStorage } from './core/storage/file-storage';
-    async function main() {
-      const source = await new FileStorage().open(new URL(process.argv[2]!));
-      const collecting = {
-        ...source,
-        url: source.url,
-        size: source.size,
-        read(offset: number, length: number) {
-          globalThis.gc!();
-          return source.read(offset, length);
-        },
-      };
-      const end = await readBlendFacts(collecting).then(
-        (facts) => (facts.incomplete ? 'incomplete' : 'facts'),
-        (error) => error.code,
-      );
-      // Not the maximum of getrusage(2), in which the parent's own memory counts.
-      const peak = /VmHWM:\\s+(\\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))![1];
-      console.log(JSON.stringify({ end, megabytes: Number(peak) / 1024 }));
-    }
-    void main();
-  `;
-  const block = (length: number): Buffer =>
-    new BlendWriter().block('DATA', Buffer.alloc(length)).bytes().subarray(12);
-  const small = block(1000);
-  const scene = (): BlendWriter => new BlendWriter().struct('GLOB', 'FileGlobal', {}).scene('A');
-
-  beforeAll(async () => writeFile(join(folder, 'read.js'), (await bundleText(READ)).code));
-
-  test.each<[string, string, () => Buffer]>([
-    [
-      '100 MB of small blocks',
-      'incomplete',
-      () =>
-        scene()
-          .raw(Buffer.alloc(100_000 * small.length, small))
-          .end(),
-    ],
-    [
-      'gzip of 50 MB',
-      'facts',
-      () =>
-        gzipSync(
-          scene()
-            .block('ME', randomBytes(50 * MIB))
-            .end(),
-          { level: 1 },
-        ),
-    ],
-    [
-      'gzip of 60 MB and no end',
-      'truncated',
-      () =>
-        gzipSync(
-          scene()
-            .block('ME', randomBytes(60 * MIB))
-            .bytes(),
-          { level: 0 },
-        ),
-    ],
-    [
-      'a bomb of gzip',
-      'too-large',
-      () => gzipSync(Buffer.concat([scene().bytes(), Buffer.alloc(1100 * MIB)]), { level: 1 }),
-    ],
-    ['a bomb of zstd', 'too-large', () => Buffer.concat([storedFrame(scene().bytes()), bombFrame(10_000)])],
-    [
-      'zstd without a seek table',
-      'facts',
-      () =>
-        storedFrame(
-          scene()
-            .block('ME', randomBytes(50 * MIB))
-            .end(),
-        ),
-    ],
-    [
-      'zstd of small blocks with a seek table',
-      'incomplete',
-      () =>
-        seekableZstd(
-          scene()
-            .raw(Buffer.alloc(100_000 * small.length, small))
-            .end(),
-          2 * MIB,
-        ),
-    ],
-    [
-      'as many scenes as fit',
-      'too-large',
-      () => {
-        const writer = new BlendWriter().struct('GLOB', 'FileGlobal', {});
-        for (let index = 0; index < 5000; index++) writer.scene(`S${index}`, { 'r.pic': 'x'.repeat(1000) });
-        return writer.end();
-      },
-    ],
-  ])(
-    'for %s',
-    async (_, expected, bytes) => {
-      const file = join(folder, 'memory.blend');
-      await writeFile(file, bytes());
-      const argv = ['--expose-gc', join(folder, 'read.js'), pathToFileURL(file).href];
-      const { stdout } = await run(process.execPath, argv);
-      const { end, megabytes }: { end: string; megabytes: number } = JSON.parse(stdout);
-      expect(end).toBe(expected);
-      expect(megabytes).toBeLessThan(128);
-    },
-    60_000,
-  );
 });
