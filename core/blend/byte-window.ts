@@ -59,11 +59,29 @@ export class ByteWindow {
       this.#ahead = Math.min(dense ? this.#ahead * 2 : AFTER_JUMP_BYTES, this.#maxBytes);
     }
     const wanted = Math.min(Math.max(length, this.#ahead), Math.max(this.size - offset, 0));
+    const room = this.#roomFor(wanted);
+    const rest = this.#restFrom(offset);
+    room.set(rest);
     // What is there is being overwritten.
     this.#bytes = EMPTY;
     this.#start = offset;
-    if (wanted > 0) this.#bytes = await this.#reader.read(offset, wanted, this.#roomFor(wanted));
+    if (wanted > rest.length) {
+      const place = room.subarray(rest.length);
+      const more = await this.#reader.read(offset + rest.length, wanted - rest.length, place);
+      this.#bytes = rest.length === 0 ? more : joined(room, rest.length, more);
+    } else {
+      this.#bytes = room.subarray(0, wanted);
+    }
     return this.#bytes.subarray(0, length);
+  }
+
+  /**
+   * What is there of the bytes from `offset` on. It is not asked for again: where the reader unpacks a file from its start, to
+   * go back by a few bytes may take a whole pass.
+   */
+  #restFrom(offset: number): Uint8Array {
+    const from = offset - this.#start;
+    return from < 0 ? EMPTY : this.#bytes.subarray(from);
   }
 
   /** At once as large as it will be needed: pages that are never written to take no memory. */
@@ -73,4 +91,10 @@ export class ByteWindow {
     }
     return this.#room;
   }
+}
+
+/** `more` behind the first bytes of `room`, where it may stand already. */
+function joined(room: Uint8Array, position: number, more: Uint8Array): Uint8Array {
+  if (more.buffer !== room.buffer) room.set(more, position);
+  return room.subarray(0, position + more.length);
 }
