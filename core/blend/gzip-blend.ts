@@ -7,7 +7,8 @@ import { freeBuffer } from './free-buffer';
 
 const PACKED_BYTES = 256 << 10;
 
-const UNPACKED_BYTES = 64 << 10;
+/** So large that the allocator asks the system for each and gives it back; smaller ones leave it full of holes. */
+const UNPACKED_BYTES = 256 << 10;
 
 /**
  * Unpacks a `.blend` that Blender ≤ 2.93 saved compressed: one gzip member without an index, so there is no way to a
@@ -22,7 +23,7 @@ export async function* unpackGzip(source: ByteReader): AsyncGenerator<Uint8Array
     for await (const chunk of gunzip) {
       const bytes: Uint8Array = chunk;
       yield bytes;
-      // zlib makes a new one for each; one that is not full it goes on with.
+      // zlib gives a new buffer part by part, in order, and never takes one again that it has filled.
       freeBuffer(bytes);
     }
   } catch (error) {

@@ -1,5 +1,6 @@
 import { ByteWindow, FRUGAL } from './byte-window';
 import type { ByteReader } from './decoded-blend';
+import { freeBuffer } from './free-buffer';
 import { unpacksTooLarge } from './kept-ends';
 import { brokenPromise, ZstdDecoder } from './zstd-decoder';
 import {
@@ -24,20 +25,24 @@ export async function* unpackZstd(source: ByteReader, limitBytes: number): Async
   const decoder = new ZstdDecoder();
   const history = new History();
   const window = new ByteWindow(source, FRUGAL);
-  for (let offset = 0; offset < source.size;) {
-    const start = await window.read(offset, MAX_ZSTD_HEADER_BYTES);
-    const header = parseZstdFrameHeader(start, offset);
-    // Bytes after the last frame are none of ours; if something was lost, the end block is missing too.
-    if (header === undefined) return;
-    if ((header.contentBytes ?? 0) > limitBytes) throw unpacksTooLarge('zstd', offset);
-    if (header.skippable) {
-      offset += header.bytes;
-      if (offset > source.size) throw zstdTruncated(source.size);
-    } else {
-      history.begin(header);
-      decoder.begin(header, offset);
-      offset = yield* unpackFrame(window, decoder, history, header, offset);
+  try {
+    for (let offset = 0; offset < source.size;) {
+      const start = await window.read(offset, MAX_ZSTD_HEADER_BYTES);
+      const header = parseZstdFrameHeader(start, offset);
+      // Bytes after the last frame are none of ours; if something was lost, the end block is missing too.
+      if (header === undefined) return;
+      if ((header.contentBytes ?? 0) > limitBytes) throw unpacksTooLarge('zstd', offset);
+      if (header.skippable) {
+        offset += header.bytes;
+        if (offset > source.size) throw zstdTruncated(source.size);
+      } else {
+        history.begin(header);
+        decoder.begin(header, offset);
+        offset = yield* unpackFrame(window, decoder, history, header, offset);
+      }
     }
+  } finally {
+    history.end();
   }
 }
 
@@ -97,6 +102,11 @@ class History {
     const from = this.#position;
     this.#position = decode(this.#room, this.#start, from);
     return this.#room.subarray(from, this.#position);
+  }
+
+  /** Two passes need no two rooms, which may be of 9 MiB. */
+  end(): void {
+    freeBuffer(this.#room);
   }
 
   #moveToStart(): void {

@@ -1,6 +1,9 @@
 import type { Fields } from './fields';
 
-/** The data block that a struct belongs to: all blocks up to the next one with a code of its own are its parts. */
+/**
+ * The data block that a struct belongs to: all blocks up to the next one with a code of its own are its parts. Its texts are
+ * there until the next one starts.
+ */
 export interface Owner {
   /** `OB`, `SC`, …; empty before the first. */
   readonly code: string;

@@ -62,6 +62,11 @@ export class OwnerNames {
       field === undefined || field.isPointer ? undefined : { offset: field.offset, length: field.bytes };
   }
 
+  /** The longest that a range is. */
+  get maxBytes(): number {
+    return this.#field?.length ?? 0;
+  }
+
   rangeIn(block: Block): NameRange | undefined {
     if (this.#field === undefined || block.code.length !== 2 || !this.#isNamed(block.sdnaIndex))
       return undefined;
@@ -81,20 +86,34 @@ export class OwnerNames {
   }
 }
 
-/** The data block that `block` starts. `name` is as it stands in the file, with the block's code in front, and kept. */
-export function ownerOf({ code, address }: Pick<Block, 'code' | 'address'>, name?: Uint8Array): Owner {
-  let label: string | undefined;
-  return {
-    code,
-    address,
-    // Most are never asked for.
-    get name() {
-      return name === undefined ? '' : decodeText(name).slice(2);
-    },
-    // One text, however much of the owner's goes by it.
-    get label() {
-      label ??= name === undefined ? 'the file' : `${KINDS[code] ?? code} "${this.name}"`;
-      return label;
-    },
-  };
+/** The data block that `block` starts. `name` is as it stands in the file, with the block's code in front; it is read when it is asked for. */
+export function ownerOf(block: Pick<Block, 'code' | 'address'>, name?: Uint8Array): Owner {
+  return new NamedOwner(block, name);
+}
+
+/**
+ * Most owners are never asked for their name. A class, since V8 makes a hidden class for each object that is written with
+ * getters of its own, which quick collections do not free: with a million of them that is tens of megabytes.
+ */
+class NamedOwner implements Owner {
+  readonly code: string;
+  readonly address: bigint;
+  readonly #name: Uint8Array | undefined;
+  /** One text, however much of the owner's goes by it. */
+  #label: string | undefined;
+
+  constructor({ code, address }: Pick<Block, 'code' | 'address'>, name: Uint8Array | undefined) {
+    this.code = code;
+    this.address = address;
+    this.#name = name;
+  }
+
+  get name(): string {
+    return this.#name === undefined ? '' : decodeText(this.#name).slice(2);
+  }
+
+  get label(): string {
+    this.#label ??= this.#name === undefined ? 'the file' : `${KINDS[this.code] ?? this.code} "${this.name}"`;
+    return this.#label;
+  }
 }

@@ -71,6 +71,8 @@ class ContentsWalk {
   readonly #isFull: () => boolean;
   readonly #shown: ReadonlyMap<number, Shown>;
   readonly #names: OwnerNames;
+  /** Where the owner's name stands: of a hundred thousand owners it is the same. */
+  readonly #nameRoom: Uint8Array;
   #wanted = new Map<bigint, (text: string) => void>();
   #owner = ownerOf({ code: '', address: 0n });
   /** Whether the parts were shown anything of the owner's. */
@@ -85,6 +87,7 @@ class ContentsWalk {
     this.#parts = parts;
     this.#shown = shownStructs(sdna, parts);
     this.#names = new OwnerNames(sdna);
+    this.#nameRoom = new Uint8Array(this.#names.maxBytes);
   }
 
   /** A promise only where there is something to be done: most blocks are none of anybody's. */
@@ -109,15 +112,20 @@ class ContentsWalk {
     const range = this.#names.rangeIn(block);
     const name = range && this.#bytes.peek(range.offset, range.length);
     if (range !== undefined && name === undefined) return this.#fetchOwner(block, shown);
-    this.#owner = ownerOf(block, name && Buffer.from(name));
+    this.#owner = ownerOf(block, name && this.#keepName(name));
     return shown && this.#show(block, shown);
   }
 
   /** Where the name is not at hand yet. */
   async #fetchOwner(block: Block, shown: Shown | undefined): Promise<void> {
     const { offset, length } = this.#names.rangeIn(block)!;
-    this.#owner = ownerOf(block, Buffer.from(await this.#bytes.read(offset, length)));
+    this.#owner = ownerOf(block, this.#keepName(await this.#bytes.read(offset, length)));
     if (shown) await this.#show(block, shown);
+  }
+
+  #keepName(name: Uint8Array): Uint8Array {
+    this.#nameRoom.set(name);
+    return this.#nameRoom.subarray(0, name.length);
   }
 
   /** Without waiting as long as the bytes are at hand: a file may have a million structs, and promises outlive quick collections. */
