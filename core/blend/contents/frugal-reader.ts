@@ -78,14 +78,18 @@ export class FrugalReader implements ByteReader {
     ]);
     reader.#hold(0, head);
     reader.#hold(tailOffset, tail);
-    const magic = reader.peek(0, BLEND_MAGIC.length);
-    reader.#holdsAll = magic === undefined || String.fromCharCode(...magic) !== BLEND_MAGIC;
+    reader.#holdsAll = String.fromCharCode(...head.subarray(0, BLEND_MAGIC.length)) !== BLEND_MAGIC;
     return reader;
   }
 
   /** From here on to the end the bytes are held from the beginning. */
   get tailOffset(): number {
     return Math.max(this.size - TAIL_BYTES, 0);
+  }
+
+  /** Whether all that is fetched is held, and the file is more than a little one. */
+  get holdsAll(): boolean {
+    return this.#holdsAll && this.size > WHOLE_BYTES;
   }
 
   /** Bytes of the file that are held. */

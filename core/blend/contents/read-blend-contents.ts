@@ -70,6 +70,16 @@ async function showAll(
   findings: Findings,
 ): Promise<void> {
   const reader = await FrugalReader.open(source);
+  const showAllOf = (): Promise<void> => showDecoded(reader, limits, parts, findings);
+  await (reader.holdsAll ? inTurn(showAllOf) : showAllOf());
+}
+
+async function showDecoded(
+  reader: FrugalReader,
+  limits: DecodeLimits,
+  parts: readonly ContentsPart[],
+  findings: Findings,
+): Promise<void> {
   const decoded = await openDecodedBlend(reader, limits);
   if (decoded.cut) throw new ReadBudgetSpent();
   const header = parseBlendHeader(await decoded.read(0, MAX_BLEND_HEADER_BYTES));
@@ -83,6 +93,15 @@ async function showAll(
     parts,
     () => findings.isFull,
   );
+}
+
+let lastTurn: Promise<unknown> = Promise.resolve();
+
+/** After all that came before: of large packed files only one is held in a process, however many libraries a scene has. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const turn = lastTurn.then(work);
+  lastTurn = turn.catch(() => undefined);
+  return turn;
 }
 
 /** A file that is too large to be gone through is no fault, as long as what was seen of it was sound. */
