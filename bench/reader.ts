@@ -169,7 +169,7 @@ ${[
 
 Medians (lowest to highest) of ${runs} runs, in turn. The start of Node is left out of the reader's time, since it runs
 within programs that have started anyway, and that of Python out of its script's; Blender has to be started to be asked.
-${process.version} ${'zstdDecompressSync' in zlib ? 'unpacks zstd by itself' : 'leaves zstd to a decoder in JavaScript, which is some thirty times slower than that of Node 24, on which the Lambda runs'}.
+${process.version} ${'zstdDecompressSync' in zlib ? 'unpacks zstd by itself' : 'leaves zstd to a decoder in JavaScript, which is several times slower than that of Node 24, on which the Lambda runs'}.
 \`can’t\`: the script needs the Python module \`zstandard\` for compressed files.`;
 }
 

@@ -6,7 +6,7 @@ import type { ZstdFrameHeader } from './zstd-frame';
 
 type NativeDecoder = (frame: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
 
-/** Node ≥ 22.15 has zstd built in: some ten times faster, and sound on hostile input. */
+/** Node ≥ 22.15 has zstd built in: several times faster, and sound on hostile input. */
 const NATIVE: NativeDecoder | undefined = Reflect.get(zlib, 'zstdDecompressSync');
 
 /** Whether whole frames are best unpacked at once, by `unpackNatively`. */
