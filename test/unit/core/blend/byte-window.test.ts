@@ -10,7 +10,7 @@ describe('ByteWindow', () => {
     const step = fc.record({ offset: fc.nat(6000), length: fc.nat(3000) });
     await fc.assert(
       fc.asyncProperty(fc.array(step), async (steps) => {
-        const window = new ByteWindow(bytesSource(bytes));
+        const window = new ByteWindow(bytesSource(bytes), { firstBytes: 64, maxBytes: 512 });
         for (const { offset, length } of steps) {
           const expected = bytes.subarray(offset, offset + length);
           expect(expected.equals(await window.read(offset, length))).toBe(true);
@@ -26,6 +26,13 @@ describe('ByteWindow', () => {
     // 1 + 2 + 4 + 8 + 8 + …
     expect(source.reads).toBe(11);
     expect(source.readBytes).toBeLessThan(65 * MIB);
+  });
+
+  test('asks for no byte twice, though steps end anywhere: to go back may take a pass through the file', async () => {
+    const source = bytesSource(Buffer.alloc(MIB));
+    const window = new ByteWindow(source, { firstBytes: 64 << 10, maxBytes: 64 << 10 });
+    for (let offset = 0; offset < source.size; offset += 1000) await window.read(offset, 1000);
+    expect(source.readBytes).toBe(MIB);
   });
 
   test('reads little after a jump', async () => {
