@@ -76,7 +76,8 @@ function isAtHand(program) {
 }
 
 function installForTests() {
-  const complete = runs('python3', ['-c', 'import ensurepip, venv']) && ['curl', 'openssl', 'chromium'].every(onPath);
+  const complete =
+    runs('python3', ['-c', 'import ensurepip, venv']) && ['curl', 'openssl', 'chromium'].every(onPath);
   if (!complete && onPath('apt-get')) aptInstall(TEST_PACKAGES);
   installEmulators();
 }
