@@ -35,6 +35,7 @@ export async function encodeVideo(options: EncodeOptions): Promise<void> {
   const fed = feed(child, options.frames);
   try {
     const [exitCode, { encoded, lastWords }] = await Promise.all([ended, heard, fed]);
+    if (exitCode === null) throw killed();
     if (exitCode !== 0) throw failed(lastWords || `it ended with exit code ${exitCode}`);
     if (encoded !== frameCount) throw failed(`it encoded ${encoded} of ${frameCount} frames`);
   } catch (error) {
@@ -71,6 +72,13 @@ async function listen({ stdout, stderr }: ChildProcess, { progress, onOutput }: 
   };
   await Promise.all([eachLine(stdout, hearProgress), eachLine(stderr, hearWords)]);
   return { encoded, lastWords };
+}
+
+/** By a signal: no word of the frames, and the next attempt may have more luck. */
+function killed(): SpotreelError {
+  const message =
+    'ffmpeg was killed before the video was done; if it is again, memory is short: raise the setting stitchMemoryMib';
+  return new SpotreelError('ffmpeg-failed', 'passing', message);
 }
 
 function failed(words: string): SpotreelError {

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { parseGaps } from '../../core/contract/gaps';
 import { parseWorkerEvent, type WorkerEvent } from '../../core/contract/worker-event';
@@ -126,4 +134,13 @@ test('SIGTERM ends with 143, stores what was saved, and leaves no scratch', asyn
   expect((await started.finished).exitCode).toBe(143);
   expect(frameFiles(at('out')).length).toBeGreaterThanOrEqual(3);
   expect(readdirSync(at('tmp'))).toEqual([]);
+});
+
+test('an ffmpeg that is killed is a passing fault, and leaves no video', async () => {
+  await worker(renderArgs(FRAMES), { environment: fake() });
+  writeFileSync(at('ffmpeg'), '#!/bin/sh\nkill -KILL $$\n', { mode: 0o755 });
+  const killed = await worker(stitchArgs(), { environment: { ...fake(), SPOTREEL_FFMPEG: at('ffmpeg') } });
+  expect(killed.exitCode).toBe(75);
+  expect(errorOf(killed)).toContain('stitchMemoryMib');
+  expect(existsSync(at('out/output.mp4'))).toBe(false);
 });
