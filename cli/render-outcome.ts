@@ -31,18 +31,25 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number): string
   if (outcome.gaps) {
     const video = formatLocation(partialVideoUrl(folder, manifest.options.video));
     const lines = [`partial: ${frames} are safe in ${where}; the same command tries the others again`];
-    return printable([...gapLines(outcome.gaps), ...lines, `video with gaps:  ${video}`].join('\n'));
+    const told = [...gapLines(outcome.gaps), ...errorLines(outcome), ...lines, `video with gaps:  ${video}`];
+    return printable(told.join('\n'));
   }
-  return printable([...reasons(outcome), `failed: ${frames} are safe in ${where}`].join('\n'));
+  return printable(
+    [...frameLines(outcome), ...errorLines(outcome), `failed: ${frames} are safe in ${where}`].join('\n'),
+  );
 }
 
-function reasons({ progress }: RenderOutcome): string[] {
+function frameLines({ progress }: RenderOutcome): string[] {
   const failed = [...progress.failed].toSorted(([a], [b]) => a - b);
   const lines = failed.slice(0, MOST_REASONS).map(([frame, reason]) => `frame ${frame}: ${reason}`);
   if (failed.length > MOST_REASONS)
     lines.push(`and ${failed.length - MOST_REASONS} more frames; failures/ holds their reasons`);
-  const errors = [...progress.errors].slice(0, MOST_REASONS).map((message) => `error: ${message}`);
-  return [...lines, ...errors];
+  return lines;
+}
+
+/** Why workers ended badly: also where each frame has a reason, it may lie in what befell its slice. */
+function errorLines({ progress }: RenderOutcome): string[] {
+  return [...progress.errors].slice(0, MOST_REASONS).map((message) => `error: ${message}`);
 }
 
 function gapLines({ gaps }: Gaps): string[] {
