@@ -9,10 +9,10 @@ import { parseWorkerEvent } from '../core/contract/worker-event';
 import { randomOf } from '../test/support/random';
 import { ROOT, saveExample } from './ways';
 
-const SLICES = 10;
-const FRAMES_PER_SLICE = 8;
+const SLICES = 20;
+const FRAMES_PER_SLICE = 6;
 const FRAMES = SLICES * FRAMES_PER_SLICE;
-const RESOLUTION_PERCENT = 50;
+const RESOLUTION_PERCENT = 40;
 
 /** The share of attempts that are interrupted, and the seed that says which, and when. */
 const INTERRUPTED = 0.3;

@@ -59,7 +59,8 @@ export async function finishRender(change: JobStateChange, services: FinishServi
     },
   };
   const outcome = await reportStatus(status, folder, services);
-  await salvage(ended, services);
+  // Of no frames no video can be made, and a machine for it costs money.
+  if (status.frames?.stored !== 0) await salvage(ended, services);
   return { outcome, status };
 }
 

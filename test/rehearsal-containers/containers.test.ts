@@ -237,6 +237,7 @@ test('a frame for which the container has too little memory costs itself, and sa
     JSON.parse(Buffer.from(await containers.farm.get(`${folder}/failures/1.json`)).toString()),
   );
   expect(failure.reason).toMatch(/out of memory: Blender was ended by SIGKILL; .*renderMemoryMib/);
+  expect(await containers.farm.status(folder)).toMatchObject({ state: 'failed', frames: { stored: 0 } });
 });
 
 test('a hostile scene is rendered without its scripts, and writes nothing where it should not', async () => {

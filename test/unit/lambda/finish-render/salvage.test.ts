@@ -143,6 +143,14 @@ test.each([
   expect(world.told).toHaveLength(1);
 });
 
+test('nothing is submitted where there is not one frame', async () => {
+  const world = await World.of();
+  await world.storage.delete(frameUrl(folder, 1));
+  await world.finish(renderFailed());
+  expect(world.batch.jobs).toEqual([]);
+  expect(await world.status()).toMatchObject({ state: 'failed', frames: { stored: 0 } });
+});
+
 test('nothing is submitted for what is no render of ours: outdated, or without a plan', async () => {
   const outdated = await World.of('render-2');
   await outdated.finish(renderFailed());
