@@ -16,9 +16,9 @@ const HOLDS: ReadonlyArray<readonly [pattern: RegExp, what: string, changes: str
   [
     /COPY dir:.* in \/opt\/blender|COPY .* \/opt\/blender/,
     'Blender, from an archive',
-    'with `blenderVersion`',
+    'with `blenderVersions`',
   ],
-  [/BLENDER_SOURCE=debian.*blender/, 'Blender, from Debian', 'with `blenderVersion`'],
+  [/BLENDER_SOURCE=debian.*blender/, 'Blender, from Debian', 'with `blenderVersions`'],
   [/useradd/, 'the worker’s user', 'hardly ever'],
   [/COPY .*\/opt\/spotreel|COPY multi/, 'the worker', 'with Spotreel'],
 ];

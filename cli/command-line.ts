@@ -109,7 +109,7 @@ function withRenderOptions(command: Command): Command {
         'what stands in for a missing frame: the one before it, or that marked',
       ).choices(['hold', 'mark']),
     )
-    .option('--force', 'render in spite of a missing library or a scene of a newer Blender')
+    .option('--force', 'render in spite of missing files or a scene of a newer Blender')
     .option('-n, --name <name>', 'name the render, in place of a name made from file and options');
 }
 

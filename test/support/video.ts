@@ -39,65 +39,31 @@ export async function probeVideo(path: string): Promise<VideoFacts> {
 }
 
 /** The pixels of frame `index` (0-based) of a video or picture, as RGB bytes. */
-export async function decodeFrame(path: string, index = 0): Promise<Buffer> {
-  const filter = `select=eq(n\\,${index}),scale=in_color_matrix=bt709:flags=accurate_rnd+full_chroma_int`;
-  const args = [
-    '-v',
-    'error',
-    '-i',
-    path,
-    '-vf',
-    filter,
-    '-frames:v',
-    '1',
-    '-f',
-    'rawvideo',
-    '-pix_fmt',
-    'rgb24',
-    'pipe:1',
-  ];
-  const { stdout } = await run('ffmpeg', args, { encoding: 'buffer', maxBuffer: 256 * 1024 * 1024 });
-  return stdout;
+export function decodeFrame(path: string, index = 0): Promise<Buffer> {
+  const filter = `select=eq(n\\,${index}),scale=in_color_matrix=bt709:flags=accurate_rnd+full_chroma_int,format=rgb24`;
+  return decode(path, filter, ['-frames:v', '1']);
 }
 
 /** The grey, 0 to 255, in the middle of each frame of a video. */
 export async function decodeGreys(path: string): Promise<number[]> {
   const filter = 'scale=in_color_matrix=bt709:out_range=pc,format=gray,crop=1:1';
-  const args = [
-    '-v',
-    'error',
-    '-i',
-    path,
-    '-vf',
-    filter,
-    '-fps_mode',
-    'passthrough',
-    '-f',
-    'rawvideo',
-    'pipe:1',
-  ];
-  const { stdout } = await run('ffmpeg', args, { encoding: 'buffer' });
-  return [...stdout];
+  return [...(await decode(path, filter, ['-fps_mode', 'passthrough']))];
 }
 
 /** Red, green, blue and alpha of the first pixel of a video, as this decoder of ffmpeg's reads it. */
 export async function decodePixel(path: string, decoder: string): Promise<number[]> {
   const filter = 'scale=in_color_matrix=bt709,format=rgba,crop=1:1';
-  const args = [
-    '-v',
-    'error',
-    '-c:v',
-    decoder,
-    '-i',
-    path,
-    '-vf',
-    filter,
-    '-frames:v',
-    '1',
-    '-f',
-    'rawvideo',
-    'pipe:1',
-  ];
-  const { stdout } = await run('ffmpeg', args, { encoding: 'buffer' });
-  return [...stdout];
+  return [...(await decode(path, filter, ['-frames:v', '1'], ['-c:v', decoder]))];
+}
+
+/** What ffmpeg makes of a video, as raw pixels. */
+async function decode(
+  path: string,
+  filter: string,
+  output: readonly string[],
+  input: readonly string[] = [],
+): Promise<Buffer> {
+  const args = ['-v', 'error', ...input, '-i', path, '-vf', filter, ...output, '-f', 'rawvideo', 'pipe:1'];
+  const { stdout } = await run('ffmpeg', args, { encoding: 'buffer', maxBuffer: 256 * 1024 * 1024 });
+  return stdout;
 }
