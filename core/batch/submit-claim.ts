@@ -54,8 +54,8 @@ export async function takeClaim(
     if (!hasCode(error, 'exists')) throw error;
     // The ETag before the content: a claim that changes between the two fails the conditional write.
     const head = await storage.head(url);
-    if (!head || now() <= (await staleTime(head, staleAfterSeconds, storage)))
-      throw beingSubmitted(url, error);
+    const held = head && (await contentOf(url, storage));
+    if (!head || !held || now() <= staleTime(held, head, staleAfterSeconds)) throw beingSubmitted(url, error);
     await storage.put(url, body, { ifMatch: head.etag, contentType }).catch((lost: unknown) => {
       throw hasCode(lost, 'changed') ? beingSubmitted(url, lost) : lost;
     });
@@ -71,14 +71,22 @@ export async function takeClaim(
   };
 }
 
-/** When the claim that lies there goes stale, as its owner said. */
-async function staleTime(head: ObjectHead, staleAfterSeconds: number, storage: Storage): Promise<Date> {
+/** `undefined` where it is gone meanwhile. */
+async function contentOf(url: URL, storage: Storage): Promise<Uint8Array | undefined> {
   try {
-    const text = Buffer.from(await storage.get(head.url)).toString('utf8');
-    return new Date(claimSchema.parse(JSON.parse(text)).staleAt);
+    return await storage.get(url);
   } catch (error) {
-    if (error instanceof StorageError && error.code !== 'not-found') throw error;
-    return new Date(head.lastModified.getTime() + staleAfterSeconds * 1000);
+    if (hasCode(error, 'not-found')) return undefined;
+    throw error;
+  }
+}
+
+/** When a claim goes stale, as its owner said; of one that can't be read, as this runner would have it. */
+function staleTime(held: Uint8Array, { lastModified }: ObjectHead, staleAfterSeconds: number): Date {
+  try {
+    return new Date(claimSchema.parse(JSON.parse(Buffer.from(held).toString('utf8'))).staleAt);
+  } catch {
+    return new Date(lastModified.getTime() + staleAfterSeconds * 1000);
   }
 }
 

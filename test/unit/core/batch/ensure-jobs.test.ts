@@ -105,6 +105,19 @@ test('what is no claim is one by its age', async () => {
   expect(names()).toEqual(PAIR);
 });
 
+test('a claim that could not be read is nobody else’s', async () => {
+  const { storage, clock, servicesOf, request, names } = await setUp();
+  await storage.put(claimUrl(folder), 'of a runner that is at it');
+  clock.seconds = Date.now() / 1000 + STALE_AFTER_SECONDS + 10;
+  const get = storage.get.bind(storage);
+  jest.spyOn(storage, 'get').mockImplementation(async (url) => {
+    if (url.href === claimUrl(folder).href) throw lost();
+    return get(url);
+  });
+  await expect(submitRender(request, servicesOf('a'))).rejects.toMatchObject({ code: 'batch-unavailable' });
+  expect(names()).toEqual([]);
+});
+
 test('a runner that was asleep until its claim was stale submits nothing', async () => {
   const { batch, clock, servicesOf, request } = await setUp();
   batch.fault = (call) => {
