@@ -19,8 +19,9 @@ export interface EncodeOptions extends VideoOptions {
 }
 
 /**
- * Feeds frames to ffmpeg as fast as it takes them. Throws `ffmpeg-failed` with ffmpeg's last words when it fails or
- * when it counts another number of frames than it was given; what `frames` throws passes through.
+ * Feeds frames to ffmpeg as fast as it takes them. Throws `ffmpeg-failed` with ffmpeg's last words when it fails, when
+ * it finds a frame cut short, or when it counts another number of frames than it was given; what `frames` throws passes
+ * through.
  */
 export async function encodeVideo(options: EncodeOptions): Promise<void> {
   const { command, environment, frameCount, signal } = options;
@@ -34,9 +35,10 @@ export async function encodeVideo(options: EncodeOptions): Promise<void> {
   });
   const fed = feed(child, options.frames);
   try {
-    const [exitCode, { encoded, lastWords }] = await Promise.all([ended, heard, fed]);
+    const [exitCode, { encoded, lastWords, cutShort }] = await Promise.all([ended, heard, fed]);
     if (exitCode === null) throw killed();
     if (exitCode !== 0) throw failed(lastWords || `it ended with exit code ${exitCode}`);
+    if (cutShort !== undefined) throw failed(cutShort);
     if (encoded !== frameCount) throw failed(`it encoded ${encoded} of ${frameCount} frames`);
   } catch (error) {
     child.kill('SIGKILL');
@@ -57,9 +59,13 @@ async function feed({ stdin }: ChildProcess, frames: AsyncIterable<Uint8Array>):
   }
 }
 
+/** What ffmpeg's PNG decoder says of a picture without its last rows, which it shows all the same. */
+const CUT_SHORT = 'IEND without all image';
+
 async function listen({ stdout, stderr }: ChildProcess, { progress, onOutput }: EncodeOptions) {
   let encoded = 0;
   let lastWords = '';
+  let cutShort: string | undefined;
   const hearProgress = (line: string) => {
     const frames = parseProgress(line);
     if (frames === undefined) return;
@@ -68,10 +74,11 @@ async function listen({ stdout, stderr }: ChildProcess, { progress, onOutput }: 
   };
   const hearWords = (line: string) => {
     if (line.trim() !== '') lastWords = line.trim();
+    if (line.includes(CUT_SHORT)) cutShort ??= line.trim();
     onOutput(line);
   };
   await Promise.all([eachLine(stdout, hearProgress), eachLine(stderr, hearWords)]);
-  return { encoded, lastWords };
+  return { encoded, lastWords, cutShort };
 }
 
 /** By a signal: no word of the frames, and the next attempt may have more luck. */

@@ -5,25 +5,49 @@ import { messageOf } from '../../core/errors';
 import type { Resolution } from '../../core/render/resolution';
 import { packedPicture, pngRows, readPngHeader, type PngRows } from './png-chunks';
 
+/** A check of a frame's bytes: what is wrong with them, `undefined` where nothing is. */
+export type FrameCheck = (bytes: Uint8Array, expected: Resolution) => Promise<string | undefined>;
+
 /**
  * What is wrong with a frame's bytes; `undefined` when it is whole: its checksums hold, its picture unpacks to the last
  * row and no further, and it has the right dimensions. The only rule by which a frame counts as rendered. Nothing is
  * turned into pixels, and what is unpacked is dropped piece by piece, in zlib's own threads.
  */
-export async function frameFault(bytes: Uint8Array, expected: Resolution): Promise<string | undefined> {
-  const header = readPngHeader(bytes);
-  if (!header) return bytes.byteLength === 0 ? 'it is empty' : 'it is no PNG';
-  // Before unpacking: a picture of another size may be of any size.
-  if (header.width !== expected.width || header.height !== expected.height) {
-    return `it is ${header.width}×${header.height}, not ${expected.width}×${expected.height}`;
-  }
+export const frameFault: FrameCheck = async (bytes, expected) => {
+  const fault = headerFault(bytes, expected);
+  if (fault !== undefined) return fault;
   try {
-    await checkRows(packedPicture(bytes), pngRows(header));
+    await checkRows(packedPicture(bytes), pngRows(readPngHeader(bytes)!));
     return undefined;
   } catch (error) {
-    return `it does not decode: ${messageOf(error)}`;
+    return undecodable(error);
   }
+};
+
+/**
+ * The same without unpacking, for frames that a decoder is about to unpack: of a frame that was whole when it was stored,
+ * the checksums tell as much. A twentieth of the time.
+ */
+export const checksumFault: FrameCheck = async (bytes, expected) => {
+  const fault = headerFault(bytes, expected);
+  if (fault !== undefined) return fault;
+  try {
+    packedPicture(bytes);
+    return undefined;
+  } catch (error) {
+    return undecodable(error);
+  }
+};
+
+/** Before unpacking: a picture of another size may be of any size. */
+function headerFault(bytes: Uint8Array, expected: Resolution): string | undefined {
+  const header = readPngHeader(bytes);
+  if (!header) return bytes.byteLength === 0 ? 'it is empty' : 'it is no PNG';
+  if (header.width === expected.width && header.height === expected.height) return undefined;
+  return `it is ${header.width}×${header.height}, not ${expected.width}×${expected.height}`;
 }
+
+const undecodable = (error: unknown): string => `it does not decode: ${messageOf(error)}`;
 
 /** Pieces of an unpacked picture, in bytes: larger ones cost memory, smaller ones time. */
 const CHUNK_BYTES = 256 * 1024;

@@ -2,7 +2,7 @@ import { frameUrl } from '../../core/contract/keys';
 import type { Resolution } from '../../core/render/resolution';
 import { StorageError, type Storage } from '../../core/storage/storage';
 import type { ReadFrame } from './fill-gaps';
-import { frameFault } from './frame-check';
+import { frameFault, type FrameCheck } from './frame-check';
 
 /** A frame from storage with its bytes, or what is wrong with it; neither where it is not there. */
 export async function readFrame(
@@ -10,10 +10,11 @@ export async function readFrame(
   folder: URL,
   resolution: Resolution,
   storage: Storage,
+  check: FrameCheck = frameFault,
 ): Promise<ReadFrame> {
   try {
     const bytes = await storage.get(frameUrl(folder, frame));
-    const fault = await frameFault(bytes, resolution);
+    const fault = await check(bytes, resolution);
     return fault === undefined ? { frame, bytes } : { frame, fault };
   } catch (error) {
     if (error instanceof StorageError && error.code === 'not-found') return { frame };

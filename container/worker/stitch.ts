@@ -1,6 +1,6 @@
 import { rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { SpotreelError } from '../../core/errors';
+import { codeOf, SpotreelError } from '../../core/errors';
 import type { Gaps } from '../../core/contract/gaps';
 import { frameUrl, gapsUrl, partialVideoUrl, videoUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
@@ -11,6 +11,7 @@ import { formatLocation, parseLocation } from '../../core/storage/location';
 import { storedFrames } from '../../core/storage/stored-frames';
 import { encodeVideo } from './encode-video';
 import { encoderOf } from './ffmpeg-args';
+import { checksumFault, frameFault, type FrameCheck } from './frame-check';
 import { fillGaps, type Gap, type ReadFrame } from './fill-gaps';
 import { failureReason, gapsOf, stillMissing } from './gap-reasons';
 import { stoppedError } from './interruption';
@@ -71,20 +72,31 @@ export async function stitch(command: StitchCommand, context: WorkerContext): Pr
 /** No video is wanted: all frames are there and whole, or it throws. */
 async function checkFrames(stitching: Stitching, context: WorkerContext): Promise<void> {
   await checkAllThere(stitching, context);
-  const total = stitching.manifest.frameCount;
-  let frames = 0;
-  for await (const _ of pictures(stitching, context)) {
-    if (context.signal.aborted) throw stoppedError(context.signal);
-    frames += 1;
-    context.say({ event: 'stitching', frames, total });
-  }
+  await checkPictures(stitching, context);
   const { manifest, output: folder, there } = stitching;
   await showRender({ manifest, folder, there }, context);
 }
 
+/** Throws `frame-bad` for the first that is not whole. */
+async function checkPictures(stitching: Stitching, context: WorkerContext): Promise<void> {
+  const total = stitching.manifest.frameCount;
+  let frames = 0;
+  for await (const _ of pictures(stitching, context, frameFault)) {
+    if (context.signal.aborted) throw stoppedError(context.signal);
+    frames += 1;
+    context.say({ event: 'stitching', frames, total });
+  }
+}
+
 async function stitchWhole(stitching: VideoStitching, context: WorkerContext): Promise<void> {
   await checkAllThere(stitching, context);
-  const path = await encode(stitching, pictures(stitching, context), context);
+  const path = await encode(stitching, pictures(stitching, context, checksumFault), context).catch(
+    async (error: unknown) => {
+      // What ffmpeg found when it unpacked them: the frame's name is what its owner needs.
+      if (codeOf(error) === 'ffmpeg-failed') await checkPictures(stitching, context);
+      throw error;
+    },
+  );
   await publishWhole(stitching, path, context);
 }
 
@@ -94,7 +106,10 @@ async function stitchPartly(stitching: VideoStitching, context: WorkerContext): 
   const gaps: Gap[] = [];
   const marked = manifest.options.gaps === 'mark';
   const picture = (held: Uint8Array, frame: number) => (marked ? markFrame(held, frame) : held);
-  const filled = fillGaps(framesIn(stitching, context), { gap: (gap) => gaps.push(gap), picture });
+  const filled = fillGaps(framesIn(stitching, context, frameFault), {
+    gap: (gap) => gaps.push(gap),
+    picture,
+  });
   const path = await encode(stitching, someOf(filled, stitching), context);
   if (gaps.length === 0) return publishWhole(stitching, path, context);
   if (!(await stillMissing(gaps, stitching, storage))) {
@@ -194,15 +209,20 @@ async function withFirst<T>(
 function framesIn(
   { manifest, input, there }: Stitching,
   { storage }: WorkerContext,
+  check: FrameCheck,
 ): AsyncGenerator<ReadFrame> {
   return readAhead(framesOf(manifest.frames), READ_AHEAD, async (frame) =>
-    there.has(frame) ? readFrame(frame, input, manifest.resolution, storage) : { frame },
+    there.has(frame) ? readFrame(frame, input, manifest.resolution, storage, check) : { frame },
   );
 }
 
 /** All of them. Throws `frame-bad` where one is none. */
-async function* pictures(stitching: Stitching, context: WorkerContext): AsyncGenerator<Uint8Array> {
-  for await (const { frame, bytes, fault } of framesIn(stitching, context)) {
+async function* pictures(
+  stitching: Stitching,
+  context: WorkerContext,
+  check: FrameCheck,
+): AsyncGenerator<Uint8Array> {
+  for await (const { frame, bytes, fault } of framesIn(stitching, context, check)) {
     if (!bytes) throw badFrame(frame, stitching.input, fault ?? 'it is missing');
     yield bytes;
   }

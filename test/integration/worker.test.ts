@@ -8,9 +8,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { deflateSync } from 'node:zlib';
 import { parseGaps } from '../../core/contract/gaps';
 import { parseWorkerEvent, type WorkerEvent } from '../../core/contract/worker-event';
 import { installFakeBlender } from '../support/fake-blender';
+import { pngChunk, pngOf } from '../support/png';
 import { frameFiles, manifestOf } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
@@ -79,6 +81,17 @@ test('frames that are missing or not whole make no video, and are named', async 
   expect(missing.exitCode).toBe(65);
   expect(errorOf(missing)).toContain('4 of 72 frames');
   expect(errorOf(missing)).toContain('7, 20-22');
+  expect(existsSync(at('out/output.mp4'))).toBe(false);
+});
+
+test('a frame without its last rows makes no video, though its checksums hold, and is named', async () => {
+  await worker(renderArgs(FRAMES), { environment: fake() });
+  const { resolution } = manifestOf(at('out'));
+  const rows = Buffer.alloc((1 + 3 * resolution.width) * (resolution.height - 4));
+  writeFileSync(at('out/frames/0040.png'), pngOf(resolution, pngChunk('IDAT', deflateSync(rows))));
+  const result = await worker(stitchArgs());
+  expect(result.exitCode).toBe(65);
+  expect(errorOf(result)).toMatch(/frame 40 .* rows are missing/);
   expect(existsSync(at('out/output.mp4'))).toBe(false);
 });
 
