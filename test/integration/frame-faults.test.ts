@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, truncateSync, writ
 import { join } from 'node:path';
 import { failureSchema } from '../../core/contract/failure';
 import { parseGaps } from '../../core/contract/gaps';
+import { html } from '../../core/report/html';
 import { installFakeBlender, type FakeBehaviour } from '../support/fake-blender';
 import { frameFiles, manifestOf, onlyRender, sliceReports, writeTimes } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -77,6 +78,28 @@ test('3 dead frames of 8: each gap shows the frame before it, the first ones the
   const wanted = [40, 40, 70, 70, 70, 160, 190, 220];
   expect(shown).toHaveLength(8);
   shown.forEach((grey, i) => expect(Math.abs(grey - wanted[i]!)).toBeLessThan(4));
+});
+
+test('3 dead frames of 48: a video of 48 frames, and a report that names the three and why', async () => {
+  const dead = { 7: 'fail', 21: 'crash', 48: 'truncate' } as const;
+  const flags = ['--frames', '1-48', '--frames-per-slice', '16'];
+  const { exitCode, folder, json } = await render({ faults: dead }, ...flags);
+  expect(exitCode).toBe(3);
+  expect(json).toMatchObject({ state: 'partial', framesDone: 45 });
+  expect((await probeVideo(join(folder, 'output.partial.mp4'))).nb_read_frames).toBe('48');
+  expect(existsSync(join(folder, 'output.mp4'))).toBe(false);
+  const { gaps } = parseGaps(readFileSync(join(folder, 'gaps.json')), 'gaps.json');
+  expect(gaps.map(({ frame, shown }) => [frame, shown])).toEqual([
+    [7, 6],
+    [21, 20],
+    [48, 47],
+  ]);
+  const report = readFileSync(join(folder, 'report.html'), 'utf8')
+    .replace(/>\s+/g, '>')
+    .replace(/\s+</g, '<');
+  for (const { frame, reason } of gaps) {
+    expect(report).toContain(`<td>${frame}</td><td>2</td><td>${html`${reason}`.text}</td>`);
+  }
 });
 
 test('marked gaps say so in the picture', async () => {
