@@ -10,6 +10,7 @@ import { benchImage } from './image';
 import { benchInterruptions } from './interruptions';
 import { machine } from './machine';
 import { benchReader } from './reader';
+import { benchStitch } from './stitch';
 import { benchSubmit } from './submit';
 import { ROOT } from './ways';
 
@@ -23,6 +24,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   submit: benchSubmit,
   reader: benchReader,
   interruptions: benchInterruptions,
+  stitch: benchStitch,
   film: benchFilm,
   image: benchImage,
 };

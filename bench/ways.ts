@@ -35,7 +35,7 @@ export const plainBlender: Way = (film) =>
     const { scene, folder, frames } = film;
     const range = ['-s', '1', '-e', String(frames), '-a'];
     await run(['blender', '-b', '-Y', scene, '-o', join(folder, '####'), '-F', 'PNG', '-x', '1', ...range]);
-    await plainFfmpeg(film);
+    await plainFfmpeg({ frames: film.folder, video: join(film.folder, 'output.mp4'), fps: film.fps });
   });
 
 /** (b) Spotreel, with what it chooses by itself or with `flags`. */
@@ -83,23 +83,14 @@ export const workshop: Way = (film) =>
       }
     };
     await Promise.all(Array.from({ length: availableParallelism() }, lane));
-    await plainFfmpeg(film);
+    await plainFfmpeg({ frames: film.folder, video: join(film.folder, 'output.mp4'), fps: film.fps });
   });
 
-function plainFfmpeg({ folder, fps }: Film): Promise<void> {
-  const input = ['-framerate', String(fps), '-i', join(folder, '%04d.png')];
+/** A folder's frames from 1 on as an H.264 video, with the encoder's settings that Spotreel has. */
+export function plainFfmpeg(film: { frames: string; video: string; fps: number }): Promise<void> {
+  const input = ['-framerate', String(film.fps), '-i', join(film.frames, '%04d.png')];
   const codec = ['-c:v', 'libx264', '-preset', 'medium', '-crf', '18', '-pix_fmt', 'yuv420p'];
-  return run([
-    'ffmpeg',
-    '-v',
-    'error',
-    '-y',
-    ...input,
-    ...codec,
-    '-movflags',
-    '+faststart',
-    join(folder, 'output.mp4'),
-  ]);
+  return run(['ffmpeg', '-v', 'error', '-y', ...input, ...codec, '-movflags', '+faststart', film.video]);
 }
 
 async function timed(work: () => Promise<void>): Promise<Measured> {
