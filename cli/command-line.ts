@@ -6,6 +6,7 @@ import type { InspectFlags } from './commands/inspect';
 import type { RenderFlags } from './commands/render';
 import type { SubmitFlags } from './commands/submit';
 import { printable } from '../core/printable';
+import { SLICE_ORDERS } from '../core/render/slices';
 import { reportFindings } from './report-findings';
 
 /** Exit codes of the command line. */
@@ -108,6 +109,12 @@ function withRenderOptions(command: Command): Command {
         '--gaps <how>',
         'what stands in for a missing frame: the one before it, or that marked',
       ).choices(['hold', 'mark']),
+    )
+    .addOption(
+      new Option(
+        '--order <order>',
+        'spread: slices all over the shot first, with a preview of them; usual from 32 slices on',
+      ).choices(SLICE_ORDERS),
     )
     .option('--force', 'render in spite of missing files or a scene of a newer Blender')
     .option('-n, --name <name>', 'name the render, in place of a name made from file and options');

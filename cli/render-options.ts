@@ -16,12 +16,14 @@ export interface OptionFlags {
   /** `rrggbb`. */
   readonly background?: string;
   readonly gaps?: string;
+  readonly order?: string;
   readonly force?: boolean;
 }
 
 /** Checks flags and leaves out those that were not given. Throws `bad-options` naming the flag at fault. */
 export function renderOptionsOf(flags: OptionFlags): RenderOptions {
-  const { frames, scene, framesPerSlice, resolutionPercent, samples, engine, video, gaps, force } = flags;
+  const { frames, scene, framesPerSlice, resolutionPercent, samples, engine, video, gaps, order, force } =
+    flags;
   const device = flags.device?.toUpperCase();
   const background = flags.background?.toLowerCase();
   const known = {
@@ -35,6 +37,7 @@ export function renderOptionsOf(flags: OptionFlags): RenderOptions {
     video,
     background,
     gaps,
+    order,
     force,
   };
   const given = Object.entries(known);

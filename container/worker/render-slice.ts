@@ -3,9 +3,10 @@ import { EXIT, exitCodeOf } from '../../core/contract/exit-codes';
 import type { Manifest } from '../../core/contract/manifest';
 import type { RenderCommand } from '../../core/contract/worker-command';
 import { framesAt } from '../../core/render/frame-range';
-import { slicePositions } from '../../core/render/slices';
+import { sliceOfChild, slicePositions } from '../../core/render/slices';
 import { parseLocation } from '../../core/storage/location';
 import { diskFull } from './disk-space';
+import { EarlyPreview } from './early-preview';
 import { isFrameInPlace } from './frame-delivery';
 import { stoppedError } from './interruption';
 import { manifestForRender } from './load-manifest';
@@ -24,7 +25,7 @@ export async function renderSlice(command: RenderCommand, context: WorkerContext
   const folder = parseLocation(command.output, process.cwd());
   const manifest = await manifestForRender(command, folder, storage, now());
   const slice = Number(environment.AWS_BATCH_JOB_ARRAY_INDEX ?? 0);
-  const frames = framesOfSlice(manifest, slice);
+  const frames = framesOfChild(manifest, slice);
   const startedAt = now().toISOString();
   const missing = await missingFrames(frames, manifest, folder, context);
   const reporter = await SliceReporter.begin(storage, folder, slice, {
@@ -32,7 +33,8 @@ export async function renderSlice(command: RenderCommand, context: WorkerContext
     startedAt,
     kept: frames.length - missing.length,
   });
-  const run = new SliceRun(manifest, folder, slice, reporter, context);
+  const preview = new EarlyPreview(manifest, folder, slice, context);
+  const run = new SliceRun(manifest, folder, slice, reporter, context, () => preview.begin());
   try {
     if (missing.length > 0) await run.render(missing, await prepareBlender(manifest, context));
   } catch (thrown) {
@@ -42,6 +44,7 @@ export async function renderSlice(command: RenderCommand, context: WorkerContext
     await reporter.end(end).catch(() => undefined);
     throw error;
   }
+  await preview.end();
   await reporter.end({ ...ending(now, run.figures), exitCode: EXIT.done.code });
 }
 
@@ -55,7 +58,10 @@ function ending(now: WorkerContext['now'], { dropped, peakMemoryBytes }: SliceFi
   };
 }
 
-function framesOfSlice({ frames, framesPerSlice, frameCount }: Manifest, slice: number): number[] {
+/** Throws `no-such-slice` for a child beyond the last. */
+function framesOfChild(manifest: Manifest, index: number): number[] {
+  const { frames, framesPerSlice, frameCount, sliceCount, sliceOrder = 'ascending' } = manifest;
+  const slice = index < sliceCount ? sliceOfChild(index, sliceCount, sliceOrder) : index;
   const { first, last } = slicePositions(slice, framesPerSlice, frameCount);
   return framesAt(frames, first, last);
 }

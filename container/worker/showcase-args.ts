@@ -24,10 +24,28 @@ export function posterArgs(frame: string, output: string): string[] {
   return [...COMMON, '-i', frame, '-vf', scaled(POSTER_WIDTH), '-frames:v', '1', '-q:v', '3', output];
 }
 
+/**
+ * Single frames as a film of `seconds`, each shown for as long as the others: what a shot will look like, before it is
+ * rendered.
+ */
+export function coarsePreviewArgs(frames: readonly string[], seconds: number, output: string): string[] {
+  const rate = (frames.length / seconds).toFixed(6);
+  const inputs = frames.flatMap((path) => ['-framerate', rate, '-i', path]);
+  const scaledAll = frames.map((_, i) => `[${i}:v]${scaled(PREVIEW_WIDTH)},setsar=1[f${i}]`).join(';');
+  const joined = frames.map((_, i) => `[f${i}]`).join('');
+  const filter = [
+    '-filter_complex',
+    `${scaledAll};${joined}concat=n=${frames.length}:v=1:a=0,setpts=N/${rate}/TB`,
+  ];
+  return [...COMMON, ...inputs, ...filter, '-r', rate, ...PREVIEW_CODEC, '-movflags', '+faststart', output];
+}
+
+const PREVIEW_CODEC = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '28'];
+
 /** The video again, small enough to be sent by mail or to stand in a page. */
 export function previewArgs(video: string, output: string): string[] {
-  const codec = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '28'];
-  return [...COMMON, '-i', video, '-vf', scaled(PREVIEW_WIDTH), ...codec, '-movflags', '+faststart', output];
+  const filter = ['-vf', scaled(PREVIEW_WIDTH)];
+  return [...COMMON, '-i', video, ...filter, ...PREVIEW_CODEC, '-movflags', '+faststart', output];
 }
 
 /** Frames side by side in rows, each with its number in a corner unless `numbers` is false (not every ffmpeg can write). */
@@ -47,11 +65,4 @@ export function contactSheetArgs(frames: readonly FrameFile[], output: string, n
 function gridOf(tiles: number): [number, number] {
   const across = Math.min(TILES_ACROSS, tiles);
   return [across, Math.ceil(tiles / across)];
-}
-
-/** At most `most` of the frames, evenly spaced, the first and the last among them. Pure. */
-export function evenlySpaced(frames: readonly number[], most: number): number[] {
-  if (frames.length <= most) return [...frames];
-  const step = (frames.length - 1) / (most - 1);
-  return Array.from({ length: most }, (_, i) => frames[Math.round(i * step)]!);
 }

@@ -20,14 +20,8 @@ import { withLifeline } from '../../core/processes/lifeline';
 import { programEnvironment } from './program-environment';
 import { findProgram } from './programs';
 import { sandboxed } from './sandbox';
-import {
-  contactSheetArgs,
-  evenlySpaced,
-  MOST_TILES,
-  posterArgs,
-  previewArgs,
-  type FrameFile,
-} from './showcase-args';
+import { evenlySpaced } from '../../core/render/evenly-spaced';
+import { contactSheetArgs, MOST_TILES, posterArgs, previewArgs, type FrameFile } from './showcase-args';
 import type { WorkerContext } from './worker-context';
 
 /** A preview up to so many bytes stands in the page itself; a page that is larger opens on no phone. */
@@ -88,8 +82,8 @@ function dataUrl(name: string, type: string, bytes: Uint8Array | undefined): Rec
   return { [name]: `data:${type};base64,${Buffer.from(bytes).toString('base64')}` };
 }
 
-/** Makes things to look at in a folder of its own. */
-class Shower {
+/** Makes things to look at in a folder of its own, which is there. */
+export class Shower {
   private readonly command: readonly string[];
 
   constructor(

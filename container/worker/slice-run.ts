@@ -45,6 +45,8 @@ export class SliceRun {
     private readonly slice: number,
     private readonly reporter: SliceReporter,
     private readonly context: WorkerContext,
+    /** Told after each frame that was stored. */
+    private readonly onStored: () => void,
   ) {}
 
   async render(frames: readonly number[], prepared: PreparedBlender): Promise<void> {
@@ -100,6 +102,7 @@ export class SliceRun {
       this.withoutFiles = [];
       say({ event: 'frame-stored', frame, seconds });
       await this.reporter.stored({ frame, seconds, storedAt: now().toISOString(), bytes: delivery.bytes });
+      this.onStored();
     }
     return delivery;
   }

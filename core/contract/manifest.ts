@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { SpotreelError } from '../errors';
+import { SLICE_ORDERS } from '../render/slices';
 import { findingSchema } from './finding';
 import { renderOptionsSchema } from './options';
 import { parseJson } from './parse-json';
@@ -58,6 +59,8 @@ export const manifestSchema = z.lazy(() =>
     frameCount: z.int().check(z.gte(1)),
     framesPerSlice: z.int().check(z.gte(1)),
     sliceCount: z.int().check(z.gte(1)),
+    /** In which order children take slices (see `sliceOfChild`); ascending where it is absent. */
+    sliceOrder: z.optional(z.enum(SLICE_ORDERS)),
     /** Frames per second. */
     frameRate: z.object({ numerator: z.int().check(z.gte(1)), denominator: z.int().check(z.gte(1)) }),
     /** Of every frame, in pixels. */

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { VIDEO_FORMATS } from './video-format';
 import { MAX_FRAME } from '../render/frame-range';
+import { SLICE_ORDERS } from '../render/slices';
 
 /** What a user may ask for beyond what the scene says. All optional: the scene itself is the default. */
 export const renderOptionsSchema = z.strictObject({
@@ -28,6 +29,8 @@ export const renderOptionsSchema = z.strictObject({
   background: z.optional(z.string().check(z.regex(/^[0-9a-f]{6}$/, 'must be a colour such as 1a2b3c'))),
   /** What fills a frame that is missing from a video all the same: the frame before it, `mark` with words on it that say so. */
   gaps: z.optional(z.enum(['hold', 'mark'])),
+  /** `spread`: slices all over the shot come first, of which a preview is made; by default in renders of many slices. */
+  order: z.optional(z.enum(SLICE_ORDERS)),
   /** Render in spite of such errors as may be overruled (see `core/preflight/finding-codes.ts`). */
   force: z.optional(z.literal(true)),
 });

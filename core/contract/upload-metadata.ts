@@ -42,12 +42,13 @@ const KEYS: Readonly<Record<string, MetadataKey>> = {
     allowed: 'a colour such as 1a2b3c',
   },
   gaps: { option: 'gaps', read: (text) => text.toLowerCase(), allowed: 'hold or mark' },
+  order: { option: 'order', read: (text) => text.toLowerCase(), allowed: 'spread or ascending' },
   force: { option: 'force', read: (text) => text.toLowerCase() === 'true', allowed: 'true, or left out' },
 };
 
 /**
  * Reads options from an object's metadata: keys as S3 gives them, in lower case and without `x-amz-meta-`
- * (`frames`, `frames-per-slice`, `scene`, `resolution-percent`, `samples`, `engine`, `device`, `video`, `background`, `gaps`, `force`, `name`); values as
+ * (`frames`, `frames-per-slice`, `scene`, `resolution-percent`, `samples`, `engine`, `device`, `video`, `background`, `gaps`, `order`, `force`, `name`); values as
  * `decodeHeaderText` reads them. Other keys are somebody else's and ignored. Throws `bad-metadata` (usage) naming key,
  * value and what is allowed.
  */

@@ -15,7 +15,7 @@ import {
 } from './frame-range';
 import { frameRateOf } from './frame-rate';
 import { frameResolution } from './resolution';
-import { automaticFramesPerSlice, sliceFrames } from './slices';
+import { automaticFramesPerSlice, sliceFrames, usualOrder } from './slices';
 import { videoFault } from './video-limits';
 
 /** What a plan is made from. */
@@ -70,6 +70,7 @@ export function planRender(input: PlanInput): Manifest {
     frames: [...frames],
     frameCount,
     ...slicing,
+    ...((options.order ?? usualOrder(slicing.sliceCount)) === 'spread' && { sliceOrder: 'spread' }),
     frameRate,
     resolution,
     ...(checked && {

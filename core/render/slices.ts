@@ -1,4 +1,5 @@
 import { SpotreelError } from '../errors';
+import { evenlySpaced } from './evenly-spaced';
 
 /** AWS Batch's largest array job. Source: https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html */
 export const MAX_ARRAY_SIZE = 10_000;
@@ -41,6 +42,37 @@ export function sliceFrames(frameCount: number, framesPerSlice: number): Slicing
 export function automaticFramesPerSlice(frameCount: number, parallel: number): number {
   const rounds = Math.min(Math.ceil(frameCount / (parallel * LEAST_FRAMES)), MOST_ROUNDS);
   return Math.ceil(frameCount / (parallel * rounds));
+}
+
+/** In which order children take their slices. */
+export const SLICE_ORDERS = ['spread', 'ascending'] as const;
+
+export type SliceOrder = (typeof SLICE_ORDERS)[number];
+
+/** Slices that come first where they are spread: as many pictures as tell a shot. */
+export const COARSE_SLICES = 16;
+
+/** From so many slices on they are spread unless somebody says otherwise: of fewer the first ones are half the film. */
+const LEAST_SLICES_TO_SPREAD = 2 * COARSE_SLICES;
+
+export const usualOrder = (sliceCount: number): SliceOrder =>
+  sliceCount < LEAST_SLICES_TO_SPREAD ? 'ascending' : 'spread';
+
+/** The slices that come first where they are spread, evenly spaced, the first and the last among them; ascending. */
+export function coarseSlices(sliceCount: number): number[] {
+  return evenlySpaced(
+    Array.from({ length: sliceCount }, (_, slice) => slice),
+    COARSE_SLICES,
+  );
+}
+
+/** The slice that the child with array index `index` renders: with `spread` first the coarse ones, then the others in order. */
+export function sliceOfChild(index: number, sliceCount: number, order: SliceOrder): number {
+  if (order === 'ascending') return index;
+  const coarse = coarseSlices(sliceCount);
+  if (index < coarse.length) return coarse[index]!;
+  // The others, counted past the coarse ones before them.
+  return coarse.reduce((slice, taken) => (taken <= slice ? slice + 1 : slice), index - coarse.length);
 }
 
 /**

@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import {
   automaticFramesPerSlice,
+  coarseSlices,
   MAX_ARRAY_SIZE,
   sliceFrames,
+  sliceOfChild,
   slicePositions,
+  type SliceOrder,
 } from '../../../../core/render/slices';
 
 describe('sliceFrames', () => {
@@ -74,4 +77,28 @@ describe('automaticFramesPerSlice', () => {
       }),
     );
   });
+});
+
+test('children take every slice once, whatever the order; spread ones begin all over the shot', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: MAX_ARRAY_SIZE }), (sliceCount) => {
+      const children = Array.from({ length: Math.min(sliceCount, 300) }, (_, index) => index);
+      const slicesOf = (order: SliceOrder) => children.map((index) => sliceOfChild(index, sliceCount, order));
+      expect(slicesOf('ascending')).toEqual(children);
+      const spread = slicesOf('spread');
+      const coarse = coarseSlices(sliceCount);
+      expect(spread.slice(0, coarse.length)).toEqual(coarse);
+      const rest = spread.slice(coarse.length);
+      expect(rest).toEqual(rest.toSorted((a, b) => a - b));
+      expect(new Set(spread).size).toBe(children.length);
+      expect(spread.every((slice) => slice >= 0 && slice < sliceCount)).toBe(true);
+    }),
+  );
+});
+
+test('the last child of 10,000 takes the last slice but those that came first', () => {
+  const all = Array.from({ length: 10_000 }, (_, index) => sliceOfChild(index, 10_000, 'spread'));
+  expect(new Set(all).size).toBe(10_000);
+  expect(all[15]).toBe(9_999);
+  expect(all.at(-1)).toBe(9_998);
 });
