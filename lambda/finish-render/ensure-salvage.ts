@@ -105,12 +105,18 @@ async function readSalvage(folder: URL, storage: Storage): Promise<FoundSalvage 
   // The ETag before the content: what changes between the two fails the conditional write.
   const head = await storage.head(url);
   if (!head) return undefined;
+  const bytes = await storage.get(url).catch((error: unknown) => {
+    if (error instanceof StorageError && error.code === 'not-found') return undefined;
+    throw error;
+  });
+  return { etag: head.etag, salvage: bytes && parse(bytes) };
+}
+
+function parse(bytes: Uint8Array): Salvage | undefined {
   try {
-    const text = Buffer.from(await storage.get(url)).toString('utf8');
-    return { etag: head.etag, salvage: salvageSchema.parse(JSON.parse(text)) };
-  } catch (error) {
-    if (error instanceof StorageError && error.code !== 'not-found') throw error;
-    return { etag: head.etag };
+    return salvageSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  } catch {
+    return undefined;
   }
 }
 
