@@ -134,6 +134,17 @@ export class DeployedFarm {
     throw new Error(`nobody was told of ${key} after ${PATIENCE_SECONDS} s; the emulator: ${this.aws.log()}`);
   }
 
+  /** The same, once it has come to be in this state. */
+  async statusIn(folder: string, state: RenderStatus['state']): Promise<RenderStatus> {
+    for (const deadline = Date.now() + PATIENCE_SECONDS * 1000; Date.now() < deadline; await sleep(200)) {
+      const status = await this.status(folder);
+      if (status.state === state) return status;
+    }
+    throw new Error(
+      `${folder} was not ${state} after ${PATIENCE_SECONDS} s; the emulator: ${this.aws.log()}`,
+    );
+  }
+
   /** All jobs of the queue, or of another one, in the order in which they were submitted. */
   async jobs(jobQueue = this.description.jobQueue): Promise<JobDetail[]> {
     const { jobSummaryList = [] } = await this.batch.send(new ListJobsCommand({ jobQueue, filters: [] }));

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { JobDetail } from '@aws-sdk/client-batch';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { parseManifest } from '../../core/contract/manifest';
 import { ROOT } from '../support/source-files';
@@ -65,6 +66,17 @@ describe.each([
     await farm.s3.send(new CreateBucketCommand({ Bucket: ANOTHER_BUCKET }));
   });
   afterAll(() => aws?.stop());
+
+  /** What the container of a job, or of the child `index` of one, would do, with the rights of the farm's workers. */
+  async function work({ jobId, container }: JobDetail, index?: number) {
+    const environment = {
+      ...aws.environment(await farm.credentialsOf('JobsWorkerRole')),
+      AWS_BATCH_JOB_ID: index === undefined ? jobId! : `${jobId!}:${index}`,
+      AWS_BATCH_JOB_ATTEMPT: '1',
+      ...(index !== undefined && { AWS_BATCH_JOB_ARRAY_INDEX: String(index) }),
+    };
+    return worker(container!.command!, { environment });
+  }
 
   test('cdk deploy makes everything that the templates define', () => {
     const made = Object.fromEntries(farm.resources.map(({ logicalId, type }) => [logicalId, type]));
@@ -132,21 +144,10 @@ describe.each([
 
   test('the jobs, done by hand with the rights of the farm’s workers, end in a video and a message', async () => {
     const [render, stitch] = await farm.jobs();
-    const credentials = await farm.credentialsOf('JobsWorkerRole');
-    const commands = [
-      ...[0, 1].map((index) => ({ job: render!, index: String(index) })),
-      { job: stitch!, index: undefined },
-    ];
-    for (const { job, index } of commands) {
-      const environment = {
-        ...aws.environment(credentials),
-        AWS_BATCH_JOB_ID: index === undefined ? job.jobId! : `${job.jobId!}:${index}`,
-        AWS_BATCH_JOB_ATTEMPT: '1',
-        ...(index !== undefined && { AWS_BATCH_JOB_ARRAY_INDEX: index }),
-      };
-      expect(await worker(job.container!.command!, { environment })).toMatchObject({ exitCode: 0 });
-      if (index !== '0') await farm.done(job.jobId!);
-    }
+    for (const index of [0, 1]) expect(await work(render!, index)).toMatchObject({ exitCode: 0 });
+    await farm.done(render!.jobId!);
+    expect(await work(stitch!)).toMatchObject({ exitCode: 0 });
+    await farm.done(stitch!.jobId!);
     expect(await farm.keys(`${folder}/frames/`)).toEqual(
       ['0001', '0003', '0005', '0072'].map((frame) => `${folder}/frames/${frame}.png`),
     );
@@ -159,6 +160,42 @@ describe.each([
     });
   });
 
+  test('of a render whose job has failed a partial video is made, once, and people are told what is missing', async () => {
+    const before = (await farm.jobs()).length;
+    await farm.put('uploads/torn clock.blend', SCENE, {
+      frames: '1-4',
+      'frames-per-slice': '2',
+      'resolution-percent': '20',
+    });
+    const torn = (await farm.appears('renders/torn-clock', '/jobs.json')).replace('/jobs.json', '');
+    const [render, stitch] = (await farm.jobs()).slice(before);
+    expect(await work(render!, 0)).toMatchObject({ exitCode: 0 });
+    // Of child 1 nothing is heard.
+    await farm.fail(render!.jobId!, 'Array Child Job failed');
+    const note = JSON.parse(
+      Buffer.from(await farm.get(await farm.appears(torn, '/salvage.json'))).toString(),
+    );
+    expect(await farm.status(torn)).toMatchObject({ state: 'failed', frames: { total: 4, stored: 2 } });
+    // What AWS Batch does with a job whose dependency has failed.
+    await farm.fail(stitch!.jobId!, 'Dependent Job failed');
+    const salvages = (await farm.jobs()).slice(before + 2);
+    expect(salvages).toMatchObject([
+      {
+        jobId: note.jobId,
+        jobName: `${torn.split('/').at(-1)}_Salvaging`,
+        container: { command: expect.arrayContaining(['stitch', '--partial']) },
+      },
+    ]);
+    expect(await work(salvages[0]!)).toMatchObject({ exitCode: 0 });
+    await farm.done(note.jobId);
+    expect(await farm.statusIn(torn, 'partial')).toMatchObject({ frames: { total: 4, stored: 2 } });
+    const video = join(assembly, '..', 'partial.mp4');
+    writeFileSync(video, await farm.get(`${torn}/output.partial.mp4`));
+    expect(await probeVideo(video)).toMatchObject({ nb_read_frames: '4' });
+    expect(await farm.keys(`${torn}/output.mp4`)).toEqual([]);
+    expect((await farm.jobs()).slice(before + 3)).toEqual([]);
+  });
+
   test('the command line finds the farm and submits to it', async () => {
     const scene = join(assembly, '..', 'from here.blend');
     writeFileSync(scene, SCENE);
@@ -166,8 +203,8 @@ describe.each([
     expect(submitted).toMatchObject({ exitCode: 0 });
     const [render, stitch] = JSON.parse(submitted.stdout);
     const jobs = await farm.jobs();
-    expect(jobs.map(({ jobId }) => jobId).slice(2)).toEqual([render.jobId, stitch.jobId]);
-    expect(jobs[2]).not.toHaveProperty('arrayProperties');
+    expect(jobs.map(({ jobId }) => jobId).slice(-2)).toEqual([render.jobId, stitch.jobId]);
+    expect(jobs.at(-2)).not.toHaveProperty('arrayProperties');
   });
 
   test('a GPU asked for: frames by the queue that has them, the video by the other one', async () => {
