@@ -70,6 +70,7 @@ function describeScene(scene: SceneFacts, active: boolean): string[] {
     output: scene.outputPath,
     camera: describeCamera(scene),
     'view layers': scene.viewLayers.join(', '),
+    'sound strips': scene.hasSoundStrips ? 'yes' : 'no',
     compositor: scene.usesCompositor ? 'yes' : 'no',
   };
   const lines = Object.entries(facts).map(([name, value]) => `  ${name.padEnd(13)}${printableName(value)}`);

@@ -43,6 +43,10 @@ export interface SceneFacts {
    * Muted ones count.
    */
   readonly usesSequencer: boolean;
+  /** Whether strips of its video sequencer are heard, also where pictures of it are not rendered. */
+  readonly hasSoundStrips: boolean;
+  /** Whether it has strips that show another scene, of whose sequencer the sound may be heard. */
+  readonly hasSceneStrips: boolean;
   /** Whether what its 3D view or its sequencer gives goes through nodes of the compositor. */
   readonly usesCompositor: boolean;
   /** Names, in the order in which Blender shows them; up to 2.79 they are called render layers. */
@@ -55,8 +59,15 @@ const R_CROP = 1 << 11;
 const R_DOSEQ = 1 << 0;
 const R_DOCOMP = 1 << 6;
 
-/** `Sequence.type` of sound, from `DNA_sequence_types.h`. */
-const SOUND_STRIP = 4;
+/** `Sequence.type`, from `DNA_sequence_types.h`; the second of sound is of Blender 2.4x. */
+const SCENE_STRIP = 2;
+const SOUND_STRIPS: readonly number[] = [4, 5];
+
+/** `SEQ_MUTE` of `Sequence.flag`, from the same. */
+const MUTED_STRIP = 1 << 5;
+
+/** `AUDIO_MUTE` of `Scene.audio.flag`, from `DNA_scene_types.h`: a mixdown of such a scene is silent. */
+const MUTED_SCENE = 1 << 0;
 
 /** Their names are held. Nobody sets up more than some dozens. */
 const MAX_VIEW_LAYERS = 4096;
@@ -74,6 +85,8 @@ export class SceneReader {
   #markerCamera = 0n;
   #switchesCameras = false;
   #pictureStrips = false;
+  #soundStrips = false;
+  #sceneStrips = false;
   readonly #viewLayers: string[] = [];
 
   private constructor(window: ByteWindow, sdna: Sdna, block: Block, scene: StructView) {
@@ -136,6 +149,8 @@ export class SceneReader {
       markerCameras: this.#markerCamera !== 0n,
       switchesCameras: this.#switchesCameras,
       usesSequencer: this.#pictureStrips && Boolean(scene.pointer('ed')) && hasSceneMode(scene, R_DOSEQ),
+      hasSoundStrips: this.#soundStrips && !isSilent(scene),
+      hasSceneStrips: this.#sceneStrips && !isSilent(scene),
       usesCompositor: hasSceneMode(scene, R_DOCOMP) && hasNodes(scene),
       viewLayers: this.#viewLayers,
     };
@@ -154,10 +169,14 @@ export class SceneReader {
    * so is the meta strip.
    */
   async #addStrip(block: Block): Promise<void> {
-    if (this.#pictureStrips) return;
     const name = this.#sdna.structAt(block.sdnaIndex)!.name;
     const strip = await StructView.read(this.#window, this.#sdna, block, name);
-    this.#pictureStrips = strip.requiredInteger('type') !== SOUND_STRIP;
+    const type = strip.requiredInteger('type');
+    // What is animated may bring a muted one back.
+    const isHeard = !((strip.integer('flag') ?? 0) & MUTED_STRIP) || Boolean(this.#scene.pointer('adt'));
+    if (!SOUND_STRIPS.includes(type)) this.#pictureStrips = true;
+    else if (isHeard) this.#soundStrips = true;
+    if (type === SCENE_STRIP && isHeard) this.#sceneStrips = true;
   }
 
   async #addLayer(block: Block): Promise<void> {
@@ -179,6 +198,10 @@ function cropOf(scene: StructView): SceneFacts['crop'] {
   const ymax = scene.float('r.border.ymax');
   if (xmin === undefined || xmax === undefined || ymin === undefined || ymax === undefined) return undefined;
   return { xmin, xmax, ymin, ymax };
+}
+
+function isSilent(scene: StructView): boolean {
+  return ((scene.integer('audio.flag') ?? 0) & MUTED_SCENE) !== 0;
 }
 
 function hasSceneMode(scene: StructView, bit: number): boolean {

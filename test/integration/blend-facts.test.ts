@@ -49,6 +49,7 @@ bpy.context.window.scene = bpy.data.scenes.new("Another")
 bpy.ops.wm.save_as_mainfile(filepath=folder + "/video.blend", compress=True)
 r.image_settings.file_format = "TIFF"
 s.sequence_editor.sequences.new_effect(name="red", type="COLOR", channel=1, frame_start=1, frame_end=25)
+s.sequence_editor.sequences.new_sound("voice", "//voice.wav", 2, 1)
 bpy.ops.wm.save_as_mainfile(filepath=folder + "/strips.blend", compress=True)
 for index in range(40):
     bpy.data.scenes.new("Many")

@@ -22,6 +22,7 @@ export const CONTENTS_STRUCTS: StructTable = {
   Library: ['ID id', 'char name[1024]', 'short flag', 'short pad[3]', 'PackedFile *packedfile'],
   VFont: ['ID id', 'char name[1024]', 'PackedFile *packedfile'],
   bSound: ['ID id', 'char name[1024]', 'PackedFile *packedfile'],
+  Speaker: ['ID id', 'bSound *sound', 'short flag', 'short pad[3]'],
   MovieClip: ['ID id', 'char name[1024]', 'int source', 'int pad'],
   Volume: ['ID id', 'char filepath[1024]', 'PackedFile *packedfile', 'char is_sequence', 'char pad[7]'],
   CacheFile: ['ID id', 'ListBase layers', 'char filepath[1024]', 'char is_sequence', 'char pad[7]'],

@@ -40,10 +40,13 @@ const STRUCTS: StructTable = {
     'Object *camera',
     'Editing *ed',
     'bNodeTree *nodetree',
+    'AnimData *adt',
     'char use_nodes',
     'char pad[3]',
     'RenderData r',
+    'AudioData audio',
   ],
+  AudioData: ['short flag', 'short pad'],
   FileGlobal: [
     'char subvstr[4]',
     'short subversion',
@@ -52,7 +55,7 @@ const STRUCTS: StructTable = {
     'Scene *curscene',
   ],
   TimeMarker: ['TimeMarker *next', 'int frame', 'char name[64]', 'Object *camera', 'int *(*evil)()'],
-  Sequence: ['Sequence *next', 'int type', 'float matrix[4][4]'],
+  Sequence: ['Sequence *next', 'int type', 'int flag', 'float matrix[4][4]'],
   ViewLayer: ['ViewLayer *next', 'char name[64]'],
   SceneRenderLayer: ['SceneRenderLayer *next', 'char name[64]'],
 };

@@ -20,6 +20,7 @@ export function contents(
     unbaked: [],
     scripts: { texts: [], driverExpressions: 0, freestyleModules: [] },
     fileOutputs: [],
+    speakers: [],
     incomplete: false,
     ...changes,
   };
@@ -42,6 +43,8 @@ const SCENE: SceneFacts = {
   markerCameras: false,
   switchesCameras: false,
   usesSequencer: false,
+  hasSoundStrips: false,
+  hasSceneStrips: false,
   usesCompositor: false,
   viewLayers: ['ViewLayer'],
 };

@@ -91,6 +91,8 @@ export interface BlendContents {
   };
   /** File Output nodes that are in use, which write besides the frames: their folder as written, none twice. */
   readonly fileOutputs: readonly { readonly path: string }[];
+  /** Names of speakers that have a sound and are not muted. */
+  readonly speakers: readonly string[];
   /** Whether the file was too large or too fragmented to be looked through whole; what stands here is true all the same. */
   readonly incomplete: boolean;
 }

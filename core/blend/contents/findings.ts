@@ -35,6 +35,7 @@ export class Findings {
   readonly #texts = new Set<string>();
   readonly #modules = new Set<string>();
   readonly #outputs = new Set<string>();
+  readonly #speakers = new Set<string>();
   #driverExpressions = 0;
   #kept: Load = { entries: 0, textBytes: 0 };
   #keptForOwner: Load = { entries: 0, textBytes: 0 };
@@ -115,6 +116,10 @@ export class Findings {
     this.#addTo(this.#outputs, path);
   }
 
+  addSpeaker(name: string): void {
+    this.#addTo(this.#speakers, name);
+  }
+
   contents(complete: boolean): BlendContents {
     return {
       dependencies: this.#dependencies,
@@ -125,6 +130,7 @@ export class Findings {
         freestyleModules: [...this.#modules],
       },
       fileOutputs: [...this.#outputs].map((path) => ({ path })),
+      speakers: [...this.#speakers],
       incomplete: !complete || this.#dropped,
     };
   }

@@ -22,6 +22,7 @@ import { particleSystems } from './particle-systems';
 import { PointCaches } from './point-caches';
 import { rigidBodies } from './rigid-bodies';
 import { scripts } from './scripts';
+import { speakers } from './speakers';
 import { strips } from './strips';
 import { walkContents } from './walk-contents';
 
@@ -118,6 +119,7 @@ function partsOf(findings: Findings, blendName: string): readonly ContentsPart[]
     imageUsers(findings),
     libraries(findings),
     strips(findings),
+    speakers(findings),
     objectSimulations(findings, pointCaches),
     particleSystems(findings, pointCaches),
     rigidBodies(findings, pointCaches),

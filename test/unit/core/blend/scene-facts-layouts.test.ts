@@ -73,6 +73,8 @@ describe('readBlendFacts by the shape of the file', () => {
       markerCameras: false,
       switchesCameras: false,
       usesSequencer: false,
+      hasSoundStrips: false,
+      hasSceneStrips: false,
       usesCompositor: false,
       viewLayers: [],
     });

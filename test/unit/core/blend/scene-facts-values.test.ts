@@ -5,6 +5,7 @@ import {
   BlendWriter,
   STRUCTS_2_7,
   STRUCTS_5_0,
+  type Values,
 } from '../../../support/blend-writer';
 import { bytesSource } from '../../../support/counting-source';
 
@@ -94,6 +95,29 @@ describe('readBlendFacts reports raw', () => {
         .end(),
     );
     expect(facts.scenes.map((scene) => scene.usesSequencer)).toEqual([false, false, false, true]);
+  });
+
+  test('sound where strips are heard: not muted, unless an animation may change that', async () => {
+    const [muted, sound, shown] = [1 << 5, { type: 4 }, { type: 2 }];
+    const strip = (writer: BlendWriter, values: Values): BlendWriter =>
+      writer.struct('DATA', 'Sequence', values);
+    const writer = new BlendWriter().scene('none');
+    strip(strip(writer, { type: 3 }).scene('after a picture'), { type: 3 });
+    strip(strip(writer, sound).scene('muted'), { ...sound, flag: muted });
+    strip(writer.scene('muted, animated', { adt: 9n }), { ...sound, flag: muted });
+    strip(strip(writer.scene('a silent scene', { 'audio.flag': 1 }), sound), shown);
+    strip(writer.scene('of another scene'), shown);
+    strip(writer.scene('of a muted scene'), { ...shown, flag: muted });
+    const { scenes } = await read(writer.end());
+    expect(scenes.map((scene) => [scene.hasSoundStrips, scene.hasSceneStrips])).toEqual([
+      [false, false],
+      [true, false],
+      [false, false],
+      [true, false],
+      [false, false],
+      [false, true],
+      [false, false],
+    ]);
   });
 
   test('cameras as bound to markers, and as switched only where they differ', async () => {

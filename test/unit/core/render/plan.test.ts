@@ -20,6 +20,8 @@ const scene: SceneFacts = {
   markerCameras: false,
   switchesCameras: false,
   usesSequencer: false,
+  hasSoundStrips: false,
+  hasSceneStrips: false,
   usesCompositor: false,
   viewLayers: ['ViewLayer'],
 };

@@ -18,6 +18,7 @@ const NOTHING: BlendContents = {
   unbaked: [],
   scripts: { texts: [], driverExpressions: 0, freestyleModules: [] },
   fileOutputs: [],
+  speakers: [],
   incomplete: false,
 };
 
