@@ -4,6 +4,7 @@ import { formatFrameRate } from '../core/render/frame-rate';
 import { formatLocation } from '../core/storage/location';
 import type { RenderOutcome } from './local/local-render';
 import { printable } from '../core/printable';
+import { describeFinding } from './report-findings';
 import { formatSeconds } from '../core/format-seconds';
 
 /** Reasons printed one by one; the rest are counted. */
@@ -22,6 +23,7 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number): string
       `${what} in ${formatSeconds(seconds)}`,
       `frames: ${where}frames/`,
       ...(video === undefined ? [] : [`video:  ${video}`]),
+      ...warningLines(outcome),
     ];
     return printable(told.join('\n'));
   }
@@ -31,7 +33,13 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number): string
   if (outcome.gaps) {
     const video = formatLocation(partialVideoUrl(folder, manifest.options.video));
     const lines = [`partial: ${frames} are safe in ${where}; the same command tries the others again`];
-    const told = [...gapLines(outcome.gaps), ...errorLines(outcome), ...lines, `video with gaps:  ${video}`];
+    const told = [
+      ...gapLines(outcome.gaps),
+      ...errorLines(outcome),
+      ...lines,
+      `video with gaps:  ${video}`,
+      ...warningLines(outcome),
+    ];
     return printable(told.join('\n'));
   }
   return printable(
@@ -50,6 +58,10 @@ function frameLines({ progress }: RenderOutcome): string[] {
 /** Why workers ended badly: also where each frame has a reason, it may lie in what befell its slice. */
 function errorLines({ progress }: RenderOutcome): string[] {
   return [...progress.errors].slice(0, MOST_REASONS).map((message) => `error: ${message}`);
+}
+
+function warningLines({ progress }: RenderOutcome): string[] {
+  return [...progress.warnings.values()].slice(0, MOST_REASONS).map(describeFinding);
 }
 
 function gapLines({ gaps }: Gaps): string[] {
@@ -76,7 +88,7 @@ export function outcomeJson(outcome: RenderOutcome, seconds: number) {
     framesDone: progress.done.size,
     failures: [...progress.failed].map(([frame, reason]) => ({ frame, reason })),
     errors: [...progress.errors],
-    findings: manifest.findings ?? [],
+    findings: [...(manifest.findings ?? []), ...progress.warnings.values()],
     seconds,
   };
 }

@@ -1,3 +1,4 @@
+import type { Finding } from '../core/contract/finding';
 import type { WorkerEvent } from '../core/contract/worker-event';
 
 /** How far a render is: what its workers' events add up to. */
@@ -8,6 +9,8 @@ export class RenderProgress {
   readonly failed = new Map<number, string>();
   /** Why workers ended badly, each reason once. */
   readonly errors = new Set<string>();
+  /** What the video lacks, each once by its message. */
+  readonly warnings = new Map<string, Finding>();
   /** Frames of the video that are encoded; `undefined` while frames still render. */
   stitched: number | undefined;
   /** By slice, the frame that its Blender is at, and the part of it that is done, 0 to 1. */
@@ -44,6 +47,9 @@ export class RenderProgress {
         break;
       case 'error':
         this.errors.add(event.message);
+        break;
+      case 'warning':
+        this.warnings.set(event.message, { code: event.code, severity: 'warning', message: event.message });
         break;
       case 'output':
         break;

@@ -115,7 +115,7 @@ export const settingsSchema = z.strictObject({
     .min(512)
     .max(1_572_864)
     .default(7_000)
-    .describe('MiB of memory of the video’s job'),
+    .describe('MiB of memory of the video’s job, in which Blender opens scenes that have sound'),
   attempts: z
     .int()
     .min(1)

@@ -21,7 +21,7 @@ await build({
 });
 await mkdir(dist, { recursive: true });
 // What the worker starts other programs with; the image has them beside it, too (lib/constructs/worker-image.ts).
-for (const script of ['render_frames.py', 'missing_files.py', 'sandbox.pl']) {
+for (const script of ['render_frames.py', 'missing_files.py', 'mix_sound.py', 'sandbox.pl']) {
   await copyFile(join(root, 'container/worker', script), join(dist, script));
 }
 await chmod(join(dist, 'spotreel.js'), 0o755);

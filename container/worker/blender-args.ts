@@ -22,12 +22,30 @@ export function blenderArgs({ file, manifest, directory, script, threads }: Blen
   const { scene, options } = manifest;
   const { engine, samples, resolutionPercent, device, force } = options;
   const job = { scene, directory, engine, samples, resolutionPercent, device, force };
-  return [
-    ...['--background', '-noaudio', '--factory-startup', '-Y', file],
-    ...['-S', scene],
-    ...['-o', `${directory}/####`, '-F', 'PNG', '-x', '1'],
-    ...['-t', String(threads)],
-    ...['--python-exit-code', '1', '--python', script],
-    ...['--', JSON.stringify(job)],
-  ];
+  const output = ['-o', `${directory}/####`, '-F', 'PNG', '-x', '1'];
+  return [...opening(file, scene), ...output, ...running(script, threads, job)];
+}
+
+/** What Blender is started with to mix the sound of a scene. */
+export interface MixStart extends Pick<BlenderStart, 'file' | 'script' | 'threads'> {
+  readonly scene: string;
+  /** Both inclusive. */
+  readonly frames: { readonly start: number; readonly end: number };
+  /** Of the FLAC file. */
+  readonly path: string;
+}
+
+/** Blender's argument list to mix sound, in the same order. A mixdown needs no audio device, so `-noaudio` does no harm. */
+export function mixArgs({ file, scene, script, threads, frames, path }: MixStart): string[] {
+  const { start, end } = frames;
+  return [...opening(file, scene), ...running(script, threads, { scene, start, end, path })];
+}
+
+function opening(file: string, scene: string): string[] {
+  return ['--background', '-noaudio', '--factory-startup', '-Y', file, '-S', scene];
+}
+
+function running(script: string, threads: number, job: object): string[] {
+  const python = ['--python-exit-code', '1', '--python', script];
+  return ['-t', String(threads), ...python, '--', JSON.stringify(job)];
 }

@@ -12,8 +12,18 @@ export interface Ending {
   readonly ranOutOfMemory: boolean;
 }
 
+/** Of a farm: how much memory a job has. */
+export type MemorySetting = 'renderMemoryMib' | 'stitchMemoryMib';
+
+/** What its job has, where that is known. */
+interface Memory {
+  readonly memoryMib?: number | undefined;
+  /** `renderMemoryMib` where it is absent. */
+  readonly memorySetting?: MemorySetting | undefined;
+}
+
 /** The best that can be said about why a Blender failed, and what to change where that is known. */
-export function describeEnding(ending: Ending, { memoryMib }: { readonly memoryMib?: number }): string {
+export function describeEnding(ending: Ending, memory: Memory): string {
   const { exitCode, signal, lines, silentSeconds, ranOutOfMemory } = ending;
   if (silentSeconds !== undefined) {
     return failureReason(
@@ -27,13 +37,13 @@ export function describeEnding(ending: Ending, { memoryMib }: { readonly memoryM
     return failureReason(lines, `${how}: the GPU's memory does not hold the scene; render with --device cpu`);
   }
   if (words === 'machine' || (signal === 'SIGKILL' && ranOutOfMemory)) {
-    return failureReason(lines, `out of memory: ${how}; ${memoryRemedy(memoryMib)}`);
+    return failureReason(lines, `out of memory: ${how}; ${memoryRemedy(memory)}`);
   }
   return failureReason(lines, how);
 }
 
-function memoryRemedy(memoryMib: number | undefined): string {
+function memoryRemedy({ memoryMib, memorySetting = 'renderMemoryMib' }: Memory): string {
   return memoryMib === undefined
     ? 'render fewer frames at a time (--parallel 1), at a lower resolution, or on a machine with more memory'
-    : `a slice has ${memoryMib} MiB: raise the setting renderMemoryMib`;
+    : `${memorySetting === 'renderMemoryMib' ? 'a slice' : 'the stitch job'} has ${memoryMib} MiB: raise the setting ${memorySetting}`;
 }

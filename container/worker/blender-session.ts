@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { Readable, type Writable } from 'node:stream';
 import { z } from 'zod';
 import { withLifeline } from '../../core/processes/lifeline';
-import { describeEnding } from './blender-ending';
+import { describeEnding, type MemorySetting } from './blender-ending';
 import { LogTail } from './blender-log';
 import { eachLine } from './each-line';
 import { countMemoryKills, peakMemoryBytes } from './memory-kills';
@@ -16,9 +16,11 @@ const sessionEventSchema = z.discriminatedUnion('event', [
   /** Files that the frame needs and that are not there; Blender ends after it. */
   z.object({ event: z.literal('missing'), frame: z.int(), files: z.array(z.string()) }),
   z.object({ event: z.literal('unusable'), reason: z.string() }),
+  /** The sound is mixed, without the files that are missing. */
+  z.object({ event: z.literal('mixed'), missing: z.array(z.string()) }),
 ]);
 
-/** What `render_frames.py` tells. */
+/** What `render_frames.py` and `mix_sound.py` tell. */
 export type SessionEvent = z.infer<typeof sessionEventSchema>;
 
 export interface SessionOptions {
@@ -29,6 +31,8 @@ export interface SessionOptions {
   readonly hangSeconds: number;
   /** What the job has, for a message, where that is known. */
   readonly memoryMib?: number | undefined;
+  /** The setting that says so; of a slice where it is absent. */
+  readonly memorySetting?: MemorySetting;
   readonly onEvent: (event: SessionEvent) => void;
   readonly onOutput: (line: string) => void;
 }
@@ -42,7 +46,7 @@ const QUIT_SECONDS = 60;
 /** The index of the pipe in Blender's file descriptors on which the script tells its events. */
 const EVENTS = 3;
 
-/** One running Blender that renders the frames it is told to. */
+/** One running Blender that renders the frames it is told to, or mixes sound. */
 export class BlenderSession {
   /**
    * Resolves with the best that can be said about why, should it have failed, when Blender is gone and all it said has
@@ -126,11 +130,11 @@ export class BlenderSession {
       },
     ).finally(() => this.alarm.rest());
     await Promise.all(heard);
-    const { hangSeconds, memoryMib } = this.options;
+    const { hangSeconds, memoryMib, memorySetting } = this.options;
     const silentSeconds = this.isSilent ? hangSeconds : undefined;
     const ranOutOfMemory = countMemoryKills() > this.killsBefore;
     const ending = { exitCode, signal, lines: this.tail.lines(), silentSeconds, ranOutOfMemory };
-    return describeEnding(ending, { memoryMib });
+    return describeEnding(ending, { memoryMib, memorySetting });
   }
 }
 

@@ -10,6 +10,8 @@ export interface VideoOptions {
   readonly alpha: boolean;
   /** What is seen through them in formats that can't, as `rrggbb`. */
   readonly background: string;
+  /** A file of sound that is as long as the video; absent where there is none, and left out of formats that have none. */
+  readonly sound?: string | undefined;
   /** Where the video is written. */
   readonly path: string;
 }
@@ -26,7 +28,17 @@ interface Recipe {
   /** Absent for one that has colours of its own. */
   readonly pixels?: string;
   readonly args: readonly string[];
+  /** Absent for one that has no sound. */
+  readonly sound?: SoundRecipe;
 }
+
+interface SoundRecipe {
+  /** ffmpeg's name of it. */
+  readonly encoder: string;
+  readonly args: readonly string[];
+}
+
+const AAC: SoundRecipe = { encoder: 'aac', args: ['-b:a', '192k'] };
 
 const RECIPES: Readonly<Record<VideoFileFormat, Recipe>> = {
   h264: {
@@ -35,6 +47,7 @@ const RECIPES: Readonly<Record<VideoFileFormat, Recipe>> = {
     even: true,
     pixels: 'yuv420p',
     args: ['-preset', 'medium', '-crf', '18', '-movflags', '+faststart'],
+    sound: AAC,
   },
   hevc: {
     encoder: 'libx265',
@@ -46,6 +59,7 @@ const RECIPES: Readonly<Record<VideoFileFormat, Recipe>> = {
       ...['-preset', 'medium', '-crf', '20', '-x265-params', 'log-level=error'],
       ...['-tag:v', 'hvc1', '-movflags', '+faststart'],
     ],
+    sound: AAC,
   },
   prores: {
     encoder: 'prores_ks',
@@ -53,6 +67,7 @@ const RECIPES: Readonly<Record<VideoFileFormat, Recipe>> = {
     pixels: 'yuv444p10le',
     alphaPixels: 'yuva444p10le',
     args: ['-profile:v', '4444', '-vendor', 'apl0', '-movflags', '+write_colr'],
+    sound: { encoder: 'pcm_s24le', args: [] },
   },
   vp9: {
     encoder: 'libvpx-vp9',
@@ -61,6 +76,7 @@ const RECIPES: Readonly<Record<VideoFileFormat, Recipe>> = {
     alphaPixels: 'yuva420p',
     // Of a constant quality. Frames out of order would part a picture from its alpha.
     args: ['-crf', '24', '-b:v', '0', '-row-mt', '1', '-auto-alt-ref', '0'],
+    sound: { encoder: 'libopus', args: ['-b:a', '160k'] },
   },
   gif: { encoder: 'gif', container: 'gif', args: [] },
 };
@@ -68,19 +84,49 @@ const RECIPES: Readonly<Record<VideoFileFormat, Recipe>> = {
 /** The encoder without which ffmpeg can't make a format. */
 export const encoderOf = (format: VideoFileFormat): string => RECIPES[format].encoder;
 
+/** The encoder without which a format has no sound; `undefined` for one that never has any. */
+export const soundEncoderOf = (format: VideoFileFormat): string | undefined => RECIPES[format].sound?.encoder;
+
 /**
  * ffmpeg's argument list: PNG pictures on its standard input, one after another, so that no numbering of files can
  * skip or reorder a frame; an MP4 that browsers play from its first byte. Progress goes to standard output.
  */
 export function ffmpegArgs(options: VideoOptions): string[] {
-  const { encoder, container, args, pixels } = RECIPES[options.format];
+  const { encoder, container, args, pixels, sound } = RECIPES[options.format];
+  const [heard, voice] =
+    sound && options.sound !== undefined
+      ? [
+          ['-i', options.sound],
+          ['-map', '0:v', '-map', '1:a', '-c:a', sound.encoder, ...sound.args],
+        ]
+      : [[], []];
   return [
     ...['-hide_banner', '-loglevel', 'warning', '-nostats', '-progress', 'pipe:1', '-xerror', '-y'],
     ...['-f', 'image2pipe', '-c:v', 'png', '-framerate', formatFrameRate(options.frameRate), '-i', 'pipe:0'],
+    ...heard,
     ...['-vf', videoFilter(options)],
     ...['-c:v', encoder, ...args, ...(pixels === undefined ? [] : TAGS)],
+    ...voice,
     ...['-f', container, options.path],
   ];
+}
+
+/** Of sound, Hz: what videos have. */
+const SAMPLE_RATE = 48_000;
+
+/**
+ * ffmpeg's argument list: all of a mixdown, and then as long as the video to the sample. Where that fails, the video is
+ * not begun yet.
+ */
+export function soundArgs(
+  mixed: string,
+  { frameCount, frameRate }: { readonly frameCount: number; readonly frameRate: FrameRate },
+  path: string,
+): string[] {
+  const samples = Math.round((frameCount * SAMPLE_RATE * frameRate.denominator) / frameRate.numerator);
+  const filter = `aresample=${SAMPLE_RATE},apad,atrim=end_sample=${samples}`;
+  const quiet = ['-hide_banner', '-loglevel', 'error', '-nostdin', '-xerror', '-y'];
+  return [...quiet, '-i', mixed, '-af', filter, '-c:a', 'flac', path];
 }
 
 /** Says what the scale filter made, so that players do not guess by the picture's size. */

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../core/contract/manifest';
 import { checkBlenderVersion, parseBlenderVersion } from '../../core/render/blender-version';
-import { blenderArgs } from './blender-args';
+import { blenderArgs, mixArgs, type MixStart } from './blender-args';
 import type { SessionOptions } from './blender-session';
 import { programEnvironment } from './program-environment';
 import { blenderVersion, findProgram } from './programs';
@@ -27,22 +27,48 @@ export interface PreparedBlender extends Pick<SessionOptions, 'hangSeconds' | 'm
  * storage's `not-found` and `changed`.
  */
 export async function prepareBlender(manifest: Manifest, context: WorkerContext): Promise<PreparedBlender> {
+  const directory = join(context.scratch, 'frames');
+  const prepared = await prepare(manifest, context, (file, threads) => {
+    const script = join(__dirname, 'render_frames.py');
+    return blenderArgs({ file, manifest, directory, script, threads });
+  });
+  await mkdir(directory, { recursive: true });
+  return { ...prepared, directory };
+}
+
+/** The same for mixing the sound of these frames into the FLAC file at `path`. */
+export async function prepareMix(
+  manifest: Manifest,
+  frames: MixStart['frames'],
+  path: string,
+  context: WorkerContext,
+): Promise<Omit<PreparedBlender, 'directory'>> {
+  const { scene, dependencies = [] } = manifest;
+  const heard = { ...manifest, dependencies: dependencies.filter((file) => !isPicture(file.path)) };
+  return prepare(heard, context, (file, threads) =>
+    mixArgs({ file, scene, script: join(__dirname, 'mix_sound.py'), threads, frames, path }),
+  );
+}
+
+/** Most of what a scene needs, and nothing that is heard. */
+const isPicture = (path: string): boolean =>
+  /\.(png|jpe?g|exr|hdr|tiff?|tga|bmp|webp|psd|dds|vdb)$/i.test(path);
+
+async function prepare(
+  manifest: Manifest,
+  context: WorkerContext,
+  argsFor: (file: string, threads: number) => string[],
+): Promise<Omit<PreparedBlender, 'directory'>> {
   const { environment, scratch } = context;
   const blender = findProgram('blender', environment);
   const forBlender = programEnvironment(environment, scratch);
   if (!manifest.options.force) await checkVersion(manifest, blender, forBlender, environment);
   const file = await fetchScene(manifest, context);
-  const directory = join(scratch, 'frames');
-  await mkdir(directory, { recursive: true });
-  const script = join(__dirname, 'render_frames.py');
-  const threads = Number(environment.SPOTREEL_THREADS ?? 0);
-  const args = blenderArgs({ file, manifest, directory, script, threads });
-  const command = sandboxed([blender, ...args], scratch, environment);
+  const args = argsFor(file, Number(environment.SPOTREEL_THREADS ?? 0));
   const { SPOTREEL_HANG_SECONDS, SPOTREEL_MEMORY_MIB } = environment;
   return {
-    command,
+    command: sandboxed([blender, ...args], scratch, environment),
     environment: forBlender,
-    directory,
     hangSeconds: Number(SPOTREEL_HANG_SECONDS ?? USUAL_HANG_SECONDS),
     ...(SPOTREEL_MEMORY_MIB !== undefined && { memoryMib: Number(SPOTREEL_MEMORY_MIB) }),
   };

@@ -45,7 +45,8 @@ const PREVIEW_CODEC = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '28'];
 /** The video again, small enough to be sent by mail or to stand in a page. */
 export function previewArgs(video: string, output: string): string[] {
   const filter = ['-vf', scaled(PREVIEW_WIDTH)];
-  return [...COMMON, '-i', video, ...filter, ...PREVIEW_CODEC, '-movflags', '+faststart', output];
+  const sound = ['-c:a', 'aac', '-b:a', '96k'];
+  return [...COMMON, '-i', video, ...filter, ...PREVIEW_CODEC, ...sound, '-movflags', '+faststart', output];
 }
 
 /** Frames side by side in rows, each with its number in a corner unless `numbers` is false (not every ffmpeg can write). */

@@ -10,6 +10,7 @@ import {
   previewUrl,
   reportUrl,
 } from '../../core/contract/keys';
+import type { Finding } from '../../core/contract/finding';
 import type { Manifest } from '../../core/contract/manifest';
 import { messageOf } from '../../core/errors';
 import { mapConcurrently } from '../../core/map-concurrently';
@@ -37,6 +38,8 @@ export interface Showcase {
   readonly there: ReadonlySet<number>;
   /** The video on this machine, under the name that it has in the folder; absent where there is none. */
   readonly video?: string;
+  /** What the video lacks. */
+  readonly findings?: readonly Finding[];
 }
 
 /**
@@ -44,7 +47,7 @@ export interface Showcase {
  * worth failing for when the video is made: what can't be is said in the log and left out.
  */
 export async function showRender(showcase: Showcase, context: WorkerContext): Promise<void> {
-  const { manifest, folder, there, video } = showcase;
+  const { manifest, folder, there, video, findings = [] } = showcase;
   const { storage, scratch, now } = context;
   const directory = join(scratch, 'showcase');
   await mkdir(directory, { recursive: true });
@@ -72,7 +75,7 @@ export async function showRender(showcase: Showcase, context: WorkerContext): Pr
       ...dataUrl('preview', 'video/mp4', preview),
     };
     const named = video === undefined ? {} : { video: basename(video) };
-    const page = reportPage({ ...records, media, ...named, at: now() });
+    const page = reportPage({ ...records, media, ...named, findings, at: now() });
     await storage.put(reportUrl(folder), page, { contentType: 'text/html; charset=utf-8' });
   });
 }

@@ -2,6 +2,7 @@ import { rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { codeOf, SpotreelError } from '../../core/errors';
 import type { Gaps } from '../../core/contract/gaps';
+import type { Finding } from '../../core/contract/finding';
 import { frameUrl, gapsUrl, partialVideoUrl, videoUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
 import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFileFormat } from '../../core/contract/video-format';
@@ -20,6 +21,7 @@ import { markFrame } from './mark-frame';
 import { programEnvironment } from './program-environment';
 import { hasAlpha } from './png-chunks';
 import { findProgram, requireEncoder } from './programs';
+import { mixSound } from './mix-sound';
 import { readAhead } from './read-ahead';
 import { readFrame } from './read-frame';
 import { sandboxed } from './sandbox';
@@ -43,6 +45,13 @@ interface Stitching {
 /** Of a video, which is wanted. */
 interface VideoStitching extends Stitching {
   readonly video: VideoFileFormat;
+}
+
+/** A video in the scratch folder. */
+interface MadeVideo {
+  readonly path: string;
+  /** What of its sound it lacks. */
+  readonly findings: readonly Finding[];
 }
 
 /** Black. */
@@ -90,14 +99,14 @@ async function checkPictures(stitching: Stitching, context: WorkerContext): Prom
 
 async function stitchWhole(stitching: VideoStitching, context: WorkerContext): Promise<void> {
   await checkAllThere(stitching, context);
-  const path = await encode(stitching, pictures(stitching, context, checksumFault), context).catch(
+  const made = await encode(stitching, pictures(stitching, context, checksumFault), context).catch(
     async (error: unknown) => {
       // What ffmpeg found when it unpacked them: the frame's name is what its owner needs.
       if (codeOf(error) === 'ffmpeg-failed') await checkPictures(stitching, context);
       throw error;
     },
   );
-  await publishWhole(stitching, path, context);
+  await publishWhole(stitching, made, context);
 }
 
 async function stitchPartly(stitching: VideoStitching, context: WorkerContext): Promise<void> {
@@ -110,14 +119,15 @@ async function stitchPartly(stitching: VideoStitching, context: WorkerContext): 
     gap: (gap) => gaps.push(gap),
     picture,
   });
-  const path = await encode(stitching, someOf(filled, stitching), context);
-  if (gaps.length === 0) return publishWhole(stitching, path, context);
+  const made = await encode(stitching, someOf(filled, stitching), context);
+  if (gaps.length === 0) return publishWhole(stitching, made, context);
   if (!(await stillMissing(gaps, stitching, storage))) {
     const line =
       'the frames that were missing have come meanwhile: this video is out of date and is not kept';
     return say({ event: 'output', program: 'worker', line });
   }
   const url = partialVideoUrl(output, video);
+  const { path, findings } = made;
   const named = join(dirname(path), basename(url.pathname));
   await rename(path, named);
   await storage.upload(named, url, { contentType: VIDEO_FILES[video].contentType });
@@ -125,7 +135,7 @@ async function stitchPartly(stitching: VideoStitching, context: WorkerContext): 
   await storage.delete(videoUrl(output, video));
   const bad = new Set(gaps.map(({ frame }) => frame));
   const whole = new Set([...there].filter((frame) => !bad.has(frame)));
-  await showRender({ manifest, folder: output, there: whole, video: named }, context);
+  await showRender({ manifest, folder: output, there: whole, video: named, findings }, context);
 }
 
 async function noteGaps(
@@ -146,27 +156,29 @@ async function noteGaps(
 
 async function publishWhole(
   { manifest, output, there, video }: VideoStitching,
-  path: string,
+  { path, findings }: MadeVideo,
   context: WorkerContext,
 ): Promise<void> {
   const { storage } = context;
   await storage.upload(path, videoUrl(output, video), { contentType: VIDEO_FILES[video].contentType });
   await storage.delete(partialVideoUrl(output, video));
   await storage.delete(gapsUrl(output));
-  await showRender({ manifest, folder: output, there, video: path }, context);
+  await showRender({ manifest, folder: output, there, video: path, findings }, context);
 }
 
-/** Makes the video in the scratch folder; gives its path. */
+/** Makes the video, with its sound where there is any. */
 async function encode(
   { manifest, video }: VideoStitching,
   pngs: AsyncIterable<Uint8Array>,
-  { environment, scratch, say, signal }: WorkerContext,
-): Promise<string> {
+  context: WorkerContext,
+): Promise<MadeVideo> {
+  const { environment, scratch, say, signal } = context;
   const path = join(scratch, `output.${VIDEO_FILES[video].ending}`);
   const total = manifest.frameCount;
   const ffmpeg = findProgram('ffmpeg', environment);
   const own = programEnvironment(environment, scratch);
   await requireEncoder(ffmpeg, encoderOf(video), video, own);
+  const { path: sound, findings } = await mixSound(manifest, video, context);
   const { first, all: frames } = await withFirst(pngs);
   try {
     await encodeVideo({
@@ -176,6 +188,7 @@ async function encode(
       // All frames come from the same settings of the same scene.
       alpha: first !== undefined && hasAlpha(first),
       background: manifest.options.background ?? DEFAULT_BACKGROUND,
+      sound,
       path,
       frameRate: manifest.frameRate,
       frameCount: total,
@@ -184,7 +197,7 @@ async function encode(
       progress: (encoded) => say({ event: 'stitching', frames: encoded, total }),
       onOutput: (line) => say({ event: 'output', program: 'ffmpeg', line }),
     });
-    return path;
+    return { path, findings };
   } catch (error) {
     if (signal.aborted) throw stoppedError(signal);
     throw error;

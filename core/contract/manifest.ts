@@ -63,6 +63,8 @@ export const manifestSchema = z.lazy(() =>
     sliceOrder: z.optional(z.enum(SLICE_ORDERS)),
     /** Frames per second. */
     frameRate: z.object({ numerator: z.int().check(z.gte(1)), denominator: z.int().check(z.gte(1)) }),
+    /** Where the video has the scene's sound; absent where there is none, or where it can't go with these frames. */
+    sound: z.optional(z.literal(true)),
     /** Of every frame, in pixels. */
     resolution: z.object({ width: z.int().check(z.gte(1)), height: z.int().check(z.gte(1)) }),
     /**

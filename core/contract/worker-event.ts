@@ -26,6 +26,8 @@ export const workerEventSchema = z.discriminatedUnion('event', [
     program: z.enum(['blender', 'ffmpeg', 'worker']),
     line: z.string(),
   }),
+  /** What a video lacks that was made all the same. */
+  z.object({ event: z.literal('warning'), code: z.string(), message: z.string() }),
   /** Why the worker ends with an exit code other than 0. */
   z.object({ event: z.literal('error'), code: z.string(), message: z.string() }),
 ]);

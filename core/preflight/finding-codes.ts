@@ -38,8 +38,8 @@ export const FINDING_RULES = {
 
   'image-missing': { severity: 'warning' },
   'font-missing': { severity: 'warning' },
-  /** Heard in no frame; the video that is stitched has no sound. */
-  'sound-missing': { severity: 'note' },
+  /** No frame needs it; the video lacks it. */
+  'sound-missing': { severity: 'warning' },
   'movie-clip-missing': { severity: 'warning' },
   'volume-missing': { severity: 'warning' },
   'cache-file-missing': { severity: 'warning' },
@@ -80,6 +80,10 @@ export const FINDING_RULES = {
   'file-output': { severity: 'warning' },
   'marker-cameras': { severity: 'warning' },
   'movie-output': { severity: 'note' },
+  /** There is sound, and it can't go with these frames or this format. */
+  'sound-left-out': { severity: 'warning' },
+  /** Sound that depends on the camera. */
+  speakers: { severity: 'note' },
   /** Beyond as many as are told one by one. */
   'more-findings': { severity: 'note' },
 } as const satisfies Record<string, FindingRule> & Record<`${DependencyKind}-missing`, FindingRule>;

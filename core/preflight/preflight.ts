@@ -11,6 +11,7 @@ import { ruleOf } from './finding-codes';
 import { sortFindings, type PreflightFinding } from './findings';
 import { PreflightError } from './preflight-error';
 import { sceneFindings } from './scene-findings';
+import { soundFindings } from './sound-findings';
 
 /** What a preflight is made from, besides what the scene was found to be. */
 export interface PreflightInput {
@@ -33,6 +34,8 @@ export interface Preflight {
   readonly files: readonly ManifestDependency[];
   /** Whether each frame needs the frames before it, so that one child has to render all of them. */
   readonly needsOneSlice: boolean;
+  /** Whether there are speakers that may be heard. */
+  readonly hasSpeakers: boolean;
 }
 
 /** Judges what was found: pure. What is wrong are findings, not exceptions. */
@@ -40,10 +43,16 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
   const { facts, contents, project, scenePath } = examination;
   const { options, place, placeFaults = [] } = input;
   const contentsFound = contentsFindings(contents, project.libraries);
+  const held = [
+    contents,
+    ...project.libraries.flatMap(({ isLinked, contents: one }) => (isLinked && one) || []),
+  ];
+  const speakers = [...new Set(held.flatMap((one) => one.speakers))];
   const findings = [
     ...[...sceneFaults(facts, options, input.file), ...placeFaults].map(findingOf),
     ...dependencyFindings(project, place),
     ...sceneFindings(facts, options, input),
+    ...soundFindings(facts, options, speakers),
     ...contentsFound,
   ];
   return {
@@ -51,6 +60,7 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
     scenePath,
     files: filesOf(examination),
     needsOneSlice: contentsFound.some(({ code }) => code === 'unbaked-simulation'),
+    hasSpeakers: speakers.length > 0,
   };
 }
 

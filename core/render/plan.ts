@@ -16,6 +16,7 @@ import {
 import { frameRateOf } from './frame-rate';
 import { frameResolution } from './resolution';
 import { automaticFramesPerSlice, sliceFrames, usualOrder } from './slices';
+import { hasSound, soundFault } from './sound';
 import { videoFault } from './video-limits';
 
 /** What a plan is made from. */
@@ -40,6 +41,8 @@ export interface CheckedScene {
   readonly findings: readonly Finding[];
   /** Whether each frame needs the frames before it. */
   readonly needsOneSlice: boolean;
+  /** Whether there are speakers that may be heard. */
+  readonly hasSpeakers: boolean;
 }
 
 /**
@@ -56,6 +59,8 @@ export function planRender(input: PlanInput): Manifest {
   const frameRate = chooseFrameRate(scene, at);
   const resolution = chooseResolution(scene, options, at);
   checkVideo(options, resolution, frameRate, at);
+  const { video = DEFAULT_VIDEO } = options;
+  const isHeard = hasSound(facts, scene, checked?.hasSpeakers ?? false);
   const slicing = sliceFrames(frameCount, framesPerSlice(frameCount, input));
   return {
     version: 1,
@@ -72,6 +77,7 @@ export function planRender(input: PlanInput): Manifest {
     ...slicing,
     ...((options.order ?? usualOrder(slicing.sliceCount)) === 'spread' && { sliceOrder: 'spread' }),
     frameRate,
+    ...(isHeard && soundFault(video, frames) === undefined && { sound: true }),
     resolution,
     ...(checked && {
       scenePath: checked.scenePath,
@@ -144,6 +150,16 @@ function checkCamera(scene: SceneFacts, at: string): void {
     'no-camera',
     `${at} has no camera; add one or choose it in Scene Properties > Scene > Camera`,
   );
+}
+
+/** The frames that a plan has; `undefined` where it would refuse the scene for them. */
+export function plannedFrames(scene: SceneFacts, options: RenderOptions): FrameRanges | undefined {
+  try {
+    return chooseFrames(scene, options, '');
+  } catch (error) {
+    if (error instanceof SpotreelError) return undefined;
+    throw error;
+  }
 }
 
 function chooseFrames(scene: SceneFacts, options: RenderOptions, at: string): FrameRanges {

@@ -18,6 +18,8 @@ export interface ReportInput extends RenderRecords {
   readonly media: ReportMedia;
   /** The name of the video that lies beside the page, where there is one. */
   readonly video?: string;
+  /** What was found when the video was made. */
+  readonly findings?: readonly Finding[];
   /** When the page is made. */
   readonly at: Date;
 }
@@ -53,8 +55,9 @@ export function reportPage(input: ReportInput): string {
           ${headline(input, figures)} ${film(input)} ${missingFrames(input)}
           ${section('Seconds per frame', wide(frameChart(figures.frames)))}
           ${section('Slices over time', html`${wide(sliceChart(figures.stretches))}${LEGEND}`)}
-          ${figuresTable(input, figures)} ${interruptions(figures)} ${findings(input.manifest.findings ?? [])}
-          ${settings(input)}
+          ${figuresTable(input, figures)} ${interruptions(figures)}
+          ${findings('What was found before', input.manifest.findings ?? [])}
+          ${findings('What was found when the video was made', input.findings ?? [])} ${settings(input)}
         </main>
       </body>
     </html> `;
@@ -152,7 +155,7 @@ function interruptions({ stretches }: ReportFigures): Html {
   return section('Attempts that did not end well', table);
 }
 
-function findings(all: readonly Finding[]): Html {
+function findings(title: string, all: readonly Finding[]): Html {
   if (all.length === 0) return html``;
   const items = all.slice(0, MOST_ROWS).map(
     ({ severity = 'warning', code, message }) =>
@@ -162,7 +165,7 @@ function findings(all: readonly Finding[]): Html {
       </li>`,
   );
   return section(
-    'What was found before',
+    title,
     html`<ul>
         ${items}
       </ul>

@@ -48,7 +48,7 @@ export interface RenderJobs {
 export class JobDefinitions extends Construct {
   /** One a Blender, the oldest first. */
   readonly renders: readonly RenderJobs[];
-  /** By any Blender's image, as it needs none. */
+  /** By the newest Blender's image: it opens every scene, to mix its sound. */
   readonly stitch: WorkerJob;
   /** Of every job. */
   readonly logGroup: LogGroup;

@@ -48,3 +48,13 @@ test('says it all in a line', () => {
   progress.apply({ event: 'stitching', frames: 5, total: 24 }, 0, 4000);
   expect(describeProgress(progress, 4000)).toBe('video: 5 of 24 frames');
 });
+
+test('what the video lacks is told once, however many stitch it', () => {
+  const progress = progressOf(24);
+  const warning = { event: 'warning', code: 'sound-failed', message: 'no sound' } as const;
+  progress.apply(warning, 0, 2000);
+  progress.apply(warning, 0, 3000);
+  expect([...progress.warnings.values()]).toEqual([
+    { code: 'sound-failed', severity: 'warning', message: 'no sound' },
+  ]);
+});

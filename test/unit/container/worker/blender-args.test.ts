@@ -1,4 +1,4 @@
-import { blenderArgs } from '../../../../container/worker/blender-args';
+import { blenderArgs, mixArgs } from '../../../../container/worker/blender-args';
 
 const start = {
   file: '/scratch/a film/shot.blend',
@@ -29,4 +29,19 @@ test('the job goes to the script as one argument, after everything that Blender 
     samples: 4,
     resolutionPercent: 10,
   });
+});
+
+test('sound is mixed of the scene and the frames, with scripts of the file off', () => {
+  const frames = { start: 5, end: 9 };
+  const mix = mixArgs({
+    ...start,
+    scene: 'Cut',
+    script: '/app/mix_sound.py',
+    frames,
+    path: '/scratch/m.flac',
+  });
+  expect(mix.indexOf('-Y')).toBeLessThan(mix.indexOf(start.file));
+  expect(mix.slice(mix.indexOf(start.file)).slice(1, 3)).toEqual(['-S', 'Cut']);
+  expect(mix.at(-2)).toBe('--');
+  expect(JSON.parse(mix.at(-1)!)).toEqual({ scene: 'Cut', start: 5, end: 9, path: '/scratch/m.flac' });
 });

@@ -27,6 +27,12 @@ test.each<[string, Partial<Ending>, string[]]>([
   for (const word of words) expect(reason).toContain(word);
 });
 
+test('the setting is that of the job', () => {
+  const memory = { memoryMib: 7000, memorySetting: 'stitchMemoryMib' } as const;
+  const reason = describeEnding(ending({ signal: 'SIGKILL', ranOutOfMemory: true }), memory);
+  expect(reason).toContain('the stitch job has 7000 MiB: raise the setting stitchMemoryMib');
+});
+
 test('somebody else’s SIGKILL is no want of memory', () => {
   expect(describeEnding(ending({ signal: 'SIGKILL' }), {})).toBe('Blender was ended by SIGKILL');
 });

@@ -1,12 +1,19 @@
-import { ffmpegArgs, parseProgress } from '../../../../container/worker/ffmpeg-args';
+import {
+  ffmpegArgs,
+  parseProgress,
+  soundArgs,
+  soundEncoderOf,
+  type VideoOptions,
+} from '../../../../container/worker/ffmpeg-args';
 
-const args = ffmpegArgs({
+const options: VideoOptions = {
   format: 'h264',
   frameRate: { numerator: 24000, denominator: 1001 },
   alpha: false,
   background: '000000',
   path: '/scratch/output.mp4',
-});
+};
+const args = ffmpegArgs(options);
 const after = (flag: string) => args[args.indexOf(flag) + 1];
 
 test('the frame rate is a fraction, and stands before the input', () => {
@@ -34,4 +41,29 @@ test.each([
   ['progress=end', undefined],
 ])('progress "%s"', (line, frames) => {
   expect(parseProgress(line)).toBe(frames);
+});
+
+test('sound is a second input, beside the whole picture', () => {
+  const heard = ffmpegArgs({ ...options, sound: '/scratch/sound.flac' });
+  const inputs = heard.flatMap((arg, i) => (heard[i - 1] === '-i' ? [arg] : []));
+  expect(inputs).toEqual(['pipe:0', '/scratch/sound.flac']);
+  expect(heard.join(' ')).toContain('-map 0:v -map 1:a -c:a aac');
+  expect(heard.at(-1)).toBe(options.path);
+  expect(args).not.toContain('-map');
+});
+
+test('a GIF has no sound, whatever there is', () => {
+  expect(soundEncoderOf('gif')).toBeUndefined();
+  const gif = { ...options, format: 'gif' } as const;
+  expect(ffmpegArgs({ ...gif, sound: '/scratch/sound.flac' })).toEqual(ffmpegArgs(gif));
+});
+
+test.each([
+  [1, 24, 1, 2000],
+  [190, 30000, 1001, 304_304],
+  [1, 1, 1000, 48_000_000],
+  [100_000, 120_000, 1001, 40_040_000],
+])('%i frames at %i/%i fps are %i samples', (frameCount, numerator, denominator, samples) => {
+  const sound = soundArgs('/m.flac', { frameCount, frameRate: { numerator, denominator } }, '/s.flac');
+  expect(sound[sound.indexOf('-af') + 1]).toContain(`apad,atrim=end_sample=${samples}`);
 });

@@ -92,7 +92,7 @@ describe('files', () => {
       'warning fluid-cache-missing',
       'a fluid needs //cache, which is not there (memory://films/uploads/film/cache): put it there, or bake it again',
     ],
-    ['a sound', dependency('//a.wav', { kind: 'sound' }), 'note sound-missing', 'a.wav'],
+    ['a sound', dependency('//a.wav', { kind: 'sound' }), 'warning sound-missing', 'a.wav'],
     [
       'a missing library',
       library('//lib.blend'),
@@ -169,6 +169,19 @@ describe('settings', () => {
       { held: { fileOutputs: [{ path: '/tmp/a' }, { path: '//b' }] } },
       ['warning file-output', 'warning file-output'],
     ],
+    ['sound', { scene: { hasSoundStrips: true } }, []],
+    [
+      'sound, and frames left out',
+      { scene: { hasSoundStrips: true }, options: { frames: '1,3' } },
+      ['warning sound-left-out'],
+    ],
+    [
+      'sound of a GIF',
+      { scene: { hasSoundStrips: true }, options: { video: 'gif' } },
+      ['warning sound-left-out'],
+    ],
+    ['sound of frames alone', { scene: { hasSoundStrips: true }, options: { video: 'none' } }, []],
+    ['speakers', { held: { speakers: ['Radio'] } }, ['note speakers']],
     ['a file too large to look through', { held: { incomplete: true } }, ['warning contents-incomplete']],
   ])('%s', async (_, one, expected) => {
     expect(await codes(one)).toEqual(expected);

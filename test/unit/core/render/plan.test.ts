@@ -2,6 +2,7 @@ import type { BlendFacts, SceneFacts } from '../../../../core/blend/scene-facts'
 import { manifestSchema } from '../../../../core/contract/manifest';
 import type { RenderOptions } from '../../../../core/contract/options';
 import { planRender, sceneFaults, type CheckedScene } from '../../../../core/render/plan';
+import { hasSound } from '../../../../core/render/sound';
 
 const scene: SceneFacts = {
   name: 'Shot',
@@ -81,7 +82,13 @@ test('options stand in place of the scene', () => {
 describe('what the preflight found', () => {
   const finding = { code: 'unbaked-simulation', severity: 'warning', message: 'cloth' } as const;
   const files = [{ path: 'lib/a.png', url: 's3://films/a.png', size: 1, etag: 'e' }];
-  const checked = { scenePath: 'shots/shot.blend', files, findings: [finding], needsOneSlice: false };
+  const checked: CheckedScene = {
+    scenePath: 'shots/shot.blend',
+    files,
+    findings: [finding],
+    needsOneSlice: false,
+    hasSpeakers: false,
+  };
 
   test('stands in the plan', () => {
     expect(manifestSchema.parse(plan({}, {}, checked))).toMatchObject({
@@ -153,5 +160,44 @@ test("a plan for Blender's longest range is made without walking it", () => {
   expect(plan({ frameStart: -1_048_574, frameEnd: 1_048_574 })).toMatchObject({
     frameCount: 2_097_149,
     sliceCount: 16,
+  });
+});
+
+describe('sound', () => {
+  const heard = { hasSoundStrips: true };
+  const checked: CheckedScene = {
+    scenePath: 'shot.blend',
+    files: [],
+    findings: [],
+    needsOneSlice: false,
+    hasSpeakers: true,
+  };
+
+  test.each<[string, Partial<SceneFacts>, RenderOptions, true | undefined]>([
+    ['strips', heard, {}, true],
+    ['strips in a range of the user’s', heard, { frames: '30-40' }, true],
+    ['strips in ranges that follow each other', heard, { frames: '30-40,41,42-50' }, true],
+    ['strips, frames left out', heard, { frames: '30-40,42' }, undefined],
+    ['strips, a step', { ...heard, frameStep: 2 }, {}, undefined],
+    ['strips, frames below 0', heard, { frames: '-1-9' }, undefined],
+    ['strips, a format with alpha', heard, { video: 'vp9' }, true],
+    ['strips, a GIF', heard, { video: 'gif' }, undefined],
+    ['strips, frames alone', heard, { video: 'none' }, undefined],
+    ['another scene’s strips', { hasSceneStrips: true }, {}, undefined],
+    ['none', {}, {}, undefined],
+  ])('%s: %#', (_, changes, options, sound) => {
+    expect(manifestSchema.parse(plan(changes, options)).sound).toBe(sound);
+  });
+
+  test('of a scene that a strip shows', () => {
+    const facts = factsOf({ hasSceneStrips: true });
+    const shown = { ...facts, scenes: [{ ...facts.scenes[0]!, hasSoundStrips: true }, facts.scenes[1]!] };
+    expect(hasSound(shown, shown.scenes[1]!, false)).toBe(true);
+    expect(hasSound(shown, { ...shown.scenes[1]!, hasSceneStrips: false }, false)).toBe(false);
+  });
+
+  test('of speakers', () => {
+    expect(plan({}, {}, checked).sound).toBe(true);
+    expect(plan({}, {}, { ...checked, hasSpeakers: false })).not.toHaveProperty('sound');
   });
 });

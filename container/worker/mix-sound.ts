@@ -1,0 +1,100 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Finding } from '../../core/contract/finding';
+import type { Manifest } from '../../core/contract/manifest';
+import type { VideoFileFormat } from '../../core/contract/video-format';
+import { messageOf } from '../../core/errors';
+import { printableName } from '../../core/printable';
+import { withLifeline } from '../../core/processes/lifeline';
+import { StorageError } from '../../core/storage/storage';
+import { BlenderSession } from './blender-session';
+import { soundArgs, soundEncoderOf } from './ffmpeg-args';
+import { stoppedError } from './interruption';
+import { prepareMix } from './prepare-blender';
+import { programEnvironment } from './program-environment';
+import { findProgram, requireEncoder } from './programs';
+import { sandboxed } from './sandbox';
+import type { WorkerContext } from './worker-context';
+
+/** The sound of a video. */
+export interface MixedSound {
+  /** A FLAC file in the scratch folder, to the sample as long as the video; absent where there is none. */
+  readonly path?: string;
+  /** What there should have been to hear and is not. */
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * What Blender mixes down of the scene's sound over the frames of the video, where the plan has sound. Nothing that goes
+ * wrong with it costs the video, but for storage that fails for the moment, which the frames need as well. Throws that, and
+ * `stopped` when asked to stop.
+ */
+export async function mixSound(
+  manifest: Manifest,
+  video: VideoFileFormat,
+  context: WorkerContext,
+): Promise<MixedSound> {
+  const encoder = soundEncoderOf(video);
+  if (!manifest.sound || encoder === undefined) return { findings: [] };
+  const { environment, scratch, signal, say } = context;
+  const [mixed, path] = [join(scratch, 'mixed.flac'), join(scratch, 'sound.flac')];
+  const ffmpeg = findProgram('ffmpeg', environment);
+  const own = programEnvironment(environment, scratch);
+  let sound: MixedSound;
+  try {
+    await requireEncoder(ffmpeg, encoder, video, own);
+    const missing = await mixDown(manifest, mixed, context);
+    const command = sandboxed([ffmpeg, ...soundArgs(mixed, manifest, path)], scratch, environment);
+    const [program, ...argv] = withLifeline(command);
+    await promisify(execFile)(program!, argv, { env: own, signal });
+    const untold = missing.filter((file) => !manifest.findings?.some((one) => isMissing(one, file)));
+    sound = { path, findings: untold.map(missingFinding) };
+  } catch (error) {
+    if (signal.aborted) throw stoppedError(signal);
+    if (error instanceof StorageError && error.kind === 'passing') throw error;
+    const message = `the video has no sound: ${messageOf(error)}`;
+    sound = { findings: [{ code: 'sound-failed', severity: 'warning', message }] };
+  }
+  for (const { code, message } of sound.findings) say({ event: 'warning', code, message });
+  return sound;
+}
+
+/** Gives the paths of sounds that were not there. Throws why it could not be mixed. */
+async function mixDown(manifest: Manifest, path: string, context: WorkerContext): Promise<readonly string[]> {
+  const { signal, say } = context;
+  const frames = { start: manifest.frames[0]!.start, end: manifest.frames.at(-1)!.end };
+  const blender = await prepareMix(manifest, frames, path, context);
+  if (signal.aborted) throw stoppedError(signal);
+  let missing: readonly string[] | undefined;
+  let unusable: string | undefined;
+  const session = new BlenderSession({
+    ...blender,
+    memorySetting: 'stitchMemoryMib',
+    onOutput: (line) => say({ event: 'output', program: 'blender', line }),
+    onEvent: (event) => {
+      if (event.event === 'mixed') missing = event.missing;
+      if (event.event === 'unusable') unusable = event.reason;
+      if (event.event !== 'started') session.finish();
+    },
+  });
+  const stop = () => session.kill();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    const reason = await session.ended;
+    if (missing === undefined) throw new Error(unusable ?? reason);
+    return missing;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Whether the preflight has told so. */
+function isMissing({ code, path }: Finding, file: string): boolean {
+  return code === 'sound-missing' && path === file;
+}
+
+function missingFinding(path: string): Finding {
+  const message = `the video lacks the sound of ${printableName(path)}, which was not there: put it there, or pack it (File > External Data > Pack Resources)`;
+  return { code: 'sound-missing', severity: 'warning', message, path };
+}

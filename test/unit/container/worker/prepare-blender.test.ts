@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs';
+import { prepareMix } from '../../../../container/worker/prepare-blender';
+import type { WorkerContext } from '../../../../container/worker/worker-context';
+import { planRender } from '../../../../core/render/plan';
+import { CountingStorage, facts, putAll } from '../../../support/made-scenes';
+import { useScratchFolder } from '../../../support/scratch-folder';
+
+const at = useScratchFolder();
+
+const FILES = ['film/lib.blend', 'film/song.WAV', 'film/take.mov', 'film/wood.png', 'film/sky.EXR'];
+
+async function setUp(version: string) {
+  const storage = new CountingStorage();
+  const names = ['film/shot.blend', ...FILES];
+  await putAll(storage, Object.fromEntries(names.map((name) => [`uploads/${name}`, 'x'])));
+  const urlOf = (name: string) => `memory://films/uploads/${name}`;
+  const etagOf = async (name: string) => (await storage.head(new URL(urlOf(name))))!.etag;
+  const dependencies = await Promise.all(
+    FILES.map(async (path) => ({ path, url: urlOf(path), size: 1, etag: await etagOf(path) })),
+  );
+  const manifest = planRender({
+    renderId: 'shot',
+    source: { url: urlOf('film/shot.blend'), etag: await etagOf('film/shot.blend'), size: 1 },
+    facts: facts({ hasSoundStrips: true }),
+    options: {},
+    parallel: 1,
+    now: new Date(0),
+    checked: {
+      scenePath: 'film/shot.blend',
+      files: dependencies,
+      findings: [],
+      needsOneSlice: false,
+      hasSpeakers: false,
+    },
+  });
+  const context: WorkerContext = {
+    storage,
+    // No more is asked of it than to be there.
+    environment: { SPOTREEL_BLENDER: process.execPath, SPOTREEL_BLENDER_VERSION: version },
+    scratch: at('scratch'),
+    signal: new AbortController().signal,
+    say: () => undefined,
+    now: () => new Date(0),
+  };
+  return { manifest, context };
+}
+
+const FRAMES = { start: 5, end: 9 };
+
+test('for sound the scene is fetched with its libraries and what may be heard, without pictures', async () => {
+  const { manifest, context } = await setUp('3.4.1');
+  const { command } = await prepareMix(manifest, FRAMES, at('mixed.flac'), context);
+  expect(command).toContain(at('scratch/scene/film/shot.blend'));
+  const fetched = FILES.filter((name) => existsSync(at('scratch/scene', name)));
+  expect(fetched).toEqual(['film/lib.blend', 'film/song.WAV', 'film/take.mov']);
+});
+
+test('a Blender that is too old fetches nothing', async () => {
+  const { manifest, context } = await setUp('2.93.0');
+  await expect(prepareMix(manifest, FRAMES, at('mixed.flac'), context)).rejects.toMatchObject({
+    code: 'blender-too-old',
+  });
+  expect(existsSync(at('scratch'))).toBe(false);
+});
