@@ -14,6 +14,8 @@ export interface VideoOptions {
   readonly sound?: string | undefined;
   /** Where the video is written. */
   readonly path: string;
+  /** The same film small, made from the same pictures; absent where none is wanted. */
+  readonly preview?: { readonly filter: string; readonly codec: readonly string[]; readonly path: string };
 }
 
 /** How a format is made. */
@@ -93,23 +95,25 @@ export const soundEncoderOf = (format: VideoFileFormat): string | undefined => R
  */
 export function ffmpegArgs(options: VideoOptions): string[] {
   const { encoder, container, args, pixels, sound } = RECIPES[options.format];
-  const [heard, voice] =
-    sound && options.sound !== undefined
-      ? [
-          ['-i', options.sound],
-          ['-map', '0:v', '-map', '1:a', '-c:a', sound.encoder, ...sound.args],
-        ]
-      : [[], []];
+  const { preview } = options;
+  const heard = sound && options.sound;
+  const soundBy = (by: SoundRecipe): string[] =>
+    heard === undefined ? [] : ['-map', '1:a', '-c:a', by.encoder, ...by.args];
   return [
     ...['-hide_banner', '-loglevel', 'warning', '-nostats', '-progress', 'pipe:1', '-xerror', '-y'],
     ...['-f', 'image2pipe', '-c:v', 'png', '-framerate', formatFrameRate(options.frameRate), '-i', 'pipe:0'],
-    ...heard,
-    ...['-vf', videoFilter(options)],
-    ...['-c:v', encoder, ...args, ...(pixels === undefined ? [] : TAGS)],
-    ...voice,
+    ...(heard === undefined ? [] : ['-i', heard]),
+    ...['-filter_complex', filterGraph(options)],
+    ...['-map', '[film]', '-c:v', encoder, ...args, ...(pixels === undefined ? [] : TAGS)],
+    ...(sound ? soundBy(sound) : []),
     ...['-f', container, options.path],
+    ...(preview
+      ? ['-map', '[preview]', ...preview.codec, ...soundBy(PREVIEW_SOUND), '-f', 'mp4', preview.path]
+      : []),
   ];
 }
+
+const PREVIEW_SOUND: SoundRecipe = { encoder: 'aac', args: ['-b:a', '96k'] };
 
 /** Of sound, Hz: what videos have. */
 const SAMPLE_RATE = 48_000;
@@ -133,14 +137,18 @@ export function soundArgs(
 const COLOURS = ['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709'];
 const TAGS = [...COLOURS, '-color_range', 'tv'];
 
-function videoFilter({ format, alpha, background }: VideoOptions): string {
+/** Film and preview side by side, because decoding every picture twice would cost a tenth of the whole. */
+function filterGraph({ format, alpha, background, preview }: VideoOptions): string {
   const { even, pixels, alphaPixels } = RECIPES[format];
   const keepsAlpha = alpha && alphaPixels !== undefined;
-  return [
-    ...(alpha && !keepsAlpha ? [over(background)] : []),
+  const film = [
     ...(even ? ['pad=ceil(iw/2)*2:ceil(ih/2)*2'] : []),
     ...(pixels === undefined ? [PALETTE] : inColours(keepsAlpha ? alphaPixels : pixels)),
   ].join(',');
+  const pictures = alpha && !keepsAlpha ? `[0:v]${over(background)},` : '[0:v]';
+  if (!preview) return `${pictures}${film}[film]`;
+  const small = keepsAlpha ? `${over(background)},${preview.filter}` : preview.filter;
+  return `${pictures}split[whole][small];[whole]${film}[film];[small]${small}[preview]`;
 }
 
 function inColours(pixels: string): string[] {

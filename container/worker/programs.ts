@@ -48,13 +48,22 @@ export async function requireEncoder(
   video: string,
   environment: NodeJS.ProcessEnv,
 ): Promise<void> {
+  if (await hasEncoder(ffmpeg, encoder, environment)) return;
+  const message = `${ffmpeg} has no encoder ${encoder}, which video ${video} needs; install an ffmpeg that has it (Debian's, Ubuntu's and Homebrew's do) and name it in ${programVariable('ffmpeg')}, or ask for another --video`;
+  throw new SpotreelError('no-encoder', 'usage', message);
+}
+
+/** Whether it has, as far as it says: where it does not answer, its own words will tell later. */
+export async function hasEncoder(
+  ffmpeg: string,
+  encoder: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<boolean> {
   const args = ['-hide_banner', '-h', `encoder=${encoder}`];
   const told = await promisify(execFile)(ffmpeg, args, { env: environment, timeout: 60_000 }).catch(
     () => undefined,
   );
-  if (!told || told.stdout.startsWith(`Encoder ${encoder}`)) return;
-  const message = `${ffmpeg} has no encoder ${encoder}, which video ${video} needs; install an ffmpeg that has it (Debian's, Ubuntu's and Homebrew's do) and name it in ${programVariable('ffmpeg')}, or ask for another --video`;
-  throw new SpotreelError('no-encoder', 'usage', message);
+  return !told || told.stdout.startsWith(`Encoder ${encoder}`);
 }
 
 /** Asks a Blender for its version. Throws `no-program` when it does not answer as Blender does. */

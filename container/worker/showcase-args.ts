@@ -16,8 +16,8 @@ export interface FrameFile {
 const COMMON = ['-hide_banner', '-loglevel', 'error', '-nostdin', '-y'];
 
 /** Both sides even, as JPEG's and H.264's halved colours ask for; black where a frame is transparent. */
-const scaled = (width: number): string =>
-  `scale='max(2,trunc(min(${width},iw)/2)*2)':-2:flags=lanczos,format=yuv420p`;
+const scaled = (width: number, how = 'lanczos'): string =>
+  `scale='max(2,trunc(min(${width},iw)/2)*2)':-2:flags=${how},format=yuv420p`;
 
 /** One frame as a JPEG. */
 export function posterArgs(frame: string, output: string): string[] {
@@ -37,16 +37,22 @@ export function coarsePreviewArgs(frames: readonly string[], seconds: number, ou
     '-filter_complex',
     `${scaledAll};${joined}concat=n=${frames.length}:v=1:a=0,setpts=N/${rate}/TB`,
   ];
-  return [...COMMON, ...inputs, ...filter, '-r', rate, ...PREVIEW_CODEC, '-movflags', '+faststart', output];
+  return [...COMMON, ...inputs, ...filter, '-r', rate, ...PREVIEW_CODEC, output];
 }
 
-const PREVIEW_CODEC = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '28'];
+export const PREVIEW_ENCODER = 'libx264';
 
-/** The video again, small enough to be sent by mail or to stand in a page. */
-export function previewArgs(video: string, output: string): string[] {
-  const filter = ['-vf', scaled(PREVIEW_WIDTH)];
-  const sound = ['-c:a', 'aac', '-b:a', '96k'];
-  return [...COMMON, '-i', video, ...filter, ...PREVIEW_CODEC, ...sound, '-movflags', '+faststart', output];
+export const PREVIEW_CODEC: readonly string[] = [
+  ...['-c:v', PREVIEW_ENCODER, '-preset', 'veryfast', '-crf', '28', '-movflags', '+faststart'],
+];
+
+/** Pictures in a preview at most, give or take one: of a long film only every so manyth. */
+const MOST_PREVIEW_FRAMES = 600;
+
+/** What makes a film of so many frames small enough to be sent by mail or to stand in a page. */
+export function previewFilter(frameCount: number): string {
+  const every = Math.ceil(frameCount / MOST_PREVIEW_FRAMES);
+  return [...(every > 1 ? [`framestep=${every}`] : []), scaled(PREVIEW_WIDTH, 'bilinear')].join(',');
 }
 
 /** Frames side by side in rows, each with its number in a corner unless `numbers` is false (not every ffmpeg can write). */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -22,7 +22,7 @@ import { programEnvironment } from './program-environment';
 import { findProgram } from './programs';
 import { sandboxed } from './sandbox';
 import { evenlySpaced } from '../../core/render/evenly-spaced';
-import { contactSheetArgs, MOST_TILES, posterArgs, previewArgs, type FrameFile } from './showcase-args';
+import { contactSheetArgs, MOST_TILES, posterArgs, type FrameFile } from './showcase-args';
 import type { WorkerContext } from './worker-context';
 
 /** A preview up to so many bytes stands in the page itself; a page that is larger opens on no phone. */
@@ -38,6 +38,8 @@ export interface Showcase {
   readonly there: ReadonlySet<number>;
   /** The video on this machine, under the name that it has in the folder; absent where there is none. */
   readonly video?: string;
+  /** The film small, on this machine; moved away. Absent where there is none. */
+  readonly preview?: string;
   /** What the video lacks. */
   readonly findings?: readonly Finding[];
 }
@@ -47,7 +49,7 @@ export interface Showcase {
  * worth failing for when the video is made: what can't be is said in the log and left out.
  */
 export async function showRender(showcase: Showcase, context: WorkerContext): Promise<void> {
-  const { manifest, folder, there, video, findings = [] } = showcase;
+  const { manifest, folder, there, video, preview: small, findings = [] } = showcase;
   const { storage, scratch, now } = context;
   const directory = join(scratch, 'showcase');
   await mkdir(directory, { recursive: true });
@@ -65,7 +67,7 @@ export async function showRender(showcase: Showcase, context: WorkerContext): Pr
       .catch(() => show.ffmpeg(contactSheetArgs(files, path, false)));
   });
   const preview = await show.make('preview.mp4', previewUrl(folder), 'video/mp4', async (path) => {
-    if (video !== undefined) await show.ffmpeg(previewArgs(video, path));
+    if (small !== undefined) await rename(small, path);
   });
   await show.attempt('report.html', async () => {
     const records = await readRecords(manifest, folder, there, storage);

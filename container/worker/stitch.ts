@@ -20,12 +20,13 @@ import { loadManifest } from './load-manifest';
 import { markFrame } from './mark-frame';
 import { programEnvironment } from './program-environment';
 import { hasAlpha } from './png-chunks';
-import { findProgram, requireEncoder } from './programs';
+import { findProgram, hasEncoder, requireEncoder } from './programs';
 import { mixSound } from './mix-sound';
 import { readAhead } from './read-ahead';
 import { readFrame } from './read-frame';
 import { sandboxed } from './sandbox';
 import { showRender } from './showcase';
+import { PREVIEW_CODEC, PREVIEW_ENCODER, previewFilter } from './showcase-args';
 import type { WorkerContext } from './worker-context';
 
 /** Frames fetched and checked ahead of the encoder, so that it does not wait for storage; all are held in memory. */
@@ -50,6 +51,8 @@ interface VideoStitching extends Stitching {
 /** A video in the scratch folder. */
 interface MadeVideo {
   readonly path: string;
+  /** The same small; absent where ffmpeg can't make it. */
+  readonly preview?: string;
   /** What of its sound it lacks. */
   readonly findings: readonly Finding[];
 }
@@ -127,7 +130,7 @@ async function stitchPartly(stitching: VideoStitching, context: WorkerContext): 
     return say({ event: 'output', program: 'worker', line });
   }
   const url = partialVideoUrl(output, video);
-  const { path, findings } = made;
+  const { path, ...rest } = made;
   const named = join(dirname(path), basename(url.pathname));
   await rename(path, named);
   await storage.upload(named, url, { contentType: VIDEO_FILES[video].contentType });
@@ -135,7 +138,7 @@ async function stitchPartly(stitching: VideoStitching, context: WorkerContext): 
   await storage.delete(videoUrl(output, video));
   const bad = new Set(gaps.map(({ frame }) => frame));
   const whole = new Set([...there].filter((frame) => !bad.has(frame)));
-  await showRender({ manifest, folder: output, there: whole, video: named, findings }, context);
+  await showRender({ manifest, folder: output, there: whole, video: named, ...rest }, context);
 }
 
 async function noteGaps(
@@ -156,14 +159,14 @@ async function noteGaps(
 
 async function publishWhole(
   { manifest, output, there, video }: VideoStitching,
-  { path, findings }: MadeVideo,
+  { path, ...rest }: MadeVideo,
   context: WorkerContext,
 ): Promise<void> {
   const { storage } = context;
   await storage.upload(path, videoUrl(output, video), { contentType: VIDEO_FILES[video].contentType });
   await storage.delete(partialVideoUrl(output, video));
   await storage.delete(gapsUrl(output));
-  await showRender({ manifest, folder: output, there, video: path, findings }, context);
+  await showRender({ manifest, folder: output, there, video: path, ...rest }, context);
 }
 
 /** Makes the video, with its sound where there is any. */
@@ -179,6 +182,7 @@ async function encode(
   const own = programEnvironment(environment, scratch);
   await requireEncoder(ffmpeg, encoderOf(video), video, own);
   const { path: sound, findings } = await mixSound(manifest, video, context);
+  const small = (await hasEncoder(ffmpeg, PREVIEW_ENCODER, own)) ? join(scratch, 'preview.mp4') : undefined;
   const { first, all: frames } = await withFirst(pngs);
   try {
     await encodeVideo({
@@ -189,6 +193,9 @@ async function encode(
       alpha: first !== undefined && hasAlpha(first),
       background: manifest.options.background ?? DEFAULT_BACKGROUND,
       sound,
+      ...(small !== undefined && {
+        preview: { filter: previewFilter(total), codec: PREVIEW_CODEC, path: small },
+      }),
       path,
       frameRate: manifest.frameRate,
       frameCount: total,
@@ -197,7 +204,7 @@ async function encode(
       progress: (encoded) => say({ event: 'stitching', frames: encoded, total }),
       onOutput: (line) => say({ event: 'output', program: 'ffmpeg', line }),
     });
-    return { path, findings };
+    return { path, findings, ...(small !== undefined && { preview: small }) };
   } catch (error) {
     if (signal.aborted) throw stoppedError(signal);
     throw error;

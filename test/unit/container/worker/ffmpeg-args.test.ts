@@ -24,8 +24,8 @@ test('the frame rate is a fraction, and stands before the input', () => {
 test('browsers play it: H.264, yuv420p, even dimensions, index at the front', () => {
   expect(after('-c:v')).toBe('png');
   expect(args.slice(args.lastIndexOf('-c:v'))[1]).toBe('libx264');
-  expect(after('-vf')).toContain('format=yuv420p');
-  expect(after('-vf')).toContain('pad=ceil(iw/2)*2:ceil(ih/2)*2');
+  expect(after('-filter_complex')).toContain('format=yuv420p');
+  expect(after('-filter_complex')).toContain('pad=ceil(iw/2)*2:ceil(ih/2)*2');
   expect(after('-movflags')).toBe('+faststart');
 });
 
@@ -47,9 +47,9 @@ test('sound is a second input, beside the whole picture', () => {
   const heard = ffmpegArgs({ ...options, sound: '/scratch/sound.flac' });
   const inputs = heard.flatMap((arg, i) => (heard[i - 1] === '-i' ? [arg] : []));
   expect(inputs).toEqual(['pipe:0', '/scratch/sound.flac']);
-  expect(heard.join(' ')).toContain('-map 0:v -map 1:a -c:a aac');
+  expect(heard.join(' ')).toContain('-map 1:a -c:a aac');
   expect(heard.at(-1)).toBe(options.path);
-  expect(args).not.toContain('-map');
+  expect(args).not.toContain('1:a');
 });
 
 test('a GIF has no sound, whatever there is', () => {
@@ -66,4 +66,12 @@ test.each([
 ])('%i frames at %i/%i fps are %i samples', (frameCount, numerator, denominator, samples) => {
   const sound = soundArgs('/m.flac', { frameCount, frameRate: { numerator, denominator } }, '/s.flac');
   expect(sound[sound.indexOf('-af') + 1]).toContain(`apad,atrim=end_sample=${samples}`);
+});
+
+test('a preview is a second output of the same pictures, with the same sound', () => {
+  const preview = { filter: 'scale=640:-2', codec: ['-c:v', 'libx264'], path: '/scratch/preview.mp4' };
+  const both = ffmpegArgs({ ...options, sound: '/scratch/sound.flac', preview });
+  expect(both.filter((arg) => arg === '-i')).toHaveLength(2);
+  expect(both.filter((arg) => arg === '1:a')).toHaveLength(2);
+  expect(both.at(-1)).toBe(preview.path);
 });
