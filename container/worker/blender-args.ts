@@ -16,14 +16,14 @@ export interface BlenderStart {
 /**
  * Blender's argument list. The order matters: Blender acts on each argument as it meets it. `-Y` must stand before the
  * file, or its scripts have run by then; factory settings come first so that nobody's add-ons and preferences change
- * the pictures; `-S` only prints a line for an unknown scene, so the script checks it again.
+ * the pictures; `-S` only prints a line for an unknown scene, so the script checks it again. Not `-F`: the script is to see
+ * which format the scene itself has, and says where frames are saved, too.
  */
 export function blenderArgs({ file, manifest, directory, script, threads }: BlenderStart): string[] {
   const { scene, options } = manifest;
   const { engine, samples, resolutionPercent, device, force } = options;
   const job = { scene, directory, engine, samples, resolutionPercent, device, force };
-  const output = ['-o', `${directory}/####`, '-F', 'PNG', '-x', '1'];
-  return [...opening(file, scene), ...output, ...running(script, threads, job)];
+  return [...opening(file, scene), ...running(script, threads, job)];
 }
 
 /** What Blender is started with to mix the sound of a scene. */

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Readable, type Writable } from 'node:stream';
 import { z } from 'zod';
+import { MASTER_ENDINGS } from '../../core/contract/keys';
 import { withLifeline } from '../../core/processes/lifeline';
 import { describeEnding, type MemorySetting } from './blender-ending';
 import { LogTail } from './blender-log';
@@ -11,7 +12,13 @@ import { SilenceAlarm } from './silence';
 const sessionEventSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('ready') }),
   z.object({ event: z.literal('started'), frame: z.int() }),
-  z.object({ event: z.literal('saved'), frame: z.int(), seconds: z.number().min(0) }),
+  z.object({
+    event: z.literal('saved'),
+    frame: z.int(),
+    seconds: z.number().min(0),
+    /** How the file ends that was saved in the scene's own format beside the PNG; absent where that is none that is kept. */
+    master: z.enum(MASTER_ENDINGS).optional(),
+  }),
   z.object({ event: z.literal('failed'), frame: z.int(), reason: z.string() }),
   /** Files that the frame needs and that are not there; Blender ends after it. */
   z.object({ event: z.literal('missing'), frame: z.int(), files: z.array(z.string()) }),

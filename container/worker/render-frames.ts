@@ -3,7 +3,7 @@ import { frameName } from '../../core/contract/keys';
 import { printableName } from '../../core/printable';
 import { parseProgress, type FrameProgress } from './blender-log';
 import { BlenderSession, type SessionEvent, type SessionOptions } from './blender-session';
-import type { Delivery } from './frame-delivery';
+import type { Delivery, SavedFrame } from './frame-delivery';
 import { interruptionOf } from './interruption';
 
 /** Frames that are saved but not yet stored; Blender waits beyond that, so that scratch stays small. */
@@ -20,7 +20,7 @@ export interface FramesTask {
   readonly started: (frame: number) => void;
   readonly progress: (frame: number, progress: FrameProgress) => void;
   /** Checks and stores a saved frame while the next one renders. */
-  readonly deliver: (frame: number, path: string, seconds: number) => Promise<Delivery>;
+  readonly deliver: (saved: SavedFrame, seconds: number) => Promise<Delivery>;
 }
 
 /** Why a frame did not come out. */
@@ -57,6 +57,8 @@ export async function renderFrames(task: FramesTask): Promise<FramesResult> {
   const run = new FramesRun(task);
   return run.result();
 }
+
+type FrameSaved = Extract<SessionEvent, { event: 'saved' }>;
 
 class FramesRun {
   private readonly queue: number[];
@@ -141,7 +143,7 @@ class FramesRun {
         return;
       case 'saved':
         this.frameEnded();
-        this.startDelivery(event.frame, event.seconds);
+        this.startDelivery(event);
         break;
       case 'failed':
         this.frameEnded();
@@ -178,17 +180,20 @@ class FramesRun {
     this.session.render(frame);
   }
 
-  private startDelivery(frame: number, seconds: number): void {
-    const delivery = this.deliver(frame, seconds).finally(() => {
+  private startDelivery(saved: FrameSaved): void {
+    const delivery = this.deliver(saved).finally(() => {
       this.deliveries.delete(delivery);
       this.next();
     });
     this.deliveries.add(delivery);
   }
 
-  private async deliver(frame: number, seconds: number): Promise<void> {
+  private async deliver({ frame, seconds, master: ending }: FrameSaved): Promise<void> {
+    const { directory } = this.task;
+    const path = join(directory, frameName(frame));
+    const master = ending && { ending, path: join(directory, frameName(frame, ending)) };
     try {
-      const outcome = await this.task.deliver(frame, join(this.task.directory, frameName(frame)), seconds);
+      const outcome = await this.task.deliver({ frame, path, ...(master && { master }) }, seconds);
       if ('fault' in outcome) this.failed.set(frame, { reason: outcome.fault });
     } catch (error) {
       this.fault ??= { error };

@@ -7,6 +7,9 @@ happened. They go there and not to standard output because a hostile scene can m
 The job stands after `--` as JSON: `scene`, `directory` (where frames are saved as `####.png`), and optionally
 `engine`, `samples`, `resolutionPercent` in place of the scene's own, `device` (`CPU` or `GPU`) and `force` (render on
 where files are missing).
+
+Where the scene's own format is one that is kept (`MASTERS`), each frame is rendered into that, and the same render result
+is saved as PNG beside it, through the scene's view transform.
 """
 
 import json
@@ -23,6 +26,9 @@ EVENTS = os.fdopen(3, "w", buffering=1)
 
 # Of Cycles, the fastest first: https://docs.blender.org/manual/en/latest/render/cycles/gpu_rendering.html
 GPU_KINDS = ("OPTIX", "CUDA", "HIP", "ONEAPI", "METAL")
+
+# The formats of a scene that are kept beside the PNG, and how their files end.
+MASTERS = {"JPEG": "jpg", "OPEN_EXR": "exr", "OPEN_EXR_MULTILAYER": "exr"}
 
 
 def tell(event, **fields):
@@ -43,10 +49,6 @@ def prepare(job):
         set_samples(scene, job["samples"])
     if render.engine == "CYCLES":
         set_device(scene, job.get("device"))
-    # From Blender 5.0 on a kind of media stands above the file format, and movies hide the image formats.
-    if hasattr(render.image_settings, "media_type"):
-        render.image_settings.media_type = "IMAGE"
-    render.image_settings.file_format = "PNG"
     render.use_file_extension = True
     render.use_overwrite = True
     render.use_placeholder = False
@@ -93,7 +95,54 @@ def use_gpus():
     return None
 
 
-def render_frame(scene, frame, directory):
+class Formats:
+    """In which formats the frames of a scene are saved: PNG, and the scene's own where that is kept."""
+
+    # What a change of format changes, too; in the order in which they can be set. From Blender 5.0 on a kind of media
+    # stands above the file format.
+    SETTINGS = ("media_type", "file_format", "color_mode", "color_depth")
+
+    def __init__(self, image_settings):
+        self.settings = image_settings
+        self.own = self.read()
+        # How the files of the format that is kept end.
+        self.master = MASTERS.get(image_settings.file_format)
+        # Movies hide the image formats.
+        if hasattr(image_settings, "media_type"):
+            image_settings.media_type = "IMAGE"
+        image_settings.file_format = "PNG"
+        self.png = self.read()
+
+    def read(self):
+        values = {name: getattr(self.settings, name, "") for name in self.SETTINGS}
+        # Of floats; Blender before 3.2 has none.
+        space = getattr(self.settings, "linear_colorspace_settings", None)
+        return values, space and space.name
+
+    def use(self, format):
+        values, space = format
+        for name, value in values.items():
+            # Also empty where the file holds what the format can't have; Blender then takes what it can.
+            if value:
+                setattr(self.settings, name, value)
+        if space:
+            self.settings.linear_colorspace_settings.name = space
+
+
+def save_frame(scene, frame, directory, formats):
+    """Renders one frame and saves all that is to come of it."""
+    if formats.master is None:
+        render_frame(scene, frame, directory, "png")
+        return
+    formats.use(formats.own)
+    render_frame(scene, frame, directory, formats.master)
+    formats.use(formats.png)
+    # Not by its name, which another picture may have.
+    result = next(image for image in bpy.data.images if image.type == "RENDER_RESULT")
+    result.save_render(os.path.join(directory, file_name(frame, "png")), scene=scene)
+
+
+def render_frame(scene, frame, directory, ending):
     """Renders and saves one frame the way `blender --render-frame` does."""
     if frame >= 0:
         scene.frame_start = scene.frame_end = frame
@@ -103,8 +152,13 @@ def render_frame(scene, frame, directory):
         return
     # A scene's range can't begin below 0 here (only in the file), a single still can lie there.
     scene.frame_set(frame)
-    scene.render.filepath = os.path.join(directory, f"-{-frame:04d}.png")
+    scene.render.filepath = os.path.join(directory, file_name(frame, ending))
     bpy.ops.render.render(write_still=True, scene=scene.name)
+
+
+def file_name(frame, ending):
+    """As Blender itself names the frame by `####`."""
+    return f"{'-' if frame < 0 else ''}{abs(frame):04d}.{ending}"
 
 
 def refuse_missing_files(scene, depsgraph=None):
@@ -134,6 +188,7 @@ def main():
     job = json.loads(sys.argv[sys.argv.index("--") + 1])
     try:
         scene = prepare(job)
+        formats = Formats(scene.render.image_settings)
     except (ValueError, TypeError) as error:
         tell("unusable", reason=str(error))
         return
@@ -144,8 +199,9 @@ def main():
         tell("started", frame=frame)
         began = time.monotonic()
         try:
-            render_frame(scene, frame, job["directory"])
-            tell("saved", frame=frame, seconds=round(time.monotonic() - began, 3))
+            save_frame(scene, frame, job["directory"], formats)
+            master = {"master": formats.master} if formats.master else {}
+            tell("saved", frame=frame, seconds=round(time.monotonic() - began, 3), **master)
         except RuntimeError as error:
             tell("failed", frame=frame, reason=str(error).strip())
 

@@ -5,7 +5,7 @@ import type { Manifest } from '../../core/contract/manifest';
 import { formatFrames } from '../../core/render/frame-range';
 import type { FrameProgress } from './blender-log';
 import { diskFull, isDiskFull } from './disk-space';
-import { deliverFrame, type Delivery } from './frame-delivery';
+import { deliverFrame, type Delivery, type SavedFrame } from './frame-delivery';
 import { stoppedError } from './interruption';
 import type { PreparedBlender } from './prepare-blender';
 import { renderFrames, type DroppedFrame, type FrameFault, type FramesResult } from './render-frames';
@@ -75,7 +75,7 @@ export class SliceRun {
       blender: { ...blender, onOutput: (line) => say({ event: 'output', program: 'blender', line }) },
       started: (frame) => say({ event: 'frame-started', frame }),
       progress: (frame, progress) => this.tellProgress(frame, progress),
-      deliver: (frame, path, seconds) => this.deliver(frame, path, seconds),
+      deliver: (saved, seconds) => this.deliver(saved, seconds),
     });
     const { dropped, peakMemoryBytes = 0 } = result;
     if (dropped) this.figures.dropped = dropped;
@@ -90,9 +90,10 @@ export class SliceRun {
     this.context.say({ event: 'frame-progress', frame, ...progress });
   }
 
-  private async deliver(frame: number, path: string, seconds: number): Promise<Delivery> {
+  private async deliver(saved: SavedFrame, seconds: number): Promise<Delivery> {
     const { storage, say, now } = this.context;
-    const delivery = await deliverFrame(frame, path, {
+    const { frame } = saved;
+    const delivery = await deliverFrame(saved, {
       manifest: this.manifest,
       folder: this.folder,
       storage,

@@ -27,6 +27,9 @@ export const claimUrl = (render: URL): URL => below(render, 'submitting.json');
 export const statusUrl = (render: URL): URL => below(render, 'status.json');
 export const framesFolder = (render: URL): URL => below(render, 'frames/');
 export const frameUrl = (render: URL, frame: number): URL => below(render, `frames/${frameName(frame)}`);
+/** A frame in the scene's own format, where that is kept beside the PNG. */
+export const masterUrl = (render: URL, frame: number, ending: MasterEnding): URL =>
+  below(render, `masters/${frameName(frame, ending)}`);
 export const sliceReportUrl = (render: URL, index: number): URL => below(render, `slices/${index}.json`);
 export const failuresFolder = (render: URL): URL => below(render, 'failures/');
 export const failureUrl = (render: URL, frame: number): URL => below(render, `failures/${frame}.json`);
@@ -55,9 +58,13 @@ function below(render: URL, key: string): URL {
   return new URL(`./${key}`, folderUrl(render));
 }
 
+/** How the file of a kept format (OpenEXR, JPEG) ends. */
+export const MASTER_ENDINGS = ['exr', 'jpg'] as const;
+export type MasterEnding = (typeof MASTER_ENDINGS)[number];
+
 /** `0001.png`: padded to at least 4 digits, the sign before them, as Blender itself writes `####`. */
-export function frameName(frame: number): string {
-  return `${frame < 0 ? '-' : ''}${String(Math.abs(frame)).padStart(4, '0')}.png`;
+export function frameName(frame: number, ending: 'png' | MasterEnding = 'png'): string {
+  return `${frame < 0 ? '-' : ''}${String(Math.abs(frame)).padStart(4, '0')}.${ending}`;
 }
 
 const FRAME_NAME = /^(-?)(\d{4,7})\.png$/;

@@ -46,7 +46,7 @@ function auditPlan({ plan, manifest }: RoundFacts): string[] {
 /** Each frame is there and whole, or its absence has a cause and is told. */
 function auditFrames(facts: RoundFacts): string[] {
   const { plan, frames, failures } = facts;
-  const names = new Set(plan.frames.map(frameName));
+  const names = new Set(plan.frames.map((frame) => frameName(frame)));
   const strange = [...frames.keys()].filter((name) => !names.has(name));
   const broken = [...frames].flatMap(([name, fault]) =>
     fault === undefined ? [] : [`frame ${name}: ${fault}`],

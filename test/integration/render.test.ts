@@ -112,14 +112,11 @@ r.border_min_x, r.border_max_x, r.border_min_y, r.border_max_y = 0.13, 0.77, 0.2
   expect(PNG.sync.read(readFileSync(join(out, 'frames/0001.png')))).toMatchObject(manifestOf(out).resolution);
 });
 
-test.each(['FFMPEG', 'OPEN_EXR_MULTILAYER', 'AVI_JPEG'])(
-  'a scene saved to write %s gives PNG frames',
-  async (format) => {
-    const scene = await makeScene(at('shot.blend'), `scene.render.image_settings.file_format = '${format}'`);
-    const out = await render(scene, '--frames', '1-2');
-    expect(frameFiles(out)).toEqual(['0001.png', '0002.png']);
-  },
-);
+test.each(['FFMPEG', 'AVI_JPEG'])('a scene saved to write %s gives PNG frames', async (format) => {
+  const scene = await makeScene(at('shot.blend'), `scene.render.image_settings.file_format = '${format}'`);
+  const out = await render(scene, '--frames', '1-2');
+  expect(frameFiles(out)).toEqual(['0001.png', '0002.png']);
+});
 
 test('EEVEE renders without a display', async () => {
   const scene = await makeScene(

@@ -15,9 +15,9 @@ test('scripts of the file are switched off before it is opened', () => {
   expect(args.indexOf('--factory-startup')).toBeLessThan(args.indexOf(start.file));
 });
 
-test('the scene is named, frames are PNG, threads are given', () => {
+test('the scene is named, threads are given, and the format is left to the script, which is to see the scene’s own', () => {
   expect(args.slice(args.indexOf('-S'), args.indexOf('-S') + 2)).toEqual(['-S', start.manifest.scene]);
-  expect(args.slice(args.indexOf('-F'), args.indexOf('-F') + 2)).toEqual(['-F', 'PNG']);
+  expect(args).not.toContain('-F');
   expect(args.slice(args.indexOf('-t'), args.indexOf('-t') + 2)).toEqual(['-t', '2']);
 });
 

@@ -1,32 +1,70 @@
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { deliverFrame } from '../../../../container/worker/frame-delivery';
-import { failureUrl, frameUrl } from '../../../../core/contract/keys';
+import { failureUrl, frameUrl, masterUrl } from '../../../../core/contract/keys';
 import { MemoryStorage } from '../../../../core/storage/memory-storage';
 import { CALL_FAULTS, FaultyProcess } from '../../../support/faulty-calls';
 import { useScratchFolder } from '../../../support/scratch-folder';
+import { ROOT } from '../../../support/source-files';
 
 const at = useScratchFolder();
 const FOLDER = new URL('memory://films/renders/clock/');
-const MANIFEST = { resolution: { width: 2, height: 2 } };
+const MANIFEST = { resolution: { width: 32, height: 18 } };
+const MASTER = masterUrl(FOLDER, 7, 'exr');
 
-describe.each([1, 2])('a worker that something befalls at call %i', (call) => {
+/** As Blender leaves it: a PNG, and an OpenEXR with all its passes. */
+function saveFrame() {
+  writeFileSync(at('0007.png'), PNG.sync.write(new PNG(MANIFEST.resolution)));
+  copyFileSync(join(ROOT, 'test/fixtures/masters/3.4-layers.exr'), at('0007.exr'));
+  return { frame: 7, path: at('0007.png'), master: { path: at('0007.exr'), ending: 'exr' } } as const;
+}
+
+const deliver = (saved: Parameters<typeof deliverFrame>[0], storage: MemoryStorage) =>
+  deliverFrame(saved, { manifest: MANIFEST, folder: FOLDER, storage });
+
+describe.each([1, 2, 3])('a worker that something befalls at call %i', (call) => {
   test.each(CALL_FAULTS)(
-    '(%s) leaves no record of an earlier failure beside a frame that is there',
+    '(%s) leaves no record of an earlier failure beside a frame that is there, and no frame without its master',
     async (fault) => {
       const storage = new MemoryStorage();
       await storage.put(failureUrl(FOLDER, 7), '{}');
-      writeFileSync(at('0007.png'), PNG.sync.write(new PNG(MANIFEST.resolution)));
       const seen = new FaultyProcess(call, fault).see(storage);
-      const delivered = deliverFrame(7, at('0007.png'), {
-        manifest: MANIFEST,
-        folder: FOLDER,
-        storage: seen,
-      });
+      const delivered = deliverFrame(saveFrame(), { manifest: MANIFEST, folder: FOLDER, storage: seen });
       await expect(delivered).rejects.toThrow(/the call failed|the process is gone/);
       const frame = await storage.head(frameUrl(FOLDER, 7));
-      const record = await storage.head(failureUrl(FOLDER, 7));
-      expect(frame && record).toBeUndefined();
+      expect(frame && (await storage.head(failureUrl(FOLDER, 7)))).toBeUndefined();
+      expect(frame && !(await storage.head(MASTER))).toBeFalsy();
     },
   );
+});
+
+test('a frame and its master go into storage and out of scratch', async () => {
+  const storage = new MemoryStorage();
+  expect(await deliver(saveFrame(), storage)).toEqual({ bytes: expect.any(Number) });
+  expect(await storage.head(frameUrl(FOLDER, 7))).toBeDefined();
+  expect((await storage.get(MASTER)).byteLength).toBe(2119);
+  expect(readdirSync(at())).toEqual([]);
+});
+
+test('without a master only the frame does', async () => {
+  const storage = new MemoryStorage();
+  const { frame, path } = saveFrame();
+  await deliver({ frame, path }, storage);
+  expect(await storage.head(frameUrl(FOLDER, 7))).toBeDefined();
+  expect(await storage.head(MASTER)).toBeUndefined();
+});
+
+test.each([
+  ['is missing', 'nothing.exr', 'Blender said that it saved the frame, but wrote no file'],
+  ['is empty', 'empty.exr', 'Blender saved a bad EXR file: it is empty'],
+  ['is no OpenEXR file', '0007.png', 'Blender saved a bad EXR file: it is no OpenEXR file'],
+])('a master that %s is a fault of the frame, and nothing is stored', async (_, name, fault) => {
+  const storage = new MemoryStorage();
+  const saved = saveFrame();
+  writeFileSync(at('empty.exr'), '');
+  const master = { path: at(name), ending: 'exr' } as const;
+  expect(await deliver({ ...saved, master }, storage)).toEqual({ fault });
+  expect(await storage.head(frameUrl(FOLDER, 7))).toBeUndefined();
+  expect(await storage.head(MASTER)).toBeUndefined();
 });

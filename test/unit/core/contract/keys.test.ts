@@ -4,6 +4,7 @@ import {
   frameOfName,
   frameUrl,
   manifestUrl,
+  masterUrl,
   renderFolder,
   sliceReportUrl,
   videoUrl,
@@ -36,6 +37,8 @@ test.each(['s3://bucket/films', 's3://bucket/films/'])(
     const keys = [
       manifestUrl(folder),
       frameUrl(folder, -3),
+      masterUrl(folder, -3, 'exr'),
+      masterUrl(folder, 10000, 'jpg'),
       sliceReportUrl(folder, 12),
       failureUrl(folder, 7),
       videoUrl(folder),
@@ -43,6 +46,8 @@ test.each(['s3://bucket/films', 's3://bucket/films/'])(
     expect(keys.map(({ href }) => href.slice(folder.href.length))).toEqual([
       'manifest.json',
       'frames/-0003.png',
+      'masters/-0003.exr',
+      'masters/10000.jpg',
       'slices/12.json',
       'failures/7.json',
       'output.mp4',

@@ -1,0 +1,121 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PNG } from 'pngjs';
+import { readExrHeaders } from '../../container/worker/exr-headers';
+import { blender, makeScene } from '../support/blender';
+import { frameFiles, onlyRender } from '../support/render-folder';
+import { useScratchFolder } from '../support/scratch-folder';
+import { spotreel } from '../support/spotreel';
+import { decodeFrame, probeVideo } from '../support/video';
+
+jest.setTimeout(240_000);
+
+const at = useScratchFolder();
+
+/** A view transform and an exposure by which a PNG that is made any other way shows. */
+const LOOK = `
+scene.cycles.seed = 3
+scene.render.dither_intensity = 1.0
+scene.view_settings.view_transform = 'Filmic'
+scene.view_settings.look = 'High Contrast'
+scene.view_settings.exposure = 0.7
+scene.render.use_stamp = True
+scene.render.use_stamp_date = scene.render.use_stamp_render_time = scene.render.use_stamp_filename = False
+settings = scene.render.image_settings
+`;
+
+/** What Blender itself makes of the scene: in its own format below `own`, as PNG below `png`. */
+async function renderDirectly(scene: string, frames: readonly number[]): Promise<void> {
+  const script = `
+import bpy
+scene = bpy.context.scene
+for folder in ('own', 'png'):
+  if folder == 'png':
+    scene.render.image_settings.file_format = 'PNG'
+  for frame in ${JSON.stringify(frames)}:
+    scene.frame_set(frame)
+    sign, number = ('-' if frame < 0 else ''), abs(frame)
+    scene.render.filepath = ${JSON.stringify(at())} + f'/{folder}/{sign}{number:04d}'
+    bpy.ops.render.render(write_still=True)
+`;
+  await blender(['--python-exit-code', '1', scene, '--python-expr', script]);
+}
+
+async function render(scene: string, ...flags: string[]): Promise<string> {
+  const result = await spotreel(['render', scene, '-o', at('out'), ...flags]);
+  expect({ exitCode: result.exitCode, stderr: result.stderr }).toMatchObject({ exitCode: 0 });
+  return onlyRender(at('out'));
+}
+
+function mastersOf(folder: string): string[] {
+  const masters = join(folder, 'masters');
+  return existsSync(masters) ? readdirSync(masters).toSorted() : [];
+}
+
+/** Samples as they stand in the file, 8 or 16 bits each, and how many to a pixel. */
+function samplesOf(path: string) {
+  const bytes = readFileSync(path);
+  const { data, depth, color, alpha } = PNG.sync.read(bytes, { skipRescale: true }) as PNG & {
+    depth: number;
+    color: boolean;
+    alpha: boolean;
+  };
+  return { samples: [...data], depth, color, alpha };
+}
+
+/** The pixels of a master: of OpenEXR all chunks with all layers, as they are packed; of JPEG what they decode to. */
+async function pixelsOf(path: string): Promise<Buffer> {
+  if (path.endsWith('.jpg')) return decodeFrame(path);
+  const bytes = readFileSync(path);
+  const { end } = readExrHeaders(bytes);
+  return bytes.subarray(Number(bytes.readBigUInt64LE(end)));
+}
+
+test.each<[string, string, string | undefined]>([
+  ['PNG of 8 bits', "'PNG', 'RGB', '8'", undefined],
+  ['PNG of 16 bits', "'PNG', 'RGB', '16'", undefined],
+  ['PNG with alpha', "'PNG', 'RGBA', '8'", undefined],
+  ['JPEG', "'JPEG', 'RGB', '8'\nsettings.quality = 70", 'jpg'],
+  ['OpenEXR of halves', "'OPEN_EXR', 'RGBA', '16'\nsettings.exr_codec = 'DWAA'", 'exr'],
+  ['OpenEXR of floats', "'OPEN_EXR', 'RGB', '32'\nsettings.exr_codec = 'PIZ'", 'exr'],
+  [
+    'OpenEXR with layers',
+    "'OPEN_EXR_MULTILAYER', 'RGBA', '32'\nscene.view_layers[0].use_pass_z = True\nscene.view_layers.new('Second')",
+    'exr',
+  ],
+])('%s: frames and masters are what Blender itself makes of the scene', async (_, settings, ending) => {
+  const names = 'settings.file_format, settings.color_mode, settings.color_depth';
+  const scene = await makeScene(
+    at('shot.blend'),
+    `${LOOK}scene.render.film_transparent = True\n${names} = ${settings}`,
+  );
+  const out = await render(scene, '--frames', '-2,0,5');
+  await renderDirectly(scene, [-2, 0, 5]);
+  expect(frameFiles(out)).toEqual(['-0002.png', '0000.png', '0005.png']);
+  for (const name of frameFiles(out)) {
+    expect(samplesOf(join(out, 'frames', name))).toEqual(samplesOf(at('png', name)));
+  }
+  expect((await probeVideo(join(out, 'output.mp4'))).nb_read_frames).toBe('3');
+  const masters = ending === undefined ? [] : ['-0002', '0000', '0005'].map((frame) => `${frame}.${ending}`);
+  expect(mastersOf(out)).toEqual(masters);
+  for (const name of masters) {
+    const [kept, own] = [await pixelsOf(join(out, 'masters', name)), await pixelsOf(at('own', name))];
+    expect(kept.length).toBeGreaterThan(0);
+    expect(kept.equals(own)).toBe(true);
+  }
+});
+
+test('an animation that is cropped has masters of the size of its frames', async () => {
+  const scene = await makeScene(
+    at('shot.blend'),
+    `
+r = scene.render
+r.image_settings.file_format = 'OPEN_EXR'
+r.use_border, r.use_crop_to_border = True, True
+r.border_min_x, r.border_max_x, r.border_min_y, r.border_max_y = 0.13, 0.77, 0.21, 0.93`,
+  );
+  const out = await render(scene, '--frames', '1');
+  const { width, height } = PNG.sync.read(readFileSync(join(out, 'frames/0001.png')));
+  const [part] = readExrHeaders(readFileSync(join(out, 'masters/0001.exr'))).parts;
+  expect(part!.dataWindow).toEqual({ xMin: 0, yMin: 0, xMax: width - 1, yMax: height - 1 });
+});

@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { jpegFault } from '../../../../container/worker/jpeg-check';
+import { bytesOf, wholeBeginnings } from '../../../support/master-bytes';
+import { ROOT } from '../../../support/source-files';
+
+const SIZE = { width: 32, height: 18 };
+const fault = (bytes: Uint8Array, size = SIZE) => jpegFault(bytesOf(bytes), size);
+
+describe.each(['3.4-picture.jpg', '5.2-picture.jpg'])('%s, as Blender wrote it,', (name) => {
+  const file = readFileSync(join(ROOT, 'test/fixtures/masters', name));
+
+  test('is whole', async () => {
+    expect(await fault(file)).toBeUndefined();
+  });
+
+  test('cut off anywhere is not', async () => {
+    expect(await wholeBeginnings(file, fault)).toEqual([]);
+  });
+
+  test('of another size is said to be so', async () => {
+    expect(await fault(file, { width: 31, height: 18 })).toBe('it is 32×18, not 31×18');
+  });
+});
+
+test.each([
+  ['empty', '', 'it is empty'],
+  ['of zeros', '0000000000000000', 'it is no JPEG file'],
+  ['nothing but start and end', 'ffd8ffd9', 'it holds no picture'],
+  ['a segment that never ends', 'ffd8ffe0ffff0000000000ffd9', 'it holds no picture'],
+  ['segments of no length', `ffd8${'ffe00000'.repeat(20)}ffd9`, 'it holds no picture'],
+])('a file that is %s is not whole', async (_, hex, expected) => {
+  expect(await fault(Buffer.from(hex, 'hex'))).toBe(expected);
+});
