@@ -84,6 +84,8 @@ export const FINDING_RULES = {
   'sound-left-out': { severity: 'warning' },
   /** Sound that depends on the camera. */
   speakers: { severity: 'note' },
+  /** A format of one file a frame that is neither PNG nor one that is kept beside it. */
+  'format-not-kept': { severity: 'note' },
   /** Beyond as many as are told one by one. */
   'more-findings': { severity: 'note' },
 } as const satisfies Record<string, FindingRule> & Record<`${DependencyKind}-missing`, FindingRule>;

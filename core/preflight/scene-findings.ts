@@ -15,6 +15,9 @@ const ENGINES: Readonly<Record<string, 'any' | 'display' | 'gone'>> = {
   BLENDER_GAME: 'gone',
 };
 
+/** What frames are rendered in, and what is kept beside it (`MASTERS` in `render_frames.py`). */
+const FORMATS = new Set(['PNG', 'JPEG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER']);
+
 /** Formats of one file for all frames, as `outputFormatName` spells them. */
 const MOVIES = new Set(['AVI_RAW', 'AVI_JPEG', 'FFMPEG', 'H264', 'XVID', 'THEORA', 'AV1']);
 
@@ -27,7 +30,7 @@ export function sceneFindings(
   const scene = chosenScene(facts, options);
   if (!scene) return [];
   const engine = options.engine ?? scene.engine;
-  return [...engineFindings(engine, scene, hasDisplay), ...markers(scene), ...movie(scene)];
+  return [...engineFindings(engine, scene, hasDisplay), ...markers(scene), ...formatFindings(scene)];
 }
 
 function engineFindings(engine: string, scene: SceneFacts, hasDisplay: boolean): PreflightFinding[] {
@@ -56,8 +59,12 @@ function markers({ switchesCameras }: SceneFacts): PreflightFinding[] {
   return [finding('marker-cameras', message)];
 }
 
-function movie({ outputFormat }: SceneFacts): PreflightFinding[] {
-  if (!MOVIES.has(outputFormat)) return [];
-  const message = `the output format ${outputFormat} is one file for all frames: frames are rendered as PNG instead, and a video is made of them`;
-  return [finding('movie-output', message)];
+function formatFindings({ outputFormat }: SceneFacts): PreflightFinding[] {
+  if (FORMATS.has(outputFormat)) return [];
+  if (MOVIES.has(outputFormat)) {
+    const message = `the output format ${outputFormat} is one file for all frames: frames are rendered as PNG instead, and a video is made of them`;
+    return [finding('movie-output', message)];
+  }
+  const message = `frames are rendered as PNG, and not in the output format ${outputFormat}: for files of a format besides PNG, set Output Properties > Output > File Format to OpenEXR or JPEG`;
+  return [finding('format-not-kept', message)];
 }

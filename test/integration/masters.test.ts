@@ -105,6 +105,16 @@ test.each<[string, string, string | undefined]>([
   }
 });
 
+test('a format that is not kept gives PNG alone, and that is said', async () => {
+  const scene = await makeScene(at('shot.blend'), "scene.render.image_settings.file_format = 'TIFF'");
+  const { exitCode, stderr } = await spotreel(['render', scene, '-o', at('out'), '--frames', '1']);
+  expect(exitCode).toBe(0);
+  expect(stderr).toContain(
+    'note: format-not-kept: frames are rendered as PNG, and not in the output format TIFF',
+  );
+  expect(mastersOf(onlyRender(at('out')))).toEqual([]);
+});
+
 test('an animation that is cropped has masters of the size of its frames', async () => {
   const scene = await makeScene(
     at('shot.blend'),

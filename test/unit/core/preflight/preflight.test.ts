@@ -157,6 +157,9 @@ describe('settings', () => {
     ['an old engine', { scene: { engine: 'BLENDER_RENDER' } }, ['warning engine-gone']],
     ["an add-on's engine", { scene: { engine: 'constructor' } }, ['warning engine-unknown']],
     ['a movie', { scene: { outputFormat: 'FFMPEG' } }, ['note movie-output']],
+    ['a format that is not kept', { scene: { outputFormat: 'TIFF' } }, ['note format-not-kept']],
+    ['OpenEXR', { scene: { outputFormat: 'OPEN_EXR_MULTILAYER' } }, []],
+    ['JPEG', { scene: { outputFormat: 'JPEG' } }, []],
     ['markers', { scene: { markerCameras: true, switchesCameras: true } }, ['warning marker-cameras']],
     ['a camera bound to a marker', { scene: { markerCameras: true } }, []],
     [
