@@ -19,7 +19,7 @@ import type { Manifest } from '../../core/contract/manifest';
 import type { RenderOptions } from '../../core/contract/options';
 import { DEFAULT_VIDEO, type VideoFormat } from '../../core/contract/video-format';
 import { examineScene } from '../../core/preflight/examine-scene';
-import { readGaps } from '../../core/storage/read-gaps';
+import { readGaps, readGapsSince } from '../../core/storage/read-gaps';
 import { sweepPartials } from '../../core/storage/partial-file';
 import { storedFrames } from '../../core/storage/stored-frames';
 import { filePath } from '../../core/storage/location';
@@ -125,16 +125,20 @@ export class LocalRender {
     farm: LocalBatch,
     { jobQueue, stitchDefinition: jobDefinition }: JobTargets,
   ): Promise<Pick<RenderOutcome, 'state' | 'gaps'>> {
+    const { storage } = this.options;
     const [render] = await farm.describeJobs([jobs.render.jobId]);
-    if (render?.status !== 'FAILED' || manifest.options.video === 'none') return { state: 'failed' };
+    const [stitch] = await farm.describeJobs([jobs.stitch.jobId]);
+    if (manifest.options.video === 'none') return { state: 'failed' };
+    // One that found a frame to be bad has made a video all the same.
+    if (render?.status !== 'FAILED')
+      return partialOf(await readGapsSince(stitch?.createdAt, folder, storage), 'failed');
     const { jobId } = await farm.submitJob(
       salvageRequest(manifest.renderId, folder, { jobQueue, jobDefinition }),
     );
     const { status } = await farm.wait(jobId);
     if (status === 'FAILED') return { state: 'failed' };
-    const gaps = await readGaps(folder, this.options.storage);
     // Every frame was there after all: the render job had failed for another reason.
-    return gaps ? { state: 'partial', gaps } : { state: 'complete' };
+    return partialOf(await readGaps(folder, storage), 'complete');
   }
 
   /** Jobs that have succeeded count only while what they made is still there. */
@@ -147,6 +151,10 @@ export class LocalRender {
     if (stitch?.status !== 'SUCCEEDED' || (await isComplete(submitted, services.storage))) return submitted;
     return submitRender({ ...request, reuse: 'unfinished' }, services);
   }
+}
+
+function partialOf(gaps: Gaps | undefined, otherwise: 'complete' | 'failed') {
+  return gaps ? ({ state: 'partial', gaps } as const) : { state: otherwise };
 }
 
 async function findPrograms(environment: NodeJS.ProcessEnv, video: VideoFormat = DEFAULT_VIDEO) {

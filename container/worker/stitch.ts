@@ -27,6 +27,7 @@ import { readFrame } from './read-frame';
 import { sandboxed } from './sandbox';
 import { showRender } from './showcase';
 import { PREVIEW_CODEC, PREVIEW_ENCODER, previewFilter } from './showcase-args';
+import { withFirst } from './with-first';
 import type { WorkerContext } from './worker-context';
 
 /** Frames fetched and checked ahead of the encoder, so that it does not wait for storage; all are held in memory. */
@@ -62,7 +63,8 @@ const DEFAULT_BACKGROUND = '000000';
 
 /**
  * `stitch`: the video of exactly the manifest's frames, in order, at the scene's frame rate. Throws `frames-missing`
- * or `frame-bad` (scene) naming the frames, and then leaves no video; `ffmpeg-failed` with ffmpeg's own words.
+ * or `frame-bad` (scene) naming the frames, and then leaves no video, of bad frames a partial one; `ffmpeg-failed` with
+ * ffmpeg's own words.
  *
  * With `partial` frames that are missing or not whole are held over by others, and the video is `output.partial.mp4` with
  * `gaps.json` beside it; only where there is no frame at all it throws `frames-missing`. A whole video takes the place of
@@ -102,14 +104,25 @@ async function checkPictures(stitching: Stitching, context: WorkerContext): Prom
 
 async function stitchWhole(stitching: VideoStitching, context: WorkerContext): Promise<void> {
   await checkAllThere(stitching, context);
-  const made = await encode(stitching, pictures(stitching, context, checksumFault), context).catch(
-    async (error: unknown) => {
-      // What ffmpeg found when it unpacked them: the frame's name is what its owner needs.
-      if (codeOf(error) === 'ffmpeg-failed') await checkPictures(stitching, context);
-      throw error;
-    },
-  );
+  let made: MadeVideo;
+  try {
+    made = await encodeWhole(stitching, context);
+  } catch (error) {
+    // A frame that was whole when it was stored, and is no more: the others are a video all the same.
+    if (codeOf(error) === 'frame-bad') await stitchPartly(stitching, context);
+    throw error;
+  }
   await publishWhole(stitching, made, context);
+}
+
+async function encodeWhole(stitching: VideoStitching, context: WorkerContext): Promise<MadeVideo> {
+  try {
+    return await encode(stitching, pictures(stitching, context, checksumFault), context);
+  } catch (error) {
+    // What ffmpeg found when it unpacked them: the frame's name is what its owner needs.
+    if (codeOf(error) === 'ffmpeg-failed') await checkPictures(stitching, context);
+    throw error;
+  }
 }
 
 async function stitchPartly(stitching: VideoStitching, context: WorkerContext): Promise<void> {
@@ -122,7 +135,12 @@ async function stitchPartly(stitching: VideoStitching, context: WorkerContext): 
     gap: (gap) => gaps.push(gap),
     picture,
   });
-  const made = await encode(stitching, someOf(filled, stitching), context);
+  const made = await encode(stitching, someOf(filled, stitching), context).catch(async (error: unknown) => {
+    // The reasons are there to be read, though nothing is to be seen.
+    if (codeOf(error) === 'frames-missing')
+      await showRender({ manifest, folder: output, there: new Set() }, context);
+    throw error;
+  });
   if (gaps.length === 0) return publishWhole(stitching, made, context);
   if (!(await stillMissing(gaps, stitching, storage))) {
     const line =
@@ -209,20 +227,6 @@ async function encode(
     if (signal.aborted) throw stoppedError(signal);
     throw error;
   }
-}
-
-/** The first of `items`, and all of them, that one too. */
-async function withFirst<T>(
-  items: AsyncIterable<T>,
-): Promise<{ readonly first?: T; readonly all: AsyncIterable<T> }> {
-  const iterator = items[Symbol.asyncIterator]();
-  const { value: first, done } = await iterator.next();
-  if (done) return { all: { [Symbol.asyncIterator]: () => iterator } };
-  async function* all(): AsyncGenerator<T> {
-    yield first;
-    yield* { [Symbol.asyncIterator]: () => iterator };
-  }
-  return { first, all: all() };
 }
 
 /** The plan's frames in order, each checked once more: what is shown was seen whole. */

@@ -13,3 +13,13 @@ export async function readGaps(render: URL, storage: Storage): Promise<Gaps | un
     throw error;
   }
 }
+
+/** The same, of a job that was created then (milliseconds since 1970): what an earlier one left says nothing of it. */
+export async function readGapsSince(
+  createdAt: number | undefined,
+  render: URL,
+  storage: Storage,
+): Promise<Gaps | undefined> {
+  const gaps = await readGaps(render, storage);
+  return gaps && createdAt !== undefined && Date.parse(gaps.at) >= createdAt ? gaps : undefined;
+}

@@ -4,7 +4,7 @@ import type { Gaps } from '../../core/contract/gaps';
 import type { RenderJobs } from '../../core/contract/jobs';
 import type { RenderStatus } from '../../core/contract/status';
 import { formatLocation } from '../../core/storage/location';
-import { readGaps } from '../../core/storage/read-gaps';
+import { readGaps, readGapsSince } from '../../core/storage/read-gaps';
 import { consoleUrl } from '../console-url';
 import { reportStatus, type ReportServices } from '../report-status';
 import { countFrames, readManifest } from './count-frames';
@@ -98,13 +98,17 @@ async function resultOf(ended: EndedJob, { storage }: FinishServices): Promise<R
   const { frames, findings } = await countFrames(folder, storage);
   const format = (await readManifest(folder, storage))?.options.video;
   const counted = frames && { frames };
+  const video = videoUrl(folder, format);
   if (failed) {
+    // One that found a frame to be bad has made a video all the same.
+    const { createdAt } = ended.change;
+    const gaps = role === 'stitch' ? await readGapsSince(createdAt, folder, storage) : undefined;
+    if (gaps) return { ...partial(gaps), ...counted, video: partialVideoUrl(folder, format) };
     const reason = reasonOf(ended);
     const found = findings.length > 0 ? findings : [{ code: 'job-failed', message: reason }];
     return { state: 'failed', reason, findings: found, ...counted };
   }
   if (format === 'none') return { state: 'complete', findings: [], ...counted };
-  const video = videoUrl(folder, format);
   if (await storage.head(video)) return { state: 'complete', findings: [], ...counted, video };
   const gaps = role === 'salvage' ? await readGaps(folder, storage) : undefined;
   if (gaps) return { ...partial(gaps), ...counted, video: partialVideoUrl(folder, format) };

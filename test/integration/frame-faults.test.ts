@@ -80,6 +80,10 @@ test('3 dead frames of 8: each gap shows the frame before it, the first ones the
   shown.forEach((grey, i) => expect(Math.abs(grey - wanted[i]!)).toBeLessThan(4));
 });
 
+/** Without the spaces around its tags. */
+const reportOf = (folder: string) =>
+  readFileSync(join(folder, 'report.html'), 'utf8').replace(/>\s+/g, '>').replace(/\s+</g, '<');
+
 test('3 dead frames of 48: a video of 48 frames, and a report that names the three and why', async () => {
   const dead = { 7: 'fail', 21: 'crash', 48: 'truncate' } as const;
   const flags = ['--frames', '1-48', '--frames-per-slice', '16'];
@@ -94,9 +98,7 @@ test('3 dead frames of 48: a video of 48 frames, and a report that names the thr
     [21, 20],
     [48, 47],
   ]);
-  const report = readFileSync(join(folder, 'report.html'), 'utf8')
-    .replace(/>\s+/g, '>')
-    .replace(/\s+</g, '<');
+  const report = reportOf(folder);
   for (const { frame, reason } of gaps) {
     expect(report).toContain(`<td>${frame}</td><td>2</td><td>${html`${reason}`.text}</td>`);
   }
@@ -120,6 +122,8 @@ test('without a single frame there is no video, and it is said', async () => {
   const { exitCode, folder, json } = await render({ faults });
   expect(exitCode).toBe(1);
   expect(json.errors).toContainEqual(expect.stringContaining('none of the 8 frames'));
+  const report = reportOf(folder);
+  for (const frame of [1, 2, 3, 4, 5, 6, 7, 8]) expect(report).toContain(`<td>${frame}</td><td>2</td>`);
   expect(readdirSync(folder).filter((name) => name.startsWith('output') || name === 'gaps.json')).toEqual([]);
 });
 

@@ -101,6 +101,10 @@ test('frames that are missing or not whole make no video, and are named', async 
   const bad = await worker(stitchArgs());
   expect(bad.exitCode).toBe(65);
   expect(errorOf(bad)).toContain('frame 40');
+  expect((await probeVideo(at('out/output.partial.mp4'))).nb_read_frames).toBe('72');
+  expect(parseGaps(readFileSync(at('out/gaps.json')), 'gaps.json').gaps).toMatchObject([
+    { frame: 40, shown: 39 },
+  ]);
   for (const name of ['0007.png', '0020.png', '0021.png', '0022.png']) rmSync(at('out/frames', name));
   const missing = await worker(stitchArgs());
   expect(missing.exitCode).toBe(65);

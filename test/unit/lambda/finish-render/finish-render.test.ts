@@ -1,6 +1,7 @@
 import { TAKEN_BACK } from '../../../../core/batch/ensure-jobs';
 import {
   failureUrl,
+  gapsUrl,
   frameUrl,
   jobsUrl,
   manifestUrl,
@@ -139,6 +140,23 @@ test('the render job has failed: how many frames, which failed, and why', async 
     ],
   });
   expect(set.told[0]?.message).toContain('Frames: 3 of 6 are there, 3 failed');
+});
+
+test('a stitch job that found a bad frame is partial by the video that it made, and by no older one', async () => {
+  const gapsAt = async (at: number) => {
+    const gaps = [{ frame: 3, reason: 'not whole', shown: 2 }];
+    const record = { version: 1, at: new Date(at).toISOString(), frameCount: 6, marked: false, gaps };
+    const set = await world();
+    await set.storage.put(gapsUrl(folder), JSON.stringify(record));
+    await set.finish(ended('Stitching', 1, 'FAILED', { createdAt: 5000 }));
+    return set.status();
+  };
+  expect(await gapsAt(6000)).toMatchObject({
+    state: 'partial',
+    findings: [{ code: 'frame-missing', frame: 3 }],
+    links: { video: `${place}/output.partial.mp4` },
+  });
+  expect(await gapsAt(4000)).toMatchObject({ state: 'failed', findings: [{ code: 'job-failed' }] });
 });
 
 test('a job that failed before any frame did tells what AWS Batch says', async () => {
