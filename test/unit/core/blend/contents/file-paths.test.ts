@@ -79,6 +79,7 @@ test.each(SHAPES)('one of each kind, in the order of the file: %s', async (_, sh
   await expect(writer.read()).resolves.toEqual({
     dependencies: expected,
     unbaked: [],
+    speakers: [],
     scripts: { texts: [], driverExpressions: 0, freestyleModules: [] },
     fileOutputs: [],
     incomplete: false,
