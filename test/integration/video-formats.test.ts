@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { frameUrl, manifestUrl } from '../../core/contract/keys';
@@ -56,8 +56,12 @@ async function stitched(film: Film, environment: NodeJS.ProcessEnv = {}) {
   };
   mkdirSync(at('out/frames'), { recursive: true });
   writeFileSync(filePath(manifestUrl(folder)), JSON.stringify(manifest));
-  for (let i = 1; i <= frames; i += 1)
-    writeFileSync(filePath(frameUrl(folder, i)), frame(GREYS[i - 1]!, film));
+  for (let i = 1; i <= frames; i += 1) {
+    const path = filePath(frameUrl(folder, i));
+    // After the first ones the same pictures again.
+    if (i > GREYS.length) linkSync(filePath(frameUrl(folder, ((i - 1) % GREYS.length) + 1)), path);
+    else writeFileSync(path, frame(GREYS[i - 1]!, film));
+  }
   return worker(['stitch', '-i', at('out'), '-o', at('out')], { environment });
 }
 
@@ -156,3 +160,14 @@ test('an ffmpeg that lacks the encoder is named with it, and what to do', async 
   expect(stdout).toContain('has no encoder libx265, which video hevc needs');
   expect(stdout).toContain(join(lacking));
 });
+
+test('100,000 frames are a film of as many, in their order, and a preview that shows some of them', async () => {
+  const film: Film = { options: {}, bitDepth: 8, alpha: false, size: [16, 16], frames: 100_000 };
+  expect(await stitched(film)).toMatchObject({ exitCode: 0 });
+  const greys = await decodeGreys(at('out/output.mp4'));
+  expect(greys).toHaveLength(100_000);
+  expect(greys.every((grey, i) => Math.abs(grey - GREYS[i % GREYS.length]!) < 8)).toBe(true);
+  const preview = await probeVideo(at('out/preview.mp4'));
+  expect(Number(preview.nb_read_frames)).toBeLessThanOrEqual(601);
+  expect(Math.abs(Number(preview.format.duration) - (100_000 * 1001) / 24000)).toBeLessThan(10);
+}, 600_000);
