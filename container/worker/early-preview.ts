@@ -43,9 +43,9 @@ export class EarlyPreview {
 
   private async make(): Promise<void> {
     const { folder, context, manifest } = this;
-    const { storage, scratch, say } = context;
+    const { storage, scratch, say, signal } = context;
     for (const frame of this.frames) {
-      if (!(await storage.head(frameUrl(folder, frame)))) return;
+      if (signal.aborted || !(await storage.head(frameUrl(folder, frame)))) return;
     }
     const directory = join(scratch, 'preview');
     await mkdir(directory, { recursive: true });

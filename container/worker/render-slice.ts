@@ -38,6 +38,8 @@ export async function renderSlice(command: RenderCommand, context: WorkerContext
   try {
     if (missing.length > 0) await run.render(missing, await prepareBlender(manifest, context));
   } catch (thrown) {
+    // It writes into scratch, which goes with the worker.
+    await preview.end();
     const error = codeOf(thrown) === 'ENOSPC' ? diskFull(context.scratch) : thrown;
     const end = { ...ending(now, run.figures), exitCode: exitCodeOf(error), reason: messageOf(error) };
     // The first fault is the one to report; storage that fails may be that very fault.
