@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import { readFarm } from '../core/batch/aws-farm';
+import type { Batch } from '../core/batch/batch';
+import type { FarmDescription } from '../core/contract/farm-description';
+import { manifestUrl, renderFolder } from '../core/contract/keys';
+import { parseManifest, type Manifest } from '../core/contract/manifest';
+import { SpotreelError } from '../core/errors';
+import { childUrl, formatLocation, keyUrl, parseLocation } from '../core/storage/location';
+import { StorageError, type Storage } from '../core/storage/storage';
+
+/** By which a user says where renders lie. */
+export interface PlaceFlags {
+  /** A folder of this machine, or `s3://bucket/prefix`. */
+  readonly output?: string;
+  /** A deployed farm's name. */
+  readonly farm?: string;
+}
+
+/** Where renders lie, and who runs them there. */
+export interface Place {
+  /** The folder under which each render has its own. */
+  readonly output: URL;
+  /** AWS Batch; absent on this machine, where each render's own folder holds its Batch. */
+  readonly batch?: Batch;
+  /** Absent where no farm was looked up. */
+  readonly farm?: FarmDescription;
+}
+
+/** What `render` writes to where nothing else is said. */
+const LOCAL_OUTPUT = 'renders';
+
+/**
+ * Where to look: what `-o` or `--farm` says; without either this machine's folder `renders` where there is one, else the
+ * farm. Throws what `readFarm` throws.
+ */
+export async function findPlace({ output, farm }: PlaceFlags): Promise<Place> {
+  if (output !== undefined) {
+    const url = parseLocation(output.endsWith('/') ? output : `${output}/`, process.cwd());
+    return url.protocol === 's3:' ? { output: url, batch: await awsBatch() } : { output: url };
+  }
+  const name = farm ?? process.env.SPOTREEL_FARM_NAME;
+  if (name === undefined && existsSync(LOCAL_OUTPUT)) {
+    return { output: parseLocation(`${LOCAL_OUTPUT}/`, process.cwd()) };
+  }
+  const description = await readFarm(name ?? 'main', new SSMClient({}));
+  const bucket = keyUrl('s3:', description.bucket, '');
+  return {
+    output: childUrl(bucket, description.outputPrefix),
+    batch: await awsBatch(),
+    farm: description,
+  };
+}
+
+/** Loaded once it is needed: on one machine it never is. */
+async function awsBatch(): Promise<Batch> {
+  const [{ BatchClient }, { AwsBatch }] = await Promise.all([
+    import('@aws-sdk/client-batch'),
+    import('../core/batch/aws-batch'),
+  ]);
+  return new AwsBatch(new BatchClient({}));
+}
+
+/** A render's folder and its plan. Throws `no-render` naming the place. */
+export async function findRender(
+  renderId: string,
+  { output }: Place,
+  storage: Storage,
+): Promise<{ readonly folder: URL; readonly manifest: Manifest }> {
+  const folder = renderFolder(output, renderId);
+  const url = manifestUrl(folder);
+  try {
+    return { folder, manifest: parseManifest(await storage.get(url), formatLocation(url)) };
+  } catch (error) {
+    if (!(error instanceof StorageError && error.code === 'not-found')) throw error;
+    const message = `there is no render "${renderId}" in ${formatLocation(output)}; "spotreel list" names those that are, -o and --farm say where to look`;
+    throw new SpotreelError('no-render', 'usage', message, { cause: error });
+  }
+}
