@@ -66,7 +66,21 @@ export function readJournal(path: string): unknown[] {
   const bytes = readFileSync(path);
   const length = bytes.lastIndexOf(NEWLINE) + 1;
   if (length < bytes.length) truncateSync(path, length);
-  const lines = bytes.toString('utf8', 0, length).split('\n').slice(0, -1);
+  return parseLines(path, bytes.toString('utf8', 0, length));
+}
+
+/**
+ * The same of a journal that another process may be writing: nothing is cut off.
+ *
+ * @throws SpotreelError `journal-corrupt`
+ */
+export function peekJournal(path: string): unknown[] {
+  const bytes = readFileSync(path);
+  return parseLines(path, bytes.toString('utf8', 0, bytes.lastIndexOf(NEWLINE) + 1));
+}
+
+function parseLines(path: string, text: string): unknown[] {
+  const lines = text.split('\n').slice(0, -1);
   return lines.map((line, i) => {
     try {
       return JSON.parse(line) as unknown;

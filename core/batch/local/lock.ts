@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -52,6 +52,16 @@ export async function takeLock(directory: string): Promise<Lock> {
     }
     await sleep(POLL_MS);
   }
+}
+
+/**
+ * The process that has the directory, `undefined` where nobody has; removes nothing and makes nothing. Of several that are
+ * taking it at this moment the one that will win.
+ */
+export function lockHolder(directory: string): { readonly pid: number } | undefined {
+  const claims = join(directory, 'lock');
+  const names = existsSync(claims) ? readdirSync(claims).toSorted() : [];
+  return names.flatMap(parseClaim).find(({ pid, startTime }) => isProcessAlive(pid, startTime));
 }
 
 function createClaim(claims: string): Claim {

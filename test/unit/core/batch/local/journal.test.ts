@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Journal, readJournal } from '../../../../../core/batch/local/journal';
-import { journalFile, recoverJobs } from '../../../../../core/batch/local/recover-jobs';
+import { journalFile, peekJobs, recoverJobs } from '../../../../../core/batch/local/recover-jobs';
 import { createJobState } from '../../../../../core/batch/local/job-state';
 import { codeOf } from '../../../../../core/errors';
 
@@ -59,6 +59,18 @@ test('a journal whose first line is torn belongs to a job that was never submitt
   writeFileSync(path, '{"type":"submi');
   expect(recoverJobs(directory)).toEqual([]);
   expect(() => statSync(path)).toThrow(/ENOENT/);
+});
+
+test('who only looks at journals changes nothing of one that is being written', () => {
+  expect(peekJobs(join(directory, 'nowhere'))).toEqual([]);
+  const path = write(SUBMITTED, { type: 'ready', at: 2 });
+  const bytes = readFileSync(path);
+  for (let length = 0; length <= bytes.length; length += 1) {
+    writeFileSync(path, bytes.subarray(0, length));
+    const jobs = peekJobs(directory);
+    expect(readFileSync(path).length).toBe(length);
+    expect(jobs).toEqual(recoverJobs(directory));
+  }
 });
 
 test.each([

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { takeLock } from '../../../../../core/batch/local/lock';
+import { lockHolder, takeLock } from '../../../../../core/batch/local/lock';
 import { codeOf, messageOf } from '../../../../../core/errors';
 
 let directory: string;
@@ -48,4 +48,16 @@ test('a process that only has the id of the former owner does not keep the lock'
   const lock = await takeLock(directory);
   expect(readdirSync(join(directory, 'lock'))).not.toContain(claim);
   lock.release();
+});
+
+test('who has the lock can be seen by others, who change nothing', async () => {
+  expect(lockHolder(directory)).toBeUndefined();
+  expect(readdirSync(directory)).toEqual([]);
+  const left = leaveClaim(NO_PID, '1');
+  expect(lockHolder(directory)).toBeUndefined();
+  expect(readdirSync(join(directory, 'lock'))).toEqual([left]);
+  const lock = await takeLock(directory);
+  expect(lockHolder(directory)?.pid).toBe(process.pid);
+  lock.release();
+  expect(lockHolder(directory)).toBeUndefined();
 });
