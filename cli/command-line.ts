@@ -3,8 +3,11 @@ import { VIDEO_FORMATS } from '../core/contract/video-format';
 import { messageOf, SpotreelError } from '../core/errors';
 import { PreflightError } from '../core/preflight/preflight-error';
 import type { InspectFlags } from './commands/inspect';
+import type { ListFlags } from './commands/list';
 import type { RenderFlags } from './commands/render';
+import type { StatusFlags } from './commands/status';
 import type { SubmitFlags } from './commands/submit';
+import type { WatchFlags } from './commands/watch';
 import { printable } from '../core/printable';
 import { SLICE_ORDERS } from '../core/render/slices';
 import { reportFindings } from './report-findings';
@@ -32,6 +35,15 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   });
   describeInspect(program).action(async (file: string, flags: InspectFlags) => {
     exitCode = await (await import('./commands/inspect')).inspectCommand(file, flags);
+  });
+  describeList(program).action(async (flags: ListFlags) => {
+    exitCode = await (await import('./commands/list')).listCommand(flags);
+  });
+  describeStatus(program).action(async (renderId: string | undefined, flags: StatusFlags) => {
+    exitCode = await (await import('./commands/status')).statusCommand(renderId, flags);
+  });
+  describeWatch(program).action(async (renderId: string | undefined, flags: WatchFlags) => {
+    exitCode = await (await import('./commands/watch')).watchCommand(renderId, flags);
   });
   try {
     await program.parseAsync(argv, { from: 'user' });
@@ -127,6 +139,61 @@ function describeInspect(program: Command): Command {
     .argument('<file>', 'the .blend')
     .option('--json', 'as one JSON object')
     .addHelpText('after', '\nExample:\n  spotreel inspect shot.blend --json');
+}
+
+function describeList(program: Command): Command {
+  return withPlaceOptions(program.command('list'))
+    .description('every render in a place, the newest first')
+    .option('--json', 'one JSON object a line')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  spotreel list
+  spotreel list -o s3://bucket/renders --json | jq -r 'select(.state == "failed") | .renderId'`,
+    );
+}
+
+function describeStatus(program: Command): Command {
+  return withPlaceOptions(program.command('status'))
+    .description('how a render is doing: frames, failures, interruptions, what it waits for')
+    .argument('[renderId]', 'the render; the newest where none is named')
+    .option('--json', 'as one JSON object')
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 complete, or going on, 1 failed, refused, stopped or not to be found out, 2 wrong usage,
+3 partial.
+
+Examples:
+  spotreel status
+  spotreel status shot-1a2b3c4d --farm main --json | jq .frames`,
+    );
+}
+
+function describeWatch(program: Command): Command {
+  return withPlaceOptions(program.command('watch'))
+    .description('look at a render again and again until it has ended')
+    .argument('[renderId]', 'the render; the newest where none is named')
+    .option('--json', 'one JSON object a line, whenever something changed')
+    .addHelpText(
+      'after',
+      `
+Ctrl-C stops the watching and nothing else.
+Exit codes: 0 complete, 1 failed, refused, stopped or not to be found out, 2 wrong usage, 3 partial,
+130 interrupted (the farm goes on).
+
+Examples:
+  spotreel watch
+  spotreel watch shot-1a2b3c4d && echo the film is there`,
+    );
+}
+
+/** Where to look for renders: the same for every command that looks after them. */
+function withPlaceOptions(command: Command): Command {
+  return command
+    .option('-o, --output <location>', 'a folder or s3://bucket/prefix; ./renders where there is one')
+    .option('--farm <name>', "a deployed farm's bucket; the farm main where there is no ./renders");
 }
 
 function wholeNumber(text: string): number {

@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs';
+import type { BatchClientConfig } from '@aws-sdk/client-batch';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { readFarm } from '../core/batch/aws-farm';
 import type { Batch } from '../core/batch/batch';
 import type { FarmDescription } from '../core/contract/farm-description';
-import { manifestUrl, renderFolder } from '../core/contract/keys';
+import { manifestUrl } from '../core/contract/keys';
 import { parseManifest, type Manifest } from '../core/contract/manifest';
+import { newestRender } from '../core/render-state/list-renders';
+import { RenderLook, type Look } from '../core/render-state/render-look';
 import { SpotreelError } from '../core/errors';
 import { childUrl, formatLocation, keyUrl, parseLocation } from '../core/storage/location';
 import { StorageError, type Storage } from '../core/storage/storage';
@@ -32,12 +35,15 @@ const LOCAL_OUTPUT = 'renders';
 
 /**
  * Where to look: what `-o` or `--farm` says; without either this machine's folder `renders` where there is one, else the
- * farm. Throws what `readFarm` throws.
+ * farm. `client` is how AWS Batch is called, where it is. Throws what `readFarm` throws.
  */
-export async function findPlace({ output, farm }: PlaceFlags): Promise<Place> {
+export async function findPlace(
+  { output, farm }: PlaceFlags,
+  client: BatchClientConfig = {},
+): Promise<Place> {
   if (output !== undefined) {
     const url = parseLocation(output.endsWith('/') ? output : `${output}/`, process.cwd());
-    return url.protocol === 's3:' ? { output: url, batch: await awsBatch() } : { output: url };
+    return url.protocol === 's3:' ? { output: url, batch: await awsBatch(client) } : { output: url };
   }
   const name = farm ?? process.env.SPOTREEL_FARM_NAME;
   if (name === undefined && existsSync(LOCAL_OUTPUT)) {
@@ -47,33 +53,67 @@ export async function findPlace({ output, farm }: PlaceFlags): Promise<Place> {
   const bucket = keyUrl('s3:', description.bucket, '');
   return {
     output: childUrl(bucket, description.outputPrefix),
-    batch: await awsBatch(),
+    batch: await awsBatch(client),
     farm: description,
   };
 }
 
 /** Loaded once it is needed: on one machine it never is. */
-async function awsBatch(): Promise<Batch> {
+async function awsBatch(client: BatchClientConfig): Promise<Batch> {
   const [{ BatchClient }, { AwsBatch }] = await Promise.all([
     import('@aws-sdk/client-batch'),
     import('../core/batch/aws-batch'),
   ]);
-  return new AwsBatch(new BatchClient({}));
+  return new AwsBatch(new BatchClient(client));
+}
+
+/** A render's folder, whether there is one or not. Throws `no-render` for what can't be a render's id. */
+export function folderOfRender(renderId: string, { output }: Pick<Place, 'output'>): URL {
+  // `..` and what is more than one name would lead to other folders than a render's own.
+  if (renderId === '' || renderId.includes('/') || /^(\.|%2e){1,2}$/i.test(renderId))
+    throw noRender(renderId, output);
+  return childUrl(output, `${renderId}/`);
 }
 
 /** A render's folder and its plan. Throws `no-render` naming the place. */
 export async function findRender(
   renderId: string,
-  { output }: Place,
+  { output }: Pick<Place, 'output'>,
   storage: Storage,
 ): Promise<{ readonly folder: URL; readonly manifest: Manifest }> {
-  const folder = renderFolder(output, renderId);
+  const folder = folderOfRender(renderId, { output });
   const url = manifestUrl(folder);
   try {
     return { folder, manifest: parseManifest(await storage.get(url), formatLocation(url)) };
   } catch (error) {
     if (!(error instanceof StorageError && error.code === 'not-found')) throw error;
-    const message = `there is no render "${renderId}" in ${formatLocation(output)}; "spotreel list" names those that are, -o and --farm say where to look`;
-    throw new SpotreelError('no-render', 'usage', message, { cause: error });
+    throw noRender(renderId, output, error);
   }
+}
+
+/**
+ * What `status` and `watch` look at: the render of this id, without one the newest in the place, to be looked at again and
+ * again. Throws `no-render`.
+ */
+export async function lookAtRender(
+  renderId: string | undefined,
+  { output, batch }: Place,
+  storage: Storage,
+): Promise<{ readonly renderId: string; readonly look: () => Promise<Look> }> {
+  const id = renderId ?? (await newestRender(output, storage));
+  if (id === undefined) throw noRender('', output);
+  const folder = folderOfRender(id, { output });
+  const render = new RenderLook({ renderId: id, folder, storage, batch, now: Date.now });
+  const look = async () => {
+    const seen = await render.look();
+    if (!seen) throw noRender(id, output);
+    return seen;
+  };
+  return { renderId: id, look };
+}
+
+function noRender(renderId: string, output: URL, cause?: unknown): SpotreelError {
+  const named = renderId === '' ? '' : ` "${renderId}"`;
+  const message = `there is no render${named} in ${formatLocation(output)}; "spotreel list" names those that are, -o and --farm say where to look`;
+  return new SpotreelError('no-render', 'usage', message, { cause });
 }

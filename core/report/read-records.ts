@@ -43,7 +43,8 @@ async function readSlices(render: URL, storage: Storage): Promise<SliceReport[]>
   return reports.filter((report) => report !== undefined).toSorted((a, b) => a.slice - b.slice);
 }
 
-async function readRecord<T>(schema: Schema<T>, url: URL, storage: Storage): Promise<T | undefined> {
+/** A small object; `undefined` where it is not there, or is not what it should be. */
+export async function readRecord<T>(schema: Schema<T>, url: URL, storage: Storage): Promise<T | undefined> {
   try {
     return parseJson(schema, await storage.get(url), (reason) => new SyntaxError(reason));
   } catch (error) {

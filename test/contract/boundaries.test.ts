@@ -18,6 +18,7 @@ const MAY_USE_SDK = [
   /^lambda\/[^/]+\/handler\.ts$/,
   /^container\/worker\/main\.ts$/,
   /^cli\/commands\//,
+  /^cli\/place\.ts$/,
 ];
 
 const files = sourceFiles(['core', 'lambda', 'container', 'lib', 'cli', 'bin'], ['.ts']);

@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf, SpotreelError } from '../../core/errors';
+import type { Look } from '../../core/render-state/render-look';
+import { openStorage } from '../../core/storage/open-storage';
+import { describeState, STATE_EXIT } from '../describe-state';
+import { createMeter, type Meter } from '../meter';
+import { Pace, secondsLeft } from '../pace';
+import { findPlace, lookAtRender, type PlaceFlags } from '../place';
+import { onStopSignal } from '../stop-signals';
+import { FIRST_WAIT_SECONDS, nextWaitSeconds } from '../watch-waits';
+import { readingOf } from '../watch-reading';
+
+export interface WatchFlags extends PlaceFlags {
+  readonly json?: boolean;
+}
+
+/** The next look is the repeat, so AWS Batch is called once a look; and what does not answer holds up nothing for long. */
+const BATCH_CLIENT = {
+  maxAttempts: 1,
+  requestHandler: { connectionTimeout: 10_000, socketTimeout: 30_000 },
+};
+
+/**
+ * `spotreel watch [renderId]`: looks at a render until it has ended, less often while nothing changes. On standard error how
+ * far it is; on standard output how it ended, with `--json` one object a line whenever something changed. Gives the exit code.
+ */
+export async function watchCommand(renderId: string | undefined, flags: WatchFlags): Promise<number> {
+  const stop = new AbortController();
+  let exitCode = 0;
+  const stopListening = onStopSignal((code) => {
+    exitCode = code;
+    stop.abort();
+  });
+  const meter = createMeter(process.stderr, Date.now);
+  try {
+    const place = await findPlace(flags, BATCH_CLIENT);
+    const watching = lookAtRender(renderId, place, openStorage()).then(({ look }) =>
+      watch(look, meter, flags, stop.signal),
+    );
+    const last = await unlessStopped(watching, stop.signal);
+    meter.stop();
+    if (last) {
+      if (!flags.json) process.stdout.write(`${describeState(last.state, Date.now())}\n`);
+      return STATE_EXIT[last.state.state];
+    }
+    const who = place.batch ? 'the farm goes on' : 'what renders goes on';
+    process.stderr.write(`stopped watching; ${who}, and the same command looks again\n`);
+    // An answer that is late would hold the process up, and nobody wants it any more.
+    return process.exit(exitCode);
+  } finally {
+    meter.stop();
+    stopListening();
+  }
+}
+
+/** `undefined` once it was asked to stop, whatever still goes on then. */
+function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const stopped = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  return Promise.race([work, stopped]);
+}
+
+async function watch(
+  look: () => Promise<Look>,
+  meter: Meter,
+  { json }: WatchFlags,
+  signal: AbortSignal,
+): Promise<Look | undefined> {
+  const pace = new Pace();
+  let [shown, last]: [string, Look | undefined] = ['', undefined];
+  for (let waitSeconds = FIRST_WAIT_SECONDS; !signal.aborted;) {
+    const { seen, fault } = await lookOrTell(look, last);
+    if (signal.aborted) return undefined;
+    const { state, throttled = false } = seen ?? {};
+    if (state && !fault) pace.add(Date.now(), state.frames?.stored ?? 0);
+    const told = state && { ...state, ...(fault !== undefined && { fault }) };
+    const now = JSON.stringify(told ?? fault);
+    if (told) {
+      const framesPerMinute = pace.framesPerMinute();
+      if (json && now !== shown)
+        process.stdout.write(
+          `${JSON.stringify({ ...told, framesPerMinute, secondsLeft: secondsLeft(told) })}\n`,
+        );
+      if (!json) meter.show(readingOf(told, framesPerMinute, Date.now()));
+      if (told.ended && fault === undefined) return seen;
+    }
+    waitSeconds = nextWaitSeconds(waitSeconds, { changed: now !== shown, throttled });
+    [shown, last] = [now, seen];
+    await sleep(waitSeconds * 1000, undefined, { signal }).catch(() => undefined);
+  }
+  return undefined;
+}
+
+/** A passing fault of storage ends nothing: then what was seen last is told, and why no more. */
+async function lookOrTell(
+  look: () => Promise<Look>,
+  last: Look | undefined,
+): Promise<{ readonly seen: Look | undefined; readonly fault?: string }> {
+  try {
+    return { seen: await look() };
+  } catch (error) {
+    if (!(error instanceof SpotreelError) || error.kind !== 'passing') throw error;
+    return { seen: last, fault: messageOf(error) };
+  }
+}

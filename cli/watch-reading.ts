@@ -1,0 +1,45 @@
+import { formatSeconds } from '../core/format-seconds';
+import { printable } from '../core/printable';
+import type { RenderState } from '../core/render-state/render-state';
+import { STATE_WORDS } from './describe-state';
+import type { Reading } from './meter';
+import { secondsLeft } from './pace';
+
+/** What is shown of a render while it is watched; `now` in milliseconds since 1970. Pure. */
+export function readingOf(state: RenderState, framesPerMinute: number | undefined, now: number): Reading {
+  const { frames, slices, figures, waiting, fault } = state;
+  const left = secondsLeft(state);
+  const note = [
+    STATE_WORDS[state.state].replace(/:.*/, ''),
+    ...(waiting ? [describeWaiting(waiting, now)] : []),
+    ...(slices && state.state === 'rendering' ? [`${slices.running} of ${slices.total} slices running`] : []),
+    ...(framesPerMinute === undefined || framesPerMinute === 0
+      ? []
+      : [`${framesPerMinute.toFixed(framesPerMinute < 10 ? 1 : 0)} frames/min`]),
+    ...(left ? [describeLeft(left)] : []),
+    ...(frames && frames.failed > 0 ? [`${frames.failed} failed`] : []),
+    ...(figures && figures.interruptions > 0 ? [`${figures.interruptions} interrupted`] : []),
+    ...(fault === undefined ? [] : [fault]),
+  ];
+  const { total = 0, stored = 0 } = frames ?? {};
+  return {
+    total,
+    done: stored,
+    count: `${stored} of ${total} frames`,
+    note: printable(note.join(', ')).replaceAll('\n', ' '),
+  };
+}
+
+function describeWaiting(
+  { since, statusReason, hints }: NonNullable<RenderState['waiting']>,
+  now: number,
+): string {
+  const seconds = Math.max(0, (now - Date.parse(since)) / 1000);
+  const why = statusReason ?? (hints.length > 0 ? 'spotreel status says what it may be' : undefined);
+  return `for ${formatSeconds(seconds)}${why === undefined ? '' : ` (${why})`}`;
+}
+
+function describeLeft({ from, to }: { readonly from: number; readonly to: number }): string {
+  const [low, high] = [formatSeconds(from), formatSeconds(to)];
+  return low === high ? `about ${low} left` : `${low} to ${high} left`;
+}

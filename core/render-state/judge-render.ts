@@ -1,0 +1,207 @@
+import { formatLocation } from '../storage/location';
+import type { JobDetail } from '../batch/batch';
+import type { RenderRecords, RenderResults } from './render-facts';
+import type { RenderState, SliceFigures, StateName, Waiting } from './render-state';
+import { countRunnable, countSlices, type SeenJobs } from './seen-jobs';
+import { waitingHints, waitingReason } from './why-waiting';
+
+/** Jobs that were submitted so lately may not be described yet, and who plans a render submits it at once. */
+const SUBMITTING_SECONDS = 120;
+
+/** So long after a render job has failed, a job that makes a video of what there is may yet be submitted. */
+const SALVAGE_SECONDS = 120;
+
+/** All that is known of a render. */
+export interface KnownRender {
+  readonly records: RenderRecords;
+  readonly results: RenderResults;
+  readonly seen: SeenJobs;
+  readonly figures?: SliceFigures | undefined;
+}
+
+interface Verdict {
+  readonly state: StateName;
+  readonly ended: boolean;
+  readonly reason?: string | undefined;
+  readonly endedAt?: string | undefined;
+}
+
+/** What all of it comes to; `now` in milliseconds since 1970. Pure. */
+export function judgeRender(known: KnownRender, now: number): RenderState {
+  const { records, results, seen, figures } = known;
+  const { renderId, folder, plan, status } = records;
+  const { reason, endedAt, ...verdict } = verdictOf(known, now);
+  const video = videoOf(verdict.state, results);
+  return {
+    renderId,
+    ...verdict,
+    ...(reason !== undefined && { reason }),
+    ...(plan && { createdAt: plan.createdAt }),
+    ...(endedAt !== undefined && { endedAt }),
+    ...(plan && { frames: { total: plan.frameCount, stored: results.stored, failed: results.failed } }),
+    failures: results.failures,
+    ...(seen.render && { slices: countSlices(seen.render) }),
+    ...(figures && { figures: figuresOf(figures) }),
+    ...(verdict.state === 'waiting' && { waiting: waitingOf(known, now) }),
+    findings: [...(plan?.findings ?? []), ...(status?.state === verdict.state ? status.findings : [])],
+    links: {
+      folder: formatLocation(folder),
+      ...(status?.links.console !== undefined && { console: status.links.console }),
+      ...(video && { video: formatLocation(video) }),
+    },
+    ...(seen.fault !== undefined && { fault: seen.fault }),
+  };
+}
+
+function figuresOf({
+  attempts,
+  interruptions,
+  machineSeconds,
+  frameSeconds,
+}: SliceFigures): RenderState['figures'] {
+  return { attempts, interruptions, machineSeconds, ...(frameSeconds && { frameSeconds }) };
+}
+
+function verdictOf(known: KnownRender, now: number): Verdict {
+  const { records, seen } = known;
+  const { status, jobs } = records;
+  if (status && status.state !== 'failed') {
+    return { state: status.state, ended: true, reason: status.reason, endedAt: status.at };
+  }
+  if (!jobs && status) return { state: 'failed', ended: true, reason: status.reason, endedAt: status.at };
+  if (!jobs) return unsubmitted(known, now);
+  if (!status && !seen.render && !seen.stitch) return unseen(known, now);
+  return verdictOfJobs(known, now);
+}
+
+function unsubmitted({ records, seen }: KnownRender, now: number): Verdict {
+  if (seen.attended) return { state: 'waiting', ended: false, reason: 'it is being prepared' };
+  const reason = 'it was planned, and no jobs of it are noted: the same command again submits them';
+  if (seen.place === 'here') return { state: 'stopped', ended: true, reason };
+  const planned = records.plan ? Date.parse(records.plan.createdAt) : 0;
+  if (now - planned < SUBMITTING_SECONDS * 1000)
+    return { state: 'waiting', ended: false, reason: 'its jobs are being submitted' };
+  return { state: 'unknown', ended: true, reason };
+}
+
+/** Jobs of which nothing is known: what lies in the folder is all there is to go by. */
+function unseen({ records, results, seen }: KnownRender, now: number): Verdict {
+  const { plan, jobsNotedAt = 0 } = records;
+  // A film from before says nothing of jobs that may run.
+  if (seen.fault !== undefined) return { state: 'unknown', ended: false };
+  if (plan && results.stored >= plan.frameCount && (plan.video === 'none' || results.video))
+    return { state: 'complete', ended: true };
+  if (seen.place === 'farm' && now - jobsNotedAt < SUBMITTING_SECONDS * 1000)
+    return { state: 'waiting', ended: false, reason: 'its jobs were submitted just now' };
+  if (results.gaps && results.partialVideo)
+    return { state: 'partial', ended: true, reason: gapsReason(results) };
+  const reason = `${seen.place === 'farm' ? 'AWS Batch' : 'the local Batch'} knows nothing of its jobs: submit it again, and what is there is kept`;
+  return { state: 'unknown', ended: true, reason };
+}
+
+function verdictOfJobs(known: KnownRender, now: number): Verdict {
+  const { records, results, seen } = known;
+  const { render, stitch, salvage } = seen;
+  if (stitch?.status === 'SUCCEEDED') return madeVideo(known, stitch);
+  if (salvage?.status === 'SUCCEEDED') return madeVideo(known, salvage);
+  const open = salvage ?? stitch;
+  const running = going(salvage) || going(stitch);
+  const failed = records.status !== undefined || render?.status === 'FAILED' || stitch?.status === 'FAILED';
+  if (failed && (!salvage || salvage.status === 'FAILED')) {
+    const verdict = failedVerdict(known);
+    return { ...verdict, ended: verdict.state === 'partial' || !mayBeSalvaged(known, now) };
+  }
+  if (seen.place === 'here' && !seen.attended) return { state: 'stopped', ended: true };
+  if (running) return { state: 'stitching', ended: false };
+  if (salvage || render?.status === 'SUCCEEDED')
+    return open?.status === 'RUNNABLE'
+      ? { state: 'waiting', ended: false, reason: 'the frames are there, and the video is to be made' }
+      : { state: 'stitching', ended: false };
+  const slices = render && countSlices(render);
+  // Between two slices of one machine none runs for a moment.
+  const working = (slices?.running ?? 0) > 0 || (seen.place === 'here' && results.stored > 0);
+  return { state: working ? 'rendering' : 'waiting', ended: false };
+}
+
+function going(job: JobDetail | undefined): boolean {
+  return job?.status === 'RUNNING' || job?.status === 'STARTING';
+}
+
+function madeVideo({ records, results, seen }: KnownRender, job: JobDetail): Verdict {
+  const endedAt = timeOf(job.stoppedAt);
+  const { plan } = records;
+  if (plan?.video === 'none' || results.video) return { state: 'complete', ended: true, endedAt };
+  if (results.gaps && results.partialVideo)
+    return { state: 'partial', ended: true, endedAt, reason: gapsReason(results) };
+  const name = seen.salvage === job ? 'the video of what there is' : 'the video';
+  const reason = `${name} was made, and is not there: was it deleted? The same command again makes it anew`;
+  return { state: 'failed', ended: true, endedAt, reason };
+}
+
+/** One that found a frame to be bad has made a video all the same. */
+function failedVerdict({ records, results, seen }: KnownRender): Verdict {
+  const { status } = records;
+  const { render, stitch } = seen;
+  const job = render?.status === 'FAILED' ? render : (stitch ?? render);
+  const { gaps, partialVideo } = results;
+  const endedAt = status?.at ?? timeOf(job?.stoppedAt);
+  const made = !status && render?.status !== 'FAILED' && gaps && partialVideo;
+  if (made && Date.parse(gaps.at) >= (stitch?.createdAt ?? 0))
+    return { state: 'partial', ended: true, endedAt, reason: gapsReason(results) };
+  return { state: 'failed', ended: true, endedAt, reason: status?.reason ?? failureReason(job) };
+}
+
+function failureReason(job: JobDetail | undefined): string | undefined {
+  if (!job) return undefined;
+  const { failed, total } = countSlices(job);
+  const told = total > 1 ? [`${failed} of ${total} slices failed`] : [];
+  return [...told, ...(job.statusReason === undefined ? [] : [job.statusReason])].join('; ') || undefined;
+}
+
+/** Whether a job that makes a video of what there is may yet come, or can't be asked for now. */
+function mayBeSalvaged({ records, results, seen }: KnownRender, now: number): boolean {
+  const { status, salvage, jobs, plan } = records;
+  if (seen.salvage || plan?.video === 'none') return false;
+  const isRender = status ? status.endedJob === jobs?.render.jobId : seen.render?.status === 'FAILED';
+  if (!isRender) return false;
+  if (seen.place === 'here') return seen.attended === true;
+  if (results.stored === 0) return false;
+  const at = status ? Date.parse(status.at) : (seen.render?.stoppedAt ?? 0);
+  return (salvage !== undefined && seen.fault !== undefined) || now - at < SALVAGE_SECONDS * 1000;
+}
+
+/** Whether `status.json` says all there will ever be, so that no Batch need be asked; `now` in milliseconds. Pure. */
+export function isFinal({ status, jobs, salvage }: RenderRecords, now: number): boolean {
+  if (!status) return false;
+  if (status.state !== 'failed' || !jobs || status.endedJob !== jobs.render.jobId) return true;
+  return !salvage && now - Date.parse(status.at) >= SALVAGE_SECONDS * 1000;
+}
+
+function gapsReason({ gaps }: RenderResults): string | undefined {
+  return gaps && `${gaps.gaps.length} of ${gaps.frameCount} frames are missing in the video`;
+}
+
+function timeOf(milliseconds: number | undefined): string | undefined {
+  return milliseconds === undefined ? undefined : new Date(milliseconds).toISOString();
+}
+
+function waitingOf({ seen, figures, records }: KnownRender, now: number): Waiting {
+  const { render, stitch, salvage, children = [] } = seen;
+  const jobs = [render, stitch, salvage];
+  const last = [figures?.lastSeen, render?.createdAt, salvage?.createdAt, records.jobsNotedAt];
+  // Where nothing at all is known, from now on.
+  const since = last.reduce<number>((latest, at) => Math.max(latest, at ?? 0), 0) || now;
+  const runnable = countRunnable(jobs);
+  const statusReason = waitingReason([...jobs.filter((job) => job !== undefined), ...children]);
+  return {
+    since: new Date(since).toISOString(),
+    runnable,
+    ...(statusReason !== undefined && { statusReason }),
+    hints: runnable > 0 && seen.place === 'farm' ? waitingHints((now - since) / 1000, statusReason) : [],
+  };
+}
+
+function videoOf(state: StateName, { video, partialVideo }: RenderResults): URL | undefined {
+  if (state === 'complete') return video;
+  return state === 'partial' ? partialVideo : undefined;
+}

@@ -1,0 +1,144 @@
+import * as z from 'zod/mini';
+import type { Batch, JobDetail } from '../batch/batch';
+import { manifestUrl, statusUrl } from '../contract/keys';
+import { messageOf, SpotreelError } from '../errors';
+import { mapConcurrently } from '../map-concurrently';
+import { readRecord } from '../report/read-records';
+import { childUrl } from '../storage/location';
+import type { Storage } from '../storage/storage';
+import { isFinal, judgeRender } from './judge-render';
+import { readRenderRecords, readRenderResults, type RenderRecords } from './render-facts';
+import type { RenderState, StateName } from './render-state';
+import { jobIdsOf, lookHere, seenOnFarm, type SeenJobs } from './seen-jobs';
+
+/** Renders that are looked at at a time: some small objects each. */
+const AT_ONCE = 16;
+
+/** A render in a list of many. */
+export interface ListedRender {
+  readonly renderId: string;
+  readonly state: StateName;
+  readonly reason?: string | undefined;
+  readonly frames?: { readonly total: number; readonly stored: number } | undefined;
+  /** When it was planned, or refused, ISO 8601. Absent where its plan can't be read. */
+  readonly createdAt?: string | undefined;
+  readonly video?: string | undefined;
+}
+
+type Listable = Pick<ListedRender, 'renderId' | 'createdAt'>;
+
+/** Where renders are listed, and who knows of their jobs: AWS Batch, or each folder itself. */
+export interface ListPlace {
+  readonly output: URL;
+  readonly storage: Storage;
+  readonly batch?: Batch | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/**
+ * Every render in a place, the newest first. A render that has ended costs three small requests, one that has not a listing
+ * of its frames as well; AWS Batch is asked about all of those together, at most 100 jobs a call. Throws what storage throws;
+ * that AWS Batch does not answer, or a plan can't be read, is told of the renders that it is about.
+ */
+export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
+  const { output, storage, batch, now } = place;
+  const names = await foldersIn(output, storage);
+  const open: RenderRecords[] = [];
+  const listed = await mapConcurrently(names, AT_ONCE, async (name) => {
+    try {
+      const records = await readRenderRecords(name, childUrl(output, `${name}/`), storage);
+      if (!records) return undefined;
+      if (isFinal(records, now())) return listEnded(records);
+      open.push(records);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof SpotreelError) || error.kind === 'passing') throw error;
+      return { renderId: name, state: 'unknown', reason: messageOf(error) } as const;
+    }
+  });
+  const described = batch ? await describeAll(open, batch) : { details: [] };
+  const judged = await mapConcurrently(open, AT_ONCE, async (records) => {
+    const seen = batch
+      ? { ...seenOnFarm(records, described.details), fault: described.fault }
+      : lookOrTell(records);
+    const results = await readRenderResults(records, storage);
+    return listJudged(judgeRender({ records, results, seen }, now()));
+  });
+  return [...listed.filter((one) => one !== undefined), ...judged].toSorted(newestFirst);
+}
+
+/** The id of the render that was planned (or refused) last; `undefined` where there is none. Asks no Batch. */
+export async function newestRender(output: URL, storage: Storage): Promise<string | undefined> {
+  const found = await mapConcurrently(await foldersIn(output, storage), AT_ONCE, async (name) => {
+    const createdAt = await plannedAt(childUrl(output, `${name}/`), storage);
+    return createdAt === undefined ? undefined : { renderId: name, createdAt };
+  });
+  return found.filter((one) => one !== undefined).toSorted(newestFirst)[0]?.renderId;
+}
+
+async function plannedAt(folder: URL, storage: Storage): Promise<string | undefined> {
+  const planned = await readRecord(plannedSchema, manifestUrl(folder), storage);
+  return planned?.createdAt ?? (await readRecord(refusedSchema, statusUrl(folder), storage))?.at;
+}
+
+/** What is looked at of a plan, and of the status of a render that has none. */
+const plannedSchema = z.lazy(() => z.object({ createdAt: z.string() }));
+const refusedSchema = z.lazy(() => z.object({ at: z.string() }));
+
+async function foldersIn(output: URL, storage: Storage): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name, object } of storage.listFolder(output)) if (!object) names.push(name);
+  return names;
+}
+
+async function describeAll(
+  renders: readonly RenderRecords[],
+  batch: Batch,
+): Promise<{ readonly details: readonly JobDetail[]; readonly fault?: string }> {
+  const ids = renders.flatMap((records) => jobIdsOf(records, 0, 0));
+  try {
+    return { details: ids.length === 0 ? [] : await batch.describeJobs(ids) };
+  } catch (error) {
+    if (!(error instanceof SpotreelError)) throw error;
+    return { details: [], fault: messageOf(error) };
+  }
+}
+
+function lookOrTell(records: RenderRecords): SeenJobs {
+  try {
+    return lookHere(records);
+  } catch (error) {
+    if (!(error instanceof SpotreelError)) throw error;
+    return { place: 'here', fault: messageOf(error) };
+  }
+}
+
+function listEnded({ renderId, plan, status }: RenderRecords): ListedRender {
+  const { state, reason, frames, at, links } = status!;
+  return {
+    renderId,
+    state,
+    reason,
+    frames: frames && { total: frames.total, stored: frames.stored },
+    createdAt: plan?.createdAt ?? at,
+    video: links.video,
+  };
+}
+
+function listJudged({ renderId, state, reason, fault, frames, createdAt, links }: RenderState): ListedRender {
+  return {
+    renderId,
+    state,
+    reason: reason ?? fault,
+    frames: frames && { total: frames.total, stored: frames.stored },
+    createdAt,
+    video: links.video,
+  };
+}
+
+function newestFirst(a: Listable, b: Listable): number {
+  const [left, right] = [a.createdAt ?? '', b.createdAt ?? ''];
+  if (left !== right) return left < right ? 1 : -1;
+  return a.renderId < b.renderId ? -1 : 1;
+}

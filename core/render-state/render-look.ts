@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Batch } from '../batch/batch';
+import { codeOf, messageOf, SpotreelError } from '../errors';
+import type { Storage } from '../storage/storage';
+import { isFinal, judgeRender } from './judge-render';
+import { readRenderRecords, readRenderResults, type RenderRecords } from './render-facts';
+import type { RenderState } from './render-state';
+import { askFarm, countSlices, lookHere, type SeenJobs } from './seen-jobs';
+import { SliceDigests } from './slice-digests';
+
+/** An answer of AWS Batch that takes longer is not waited for: the next look has it. */
+const LATE_SECONDS = 20;
+const LATE = 'batch-late';
+
+/** Where a render lies, and who runs it there. */
+export interface RenderPlace {
+  readonly renderId: string;
+  readonly folder: URL;
+  readonly storage: Storage;
+  /** AWS Batch; absent on this machine. */
+  readonly batch?: Batch | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly lateSeconds?: number;
+}
+
+/** What one look at a render saw. */
+export interface Look {
+  readonly state: RenderState;
+  /** AWS Batch wants to be asked less often. */
+  readonly throttled: boolean;
+}
+
+/**
+ * Looks at one render, once or again and again. A look is one call of AWS Batch at most, a listing of the frames, one of the
+ * slices, and what has changed of those since the look before. That AWS Batch fails or is late is told in the state, with
+ * what it said last.
+ */
+export class RenderLook {
+  private readonly digests = new SliceDigests();
+  private seen: SeenJobs | undefined;
+  private asking: Promise<SeenJobs> | undefined;
+
+  constructor(private readonly place: RenderPlace) {}
+
+  /** `undefined` where there is no such render. Throws what storage throws. */
+  async look(): Promise<Look | undefined> {
+    const { renderId, folder, storage, now } = this.place;
+    const records = await readRenderRecords(renderId, folder, storage);
+    if (!records) return undefined;
+    const { seen, throttled } = await this.see(records);
+    const figures = await this.digests.read(folder, storage);
+    const results = await readRenderResults(records, storage);
+    return { state: judgeRender({ records, results, seen, figures }, now()), throttled };
+  }
+
+  private async see(
+    records: RenderRecords,
+  ): Promise<{ readonly seen: SeenJobs; readonly throttled: boolean }> {
+    const { batch, now } = this.place;
+    const place = batch ? 'farm' : 'here';
+    if (isFinal(records, now())) return { seen: { place }, throttled: false };
+    try {
+      this.seen = batch ? await this.ask(records, batch) : lookHere(records);
+      return { seen: this.seen, throttled: false };
+    } catch (error) {
+      if (!(error instanceof SpotreelError)) throw error;
+      const fault = messageOf(error);
+      return { seen: { place, ...this.last(records), fault }, throttled: codeOf(error) === 'throttled' };
+    }
+  }
+
+  /** What was seen last, while it is about the same jobs. */
+  private last({ jobs }: RenderRecords): SeenJobs | undefined {
+    return this.seen?.render?.jobId === jobs?.render.jobId ? this.seen : undefined;
+  }
+
+  /** One question at a time: what is late is asked no second time meanwhile. */
+  private async ask(records: RenderRecords, batch: Batch): Promise<SeenJobs> {
+    const before = this.last(records)?.render;
+    const { succeeded = 0, failed = 0, running = 0 } = before ? countSlices(before) : {};
+    this.asking ??= askFarm(records, batch, succeeded + failed + running);
+    const { lateSeconds = LATE_SECONDS } = this.place;
+    const stop = new AbortController();
+    const late = sleep(lateSeconds * 1000, undefined, { signal: stop.signal }).then(
+      () => {
+        const message = `AWS Batch has not answered for ${lateSeconds} s`;
+        throw new SpotreelError(LATE, 'passing', message);
+      },
+      () => new Promise<never>(() => undefined),
+    );
+    try {
+      const seen = await Promise.race([this.asking, late]);
+      this.asking = undefined;
+      return seen;
+    } catch (error) {
+      if (codeOf(error) !== LATE) this.asking = undefined;
+      throw error;
+    } finally {
+      stop.abort();
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import type { Finding } from '../contract/finding';
+
+/**
+ * How a render is doing:
+ *
+ * - `refused`: it was never submitted; `findings` say what to change.
+ * - `waiting`: its jobs wait; none of them runs.
+ * - `rendering`, `stitching`: jobs run; the latter make the video.
+ * - `complete`, `partial`, `failed`: it has ended, with a whole video, with one with gaps, with none.
+ * - `stopped`: it has not ended, and nobody is at it (on one machine only).
+ * - `unknown`: nothing can be said: its jobs are nowhere to be found, or AWS Batch does not answer.
+ */
+export type StateName =
+  | 'refused'
+  | 'waiting'
+  | 'rendering'
+  | 'stitching'
+  | 'complete'
+  | 'partial'
+  | 'failed'
+  | 'stopped'
+  | 'unknown';
+
+/** Why nothing runs. */
+export interface Waiting {
+  /** Since when nothing is known to have run, ISO 8601. */
+  readonly since: string;
+  /** Jobs that could run if there were a machine (RUNNABLE), children counted one by one. */
+  readonly runnable: number;
+  /** What AWS Batch itself says of a job that holds up its queue. */
+  readonly statusReason?: string;
+  /** What it may be, for people; empty while it has not taken long. */
+  readonly hints: readonly string[];
+}
+
+/** How many of a render's slices are in which state. */
+export interface SliceCounts {
+  readonly total: number;
+  /** Not yet begun, or waiting for another attempt. */
+  readonly waiting: number;
+  /** STARTING or RUNNING. */
+  readonly running: number;
+  readonly succeeded: number;
+  readonly failed: number;
+}
+
+/** What slices have told so far, added up; seconds of Blender's own work on frames that are kept. */
+export interface SliceFigures {
+  readonly attempts: number;
+  /** Attempts that were stopped or vanished with their machine. */
+  readonly interruptions: number;
+  /** What machines were held for. */
+  readonly machineSeconds: number;
+  /** A quarter of the frames took less, half of them, three quarters; absent before the first frame. */
+  readonly frameSeconds?: {
+    readonly quarter: number;
+    readonly median: number;
+    readonly threeQuarters: number;
+  };
+  /** When the latest attempt is known to have run, in milliseconds since 1970. */
+  readonly lastSeen?: number;
+}
+
+/** All that is told of a render at one moment. */
+export interface RenderState {
+  readonly renderId: string;
+  readonly state: StateName;
+  /** Whether nothing more comes by itself. */
+  readonly ended: boolean;
+  /** In one line, for people, where there is more to say than the state. */
+  readonly reason?: string;
+  /** When it was planned, ISO 8601; absent for one that was refused. */
+  readonly createdAt?: string;
+  /** When it ended, where that was noted. */
+  readonly endedAt?: string;
+  readonly frames?: { readonly total: number; readonly stored: number; readonly failed: number };
+  /** The first of those that were given up. */
+  readonly failures: ReadonlyArray<{ readonly frame: number; readonly reason: string }>;
+  /** Absent where no Batch tells. */
+  readonly slices?: SliceCounts;
+  readonly figures?: Omit<SliceFigures, 'lastSeen'>;
+  readonly waiting?: Waiting;
+  readonly findings: readonly Finding[];
+  readonly links: { readonly folder: string; readonly console?: string; readonly video?: string };
+  /** Why AWS Batch could not be asked; what is told of jobs is then of earlier, or absent. */
+  readonly fault?: string;
+}

@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import type { Batch, JobDetail, JobStatus } from '../batch/batch';
+import { describeJob } from '../batch/local/describe-job';
+import { lockHolder } from '../batch/local/lock';
+import { peekJobs } from '../batch/local/recover-jobs';
+import { salvageJobName } from '../contract/jobs';
+import { filePath } from '../storage/location';
+import type { RenderRecords } from './render-facts';
+import type { SliceCounts } from './render-state';
+
+/** What a Batch says of a render's jobs. */
+export interface SeenJobs {
+  readonly place: 'farm' | 'here';
+  readonly render?: JobDetail | undefined;
+  readonly stitch?: JobDetail | undefined;
+  readonly salvage?: JobDetail | undefined;
+  /** Some children of the render job, those that are to run next. */
+  readonly children?: readonly JobDetail[];
+  /** On one machine: whether a process is at it. */
+  readonly attended?: boolean;
+  /** Why the Batch could not be asked. */
+  readonly fault?: string | undefined;
+}
+
+/** Children that are described along with their parent, in the same call: one of them may hold up the queue. */
+const SOME_CHILDREN = 10;
+
+/**
+ * The ids to describe for one render: its jobs (a parent tells of all its children), and `some` children from the one on
+ * that is next to run when `ended` have. Far below the 100 that one call takes.
+ */
+export function jobIdsOf(
+  { jobs, salvage, plan }: RenderRecords,
+  ended: number,
+  some = SOME_CHILDREN,
+): string[] {
+  if (!jobs) return [];
+  const { render, stitch } = jobs;
+  const slices = plan?.sliceCount ?? 1;
+  const first = Math.max(0, Math.min(ended, slices - some));
+  const children = slices > 1 ? Array.from({ length: Math.min(some, slices) }, (_, i) => first + i) : [];
+  return [
+    render.jobId,
+    stitch.jobId,
+    ...(salvage?.jobId === undefined ? [] : [salvage.jobId]),
+    ...children.map((index) => `${render.jobId}:${index}`),
+  ];
+}
+
+/** What was described, as one render's. Pure. */
+export function seenOnFarm({ jobs, salvage }: RenderRecords, details: readonly JobDetail[]): SeenJobs {
+  const find = (id: string | undefined) => details.find(({ jobId }) => jobId === id);
+  return {
+    place: 'farm',
+    render: find(jobs?.render.jobId),
+    stitch: find(jobs?.stitch.jobId),
+    salvage: find(salvage?.jobId),
+    children: details.filter(({ jobId }) => jobs && jobId.startsWith(`${jobs.render.jobId}:`)),
+  };
+}
+
+/** Asks AWS Batch, in one call. Throws what it refuses. */
+export async function askFarm(records: RenderRecords, batch: Batch, ended = 0): Promise<SeenJobs> {
+  const ids = jobIdsOf(records, ended);
+  return seenOnFarm(records, ids.length === 0 ? [] : await batch.describeJobs(ids));
+}
+
+/**
+ * Reads the journals of the local Batch in a render's folder, which another process may be writing, and whether one has it.
+ * Throws `journal-corrupt`.
+ */
+export function lookHere({ renderId, folder, jobs }: RenderRecords): SeenJobs {
+  const directory = filePath(new URL('.batch/', folder));
+  // Before the journals: who lets go of them has written all of them.
+  const attended = lockHolder(directory) !== undefined;
+  const journaled = peekJobs(join(directory, 'jobs'));
+  const [render, stitch] = [jobs?.render, jobs?.stitch].map((job) =>
+    journaled.find(({ jobId }) => jobId === job?.jobId),
+  );
+  const salvage = journaled.findLast(
+    ({ request, sequence }) =>
+      request.jobName === salvageJobName(renderId) && render !== undefined && sequence > render.sequence,
+  );
+  return {
+    place: 'here',
+    attended,
+    render: render && describeJob(render),
+    stitch: stitch && describeJob(stitch),
+    salvage: salvage && describeJob(salvage),
+  };
+}
+
+/** Of an array job, or of one that has no children: then it is a single slice itself. Pure. */
+export function countSlices({ status, arrayProperties }: JobDetail): SliceCounts {
+  const summary: Partial<Record<JobStatus, number>> = arrayProperties?.statusSummary ?? { [status]: 1 };
+  const count = (...statuses: JobStatus[]) => statuses.reduce((sum, one) => sum + (summary[one] ?? 0), 0);
+  const [running, succeeded, failed] = [count('STARTING', 'RUNNING'), count('SUCCEEDED'), count('FAILED')];
+  const waiting = count('SUBMITTED', 'PENDING', 'RUNNABLE');
+  const total = arrayProperties?.size ?? 1;
+  // By the documentation the summary of a parent whose children are not made yet is empty.
+  return {
+    total,
+    waiting: Math.max(waiting, total - running - succeeded - failed),
+    running,
+    succeeded,
+    failed,
+  };
+}
+
+/** Children, or jobs without any, that wait for nothing but a machine. Pure. */
+export function countRunnable(jobs: ReadonlyArray<JobDetail | undefined>): number {
+  return jobs.reduce((sum, job) => {
+    const summary = job?.arrayProperties?.statusSummary;
+    return sum + (summary ? (summary.RUNNABLE ?? 0) : Number(job?.status === 'RUNNABLE'));
+  }, 0);
+}

@@ -1,0 +1,89 @@
+import { EXIT } from '../contract/exit-codes';
+import { slicesFolder } from '../contract/keys';
+import { sliceReportSchema } from '../contract/slice-report';
+import { mapConcurrently } from '../map-concurrently';
+import { readRecord } from '../report/read-records';
+import { reportFigures } from '../report/report-figures';
+import type { ObjectInfo, Storage } from '../storage/storage';
+import type { SliceFigures } from './render-state';
+
+/** Small objects that are fetched at a time. */
+const AT_ONCE = 16;
+
+/** What is kept of one slice's report. */
+interface Digest {
+  /** Tells versions of the report apart. */
+  readonly version: string;
+  readonly attempts: number;
+  readonly interruptions: number;
+  readonly machineSeconds: number;
+  readonly frameSeconds: Float64Array;
+  readonly lastSeen: number;
+}
+
+/**
+ * What the slices of one render have told. Of 10,000 reports only numbers are kept, and a second look fetches only those that
+ * have changed since.
+ */
+export class SliceDigests {
+  private readonly digests = new Map<string, Digest>();
+
+  async read(render: URL, storage: Storage): Promise<SliceFigures> {
+    const changed: ObjectInfo[] = [];
+    for await (const info of storage.list(slicesFolder(render))) {
+      if (this.digests.get(info.url.href)?.version !== versionOf(info)) changed.push(info);
+    }
+    await mapConcurrently(changed, AT_ONCE, async (info) => {
+      const report = await readRecord(sliceReportSchema, info.url, storage);
+      if (!report) return;
+      const figures = reportFigures({ slices: [report] });
+      this.digests.set(info.url.href, {
+        version: versionOf(info),
+        attempts: figures.stretches.length,
+        interruptions: report.attempts.filter(({ exitCode }, i) =>
+          wasInterrupted(exitCode, i, report.attempts.length),
+        ).length,
+        machineSeconds: figures.slotSeconds,
+        frameSeconds: Float64Array.from(figures.frames, ({ seconds }) => seconds),
+        lastSeen: figures.stretches.reduce((latest, { to }) => Math.max(latest, to), 0),
+      });
+    });
+    return addUp([...this.digests.values()]);
+  }
+}
+
+/** An attempt whose end nobody wrote down was cut off, unless it is the latest: that one may still be running. */
+function wasInterrupted(exitCode: number | undefined, index: number, count: number): boolean {
+  return exitCode === STOPPED || (exitCode === undefined && index < count - 1);
+}
+
+/** The worker's exit code for an attempt that was stopped, not at fault. */
+const STOPPED = EXIT.stopped.code;
+
+function versionOf({ size, lastModified, etag }: ObjectInfo): string {
+  return `${etag ?? ''} ${size} ${lastModified.getTime()}`;
+}
+
+function addUp(digests: readonly Digest[]): SliceFigures {
+  const sum = (valueOf: (digest: Digest) => number) =>
+    digests.reduce((total, one) => total + valueOf(one), 0);
+  const seconds = new Float64Array(sum(({ frameSeconds }) => frameSeconds.length));
+  let filled = 0;
+  for (const { frameSeconds } of digests) {
+    seconds.set(frameSeconds, filled);
+    filled += frameSeconds.length;
+  }
+  seconds.sort();
+  const part = (share: number) => seconds[Math.floor((seconds.length - 1) * share)]!;
+  return {
+    attempts: sum(({ attempts }) => attempts),
+    interruptions: sum(({ interruptions }) => interruptions),
+    machineSeconds: sum(({ machineSeconds }) => machineSeconds),
+    ...(seconds.length > 0 && {
+      frameSeconds: { quarter: part(0.25), median: part(0.5), threeQuarters: part(0.75) },
+    }),
+    ...(digests.length > 0 && {
+      lastSeen: digests.reduce((latest, one) => Math.max(latest, one.lastSeen), 0),
+    }),
+  };
+}
