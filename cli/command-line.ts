@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { VIDEO_FORMATS } from '../core/contract/video-format';
 import { messageOf, SpotreelError } from '../core/errors';
 import { PreflightError } from '../core/preflight/preflight-error';
+import type { DownloadFlags } from './commands/download';
 import type { InspectFlags } from './commands/inspect';
 import type { ListFlags } from './commands/list';
 import type { RenderFlags } from './commands/render';
@@ -45,6 +46,11 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   describeWatch(program).action(async (renderId: string | undefined, flags: WatchFlags) => {
     exitCode = await (await import('./commands/watch')).watchCommand(renderId, flags);
   });
+  describeDownload(program).action(
+    async (renderId: string, directory: string | undefined, flags: DownloadFlags) => {
+      exitCode = await (await import('./commands/download')).downloadCommand(renderId, directory, flags);
+    },
+  );
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -187,6 +193,32 @@ Examples:
   spotreel watch
   spotreel watch shot-1a2b3c4d && echo the film is there`,
     );
+}
+
+function describeDownload(program: Command): Command {
+  const command = program
+    .command('download')
+    .description('fetch what a render has made: only what is not here yet')
+    .argument('<renderId>', 'the render; "spotreel list" names them')
+    .argument('[dir]', 'where to put it (default: a folder of the name of the render)')
+    .option('--frames <ranges>', 'these frames alone, such as 1-10,20,30-50x2')
+    .option('--video', 'the video alone; with --frames, both')
+    .option('--watch', 'go on while the render does, until it ends')
+    .option('--json', 'what came of it as one JSON object on standard output');
+  return withPlaceOptions(command).addHelpText(
+    'after',
+    `
+Frames, masters, video, gaps.json, report, poster, contact sheet and preview; one download at a time for each DIR.
+A file appears whole or not at all. What is here is checked by size and checksum, and fetched again only if it differs;
+a large file goes on where it broke off. Ctrl-C: the same command goes on. Nothing in DIR is ever deleted.
+Exit codes: 0 all that was asked for is here, 1 failed, 2 wrong usage, 3 frames or the video are not there (yet), or the
+video has gaps, 130 interrupted.
+
+Examples:
+  spotreel download shot-1a2b3c4d
+  spotreel download shot-1a2b3c4d ~/films/shot --frames 1-10
+  spotreel download shot-1a2b3c4d --video --watch`,
+  );
 }
 
 /** Where to look for renders: the same for every command that looks after them. */

@@ -4,10 +4,11 @@ import { SSMClient } from '@aws-sdk/client-ssm';
 import { readFarm } from '../core/batch/aws-farm';
 import type { Batch } from '../core/batch/batch';
 import type { FarmDescription } from '../core/contract/farm-description';
-import { manifestUrl } from '../core/contract/keys';
+import { manifestUrl, renderFolder } from '../core/contract/keys';
 import { parseManifest, type Manifest } from '../core/contract/manifest';
 import { newestRender } from '../core/render-state/list-renders';
 import { RenderLook, type Look } from '../core/render-state/render-look';
+import { checkRenderName } from '../core/contract/render-id';
 import { SpotreelError } from '../core/errors';
 import { childUrl, formatLocation, keyUrl, parseLocation } from '../core/storage/location';
 import { StorageError, type Storage } from '../core/storage/storage';
@@ -67,15 +68,13 @@ async function awsBatch(client: BatchClientConfig): Promise<Batch> {
   return new AwsBatch(new BatchClient(client));
 }
 
-/** A render's folder, whether there is one or not. Throws `no-render` for what can't be a render's id. */
+/** A render's folder, whether there is one or not. Throws `bad-name` for what can be no render's name. */
 export function folderOfRender(renderId: string, { output }: Pick<Place, 'output'>): URL {
   // `..` and what is more than one name would lead to other folders than a render's own.
-  if (renderId === '' || renderId.includes('/') || /^(\.|%2e){1,2}$/i.test(renderId))
-    throw noRender(renderId, output);
-  return childUrl(output, `${renderId}/`);
+  return renderFolder(output, checkRenderName(renderId));
 }
 
-/** A render's folder and its plan. Throws `no-render` naming the place. */
+/** A render's folder and its plan. Throws `bad-name` for what can be no render's name, `no-render` naming the place. */
 export async function findRender(
   renderId: string,
   { output }: Pick<Place, 'output'>,

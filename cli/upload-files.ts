@@ -109,6 +109,6 @@ export function readingOf(done: number, total: number, seconds: number): Reading
   return { total, done, count: `${formatMebibytes(done)} of ${formatMebibytes(total)}`, note: left };
 }
 
-function formatMebibytes(bytes: number): string {
+export function formatMebibytes(bytes: number): string {
   return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }

@@ -24,3 +24,32 @@ export async function mapConcurrently<T, R>(
   if (fault) throw fault.error;
   return results;
 }
+
+/**
+ * The same for items that come one after another, such as a listing: none is asked for before there is a hand free for it, so
+ * that however many there are, only `most` are held.
+ */
+export async function forEachConcurrently<T>(
+  items: AsyncIterable<T>,
+  most: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const iterator = items[Symbol.asyncIterator]();
+  let fault: { readonly error: unknown } | undefined;
+  const worker = async (): Promise<void> => {
+    try {
+      for (;;) {
+        if (fault) return;
+        const next = await iterator.next();
+        if (next.done) return;
+        await work(next.value);
+      }
+    } catch (error) {
+      fault ??= { error };
+    }
+  };
+  await Promise.all(Array.from({ length: most }, worker));
+  if (!fault) return;
+  await iterator.return?.();
+  throw fault.error;
+}

@@ -27,6 +27,7 @@ export const claimUrl = (render: URL): URL => below(render, 'submitting.json');
 export const statusUrl = (render: URL): URL => below(render, 'status.json');
 export const framesFolder = (render: URL): URL => below(render, 'frames/');
 export const frameUrl = (render: URL, frame: number): URL => below(render, `frames/${frameName(frame)}`);
+export const mastersFolder = (render: URL): URL => below(render, 'masters/');
 /** A frame in the scene's own format, where that is kept beside the PNG. */
 export const masterUrl = (render: URL, frame: number, ending: MasterEnding): URL =>
   below(render, `masters/${frameName(frame, ending)}`);
@@ -75,4 +76,11 @@ export function frameOfName(name: string): number | undefined {
   if (!match) return undefined;
   const frame = Number(match[1] + match[2]!);
   return frameName(frame) === name ? frame : undefined;
+}
+
+const MASTER_ENDING = new RegExp(`\\.(${MASTER_ENDINGS.join('|')})$`);
+
+/** The frame whose master this is; `undefined` for a file that is no master. */
+export function frameOfMaster(name: string): number | undefined {
+  return MASTER_ENDING.test(name) ? frameOfName(name.replace(MASTER_ENDING, '.png')) : undefined;
 }

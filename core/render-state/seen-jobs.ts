@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Batch, JobDetail, JobStatus } from '../batch/batch';
 import { describeJob } from '../batch/local/describe-job';
-import { lockHolder } from '../batch/local/lock';
+import { findLockHolder } from '../batch/local/lock';
 import { peekJobs } from '../batch/local/recover-jobs';
 import { salvageJobName } from '../contract/jobs';
 import { filePath } from '../storage/location';
@@ -72,7 +72,7 @@ export async function askFarm(records: RenderRecords, batch: Batch, ended = 0): 
 export function lookHere({ renderId, folder, jobs }: RenderRecords): SeenJobs {
   const directory = filePath(new URL('.batch/', folder));
   // Before the journals: who lets go of them has written all of them.
-  const attended = lockHolder(directory) !== undefined;
+  const attended = findLockHolder(directory) !== undefined;
   const journaled = peekJobs(join(directory, 'jobs'));
   const [render, stitch] = [jobs?.render, jobs?.stitch].map((job) =>
     journaled.find(({ jobId }) => jobId === job?.jobId),

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SpotreelError } from '../../errors';
+import { codeOf, SpotreelError } from '../../errors';
 import { isProcessAlive, processStartTime } from '../../processes/process-identity';
 
 /** A claim on a directory: an empty file whose name says everything, so that it appears whole or not at all. */
@@ -54,14 +54,28 @@ export async function takeLock(directory: string): Promise<Lock> {
   }
 }
 
+/** Who has a directory. */
+export interface LockHolder {
+  readonly pid: number;
+  readonly startTime: string;
+}
+
 /**
- * The process that has the directory, `undefined` where nobody has; removes nothing and makes nothing. Of several that are
- * taking it at this moment the one that will win.
+ * The living process that has the directory; nobody has one that is not there. Only looks: claims of processes that are gone
+ * stay. What a claim says is not believed further than this: it names one process of this machine, never a group of them.
  */
-export function lockHolder(directory: string): { readonly pid: number } | undefined {
-  const claims = join(directory, 'lock');
-  const names = existsSync(claims) ? readdirSync(claims).toSorted() : [];
-  return names.flatMap(parseClaim).find(({ pid, startTime }) => isProcessAlive(pid, startTime));
+export function findLockHolder(directory: string): LockHolder | undefined {
+  let names: string[];
+  try {
+    names = readdirSync(join(directory, 'lock'));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+  return names
+    .toSorted()
+    .flatMap(parseClaim)
+    .find(({ pid, startTime }) => Number.isSafeInteger(pid) && pid > 1 && isProcessAlive(pid, startTime));
 }
 
 function createClaim(claims: string): Claim {

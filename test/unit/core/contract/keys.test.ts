@@ -1,6 +1,7 @@
 import {
   failureUrl,
   frameName,
+  frameOfMaster,
   frameOfName,
   frameUrl,
   manifestUrl,
@@ -57,4 +58,15 @@ test.each(['s3://bucket/films', 's3://bucket/films/'])(
 
 test('a folder without its slash is still the folder', () => {
   expect(frameUrl(new URL('file:///films/shot'), 1).href).toBe('file:///films/shot/frames/0001.png');
+});
+
+test.each([
+  ['0001.exr', 1],
+  ['-0012.jpg', -12],
+  ['0001.png', undefined],
+  ['1.exr', undefined],
+  ['0001.exr.jpg', undefined],
+  ['../0001.exr', undefined],
+])('a master %s is of frame %s', (name, frame) => {
+  expect(frameOfMaster(name)).toBe(frame);
 });

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lockHolder, takeLock } from '../../../../../core/batch/local/lock';
+import { findLockHolder, takeLock } from '../../../../../core/batch/local/lock';
 import { codeOf, messageOf } from '../../../../../core/errors';
 
 let directory: string;
@@ -50,14 +50,20 @@ test('a process that only has the id of the former owner does not keep the lock'
   lock.release();
 });
 
-test('who has the lock can be seen by others, who change nothing', async () => {
-  expect(lockHolder(directory)).toBeUndefined();
-  expect(readdirSync(directory)).toEqual([]);
-  const left = leaveClaim(NO_PID, '1');
-  expect(lockHolder(directory)).toBeUndefined();
-  expect(readdirSync(join(directory, 'lock'))).toEqual([left]);
+test('who has a directory is told without changing anything in it', async () => {
+  expect(findLockHolder(directory)).toBeUndefined();
+  const stale = leaveClaim(NO_PID, '1');
+  expect(findLockHolder(directory)).toBeUndefined();
+  expect(readdirSync(join(directory, 'lock'))).toEqual([stale]);
   const lock = await takeLock(directory);
-  expect(lockHolder(directory)?.pid).toBe(process.pid);
+  expect(findLockHolder(directory)?.pid).toBe(process.pid);
   lock.release();
-  expect(lockHolder(directory)).toBeUndefined();
+  expect(findLockHolder(directory)).toBeUndefined();
+});
+
+// A signal to process 0 or -1 would reach a whole group, or everything.
+test.each(['0', '1', '', 'NaN', '1e3x', '-1'])('a claim of "process" %j names nobody', (pid) => {
+  mkdirSync(join(directory, 'lock'));
+  writeFileSync(join(directory, 'lock', `000000000000001-abcdef01-${pid}-unknown`), '');
+  expect(findLockHolder(directory)).toBeUndefined();
 });
