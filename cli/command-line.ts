@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { VIDEO_FORMATS } from '../core/contract/video-format';
 import { messageOf, SpotreelError } from '../core/errors';
 import { PreflightError } from '../core/preflight/preflight-error';
+import type { DeleteFlags } from './commands/delete';
 import type { DownloadFlags } from './commands/download';
 import type { InspectFlags } from './commands/inspect';
 import type { ListFlags } from './commands/list';
@@ -9,6 +10,7 @@ import type { RenderFlags } from './commands/render';
 import type { StatusFlags } from './commands/status';
 import type { SubmitFlags } from './commands/submit';
 import type { WatchFlags } from './commands/watch';
+import type { PlaceFlags } from './place';
 import { printable } from '../core/printable';
 import { SLICE_ORDERS } from '../core/render/slices';
 import { reportFindings } from './report-findings';
@@ -51,6 +53,12 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
       exitCode = await (await import('./commands/download')).downloadCommand(renderId, directory, flags);
     },
   );
+  describeCancel(program).action(async (renderId: string, flags: PlaceFlags) => {
+    exitCode = await (await import('./commands/cancel')).cancelCommand(renderId, flags);
+  });
+  describeDelete(program).action(async (renderId: string, flags: DeleteFlags) => {
+    exitCode = await (await import('./commands/delete')).deleteCommand(renderId, flags);
+  });
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -218,6 +226,42 @@ Examples:
   spotreel download shot-1a2b3c4d
   spotreel download shot-1a2b3c4d ~/films/shot --frames 1-10
   spotreel download shot-1a2b3c4d --video --watch`,
+  );
+}
+
+function describeCancel(program: Command): Command {
+  const command = program
+    .command('cancel')
+    .description('stop a render and keep what it has made')
+    .argument('<renderId>', 'the render; "spotreel list" names them');
+  return withPlaceOptions(command).addHelpText(
+    'after',
+    `
+On a farm all of its jobs are terminated, with every child, and waited for (10 minutes at most); on this machine the
+process that renders is asked to stop. To go on, submit or render the same scene again.
+Exit codes: 0 nothing of it runs any more, 1 it could not be stopped (yet), 2 wrong usage.
+
+Examples:
+  spotreel cancel shot-1a2b3c4d
+  spotreel cancel shot-1a2b3c4d -o s3://bucket/renders`,
+  );
+}
+
+function describeDelete(program: Command): Command {
+  const command = program
+    .command('delete')
+    .description('delete everything of a render: frames, video and all')
+    .argument('<renderId>', 'the render; "spotreel list" names them')
+    .option('-y, --yes', 'without being asked');
+  return withPlaceOptions(command).addHelpText(
+    'after',
+    `
+Refused while it runs: cancel it first. The scene stays. A bucket that keeps versions keeps them for 30 days.
+Exit codes: 0 deleted, 1 failed, or not confirmed, 2 wrong usage, or it runs.
+
+Examples:
+  spotreel delete shot-1a2b3c4d
+  spotreel delete shot-1a2b3c4d --yes -o renders`,
   );
 }
 

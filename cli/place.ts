@@ -68,10 +68,14 @@ async function awsBatch(client: BatchClientConfig): Promise<Batch> {
   return new AwsBatch(new BatchClient(client));
 }
 
-/** A render's folder, whether there is one or not. Throws `bad-name` for what can be no render's name. */
+/** A render's folder, whether there is one or not. Throws `no-render` for what can be no render's name. */
 export function folderOfRender(renderId: string, { output }: Pick<Place, 'output'>): URL {
   // `..` and what is more than one name would lead to other folders than a render's own.
-  return renderFolder(output, checkRenderName(renderId));
+  try {
+    return renderFolder(output, checkRenderName(renderId));
+  } catch {
+    throw noRender(renderId, output);
+  }
 }
 
 /** A render's folder and its plan. Throws `bad-name` for what can be no render's name, `no-render` naming the place. */

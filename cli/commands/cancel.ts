@@ -1,0 +1,49 @@
+import { SpotreelError } from '../../core/errors';
+import { printable } from '../../core/printable';
+import { formatLocation } from '../../core/storage/location';
+import { openStorage } from '../../core/storage/open-storage';
+import { storedFrames } from '../../core/storage/stored-frames';
+import { localHolder } from '../has-ended';
+import { cancelJobs, usualPause } from '../jobs/render-jobs';
+import { stopLocal } from '../jobs/stop-local';
+import { findPlace, findRender, type PlaceFlags } from '../place';
+
+/** `spotreel cancel RENDERID`: nothing of it runs any more when this ends with 0. Gives the exit code. */
+export async function cancelCommand(renderId: string, flags: PlaceFlags): Promise<number> {
+  const storage = openStorage();
+  const place = await findPlace(flags);
+  const { folder, manifest } = await findRender(renderId, place, storage);
+  let stopped: boolean;
+  if (place.batch) {
+    const { batch, farm } = place;
+    const render = { renderId, folder, storage, batch, farm };
+    stopped = (await cancelJobs(render, { say, pause: usualPause })) > 0;
+  } else {
+    stopped = await cancelLocal(folder);
+  }
+  const kept = (await storedFrames(manifest, folder, storage)).size;
+  const goOn = place.batch ? 'submit' : 'render';
+  say(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
+  say(
+    `kept: ${kept} of ${manifest.frameCount} frames in ${formatLocation(folder)}; "spotreel ${goOn}" of the same scene goes on from there`,
+  );
+  return 0;
+}
+
+async function cancelLocal(folder: URL): Promise<boolean> {
+  if (folder.protocol !== 'file:') throw noBatch(folder);
+  const holder = localHolder(folder);
+  if (!holder) return false;
+  say(`stopping process ${holder.pid}`);
+  await stopLocal(holder, usualPause);
+  return true;
+}
+
+function noBatch(folder: URL): SpotreelError {
+  const message = `nobody can be asked who renders into ${formatLocation(folder)}; give s3://… or a folder of this machine`;
+  return new SpotreelError('bad-usage', 'usage', message);
+}
+
+function say(text: string): void {
+  process.stderr.write(`${printable(text)}\n`);
+}

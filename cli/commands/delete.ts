@@ -1,0 +1,76 @@
+import { createInterface } from 'node:readline/promises';
+import { SpotreelError } from '../../core/errors';
+import { printable } from '../../core/printable';
+import { formatLocation } from '../../core/storage/location';
+import { openStorage } from '../../core/storage/open-storage';
+import type { Storage } from '../../core/storage/storage';
+import { storedFrames } from '../../core/storage/stored-frames';
+import { localHolder } from '../has-ended';
+import { deleteRender } from '../jobs/delete-render';
+import { livingJobs } from '../jobs/render-jobs';
+import { createMeter } from '../meter';
+import { findPlace, findRender, type Place, type PlaceFlags } from '../place';
+
+export interface DeleteFlags extends PlaceFlags {
+  readonly yes?: boolean;
+}
+
+/** `spotreel delete RENDERID`: everything of a render, for good. Gives the exit code. */
+export async function deleteCommand(renderId: string, flags: DeleteFlags): Promise<number> {
+  const storage = openStorage();
+  const place = await findPlace(flags);
+  const { folder, manifest } = await findRender(renderId, place, storage);
+  await refuseRunning(renderId, folder, place, storage);
+  if (!flags.yes) {
+    const frames = (await storedFrames(manifest, folder, storage)).size;
+    if (!(await confirm(`delete ${formatLocation(folder)} with ${frames} frames, for good? [y/N] `))) {
+      say('nothing was deleted');
+      return 1;
+    }
+    // The question may have stood there for a while.
+    await refuseRunning(renderId, folder, place, storage);
+  }
+  const meter = createMeter(process.stderr, Date.now);
+  try {
+    const total = manifest.frameCount;
+    const count = await deleteRender(folder, storage, (done) =>
+      meter.show({ total: Math.max(total, done), done, count: `${done} objects deleted`, note: '' }),
+    );
+    say(`${renderId} is deleted: ${count} ${count === 1 ? 'file' : 'files'}`);
+  } finally {
+    meter.stop();
+  }
+  return 0;
+}
+
+async function refuseRunning(
+  renderId: string,
+  folder: URL,
+  { batch, farm }: Place,
+  storage: Storage,
+): Promise<void> {
+  const isRunning = batch
+    ? (await livingJobs({ renderId, folder, storage, batch, farm })).length > 0
+    : folder.protocol === 'file:' && localHolder(folder) !== undefined;
+  if (!isRunning) return;
+  const message = `${renderId} is running: stop it first (spotreel cancel ${renderId})`;
+  throw new SpotreelError('running', 'usage', message);
+}
+
+/** Asks on the terminal. Throws `bad-usage` where there is none. */
+async function confirm(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) {
+    const message = 'there is no terminal to ask on: give --yes to delete without being asked';
+    throw new SpotreelError('bad-usage', 'usage', message);
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(printable(question))).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+function say(text: string): void {
+  process.stderr.write(`${printable(text)}\n`);
+}

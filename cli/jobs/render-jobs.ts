@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as z from 'zod/mini';
+import type { Batch, JobDetail } from '../../core/batch/batch';
+import { readJobs } from '../../core/batch/ensure-jobs';
+import { findPair } from '../../core/batch/find-pair';
+import type { FarmDescription } from '../../core/contract/farm-description';
+import { claimUrl } from '../../core/contract/keys';
+import { renderJobName, stitchJobName } from '../../core/contract/jobs';
+import { SpotreelError } from '../../core/errors';
+import { formatLocation } from '../../core/storage/location';
+import type { Storage } from '../../core/storage/storage';
+import { readJsonIfThere, salvageJob } from '../has-ended';
+
+/** A render on a farm, and who may know its jobs. */
+export interface FarmRender {
+  readonly renderId: string;
+  readonly folder: URL;
+  readonly storage: Storage;
+  readonly batch: Batch;
+  readonly farm?: Pick<FarmDescription, 'jobQueue' | 'gpu'> | undefined;
+}
+
+/** Seconds between two looks at jobs that are stopping, and how long they are waited for in all. */
+const LOOK_SECONDS = { first: 1, longest: 15 };
+const MOST_SECONDS = 600;
+
+const REASON = 'cancelled by spotreel cancel';
+
+/**
+ * The render's jobs that have not ended: the one that makes a video of what is there, stitch, render. Throws `being-submitted`
+ * (passing) where somebody is submitting them and none is noted.
+ */
+export async function livingJobs(render: FarmRender): Promise<JobDetail[]> {
+  const { batch, folder, storage } = render;
+  const ids = await jobIds(render);
+  const salvage = await salvageJob(folder, storage);
+  const all = [...(salvage?.jobId === undefined ? [] : [salvage.jobId]), ...ids];
+  const known = all.length === 0 ? [] : await batch.describeJobs(all);
+  return all.flatMap((id) => known.filter(({ jobId }) => jobId === id)).filter(isLiving);
+}
+
+/** As `jobs.json` has them, else as AWS Batch lists them by name in the farm's queues: whoever submitted them may have died. */
+async function jobIds({ renderId, folder, storage, batch, farm }: FarmRender): Promise<string[]> {
+  const jobs = await readJobs(folder, storage);
+  if (jobs) return [jobs.stitch.jobId, jobs.render.jobId];
+  if (await isBeingSubmitted(folder, storage)) {
+    const message = `the jobs of ${renderId} are being submitted (${formatLocation(claimUrl(folder))}): try again in two minutes`;
+    throw new SpotreelError('being-submitted', 'passing', message);
+  }
+  const stitch = farm && { jobQueue: farm.jobQueue, jobName: stitchJobName(renderId) };
+  const found: string[] = [];
+  for (const jobQueue of farm ? [farm.jobQueue, ...(farm.gpu ? [farm.gpu.jobQueue] : [])] : []) {
+    const named = { render: { jobQueue, jobName: renderJobName(renderId) }, stitch: stitch! };
+    const pair = await findPair({ ...named, output: formatLocation(folder) }, 'unfinished', batch);
+    found.push(...[pair.stitch, pair.render].flatMap((job) => (job ? [job.jobId] : [])));
+  }
+  return [...new Set(found)];
+}
+
+const claimSchema = z.lazy(() => z.object({ staleAt: z.iso.datetime() }));
+
+/** A claim that was left behind by a submitter that died goes stale. */
+async function isBeingSubmitted(folder: URL, storage: Storage): Promise<boolean> {
+  const claim = await readJsonIfThere(claimSchema, claimUrl(folder), storage);
+  return claim !== undefined && Date.parse(claim.staleAt) > Date.now();
+}
+
+function isLiving({ status }: Pick<JobDetail, 'status'>): boolean {
+  return status !== 'SUCCEEDED' && status !== 'FAILED';
+}
+
+/** How the end of jobs is waited for; `say` is told what is still stopping. */
+export interface Wait {
+  readonly say: (text: string) => void;
+  readonly pause: (seconds: number) => Promise<unknown>;
+}
+
+export const usualPause = (seconds: number): Promise<unknown> => sleep(seconds * 1000);
+
+/**
+ * Terminates the render's jobs, and the children with an array job, and waits until all have ended. Gives how many there were.
+ * Throws `still-stopping` (passing) when they take too long.
+ */
+export async function cancelJobs(render: FarmRender, { say, pause }: Wait): Promise<number> {
+  let seconds: number = LOOK_SECONDS.first;
+  const terminated = new Set<string>();
+  for (let waited = 0; ; waited += seconds, seconds = Math.min(seconds * 2, LOOK_SECONDS.longest)) {
+    // Asked anew each time: a job may have been submitted meanwhile, of what is there when the render job failed.
+    const living = await livingJobs(render);
+    for (const { jobId } of living.filter((job) => !terminated.has(job.jobId))) {
+      await render.batch.terminateJob(jobId, REASON);
+      terminated.add(jobId);
+    }
+    if (living.length === 0) return terminated.size;
+    if (waited >= MOST_SECONDS) throw stillStopping(living, waited);
+    say(`stopping: ${living.map(describeJob).join(', ')}`);
+    await pause(seconds);
+  }
+}
+
+function describeJob({ jobName, status, arrayProperties }: JobDetail): string {
+  const { RUNNING = 0, STARTING = 0 } = arrayProperties?.statusSummary ?? {};
+  const children = RUNNING + STARTING;
+  return children > 0 ? `${jobName} (${children} slices running)` : `${jobName} (${status})`;
+}
+
+function stillStopping(living: readonly JobDetail[], seconds: number): SpotreelError {
+  const names = living.map(describeJob).join(', ');
+  const message = `after ${seconds} s still stopping: ${names}; AWS Batch was told to, and the same command looks again`;
+  return new SpotreelError('still-stopping', 'passing', message);
+}
