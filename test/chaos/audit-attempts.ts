@@ -1,3 +1,4 @@
+import type { AttemptDetail } from '../../core/batch/batch';
 import type { ChildState } from '../../core/batch/local/job-state';
 import { EXIT } from '../../core/contract/exit-codes';
 import type { SliceAttempt } from '../../core/contract/slice-report';
@@ -47,7 +48,7 @@ function mayEndWith(exitCode: number | undefined, facts: RoundFacts): boolean {
 function auditReport({ status, attempts }: ChildState, slice: number, facts: RoundFacts): string[] {
   const { reports, plan, farm } = facts;
   const told = reports.find((report) => report.slice === slice)?.attempts ?? [];
-  const faults = attempts.flatMap(({ container }, i) => auditEntry(i + 1, container?.exitCode, told, facts));
+  const faults = attempts.flatMap((attempt, i) => auditEntry(i + 1, attempt, told, facts));
   // One that was lost with the scheduler has the number of the one after it.
   const unended = told.filter(({ attempt, exitCode }) => {
     const ended = attempts[attempt - 1]?.container?.exitCode;
@@ -68,11 +69,13 @@ function auditReport({ status, attempts }: ChildState, slice: number, facts: Rou
 /** An attempt that came to its own end is in the report with it, unless storage failed to take it. */
 function auditEntry(
   attempt: number,
-  exitCode: number | undefined,
+  { container, startedAt = 0 }: AttemptDetail,
   told: readonly SliceAttempt[],
   facts: RoundFacts,
 ): string[] {
-  const entry = told.findLast((candidate) => candidate.attempt === attempt);
+  const exitCode = container?.exitCode;
+  // One that was lost with the scheduler has its number, too, and was begun before it.
+  const entry = told.findLast((one) => one.attempt === attempt && Date.parse(one.startedAt) >= startedAt);
   if (exitCode === KILLED || (exitCode !== 0 && storageFailed(facts))) return [];
   // It may have been stopped before it could begin.
   if (exitCode === EXIT.stopped.code && !entry) return [];

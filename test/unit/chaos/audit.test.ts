@@ -205,3 +205,27 @@ test('what was on its way when its worker died excuses who was told that the fra
   const requests = [...GOOD.requests, request('GET', 5, 404, 15, 2)];
   expect(auditRound({ ...GOOD, requests, blender: [...GOOD.blender, begun(5, 30, 2)] })).toEqual([]);
 });
+
+test('the entry of an attempt that was lost with its scheduler is not taken for that of the next one of its number', () => {
+  const sent = (target: 'worker' | 'scheduler', signal: 'SIGTERM' | 'SIGKILL') =>
+    ({ target, signal, afterSteps: 1, delayMs: 0, pid: 2 }) as const;
+  const lost = (startedAt: string): Partial<RoundFacts> => ({
+    farm: { exitCode: 0, restarts: 1, words: '' },
+    jobs: [job('Rendering', 143, 0), job('Stitching', 0)],
+    signals: [sent('scheduler', 'SIGKILL'), sent('worker', 'SIGTERM')],
+    reports: [
+      {
+        version: 1,
+        slice: 0,
+        attempts: [
+          { attempt: 1, startedAt, kept: 0, frames: [], failed: [] },
+          { ...ATTEMPT, attempt: 2 },
+        ],
+      },
+    ],
+  });
+  expect(auditRound({ ...GOOD, ...lost('1969-12-31T23:59:59.000Z') })).toEqual([]);
+  expect(auditRound({ ...GOOD, ...lost(ATTEMPT.startedAt) }).join()).toContain(
+    'attempt 1 ended with 143 and is reported with undefined',
+  );
+});
