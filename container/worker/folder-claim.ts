@@ -47,7 +47,7 @@ export async function claimFolder(
       await rm(join(directory, own.name), { force: true });
     };
     try {
-      if (await standsAlone(directory, own)) return { release };
+      if (await standsAlone(directory, own, isSettled)) return { release };
     } catch (error) {
       await release();
       throw error;
@@ -60,12 +60,19 @@ export async function claimFolder(
   }
 }
 
-/** Waits while the others are later ones; `false` as soon as there is an earlier one. */
-async function standsAlone(directory: string, own: Claim): Promise<boolean> {
+/**
+ * Waits while the others are later ones; `false` as soon as there is an earlier one, or all is settled: one that was put down
+ * in the same millisecond may count as later and hold the folder already.
+ */
+async function standsAlone(
+  directory: string,
+  own: Claim,
+  isSettled: () => Promise<boolean>,
+): Promise<boolean> {
   for (;;) {
     const others = (await livingClaims(directory)).filter(({ name }) => name !== own.name);
     if (others.length === 0) return true;
-    if (others.some(({ name }) => name < own.name)) return false;
+    if (others.some(({ name }) => name < own.name) || (await isSettled())) return false;
     await sleep(POLL_MS);
   }
 }
