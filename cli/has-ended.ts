@@ -1,14 +1,12 @@
 import { join } from 'node:path';
-import * as z from 'zod/mini';
+import type * as z from 'zod/mini';
 import { readJobs } from '../core/batch/ensure-jobs';
 import { findLockHolder } from '../core/batch/local/lock';
 import { salvageUrl, statusUrl } from '../core/contract/keys';
+import { SALVAGE_SECONDS, salvageSchema } from '../core/contract/salvage';
 import { parseStatus } from '../core/contract/status';
 import { filePath, formatLocation } from '../core/storage/location';
 import { StorageError, type Storage } from '../core/storage/storage';
-
-/** So long after a render has failed, a job that makes a video of what is there may still be submitted. */
-const SALVAGE_SECONDS = 60;
 
 /**
  * Whether nothing more will come of a render. On this machine: nobody is at it. In a bucket: its `status.json` is that of its
@@ -34,8 +32,6 @@ export function localHolder(folder: URL) {
 }
 
 /** What `salvage.json` tells of the job that makes a video of what there is. */
-const salvageSchema = z.lazy(() => z.object({ renderJob: z.string(), jobId: z.optional(z.string()) }));
-
 export function salvageJob(folder: URL, storage: Storage) {
   return readJsonIfThere(salvageSchema, salvageUrl(folder), storage);
 }

@@ -2,14 +2,12 @@ import { formatLocation } from '../storage/location';
 import type { JobDetail } from '../batch/batch';
 import type { RenderRecords, RenderResults } from './render-facts';
 import type { RenderState, SliceFigures, StateName, Waiting } from './render-state';
+import { SALVAGE_SECONDS } from '../contract/salvage';
 import { countRunnable, countSlices, type SeenJobs } from './seen-jobs';
 import { waitingHints, waitingReason } from './why-waiting';
 
 /** Jobs that were submitted so lately may not be described yet, and who plans a render submits it at once. */
 const SUBMITTING_SECONDS = 120;
-
-/** So long after a render job has failed, a job that makes a video of what there is may yet be submitted. */
-const SALVAGE_SECONDS = 120;
 
 /** All that is known of a render. */
 export interface KnownRender {

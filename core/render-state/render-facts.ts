@@ -1,4 +1,3 @@
-import * as z from 'zod/mini';
 import { readJobs } from '../batch/ensure-jobs';
 import { failureSchema } from '../contract/failure';
 import type { Gaps } from '../contract/gaps';
@@ -14,6 +13,7 @@ import {
   videoUrl,
 } from '../contract/keys';
 import { parseManifest, type Manifest } from '../contract/manifest';
+import { salvageSchema, type Salvage } from '../contract/salvage';
 import { parseStatus, type RenderStatus } from '../contract/status';
 import { DEFAULT_VIDEO, type VideoFormat } from '../contract/video-format';
 import { mapConcurrently } from '../map-concurrently';
@@ -41,7 +41,7 @@ export interface RenderRecords {
   /** When `jobs` was noted, in milliseconds since 1970. */
   readonly jobsNotedAt?: number | undefined;
   /** Who makes, or made, a video of what there is of the render job `renderJob`. */
-  readonly salvage?: Salvage | undefined;
+  readonly salvage?: Pick<Salvage, 'renderJob' | 'jobId'> | undefined;
   /** `status.json`, where it is about these jobs. */
   readonly status?: RenderStatus | undefined;
 }
@@ -55,10 +55,6 @@ export interface RenderResults {
   readonly video?: URL | undefined;
   readonly partialVideo?: URL | undefined;
 }
-
-/** What is looked at of `salvage.json` (see `lambda/finish-render/ensure-salvage.ts`). */
-const salvageSchema = z.lazy(() => z.object({ renderJob: z.string(), jobId: z.optional(z.string()) }));
-type Salvage = z.infer<typeof salvageSchema>;
 
 /** `undefined` where no render is. Throws `bad-manifest`, `bad-status`, and what storage throws. */
 export async function readRenderRecords(

@@ -1,9 +1,9 @@
-import * as z from 'zod/mini';
 import type { Batch, SubmitJobRequest } from '../../core/batch/batch';
 import { salvageRequest } from '../../core/batch/job-requests';
 import type { ClaimPolicy } from '../../core/batch/submit-claim';
 import { salvageUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
+import { salvageSchema, type Salvage } from '../../core/contract/salvage';
 import { parseWorkerArgv } from '../../core/contract/worker-command';
 import { SpotreelError } from '../../core/errors';
 import { formatLocation } from '../../core/storage/location';
@@ -18,21 +18,6 @@ export interface SalvageServices {
   readonly stitchDefinition: string;
   readonly claim: ClaimPolicy;
 }
-
-/** `salvage.json`: who submits the salvage job of which render job, and then which it is. */
-const salvageSchema = z.lazy(() =>
-  z.object({
-    version: z.literal(1),
-    /** The id of the render job that has failed. */
-    renderJob: z.string(),
-    owner: z.string(),
-    /** When `owner` counts as gone, if it has noted no job. */
-    staleAt: z.iso.datetime(),
-    jobId: z.optional(z.string()),
-  }),
-);
-
-type Salvage = z.infer<typeof salvageSchema>;
 
 interface Place {
   readonly manifest: Manifest;

@@ -16,7 +16,13 @@ const status = (state: string, render = 'render-2', endedJob = render) => ({
   findings: [],
   links: { folder: 's3://films/renders/shot/' },
 });
-const salvage = (jobId?: string, renderJob = 'render-2') => ({ renderJob, jobId });
+const salvage = (jobId?: string, renderJob = 'render-2') => ({
+  version: 1,
+  owner: 'a run of the Lambda',
+  staleAt: '2026-01-01T00:00:00.000Z',
+  renderJob,
+  jobId,
+});
 
 test.each<[string, object, number, boolean]>([
   ['nothing is told', { 'jobs.json': JOBS }, 0, false],
@@ -35,7 +41,7 @@ test.each<[string, object, number, boolean]>([
     5,
     false,
   ],
-  ['failed, and none followed', { 'jobs.json': JOBS, 'status.json': status('failed') }, 61, true],
+  ['failed, and none followed', { 'jobs.json': JOBS, 'status.json': status('failed') }, 121, true],
   [
     'failed, and one followed',
     { 'jobs.json': JOBS, 'status.json': status('failed'), 'salvage.json': salvage('s') },
@@ -45,7 +51,7 @@ test.each<[string, object, number, boolean]>([
   [
     'failed, and one of an earlier pair lies there',
     { 'jobs.json': JOBS, 'status.json': status('failed'), 'salvage.json': salvage('s', 'render-1') },
-    61,
+    121,
     true,
   ],
   [

@@ -84,7 +84,13 @@ test('a video of what is there is stopped, too, also one that begins meanwhile',
   const pause = async () =>
     render.storage.put(
       new URL('salvage.json', folder),
-      JSON.stringify({ renderJob: 'render', jobId: 'salvage' }),
+      JSON.stringify({
+        version: 1,
+        renderJob: 'render',
+        owner: 'a run of the Lambda',
+        staleAt: '2026-01-01T00:00:00.000Z',
+        jobId: 'salvage',
+      }),
     );
   expect(await cancelJobs(render, { ...wait, pause })).toBe(2);
   expect(terminated()).toEqual(['render', 'salvage']);
