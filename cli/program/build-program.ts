@@ -1,0 +1,37 @@
+import { Command } from 'commander';
+import { addCancel } from './cancel';
+import { addDelete } from './delete';
+import { addDownload } from './download';
+import { addInspect } from './inspect';
+import { addList } from './list';
+import { addRender } from './render';
+import type { Run } from './run';
+import { addStatus } from './status';
+import { addSubmit } from './submit';
+import { addWatch } from './watch';
+
+/**
+ * All commands, in the order of help: what each takes and tells. What a command does is loaded only when it is run, so that
+ * help comes at once.
+ */
+export function buildProgram(run: Run): Command {
+  const program = new Command('spotreel')
+    .description(
+      'Renders a Blender scene, every frame and a video of them, on this machine or on a farm in AWS.',
+    )
+    .exitOverride()
+    .showHelpAfterError('(spotreel --help tells more)');
+  const adders = [
+    addRender,
+    addSubmit,
+    addInspect,
+    addList,
+    addStatus,
+    addWatch,
+    addDownload,
+    addCancel,
+    addDelete,
+  ];
+  for (const add of adders) add(program, run);
+  return program;
+}

@@ -1,0 +1,54 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { VIDEO_FORMATS } from '../../core/contract/video-format';
+import { SLICE_ORDERS } from '../../core/render/slices';
+
+/** What `render` and `submit` both take: the same scene, asked for in the same words. */
+export function withRenderOptions(command: Command): Command {
+  return command
+    .option('--frames <ranges>', "frames such as 1-10,20,30-50x2, in place of the scene's range")
+    .option('--scene <name>', "the scene, in place of the file's active one")
+    .option('-f, --frames-per-slice <n>', 'frames of one child job', wholeNumber)
+    .option('--resolution-percent <p>', 'per cent of the full resolution', wholeNumber)
+    .option('--samples <n>', 'samples a pixel', wholeNumber)
+    .option('--engine <id>', "such as CYCLES or BLENDER_EEVEE, in place of the scene's")
+    .addOption(
+      new Option('--device <device>', 'what Cycles renders by; gpu is never the CPU in silence').choices([
+        'cpu',
+        'gpu',
+      ]),
+    )
+    .addOption(
+      new Option('--video <format>', 'what is made of the frames; h264 by default').choices(VIDEO_FORMATS),
+    )
+    .option('--background <rrggbb>', 'behind see-through frames, in videos that are not (black)')
+    .addOption(
+      new Option(
+        '--gaps <how>',
+        'what stands in for a missing frame: the one before it, or that marked',
+      ).choices(['hold', 'mark']),
+    )
+    .addOption(
+      new Option(
+        '--order <order>',
+        'spread: slices all over the shot first, with a preview of them; usual from 32 slices on',
+      ).choices(SLICE_ORDERS),
+    )
+    .option('--force', 'render in spite of missing files or a scene of a newer Blender')
+    .option('-n, --name <name>', 'name the render, in place of a name made from file and options');
+}
+
+/** Where to look for renders: the same for every command that looks after them. */
+export function withPlaceOptions(command: Command): Command {
+  return command
+    .option('-o, --output <location>', 'a folder or s3://bucket/prefix; ./renders where there is one')
+    .option('--farm <name>', "a deployed farm's bucket; the farm main where there is no ./renders");
+}
+
+/** Reads an argument of 1 or more. Throws what commander tells the user. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError('It must be a whole number of 1 or more.');
+  }
+  return value;
+}

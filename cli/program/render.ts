@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import type { RenderFlags } from '../commands/render';
+import { explain } from './explain';
+import { wholeNumber, withRenderOptions } from './option-groups';
+import type { Run } from './run';
+
+export function addRender(program: Command, run: Run): void {
+  const command = program
+    .command('render')
+    .description('render a scene on this machine: frames, then a video of them')
+    .argument('<file>', 'the .blend')
+    .option('-o, --output <dir>', "where the render's own folder is made", 'renders')
+    .option('-p, --parallel <n>', 'Blenders at a time (default: what suits this machine)', wholeNumber)
+    .option('--json', 'the result as one JSON object on standard output')
+    .action((file: string, flags: RenderFlags) =>
+      run(async () => (await import('../commands/render')).renderCommand(file, flags)),
+    );
+  explain(withRenderOptions(command), {
+    notes: 'Ctrl-C stops everything; the same command again goes on from there.',
+    exitCodes: [
+      [0, 'every frame and the video are there'],
+      [1, 'not so'],
+      [2, 'wrong usage'],
+      [3, 'frames are missing, and others stand in their places in output.partial.mp4'],
+      [130, 'interrupted'],
+    ],
+    examples: [
+      'spotreel render shot.blend',
+      'spotreel render shot.blend --frames 1-250x10 --resolution-percent 25   a quick look',
+    ],
+  });
+}

@@ -1,0 +1,2 @@
+/** Runs one command, which gives its exit code. */
+export type Run = (command: () => Promise<number>) => Promise<void>;

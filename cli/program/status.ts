@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import type { StatusFlags } from '../commands/status';
+import { explain } from './explain';
+import { withPlaceOptions } from './option-groups';
+import type { Run } from './run';
+
+export function addStatus(program: Command, run: Run): void {
+  const command = withPlaceOptions(program.command('status'))
+    .description('how a render is doing: frames, failures, interruptions, what it waits for')
+    .argument('[renderId]', 'the render; the newest where none is named')
+    .option('--json', 'as one JSON object')
+    .action((renderId: string | undefined, flags: StatusFlags) =>
+      run(async () => (await import('../commands/status')).statusCommand(renderId, flags)),
+    );
+  explain(command, {
+    exitCodes: [
+      [0, 'complete, or going on'],
+      [1, 'failed, refused, stopped or not to be found out'],
+      [2, 'wrong usage'],
+      [3, 'partial'],
+    ],
+    examples: ['spotreel status', 'spotreel status shot-1a2b3c4d --farm main --json | jq .frames'],
+  });
+}

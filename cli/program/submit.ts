@@ -1,0 +1,33 @@
+import type { Command } from 'commander';
+import type { SubmitFlags } from '../commands/submit';
+import { explain } from './explain';
+import { withRenderOptions } from './option-groups';
+import type { Run } from './run';
+
+export function addSubmit(program: Command, run: Run): void {
+  const command = program
+    .command('submit')
+    .description('upload a scene to the farm in your AWS account if need be, and submit its two jobs')
+    .argument('[file]', 'the .blend, a file or s3://bucket/key')
+    .option('-i, --input <location>', 'the same as [file]')
+    .option('-o, --output <location>', "s3://bucket or s3://bucket/prefix, in place of the farm's")
+    .option('-q, --queue <name>', "the job queue, in place of the farm's")
+    .option('-d, --definition <name>', "the job definition of both jobs, in place of the farm's")
+    .option('--farm <name>', 'the farm, if there are several', process.env.SPOTREEL_FARM_NAME ?? 'main')
+    .action((file: string | undefined, flags: SubmitFlags) =>
+      run(async () => (await import('../commands/submit')).submitCommand(file, flags)),
+    );
+  explain(withRenderOptions(command), {
+    notes: 'Prints one line of JSON: the two SubmitJob answers, the render job first.',
+    exitCodes: [
+      [0, 'submitted (or there already)'],
+      [1, 'refused'],
+      [2, 'wrong usage'],
+    ],
+    examples: [
+      'spotreel submit shot.blend',
+      'spotreel submit s3://bucket/shot.blend -o s3://bucket -f 5 -n take-2 -q queue -d definition',
+      "spotreel submit shot.blend | jq -r '.[0].jobId'",
+    ],
+  });
+}
