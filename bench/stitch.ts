@@ -15,10 +15,10 @@ const FPS = 24;
 /** Different pictures, shown to and fro: what a frame costs an encoder does not hang on a film's length. */
 const PICTURES = 12;
 
-/** The film whose memory and files are looked at: of one picture, as what it costs an encoder is no matter there. */
+/** The film that is looked at as a whole: time, memory and files. One pair, as each of the two takes minutes. */
 const LONG_FILM = 5000;
 
-/** Of the film that both ways are timed by, pair by pair. */
+/** Of the film that both ways are timed by, pair by pair: here what does not grow with the film shows. */
 const SHORT_FILM = 240;
 
 /** Milliseconds between looks at what lies on the disk. */
@@ -39,8 +39,10 @@ export async function benchStitch(runs: number, say: (text: string) => Promise<v
       process.stderr.write(`run ${turn} of ${runs}: ${plain.toFixed(1)} s, ${seconds.toFixed(1)} s\n`);
     }
     const long = join(folder, 'long');
-    await layOut(long, pictures.slice(0, 1), LONG_FILM);
-    await say(describe(pairs, await stitched(long, folder)));
+    await layOut(long, pictures, LONG_FILM);
+    const plain = await plainly(long);
+    process.stderr.write(`${LONG_FILM} frames by plain ffmpeg: ${plain.toFixed(1)} s\n`);
+    await say(describe(pairs, plain, await stitched(long, folder)));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -118,7 +120,11 @@ async function stitched(film: string, folder: string): Promise<Stitched> {
   }
 }
 
-function describe(pairs: ReadonlyArray<{ plain: number; spotreel: number }>, long: Stitched): string {
+function describe(
+  pairs: ReadonlyArray<{ plain: number; spotreel: number }>,
+  longPlain: number,
+  long: Stitched,
+): string {
   const ratio = spread(pairs.map(({ plain, spotreel }) => spotreel / plain));
   const mib = (long.peakMemoryBytes / 2 ** 20).toFixed(0);
   return `## The stitch job
@@ -136,12 +142,15 @@ contact sheet, preview and report are made, too.
     pairs.map(({ spotreel }) => spotreel),
     1,
   )} |
-| ratio, pair by pair (wanted: ≤ 1.10) | ${ratio} |
+| ratio, pair by pair | ${ratio} |
 
-| ${LONG_FILM} frames, ${long.seconds.toFixed(0)} s | | Wanted |
+| ${LONG_FILM} frames | | Wanted |
 | --- | --- | --- |
+| plain ffmpeg, seconds | ${longPlain.toFixed(1)} | |
+| the stitch job, seconds | ${long.seconds.toFixed(1)} | |
+| ratio | ${(long.seconds / longPlain).toFixed(2)} | ≤ 1.10 |
 | frames on the disk at once | ${long.framesOnDisk} | ≤ 64 |
 | peak memory of Spotreel's own process, MiB | ${mib} | < 300 |
 
-Medians (lowest to highest) of ${pairs.length} pairs, in turn.`;
+Of the short film medians (lowest to highest) of ${pairs.length} pairs, in turn; of the long one a single pair.`;
 }
