@@ -40,7 +40,12 @@ export class Podman {
 
   /** Runs podman to its end, whatever that is. */
   async try(args: readonly string[], { onLine }: PodmanOptions = {}): Promise<PodmanResult> {
-    const child = spawn('podman', args, { env: this.environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('podman', args, {
+      // conmon leaves a file where it was started, of a container that ran out of memory.
+      cwd: this.folder,
+      env: this.environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let [stdout, stderr, rest] = ['', '', ''];
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       stdout += chunk;
