@@ -1,4 +1,4 @@
-import { DescribeJobDefinitionsCommand, type JobDetail } from '@aws-sdk/client-batch';
+import { DescribeJobDefinitionsCommand, type AttemptDetail, type JobDetail } from '@aws-sdk/client-batch';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { mapConcurrently } from '../../core/map-concurrently';
 import { CACHE_FOLDER, HOST_FOLDER } from '../../lib/constructs/worker-user';
 import type { DeployedFarm } from '../rehearsal/deployed-farm';
 import { containerArgs, containerPropertiesSchema, fillIn, type ContainerRun } from './container-args';
+import { putLog, type LogLine } from './container-logs';
 import type { Podman } from './podman';
 
 /** One attempt of one child, and its end. */
@@ -21,6 +22,8 @@ export interface Attempt extends AttemptEnd {
   readonly attempt: number;
   /** What the container wrote to its standard output. */
   readonly lines: readonly string[];
+  /** Where they lie in the farm's log group. */
+  readonly logStreamName: string;
   /** Why the worker ended, where it ended badly and could say so. */
   readonly error?: string | undefined;
 }
@@ -71,8 +74,9 @@ const NOT_STARTED = new Set([125, 126, 127]);
 
 /**
  * A fake in place of what AWS Batch and ECS do with a job: its children run as containers of podman on this machine,
- * made from the deployed job definition, two at a time; failed attempts are retried by the definition's rules; the end
- * of a job is told to the emulator, which tells EventBridge. It knows no queue, machine, timeout or log group.
+ * made from the deployed job definition, two at a time; failed attempts are retried by the definition's rules; what a child
+ * is at and the end of a job is told to the emulator, which tells EventBridge; what containers say comes into the farm's log
+ * group once they have ended. It knows no queue, machine or timeout.
  */
 export class ContainerBatch {
   /** Stands for the disk of the farm's machine, of which containers see two folders. */
@@ -93,7 +97,9 @@ export class ContainerBatch {
     const failed = new Set<string>();
     for (const job of await this.options.farm.jobs()) {
       const jobId = job.jobId!;
-      if (this.ended.has(jobId)) continue;
+      // Somebody has cancelled it.
+      if (job.status === 'FAILED') failed.add(jobId);
+      if (this.ended.has(jobId) || job.status === 'FAILED') continue;
       this.ended.add(jobId);
       const dependencyFailed = job.dependsOn?.some((on) => failed.has(on.jobId!)) ?? false;
       const made = dependencyFailed ? [] : await this.runJob(job, options);
@@ -133,12 +139,24 @@ export class ContainerBatch {
     options: RunJobsOptions,
   ): Promise<Attempt[]> {
     const { attempts, evaluateOnExit: rules = [] } = definition.retryStrategy;
+    const { farm } = this.options;
+    const child = index === undefined ? job.jobId! : `${job.jobId!}:${index}`;
     const made: Attempt[] = [];
+    const described: AttemptDetail[] = [];
     while (made.length < attempts) {
+      const startedAt = Date.now();
+      await farm.tell(child, { status: 'RUNNING', startedAt });
       const end = await this.runAttempt(job, index, made.length + 1, definition, options);
       made.push(end);
-      if (end.exitCode === 0 || evaluateOnExit(rules, end) === 'EXIT') break;
+      const { exitCode, reason, statusReason, logStreamName } = end;
+      const container = { exitCode, reason, logStreamName };
+      described.push({ startedAt, stoppedAt: Date.now(), statusReason, container });
+      await farm.tell(child, { attempts: described });
+      if (exitCode === 0 || evaluateOnExit(rules, end) === 'EXIT') break;
     }
+    // That a job without children has ended is told with its end.
+    if (index !== undefined)
+      await farm.tell(child, { status: made.at(-1)!.exitCode === 0 ? 'SUCCEEDED' : 'FAILED' });
     return made;
   }
 
@@ -149,7 +167,7 @@ export class ContainerBatch {
     { containerProperties: properties }: Definition,
     { onLine, shown, memoryMib }: RunJobsOptions,
   ): Promise<Attempt> {
-    const { podman, images } = this.options;
+    const { podman, images, farm } = this.options;
     const image = images[properties.image];
     if (image === undefined) throw new Error(`no image here is ${properties.image}`);
     const name = `spotreel-${job.jobId!}-${index ?? 0}-${attempt}`;
@@ -175,19 +193,23 @@ export class ContainerBatch {
         void podman.try(['kill', '--signal', 'KILL', name]);
       },
     };
-    const lines: string[] = [];
+    const log: LogLine[] = [];
     const { exitCode, stderr } = await podman.try(containerArgs(container), {
       onLine: (line) => {
-        lines.push(line);
+        log.push({ timestamp: Date.now(), message: line });
         onLine?.(line, running);
       },
     });
+    const lines = log.map(({ message }) => message);
+    const logStreamName = `rehearsal/${name}`;
+    await putLog(farm.description.logGroup, logStreamName, log, farm.logs);
     const end = reclaimed ? { statusReason: RECLAIMED } : endOf(exitCode, stderr);
     return {
       jobName: job.jobName!,
       ...(index !== undefined && { index }),
       attempt,
       lines,
+      logStreamName,
       error: errorIn(lines),
       ...end,
     };

@@ -10,6 +10,9 @@ export const REGION = 'eu-central-1';
 /** The reason for which the emulator takes a terminated job as done, for want of anyone to run it. See emulator.py. */
 export const JOB_IS_DONE = 'rehearsal: done';
 
+/** A reason that begins so terminates nothing: the JSON behind it is what is described of the job, or child, from now on. */
+export const JOB_TOLD = 'rehearsal: told ';
+
 /** Keys of whoever deploys: the emulator's root. */
 export interface Credentials {
   readonly accessKeyId: string;

@@ -6,6 +6,7 @@ import {
   type JobDetail,
 } from '@aws-sdk/client-batch';
 import { CloudFormationClient, DescribeStackResourcesCommand } from '@aws-sdk/client-cloudformation';
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { IAMClient, UpdateAssumeRolePolicyCommand } from '@aws-sdk/client-iam';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -15,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readFarm } from '../../core/batch/aws-farm';
 import type { FarmDescription } from '../../core/contract/farm-description';
 import { parseStatus, type RenderStatus } from '../../core/contract/status';
-import { ACCOUNT, JOB_IS_DONE, type AwsEmulator, type Credentials } from './aws-emulator';
+import { ACCOUNT, JOB_IS_DONE, JOB_TOLD, type AwsEmulator, type Credentials } from './aws-emulator';
 
 const STACKS = ['spotreel-main-storage', 'spotreel-main-farm'];
 
@@ -33,6 +34,7 @@ export interface StackResource {
 export class DeployedFarm {
   readonly s3: S3Client;
   readonly batch: BatchClient;
+  readonly logs: CloudWatchLogsClient;
   private readonly sqs: SQSClient;
 
   private constructor(
@@ -43,6 +45,7 @@ export class DeployedFarm {
   ) {
     this.s3 = new S3Client(aws.clientConfig());
     this.batch = new BatchClient(aws.clientConfig());
+    this.logs = new CloudWatchLogsClient(aws.clientConfig());
     this.sqs = new SQSClient(aws.clientConfig());
   }
 
@@ -176,6 +179,14 @@ export class DeployedFarm {
   /** AWS Batch's part, which nobody plays here: a job is done, and EventBridge is told. */
   async done(jobId: string): Promise<void> {
     await this.fail(jobId, JOB_IS_DONE);
+  }
+
+  /** What a job, or a child `<jobId>:<index>`, that runs elsewhere is at. */
+  async tell(
+    jobId: string,
+    told: Partial<Pick<JobDetail, 'status' | 'startedAt' | 'attempts'>>,
+  ): Promise<void> {
+    await this.fail(jobId, JOB_TOLD + JSON.stringify(told));
   }
 
   /** The same of a job that has failed. */

@@ -7,8 +7,9 @@ AUTH=true, holds every call against IAM's policies. Of AWS Batch it has a stub; 
 
 - AWS::Batch::* in CloudFormation, handed as they are to the Create calls, after a check against AWS's own model of them;
 - SubmitJob: checked against that model, refused for a queue or definition that is not there, kept whole. No job runs: it
-  stays RUNNABLE until it is terminated, with a reason of our own for "it is done", and EventBridge is told;
-- ListJobs, TerminateJob and CancelJob;
+  stays RUNNABLE until it is terminated, with a reason of our own for "it is done", and EventBridge is told. Whoever runs
+  it elsewhere tells of it by the same call: a reason of our own with what is to be described of a job or a child;
+- DescribeJobs, ListJobs, TerminateJob and CancelJob;
 - alarms on several metrics, which ministack does not know;
 - which resources a call is about, for IAM.
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html
@@ -25,8 +26,9 @@ from ministack.core.responses import error_response_json, get_account_id, get_re
 from ministack.services import batch, eventbridge
 from ministack.services.cloudformation import provisioners
 
-# As aws-emulator.ts has it.
+# As aws-emulator.ts has them.
 JOB_IS_DONE = "rehearsal: done"
+JOB_TOLD = "rehearsal: told "
 
 # --- AWS's own model of the calls ---
 
@@ -218,9 +220,59 @@ def end_job(job, status, reason):
     )
 
 
+# (job id, index) -> what was told of that child
+children = {}
+
+
+def tell(job_id, told):
+    parent, _, index = job_id.partition(":")
+    if index:
+        children.setdefault((parent, int(index)), {}).update(told)
+    elif parent in batch._jobs:
+        batch._jobs[parent].update(told)
+
+
+def describe_child(job, index):
+    status = job["status"] if job["status"] in ("SUCCEEDED", "FAILED") else "RUNNABLE"
+    return {
+        **job,
+        "status": status,
+        "jobId": f"{job['jobId']}:{index}",
+        "arrayProperties": {"index": index},
+        **children.get((job["jobId"], index), {}),
+    }
+
+
+def describe_parent(job):
+    size = job.get("arrayProperties", {}).get("size")
+    if not size:
+        return job
+    statuses = [describe_child(job, index)["status"] for index in range(size)]
+    summary = {status: statuses.count(status) for status in set(statuses)}
+    return {**job, "arrayProperties": {"size": size, "statusSummary": summary}}
+
+
+def describe_jobs(params):
+    described = []
+    for job_id in params["jobs"]:
+        parent, _, index = job_id.partition(":")
+        job = batch._jobs.get(parent)
+        if job and index:
+            size = job.get("arrayProperties", {}).get("size", 0)
+            if int(index) < size:
+                described.append(describe_child(job, int(index)))
+        elif job:
+            described.append(describe_parent(job))
+    return batch._json(200, {"jobs": described})
+
+
 def terminate_job(params):
+    if params["reason"].startswith(JOB_TOLD):
+        tell(params["jobId"], json.loads(params["reason"][len(JOB_TOLD) :]))
+        return batch._json(200, {})
     job = batch._jobs.get(params["jobId"])
-    if job:
+    # One that has ended stays as it is.
+    if job and job["status"] not in ("SUCCEEDED", "FAILED"):
         done = params["reason"] == JOB_IS_DONE
         end_job(job, "SUCCEEDED" if done else "FAILED", "" if done else params["reason"])
     return batch._json(200, {})
@@ -230,6 +282,7 @@ batch._DISPATCH.update(
     {
         "/v1/registerjobdefinition": register_job_definition,
         "/v1/submitjob": submit_job,
+        "/v1/describejobs": describe_jobs,
         "/v1/listjobs": list_jobs,
         "/v1/terminatejob": terminate_job,
         "/v1/canceljob": terminate_job,

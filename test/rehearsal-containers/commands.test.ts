@@ -1,0 +1,142 @@
+import { DeleteObjectCommand } from '@aws-sdk/client-s3';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { makeScene } from '../support/blender';
+import { useScratchFolder } from '../support/scratch-folder';
+import { ROOT } from '../support/source-files';
+import { spotreel, startProgram, type Finished, type Started } from '../support/spotreel';
+import { probeVideo } from '../support/video';
+import { ContainerFarm } from './container-farm';
+import { Podman } from './podman';
+import { BLENDER_OF } from './stand-in-base';
+import { workerImage } from './worker-image';
+
+// On a machine that has never built the images, five minutes.
+jest.setTimeout(900_000);
+
+const at = useScratchFolder();
+const SCENE = join(ROOT, 'examples/clock.blend');
+const FLAGS = ['--frames', '1-4', '-f', '2', '--resolution-percent', '20'];
+
+let containers: ContainerFarm;
+beforeAll(async () => {
+  const podman = new Podman();
+  const older = await workerImage(podman, 'bookworm');
+  containers = await ContainerFarm.start(podman, { [BLENDER_OF.bookworm]: older.id });
+});
+afterAll(() => containers?.stop());
+
+/** Where a user sits, and where renders are. */
+interface Place {
+  /** Runs the command line there, to its end. */
+  run(...args: string[]): Promise<Finished>;
+  /** Has a scene rendered, and gives the render's id; on the farm it is submitted, no more. */
+  render(scene: string, ...flags: string[]): Promise<string>;
+  /** A render that goes on for long. Gives its id once it is begun, and what there is to wait for when it was stopped. */
+  begin(scene: string, ...flags: string[]): Promise<{ id: string; stopped: () => Promise<unknown> }>;
+  /** All that was submitted is done. */
+  work(): Promise<void>;
+  /** An object of a render. */
+  read(id: string, key: string): Promise<Uint8Array>;
+  remove(id: string, key: string): Promise<void>;
+}
+
+function parsed({ exitCode, stdout, stderr }: Finished) {
+  // Shown by jest where it is not so.
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+  return JSON.parse(stdout);
+}
+
+function onTheFarm(): Place {
+  const { aws, farm, batch } = containers;
+  const desk = at('desk');
+  mkdirSync(desk, { recursive: true });
+  const run = (...args: string[]) => spotreel(args, { cwd: desk, environment: aws.environment() });
+  const render = async (scene: string, ...flags: string[]) => {
+    const [{ jobName }] = parsed(await run('submit', scene, ...flags));
+    return String(jobName).replace(/_Rendering$/, '');
+  };
+  return {
+    run,
+    render,
+    begin: async (scene, ...flags) => ({ id: await render(scene, ...flags), stopped: async () => undefined }),
+    work: async () => void (await batch.runJobs()),
+    read: (id, key) => farm.get(`renders/${id}/${key}`),
+    remove: async (id, key) => {
+      const { bucket } = farm.description;
+      await farm.s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: `renders/${id}/${key}` }));
+    },
+  };
+}
+
+function onThisMachine(): Place {
+  const desk = at('desk');
+  mkdirSync(desk, { recursive: true });
+  const path = (id: string, key: string) => join(desk, 'renders', id, key);
+  const run = (...args: string[]) => spotreel(args, { cwd: desk });
+  return {
+    run,
+    render: async (scene, ...flags) => parsed(await run('render', scene, '--json', ...flags)).renderId,
+    begin: async (scene, ...flags) => {
+      const rendering: Started = startProgram('spotreel', ['render', scene, '-n', 'long', ...flags], {
+        cwd: desk,
+      });
+      while (!readdirSync(desk, { recursive: true }).some((name) => String(name).endsWith('.png')))
+        await sleep(50);
+      return { id: 'long', stopped: () => rendering.finished };
+    },
+    work: async () => undefined,
+    read: async (id, key) => readFileSync(path(id, key)),
+    remove: async (id, key) => rmSync(path(id, key)),
+  };
+}
+
+describe.each([
+  { where: 'on a farm whose jobs are containers', open: onTheFarm },
+  { where: 'on this machine', open: onThisMachine },
+])('$where', ({ open }) => {
+  test('a scene is looked at, rendered, watched, fetched and deleted by the same commands', async () => {
+    const place = open();
+    const inspected = parsed(await place.run('inspect', SCENE, '--json'));
+    expect(inspected).toMatchObject({ activeScene: 'Clock', findings: [] });
+
+    const id = await place.render(SCENE, ...FLAGS);
+    await place.work();
+    expect(parsed(await place.run('list', '--json'))).toMatchObject({ renderId: id, state: 'complete' });
+    const status = parsed(await place.run('status', '--json'));
+    expect(status).toMatchObject({
+      renderId: id,
+      state: 'complete',
+      frames: { total: 4, stored: 4, failed: 0 },
+    });
+    const watched = await place.run('watch', id);
+    expect(watched).toMatchObject({ exitCode: 0 });
+    expect(watched.stdout).toContain(`${id}: complete`);
+
+    expect(parsed(await place.run('download', id, 'film', '--json'))).toMatchObject({ state: 'complete' });
+    const film = at('desk/film');
+    expect(readdirSync(join(film, 'frames'))).toEqual(['0001.png', '0002.png', '0003.png', '0004.png']);
+    expect(await probeVideo(join(film, 'output.mp4'))).toMatchObject({ nb_read_frames: '4' });
+
+    expect(await place.run('delete', id, '--yes')).toMatchObject({ exitCode: 0 });
+    expect(await place.run('list', '--json')).toMatchObject({ exitCode: 0, stdout: '' });
+  });
+
+  test('a render is cancelled: nothing of it goes on, and what is there is kept', async () => {
+    const place = open();
+    const scene = await makeScene(at('long.blend'), 'scene.cycles.samples = 400');
+    const { id, stopped } = await place.begin(scene, '--frames', '1-200', '-f', '100');
+    const cancelled = await place.run('cancel', id);
+    expect(cancelled).toMatchObject({ exitCode: 0 });
+    expect(cancelled.stderr).toContain(`${id} is cancelled\nkept: `);
+    await stopped();
+    await place.work();
+    expect(await place.run('status', id)).toMatchObject({ exitCode: 1 });
+    expect(await place.run('cancel', id)).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining('was not running'),
+    });
+    expect(await place.run('delete', id, '--yes')).toMatchObject({ exitCode: 0 });
+  });
+});
