@@ -2,9 +2,9 @@ import { failureSchema } from '../../core/contract/failure';
 import type { Gaps } from '../../core/contract/gaps';
 import { failuresFolder, failureUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
-import { parseJson } from '../../core/contract/parse-json';
 import { mapConcurrently } from '../../core/map-concurrently';
-import { StorageError, type Storage } from '../../core/storage/storage';
+import { readRecord } from '../../core/storage/read-record';
+import type { Storage } from '../../core/storage/storage';
 import { storedFrames } from '../../core/storage/stored-frames';
 import type { Gap } from './fill-gaps';
 import { readFrame } from './read-frame';
@@ -18,14 +18,7 @@ export async function failureReason(
   folder: URL,
   storage: Storage,
 ): Promise<string | undefined> {
-  try {
-    const bytes = await storage.get(failureUrl(folder, frame));
-    return parseJson(failureSchema, bytes, (reason) => new SyntaxError(reason)).reason;
-  } catch (error) {
-    if (error instanceof SyntaxError || (error instanceof StorageError && error.code === 'not-found'))
-      return undefined;
-    throw error;
-  }
+  return (await readRecord(failureSchema, failureUrl(folder, frame), storage))?.reason;
 }
 
 /** The gaps as `gaps.json` tells them, each with its reason. */

@@ -1,7 +1,7 @@
 import { sliceReportUrl } from '../../core/contract/keys';
-import { parseJson } from '../../core/contract/parse-json';
 import { sliceReportSchema, type SliceAttempt, type SliceReport } from '../../core/contract/slice-report';
-import { StorageError, type Storage } from '../../core/storage/storage';
+import { readRecord } from '../../core/storage/read-record';
+import type { Storage } from '../../core/storage/storage';
 
 /** Keeps `slices/<index>.json` up to date with what this attempt does, after the attempts that were before it. */
 export class SliceReporter {
@@ -23,7 +23,8 @@ export class SliceReporter {
     attempt: Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept'>,
   ): Promise<SliceReporter> {
     const url = sliceReportUrl(folder, slice);
-    const before = await readReport(storage, url);
+    // An unreadable report is a lost report, not a reason to lose the slice.
+    const before = await readRecord(sliceReportSchema, url, storage);
     const current: SliceAttempt = { ...attempt, frames: [], failed: [] };
     const report: SliceReport = { version: 1, slice, attempts: [...(before?.attempts ?? []), current] };
     const reporter = new SliceReporter(storage, url, report, current);
@@ -62,16 +63,5 @@ export class SliceReporter {
   private async write(): Promise<void> {
     this.waiting = false;
     await this.storage.put(this.url, JSON.stringify(this.report));
-  }
-}
-
-/** An unreadable report is a lost report, not a reason to lose the slice. */
-async function readReport(storage: Storage, url: URL): Promise<SliceReport | undefined> {
-  try {
-    return parseJson(sliceReportSchema, await storage.get(url), (reason) => new SyntaxError(reason));
-  } catch (error) {
-    if (error instanceof SyntaxError || (error instanceof StorageError && error.code === 'not-found'))
-      return undefined;
-    throw error;
   }
 }

@@ -78,6 +78,13 @@ export function frameOfName(name: string): number | undefined {
   return frameName(frame) === name ? frame : undefined;
 }
 
+const FAILURE_NAME = /^-?\d{1,7}\.json$/;
+
+/** The frame whose failure this file of `failures/` tells of; `undefined` for a file that tells of none. */
+export function frameOfFailure(name: string): number | undefined {
+  return FAILURE_NAME.test(name) ? Number(name.slice(0, -'.json'.length)) : undefined;
+}
+
 const MASTER_ENDING = new RegExp(`\\.(${MASTER_ENDINGS.join('|')})$`);
 
 /** The frame whose master this is; `undefined` for a file that is no master. */

@@ -1,31 +1,17 @@
 import { readJobs } from '../batch/ensure-jobs';
-import { failureSchema } from '../contract/failure';
 import type { Gaps } from '../contract/gaps';
 import type { RenderJobs } from '../contract/jobs';
-import {
-  failuresFolder,
-  failureUrl,
-  jobsUrl,
-  manifestUrl,
-  partialVideoUrl,
-  salvageUrl,
-  statusUrl,
-  videoUrl,
-} from '../contract/keys';
+import { jobsUrl, manifestUrl, partialVideoUrl, salvageUrl, statusUrl, videoUrl } from '../contract/keys';
 import { parseManifest, type Manifest } from '../contract/manifest';
 import { salvageSchema, type Salvage } from '../contract/salvage';
 import { parseStatus, type RenderStatus } from '../contract/status';
 import { DEFAULT_VIDEO, type VideoFormat } from '../contract/video-format';
-import { mapConcurrently } from '../map-concurrently';
-import { readRecord } from '../report/read-records';
 import { formatLocation } from '../storage/location';
+import { readFailures, type FrameFailures } from '../storage/read-failures';
 import { readGaps } from '../storage/read-gaps';
+import { readRecord } from '../storage/read-record';
 import { StorageError, type Storage } from '../storage/storage';
 import { storedFrames } from '../storage/stored-frames';
-
-/** Failures whose reasons are read. */
-const MOST_REASONS = 10;
-const FAILURE_NAME = /^(-?\d{1,7})\.json$/;
 
 /** What is kept of a plan: it may name 20,000 files. */
 export type Plan = Pick<Manifest, 'createdAt' | 'frames' | 'frameCount' | 'sliceCount' | 'findings'> & {
@@ -50,7 +36,7 @@ export interface RenderRecords {
 export interface RenderResults {
   readonly stored: number;
   readonly failed: number;
-  readonly failures: ReadonlyArray<{ readonly frame: number; readonly reason: string }>;
+  readonly failures: FrameFailures['first'];
   readonly gaps?: Gaps | undefined;
   readonly video?: URL | undefined;
   readonly partialVideo?: URL | undefined;
@@ -112,23 +98,12 @@ export async function readRenderResults(
 ): Promise<RenderResults> {
   if (!plan) return { stored: 0, failed: 0, failures: [] };
   const stored = await storedFrames(plan, folder, storage);
-  const failed: number[] = [];
-  const failuresAt = failuresFolder(folder);
-  for await (const { url } of storage.list(failuresAt)) {
-    const frame = FAILURE_NAME.exec(url.pathname.slice(failuresAt.pathname.length))?.[1];
-    // One that was stored after all did not fail.
-    if (frame !== undefined && !stored.has(Number(frame))) failed.push(Number(frame));
-  }
-  const first = failed.toSorted((a, b) => a - b).slice(0, MOST_REASONS);
-  const failures = await mapConcurrently(first, MOST_REASONS, async (frame) => {
-    const failure = await readRecord(failureSchema, failureUrl(folder, frame), storage);
-    return { frame, reason: failure?.reason ?? 'no reason was noted' };
-  });
+  const failed = await readFailures(stored, folder, storage);
   const [whole, partial] = [videoUrl(folder, plan.video), partialVideoUrl(folder, plan.video)];
   return {
     stored: stored.size,
-    failed: failed.length,
-    failures,
+    failed: failed.frames.length,
+    failures: failed.first,
     gaps: await readGaps(folder, storage),
     video: (await storage.head(whole)) && whole,
     partialVideo: (await storage.head(partial)) && partial,

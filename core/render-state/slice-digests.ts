@@ -2,8 +2,8 @@ import { EXIT } from '../contract/exit-codes';
 import { slicesFolder } from '../contract/keys';
 import { sliceReportSchema } from '../contract/slice-report';
 import { mapConcurrently } from '../map-concurrently';
-import { readRecord } from '../report/read-records';
 import { reportFigures } from '../report/report-figures';
+import { readRecord } from '../storage/read-record';
 import type { ObjectInfo, Storage } from '../storage/storage';
 import type { SliceFigures } from './render-state';
 

@@ -1,11 +1,11 @@
 import { failureSchema, type FrameFailure } from '../contract/failure';
 import { failureUrl, slicesFolder } from '../contract/keys';
 import type { Manifest } from '../contract/manifest';
-import { parseJson, type Schema } from '../contract/parse-json';
 import { sliceReportSchema, type SliceReport } from '../contract/slice-report';
 import { mapConcurrently } from '../map-concurrently';
 import { framesOf } from '../render/frame-range';
-import { StorageError, type Storage } from '../storage/storage';
+import { readRecord } from '../storage/read-record';
+import type { Storage } from '../storage/storage';
 import type { RenderRecords } from './report-figures';
 
 /** Small objects that are fetched at a time; AWS Batch's most, 10,000 slices, take some 20 seconds so. */
@@ -41,15 +41,4 @@ async function readSlices(render: URL, storage: Storage): Promise<SliceReport[]>
   for await (const { url } of storage.list(slicesFolder(render))) urls.push(url);
   const reports = await mapConcurrently(urls, AT_ONCE, (url) => readRecord(sliceReportSchema, url, storage));
   return reports.filter((report) => report !== undefined).toSorted((a, b) => a.slice - b.slice);
-}
-
-/** A small object; `undefined` where it is not there, or is not what it should be. */
-export async function readRecord<T>(schema: Schema<T>, url: URL, storage: Storage): Promise<T | undefined> {
-  try {
-    return parseJson(schema, await storage.get(url), (reason) => new SyntaxError(reason));
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    if (error instanceof StorageError && error.code === 'not-found') return undefined;
-    throw error;
-  }
 }
