@@ -1,9 +1,9 @@
 import { SpotreelError } from '../../core/errors';
 import { printable } from '../../core/printable';
+import { localHolder } from '../../core/render-state/local-holder';
 import { formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import { storedFrames } from '../../core/storage/stored-frames';
-import { localHolder } from '../has-ended';
 import { cancelJobs, usualPause } from '../jobs/render-jobs';
 import { stopLocal } from '../jobs/stop-local';
 import { findPlace, findRender, type PlaceFlags } from '../place';

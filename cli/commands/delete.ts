@@ -1,11 +1,11 @@
 import { createInterface } from 'node:readline/promises';
 import { SpotreelError } from '../../core/errors';
 import { printable } from '../../core/printable';
+import { localHolder } from '../../core/render-state/local-holder';
 import { formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import type { Storage } from '../../core/storage/storage';
 import { storedFrames } from '../../core/storage/stored-frames';
-import { localHolder } from '../has-ended';
 import { deleteRender } from '../jobs/delete-render';
 import { livingJobs } from '../jobs/render-jobs';
 import { createMeter } from '../meter';

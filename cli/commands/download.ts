@@ -5,6 +5,7 @@ import { takeLock } from '../../core/batch/local/lock';
 import type { Manifest } from '../../core/contract/manifest';
 import { messageOf, SpotreelError } from '../../core/errors';
 import { printable } from '../../core/printable';
+import { hasEnded } from '../../core/render-state/has-ended';
 import { formatFrameRanges, framesOf, parseFrameRanges } from '../../core/render/frame-range';
 import { filePath } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
@@ -13,9 +14,8 @@ import { describeDownload, makesVideo, readingOfDownload, reportOf } from '../do
 import { downloadOnce, type Download, type Tally } from '../download/download-render';
 import { prepareDirectory, refuseSameFolder, UNFINISHED } from '../download/local-copy';
 import type { Wanted } from '../download/wanted-files';
-import { hasEnded } from '../has-ended';
 import { createMeter } from '../meter';
-import { findPlace, findRender, type PlaceFlags } from '../place';
+import { findPlace, findRender, type Place, type PlaceFlags } from '../place';
 import { onStopSignal } from '../stop-signals';
 
 export interface DownloadFlags extends PlaceFlags {
@@ -41,7 +41,8 @@ export async function downloadCommand(
   flags: DownloadFlags,
 ): Promise<number> {
   const storage = openStorage();
-  const { folder, manifest } = await findRender(renderId, await findPlace(flags), storage);
+  const place = await findPlace(flags);
+  const { folder, manifest } = await findRender(renderId, place, storage);
   const wanted = wantedOf(flags, manifest);
   const target = resolve(directory ?? renderId);
   await prepareDirectory(target);
@@ -60,7 +61,7 @@ export async function downloadCommand(
   const onProgress = (): void => meter.show(readingOfDownload(tally, wanted.frames.size));
   const download = { wanted, folder, manifest, directory: target, services, onProgress };
   try {
-    await (flags.watch ? watch(download, tally) : downloadOnce(download, tally, new Map()));
+    await (flags.watch ? watch(download, place, tally) : downloadOnce(download, tally, new Map()));
     // What lies there still is of versions that are no more.
     await rm(unfinished, { recursive: true, force: true });
   } catch (error) {
@@ -78,15 +79,16 @@ export async function downloadCommand(
 }
 
 /** Looks again and again, until nothing more will come. */
-async function watch(download: Download, tally: Tally): Promise<void> {
+async function watch(download: Download, { batch }: Place, tally: Tally): Promise<void> {
   const { folder, services } = download;
+  const asked = { folder, storage: services.storage, batch, now: Date.now };
   const known = new Map<string, string>();
   let [pause, faults] = [LOOK_SECONDS.first, 0];
   for (;;) {
     const before = tally.fetched;
     try {
       // Asked before the listing, so that nothing comes between the last one and the end.
-      const isOver = await hasEnded(folder, services.storage, Date.now);
+      const isOver = await hasEnded(asked);
       await downloadOnce(download, tally, known);
       if (isOver) return;
       faults = 0;

@@ -4,12 +4,13 @@ import type { Batch, JobDetail } from '../../core/batch/batch';
 import { readJobs } from '../../core/batch/ensure-jobs';
 import { findPair } from '../../core/batch/find-pair';
 import type { FarmDescription } from '../../core/contract/farm-description';
-import { claimUrl } from '../../core/contract/keys';
+import { claimUrl, salvageUrl } from '../../core/contract/keys';
 import { renderJobName, stitchJobName } from '../../core/contract/jobs';
+import { salvageSchema } from '../../core/contract/salvage';
 import { SpotreelError } from '../../core/errors';
 import { formatLocation } from '../../core/storage/location';
+import { readRecord } from '../../core/storage/read-record';
 import type { Storage } from '../../core/storage/storage';
-import { readJsonIfThere, salvageJob } from '../has-ended';
 
 /** A render on a farm, and who may know its jobs. */
 export interface FarmRender {
@@ -33,7 +34,7 @@ const REASON = 'cancelled by spotreel cancel';
 export async function livingJobs(render: FarmRender): Promise<JobDetail[]> {
   const { batch, folder, storage } = render;
   const ids = await jobIds(render);
-  const salvage = await salvageJob(folder, storage);
+  const salvage = await readRecord(salvageSchema, salvageUrl(folder), storage);
   const all = [...(salvage?.jobId === undefined ? [] : [salvage.jobId]), ...ids];
   const known = all.length === 0 ? [] : await batch.describeJobs(all);
   return all.flatMap((id) => known.filter(({ jobId }) => jobId === id)).filter(isLiving);
@@ -61,7 +62,7 @@ const claimSchema = z.lazy(() => z.object({ staleAt: z.iso.datetime() }));
 
 /** A claim that was left behind by a submitter that died goes stale. */
 async function isBeingSubmitted(folder: URL, storage: Storage): Promise<boolean> {
-  const claim = await readJsonIfThere(claimSchema, claimUrl(folder), storage);
+  const claim = await readRecord(claimSchema, claimUrl(folder), storage);
   return claim !== undefined && Date.parse(claim.staleAt) > Date.now();
 }
 

@@ -1,6 +1,6 @@
 import { formatLocation } from '../storage/location';
 import type { JobDetail } from '../batch/batch';
-import type { RenderRecords, RenderResults } from './render-facts';
+import type { JobRecords, RenderRecords, RenderResults } from './render-facts';
 import type { RenderState, SliceFigures, StateName, Waiting } from './render-state';
 import { SALVAGE_SECONDS } from '../contract/salvage';
 import { countRunnable, countSlices, type SeenJobs } from './seen-jobs';
@@ -160,7 +160,9 @@ function failureReason(job: JobDetail | undefined): string | undefined {
 function mayBeSalvaged({ records, results, seen }: KnownRender, now: number): boolean {
   const { status, salvage, jobs, plan } = records;
   if (seen.salvage || plan?.video === 'none') return false;
-  const isRender = status ? status.endedJob === jobs?.render.jobId : seen.render?.status === 'FAILED';
+  const isRender = seen.render
+    ? seen.render.status === 'FAILED'
+    : status !== undefined && status.endedJob === jobs?.render.jobId;
   if (!isRender) return false;
   if (seen.place === 'here') return seen.attended === true;
   if (results.stored === 0) return false;
@@ -168,11 +170,15 @@ function mayBeSalvaged({ records, results, seen }: KnownRender, now: number): bo
   return (salvage !== undefined && seen.fault !== undefined) || now - at < SALVAGE_SECONDS * 1000;
 }
 
-/** Whether `status.json` says all there will ever be, so that no Batch need be asked; `now` in milliseconds. Pure. */
-export function isFinal({ status, jobs, salvage }: RenderRecords, now: number): boolean {
+/**
+ * Whether `status.json` says all there will ever be, so that no Batch need be asked; `now` in milliseconds. Pure. That the stitch job
+ * failed may be all that is told yet of a render job that failed.
+ */
+export function isFinal({ status, jobs, salvage }: JobRecords, now: number): boolean {
   if (!status) return false;
-  if (status.state !== 'failed' || !jobs || status.endedJob !== jobs.render.jobId) return true;
-  return !salvage && now - Date.parse(status.at) >= SALVAGE_SECONDS * 1000;
+  if (status.state !== 'failed' || !jobs) return true;
+  if (salvage) return status.endedJob === salvage.jobId;
+  return now - Date.parse(status.at) >= SALVAGE_SECONDS * 1000;
 }
 
 function gapsReason({ gaps }: RenderResults): string | undefined {

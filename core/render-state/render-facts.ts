@@ -19,10 +19,14 @@ export type Plan = Pick<Manifest, 'createdAt' | 'frames' | 'frameCount' | 'slice
 };
 
 /** What a render's folder says about how it was begun and ended; few requests, however large the render. */
-export interface RenderRecords {
+export interface RenderRecords extends JobRecords {
   readonly renderId: string;
   readonly folder: URL;
   readonly plan?: Plan | undefined;
+}
+
+/** Of those, what tells of the newest jobs. */
+export interface JobRecords {
   readonly jobs?: RenderJobs | undefined;
   /** When `jobs` was noted, in milliseconds since 1970. */
   readonly jobsNotedAt?: number | undefined;
@@ -48,23 +52,30 @@ export async function readRenderRecords(
   folder: URL,
   storage: Storage,
 ): Promise<RenderRecords | undefined> {
-  const [manifest, status, jobs] = await Promise.all([
+  const [manifest, told] = await Promise.all([
     readObject(manifestUrl(folder), storage, parseManifest),
+    readJobRecords(folder, storage),
+  ]);
+  if (!manifest && !told.status) return undefined;
+  return { renderId, folder, plan: manifest && planOf(manifest), ...told };
+}
+
+/** What is noted of a render's jobs and of their end; the plan, which may be large, is not read for it. */
+export async function readJobRecords(folder: URL, storage: Storage): Promise<JobRecords> {
+  const [status, jobs] = await Promise.all([
     readObject(statusUrl(folder), storage, parseStatus),
     readJobs(folder, storage),
   ]);
-  if (!manifest && !status) return undefined;
-  const records = { renderId, folder, plan: manifest && planOf(manifest) };
-  if (!jobs) return { ...records, status };
-  if (status && isAbout(jobs, status) && status.state !== 'failed') return { ...records, jobs, status };
+  if (!jobs) return { status };
+  const own = status && isAbout(jobs, status) ? status : undefined;
+  if (own && own.state !== 'failed') return { jobs, status: own };
   const noted = await storage.head(jobsUrl(folder));
   const salvage = await readRecord(salvageSchema, salvageUrl(folder), storage);
   return {
-    ...records,
     jobs,
     jobsNotedAt: noted?.lastModified.getTime(),
     salvage: salvage?.renderJob === jobs.render.jobId ? salvage : undefined,
-    status: status && isAbout(jobs, status) ? status : undefined,
+    status: own,
   };
 }
 

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import type { Batch, JobDetail, JobStatus } from '../batch/batch';
 import { describeJob } from '../batch/local/describe-job';
-import { findLockHolder } from '../batch/local/lock';
 import { peekJobs } from '../batch/local/recover-jobs';
 import { salvageJobName } from '../contract/jobs';
-import { filePath } from '../storage/location';
+import { localBatchFolder, localHolder } from './local-holder';
 import type { RenderRecords } from './render-facts';
 import type { SliceCounts } from './render-state';
 
@@ -70,10 +69,9 @@ export async function askFarm(records: RenderRecords, batch: Batch, ended = 0): 
  * Throws `journal-corrupt`.
  */
 export function lookHere({ renderId, folder, jobs }: RenderRecords): SeenJobs {
-  const directory = filePath(new URL('.batch/', folder));
   // Before the journals: who lets go of them has written all of them.
-  const attended = findLockHolder(directory) !== undefined;
-  const journaled = peekJobs(join(directory, 'jobs'));
+  const attended = localHolder(folder) !== undefined;
+  const journaled = peekJobs(join(localBatchFolder(folder), 'jobs'));
   const [render, stitch] = [jobs?.render, jobs?.stitch].map((job) =>
     journaled.find(({ jobId }) => jobId === job?.jobId),
   );

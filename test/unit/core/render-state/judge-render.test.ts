@@ -21,6 +21,12 @@ test.each<[string, Known, string, boolean]>([
     false,
   ],
   [
+    'failed just now, as far as is told the stitch job for the render job',
+    { records: { status: ended('failed', { at: iso(5), endedJob: 's' }) }, seen: { render: failedRender } },
+    'failed',
+    false,
+  ],
+  [
     'failed just now, with no frame of which a video could come',
     { records: { status: ended('failed', { at: iso(5), endedJob: 'r' }) }, results: { stored: 0 } },
     'failed',
@@ -277,6 +283,8 @@ test('what is final needs no Batch', () => {
   expect(final({})).toBe(false);
   expect(final({ status: ended('complete') })).toBe(true);
   expect(final({ status: ended('failed', { endedJob: 's' }) })).toBe(true);
+  // The render job's end may be told after that of the stitch job, which failed for it.
+  expect(final({ status: ended('failed', { endedJob: 's', at: iso(5) }) })).toBe(false);
   expect(final({ status: ended('failed', { endedJob: 'r' }) })).toBe(true);
   expect(final({ status: ended('failed', { endedJob: 'r', at: iso(5) }) })).toBe(false);
   const salvage = { renderJob: 'r', jobId: 'v' };

@@ -1,5 +1,8 @@
-import { hasEnded } from '../../../cli/has-ended';
-import { MemoryStorage } from '../../../core/storage/memory-storage';
+import type { JobStatus } from '../../../../core/batch/batch';
+import { SpotreelError } from '../../../../core/errors';
+import { hasEnded } from '../../../../core/render-state/has-ended';
+import { MemoryStorage } from '../../../../core/storage/memory-storage';
+import { RecordingBatch } from '../../../support/recording-batch';
 
 const FOLDER = new URL('memory://films/renders/shot/');
 const ENDED_AT = '2026-01-01T00:00:00.000Z';
@@ -11,7 +14,7 @@ const status = (state: string, render = 'render-2', endedJob = render) => ({
   renderId: 'shot',
   state,
   at: ENDED_AT,
-  jobs: { render, stitch: 'stitch' },
+  jobs: { render, stitch: render.replace('render', 'stitch') },
   endedJob,
   findings: [],
   links: { folder: 's3://films/renders/shot/' },
@@ -60,11 +63,46 @@ test.each<[string, object, number, boolean]>([
     0,
     true,
   ],
+  [
+    'the stitch job failed just now, perhaps for the render job',
+    { 'jobs.json': JOBS, 'status.json': status('failed', 'render-2', 'stitch-2') },
+    5,
+    false,
+  ],
 ])('%s', async (_, files, seconds, ended) => {
+  const storage = await storageWith(files);
+  expect(await hasEnded({ folder: FOLDER, storage, now: after(seconds) })).toBe(ended);
+});
+
+async function storageWith(files: object): Promise<MemoryStorage> {
   const storage = new MemoryStorage();
   for (const [name, content] of Object.entries(files)) {
     await storage.put(new URL(name, FOLDER), JSON.stringify(content));
   }
-  const now = () => Date.parse(ENDED_AT) + seconds * 1000;
-  expect(await hasEnded(FOLDER, storage, now)).toBe(ended);
+  return storage;
+}
+
+const after = (seconds: number) => () => Date.parse(ENDED_AT) + seconds * 1000;
+
+test.each<[string, JobStatus | 'unknown' | 'denied', boolean]>([
+  ['runs', 'RUNNING', false],
+  ['failed, too', 'FAILED', true],
+  ['is forgotten', 'unknown', true],
+  ['is not ours to ask about', 'denied', false],
+])('the salvage job %s', async (_, told, ended) => {
+  const storage = await storageWith({
+    'jobs.json': JOBS,
+    'status.json': status('failed'),
+    'salvage.json': salvage('job-1'),
+  });
+  const batch = new RecordingBatch();
+  if (told === 'denied') {
+    batch.describeJobs = async () => {
+      throw new SpotreelError('client-exception', 'usage', 'not allowed');
+    };
+  } else if (told !== 'unknown') {
+    await batch.submitJob({ jobName: 'shot_Salvaging', jobQueue: 'queue', jobDefinition: 'stitch' });
+    batch.find('job-1').status = told;
+  }
+  expect(await hasEnded({ folder: FOLDER, storage, batch, now: after(900) })).toBe(ended);
 });
