@@ -15,6 +15,7 @@ import { Monitoring } from './constructs/monitoring';
 import { MonthlyBudget } from './constructs/monthly-budget';
 import { SpotCompute } from './constructs/spot-compute';
 import { UploadTrigger } from './constructs/upload-trigger';
+import { farmMachines } from './farm-machines';
 import type { Settings } from './settings-schema';
 
 export interface FarmStackProps extends StackProps {
@@ -69,6 +70,7 @@ export class FarmStack extends Stack {
       jobs,
       parallel,
       gpuParallel,
+      machines: farmMachines(settings),
       topic,
     });
     this.output('JobQueue', compute.queue.jobQueueName, 'where jobs wait');

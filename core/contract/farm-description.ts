@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { machinesSchema } from './machines';
 import { renderDefinitionsSchema } from './render-definitions';
 
 /** What a deployed farm is made of: the value of its SSM parameter, from which the command line finds everything. */
@@ -21,6 +22,8 @@ export const farmDescriptionSchema = z.lazy(() =>
     ),
     /** How many slices the farm can render at once. */
     parallel: z.int().check(z.gte(1)),
+    /** What the cost is reckoned by; absent in the description of a farm that an earlier version deployed. */
+    machines: z.optional(machinesSchema),
     /** Name of the log group of all jobs; a job's `logStreamName` lies in it. */
     logGroup: z.string().check(z.minLength(1)),
     topicArn: z.string().check(z.minLength(1)),

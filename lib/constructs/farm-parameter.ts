@@ -1,7 +1,7 @@
 import { Aws, Stack } from 'aws-cdk-lib';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import { StringParameter } from 'aws-cdk-lib/aws-ssm';
+import { ParameterTier, StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import {
   farmDescriptionSchema,
@@ -9,6 +9,7 @@ import {
   type FarmDescription,
 } from '../../core/contract/farm-description';
 import { OUTPUT_PREFIX } from '../../core/contract/keys';
+import type { Machines } from '../../core/contract/machines';
 import { UPLOAD_PREFIX } from '../../core/contract/upload-key';
 import type { JobDefinitions } from './job-definitions';
 import type { SpotCompute } from './spot-compute';
@@ -21,12 +22,15 @@ export interface FarmParameterProps {
   /** How many slices each queue can render at once. */
   readonly parallel: number;
   readonly gpuParallel: number;
+  readonly machines: Machines;
   readonly topic: ITopic;
 }
 
 /**
- * The farm's description as an SSM parameter, from which the command line finds everything. A standard parameter holds 4 KB
- * (https://docs.aws.amazon.com/general/latest/gr/ssm.html); a test holds it below that.
+ * The farm's description as an SSM parameter, from which the command line finds everything. A standard parameter holds 4 KB and
+ * costs nothing; what a farm with many Blenders and many types of machines needs beyond makes it an advanced one, of 8 KB, for 5 cents a
+ * month (https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html). A test holds
+ * both.
  */
 export class FarmParameter extends Construct {
   readonly name: string;
@@ -40,13 +44,14 @@ export class FarmParameter extends Construct {
     this.parameter = new StringParameter(this, 'Parameter', {
       parameterName: this.name,
       description: 'Spotreel: what this farm is made of',
+      tier: ParameterTier.INTELLIGENT_TIERING,
       stringValue: Stack.of(this).toJsonString(description),
     });
   }
 }
 
 function describe(props: FarmParameterProps): FarmDescription {
-  const { farmName, bucket, compute, jobs, parallel, gpuParallel, topic } = props;
+  const { farmName, bucket, compute, jobs, parallel, gpuParallel, machines, topic } = props;
   const { gpuQueue } = compute;
   return {
     version: 1,
@@ -60,6 +65,7 @@ function describe(props: FarmParameterProps): FarmDescription {
     stitchJobDefinition: jobs.stitch.definition.jobDefinitionArn,
     ...(gpuQueue && { gpu: { jobQueue: gpuQueue.jobQueueArn, parallel: gpuParallel } }),
     parallel,
+    machines,
     logGroup: jobs.logGroup.logGroupName,
     topicArn: topic.topicArn,
   };

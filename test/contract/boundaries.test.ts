@@ -15,6 +15,7 @@ const MAY_IMPORT: ReadonlyArray<readonly [folder: string, from: readonly string[
 const MAY_USE_SDK = [
   /^core\/storage\/s3-[^/]*\.ts$/,
   /^core\/batch\/aws-[^/]*\.ts$/,
+  /^core\/cost\/aws-[^/]*\.ts$/,
   /^lambda\/[^/]+\/handler\.ts$/,
   /^container\/worker\/main\.ts$/,
   /^cli\/commands\//,

@@ -20,6 +20,11 @@ test('the parameter holds what the command line looks for', () => {
     renderDefinitions: [{ blenderVersion: '5.2.0', jobDefinition: '<JobsRender52Definition>' }],
     stitchJobDefinition: '<JobsStitchDefinition>',
     parallel: 64,
+    machines: {
+      renderVcpus: 4,
+      stitchVcpus: 4,
+      instanceTypes: ['m6i', 'm6a', 'm7i', 'm7a', 'r6i', 'r6a', 'r7i'],
+    },
     logGroup: '<JobsLog>',
     topicArn: '<NoticesTopic>',
   });
@@ -48,7 +53,15 @@ test('with GPUs it names their queue too', () => {
       };
     }),
     gpu: { jobQueue: '<ComputeGpuQueue.JobQueueArn>', parallel: 4 },
+    machines: { gpuInstanceTypes: ['g4dn', 'g5', 'g6'] },
   });
+});
+
+test('a farm that an earlier version deployed is still read', () => {
+  const { Value } = onlyProperties(farmTemplate, 'AWS::SSM::Parameter');
+  const { machines, ...before } = JSON.parse(flat(Value));
+  expect(machines).toBeDefined();
+  expect(farmDescriptionSchema.safeParse(before).success).toBe(true);
 });
 
 test('outputs say where to put a scene', () => {

@@ -6,7 +6,14 @@ const { farmTemplate } = synthFarm({
   farmName: 'a'.repeat(30),
   blenderVersions: ['3.6.23', '4.2.18', '4.5.10', '5.1.12', '5.2.10'],
   gpuVcpus: 1000,
+  // 50, the most that the settings take, and each of another family.
+  instanceTypes: manyTypes('m'),
+  gpuInstanceTypes: manyTypes('g'),
 });
+
+function manyTypes(letter: string): string[] {
+  return Array.from({ length: 50 }, (_, i) => `${letter}${i + 10}i.24xlarge`);
+}
 
 const PARTITION_TO_ACCOUNT = 'aws-us-gov:batch:us-gov-west-1:123456789012';
 
@@ -58,8 +65,16 @@ test('with five Blenders and GPUs, the Lambda’s environment still fits', () =>
   expect(bytes).toBeLessThan(LIMIT_BYTES);
 });
 
-test('and so does the farm’s description in its parameter', () => {
-  const bytes = longest(onlyProperties(farmTemplate, 'AWS::SSM::Parameter').Value);
+test('and so does the farm’s description, in a parameter that may grow to 8 KB', () => {
+  const { Value, Tier } = onlyProperties(farmTemplate, 'AWS::SSM::Parameter');
+  expect(longest(Value)).toBeGreaterThan(4_000);
+  expect(longest(Value)).toBeLessThan(2 * LIMIT_BYTES);
+  expect(Tier).toBe('Intelligent-Tiering');
+});
+
+test('with one Blender, GPUs and 50 types of machines it needs not grow', () => {
+  const { farmTemplate: usual } = synthFarm({ gpuVcpus: 1000, instanceTypes: manyTypes('m') });
+  const bytes = longest(onlyProperties(usual, 'AWS::SSM::Parameter').Value);
   expect(bytes).toBeGreaterThan(2_000);
   expect(bytes).toBeLessThan(LIMIT_BYTES);
 });

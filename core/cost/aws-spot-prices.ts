@@ -1,0 +1,78 @@
+import { DescribeSpotPriceHistoryCommand, EC2Client, type SpotPrice } from '@aws-sdk/client-ec2';
+import { messageOf, SpotreelError } from '../errors';
+import { possibleTypes } from './instance-types';
+import type { MachinePool, SpotOffer } from './prices';
+
+/** Values of a filter in one request. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html */
+const VALUES_PER_CALL = 200;
+
+/** Offers of a page; the most that the documentation allows. */
+const PAGE = 1000;
+
+/** Accounts see their machines under the one or the other name; prices are the same. */
+const PRODUCTS = ['Linux/UNIX', 'Linux/UNIX (Amazon VPC)'];
+
+/** Prices are worth so long a wait, and no longer: there is a table. */
+const MOST_SECONDS = 8;
+
+/** EC2 of a region, by the user's own credentials, which need `ec2:DescribeSpotPriceHistory`. */
+export function createEc2(region: string): EC2Client {
+  return new EC2Client({ region, maxAttempts: 2 });
+}
+
+/**
+ * What machines of a pool cost as Spot machines now, each type in each zone that has it. Families are asked for by all types
+ * that there might be of them: of what is not there, EC2 tells nothing. Throws `prices-unknown` (passing).
+ * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotPriceHistory.html
+ */
+export async function askSpotOffers(
+  { instanceTypes, vcpus }: MachinePool,
+  client: Pick<EC2Client, 'send'>,
+  now: Date,
+): Promise<SpotOffer[]> {
+  const types = [...new Set(instanceTypes.flatMap((setting) => possibleTypes(setting, vcpus)))];
+  const signal = AbortSignal.timeout(MOST_SECONDS * 1000);
+  const latest = new Map<string, SpotPrice>();
+  for (let start = 0; start < types.length; start += VALUES_PER_CALL) {
+    for await (const price of pricesOf(types.slice(start, start + VALUES_PER_CALL), client, now, signal)) {
+      const key = `${price.InstanceType} ${price.AvailabilityZone}`;
+      const before = latest.get(key);
+      if (!before || timeOf(before) < timeOf(price)) latest.set(key, price);
+    }
+  }
+  return [...latest.values()].flatMap(offerOf);
+}
+
+/** From now on, as `StartTime` is meant: what is told of a time before is the price that holds still. */
+async function* pricesOf(
+  types: string[],
+  client: Pick<EC2Client, 'send'>,
+  now: Date,
+  signal: AbortSignal,
+): AsyncGenerator<SpotPrice> {
+  let token: string | undefined;
+  do {
+    const command = new DescribeSpotPriceHistoryCommand({
+      Filters: [{ Name: 'instance-type', Values: types }],
+      ProductDescriptions: PRODUCTS,
+      StartTime: now,
+      MaxResults: PAGE,
+      ...(token && { NextToken: token }),
+    });
+    const page = await client.send(command, { abortSignal: signal }).catch((error: unknown) => {
+      const message = signal.aborted ? `no answer within ${MOST_SECONDS} s` : messageOf(error);
+      throw new SpotreelError('prices-unknown', 'passing', message, { cause: error });
+    });
+    yield* page.SpotPriceHistory ?? [];
+    token = page.NextToken;
+  } while (token);
+}
+
+const timeOf = ({ Timestamp }: SpotPrice): number => Timestamp?.getTime() ?? 0;
+
+/** What lacks a field is no offer. */
+function offerOf({ InstanceType, AvailabilityZone, SpotPrice: price }: SpotPrice): SpotOffer[] {
+  const hourUsd = Number(price);
+  if (InstanceType === undefined || AvailabilityZone === undefined || !(hourUsd > 0)) return [];
+  return [{ instanceType: InstanceType, zone: AvailabilityZone, hourUsd }];
+}

@@ -1,0 +1,114 @@
+import { accountPrices, tablePrices, type MachinePool, type SpotOffer } from '../../../../core/cost/prices';
+import { SPOT_SHARE, TABLE_DATE } from '../../../../core/cost/price-table';
+
+const pool = (instanceTypes: string[], changes: Partial<MachinePool> = {}): MachinePool => ({
+  instanceTypes,
+  vcpus: 4,
+  gpu: false,
+  ...changes,
+});
+const gpuPool = (instanceTypes: string[], vcpus = 4) => pool(instanceTypes, { vcpus, gpu: true });
+
+describe('by the table', () => {
+  test('a vCPU-hour lies between the cheapest and the dearest family', () => {
+    const { onDemand, spot, ...rest } = tablePrices(
+      pool(['m6i', 'm6a', 'm7i', 'm7a', 'r6i', 'r6a', 'r7i']),
+      'us-east-1',
+    );
+    expect(onDemand).toEqual({ low: 0.0432, middle: 0.0567, high: 0.06615 });
+    expect(spot.low).toBeCloseTo(0.0432 * SPOT_SHARE.low);
+    expect(spot.high).toBeCloseTo(0.06615 * SPOT_SHARE.high);
+    expect(rest).toMatchObject({ source: 'table', at: TABLE_DATE, region: 'us-east-1' });
+    expect(rest.notes).toEqual([expect.stringContaining('25 to 70 % of On-Demand')]);
+  });
+
+  test('a type costs by the vCPU what its family does', () => {
+    expect(tablePrices(pool(['m6i.8xlarge']), 'us-east-1').onDemand.middle).toBe(0.048);
+  });
+
+  test('another region and unknown families are said', () => {
+    const { onDemand, notes } = tablePrices(pool(['m6i', 'x9q', 'z1d']), 'eu-central-1');
+    expect(onDemand).toEqual({ low: 0.048, middle: 0.048, high: 0.048 });
+    expect(notes.join('\n')).toContain('no On-Demand price of x9q, z1d for such a job: the others');
+    expect(notes.join('\n')).toContain('those of eu-central-1 are others');
+  });
+
+  test('only unknown ones: all that it knows stand for them, and it says so', () => {
+    const { onDemand, notes } = tablePrices(pool(['x9q']), 'us-east-1');
+    expect(onDemand).toMatchObject({ low: 0.03825, high: 0.07988 });
+    expect(notes.join('\n')).toContain('no On-Demand price of x9q for such a job: all that it knows');
+  });
+
+  test('a slice with a GPU pays for the vCPUs that its GPU keeps from others', () => {
+    expect(tablePrices(gpuPool(['g5.xlarge']), 'us-east-1').onDemand.middle).toBeCloseTo(1.006 / 4);
+    // 8 vCPUs and one GPU: one slice of 4 vCPUs, which bears all.
+    expect(tablePrices(gpuPool(['g5.2xlarge']), 'us-east-1').onDemand.middle).toBeCloseTo(1.212 / 4);
+    // 4 GPUs on 48 vCPUs: four slices.
+    expect(tablePrices(gpuPool(['g5.12xlarge']), 'us-east-1').onDemand.middle).toBeCloseTo(5.672 / 16);
+    // Of a family the cheapest on which it fits.
+    expect(tablePrices(gpuPool(['g5']), 'us-east-1').onDemand.middle).toBeCloseTo(1.006 / 4);
+    expect(tablePrices(gpuPool(['g5'], 8), 'us-east-1').onDemand.middle).toBeCloseTo(1.212 / 8);
+  });
+
+  test('machines that are too small for a slice, and a slice that is too large for all, do not make it free', () => {
+    expect(tablePrices(pool(['m6i.large', 'r6i']), 'us-east-1').onDemand.low).toBe(0.063);
+    expect(tablePrices(pool(['m6i.large']), 'us-east-1').onDemand.low).toBeGreaterThan(0);
+    expect(tablePrices(gpuPool(['g5'], 500), 'us-east-1').onDemand.low).toBeGreaterThan(0);
+  });
+});
+
+describe('by what EC2 told', () => {
+  const at = new Date('2026-11-23T10:00:00Z');
+  const offer = (instanceType: string, hourUsd: number, zone = 'a'): SpotOffer => ({
+    instanceType,
+    zone,
+    hourUsd,
+  });
+
+  test('by the vCPU, over all sizes and zones that a slice fits on', () => {
+    const offers = [
+      offer('m6i.xlarge', 0.08),
+      offer('m6i.2xlarge', 0.12),
+      offer('m6i.2xlarge', 0.24, 'b'),
+      // Too small, not asked for, bare metal, and no price.
+      offer('m6i.large', 0.001),
+      offer('c6i.xlarge', 0.001),
+      offer('m6i.metal', 0.001),
+      offer('m6i.4xlarge', 0),
+    ];
+    expect(accountPrices(offers, pool(['m6i']), 'eu-west-1', at)).toMatchObject({
+      spot: { low: 0.015, middle: 0.02, high: 0.03 },
+      source: 'account',
+      at: '2026-11-23',
+      region: 'eu-west-1',
+      notes: [expect.stringContaining('On-Demand prices are those of us-east-1')],
+    });
+  });
+
+  test('a few odd offers among many do not make the spread', () => {
+    const offers = Array.from({ length: 30 }, (_, i) =>
+      offer('m6i.xlarge', i === 0 ? 0.0004 : i === 29 ? 4 : 0.08, `${i}`),
+    );
+    const { spot } = accountPrices(offers, pool(['m6i']), 'us-east-1', at);
+    expect(spot).toEqual({ low: 0.02, middle: 0.02, high: 0.02 });
+  });
+
+  test('with a GPU the cheapest size of a family in each zone counts', () => {
+    const offers = [
+      offer('g5.xlarge', 0.4),
+      offer('g5.16xlarge', 2),
+      offer('g5.xlarge', 0.8, 'b'),
+      offer('g5.16xlarge', 0.6, 'c'),
+    ];
+    const { spot } = accountPrices(offers, gpuPool(['g5']), 'us-east-1', at);
+    expect(spot.low).toBeCloseTo(0.1);
+    expect(spot.middle).toBeCloseTo(0.15);
+    expect(spot.high).toBeCloseTo(0.2);
+  });
+
+  test('nothing of use: the table, which says why', () => {
+    const { source, notes } = accountPrices([offer('c6i.xlarge', 1)], pool(['m6i']), 'us-east-1', at);
+    expect(source).toBe('table');
+    expect(notes[0]).toBe('EC2 told no Spot prices of these machines');
+  });
+});
