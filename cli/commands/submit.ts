@@ -6,6 +6,7 @@ import { readFarm } from '../../core/batch/aws-farm';
 import { targetFaults, type JobTargets } from '../../core/batch/choose-targets';
 import { submitRender } from '../../core/batch/submit-render';
 import type { RenderOptions } from '../../core/contract/options';
+import { formatTags, parseTags } from '../../core/contract/tags';
 import { SpotreelError } from '../../core/errors';
 import { examineScene, type SceneExamination } from '../../core/preflight/examine-scene';
 import { preflight, refuseErrors, type Preflight } from '../../core/preflight/preflight';
@@ -26,6 +27,8 @@ export interface SubmitFlags extends OptionFlags {
   readonly name?: string;
   readonly queue?: string;
   readonly definition?: string;
+  /** `name=value` each. */
+  readonly tag?: readonly string[];
   readonly farm: string;
 }
 
@@ -48,6 +51,7 @@ const CLAIM_STALE_AFTER_SECONDS = 120;
  */
 export async function submitCommand(file: string | undefined, flags: SubmitFlags): Promise<number> {
   const options = renderOptionsOf(flags);
+  const tags = parseTags(flags.tag ?? []);
   const storage = openStorage();
   const source = await findSource(inputOf(file, flags), storage);
   const target = await findTarget(flags);
@@ -59,6 +63,7 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
       ...(await inBucket({ source, examination }, target, storage)),
       output: target.output,
       options,
+      tags,
       ...(flags.name !== undefined && { name: flags.name }),
       reuse: 'unfailed',
       filesCount: true,
@@ -72,6 +77,8 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
     },
   );
   const { frameCount, sliceCount, renderBlenderVersion } = manifest;
+  const keptTags = formatTags(manifest.tags ?? {});
+  if (keptTags !== formatTags(tags)) say(`it was planned before, and keeps its tags: ${keptTags || 'none'}`);
   const by = renderBlenderVersion === undefined ? '' : ` by Blender ${renderBlenderVersion}`;
   say(`${frameCount} frames in ${sliceCount} slices${by}; results will be in ${formatLocation(folder)}`);
   process.stdout.write(`${JSON.stringify([jobs.render, jobs.stitch])}\n`);

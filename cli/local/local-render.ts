@@ -132,9 +132,7 @@ export class LocalRender {
     // One that found a frame to be bad has made a video all the same.
     if (render?.status !== 'FAILED')
       return partialOf(await readGapsSince(stitch?.createdAt, folder, storage), 'failed');
-    const { jobId } = await farm.submitJob(
-      salvageRequest(manifest.renderId, folder, { jobQueue, jobDefinition }),
-    );
+    const { jobId } = await farm.submitJob(salvageRequest(manifest, folder, { jobQueue, jobDefinition }));
     const { status } = await farm.wait(jobId);
     if (status === 'FAILED') return { state: 'failed' };
     // Every frame was there after all: the render job had failed for another reason.

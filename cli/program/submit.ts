@@ -13,6 +13,11 @@ export function addSubmit(program: Command, run: Run): void {
     .option('-o, --output <location>', "s3://bucket or s3://bucket/prefix, in place of the farm's")
     .option('-q, --queue <name>', "the job queue, in place of the farm's")
     .option('-d, --definition <name>', "the job definition of both jobs, in place of the farm's")
+    .option(
+      '--tag <name=value>',
+      'by whom or for what, as the bill can tell it; may be given again',
+      (tag: string, before: readonly string[] = []) => [...before, tag],
+    )
     .option('--farm <name>', 'the farm, if there are several', process.env.SPOTREEL_FARM_NAME ?? 'main')
     .action((file: string | undefined, flags: SubmitFlags) =>
       run(async () => (await import('../commands/submit')).submitCommand(file, flags)),
@@ -26,6 +31,7 @@ export function addSubmit(program: Command, run: Run): void {
     ],
     examples: [
       'spotreel submit shot.blend',
+      'spotreel submit shot.blend --tag artist=ann --tag shot=12',
       'spotreel submit s3://bucket/shot.blend -o s3://bucket -f 5 -n take-2 -q queue -d definition',
       "spotreel submit shot.blend | jq -r '.[0].jobId'",
     ],

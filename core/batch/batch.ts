@@ -47,6 +47,10 @@ export interface SubmitJobRequest {
   };
   readonly retryStrategy?: RetryStrategy;
   readonly timeout?: { readonly attemptDurationSeconds: number };
+  /** At most 50 with those of the job definition; names of 1 to 128 characters, values of up to 256. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Whether the job's tags are those of its ECS task, too. */
+  readonly propagateTags?: boolean;
 }
 
 export interface SubmitJobResponse {

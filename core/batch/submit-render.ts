@@ -3,6 +3,7 @@ import type { RenderJobs } from '../contract/jobs';
 import { manifestUrl, renderFolder } from '../contract/keys';
 import { parseManifest, type Manifest } from '../contract/manifest';
 import type { RenderOptions } from '../contract/options';
+import type { Tags } from '../contract/tags';
 import { canonicalOptions, checkRenderName, renderIdOf } from '../contract/render-id';
 import { examineScene, type SceneExamination } from '../preflight/examine-scene';
 import type { RenderPlace } from '../preflight/dependency-findings';
@@ -20,6 +21,8 @@ export interface RenderRequest {
   /** The folder under which the render's own folder lies. */
   readonly output: URL;
   readonly options: RenderOptions;
+  /** By whom and for what, as the bill may tell it; what was planned before keeps its own. */
+  readonly tags?: Tags | undefined;
   /** A name given by hand, in place of the render id made from the source. */
   readonly name?: string;
   readonly reuse: Reuse;
@@ -83,10 +86,10 @@ export async function prepareRender(
   }
   const { facts, checked } = known ?? (await check(request, services));
   const location = { url: formatLocation(source.url), etag: source.etag, size: source.size };
-  const { options } = request;
+  const { options, tags } = request;
   const { parallel } = queueFor(options, services) ?? services;
   const { blenderVersion: renderBlenderVersion } = chooseDefinition(facts, services);
-  const planned = { renderId, source: location, facts, options, parallel, renderBlenderVersion };
+  const planned = { renderId, source: location, facts, options, tags, parallel, renderBlenderVersion };
   const plan = planRender({ ...planned, now: services.now(), checked });
   const manifest = await writeFirst(plan, url, services.storage);
   // Somebody else may have planned the same render meanwhile: theirs is the plan.

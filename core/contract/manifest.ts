@@ -48,6 +48,8 @@ export const manifestSchema = z.lazy(() =>
     source: z.object({ url: z.string(), etag: z.string(), size: z.int().check(z.gte(0)) }),
     /** As the user gave them. */
     options: renderOptionsSchema,
+    /** By whom and for what; absent where nobody said. They are no part of what makes a render the same. */
+    tags: z.optional(z.record(z.string(), z.string())),
     /** Of the Blender that saved the file. */
     blenderVersion: z.object({ major: z.int(), minor: z.int() }),
     /** Of the Blender that it was planned to be rendered by, such as `5.2.0`; absent where nobody knew. */

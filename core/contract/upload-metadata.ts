@@ -3,12 +3,15 @@ import { parseFrameRanges } from '../render/frame-range';
 import { decodeHeaderText } from './decode-header-text';
 import { renderOptionsSchema, type RenderOptions } from './options';
 import { checkRenderName } from './render-id';
+import { parseTags, type Tags } from './tags';
 
 /** What the uploader of a scene asked for. */
 export interface UploadWishes {
   readonly options: RenderOptions;
   /** The render's name, in place of one made from the file's. */
   readonly name?: string | undefined;
+  /** By whom and for what. */
+  readonly tags?: Tags | undefined;
 }
 
 /** How one option stands in S3 object metadata (without `x-amz-meta-`) and what it may be. */
@@ -48,21 +51,23 @@ const KEYS: Readonly<Record<string, MetadataKey>> = {
 
 /**
  * Reads options from an object's metadata: keys as S3 gives them, in lower case and without `x-amz-meta-`
- * (`frames`, `frames-per-slice`, `scene`, `resolution-percent`, `samples`, `engine`, `device`, `video`, `background`, `gaps`, `order`, `force`, `name`); values as
+ * (`frames`, `frames-per-slice`, `scene`, `resolution-percent`, `samples`, `engine`, `device`, `video`, `background`, `gaps`, `order`, `force`, `name`, `tags`); values as
  * `decodeHeaderText` reads them. Other keys are somebody else's and ignored. Throws `bad-metadata` (usage) naming key,
  * value and what is allowed.
  */
 export function parseUploadMetadata(metadata: Readonly<Record<string, string>>): UploadWishes {
   const options: Record<string, unknown> = {};
   let name: string | undefined;
+  let tags: Tags | undefined;
   for (const [rawKey, rawValue] of Object.entries(metadata)) {
     const key = rawKey.toLowerCase();
     const value = decodeHeaderText(rawValue.trim());
     const known = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
     if (known) options[known.option] = readOption(key, known, value);
     else if (key === 'name') name = readName(value);
+    else if (key === 'tags') tags = readTags(value);
   }
-  return { options: renderOptionsSchema.parse(options), name };
+  return { options: renderOptionsSchema.parse(options), name, tags };
 }
 
 function readOption(key: string, { option, read, allowed }: MetadataKey, value: string): unknown {
@@ -91,6 +96,15 @@ function readName(value: string): string {
     return checkRenderName(value);
   } catch (error) {
     throw rephrased('name', value, error);
+  }
+}
+
+/** `artist=ann,shot=12`: a comma is no part of any tag. */
+function readTags(value: string): Tags {
+  try {
+    return parseTags(value.split(',').filter((text) => text.trim() !== ''));
+  } catch (error) {
+    throw rephrased('tags', value, error);
   }
 }
 

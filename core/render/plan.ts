@@ -3,6 +3,7 @@ import type { BlendFacts, SceneFacts } from '../blend/scene-facts';
 import type { Finding } from '../contract/finding';
 import type { Manifest, ManifestDependency } from '../contract/manifest';
 import type { RenderOptions } from '../contract/options';
+import type { Tags } from '../contract/tags';
 import { DEFAULT_VIDEO } from '../contract/video-format';
 import { printableName } from '../printable';
 import {
@@ -25,6 +26,7 @@ export interface PlanInput {
   readonly source: Manifest['source'];
   readonly facts: BlendFacts;
   readonly options: RenderOptions;
+  readonly tags?: Tags | undefined;
   /** How many children can run at once where the render goes. */
   readonly parallel: number;
   readonly now: Date;
@@ -50,7 +52,7 @@ export interface CheckedScene {
  * names the file and scene and says what to change.
  */
 export function planRender(input: PlanInput): Manifest {
-  const { renderId, source, facts, options, now, checked, renderBlenderVersion } = input;
+  const { renderId, source, facts, options, tags, now, checked, renderBlenderVersion } = input;
   const scene = chooseScene(facts, options, source.url);
   const at = placeOf(scene, source.url);
   checkCamera(scene, at);
@@ -68,6 +70,7 @@ export function planRender(input: PlanInput): Manifest {
     createdAt: now.toISOString(),
     source,
     options,
+    ...(tags && Object.keys(tags).length > 0 && { tags: { ...tags } }),
     blenderVersion: { major: facts.blenderVersion.major, minor: facts.blenderVersion.minor },
     ...(renderBlenderVersion !== undefined && { renderBlenderVersion }),
     scene: scene.name,

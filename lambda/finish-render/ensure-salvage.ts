@@ -45,7 +45,7 @@ export async function ensureSalvage(
   const staleAt = new Date(now().getTime() + claim.staleAfterSeconds * 1000);
   const salvage: Salvage = { version: 1, renderJob, owner: claim.owner, staleAt: staleAt.toISOString() };
   await write(salvage, found?.etag, folder, storage);
-  const request = salvageRequest(manifest.renderId, folder, { jobQueue, jobDefinition });
+  const request = salvageRequest(manifest, folder, { jobQueue, jobDefinition });
   const jobId =
     (own && (await findJob(request, createdAt, batch))) ?? (await submit(request, staleAt, place, batch));
   await storage.put(salvageUrl(folder), JSON.stringify({ ...salvage, jobId }), JSON_TYPE);

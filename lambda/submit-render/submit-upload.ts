@@ -43,8 +43,8 @@ export async function submitUpload(event: UploadEvent, services: UploadServices)
   let wishes: UploadWishes | undefined;
   try {
     wishes = parseUploadMetadata(source.metadata ?? {});
-    const { options, name } = wishes;
-    const request = { source, output, options, ...(name !== undefined && { name }) };
+    const { options, name, tags } = wishes;
+    const request = { source, output, options, tags, ...(name !== undefined && { name }) };
     const { manifest, jobs } = await submitRender({ ...request, reuse: 'any' }, services);
     return { outcome: 'submitted', renderId: manifest.renderId, jobs };
   } catch (error) {

@@ -11,6 +11,7 @@ import { OUTPUT_PREFIX } from '../../core/contract/keys';
 import { grantBucketAccess } from './bucket-access';
 import { DeadLetters } from './dead-letters';
 import { FarmFunction } from './farm-function';
+import { grantSubmitJob } from './job-access';
 
 export interface FinishTriggerProps {
   readonly bucket: IBucket;
@@ -73,12 +74,7 @@ export class FinishTrigger extends Construct {
     const { role } = this.finish;
     grantBucketAccess(role, bucket, { read: [OUTPUT_PREFIX], write: [OUTPUT_PREFIX], list: [OUTPUT_PREFIX] });
     topic.grantPublish(role);
-    role.addToPolicy(
-      new PolicyStatement({
-        actions: ['batch:SubmitJob'],
-        resources: [stitchQueue.jobQueueArn, stitchDefinition.jobDefinitionArn],
-      }),
-    );
+    grantSubmitJob(role, [stitchQueue.jobQueueArn, stitchDefinition.jobDefinitionArn]);
     // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html: these two know no resources.
     role.addToPolicy(
       new PolicyStatement({ actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] }),

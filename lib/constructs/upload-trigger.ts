@@ -1,4 +1,4 @@
-import { Duration, Stack, Validations } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { Rule, type EventPattern } from 'aws-cdk-lib/aws-events';
 import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
@@ -13,6 +13,7 @@ import { UPLOAD_ENDING, UPLOAD_PREFIX } from '../../core/contract/upload-key';
 import { grantBucketAccess } from './bucket-access';
 import { DeadLetters } from './dead-letters';
 import { FarmFunction } from './farm-function';
+import { anyJobArn, grantSubmitJob } from './job-access';
 import type { JobDefinitions } from './job-definitions';
 import type { SpotCompute } from './spot-compute';
 
@@ -107,25 +108,15 @@ export class UploadTrigger extends Construct {
       ...(gpuRender ? [gpuRender] : []),
     ]);
     const definitions = [...renders, jobs.stitch].map(({ definition }) => definition);
-    role.addToPolicy(
-      new PolicyStatement({
-        actions: ['batch:SubmitJob'],
-        resources: [
-          ...queues.map(({ jobQueueArn }) => jobQueueArn),
-          ...definitions.map(({ jobDefinitionArn }) => jobDefinitionArn),
-        ],
-      }),
-    );
+    grantSubmitJob(role, [
+      ...queues.map(({ jobQueueArn }) => jobQueueArn),
+      ...definitions.map(({ jobDefinitionArn }) => jobDefinitionArn),
+    ]);
     // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html: these two know no resources.
     role.addToPolicy(
       new PolicyStatement({ actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] }),
     );
-    const anyJob = Stack.of(this).formatArn({ service: 'batch', resource: 'job', resourceName: '*' });
-    role.addToPolicy(new PolicyStatement({ actions: ['batch:TerminateJob'], resources: [anyJob] }));
-    Validations.of(role).acknowledge({
-      id: 'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*]',
-      reason: 'The id of a job is known only once it is there.',
-    });
+    role.addToPolicy(new PolicyStatement({ actions: ['batch:TerminateJob'], resources: [anyJobArn(this)] }));
   }
 
   /** Lambda takes 4 KB in all (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html); a test holds it below. */

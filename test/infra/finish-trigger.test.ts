@@ -84,6 +84,11 @@ test('the Lambda may do what it does, and nothing else', () => {
     's3:PutObject': ['<FnGetAttFilmBucketArn>/renders/*'],
     's3:ListBucket': ['<FnGetAttFilmBucketArn> if {"StringLikeIfExists":{"s3:prefix":["renders/*"]}}'],
     'batch:SubmitJob': ['<ComputeQueue.JobQueueArn>', '<JobsStitchDefinition>'],
+    'batch:TagResource': [
+      '<ComputeQueue.JobQueueArn>',
+      '<JobsStitchDefinition>',
+      'arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*',
+    ],
     'batch:ListJobs': ['*'],
     'batch:DescribeJobs': ['*'],
     'sns:Publish': ['<NoticesTopic>'],

@@ -155,6 +155,12 @@ test('the Lambda may do what it does, and nothing else', () => {
     's3:DeleteObject': [`${bucket}/renders/*`],
     's3:ListBucket': [`${bucket} if {"StringLikeIfExists":{"s3:prefix":["uploads/*","renders/*"]}}`],
     'batch:SubmitJob': ['<ComputeQueue.JobQueueArn>', '<JobsRender52Definition>', '<JobsStitchDefinition>'],
+    'batch:TagResource': [
+      '<ComputeQueue.JobQueueArn>',
+      '<JobsRender52Definition>',
+      '<JobsStitchDefinition>',
+      'arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*',
+    ],
     'batch:ListJobs': ['*'],
     'batch:DescribeJobs': ['*'],
     'batch:TerminateJob': ['arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*'],

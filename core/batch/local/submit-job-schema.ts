@@ -59,6 +59,14 @@ export const submitJobRequestSchema = z.strictObject({
     .optional(),
   retryStrategy: retryStrategySchema.optional(),
   timeout: timeoutSchema.optional(),
+  tags: z
+    .record(
+      z.string().min(1).max(128, 'must have names of at most 128 characters'),
+      z.string().max(256, 'must have values of at most 256 characters'),
+    )
+    .refine((tags) => Object.keys(tags).length <= 50, 'must be at most 50')
+    .optional(),
+  propagateTags: z.boolean().optional(),
 });
 
 /** The first of a request's faults, with the field it is in. */

@@ -11,8 +11,10 @@ test('two jobs are submitted: an array of slices, and a stitch job that waits fo
   const { jobs, folder, manifest } = await submitRender(request, services);
   const [render, stitch] = batch.jobs.map((job) => job.request);
   const output = `memory://films/renders/${manifest.renderId}`;
+  const tagged = { tags: { 'spotreel:render': manifest.renderId }, propagateTags: true };
   expect(folder.href).toBe(`${output}/`);
   expect(render).toEqual({
+    ...tagged,
     jobName: `${manifest.renderId}_Rendering`,
     jobQueue: 'queue',
     jobDefinition: 'render',
@@ -22,12 +24,26 @@ test('two jobs are submitted: an array of slices, and a stitch job that waits fo
     },
   });
   expect(stitch).toEqual({
+    ...tagged,
     jobName: `${manifest.renderId}_Stitching`,
     jobQueue: 'queue',
     jobDefinition: 'stitch',
     dependsOn: [{ jobId: jobs.render.jobId, type: 'SEQUENTIAL' }],
     containerOverrides: { command: ['stitch', '-i', output, '-o', output] },
   });
+});
+
+test('tags go with both jobs and are no part of the render: who asks for it next changes none', async () => {
+  const { batch, services, request } = await setUpSubmit();
+  const plain = await submitRender({ ...request, name: 'plain' }, services);
+  expect(plain.manifest.tags).toBeUndefined();
+  const { manifest } = await submitRender({ ...request, tags: { artist: 'ann' } }, services);
+  expect(manifest.tags).toEqual({ artist: 'ann' });
+  const tags = batch.jobs.slice(2).map((job) => job.request.tags);
+  expect(tags).toEqual(Array(2).fill({ artist: 'ann', 'spotreel:render': manifest.renderId }));
+  const again = await submitRender({ ...request, tags: { artist: 'bo' } }, services);
+  expect(again.manifest).toEqual(manifest);
+  expect(batch.jobs).toHaveLength(4);
 });
 
 test('a render of one slice is a plain job: an array of one is refused by AWS Batch', async () => {

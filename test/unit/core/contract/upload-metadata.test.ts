@@ -16,6 +16,7 @@ test('every option can be given', () => {
     device: 'gpu',
     force: 'true',
     name: 'Take-2',
+    tags: 'artist=ann, shot=12,',
   };
   expect(parseUploadMetadata(metadata)).toEqual({
     options: {
@@ -29,7 +30,14 @@ test('every option can be given', () => {
       force: true,
     },
     name: 'Take-2',
+    tags: { artist: 'ann', shot: '12' },
   });
+});
+
+test('a tag that AWS would refuse is refused, by its name', () => {
+  expect(() => parseUploadMetadata({ tags: 'artist=ann,aws:x=y' })).toThrow(
+    'x-amz-meta-tags "artist=ann,aws:x=y" is wrong: tag "aws:x=y" must have another name',
+  );
 });
 
 test('keys of others are ignored', () => {

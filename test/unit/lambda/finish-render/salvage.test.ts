@@ -109,6 +109,8 @@ test('a render job that failed is followed by one stitch job of what is there, h
       jobName: 'shot-1_Salvaging',
       jobQueue: 'queue',
       jobDefinition: 'stitch',
+      tags: { 'spotreel:render': 'shot-1' },
+      propagateTags: true,
       containerOverrides: { command: ['stitch', '-i', place, '-o', place, '--partial'] },
     },
   ]);
