@@ -16,7 +16,7 @@ export function addSubmit(program: Command, run: Run): void {
     .option(
       '--tag <name=value>',
       'by whom or for what, as the bill can tell it; may be given again',
-      (tag: string, before: readonly string[] = []) => [...before, tag],
+      (tag: string, before: readonly string[] | undefined) => [...(before ?? []), tag],
     )
     .option('--farm <name>', 'the farm, if there are several', process.env.SPOTREEL_FARM_NAME ?? 'main')
     .action((file: string | undefined, flags: SubmitFlags) =>

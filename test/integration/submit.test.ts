@@ -4,6 +4,7 @@ import {
   BatchClient,
   CreateComputeEnvironmentCommand,
   CreateJobQueueCommand,
+  DescribeJobsCommand,
   RegisterJobDefinitionCommand,
 } from '@aws-sdk/client-batch';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
@@ -121,6 +122,17 @@ async function keys(prefix: string): Promise<string[]> {
   return Contents.map(({ Key }) => Key!);
 }
 
+async function tagsOf(jobId: string): Promise<Record<string, string> | undefined> {
+  const batch = new BatchClient({
+    endpoint: aws.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+  });
+  const { jobs = [] } = await batch.send(new DescribeJobsCommand({ jobs: [jobId] }));
+  batch.destroy();
+  return jobs[0]?.tags;
+}
+
 async function get(key: string): Promise<Uint8Array> {
   const { Body } = await aws.client.send(new GetObjectCommand({ Bucket: BUCKET, Key: key }));
   return Body!.transformToByteArray();
@@ -129,7 +141,7 @@ async function get(key: string): Promise<Uint8Array> {
 test('a scene of this machine is uploaded, and its two jobs are submitted: one line of JSON, render first', async () => {
   const scene = at('my shot +1.blend');
   writeFileSync(scene, readFileSync(SCENE));
-  const first = await submit(scene, '-f', '3');
+  const first = await submit(scene, '-f', '3', '--tag', 'shot=12', '--tag', 'artist=ann');
   expect(first).toMatchObject({ exitCode: 0 });
   expect(first.stdout.trim().split('\n')).toHaveLength(1);
   // Of the farm's two Blenders the oldest that is not older than the scene.
@@ -138,6 +150,9 @@ test('a scene of this machine is uploaded, and its two jobs are submitted: one l
   expect(render.jobName).toMatch(/^my-shot-1-[0-9a-f]{8}_Rendering$/);
   expect(stitch.jobName).toBe(render.jobName.replace('_Rendering', '_Stitching'));
   expect(render.jobId).toEqual(expect.any(String));
+  const renderId = render.jobName.replace('_Rendering', '');
+  for (const { jobId } of [render, stitch])
+    expect(await tagsOf(jobId)).toEqual({ artist: 'ann', shot: '12', 'spotreel:render': renderId });
 
   const uploads = await keys('uploads/');
   expect(uploads).toEqual([expect.stringMatching(/^uploads\/submitted\/[0-9a-f]{16}\/my shot \+1\.blend$/)]);
