@@ -1,3 +1,6 @@
+import { formatTags } from '../core/contract/tags';
+import { describePrices, describeSpread } from '../core/cost/describe-cost';
+import type { RenderCost } from '../core/cost/render-cost';
 import { formatExactSeconds, formatSeconds } from '../core/format-seconds';
 import { printable, printableName } from '../core/printable';
 import type { RenderState, StateName, Waiting } from '../core/render-state/render-state';
@@ -30,7 +33,7 @@ export const STATE_EXIT: Readonly<Record<StateName, number>> = {
 };
 
 /** All about a render, for a person; `now` in milliseconds since 1970. */
-export function describeState(state: RenderState, now: number): string {
+export function describeState(state: RenderState, now: number, cost?: RenderCost): string {
   const { renderId, reason, createdAt, endedAt, failures, frames, waiting, fault, findings, links } = state;
   const rows: Array<readonly [string, string]> = [
     ...(reason === undefined ? [] : [['why', reason] as const]),
@@ -38,6 +41,8 @@ export function describeState(state: RenderState, now: number): string {
     ...(createdAt === undefined ? [] : [['planned', ago(createdAt, now)] as const]),
     ...(endedAt === undefined ? [] : [['ended', ago(endedAt, now)] as const]),
     ...countRows(state),
+    ...(cost ? costRows(cost, state.ended) : []),
+    ...(state.tags ? [['tags', formatTags(state.tags)] as const] : []),
     ...(waiting ? waitingRows(waiting, now) : []),
     ...failures.map(({ frame, reason: why }) => [`frame ${frame}`, why] as const),
   ];
@@ -72,6 +77,11 @@ function countRows({ frames, slices, figures }: RenderState): Array<readonly [st
     if (frameSeconds) rows.push(['a frame', `${formatExactSeconds(frameSeconds.median)} (median)`]);
   }
   return rows;
+}
+
+function costRows({ usd, prices }: RenderCost, ended: boolean): Array<readonly [string, string]> {
+  const text = `${describeSpread(usd)}, ${describePrices(prices)}; a reckoning, not the bill`;
+  return [[ended ? 'cost' : 'cost so far', text]];
 }
 
 function counted(before: string, count: number, what: string): string {

@@ -1,3 +1,5 @@
+import { formatUsd } from '../core/cost/describe-cost';
+import type { RenderCost } from '../core/cost/render-cost';
 import { formatSeconds } from '../core/format-seconds';
 import { printable } from '../core/printable';
 import type { RenderState } from '../core/render-state/render-state';
@@ -6,7 +8,12 @@ import type { Reading } from './meter';
 import { secondsLeft } from './pace';
 
 /** What is shown of a render while it is watched; `now` in milliseconds since 1970. Pure. */
-export function readingOf(state: RenderState, framesPerMinute: number | undefined, now: number): Reading {
+export function readingOf(
+  state: RenderState,
+  framesPerMinute: number | undefined,
+  now: number,
+  cost?: RenderCost,
+): Reading {
   const { frames, slices, figures, waiting, fault } = state;
   const left = secondsLeft(state);
   const note = [
@@ -19,6 +26,7 @@ export function readingOf(state: RenderState, framesPerMinute: number | undefine
     ...(left ? [describeLeft(left)] : []),
     ...(frames && frames.failed > 0 ? [`${frames.failed} failed`] : []),
     ...(figures && figures.interruptions > 0 ? [`${figures.interruptions} interrupted`] : []),
+    ...(cost ? [`about ${formatUsd(cost.usd.middle)} USD so far`] : []),
     ...(fault === undefined ? [] : [fault]),
   ];
   const { total = 0, stored = 0 } = frames ?? {};

@@ -108,6 +108,7 @@ export class FarmStack extends Stack {
       stitchMemory: Size.mebibytes(settings.stitchMemoryMib),
       stitchTimeout: Duration.minutes(settings.stitchTimeoutMinutes),
       gpu: settings.gpuVcpus > 0,
+      machines: farmMachines(settings),
       logRetention,
     });
   }

@@ -7,14 +7,31 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
 
+/** Parts of the SDK that are so large that each has a file of its own, read only once a command needs it: `--help` felt them. */
+const APART = { '@aws-sdk/client-ec2': 'aws-ec2' };
+
+const apart = {
+  name: 'apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /^@aws-sdk\// }, ({ path, kind }) =>
+      path in APART && kind !== 'entry-point' ? { path: `./${APART[path]}.js`, external: true } : undefined,
+    );
+  },
+};
+
 await build({
   absWorkingDir: root,
-  entryPoints: { spotreel: 'bin/spotreel.ts', worker: 'container/worker/main.ts' },
+  entryPoints: {
+    spotreel: 'bin/spotreel.ts',
+    worker: 'container/worker/main.ts',
+    ...Object.fromEntries(Object.entries(APART).map(([path, name]) => [name, path])),
+  },
   outdir: dist,
   bundle: true,
   platform: 'node',
   target: 'node20.19',
   format: 'cjs',
+  plugins: [apart],
   // Names of functions and files stay readable in a user's stack trace.
   minifySyntax: true,
   logLevel: 'warning',

@@ -1,4 +1,5 @@
 import { openStorage } from '../../core/storage/open-storage';
+import { CostTeller } from '../cost-teller';
 import { describeState, STATE_EXIT } from '../describe-state';
 import { findPlace, lookAtRender, type PlaceFlags } from '../place';
 
@@ -8,8 +9,13 @@ export interface StatusFlags extends PlaceFlags {
 
 /** `spotreel status [renderId]`: how a render is doing, without an id the newest. Gives the exit code. */
 export async function statusCommand(renderId: string | undefined, flags: StatusFlags): Promise<number> {
-  const { look } = await lookAtRender(renderId, await findPlace(flags), openStorage());
-  const { state } = await look();
-  process.stdout.write(`${flags.json ? JSON.stringify(state) : describeState(state, Date.now())}\n`);
+  const place = await findPlace(flags);
+  const { look } = await lookAtRender(renderId, place, openStorage());
+  const seen = await look();
+  const { state } = seen;
+  const cost = await new CostTeller(place.farm).costOf(seen);
+  process.stdout.write(
+    `${flags.json ? JSON.stringify({ ...state, ...(cost && { cost }) }) : describeState(state, Date.now(), cost)}\n`,
+  );
   return STATE_EXIT[state.state];
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, SpotreelError } from '../../core/errors';
 import type { Look } from '../../core/render-state/render-look';
 import { openStorage } from '../../core/storage/open-storage';
+import { CostTeller } from '../cost-teller';
 import { describeState, STATE_EXIT } from '../describe-state';
 import { createMeter, type Meter } from '../meter';
 import { Pace, secondsLeft } from '../pace';
@@ -34,13 +35,15 @@ export async function watchCommand(renderId: string | undefined, flags: WatchFla
   const meter = createMeter(process.stderr, Date.now);
   try {
     const place = await findPlace(flags, BATCH_CLIENT);
+    const costs = new CostTeller(place.farm);
     const watching = lookAtRender(renderId, place, openStorage()).then(({ look }) =>
-      watch(look, meter, flags, stop.signal),
+      watch(look, { meter, costs }, flags, stop.signal),
     );
     const last = await unlessStopped(watching, stop.signal);
     meter.stop();
     if (last) {
-      if (!flags.json) process.stdout.write(`${describeState(last.state, Date.now())}\n`);
+      const cost = await costs.costOf(last);
+      if (!flags.json) process.stdout.write(`${describeState(last.state, Date.now(), cost)}\n`);
       return STATE_EXIT[last.state.state];
     }
     const who = place.batch ? 'the farm goes on' : 'what renders goes on';
@@ -64,7 +67,7 @@ function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | un
 
 async function watch(
   look: () => Promise<Look>,
-  meter: Meter,
+  { meter, costs }: { readonly meter: Meter; readonly costs: CostTeller },
   { json }: WatchFlags,
   signal: AbortSignal,
 ): Promise<Look | undefined> {
@@ -77,13 +80,15 @@ async function watch(
     if (state && !fault) pace.add(Date.now(), state.frames?.stored ?? 0);
     const told = state && { ...state, ...(fault !== undefined && { fault }) };
     const now = JSON.stringify(told ?? fault);
-    if (told) {
+    if (seen && told) {
+      const cost = await costs.costOf(seen);
+      if (signal.aborted) return undefined;
       const framesPerMinute = pace.framesPerMinute();
       if (json && now !== shown)
         process.stdout.write(
-          `${JSON.stringify({ ...told, framesPerMinute, secondsLeft: secondsLeft(told) })}\n`,
+          `${JSON.stringify({ ...told, framesPerMinute, secondsLeft: secondsLeft(told), cost })}\n`,
         );
-      if (!json) meter.show(readingOf(told, framesPerMinute, Date.now()));
+      if (!json) meter.show(readingOf(told, framesPerMinute, Date.now(), cost));
       if (told.ended && fault === undefined) return seen;
     }
     waitSeconds = nextWaitSeconds(waitSeconds, { changed: now !== shown, throttled });

@@ -8,6 +8,7 @@ import {
   partialVideoUrl,
   posterUrl,
   previewUrl,
+  receiptUrl,
   reportUrl,
   videoUrl,
 } from '../../core/contract/keys';
@@ -21,7 +22,7 @@ export interface Wanted {
   readonly frames: ReadonlySet<number>;
   /** The video, or that with gaps. */
   readonly video: boolean;
-  /** What else there is to look at: report, poster, contact sheet, preview. */
+  /** What else there is to look at: report, receipt, poster, contact sheet, preview. */
   readonly extras: boolean;
 }
 
@@ -73,7 +74,9 @@ async function* others(
   const [whole, withGaps] = [nameOf(videoUrl(folder, video)), nameOf(partialVideoUrl(folder, video))];
   // One with gaps beside one without is out of date.
   const film = there.has(whole) ? [whole] : [withGaps, nameOf(gapsUrl(folder))];
-  const extras = [reportUrl, posterUrl, contactSheetUrl, previewUrl].map((urlOf) => nameOf(urlOf(folder)));
+  const extras = [reportUrl, receiptUrl, posterUrl, contactSheetUrl, previewUrl].map((urlOf) =>
+    nameOf(urlOf(folder)),
+  );
   for (const name of [...(wanted.video ? film : []), ...(wanted.extras ? extras : [])]) {
     const object = there.get(name);
     if (object) yield { name, object, isVideo: name === whole || name === withGaps };

@@ -4,6 +4,7 @@ import { addDelete } from './delete';
 import { addDownload } from './download';
 import { addInspect } from './inspect';
 import { addList } from './list';
+import { addReceipt } from './receipt';
 import { addRender } from './render';
 import type { Run } from './run';
 import { addStatus } from './status';
@@ -28,6 +29,7 @@ export function buildProgram(run: Run): Command {
     addList,
     addStatus,
     addWatch,
+    addReceipt,
     addDownload,
     addCancel,
     addDelete,

@@ -8,20 +8,29 @@ import {
   frameUrl,
   posterUrl,
   previewUrl,
+  receiptUrl,
   reportUrl,
+  stitchRecordUrl,
 } from '../../core/contract/keys';
 import type { Finding } from '../../core/contract/finding';
 import type { Manifest } from '../../core/contract/manifest';
+import { stitchRecordSchema } from '../../core/contract/stitch-record';
+import { untilNow } from '../../core/cost/machine-usage';
+import { makeReceipt } from '../../core/cost/receipt';
+import type { RenderCost } from '../../core/cost/render-cost';
 import { messageOf } from '../../core/errors';
 import { mapConcurrently } from '../../core/map-concurrently';
 import { framesOf } from '../../core/render/frame-range';
 import { readRecords } from '../../core/report/read-records';
+import type { RenderRecords } from '../../core/report/report-figures';
 import { reportPage } from '../../core/report/report-page';
+import { readRecord } from '../../core/storage/read-record';
 import { withLifeline } from '../../core/processes/lifeline';
 import { programEnvironment } from './program-environment';
 import { findProgram } from './programs';
 import { sandboxed } from './sandbox';
 import { evenlySpaced } from '../../core/render/evenly-spaced';
+import { tableCost } from './table-cost';
 import { contactSheetArgs, MOST_TILES, posterArgs, type FrameFile } from './showcase-args';
 import type { WorkerContext } from './worker-context';
 
@@ -69,17 +78,40 @@ export async function showRender(showcase: Showcase, context: WorkerContext): Pr
   const preview = await show.make('preview.mp4', previewUrl(folder), 'video/mp4', async (path) => {
     if (small !== undefined) await rename(small, path);
   });
+  const account = await show.attempt('receipt.json', () => giveReceipt(showcase, context));
   await show.attempt('report.html', async () => {
-    const records = await readRecords(manifest, folder, there, storage);
+    const records = account?.records ?? (await readRecords(manifest, folder, there, storage));
     const media = {
       ...dataUrl('poster', 'image/jpeg', poster),
       ...dataUrl('contactSheet', 'image/jpeg', sheet),
       ...dataUrl('preview', 'video/mp4', preview),
     };
     const named = video === undefined ? {} : { video: basename(video) };
-    const page = reportPage({ ...records, media, ...named, findings, at: now() });
+    const page = reportPage({ ...records, media, ...named, findings, cost: account?.cost, at: now() });
     await storage.put(reportUrl(folder), page, { contentType: 'text/html; charset=utf-8' });
   });
+}
+
+/** Writes what the render took, and gives what that comes to and what it was read from. */
+async function giveReceipt(
+  { manifest, folder, there }: Showcase,
+  { storage, environment, now }: WorkerContext,
+): Promise<{ readonly records: RenderRecords; readonly cost: RenderCost | undefined }> {
+  const at = now();
+  const records = await readRecords(manifest, folder, there, storage);
+  const noted = await readRecord(stitchRecordSchema, stitchRecordUrl(folder), storage);
+  const stitch = noted && untilNow(noted, at);
+  const receipt = makeReceipt({
+    manifest,
+    slices: records.slices,
+    stored: there.size,
+    stitch,
+    ended: true,
+    costOf: (usage) => tableCost(usage, manifest, environment),
+    at,
+  });
+  await storage.put(receiptUrl(folder), JSON.stringify(receipt), { contentType: 'application/json' });
+  return { records, cost: receipt.cost };
 }
 
 function dataUrl(name: string, type: string, bytes: Uint8Array | undefined): Record<string, string> {

@@ -24,6 +24,7 @@ import { findProgram, hasEncoder, requireEncoder } from './programs';
 import { mixSound } from './mix-sound';
 import { readAhead } from './read-ahead';
 import { readFrame } from './read-frame';
+import { recordStitch } from './record-stitch';
 import { sandboxed } from './sandbox';
 import { showRender } from './showcase';
 import { PREVIEW_CODEC, PREVIEW_ENCODER, previewFilter } from './showcase-args';
@@ -78,9 +79,11 @@ export async function stitch(command: StitchCommand, context: WorkerContext): Pr
   const { video = DEFAULT_VIDEO } = manifest.options;
   const there = await storedFrames(manifest, input, storage);
   const stitching = { manifest, input, output, there };
-  if (video === 'none') await checkFrames(stitching, context);
-  else if (command.partial) await stitchPartly({ ...stitching, video }, context);
-  else await stitchWhole({ ...stitching, video }, context);
+  await recordStitch(output, context, async () => {
+    if (video === 'none') await checkFrames(stitching, context);
+    else if (command.partial) await stitchPartly({ ...stitching, video }, context);
+    else await stitchWhole({ ...stitching, video }, context);
+  });
 }
 
 /** No video is wanted: all frames are there and whole, or it throws. */

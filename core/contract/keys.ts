@@ -34,6 +34,10 @@ export const masterUrl = (render: URL, frame: number, ending: MasterEnding): URL
 export const sliceReportUrl = (render: URL, index: number): URL => below(render, `slices/${index}.json`);
 export const failuresFolder = (render: URL): URL => below(render, 'failures/');
 export const failureUrl = (render: URL, frame: number): URL => below(render, `failures/${frame}.json`);
+/** How long the making of the video took. */
+export const stitchRecordUrl = (render: URL): URL => below(render, 'stitch.json');
+/** What the render took, and what that comes to. */
+export const receiptUrl = (render: URL): URL => below(render, 'receipt.json');
 export const slicesFolder = (render: URL): URL => below(render, 'slices/');
 /** `output.mp4`; another format has another ending. Of `none`, which has no file, never ask. */
 export const videoUrl = (render: URL, video?: VideoFormat): URL => below(render, `output.${endingOf(video)}`);

@@ -36,6 +36,7 @@ export function judgeRender(known: KnownRender, now: number): RenderState {
     ...(reason !== undefined && { reason }),
     ...(plan && { createdAt: plan.createdAt }),
     ...(endedAt !== undefined && { endedAt }),
+    ...(plan?.tags && { tags: plan.tags }),
     ...(plan && { frames: { total: plan.frameCount, stored: results.stored, failed: results.failed } }),
     failures: results.failures,
     ...(seen.render && { slices: countSlices(seen.render) }),

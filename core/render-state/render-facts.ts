@@ -14,8 +14,13 @@ import { StorageError, type Storage } from '../storage/storage';
 import { storedFrames } from '../storage/stored-frames';
 
 /** What is kept of a plan: it may name 20,000 files. */
-export type Plan = Pick<Manifest, 'createdAt' | 'frames' | 'frameCount' | 'sliceCount' | 'findings'> & {
+export type Plan = Pick<
+  Manifest,
+  'createdAt' | 'frames' | 'frameCount' | 'sliceCount' | 'findings' | 'tags'
+> & {
   readonly video: VideoFormat;
+  /** Whether its slices run on machines with GPUs. */
+  readonly onGpu: boolean;
 };
 
 /** What a render's folder says about how it was begun and ended; few requests, however large the render. */
@@ -84,8 +89,16 @@ function isAbout({ render, stitch }: RenderJobs, { jobs }: RenderStatus): boolea
   return jobs?.render === render.jobId && jobs.stitch === stitch.jobId;
 }
 
-function planOf({ createdAt, frames, frameCount, sliceCount, findings, options }: Manifest): Plan {
-  return { createdAt, frames, frameCount, sliceCount, findings, video: options.video ?? DEFAULT_VIDEO };
+function planOf({
+  createdAt,
+  frames,
+  frameCount,
+  sliceCount,
+  findings,
+  tags,
+  options: { video = DEFAULT_VIDEO, device },
+}: Manifest): Plan {
+  return { createdAt, frames, frameCount, sliceCount, findings, tags, video, onGpu: device === 'GPU' };
 }
 
 /** `undefined` where there is none. */

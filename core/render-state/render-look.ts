@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch } from '../batch/batch';
+import { stitchRecordUrl } from '../contract/keys';
+import { stitchRecordSchema } from '../contract/stitch-record';
+import { stitchSeconds, untilNow } from '../cost/machine-usage';
+import type { MachineUsage } from '../cost/render-cost';
 import { codeOf, messageOf, SpotreelError } from '../errors';
+import { readRecord } from '../storage/read-record';
 import type { Storage } from '../storage/storage';
 import { isFinal, judgeRender } from './judge-render';
 import { readRenderRecords, readRenderResults, type RenderRecords } from './render-facts';
@@ -29,6 +34,14 @@ export interface Look {
   readonly state: RenderState;
   /** AWS Batch wants to be asked less often. */
   readonly throttled: boolean;
+  /** On a farm: what machines have been held for so far. */
+  readonly usage?: RenderUsage;
+}
+
+/** What a render's cost is reckoned from. */
+export interface RenderUsage extends MachineUsage {
+  /** Whether its slices run on machines with GPUs. */
+  readonly onGpu: boolean;
 }
 
 /**
@@ -51,7 +64,19 @@ export class RenderLook {
     const { seen, throttled } = await this.see(records);
     const figures = await this.digests.read(folder, storage);
     const results = await readRenderResults(records, storage);
-    return { state: judgeRender({ records, results, seen, figures }, now()), throttled };
+    const state = judgeRender({ records, results, seen, figures }, now());
+    return { state, throttled, ...(this.place.batch && { usage: await this.usage(records, state) }) };
+  }
+
+  private async usage({ plan }: RenderRecords, { ended, slices, state }: RenderState): Promise<RenderUsage> {
+    const { folder, storage, now } = this.place;
+    const noted = await readRecord(stitchRecordSchema, stitchRecordUrl(folder), storage);
+    const stitch = noted && state === 'stitching' ? untilNow(noted, new Date(now())) : noted;
+    return {
+      ...this.digests.held(ended ? 0 : (slices?.running ?? 0), now()),
+      stitchSeconds: stitchSeconds(stitch),
+      onGpu: plan?.onGpu ?? false,
+    };
   }
 
   private async see(

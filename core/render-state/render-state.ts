@@ -1,4 +1,6 @@
 import type { Finding } from '../contract/finding';
+import type { Tags } from '../contract/tags';
+import type { Quartiles } from '../report/quartiles';
 
 /**
  * How a render is doing:
@@ -52,11 +54,7 @@ export interface SliceFigures {
   /** What machines were held for. */
   readonly machineSeconds: number;
   /** A quarter of the frames took less, half of them, three quarters; absent before the first frame. */
-  readonly frameSeconds?: {
-    readonly quarter: number;
-    readonly median: number;
-    readonly threeQuarters: number;
-  };
+  readonly frameSeconds?: Quartiles;
   /** When the latest attempt is known to have run, in milliseconds since 1970. */
   readonly lastSeen?: number;
 }
@@ -73,6 +71,8 @@ export interface RenderState {
   readonly createdAt?: string;
   /** When it ended, where that was noted. */
   readonly endedAt?: string;
+  /** By whom and for what; absent where nobody said. */
+  readonly tags?: Tags;
   readonly frames?: { readonly total: number; readonly stored: number; readonly failed: number };
   /** The first of those that were given up. */
   readonly failures: ReadonlyArray<{ readonly frame: number; readonly reason: string }>;

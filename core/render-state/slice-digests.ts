@@ -1,7 +1,9 @@
 import { EXIT } from '../contract/exit-codes';
 import { slicesFolder } from '../contract/keys';
-import { sliceReportSchema } from '../contract/slice-report';
+import { sliceReportSchema, type SliceAttempt } from '../contract/slice-report';
+import type { MachineUsage } from '../cost/render-cost';
 import { mapConcurrently } from '../map-concurrently';
+import { quartilesOf } from '../report/quartiles';
 import { reportFigures } from '../report/report-figures';
 import { readRecord } from '../storage/read-record';
 import type { ObjectInfo, Storage } from '../storage/storage';
@@ -17,8 +19,12 @@ interface Digest {
   readonly attempts: number;
   readonly interruptions: number;
   readonly machineSeconds: number;
+  /** Of `machineSeconds`. */
+  readonly onDemandSeconds: number;
   readonly frameSeconds: Float64Array;
   readonly lastSeen: number;
+  /** Of its latest attempt no end is known: it may be running. */
+  readonly open?: 'spot' | 'onDemand';
 }
 
 /**
@@ -44,12 +50,39 @@ export class SliceDigests {
           wasInterrupted(exitCode, i, report.attempts.length),
         ).length,
         machineSeconds: figures.slotSeconds,
+        onDemandSeconds: figures.stretches
+          .filter(({ onDemand }) => onDemand)
+          .reduce((total, { from, to }) => total + (to - from) / 1000, 0),
+        ...openOf(report.attempts.at(-1)),
         frameSeconds: Float64Array.from(figures.frames, ({ seconds }) => seconds),
         lastSeen: figures.stretches.reduce((latest, { to }) => Math.max(latest, to), 0),
       });
     });
     return addUp([...this.digests.values()]);
   }
+
+  /**
+   * What machines have been held for by slices, as far as it was read. Of `running` slices, which have told nothing since
+   * their latest frame, the time until `now` (milliseconds since 1970) counts as well.
+   */
+  held(running: number, now: number): Omit<MachineUsage, 'stitchSeconds'> {
+    const digests = [...this.digests.values()];
+    const open = digests.filter((one) => one.open);
+    // Some of them may have been cut off with their machines: nobody knows which.
+    const share = open.length === 0 ? 0 : Math.min(1, running / open.length);
+    const since = (kind: Digest['open']) =>
+      open
+        .filter((one) => one.open === kind)
+        .reduce((total, { lastSeen }) => total + Math.max(0, now - lastSeen) / 1000, 0) * share;
+    const onDemand = digests.reduce((total, one) => total + one.onDemandSeconds, 0);
+    const all = digests.reduce((total, one) => total + one.machineSeconds, 0);
+    return { spotSeconds: all - onDemand + since('spot'), onDemandSeconds: onDemand + since('onDemand') };
+  }
+}
+
+function openOf(latest: SliceAttempt | undefined): Pick<Digest, 'open'> {
+  if (!latest || latest.stoppedAt !== undefined) return {};
+  return { open: latest.onDemand ? 'onDemand' : 'spot' };
 }
 
 /** An attempt whose end nobody wrote down was cut off, unless it is the latest: that one may still be running. */
@@ -74,14 +107,12 @@ function addUp(digests: readonly Digest[]): SliceFigures {
     filled += frameSeconds.length;
   }
   seconds.sort();
-  const part = (share: number) => seconds[Math.floor((seconds.length - 1) * share)]!;
+  const frameSeconds = quartilesOf(seconds);
   return {
     attempts: sum(({ attempts }) => attempts),
     interruptions: sum(({ interruptions }) => interruptions),
     machineSeconds: sum(({ machineSeconds }) => machineSeconds),
-    ...(seconds.length > 0 && {
-      frameSeconds: { quarter: part(0.25), median: part(0.5), threeQuarters: part(0.75) },
-    }),
+    ...(frameSeconds && { frameSeconds }),
     ...(digests.length > 0 && {
       lastSeen: digests.reduce((latest, one) => Math.max(latest, one.lastSeen), 0),
     }),

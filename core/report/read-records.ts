@@ -36,7 +36,8 @@ function failureOf(failure: FrameFailure | undefined): { readonly failure?: Fram
   return failure ? { failure } : {};
 }
 
-async function readSlices(render: URL, storage: Storage): Promise<SliceReport[]> {
+/** What the slices noted, ascending; one that can’t be read is left out. */
+export async function readSlices(render: URL, storage: Storage): Promise<SliceReport[]> {
   const urls: URL[] = [];
   for await (const { url } of storage.list(slicesFolder(render))) urls.push(url);
   const reports = await mapConcurrently(urls, AT_ONCE, (url) => readRecord(sliceReportSchema, url, storage));

@@ -26,6 +26,10 @@ export interface Stretch {
   /** How it ended: `lost` is one of which nobody knows, its machine gone. */
   readonly end: 'done' | 'stopped' | 'failed' | 'lost';
   readonly frames: number;
+  /** Blender's work on these. */
+  readonly frameSeconds: number;
+  /** Its machine was an On-Demand one. */
+  readonly onDemand?: true;
   readonly reason?: string;
 }
 
@@ -79,7 +83,7 @@ function latestFrames(attempts: readonly SliceAttempt[]): FrameSeconds[] {
 }
 
 function stretchOf(slice: number, attempt: SliceAttempt, next: SliceAttempt | undefined): Stretch {
-  const { startedAt, stoppedAt, exitCode, frames, reason } = attempt;
+  const { startedAt, stoppedAt, exitCode, frames, reason, onDemand } = attempt;
   const from = Date.parse(startedAt);
   // Of an attempt that vanished, the last that is known is its last frame, and that another one came after it.
   const lastSeen = [stoppedAt, frames.at(-1)?.storedAt].flatMap((at) =>
@@ -93,6 +97,8 @@ function stretchOf(slice: number, attempt: SliceAttempt, next: SliceAttempt | un
     to: next ? Math.min(to, Math.max(from, Date.parse(next.startedAt))) : to,
     end: endOf(exitCode),
     frames: frames.length,
+    frameSeconds: sum(frames.map(({ seconds }) => seconds)),
+    ...(onDemand && { onDemand }),
     ...(reason !== undefined && { reason }),
   };
 }

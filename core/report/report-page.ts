@@ -1,6 +1,9 @@
 import { formatFrames } from '../render/frame-range';
 import { formatExactSeconds, formatSeconds } from '../format-seconds';
 import type { Finding } from '../contract/finding';
+import { formatTags } from '../contract/tags';
+import { describePrices, describeSpread } from '../cost/describe-cost';
+import { NOT_IN_COST, type RenderCost } from '../cost/render-cost';
 import { frameChart, sliceChart } from './charts';
 import { html, Html } from './html';
 import { reportFigures, type RenderRecords, type ReportFigures } from './report-figures';
@@ -20,6 +23,8 @@ export interface ReportInput extends RenderRecords {
   readonly video?: string;
   /** What was found when the video was made. */
   readonly findings?: readonly Finding[];
+  /** What it has cost by the built-in table; absent where nobody is paid. */
+  readonly cost?: RenderCost | undefined;
   /** When the page is made. */
   readonly at: Date;
 }
@@ -124,7 +129,7 @@ function missingFrames({ missing }: ReportInput): Html {
   return section('Missing frames', table);
 }
 
-function figuresTable({ manifest }: ReportInput, figures: ReportFigures): Html {
+function figuresTable({ manifest, cost }: ReportInput, figures: ReportFigures): Html {
   const seconds = figures.frames.map((one) => one.seconds).toSorted((a, b) => a - b);
   const rows: Array<readonly [string, string]> = [
     ['Slices', `${manifest.sliceCount} of ${manifest.framesPerSlice} frames`],
@@ -141,6 +146,11 @@ function figuresTable({ manifest }: ReportInput, figures: ReportFigures): Html {
   }
   if (figures.blenderPeakMemoryBytes !== undefined)
     rows.push(['Largest Blender', `${Math.round(figures.blenderPeakMemoryBytes / 2 ** 20)} MiB`]);
+  if (cost)
+    rows.push([
+      'Cost, reckoned from that time',
+      `${describeSpread(cost.usd)}, ${describePrices(cost.prices)}; ${NOT_IN_COST}`,
+    ]);
   return section('Figures', pairs(rows));
 }
 
@@ -198,6 +208,7 @@ function settings({ manifest }: ReportInput): Html {
     ['Engine', engine],
     ['Saved by Blender', `${saved.major}.${saved.minor}`],
     ...(renderBlenderVersion === undefined ? [] : [['Rendered by Blender', renderBlenderVersion] as const]),
+    ...(manifest.tags ? [['Tags', formatTags(manifest.tags)] as const] : []),
     ...Object.entries(options).map(([name, value]) => [`Asked for: ${name}`, String(value)] as const),
   ];
   return section('Versions and settings', pairs(rows));

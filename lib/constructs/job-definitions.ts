@@ -3,6 +3,7 @@ import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import type { Machines } from '../../core/contract/machines';
 import type { RenderDefinition } from '../../core/contract/render-definitions';
 import type { WorkerImage } from './worker-image';
 import { seriesOf, WorkerImages, type WorkerImagesProps } from './worker-images';
@@ -22,6 +23,8 @@ export interface JobDefinitionsProps extends WorkerImagesProps {
   readonly stitchTimeout: Duration;
   /** Whether there is a definition for machines with GPUs as well. */
   readonly gpu: boolean;
+  /** By which the stitch job reckons what the render has cost. */
+  readonly machines: Machines;
   readonly logRetention: RetentionDays;
 }
 
@@ -78,6 +81,7 @@ export class JobDefinitions extends Construct {
       vcpus: props.stitchVcpus,
       memory: props.stitchMemory,
       timeout: props.stitchTimeout,
+      environment: { SPOTREEL_MACHINES: JSON.stringify(props.machines) },
     });
   }
 

@@ -8,6 +8,11 @@ import { ROOT } from '../support/source-files';
 import { expectCounts, flat, grants, onlyProperties, synthFarm } from './synth-farm';
 
 const { farmTemplate } = synthFarm();
+const MACHINES = {
+  renderVcpus: 4,
+  stitchVcpus: 4,
+  instanceTypes: ['m6i', 'm6a', 'm7i', 'm7a', 'r6i', 'r6a', 'r7i'],
+};
 const definition = (id: string, template = farmTemplate): Definition =>
   onlyProperties(template, 'AWS::Batch::JobDefinition', `Jobs${id}`);
 
@@ -85,7 +90,7 @@ describe.each(['Render', 'Stitch'])('%s', (id) => {
             { Name: 'SPOTREEL_THREADS', Value: '4' },
             { Name: 'SPOTREEL_HANG_SECONDS', Value: '3600' },
           ]
-        : []),
+        : [{ Name: 'SPOTREEL_MACHINES', Value: JSON.stringify(MACHINES) }]),
     ]);
   });
 

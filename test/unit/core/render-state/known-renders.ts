@@ -57,6 +57,7 @@ export function known({ records, results, seen, figures }: Known): KnownRender {
     frameCount: 8,
     sliceCount: 8,
     video: 'h264' as const,
+    onGpu: false,
   };
   return {
     records: { renderId: 'shot', folder: FOLDER, plan, jobs: JOBS, jobsNotedAt: at(1000), ...records },

@@ -99,7 +99,16 @@ test('a second look at slices fetches those that changed; a running attempt is n
     lastSeen: Date.parse(time(250)),
   });
   expect(get).toHaveBeenCalledTimes(2);
+  const later = Date.parse(time(260));
+  expect(digests.held(0, later)).toEqual({ spotSeconds: 100, onDemandSeconds: 0 });
+  // What runs is held for still since it was last heard of.
+  expect(digests.held(1, later)).toEqual({ spotSeconds: 160, onDemandSeconds: 0 });
+  await put(2, { ...attempt(1, [1]), onDemand: true });
+  await digests.read(folder, storage);
+  // One of two whose end nobody knows is gone with its machine; which, nobody knows either.
+  expect(digests.held(1, later)).toEqual({ spotSeconds: 100 + 60 / 2, onDemandSeconds: 160 / 2 });
+  get.mockClear();
   await put(0, attempt(1, [1, 2], 143), attempt(2, [3, 9], 0));
-  expect(await digests.read(folder, storage)).toMatchObject({ attempts: 4, machineSeconds: 150 });
-  expect(get).toHaveBeenCalledTimes(3);
+  expect(await digests.read(folder, storage)).toMatchObject({ attempts: 5, machineSeconds: 150 });
+  expect(get).toHaveBeenCalledTimes(1);
 });
