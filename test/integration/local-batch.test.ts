@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseStamped } from '../../core/batch/local/time-stamp';
 import type { JobDetail } from '../../core/batch/batch';
 import { cleanUp, makeDirectory, openBatch, programFile, QUEUE } from './local-batch-harness';
 
@@ -127,10 +128,12 @@ describe('attempts', () => {
     expect(children[1]?.statusReason).toBe('Essential container in task exited');
 
     const logs = children[0]?.attempts?.map((attempt) => attempt.container?.logStreamName) ?? [];
-    expect(logs.map((log) => readFileSync(join(directory, log ?? ''), 'utf8'))).toEqual([
-      'attempt 1\n',
-      'attempt 2\n',
+    const lines = logs.map((log) => readFileSync(join(directory, log ?? ''), 'utf8').split('\n'));
+    expect(lines.map((told) => told.map((line) => parseStamped(line).text))).toEqual([
+      ['attempt 1', ''],
+      ['attempt 2', ''],
     ]);
+    expect(parseStamped(lines[0]![0]!).at).toBeGreaterThan(Date.now() - 60_000);
   });
 
   test("the definition's retry strategy counts where the job has none", async () => {

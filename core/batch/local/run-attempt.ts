@@ -6,13 +6,14 @@ import { findExecutable } from '../../processes/find-executable';
 import { withLifeline } from '../../processes/lifeline';
 import type { AttemptOutcome } from './attempt-event';
 import { LogLines } from './log-lines';
+import { timeStamp } from './time-stamp';
 
 interface AttemptRequest {
   /** The program and its arguments; the program is looked up on the `PATH` of `environment`. */
   readonly command: readonly string[];
   /** All of it: nothing is inherited. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Standard output and error are appended to it, line by line. */
+  /** Standard output and error are appended to it, line by line, each behind `timeStamp`. */
   readonly logFile: string;
   readonly onLogLine: (line: string) => void;
   /** From the start of the attempt to its SIGTERM. */
@@ -115,7 +116,7 @@ function writeLog(child: ChildProcess, log: number, onLogLine: (line: string) =>
     if (!isOpen) return;
     onLogLine(line);
     try {
-      writeSync(log, `${line}\n`);
+      writeSync(log, `${timeStamp(Date.now())}${line}\n`);
     } catch {
       // A full disk must not fail the attempt; its listener still gets every line.
     }
