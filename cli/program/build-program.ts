@@ -5,6 +5,7 @@ import { addDownload } from './download';
 import { addInspect } from './inspect';
 import { addList } from './list';
 import { addReceipt } from './receipt';
+import { addLogs } from './logs';
 import { addRender } from './render';
 import type { Run } from './run';
 import { addStatus } from './status';
@@ -30,6 +31,7 @@ export function buildProgram(run: Run): Command {
     addStatus,
     addWatch,
     addReceipt,
+    addLogs,
     addDownload,
     addCancel,
     addDelete,

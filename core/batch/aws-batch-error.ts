@@ -1,10 +1,5 @@
-import { messageOf, SpotreelError } from '../errors';
-
-/** What is looked at of an SDK's error, whatever its class. */
-interface AwsFault {
-  readonly name: string;
-  readonly status: number;
-}
+import { awsFault } from '../aws-error';
+import { SpotreelError } from '../errors';
 
 /**
  * The `SpotreelError` for a failed call of AWS Batch. By the documentation
@@ -20,9 +15,8 @@ interface AwsFault {
  */
 export function awsBatchError(error: unknown, action: string): SpotreelError {
   if (error instanceof SpotreelError) return error;
-  const { name, status } = faultOf(error);
-  const text = `${name ? `${name}: ` : ''}${messageOf(error)}`;
-  if (status === 429 || /throttl|toomanyrequests|requestlimit/i.test(name)) {
+  const { kind, status, text } = awsFault(error);
+  if (kind === 'throttled') {
     return new SpotreelError(
       'throttled',
       'passing',
@@ -32,28 +26,18 @@ export function awsBatchError(error: unknown, action: string): SpotreelError {
       },
     );
   }
-  if (name === 'CredentialsProviderError' || /expiredtoken/i.test(name)) {
+  if (kind === 'no-credentials') {
     const message = `can't ${action}: no valid AWS credentials (${text}); sign in with "aws sso login" or set AWS_PROFILE`;
     return new SpotreelError('denied', 'usage', message, { cause: error });
   }
-  if (status === 401 || status === 403 || /accessdenied|unauthorized|unrecognizedclient/i.test(name)) {
+  if (kind === 'denied') {
     const message = `not allowed to ${action} (${text}): check the credentials and their policy for AWS Batch`;
     return new SpotreelError('denied', 'usage', message, { cause: error });
   }
-  if (name === 'ClientException' || (status >= 400 && status < 500 && status !== 408)) {
+  if (kind === 'refused') {
     const message = `AWS Batch refused to ${action} (${text}): check the job queue, the job definitions and the region`;
     return new SpotreelError('client-exception', 'usage', message, { cause: error });
   }
   const message = `AWS Batch could not ${action} (${status || 'no answer'}, ${text}): try again`;
   return new SpotreelError('batch-unavailable', 'passing', message, { cause: error });
-}
-
-function faultOf(error: unknown): AwsFault {
-  const name = error instanceof Error ? error.name : '';
-  const metadata: unknown = error instanceof Error && '$metadata' in error ? error.$metadata : undefined;
-  const status =
-    typeof metadata === 'object' && metadata !== null && 'httpStatusCode' in metadata
-      ? metadata.httpStatusCode
-      : undefined;
-  return { name: name === 'Error' ? '' : name, status: typeof status === 'number' ? status : 0 };
 }

@@ -59,6 +59,10 @@ export class AwsBatch implements Batch {
       const jobs = await this.listPages({ jobQueue, filters: [{ name: 'JOB_NAME', values: [jobName] }] });
       return jobs.filter((job) => job.jobName === jobName && !isChild(job));
     }
+    if ('jobStatus' in request) {
+      const { arrayJobId, jobStatus, most } = request;
+      return (await this.listPages({ arrayJobId, jobStatus }, most)).slice(0, most);
+    }
     const children = new Map<string, JobSummary>();
     // In the order of a job's life, so that one that moves on meanwhile is listed again, not missed.
     for (const jobStatus of JOB_STATUSES) {
@@ -76,7 +80,7 @@ export class AwsBatch implements Batch {
     await explained(this.client.send(new TerminateJobCommand({ jobId, reason })), `terminate job ${jobId}`);
   }
 
-  private async listPages(input: ListJobsCommandInput): Promise<JobSummary[]> {
+  private async listPages(input: ListJobsCommandInput, most = Infinity): Promise<JobSummary[]> {
     const jobs: JobSummary[] = [];
     let nextToken: string | undefined;
     do {
@@ -84,7 +88,7 @@ export class AwsBatch implements Batch {
       const page = await explained(this.client.send(command), 'list jobs');
       jobs.push(...(page.jobSummaryList ?? []).map(jobSummaryOf));
       nextToken = page.nextToken;
-    } while (nextToken);
+    } while (nextToken && jobs.length < most);
     return jobs;
   }
 }

@@ -21,7 +21,11 @@ export function jobDetailOf(job: AwsJob): JobDetail {
     stoppedAt: job.stoppedAt,
     dependsOn: dependsOn?.map(dependencyOf),
     attempts: attempts?.map(attemptOf),
-    container: job.container && { command: job.container.command },
+    container: job.container && {
+      command: job.container.command,
+      logStreamName: job.container.logStreamName,
+      logGroup: job.container.logConfiguration?.options?.['awslogs-group'],
+    },
     arrayProperties: arrayProperties && {
       size: arrayProperties.size,
       index: arrayProperties.index,

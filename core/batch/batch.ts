@@ -86,6 +86,10 @@ export interface JobDetail {
   readonly container?: {
     /** What was asked for by SubmitJob, or the job definition's. */
     readonly command?: readonly string[];
+    /** Of the latest attempt that has begun. */
+    readonly logStreamName?: string;
+    /** The log group of its streams, where the job says. */
+    readonly logGroup?: string;
   };
   readonly arrayProperties?: {
     readonly size?: number;
@@ -104,9 +108,16 @@ export interface JobSummary {
   readonly createdAt?: number;
 }
 
-/** Which jobs to list: those of a queue with this exact name, or the children of an array job. */
+/** Which jobs to list: those of a queue with this exact name, or the children of an array job, all or of one status. */
 export type ListJobsRequest =
-  { readonly jobQueue: string; readonly jobName: string } | { readonly arrayJobId: string };
+  { readonly jobQueue: string; readonly jobName: string } | { readonly arrayJobId: string } | SomeChildren;
+
+export interface SomeChildren {
+  readonly arrayJobId: string;
+  readonly jobStatus: JobStatus;
+  /** No more are looked for once there are so many; then these are any of them. */
+  readonly most: number;
+}
 
 export interface Batch {
   submitJob(request: SubmitJobRequest): Promise<SubmitJobResponse>;
@@ -119,3 +130,6 @@ export interface Batch {
   /** Fails what has not started and stops what runs: SIGTERM, then SIGKILL. Never retried. */
   terminateJob(jobId: string, reason: string): Promise<void>;
 }
+
+/** For who only looks. */
+export type BatchView = Pick<Batch, 'describeJobs' | 'listJobs'>;

@@ -77,6 +77,18 @@ export function* framesOf(ranges: FrameRanges): Generator<number> {
   }
 }
 
+/** Where a frame stands in the whole list, 0-based; `undefined` where it does not. */
+export function positionOf(frame: number, ranges: FrameRanges): number | undefined {
+  let offset = 0;
+  for (const range of ranges) {
+    const { start, end, step } = range;
+    if (frame >= start && frame <= end && (frame - start) % step === 0)
+      return offset + (frame - start) / step;
+    offset += countOf(range);
+  }
+  return undefined;
+}
+
 /** The frames at positions `first` to `last` (both inclusive, 0-based) of the whole list. */
 export function framesAt(ranges: FrameRanges, first: number, last: number): number[] {
   const frames: number[] = [];

@@ -75,6 +75,15 @@ export function sliceOfChild(index: number, sliceCount: number, order: SliceOrde
   return coarse.reduce((slice, taken) => (taken <= slice ? slice + 1 : slice), index - coarse.length);
 }
 
+/** The opposite of `sliceOfChild`: the array index of the child that renders a slice. */
+export function childOfSlice(slice: number, sliceCount: number, order: SliceOrder): number {
+  if (order === 'ascending') return slice;
+  const coarse = coarseSlices(sliceCount);
+  const index = coarse.indexOf(slice);
+  if (index >= 0) return index;
+  return coarse.length + slice - coarse.filter((taken) => taken < slice).length;
+}
+
 /**
  * Positions `first` to `last` (inclusive, 0-based) in the list of frames that slice `index` renders. Throws
  * `no-such-slice` for an index beyond the last slice.

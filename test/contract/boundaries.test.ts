@@ -16,6 +16,7 @@ const MAY_USE_SDK = [
   /^core\/storage\/s3-[^/]*\.ts$/,
   /^core\/batch\/aws-[^/]*\.ts$/,
   /^core\/cost\/aws-[^/]*\.ts$/,
+  /^core\/logs\/aws-[^/]*\.ts$/,
   /^lambda\/[^/]+\/handler\.ts$/,
   /^container\/worker\/main\.ts$/,
   /^cli\/commands\//,

@@ -1,7 +1,10 @@
 import type { JobDetail, JobSummary } from '../batch';
 import { childOf, isEnded, jobStatus, jobStatusReason, type JobState } from './job-state';
 
-/** Where the output of an attempt (1-based) is logged, under the state directory. A plain job has the index 0. */
+/**
+ * Where the output of an attempt (1-based) is logged, under the state directory, each line behind the time of its arrival
+ * (see `file-logs.ts`). A plain job has the index 0.
+ */
 export function logStreamName(jobId: string, index: number, attempt: number): string {
   return `logs/${jobId}/${index}-${attempt}.log`;
 }
@@ -27,6 +30,9 @@ export function describeJob(job: JobState): JobDetail {
 
 export function describeChild(job: JobState, index: number): JobDetail {
   const { status, statusReason, startedAt, stoppedAt, attempts } = childOf(job, index);
+  // An attempt that runs, or was lost, is not among those that have ended.
+  const isOpen = startedAt !== undefined && attempts.at(-1)?.startedAt !== startedAt;
+  const begun = attempts.length + (isOpen ? 1 : 0);
   return {
     ...describeRequest(job),
     jobId: childJobId(job, index),
@@ -38,6 +44,7 @@ export function describeChild(job: JobState, index: number): JobDetail {
       ...attempt,
       container: { ...attempt.container, logStreamName: logStreamName(job.jobId, index, i + 1) },
     })),
+    ...(begun === 0 ? {} : { container: { logStreamName: logStreamName(job.jobId, index, begun) } }),
     ...(job.arraySize === undefined ? {} : { arrayProperties: { index } }),
   };
 }

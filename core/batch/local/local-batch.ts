@@ -12,7 +12,8 @@ import type {
   SubmitJobResponse,
 } from '../batch';
 import { checkDependencies } from './check-dependencies';
-import { describeChild, describeJob, summarizeChildren, summarizeJob } from './describe-job';
+import { describeJob, summarizeJob } from './describe-job';
+import { describeJobs, findJob, listChildren, type FoundJob } from './find-job';
 import type { Submitted } from './job-event';
 import { createJobState, type JobState } from './job-state';
 import { Journal } from './journal';
@@ -110,19 +111,12 @@ export class LocalBatch implements Batch {
   }
 
   async describeJobs(jobIds: readonly string[]): Promise<JobDetail[]> {
-    return jobIds.flatMap((id) => {
-      const found = this.#find(id);
-      if (found === undefined) return [];
-      return found.index === undefined ? describeJob(found.job) : describeChild(found.job, found.index);
-    });
+    return describeJobs(jobIds, this.#scheduler.jobs);
   }
 
   /** In the order of submission, or of the indexes. @throws SpotreelError `client-exception` for an unknown queue */
   async listJobs(request: ListJobsRequest): Promise<JobSummary[]> {
-    if ('arrayJobId' in request) {
-      const job = this.#scheduler.jobs.get(request.arrayJobId);
-      return job?.arraySize === undefined ? [] : summarizeChildren(job);
-    }
+    if ('arrayJobId' in request) return listChildren(request, this.#scheduler.jobs);
     this.#checkQueue(request.jobQueue);
     return [...this.#scheduler.jobs.values()]
       .filter((job) => job.request.jobName === request.jobName)
@@ -223,18 +217,8 @@ export class LocalBatch implements Batch {
     }
   }
 
-  /** The parent or plain job, or with `index` a child. */
-  #find(id: string): { job: JobState; index?: number } | undefined {
-    const [jobId = '', index, ...rest] = id.split(':');
-    const job = this.#scheduler.jobs.get(jobId);
-    if (job === undefined || rest.length > 0) return undefined;
-    if (index === undefined) return { job };
-    const isChild = job.arraySize !== undefined && /^\d{1,5}$/.test(index) && Number(index) < job.arraySize;
-    return isChild ? { job, index: Number(index) } : undefined;
-  }
-
-  #require(id: string): { job: JobState; index?: number } {
-    const found = this.#find(id);
+  #require(id: string): FoundJob {
+    const found = findJob(id, this.#scheduler.jobs);
     if (found === undefined) throw clientException(`the job id "${id}" is unknown`);
     return found;
   }

@@ -135,6 +135,21 @@ test('children are listed in every status; one that moves on meanwhile is listed
   expect(mock.commandCalls(ListJobsCommand)).toHaveLength(7);
 });
 
+test('children of one status are listed until there are enough of them', async () => {
+  const page = (first: number) =>
+    [first, first + 1].map((i) => ({ jobId: `p:${i}`, jobName: 'n', status: 'FAILED' as const }));
+  mock
+    .on(ListJobsCommand)
+    .resolvesOnce({ jobSummaryList: page(0), nextToken: 'more' })
+    .resolves({ jobSummaryList: page(2), nextToken: 'still more' });
+  const children = await batch.listJobs({ arrayJobId: 'p', jobStatus: 'FAILED', most: 3 });
+  expect(children.map(({ jobId }) => jobId)).toEqual(['p:0', 'p:1', 'p:2']);
+  expect(mock.commandCalls(ListJobsCommand).map(({ args }) => args[0].input)).toEqual([
+    { arrayJobId: 'p', jobStatus: 'FAILED' },
+    { arrayJobId: 'p', jobStatus: 'FAILED', nextToken: 'more' },
+  ]);
+});
+
 test('an answer without a job id is no answer', async () => {
   mock.on(SubmitJobCommand).resolves({});
   await expect(batch.submitJob(request)).rejects.toMatchObject({ code: 'bad-answer', kind: 'passing' });

@@ -6,6 +6,7 @@ import {
   formatFrames,
   framesAt,
   framesOf,
+  positionOf,
   parseFrameRanges,
 } from '../../../../core/render/frame-range';
 
@@ -71,6 +72,16 @@ test('framesAt gives the part of the list between two positions', () => {
     fc.property(frameLists, fc.nat(70), fc.nat(70), (frames, a, b) => {
       const [first, last] = [Math.min(a, b), Math.max(a, b)];
       expect(framesAt(compressFrames(frames), first, last)).toEqual(frames.slice(first, last + 1));
+    }),
+  );
+});
+
+test('positionOf finds every frame of the list where it stands, and no other', () => {
+  fc.assert(
+    fc.property(frameLists, fc.integer({ min: -300, max: 300 }), (frames, other) => {
+      const ranges = compressFrames(frames);
+      expect(frames.map((frame) => positionOf(frame, ranges))).toEqual([...frames.keys()]);
+      expect(positionOf(other, ranges)).toBe(frames.includes(other) ? frames.indexOf(other) : undefined);
     }),
   );
 });

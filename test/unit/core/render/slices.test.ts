@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import {
   automaticFramesPerSlice,
+  childOfSlice,
   coarseSlices,
   MAX_ARRAY_SIZE,
   sliceFrames,
@@ -92,6 +93,8 @@ test('children take every slice once, whatever the order; spread ones begin all 
       expect(rest).toEqual(rest.toSorted((a, b) => a - b));
       expect(new Set(spread).size).toBe(children.length);
       expect(spread.every((slice) => slice >= 0 && slice < sliceCount)).toBe(true);
+      expect(spread.map((slice) => childOfSlice(slice, sliceCount, 'spread'))).toEqual(children);
+      expect(children.map((slice) => childOfSlice(slice, sliceCount, 'ascending'))).toEqual(children);
     }),
   );
 });

@@ -1,0 +1,41 @@
+import {
+  GetLogEventsCommand,
+  ResourceNotFoundException,
+  type CloudWatchLogsClient,
+} from '@aws-sdk/client-cloudwatch-logs';
+import { awsError } from '../aws-error';
+import type { JobLogs, LogPage, LogStream } from './job-logs';
+
+/**
+ * CloudWatch Logs. A page holds up to 1 MB or 10,000 lines, and may be empty in the middle of a stream; the end is where the
+ * token that comes back is the one that was given.
+ * https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
+ */
+export class AwsJobLogs implements JobLogs {
+  /** ECS's log driver hands on what it has every 5 seconds. */
+  readonly settleSeconds = 10;
+
+  /** The client brings region, credentials and repeats. */
+  constructor(private readonly client: Pick<CloudWatchLogsClient, 'send'>) {}
+
+  /** Throws what `awsError` makes of a refusal. */
+  async readPage({ group, name }: LogStream, from?: string): Promise<LogPage | undefined> {
+    const command = new GetLogEventsCommand({
+      logGroupName: group,
+      logStreamName: name,
+      startFromHead: true,
+      ...(from !== undefined && { nextToken: from }),
+    });
+    try {
+      const { events = [], nextForwardToken } = await this.client.send(command);
+      const lines = events.map(({ timestamp, message = '' }) => ({ at: timestamp, text: message }));
+      const next = nextForwardToken ?? from ?? '';
+      return { lines, next, isLast: next === from };
+    } catch (error) {
+      if (error instanceof ResourceNotFoundException) return undefined;
+      throw awsError(error, `read the log stream ${name} of ${group}`, LOGS);
+    }
+  }
+}
+
+const LOGS = { service: 'CloudWatch Logs', permission: 'logs:GetLogEvents' };

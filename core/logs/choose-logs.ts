@@ -1,0 +1,184 @@
+import type { BatchView, JobDetail } from '../batch/batch';
+import { isEnded } from '../batch/local/job-state';
+import type { RenderJobs } from '../contract/jobs';
+import type { Manifest } from '../contract/manifest';
+import { SpotreelError } from '../errors';
+import { formatFrameRanges, positionOf } from '../render/frame-range';
+import { childOfSlice } from '../render/slices';
+import { attemptsOf } from './job-attempts';
+
+/** Logs that are shown at once where nobody chose. */
+const MOST = 3;
+
+/** Failed children that are looked at for some that have a log: one call. */
+const MOST_FAILED = 100;
+
+/** What somebody wants to see. */
+export interface WantedLogs {
+  readonly frame?: number | undefined;
+  readonly slice?: number | undefined;
+  /** The job that makes the video. */
+  readonly stitch?: boolean | undefined;
+}
+
+/** A job, or a child, whose log is to be shown. */
+export interface LogJob {
+  readonly jobId: string;
+  /** `slice 3`, `the video`. */
+  readonly what: string;
+  /** As in `slices/<slice>.json`: the array index of its child. */
+  readonly slice?: number;
+  /** Its lines alone are wanted. */
+  readonly frame?: number;
+}
+
+/** A render, and what is known of its jobs. */
+export interface LoggedRender {
+  readonly manifest: Pick<Manifest, 'renderId' | 'frames' | 'framesPerSlice' | 'sliceCount' | 'sliceOrder'>;
+  readonly jobs: RenderJobs;
+  /** The job that makes a video of what there is, where one was submitted. */
+  readonly salvage?: string | undefined;
+}
+
+export interface ChosenLogs {
+  readonly jobs: readonly LogJob[];
+  /** What these are, and what else there is, for a person. */
+  readonly why: string;
+  /** Whether no job of the render goes on. */
+  readonly ended: boolean;
+}
+
+/** The job that is named. Throws `no-frame`, `no-slice` (usage). Pure. */
+export function namedLogs(wanted: WantedLogs, render: LoggedRender): LogJob | undefined {
+  const { manifest, jobs, salvage } = render;
+  if (wanted.frame !== undefined) {
+    const slice = childOfFrame(wanted.frame, manifest);
+    return { ...childLogs(slice, render), frame: wanted.frame };
+  }
+  if (wanted.slice !== undefined) {
+    if (wanted.slice < manifest.sliceCount) return childLogs(wanted.slice, render);
+    const message = `${manifest.renderId} has no slice ${wanted.slice}: they are 0 to ${manifest.sliceCount - 1}`;
+    throw new SpotreelError('no-slice', 'usage', message);
+  }
+  return wanted.stitch ? videoLogs(salvage ?? jobs.stitch.jobId) : undefined;
+}
+
+/** Which child renders a frame: its array index. */
+function childOfFrame(frame: number, manifest: LoggedRender['manifest']): number {
+  const { renderId, frames, framesPerSlice, sliceCount, sliceOrder = 'ascending' } = manifest;
+  const position = positionOf(frame, frames);
+  if (position === undefined) {
+    const message = `${renderId} has no frame ${frame}: its frames are ${formatFrameRanges(frames)}`;
+    throw new SpotreelError('no-frame', 'usage', message);
+  }
+  return childOfSlice(Math.floor(position / framesPerSlice), sliceCount, sliceOrder);
+}
+
+/** The job of a slice, by the array index of its child: the one place that knows which job that is. */
+function childLogs(slice: number, { manifest, jobs }: LoggedRender): LogJob {
+  const { jobId } = jobs.render;
+  const id = manifest.sliceCount > 1 ? `${jobId}:${slice}` : jobId;
+  return { jobId: id, slice, what: `slice ${slice}` };
+}
+
+const videoLogs = (jobId: string): LogJob => ({ jobId, what: 'the video' });
+
+/**
+ * The jobs whose logs say most where nobody chose: those that failed, else those that run, else the one that made the video;
+ * for who follows, those that run first. None where nothing has run yet.
+ */
+export async function chooseLogs(
+  render: LoggedRender,
+  batch: BatchView,
+  follow = false,
+): Promise<ChosenLogs> {
+  const { jobs, salvage } = render;
+  const ids = [jobs.render.jobId, jobs.stitch.jobId, ...(salvage === undefined ? [] : [salvage])];
+  const details = await batch.describeJobs(ids);
+  const [job, ...videos] = ids.map((id) => details.find(({ jobId }) => jobId === id));
+  const ended = details.every(({ status }) => isEnded(status));
+  if (details.length === 0) return { jobs: [], why: FORGOTTEN, ended };
+  const looks = [() => failedLogs(render, job, videos, batch), () => runningLogs(render, job, videos, batch)];
+  for (const look of follow ? looks.toReversed() : looks) {
+    const found = await look();
+    if (found.jobs.length > 0) return { ...found, ended };
+  }
+  const made = videos.findLast((video) => video && attemptsOf(video).length > 0);
+  if (!made) return { jobs: [], why: 'nothing of it has run yet', ended };
+  return { jobs: [videoLogs(made.jobId)], why: 'the job that made the video', ended };
+}
+
+const FORGOTTEN =
+  'its jobs are not known any more, so their logs can’t be found: AWS Batch keeps jobs for 7 days at least after their end';
+
+type Found = Omit<ChosenLogs, 'ended'>;
+
+/** Children that AWS Batch failed before they ran have no log, nor has a stitch job whose render job failed. */
+async function failedLogs(
+  render: LoggedRender,
+  job: JobDetail | undefined,
+  videos: ReadonlyArray<JobDetail | undefined>,
+  batch: BatchView,
+): Promise<Found> {
+  const children = await childrenOf('FAILED', MOST_FAILED, job, batch);
+  const begun = (await batch.describeJobs(children)).filter((child) => attemptsOf(child).length > 0);
+  const failed = videos.filter((video) => video?.status === 'FAILED' && attemptsOf(video).length > 0);
+  const ids = begun.map(({ jobId }) => jobId);
+  return foundLogs('what failed', render, ids, failed, childrenIn('FAILED', job));
+}
+
+async function runningLogs(
+  render: LoggedRender,
+  job: JobDetail | undefined,
+  videos: ReadonlyArray<JobDetail | undefined>,
+  batch: BatchView,
+): Promise<Found> {
+  const children = await childrenOf('RUNNING', MOST, job, batch);
+  const running = videos.filter((video) => video?.status === 'RUNNING');
+  return foundLogs('what runs now', render, children, running, childrenIn('RUNNING', job));
+}
+
+/** The first of some children by their ids, of so many alike, and jobs that make the video. */
+function foundLogs(
+  what: string,
+  render: LoggedRender,
+  children: readonly string[],
+  videos: ReadonlyArray<JobDetail | undefined>,
+  count: number,
+): Found {
+  const slices = children.map(indexOf).toSorted((a, b) => a - b);
+  const shown = slices.slice(0, MOST);
+  const others = `: ${shown.length} of ${count} slices (--slice shows another)`;
+  return {
+    jobs: [
+      ...shown.map((slice) => childLogs(slice, render)),
+      ...videos.flatMap((video) => (video ? [videoLogs(video.jobId)] : [])),
+    ],
+    why: `${what}${count > shown.length ? others : ''}`,
+  };
+}
+
+type Ran = 'FAILED' | 'RUNNING';
+
+function childrenIn(status: Ran, job: JobDetail | undefined): number {
+  if (!job?.arrayProperties) return Number(job?.status === status);
+  return job.arrayProperties.statusSummary?.[status] ?? 0;
+}
+
+/** Ids; of a job that is no array its own. */
+async function childrenOf(
+  jobStatus: Ran,
+  most: number,
+  job: JobDetail | undefined,
+  batch: BatchView,
+): Promise<string[]> {
+  if (!job || childrenIn(jobStatus, job) === 0) return [];
+  if (!job.arrayProperties) return [job.jobId];
+  const children = await batch.listJobs({ arrayJobId: job.jobId, jobStatus, most });
+  return children.map(({ jobId }) => jobId);
+}
+
+/** Of `<jobId>:<index>`; 0 of a job that is no array. */
+function indexOf(jobId: string): number {
+  return Number(jobId.split(':')[1] ?? 0);
+}

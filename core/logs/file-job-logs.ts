@@ -1,0 +1,44 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseStamped } from '../batch/local/time-stamp';
+import { codeOf } from '../errors';
+import type { JobLogs, LogPage, LogStream } from './job-logs';
+
+const PAGE_BYTES = 1024 * 1024;
+const NEWLINE = '\n'.charCodeAt(0);
+
+/** The logs of the local Batch under a state directory; a page's `next` is an offset in bytes. */
+export class FileJobLogs implements JobLogs {
+  readonly settleSeconds = 0;
+
+  constructor(private readonly stateDirectory: string) {}
+
+  async readPage({ name }: LogStream, from = '0'): Promise<LogPage | undefined> {
+    const offset = Number(from);
+    const bytes = await this.read(name, offset);
+    if (!bytes) return undefined;
+    // A line without its end is being written. One that fills a page is none of the local Batch's.
+    const whole = bytes.lastIndexOf(NEWLINE) + 1;
+    const length = whole === 0 && bytes.length === PAGE_BYTES ? PAGE_BYTES : whole;
+    const text = bytes.toString('utf8', 0, length);
+    const lines = text === '' ? [] : text.replace(/\n$/, '').split('\n').map(parseStamped);
+    return { lines, next: String(offset + length), isLast: bytes.length < PAGE_BYTES };
+  }
+
+  private async read(name: string, offset: number): Promise<Buffer | undefined> {
+    let file;
+    try {
+      file = await open(join(this.stateDirectory, name));
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+    try {
+      const buffer = Buffer.allocUnsafe(PAGE_BYTES);
+      const { bytesRead } = await file.read(buffer, 0, PAGE_BYTES, offset);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  }
+}

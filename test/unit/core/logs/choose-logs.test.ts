@@ -1,0 +1,140 @@
+import type {
+  BatchView,
+  JobDetail,
+  JobStatus,
+  JobSummary,
+  ListJobsRequest,
+} from '../../../../core/batch/batch';
+import { chooseLogs, namedLogs, type LoggedRender } from '../../../../core/logs/choose-logs';
+import { sliceOfChild } from '../../../../core/render/slices';
+
+const jobs = { render: { jobId: 'r', jobName: 'r' }, stitch: { jobId: 's', jobName: 's' } };
+const manifest = {
+  renderId: 'shot',
+  frames: [{ start: 1, end: 8, step: 1 }],
+  framesPerSlice: 2,
+  sliceCount: 4,
+};
+const RENDER: LoggedRender = { manifest, jobs };
+
+type Told = Partial<JobDetail> & { readonly status: JobStatus };
+
+/** Knows these jobs, by their ids, and counts its calls. */
+class ToldBatch implements BatchView {
+  readonly calls: string[] = [];
+
+  constructor(private readonly told: Readonly<Record<string, Told>>) {}
+
+  async describeJobs(ids: readonly string[]): Promise<JobDetail[]> {
+    this.calls.push(`describe ${ids.length}`);
+    return ids.flatMap((jobId) => {
+      const told = this.told[jobId];
+      return told ? [{ jobId, jobName: jobId, jobQueue: 'q', jobDefinition: 'd', ...told }] : [];
+    });
+  }
+
+  async listJobs(request: ListJobsRequest): Promise<JobSummary[]> {
+    if (!('jobStatus' in request)) throw new Error('all children were asked for');
+    this.calls.push(`list ${request.jobStatus}`);
+    return Object.entries(this.told)
+      .filter(([id, { status }]) => id.startsWith(`${request.arrayJobId}:`) && status === request.jobStatus)
+      .slice(0, request.most)
+      .map(([jobId, { status }]) => ({ jobId, jobName: jobId, status }));
+  }
+}
+
+const ran = (status: JobStatus): Told => ({ status, container: { logStreamName: 'x' } });
+const parent = (statusSummary: Partial<Record<JobStatus, number>>, status: JobStatus = 'PENDING'): Told => ({
+  status,
+  arrayProperties: { size: 4, statusSummary },
+});
+
+test.each<[string, Record<string, Told>, string[], boolean?]>([
+  ['nothing has run', { r: parent({ RUNNABLE: 4 }), s: { status: 'PENDING' } }, []],
+  [
+    'some run',
+    {
+      r: parent({ RUNNING: 2, RUNNABLE: 2 }),
+      s: { status: 'PENDING' },
+      'r:2': ran('RUNNING'),
+      'r:0': ran('RUNNING'),
+    },
+    ['r:0', 'r:2'],
+  ],
+  [
+    'some failed, others run',
+    {
+      r: parent({ FAILED: 1, RUNNING: 1 }),
+      s: { status: 'PENDING' },
+      'r:1': ran('FAILED'),
+      'r:2': ran('RUNNING'),
+    },
+    ['r:1'],
+  ],
+  [
+    'the same, followed',
+    {
+      r: parent({ FAILED: 1, RUNNING: 1 }),
+      s: { status: 'PENDING' },
+      'r:1': ran('FAILED'),
+      'r:2': ran('RUNNING'),
+    },
+    ['r:2'],
+    true,
+  ],
+  [
+    'a slice failed, and the video with it before it began',
+    { r: parent({ FAILED: 1, SUCCEEDED: 3 }, 'FAILED'), s: { status: 'FAILED' }, 'r:3': ran('FAILED') },
+    ['r:3'],
+  ],
+  ['the video failed', { r: parent({ SUCCEEDED: 4 }, 'SUCCEEDED'), s: ran('FAILED') }, ['s']],
+  ['the video is made', { r: parent({ SUCCEEDED: 4 }, 'SUCCEEDED'), s: ran('RUNNING') }, ['s']],
+  ['all went well', { r: parent({ SUCCEEDED: 4 }, 'SUCCEEDED'), s: ran('SUCCEEDED') }, ['s']],
+  [
+    'cancelled before anything ran',
+    { r: parent({ FAILED: 4 }, 'FAILED'), s: { status: 'FAILED' }, 'r:0': { status: 'FAILED' } },
+    [],
+  ],
+  ['AWS Batch has forgotten it', {}, []],
+])('where nobody chose and %s', async (_, told, expected, follow = false) => {
+  const chosen = await chooseLogs(RENDER, new ToldBatch(told), follow);
+  expect(chosen.jobs.map(({ jobId }) => jobId)).toEqual(expected);
+  const goesOn = Object.values(told).some(({ status }) => status !== 'SUCCEEDED' && status !== 'FAILED');
+  expect(chosen.ended).toBe(!goesOn);
+});
+
+test('of 10,000 slices that failed three are shown, in a few calls, and how many there are', async () => {
+  const children = Array.from({ length: 10_000 }, (_, i) => [`r:${9_999 - i}`, ran('FAILED')] as const);
+  const summary = parent({ FAILED: 10_000 }, 'FAILED');
+  const batch = new ToldBatch({ r: summary, s: { status: 'FAILED' }, ...Object.fromEntries(children) });
+  const { jobs: shown, why } = await chooseLogs(RENDER, batch);
+  expect(shown).toHaveLength(3);
+  expect(why).toContain('3 of 10000 slices');
+  expect(batch.calls).toEqual(['describe 2', 'list FAILED', 'describe 100']);
+});
+
+test('a render of one slice is no array', async () => {
+  const render = { manifest: { ...manifest, framesPerSlice: 8, sliceCount: 1 }, jobs };
+  const batch = new ToldBatch({ r: ran('FAILED'), s: { status: 'FAILED' } });
+  expect((await chooseLogs(render, batch)).jobs).toEqual([{ jobId: 'r', slice: 0, what: 'slice 0' }]);
+  expect(namedLogs({ frame: 7 }, render)).toEqual({ jobId: 'r', slice: 0, what: 'slice 0', frame: 7 });
+});
+
+test('the job that is named: of a slice, a frame, the video, that of what there is before the other', () => {
+  expect(namedLogs({}, RENDER)).toBeUndefined();
+  expect(namedLogs({ slice: 3 }, RENDER)?.jobId).toBe('r:3');
+  expect(namedLogs({ frame: 8 }, RENDER)?.jobId).toBe('r:3');
+  expect(namedLogs({ stitch: true }, RENDER)?.jobId).toBe('s');
+  expect(namedLogs({ stitch: true }, { ...RENDER, salvage: 'v' })?.jobId).toBe('v');
+  expect(() => namedLogs({ slice: 4 }, RENDER)).toThrow('shot has no slice 4: they are 0 to 3');
+  expect(() => namedLogs({ frame: 9 }, RENDER)).toThrow('shot has no frame 9: its frames are 1-8');
+});
+
+test('a frame is looked for in the child that renders it, in whatever order children take slices', () => {
+  const frames = [{ start: 10, end: 208, step: 2 }];
+  const spread = { ...manifest, frames, framesPerSlice: 2, sliceCount: 50, sliceOrder: 'spread' as const };
+  for (let child = 0; child < 50; child += 1) {
+    const frame = 10 + sliceOfChild(child, 50, 'spread') * 4;
+    expect(namedLogs({ frame }, { manifest: spread, jobs })?.jobId).toBe(`r:${child}`);
+  }
+});
