@@ -32,7 +32,7 @@ export interface Place {
 }
 
 /** What `render` writes to where nothing else is said. */
-const LOCAL_OUTPUT = 'renders';
+export const LOCAL_OUTPUT = 'renders';
 
 /**
  * Where to look: what `-o` or `--farm` says; without either this machine's folder `renders` where there is one, else the

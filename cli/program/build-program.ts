@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addCancel } from './cancel';
 import { addDelete } from './delete';
+import { addDoctor } from './doctor';
 import { addDownload } from './download';
 import { addInspect } from './inspect';
 import { addList } from './list';
@@ -35,6 +36,7 @@ export function buildProgram(run: Run): Command {
     addDownload,
     addCancel,
     addDelete,
+    addDoctor,
   ];
   for (const add of adders) add(program, run);
   return program;

@@ -20,6 +20,7 @@ const MAY_USE_SDK = [
   /^lambda\/[^/]+\/handler\.ts$/,
   /^container\/worker\/main\.ts$/,
   /^cli\/commands\//,
+  /^cli\/doctor\/aws-[^/]*\.ts$/,
   /^cli\/place\.ts$/,
 ];
 

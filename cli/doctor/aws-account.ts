@@ -1,0 +1,46 @@
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import { readFarm } from '../../core/batch/aws-farm';
+import { codeOf, messageOf, SpotreelError } from '../../core/errors';
+import { ask } from './answer';
+import type { AccountFacts } from './farm-facts';
+
+/** How AWS is called: what does not answer soon is said, not waited for. */
+export const CLIENT = {
+  maxAttempts: 2,
+  requestHandler: { connectionTimeout: 5_000, socketTimeout: 10_000 },
+};
+
+/** What the SDK says where it has found no credentials in any of the places where it looks. */
+const NONE = /could not load credentials from any providers/i;
+
+/** Who the credentials belong to, the region, and the farm of this name. */
+export async function findAccount(farmName: string): Promise<AccountFacts> {
+  const sts = new STSClient(CLIENT);
+  const found = await ask('sts:GetCallerIdentity', () => sts.config.credentials());
+  const region = await sts.config.region().catch(() => undefined);
+  if (!('told' in found)) {
+    return NONE.test(found.fault) ? { region } : { credentials: found, region };
+  }
+  // Without a region nothing can be asked.
+  if (region === undefined) return { credentials: { told: { account: '', arn: '' } } };
+  const [credentials, farm] = await Promise.all([
+    ask('sts:GetCallerIdentity', async () => {
+      const { Account: account = '', Arn: arn = '' } = await sts.send(new GetCallerIdentityCommand({}));
+      return { account, arn };
+    }),
+    ask('ssm:GetParameter', () => findFarm(farmName)),
+  ]);
+  if (!('told' in farm)) return { credentials, region, farm };
+  return { credentials, region, farm: farm.told };
+}
+
+async function findFarm(name: string): Promise<NonNullable<AccountFacts['farm']>> {
+  try {
+    return { told: await readFarm(name, new SSMClient(CLIENT)) };
+  } catch (error) {
+    // What AWS itself refused is told as such.
+    if (error instanceof SpotreelError && error.kind === 'passing') throw error.cause ?? error;
+    return { code: codeOf(error) ?? 'internal', fault: messageOf(error) };
+  }
+}

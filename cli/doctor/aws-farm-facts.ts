@@ -1,0 +1,208 @@
+import { randomUUID } from 'node:crypto';
+import {
+  BatchClient,
+  DescribeComputeEnvironmentsCommand,
+  DescribeJobDefinitionsCommand,
+  DescribeJobQueuesCommand,
+  type JobDefinition,
+  type JobQueueDetail,
+} from '@aws-sdk/client-batch';
+import {
+  DescribeImagesCommand,
+  ECRClient,
+  ImageNotFoundException,
+  RepositoryNotFoundException,
+} from '@aws-sdk/client-ecr';
+import {
+  AbortMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import {
+  GetServiceQuotaCommand,
+  NoSuchResourceException,
+  ServiceQuotasClient,
+} from '@aws-sdk/client-service-quotas';
+import type { FarmDescription } from '../../core/contract/farm-description';
+import { ask, type Answer } from './answer';
+import { CLIENT } from './aws-account';
+import { parseEcrImage, type EcrImage } from './ecr-image';
+import type {
+  DefinitionFacts,
+  EnvironmentFacts,
+  FarmFacts,
+  ImageFacts,
+  QueueFacts,
+  QuotaFacts,
+} from './farm-facts';
+import { quotasOf } from './quotas';
+
+/** Asks about all that a farm is made of, at a time. */
+export async function findFarmFacts(farm: FarmDescription): Promise<FarmFacts> {
+  const batch = new BatchClient(CLIENT);
+  const s3 = new S3Client(CLIENT);
+  const asked = askQueues(farm, batch);
+  const behind = asked.then((answer) => askEnvironments(answer, batch));
+  const toRun = askDefinitions(farm, batch);
+  const [queues, environments, definitions, images, quotas, listed, ...written] = await Promise.all([
+    asked.then((answer) => mapAnswer(answer, (details) => details.map(queueOf))),
+    behind,
+    toRun,
+    toRun.then(askImages),
+    behind.then(askQuotas),
+    ask('s3:ListBucket', () =>
+      s3.send(new ListObjectsV2Command({ Bucket: farm.bucket, Prefix: farm.outputPrefix, MaxKeys: 1 })),
+    ),
+    ...[farm.uploadPrefix, farm.outputPrefix].map((prefix) => tryToWrite(farm.bucket, prefix, s3)),
+  ]);
+  return { farm, listed, written, queues, environments, definitions, images, quotas };
+}
+
+function mapAnswer<T, U>(answer: Answer<T>, map: (told: T) => U): Answer<U> {
+  return 'told' in answer ? { told: map(answer.told) } : answer;
+}
+
+/** An upload in parts that is given up at once: it needs what a whole one needs, and leaves no object, no version, no event. */
+async function tryToWrite(Bucket: string, prefix: string, s3: S3Client) {
+  const Key = `${prefix}.spotreel-doctor-${randomUUID()}`;
+  const answer = await ask('s3:PutObject and s3:AbortMultipartUpload', async () => {
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+    await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
+  });
+  return { prefix, answer };
+}
+
+function askQueues(farm: FarmDescription, batch: BatchClient): Promise<Answer<JobQueueDetail[]>> {
+  const names = [farm.jobQueue, ...(farm.gpu ? [farm.gpu.jobQueue] : [])];
+  return ask('batch:DescribeJobQueues', async () => {
+    const { jobQueues = [] } = await batch.send(new DescribeJobQueuesCommand({ jobQueues: names }));
+    return names.map(
+      (name) =>
+        jobQueues.find(({ jobQueueArn, jobQueueName }) => name === jobQueueArn || name === jobQueueName) ?? {
+          jobQueueName: name,
+          jobQueueArn: name,
+          state: undefined,
+          priority: 0,
+          computeEnvironmentOrder: [],
+        },
+    );
+  });
+}
+
+function queueOf({ jobQueueName = '', state, status, statusReason }: JobQueueDetail): QueueFacts {
+  return {
+    name: nameOf(jobQueueName),
+    state: state ?? 'not there',
+    status: status ?? 'not there',
+    statusReason,
+  };
+}
+
+async function askEnvironments(
+  queues: Answer<readonly JobQueueDetail[]>,
+  batch: BatchClient,
+): Promise<Answer<readonly EnvironmentFacts[]>> {
+  if (!('told' in queues)) return queues;
+  const orders = queues.told.flatMap(({ computeEnvironmentOrder = [] }) => computeEnvironmentOrder);
+  const computeEnvironments = orders.flatMap(({ computeEnvironment }) => computeEnvironment ?? []);
+  if (computeEnvironments.length === 0) return { told: [] };
+  return ask('batch:DescribeComputeEnvironments', async () => {
+    const answer = await batch.send(new DescribeComputeEnvironmentsCommand({ computeEnvironments }));
+    return (answer.computeEnvironments ?? []).map((environment) => ({
+      name: environment.computeEnvironmentName ?? '',
+      state: environment.state ?? '',
+      status: environment.status ?? '',
+      statusReason: environment.statusReason,
+      isSpot: environment.computeResources?.type === 'SPOT',
+      maxVcpus: environment.computeResources?.maxvCpus ?? 0,
+      instanceTypes: environment.computeResources?.instanceTypes ?? [],
+    }));
+  });
+}
+
+function askDefinitions(
+  farm: FarmDescription,
+  batch: BatchClient,
+): Promise<Answer<readonly DefinitionFacts[]>> {
+  const arns = [
+    ...farm.renderDefinitions.flatMap(({ jobDefinition, gpuJobDefinition }) => [
+      jobDefinition,
+      ...(gpuJobDefinition === undefined ? [] : [gpuJobDefinition]),
+    ]),
+    farm.stitchJobDefinition,
+  ];
+  return ask('batch:DescribeJobDefinitions', async () => {
+    const command = new DescribeJobDefinitionsCommand({ jobDefinitions: arns });
+    const { jobDefinitions = [] } = await batch.send(command);
+    return arns.map((arn) =>
+      definitionOf(
+        arn,
+        jobDefinitions.find(({ jobDefinitionArn }) => jobDefinitionArn === arn),
+      ),
+    );
+  });
+}
+
+function definitionOf(arn: string, definition: JobDefinition | undefined): DefinitionFacts {
+  const { image, vcpus, resourceRequirements = [] } = definition?.containerProperties ?? {};
+  const required = resourceRequirements.find(({ type }) => type === 'VCPU')?.value;
+  return { arn, status: definition?.status, image, vcpus: required === undefined ? vcpus : Number(required) };
+}
+
+async function askImages(definitions: Answer<readonly DefinitionFacts[]>): Promise<FarmFacts['images']> {
+  if (!('told' in definitions)) return [];
+  const uris = new Set(definitions.told.flatMap(({ image }) => image ?? []));
+  const known = [...uris].flatMap((uri) => {
+    const image = parseEcrImage(uri);
+    return image ? [{ uri, image }] : [];
+  });
+  return Promise.all(
+    known.map(async ({ uri, image }) => {
+      return { uri, answer: await ask('ecr:DescribeImages', () => describeImage(uri, image)) };
+    }),
+  );
+}
+
+async function describeImage(
+  uri: string,
+  { registryId, region, repositoryName, imageId }: EcrImage,
+): Promise<ImageFacts> {
+  const ecr = new ECRClient({ ...CLIENT, region });
+  try {
+    const command = new DescribeImagesCommand({ registryId, repositoryName, imageIds: [imageId] });
+    const { imageDetails = [] } = await ecr.send(command);
+    return { uri, size: imageDetails[0]?.imageSizeInBytes ?? 0 };
+  } catch (error) {
+    if (error instanceof ImageNotFoundException || error instanceof RepositoryNotFoundException)
+      return { uri };
+    throw error;
+  }
+}
+
+async function askQuotas(environments: Answer<readonly EnvironmentFacts[]>): Promise<FarmFacts['quotas']> {
+  if (!('told' in environments)) return [];
+  const client = new ServiceQuotasClient(CLIENT);
+  const codes = new Set(environments.told.flatMap(quotasOf).map(({ code }) => code));
+  return Promise.all(
+    [...codes].map(async (code) => {
+      const answer = await ask('servicequotas:GetServiceQuota', () => quotaValue(code, client));
+      return { code, answer };
+    }),
+  );
+}
+
+async function quotaValue(code: string, client: ServiceQuotasClient): Promise<QuotaFacts> {
+  try {
+    const command = new GetServiceQuotaCommand({ ServiceCode: 'ec2', QuotaCode: code });
+    return { code, value: (await client.send(command)).Quota?.Value };
+  } catch (error) {
+    if (error instanceof NoSuchResourceException) return { code };
+    throw error;
+  }
+}
+
+/** Of an ARN, its last part. */
+function nameOf(arn: string): string {
+  return arn.split('/').at(-1) ?? arn;
+}

@@ -1,0 +1,172 @@
+import { notTold, type Answer, type Refusal } from './answer';
+import { ok, skipped, warning, wrong, type Check } from './check';
+import { parseEcrImage } from './ecr-image';
+import type { AccountFacts, DefinitionFacts, EnvironmentFacts, FarmFacts, QueueFacts } from './farm-facts';
+import { quotasOf } from './quotas';
+
+const DEPLOY = 'deploy the farm again: npx cdk deploy --all';
+
+/**
+ * What is to be said of credentials, region and farm: pure. Who has no AWS, and asks for none, has nothing wrong; `isAskedFor`
+ * where somebody named a farm.
+ */
+export function judgeAccount({ credentials, region, farm }: AccountFacts, isAskedFor: boolean): Check[] {
+  if (!credentials) {
+    const found = 'no credentials';
+    const mend = 'to use a farm, sign in with "aws sso login" or set AWS_PROFILE';
+    return isAskedFor
+      ? [wrong('AWS', found, mend)]
+      : [skipped('AWS', `${found}: a render on this machine needs none`)];
+  }
+  if (!('told' in credentials)) return [judgeCredentials(credentials, isAskedFor)];
+  const { account, arn } = credentials.told;
+  if (region === undefined) {
+    const check = warning('region', 'none is set', 'set AWS_REGION to where the farm is');
+    return [heavier(check, isAskedFor)];
+  }
+  const checks = [ok('credentials', `account ${account}, ${arn}`), ok('region', region)];
+  return farm ? [...checks, judgeDescription(farm, isAskedFor)] : checks;
+}
+
+/** A render on this machine needs no account, but a farm that is asked for and can't be looked at is wrong. */
+function heavier(check: Check, isAskedFor: boolean): Check {
+  return isAskedFor ? { ...check, state: 'wrong' } : check;
+}
+
+function judgeCredentials(refusal: Refusal, isAskedFor: boolean): Check {
+  const { why, fault } = refusal;
+  if (why === 'unavailable' || why === 'late' || why === 'throttled')
+    return heavier(notTold('credentials', refusal), isAskedFor);
+  const mend = 'sign in with "aws sso login", or set AWS_PROFILE or the keys anew';
+  return heavier(warning('credentials', `they are not accepted: ${fault}`, mend), isAskedFor);
+}
+
+function judgeDescription(farm: NonNullable<AccountFacts['farm']>, isAskedFor: boolean): Check {
+  if ('told' in farm) return ok('farm', `${farm.told.name}, ${farm.told.parallel} slices at once`);
+  if ('why' in farm) return heavier(notTold('farm', farm), isAskedFor);
+  const [found = farm.fault, ...mend] = farm.fault.split('; ');
+  if (farm.code === 'no-farm' && !isAskedFor)
+    return skipped('farm', found, 'npx cdk deploy --all makes one; a render on this machine needs none');
+  return wrong('farm', found, mend.join('; ') || DEPLOY);
+}
+
+/** What is to be said of a farm's parts, in the order of its telling: pure. */
+export function judgeFarm(facts: FarmFacts): Check[] {
+  return [
+    judgeBucket(facts),
+    ...each('queue', facts.queues, (queue) => judgeBatchPart('queue', queue)),
+    ...each('machines', facts.environments, (environment) => judgeEnvironment(environment, facts)),
+    ...each('job', facts.definitions, judgeDefinition),
+    ...judgeImages(facts),
+    ...judgeQuotas(facts),
+  ];
+}
+
+function each<T>(name: string, answer: Answer<readonly T[]>, judge: (told: T) => Check): Check[] {
+  if (!('told' in answer)) return [notTold(name, answer)];
+  if (answer.told.length > 0) return answer.told.map(judge);
+  return [wrong(name, 'there is none', DEPLOY)];
+}
+
+function judgeBucket({ farm, listed, written }: FarmFacts): Check {
+  const { bucket } = farm;
+  if (!('told' in listed)) {
+    if (listed.why !== 'refused') return notTold('bucket', listed);
+    const mend = `${DEPLOY}; if it is in another region, set AWS_REGION`;
+    return wrong('bucket', `${bucket} can't be read: ${listed.fault}`, mend);
+  }
+  const [refused] = written.filter(({ answer }) => !('told' in answer));
+  if (!refused || 'told' in refused.answer) return ok('bucket', `${bucket} can be read and written to`);
+  const { why, fault, permission } = refused.answer;
+  const found = `${bucket} can be read, but nothing can be put into ${refused.prefix}: ${fault}`;
+  return why === 'denied'
+    ? warning('bucket', found, `to submit, these credentials need ${permission}`)
+    : warning('bucket', found, 'try again');
+}
+
+/** How AWS Batch says that a queue or a compute environment is in order. */
+function judgeBatchPart(kind: string, { name, state, status, statusReason }: QueueFacts): Check {
+  const why = statusReason === undefined ? '' : ` (${statusReason})`;
+  if (state === 'ENABLED' && status === 'VALID') return ok(kind, `${name} is enabled and valid`);
+  const found = `${name} is ${state}, ${status}${why}`;
+  if (status === 'CREATING' || status === 'UPDATING') return warning(kind, found, 'wait until it is done');
+  const mend =
+    state === 'DISABLED' && status === 'VALID'
+      ? 'enable it in the Batch console, or deploy the farm again: nothing starts in it'
+      : DEPLOY;
+  return wrong(kind, found, mend);
+}
+
+function judgeEnvironment(environment: EnvironmentFacts, facts: FarmFacts): Check {
+  const check = judgeBatchPart('machines', environment);
+  if (check.state !== 'ok') return check;
+  const { name, maxVcpus, isSpot } = environment;
+  const vcpus = sliceVcpus(facts);
+  if (vcpus > maxVcpus) {
+    const found = `${name} may have ${maxVcpus} vCPUs, and one slice asks for ${vcpus}: none ever starts`;
+    return wrong('machines', found, 'deploy with spotVcpus (gpuVcpus, onDemandVcpus) at renderVcpus or more');
+  }
+  return ok('machines', `${check.found}: up to ${maxVcpus} vCPUs, ${isSpot ? 'Spot' : 'On-Demand'}`);
+}
+
+/** What the largest of the farm's jobs asks for; 0 where that is not known. */
+function sliceVcpus({ definitions }: FarmFacts): number {
+  if (!('told' in definitions)) return 0;
+  return Math.max(0, ...definitions.told.map(({ vcpus = 0 }) => vcpus));
+}
+
+function judgeDefinition({ arn, status }: DefinitionFacts): Check {
+  const name = arn.split('/').at(-1) ?? arn;
+  if (status === 'ACTIVE') return ok('job', `${name} is active`);
+  return wrong('job', `${name} is ${status ?? 'not there'}: nothing can be submitted by it`, DEPLOY);
+}
+
+function judgeImages({ definitions, images }: FarmFacts): Check[] {
+  if (!('told' in definitions)) return [];
+  const uris = [...new Set(definitions.told.flatMap(({ image }) => image ?? []))];
+  return uris.map((uri) => {
+    const name = shortImage(uri);
+    const answer = images.find((image) => image.uri === uri)?.answer;
+    if (!answer) return skipped('image', `${name} lies in a registry that was not looked into`);
+    if (!('told' in answer)) return notTold('image', answer);
+    const { size } = answer.told;
+    if (size !== undefined) return ok('image', `${name}, ${(size / 1e9).toFixed(1)} GB`);
+    return wrong(
+      'image',
+      `${name} is not there: no job can start`,
+      `${DEPLOY}, or mend the setting imageUri`,
+    );
+  });
+}
+
+/** The hash by which the CDK names an image says enough by its beginning. */
+function shortImage(uri: string): string {
+  const image = parseEcrImage(uri);
+  if (!image) return uri;
+  const id = Object.values(image.imageId).join('');
+  return `${image.repositoryName}:${id.length > 20 ? `${id.slice(0, 12)}…` : id}`;
+}
+
+function judgeQuotas(facts: FarmFacts): Check[] {
+  const { environments, quotas } = facts;
+  if (!('told' in environments)) return [];
+  const all = environments.told.flatMap((environment) =>
+    quotasOf(environment).map((quota) => ({ ...quota, vcpus: environment.maxVcpus })),
+  );
+  return quotas.map(({ code, answer }) => {
+    const counted = all.filter((quota) => quota.code === code);
+    const { name = code } = counted[0] ?? {};
+    const where = `Service Quotas > EC2 > ${name} (${code})`;
+    if (!('told' in answer)) return notTold('quota', answer);
+    const { value } = answer.told;
+    if (value === undefined) return warning('quota', `${name}: not known`, `look at ${where}`);
+    const wanted = counted.reduce((sum, { vcpus }) => sum + vcpus, 0);
+    const found = `${name}: ${value} vCPUs`;
+    if (value >= wanted) return ok('quota', `${found}, the farm takes up to ${wanted}`);
+    const mend = `ask for more: ${where}`;
+    const vcpus = sliceVcpus(facts);
+    return value < vcpus
+      ? wrong('quota', `${found}, and one slice asks for ${vcpus}: jobs stay RUNNABLE`, mend)
+      : warning('quota', `${found}, below the ${wanted} that the farm may take: less renders at once`, mend);
+  });
+}

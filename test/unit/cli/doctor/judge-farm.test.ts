@@ -1,0 +1,230 @@
+import type { Answer, Refusal } from '../../../../cli/doctor/answer';
+import { parseEcrImage } from '../../../../cli/doctor/ecr-image';
+import type { AccountFacts, EnvironmentFacts, FarmFacts } from '../../../../cli/doctor/farm-facts';
+import { judgeAccount, judgeFarm } from '../../../../cli/doctor/judge-farm';
+import { quotasOf } from '../../../../cli/doctor/quotas';
+import type { FarmDescription } from '../../../../core/contract/farm-description';
+
+const FARM: FarmDescription = {
+  version: 1,
+  name: 'main',
+  region: 'eu-west-1',
+  bucket: 'films',
+  uploadPrefix: 'uploads/',
+  outputPrefix: 'renders/',
+  jobQueue: 'arn:aws:batch:eu-west-1:123456789012:job-queue/queue',
+  renderDefinitions: [{ blenderVersion: '5.2.0', jobDefinition: 'arn:…:job-definition/render:1' }],
+  stitchJobDefinition: 'arn:…:job-definition/stitch:1',
+  parallel: 64,
+  logGroup: 'log',
+  topicArn: 'topic',
+};
+const told = <T>(value: T): Answer<T> => ({ told: value });
+const refused = (why: Refusal['why'], permission = 'x:Do'): Refusal => ({
+  why,
+  fault: `AWS says ${why}`,
+  permission,
+});
+const VALID = { state: 'ENABLED', status: 'VALID', statusReason: 'healthy' };
+const SPOT: EnvironmentFacts = {
+  name: 'spot',
+  ...VALID,
+  isSpot: true,
+  maxVcpus: 256,
+  instanceTypes: ['m6i', 'r6i'],
+};
+const IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/assets:tag';
+const definition = { arn: 'arn:…:job-definition/render:1', status: 'ACTIVE', image: IMAGE, vcpus: 4 };
+const quota = (value?: number) => [{ code: 'L-34B43A08', answer: told({ code: 'L-34B43A08', value }) }];
+const WELL: FarmFacts = {
+  farm: FARM,
+  listed: told({}),
+  written: [{ prefix: 'uploads/', answer: told(undefined) }],
+  queues: told([{ name: 'queue', ...VALID }]),
+  environments: told([SPOT]),
+  definitions: told([definition]),
+  images: [{ uri: IMAGE, answer: told({ uri: IMAGE, size: 2e9 }) }],
+  quotas: quota(640),
+};
+
+test('a farm of which all is well', () => {
+  const checks = judgeFarm(WELL);
+  expect(checks.map(({ name, state }) => `${state} ${name}`)).toEqual([
+    'ok bucket',
+    'ok queue',
+    'ok machines',
+    'ok job',
+    'ok image',
+    'ok quota',
+  ]);
+  expect(checks.at(-1)?.found).toContain('640 vCPUs, the farm takes up to 256');
+});
+
+test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
+  ['the bucket is not there', { listed: refused('refused') }, 'bucket', 'wrong', /deploy/],
+  [
+    'the bucket may not be read',
+    { listed: refused('denied', 's3:ListBucket') },
+    'bucket',
+    'warning',
+    /s3:ListBucket/,
+  ],
+  [
+    'nothing may be put into it',
+    { written: [{ prefix: 'uploads/', answer: refused('denied', 's3:PutObject') }] },
+    'bucket',
+    'warning',
+    /s3:PutObject/,
+  ],
+  ['S3 is late', { written: [{ prefix: 'r/', answer: refused('late') }] }, 'bucket', 'warning', /again/],
+  [
+    'a queue is gone',
+    { queues: told([{ name: 'q', state: 'not there', status: 'not there' }]) },
+    'queue',
+    'wrong',
+    /deploy/,
+  ],
+  [
+    'a queue is off',
+    { queues: told([{ name: 'q', ...VALID, state: 'DISABLED' }]) },
+    'queue',
+    'wrong',
+    /enable/,
+  ],
+  [
+    'a queue is made',
+    { queues: told([{ name: 'q', ...VALID, status: 'CREATING' }]) },
+    'queue',
+    'warning',
+    /wait/,
+  ],
+  ['queues may not be looked at', { queues: refused('denied', 'batch:D') }, 'queue', 'warning', /batch:D/],
+  [
+    'machines are invalid',
+    { environments: told([{ ...SPOT, status: 'INVALID' }]) },
+    'machines',
+    'wrong',
+    /deploy/,
+  ],
+  ['there are no machines', { environments: told([]) }, 'machines', 'wrong', /deploy/],
+  [
+    'machines are too few',
+    { environments: told([{ ...SPOT, maxVcpus: 2 }]) },
+    'machines',
+    'wrong',
+    /spotVcpus/,
+  ],
+  ['a job is gone', { definitions: told([{ arn: 'a/x:1' }]) }, 'job', 'wrong', /deploy/],
+  [
+    'a job is taken back',
+    { definitions: told([{ arn: 'a/x:1', status: 'INACTIVE' }]) },
+    'job',
+    'wrong',
+    /deploy/,
+  ],
+  [
+    'the image is gone',
+    { images: [{ uri: IMAGE, answer: told({ uri: IMAGE }) }] },
+    'image',
+    'wrong',
+    /imageUri/,
+  ],
+  [
+    'images may not be looked at',
+    { images: [{ uri: IMAGE, answer: refused('denied', 'ecr:D') }] },
+    'image',
+    'warning',
+    /ecr:D/,
+  ],
+  ['the image lies elsewhere', { images: [] }, 'image', 'skipped', /^$/],
+  ['the quota is below the farm', { quotas: quota(64) }, 'quota', 'warning', /L-34B43A08/],
+  [
+    'the quota is below a slice',
+    { quotas: quota(3) },
+    'quota',
+    'wrong',
+    /Service Quotas > EC2 > All Standard/,
+  ],
+  ['the quota is not known', { quotas: quota() }, 'quota', 'warning', /L-34B43A08/],
+])('%s', (_, change, name, state, mend) => {
+  const checks = judgeFarm({ ...WELL, ...change });
+  const check = checks.find((one) => one.name === name);
+  expect(check?.state).toBe(state);
+  expect(check?.mend ?? '').toMatch(mend);
+  // Nothing of it is hidden by what could not be asked.
+  expect(checks.map((one) => one.name)).toEqual(
+    expect.arrayContaining(['bucket', 'queue', 'machines', 'job']),
+  );
+});
+
+test('what AWS Batch says of a part is told', () => {
+  const queues = told([{ name: 'q', state: 'ENABLED', status: 'INVALID', statusReason: 'no role' }]);
+  expect(judgeFarm({ ...WELL, queues })[1]?.found).toBe('q is ENABLED, INVALID (no role)');
+});
+
+const IDENTITY = told({ account: '123456789012', arn: 'arn:aws:iam::123456789012:user/a' });
+
+test.each<[string, AccountFacts, unasked: string, asked: string, RegExp]>([
+  ['no credentials', {}, 'skipped AWS', 'wrong AWS', /aws sso login|^$/],
+  [
+    'expired ones',
+    { credentials: refused('no-credentials') },
+    'warning credentials',
+    'wrong credentials',
+    /aws sso login/,
+  ],
+  ['no network', { credentials: refused('late') }, 'warning credentials', 'wrong credentials', /again/],
+  ['no region', { credentials: IDENTITY }, 'warning region', 'wrong region', /AWS_REGION/],
+  [
+    'no farm',
+    { credentials: IDENTITY, region: 'r', farm: { code: 'no-farm', fault: 'there is none; deploy one' } },
+    'skipped farm',
+    'wrong farm',
+    /deploy/,
+  ],
+  [
+    'a farm of another version',
+    { credentials: IDENTITY, region: 'r', farm: { code: 'bad-farm', fault: 'it is old; deploy it again' } },
+    'wrong farm',
+    'wrong farm',
+    /^deploy it again$/,
+  ],
+  [
+    'a farm that may not be read',
+    { credentials: IDENTITY, region: 'r', farm: refused('denied', 'ssm:GetParameter') },
+    'warning farm',
+    'wrong farm',
+    /ssm:GetParameter/,
+  ],
+  ['a farm', { credentials: IDENTITY, region: 'r', farm: { told: FARM } }, 'ok farm', 'ok farm', /^$/],
+])('of an account with %s', (_, facts, unasked, asked, mend) => {
+  for (const [isAskedFor, expected] of [
+    [false, unasked],
+    [true, asked],
+  ] as const) {
+    const last = judgeAccount(facts, isAskedFor).at(-1)!;
+    expect(`${last.state} ${last.name}`).toBe(expected);
+    expect(last.mend ?? '').toMatch(mend);
+  }
+});
+
+test.each<[string[], boolean, string[]]>([
+  [['m6i', 'r6i.2xlarge', 'c7a'], true, ['L-34B43A08']],
+  [['optimal'], false, ['L-1216C47A']],
+  [['g5', 'g6e.xlarge', 'vt1'], true, ['L-3819A6DF']],
+  [['p4d', 'g4dn', 'm6i'], true, ['L-7212CCBC', 'L-3819A6DF', 'L-34B43A08']],
+  [['hpc7a', 'inf2', 'x2idn', 'trn1', 'u-6tb1', 'dl1', 'f2', 'mac2'], true, []],
+  [['i4i', 'im4gn', 'd3', 'h1', 't3', 'z1d', 'a1'], false, ['L-1216C47A']],
+])('machines %p count against their quotas', (instanceTypes, isSpot, codes) => {
+  expect(quotasOf({ ...SPOT, isSpot, instanceTypes }).map(({ code }) => code)).toEqual(codes);
+});
+
+test('an image in ECR is told from others, with its tag, its digest, or the usual tag', () => {
+  const found = { registryId: '123456789012', region: 'eu-west-1', repositoryName: 'a/b' };
+  const uri = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/a/b';
+  expect(parseEcrImage(`${uri}:5.2`)).toEqual({ ...found, imageId: { imageTag: '5.2' } });
+  expect(parseEcrImage(`${uri}:5.2@sha256:ab`)).toEqual({ ...found, imageId: { imageDigest: 'sha256:ab' } });
+  expect(parseEcrImage(uri)).toEqual({ ...found, imageId: { imageTag: 'latest' } });
+  expect(parseEcrImage('ghcr.io/me/blender:5.2')).toBeUndefined();
+  expect(parseEcrImage('public.ecr.aws/me/blender:5.2')).toBeUndefined();
+});
