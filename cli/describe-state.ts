@@ -34,12 +34,14 @@ export const STATE_EXIT: Readonly<Record<StateName, number>> = {
 
 /** All about a render, for a person; `now` in milliseconds since 1970. */
 export function describeState(state: RenderState, now: number, cost?: RenderCost): string {
-  const { renderId, reason, createdAt, endedAt, failures, frames, waiting, fault, findings, links } = state;
+  const { renderId, reason, createdAt, endedAt, failures, frames, waiting, fault, findings, links, retry } =
+    state;
   const rows: Array<readonly [string, string]> = [
     ...(reason === undefined ? [] : [['why', reason] as const]),
     ...(fault === undefined ? [] : [['not known', fault] as const]),
     ...(createdAt === undefined ? [] : [['planned', ago(createdAt, now)] as const]),
     ...(endedAt === undefined ? [] : [['ended', ago(endedAt, now)] as const]),
+    ...(retry ? [['retry', describeRetry(retry)] as const] : []),
     ...countRows(state),
     ...(cost ? costRows(cost, state.ended) : []),
     ...(state.tags ? [['tags', formatTags(state.tags)] as const] : []),
@@ -59,6 +61,17 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
       ...findings.map(describeFinding),
     ].join('\n'),
   );
+}
+
+/** `1: 12 frames, on On-Demand machines at full price`. */
+function describeRetry({ number, why, slices, frames, onDemand }: NonNullable<RenderState['retry']>): string {
+  if (slices === 0) return `${number}: the video alone`;
+  const parts = [
+    `${frames} ${frames === 1 ? 'frame' : 'frames'}`,
+    ...(onDemand ? ['on On-Demand machines at full price'] : []),
+    ...(why === 'reclaimed' ? ['as Spot machines were taken away too often'] : []),
+  ];
+  return `${number}: ${parts.join(', ')}`;
 }
 
 function countRows({ frames, slices, figures }: RenderState): Array<readonly [string, string]> {

@@ -35,7 +35,7 @@ export interface Place {
 export const LOCAL_OUTPUT = 'renders';
 
 /**
- * Where to look: what `-o` or `--farm` says; without either this machine's folder `renders` where there is one, else the
+ * Where to look: what `-o` or `--farm` says, with both of them a folder of that farm's; without either this machine's folder `renders` where there is one, else the
  * farm. `client` is how AWS Batch is called, where it is. Throws what `readFarm` throws.
  */
 export async function findPlace(
@@ -44,7 +44,9 @@ export async function findPlace(
 ): Promise<Place> {
   if (output !== undefined) {
     const url = parseLocation(output.endsWith('/') ? output : `${output}/`, process.cwd());
-    return url.protocol === 's3:' ? { output: url, batch: await awsBatch(client) } : { output: url };
+    if (url.protocol !== 's3:') return { output: url };
+    const named = farm === undefined ? {} : { farm: await readFarm(farm, new SSMClient({})) };
+    return { output: url, batch: await awsBatch(client), ...named };
   }
   const name = farm ?? process.env.SPOTREEL_FARM_NAME;
   if (name === undefined && existsSync(LOCAL_OUTPUT)) {

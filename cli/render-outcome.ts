@@ -2,7 +2,7 @@ import { partialVideoUrl, videoUrl } from '../core/contract/keys';
 import type { Gaps } from '../core/contract/gaps';
 import { formatFrameRate } from '../core/render/frame-rate';
 import { formatLocation } from '../core/storage/location';
-import type { RenderOutcome } from './local/local-render';
+import type { RenderOutcome } from './local/run-locally';
 import { printable } from '../core/printable';
 import { describeFinding } from './report-findings';
 import { formatSeconds } from '../core/format-seconds';

@@ -14,12 +14,13 @@ export function readingOf(
   now: number,
   cost?: RenderCost,
 ): Reading {
-  const { frames, slices, figures, waiting, fault } = state;
+  const { frames, slices, figures, waiting, retry, fault } = state;
   const left = secondsLeft(state);
   const note = [
     STATE_WORDS[state.state].replace(/:.*/, ''),
     ...(waiting ? [describeWaiting(waiting, now)] : []),
     ...(slices && state.state === 'rendering' ? [`${slices.running} of ${slices.total} slices running`] : []),
+    ...(retry?.onDemand && !state.ended ? ['on On-Demand machines'] : []),
     ...(framesPerMinute === undefined || framesPerMinute === 0
       ? []
       : [`${framesPerMinute.toFixed(framesPerMinute < 10 ? 1 : 0)} frames/min`]),

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { SpotreelError } from '../../core/errors';
 import { printable } from '../../core/printable';
 import { localHolder } from '../../core/render-state/local-holder';
@@ -6,6 +5,7 @@ import { formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import type { Storage } from '../../core/storage/storage';
 import { storedFrames } from '../../core/storage/stored-frames';
+import { confirm } from '../confirm';
 import { deleteRender } from '../jobs/delete-render';
 import { livingJobs } from '../jobs/render-jobs';
 import { createMeter } from '../meter';
@@ -23,7 +23,7 @@ export async function deleteCommand(renderId: string, flags: DeleteFlags): Promi
   await refuseRunning(renderId, folder, place, storage);
   if (!flags.yes) {
     const frames = (await storedFrames(manifest, folder, storage)).size;
-    if (!(await confirm(`delete ${formatLocation(folder)} with ${frames} frames, for good? [y/N] `))) {
+    if (!(await confirm(`delete ${formatLocation(folder)} with ${frames} frames, for good?`))) {
       say('nothing was deleted');
       return 1;
     }
@@ -55,20 +55,6 @@ async function refuseRunning(
   if (!isRunning) return;
   const message = `${renderId} is running: stop it first (spotreel cancel ${renderId})`;
   throw new SpotreelError('running', 'usage', message);
-}
-
-/** Asks on the terminal. Throws `bad-usage` where there is none. */
-async function confirm(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) {
-    const message = 'there is no terminal to ask on: give --yes to delete without being asked';
-    throw new SpotreelError('bad-usage', 'usage', message);
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(printable(question))).trim());
-  } finally {
-    terminal.close();
-  }
 }
 
 function say(text: string): void {

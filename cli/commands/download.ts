@@ -6,7 +6,7 @@ import type { Manifest } from '../../core/contract/manifest';
 import { messageOf, SpotreelError } from '../../core/errors';
 import { printable } from '../../core/printable';
 import { hasEnded } from '../../core/render-state/has-ended';
-import { formatFrameRanges, framesOf, parseFrameRanges } from '../../core/render/frame-range';
+import { framesOf } from '../../core/render/frame-range';
 import { filePath } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import { StorageError } from '../../core/storage/storage';
@@ -15,6 +15,7 @@ import { downloadOnce, type Download, type Tally } from '../download/download-re
 import { prepareDirectory, refuseSameFolder, UNFINISHED } from '../download/local-copy';
 import type { Wanted } from '../download/wanted-files';
 import { createMeter } from '../meter';
+import { namedFrames } from '../named-frames';
 import { findPlace, findRender, type Place, type PlaceFlags } from '../place';
 import { onStopSignal } from '../stop-signals';
 
@@ -116,17 +117,11 @@ function wantedOf({ frames, video = false }: DownloadFlags, manifest: Manifest):
       '--video: this render makes no video, it was asked for frames alone',
     );
   }
-  const { frames: planned } = manifest;
-  const all = new Set(framesOf(planned));
   if (frames === undefined) {
+    const all = new Set(framesOf(manifest.frames));
     return video ? { frames: new Set(), video, extras: false } : { frames: all, video: true, extras: true };
   }
-  const asked = [...framesOf(parseFrameRanges(frames))].filter((frame) => all.has(frame));
-  if (asked.length === 0) {
-    const message = `--frames ${frames}: none of them is a frame of this render, which has ${formatFrameRanges(planned)}`;
-    throw new SpotreelError('bad-usage', 'usage', message);
-  }
-  return { frames: new Set(asked), video, extras: false };
+  return { frames: namedFrames(frames, manifest), video, extras: false };
 }
 
 function say(text: string): void {

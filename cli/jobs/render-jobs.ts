@@ -2,14 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod/mini';
 import type { Batch, JobDetail } from '../../core/batch/batch';
 import { readJobs } from '../../core/batch/ensure-jobs';
-import { findPair } from '../../core/batch/find-pair';
+import { findPair, isLiving, type NamedPair } from '../../core/batch/find-pair';
+import { outputOf } from '../../core/batch/job-requests';
 import type { FarmDescription } from '../../core/contract/farm-description';
 import { claimUrl, salvageUrl } from '../../core/contract/keys';
-import { renderJobName, stitchJobName } from '../../core/contract/jobs';
+import { renderJobName, stitchJobName, type RenderJobs } from '../../core/contract/jobs';
 import { salvageSchema } from '../../core/contract/salvage';
-import { SpotreelError } from '../../core/errors';
+import { codeOf, SpotreelError } from '../../core/errors';
 import { formatLocation } from '../../core/storage/location';
 import { readRecord } from '../../core/storage/read-record';
+import { lastRetry, readRetryPlan } from '../../core/storage/read-retries';
 import type { Storage } from '../../core/storage/storage';
 
 /** A render on a farm, and who may know its jobs. */
@@ -41,9 +43,10 @@ export async function livingJobs(render: FarmRender): Promise<JobDetail[]> {
 }
 
 /** As `jobs.json` has them, else as AWS Batch lists them by name in the farm's queues: whoever submitted them may have died. */
-async function jobIds({ renderId, folder, storage, batch, farm }: FarmRender): Promise<string[]> {
+async function jobIds(render: FarmRender): Promise<string[]> {
+  const { renderId, folder, storage, batch, farm } = render;
   const jobs = await readJobs(folder, storage);
-  if (jobs) return [jobs.stitch.jobId, jobs.render.jobId];
+  if (jobs) return [...(await unnotedRetry(jobs, render)), jobs.stitch.jobId, jobs.render.jobId];
   if (await isBeingSubmitted(folder, storage)) {
     const message = `the jobs of ${renderId} are being submitted (${formatLocation(claimUrl(folder))}): try again in two minutes`;
     throw new SpotreelError('being-submitted', 'passing', message);
@@ -52,10 +55,35 @@ async function jobIds({ renderId, folder, storage, batch, farm }: FarmRender): P
   const found: string[] = [];
   for (const jobQueue of farm ? [farm.jobQueue, ...(farm.gpu ? [farm.gpu.jobQueue] : [])] : []) {
     const named = { render: { jobQueue, jobName: renderJobName(renderId) }, stitch: stitch! };
-    const pair = await findPair({ ...named, output: formatLocation(folder) }, 'unfinished', batch);
-    found.push(...[pair.stitch, pair.render].flatMap((job) => (job ? [job.jobId] : [])));
+    found.push(...(await livingPair({ ...named, output: outputOf(folder) }, batch)));
   }
   return [...new Set(found)];
+}
+
+/** Jobs of a retry that was planned and that `jobs.json` does not name: whoever submitted it may have died. */
+async function unnotedRetry(
+  { retry }: RenderJobs,
+  { renderId, folder, storage, batch, farm }: FarmRender,
+): Promise<string[]> {
+  const last = await lastRetry(folder, storage);
+  if (last === (retry?.number ?? 0)) return [];
+  const { jobQueue } = await readRetryPlan(folder, last, storage);
+  const named = {
+    render: { jobQueue, jobName: renderJobName(renderId, last) },
+    stitch: { jobQueue: farm?.jobQueue ?? jobQueue, jobName: stitchJobName(renderId, last) },
+  };
+  try {
+    return await livingPair({ ...named, output: outputOf(folder) }, batch);
+  } catch (error) {
+    // Its queue may be gone with an earlier deployment, and all its jobs with it.
+    if (codeOf(error) === 'client-exception') return [];
+    throw error;
+  }
+}
+
+async function livingPair(pair: NamedPair, batch: Batch): Promise<string[]> {
+  const { stitch, render } = await findPair(pair, 'unfinished', batch);
+  return [stitch, render].flatMap((job) => (job ? [job.jobId] : []));
 }
 
 const claimSchema = z.lazy(() => z.object({ staleAt: z.iso.datetime() }));
@@ -64,10 +92,6 @@ const claimSchema = z.lazy(() => z.object({ staleAt: z.iso.datetime() }));
 async function isBeingSubmitted(folder: URL, storage: Storage): Promise<boolean> {
   const claim = await readRecord(claimSchema, claimUrl(folder), storage);
   return claim !== undefined && Date.parse(claim.staleAt) > Date.now();
-}
-
-function isLiving({ status }: Pick<JobDetail, 'status'>): boolean {
-  return status !== 'SUCCEEDED' && status !== 'FAILED';
 }
 
 /** How the end of jobs is waited for; `say` is told what is still stopping. */

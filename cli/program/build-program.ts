@@ -8,6 +8,7 @@ import { addList } from './list';
 import { addReceipt } from './receipt';
 import { addLogs } from './logs';
 import { addRender } from './render';
+import { addRetry } from './retry';
 import type { Run } from './run';
 import { addStatus } from './status';
 import { addSubmit } from './submit';
@@ -35,6 +36,7 @@ export function buildProgram(run: Run): Command {
     addLogs,
     addDownload,
     addCancel,
+    addRetry,
     addDelete,
     addDoctor,
   ];

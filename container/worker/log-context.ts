@@ -4,8 +4,10 @@ import type { WorkerCommand } from '../../core/contract/worker-command';
 /** What stands in every line of a worker's log, so that lines of many children can be told apart. */
 export interface LogContext {
   readonly renderId: string;
-  /** Of `render` only. */
+  /** Of `render` only; in a retry known once its plan has been read. */
   readonly slice?: number;
+  /** The number of the retry that this is part of. */
+  readonly retry?: number;
   /** 1-based. */
   readonly attempt: number;
 }
@@ -17,7 +19,10 @@ export function logContext(
 ): LogContext {
   return {
     renderId: command.output.split('/').filter(Boolean).at(-1) ?? '',
-    ...(command.command === 'render' && { slice: Number(AWS_BATCH_JOB_ARRAY_INDEX ?? 0) }),
+    ...(command.command === 'render' &&
+      (command.retry === undefined
+        ? { slice: Number(AWS_BATCH_JOB_ARRAY_INDEX ?? 0) }
+        : { retry: command.retry })),
     attempt: Number(AWS_BATCH_JOB_ATTEMPT ?? 1),
   };
 }

@@ -6,6 +6,7 @@ import { EXIT, exitCodeOf } from '../../core/contract/exit-codes';
 import { parseWorkerArgv } from '../../core/contract/worker-command';
 import type { WorkerEvent } from '../../core/contract/worker-event';
 import { openStorage } from '../../core/storage/open-storage';
+import { childWork } from './child-work';
 import { watchInterruptions } from './interruption';
 import { logContext, logLine, type LogContext } from './log-context';
 import { renderSlice } from './render-slice';
@@ -26,7 +27,13 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
     if (gap !== undefined) say({ event: 'output', program: 'worker', line: gap });
     const now = () => new Date();
     const context: WorkerContext = { storage: openStorage(), environment, scratch, signal, say, now };
-    await (command.command === 'render' ? renderSlice(command, context) : stitch(command, context));
+    if (command.command === 'stitch') {
+      await stitch(command, context);
+    } else {
+      const work = await childWork(command, environment, context.storage);
+      logged = { ...logged, slice: work.slice };
+      await renderSlice(command, work, context);
+    }
     return EXIT.done.code;
   } catch (error) {
     say({ event: 'error', code: codeOf(error) ?? 'internal', message: messageOf(error) });

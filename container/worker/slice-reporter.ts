@@ -20,7 +20,7 @@ export class SliceReporter {
     storage: Storage,
     folder: URL,
     slice: number,
-    attempt: Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept'>,
+    attempt: Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'onDemand'>,
   ): Promise<SliceReporter> {
     const url = sliceReportUrl(folder, slice);
     // An unreadable report is a lost report, not a reason to lose the slice.
@@ -43,7 +43,9 @@ export class SliceReporter {
     await this.save();
   }
 
-  async end(end: Omit<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'frames' | 'failed'>): Promise<void> {
+  async end(
+    end: Omit<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'onDemand' | 'frames' | 'failed'>,
+  ): Promise<void> {
     Object.assign(this.current, end);
     await this.save();
   }

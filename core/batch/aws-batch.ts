@@ -137,6 +137,9 @@ function mutableCopy(request: SubmitJobRequest): SubmitJobCommandInput {
       containerOverrides: {
         ...(containerOverrides.command && { command: [...containerOverrides.command] }),
         ...(containerOverrides.environment && { environment: [...containerOverrides.environment] }),
+        ...(containerOverrides.resourceRequirements && {
+          resourceRequirements: [...containerOverrides.resourceRequirements],
+        }),
       },
     }),
     ...(retryStrategy && {

@@ -33,6 +33,12 @@ export interface EnvironmentVariable {
   readonly value: string;
 }
 
+/** What a container is given; MEMORY in MiB. https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html */
+export interface ResourceRequirement {
+  readonly type: 'GPU' | 'MEMORY' | 'VCPU';
+  readonly value: string;
+}
+
 export interface SubmitJobRequest {
   /** At most 128 of letters, digits, `-`, `_`. */
   readonly jobName: string;
@@ -44,6 +50,7 @@ export interface SubmitJobRequest {
   readonly containerOverrides?: {
     readonly command?: readonly string[];
     readonly environment?: readonly EnvironmentVariable[];
+    readonly resourceRequirements?: readonly ResourceRequirement[];
   };
   readonly retryStrategy?: RetryStrategy;
   readonly timeout?: { readonly attemptDurationSeconds: number };

@@ -78,7 +78,8 @@ export function queueFor(options: RenderOptions, targets: JobTargets): JobQueue 
   return isOnGpu(options) ? targets.gpu : targets;
 }
 
-function isOnGpu({ device }: RenderOptions): boolean {
+/** Whether the machine has to have a GPU. */
+export function isOnGpu({ device }: RenderOptions): boolean {
   return device === 'GPU';
 }
 

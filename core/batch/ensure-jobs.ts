@@ -1,14 +1,14 @@
-import { messageOf, SpotreelError } from '../errors';
 import { jobsSchema, type RenderJobs } from '../contract/jobs';
 import { claimUrl, jobsUrl } from '../contract/keys';
 import type { Manifest } from '../contract/manifest';
 import { parseJson } from '../contract/parse-json';
 import { StorageError, type Storage } from '../storage/storage';
-import type { Batch, SubmitJobRequest, SubmitJobResponse } from './batch';
+import type { Batch } from './batch';
 import { chooseTargets, type JobTargets } from './choose-targets';
 import { findPair, isReusable, type Reuse } from './find-pair';
-import { jobRequests } from './job-requests';
-import { NO_CLAIM, takeClaim, type Claim, type ClaimPolicy } from './submit-claim';
+import { jobRequests, namedPair } from './job-requests';
+import { underClaim, type Claim, type ClaimPolicy } from './submit-claim';
+import { submitPair } from './submit-pair';
 
 export interface JobServices extends JobTargets {
   readonly storage: Storage;
@@ -17,9 +17,6 @@ export interface JobServices extends JobTargets {
   /** Absent where nobody else can be submitting, as under the local farm's lock. */
   readonly claim?: ClaimPolicy | undefined;
 }
-
-/** The status reason of a render job that was taken back because no stitch job could follow it. */
-export const TAKEN_BACK = 'the stitch job could not be submitted';
 
 /**
  * The render's pair of jobs: the one in `jobs.json` while `reuse` accepts it, or what AWS Batch has under the
@@ -37,24 +34,20 @@ export async function ensureJobs(
   const { storage, batch } = services;
   const recorded = await readJobs(folder, storage);
   if (recorded && (await isReusable(recorded, reuse, batch))) return recorded;
-  const claim = services.claim ? await takeClaim(claimUrl(folder), services.claim, services) : NO_CLAIM;
-  try {
+  return underClaim(claimUrl(folder), services, async (claim) => {
     // Who held the claim until now may have come to the end.
     const meanwhile = services.claim && (await readJobs(folder, storage));
-    if (meanwhile && (await isReusable(meanwhile, reuse, batch))) {
-      await claim.release();
-      return meanwhile;
-    }
+    if (meanwhile && (await isReusable(meanwhile, reuse, batch))) return meanwhile;
     const jobs = await findOrSubmit(manifest, folder, reuse, services, claim);
-    const body = JSON.stringify(jobsSchema.parse(jobs), null, 2);
-    await storage.put(jobsUrl(folder), body, { contentType: 'application/json' });
-    await claim.release();
+    await writeJobs(jobs, folder, storage);
     return jobs;
-  } catch (error) {
-    // A job may have been submitted that AWS Batch does not list yet: whoever comes next waits until the claim is stale.
-    if (isForGood(error)) await claim.release();
-    throw error;
-  }
+  });
+}
+
+/** Notes a pair down as the newest. */
+export async function writeJobs(jobs: RenderJobs, folder: URL, storage: Storage): Promise<void> {
+  const body = JSON.stringify(jobsSchema.parse(jobs), null, 2);
+  await storage.put(jobsUrl(folder), body, { contentType: 'application/json' });
 }
 
 /** The pair that was submitted last and noted down; `undefined` where nothing (or nothing readable) is. */
@@ -80,33 +73,6 @@ async function findOrSubmit(
 ): Promise<RenderJobs> {
   const { batch } = services;
   const requests = jobRequests(manifest, folder, chooseTargets(manifest, services));
-  const pair = { render: requests.render, stitch: requests.stitch(''), output: requests.output };
-  const found = await findPair(pair, reuse, batch);
-  const submit = (request: SubmitJobRequest): Promise<SubmitJobResponse> => {
-    claim.check();
-    return batch.submitJob(request);
-  };
-  const render = found.render ?? (await submit(requests.render));
-  if (found.stitch) return { render, stitch: found.stitch };
-  try {
-    return { render, stitch: await submit(requests.stitch(render.jobId)) };
-  } catch (error) {
-    // After a passing fault the next attempt finds the render job and adds the stitch job.
-    if (isForGood(error)) await takeBack(render, error, batch);
-    throw error;
-  }
-}
-
-/** Frames that no video will follow are money burnt. */
-async function takeBack({ jobId }: SubmitJobResponse, reason: unknown, batch: Batch): Promise<void> {
-  await batch.terminateJob(jobId, TAKEN_BACK).catch((error: unknown) => {
-    const message = `${messageOf(reason)}; and job ${jobId}, which no video will follow, could not be terminated (${messageOf(error)}): try again or terminate it`;
-    throw new SpotreelError('not-taken-back', 'passing', message, { cause: reason });
-  });
-}
-
-/** AWS Batch said no: the same again would be refused again, and nothing was submitted by it. */
-function isForGood(error: unknown): boolean {
-  if (!(error instanceof SpotreelError) || error instanceof StorageError) return false;
-  return error.kind === 'usage' || error.kind === 'scene';
+  const found = await findPair(namedPair(requests), reuse, batch);
+  return submitPair(requests, found, { batch, claim });
 }

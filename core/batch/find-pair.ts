@@ -8,7 +8,7 @@ import type { Batch, JobDetail, JobStatus, JobSummary, SubmitJobRequest, SubmitJ
  */
 export type Reuse = 'any' | 'unfailed' | 'unfinished';
 
-/** What is there of a render's two jobs. A stitch job alone is nothing. */
+/** What is there of a render's two jobs. A stitch job alone is nothing, but where it was looked for alone. */
 export interface FoundPair {
   readonly render?: SubmitJobResponse;
   readonly stitch?: SubmitJobResponse;
@@ -17,8 +17,10 @@ export interface FoundPair {
 /** A queue, and the name that a job has in it. */
 type NamedJob = Pick<SubmitJobRequest, 'jobQueue' | 'jobName'>;
 
-interface NamedPair {
-  readonly render: NamedJob;
+/** Under which names a pair of jobs is looked up. */
+export interface NamedPair {
+  /** Absent where there is only a stitch job. */
+  readonly render?: NamedJob | undefined;
   readonly stitch: NamedJob;
   /** The render's own folder, as its jobs are told it by `-o`. */
   readonly output: string;
@@ -32,6 +34,10 @@ interface NamedPair {
 export async function findPair(pair: NamedPair, reuse: Reuse, batch: Batch): Promise<FoundPair> {
   const listed = async ({ jobQueue, jobName }: NamedJob): Promise<JobSummary[]> =>
     ownOf(await batch.listJobs({ jobQueue, jobName }), pair.output, batch);
+  if (!pair.render) {
+    const stitch = newest(await listed(pair.stitch)).find(({ status }) => accepts(reuse, status));
+    return stitch ? { stitch: identityOf(stitch) } : {};
+  }
   const renders = await listed(pair.render);
   if (renders.length === 0) return {};
   const stitches = newest(await listed(pair.stitch));
@@ -50,12 +56,17 @@ export async function findPair(pair: NamedPair, reuse: Reuse, batch: Batch): Pro
   return {};
 }
 
-/** Whether a pair whose ids are known still counts. Jobs that AWS Batch no longer knows count only for `any`. */
+/**
+ * Whether a pair whose ids are known still counts. Jobs that AWS Batch no longer knows count only for `any`. One that succeeded
+ * though it was to leave frames out is none to go by.
+ */
 export async function isReusable(jobs: RenderJobs, reuse: Reuse, batch: Batch): Promise<boolean> {
   if (reuse === 'any') return true;
-  const ids = [jobs.render.jobId, jobs.stitch.jobId];
+  const { render, stitch, retry } = jobs;
+  const ids = [...(retry?.slices === 0 ? [] : [render.jobId]), stitch.jobId];
   const known = await batch.describeJobs(ids);
-  return ids.every((id) => known.some(({ jobId, status }) => jobId === id && accepts(reuse, status)));
+  const wanted = retry?.partial ? 'unfinished' : reuse;
+  return ids.every((id) => known.some(({ jobId, status }) => jobId === id && accepts(wanted, status)));
 }
 
 /** Those that work on this folder. One of which AWS Batch does not tell the command yet is taken for ours. */
@@ -77,6 +88,9 @@ function isOfOther({ container }: JobDetail, output: string): boolean {
 }
 
 const ENDED: readonly JobStatus[] = ['SUCCEEDED', 'FAILED'];
+
+/** Whether a job may yet come to something. */
+export const isLiving = ({ status }: Pick<JobSummary, 'status'>): boolean => !ENDED.includes(status);
 
 function accepts(reuse: Reuse, status: JobStatus): boolean {
   if (reuse === 'any') return true;

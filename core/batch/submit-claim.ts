@@ -28,13 +28,44 @@ const claimSchema = z.lazy(() =>
 );
 
 /** The claim of who is alone, as the holder of an exclusive lock is. */
-export const NO_CLAIM: Claim = { check: () => undefined, release: async () => undefined };
+const NO_CLAIM: Claim = { check: () => undefined, release: async () => undefined };
+
+interface ClaimServices {
+  readonly storage: Storage;
+  readonly now: () => Date;
+  /** Absent where nobody else can be submitting. */
+  readonly claim?: ClaimPolicy | undefined;
+}
+
+/** Does what may be done by one runner at a time. Throws what `takeClaim` and `work` do. */
+export async function underClaim<T>(
+  url: URL,
+  services: ClaimServices,
+  work: (claim: Claim) => Promise<T>,
+): Promise<T> {
+  const claim = services.claim ? await takeClaim(url, services.claim, services) : NO_CLAIM;
+  try {
+    const result = await work(claim);
+    await claim.release();
+    return result;
+  } catch (error) {
+    // A job may have been submitted that AWS Batch does not list yet: whoever comes next waits until the claim is stale.
+    if (isForGood(error)) await claim.release();
+    throw error;
+  }
+}
+
+/** AWS Batch said no: the same again would be refused again, and nothing was submitted by it. */
+export function isForGood(error: unknown): boolean {
+  if (!(error instanceof SpotreelError) || error instanceof StorageError) return false;
+  return error.kind === 'usage' || error.kind === 'scene';
+}
 
 /**
  * Takes the claim at `url` by a conditional write, over one that is stale where need be. Throws `being-submitted`
  * (passing) while another runner holds it.
  */
-export async function takeClaim(
+async function takeClaim(
   url: URL,
   { owner, staleAfterSeconds }: ClaimPolicy,
   { storage, now }: { readonly storage: Storage; readonly now: () => Date },
@@ -94,7 +125,7 @@ function hasCode(error: unknown, code: StorageError['code']): boolean {
   return error instanceof StorageError && error.code === code;
 }
 
-function beingSubmitted(url: URL, cause: unknown): SpotreelError {
+export function beingSubmitted(url: URL, cause: unknown): SpotreelError {
   const message = `another runner is submitting this render (${formatLocation(url)}): try again in a moment`;
   return new SpotreelError('being-submitted', 'passing', message, { cause });
 }

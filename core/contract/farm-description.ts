@@ -2,6 +2,11 @@ import * as z from 'zod/mini';
 import { machinesSchema } from './machines';
 import { renderDefinitionsSchema } from './render-definitions';
 
+/** A queue beside the usual one, and how many slices it can render at once. */
+const queueSchema = z.lazy(() =>
+  z.object({ jobQueue: z.string().check(z.minLength(1)), parallel: z.int().check(z.gte(1)) }),
+);
+
 /** What a deployed farm is made of: the value of its SSM parameter, from which the command line finds everything. */
 export const farmDescriptionSchema = z.lazy(() =>
   z.object({
@@ -17,9 +22,9 @@ export const farmDescriptionSchema = z.lazy(() =>
     renderDefinitions: renderDefinitionsSchema,
     stitchJobDefinition: z.string().check(z.minLength(1)),
     /** Only where the farm has GPUs: the queue of the machines that have them. */
-    gpu: z.optional(
-      z.object({ jobQueue: z.string().check(z.minLength(1)), parallel: z.int().check(z.gte(1)) }),
-    ),
+    gpu: z.optional(queueSchema),
+    /** Only where the farm has On-Demand machines: their queue. */
+    onDemand: z.optional(queueSchema),
     /** How many slices the farm can render at once. */
     parallel: z.int().check(z.gte(1)),
     /** What the cost is reckoned by; absent in the description of a farm that an earlier version deployed. */

@@ -55,6 +55,10 @@ export const gapsUrl = (render: URL): URL => below(render, 'gaps.json');
 /** While and after somebody submits a salvage job; see `lambda/finish-render/ensure-salvage.ts`. */
 export const salvageUrl = (render: URL): URL => below(render, 'salvage.json');
 
+export const retriesFolder = (render: URL): URL => below(render, 'retries/');
+/** What a retry, counted from 1, does. */
+export const retryUrl = (render: URL, number: number): URL => below(render, `retries/${number}.json`);
+
 function endingOf(video: VideoFormat = DEFAULT_VIDEO): string {
   return VIDEO_FILES[video === 'none' ? 'h264' : video].ending;
 }
@@ -80,6 +84,13 @@ export function frameOfName(name: string): number | undefined {
   if (!match) return undefined;
   const frame = Number(match[1] + match[2]!);
   return frameName(frame) === name ? frame : undefined;
+}
+
+const RETRY_NAME = /^[1-9]\d{0,8}\.json$/;
+
+/** The number of the retry that this file of `retries/` plans; `undefined` for a file that plans none. */
+export function retryOfName(name: string): number | undefined {
+  return RETRY_NAME.test(name) ? Number(name.slice(0, -'.json'.length)) : undefined;
 }
 
 const FAILURE_NAME = /^-?\d{1,7}\.json$/;

@@ -14,6 +14,9 @@ const frameRangeSchema = z.lazy(() =>
   }),
 );
 
+/** Ascending, nothing twice. */
+export const rangesSchema = z.lazy(() => z.array(frameRangeSchema));
+
 /** Files besides the scene that one render may need: its manifest stays at some megabytes, which each child reads. */
 export const MOST_DEPENDENCIES = 20_000;
 

@@ -8,7 +8,7 @@ const attemptSchema = z.object({
   exitCode: z.int().optional(),
   /** Why it ended, where it did not simply succeed. */
   reason: z.string().optional(),
-  /** Its machine was an On-Demand one; absent for Spot. */
+  /** Whether its machine was an On-Demand one, as a retry can ask for; absent for Spot. */
   onDemand: z.literal(true).optional(),
   /** Frames that were whole in storage when the attempt began. */
   kept: z.int().min(0),

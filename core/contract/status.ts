@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { SpotreelError } from '../errors';
 import { findingSchema } from './finding';
+import { jobsRetrySchema } from './jobs';
 import { parseJson } from './parse-json';
 
 /**
@@ -24,6 +25,8 @@ export const statusSchema = z.lazy(() =>
     source: z.optional(z.object({ url: z.string(), etag: z.string() })),
     /** The pair of jobs that ended so; absent when none was submitted. */
     jobs: z.optional(z.object({ render: z.string(), stitch: z.string() })),
+    /** Where those jobs render only what was missing. */
+    retry: z.optional(jobsRetrySchema),
     /** The job whose end this is. */
     endedJob: z.optional(z.string()),
     /** In one line, for people. */

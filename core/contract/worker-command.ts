@@ -10,6 +10,8 @@ export interface RenderCommand {
   readonly output: string;
   readonly framesPerSlice: number;
   readonly totalFrames: number;
+  /** The number of the retry whose plan says which slice and which of its frames. */
+  readonly retry?: number;
 }
 
 /** `stitch`: the video of all frames. Input and output are the render's own folder. */
@@ -27,7 +29,9 @@ export type WorkerCommand = RenderCommand | StitchCommand;
 export function workerArgv(command: WorkerCommand): string[] {
   const common = [command.command, '-i', command.input, '-o', command.output];
   if (command.command === 'stitch') return command.partial ? [...common, '--partial'] : common;
-  return [...common, '-f', String(command.framesPerSlice), '-t', String(command.totalFrames)];
+  const slices = ['-f', String(command.framesPerSlice), '-t', String(command.totalFrames)];
+  const retry = command.retry === undefined ? [] : ['--retry', String(command.retry)];
+  return [...common, ...slices, ...retry];
 }
 
 /** Reads what `workerArgv` writes. Throws `bad-usage` naming the flag at fault. */
@@ -39,9 +43,14 @@ export function parseWorkerArgv(argv: readonly string[]): WorkerCommand {
   const { partial, ...values } = parseFlags(args);
   const input = required(values, 'i', command);
   const output = required(values, 'o', command);
-  if (command === 'stitch') return { command, input, output, ...(partial && { partial }) };
+  if (command === 'stitch') {
+    if (values.retry !== undefined) throw usage('--retry is for render');
+    return { command, input, output, ...(partial && { partial }) };
+  }
   if (partial) throw usage('--partial is for stitch');
-  return { command, input, output, framesPerSlice: count(values, 'f'), totalFrames: count(values, 't') };
+  const slices = { framesPerSlice: count(values, 'f'), totalFrames: count(values, 't') };
+  const retry = values.retry === undefined ? undefined : count(values, 'retry');
+  return { command, input, output, ...slices, ...(retry !== undefined && { retry }) };
 }
 
 type Flags = Record<string, string | undefined>;
@@ -50,7 +59,8 @@ function parseFlags(args: string[]) {
   const flag = (short: string) => ({ type: 'string' as const, short });
   try {
     const partial = { type: 'boolean' as const };
-    const options = { i: flag('i'), o: flag('o'), f: flag('f'), t: flag('t'), partial };
+    const retry = { type: 'string' as const };
+    const options = { i: flag('i'), o: flag('o'), f: flag('f'), t: flag('t'), partial, retry };
     return parseArgs({ args, options, strict: true, allowPositionals: false }).values;
   } catch (error) {
     throw usage(messageOf(error));
@@ -67,7 +77,7 @@ function count(values: Flags, name: string): number {
   const text = required(values, name, 'render');
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1) {
-    throw usage(`-${name} must be a whole number of 1 or more, not "${text}"`);
+    throw usage(`${name.length > 1 ? '--' : '-'}${name} must be a whole number of 1 or more, not "${text}"`);
   }
   return value;
 }

@@ -39,6 +39,7 @@ export function judgeRender(known: KnownRender, now: number): RenderState {
     ...(plan?.tags && { tags: plan.tags }),
     ...(plan && { frames: { total: plan.frameCount, stored: results.stored, failed: results.failed } }),
     failures: results.failures,
+    ...(records.jobs?.retry && { retry: records.jobs.retry }),
     ...(seen.render && { slices: countSlices(seen.render) }),
     ...(figures && { figures: figuresOf(figures) }),
     ...(verdict.state === 'waiting' && { waiting: waitingOf(known, now) }),
@@ -112,7 +113,7 @@ function verdictOfJobs(known: KnownRender, now: number): Verdict {
   }
   if (seen.place === 'here' && !seen.attended) return { state: 'stopped', ended: true };
   if (running) return { state: 'stitching', ended: false };
-  if (salvage || render?.status === 'SUCCEEDED')
+  if (salvage || render?.status === 'SUCCEEDED' || records.jobs?.retry?.slices === 0)
     return open?.status === 'RUNNABLE'
       ? { state: 'waiting', ended: false, reason: 'the frames are there, and the video is to be made' }
       : { state: 'stitching', ended: false };

@@ -79,7 +79,8 @@ export async function readJobRecords(folder: URL, storage: Storage): Promise<Job
   return {
     jobs,
     jobsNotedAt: noted?.lastModified.getTime(),
-    salvage: salvage?.renderJob === jobs.render.jobId ? salvage : undefined,
+    // Where only the video is made again, what came of the same render job before says nothing.
+    salvage: salvage?.renderJob === jobs.render.jobId && jobs.retry?.slices !== 0 ? salvage : undefined,
     status: own,
   };
 }

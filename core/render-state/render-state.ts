@@ -1,4 +1,5 @@
 import type { Finding } from '../contract/finding';
+import type { JobsRetry } from '../contract/jobs';
 import type { Tags } from '../contract/tags';
 import type { Quartiles } from '../report/quartiles';
 
@@ -76,6 +77,8 @@ export interface RenderState {
   readonly frames?: { readonly total: number; readonly stored: number; readonly failed: number };
   /** The first of those that were given up. */
   readonly failures: ReadonlyArray<{ readonly frame: number; readonly reason: string }>;
+  /** Where the newest jobs render only what was missing; `slices` are then those of this retry. */
+  readonly retry?: JobsRetry;
   /** Absent where no Batch tells. */
   readonly slices?: SliceCounts;
   readonly figures?: Omit<SliceFigures, 'lastSeen'>;

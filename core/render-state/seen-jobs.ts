@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Batch, JobDetail, JobStatus } from '../batch/batch';
 import { describeJob } from '../batch/local/describe-job';
 import { peekJobs } from '../batch/local/recover-jobs';
-import { salvageJobName } from '../contract/jobs';
+import { salvageJobName, type RenderJobs } from '../contract/jobs';
 import { localBatchFolder, localHolder } from './local-holder';
 import type { RenderRecords } from './render-facts';
 import type { SliceCounts } from './render-state';
@@ -35,11 +35,11 @@ export function jobIdsOf(
 ): string[] {
   if (!jobs) return [];
   const { render, stitch } = jobs;
-  const slices = plan?.sliceCount ?? 1;
+  const slices = jobs.retry?.slices ?? plan?.sliceCount ?? 1;
   const first = Math.max(0, Math.min(ended, slices - some));
   const children = slices > 1 ? Array.from({ length: Math.min(some, slices) }, (_, i) => first + i) : [];
   return [
-    render.jobId,
+    ...(slices === 0 ? [] : [render.jobId]),
     stitch.jobId,
     ...(salvage?.jobId === undefined ? [] : [salvage.jobId]),
     ...children.map((index) => `${render.jobId}:${index}`),
@@ -51,11 +51,16 @@ export function seenOnFarm({ jobs, salvage }: RenderRecords, details: readonly J
   const find = (id: string | undefined) => details.find(({ jobId }) => jobId === id);
   return {
     place: 'farm',
-    render: find(jobs?.render.jobId),
+    render: find(ownRender(jobs)),
     stitch: find(jobs?.stitch.jobId),
     salvage: find(salvage?.jobId),
     children: details.filter(({ jobId }) => jobs && jobId.startsWith(`${jobs.render.jobId}:`)),
   };
+}
+
+/** A retry that makes the video alone has none. */
+function ownRender(jobs: RenderJobs | undefined): string | undefined {
+  return jobs?.retry?.slices === 0 ? undefined : jobs?.render.jobId;
 }
 
 /** Asks AWS Batch, in one call. Throws what it refuses. */
@@ -72,8 +77,8 @@ export function lookHere({ renderId, folder, jobs }: RenderRecords): SeenJobs {
   // Before the journals: who lets go of them has written all of them.
   const attended = localHolder(folder) !== undefined;
   const journaled = peekJobs(join(localBatchFolder(folder), 'jobs'));
-  const [render, stitch] = [jobs?.render, jobs?.stitch].map((job) =>
-    journaled.find(({ jobId }) => jobId === job?.jobId),
+  const [render, stitch] = [ownRender(jobs), jobs?.stitch.jobId].map((id) =>
+    journaled.find(({ jobId }) => jobId === id),
   );
   const salvage = journaled.findLast(
     ({ request, sequence }) =>

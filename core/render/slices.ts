@@ -1,5 +1,6 @@
 import { SpotreelError } from '../errors';
 import { evenlySpaced } from './evenly-spaced';
+import { framesOf, type FrameRanges } from './frame-range';
 
 /** AWS Batch's largest array job. Source: https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html */
 export const MAX_ARRAY_SIZE = 10_000;
@@ -82,6 +83,37 @@ export function childOfSlice(slice: number, sliceCount: number, order: SliceOrde
   const index = coarse.indexOf(slice);
   if (index >= 0) return index;
   return coarse.length + slice - coarse.filter((taken) => taken < slice).length;
+}
+
+/** The slice of each child: `sliceOfChild` of all of them, without counting anew for each. */
+function slicesOfChildren(sliceCount: number, order: SliceOrder): number[] {
+  const slices = Array.from({ length: sliceCount }, (_, slice) => slice);
+  if (order === 'ascending') return slices;
+  const coarse = new Set(coarseSlices(sliceCount));
+  return [...coarse, ...slices.filter((slice) => !coarse.has(slice))];
+}
+
+/** What says where a frame is rendered. */
+interface SlicedFrames {
+  readonly frames: FrameRanges;
+  readonly framesPerSlice: number;
+  readonly sliceCount: number;
+  readonly sliceOrder?: SliceOrder | undefined;
+}
+
+/** The array index of the child that renders each of these frames; what is no frame of the plan is left out. */
+export function childrenOfFrames(
+  wanted: ReadonlySet<number>,
+  { frames, framesPerSlice, sliceCount, sliceOrder = 'ascending' }: SlicedFrames,
+): Map<number, number> {
+  const childOf = new Map(slicesOfChildren(sliceCount, sliceOrder).map((slice, child) => [slice, child]));
+  const children = new Map<number, number>();
+  let position = 0;
+  for (const frame of framesOf(frames)) {
+    if (wanted.has(frame)) children.set(frame, childOf.get(Math.floor(position / framesPerSlice))!);
+    position += 1;
+  }
+  return children;
 }
 
 /**

@@ -50,6 +50,13 @@ export function wasStopped({ isCancelled, isTerminated, statusReason = '' }: Job
   return isCancelled === true || (isTerminated === true && !TIMED_OUT.test(statusReason));
 }
 
+/** Whether a stitch job was to make a video though frames are missing. */
+export function fillsGaps({ role, change }: EndedJob): boolean {
+  return (
+    role === 'salvage' || (role === 'stitch' && change.container?.command?.includes('--partial') === true)
+  );
+}
+
 function folderOf(command: readonly string[]): URL | undefined {
   try {
     return folderUrl(parseLocation(parseWorkerArgv(command).output, '/'));

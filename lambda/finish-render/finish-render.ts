@@ -1,4 +1,5 @@
-import { readJobs, TAKEN_BACK } from '../../core/batch/ensure-jobs';
+import { readJobs } from '../../core/batch/ensure-jobs';
+import { TAKEN_BACK } from '../../core/batch/submit-pair';
 import { jobsUrl, partialVideoUrl, videoUrl } from '../../core/contract/keys';
 import type { Gaps } from '../../core/contract/gaps';
 import type { RenderJobs } from '../../core/contract/jobs';
@@ -8,7 +9,7 @@ import { readGaps, readGapsSince } from '../../core/storage/read-gaps';
 import { consoleUrl } from '../console-url';
 import { reportStatus, type ReportServices } from '../report-status';
 import { countFrames, readManifest } from './count-frames';
-import { endedJobOf, wasStopped, type EndedJob } from './ended-job';
+import { endedJobOf, fillsGaps, wasStopped, type EndedJob } from './ended-job';
 import { ensureSalvage, type SalvageServices } from './ensure-salvage';
 import type { JobStateChange } from './event';
 
@@ -50,6 +51,7 @@ export async function finishRender(change: JobStateChange, services: FinishServi
     renderId: decodeURIComponent(folder.pathname.split('/').at(-2)!),
     at: now().toISOString(),
     ...(jobs && isOfPair && { jobs: { render: jobs.render.jobId, stitch: jobs.stitch.jobId } }),
+    ...(jobs?.retry && isOfPair && { retry: jobs.retry }),
     endedJob: change.jobId,
     ...result,
     links: {
@@ -110,7 +112,7 @@ async function resultOf(ended: EndedJob, { storage }: FinishServices): Promise<R
   }
   if (format === 'none') return { state: 'complete', findings: [], ...counted };
   if (await storage.head(video)) return { state: 'complete', findings: [], ...counted, video };
-  const gaps = role === 'salvage' ? await readGaps(folder, storage) : undefined;
+  const gaps = fillsGaps(ended) ? await readGaps(folder, storage) : undefined;
   if (gaps) return { ...partial(gaps), ...counted, video: partialVideoUrl(folder, format) };
   const reason = `the stitch job succeeded, but ${formatLocation(video)} is not there: was it deleted?`;
   return { state: 'failed', reason, findings: [{ code: 'no-video', message: reason }], ...counted };

@@ -1,17 +1,10 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  BatchClient,
-  CreateComputeEnvironmentCommand,
-  CreateJobQueueCommand,
-  DescribeJobsCommand,
-  RegisterJobDefinitionCommand,
-} from '@aws-sdk/client-batch';
+import { DescribeJobsCommand } from '@aws-sdk/client-batch';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
-import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { farmParameterName, type FarmDescription } from '../../core/contract/farm-description';
 import { parseManifest } from '../../core/contract/manifest';
 import { startsRender } from '../../core/contract/upload-key';
+import { emulatedBatch, emulatedEnvironment, makeEmulatedFarm } from '../support/emulated-farm';
 import { PROJECT_COLOURS, PROJECT_FILES, squaresOf, useProject } from '../support/project';
 import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -24,7 +17,6 @@ const at = useScratchFolder();
 const copyProject = useProject();
 const SCENE = join(ROOT, 'test/fixtures/blend/3.4-zstd.blend');
 const BUCKET = 'spotreel-films';
-const ACCOUNT = '123456789012';
 
 /** moto plays S3, Batch and SSM. Its Batch takes jobs and, without a Docker engine, runs none. */
 let aws: S3Emulator;
@@ -32,86 +24,10 @@ let environment: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
   aws = await startS3Emulator(BUCKET);
-  environment = {
-    AWS_ENDPOINT_URL: aws.endpoint,
-    AWS_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'test',
-    AWS_SECRET_ACCESS_KEY: 'test',
-    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
-  };
-  await makeFarm();
+  environment = emulatedEnvironment(aws);
+  await makeEmulatedFarm(aws);
 });
 afterAll(() => aws.stop());
-
-/** moto's Batch wants the role to be there. The request is IAM's own; its signature is nobody's, and moto asks for none. */
-async function makeRole(name: string): Promise<string> {
-  const body = new URLSearchParams({
-    Action: 'CreateRole',
-    Version: '2010-05-08',
-    RoleName: name,
-    AssumeRolePolicyDocument: '{}',
-  });
-  const credential = 'Credential=test/20260101/us-east-1/iam/aws4_request';
-  const authorization = `AWS4-HMAC-SHA256 ${credential}, SignedHeaders=host, Signature=none`;
-  const answer = await fetch(aws.endpoint, { method: 'POST', body, headers: { authorization } });
-  if (!answer.ok) throw new Error(`no role: ${await answer.text()}`);
-  return `arn:aws:iam::${ACCOUNT}:role/${name}`;
-}
-
-async function makeFarm(): Promise<void> {
-  const config = {
-    endpoint: aws.endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-  };
-  const batch = new BatchClient(config);
-  const role = await makeRole('batch');
-  const compute = await batch.send(
-    new CreateComputeEnvironmentCommand({
-      computeEnvironmentName: 'spot-environment',
-      type: 'UNMANAGED',
-      state: 'ENABLED',
-      serviceRole: role,
-    }),
-  );
-  const queue = await batch.send(
-    new CreateJobQueueCommand({
-      jobQueueName: 'spotreel-queue',
-      state: 'ENABLED',
-      priority: 1,
-      computeEnvironmentOrder: [{ order: 1, computeEnvironment: compute.computeEnvironmentArn! }],
-    }),
-  );
-  const define = async (name: string) => {
-    const { jobDefinitionArn } = await batch.send(
-      new RegisterJobDefinitionCommand({
-        jobDefinitionName: name,
-        type: 'container',
-        containerProperties: { image: 'spotreel', vcpus: 1, memory: 512, command: ['true'] },
-      }),
-    );
-    return jobDefinitionArn!;
-  };
-  const farm: FarmDescription = {
-    version: 1,
-    name: 'main',
-    region: 'us-east-1',
-    bucket: BUCKET,
-    uploadPrefix: 'uploads/',
-    outputPrefix: 'renders/',
-    jobQueue: queue.jobQueueArn!,
-    renderDefinitions: [
-      { blenderVersion: '4.5.1', jobDefinition: await define('spotreel-render-4') },
-      { blenderVersion: '5.2.0', jobDefinition: await define('spotreel-render') },
-    ],
-    stitchJobDefinition: await define('spotreel-stitch'),
-    parallel: 4,
-    logGroup: 'spotreel',
-    topicArn: `arn:aws:sns:us-east-1:${ACCOUNT}:spotreel`,
-  };
-  const parameter = { Name: farmParameterName('main'), Value: JSON.stringify(farm), Type: 'String' } as const;
-  await new SSMClient(config).send(new PutParameterCommand(parameter));
-}
 
 const submit = (...args: string[]) => spotreel(['submit', ...args], { environment });
 
@@ -123,11 +39,7 @@ async function keys(prefix: string): Promise<string[]> {
 }
 
 async function tagsOf(jobId: string): Promise<Record<string, string> | undefined> {
-  const batch = new BatchClient({
-    endpoint: aws.endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-  });
+  const batch = emulatedBatch(aws);
   const { jobs = [] } = await batch.send(new DescribeJobsCommand({ jobs: [jobId] }));
   batch.destroy();
   return jobs[0]?.tags;

@@ -8,6 +8,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { cancelJobs, livingJobs } from '../../../cli/jobs/render-jobs';
 import { AwsBatch } from '../../../core/batch/aws-batch';
 import type { JobStatus } from '../../../core/batch/batch';
+import { workerArgv } from '../../../core/contract/worker-command';
 import { MemoryStorage } from '../../../core/storage/memory-storage';
 
 const mock = mockClient(BatchClient);
@@ -15,11 +16,26 @@ const batch = new AwsBatch(new BatchClient({ region: 'eu-central-1' }));
 const folder = new URL('memory://films/renders/shot/');
 
 /** A fake of AWS Batch: a job that is terminated fails after so many looks. */
-const jobs = new Map<string, { status: JobStatus; looksLeft: number; isTerminated?: boolean }>();
+const jobs = new Map<
+  string,
+  { status: JobStatus; looksLeft: number; isTerminated?: boolean; name?: string }
+>();
+
+/** What those are told that are found by their names. */
+const COMMAND = workerArgv({
+  command: 'stitch',
+  input: 'memory://films/renders/shot',
+  output: 'memory://films/renders/shot',
+});
 
 beforeEach(() => {
   mock.reset();
   jobs.clear();
+  mock.on(ListJobsCommand).callsFake(({ filters }: { filters: [{ values: [string] }] }) => ({
+    jobSummaryList: [...jobs].flatMap(([jobId, { name = '', status }]) =>
+      filters[0].values[0] === name ? [{ jobId, jobName: name, status, createdAt: 1 }] : [],
+    ),
+  }));
   mock.on(DescribeJobsCommand).callsFake(({ jobs: ids }: { jobs: string[] }) => ({
     jobs: ids.flatMap((jobId) => {
       const job = jobs.get(jobId);
@@ -33,6 +49,7 @@ beforeEach(() => {
           jobDefinition: 'd',
           status: job.status,
           startedAt: 0,
+          ...(job.name !== undefined && { container: { command: COMMAND } }),
         },
       ];
     }),
@@ -123,14 +140,26 @@ test('while jobs are being submitted nothing is known of them; a claim that was 
 });
 
 test('jobs that nobody noted are found by their names', async () => {
-  jobs.set('render', { status: 'RUNNING', looksLeft: 0 });
-  mock.on(ListJobsCommand).callsFake(({ filters }: { filters: [{ values: [string] }] }) => ({
-    jobSummaryList:
-      filters[0].values[0] === 'shot_Rendering'
-        ? [{ jobId: 'render', jobName: 'shot_Rendering', status: 'RUNNING', createdAt: 1 }]
-        : [],
-  }));
+  jobs.set('render', { status: 'RUNNING', looksLeft: 0, name: 'shot_Rendering' });
   const farm = { jobQueue: 'q' };
   const living = await livingJobs({ ...(await renderWith({})), farm });
   expect(living.map(({ jobId }) => jobId)).toEqual(['render']);
+});
+
+test('so are those of a retry that was planned and not noted', async () => {
+  jobs.set('render', { status: 'FAILED', looksLeft: 0 });
+  jobs.set('retried', { status: 'RUNNING', looksLeft: 0, name: 'shot_Retry2_Rendering' });
+  const plan = {
+    version: 1,
+    number: 2,
+    createdAt: '2026-01-01T00:00:00.000Z',
+    why: 'asked',
+    slices: [],
+    frames: [],
+    jobQueue: 'q',
+  };
+  const retry = { number: 1, why: 'asked', slices: 1, frames: 1 };
+  const render = await renderWith({ 'jobs.json': { ...NOTED, retry }, 'retries/2.json': plan });
+  expect(await cancelJobs(render, watched().wait)).toBe(1);
+  expect(terminated()).toEqual(['retried']);
 });

@@ -28,3 +28,18 @@ test('a stitch job is of no slice, a job without Batch’s variables the first a
     attempt: 1,
   });
 });
+
+test('which slice a child of a retry takes stands in the plan, not in its index', () => {
+  const command = {
+    command: 'render',
+    input: '/a.blend',
+    output: '/films/a',
+    framesPerSlice: 2,
+    totalFrames: 6,
+  } as const;
+  expect(logContext({ ...command, retry: 3 }, { AWS_BATCH_JOB_ARRAY_INDEX: '1' })).toEqual({
+    renderId: 'a',
+    retry: 3,
+    attempt: 1,
+  });
+});

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TAKEN_BACK } from '../../../../core/batch/ensure-jobs';
+import { TAKEN_BACK } from '../../../../core/batch/submit-pair';
 import { submitRender, type RenderRequest, type SubmitServices } from '../../../../core/batch/submit-render';
 import { claimUrl, jobsUrl, renderFolder } from '../../../../core/contract/keys';
 import { SpotreelError } from '../../../../core/errors';

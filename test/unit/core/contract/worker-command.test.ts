@@ -25,9 +25,14 @@ test('render is the argv of the contract', () => {
 
 const partial: WorkerCommand = { ...stitch, partial: true };
 
-test.each([render, stitch, partial])('$command reads back what it wrote, spaces and all', (command) => {
-  expect(parseWorkerArgv(workerArgv(command))).toEqual(command);
-});
+const retry: WorkerCommand = { ...render, retry: 2 };
+
+test.each([render, stitch, partial, retry])(
+  '$command reads back what it wrote, spaces and all',
+  (command) => {
+    expect(parseWorkerArgv(workerArgv(command))).toEqual(command);
+  },
+);
 
 test.each([
   [[], 'must be render or stitch'],
@@ -37,6 +42,8 @@ test.each([
   [['render', '-i', 'x', '-o', 'y', '-f', '0', '-t', '1'], '-f must be a whole number of 1 or more, not "0"'],
   [['render', '-i', 'x', '-o', 'y', '-f', '1', '-t', 'many'], '-t must be a whole number'],
   [[...workerArgv(render), '--partial'], '--partial is for stitch'],
+  [[...workerArgv(stitch), '--retry', '1'], '--retry is for render'],
+  [[...workerArgv(render), '--retry', '0'], '--retry must be a whole number of 1 or more'],
   [['render', '-x'], "Unknown option '-x'"],
 ])('refuses %j', (argv, message) => {
   expect(() => parseWorkerArgv(argv)).toThrow(message);

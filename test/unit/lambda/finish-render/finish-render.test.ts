@@ -1,4 +1,4 @@
-import { TAKEN_BACK } from '../../../../core/batch/ensure-jobs';
+import { TAKEN_BACK } from '../../../../core/batch/submit-pair';
 import {
   failureUrl,
   gapsUrl,

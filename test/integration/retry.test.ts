@@ -1,0 +1,191 @@
+import { appendFileSync, copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseGaps } from '../../core/contract/gaps';
+import { parseRetryPlan } from '../../core/contract/retry-plan';
+import { installFakeBlender, type FakeBehaviour } from '../support/fake-blender';
+import { frameFiles, onlyRender, sliceReports, writeTimes } from '../support/render-folder';
+import { useScratchFolder } from '../support/scratch-folder';
+import { ROOT } from '../support/source-files';
+import { spotreel, startProgram } from '../support/spotreel';
+import { probeVideo } from '../support/video';
+
+jest.setTimeout(180_000);
+
+const at = useScratchFolder();
+const SCENE = join(ROOT, 'examples/clock.blend');
+/** 64×36, as the fake is told to draw. */
+const FLAGS = ['--resolution-percent', '10', '--frames', '1-8', '-f', '2', '-p', '2', '-n', 'clock'];
+
+function blender(behaviour: Partial<FakeBehaviour>): NodeJS.ProcessEnv {
+  return installFakeBlender(at('blender'), { width: 64, height: 36, ...behaviour });
+}
+
+const renderArgs = (...more: string[]) => ['render', SCENE, '-o', at('out'), ...FLAGS, ...more];
+const render = (environment: NodeJS.ProcessEnv, ...more: string[]) =>
+  spotreel(renderArgs(...more), { environment });
+const retry = (environment: NodeJS.ProcessEnv, ...more: string[]) =>
+  spotreel(['retry', 'clock', '-o', at('out'), '-p', '2', ...more], { environment });
+
+const planOf = (folder: string, number: number) =>
+  parseRetryPlan(readFileSync(join(folder, 'retries', `${number}.json`)), 'the plan');
+const retryOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'jobs.json'), 'utf8')).retry;
+const products = (folder: string) =>
+  readdirSync(folder).filter((name) => name.startsWith('output') || name === 'gaps.json');
+/** The frames that each attempt rendered, slice by slice. */
+const rendered = (folder: string) =>
+  Object.fromEntries(
+    sliceReports(folder).map(({ slice, attempts }) => [
+      slice,
+      attempts.map(({ frames }) => frames.map(({ frame }) => frame)),
+    ]),
+  );
+
+test('frames that failed are mended: only they are rendered, and the video is made whole; then there is nothing to do', async () => {
+  expect((await render(blender({ faults: { 3: 'fail', 8: 'crash' } }))).exitCode).toBe(3);
+  const folder = onlyRender(at('out'));
+  const before = writeTimes(folder);
+
+  const first = await retry(blender({}));
+  expect(first).toMatchObject({ exitCode: 0, stdout: '' });
+  expect(first.stderr).toContain('clock: 2 frames in 2 slices (3, 8)');
+  expect(products(folder)).toEqual(['output.mp4']);
+  expect(readdirSync(join(folder, 'failures'))).toEqual([]);
+  expect((await probeVideo(join(folder, 'output.mp4'))).nb_read_frames).toBe('8');
+  const after = writeTimes(folder);
+  expect(['0003.png', '0008.png'].map((name) => after.delete(name))).toEqual([true, true]);
+  expect(after).toEqual(before);
+  expect(planOf(folder, 1)).toMatchObject({
+    why: 'asked',
+    slices: [
+      { start: 1, end: 1 },
+      { start: 3, end: 3 },
+    ],
+    frames: [{ start: 3 }, { start: 8 }],
+  });
+  expect(retryOf(folder)).toEqual({ number: 1, why: 'asked', slices: 2, frames: 2 });
+  expect(rendered(folder)).toMatchObject({ 0: [[1, 2]], 1: [[4], [3]], 3: [[7], [8]] });
+  const status = await spotreel(['status', 'clock', '-o', at('out'), '--json']);
+  expect(JSON.parse(status.stdout)).toMatchObject({ state: 'complete', retry: { number: 1 } });
+
+  const again = await retry(blender({ refuse: 'Error: it was started' }));
+  expect(again).toMatchObject({ exitCode: 0 });
+  expect(again.stderr).toContain('there is nothing to do');
+
+  rmSync(join(folder, 'output.mp4'));
+  const video = await retry(blender({ refuse: 'Error: it was started' }));
+  expect(video).toMatchObject({ exitCode: 0 });
+  expect(products(folder)).toEqual(['output.mp4']);
+  expect(retryOf(folder)).toEqual({ number: 2, why: 'asked', slices: 0, frames: 0 });
+  expect((await spotreel(['status', 'clock', '-o', at('out')])).exitCode).toBe(0);
+});
+
+test('some of the missing frames: the video has gaps for the others, which render, or another retry, makes good', async () => {
+  expect((await render(blender({ faults: { 3: 'fail', 4: 'fail', 6: 'fail' } }))).exitCode).toBe(3);
+  const folder = onlyRender(at('out'));
+
+  const some = await retry(blender({}), '--frames', '1-3');
+  expect(some).toMatchObject({ exitCode: 3 });
+  expect(products(folder)).toEqual(['gaps.json', 'output.partial.mp4']);
+  expect(parseGaps(readFileSync(join(folder, 'gaps.json')), 'x').gaps.map(({ frame }) => frame)).toEqual([
+    4, 6,
+  ]);
+  expect(retryOf(folder)).toMatchObject({ number: 1, frames: 1, partial: true });
+  expect((await spotreel(['status', 'clock', '-o', at('out')])).exitCode).toBe(3);
+
+  const there = await retry(blender({}), '--frames', '1-3');
+  expect(there).toMatchObject({ exitCode: 0 });
+  expect(there.stderr).toContain('the frames asked for are there; others are missing');
+
+  // It fails again: what is known of it is of this time.
+  const worse = await retry(blender({ faults: { 6: 'crash' } }), '--failed');
+  expect(worse).toMatchObject({ exitCode: 3 });
+  expect(frameFiles(folder)).toHaveLength(7);
+  expect(readdirSync(join(folder, 'failures'))).toEqual(['6.json']);
+
+  // That jobs of a part have succeeded is no reason for render not to go on.
+  expect((await render(blender({}))).exitCode).toBe(0);
+  expect(products(folder)).toEqual(['output.mp4']);
+  expect(retryOf(folder)).toBeUndefined();
+});
+
+test('real Blender, with fewer samples: asked for first; not of a scene that has changed meanwhile', async () => {
+  copyFileSync(SCENE, at('clock.blend'));
+  const flags = ['--resolution-percent', '10', '--frames', '1-4', '-f', '2', '-p', '2', '-n', 'clock'];
+  const made = await spotreel(['render', at('clock.blend'), '-o', at('out'), ...flags]);
+  expect(made).toMatchObject({ exitCode: 0 });
+  const folder = onlyRender(at('out'));
+  for (const name of ['frames/0002.png', 'output.mp4']) rmSync(join(folder, name));
+  const before = writeTimes(folder);
+
+  const unasked = await retry({}, '--samples', '1');
+  expect(unasked).toMatchObject({ exitCode: 2 });
+  expect(unasked.stderr).toContain('with 1 samples these frames will look different');
+  expect(unasked.stderr).toContain('give --yes');
+
+  appendFileSync(at('clock.blend'), 'x');
+  const changed = await retry({});
+  expect(changed).toMatchObject({ exitCode: 2 });
+  expect(changed.stderr).toContain('is not the file any more that clock was planned from');
+  copyFileSync(SCENE, at('clock.blend'));
+
+  const retried = await retry({}, '--samples', '1', '--yes');
+  expect(retried).toMatchObject({ exitCode: 0 });
+  const after = writeTimes(folder);
+  expect(after.delete('0002.png')).toBe(true);
+  expect(after).toEqual(before);
+  expect(planOf(folder, 1)).toMatchObject({ samples: 1 });
+  expect((await probeVideo(join(folder, 'output.mp4'))).nb_read_frames).toBe('4');
+});
+
+test('a render that runs is left alone; stopped, it goes on, or what is asked for of it is rendered', async () => {
+  const slow = blender({ delayMs: 300 });
+  const started = startProgram('spotreel', renderArgs(), { environment: slow });
+  while (!existsSync(at('out/clock/frames/0001.png'))) await sleep(20);
+  const folder = onlyRender(at('out'));
+  const running = await retry(slow);
+  expect(running).toMatchObject({ exitCode: 2 });
+  expect(running.stderr).toContain('clock has not ended');
+  started.process.kill('SIGINT');
+  expect((await started.finished).exitCode).toBe(130);
+
+  const [missing] = [1, 2, 3, 4, 5, 6, 7, 8].filter(
+    (frame) => !existsSync(join(folder, 'frames', `000${frame}.png`)),
+  );
+  const one = await retry(blender({}), '--frames', String(missing));
+  expect(one).toMatchObject({ exitCode: missing === 8 ? 0 : 3 });
+  expect(retryOf(folder)).toMatchObject({ number: 1, frames: 1 });
+  expect(existsSync(join(folder, 'frames', `000${missing}.png`))).toBe(true);
+
+  const rest = await retry(blender({}));
+  expect(rest).toMatchObject({ exitCode: 0 });
+  expect(frameFiles(folder)).toHaveLength(8);
+  expect(products(folder)).toEqual(['output.mp4']);
+});
+
+test('stopped, and retried without more words, the same jobs go on', async () => {
+  const started = startProgram('spotreel', renderArgs(), { environment: blender({ delayMs: 300 }) });
+  while (!existsSync(at('out/clock/frames/0001.png'))) await sleep(20);
+  started.process.kill('SIGINT');
+  expect((await started.finished).exitCode).toBe(130);
+  expect(await retry(blender({}))).toMatchObject({ exitCode: 0 });
+  const folder = onlyRender(at('out'));
+  expect(frameFiles(folder)).toHaveLength(8);
+  expect(retryOf(folder)).toBeUndefined();
+});
+
+test('what is wrong is said, and nothing is done', async () => {
+  expect((await render(blender({ faults: { 3: 'fail' } }))).exitCode).toBe(3);
+  const wrong: Array<[string[], string]> = [
+    [['--memory', '9000'], '--memory is for a farm'],
+    [['--queue', 'x'], '--queue is for a farm'],
+    [['--on-demand'], '--on-demand is for a farm'],
+    [['--frames', '90-99'], 'none of them is a frame of this render'],
+  ];
+  for (const [args, words] of wrong) {
+    const result = await retry(blender({}), ...args);
+    expect(result).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(result.stderr).toContain(words);
+  }
+  expect(existsSync(at('out/clock/retries'))).toBe(false);
+});

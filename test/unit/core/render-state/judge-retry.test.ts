@@ -1,0 +1,55 @@
+import { judgeRender } from '../../../../core/render-state/judge-render';
+import { jobIdsOf, seenOnFarm } from '../../../../core/render-state/seen-jobs';
+import { GAPS, job, known, NOW, PARTIAL, type Known } from './known-renders';
+
+const waiting = job('s', 'PENDING');
+const retry = { number: 1, why: 'asked', slices: 2, frames: 3 } as const;
+const jobs = { ...known({}).records.jobs!, retry };
+const videoAlone = { ...jobs, retry: { ...retry, slices: 0, frames: 0 } };
+
+test('is told, and its slices are those that are counted', () => {
+  const render = job('r', 'PENDING', { arrayProperties: { size: 2, statusSummary: { RUNNING: 1 } } });
+  const state = judgeRender(known({ records: { jobs }, seen: { render, stitch: waiting } }), NOW);
+  expect(state).toMatchObject({ state: 'rendering', retry, slices: { total: 2, running: 1, waiting: 1 } });
+});
+
+test.each<[string, Known, string, boolean]>([
+  [
+    'of a part has gaps',
+    { seen: { stitch: job('s', 'SUCCEEDED') }, results: { gaps: GAPS, partialVideo: PARTIAL } },
+    'partial',
+    true,
+  ],
+  [
+    'of the video waits for it',
+    { records: { jobs: videoAlone }, seen: { stitch: job('s', 'RUNNABLE') } },
+    'waiting',
+    false,
+  ],
+  [
+    'of the video makes it',
+    { records: { jobs: videoAlone }, seen: { stitch: job('s', 'RUNNING') } },
+    'stitching',
+    false,
+  ],
+  [
+    'of the video failed',
+    { records: { jobs: videoAlone }, seen: { stitch: job('s', 'FAILED') } },
+    'failed',
+    true,
+  ],
+])('%s', (_, given, state, ended) => {
+  const seen = known({ ...given, records: { jobs, ...given.records } });
+  expect(judgeRender(seen, NOW)).toMatchObject({ state, ended });
+});
+
+test('asks for as many children as it has, and for no render job where it has none', () => {
+  const { records } = known({ records: { jobs } });
+  expect(jobIdsOf(records, 0)).toEqual(['r', 's', 'r:0', 'r:1']);
+  expect(jobIdsOf({ ...records, jobs: videoAlone }, 0)).toEqual(['s']);
+  const failed = [job('r', 'FAILED'), job('s', 'RUNNING')];
+  expect(seenOnFarm({ ...records, jobs: videoAlone }, failed)).toMatchObject({
+    render: undefined,
+    stitch: failed[1],
+  });
+});
