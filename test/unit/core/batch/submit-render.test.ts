@@ -40,7 +40,8 @@ test('tags go with both jobs and are no part of the render: who asks for it next
   const { manifest } = await submitRender({ ...request, tags: { artist: 'ann' } }, services);
   expect(manifest.tags).toEqual({ artist: 'ann' });
   const tags = batch.jobs.slice(2).map((job) => job.request.tags);
-  expect(tags).toEqual(Array(2).fill({ artist: 'ann', 'spotreel:render': manifest.renderId }));
+  const both = { artist: 'ann', 'spotreel:render': manifest.renderId };
+  expect(tags).toEqual([both, both]);
   const again = await submitRender({ ...request, tags: { artist: 'bo' } }, services);
   expect(again.manifest).toEqual(manifest);
   expect(batch.jobs).toHaveLength(4);
