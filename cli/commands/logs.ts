@@ -15,6 +15,7 @@ import { lookHere } from '../../core/render-state/seen-jobs';
 import { filePath, formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import { readRecord } from '../../core/storage/read-record';
+import { readRetryPlans } from '../../core/storage/read-retries';
 import type { Storage } from '../../core/storage/storage';
 import { LogPrinter, type LogFormat } from '../logs/log-printer';
 import { showLogs } from '../logs/show-logs';
@@ -85,11 +86,12 @@ async function findJobs(renderId: string, folder: URL, storage: Storage) {
     const message = `no jobs are noted in ${formatLocation(folder)} (jobs.json): nothing of it has run yet`;
     throw new SpotreelError('no-jobs', 'passing', message);
   }
+  const retries = await readRetryPlans(folder, jobs.retry?.number ?? 0, storage);
   if (folder.protocol === 'file:') {
-    return { jobs, salvage: lookHere({ renderId, folder, jobs }).salvage?.jobId };
+    return { jobs, retries, salvage: lookHere({ renderId, folder, jobs }).salvage?.jobId };
   }
   const salvage = await readRecord(salvageSchema, salvageUrl(folder), storage);
-  return { jobs, salvage: salvage?.renderJob === jobs.render.jobId ? salvage.jobId : undefined };
+  return { jobs, retries, salvage: salvage?.renderJob === jobs.render.jobId ? salvage.jobId : undefined };
 }
 
 async function servicesOf({ batch, farm }: Place, folder: URL, signal: AbortSignal): Promise<LogServices> {

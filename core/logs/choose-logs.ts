@@ -2,10 +2,12 @@ import type { BatchView, JobDetail } from '../batch/batch';
 import { isEnded } from '../batch/local/job-state';
 import type { RenderJobs } from '../contract/jobs';
 import type { Manifest } from '../contract/manifest';
+import type { RetryPlan } from '../contract/retry-plan';
 import { SpotreelError } from '../errors';
 import { formatFrameRanges, positionOf } from '../render/frame-range';
 import { childOfSlice } from '../render/slices';
 import { attemptsOf } from './job-attempts';
+import { jobOfSlice, renderJobsOf, sliceOfIndex } from './render-jobs';
 
 /** Logs that are shown at once where nobody chose. */
 const MOST = 3;
@@ -36,6 +38,8 @@ export interface LogJob {
 export interface LoggedRender {
   readonly manifest: Pick<Manifest, 'renderId' | 'frames' | 'framesPerSlice' | 'sliceCount' | 'sliceOrder'>;
   readonly jobs: RenderJobs;
+  /** What retries do, up to the newest pair's, ascending. */
+  readonly retries?: ReadonlyArray<Pick<RetryPlan, 'slices' | 'after'>>;
   /** The job that makes a video of what there is, where one was submitted. */
   readonly salvage?: string | undefined;
 }
@@ -74,11 +78,12 @@ function childOfFrame(frame: number, manifest: LoggedRender['manifest']): number
   return childOfSlice(Math.floor(position / framesPerSlice), sliceCount, sliceOrder);
 }
 
-/** The job of a slice, by the array index of its child: the one place that knows which job that is. */
-function childLogs(slice: number, { manifest, jobs }: LoggedRender): LogJob {
-  const { jobId } = jobs.render;
-  const id = manifest.sliceCount > 1 ? `${jobId}:${slice}` : jobId;
-  return { jobId: id, slice, what: `slice ${slice}` };
+/** The job that a slice, named by the array index that it has in the first render job, was the task of last. */
+function childLogs(slice: number, { manifest, jobs, retries = [] }: LoggedRender): LogJob {
+  const jobId = jobOfSlice(slice, renderJobsOf(jobs, retries), manifest.sliceCount);
+  if (jobId !== undefined) return { jobId, slice, what: `slice ${slice}` };
+  const message = `nobody knows any more which job slice ${slice} of ${manifest.renderId} was`;
+  throw new SpotreelError('no-slice', 'usage', message);
 }
 
 const videoLogs = (jobId: string): LogJob => ({ jobId, what: 'the video' });
@@ -146,12 +151,16 @@ function foundLogs(
   videos: ReadonlyArray<JobDetail | undefined>,
   count: number,
 ): Found {
-  const slices = children.map(indexOf).toSorted((a, b) => a - b);
-  const shown = slices.slice(0, MOST);
+  const { jobs, retries = [] } = render;
+  const [newest] = renderJobsOf(jobs, retries);
+  const shown = children
+    .map((jobId) => ({ jobId, slice: sliceOfIndex(indexOf(jobId), newest!) }))
+    .toSorted((a, b) => a.slice - b.slice)
+    .slice(0, MOST);
   const others = `: ${shown.length} of ${count} slices (--slice shows another)`;
   return {
     jobs: [
-      ...shown.map((slice) => childLogs(slice, render)),
+      ...shown.map(({ jobId, slice }) => ({ jobId, slice, what: `slice ${slice}` })),
       ...videos.flatMap((video) => (video ? [videoLogs(video.jobId)] : [])),
     ],
     why: `${what}${count > shown.length ? others : ''}`,

@@ -18,3 +18,8 @@ export async function readRetryPlan(render: URL, number: number, storage: Storag
   const url = retryUrl(render, number);
   return parseRetryPlan(await storage.get(url), formatLocation(url));
 }
+
+/** The plans of the retries up to this one, ascending. Throws `not-found`, `bad-retry`. */
+export function readRetryPlans(render: URL, last: number, storage: Storage): Promise<RetryPlan[]> {
+  return Promise.all(Array.from({ length: last }, (_, i) => readRetryPlan(render, i + 1, storage)));
+}
