@@ -93,9 +93,15 @@ function onThisMachine(): Place {
 }
 
 describe.each([
-  { where: 'on a farm whose jobs are containers', open: onTheFarm },
-  { where: 'on this machine', open: onThisMachine },
-])('$where', ({ open }) => {
+  {
+    where: 'on a farm whose jobs are containers',
+    open: onTheFarm,
+    looked: ['credentials', 'farm', 'bucket', 'queue', 'image'],
+    // The emulator finds no compute environment by its ARN, and the image lies in no registry.
+    wrong: ['machines', 'image'],
+  },
+  { where: 'on this machine', open: onThisMachine, looked: ['AWS'], wrong: [] },
+])('$where', ({ open, looked, wrong }) => {
   test('a scene is looked at, rendered, watched, fetched and deleted by the same commands', async () => {
     const place = open();
     const inspected = parsed(await place.run('inspect', SCENE, '--json'));
@@ -114,6 +120,14 @@ describe.each([
     expect(watched).toMatchObject({ exitCode: 0 });
     expect(watched.stdout).toContain(`${id}: complete`);
 
+    // Of the second slice's first frame alone: what its Blender said when it had saved it.
+    const logged = await place.run('logs', id, '--frame', '3');
+    expect(logged).toMatchObject({ exitCode: 0 });
+    expect(logged.stdout).toMatch(/Saved:.*0003/);
+    expect(logged.stdout).not.toMatch(/Saved:.*000[124]/);
+    const receipt = parsed(await place.run('receipt', id, '--json'));
+    expect(receipt).toMatchObject({ renderId: id, frames: { total: 4, stored: 4 } });
+
     expect(parsed(await place.run('download', id, 'film', '--json'))).toMatchObject({ state: 'complete' });
     const film = at('desk/film');
     expect(readdirSync(join(film, 'frames'))).toEqual(['0001.png', '0002.png', '0003.png', '0004.png']);
@@ -121,6 +135,13 @@ describe.each([
 
     expect(await place.run('delete', id, '--yes')).toMatchObject({ exitCode: 0 });
     expect(await place.run('list', '--json')).toMatchObject({ exitCode: 0, stdout: '' });
+  });
+
+  test('doctor looks at all of it, and finds wrong what is', async () => {
+    const { stdout } = await open().run('doctor', '--json');
+    const { checks }: { checks: Array<{ name: string; state: string }> } = JSON.parse(stdout);
+    expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining(['Blender', 'ffmpeg', ...looked]));
+    expect(checks.filter(({ state }) => state === 'wrong').map(({ name }) => name)).toEqual(wrong);
   });
 
   test('a render is cancelled: nothing of it goes on, and what is there is kept', async () => {
