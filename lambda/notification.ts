@@ -17,6 +17,7 @@ const MOST_FINDINGS = 10;
 
 const HEADLINES: Readonly<Record<RenderStatus['state'], string>> = {
   refused: 'was refused',
+  rescuing: 'goes on on On-Demand machines',
   failed: 'failed',
   partial: 'lacks frames, and has a video all the same',
   complete: 'is complete',
@@ -24,7 +25,7 @@ const HEADLINES: Readonly<Record<RenderStatus['state'], string>> = {
 
 /** What people are told of how a render ended: pure. */
 export function notificationOf(status: RenderStatus): Notification {
-  const { renderId, state, source, reason, findings, frames, links } = status;
+  const { renderId, state, source, reason, findings, frames, retry, links } = status;
   const headline = `Render ${renderId} ${HEADLINES[state]}`;
   const told = findings.slice(0, MOST_FINDINGS).map(({ message }) => `- ${message}`);
   const untold = findings.length - told.length;
@@ -36,6 +37,7 @@ export function notificationOf(status: RenderStatus): Notification {
     untold > 0 && `- and ${untold} more, see status.json`,
     frames &&
       `Frames: ${frames.stored} of ${frames.total} are there${frames.failed ? `, ${frames.failed} failed` : ''}`,
+    retry?.onDemand && `On-Demand: ${retry.frames} frames, at full price`,
     links.video && `Video: ${links.video}`,
     `Folder: ${links.folder}`,
     links.console && `Console: ${links.console}`,

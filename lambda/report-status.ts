@@ -49,6 +49,7 @@ export async function reportStatus(
  * What a new status is against the one that is there.
  *
  * - A refusal never takes the place of how a render ended; people are told of it all the same (`announce`).
+ * - That it goes on is told until it has ended, and never after that.
  * - Another pair of jobs is a newer render of the same (the caller has made sure of that).
  * - Of one pair, `complete` stands, and `partial` before `failed`. That the render job failed says more than that the stitch job failed for it, and
  *   takes its place without another message (`amend`).
@@ -63,8 +64,8 @@ export function weigh(
   }
   if (before.state === next.state && before.endedJob === next.endedJob) return 'same';
   const samePair = before.jobs?.stitch === next.jobs?.stitch && before.jobs !== undefined;
-  if (before.state === 'refused' || !samePair) return 'replace';
-  if (before.state === 'complete') return 'keep';
+  if (before.state === 'refused' || before.state === 'rescuing' || !samePair) return 'replace';
+  if (before.state === 'complete' || next.state === 'rescuing') return 'keep';
   if (next.state === 'complete') return 'replace';
   if (before.state === 'partial') return 'keep';
   if (next.state === 'partial') return 'replace';

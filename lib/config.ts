@@ -70,10 +70,12 @@ function checkTogether(settings: Settings): string[] {
       );
     }
   }
-  if (settings.gpuVcpus > 0 && settings.gpuVcpus < settings.renderVcpus) {
-    problems.push(
-      `gpuVcpus is ${settings.gpuVcpus}, less than renderVcpus (${settings.renderVcpus}): no job would start`,
-    );
+  for (const name of ['gpuVcpus', 'onDemandVcpus'] as const) {
+    if (settings[name] > 0 && settings[name] < settings.renderVcpus) {
+      problems.push(
+        `${name} is ${settings[name]}, less than renderVcpus (${settings.renderVcpus}): no job would start`,
+      );
+    }
   }
   return problems;
 }

@@ -37,7 +37,8 @@ export class FarmStack extends Stack {
     const jobs = this.jobs(settings, bucket, logRetention);
     const parallel = Math.floor(settings.spotVcpus / settings.renderVcpus);
     const gpuParallel = Math.floor(settings.gpuVcpus / settings.renderVcpus);
-    const jobQueues = compute.gpuQueue ? [compute.queue, compute.gpuQueue] : [compute.queue];
+    const onDemandParallel = Math.floor(settings.onDemandVcpus / settings.renderVcpus);
+    const jobQueues = compute.queues;
     const upload = new UploadTrigger(this, 'Upload', {
       bucket,
       compute,
@@ -49,9 +50,8 @@ export class FarmStack extends Stack {
     });
     const finish = new FinishTrigger(this, 'Finish', {
       bucket,
-      jobQueues,
-      stitchQueue: compute.queue,
-      stitchDefinition: jobs.stitch.definition,
+      compute,
+      jobs,
       topic,
       logRetention,
     });
@@ -71,6 +71,7 @@ export class FarmStack extends Stack {
       parallel,
       gpuParallel,
       machines: farmMachines(settings),
+      onDemandParallel,
       topic,
     });
     this.output('JobQueue', compute.queue.jobQueueName, 'where jobs wait');

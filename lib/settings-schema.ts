@@ -69,7 +69,7 @@ export const settingsSchema = z.strictObject({
     .max(10_000)
     .default(0)
     .describe(
-      'most vCPUs of On-Demand machines, taken when there are no Spot machines, at full price; 0 for none',
+      'most vCPUs of On-Demand machines, at full price, in a queue of their own: for frames that Spot machines left behind, and for `retry --on-demand`; 0 for none',
     ),
   gpuVcpus: z
     .int()

@@ -22,8 +22,9 @@ export function renderFolder(output: URL, renderId: string): URL {
 
 export const manifestUrl = (render: URL): URL => below(render, 'manifest.json');
 export const jobsUrl = (render: URL): URL => below(render, 'jobs.json');
+export const CLAIM_NAME = 'submitting.json';
 /** While somebody submits the jobs; see `core/batch/submit-claim.ts`. */
-export const claimUrl = (render: URL): URL => below(render, 'submitting.json');
+export const claimUrl = (render: URL): URL => below(render, CLAIM_NAME);
 export const statusUrl = (render: URL): URL => below(render, 'status.json');
 export const framesFolder = (render: URL): URL => below(render, 'frames/');
 export const frameUrl = (render: URL, frame: number): URL => below(render, `frames/${frameName(frame)}`);

@@ -5,9 +5,10 @@ import { jobsRetrySchema } from './jobs';
 import { parseJson } from './parse-json';
 
 /**
- * `status.json`: how a render ended. There is none while it runs (AWS Batch knows more by then).
+ * `status.json`: how a render ended. There is none while it runs for the first time (AWS Batch knows more by then).
  *
  * - `refused`: it was never submitted; `findings` say what to change. Counts only where there is no `jobs.json`.
+ * - `rescuing`: it has not ended: what Spot machines were taken away from too often goes on on On-Demand machines, as `jobs`.
  * - `failed`: it was submitted and there is no video.
  * - `partial`: frames are missing, and a video was made all the same, with others in their places.
  * - `complete`: the video is there, with every frame in it.
@@ -16,7 +17,7 @@ export const statusSchema = z.lazy(() =>
   z.object({
     version: z.literal(1),
     renderId: z.string().check(z.minLength(1)),
-    state: z.enum(['refused', 'failed', 'partial', 'complete']),
+    state: z.enum(['refused', 'rescuing', 'failed', 'partial', 'complete']),
     /** When it was found to be so. */
     at: z.iso.datetime(),
     /** When the message about it was sent; absent until then. */
@@ -57,6 +58,9 @@ export const statusSchema = z.lazy(() =>
 
 export type { Finding } from './finding';
 export type RenderStatus = z.infer<typeof statusSchema>;
+
+/** One that tells of an end. */
+export type EndStatus = RenderStatus & { readonly state: Exclude<RenderStatus['state'], 'rescuing'> };
 
 /** Reads a `status.json`. Throws `bad-status` naming `where` and the field at fault. */
 export function parseStatus(bytes: Uint8Array, where: string): RenderStatus {

@@ -109,7 +109,7 @@ function verdictOfJobs(known: KnownRender, now: number): Verdict {
   const failed = records.status !== undefined || render?.status === 'FAILED' || stitch?.status === 'FAILED';
   if (failed && (!salvage || salvage.status === 'FAILED')) {
     const verdict = failedVerdict(known);
-    return { ...verdict, ended: verdict.state === 'partial' || !mayBeSalvaged(known, now) };
+    return { ...verdict, ended: verdict.state === 'partial' || !mayGoOn(known, now) };
   }
   if (seen.place === 'here' && !seen.attended) return { state: 'stopped', ended: true };
   if (running) return { state: 'stitching', ended: false };
@@ -158,16 +158,18 @@ function failureReason(job: JobDetail | undefined): string | undefined {
   return [...told, ...(job.statusReason === undefined ? [] : [job.statusReason])].join('; ') || undefined;
 }
 
-/** Whether a job that makes a video of what there is may yet come, or can't be asked for now. */
-function mayBeSalvaged({ records, results, seen }: KnownRender, now: number): boolean {
+/** Whether jobs may yet come that render the rest, or one that makes a video of what there is, or it can't be asked for now. */
+function mayGoOn({ records, results, seen }: KnownRender, now: number): boolean {
   const { status, salvage, jobs, plan } = records;
-  if (seen.salvage || plan?.video === 'none') return false;
+  if (seen.salvage) return false;
   const isRender = seen.render
     ? seen.render.status === 'FAILED'
     : status !== undefined && status.endedJob === jobs?.render.jobId;
   if (!isRender) return false;
-  if (seen.place === 'here') return seen.attended === true;
-  if (results.stored === 0) return false;
+  const makesVideo = plan?.video !== 'none';
+  if (seen.place === 'here') return makesVideo && seen.attended === true;
+  // Until the farm has told of the end, nobody knows whether it goes on.
+  if (status && (!makesVideo || results.stored === 0)) return false;
   const at = status ? Date.parse(status.at) : (seen.render?.stoppedAt ?? 0);
   return (salvage !== undefined && seen.fault !== undefined) || now - at < SALVAGE_SECONDS * 1000;
 }

@@ -4,7 +4,7 @@ import type { RenderJobs } from '../contract/jobs';
 import { jobsUrl, manifestUrl, partialVideoUrl, salvageUrl, statusUrl, videoUrl } from '../contract/keys';
 import { parseManifest, type Manifest } from '../contract/manifest';
 import { salvageSchema, type Salvage } from '../contract/salvage';
-import { parseStatus, type RenderStatus } from '../contract/status';
+import { parseStatus, type EndStatus, type RenderStatus } from '../contract/status';
 import { DEFAULT_VIDEO, type VideoFormat } from '../contract/video-format';
 import { formatLocation } from '../storage/location';
 import { readFailures, type FrameFailures } from '../storage/read-failures';
@@ -37,8 +37,8 @@ export interface JobRecords {
   readonly jobsNotedAt?: number | undefined;
   /** Who makes, or made, a video of what there is of the render job `renderJob`. */
   readonly salvage?: Pick<Salvage, 'renderJob' | 'jobId'> | undefined;
-  /** `status.json`, where it is about these jobs. */
-  readonly status?: RenderStatus | undefined;
+  /** `status.json`, where it says how these jobs ended. */
+  readonly status?: EndStatus | undefined;
 }
 
 /** What came of the render so far. */
@@ -71,8 +71,9 @@ export async function readJobRecords(folder: URL, storage: Storage): Promise<Job
     readObject(statusUrl(folder), storage, parseStatus),
     readJobs(folder, storage),
   ]);
-  if (!jobs) return { status };
-  const own = status && isAbout(jobs, status) ? status : undefined;
+  const end = status && asEnd(status);
+  if (!jobs) return { status: end };
+  const own = end && isAbout(jobs, end) ? end : undefined;
   if (own && own.state !== 'failed') return { jobs, status: own };
   const noted = await storage.head(jobsUrl(folder));
   const salvage = await readRecord(salvageSchema, salvageUrl(folder), storage);
@@ -85,8 +86,14 @@ export async function readJobRecords(folder: URL, storage: Storage): Promise<Job
   };
 }
 
+/** That a render goes on elsewhere is no end of it. */
+function asEnd(status: RenderStatus): EndStatus | undefined {
+  const { state } = status;
+  return state === 'rescuing' ? undefined : { ...status, state };
+}
+
 /** What tells of an earlier pair of jobs says nothing of the newest. */
-function isAbout({ render, stitch }: RenderJobs, { jobs }: RenderStatus): boolean {
+function isAbout({ render, stitch }: RenderJobs, { jobs }: EndStatus): boolean {
   return jobs?.render === render.jobId && jobs.stitch === stitch.jobId;
 }
 

@@ -36,7 +36,7 @@ const REASONS: ReadonlyArray<readonly [RegExp, string]> = [
  */
 const USUAL: readonly string[] = [
   'machines are busy with other renders: they take turns',
-  'the quota "All Standard Spot Instance Requests" (Service Quotas > EC2; of GPUs "All G and VT Spot Instance Requests") is below what a slice asks for',
+  'the quota "All Standard Spot Instance Requests" (Service Quotas > EC2; of GPUs "All G and VT Spot Instance Requests", of On-Demand machines "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances") is below what a slice asks for',
   'the zones have no Spot machines of these types now',
   'the compute environment is disabled or not valid: the Batch console says so',
   'machines start but can’t reach ECS or pull the image',

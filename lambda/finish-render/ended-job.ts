@@ -38,8 +38,8 @@ function roleOf(jobName: string): EndedJob['role'] | undefined {
   return jobName.endsWith(stitchJobName('')) ? 'stitch' : undefined;
 }
 
-/** What AWS Batch says of an attempt that took too long; https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html */
-const TIMED_OUT = /timeout/i;
+/** Whether AWS Batch says so of an attempt that took too long; https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html */
+export const isTimeout = (statusReason: string): boolean => /timeout/i.test(statusReason);
 
 /**
  * Whether somebody cancelled or terminated the job, and so wants no video of it. By the documentation the two flags tell
@@ -47,7 +47,7 @@ const TIMED_OUT = /timeout/i;
  * wrote. A job that AWS Batch itself stops for its timeout was stopped by nobody.
  */
 export function wasStopped({ isCancelled, isTerminated, statusReason = '' }: JobStateChange): boolean {
-  return isCancelled === true || (isTerminated === true && !TIMED_OUT.test(statusReason));
+  return isCancelled === true || (isTerminated === true && !isTimeout(statusReason));
 }
 
 /** Whether a stitch job was to make a video though frames are missing. */

@@ -10,6 +10,7 @@ import { consoleUrl } from '../console-url';
 import { reportStatus, type ReportServices } from '../report-status';
 import { countFrames, readManifest } from './count-frames';
 import { endedJobOf, fillsGaps, wasStopped, type EndedJob } from './ended-job';
+import { ensureRescue, rescuedBefore, type RescueServices } from './ensure-rescue';
 import { ensureSalvage, type SalvageServices } from './ensure-salvage';
 import type { JobStateChange } from './event';
 
@@ -20,6 +21,8 @@ export interface FinishServices extends ReportServices {
   readonly region: string;
   /** By which a video is made of what there is of a render that failed; absent where none is. */
   readonly salvage?: SalvageServices | undefined;
+  /** By which frames are rendered that Spot machines were taken away from; absent where the farm has no On-Demand machines. */
+  readonly rescue?: RescueServices | undefined;
 }
 
 /** What became of an event. */
@@ -31,27 +34,49 @@ export type FinishOutcome =
   | { readonly outcome: 'outdated' };
 
 /**
- * Writes `status.json` and tells people when a job's end decides how its render ended. Safe for events that come
- * twice, late or out of order: only the newest pair of jobs counts.
+ * Writes `status.json` and tells people when a job's end decides how its render ended, or that it goes on on On-Demand machines. Safe
+ * for events that come twice, late or out of order: only the newest pair of jobs counts.
  */
 export async function finishRender(change: JobStateChange, services: FinishServices): Promise<FinishOutcome> {
-  const { storage, output, now, region } = services;
+  const { storage, output } = services;
   const ended = endedJobOf(change, output);
   if (!ended) return { outcome: 'ignored' };
-  const { folder } = ended;
-  const jobs = await readJobs(folder, storage);
-  if (change.statusReason === TAKEN_BACK || (await isOutdated(ended, jobs, services))) {
-    return { outcome: 'outdated' };
+  if (change.statusReason === TAKEN_BACK) return { outcome: 'outdated' };
+  const jobs = await readJobs(ended.folder, storage);
+  const rescue = await rescueOf(ended, jobs, services);
+  if (rescue) {
+    // Somebody asked for a retry of it, and was cut off: that one goes on.
+    if (rescue.retry?.why !== 'reclaimed') return { outcome: 'outdated' };
+    return report(ended, rescue, await rescuing(rescue, ended, services), services);
   }
-  const link = consoleUrl(folder, region);
+  if (await isOutdated(ended, jobs, services)) return { outcome: 'outdated' };
+  if (await isToldByRender(ended, jobs, services)) return { outcome: 'ignored' };
   const isOfPair = ended.role === 'salvage' || jobs?.[ended.role].jobId === change.jobId;
-  const { video, ...result } = await resultOf(ended, services);
+  const reported = await report(
+    ended,
+    isOfPair ? jobs : undefined,
+    await resultOf(ended, services),
+    services,
+  );
+  // Of no frames no video can be made, and a machine for it costs money.
+  if (reported.status.frames?.stored !== 0) await salvage(ended, services);
+  return reported;
+}
+
+/** Writes how it ended with these jobs. */
+async function report(
+  { folder, change }: EndedJob,
+  jobs: RenderJobs | undefined,
+  { video, ...result }: Result,
+  services: FinishServices,
+): Promise<Extract<FinishOutcome, { status: RenderStatus }>> {
+  const link = consoleUrl(folder, services.region);
   const status: RenderStatus = {
     version: 1,
     renderId: decodeURIComponent(folder.pathname.split('/').at(-2)!),
-    at: now().toISOString(),
-    ...(jobs && isOfPair && { jobs: { render: jobs.render.jobId, stitch: jobs.stitch.jobId } }),
-    ...(jobs?.retry && isOfPair && { retry: jobs.retry }),
+    at: services.now().toISOString(),
+    ...(jobs && { jobs: { render: jobs.render.jobId, stitch: jobs.stitch.jobId } }),
+    ...(jobs?.retry && { retry: jobs.retry }),
     endedJob: change.jobId,
     ...result,
     links: {
@@ -60,10 +85,45 @@ export async function finishRender(change: JobStateChange, services: FinishServi
       ...(video && { video: formatLocation(video) }),
     },
   };
-  const outcome = await reportStatus(status, folder, services);
-  // Of no frames no video can be made, and a machine for it costs money.
-  if (status.frames?.stored !== 0) await salvage(ended, services);
-  return { outcome, status };
+  return { outcome: await reportStatus(status, folder, services), status };
+}
+
+/** The pair of jobs that goes on where machines were taken away; `undefined` where none does. */
+async function rescueOf(
+  ended: EndedJob,
+  jobs: RenderJobs | undefined,
+  { rescue, storage, now }: FinishServices,
+): Promise<RenderJobs | undefined> {
+  const { role, folder, change } = ended;
+  if (!rescue || !jobs || role !== 'render' || wasStopped(change)) return undefined;
+  if (jobs.render.jobId !== change.jobId) return rescuedBefore(ended, jobs, storage);
+  const manifest = await readManifest(folder, storage);
+  return manifest && (await ensureRescue(ended, { manifest, folder, jobs, storage, now }, rescue))?.jobs;
+}
+
+async function rescuing(
+  { retry }: RenderJobs,
+  { folder }: EndedJob,
+  { storage }: FinishServices,
+): Promise<Result> {
+  const { frames } = await countFrames(folder, storage);
+  const reason = `Spot machines were taken away too often: ${retry?.frames} frames go on on On-Demand machines, at full price`;
+  return { state: 'rescuing', reason, findings: [], ...(frames && { frames }) };
+}
+
+/**
+ * Whether a stitch job failed for its render job, whose own end decides whether the render goes on. Asked only where it may: else
+ * what comes first is told first.
+ */
+async function isToldByRender(
+  { role, failed, change }: EndedJob,
+  jobs: RenderJobs | undefined,
+  { rescue }: FinishServices,
+): Promise<boolean> {
+  if (!rescue || !jobs || role !== 'stitch' || !failed) return false;
+  if (jobs.stitch.jobId !== change.jobId || jobs.retry?.slices === 0) return false;
+  const [render] = await rescue.batch.describeJobs([jobs.render.jobId]);
+  return render?.status === 'FAILED';
 }
 
 /** The frames could not all be rendered: what there is still makes a video, unless somebody stopped the render. */

@@ -2,11 +2,13 @@ import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import type { Handler } from 'aws-lambda';
 import * as z from 'zod/mini';
 import { createAwsBatch } from '../../core/batch/aws-default';
+import { renderDefinitionsSchema } from '../../core/contract/render-definitions';
 import { childUrl, keyUrl } from '../../core/storage/location';
 import { createS3Storage } from '../../core/storage/s3-default';
 import { createLogger } from '../logger';
-import { commonEnvironment, readEnvironment } from '../read-environment';
+import { commonEnvironment, readEnvironment, readVariable } from '../read-environment';
 import { parseJobStateChange } from './event';
+import type { RescueServices } from './ensure-rescue';
 import { finishRender, type FinishServices } from './finish-render';
 
 /** Longer than this Lambda's timeout of 2 minutes, and shorter than the 3 minutes until Lambda's last try of an event. */
@@ -16,6 +18,9 @@ const environmentSchema = z.extend(commonEnvironment, {
   /** Names or ARNs. */
   JOB_QUEUE: z.string().check(z.minLength(1)),
   STITCH_JOB_DEFINITION: z.string().check(z.minLength(1)),
+  /** Both only where the farm has On-Demand machines: their queue, and JSON, see `core/contract/render-definitions.ts`. */
+  ON_DEMAND_JOB_QUEUE: z.optional(z.string().check(z.minLength(1))),
+  RENDER_JOB_DEFINITIONS: z.optional(z.string()),
 });
 
 const environment = readEnvironment(environmentSchema, process.env);
@@ -23,7 +28,7 @@ const batch = createAwsBatch();
 const sns = new SNSClient({});
 const log = createLogger();
 
-const services: Omit<FinishServices, 'salvage'> = {
+const services: Omit<FinishServices, 'salvage' | 'rescue'> = {
   storage: createS3Storage(),
   output: childUrl(keyUrl('s3:', environment.BUCKET, ''), environment.OUTPUT_PREFIX),
   region: environment.AWS_REGION,
@@ -35,18 +40,38 @@ const services: Omit<FinishServices, 'salvage'> = {
   },
 };
 
+const stitch = { jobQueue: environment.JOB_QUEUE, jobDefinition: environment.STITCH_JOB_DEFINITION };
+
+function rescueServices({
+  ON_DEMAND_JOB_QUEUE: jobQueue,
+  RENDER_JOB_DEFINITIONS,
+}: typeof environment): Omit<RescueServices, 'claim'> | undefined {
+  if (jobQueue === undefined || RENDER_JOB_DEFINITIONS === undefined) return undefined;
+  const renderDefinitions = readVariable(renderDefinitionsSchema, 'RENDER_JOB_DEFINITIONS', {
+    RENDER_JOB_DEFINITIONS,
+  });
+  return { batch, jobQueue, renderDefinitions, stitch };
+}
+
+const rescue = rescueServices(environment);
+
 /** One "Batch Job State Change" of EventBridge. What it throws makes Lambda call it again. */
 export const handler: Handler<unknown, void> = async (event, { awsRequestId }) => {
   try {
     const change = parseJobStateChange(event);
     const { jobId, jobName, status: jobStatus } = change;
+    const claim = { owner: awsRequestId, staleAfterSeconds: STALE_AFTER_SECONDS };
     const salvage = {
       batch,
-      jobQueue: environment.JOB_QUEUE,
-      stitchDefinition: environment.STITCH_JOB_DEFINITION,
-      claim: { owner: awsRequestId, staleAfterSeconds: STALE_AFTER_SECONDS },
+      jobQueue: stitch.jobQueue,
+      stitchDefinition: stitch.jobDefinition,
+      claim,
     };
-    const result = await finishRender(change, { ...services, salvage });
+    const result = await finishRender(change, {
+      ...services,
+      salvage,
+      ...(rescue && { rescue: { ...rescue, claim } }),
+    });
     log.info(`render-${result.outcome}`, { jobId, jobName, jobStatus, ...result });
   } catch (error) {
     log.error('finish-failed', error, { event });

@@ -1,6 +1,7 @@
 import { Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { CLAIM_NAME, OUTPUT_PREFIX } from '../../core/contract/keys';
 
 /** What a role may do in the bucket, by key prefixes that end with a slash. */
 export interface BucketAccess {
@@ -46,6 +47,17 @@ export function grantBucketAccess(role: Role, bucket: IBucket, access: Partial<B
       reason: `The objects below ${prefix} are what it works on; their names are made by artists and frame numbers.`,
     });
   }
+}
+
+/** Lets who submits jobs give up its claim on a render (see `core/batch/submit-claim.ts`), and delete nothing else. */
+export function grantClaimRemoval(role: Role, bucket: IBucket): void {
+  const claims = `${OUTPUT_PREFIX}*/${CLAIM_NAME}`;
+  const resources = [bucket.arnForObjects(claims)];
+  role.addToPolicy(new PolicyStatement({ actions: ['s3:DeleteObject'], resources }));
+  Validations.of(role).acknowledge({
+    id: `AwsSolutions-IAM5[Resource::${flatArn(role, bucket)}/${claims}]`,
+    reason: 'Each render has such an object in its own folder.',
+  });
 }
 
 /** The bucket's ARN as cdk-nag writes it down: a reference within the stack, or the name of another stack's export. */

@@ -23,6 +23,7 @@ export interface FarmParameterProps {
   readonly parallel: number;
   readonly gpuParallel: number;
   readonly machines: Machines;
+  readonly onDemandParallel: number;
   readonly topic: ITopic;
 }
 
@@ -51,8 +52,8 @@ export class FarmParameter extends Construct {
 }
 
 function describe(props: FarmParameterProps): FarmDescription {
-  const { farmName, bucket, compute, jobs, parallel, gpuParallel, machines, topic } = props;
-  const { gpuQueue } = compute;
+  const { farmName, bucket, compute, jobs, parallel, gpuParallel, onDemandParallel, machines, topic } = props;
+  const { gpuQueue, onDemandQueue } = compute;
   return {
     version: 1,
     name: farmName,
@@ -64,6 +65,7 @@ function describe(props: FarmParameterProps): FarmDescription {
     renderDefinitions: jobs.renderDefinitions,
     stitchJobDefinition: jobs.stitch.definition.jobDefinitionArn,
     ...(gpuQueue && { gpu: { jobQueue: gpuQueue.jobQueueArn, parallel: gpuParallel } }),
+    ...(onDemandQueue && { onDemand: { jobQueue: onDemandQueue.jobQueueArn, parallel: onDemandParallel } }),
     parallel,
     machines,
     logGroup: jobs.logGroup.logGroupName,

@@ -1,5 +1,5 @@
-import { Duration } from 'aws-cdk-lib';
-import type { IJobDefinition, IJobQueue } from 'aws-cdk-lib/aws-batch';
+import { Duration, Stack } from 'aws-cdk-lib';
+import type { IJobQueue } from 'aws-cdk-lib/aws-batch';
 import { Rule, type EventPattern } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
@@ -8,18 +8,19 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { OUTPUT_PREFIX } from '../../core/contract/keys';
-import { grantBucketAccess } from './bucket-access';
+import type { RenderDefinition } from '../../core/contract/render-definitions';
+import { grantBucketAccess, grantClaimRemoval } from './bucket-access';
 import { DeadLetters } from './dead-letters';
 import { FarmFunction } from './farm-function';
-import { grantSubmitJob } from './job-access';
+import { anyJobArn, grantSubmitJob } from './job-access';
+import type { JobDefinitions } from './job-definitions';
+import type { SpotCompute } from './spot-compute';
 
 export interface FinishTriggerProps {
   readonly bucket: IBucket;
-  /** The queues whose jobs are watched. */
-  readonly jobQueues: readonly IJobQueue[];
-  /** Where and by what definition a video is made of what there is of a render that failed. */
-  readonly stitchQueue: IJobQueue;
-  readonly stitchDefinition: IJobDefinition;
+  /** Whose jobs are watched, and where more go when a render has failed. */
+  readonly compute: SpotCompute;
+  readonly jobs: JobDefinitions;
   readonly topic: ITopic;
   readonly logRetention: RetentionDays;
 }
@@ -41,7 +42,15 @@ export function endedJobsPattern(jobQueueArns: readonly string[]): EventPattern 
   };
 }
 
-/** From an ended job to `status.json` and a message, and to a video of what there is where frames are missing. */
+/** On-Demand machines have none. */
+function withoutGpus(definitions: readonly RenderDefinition[]): RenderDefinition[] {
+  return definitions.map(({ gpuJobDefinition: _, ...definition }) => definition);
+}
+
+/**
+ * From an ended job to `status.json` and a message, and where frames are missing to a retry on On-Demand machines, where the farm has
+ * some, or to a video of what there is.
+ */
 export class FinishTrigger extends Construct {
   readonly finish: FarmFunction;
   readonly rule: Rule;
@@ -49,7 +58,9 @@ export class FinishTrigger extends Construct {
 
   constructor(scope: Construct, id: string, props: FinishTriggerProps) {
     super(scope, id);
-    const { bucket, jobQueues, stitchQueue, stitchDefinition, topic, logRetention } = props;
+    const { bucket, compute, jobs, topic, logRetention } = props;
+    const { queue: stitchQueue, onDemandQueue } = compute;
+    const stitchDefinition = jobs.stitch.definition;
     this.deadLetters = new DeadLetters(this, 'DeadLetters');
     const deadLetterQueue = this.deadLetters.queue;
     this.finish = new FarmFunction(this, 'Finish', {
@@ -63,12 +74,16 @@ export class FinishTrigger extends Construct {
         JOB_QUEUE: stitchQueue.jobQueueArn,
         STITCH_JOB_DEFINITION: stitchDefinition.jobDefinitionArn,
         TOPIC_ARN: topic.topicArn,
+        ...(onDemandQueue && {
+          ON_DEMAND_JOB_QUEUE: onDemandQueue.jobQueueArn,
+          RENDER_JOB_DEFINITIONS: Stack.of(this).toJsonString(withoutGpus(jobs.renderDefinitions)),
+        }),
       },
       deadLetterQueue,
     });
     this.rule = new Rule(this, 'Rule', {
       description: 'Renders and videos that have ended',
-      eventPattern: endedJobsPattern(jobQueues.map(({ jobQueueArn }) => jobQueueArn)),
+      eventPattern: endedJobsPattern(compute.queues.map(({ jobQueueArn }) => jobQueueArn)),
       targets: [new LambdaFunction(this.finish.lambda, { deadLetterQueue })],
     });
     const { role } = this.finish;
@@ -79,5 +94,15 @@ export class FinishTrigger extends Construct {
     role.addToPolicy(
       new PolicyStatement({ actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] }),
     );
+    if (onDemandQueue) this.grantRescue(onDemandQueue, props);
+  }
+
+  /** What it takes to submit a pair of jobs: their definitions, the claim's end, and taking back a job that no video can follow. */
+  private grantRescue(onDemandQueue: IJobQueue, { bucket, jobs }: FinishTriggerProps): void {
+    const { role } = this.finish;
+    const definitions = jobs.renders.map(({ render }) => render.definition.jobDefinitionArn);
+    grantSubmitJob(role, [onDemandQueue.jobQueueArn, ...definitions]);
+    role.addToPolicy(new PolicyStatement({ actions: ['batch:TerminateJob'], resources: [anyJobArn(this)] }));
+    grantClaimRemoval(role, bucket);
   }
 }

@@ -11,7 +11,7 @@ import { ComputePool, type MachineProps } from './compute-pool';
 export interface SpotComputeProps extends MachineProps {
   readonly spotVcpus: number;
   readonly instanceTypes: readonly string[];
-  /** vCPUs of On-Demand machines, which are taken when no Spot machine is to be had; 0 for none. */
+  /** vCPUs of On-Demand machines, in a queue of their own; 0 for none. */
   readonly onDemandVcpus: number;
   /** vCPUs of Spot machines with GPUs, in a queue of their own; 0 for none. */
   readonly gpuVcpus: number;
@@ -28,9 +28,11 @@ const NEVER_RUNNABLE: JobStateTimeLimitAction[] = [
   JobStateTimeLimitActionsReason.JOB_RESOURCE_REQUIREMENT,
 ].map((reason) => ({ reason, maxTime: Duration.minutes(30) }));
 
-/** The machines, Spot first, and the queues in front of them. */
+/** The machines and the queues in front of them, each kind by itself: On-Demand machines cost the full price, and GPUs more. */
 export class SpotCompute extends Construct {
   readonly queue: JobQueue;
+  /** Where the farm has On-Demand machines. Nothing goes there unless it is sent there. */
+  readonly onDemandQueue?: JobQueue;
   /** Where the farm has GPUs. */
   readonly gpuQueue?: JobQueue;
 
@@ -39,14 +41,21 @@ export class SpotCompute extends Construct {
     const { spotVcpus, onDemandVcpus, gpuVcpus, instanceTypes, gpuInstanceTypes } = props;
     const { network, template, machineRole } = props;
     const machines: MachineProps = { network, template, machineRole };
-    const pools = [
-      new ComputePool(this, 'Spot', { ...machines, spot: true, maxVcpus: spotVcpus, instanceTypes }),
-    ];
+    const spot = new ComputePool(this, 'Spot', {
+      ...machines,
+      spot: true,
+      maxVcpus: spotVcpus,
+      instanceTypes,
+    });
+    this.queue = new JobQueue(this, 'Queue', queueProps(spot));
     if (onDemandVcpus > 0) {
       const pool = { ...machines, spot: false, maxVcpus: onDemandVcpus, instanceTypes };
-      pools.push(new ComputePool(this, 'OnDemand', pool));
+      this.onDemandQueue = new JobQueue(
+        this,
+        'OnDemandQueue',
+        queueProps(new ComputePool(this, 'OnDemand', pool)),
+      );
     }
-    this.queue = new JobQueue(this, 'Queue', queueProps(pools));
     if (gpuVcpus > 0) {
       const pool = {
         ...machines,
@@ -55,18 +64,20 @@ export class SpotCompute extends Construct {
         maxVcpus: gpuVcpus,
         instanceTypes: gpuInstanceTypes,
       };
-      this.gpuQueue = new JobQueue(this, 'GpuQueue', queueProps([new ComputePool(this, 'Gpu', pool)]));
+      this.gpuQueue = new JobQueue(this, 'GpuQueue', queueProps(new ComputePool(this, 'Gpu', pool)));
     }
+  }
+
+  /** All of them. */
+  get queues(): JobQueue[] {
+    const { queue, onDemandQueue, gpuQueue } = this;
+    return [queue, ...(onDemandQueue ? [onDemandQueue] : []), ...(gpuQueue ? [gpuQueue] : [])];
   }
 }
 
-/** AWS Batch fills the environments in this order, the next one only when the one before can't take more. */
-function queueProps(pools: readonly ComputePool[]): JobQueueProps {
+function queueProps({ environment }: ComputePool): JobQueueProps {
   return {
-    computeEnvironments: pools.map(({ environment }, index) => ({
-      computeEnvironment: environment,
-      order: index + 1,
-    })),
+    computeEnvironments: [{ computeEnvironment: environment, order: 1 }],
     jobStateTimeLimitActions: NEVER_RUNNABLE,
   };
 }

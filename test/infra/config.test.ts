@@ -59,6 +59,7 @@ const WRONG: ReadonlyArray<[given: Record<string, unknown>, message: string[]]> 
   [{ monthlyBudgetUsd: 20 }, ['monthlyBudgetUsd (20) needs email']],
   [{ renderVcpus: 64, spotVcpus: 32 }, ['renderVcpus is 64', 'spotVcpus (32)']],
   [{ gpuVcpus: 2 }, ['gpuVcpus is 2', 'renderVcpus (4)']],
+  [{ onDemandVcpus: 3 }, ['onDemandVcpus is 3', 'renderVcpus (4)']],
 ];
 
 test.each(WRONG)('%j is refused, and the message says what is allowed', (given, message) => {

@@ -64,6 +64,13 @@ test('a farm that an earlier version deployed is still read', () => {
   expect(farmDescriptionSchema.safeParse(before).success).toBe(true);
 });
 
+test('with On-Demand machines it names their queue, and how many slices they take', () => {
+  const { Value } = onlyProperties(synthFarm({ onDemandVcpus: 9 }).farmTemplate, 'AWS::SSM::Parameter');
+  expect(farmDescriptionSchema.parse(JSON.parse(flat(Value)))).toMatchObject({
+    onDemand: { jobQueue: '<ComputeOnDemandQueue.JobQueueArn>', parallel: 2 },
+  });
+});
+
 test('outputs say where to put a scene', () => {
   const { UploadTo } = storageTemplate.findOutputs('UploadTo');
   expect(flat(UploadTo?.Value)).toBe('s3://<FilmBucket>/uploads/');

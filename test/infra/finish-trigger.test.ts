@@ -43,10 +43,14 @@ test.each([
 });
 
 test('the template’s rule is that pattern, of all queues of the farm', () => {
-  const { farmTemplate: gpu } = synthFarm({ gpuVcpus: 16 });
+  const { farmTemplate: gpu } = synthFarm({ gpuVcpus: 16, onDemandVcpus: 16 });
   const { EventPattern: pattern } = onlyProperties(gpu, 'AWS::Events::Rule', 'FinishRule');
   const { jobQueue } = pattern.detail;
-  expect(jobQueue.map(flat)).toEqual(['<ComputeQueue.JobQueueArn>', '<ComputeGpuQueue.JobQueueArn>']);
+  expect(jobQueue.map(flat)).toEqual([
+    '<ComputeQueue.JobQueueArn>',
+    '<ComputeOnDemandQueue.JobQueueArn>',
+    '<ComputeGpuQueue.JobQueueArn>',
+  ]);
   expect(pattern).toEqual(writtenPattern(endedJobsPattern(jobQueue)));
 });
 
@@ -98,4 +102,23 @@ test('the Lambda may do what it does, and nothing else', () => {
     'xray:PutTelemetryRecords': ['*'],
     'xray:PutTraceSegments': ['*'],
   });
+});
+
+test('with On-Demand machines it is told where they are, and may submit there what it rescues', () => {
+  const { farmTemplate: both } = synthFarm({ onDemandVcpus: 32, gpuVcpus: 16 });
+  const { Variables } = onlyProperties(both, 'AWS::Lambda::Function', 'FinishF').Environment;
+  expect(flat(Variables.ON_DEMAND_JOB_QUEUE)).toBe('<ComputeOnDemandQueue.JobQueueArn>');
+  expect(JSON.parse(flat(Variables.RENDER_JOB_DEFINITIONS))).toMatchObject([
+    { blenderVersion: '5.2.0', jobDefinition: '<JobsRender52Definition>' },
+  ]);
+  const granted = grants(both, 'FinishRole');
+  // Neither the queue nor the definition of GPUs.
+  expect(granted['batch:SubmitJob']!.toSorted()).toEqual([
+    '<ComputeOnDemandQueue.JobQueueArn>',
+    '<ComputeQueue.JobQueueArn>',
+    '<JobsRender52Definition>',
+    '<JobsStitchDefinition>',
+  ]);
+  expect(granted['s3:DeleteObject']).toEqual(['<FnGetAttFilmBucketArn>/renders/*/submitting.json']);
+  expect(granted['batch:TerminateJob']).toEqual([expect.stringMatching(/:job\/\*$/)]);
 });

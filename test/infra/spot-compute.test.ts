@@ -35,16 +35,16 @@ test('a change is made to the environment in place, and running jobs are let fin
   });
 });
 
-test('On-Demand only when asked, and after Spot in the same queue', () => {
+test('On-Demand only when asked, in a queue of its own: nothing goes there by itself', () => {
   const { farmTemplate: both } = synthFarm({ onDemandVcpus: 32 });
-  const {
-    ComputeEnvironmentOrder: order,
-  }: {
-    ComputeEnvironmentOrder: Array<{ Order: number; ComputeEnvironment: unknown }>;
-  } = onlyProperties(both, 'AWS::Batch::JobQueue');
-  expect(order.map(({ Order, ComputeEnvironment }) => [Order, flat(ComputeEnvironment)])).toEqual([
-    [1, '<ComputeSpotEnvironment.ComputeEnvironmentArn>'],
-    [2, '<ComputeOnDemandEnvironment.ComputeEnvironmentArn>'],
+  const queues = allProperties(both, 'AWS::Batch::JobQueue').map(({ properties }) =>
+    properties.ComputeEnvironmentOrder.map(({ ComputeEnvironment }: { ComputeEnvironment: unknown }) =>
+      flat(ComputeEnvironment),
+    ),
+  );
+  expect(queues.toSorted()).toEqual([
+    ['<ComputeOnDemandEnvironment.ComputeEnvironmentArn>'],
+    ['<ComputeSpotEnvironment.ComputeEnvironmentArn>'],
   ]);
   expectResource(both, 'AWS::Batch::ComputeEnvironment', {
     ComputeResources: { Type: 'EC2', AllocationStrategy: 'BEST_FIT_PROGRESSIVE', MinvCpus: 0, MaxvCpus: 32 },

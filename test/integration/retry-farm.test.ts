@@ -67,6 +67,16 @@ async function failed(name: string, stored: readonly number[]): Promise<URL> {
   return folder;
 }
 
+/** What AWS Batch would run of retry 1: a child, or without an index the plain job. */
+async function retryChild(name: string, index?: number) {
+  const folder = folderOf(name);
+  const { source } = parseManifest(await storage.get(manifestUrl(folder)), 'x');
+  const place = ['-o', folder.href.replace(/\/$/, ''), '-f', '2', '-t', '6', '--retry', '1'];
+  return worker(['render', '-i', source.url, ...place], {
+    environment: { ...environment, ...(index !== undefined && { AWS_BATCH_JOB_ARRAY_INDEX: String(index) }) },
+  });
+}
+
 const retriesOf = async (name: string, queue = farm.jobQueue) =>
   (await batch.listJobs({ jobQueue: queue, jobName: `${name}_Retry1_Rendering` })).length;
 
@@ -87,20 +97,14 @@ test('what is missing is submitted, once for many who ask, and its worker render
   const status = JSON.parse((await run('status', 'shot', '--farm', 'main', '--json')).stdout);
   expect(status).toMatchObject({ retry: { number: 1 }, frames: { stored: 4 } });
 
-  const argv = ['render', '-i', parseManifest(await storage.get(manifestUrl(folder)), 'x').source.url];
-  const place = ['-o', `s3://${aws.bucket}/renders/shot`, '-f', '2', '-t', '6', '--retry', '1'];
-  const child = await worker([...argv, ...place], {
-    environment: { ...environment, AWS_BATCH_JOB_ARRAY_INDEX: '1' },
-  });
+  const child = await retryChild('shot', 1);
   expect(child).toMatchObject({ exitCode: 0 });
   expect(child.stdout).toContain('"event":"frame-stored","frame":6');
   expect(child.stdout).not.toContain('"frame":5');
   expect(child.stdout).toContain('"retry":1,"attempt":1,"slice":2');
   const report = sliceReportSchema.parse(await json(sliceReportUrl(folder, 2)));
   expect(report.attempts).toMatchObject([{ kept: 0, frames: [{ frame: 6 }] }]);
-  const none = await worker([...argv, ...place], {
-    environment: { ...environment, AWS_BATCH_JOB_ARRAY_INDEX: '2' },
-  });
+  const none = await retryChild('shot', 2);
   expect(none).toMatchObject({ exitCode: 64 });
 });
 
@@ -120,6 +124,9 @@ test('On-Demand machines are asked about first, and noted; memory is passed on',
     vcpus: 8,
   });
   expect(await json(jobsUrl(folder))).toMatchObject({ retry: { onDemand: true, slices: 1 } });
+  expect(await retryChild('dear')).toMatchObject({ exitCode: 0 });
+  const report = sliceReportSchema.parse(await json(sliceReportUrl(folder, 2)));
+  expect(report.attempts).toMatchObject([{ onDemand: true, frames: [{ frame: 6 }] }]);
 });
 
 test('without a farm, by the queue and definitions of the jobs of before; and what is in the way is said', async () => {

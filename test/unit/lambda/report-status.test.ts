@@ -28,6 +28,7 @@ const complete = status({});
 const renderFailed = status({ state: 'failed', endedJob: 'r1', reason: 'a frame failed' });
 const stitchFailed = status({ state: 'failed', endedJob: 's1', reason: 'its dependency failed' });
 const refused = status({ state: 'refused', jobs: undefined, endedJob: undefined, reason: 'no scene' });
+const rescuing = status({ state: 'rescuing', endedJob: 'r0', reason: 'Spot machines were taken away' });
 const newer = { jobs: { render: 'r2', stitch: 's2' } };
 
 describe('which status stands', () => {
@@ -40,6 +41,12 @@ describe('which status stands', () => {
     ['complete after all', renderFailed, complete, 'replace'],
     ['a newer pair failed', complete, { ...renderFailed, ...newer, endedJob: 'r2' }, 'replace'],
     ['a newer pair is complete', renderFailed, { ...complete, ...newer, endedJob: 's2' }, 'replace'],
+    ['it goes on elsewhere', { ...renderFailed, jobs: { render: 'r0', stitch: 's0' } }, rescuing, 'replace'],
+    ['it goes on elsewhere, told twice', rescuing, rescuing, 'same'],
+    ['it has ended there', rescuing, complete, 'replace'],
+    ['it has failed there', rescuing, renderFailed, 'replace'],
+    ['that it goes on, told after its end', complete, rescuing, 'keep'],
+    ['the same after its failure', renderFailed, rescuing, 'keep'],
     ['a refusal and then a render', refused, complete, 'replace'],
     ['a refusal twice', refused, refused, 'same'],
     ['another refusal', refused, { ...refused, reason: 'no camera' }, 'replace'],

@@ -31,6 +31,7 @@ test.each<[string, object, number, boolean]>([
   ['nothing is told', { 'jobs.json': JOBS }, 0, false],
   ['complete', { 'jobs.json': JOBS, 'status.json': status('complete') }, 0, true],
   ['complete, submitted by hand', { 'status.json': status('complete') }, 0, true],
+  ['it goes on elsewhere', { 'jobs.json': JOBS, 'status.json': status('rescuing') }, 900, false],
   ['refused', { 'status.json': status('refused') }, 0, true],
   [
     'what an earlier pair came to',

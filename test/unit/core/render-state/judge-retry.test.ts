@@ -1,6 +1,6 @@
 import { judgeRender } from '../../../../core/render-state/judge-render';
 import { jobIdsOf, seenOnFarm } from '../../../../core/render-state/seen-jobs';
-import { GAPS, job, known, NOW, PARTIAL, type Known } from './known-renders';
+import { at, ended, GAPS, iso, job, known, NOW, PARTIAL, type Known } from './known-renders';
 
 const waiting = job('s', 'PENDING');
 const retry = { number: 1, why: 'asked', slices: 2, frames: 3 } as const;
@@ -38,9 +38,9 @@ test.each<[string, Known, string, boolean]>([
     'failed',
     true,
   ],
-])('%s', (_, given, state, ended) => {
+])('%s', (_, given, state, isOver) => {
   const seen = known({ ...given, records: { jobs, ...given.records } });
-  expect(judgeRender(seen, NOW)).toMatchObject({ state, ended });
+  expect(judgeRender(seen, NOW)).toMatchObject({ state, ended: isOver });
 });
 
 test('asks for as many children as it has, and for no render job where it has none', () => {
@@ -52,4 +52,15 @@ test('asks for as many children as it has, and for no render job where it has no
     render: undefined,
     stitch: failed[1],
   });
+});
+
+const failedRender = job('r', 'FAILED', { stoppedAt: at(5) });
+
+test.each<[string, Known, boolean]>([
+  ['no frame is there, and the farm has not told of the end yet', { seen: { render: failedRender } }, false],
+  ['it has told', { records: { status: ended('failed', { at: iso(5), endedJob: 'r' }) } }, true],
+  ['nobody has for long', { seen: { render: { ...failedRender, stoppedAt: at(500) } } }, true],
+])('a render job has failed and may be rescued: %s', (_, given, isOver) => {
+  const state = judgeRender(known({ ...given, results: { stored: 0 } }), NOW);
+  expect(state).toMatchObject({ state: 'failed', ended: isOver });
 });

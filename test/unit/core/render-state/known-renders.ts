@@ -1,6 +1,6 @@
 import type { JobDetail, JobStatus } from '../../../../core/batch/batch';
 import type { Gaps } from '../../../../core/contract/gaps';
-import type { RenderStatus } from '../../../../core/contract/status';
+import type { EndStatus } from '../../../../core/contract/status';
 import type { KnownRender } from '../../../../core/render-state/judge-render';
 
 export const NOW = Date.UTC(2026, 0, 2);
@@ -32,7 +32,7 @@ export const job = (jobId: string, status: JobStatus, more: Partial<JobDetail> =
 });
 export const array = (counts: Partial<Record<JobStatus, number>>, status: JobStatus = 'PENDING', more = {}) =>
   job('r', status, { arrayProperties: { size: 8, statusSummary: counts }, ...more });
-export const ended = (state: RenderStatus['state'], more: Partial<RenderStatus> = {}): RenderStatus => ({
+export const ended = (state: EndStatus['state'], more: Partial<EndStatus> = {}): EndStatus => ({
   version: 1,
   renderId: 'shot',
   state,

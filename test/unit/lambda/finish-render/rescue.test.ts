@@ -1,0 +1,243 @@
+import type { AttemptDetail, JobDetail } from '../../../../core/batch/batch';
+import { readJobs } from '../../../../core/batch/ensure-jobs';
+import type { JobsRetry } from '../../../../core/contract/jobs';
+import { failureUrl, frameUrl, jobsUrl, manifestUrl, statusUrl } from '../../../../core/contract/keys';
+import type { Manifest } from '../../../../core/contract/manifest';
+import { parseStatus } from '../../../../core/contract/status';
+import { workerArgv } from '../../../../core/contract/worker-command';
+import { SpotreelError } from '../../../../core/errors';
+import { MemoryStorage } from '../../../../core/storage/memory-storage';
+import { readRetryPlan } from '../../../../core/storage/read-retries';
+import { parseJobStateChange } from '../../../../lambda/finish-render/event';
+import { finishRender } from '../../../../lambda/finish-render/finish-render';
+import { jobStateChange } from '../../../support/aws-events';
+import { CALL_FAULTS, FaultyProcess } from '../../../support/faulty-calls';
+import { RecordingBatch } from '../../../support/recording-batch';
+import { manifestFor } from '../../../support/stored-render';
+
+const FOLDER = new URL('memory://films/renders/shot/');
+const PLACE = 'memory://films/renders/shot';
+const STALE_SECONDS = 150;
+const RESCUE = ['shot_Retry1_Rendering', 'shot_Retry1_Stitching'];
+
+const RECLAIMED: AttemptDetail = { statusReason: 'Host EC2 (instance i-0123456789abcdef0) terminated.' };
+const WARNED: AttemptDetail = {
+  statusReason: 'Essential container in task exited',
+  container: { exitCode: 143 },
+};
+const AT_FAULT: AttemptDetail = { ...WARNED, container: { exitCode: 65 } };
+const TIMED_OUT: AttemptDetail = {
+  statusReason: 'Job attempt duration exceeded timeout',
+  container: { exitCode: 143 },
+};
+
+/** The Batch of tests, which also says how each child of the render job ended. */
+class EndedChildren extends RecordingBatch {
+  constructor(readonly attempts: ReadonlyMap<string, AttemptDetail>) {
+    super();
+  }
+
+  override async describeJobs(ids: readonly string[]): Promise<JobDetail[]> {
+    const children = ids.flatMap((jobId): JobDetail[] => {
+      const attempt = this.attempts.get(jobId);
+      return attempt ? [{ ...CHILD, jobId, attempts: [AT_FAULT, attempt] }] : [];
+    });
+    return [...(await super.describeJobs(ids)), ...children];
+  }
+}
+
+const CHILD = { jobName: 'child', jobQueue: 'spot', jobDefinition: 'render', status: 'FAILED' } as const;
+
+interface Given {
+  /** How the child of each slice ended; of 2 frames each, the first slice has 1 and 2. */
+  readonly ends: readonly (AttemptDetail | 'done')[];
+  readonly givenUp?: readonly number[];
+  readonly stored?: readonly number[];
+  readonly options?: Manifest['options'];
+  readonly retry?: JobsRetry;
+}
+
+class World {
+  readonly storage = new MemoryStorage();
+  readonly told: string[] = [];
+  seconds = 0;
+
+  constructor(readonly batch: EndedChildren) {}
+
+  static async of({ ends, givenUp = [], stored = [], options = {}, retry }: Given): Promise<World> {
+    const isOne = ends.length === 1;
+    const attempts = ends.flatMap((end, child): Array<[string, AttemptDetail]> =>
+      end === 'done' ? [] : [[isOne ? 'render-1' : `render-1:${child}`, end]],
+    );
+    const world = new World(new EndedChildren(new Map(attempts)));
+    const { storage } = world;
+    const frameCount = ends.length * 2;
+    const manifest = manifestFor('shot', frameCount, { framesPerSlice: 2, sliceCount: ends.length, options });
+    await storage.put(manifestUrl(FOLDER), JSON.stringify(manifest));
+    const jobs = { render: job('render-1'), stitch: job('stitch-1'), ...(retry && { retry }) };
+    await storage.put(jobsUrl(FOLDER), JSON.stringify(jobs));
+    const done = ends.flatMap((end, slice) => (end === 'done' ? [2 * slice + 1, 2 * slice + 2] : []));
+    for (const frame of [...done, ...stored]) await storage.put(frameUrl(FOLDER, frame), 'x');
+    for (const frame of givenUp) await storage.put(failureUrl(FOLDER, frame), '{}');
+    return world;
+  }
+
+  finish(event: unknown, process = new FaultyProcess()) {
+    const batch = process.see<EndedChildren>(this.batch);
+    const claim = { owner: `runner-${this.seconds}`, staleAfterSeconds: STALE_SECONDS };
+    const stitch = { jobQueue: 'spot', jobDefinition: 'stitch' };
+    return finishRender(parseJobStateChange(event), {
+      storage: process.see(this.storage),
+      notify: async ({ subject }) => void this.told.push(subject),
+      output: new URL('memory://films/renders/'),
+      region: 'eu-central-1',
+      now: () => new Date(this.seconds * 1000),
+      salvage: { batch, jobQueue: 'spot', stitchDefinition: 'stitch', claim },
+      rescue: {
+        batch,
+        jobQueue: 'on-demand',
+        renderDefinitions: [{ jobDefinition: 'render' }],
+        stitch,
+        claim,
+      },
+    });
+  }
+
+  names(): string[] {
+    return this.batch.jobs.map(({ request }) => request.jobName);
+  }
+
+  async status() {
+    return parseStatus(await this.storage.get(statusUrl(FOLDER)), 'the status');
+  }
+}
+
+const job = (jobId: string) => ({ jobId, jobName: jobId });
+const slices = { framesPerSlice: 2, totalFrames: 8 };
+const RENDER = workerArgv({ command: 'render', input: 'memory://films/a.blend', output: PLACE, ...slices });
+const STITCH = workerArgv({ command: 'stitch', input: PLACE, output: PLACE });
+
+const renderFailed = (more: object = {}, jobId = 'render-1') =>
+  jobStateChange({
+    ...{ jobId, jobName: 'shot_Rendering', status: 'FAILED', createdAt: 0 },
+    container: { command: RENDER },
+    ...more,
+  });
+const stitchFailed = (jobId = 'stitch-1') =>
+  jobStateChange({
+    ...{ jobId, jobName: 'shot_Stitching', status: 'FAILED', createdAt: 0 },
+    statusReason: 'Dependent Job failed',
+    container: { command: STITCH },
+  });
+
+test('what machines were taken away from goes on on On-Demand machines, and nothing else does', async () => {
+  const world = await World.of({
+    ends: ['done', RECLAIMED, AT_FAULT, WARNED, TIMED_OUT],
+    stored: [3],
+    givenUp: [7],
+  });
+  expect(await world.finish(renderFailed())).toMatchObject({ outcome: 'reported' });
+  expect(world.names()).toEqual(RESCUE);
+  const [render, stitch] = world.batch.jobs.map(({ request }) => request);
+  expect(render).toMatchObject({
+    jobQueue: 'on-demand',
+    jobDefinition: 'render',
+    arrayProperties: { size: 2 },
+  });
+  // Others are missing for good: the video has gaps.
+  expect(stitch).toMatchObject({ jobQueue: 'spot', dependsOn: [{ jobId: 'job-1', type: 'SEQUENTIAL' }] });
+  expect(stitch!.containerOverrides!.command).toContain('--partial');
+  expect(await readRetryPlan(FOLDER, 1, world.storage)).toMatchObject({
+    why: 'reclaimed',
+    onDemand: true,
+    after: { render: 'render-1', stitch: 'stitch-1' },
+    slices: [
+      { start: 1, end: 1 },
+      { start: 3, end: 3 },
+    ],
+    frames: [{ start: 4 }, { start: 8 }],
+  });
+  expect(await world.status()).toMatchObject({
+    state: 'rescuing',
+    jobs: { render: 'job-1', stitch: 'job-2' },
+    retry: { number: 1, frames: 2, onDemand: true },
+    reason: expect.stringContaining('2 frames go on on On-Demand machines, at full price'),
+    frames: { total: 10, stored: 3 },
+  });
+  expect(world.told).toEqual(['Render shot goes on on On-Demand machines']);
+});
+
+test('told twice, and of the stitch job before or after: one rescue, and one message', async () => {
+  const world = await World.of({ ends: [RECLAIMED, 'done'] });
+  const render = await world.batch.submitJob({ jobName: 'x', jobQueue: 'spot', jobDefinition: 'render' });
+  await world.storage.put(jobsUrl(FOLDER), JSON.stringify({ render, stitch: job('stitch-1') }));
+  world.batch.find(render.jobId).status = 'FAILED';
+  (world.batch.attempts as Map<string, AttemptDetail>).set(`${render.jobId}:0`, RECLAIMED);
+  expect(await world.finish(stitchFailed())).toEqual({ outcome: 'ignored' });
+  for (let i = 0; i < 3; i += 1) await world.finish(renderFailed({}, render.jobId));
+  expect(await world.finish(stitchFailed())).toEqual({ outcome: 'outdated' });
+  expect(world.names().slice(1)).toEqual(RESCUE);
+  expect(world.told).toEqual(['Render shot goes on on On-Demand machines']);
+});
+
+test('a render of one slice, not one frame of which is there', async () => {
+  const world = await World.of({ ends: [RECLAIMED] });
+  await world.finish(renderFailed());
+  expect(world.names()).toEqual(RESCUE);
+  expect(world.batch.jobs[0]!.request.arrayProperties).toBeUndefined();
+  expect(world.batch.jobs[1]!.request.containerOverrides!.command).not.toContain('--partial');
+});
+
+const ASKED: JobsRetry = { number: 1, why: 'asked', slices: 1, frames: 2 };
+
+test.each<[string, Given, object]>([
+  ['somebody stopped the render', { ends: [RECLAIMED, 'done'] }, { isTerminated: true, statusReason: 'no' }],
+  ['the frames were given up', { ends: [WARNED, 'done'], givenUp: [1, 2] }, {}],
+  ['the scene is at fault', { ends: [AT_FAULT, 'done'] }, {}],
+  ['it took too long', { ends: [TIMED_OUT, 'done'] }, {}],
+  ['it needs GPUs', { ends: [RECLAIMED, 'done'], options: { device: 'GPU' } }, {}],
+  ['it ran on On-Demand machines', { ends: [RECLAIMED, 'done'], retry: { ...ASKED, onDemand: true } }, {}],
+])('no rescue, but the end is told: %s', async (_, given, more) => {
+  const world = await World.of(given);
+  await world.finish(renderFailed(more));
+  expect(world.names().filter((name) => name.includes('Retry'))).toEqual([]);
+  expect(await world.status()).toMatchObject({ state: 'failed', endedJob: 'render-1' });
+});
+
+test('the rescue has failed, too: then the video of what is there, and no other rescue', async () => {
+  const world = await World.of({ ends: [RECLAIMED, 'done'] });
+  await world.finish(renderFailed());
+  await world.finish(renderFailed({ createdAt: Date.now() + 60_000 }, 'job-1'));
+  expect(world.names()).toEqual([...RESCUE, 'shot_Salvaging']);
+  expect(await world.status()).toMatchObject({ state: 'failed', retry: { onDemand: true } });
+  expect(world.told).toEqual(['Render shot goes on on On-Demand machines', 'Render shot failed']);
+  // What is told late of the first pair changes nothing.
+  await world.finish(renderFailed());
+  expect(await world.status()).toMatchObject({ state: 'failed' });
+  expect(world.told).toHaveLength(2);
+});
+
+test('wherever the first runner dies, those that Lambda starts after it submit one rescue and tell of it', async () => {
+  for (const fault of CALL_FAULTS) {
+    for (let at = 1; ; at += 1) {
+      const world = await World.of({ ends: [RECLAIMED, 'done'] });
+      const process = new FaultyProcess(at, fault);
+      const [first] = await Promise.allSettled([world.finish(renderFailed(), process)]);
+      expect(first.status === 'fulfilled' || first.reason instanceof SpotreelError).toBe(true);
+      // As Lambda tries again: a minute later, and two after that.
+      world.seconds += 60;
+      const [second] = await Promise.allSettled([world.finish(renderFailed())]);
+      expect(second.status === 'fulfilled' || second.reason.code === 'being-submitted').toBe(true);
+      world.seconds += 120;
+      await world.finish(renderFailed());
+      expect({ fault, at, names: world.names() }).toEqual({ fault, at, names: RESCUE });
+      expect(await readJobs(FOLDER, world.storage)).toMatchObject({
+        render: { jobId: 'job-1' },
+        retry: { number: 1 },
+      });
+      expect(await world.status()).toMatchObject({ state: 'rescuing' });
+      expect(world.told.length).toBeGreaterThan(0);
+      if (process.calls < at) break;
+    }
+  }
+});
