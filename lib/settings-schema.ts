@@ -1,5 +1,6 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { z } from 'zod';
+import { USUAL_FARM } from '../core/contract/usual-farm';
 
 const text = z.string().min(1);
 
@@ -58,10 +59,10 @@ export const settingsSchema = z.strictObject({
     .int()
     .min(1)
     .max(10_000)
-    .default(256)
+    .default(USUAL_FARM.spotVcpus)
     .describe('most vCPUs of Spot machines at a time; an account’s own Spot quota may be lower'),
   instanceTypes: instanceTypes
-    .default(['m6i', 'm6a', 'm7i', 'm7a', 'r6i', 'r6a', 'r7i'])
+    .default([...USUAL_FARM.instanceTypes])
     .describe('x86 families or types to choose from; more of them mean fewer interruptions'),
   onDemandVcpus: z
     .int()
@@ -78,7 +79,7 @@ export const settingsSchema = z.strictObject({
     .default(0)
     .describe('most vCPUs of Spot machines with NVIDIA GPUs, in a queue of their own; 0 for none'),
   gpuInstanceTypes: instanceTypes
-    .default(['g4dn', 'g5', 'g6'])
+    .default([...USUAL_FARM.gpuInstanceTypes])
     .describe('families or types with NVIDIA GPUs to choose from'),
   diskGib: z
     .int()
@@ -102,14 +103,14 @@ export const settingsSchema = z.strictObject({
     .describe(
       'Blenders to have, each in an image of its own; a scene is rendered by the oldest that is not older than the one that saved it',
     ),
-  renderVcpus: z.int().min(1).max(192).default(4).describe('vCPUs of one slice'),
+  renderVcpus: z.int().min(1).max(192).default(USUAL_FARM.renderVcpus).describe('vCPUs of one slice'),
   renderMemoryMib: z
     .int()
     .min(512)
     .max(1_572_864)
     .default(14_000)
     .describe('MiB of memory of one slice; what the scene needs and a little more'),
-  stitchVcpus: z.int().min(1).max(192).default(4).describe('vCPUs of the video’s job'),
+  stitchVcpus: z.int().min(1).max(192).default(USUAL_FARM.stitchVcpus).describe('vCPUs of the video’s job'),
   stitchMemoryMib: z
     .int()
     .min(512)
