@@ -5,6 +5,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { benchEstimate } from './estimate';
 import { benchFilm } from './film';
 import { benchImage } from './image';
 import { benchInterruptions } from './interruptions';
@@ -26,6 +27,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   interruptions: benchInterruptions,
   stitch: benchStitch,
   film: benchFilm,
+  estimate: benchEstimate,
   image: benchImage,
 };
 

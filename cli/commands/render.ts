@@ -1,7 +1,6 @@
-import { SpotreelError } from '../../core/errors';
-import { parseLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import { findSource } from '../find-source';
+import { localFolder } from '../local-folder';
 import { LocalRender } from '../local/local-render';
 import { divideMachine } from '../local/machine';
 import { hasDisplay } from '../local/has-display';
@@ -27,7 +26,7 @@ export async function renderCommand(file: string, flags: RenderFlags): Promise<n
   const storage = openStorage();
   const render = new LocalRender({
     source: await findSource(file, storage),
-    output: findOutput(flags.output),
+    output: localFolder(flags.output),
     options,
     name: flags.name,
     machine: divideMachine(flags.parallel),
@@ -51,14 +50,4 @@ export async function renderCommand(file: string, flags: RenderFlags): Promise<n
   } finally {
     stopListening();
   }
-}
-
-function findOutput(folder: string): URL {
-  const url = parseLocation(`${folder}/`, process.cwd());
-  if (url.protocol === 'file:') return url;
-  throw new SpotreelError(
-    'bad-output',
-    'usage',
-    `-o ${folder} is no folder of this machine; give one, such as -o renders`,
-  );
 }

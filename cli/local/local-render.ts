@@ -8,7 +8,7 @@ import {
 import type { Finding } from '../../core/contract/finding';
 import { videoUrl } from '../../core/contract/keys';
 import type { RenderOptions } from '../../core/contract/options';
-import { examineScene } from '../../core/preflight/examine-scene';
+import { examineScene, type SceneExamination } from '../../core/preflight/examine-scene';
 import type { ObjectHead, Storage } from '../../core/storage/storage';
 import { storedFrames } from '../../core/storage/stored-frames';
 import type { ProgressView } from '../progress-view';
@@ -19,6 +19,8 @@ import { runLocally, type RenderOutcome } from './run-locally';
 
 export interface LocalRenderOptions {
   readonly source: ObjectHead;
+  /** What is known of the scene; it is read where this is absent. */
+  readonly examination?: SceneExamination;
   /** A folder of this machine, under which the render's own folder is made. */
   readonly output: URL;
   readonly options: RenderOptions;
@@ -54,7 +56,7 @@ export class LocalRender {
       place: 'here',
       hasDisplay,
     } as const;
-    const examination = await examineScene(source.url, source.etag, storage);
+    const examination = this.options.examination ?? (await examineScene(source.url, source.etag, storage));
     const request = { ...this.options, examination, filesCount: true };
     const { folder, manifest } = await prepareRender(request, services);
     report(manifest.findings ?? []);

@@ -3,6 +3,7 @@ import { addCancel } from './cancel';
 import { addDelete } from './delete';
 import { addDoctor } from './doctor';
 import { addDownload } from './download';
+import { addEstimate } from './estimate';
 import { addInspect } from './inspect';
 import { addList } from './list';
 import { addReceipt } from './receipt';
@@ -28,6 +29,7 @@ export function buildProgram(run: Run): Command {
   const adders = [
     addRender,
     addSubmit,
+    addEstimate,
     addInspect,
     addList,
     addStatus,

@@ -4,6 +4,14 @@ import { SLICE_ORDERS } from '../../core/render/slices';
 
 /** What `render` and `submit` both take: the same scene, asked for in the same words. */
 export function withRenderOptions(command: Command): Command {
+  return withShotOptions(command).option(
+    '-n, --name <name>',
+    'name the render, in place of a name made from file and options',
+  );
+}
+
+/** What is asked of a scene, wherever it is rendered. */
+export function withShotOptions(command: Command): Command {
   return command
     .option('--frames <ranges>', "frames such as 1-10,20,30-50x2, in place of the scene's range")
     .option('--scene <name>', "the scene, in place of the file's active one")
@@ -33,8 +41,7 @@ export function withRenderOptions(command: Command): Command {
         'spread: slices all over the shot first, with a preview of them; usual from 32 slices on',
       ).choices(SLICE_ORDERS),
     )
-    .option('--force', 'render in spite of missing files or a scene of a newer Blender')
-    .option('-n, --name <name>', 'name the render, in place of a name made from file and options');
+    .option('--force', 'render in spite of missing files or a scene of a newer Blender');
 }
 
 /** Where to look for renders: the same for every command that looks after them. */

@@ -1,5 +1,6 @@
 /** Of pictures to look at, in pixels; a smaller source is not blown up. */
 const POSTER_WIDTH = 1280;
+const THUMBNAIL_WIDTH = 480;
 const PREVIEW_WIDTH = 640;
 const TILE_WIDTH = 320;
 const TILES_ACROSS = 4;
@@ -20,8 +21,13 @@ const scaled = (width: number, how = 'lanczos'): string =>
   `scale='max(2,trunc(min(${width},iw)/2)*2)':-2:flags=${how},format=yuv420p`;
 
 /** One frame as a JPEG. */
-export function posterArgs(frame: string, output: string): string[] {
-  return [...COMMON, '-i', frame, '-vf', scaled(POSTER_WIDTH), '-frames:v', '1', '-q:v', '3', output];
+export function posterArgs(frame: string, output: string, width = POSTER_WIDTH): string[] {
+  return [...COMMON, '-i', frame, '-vf', scaled(width), '-frames:v', '1', '-q:v', '3', output];
+}
+
+/** The same, small. */
+export function thumbnailArgs(frame: string, output: string): string[] {
+  return posterArgs(frame, output, THUMBNAIL_WIDTH);
 }
 
 /**

@@ -44,6 +44,9 @@ export const slicesFolder = (render: URL): URL => below(render, 'slices/');
 export const videoUrl = (render: URL, video?: VideoFormat): URL => below(render, `output.${endingOf(video)}`);
 /** The frame in the middle. */
 export const posterUrl = (render: URL): URL => below(render, 'poster.jpg');
+/** A frame that was rendered for an estimate, small. */
+export const thumbnailUrl = (render: URL, frame: number): URL =>
+  below(render, `thumbnails/${frameName(frame, 'jpg')}`);
 /** Frames evenly spaced over the shot, with their numbers. */
 export const contactSheetUrl = (render: URL): URL => below(render, 'contact-sheet.jpg');
 /** The video, small. */

@@ -1,0 +1,103 @@
+import { targetFaults } from '../../core/batch/choose-targets';
+import { farmTargets } from '../../core/batch/farm-targets';
+import { examineScene } from '../../core/preflight/examine-scene';
+import { preflight, refuseErrors } from '../../core/preflight/preflight';
+import { printable } from '../../core/printable';
+import { formatLocation } from '../../core/storage/location';
+import { openStorage } from '../../core/storage/open-storage';
+import type { Storage } from '../../core/storage/storage';
+import { askFarm, askFarmIfAny, type AskedFarm } from '../estimate/asked-farm';
+import { describeEstimate } from '../estimate/describe-estimate';
+import { farmPrices } from '../estimate/farm-prices';
+import { makeEstimate } from '../estimate/make-estimate';
+import type { Shot } from '../estimate/shot';
+import { findSource } from '../find-source';
+import { localFolder } from '../local-folder';
+import { hasDisplay } from '../local/has-display';
+import { divideMachine } from '../local/machine';
+import { renderOptionsOf, type OptionFlags } from '../render-options';
+import { reportFindings } from '../report-findings';
+import { onStopSignal } from '../stop-signals';
+
+export interface EstimateFlags extends OptionFlags {
+  readonly testFrames: number;
+  readonly output: string;
+  readonly parallel?: number;
+  readonly onFarm?: boolean;
+  readonly farm?: string;
+  readonly json?: boolean;
+}
+
+/** All test frames came out, or some did not. */
+const EXIT_CODES = { done: 0, partial: 3 } as const;
+
+/**
+ * `spotreel estimate FILE`: what a scene will take here and cost on a farm, from some of its frames. On standard output the
+ * estimate, all else on standard error. Gives the exit code.
+ */
+export async function estimateCommand(file: string, flags: EstimateFlags): Promise<number> {
+  const options = renderOptionsOf(flags);
+  const output = localFolder(flags.output);
+  const storage = openStorage();
+  const onGpu = options.device === 'GPU';
+  const name = flags.farm ?? process.env.SPOTREEL_FARM_NAME;
+  const testOn = flags.onFarm ? await askFarm(name ?? 'main', onGpu) : undefined;
+  const shot = await examineShot(file, options, testOn, storage);
+  // One that was named has to be there before anything is rendered; another is asked meanwhile.
+  const named = testOn ?? (name === undefined ? undefined : await askFarm(name, onGpu));
+  const stop = new AbortController();
+  let exitCode = 0;
+  const stopListening = onStopSignal((code) => {
+    exitCode = code;
+    stop.abort();
+  });
+  try {
+    const estimate = await makeEstimate({
+      shot,
+      testOn,
+      testFrames: flags.testFrames,
+      output,
+      machine: divideMachine(flags.parallel),
+      farm: named ? Promise.resolve(named) : askFarmIfAny('main', onGpu),
+      pricesOf: (farm) => farmPrices(farm, onGpu),
+      storage,
+      signal: stop.signal,
+      say,
+    });
+    if (!estimate) {
+      say(`stopped: ${testOn ? 'the farm goes on, and ' : ''}the same command goes on from there`);
+      return exitCode;
+    }
+    process.stdout.write(`${flags.json ? JSON.stringify(estimate) : describeEstimate(estimate)}\n`);
+    return estimate.test.failures.length > 0 ? EXIT_CODES.partial : EXIT_CODES.done;
+  } finally {
+    stopListening();
+  }
+}
+
+/** Throws `PreflightError` with all that is wrong with the whole shot, and what `targetFaults` finds of a farm. */
+async function examineShot(
+  file: string,
+  options: Shot['options'],
+  testOn: AskedFarm | undefined,
+  storage: Storage,
+): Promise<Shot> {
+  const source = await findSource(file, storage);
+  const examination = await examineScene(source.url, source.etag, storage);
+  const location = formatLocation(source.url);
+  const wanted = { ...examination.facts, options, source: { url: location } };
+  const checked = preflight(examination, {
+    file: location,
+    options,
+    place: testOn ? 'farm' : 'here',
+    hasDisplay: !testOn && hasDisplay(process.env, process.platform),
+    placeFaults: testOn ? targetFaults(wanted, farmTargets(testOn.description), 'farm') : [],
+  });
+  refuseErrors(checked, location);
+  reportFindings(checked.findings);
+  return { source, options, examination, checked };
+}
+
+function say(text: string): void {
+  process.stderr.write(`${printable(text)}\n`);
+}

@@ -1,0 +1,50 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Shower } from '../../container/worker/showcase';
+import { thumbnailArgs } from '../../container/worker/showcase-args';
+import { thumbnailUrl } from '../../core/contract/keys';
+import { codeOf } from '../../core/errors';
+import type { Storage } from '../../core/storage/storage';
+
+/**
+ * Small pictures of frames that were rendered for an estimate, in a folder of this machine: those that could be made, by frame.
+ * Without an ffmpeg none.
+ */
+export async function makeThumbnails(
+  frames: readonly number[],
+  from: URL,
+  into: URL,
+  storage: Storage,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<number, URL>> {
+  const made = new Map<number, URL>();
+  const scratch = await mkdtemp(join(tmpdir(), 'spotreel-'));
+  const context = {
+    storage,
+    environment: process.env,
+    scratch,
+    signal,
+    say: () => undefined,
+    now: () => new Date(),
+  };
+  try {
+    const show = new Shower(scratch, context);
+    for (const frame of frames) {
+      const url = thumbnailUrl(into, frame);
+      const isThere = (await storage.head(url)) !== undefined;
+      const picture =
+        isThere ||
+        (await show.make(`${frame}.jpg`, url, 'image/jpeg', async (path) => {
+          const [file] = await show.fetch([frame], from);
+          if (file) await show.ffmpeg(thumbnailArgs(file.path, path));
+        }));
+      if (picture) made.set(frame, url);
+    }
+  } catch (error) {
+    if (codeOf(error) !== 'no-program') throw error;
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  return made;
+}

@@ -1,0 +1,148 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { installFakeBlender } from '../support/fake-blender';
+import { makeScene } from '../support/blender';
+import { startPlayedFarm, type PlayedFarm } from '../support/played-farm';
+import { onlyRender, writeTimes } from '../support/render-folder';
+import { useScratchFolder } from '../support/scratch-folder';
+import { ROOT } from '../support/source-files';
+import { spotreel } from '../support/spotreel';
+
+jest.setTimeout(180_000);
+
+const at = useScratchFolder();
+const CLOCK = join(ROOT, 'examples/clock.blend');
+
+/** Nobody's account: no keys, and no machine that would hand some out. */
+const NO_AWS: NodeJS.ProcessEnv = {
+  AWS_EC2_METADATA_DISABLED: 'true',
+  AWS_CONFIG_FILE: '/nowhere',
+  AWS_SHARED_CREDENTIALS_FILE: '/nowhere',
+  AWS_REGION: 'us-east-1',
+  AWS_ACCESS_KEY_ID: '',
+  AWS_SECRET_ACCESS_KEY: '',
+  AWS_PROFILE: '',
+  AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+};
+
+const estimate = (args: string[], environment = NO_AWS) =>
+  spotreel(['estimate', ...args, '-o', at('out')], { environment });
+
+const isJpeg = (path: string) => readFileSync(path).subarray(0, 3).toString('hex') === 'ffd8ff';
+
+/** Three figures in ascending order, of something that takes or costs something. */
+const SPREAD = { low: expect.any(Number), middle: expect.any(Number), high: expect.any(Number) };
+
+function ascends({ low, middle, high }: { low: number; middle: number; high: number }): boolean {
+  return 0 < low && low <= middle && middle <= high;
+}
+
+test('an artist without an AWS account reads off what it takes here and would cost there', async () => {
+  const args = [CLOCK, '--resolution-percent', '10', '--samples', '1', '-p', '2'];
+  const first = await estimate([...args, '--json']);
+  expect(first).toMatchObject({ exitCode: 0 });
+  const told = JSON.parse(first.stdout);
+  const folder = onlyRender(at('out'));
+  expect(told).toMatchObject({
+    file: CLOCK,
+    frameCount: 72,
+    // Two Blenders at a time have as many each.
+    test: { on: 'here', folder: `${folder}/`, atATime: 2, failures: [] },
+    frameSeconds: SPREAD,
+    here: { parallel: 2, sliceCount: 4, machineSeconds: SPREAD, wallSeconds: SPREAD },
+    farm: {
+      parallel: 64,
+      renderVcpus: 4,
+      cost: { spot: SPREAD, onDemand: SPREAD },
+      prices: { source: 'table' },
+    },
+  });
+  const frames: Array<{ frame: number; seconds: number; thumbnail: string }> = told.test.frames;
+  expect(frames.map(({ frame }) => frame)).toEqual([1, 25, 48, 72]);
+  expect(frames.every(({ seconds, thumbnail }) => seconds > 0 && isJpeg(thumbnail))).toBe(true);
+  const { here, farm } = told;
+  for (const one of [
+    told.frameSeconds,
+    here.wallSeconds,
+    farm.wallSeconds,
+    farm.cost.spot,
+    farm.cost.onDemand,
+  ])
+    expect(ascends(one)).toBe(true);
+  expect(farm.cost.onDemand.low).toBeGreaterThan(farm.cost.spot.low);
+  expect(told.assumptions.join('\n')).toMatch(/quickest and like the slowest of the 4/);
+  expect(told.assumptions.join('\n')).toMatch(
+    /the farm is one as it is deployed without settings \(none was found/,
+  );
+
+  // The same again: told from what is there.
+  const written = writeTimes(folder);
+  const again = await estimate(args);
+  expect(again).toMatchObject({ exitCode: 0 });
+  expect(writeTimes(folder)).toEqual(written);
+  expect(onlyRender(at('out'))).toBe(folder);
+  for (const words of ['72 frames of 64×36', 'Spot', 'On-Demand', 'by the table of', frames[0]!.thumbnail])
+    expect(again.stdout).toContain(words);
+
+  // Asked for in another way it is tested anew.
+  await estimate([...args, '--test-frames', '1', '-p', '1']);
+  expect(readdirSync(at('out'))).toHaveLength(2);
+});
+
+test('a scene at fault is refused before anything is rendered', async () => {
+  const scene = await makeScene(at('shot.blend'), 'scene.camera = None');
+  const refused = await estimate([scene]);
+  expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
+  expect(refused.stderr).toContain('has no camera');
+  expect(existsSync(at('out'))).toBe(false);
+});
+
+test('frames that fail are told, and the others reckoned with; where none comes out there is no estimate', async () => {
+  const args = [CLOCK, '--resolution-percent', '10', '-p', '1'];
+  const fake = { width: 64, height: 36 };
+  const some = installFakeBlender(at('some'), { ...fake, faults: { 36: 'fail', 37: 'fail' } });
+  const partly = await estimate(args, { ...NO_AWS, ...some });
+  expect(partly.exitCode).toBe(3);
+  expect(partly.stdout).toMatch(/frame 3[67] +failed: Error: the fake was told to fail/);
+  const none = installFakeBlender(at('none'), { ...fake, refuse: 'it will not open' });
+  const failed = await estimate([...args, '--samples', '3'], { ...NO_AWS, ...none });
+  expect(failed).toMatchObject({ exitCode: 1, stdout: '' });
+  expect(failed.stderr).toContain('none of the test frames');
+});
+
+test('a farm that is named has to be there', async () => {
+  const { exitCode, stderr } = await estimate([CLOCK, '--farm', 'other'], {
+    ...NO_AWS,
+    AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+  });
+  expect(exitCode).not.toBe(0);
+  expect(stderr).toContain('/spotreel/other');
+  expect(existsSync(at('out'))).toBe(false);
+});
+
+describe('with a farm', () => {
+  let farm: PlayedFarm;
+  beforeAll(async () => {
+    farm = await startPlayedFarm();
+  });
+  afterAll(() => farm?.stop());
+
+  const SMALL = [CLOCK, '--resolution-percent', '10', '--samples', '1'];
+
+  test('its machines render the test frames, a slice each, and its size is reckoned with', async () => {
+    const { exitCode, stdout, stderr } = await estimate([...SMALL, '--on-farm', '--json'], farm.environment);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    const told = JSON.parse(stdout);
+    expect(farm.jobs.map(({ arrayProperties }) => arrayProperties?.size)).toEqual([3, undefined]);
+    expect(told).toMatchObject({
+      test: { on: 'farm', atATime: 3, threads: 2, failures: [] },
+      farm: { parallel: 4, renderVcpus: 2, cost: { spot: SPREAD } },
+    });
+    expect(told.test.folder).toMatch(/^s3:.*\/renders\/clock-[0-9a-f]{8}-estimate\/$/);
+    const thumbnails: string[] = told.test.frames.map(({ thumbnail }: { thumbnail: string }) => thumbnail);
+    expect(thumbnails.every((path) => path.startsWith(at('out')) && isJpeg(path))).toBe(true);
+    // Again: nothing is submitted.
+    await estimate([...SMALL, '--on-farm'], farm.environment);
+    expect(farm.jobs).toHaveLength(2);
+  });
+});
