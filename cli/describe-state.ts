@@ -1,5 +1,5 @@
 import { formatTags } from '../core/contract/tags';
-import { describePrices, describeSpread } from '../core/cost/describe-cost';
+import { describePrices, describeSpread, formatUsd } from '../core/cost/describe-cost';
 import type { RenderCost } from '../core/cost/render-cost';
 import { formatExactSeconds, formatSeconds } from '../core/format-seconds';
 import { printable, printableName } from '../core/printable';
@@ -44,6 +44,7 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
     ...(retry ? [['retry', describeRetry(retry)] as const] : []),
     ...countRows(state),
     ...(cost ? costRows(cost, state.ended) : []),
+    ...(state.cap ? [['may cost', describeCap(state.cap)] as const] : []),
     ...(state.tags ? [['tags', formatTags(state.tags)] as const] : []),
     ...(waiting ? waitingRows(waiting, now) : []),
     ...failures.map(({ frame, reason: why }) => [`frame ${frame}`, why] as const),
@@ -95,6 +96,13 @@ function countRows({ frames, slices, figures }: RenderState): Array<readonly [st
 function costRows({ usd, prices }: RenderCost, ended: boolean): Array<readonly [string, string]> {
   const text = `${describeSpread(usd)}, ${describePrices(prices)}; a reckoning, not the bill`;
   return [[ended ? 'cost' : 'cost so far', text]];
+}
+
+function describeCap({ maxUsd, reached }: NonNullable<RenderState['cap']>): string {
+  const then = reached
+    ? 'it has come to that, and is being stopped'
+    : 'it is stopped when it comes to that, and what is rendered by then stays';
+  return `${formatUsd(maxUsd)} USD: ${then}`;
 }
 
 function counted(before: string, count: number, what: string): string {

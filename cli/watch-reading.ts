@@ -28,6 +28,7 @@ export function readingOf(
     ...(frames && frames.failed > 0 ? [`${frames.failed} failed`] : []),
     ...(figures && figures.interruptions > 0 ? [`${figures.interruptions} interrupted`] : []),
     ...(cost ? [`about ${formatUsd(cost.usd.middle)} USD so far`] : []),
+    ...(state.cap ? [describeCap(state.cap)] : []),
     ...(fault === undefined ? [] : [fault]),
   ];
   const { total = 0, stored = 0 } = frames ?? {};
@@ -37,6 +38,10 @@ export function readingOf(
     count: `${stored} of ${total} frames`,
     note: printable(note.join(', ')).replaceAll('\n', ' '),
   };
+}
+
+function describeCap({ maxUsd, reached }: NonNullable<RenderState['cap']>): string {
+  return reached ? `stopped at ${formatUsd(maxUsd)} USD` : `at most ${formatUsd(maxUsd)} USD`;
 }
 
 function describeWaiting(

@@ -2,6 +2,7 @@ import { CfnOutput, Duration, Size, Stack, type StackProps } from 'aws-cdk-lib';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import { CostWatch } from './constructs/cost-watch';
 import { FarmNetwork } from './constructs/farm-network';
 import { FarmParameter } from './constructs/farm-parameter';
 import { FarmTopic } from './constructs/farm-topic';
@@ -55,13 +56,19 @@ export class FarmStack extends Stack {
       topic,
       logRetention,
     });
+    const costs = new CostWatch(this, 'Costs', {
+      bucket,
+      gpuQueue: compute.gpuQueue,
+      machines: farmMachines(settings),
+      logRetention,
+    });
     const metrics = new JobMetrics(this, 'Metrics', {
       farmName,
       jobQueues,
       workerLog: jobs.logGroup,
       logRetention,
     });
-    this.monitoring = new Monitoring(this, 'Monitoring', { farmName, upload, finish, metrics, topic });
+    this.monitoring = new Monitoring(this, 'Monitoring', { farmName, upload, finish, costs, metrics, topic });
     this.extras(settings);
     const { name } = new FarmParameter(this, 'Description', {
       farmName,

@@ -4,7 +4,8 @@ import { SSMClient } from '@aws-sdk/client-ssm';
 import { AwsBatch } from '../../core/batch/aws-batch';
 import { readFarm } from '../../core/batch/aws-farm';
 import { targetFaults, type JobTargets } from '../../core/batch/choose-targets';
-import { submitRender } from '../../core/batch/submit-render';
+import { submitRender, type RenderRequest } from '../../core/batch/submit-render';
+import type { FarmDescription } from '../../core/contract/farm-description';
 import type { RenderOptions } from '../../core/contract/options';
 import { formatTags, parseTags } from '../../core/contract/tags';
 import { SpotreelError } from '../../core/errors';
@@ -13,11 +14,16 @@ import { preflight, refuseErrors, type Preflight } from '../../core/preflight/pr
 import { childUrl, formatLocation, keyUrl, parseLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import type { ObjectHead, Storage } from '../../core/storage/storage';
+import { sizeOf } from '../estimate/asked-farm';
+import { farmPrices } from '../estimate/farm-prices';
+import { refuseAbove } from '../estimate/refuse-above';
+import type { Shot } from '../estimate/shot';
 import { findSource } from '../find-source';
 import { createMeter } from '../meter';
 import { printable } from '../../core/printable';
 import { renderOptionsOf, type OptionFlags } from '../render-options';
 import { reportFindings } from '../report-findings';
+import { onStopSignal } from '../stop-signals';
 import type { UploadView } from '../upload-files';
 import { uploadProject, type UploadedProject } from '../upload-project';
 
@@ -30,6 +36,9 @@ export interface SubmitFlags extends OptionFlags {
   /** `name=value` each. */
   readonly tag?: readonly string[];
   readonly farm: string;
+  /** US dollars. */
+  readonly maxCost?: number;
+  readonly testFrames: number;
 }
 
 /** Where jobs go, and what for: from the flags, and from the deployed farm what they leave open. */
@@ -37,6 +46,8 @@ interface Target extends JobTargets {
   readonly output: URL;
   /** Absent where no farm was looked up: a scene on this machine has nowhere to go then. */
   readonly uploads?: URL;
+  /** The farm, where one was looked up. */
+  readonly farm?: FarmDescription;
 }
 
 /** Children that run at once, where nobody says how large the compute environment is: its usual 256 vCPUs, 4 a child. */
@@ -57,13 +68,17 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
   const target = await findTarget(flags);
   if (source.url.protocol !== 's3:' && !target.uploads) throw nowhereToGo(source);
   const examination = await examineScene(source.url, source.etag, storage);
-  reportFindings(refusedOr(source, examination, options, target).findings);
+  const checked = refusedOr(source, examination, options, target);
+  reportFindings(checked.findings);
+  const cap = await capOf({ source, options, examination, checked }, flags, target, storage);
+  if (cap && 'exitCode' in cap) return cap.exitCode;
   const { jobs, folder, manifest } = await submitRender(
     {
       ...(await inBucket({ source, examination }, target, storage)),
       output: target.output,
       options,
       tags,
+      cap,
       ...(flags.name !== undefined && { name: flags.name }),
       reuse: 'unfailed',
       filesCount: true,
@@ -113,7 +128,49 @@ async function findTarget(flags: SubmitFlags): Promise<Target> {
       : byHand(definition)),
     output: output === undefined ? childUrl(bucket, farm.outputPrefix) : outputOf(output),
     uploads: childUrl(bucket, farm.uploadPrefix),
+    farm,
   };
+}
+
+/** What it may cost; nothing where nobody said. The exit code when the test frames of it were interrupted. */
+async function capOf(
+  shot: Shot,
+  { maxCost: maxUsd, testFrames }: SubmitFlags,
+  target: Target,
+  storage: Storage,
+): Promise<NonNullable<RenderRequest['cap']> | { readonly exitCode: number } | undefined> {
+  if (maxUsd === undefined) return undefined;
+  const onGpu = shot.options.device === 'GPU';
+  const farm = sizeOf(watchingFarm(target), onGpu);
+  const prices = await farmPrices(farm, onGpu);
+  const stop = new AbortController();
+  let exitCode = 0;
+  const stopListening = onStopSignal((code) => {
+    exitCode = code;
+    stop.abort();
+  });
+  try {
+    const check = { maxUsd, testFrames, farm, prices, storage, signal: stop.signal, say };
+    if ((await refuseAbove(shot, check)) === 'stopped') {
+      say('stopped: nothing was submitted');
+      return { exitCode };
+    }
+  } finally {
+    stopListening();
+  }
+  const { spot, onDemand, source, at, region } = prices.render;
+  const told = source === 'account' && { prices: { spot, onDemand, source, at, region } };
+  return { maxUsd, at: new Date().toISOString(), ...told };
+}
+
+/** The farm that stops what comes to its cap. Throws `bad-usage` where none would. */
+function watchingFarm({ farm, output }: Target): FarmDescription {
+  const isOwn = farm && output.href === childUrl(keyUrl('s3:', farm.bucket, ''), farm.outputPrefix).href;
+  if (isOwn && farm.capPrefix !== undefined) return farm;
+  const why = isOwn
+    ? `farm ${farm.name} was deployed by an earlier version, which looks after none: deploy it again`
+    : 'only the farm looks after what renders cost, and only in its own folder: leave out -o (and one of -q and -d)';
+  throw new SpotreelError('bad-usage', 'usage', `--max-cost: ${why}`);
 }
 
 /** One definition for both jobs; which Blender its image holds, and whether it asks for a GPU, nobody knows. */

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { parseUsd } from '../../core/contract/us-dollars';
 import { VIDEO_FORMATS } from '../../core/contract/video-format';
 import { SLICE_ORDERS } from '../../core/render/slices';
 
@@ -58,4 +59,16 @@ export function wholeNumber(text: string): number {
     throw new InvalidArgumentError('It must be a whole number of 1 or more.');
   }
   return value;
+}
+
+/** The same of 0 or more. */
+export function zeroOrMore(text: string): number {
+  return text === '0' ? 0 : wholeNumber(text);
+}
+
+/** Reads an argument of US dollars. Throws what commander tells the user. */
+export function usDollars(text: string): number {
+  const usd = parseUsd(text);
+  if (usd !== undefined) return usd;
+  throw new InvalidArgumentError('It must be US dollars, more than 0, such as 5 or 2.50.');
 }

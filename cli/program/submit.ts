@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { SubmitFlags } from '../commands/submit';
+import { TEST_FRAMES } from '../estimate/estimates-folder';
 import { explain } from './explain';
-import { withRenderOptions } from './option-groups';
+import { usDollars, withRenderOptions, zeroOrMore } from './option-groups';
 import type { Run } from './run';
 
 export function addSubmit(program: Command, run: Run): void {
@@ -19,6 +20,17 @@ export function addSubmit(program: Command, run: Run): void {
       (tag: string, before: readonly string[] | undefined) => [...(before ?? []), tag],
     )
     .option('--farm <name>', 'the farm, if there are several', process.env.SPOTREEL_FARM_NAME ?? 'main')
+    .option(
+      '--max-cost <usd>',
+      'US dollars: refused if it costs more, and stopped when it comes to that',
+      usDollars,
+    )
+    .option(
+      '--test-frames <n>',
+      'with --max-cost, frames to estimate it by here before, where there is a Blender; 0 for none',
+      zeroOrMore,
+      TEST_FRAMES,
+    )
     .action((file: string | undefined, flags: SubmitFlags) =>
       run(async () => (await import('../commands/submit')).submitCommand(file, flags)),
     );
@@ -26,12 +38,14 @@ export function addSubmit(program: Command, run: Run): void {
     notes: 'Prints one line of JSON: the two SubmitJob answers, the render job first.',
     exitCodes: [
       [0, 'submitted (or there already)'],
-      [1, 'refused'],
+      [1, 'refused, also for what it would cost'],
       [2, 'wrong usage'],
+      [130, 'interrupted while test frames were rendered; nothing was submitted'],
     ],
     examples: [
       'spotreel submit shot.blend',
       'spotreel submit shot.blend --tag artist=ann --tag shot=12',
+      'spotreel submit shot.blend --max-cost 5   submitting again with more raises it',
       'spotreel submit s3://bucket/shot.blend -o s3://bucket -f 5 -n take-2 -q queue -d definition',
       "spotreel submit shot.blend | jq -r '.[0].jobId'",
     ],

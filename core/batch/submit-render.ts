@@ -1,10 +1,12 @@
 import { SpotreelError } from '../errors';
+import type { CostCap } from '../contract/cost-cap';
 import type { RenderJobs } from '../contract/jobs';
 import { manifestUrl, renderFolder } from '../contract/keys';
 import { parseManifest, type Manifest } from '../contract/manifest';
 import type { RenderOptions } from '../contract/options';
 import type { Tags } from '../contract/tags';
 import { canonicalOptions, checkRenderName, renderIdOf } from '../contract/render-id';
+import { setCap } from '../cost/cost-caps';
 import { examineScene, type SceneExamination } from '../preflight/examine-scene';
 import type { RenderPlace } from '../preflight/dependency-findings';
 import { digestOfFiles, preflight, refuseErrors, type Preflight } from '../preflight/preflight';
@@ -23,6 +25,8 @@ export interface RenderRequest {
   readonly options: RenderOptions;
   /** By whom and for what, as the bill may tell it; what was planned before keeps its own. */
   readonly tags?: Tags | undefined;
+  /** What it may cost; noted before any job is submitted. Absent for what is asked for without a word on it. */
+  readonly cap?: Pick<CostCap, 'maxUsd' | 'at' | 'prices'> | undefined;
   /** A name given by hand, in place of the render id made from the source. */
   readonly name?: string;
   readonly reuse: Reuse;
@@ -62,6 +66,8 @@ export async function submitRender(
   services: SubmitServices,
 ): Promise<SubmittedRender> {
   const { folder, manifest } = await prepareRender(request, services);
+  const { cap } = request;
+  if (cap) await setCap({ version: 1, renderId: manifest.renderId, ...cap }, folder, services.storage);
   const jobs = await ensureJobs(manifest, folder, request.reuse, services);
   return { folder, manifest, jobs };
 }

@@ -17,6 +17,8 @@ export const farmDescriptionSchema = z.lazy(() =>
     /** Key prefixes with their trailing slash. */
     uploadPrefix: z.string().check(z.endsWith('/')),
     outputPrefix: z.string().check(z.endsWith('/')),
+    /** Where it looks for what renders may cost; absent where an earlier version was deployed, which looks nowhere. */
+    capPrefix: z.optional(z.string().check(z.endsWith('/'))),
     /** ARN, as are the job definitions, which name their revision. */
     jobQueue: z.string().check(z.minLength(1)),
     renderDefinitions: renderDefinitionsSchema,

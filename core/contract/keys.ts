@@ -8,6 +8,9 @@ import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFormat } from './video-format';
 /** The folder of a farm's bucket under which each render has its own. Not within uploads: a render must trigger none. */
 export const OUTPUT_PREFIX = 'renders/';
 
+/** The folder of a farm's bucket with what renders may cost: beside that of the renders, so that few objects are looked at. */
+export const CAPS_PREFIX = 'caps/';
+
 /** `url` as a folder: with a slash at the end. */
 export function folderUrl(url: URL): URL {
   if (url.pathname.endsWith('/')) return url;
@@ -18,6 +21,15 @@ export function folderUrl(url: URL): URL {
 
 export function renderFolder(output: URL, renderId: string): URL {
   return new URL(`${renderId}/`, folderUrl(output));
+}
+
+/** The folder of the caps of all renders whose folders lie in `output`. */
+export const capsFolder = (output: URL): URL => new URL(`../${CAPS_PREFIX}`, folderUrl(output));
+
+/** What a render may cost; see `cost-cap.ts`. */
+export function capUrl(render: URL): URL {
+  const renderId = folderUrl(render).pathname.split('/').at(-2)!;
+  return new URL(`../../${CAPS_PREFIX}${renderId}.json`, folderUrl(render));
 }
 
 export const manifestUrl = (render: URL): URL => below(render, 'manifest.json');

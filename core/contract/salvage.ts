@@ -10,6 +10,8 @@ export const salvageSchema = z.lazy(() =>
     /** When `owner` counts as gone, if it has noted no job. */
     staleAt: z.iso.datetime(),
     jobId: z.optional(z.string()),
+    /** Why the render job was stopped, where that was on purpose and a video was wanted all the same. */
+    because: z.optional(z.string()),
   }),
 );
 

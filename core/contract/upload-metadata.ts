@@ -4,6 +4,7 @@ import { decodeHeaderText } from './decode-header-text';
 import { renderOptionsSchema, type RenderOptions } from './options';
 import { checkRenderName } from './render-id';
 import { parseTags, type Tags } from './tags';
+import { parseUsd } from './us-dollars';
 
 /** What the uploader of a scene asked for. */
 export interface UploadWishes {
@@ -12,6 +13,8 @@ export interface UploadWishes {
   readonly name?: string | undefined;
   /** By whom and for what. */
   readonly tags?: Tags | undefined;
+  /** US dollars that the render may cost. */
+  readonly maxCostUsd?: number | undefined;
 }
 
 /** How one option stands in S3 object metadata (without `x-amz-meta-`) and what it may be. */
@@ -51,7 +54,7 @@ const KEYS: Readonly<Record<string, MetadataKey>> = {
 
 /**
  * Reads options from an object's metadata: keys as S3 gives them, in lower case and without `x-amz-meta-`
- * (`frames`, `frames-per-slice`, `scene`, `resolution-percent`, `samples`, `engine`, `device`, `video`, `background`, `gaps`, `order`, `force`, `name`, `tags`); values as
+ * (`frames`, `frames-per-slice`, `scene`, `resolution-percent`, `samples`, `engine`, `device`, `video`, `background`, `gaps`, `order`, `force`, `name`, `tags`, `max-cost`); values as
  * `decodeHeaderText` reads them. Other keys are somebody else's and ignored. Throws `bad-metadata` (usage) naming key,
  * value and what is allowed.
  */
@@ -59,6 +62,7 @@ export function parseUploadMetadata(metadata: Readonly<Record<string, string>>):
   const options: Record<string, unknown> = {};
   let name: string | undefined;
   let tags: Tags | undefined;
+  let maxCostUsd: number | undefined;
   for (const [rawKey, rawValue] of Object.entries(metadata)) {
     const key = rawKey.toLowerCase();
     const value = decodeHeaderText(rawValue.trim());
@@ -66,8 +70,9 @@ export function parseUploadMetadata(metadata: Readonly<Record<string, string>>):
     if (known) options[known.option] = readOption(key, known, value);
     else if (key === 'name') name = readName(value);
     else if (key === 'tags') tags = readTags(value);
+    else if (key === 'max-cost') maxCostUsd = readMaxCost(value);
   }
-  return { options: renderOptionsSchema.parse(options), name, tags };
+  return { options: renderOptionsSchema.parse(options), name, tags, maxCostUsd };
 }
 
 function readOption(key: string, { option, read, allowed }: MetadataKey, value: string): unknown {
@@ -106,6 +111,12 @@ function readTags(value: string): Tags {
   } catch (error) {
     throw rephrased('tags', value, error);
   }
+}
+
+function readMaxCost(value: string): number {
+  const maxUsd = parseUsd(value);
+  if (maxUsd !== undefined) return maxUsd;
+  throw bad('max-cost', value, 'must be US dollars, more than 0, such as 5 or 2.50');
 }
 
 function rephrased(key: string, value: string, error: unknown): unknown {

@@ -3,7 +3,8 @@ import type { JobDetail } from '../batch/batch';
 import type { JobRecords, RenderRecords, RenderResults } from './render-facts';
 import type { RenderState, SliceFigures, StateName, Waiting } from './render-state';
 import { SALVAGE_SECONDS } from '../contract/salvage';
-import { countRunnable, countSlices, type SeenJobs } from './seen-jobs';
+import { countSlices } from './count-slices';
+import { countRunnable, type SeenJobs } from './seen-jobs';
 import { waitingHints, waitingReason } from './why-waiting';
 
 /** Jobs that were submitted so lately may not be described yet, and who plans a render submits it at once. */

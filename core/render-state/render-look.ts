@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Batch } from '../batch/batch';
 import { stitchRecordUrl } from '../contract/keys';
 import { stitchRecordSchema } from '../contract/stitch-record';
+import { readCap } from '../cost/cost-caps';
 import { stitchSeconds, untilNow } from '../cost/machine-usage';
 import type { MachineUsage } from '../cost/render-cost';
 import { codeOf, messageOf, SpotreelError } from '../errors';
@@ -10,7 +11,8 @@ import type { Storage } from '../storage/storage';
 import { isFinal, judgeRender } from './judge-render';
 import { readRenderRecords, readRenderResults, type RenderRecords } from './render-facts';
 import type { RenderState } from './render-state';
-import { askFarm, countSlices, lookHere, type SeenJobs } from './seen-jobs';
+import { countSlices } from './count-slices';
+import { askFarm, lookHere, type SeenJobs } from './seen-jobs';
 import { SliceDigests } from './slice-digests';
 
 /** An answer of AWS Batch that takes longer is not waited for: the next look has it. */
@@ -65,7 +67,22 @@ export class RenderLook {
     const figures = await this.digests.read(folder, storage);
     const results = await readRenderResults(records, storage);
     const state = judgeRender({ records, results, seen, figures }, now());
-    return { state, throttled, ...(this.place.batch && { usage: await this.usage(records, state) }) };
+    const cap = this.place.batch && !state.ended ? await this.cap() : undefined;
+    return {
+      state: { ...state, ...(cap && { cap }) },
+      throttled,
+      ...(this.place.batch && { usage: await this.usage(records, state) }),
+    };
+  }
+
+  /** Who may look at renders need not be allowed to look at what they may cost. */
+  private async cap(): Promise<RenderState['cap']> {
+    const { folder, storage } = this.place;
+    const cap = await readCap(folder, storage).catch((error: unknown) => {
+      if (codeOf(error) === 'denied') return undefined;
+      throw error;
+    });
+    return cap && { maxUsd: cap.maxUsd, reached: cap.stopped !== undefined };
   }
 
   private async usage({ plan }: RenderRecords, { ended, slices, state }: RenderState): Promise<RenderUsage> {

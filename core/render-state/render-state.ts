@@ -74,6 +74,8 @@ export interface RenderState {
   readonly endedAt?: string;
   /** By whom and for what; absent where nobody said. */
   readonly tags?: Tags;
+  /** What it may cost, in US dollars, and whether it came to that; absent where nobody said, and once it has ended. */
+  readonly cap?: { readonly maxUsd: number; readonly reached: boolean };
   readonly frames?: { readonly total: number; readonly stored: number; readonly failed: number };
   /** The first of those that were given up. */
   readonly failures: ReadonlyArray<{ readonly frame: number; readonly reason: string }>;

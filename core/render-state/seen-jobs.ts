@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import type { Batch, JobDetail, JobStatus } from '../batch/batch';
+import type { Batch, JobDetail } from '../batch/batch';
 import { describeJob } from '../batch/local/describe-job';
 import { peekJobs } from '../batch/local/recover-jobs';
 import { salvageJobName, type RenderJobs } from '../contract/jobs';
 import { localBatchFolder, localHolder } from './local-holder';
 import type { RenderRecords } from './render-facts';
-import type { SliceCounts } from './render-state';
 
 /** What a Batch says of a render's jobs. */
 export interface SeenJobs {
@@ -90,23 +89,6 @@ export function lookHere({ renderId, folder, jobs }: RenderRecords): SeenJobs {
     render: render && describeJob(render),
     stitch: stitch && describeJob(stitch),
     salvage: salvage && describeJob(salvage),
-  };
-}
-
-/** Of an array job, or of one that has no children: then it is a single slice itself. Pure. */
-export function countSlices({ status, arrayProperties }: JobDetail): SliceCounts {
-  const summary: Partial<Record<JobStatus, number>> = arrayProperties?.statusSummary ?? { [status]: 1 };
-  const count = (...statuses: JobStatus[]) => statuses.reduce((sum, one) => sum + (summary[one] ?? 0), 0);
-  const [running, succeeded, failed] = [count('STARTING', 'RUNNING'), count('SUCCEEDED'), count('FAILED')];
-  const waiting = count('SUBMITTED', 'PENDING', 'RUNNABLE');
-  const total = arrayProperties?.size ?? 1;
-  // By the documentation the summary of a parent whose children are not made yet is empty.
-  return {
-    total,
-    waiting: Math.max(waiting, total - running - succeeded - failed),
-    running,
-    succeeded,
-    failed,
   };
 }
 

@@ -34,12 +34,15 @@ interface Digest {
 export class SliceDigests {
   private readonly digests = new Map<string, Digest>();
 
+  /** `atOnce`: reports that are fetched at a time. */
+  constructor(private readonly atOnce = AT_ONCE) {}
+
   async read(render: URL, storage: Storage): Promise<SliceFigures> {
     const changed: ObjectInfo[] = [];
     for await (const info of storage.list(slicesFolder(render))) {
       if (this.digests.get(info.url.href)?.version !== versionOf(info)) changed.push(info);
     }
-    await mapConcurrently(changed, AT_ONCE, async (info) => {
+    await mapConcurrently(changed, this.atOnce, async (info) => {
       const report = await readRecord(sliceReportSchema, info.url, storage);
       if (!report) return;
       const figures = reportFigures({ slices: [report] });

@@ -1,8 +1,11 @@
+import { MAX_COST_REASON } from '../../core/contract/cost-cap';
 import { renderJobName, salvageJobName, stitchJobName } from '../../core/contract/jobs';
 import { folderUrl } from '../../core/contract/keys';
 import { parseWorkerArgv } from '../../core/contract/worker-command';
+import { capReason, readCap } from '../../core/cost/cost-caps';
 import { SpotreelError } from '../../core/errors';
 import { parseLocation } from '../../core/storage/location';
+import type { Storage } from '../../core/storage/storage';
 import type { JobStateChange } from './event';
 
 /** The end of one of a render's jobs that decides how the render ended. */
@@ -40,6 +43,22 @@ function roleOf(jobName: string): EndedJob['role'] | undefined {
 
 /** Whether AWS Batch says so of an attempt that took too long; https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html */
 export const isTimeout = (statusReason: string): boolean => /timeout/i.test(statusReason);
+
+/**
+ * Why a render job was stopped that had come to its cap; `undefined` for one that ended otherwise. By the documentation the reason
+ * of TerminateJob comes back as the job's status reason; of an array job it does not say so for the parent, so what the cap itself
+ * noted counts as well. https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html
+ */
+export async function capReached(
+  { role, failed, folder, change }: EndedJob,
+  storage: Storage,
+): Promise<string | undefined> {
+  const { isTerminated, statusReason = '', jobId } = change;
+  if (role !== 'render' || !failed) return undefined;
+  if (statusReason.startsWith(MAX_COST_REASON)) return statusReason;
+  const cap = isTerminated ? await readCap(folder, storage) : undefined;
+  return cap?.stopped?.jobId === jobId ? capReason(cap.maxUsd, cap.stopped.usd) : undefined;
+}
 
 /**
  * Whether somebody cancelled or terminated the job, and so wants no video of it. By the documentation the two flags tell

@@ -24,6 +24,8 @@ interface Place {
   readonly folder: URL;
   readonly storage: Storage;
   readonly now: () => Date;
+  /** Why the render job was stopped, where a video is wanted all the same. */
+  readonly because?: string | undefined;
 }
 
 /**
@@ -36,14 +38,20 @@ export async function ensureSalvage(
   place: Place,
   services: SalvageServices,
 ): Promise<string> {
-  const { manifest, folder, storage, now } = place;
+  const { manifest, folder, storage, now, because } = place;
   const { batch, claim, jobQueue, stitchDefinition: jobDefinition } = services;
-  const found = await readSalvage(folder, storage);
+  const found = await findSalvage(folder, storage);
   const own = found?.salvage?.renderJob === renderJob ? found.salvage : undefined;
   if (own?.jobId !== undefined) return own.jobId;
   if (own && now() <= new Date(own.staleAt)) throw beingSubmitted(folder);
   const staleAt = new Date(now().getTime() + claim.staleAfterSeconds * 1000);
-  const salvage: Salvage = { version: 1, renderJob, owner: claim.owner, staleAt: staleAt.toISOString() };
+  const salvage: Salvage = {
+    version: 1,
+    renderJob,
+    owner: claim.owner,
+    staleAt: staleAt.toISOString(),
+    ...(because !== undefined && { because }),
+  };
   await write(salvage, found?.etag, folder, storage);
   const request = salvageRequest(manifest, folder, { jobQueue, jobDefinition });
   const jobId =
@@ -85,7 +93,12 @@ interface FoundSalvage {
   readonly etag: string;
 }
 
-async function readSalvage(folder: URL, storage: Storage): Promise<FoundSalvage | undefined> {
+/** What `salvage.json` says; `undefined` where it says nothing. */
+export async function readSalvage(folder: URL, storage: Storage): Promise<Salvage | undefined> {
+  return (await findSalvage(folder, storage))?.salvage;
+}
+
+async function findSalvage(folder: URL, storage: Storage): Promise<FoundSalvage | undefined> {
   const url = salvageUrl(folder);
   // The ETag before the content: what changes between the two fails the conditional write.
   const head = await storage.head(url);

@@ -9,9 +9,9 @@ import { readGaps, readGapsSince } from '../../core/storage/read-gaps';
 import { consoleUrl } from '../console-url';
 import { reportStatus, type ReportServices } from '../report-status';
 import { countFrames, readManifest } from './count-frames';
-import { endedJobOf, fillsGaps, wasStopped, type EndedJob } from './ended-job';
+import { capReached, endedJobOf, fillsGaps, wasStopped, type EndedJob } from './ended-job';
 import { ensureRescue, rescuedBefore, type RescueServices } from './ensure-rescue';
-import { ensureSalvage, type SalvageServices } from './ensure-salvage';
+import { ensureSalvage, readSalvage, type SalvageServices } from './ensure-salvage';
 import type { JobStateChange } from './event';
 
 export interface FinishServices extends ReportServices {
@@ -52,14 +52,15 @@ export async function finishRender(change: JobStateChange, services: FinishServi
   if (await isOutdated(ended, jobs, services)) return { outcome: 'outdated' };
   if (await isToldByRender(ended, jobs, services)) return { outcome: 'ignored' };
   const isOfPair = ended.role === 'salvage' || jobs?.[ended.role].jobId === change.jobId;
+  const because = await capReached(ended, services.storage);
   const reported = await report(
     ended,
     isOfPair ? jobs : undefined,
-    await resultOf(ended, services),
+    await resultOf(ended, because, services),
     services,
   );
   // Of no frames no video can be made, and a machine for it costs money.
-  if (reported.status.frames?.stored !== 0) await salvage(ended, services);
+  if (reported.status.frames?.stored !== 0) await salvage(ended, because, services);
   return reported;
 }
 
@@ -126,13 +127,20 @@ async function isToldByRender(
   return render?.status === 'FAILED';
 }
 
-/** The frames could not all be rendered: what there is still makes a video, unless somebody stopped the render. */
-async function salvage({ role, folder, change }: EndedJob, services: FinishServices): Promise<void> {
+/**
+ * The frames could not all be rendered: what there is still makes a video, unless somebody stopped the render. That it came to
+ * its cap (`because`) is no such wish.
+ */
+async function salvage(
+  { role, folder, change }: EndedJob,
+  because: string | undefined,
+  services: FinishServices,
+): Promise<void> {
   const { storage, now, salvage: salvageServices } = services;
-  if (!salvageServices || role !== 'render' || wasStopped(change)) return;
+  if (!salvageServices || role !== 'render' || (because === undefined && wasStopped(change))) return;
   const manifest = await readManifest(folder, storage);
   if (manifest && manifest.options.video !== 'none')
-    await ensureSalvage(change, { manifest, folder, storage, now }, salvageServices);
+    await ensureSalvage(change, { manifest, folder, storage, now, because }, salvageServices);
 }
 
 /**
@@ -155,7 +163,11 @@ interface Result extends Pick<RenderStatus, 'state' | 'reason' | 'findings' | 'f
   readonly video?: URL;
 }
 
-async function resultOf(ended: EndedJob, { storage }: FinishServices): Promise<Result> {
+async function resultOf(
+  ended: EndedJob,
+  because: string | undefined,
+  { storage }: FinishServices,
+): Promise<Result> {
   const { role, folder, failed } = ended;
   const { frames, findings } = await countFrames(folder, storage);
   const format = (await readManifest(folder, storage))?.options.video;
@@ -166,14 +178,17 @@ async function resultOf(ended: EndedJob, { storage }: FinishServices): Promise<R
     const { createdAt } = ended.change;
     const gaps = role === 'stitch' ? await readGapsSince(createdAt, folder, storage) : undefined;
     if (gaps) return { ...partial(gaps), ...counted, video: partialVideoUrl(folder, format) };
-    const reason = reasonOf(ended);
+    const reason = because ?? reasonOf(ended);
     const found = findings.length > 0 ? findings : [{ code: 'job-failed', message: reason }];
     return { state: 'failed', reason, findings: found, ...counted };
   }
   if (format === 'none') return { state: 'complete', findings: [], ...counted };
   if (await storage.head(video)) return { state: 'complete', findings: [], ...counted, video };
   const gaps = fillsGaps(ended) ? await readGaps(folder, storage) : undefined;
-  if (gaps) return { ...partial(gaps), ...counted, video: partialVideoUrl(folder, format) };
+  if (gaps) {
+    const noted = role === 'salvage' ? await readSalvage(folder, storage) : undefined;
+    return { ...partial(gaps, noted?.because), ...counted, video: partialVideoUrl(folder, format) };
+  }
   const reason = `the stitch job succeeded, but ${formatLocation(video)} is not there: was it deleted?`;
   return { state: 'failed', reason, findings: [{ code: 'no-video', message: reason }], ...counted };
 }
@@ -181,13 +196,17 @@ async function resultOf(ended: EndedJob, { storage }: FinishServices): Promise<R
 /** Gaps whose reasons are told; `gaps.json` holds all. */
 const MOST_GAPS = 10;
 
-function partial({ gaps, frameCount }: Gaps): Pick<Result, 'state' | 'reason' | 'findings'> {
+function partial(
+  { gaps, frameCount }: Gaps,
+  because?: string,
+): Pick<Result, 'state' | 'reason' | 'findings'> {
   const findings = gaps.slice(0, MOST_GAPS).map(({ frame, reason, shown }) => ({
     code: 'frame-missing',
     frame,
     message: `frame ${frame} is missing, frame ${shown} shown in its place: ${reason}`,
   }));
-  const reason = `${gaps.length} of ${frameCount} frames are missing; gaps.json names them`;
+  const missing = `${gaps.length} of ${frameCount} frames are missing; gaps.json names them`;
+  const reason = because === undefined ? missing : `${because}; ${missing}`;
   return { state: 'partial', reason, findings };
 }
 

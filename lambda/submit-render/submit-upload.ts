@@ -43,8 +43,11 @@ export async function submitUpload(event: UploadEvent, services: UploadServices)
   let wishes: UploadWishes | undefined;
   try {
     wishes = parseUploadMetadata(source.metadata ?? {});
-    const { options, name, tags } = wishes;
-    const request = { source, output, options, tags, ...(name !== undefined && { name }) };
+    const { options, name, tags, maxCostUsd } = wishes;
+    // Of the upload, not of its event, which may come twice: what was asked for later holds.
+    const at = source.lastModified.toISOString();
+    const cap = maxCostUsd === undefined ? undefined : { maxUsd: maxCostUsd, at };
+    const request = { source, output, options, tags, cap, ...(name !== undefined && { name }) };
     const { manifest, jobs } = await submitRender({ ...request, reuse: 'any' }, services);
     return { outcome: 'submitted', renderId: manifest.renderId, jobs };
   } catch (error) {

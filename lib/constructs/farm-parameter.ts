@@ -8,7 +8,7 @@ import {
   farmParameterName,
   type FarmDescription,
 } from '../../core/contract/farm-description';
-import { OUTPUT_PREFIX } from '../../core/contract/keys';
+import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/contract/keys';
 import type { Machines } from '../../core/contract/machines';
 import { UPLOAD_PREFIX } from '../../core/contract/upload-key';
 import type { JobDefinitions } from './job-definitions';
@@ -61,6 +61,7 @@ function describe(props: FarmParameterProps): FarmDescription {
     bucket: bucket.bucketName,
     uploadPrefix: UPLOAD_PREFIX,
     outputPrefix: OUTPUT_PREFIX,
+    capPrefix: CAPS_PREFIX,
     jobQueue: compute.queue.jobQueueArn,
     renderDefinitions: jobs.renderDefinitions,
     stitchJobDefinition: jobs.stitch.definition.jobDefinitionArn,

@@ -7,12 +7,12 @@ import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { OUTPUT_PREFIX } from '../../core/contract/keys';
+import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/contract/keys';
 import type { RenderDefinition } from '../../core/contract/render-definitions';
 import { grantBucketAccess, grantClaimRemoval } from './bucket-access';
 import { DeadLetters } from './dead-letters';
 import { FarmFunction } from './farm-function';
-import { anyJobArn, grantSubmitJob } from './job-access';
+import { grantSubmitJob, grantTerminateJob } from './job-access';
 import type { JobDefinitions } from './job-definitions';
 import type { SpotCompute } from './spot-compute';
 
@@ -87,7 +87,11 @@ export class FinishTrigger extends Construct {
       targets: [new LambdaFunction(this.finish.lambda, { deadLetterQueue })],
     });
     const { role } = this.finish;
-    grantBucketAccess(role, bucket, { read: [OUTPUT_PREFIX], write: [OUTPUT_PREFIX], list: [OUTPUT_PREFIX] });
+    grantBucketAccess(role, bucket, {
+      read: [OUTPUT_PREFIX, CAPS_PREFIX],
+      write: [OUTPUT_PREFIX],
+      list: [OUTPUT_PREFIX],
+    });
     topic.grantPublish(role);
     grantSubmitJob(role, [stitchQueue.jobQueueArn, stitchDefinition.jobDefinitionArn]);
     // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html: these two know no resources.
@@ -102,7 +106,7 @@ export class FinishTrigger extends Construct {
     const { role } = this.finish;
     const definitions = jobs.renders.map(({ render }) => render.definition.jobDefinitionArn);
     grantSubmitJob(role, [onDemandQueue.jobQueueArn, ...definitions]);
-    role.addToPolicy(new PolicyStatement({ actions: ['batch:TerminateJob'], resources: [anyJobArn(this)] }));
+    grantTerminateJob(role);
     grantClaimRemoval(role, bucket);
   }
 }

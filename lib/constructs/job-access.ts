@@ -3,7 +3,7 @@ import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 
 /** The ARN of every job of this account and region. */
-export function anyJobArn(scope: Construct): string {
+function anyJobArn(scope: Construct): string {
   return Stack.of(scope).formatArn({ service: 'batch', resource: 'job', resourceName: '*' });
 }
 
@@ -22,6 +22,16 @@ export function grantSubmitJob(role: Role, queuesAndDefinitions: readonly string
       resources: [...queuesAndDefinitions, anyJobArn(role)],
     }),
   );
+  acknowledgeAnyJob(role);
+}
+
+/** Lets `role` terminate jobs, whichever they are. */
+export function grantTerminateJob(role: Role): void {
+  role.addToPolicy(new PolicyStatement({ actions: ['batch:TerminateJob'], resources: [anyJobArn(role)] }));
+  acknowledgeAnyJob(role);
+}
+
+function acknowledgeAnyJob(role: Role): void {
   Validations.of(role).acknowledge({
     id: 'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*]',
     reason: 'The id of a job is known only once it is there.',

@@ -11,6 +11,7 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
+import type { CostWatch } from './cost-watch';
 import type { FinishTrigger } from './finish-trigger';
 import type { JobMetrics } from './job-metrics';
 import type { UploadTrigger } from './upload-trigger';
@@ -19,6 +20,7 @@ export interface MonitoringProps {
   readonly farmName: string;
   readonly upload: UploadTrigger;
   readonly finish: FinishTrigger;
+  readonly costs: CostWatch;
   readonly metrics: JobMetrics;
   /** Told when an alarm goes off. */
   readonly topic: ITopic;
@@ -26,6 +28,10 @@ export interface MonitoringProps {
 
 /** Longer than any one delivery takes with its retries' waits: what is older got stuck. */
 const STUCK = Duration.hours(1);
+
+/** Lambda tries a failed look three times; a single one that failed is made good by the next. */
+const WATCHED = Duration.minutes(15);
+const WATCHES_FAILED = 4;
 
 const WIDTH = 12;
 
@@ -39,7 +45,7 @@ export class Monitoring extends Construct {
     private readonly props: MonitoringProps,
   ) {
     super(scope, id);
-    const { farmName, upload, finish, metrics } = props;
+    const { farmName, upload, finish, costs, metrics } = props;
     const deadUploads = upload.deadLetters.queue.metricApproximateNumberOfMessagesVisible({
       label: 'uploads',
     });
@@ -60,6 +66,12 @@ export class Monitoring extends Construct {
       'an upload that has been waiting for an hour',
     );
     this.alarm('FailedFrames', metrics.framesFailed, 1, 'frames that were given up');
+    this.alarm(
+      'UnwatchedCaps',
+      costs.watch.lambda.metricErrors({ period: WATCHED }),
+      WATCHES_FAILED,
+      'renders that cost what they may were not looked at',
+    );
     this.dashboard = new Dashboard(this, 'Dashboard', { dashboardName: `spotreel-${farmName}` });
     this.dashboard.addWidgets(
       graph('Jobs that reached a state', [...metrics.jobs]),
@@ -71,6 +83,7 @@ export class Monitoring extends Construct {
       graph('Failures', [
         upload.submit.lambda.metricErrors({ label: 'submit-render' }),
         finish.finish.lambda.metricErrors({ label: 'finish-render' }),
+        costs.watch.lambda.metricErrors({ label: 'watch-cost' }),
       ]),
       graph('Dead letters', [deadUploads, deadEnds]),
       graph('Time to submit a render', [

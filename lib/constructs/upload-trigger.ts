@@ -8,12 +8,12 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { OUTPUT_PREFIX } from '../../core/contract/keys';
+import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/contract/keys';
 import { UPLOAD_ENDING, UPLOAD_PREFIX } from '../../core/contract/upload-key';
 import { grantBucketAccess } from './bucket-access';
 import { DeadLetters } from './dead-letters';
 import { FarmFunction } from './farm-function';
-import { anyJobArn, grantSubmitJob } from './job-access';
+import { grantSubmitJob, grantTerminateJob } from './job-access';
 import type { JobDefinitions } from './job-definitions';
 import type { SpotCompute } from './spot-compute';
 
@@ -96,8 +96,8 @@ export class UploadTrigger extends Construct {
   private grant({ bucket, topic, compute, jobs }: UploadTriggerProps): void {
     const { role } = this.submit;
     grantBucketAccess(role, bucket, {
-      read: [UPLOAD_PREFIX, OUTPUT_PREFIX],
-      write: [OUTPUT_PREFIX],
+      read: [UPLOAD_PREFIX, OUTPUT_PREFIX, CAPS_PREFIX],
+      write: [OUTPUT_PREFIX, CAPS_PREFIX],
       remove: [OUTPUT_PREFIX],
       list: [UPLOAD_PREFIX, OUTPUT_PREFIX],
     });
@@ -116,7 +116,7 @@ export class UploadTrigger extends Construct {
     role.addToPolicy(
       new PolicyStatement({ actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] }),
     );
-    role.addToPolicy(new PolicyStatement({ actions: ['batch:TerminateJob'], resources: [anyJobArn(this)] }));
+    grantTerminateJob(role);
   }
 
   /** Lambda takes 4 KB in all (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html); a test holds it below. */

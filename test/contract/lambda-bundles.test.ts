@@ -3,7 +3,7 @@ import { bundleLambda, type Bundle } from '../support/lambda-bundle';
 /** Bytes. */
 const LARGEST = 1_000_000;
 
-describe.each(['submit-render', 'finish-render'])('the bundle of %s', (name) => {
+describe.each(['submit-render', 'finish-render', 'watch-cost'])('the bundle of %s', (name) => {
   let bundled: Bundle;
   beforeAll(async () => {
     bundled = await bundleLambda(name);

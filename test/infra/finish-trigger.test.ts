@@ -84,7 +84,7 @@ test('the Lambda runs on Node 24 and arm64, is traced, and is told what it needs
 
 test('the Lambda may do what it does, and nothing else', () => {
   expect(grants(farmTemplate, 'FinishRole')).toEqual({
-    's3:GetObject': ['<FnGetAttFilmBucketArn>/renders/*'],
+    's3:GetObject': ['<FnGetAttFilmBucketArn>/caps/*', '<FnGetAttFilmBucketArn>/renders/*'],
     's3:PutObject': ['<FnGetAttFilmBucketArn>/renders/*'],
     's3:ListBucket': ['<FnGetAttFilmBucketArn> if {"StringLikeIfExists":{"s3:prefix":["renders/*"]}}'],
     'batch:SubmitJob': ['<ComputeQueue.JobQueueArn>', '<JobsStitchDefinition>'],

@@ -3,13 +3,14 @@ import { allProperties, expectCounts, expectResource, flat, onlyProperties, synt
 
 const { farmTemplate } = synthFarm({ email: 'me@example.com', farmName: 'studio' });
 
-test('the first dead letter, a stuck upload and a frame that was given up go off, and an idle farm does not', () => {
+test('the first dead letter, a stuck upload, a frame that was given up and caps that nobody looks at go off, and an idle farm does not', () => {
   const alarms = allProperties(farmTemplate, 'AWS::CloudWatch::Alarm');
   expect(alarms.map(({ id, properties }) => [id, properties.Threshold])).toEqual([
     ['MonitoringDeadUploads', 1],
     ['MonitoringDeadEnds', 1],
     ['MonitoringStuckUploads', 3600],
     ['MonitoringFailedFrames', 1],
+    ['MonitoringUnwatchedCaps', 4],
   ]);
   for (const { properties: alarm } of alarms) {
     expect(alarm).toMatchObject({
@@ -64,7 +65,7 @@ test('EventBridge may write the log of states, and no Lambda is deployed for tha
       },
     ],
   });
-  expectCounts(farmTemplate, { 'AWS::Lambda::Function': 2 });
+  expectCounts(farmTemplate, { 'AWS::Lambda::Function': 3 });
 });
 
 test('the dashboard shows jobs, frames, uploads, failures and dead letters', () => {

@@ -150,8 +150,8 @@ test('the Lambda is told what it needs', () => {
 test('the Lambda may do what it does, and nothing else', () => {
   const bucket = '<FnGetAttFilmBucketArn>';
   expect(grants(farmTemplate, 'UploadSubmitRole')).toEqual({
-    's3:GetObject': [`${bucket}/renders/*`, `${bucket}/uploads/*`],
-    's3:PutObject': [`${bucket}/renders/*`],
+    's3:GetObject': [`${bucket}/caps/*`, `${bucket}/renders/*`, `${bucket}/uploads/*`],
+    's3:PutObject': [`${bucket}/caps/*`, `${bucket}/renders/*`],
     's3:DeleteObject': [`${bucket}/renders/*`],
     's3:ListBucket': [`${bucket} if {"StringLikeIfExists":{"s3:prefix":["uploads/*","renders/*"]}}`],
     'batch:SubmitJob': ['<ComputeQueue.JobQueueArn>', '<JobsRender52Definition>', '<JobsStitchDefinition>'],

@@ -30,6 +30,7 @@ import type { DeployedFarm } from './deployed-farm';
 export const ROLES = {
   submit: 'UploadSubmitRole',
   finish: 'FinishRole',
+  watch: 'CostsWatchRole',
   worker: 'JobsWorkerRole',
   execution: 'JobsExecutionRole',
   machine: 'MachineRole',
@@ -37,7 +38,9 @@ export const ROLES = {
 
 export type Role = keyof typeof ROLES;
 
-export const ROLE_NAMES = ['submit', 'finish', 'worker', 'execution', 'machine'] as const satisfies Role[];
+const isRole = (name: string): name is Role => Object.hasOwn(ROLES, name);
+
+export const ROLE_NAMES = Object.keys(ROLES).filter(isRole);
 
 /** Something that somebody might do, and the roles that may. */
 interface Deed {
@@ -46,14 +49,18 @@ interface Deed {
   readonly attempt: (clients: Clients, farm: DeployedFarm) => Promise<unknown>;
 }
 
-interface Clients {
-  readonly s3: S3Client;
-  readonly batch: BatchClient;
-  readonly sns: SNSClient;
-  readonly sqs: SQSClient;
-  readonly ssm: SSMClient;
-  readonly iam: IAMClient;
-  readonly sts: STSClient;
+type Clients = ReturnType<typeof clientsOf>;
+
+function clientsOf(config: ReturnType<AwsEmulator['clientConfig']>) {
+  return {
+    s3: new S3Client(config),
+    batch: new BatchClient(config),
+    sns: new SNSClient(config),
+    sqs: new SQSClient(config),
+    ssm: new SSMClient(config),
+    iam: new IAMClient(config),
+    sts: new STSClient(config),
+  };
 }
 
 const submission = (to: { readonly jobQueue: string; readonly jobDefinition: string }): SubmitJobCommand =>
@@ -70,9 +77,15 @@ const DEEDS: readonly Deed[] = [
     { key: 'uploads/x.blend', readers: ['submit', 'worker'], writers: [], removers: [] } as const,
     {
       key: 'renders/x/frames/0001.png',
-      readers: ['submit', 'finish', 'worker'],
+      readers: ['submit', 'finish', 'watch', 'worker'],
       writers: ['submit', 'finish', 'worker'],
       removers: ['submit', 'worker'],
+    } as const,
+    {
+      key: 'caps/x.json',
+      readers: ['submit', 'finish', 'watch'],
+      writers: ['submit', 'watch'],
+      removers: ['watch'],
     } as const,
     { key: 'x.blend', readers: [], writers: [], removers: [] } as const,
   ].flatMap(({ key, readers, writers, removers }): Deed[] => [
@@ -97,7 +110,8 @@ const DEEDS: readonly Deed[] = [
   ]),
   ...[
     { prefix: 'uploads/', by: ['submit', 'worker'] } as const,
-    { prefix: 'renders/', by: ['submit', 'finish', 'worker'] } as const,
+    { prefix: 'renders/', by: ['submit', 'finish', 'watch', 'worker'] } as const,
+    { prefix: 'caps/', by: ['watch'] } as const,
     { prefix: 'elsewhere/', by: [] } as const,
     { prefix: '', by: [] } as const,
   ].map(({ prefix, by }): Deed => ({
@@ -169,7 +183,7 @@ const DEEDS: readonly Deed[] = [
   },
   {
     what: 'terminate a job',
-    by: ['submit'],
+    by: ['submit', 'watch'],
     attempt: ({ batch }) => batch.send(new TerminateJobCommand({ jobId: 'none', reason: 'deed' })),
   },
   {
@@ -248,16 +262,7 @@ export async function tryEverything(
   farm: DeployedFarm,
   aws: AwsEmulator,
 ): Promise<Record<string, 'allowed' | 'denied'>> {
-  const config = aws.clientConfig(credentials);
-  const clients: Clients = {
-    s3: new S3Client(config),
-    batch: new BatchClient(config),
-    sns: new SNSClient(config),
-    sqs: new SQSClient(config),
-    ssm: new SSMClient(config),
-    iam: new IAMClient(config),
-    sts: new STSClient(config),
-  };
+  const clients = clientsOf(aws.clientConfig(credentials));
   const results: Record<string, 'allowed' | 'denied'> = {};
   for (const { what, attempt } of DEEDS) results[what] = await outcomeOf(attempt(clients, farm));
   return results;

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import {
   BatchClient,
   DescribeJobsCommand,
@@ -16,7 +19,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readFarm } from '../../core/batch/aws-farm';
 import type { FarmDescription } from '../../core/contract/farm-description';
 import { parseStatus, type RenderStatus } from '../../core/contract/status';
-import { ACCOUNT, JOB_IS_DONE, JOB_TOLD, type AwsEmulator, type Credentials } from './aws-emulator';
+import { ROOT } from '../support/source-files';
+import { ACCOUNT, JOB_IS_DONE, JOB_TOLD, REGION, type AwsEmulator, type Credentials } from './aws-emulator';
 
 const STACKS = ['spotreel-main-storage', 'spotreel-main-farm'];
 
@@ -174,6 +178,18 @@ export class DeployedFarm {
       }),
     );
     return Object.values(Attributes).reduce((sum, count) => sum + Number(count), 0);
+  }
+
+  /** Has a Lambda called, as a schedule would, by the SDK that the emulator brings. Throws what it throws. */
+  async call(idStart: string): Promise<void> {
+    const name = this.idOf('AWS::Lambda::Function', idStart);
+    const program = [
+      'import sys, botocore.session as s',
+      "answer = s.get_session().create_client('lambda').invoke(FunctionName=sys.argv[1])",
+      "sys.exit(answer['Payload'].read().decode() if 'FunctionError' in answer else 0)",
+    ].join('\n');
+    const environment = { ...this.aws.environment(), AWS_DEFAULT_REGION: REGION };
+    await promisify(execFile)(join(ROOT, '.venv/bin/python'), ['-c', program, name], { env: environment });
   }
 
   /** AWS Batch's part, which nobody plays here: a job is done, and EventBridge is told. */

@@ -196,6 +196,51 @@ describe.each([
     expect((await farm.jobs()).slice(before + 3)).toEqual([]);
   });
 
+  test('a render that comes to its cap is stopped: its frames stay, and a partial video is made of them', async () => {
+    const before = (await farm.jobs()).length;
+    await farm.call('CostsWatch');
+    await farm.put('uploads/dear clock.blend', SCENE, {
+      frames: '1-4',
+      'frames-per-slice': '2',
+      'resolution-percent': '20',
+      'max-cost': '0.00001',
+    });
+    const dear = (await farm.appears('renders/dear-clock', '/jobs.json')).replace('/jobs.json', '');
+    const cap = `caps/${dear.split('/').at(-1)!}.json`;
+    const readCap = async () => JSON.parse(Buffer.from(await farm.get(cap)).toString());
+    const [render, stitch] = (await farm.jobs()).slice(before);
+    await farm.call('CostsWatch');
+    expect(await readCap()).toMatchObject({ maxUsd: 0.00001 });
+    expect(await readCap()).not.toHaveProperty('stopped');
+
+    expect(await work(render!, 0)).toMatchObject({ exitCode: 0 });
+    await farm.call('CostsWatch');
+    expect(await readCap()).toMatchObject({ stopped: { jobId: render!.jobId } });
+    const note = JSON.parse(
+      Buffer.from(await farm.get(await farm.appears(dear, '/salvage.json'))).toString(),
+    );
+    const because = expect.stringMatching(
+      /^stopped at its cap of .* USD: by the highest prices .* USD are spent/,
+    );
+    expect(await farm.status(dear)).toMatchObject({ state: 'failed', reason: because });
+    await farm.fail(stitch!.jobId!, 'Dependent Job failed');
+    const [salvage, ...more] = (await farm.jobs()).slice(before + 2);
+    expect([salvage?.jobId, more]).toEqual([note.jobId, []]);
+    expect(await work(salvage!)).toMatchObject({ exitCode: 0 });
+    await farm.done(note.jobId);
+    expect(await farm.statusIn(dear, 'partial')).toMatchObject({
+      reason: because,
+      frames: { total: 4, stored: 2 },
+    });
+    expect(await farm.keys(`${dear}/frames/`)).toEqual([
+      `${dear}/frames/0001.png`,
+      `${dear}/frames/0002.png`,
+    ]);
+    expect(await farm.keys(`${dear}/output.partial.mp4`)).toHaveLength(1);
+    await farm.call('CostsWatch');
+    expect(await farm.keys('caps/')).toEqual([]);
+  });
+
   test('the command line finds the farm and submits to it', async () => {
     const scene = join(assembly, '..', 'from here.blend');
     writeFileSync(scene, SCENE);

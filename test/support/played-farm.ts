@@ -84,6 +84,7 @@ export async function startPlayedFarm(more: Partial<FarmDescription> = {}): Prom
     bucket: aws.bucket,
     uploadPrefix: 'uploads/',
     outputPrefix: 'renders/',
+    capPrefix: 'caps/',
     jobQueue: 'queue',
     renderDefinitions: [{ jobDefinition: 'render' }],
     stitchJobDefinition: 'stitch',

@@ -13,6 +13,8 @@ interface RecordedJob {
   readonly jobId: string;
   readonly request: SubmitJobRequest;
   status: JobStatus;
+  /** Why it was terminated. */
+  statusReason?: string;
 }
 
 /** A fake of AWS Batch for tests: takes jobs and runs none. Calls can be made to fail, before or after they took effect. */
@@ -33,10 +35,11 @@ export class RecordingBatch implements Batch {
   async describeJobs(jobIds: readonly string[]): Promise<JobDetail[]> {
     return this.jobs
       .filter(({ jobId }) => jobIds.includes(jobId))
-      .map(({ jobId, request, status }) => ({
+      .map(({ jobId, request, status, statusReason }) => ({
         ...request,
         jobId,
         status,
+        statusReason,
         container: { command: request.containerOverrides?.command },
       }));
   }
@@ -55,9 +58,9 @@ export class RecordingBatch implements Batch {
     this.find(jobId).status = 'FAILED';
   }
 
-  async terminateJob(jobId: string): Promise<void> {
+  async terminateJob(jobId: string, statusReason = ''): Promise<void> {
     this.fault('terminateJob', 'before');
-    this.find(jobId).status = 'FAILED';
+    Object.assign(this.find(jobId), { status: 'FAILED', statusReason });
   }
 
   find(jobId: string): RecordedJob {

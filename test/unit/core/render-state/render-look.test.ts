@@ -4,8 +4,10 @@ import { AwsBatch } from '../../../../core/batch/aws-batch';
 import { submitRender } from '../../../../core/batch/submit-render';
 import { sliceReportUrl } from '../../../../core/contract/keys';
 import type { SliceReport } from '../../../../core/contract/slice-report';
+import { setCap } from '../../../../core/cost/cost-caps';
 import { RenderLook } from '../../../../core/render-state/render-look';
 import { SliceDigests } from '../../../../core/render-state/slice-digests';
+import { StorageError } from '../../../../core/storage/storage';
 import { setUpSubmit } from '../../../support/submit-scene';
 
 const mock = mockClient(BatchClient);
@@ -111,4 +113,22 @@ test('a second look at slices fetches those that changed; a running attempt is n
   await put(0, attempt(1, [1, 2], 143), attempt(2, [3, 9], 0));
   expect(await digests.read(folder, storage)).toMatchObject({ attempts: 5, machineSeconds: 150 });
   expect(get).toHaveBeenCalledTimes(1);
+});
+
+test('what a render may cost is told while it goes on, and that it came to that; where that may not be read, nothing', async () => {
+  const { storage, folder, place } = await setUp();
+  mock.on(DescribeJobsCommand).resolves(answered);
+  const cap = { version: 1, renderId: place.renderId, maxUsd: 5, at: new Date(0).toISOString() } as const;
+  await setCap(cap, folder, storage);
+  const render = new RenderLook(place);
+  expect((await render.look())?.state).toMatchObject({ cap: { maxUsd: 5, reached: false } });
+  const stopped = { jobId: 'job-1', usd: 5.1, at: cap.at };
+  await setCap({ ...cap, stopped }, folder, storage);
+  expect((await render.look())?.state).toMatchObject({ cap: { maxUsd: 5, reached: true } });
+  const get = storage.get.bind(storage);
+  jest.spyOn(storage, 'get').mockImplementation((url) => {
+    if (url.pathname.startsWith('/caps/')) return Promise.reject(new StorageError('denied', url, 'no'));
+    return get(url);
+  });
+  expect((await render.look())?.state).not.toHaveProperty('cap');
 });

@@ -1,4 +1,5 @@
 import {
+  capUrl,
   frameUrl,
   gapsUrl,
   jobsUrl,
@@ -10,6 +11,7 @@ import {
   videoUrl,
 } from '../../../../core/contract/keys';
 import { workerArgv } from '../../../../core/contract/worker-command';
+import { capReason } from '../../../../core/cost/cost-caps';
 import { SpotreelError } from '../../../../core/errors';
 import { MemoryStorage } from '../../../../core/storage/memory-storage';
 import { parseJobStateChange } from '../../../../lambda/finish-render/event';
@@ -143,6 +145,38 @@ test.each([
   await world.finish(renderFailed(more));
   expect(world.batch.jobs).toHaveLength(jobs);
   expect(world.told).toHaveLength(1);
+});
+
+describe('a render job that was stopped because it came to its cap', () => {
+  const noted = { jobId: 'render-1', usd: 5.2, at: new Date(0).toISOString() };
+  const cap = { version: 1, renderId: 'shot-1', maxUsd: 5, at: noted.at, stopped: noted };
+  const gaps = { version: 1, at: noted.at, frameCount: 6, marked: false, gaps: [] };
+
+  test.each([
+    ['its status reason says so', capReason(5, 5.2), {}],
+    ['the cap says so, whatever AWS Batch wrote', 'Array Child Job failed', cap],
+  ])('%s: a video is made of what there is, and both are told', async (_, statusReason, object) => {
+    const world = await World.of();
+    await world.storage.put(capUrl(folder), JSON.stringify(object));
+    await world.finish(renderFailed({ isTerminated: true, statusReason }));
+    expect(world.batch.jobs).toHaveLength(1);
+    expect(await world.status()).toMatchObject({ state: 'failed', reason: capReason(5, 5.2) });
+    await world.storage.put(partialVideoUrl(folder), 'video');
+    await world.storage.put(gapsUrl(folder), JSON.stringify(gaps));
+    await world.finish(salvaged('SUCCEEDED'));
+    expect(await world.status()).toMatchObject({
+      state: 'partial',
+      reason: `${capReason(5, 5.2)}; 0 of 6 frames are missing; gaps.json names them`,
+    });
+  });
+
+  test('a cap that was reached by another job says nothing of one that somebody terminated', async () => {
+    const world = await World.of();
+    const other = { ...cap, stopped: { ...noted, jobId: 'render-0' } };
+    await world.storage.put(capUrl(folder), JSON.stringify(other));
+    await world.finish(renderFailed({ isTerminated: true, statusReason: 'no more' }));
+    expect(world.batch.jobs).toEqual([]);
+  });
 });
 
 test('nothing is submitted where there is not one frame', async () => {

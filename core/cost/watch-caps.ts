@@ -1,0 +1,126 @@
+import type { Batch, JobDetail } from '../batch/batch';
+import { readJobs } from '../batch/ensure-jobs';
+import { costCapSchema, type CostCap } from '../contract/cost-cap';
+import { capsFolder, capUrl, renderFolder } from '../contract/keys';
+import type { Machines } from '../contract/machines';
+import { mapConcurrently } from '../map-concurrently';
+import { countSlices } from '../render-state/count-slices';
+import { SliceDigests } from '../render-state/slice-digests';
+import { readRecord } from '../storage/read-record';
+import type { Storage } from '../storage/storage';
+import { capReason, writeCap } from './cost-caps';
+import { renderCost, tableRenderPrices } from './render-cost';
+
+export interface CapServices {
+  /** The folder under which each render has its own. */
+  readonly output: URL;
+  readonly storage: Storage;
+  readonly batch: Batch;
+  readonly machines: Machines;
+  /** Of the machines with GPUs, where there are any. */
+  readonly gpuJobQueue?: string | undefined;
+  readonly region: string;
+  /** By render: what was read of it before, so that only what has changed is read again. */
+  readonly digests: Map<string, SliceDigests>;
+  readonly now: () => Date;
+}
+
+/** What became of a cap. */
+export interface CapOutcome {
+  readonly renderId: string;
+  /**
+   * - `kept`: below it; `waiting`: of its jobs nothing is known yet.
+   * - `stopped`: reached, and the render job is stopped; `stopping`: it was before, and has not ended yet.
+   * - `removed`: its render has ended. `unreadable`: it is no cap.
+   */
+  readonly outcome: 'kept' | 'waiting' | 'stopped' | 'stopping' | 'removed' | 'unreadable' | 'failed';
+  readonly usd?: number;
+  readonly maxUsd?: number;
+  /** For `failed`. */
+  readonly error?: unknown;
+}
+
+/** Renders that are looked at at a time, and reports of slices of each: 10,000 of them take some seconds so. */
+const AT_ONCE = 2;
+const REPORTS_AT_ONCE = 64;
+
+/** A cap is written before its render's jobs; after so long nobody will come to submit them. */
+const SUBMITTING_SECONDS = 3600;
+
+/**
+ * Looks at every render that may cost so much and no more, and stops those that have come to it: what a render costs is reckoned
+ * by the highest price that a machine of it may have, up to now for what runs. That one of them fails keeps none of the others
+ * from being looked at. Where there are no caps this is one listing.
+ */
+export async function watchCaps(services: CapServices): Promise<CapOutcome[]> {
+  const { output, storage, digests } = services;
+  const folder = capsFolder(output);
+  const renderIds: string[] = [];
+  for await (const { url } of storage.list(folder)) {
+    const name = /^([A-Za-z0-9_-]+)\.json$/.exec(url.pathname.slice(folder.pathname.length));
+    if (name) renderIds.push(name[1]!);
+  }
+  for (const known of digests.keys()) if (!renderIds.includes(known)) digests.delete(known);
+  return mapConcurrently(renderIds, AT_ONCE, async (renderId): Promise<CapOutcome> => {
+    try {
+      return { renderId, ...(await watchCap(renderId, services)) };
+    } catch (error) {
+      return { renderId, outcome: 'failed', error };
+    }
+  });
+}
+
+async function watchCap(renderId: string, services: CapServices): Promise<Omit<CapOutcome, 'renderId'>> {
+  const { output, storage, batch, now } = services;
+  const render = renderFolder(output, renderId);
+  const url = capUrl(render);
+  const head = await storage.head(url);
+  if (!head) return { outcome: 'removed' };
+  const cap = await readRecord(costCapSchema, url, storage);
+  if (!cap) return { outcome: 'unreadable' };
+  const jobs = await readJobs(render, storage);
+  const [job] = jobs ? await batch.describeJobs([jobs.render.jobId]) : [];
+  if (isOver(cap, job, now())) {
+    await storage.delete(url);
+    return { outcome: 'removed' };
+  }
+  if (!job || hasEnded(job)) return { outcome: 'waiting' };
+  const { maxUsd } = cap;
+  const usd = await spentUsd(cap, render, job, services);
+  if (usd <= maxUsd) return { outcome: 'kept', usd, maxUsd };
+  const isKnown = cap.stopped?.jobId === job.jobId;
+  const stopped = { jobId: job.jobId, usd, at: now().toISOString() };
+  // Raised a moment ago: the next look sees by how much.
+  if (!isKnown && !(await writeCap({ ...cap, stopped }, render, head.etag, storage)))
+    return { outcome: 'kept', usd, maxUsd };
+  // Once more where it is known: whoever noted it may have been cut off.
+  await batch.terminateJob(job.jobId, capReason(maxUsd, usd));
+  return { outcome: isKnown ? 'stopping' : 'stopped', usd, maxUsd };
+}
+
+function hasEnded({ status }: JobDetail): boolean {
+  return status === 'SUCCEEDED' || status === 'FAILED';
+}
+
+/**
+ * Whether nothing more will be spent under a cap: its render job has ended, or another has come after the one that was stopped
+ * for it. One that is newer than the job waits for the next one, for a while. Pure.
+ */
+function isOver({ at, stopped }: CostCap, job: JobDetail | undefined, now: Date): boolean {
+  const isLate = now.getTime() - Date.parse(at) > SUBMITTING_SECONDS * 1000;
+  if (!job) return isLate;
+  if (stopped && stopped.jobId !== job.jobId) return true;
+  return hasEnded(job) && (isLate || stopped !== undefined || Date.parse(at) <= (job.createdAt ?? 0));
+}
+
+/** In US dollars, at most: at the highest price that a machine of it may have. */
+async function spentUsd(cap: CostCap, render: URL, job: JobDetail, services: CapServices): Promise<number> {
+  const { storage, machines, gpuJobQueue, region, digests, now } = services;
+  const known = digests.get(cap.renderId) ?? new SliceDigests(REPORTS_AT_ONCE);
+  digests.set(cap.renderId, known);
+  await known.read(render, storage);
+  const held = known.held(countSlices(job).running, now().getTime());
+  const table = tableRenderPrices(machines, job.jobQueue === gpuJobQueue, region);
+  const prices = cap.prices ? { ...table, render: { ...cap.prices, notes: [] } } : table;
+  return renderCost({ ...held, stitchSeconds: 0 }, machines, prices).usd.high;
+}

@@ -1,0 +1,48 @@
+import type { Handler } from 'aws-lambda';
+import * as z from 'zod/mini';
+import { createAwsBatch } from '../../core/batch/aws-default';
+import { machinesSchema } from '../../core/contract/machines';
+import { watchCaps, type CapOutcome, type CapServices } from '../../core/cost/watch-caps';
+import { SpotreelError } from '../../core/errors';
+import { childUrl, keyUrl } from '../../core/storage/location';
+import { createS3Storage } from '../../core/storage/s3-default';
+import { createLogger } from '../logger';
+import { commonEnvironment, readEnvironment, readVariable } from '../read-environment';
+
+const environmentSchema = z.extend(z.omit(commonEnvironment, { TOPIC_ARN: true }), {
+  /** JSON, see `core/contract/machines.ts`. */
+  MACHINES: z.string(),
+  /** Only where the farm has GPUs; an ARN. */
+  GPU_JOB_QUEUE: z.optional(z.string().check(z.minLength(1))),
+});
+
+const environment = readEnvironment(environmentSchema, process.env);
+const log = createLogger();
+
+const services: CapServices = {
+  output: childUrl(keyUrl('s3:', environment.BUCKET, ''), environment.OUTPUT_PREFIX),
+  storage: createS3Storage(),
+  batch: createAwsBatch(),
+  machines: readVariable(machinesSchema, 'MACHINES', environment),
+  gpuJobQueue: environment.GPU_JOB_QUEUE,
+  region: environment.AWS_REGION,
+  digests: new Map(),
+  now: () => new Date(),
+};
+
+/** Every five minutes: renders that have come to what they may cost are stopped. What it throws, an alarm tells of. */
+export const handler: Handler<unknown, void> = async () => {
+  const outcomes = await watchCaps(services);
+  for (const outcome of outcomes) tell(outcome);
+  const failed = outcomes.filter(({ outcome }) => outcome === 'failed' || outcome === 'unreadable');
+  if (failed.length === 0) return;
+  const names = failed.map(({ renderId }) => renderId).join(', ');
+  const message = `the caps of ${names} could not be looked at; the next look tries again`;
+  throw new SpotreelError('caps-unwatched', 'passing', message);
+};
+
+function tell({ outcome, error, ...fields }: CapOutcome): void {
+  if (outcome === 'failed') log.error('cap-failed', error, fields);
+  else if (outcome === 'unreadable') log.warn('cap-unreadable', fields);
+  else log.info(`cap-${outcome}`, fields);
+}

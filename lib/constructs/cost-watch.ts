@@ -1,0 +1,65 @@
+import { Duration } from 'aws-cdk-lib';
+import type { IJobQueue } from 'aws-cdk-lib/aws-batch';
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/contract/keys';
+import type { Machines } from '../../core/contract/machines';
+import { grantBucketAccess } from './bucket-access';
+import { FarmFunction } from './farm-function';
+import { grantTerminateJob } from './job-access';
+
+export interface CostWatchProps {
+  readonly bucket: IBucket;
+  /** Of the machines with GPUs. @default - there are none */
+  readonly gpuQueue?: IJobQueue | undefined;
+  readonly machines: Machines;
+  readonly logRetention: RetentionDays;
+}
+
+/**
+ * How often renders with a cap are looked at: what all their machines cost for so long is what a cap may be passed by. An idle
+ * farm pays for it with one listing a time, 8,640 a month: 0.04 US dollars by https://aws.amazon.com/s3/pricing/.
+ */
+const PERIOD = Duration.minutes(5);
+
+/** Stops renders that have come to what they may cost. */
+export class CostWatch extends Construct {
+  readonly watch: FarmFunction;
+  readonly rule: Rule;
+
+  constructor(scope: Construct, id: string, { bucket, gpuQueue, machines, logRetention }: CostWatchProps) {
+    super(scope, id);
+    this.watch = new FarmFunction(this, 'Watch', {
+      folder: 'watch-cost',
+      description: 'Spotreel: what renders may cost and have cost',
+      timeout: PERIOD,
+      logRetention,
+      environment: {
+        BUCKET: bucket.bucketName,
+        OUTPUT_PREFIX,
+        MACHINES: JSON.stringify(machines),
+        ...(gpuQueue && { GPU_JOB_QUEUE: gpuQueue.jobQueueArn }),
+      },
+    });
+    this.rule = new Rule(this, 'Rule', {
+      description: 'When renders with a cap are looked at',
+      schedule: Schedule.rate(PERIOD),
+      // The next look is the repeat.
+      targets: [new LambdaFunction(this.watch.lambda, { retryAttempts: 0 })],
+    });
+    const { role } = this.watch;
+    grantBucketAccess(role, bucket, {
+      read: [CAPS_PREFIX, OUTPUT_PREFIX],
+      write: [CAPS_PREFIX],
+      remove: [CAPS_PREFIX],
+      list: [CAPS_PREFIX, OUTPUT_PREFIX],
+    });
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html: this one knows no resources.
+    role.addToPolicy(new PolicyStatement({ actions: ['batch:DescribeJobs'], resources: ['*'] }));
+    grantTerminateJob(role);
+  }
+}

@@ -1,0 +1,43 @@
+import { flat, grants, onlyProperties, synthFarm } from './synth-farm';
+
+const { farmTemplate } = synthFarm({ gpuVcpus: 16 });
+
+test('caps are looked at every five minutes, and a look that could not be made is not made up for', () => {
+  const { ScheduleExpression, Targets } = onlyProperties(farmTemplate, 'AWS::Events::Rule', 'CostsRule');
+  expect(ScheduleExpression).toBe('rate(5 minutes)');
+  expect(Targets).toMatchObject([{ RetryPolicy: { MaximumRetryAttempts: 0 } }]);
+});
+
+test('the Lambda is told what a render’s cost is reckoned by', () => {
+  const { Environment, Timeout } = onlyProperties(farmTemplate, 'AWS::Lambda::Function', 'CostsWatchF');
+  expect(Timeout).toBe(300);
+  const { MACHINES, BUCKET, OUTPUT_PREFIX, GPU_JOB_QUEUE } = Environment.Variables;
+  expect(JSON.parse(MACHINES)).toMatchObject({
+    renderVcpus: 4,
+    stitchVcpus: 4,
+    instanceTypes: expect.arrayContaining(['m6i']),
+    gpuInstanceTypes: ['g4dn', 'g5', 'g6'],
+  });
+  expect([BUCKET, OUTPUT_PREFIX, GPU_JOB_QUEUE].map(flat)).toEqual([
+    '<RefFilmBucket>',
+    'renders/',
+    '<ComputeGpuQueue.JobQueueArn>',
+  ]);
+});
+
+test('the Lambda may look at renders and stop them, and writes caps alone', () => {
+  expect(grants(farmTemplate, 'CostsWatchRole')).toEqual({
+    's3:GetObject': ['<FnGetAttFilmBucketArn>/caps/*', '<FnGetAttFilmBucketArn>/renders/*'],
+    's3:PutObject': ['<FnGetAttFilmBucketArn>/caps/*'],
+    's3:DeleteObject': ['<FnGetAttFilmBucketArn>/caps/*'],
+    's3:ListBucket': [
+      '<FnGetAttFilmBucketArn> if {"StringLikeIfExists":{"s3:prefix":["caps/*","renders/*"]}}',
+    ],
+    'batch:DescribeJobs': ['*'],
+    'batch:TerminateJob': [expect.stringContaining(':job/*')],
+    'logs:CreateLogStream': ['<CostsWatchLog.Arn>'],
+    'logs:PutLogEvents': ['<CostsWatchLog.Arn>'],
+    'xray:PutTelemetryRecords': ['*'],
+    'xray:PutTraceSegments': ['*'],
+  });
+});

@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { startPlayedFarm, type PlayedFarm } from '../support/played-farm';
+import { frameFiles, onlyRender, writeTimes } from '../support/render-folder';
+import { useScratchFolder } from '../support/scratch-folder';
+import { ROOT } from '../support/source-files';
+import { spotreel } from '../support/spotreel';
+
+jest.setTimeout(180_000);
+
+const at = useScratchFolder();
+const SMALL = [join(ROOT, 'examples/clock.blend'), '--resolution-percent', '10', '--samples', '1'];
+
+let farm: PlayedFarm;
+beforeAll(async () => {
+  farm = await startPlayedFarm();
+});
+afterAll(() => farm?.stop());
+
+const submit = (...args: string[]) =>
+  spotreel(['submit', ...SMALL, ...args], { environment: farm.environment, cwd: at() });
+const cap = async (renderId: string) => JSON.parse(await farm.get(`caps/${renderId}.json`));
+
+test('submit --max-cost: what costs more even at the lowest is refused, and nothing is uploaded', async () => {
+  const before = farm.jobs.length;
+  const refused = await submit('--max-cost', '0.000001', '-n', 'dear');
+  expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
+  expect(refused.stderr).toMatch(
+    /would cost .* USD on Spot machines even at the lowest .*, and --max-cost is 0.000001/,
+  );
+  expect(farm.jobs).toHaveLength(before);
+  const folder = onlyRender(at('estimates'));
+  const written = writeTimes(folder);
+  expect(frameFiles(folder).length).toBeGreaterThanOrEqual(3);
+
+  // What was found is used again, and this much it may cost.
+  const taken = await submit('--max-cost', '1000', '-n', 'cheap');
+  expect(taken).toMatchObject({ exitCode: 0 });
+  expect(taken.stderr).toContain('estimated at');
+  expect(writeTimes(folder)).toEqual(written);
+  expect(await cap('cheap')).toMatchObject({ renderId: 'cheap', maxUsd: 1000 });
+});
+
+test('submit --max-cost --test-frames 0 asks nobody beforehand', async () => {
+  const taken = await submit('--max-cost', '0.01', '--test-frames', '0', '-n', 'blind');
+  expect(taken).toMatchObject({ exitCode: 0 });
+  expect(await cap('blind')).toMatchObject({ maxUsd: 0.01 });
+  expect(existsSync(at('estimates'))).toBe(false);
+  // Asked for once more with more: nothing is submitted, and the cap is raised.
+  const jobs = farm.jobs.length;
+  await submit('--max-cost', '0.02', '--test-frames', '0', '-n', 'blind');
+  expect(farm.jobs).toHaveLength(jobs);
+  expect(await cap('blind')).toMatchObject({ maxUsd: 0.02 });
+});
+
+test('without a Blender here nothing is known beforehand, and that is said', async () => {
+  const environment = { ...farm.environment, SPOTREEL_BLENDER: at('nowhere') };
+  const flags = ['--max-cost', '0.01', '-n', 'unknown'];
+  const { exitCode, stderr } = await spotreel(['submit', ...SMALL, ...flags], { environment });
+  expect(exitCode).toBe(0);
+  expect(stderr).toContain('not known beforehand');
+  expect(await cap('unknown')).toMatchObject({ maxUsd: 0.01 });
+});
+
+test.each([
+  ['where nobody would watch', ['-o', 's3://elsewhere'], '--max-cost: only the farm'],
+  ['of nothing', ['--max-cost', '0'], 'more than 0'],
+])('a cap %s is refused', async (_, flags, words) => {
+  const { exitCode, stderr } = await submit('--max-cost', '5', '--test-frames', '0', ...flags);
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain(words);
+});
