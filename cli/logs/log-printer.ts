@@ -18,7 +18,7 @@ export class LogPrinter {
 
   constructor(
     private readonly format: LogFormat,
-    private readonly output: NodeJS.WriteStream,
+    private readonly output: NodeJS.WritableStream & { readonly isTTY?: boolean },
     private readonly notes: NodeJS.WritableStream,
   ) {
     this.closed = new Promise((resolve, reject) => {

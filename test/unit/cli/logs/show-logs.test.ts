@@ -17,8 +17,7 @@ type Looks = ReadonlyArray<readonly [render: JobStatus, stitch: JobStatus] | Spo
 
 async function show(looks: Looks, options: ShowOptions, format: LogFormat = 'raw') {
   let [look, pauses] = [0, 0];
-  const output = new PassThrough() as PassThrough & NodeJS.WriteStream;
-  const notes = new PassThrough();
+  const [output, notes] = [new PassThrough(), new PassThrough()];
   const [written, said]: [string[], string[]] = [[], []];
   output.on('data', (data: Buffer) => written.push(data.toString()));
   notes.on('data', (data: Buffer) => said.push(data.toString().trimEnd()));
