@@ -74,7 +74,8 @@ async function tryToWrite(Bucket: string, prefix: string, s3: S3Client) {
 }
 
 function askQueues(farm: FarmDescription, batch: BatchClient): Promise<Answer<JobQueueDetail[]>> {
-  const names = [farm.jobQueue, ...(farm.gpu ? [farm.gpu.jobQueue] : [])];
+  const others = [farm.gpu, farm.onDemand].flatMap((queue) => (queue ? [queue.jobQueue] : []));
+  const names = [farm.jobQueue, ...others];
   return ask('batch:DescribeJobQueues', async () => {
     const { jobQueues = [] } = await batch.send(new DescribeJobQueuesCommand({ jobQueues: names }));
     return names.map(
