@@ -98,8 +98,10 @@ export async function chooseLogs(
   follow = false,
 ): Promise<ChosenLogs> {
   const { jobs, salvage } = render;
-  const ids = [jobs.render.jobId, jobs.stitch.jobId, ...(salvage === undefined ? [] : [salvage])];
-  const details = await batch.describeJobs(ids);
+  // A retry of the video alone has no render job: what failed in that of the pair before is no news.
+  const renderJob = jobs.retry?.slices === 0 ? undefined : jobs.render.jobId;
+  const ids = [renderJob, jobs.stitch.jobId, salvage];
+  const details = await batch.describeJobs(ids.filter((id) => id !== undefined));
   const [job, ...videos] = ids.map((id) => details.find(({ jobId }) => jobId === id));
   const ended = details.every(({ status }) => isEnded(status));
   if (details.length === 0) return { jobs: [], why: FORGOTTEN, ended };

@@ -138,3 +138,10 @@ test('a frame is looked for in the child that renders it, in whatever order chil
     expect(namedLogs({ frame }, { manifest: spread, jobs })?.jobId).toBe(`r:${child}`);
   }
 });
+
+test('of a retry that makes the video alone, what failed before it is not shown', async () => {
+  const retry = { number: 1, why: 'asked', slices: 0, frames: 0 } as const;
+  const told = { r: parent({ FAILED: 1, SUCCEEDED: 3 }, 'FAILED'), 'r:1': ran('FAILED'), s: ran('RUNNING') };
+  const chosen = await chooseLogs({ ...RENDER, jobs: { ...jobs, retry } }, new ToldBatch(told));
+  expect(chosen.jobs.map(({ jobId }) => jobId)).toEqual(['s']);
+});
