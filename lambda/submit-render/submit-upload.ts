@@ -1,10 +1,10 @@
+import { hasGone, isUploadsFault } from '../../core/batch/refusal';
 import { submitRender, type SubmitServices } from '../../core/batch/submit-render';
 import type { RenderJobs } from '../../core/contract/jobs';
 import { startsRender } from '../../core/contract/upload-key';
 import { parseUploadMetadata, type UploadWishes } from '../../core/contract/upload-metadata';
-import { SpotreelError } from '../../core/errors';
+import type { SpotreelError } from '../../core/errors';
 import { childUrl } from '../../core/storage/location';
-import { StorageError, type ObjectHead } from '../../core/storage/storage';
 import type { Notify } from '../notification';
 import type { UploadEvent } from './event';
 import { refuseUpload } from './refuse-upload';
@@ -56,20 +56,4 @@ export async function submitUpload(event: UploadEvent, services: UploadServices)
     const renderId = await refuseUpload(source, wishes, error, services);
     return { outcome: 'refused', renderId, error };
   }
-}
-
-/** Replaced or deleted while it was being read. */
-function hasGone(error: unknown, { url }: ObjectHead): boolean {
-  return (
-    error instanceof StorageError &&
-    error.url.href === url.href &&
-    (error.code === 'changed' || error.code === 'not-found')
-  );
-}
-
-/** The same again would end the same way, and the uploader can mend it. A missing permission the farm's owner can. */
-function isUploadsFault(error: unknown): error is SpotreelError {
-  if (!(error instanceof SpotreelError) || error instanceof StorageError || error.code === 'denied')
-    return false;
-  return error.kind === 'scene' || error.kind === 'usage';
 }

@@ -1,0 +1,63 @@
+import type { Finding } from '../contract/finding';
+import { renderFolder } from '../contract/keys';
+import { renderIdOf } from '../contract/render-id';
+import type { RenderStatus } from '../contract/status';
+import type { UploadWishes } from '../contract/upload-metadata';
+import { SpotreelError } from '../errors';
+import { PreflightError } from '../preflight/preflight-error';
+import { formatLocation } from '../storage/location';
+import { StorageError, type ObjectHead } from '../storage/storage';
+
+/** The scene at `url` was replaced or deleted while it was being read. */
+export function hasGone(error: unknown, { url }: Pick<ObjectHead, 'url'>): boolean {
+  return (
+    error instanceof StorageError &&
+    error.url.href === url.href &&
+    (error.code === 'changed' || error.code === 'not-found')
+  );
+}
+
+/** The same again would end the same way, and the uploader can mend it. A missing permission the farm's owner can. */
+export function isUploadsFault(error: unknown): error is SpotreelError {
+  if (!(error instanceof SpotreelError) || error instanceof StorageError || error.code === 'denied')
+    return false;
+  return error.kind === 'scene' || error.kind === 'usage';
+}
+
+/**
+ * What `status.json` says of an upload that is not rendered, and the folder that it goes to: of the render that it would have
+ * been. `wishes` are absent when they are what is wrong. Pure.
+ */
+export function refusalOf(
+  { url, etag }: Pick<ObjectHead, 'url' | 'etag'>,
+  wishes: UploadWishes | undefined,
+  error: SpotreelError,
+  { output, now }: { readonly output: URL; readonly now: () => Date },
+): { readonly folder: URL; readonly status: RenderStatus } {
+  const { code } = error;
+  const { options = {}, name } = wishes ?? {};
+  // A name that another render has is not this one's folder.
+  const ownName = code === 'name-taken' || code === 'bad-manifest' ? undefined : name;
+  const renderId = ownName ?? renderIdOf({ source: url, etag, options });
+  const folder = renderFolder(output, renderId);
+  const status: RenderStatus = {
+    version: 1,
+    renderId,
+    state: 'refused',
+    at: now().toISOString(),
+    source: { url: formatLocation(url), etag },
+    ...told(error),
+    links: { folder: formatLocation(folder) },
+  };
+  return { folder, status };
+}
+
+/** The reason in one line, and each finding by itself. */
+function told(error: SpotreelError): { reason: string; findings: Finding[] } {
+  const { code, message } = error;
+  if (!(error instanceof PreflightError)) return { reason: message, findings: [{ code, message }] };
+  const { headline, findings } = error;
+  // With the first one in it, so that a second refusal for another reason is told from the same one told twice.
+  const reason = code === 'preflight' ? `${headline}, the first: ${findings[0]?.message}` : headline;
+  return { reason, findings: [...findings] };
+}
