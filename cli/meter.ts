@@ -16,6 +16,7 @@ export interface Reading {
 /** Shows how far something is: a bar on a terminal, a plain line now and then elsewhere. */
 export interface Meter {
   show(reading: Reading): void;
+  /** What is shown next stands below what was. */
   stop(): void;
 }
 
@@ -49,6 +50,7 @@ class BarMeter implements Meter {
 
   stop(): void {
     if (this.started) this.bar.stop();
+    this.started = false;
   }
 }
 

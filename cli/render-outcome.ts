@@ -10,8 +10,8 @@ import { formatSeconds } from '../core/format-seconds';
 /** Reasons printed one by one; the rest are counted. */
 const MOST_REASONS = 10;
 
-/** How a render ended, for a person. */
-export function describeOutcome(outcome: RenderOutcome, seconds: number): string {
+/** How a render ended, for a person; `again` is what goes on from there. */
+export function describeOutcome(outcome: RenderOutcome, seconds: number, again = 'the same command'): string {
   const { state, folder, manifest, progress } = outcome;
   const frames = `${progress.done.size} of ${manifest.frameCount} frames`;
   const where = formatLocation(folder);
@@ -28,11 +28,11 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number): string
     return printable(told.join('\n'));
   }
   if (state === 'interrupted') {
-    return printable(`stopped: ${frames} are safe in ${where}; the same command goes on from there`);
+    return printable(`stopped: ${frames} are safe in ${where}; ${again} goes on from there`);
   }
   if (outcome.gaps) {
     const video = formatLocation(partialVideoUrl(folder, manifest.options.video));
-    const lines = [`partial: ${frames} are safe in ${where}; the same command tries the others again`];
+    const lines = [`partial: ${frames} are safe in ${where}; ${again} tries the others again`];
     const told = [
       ...gapLines(outcome.gaps),
       ...errorLines(outcome),

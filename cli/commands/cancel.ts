@@ -3,7 +3,10 @@ import { printable } from '../../core/printable';
 import { localHolder } from '../../core/render-state/local-holder';
 import { formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
+import type { Storage } from '../../core/storage/storage';
 import { storedFrames } from '../../core/storage/stored-frames';
+import { queueAround } from '../../core/upload-queue/look-at-queue';
+import { cancelQueued } from '../jobs/cancel-queued';
 import { cancelJobs, usualPause } from '../jobs/render-jobs';
 import { stopLocal } from '../jobs/stop-local';
 import { findPlace, findRender, type PlaceFlags } from '../place';
@@ -19,19 +22,23 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
     const render = { renderId, folder, storage, batch, farm };
     stopped = (await cancelJobs(render, { say, pause: usualPause })) > 0;
   } else {
-    stopped = await cancelLocal(folder);
+    stopped = await cancelLocal(folder, storage);
   }
   const kept = (await storedFrames(manifest, folder, storage)).size;
   const goOn = place.batch ? 'submit' : 'render';
+  const again = queueAround(folder).queue
+    ? 'dropped into the watch folder again, the scene'
+    : `"spotreel ${goOn}" of the same scene`;
   say(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
   say(
-    `kept: ${kept} of ${manifest.frameCount} frames in ${formatLocation(folder)}; "spotreel ${goOn}" of the same scene goes on from there`,
+    `kept: ${kept} of ${manifest.frameCount} frames in ${formatLocation(folder)}; ${again} goes on from there`,
   );
   return 0;
 }
 
-async function cancelLocal(folder: URL): Promise<boolean> {
+async function cancelLocal(folder: URL, storage: Storage): Promise<boolean> {
   if (folder.protocol !== 'file:') throw noBatch(folder);
+  if (await cancelQueued(folder, storage, { say, pause: usualPause })) return true;
   const holder = localHolder(folder);
   if (!holder) return false;
   say(`stopping process ${holder.pid}`);

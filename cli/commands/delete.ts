@@ -1,6 +1,6 @@
 import { SpotreelError } from '../../core/errors';
 import { printable } from '../../core/printable';
-import { localHolder } from '../../core/render-state/local-holder';
+import { isGoingHere } from '../../core/render-state/is-going-here';
 import { formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import type { Storage } from '../../core/storage/storage';
@@ -51,9 +51,9 @@ async function refuseRunning(
 ): Promise<void> {
   const isRunning = batch
     ? (await livingJobs({ renderId, folder, storage, batch, farm })).length > 0
-    : folder.protocol === 'file:' && localHolder(folder) !== undefined;
+    : folder.protocol === 'file:' && isGoingHere(folder);
   if (!isRunning) return;
-  const message = `${renderId} is running: stop it first (spotreel cancel ${renderId})`;
+  const message = `${renderId} is running, or in a queue: stop it first (spotreel cancel ${renderId})`;
   throw new SpotreelError('running', 'usage', message);
 }
 

@@ -29,6 +29,7 @@ export async function renderCommand(file: string, flags: RenderFlags): Promise<n
     output: localFolder(flags.output),
     options,
     name: flags.name,
+    filesCount: true,
     machine: divideMachine(flags.parallel),
     storage,
     hasDisplay: hasDisplay(process.env, process.platform),

@@ -25,6 +25,8 @@ export interface LocalRenderOptions {
   readonly output: URL;
   readonly options: RenderOptions;
   readonly name?: string | undefined;
+  /** Whether other versions of the files that the scene needs make another render: `RenderRequest` says when. */
+  readonly filesCount: boolean;
   readonly machine: Machine;
   readonly storage: Storage;
   /** Whether engines that draw on a screen have one. */
@@ -47,7 +49,7 @@ export class LocalRender {
 
   /** Renders to the end. Throws what is wrong before any job is submitted. */
   async run(): Promise<RenderOutcome> {
-    const { storage, machine, source, hasDisplay, report } = this.options;
+    const { storage, machine, source, filesCount, hasDisplay, report } = this.options;
     const programs = await findPrograms(process.env, this.options.options.video);
     const services = {
       storage,
@@ -56,8 +58,10 @@ export class LocalRender {
       place: 'here',
       hasDisplay,
     } as const;
-    const examination = this.options.examination ?? (await examineScene(source.url, source.etag, storage));
-    const request = { ...this.options, examination, filesCount: true };
+    const known = this.options.examination;
+    const examination =
+      known ?? (filesCount ? await examineScene(source.url, source.etag, storage) : undefined);
+    const request = { ...this.options, ...(examination && { examination }) };
     const { folder, manifest } = await prepareRender(request, services);
     report(manifest.findings ?? []);
     const { view } = this.options;

@@ -4,6 +4,7 @@ import { addDelete } from './delete';
 import { addDoctor } from './doctor';
 import { addDownload } from './download';
 import { addEstimate } from './estimate';
+import { addFarm } from './farm';
 import { addInspect } from './inspect';
 import { addList } from './list';
 import { addReceipt } from './receipt';
@@ -40,6 +41,7 @@ export function buildProgram(run: Run): Command {
     addCancel,
     addRetry,
     addDelete,
+    addFarm,
     addDoctor,
   ];
   for (const add of adders) add(program, run);

@@ -46,7 +46,10 @@ export interface SubmitServices extends JobServices {
   readonly hasDisplay?: boolean;
 }
 
-type PrepareServices = Pick<SubmitServices, 'storage' | 'now' | 'place' | 'hasDisplay' | keyof JobTargets>;
+export type PrepareServices = Pick<
+  SubmitServices,
+  'storage' | 'now' | 'place' | 'hasDisplay' | keyof JobTargets
+>;
 
 export interface SubmittedRender {
   readonly folder: URL;

@@ -52,13 +52,32 @@ const KEYS: Readonly<Record<string, MetadataKey>> = {
   force: { option: 'force', read: (text) => text.toLowerCase() === 'true', allowed: 'true, or left out' },
 };
 
+/** How messages call what an option stands in. */
+interface Wording {
+  /** Before the option's key. */
+  readonly prefix: string;
+  /** What to do about one that is wrong. */
+  readonly mend: string;
+}
+
+const OBJECT_METADATA: Wording = {
+  prefix: 'x-amz-meta-',
+  mend: 'upload the scene again with other metadata',
+};
+
+/** All keys that mean something. */
+export const UPLOAD_KEYS: readonly string[] = [...Object.keys(KEYS), 'name', 'tags'];
+
 /**
  * Reads options from an object's metadata: keys as S3 gives them, in lower case and without `x-amz-meta-`
  * (`frames`, `frames-per-slice`, `scene`, `resolution-percent`, `samples`, `engine`, `device`, `video`, `background`, `gaps`, `order`, `force`, `name`, `tags`, `max-cost`); values as
  * `decodeHeaderText` reads them. Other keys are somebody else's and ignored. Throws `bad-metadata` (usage) naming key,
  * value and what is allowed.
  */
-export function parseUploadMetadata(metadata: Readonly<Record<string, string>>): UploadWishes {
+export function parseUploadMetadata(
+  metadata: Readonly<Record<string, string>>,
+  wording = OBJECT_METADATA,
+): UploadWishes {
   const options: Record<string, unknown> = {};
   let name: string | undefined;
   let tags: Tags | undefined;
@@ -67,19 +86,24 @@ export function parseUploadMetadata(metadata: Readonly<Record<string, string>>):
     const key = rawKey.toLowerCase();
     const value = decodeHeaderText(rawValue.trim());
     const known = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
-    if (known) options[known.option] = readOption(key, known, value);
-    else if (key === 'name') name = readName(value);
-    else if (key === 'tags') tags = readTags(value);
-    else if (key === 'max-cost') maxCostUsd = readMaxCost(value);
+    if (known) options[known.option] = readOption(key, known, value, wording);
+    else if (key === 'name') name = readName(value, wording);
+    else if (key === 'tags') tags = readTags(value, wording);
+    else if (key === 'max-cost') maxCostUsd = readMaxCost(value, wording);
   }
   return { options: renderOptionsSchema.parse(options), name, tags, maxCostUsd };
 }
 
-function readOption(key: string, { option, read, allowed }: MetadataKey, value: string): unknown {
+function readOption(
+  key: string,
+  { option, read, allowed }: MetadataKey,
+  value: string,
+  wording: Wording,
+): unknown {
   const given = renderOptionsSchema.shape[option].safeParse(read ? read(value) : value).data;
-  if (given === undefined) throw bad(key, value, `must be ${allowed}`);
+  if (given === undefined) throw bad(key, value, `must be ${allowed}`, wording);
   // The schema only knows that it is text.
-  if (option === 'frames') checkFrames(key, value);
+  if (option === 'frames') checkFrames(key, value, wording);
   return given;
 }
 
@@ -88,42 +112,50 @@ function readNumber(value: string): number {
   return /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
 }
 
-function checkFrames(key: string, value: string): void {
+function checkFrames(key: string, value: string, wording: Wording): void {
   try {
     parseFrameRanges(value);
   } catch (error) {
-    throw rephrased(key, value, error);
+    throw rephrased(key, value, error, wording);
   }
 }
 
-function readName(value: string): string {
+function readName(value: string, wording: Wording): string {
   try {
     return checkRenderName(value);
   } catch (error) {
-    throw rephrased('name', value, error);
+    throw rephrased('name', value, error, wording);
   }
 }
 
 /** `artist=ann,shot=12`: a comma is no part of any tag. */
-function readTags(value: string): Tags {
+function readTags(value: string, wording: Wording): Tags {
   try {
     return parseTags(value.split(',').filter((text) => text.trim() !== ''));
   } catch (error) {
-    throw rephrased('tags', value, error);
+    throw rephrased('tags', value, error, wording);
   }
 }
 
-function readMaxCost(value: string): number {
+function readMaxCost(value: string, wording: Wording): number {
   const maxUsd = parseUsd(value);
   if (maxUsd !== undefined) return maxUsd;
-  throw bad('max-cost', value, 'must be US dollars, more than 0, such as 5 or 2.50');
+  throw bad('max-cost', value, 'must be US dollars, more than 0, such as 5 or 2.50', wording);
 }
 
-function rephrased(key: string, value: string, error: unknown): unknown {
-  return error instanceof SpotreelError ? bad(key, value, `is wrong: ${error.message}`, error) : error;
+function rephrased(key: string, value: string, error: unknown, wording: Wording): unknown {
+  return error instanceof SpotreelError
+    ? bad(key, value, `is wrong: ${error.message}`, wording, error)
+    : error;
 }
 
-function bad(key: string, value: string, fault: string, cause?: unknown): SpotreelError {
-  const message = `x-amz-meta-${key} "${value}" ${fault}; upload the scene again with other metadata`;
+function bad(
+  key: string,
+  value: string,
+  fault: string,
+  { prefix, mend }: Wording,
+  cause?: unknown,
+): SpotreelError {
+  const message = `${prefix}${key} "${value}" ${fault}; ${mend}`;
   return new SpotreelError('bad-metadata', 'usage', message, { cause });
 }

@@ -1,8 +1,8 @@
 import type { Batch } from '../batch/batch';
 import { SALVAGE_SECONDS } from '../contract/salvage';
 import type { Storage } from '../storage/storage';
+import { isGoingHere } from './is-going-here';
 import { isFinal } from './judge-render';
-import { localHolder } from './local-holder';
 import { readJobRecords } from './render-facts';
 
 /** Where a render lies, and who may be asked about it. */
@@ -16,12 +16,12 @@ interface AskedRender {
 }
 
 /**
- * Whether nothing more will come of a render, for who looks often: no frames are listed for it. On this machine: nobody is at it. In
+ * Whether nothing more will come of a render, for who looks often: no frames are listed for it. On this machine: nobody is at it or will be. In
  * a bucket: its `status.json` says all there will be. That the job failed which was to make a video of what there is, stands there
  * not; AWS Batch is asked.
  */
 export async function hasEnded({ folder, storage, batch, now }: AskedRender): Promise<boolean> {
-  if (folder.protocol === 'file:') return localHolder(folder) === undefined;
+  if (folder.protocol === 'file:') return !isGoingHere(folder);
   const records = await readJobRecords(folder, storage);
   if (isFinal(records, now())) return true;
   const { status, salvage } = records;

@@ -66,6 +66,9 @@ function figuresOf({
 function verdictOf(known: KnownRender, now: number): Verdict {
   const { records, seen } = known;
   const { status, jobs } = records;
+  // Whatever became of it before, it is to go on.
+  if (seen.turn !== undefined && !seen.attended)
+    return { state: 'waiting', ended: false, reason: turnReason(seen.turn) };
   if (status && status.state !== 'failed') {
     return { state: status.state, ended: true, reason: status.reason, endedAt: status.at };
   }
@@ -73,6 +76,11 @@ function verdictOf(known: KnownRender, now: number): Verdict {
   if (!jobs) return unsubmitted(known, now);
   if (!status && !seen.render && !seen.stitch) return unseen(known, now);
   return verdictOfJobs(known, now);
+}
+
+function turnReason(turn: number): string {
+  if (turn === 0) return 'it is the next in the queue of its watch folder';
+  return `it waits in the queue of its watch folder, ${turn} ${turn === 1 ? 'render' : 'renders'} before it`;
 }
 
 function unsubmitted({ records, seen }: KnownRender, now: number): Verdict {
@@ -197,7 +205,8 @@ function timeOf(milliseconds: number | undefined): string | undefined {
 function waitingOf({ seen, figures, records }: KnownRender, now: number): Waiting {
   const { render, stitch, salvage, children = [] } = seen;
   const jobs = [render, stitch, salvage];
-  const last = [figures?.lastSeen, render?.createdAt, salvage?.createdAt, records.jobsNotedAt];
+  const queued = seen.turn === undefined || !records.plan ? undefined : Date.parse(records.plan.createdAt);
+  const last = [figures?.lastSeen, render?.createdAt, salvage?.createdAt, records.jobsNotedAt, queued];
   // Where nothing at all is known, from now on.
   const since = last.reduce<number>((latest, at) => Math.max(latest, at ?? 0), 0) || now;
   const runnable = countRunnable(jobs);

@@ -6,6 +6,7 @@ import { mapConcurrently } from '../map-concurrently';
 import { childUrl } from '../storage/location';
 import { readRecord } from '../storage/read-record';
 import type { Storage } from '../storage/storage';
+import { lookAtQueue, turnOf, type QueueLook } from '../upload-queue/look-at-queue';
 import { isFinal, judgeRender } from './judge-render';
 import { readRenderRecords, readRenderResults, type RenderRecords } from './render-facts';
 import type { RenderState, StateName } from './render-state';
@@ -44,12 +45,13 @@ export interface ListPlace {
 export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
   const { output, storage, batch, now } = place;
   const names = await foldersIn(output, storage);
+  const queue = batch ? undefined : lookAtQueue(output);
   const open: RenderRecords[] = [];
   const listed = await mapConcurrently(names, AT_ONCE, async (name) => {
     try {
       const records = await readRenderRecords(name, childUrl(output, `${name}/`), storage);
       if (!records) return undefined;
-      if (isFinal(records, now())) return listEnded(records);
+      if (isFinal(records, now()) && turnOf(name, queue) === undefined) return listEnded(records);
       open.push(records);
       return undefined;
     } catch (error) {
@@ -61,7 +63,7 @@ export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
   const judged = await mapConcurrently(open, AT_ONCE, async (records) => {
     const seen = batch
       ? { ...seenOnFarm(records, described.details), fault: described.fault }
-      : lookOrTell(records);
+      : lookOrTell(records, queue);
     const results = await readRenderResults(records, storage);
     return listJudged(judgeRender({ records, results, seen }, now()));
   });
@@ -105,9 +107,9 @@ async function describeAll(
   }
 }
 
-function lookOrTell(records: RenderRecords): SeenJobs {
+function lookOrTell(records: RenderRecords, queue: QueueLook | undefined): SeenJobs {
   try {
-    return lookHere(records);
+    return lookHere(records, queue);
   } catch (error) {
     if (!(error instanceof SpotreelError)) throw error;
     return { place: 'here', fault: messageOf(error) };

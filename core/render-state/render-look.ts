@@ -8,6 +8,7 @@ import type { MachineUsage } from '../cost/render-cost';
 import { codeOf, messageOf, SpotreelError } from '../errors';
 import { readRecord } from '../storage/read-record';
 import type { Storage } from '../storage/storage';
+import { lookAtQueue, turnOf } from '../upload-queue/look-at-queue';
 import { isFinal, judgeRender } from './judge-render';
 import { readRenderRecords, readRenderResults, type RenderRecords } from './render-facts';
 import type { RenderState } from './render-state';
@@ -101,9 +102,11 @@ export class RenderLook {
   ): Promise<{ readonly seen: SeenJobs; readonly throttled: boolean }> {
     const { batch, now } = this.place;
     const place = batch ? 'farm' : 'here';
-    if (isFinal(records, now())) return { seen: { place }, throttled: false };
     try {
-      this.seen = batch ? await this.ask(records, batch) : lookHere(records);
+      const queue = batch ? undefined : lookAtQueue(new URL('../', records.folder));
+      if (isFinal(records, now()) && turnOf(records.renderId, queue) === undefined)
+        return { seen: { place }, throttled: false };
+      this.seen = batch ? await this.ask(records, batch) : lookHere(records, queue);
       return { seen: this.seen, throttled: false };
     } catch (error) {
       if (!(error instanceof SpotreelError)) throw error;

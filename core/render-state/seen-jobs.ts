@@ -3,6 +3,7 @@ import type { Batch, JobDetail } from '../batch/batch';
 import { describeJob } from '../batch/local/describe-job';
 import { peekJobs } from '../batch/local/recover-jobs';
 import { salvageJobName, type RenderJobs } from '../contract/jobs';
+import { turnOf, type QueueLook } from '../upload-queue/look-at-queue';
 import { localBatchFolder, localHolder } from './local-holder';
 import type { RenderRecords } from './render-facts';
 
@@ -16,6 +17,8 @@ export interface SeenJobs {
   readonly children?: readonly JobDetail[];
   /** On one machine: whether a process is at it. */
   readonly attended?: boolean;
+  /** On one machine: how many renders a watch folder's queue has before it; absent where it is in none that is worked on. */
+  readonly turn?: number | undefined;
   /** Why the Batch could not be asked. */
   readonly fault?: string | undefined;
 }
@@ -69,10 +72,10 @@ export async function askFarm(records: RenderRecords, batch: Batch, ended = 0): 
 }
 
 /**
- * Reads the journals of the local Batch in a render's folder, which another process may be writing, and whether one has it.
- * Throws `journal-corrupt`.
+ * Reads the journals of the local Batch in a render's folder, which another process may be writing, and whether one has it or
+ * will. Throws `journal-corrupt`.
  */
-export function lookHere({ renderId, folder, jobs }: RenderRecords): SeenJobs {
+export function lookHere({ renderId, folder, jobs }: RenderRecords, queue?: QueueLook): SeenJobs {
   // Before the journals: who lets go of them has written all of them.
   const attended = localHolder(folder) !== undefined;
   const journaled = peekJobs(join(localBatchFolder(folder), 'jobs'));
@@ -86,6 +89,7 @@ export function lookHere({ renderId, folder, jobs }: RenderRecords): SeenJobs {
   return {
     place: 'here',
     attended,
+    turn: turnOf(renderId, queue),
     render: render && describeJob(render),
     stitch: stitch && describeJob(stitch),
     salvage: salvage && describeJob(salvage),

@@ -23,7 +23,7 @@ test('a render of another process is cancelled and keeps its frames; until then 
 
   const refused = await spotreel(['delete', 'clock', '-o', at('out'), '--yes']);
   expect(refused).toMatchObject({ exitCode: 2 });
-  expect(refused.stderr).toContain('clock is running: stop it first (spotreel cancel clock)');
+  expect(refused.stderr).toContain('clock is running, or in a queue: stop it first (spotreel cancel clock)');
 
   const cancelled = await spotreel(['cancel', 'clock', '-o', at('out')]);
   expect(cancelled).toMatchObject({ exitCode: 0 });

@@ -1,0 +1,40 @@
+import { SpotreelError } from '../../core/errors';
+import { isProcessAlive } from '../../core/processes/process-identity';
+import { localHolder } from '../../core/render-state/local-holder';
+import type { Storage } from '../../core/storage/storage';
+import { queueAround, type QueueLook } from '../../core/upload-queue/look-at-queue';
+import { cancelUrl } from '../../core/upload-queue/queue-files';
+import type { Wait } from './render-jobs';
+
+/** Seconds between two looks, and how long whoever watches the folder may take: workers finish frames that are nearly done. */
+const LOOK_SECONDS = 0.2;
+const MOST_SECONDS = 90;
+
+/**
+ * Has a render of a watch folder stopped, or taken out of its queue, whether somebody watches it now or will later; all else in
+ * the queue goes on. `false` where it is no render of any. Throws `still-stopping` (passing) when it takes too long.
+ */
+export async function cancelQueued(folder: URL, storage: Storage, { say, pause }: Wait): Promise<boolean> {
+  const { renderId, queue } = queueAround(folder);
+  if (!queue || !isIn(queue, renderId, folder)) return false;
+  const mark = cancelUrl(new URL('../', folder), renderId);
+  await storage.put(mark, '');
+  const { holder } = queue;
+  if (!holder) return true;
+  say(`asking process ${holder.pid}, which watches the folder, to stop it`);
+  for (let waited = 0; await storage.head(mark); waited += LOOK_SECONDS) {
+    // The mark stays, and whoever watches next obeys it first.
+    if (!isProcessAlive(holder.pid, holder.startTime)) return true;
+    if (waited >= MOST_SECONDS) {
+      const message = `process ${holder.pid} was asked to stop ${renderId} ${MOST_SECONDS} s ago and has not: stop it by hand (kill ${holder.pid}) or wait`;
+      throw new SpotreelError('still-stopping', 'passing', message);
+    }
+    await pause(LOOK_SECONDS);
+  }
+  return true;
+}
+
+/** A version that another has taken the place of still renders to its end. */
+function isIn({ waiting, holder }: QueueLook, renderId: string, folder: URL): boolean {
+  return waiting.includes(renderId) || (holder !== undefined && localHolder(folder)?.pid === holder.pid);
+}

@@ -1,0 +1,103 @@
+import { formatLocation } from '../../core/storage/location';
+import { messageOf } from '../../core/errors';
+import type { TakenUpload } from '../../core/upload-queue/take-upload';
+import { PreflightError } from '../../core/preflight/preflight-error';
+import { printable } from '../../core/printable';
+import type { RenderOutcome } from '../local/run-locally';
+import type { Meter } from '../meter';
+import { describeProgress, type ProgressView } from '../progress-view';
+import { describeOutcome, outcomeJson } from '../render-outcome';
+import { describeFinding } from '../report-findings';
+
+/** What is told of a watch folder: lines for people on standard error, or objects for programs on standard output. */
+export interface FolderView {
+  watching(directory: URL, waiting: number): void;
+  taken(key: string, taken: TakenUpload): void;
+  /** It could not be taken now, and is tried again. */
+  delayed(key: string, error: unknown): void;
+  progress(renderId: string, waiting: () => number): ProgressView;
+  started(renderId: string): void;
+  ended(outcome: RenderOutcome, seconds: number): void;
+  failed(renderId: string, error: unknown): void;
+  /** It is not rendered (any further), and why. */
+  dropped(renderId: string, why: 'cancelled' | 'deleted' | 'outdated'): void;
+}
+
+const WHY = {
+  cancelled: 'cancelled; its frames are kept',
+  deleted: 'it was deleted, and is not rendered',
+  outdated: 'its scene is another by now, or gone: it is not rendered',
+} as const;
+
+/** What has a render go on that the watch folder is done with. */
+const AGAIN = 'dropped into uploads again, the scene';
+
+/** With `json` each event is one object in a line on `out`. `now` in milliseconds. */
+export function createFolderView(
+  meter: Meter,
+  { json, out, err }: { json?: boolean | undefined; out: NodeJS.WritableStream; err: NodeJS.WritableStream },
+  now: () => number,
+): FolderView {
+  const say = (text: string): void => {
+    meter.stop();
+    err.write(`${printable(text)}\n`);
+  };
+  const tell = (event: string, fields: Record<string, unknown>): void => {
+    if (json) out.write(`${JSON.stringify({ event, ...fields })}\n`);
+  };
+  return {
+    watching: (directory, waiting) => {
+      say(`watching ${formatLocation(directory)}uploads, ${waiting} in the queue; Ctrl-C stops`);
+      tell('watching', { folder: formatLocation(directory), waiting });
+    },
+    taken: (key, taken) => {
+      if (taken.outcome === 'outdated') return;
+      const { renderId } = taken;
+      if (taken.outcome === 'queued') {
+        const { frameCount, findings = [] } = taken.manifest;
+        say(
+          [`${key}: queued as ${renderId}, ${frameCount} frames`, ...findings.map(describeFinding)].join(
+            '\n',
+          ),
+        );
+        tell('queued', { key, renderId, frameCount, findings });
+        return;
+      }
+      const { error } = taken;
+      const { headline, findings } = partsOf(error);
+      say([`${key}: refused: ${headline}`, ...findings.map(describeFinding)].join('\n'));
+      tell('refused', { key, renderId, reason: headline, findings });
+    },
+    delayed: (key, error) => say(`${key}: not taken yet, tried again soon: ${messageOf(error)}`),
+    progress: (renderId, waiting) => ({
+      show: (progress) => {
+        const { total, done } = progress;
+        const more = waiting();
+        const queue = more > 0 ? [`${more} more in the queue`] : [];
+        const note = [describeProgress(progress, now()), ...queue].join(', ');
+        meter.show({ total, done: done.size, count: `${renderId}: ${done.size} of ${total} frames`, note });
+      },
+      stop: () => meter.stop(),
+    }),
+    started: (renderId) => tell('started', { renderId }),
+    ended: (outcome, seconds) => {
+      const { renderId } = outcome.manifest;
+      say(`${renderId}: ${outcome.state}\n${describeOutcome(outcome, seconds, AGAIN)}`);
+      tell('ended', outcomeJson(outcome, seconds));
+    },
+    failed: (renderId, error) => {
+      say(`${renderId}: failed: ${messageOf(error)}; ${AGAIN} goes on from there`);
+      tell('ended', { renderId, state: 'failed', errors: [messageOf(error)] });
+    },
+    dropped: (renderId, why) => {
+      say(`${renderId}: ${WHY[why]}`);
+      tell(why, { renderId });
+    },
+  };
+}
+
+function partsOf(error: Error) {
+  if (!(error instanceof PreflightError)) return { headline: messageOf(error), findings: [] };
+  const { headline, findings } = error;
+  return { headline, findings: findings.filter(({ message }) => message !== headline) };
+}

@@ -1,0 +1,221 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PrepareServices } from '../../core/batch/submit-render';
+import { takeLock } from '../../core/batch/local/lock';
+import { OUTPUT_PREFIX } from '../../core/contract/keys';
+import { UPLOAD_PREFIX } from '../../core/contract/upload-key';
+import { codeOf, SpotreelError } from '../../core/errors';
+import { childUrl, filePath } from '../../core/storage/location';
+import type { Storage } from '../../core/storage/storage';
+import { findUploads, uploadFingerprint, type Upload } from '../../core/upload-queue/find-uploads';
+import { cancelFolder, queueFolder } from '../../core/upload-queue/queue-files';
+import { Stillness } from '../../core/upload-queue/stillness';
+import { takeUpload } from '../../core/upload-queue/take-upload';
+import { UploadQueue } from '../../core/upload-queue/upload-queue';
+import type { Machine } from '../local/machine';
+import type { FolderView } from './folder-view';
+import { QueuedRender } from './queued-render';
+
+/**
+ * Seconds between two looks; more where a look itself takes long, so that no more than a tenth of the time goes into
+ * looking. Folders that tell of changes by themselves would be quicker, and those of a network do not.
+ */
+const LOOK_SECONDS = 1;
+const SHARE_OF_LOOKS = 10;
+
+export interface WatchFolderOptions {
+  /** Ends in a slash; `uploads/` and `renders/` lie in it. */
+  readonly directory: URL;
+  readonly storage: Storage;
+  readonly machine: Machine;
+  /** By which a scene is judged and planned. */
+  readonly services: PrepareServices;
+  /** Ends when all that is there has been rendered. */
+  readonly once: boolean;
+  readonly view: FolderView;
+}
+
+/** How many uploads came to which end. */
+export type FolderCounts = Record<'complete' | 'partial' | 'failed' | 'refused', number>;
+
+/**
+ * A folder whose uploads render as those of the bucket do: an upload that has been still for some seconds is planned and put
+ * in the queue, and one render after another has the machine, each with the local Batch in its own folder. Whatever dies goes on where it
+ * was: the queue lies in a file, and the folder of each render says what is done.
+ */
+export class WatchFolder {
+  private readonly stopped = new AbortController();
+  private readonly stillness = new Stillness();
+  private readonly output: URL;
+  private readonly counts: FolderCounts = { complete: 0, partial: 0, failed: 0, refused: 0 };
+  private current: QueuedRender | undefined;
+  /** What could not be taken was told once. */
+  private readonly delayed = new Map<string, string>();
+
+  constructor(private readonly options: WatchFolderOptions) {
+    this.output = childUrl(options.directory, OUTPUT_PREFIX);
+  }
+
+  /** Stops everything; what is done is kept, and `run` ends. */
+  stop(): void {
+    this.stopped.abort();
+    this.current?.interrupt();
+  }
+
+  /** Ends when it is stopped, or with `once` when there is nothing left to do. Throws `locked` where another process watches. */
+  async run(): Promise<FolderCounts> {
+    const { directory, storage, view } = this.options;
+    for (const folder of [childUrl(directory, UPLOAD_PREFIX), queueFolder(this.output)])
+      mkdirSync(filePath(folder), { recursive: true });
+    const lock = await takeLock(filePath(queueFolder(this.output)));
+    try {
+      const queue = await UploadQueue.open(this.output, storage);
+      view.watching(directory, queue.waiting().length);
+      await this.work(queue);
+    } finally {
+      this.current?.interrupt();
+      await this.current?.ended;
+      lock.release();
+    }
+    return { ...this.counts, failed: this.counts.failed + this.delayed.size };
+  }
+
+  private async work(queue: UploadQueue): Promise<void> {
+    const { signal } = this.stopped;
+    while (!signal.aborted) {
+      const startedAt = performance.now();
+      const isSettled = await this.lookOrTell(queue, startedAt);
+      await this.obeyCancels(queue);
+      if (this.current?.hasEnded) await this.settle(this.current, queue);
+      if (!this.current && !signal.aborted) await this.startNext(queue);
+      const isDone = isSettled && !this.current && queue.waiting().length === 0;
+      if (this.options.once && isDone) return;
+      const seconds = Math.max(LOOK_SECONDS, ((performance.now() - startedAt) / 1000) * SHARE_OF_LOOKS);
+      await this.pause(seconds);
+    }
+  }
+
+  private async pause(seconds: number): Promise<void> {
+    const over = new AbortController();
+    const signal = AbortSignal.any([this.stopped.signal, over.signal]);
+    const pause = sleep(seconds * 1000, undefined, { signal }).catch(() => undefined);
+    await Promise.race([pause, ...(this.current ? [this.current.ended] : [])]);
+    over.abort();
+  }
+
+  /** A folder of a network may not answer for a while. */
+  private async lookOrTell(queue: UploadQueue, at: number): Promise<boolean> {
+    try {
+      const isSettled = await this.look(queue, at);
+      this.delayed.delete(UPLOAD_PREFIX);
+      return isSettled;
+    } catch (error) {
+      this.delay(UPLOAD_PREFIX, error);
+      return this.options.once;
+    }
+  }
+
+  /** Takes what is new and still; gives whether nothing is left that is not. */
+  private async look(queue: UploadQueue, at: number): Promise<boolean> {
+    const { directory, storage } = this.options;
+    // A disk that is not mounted for a while has lost nothing.
+    if (!isFolder(childUrl(directory, UPLOAD_PREFIX))) return true;
+    const uploads = await findUploads(directory, storage);
+    await queue.keepOnly(new Set(uploads.map(({ key }) => key)));
+    const fresh = uploads.filter((upload) => !queue.knows(upload));
+    const looks: Array<{ key: string; fingerprint: string }> = [];
+    for (const upload of fresh)
+      looks.push({ key: upload.key, fingerprint: await uploadFingerprint(upload, directory, storage) });
+    const still = this.stillness.settle(looks, at);
+    for (const upload of fresh.filter(({ key }) => still.has(key))) {
+      if (this.stopped.signal.aborted) return false;
+      await this.take(upload, queue);
+    }
+    const isGivenUp = ({ key }: Upload) => this.options.once && this.delayed.has(key);
+    return fresh.every((upload) => queue.knows(upload) || isGivenUp(upload));
+  }
+
+  private async take(upload: Upload, queue: UploadQueue): Promise<void> {
+    const { services, view } = this.options;
+    const { key, version } = upload;
+    try {
+      const taken = await takeUpload(upload, { ...services, output: this.output });
+      this.delayed.delete(key);
+      if (taken.outcome === 'outdated') return;
+      const { renderId, outcome } = taken;
+      if (outcome === 'refused') this.counts.refused += 1;
+      await queue.add({ key, version, renderId, state: outcome === 'queued' ? 'waiting' : 'ended' });
+      view.taken(key, taken);
+    } catch (error) {
+      this.delay(key, error);
+    }
+  }
+
+  /** What ails the machine must not stop the queue, and passes or is mended. */
+  private delay(key: string, error: unknown): void {
+    if (!(error instanceof SpotreelError)) throw error;
+    if (this.delayed.get(key) !== error.message) this.options.view.delayed(key, error);
+    this.delayed.set(key, error.message);
+  }
+
+  private async obeyCancels(queue: UploadQueue): Promise<void> {
+    const { storage, view } = this.options;
+    const marks: URL[] = [];
+    for await (const { url } of storage.list(cancelFolder(this.output))) marks.push(url);
+    for (const mark of marks) {
+      const renderId = mark.pathname.slice(cancelFolder(this.output).pathname.length);
+      const isCurrent = this.current?.renderId === renderId;
+      if (isCurrent) {
+        this.current!.interrupt();
+        await this.current!.ended;
+        this.current = undefined;
+      }
+      if (isCurrent || queue.waiting().some((waiting) => waiting.renderId === renderId)) {
+        await queue.end(renderId);
+        view.dropped(renderId, 'cancelled');
+      }
+      await storage.delete(mark);
+    }
+  }
+
+  private async startNext(queue: UploadQueue): Promise<void> {
+    const { machine, storage, services, view } = this.options;
+    for (const { renderId, key } of queue.waiting()) {
+      const waiting = () => queue.waiting().filter((upload) => upload.renderId !== renderId).length;
+      const begun = await QueuedRender.begin(renderId, {
+        source: childUrl(this.options.directory, key),
+        output: this.output,
+        machine,
+        storage,
+        hasDisplay: services.hasDisplay ?? false,
+        view: view.progress(renderId, waiting),
+      });
+      if (begun instanceof QueuedRender) {
+        view.started(renderId);
+        this.current = begun;
+        return;
+      }
+      // Another process is at it: it keeps its turn.
+      if (begun === 'held') continue;
+      await queue.end(renderId);
+      view.dropped(renderId, begun);
+    }
+  }
+
+  /** Writes down how the render that ran has ended. */
+  private async settle(render: QueuedRender, queue: UploadQueue): Promise<void> {
+    const { view } = this.options;
+    const { renderId } = render;
+    this.current = undefined;
+    const { outcome, error, seconds } = await render.ended;
+    if (outcome?.state === 'interrupted' || codeOf(error) === 'locked') return;
+    await queue.end(renderId);
+    this.counts[outcome?.state ?? 'failed'] += 1;
+    if (outcome) view.ended(outcome, seconds);
+    else view.failed(renderId, error);
+  }
+}
+
+function isFolder(url: URL): boolean {
+  return statSync(filePath(url), { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { findLockHolder, type LockHolder } from '../batch/local/lock';
+import { parseJson } from '../contract/parse-json';
+import { codeOf } from '../errors';
+import { filePath } from '../storage/location';
+import { queueFolder, queueUrl } from './queue-files';
+import { uploadQueueSchema } from './upload-queue';
+
+/** The queue of a watch folder, as anybody may see it. */
+export interface QueueLook {
+  /** The process that works on it; absent where none does. */
+  readonly holder?: LockHolder | undefined;
+  /** Ids of renders that have not ended, the earliest first; the first may be running. */
+  readonly waiting: readonly string[];
+}
+
+/** `undefined` where nobody ever watched; only looks. */
+export function lookAtQueue(output: URL): QueueLook | undefined {
+  if (output.protocol !== 'file:') return undefined;
+  const waiting = readWaiting(output);
+  // After the queue: who lets go of it has written all of it.
+  const holder = findLockHolder(filePath(queueFolder(output)));
+  return holder || waiting ? { holder, waiting: waiting ?? [] } : undefined;
+}
+
+/** How many renders are to come before this one; `undefined` where it is in no queue, or nobody works on that. Pure. */
+export function turnOf(renderId: string, queue: QueueLook | undefined): number | undefined {
+  const turn = queue?.holder ? queue.waiting.indexOf(renderId) : -1;
+  return turn < 0 ? undefined : turn;
+}
+
+/** The queue that a render's own folder would be in, and the render's name in it. */
+export function queueAround(folder: URL): { readonly renderId: string; readonly queue?: QueueLook } {
+  const queue = lookAtQueue(new URL('../', folder));
+  return { renderId: basename(filePath(folder)), ...(queue && { queue }) };
+}
+
+function readWaiting(output: URL): string[] | undefined {
+  try {
+    const bytes = readFileSync(filePath(queueUrl(output)));
+    const { uploads } = parseJson(uploadQueueSchema, bytes, (reason) => new SyntaxError(reason));
+    return uploads.filter(({ state }) => state === 'waiting').map(({ renderId }) => renderId);
+  } catch (error) {
+    if (error instanceof SyntaxError || codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR')
+      return undefined;
+    throw error;
+  }
+}

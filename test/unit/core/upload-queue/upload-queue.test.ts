@@ -1,0 +1,72 @@
+import { MemoryStorage } from '../../../../core/storage/memory-storage';
+import { queueUrl } from '../../../../core/upload-queue/queue-files';
+import { UploadQueue, type QueuedUpload } from '../../../../core/upload-queue/upload-queue';
+
+const OUTPUT = new URL('memory://films/renders/');
+
+const upload = (key: string, version = '1', more: Partial<QueuedUpload> = {}): QueuedUpload => ({
+  key,
+  version,
+  renderId: `${key}-${version}`,
+  state: 'waiting',
+  ...more,
+});
+
+async function open(storage = new MemoryStorage()) {
+  return { storage, queue: await UploadQueue.open(OUTPUT, storage) };
+}
+
+const ids = (queue: UploadQueue) => queue.waiting().map(({ renderId }) => renderId);
+
+test('renders wait in the order of arrival, and do so after a restart', async () => {
+  const { storage, queue } = await open();
+  for (const key of ['b', 'a', 'c']) await queue.add(upload(key));
+  await queue.end('a-1');
+  expect(ids(queue)).toEqual(['b-1', 'c-1']);
+  const { queue: again } = await open(storage);
+  expect(ids(again)).toEqual(['b-1', 'c-1']);
+  expect(again.knows({ key: 'a', version: '1' })).toBe(true);
+  expect(again.knows({ key: 'a', version: '2' })).toBe(false);
+});
+
+test('a new version waits at the end, in place of the one before it', async () => {
+  const { queue } = await open();
+  for (const key of ['a', 'b']) await queue.add(upload(key));
+  await queue.add(upload('a', '2'));
+  expect(ids(queue)).toEqual(['b-1', 'a-2']);
+  // The render that was begun for the version before.
+  await queue.end('a-1');
+  expect(ids(queue)).toEqual(['b-1', 'a-2']);
+});
+
+test('the same scene written again keeps its turn, and once it has ended gets another', async () => {
+  const { queue } = await open();
+  for (const key of ['a', 'b']) await queue.add(upload(key));
+  await queue.add(upload('a', '2', { renderId: 'a-1' }));
+  expect(ids(queue)).toEqual(['a-1', 'b-1']);
+  await queue.end('a-1');
+  await queue.add(upload('a', '3', { renderId: 'a-1' }));
+  expect(ids(queue)).toEqual(['b-1', 'a-1']);
+});
+
+test('what was taken away is forgotten', async () => {
+  const { storage, queue } = await open();
+  for (const key of ['a', 'b']) await queue.add(upload(key));
+  await queue.keepOnly(new Set(['b']));
+  expect(ids(queue)).toEqual(['b-1']);
+  expect((await open(storage)).queue.knows(upload('a'))).toBe(false);
+});
+
+test('a file that was torn counts as empty', async () => {
+  const { storage } = await open();
+  await storage.put(queueUrl(OUTPUT), '{"version":1,"uploads":[{"ke');
+  expect(ids((await open(storage)).queue)).toEqual([]);
+});
+
+test('what could not be written has not happened', async () => {
+  const { storage, queue } = await open();
+  await queue.add(upload('a'));
+  jest.spyOn(storage, 'put').mockRejectedValue(new Error('no space'));
+  await expect(queue.end('a-1')).rejects.toThrow('no space');
+  expect(ids(queue)).toEqual(['a-1']);
+});
