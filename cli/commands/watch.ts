@@ -1,11 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, SpotreelError } from '../../core/errors';
 import type { Look } from '../../core/render-state/render-look';
+import { programVariable } from '../../container/worker/programs';
+import { findExecutable } from '../../core/processes/find-executable';
 import { openStorage } from '../../core/storage/open-storage';
+import type { Storage } from '../../core/storage/storage';
 import { CostTeller } from '../cost-teller';
 import { describeState, STATE_EXIT } from '../describe-state';
 import { createMeter, type Meter } from '../meter';
 import { Pace, secondsLeft } from '../pace';
+import { pictureProtocol } from '../picture/picture-protocol';
+import { PictureView } from '../picture/picture-view';
 import { findPlace, lookAtRender, type PlaceFlags } from '../place';
 import { onStopSignal } from '../stop-signals';
 import { FIRST_WAIT_SECONDS, nextWaitSeconds } from '../watch-waits';
@@ -13,6 +18,8 @@ import { readingOf } from '../watch-reading';
 
 export interface WatchFlags extends PlaceFlags {
   readonly json?: boolean;
+  /** Whether to show frames where the terminal can. */
+  readonly picture?: boolean;
 }
 
 /** The next look is the repeat, so AWS Batch is called once a look; and what does not answer holds up nothing for long. */
@@ -36,8 +43,10 @@ export async function watchCommand(renderId: string | undefined, flags: WatchFla
   try {
     const place = await findPlace(flags, BATCH_CLIENT);
     const costs = new CostTeller(place.farm);
-    const watching = lookAtRender(renderId, place, openStorage()).then(({ look }) =>
-      watch(look, { meter, costs }, flags, stop.signal),
+    const storage = openStorage();
+    const picture = findPictureView(flags, storage);
+    const watching = lookAtRender(renderId, place, storage).then(({ look }) =>
+      watch(look, { meter, costs, picture }, flags, stop.signal),
     );
     const last = await unlessStopped(watching, stop.signal);
     meter.stop();
@@ -65,9 +74,30 @@ function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | un
   return Promise.race([work, stopped]);
 }
 
+/** Only where the terminal shows pictures and there is an ffmpeg that makes them small. */
+function findPictureView({ json, picture = true }: WatchFlags, storage: Storage): PictureView | undefined {
+  const protocol = pictureProtocol(process.env);
+  if (json || !picture || !process.stderr.isTTY || !protocol) return undefined;
+  const ffmpeg = findExecutable(process.env[programVariable('ffmpeg')] ?? 'ffmpeg', process.env.PATH);
+  return ffmpeg === undefined
+    ? undefined
+    : new PictureView({ write, protocol, ffmpeg, storage, now: Date.now });
+}
+
+function write(text: string): void {
+  process.stderr.write(text);
+}
+
+/** What is told of a render, and where. */
+interface Shown {
+  readonly meter: Meter;
+  readonly costs: CostTeller;
+  readonly picture?: PictureView | undefined;
+}
+
 async function watch(
   look: () => Promise<Look>,
-  { meter, costs }: { readonly meter: Meter; readonly costs: CostTeller },
+  { meter, costs, picture }: Shown,
   { json }: WatchFlags,
   signal: AbortSignal,
 ): Promise<Look | undefined> {
@@ -88,8 +118,10 @@ async function watch(
         process.stdout.write(
           `${JSON.stringify({ ...told, framesPerMinute, secondsLeft: secondsLeft(told), cost })}\n`,
         );
+      picture?.draw(() => meter.stop());
       if (!json) meter.show(readingOf(told, framesPerMinute, Date.now(), cost));
       if (told.ended && fault === undefined) return seen;
+      picture?.offer(seen?.newestFrame);
     }
     waitSeconds = nextWaitSeconds(waitSeconds, { changed: now !== shown, throttled });
     [shown, last] = [now, seen];

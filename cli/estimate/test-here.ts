@@ -32,6 +32,7 @@ export async function testHere(shot: Shot, options: TestHereOptions): Promise<Sh
   const render = new LocalRender({
     source: shot.source,
     examination: shot.examination,
+    filesCount: true,
     output,
     options: testing,
     name: testName(shot, testing, `${parallel}x${threads}`),

@@ -9,11 +9,13 @@ export function addWatch(program: Command, run: Run): void {
     .description('look at a render again and again until it has ended')
     .argument('[renderId]', 'the render; the newest where none is named')
     .option('--json', 'one JSON object a line, whenever something changed')
+    .option('--no-picture', 'no frames on terminals that show pictures')
     .action((renderId: string | undefined, flags: WatchFlags) =>
       run(async () => (await import('../commands/watch')).watchCommand(renderId, flags)),
     );
   explain(command, {
-    notes: 'Ctrl-C stops the watching and nothing else.',
+    notes: `Ctrl-C stops the watching and nothing else. Terminals with the inline images of iTerm2 (WezTerm, too) or kitty's graphics
+(Ghostty, too) show the newest frame, small, where there is an ffmpeg.`,
     exitCodes: [
       [0, 'complete'],
       [1, 'failed, refused, stopped or not to be found out'],

@@ -10,7 +10,7 @@ import { formatLocation } from '../storage/location';
 import { readFailures, type FrameFailures } from '../storage/read-failures';
 import { readGaps } from '../storage/read-gaps';
 import { readRecord } from '../storage/read-record';
-import { StorageError, type Storage } from '../storage/storage';
+import { StorageError, type ObjectInfo, type Storage } from '../storage/storage';
 import { storedFrames } from '../storage/stored-frames';
 
 /** What is kept of a plan: it may name 20,000 files. */
@@ -44,6 +44,8 @@ export interface JobRecords {
 /** What came of the render so far. */
 export interface RenderResults {
   readonly stored: number;
+  /** The frame that was written last. */
+  readonly newestFrame?: URL | undefined;
   readonly failed: number;
   readonly failures: FrameFailures['first'];
   readonly gaps?: Gaps | undefined;
@@ -129,11 +131,15 @@ export async function readRenderResults(
   storage: Storage,
 ): Promise<RenderResults> {
   if (!plan) return { stored: 0, failed: 0, failures: [] };
-  const stored = await storedFrames(plan, folder, storage);
+  let newest: ObjectInfo | undefined;
+  const stored = await storedFrames(plan, folder, storage, (info) => {
+    if (!newest || info.lastModified >= newest.lastModified) newest = info;
+  });
   const failed = await readFailures(stored, folder, storage);
   const [whole, partial] = [videoUrl(folder, plan.video), partialVideoUrl(folder, plan.video)];
   return {
     stored: stored.size,
+    newestFrame: newest?.url,
     failed: failed.frames.length,
     failures: failed.first,
     gaps: await readGaps(folder, storage),

@@ -37,6 +37,8 @@ export interface Look {
   readonly state: RenderState;
   /** AWS Batch wants to be asked less often. */
   readonly throttled: boolean;
+  /** The frame that was written last. */
+  readonly newestFrame?: URL | undefined;
   /** On a farm: what machines have been held for so far. */
   readonly usage?: RenderUsage;
 }
@@ -72,6 +74,7 @@ export class RenderLook {
     return {
       state: { ...state, ...(cap && { cap }) },
       throttled,
+      newestFrame: results.newestFrame,
       ...(this.place.batch && { usage: await this.usage(records, state) }),
     };
   }
