@@ -12,6 +12,7 @@ import { Pace, secondsLeft } from '../pace';
 import { pictureProtocol } from '../picture/picture-protocol';
 import { PictureView } from '../picture/picture-view';
 import { findPlace, lookAtRender, type PlaceFlags } from '../place';
+import { keepHeapSmall } from '../small-heap';
 import { onStopSignal } from '../stop-signals';
 import { FIRST_WAIT_SECONDS, nextWaitSeconds } from '../watch-waits';
 import { readingOf } from '../watch-reading';
@@ -33,6 +34,7 @@ const BATCH_CLIENT = {
  * far it is; on standard output how it ended, with `--json` one object a line whenever something changed. Gives the exit code.
  */
 export async function watchCommand(renderId: string | undefined, flags: WatchFlags): Promise<number> {
+  keepHeapSmall();
   const stop = new AbortController();
   let exitCode = 0;
   const stopListening = onStopSignal((code) => {
