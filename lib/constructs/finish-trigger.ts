@@ -44,7 +44,7 @@ export function endedJobsPattern(jobQueueArns: readonly string[]): EventPattern 
 
 /** On-Demand machines have none. */
 function withoutGpus(definitions: readonly RenderDefinition[]): RenderDefinition[] {
-  return definitions.map(({ gpuJobDefinition: _, ...definition }) => definition);
+  return definitions.map((definition) => ({ ...definition, gpuJobDefinition: undefined }));
 }
 
 /**

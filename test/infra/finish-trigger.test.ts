@@ -108,7 +108,7 @@ test('with On-Demand machines it is told where they are, and may submit there wh
   const { farmTemplate: both } = synthFarm({ onDemandVcpus: 32, gpuVcpus: 16 });
   const { Variables } = onlyProperties(both, 'AWS::Lambda::Function', 'FinishF').Environment;
   expect(flat(Variables.ON_DEMAND_JOB_QUEUE)).toBe('<ComputeOnDemandQueue.JobQueueArn>');
-  expect(JSON.parse(flat(Variables.RENDER_JOB_DEFINITIONS))).toMatchObject([
+  expect(JSON.parse(flat(Variables.RENDER_JOB_DEFINITIONS))).toEqual([
     { blenderVersion: '5.2.0', jobDefinition: '<JobsRender52Definition>' },
   ]);
   const granted = grants(both, 'FinishRole');

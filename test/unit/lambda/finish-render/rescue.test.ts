@@ -5,13 +5,13 @@ import { failureUrl, frameUrl, jobsUrl, manifestUrl, statusUrl } from '../../../
 import type { Manifest } from '../../../../core/contract/manifest';
 import { parseStatus } from '../../../../core/contract/status';
 import { workerArgv } from '../../../../core/contract/worker-command';
-import { SpotreelError } from '../../../../core/errors';
 import { MemoryStorage } from '../../../../core/storage/memory-storage';
 import { readRetryPlan } from '../../../../core/storage/read-retries';
 import { parseJobStateChange } from '../../../../lambda/finish-render/event';
 import { finishRender } from '../../../../lambda/finish-render/finish-render';
 import { jobStateChange } from '../../../support/aws-events';
 import { CALL_FAULTS, FaultyProcess } from '../../../support/faulty-calls';
+import { tryAsLambdaDoes } from '../../../support/lambda-tries';
 import { RecordingBatch } from '../../../support/recording-batch';
 import { manifestFor } from '../../../support/stored-render';
 
@@ -33,7 +33,7 @@ const TIMED_OUT: AttemptDetail = {
 
 /** The Batch of tests, which also says how each child of the render job ended. */
 class EndedChildren extends RecordingBatch {
-  constructor(readonly attempts: ReadonlyMap<string, AttemptDetail>) {
+  constructor(readonly attempts: Map<string, AttemptDetail>) {
     super();
   }
 
@@ -172,7 +172,7 @@ test('told twice, and of the stitch job before or after: one rescue, and one mes
   const render = await world.batch.submitJob({ jobName: 'x', jobQueue: 'spot', jobDefinition: 'render' });
   await world.storage.put(jobsUrl(FOLDER), JSON.stringify({ render, stitch: job('stitch-1') }));
   world.batch.find(render.jobId).status = 'FAILED';
-  (world.batch.attempts as Map<string, AttemptDetail>).set(`${render.jobId}:0`, RECLAIMED);
+  world.batch.attempts.set(`${render.jobId}:0`, RECLAIMED);
   expect(await world.finish(stitchFailed())).toEqual({ outcome: 'ignored' });
   for (let i = 0; i < 3; i += 1) await world.finish(renderFailed({}, render.jobId));
   expect(await world.finish(stitchFailed())).toEqual({ outcome: 'outdated' });
@@ -222,14 +222,7 @@ test('wherever the first runner dies, those that Lambda starts after it submit o
     for (let at = 1; ; at += 1) {
       const world = await World.of({ ends: [RECLAIMED, 'done'] });
       const process = new FaultyProcess(at, fault);
-      const [first] = await Promise.allSettled([world.finish(renderFailed(), process)]);
-      expect(first.status === 'fulfilled' || first.reason instanceof SpotreelError).toBe(true);
-      // As Lambda tries again: a minute later, and two after that.
-      world.seconds += 60;
-      const [second] = await Promise.allSettled([world.finish(renderFailed())]);
-      expect(second.status === 'fulfilled' || second.reason.code === 'being-submitted').toBe(true);
-      world.seconds += 120;
-      await world.finish(renderFailed());
+      await tryAsLambdaDoes(world, renderFailed, process);
       expect({ fault, at, names: world.names() }).toEqual({ fault, at, names: RESCUE });
       expect(await readJobs(FOLDER, world.storage)).toMatchObject({
         render: { jobId: 'job-1' },

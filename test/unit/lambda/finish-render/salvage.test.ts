@@ -12,12 +12,12 @@ import {
 } from '../../../../core/contract/keys';
 import { workerArgv } from '../../../../core/contract/worker-command';
 import { capReason } from '../../../../core/cost/cost-caps';
-import { SpotreelError } from '../../../../core/errors';
 import { MemoryStorage } from '../../../../core/storage/memory-storage';
 import { parseJobStateChange } from '../../../../lambda/finish-render/event';
 import { finishRender } from '../../../../lambda/finish-render/finish-render';
 import { jobStateChange } from '../../../support/aws-events';
 import { CALL_FAULTS, FaultyProcess } from '../../../support/faulty-calls';
+import { tryAsLambdaDoes } from '../../../support/lambda-tries';
 import { RecordingBatch } from '../../../support/recording-batch';
 
 const output = new URL('memory://films/renders/');
@@ -254,14 +254,7 @@ test('wherever the first runner dies, those that Lambda starts after it submit o
     for (let at = 1; ; at += 1) {
       const world = await World.of();
       const process = new FaultyProcess(at, fault);
-      const [first] = await Promise.allSettled([world.finish(renderFailed(), process)]);
-      expect(first.status === 'fulfilled' || first.reason instanceof SpotreelError).toBe(true);
-      // As Lambda tries again: a minute later, and two after that.
-      world.seconds += 60;
-      const [second] = await Promise.allSettled([world.finish(renderFailed())]);
-      expect(second.status === 'fulfilled' || second.reason.code === 'being-submitted').toBe(true);
-      world.seconds += 120;
-      await world.finish(renderFailed());
+      await tryAsLambdaDoes(world, renderFailed, process);
       expect({ fault, at, jobs: world.batch.jobs.length }).toEqual({ fault, at, jobs: 1 });
       expect(JSON.parse(Buffer.from(await world.storage.get(salvageUrl(folder))).toString())).toMatchObject({
         renderJob: 'render-1',
