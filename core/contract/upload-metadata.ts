@@ -65,7 +65,7 @@ const OBJECT_METADATA: Wording = {
   mend: 'upload the scene again with other metadata',
 };
 
-/** All keys that mean something. */
+/** All keys that mean something on one machine, where nothing is paid for. */
 export const UPLOAD_KEYS: readonly string[] = [...Object.keys(KEYS), 'name', 'tags'];
 
 /**
