@@ -44,6 +44,9 @@ export interface CapOutcome {
 const AT_ONCE = 2;
 const REPORTS_AT_ONCE = 64;
 
+/** A job that has just ended may be followed by another one that goes on at once, on On-Demand machines. */
+const FOLLOWING_SECONDS = 600;
+
 /** A cap is written before its render's jobs; after so long nobody will come to submit them. */
 const SUBMITTING_SECONDS = 3600;
 
@@ -104,13 +107,15 @@ function hasEnded({ status }: JobDetail): boolean {
 
 /**
  * Whether nothing more will be spent under a cap: its render job has ended, or another has come after the one that was stopped
- * for it. One that is newer than the job waits for the next one, for a while. Pure.
+ * for it. One that is newer than the job waits for the next one, for a while, and so does any of a job that ended just now. Pure.
  */
 function isOver({ at, stopped }: CostCap, job: JobDetail | undefined, now: Date): boolean {
   const isLate = now.getTime() - Date.parse(at) > SUBMITTING_SECONDS * 1000;
   if (!job) return isLate;
   if (stopped && stopped.jobId !== job.jobId) return true;
-  return hasEnded(job) && (isLate || stopped !== undefined || Date.parse(at) <= (job.createdAt ?? 0));
+  const { createdAt = 0, stoppedAt = 0 } = job;
+  if (!hasEnded(job) || now.getTime() - stoppedAt < FOLLOWING_SECONDS * 1000) return false;
+  return isLate || stopped !== undefined || Date.parse(at) <= createdAt;
 }
 
 /** In US dollars, at most: at the highest price that a machine of it may have. */

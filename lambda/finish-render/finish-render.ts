@@ -43,7 +43,9 @@ export async function finishRender(change: JobStateChange, services: FinishServi
   if (!ended) return { outcome: 'ignored' };
   if (change.statusReason === TAKEN_BACK) return { outcome: 'outdated' };
   const jobs = await readJobs(ended.folder, storage);
-  const rescue = await rescueOf(ended, jobs, services);
+  const because = await capReached(ended, storage);
+  // What may cost no more is not to go on at full price.
+  const rescue = because === undefined ? await rescueOf(ended, jobs, services) : undefined;
   if (rescue) {
     // Somebody asked for a retry of it, and was cut off: that one goes on.
     if (rescue.retry?.why !== 'reclaimed') return { outcome: 'outdated' };
@@ -52,7 +54,6 @@ export async function finishRender(change: JobStateChange, services: FinishServi
   if (await isOutdated(ended, jobs, services)) return { outcome: 'outdated' };
   if (await isToldByRender(ended, jobs, services)) return { outcome: 'ignored' };
   const isOfPair = ended.role === 'salvage' || jobs?.[ended.role].jobId === change.jobId;
-  const because = await capReached(ended, services.storage);
   const reported = await report(
     ended,
     isOfPair ? jobs : undefined,

@@ -171,6 +171,23 @@ test('a cap for jobs that are to come waits for them while the ones before are k
   expect(await watchCaps(later)).toMatchObject([{ outcome: 'removed' }]);
 });
 
+test('a render job that has just ended may be followed by another: its cap stays for that one', async () => {
+  const { services, storage, folder, job, batch } = await setUp(5);
+  job.status = 'FAILED';
+  const describing = Object.assign(Object.create(batch), {
+    describeJobs: async (ids: string[]) =>
+      (await batch.describeJobs(ids)).map((one) => ({ ...one, stoppedAt: T0 + HOUR })),
+  });
+  const at = (seconds: number): CapServices => ({
+    ...services,
+    batch: describing,
+    now: () => new Date(T0 + HOUR + seconds * SECOND),
+  });
+  expect(await watchCaps(at(60))).toMatchObject([{ outcome: 'waiting' }]);
+  expect(await readCap(folder, storage)).toMatchObject({ maxUsd: 5 });
+  expect(await watchCaps(at(900))).toMatchObject([{ outcome: 'removed' }]);
+});
+
 test('a cap that was reached holds for the jobs that were stopped, and for none after them', async () => {
   const { services, storage, folder, job, report, submit, request } = await setUp(0.5);
   await report(0, 0, HOUR);

@@ -5,6 +5,7 @@ import { failureUrl, frameUrl, jobsUrl, manifestUrl, statusUrl } from '../../../
 import type { Manifest } from '../../../../core/contract/manifest';
 import { parseStatus } from '../../../../core/contract/status';
 import { workerArgv } from '../../../../core/contract/worker-command';
+import { capReason } from '../../../../core/cost/cost-caps';
 import { MemoryStorage } from '../../../../core/storage/memory-storage';
 import { readRetryPlan } from '../../../../core/storage/read-retries';
 import { parseJobStateChange } from '../../../../lambda/finish-render/event';
@@ -165,6 +166,14 @@ test('what machines were taken away from goes on on On-Demand machines, and noth
     frames: { total: 10, stored: 3 },
   });
   expect(world.told).toEqual(['Render shot goes on on On-Demand machines']);
+});
+
+test('a render that was stopped at its cap does not go on at full price: a video is made of what there is', async () => {
+  const world = await World.of({ ends: ['done', WARNED] });
+  const statusReason = capReason(5, 5.1);
+  await world.finish(renderFailed({ statusReason }));
+  expect(world.names()).toEqual(['shot_Salvaging']);
+  expect(await world.status()).toMatchObject({ state: 'failed', reason: statusReason });
 });
 
 test('told twice, and of the stitch job before or after: one rescue, and one message', async () => {
