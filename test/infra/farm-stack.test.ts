@@ -16,6 +16,7 @@ test('the parameter holds what the command line looks for', () => {
     bucket: '<RefFilmBucket>',
     uploadPrefix: 'uploads/',
     outputPrefix: 'renders/',
+    capPrefix: 'caps/',
     jobQueue: '<ComputeQueue.JobQueueArn>',
     renderDefinitions: [{ blenderVersion: '5.2.0', jobDefinition: '<JobsRender52Definition>' }],
     stitchJobDefinition: '<JobsStitchDefinition>',
