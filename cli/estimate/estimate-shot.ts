@@ -126,8 +126,9 @@ export function estimateShot({ shot, test, thumbnails, machine, farm, prices }: 
 }
 
 function spreadAssumption(count: number): string {
-  if (count === 1) return 'one frame tells nothing of how far others are from it: there is no spread';
-  return `low and high: all frames like the quickest and like the slowest of the ${count} that were tested; one that is unlike all of them was not seen`;
+  if (count === 1)
+    return 'one frame tells nothing of how far others are from it: low and high are a tenth off, as much as the same work may differ';
+  return `low and high: all frames like the quickest and like the slowest of the ${count} that were tested, and a tenth off, as much as the same work may differ; one that is unlike all of them was not seen`;
 }
 
 function placeAssumption(

@@ -1,6 +1,6 @@
 import type { Manifest } from '../contract/manifest';
 import type { Spread } from '../cost/prices';
-import { mapSpread } from './spread';
+import { mapSpread, widened } from './spread';
 
 /** What a test told of a shot. */
 export interface TestedPace {
@@ -47,9 +47,8 @@ export function estimatePlace(
   { parallel, factor, videoThreads, leadSeconds }: EstimatePlace,
 ): PlaceEstimate {
   const { frameCount, sliceCount } = plan;
-  const machineSeconds = mapSpread(
-    frameSeconds,
-    (seconds) => seconds * factor * frameCount + startSeconds * sliceCount,
+  const machineSeconds = widened(
+    mapSpread(frameSeconds, (seconds) => seconds * factor * frameCount + startSeconds * sliceCount),
   );
   const videoSeconds = videoSecondsOf(plan, videoThreads);
   // The last round takes as long with one slice in it as with all.

@@ -7,13 +7,20 @@ const pace = { frameSeconds: { low: 8, middle: 10, high: 20 }, startSeconds: 3 }
 const place = { parallel: 2, factor: 1, videoThreads: 2, leadSeconds: 0 };
 const frames = { video: 'none' } as const;
 
-test('here: all slices of all frames, two at a time', () => {
+test('here: all slices of all frames, two at a time, and a tenth off at both ends', () => {
   const plan = manifestFor('shot', 100, { framesPerSlice: 25, sliceCount: 4, options: frames });
-  expect(estimatePlace(pace, plan, place)).toEqual({
-    machineSeconds: { low: 812, middle: 1012, high: 2012 },
-    videoSeconds: 0,
-    wallSeconds: { low: 406, middle: 506, high: 1006 },
+  const { machineSeconds, wallSeconds, videoSeconds } = estimatePlace(pace, plan, place);
+  expect(machineSeconds).toEqual({
+    low: expect.closeTo(812 * 0.9, 6),
+    middle: 1012,
+    high: expect.closeTo(2012 * 1.1, 6),
   });
+  expect(wallSeconds).toEqual({
+    low: expect.closeTo(406 * 0.9, 6),
+    middle: 506,
+    high: expect.closeTo(1006 * 1.1, 6),
+  });
+  expect(videoSeconds).toBe(0);
 });
 
 test('a last round with one slice takes as long as a full one', () => {
