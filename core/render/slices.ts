@@ -1,5 +1,5 @@
 import { SpotreelError } from '../errors';
-import { evenlySpaced } from './evenly-spaced';
+import { evenPositions } from './evenly-spaced';
 import { framesOf, type FrameRanges } from './frame-range';
 
 /** AWS Batch's largest array job. Source: https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html */
@@ -61,10 +61,7 @@ export const usualOrder = (sliceCount: number): SliceOrder =>
 
 /** The slices that come first where they are spread, evenly spaced, the first and the last among them; ascending. */
 export function coarseSlices(sliceCount: number): number[] {
-  return evenlySpaced(
-    Array.from({ length: sliceCount }, (_, slice) => slice),
-    COARSE_SLICES,
-  );
+  return evenPositions(sliceCount, COARSE_SLICES);
 }
 
 /** The slice that the child with array index `index` renders: with `spread` first the coarse ones, then the others in order. */

@@ -1,7 +1,8 @@
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sliceReportSchema } from '../../core/contract/slice-report';
 import { makeScene } from '../support/blender';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
@@ -107,6 +108,9 @@ describe.each([
     const inspected = parsed(await place.run('inspect', SCENE, '--json'));
     expect(inspected).toMatchObject({ activeScene: 'Clock', findings: [] });
 
+    const tested = await place.run('estimate', SCENE, '--test-frames', '2', ...FLAGS, '--json');
+    expect(parsed(tested)).toMatchObject({ frameCount: 4 });
+
     const id = await place.render(SCENE, ...FLAGS);
     await place.work();
     expect(parsed(await place.run('list', '--json'))).toMatchObject({ renderId: id, state: 'complete' });
@@ -137,6 +141,31 @@ describe.each([
     expect(await place.run('list', '--json')).toMatchObject({ exitCode: 0, stdout: '' });
   });
 
+  test('what is missing of a render is rendered again, and nothing else, by retry', async () => {
+    const place = open();
+    const id = await place.render(SCENE, ...FLAGS, '-n', 'torn');
+    await place.work();
+    const others = [await place.read(id, 'frames/0001.png'), await place.read(id, 'frames/0004.png')];
+    await place.remove(id, 'frames/0003.png');
+    await place.remove(id, 'output.mp4');
+    expect(await place.run('retry', id)).toMatchObject({ exitCode: 0 });
+    await place.work();
+    expect(parsed(await place.run('status', id, '--json'))).toMatchObject({
+      state: 'complete',
+      frames: { total: 4, stored: 4 },
+    });
+    expect(await place.read(id, 'output.mp4')).not.toHaveLength(0);
+    expect(await place.read(id, 'frames/0001.png')).toEqual(others[0]);
+    expect(await place.read(id, 'frames/0004.png')).toEqual(others[1]);
+    const { attempts } = sliceReportSchema.parse(
+      JSON.parse(Buffer.from(await place.read(id, 'slices/1.json')).toString()),
+    );
+    expect(attempts.map(({ frames }) => frames.map(({ frame }) => frame))).toEqual([[3, 4], [3]]);
+    const nothing = await place.run('retry', id);
+    expect(nothing).toMatchObject({ exitCode: 0 });
+    expect(nothing.stderr).toMatch(/nothing/);
+  });
+
   test('doctor looks at all of it, and finds wrong what is', async () => {
     const { stdout } = await open().run('doctor', '--json');
     const { checks }: { checks: Array<{ name: string; state: string }> } = JSON.parse(stdout);
@@ -160,4 +189,15 @@ describe.each([
     });
     expect(await place.run('delete', id, '--yes')).toMatchObject({ exitCode: 0 });
   });
+});
+
+test('a folder of this machine is a farm, too', async () => {
+  const watched = at('watched');
+  mkdirSync(join(watched, 'uploads'), { recursive: true });
+  copyFileSync(SCENE, join(watched, 'uploads/clock.blend'));
+  const options = { frames: '1-2', 'resolution-percent': 20 };
+  writeFileSync(join(watched, 'uploads/clock.blend.json'), JSON.stringify(options));
+  expect(await spotreel(['farm', watched, '--once'])).toMatchObject({ exitCode: 0 });
+  const listed = await spotreel(['list', '-o', join(watched, 'renders'), '--json']);
+  expect(parsed(listed)).toMatchObject({ state: 'complete', frames: { total: 2, stored: 2 } });
 });
