@@ -16,6 +16,7 @@ function writeQueue(...states: Array<[renderId: string, state: string]>): void {
 test('where nobody ever watched there is no queue', () => {
   expect(lookAtQueue(output())).toBeUndefined();
   expect(lookAtQueue(new URL('s3://films/renders/'))).toBeUndefined();
+  expect(queueAround(new URL('s3://films/renders/shot-1a2b3c4d/'))).toEqual({ renderId: 'shot-1a2b3c4d' });
 });
 
 test('only a queue that somebody works on gives turns', async () => {
