@@ -152,6 +152,16 @@ export class DeployedFarm {
     );
   }
 
+  /** The id of a render's salvage job, once whoever submitted it has noted it. */
+  async salvageJob(folder: string): Promise<string> {
+    const key = await this.appears(folder, '/salvage.json');
+    for (const deadline = Date.now() + PATIENCE_SECONDS * 1000; Date.now() < deadline; await sleep(200)) {
+      const { jobId } = JSON.parse(Buffer.from(await this.get(key)).toString());
+      if (jobId !== undefined) return jobId;
+    }
+    throw new Error(`no job in ${key} after ${PATIENCE_SECONDS} s; the emulator: ${this.aws.log()}`);
+  }
+
   /** All jobs of the queue, or of another one, in the order in which they were submitted. */
   async jobs(jobQueue = this.description.jobQueue): Promise<JobDetail[]> {
     const { jobSummaryList = [] } = await this.batch.send(new ListJobsCommand({ jobQueue, filters: [] }));

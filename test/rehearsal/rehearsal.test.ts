@@ -172,22 +172,20 @@ describe.each([
     expect(await work(render!, 0)).toMatchObject({ exitCode: 0 });
     // Of child 1 nothing is heard.
     await farm.fail(render!.jobId!, 'Array Child Job failed');
-    const note = JSON.parse(
-      Buffer.from(await farm.get(await farm.appears(torn, '/salvage.json'))).toString(),
-    );
+    const noted = await farm.salvageJob(torn);
     expect(await farm.status(torn)).toMatchObject({ state: 'failed', frames: { total: 4, stored: 2 } });
     // What AWS Batch does with a job whose dependency has failed.
     await farm.fail(stitch!.jobId!, 'Dependent Job failed');
     const salvages = (await farm.jobs()).slice(before + 2);
     expect(salvages).toMatchObject([
       {
-        jobId: note.jobId,
+        jobId: noted,
         jobName: `${torn.split('/').at(-1)}_Salvaging`,
         container: { command: expect.arrayContaining(['stitch', '--partial']) },
       },
     ]);
     expect(await work(salvages[0]!)).toMatchObject({ exitCode: 0 });
-    await farm.done(note.jobId);
+    await farm.done(noted);
     expect(await farm.statusIn(torn, 'partial')).toMatchObject({ frames: { total: 4, stored: 2 } });
     const video = join(assembly, '..', 'partial.mp4');
     writeFileSync(video, await farm.get(`${torn}/output.partial.mp4`));
@@ -216,18 +214,16 @@ describe.each([
     expect(await work(render!, 0)).toMatchObject({ exitCode: 0 });
     await farm.call('CostsWatch');
     expect(await readCap()).toMatchObject({ stopped: { jobId: render!.jobId } });
-    const note = JSON.parse(
-      Buffer.from(await farm.get(await farm.appears(dear, '/salvage.json'))).toString(),
-    );
+    const noted = await farm.salvageJob(dear);
     const because = expect.stringMatching(
       /^stopped at its cap of .* USD: by the highest prices .* USD are spent/,
     );
     expect(await farm.status(dear)).toMatchObject({ state: 'failed', reason: because });
     await farm.fail(stitch!.jobId!, 'Dependent Job failed');
     const [salvage, ...more] = (await farm.jobs()).slice(before + 2);
-    expect([salvage?.jobId, more]).toEqual([note.jobId, []]);
+    expect([salvage?.jobId, more]).toEqual([noted, []]);
     expect(await work(salvage!)).toMatchObject({ exitCode: 0 });
-    await farm.done(note.jobId);
+    await farm.done(noted);
     expect(await farm.statusIn(dear, 'partial')).toMatchObject({
       reason: because,
       frames: { total: 4, stored: 2 },
