@@ -46,6 +46,9 @@ export interface Estimate {
   readonly assumptions: readonly string[];
 }
 
+/** Here the first slice begins after so many seconds: programs are looked at, the scene is read, the plan is written. Measured. */
+const BEGIN_SECONDS = 2;
+
 /** A farm's machines are there after so many seconds: EC2 starts them, and they pull the image. Assumed, and not measured. */
 const FIRST_MACHINE_SECONDS = 5 * 60;
 
@@ -70,7 +73,7 @@ export function estimateShot({ shot, test, thumbnails, machine, farm, prices }: 
     parallel: machine.parallel,
     factor: on === 'here' ? 1 : factorTo(machine.threads),
     videoThreads: machine.parallel * machine.threads,
-    leadSeconds: 0,
+    leadSeconds: BEGIN_SECONDS,
   });
   const there = estimatePlace(pace, planThere, {
     parallel: farm.parallel,

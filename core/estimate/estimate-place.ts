@@ -33,12 +33,12 @@ export interface PlaceEstimate {
 }
 
 /**
- * What the stitch job takes, as measured (docs/benchmarks.md, "The stitch job": 240 frames of 1920×1080 as H.264 in 19.7 s by two
- * threads): of most films little beside their frames. Other formats take more or less.
+ * What the stitch job takes, as measured by two threads (docs/benchmarks.md, "The stitch job": films of 240 and of 5,000 frames of
+ * 1920×1080 as H.264): of most films little beside their frames. Other formats take more or less.
  */
-const VIDEO_THREAD_SECONDS_PER_MEGAPIXEL = 0.08;
-/** Node's and ffmpeg's start, poster, contact sheet and report. */
-const VIDEO_START_SECONDS = 2;
+const VIDEO_THREAD_SECONDS_PER_MEGAPIXEL = 0.07;
+/** Node's and ffmpeg's starts, poster, contact sheet and report. */
+const VIDEO_START_SECONDS = 4;
 
 /** Pure. `plan` is how the whole shot would be rendered in this place. */
 export function estimatePlace(

@@ -39,7 +39,7 @@ test('with four times the threads in a quarter of the time, Blender’s starts a
 test('the video takes what it has been measured to', () => {
   const plan = manifestFor('shot', 240, { resolution: { width: 1920, height: 1080 } });
   const { videoSeconds, wallSeconds } = estimatePlace(pace, plan, { ...place, parallel: 1 });
-  expect(videoSeconds).toBeCloseTo(2 + (240 * 2.0736 * 0.08) / 2, 6);
+  expect(videoSeconds).toBeCloseTo(4 + (240 * 2.0736 * 0.07) / 2, 6);
   expect(wallSeconds.middle).toBeCloseTo(2403 + videoSeconds, 6);
 });
 
