@@ -48,6 +48,7 @@ test.each([
 test('in words', () => {
   expect(describeSpread({ low: 0.5, middle: 1, high: 2 })).toBe('0.50 to 2.00 USD, about 1.00');
   expect(describeSpread({ low: 1, middle: 1, high: 1 })).toBe('about 1.00 USD');
+  expect(describeSpread({ low: 1e-6, middle: 1e-6, high: 1e-5 })).toBe('under 0.0001 USD');
   const of = { at: '2026-11-23', region: 'eu-west-1' };
   expect(describePrices({ source: 'account', ...of })).toContain(
     'EC2 told this account on 2026-11-23 in eu-west-1',
