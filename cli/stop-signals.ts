@@ -18,3 +18,23 @@ export function onStopSignal(stop: (exitCode: number) => void): () => void {
   });
   return () => listeners.forEach((remove) => remove());
 }
+
+/** Whether a command was asked to stop. */
+export interface StopRequest {
+  /** Aborted then. */
+  readonly signal: AbortSignal;
+  /** What to end with then; 0 until then. */
+  readonly exitCode: () => number;
+  /** Stops listening. */
+  readonly release: () => void;
+}
+
+/** Listens for signals that ask the program to stop, and aborts `stop` by the first. */
+export function listenForStop(stop = new AbortController()): StopRequest {
+  let exitCode = 0;
+  const release = onStopSignal((code) => {
+    exitCode = code;
+    stop.abort();
+  });
+  return { signal: stop.signal, exitCode: () => exitCode, release };
+}

@@ -17,7 +17,7 @@ import type { Wanted } from '../download/wanted-files';
 import { createMeter } from '../meter';
 import { namedFrames } from '../named-frames';
 import { findPlace, findRender, type Place, type PlaceFlags } from '../place';
-import { onStopSignal } from '../stop-signals';
+import { listenForStop } from '../stop-signals';
 
 export interface DownloadFlags extends PlaceFlags {
   readonly frames?: string;
@@ -48,17 +48,12 @@ export async function downloadCommand(
   const target = resolve(directory ?? renderId);
   await prepareDirectory(target);
   if (folder.protocol === 'file:') await refuseSameFolder(target, filePath(folder));
-  const stop = new AbortController();
-  let exitCode = 0;
-  const stopListening = onStopSignal((code) => {
-    exitCode = code;
-    stop.abort();
-  });
+  const stopping = listenForStop();
   const unfinished = join(target, UNFINISHED);
   const lock = await takeLock(unfinished);
   const tally: Tally = { frames: new Set(), fetched: 0, kept: 0, bytes: 0 };
   const meter = createMeter(process.stderr, Date.now);
-  const services = { storage, unfinished, signal: stop.signal };
+  const services = { storage, unfinished, signal: stopping.signal };
   const onProgress = (): void => meter.show(readingOfDownload(tally, wanted.frames.size));
   const download = { wanted, folder, manifest, directory: target, services, onProgress };
   try {
@@ -66,17 +61,17 @@ export async function downloadCommand(
     // What lies there still is of versions that are no more.
     await rm(unfinished, { recursive: true, force: true });
   } catch (error) {
-    if (!stop.signal.aborted) throw error;
+    if (!stopping.signal.aborted) throw error;
   } finally {
     meter.stop();
     lock.release();
-    stopListening();
+    stopping.release();
   }
   const report = reportOf(download, tally);
   say(describeDownload(report, wanted.frames, tally));
-  if (exitCode !== 0) say('stopped: the same command goes on from there');
+  if (stopping.signal.aborted) say('stopped: the same command goes on from there');
   if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
-  return exitCode || EXIT_CODES[report.state];
+  return stopping.exitCode() || EXIT_CODES[report.state];
 }
 
 /** Looks again and again, until nothing more will come. */

@@ -17,7 +17,7 @@ import { hasDisplay } from '../local/has-display';
 import { divideMachine } from '../local/machine';
 import { renderOptionsOf, type OptionFlags } from '../render-options';
 import { reportFindings } from '../report-findings';
-import { onStopSignal } from '../stop-signals';
+import { listenForStop } from '../stop-signals';
 
 export interface EstimateFlags extends OptionFlags {
   readonly testFrames: number;
@@ -45,12 +45,7 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
   const shot = await examineShot(file, options, testOn, storage);
   // One that was named has to be there before anything is rendered; another is asked meanwhile.
   const named = testOn ?? (name === undefined ? undefined : await askFarm(name, onGpu));
-  const stop = new AbortController();
-  let exitCode = 0;
-  const stopListening = onStopSignal((code) => {
-    exitCode = code;
-    stop.abort();
-  });
+  const stopping = listenForStop();
   try {
     const estimate = await makeEstimate({
       shot,
@@ -61,17 +56,17 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
       farm: named ? Promise.resolve(named) : askFarmIfAny('main', onGpu),
       pricesOf: (farm) => farmPrices(farm, onGpu),
       storage,
-      signal: stop.signal,
+      signal: stopping.signal,
       say,
     });
     if (!estimate) {
       say(`stopped: ${testOn ? 'the farm goes on, and ' : ''}the same command goes on from there`);
-      return exitCode;
+      return stopping.exitCode();
     }
     process.stdout.write(`${flags.json ? JSON.stringify(estimate) : describeEstimate(estimate)}\n`);
     return estimate.test.failures.length > 0 ? EXIT_CODES.partial : EXIT_CODES.done;
   } finally {
-    stopListening();
+    stopping.release();
   }
 }
 

@@ -20,7 +20,7 @@ import type { Storage } from '../../core/storage/storage';
 import { LogPrinter, type LogFormat } from '../logs/log-printer';
 import { showLogs } from '../logs/show-logs';
 import { findPlace, findRender, type Place, type PlaceFlags } from '../place';
-import { onStopSignal } from '../stop-signals';
+import { listenForStop } from '../stop-signals';
 
 export interface LogsFlags extends PlaceFlags, WantedLogs {
   readonly attempt?: number;
@@ -38,11 +38,7 @@ const AWS_CLIENT = {
 /** `spotreel logs [renderId]`. Gives the exit code. */
 export async function logsCommand(renderId: string | undefined, flags: LogsFlags): Promise<number> {
   const stop = new AbortController();
-  let exitCode = 0;
-  const stopListening = onStopSignal((code) => {
-    exitCode = code;
-    stop.abort();
-  });
+  const stopping = listenForStop(stop);
   const printer = new LogPrinter(formatOf(flags), process.stdout, process.stderr);
   try {
     const storage = openStorage();
@@ -58,12 +54,12 @@ export async function logsCommand(renderId: string | undefined, flags: LogsFlags
     const shown = await Promise.race([work, stopped(stop.signal), printer.closed]);
     if (shown !== undefined) return shown ? 0 : 1;
     const who = place.batch ? 'the farm goes on' : 'what renders goes on';
-    if (exitCode !== 0) process.stderr.write(`stopped; ${who}\n`);
+    if (stopping.exitCode() !== 0) process.stderr.write(`stopped; ${who}\n`);
     // A call that is late would hold the process up, and nobody wants its answer any more.
-    return process.exit(exitCode);
+    return process.exit(stopping.exitCode());
   } finally {
     stop.abort();
-    stopListening();
+    stopping.release();
   }
 }
 

@@ -20,7 +20,7 @@ import { namedFrames } from '../named-frames';
 import { findPlace, findRender, lookAtRender, type Place, type PlaceFlags } from '../place';
 import { createProgressView } from '../progress-view';
 import { describeOutcome } from '../render-outcome';
-import { onStopSignal } from '../stop-signals';
+import { listenForStop } from '../stop-signals';
 
 export interface RetryFlags extends PlaceFlags {
   readonly frames?: string;
@@ -172,12 +172,7 @@ async function retryHere(retry: Retry): Promise<number> {
   const { folder, manifest, asked, flags, storage } = retry;
   if (!(await isAgreed(samplesDoubt(flags), retry))) return 1;
   const startedAt = Date.now();
-  const stop = new AbortController();
-  let exitCode = 0;
-  const stopListening = onStopSignal((code) => {
-    exitCode = code;
-    stop.abort();
-  });
+  const stopping = listenForStop();
   try {
     const outcome = await retryLocally({
       folder,
@@ -187,12 +182,12 @@ async function retryHere(retry: Retry): Promise<number> {
       machine: divideMachine(flags.parallel),
       storage,
       view: createProgressView(process.stderr, Date.now),
-      signal: stop.signal,
+      signal: stopping.signal,
     });
     process.stderr.write(`${describeOutcome(outcome, (Date.now() - startedAt) / 1000)}\n`);
-    return outcome.state === 'interrupted' ? exitCode : EXIT_CODES[outcome.state];
+    return outcome.state === 'interrupted' ? stopping.exitCode() : EXIT_CODES[outcome.state];
   } finally {
-    stopListening();
+    stopping.release();
   }
 }
 

@@ -23,7 +23,7 @@ import { createMeter } from '../meter';
 import { printable } from '../../core/printable';
 import { renderOptionsOf, type OptionFlags } from '../render-options';
 import { reportFindings } from '../report-findings';
-import { onStopSignal } from '../stop-signals';
+import { listenForStop } from '../stop-signals';
 import type { UploadView } from '../upload-files';
 import { uploadProject, type UploadedProject } from '../upload-project';
 
@@ -143,20 +143,15 @@ async function capOf(
   const onGpu = shot.options.device === 'GPU';
   const farm = sizeOf(watchingFarm(target), onGpu);
   const prices = await farmPrices(farm, onGpu);
-  const stop = new AbortController();
-  let exitCode = 0;
-  const stopListening = onStopSignal((code) => {
-    exitCode = code;
-    stop.abort();
-  });
+  const stopping = listenForStop();
   try {
-    const check = { maxUsd, testFrames, farm, prices, storage, signal: stop.signal, say };
+    const check = { maxUsd, testFrames, farm, prices, storage, signal: stopping.signal, say };
     if ((await refuseAbove(shot, check)) === 'stopped') {
       say('stopped: nothing was submitted');
-      return { exitCode };
+      return { exitCode: stopping.exitCode() };
     }
   } finally {
-    stopListening();
+    stopping.release();
   }
   const { spot, onDemand, source, at, region } = prices.render;
   const told = source === 'account' && { prices: { spot, onDemand, source, at, region } };

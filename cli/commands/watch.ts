@@ -13,7 +13,7 @@ import { pictureProtocol } from '../picture/picture-protocol';
 import { PictureView } from '../picture/picture-view';
 import { findPlace, lookAtRender, type PlaceFlags } from '../place';
 import { keepHeapSmall } from '../small-heap';
-import { onStopSignal } from '../stop-signals';
+import { listenForStop } from '../stop-signals';
 import { FIRST_WAIT_SECONDS, nextWaitSeconds } from '../watch-waits';
 import { readingOf } from '../watch-reading';
 
@@ -35,12 +35,7 @@ const BATCH_CLIENT = {
  */
 export async function watchCommand(renderId: string | undefined, flags: WatchFlags): Promise<number> {
   keepHeapSmall();
-  const stop = new AbortController();
-  let exitCode = 0;
-  const stopListening = onStopSignal((code) => {
-    exitCode = code;
-    stop.abort();
-  });
+  const stopping = listenForStop();
   const meter = createMeter(process.stderr, Date.now);
   try {
     const place = await findPlace(flags, BATCH_CLIENT);
@@ -48,9 +43,9 @@ export async function watchCommand(renderId: string | undefined, flags: WatchFla
     const storage = openStorage();
     const picture = findPictureView(flags, storage);
     const watching = lookAtRender(renderId, place, storage).then(({ look }) =>
-      watch(look, { meter, costs, picture }, flags, stop.signal),
+      watch(look, { meter, costs, picture }, flags, stopping.signal),
     );
-    const last = await unlessStopped(watching, stop.signal);
+    const last = await unlessStopped(watching, stopping.signal);
     meter.stop();
     if (last) {
       const cost = await costs.costOf(last);
@@ -60,10 +55,10 @@ export async function watchCommand(renderId: string | undefined, flags: WatchFla
     const who = place.batch ? 'the farm goes on' : 'what renders goes on';
     process.stderr.write(`stopped watching; ${who}, and the same command looks again\n`);
     // An answer that is late would hold the process up, and nobody wants it any more.
-    return process.exit(exitCode);
+    return process.exit(stopping.exitCode());
   } finally {
     meter.stop();
-    stopListening();
+    stopping.release();
   }
 }
 
