@@ -10,6 +10,7 @@ import type { FarmDescription } from '../../core/contract/farm-description';
 import { jobsUrl, manifestUrl } from '../../core/contract/keys';
 import type { WorkerEvent } from '../../core/contract/worker-event';
 import { S3Storage } from '../../core/storage/s3-storage';
+import { emulatedEnvironment } from '../support/emulated-farm';
 import { startHttpServer, type HttpServer } from '../support/http-server';
 import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
 import { spotreel, startProgram } from '../support/spotreel';
@@ -48,14 +49,7 @@ beforeAll(async () => {
       response.end(JSON.stringify(answer));
     });
   });
-  environment = {
-    AWS_ENDPOINT_URL: aws.endpoint,
-    AWS_ENDPOINT_URL_BATCH: batch.endpoint,
-    AWS_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'test',
-    AWS_SECRET_ACCESS_KEY: 'test',
-    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
-  };
+  environment = { ...emulatedEnvironment(aws), AWS_ENDPOINT_URL_BATCH: batch.endpoint };
   const storage = new S3Storage(aws.client);
   const folder = new URL(`s3://${aws.bucket}/renders/shot/`);
   const manifest = manifestFor('shot', 8, { framesPerSlice: 2, sliceCount: 4 });

@@ -5,6 +5,7 @@ import type { JobDetail, JobStatus } from '../../core/batch/batch';
 import { frameUrl, jobsUrl, manifestUrl, statusUrl, videoUrl } from '../../core/contract/keys';
 import type { RenderStatus } from '../../core/contract/status';
 import { S3Storage } from '../../core/storage/s3-storage';
+import { emulatedEnvironment } from '../support/emulated-farm';
 import { startHttpServer, type HttpServer } from '../support/http-server';
 import { RecordingBatch } from '../support/recording-batch';
 import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
@@ -42,14 +43,7 @@ let folders = 0;
 beforeEach(() => {
   output = new URL(`s3://${aws.bucket}/renders-${(folders += 1)}/`);
   calls = [];
-  environment = {
-    AWS_ENDPOINT_URL: aws.endpoint,
-    AWS_ENDPOINT_URL_BATCH: batch.endpoint,
-    AWS_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'test',
-    AWS_SECRET_ACCESS_KEY: 'test',
-    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
-  };
+  environment = { ...emulatedEnvironment(aws), AWS_ENDPOINT_URL_BATCH: batch.endpoint };
 });
 
 function describeJobs(ids: string[], response: ServerResponse): void {

@@ -14,6 +14,7 @@ import type { SliceAttempt } from '../../core/contract/slice-report';
 import type { RenderStatus } from '../../core/contract/status';
 import { TABLE_DATE } from '../../core/cost/price-table';
 import { S3Storage } from '../../core/storage/s3-storage';
+import { emulatedEnvironment } from '../support/emulated-farm';
 import { installFakeBlender } from '../support/fake-blender';
 import { startHttpServer, type HttpServer } from '../support/http-server';
 import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
@@ -130,14 +131,7 @@ describe('on a farm', () => {
         '<Error><Code>UnauthorizedOperation</Code><Message>You are not authorized.</Message></Error>';
       response.writeHead(403).end(`<Response><Errors>${error}</Errors><RequestID>1</RequestID></Response>`);
     });
-    environment = {
-      AWS_ENDPOINT_URL: aws.endpoint,
-      AWS_ENDPOINT_URL_BATCH: batch.endpoint,
-      AWS_REGION: 'us-east-1',
-      AWS_ACCESS_KEY_ID: 'test',
-      AWS_SECRET_ACCESS_KEY: 'test',
-      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
-    };
+    environment = { ...emulatedEnvironment(aws), AWS_ENDPOINT_URL_BATCH: batch.endpoint };
     const farm: FarmDescription = {
       version: 1,
       name: 'main',
