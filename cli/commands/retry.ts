@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Batch } from '../../core/batch/batch';
 import { readJobs } from '../../core/batch/ensure-jobs';
 import { retryRender } from '../../core/batch/retry-render';
+import type { RenderJobs } from '../../core/contract/jobs';
 import type { Manifest } from '../../core/contract/manifest';
 import { SpotreelError } from '../../core/errors';
 import { printable } from '../../core/printable';
@@ -38,6 +39,8 @@ export interface RetryFlags extends PlaceFlags {
 interface Retry {
   readonly folder: URL;
   readonly manifest: Manifest;
+  /** The newest pair before it was looked at: whoever is first to follow it renders what is missing. */
+  readonly jobs: RenderJobs | undefined;
   readonly asked: AskedFrames;
   readonly choice: RetryChoice;
   readonly flags: RetryFlags;
@@ -59,6 +62,8 @@ export async function retryCommand(renderId: string, flags: RetryFlags): Promise
     ...(flags.frames !== undefined && { frames: namedFrames(flags.frames, manifest) }),
     ...(flags.failed && { failed: true }),
   };
+  // Before the look: a pair that comes after it is not one that was seen to have ended.
+  const jobs = await readJobs(folder, storage);
   const { look } = await lookAtRender(renderId, place, storage);
   const { state } = await look();
   refuseRunning(state);
@@ -69,7 +74,7 @@ export async function retryCommand(renderId: string, flags: RetryFlags): Promise
     return 0;
   }
   await refuseChangedScene(manifest, storage);
-  const retry = { folder, manifest, asked, choice, flags, storage };
+  const retry = { folder, manifest, jobs, asked, choice, flags, storage };
   return place.batch ? retryOnFarm(retry, place, place.batch) : retryHere(retry);
 }
 
@@ -129,8 +134,7 @@ function samplesDoubt({ samples }: RetryFlags): string[] {
 }
 
 async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise<number> {
-  const { folder, manifest, choice, flags, storage } = retry;
-  const jobs = await readJobs(folder, storage);
+  const { folder, manifest, jobs, choice, flags, storage } = retry;
   const found = await findRetryTargets(flags, { manifest, farm, batch, jobs });
   const { targets, jobQueue, onDemand, otherBlender } = found;
   const agreed = await isAgreed(

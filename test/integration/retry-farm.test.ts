@@ -15,6 +15,7 @@ import { sliceReportSchema } from '../../core/contract/slice-report';
 import type { RenderStatus } from '../../core/contract/status';
 import { S3Storage } from '../../core/storage/s3-storage';
 import { emulatedBatch, emulatedEnvironment, makeEmulatedFarm } from '../support/emulated-farm';
+import { startRecordingProxy } from '../support/recording-proxy';
 import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
 import { ROOT } from '../support/source-files';
 import { spotreel, worker } from '../support/spotreel';
@@ -106,6 +107,25 @@ test('what is missing is submitted, once for many who ask, and its worker render
   expect(report.attempts).toMatchObject([{ kept: 0, frames: [{ frame: 6 }] }]);
   const none = await retryChild('shot', 2);
   expect(none).toMatchObject({ exitCode: 64 });
+});
+
+test('who sees a render that has failed, and finds it submitted again by then, does not submit it a second time', async () => {
+  const folder = await failed('race', [1, 2, 4, 5]);
+  let other: Promise<unknown> | undefined;
+  // The scene is looked for between the look at the render and the submission.
+  const proxy = await startRecordingProxy(aws.endpoint, async ({ method, path }) => {
+    if (method === 'HEAD' && path.endsWith('/uploads/race.blend'))
+      await (other ??= run('retry', 'race', '--farm', 'main'));
+  });
+  const slow = await spotreel(['retry', 'race', '--farm', 'main'], {
+    environment: { ...environment, AWS_ENDPOINT_URL: proxy.endpoint },
+  });
+  await proxy.stop();
+  expect(await other).toMatchObject({ exitCode: 0 });
+  const { render, stitch, retry } = await json(jobsUrl(folder));
+  expect(retry).toMatchObject({ number: 1 });
+  expect(slow).toMatchObject({ exitCode: 0, stdout: `${JSON.stringify([render, stitch])}\n` });
+  expect(await storage.head(retryUrl(folder, 2))).toBeUndefined();
 });
 
 test('On-Demand machines are asked about first, and noted; memory is passed on', async () => {

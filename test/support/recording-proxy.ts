@@ -14,17 +14,24 @@ export interface RecordingProxy extends HttpServer {
   readonly requests: ProxiedRequest[];
 }
 
-/** Stands before an HTTP server and notes what is asked of it. */
-export async function startRecordingProxy(target: string): Promise<RecordingProxy> {
+/** Stands before an HTTP server and notes what is asked of it. A request is passed on when what is to happen `before` it has. */
+export async function startRecordingProxy(
+  target: string,
+  before: (request: ProxiedRequest) => Promise<unknown> = async () => undefined,
+): Promise<RecordingProxy> {
   const requests: ProxiedRequest[] = [];
   const server = await startHttpServer((incoming, answer) => {
     const { pathname } = new URL(incoming.url!, target);
-    requests.push({
+    const noted: ProxiedRequest = {
       method: incoming.method!,
       path: decodeURIComponent(pathname),
       range: incoming.headers.range,
-    });
-    forward(incoming, answer, target);
+    };
+    requests.push(noted);
+    before(noted).then(
+      () => forward(incoming, answer, target),
+      () => answer.destroy(),
+    );
   });
   return { ...server, requests };
 }
