@@ -1,6 +1,6 @@
 import { Tags, type App } from 'aws-cdk-lib';
 import { readSettings } from './config';
-import { FARM_TAG } from './farm-tag';
+import { FARM_TAG } from '../core/contract/farm-tag';
 import { FarmStack } from './farm-stack';
 import { StorageStack } from './storage-stack';
 

@@ -1,6 +1,6 @@
 import { CfnBudget } from 'aws-cdk-lib/aws-budgets';
 import { Construct } from 'constructs';
-import { FARM_TAG } from '../farm-tag';
+import { FARM_TAG } from '../../core/contract/farm-tag';
 
 export interface MonthlyBudgetProps {
   readonly farmName: string;
