@@ -110,7 +110,7 @@ function counted(before: string, count: number, what: string): string {
 }
 
 function waitingRows(
-  { since, runnable, statusReason, hints }: Waiting,
+  { since, runnable, statusReason, hints, found = [] }: Waiting,
   now: number,
 ): Array<readonly [string, string]> {
   const jobs =
@@ -118,6 +118,7 @@ function waitingRows(
   return [
     ['waits since', `${ago(since, now)}${jobs}`],
     ...(statusReason === undefined ? [] : [['AWS Batch says', ` ${statusReason}`] as const]),
+    ...found.map((one) => ['AWS says', ` ${one}`] as const),
     ...hints.map((hint) => ['it may be that', ` ${hint}`] as const),
   ];
 }

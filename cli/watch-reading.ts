@@ -45,11 +45,12 @@ function describeCap({ maxUsd, reached }: NonNullable<RenderState['cap']>): stri
 }
 
 function describeWaiting(
-  { since, statusReason, hints }: NonNullable<RenderState['waiting']>,
+  { since, statusReason, hints, found }: NonNullable<RenderState['waiting']>,
   now: number,
 ): string {
   const seconds = Math.max(0, (now - Date.parse(since)) / 1000);
-  const why = statusReason ?? (hints.length > 0 ? 'spotreel status says what it may be' : undefined);
+  const guess = hints.length > 0 ? 'spotreel status says what it may be' : undefined;
+  const why = statusReason ?? found?.[0] ?? guess;
   return `for ${formatSeconds(seconds)}${why === undefined ? '' : ` (${why})`}`;
 }
 

@@ -2,6 +2,7 @@ import { openStorage } from '../../core/storage/open-storage';
 import { CostTeller } from '../cost-teller';
 import { describeState, STATE_EXIT } from '../describe-state';
 import { findPlace, lookAtRender, type PlaceFlags } from '../place';
+import { WaitTeller } from '../wait-teller';
 
 export interface StatusFlags extends PlaceFlags {
   readonly json?: boolean;
@@ -12,8 +13,10 @@ export async function statusCommand(renderId: string | undefined, flags: StatusF
   const place = await findPlace(flags);
   const { look } = await lookAtRender(renderId, place, openStorage());
   const seen = await look();
-  const { state } = seen;
-  const cost = await new CostTeller(place.farm).costOf(seen);
+  const [state, cost] = await Promise.all([
+    new WaitTeller(place.farm).explained(seen.state),
+    new CostTeller(place.farm).costOf(seen),
+  ]);
   process.stdout.write(
     `${flags.json ? JSON.stringify({ ...state, ...(cost && { cost }) }) : describeState(state, Date.now(), cost)}\n`,
   );

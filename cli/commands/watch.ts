@@ -16,6 +16,7 @@ import { keepHeapSmall } from '../small-heap';
 import { listenForStop } from '../stop-signals';
 import { FIRST_WAIT_SECONDS, nextWaitSeconds } from '../watch-waits';
 import { readingOf } from '../watch-reading';
+import { WaitTeller } from '../wait-teller';
 
 export interface WatchFlags extends PlaceFlags {
   readonly json?: boolean;
@@ -40,10 +41,11 @@ export async function watchCommand(renderId: string | undefined, flags: WatchFla
   try {
     const place = await findPlace(flags, BATCH_CLIENT);
     const costs = new CostTeller(place.farm);
+    const waits = new WaitTeller(place.farm);
     const storage = openStorage();
     const picture = findPictureView(flags, storage);
     const watching = lookAtRender(renderId, place, storage).then(({ look }) =>
-      watch(look, { meter, costs, picture }, flags, stopping.signal),
+      watch(look, { meter, costs, waits, picture }, flags, stopping.signal),
     );
     const last = await unlessStopped(watching, stopping.signal);
     meter.stop();
@@ -89,12 +91,13 @@ function write(text: string): void {
 interface Shown {
   readonly meter: Meter;
   readonly costs: CostTeller;
+  readonly waits: WaitTeller;
   readonly picture?: PictureView | undefined;
 }
 
 async function watch(
   look: () => Promise<Look>,
-  { meter, costs, picture }: Shown,
+  { meter, costs, waits, picture }: Shown,
   { json }: WatchFlags,
   signal: AbortSignal,
 ): Promise<Look | undefined> {
@@ -105,7 +108,7 @@ async function watch(
     if (signal.aborted) return undefined;
     const { state, throttled = false } = seen ?? {};
     if (state && !fault) pace.add(Date.now(), state.frames?.stored ?? 0);
-    const told = state && { ...state, ...(fault !== undefined && { fault }) };
+    const told = state && { ...waits.explainedSoFar(state), ...(fault !== undefined && { fault }) };
     const now = JSON.stringify(told ?? fault);
     if (seen && told) {
       const cost = await costs.costOf(seen);

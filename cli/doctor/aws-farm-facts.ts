@@ -27,8 +27,10 @@ import {
 import type { FarmDescription } from '../../core/contract/farm-description';
 import { ask, type Answer } from './answer';
 import { CLIENT } from './aws-account';
+import { askMachines } from './aws-machines';
 import { parseEcrImage, type EcrImage } from './ecr-image';
 import type {
+  ComputeFacts,
   DefinitionFacts,
   EnvironmentFacts,
   FarmFacts,
@@ -40,23 +42,32 @@ import { quotasOf } from './quotas';
 
 /** Asks about all that a farm is made of, at a time. */
 export async function findFarmFacts(farm: FarmDescription): Promise<FarmFacts> {
-  const batch = new BatchClient(CLIENT);
   const s3 = new S3Client(CLIENT);
-  const asked = askQueues(farm, batch);
-  const behind = asked.then((answer) => askEnvironments(answer, batch));
-  const toRun = askDefinitions(farm, batch);
-  const [queues, environments, definitions, images, quotas, listed, ...written] = await Promise.all([
-    asked.then((answer) => mapAnswer(answer, (details) => details.map(queueOf))),
-    behind,
-    toRun,
-    toRun.then(askImages),
-    behind.then(askQuotas),
+  const [compute, listed, ...written] = await Promise.all([
+    findComputeFacts(farm),
     ask('s3:ListBucket', () =>
       s3.send(new ListObjectsV2Command({ Bucket: farm.bucket, Prefix: farm.outputPrefix, MaxKeys: 1 })),
     ),
     ...[farm.uploadPrefix, farm.outputPrefix].map((prefix) => tryToWrite(farm.bucket, prefix, s3)),
   ]);
-  return { farm, listed, written, queues, environments, definitions, images, quotas };
+  return { farm, listed, written, ...compute };
+}
+
+/** Asks about what a farm renders by, at a time. Changes nothing. */
+export async function findComputeFacts(farm: FarmDescription): Promise<ComputeFacts> {
+  const batch = new BatchClient(CLIENT);
+  const asked = askQueues(farm, batch);
+  const behind = asked.then((answer) => askEnvironments(answer, batch));
+  const toRun = askDefinitions(farm, batch);
+  const [queues, environments, definitions, images, quotas, machines] = await Promise.all([
+    asked.then((answer) => mapAnswer(answer, (details) => details.map(queueOf))),
+    behind,
+    toRun,
+    toRun.then(askImages),
+    behind.then(askQuotas),
+    behind.then((answer) => askMachines(farm, answer, new Date())),
+  ]);
+  return { queues, environments, definitions, images, quotas, machines };
 }
 
 function mapAnswer<T, U>(answer: Answer<T>, map: (told: T) => U): Answer<U> {
@@ -118,6 +129,7 @@ async function askEnvironments(
       isSpot: environment.computeResources?.type === 'SPOT',
       maxVcpus: environment.computeResources?.maxvCpus ?? 0,
       instanceTypes: environment.computeResources?.instanceTypes ?? [],
+      cluster: environment.ecsClusterArn,
     }));
   });
 }

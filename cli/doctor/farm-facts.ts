@@ -14,6 +14,18 @@ export interface EnvironmentFacts extends QueueFacts {
   readonly isSpot: boolean;
   readonly maxVcpus: number;
   readonly instanceTypes: readonly string[];
+  /** ARN of the ECS cluster that its machines join; absent while it has none. */
+  readonly cluster?: string | undefined;
+}
+
+/** The machines that a farm has now, of all its compute environments. */
+export interface MachineFacts {
+  /** What EC2 has started for it, or is starting. */
+  readonly started: number;
+  /** Of those, what ECS can give work to. */
+  readonly joined: number;
+  /** Of those, what ECS still can't when it long could: it never will. Instance ids. */
+  readonly lost: readonly string[];
 }
 
 /** A job definition that the farm renders or stitches by. */
@@ -39,18 +51,23 @@ export interface QuotaFacts {
   readonly value?: number | undefined;
 }
 
-/** What AWS tells of a farm. */
-export interface FarmFacts {
-  readonly farm: FarmDescription;
-  readonly listed: Answer<unknown>;
-  /** Whether something could be put below each prefix. */
-  readonly written: ReadonlyArray<{ readonly prefix: string; readonly answer: Answer<unknown> }>;
+/** What AWS tells of what a farm renders by. */
+export interface ComputeFacts {
   readonly queues: Answer<readonly QueueFacts[]>;
   readonly environments: Answer<readonly EnvironmentFacts[]>;
   readonly definitions: Answer<readonly DefinitionFacts[]>;
   /** Of the definitions' images those that lie in ECR; the others can't be looked up. */
   readonly images: ReadonlyArray<{ readonly uri: string; readonly answer: Answer<ImageFacts> }>;
   readonly quotas: ReadonlyArray<{ readonly code: string; readonly answer: Answer<QuotaFacts> }>;
+  readonly machines: Answer<MachineFacts>;
+}
+
+/** What AWS tells of a farm. */
+export interface FarmFacts extends ComputeFacts {
+  readonly farm: FarmDescription;
+  readonly listed: Answer<unknown>;
+  /** Whether something could be put below each prefix. */
+  readonly written: ReadonlyArray<{ readonly prefix: string; readonly answer: Answer<unknown> }>;
 }
 
 /** Who asks, and where. */

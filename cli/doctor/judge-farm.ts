@@ -1,7 +1,14 @@
 import { notTold, type Answer, type Refusal } from './answer';
 import { ok, skipped, warning, wrong, type Check } from './check';
 import { parseEcrImage } from './ecr-image';
-import type { AccountFacts, DefinitionFacts, EnvironmentFacts, FarmFacts, QueueFacts } from './farm-facts';
+import type {
+  AccountFacts,
+  ComputeFacts,
+  DefinitionFacts,
+  EnvironmentFacts,
+  FarmFacts,
+  QueueFacts,
+} from './farm-facts';
 import { quotasOf } from './quotas';
 
 const DEPLOY = 'deploy the farm again: npx cdk deploy --all';
@@ -52,13 +59,18 @@ function judgeDescription(farm: NonNullable<AccountFacts['farm']>, isAskedFor: b
 
 /** What is to be said of a farm's parts, in the order of its telling: pure. */
 export function judgeFarm(facts: FarmFacts): Check[] {
+  return [judgeBucket(facts), ...judgeCompute(facts)];
+}
+
+/** What is to be said of what a farm renders by: pure. */
+export function judgeCompute(facts: ComputeFacts): Check[] {
   return [
-    judgeBucket(facts),
     ...each('queue', facts.queues, (queue) => judgeBatchPart('queue', queue)),
     ...each('machines', facts.environments, (environment) => judgeEnvironment(environment, facts)),
     ...each('job', facts.definitions, judgeDefinition),
     ...judgeImages(facts),
     ...judgeQuotas(facts),
+    judgeMachines(facts),
   ];
 }
 
@@ -97,7 +109,7 @@ function judgeBatchPart(kind: string, { name, state, status, statusReason }: Que
   return wrong(kind, found, mend);
 }
 
-function judgeEnvironment(environment: EnvironmentFacts, facts: FarmFacts): Check {
+function judgeEnvironment(environment: EnvironmentFacts, facts: ComputeFacts): Check {
   const check = judgeBatchPart('machines', environment);
   if (check.state !== 'ok') return check;
   const { name, maxVcpus, isSpot } = environment;
@@ -110,7 +122,7 @@ function judgeEnvironment(environment: EnvironmentFacts, facts: FarmFacts): Chec
 }
 
 /** What the largest of the farm's jobs asks for; 0 where that is not known. */
-function sliceVcpus({ definitions }: FarmFacts): number {
+function sliceVcpus({ definitions }: ComputeFacts): number {
   if (!('told' in definitions)) return 0;
   return Math.max(0, ...definitions.told.map(({ vcpus = 0 }) => vcpus));
 }
@@ -121,7 +133,7 @@ function judgeDefinition({ arn, status }: DefinitionFacts): Check {
   return wrong('job', `${name} is ${status ?? 'not there'}: nothing can be submitted by it`, DEPLOY);
 }
 
-function judgeImages({ definitions, images }: FarmFacts): Check[] {
+function judgeImages({ definitions, images }: ComputeFacts): Check[] {
   if (!('told' in definitions)) return [];
   const uris = [...new Set(definitions.told.flatMap(({ image }) => image ?? []))];
   return uris.map((uri) => {
@@ -147,7 +159,7 @@ function shortImage(uri: string): string {
   return `${image.repositoryName}:${id.length > 20 ? `${id.slice(0, 12)}…` : id}`;
 }
 
-function judgeQuotas(facts: FarmFacts): Check[] {
+function judgeQuotas(facts: ComputeFacts): Check[] {
   const { environments, quotas } = facts;
   if (!('told' in environments)) return [];
   const all = environments.told.flatMap((environment) =>
@@ -169,4 +181,20 @@ function judgeQuotas(facts: FarmFacts): Check[] {
       ? wrong('quota', `${found}, and one slice asks for ${vcpus}: jobs stay RUNNABLE`, mend)
       : warning('quota', `${found}, below the ${wanted} that the farm may take: less renders at once`, mend);
   });
+}
+
+function judgeMachines({ machines }: ComputeFacts): Check {
+  if (!('told' in machines)) return notTold('running', machines);
+  const { started, joined, lost } = machines.told;
+  if (lost.length === 0)
+    return ok(
+      'running',
+      started === 0 ? 'no machine now' : `${joined} of ${started} machines at work or ready for it`,
+    );
+  const found = `${lost.length} of ${started} machines started long ago and never joined ECS: they cost, and no job starts on them (${lost.slice(0, 3).join(', ')})`;
+  return wrong(
+    'running',
+    found,
+    'see that subnets of your own have a way to ECS and ECR; then terminate those in the EC2 console',
+  );
 }

@@ -13,6 +13,8 @@ export function addStatus(program: Command, run: Run): void {
       run(async () => (await import('../commands/status')).statusCommand(renderId, flags)),
     );
   explain(command, {
+    notes: `Of a farm whose jobs wait for a machine for more than 5 minutes without a word of AWS Batch, AWS is asked about queues, machines,
+quotas and images, as "spotreel doctor" asks. What these credentials may not ask is guessed.`,
     exitCodes: [
       [0, 'complete, or going on'],
       [1, 'failed, refused, stopped or not to be found out'],

@@ -15,7 +15,8 @@ export function addWatch(program: Command, run: Run): void {
     );
   explain(command, {
     notes: `Ctrl-C stops the watching and nothing else. Terminals with the inline images of iTerm2 (WezTerm, too) or kitty's graphics
-(Ghostty, too) show the newest frame, small, where there is an ffmpeg.`,
+(Ghostty, too) show the newest frame, small, where there is an ffmpeg. Where nothing runs, AWS is asked why, as "status" does, every 5
+minutes.`,
     exitCodes: [
       [0, 'complete'],
       [1, 'failed, refused, stopped or not to be found out'],

@@ -34,6 +34,8 @@ export interface Waiting {
   readonly statusReason?: string;
   /** What it may be, for people; empty while it has not taken long. */
   readonly hints: readonly string[];
+  /** What AWS was found to say of the farm's machines, for people; then nothing is guessed. */
+  readonly found?: readonly string[];
 }
 
 /** How many of a render's slices are in which state. */

@@ -47,9 +47,15 @@ export function waitingReason(jobs: readonly JobDetail[]): string | undefined {
   return jobs.find(({ status, statusReason }) => status === 'RUNNABLE' && statusReason)?.statusReason;
 }
 
+/** What a status reason means, and what to do about it; `undefined` for one that is not known, and without any. Pure. */
+export function knownReason(statusReason: string | undefined): string | undefined {
+  if (statusReason === undefined) return undefined;
+  return REASONS.find(([pattern]) => pattern.test(statusReason))?.[1];
+}
+
 /** What may keep jobs waiting that have waited for so many seconds; nothing while that is usual. Pure. */
 export function waitingHints(seconds: number, statusReason: string | undefined): readonly string[] {
-  const known = REASONS.find(([pattern]) => statusReason !== undefined && pattern.test(statusReason));
-  if (known) return [known[1]];
+  const known = knownReason(statusReason);
+  if (known !== undefined) return [known];
   return seconds < USUAL_WAIT_SECONDS ? [] : USUAL;
 }

@@ -1,29 +1,16 @@
 import {
   BatchClient,
-  CreateComputeEnvironmentCommand,
-  CreateJobQueueCommand,
-  RegisterJobDefinitionCommand,
+  DescribeComputeEnvironmentsCommand,
   UpdateJobQueueCommand,
 } from '@aws-sdk/client-batch';
-import { DescribeSecurityGroupsCommand, DescribeSubnetsCommand, EC2Client } from '@aws-sdk/client-ec2';
-import {
-  BatchDeleteImageCommand,
-  CreateRepositoryCommand,
-  ECRClient,
-  PutImageCommand,
-} from '@aws-sdk/client-ecr';
-import {
-  AddRoleToInstanceProfileCommand,
-  CreateInstanceProfileCommand,
-  CreateRoleCommand,
-  IAMClient,
-} from '@aws-sdk/client-iam';
+import { EC2Client, RunInstancesCommand, TerminateInstancesCommand } from '@aws-sdk/client-ec2';
+import { BatchDeleteImageCommand, ECRClient } from '@aws-sdk/client-ecr';
+import { ECSClient, RegisterContainerInstanceCommand } from '@aws-sdk/client-ecs';
 import { ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
-import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { readdirSync } from 'node:fs';
 import type { Check } from '../../cli/doctor/check';
-import type { FarmDescription } from '../../core/contract/farm-description';
 import { startHttpServer } from '../support/http-server';
+import { deployManagedFarm } from '../support/managed-farm';
 import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
 import { useScratchFolder } from '../support/scratch-folder';
 import { spotreel } from '../support/spotreel';
@@ -103,98 +90,25 @@ describe('a farm in the account', () => {
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
   let aws: S3Emulator;
   let batch: BatchClient;
+  let ec2: EC2Client;
+  let ecs: ECSClient;
   let ecr: ECRClient;
   let environment: NodeJS.ProcessEnv;
 
   beforeAll(async () => {
     aws = await startS3Emulator();
     const client = { endpoint: aws.endpoint, region: 'us-east-1', credentials };
-    [batch, ecr] = [new BatchClient(client), new ECRClient(client)];
+    [batch, ec2] = [new BatchClient(client), new EC2Client(client)];
+    [ecs, ecr] = [new ECSClient(client), new ECRClient(client)];
     environment = {
       AWS_ENDPOINT_URL: aws.endpoint,
       AWS_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: 'test',
       AWS_SECRET_ACCESS_KEY: 'test',
     };
-    const farm = await deploy(client);
-    const parameter = { Name: '/spotreel/films', Value: JSON.stringify(farm), Type: 'String' } as const;
-    await new SSMClient(client).send(new PutParameterCommand(parameter));
+    await deployManagedFarm(aws.bucket, client);
   });
   afterAll(() => aws.stop());
-
-  /** By hand, as the stack would. */
-  async function deploy(client: {
-    endpoint: string;
-    region: string;
-    credentials: typeof credentials;
-  }): Promise<FarmDescription> {
-    const iam = new IAMClient(client);
-    const role = { RoleName: 'role', AssumeRolePolicyDocument: '{}' };
-    const serviceRole = (await iam.send(new CreateRoleCommand(role))).Role?.Arn;
-    const profile = { InstanceProfileName: 'profile' };
-    const made = await iam.send(new CreateInstanceProfileCommand(profile));
-    await iam.send(new AddRoleToInstanceProfileCommand({ ...profile, RoleName: 'role' }));
-    const ec2 = new EC2Client(client);
-    const { Subnets = [] } = await ec2.send(new DescribeSubnetsCommand({}));
-    const { SecurityGroups = [] } = await ec2.send(new DescribeSecurityGroupsCommand({}));
-    const { computeEnvironmentArn } = await batch.send(
-      new CreateComputeEnvironmentCommand({
-        computeEnvironmentName: 'spot',
-        type: 'MANAGED',
-        state: 'ENABLED',
-        serviceRole,
-        computeResources: {
-          type: 'SPOT',
-          minvCpus: 0,
-          maxvCpus: 64,
-          instanceTypes: ['m5'],
-          instanceRole: made.InstanceProfile?.Arn,
-          spotIamFleetRole: serviceRole,
-          subnets: [Subnets[0]?.SubnetId ?? ''],
-          securityGroupIds: [SecurityGroups[0]?.GroupId ?? ''],
-        },
-      }),
-    );
-    const { jobQueueArn = '' } = await batch.send(
-      new CreateJobQueueCommand({
-        jobQueueName: 'queue',
-        state: 'ENABLED',
-        priority: 1,
-        computeEnvironmentOrder: [{ order: 1, computeEnvironment: computeEnvironmentArn }],
-      }),
-    );
-    const { repository } = await ecr.send(new CreateRepositoryCommand({ repositoryName: 'assets' }));
-    const manifest = {
-      schemaVersion: 2,
-      mediaType: 'application/vnd.docker.distribution.manifest.v2+json',
-      layers: [],
-    };
-    const imageManifest = JSON.stringify({ ...manifest, config: { digest: 'sha256:00', size: 1 } });
-    await ecr.send(new PutImageCommand({ repositoryName: 'assets', imageTag: 'tag', imageManifest }));
-    const register = async (jobDefinitionName: string, image: string) => {
-      const resourceRequirements = [
-        { type: 'VCPU', value: '4' } as const,
-        { type: 'MEMORY', value: '14000' } as const,
-      ];
-      const containerProperties = { image, command: ['x'], resourceRequirements };
-      const definition = { jobDefinitionName, type: 'container', containerProperties } as const;
-      return (await batch.send(new RegisterJobDefinitionCommand(definition))).jobDefinitionArn ?? '';
-    };
-    return {
-      version: 1,
-      name: 'films',
-      region: 'us-east-1',
-      bucket: aws.bucket,
-      uploadPrefix: 'uploads/',
-      outputPrefix: 'renders/',
-      jobQueue: jobQueueArn,
-      renderDefinitions: [{ jobDefinition: await register('render', `${repository?.repositoryUri}:tag`) }],
-      stitchJobDefinition: await register('stitch', 'ghcr.io/films/worker:1'),
-      parallel: 16,
-      logGroup: 'log',
-      topicArn: 'topic',
-    };
-  }
 
   test('all of it is there, nothing is written; what this emulator does not know is a warning', async () => {
     const { exitCode, checks, stateOf } = await doctor(environment, '--farm', 'films');
@@ -213,12 +127,43 @@ describe('a farm in the account', () => {
       'ok image',
       'skipped image',
       'warning quota',
+      'ok running',
     ]);
+    expect(checks.at(-1)?.found).toBe('no machine now');
     expect(stateOf('AWS')).toEqual([]);
     const { KeyCount } = await aws.client.send(new ListObjectsV2Command({ Bucket: aws.bucket }));
     expect(KeyCount).toBe(0);
     const { Uploads = [] } = await aws.client.send(new ListMultipartUploadsCommand({ Bucket: aws.bucket }));
     expect(Uploads).toEqual([]);
+  });
+
+  test('machines of the farm and of nobody: what has joined the cluster of its compute environment is counted', async () => {
+    const { computeEnvironments = [] } = await batch.send(new DescribeComputeEnvironmentsCommand({}));
+    const cluster = computeEnvironments[0]!.ecsClusterArn!;
+    const start = async (Value: string) => {
+      const { Instances = [] } = await ec2.send(
+        new RunInstancesCommand({
+          ImageId: 'ami-12c6146b',
+          MinCount: 1,
+          MaxCount: 1,
+          TagSpecifications: [{ ResourceType: 'instance', Tags: [{ Key: 'spotreel:farm', Value }] }],
+        }),
+      );
+      return Instances[0]!.InstanceId!;
+    };
+    const [ids, others] = [[await start('films'), await start('films')], await start('other')];
+    for (const instanceId of [ids[0]!, others]) {
+      const instanceIdentityDocument = JSON.stringify({ instanceId });
+      await ecs.send(new RegisterContainerInstanceCommand({ cluster, instanceIdentityDocument }));
+    }
+    const { exitCode, checks } = await doctor(environment, '--farm', 'films');
+    expect(exitCode).toBe(0);
+    expect(checks.find(({ name }) => name === 'running')).toEqual({
+      name: 'running',
+      state: 'ok',
+      found: '1 of 2 machines at work or ready for it',
+    });
+    await ec2.send(new TerminateInstancesCommand({ InstanceIds: [...ids, others] }));
   });
 
   test('what may not be asked is a warning that names the permission, and hides nothing else', async () => {

@@ -1,24 +1,12 @@
 import type { Answer, Refusal } from '../../../../cli/doctor/answer';
 import { parseEcrImage } from '../../../../cli/doctor/ecr-image';
+import { explainWaiting } from '../../../../cli/doctor/explain-waiting';
 import type { AccountFacts, EnvironmentFacts, FarmFacts } from '../../../../cli/doctor/farm-facts';
 import { judgeAccount, judgeFarm } from '../../../../cli/doctor/judge-farm';
 import { quotasOf } from '../../../../cli/doctor/quotas';
-import type { FarmDescription } from '../../../../core/contract/farm-description';
+import { makeFarmDescription } from '../../../support/farm-description';
 
-const FARM: FarmDescription = {
-  version: 1,
-  name: 'main',
-  region: 'eu-west-1',
-  bucket: 'films',
-  uploadPrefix: 'uploads/',
-  outputPrefix: 'renders/',
-  jobQueue: 'arn:aws:batch:eu-west-1:123456789012:job-queue/queue',
-  renderDefinitions: [{ blenderVersion: '5.2.0', jobDefinition: 'arn:…:job-definition/render:1' }],
-  stitchJobDefinition: 'arn:…:job-definition/stitch:1',
-  parallel: 64,
-  logGroup: 'log',
-  topicArn: 'topic',
-};
+const FARM = makeFarmDescription();
 const told = <T>(value: T): Answer<T> => ({ told: value });
 const refused = (why: Refusal['why'], permission = 'x:Do'): Refusal => ({
   why,
@@ -45,6 +33,7 @@ const WELL: FarmFacts = {
   definitions: told([definition]),
   images: [{ uri: IMAGE, answer: told({ uri: IMAGE, size: 2e9 }) }],
   quotas: quota(640),
+  machines: told({ started: 3, joined: 2, lost: [] }),
 };
 
 test('a farm of which all is well', () => {
@@ -56,8 +45,10 @@ test('a farm of which all is well', () => {
     'ok job',
     'ok image',
     'ok quota',
+    'ok running',
   ]);
-  expect(checks.at(-1)?.found).toContain('640 vCPUs, the farm takes up to 256');
+  expect(checks.at(-2)?.found).toContain('640 vCPUs, the farm takes up to 256');
+  expect(checks.at(-1)?.found).toBe('2 of 3 machines at work or ready for it');
 });
 
 test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
@@ -146,6 +137,20 @@ test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
     /Service Quotas > EC2 > All Standard/,
   ],
   ['the quota is not known', { quotas: quota() }, 'quota', 'warning', /L-34B43A08/],
+  [
+    'machines never join',
+    { machines: told({ started: 3, joined: 1, lost: ['i-1', 'i-2'] }) },
+    'running',
+    'wrong',
+    /terminate/,
+  ],
+  [
+    'machines may not be looked at',
+    { machines: refused('denied', 'ec2:DescribeInstances') },
+    'running',
+    'warning',
+    /ec2:DescribeInstances/,
+  ],
 ])('%s', (_, change, name, state, mend) => {
   const checks = judgeFarm({ ...WELL, ...change });
   const check = checks.find((one) => one.name === name);
@@ -227,4 +232,22 @@ test('an image in ECR is told from others, with its tag, its digest, or the usua
   expect(parseEcrImage(uri)).toEqual({ ...found, imageId: { imageTag: 'latest' } });
   expect(parseEcrImage('ghcr.io/me/blender:5.2')).toBeUndefined();
   expect(parseEcrImage('public.ecr.aws/me/blender:5.2')).toBeUndefined();
+});
+
+test('why jobs wait that long could run: what is wrong, or else how many machines there are', () => {
+  const why = (change: Partial<FarmFacts>) => explainWaiting({ ...WELL, ...change });
+  const machines = (started: number, joined: number) => told({ started, joined, lost: [] });
+  expect(why({})).toEqual([expect.stringMatching(/^2 machines of the farm can take jobs/)]);
+  expect(why({ machines: machines(1, 0) })).toEqual([expect.stringMatching(/^1 machine is starting/)]);
+  expect(why({ machines: machines(0, 0) })).toEqual([expect.stringMatching(/^no machine of the farm runs/)]);
+  expect(why({ quotas: quota(3) })).toEqual([
+    expect.stringMatching(/3 vCPUs, and one slice asks for 4.*ask for more: Service Quotas/),
+  ]);
+  expect(why({ quotas: quota(3), machines: told({ started: 1, joined: 0, lost: ['i-1'] }) })).toHaveLength(2);
+  // A quota below the farm's size slows it, and keeps nothing from running.
+  expect(why({ quotas: quota(64), machines: machines(0, 0) })).toHaveLength(1);
+  expect(why({ machines: refused('denied') })).toBeUndefined();
+  expect(why({ environments: refused('late') })).toBeUndefined();
+  // What could be looked at is told all the same.
+  expect(why({ machines: refused('late'), quotas: quota(3) })).toHaveLength(1);
 });
