@@ -1,5 +1,5 @@
-import { FseTable } from './fse-table';
 import { bitsIn, HuffmanTable } from './huffman-table';
+import { literalsCodes, matchCodes, offsetCodes } from './sequence-codes';
 import { damaged } from './zstd-damage';
 import { MAX_ZSTD_BLOCK_BYTES, ZSTD_BLOCK_HEADER_BYTES } from './zstd-frame';
 
@@ -18,62 +18,11 @@ const MATCH_BASES = basesOf(MATCH_BITS, 3);
 /** An offset's code is its number of bits; with these it is beyond any window that `parseZstdFrameHeader` accepts. */
 const MAX_OFFSET_CODE = 24;
 
-/** Section 3.1.1.3.2.2. */
-const LITERALS_DEFAULT = FseTable.of(
-  6,
-  [
-    4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1,
-    -1, -1,
-  ],
-);
-const MATCH_DEFAULT = FseTable.of(
-  6,
-  [
-    1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1,
-  ],
-);
-const OFFSET_DEFAULT = FseTable.of(
-  5,
-  [1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1],
-);
-
 /** Section 3.1.1.5. */
 const FIRST_OFFSETS = [1, 4, 8];
 
 /** One for all: nothing waits while a block is unpacked. */
 const LITERALS = new Uint8Array(MAX_ZSTD_BLOCK_BYTES);
-
-/** A table that a block may describe, take in advance, or have as the block before. */
-class Codes {
-  readonly #own: FseTable;
-  readonly #default: FseTable;
-  #current: FseTable | undefined;
-
-  constructor(maxLog: number, maxSymbol: number, preset: FseTable) {
-    this.#own = new FseTable(maxLog, maxSymbol);
-    this.#default = preset;
-  }
-
-  clear(): void {
-    this.#current = undefined;
-  }
-
-  get table(): FseTable {
-    return this.#current ?? damaged('codes of a block before that has none');
-  }
-
-  /** By a block's mode (section 3.1.1.3.2.1.2). Tells where the description ends. */
-  read(mode: number, bytes: Uint8Array, position: number): number {
-    if (mode === 0) this.#current = this.#default;
-    if (mode === 1 || mode === 2) this.#current = this.#own;
-    if (mode === 2) return this.#own.read(bytes, position, bytes.length);
-    if (mode !== 1) return position;
-    if (position >= bytes.length) damaged('the block ends early');
-    this.#own.setOnly(bytes[position]!);
-    return position + 1;
-  }
-}
 
 /**
  * Unpacks the blocks of one zstd frame after the other (RFC 8878, section 3.1.1.2), each into room that the caller has and
@@ -84,9 +33,9 @@ class Codes {
 export class ZstdBlockDecoder {
   #windowBytes = 0;
   readonly #huffman = new HuffmanTable();
-  readonly #literalsCodes = new Codes(9, 35, LITERALS_DEFAULT);
-  readonly #offsetCodes = new Codes(8, 31, OFFSET_DEFAULT);
-  readonly #matchCodes = new Codes(9, 52, MATCH_DEFAULT);
+  readonly #literalsCodes = literalsCodes();
+  readonly #offsetCodes = offsetCodes();
+  readonly #matchCodes = matchCodes();
   /** The last three offsets, the latest first. */
   readonly #offsets = new Uint32Array(3);
 

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 
 /** How bad a finding is: an `error` stops the render before it costs anything. */
-export const severitySchema = z.enum(['error', 'warning', 'note']);
+const severitySchema = z.lazy(() => z.enum(['error', 'warning', 'note']));
 
 export type Severity = z.infer<typeof severitySchema>;
 

@@ -4,35 +4,39 @@ import { MAX_FRAME } from '../render/frame-range';
 import { SLICE_ORDERS } from '../render/slices';
 
 /** What a user may ask for beyond what the scene says. All optional: the scene itself is the default. */
-export const renderOptionsSchema = z.strictObject({
-  /** Frames such as `1-10,20,30-50x2`, in place of the scene's own range and step. */
-  frames: z.optional(z.string().check(z.minLength(1), z.maxLength(100_000))),
-  /** The scene to render, in place of the file's active one. */
-  scene: z.optional(z.string().check(z.minLength(1), z.maxLength(255))),
-  framesPerSlice: z.optional(z.int().check(z.gte(1), z.lte(2 * MAX_FRAME + 1))),
-  /** Per cent of the scene's full resolution, in place of the scene's own percentage. */
-  resolutionPercent: z.optional(z.int().check(z.gte(1), z.lte(32_767))),
-  /** Samples a pixel, of Cycles or EEVEE. */
-  samples: z.optional(z.int().check(z.gte(1), z.lte(16_777_216))),
-  /** Blender's identifier, such as `CYCLES` or `BLENDER_EEVEE`. */
-  engine: z.optional(
-    z.string().check(z.regex(/^[A-Za-z][A-Za-z0-9_]{0,31}$/, 'must be an engine of Blender, such as CYCLES')),
-  ),
-  /**
-   * What Cycles renders by. `GPU` is never the CPU in silence: where there is none, it is an error. Absent for what the scene is
-   * set to, as far as the machine has it; a farm's machines are then those without GPUs.
-   */
-  device: z.optional(z.enum(['CPU', 'GPU'])),
-  /** What is made of the frames; H.264 by default. */
-  video: z.optional(z.enum(VIDEO_FORMATS)),
-  /** Behind see-through frames in videos that can't be: `rrggbb`, black by default. */
-  background: z.optional(z.string().check(z.regex(/^[0-9a-f]{6}$/, 'must be a colour such as 1a2b3c'))),
-  /** What fills a frame that is missing from a video all the same: the frame before it, `mark` with words on it that say so. */
-  gaps: z.optional(z.enum(['hold', 'mark'])),
-  /** `spread`: slices all over the shot come first, of which a preview is made; by default in renders of many slices. */
-  order: z.optional(z.enum(SLICE_ORDERS)),
-  /** Render in spite of such errors as may be overruled (see `core/preflight/finding-codes.ts`). */
-  force: z.optional(z.literal(true)),
-});
+export const renderOptionsSchema = z.lazy(() =>
+  z.strictObject({
+    /** Frames such as `1-10,20,30-50x2`, in place of the scene's own range and step. */
+    frames: z.optional(z.string().check(z.minLength(1), z.maxLength(100_000))),
+    /** The scene to render, in place of the file's active one. */
+    scene: z.optional(z.string().check(z.minLength(1), z.maxLength(255))),
+    framesPerSlice: z.optional(z.int().check(z.gte(1), z.lte(2 * MAX_FRAME + 1))),
+    /** Per cent of the scene's full resolution, in place of the scene's own percentage. */
+    resolutionPercent: z.optional(z.int().check(z.gte(1), z.lte(32_767))),
+    /** Samples a pixel, of Cycles or EEVEE. */
+    samples: z.optional(z.int().check(z.gte(1), z.lte(16_777_216))),
+    /** Blender's identifier, such as `CYCLES` or `BLENDER_EEVEE`. */
+    engine: z.optional(
+      z
+        .string()
+        .check(z.regex(/^[A-Za-z][A-Za-z0-9_]{0,31}$/, 'must be an engine of Blender, such as CYCLES')),
+    ),
+    /**
+     * What Cycles renders by. `GPU` is never the CPU in silence: where there is none, it is an error. Absent for what the scene is
+     * set to, as far as the machine has it; a farm's machines are then those without GPUs.
+     */
+    device: z.optional(z.enum(['CPU', 'GPU'])),
+    /** What is made of the frames; H.264 by default. */
+    video: z.optional(z.enum(VIDEO_FORMATS)),
+    /** Behind see-through frames in videos that can't be: `rrggbb`, black by default. */
+    background: z.optional(z.string().check(z.regex(/^[0-9a-f]{6}$/, 'must be a colour such as 1a2b3c'))),
+    /** What fills a frame that is missing from a video all the same: the frame before it, `mark` with words on it that say so. */
+    gaps: z.optional(z.enum(['hold', 'mark'])),
+    /** `spread`: slices all over the shot come first, of which a preview is made; by default in renders of many slices. */
+    order: z.optional(z.enum(SLICE_ORDERS)),
+    /** Render in spite of such errors as may be overruled (see `core/preflight/finding-codes.ts`). */
+    force: z.optional(z.literal(true)),
+  }),
+);
 
 export type RenderOptions = z.infer<typeof renderOptionsSchema>;

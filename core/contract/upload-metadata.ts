@@ -100,7 +100,7 @@ function readOption(
   value: string,
   wording: Wording,
 ): unknown {
-  const given = renderOptionsSchema.shape[option].safeParse(read ? read(value) : value).data;
+  const given = renderOptionsSchema.safeParse({ [option]: read ? read(value) : value }).data?.[option];
   if (given === undefined) throw bad(key, value, `must be ${allowed}`, wording);
   // The schema only knows that it is text.
   if (option === 'frames') checkFrames(key, value, wording);
