@@ -7,7 +7,7 @@ import type { Run } from './run';
 
 const NOTES = `Without --frame, --slice or --stitch: what failed (the first slices of it), else what runs now, else the job that made
 the video; with --follow what runs goes first. A slice is named by the number that its report slices/N.json has. Of several
-attempts the last one is shown, of a frame all. On standard error: which log it is, and how that attempt ended.`;
+attempts the last one is shown, of a frame all. A retry is another job: of several the last one is shown. On standard error: which log it is, and how that attempt ended.`;
 
 export function addLogs(program: Command, run: Run): void {
   const command = withPlaceOptions(program.command('logs'))
@@ -19,6 +19,11 @@ export function addLogs(program: Command, run: Run): void {
     .addOption(new Option('--slice <n>', 'of this slice').argParser(index).conflicts('stitch'))
     .option('--stitch', 'of the job that makes the video')
     .option('--attempt <k>', 'of this attempt, 1 the first', wholeNumber)
+    .option(
+      '--job <k>',
+      'of this one of the jobs that had the frame, slice or video, 1 the first',
+      wholeNumber,
+    )
     .option('--follow', 'go on until the job has ended, with its further attempts')
     .addOption(new Option('--raw', 'lines as they were written').conflicts('json'))
     .option('--json', 'one JSON object a line')
@@ -37,6 +42,7 @@ export function addLogs(program: Command, run: Run): void {
       'spotreel logs',
       'spotreel logs shot-1a2b3c4d --frame 12',
       'spotreel logs shot-1a2b3c4d --slice 3 --follow',
+      'spotreel logs shot-1a2b3c4d --slice 3 --job 1   what it said before it was retried',
       "spotreel logs shot-1a2b3c4d --stitch --json | jq -r '.message'",
     ],
   });

@@ -7,7 +7,7 @@ import { SpotreelError } from '../errors';
 import { formatFrameRanges, positionOf } from '../render/frame-range';
 import { childOfSlice } from '../render/slices';
 import { attemptsOf } from './job-attempts';
-import { jobOfSlice, renderJobsOf, sliceOfIndex } from './render-jobs';
+import { jobsOfSlice, renderJobsOf, sliceOfIndex, stitchJobsOf } from './render-jobs';
 
 /** Logs that are shown at once where nobody chose. */
 const MOST = 3;
@@ -21,6 +21,8 @@ export interface WantedLogs {
   readonly slice?: number | undefined;
   /** The job that makes the video. */
   readonly stitch?: boolean | undefined;
+  /** Of the jobs that had this task, one after the other, the first (1) or another; the last by default. */
+  readonly job?: number | undefined;
 }
 
 /** A job, or a child, whose log is to be shown. */
@@ -52,19 +54,23 @@ export interface ChosenLogs {
   readonly ended: boolean;
 }
 
-/** The job that is named. Throws `no-frame`, `no-slice` (usage). Pure. */
+/** The job that is named. Throws `no-frame`, `no-slice`, `no-job`, `bad-usage` (usage). Pure. */
 export function namedLogs(wanted: WantedLogs, render: LoggedRender): LogJob | undefined {
-  const { manifest, jobs, salvage } = render;
-  if (wanted.frame !== undefined) {
-    const slice = childOfFrame(wanted.frame, manifest);
-    return { ...childLogs(slice, render), frame: wanted.frame };
-  }
-  if (wanted.slice !== undefined) {
-    if (wanted.slice < manifest.sliceCount) return childLogs(wanted.slice, render);
-    const message = `${manifest.renderId} has no slice ${wanted.slice}: they are 0 to ${manifest.sliceCount - 1}`;
+  const { manifest, jobs, retries = [], salvage } = render;
+  const { frame, slice, stitch, job } = wanted;
+  if (frame !== undefined) return { ...childLogs(childOfFrame(frame, manifest), job, render), frame };
+  if (slice !== undefined) {
+    if (slice < manifest.sliceCount) return childLogs(slice, job, render);
+    const message = `${manifest.renderId} has no slice ${slice}: they are 0 to ${manifest.sliceCount - 1}`;
     throw new SpotreelError('no-slice', 'usage', message);
   }
-  return wanted.stitch ? videoLogs(salvage ?? jobs.stitch.jobId) : undefined;
+  if (stitch) {
+    const all = [...(salvage === undefined ? [] : [salvage]), ...stitchJobsOf(jobs, retries)];
+    const { jobId, note } = pick(all, job, 'the video');
+    return videoLogs(jobId, note);
+  }
+  if (job === undefined) return undefined;
+  throw new SpotreelError('bad-usage', 'usage', '--job needs --frame, --slice or --stitch');
 }
 
 /** Which child renders a frame: its array index. */
@@ -78,15 +84,36 @@ function childOfFrame(frame: number, manifest: LoggedRender['manifest']): number
   return childOfSlice(Math.floor(position / framesPerSlice), sliceCount, sliceOrder);
 }
 
-/** The job that a slice, named by the array index that it has in the first render job, was the task of last. */
-function childLogs(slice: number, { manifest, jobs, retries = [] }: LoggedRender): LogJob {
-  const jobId = jobOfSlice(slice, renderJobsOf(jobs, retries), manifest.sliceCount);
-  if (jobId !== undefined) return { jobId, slice, what: `slice ${slice}` };
-  const message = `nobody knows any more which job slice ${slice} of ${manifest.renderId} was`;
-  throw new SpotreelError('no-slice', 'usage', message);
+/** A job that a slice, named by the array index that it has in the first render job, was the task of. */
+function childLogs(
+  slice: number,
+  job: number | undefined,
+  { manifest, jobs, retries = [] }: LoggedRender,
+): LogJob {
+  const all = jobsOfSlice(slice, renderJobsOf(jobs, retries), manifest.sliceCount);
+  if (all.length === 0) {
+    const message = `nobody knows any more which job slice ${slice} of ${manifest.renderId} was`;
+    throw new SpotreelError('no-slice', 'usage', message);
+  }
+  const { jobId, note } = pick(all, job, `slice ${slice}`);
+  return { jobId, slice, what: `slice ${slice}${note}` };
 }
 
-const videoLogs = (jobId: string): LogJob => ({ jobId, what: 'the video' });
+const videoLogs = (jobId: string, note = ''): LogJob => ({ jobId, what: `the video${note}` });
+
+/** One of the jobs that had a task, the newest first: the `wanted` one of them, as one counts them, else the last. */
+function pick(
+  all: readonly string[],
+  wanted: number | undefined,
+  what: string,
+): { readonly jobId: string; readonly note: string } {
+  const count = all.length;
+  const job = wanted ?? count;
+  const jobId = all[count - job];
+  if (jobId !== undefined) return { jobId, note: count > 1 ? ` (job ${job} of ${count})` : '' };
+  const message = `${what} was the task of ${count} ${count === 1 ? 'job' : 'jobs'}: there is no job ${job}`;
+  throw new SpotreelError('no-job', 'usage', message);
+}
 
 /**
  * The jobs whose logs say most where nobody chose: those that failed, else those that run, else the one that made the video;

@@ -30,17 +30,23 @@ export function renderJobsOf(
   return [...found, { jobId }];
 }
 
-/** The id of the newest job, or child, that a slice was the task of. */
-export function jobOfSlice(
-  slice: number,
-  renderJobs: readonly RenderJob[],
-  sliceCount: number,
-): string | undefined {
-  const job = renderJobs.find(({ slices }) => !slices || slices.includes(slice));
-  if (!job) return undefined;
-  const { jobId, slices } = job;
-  const [children, index] = slices ? [slices.length, slices.indexOf(slice)] : [sliceCount, slice];
-  return children > 1 ? `${jobId}:${index}` : jobId;
+/** The ids of all jobs, or children, that a slice was the task of, the newest first; `renderJobs` are, too. Pure. */
+export function jobsOfSlice(slice: number, renderJobs: readonly RenderJob[], sliceCount: number): string[] {
+  return renderJobs
+    .filter(({ slices }) => !slices || slices.includes(slice))
+    .map(({ jobId, slices }) => {
+      const [children, index] = slices ? [slices.length, slices.indexOf(slice)] : [sliceCount, slice];
+      return children > 1 ? `${jobId}:${index}` : jobId;
+    });
+}
+
+/** The ids of all stitch jobs that are known of, the newest first, as `renderJobsOf` finds the others. Pure. */
+export function stitchJobsOf(
+  jobs: RenderJobs,
+  plans: ReadonlyArray<Pick<RetryPlan, 'after'>>,
+): readonly string[] {
+  const before = plans.toReversed().flatMap(({ after }) => after?.stitch ?? []);
+  return [...new Set([jobs.stitch.jobId, ...before])];
 }
 
 /** The slice that the child with this array index takes; of a job without children it is 0. */

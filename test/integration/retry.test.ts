@@ -68,6 +68,15 @@ test('frames that failed are mended: only they are rendered, and the video is ma
   const status = await spotreel(['status', 'clock', '-o', at('out'), '--json']);
   expect(JSON.parse(status.stdout)).toMatchObject({ state: 'complete', retry: { number: 1 } });
 
+  // What was said before can be read as ever.
+  const logs = (...more: string[]) => spotreel(['logs', 'clock', '-o', at('out'), '--slice', '3', ...more]);
+  const [last, earlier] = [await logs(), await logs('--job', '1')];
+  expect(last.stderr).toContain('slice 3 (job 2 of 2)');
+  expect(last.stdout).toContain('frame 8 is stored');
+  expect(earlier.stderr).toContain('slice 3 (job 1 of 2)');
+  expect(earlier.stdout).toContain('frame 7 is stored');
+  expect(earlier.stdout).not.toContain('frame 8 is stored');
+
   const again = await retry(blender({ refuse: 'Error: it was started' }));
   expect(again).toMatchObject({ exitCode: 0 });
   expect(again.stderr).toContain('there is nothing to do');

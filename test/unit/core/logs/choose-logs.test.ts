@@ -130,6 +130,28 @@ test('the job that is named: of a slice, a frame, the video, that of what there 
   expect(() => namedLogs({ frame: 9 }, RENDER)).toThrow('shot has no frame 9: its frames are 1-8');
 });
 
+test('of several jobs that had a task the last one, or the one that is asked for by its number', () => {
+  const retried: LoggedRender = {
+    manifest,
+    jobs: { render: { jobId: 'r1', jobName: 'r1' }, stitch: { jobId: 's1', jobName: 's1' } },
+    retries: [{ slices: [{ start: 1, end: 3, step: 2 }], after: { render: 'r', stitch: 's' } }],
+  };
+  expect(namedLogs({ slice: 3 }, retried)).toEqual({ jobId: 'r1:1', slice: 3, what: 'slice 3 (job 2 of 2)' });
+  expect(namedLogs({ slice: 3, job: 1 }, retried)).toMatchObject({
+    jobId: 'r:3',
+    what: 'slice 3 (job 1 of 2)',
+  });
+  expect(namedLogs({ frame: 8, job: 1 }, retried)).toMatchObject({ jobId: 'r:3', slice: 3, frame: 8 });
+  expect(namedLogs({ slice: 2 }, retried)).toEqual({ jobId: 'r:2', slice: 2, what: 'slice 2' });
+  expect(namedLogs({ stitch: true, job: 1 }, retried)?.jobId).toBe('s');
+  expect(namedLogs({ stitch: true }, retried)).toEqual({ jobId: 's1', what: 'the video (job 2 of 2)' });
+  expect(namedLogs({ stitch: true, job: 3 }, { ...retried, salvage: 'v' })?.jobId).toBe('v');
+  expect(() => namedLogs({ slice: 3, job: 3 }, retried)).toThrow(
+    'slice 3 was the task of 2 jobs: there is no job 3',
+  );
+  expect(() => namedLogs({ job: 1 }, retried)).toThrow('--job needs --frame, --slice or --stitch');
+});
+
 test('a frame is looked for in the child that renders it, in whatever order children take slices', () => {
   const frames = [{ start: 10, end: 208, step: 2 }];
   const spread = { ...manifest, frames, framesPerSlice: 2, sliceCount: 50, sliceOrder: 'spread' as const };
