@@ -1,6 +1,7 @@
 // Bundles the command line and the worker into dist/, and puts what they read beside them.
-import { chmod, copyFile, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -19,7 +20,7 @@ const apart = {
   },
 };
 
-await build({
+const { outputFiles } = await build({
   absWorkingDir: root,
   entryPoints: {
     spotreel: 'bin/spotreel.ts',
@@ -35,10 +36,21 @@ await build({
   // Names of functions and files stay readable in a user's stack trace.
   minifySyntax: true,
   logLevel: 'warning',
+  write: false,
 });
 await mkdir(dist, { recursive: true });
+for (const { path, contents } of outputFiles)
+  await put(path, contents, basename(path) === 'spotreel.js' ? 0o755 : 0o644);
 // What the worker starts other programs with; the image has them beside it, too (lib/constructs/worker-image.ts).
 for (const script of ['render_frames.py', 'missing_files.py', 'mix_sound.py', 'sandbox.pl']) {
-  await copyFile(join(root, 'container/worker', script), join(dist, script));
+  await put(join(dist, script), await readFile(join(root, 'container/worker', script)));
 }
-await chmod(join(dist, 'spotreel.js'), 0o755);
+
+/** Whole or not at all, and only what has changed: a program that runs from here may be starting another. */
+async function put(path, contents, mode = 0o644) {
+  const there = await readFile(path).catch(() => undefined);
+  if (there?.equals(contents)) return;
+  const partial = `${path}.${process.pid}`;
+  await writeFile(partial, contents, { mode });
+  await rename(partial, path);
+}
