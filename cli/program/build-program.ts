@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { version } from '../../package.json';
 import { addCancel } from './cancel';
 import { addDelete } from './delete';
 import { addDoctor } from './doctor';
@@ -25,6 +26,7 @@ export function buildProgram(run: Run): Command {
     .description(
       'Renders a Blender scene, every frame and a video of them, on this machine or on a farm in AWS.',
     )
+    .version(version)
     .exitOverride()
     .showHelpAfterError('(spotreel --help tells more)');
   const adders = [

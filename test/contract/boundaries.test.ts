@@ -7,7 +7,7 @@ const MAY_IMPORT: ReadonlyArray<readonly [folder: string, from: readonly string[
   ['lambda/', ['lambda/', 'core/']],
   ['container/', ['container/', 'core/']],
   ['lib/', ['lib/', 'core/contract/']],
-  ['cli/', ['cli/', 'core/', 'container/worker/']],
+  ['cli/', ['cli/', 'core/', 'container/worker/', 'package.json']],
   ['bin/', ['cli/', 'lib/']],
 ];
 

@@ -12,6 +12,10 @@ test('docs/cli.md is what the command line says of itself; "npm run docs" writes
   expect(written).toBe(describeProgram(program));
 });
 
+test('who reports something can say of which version it is', () => {
+  expect(program.version()).toMatch(/^\d+\.\d+\.\d+$/);
+});
+
 test('every command has examples of itself and tells its exit codes, in order', () => {
   expect(program.commands.length).toBeGreaterThan(5);
   for (const command of program.commands) {
