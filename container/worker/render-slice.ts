@@ -41,6 +41,7 @@ export async function renderSlice(
     startedAt,
     kept: frames.length - missing.length,
     ...(retry?.onDemand && { onDemand: true }),
+    ...(retry?.vcpus !== undefined && { vcpus: retry.vcpus }),
   });
   const preview = new EarlyPreview(manifest, folder, slice, context);
   const run = new SliceRun(manifest, folder, slice, reporter, context, () => {

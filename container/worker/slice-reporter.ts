@@ -3,6 +3,9 @@ import { sliceReportSchema, type SliceAttempt, type SliceReport } from '../../co
 import { readRecord } from '../../core/storage/read-record';
 import type { Storage } from '../../core/storage/storage';
 
+/** What is known of an attempt when it begins. */
+type Beginning = Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'onDemand' | 'vcpus'>;
+
 /** Keeps `slices/<index>.json` up to date with what this attempt does, after the attempts that were before it. */
 export class SliceReporter {
   private writing: Promise<void> = Promise.resolve();
@@ -20,7 +23,7 @@ export class SliceReporter {
     storage: Storage,
     folder: URL,
     slice: number,
-    attempt: Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'onDemand'>,
+    attempt: Beginning,
   ): Promise<SliceReporter> {
     const url = sliceReportUrl(folder, slice);
     // An unreadable report is a lost report, not a reason to lose the slice.
@@ -43,9 +46,7 @@ export class SliceReporter {
     await this.save();
   }
 
-  async end(
-    end: Omit<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'onDemand' | 'frames' | 'failed'>,
-  ): Promise<void> {
+  async end(end: Omit<SliceAttempt, keyof Beginning | 'frames' | 'failed'>): Promise<void> {
     Object.assign(this.current, end);
     await this.save();
   }

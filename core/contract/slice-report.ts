@@ -14,6 +14,8 @@ const attemptSchema = z.lazy(() =>
     reason: z.optional(z.string()),
     /** Whether its machine was an On-Demand one, as a retry can ask for; absent for Spot. */
     onDemand: z.optional(z.literal(true)),
+    /** Those that its job asked for, where a retry asked for others than the farm's slices do. */
+    vcpus: z.optional(z.int().check(z.gte(1))),
     /** Frames that were whole in storage when the attempt began. */
     kept: count(),
     frames: z.array(

@@ -1,15 +1,47 @@
 import type { StitchRecord } from '../contract/stitch-record';
 import type { Stretch } from '../report/report-figures';
-import type { MachineUsage } from './render-cost';
+import type { MachineUsage, ResizedUsage, SliceUsage } from './render-cost';
+
+/** A time, in milliseconds since 1970, that a machine was held for, and which. */
+export type HeldTime = Pick<Stretch, 'from' | 'to' | 'onDemand' | 'vcpus'>;
 
 /** What machines were held for by a render that has ended: pure. */
-export function machineUsage(stretches: readonly Stretch[], stitch: StitchRecord | undefined): MachineUsage {
-  const [onDemand, spot] = [true, false].map((wanted) =>
-    stretches
-      .filter((stretch) => (stretch.onDemand ?? false) === wanted)
-      .reduce((sum, { from, to }) => sum + (to - from) / 1000, 0),
+export function machineUsage(stretches: readonly HeldTime[], stitch: StitchRecord | undefined): MachineUsage {
+  return { ...sliceUsage(stretches), stitchSeconds: stitchSeconds(stitch) };
+}
+
+/** What machines were held for by these times: pure. */
+export function sliceUsage(times: readonly HeldTime[]): SliceUsage {
+  return addUsage(
+    times.map(({ from, to, onDemand, vcpus }) => {
+      const seconds = (to - from) / 1000;
+      const usage = { spotSeconds: onDemand ? 0 : seconds, onDemandSeconds: onDemand ? seconds : 0 };
+      return vcpus === undefined ? usage : { ...usage, resized: [{ vcpus, ...usage }] };
+    }),
   );
-  return { spotSeconds: spot!, onDemandSeconds: onDemand!, stitchSeconds: stitchSeconds(stitch) };
+}
+
+/** All of them together: pure. */
+export function addUsage(all: readonly SliceUsage[]): SliceUsage {
+  let [spotSeconds, onDemandSeconds] = [0, 0];
+  const resized = new Map<number, ResizedUsage>();
+  for (const one of all) {
+    spotSeconds += one.spotSeconds;
+    onDemandSeconds += one.onDemandSeconds;
+    for (const { vcpus, ...seconds } of one.resized ?? []) {
+      const before = resized.get(vcpus);
+      resized.set(vcpus, {
+        vcpus,
+        spotSeconds: seconds.spotSeconds + (before?.spotSeconds ?? 0),
+        onDemandSeconds: seconds.onDemandSeconds + (before?.onDemandSeconds ?? 0),
+      });
+    }
+  }
+  return {
+    spotSeconds,
+    onDemandSeconds,
+    ...(resized.size > 0 && { resized: [...resized.values()] }),
+  };
 }
 
 /** The record as it would be if the attempt that goes on had just ended: pure. */

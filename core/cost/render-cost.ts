@@ -1,11 +1,23 @@
 import type { Machines } from '../contract/machines';
 import { tablePrices, type MachinePool, type Spread, type VcpuPrices } from './prices';
 
-/** What machines were held for, in seconds of one job each. */
-export interface MachineUsage {
-  /** Slices on Spot machines, and on On-Demand ones. */
+/** What machines were held for by slices, in seconds of one job each. */
+export interface SliceUsage {
+  /** On Spot machines, and on On-Demand ones. */
   readonly spotSeconds: number;
   readonly onDemandSeconds: number;
+  /** Of these the jobs that had other vCPUs than the farm's slices have, as a retry can ask for: by how many. */
+  readonly resized?: readonly ResizedUsage[];
+}
+
+export interface ResizedUsage {
+  readonly vcpus: number;
+  readonly spotSeconds: number;
+  readonly onDemandSeconds: number;
+}
+
+/** What machines were held for by a render. */
+export interface MachineUsage extends SliceUsage {
   /** The jobs that made the video. */
   readonly stitchSeconds: number;
 }
@@ -55,8 +67,14 @@ export function renderCost(
   prices: RenderPrices,
 ): RenderCost {
   const { source, at, region } = prices.render;
-  const spot = times(prices.render.spot, hours(usage.spotSeconds) * renderVcpus);
-  const onDemand = times(prices.render.onDemand, hours(usage.onDemandSeconds) * renderVcpus);
+  const { resized = [] } = usage;
+  const vcpuHours = (kind: 'spotSeconds' | 'onDemandSeconds'): number =>
+    resized.reduce(
+      (sum, one) => sum + hours(one[kind]) * (one.vcpus - renderVcpus),
+      hours(usage[kind]) * renderVcpus,
+    );
+  const spot = times(prices.render.spot, vcpuHours('spotSeconds'));
+  const onDemand = times(prices.render.onDemand, vcpuHours('onDemandSeconds'));
   const stitch = times(prices.stitch.spot, hours(usage.stitchSeconds) * stitchVcpus);
   return {
     usd: plus(plus(spot, onDemand), stitch),

@@ -1,7 +1,8 @@
 import { EXIT } from '../contract/exit-codes';
 import { slicesFolder } from '../contract/keys';
 import { sliceReportSchema, type SliceAttempt } from '../contract/slice-report';
-import type { MachineUsage } from '../cost/render-cost';
+import { addUsage, sliceUsage } from '../cost/machine-usage';
+import type { SliceUsage } from '../cost/render-cost';
 import { mapConcurrently } from '../map-concurrently';
 import { quartilesOf } from '../report/quartiles';
 import { reportFigures } from '../report/report-figures';
@@ -18,13 +19,11 @@ interface Digest {
   readonly version: string;
   readonly attempts: number;
   readonly interruptions: number;
-  readonly machineSeconds: number;
-  /** Of `machineSeconds`. */
-  readonly onDemandSeconds: number;
+  readonly usage: SliceUsage;
   readonly frameSeconds: Float64Array;
   readonly lastSeen: number;
-  /** Of its latest attempt no end is known: it may be running. */
-  readonly open?: 'spot' | 'onDemand';
+  /** Its latest attempt, where no end of it is known: it may be running. */
+  readonly open?: Pick<SliceAttempt, 'onDemand' | 'vcpus'>;
 }
 
 /**
@@ -52,10 +51,7 @@ export class SliceDigests {
         interruptions: report.attempts.filter(({ exitCode }, i) =>
           wasInterrupted(exitCode, i, report.attempts.length),
         ).length,
-        machineSeconds: figures.slotSeconds,
-        onDemandSeconds: figures.stretches
-          .filter(({ onDemand }) => onDemand)
-          .reduce((total, { from, to }) => total + (to - from) / 1000, 0),
+        usage: sliceUsage(figures.stretches),
         ...openOf(report.attempts.at(-1)),
         frameSeconds: Float64Array.from(figures.frames, ({ seconds }) => seconds),
         lastSeen: figures.stretches.reduce((latest, { to }) => Math.max(latest, to), 0),
@@ -68,24 +64,20 @@ export class SliceDigests {
    * What machines have been held for by slices, as far as it was read. Of `running` slices, which have told nothing since
    * their latest frame, the time until `now` (milliseconds since 1970) counts as well.
    */
-  held(running: number, now: number): Omit<MachineUsage, 'stitchSeconds'> {
+  held(running: number, now: number): SliceUsage {
     const digests = [...this.digests.values()];
-    const open = digests.filter((one) => one.open);
+    const open = digests.flatMap((one) => (one.open ? [{ from: one.lastSeen, ...one.open }] : []));
     // Some of them may have been cut off with their machines: nobody knows which.
     const share = open.length === 0 ? 0 : Math.min(1, running / open.length);
-    const since = (kind: Digest['open']) =>
-      open
-        .filter((one) => one.open === kind)
-        .reduce((total, { lastSeen }) => total + Math.max(0, now - lastSeen) / 1000, 0) * share;
-    const onDemand = digests.reduce((total, one) => total + one.onDemandSeconds, 0);
-    const all = digests.reduce((total, one) => total + one.machineSeconds, 0);
-    return { spotSeconds: all - onDemand + since('spot'), onDemandSeconds: onDemand + since('onDemand') };
+    const since = open.map((one) => ({ ...one, to: one.from + Math.max(0, now - one.from) * share }));
+    return addUsage([...digests.map(({ usage }) => usage), sliceUsage(since)]);
   }
 }
 
 function openOf(latest: SliceAttempt | undefined): Pick<Digest, 'open'> {
   if (!latest || latest.stoppedAt !== undefined) return {};
-  return { open: latest.onDemand ? 'onDemand' : 'spot' };
+  const { onDemand, vcpus } = latest;
+  return { open: { ...(onDemand && { onDemand }), ...(vcpus !== undefined && { vcpus }) } };
 }
 
 /** An attempt whose end nobody wrote down was cut off, unless it is the latest: that one may still be running. */
@@ -114,7 +106,7 @@ function addUp(digests: readonly Digest[]): SliceFigures {
   return {
     attempts: sum(({ attempts }) => attempts),
     interruptions: sum(({ interruptions }) => interruptions),
-    machineSeconds: sum(({ machineSeconds }) => machineSeconds),
+    machineSeconds: sum(({ usage }) => usage.spotSeconds + usage.onDemandSeconds),
     ...(frameSeconds && { frameSeconds }),
     ...(digests.length > 0 && {
       lastSeen: digests.reduce((latest, one) => Math.max(latest, one.lastSeen), 0),

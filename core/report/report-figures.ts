@@ -30,6 +30,8 @@ export interface Stretch {
   readonly frameSeconds: number;
   /** Its machine was an On-Demand one. */
   readonly onDemand?: true;
+  /** Those of its job, where they are not the farm's usual ones. */
+  readonly vcpus?: number;
   readonly reason?: string;
 }
 
@@ -83,7 +85,7 @@ function latestFrames(attempts: readonly SliceAttempt[]): FrameSeconds[] {
 }
 
 function stretchOf(slice: number, attempt: SliceAttempt, next: SliceAttempt | undefined): Stretch {
-  const { startedAt, stoppedAt, exitCode, frames, reason, onDemand } = attempt;
+  const { startedAt, stoppedAt, exitCode, frames, reason, onDemand, vcpus } = attempt;
   const from = Date.parse(startedAt);
   // Of an attempt that vanished, the last that is known is its last frame, and that another one came after it.
   const lastSeen = [stoppedAt, frames.at(-1)?.storedAt].flatMap((at) =>
@@ -99,6 +101,7 @@ function stretchOf(slice: number, attempt: SliceAttempt, next: SliceAttempt | un
     frames: frames.length,
     frameSeconds: sum(frames.map(({ seconds }) => seconds)),
     ...(onDemand && { onDemand }),
+    ...(vcpus !== undefined && { vcpus }),
     ...(reason !== undefined && { reason }),
   };
 }

@@ -146,7 +146,7 @@ test('On-Demand machines are asked about first, and noted; memory is passed on',
   expect(await json(jobsUrl(folder))).toMatchObject({ retry: { onDemand: true, slices: 1 } });
   expect(await retryChild('dear')).toMatchObject({ exitCode: 0 });
   const report = sliceReportSchema.parse(await json(sliceReportUrl(folder, 2)));
-  expect(report.attempts).toMatchObject([{ onDemand: true, frames: [{ frame: 6 }] }]);
+  expect(report.attempts).toMatchObject([{ onDemand: true, vcpus: 8, frames: [{ frame: 6 }] }]);
 });
 
 test('without a farm, by the queue and definitions of the jobs of before; and what is in the way is said', async () => {

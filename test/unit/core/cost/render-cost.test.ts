@@ -1,4 +1,5 @@
 import { describePrices, describeSpread, formatUsd } from '../../../../core/cost/describe-cost';
+import { sliceUsage } from '../../../../core/cost/machine-usage';
 import type { VcpuPrices } from '../../../../core/cost/prices';
 import { machinePools, renderCost, tableRenderPrices } from '../../../../core/cost/render-cost';
 
@@ -23,6 +24,29 @@ test('hours of jobs by their vCPUs by what each costs', () => {
     usd: { low: expect.closeTo(0.285), middle: expect.closeTo(0.37), high: expect.closeTo(0.54) },
     prices: { source: 'account', at: '2026-11-23', region: 'us-east-1', notes: ['of both', 'a', 'b'] },
   });
+});
+
+test('jobs that had other vCPUs than slices have cost by their own', () => {
+  const usage = sliceUsage([
+    { from: 0, to: 7_200_000 },
+    { from: 0, to: 1_800_000, vcpus: 16 },
+    { from: 0, to: 1_800_000, vcpus: 16 },
+    { from: 0, to: 3_600_000, vcpus: 2, onDemand: true },
+    { from: 0, to: 3_600_000, vcpus: 16, onDemand: true },
+  ]);
+  expect(usage).toEqual({
+    spotSeconds: 10_800,
+    onDemandSeconds: 7200,
+    resized: [
+      { vcpus: 16, spotSeconds: 3600, onDemandSeconds: 3600 },
+      { vcpus: 2, spotSeconds: 0, onDemandSeconds: 3600 },
+    ],
+  });
+  const price = prices(0.01, 0.05, 'a');
+  const cost = renderCost({ ...usage, stitchSeconds: 0 }, MACHINES, { render: price, stitch: price });
+  // 2 hours of 4 and one of 16; one of 2 and one of 16.
+  expect(cost.spot.middle).toBeCloseTo(0.24);
+  expect(cost.onDemand.middle).toBeCloseTo(0.9);
 });
 
 test('a render on GPUs has its video made without', () => {

@@ -109,6 +109,14 @@ test('a second look at slices fetches those that changed; a running attempt is n
   await digests.read(folder, storage);
   // One of two whose end nobody knows is gone with its machine; which, nobody knows either.
   expect(digests.held(1, later)).toEqual({ spotSeconds: 100 + 60 / 2, onDemandSeconds: 160 / 2 });
+  // It asked for other vCPUs, which is known from its beginning on.
+  await put(2, { ...attempt(1, [1]), onDemand: true, vcpus: 16 });
+  await digests.read(folder, storage);
+  expect(digests.held(2, later)).toEqual({
+    spotSeconds: 160,
+    onDemandSeconds: 160,
+    resized: [{ vcpus: 16, spotSeconds: 0, onDemandSeconds: 160 }],
+  });
   get.mockClear();
   await put(0, attempt(1, [1, 2], 143), attempt(2, [3, 9], 0));
   expect(await digests.read(folder, storage)).toMatchObject({ attempts: 5, machineSeconds: 150 });
