@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 import { runCommandLine } from '../cli/command-line';
 
+// The SDK's version is fixed here: which Node a later one will want is for whoever raises it, not for who renders.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
 void runCommandLine(process.argv.slice(2)).then((exitCode) => {
   process.exitCode = exitCode;
 });

@@ -74,8 +74,6 @@ export async function askFarmIfAny(name: string, onGpu: boolean): Promise<AskedF
     );
     timer.signal.addEventListener('abort', () => clearTimeout(timeout));
   });
-  // What the SDK has to say of its own future is of no use to somebody who has no account.
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const asked = askFarm(name, onGpu).catch((error: unknown) =>
     usualFarm(`none was found: ${messageOf(error)}`),
   );

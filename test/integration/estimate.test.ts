@@ -22,7 +22,6 @@ const NO_AWS: NodeJS.ProcessEnv = {
   AWS_ACCESS_KEY_ID: '',
   AWS_SECRET_ACCESS_KEY: '',
   AWS_PROFILE: '',
-  AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
 };
 
 const estimate = (args: string[], environment = NO_AWS) =>
