@@ -91,7 +91,7 @@ test('where nobody chose, what failed is shown; a log that is gone, or never was
 });
 
 test('followed over an interruption to its end, and left by Ctrl-C before', async () => {
-  const first = faked({ delayMs: 1500 });
+  const first = faked({ delayMs: 2500 });
   while (!existsSync(at('out/shot/frames/0001.png'))) await sleep(20);
   const leaving = startProgram('spotreel', ['logs', 'shot', '--follow', '-o', at('out')]);
   let seen = '';

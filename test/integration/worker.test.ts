@@ -159,7 +159,7 @@ function renderArgsOf(f: number, t: number): string[] {
 }
 
 test('SIGTERM ends with 143, stores what was saved, and leaves no scratch', async () => {
-  const environment = fake({ delayMs: 100 });
+  const environment = fake({ delayMs: 400 });
   const started = startProgram('worker', renderArgs(FRAMES), { environment });
   while (!existsSync(at('out/frames/0003.png'))) await new Promise((resolve) => setTimeout(resolve, 20));
   started.process.kill('SIGTERM');

@@ -29,6 +29,8 @@ export interface FakeBehaviour {
   readonly version?: string;
   readonly refuse?: string;
   readonly delayMs?: number;
+  /** Frames that take until there is a file at this path. */
+  readonly hold?: { readonly frames: readonly number[]; readonly until: string };
   readonly faults?: Readonly<Record<number, BlenderFault>>;
   /** A folder in which a fault is noted, so that it happens only once; `onceFor` these frames, or for all. */
   readonly onceIn?: string;
