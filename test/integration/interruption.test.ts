@@ -78,7 +78,7 @@ test('the Spot notice of the machine does the same, and the next attempt renders
 
 test('a Blender that hangs is ended, costs its frame alone, and the setting is named', async () => {
   const { exitCode } = await worker(ARGS(), {
-    environment: environment({ faults: { 2: 'hang' } }, { SPOTREEL_HANG_SECONDS: '1' }),
+    environment: environment({ faults: { 2: 'hang' } }, { SPOTREEL_HANG_SECONDS: '4' }),
   });
   expect(exitCode).toBe(65);
   expect(frameFiles(at('out'))).toHaveLength(FRAMES - 1);
