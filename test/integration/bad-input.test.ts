@@ -9,10 +9,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { findExecutable } from '../../core/processes/find-executable';
 import { makeScene } from '../support/blender';
 import { installFakeBlender } from '../support/fake-blender';
-import { onlyRender, partialFiles } from '../support/render-folder';
+import { begunFrames, onlyRender, partialFiles } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel, startProgram, type Finished } from '../support/spotreel';
@@ -220,8 +221,7 @@ test('a scene that changes while it renders stops the render, and the changed sc
   ];
   const command = ['render', scene, '-o', at('out'), ...flags];
   const started = startProgram('spotreel', command, { environment });
-  while (!existsSync(at('out')) || !existsSync(join(onlyRender(at('out')), 'frames')))
-    await new Promise((r) => setTimeout(r, 20));
+  while (!begunFrames(at('out'))) await sleep(20);
   writeFileSync(scene, Buffer.concat([readFileSync(CLOCK), Buffer.from('\0')]));
   const { exitCode, stderr } = await started.finished;
   // What came of it before is put into a partial video.
@@ -235,8 +235,7 @@ test('a state folder in use by another spotreel is named, with its process id', 
   const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 2000 });
   const command = ['render', CLOCK, '-o', at('out'), '--resolution-percent', '10', '--frames', '1-6'];
   const started = startProgram('spotreel', command, { environment });
-  while (!existsSync(at('out')) || !existsSync(join(onlyRender(at('out')), 'frames')))
-    await new Promise((r) => setTimeout(r, 20));
+  while (!begunFrames(at('out'))) await sleep(20);
   expectMessage(await spotreel(command, { environment }), 2, String(started.process.pid));
   expect((await started.finished).exitCode).toBe(0);
 });

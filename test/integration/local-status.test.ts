@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installFakeBlender, type FakeBehaviour } from '../support/fake-blender';
-import { onlyRender } from '../support/render-folder';
+import { begunFrames } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel, startProgram } from '../support/spotreel';
@@ -75,8 +75,11 @@ test('a render of which nothing came', async () => {
 
 test('a render that goes on, is interrupted, and goes on to the end while it is watched', async () => {
   const started = start({ delayMs: 4000 });
-  const frames = () => (existsSync(at('out')) ? join(onlyRender(at('out')), 'frames') : '');
-  while (!existsSync(frames()) || readdirSync(frames()).length === 0) await sleep(50);
+  const isBegun = () => {
+    const frames = begunFrames(at('out'));
+    return frames !== undefined && readdirSync(frames).length > 0;
+  };
+  while (!isBegun()) await sleep(50);
   const [going, list] = await Promise.all([status('--json'), listed()]);
   expect(going.exitCode).toBe(0);
   expect(JSON.parse(going.stdout)).toMatchObject({

@@ -1,8 +1,15 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processesWith, survivorsWith } from '../support/processes';
-import { frameFiles, onlyRender, partialFiles, sliceReports, writeTimes } from '../support/render-folder';
+import {
+  begunFrames,
+  frameFiles,
+  onlyRender,
+  partialFiles,
+  sliceReports,
+  storedFiles,
+  writeTimes,
+} from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel, startProgram } from '../support/spotreel';
@@ -55,7 +62,7 @@ test('killed with SIGKILL 20 times, the demo still ends with every frame whole a
 
 /** What was stored before still is, untouched since; gives what is stored now. */
 function expectKept(before: ReadonlyMap<string, number>): Map<string, number> {
-  if (!existsSync(at('out')) || !existsSync(join(onlyRender(at('out')), 'frames'))) return new Map();
+  if (!begunFrames(at('out'))) return new Map();
   const times = writeTimes(onlyRender(at('out')));
   const whole = new Map([...times].filter(([name]) => !name.startsWith('.')));
   for (const [name, time] of before) expect({ name, time: whole.get(name) }).toEqual({ name, time });
@@ -69,10 +76,7 @@ test.each([
   '%s stops everything and ends with %i; the same command goes on from there',
   async (signal, code) => {
     const started = startProgram('spotreel', command());
-    const frames = () =>
-      existsSync(at('out')) && existsSync(join(onlyRender(at('out')), 'frames'))
-        ? frameFiles(onlyRender(at('out')))
-        : [];
+    const frames = () => (begunFrames(at('out')) ? storedFiles(onlyRender(at('out'))) : []);
     while (frames().length < 2) await sleep(50);
     started.process.kill(signal);
     const { exitCode, stderr } = await started.finished;

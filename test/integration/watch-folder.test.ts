@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { makeScene } from '../support/blender';
 import { installFakeBlender } from '../support/fake-blender';
 import { survivorsWith } from '../support/processes';
-import { frameFiles, sliceReports, writeTimes } from '../support/render-folder';
+import { frameFiles, storedFiles, sliceReports, writeTimes } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel } from '../support/spotreel';
@@ -96,8 +96,9 @@ test('killed in the middle of a render, it goes on in the same order, and no fra
   );
   const { renderId: first } = await killed.until(({ event }) => event === 'started');
   expect(first).toMatch(/^first-/);
-  while (!existsSync(at('renders', first!, 'frames')) || frameFiles(at('renders', first!)).length < 5)
-    await sleep(20);
+  const isHalfWay = () =>
+    existsSync(at('renders', first!, 'frames')) && storedFiles(at('renders', first!)).length >= 5;
+  while (!isHalfWay()) await sleep(20);
   expect(await stateOf(second!)).toMatchObject({
     state: 'waiting',
     ended: false,

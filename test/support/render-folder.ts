@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseManifest, type Manifest } from '../../core/contract/manifest';
 import { sliceReportSchema, type SliceReport } from '../../core/contract/slice-report';
@@ -10,8 +10,20 @@ export function onlyRender(output: string): string {
   return join(output, names[0]!);
 }
 
+/** The folder of that render's frames once there is one; the output folder, too, may not be there yet, or be empty. */
+export function begunFrames(output: string): string | undefined {
+  if (!existsSync(output) || readdirSync(output).length === 0) return undefined;
+  const frames = join(onlyRender(output), 'frames');
+  return existsSync(frames) ? frames : undefined;
+}
+
 export function frameFiles(folder: string): string[] {
   return readdirSync(join(folder, 'frames')).toSorted();
+}
+
+/** The same without what is being written: that is not stored yet. */
+export function storedFiles(folder: string): string[] {
+  return frameFiles(folder).filter((name) => !name.startsWith('.'));
 }
 
 export function manifestOf(folder: string): Manifest {
