@@ -7,7 +7,8 @@ import type { Run } from './run';
 
 const NOTES = `Without --frame, --slice or --stitch: what failed (the first slices of it), else what runs now, else the job that made
 the video; with --follow what runs goes first. A slice is named by the number that its report slices/N.json has. Of several
-attempts the last one is shown, of a frame all. A retry is another job: of several the last one is shown. On standard error: which log it is, and how that attempt ended.`;
+attempts the last one is shown, of a frame all. A retry is another job: of several the last one is
+shown. On standard error: which log it is, and how that attempt ended.`;
 
 export function addLogs(program: Command, run: Run): void {
   const command = withPlaceOptions(program.command('logs'))
