@@ -240,14 +240,25 @@ test('why jobs wait that long could run: what is wrong, or else how many machine
   expect(why({})).toEqual([expect.stringMatching(/^2 machines of the farm can take jobs/)]);
   expect(why({ machines: machines(1, 0) })).toEqual([expect.stringMatching(/^1 machine is starting/)]);
   expect(why({ machines: machines(0, 0) })).toEqual([expect.stringMatching(/^no machine of the farm runs/)]);
+  // It may be wrong with another queue than the one where something waits: the machines are told, too.
   expect(why({ quotas: quota(3) })).toEqual([
     expect.stringMatching(/3 vCPUs, and one slice asks for 4.*ask for more: Service Quotas/),
+    expect.stringMatching(/^2 machines of the farm can take jobs/),
   ]);
   expect(why({ quotas: quota(3), machines: told({ started: 1, joined: 0, lost: ['i-1'] }) })).toHaveLength(2);
-  // A quota below the farm's size slows it, and keeps nothing from running.
-  expect(why({ quotas: quota(64), machines: machines(0, 0) })).toHaveLength(1);
+  // A quota below the farm's size, or that may not be asked for, is a reason only where nothing runs.
+  expect(why({ quotas: quota(64) })).toHaveLength(1);
+  expect(why({ quotas: quota(64), machines: machines(0, 0) })).toEqual([
+    expect.stringMatching(/^no machine of the farm runs/),
+    expect.stringMatching(/64 vCPUs, below the 256/),
+  ]);
+  const unasked = [{ code: 'L-34B43A08', answer: refused('denied', 'servicequotas:GetServiceQuota') }];
+  expect(why({ quotas: unasked, machines: machines(0, 0) })).toEqual([
+    expect.stringMatching(/^no machine of the farm runs/),
+    expect.stringContaining('may not ask (servicequotas:GetServiceQuota)'),
+  ]);
   expect(why({ machines: refused('denied') })).toBeUndefined();
-  expect(why({ environments: refused('late') })).toBeUndefined();
+  expect(why({ environments: refused('late'), machines: refused('late') })).toBeUndefined();
   // What could be looked at is told all the same.
   expect(why({ machines: refused('late'), quotas: quota(3) })).toHaveLength(1);
 });
