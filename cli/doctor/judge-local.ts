@@ -84,9 +84,11 @@ function judgeSandbox({ none, lacks, fault }: LocalFacts['sandbox']): Check {
     return wrong('sandbox', `nothing can be started in it: ${fault}`, mend);
   }
   if (none !== undefined) return warning('sandbox', none, 'render only scenes that you trust');
-  if (lacks.length === 0) return ok('sandbox', 'Blender is kept to its folder, without network');
-  const words = lacks.map((line) => line.replace(/^sandbox: /, '')).join('; ');
-  return warning('sandbox', words, 'render only scenes that you trust, or use Linux 5.13 or newer');
+  const found = ['Blender writes only to its folders and has no network', ...lacks].join('; ');
+  const isOpen = lacks.some((line) => line.startsWith('missing: '));
+  if (!isOpen) return ok('sandbox', found);
+  const mend = 'render only scenes that you trust, or use a Linux 5.13 or newer with Landlock and seccomp';
+  return warning('sandbox', lacks.join('; '), mend);
 }
 
 function judgeDisk({ path, freeBytes }: LocalFacts['disks'][number]): Check {

@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { encoderOf, soundEncoderOf } from '../../container/worker/ffmpeg-args';
 import { blenderVersion, findProgram, hasEncoder } from '../../container/worker/programs';
-import { sandboxed, whyNoSandbox } from '../../container/worker/sandbox';
+import { sandboxed, sandboxGaps, whyNoSandbox } from '../../container/worker/sandbox';
 import { VIDEO_FORMATS } from '../../core/contract/video-format';
 import { messageOf } from '../../core/errors';
 import type { BlenderVersion } from '../../core/render/blender-version';
@@ -41,7 +41,7 @@ export interface LocalFacts {
   readonly sandbox: {
     /** Why there is none at all. */
     readonly none?: string | undefined;
-    /** What it says that the kernel lacks. */
+    /** What this kernel lacks: `missing: …` is open, `replaced: …` is closed by other means. */
     readonly lacks: readonly string[];
     /** Why nothing can be started in it. */
     readonly fault?: string | undefined;
@@ -108,9 +108,11 @@ async function trySandbox(environment: NodeJS.ProcessEnv): Promise<LocalFacts['s
   if (none !== undefined) return { none, lacks: [] };
   const folder = await mkdtemp(join(tmpdir(), 'spotreel-doctor-'));
   try {
-    const [program = '', ...args] = sandboxed([process.execPath, '--version'], folder, environment);
-    const { stderr } = await run(program, args, { env: environment, timeout: PROGRAM_MS });
-    return { lacks: stderr.split('\n').filter((line) => line.startsWith('sandbox: ')) };
+    const lacks = await sandboxGaps(environment);
+    const command = sandboxed([process.execPath, '--version'], { write: [folder] }, environment);
+    const [program = '', ...args] = command;
+    await run(program, args, { env: environment, timeout: PROGRAM_MS });
+    return { lacks };
   } catch (error) {
     return { lacks: [], fault: messageOf(error) };
   } finally {

@@ -10,7 +10,7 @@ import { childWork } from './child-work';
 import { watchInterruptions } from './interruption';
 import { logContext, logLine, type LogContext } from './log-context';
 import { renderSlice } from './render-slice';
-import { whyNoSandbox } from './sandbox';
+import { sandboxGaps, whyNoSandbox } from './sandbox';
 import { stitch } from './stitch';
 import type { WorkerContext } from './worker-context';
 
@@ -23,8 +23,9 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   try {
     const command = parseWorkerArgv(argv);
     logged = logContext(command, environment);
-    const gap = whyNoSandbox(environment);
-    if (gap !== undefined) say({ event: 'output', program: 'worker', line: gap });
+    const none = whyNoSandbox(environment);
+    const gaps = none === undefined ? await sandboxGaps(environment) : [none];
+    for (const gap of gaps) say({ event: 'output', program: 'worker', line: `sandbox: ${gap}` });
     const now = () => new Date();
     const context: WorkerContext = { storage: openStorage(), environment, scratch, signal, say, now };
     if (command.command === 'stitch') {

@@ -45,7 +45,8 @@ export async function mixSound(
   try {
     await requireEncoder(ffmpeg, encoder, video, own);
     const missing = await mixDown(manifest, mixed, context);
-    const command = sandboxed([ffmpeg, ...soundArgs(mixed, manifest, path)], scratch, environment);
+    const args = soundArgs(mixed, manifest, path);
+    const command = sandboxed([ffmpeg, ...args], { write: [scratch] }, environment);
     const [program, ...argv] = withLifeline(command);
     await promisify(execFile)(program!, argv, { env: own, signal });
     const untold = missing.filter((file) => !manifest.findings?.some((one) => isMissing(one, file)));

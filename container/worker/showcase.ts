@@ -128,7 +128,8 @@ export class Shower {
     private readonly context: WorkerContext,
   ) {
     const { environment, scratch } = context;
-    this.command = sandboxed([findProgram('ffmpeg', environment)], scratch, environment);
+    const ffmpeg = findProgram('ffmpeg', environment);
+    this.command = sandboxed([ffmpeg], { write: [scratch] }, environment);
   }
 
   /** The bytes of a file that `work` made, once they are stored; nothing where it made none. */

@@ -207,7 +207,7 @@ async function encode(
   const { first, all: frames } = await withFirst(pngs);
   try {
     await encodeVideo({
-      command: sandboxed([ffmpeg], scratch, environment),
+      command: sandboxed([ffmpeg], { write: [scratch] }, environment),
       environment: own,
       format: video,
       // All frames come from the same settings of the same scene.

@@ -64,12 +64,25 @@ test.each<[string, Partial<LocalFacts>, string, 'warning' | 'wrong' | 'ok', RegE
   ['no display', { hasDisplay: false }, 'display', 'warning', /CYCLES/],
   [
     'no sandbox',
-    { sandbox: { none: 'no sandbox: only Linux has one', lacks: [] } },
+    { sandbox: { none: 'there is none: only Linux has one', lacks: [] } },
     'sandbox',
     'warning',
     /trust/,
   ],
-  ['an old kernel', { sandbox: { lacks: ['sandbox: no Landlock'] } }, 'sandbox', 'warning', /5\.13/],
+  [
+    'a kernel without Landlock',
+    { sandbox: { lacks: ['missing: this kernel has no Landlock'] } },
+    'sandbox',
+    'warning',
+    /5\.13/,
+  ],
+  [
+    'a kernel whose gaps seccomp closes',
+    { sandbox: { lacks: ['replaced: Landlock ABI 2 cannot restrict truncation'] } },
+    'sandbox',
+    'ok',
+    /^$/,
+  ],
   [
     'a sandbox that breaks',
     { sandbox: { lacks: [], fault: 'EPERM' } },
@@ -91,6 +104,14 @@ test.each<[string, Partial<LocalFacts>, string, 'warning' | 'wrong' | 'ok', RegE
   const check = judgeLocal({ ...WELL, ...change }).find((one) => one.name === name);
   expect(check?.state).toBe(state);
   expect(check?.mend ?? '').toMatch(mend);
+});
+
+test('doctor shows what the sandbox of this kernel lacks in one line', () => {
+  const lacks = [
+    'replaced: Landlock ABI 5 cannot restrict signals and sockets (ABI 6 can): seccomp denies them',
+  ];
+  const check = judgeLocal({ ...WELL, sandbox: { lacks } }).find(({ name }) => name === 'sandbox');
+  expect(check?.found).toBe(`Blender writes only to its folders and has no network; ${lacks[0]}`);
 });
 
 test('what it is held against is what package.json and the golden frames say', () => {
