@@ -101,8 +101,9 @@ export function ffmpegArgs(options: VideoOptions): string[] {
     heard === undefined ? [] : ['-map', '1:a', '-c:a', by.encoder, ...by.args];
   return [
     ...['-hide_banner', '-loglevel', 'warning', '-nostats', '-progress', 'pipe:1', '-xerror', '-y'],
-    ...['-f', 'image2pipe', '-c:v', 'png', '-framerate', formatFrameRate(options.frameRate), '-i', 'pipe:0'],
-    ...(heard === undefined ? [] : ['-i', heard]),
+    ...['-protocol_whitelist', 'pipe', '-f', 'image2pipe', '-c:v', 'png'],
+    ...['-framerate', formatFrameRate(options.frameRate), '-i', 'pipe:0'],
+    ...(heard === undefined ? [] : flacInput(heard)),
     ...['-filter_complex', filterGraph(options)],
     ...['-map', '[film]', '-c:v', encoder, ...args, ...(pixels === undefined ? [] : TAGS)],
     ...(sound ? soundBy(sound) : []),
@@ -130,8 +131,14 @@ export function soundArgs(
   const samples = Math.round((frameCount * SAMPLE_RATE * frameRate.denominator) / frameRate.numerator);
   const filter = `aresample=${SAMPLE_RATE},apad,atrim=end_sample=${samples}`;
   const quiet = ['-hide_banner', '-loglevel', 'error', '-nostdin', '-xerror', '-y'];
-  return [...quiet, '-i', mixed, '-af', filter, '-c:a', 'flac', path];
+  return [...quiet, ...flacInput(mixed), '-af', filter, '-c:a', 'flac', path];
 }
+
+/**
+ * A FLAC file as input. ffmpeg takes it for nothing else and reads no other protocol: a playlist under this name would make it open
+ * other files.
+ */
+const flacInput = (path: string): string[] => ['-protocol_whitelist', 'file', '-f', 'flac', '-i', path];
 
 /** Says what the scale filter made, so that players do not guess by the picture's size. */
 const COLOURS = ['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709'];

@@ -16,13 +16,21 @@ export interface FrameFile {
 
 const COMMON = ['-hide_banner', '-loglevel', 'error', '-nostdin', '-y'];
 
+/**
+ * A PNG file as input. ffmpeg takes it for nothing else and reads no other protocol: a playlist under this name would make it open
+ * other files.
+ */
+const pngInput = (path: string): string[] => [
+  ...['-protocol_whitelist', 'file', '-f', 'image2', '-pattern_type', 'none', '-c:v', 'png', '-i', path],
+];
+
 /** Both sides even, as JPEG's and H.264's halved colours ask for; black where a frame is transparent. */
 const scaled = (width: number, how = 'lanczos'): string =>
   `scale='max(2,trunc(min(${width},iw)/2)*2)':-2:flags=${how},format=yuv420p`;
 
 /** One frame as a JPEG. */
 export function posterArgs(frame: string, output: string, width = POSTER_WIDTH): string[] {
-  return [...COMMON, '-i', frame, '-vf', scaled(width), '-frames:v', '1', '-q:v', '3', output];
+  return [...COMMON, ...pngInput(frame), '-vf', scaled(width), '-frames:v', '1', '-q:v', '3', output];
 }
 
 /** The same, small. */
@@ -36,7 +44,7 @@ export function thumbnailArgs(frame: string, output: string): string[] {
  */
 export function coarsePreviewArgs(frames: readonly string[], seconds: number, output: string): string[] {
   const rate = (frames.length / seconds).toFixed(6);
-  const inputs = frames.flatMap((path) => ['-framerate', rate, '-i', path]);
+  const inputs = frames.flatMap((path) => ['-framerate', rate, ...pngInput(path)]);
   const scaledAll = frames.map((_, i) => `[${i}:v]${scaled(PREVIEW_WIDTH)},setsar=1[f${i}]`).join(';');
   const joined = frames.map((_, i) => `[f${i}]`).join('');
   const filter = [
@@ -45,6 +53,9 @@ export function coarsePreviewArgs(frames: readonly string[], seconds: number, ou
   ];
   return [...COMMON, ...inputs, ...filter, '-r', rate, ...PREVIEW_CODEC, output];
 }
+
+/** Of the small film, in ffmpeg's folder and in storage. */
+export const PREVIEW_NAME = 'preview.mp4';
 
 export const PREVIEW_ENCODER = 'libx264';
 
@@ -63,7 +74,7 @@ export function previewFilter(frameCount: number): string {
 
 /** Frames side by side in rows, each with its number in a corner unless `numbers` is false (not every ffmpeg can write). */
 export function contactSheetArgs(frames: readonly FrameFile[], output: string, numbers: boolean): string[] {
-  const inputs = frames.flatMap(({ path }) => ['-i', path]);
+  const inputs = frames.flatMap(({ path }) => pngInput(path));
   const tiles = frames.map(({ frame }, i) => {
     const number = `,drawtext=text='${frame}':x=8:y=6:fontsize=22:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=4`;
     return `[${i}:v]${scaled(TILE_WIDTH)}${numbers ? number : ''},setsar=1[t${i}]`;

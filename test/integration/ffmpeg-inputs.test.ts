@@ -1,0 +1,68 @@
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { PNG } from 'pngjs';
+import { soundArgs } from '../../container/worker/ffmpeg-args';
+import { coarsePreviewArgs, contactSheetArgs, posterArgs } from '../../container/worker/showcase-args';
+import { useScratchFolder } from '../support/scratch-folder';
+
+jest.setTimeout(60_000);
+
+const at = useScratchFolder();
+
+/** Each of ffmpeg's calls on a file that a render made. */
+const CALLS: Array<[string, () => string[]]> = [
+  ['poster', () => posterArgs(at('in 1%.png'), at('out.jpg'))],
+  ['contact sheet', () => contactSheetArgs([{ frame: 1, path: at('in 1%.png') }], at('out.jpg'), false)],
+  ['early preview', () => coarsePreviewArgs([at('in 1%.png')], 1, at('out.mp4'))],
+  [
+    'sound',
+    () =>
+      soundArgs(
+        at('in 1%.png'),
+        { frameCount: 1, frameRate: { numerator: 24, denominator: 1 } },
+        at('out.flac'),
+      ),
+  ],
+];
+const PICTURES = CALLS.filter(([name]) => name !== 'sound');
+
+const run = (args: readonly string[]) => promisify(execFile)('ffmpeg', [...args]);
+
+test.each(PICTURES)('%s is made of a PNG', async (_, args) => {
+  writeFileSync(at('in 1%.png'), PNG.sync.write(new PNG({ width: 64, height: 36 })));
+  await run(args());
+  expect(readFileSync(args().at(-1)!).length).toBeGreaterThan(100);
+});
+
+/** Texts that make ffmpeg open another file, here a film with sound, if it may choose the format of its input. */
+const LISTS = {
+  'HLS playlist': '#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.ts\n#EXT-X-ENDLIST\n',
+  'list for concat': "ffconcat version 1.0\nfile 'other.ts'\n",
+};
+
+describe.each(Object.entries(LISTS))('if an input is in truth a %s', (_, text) => {
+  beforeEach(async () => {
+    const film = ['-f', 'lavfi', '-i', 'testsrc=d=1:r=25', '-f', 'lavfi', '-i', 'sine=d=1', '-f', 'mpegts'];
+    await run(['-hide_banner', '-loglevel', 'error', ...film, at('other.ts')]);
+    writeFileSync(at('in 1%.png'), text);
+  });
+
+  test('ffmpeg itself would show the other file', async () => {
+    await run([
+      '-hide_banner',
+      '-loglevel',
+      'error',
+      '-i',
+      at('in 1%.png'),
+      '-frames:v',
+      '1',
+      at('shown.png'),
+    ]);
+    expect(PNG.sync.read(readFileSync(at('shown.png')))).toMatchObject({ width: 320, height: 240 });
+  });
+
+  test.each(CALLS)('no %s is made', async (__, args) => {
+    await expect(run(args())).rejects.toThrow('Command failed');
+  });
+});
