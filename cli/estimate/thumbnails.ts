@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeScratch } from '../../container/worker/scratch';
 import { Shower } from '../../container/worker/showcase';
 import { thumbnailArgs } from '../../container/worker/showcase-args';
 import { thumbnailUrl } from '../../core/contract/keys';
@@ -19,7 +20,8 @@ export async function makeThumbnails(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<number, URL>> {
   const made = new Map<number, URL>();
-  const scratch = await mkdtemp(join(tmpdir(), 'spotreel-'));
+  const root = await mkdtemp(join(tmpdir(), 'spotreel-'));
+  const scratch = await makeScratch(root);
   const context = {
     storage,
     environment: process.env,
@@ -29,7 +31,7 @@ export async function makeThumbnails(
     now: () => new Date(),
   };
   try {
-    const show = new Shower(scratch, context);
+    const show = new Shower(scratch.own, context);
     for (const frame of frames) {
       const url = thumbnailUrl(into, frame);
       const isThere = (await storage.head(url)) !== undefined;
@@ -38,13 +40,14 @@ export async function makeThumbnails(
         (await show.make(`${frame}.jpg`, url, 'image/jpeg', async (path) => {
           const [file] = await show.fetch([frame], from);
           if (file) await show.ffmpeg(thumbnailArgs(file.path, path));
+          return file !== undefined;
         }));
       if (picture) made.set(frame, url);
     }
   } catch (error) {
     if (codeOf(error) !== 'no-program') throw error;
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    await rm(root, { recursive: true, force: true });
   }
   return made;
 }

@@ -1,4 +1,9 @@
 import { spawn } from 'node:child_process';
+import { programEnvironment } from '../../container/worker/program-environment';
+import { sandboxed } from '../../container/worker/sandbox';
+
+/** ffmpeg needs a home folder; none in which it finds anything. */
+const NO_HOME = '/nonexistent';
 
 /** Pixels high, enough for as many lines on a screen of double density. */
 const HEIGHT = 360;
@@ -14,9 +19,11 @@ export function shrinkArgs(): string[] {
   return ['-hide_banner', '-loglevel', 'error', '-nostdin', '-threads', '1', ...input, ...output];
 }
 
-/** The picture, small; `undefined` where ffmpeg makes none of it. */
+/** The picture, small; `undefined` where ffmpeg makes none of it. A render made the picture, so ffmpeg runs in the sandbox and writes no file. */
 export function shrinkPicture(ffmpeg: string, png: Uint8Array): Promise<Uint8Array | undefined> {
-  const child = spawn(ffmpeg, shrinkArgs(), {
+  const [program, ...args] = sandboxed([ffmpeg, ...shrinkArgs()], { write: [] }, process.env);
+  const child = spawn(program!, args, {
+    env: programEnvironment(process.env, NO_HOME),
     stdio: ['pipe', 'pipe', 'ignore'],
     timeout: MOST_SECONDS * 1000,
   });

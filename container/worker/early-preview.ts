@@ -4,7 +4,7 @@ import { frameUrl, previewUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
 import { framesAt } from '../../core/render/frame-range';
 import { coarseSlices } from '../../core/render/slices';
-import { coarsePreviewArgs } from './showcase-args';
+import { coarsePreviewArgs, PREVIEW_NAME } from './showcase-args';
 import { Shower } from './showcase';
 import type { WorkerContext } from './worker-context';
 
@@ -47,15 +47,16 @@ export class EarlyPreview {
     for (const frame of this.frames) {
       if (signal.aborted || !(await storage.head(frameUrl(folder, frame)))) return;
     }
-    const directory = join(scratch, 'preview');
+    const directory = join(scratch.own, 'preview');
     await mkdir(directory, { recursive: true });
     const show = new Shower(directory, context);
     const { numerator, denominator } = manifest.frameRate;
     const seconds = (manifest.frameCount * denominator) / numerator;
-    const made = await show.make('preview.mp4', previewUrl(folder), 'video/mp4', async (path) => {
+    const made = await show.make(PREVIEW_NAME, previewUrl(folder), 'video/mp4', async (path) => {
       const files = await show.fetch(this.frames, folder);
       const pictures = files.map((file) => file.path);
       await show.ffmpeg(coarsePreviewArgs(pictures, seconds, path));
+      return true;
     });
     const line = `preview.mp4 shows ${this.frames.length} frames spread over the shot`;
     if (made) say({ event: 'output', program: 'worker', line });

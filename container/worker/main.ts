@@ -11,6 +11,7 @@ import { watchInterruptions } from './interruption';
 import { logContext, logLine, type LogContext } from './log-context';
 import { renderSlice } from './render-slice';
 import { sandboxGaps, whyNoSandbox } from './sandbox';
+import { makeScratch } from './scratch';
 import { stitch } from './stitch';
 import type { WorkerContext } from './worker-context';
 
@@ -19,7 +20,7 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   const signal = watchInterruptions({ environment, process, now: Date.now });
   let logged: Partial<LogContext> = {};
   const say = (event: WorkerEvent) => void process.stdout.write(`${logLine(event, logged)}\n`);
-  const scratch = await mkdtemp(join(tmpdir(), 'spotreel-'));
+  const root = await mkdtemp(join(tmpdir(), 'spotreel-'));
   try {
     const command = parseWorkerArgv(argv);
     logged = logContext(command, environment);
@@ -27,6 +28,7 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
     const gaps = none === undefined ? await sandboxGaps(environment) : [none];
     for (const gap of gaps) say({ event: 'output', program: 'worker', line: `sandbox: ${gap}` });
     const now = () => new Date();
+    const scratch = await makeScratch(root);
     const context: WorkerContext = { storage: openStorage(), environment, scratch, signal, say, now };
     if (command.command === 'stitch') {
       await stitch(command, context);
@@ -40,7 +42,7 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
     say({ event: 'error', code: codeOf(error) ?? 'internal', message: messageOf(error) });
     return exitCodeOf(error);
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    await rm(root, { recursive: true, force: true });
   }
 }
 

@@ -12,14 +12,15 @@ import { BlenderSession } from './blender-session';
 import { soundArgs, soundEncoderOf } from './ffmpeg-args';
 import { stoppedError } from './interruption';
 import { prepareMix } from './prepare-blender';
-import { programEnvironment } from './program-environment';
-import { findProgram, requireEncoder } from './programs';
-import { sandboxed } from './sandbox';
+import { prepareFfmpeg } from './prepare-ffmpeg';
+import { requireEncoder } from './programs';
+import { mostSoundBytes } from './size-bounds';
+import { takeCopy } from './take-file';
 import type { WorkerContext } from './worker-context';
 
 /** The sound of a video. */
 export interface MixedSound {
-  /** A FLAC file in the scratch folder, to the sample as long as the video; absent where there is none. */
+  /** A FLAC file in the worker's own folder, to the sample as long as the video; absent where there is none. */
   readonly path?: string;
   /** What there should have been to hear and is not. */
   readonly findings: readonly Finding[];
@@ -37,18 +38,18 @@ export async function mixSound(
 ): Promise<MixedSound> {
   const encoder = soundEncoderOf(video);
   if (!manifest.sound || encoder === undefined) return { findings: [] };
-  const { environment, scratch, signal, say } = context;
-  const [mixed, path] = [join(scratch, 'mixed.flac'), join(scratch, 'sound.flac')];
-  const ffmpeg = findProgram('ffmpeg', environment);
-  const own = programEnvironment(environment, scratch);
+  const { scratch, signal, say } = context;
+  const ffmpeg = prepareFfmpeg(context);
+  const [mixed, path] = [join(scratch.own, 'mixed.flac'), join(scratch.own, 'sound.flac')];
   let sound: MixedSound;
   try {
-    await requireEncoder(ffmpeg, encoder, video, own);
+    await requireEncoder(ffmpeg.path, encoder, video, ffmpeg.environment);
     const missing = await mixDown(manifest, mixed, context);
-    const args = soundArgs(mixed, manifest, path);
-    const command = sandboxed([ffmpeg, ...args], { write: [scratch] }, environment);
-    const [program, ...argv] = withLifeline(command);
-    await promisify(execFile)(program!, argv, { env: own, signal });
+    const fitted = join(scratch.ffmpeg, 'sound.flac');
+    const [program, ...argv] = withLifeline([...ffmpeg.command, ...soundArgs(mixed, manifest, fitted)]);
+    await promisify(execFile)(program!, argv, { env: ffmpeg.environment, signal });
+    const mostBytes = mostSoundBytes(secondsOf(manifest.frameCount, manifest));
+    await takeCopy({ path: fitted, writer: 'ffmpeg', name: 'the sound', mostBytes }, path);
     const untold = missing.filter((file) => !manifest.findings?.some((one) => isMissing(one, file)));
     sound = { path, findings: untold.map(missingFinding) };
   } catch (error) {
@@ -61,11 +62,15 @@ export async function mixSound(
   return sound;
 }
 
-/** Gives the paths of sounds that were not there. Throws why it could not be mixed. */
+const secondsOf = (frames: number, { frameRate }: Manifest): number =>
+  (frames * frameRate.denominator) / frameRate.numerator;
+
+/** Puts the mixed sound at `path`; gives the paths of sounds that were not there. Throws why it could not be mixed. */
 async function mixDown(manifest: Manifest, path: string, context: WorkerContext): Promise<readonly string[]> {
-  const { signal, say } = context;
+  const { scratch, signal, say } = context;
   const frames = { start: manifest.frames[0]!.start, end: manifest.frames.at(-1)!.end };
-  const blender = await prepareMix(manifest, frames, path, context);
+  const saved = join(scratch.saved, 'mixed.flac');
+  const blender = await prepareMix(manifest, frames, saved, context);
   if (signal.aborted) throw stoppedError(signal);
   let missing: readonly string[] | undefined;
   let unusable: string | undefined;
@@ -84,6 +89,8 @@ async function mixDown(manifest: Manifest, path: string, context: WorkerContext)
   try {
     const reason = await session.ended;
     if (missing === undefined) throw new Error(unusable ?? reason);
+    const mostBytes = mostSoundBytes(secondsOf(frames.end - frames.start + 1, manifest));
+    await takeCopy({ path: saved, writer: 'Blender', name: 'the sound', mostBytes }, path);
     return missing;
   } finally {
     signal.removeEventListener('abort', stop);

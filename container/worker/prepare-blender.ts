@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../core/contract/manifest';
 import { checkBlenderVersion, parseBlenderVersion } from '../../core/render/blender-version';
@@ -27,12 +26,11 @@ export interface PreparedBlender extends Pick<SessionOptions, 'hangSeconds' | 'm
  * storage's `not-found` and `changed`.
  */
 export async function prepareBlender(manifest: Manifest, context: WorkerContext): Promise<PreparedBlender> {
-  const directory = join(context.scratch, 'frames');
+  const directory = context.scratch.saved;
   const prepared = await prepare(manifest, context, (file, threads) => {
     const script = join(__dirname, 'render_frames.py');
     return blenderArgs({ file, manifest, directory, script, threads });
   });
-  await mkdir(directory, { recursive: true });
   return { ...prepared, directory };
 }
 
@@ -61,13 +59,13 @@ async function prepare(
 ): Promise<Omit<PreparedBlender, 'directory'>> {
   const { environment, scratch } = context;
   const blender = findProgram('blender', environment);
-  const forBlender = programEnvironment(environment, scratch);
+  const forBlender = programEnvironment(environment, scratch.blender);
   if (!manifest.options.force) await checkVersion(manifest, blender, forBlender, environment);
   const file = await fetchScene(manifest, context);
   const args = argsFor(file, Number(environment.SPOTREEL_THREADS ?? 0));
   const { SPOTREEL_HANG_SECONDS, SPOTREEL_MEMORY_MIB } = environment;
   return {
-    command: sandboxed([blender, ...args], { write: [scratch], events: true }, environment),
+    command: sandboxed([blender, ...args], { write: [scratch.blender, scratch.saved], events: true }, environment),
     environment: forBlender,
     hangSeconds: Number(SPOTREEL_HANG_SECONDS ?? USUAL_HANG_SECONDS),
     ...(SPOTREEL_MEMORY_MIB !== undefined && { memoryMib: Number(SPOTREEL_MEMORY_MIB) }),

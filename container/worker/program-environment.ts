@@ -6,11 +6,11 @@ const FAMILIES_PASSED_ON = /^(CUDA|NVIDIA)_/;
 
 /**
  * The environment of a program that opens what users upload: a short list of what it needs, so that no credentials,
- * present or future, come near a scene's scripts. Home and temporary folder lie in the worker's scratch folder.
+ * present or future, come near a scene's scripts. `folder` is its home and temporary folder, which it may write to.
  */
-export function programEnvironment(environment: NodeJS.ProcessEnv, scratch: string): NodeJS.ProcessEnv {
+export function programEnvironment(environment: NodeJS.ProcessEnv, folder: string): NodeJS.ProcessEnv {
   const passed = Object.entries(environment).filter(
     ([name]) => PASSED_ON.includes(name) || FAMILIES_PASSED_ON.test(name),
   );
-  return { ...Object.fromEntries(passed), HOME: scratch, TMPDIR: scratch };
+  return { ...Object.fromEntries(passed), HOME: folder, TMPDIR: folder };
 }

@@ -52,7 +52,7 @@ export async function renderSlice(
   } catch (thrown) {
     // It writes into scratch, which goes with the worker.
     await preview.end();
-    const error = codeOf(thrown) === 'ENOSPC' ? diskFull(context.scratch) : thrown;
+    const error = codeOf(thrown) === 'ENOSPC' ? diskFull(context.scratch.own) : thrown;
     const end = { ...ending(now, run.figures), exitCode: exitCodeOf(error), reason: messageOf(error) };
     // The first fault is the one to report; storage that fails may be that very fault.
     await reporter.end(end).catch(() => undefined);

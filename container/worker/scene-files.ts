@@ -21,7 +21,7 @@ interface ProjectFile extends WantedFile {
 
 /**
  * The scene's path on this machine, with all that it needs beside it as its `//` paths expect. A scene on a disk is used
- * where it lies. One in a bucket is laid out below the worker's scratch folder, out of the cache that `SPOTREEL_CACHE` names, if any.
+ * where it lies. One in a bucket is laid out in the worker's own folder, which Blender cannot write to, out of the cache that `SPOTREEL_CACHE` names, if any.
  * Throws `changed` and `not-found` naming the file, and storage's other errors.
  */
 export async function fetchScene(
@@ -29,7 +29,7 @@ export async function fetchScene(
   { storage, environment, scratch, signal }: WorkerContext,
 ): Promise<string> {
   const { source, scenePath, dependencies = [] } = manifest;
-  const root = join(scratch, 'scene');
+  const root = join(scratch.own, 'scene');
   const url = parseLocation(source.url, process.cwd());
   if (url.protocol === 'file:') return storage.fetch(url, root, source.etag);
   const path = scenePath ?? basename(bucketAndKey(url).key);

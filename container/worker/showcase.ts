@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -26,12 +26,12 @@ import type { RenderRecords } from '../../core/report/report-figures';
 import { reportPage } from '../../core/report/report-page';
 import { readRecord } from '../../core/storage/read-record';
 import { withLifeline } from '../../core/processes/lifeline';
-import { programEnvironment } from './program-environment';
-import { findProgram } from './programs';
-import { sandboxed } from './sandbox';
+import { prepareFfmpeg, type PreparedFfmpeg } from './prepare-ffmpeg';
+import { MOST_SHOWN_BYTES } from './size-bounds';
+import { takeBytes } from './take-file';
 import { evenlySpaced } from '../../core/render/evenly-spaced';
 import { tableCost } from './table-cost';
-import { contactSheetArgs, MOST_TILES, posterArgs, type FrameFile } from './showcase-args';
+import { contactSheetArgs, MOST_TILES, posterArgs, PREVIEW_NAME, type FrameFile } from './showcase-args';
 import type { WorkerContext } from './worker-context';
 
 /** A preview up to so many bytes stands in the page itself; a page that is larger opens on no phone. */
@@ -47,8 +47,8 @@ export interface Showcase {
   readonly there: ReadonlySet<number>;
   /** The video on this machine, under the name that it has in the folder; absent where there is none. */
   readonly video?: string;
-  /** The film small, on this machine; moved away. Absent where there is none. */
-  readonly preview?: string;
+  /** Whether the small film is in ffmpeg's folder, as `PREVIEW_NAME`. */
+  readonly hasPreview?: boolean;
   /** What the video lacks. */
   readonly findings?: readonly Finding[];
 }
@@ -58,26 +58,26 @@ export interface Showcase {
  * worth failing for when the video is made: what can't be is said in the log and left out.
  */
 export async function showRender(showcase: Showcase, context: WorkerContext): Promise<void> {
-  const { manifest, folder, there, video, preview: small, findings = [] } = showcase;
+  const { manifest, folder, there, video, hasPreview = false, findings = [] } = showcase;
   const { storage, scratch, now } = context;
-  const directory = join(scratch, 'showcase');
+  const directory = join(scratch.own, 'showcase');
   await mkdir(directory, { recursive: true });
   const show = new Shower(directory, context);
   const frames = [...framesOf(manifest.frames)].filter((frame) => there.has(frame));
   const poster = await show.make('poster.jpg', posterUrl(folder), 'image/jpeg', async (path) => {
     const [file] = await show.fetch(frames.slice(Math.floor(frames.length / 2)).slice(0, 1), folder);
     if (file) await show.ffmpeg(posterArgs(file.path, path));
+    return file !== undefined;
   });
   const sheet = await show.make('contact-sheet.jpg', contactSheetUrl(folder), 'image/jpeg', async (path) => {
     const files = await show.fetch(evenlySpaced(frames, MOST_TILES), folder);
-    if (files.length === 0) return;
+    if (files.length === 0) return false;
     await show
       .ffmpeg(contactSheetArgs(files, path, true))
       .catch(() => show.ffmpeg(contactSheetArgs(files, path, false)));
+    return true;
   });
-  const preview = await show.make('preview.mp4', previewUrl(folder), 'video/mp4', async (path) => {
-    if (small !== undefined) await rename(small, path);
-  });
+  const preview = await show.make(PREVIEW_NAME, previewUrl(folder), 'video/mp4', async () => hasPreview);
   const account = await show.attempt('receipt.json', () => giveReceipt(showcase, context));
   await show.attempt('report.html', async () => {
     const records = account?.records ?? (await readRecords(manifest, folder, there, storage));
@@ -119,31 +119,30 @@ function dataUrl(name: string, type: string, bytes: Uint8Array | undefined): Rec
   return { [name]: `data:${type};base64,${Buffer.from(bytes).toString('base64')}` };
 }
 
-/** Makes things to look at in a folder of its own, which is there. */
+/** Makes things to look at. `directory` is for the pictures of which it makes them; it exists and is in the worker's own folder. */
 export class Shower {
-  private readonly command: readonly string[];
+  private readonly prepared: PreparedFfmpeg;
 
   constructor(
     private readonly directory: string,
     private readonly context: WorkerContext,
   ) {
-    const { environment, scratch } = context;
-    const ffmpeg = findProgram('ffmpeg', environment);
-    this.command = sandboxed([ffmpeg], { write: [scratch] }, environment);
+    this.prepared = prepareFfmpeg(context);
   }
 
-  /** The bytes of a file that `work` made, once they are stored; nothing where it made none. */
+  /** The bytes of a file that `work` made at the path that it is given, once they are stored; nothing where it made none (`false`). */
   async make(
     name: string,
     url: URL,
     contentType: string,
-    work: (path: string) => Promise<void>,
+    work: (path: string) => Promise<boolean>,
   ): Promise<Uint8Array | undefined> {
-    const path = join(this.directory, name);
+    const { scratch, storage } = this.context;
+    const path = join(scratch.ffmpeg, name);
     return this.attempt(name, async () => {
-      await work(path);
-      const bytes = await readFile(path).catch(() => undefined);
-      if (bytes) await this.context.storage.put(url, bytes, { contentType });
+      if (!(await work(path))) return undefined;
+      const bytes = await takeBytes({ path, writer: 'ffmpeg', name, mostBytes: MOST_SHOWN_BYTES });
+      await storage.put(url, bytes, { contentType });
       return bytes;
     });
   }
@@ -159,9 +158,9 @@ export class Shower {
   }
 
   async ffmpeg(args: readonly string[]): Promise<void> {
-    const [program, ...argv] = withLifeline([...this.command, ...args]);
-    const { environment, scratch, signal } = this.context;
-    await promisify(execFile)(program!, argv, { env: programEnvironment(environment, scratch), signal });
+    const { command, environment: env } = this.prepared;
+    const [program, ...argv] = withLifeline([...command, ...args]);
+    await promisify(execFile)(program!, argv, { env, signal: this.context.signal });
   }
 
   async fetch(frames: readonly number[], folder: URL): Promise<FrameFile[]> {

@@ -91,12 +91,13 @@ export class SliceRun {
   }
 
   private async deliver(saved: SavedFrame, seconds: number): Promise<Delivery> {
-    const { storage, say, now } = this.context;
+    const { storage, scratch, say, now } = this.context;
     const { frame } = saved;
     const delivery = await deliverFrame(saved, {
       manifest: this.manifest,
       folder: this.folder,
       storage,
+      own: scratch.own,
     });
     if ('bytes' in delivery) {
       this.stored.add(frame);
@@ -110,7 +111,7 @@ export class SliceRun {
 
   private async frameFailed(frame: number, { reason, missing }: FrameFault): Promise<void> {
     // No fault of the frame's, and it may pass.
-    if (await isDiskFull(this.context.scratch)) throw diskFull(this.context.scratch);
+    if (await isDiskFull(this.context.scratch.own)) throw diskFull(this.context.scratch.own);
     const tries = (this.tries.get(frame) ?? 0) + 1;
     this.tries.set(frame, tries);
     const final = missing !== undefined || tries >= MOST_TRIES;
@@ -135,7 +136,7 @@ export class SliceRun {
   }
 
   private async blenderFault(reason = 'it ended without a word'): Promise<SpotreelError> {
-    if (await isDiskFull(this.context.scratch)) return diskFull(this.context.scratch);
+    if (await isDiskFull(this.context.scratch.own)) return diskFull(this.context.scratch.own);
     const message = `Blender could not render ${this.manifest.source.url}: ${reason}`;
     return new SpotreelError('blender-failed', 'scene', message);
   }

@@ -2,7 +2,6 @@ import { rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { codeOf, SpotreelError } from '../../core/errors';
 import type { Gaps } from '../../core/contract/gaps';
-import type { Finding } from '../../core/contract/finding';
 import { frameUrl, gapsUrl, partialVideoUrl, videoUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
 import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFileFormat } from '../../core/contract/video-format';
@@ -10,25 +9,17 @@ import type { StitchCommand } from '../../core/contract/worker-command';
 import { formatFrames, framesOf } from '../../core/render/frame-range';
 import { formatLocation, parseLocation } from '../../core/storage/location';
 import { storedFrames } from '../../core/storage/stored-frames';
-import { encodeVideo } from './encode-video';
-import { encoderOf } from './ffmpeg-args';
 import { checksumFault, frameFault, type FrameCheck } from './frame-check';
 import { fillGaps, type Gap, type ReadFrame } from './fill-gaps';
 import { failureReason, gapsOf, stillMissing } from './gap-reasons';
 import { stoppedError } from './interruption';
 import { loadManifest } from './load-manifest';
+import { makeVideo, type MadeVideo } from './make-video';
 import { markFrame } from './mark-frame';
-import { programEnvironment } from './program-environment';
-import { hasAlpha } from './png-chunks';
-import { findProgram, hasEncoder, requireEncoder } from './programs';
-import { mixSound } from './mix-sound';
 import { readAhead } from './read-ahead';
 import { readFrame } from './read-frame';
 import { recordStitch } from './record-stitch';
-import { sandboxed } from './sandbox';
 import { showRender } from './showcase';
-import { PREVIEW_CODEC, PREVIEW_ENCODER, previewFilter } from './showcase-args';
-import { withFirst } from './with-first';
 import type { WorkerContext } from './worker-context';
 
 /** Frames fetched and checked ahead of the encoder, so that it does not wait for storage; all are held in memory. */
@@ -49,18 +40,6 @@ interface Stitching {
 interface VideoStitching extends Stitching {
   readonly video: VideoFileFormat;
 }
-
-/** A video in the scratch folder. */
-interface MadeVideo {
-  readonly path: string;
-  /** The same small; absent where ffmpeg can't make it. */
-  readonly preview?: string;
-  /** What of its sound it lacks. */
-  readonly findings: readonly Finding[];
-}
-
-/** Black. */
-const DEFAULT_BACKGROUND = '000000';
 
 /**
  * `stitch`: the video of exactly the manifest's frames, in order, at the scene's frame rate. Throws `frames-missing`
@@ -120,7 +99,8 @@ async function stitchWhole(stitching: VideoStitching, context: WorkerContext): P
 
 async function encodeWhole(stitching: VideoStitching, context: WorkerContext): Promise<MadeVideo> {
   try {
-    return await encode(stitching, pictures(stitching, context, checksumFault), context);
+    const { manifest, video } = stitching;
+    return await makeVideo(manifest, video, pictures(stitching, context, checksumFault), context);
   } catch (error) {
     // What ffmpeg found when it unpacked them: the frame's name is what its owner needs.
     if (codeOf(error) === 'ffmpeg-failed') await checkPictures(stitching, context);
@@ -138,7 +118,8 @@ async function stitchPartly(stitching: VideoStitching, context: WorkerContext): 
     gap: (gap) => gaps.push(gap),
     picture,
   });
-  const made = await encode(stitching, someOf(filled, stitching), context).catch(async (error: unknown) => {
+  const some = someOf(filled, stitching);
+  const made = await makeVideo(manifest, video, some, context).catch(async (error: unknown) => {
     // The reasons are there to be read, though nothing is to be seen.
     if (codeOf(error) === 'frames-missing')
       await showRender({ manifest, folder: output, there: new Set() }, context);
@@ -188,48 +169,6 @@ async function publishWhole(
   await storage.delete(partialVideoUrl(output, video));
   await storage.delete(gapsUrl(output));
   await showRender({ manifest, folder: output, there, video: path, ...rest }, context);
-}
-
-/** Makes the video, with its sound where there is any. */
-async function encode(
-  { manifest, video }: VideoStitching,
-  pngs: AsyncIterable<Uint8Array>,
-  context: WorkerContext,
-): Promise<MadeVideo> {
-  const { environment, scratch, say, signal } = context;
-  const path = join(scratch, `output.${VIDEO_FILES[video].ending}`);
-  const total = manifest.frameCount;
-  const ffmpeg = findProgram('ffmpeg', environment);
-  const own = programEnvironment(environment, scratch);
-  await requireEncoder(ffmpeg, encoderOf(video), video, own);
-  const { path: sound, findings } = await mixSound(manifest, video, context);
-  const small = (await hasEncoder(ffmpeg, PREVIEW_ENCODER, own)) ? join(scratch, 'preview.mp4') : undefined;
-  const { first, all: frames } = await withFirst(pngs);
-  try {
-    await encodeVideo({
-      command: sandboxed([ffmpeg], { write: [scratch] }, environment),
-      environment: own,
-      format: video,
-      // All frames come from the same settings of the same scene.
-      alpha: first !== undefined && hasAlpha(first),
-      background: manifest.options.background ?? DEFAULT_BACKGROUND,
-      sound,
-      ...(small !== undefined && {
-        preview: { filter: previewFilter(total), codec: PREVIEW_CODEC, path: small },
-      }),
-      path,
-      frameRate: manifest.frameRate,
-      frameCount: total,
-      frames,
-      signal,
-      progress: (encoded) => say({ event: 'stitching', frames: encoded, total }),
-      onOutput: (line) => say({ event: 'output', program: 'ffmpeg', line }),
-    });
-    return { path, findings, ...(small !== undefined && { preview: small }) };
-  } catch (error) {
-    if (signal.aborted) throw stoppedError(signal);
-    throw error;
-  }
 }
 
 /** The plan's frames in order, each checked once more: what is shown was seen whole. */

@@ -1,4 +1,4 @@
-import { copyFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { deliverFrame } from '../../../../container/worker/frame-delivery';
@@ -21,7 +21,9 @@ function saveFrame() {
 }
 
 const deliver = (saved: Parameters<typeof deliverFrame>[0], storage: MemoryStorage) =>
-  deliverFrame(saved, { manifest: MANIFEST, folder: FOLDER, storage });
+  deliverFrame(saved, { manifest: MANIFEST, folder: FOLDER, storage, own: at('own') });
+
+beforeEach(() => mkdirSync(at('own')));
 
 describe.each([1, 2, 3])('a worker that something befalls at call %i', (call) => {
   test.each(CALL_FAULTS)(
@@ -30,7 +32,8 @@ describe.each([1, 2, 3])('a worker that something befalls at call %i', (call) =>
       const storage = new MemoryStorage();
       await storage.put(failureUrl(FOLDER, 7), '{}');
       const seen = new FaultyProcess(call, fault).see(storage);
-      const delivered = deliverFrame(saveFrame(), { manifest: MANIFEST, folder: FOLDER, storage: seen });
+      const place = { manifest: MANIFEST, folder: FOLDER, storage: seen, own: at('own') };
+      const delivered = deliverFrame(saveFrame(), place);
       await expect(delivered).rejects.toThrow(/the call failed|the process is gone/);
       const frame = await storage.head(frameUrl(FOLDER, 7));
       expect(frame && (await storage.head(failureUrl(FOLDER, 7)))).toBeUndefined();
@@ -44,7 +47,7 @@ test('a frame and its master go into storage and out of scratch', async () => {
   expect(await deliver(saveFrame(), storage)).toEqual({ bytes: expect.any(Number) });
   expect(await storage.head(frameUrl(FOLDER, 7))).toBeDefined();
   expect((await storage.get(MASTER)).byteLength).toBe(2119);
-  expect(readdirSync(at())).toEqual([]);
+  expect(readdirSync(at(), { recursive: true })).toEqual(['own']);
 });
 
 test('without a master only the frame does', async () => {
@@ -56,13 +59,19 @@ test('without a master only the frame does', async () => {
 });
 
 test.each([
-  ['is missing', 'nothing.exr', 'Blender said that it saved the frame, but wrote no file'],
+  ['is missing', 'nothing.exr', 'Blender reported the EXR file of frame 7 as saved but wrote no file'],
+  ['is a link', 'link.exr', 'Blender saved the EXR file of frame 7 as a symbolic link, not a file'],
+  ['is a folder', 'folder', 'Blender saved the EXR file of frame 7 as a folder, not a file'],
+  ['has another name', 'hard.exr', 'Blender saved the EXR file of frame 7 as a hard link to another file'],
   ['is empty', 'empty.exr', 'Blender saved a bad EXR file: it is empty'],
   ['is no OpenEXR file', '0007.png', 'Blender saved a bad EXR file: it is no OpenEXR file'],
 ])('a master that %s is a fault of the frame, and nothing is stored', async (_, name, fault) => {
   const storage = new MemoryStorage();
   const saved = saveFrame();
   writeFileSync(at('empty.exr'), '');
+  mkdirSync(at('folder'));
+  linkSync(saved.master.path, at('hard.exr'));
+  symlinkSync(saved.master.path, at('link.exr'));
   const master = { path: at(name), ending: 'exr' } as const;
   expect(await deliver({ ...saved, master }, storage)).toEqual({ fault });
   expect(await storage.head(frameUrl(FOLDER, 7))).toBeUndefined();

@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs';
-import { prepareMix } from '../../../../container/worker/prepare-blender';
+import { existsSync, readdirSync } from 'node:fs';
+import { prepareBlender, prepareMix } from '../../../../container/worker/prepare-blender';
+import { makeScratch } from '../../../../container/worker/scratch';
 import type { WorkerContext } from '../../../../container/worker/worker-context';
 import { planRender } from '../../../../core/render/plan';
 import { CountingStorage, facts, putAll } from '../../../support/made-scenes';
@@ -37,7 +38,7 @@ async function setUp(version: string) {
     storage,
     // No more is asked of it than to be there.
     environment: { SPOTREEL_BLENDER: process.execPath, SPOTREEL_BLENDER_VERSION: version },
-    scratch: at('scratch'),
+    scratch: await makeScratch(at('scratch')),
     signal: new AbortController().signal,
     say: () => undefined,
     now: () => new Date(0),
@@ -50,9 +51,18 @@ const FRAMES = { start: 5, end: 9 };
 test('for sound the scene is fetched with its libraries and what may be heard, without pictures', async () => {
   const { manifest, context } = await setUp('3.4.1');
   const { command } = await prepareMix(manifest, FRAMES, at('mixed.flac'), context);
-  expect(command).toContain(at('scratch/scene/film/shot.blend'));
-  const fetched = FILES.filter((name) => existsSync(at('scratch/scene', name)));
+  expect(command).toContain(at('scratch/own/scene/film/shot.blend'));
+  const fetched = FILES.filter((name) => existsSync(at('scratch/own/scene', name)));
   expect(fetched).toEqual(['film/lib.blend', 'film/song.WAV', 'film/take.mov']);
+});
+
+test('Blender may write to its home and to where it saves, and to nothing of the worker’s own', async () => {
+  const { manifest, context } = await setUp('3.4.1');
+  const { command, environment, directory } = await prepareBlender(manifest, context);
+  const granted = command.slice(2, command.indexOf('--')).filter((argument) => argument.startsWith('/'));
+  expect(granted).toEqual([at('scratch/blender'), at('scratch/saved')]);
+  expect(directory).toBe(at('scratch/saved'));
+  expect(environment).toMatchObject({ HOME: at('scratch/blender'), TMPDIR: at('scratch/blender') });
 });
 
 test('a Blender that is too old fetches nothing', async () => {
@@ -60,5 +70,5 @@ test('a Blender that is too old fetches nothing', async () => {
   await expect(prepareMix(manifest, FRAMES, at('mixed.flac'), context)).rejects.toMatchObject({
     code: 'blender-too-old',
   });
-  expect(existsSync(at('scratch'))).toBe(false);
+  expect(readdirSync(at('scratch/own'))).toEqual([]);
 });

@@ -42,7 +42,7 @@ async function setUp(environment: NodeJS.ProcessEnv = {}) {
   const child = (name: string, signal = new AbortController().signal): WorkerContext => ({
     storage,
     environment,
-    scratch: at(name),
+    scratch: { blender: at('b'), saved: at('s'), ffmpeg: at('f'), own: at(name) },
     signal,
     say: () => undefined,
     now: () => new Date(0),

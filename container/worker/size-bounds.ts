@@ -1,0 +1,27 @@
+import type { Resolution } from '../../core/render/resolution';
+
+const MIB = 1024 * 1024;
+
+/** Of an unpacked pixel at most: four samples of 16 bits, and a quarter more for data that does not compress. */
+const FRAME_BYTES_PER_PIXEL = 10;
+
+/** Of a pixel with 256 passes of four samples of 32 bits: more than any render has. */
+const MASTER_BYTES_PER_PIXEL = 4096;
+
+/** Bytes of a frame (PNG, JPEG) at most, with 16 MiB for metadata. Pure, as all here. */
+export const mostFrameBytes = ({ width, height }: Resolution): number =>
+  width * height * FRAME_BYTES_PER_PIXEL + 16 * MIB;
+
+/** Bytes of an OpenEXR master at most, with 64 MiB for headers. */
+export const mostMasterBytes = ({ width, height }: Resolution): number =>
+  width * height * MASTER_BYTES_PER_PIXEL + 64 * MIB;
+
+/** Bytes of a video with its sound at most: as many as its frames have unpacked. */
+export const mostVideoBytes = (resolution: Resolution, frameCount: number): number =>
+  mostFrameBytes(resolution) * frameCount;
+
+/** Bytes of a FLAC file at most: 48 kHz, two channels, 24 bits, twice over. */
+export const mostSoundBytes = (seconds: number): number => Math.ceil(seconds) * 48_000 * 2 * 3 * 2 + 16 * MIB;
+
+/** Bytes of a poster, contact sheet or small preview, which is held in memory, at most. */
+export const MOST_SHOWN_BYTES = 512 * MIB;
