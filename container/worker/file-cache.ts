@@ -1,11 +1,25 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm, stat, statfs, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants } from 'node:fs';
+import {
+  chmod,
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  rename,
+  rm,
+  stat,
+  statfs,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { codeOf } from '../../core/errors';
 import { hasContentOf } from '../../core/content-etag';
 import { StorageError, type Storage } from '../../core/storage/storage';
 import { claimFolder } from './folder-claim';
-import { download, downloadTo, duplicate, moveTo, type WantedFile } from './place-file';
+import { downloadTo, READ_ONLY, type WantedFile } from './place-file';
+import { takeCopy, UNSAFE_FILE } from './take-file';
 
 /** Bytes of the disk that stay free: frames and Blender's own files need room, too. */
 const KEPT_FREE = 1024 * 1024 * 1024;
@@ -13,11 +27,14 @@ const KEPT_FREE = 1024 * 1024 * 1024;
 /** Whether so many bytes fit on the disk on which `directory` lies. */
 type Fits = (directory: string, bytes: number) => Promise<boolean>;
 
+/** How often a child finds an entry that was changed before it downloads the file for itself. */
+const MOST_CHANGED = 2;
+
 /**
  * Files that the children of one machine share, in a folder of that machine: each is downloaded once, also by children that
- * start at the same moment. An entry is named by URL and ETag, holds a whole file or none, and is given away only while its bytes are
- * those that the ETag stands for, since another container may have written to the folder. Where an ETag says nothing about
- * the bytes (see `hasContentOf`) each child downloads its own. What was not used for longest makes room for what is new.
+ * start at the same moment. An entry is named by URL and ETag and holds a whole file or none. Other containers may write to the folder at
+ * any time, so each child gets a copy of its own, which is checked against the ETag in the child's own folder. Where an ETag says
+ * nothing about the bytes (see `hasContentOf`) each child downloads its own. What was not used for longest makes room for what is new.
  */
 export class FileCache {
   constructor(
@@ -26,23 +43,45 @@ export class FileCache {
     private readonly fits: Fits = fitsOnDisk,
   ) {}
 
-  /** Puts the file at `target`. Throws storage's errors. */
+  /**
+   * Puts the file at `target`, in a folder that only this worker can write to. A cache that does not work costs a download. Throws
+   * storage's errors.
+   */
   async take(file: WantedFile, target: string): Promise<void> {
     const { etag } = file;
-    if (etag === undefined) return downloadTo(file, target, this.storage);
+    const isShared =
+      etag !== undefined &&
+      (await this.takeShared(file, etag, target).catch((error: unknown) => {
+        if (error instanceof StorageError) throw error;
+        return false;
+      }));
+    if (!isShared) await downloadTo(file, target, this.storage);
+  }
+
+  /** `false` where the file can't be shared. */
+  private async takeShared(file: WantedFile, etag: string, target: string): Promise<boolean> {
     const entry = this.entryOf(file, etag);
-    for (;;) {
-      if (await takeContent(entry, etag, target)) return undefined;
-      if (await exists(unsharedMark(entry))) return downloadTo(file, target, this.storage);
+    if (await isLink(entry)) return false;
+    for (let changed = 0; changed <= MOST_CHANGED;) {
+      const taken = await takeContent(entry, file, etag, target);
+      if (taken === 'whole') return true;
+      if (taken === 'changed') {
+        changed += 1;
+        await rm(contentOf(entry), { force: true });
+      }
+      if (await exists(unsharedMark(entry))) return false;
       const claim = await claimFolder(join(entry, 'claims'), () => isSettled(entry));
       try {
         // Whoever held the claim until now may have brought it.
-        if (claim && !(await isSettled(entry)) && (await this.bring(file, etag, entry, target)))
-          return undefined;
+        if (claim && !(await isSettled(entry))) {
+          await this.bring(file, etag, entry, target);
+          return true;
+        }
       } finally {
         await claim?.release();
       }
     }
+    return false;
   }
 
   private entryOf({ url }: WantedFile, etag: string): string {
@@ -65,22 +104,22 @@ export class FileCache {
     }
   }
 
-  /** Downloads into the entry; `true` when the file is at `target`, too. */
-  private async bring(file: WantedFile, etag: string, entry: string, target: string): Promise<boolean> {
+  /** Downloads to `target`, and from there into the entry if that can be done. */
+  private async bring(file: WantedFile, etag: string, entry: string, target: string): Promise<void> {
+    await downloadTo(file, target, this.storage);
+    if (await hasContentOf(target, etag)) await this.share(file, entry, target).catch(ignoreSystemError);
+    else await writeFile(unsharedMark(entry), '', { flag: 'wx' }).catch(ignoreSystemError);
+  }
+
+  private async share({ size }: WantedFile, entry: string, source: string): Promise<void> {
     await removeLeftovers(entry);
-    await this.makeRoom(file.size);
+    await this.makeRoom(size);
     const incoming = join(entry, `incoming-${randomUUID()}`);
     try {
-      const path = await download(file, incoming, this.storage);
-      if (await hasContentOf(path, etag)) {
-        await moveTo(path, contentOf(entry));
-        return await takeWhole(entry, target);
-      }
-      await writeFile(unsharedMark(entry), '');
-      await moveTo(path, target);
-      return true;
+      await copyFile(source, incoming, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+      await rename(incoming, contentOf(entry));
     } finally {
-      await rm(incoming, { recursive: true, force: true });
+      await rm(incoming, { force: true });
     }
   }
 }
@@ -95,32 +134,39 @@ async function isSettled(entry: string): Promise<boolean> {
   return (await exists(contentOf(entry))) || exists(unsharedMark(entry));
 }
 
-/** `false` where the entry has no content, or had one that is not what it should be. */
-async function takeContent(entry: string, etag: string, target: string): Promise<boolean> {
-  if (!(await takeWhole(entry, target))) return false;
-  // The copy is judged, not the entry, which may change meanwhile.
-  if (await hasContentOf(target, etag)) return true;
-  await rm(target, { force: true });
-  await rm(contentOf(entry), { force: true });
-  return false;
-}
-
-async function takeWhole(entry: string, target: string): Promise<boolean> {
+/** Copies the content of the entry to `target`, and checks the copy: the entry may change meanwhile. */
+async function takeContent(
+  entry: string,
+  { size }: WantedFile,
+  etag: string,
+  target: string,
+): Promise<'whole' | 'changed' | 'missing'> {
+  if (!(await exists(contentOf(entry)))) return 'missing';
+  await mkdir(dirname(target), { recursive: true });
+  const shared = { path: contentOf(entry), writer: 'Another worker', name: 'a file of the cache' };
   try {
-    await duplicate(contentOf(entry), target);
-    const now = new Date();
-    await utimes(entry, now, now);
-    return true;
+    await takeCopy({ ...shared, mostBytes: size }, target);
   } catch (error) {
-    if (error instanceof StorageError && error.code === 'not-found') return false;
+    if (codeOf(error) === UNSAFE_FILE) return 'changed';
     throw error;
   }
+  if (await hasContentOf(target, etag)) {
+    await chmod(target, READ_ONLY);
+    const now = new Date();
+    await utimes(entry, now, now).catch(ignoreSystemError);
+    return 'whole';
+  }
+  await rm(target, { force: true });
+  return 'changed';
 }
+
+/** What goes wrong with the cache's own folder is no fault of the file. */
+const ignoreSystemError = (): undefined => undefined;
 
 /** Half downloads of processes that were killed: the claim is held, so no other is at it. */
 async function removeLeftovers(entry: string): Promise<void> {
   const names = (await readdir(entry)).filter((name) => name.startsWith('incoming-'));
-  await Promise.all(names.map((name) => rm(join(entry, name), { recursive: true, force: true })));
+  await Promise.all(names.map((name) => rm(join(entry, name), { force: true })));
 }
 
 async function fitsOnDisk(directory: string, bytes: number): Promise<boolean> {
@@ -144,9 +190,17 @@ function lastUsed(entry: string): Promise<number> {
   );
 }
 
+/** Also of a link that leads nowhere. */
 function exists(path: string): Promise<boolean> {
-  return stat(path).then(
+  return lstat(path).then(
     () => true,
+    () => false,
+  );
+}
+
+function isLink(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (stats) => stats.isSymbolicLink(),
     () => false,
   );
 }

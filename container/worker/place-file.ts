@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { chmod, copyFile, link, mkdir, rename, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../../core/errors';
 import { fileError } from '../../core/storage/file-error';
@@ -15,10 +14,10 @@ export interface WantedFile {
 }
 
 /** For reading only: Blender has no business in changing what it was given. */
-const READ_ONLY = 0o444;
+export const READ_ONLY = 0o444;
 
 /** Downloads the file into a folder of its own beneath `folder`, and gives its path there. */
-export async function download({ url, etag }: WantedFile, folder: string, storage: Storage): Promise<string> {
+async function download({ url, etag }: WantedFile, folder: string, storage: Storage): Promise<string> {
   const path = await storage.fetch(url, folder, etag);
   await chmod(path, READ_ONLY);
   return path;
@@ -35,7 +34,7 @@ export async function downloadTo(file: WantedFile, target: string, storage: Stor
   }
 }
 
-export async function moveTo(path: string, target: string): Promise<void> {
+async function moveTo(path: string, target: string): Promise<void> {
   try {
     await mkdir(dirname(target), { recursive: true });
     await rename(path, target);
@@ -43,27 +42,5 @@ export async function moveTo(path: string, target: string): Promise<void> {
     if (codeOf(error) !== 'EXDEV') throw fileError(error, target, 'write');
     await copyFile(path, target);
     await rm(path, { force: true });
-  }
-}
-
-/**
- * Makes the file at `path` be at `target`, too: by a copy that shares its blocks where the file system can do that, else by
- * a second name, else by a true copy. Throws `StorageError`; `not-found` where there is no such file.
- */
-export async function duplicate(path: string, target: string): Promise<void> {
-  const ways = [
-    () => copyFile(path, target, constants.COPYFILE_FICLONE_FORCE),
-    () => link(path, target),
-    () => copyFile(path, target),
-  ];
-  await mkdir(dirname(target), { recursive: true });
-  for (const [index, way] of ways.entries()) {
-    try {
-      return await way();
-    } catch (error) {
-      await rm(target, { force: true });
-      if (codeOf(error) === 'ENOENT') throw fileError(error, path, 'read');
-      if (index === ways.length - 1) throw fileError(error, target, 'write');
-    }
   }
 }

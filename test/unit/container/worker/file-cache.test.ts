@@ -77,8 +77,7 @@ test('what a killed download left is cleared away', async () => {
   const { file, cache } = await setUp();
   await cache.take(file, at('one'));
   const entry = entryOf();
-  mkdirSync(join(entry, 'incoming-of-the-dead'));
-  writeFileSync(join(entry, 'incoming-of-the-dead', 'half'), 'ha');
+  writeFileSync(join(entry, 'incoming-of-the-dead'), 'ha');
   rmSync(join(entry, 'content'));
   await cache.take(file, at('two'));
   expect(readdirSync(entry).toSorted()).toEqual(['claims', 'content']);

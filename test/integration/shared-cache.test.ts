@@ -1,0 +1,84 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { openFileCache } from '../../container/worker/file-cache';
+import { sandboxed } from '../../container/worker/sandbox';
+import { CountingStorage, putAll } from '../support/made-scenes';
+import { useScratchFolder } from '../support/scratch-folder';
+
+const at = useScratchFolder();
+
+async function setUp() {
+  const storage = new CountingStorage();
+  await putAll(storage, { 'uploads/film/wood.png': 'wood' });
+  const file = (await storage.head(new URL('memory://films/uploads/film/wood.png')))!;
+  const cache = await openFileCache(at('cache'), storage);
+  return { storage, take: (target: string) => cache.take(file, at(target)) };
+}
+
+const read = (name: string) => readFileSync(at(name), 'utf8');
+
+test('a job that rewrites its file changes neither the file of another job nor the cache', async () => {
+  const { storage, take } = await setUp();
+  for (const job of ['a', 'b']) await take(`${job}/wood.png`);
+  chmodSync(at('a/wood.png'), 0o666);
+  const write = [process.execPath, '-e', "require('fs').writeFileSync('wood.png', 'EVIL')"];
+  const [program, ...args] = sandboxed(write, { write: [at('a')] }, process.env);
+  execFileSync(program!, args, { cwd: at('a') });
+  expect(read('a/wood.png')).toBe('EVIL');
+  expect(read('b/wood.png')).toBe('wood');
+  expect(statSync(at('b/wood.png')).nlink).toBe(1);
+  await take('c/wood.png');
+  expect(read('c/wood.png')).toBe('wood');
+  expect(storage.counts.fetch).toBe(1);
+});
+
+/** What another container, which runs as the same user, can put in place of the content of an entry. */
+const REPLACEMENTS: ReadonlyArray<[string, (content: string) => unknown]> = [
+  ['other bytes', (content) => writeFileSync(content, 'EVIL')],
+  ['a larger file', (content) => writeFileSync(content, 'wood and more')],
+  ['a symbolic link', (content) => symlinkSync(at('own'), content)],
+  ['a link to a device', (content) => symlinkSync('/dev/zero', content)],
+  ['a hard link', (content) => linkSync(at('own'), content)],
+  ['a named pipe', (content) => execFileSync('mkfifo', [content])],
+  ['a folder', (content) => mkdirSync(content)],
+];
+
+test.each(REPLACEMENTS)(
+  '%s in place of the content of an entry costs a download and nothing else',
+  async (_, replace) => {
+    const { storage, take } = await setUp();
+    writeFileSync(at('own'), 'wood');
+    await take('a/wood.png');
+    const entry = at('cache', readdirSync(at('cache'))[0]!);
+    rmSync(join(entry, 'content'));
+    replace(join(entry, 'content'));
+    await take('b/wood.png');
+    expect(read('b/wood.png')).toBe('wood');
+    expect(statSync(at('b/wood.png')).nlink).toBe(1);
+    expect(storage.counts.fetch).toBe(2);
+    expect(read('own')).toBe('wood');
+  },
+);
+
+test('a link in place of an entry is not followed', async () => {
+  const { take } = await setUp();
+  await take('a/wood.png');
+  const entry = at('cache', readdirSync(at('cache'))[0]!);
+  rmSync(entry, { recursive: true });
+  mkdirSync(at('own'));
+  symlinkSync(at('own'), entry);
+  await take('b/wood.png');
+  expect(read('b/wood.png')).toBe('wood');
+  expect(readdirSync(at('own'))).toEqual([]);
+});
