@@ -1,6 +1,8 @@
+import { cutText } from './cut-text';
+
 /** Control characters, and those that turn the direction of text, which could rewrite what stands on a terminal. */
 // oxlint-disable-next-line no-control-regex -- control characters are what it is about
-const TREACHEROUS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
+const TREACHEROUS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /** Characters of a name or path that are shown; nothing that anybody typed is longer. */
 const LONGEST_NAME = 300;
@@ -17,6 +19,14 @@ export function printable(text: string): string {
 export function printableName(name: string): string {
   const shown = name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
   return printable(shown).replaceAll('\n', '\\u000a');
+}
+
+/** Bytes of a reason. */
+const MOST_REASON_BYTES = 4096;
+
+/** Why something failed, in words that may come from a scene: `printable`, and cut where it is too long. */
+export function printableReason(reason: string): string {
+  return cutText(printable(reason), MOST_REASON_BYTES);
 }
 
 function escaped(character: string): string {

@@ -1,13 +1,16 @@
 /** How many of the last lines are kept: Blender's reason stands near the end. */
 const TAIL_LINES = 40;
 
+/** Characters that are kept of each: patterns are sought in them, which takes long in a long line. */
+const TAIL_CHARACTERS = 4096;
+
 /** The last lines of an output, whatever its length. */
 export class LogTail {
   private kept: string[] = [];
 
   add(line: string): void {
     if (line.trim() === '') return;
-    this.kept.push(line);
+    this.kept.push(line.slice(0, TAIL_CHARACTERS));
     if (this.kept.length > TAIL_LINES) this.kept.shift();
   }
 
@@ -39,6 +42,9 @@ export function failureReason(lines: readonly string[], ending: string): string 
   return last ? `${last} (${ending})` : ending;
 }
 
+/** A line that tells of progress is shorter. */
+const PROGRESS_CHARACTERS = 1024;
+
 /** How far Blender is with a frame. */
 export interface FrameProgress {
   readonly sample: number;
@@ -55,7 +61,7 @@ export interface FrameProgress {
  *     00:01.326  render           | Fra:3 | Remaining: 00:00.01 | Mem: 2M | Sample 1/8
  */
 export function parseProgress(line: string): FrameProgress | undefined {
-  const text = line.replace(PREFIX, '');
+  const text = line.slice(0, PROGRESS_CHARACTERS).replace(PREFIX, '');
   const match = /^Fra: ?-?\d+\b.*\bSample (\d+)\/(\d+)/.exec(text);
   if (!match) return undefined;
   const [, size, unit] = /.*\bMem: ?([\d.]+)([KMG])\b/.exec(text) ?? [];

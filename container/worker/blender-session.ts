@@ -21,10 +21,16 @@ const sessionEventSchema = z.discriminatedUnion('event', [
   }),
   z.object({ event: z.literal('failed'), frame: z.int(), reason: z.string() }),
   /** Files that the frame needs and that are not there; Blender ends after it. */
-  z.object({ event: z.literal('missing'), frame: z.int(), files: z.array(z.string()) }),
+  z.object({
+    event: z.literal('missing'),
+    frame: z.int(),
+    files: z.array(z.string()),
+    /** How many there are besides. */
+    more: z.int().optional(),
+  }),
   z.object({ event: z.literal('unusable'), reason: z.string() }),
   /** The sound is mixed, without the files that are missing. */
-  z.object({ event: z.literal('mixed'), missing: z.array(z.string()) }),
+  z.object({ event: z.literal('mixed'), missing: z.array(z.string()), more: z.int().optional() }),
 ]);
 
 /** What `render_frames.py` and `mix_sound.py` tell. */
@@ -40,6 +46,11 @@ export interface SessionOptions {
   readonly memoryMib?: number | undefined;
   /** The setting that says so; of a slice where it is absent. */
   readonly memorySetting?: MemorySetting;
+  /**
+   * Whether Blender may report this now. A scene can write to the pipe of events too: an event that is not expected counts as none,
+   * and does not end the wait for what is expected.
+   */
+  readonly expects: (event: SessionEvent) => boolean;
   readonly onEvent: (event: SessionEvent) => void;
   readonly onOutput: (line: string) => void;
 }
@@ -112,14 +123,15 @@ export class BlenderSession {
   }
 
   private hear(line: string, onOutput: (line: string) => void): void {
-    this.alarm.heard();
+    // Once Blender has only to quit, its words no longer put off its end.
+    if (this.isBusy) this.alarm.heard();
     this.tail.add(line);
     onOutput(line);
   }
 
   private hearEvent(line: string, onEvent: (event: SessionEvent) => void): void {
     const event = parseEvent(line);
-    if (!event) return;
+    if (!event || !this.options.expects(event)) return;
     if (event.event === 'started') {
       this.alarm.heard();
     } else {

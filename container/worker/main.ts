@@ -5,25 +5,27 @@ import { codeOf, messageOf } from '../../core/errors';
 import { EXIT, exitCodeOf } from '../../core/contract/exit-codes';
 import { parseWorkerArgv } from '../../core/contract/worker-command';
 import type { WorkerEvent } from '../../core/contract/worker-event';
+import { printableReason } from '../../core/printable';
 import { openStorage } from '../../core/storage/open-storage';
 import { childWork } from './child-work';
 import { watchInterruptions } from './interruption';
-import { logContext, logLine, type LogContext } from './log-context';
+import { logContext } from './log-context';
 import { renderSlice } from './render-slice';
 import { sandboxGaps, whyNoSandbox } from './sandbox';
 import { makeScratch } from './scratch';
 import { stitch } from './stitch';
 import type { WorkerContext } from './worker-context';
+import { mostLogBytes, WorkerLog } from './worker-log';
 
 /** The container's program: `render …` or `stitch …`. Ends with one of the exit codes of the contract. */
 async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const signal = watchInterruptions({ environment, process, now: Date.now });
-  let logged: Partial<LogContext> = {};
-  const say = (event: WorkerEvent) => void process.stdout.write(`${logLine(event, logged)}\n`);
+  const log = new WorkerLog((text) => void process.stdout.write(text), mostLogBytes(environment));
+  const say = (event: WorkerEvent) => log.say(event);
   const root = await mkdtemp(join(tmpdir(), 'spotreel-'));
   try {
     const command = parseWorkerArgv(argv);
-    logged = logContext(command, environment);
+    log.context = logContext(command, environment);
     const none = whyNoSandbox(environment);
     const gaps = none === undefined ? await sandboxGaps(environment) : [none];
     for (const gap of gaps) say({ event: 'output', program: 'worker', line: `sandbox: ${gap}` });
@@ -34,14 +36,16 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
       await stitch(command, context);
     } else {
       const work = await childWork(command, environment, context.storage);
-      logged = { ...logged, slice: work.slice };
+      log.context = { ...log.context, slice: work.slice };
       await renderSlice(command, work, context);
     }
     return EXIT.done.code;
   } catch (error) {
-    say({ event: 'error', code: codeOf(error) ?? 'internal', message: messageOf(error) });
+    const message = printableReason(messageOf(error));
+    say({ event: 'error', code: codeOf(error) ?? 'internal', message });
     return exitCodeOf(error);
   } finally {
+    log.end();
     await rm(root, { recursive: true, force: true });
   }
 }

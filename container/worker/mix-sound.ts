@@ -5,10 +5,10 @@ import type { Finding } from '../../core/contract/finding';
 import type { Manifest } from '../../core/contract/manifest';
 import type { VideoFileFormat } from '../../core/contract/video-format';
 import { messageOf } from '../../core/errors';
-import { printableName } from '../../core/printable';
+import { printableName, printableReason } from '../../core/printable';
 import { withLifeline } from '../../core/processes/lifeline';
 import { StorageError } from '../../core/storage/storage';
-import { BlenderSession } from './blender-session';
+import { BlenderSession, type SessionEvent } from './blender-session';
 import { soundArgs, soundEncoderOf } from './ffmpeg-args';
 import { stoppedError } from './interruption';
 import { prepareMix } from './prepare-blender';
@@ -44,18 +44,19 @@ export async function mixSound(
   let sound: MixedSound;
   try {
     await requireEncoder(ffmpeg.path, encoder, video, ffmpeg.environment);
-    const missing = await mixDown(manifest, mixed, context);
+    const { missing, more = 0 } = await mixDown(manifest, mixed, context);
     const fitted = join(scratch.ffmpeg, 'sound.flac');
     const [program, ...argv] = withLifeline([...ffmpeg.command, ...soundArgs(mixed, manifest, fitted)]);
     await promisify(execFile)(program!, argv, { env: ffmpeg.environment, signal });
     const mostBytes = mostSoundBytes(secondsOf(manifest.frameCount, manifest));
     await takeCopy({ path: fitted, writer: 'ffmpeg', name: 'the sound', mostBytes }, path);
     const untold = missing.filter((file) => !manifest.findings?.some((one) => isMissing(one, file)));
-    sound = { path, findings: untold.map(missingFinding) };
+    const others = more > 0 ? [soundFinding(`${more} more files`)] : [];
+    sound = { path, findings: [...untold.map(missingFinding), ...others] };
   } catch (error) {
     if (signal.aborted) throw stoppedError(signal);
     if (error instanceof StorageError && error.kind === 'passing') throw error;
-    const message = `the video has no sound: ${messageOf(error)}`;
+    const message = `the video has no sound: ${printableReason(messageOf(error))}`;
     sound = { findings: [{ code: 'sound-failed', severity: 'warning', message }] };
   }
   for (const { code, message } of sound.findings) say({ event: 'warning', code, message });
@@ -66,20 +67,21 @@ const secondsOf = (frames: number, { frameRate }: Manifest): number =>
   (frames * frameRate.denominator) / frameRate.numerator;
 
 /** Puts the mixed sound at `path`; gives the paths of sounds that were not there. Throws why it could not be mixed. */
-async function mixDown(manifest: Manifest, path: string, context: WorkerContext): Promise<readonly string[]> {
+async function mixDown(manifest: Manifest, path: string, context: WorkerContext): Promise<MixedEvent> {
   const { scratch, signal, say } = context;
   const frames = { start: manifest.frames[0]!.start, end: manifest.frames.at(-1)!.end };
   const saved = join(scratch.saved, 'mixed.flac');
   const blender = await prepareMix(manifest, frames, saved, context);
   if (signal.aborted) throw stoppedError(signal);
-  let missing: readonly string[] | undefined;
+  let mixed: MixedEvent | undefined;
   let unusable: string | undefined;
   const session = new BlenderSession({
     ...blender,
     memorySetting: 'stitchMemoryMib',
+    expects: (event) => mixed === undefined && MIX_EVENTS.has(event.event),
     onOutput: (line) => say({ event: 'output', program: 'blender', line }),
     onEvent: (event) => {
-      if (event.event === 'mixed') missing = event.missing;
+      if (event.event === 'mixed') mixed = event;
       if (event.event === 'unusable') unusable = event.reason;
       if (event.event !== 'started') session.finish();
     },
@@ -88,14 +90,19 @@ async function mixDown(manifest: Manifest, path: string, context: WorkerContext)
   signal.addEventListener('abort', stop, { once: true });
   try {
     const reason = await session.ended;
-    if (missing === undefined) throw new Error(unusable ?? reason);
+    if (mixed === undefined) throw new Error(unusable ?? reason);
     const mostBytes = mostSoundBytes(secondsOf(frames.end - frames.start + 1, manifest));
     await takeCopy({ path: saved, writer: 'Blender', name: 'the sound', mostBytes }, path);
-    return missing;
+    return mixed;
   } finally {
     signal.removeEventListener('abort', stop);
   }
 }
+
+type MixedEvent = Extract<SessionEvent, { event: 'mixed' }>;
+
+/** What Blender may report while it mixes. */
+const MIX_EVENTS: ReadonlySet<SessionEvent['event']> = new Set(['started', 'mixed', 'unusable']);
 
 /** Whether the preflight has told so. */
 function isMissing({ code, path }: Finding, file: string): boolean {
@@ -103,6 +110,10 @@ function isMissing({ code, path }: Finding, file: string): boolean {
 }
 
 function missingFinding(path: string): Finding {
-  const message = `the video lacks the sound of ${printableName(path)}, which was not there: put it there, or pack it (File > External Data > Pack Resources)`;
-  return { code: 'sound-missing', severity: 'warning', message, path };
+  return { ...soundFinding(printableName(path)), path };
+}
+
+function soundFinding(what: string): Finding {
+  const message = `the video lacks the sound of ${what}, which was not there: put it there, or pack it (File > External Data > Pack Resources)`;
+  return { code: 'sound-missing', severity: 'warning', message };
 }

@@ -14,6 +14,10 @@ EVENTS = os.fdopen(3, "w", buffering=1)
 
 RATE = 48000
 
+# The worker takes a line of up to 64 KiB for an event: paths have up to 1 KiB, which JSON may write six times as long.
+MOST_FILES = 10
+MOST_REASON = 4000
+
 
 def tell(event, **fields):
     print(json.dumps({"event": event, **fields}), file=EVENTS)
@@ -68,9 +72,10 @@ def main():
         bpy.app.handlers.frame_change_post.append(tell_progress)
         mix(job["path"])
     except (ValueError, TypeError, RuntimeError) as error:
-        tell("unusable", reason=str(error).strip())
+        tell("unusable", reason=str(error).strip()[:MOST_REASON])
         return
-    tell("mixed", missing=missing_files())
+    missing = missing_files()
+    tell("mixed", missing=missing[:MOST_FILES], more=max(0, len(missing) - MOST_FILES))
 
 
 main()

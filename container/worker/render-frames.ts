@@ -5,6 +5,7 @@ import { parseProgress, type FrameProgress } from './blender-log';
 import { BlenderSession, type SessionEvent, type SessionOptions } from './blender-session';
 import type { Delivery, SavedFrame } from './frame-delivery';
 import { interruptionOf } from './interruption';
+import { StrayEvents } from './stray-events';
 
 /** Frames that are saved but not yet stored; Blender waits beyond that, so that scratch stays small. */
 const MOST_UNDELIVERED = 4;
@@ -12,7 +13,7 @@ const MOST_UNDELIVERED = 4;
 /** What one Blender is asked to do. */
 export interface FramesTask {
   readonly frames: readonly number[];
-  readonly blender: Omit<SessionOptions, 'onEvent'>;
+  readonly blender: Omit<SessionOptions, 'onEvent' | 'expects'>;
   /** Where Blender saves the frames. */
   readonly directory: string;
   /** Its reason is an `Interruption`. */
@@ -44,6 +45,8 @@ export interface FramesResult {
   readonly dropped?: DroppedFrame;
   /** Set when Blender ended before it could render anything. */
   readonly unusable?: string;
+  /** What Blender reported of frames that it was not asked for, in words. */
+  readonly ignored?: string;
   /** Blender's, in bytes, where the system tells. */
   readonly peakMemoryBytes?: number;
 }
@@ -68,6 +71,7 @@ class FramesRun {
   private ready = false;
   private isLeaving = false;
   private unusable: string | undefined;
+  private readonly stray = new StrayEvents();
   /** The frame that Blender was asked for, and since when it has been at it, if it has said so. */
   private current: { readonly frame: number; since?: number } | undefined;
   private peakMemoryBytes = 0;
@@ -79,6 +83,7 @@ class FramesRun {
     const { onOutput } = task.blender;
     this.session = new BlenderSession({
       ...task.blender,
+      expects: (event) => this.expects(event) || this.stray.count(event),
       onEvent: (event) => this.handle(event),
       onOutput: (line) => {
         onOutput(line);
@@ -120,12 +125,34 @@ class FramesRun {
 
   private conclude(reason: string): FramesResult {
     const { failed, peakMemoryBytes } = this;
-    const result = { failed, ...(peakMemoryBytes > 0 && { peakMemoryBytes }) };
+    const ignored = this.stray.describe();
+    const result = {
+      failed,
+      ...(peakMemoryBytes > 0 && { peakMemoryBytes }),
+      ...(ignored !== undefined && { ignored }),
+    };
     if (this.task.signal.aborted) return result;
     if (!this.ready) return { ...result, unusable: this.unusable ?? reason };
     // What befell a Blender before it had begun the frame is no fault of the frame's.
     if (this.current?.since !== undefined) this.failed.set(this.current.frame, { reason });
     return result;
+  }
+
+  /** Of frames only the one in flight, once each; the start is over once. */
+  private expects(event: SessionEvent): boolean {
+    switch (event.event) {
+      case 'ready':
+      case 'unusable':
+        return !this.ready;
+      case 'started':
+        return this.current?.frame === event.frame && this.current.since === undefined;
+      case 'saved':
+      case 'failed':
+      case 'missing':
+        return this.current?.frame === event.frame;
+      default:
+        return false;
+    }
   }
 
   private handle(event: SessionEvent): void {
@@ -151,9 +178,10 @@ class FramesRun {
         break;
       case 'missing':
         this.frameEnded();
-        this.failed.set(event.frame, { reason: missingWords(event.files), missing: event.files });
+        this.failed.set(event.frame, { reason: missingWords(event), missing: event.files });
         // What is left is for another Blender.
         this.isLeaving = true;
+        this.session.finish();
         return;
     }
     this.next();
@@ -204,8 +232,9 @@ class FramesRun {
 /** Files that are told by name. */
 const MOST_NAMED = 5;
 
-function missingWords(files: readonly string[]): string {
+function missingWords({ files, more: unnamed = 0 }: Extract<SessionEvent, { event: 'missing' }>): string {
   const names = files.slice(0, MOST_NAMED).map((file) => `"${printableName(file)}"`);
-  const more = files.length > MOST_NAMED ? ` and ${files.length - MOST_NAMED} more` : '';
+  const others = files.length - names.length + unnamed;
+  const more = others > 0 ? ` and ${others} more` : '';
   return `it needs files that are not there: ${names.join(', ')}${more}; put them where the scene looks for them, or render with --force`;
 }

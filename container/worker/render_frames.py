@@ -31,6 +31,11 @@ GPU_KINDS = ("OPTIX", "CUDA", "HIP", "ONEAPI", "METAL")
 MASTERS = {"JPEG": "jpg", "OPEN_EXR": "exr", "OPEN_EXR_MULTILAYER": "exr"}
 
 
+# The worker takes a line of up to 64 KiB for an event: paths have up to 1 KiB, which JSON may write six times as long.
+MOST_FILES = 10
+MOST_REASON = 4000
+
+
 def tell(event, **fields):
     print(json.dumps({"event": event, **fields}), file=EVENTS)
 
@@ -167,7 +172,7 @@ def refuse_missing_files(scene, depsgraph=None):
         return
     files = missing_files(depsgraph)
     if files:
-        tell("missing", frame=scene.frame_current, files=files)
+        tell("missing", frame=scene.frame_current, files=files[:MOST_FILES], more=max(0, len(files) - MOST_FILES))
         os._exit(0)
 
 
@@ -190,7 +195,7 @@ def main():
         scene = prepare(job)
         formats = Formats(scene.render.image_settings)
     except (ValueError, TypeError) as error:
-        tell("unusable", reason=str(error))
+        tell("unusable", reason=str(error)[:MOST_REASON])
         return
     listen(job)
     tell("ready")
@@ -203,7 +208,7 @@ def main():
             master = {"master": formats.master} if formats.master else {}
             tell("saved", frame=frame, seconds=round(time.monotonic() - began, 3), **master)
         except RuntimeError as error:
-            tell("failed", frame=frame, reason=str(error).strip())
+            tell("failed", frame=frame, reason=str(error).strip()[:MOST_REASON])
 
 
 main()

@@ -3,6 +3,7 @@ import type { FrameFailure } from '../../core/contract/failure';
 import { failureUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
 import { formatFrames } from '../../core/render/frame-range';
+import { printableReason } from '../../core/printable';
 import type { FrameProgress } from './blender-log';
 import { diskFull, isDiskFull } from './disk-space';
 import { deliverFrame, type Delivery, type SavedFrame } from './frame-delivery';
@@ -77,7 +78,8 @@ export class SliceRun {
       progress: (frame, progress) => this.tellProgress(frame, progress),
       deliver: (saved, seconds) => this.deliver(saved, seconds),
     });
-    const { dropped, peakMemoryBytes = 0 } = result;
+    const { dropped, peakMemoryBytes = 0, ignored } = result;
+    if (ignored) say({ event: 'output', program: 'worker', line: ignored });
     if (dropped) this.figures.dropped = dropped;
     if (peakMemoryBytes > (this.figures.peakMemoryBytes ?? 0)) this.figures.peakMemoryBytes = peakMemoryBytes;
     return result;
@@ -109,7 +111,9 @@ export class SliceRun {
     return delivery;
   }
 
-  private async frameFailed(frame: number, { reason, missing }: FrameFault): Promise<void> {
+  private async frameFailed(frame: number, fault: FrameFault): Promise<void> {
+    const { missing } = fault;
+    const reason = printableReason(fault.reason);
     // No fault of the frame's, and it may pass.
     if (await isDiskFull(this.context.scratch.own)) throw diskFull(this.context.scratch.own);
     const tries = (this.tries.get(frame) ?? 0) + 1;
@@ -137,7 +141,7 @@ export class SliceRun {
 
   private async blenderFault(reason = 'it ended without a word'): Promise<SpotreelError> {
     if (await isDiskFull(this.context.scratch.own)) return diskFull(this.context.scratch.own);
-    const message = `Blender could not render ${this.manifest.source.url}: ${reason}`;
+    const message = `Blender could not render ${this.manifest.source.url}: ${printableReason(reason)}`;
     return new SpotreelError('blender-failed', 'scene', message);
   }
 

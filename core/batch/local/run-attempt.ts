@@ -3,9 +3,9 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { messageOf } from '../../errors';
 import { findExecutable } from '../../processes/find-executable';
+import { LineSplitter } from '../../line-splitter';
 import { withLifeline } from '../../processes/lifeline';
 import type { AttemptOutcome } from './attempt-event';
-import { LogLines } from './log-lines';
 import { timeStamp } from './time-stamp';
 
 interface AttemptRequest {
@@ -31,6 +31,9 @@ export interface RunningAttempt {
 
 /** How long to read on after the end of the program when a process that left its group still holds the pipes. */
 const OUTPUT_GRACE_MS = 1_000;
+
+/** Bytes of a line: the worker's events are shorter, whatever characters are escaped in them. */
+const MOST_LOG_LINE_BYTES = 512 * 1024;
 
 /** The longest time that a timer can hold, 24 days; a longer timeout is as good as none. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -122,7 +125,7 @@ function writeLog(child: ChildProcess, log: number, onLogLine: (line: string) =>
     }
   };
   const lines = [child.stdout, child.stderr].map((stream) => {
-    const streamLines = new LogLines(onLine);
+    const streamLines = new LineSplitter(onLine, MOST_LOG_LINE_BYTES);
     stream?.on('data', (chunk: Buffer) => streamLines.push(chunk));
     return streamLines;
   });

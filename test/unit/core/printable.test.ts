@@ -1,9 +1,10 @@
-import { printable, printableName } from '../../../core/printable';
+import { printable, printableName, printableReason } from '../../../core/printable';
 
 test.each([
   ['scene "\u001b[2J\u0007"', 'scene "\\u001b[2J\\u0007"'],
   ['two\nlines', 'two\nlines'],
   ['right\u202eto left', 'right\\u202eto left'],
+  ['left\u200fto \u061cright', 'left\\u200fto \\u061cright'],
   ['Fußgänger 東', 'Fußgänger 東'],
 ])('%j', (text, safe) => {
   expect(printable(text)).toBe(safe);
@@ -12,4 +13,11 @@ test.each([
 test('a name stands in one line, and is cut where it is too long', () => {
   expect(printableName('a\nb\r\u0000c')).toBe('a\\u000ab\\u000d\\u0000c');
   expect(printableName('x'.repeat(10_000))).toBe(`${'x'.repeat(300)}…`);
+});
+
+test('a reason of up to 4 KiB stays whole, a longer one is cut, and neither can act on a terminal', () => {
+  const whole = 'x'.repeat(4096);
+  expect(printableReason(whole)).toBe(whole);
+  expect(printableReason(`${whole}xyz`)).toBe(`${whole}… [Spotreel dropped 3 bytes]`);
+  expect(printableReason('\u001b]0;title\u0007\nsecond line')).toBe('\\u001b]0;title\\u0007\nsecond line');
 });
