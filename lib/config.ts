@@ -14,9 +14,9 @@ export interface SettingDescription {
 const SHAPE = settingsSchema.shape;
 const NAMES = settingsSchema.keyof().options;
 
-/** `spotVcpus` → `SPOTREEL_SPOT_VCPUS`. */
+/** `spotVcpus` → `SPOTREEL_SPOT_VCPUS`, `logMiB` → `SPOTREEL_LOG_MIB`. */
 export function settingVariable(name: string): string {
-  return `SPOTREEL_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+  return `SPOTREEL_${name.replace(/[A-Z](?=[a-z])/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
 /** Every setting, in the order of the README's table, which a test holds against this list. */

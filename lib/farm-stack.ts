@@ -112,6 +112,7 @@ export class FarmStack extends Stack {
       renderMemory: Size.mebibytes(settings.renderMemoryMib),
       renderTimeout: Duration.minutes(settings.renderTimeoutMinutes),
       hangTime: Duration.minutes(settings.hangMinutes),
+      logSize: Size.mebibytes(settings.logMiB),
       stitchVcpus: settings.stitchVcpus,
       stitchMemory: Size.mebibytes(settings.stitchMemoryMib),
       stitchTimeout: Duration.minutes(settings.stitchTimeoutMinutes),

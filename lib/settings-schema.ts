@@ -135,6 +135,12 @@ export const settingsSchema = z.strictObject({
     .max(20_160)
     .default(60)
     .describe('minutes without a word or a frame after which a hung Blender is killed'),
+  logMiB: z
+    .int()
+    .min(1)
+    .max(10_240)
+    .default(64)
+    .describe('MiB of the log of one attempt; further lines of Blender and ffmpeg are dropped'),
   stitchTimeoutMinutes: z
     .int()
     .min(1)

@@ -18,6 +18,8 @@ export interface JobDefinitionsProps extends WorkerImagesProps {
   readonly renderTimeout: Duration;
   /** After so long without a word or a frame a Blender counts as hung. */
   readonly hangTime: Duration;
+  /** Of the log of one attempt. */
+  readonly logSize: Size;
   readonly stitchVcpus: number;
   readonly stitchMemory: Size;
   readonly stitchTimeout: Duration;
@@ -36,7 +38,7 @@ const RENDER_COMMAND = [
 const STITCH_COMMAND = ['stitch', '-i', 'Ref::input', '-o', 'Ref::output'];
 
 /** What all job definitions share. */
-type Shared = Pick<WorkerJobProps, 'executionRole' | 'jobRole' | 'logGroup' | 'attempts'>;
+type Shared = Pick<WorkerJobProps, 'executionRole' | 'jobRole' | 'logGroup' | 'logSize' | 'attempts'>;
 
 /** What renders by one Blender. */
 export interface RenderJobs {
@@ -58,7 +60,7 @@ export class JobDefinitions extends Construct {
 
   constructor(scope: Construct, id: string, props: JobDefinitionsProps) {
     super(scope, id);
-    const { bucket, imageUri, blenderVersions, attempts } = props;
+    const { bucket, imageUri, blenderVersions, attempts, logSize } = props;
     this.logGroup = new LogGroup(this, 'Log', {
       retention: props.logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -71,7 +73,7 @@ export class JobDefinitions extends Construct {
     images.grantPull(executionRole);
     const { role: jobRole } = new WorkerRole(this, 'Worker', { bucket });
     const { logGroup } = this;
-    const worker = { executionRole, jobRole, logGroup, attempts };
+    const worker = { executionRole, jobRole, logGroup, logSize, attempts };
     this.renders = images.images.map((image) => this.renderJobs(image, worker, props));
     this.stitch = new WorkerJob(this, 'Stitch', {
       ...worker,

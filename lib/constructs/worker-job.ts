@@ -33,6 +33,8 @@ export interface WorkerJobProps {
   /** The rights that ECS has on the worker's behalf: pulling the image, writing the log. */
   readonly executionRole: IRole;
   readonly logGroup: ILogGroup;
+  /** Of the log of one attempt; the worker keeps to it. */
+  readonly logSize: Size;
   /** Attempts of a job, 1 to 10. */
   readonly attempts: number;
   /** First part of the names of its log streams. */
@@ -118,6 +120,7 @@ export class WorkerJob extends Construct {
         SPOTREEL_STOP_SECONDS: String(FINISH_SECONDS),
         // The figure to raise where it was too little.
         SPOTREEL_MEMORY_MIB: String(props.memory.toMebibytes()),
+        SPOTREEL_LOG_MIB: String(props.logSize.toMebibytes()),
         ...props.environment,
       },
       logging: LogDriver.awsLogs({ logGroup: props.logGroup, streamPrefix: props.logPrefix }),

@@ -18,6 +18,7 @@ test('the environment goes before cdk.json, in the types of cdk.json', () => {
       SPOTREEL_FARM_NAME: 'studio',
       SPOTREEL_INSTANCE_TYPES: 'c7i, m7i.4xlarge',
       SPOTREEL_VERSIONED: 'true',
+      SPOTREEL_LOG_MIB: '8',
       SPOTREEL_DELETE_BUCKET: 'false',
       // No setting's: the worker's own.
       SPOTREEL_BLENDER: '/opt/blender/blender',

@@ -85,6 +85,7 @@ describe.each(['Render', 'Stitch'])('%s', (id) => {
       { Name: 'SPOTREEL_SPOT_NOTICE', Value: '/spotreel/host/spot-notice.json' },
       { Name: 'SPOTREEL_STOP_SECONDS', Value: '80' },
       { Name: 'SPOTREEL_MEMORY_MIB', Value: id === 'Render' ? '14000' : '7000' },
+      { Name: 'SPOTREEL_LOG_MIB', Value: '64' },
       ...(id === 'Render'
         ? [
             { Name: 'SPOTREEL_THREADS', Value: '4' },
@@ -114,6 +115,7 @@ test('vCPUs, memory and time are those that were asked for', () => {
     renderMemoryMib: 30_000,
     renderTimeoutMinutes: 90,
     hangMinutes: 5,
+    logMiB: 16,
     stitchVcpus: 2,
     stitchMemoryMib: 3_000,
     stitchTimeoutMinutes: 10,
@@ -121,7 +123,7 @@ test('vCPUs, memory and time are those that were asked for', () => {
   }).farmTemplate;
   const figures = (id: string, template = farmTemplate) => {
     const { ContainerProperties: container, Timeout, RetryStrategy: retry } = definition(id, template);
-    const told = container.Environment.filter(({ Name }) => /_(THREADS|HANG_SECONDS|MEMORY_MIB)$/.test(Name));
+    const told = container.Environment.filter(({ Name }) => /_(THREADS|HANG_SECONDS|MIB)$/.test(Name));
     return {
       required: container.ResourceRequirements,
       told: told.map(({ Value }) => Value),
@@ -135,20 +137,20 @@ test('vCPUs, memory and time are those that were asked for', () => {
   ];
   expect(figures('Render')).toEqual({
     required: required('14000', '4'),
-    told: ['14000', '4', '3600'],
+    told: ['14000', '64', '4', '3600'],
     Timeout: { AttemptDurationSeconds: 43_200 },
     attempts: 5,
   });
   expect(figures('Stitch')).toMatchObject({ Timeout: { AttemptDurationSeconds: 7_200 } });
   expect(figures('Render', asked)).toEqual({
     required: required('30000', '8'),
-    told: ['30000', '8', '300'],
+    told: ['30000', '16', '8', '300'],
     Timeout: { AttemptDurationSeconds: 5_400 },
     attempts: 9,
   });
   expect(figures('Stitch', asked)).toEqual({
     required: required('3000', '2'),
-    told: ['3000'],
+    told: ['3000', '16'],
     Timeout: { AttemptDurationSeconds: 600 },
     attempts: 9,
   });
