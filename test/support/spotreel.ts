@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './source-files';
 
@@ -14,6 +14,8 @@ export interface Finished {
 export interface RunOptions {
   readonly cwd?: string;
   readonly environment?: NodeJS.ProcessEnv;
+  /** Whom it runs as; `readableDist` gives the programs. Only root can ask for another user. */
+  readonly user?: { readonly id: number; readonly dist: string };
 }
 
 /** A started program, and its end. */
@@ -22,17 +24,26 @@ export interface Started {
   readonly finished: Promise<Finished>;
 }
 
+/** Copies dist/ to a folder that every user can read: the checkout may lie where only its owner can. */
+export function readableDist(folder: string): string {
+  cpSync(join(ROOT, 'dist'), folder, { recursive: true });
+  chmodSync(folder, 0o755);
+  return folder;
+}
+
 /** Starts a program of dist/ as a user would. */
 export function startProgram(
   program: 'spotreel' | 'worker',
   args: readonly string[],
   options: RunOptions = {},
 ): Started {
-  const bundle = join(ROOT, 'dist', `${program}.js`);
+  const { id, dist = join(ROOT, 'dist') } = options.user ?? {};
+  const bundle = join(dist, `${program}.js`);
   if (!existsSync(bundle)) throw new Error(`there is no ${bundle}: run npm test, or npm run build first`);
   const child = spawn(process.execPath, [bundle, ...args], {
     cwd: options.cwd,
     env: { ...process.env, ...options.environment },
+    ...(id !== undefined && { uid: id, gid: id }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let [stdout, stderr] = ['', ''];
