@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeScratch } from '../../container/worker/scratch';
@@ -6,6 +6,7 @@ import { Shower } from '../../container/worker/showcase';
 import { thumbnailArgs } from '../../container/worker/showcase-args';
 import { thumbnailUrl } from '../../core/contract/keys';
 import { codeOf } from '../../core/errors';
+import { removeFolder } from '../../core/storage/remove-folder';
 import type { Storage } from '../../core/storage/storage';
 
 /**
@@ -47,7 +48,7 @@ export async function makeThumbnails(
   } catch (error) {
     if (codeOf(error) !== 'no-program') throw error;
   } finally {
-    await rm(root, { recursive: true, force: true });
+    removeFolder(root);
   }
   return made;
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { codeOf, messageOf } from '../../core/errors';
@@ -7,6 +7,7 @@ import { parseWorkerArgv } from '../../core/contract/worker-command';
 import type { WorkerEvent } from '../../core/contract/worker-event';
 import { printableReason } from '../../core/printable';
 import { openStorage } from '../../core/storage/open-storage';
+import { removeFolder } from '../../core/storage/remove-folder';
 import { childWork } from './child-work';
 import { watchInterruptions } from './interruption';
 import { logContext } from './log-context';
@@ -45,8 +46,17 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
     say({ event: 'error', code: codeOf(error) ?? 'internal', message });
     return exitCodeOf(error);
   } finally {
+    removeScratch(root, say);
     log.end();
-    await rm(root, { recursive: true, force: true });
+  }
+}
+
+/** Every program of this worker has ended by now. What cannot be removed goes with the container or the attempt. */
+function removeScratch(root: string, say: (event: WorkerEvent) => void): void {
+  try {
+    removeFolder(root);
+  } catch (error) {
+    say({ event: 'output', program: 'worker', line: `cannot remove ${root}: ${messageOf(error)}` });
   }
 }
 

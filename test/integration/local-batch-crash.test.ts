@@ -1,6 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -86,6 +94,23 @@ describe('a scheduler that is killed', () => {
 });
 
 describe('a state directory', () => {
+  test('keeps its scratch until the processes of a killed scheduler have ended', async () => {
+    const stateDirectory = makeDirectory();
+    const scratch = join(stateDirectory, 'scratch');
+    const [outside, env] = [makeDirectory(), { ...process.env, TMPDIR: join(scratch, 'job-0') }];
+    mkdirSync(env.TMPDIR, { recursive: true });
+    symlinkSync(outside, join(env.TMPDIR, 'link'));
+    writeFileSync(join(outside, 'kept'), '');
+    // It would make its folder again after a removal that came too early.
+    const late = spawn('sh', ['-c', 'sleep 1; mkdir -p "$TMPDIR/late"'], { env, stdio: 'ignore' });
+    const hasExited = once(late, 'exit');
+    await openBatch({ stateDirectory });
+    expect(existsSync(scratch)).toBe(false);
+    await hasExited;
+    expect(existsSync(scratch)).toBe(false);
+    expect(existsSync(join(outside, 'kept'))).toBe(true);
+  });
+
   test('belongs to one of two that open it at once', async () => {
     const stateDirectory = makeDirectory();
     const outcomes = await Promise.allSettled([openBatch({ stateDirectory }), openBatch({ stateDirectory })]);

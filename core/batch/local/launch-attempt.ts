@@ -1,10 +1,14 @@
-import { mkdirSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf } from '../../errors';
+import { untilNoneIn } from '../../processes/processes-in';
+import { removeFolder } from '../../storage/remove-folder';
 import type { AttemptOutcome } from './attempt-event';
 import type { AttemptPlan } from './plan-attempt';
 import { runAttempt, type RunningAttempt } from './run-attempt';
+
+/** The most time that processes may take to end after they were killed. */
+const MOST_ENDING_MS = 10_000;
 
 /** Runs a planned attempt between the making and the removal of its scratch directory. */
 export function launchAttempt(
@@ -13,7 +17,7 @@ export function launchAttempt(
   onLogLine: (line: string) => void,
 ): RunningAttempt {
   try {
-    rmSync(plan.scratchDirectory, { recursive: true, force: true });
+    removeFolder(plan.scratchDirectory);
     mkdirSync(plan.scratchDirectory, { recursive: true });
     mkdirSync(dirname(plan.logFile), { recursive: true });
   } catch (error) {
@@ -26,7 +30,13 @@ export function launchAttempt(
 
 async function withoutScratch(attempt: RunningAttempt, scratchDirectory: string): Promise<AttemptOutcome> {
   const outcome = await attempt.ended;
-  // What can't be removed now is removed when the state directory is opened again; it is no reason to fail a job.
-  await rm(scratchDirectory, { recursive: true, force: true }).catch(() => undefined);
+  // What cannot be removed now is removed when the state directory is opened again; it is no reason to fail a job.
+  await removeScratch(scratchDirectory).catch(() => undefined);
   return outcome;
+}
+
+/** Removes a scratch directory, or all of them, when the processes that used it have ended. */
+export async function removeScratch(directory: string): Promise<void> {
+  await untilNoneIn(directory, MOST_ENDING_MS);
+  removeFolder(directory);
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SpotreelError } from '../../errors';
 import type {
@@ -17,7 +17,7 @@ import { describeJobs, findJob, listChildren, type FoundJob } from './find-job';
 import type { Submitted } from './job-event';
 import { createJobState, type JobState } from './job-state';
 import { Journal } from './journal';
-import { launchAttempt } from './launch-attempt';
+import { launchAttempt, removeScratch } from './launch-attempt';
 import { checkOptions, type LocalBatchOptions } from './local-batch-options';
 import { takeLock, type Lock } from './lock';
 import { planAttempt } from './plan-attempt';
@@ -59,7 +59,8 @@ export class LocalBatch implements Batch {
     mkdirSync(join(stateDirectory, 'jobs'), { recursive: true });
     const lock = await takeLock(stateDirectory);
     try {
-      rmSync(join(stateDirectory, 'scratch'), { recursive: true, force: true });
+      // Processes of a scheduler that was killed may still be ending.
+      await removeScratch(join(stateDirectory, 'scratch'));
       await options.tidyUp?.();
       const batch = new LocalBatch({ ...options, stateDirectory }, lock);
       batch.#resume();
@@ -153,7 +154,7 @@ export class LocalBatch implements Batch {
   }
 
   /**
-   * For Ctrl-C: starts nothing more, stops what runs (SIGTERM, then SIGKILL after the stop timeout) and releases the
+   * For Ctrl-C: starts nothing more, stops what runs (SIGTERM, killed after the stop timeout) and releases the
    * state directory once no process is left. The stopped attempts are lost, as after a crash: the next `open` runs
    * them again, and no attempt is used up.
    */
