@@ -41,9 +41,10 @@ const { outputFiles } = await build({
 await mkdir(dist, { recursive: true });
 for (const { path, contents } of outputFiles)
   await put(path, contents, basename(path) === 'spotreel.js' ? 0o755 : 0o644);
-// What the worker starts other programs with; the image has them beside it, too (lib/constructs/worker-image.ts).
-for (const script of ['render_frames.py', 'missing_files.py', 'mix_sound.py', 'sandbox.pl']) {
-  await put(join(dist, script), await readFile(join(root, 'container/worker', script)));
+// What the worker starts other programs with; the image has them beside it, too (lib/constructs/image-context.ts).
+const worker = ['render_frames.py', 'missing_files.py', 'mix_sound.py', 'sandbox.pl'];
+for (const script of [...worker.map((name) => `container/worker/${name}`), 'core/processes/supervise.pl']) {
+  await put(join(dist, basename(script)), await readFile(join(root, script)));
 }
 
 /** Whole or not at all, and only what has changed: a program that runs from here may be starting another. */

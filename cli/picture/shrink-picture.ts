@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
 import { programEnvironment } from '../../container/worker/program-environment';
 import { sandboxed } from '../../container/worker/sandbox';
+import { runProgram } from '../../core/processes/run-program';
 
 /** ffmpeg needs a home folder; none in which it finds anything. */
 const NO_HOME = '/nonexistent';
@@ -19,23 +19,14 @@ export function shrinkArgs(): string[] {
   return ['-hide_banner', '-loglevel', 'error', '-nostdin', '-threads', '1', ...input, ...output];
 }
 
-/** The picture, small; `undefined` where ffmpeg makes none of it. A render made the picture, so ffmpeg runs in the sandbox and writes no file. */
-export function shrinkPicture(ffmpeg: string, png: Uint8Array): Promise<Uint8Array | undefined> {
-  const [program, ...args] = sandboxed([ffmpeg, ...shrinkArgs()], { write: [] }, process.env);
-  const child = spawn(program!, args, {
-    env: programEnvironment(process.env, NO_HOME),
-    stdio: ['pipe', 'pipe', 'ignore'],
-    timeout: MOST_SECONDS * 1000,
-  });
-  const chunks: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-  // It may have seen enough before the end, or be gone.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(png);
-  return new Promise((resolve) => {
-    child.once('error', () => resolve(undefined));
-    child.once('close', (code) =>
-      resolve(code === 0 && chunks.length > 0 ? Buffer.concat(chunks) : undefined),
-    );
-  });
+/**
+ * The picture, small; `undefined` if ffmpeg makes none of it. A render made the picture, so ffmpeg runs in the sandbox and
+ * writes no file.
+ */
+export async function shrinkPicture(ffmpeg: string, png: Uint8Array): Promise<Uint8Array | undefined> {
+  const command = sandboxed([ffmpeg, ...shrinkArgs()], { write: [] }, process.env);
+  const environment = programEnvironment(process.env, NO_HOME);
+  const options = { environment, input: png, timeoutMs: MOST_SECONDS * 1000 };
+  const output = await runProgram(command, options).catch(() => undefined);
+  return output && output.stdout.byteLength > 0 ? output.stdout : undefined;
 }

@@ -3,6 +3,8 @@ import { Readable, type Writable } from 'node:stream';
 import { z } from 'zod';
 import { MASTER_ENDINGS } from '../../core/contract/keys';
 import { withLifeline } from '../../core/processes/lifeline';
+import { endOf, stopProgram } from '../../core/processes/program-end';
+import { programPid } from '../../core/processes/program-pid';
 import { describeEnding, type MemorySetting } from './blender-ending';
 import { LogTail } from './blender-log';
 import { eachLine } from './each-line';
@@ -67,8 +69,8 @@ const EVENTS = 3;
 /** One running Blender that renders the frames it is told to, or mixes sound. */
 export class BlenderSession {
   /**
-   * Resolves with the best that can be said about why, should it have failed, when Blender is gone and all it said has
-   * been heard. Rejects when it could not be started.
+   * Resolves with the best that can be said about why, should it have failed, when Blender and all that it started are gone
+   * and all it said has been heard. Rejects when it could not be started.
    */
   readonly ended: Promise<string>;
   private readonly process: ChildProcess;
@@ -113,13 +115,13 @@ export class BlenderSession {
 
   /** Ends Blender now. */
   kill(): void {
-    this.process.kill('SIGTERM');
-    setTimeout(() => this.process.kill('SIGKILL'), KILL_AFTER_SECONDS * 1000).unref();
+    stopProgram(this.process, KILL_AFTER_SECONDS * 1000);
   }
 
   /** The most memory that this Blender has had so far, in bytes. Linux only. */
   peakMemoryBytes(): number | undefined {
-    return this.process.pid === undefined ? undefined : peakMemoryBytes(this.process.pid);
+    const pid = this.process.pid && programPid(this.process.pid);
+    return pid ? peakMemoryBytes(pid) : undefined;
   }
 
   private hear(line: string, onOutput: (line: string) => void): void {
@@ -142,12 +144,7 @@ export class BlenderSession {
   }
 
   private async waitForEnd(heard: Array<Promise<void>>): Promise<string> {
-    const [exitCode, signal] = await new Promise<[number | null, NodeJS.Signals | null]>(
-      (resolve, reject) => {
-        this.process.once('error', reject);
-        this.process.once('close', (code, name) => resolve([code, name]));
-      },
-    ).finally(() => this.alarm.rest());
+    const { exitCode, signal } = await endOf(this.process).finally(() => this.alarm.rest());
     await Promise.all(heard);
     const { hangSeconds, memoryMib, memorySetting } = this.options;
     const silentSeconds = this.isSilent ? hangSeconds : undefined;

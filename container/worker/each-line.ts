@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { LineSplitter } from '../../core/line-splitter';
 
-/** Calls `listener` for each line of a program's output, cut by `LineSplitter`; resolves at its end. */
+/** Calls `listener` for each line of a program's output, cut by `LineSplitter`; resolves at its end, or when the stream is destroyed. */
 export async function eachLine(stream: Readable | null, listener: (line: string) => void): Promise<void> {
   if (!stream) return;
   const lines = new LineSplitter(listener);

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { pipeline } from 'node:stream/promises';
 import { codeOf, SpotreelError } from '../../core/errors';
 import { withLifeline } from '../../core/processes/lifeline';
+import { endOf, killProgram } from '../../core/processes/program-end';
 import { eachLine } from './each-line';
 import { ffmpegArgs, parseProgress, type VideoOptions } from './ffmpeg-args';
 
@@ -27,23 +28,25 @@ export async function encodeVideo(options: EncodeOptions): Promise<void> {
   const { command, environment, frameCount, signal } = options;
   const [program, ...argv] = withLifeline([...command, ...ffmpegArgs(options)]);
   const stdio: StdioOptions = ['pipe', 'pipe', 'pipe'];
-  const child = spawn(program!, argv, { env: environment, stdio, signal, killSignal: 'SIGKILL' });
+  const child = spawn(program!, argv, { env: environment, stdio });
   const heard = listen(child, options);
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  });
+  const ended = endOf(child);
   const fed = feed(child, options.frames);
+  const stop = () => killProgram(child);
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
   try {
-    const [exitCode, { encoded, lastWords, cutShort }] = await Promise.all([ended, heard, fed]);
+    const [{ exitCode }, { encoded, lastWords, cutShort }] = await Promise.all([ended, heard, fed]);
     if (exitCode === null) throw killed();
     if (exitCode !== 0) throw failed(lastWords || `it ended with exit code ${exitCode}`);
     if (cutShort !== undefined) throw failed(cutShort);
     if (encoded !== frameCount) throw failed(`it encoded ${encoded} of ${frameCount} frames`);
   } catch (error) {
-    child.kill('SIGKILL');
-    await Promise.allSettled([ended, fed]);
+    killProgram(child);
+    await Promise.allSettled([ended, heard, fed]);
     throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }
 

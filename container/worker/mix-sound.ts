@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Finding } from '../../core/contract/finding';
 import type { Manifest } from '../../core/contract/manifest';
 import type { VideoFileFormat } from '../../core/contract/video-format';
 import { messageOf } from '../../core/errors';
 import { printableName, printableReason } from '../../core/printable';
-import { withLifeline } from '../../core/processes/lifeline';
+import { runProgram } from '../../core/processes/run-program';
 import { StorageError } from '../../core/storage/storage';
 import { BlenderSession, type SessionEvent } from './blender-session';
 import { soundArgs, soundEncoderOf } from './ffmpeg-args';
@@ -46,8 +44,8 @@ export async function mixSound(
     await requireEncoder(ffmpeg.path, encoder, video, ffmpeg.environment);
     const { missing, more = 0 } = await mixDown(manifest, mixed, context);
     const fitted = join(scratch.ffmpeg, 'sound.flac');
-    const [program, ...argv] = withLifeline([...ffmpeg.command, ...soundArgs(mixed, manifest, fitted)]);
-    await promisify(execFile)(program!, argv, { env: ffmpeg.environment, signal });
+    const command = [...ffmpeg.command, ...soundArgs(mixed, manifest, fitted)];
+    await runProgram(command, { environment: ffmpeg.environment, signal });
     const mostBytes = mostSoundBytes(secondsOf(manifest.frameCount, manifest));
     await takeCopy({ path: fitted, writer: 'ffmpeg', name: 'the sound', mostBytes }, path);
     const untold = missing.filter((file) => !manifest.findings?.some((one) => isMissing(one, file)));

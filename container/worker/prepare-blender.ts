@@ -65,7 +65,11 @@ async function prepare(
   const args = argsFor(file, Number(environment.SPOTREEL_THREADS ?? 0));
   const { SPOTREEL_HANG_SECONDS, SPOTREEL_MEMORY_MIB } = environment;
   return {
-    command: sandboxed([blender, ...args], { write: [scratch.blender, scratch.saved], events: true }, environment),
+    command: sandboxed(
+      [blender, ...args],
+      { write: [scratch.blender, scratch.saved], events: true },
+      environment,
+    ),
     environment: forBlender,
     hangSeconds: Number(SPOTREEL_HANG_SECONDS ?? USUAL_HANG_SECONDS),
     ...(SPOTREEL_MEMORY_MIB !== undefined && { memoryMib: Number(SPOTREEL_MEMORY_MIB) }),

@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { SpotreelError, messageOf } from '../../core/errors';
 import { findExecutable } from '../../core/processes/find-executable';
+import { runProgram } from '../../core/processes/run-program';
 import { parseBlenderVersion, type BlenderVersion } from '../../core/render/blender-version';
 
 /** The programs that do the work. */
@@ -14,6 +13,9 @@ const BESIDE_PATH: Record<Program, readonly string[]> = {
 };
 
 type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The most time that a program may take to answer a question about itself. */
+const ANSWER_MS = 60_000;
 
 /** The variable that names another program than the first on PATH. */
 export const programVariable = (program: Program): string => `SPOTREEL_${program.toUpperCase()}`;
@@ -59,11 +61,9 @@ export async function hasEncoder(
   encoder: string,
   environment: NodeJS.ProcessEnv,
 ): Promise<boolean> {
-  const args = ['-hide_banner', '-h', `encoder=${encoder}`];
-  const told = await promisify(execFile)(ffmpeg, args, { env: environment, timeout: 60_000 }).catch(
-    () => undefined,
-  );
-  return !told || told.stdout.startsWith(`Encoder ${encoder}`);
+  const command = [ffmpeg, '-hide_banner', '-h', `encoder=${encoder}`];
+  const output = await runProgram(command, { environment, timeoutMs: ANSWER_MS }).catch(() => undefined);
+  return !output || output.stdout.toString().startsWith(`Encoder ${encoder}`);
 }
 
 /** Asks a Blender for its version. Throws `no-program` when it does not answer as Blender does. */
@@ -72,13 +72,11 @@ export async function blenderVersion(
   environment: NodeJS.ProcessEnv,
 ): Promise<BlenderVersion> {
   try {
-    const { stdout } = await promisify(execFile)(blender, ['--version'], {
-      env: environment,
-      timeout: 60_000,
-    });
-    const version = parseBlenderVersion(stdout.replace(/^Blender /, ''));
+    const { stdout } = await runProgram([blender, '--version'], { environment, timeoutMs: ANSWER_MS });
+    const words = stdout.toString();
+    const version = parseBlenderVersion(words.replace(/^Blender /, ''));
     if (version) return version;
-    throw new Error(`it says "${stdout.slice(0, 100).trim()}"`);
+    throw new Error(`it says "${words.slice(0, 100).trim()}"`);
   } catch (error) {
     const message = `${blender} does not tell its version: ${messageOf(error)}; set SPOTREEL_BLENDER to a working Blender`;
     throw new SpotreelError('no-program', 'usage', message, { cause: error });

@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { promisify } from 'node:util';
 import {
   contactSheetUrl,
   frameName,
@@ -25,7 +23,7 @@ import { readRecords } from '../../core/report/read-records';
 import type { RenderRecords } from '../../core/report/report-figures';
 import { reportPage } from '../../core/report/report-page';
 import { readRecord } from '../../core/storage/read-record';
-import { withLifeline } from '../../core/processes/lifeline';
+import { runProgram } from '../../core/processes/run-program';
 import { prepareFfmpeg, type PreparedFfmpeg } from './prepare-ffmpeg';
 import { MOST_SHOWN_BYTES } from './size-bounds';
 import { takeBytes } from './take-file';
@@ -158,9 +156,8 @@ export class Shower {
   }
 
   async ffmpeg(args: readonly string[]): Promise<void> {
-    const { command, environment: env } = this.prepared;
-    const [program, ...argv] = withLifeline([...command, ...args]);
-    await promisify(execFile)(program!, argv, { env, signal: this.context.signal });
+    const { command, environment } = this.prepared;
+    await runProgram([...command, ...args], { environment, signal: this.context.signal });
   }
 
   async fetch(frames: readonly number[], folder: URL): Promise<FrameFile[]> {

@@ -13,6 +13,7 @@ export const WORKER_FILES: readonly string[] = [
   'missing_files.py',
   'mix_sound.py',
   'sandbox.pl',
+  'supervise.pl',
 ];
 
 /** Of each app, the folder that has been put together for it. */

@@ -3,7 +3,7 @@
  * after each round whether the promises hold. Round k (from 0) has the seed N + k. Ends with 1 when a round did not hold;
  * `--keep` leaves its files.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,6 +11,7 @@ import { build } from 'esbuild';
 import { messageOf } from '../../core/errors';
 import { mapConcurrently } from '../../core/map-concurrently';
 import { startS3Emulator } from '../support/s3-emulator';
+import { ROOT } from '../support/source-files';
 import { describePlan, planRound } from './round-plan';
 import { runRound, type RoundServices } from './run-round';
 
@@ -44,6 +45,7 @@ async function main(): Promise<void> {
       platform: 'node',
       logLevel: 'warning',
     });
+    copyFileSync(join(ROOT, 'core/processes/supervise.pl'), join(folder, 'supervise.pl'));
     const seeds = Array.from({ length: rounds! }, (_, i) => firstSeed! + i);
     await mapConcurrently(seeds, atOnce!, async (seed) => {
       const held = await playAndTell(seed, { emulator, folder, farmProgram, keep });

@@ -16,6 +16,7 @@ import { FileStorage } from '../../core/storage/file-storage';
 import { S3Storage } from '../../core/storage/s3-storage';
 import { findProgram } from '../../container/worker/programs';
 import { withLifeline } from '../../core/processes/lifeline';
+import { killProgram } from '../../core/processes/program-end';
 import { installFakeBlender } from '../support/fake-blender';
 import { processesWith } from '../support/processes';
 import type { S3Emulator } from '../support/s3-emulator';
@@ -191,7 +192,7 @@ class Round {
     const child = spawn(program!, argv, { env: this.environment, stdio: ['ignore', log, log] });
     closeSync(log);
     this.farmPid = child.pid;
-    const overdue = setTimeout(() => child.kill('SIGKILL'), Math.max(0, deadline - Date.now()));
+    const overdue = setTimeout(() => killProgram(child), Math.max(0, deadline - Date.now()));
     return new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', (exitCode) => {

@@ -44,8 +44,8 @@ function kill(pid: number, signal: NodeJS.Signals): boolean {
 /** What a command line is of: `node [--require …] program.js …`, or Blender by its own name. */
 function targetOf(command: readonly string[]): SignalTarget | undefined {
   const names = command.slice(0, 4).map((part) => basename(part));
-  // On its way to become one of the others.
-  if (names[0] === 'setpriv') return undefined;
+  // The parent of one of the others.
+  if (names.includes('supervise.pl')) return undefined;
   if (names.includes('farm-process.js')) return 'scheduler';
   if (names.includes('worker.js')) return 'worker';
   return names.includes('fake-blender') || names[0] === 'blender' ? 'blender' : undefined;

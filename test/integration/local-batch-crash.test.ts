@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -15,6 +16,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildSync } from 'esbuild';
 import { codeOf, messageOf } from '../../core/errors';
+import { ROOT } from '../support/source-files';
 import { cleanUp, makeDirectory, openBatch, processesWith, programFile, until } from './local-batch-harness';
 
 let bundleDirectory: string;
@@ -27,6 +29,7 @@ beforeAll(() => {
     bundle: true,
     platform: 'node',
   });
+  copyFileSync(join(ROOT, 'core/processes/supervise.pl'), join(bundleDirectory, 'supervise.pl'));
 });
 
 afterAll(() => rmSync(bundleDirectory, { recursive: true }));
@@ -49,7 +52,8 @@ describe('a scheduler that is killed', () => {
   test('takes along what it runs, even if that ignores everything', async () => {
     const stateDirectory = makeDirectory();
     const killed = startScheduler(stateDirectory, 'run', programFile('await-signal.js'), 'ignore');
-    await until(() => processesWith('MARKER', stateDirectory).length === 2);
+    // Each with its supervisor.
+    await until(() => processesWith('MARKER', stateDirectory).length === 4);
     killed.child.kill('SIGKILL');
     await killed.hasExited;
     try {

@@ -66,7 +66,8 @@ test('after stop no process is left, and the next open goes on without using up 
   const environment = { MARKER: stateDirectory };
   const first = await openBatch({ stateDirectory, environment, maxParallel: 2 });
   const jobId = await first.submit(['record-run.js', file, '600000'], { arrayProperties: { size: 3 } });
-  await until(() => processesWith('MARKER', stateDirectory).length === 2);
+  // Each with its supervisor.
+  await until(() => processesWith('MARKER', stateDirectory).length === 4);
   const waiting = first.batch.wait(jobId).catch(codeOf);
   await first.batch.stop();
   expect(await waiting).toBe('stopped');

@@ -58,6 +58,13 @@ def environments():
         attempt(lambda: texts.append(open(path, "rb").read()))
     return b"\\n".join(texts)
 
+def parent_of(pid):
+    with open("/proc/%d/stat" % pid) as file:
+        return int(file.read().rsplit(")", 1)[1].split()[1])
+
+def open_memory(pid):
+    return open("/proc/%d/mem" % pid, "rb")
+
 def fetch(url):
     return urllib.request.urlopen(url, timeout=3).read()
 
@@ -69,7 +76,8 @@ results = {
     "write into the scratch folder": attempt(lambda: write(os.environ["TMPDIR"])),
     "AWS variables": any(name.startswith("AWS_") for name in os.environ),
     "AWS variables of other processes": b"AWS_" in environments(),
-    "memory of the worker": attempt(lambda: open("/proc/%d/mem" % os.getppid(), "rb")),
+    "memory of the worker": attempt(lambda: open_memory(parent_of(os.getppid()))),
+    "memory of the supervisor": attempt(lambda: open_memory(os.getppid())),
     "credentials at the exact address": attempt(lambda: fetch(${JSON.stringify(credentialsUrl)})),
     "the bucket": attempt(lambda: connect(${JSON.stringify(emulator.hostname)}, ${emulator.port})),
     "the ECS agent": attempt(lambda: connect("169.254.170.2", 80)),

@@ -4,7 +4,8 @@ import { constants } from 'node:os';
 import { messageOf } from '../../errors';
 import { findExecutable } from '../../processes/find-executable';
 import { LineSplitter } from '../../line-splitter';
-import { withLifeline } from '../../processes/lifeline';
+import { killSignal, withLifeline } from '../../processes/lifeline';
+import { endOf, killProgram } from '../../processes/program-end';
 import type { AttemptOutcome } from './attempt-event';
 import { timeStamp } from './time-stamp';
 
@@ -18,19 +19,16 @@ interface AttemptRequest {
   readonly onLogLine: (line: string) => void;
   /** From the start of the attempt to its SIGTERM. */
   readonly timeoutSeconds?: number;
-  /** From SIGTERM to SIGKILL. */
+  /** From SIGTERM to the killing of the program and all that it started. */
   readonly stopTimeoutSeconds: number;
 }
 
 export interface RunningAttempt {
   /** Never rejects: a program that can't be started is an outcome as well. */
   readonly ended: Promise<AttemptOutcome>;
-  /** SIGTERM, then SIGKILL after the stop timeout. Without effect once it is being stopped or has ended. */
+  /** SIGTERM to the program, then all are killed after the stop timeout. Without effect once it is being stopped or has ended. */
   stop(): void;
 }
-
-/** How long to read on after the end of the program when a process that left its group still holds the pipes. */
-const OUTPUT_GRACE_MS = 1_000;
 
 /** Bytes of a line: the worker's events are shorter, whatever characters are escaped in them. */
 const MOST_LOG_LINE_BYTES = 512 * 1024;
@@ -39,7 +37,7 @@ const MOST_LOG_LINE_BYTES = 512 * 1024;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Runs one attempt as a process in a group and session of its own, so that a Ctrl-C in the terminal reaches the
+ * Runs one attempt under a supervisor in a group and session of its own, so that a Ctrl-C in the terminal reaches the
  * scheduler alone. Its standard input is a pipe that stays open while the scheduler lives: a program that reads its
  * end knows that it is alone.
  */
@@ -64,51 +62,47 @@ export function runAttempt(request: AttemptRequest): RunningAttempt {
 function watchAttempt(child: ChildProcess, log: number, request: AttemptRequest): RunningAttempt {
   const { stopTimeoutSeconds, timeoutSeconds } = request;
   let stoppedBy: AttemptOutcome['stoppedBy'];
-  let hasExited = false;
   const timers: NodeJS.Timeout[] = [];
 
   function stop(by: 'caller' | 'timeout'): void {
-    if (hasExited || stoppedBy !== undefined) return;
+    if (hasExited(child) || stoppedBy !== undefined) return;
     stoppedBy = by;
     // Only the program itself gets SIGTERM, as in a container: what it started, it ends in its own order.
     child.kill('SIGTERM');
-    timers.push(setTimeout(() => killGroup(child), stopTimeoutSeconds * 1000));
+    timers.push(setTimeout(() => killProgram(child), stopTimeoutSeconds * 1000));
   }
 
-  const ended = new Promise<AttemptOutcome>((resolve) => {
-    const endLog = writeLog(child, log, request.onLogLine);
-    const finish = (outcome: AttemptOutcome): void => {
+  const endLog = writeLog(child, log, request.onLogLine);
+  child.once('exit', () => killGroup(child));
+  const ended = endOf(child)
+    .then(
+      ({ exitCode, signal }) => ({
+        exitCode: signal === null ? (exitCode ?? undefined) : 128 + constants.signals[signal],
+        stoppedBy,
+      }),
+      (error: unknown) => startFailure(messageOf(error)),
+    )
+    .finally(() => {
       timers.forEach(clearTimeout);
       endLog();
-      resolve(outcome);
-    };
-    child.once('error', (error) => {
-      // Also emitted when a signal could not be sent: that says nothing of the start.
-      if (child.pid === undefined) finish(startFailure(error.message));
     });
-    child.once('exit', (code, signal) => {
-      hasExited = true;
-      killGroup(child);
-      const exitCode = signal === null ? (code ?? undefined) : 128 + constants.signals[signal];
-      const outcome = { exitCode, stoppedBy };
-      const grace = setTimeout(finish, OUTPUT_GRACE_MS, outcome);
-      child.once('close', () => finish(outcome));
-      timers.push(grace);
-    });
-  });
   if (timeoutSeconds !== undefined && timeoutSeconds * 1000 <= MAX_TIMER_MS) {
     timers.push(setTimeout(() => stop('timeout'), timeoutSeconds * 1000));
   }
   return { ended, stop: () => stop('caller') };
 }
 
-/** Ends the whole group at once, and so whatever the program left behind. */
-function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined) return;
+function hasExited({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+/** Without a supervisor: kills what the program left behind in its group. */
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined || killSignal() !== 'SIGKILL') return;
   try {
-    process.kill(-child.pid, 'SIGKILL');
+    process.kill(-pid, 'SIGKILL');
   } catch {
-    // Nobody is left in the group.
+    // The group is empty.
   }
 }
 
