@@ -18,6 +18,7 @@ export interface OptionFlags {
   readonly gaps?: string;
   readonly order?: string;
   readonly force?: boolean;
+  readonly allowScripts?: boolean;
 }
 
 /** Checks flags and leaves out those that were not given. Throws `bad-options` naming the flag at fault. */
@@ -39,6 +40,7 @@ export function renderOptionsOf(flags: OptionFlags): RenderOptions {
     gaps,
     order,
     force,
+    allowScripts: flags.allowScripts,
   };
   const given = Object.entries(known);
   const result = renderOptionsSchema.safeParse(

@@ -5,7 +5,9 @@ import { openStorage } from '../../core/storage/open-storage';
 import { localTargets } from '../local/farm';
 import { hasDisplay } from '../local/has-display';
 import { divideMachine } from '../local/machine';
+import { unconfinedScripts } from '../local/unconfined-scripts';
 import { createMeter } from '../meter';
+import { reportFindings } from '../report-findings';
 import { onStopSignal } from '../stop-signals';
 import { createFolderView } from '../watch-folder/folder-view';
 import { WatchFolder, type FolderCounts } from '../watch-folder/watch-folder';
@@ -13,13 +15,16 @@ import { WatchFolder, type FolderCounts } from '../watch-folder/watch-folder';
 export interface FarmFlags {
   readonly parallel?: number;
   readonly once?: boolean;
+  readonly allowScripts?: boolean;
   readonly json?: boolean;
 }
 
 /** `spotreel farm DIR`: renders what is dropped into `DIR/uploads`, until it is stopped. Gives the exit code. */
 export async function farmCommand(directory: string, flags: FarmFlags): Promise<number> {
   const machine = divideMachine(flags.parallel);
+  const { allowScripts = false } = flags;
   const storage = openStorage();
+  reportFindings(unconfinedScripts(allowScripts ? { allowScripts } : {}, process.env));
   const blender = findProgram('blender', process.env);
   findProgram('ffmpeg', process.env);
   const folder = new WatchFolder({
@@ -29,7 +34,7 @@ export async function farmCommand(directory: string, flags: FarmFlags): Promise<
     services: {
       storage,
       now: () => new Date(),
-      ...localTargets(await blenderVersion(blender, process.env), machine),
+      ...localTargets(await blenderVersion(blender, process.env), machine, allowScripts),
       place: 'here',
       hasDisplay: hasDisplay(process.env, process.platform),
     },

@@ -13,17 +13,18 @@ import { describeFinding } from '../report-findings';
 
 export interface InspectFlags {
   readonly json?: boolean;
+  readonly allowScripts?: boolean;
 }
 
 /** `spotreel inspect FILE`: what the scene reader finds in the file, what the file needs, and what is wrong with it. */
-export async function inspectCommand(file: string, { json }: InspectFlags): Promise<number> {
+export async function inspectCommand(file: string, { json, allowScripts }: InspectFlags): Promise<number> {
   const url = parseLocation(file, process.cwd());
   const place = url.protocol === 'file:' ? 'here' : 'farm';
   const location = formatLocation(url);
   const examination = await examineScene(url, undefined, openStorage());
   const { findings } = preflight(examination, {
     file: location,
-    options: {},
+    options: allowScripts ? { allowScripts } : {},
     place,
     hasDisplay: place === 'here' && hasDisplay(process.env, process.platform),
   });

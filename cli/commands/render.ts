@@ -31,6 +31,7 @@ export async function renderCommand(file: string, flags: RenderFlags): Promise<n
     name: flags.name,
     filesCount: true,
     machine: divideMachine(flags.parallel),
+    allowsScripts: options.allowScripts === true,
     storage,
     hasDisplay: hasDisplay(process.env, process.platform),
     report: reportFindings,

@@ -115,7 +115,9 @@ async function findTarget(flags: SubmitFlags): Promise<Target> {
   const { queue, definition, output } = flags;
   if (queue !== undefined && definition !== undefined && output !== undefined) {
     const named = { jobQueue: queue, parallel: USUAL_PARALLEL };
-    return { ...named, gpu: named, ...byHand(definition), output: outputOf(output) };
+    // Nothing is known of the definition but its name: its worker refuses what it does not allow.
+    const unknown = { gpu: named, allowsScripts: true };
+    return { ...named, ...unknown, ...byHand(definition), output: outputOf(output) };
   }
   const farm = await readFarm(flags.farm, new SSMClient({}));
   const bucket = keyUrl('s3:', farm.bucket, '');
@@ -128,6 +130,7 @@ async function findTarget(flags: SubmitFlags): Promise<Target> {
       : byHand(definition)),
     output: output === undefined ? childUrl(bucket, farm.outputPrefix) : outputOf(output),
     uploads: childUrl(bucket, farm.uploadPrefix),
+    allowsScripts: farm.allowScripts,
     farm,
   };
 }

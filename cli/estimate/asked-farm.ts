@@ -13,6 +13,8 @@ export interface FarmSize {
   readonly region: string;
   /** Whether it has been deployed, so that its account can be asked for prices. */
   readonly isThere: boolean;
+  /** Whether scenes may run their scripts there. */
+  readonly allowsScripts?: boolean | undefined;
   /** What of it is not the farm's own, for people. */
   readonly notes: readonly string[];
 }
@@ -57,6 +59,7 @@ export function sizeOf(farm: FarmDescription, onGpu: boolean): FarmSize {
     parallel: (onGpu ? farm.gpu?.parallel : undefined) ?? farm.parallel,
     region: farm.region,
     isThere: true,
+    allowsScripts: farm.allowScripts,
     notes: farm.machines ? [] : usual.notes,
   };
 }

@@ -5,6 +5,7 @@ import { estimateCost, type CostEstimate } from '../../core/estimate/estimate-co
 import { estimatePlace, threadFactor, type PlaceEstimate } from '../../core/estimate/estimate-place';
 import { preflight } from '../../core/preflight/preflight';
 import { formatLocation } from '../../core/storage/location';
+import { scriptFaults } from '../../core/batch/choose-targets';
 import type { Machine } from '../local/machine';
 import type { FarmSize } from './asked-farm';
 import { planShot, type Shot } from './shot';
@@ -110,7 +111,7 @@ export function estimateShot({ shot, test, thumbnails, machine, farm, prices }: 
       sliceCount: planThere.sliceCount,
       cost: estimateCost(there, farm.machines, prices),
       prices: { source, at, region },
-      refusals: refusalsOnFarm(shot, file),
+      refusals: refusalsOnFarm(shot, file, farm),
     },
     assumptions: [
       spreadAssumption(results.frames.length),
@@ -150,8 +151,15 @@ function placeAssumption(
 }
 
 /** What keeps a scene from a farm alone, such as absolute paths. */
-function refusalsOnFarm({ examination, options, checked }: Shot, file: string): Finding[] {
-  const { findings } = preflight(examination, { file, options, place: 'farm', hasDisplay: false });
+function refusalsOnFarm({ examination, options, checked }: Shot, file: string, farm: FarmSize): Finding[] {
+  const placeFaults = scriptFaults(options, farm);
+  const { findings } = preflight(examination, {
+    file,
+    options,
+    place: 'farm',
+    hasDisplay: false,
+    placeFaults,
+  });
   const known = new Set(checked.findings.map(({ message }) => message));
   return findings.filter(({ severity, message }) => severity === 'error' && !known.has(message));
 }

@@ -37,6 +37,7 @@ export async function testHere(shot: Shot, options: TestHereOptions): Promise<Sh
     options: testing,
     name: testName(shot, testing, `${parallel}x${threads}`),
     machine,
+    allowsScripts: shot.options.allowScripts === true,
     storage,
     hasDisplay: hasDisplay(process.env, process.platform),
     // The whole shot's have been told.

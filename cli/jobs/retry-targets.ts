@@ -3,9 +3,10 @@ import {
   chooseDefinition,
   chooseTargets,
   isOnGpu,
-  targetFaults,
+  refuseTargets,
   type ChosenTargets,
 } from '../../core/batch/choose-targets';
+import { farmTargets } from '../../core/batch/farm-targets';
 import type { FarmDescription } from '../../core/contract/farm-description';
 import type { RenderJobs } from '../../core/contract/jobs';
 import type { Manifest } from '../../core/contract/manifest';
@@ -46,15 +47,8 @@ export async function findRetryTargets(
     if (onDemand) throw usage('bad-usage', '--on-demand needs --farm, which knows its queue');
     return likeBefore(queue, batch, jobs);
   }
-  const targets = {
-    jobQueue: farm.jobQueue,
-    parallel: farm.parallel,
-    gpu: farm.gpu,
-    renderDefinitions: farm.renderDefinitions,
-    stitchDefinition: farm.stitchJobDefinition,
-  };
-  const [fault] = manifest.options.force ? [] : targetFaults(manifest, targets, 'farm');
-  if (fault) throw fault;
+  const targets = farmTargets(farm);
+  refuseTargets(manifest, targets, 'farm');
   const chosen = chooseTargets(manifest, targets);
   const jobQueue = onDemand ? onDemandQueue(farm, manifest) : (queue ?? chosen.render.jobQueue);
   const { blenderVersion } = chooseDefinition(manifest, targets);

@@ -16,7 +16,11 @@ const RENDER_DEFINITION = 'spotreel-render';
 const STITCH_DEFINITION = 'spotreel-stitch';
 
 /** Where jobs go in the local Batch, as on AWS the farm's description says: to the one Blender of this machine. */
-export function localTargets(blenderVersion: BlenderVersion, { parallel }: Machine): JobTargets {
+export function localTargets(
+  blenderVersion: BlenderVersion,
+  { parallel }: Machine,
+  allowsScripts: boolean,
+): JobTargets {
   const queue = { jobQueue: JOB_QUEUE, parallel };
   return {
     ...queue,
@@ -30,6 +34,7 @@ export function localTargets(blenderVersion: BlenderVersion, { parallel }: Machi
       },
     ],
     stitchDefinition: STITCH_DEFINITION,
+    allowsScripts,
   };
 }
 
@@ -49,6 +54,8 @@ export interface LocalFarmOptions {
   readonly blender: string;
   readonly blenderVersion: BlenderVersion;
   readonly ffmpeg: string;
+  /** Whether its workers may run scripts of scenes that ask for it. */
+  readonly allowsScripts: boolean;
   /** Called before any worker of this farm runs and after the last one, when no other can. */
   readonly tidyUp: () => Promise<void>;
   readonly onWorkerEvent: (event: WorkerEvent, slice: number) => void;
@@ -81,6 +88,8 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
       SPOTREEL_CACHE: cacheDirectory,
       SPOTREEL_STOP_SECONDS: String(GRACE_SECONDS),
       SPOTREEL_LIFELINE: 'stdin',
+      // In place of what the user's own environment may have.
+      SPOTREEL_ALLOW_SCRIPTS: options.allowsScripts ? '1' : '0',
     },
     onEvent: (event: LocalBatchEvent) => {
       if (event.type === 'log') {

@@ -15,6 +15,7 @@ import type { ProgressView } from '../progress-view';
 import { localTargets } from './farm';
 import { findPrograms } from './local-programs';
 import type { Machine } from './machine';
+import { unconfinedScripts } from './unconfined-scripts';
 import { runLocally, type RenderOutcome } from './run-locally';
 
 export interface LocalRenderOptions {
@@ -28,6 +29,8 @@ export interface LocalRenderOptions {
   /** Whether other versions of the files that the scene needs make another render: `RenderRequest` says when. */
   readonly filesCount: boolean;
   readonly machine: Machine;
+  /** Whether scenes may run their scripts here, where their options ask for it. */
+  readonly allowsScripts: boolean;
   readonly storage: Storage;
   /** Whether engines that draw on a screen have one. */
   readonly hasDisplay: boolean;
@@ -49,12 +52,12 @@ export class LocalRender {
 
   /** Renders to the end. Throws what is wrong before any job is submitted. */
   async run(): Promise<RenderOutcome> {
-    const { storage, machine, source, filesCount, hasDisplay, report } = this.options;
+    const { storage, machine, allowsScripts, source, filesCount, hasDisplay, report } = this.options;
     const programs = await findPrograms(process.env, this.options.options.video);
     const services = {
       storage,
       now: () => new Date(),
-      ...localTargets(programs.blenderVersion, machine),
+      ...localTargets(programs.blenderVersion, machine, allowsScripts),
       place: 'here',
       hasDisplay,
     } as const;
@@ -63,11 +66,11 @@ export class LocalRender {
       known ?? (filesCount ? await examineScene(source.url, source.etag, storage) : undefined);
     const request = { ...this.options, ...(examination && { examination }) };
     const { folder, manifest } = await prepareRender(request, services);
-    report(manifest.findings ?? []);
+    report([...(manifest.findings ?? []), ...unconfinedScripts(manifest.options, process.env)]);
     const { view } = this.options;
     const { signal } = this.interrupted;
     return runLocally({
-      ...{ folder, manifest, programs, machine, storage, view, signal },
+      ...{ folder, manifest, programs, machine, allowsScripts, storage, view, signal },
       submit: async (batch) => (await this.submit(request, { ...services, batch })).jobs,
     });
   }

@@ -36,7 +36,9 @@ const REASON = 'a retry takes its place';
 export async function retryLocally(options: LocalRetryOptions): Promise<RenderOutcome> {
   const { folder, manifest, machine, storage, asked, samples } = options;
   const programs = await findPrograms(process.env, manifest.options.video);
-  const targets = chooseTargets(manifest, localTargets(programs.blenderVersion, machine));
+  // A person who retries a render agrees to its options as they are.
+  const allowsScripts = manifest.options.allowScripts === true;
+  const targets = chooseTargets(manifest, localTargets(programs.blenderVersion, machine, allowsScripts));
   const wantsLess = asked.frames !== undefined || asked.failed === true || samples !== undefined;
   const submit = async (batch: LocalBatch): Promise<RenderJobs> => {
     const jobs = await readJobs(folder, storage);
@@ -54,7 +56,7 @@ export async function retryLocally(options: LocalRetryOptions): Promise<RenderOu
     const now = () => new Date();
     return (await retryRender(manifest, folder, wish, { storage, batch, now, targets })).jobs;
   };
-  return runLocally({ ...options, programs, submit });
+  return runLocally({ ...options, programs, allowsScripts, submit });
 }
 
 async function livingOf(ids: readonly string[], batch: LocalBatch): Promise<string[]> {

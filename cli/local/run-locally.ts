@@ -24,6 +24,8 @@ export interface LocalWork {
   readonly manifest: Manifest;
   readonly programs: LocalPrograms;
   readonly machine: Machine;
+  /** Whether the scene may run its scripts. */
+  readonly allowsScripts: boolean;
   readonly storage: Storage;
   readonly view: ProgressView;
   /** Stops everything; what is done is kept. */
@@ -44,13 +46,14 @@ export interface RenderOutcome {
 
 /** Opens the local Batch in the render's folder and has it run a pair of jobs to their end. Throws `locked`, and what `submit` throws. */
 export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
-  const { folder, manifest, programs, machine, storage, view, signal } = work;
+  const { folder, manifest, programs, machine, allowsScripts, storage, view, signal } = work;
   const progress = new RenderProgress(manifest.frameCount);
   const stateDirectory = localBatchFolder(folder);
   const cacheDirectory = join(stateDirectory, 'cache');
   const farm = await openLocalFarm({
     ...programs,
     machine,
+    allowsScripts,
     stateDirectory,
     cacheDirectory,
     // No writer is alive, so what is half written stays so.
@@ -93,7 +96,7 @@ type End = Pick<RenderOutcome, 'state' | 'gaps'>;
 async function salvage(
   jobs: RenderJobs,
   farm: LocalBatch,
-  { folder, manifest, programs, machine, storage }: LocalWork,
+  { folder, manifest, programs, machine, allowsScripts, storage }: LocalWork,
 ): Promise<End> {
   const [render] = await farm.describeJobs([jobs.render.jobId]);
   const [stitch] = await farm.describeJobs([jobs.stitch.jobId]);
@@ -101,7 +104,8 @@ async function salvage(
   // One that found a frame to be bad has made a video all the same.
   if (render?.status !== 'FAILED' || jobs.retry?.slices === 0)
     return partialOf(await readGapsSince(stitch?.createdAt, folder, storage), 'failed');
-  const { jobQueue, stitchDefinition: jobDefinition } = localTargets(programs.blenderVersion, machine);
+  const targets = localTargets(programs.blenderVersion, machine, allowsScripts);
+  const { jobQueue, stitchDefinition: jobDefinition } = targets;
   const { jobId } = await farm.submitJob(salvageRequest(manifest, folder, { jobQueue, jobDefinition }));
   const { status } = await farm.wait(jobId);
   if (status === 'FAILED') return { state: 'failed' };

@@ -19,6 +19,7 @@ export function addFarm(program: Command, run: Run): void {
     .description('render what is dropped into a folder of this machine, one scene after another')
     .argument('<dir>', 'the folder; uploads and renders are made in it')
     .option('-p, --parallel <n>', 'Blenders at a time (default: what suits this machine)', wholeNumber)
+    .option('--allow-scripts', 'take scenes whose options have allow-scripts; others still run no scripts')
     .option('--once', 'end when everything that is there is rendered')
     .option('--json', 'one JSON object a line on standard output: queued, started, ended, …')
     .action((directory: string, flags: FarmFlags) =>

@@ -8,6 +8,7 @@ export function addInspect(program: Command, run: Run): void {
     .command('inspect')
     .description('say what a scene holds, without starting Blender')
     .argument('<file>', 'the .blend')
+    .option('--allow-scripts', 'report what the same flag of render would let run')
     .option('--json', 'as one JSON object')
     .action((file: string, flags: InspectFlags) =>
       run(async () => (await import('../commands/inspect')).inspectCommand(file, flags)),

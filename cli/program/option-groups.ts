@@ -3,6 +3,12 @@ import { parseUsd } from '../../core/contract/us-dollars';
 import { VIDEO_FORMATS } from '../../core/contract/video-format';
 import { SLICE_ORDERS } from '../../core/render/slices';
 
+/** What lets a scene's own scripts run; they never do otherwise. */
+export const ALLOW_SCRIPTS = [
+  '--allow-scripts',
+  "run the scene's scripts and drivers, in the sandbox; only for scenes that you trust",
+] as const;
+
 /** What `render` and `submit` both take: the same scene, asked for in the same words. */
 export function withRenderOptions(command: Command): Command {
   return withShotOptions(command).option(
@@ -42,7 +48,8 @@ export function withShotOptions(command: Command): Command {
         'spread: slices all over the shot first, with a preview of them; usual from 32 slices on',
       ).choices(SLICE_ORDERS),
     )
-    .option('--force', 'render in spite of missing files or a scene of a newer Blender');
+    .option('--force', 'render in spite of missing files or a scene of a newer Blender')
+    .option(...ALLOW_SCRIPTS);
 }
 
 /** Where to look for renders: the same for every command that looks after them. */

@@ -13,6 +13,8 @@ export interface QueuedRenderOptions {
   readonly source: URL;
   readonly output: URL;
   readonly machine: Machine;
+  /** Whether scenes of this folder may run their scripts. */
+  readonly allowsScripts: boolean;
   readonly storage: Storage;
   readonly hasDisplay: boolean;
   readonly view: ProgressView;

@@ -186,6 +186,7 @@ export class WatchFolder {
         source: childUrl(this.options.directory, key),
         output: this.output,
         machine,
+        allowsScripts: services.allowsScripts === true,
         storage,
         hasDisplay: services.hasDisplay ?? false,
         view: view.progress(renderId, waiting),

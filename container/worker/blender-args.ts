@@ -14,21 +14,20 @@ export interface BlenderStart {
 }
 
 /**
- * Blender's argument list. The order matters: Blender acts on each argument as it meets it. `-Y` must stand before the
- * file, or its scripts have run by then; factory settings come first so that nobody's add-ons and preferences change
+ * Blender's argument list. The order matters: Blender acts on each argument as it meets it. `-Y` (scripts off; `-y`: on) must
+ * stand before the file, or its scripts have run by then; factory settings come first so that nobody's add-ons and preferences change
  * the pictures; `-S` only prints a line for an unknown scene, so the script checks it again. Not `-F`: the script is to see
  * which format the scene itself has, and says where frames are saved, too.
  */
 export function blenderArgs({ file, manifest, directory, script, threads }: BlenderStart): string[] {
   const { scene, options } = manifest;
-  const { engine, samples, resolutionPercent, device, force } = options;
-  const job = { scene, directory, engine, samples, resolutionPercent, device, force };
-  return [...opening(file, scene), ...running(script, threads, job)];
+  const { engine, samples, resolutionPercent, device, force, allowScripts } = options;
+  const job = { scene, directory, engine, samples, resolutionPercent, device, force, allowScripts };
+  return [...opening(file, scene, allowScripts), ...running(script, threads, job)];
 }
 
 /** What Blender is started with to mix the sound of a scene. */
-export interface MixStart extends Pick<BlenderStart, 'file' | 'script' | 'threads'> {
-  readonly scene: string;
+export interface MixStart extends Pick<BlenderStart, 'file' | 'manifest' | 'script' | 'threads'> {
   /** Both inclusive. */
   readonly frames: { readonly start: number; readonly end: number };
   /** Of the FLAC file. */
@@ -36,13 +35,18 @@ export interface MixStart extends Pick<BlenderStart, 'file' | 'script' | 'thread
 }
 
 /** Blender's argument list to mix sound, in the same order. A mixdown needs no audio device, so `-noaudio` does no harm. */
-export function mixArgs({ file, scene, script, threads, frames, path }: MixStart): string[] {
+export function mixArgs({ file, manifest, script, threads, frames, path }: MixStart): string[] {
+  const { scene, options } = manifest;
   const { start, end } = frames;
-  return [...opening(file, scene), ...running(script, threads, { scene, start, end, path })];
+  return [
+    ...opening(file, scene, options.allowScripts),
+    ...running(script, threads, { scene, start, end, path }),
+  ];
 }
 
-function opening(file: string, scene: string): string[] {
-  return ['--background', '-noaudio', '--factory-startup', '-Y', file, '-S', scene];
+function opening(file: string, scene: string, allowScripts = false): string[] {
+  const scripts = allowScripts ? '-y' : '-Y';
+  return ['--background', '-noaudio', '--factory-startup', scripts, file, '-S', scene];
 }
 
 function running(script: string, threads: number, job: object): string[] {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { scriptFaults } from '../../core/batch/choose-targets';
 import type { Manifest } from '../../core/contract/manifest';
 import { checkBlenderVersion, parseBlenderVersion } from '../../core/render/blender-version';
 import { blenderArgs, mixArgs, type MixStart } from './blender-args';
@@ -22,8 +23,8 @@ export interface PreparedBlender extends Pick<SessionOptions, 'hangSeconds' | 'm
 }
 
 /**
- * Finds Blender, refuses one older than the file, and fetches the scene and its files. Throws `no-program`, `blender-too-old`, and
- * storage's `not-found` and `changed`.
+ * Finds Blender, refuses one older than the file, and fetches the scene and its files. Throws `no-program`, `blender-too-old`,
+ * `scripts-refused`, and storage's `not-found` and `changed`.
  */
 export async function prepareBlender(manifest: Manifest, context: WorkerContext): Promise<PreparedBlender> {
   const directory = context.scratch.saved;
@@ -41,10 +42,10 @@ export async function prepareMix(
   path: string,
   context: WorkerContext,
 ): Promise<Omit<PreparedBlender, 'directory'>> {
-  const { scene, dependencies = [] } = manifest;
+  const { dependencies = [] } = manifest;
   const heard = { ...manifest, dependencies: dependencies.filter((file) => !isPicture(file.path)) };
   return prepare(heard, context, (file, threads) =>
-    mixArgs({ file, scene, script: join(__dirname, 'mix_sound.py'), threads, frames, path }),
+    mixArgs({ file, manifest, script: join(__dirname, 'mix_sound.py'), threads, frames, path }),
   );
 }
 
@@ -58,6 +59,7 @@ async function prepare(
   argsFor: (file: string, threads: number) => string[],
 ): Promise<Omit<PreparedBlender, 'directory'>> {
   const { environment, scratch } = context;
+  refuseScripts(manifest, environment);
   const blender = findProgram('blender', environment);
   const forBlender = programEnvironment(environment, scratch.blender);
   if (!manifest.options.force) await checkVersion(manifest, blender, forBlender, environment);
@@ -74,6 +76,16 @@ async function prepare(
     hangSeconds: Number(SPOTREEL_HANG_SECONDS ?? USUAL_HANG_SECONDS),
     ...(SPOTREEL_MEMORY_MIB !== undefined && { memoryMib: Number(SPOTREEL_MEMORY_MIB) }),
   };
+}
+
+/**
+ * The manifest alone does not let scripts run: on a farm it lies in a bucket that others may write to. `SPOTREEL_ALLOW_SCRIPTS` comes
+ * from the job definition there, and from the command line here. AWS Batch lets SubmitJob change it, and also the whole command: whoever
+ * may submit jobs may run anything in them anyhow.
+ */
+function refuseScripts({ options }: Manifest, { SPOTREEL_ALLOW_SCRIPTS }: NodeJS.ProcessEnv): void {
+  const [fault] = scriptFaults(options, { allowsScripts: SPOTREEL_ALLOW_SCRIPTS === '1' });
+  if (fault) throw fault;
 }
 
 async function checkVersion(

@@ -5,8 +5,8 @@ Blender ends by itself when the worker is gone. File descriptor 3: one JSON obje
 happened. They go there and not to standard output because a hostile scene can make Blender print anything.
 
 The job stands after `--` as JSON: `scene`, `directory` (where frames are saved as `####.png`), and optionally
-`engine`, `samples`, `resolutionPercent` in place of the scene's own, `device` (`CPU` or `GPU`) and `force` (render on
-where files are missing).
+`engine`, `samples`, `resolutionPercent` in place of the scene's own, `device` (`CPU` or `GPU`), `force` (render on
+where files are missing) and `allowScripts` (leave what the file runs by itself).
 
 Where the scene's own format is one that is kept (`MASTERS`), each frame is rendered into that, and the same render result
 is saved as PNG beside it, through the scene's view transform.
@@ -21,6 +21,7 @@ import bpy
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 from missing_files import missing_files  # noqa: E402
+from scripts_off import remove_scripts  # noqa: E402
 
 EVENTS = os.fdopen(3, "w", buffering=1)
 
@@ -191,6 +192,9 @@ def listen(job):
 
 def main():
     job = json.loads(sys.argv[sys.argv.index("--") + 1])
+    if not job.get("allowScripts"):
+        for line in remove_scripts():
+            print(line, flush=True)
     try:
         scene = prepare(job)
         formats = Formats(scene.render.image_settings)

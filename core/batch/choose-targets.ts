@@ -2,6 +2,7 @@ import type { RenderOptions } from '../contract/options';
 import type { RenderDefinition } from '../contract/render-definitions';
 import { SpotreelError } from '../errors';
 import type { RenderPlace } from '../preflight/dependency-findings';
+import { ruleOf } from '../preflight/finding-codes';
 import {
   blenderTooOld,
   compareBlenderVersions,
@@ -23,6 +24,8 @@ export interface JobTargets extends JobQueue {
   /** At least one. One whose Blender nobody knows is taken to suit any file; its worker sees then. */
   readonly renderDefinitions: readonly RenderDefinition[];
   readonly stitchDefinition: string;
+  /** Whether scenes may run their scripts there. By hand it is unknown; the worker's environment decides in the end. */
+  readonly allowsScripts?: boolean | undefined;
 }
 
 /** Where the two jobs of one render go. */
@@ -39,7 +42,7 @@ interface Wanted {
   readonly options: RenderOptions;
 }
 
-/** What keeps `targets` from rendering a scene: `blender-too-old`, `no-gpu`. Pure. */
+/** What keeps `targets` from rendering a scene: `blender-too-old`, `no-gpu`, `scripts-refused`. Pure. */
 export function targetFaults(
   { blenderVersion, options, source }: Wanted & { readonly source: { readonly url: string } },
   targets: JobTargets,
@@ -52,7 +55,20 @@ export function targetFaults(
       ? []
       : [blenderTooOld(blenderVersion, blenders.toSorted(compareBlenderVersions), source.url, place)]),
     ...(queueFor(options, targets) ? [] : [noGpu()]),
+    ...scriptFaults(options, targets),
   ];
+}
+
+/** Throws the first fault that came after the render was planned and that its `force` does not overrule. */
+export function refuseTargets(
+  manifest: Wanted & { readonly source: { readonly url: string } },
+  targets: JobTargets,
+  place: RenderPlace,
+): void {
+  const { force } = manifest.options;
+  const faults = targetFaults(manifest, targets, place);
+  const fault = faults.find(({ code }) => !(force && ruleOf(code).mayBeForced));
+  if (fault) throw fault;
 }
 
 /**
@@ -81,6 +97,17 @@ export function queueFor(options: RenderOptions, targets: JobTargets): JobQueue 
 /** Whether the machine has to have a GPU. */
 export function isOnGpu({ device }: RenderOptions): boolean {
   return device === 'GPU';
+}
+
+/** `scripts-refused` where the options ask for scripts and the farm does not allow them. Pure. */
+export function scriptFaults(
+  { allowScripts }: RenderOptions,
+  { allowsScripts }: Pick<JobTargets, 'allowsScripts'>,
+): SpotreelError[] {
+  if (!allowScripts || allowsScripts) return [];
+  const message =
+    'this farm does not allow scripts: deploy it with the setting allowScripts: true (a watch folder: start it with --allow-scripts), or leave out allow-scripts';
+  return [new SpotreelError('scripts-refused', 'usage', message)];
 }
 
 function noGpu(): SpotreelError {

@@ -13,7 +13,7 @@ import { digestOfFiles, preflight, refuseErrors, type Preflight } from '../prefl
 import { planRender } from '../render/plan';
 import { formatLocation } from '../storage/location';
 import { StorageError, type ObjectHead, type Storage } from '../storage/storage';
-import { chooseDefinition, queueFor, targetFaults, type JobTargets } from './choose-targets';
+import { chooseDefinition, queueFor, refuseTargets, targetFaults, type JobTargets } from './choose-targets';
 import { ensureJobs, type JobServices } from './ensure-jobs';
 import type { Reuse } from './find-pair';
 
@@ -90,7 +90,7 @@ export async function prepareRender(
   const url = manifestUrl(folder);
   const before = await readManifest(url, services.storage);
   if (before) {
-    if (!before.options.force) refuseTargets(before, services);
+    refuseTargets(before, services, services.place ?? 'farm');
     return { folder, manifest: checkSame(before, request, folder, known?.checked) };
   }
   const { facts, checked } = known ?? (await check(request, services));
@@ -126,12 +126,6 @@ async function check(
   });
   refuseErrors(checked, file);
   return { facts: found.facts, checked };
-}
-
-/** Throws what has come to keep the place from rendering since the render was planned. */
-function refuseTargets(manifest: Manifest, services: PrepareServices): void {
-  const [fault] = targetFaults(manifest, services, services.place ?? 'farm');
-  if (fault) throw fault;
 }
 
 function idOf({ source, options }: PrepareRequest, files: Preflight['files'] = []): string {

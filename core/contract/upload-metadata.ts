@@ -49,7 +49,8 @@ const KEYS: Readonly<Record<string, MetadataKey>> = {
   },
   gaps: { option: 'gaps', read: (text) => text.toLowerCase(), allowed: 'hold or mark' },
   order: { option: 'order', read: (text) => text.toLowerCase(), allowed: 'spread or ascending' },
-  force: { option: 'force', read: (text) => text.toLowerCase() === 'true', allowed: 'true, or left out' },
+  force: { option: 'force', read: readTrue, allowed: 'true, or left out' },
+  'allow-scripts': { option: 'allowScripts', read: readTrue, allowed: 'true, or left out' },
 };
 
 /** How messages call what an option stands in. */
@@ -70,7 +71,7 @@ export const UPLOAD_KEYS: readonly string[] = [...Object.keys(KEYS), 'name', 'ta
 
 /**
  * Reads options from an object's metadata: keys as S3 gives them, in lower case and without `x-amz-meta-`
- * (`frames`, `frames-per-slice`, `scene`, `resolution-percent`, `samples`, `engine`, `device`, `video`, `background`, `gaps`, `order`, `force`, `name`, `tags`, `max-cost`); values as
+ * (`frames`, `frames-per-slice`, `scene`, `resolution-percent`, `samples`, `engine`, `device`, `video`, `background`, `gaps`, `order`, `force`, `allow-scripts`, `name`, `tags`, `max-cost`); values as
  * `decodeHeaderText` reads them. Other keys are somebody else's and ignored. Throws `bad-metadata` (usage) naming key,
  * value and what is allowed.
  */
@@ -105,6 +106,10 @@ function readOption(
   // The schema only knows that it is text.
   if (option === 'frames') checkFrames(key, value, wording);
   return given;
+}
+
+function readTrue(value: string): boolean {
+  return value.toLowerCase() === 'true';
 }
 
 /** Digits only: `Number` would also take `1e3`, `0x10` and nothing at all. */

@@ -1,6 +1,8 @@
 import type { BlendContents } from '../blend/contents/blend-contents';
+import type { RenderOptions } from '../contract/options';
 import { printableName } from '../printable';
 import { finding, type PreflightFinding } from './findings';
+import { scriptFindings } from './script-findings';
 import type { FoundLibrary } from './walk-dependencies';
 
 /** Names that one message tells. */
@@ -10,12 +12,16 @@ const MOST_NAMES = 5;
 export function contentsFindings(
   contents: BlendContents,
   libraries: readonly FoundLibrary[],
+  options: RenderOptions,
 ): PreflightFinding[] {
   const linked = libraries.filter(({ isLinked }) => isLinked);
   return [
     ...unbaked(contents),
     ...linked.flatMap(({ location, contents: held }) => (held ? unbaked(held, location) : [])),
-    ...scripts(contents),
+    ...scriptFindings(contents, options),
+    ...linked.flatMap(({ location, contents: held }) =>
+      held ? scriptFindings(held, options, location) : [],
+    ),
     ...contents.fileOutputs.map(({ path }) => fileOutput(path)),
     ...incomplete(contents, 'the scene'),
     ...libraries.flatMap(({ location, contents: held }) =>
@@ -35,29 +41,6 @@ function unbaked({ unbaked: simulations }: BlendContents, library?: string): Pre
   return [finding('unbaked-simulation', message)];
 }
 
-function scripts({
-  scripts: { texts, driverExpressions, freestyleModules },
-}: BlendContents): PreflightFinding[] {
-  const findings: PreflightFinding[] = [];
-  if (texts.length > 0) {
-    const message = `scripts in the file are not run (${names(texts)}, marked Register): apply what they do and save the .blend`;
-    findings.push(finding('scripts-off', message));
-  }
-  if (driverExpressions > 0) {
-    const drivers =
-      driverExpressions === 1
-        ? '1 driver is a Python expression'
-        : `${driverExpressions} drivers are Python expressions`;
-    const message = `${drivers} and not run, so that what is driven keeps its value: use simple expressions or bake the animation (Object > Animation > Bake Action)`;
-    findings.push(finding('drivers-off', message));
-  }
-  if (freestyleModules.length > 0) {
-    const message = `Freestyle runs its style modules even where scripts are off (${names(freestyleModules)}): see that you know them`;
-    findings.push(finding('freestyle-scripts', message));
-  }
-  return findings;
-}
-
 function fileOutput(path: string): PreflightFinding {
   const message = `a File Output node of the compositor writes to ${printableName(path)}, which is not kept: only the frames of the Composite node are; mute it, or render with Blender itself`;
   return finding('file-output', message, path);
@@ -67,11 +50,4 @@ function incomplete({ incomplete: isIncomplete }: BlendContents, what: string): 
   if (!isIncomplete) return [];
   const message = `${what} is too large to look through whole, so that not all that it needs is checked: see by File > External Data > Report Missing Files`;
   return [finding('contents-incomplete', message)];
-}
-
-function names(all: readonly string[]): string {
-  const told = all.slice(0, MOST_NAMES).map((name) => `"${printableName(name)}"`);
-  return all.length > told.length
-    ? `${told.join(', ')} and ${all.length - told.length} more`
-    : told.join(', ');
 }

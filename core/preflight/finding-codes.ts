@@ -74,9 +74,21 @@ export const FINDING_RULES = {
   'engine-gone': { severity: 'warning' },
   /** Of an add-on. */
   'engine-unknown': { severity: 'warning' },
+  /** Texts that are registered. */
   'scripts-off': { severity: 'warning' },
   'drivers-off': { severity: 'warning' },
-  'freestyle-scripts': { severity: 'note' },
+  /** Style modules, which are Python. */
+  'freestyle-scripts': { severity: 'warning' },
+  /** Names that Blender 3.4 runs as Python. */
+  'freestyle-names': { severity: 'warning' },
+  /** Script nodes in Open Shading Language. */
+  'osl-scripts': { severity: 'warning' },
+  /** In place of the five before, where the options allow scripts. */
+  'scripts-run': { severity: 'warning' },
+  /** Scripts run, and this machine has no sandbox. */
+  'scripts-unconfined': { severity: 'warning' },
+  /** The farm was deployed without `allowScripts`. */
+  'scripts-refused': { severity: 'error' },
   'file-output': { severity: 'warning' },
   'marker-cameras': { severity: 'warning' },
   'movie-output': { severity: 'note' },

@@ -42,7 +42,7 @@ export interface Preflight {
 export function preflight(examination: SceneExamination, input: PreflightInput): Preflight {
   const { facts, contents, project, scenePath } = examination;
   const { options, place, placeFaults = [] } = input;
-  const contentsFound = contentsFindings(contents, project.libraries);
+  const contentsFound = contentsFindings(contents, project.libraries, options);
   const held = [
     contents,
     ...project.libraries.flatMap(({ isLinked, contents: one }) => (isLinked && one) || []),
@@ -64,12 +64,14 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
   };
 }
 
+/** Options that are wrong whatever the scene is. */
+const USAGE_CODES: ReadonlySet<string> = new Set(['bad-frame-range', 'no-gpu', 'scripts-refused']);
+
 /** Throws `PreflightError` where there are errors among the findings. */
 export function refuseErrors({ findings }: Preflight, file: string): void {
   const errors = findings.filter(({ severity }) => severity === 'error');
   if (errors.length === 0) return;
-  // Options that are wrong are so whatever the scene is.
-  const isUsage = errors.every(({ code }) => code === 'bad-frame-range' || code === 'no-gpu');
+  const isUsage = errors.every(({ code }) => USAGE_CODES.has(code));
   throw new PreflightError(file, findings, isUsage ? 'usage' : 'scene');
 }
 

@@ -144,4 +144,12 @@ describe('with a farm', () => {
     await estimate([...SMALL, '--on-farm'], farm.environment);
     expect(farm.jobs).toHaveLength(2);
   });
+
+  test('it refuses a test whose scripts it does not allow', async () => {
+    const before = farm.jobs.length;
+    const { exitCode, stderr } = await estimate([...SMALL, '--on-farm', '--allow-scripts'], farm.environment);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('this farm does not allow scripts');
+    expect(farm.jobs).toHaveLength(before);
+  });
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { EXIT } from '../../core/contract/exit-codes';
+import { makeScene } from '../support/blender';
 import { installFakeBlender } from '../support/fake-blender';
 import { onlyRender } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -131,4 +132,42 @@ test('what a scene names is text on the page, never part of it', async () => {
   expect(await page.locator('header').innerText()).toContain(name);
   expect(await page.locator('li').innerText()).toContain(name);
   expect(complaints).toEqual([]);
+});
+
+/** What a name tries to become: a picture that fails to load, a script, an escape of the terminal, a path. */
+const HOSTILE_NAMES = `
+scene.name = '<img src=x onerror=window.pwned=3>\\x1b[31m../x\\n"\\''
+scene.view_layers[0].name = '</script>\\x1b]0;T\\x07'
+scene.frame_end = 1
+scene.render.use_freestyle = True
+settings = scene.view_layers[0].freestyle_settings
+settings.mode = 'SCRIPT'
+text = bpy.data.texts.new('st<script>window.pwned=1</script>\\x1b[31m\\nx')
+text.use_module = True
+settings.modules.new().script = text
+paths = ['//tex/\\x1b[31mred\\n%d#<b>"\\'.png', '/proc/self/environ', '//../../etc/shadow', '//a%2fb\\x07.png']
+for index, path in enumerate(paths):
+    image = bpy.data.images.new('i<i>%d' % index, 4, 4)
+    image.source = 'FILE'
+    image.filepath = path
+    image.use_fake_user = True
+scene.use_nodes = True
+scene.node_tree.nodes.new('CompositorNodeOutputFile').base_path = '/tmp/fo\\x1b[31m<img src=x onerror=window.pwned=2>'
+`;
+
+test('hostile names of a scene are text in messages and on the page', async () => {
+  const scene = await makeScene(at('names.blend'), HOSTILE_NAMES);
+  const { exitCode, stdout, stderr } = await spotreel(['render', scene, '-o', at('out')]);
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+  expect(stderr).toContain('warning: freestyle-scripts: ');
+  // oxlint-disable-next-line no-control-regex -- control characters are what it is about
+  expect(stdout + stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/);
+  const { page, requests, complaints } = await open(join(onlyRender(at('out')), 'report.html'));
+  expect(await page.evaluate('window.pwned')).toBeUndefined();
+  expect(await page.locator('header').innerText()).toContain('<img src=x onerror=window.pwned=3>');
+  expect(await page.locator('ul').allInnerTexts()).toEqual(
+    expect.arrayContaining([expect.stringContaining('<script>window.pwned=1</script>')]),
+  );
+  expect(complaints).toEqual([]);
+  expect(requests.filter((url) => !url.startsWith('data:'))).toHaveLength(1);
 });

@@ -157,3 +157,13 @@ test.each<[string, string[], number, string]>([
   expect(result).toMatchObject({ exitCode, stdout: '' });
   expect(result.stderr).toContain(words);
 });
+
+test('a farm that does not allow scripts is told nothing of a scene that asks for them', async () => {
+  const scene = at('trusted.blend');
+  writeFileSync(scene, readFileSync(SCENE));
+  const before = await keys('');
+  const { exitCode, stdout, stderr } = await submit(scene, '--allow-scripts', '--samples', '3');
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+  expect(stderr).toContain('this farm does not allow scripts: deploy it with the setting allowScripts: true');
+  expect(await keys('')).toEqual(before);
+});

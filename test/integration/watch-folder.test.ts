@@ -215,3 +215,15 @@ test('cancelled renders stop alone, stay so, and go on once they are dropped aga
   expect(await startFarm(at(), ['--once'], environment).finished).toMatchObject({ exitCode: 0 });
   expect(await survivorsWith(at())).toEqual([]);
 });
+
+test('a watch folder runs scripts only where it was started with --allow-scripts', async () => {
+  const scene = await makeScene(at('scene.blend'), 'scene.frame_end = 1');
+  drop(scene, at(), 'trusted.blend', { 'allow-scripts': true, video: 'none' });
+  const refused = await startFarm(at(), ['--once']).finished;
+  expect(refused).toMatchObject({ exitCode: 1 });
+  expect(refused.stderr).toContain('uploads/trusted.blend: refused: this farm does not allow scripts');
+  // Touched, so that it is tried again.
+  drop(scene, at(), 'trusted.blend', { 'allow-scripts': true, video: 'none' });
+  const allowed = await startFarm(at(), ['--once', '--allow-scripts']).finished;
+  expect(allowed).toMatchObject({ exitCode: 0 });
+});

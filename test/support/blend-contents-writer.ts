@@ -83,6 +83,7 @@ export const CONTENTS_STRUCTS: StructTable = {
   ChannelDriver: ['ListBase variables', 'char expression[256]', 'int type', 'int pad'],
   DriverVar: ['DriverVar *next', 'char name[64]'],
   FreestyleConfig: ['ListBase modules', 'int mode', 'int pad'],
+  FreestyleLineSet: ['FreestyleLineSet *next', 'char name[64]'],
   ViewLayer: ['char name[64]', 'FreestyleConfig freestyle_config'],
   FreestyleModuleConfig: [
     'FreestyleModuleConfig *next',

@@ -18,7 +18,7 @@ export function contents(
   return {
     dependencies,
     unbaked: [],
-    scripts: { texts: [], driverExpressions: 0, freestyleModules: [] },
+    scripts: { texts: [], driverExpressions: 0, freestyleModules: [], unsafeNames: [], scriptNodes: [] },
     fileOutputs: [],
     speakers: [],
     incomplete: false,

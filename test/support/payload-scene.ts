@@ -1,7 +1,7 @@
 import { makeScene } from './blender';
 
 /** Flags that let a payload run at all: without them Spotreel removes the style modules before it renders. */
-export const ALLOW_SCRIPTS: readonly string[] = [];
+export const ALLOW_SCRIPTS: readonly string[] = ['--allow-scripts'];
 
 /**
  * Makes a scene whose Freestyle style module is the Python `payload`. Blender runs it while it renders a frame, in the process that

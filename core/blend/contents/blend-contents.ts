@@ -80,14 +80,18 @@ export interface BlendContents {
   /** In the order of the file; one entry for each kind, path and extent. */
   readonly dependencies: readonly Dependency[];
   readonly unbaked: readonly UnbakedSimulation[];
-  /** What would run if scripts were let: they are not, but a scene may count on them. */
+  /** What runs where scripts are allowed; Spotreel renders without it unless the render has `allowScripts`. */
   readonly scripts: {
     /** Names of texts marked "Register". */
     readonly texts: readonly string[];
     /** How many drivers have an expression that Blender refuses to work out where scripts may not run. */
     readonly driverExpressions: number;
-    /** Names of the texts that are Freestyle's style modules, in scenes that use these: they run even so. */
+    /** Names of the texts that are Freestyle's style modules, in scenes that use these. */
     readonly freestyleModules: readonly string[];
+    /** Names of Freestyle's line sets and view layers that some Blenders run as Python (see `scripts_off.py`). */
+    readonly unsafeNames: readonly string[];
+    /** Data blocks with a Script node, which holds a shader in Open Shading Language: `material "Wood"`. */
+    readonly scriptNodes: readonly string[];
   };
   /** File Output nodes that are in use, which write besides the frames: their folder as written, none twice. */
   readonly fileOutputs: readonly { readonly path: string }[];

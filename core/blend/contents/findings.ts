@@ -34,6 +34,8 @@ export class Findings {
   readonly #unbaked = new Map<string, UnbakedSimulation>();
   readonly #texts = new Set<string>();
   readonly #modules = new Set<string>();
+  readonly #unsafeNames = new Set<string>();
+  readonly #scriptNodes = new Set<string>();
   readonly #outputs = new Set<string>();
   readonly #speakers = new Set<string>();
   #driverExpressions = 0;
@@ -108,6 +110,14 @@ export class Findings {
     this.#addTo(this.#modules, name);
   }
 
+  addUnsafeName(name: string): void {
+    this.#addTo(this.#unsafeNames, name);
+  }
+
+  addScriptNode(user: string): void {
+    this.#addTo(this.#scriptNodes, user);
+  }
+
   addDriverExpression(): void {
     this.#driverExpressions += 1;
   }
@@ -128,6 +138,8 @@ export class Findings {
         texts: [...this.#texts],
         driverExpressions: this.#driverExpressions,
         freestyleModules: [...this.#modules],
+        unsafeNames: [...this.#unsafeNames],
+        scriptNodes: [...this.#scriptNodes],
       },
       fileOutputs: [...this.#outputs].map((path) => ({ path })),
       speakers: [...this.#speakers],

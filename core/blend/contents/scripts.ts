@@ -12,6 +12,10 @@ const PYTHON = 1;
 const USES_FREESTYLE = 1 << 25;
 const BY_SCRIPTS = 1;
 
+/** As `is_unsafe` of `container/worker/scripts_off.py`. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const UNSAFE = /[\\\u0000-\u001f]/;
+
 const MAX_VARIABLES = 256;
 
 interface Driver {
@@ -20,8 +24,8 @@ interface Driver {
 }
 
 /**
- * What a file would run. Freestyle's modules run only in scenes that use it, in its mode for scripts, and then whether
- * scripts are allowed or not.
+ * What a file would run. Freestyle's modules run only in scenes that use it, in its mode for scripts; the names of its line
+ * sets only in its other mode.
  */
 export function scripts(findings: Findings): ContentsPart {
   let driver: Driver | undefined;
@@ -36,8 +40,13 @@ export function scripts(findings: Findings): ContentsPart {
     }
     driver = undefined;
   };
-  const readLayer: ContentsPart['structs'][string] = (fields) => {
+  const readName: ContentsPart['structs'][string] = (fields) => {
+    const name = fields.text('name');
+    if (usesFreestyle && !byScripts && UNSAFE.test(name)) findings.addUnsafeName(name);
+  };
+  const readLayer: ContentsPart['structs'][string] = (fields, place) => {
     byScripts = fields.number('freestyle_config.mode', 'freestyleConfig.mode') === BY_SCRIPTS;
+    readName(fields, place);
   };
 
   return {
@@ -46,6 +55,14 @@ export function scripts(findings: Findings): ContentsPart {
         const { name, address } = owner;
         if (findings.mayKeep(name)) texts.set(address, name);
         if ((fields.number('flags') & REGISTERED) !== 0) findings.addText(name);
+      },
+      // A text that is linked from a library has only its name here.
+      ID(fields, { owner }) {
+        const name = fields.text('name');
+        if (name.startsWith('TX') && findings.mayKeep(name)) texts.set(owner.address, name.slice(2));
+      },
+      NodeShaderScript(_, { owner }) {
+        findings.addScriptNode(owner.label);
       },
       ChannelDriver(fields) {
         settleDriver();
@@ -64,6 +81,7 @@ export function scripts(findings: Findings): ContentsPart {
       },
       ViewLayer: readLayer,
       SceneRenderLayer: readLayer,
+      FreestyleLineSet: readName,
       // The modules of a layer follow it.
       FreestyleModuleConfig(fields) {
         const runs = usesFreestyle && byScripts && fields.number('is_displayed') !== 0;

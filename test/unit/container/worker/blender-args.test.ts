@@ -35,7 +35,7 @@ test('sound is mixed of the scene and the frames, with scripts of the file off',
   const frames = { start: 5, end: 9 };
   const mix = mixArgs({
     ...start,
-    scene: 'Cut',
+    manifest: { scene: 'Cut', options: {} },
     script: '/app/mix_sound.py',
     frames,
     path: '/scratch/m.flac',
@@ -44,4 +44,15 @@ test('sound is mixed of the scene and the frames, with scripts of the file off',
   expect(mix.slice(mix.indexOf(start.file)).slice(1, 3)).toEqual(['-S', 'Cut']);
   expect(mix.at(-2)).toBe('--');
   expect(JSON.parse(mix.at(-1)!)).toEqual({ scene: 'Cut', start: 5, end: 9, path: '/scratch/m.flac' });
+});
+
+test('scripts are switched on only where the options allow them, for frames and for sound', () => {
+  const manifest = { scene: 'Cut', options: { allowScripts: true } } as const;
+  const allowed = blenderArgs({ ...start, manifest });
+  const mix = mixArgs({ ...start, manifest, frames: { start: 1, end: 2 }, path: '/scratch/m.flac' });
+  for (const argv of [allowed, mix]) {
+    expect(argv).not.toContain('-Y');
+    expect(argv.indexOf('-y')).toBe(argv.indexOf(start.file) - 1);
+  }
+  expect(JSON.parse(allowed.at(-1)!)).toMatchObject({ allowScripts: true });
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import {
   chooseDefinition,
   chooseTargets,
+  refuseTargets,
   targetFaults,
   type JobTargets,
 } from '../../../../core/batch/choose-targets';
@@ -168,5 +169,26 @@ describe('a farm that gets another Blender', () => {
     for (const job of batch.jobs) job.status = 'FAILED';
     await submitRender({ ...request, reuse: 'unfailed' }, { ...services, ...withBlenders('3.6.9', '4.5.1') });
     expect(batch.jobs[2]?.request.jobDefinition).toBe('render 3.6.9');
+  });
+});
+
+describe('scripts', () => {
+  const options = { allowScripts: true, force: true } as const;
+  const fault = expect.objectContaining({
+    code: 'scripts-refused',
+    kind: 'usage',
+    message: expect.stringContaining('the setting allowScripts: true'),
+  });
+
+  test.each([undefined, false])('a farm whose setting is %s refuses them, also by force', (allowsScripts) => {
+    const targets = { ...farmOf('5.2.0'), allowsScripts };
+    expect(targetFaults({ ...scene, options }, targets, 'farm')).toEqual([fault]);
+    expect(() => refuseTargets({ ...scene, options }, targets, 'farm')).toThrow(fault);
+  });
+
+  test('a farm that allows them takes scenes with and without them', () => {
+    const targets = { ...farmOf('5.2.0'), allowsScripts: true };
+    for (const asked of [options, {}])
+      expect(targetFaults({ ...scene, options: asked }, targets, 'farm')).toEqual([]);
   });
 });

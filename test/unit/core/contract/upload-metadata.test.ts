@@ -15,6 +15,7 @@ test('every option can be given', () => {
     engine: 'CYCLES',
     device: 'gpu',
     force: 'true',
+    'allow-scripts': 'true',
     name: 'Take-2',
     tags: 'artist=ann, shot=12,',
   };
@@ -28,6 +29,7 @@ test('every option can be given', () => {
       engine: 'CYCLES',
       device: 'GPU',
       force: true,
+      allowScripts: true,
     },
     name: 'Take-2',
     tags: { artist: 'ann', shot: '12' },
@@ -83,6 +85,7 @@ describe('what is wrong is named, with what is allowed', () => {
     ['engine', 'cycles --python x', 'such as CYCLES'],
     ['scene', '', '1 to 255 characters'],
     ['force', 'yes', 'x-amz-meta-force "yes" must be true, or left out'],
+    ['allow-scripts', 'yes', 'x-amz-meta-allow-scripts "yes" must be true, or left out'],
     ['name', '../other', 'x-amz-meta-name "../other" is wrong: a render\'s name is at most 100 letters'],
   ])('%s: %j', (key, value, message) => {
     const read = () => parseUploadMetadata({ [key]: value });

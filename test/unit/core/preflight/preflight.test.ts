@@ -163,11 +163,6 @@ describe('settings', () => {
     ['markers', { scene: { markerCameras: true, switchesCameras: true } }, ['warning marker-cameras']],
     ['a camera bound to a marker', { scene: { markerCameras: true } }, []],
     [
-      'a script',
-      { held: { scripts: { texts: ['rig.py'], driverExpressions: 2, freestyleModules: ['f.py'] } } },
-      ['warning scripts-off', 'warning drivers-off', 'note freestyle-scripts'],
-    ],
-    [
       'File Output nodes',
       { held: { fileOutputs: [{ path: '/tmp/a' }, { path: '//b' }] } },
       ['warning file-output', 'warning file-output'],

@@ -80,7 +80,13 @@ test.each(SHAPES)('one of each kind, in the order of the file: %s', async (_, sh
     dependencies: expected,
     unbaked: [],
     speakers: [],
-    scripts: { texts: [], driverExpressions: 0, freestyleModules: [] },
+    scripts: {
+      texts: [],
+      driverExpressions: 0,
+      freestyleModules: [],
+      unsafeNames: [],
+      scriptNodes: ['material "Lamp"'],
+    },
     fileOutputs: [],
     incomplete: false,
   });

@@ -16,11 +16,14 @@ const read = (name: string): Promise<BlendContents> =>
 const NOTHING: BlendContents = {
   dependencies: [],
   unbaked: [],
-  scripts: { texts: [], driverExpressions: 0, freestyleModules: [] },
+  scripts: { texts: [], driverExpressions: 0, freestyleModules: [], unsafeNames: [], scriptNodes: [] },
   fileOutputs: [],
   speakers: [],
   incomplete: false,
 };
+
+/** Of the material that names an OSL file. */
+const OSL = { ...NOTHING.scripts, scriptNodes: ['material "Scripted"'] };
 
 function dependency(
   kind: Dependency['kind'],
@@ -84,7 +87,13 @@ const PARTICLES_AND_BODIES: BlendContents['unbaked'] = [
   { kind: 'rigid-body', what: 'rigid body world of scene "Scene"' },
 ];
 
-const SCRIPTS = { texts: ['Notes', 'setup.py'], driverExpressions: 3, freestyleModules: ['line.py'] };
+const SCRIPTS = {
+  texts: ['Notes', 'setup.py'],
+  driverExpressions: 3,
+  freestyleModules: ['line.py'],
+  unsafeNames: [],
+  scriptNodes: [],
+};
 
 describe('readBlendContents of files that Blender 3.4 wrote', () => {
   test('images of all kinds', async () => {
@@ -93,7 +102,7 @@ describe('readBlendContents of files that Blender 3.4 wrote', () => {
 
   test('a library and other files', async () => {
     const dependencies = [...FILES_BEFORE_IMAGES, ...FILES_AFTER_IMAGES];
-    await expect(read('files.blend')).resolves.toEqual({ ...NOTHING, dependencies });
+    await expect(read('files.blend')).resolves.toEqual({ ...NOTHING, scripts: OSL, dependencies });
   });
 
   test('strips', async () => {
@@ -145,7 +154,7 @@ describe('readBlendContents of files that Blender 3.4 wrote', () => {
 describe('readBlendContents of files that Blender 5.2 wrote', () => {
   test('files', async () => {
     const dependencies = [...STRIPS, ...FILES_BEFORE_IMAGES, ...IMAGES, ...FILES_AFTER_IMAGES];
-    await expect(read('5.2-files.blend')).resolves.toEqual({ ...NOTHING, dependencies });
+    await expect(read('5.2-files.blend')).resolves.toEqual({ ...NOTHING, scripts: OSL, dependencies });
   });
 
   test('scripts and simulations, geometry nodes among them', async () => {

@@ -2,6 +2,8 @@ import { CONTENTS_STRUCTS, ContentsWriter } from '../../../../support/blend-cont
 import { BLENDER_3_4 } from '../../../../support/blend-writer';
 
 const PYTHON = 1;
+const BY_SCRIPTS = 1;
+const BY_EDITOR = 2;
 const USES_FREESTYLE = 1 << 25;
 const COMPOSITES = 1 << 6;
 
@@ -68,6 +70,47 @@ describe("Freestyle's modules", () => {
     const byEditor = withLayer(USES_FREESTYLE, 'ViewLayer', 'other');
     expect(await modulesOf(byEditor)).toEqual([]);
   });
+});
+
+test("the text of Freestyle's module is known by its name where it is linked from a library", async () => {
+  const { scripts } = await new ContentsWriter()
+    .id('SC', 'Scene', 'Scene', { 'r.mode': USES_FREESTYLE })
+    .data('ViewLayer', { 'freestyle_config.mode': BY_SCRIPTS })
+    .data('FreestyleModuleConfig', { script: 90n, is_displayed: 1 })
+    .id('LI', 'Library', 'lib.blend', { name: '//lib.blend' }, 70n)
+    .struct('ID', 'ID', { name: 'TXline.py', lib: 70n }, { address: 90n })
+    .read();
+  expect(scripts.freestyleModules).toEqual(['line.py']);
+});
+
+describe('names of line sets and view layers that Blender 3.4 runs', () => {
+  const EVIL = "\\'+str(exec(x)))#";
+  const namesOf = async (freestyle: number, mode: number): Promise<readonly string[]> => {
+    const writer = new ContentsWriter()
+      .id('SC', 'Scene', 'Scene', { 'r.mode': freestyle })
+      .data('ViewLayer', { name: 'new\nline', 'freestyle_config.mode': mode })
+      .data('FreestyleLineSet', { name: EVIL })
+      .data('FreestyleLineSet', { name: "Ann's lines" });
+    return (await writer.read()).scripts.unsafeNames;
+  };
+
+  test('are those with a backslash or a control character', async () => {
+    expect(await namesOf(USES_FREESTYLE, BY_EDITOR)).toEqual(['new\nline', EVIL]);
+  });
+
+  test('are none where Freestyle is off or runs style modules', async () => {
+    expect(await namesOf(0, BY_EDITOR)).toEqual([]);
+    expect(await namesOf(USES_FREESTYLE, BY_SCRIPTS)).toEqual([]);
+  });
+});
+
+test('Script nodes count by the data block that has them', async () => {
+  const { scripts } = await new ContentsWriter()
+    .id('MA', 'Material', 'Wood')
+    .data('NodeShaderScript', { mode: 0 })
+    .data('NodeShaderScript', { mode: 1, filepath: '//a.osl' })
+    .read();
+  expect(scripts.scriptNodes).toEqual(['material "Wood"']);
 });
 
 describe('File Output nodes', () => {

@@ -1,0 +1,69 @@
+"""Removes from an opened file what Blender runs while it renders although scripts are off (`-Y`).
+
+Blender 3.4 runs Freestyle style modules; 4.5 and 5.2 skip them. Blender 3.4 also runs Python out of the name of a line set or
+view layer: it writes the name into a line of Python and does not escape backslashes. All that have Open Shading Language
+compile and run the shaders of Script nodes. Tried with these three; see docs/adr/0025-scripts-run-only-by-consent.md.
+"""
+
+import json
+
+import bpy
+
+# Names that one line of the log shows of each kind.
+MOST_NAMES = 5
+
+
+def remove_scripts():
+    """Changes data of the file and of all libraries that it links. Gives a line for each kind of thing that it removed."""
+    scenes = list(bpy.data.scenes)
+    layers = [layer for scene in scenes for layer in scene.view_layers]
+    modules = [name for layer in layers for name in remove_modules(layer.freestyle_settings)]
+    names = [name for layer in layers for name in replace_unsafe_names(layer)]
+    nodes = [name for tree in node_trees() for name in remove_script_nodes(tree)]
+    return [
+        *described(modules, "removed Freestyle style modules"),
+        *described(names, "renamed Freestyle line sets and view layers"),
+        *described(nodes, "removed OSL Script nodes"),
+    ]
+
+
+def remove_modules(settings):
+    # From the end: each removal moves those behind it.
+    for module in reversed(list(settings.modules)):
+        yield module.script.name if module.script else ""
+        settings.modules.remove(module)
+
+
+def replace_unsafe_names(layer):
+    for item in [layer, *layer.freestyle_settings.linesets]:
+        if is_unsafe(item.name):
+            yield item.name
+            item.name = "".join("_" if is_unsafe(letter) else letter for letter in item.name)
+
+
+def is_unsafe(text):
+    return any(letter == "\\" or ord(letter) < 32 for letter in text)
+
+
+def node_trees():
+    """Of every data block that has one, and all groups."""
+    for collection in (getattr(bpy.data, name) for name in dir(bpy.data)):
+        if isinstance(collection, bpy.types.bpy_prop_collection):
+            for data in collection:
+                tree = data if isinstance(data, bpy.types.NodeTree) else getattr(data, "node_tree", None)
+                if tree is not None:
+                    yield tree
+
+
+def remove_script_nodes(tree):
+    for node in [node for node in tree.nodes if node.bl_idname == "ShaderNodeScript"]:
+        yield f"{tree.id_data.name} > {node.name}"
+        tree.nodes.remove(node)
+
+
+def described(names, what):
+    if not names:
+        return
+    shown = ", ".join(json.dumps(name) for name in names[:MOST_NAMES])
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    yield f"Spotreel: scripts are off: {what}: {shown}{more}"
