@@ -32,7 +32,7 @@ export class FarmStack extends Stack {
   constructor(scope: Construct, id: string, { settings, bucket, ...props }: FarmStackProps) {
     super(scope, id, props);
     const { farmName } = settings;
-    const logRetention = settings.logDays;
+    const { logDays: logRetention, allowScripts } = settings;
     const { topic } = new FarmTopic(this, 'Notices', { email: settings.email });
     const compute = this.compute(settings);
     const jobs = this.jobs(settings, bucket, logRetention);
@@ -46,6 +46,7 @@ export class FarmStack extends Stack {
       jobs,
       parallel,
       gpuParallel,
+      allowScripts,
       topic,
       logRetention,
     });
@@ -77,6 +78,7 @@ export class FarmStack extends Stack {
       jobs,
       parallel,
       gpuParallel,
+      allowScripts,
       machines: farmMachines(settings),
       onDemandParallel,
       topic,
@@ -117,6 +119,7 @@ export class FarmStack extends Stack {
       stitchMemory: Size.mebibytes(settings.stitchMemoryMib),
       stitchTimeout: Duration.minutes(settings.stitchTimeoutMinutes),
       gpu: settings.gpuVcpus > 0,
+      allowScripts: settings.allowScripts,
       machines: farmMachines(settings),
       logRetention,
     });

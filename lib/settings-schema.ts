@@ -148,6 +148,12 @@ export const settingsSchema = z.strictObject({
     .default(120)
     .describe('minutes after which one attempt at the video is stopped'),
   email: z.email().optional().describe('address told when a render is done or has failed, and of alarms'),
+  allowScripts: z
+    .boolean()
+    .default(false)
+    .describe(
+      'whether renders may ask to run the scripts of their scenes (`allow-scripts`), in the sandbox; anybody who can upload then runs code on the farm',
+    ),
   renderDays: z
     .int()
     .min(0)

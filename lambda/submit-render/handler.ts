@@ -23,6 +23,8 @@ const environmentSchema = z.extend(commonEnvironment, {
   /** Both only where the farm has GPUs. */
   GPU_JOB_QUEUE: z.optional(z.string().check(z.minLength(1))),
   GPU_PARALLEL: z.optional(count),
+  /** Only where uploads may ask to run the scripts of their scenes. */
+  ALLOW_SCRIPTS: z.optional(z.literal('1')),
   /** Longer than this Lambda's timeout, and not longer than the queue's visibility timeout. */
   CLAIM_STALE_SECONDS: z.prefault(count, 960),
 });
@@ -39,6 +41,7 @@ const services: UploadServices = {
   renderDefinitions: readVariable(renderDefinitionsSchema, 'RENDER_JOB_DEFINITIONS', environment),
   stitchDefinition: environment.STITCH_JOB_DEFINITION,
   parallel: environment.PARALLEL,
+  allowsScripts: environment.ALLOW_SCRIPTS === '1',
   gpu: gpuQueue(environment.GPU_JOB_QUEUE, environment.GPU_PARALLEL),
   bucket,
   output: childUrl(bucket, environment.OUTPUT_PREFIX),

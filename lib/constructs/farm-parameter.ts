@@ -22,6 +22,7 @@ export interface FarmParameterProps {
   /** How many slices each queue can render at once. */
   readonly parallel: number;
   readonly gpuParallel: number;
+  readonly allowScripts: boolean;
   readonly machines: Machines;
   readonly onDemandParallel: number;
   readonly topic: ITopic;
@@ -68,6 +69,7 @@ function describe(props: FarmParameterProps): FarmDescription {
     ...(gpuQueue && { gpu: { jobQueue: gpuQueue.jobQueueArn, parallel: gpuParallel } }),
     ...(onDemandQueue && { onDemand: { jobQueue: onDemandQueue.jobQueueArn, parallel: onDemandParallel } }),
     parallel,
+    ...(props.allowScripts && { allowScripts: true }),
     machines,
     logGroup: jobs.logGroup.logGroupName,
     topicArn: topic.topicArn,

@@ -25,6 +25,8 @@ export interface JobDefinitionsProps extends WorkerImagesProps {
   readonly stitchTimeout: Duration;
   /** Whether there is a definition for machines with GPUs as well. */
   readonly gpu: boolean;
+  /** Whether scenes may run their scripts. */
+  readonly allowScripts: boolean;
   /** By which the stitch job reckons what the render has cost. */
   readonly machines: Machines;
   readonly logRetention: RetentionDays;
@@ -36,6 +38,11 @@ const RENDER_COMMAND = [
   ...['-f', 'Ref::framesPerSlice', '-t', 'Ref::totalFrames'],
 ];
 const STITCH_COMMAND = ['stitch', '-i', 'Ref::input', '-o', 'Ref::output'];
+
+/** The worker believes this and not the manifest, which lies in the bucket. */
+const scriptsEnvironment = ({ allowScripts }: JobDefinitionsProps) => ({
+  ...(allowScripts && { SPOTREEL_ALLOW_SCRIPTS: '1' }),
+});
 
 /** What all job definitions share. */
 type Shared = Pick<WorkerJobProps, 'executionRole' | 'jobRole' | 'logGroup' | 'logSize' | 'attempts'>;
@@ -83,7 +90,7 @@ export class JobDefinitions extends Construct {
       vcpus: props.stitchVcpus,
       memory: props.stitchMemory,
       timeout: props.stitchTimeout,
-      environment: { SPOTREEL_MACHINES: JSON.stringify(props.machines) },
+      environment: { SPOTREEL_MACHINES: JSON.stringify(props.machines), ...scriptsEnvironment(props) },
     });
   }
 
@@ -112,6 +119,7 @@ export class JobDefinitions extends Construct {
         // Blender would count the whole machine's.
         SPOTREEL_THREADS: String(props.renderVcpus),
         SPOTREEL_HANG_SECONDS: String(props.hangTime.toSeconds()),
+        ...scriptsEnvironment(props),
       },
     };
     const render = new WorkerJob(this, `Render${series}`, job);

@@ -24,6 +24,8 @@ export interface UploadTriggerProps {
   /** How many slices each queue can render at once. */
   readonly parallel: number;
   readonly gpuParallel: number;
+  /** Whether uploads may ask to run the scripts of their scenes. */
+  readonly allowScripts: boolean;
   readonly topic: ITopic;
   readonly logRetention: RetentionDays;
 }
@@ -131,6 +133,7 @@ export class UploadTrigger extends Construct {
       STITCH_JOB_DEFINITION: jobs.stitch.definition.jobDefinitionArn,
       PARALLEL: String(props.parallel),
       ...(gpuQueue && { GPU_JOB_QUEUE: gpuQueue.jobQueueArn, GPU_PARALLEL: String(props.gpuParallel) }),
+      ...(props.allowScripts && { ALLOW_SCRIPTS: '1' }),
       TOPIC_ARN: topic.topicArn,
       // No invocation is still at work then, and a redelivery comes later.
       CLAIM_STALE_SECONDS: String(TIMEOUT.toSeconds() + 30),

@@ -23,6 +23,8 @@ export class UploadWorld {
   readonly log: Array<Record<string, unknown>> = [];
   readonly bucket = new URL('memory://films/');
   readonly output = new URL('memory://films/renders/');
+  /** Of the farm's settings. */
+  allowsScripts = false;
   private seconds = 0;
   private deliveries = 0;
 
@@ -55,6 +57,7 @@ export class UploadWorld {
         jobDefinition: `render ${blenderVersion}`,
       })),
       stitchDefinition: 'stitch',
+      allowsScripts: this.allowsScripts,
       bucket: this.bucket,
       output: this.output,
       parallel: 4,
