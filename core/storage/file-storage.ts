@@ -1,15 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
-import {
-  copyFile,
-  open,
-  readdir,
-  readFile,
-  stat,
-  unlink,
-  writeFile,
-  type FileHandle,
-} from 'node:fs/promises';
+import { copyFile, open, readdir, stat, unlink, writeFile, type FileHandle } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { codeOf } from '../errors';
 import { fileError, localFileSize } from './file-error';
@@ -53,11 +44,14 @@ export class FileStorage implements Storage {
 
   async get(url: URL): Promise<Uint8Array> {
     const path = filePath(requireObject(url));
+    const handle = await openFile(path, url);
+    if (!handle) throw notFound(path, url);
     try {
-      return await readFile(path);
+      return await handle.readFile();
     } catch (error) {
-      const absent = isAbsence(error) || codeOf(error) === 'EISDIR';
-      throw absent ? notFound(path, url) : fileError(error, path, 'read', url);
+      throw fileError(error, path, 'read', url);
+    } finally {
+      await handle.close();
     }
   }
 
@@ -171,11 +165,15 @@ class FileByteSource implements ByteSource {
   }
 }
 
-/** `undefined` where there is no object: nothing, or a folder. */
+/** A pipe that takes a file's place between two calls opens at once, and is then seen to be none. */
+const READ_AT_ONCE = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** `undefined` where there is no object: nothing, a folder, or a pipe, socket or device, which is not opened. */
 async function openFile(path: string, url: URL): Promise<FileHandle | undefined> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(path, 'r');
+    if (!(await stat(path)).isFile()) return undefined;
+    handle = await open(path, READ_AT_ONCE);
     if ((await handle.stat()).isFile()) return handle;
     await handle.close();
     return undefined;

@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import * as fs from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileStorage } from '../../../../core/storage/file-storage';
@@ -37,6 +38,15 @@ describe('FileStorage', () => {
   });
   afterEach(async () => {
     await rm(folder, { recursive: true });
+  });
+
+  it('takes a pipe for no file, and does not wait for its writer', async () => {
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    await expect(storage.get(at('pipe'))).rejects.toMatchObject({ code: 'not-found' });
+    await expect(storage.open(at('pipe'))).rejects.toMatchObject({ code: 'not-found' });
+    await expect(storage.fetch(at('pipe'), folder)).rejects.toMatchObject({ code: 'not-found' });
+    expect(await storage.head(at('pipe'))).toBeUndefined();
+    expect(await listed()).toEqual([]);
   });
 
   it('says that a file stands where a folder is wanted', async () => {
