@@ -10,7 +10,10 @@ const STATES: Readonly<Record<FoundDependency['state'], string>> = {
   'other-case': 'missing',
   absolute: 'absolute',
   network: 'network',
+  'no-file': 'missing',
   outside: 'outside',
+  'no-project': 'outside',
+  forbidden: 'outside',
   unanchored: 'unanchored',
   unusable: 'missing',
 };

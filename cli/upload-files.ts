@@ -1,13 +1,11 @@
 import { basename } from 'node:path';
+import { SUBMITTED_FOLDER } from '../core/contract/upload-key';
 import { SpotreelError } from '../core/errors';
 import { mapConcurrently } from '../core/map-concurrently';
 import { childUrl, filePath, formatLocation } from '../core/storage/location';
 import type { ObjectHead, Storage } from '../core/storage/storage';
 import type { Meter, Reading } from './meter';
 import { formatSeconds } from '../core/format-seconds';
-
-/** The folder below the bucket's uploads in which the command line puts scenes and their files. */
-const SUBMITTED = 'submitted';
 
 /** Hex digits of a file's hash in its folder's name: enough that no two files of a bucket meet. */
 const HASH_DIGITS = 16;
@@ -73,7 +71,7 @@ export async function uploadFiles(
 }
 
 function targetOf({ url, etag }: ObjectHead, uploads: URL): URL {
-  return childUrl(uploads, SUBMITTED, etag.slice(0, HASH_DIGITS), basename(filePath(url)));
+  return childUrl(uploads, SUBMITTED_FOLDER, etag.slice(0, HASH_DIGITS), basename(filePath(url)));
 }
 
 /** `undefined` for nothing, and for something of another size. */

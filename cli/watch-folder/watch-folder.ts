@@ -136,10 +136,10 @@ export class WatchFolder {
   }
 
   private async take(upload: Upload, queue: UploadQueue): Promise<void> {
-    const { services, view } = this.options;
+    const { directory, services, view } = this.options;
     const { key, version } = upload;
     try {
-      const taken = await takeUpload(upload, { ...services, output: this.output });
+      const taken = await takeUpload(upload, { ...services, directory, output: this.output });
       this.delayed.delete(key);
       if (taken.outcome === 'outdated') return;
       const { renderId, outcome } = taken;

@@ -4,6 +4,7 @@ import { isProjectPath } from '../../core/contract/project-path';
 import { SpotreelError } from '../../core/errors';
 import { mapConcurrently } from '../../core/map-concurrently';
 import { printableName } from '../../core/printable';
+import { mayNeed } from '../../core/preflight/project-root';
 import { bucketAndKey, parseLocation } from '../../core/storage/location';
 import { StorageError, type Storage } from '../../core/storage/storage';
 import { openFileCache, type FileCache } from './file-cache';
@@ -48,11 +49,13 @@ export async function fetchScene(
   return targetOf(path, root);
 }
 
-/** A file of this machine is nothing that a scene in a bucket may name. */
+/** A plan names only files of the scene's own project, and files that `submit` stored. */
 function urlOf({ url: text, path }: { readonly url: string; readonly path: string }, scene: URL): URL {
   const url = parseLocation(text, process.cwd());
-  if (url.protocol === scene.protocol) return url;
-  throw badManifest(`the plan takes the file "${printableName(path)}" from ${printableName(text)}`);
+  if (mayNeed(scene, url)) return url;
+  throw badManifest(
+    `the plan takes the file "${printableName(path)}" from ${printableName(text)}, which is outside the scene's project`,
+  );
 }
 
 /** A cache whose folder can't be made is none: the files are fetched all the same. */

@@ -1,6 +1,9 @@
 /** The folder of the bucket in which uploads are looked for. Nothing that a render writes lies under it. */
 export const UPLOAD_PREFIX = 'uploads/';
 
+/** The folder below the uploads in which the command line stores scenes and their files by their content. */
+export const SUBMITTED_FOLDER = 'submitted';
+
 /** How a scene's file ends, in any case. Blender's own backups end in `.blend1`. */
 export const UPLOAD_ENDING = '.blend';
 

@@ -63,6 +63,7 @@ export function dependencyFindings(
   const findings = [
     ...dependencies.flatMap((found) => judge(found, place) ?? []),
     ...dependencies.flatMap((found) => someAbsent(found) ?? []),
+    ...dependencies.flatMap((found) => someRefused(found) ?? []),
     ...libraries.flatMap((library) => unreadable(library) ?? []),
   ];
   if (isCut) {
@@ -85,7 +86,8 @@ function judge(found: FoundDependency, place: RenderPlace): PreflightFinding | u
   if (state === 'packed') return undefined;
   if (state === 'found') return isAbsolute ? absoluteFound(found, place) : undefined;
   const [code, what, mend] = fault(found);
-  const libraryCode = dependency.kind === 'library' ? 'library-missing' : code;
+  const isLibrary = dependency.kind === 'library' && state !== 'forbidden';
+  const libraryCode = isLibrary ? 'library-missing' : code;
   return finding(libraryCode, `${subject(found)} ${what}: ${mend}`, dependency.path);
 }
 
@@ -99,6 +101,15 @@ function someAbsent(found: FoundDependency): PreflightFinding | undefined {
   const are = absent.length > 1 ? 'which are' : 'which is';
   const message = `${subject(found)} ${needs} ${printableName(dependency.path)} with ${told}${more}, ${are} not there: put what is missing there, or ${MENDS[dependency.kind]}`;
   return finding(`${dependency.kind}-missing`, message, dependency.path);
+}
+
+/** Files that are there and are never uploaded. */
+function someRefused(found: FoundDependency): PreflightFinding | undefined {
+  const { dependency, refused: [first, ...others] = [] } = found;
+  if (!first) return undefined;
+  const more = others.length > 0 ? ` and ${others.length} more` : '';
+  const message = `${subject(found)} ${needOf(found)} ${printableName(dependency.path)}, and Spotreel does not upload ${printableName(first.location)}${more}: ${first.why}. If it is an asset, pack it, or give it a usual name in the scene's folder and choose it again`;
+  return finding('upload-refused', message, dependency.path);
 }
 
 function absoluteFound(found: FoundDependency, place: RenderPlace): PreflightFinding {
@@ -124,6 +135,24 @@ function fault(found: FoundDependency): [code: FindingCode, what: string, mend: 
       return ['network-path', `${needs} ${written}, a place in one network only`, RELATIVE];
     case 'outside':
       return ['outside-project', `${needs} ${written}, which leads out of the project's folder`, RELATIVE];
+    case 'no-project':
+      return [
+        'outside-project',
+        `${needs} ${written}, and a scene in no project's folder may read nothing besides itself`,
+        'put the scene and its files into uploads/<project>/, or pack them',
+      ];
+    case 'forbidden':
+      return [
+        'outside-upload',
+        `${needs} ${written}, and a scene in a watch folder may read only the files of its project's folder, uploads/<project>/`,
+        'put it there and choose File > External Data > Make Paths Relative, or pack it',
+      ];
+    case 'no-file':
+      return [
+        `${dependency.kind}-missing`,
+        `${needs} ${written}, which is a folder, pipe or device and no file`,
+        MENDS[dependency.kind],
+      ];
     case 'unanchored':
       return ['unanchored-path', `${needs} ${written}, which does not say beside what`, RELATIVE];
     case 'other-case':

@@ -3,7 +3,7 @@ import { readBlendContents } from '../blend/contents/read-blend-contents';
 import { readBlendFacts, type BlendFacts } from '../blend/scene-facts';
 import { formatLocation } from '../storage/location';
 import { StorageError, type Storage } from '../storage/storage';
-import { projectRootOf, segmentsOf } from './project-root';
+import { projectRootOf, segmentsOf, type ProjectRoot } from './project-root';
 import { walkDependencies, type ProjectFiles } from './walk-dependencies';
 
 /** All that can be known of a scene without Blender, and of the files that it needs. */
@@ -17,16 +17,16 @@ export interface SceneExamination {
 
 /**
  * Reads the scene at `url` and its libraries by ranged reads, and looks for what they need; nothing in them is ever run.
- * `etag` asks for that version. Throws `BlendFormatError` for a scene that is none, `changed` for another version, and
+ * `etag` asks for that version, `root` for another project than the usual one. Throws `BlendFormatError` for a scene that is none, `changed` for another version, and
  * storage's errors.
  */
 export async function examineScene(
   url: URL,
   etag: string | undefined,
   storage: Storage,
+  root: ProjectRoot = projectRootOf(url),
 ): Promise<SceneExamination> {
   const { facts, contents } = await readScene(url, etag, storage);
-  const root = projectRootOf(url);
   const active = facts.scenes.find(({ name }) => name === facts.activeScene);
   const project = await walkDependencies(url, contents, {
     storage,

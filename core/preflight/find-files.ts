@@ -6,8 +6,11 @@ import { FolderListings, listBelow, listedFile, type ListedFile } from './folder
 import { namePattern, type NamePattern } from './name-pattern';
 import { folderAt, type ProjectRoot } from './project-root';
 
-/** Files of one folder that are looked at: one more than a render may have is too many already. */
+/** Files of one folder that are kept: one more than a render may have is too many already. */
 const MOST_IN_FOLDER = MOST_DEPENDENCIES + 1;
+
+/** Files below all folders of a scene together that are looked at; a path such as `//../../` can name a whole disk. */
+const MOST_BELOW = 200_000;
 
 /** A file that a scene needs, as it lies there. */
 export interface FoundFile extends ListedFile {
@@ -28,27 +31,31 @@ export interface FoundFiles {
 /** Finds files of a project through storage; looks into each folder once. */
 export class FileFinder {
   private readonly listings: FolderListings;
+  /** Files below folders that may still be looked at. */
+  private left: number;
 
   constructor(
     private readonly storage: Storage,
     private readonly root: ProjectRoot,
-    limits: { readonly mostListed?: number; readonly mostFolders?: number } = {},
+    limits: { readonly mostListed?: number; readonly mostFolders?: number; readonly mostBelow?: number } = {},
   ) {
     this.listings = new FolderListings(storage, limits.mostListed, limits.mostFolders);
+    this.left = limits.mostBelow ?? MOST_BELOW;
   }
 
-  /** Whether there were more folders than are looked into; what lies in the others counts as missing. */
+  /** Whether there was more than is looked at; the rest counts as missing. */
   get isCut(): boolean {
-    return this.listings.isCut;
+    return this.listings.isCut || this.left < 0;
   }
 
-  /** The files at `segments` below the project's root, of which there are several but for `file`; `numbers` of tiles or pictures. */
+  /** The files at `segments` below the project's root, of which there are several but for `file`; `numbers` of tiles or pictures. Below a folder only those that `isWanted` by their path. */
   async find(
     segments: readonly string[],
     extent: DependencyExtent,
     numbers?: readonly number[],
+    isWanted: (path: string) => boolean = () => true,
   ): Promise<FoundFiles> {
-    return extent === 'folder' ? this.below(segments) : this.named(segments, extent, numbers);
+    return extent === 'folder' ? this.below(segments, isWanted) : this.named(segments, extent, numbers);
   }
 
   private async named(
@@ -90,14 +97,16 @@ export class FileFinder {
     return found === undefined ? undefined : `${found}/`;
   }
 
-  private async below(segments: readonly string[]): Promise<FoundFiles> {
+  private async below(segments: readonly string[], isWanted: (path: string) => boolean): Promise<FoundFiles> {
     const folder = folderAt(segments, this.root);
     const listed: FoundFile[] = [];
     for await (const object of listBelow(folder, this.storage)) {
+      this.left -= 1;
+      if (this.left < 0) break;
       const path = [...segments, decodeURIComponent(object.url.pathname.slice(folder.pathname.length))].join(
         '/',
       );
-      if (isProjectPath(path)) listed.push({ ...listedFile(object), path });
+      if (isProjectPath(path) && isWanted(path)) listed.push({ ...listedFile(object), path });
       if (listed.length === MOST_IN_FOLDER) break;
     }
     return { files: listed, absent: [] };

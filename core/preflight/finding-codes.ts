@@ -33,6 +33,10 @@ export const FINDING_RULES = {
   'library-missing': { severity: 'error', mayBeForced: true },
   /** There, but no `.blend`, or a damaged one. */
   'library-unreadable': { severity: 'error', mayBeForced: true },
+  /** Spotreel never uploads it: hidden, no asset, or not what its name says. With `--force` the scene goes without it. */
+  'upload-refused': { severity: 'error', mayBeForced: true },
+  /** Out of the project of a scene in a watch folder, where Blender could read it. */
+  'outside-upload': { severity: 'error' },
   /** More than a manifest holds. */
   'too-many-files': { severity: 'error' },
 
@@ -59,7 +63,7 @@ export const FINDING_RULES = {
   /** The same, and that machine is this one, which renders. */
   'absolute-path-found': { severity: 'note' },
   'network-path': { severity: 'warning' },
-  /** Leads out of the project by `..`. */
+  /** Leads out of the project by `..` or by a link, or the scene lies in no project's folder. */
   'outside-project': { severity: 'warning' },
   /** Without `//`, and so relative to whichever folder Blender is started in. */
   'unanchored-path': { severity: 'warning' },

@@ -1,11 +1,14 @@
 import type { BlendContents, Dependency } from '../blend/contents/blend-contents';
 import { BlendFormatError } from '../blend/blend-format-error';
 import { mapConcurrently } from '../map-concurrently';
-import { childUrl, formatLocation } from '../storage/location';
+import { childUrl, filePath, fileUrl, formatLocation } from '../storage/location';
+import { isNoFile, realPlace } from '../storage/real-place';
 import type { ByteSource, Storage } from '../storage/storage';
-import { FileFinder, type FoundFile } from './find-files';
+import { isAsset } from './asset-types';
+import { FileFinder, type FoundFile, type FoundFiles } from './find-files';
 import { playedFrames, type FrameSpan } from './played-frames';
-import { segmentsOf, type ProjectRoot } from './project-root';
+import { placeOnDisk } from './place-on-disk';
+import { isBelow, projectRootOf, segmentsOf, type ProjectRoot } from './project-root';
 import { resolvePath, type ResolvedPath } from './resolve-path';
 
 /** Libraries that link libraries: deeper than this nobody has built. */
@@ -31,11 +34,23 @@ export type DependencyState =
   /** A place of one machine, and not on this one or not to be reached from here. */
   | 'absolute'
   | 'network'
+  /** A folder, pipe, socket or device in place of a file. */
+  | 'no-file'
   /** Out of the project. */
   | 'outside'
+  /** The scene lies in no project folder, so that it may need no files. */
+  | 'no-project'
+  /** Out of the project of a scene that Blender opens where it lies. */
+  | 'forbidden'
   /** Written without `//`. */
   | 'unanchored'
   | 'unusable';
+
+/** A file that is never uploaded, and why. */
+export interface RefusedFile {
+  readonly location: string;
+  readonly why: string;
+}
 
 /** A dependency of a scene, or of a library of it, and where it was looked for. */
 export interface FoundDependency {
@@ -49,6 +64,8 @@ export interface FoundDependency {
   /** Where those of a sequence or of tiles should lie that are not there, though others are. */
   readonly absent: readonly string[];
   readonly otherCase?: string | undefined;
+  /** Files of it that are there and are not uploaded; no part of `files`. */
+  readonly refused?: readonly RefusedFile[];
   /** Where the library lies that names it; absent for the scene itself. */
   readonly library?: string | undefined;
 }
@@ -102,6 +119,7 @@ export async function walkDependencies(
   place: WalkPlace,
 ): Promise<ProjectFiles> {
   const finder = new FileFinder(place.storage, place.root);
+  const onDisk = place.root.inPlace && new FileFinder(place.storage, projectRootOf(fileUrl('/')));
   const dependencies: FoundDependency[] = [];
   const libraries: FoundLibrary[] = [];
   const seen = new Set([scene.href]);
@@ -113,7 +131,11 @@ export async function walkDependencies(
       const room = MOST_NAMED - dependencies.length - found.length;
       const sought = named.contents.dependencies.slice(0, room);
       isCut ||= sought.length < named.contents.dependencies.length;
-      const ofOne = await mapConcurrently(sought, SOUGHT_AT_ONCE, (one) => locate(one, named, finder, place));
+      const ofOne = await mapConcurrently(sought, SOUGHT_AT_ONCE, async (one) => {
+        const located = await locate(one, named, finder, place);
+        const isForbidden = onDisk && (await opensOutside(located, named.url, onDisk, place.root));
+        return isForbidden ? { ...located, state: 'forbidden' as const } : located;
+      });
       for (const dependency of ofOne) found.push(dependency);
     }
     for (const dependency of found) dependencies.push(dependency);
@@ -126,7 +148,7 @@ export async function walkDependencies(
       held ? [{ url, library: location, contents: held }] : [],
     );
   }
-  return { dependencies, libraries, isCut: isCut || finder.isCut };
+  return { dependencies, libraries, isCut: isCut || finder.isCut || onDisk?.isCut === true };
 }
 
 async function locate(
@@ -140,24 +162,71 @@ async function locate(
   const resolved = resolvePath(dependency.path, segmentsOf(url, root).slice(0, -1));
   const isAbsolute = resolved.kind === 'absolute';
   const segments = reachable(resolved, root);
-  if (!segments) return { ...nothing, isAbsolute, state: unreachable(resolved) };
-  const { extent, tiles, plays } = dependency;
-  const found = await finder.find(segments, extent, plays && frames ? playedFrames(plays, frames) : tiles);
-  const absence = found.otherCase === undefined ? 'missing' : 'other-case';
-  const state = found.files.length > 0 ? 'found' : absence;
-  const locationOf = (path: string): string => formatLocation(childUrl(root.url, path));
-  const [location, absent] = [locationOf(segments.join('/')), found.absent.map(locationOf)];
+  if (!segments) return { ...nothing, isAbsolute, state: unreachable(resolved, root) };
+  const { kind, extent, tiles, plays } = dependency;
+  const numbers = plays && frames ? playedFrames(plays, frames) : tiles;
+  const found = await finder.find(segments, extent, numbers, (path) => isAsset(kind, path));
+  if (root.reach === 'folder' && (await leadOut(found.files, root))) {
+    return { ...nothing, isAbsolute, state: 'outside' };
+  }
+  const place = childUrl(root.url, segments.join('/'));
+  const state = found.files.length > 0 ? 'found' : await absence(found, extent, place);
+  const absent = found.absent.map((path) => formatLocation(childUrl(root.url, path)));
+  const location = formatLocation(place);
   return { dependency, state, isAbsolute, location, ...found, absent, library };
 }
 
 /** Where a path leads that can be followed: below the project, or, on a disk, anywhere by an absolute path. */
-function reachable(resolved: ResolvedPath, { isDisk }: ProjectRoot): readonly string[] | undefined {
-  if (resolved.kind === 'project') return resolved.segments;
-  return resolved.kind === 'absolute' && isDisk ? resolved.segments : undefined;
+function reachable(resolved: ResolvedPath, { reach }: ProjectRoot): readonly string[] | undefined {
+  if (resolved.kind === 'project') return reach === 'scene' ? undefined : resolved.segments;
+  return resolved.kind === 'absolute' && reach === 'disk' ? resolved.segments : undefined;
 }
 
-function unreachable({ kind }: ResolvedPath): DependencyState {
-  return kind === 'project' ? 'missing' : kind;
+function unreachable({ kind }: ResolvedPath, { reach }: ProjectRoot): DependencyState {
+  if (kind === 'project') return 'no-project';
+  return kind === 'outside' && reach === 'scene' ? 'no-project' : kind;
+}
+
+/** Whether any of the files lies outside the project's folder when links are followed. Buckets hold no links. */
+async function leadOut(files: readonly FoundFile[], { url }: ProjectRoot): Promise<boolean> {
+  if (url.protocol !== 'file:' || files.length === 0) return false;
+  const root = (await realPlace(url)) ?? url;
+  const real = await mapConcurrently(files, SOUGHT_AT_ONCE, (file) => realPlace(file.url));
+  return real.some((place) => !place || !isBelow(place, root));
+}
+
+/** Out of the project, by its path or by a link, though the preflight does not follow it there. */
+const OUT: ReadonlySet<DependencyState> = new Set([
+  'absolute',
+  'network',
+  'outside',
+  'no-project',
+  'unanchored',
+]);
+
+/** Whether Blender, opening the file at `namer` where it lies, would find a file outside the project. */
+async function opensOutside(
+  { dependency, state }: FoundDependency,
+  namer: URL,
+  onDisk: FileFinder,
+  root: ProjectRoot,
+): Promise<boolean> {
+  if (!OUT.has(state)) return false;
+  const path = placeOnDisk(dependency.path, filePath(new URL('.', namer)), process.cwd());
+  const segments = path.split('/').filter(Boolean);
+  if (segments.length === 0) return false;
+  const { files, otherCase } = await onDisk.find(segments, dependency.extent, dependency.tiles);
+  if (root.reach === 'scene') return files.length > 0 || otherCase !== undefined;
+  return otherCase !== undefined || (await leadOut(files, root));
+}
+
+async function absence(
+  { otherCase }: FoundFiles,
+  extent: Dependency['extent'],
+  url: URL,
+): Promise<DependencyState> {
+  if (otherCase !== undefined) return 'other-case';
+  return extent !== 'folder' && (await isNoFile(url)) ? 'no-file' : 'missing';
 }
 
 interface UnreadLibrary {

@@ -5,9 +5,11 @@ import type { Manifest } from '../contract/manifest';
 import { parseSidecar, SIDECAR_ENDING } from '../contract/sidecar';
 import { statusSchema } from '../contract/status';
 import type { UploadWishes } from '../contract/upload-metadata';
-import type { SpotreelError } from '../errors';
-import { examineScene } from '../preflight/examine-scene';
-import { formatLocation } from '../storage/location';
+import { SpotreelError } from '../errors';
+import { examineScene, type SceneExamination } from '../preflight/examine-scene';
+import { segmentsOf, watchRootOf, type ProjectRoot } from '../preflight/project-root';
+import { childUrl, formatLocation } from '../storage/location';
+import { realPlace } from '../storage/real-place';
 import { StorageError, type ObjectHead, type Storage } from '../storage/storage';
 import { versionOf, type Upload } from './find-uploads';
 
@@ -26,7 +28,7 @@ export type TakenUpload =
  */
 export async function takeUpload(
   upload: Upload,
-  services: PrepareServices & { readonly output: URL },
+  services: PrepareServices & { readonly directory: URL; readonly output: URL },
 ): Promise<TakenUpload> {
   const { storage, output } = services;
   const source = await storage.head(upload.url);
@@ -35,7 +37,10 @@ export async function takeUpload(
   try {
     wishes = await readWishes(upload.url, storage);
     const { options, name, tags } = wishes;
-    const examination = await examineScene(source.url, source.etag, storage);
+    const root = watchRootOf(services.directory, upload.key);
+    await refuseLink(source.url, root);
+    const examination = await examineScene(source.url, source.etag, storage, root);
+    refuseUnchecked(examination, root);
     // A disk pins no version: what was read is that of the ETag only if nothing has changed until now.
     if (!(await isStill(source, storage))) return { outcome: 'outdated' };
     const request = { source, output, options, examination, tags, ...(name !== undefined && { name }) };
@@ -49,6 +54,23 @@ export async function takeUpload(
     await storage.put(statusUrl(folder), JSON.stringify(statusSchema.parse(status), null, 2));
     return { outcome: 'refused', renderId: status.renderId, error };
   }
+}
+
+/** What was not looked through could name files of other projects, and Blender would open them. */
+function refuseUnchecked({ contents, project }: SceneExamination, { url, inPlace }: ProjectRoot): void {
+  const isWhole = (held: SceneExamination['contents'] | undefined): boolean => held?.incomplete === false;
+  const libraries = project.libraries.every(({ contents: held }) => isWhole(held));
+  if (!inPlace || (isWhole(contents) && libraries && !project.isCut)) return;
+  const message = `the scene or a library of it is damaged or too large to look through, so it is unknown whether it needs files outside ${formatLocation(url)}: save it with a newer Blender, or use "spotreel render"`;
+  throw new SpotreelError('outside-upload', 'scene', message);
+}
+
+/** A link could lead to a scene of another project. */
+async function refuseLink(scene: URL, root: ProjectRoot): Promise<void> {
+  const [real, folder] = [await realPlace(scene), await realPlace(root.url)];
+  if (real && folder && real.href === childUrl(folder, ...segmentsOf(scene, root)).href) return;
+  const message = `${formatLocation(scene)} is a link: a scene in a watch folder must lie there itself; copy it there`;
+  throw new SpotreelError('outside-upload', 'scene', message);
 }
 
 async function readWishes(scene: URL, storage: Storage): Promise<UploadWishes> {

@@ -101,6 +101,18 @@ test('a plan for a scene in a bucket takes no file of this machine', async () =>
 });
 
 test.each([
+  'memory://films/uploads/other/wood.png',
+  'memory://films/uploads/wood.png',
+  'memory://films/renders/other-1/frames/0001.png',
+  'memory://others/uploads/film/wood.png',
+])('a plan takes nothing of another project, such as %s', async (url) => {
+  const { storage, plan, child } = await setUp();
+  const evil = { ...plan, dependencies: [{ path: 'a.png', url, size: 1 }] };
+  await expect(fetchScene(evil, child('one'))).rejects.toMatchObject({ code: 'bad-manifest' });
+  expect(storage.counts.fetch).toBe(0);
+});
+
+test.each([
   ['changed', 'put', /wood\.png was changed since/],
   ['not-found', 'delete', /film\/tex\/wood\.png was there when the render was planned and is gone/],
 ] as const)('a file that is %s since the plan ends the child with its name', async (code, call, words) => {

@@ -80,6 +80,18 @@ test('of more folders than are looked into it is said that there were more', asy
   expect([finder.isCut, storage.counts.listFolder]).toEqual([true, 3]);
 });
 
+test('of more files below folders than are looked at it is said that there were more', async () => {
+  const storage = new CountingStorage();
+  await putAll(storage, { 'uploads/film/a.txt': 'a', 'uploads/film/b.txt': 'b', 'uploads/film/c.vdb': 'c' });
+  const root = projectRootOf(new URL('memory://films/uploads/film/shot.blend'));
+  const isVolume = (path: string) => path.endsWith('.vdb');
+  const finder = new FileFinder(storage, root, { mostBelow: 5 });
+  expect((await finder.find([], 'folder', undefined, isVolume)).files).toHaveLength(1);
+  expect(finder.isCut).toBe(false);
+  expect((await finder.find([], 'folder', undefined, isVolume)).files).toHaveLength(0);
+  expect(finder.isCut).toBe(true);
+});
+
 describe('on a disk', () => {
   function disk() {
     for (const [path, text] of Object.entries(FILES)) {

@@ -38,10 +38,10 @@ test('nothing is said of a scene with nothing wrong', async () => {
     needed: [dependency('//wood.png'), dependency('//in.png', { packed: true })],
     files,
   });
-  expect(checked).toMatchObject({ findings: [], scenePath: 'film/shot.blend', needsOneSlice: false });
+  expect(checked).toMatchObject({ findings: [], scenePath: 'shot.blend', needsOneSlice: false });
   expect(checked.files).toEqual([
     {
-      path: 'film/wood.png',
+      path: 'wood.png',
       url: 'memory://films/uploads/film/wood.png',
       size: 4,
       etag: expect.stringMatching(/^[0-9a-f]{32}$/),

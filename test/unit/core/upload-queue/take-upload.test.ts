@@ -12,6 +12,7 @@ function world(blender = '3.4.1') {
   const storage = new MemoryStorage();
   const services = {
     storage,
+    directory: DIRECTORY,
     output: OUTPUT,
     now: () => new Date(0),
     jobQueue: 'local',

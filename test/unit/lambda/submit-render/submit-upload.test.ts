@@ -195,9 +195,9 @@ describe('the preflight of an upload', () => {
     expect(world.jobNames()).toHaveLength(2);
     const key = (await world.keys()).find((one) => one.endsWith('manifest.json'))!;
     const { dependencies, findings, scenePath } = await world.json(key);
-    expect(scenePath).toBe('film/strips.blend');
+    expect(scenePath).toBe('strips.blend');
     expect(dependencies).toMatchObject([
-      { path: 'film/still.png', url: 'memory://films/uploads/film/still.png', size: 5 },
+      { path: 'still.png', url: 'memory://films/uploads/film/still.png', size: 5 },
     ]);
     const missing = expect.objectContaining({
       code: 'strip-missing',
@@ -210,9 +210,9 @@ describe('the preflight of an upload', () => {
 
   test('errors refuse it, and status and message tell each of them', async () => {
     const world = new UploadWorld();
-    expect(await world.deliver(await world.upload('uploads/files.blend', {}, fixture('files.blend')))).toBe(
-      true,
-    );
+    expect(
+      await world.deliver(await world.upload('uploads/film/files.blend', {}, fixture('files.blend'))),
+    ).toBe(true);
     expect(world.batch.jobs).toEqual([]);
     const key = (await world.keys()).find((one) => one.endsWith('status.json'))!;
     const { findings, reason } = await world.json(key);
@@ -224,7 +224,7 @@ describe('the preflight of an upload', () => {
       ]),
     );
     expect(reason).toMatch(
-      /^2 errors in memory:\/\/films\/uploads\/files\.blend, the first: .*has no camera/,
+      /^2 errors in memory:\/\/films\/uploads\/film\/files\.blend, the first: .*has no camera/,
     );
     expect(world.notifications[0]?.message).toContain('library "props.blend" needs //props.blend');
   });
