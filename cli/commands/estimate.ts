@@ -1,6 +1,7 @@
 import { targetFaults } from '../../core/batch/choose-targets';
 import { farmTargets } from '../../core/batch/farm-targets';
 import { examineScene } from '../../core/preflight/examine-scene';
+import type { JudgedUploads } from '../../core/preflight/judge-uploads';
 import { preflight, refuseErrors } from '../../core/preflight/preflight';
 import { printable } from '../../core/printable';
 import { formatLocation } from '../../core/storage/location';
@@ -11,6 +12,8 @@ import { describeEstimate } from '../estimate/describe-estimate';
 import { farmPrices } from '../estimate/farm-prices';
 import { makeEstimate } from '../estimate/make-estimate';
 import type { Shot } from '../estimate/shot';
+import { confirmUploads } from '../confirm-uploads';
+import { examineForUpload, type UploadFlags } from '../examine-for-upload';
 import { findSource } from '../find-source';
 import { localFolder } from '../local-folder';
 import { hasDisplay } from '../local/has-display';
@@ -19,7 +22,7 @@ import { renderOptionsOf, type OptionFlags } from '../render-options';
 import { reportFindings } from '../report-findings';
 import { listenForStop } from '../stop-signals';
 
-export interface EstimateFlags extends OptionFlags {
+export interface EstimateFlags extends OptionFlags, UploadFlags {
   readonly testFrames: number;
   readonly output: string;
   readonly parallel?: number;
@@ -42,7 +45,11 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
   const onGpu = options.device === 'GPU';
   const name = flags.farm ?? process.env.SPOTREEL_FARM_NAME;
   const testOn = flags.onFarm ? await askFarm(name ?? 'main', onGpu) : undefined;
-  const shot = await examineShot(file, options, testOn, storage);
+  const { shot, outside } = await examineShot(file, options, flags.project, testOn, storage);
+  if (!(await confirmUploads(outside, flags.yes === true, say))) {
+    say('nothing was uploaded');
+    return 1;
+  }
   // One that was named has to be there before anything is rendered; another is asked meanwhile.
   const named = testOn ?? (name === undefined ? undefined : await askFarm(name, onGpu));
   const stopping = listenForStop();
@@ -74,11 +81,14 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
 async function examineShot(
   file: string,
   options: Shot['options'],
+  project: string | undefined,
   testOn: AskedFarm | undefined,
   storage: Storage,
-): Promise<Shot> {
+): Promise<{ readonly shot: Shot; readonly outside: JudgedUploads['outside'] }> {
   const source = await findSource(file, storage);
-  const examination = await examineScene(source.url, source.etag, storage);
+  const { examination, outside } = testOn
+    ? await examineForUpload(source, project, storage)
+    : { examination: await examineScene(source.url, source.etag, storage), outside: [] };
   const location = formatLocation(source.url);
   const wanted = { ...examination.facts, options, source: { url: location } };
   const checked = preflight(examination, {
@@ -90,7 +100,7 @@ async function examineShot(
   });
   refuseErrors(checked, location);
   reportFindings(checked.findings);
-  return { source, options, examination, checked };
+  return { shot: { source, options, examination, checked }, outside };
 }
 
 function say(text: string): void {

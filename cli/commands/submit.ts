@@ -9,7 +9,7 @@ import type { FarmDescription } from '../../core/contract/farm-description';
 import type { RenderOptions } from '../../core/contract/options';
 import { formatTags, parseTags } from '../../core/contract/tags';
 import { SpotreelError } from '../../core/errors';
-import { examineScene, type SceneExamination } from '../../core/preflight/examine-scene';
+import type { SceneExamination } from '../../core/preflight/examine-scene';
 import { preflight, refuseErrors, type Preflight } from '../../core/preflight/preflight';
 import { childUrl, formatLocation, keyUrl, parseLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
@@ -18,6 +18,8 @@ import { sizeOf } from '../estimate/asked-farm';
 import { farmPrices } from '../estimate/farm-prices';
 import { refuseAbove } from '../estimate/refuse-above';
 import type { Shot } from '../estimate/shot';
+import { confirmUploads } from '../confirm-uploads';
+import { examineForUpload, type UploadFlags } from '../examine-for-upload';
 import { findSource } from '../find-source';
 import { createMeter } from '../meter';
 import { printable } from '../../core/printable';
@@ -27,7 +29,7 @@ import { listenForStop } from '../stop-signals';
 import type { UploadView } from '../upload-files';
 import { uploadProject, type UploadedProject } from '../upload-project';
 
-export interface SubmitFlags extends OptionFlags {
+export interface SubmitFlags extends OptionFlags, UploadFlags {
   readonly input?: string;
   readonly output?: string;
   readonly name?: string;
@@ -67,9 +69,13 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
   const source = await findSource(inputOf(file, flags), storage);
   const target = await findTarget(flags);
   if (source.url.protocol !== 's3:' && !target.uploads) throw nowhereToGo(source);
-  const examination = await examineScene(source.url, source.etag, storage);
+  const { examination, outside } = await examineForUpload(source, flags.project, storage);
   const checked = refusedOr(source, examination, options, target);
   reportFindings(checked.findings);
+  if (!(await confirmUploads(outside, flags.yes === true, say))) {
+    say('nothing was uploaded');
+    return 1;
+  }
   const cap = await capOf({ source, options, examination, checked }, flags, target, storage);
   if (cap && 'exitCode' in cap) return cap.exitCode;
   const { jobs, folder, manifest } = await submitRender(

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { EstimateFlags } from '../commands/estimate';
 import { ESTIMATES, TEST_FRAMES } from '../estimate/estimates-folder';
 import { explain } from './explain';
-import { wholeNumber, withShotOptions } from './option-groups';
+import { wholeNumber, withShotOptions, withUploadOptions } from './option-groups';
 import type { Run } from './run';
 
 export function addEstimate(program: Command, run: Run): void {
@@ -19,10 +19,11 @@ export function addEstimate(program: Command, run: Run): void {
     .action((file: string, flags: EstimateFlags) =>
       run(async () => (await import('../commands/estimate')).estimateCommand(file, flags)),
     );
-  explain(withShotOptions(command), {
+  explain(withUploadOptions(withShotOptions(command)), {
     notes:
       'Needs no AWS account: without one it reckons with a farm as it is deployed without settings, and with a table of prices. ' +
-      'The test frames stay, with small pictures of them; the same command again tells the same at once.',
+      'The test frames stay, with small pictures of them; the same command again tells the same at once. ' +
+      'Only --on-farm uploads files.',
     exitCodes: [
       [0, 'estimated'],
       [1, 'no test frame came out, or the scene is refused'],

@@ -52,6 +52,16 @@ export function withShotOptions(command: Command): Command {
     .option(...ALLOW_SCRIPTS);
 }
 
+/** How far the files of a scene may be uploaded: the same for every command that uploads. */
+export function withUploadOptions(command: Command): Command {
+  return command
+    .option(
+      '--project <dir>',
+      'upload only files in this folder, and do not ask (default: the folder of the scene, and others after asking)',
+    )
+    .option('-y, --yes', "upload files outside the scene's folder without asking");
+}
+
 /** Where to look for renders: the same for every command that looks after them. */
 export function withPlaceOptions(command: Command): Command {
   return command

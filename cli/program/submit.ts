@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { SubmitFlags } from '../commands/submit';
 import { TEST_FRAMES } from '../estimate/estimates-folder';
 import { explain } from './explain';
-import { usDollars, withRenderOptions, zeroOrMore } from './option-groups';
+import { usDollars, withRenderOptions, withUploadOptions, zeroOrMore } from './option-groups';
 import type { Run } from './run';
 
 export function addSubmit(program: Command, run: Run): void {
@@ -34,17 +34,20 @@ export function addSubmit(program: Command, run: Run): void {
     .action((file: string | undefined, flags: SubmitFlags) =>
       run(async () => (await import('../commands/submit')).submitCommand(file, flags)),
     );
-  explain(withRenderOptions(command), {
-    notes: 'Prints one line of JSON: the two SubmitJob answers, the render job first.',
+  explain(withUploadOptions(withRenderOptions(command)), {
+    notes:
+      'Prints one line of JSON: the two SubmitJob answers, the render job first. ' +
+      'Hidden files and files that are no assets are never uploaded; with --force the scene goes without them.',
     exitCodes: [
       [0, 'submitted (or there already)'],
-      [1, 'refused, also for what it would cost'],
-      [2, 'wrong usage'],
+      [1, 'refused, also for what it would cost, or not confirmed'],
+      [2, "wrong usage, or files outside the scene's folder and no terminal to ask on"],
       [130, 'interrupted while test frames were rendered; nothing was submitted'],
     ],
     examples: [
       'spotreel submit shot.blend',
       'spotreel submit shot.blend --tag artist=ann --tag shot=12',
+      'spotreel submit film/shots/shot.blend --project film   with textures in film/textures',
       'spotreel submit shot.blend --max-cost 5   submitting again with more raises it',
       'spotreel submit s3://bucket/shot.blend -o s3://bucket -f 5 -n take-2 -q queue -d definition',
       "spotreel submit shot.blend | jq -r '.[0].jobId'",

@@ -1,0 +1,232 @@
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { parseManifest } from '../../core/contract/manifest';
+import { blender, makeScene } from '../support/blender';
+import { startPlayedFarm, type PlayedFarm } from '../support/played-farm';
+import { PROJECT_COLOURS, squaresOf, useProject } from '../support/project';
+import { useScratchFolder } from '../support/scratch-folder';
+import { spotreel } from '../support/spotreel';
+import { drop, startFarm } from '../support/watch-folder';
+
+jest.setTimeout(240_000);
+
+const at = useScratchFolder();
+const copyProject = useProject();
+let farm: PlayedFarm;
+
+/** A folder with the project of `makeHonest`. */
+let honest: string;
+
+beforeAll(async () => {
+  farm = await startPlayedFarm();
+  honest = await makeHonest();
+}, 120_000);
+afterAll(async () => {
+  rmSync(honest, { recursive: true, force: true });
+  await farm.stop();
+});
+
+const submit = (...args: string[]) =>
+  spotreel(['submit', ...args], { environment: farm.environment, cwd: at() });
+
+async function keys(prefix = ''): Promise<string[]> {
+  const request = { Bucket: farm.aws.bucket, Prefix: prefix };
+  const { Contents = [] } = await farm.aws.client.send(new ListObjectsV2Command(request));
+  return Contents.map(({ Key }) => Key!);
+}
+
+const SECRET = '[default]\naws_secret_access_key = wJalrXUtnFEMI\n';
+
+/** A home with keys, and in it a project whose scene asks for them. */
+async function makeTheft(): Promise<string> {
+  for (const folder of ['home/.aws', 'home/.ssh', 'home/proj/shots'])
+    mkdirSync(at(folder), { recursive: true });
+  writeFileSync(at('home/.aws/credentials'), SECRET);
+  writeFileSync(at('home/.ssh/id_rsa'), '-----BEGIN OPENSSH PRIVATE KEY-----\n');
+  writeFileSync(at('home/.ssh/stolen.uni'), 'a key');
+  return makeScene(
+    at('home/proj/shots/steal.blend'),
+    `
+scene.frame_end = 1
+def steal(path):
+    image = bpy.data.images.new('a', 4, 4)
+    image.source = 'FILE'
+    image.filepath = path
+    image.use_fake_user = True
+steal('//../../.aws/credentials')
+domain = bpy.data.objects['Cube'].modifiers.new('f', 'FLUID')
+domain.fluid_type = 'DOMAIN'
+domain.domain_settings.cache_type = 'ALL'
+domain.domain_settings.resolution_max = 6
+domain.domain_settings.cache_frame_end = 1
+domain.domain_settings.cache_directory = ${JSON.stringify(at('baked'))}
+bpy.context.view_layer.objects.active = bpy.data.objects['Cube']
+bpy.ops.fluid.bake_all()
+domain.domain_settings.cache_directory = '//../../.ssh/'
+`,
+  );
+}
+
+test.each([[[]], [['--yes']], [['--force', '--yes']], [['--project', 'home', '--force']]])(
+  'a scene that asks for keys gets none of them into the bucket, with %j',
+  async (flags) => {
+    const scene = await makeTheft();
+    const before = new Set(await keys('uploads/'));
+    const { exitCode, stderr } = await submit(scene, ...flags);
+    const isForced = flags.includes('--force');
+    expect(exitCode).toBe(isForced ? 0 : 1);
+    for (const path of ['home/.aws/credentials', 'home/.ssh/stolen.uni'])
+      expect(stderr).toMatch(
+        new RegExp(`${isForced ? 'warning' : 'error'}: upload-refused: .*${path}: ".* is hidden`),
+      );
+    const uploads = (await keys('uploads/')).filter((key) => !before.has(key));
+    expect(uploads.map((key) => basename(key))).toEqual(isForced ? ['steal.blend'] : []);
+    for (const key of uploads) expect(await farm.get(key)).not.toContain('wJalrXUtnFEMI');
+  },
+);
+
+/** The project of the fixtures, with its scene in a folder of its own: `film/shots/shot.blend` needs files beside that. */
+function copyHonest(): string {
+  cpSync(honest, at('copy'), { recursive: true });
+  return at('copy/film/shots/shot.blend');
+}
+
+async function makeHonest(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'spotreel honest '));
+  copyProject(folder);
+  mkdirSync(join(folder, 'film/shots'));
+  const move = `
+import bpy
+for image in bpy.data.images:
+    if image.library is None and image.filepath:
+        image.filepath = image.filepath.replace('//', '//../', 1)
+for library in bpy.data.libraries:
+    library.filepath = library.filepath.replace('//', '//../', 1)
+bpy.ops.wm.save_as_mainfile(filepath=${JSON.stringify(join(folder, 'film/shots/shot.blend'))}, relative_remap=False)
+`;
+  await blender([join(folder, 'film/shot.blend'), '--python-exit-code', '1', '--python-expr', move]);
+  return folder;
+}
+
+test('files outside of the scene folder are listed, and without a terminal nothing is uploaded', async () => {
+  const scene = copyHonest();
+  const before = await keys('uploads/');
+  const { exitCode, stdout, stderr } = await submit(scene);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+  expect(stderr).toContain('the scene needs 7 files');
+  for (const path of ['lib/textures/wood.png', 'plates/plate_0001.png', 'tiles/tile.1001.png'])
+    expect(stderr).toContain(`  ${at('copy/film', path)} (`);
+  expect(stderr).toContain('give --yes, or --project DIR');
+  expect(await keys('uploads/')).toEqual(before);
+});
+
+test.each([
+  ['yes', ['--yes']],
+  ['project', ['--project', 'copy/film']],
+])('a project with textures beside the scene folder renders with --%s', async (name, flags) => {
+  const scene = copyHonest();
+  const { exitCode, stderr } = await submit(scene, '-n', `Honest-${name}`, ...flags);
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+  expect(stderr.includes('the scene needs 7 files')).toBe(name === 'yes');
+  const manifest = parseManifest(Buffer.from(await farm.get(`renders/Honest-${name}/manifest.json`)), 'x');
+  expect(manifest.scenePath).toBe('shots/shot.blend');
+  const watched = await spotreel(['watch', `Honest-${name}`, '--no-picture'], {
+    environment: farm.environment,
+  });
+  expect(watched).toMatchObject({ exitCode: 0 });
+  await spotreel(['download', `Honest-${name}`, at('got')], { environment: farm.environment });
+  for (const frame of [1, 2, 3])
+    expect(squaresOf(readFileSync(at(`got/frames/000${frame}.png`)))).toEqual(PROJECT_COLOURS[frame]);
+});
+
+test('with --project nothing outside of that folder is uploaded, and each file of it is named', async () => {
+  const scene = copyHonest();
+  renameSync(at('copy/film/plates/plate_0001.png'), at('elsewhere.png'));
+  symlinkSync(at('elsewhere.png'), at('copy/film/plates/plate_0001.png'));
+  const { stderr } = await submit(scene, '--project', 'copy/film/shots', '--force', '-n', 'Alone');
+  expect(stderr).toMatch(/warning: library-missing: .*leads out of the project's folder/);
+  expect(stderr).toMatch(/warning: outside-project: image "Tiles" .*leads out of the project's folder/);
+  const alone = parseManifest(Buffer.from(await farm.get('renders/Alone/manifest.json')), 'x');
+  expect(alone).toMatchObject({ scenePath: 'shot.blend', dependencies: [] });
+  const linked = await submit(scene, '--project', 'copy/film');
+  expect(linked.stderr).toMatch(/warning: outside-project: image "Plate" /);
+});
+
+test('--project without the scene in it is wrong usage', async () => {
+  const scene = copyHonest();
+  mkdirSync(at('other'));
+  const wrong = await submit(scene, '--project', 'other');
+  expect(wrong).toMatchObject({ exitCode: 2, stdout: '' });
+  expect(wrong.stderr).toContain('--project other does not hold the scene');
+});
+
+test('estimating on the farm needs the same consent', async () => {
+  const scene = copyHonest();
+  const before = await keys('uploads/');
+  const { exitCode, stderr } = await spotreel(['estimate', scene, '--on-farm'], {
+    environment: farm.environment,
+    cwd: at(),
+  });
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain('the scene needs 7 files');
+  expect(await keys('uploads/')).toEqual(before);
+});
+
+test('estimating on the farm uploads no keys, with --yes', async () => {
+  const scene = await makeTheft();
+  const before = await keys('uploads/');
+  const { exitCode, stderr } = await spotreel(['estimate', scene, '--on-farm', '--yes'], {
+    environment: farm.environment,
+    cwd: at(),
+  });
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain('upload-refused');
+  expect(await keys('uploads/')).toEqual(before);
+});
+
+const LEAK = `
+image = bpy.data.images.new('a', 4, 4)
+image.source = 'FILE'
+image.filepath = '//../other/plate.png'
+image.use_fake_user = True
+`;
+
+test('a scene in the bucket gets no file of another project into its plan', async () => {
+  const scene = await makeScene(at('leak.blend'), LEAK);
+  const plate = { Bucket: farm.aws.bucket, Key: 'uploads/other/plate.png', Body: 'a plate' };
+  await farm.aws.client.send(new PutObjectCommand(plate));
+  const key = 'uploads/mine/leak.blend';
+  await farm.aws.client.send(
+    new PutObjectCommand({ Bucket: farm.aws.bucket, Key: key, Body: readFileSync(scene) }),
+  );
+  const { exitCode, stderr } = await submit(`s3://${farm.aws.bucket}/${key}`, '-n', 'Leak', '--frames', '1');
+  expect(exitCode).toBe(0);
+  expect(stderr).toContain('warning: outside-project: image "a" needs //../other/plate.png');
+  const manifest = parseManifest(Buffer.from(await farm.get('renders/Leak/manifest.json')), 'x');
+  expect(manifest.dependencies ?? []).toEqual([]);
+});
+
+test('a watch folder refuses a scene that needs a file of another project, and a scene that is a link', async () => {
+  const scene = await makeScene(at('leak.blend'), LEAK);
+  drop(scene, at('watched'), 'mine/leak.blend', { force: true });
+  drop(scene, at('watched'), 'other/plate.png');
+  symlinkSync(scene, at('watched/uploads/mine/link.blend'));
+  const { finished } = startFarm(at('watched'), ['--once']);
+  const { exitCode, stderr } = await finished;
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(
+    /uploads\/mine\/leak\.blend: refused: .*may read only the files of its project's folder/,
+  );
+  expect(stderr).toMatch(/uploads\/mine\/link\.blend: refused: .*is a link/);
+});
