@@ -1,7 +1,12 @@
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FileStorage } from '../../../../core/storage/file-storage';
+import { fileUrl } from '../../../../core/storage/location';
 import { MemoryStorage } from '../../../../core/storage/memory-storage';
 import { StorageError } from '../../../../core/storage/storage';
 import { findUploads } from '../../../../core/upload-queue/find-uploads';
 import { takeUpload } from '../../../../core/upload-queue/take-upload';
+import { useScratchFolder } from '../../../support/scratch-folder';
 import { SCENE, withBlenders } from '../../../support/submit-scene';
 
 const DIRECTORY = new URL('memory://films/');
@@ -90,4 +95,40 @@ test('a fault of the machine is thrown, and refuses nothing', async () => {
   await storage.put(SHOT, SCENE);
   jest.spyOn(storage, 'open').mockRejectedValue(new StorageError('denied', SHOT, 'not allowed'));
   await expect(take()).rejects.toThrow('not allowed');
+});
+
+describe('on a disk, where Blender opens the scene in its place', () => {
+  const at = useScratchFolder();
+  /** Links `//props.blend`, among others. */
+  const LINKING = join(__dirname, '../../../fixtures/blend-contents/files.blend');
+
+  async function take() {
+    const [directory, storage] = [fileUrl(`${at()}/`), new FileStorage()];
+    const uploads = await findUploads(directory, storage);
+    const upload = uploads.find(({ key }) => key === 'uploads/film/shot.blend');
+    const output = fileUrl(`${at('renders')}/`);
+    return takeUpload(upload!, { ...world().services, directory, storage, output });
+  }
+
+  test('a scene with a library that cannot be read is refused, also with force', async () => {
+    mkdirSync(at('uploads/film'), { recursive: true });
+    copyFileSync(LINKING, at('uploads/film/shot.blend'));
+    writeFileSync(at('uploads/film/shot.blend.json'), '{"force": true}');
+    writeFileSync(at('uploads/film/props.blend'), 'no library that this reader knows');
+    expect(await take()).toMatchObject({ outcome: 'refused', error: { code: 'outside-upload' } });
+  });
+
+  test('a scene that is a link to a scene of another project is refused', async () => {
+    mkdirSync(at('private'));
+    writeFileSync(at('private/shot.blend'), SCENE);
+    mkdirSync(at('uploads/film'), { recursive: true });
+    symlinkSync(at('private/shot.blend'), at('uploads/film/shot.blend'));
+    expect(await take()).toMatchObject({ outcome: 'refused', error: { code: 'outside-upload' } });
+  });
+
+  test('a scene of its own is planned', async () => {
+    mkdirSync(at('uploads/film'), { recursive: true });
+    writeFileSync(at('uploads/film/shot.blend'), SCENE);
+    expect(await take()).toMatchObject({ outcome: 'queued' });
+  });
 });
