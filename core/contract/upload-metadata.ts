@@ -1,5 +1,6 @@
 import { SpotreelError } from '../errors';
-import { parseFrameRanges } from '../render/frame-range';
+import { printableName } from '../printable';
+import { parseFrameRanges } from '../render/parse-frames';
 import { decodeHeaderText } from './decode-header-text';
 import { renderOptionsSchema, type RenderOptions } from './options';
 import { checkRenderName } from './render-id';
@@ -161,6 +162,6 @@ function bad(
   { prefix, mend }: Wording,
   cause?: unknown,
 ): SpotreelError {
-  const message = `${prefix}${key} "${value}" ${fault}; ${mend}`;
+  const message = `${prefix}${key} "${printableName(value)}" ${fault}; ${mend}`;
   return new SpotreelError('bad-metadata', 'usage', message, { cause });
 }

@@ -4,7 +4,7 @@ import type { RenderJobs } from '../contract/jobs';
 import type { Manifest } from '../contract/manifest';
 import type { RetryPlan } from '../contract/retry-plan';
 import { SpotreelError } from '../errors';
-import { formatFrameRanges, positionOf } from '../render/frame-range';
+import { describeRanges, positionOf } from '../render/frame-range';
 import { childOfSlice } from '../render/slices';
 import { attemptsOf } from './job-attempts';
 import { jobsOfSlice, renderJobsOf, sliceOfIndex, stitchJobsOf } from './render-jobs';
@@ -78,7 +78,7 @@ function childOfFrame(frame: number, manifest: LoggedRender['manifest']): number
   const { renderId, frames, framesPerSlice, sliceCount, sliceOrder = 'ascending' } = manifest;
   const position = positionOf(frame, frames);
   if (position === undefined) {
-    const message = `${renderId} has no frame ${frame}: its frames are ${formatFrameRanges(frames)}`;
+    const message = `${renderId} has no frame ${frame}: its frames are ${describeRanges(frames)}`;
     throw new SpotreelError('no-frame', 'usage', message);
   }
   return childOfSlice(Math.floor(position / framesPerSlice), sliceCount, sliceOrder);

@@ -1,5 +1,3 @@
-import { SpotreelError } from '../errors';
-
 /** Frames `start`, `start + step`, … up to and including `end`. */
 export interface FrameRange {
   readonly start: number;
@@ -15,50 +13,10 @@ export type FrameRanges = readonly FrameRange[];
 export const MIN_FRAME = -1_048_574;
 export const MAX_FRAME = 1_048_574;
 
-const PART = /^(-?\d{1,10})(?:-(-?\d{1,10})(?:x(\d{1,10}))?)?$/;
-
-/**
- * Reads `1-10,20,30-50x2` (commas between parts, `x` before a step, negative frames as in `-5--1`) into ascending
- * ranges in which each frame stands once. Throws `SpotreelError` `bad-frame-range` (usage) naming the part at fault.
- */
-export function parseFrameRanges(text: string): FrameRanges {
-  return mergeRanges(text.split(',').map((part) => parsePart(part.trim(), text)));
-}
-
-function parsePart(part: string, text: string): FrameRange {
-  const match = PART.exec(part);
-  if (!match) {
-    throw bad(`frame range "${text}": "${part}" is no frame or range; write e.g. 1-10,20,30-50x2`);
-  }
-  const start = Number(match[1]);
-  const end = Number(match[2] ?? match[1]);
-  const step = Number(match[3] ?? 1);
-  if (start > end) throw bad(`frame range "${text}": ${part} starts after its end; write ${end}-${start}`);
-  if (step < 1) throw bad(`frame range "${text}": the step in ${part} must be 1 or more`);
-  if (start < MIN_FRAME || end > MAX_FRAME) {
-    throw bad(`frame range "${text}": ${part} is beyond Blender's limits, ${MIN_FRAME} to ${MAX_FRAME}`);
-  }
-  return rangeOf(start, end, step);
-}
-
-function bad(message: string): SpotreelError {
-  return new SpotreelError('bad-frame-range', 'usage', message);
-}
-
 /** The range with its `end` moved back to its last frame, and step 1 where it is a single frame. */
 export function rangeOf(start: number, end: number, step: number): FrameRange {
   const last = start + Math.floor((end - start) / step) * step;
   return { start, end: last, step: last === start ? 1 : step };
-}
-
-/** Ascending ranges without a frame twice. Ranges that overlap are written out frame by frame to be merged. */
-function mergeRanges(ranges: FrameRange[]): FrameRanges {
-  const sorted = ranges.toSorted((a, b) => a.start - b.start || a.end - b.end);
-  const disjoint = sorted.every((range, i) => i === 0 || sorted[i - 1]!.end < range.start);
-  if (disjoint) return sorted;
-  const frames = new Set<number>();
-  for (const frame of framesOf(sorted)) frames.add(frame);
-  return compressFrames([...frames].toSorted((a, b) => a - b));
 }
 
 /** How many frames the ranges hold. */
@@ -137,7 +95,11 @@ export function formatFrameRanges(ranges: FrameRanges): string {
 
 /** Frames in words for a message: `3, 7-9 and 40 more`. */
 export function formatFrames(frames: readonly number[], most = 12): string {
-  const ranges = compressFrames(frames);
+  return describeRanges(compressFrames(frames), most);
+}
+
+/** The same for ranges. */
+export function describeRanges(ranges: FrameRanges, most = 12): string {
   const shown = ranges.slice(0, most);
   const rest = countFrames(ranges.slice(most));
   const text = shown.map((range) => formatFrameRanges([range])).join(', ');

@@ -6,15 +6,9 @@ import type { RenderOptions } from '../contract/options';
 import type { Tags } from '../contract/tags';
 import { DEFAULT_VIDEO } from '../contract/video-format';
 import { printableName } from '../printable';
-import {
-  countFrames,
-  MAX_FRAME,
-  MIN_FRAME,
-  parseFrameRanges,
-  rangeOf,
-  type FrameRanges,
-} from './frame-range';
+import { countFrames, MAX_FRAME, MIN_FRAME, rangeOf, type FrameRanges } from './frame-range';
 import { frameRateOf } from './frame-rate';
+import { parseFrameRanges } from './parse-frames';
 import { frameResolution } from './resolution';
 import { automaticFramesPerSlice, sliceFrames, usualOrder } from './slices';
 import { hasSound, soundFault } from './sound';
