@@ -1,8 +1,9 @@
 import { cutText } from './cut-text';
 
-/** Control characters, and those that turn the direction of text, which could rewrite what stands on a terminal. */
+/** Control characters, half surrogate pairs, and characters that turn the direction of text: each could falsify what a reader sees. */
 // oxlint-disable-next-line no-control-regex -- control characters are what it is about
-const TREACHEROUS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const TREACHEROUS =
+  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\p{Surrogate}]/gu;
 
 /** Characters of a name or path that are shown; nothing that anybody typed is longer. */
 const LONGEST_NAME = 300;
@@ -17,7 +18,12 @@ export function printable(text: string): string {
 
 /** A name or path out of a file, to stand within a line: `printable`, without line breaks, and cut where it is too long. */
 export function printableName(name: string): string {
-  const shown = name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
+  return printableLine(name, LONGEST_NAME);
+}
+
+/** Text as one line: `printable`, without line breaks, and cut after `longest` characters. */
+export function printableLine(text: string, longest: number): string {
+  const shown = text.length > longest ? `${text.slice(0, longest)}…` : text;
   return printable(shown).replaceAll('\n', '\\u000a');
 }
 

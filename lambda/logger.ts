@@ -1,4 +1,5 @@
 import { codeOf, messageOf, SpotreelError } from '../core/errors';
+import { printable } from '../core/printable';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -11,11 +12,11 @@ export interface Logger {
 
 /**
  * One JSON object a line on standard output, which Lambda hands to CloudWatch Logs as they are: `time`, `level`,
- * `event`, the fields. Not `console.log`, which Lambda prefixes.
+ * `event`, the fields. Not `console.log`, which Lambda prefixes. `printable` escapes as JSON does, so a line stays JSON.
  */
 export function createLogger(write: (line: string) => void = writeLine): Logger {
   const log = (level: string, event: string, fields: Fields = {}): void =>
-    write(JSON.stringify({ time: new Date().toISOString(), level, event, ...fields }));
+    write(printable(JSON.stringify({ time: new Date().toISOString(), level, event, ...fields })));
   return {
     info: (event, fields) => log('info', event, fields),
     warn: (event, fields) => log('warn', event, fields),

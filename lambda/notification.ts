@@ -1,4 +1,5 @@
 import type { RenderStatus } from '../core/contract/status';
+import { printableLine } from '../core/printable';
 
 /** A message to people. */
 export interface Notification {
@@ -23,7 +24,16 @@ const HEADLINES: Readonly<Record<RenderStatus['state'], string>> = {
   complete: 'is complete',
 };
 
-/** What people are told of how a render ended: pure. */
+/**
+ * Characters of one line. SNS takes 256 KiB in all (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html); with each
+ * character escaped, all lines together stay below it.
+ */
+const LONGEST_LINE = 2000;
+
+/**
+ * The message about how a render ended: pure. Keys, scenes and reasons come from uploads, so each stays within its own line and
+ * holds no control characters.
+ */
 export function notificationOf(status: RenderStatus): Notification {
   const { renderId, state, source, reason, findings, frames, retry, links } = status;
   const headline = `Render ${renderId} ${HEADLINES[state]}`;
@@ -44,6 +54,6 @@ export function notificationOf(status: RenderStatus): Notification {
   ];
   return {
     subject: headline.slice(0, LONGEST_SUBJECT),
-    message: lines.filter((line) => typeof line === 'string' && line !== '').join('\n'),
+    message: lines.flatMap((line) => (line ? [printableLine(line, LONGEST_LINE)] : [])).join('\n'),
   };
 }

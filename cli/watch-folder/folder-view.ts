@@ -2,7 +2,7 @@ import { formatLocation } from '../../core/storage/location';
 import { messageOf } from '../../core/errors';
 import type { TakenUpload } from '../../core/upload-queue/take-upload';
 import { PreflightError } from '../../core/preflight/preflight-error';
-import { printable } from '../../core/printable';
+import { printable, printableLine, printableName } from '../../core/printable';
 import type { RenderOutcome } from '../local/run-locally';
 import type { Meter } from '../meter';
 import { describeProgress, type ProgressView } from '../progress-view';
@@ -28,6 +28,9 @@ const WHY = {
   deleted: 'it was deleted, and is not rendered',
   outdated: 'its scene is another by now, or gone: it is not rendered',
 } as const;
+
+/** Characters of a reason. */
+const LONGEST_REASON = 4096;
 
 /** What has a render go on that the watch folder is done with. */
 const AGAIN = 'dropped into uploads again, the scene';
@@ -56,19 +59,23 @@ export function createFolderView(
       if (taken.outcome === 'queued') {
         const { frameCount, findings = [] } = taken.manifest;
         say(
-          [`${key}: queued as ${renderId}, ${frameCount} frames`, ...findings.map(describeFinding)].join(
-            '\n',
-          ),
+          [
+            `${printableName(key)}: queued as ${renderId}, ${frameCount} frames`,
+            ...findings.map(describeFinding),
+          ].join('\n'),
         );
         tell('queued', { key, renderId, frameCount, findings });
         return;
       }
       const { error } = taken;
       const { headline, findings } = partsOf(error);
-      say([`${key}: refused: ${headline}`, ...findings.map(describeFinding)].join('\n'));
+      say([`${printableName(key)}: refused: ${headline}`, ...findings.map(describeFinding)].join('\n'));
       tell('refused', { key, renderId, reason: headline, findings });
     },
-    delayed: (key, error) => say(`${key}: not taken yet, tried again soon: ${messageOf(error)}`),
+    delayed: (key, error) =>
+      say(
+        `${printableName(key)}: not taken yet, tried again soon: ${printableLine(messageOf(error), LONGEST_REASON)}`,
+      ),
     progress: (renderId, waiting) => ({
       show: (progress) => {
         const { total, done } = progress;
@@ -97,7 +104,9 @@ export function createFolderView(
 }
 
 function partsOf(error: Error) {
-  if (!(error instanceof PreflightError)) return { headline: messageOf(error), findings: [] };
-  const { headline, findings } = error;
+  if (!(error instanceof PreflightError))
+    return { headline: printableLine(messageOf(error), LONGEST_REASON), findings: [] };
+  const { findings } = error;
+  const headline = printableLine(error.headline, LONGEST_REASON);
   return { headline, findings: findings.filter(({ message }) => message !== headline) };
 }

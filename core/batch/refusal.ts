@@ -5,6 +5,7 @@ import type { RenderStatus } from '../contract/status';
 import type { UploadWishes } from '../contract/upload-metadata';
 import { SpotreelError } from '../errors';
 import { PreflightError } from '../preflight/preflight-error';
+import { printableLine } from '../printable';
 import { formatLocation } from '../storage/location';
 import { StorageError, type ObjectHead } from '../storage/storage';
 
@@ -17,10 +18,13 @@ export function hasGone(error: unknown, { url }: Pick<ObjectHead, 'url'>): boole
   );
 }
 
-/** The same again would end the same way, and the uploader can mend it. A missing permission the farm's owner can. */
+/**
+ * The same again would end the same way, and the uploader can fix it. Only the farm's owner can fix a missing permission. A name
+ * of which no URL can be made (`bad-url`) comes from the upload.
+ */
 export function isUploadsFault(error: unknown): error is SpotreelError {
-  if (!(error instanceof SpotreelError) || error instanceof StorageError || error.code === 'denied')
-    return false;
+  if (!(error instanceof SpotreelError) || error.code === 'denied') return false;
+  if (error instanceof StorageError) return error.code === 'bad-url';
   return error.kind === 'scene' || error.kind === 'usage';
 }
 
@@ -36,9 +40,10 @@ export function refusalOf(
 ): { readonly folder: URL; readonly status: RenderStatus } {
   const { code } = error;
   const { options = {}, name } = wishes ?? {};
-  // A name that another render has is not this one's folder.
-  const ownName = code === 'name-taken' || code === 'bad-manifest' ? undefined : name;
-  const renderId = ownName ?? renderIdOf({ source: url, etag, options });
+  // The folder of that name or id holds another render, whose status this refusal must not touch.
+  const isTaken = code === 'name-taken' || code === 'bad-manifest';
+  const ownId = renderIdOf({ source: url, etag: isTaken ? `${etag}+${code}` : etag, options });
+  const renderId = (isTaken ? undefined : name) ?? ownId;
   const folder = renderFolder(output, renderId);
   const status: RenderStatus = {
     version: 1,
@@ -52,12 +57,17 @@ export function refusalOf(
   return { folder, status };
 }
 
+/** Characters of a reason. */
+const LONGEST_REASON = 4096;
+
 /** The reason in one line, and each finding by itself. */
 function told(error: SpotreelError): { reason: string; findings: Finding[] } {
-  const { code, message } = error;
+  const { code } = error;
+  // A message may quote a key of the bucket or a name of the scene.
+  const message = printableLine(error.message, LONGEST_REASON);
   if (!(error instanceof PreflightError)) return { reason: message, findings: [{ code, message }] };
   const { headline, findings } = error;
   // With the first one in it, so that a second refusal for another reason is told from the same one told twice.
   const reason = code === 'preflight' ? `${headline}, the first: ${findings[0]?.message}` : headline;
-  return { reason, findings: [...findings] };
+  return { reason: printableLine(reason, LONGEST_REASON), findings: [...findings] };
 }

@@ -2,14 +2,16 @@ import { SpotreelError } from '../errors';
 import type { CostCap } from '../contract/cost-cap';
 import type { RenderJobs } from '../contract/jobs';
 import { manifestUrl, renderFolder } from '../contract/keys';
-import { parseManifest, type Manifest } from '../contract/manifest';
+import { manifestSchema, parseManifest, type Manifest } from '../contract/manifest';
 import type { RenderOptions } from '../contract/options';
+import { parseJson } from '../contract/parse-json';
 import type { Tags } from '../contract/tags';
 import { canonicalOptions, checkRenderName, renderIdOf } from '../contract/render-id';
 import { setCap } from '../cost/cost-caps';
 import { examineScene, type SceneExamination } from '../preflight/examine-scene';
 import type { RenderPlace } from '../preflight/dependency-findings';
 import { digestOfFiles, preflight, refuseErrors, type Preflight } from '../preflight/preflight';
+import { printableName } from '../printable';
 import { planRender } from '../render/plan';
 import { formatLocation } from '../storage/location';
 import { StorageError, type ObjectHead, type Storage } from '../storage/storage';
@@ -115,7 +117,7 @@ async function check(
   services: PrepareServices,
 ): Promise<Checked> {
   const { storage, place = 'farm', hasDisplay = false } = services;
-  const file = formatLocation(source.url);
+  const file = printableName(formatLocation(source.url));
   const found = examination ?? (await examineScene(source.url, source.etag, storage));
   const checked = preflight(found, {
     file,
@@ -136,6 +138,8 @@ function idOf({ source, options }: PrepareRequest, files: Preflight['files'] = [
 
 async function writeFirst(manifest: Manifest, url: URL, storage: Storage): Promise<Manifest> {
   const body = JSON.stringify(manifest, null, 2);
+  // A plan that no worker could read would be found out only after its jobs were submitted.
+  parseJson(manifestSchema, Buffer.from(body), (reason) => badPlan(manifest, reason));
   try {
     await storage.put(url, body, { ifAbsent: true, contentType: 'application/json' });
     return manifest;
@@ -143,6 +147,11 @@ async function writeFirst(manifest: Manifest, url: URL, storage: Storage): Promi
     if (!(error instanceof StorageError && error.code === 'exists')) throw error;
     return parseManifest(await storage.get(url), formatLocation(url));
   }
+}
+
+function badPlan({ source }: Manifest, reason: string): SpotreelError {
+  const message = `no valid plan can be made of ${printableName(source.url)} (${reason}); change that in the scene or its options`;
+  return new SpotreelError('bad-plan', 'scene', message);
 }
 
 async function readManifest(url: URL, storage: Storage): Promise<Manifest | undefined> {
@@ -170,6 +179,6 @@ function checkSame(
   throw new SpotreelError(
     'name-taken',
     'usage',
-    `${formatLocation(folder)} holds a render of ${manifest.source.url} with other options, or of another version of it or of its files; choose another name`,
+    `${formatLocation(folder)} holds a render of ${printableName(manifest.source.url)} with other options, or of another version of it or of its files; choose another name`,
   );
 }

@@ -20,10 +20,10 @@ export const rangesSchema = z.lazy(() => z.array(frameRangeSchema));
 /** Files besides the scene that one render may need: its manifest stays at some megabytes, which each child reads. */
 export const MOST_DEPENDENCIES = 20_000;
 
+const NO_PROJECT_PATH = 'must lead to a file below the project, without ".", ".." or a backslash';
+
 /** From the project's root, joined by `/`; never out of it. */
-const projectPathSchema = z.lazy(() =>
-  z.string().check(z.refine(isProjectPath, 'must lead to a file below the project, without "." or ".."')),
-);
+const projectPathSchema = z.lazy(() => z.string().check(z.refine(isProjectPath, NO_PROJECT_PATH)));
 
 const dependencySchema = z.lazy(() =>
   z.object({

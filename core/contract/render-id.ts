@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SpotreelError } from '../errors';
+import { printableName } from '../printable';
 import type { RenderOptions } from './options';
 
 /** What makes a render the same render. */
@@ -55,6 +56,6 @@ export function checkRenderName(name: string): string {
   throw new SpotreelError(
     'bad-name',
     'usage',
-    `a render's name is at most ${LONGEST_NAME} letters, digits, - and _, and starts with a letter or digit: not "${name}"`,
+    `a render's name is at most ${LONGEST_NAME} letters, digits, - and _, and starts with a letter or digit: not "${printableName(name)}"`,
   );
 }

@@ -1,10 +1,14 @@
 import { SpotreelError } from '../errors';
+import { printableName } from '../printable';
 
 /** By whom and for what a render is, as AWS's bills can tell it: `artist` → `ann`. */
 export type Tags = Readonly<Record<string, string>>;
 
-/** What every job of a render carries besides. Names that begin so are Spotreel's own. */
+/** How the names of Spotreel's own tags begin. */
 const OWN_PREFIX = 'spotreel:';
+/** How the names of AWS's own tags begin. */
+const AWS_PREFIX = 'aws:';
+/** The tag of each job that names its render. */
 const RENDER_TAG = `${OWN_PREFIX}render`;
 
 /**
@@ -60,9 +64,17 @@ function splitTag(text: string): [name: string, value: string] {
 
 function nameFault(name: string): string | undefined {
   if (name.length === 0) return 'must have a name before the =';
-  if (/^aws:/i.test(name) || name.startsWith(OWN_PREFIX))
+  if ([AWS_PREFIX, OWN_PREFIX].some((prefix) => folded(name).startsWith(prefix)))
     return `must have another name: "aws:" is AWS's and "${OWN_PREFIX}" is Spotreel's`;
   return textFault('name', name, LONGEST_NAME);
+}
+
+/**
+ * A name without what some readers of tags ignore. Names differ by capitals, but IAM's condition keys do not
+ * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html).
+ */
+function folded(name: string): string {
+  return name.normalize('NFKC').replace(/\p{Z}/gu, '').toLowerCase();
 }
 
 function valueFault(value: string): string | undefined {
@@ -77,5 +89,5 @@ function textFault(what: string, text: string, longest: number): string | undefi
 }
 
 function badTag(text: string, fault: string): SpotreelError {
-  return new SpotreelError('bad-tag', 'usage', `tag "${text}" ${fault}`);
+  return new SpotreelError('bad-tag', 'usage', `tag "${printableName(text)}" ${fault}`);
 }

@@ -29,6 +29,8 @@ export const FINDING_RULES = {
   'blender-too-old': { severity: 'error', mayBeForced: true },
   /** Asked for by the options, and not there. */
   'no-gpu': { severity: 'error' },
+  /** Of the scene or of a file that it needs: a worker could not write it to its disk. */
+  'bad-path': { severity: 'error' },
 
   'library-missing': { severity: 'error', mayBeForced: true },
   /** There, but no `.blend`, or a damaged one. */

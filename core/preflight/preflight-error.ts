@@ -1,5 +1,6 @@
 import type { FaultKind } from '../errors';
 import { SpotreelError } from '../errors';
+import { printableName } from '../printable';
 import type { PreflightFinding } from './findings';
 
 /**
@@ -26,5 +27,5 @@ export class PreflightError extends SpotreelError {
 
 function describe(file: string, errors: readonly PreflightFinding[]): string {
   const lines = errors.map(({ code, message }) => `- ${code}: ${message}`);
-  return [`${errors.length} errors in ${file}`, ...lines].join('\n');
+  return [`${errors.length} errors in ${printableName(file)}`, ...lines].join('\n');
 }

@@ -9,6 +9,7 @@ import { dependencyFindings, type RenderPlace } from './dependency-findings';
 import type { SceneExamination } from './examine-scene';
 import { ruleOf } from './finding-codes';
 import { sortFindings, type PreflightFinding } from './findings';
+import { pathFindings } from './path-findings';
 import { PreflightError } from './preflight-error';
 import { sceneFindings } from './scene-findings';
 import { soundFindings } from './sound-findings';
@@ -50,6 +51,7 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
   const speakers = [...new Set(held.flatMap((one) => one.speakers))];
   const findings = [
     ...[...sceneFaults(facts, options, input.file), ...placeFaults].map(findingOf),
+    ...pathFindings(examination),
     ...dependencyFindings(project, place),
     ...sceneFindings(facts, options, input),
     ...soundFindings(facts, options, speakers),

@@ -21,6 +21,8 @@ export class UploadWorld {
   readonly batch = new RecordingBatch();
   readonly notifications: Notification[] = [];
   readonly log: Array<Record<string, unknown>> = [];
+  /** The same as it goes to CloudWatch. */
+  readonly rawLog: string[] = [];
   readonly bucket = new URL('memory://films/');
   readonly output = new URL('memory://films/renders/');
   /** Of the farm's settings. */
@@ -65,7 +67,10 @@ export class UploadWorld {
       now: () => new Date(this.seconds * 1000),
       claim: { owner: record.messageId, staleAfterSeconds: LONG_SECONDS / 2 },
     };
-    const log = createLogger((line) => this.log.push(JSON.parse(line)));
+    const log = createLogger((line) => {
+      this.rawLog.push(line);
+      this.log.push(JSON.parse(line));
+    });
     const { batchItemFailures } = await processRecords(
       [record],
       (event) => submitUpload(event, services),

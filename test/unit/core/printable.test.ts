@@ -1,10 +1,13 @@
-import { printable, printableName, printableReason } from '../../../core/printable';
+import { printable, printableLine, printableName, printableReason } from '../../../core/printable';
 
 test.each([
   ['scene "\u001b[2J\u0007"', 'scene "\\u001b[2J\\u0007"'],
   ['two\nlines', 'two\nlines'],
   ['right\u202eto left', 'right\\u202eto left'],
   ['left\u200fto \u061cright', 'left\\u200fto \\u061cright'],
+  ['marks \u061c\u200e\u200f', 'marks \\u061c\\u200e\\u200f'],
+  ['half a pair \ud83d', 'half a pair \\ud83d'],
+  ['a whole pair 🎬', 'a whole pair 🎬'],
   ['Fußgänger 東', 'Fußgänger 東'],
 ])('%j', (text, safe) => {
   expect(printable(text)).toBe(safe);
@@ -20,4 +23,8 @@ test('a reason of up to 4 KiB stays whole, a longer one is cut, and neither can 
   expect(printableReason(whole)).toBe(whole);
   expect(printableReason(`${whole}xyz`)).toBe(`${whole}… [Spotreel dropped 3 bytes]`);
   expect(printableReason('\u001b]0;title\u0007\nsecond line')).toBe('\\u001b]0;title\\u0007\nsecond line');
+});
+
+test('a line is cut before its characters are escaped', () => {
+  expect(printableLine('\n'.repeat(5), 3)).toBe('\\u000a\\u000a\\u000a…');
 });

@@ -1,0 +1,18 @@
+import { projectPathFault, scenePathFault } from '../contract/project-path';
+import { printableName } from '../printable';
+import type { SceneExamination } from './examine-scene';
+import { finding, type PreflightFinding } from './findings';
+
+/** Names of the scene and of its files that a worker could not write to its disk. Pure. */
+export function pathFindings({ scenePath, project }: SceneExamination): PreflightFinding[] {
+  const files = project.dependencies.flatMap((dependency) => dependency.files.map(({ path }) => path));
+  const faults = [
+    [scenePath, scenePathFault(scenePath)],
+    ...files.map((path) => [path, projectPathFault(path)] as const),
+  ] as const;
+  return faults.flatMap(([path, fault]) => (fault === undefined ? [] : [badPath(path, fault)]));
+}
+
+function badPath(path: string, fault: string): PreflightFinding {
+  return finding('bad-path', `the path ${printableName(path)} ${fault}; rename the file or folder`);
+}
