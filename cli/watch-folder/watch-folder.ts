@@ -4,14 +4,19 @@ import type { PrepareServices } from '../../core/batch/submit-render';
 import { takeLock } from '../../core/batch/local/lock';
 import { OUTPUT_PREFIX } from '../../core/contract/keys';
 import { UPLOAD_PREFIX } from '../../core/contract/upload-key';
-import { codeOf, SpotreelError } from '../../core/errors';
+import { codeOf, messageOf, SpotreelError } from '../../core/errors';
 import { childUrl, filePath } from '../../core/storage/location';
 import type { Storage } from '../../core/storage/storage';
-import { findUploads, uploadFingerprint, type Upload } from '../../core/upload-queue/find-uploads';
+import {
+  findUploads,
+  uploadFingerprint,
+  type FoundUploads,
+  type Upload,
+} from '../../core/upload-queue/find-uploads';
 import { cancelFolder, queueFolder } from '../../core/upload-queue/queue-files';
 import { Stillness } from '../../core/upload-queue/stillness';
 import { takeUpload } from '../../core/upload-queue/take-upload';
-import { UploadQueue } from '../../core/upload-queue/upload-queue';
+import { UploadQueue, type QueuedUpload } from '../../core/upload-queue/upload-queue';
 import type { Machine } from '../local/machine';
 import type { FolderView } from './folder-view';
 import { QueuedRender } from './queued-render';
@@ -34,6 +39,9 @@ export interface WatchFolderOptions {
   readonly once: boolean;
   readonly view: FolderView;
 }
+
+/** How faults of `cancelFolder` are shown. */
+const CANCEL_MARKS = 'marks of cancelled renders';
 
 /** How many uploads came to which end. */
 export type FolderCounts = Record<'complete' | 'partial' | 'failed' | 'refused', number>;
@@ -85,7 +93,10 @@ export class WatchFolder {
     while (!signal.aborted) {
       const startedAt = performance.now();
       const isSettled = await this.lookOrTell(queue, startedAt);
-      await this.obeyCancels(queue);
+      await this.attempt(CANCEL_MARKS, async () => {
+        await this.obeyCancels(queue);
+        this.delayed.delete(CANCEL_MARKS);
+      });
       if (this.current?.hasEnded) await this.settle(this.current, queue);
       if (!this.current && !signal.aborted) await this.startNext(queue);
       const isDone = isSettled && !this.current && queue.waiting().length === 0;
@@ -120,12 +131,17 @@ export class WatchFolder {
     const { directory, storage } = this.options;
     // A disk that is not mounted for a while has lost nothing.
     if (!isFolder(childUrl(directory, UPLOAD_PREFIX))) return true;
-    const uploads = await findUploads(directory, storage);
-    await queue.keepOnly(new Set(uploads.map(({ key }) => key)));
+    const { uploads, unread } = await findUploads(directory, storage);
+    this.noteUnread(unread);
+    const keys = new Set(uploads.map(({ key }) => key));
+    await queue.keepOnly((key) => keys.has(key) || unread.some((folder) => key.startsWith(folder.key)));
     const fresh = uploads.filter((upload) => !queue.knows(upload));
     const looks: Array<{ key: string; fingerprint: string }> = [];
     for (const upload of fresh)
-      looks.push({ key: upload.key, fingerprint: await uploadFingerprint(upload, directory, storage) });
+      await this.attempt(upload.key, async () => {
+        const fingerprint = await uploadFingerprint(upload, directory, storage);
+        looks.push({ key: upload.key, fingerprint });
+      });
     const still = this.stillness.settle(looks, at);
     for (const upload of fresh.filter(({ key }) => still.has(key))) {
       if (this.stopped.signal.aborted) return false;
@@ -138,24 +154,38 @@ export class WatchFolder {
   private async take(upload: Upload, queue: UploadQueue): Promise<void> {
     const { directory, services, view } = this.options;
     const { key, version } = upload;
-    try {
+    await this.attempt(key, async () => {
       const taken = await takeUpload(upload, { ...services, directory, output: this.output });
       this.delayed.delete(key);
       if (taken.outcome === 'outdated') return;
       const { renderId, outcome } = taken;
-      if (outcome === 'refused') this.counts.refused += 1;
       await queue.add({ key, version, renderId, state: outcome === 'queued' ? 'waiting' : 'ended' });
+      if (outcome === 'refused') this.counts.refused += 1;
       view.taken(key, taken);
+    });
+  }
+
+  /** Folders that can be read again are forgotten. */
+  private noteUnread(unread: FoundUploads['unread']): void {
+    for (const { key, error } of unread) this.delay(key, error);
+    const isRead = (key: string) => key.endsWith('/') && !unread.some((folder) => folder.key === key);
+    for (const key of this.delayed.keys()) if (key !== UPLOAD_PREFIX && isRead(key)) this.delayed.delete(key);
+  }
+
+  /** A fault of the machine, or of one upload, must not stop the queue: the next look tries again. */
+  private async attempt(key: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
     } catch (error) {
       this.delay(key, error);
     }
   }
 
-  /** What ails the machine must not stop the queue, and passes or is mended. */
+  /** Shows each fault once. */
   private delay(key: string, error: unknown): void {
-    if (!(error instanceof SpotreelError)) throw error;
-    if (this.delayed.get(key) !== error.message) this.options.view.delayed(key, error);
-    this.delayed.set(key, error.message);
+    const message = messageOf(error);
+    if (this.delayed.get(key) !== message) this.options.view.delayed(key, error);
+    this.delayed.set(key, message);
   }
 
   private async obeyCancels(queue: UploadQueue): Promise<void> {
@@ -179,28 +209,44 @@ export class WatchFolder {
   }
 
   private async startNext(queue: UploadQueue): Promise<void> {
-    const { machine, storage, services, view } = this.options;
-    for (const { renderId, key } of queue.waiting()) {
-      const waiting = () => queue.waiting().filter((upload) => upload.renderId !== renderId).length;
-      const begun = await QueuedRender.begin(renderId, {
-        source: childUrl(this.options.directory, key),
-        output: this.output,
-        machine,
-        allowsScripts: services.allowsScripts === true,
-        storage,
-        hasDisplay: services.hasDisplay ?? false,
-        view: view.progress(renderId, waiting),
-      });
+    const { view } = this.options;
+    for (const upload of queue.waiting()) {
+      const { renderId, key } = upload;
+      const begun = await this.begin(upload, queue).catch((error: unknown) => this.notBegun(upload, error));
       if (begun instanceof QueuedRender) {
+        this.delayed.delete(key);
         view.started(renderId);
         this.current = begun;
         return;
       }
-      // Another process is at it: it keeps its turn.
+      // Another process is at it, or its folder does not answer: it keeps its turn.
       if (begun === 'held') continue;
       await queue.end(renderId);
-      view.dropped(renderId, begun);
+      if (typeof begun === 'string') view.dropped(renderId, begun);
+      else this.fail(renderId, begun.error);
     }
+  }
+
+  private async begin({ renderId, key }: QueuedUpload, queue: UploadQueue) {
+    const { directory, machine, storage, services, view } = this.options;
+    const waiting = () => queue.waiting().filter((upload) => upload.renderId !== renderId).length;
+    return QueuedRender.begin(renderId, {
+      source: childUrl(directory, key),
+      output: this.output,
+      machine,
+      allowsScripts: services.allowsScripts === true,
+      storage,
+      hasDisplay: services.hasDisplay ?? false,
+      view: view.progress(renderId, waiting),
+    });
+  }
+
+  /** A render whose plan or scene can't be read has failed, unless the fault may pass and there is time to wait. */
+  private notBegun({ key }: QueuedUpload, error: unknown): 'held' | { readonly error: unknown } {
+    const mayPass = error instanceof SpotreelError && error.kind === 'passing';
+    if (!mayPass || this.options.once) return { error };
+    this.delay(key, error);
+    return 'held';
   }
 
   /** Writes down how the render that ran has ended. */
@@ -211,9 +257,14 @@ export class WatchFolder {
     const { outcome, error, seconds } = await render.ended;
     if (outcome?.state === 'interrupted' || codeOf(error) === 'locked') return;
     await queue.end(renderId);
-    this.counts[outcome?.state ?? 'failed'] += 1;
-    if (outcome) view.ended(outcome, seconds);
-    else view.failed(renderId, error);
+    if (!outcome) return this.fail(renderId, error);
+    this.counts[outcome.state] += 1;
+    view.ended(outcome, seconds);
+  }
+
+  private fail(renderId: string, error: unknown): void {
+    this.counts.failed += 1;
+    this.options.view.failed(renderId, error);
   }
 }
 

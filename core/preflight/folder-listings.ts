@@ -68,7 +68,8 @@ export class FolderListings {
     const files = new Map<string, ListedFile>();
     const folders = new Set<string>();
     let count = 0;
-    for await (const { name, object } of orNothing(entries, folder)) {
+    for await (const { name, object, fault } of orNothing(entries, folder)) {
+      if (fault) continue;
       count += 1;
       if (count > this.mostListed) return { files, folders: [...folders], isCut: true };
       if (object) files.set(name, listedFile(object));

@@ -3,11 +3,11 @@ import { printableName } from '../printable';
 import type { SceneExamination } from './examine-scene';
 import { finding, type PreflightFinding } from './findings';
 
-/** Names of the scene and of its files that a worker could not write to its disk. Pure. */
-export function pathFindings({ scenePath, project }: SceneExamination): PreflightFinding[] {
+/** Names of the scene and of its files that a worker could not write to its disk; `file` is the scene in messages. Pure. */
+export function pathFindings({ scenePath, project }: SceneExamination, file: string): PreflightFinding[] {
   const files = project.dependencies.flatMap((dependency) => dependency.files.map(({ path }) => path));
   const faults = [
-    [scenePath, scenePathFault(scenePath)],
+    [file, scenePathFault(scenePath)],
     ...files.map((path) => [path, projectPathFault(path)] as const),
   ] as const;
   return faults.flatMap(([path, fault]) => (fault === undefined ? [] : [badPath(path, fault)]));

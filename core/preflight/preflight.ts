@@ -51,7 +51,7 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
   const speakers = [...new Set(held.flatMap((one) => one.speakers))];
   const findings = [
     ...[...sceneFaults(facts, options, input.file), ...placeFaults].map(findingOf),
-    ...pathFindings(examination),
+    ...pathFindings(examination, input.file),
     ...dependencyFindings(project, place),
     ...sceneFindings(facts, options, input),
     ...soundFindings(facts, options, speakers),

@@ -90,7 +90,8 @@ const refusedSchema = z.lazy(() => z.object({ at: z.string() }));
 
 async function foldersIn(output: URL, storage: Storage): Promise<string[]> {
   const names: string[] = [];
-  for await (const { name, object } of storage.listFolder(output)) if (!object) names.push(name);
+  for await (const { name, object, fault } of storage.listFolder(output))
+    if (!object && !fault) names.push(name);
   return names;
 }
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
-import { copyFile, open, readdir, stat, unlink, writeFile, type FileHandle } from 'node:fs/promises';
+import { copyFile, lstat, open, readdir, stat, unlink, writeFile, type FileHandle } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { codeOf } from '../errors';
+import { codeOf, messageOf } from '../errors';
 import { fileError, localFileSize } from './file-error';
 import { filePath, fileUrl, requireObject, sortByKey } from './location';
 import { isPartial, writeWhole, type WriteCondition } from './partial-file';
@@ -79,7 +79,7 @@ export class FileStorage implements Storage {
     yield* listFolder(path.slice(0, nameStart), path.slice(nameStart));
   }
 
-  /** Links to files are objects, links to folders are nothing. */
+  /** Links to files are objects, links to folders are nothing, and what else has a name has a fault. */
   async *listFolder(folder: URL): AsyncGenerator<FolderEntry> {
     const path = filePath(folder);
     const entries = await entriesOf(path, '');
@@ -87,11 +87,8 @@ export class FileStorage implements Storage {
     const files = entries.filter((entry) => !entry.isDirectory());
     for (let start = 0; start < files.length; start += STATS_AT_ONCE) {
       const some = files.slice(start, start + STATS_AT_ONCE);
-      const infos = await Promise.all(some.map(({ name }) => infoOf(join(path, name))));
-      for (const [index, { name }] of some.entries()) {
-        const object = infos[index];
-        if (object) yield { name, object };
-      }
+      const found = await Promise.all(some.map(({ name }) => entryOf(path, name)));
+      yield* found.filter((entry) => entry !== undefined);
     }
   }
 
@@ -179,7 +176,8 @@ async function openFile(path: string, url: URL): Promise<FileHandle | undefined>
     return undefined;
   } catch (error) {
     await handle?.close();
-    if (isAbsence(error)) return undefined;
+    // ENXIO: a socket, or a device that is not there.
+    if (isAbsence(error) || codeOf(error) === 'ENXIO') return undefined;
     throw fileError(error, path, 'read', url);
   }
 }
@@ -233,6 +231,25 @@ async function infoOf(path: string): Promise<ObjectInfo | undefined> {
     if (isAbsence(error) || codeOf(error) === 'ELOOP') return undefined;
     throw fileError(error, path, 'read');
   }
+}
+
+/** `undefined` for a link to a folder, and for what was removed since its folder was read. */
+async function entryOf(folder: string, name: string): Promise<FolderEntry | undefined> {
+  const path = join(folder, name);
+  try {
+    const object = await infoOf(path);
+    if (object) return { name, object };
+  } catch (error) {
+    return { name, fault: `cannot be read (${messageOf(error)})` };
+  }
+  const stats = await lstat(path).catch(() => undefined);
+  // Node replaces bytes that are no UTF-8, and then nothing has the name that it gives.
+  if (!stats)
+    return name.includes('\ufffd') ? { name, fault: 'has a name that is no valid UTF-8' } : undefined;
+  if (!stats.isSymbolicLink()) return { name, fault: 'is no regular file' };
+  const target = await stat(path).catch(() => undefined);
+  if (!target) return { name, fault: 'is a link that leads nowhere' };
+  return target.isDirectory() ? undefined : { name, fault: 'is a link to something that is no regular file' };
 }
 
 function isAbsence(error: unknown): boolean {

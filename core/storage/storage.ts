@@ -29,11 +29,13 @@ export interface ObjectInfo {
   readonly etag?: string | undefined;
 }
 
-/** What lies in a folder: an object, or, where that is absent, a folder. */
+/** An entry of a folder: an object, or, without one, a folder. */
 export interface FolderEntry {
   /** Within the folder, without a slash. */
   readonly name: string;
   readonly object?: ObjectInfo;
+  /** On a disk, why it is neither a readable file nor a folder, such as `is a link that leads nowhere`. */
+  readonly fault?: string;
 }
 
 /** What `head` tells of an object. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { SIDECAR_ENDING } from '../contract/sidecar';
 import { startsRender, UPLOAD_PREFIX } from '../contract/upload-key';
 import { mapConcurrently } from '../map-concurrently';
+import { printableName } from '../printable';
 import { childUrl } from '../storage/location';
 import type { ObjectInfo, Storage } from '../storage/storage';
 
@@ -15,19 +16,39 @@ export interface Upload {
   readonly url: URL;
   /** Another one once the scene or its sidecar is another, or was written again. */
   readonly version: string;
+  /** Why it can't be rendered, where its name alone or that of its sidecar shows it. */
+  readonly fault?: string | undefined;
 }
+
+/** All uploads, and the folders that could not be read. */
+export interface FoundUploads {
+  readonly uploads: readonly Upload[];
+  readonly unread: ReadonlyArray<{ readonly key: string; readonly error: unknown }>;
+}
+
+/** Bytes of a sidecar, at most: the longest option is 100,000 characters of frames. */
+const MOST_SIDECAR_BYTES = 256 * 1024;
 
 /**
  * The scenes in `directory` that start renders, in the order of their keys. Names that begin with a dot are hidden: programs
- * that copy keep half of a file, and others what is theirs, under such.
+ * that copy keep half of a file, and others what is theirs, under such. A project that can't be read hides no other one.
  */
-export async function findUploads(directory: URL, storage: Storage): Promise<Upload[]> {
-  const { files, folders } = await look(childUrl(directory, UPLOAD_PREFIX), storage);
-  const projects = await mapConcurrently(folders, AT_ONCE, async (project) => {
-    const folder = childUrl(directory, `${UPLOAD_PREFIX}${project}/`);
-    return uploadsOf(`${UPLOAD_PREFIX}${project}/`, (await look(folder, storage)).files);
+export async function findUploads(directory: URL, storage: Storage): Promise<FoundUploads> {
+  const top = await look(childUrl(directory, UPLOAD_PREFIX), storage);
+  const projects = await mapConcurrently(top.folders, AT_ONCE, async (project): Promise<FoundUploads> => {
+    const key = `${UPLOAD_PREFIX}${project}/`;
+    try {
+      const folder = childUrl(directory, key);
+      return { uploads: uploadsOf(key, folder, await look(folder, storage)), unread: [] };
+    } catch (error) {
+      return { uploads: [], unread: [{ key, error }] };
+    }
   });
-  return [...uploadsOf(UPLOAD_PREFIX, files), ...projects.flat()];
+  const own = uploadsOf(UPLOAD_PREFIX, childUrl(directory, UPLOAD_PREFIX), top);
+  return {
+    uploads: [...own, ...projects.flatMap(({ uploads }) => uploads)],
+    unread: projects.flatMap(({ unread }) => unread),
+  };
 }
 
 /**
@@ -52,23 +73,44 @@ export function versionOf({ size, lastModified }: Pick<ObjectInfo, 'size' | 'las
   return `${size}@${lastModified.getTime()}`;
 }
 
-async function look(folder: URL, storage: Storage) {
-  const [files, folders] = [new Map<string, ObjectInfo>(), new Array<string>()];
-  for await (const { name, object } of storage.listFolder(folder)) {
-    if (name.startsWith('.')) continue;
-    if (object) files.set(name, object);
-    else folders.push(name);
-  }
-  return { files, folders };
+/** What a folder holds, by name. */
+interface Look {
+  readonly files: Map<string, ObjectInfo>;
+  /** Names of what is neither file nor folder, and why. */
+  readonly faults: Map<string, string>;
+  readonly folders: string[];
 }
 
-function uploadsOf(prefix: string, files: ReadonlyMap<string, ObjectInfo>): Upload[] {
-  return [...files]
-    .filter(([name]) => startsRender(prefix + name))
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, info]) => {
-      const sidecar = files.get(name + SIDECAR_ENDING);
-      const versions = [info, ...(sidecar ? [sidecar] : [])].map(versionOf);
-      return { key: prefix + name, url: info.url, version: versions.join(' ') };
+async function look(folder: URL, storage: Storage): Promise<Look> {
+  const found: Look = { files: new Map(), faults: new Map(), folders: [] };
+  for await (const { name, object, fault } of storage.listFolder(folder)) {
+    if (name.startsWith('.')) continue;
+    if (object) found.files.set(name, object);
+    else if (fault !== undefined) found.faults.set(name, fault);
+    else found.folders.push(name);
+  }
+  return found;
+}
+
+function uploadsOf(prefix: string, folder: URL, found: Look): Upload[] {
+  const names = [...found.files.keys(), ...found.faults.keys()];
+  return names
+    .filter((name) => startsRender(prefix + name))
+    .toSorted((a, b) => (a < b ? -1 : 1))
+    .map((name) => {
+      const sidecar = name + SIDECAR_ENDING;
+      const infos = [name, sidecar].flatMap((one) => found.files.get(one) ?? []);
+      const fault = found.faults.get(name) ?? sidecarFault(sidecar, found);
+      const versions = [...infos.map(versionOf), ...(fault === undefined ? [] : [fault])];
+      const url = found.files.get(name)?.url ?? childUrl(folder, name);
+      return { key: prefix + name, url, version: versions.join(' '), ...(fault !== undefined && { fault }) };
     });
+}
+
+function sidecarFault(name: string, { files, faults, folders }: Look): string | undefined {
+  const own = faults.get(name) ?? (folders.includes(name) ? 'is a folder' : undefined);
+  if (own !== undefined) return `has options in ${printableName(name)}, which ${own}`;
+  const { size = 0 } = files.get(name) ?? {};
+  if (size <= MOST_SIDECAR_BYTES) return undefined;
+  return `has options in ${printableName(name)}, which is larger than ${MOST_SIDECAR_BYTES} bytes`;
 }

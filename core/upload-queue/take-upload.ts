@@ -5,9 +5,10 @@ import type { Manifest } from '../contract/manifest';
 import { parseSidecar, SIDECAR_ENDING } from '../contract/sidecar';
 import { statusSchema } from '../contract/status';
 import type { UploadWishes } from '../contract/upload-metadata';
-import { SpotreelError } from '../errors';
+import { messageOf, SpotreelError } from '../errors';
 import { examineScene, type SceneExamination } from '../preflight/examine-scene';
 import { segmentsOf, watchRootOf, type ProjectRoot } from '../preflight/project-root';
+import { printableName } from '../printable';
 import { childUrl, formatLocation } from '../storage/location';
 import { realPlace } from '../storage/real-place';
 import { StorageError, type ObjectHead, type Storage } from '../storage/storage';
@@ -22,15 +23,16 @@ export type TakenUpload =
   /** It is another by now, or gone: the next look has it. */
   | { readonly outcome: 'outdated' };
 
+type TakeServices = PrepareServices & { readonly directory: URL; readonly output: URL };
+
 /**
  * An upload's way into the queue, as `submitUpload` is its way to AWS Batch: options, preflight and plan. What it throws may
  * pass, and the same upload is to be tried again.
  */
-export async function takeUpload(
-  upload: Upload,
-  services: PrepareServices & { readonly directory: URL; readonly output: URL },
-): Promise<TakenUpload> {
-  const { storage, output } = services;
+export async function takeUpload(upload: Upload, services: TakeServices): Promise<TakenUpload> {
+  const { storage } = services;
+  if (upload.fault !== undefined)
+    return refuse(upload.url, upload.version, undefined, faultOf(upload), services);
   const source = await storage.head(upload.url);
   if (!source || upload.version.split(' ')[0] !== versionOf(source)) return { outcome: 'outdated' };
   let wishes: UploadWishes | undefined;
@@ -43,16 +45,16 @@ export async function takeUpload(
     refuseUnchecked(examination, root);
     // A disk pins no version: what was read is that of the ETag only if nothing has changed until now.
     if (!(await isStill(source, storage))) return { outcome: 'outdated' };
+    const { output } = services;
     const request = { source, output, options, examination, tags, ...(name !== undefined && { name }) };
     const { manifest } = await prepareRender(request, services);
     return { outcome: 'queued', renderId: manifest.renderId, manifest };
   } catch (error) {
     if (hasGone(error, source)) return { outcome: 'outdated' };
-    if (!isUploadsFault(error)) throw error;
+    const fault = error instanceof SpotreelError ? error : unexpected(upload, error);
+    if (fault.kind !== 'internal' && !isUploadsFault(fault)) throw error;
     if (!(await isStill(source, storage))) return { outcome: 'outdated' };
-    const { folder, status } = refusalOf(source, wishes, error, services);
-    await storage.put(statusUrl(folder), JSON.stringify(statusSchema.parse(status), null, 2));
-    return { outcome: 'refused', renderId: status.renderId, error };
+    return refuse(source.url, source.etag, wishes, fault, services);
   }
 }
 
@@ -71,6 +73,28 @@ async function refuseLink(scene: URL, root: ProjectRoot): Promise<void> {
   if (real && folder && real.href === childUrl(folder, ...segmentsOf(scene, root)).href) return;
   const message = `${formatLocation(scene)} is a link: a scene in a watch folder must lie there itself; copy it there`;
   throw new SpotreelError('outside-upload', 'scene', message);
+}
+
+async function refuse(
+  url: URL,
+  etag: string,
+  wishes: UploadWishes | undefined,
+  error: SpotreelError,
+  services: TakeServices,
+): Promise<TakenUpload> {
+  const { folder, status } = refusalOf({ url, etag }, wishes, error, services);
+  await services.storage.put(statusUrl(folder), JSON.stringify(statusSchema.parse(status), null, 2));
+  return { outcome: 'refused', renderId: status.renderId, error };
+}
+
+function faultOf({ key, fault }: Upload): SpotreelError {
+  return new SpotreelError('no-file', 'scene', `${printableName(key)} ${fault}; put a regular file there`);
+}
+
+/** The same upload would end the same way at each look, so it is refused like one with a known fault. */
+function unexpected({ key }: Upload, error: unknown): SpotreelError {
+  const message = `${printableName(key)} met a fault of Spotreel's own (${messageOf(error)}); report it`;
+  return new SpotreelError('internal', 'internal', message, { cause: error });
 }
 
 async function readWishes(scene: URL, storage: Storage): Promise<UploadWishes> {

@@ -66,9 +66,9 @@ export class UploadQueue {
     await this.save(uploads);
   }
 
-  /** Forgets uploads that are no longer there, so that one that comes back is a new one. */
-  async keepOnly(keys: ReadonlySet<string>): Promise<void> {
-    const kept = new Map([...this.uploads].filter(([key]) => keys.has(key)));
+  /** Forgets uploads that no longer exist, so that one that comes back is a new one. */
+  async keepOnly(exists: (key: string) => boolean): Promise<void> {
+    const kept = new Map([...this.uploads].filter(([key]) => exists(key)));
     if (kept.size < this.uploads.size) await this.save(kept);
   }
 

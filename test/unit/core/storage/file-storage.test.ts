@@ -1,6 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import * as fs from 'node:fs/promises';
-import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileStorage } from '../../../../core/storage/file-storage';
@@ -137,6 +137,34 @@ describe('FileStorage', () => {
     await symlink('frames/0001.png', join(folder, 'linked.png'));
     expect(await listed()).toEqual(['.mine.part', 'frames/0001.png', 'linked.png']);
     expect(await listed(at('no', 'such/'))).toEqual([]);
+  });
+
+  it('names the fault of an entry that is neither file nor folder', async () => {
+    await mkdir(join(folder, 'sub'));
+    await writeFile(join(folder, 'a.png'), 'x');
+    await symlink('nowhere', join(folder, 'dangling'));
+    await symlink('/dev/zero', join(folder, 'device'));
+    await symlink('sub', join(folder, 'linked'));
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    const faults: Record<string, string | undefined> = {};
+    for await (const { name, fault } of storage.listFolder(at('./'))) faults[name] = fault;
+    expect(faults).toEqual({
+      sub: undefined,
+      'a.png': undefined,
+      dangling: 'is a link that leads nowhere',
+      device: 'is a link to something that is no regular file',
+      pipe: 'is no regular file',
+    });
+  });
+
+  it('does not wait for a pipe and reads no device', async () => {
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    await symlink('/dev/zero', join(folder, 'device'));
+    for (const name of ['pipe', 'device']) {
+      expect(await storage.head(at(name))).toBeUndefined();
+      await expect(storage.get(at(name))).rejects.toMatchObject({ code: 'not-found' });
+      await expect(storage.open(at(name))).rejects.toMatchObject({ code: 'not-found' });
+    }
   });
 
   it('sweeps left-overs and nothing else', async () => {

@@ -1,4 +1,5 @@
 import { MemoryStorage } from '../../../../core/storage/memory-storage';
+import { StorageError } from '../../../../core/storage/storage';
 import { findUploads, uploadFingerprint } from '../../../../core/upload-queue/find-uploads';
 
 const DIRECTORY = new URL('memory://films/');
@@ -21,7 +22,7 @@ test('scenes at the top and in projects; nothing that is deeper, hidden, a backu
     'uploads/film/lib/props.blend',
     'renders/shot/x.blend',
   );
-  const found = await findUploads(DIRECTORY, storage);
+  const { uploads: found } = await findUploads(DIRECTORY, storage);
   expect(found.map(({ key, url }) => [key, url.href])).toEqual([
     ['uploads/Other.BLEND', 'memory://films/uploads/Other.BLEND'],
     ['uploads/shot.blend', 'memory://films/uploads/shot.blend'],
@@ -31,7 +32,7 @@ test('scenes at the top and in projects; nothing that is deeper, hidden, a backu
 
 test('another version once the scene or its sidecar is another', async () => {
   const storage = await folderOf('uploads/shot.blend', 'uploads/other.blend.json');
-  const version = async () => (await findUploads(DIRECTORY, storage))[0]!.version;
+  const version = async () => (await findUploads(DIRECTORY, storage)).uploads[0]!.version;
   const versions = [await version()];
   await storage.put(new URL('uploads/shot.blend.json', DIRECTORY), '{}');
   versions.push(await version());
@@ -45,7 +46,7 @@ test('another version once the scene or its sidecar is another', async () => {
 test('a scene in a project waits for all that lies in there, one at the top for itself', async () => {
   const storage = await folderOf('uploads/film/a.blend', 'uploads/film/tex/wood.png', 'uploads/shot.blend');
   const prints = async () => {
-    const uploads = await findUploads(DIRECTORY, storage);
+    const { uploads } = await findUploads(DIRECTORY, storage);
     return Promise.all(uploads.map((upload) => uploadFingerprint(upload, DIRECTORY, storage)));
   };
   const [shot, film] = await prints();
@@ -53,4 +54,17 @@ test('a scene in a project waits for all that lies in there, one at the top for 
   const [shotAgain, filmAgain] = await prints();
   expect(shotAgain).toBe(shot);
   expect(filmAgain).not.toBe(film);
+});
+
+test('a project that cannot be read hides no other upload', async () => {
+  const storage = await folderOf('uploads/shot.blend', 'uploads/closed/a.blend', 'uploads/film/b.blend');
+  const listFolder = storage.listFolder.bind(storage);
+  const denied = new StorageError('denied', DIRECTORY, 'permission denied');
+  jest.spyOn(storage, 'listFolder').mockImplementation((folder) => {
+    if (folder.pathname.endsWith('/closed/')) throw denied;
+    return listFolder(folder);
+  });
+  const { uploads, unread } = await findUploads(DIRECTORY, storage);
+  expect(uploads.map(({ key }) => key)).toEqual(['uploads/shot.blend', 'uploads/film/b.blend']);
+  expect(unread).toEqual([{ key: 'uploads/closed/', error: denied }]);
 });

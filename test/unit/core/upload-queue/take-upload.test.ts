@@ -27,7 +27,7 @@ function world(blender = '3.4.1') {
     place: 'here',
     hasDisplay: false,
   } as const;
-  const take = async () => takeUpload((await findUploads(DIRECTORY, storage))[0]!, services);
+  const take = async () => takeUpload((await findUploads(DIRECTORY, storage)).uploads[0]!, services);
   const json = async (renderId: string, name: string) =>
     JSON.parse(Buffer.from(await storage.get(new URL(`${renderId}/${name}`, OUTPUT))).toString('utf8'));
   return { storage, services, take, json };
@@ -104,7 +104,7 @@ describe('on a disk, where Blender opens the scene in its place', () => {
 
   async function take() {
     const [directory, storage] = [fileUrl(`${at()}/`), new FileStorage()];
-    const uploads = await findUploads(directory, storage);
+    const { uploads } = await findUploads(directory, storage);
     const upload = uploads.find(({ key }) => key === 'uploads/film/shot.blend');
     const output = fileUrl(`${at('renders')}/`);
     return takeUpload(upload!, { ...world().services, directory, storage, output });
@@ -130,5 +130,17 @@ describe('on a disk, where Blender opens the scene in its place', () => {
     mkdirSync(at('uploads/film'), { recursive: true });
     writeFileSync(at('uploads/film/shot.blend'), SCENE);
     expect(await take()).toMatchObject({ outcome: 'queued' });
+  });
+});
+
+test('a fault of the code itself refuses the upload that meets it', async () => {
+  const { storage, take, json } = world();
+  await storage.put(SHOT, SCENE);
+  jest.spyOn(storage, 'open').mockRejectedValue(new TypeError('x is not a function'));
+  const taken = await take();
+  if (taken.outcome !== 'refused') throw new Error(taken.outcome);
+  expect(await json(taken.renderId, 'status.json')).toMatchObject({
+    state: 'refused',
+    reason: expect.stringContaining('x is not a function'),
   });
 });

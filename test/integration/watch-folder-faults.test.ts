@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { installFakeBlender } from '../support/fake-blender';
+import { useScratchFolder } from '../support/scratch-folder';
+import { drop, startFarm } from '../support/watch-folder';
+
+jest.setTimeout(240_000);
+
+const at = useScratchFolder();
+const SCENE = 'test/fixtures/blend/3.4-zstd.blend';
+const CLOCK = 'examples/clock.blend';
+/** 64×36, as the fake is told to draw. */
+const GOOD = { frames: '1-2', 'resolution-percent': 10 };
+
+/** Puts an upload at fault into the folder `uploads`, and gives why it is refused. */
+const FAULTS: Readonly<Record<string, readonly [put: (path: string) => void, reason: string]>> = {
+  'back\\slash.blend': [(path) => copyFileSync(SCENE, path), 'holds a backslash; rename'],
+  'p\\q/b.blend': [(path) => copyFileSync(SCENE, path), 'holds a backslash; rename'],
+  'line\nbreak\u001b[31m.blend': [(path) => copyFileSync(SCENE, path), 'holds a control character; rename'],
+  'empty.blend': [(path) => writeFileSync(path, ''), 'the file is empty'],
+  'dangling.blend': [(path) => symlinkSync('/nowhere/x.blend', path), 'a link that leads nowhere'],
+  'device.blend': [(path) => symlinkSync('/dev/zero', path), 'no regular file'],
+  'pipe.blend': [(path) => execFileSync('mkfifo', [path]), 'is no regular file'],
+  'torn-options.blend': [withSidecar((path) => writeFileSync(path, '{')), 'holds no options (it is no JSON)'],
+  'folder-options.blend': [
+    withSidecar((path) => mkdirSync(path)),
+    'options in folder-options.blend.json, which is a folder',
+  ],
+  'pipe-options.blend': [withSidecar((path) => execFileSync('mkfifo', [path])), 'which is no regular file'],
+  'device-options.blend': [withSidecar((path) => symlinkSync('/dev/zero', path)), 'no regular file'],
+  'lost-options.blend': [withSidecar((path) => symlinkSync('/nowhere', path)), 'a link that leads nowhere'],
+  'large-options.blend': [
+    withSidecar((path) => writeFileSync(path, ' '.repeat(300_000))),
+    'larger than 262144 bytes',
+  ],
+};
+
+function withSidecar(put: (path: string) => void) {
+  return (path: string): void => {
+    copyFileSync(SCENE, path);
+    put(`${path}.json`);
+  };
+}
+
+test('a farm refuses each bad upload with its reason, renders the good one, and refuses none of them twice', async () => {
+  const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
+  mkdirSync(at('uploads/p\\q'), { recursive: true });
+  // No scenes, but a project with none in it, and a file whose name Node can't give back.
+  mkdirSync(at('uploads/folder.blend'));
+  writeFileSync(
+    Buffer.concat([Buffer.from(at('uploads/x')), Buffer.from([0xff]), Buffer.from('.blend')]),
+    '',
+  );
+  for (const [name, [put]] of Object.entries(FAULTS)) put(at('uploads', name));
+  drop(CLOCK, at(), 'zz-good.blend', GOOD);
+
+  const farm = startFarm(at(), ['--once'], environment);
+  const { exitCode, stderr } = await farm.finished;
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 1 });
+  const refused = farm.events.filter(({ event }) => event === 'refused');
+  const reasons = Object.fromEntries(refused.map(({ key, reason }) => [key, reason]));
+  expect(reasons).toEqual({
+    ...Object.fromEntries(
+      Object.entries(FAULTS).map(([name, [, reason]]) => [
+        `uploads/${name}`,
+        expect.stringContaining(reason),
+      ]),
+    ),
+    'uploads/x\ufffd.blend': expect.stringContaining('no valid UTF-8'),
+  });
+  for (const { renderId, reason } of refused) {
+    const status = JSON.parse(readFileSync(at('renders', renderId!, 'status.json'), 'utf8'));
+    expect(status).toMatchObject({ state: 'refused', reason });
+  }
+  expect(stderr).toContain('uploads/line\\u000abreak\\u001b[31m.blend: refused: ');
+  const ended = farm.events.filter(({ event }) => event === 'ended');
+  expect(ended).toMatchObject([{ state: 'complete', framesDone: 2 }]);
+
+  const again = startFarm(at(), ['--once'], environment);
+  expect(await again.finished).toMatchObject({ exitCode: 0 });
+  expect(again.events.map(({ event }) => event)).toEqual(['watching']);
+});
+
+test('a farm fails a queued render whose plan it cannot read, and renders the next one', async () => {
+  const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
+  const first = drop(SCENE, at(), 'a.blend');
+  const { size, mtime } = statSync(first);
+  mkdirSync(at('renders/.farm'), { recursive: true });
+  mkdirSync(at('renders/torn'));
+  writeFileSync(at('renders/torn/manifest.json'), '{');
+  const version = `${size}@${mtime.getTime()}`;
+  const uploads = [{ key: 'uploads/a.blend', version, renderId: 'torn', state: 'waiting' }];
+  writeFileSync(at('renders/.farm/uploads.json'), JSON.stringify({ version: 1, uploads }));
+  drop(CLOCK, at(), 'b.blend', GOOD);
+
+  const farm = startFarm(at(), ['--once'], environment);
+  expect(await farm.finished).toMatchObject({ exitCode: 1 });
+  const ended = farm.events.filter(({ event }) => event === 'ended');
+  expect(ended).toMatchObject([
+    { renderId: 'torn', state: 'failed', errors: [expect.stringContaining('torn/manifest.json')] },
+    { state: 'complete', framesDone: 2 },
+  ]);
+});
