@@ -1,8 +1,8 @@
 import { cutText } from './cut-text';
 
 /** Control characters, half surrogate pairs, and characters that turn the direction of text: each could falsify what a reader sees. */
-// oxlint-disable-next-line no-control-regex -- control characters are what it is about
 const TREACHEROUS =
+  // oxlint-disable-next-line no-control-regex -- control characters are the subject
   /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\p{Surrogate}]/gu;
 
 /** Characters of a name or path that are shown; nothing that anybody typed is longer. */

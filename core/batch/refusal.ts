@@ -40,10 +40,10 @@ export function refusalOf(
 ): { readonly folder: URL; readonly status: RenderStatus } {
   const { code } = error;
   const { options = {}, name } = wishes ?? {};
-  // The folder of that name or id holds another render, whose status this refusal must not touch.
-  const isTaken = code === 'name-taken' || code === 'bad-manifest';
-  const ownId = renderIdOf({ source: url, etag: isTaken ? `${etag}+${code}` : etag, options });
-  const renderId = (isTaken ? undefined : name) ?? ownId;
+  // That name or id may be the folder of another render, whose status this refusal must not touch.
+  const isOthers = wishes === undefined || code === 'name-taken' || code === 'bad-manifest';
+  const ownId = renderIdOf({ source: url, etag: isOthers ? `${etag}+${code}` : etag, options });
+  const renderId = (isOthers ? undefined : name) ?? ownId;
   const folder = renderFolder(output, renderId);
   const status: RenderStatus = {
     version: 1,

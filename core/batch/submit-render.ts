@@ -16,7 +16,7 @@ import { planRender } from '../render/plan';
 import { formatLocation } from '../storage/location';
 import { StorageError, type ObjectHead, type Storage } from '../storage/storage';
 import { chooseDefinition, queueFor, refuseTargets, targetFaults, type JobTargets } from './choose-targets';
-import { ensureJobs, type JobServices } from './ensure-jobs';
+import { ensureJobs, readJobs, type JobServices } from './ensure-jobs';
 import type { Reuse } from './find-pair';
 
 /** An object has been created, and what the user wants of it. */
@@ -27,8 +27,13 @@ export interface RenderRequest {
   readonly options: RenderOptions;
   /** By whom and for what, as the bill may tell it; what was planned before keeps its own. */
   readonly tags?: Tags | undefined;
-  /** What it may cost; noted before any job is submitted. Absent for what is asked for without a word on it. */
+  /** What it may cost; noted before any job is submitted. */
   readonly cap?: Pick<CostCap, 'maxUsd' | 'at' | 'prices'> | undefined;
+  /**
+   * Whether the cap is part of the plan, and so holds only if this request plans the render. It is for uploads: everybody who may
+   * upload could repeat another person's upload with a cap of their own.
+   */
+  readonly capIsPlanned?: boolean;
   /** A name given by hand, in place of the render id made from the source. */
   readonly name?: string;
   readonly reuse: Reuse;
@@ -71,10 +76,15 @@ export async function submitRender(
   services: SubmitServices,
 ): Promise<SubmittedRender> {
   const { folder, manifest } = await prepareRender(request, services);
-  const { cap } = request;
+  const cap = request.capIsPlanned ? await firstCap(manifest, folder, services.storage) : request.cap;
   if (cap) await setCap({ version: 1, renderId: manifest.renderId, ...cap }, folder, services.storage);
   const jobs = await ensureJobs(manifest, folder, request.reuse, services);
   return { folder, manifest, jobs };
+}
+
+/** The plan's cap until jobs have been submitted. From then on the cap belongs to those who may write to `caps/`. */
+async function firstCap({ cap }: Manifest, folder: URL, storage: Storage): Promise<Manifest['cap']> {
+  return cap && !(await readJobs(folder, storage)) ? cap : undefined;
 }
 
 /**
@@ -98,9 +108,10 @@ export async function prepareRender(
   const { facts, checked } = known ?? (await check(request, services));
   const location = { url: formatLocation(source.url), etag: source.etag, size: source.size };
   const { options, tags } = request;
+  const cap = request.capIsPlanned ? request.cap : undefined;
   const { parallel } = queueFor(options, services) ?? services;
   const { blenderVersion: renderBlenderVersion } = chooseDefinition(facts, services);
-  const planned = { renderId, source: location, facts, options, tags, parallel, renderBlenderVersion };
+  const planned = { renderId, source: location, facts, options, tags, cap, parallel, renderBlenderVersion };
   const plan = planRender({ ...planned, now: services.now(), checked });
   const manifest = await writeFirst(plan, url, services.storage);
   // Somebody else may have planned the same render meanwhile: theirs is the plan.

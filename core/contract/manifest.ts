@@ -53,6 +53,11 @@ export const manifestSchema = z.lazy(() =>
     options: renderOptionsSchema,
     /** By whom and for what; absent where nobody said. They are no part of what makes a render the same. */
     tags: z.optional(z.record(z.string(), z.string())),
+    /**
+     * What the upload that planned the render said it may cost, in US dollars, and when it was uploaded. An upload that repeats the
+     * render changes nothing of it. Absent for other renders: `submit` writes a cap only to `caps/`.
+     */
+    cap: z.optional(z.object({ maxUsd: z.number().check(z.gt(0)), at: z.iso.datetime() })),
     /** Of the Blender that saved the file. */
     blenderVersion: z.object({ major: z.int(), minor: z.int() }),
     /** Of the Blender that it was planned to be rendered by, such as `5.2.0`; absent where nobody knew. */

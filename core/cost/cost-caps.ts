@@ -15,7 +15,7 @@ export function readCap(render: URL, storage: Storage): Promise<CostCap | undefi
 const MAX_CONFLICTS = 5;
 
 /**
- * Says what a render may cost. What was asked for later stands: an event that comes late takes back nothing. Throws
+ * Says what a render may cost. The later request stands: an event that comes late or twice changes nothing. Throws
  * `cap-contended` (passing).
  */
 export async function setCap(cap: CostCap, render: URL, storage: Storage): Promise<void> {
@@ -24,7 +24,7 @@ export async function setCap(cap: CostCap, render: URL, storage: Storage): Promi
     // The ETag before the content: what changes between the two fails the conditional write.
     const head = await storage.head(url);
     const before = head && (await readCap(render, storage));
-    if (before && before.at > cap.at) return;
+    if (before && before.at >= cap.at) return;
     if (await writeCap(cap, render, head?.etag, storage)) return;
   }
   const message = `${formatLocation(url)} keeps changing: try again`;

@@ -26,6 +26,8 @@ export interface PlanInput {
   readonly now: Date;
   /** Of the Blender that will render, where it is known. */
   readonly renderBlenderVersion?: string | undefined;
+  /** Of an upload: what the render may cost. */
+  readonly cap?: Manifest['cap'];
   /** What the preflight found; absent where none was made. */
   readonly checked?: CheckedScene | undefined;
 }
@@ -46,7 +48,7 @@ export interface CheckedScene {
  * names the file and scene and says what to change.
  */
 export function planRender(input: PlanInput): Manifest {
-  const { renderId, source, facts, options, tags, now, checked, renderBlenderVersion } = input;
+  const { renderId, source, facts, options, tags, cap, now, checked, renderBlenderVersion } = input;
   const scene = chooseScene(facts, options, source.url);
   const at = placeOf(scene, source.url);
   checkCamera(scene, at);
@@ -65,6 +67,7 @@ export function planRender(input: PlanInput): Manifest {
     source,
     options,
     ...(tags && Object.keys(tags).length > 0 && { tags: { ...tags } }),
+    ...(cap && { cap: { maxUsd: cap.maxUsd, at: cap.at } }),
     blenderVersion: { major: facts.blenderVersion.major, minor: facts.blenderVersion.minor },
     ...(renderBlenderVersion !== undefined && { renderBlenderVersion }),
     scene: scene.name,

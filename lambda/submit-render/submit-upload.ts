@@ -44,10 +44,10 @@ export async function submitUpload(event: UploadEvent, services: UploadServices)
   try {
     wishes = parseUploadMetadata(source.metadata ?? {});
     const { options, name, tags, maxCostUsd } = wishes;
-    // Of the upload, not of its event, which may come twice: what was asked for later holds.
+    // The time of the upload, not of its event, which may come twice.
     const at = source.lastModified.toISOString();
     const cap = maxCostUsd === undefined ? undefined : { maxUsd: maxCostUsd, at };
-    const request = { source, output, options, tags, cap, ...(name !== undefined && { name }) };
+    const request = { source, output, options, tags, cap, capIsPlanned: true, ...(name !== undefined && { name }) };
     const { manifest, jobs } = await submitRender({ ...request, reuse: 'any' }, services);
     return { outcome: 'submitted', renderId: manifest.renderId, jobs };
   } catch (error) {
