@@ -19,6 +19,8 @@ export const commonEnvironment = z.object({
     ),
     OUTPUT_PREFIX,
   ),
+  /** The farm's name, which its jobs carry as a tag. */
+  FARM_NAME: z.string().check(z.minLength(1)),
   /** The SNS topic that is told how renders end. */
   TOPIC_ARN: z.string().check(z.startsWith('arn:')),
   /** Set by Lambda itself. */

@@ -41,6 +41,7 @@ export class FarmStack extends Stack {
     const onDemandParallel = Math.floor(settings.onDemandVcpus / settings.renderVcpus);
     const jobQueues = compute.queues;
     const upload = new UploadTrigger(this, 'Upload', {
+      farmName,
       bucket,
       compute,
       jobs,
@@ -51,6 +52,7 @@ export class FarmStack extends Stack {
       logRetention,
     });
     const finish = new FinishTrigger(this, 'Finish', {
+      farmName,
       bucket,
       compute,
       jobs,
@@ -58,6 +60,7 @@ export class FarmStack extends Stack {
       logRetention,
     });
     const costs = new CostWatch(this, 'Costs', {
+      farmName,
       bucket,
       gpuQueue: compute.gpuQueue,
       machines: farmMachines(settings),

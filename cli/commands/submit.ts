@@ -128,6 +128,7 @@ async function findTarget(flags: SubmitFlags): Promise<Target> {
   const farm = await readFarm(flags.farm, new SSMClient({}));
   const bucket = keyUrl('s3:', farm.bucket, '');
   return {
+    farmName: farm.name,
     jobQueue: queue ?? farm.jobQueue,
     parallel: farm.parallel,
     gpu: farm.gpu && { ...farm.gpu, ...(queue !== undefined && { jobQueue: queue }) },

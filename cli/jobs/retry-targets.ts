@@ -8,6 +8,7 @@ import {
 } from '../../core/batch/choose-targets';
 import { farmTargets } from '../../core/batch/farm-targets';
 import type { FarmDescription } from '../../core/contract/farm-description';
+import { FARM_TAG } from '../../core/contract/farm-tag';
 import type { RenderJobs } from '../../core/contract/jobs';
 import type { Manifest } from '../../core/contract/manifest';
 import { SpotreelError } from '../../core/errors';
@@ -98,6 +99,7 @@ async function likeBefore(
     targets: {
       render: { jobQueue, jobDefinition: render.jobDefinition },
       stitch: { jobQueue: stitch.jobQueue, jobDefinition: stitch.jobDefinition },
+      farmName: render.tags?.[FARM_TAG],
     },
     jobQueue,
     onDemand: jobs?.retry?.onDemand === true && queue === undefined,

@@ -19,6 +19,7 @@ export function jobDetailOf(job: AwsJob): JobDetail {
     createdAt: job.createdAt,
     startedAt: job.startedAt,
     stoppedAt: job.stoppedAt,
+    tags: job.tags,
     dependsOn: dependsOn?.map(dependencyOf),
     attempts: attempts?.map(attemptOf),
     container: job.container && {

@@ -88,6 +88,7 @@ export interface JobDetail {
   readonly createdAt?: number;
   readonly startedAt?: number;
   readonly stoppedAt?: number;
+  readonly tags?: Readonly<Record<string, string>>;
   readonly dependsOn?: readonly JobDependency[];
   readonly attempts?: readonly AttemptDetail[];
   readonly container?: {

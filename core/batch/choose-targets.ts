@@ -26,12 +26,16 @@ export interface JobTargets extends JobQueue {
   readonly stitchDefinition: string;
   /** Whether scenes may run their scripts there. By hand it is unknown; the worker's environment decides in the end. */
   readonly allowsScripts?: boolean | undefined;
+  /** The farm's name, which its jobs carry as a tag; absent where no farm is known. */
+  readonly farmName?: string | undefined;
 }
 
 /** Where the two jobs of one render go. */
 export interface ChosenTargets {
   readonly render: { readonly jobQueue: string; readonly jobDefinition: string };
   readonly stitch: { readonly jobQueue: string; readonly jobDefinition: string };
+  /** As `JobTargets` has it. */
+  readonly farmName?: string | undefined;
 }
 
 /** What decides where a render's jobs go. */
@@ -78,7 +82,7 @@ export function refuseTargets(
  * (https://docs.aws.amazon.com/batch/latest/userguide/job_dependencies.html). Throws `no-gpu`.
  */
 export function chooseTargets(wanted: Wanted, targets: JobTargets): ChosenTargets {
-  const { jobQueue, stitchDefinition } = targets;
+  const { jobQueue, stitchDefinition, farmName } = targets;
   const { jobDefinition, gpuJobDefinition } = chooseDefinition(wanted, targets);
   const queue = queueFor(wanted.options, targets);
   const definition = isOnGpu(wanted.options) ? gpuJobDefinition : jobDefinition;
@@ -86,6 +90,7 @@ export function chooseTargets(wanted: Wanted, targets: JobTargets): ChosenTarget
   return {
     render: { jobQueue: queue.jobQueue, jobDefinition: definition },
     stitch: { jobQueue, jobDefinition: stitchDefinition },
+    farmName,
   };
 }
 

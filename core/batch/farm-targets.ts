@@ -3,7 +3,7 @@ import type { JobTargets } from './choose-targets';
 
 /** Where a farm's jobs go, as its description has it: pure. */
 export function farmTargets(farm: FarmDescription): JobTargets {
-  const { jobQueue, parallel, gpu, renderDefinitions, stitchJobDefinition: stitchDefinition } = farm;
-  const { allowScripts: allowsScripts } = farm;
-  return { jobQueue, parallel, gpu, renderDefinitions, stitchDefinition, allowsScripts };
+  const { name: farmName, jobQueue, parallel, gpu, renderDefinitions, allowScripts: allowsScripts } = farm;
+  const stitchDefinition = farm.stitchJobDefinition;
+  return { farmName, jobQueue, parallel, gpu, renderDefinitions, stitchDefinition, allowsScripts };
 }

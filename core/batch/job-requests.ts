@@ -34,7 +34,7 @@ export function jobRequests(
   const render: SubmitJobRequest = {
     jobName: renderJobName(renderId, number),
     ...targets.render,
-    ...tagged(manifest),
+    ...tagged(manifest, targets.farmName),
     ...(plan && { jobQueue: plan.jobQueue }),
     ...(size > 1 && { arrayProperties: { size } }),
     containerOverrides: {
@@ -46,7 +46,7 @@ export function jobRequests(
   const stitch = (renderJobId?: string): SubmitJobRequest => ({
     jobName: stitchJobName(renderId, number),
     ...targets.stitch,
-    ...tagged(manifest),
+    ...tagged(manifest, targets.farmName),
     ...(renderJobId !== undefined && { dependsOn: [{ jobId: renderJobId, type: 'SEQUENTIAL' }] }),
     containerOverrides: { command: workerArgv({ command: 'stitch', input: output, output, ...partial }) },
   });
@@ -87,22 +87,23 @@ export function salvageRequest(
   manifest: Pick<Manifest, 'renderId' | 'tags'>,
   folder: URL,
   target: ChosenTargets['stitch'],
+  farmName?: string,
 ): SubmitJobRequest {
   const output = outputOf(folder);
   return {
     jobName: salvageJobName(manifest.renderId),
     ...target,
-    ...tagged(manifest),
+    ...tagged(manifest, farmName),
     containerOverrides: { command: workerArgv({ command: 'stitch', input: output, output, partial: true }) },
   };
 }
 
-/** By its tags the account's bill can tell a render's share. */
-function tagged({
-  renderId,
-  tags,
-}: Pick<Manifest, 'renderId' | 'tags'>): Pick<SubmitJobRequest, 'tags' | 'propagateTags'> {
-  return { tags: jobTags(renderId, tags), propagateTags: true };
+/** Tags show a render's share on the account's bill, and IAM limits the farm's Lambdas to jobs with the farm's tag. */
+function tagged(
+  { renderId, tags }: Pick<Manifest, 'renderId' | 'tags'>,
+  farmName: string | undefined,
+): Pick<SubmitJobRequest, 'tags' | 'propagateTags'> {
+  return { tags: jobTags(renderId, tags, farmName), propagateTags: true };
 }
 
 /** A render's own folder as its jobs are told it: a slash at the end would be one more thing to get wrong by hand. */

@@ -1,5 +1,6 @@
 import { SpotreelError } from '../errors';
 import { printableName } from '../printable';
+import { FARM_TAG } from './farm-tag';
 
 /** By whom and for what a render is, as AWS's bills can tell it: `artist` → `ann`. */
 export type Tags = Readonly<Record<string, string>>;
@@ -44,9 +45,9 @@ export function parseTags(texts: readonly string[]): Tags {
   return Object.fromEntries([...tags].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** What SubmitJob is told for the jobs of a render: pure. ECS hands them on to the bill where the account allocates costs by tags. */
-export function jobTags(renderId: string, tags: Tags | undefined): Tags {
-  return { ...tags, [RENDER_TAG]: renderId };
+/** The tags of a render's jobs: pure. A job does not inherit the farm's tag from its definition. ECS hands them on to the bill where the account allocates costs by tags. */
+export function jobTags(renderId: string, tags: Tags | undefined, farmName?: string): Tags {
+  return { ...tags, [RENDER_TAG]: renderId, ...(farmName !== undefined && { [FARM_TAG]: farmName }) };
 }
 
 /** `artist=ann, shot=12`. */

@@ -20,6 +20,7 @@ export interface RescueServices {
   readonly jobQueue: string;
   readonly renderDefinitions: readonly RenderDefinition[];
   readonly stitch: { readonly jobQueue: string; readonly jobDefinition: string };
+  readonly farmName?: string | undefined;
   readonly claim: ClaimPolicy;
 }
 
@@ -40,7 +41,7 @@ interface Place {
 export async function ensureRescue(
   { change }: EndedJob,
   place: Place,
-  { batch, jobQueue, renderDefinitions, stitch, claim }: RescueServices,
+  { batch, jobQueue, renderDefinitions, stitch, farmName, claim }: RescueServices,
 ): Promise<SubmittedRetry | undefined> {
   const { manifest, folder, jobs, storage, now } = place;
   if (jobs.retry?.onDemand || isOnGpu(manifest.options)) return undefined;
@@ -65,7 +66,7 @@ export async function ensureRescue(
       onDemand: true,
       after: jobs,
     },
-    { storage, batch, now, claim, targets: { render: { jobQueue, jobDefinition }, stitch } },
+    { storage, batch, now, claim, targets: { render: { jobQueue, jobDefinition }, stitch, farmName } },
   );
 }
 

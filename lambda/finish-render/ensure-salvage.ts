@@ -16,6 +16,7 @@ export interface SalvageServices {
   /** Names or ARNs. */
   readonly jobQueue: string;
   readonly stitchDefinition: string;
+  readonly farmName?: string | undefined;
   readonly claim: ClaimPolicy;
 }
 
@@ -53,7 +54,7 @@ export async function ensureSalvage(
     ...(because !== undefined && { because }),
   };
   await write(salvage, found?.etag, folder, storage);
-  const request = salvageRequest(manifest, folder, { jobQueue, jobDefinition });
+  const request = salvageRequest(manifest, folder, { jobQueue, jobDefinition }, services.farmName);
   const jobId =
     (own && (await findJob(request, createdAt, batch))) ?? (await submit(request, staleAt, place, batch));
   await storage.put(salvageUrl(folder), JSON.stringify({ ...salvage, jobId }), JSON_TYPE);

@@ -50,7 +50,7 @@ function rescueServices({
   const renderDefinitions = readVariable(renderDefinitionsSchema, 'RENDER_JOB_DEFINITIONS', {
     RENDER_JOB_DEFINITIONS,
   });
-  return { batch, jobQueue, renderDefinitions, stitch };
+  return { batch, jobQueue, renderDefinitions, stitch, farmName: environment.FARM_NAME };
 }
 
 const rescue = rescueServices(environment);
@@ -65,6 +65,7 @@ export const handler: Handler<unknown, void> = async (event, { awsRequestId }) =
       batch,
       jobQueue: stitch.jobQueue,
       stitchDefinition: stitch.jobDefinition,
+      farmName: environment.FARM_NAME,
       claim,
     };
     const result = await finishRender(change, {

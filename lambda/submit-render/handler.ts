@@ -37,6 +37,7 @@ const bucket = keyUrl('s3:', environment.BUCKET, '');
 const services: UploadServices = {
   storage: createS3Storage(),
   batch: createAwsBatch(),
+  farmName: environment.FARM_NAME,
   jobQueue: environment.JOB_QUEUE,
   renderDefinitions: readVariable(renderDefinitionsSchema, 'RENDER_JOB_DEFINITIONS', environment),
   stitchDefinition: environment.STITCH_JOB_DEFINITION,

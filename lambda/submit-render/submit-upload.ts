@@ -47,7 +47,15 @@ export async function submitUpload(event: UploadEvent, services: UploadServices)
     // The time of the upload, not of its event, which may come twice.
     const at = source.lastModified.toISOString();
     const cap = maxCostUsd === undefined ? undefined : { maxUsd: maxCostUsd, at };
-    const request = { source, output, options, tags, cap, capIsPlanned: true, ...(name !== undefined && { name }) };
+    const request = {
+      source,
+      output,
+      options,
+      tags,
+      cap,
+      capIsPlanned: true,
+      ...(name !== undefined && { name }),
+    };
     const { manifest, jobs } = await submitRender({ ...request, reuse: 'any' }, services);
     return { outcome: 'submitted', renderId: manifest.renderId, jobs };
   } catch (error) {

@@ -9,7 +9,7 @@ import { createS3Storage } from '../../core/storage/s3-default';
 import { createLogger } from '../logger';
 import { commonEnvironment, readEnvironment, readVariable } from '../read-environment';
 
-const environmentSchema = z.extend(z.omit(commonEnvironment, { TOPIC_ARN: true }), {
+const environmentSchema = z.extend(z.omit(commonEnvironment, { TOPIC_ARN: true, FARM_NAME: true }), {
   /** JSON, see `core/contract/machines.ts`. */
   MACHINES: z.string(),
   /** Only where the farm has GPUs; an ARN. */

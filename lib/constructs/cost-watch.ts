@@ -13,6 +13,7 @@ import { FarmFunction } from './farm-function';
 import { grantTerminateJob } from './job-access';
 
 export interface CostWatchProps {
+  readonly farmName: string;
   readonly bucket: IBucket;
   /** Of the machines with GPUs. @default - there are none */
   readonly gpuQueue?: IJobQueue | undefined;
@@ -31,8 +32,9 @@ export class CostWatch extends Construct {
   readonly watch: FarmFunction;
   readonly rule: Rule;
 
-  constructor(scope: Construct, id: string, { bucket, gpuQueue, machines, logRetention }: CostWatchProps) {
+  constructor(scope: Construct, id: string, props: CostWatchProps) {
     super(scope, id);
+    const { farmName, bucket, gpuQueue, machines, logRetention } = props;
     this.watch = new FarmFunction(this, 'Watch', {
       folder: 'watch-cost',
       description: 'Spotreel: what renders may cost and have cost',
@@ -60,6 +62,6 @@ export class CostWatch extends Construct {
     });
     // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html: this one knows no resources.
     role.addToPolicy(new PolicyStatement({ actions: ['batch:DescribeJobs'], resources: ['*'] }));
-    grantTerminateJob(role);
+    grantTerminateJob(role, farmName);
   }
 }

@@ -17,6 +17,7 @@ import type { JobDefinitions } from './job-definitions';
 import type { SpotCompute } from './spot-compute';
 
 export interface FinishTriggerProps {
+  readonly farmName: string;
   readonly bucket: IBucket;
   /** Whose jobs are watched, and where more go when a render has failed. */
   readonly compute: SpotCompute;
@@ -58,7 +59,7 @@ export class FinishTrigger extends Construct {
 
   constructor(scope: Construct, id: string, props: FinishTriggerProps) {
     super(scope, id);
-    const { bucket, compute, jobs, topic, logRetention } = props;
+    const { farmName, bucket, compute, jobs, topic, logRetention } = props;
     const { queue: stitchQueue, onDemandQueue } = compute;
     const stitchDefinition = jobs.stitch.definition;
     this.deadLetters = new DeadLetters(this, 'DeadLetters');
@@ -71,6 +72,7 @@ export class FinishTrigger extends Construct {
       environment: {
         BUCKET: bucket.bucketName,
         OUTPUT_PREFIX,
+        FARM_NAME: farmName,
         JOB_QUEUE: stitchQueue.jobQueueArn,
         STITCH_JOB_DEFINITION: stitchDefinition.jobDefinitionArn,
         TOPIC_ARN: topic.topicArn,
@@ -93,7 +95,7 @@ export class FinishTrigger extends Construct {
       list: [OUTPUT_PREFIX],
     });
     topic.grantPublish(role);
-    grantSubmitJob(role, [stitchQueue.jobQueueArn, stitchDefinition.jobDefinitionArn]);
+    grantSubmitJob(role, [stitchQueue.jobQueueArn, stitchDefinition.jobDefinitionArn], farmName);
     // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html: these two know no resources.
     role.addToPolicy(
       new PolicyStatement({ actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] }),
@@ -102,11 +104,11 @@ export class FinishTrigger extends Construct {
   }
 
   /** What it takes to submit a pair of jobs: their definitions, the claim's end, and taking back a job that no video can follow. */
-  private grantRescue(onDemandQueue: IJobQueue, { bucket, jobs }: FinishTriggerProps): void {
+  private grantRescue(onDemandQueue: IJobQueue, { farmName, bucket, jobs }: FinishTriggerProps): void {
     const { role } = this.finish;
     const definitions = jobs.renders.map(({ render }) => render.definition.jobDefinitionArn);
-    grantSubmitJob(role, [onDemandQueue.jobQueueArn, ...definitions]);
-    grantTerminateJob(role);
+    grantSubmitJob(role, [onDemandQueue.jobQueueArn, ...definitions], farmName);
+    grantTerminateJob(role, farmName);
     grantClaimRemoval(role, bucket);
   }
 }

@@ -10,7 +10,7 @@ import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/contract/keys';
 import { UPLOAD_ENDING, UPLOAD_PREFIX } from '../../core/contract/upload-key';
-import { grantBucketAccess } from './bucket-access';
+import { grantBucketAccess, grantClaimRemoval } from './bucket-access';
 import { DeadLetters } from './dead-letters';
 import { FarmFunction } from './farm-function';
 import { grantSubmitJob, grantTerminateJob } from './job-access';
@@ -18,6 +18,7 @@ import type { JobDefinitions } from './job-definitions';
 import type { SpotCompute } from './spot-compute';
 
 export interface UploadTriggerProps {
+  readonly farmName: string;
   readonly bucket: IBucket;
   readonly compute: SpotCompute;
   readonly jobs: JobDefinitions;
@@ -95,14 +96,14 @@ export class UploadTrigger extends Construct {
     this.grant(props);
   }
 
-  private grant({ bucket, topic, compute, jobs }: UploadTriggerProps): void {
+  private grant({ farmName, bucket, topic, compute, jobs }: UploadTriggerProps): void {
     const { role } = this.submit;
     grantBucketAccess(role, bucket, {
       read: [UPLOAD_PREFIX, OUTPUT_PREFIX, CAPS_PREFIX],
       write: [OUTPUT_PREFIX, CAPS_PREFIX],
-      remove: [OUTPUT_PREFIX],
       list: [UPLOAD_PREFIX, OUTPUT_PREFIX],
     });
+    grantClaimRemoval(role, bucket);
     topic.grantPublish(role);
     const queues = [compute.queue, ...(compute.gpuQueue ? [compute.gpuQueue] : [])];
     const renders = jobs.renders.flatMap(({ render, gpuRender }) => [
@@ -110,15 +111,16 @@ export class UploadTrigger extends Construct {
       ...(gpuRender ? [gpuRender] : []),
     ]);
     const definitions = [...renders, jobs.stitch].map(({ definition }) => definition);
-    grantSubmitJob(role, [
+    const queuesAndDefinitions = [
       ...queues.map(({ jobQueueArn }) => jobQueueArn),
       ...definitions.map(({ jobDefinitionArn }) => jobDefinitionArn),
-    ]);
+    ];
+    grantSubmitJob(role, queuesAndDefinitions, farmName);
     // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html: these two know no resources.
     role.addToPolicy(
       new PolicyStatement({ actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] }),
     );
-    grantTerminateJob(role);
+    grantTerminateJob(role, farmName);
   }
 
   /** Lambda takes 4 KB in all (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html); a test holds it below. */
@@ -128,6 +130,7 @@ export class UploadTrigger extends Construct {
     return {
       BUCKET: bucket.bucketName,
       OUTPUT_PREFIX,
+      FARM_NAME: props.farmName,
       JOB_QUEUE: compute.queue.jobQueueArn,
       RENDER_JOB_DEFINITIONS: Stack.of(this).toJsonString(jobs.renderDefinitions),
       STITCH_JOB_DEFINITION: jobs.stitch.definition.jobDefinitionArn,

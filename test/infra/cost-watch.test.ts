@@ -1,4 +1,4 @@
-import { flat, grants, onlyProperties, synthFarm } from './synth-farm';
+import { FARM_JOBS, flat, grants, onlyProperties, synthFarm } from './synth-farm';
 
 const { farmTemplate } = synthFarm({ gpuVcpus: 16 });
 
@@ -34,7 +34,7 @@ test('the Lambda may look at renders and stop them, and writes caps alone', () =
       '<FnGetAttFilmBucketArn> if {"StringLikeIfExists":{"s3:prefix":["caps/*","renders/*"]}}',
     ],
     'batch:DescribeJobs': ['*'],
-    'batch:TerminateJob': [expect.stringContaining(':job/*')],
+    'batch:TerminateJob': [FARM_JOBS],
     'logs:CreateLogStream': ['<CostsWatchLog.Arn>'],
     'logs:PutLogEvents': ['<CostsWatchLog.Arn>'],
     'xray:PutTelemetryRecords': ['*'],

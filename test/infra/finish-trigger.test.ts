@@ -1,6 +1,6 @@
 import { endedJobsPattern } from '../../lib/constructs/finish-trigger';
 import { matchesPattern, writtenPattern } from './event-pattern';
-import { flat, grants, onlyProperties, synthFarm } from './synth-farm';
+import { FARM_JOBS, flat, grants, onlyProperties, synthFarm, TAGGING_FARM } from './synth-farm';
 
 const { farmTemplate } = synthFarm();
 const QUEUE = 'arn:aws:batch:eu-west-1:123456789012:job-queue/render';
@@ -76,6 +76,7 @@ test('the Lambda runs on Node 24 and arm64, is traced, and is told what it needs
   ).toMatchObject({
     BUCKET: '<RefFilmBucket>',
     OUTPUT_PREFIX: 'renders/',
+    FARM_NAME: 'main',
     JOB_QUEUE: '<ComputeQueue.JobQueueArn>',
     STITCH_JOB_DEFINITION: '<JobsStitchDefinition>',
     TOPIC_ARN: '<NoticesTopic>',
@@ -92,7 +93,7 @@ test('the Lambda may do what it does, and nothing else', () => {
       '<ComputeQueue.JobQueueArn>',
       '<JobsStitchDefinition>',
       'arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*',
-    ],
+    ].map((resource) => resource + TAGGING_FARM),
     'batch:ListJobs': ['*'],
     'batch:DescribeJobs': ['*'],
     'sns:Publish': ['<NoticesTopic>'],
@@ -120,5 +121,5 @@ test('with On-Demand machines it is told where they are, and may submit there wh
     '<JobsStitchDefinition>',
   ]);
   expect(granted['s3:DeleteObject']).toEqual(['<FnGetAttFilmBucketArn>/renders/*/submitting.json']);
-  expect(granted['batch:TerminateJob']).toEqual([expect.stringMatching(/:job\/\*$/)]);
+  expect(granted['batch:TerminateJob']).toEqual([FARM_JOBS]);
 });

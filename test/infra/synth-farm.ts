@@ -91,6 +91,14 @@ export function grants(template: Template, roleIdStart: string): Record<string, 
   return allowed;
 }
 
+/** Behind what a role may tag: only with the farm's tag, and nothing of another farm. */
+export const TAGGING_FARM =
+  ' if {"StringEquals":{"aws:RequestTag/spotreel:farm":"main"},"StringEqualsIfExists":{"aws:ResourceTag/spotreel:farm":"main"}}';
+
+/** The jobs that a role may terminate: those with the farm's tag. */
+export const FARM_JOBS =
+  'arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/* if {"StringEquals":{"aws:ResourceTag/spotreel:farm":"main"}}';
+
 interface Policy {
   readonly Roles: ReadonlyArray<{ readonly Ref: string }>;
   readonly PolicyDocument: {

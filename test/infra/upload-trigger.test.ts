@@ -3,7 +3,7 @@ import { startsRender } from '../../core/contract/upload-key';
 import { uploadPattern } from '../../lib/constructs/upload-trigger';
 import { matchesPattern, writtenPattern } from './event-pattern';
 import type { Template } from 'aws-cdk-lib/assertions';
-import { flat, grants, onlyProperties, synthFarm } from './synth-farm';
+import { FARM_JOBS, flat, grants, onlyProperties, synthFarm, TAGGING_FARM } from './synth-farm';
 
 const { farmTemplate } = synthFarm();
 
@@ -134,6 +134,7 @@ test('the Lambda is told what it needs', () => {
   expect(toldBy(farmTemplate)).toEqual({
     BUCKET: '<RefFilmBucket>',
     OUTPUT_PREFIX: 'renders/',
+    FARM_NAME: 'main',
     JOB_QUEUE: '<ComputeQueue.JobQueueArn>',
     RENDER_JOB_DEFINITIONS: JSON.stringify([
       { blenderVersion: '5.2.0', jobDefinition: '<JobsRender52Definition>' },
@@ -152,7 +153,7 @@ test('the Lambda may do what it does, and nothing else', () => {
   expect(grants(farmTemplate, 'UploadSubmitRole')).toEqual({
     's3:GetObject': [`${bucket}/caps/*`, `${bucket}/renders/*`, `${bucket}/uploads/*`],
     's3:PutObject': [`${bucket}/caps/*`, `${bucket}/renders/*`],
-    's3:DeleteObject': [`${bucket}/renders/*`],
+    's3:DeleteObject': [`${bucket}/renders/*/submitting.json`],
     's3:ListBucket': [`${bucket} if {"StringLikeIfExists":{"s3:prefix":["uploads/*","renders/*"]}}`],
     'batch:SubmitJob': ['<ComputeQueue.JobQueueArn>', '<JobsRender52Definition>', '<JobsStitchDefinition>'],
     'batch:TagResource': [
@@ -160,10 +161,10 @@ test('the Lambda may do what it does, and nothing else', () => {
       '<JobsRender52Definition>',
       '<JobsStitchDefinition>',
       'arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*',
-    ],
+    ].map((resource) => resource + TAGGING_FARM),
     'batch:ListJobs': ['*'],
     'batch:DescribeJobs': ['*'],
-    'batch:TerminateJob': ['arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*'],
+    'batch:TerminateJob': [FARM_JOBS],
     'sns:Publish': ['<NoticesTopic>'],
     'logs:CreateLogStream': ['<UploadSubmitLog.Arn>'],
     'logs:PutLogEvents': ['<UploadSubmitLog.Arn>'],

@@ -1,12 +1,4 @@
-import {
-  BatchClient,
-  ListJobsCommand,
-  RegisterJobDefinitionCommand,
-  SubmitJobCommand,
-  TerminateJobCommand,
-  UpdateComputeEnvironmentCommand,
-} from '@aws-sdk/client-batch';
-import { CreateRoleCommand, IAMClient } from '@aws-sdk/client-iam';
+import { CreateRoleCommand } from '@aws-sdk/client-iam';
 import {
   AbortMultipartUploadCommand,
   DeleteBucketCommand,
@@ -16,55 +8,16 @@ import {
   ListObjectsV2Command,
   PutBucketPolicyCommand,
   PutObjectCommand,
-  S3Client,
 } from '@aws-sdk/client-s3';
-import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
-import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import { PublishCommand } from '@aws-sdk/client-sns';
+import { ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { GetParameterCommand } from '@aws-sdk/client-ssm';
+import { AssumeRoleCommand } from '@aws-sdk/client-sts';
 import { farmParameterName } from '../../core/contract/farm-description';
 import { ACCOUNT, REGION, type AwsEmulator, type Credentials } from './aws-emulator';
+import { BATCH_DEEDS } from './batch-deeds';
+import { clientsOf, type Deed, type Role } from './deed';
 import type { DeployedFarm } from './deployed-farm';
-
-/** A role of the farm, by what it is for, and the beginning of its logical id. */
-export const ROLES = {
-  submit: 'UploadSubmitRole',
-  finish: 'FinishRole',
-  watch: 'CostsWatchRole',
-  worker: 'JobsWorkerRole',
-  execution: 'JobsExecutionRole',
-  machine: 'MachineRole',
-} as const;
-
-export type Role = keyof typeof ROLES;
-
-const isRole = (name: string): name is Role => Object.hasOwn(ROLES, name);
-
-export const ROLE_NAMES = Object.keys(ROLES).filter(isRole);
-
-/** Something that somebody might do, and the roles that may. */
-interface Deed {
-  readonly what: string;
-  readonly by: readonly Role[];
-  readonly attempt: (clients: Clients, farm: DeployedFarm) => Promise<unknown>;
-}
-
-type Clients = ReturnType<typeof clientsOf>;
-
-function clientsOf(config: ReturnType<AwsEmulator['clientConfig']>) {
-  return {
-    s3: new S3Client(config),
-    batch: new BatchClient(config),
-    sns: new SNSClient(config),
-    sqs: new SQSClient(config),
-    ssm: new SSMClient(config),
-    iam: new IAMClient(config),
-    sts: new STSClient(config),
-  };
-}
-
-const submission = (to: { readonly jobQueue: string; readonly jobDefinition: string }): SubmitJobCommand =>
-  new SubmitJobCommand({ jobName: 'deed', ...to });
 
 /** A bucket of the same account that is none of the farm's. */
 export const ANOTHER_BUCKET = 'another-bucket';
@@ -77,6 +30,12 @@ const DEEDS: readonly Deed[] = [
     { key: 'uploads/x.blend', readers: ['submit', 'worker'], writers: [], removers: [] } as const,
     {
       key: 'renders/x/frames/0001.png',
+      readers: ['submit', 'finish', 'watch', 'worker'],
+      writers: ['submit', 'finish', 'worker'],
+      removers: ['worker'],
+    } as const,
+    {
+      key: 'renders/x/submitting.json',
       readers: ['submit', 'finish', 'watch', 'worker'],
       writers: ['submit', 'finish', 'worker'],
       removers: ['submit', 'worker'],
@@ -144,60 +103,7 @@ const DEEDS: readonly Deed[] = [
     by: [],
     attempt: ({ s3 }, { description: { bucket } }) => s3.send(new DeleteBucketCommand({ Bucket: bucket })),
   },
-  {
-    what: 'submit a job of the farm that renders',
-    by: ['submit'],
-    attempt: ({ batch }, { description: { jobQueue, renderDefinitions } }) =>
-      batch.send(submission({ jobQueue, jobDefinition: renderDefinitions.at(-1)!.jobDefinition })),
-  },
-  {
-    what: 'submit a job that makes a video',
-    by: ['submit', 'finish'],
-    attempt: ({ batch }, { description: { jobQueue, stitchJobDefinition } }) =>
-      batch.send(submission({ jobQueue, jobDefinition: stitchJobDefinition })),
-  },
-  {
-    what: 'submit a job of the farm for its GPUs',
-    by: ['submit'],
-    attempt: ({ batch }, { description: { gpu, renderDefinitions } }) =>
-      batch.send(
-        submission({ jobQueue: gpu!.jobQueue, jobDefinition: renderDefinitions[0]!.gpuJobDefinition! }),
-      ),
-  },
-  {
-    what: 'submit to another queue',
-    by: [],
-    attempt: ({ batch }, { description: { renderDefinitions } }) =>
-      batch.send(submission({ jobQueue: 'another', jobDefinition: renderDefinitions[0]!.jobDefinition })),
-  },
-  {
-    what: 'submit with another definition',
-    by: [],
-    attempt: ({ batch }, { description: { jobQueue } }) =>
-      batch.send(submission({ jobQueue, jobDefinition: 'another' })),
-  },
-  {
-    what: 'list jobs',
-    by: ['submit', 'finish'],
-    attempt: ({ batch }, { description: { jobQueue } }) => batch.send(new ListJobsCommand({ jobQueue })),
-  },
-  {
-    what: 'terminate a job',
-    by: ['submit', 'watch'],
-    attempt: ({ batch }) => batch.send(new TerminateJobCommand({ jobId: 'none', reason: 'deed' })),
-  },
-  {
-    what: 'define a job',
-    by: [],
-    attempt: ({ batch }) =>
-      batch.send(new RegisterJobDefinitionCommand({ jobDefinitionName: 'deed', type: 'container' })),
-  },
-  {
-    what: 'change a compute environment',
-    by: [],
-    attempt: ({ batch }) =>
-      batch.send(new UpdateComputeEnvironmentCommand({ computeEnvironment: 'any', state: 'DISABLED' })),
-  },
+  ...BATCH_DEEDS,
   {
     what: 'publish to the topic',
     by: ['submit', 'finish'],

@@ -78,6 +78,7 @@ def submit_job(params):
         "jobDefinition": definition["jobDefinitionArn"],
         "status": "PENDING" if params.get("dependsOn") else "RUNNABLE",
         "createdAt": batch._now_ms(),
+        "tags": params.get("tags", {}),
         "dependsOn": params.get("dependsOn", []),
         "parameters": {**definition["parameters"], **params.get("parameters", {})},
         "container": {

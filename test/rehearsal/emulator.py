@@ -12,10 +12,12 @@ AUTH=true, holds every call against IAM's policies. Of AWS Batch it has a stub; 
   it elsewhere tells of it by the same call: a reason of our own with what is to be described of a job or a child;
 - DescribeJobs, ListJobs, TerminateJob and CancelJob;
 - alarms on several metrics, which ministack does not know;
-- which resources a call is about, for IAM.
+- which resources a call is about, and which tags they and the request have, for IAM. SubmitJob with tags needs the right to
+  TagResource for its queue, its definition and the new job.
   https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html
 """
 
+import contextvars
 import hashlib
 import json
 
@@ -105,6 +107,7 @@ batch._DISPATCH.update({"/v1/registerjobdefinition": register_job_definition, **
 
 whole_resource_arn = iam_actions.extract_resource_arn
 whole_enforce = iam_evaluator.enforce
+request_params = contextvars.ContextVar("request_params", default={})
 
 
 def extract_resource_arn(service, method, path, headers, body, *rest):
@@ -112,6 +115,7 @@ def extract_resource_arn(service, method, path, headers, body, *rest):
     if service != "batch":
         return whole_resource_arn(service, method, path, headers, body, *rest)
     params = json.loads(body or b"{}")
+    request_params.set(params)
     call = path.rstrip("/").rsplit("/", 1)[-1].lower()
     if call == "submitjob":
         return f"{queue_arn(params.get('jobQueue', ''))} {definition_arn(params.get('jobDefinition', ''))}"
@@ -122,10 +126,29 @@ def extract_resource_arn(service, method, path, headers, body, *rest):
     return "*"
 
 
+def batch_tags(arn):
+    definitions = [one for all_of_name in batch._job_definitions.values() for one in all_of_name]
+    known = {
+        **{job["jobArn"]: job for job in batch._jobs.values()},
+        **{queue["jobQueueArn"]: queue for queue in batch._job_queues.values()},
+        **{definition["jobDefinitionArn"]: definition for definition in definitions},
+    }
+    return known.get(arn, {}).get("tags", {})
+
+
 def enforce(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
-    """Each of the resources has to be allowed."""
-    for arn in resource_arn.split(" ") if service == "batch" else [resource_arn]:
-        refusal = whole_enforce(access_key_id, iam_action, service, region, arn, service_context)
+    """Each of the resources has to be allowed, and to be tagged where the request has tags."""
+    if service != "batch":
+        return whole_enforce(access_key_id, iam_action, service, region, resource_arn, service_context)
+    given = request_params.get().get("tags", {}) if iam_action in ("batch:SubmitJob", "batch:TagResource") else {}
+    request_tags = {f"aws:RequestTag/{name}": value for name, value in given.items()}
+    checks = [(iam_action, arn) for arn in resource_arn.split(" ")]
+    if iam_action == "batch:SubmitJob" and given:
+        checks += [("batch:TagResource", arn) for arn in [*resource_arn.split(" "), batch._job_arn("new")]]
+    for action, arn in checks:
+        resource_tags = {f"aws:ResourceTag/{name}": value for name, value in batch_tags(arn).items()}
+        context = {**(service_context or {}), **request_tags, **resource_tags}
+        refusal = whole_enforce(access_key_id, action, service, region, arn, context)
         if refusal:
             return refusal
     return None

@@ -12,7 +12,8 @@ import { probeVideo } from '../support/video';
 import { startAwsEmulator, type AwsEmulator } from './aws-emulator';
 import { BLENDER_VERSIONS, deploy, imageOf, synthesize } from './deploy';
 import { DeployedFarm } from './deployed-farm';
-import { ANOTHER_BUCKET, rightsOf, ROLE_NAMES, ROLES, tryEverything } from './deeds';
+import { ROLE_NAMES, ROLES } from './deed';
+import { ANOTHER_BUCKET, rightsOf, tryEverything } from './deeds';
 
 jest.setTimeout(300_000);
 

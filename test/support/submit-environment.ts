@@ -1,6 +1,7 @@
 /** What the submit Lambda wants to be told before it can be loaded. */
 export const SUBMIT_ENVIRONMENT = {
   BUCKET: 'films',
+  FARM_NAME: 'main',
   JOB_QUEUE: 'queue',
   RENDER_JOB_DEFINITIONS: '[{"jobDefinition":"render"}]',
   STITCH_JOB_DEFINITION: 'stitch',

@@ -33,6 +33,13 @@ test('two jobs are submitted: an array of slices, and a stitch job that waits fo
   });
 });
 
+test('both jobs of a farm carry the tag of the farm', async () => {
+  const { batch, services, request } = await setUpSubmit();
+  const { manifest } = await submitRender(request, { ...services, farmName: 'main' });
+  const tags = { 'spotreel:farm': 'main', 'spotreel:render': manifest.renderId };
+  expect(batch.jobs.map((job) => job.request.tags)).toEqual([tags, tags]);
+});
+
 test('tags go with both jobs and are no part of the render: who asks for it next changes none', async () => {
   const { batch, services, request } = await setUpSubmit();
   const plain = await submitRender({ ...request, name: 'plain' }, services);

@@ -11,6 +11,14 @@ test('names and values, in one order whatever theirs was', () => {
   expect(parseTags([])).toEqual({});
 });
 
+test('each job of a farm has the tag by which IAM knows it', () => {
+  expect(jobTags('shot-1', { artist: 'ann' }, 'main')).toEqual({
+    artist: 'ann',
+    'spotreel:farm': 'main',
+    'spotreel:render': 'shot-1',
+  });
+});
+
 test('each job of a render names it, too', () => {
   expect(jobTags('shot-1', { artist: 'ann' })).toEqual({ artist: 'ann', 'spotreel:render': 'shot-1' });
   expect(jobTags('shot-1', undefined)).toEqual({ 'spotreel:render': 'shot-1' });

@@ -1,0 +1,46 @@
+import { BatchClient } from '@aws-sdk/client-batch';
+import { IAMClient } from '@aws-sdk/client-iam';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SNSClient } from '@aws-sdk/client-sns';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import { STSClient } from '@aws-sdk/client-sts';
+import type { AwsEmulator } from './aws-emulator';
+import type { DeployedFarm } from './deployed-farm';
+
+/** A role of the farm, by what it is for, and the beginning of its logical id. */
+export const ROLES = {
+  submit: 'UploadSubmitRole',
+  finish: 'FinishRole',
+  watch: 'CostsWatchRole',
+  worker: 'JobsWorkerRole',
+  execution: 'JobsExecutionRole',
+  machine: 'MachineRole',
+} as const;
+
+export type Role = keyof typeof ROLES;
+
+const isRole = (name: string): name is Role => Object.hasOwn(ROLES, name);
+
+export const ROLE_NAMES = Object.keys(ROLES).filter(isRole);
+
+/** Something that somebody might do, and the roles that may. */
+export interface Deed {
+  readonly what: string;
+  readonly by: readonly Role[];
+  readonly attempt: (clients: Clients, farm: DeployedFarm) => Promise<unknown>;
+}
+
+export type Clients = ReturnType<typeof clientsOf>;
+
+export function clientsOf(config: ReturnType<AwsEmulator['clientConfig']>) {
+  return {
+    s3: new S3Client(config),
+    batch: new BatchClient(config),
+    sns: new SNSClient(config),
+    sqs: new SQSClient(config),
+    ssm: new SSMClient(config),
+    iam: new IAMClient(config),
+    sts: new STSClient(config),
+  };
+}
