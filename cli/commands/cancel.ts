@@ -1,6 +1,7 @@
+import { describeHolder } from '../../core/batch/local/lock';
 import { SpotreelError } from '../../core/errors';
 import { printable } from '../../core/printable';
-import { localHolder } from '../../core/render-state/local-holder';
+import { localBatchFolder, localHolder } from '../../core/render-state/local-holder';
 import { formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import type { Storage } from '../../core/storage/storage';
@@ -41,8 +42,8 @@ async function cancelLocal(folder: URL, storage: Storage): Promise<boolean> {
   if (await cancelQueued(folder, storage, { say, pause: usualPause })) return true;
   const holder = localHolder(folder);
   if (!holder) return false;
-  say(`stopping process ${holder.pid}`);
-  await stopLocal(holder, usualPause);
+  say(`stopping ${describeHolder(holder)}`);
+  await stopLocal(localBatchFolder(folder), holder, usualPause);
   return true;
 }
 

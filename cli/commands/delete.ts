@@ -1,6 +1,8 @@
+import { describeHolder } from '../../core/batch/local/lock';
 import { SpotreelError } from '../../core/errors';
 import { printable } from '../../core/printable';
 import { isGoingHere } from '../../core/render-state/is-going-here';
+import { localHolder } from '../../core/render-state/local-holder';
 import { formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import type { Storage } from '../../core/storage/storage';
@@ -53,7 +55,11 @@ async function refuseRunning(
     ? (await livingJobs({ renderId, folder, storage, batch, farm })).length > 0
     : folder.protocol === 'file:' && isGoingHere(folder);
   if (!isRunning) return;
-  const message = `${renderId} is running, or in a queue: stop it first (spotreel cancel ${renderId})`;
+  const holder = batch ? undefined : localHolder(folder);
+  const message =
+    holder && !holder.isHere
+      ? `${renderId} is in use by ${describeHolder(holder)}: stop it there first (spotreel cancel ${renderId})`
+      : `${renderId} is running, or in a queue: stop it first (spotreel cancel ${renderId})`;
   throw new SpotreelError('running', 'usage', message);
 }
 

@@ -13,7 +13,7 @@ import type { RenderState } from '../../core/render-state/render-state';
 import { openStorage } from '../../core/storage/open-storage';
 import type { Storage } from '../../core/storage/storage';
 import { confirm } from '../confirm';
-import { refuseChangedScene, refuseRunning } from '../jobs/check-retry';
+import { refuseChangedScene, refuseHeldElsewhere, refuseRunning } from '../jobs/check-retry';
 import { findRetryTargets } from '../jobs/retry-targets';
 import { retryLocally } from '../local/local-retry';
 import { divideMachine } from '../local/machine';
@@ -62,6 +62,7 @@ export async function retryCommand(renderId: string, flags: RetryFlags): Promise
     ...(flags.frames !== undefined && { frames: namedFrames(flags.frames, manifest) }),
     ...(flags.failed && { failed: true }),
   };
+  if (folder.protocol === 'file:') refuseHeldElsewhere(folder);
   // Before the look: a pair that comes after it is not one that was seen to have ended.
   const jobs = await readJobs(folder, storage);
   const { look } = await lookAtRender(renderId, place, storage);

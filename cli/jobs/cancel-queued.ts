@@ -1,9 +1,11 @@
+import { describeHolder, isHolderAlive } from '../../core/batch/local/lock';
 import { SpotreelError } from '../../core/errors';
-import { isProcessAlive } from '../../core/processes/process-identity';
+import { isSameClaimant } from '../../core/processes/claim';
 import { localHolder } from '../../core/render-state/local-holder';
+import { filePath } from '../../core/storage/location';
 import type { Storage } from '../../core/storage/storage';
 import { queueAround, type QueueLook } from '../../core/upload-queue/look-at-queue';
-import { cancelUrl } from '../../core/upload-queue/queue-files';
+import { cancelUrl, queueFolder } from '../../core/upload-queue/queue-files';
 import type { Wait } from './render-jobs';
 
 /** Seconds between two looks, and how long whoever watches the folder may take: workers finish frames that are nearly done. */
@@ -21,12 +23,13 @@ export async function cancelQueued(folder: URL, storage: Storage, { say, pause }
   await storage.put(mark, '');
   const { holder } = queue;
   if (!holder) return true;
-  say(`asking process ${holder.pid}, which watches the folder, to stop it`);
+  say(`asking ${describeHolder(holder)}, which watches the folder, to stop it`);
+  const directory = filePath(queueFolder(new URL('../', folder)));
   for (let waited = 0; await storage.head(mark); waited += LOOK_SECONDS) {
     // The mark stays, and whoever watches next obeys it first.
-    if (!isProcessAlive(holder.pid, holder.startTime)) return true;
+    if (!isHolderAlive(directory, holder)) return true;
     if (waited >= MOST_SECONDS) {
-      const message = `process ${holder.pid} was asked to stop ${renderId} ${MOST_SECONDS} s ago and has not: stop it by hand (kill ${holder.pid}) or wait`;
+      const message = `${describeHolder(holder)} was asked to stop ${renderId} ${MOST_SECONDS} s ago and has not: stop it by hand, or wait`;
       throw new SpotreelError('still-stopping', 'passing', message);
     }
     await pause(LOOK_SECONDS);
@@ -36,5 +39,7 @@ export async function cancelQueued(folder: URL, storage: Storage, { say, pause }
 
 /** A version that another has taken the place of still renders to its end. */
 function isIn({ waiting, holder }: QueueLook, renderId: string, folder: URL): boolean {
-  return waiting.includes(renderId) || (holder !== undefined && localHolder(folder)?.pid === holder.pid);
+  if (waiting.includes(renderId)) return true;
+  const own = localHolder(folder);
+  return holder !== undefined && own !== undefined && isSameClaimant(own, holder);
 }

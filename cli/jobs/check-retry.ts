@@ -1,5 +1,7 @@
+import { inUse } from '../../core/batch/local/lock';
 import type { Manifest } from '../../core/contract/manifest';
 import { SpotreelError } from '../../core/errors';
+import { localBatchFolder, localHolder } from '../../core/render-state/local-holder';
 import type { RenderState } from '../../core/render-state/render-state';
 import { parseLocation } from '../../core/storage/location';
 import type { Storage } from '../../core/storage/storage';
@@ -12,6 +14,12 @@ export function refuseRunning({ renderId, state, ended, fault }: RenderState): v
       ? `${renderId} has not ended (${state}): wait for it, or stop it first (spotreel cancel ${renderId})`
       : `nobody can say whether ${renderId} has ended: ${fault}`;
   throw new SpotreelError('running', fault === undefined ? 'usage' : 'passing', message);
+}
+
+/** Throws `locked` while a process of another machine has the render's folder. */
+export function refuseHeldElsewhere(folder: URL): void {
+  const holder = localHolder(folder);
+  if (holder && !holder.isHere) throw inUse(localBatchFolder(folder), holder);
 }
 
 /** Throws `scene-changed` where the scene is not the one any more that the other frames are of. */

@@ -1,4 +1,5 @@
-import type { LockHolder } from '../../core/batch/local/lock';
+import { join } from 'node:path';
+import { describeHolder, isHolderProven, type LockHolder } from '../../core/batch/local/lock';
 import { codeOf, SpotreelError } from '../../core/errors';
 import { isProcessAlive } from '../../core/processes/process-identity';
 
@@ -7,13 +8,30 @@ const LOOK_SECONDS = 0.2;
 const MOST_SECONDS = 60;
 
 /**
- * Asks the process that renders to stop (SIGTERM) and waits until it is gone. Throws `not-allowed` where it belongs to another user,
- * `still-stopping` (passing) when it takes too long.
+ * Asks the process that has `directory` to stop (SIGTERM) and waits until it is gone. Only a process of this machine that is proven
+ * to be the holder gets a signal. Node has no pidfd_send_signal(2), so the id could be used again between the proof and the signal;
+ * nothing happens in between.
+ *
+ * Throws `not-here` for a process of another machine, `not-proven` where anybody may have written the claim, `not-allowed` for a
+ * process of another user, `still-stopping` (passing) when it takes too long.
  */
 export async function stopLocal(
-  { pid, startTime }: LockHolder,
+  directory: string,
+  holder: LockHolder,
   pause: (seconds: number) => Promise<unknown>,
 ): Promise<void> {
+  const { pid, startTime } = holder;
+  if (!holder.isHere) {
+    const message = `${directory} is in use by ${describeHolder(holder)}; run "spotreel cancel" on that machine, or stop the process there`;
+    throw new SpotreelError('not-here', 'usage', message);
+  }
+  if (!isHolderProven(directory, holder)) {
+    if (!isProcessAlive(pid, startTime)) return;
+    const message =
+      `a claim in ${join(directory, 'lock')} names process ${pid}, which is not proven to be Spotreel's, so it gets no signal; ` +
+      `if it renders, stop it by hand (kill ${pid}), else delete the claim ${holder.name}`;
+    throw new SpotreelError('not-proven', 'usage', message);
+  }
   try {
     process.kill(pid, 'SIGTERM');
   } catch (error) {

@@ -5,6 +5,7 @@ import type { LocalBatch } from '../../core/batch/local/local-batch';
 import type { Gaps } from '../../core/contract/gaps';
 import type { RenderJobs } from '../../core/contract/jobs';
 import type { Manifest } from '../../core/contract/manifest';
+import { codeOf } from '../../core/errors';
 import { localBatchFolder } from '../../core/render-state/local-holder';
 import { filePath } from '../../core/storage/location';
 import { sweepPartials } from '../../core/storage/partial-file';
@@ -68,6 +69,7 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
   signal.addEventListener('abort', stopFarm);
   // Asked to stop while the scene was still being read.
   if (signal.aborted) stopFarm();
+  let keepsCache = false;
   try {
     for (const frame of await storedFrames(manifest, folder, storage)) progress.done.add(frame);
     view.show(progress);
@@ -79,13 +81,14 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
         : await salvage(jobs, farm, work);
     return { ...end, folder, manifest, progress };
   } catch (error) {
+    keepsCache = codeOf(error) === 'lock-lost';
     if (!signal.aborted) throw error;
     return { state: 'interrupted', folder, manifest, progress };
   } finally {
     view.stop();
     await farm.stop();
-    // Whoever stopped it may go on.
-    if (!signal.aborted) await rm(cacheDirectory, { recursive: true, force: true });
+    // Whoever stopped it may go on, and another machine may use it by now.
+    if (!signal.aborted && !keepsCache) await rm(cacheDirectory, { recursive: true, force: true });
     signal.removeEventListener('abort', stopFarm);
   }
 }

@@ -1,10 +1,11 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PrepareServices } from '../../core/batch/submit-render';
-import { takeLock } from '../../core/batch/local/lock';
+import { lockLost, takeLock } from '../../core/batch/local/lock';
 import { OUTPUT_PREFIX } from '../../core/contract/keys';
 import { UPLOAD_PREFIX } from '../../core/contract/upload-key';
 import { codeOf, messageOf, SpotreelError } from '../../core/errors';
+import { fileError } from '../../core/storage/file-error';
 import { childUrl, filePath } from '../../core/storage/location';
 import type { Storage } from '../../core/storage/storage';
 import {
@@ -70,16 +71,18 @@ export class WatchFolder {
     this.current?.interrupt();
   }
 
-  /** Ends when it is stopped, or with `once` when there is nothing left to do. Throws `locked` where another process watches. */
+  /** Ends when it is stopped, or with `once` when there is nothing left to do. Throws `locked` where another process watches, `denied`. */
   async run(): Promise<FolderCounts> {
     const { directory, storage, view } = this.options;
     for (const folder of [childUrl(directory, UPLOAD_PREFIX), queueFolder(this.output)])
-      mkdirSync(filePath(folder), { recursive: true });
+      makeFolder(filePath(folder));
     const lock = await takeLock(filePath(queueFolder(this.output)));
+    lock.lost.addEventListener('abort', () => this.stop());
     try {
       const queue = await UploadQueue.open(this.output, storage);
       view.watching(directory, queue.waiting().length);
       await this.work(queue);
+      if (lock.lost.aborted) throw lockLost(filePath(queueFolder(this.output)));
     } finally {
       this.current?.interrupt();
       await this.current?.ended;
@@ -255,7 +258,7 @@ export class WatchFolder {
     const { renderId } = render;
     this.current = undefined;
     const { outcome, error, seconds } = await render.ended;
-    if (outcome?.state === 'interrupted' || codeOf(error) === 'locked') return;
+    if (outcome?.state === 'interrupted' || ['locked', 'lock-lost'].includes(codeOf(error) ?? '')) return;
     await queue.end(renderId);
     if (!outcome) return this.fail(renderId, error);
     this.counts[outcome.state] += 1;
@@ -265,6 +268,14 @@ export class WatchFolder {
   private fail(renderId: string, error: unknown): void {
     this.counts.failed += 1;
     this.options.view.failed(renderId, error);
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw fileError(error, path, 'write');
   }
 }
 

@@ -1,26 +1,33 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { codeOf } from '../errors';
 
-/** Stands for a start time that this system doesn't tell. */
+/** The start time where the system does not report one. It identifies no process. */
 const UNKNOWN_START_TIME = 'unknown';
 
-/** States of /proc/<pid>/stat in which a process runs no more: zombie (nobody has reaped it yet) and dead. */
+/** States in which a process no longer runs: zombie (not reaped yet) and dead. */
 const ENDED_STATES = ['Z', 'X', 'x'];
 
+/** A process at one moment: the first letter of its state, and when it started. */
+interface ProcessStat {
+  readonly state: string;
+  readonly startTime: string;
+}
+
 /**
- * When a process started, in clock ticks since boot; together with the process id it names one process even after
- * the id is used again. `unknown` without Linux's /proc.
+ * When a process started: on Linux in clock ticks since boot, elsewhere as `ps` prints it. With the process id it identifies one
+ * process, even after the id is used again. `unknown` where neither is available.
  */
 export function processStartTime(pid: number): string {
   return readProcessStat(pid)?.startTime ?? UNKNOWN_START_TIME;
 }
 
-/** Whether the very process that had this start time still runs. */
+/** Whether the process with this start time runs. With an unknown start time any process of that id counts. */
 export function isProcessAlive(pid: number, startTime: string): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    // EPERM: it is there and belongs to somebody else.
+    // EPERM: the process exists and belongs to another user.
     if (codeOf(error) !== 'EPERM') return false;
   }
   const stat = readProcessStat(pid);
@@ -29,8 +36,19 @@ export function isProcessAlive(pid: number, startTime: string): boolean {
   return startTime === UNKNOWN_START_TIME || stat.startTime === startTime;
 }
 
+/** Whether the process with this start time certainly runs: an unknown start time proves nothing. */
+export function isSameProcess(pid: number, startTime: string): boolean {
+  if (startTime === UNKNOWN_START_TIME) return false;
+  const stat = readProcessStat(pid);
+  return stat?.startTime === startTime && !ENDED_STATES.includes(stat.state);
+}
+
+function readProcessStat(pid: number): ProcessStat | undefined {
+  return process.platform === 'linux' ? readProcStat(pid) : askPs(pid);
+}
+
 /** Source: proc_pid_stat(5), https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
-function readProcessStat(pid: number): { state: string; startTime: string } | undefined {
+function readProcStat(pid: number): ProcessStat | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -41,4 +59,18 @@ function readProcessStat(pid: number): { state: string; startTime: string } | un
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, startTime] = [fields[0], fields[19]];
   return state === undefined || startTime === undefined ? undefined : { state, startTime };
+}
+
+/** Asks `ps` of macOS, the BSDs or procps. The time zone and language are fixed, so that all callers get the same text. */
+export function askPs(pid: number): ProcessStat | undefined {
+  const env = { PATH: process.env.PATH ?? '/bin:/usr/bin', LC_ALL: 'C', TZ: 'UTC' };
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-o', 'lstart=', '-p', String(pid)], {
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [state, ...time] = (stdout ?? '').trim().split(/\s+/);
+  return state && time.length > 0
+    ? { state: state[0]!, startTime: time.join('.').replaceAll(':', '.') }
+    : undefined;
 }

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../../core/errors';
 import { cleanUp, isRunning, makeDirectory, openBatch, processesWith, until } from './local-batch-harness';
@@ -48,6 +48,23 @@ test('cancelling fails what waits and lets go on what runs', async () => {
   await batch.terminateJob(`${jobId}:0`, 'at last');
   const { arrayProperties } = await batch.wait(jobId);
   expect(arrayProperties?.statusSummary).toMatchObject({ FAILED: 3 });
+});
+
+test('a batch whose directory another machine took over stops its jobs and writes nothing more', async () => {
+  let tidied = 0;
+  const { batch, directory, submit, untilLogged } = await openBatch({
+    tidyUp: async () => void (tidied += 1),
+  });
+  const jobId = await submit(['await-signal.js', 'obey']);
+  await untilLogged(jobId, 'ready');
+  const journal = join(directory, 'jobs', `${jobId}.jsonl`);
+  const before = readFileSync(journal, 'utf8');
+  rmSync(join(directory, 'lock'), { recursive: true });
+  const error: unknown = await batch.wait(jobId).catch((thrown: unknown) => thrown);
+  expect(codeOf(error)).toBe('lock-lost');
+  await batch.stop();
+  expect(readFileSync(journal, 'utf8')).toBe(before);
+  expect(tidied).toBe(1);
 });
 
 test('what an attempt started does not survive it', async () => {

@@ -171,7 +171,7 @@ test('cancelled renders stop alone, stay so, and go on once they are dropped aga
   drop(CLOCK, at(), 'a.blend', { ...SMALL, frames: '1-200' });
   drop(CLOCK, at(), 'b.blend', { ...SMALL, frames: '1-201' });
   drop(CLOCK, at(), 'c.blend', { ...SMALL, frames: '1-4' });
-  const farm = startFarm(at(), ['-p', '1'], environment);
+  const farm = startFarm(at(), ['-p', '1'], { environment });
   const queued = (key: string) =>
     farm.until(({ event, ...told }) => event === 'queued' && told.key === `uploads/${key}`);
   const [a, b, c] = [
@@ -197,12 +197,12 @@ test('cancelled renders stop alone, stay so, and go on once they are dropped aga
   expect(await farm.finished).toMatchObject({ exitCode: 143 });
 
   const kept = writeTimes(at('renders', a));
-  const idle = startFarm(at(), ['--once'], environment);
+  const idle = startFarm(at(), ['--once'], { environment });
   expect(await idle.finished).toMatchObject({ exitCode: 0 });
   expect(idle.events.map(({ event }) => event)).toEqual(['watching']);
 
   utimesSync(at('uploads/a.blend'), new Date(), new Date());
-  const again = startFarm(at(), [], environment);
+  const again = startFarm(at(), [], { environment });
   expect(await again.until(({ event }) => event === 'queued')).toMatchObject({ renderId: a });
   while (frameFiles(at('renders', a)).length <= kept.size) await sleep(20);
   again.kill('SIGINT');
@@ -212,7 +212,7 @@ test('cancelled renders stop alone, stay so, and go on once they are dropped aga
   // Cancelled while nobody watches, it does not go on with the next start.
   const unwatched = await spotreel(['cancel', a, '-o', at('renders')]);
   expect(unwatched.stderr).toContain(`${a} is cancelled`);
-  expect(await startFarm(at(), ['--once'], environment).finished).toMatchObject({ exitCode: 0 });
+  expect(await startFarm(at(), ['--once'], { environment }).finished).toMatchObject({ exitCode: 0 });
   expect(await survivorsWith(at())).toEqual([]);
 });
 

@@ -16,7 +16,13 @@ export interface RunOptions {
   readonly environment?: NodeJS.ProcessEnv;
   /** Whom it runs as; `readableDist` gives the programs. Only root can ask for another user. */
   readonly user?: { readonly id: number; readonly dist: string };
+  /** Runs it as on another machine of this name: with a host name and process ids of its own. Linux, as root. */
+  readonly machine?: string;
 }
+
+/** `--kill-child`: the machine ends with the process that this makes. */
+const OTHER_MACHINE = ['--uts', '--pid', '--fork', '--kill-child', '--mount-proc', '--'];
+const NAMED = ['sh', '-c', 'hostname "$0" && exec "$@"'];
 
 /** A started program, and its end. */
 export interface Started {
@@ -40,7 +46,11 @@ export function startProgram(
   const { id, dist = join(ROOT, 'dist') } = options.user ?? {};
   const bundle = join(dist, `${program}.js`);
   if (!existsSync(bundle)) throw new Error(`there is no ${bundle}: run npm test, or npm run build first`);
-  const child = spawn(process.execPath, [bundle, ...args], {
+  const command = [process.execPath, bundle, ...args];
+  const { machine } = options;
+  const [name, ...rest] =
+    machine === undefined ? command : ['unshare', ...OTHER_MACHINE, ...NAMED, machine, ...command];
+  const child = spawn(name!, rest, {
     cwd: options.cwd,
     env: { ...process.env, ...options.environment },
     ...(id !== undefined && { uid: id, gid: id }),

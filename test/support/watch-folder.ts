@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startProgram, type Finished } from './spotreel';
+import { startProgram, type Finished, type RunOptions } from './spotreel';
 
 /** What `spotreel farm --json` tells, one object a line. */
 export interface FarmEvent {
@@ -23,11 +23,10 @@ export interface StartedFarm {
 export function startFarm(
   directory: string,
   flags: readonly string[] = [],
-  environment: NodeJS.ProcessEnv = {},
+  options: RunOptions = {},
 ): StartedFarm {
-  const { process: farm, finished } = startProgram('spotreel', ['farm', directory, '--json', ...flags], {
-    environment,
-  });
+  const args = ['farm', directory, '--json', ...flags];
+  const { process: farm, finished } = startProgram('spotreel', args, options);
   const events: FarmEvent[] = [];
   let rest = '';
   farm.stdout!.on('data', (data: Buffer) => {

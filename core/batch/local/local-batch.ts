@@ -19,7 +19,7 @@ import { createJobState, type JobState } from './job-state';
 import { Journal } from './journal';
 import { launchAttempt, removeScratch } from './launch-attempt';
 import { checkOptions, type LocalBatchOptions } from './local-batch-options';
-import { takeLock, type Lock } from './lock';
+import { lockLost, takeLock, type Lock } from './lock';
 import { planAttempt } from './plan-attempt';
 import { journalFile, recoverJobs } from './recover-jobs';
 import type { RunningAttempt } from './run-attempt';
@@ -51,19 +51,21 @@ export class LocalBatch implements Batch {
   /**
    * Takes the state directory and goes on with the jobs in it.
    *
-   * @throws SpotreelError `invalid-option`; `locked` when another process has the directory; `journal-corrupt`
+   * @throws SpotreelError `invalid-option`; `locked` when another process has the directory; `journal-corrupt`. Whoever waits for a
+   * job gets `lock-lost` when another machine takes the directory over.
    */
   static async open(options: LocalBatchOptions): Promise<LocalBatch> {
     checkOptions(options);
     const stateDirectory = resolve(options.stateDirectory);
-    mkdirSync(join(stateDirectory, 'jobs'), { recursive: true });
     const lock = await takeLock(stateDirectory);
     try {
+      mkdirSync(join(stateDirectory, 'jobs'), { recursive: true });
       // Processes of a scheduler that was killed may still be ending.
       await removeScratch(join(stateDirectory, 'scratch'));
       await options.tidyUp?.();
       const batch = new LocalBatch({ ...options, stateDirectory }, lock);
       batch.#resume();
+      lock.lost.addEventListener('abort', () => batch.#scheduler.fail(lockLost(stateDirectory)));
       return batch;
     } catch (error) {
       lock.release();
@@ -80,7 +82,10 @@ export class LocalBatch implements Batch {
         request.retryStrategy ??
         options.jobDefinitions[request.jobDefinition]?.retryStrategy ??
         DEFAULT_RETRY_STRATEGY,
-      record: ({ jobId }, event) => this.#journalOf(jobId).append(event),
+      // The journals of a directory that is lost belong to another machine.
+      record: ({ jobId }, event) => {
+        if (!lock.lost.aborted) this.#journalOf(jobId).append(event);
+      },
       run: (job, index) => this.#run(job, index),
       onJobState: (event) => options.onEvent?.(event),
       onJobEnded: ({ jobId }) => this.#closeJournal(jobId),
@@ -162,7 +167,8 @@ export class LocalBatch implements Batch {
     await this.#scheduler.stop();
     for (const jobId of this.#journals.keys()) this.#closeJournal(jobId);
     try {
-      await this.#options.tidyUp?.();
+      // What lies there is another machine's now.
+      if (!this.#lock.lost.aborted) await this.#options.tidyUp?.();
     } finally {
       this.#lock.release();
     }

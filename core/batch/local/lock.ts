@@ -1,105 +1,136 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { randomUUID } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, SpotreelError } from '../../errors';
-import { isProcessAlive, processStartTime } from '../../processes/process-identity';
-
-/** A claim on a directory: an empty file whose name says everything, so that it appears whole or not at all. */
-interface Claim {
-  readonly name: string;
-  readonly pid: number;
-  readonly startTime: string;
-}
+import {
+  FolderClock,
+  isProvenHolder,
+  livingClaims,
+  putClaim,
+  refreshClaim,
+  type LivingClaim,
+} from '../../processes/claim';
+import { isProcessAlive } from '../../processes/process-identity';
+import { fileError } from '../../storage/file-error';
 
 export interface Lock {
+  /** Aborted when the claim is gone: another machine took the directory over, or somebody deleted it. */
+  readonly lost: AbortSignal;
+  /** Without effect the second time. */
   release(): void;
 }
+
+/** How often a holder refreshes its claim, and after how long without it other machines take the directory over. */
+const BEAT_SECONDS = 5;
+const STALE_SECONDS = 60;
 
 /** How long the earliest of several claims waits for the later ones to step back. */
 const STEP_BACK_MS = 5_000;
 const POLL_MS = 20;
 
 /**
- * Makes this process the only user of `<directory>/lock`. Claims of processes that are gone are removed on the way,
- * so a lock left behind by a killed program costs no wait.
+ * Makes this process the only user of `<directory>/lock`, also among machines that share the directory over a network. Claims of
+ * processes that are gone are removed on the way, so a lock left behind by a killed program of this machine costs no wait. The
+ * claim of another machine, or of another container, counts until it was not refreshed for 60 seconds.
  *
  * Each taker first puts down a claim of its own and then looks for others: of two takers at least one sees the
  * other, so never both win. The earlier claim stands and the later one steps back. There is no moment between
  * removing a stale lock and making a new one, as there would be with a single lock file, since a claim's name is
  * never used twice and only its owner's death allows others to remove it.
  *
- * Process ids mean something on one machine only, so the directory must not be shared between machines.
- *
- * @throws SpotreelError `locked` when a living process (this one included) has the directory.
+ * @throws SpotreelError `locked` when a living process (this one included) has the directory, `denied` when it cannot be written.
  */
 export async function takeLock(directory: string): Promise<Lock> {
   const claims = join(directory, 'lock');
-  mkdirSync(claims, { recursive: true });
-  const own = createClaim(claims);
-  const release = (): void => rmSync(join(claims, own.name), { force: true });
+  const own = claimIn(claims, directory);
+  const path = join(claims, own.name);
+  // Kept open: this proves to others that the claim is ours (see `isProvenHolder`).
+  let file: number | undefined = openSync(path, 'r');
+  const lost = new AbortController();
+  const beat = setInterval(() => {
+    try {
+      refreshClaim(path);
+    } catch (error) {
+      // Other errors pass, or the claim becomes stale and is removed.
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESTALE') lost.abort();
+    }
+  }, BEAT_SECONDS * 1000);
+  beat.unref();
+  const release = (): void => {
+    clearInterval(beat);
+    rmSync(path, { force: true });
+    if (file !== undefined) closeSync(file);
+    file = undefined;
+  };
 
+  const clock = new FolderClock(claims);
   const deadline = Date.now() + STEP_BACK_MS;
   for (;;) {
-    const other = otherClaims(claims, own)[0];
-    if (other === undefined) return { release };
+    const look = { staleSeconds: STALE_SECONDS, remove: true };
+    const other = livingClaims(claims, clock, look).find(({ name }) => name !== own.name);
+    if (other === undefined) return { lost: lost.signal, release };
     if (other.name < own.name || Date.now() > deadline) {
       release();
-      const message =
-        `${directory} is in use by process ${other.pid}; wait until it has ended, stop it, ` +
-        `or use another state directory`;
-      throw new SpotreelError('locked', 'usage', message);
+      throw inUse(directory, other);
     }
     await sleep(POLL_MS);
   }
 }
 
-/** Who has a directory. */
-export interface LockHolder {
-  readonly pid: number;
-  readonly startTime: string;
+function claimIn(claims: string, directory: string) {
+  try {
+    mkdirSync(claims, { recursive: true });
+    return putClaim(claims);
+  } catch (error) {
+    throw fileError(error, directory, 'write');
+  }
+}
+
+/** The error of a directory that another process has. */
+export function inUse(directory: string, holder: LockHolder): SpotreelError {
+  const message =
+    `${directory} is in use by ${describeHolder(holder)}; wait until it has ended, ` +
+    `stop it${holder.isHere ? '' : ' there'}, or use another folder`;
+  return new SpotreelError('locked', 'usage', message);
+}
+
+/** The error of a holder whose claim is gone. */
+export function lockLost(directory: string): SpotreelError {
+  const message =
+    `the claim of this process on ${directory} is gone: another machine took the folder over, because this one ` +
+    `did not answer for ${STALE_SECONDS} s, or somebody deleted it; run the same command again to resume`;
+  return new SpotreelError('lock-lost', 'passing', message);
+}
+
+/** The process that has a directory. */
+export type LockHolder = LivingClaim;
+
+/** `process 123`, `process 123 on machine render-2 (seen 4 s ago)`. */
+export function describeHolder({ pid, isHere, hostName, seenSecondsAgo }: LockHolder): string {
+  return isHere ? `process ${pid}` : `process ${pid} on machine ${hostName} (seen ${seenSecondsAgo} s ago)`;
 }
 
 /**
- * The living process that has the directory; nobody has one that is not there. Only looks: claims of processes that are gone
- * stay. What a claim says is not believed further than this: it names one process of this machine, never a group of them.
+ * The process that has the directory; `undefined` where none has it or there is no such directory. Claims of processes that are
+ * gone stay. A claim is not trusted further than this: anybody who may write to the directory can put one there.
  */
 export function findLockHolder(directory: string): LockHolder | undefined {
-  let names: string[];
+  const claims = join(directory, 'lock');
   try {
-    names = readdirSync(join(directory, 'lock'));
+    return livingClaims(claims, new FolderClock(claims), { staleSeconds: STALE_SECONDS, remove: false })[0];
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
-    throw error;
+    throw fileError(error, claims, 'read');
   }
-  return names
-    .toSorted()
-    .flatMap(parseClaim)
-    .find(({ pid, startTime }) => Number.isSafeInteger(pid) && pid > 1 && isProcessAlive(pid, startTime));
 }
 
-function createClaim(claims: string): Claim {
-  const [pid, startTime] = [process.pid, processStartTime(process.pid)];
-  // Earlier claims sort first.
-  const name = [Date.now().toString().padStart(15, '0'), randomUUID().slice(0, 8), pid, startTime].join('-');
-  writeFileSync(join(claims, name), '', { flag: 'wx' });
-  return { name, pid, startTime };
+/** Whether the holder's process runs. For one of another machine: whether its claim still counts. */
+export function isHolderAlive(directory: string, holder: LockHolder): boolean {
+  if (holder.isHere) return isProcessAlive(holder.pid, holder.startTime);
+  return findLockHolder(directory)?.name === holder.name;
 }
 
-/** The claims of living processes, without one's own; those of dead ones are removed. */
-function otherClaims(claims: string, own: Claim): Claim[] {
-  return readdirSync(claims)
-    .toSorted()
-    .flatMap((name) => (name === own.name ? [] : parseClaim(name)))
-    .filter((claim) => {
-      if (isProcessAlive(claim.pid, claim.startTime)) return true;
-      rmSync(join(claims, claim.name), { force: true });
-      return false;
-    });
-}
-
-/** Nothing for a file that is no claim. */
-function parseClaim(name: string): Claim[] {
-  const [, , pid, startTime] = name.split('-');
-  return pid === undefined || startTime === undefined ? [] : [{ name, pid: Number(pid), startTime }];
+/** Whether a signal to the holder's process id can only reach the process that has the directory. */
+export function isHolderProven(directory: string, holder: LockHolder): boolean {
+  return holder.isHere && isProvenHolder(holder, join(directory, 'lock'));
 }

@@ -84,7 +84,7 @@ export class Scheduler {
         if (childOf(next.job, next.index).status === 'RUNNABLE') this.#start(next);
       }
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
       throw error;
     }
     if (this.#unended === 0) this.#waiters.resolveIdle();
@@ -143,7 +143,7 @@ export class Scheduler {
     const attempt = this.#options.run(job, index);
     const done = attempt.ended
       .then((outcome) => this.#finish(job, index, outcome))
-      .catch((error: unknown) => this.#fail(error));
+      .catch((error: unknown) => this.fail(error));
     this.#running.set(keyOf(job, index), { attempt, done });
   }
 
@@ -208,7 +208,8 @@ export class Scheduler {
     }
   }
 
-  #fail(error: unknown): void {
+  /** Stops what runs and starts nothing more; whoever waits gets the error. */
+  fail(error: unknown): void {
     this.#haltWith(
       error instanceof SpotreelError
         ? error

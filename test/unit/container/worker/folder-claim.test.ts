@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { claimFolder } from '../../../../container/worker/folder-claim';
+import { claimName, ELSEWHERE } from '../../../support/claim-name';
 import { useScratchFolder } from '../../../support/scratch-folder';
 
 const at = useScratchFolder();
@@ -30,10 +31,11 @@ function putClaim(name: string, secondsOld: number): void {
 }
 
 test.each([
-  // Of another process namespace (the number is nobody's), whose process ids say nothing here.
-  ['another container that has shown no sign of life for long', '000000000000001_a_1_1_1', 60],
-  // Process 999999999 can't be: the kernel's largest is 4194304.
-  ['a process that is gone', `000000000000001_a_${namespace()}_999999999_1`, 0],
+  // Of another process namespace (none has this number), whose process ids say nothing here.
+  ['another container that was not refreshed for long', claimName({ pids: '1' }), 60],
+  ['another machine that was not refreshed for long', claimName(ELSEWHERE), 60],
+  // Process 999999999 cannot exist: the kernel's largest is 4194304.
+  ['a process that is gone', claimName({ pid: 999999999 }), 0],
 ])("the claim of %s stands in nobody's way", async (_, name, secondsOld) => {
   putClaim(name, secondsOld);
   const claim = await claimFolder(at('claims'), unsettled);
@@ -41,8 +43,11 @@ test.each([
   await claim!.release();
 });
 
-test('the claim of a living one in another container is waited for', async () => {
-  const name = '000000000000001_a_1_1_1';
+test.each([
+  ['another container', claimName({ pids: '1', pid: 999999999 })],
+  // Both machines have the same number for their first process namespace.
+  ['another machine', claimName({ ...ELSEWHERE, pid: 999999999 })],
+])('the claim of a living process in %s is waited for', async (_, name) => {
   putClaim(name, 0);
   let got = false;
   const waiting = claimFolder(at('claims'), unsettled).then((claim) => {
@@ -71,7 +76,3 @@ test('who waits for what is settled meanwhile waits no longer, and leaves no cla
   now.mockRestore();
   expect(readdirSync(at('claims'))).toEqual([]);
 });
-
-function namespace(): string {
-  return readlinkSync('/proc/self/ns/pid').replace(/\D/g, '');
-}

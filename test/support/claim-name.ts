@@ -1,0 +1,13 @@
+import { processStartTime } from '../../core/processes/process-identity';
+import { thisWorld } from '../../core/processes/process-world';
+import type { Claim } from '../../core/processes/claim';
+
+/** The name of a claim's file. It is of this process except for what is given; its time is the earliest possible one. */
+export function claimName(given: Partial<Claim> = {}): string {
+  const usual = { ...thisWorld(), pid: process.pid, startTime: processStartTime(process.pid) };
+  const { host, boot, pids, pid, startTime, hostName } = { ...usual, ...given };
+  return ['000000000000001', 'abcdef01', host, boot, pids, pid, startTime, hostName].join('_');
+}
+
+/** What differs in a claim of another machine. Its process id is that of a process which runs here: it must not count. */
+export const ELSEWHERE = { host: 'f00d', boot: 'beef', hostName: 'render-2', pid: 1 };
