@@ -64,7 +64,12 @@ test('a scene of this machine is uploaded, and its two jobs are submitted: one l
   expect(render.jobId).toEqual(expect.any(String));
   const renderId = render.jobName.replace('_Rendering', '');
   for (const { jobId } of [render, stitch])
-    expect(await tagsOf(jobId)).toEqual({ artist: 'ann', shot: '12', 'spotreel:render': renderId });
+    expect(await tagsOf(jobId)).toEqual({
+      artist: 'ann',
+      shot: '12',
+      'spotreel:farm': 'main',
+      'spotreel:render': renderId,
+    });
 
   const uploads = await keys('uploads/');
   expect(uploads).toEqual([expect.stringMatching(/^uploads\/submitted\/[0-9a-f]{16}\/my shot \+1\.blend$/)]);

@@ -52,3 +52,11 @@ test('the reason of a stop names cap and spending, and begins as the finish Lamb
   expect(reason.startsWith(MAX_COST_REASON)).toBe(true);
   expect(reason).toBe('stopped at its cap of 5.00 USD: by the highest prices 5.12 USD are spent');
 });
+
+test('the same request again keeps the note that the cap was reached', async () => {
+  const storage = new MemoryStorage();
+  const stopped = { jobId: 'job-1', usd: 5.1, at: EARLIER };
+  await setCap({ ...cap(5, EARLIER), stopped }, render, storage);
+  await setCap(cap(5, EARLIER), render, storage);
+  expect(await readCap(render, storage)).toMatchObject({ stopped });
+});

@@ -2,9 +2,9 @@ import { BatchClient, DescribeJobsCommand, type DescribeJobsCommandOutput } from
 import { mockClient } from 'aws-sdk-client-mock';
 import { AwsBatch } from '../../../../core/batch/aws-batch';
 import { submitRender } from '../../../../core/batch/submit-render';
-import { sliceReportUrl } from '../../../../core/contract/keys';
+import { capUrl, sliceReportUrl } from '../../../../core/contract/keys';
 import type { SliceReport } from '../../../../core/contract/slice-report';
-import { setCap } from '../../../../core/cost/cost-caps';
+import { setCap, writeCap } from '../../../../core/cost/cost-caps';
 import { RenderLook } from '../../../../core/render-state/render-look';
 import { SliceDigests } from '../../../../core/render-state/slice-digests';
 import { StorageError } from '../../../../core/storage/storage';
@@ -131,7 +131,8 @@ test('what a render may cost is told while it goes on, and that it came to that;
   const render = new RenderLook(place);
   expect((await render.look())?.state).toMatchObject({ cap: { maxUsd: 5, reached: false } });
   const stopped = { jobId: 'job-1', usd: 5.1, at: cap.at };
-  await setCap({ ...cap, stopped }, folder, storage);
+  const { etag } = (await storage.head(capUrl(folder)))!;
+  await writeCap({ ...cap, stopped }, folder, etag, storage);
   expect((await render.look())?.state).toMatchObject({ cap: { maxUsd: 5, reached: true } });
   const get = storage.get.bind(storage);
   jest.spyOn(storage, 'get').mockImplementation((url) => {

@@ -19,6 +19,7 @@ import { manifestFor } from '../../../support/stored-render';
 const FOLDER = new URL('memory://films/renders/shot/');
 const PLACE = 'memory://films/renders/shot';
 const STALE_SECONDS = 150;
+const FARM = { 'spotreel:farm': 'main' };
 const RESCUE = ['shot_Retry1_Rendering', 'shot_Retry1_Stitching'];
 
 const RECLAIMED: AttemptDetail = { statusReason: 'Host EC2 (instance i-0123456789abcdef0) terminated.' };
@@ -99,6 +100,7 @@ class World {
         jobQueue: 'on-demand',
         renderDefinitions: [{ jobDefinition: 'render' }],
         stitch,
+        farmName: 'main',
         claim,
       },
     });
@@ -242,4 +244,11 @@ test('wherever the first runner dies, those that Lambda starts after it submit o
       if (process.calls < at) break;
     }
   }
+});
+
+test('the jobs of a rescue carry the tag of the farm', async () => {
+  const world = await World.of({ ends: [RECLAIMED, 'done'] });
+  await world.finish(renderFailed());
+  const tags = world.batch.jobs.map(({ request }) => request.tags);
+  expect(tags).toEqual([expect.objectContaining(FARM), expect.objectContaining(FARM)]);
 });

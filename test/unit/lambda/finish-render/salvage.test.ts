@@ -93,6 +93,7 @@ class World {
         batch: process.see(this.batch),
         jobQueue: 'queue',
         stitchDefinition: 'stitch',
+        farmName: 'main',
         claim: { owner: `runner-${this.seconds}`, staleAfterSeconds: STALE_SECONDS },
       },
     });
@@ -111,7 +112,7 @@ test('a render job that failed is followed by one stitch job of what is there, h
       jobName: 'shot-1_Salvaging',
       jobQueue: 'queue',
       jobDefinition: 'stitch',
-      tags: { 'spotreel:render': 'shot-1' },
+      tags: { 'spotreel:farm': 'main', 'spotreel:render': 'shot-1' },
       propagateTags: true,
       containerOverrides: { command: ['stitch', '-i', place, '-o', place, '--partial'] },
     },
