@@ -172,13 +172,13 @@ test('a scene at fault is refused before anything is written', async () => {
 });
 
 describe('the files that a scene needs', () => {
-  const texture = new URL('memory://films/uploads/wood.png');
+  const texture = new URL('memory://films/uploads/film/wood.png');
 
   async function withTexture(text?: string) {
     const set = await setUpSubmit();
     if (text !== undefined) await set.storage.put(texture, text);
     const examination = await examine(
-      'uploads/my%20shot.blend',
+      'uploads/film/my%20shot.blend',
       contents([dependency('//wood.png')]),
       set.storage,
     );
@@ -191,7 +191,7 @@ describe('the files that a scene needs', () => {
     const { etag } = (await storage.head(texture))!;
     expect(manifest).toMatchObject({
       scenePath: 'my shot.blend',
-      dependencies: [{ path: 'wood.png', url: 'memory://films/uploads/wood.png', size: 4, etag }],
+      dependencies: [{ path: 'wood.png', url: 'memory://films/uploads/film/wood.png', size: 4, etag }],
       findings: [],
     });
   });
@@ -221,7 +221,7 @@ describe('the files that a scene needs', () => {
     expect((await submitRender(named, services)).manifest.renderId).toBe('Take-2');
     await storage.put(texture, 'oak');
     const examination = await examine(
-      'uploads/my%20shot.blend',
+      'uploads/film/my%20shot.blend',
       contents([dependency('//wood.png')]),
       storage,
     );
@@ -236,7 +236,7 @@ test('all that is wrong is told at once, and nothing is written or submitted', a
   const { storage, batch, services, request } = await setUpSubmit();
   const held = contents([dependency('//lib.blend', { kind: 'library' }), dependency('//wood.png')]);
   const examination = await examine(
-    'uploads/my%20shot.blend',
+    'uploads/film/my%20shot.blend',
     held,
     storage,
     facts({ hasCamera: false, fps: 0 }),
