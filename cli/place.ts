@@ -96,6 +96,22 @@ export async function findRender(
   }
 }
 
+/** The same for who needs no plan: `manifest` is absent where it is damaged, and `fault` says why. */
+export async function findFolder(
+  renderId: string,
+  place: Pick<Place, 'output'>,
+  storage: Storage,
+): Promise<{ readonly folder: URL; readonly manifest?: Manifest; readonly fault?: SpotreelError }> {
+  try {
+    return await findRender(renderId, place, storage);
+  } catch (error) {
+    if (!(error instanceof SpotreelError) || !PLAN_FAULTS.has(error.code)) throw error;
+    return { folder: folderOfRender(renderId, place), fault: error };
+  }
+}
+
+const PLAN_FAULTS: ReadonlySet<string> = new Set(['bad-manifest', 'newer-manifest', 'denied']);
+
 /**
  * What `status` and `watch` look at: the render of this id, without one the newest in the place, to be looked at again and
  * again. Throws `no-render`.

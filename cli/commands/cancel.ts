@@ -10,13 +10,13 @@ import { queueAround } from '../../core/upload-queue/look-at-queue';
 import { cancelQueued } from '../jobs/cancel-queued';
 import { cancelJobs, usualPause } from '../jobs/render-jobs';
 import { stopLocal } from '../jobs/stop-local';
-import { findPlace, findRender, type PlaceFlags } from '../place';
+import { findFolder, findPlace, type PlaceFlags } from '../place';
 
 /** `spotreel cancel RENDERID`: nothing of it runs any more when this ends with 0. Gives the exit code. */
 export async function cancelCommand(renderId: string, flags: PlaceFlags): Promise<number> {
   const storage = openStorage();
   const place = await findPlace(flags);
-  const { folder, manifest } = await findRender(renderId, place, storage);
+  const { folder, manifest } = await findFolder(renderId, place, storage);
   let stopped: boolean;
   if (place.batch) {
     const { batch, farm } = place;
@@ -25,12 +25,13 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
   } else {
     stopped = await cancelLocal(folder, storage);
   }
-  const kept = (await storedFrames(manifest, folder, storage)).size;
   const goOn = place.batch ? 'submit' : 'render';
   const again = queueAround(folder).queue
     ? 'dropped into the watch folder again, the scene'
     : `"spotreel ${goOn}" of the same scene`;
   say(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
+  if (!manifest) return 0;
+  const kept = (await storedFrames(manifest, folder, storage)).size;
   say(
     `kept: ${kept} of ${manifest.frameCount} frames in ${formatLocation(folder)}; ${again} goes on from there`,
   );

@@ -11,7 +11,7 @@ import { confirm } from '../confirm';
 import { deleteRender } from '../jobs/delete-render';
 import { livingJobs } from '../jobs/render-jobs';
 import { createMeter } from '../meter';
-import { findPlace, findRender, type Place, type PlaceFlags } from '../place';
+import { findFolder, findPlace, type Place, type PlaceFlags } from '../place';
 
 export interface DeleteFlags extends PlaceFlags {
   readonly yes?: boolean;
@@ -21,11 +21,11 @@ export interface DeleteFlags extends PlaceFlags {
 export async function deleteCommand(renderId: string, flags: DeleteFlags): Promise<number> {
   const storage = openStorage();
   const place = await findPlace(flags);
-  const { folder, manifest } = await findRender(renderId, place, storage);
+  const { folder, manifest } = await findFolder(renderId, place, storage);
   await refuseRunning(renderId, folder, place, storage);
   if (!flags.yes) {
-    const frames = (await storedFrames(manifest, folder, storage)).size;
-    if (!(await confirm(`delete ${formatLocation(folder)} with ${frames} frames, for good?`))) {
+    const frames = manifest ? ` with ${(await storedFrames(manifest, folder, storage)).size} frames` : '';
+    if (!(await confirm(`delete ${formatLocation(folder)}${frames}, for good?`))) {
       say('nothing was deleted');
       return 1;
     }
@@ -34,7 +34,7 @@ export async function deleteCommand(renderId: string, flags: DeleteFlags): Promi
   }
   const meter = createMeter(process.stderr, Date.now);
   try {
-    const total = manifest.frameCount;
+    const total = manifest?.frameCount ?? 0;
     const count = await deleteRender(folder, storage, (done) =>
       meter.show({ total: Math.max(total, done), done, count: `${done} objects deleted`, note: '' }),
     );

@@ -6,6 +6,7 @@ import { localTargets } from '../local/farm';
 import { hasDisplay } from '../local/has-display';
 import { divideMachine } from '../local/machine';
 import { unconfinedScripts } from '../local/unconfined-scripts';
+import { setAsidePlan } from '../local/set-aside';
 import { createMeter } from '../meter';
 import { reportFindings } from '../report-findings';
 import { onStopSignal } from '../stop-signals';
@@ -37,6 +38,7 @@ export async function farmCommand(directory: string, flags: FarmFlags): Promise<
       ...localTargets(await blenderVersion(blender, process.env), machine, allowScripts),
       place: 'here',
       hasDisplay: hasDisplay(process.env, process.platform),
+      setAsidePlan,
     },
     once: flags.once ?? false,
     view: createFolderView(

@@ -5,7 +5,7 @@ import { findLockHolder } from '../../core/batch/local/lock';
 import { PeekedBatch } from '../../core/batch/local/peeked-batch';
 import { salvageUrl } from '../../core/contract/keys';
 import { salvageSchema } from '../../core/contract/salvage';
-import { SpotreelError } from '../../core/errors';
+import { codeOf, SpotreelError } from '../../core/errors';
 import type { LoggedRender, WantedLogs } from '../../core/logs/choose-logs';
 import { FileJobLogs } from '../../core/logs/file-job-logs';
 import type { JobLogs } from '../../core/logs/job-logs';
@@ -19,7 +19,7 @@ import { readRetryPlans } from '../../core/storage/read-retries';
 import type { Storage } from '../../core/storage/storage';
 import { LogPrinter, type LogFormat } from '../logs/log-printer';
 import { showLogs } from '../logs/show-logs';
-import { findPlace, findRender, type Place, type PlaceFlags } from '../place';
+import { findFolder, findPlace, type Place, type PlaceFlags } from '../place';
 import { listenForStop } from '../stop-signals';
 
 export interface LogsFlags extends PlaceFlags, WantedLogs {
@@ -44,11 +44,14 @@ export async function logsCommand(renderId: string | undefined, flags: LogsFlags
     const storage = openStorage();
     const place = await findPlace(flags, AWS_CLIENT);
     const id = renderId ?? (await newestRender(place.output, storage)) ?? '';
-    const { folder, manifest } = await findRender(id, place, storage);
-    const findRenderNow = async (): Promise<LoggedRender> => ({
-      manifest,
-      ...(await findJobs(id, folder, storage)),
-    });
+    const { folder, manifest, fault } = await findFolder(id, place, storage);
+    // Which slice renders a frame is in the plan alone; in a bucket so is how many slices there are.
+    if (fault && (flags.frame !== undefined || folder.protocol !== 'file:')) throw fault;
+    if (fault) printer.say(`note: ${fault.message}`);
+    const findRenderNow = async (): Promise<LoggedRender> => {
+      const { sliceCount, ...found } = await findJobs(id, folder, storage);
+      return { manifest: manifest ?? { renderId: id, frames: [], framesPerSlice: 1, sliceCount }, ...found };
+    };
     const services = await servicesOf(place, folder, stop.signal);
     const work = showLogs(findRenderNow, flags, services, printer);
     const shown = await Promise.race([work, stopped(stop.signal), printer.closed]);
@@ -77,17 +80,27 @@ function stopped(signal: AbortSignal): Promise<undefined> {
 
 /** The newest pair of jobs, and the one that makes a video of what there is, which is noted on a farm alone. */
 async function findJobs(renderId: string, folder: URL, storage: Storage) {
-  const jobs = await readJobs(folder, storage);
+  const noted = await readJobs(folder, storage);
+  const here = folder.protocol === 'file:' ? lookHere({ renderId, folder, jobs: noted }) : undefined;
+  const jobs = noted ?? here?.foundJobs;
   if (!jobs) {
     const message = `no jobs are noted in ${formatLocation(folder)} (jobs.json): nothing of it has run yet`;
     throw new SpotreelError('no-jobs', 'passing', message);
   }
-  const retries = await readRetryPlans(folder, jobs.retry?.number ?? 0, storage);
-  if (folder.protocol === 'file:') {
-    return { jobs, retries, salvage: lookHere({ renderId, folder, jobs }).salvage?.jobId };
-  }
+  const sliceCount = here?.render?.arrayProperties?.size ?? 1;
+  // Without the plan of a retry the jobs before it are unknown.
+  const retries = await readRetryPlans(folder, jobs.retry?.number ?? 0, storage).catch((error: unknown) => {
+    if (codeOf(error) === 'bad-retry' || codeOf(error) === 'not-found') return [];
+    throw error;
+  });
+  if (here) return { jobs, retries, sliceCount, salvage: here.salvage?.jobId };
   const salvage = await readRecord(salvageSchema, salvageUrl(folder), storage);
-  return { jobs, retries, salvage: salvage?.renderJob === jobs.render.jobId ? salvage.jobId : undefined };
+  return {
+    jobs,
+    retries,
+    sliceCount,
+    salvage: salvage?.renderJob === jobs.render.jobId ? salvage.jobId : undefined,
+  };
 }
 
 async function servicesOf({ batch, farm }: Place, folder: URL, signal: AbortSignal): Promise<LogServices> {

@@ -21,7 +21,7 @@ const EXIT_CODES = { complete: 0, partial: 3, failed: 1 } as const;
 
 /** `spotreel render FILE`: the whole of a render on this machine. Gives the exit code. */
 export async function renderCommand(file: string, flags: RenderFlags): Promise<number> {
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   const options = renderOptionsOf(flags);
   const storage = openStorage();
   const render = new LocalRender({
@@ -44,7 +44,7 @@ export async function renderCommand(file: string, flags: RenderFlags): Promise<n
   });
   try {
     const outcome = await render.run();
-    const seconds = (Date.now() - startedAt) / 1000;
+    const seconds = (performance.now() - startedAt) / 1000;
     process.stderr.write(`${describeOutcome(outcome, seconds)}\n`);
     if (flags.json) process.stdout.write(`${JSON.stringify(outcomeJson(outcome, seconds))}\n`);
     if (outcome.state === 'interrupted') return exitCode;

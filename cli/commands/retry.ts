@@ -21,6 +21,7 @@ import { namedFrames } from '../named-frames';
 import { findPlace, findRender, lookAtRender, type Place, type PlaceFlags } from '../place';
 import { createProgressView } from '../progress-view';
 import { describeOutcome } from '../render-outcome';
+import { reportFindings } from '../report-findings';
 import { listenForStop } from '../stop-signals';
 
 export interface RetryFlags extends PlaceFlags {
@@ -176,7 +177,7 @@ async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise
 async function retryHere(retry: Retry): Promise<number> {
   const { folder, manifest, asked, flags, storage } = retry;
   if (!(await isAgreed(samplesDoubt(flags), retry))) return 1;
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   const stopping = listenForStop();
   try {
     const outcome = await retryLocally({
@@ -186,10 +187,11 @@ async function retryHere(retry: Retry): Promise<number> {
       samples: flags.samples,
       machine: divideMachine(flags.parallel),
       storage,
+      report: reportFindings,
       view: createProgressView(process.stderr, Date.now),
       signal: stopping.signal,
     });
-    process.stderr.write(`${describeOutcome(outcome, (Date.now() - startedAt) / 1000)}\n`);
+    process.stderr.write(`${describeOutcome(outcome, (performance.now() - startedAt) / 1000)}\n`);
     return outcome.state === 'interrupted' ? stopping.exitCode() : EXIT_CODES[outcome.state];
   } finally {
     stopping.release();

@@ -17,6 +17,7 @@ import { findPrograms } from './local-programs';
 import type { Machine } from './machine';
 import { unconfinedScripts } from './unconfined-scripts';
 import { runLocally, type RenderOutcome } from './run-locally';
+import { setAsidePlan } from './set-aside';
 
 export interface LocalRenderOptions {
   readonly source: ObjectHead;
@@ -34,7 +35,7 @@ export interface LocalRenderOptions {
   readonly storage: Storage;
   /** Whether engines that draw on a screen have one. */
   readonly hasDisplay: boolean;
-  /** Told once, before anything is rendered, what was found that is no error. */
+  /** Told before anything is rendered what was found that is no error, and what was set right. */
   readonly report: (findings: readonly Finding[]) => void;
   readonly view: ProgressView;
 }
@@ -60,17 +61,22 @@ export class LocalRender {
       ...localTargets(programs.blenderVersion, machine, allowsScripts),
       place: 'here',
       hasDisplay,
+      setAsidePlan,
     } as const;
     const known = this.options.examination;
     const examination =
       known ?? (filesCount ? await examineScene(source.url, source.etag, storage) : undefined);
     const request = { ...this.options, ...(examination && { examination }) };
-    const { folder, manifest } = await prepareRender(request, services);
-    report([...(manifest.findings ?? []), ...unconfinedScripts(manifest.options, process.env)]);
+    const { folder, manifest, rebuilt } = await prepareRender(request, services);
+    report([
+      ...(rebuilt === undefined ? [] : [rebuiltFinding(rebuilt)]),
+      ...(manifest.findings ?? []),
+      ...unconfinedScripts(manifest.options, process.env),
+    ]);
     const { view } = this.options;
     const { signal } = this.interrupted;
     return runLocally({
-      ...{ folder, manifest, programs, machine, allowsScripts, storage, view, signal },
+      ...{ folder, manifest, programs, machine, allowsScripts, storage, view, signal, report },
       submit: async (batch) => (await this.submit(request, { ...services, batch })).jobs,
     });
   }
@@ -86,6 +92,12 @@ export class LocalRender {
     return submitRender({ ...request, reuse: 'unfinished' }, services);
   }
 }
+
+const rebuiltFinding = (damage: string): Finding => ({
+  code: 'repaired',
+  severity: 'note',
+  message: `the render was planned again, and its frames are kept: ${damage.replace(/; .*/, '')}`,
+});
 
 async function isComplete({ manifest, folder }: SubmittedRender, storage: Storage): Promise<boolean> {
   const stored = await storedFrames(manifest, folder, storage);

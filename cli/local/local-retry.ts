@@ -12,7 +12,7 @@ import type { ProgressView } from '../progress-view';
 import { localTargets } from './farm';
 import { findPrograms } from './local-programs';
 import type { Machine } from './machine';
-import { runLocally, type RenderOutcome } from './run-locally';
+import { runLocally, type LocalWork, type RenderOutcome } from './run-locally';
 
 export interface LocalRetryOptions {
   /** The render's own. */
@@ -21,6 +21,7 @@ export interface LocalRetryOptions {
   readonly machine: Machine;
   readonly storage: Storage;
   readonly view: ProgressView;
+  readonly report: LocalWork['report'];
   /** Stops everything; what is done is kept. */
   readonly signal: AbortSignal;
   readonly asked: AskedFrames;

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { salvageRequest } from '../../core/batch/job-requests';
 import type { LocalBatch } from '../../core/batch/local/local-batch';
+import type { Finding } from '../../core/contract/finding';
 import type { Gaps } from '../../core/contract/gaps';
 import type { RenderJobs } from '../../core/contract/jobs';
 import type { Manifest } from '../../core/contract/manifest';
@@ -17,6 +18,7 @@ import { RenderProgress } from '../render-progress';
 import { localTargets, openLocalFarm } from './farm';
 import type { LocalPrograms } from './local-programs';
 import type { Machine } from './machine';
+import { repairRender } from './repair-render';
 
 /** A render on this machine whose jobs are to be run. */
 export interface LocalWork {
@@ -29,6 +31,8 @@ export interface LocalWork {
   readonly allowsScripts: boolean;
   readonly storage: Storage;
   readonly view: ProgressView;
+  /** Told what was found in the render's folder and set right. */
+  readonly report: (findings: readonly Finding[]) => void;
   /** Stops everything; what is done is kept. */
   readonly signal: AbortSignal;
   /** Gives the pair of jobs that is to be waited for. */
@@ -50,6 +54,7 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
   const { folder, manifest, programs, machine, allowsScripts, storage, view, signal } = work;
   const progress = new RenderProgress(manifest.frameCount);
   const stateDirectory = localBatchFolder(folder);
+  let isRepaired = false;
   const cacheDirectory = join(stateDirectory, 'cache');
   const farm = await openLocalFarm({
     ...programs,
@@ -58,7 +63,11 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
     stateDirectory,
     cacheDirectory,
     // No writer is alive, so what is half written stays so.
-    tidyUp: async () => void (await sweepPartials(filePath(folder))),
+    tidyUp: async () => {
+      await sweepPartials(filePath(folder));
+      if (!isRepaired) work.report(await repairRender(folder, manifest, storage));
+      isRepaired = true;
+    },
     onWorkerEvent: (event, slice) => {
       progress.apply(event, slice, Date.now());
       view.show(progress);

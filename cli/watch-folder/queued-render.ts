@@ -1,5 +1,6 @@
 import { manifestUrl, renderFolder } from '../../core/contract/keys';
 import { parseManifest, type Manifest } from '../../core/contract/manifest';
+import { codeOf } from '../../core/errors';
 import { localHolder } from '../../core/render-state/local-holder';
 import { formatLocation } from '../../core/storage/location';
 import { StorageError, type Storage } from '../../core/storage/storage';
@@ -7,6 +8,7 @@ import { LocalRender } from '../local/local-render';
 import type { RenderOutcome } from '../local/run-locally';
 import type { Machine } from '../local/machine';
 import type { ProgressView } from '../progress-view';
+import { reportFindings } from '../report-findings';
 
 export interface QueuedRenderOptions {
   /** The scene that it was planned from. */
@@ -37,8 +39,8 @@ export class QueuedRender {
     readonly renderId: string,
     private readonly render: LocalRender,
   ) {
-    const startedAt = Date.now();
-    const seconds = (): number => (Date.now() - startedAt) / 1000;
+    const startedAt = performance.now();
+    const seconds = (): number => (performance.now() - startedAt) / 1000;
     this.ended = render
       .run()
       .then(
@@ -50,17 +52,18 @@ export class QueuedRender {
 
   /**
    * Begins it as it was planned. Otherwise: `held` by another process, its plan `deleted` since, its scene another or gone
-   * (`outdated`).
+   * (`outdated`), its plan `damaged`: then the upload is to be taken again. Throws what storage throws, `newer-manifest`.
    */
   static async begin(
     renderId: string,
     options: QueuedRenderOptions,
-  ): Promise<QueuedRender | 'held' | 'deleted' | 'outdated'> {
+  ): Promise<QueuedRender | 'held' | 'deleted' | 'outdated' | 'damaged'> {
     const { output, storage } = options;
     const folder = renderFolder(output, renderId);
     if (localHolder(folder)) return 'held';
     const manifest = await planOf(folder, storage);
     if (!manifest) return 'deleted';
+    if (manifest === 'damaged') return 'damaged';
     const source = await storage.head(options.source);
     if (source?.etag !== manifest.source.etag) return 'outdated';
     const render = new LocalRender({
@@ -69,7 +72,8 @@ export class QueuedRender {
       options: manifest.options,
       name: renderId,
       filesCount: false,
-      report: () => undefined,
+      // What is wrong with the scene was said when it was taken.
+      report: (findings) => reportFindings(findings.filter(({ code }) => code === 'repaired')),
     });
     return new QueuedRender(renderId, render);
   }
@@ -84,12 +88,13 @@ export class QueuedRender {
   }
 }
 
-async function planOf(folder: URL, storage: Storage): Promise<Manifest | undefined> {
+async function planOf(folder: URL, storage: Storage): Promise<Manifest | 'damaged' | undefined> {
   const url = manifestUrl(folder);
   try {
     return parseManifest(await storage.get(url), formatLocation(url));
   } catch (error) {
     if (error instanceof StorageError && error.code === 'not-found') return undefined;
+    if (codeOf(error) === 'bad-manifest') return 'damaged';
     throw error;
   }
 }

@@ -1,12 +1,12 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PrepareServices } from '../../core/batch/submit-render';
 import { lockLost, takeLock } from '../../core/batch/local/lock';
 import { OUTPUT_PREFIX } from '../../core/contract/keys';
 import { UPLOAD_PREFIX } from '../../core/contract/upload-key';
 import { codeOf, messageOf, SpotreelError } from '../../core/errors';
-import { fileError } from '../../core/storage/file-error';
 import { childUrl, filePath } from '../../core/storage/location';
+import { makeFolder } from '../../core/storage/make-folder';
 import type { Storage } from '../../core/storage/storage';
 import {
   findUploads,
@@ -14,11 +14,12 @@ import {
   type FoundUploads,
   type Upload,
 } from '../../core/upload-queue/find-uploads';
-import { cancelFolder, queueFolder } from '../../core/upload-queue/queue-files';
+import { cancelFolder, queueFolder, queueUrl } from '../../core/upload-queue/queue-files';
 import { Stillness } from '../../core/upload-queue/stillness';
 import { takeUpload } from '../../core/upload-queue/take-upload';
 import { UploadQueue, type QueuedUpload } from '../../core/upload-queue/upload-queue';
 import type { Machine } from '../local/machine';
+import { setAside } from '../local/set-aside';
 import type { FolderView } from './folder-view';
 import { QueuedRender } from './queued-render';
 
@@ -75,10 +76,12 @@ export class WatchFolder {
   async run(): Promise<FolderCounts> {
     const { directory, storage, view } = this.options;
     for (const folder of [childUrl(directory, UPLOAD_PREFIX), queueFolder(this.output)])
-      makeFolder(filePath(folder));
+      await makeFolder(filePath(folder));
     const lock = await takeLock(filePath(queueFolder(this.output)));
     lock.lost.addEventListener('abort', () => this.stop());
     try {
+      // The queue is made again from the uploads.
+      if (isFolder(queueUrl(this.output))) await setAside(filePath(queueUrl(this.output)));
       const queue = await UploadQueue.open(this.output, storage);
       view.watching(directory, queue.waiting().length);
       await this.work(queue);
@@ -95,13 +98,13 @@ export class WatchFolder {
     const { signal } = this.stopped;
     while (!signal.aborted) {
       const startedAt = performance.now();
-      const isSettled = await this.lookOrTell(queue, startedAt);
+      let isSettled = await this.lookOrTell(queue, startedAt);
       await this.attempt(CANCEL_MARKS, async () => {
         await this.obeyCancels(queue);
         this.delayed.delete(CANCEL_MARKS);
       });
       if (this.current?.hasEnded) await this.settle(this.current, queue);
-      if (!this.current && !signal.aborted) await this.startNext(queue);
+      if (!this.current && !signal.aborted) isSettled = (await this.startNext(queue)) && isSettled;
       const isDone = isSettled && !this.current && queue.waiting().length === 0;
       if (this.options.once && isDone) return;
       const seconds = Math.max(LOOK_SECONDS, ((performance.now() - startedAt) / 1000) * SHARE_OF_LOOKS);
@@ -211,7 +214,8 @@ export class WatchFolder {
     }
   }
 
-  private async startNext(queue: UploadQueue): Promise<void> {
+  /** `false` if an upload is to be taken again. */
+  private async startNext(queue: UploadQueue): Promise<boolean> {
     const { view } = this.options;
     for (const upload of queue.waiting()) {
       const { renderId, key } = upload;
@@ -220,14 +224,19 @@ export class WatchFolder {
         this.delayed.delete(key);
         view.started(renderId);
         this.current = begun;
-        return;
+        return true;
       }
       // Another process is at it, or its folder does not answer: it keeps its turn.
       if (begun === 'held') continue;
+      if (begun === 'damaged') {
+        await queue.forget(key);
+        return false;
+      }
       await queue.end(renderId);
       if (typeof begun === 'string') view.dropped(renderId, begun);
       else this.fail(renderId, begun.error);
     }
+    return true;
   }
 
   private async begin({ renderId, key }: QueuedUpload, queue: UploadQueue) {
@@ -268,14 +277,6 @@ export class WatchFolder {
   private fail(renderId: string, error: unknown): void {
     this.counts.failed += 1;
     this.options.view.failed(renderId, error);
-  }
-}
-
-function makeFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (error) {
-    throw fileError(error, path, 'write');
   }
 }
 

@@ -74,10 +74,10 @@ async function deliver(
   // next attempt would keep the frame and the record with it.
   await storage.delete(failureUrl(folder, frame));
   if (master && copied !== undefined) {
-    const options = { contentType: MASTER_TYPES[master.ending] };
+    const options = { contentType: MASTER_TYPES[master.ending], durable: true };
     await storage.upload(copied, masterUrl(folder, frame, master.ending), options);
   }
-  await storage.put(frameUrl(folder, frame), bytes, { contentType: 'image/png' });
+  await storage.put(frameUrl(folder, frame), bytes, { contentType: 'image/png', durable: true });
   return { bytes: bytes.byteLength };
 }
 

@@ -135,7 +135,7 @@ async function stitchPartly(stitching: VideoStitching, context: WorkerContext): 
   const { path, ...rest } = made;
   const named = join(dirname(path), basename(url.pathname));
   await rename(path, named);
-  await storage.upload(named, url, { contentType: VIDEO_FILES[video].contentType });
+  await storage.upload(named, url, { contentType: VIDEO_FILES[video].contentType, durable: true });
   await noteGaps(gaps, stitching, context);
   await storage.delete(videoUrl(output, video));
   const bad = new Set(gaps.map(({ frame }) => frame));
@@ -156,7 +156,10 @@ async function noteGaps(
     marked: options.gaps === 'mark',
     gaps: await gapsOf(gaps, input, storage),
   };
-  await storage.put(gapsUrl(output), JSON.stringify(record, null, 2), { contentType: 'application/json' });
+  await storage.put(gapsUrl(output), JSON.stringify(record, null, 2), {
+    contentType: 'application/json',
+    durable: true,
+  });
 }
 
 async function publishWhole(
@@ -165,7 +168,10 @@ async function publishWhole(
   context: WorkerContext,
 ): Promise<void> {
   const { storage } = context;
-  await storage.upload(path, videoUrl(output, video), { contentType: VIDEO_FILES[video].contentType });
+  await storage.upload(path, videoUrl(output, video), {
+    contentType: VIDEO_FILES[video].contentType,
+    durable: true,
+  });
   await storage.delete(partialVideoUrl(output, video));
   await storage.delete(gapsUrl(output));
   await showRender({ manifest, folder: output, there, video: path, ...rest }, context);

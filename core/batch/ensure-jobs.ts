@@ -1,8 +1,8 @@
 import { jobsSchema, type RenderJobs } from '../contract/jobs';
 import { claimUrl, jobsUrl } from '../contract/keys';
 import type { Manifest } from '../contract/manifest';
-import { parseJson } from '../contract/parse-json';
-import { StorageError, type Storage } from '../storage/storage';
+import { readRecord } from '../storage/read-record';
+import type { Storage } from '../storage/storage';
 import type { Batch } from './batch';
 import { chooseTargets, type JobTargets } from './choose-targets';
 import { findPair, isReusable, type Reuse } from './find-pair';
@@ -47,22 +47,13 @@ export async function ensureJobs(
 /** Notes a pair down as the newest. */
 export async function writeJobs(jobs: RenderJobs, folder: URL, storage: Storage): Promise<void> {
   const body = JSON.stringify(jobsSchema.parse(jobs), null, 2);
-  await storage.put(jobsUrl(folder), body, { contentType: 'application/json' });
+  await storage.put(jobsUrl(folder), body, { contentType: 'application/json', durable: true });
 }
 
-/** The pair that was submitted last and noted down; `undefined` where nothing (or nothing readable) is. */
-export async function readJobs(folder: URL, storage: Storage): Promise<RenderJobs | undefined> {
-  try {
-    return parseJson(jobsSchema, await storage.get(jobsUrl(folder)), (reason) => new Unreadable(reason));
-  } catch (error) {
-    // A power cut can tear a file on a disk; the jobs are then found by name.
-    if (error instanceof Unreadable) return undefined;
-    if (error instanceof StorageError && error.code === 'not-found') return undefined;
-    throw error;
-  }
+/** The pair that was submitted last and noted down; `undefined` where nothing usable is: the jobs are then found by name. */
+export function readJobs(folder: URL, storage: Storage): Promise<RenderJobs | undefined> {
+  return readRecord(jobsSchema, jobsUrl(folder), storage);
 }
-
-class Unreadable extends Error {}
 
 async function findOrSubmit(
   manifest: Manifest,

@@ -157,6 +157,7 @@ async function writePlan(plan: RetryPlan, folder: URL, storage: Storage): Promis
   try {
     await storage.put(url, JSON.stringify(plan, null, 2), {
       ifAbsent: true,
+      durable: true,
       contentType: 'application/json',
     });
     return plan;

@@ -1,8 +1,8 @@
-import { SpotreelError } from '../errors';
+import { messageOf, SpotreelError } from '../errors';
 import type { CostCap } from '../contract/cost-cap';
 import type { RenderJobs } from '../contract/jobs';
-import { manifestUrl, renderFolder } from '../contract/keys';
-import { manifestSchema, parseManifest, type Manifest } from '../contract/manifest';
+import { framesFolder, manifestUrl, renderFolder } from '../contract/keys';
+import { damagedManifest, manifestSchema, parseManifest, type Manifest } from '../contract/manifest';
 import type { RenderOptions } from '../contract/options';
 import { parseJson } from '../contract/parse-json';
 import type { Tags } from '../contract/tags';
@@ -51,17 +51,28 @@ export interface SubmitServices extends JobServices {
   readonly place?: RenderPlace;
   /** Whether engines that draw on a screen have one there. */
   readonly hasDisplay?: boolean;
+  /**
+   * Moves a damaged plan out of the way, so that it is made again. Throws where a process uses it. Absent where a damaged plan is an
+   * error, as in a bucket, which tears no files.
+   */
+  readonly setAsidePlan?: (folder: URL) => Promise<void>;
 }
 
 export type PrepareServices = Pick<
   SubmitServices,
-  'storage' | 'now' | 'place' | 'hasDisplay' | keyof JobTargets
+  'storage' | 'now' | 'place' | 'hasDisplay' | 'setAsidePlan' | keyof JobTargets
 >;
 
 export interface SubmittedRender {
   readonly folder: URL;
   readonly manifest: Manifest;
   readonly jobs: RenderJobs;
+}
+
+/** A render with its plan. */
+export interface PreparedRender extends Pick<SubmittedRender, 'folder' | 'manifest'> {
+  /** Why the plan before could not be used, where one was set aside. */
+  readonly rebuilt?: string;
 }
 
 type PrepareRequest = Omit<RenderRequest, 'reuse'>;
@@ -94,13 +105,15 @@ async function firstCap({ cap }: Manifest, folder: URL, storage: Storage): Promi
 export async function prepareRender(
   request: PrepareRequest,
   services: PrepareServices,
-): Promise<Pick<SubmittedRender, 'folder' | 'manifest'>> {
+): Promise<PreparedRender> {
   const { source, name, filesCount } = request;
   const known = filesCount ? await check(request, services) : undefined;
-  const renderId = name ? checkRenderName(name) : idOf(request, known?.checked.files);
+  const ownId = idOf(request, known?.checked.files);
+  const renderId = name ? checkRenderName(name) : ownId;
   const folder = renderFolder(request.output, renderId);
   const url = manifestUrl(folder);
-  const before = await readManifest(url, services.storage);
+  const { plan: before, damage } = await findPlan(url, services);
+  if (damage) await setAside(folder, renderId === ownId, services);
   if (before) {
     refuseTargets(before, services, services.place ?? 'farm');
     return { folder, manifest: checkSame(before, request, folder, known?.checked) };
@@ -115,7 +128,8 @@ export async function prepareRender(
   const plan = planRender({ ...planned, now: services.now(), checked });
   const manifest = await writeFirst(plan, url, services.storage);
   // Somebody else may have planned the same render meanwhile: theirs is the plan.
-  return { folder, manifest: checkSame(manifest, request, folder) };
+  const same = checkSame(manifest, request, folder);
+  return { folder, manifest: same, ...(damage && { rebuilt: messageOf(damage) }) };
 }
 
 interface Checked {
@@ -152,7 +166,7 @@ async function writeFirst(manifest: Manifest, url: URL, storage: Storage): Promi
   // A plan that no worker could read would be found out only after its jobs were submitted.
   parseJson(manifestSchema, Buffer.from(body), (reason) => badPlan(manifest, reason));
   try {
-    await storage.put(url, body, { ifAbsent: true, contentType: 'application/json' });
+    await storage.put(url, body, { ifAbsent: true, contentType: 'application/json', durable: true });
     return manifest;
   } catch (error) {
     if (!(error instanceof StorageError && error.code === 'exists')) throw error;
@@ -165,13 +179,41 @@ function badPlan({ source }: Manifest, reason: string): SpotreelError {
   return new SpotreelError('bad-plan', 'scene', message);
 }
 
-async function readManifest(url: URL, storage: Storage): Promise<Manifest | undefined> {
+/** The plan that is there, or what is wrong with it where it may be made again. */
+async function findPlan(
+  url: URL,
+  { storage, setAsidePlan }: PrepareServices,
+): Promise<{ readonly plan?: Manifest; readonly damage?: SpotreelError }> {
   try {
-    return parseManifest(await storage.get(url), formatLocation(url));
+    return { plan: parseManifest(await storage.get(url), formatLocation(url)) };
   } catch (error) {
-    if (error instanceof StorageError && error.code === 'not-found') return undefined;
-    throw error;
+    if (!(error instanceof SpotreelError)) throw error;
+    if (error.code === 'bad-manifest' && setAsidePlan) return { damage: error };
+    if (error.code !== 'not-found') throw error;
+    const damage = setAsidePlan && (await isFolder(url, storage));
+    return damage ? { damage: damagedManifest(formatLocation(url), 'it is a folder') } : {};
   }
+}
+
+async function isFolder(url: URL, storage: Storage): Promise<boolean> {
+  for await (const { name, object } of storage.listFolder(new URL('./', url)))
+    if (!object && url.pathname.endsWith(`/${name}`)) return true;
+  return false;
+}
+
+/** A render id of our own names one film alone. Under a name given by hand, the frames in place may be of another one. */
+async function setAside(
+  folder: URL,
+  isOwnId: boolean,
+  { storage, setAsidePlan }: PrepareServices,
+): Promise<void> {
+  const frames = storage.list(framesFolder(folder))[Symbol.asyncIterator]();
+  if (!isOwnId && !(await frames.next()).done) {
+    const where = formatLocation(folder);
+    const message = `the manifest.json in ${where} is damaged, and its frames may be of another scene, because the render has a name given by hand; delete ${where} or choose another name`;
+    throw new SpotreelError('bad-manifest', 'scene', message);
+  }
+  await setAsidePlan?.(folder);
 }
 
 /** A render id names one scene with one set of options: anything else under it would mix two films. */

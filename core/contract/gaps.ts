@@ -3,7 +3,7 @@ import { SpotreelError } from '../errors';
 import { parseJson } from './parse-json';
 
 /** `gaps.json`: the frames that `output.partial.mp4` lacks. There is none beside a video that lacks none. */
-const gapsSchema = z.lazy(() =>
+export const gapsSchema = z.lazy(() =>
   z.object({
     version: z.literal(1),
     /** When the video was made. */

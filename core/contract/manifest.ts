@@ -3,15 +3,18 @@ import { SpotreelError } from '../errors';
 import { SLICE_ORDERS } from '../render/slices';
 import { findingSchema } from './finding';
 import { renderOptionsSchema } from './options';
-import { parseJson } from './parse-json';
+import { MAX_FRAME, MIN_FRAME } from '../render/frame-range';
+import { NEWER_FORMAT, parseJson } from './parse-json';
 import { isProjectPath } from './project-path';
 
 const frameRangeSchema = z.lazy(() =>
-  z.object({
-    start: z.int(),
-    end: z.int(),
-    step: z.int().check(z.gte(1)),
-  }),
+  z
+    .object({
+      start: z.int().check(z.gte(MIN_FRAME)),
+      end: z.int().check(z.lte(MAX_FRAME)),
+      step: z.int().check(z.gte(1)),
+    })
+    .check(z.refine(({ start, end }) => start <= end, 'starts after its end')),
 );
 
 /** Ascending, nothing twice. */
@@ -91,10 +94,17 @@ export const manifestSchema = z.lazy(() =>
 
 export type Manifest = z.infer<typeof manifestSchema>;
 
-/** Reads a `manifest.json`. Throws `bad-manifest` naming `where` and the field at fault. */
+/** Reads a `manifest.json`. Throws `bad-manifest` naming `where` and the field at fault, `newer-manifest`. */
 export function parseManifest(bytes: Uint8Array, where: string): Manifest {
-  return parseJson(manifestSchema, bytes, (reason) => {
-    const message = `${where} is no manifest of this version of Spotreel (${reason}); render under another name or output`;
-    return new SpotreelError('bad-manifest', 'scene', message);
-  });
+  return parseJson(manifestSchema, bytes, (reason) =>
+    reason === NEWER_FORMAT
+      ? new SpotreelError('newer-manifest', 'scene', `${where}: ${reason}; use that version`)
+      : damagedManifest(where, reason),
+  );
+}
+
+/** The error of a plan that cannot be read. */
+export function damagedManifest(where: string, reason: string): SpotreelError {
+  const message = `${where} is damaged (${reason}); "spotreel render" of the same scene plans it again and keeps the frames`;
+  return new SpotreelError('bad-manifest', 'scene', message);
 }

@@ -25,13 +25,33 @@ export function parseJson<T>(schema: Schema<T>, bytes: Uint8Array, fail: (reason
     throw fail('it is no JSON');
   }
   const result = schema.safeParse(value);
-  if (!result.success) throw fail(describeIssues(result.error));
-  return result.data;
+  if (result.success) return result.data;
+  if (isNewer(value)) throw fail(NEWER_FORMAT);
+  throw fail(describeIssues(result.error));
 }
 
+/** The reason for a file in a format that came after this version of Spotreel. Such a file is not damaged. */
+export const NEWER_FORMAT = 'a newer version of Spotreel wrote it';
+
+/** Above that a version is damage. */
+const LAST_FORMAT = 999;
+
+function isNewer(value: unknown): boolean {
+  const version = typeof value === 'object' && value !== null && 'version' in value ? value.version : 1;
+  return Number.isInteger(version) && Number(version) > 1 && Number(version) <= LAST_FORMAT;
+}
+
+/** Faults that are named; a file of the wrong kind may have hundreds. */
+const MOST_ISSUES = 3;
+
 /** What zod found, in one line: `frames.0.step: Too small…`. */
-export function describeIssues(error: Issues): string {
-  return error.issues
-    .map((issue) => `${issue.path.map(String).join('.') || 'value'}: ${issue.message}`)
-    .join('; ');
+export function describeIssues({ issues }: Issues): string {
+  const named = issues.slice(0, MOST_ISSUES).map(({ path, message }) => {
+    const fault = message
+      .replace(/^.*received undefined$/, 'missing')
+      .replace(/received Infinity$/, 'received a huge number');
+    return `${path.map(String).join('.') || 'value'}: ${fault}`;
+  });
+  const more = issues.length - named.length;
+  return [...named, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }

@@ -7,7 +7,7 @@ import { parseJson } from './parse-json';
  * `retries/<number>.json`: what a retry does, written once, before any of its jobs is submitted. `jobs.json` names the retry whose
  * jobs it holds. A plan that it never named came to nothing.
  */
-const retryPlanSchema = z.lazy(() =>
+export const retryPlanSchema = z.lazy(() =>
   z.object({
     version: z.literal(1),
     /** From 1 on. */

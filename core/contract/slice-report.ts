@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
 
 const count = () => z.int().check(z.gte(0));
-const seconds = () => z.number().check(z.gte(0));
+/** 30 years at most: sums of damaged numbers stay finite. */
+const seconds = () => z.number().check(z.gte(0), z.lte(1e9));
 
 const attemptSchema = z.lazy(() =>
   z.object({

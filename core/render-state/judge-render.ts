@@ -1,5 +1,6 @@
 import { formatLocation } from '../storage/location';
 import type { JobDetail } from '../batch/batch';
+import type { Finding } from '../contract/finding';
 import type { JobRecords, RenderRecords, RenderResults } from './render-facts';
 import type { RenderState, SliceFigures, StateName, Waiting } from './render-state';
 import { SALVAGE_SECONDS } from '../contract/salvage';
@@ -44,7 +45,11 @@ export function judgeRender(known: KnownRender, now: number): RenderState {
     ...(seen.render && { slices: countSlices(seen.render) }),
     ...(figures && { figures: figuresOf(figures) }),
     ...(verdict.state === 'waiting' && { waiting: waitingOf(known, now) }),
-    findings: [...(plan?.findings ?? []), ...(status?.state === verdict.state ? status.findings : [])],
+    findings: [
+      ...(plan?.findings ?? []),
+      ...(status?.state === verdict.state ? status.findings : []),
+      ...[...(records.damage ?? []), ...(results.damage ?? []), ...(seen.damage ?? [])].map(damageFinding),
+    ],
     links: {
       folder: formatLocation(folder),
       ...(status?.links.console !== undefined && { console: status.links.console }),
@@ -53,6 +58,12 @@ export function judgeRender(known: KnownRender, now: number): RenderState {
     ...(seen.fault !== undefined && { fault: seen.fault }),
   };
 }
+
+const damageFinding = (damage: string): Finding => ({
+  code: 'damaged-file',
+  severity: 'warning',
+  message: `${damage}; Spotreel does without it`,
+});
 
 function figuresOf({
   attempts,
@@ -65,12 +76,16 @@ function figuresOf({
 
 function verdictOf(known: KnownRender, now: number): Verdict {
   const { records, seen } = known;
-  const { status, jobs } = records;
+  const { status, planFault } = records;
+  const jobs = records.jobs ?? seen.foundJobs;
   // Whatever became of it before, it is to go on.
   if (seen.turn !== undefined && !seen.attended)
     return { state: 'waiting', ended: false, reason: turnReason(seen.turn) };
   if (status && status.state !== 'failed') {
     return { state: status.state, ended: true, reason: status.reason, endedAt: status.at };
+  }
+  if (planFault !== undefined) {
+    return { state: seen.attended ? 'rendering' : 'unknown', ended: !seen.attended, reason: planFault };
   }
   if (!jobs && status) return { state: 'failed', ended: true, reason: status.reason, endedAt: status.at };
   if (!jobs) return unsubmitted(known, now);
@@ -96,8 +111,9 @@ function unsubmitted({ records, seen }: KnownRender, now: number): Verdict {
 /** Jobs of which nothing is known: what lies in the folder is all there is to go by. */
 function unseen({ records, results, seen }: KnownRender, now: number): Verdict {
   const { plan, jobsNotedAt = 0 } = records;
-  // A film from before says nothing of jobs that may run.
-  if (seen.fault !== undefined) return { state: 'unknown', ended: false };
+  // A film from before says nothing of jobs that may run; on this machine none does if no process has the folder.
+  if (seen.fault !== undefined && (seen.place === 'farm' || seen.attended))
+    return { state: 'unknown', ended: false };
   if (plan && results.stored >= plan.frameCount && (plan.video === 'none' || results.video))
     return { state: 'complete', ended: true };
   if (seen.place === 'farm' && now - jobsNotedAt < SUBMITTING_SECONDS * 1000)

@@ -45,7 +45,7 @@ export interface ListPlace {
 export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
   const { output, storage, batch, now } = place;
   const names = await foldersIn(output, storage);
-  const queue = batch ? undefined : lookAtQueue(output);
+  const queue = batch ? undefined : queueOrNone(output);
   const open: RenderRecords[] = [];
   const listed = await mapConcurrently(names, AT_ONCE, async (name) => {
     try {
@@ -55,19 +55,38 @@ export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
       open.push(records);
       return undefined;
     } catch (error) {
-      if (!(error instanceof SpotreelError) || error.kind === 'passing') throw error;
-      return { renderId: name, state: 'unknown', reason: messageOf(error) } as const;
+      return unknownRender(name, error, output);
     }
   });
   const described = batch ? await describeAll(open, batch) : { details: [] };
   const judged = await mapConcurrently(open, AT_ONCE, async (records) => {
-    const seen = batch
-      ? { ...seenOnFarm(records, described.details), fault: described.fault }
-      : lookOrTell(records, queue);
-    const results = await readRenderResults(records, storage);
-    return listJudged(judgeRender({ records, results, seen }, now()));
+    try {
+      const seen = batch
+        ? { ...seenOnFarm(records, described.details), fault: described.fault }
+        : lookOrTell(records, queue);
+      const results = await readRenderResults(records, storage);
+      return listJudged(judgeRender({ records, results, seen }, now()));
+    } catch (error) {
+      return unknownRender(records.renderId, error, output);
+    }
   });
   return [...listed.filter((one) => one !== undefined), ...judged].toSorted(newestFirst);
+}
+
+/** A render of which nothing can be said. On a disk a file that fails is a fault of this render alone. Throws other errors. */
+function unknownRender(renderId: string, error: unknown, output: URL): ListedRender {
+  if (!(error instanceof SpotreelError)) throw error;
+  if (error.kind === 'passing' && output.protocol !== 'file:') throw error;
+  return { renderId, state: 'unknown', reason: messageOf(error) };
+}
+
+function queueOrNone(output: URL): QueueLook | undefined {
+  try {
+    return lookAtQueue(output);
+  } catch (error) {
+    if (!(error instanceof SpotreelError)) throw error;
+    return undefined;
+  }
 }
 
 /** The id of the render that was planned (or refused) last; `undefined` where there is none. Asks no Batch. */

@@ -1,9 +1,10 @@
-import { frameUrl } from '../contract/keys';
+import { gapsSchema } from '../contract/gaps';
+import { frameUrl, gapsUrl } from '../contract/keys';
 import type { Manifest } from '../contract/manifest';
 import { mapConcurrently } from '../map-concurrently';
 import { framesOf } from '../render/frame-range';
 import { readFailures } from '../storage/read-failures';
-import { readGaps } from '../storage/read-gaps';
+import { readRecord } from '../storage/read-record';
 import type { Storage } from '../storage/storage';
 import { storedFrames } from '../storage/stored-frames';
 
@@ -33,7 +34,7 @@ export async function findMissingFrames(
 
 /** Frames whose files were there when the video was made, and are gaps in it: nothing has come in their place since. */
 async function badFrames(stored: ReadonlySet<number>, folder: URL, storage: Storage): Promise<number[]> {
-  const { at = '', gaps = [] } = (await readGaps(folder, storage)) ?? {};
+  const { at = '', gaps = [] } = (await readRecord(gapsSchema, gapsUrl(folder), storage)) ?? {};
   const suspects = gaps.map(({ frame }) => frame).filter((frame) => stored.has(frame));
   const bad = await mapConcurrently(suspects, AT_ONCE, async (frame) => {
     const head = await storage.head(frameUrl(folder, frame));

@@ -1,16 +1,23 @@
-import { readJobs } from '../batch/ensure-jobs';
-import type { Gaps } from '../contract/gaps';
-import type { RenderJobs } from '../contract/jobs';
-import { jobsUrl, manifestUrl, partialVideoUrl, salvageUrl, statusUrl, videoUrl } from '../contract/keys';
+import { gapsSchema, type Gaps } from '../contract/gaps';
+import { jobsSchema, type RenderJobs } from '../contract/jobs';
+import {
+  gapsUrl,
+  jobsUrl,
+  manifestUrl,
+  partialVideoUrl,
+  salvageUrl,
+  statusUrl,
+  videoUrl,
+} from '../contract/keys';
 import { parseManifest, type Manifest } from '../contract/manifest';
 import { salvageSchema, type Salvage } from '../contract/salvage';
-import { parseStatus, type EndStatus, type RenderStatus } from '../contract/status';
+import { statusSchema, type EndStatus, type RenderStatus } from '../contract/status';
 import { DEFAULT_VIDEO, type VideoFormat } from '../contract/video-format';
+import { codeOf, messageOf, SpotreelError } from '../errors';
 import { formatLocation } from '../storage/location';
 import { readFailures, type FrameFailures } from '../storage/read-failures';
-import { readGaps } from '../storage/read-gaps';
-import { readRecord } from '../storage/read-record';
-import { StorageError, type ObjectInfo, type Storage } from '../storage/storage';
+import { describeDamage, findRecord, readRecord } from '../storage/read-record';
+import type { ObjectInfo, Storage } from '../storage/storage';
 import { storedFrames } from '../storage/stored-frames';
 
 /** What is kept of a plan: it may name 20,000 files. */
@@ -28,6 +35,8 @@ export interface RenderRecords extends JobRecords {
   readonly renderId: string;
   readonly folder: URL;
   readonly plan?: Plan | undefined;
+  /** Why the plan cannot be read, where there is one. */
+  readonly planFault?: string | undefined;
 }
 
 /** Of those, what tells of the newest jobs. */
@@ -39,6 +48,8 @@ export interface JobRecords {
   readonly salvage?: Pick<Salvage, 'renderJob' | 'jobId'> | undefined;
   /** `status.json`, where it says how these jobs ended. */
   readonly status?: EndStatus | undefined;
+  /** Files that cannot be used and why, a line each. */
+  readonly damage?: readonly string[];
 }
 
 /** What came of the render so far. */
@@ -49,44 +60,65 @@ export interface RenderResults {
   readonly failed: number;
   readonly failures: FrameFailures['first'];
   readonly gaps?: Gaps | undefined;
+  /** As in `JobRecords`. */
+  readonly damage?: readonly string[];
   readonly video?: URL | undefined;
   readonly partialVideo?: URL | undefined;
 }
 
-/** `undefined` where no render is. Throws `bad-manifest`, `bad-status`, and what storage throws. */
+/** `undefined` where no render is. Damaged files are reported in what it gives. Throws what storage throws. */
 export async function readRenderRecords(
   renderId: string,
   folder: URL,
   storage: Storage,
 ): Promise<RenderRecords | undefined> {
-  const [manifest, told] = await Promise.all([
-    readObject(manifestUrl(folder), storage, parseManifest),
+  const [{ manifest, planFault }, told] = await Promise.all([
+    findManifest(folder, storage),
     readJobRecords(folder, storage),
   ]);
-  if (!manifest && !told.status) return undefined;
-  return { renderId, folder, plan: manifest && planOf(manifest), ...told };
+  if (manifest) return { renderId, folder, plan: planOf(manifest), ...told };
+  return planFault === undefined && !told.status ? undefined : { renderId, folder, planFault, ...told };
+}
+
+async function findManifest(
+  folder: URL,
+  storage: Storage,
+): Promise<{ readonly manifest?: Manifest; readonly planFault?: string }> {
+  const url = manifestUrl(folder);
+  try {
+    return { manifest: parseManifest(await storage.get(url), formatLocation(url)) };
+  } catch (error) {
+    if (!(error instanceof SpotreelError) || error.kind === 'passing') throw error;
+    return codeOf(error) === 'not-found' ? {} : { planFault: messageOf(error) };
+  }
 }
 
 /** What is noted of a render's jobs and of their end; the plan, which may be large, is not read for it. */
 export async function readJobRecords(folder: URL, storage: Storage): Promise<JobRecords> {
-  const [status, jobs] = await Promise.all([
-    readObject(statusUrl(folder), storage, parseStatus),
-    readJobs(folder, storage),
+  const [found, noted] = await Promise.all([
+    findRecord(statusSchema, statusUrl(folder), storage),
+    findRecord(jobsSchema, jobsUrl(folder), storage),
   ]);
-  const end = status && asEnd(status);
-  if (!jobs) return { status: end };
+  const { record: jobs } = noted;
+  const damage = [...damageOf(statusUrl(folder), found.damage), ...damageOf(jobsUrl(folder), noted.damage)];
+  const end = found.record && asEnd(found.record);
+  if (!jobs) return { status: end, damage };
   const own = end && isAbout(jobs, end) ? end : undefined;
-  if (own && own.state !== 'failed') return { jobs, status: own };
-  const noted = await storage.head(jobsUrl(folder));
+  if (own && own.state !== 'failed') return { jobs, status: own, damage };
+  const { lastModified } = (await storage.head(jobsUrl(folder))) ?? {};
   const salvage = await readRecord(salvageSchema, salvageUrl(folder), storage);
   return {
     jobs,
-    jobsNotedAt: noted?.lastModified.getTime(),
+    damage,
+    jobsNotedAt: lastModified?.getTime(),
     // Where only the video is made again, what came of the same render job before says nothing.
     salvage: salvage?.renderJob === jobs.render.jobId && jobs.retry?.slices !== 0 ? salvage : undefined,
     status: own,
   };
 }
+
+const damageOf = (url: URL, damage: string | undefined): string[] =>
+  damage === undefined ? [] : [describeDamage(url, damage)];
 
 /** That a render goes on elsewhere is no end of it. */
 function asEnd(status: RenderStatus): EndStatus | undefined {
@@ -111,20 +143,6 @@ function planOf({
   return { createdAt, frames, frameCount, sliceCount, findings, tags, video, onGpu: device === 'GPU' };
 }
 
-/** `undefined` where there is none. */
-async function readObject<T>(
-  url: URL,
-  storage: Storage,
-  parse: (bytes: Uint8Array, where: string) => T,
-): Promise<T | undefined> {
-  try {
-    return parse(await storage.get(url), formatLocation(url));
-  } catch (error) {
-    if (error instanceof StorageError && error.code === 'not-found') return undefined;
-    throw error;
-  }
-}
-
 /** One listing of the frames and one of the failures. Without a plan nothing can be counted. */
 export async function readRenderResults(
   { folder, plan }: RenderRecords,
@@ -136,13 +154,15 @@ export async function readRenderResults(
     if (!newest || info.lastModified >= newest.lastModified) newest = info;
   });
   const failed = await readFailures(stored, folder, storage);
+  const gaps = await findRecord(gapsSchema, gapsUrl(folder), storage);
   const [whole, partial] = [videoUrl(folder, plan.video), partialVideoUrl(folder, plan.video)];
   return {
     stored: stored.size,
     newestFrame: newest?.url,
     failed: failed.frames.length,
     failures: failed.first,
-    gaps: await readGaps(folder, storage),
+    gaps: gaps.record,
+    damage: damageOf(gapsUrl(folder), gaps.damage),
     video: (await storage.head(whole)) && whole,
     partialVideo: (await storage.head(partial)) && partial,
   };

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Batch, JobDetail } from '../batch/batch';
 import { describeJob } from '../batch/local/describe-job';
+import type { JobState } from '../batch/local/job-state';
 import { peekJobs } from '../batch/local/recover-jobs';
 import { salvageJobName, type RenderJobs } from '../contract/jobs';
 import { turnOf, type QueueLook } from '../upload-queue/look-at-queue';
@@ -19,6 +20,10 @@ export interface SeenJobs {
   readonly attended?: boolean;
   /** On one machine: how many renders a watch folder's queue has before it; absent where it is in none that is worked on. */
   readonly turn?: number | undefined;
+  /** On one machine: the newest pair of jobs in the journals, where `jobs.json` names none. */
+  readonly foundJobs?: RenderJobs | undefined;
+  /** Journals that cannot be read and why, a line each. */
+  readonly damage?: readonly string[];
   /** Why the Batch could not be asked. */
   readonly fault?: string | undefined;
 }
@@ -73,12 +78,17 @@ export async function askFarm(records: RenderRecords, batch: Batch, ended = 0): 
 
 /**
  * Reads the journals of the local Batch in a render's folder, which another process may be writing, and whether one has it or
- * will. Throws `journal-corrupt`.
+ * will. Without `jobs` the newest pair in the journals is taken.
  */
-export function lookHere({ renderId, folder, jobs }: RenderRecords, queue?: QueueLook): SeenJobs {
+export function lookHere(
+  { renderId, folder, jobs: noted }: Pick<RenderRecords, 'renderId' | 'folder' | 'jobs'>,
+  queue?: QueueLook,
+): SeenJobs {
   // Before the journals: who lets go of them has written all of them.
   const attended = localHolder(folder) !== undefined;
-  const journaled = peekJobs(join(localBatchFolder(folder), 'jobs'));
+  const { jobs: journaled, damage } = peekJobs(join(localBatchFolder(folder), 'jobs'));
+  const foundJobs = noted ? undefined : newestPair(journaled);
+  const jobs = noted ?? foundJobs;
   const [render, stitch] = [ownRender(jobs), jobs?.stitch.jobId].map((id) =>
     journaled.find(({ jobId }) => jobId === id),
   );
@@ -89,12 +99,24 @@ export function lookHere({ renderId, folder, jobs }: RenderRecords, queue?: Queu
   return {
     place: 'here',
     attended,
+    damage,
+    ...(foundJobs && { foundJobs }),
     turn: turnOf(renderId, queue),
     render: render && describeJob(render),
     stitch: stitch && describeJob(stitch),
     salvage: salvage && describeJob(salvage),
   };
 }
+
+/** All jobs of a folder are its render's; those of a retry have its number in their names. */
+function newestPair(journaled: readonly JobState[]): RenderJobs | undefined {
+  const newest = (ending: string) => journaled.findLast(({ request }) => request.jobName.endsWith(ending));
+  const [render, stitch] = [newest('_Rendering'), newest('_Stitching')];
+  if (!render || !stitch) return undefined;
+  return { render: identityOf(render), stitch: identityOf(stitch) };
+}
+
+const identityOf = ({ jobId, request }: JobState) => ({ jobId, jobName: request.jobName });
 
 /** Children, or jobs without any, that wait for nothing but a machine. Pure. */
 export function countRunnable(jobs: ReadonlyArray<JobDetail | undefined>): number {

@@ -5,7 +5,7 @@ import { join, sep } from 'node:path';
 import { codeOf, messageOf } from '../errors';
 import { fileError, localFileSize } from './file-error';
 import { filePath, fileUrl, requireObject, sortByKey } from './location';
-import { isPartial, writeWhole, type WriteCondition } from './partial-file';
+import { isPartial, writeWhole } from './partial-file';
 import {
   StorageError,
   type ByteSource,
@@ -126,9 +126,9 @@ export class FileStorage implements Storage {
     throw new StorageError('changed', url, message);
   }
 
-  private conditionOf(url: URL, { ifAbsent, ifMatch }: PutOptions): WriteCondition {
+  private conditionOf(url: URL, { ifAbsent, ifMatch, durable }: PutOptions) {
     const isWanted = async (): Promise<boolean> => (await this.head(url))?.etag === ifMatch;
-    return { ifAbsent, isWanted: ifMatch === undefined ? undefined : isWanted };
+    return { durable, ifAbsent, isWanted: ifMatch === undefined ? undefined : isWanted };
   }
 }
 

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { link, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { codeOf, messageOf } from '../errors';
+import { codeOf } from '../errors';
 import { fileError } from './file-error';
+import { makeFolder } from './make-folder';
 import { replaceMatching } from './replace-matching';
 import { StorageError } from './storage';
+import { syncFolders, syncPath } from './sync-disk';
 
 /** So strict that neither a listing nor a sweep takes a user's own file for one of these. */
 const PARTIAL = /^\..+\.[0-9a-f]{12}\.part$/s;
@@ -28,22 +30,22 @@ export function isPartial(name: string): boolean {
  * Makes the file `path` appear whole or not at all: `write` fills a temporary file beside it, which then takes its
  * name. Missing folders are made. With `ifAbsent`, exactly one of several writers succeeds and the others throw
  * `exists`; with `isWanted`, it must say yes to what lies there, or `changed` is thrown. Errors are `StorageError`s that name `path`.
- *
- * There is no fsync: it would cost a disk's latency for each frame, and a file torn by a power cut is found anyway,
- * because a frame counts only once it decodes at the right size.
+ * With `durable` both the bytes and the name are on the disk when this ends.
  */
 export async function writeWhole(
   path: string,
   write: (partialPath: string) => Promise<void>,
-  condition: WriteCondition = {},
+  { durable, ...condition }: WriteCondition & { readonly durable?: boolean | undefined } = {},
 ): Promise<void> {
   const partial = partialPath(path);
   try {
-    await makeFolderOf(path);
+    const made = await makeFolder(dirname(path), path);
     await write(partial);
+    if (durable) await syncPath(partial);
     if (condition.ifAbsent) await claim(partial, path);
     else if (condition.isWanted) await replaceMatching(partial, path, condition.isWanted);
     else await rename(partial, path);
+    if (durable) await syncFolders(dirname(path), made);
   } catch (error) {
     // The first fault is the one to report; a temporary file that can't be removed is left to `sweepPartials`.
     await rm(partial, { force: true }).catch(() => undefined);
@@ -91,25 +93,4 @@ async function claim(partial: string, path: string): Promise<void> {
     await (await open(path, 'wx')).close();
     await rename(partial, path);
   }
-}
-
-async function makeFolderOf(path: string): Promise<void> {
-  const folder = dirname(path);
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw fileError(await trueCause(error), path, 'write');
-  }
-}
-
-/** What a failed recursive `mkdir` hides. */
-async function trueCause(error: unknown): Promise<unknown> {
-  // A file in the folder's place, not an object that is there already.
-  if (codeOf(error) === 'EEXIST') return Object.assign(new Error(messageOf(error)), { code: 'ENOTDIR' });
-  // Node answers ENOENT for a parent that can't be written to; a plain `mkdir` of the same folder tells why.
-  if (codeOf(error) !== 'ENOENT' || !(error instanceof Error) || !('path' in error)) return error;
-  return mkdir(String(error.path)).then(
-    () => error,
-    (cause: unknown) => cause,
-  );
 }

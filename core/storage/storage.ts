@@ -58,6 +58,8 @@ export interface PutOptions {
    * `changed`. Of several such writers exactly one wins, and the others may be told `changed` a moment early.
    */
   readonly ifMatch?: string;
+  /** On a disk: written through to it before this ends, so that it survives a power cut. S3 does so in any case. */
+  readonly durable?: boolean;
   readonly contentType?: string;
   /** S3 allows 2 KB of US-ASCII in all. Disks do not keep it. */
   readonly metadata?: Readonly<Record<string, string>>;

@@ -42,8 +42,8 @@ function readWaiting(output: URL): string[] | undefined {
     const { uploads } = parseJson(uploadQueueSchema, bytes, (reason) => new SyntaxError(reason));
     return uploads.filter(({ state }) => state === 'waiting').map(({ renderId }) => renderId);
   } catch (error) {
-    if (error instanceof SyntaxError || codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR')
-      return undefined;
+    // As the watch folder itself does, a queue that cannot be read counts as none.
+    if (error instanceof SyntaxError || codeOf(error) !== undefined) return undefined;
     throw error;
   }
 }

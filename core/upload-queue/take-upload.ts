@@ -83,7 +83,8 @@ async function refuse(
   services: TakeServices,
 ): Promise<TakenUpload> {
   const { folder, status } = refusalOf({ url, etag }, wishes, error, services);
-  await services.storage.put(statusUrl(folder), JSON.stringify(statusSchema.parse(status), null, 2));
+  const body = JSON.stringify(statusSchema.parse(status), null, 2);
+  await services.storage.put(statusUrl(folder), body, { durable: true });
   return { outcome: 'refused', renderId: status.renderId, error };
 }
 

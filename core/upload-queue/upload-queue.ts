@@ -58,6 +58,13 @@ export class UploadQueue {
     await this.save(uploads.set(upload.key, upload));
   }
 
+  /** Has the upload looked at again as if it were new. */
+  async forget(key: string): Promise<void> {
+    const uploads = new Map(this.uploads);
+    uploads.delete(key);
+    await this.save(uploads);
+  }
+
   /** Its render has ended. */
   async end(renderId: string): Promise<void> {
     const uploads = new Map(this.uploads);
@@ -74,7 +81,7 @@ export class UploadQueue {
 
   private async save(uploads: ReadonlyMap<string, QueuedUpload>): Promise<void> {
     const body = JSON.stringify({ version: 1, uploads: [...uploads.values()] }, null, 1);
-    await this.storage.put(queueUrl(this.output), body);
+    await this.storage.put(queueUrl(this.output), body, { durable: true });
     this.uploads = uploads;
   }
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { submitJobRequestSchema } from './submit-job-schema';
 
-/** Milliseconds since 1970. */
-const at = z.number();
+/** Milliseconds since 1970, as far as a `Date` holds them. */
+const at = z.number().min(0).max(8.64e15);
 /** Of a child; a plain job counts as one child, 0. */
 const index = z.int().nonnegative();
 

@@ -1,23 +1,26 @@
 import {
   closeSync,
-  ftruncateSync,
   fstatSync,
+  fsyncSync,
+  ftruncateSync,
   openSync,
   readFileSync,
   truncateSync,
   writeSync,
 } from 'node:fs';
-import { messageOf, SpotreelError } from '../../errors';
+import { dirname } from 'node:path';
+import { codeOf, messageOf, SpotreelError } from '../../errors';
+import { fileError } from '../../storage/file-error';
+import { isSyncUnsupported } from '../../storage/sync-disk';
 
 const NEWLINE = '\n'.charCodeAt(0);
 
 /**
  * An append-only file of JSON lines.
  *
- * Nothing is fsynced. A line that was written is in the kernel's hands and so survives the death of this program,
- * whatever kills it. If the whole machine dies, the latest lines may be missing; then an attempt is run again that
- * had ended, which costs time and nothing else, because the programs look at what is there already. An fsync for
- * each of 10,000 children would cost every user time instead.
+ * A line that was written is in the kernel's hands and so survives the death of this program, whatever kills it. Lines that must
+ * survive a power cut as well are synced to the disk. Others may be missing then, and an attempt is run again, whose programs look
+ * at what is there already.
  */
 export class Journal {
   readonly #path: string;
@@ -27,12 +30,18 @@ export class Journal {
     this.#path = path;
   }
 
-  /** @throws SpotreelError `journal-write` when the line can't be written; then the file is as it was before. */
-  append(value: unknown): void {
+  /**
+   * @param durable whether the line, and all before it, are on the disk when this returns
+   * @throws SpotreelError `journal-write` when the line can't be written; then the file is as it was before.
+   */
+  append(value: unknown, durable = false): void {
     try {
       // Opened at the first line: jobs that ended long ago need no file handle.
       this.#file ??= openSync(this.#path, 'a');
+      const isNew = fstatSync(this.#file).size === 0;
       writeWhole(this.#file, Buffer.from(`${JSON.stringify(value)}\n`));
+      if (durable) syncToDisk(this.#file);
+      if (durable && isNew) syncFolderOf(this.#path);
     } catch (error) {
       const message = `can't write ${this.#path}: ${messageOf(error)}; make room on the disk and start again`;
       throw new SpotreelError('journal-write', 'passing', message, { cause: error });
@@ -42,6 +51,24 @@ export class Journal {
   close(): void {
     if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
+  }
+}
+
+function syncToDisk(file: number): void {
+  try {
+    fsyncSync(file);
+  } catch (error) {
+    if (!isSyncUnsupported(error)) throw error;
+  }
+}
+
+/** A new file has its name in its folder. */
+function syncFolderOf(path: string): void {
+  const folder = openSync(dirname(path), 'r');
+  try {
+    syncToDisk(folder);
+  } finally {
+    closeSync(folder);
   }
 }
 
@@ -63,7 +90,7 @@ function writeWhole(file: number, bytes: Buffer): void {
  * @throws SpotreelError `journal-corrupt` when another line is no JSON.
  */
 export function readJournal(path: string): unknown[] {
-  const bytes = readFileSync(path);
+  const bytes = readBytes(path);
   const length = bytes.lastIndexOf(NEWLINE) + 1;
   if (length < bytes.length) truncateSync(path, length);
   return parseLines(path, bytes.toString('utf8', 0, length));
@@ -75,8 +102,17 @@ export function readJournal(path: string): unknown[] {
  * @throws SpotreelError `journal-corrupt`
  */
 export function peekJournal(path: string): unknown[] {
-  const bytes = readFileSync(path);
+  const bytes = readBytes(path);
   return parseLines(path, bytes.toString('utf8', 0, bytes.lastIndexOf(NEWLINE) + 1));
+}
+
+function readBytes(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') throw error;
+    throw fileError(error, path, 'read');
+  }
 }
 
 function parseLines(path: string, text: string): unknown[] {
@@ -85,13 +121,13 @@ function parseLines(path: string, text: string): unknown[] {
     try {
       return JSON.parse(line) as unknown;
     } catch (error) {
-      throw journalCorrupt(path, i + 1, messageOf(error), error);
+      throw journalCorrupt(path, i + 1, 'it is no JSON', error);
     }
   });
 }
 
 /** @param line 1-based */
 export function journalCorrupt(path: string, line: number, what: string, cause?: unknown): SpotreelError {
-  const message = `line ${line} of ${path} can't be read: ${what}; remove the file to forget this job`;
+  const message = `line ${line} of ${path} is damaged (${what}); remove the file to forget this job`;
   return new SpotreelError('journal-corrupt', 'internal', message, { cause });
 }

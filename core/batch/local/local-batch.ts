@@ -14,7 +14,7 @@ import type {
 import { checkDependencies } from './check-dependencies';
 import { describeJob, summarizeJob } from './describe-job';
 import { describeJobs, findJob, listChildren, type FoundJob } from './find-job';
-import type { Submitted } from './job-event';
+import type { JobEvent, Submitted } from './job-event';
 import { createJobState, type JobState } from './job-state';
 import { Journal } from './journal';
 import { launchAttempt, removeScratch } from './launch-attempt';
@@ -29,6 +29,9 @@ import { firstFault, submitJobRequestSchema } from './submit-job-schema';
 export type { LocalBatchEvent, LocalBatchOptions, LocalJobDefinition } from './local-batch-options';
 
 const DEFAULT_STOP_TIMEOUT_SECONDS = 30;
+
+/** Without the other events an attempt is run again, which finds what is there. */
+const DURABLE_EVENTS: ReadonlySet<JobEvent['type']> = new Set(['ended', 'cancelled', 'terminated']);
 
 /** By the documentation: https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html */
 const DEFAULT_RETRY_STRATEGY: RetryStrategy = { attempts: 1 };
@@ -59,10 +62,10 @@ export class LocalBatch implements Batch {
     const stateDirectory = resolve(options.stateDirectory);
     const lock = await takeLock(stateDirectory);
     try {
-      mkdirSync(join(stateDirectory, 'jobs'), { recursive: true });
       // Processes of a scheduler that was killed may still be ending.
       await removeScratch(join(stateDirectory, 'scratch'));
       await options.tidyUp?.();
+      mkdirSync(join(stateDirectory, 'jobs'), { recursive: true });
       const batch = new LocalBatch({ ...options, stateDirectory }, lock);
       batch.#resume();
       lock.lost.addEventListener('abort', () => batch.#scheduler.fail(lockLost(stateDirectory)));
@@ -84,7 +87,7 @@ export class LocalBatch implements Batch {
         DEFAULT_RETRY_STRATEGY,
       // The journals of a directory that is lost belong to another machine.
       record: ({ jobId }, event) => {
-        if (!lock.lost.aborted) this.#journalOf(jobId).append(event);
+        if (!lock.lost.aborted) this.#journalOf(jobId).append(event, DURABLE_EVENTS.has(event.type));
       },
       run: (job, index) => this.#run(job, index),
       onJobState: (event) => options.onEvent?.(event),
@@ -107,7 +110,7 @@ export class LocalBatch implements Batch {
       sequence: this.#nextSequence,
       request,
     };
-    this.#journalOf(jobId).append(submitted);
+    this.#journalOf(jobId).append(submitted, true);
     this.#nextSequence += 1;
     const job = createJobState(submitted);
     this.#scheduler.add(job);

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { closeSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, SpotreelError } from '../../errors';
@@ -12,6 +12,7 @@ import {
 } from '../../processes/claim';
 import { isProcessAlive } from '../../processes/process-identity';
 import { fileError } from '../../storage/file-error';
+import { makeFolder } from '../../storage/make-folder';
 
 export interface Lock {
   /** Aborted when the claim is gone: another machine took the directory over, or somebody deleted it. */
@@ -42,6 +43,7 @@ const POLL_MS = 20;
  */
 export async function takeLock(directory: string): Promise<Lock> {
   const claims = join(directory, 'lock');
+  await makeFolder(claims, directory);
   const own = claimIn(claims, directory);
   const path = join(claims, own.name);
   // Kept open: this proves to others that the claim is ours (see `isProvenHolder`).
@@ -79,7 +81,6 @@ export async function takeLock(directory: string): Promise<Lock> {
 
 function claimIn(claims: string, directory: string) {
   try {
-    mkdirSync(claims, { recursive: true });
     return putClaim(claims);
   } catch (error) {
     throw fileError(error, directory, 'write');

@@ -6,7 +6,7 @@ import { peekJobs } from './recover-jobs';
 
 /**
  * The local Batch of a state directory for who only looks, while another process may run it: the journals are read anew for
- * each question. Throws `journal-corrupt`.
+ * each question. Damaged journals are skipped.
  */
 export class PeekedBatch implements BatchView {
   constructor(private readonly stateDirectory: string) {}
@@ -23,7 +23,7 @@ export class PeekedBatch implements BatchView {
   }
 
   private jobs(): Jobs {
-    const jobs = peekJobs(join(this.stateDirectory, 'jobs'));
+    const { jobs } = peekJobs(join(this.stateDirectory, 'jobs'));
     return new Map(jobs.map((job) => [job.jobId, job]));
   }
 }

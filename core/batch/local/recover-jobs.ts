@@ -1,6 +1,8 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf } from '../../errors';
+import { describeIssues } from '../../contract/parse-json';
+import { codeOf, messageOf } from '../../errors';
+import { fileError } from '../../storage/file-error';
 import { jobEventSchema, submittedSchema } from './job-event';
 import { applyEvent, createJobState, type JobState } from './job-state';
 import { journalCorrupt, peekJournal, readJournal } from './journal';
@@ -20,16 +22,40 @@ export function recoverJobs(jobsDirectory: string): JobState[] {
   return inOrder(journalsIn(jobsDirectory).map(recoverJob));
 }
 
+/** The jobs that only a look found, and why others could not be read. */
+export interface PeekedJobs {
+  readonly jobs: JobState[];
+  /** One line for each damaged journal. */
+  readonly damage: readonly string[];
+}
+
 /**
- * The same for who only looks, while another process may be writing them: nothing is mended. None where there is no such
- * directory.
- *
- * @throws SpotreelError `journal-corrupt`
+ * The same for who only looks, while another process may be writing the journals: no file is changed, and damaged ones are skipped.
+ * No jobs where there is no such directory.
  */
-export function peekJobs(jobsDirectory: string): JobState[] {
-  if (!existsSync(jobsDirectory)) return [];
-  const journals = journalsIn(jobsDirectory).map((path) => ({ path, values: peekJournal(path) }));
-  return inOrder(journals.map(({ path, values }) => (values.length > 0 ? replay(path, values) : undefined)));
+export function peekJobs(jobsDirectory: string): PeekedJobs {
+  const damage: string[] = [];
+  const peek = (path: string): JobState | undefined => {
+    try {
+      const values = peekJournal(path);
+      return values.length > 0 ? replay(path, values) : undefined;
+    } catch (error) {
+      // Forgotten since the folder was read.
+      if (codeOf(error) !== 'ENOENT') damage.push(messageOf(error));
+      return undefined;
+    }
+  };
+  const jobs = inOrder(namesIn(jobsDirectory).map((path) => peek(path)));
+  return { jobs, damage };
+}
+
+function namesIn(jobsDirectory: string): string[] {
+  try {
+    return journalsIn(jobsDirectory);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return [];
+    throw fileError(error, jobsDirectory, 'read');
+  }
 }
 
 function journalsIn(jobsDirectory: string): string[] {
@@ -51,11 +77,13 @@ function recoverJob(path: string): JobState | undefined {
 
 function replay(path: string, [first, ...rest]: readonly unknown[]): JobState {
   const submitted = submittedSchema.safeParse(first);
-  if (!submitted.success) throw journalCorrupt(path, 1, submitted.error.message, submitted.error);
+  if (!submitted.success) throw journalCorrupt(path, 1, describeIssues(submitted.error), submitted.error);
   const job = createJobState(submitted.data);
   rest.forEach((value, i) => {
+    const event = jobEventSchema.safeParse(value);
+    if (!event.success) throw journalCorrupt(path, i + 2, describeIssues(event.error), event.error);
     try {
-      applyEvent(job, jobEventSchema.parse(value));
+      applyEvent(job, event.data);
     } catch (error) {
       throw journalCorrupt(path, i + 2, messageOf(error), error);
     }

@@ -1,4 +1,12 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Journal, readJournal } from '../../../../../core/batch/local/journal';
@@ -62,12 +70,12 @@ test('a journal whose first line is torn belongs to a job that was never submitt
 });
 
 test('who only looks at journals changes nothing of one that is being written', () => {
-  expect(peekJobs(join(directory, 'nowhere'))).toEqual([]);
+  expect(peekJobs(join(directory, 'nowhere'))).toEqual({ jobs: [], damage: [] });
   const path = write(SUBMITTED, { type: 'ready', at: 2 });
   const bytes = readFileSync(path);
   for (let length = 0; length <= bytes.length; length += 1) {
     writeFileSync(path, bytes.subarray(0, length));
-    const jobs = peekJobs(directory);
+    const { jobs } = peekJobs(directory);
     expect(readFileSync(path).length).toBe(length);
     expect(jobs).toEqual(recoverJobs(directory));
   }
@@ -82,7 +90,25 @@ test.each([
   appendFileSync(path, `${line}\n{"type":"ready","at":2}\n`);
   const error = thrownBy(() => recoverJobs(directory));
   expect(codeOf(error)).toBe('journal-corrupt');
-  expect(String(error)).toContain(`line 2 of ${path}`);
+  expect(String(error)).toContain(`line 2 of ${path} is damaged (`);
+  expect(String(error)).not.toMatch(/[\n{]/);
+});
+
+test('a look skips a damaged journal and says why', () => {
+  write(SUBMITTED);
+  writeFileSync(journalFile(directory, 'damaged'), '{"type":"submitted"}\n');
+  mkdirSync(journalFile(directory, 'folder'));
+  const { jobs, damage } = peekJobs(directory);
+  expect(jobs.map(({ jobId }) => jobId)).toEqual([JOB_ID]);
+  expect(damage).toEqual([
+    `line 1 of ${journalFile(directory, 'damaged')} is damaged (at: missing; jobId: missing; sequence: missing; and 1 more); remove the file to forget this job`,
+    expect.stringContaining(`can't read ${journalFile(directory, 'folder')}: it is a folder`),
+  ]);
+});
+
+test.each([1e308, -7])('a journal with the time %d is damaged', (at) => {
+  write({ ...SUBMITTED, at });
+  expect(codeOf(thrownBy(() => recoverJobs(directory)))).toBe('journal-corrupt');
 });
 
 test('a line that can not be written leaves the file as it was', () => {
