@@ -28,6 +28,8 @@ export function createMeter(stream: NodeJS.WriteStream, now: () => number): Mete
 class BarMeter implements Meter {
   private readonly bar: SingleBar;
   private started = false;
+  /** The bar hides the cursor and switches line wrap off. Whatever ends the program, the terminal gets both back. */
+  private readonly restore = (): void => this.bar.stop();
 
   constructor(stream: NodeJS.WriteStream) {
     const format = '{bar} {count}  {note}';
@@ -43,13 +45,19 @@ class BarMeter implements Meter {
   }
 
   show({ total, done, ...payload }: Reading): void {
-    if (this.started) this.bar.update(done, payload);
-    else this.bar.start(total, done, payload);
+    if (this.started) {
+      this.bar.update(done, payload);
+      return;
+    }
+    process.once('exit', this.restore);
+    this.bar.start(total, done, payload);
     this.started = true;
   }
 
   stop(): void {
-    if (this.started) this.bar.stop();
+    if (!this.started) return;
+    process.off('exit', this.restore);
+    this.bar.stop();
     this.started = false;
   }
 }
