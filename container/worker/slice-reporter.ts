@@ -10,6 +10,8 @@ type Beginning = Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'onDemand
 export class SliceReporter {
   private writing: Promise<void> = Promise.resolve();
   private waiting = false;
+  /** Of each frame of this attempt, which one it is of those that Blender saved. */
+  private readonly places: number[] = [];
 
   private constructor(
     private readonly storage: Storage,
@@ -35,9 +37,11 @@ export class SliceReporter {
     return reporter;
   }
 
-  /** Notes a frame that is safely stored. */
-  async stored(frame: SliceAttempt['frames'][number]): Promise<void> {
-    this.current.frames.push(frame);
+  /** Notes a stored frame. Storing may overtake, so `place` counts the frames as Blender saved them, and the report keeps that order. */
+  async stored(frame: SliceAttempt['frames'][number], place: number): Promise<void> {
+    const at = this.places.findLastIndex((before) => before < place) + 1;
+    this.places.splice(at, 0, place);
+    this.current.frames.splice(at, 0, frame);
     await this.save();
   }
 

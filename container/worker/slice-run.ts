@@ -39,6 +39,7 @@ export class SliceRun {
   /** Of the last frames, the files that each of them lacked. */
   private withoutFiles: string[] = [];
   private progressTold = 0;
+  private savedCount = 0;
 
   constructor(
     private readonly manifest: Manifest,
@@ -95,6 +96,7 @@ export class SliceRun {
   private async deliver(saved: SavedFrame, seconds: number): Promise<Delivery> {
     const { storage, scratch, say, now } = this.context;
     const { frame } = saved;
+    const place = this.savedCount++;
     const delivery = await deliverFrame(saved, {
       manifest: this.manifest,
       folder: this.folder,
@@ -105,7 +107,8 @@ export class SliceRun {
       this.stored.add(frame);
       this.withoutFiles = [];
       say({ event: 'frame-stored', frame, seconds });
-      await this.reporter.stored({ frame, seconds, storedAt: now().toISOString(), bytes: delivery.bytes });
+      const storedAt = now().toISOString();
+      await this.reporter.stored({ frame, seconds, storedAt, bytes: delivery.bytes }, place);
       this.onStored();
     }
     return delivery;
