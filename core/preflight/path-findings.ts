@@ -1,4 +1,5 @@
 import { projectPathFault, scenePathFault } from '../contract/project-path';
+import { SpotreelError } from '../errors';
 import { printableName } from '../printable';
 import type { SceneExamination } from './examine-scene';
 import { finding, type PreflightFinding } from './findings';
@@ -11,6 +12,14 @@ export function pathFindings({ scenePath, project }: SceneExamination, file: str
     ...files.map((path) => [path, projectPathFault(path)] as const),
   ] as const;
   return faults.flatMap(([path, fault]) => (fault === undefined ? [] : [badPath(path, fault)]));
+}
+
+/** Throws `bad-path` for the place of a scene that Blender opens there, such as `uploads/film/shot.blend`. */
+export function refusePath(path: string): void {
+  const fault = scenePathFault(path);
+  if (fault === undefined) return;
+  const { code, message } = badPath(path, fault);
+  throw new SpotreelError(code, 'scene', message);
 }
 
 function badPath(path: string, fault: string): PreflightFinding {

@@ -7,6 +7,7 @@ import { statusSchema } from '../contract/status';
 import type { UploadWishes } from '../contract/upload-metadata';
 import { messageOf, SpotreelError } from '../errors';
 import { examineScene, type SceneExamination } from '../preflight/examine-scene';
+import { refusePath } from '../preflight/path-findings';
 import { segmentsOf, watchRootOf, type ProjectRoot } from '../preflight/project-root';
 import { printableName } from '../printable';
 import { childUrl, formatLocation } from '../storage/location';
@@ -37,6 +38,7 @@ export async function takeUpload(upload: Upload, services: TakeServices): Promis
   if (!source || upload.version.split(' ')[0] !== versionOf(source)) return { outcome: 'outdated' };
   let wishes: UploadWishes | undefined;
   try {
+    refusePath(upload.key);
     wishes = await readWishes(upload.url, storage);
     const { options, name, tags } = wishes;
     const root = watchRootOf(services.directory, upload.key);

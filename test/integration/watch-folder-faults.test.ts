@@ -81,15 +81,15 @@ test('a farm refuses each bad upload with its reason, renders the good one, and 
   expect(again.events.map(({ event }) => event)).toEqual(['watching']);
 });
 
-test('a farm fails a queued render whose plan it cannot read, and renders the next one', async () => {
+test('a farm fails a queued render whose plan a newer version wrote, and renders the next one', async () => {
   const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
   const first = drop(SCENE, at(), 'a.blend');
   const { size, mtime } = statSync(first);
   mkdirSync(at('renders/.farm'), { recursive: true });
-  mkdirSync(at('renders/torn'));
-  writeFileSync(at('renders/torn/manifest.json'), '{');
+  mkdirSync(at('renders/newer'));
+  writeFileSync(at('renders/newer/manifest.json'), '{"version": 9}');
   const version = `${size}@${mtime.getTime()}`;
-  const uploads = [{ key: 'uploads/a.blend', version, renderId: 'torn', state: 'waiting' }];
+  const uploads = [{ key: 'uploads/a.blend', version, renderId: 'newer', state: 'waiting' }];
   writeFileSync(at('renders/.farm/uploads.json'), JSON.stringify({ version: 1, uploads }));
   drop(CLOCK, at(), 'b.blend', GOOD);
 
@@ -97,7 +97,7 @@ test('a farm fails a queued render whose plan it cannot read, and renders the ne
   expect(await farm.finished).toMatchObject({ exitCode: 1 });
   const ended = farm.events.filter(({ event }) => event === 'ended');
   expect(ended).toMatchObject([
-    { renderId: 'torn', state: 'failed', errors: [expect.stringContaining('torn/manifest.json')] },
+    { renderId: 'newer', state: 'failed', errors: [expect.stringContaining('newer/manifest.json')] },
     { state: 'complete', framesDone: 2 },
   ]);
 });
