@@ -77,3 +77,19 @@ test('removeFolder removes folders without permissions, and throws for folders o
   const words = asUser([process.execPath, ...argv]);
   expect(words).toBe(runsAsRoot ? 'false\nENOTEMPTY\n' : 'false\n');
 });
+
+test('removeFolder removes more folders of one folder than a call can have arguments', () => {
+  const outfile = at('remove-folder.js');
+  buildSync({
+    entryPoints: [join(ROOT, 'core/storage/remove-folder.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+  });
+  mkdirSync(at('folder/a/b'), { recursive: true });
+  for (let i = 0; i < 12_000; i += 1) mkdirSync(at('folder/a/b', `${i}`));
+  const script = 'require(process.argv[1]).removeFolder(process.argv[2])';
+  // With a usual stack it takes 130,000 folders.
+  execFileSync(process.execPath, ['--stack-size=80', '-e', script, outfile, at('folder')]);
+  expect(existsSync(at('folder'))).toBe(false);
+});
