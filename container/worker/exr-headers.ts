@@ -40,6 +40,9 @@ const TILED = 0x200;
 const DEEP = 0x800;
 const MULTI_PART = 0x1000;
 
+/** Attributes of all parts at most. Blender writes some for each part, and some for each layer with Cryptomatte. */
+const MOST_ENTRIES = 65_536;
+
 /** Lines of a chunk, by compression: none, RLE, ZIPS, ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB, HTJ2K256, HTJ2K32. */
 const LINES_OF_CHUNK = [1, 1, 1, 16, 32, 16, 32, 32, 32, 256, 256, 32];
 
@@ -74,6 +77,7 @@ function readPart(cursor: Cursor): ExrPart {
   let [dataWindow, displayWindow]: Array<Window | undefined> = [];
   let [compression, chunkCount]: Array<number | undefined> = [];
   for (let name = cursor.text(); name !== ''; name = cursor.text()) {
+    cursor.count();
     const type = cursor.text();
     const value = cursor.taken(cursor.int());
     if (name === 'dataWindow' && type === 'box2i') dataWindow = value.window();
@@ -90,8 +94,15 @@ function readPart(cursor: Cursor): ExrPart {
 /** Reads on from a place. Little-endian throughout. */
 class Cursor {
   at = 0;
+  private entries = 0;
 
   constructor(private readonly bytes: Buffer) {}
+
+  /** Counts an attribute: a header of many millions would keep the worker from all else for seconds. */
+  count(): void {
+    this.entries += 1;
+    if (this.entries > MOST_ENTRIES) throw new Error('its header has too many entries');
+  }
 
   peek(): number {
     if (this.at >= this.bytes.length) throw new ExrHeadersCut();

@@ -10,6 +10,9 @@ const START_OF_SCAN = 0xda;
 const isStartOfFrame = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 
+/** Segments before the picture at most: tables, and a colour profile, which is divided into 255 at most. */
+const MOST_SEGMENTS = 1_000;
+
 /**
  * What is wrong with a JPEG file; `undefined` where it is whole by its structure: it begins and ends as a JPEG does and has
  * the right size. Nothing is decoded.
@@ -31,7 +34,8 @@ export async function jpegFault(
 async function readSize(file: MasterBytes): Promise<Resolution | undefined> {
   let size: Resolution | undefined;
   // FF, the marker, the length of what follows, and of a frame's start bits, height and width.
-  for (let at = 2; at < file.size;) {
+  let at = 2;
+  for (let count = 0; count < MOST_SEGMENTS && at < file.size; count += 1) {
     const segment = Buffer.from(await file.read(at, 9));
     if (segment.length < 9 || segment[0] !== 0xff) return undefined;
     const marker = segment[1]!;

@@ -77,6 +77,14 @@ export function pngRows({ width, height, bitDepth, colourType, interlaced }: Png
   });
 }
 
+/** Chunks at most, and one more for each KiB. Blender divides a picture into chunks of 8 KiB or larger ones. */
+const MOST_CHUNKS = 1_000;
+const BYTES_PER_CHUNK = 1024;
+
+/** Bytes of chunks at most whose text or profile is packed: decoders unpack them, to a thousand times as many. */
+const MOST_PACKED_TEXT = 64 * 1024;
+const PACKED_TEXT = new Set(['zTXt', 'iTXt', 'iCCP']);
+
 /**
  * Walks the chunks from signature to end and checks each checksum; gives the packed picture. Throws what is wrong: every
  * byte of a PNG is part of the signature, of a length, or under a checksum.
@@ -84,19 +92,26 @@ export function pngRows({ width, height, bitDepth, colourType, interlaced }: Png
 export function packedPicture(bytes: Uint8Array): Uint8Array[] {
   const buffer = asBuffer(bytes);
   const data: Uint8Array[] = [];
-  const types: string[] = [];
-  for (let at = SIGNATURE.length; types.at(-1) !== 'IEND';) {
+  const mostChunks = MOST_CHUNKS + buffer.length / BYTES_PER_CHUNK;
+  const seen = new Set<string>();
+  let [count, packedText] = [0, 0];
+  let last = '';
+  for (let at = SIGNATURE.length; last !== 'IEND';) {
     const { type, content, end } = readChunk(buffer, at);
-    if (types.length === 0) checkHeader(type, content);
-    checkChunk(type, types);
+    if (count === 0) checkHeader(type, content);
+    checkChunk(type, last, seen);
     if (type === 'IDAT') data.push(content);
-    types.push(type);
+    if (PACKED_TEXT.has(type)) packedText += content.length;
+    if (packedText > MOST_PACKED_TEXT) throw new Error('it holds too much packed text');
+    count += 1;
+    if (count > mostChunks) throw new Error('it is in too many pieces');
+    seen.add(type);
+    last = type;
     at = end;
     if (type === 'IEND' && end !== buffer.length) throw new Error('something follows its end');
   }
   if (data.length === 0) throw new Error('it holds no picture');
-  if (readPngHeader(bytes)?.colourType === 3 && !types.includes('PLTE'))
-    throw new Error('its palette is missing');
+  if (readPngHeader(bytes)?.colourType === 3 && !seen.has('PLTE')) throw new Error('its palette is missing');
   return data;
 }
 
@@ -118,11 +133,12 @@ function checkHeader(type: string, content: Buffer): void {
 
 const CRITICAL = ['IHDR', 'PLTE', 'IDAT', 'IEND'];
 
-function checkChunk(type: string, before: readonly string[]): void {
+/** `last` is the type of the chunk before it, `seen` has those of all before it. */
+function checkChunk(type: string, last: string, seen: ReadonlySet<string>): void {
   // Bit 5 of the first letter: what no reader may pass over has a capital.
   if (/^[A-Z]/.test(type) && !CRITICAL.includes(type)) throw new Error(`nobody knows its chunk ${type}`);
-  if (type === 'IHDR' && before.length > 0) throw new Error('it has two headers');
-  if (type === 'IDAT' && before.includes('IDAT') && before.at(-1) !== 'IDAT') {
+  if (type === 'IHDR' && seen.size > 0) throw new Error('it has two headers');
+  if (type === 'IDAT' && last !== 'IDAT' && seen.has('IDAT')) {
     throw new Error('its picture is not in one piece');
   }
 }

@@ -8,9 +8,15 @@ const FRAME_BYTES_PER_PIXEL = 10;
 /** Of a pixel with 256 passes of four samples of 32 bits: more than any render has. */
 const MASTER_BYTES_PER_PIXEL = 4096;
 
-/** Bytes of a frame (PNG, JPEG) at most, with 16 MiB for metadata. Pure, as all here. */
-export const mostFrameBytes = ({ width, height }: Resolution): number =>
+/** Bytes that Node can read from a file, or hold in one piece, in every supported version. */
+const MOST_READ_BYTES = 2 ** 31 - 1;
+
+const unpackedBytes = ({ width, height }: Resolution): number =>
   width * height * FRAME_BYTES_PER_PIXEL + 16 * MIB;
+
+/** Bytes of a frame (PNG, JPEG) at most, with 16 MiB for metadata. A frame is held in memory. Pure, as all here. */
+export const mostFrameBytes = (resolution: Resolution): number =>
+  Math.min(MOST_READ_BYTES, unpackedBytes(resolution));
 
 /** Bytes of an OpenEXR master at most, with 64 MiB for headers. */
 export const mostMasterBytes = ({ width, height }: Resolution): number =>
@@ -18,7 +24,7 @@ export const mostMasterBytes = ({ width, height }: Resolution): number =>
 
 /** Bytes of a video with its sound at most: as many as its frames have unpacked. */
 export const mostVideoBytes = (resolution: Resolution, frameCount: number): number =>
-  mostFrameBytes(resolution) * frameCount;
+  unpackedBytes(resolution) * frameCount;
 
 /** Bytes of a FLAC file at most: 48 kHz, two channels, 24 bits, twice over. */
 export const mostSoundBytes = (seconds: number): number => Math.ceil(seconds) * 48_000 * 2 * 3 * 2 + 16 * MIB;

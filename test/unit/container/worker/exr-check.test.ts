@@ -104,3 +104,9 @@ test('of a compression that is newer than this, chunks are counted by where the 
   const { end } = readExrHeaders(file);
   expect(await fault(Buffer.from(file).fill(0, end, end + 8))).toMatch(/^it says that it has -/);
 });
+
+test('attributes without end are not read to their end', async () => {
+  const attributes = Buffer.alloc(7 * 100_000, 'a\0\0\0\0\0\0');
+  const file = Buffer.concat([Buffer.from('762f310102000000', 'hex'), attributes, Buffer.of(0)]);
+  expect(await fault(file)).toBe('its header has too many entries');
+});

@@ -119,6 +119,30 @@ describe('with every checksum right', () => {
     expect(await frameFault(bytes, size)).toContain(fault);
   });
 
+  test.each<[string, Buffer[], string]>([
+    ['pieces without end', Array<Buffer>(2_000).fill(pngChunk('IDAT', Buffer.alloc(0))), 'too many pieces'],
+    ['notes without end', Array<Buffer>(2_000).fill(pngChunk('teXt', Buffer.alloc(0))), 'too many pieces'],
+    [
+      'a note that unpacks to gigabytes',
+      Array<Buffer>(3).fill(pngChunk('zTXt', Buffer.alloc(30_000))),
+      'too much packed text',
+    ],
+  ])(
+    '%s are at fault: a hostile frame may cost neither the worker nor ffmpeg much',
+    async (_, more, fault) => {
+      expect(await frameFault(pngOf(size, ...more, idat), size)).toContain(fault);
+    },
+  );
+
+  test('as many pieces as a large picture has are checked at once', async () => {
+    const count = 100_000;
+    const notes = Buffer.concat(Array<Buffer>(count).fill(pngChunk('teXt', Buffer.alloc(1024))));
+    const pieces = Buffer.concat(Array<Buffer>(count).fill(pngChunk('IDAT', Buffer.alloc(0))));
+    const began = performance.now();
+    expect(await frameFault(pngOf(size, notes, pieces, idat), size)).toContain('too many pieces');
+    expect(performance.now() - began).toBeLessThan(10_000);
+  });
+
   test('a picture that unpacks to more than its rows is at fault, however much more', async () => {
     const bomb = pngOf(size, pngChunk('IDAT', deflateSync(Buffer.alloc(50_000_000))));
     expect(await frameFault(bomb, size)).toContain('more in it than its rows');

@@ -32,3 +32,14 @@ test.each([
 ])('a file that is %s is not whole', async (_, hex, expected) => {
   expect(await fault(Buffer.from(hex, 'hex'))).toBe(expected);
 });
+
+test('segments without end are not read to their end', async () => {
+  const file = Buffer.from(`ffd8${'fffe0002'.repeat(100_000)}ffd9`, 'hex');
+  let reads = 0;
+  const counted = {
+    ...bytesOf(file),
+    read: (at: number, length: number) => (reads++, bytesOf(file).read(at, length)),
+  };
+  expect(await jpegFault(counted, SIZE)).toBe('it holds no picture');
+  expect(reads).toBeLessThan(2_000);
+});
