@@ -72,8 +72,8 @@ class FramesRun {
   private isLeaving = false;
   private unusable: string | undefined;
   private readonly stray = new StrayEvents();
-  /** The frame that Blender was asked for, and since when it has been at it, if it has said so. */
-  private current: { readonly frame: number; since?: number } | undefined;
+  /** The frame that Blender was asked for, when that was, and since when it has been at it, if it has said so. */
+  private current: { readonly frame: number; readonly asked: number; since?: number } | undefined;
   private peakMemoryBytes = 0;
   private fault: { error: unknown } | undefined;
   private deadline: NodeJS.Timeout | undefined;
@@ -169,8 +169,8 @@ class FramesRun {
         this.task.started(event.frame);
         return;
       case 'saved':
+        this.startDelivery({ ...event, seconds: this.believable(event.seconds) });
         this.frameEnded();
-        this.startDelivery(event);
         break;
       case 'failed':
         this.frameEnded();
@@ -185,6 +185,12 @@ class FramesRun {
         return;
     }
     this.next();
+  }
+
+  /** No more than have passed: a slice's report with 1e308 seconds could not be read again, and with it what the slice cost. */
+  private believable(seconds: number): number {
+    const { asked } = this.current!;
+    return Math.min(seconds, (performance.now() - asked) / 1000);
   }
 
   private frameEnded(): void {
@@ -204,7 +210,7 @@ class FramesRun {
       this.session.finish();
       return;
     }
-    this.current = { frame };
+    this.current = { frame, asked: performance.now() };
     this.session.render(frame);
   }
 

@@ -119,6 +119,8 @@ describe.each(runsAsRoot ? ['root', 'worker'] : ['this user'])('as %s', (who) =>
     const attempts = sliceReports(at('out/film')).flatMap((report) => report.attempts);
     expect(attempts).toHaveLength(1);
     const frames = attempts[0]!.frames.map(({ frame }) => frame);
+    const seconds = attempts[0]!.frames.map((one) => one.seconds);
+    expect(Math.max(...seconds)).toBeLessThan(300);
     expect(frames.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4]);
     const told = log.split('\n').filter((line) => line.includes('Spotreel ignored'));
     expect(told).toEqual([
