@@ -2,7 +2,7 @@
 
 Blender 3.4 runs Freestyle style modules; 4.5 and 5.2 skip them. Blender 3.4 also runs Python out of the name of a line set or
 view layer: it writes the name into a line of Python and does not escape backslashes. All that have Open Shading Language
-compile and run the shaders of Script nodes. Tried with these three; see docs/adr/0025-scripts-run-only-by-consent.md.
+run the shaders of Script nodes, and 4.5 and 5.2 those of custom cameras. Tried with these three; see docs/adr/0025-scripts-run-only-by-consent.md.
 """
 
 import json
@@ -20,10 +20,12 @@ def remove_scripts():
     modules = [name for layer in layers for name in remove_modules(layer.freestyle_settings)]
     names = [name for layer in layers for name in replace_unsafe_names(layer)]
     nodes = [name for tree in node_trees() for name in remove_script_nodes(tree)]
+    cameras = [name for camera in bpy.data.cameras for name in remove_camera_shader(camera)]
     return [
         *described(modules, "removed Freestyle style modules"),
         *described(names, "renamed Freestyle line sets and view layers"),
         *described(nodes, "removed OSL Script nodes"),
+        *described(cameras, "removed OSL shaders of cameras"),
     ]
 
 
@@ -59,6 +61,19 @@ def remove_script_nodes(tree):
     for node in [node for node in tree.nodes if node.bl_idname == "ShaderNodeScript"]:
         yield f"{tree.id_data.name} > {node.name}"
         tree.nodes.remove(node)
+
+
+def remove_camera_shader(camera):
+    # Absent in Blender 4.4 and older.
+    if not hasattr(camera, "custom_bytecode"):
+        return
+    if camera.custom_shader or camera.custom_filepath or camera.custom_bytecode:
+        yield camera.name
+    if camera.type == "CUSTOM":
+        camera.type = "PERSP"
+    # All of them, whatever the type is: an animation can change the type back.
+    camera.custom_shader = None
+    camera.custom_filepath = camera.custom_bytecode = camera.custom_bytecode_hash = ""
 
 
 def described(names, what):

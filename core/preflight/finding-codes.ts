@@ -87,7 +87,7 @@ export const FINDING_RULES = {
   'freestyle-scripts': { severity: 'warning' },
   /** Names that Blender 3.4 runs as Python. */
   'freestyle-names': { severity: 'warning' },
-  /** Script nodes in Open Shading Language. */
+  /** Script nodes and cameras in Open Shading Language. */
   'osl-scripts': { severity: 'warning' },
   /** In place of the five before, where the options allow scripts. */
   'scripts-run': { severity: 'warning' },

@@ -65,7 +65,7 @@ const modules = (texts: readonly string[]): string =>
   `Freestyle style ${plural(texts, 'module')} ${names(texts)}`;
 
 const nodes = (users: readonly string[]): string =>
-  `OSL Script nodes in ${shown(users.map((user) => printableName(user)))}`;
+  `OSL shaders in ${shown(users.map((user) => printableName(user)))}`;
 
 const drivers = (count: number): string =>
   count === 1 ? '1 driver with a Python expression' : `${count} drivers with Python expressions`;

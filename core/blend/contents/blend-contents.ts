@@ -90,7 +90,7 @@ export interface BlendContents {
     readonly freestyleModules: readonly string[];
     /** Names of Freestyle's line sets and view layers that some Blenders run as Python (see `scripts_off.py`). */
     readonly unsafeNames: readonly string[];
-    /** Data blocks with a Script node, which holds a shader in Open Shading Language: `material "Wood"`. */
+    /** Data blocks with a shader in Open Shading Language, of a Script node or a camera: `material "Wood"`. */
     readonly scriptNodes: readonly string[];
   };
   /** File Output nodes that are in use, which write besides the frames: their folder as written, none twice. */

@@ -16,6 +16,9 @@ const BY_SCRIPTS = 1;
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const UNSAFE = /[\\\u0000-\u001f]/;
 
+/** `CAM_CUSTOM` of `Camera.type` in `DNA_camera_types.h`: an OSL shader makes its rays. */
+const CUSTOM_CAMERA = 3;
+
 const MAX_VARIABLES = 256;
 
 interface Driver {
@@ -63,6 +66,9 @@ export function scripts(findings: Findings): ContentsPart {
       },
       NodeShaderScript(_, { owner }) {
         findings.addScriptNode(owner.label);
+      },
+      Camera(fields, { owner }) {
+        if (fields.number('type') === CUSTOM_CAMERA) findings.addScriptNode(owner.label);
       },
       ChannelDriver(fields) {
         settleDriver();

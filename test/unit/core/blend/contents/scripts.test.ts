@@ -113,6 +113,17 @@ test('Script nodes count by the data block that has them', async () => {
   expect(scripts.scriptNodes).toEqual(['material "Wood"']);
 });
 
+test('cameras with a shader of their own count with the Script nodes', async () => {
+  const { scripts } = await new ContentsWriter(BLENDER_3_4, {
+    ...CONTENTS_STRUCTS,
+    Camera: ['ID id', 'char type'],
+  })
+    .id('CA', 'Camera', 'Lens', { type: 3 })
+    .id('CA', 'Camera', 'Usual', { type: 0 })
+    .read();
+  expect(scripts.scriptNodes).toEqual(['camera "Lens"']);
+});
+
 describe('File Output nodes', () => {
   const outputs = async (scene: object, write: (writer: ContentsWriter) => unknown) => {
     const writer = new ContentsWriter().id('SC', 'Scene', 'Scene', { ...scene });
