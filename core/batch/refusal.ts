@@ -28,6 +28,9 @@ export function isUploadsFault(error: unknown): error is SpotreelError {
   return error.kind === 'scene' || error.kind === 'usage';
 }
 
+/** Faults of a render that lies in the folder already. */
+const OTHERS: ReadonlySet<string> = new Set(['name-taken', 'bad-manifest', 'newer-manifest']);
+
 /**
  * What `status.json` says of an upload that is not rendered, and the folder that it goes to: of the render that it would have
  * been. `wishes` are absent when they are what is wrong. Pure.
@@ -41,7 +44,7 @@ export function refusalOf(
   const { code } = error;
   const { options = {}, name } = wishes ?? {};
   // That name or id may be the folder of another render, whose status this refusal must not touch.
-  const isOthers = wishes === undefined || code === 'name-taken' || code === 'bad-manifest';
+  const isOthers = wishes === undefined || OTHERS.has(code);
   const ownId = renderIdOf({ source: url, etag: isOthers ? `${etag}+${code}` : etag, options });
   const renderId = (isOthers ? undefined : name) ?? ownId;
   const folder = renderFolder(output, renderId);

@@ -115,8 +115,10 @@ export async function prepareRender(
   const { plan: before, damage } = await findPlan(url, services);
   if (damage) await setAside(folder, renderId === ownId, services);
   if (before) {
-    refuseTargets(before, services, services.place ?? 'farm');
-    return { folder, manifest: checkSame(before, request, folder, known?.checked) };
+    // Another render is none of this request's, whatever it needs.
+    const manifest = checkSame(before, request, folder, known?.checked);
+    refuseTargets(manifest, services, services.place ?? 'farm');
+    return { folder, manifest };
   }
   const { facts, checked } = known ?? (await check(request, services));
   const location = { url: formatLocation(source.url), etag: source.etag, size: source.size };

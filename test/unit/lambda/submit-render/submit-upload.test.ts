@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SpotreelError } from '../../../../core/errors';
+import { childUrl } from '../../../../core/storage/location';
 import { objectCreated } from '../../../support/aws-events';
 import { SCENE, UploadWorld } from '../../../support/upload-world';
 
@@ -173,6 +174,24 @@ describe('an upload at fault is refused, and people are told why', () => {
     const statuses = (await world.keys()).filter((key) => key.endsWith('status.json'));
     expect(statuses).toEqual([expect.stringMatching(/^renders\/b-[0-9a-f]{8}\/status\.json$/)]);
     expect(world.notifications[0]?.message).toContain('choose another name');
+  });
+
+  test('a name that another render has keeps its own status, though the farm no longer takes that render', async () => {
+    const world = new UploadWorld();
+    world.allowsScripts = true;
+    await world.deliver(await world.upload('uploads/a.blend', { name: 'Take-1', 'allow-scripts': 'true' }));
+    world.allowsScripts = false;
+    await world.deliver(await world.upload('uploads/b.blend', { name: 'Take-1' }));
+    const statuses = (await world.keys()).filter((key) => key.endsWith('status.json'));
+    expect(statuses).toEqual([expect.stringMatching(/^renders\/b-[0-9a-f]{8}\/status\.json$/)]);
+  });
+
+  test('a name of a render that a newer version planned keeps its own status', async () => {
+    const world = new UploadWorld();
+    await world.storage.put(childUrl(world.output, 'Take-1/manifest.json'), '{"version": 2}');
+    await world.deliver(await world.upload('uploads/b.blend', { name: 'Take-1' }));
+    const statuses = (await world.keys()).filter((key) => key.endsWith('status.json'));
+    expect(statuses).toEqual([expect.stringMatching(/^renders\/b-[0-9a-f]{8}\/status\.json$/)]);
   });
 
   test('mended and uploaded again, it is rendered', async () => {
