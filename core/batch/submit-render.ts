@@ -11,6 +11,7 @@ import { setCap } from '../cost/cost-caps';
 import { examineScene, type SceneExamination } from '../preflight/examine-scene';
 import type { RenderPlace } from '../preflight/dependency-findings';
 import { digestOfFiles, preflight, refuseErrors, type Preflight } from '../preflight/preflight';
+import { UPLOAD_SECONDS, WalkBudget } from '../preflight/walk-budget';
 import { printableName } from '../printable';
 import { planRender } from '../render/plan';
 import { formatLocation } from '../storage/location';
@@ -145,7 +146,8 @@ async function check(
 ): Promise<Checked> {
   const { storage, place = 'farm', hasDisplay = false } = services;
   const file = printableName(formatLocation(source.url));
-  const found = examination ?? (await examineScene(source.url, source.etag, storage));
+  const budget = new WalkBudget(place === 'farm' ? UPLOAD_SECONDS : undefined);
+  const found = examination ?? (await examineScene(source.url, source.etag, storage, undefined, budget));
   const checked = preflight(found, {
     file,
     options,

@@ -4,6 +4,7 @@ import { readBlendFacts, type BlendFacts } from '../blend/scene-facts';
 import { formatLocation } from '../storage/location';
 import { StorageError, type Storage } from '../storage/storage';
 import { projectRootOf, segmentsOf, type ProjectRoot } from './project-root';
+import type { WalkBudget } from './walk-budget';
 import { walkDependencies, type ProjectFiles } from './walk-dependencies';
 
 /** All that can be known of a scene without Blender, and of the files that it needs. */
@@ -17,7 +18,7 @@ export interface SceneExamination {
 
 /**
  * Reads the scene at `url` and its libraries by ranged reads, and looks for what they need; nothing in them is ever run.
- * `etag` asks for that version, `root` for another project than the usual one. Throws `BlendFormatError` for a scene that is none, `changed` for another version, and
+ * `etag` asks for that version, `root` for another project than the usual one, `budget` limits the work. Throws `BlendFormatError` for a scene that is none, `changed` for another version, and
  * storage's errors.
  */
 export async function examineScene(
@@ -25,6 +26,7 @@ export async function examineScene(
   etag: string | undefined,
   storage: Storage,
   root: ProjectRoot = projectRootOf(url),
+  budget?: WalkBudget,
 ): Promise<SceneExamination> {
   const { facts, contents } = await readScene(url, etag, storage);
   const active = facts.scenes.find(({ name }) => name === facts.activeScene);
@@ -32,6 +34,7 @@ export async function examineScene(
     storage,
     root,
     readContents: readBlendContents,
+    ...(budget && { budget }),
     ...(active && { frames: { start: active.frameStart, end: active.frameEnd } }),
   });
   return { facts, contents, project, scenePath: segmentsOf(url, root).join('/') };

@@ -2,7 +2,13 @@ import type { DependencyExtent } from '../blend/contents/blend-contents';
 import { MOST_DEPENDENCIES } from '../contract/manifest';
 import { isProjectPath } from '../contract/project-path';
 import type { Storage } from '../storage/storage';
-import { FolderListings, listBelow, listedFile, type ListedFile } from './folder-listings';
+import {
+  FolderListings,
+  listBelow,
+  listedFile,
+  type FolderListing,
+  type ListedFile,
+} from './folder-listings';
 import { namePattern, type NamePattern } from './name-pattern';
 import { folderAt, type ProjectRoot } from './project-root';
 
@@ -11,6 +17,10 @@ const MOST_IN_FOLDER = MOST_DEPENDENCIES + 1;
 
 /** Files below all folders of a scene together that are looked at; a path such as `//../../` can name a whole disk. */
 const MOST_BELOW = 200_000;
+
+/** Files that all sequences and tiles of a scene stand for together, and names of them that are missing. Each is kept. */
+const MOST_NUMBERED = 200_000;
+const MOST_ABSENT = 100_000;
 
 /** A file that a scene needs, as it lies there. */
 export interface FoundFile extends ListedFile {
@@ -28,24 +38,36 @@ export interface FoundFiles {
   readonly otherCase?: string | undefined;
 }
 
+interface FinderLimits {
+  readonly mostListed?: number;
+  readonly mostFolders?: number;
+  readonly mostBelow?: number;
+  readonly mostNumbered?: number;
+  readonly mostAbsent?: number;
+}
+
 /** Finds files of a project through storage; looks into each folder once. */
 export class FileFinder {
   private readonly listings: FolderListings;
   /** Files below folders that may still be looked at. */
   private left: number;
+  private numberedLeft: number;
+  private absentLeft: number;
 
   constructor(
     private readonly storage: Storage,
     private readonly root: ProjectRoot,
-    limits: { readonly mostListed?: number; readonly mostFolders?: number; readonly mostBelow?: number } = {},
+    limits: FinderLimits = {},
   ) {
     this.listings = new FolderListings(storage, limits.mostListed, limits.mostFolders);
     this.left = limits.mostBelow ?? MOST_BELOW;
+    this.numberedLeft = limits.mostNumbered ?? MOST_NUMBERED;
+    this.absentLeft = limits.mostAbsent ?? MOST_ABSENT;
   }
 
   /** Whether there was more than is looked at; the rest counts as missing. */
   get isCut(): boolean {
-    return this.listings.isCut || this.left < 0;
+    return this.listings.isCut || Math.min(this.left, this.numberedLeft, this.absentLeft) < 0;
   }
 
   /** The files at `segments` below the project's root, of which there are several but for `file`; `numbers` of tiles or pictures. Below a folder only those that `isWanted` by their path. */
@@ -67,13 +89,13 @@ export class FileFinder {
     const name = segments.at(-1)!;
     const pattern = namePattern(name, extent);
     const listing = await this.listings.of(folderAt(folder, this.root), pattern.start);
-    const names = [...listing.files.keys()].filter(pattern.matches).toSorted();
+    const names = this.namesOf(name, extent, pattern, listing);
     const there = names.map((found) => ({
       ...listing.files.get(found)!,
       path: [...folder, found].join('/'),
     }));
     if (there.length > 0) {
-      const absent = pattern.absent(names, numbers).map((missing) => [...folder, missing].join('/'));
+      const absent = this.absentOf(pattern, names, numbers).map((missing) => [...folder, missing].join('/'));
       return { files: there, absent };
     }
     return {
@@ -81,6 +103,29 @@ export class FileFinder {
       absent: [],
       otherCase: await this.otherCase(folder, pattern, [...listing.files.keys()]),
     };
+  }
+
+  private namesOf(
+    name: string,
+    extent: DependencyExtent,
+    pattern: NamePattern,
+    { files }: FolderListing,
+  ): string[] {
+    if (extent === 'file' && pattern.start === name) return files.has(name) ? [name] : [];
+    if (this.numberedLeft < 0) return [];
+    const names = [...files.keys()].filter(pattern.matches).toSorted();
+    this.numberedLeft -= names.length;
+    return names;
+  }
+
+  private absentOf(
+    pattern: NamePattern,
+    names: readonly string[],
+    numbers: readonly number[] | undefined,
+  ): string[] {
+    const absent = this.absentLeft < 0 ? [] : pattern.absent(names, numbers);
+    this.absentLeft -= absent.length;
+    return absent;
   }
 
   /** Another spelling of the name, or, where it is the same, of the folder that it should lie in. */

@@ -37,8 +37,8 @@ interface TileToken {
 /** Frames between the first and the last of a sequence that are looked for. */
 const LONGEST_SEQUENCE = 100_000;
 
-/** The last digits of a name before its ending count frames (`BLI_path_sequence_decode` in Blender's path_util.c). */
-const FRAME = /^(?<head>.*?)(?<digits>\d+)(?<tail>\D*)$/s;
+/** From the last digit of a name on. */
+const LAST_DIGIT = /\d\D*$/;
 
 /** The names of files that `name`, the last part of a path, stands for: pure. */
 export function namePattern(name: string, extent: DependencyExtent): NamePattern {
@@ -86,14 +86,21 @@ interface NumberedName {
   readonly tail: string;
 }
 
-/** What stands before and behind the frame's number; `undefined` where there is none. */
+/**
+ * What stands before and behind the frame's number; `undefined` where there is none. The last digits before the ending count
+ * frames (`BLI_path_sequence_decode` in Blender's path_util.c).
+ */
 function splitFrame(name: string): NumberedName | undefined {
   const dot = name.lastIndexOf('.');
   const stem = dot > 0 ? name.slice(0, dot) : name;
-  const groups = FRAME.exec(stem)?.groups;
-  if (!groups) return undefined;
-  return { head: groups.head!, digits: groups.digits!, tail: groups.tail! + name.slice(stem.length) };
+  const end = stem.search(LAST_DIGIT) + 1;
+  if (end === 0) return undefined;
+  let start = end - 1;
+  while (start > 0 && isDigit(stem.charCodeAt(start - 1))) start -= 1;
+  return { head: name.slice(0, start), digits: name.slice(start, end), tail: name.slice(end) };
 }
+
+const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
 
 function between(head: string, middle: string, tail: string): Omit<NamePattern, 'absent'> {
   const source = `^${literal(head)}${middle}${literal(tail)}$`;

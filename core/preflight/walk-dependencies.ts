@@ -10,6 +10,7 @@ import { playedFrames, type FrameSpan } from './played-frames';
 import { placeOnDisk } from './place-on-disk';
 import { isBelow, projectRootOf, segmentsOf, type ProjectRoot } from './project-root';
 import { resolvePath, type ResolvedPath } from './resolve-path';
+import { WalkBudget } from './walk-budget';
 
 /** Libraries that link libraries: deeper than this nobody has built. */
 export const DEEPEST_LIBRARY = 16;
@@ -85,7 +86,7 @@ export interface FoundLibrary {
 export interface ProjectFiles {
   readonly dependencies: readonly FoundDependency[];
   readonly libraries: readonly FoundLibrary[];
-  /** Whether libraries or folders were not looked into, because there were too many of them or too deep. */
+  /** Whether libraries, folders or files were not looked at, because there were too many of them or too deep. */
   readonly isCut: boolean;
 }
 
@@ -99,6 +100,8 @@ export interface WalkPlace {
   readonly readContents: ReadContents;
   /** The scene's frames: which pictures of a sequence are seen. */
   readonly frames?: FrameSpan;
+  /** How much work it may take. */
+  readonly budget?: WalkBudget;
 }
 
 interface Named {
@@ -118,6 +121,7 @@ export async function walkDependencies(
   contents: BlendContents,
   place: WalkPlace,
 ): Promise<ProjectFiles> {
+  const { budget = new WalkBudget() } = place;
   const finder = new FileFinder(place.storage, place.root);
   const onDisk = place.root.inPlace && new FileFinder(place.storage, projectRootOf(fileUrl('/')));
   const dependencies: FoundDependency[] = [];
@@ -132,23 +136,31 @@ export async function walkDependencies(
       const sought = named.contents.dependencies.slice(0, room);
       isCut ||= sought.length < named.contents.dependencies.length;
       const ofOne = await mapConcurrently(sought, SOUGHT_AT_ONCE, async (one) => {
+        if (!budget.hasMore()) return undefined;
         const located = await locate(one, named, finder, place);
         const isForbidden = onDisk && (await opensOutside(located, named.url, onDisk, place.root));
         return isForbidden ? { ...located, state: 'forbidden' as const } : located;
       });
-      for (const dependency of ofOne) found.push(dependency);
+      for (const dependency of ofOne) if (dependency) found.push(dependency);
     }
     for (const dependency of found) dependencies.push(dependency);
     const unread = unreadLibraries(found, seen);
     const room = depth < DEEPEST_LIBRARY ? MOST_LIBRARIES - libraries.length : 0;
     isCut ||= unread.length > room;
-    const read = await mapConcurrently(unread.slice(0, room), READ_AT_ONCE, (one) => readLibrary(one, place));
+    const tried = await mapConcurrently(unread.slice(0, room), READ_AT_ONCE, async (one) => {
+      if (!budget.hasMore()) return undefined;
+      const { url, library } = await readLibrary(one, place);
+      if (library.contents) budget.hold(library.contents);
+      return { url, library };
+    });
+    const read = tried.filter((one) => one !== undefined);
     for (const { library } of read) libraries.push(library);
     level = read.flatMap(({ url, library: { location, contents: held } }) =>
       held ? [{ url, library: location, contents: held }] : [],
     );
   }
-  return { dependencies, libraries, isCut: isCut || finder.isCut || onDisk?.isCut === true };
+  isCut ||= budget.isSpent || finder.isCut || onDisk?.isCut === true;
+  return { dependencies, libraries, isCut };
 }
 
 async function locate(

@@ -9,6 +9,7 @@ import { messageOf, SpotreelError } from '../errors';
 import { examineScene, type SceneExamination } from '../preflight/examine-scene';
 import { refusePath } from '../preflight/path-findings';
 import { segmentsOf, watchRootOf, type ProjectRoot } from '../preflight/project-root';
+import { UPLOAD_SECONDS, WalkBudget } from '../preflight/walk-budget';
 import { printableName } from '../printable';
 import { childUrl, formatLocation } from '../storage/location';
 import { realPlace } from '../storage/real-place';
@@ -43,7 +44,8 @@ export async function takeUpload(upload: Upload, services: TakeServices): Promis
     const { options, name, tags } = wishes;
     const root = watchRootOf(services.directory, upload.key);
     await refuseLink(source.url, root);
-    const examination = await examineScene(source.url, source.etag, storage, root);
+    const budget = new WalkBudget(UPLOAD_SECONDS);
+    const examination = await examineScene(source.url, source.etag, storage, root, budget);
     refuseUnchecked(examination, root);
     // A disk pins no version: what was read is that of the ETag only if nothing has changed until now.
     if (!(await isStill(source, storage))) return { outcome: 'outdated' };

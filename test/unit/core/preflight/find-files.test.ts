@@ -92,6 +92,31 @@ test('of more files below folders than are looked at it is said that there were 
   expect(finder.isCut).toBe(true);
 });
 
+describe('sequences that many paths name', () => {
+  async function finderOf(limits: ConstructorParameters<typeof FileFinder>[2]) {
+    const storage = new CountingStorage();
+    await putAll(storage, { 'uploads/film/f_1.png': '1', 'uploads/film/f_9.png': '9' });
+    const root = projectRootOf(new URL('memory://films/uploads/film/shot.blend'));
+    return new FileFinder(storage, root, limits);
+  }
+
+  test('stop giving files after the limit', async () => {
+    const finder = await finderOf({ mostNumbered: 3 });
+    const counts: number[] = [];
+    for (let path = 0; path < 3; path += 1)
+      counts.push((await finder.find(['f_1.png'], 'sequence')).files.length);
+    expect([counts, finder.isCut]).toEqual([[2, 2, 0], true]);
+  });
+
+  test('stop giving missing names after the limit', async () => {
+    const finder = await finderOf({ mostAbsent: 10 });
+    const counts: number[] = [];
+    for (let path = 0; path < 3; path += 1)
+      counts.push((await finder.find(['f_1.png'], 'sequence')).absent.length);
+    expect([counts, finder.isCut]).toEqual([[7, 7, 0], true]);
+  });
+});
+
 describe('on a disk', () => {
   function disk() {
     for (const [path, text] of Object.entries(FILES)) {

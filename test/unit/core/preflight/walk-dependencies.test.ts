@@ -2,10 +2,12 @@ import fc from 'fast-check';
 import type { Dependency } from '../../../../core/blend/contents/blend-contents';
 import { BlendFormatError } from '../../../../core/blend/blend-format-error';
 import { projectRootOf } from '../../../../core/preflight/project-root';
+import { WalkBudget } from '../../../../core/preflight/walk-budget';
 import {
   DEEPEST_LIBRARY,
   MOST_LIBRARIES,
   walkDependencies,
+  type ReadContents,
 } from '../../../../core/preflight/walk-dependencies';
 import {
   contents,
@@ -68,6 +70,41 @@ test('libraries without end are followed to a depth, and it is said', async () =
   await putAll(storage, Object.fromEntries(chain));
   const { project } = await examine('uploads/film/shot.blend', contents([library('//0.blend')]), storage);
   expect(project.libraries).toHaveLength(DEEPEST_LIBRARY);
+  expect(project.isCut).toBe(true);
+});
+
+test('after its time a walk reads no more libraries and looks for no more files', async () => {
+  const storage = new CountingStorage();
+  const chain = [0, 1, 2, 3].map((n) => [`uploads/film/${n}.blend`, json(library(`//${n + 1}.blend`))]);
+  await putAll(storage, Object.fromEntries(chain));
+  let seconds = 0;
+  const budget = new WalkBudget(10, () => seconds * 1000);
+  const readContents: ReadContents = async (source) => {
+    seconds += 6;
+    return readJsonContents(source);
+  };
+  const scene = new URL(`${UPLOADS}film/shot.blend`);
+  const place = { storage, root: projectRootOf(scene), readContents, budget };
+  const found = await walkDependencies(scene, contents([library('//0.blend')]), place);
+  expect(found.libraries.map(({ location }) => location)).toEqual([
+    `${UPLOADS}film/0.blend`,
+    `${UPLOADS}film/1.blend`,
+  ]);
+  expect(found.dependencies).toHaveLength(2);
+  expect(found.isCut).toBe(true);
+});
+
+test('a walk reads no more libraries once they hold more than fits into memory', async () => {
+  const storage = new CountingStorage();
+  const texts = Array.from({ length: 150_000 }, (_, n) => String(n));
+  const scripts = { ...contents().scripts, texts };
+  const chain = [0, 1, 2, 3].map((n) => {
+    const held = contents([library(`//${n + 1}.blend`)], { scripts });
+    return [`uploads/film/${n}.blend`, JSON.stringify(held)];
+  });
+  await putAll(storage, Object.fromEntries(chain));
+  const { project } = await examine('uploads/film/shot.blend', contents([library('//0.blend')]), storage);
+  expect(project.libraries).toHaveLength(2);
   expect(project.isCut).toBe(true);
 });
 
