@@ -31,6 +31,7 @@ async function projectAt(text: string, scene: URL): Promise<ProjectRoot> {
   if (scene.protocol !== 'file:') {
     throw wrong(`${formatLocation(scene)} is in a bucket already: leave out --project`);
   }
+  if (text === '') throw wrong('--project is empty: give a folder, such as . for this one');
   const named = parseLocation(`${text}/`, process.cwd());
   const real = await realPlace(named);
   const url = [named, ...(real ? [new URL(`${real.href}/`)] : [])].find((folder) => isBelow(scene, folder));

@@ -171,6 +171,15 @@ test('--project without the scene in it is wrong usage', async () => {
   expect(wrong.stderr).toContain('--project other does not hold the scene');
 });
 
+test('an empty --project is wrong usage, not the whole disk', async () => {
+  const scene = copyHonest();
+  const before = await keys('uploads/');
+  const wrong = await submit(scene, '--project', '');
+  expect(wrong).toMatchObject({ exitCode: 2, stdout: '' });
+  expect(wrong.stderr).toContain('--project is empty');
+  expect(await keys('uploads/')).toEqual(before);
+});
+
 test('estimating on the farm needs the same consent', async () => {
   const scene = copyHonest();
   const before = await keys('uploads/');
