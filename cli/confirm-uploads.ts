@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { OutsideFile } from '../core/preflight/judge-uploads';
+import { SpotreelError } from '../core/errors';
 import { printableName } from '../core/printable';
 import { confirm } from './confirm';
 import { formatMebibytes } from './upload-files';
@@ -13,9 +14,12 @@ const MOST_LINES = 40;
 const INSTEAD =
   'check the files above, then give --yes, or --project DIR for the folder that may be uploaded without asking';
 
+const TOO_MANY =
+  "too many files outside the scene's folder to show all of them: give --project DIR for the folder that may be uploaded, or --yes";
+
 /**
  * Lists the files outside the scene's folder and asks whether they may be uploaded. `isYes` answers. Throws `bad-usage` where
- * there is no terminal.
+ * there is no terminal, and where the list is cut: a scene could name harmless files first and hide others behind them.
  */
 export async function confirmUploads(
   outside: readonly OutsideFile[],
@@ -24,7 +28,9 @@ export async function confirmUploads(
 ): Promise<boolean> {
   if (outside.length === 0) return true;
   say(`the scene needs ${countFiles(outside)} outside its own folder:`);
-  for (const line of describeOutside(outside)) say(line);
+  const lines = describeOutside(outside);
+  for (const line of lines) say(line);
+  if (!isYes && lines.length > MOST_LINES) throw new SpotreelError('bad-usage', 'usage', TOO_MANY);
   return isYes || confirm(`upload ${outside.length === 1 ? 'it' : 'them'}?`, INSTEAD);
 }
 

@@ -51,3 +51,14 @@ test('--yes answers, and the list is shown all the same', async () => {
     '  /film/wood.png (1.0 MiB)',
   ]);
 });
+
+test('a list that is cut is no question', async () => {
+  const many = Array.from({ length: 41 }, (_, index) => file(`/film/${index}/wood.png`));
+  const said: string[] = [];
+  const asked = confirmUploads(many, false, (text) => said.push(text));
+  await expect(asked).rejects.toMatchObject({
+    code: 'bad-usage',
+    message: expect.stringContaining('too many files'),
+  });
+  expect(said.at(-1)).toBe('  and 1 file (1.0 MiB) more');
+});
