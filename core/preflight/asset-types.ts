@@ -56,12 +56,21 @@ export function isAsset(kind: DependencyKind, path: string): boolean {
 
 /** Whether the first bytes of the file at `path` are text, as those of no binary asset are: pure. */
 export function isTextInstead(path: string, start: Uint8Array): boolean {
-  return start.length > 0 && !MAY_BE_TEXT.test(path) && start.every(isTextByte);
+  return start.length > 0 && !MAY_BE_TEXT.test(path) && isText(start);
 }
 
-/** Printable ASCII, a tab or a line break. */
-function isTextByte(byte: number): boolean {
-  return (byte >= 0x20 && byte < 0x7f) || byte === 0x09 || byte === 0x0a || byte === 0x0d;
+// oxlint-disable-next-line no-control-regex -- control characters are the subject
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+
+/** Text without control characters in UTF-8, or in UTF-16 with its mark; the last character may be cut off. */
+function isText(bytes: Uint8Array): boolean {
+  const isMarked = (first: number, second: number) => bytes[0] === first && bytes[1] === second;
+  const utf16 = isMarked(0xff, 0xfe) ? 'utf-16le' : isMarked(0xfe, 0xff) ? 'utf-16be' : undefined;
+  try {
+    return !CONTROL.test(new TextDecoder(utf16 ?? 'utf-8', { fatal: true }).decode(bytes, { stream: true }));
+  } catch {
+    return false;
+  }
 }
 
 function endings(...lists: readonly string[]): RegExp {

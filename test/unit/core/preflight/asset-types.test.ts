@@ -76,6 +76,13 @@ const KEY = Buffer.from('-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n'
 test.each<[string, string, Uint8Array, boolean]>([
   ['a key called an image', 'wood.png', KEY, true],
   ['a key called a library', 'props.blend', KEY, true],
+  ['a key with a letter beyond ASCII', 'wood.png', Buffer.from('# Zoë\n-----BEGIN PRIVATE KEY-----\n'), true],
+  ['UTF-8 text with a mark', 'wood.png', Buffer.from('\ufeffpassword'), true],
+  ['UTF-8 text that is cut within a letter', 'wood.png', Buffer.from('password ë').subarray(0, -1), true],
+  ['UTF-16 text', 'wood.png', Buffer.from('\ufeffpassword', 'utf16le'), true],
+  ['source code called like a film', 'config.ts', Buffer.from('// © Zoë\nexport const key = 1;\n'), true],
+  ['a film', 'shot.ts', Uint8Array.of(0x47, 0x40, 0x11, 0x10), false],
+  ['sound that begins like UTF-16 text', 'a.mp3', Uint8Array.of(0xff, 0xfe, 0x10, 0x00, 0x00, 0xd8), false],
   ['an image', 'wood.png', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), false],
   ['a TGA, which has no mark', 'wood.tga', Uint8Array.of(0, 0, 2, 0, 65, 66), false],
   ['an empty file', 'wood.png', Buffer.from(''), false],
