@@ -12,6 +12,7 @@ import {
   findUploads,
   uploadFingerprint,
   type FoundUploads,
+  type ProjectFingerprints,
   type Upload,
 } from '../../core/upload-queue/find-uploads';
 import { cancelFolder, queueFolder, queueUrl } from '../../core/upload-queue/queue-files';
@@ -143,9 +144,10 @@ export class WatchFolder {
     await queue.keepOnly((key) => keys.has(key) || unread.some((folder) => key.startsWith(folder.key)));
     const fresh = uploads.filter((upload) => !queue.knows(upload));
     const looks: Array<{ key: string; fingerprint: string }> = [];
+    const projects: ProjectFingerprints = new Map();
     for (const upload of fresh)
       await this.attempt(upload.key, async () => {
-        const fingerprint = await uploadFingerprint(upload, directory, storage);
+        const fingerprint = await uploadFingerprint(upload, directory, storage, projects);
         looks.push({ key: upload.key, fingerprint });
       });
     const still = this.stillness.settle(looks, at);

@@ -51,6 +51,9 @@ export async function findUploads(directory: URL, storage: Storage): Promise<Fou
   };
 }
 
+/** What projects hold, by their keys: of one look, so that a project with many scenes is listed once. */
+export type ProjectFingerprints = Map<string, Promise<string>>;
+
 /**
  * Tells whether anything of what a scene may need has changed: its version, and where it lies in a project's folder the size
  * and time of every file in there.
@@ -59,13 +62,20 @@ export async function uploadFingerprint(
   { key, version }: Upload,
   directory: URL,
   storage: Storage,
+  known: ProjectFingerprints = new Map(),
 ): Promise<string> {
   const project = key.slice(0, key.lastIndexOf('/') + 1);
   if (project === UPLOAD_PREFIX) return version;
+  const fingerprint = known.get(project) ?? projectFingerprint(childUrl(directory, project), storage);
+  known.set(project, fingerprint);
+  return `${version} ${await fingerprint}`;
+}
+
+async function projectFingerprint(folder: URL, storage: Storage): Promise<string> {
   const hash = createHash('sha256');
-  for await (const info of storage.list(childUrl(directory, project)))
+  for await (const info of storage.list(folder))
     hash.update(JSON.stringify([info.url.href, versionOf(info)]));
-  return `${version} ${hash.digest('hex')}`;
+  return hash.digest('hex');
 }
 
 /** What tells versions of a file apart without reading it. */

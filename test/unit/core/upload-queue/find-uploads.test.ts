@@ -56,6 +56,18 @@ test('a scene in a project waits for all that lies in there, one at the top for 
   expect(filmAgain).not.toBe(film);
 });
 
+test('a project is listed once in a look, however many scenes lie in it', async () => {
+  const storage = await folderOf('uploads/film/a.blend', 'uploads/film/b.blend', 'uploads/other/c.blend');
+  const { uploads } = await findUploads(DIRECTORY, storage);
+  const list = jest.spyOn(storage, 'list');
+  const known = new Map();
+  const prints = [];
+  for (const upload of uploads) prints.push(await uploadFingerprint(upload, DIRECTORY, storage, known));
+  expect(list.mock.calls.map(([folder]) => folder.pathname)).toEqual(['/uploads/film/', '/uploads/other/']);
+  const alone = uploads.map((upload) => uploadFingerprint(upload, DIRECTORY, storage));
+  expect(await Promise.all(alone)).toEqual(prints);
+});
+
 test('a project that cannot be read hides no other upload', async () => {
   const storage = await folderOf('uploads/shot.blend', 'uploads/closed/a.blend', 'uploads/film/b.blend');
   const listFolder = storage.listFolder.bind(storage);
