@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { hasContentOf } from '../core/content-etag';
 import { SUBMITTED_FOLDER } from '../core/contract/upload-key';
 import { SpotreelError } from '../core/errors';
 import { mapConcurrently } from '../core/map-concurrently';
@@ -14,6 +15,9 @@ const HASH_DIGITS = 16;
 const ASKED_AT_ONCE = 16;
 const UPLOADED_AT_ONCE = 4;
 
+/** Files whose content is compared with an object's at a time. */
+const HASHED_AT_ONCE = 2;
+
 /** Where an upload tells how it goes; `now` in milliseconds. */
 export interface UploadView {
   readonly say: (text: string) => void;
@@ -28,7 +32,8 @@ interface Upload {
 
 /**
  * The files of this machine in the bucket, in the same order. Each lies in a folder that its content names: what is there
- * already is not uploaded again, whichever project it came with, and nothing is ever written over that a running render reads. All lie two
+ * already is not uploaded again, whichever project it came with, and nothing is ever written over that a running render reads. Whoever may
+ * write to the bucket can put other bytes there, and those are uploaded again. All lie two
  * folders below the uploads, where an object starts nothing by itself: whoever uploads it this way submits it too.
  */
 export async function uploadFiles(
@@ -38,7 +43,12 @@ export async function uploadFiles(
   { say, meter, now }: UploadView,
 ): Promise<ObjectHead[]> {
   const wanted = files.map((file) => ({ file, target: targetOf(file, uploads) }));
-  const there = await mapConcurrently(wanted, ASKED_AT_ONCE, (upload) => whatIsThere(upload, storage));
+  const before = await mapConcurrently(wanted, ASKED_AT_ONCE, ({ target }) => storage.head(target));
+  const there = await mapConcurrently(
+    wanted.map((upload, index) => ({ upload, head: before[index] })),
+    HASHED_AT_ONCE,
+    async ({ upload, head }) => (head && (await isContent(head, upload)) ? head : undefined),
+  );
   // The same file under two paths is one object.
   const missing = [
     ...new Map(
@@ -62,10 +72,11 @@ export async function uploadFiles(
   } finally {
     if (missing.length > 0) meter.stop();
   }
-  const pairs = wanted.map((upload, index) => ({ upload, before: there[index] }));
-  return mapConcurrently(pairs, ASKED_AT_ONCE, async ({ upload, before }) => {
-    const head = before ?? (await whatIsThere(upload, storage));
-    if (head) return head;
+  const pairs = wanted.map((upload, index) => ({ upload, kept: there[index], other: before[index] }));
+  return mapConcurrently(pairs, ASKED_AT_ONCE, async ({ upload, kept, other }) => {
+    const head = kept ?? (await storage.head(upload.target));
+    const isNew = head?.size === upload.file.size && (head === kept || isWritten(head, other));
+    if (head && isNew) return head;
     throw uploadLost(upload);
   });
 }
@@ -74,10 +85,14 @@ function targetOf({ url, etag }: ObjectHead, uploads: URL): URL {
   return childUrl(uploads, SUBMITTED_FOLDER, etag.slice(0, HASH_DIGITS), basename(filePath(url)));
 }
 
-/** `undefined` for nothing, and for something of another size. */
-async function whatIsThere({ file, target }: Upload, storage: Storage): Promise<ObjectHead | undefined> {
-  const head = await storage.head(target);
-  return head?.size === file.size ? head : undefined;
+/** Whether an object holds the bytes of the file. Of one that a KMS key encrypts nobody can tell, and it counts as another. */
+async function isContent({ size, etag }: ObjectHead, { file }: Upload): Promise<boolean> {
+  return size === file.size && (etag === file.etag || (await hasContentOf(filePath(file.url), etag)));
+}
+
+/** Whether an object has been written since it was `other`. */
+function isWritten({ etag, lastModified }: ObjectHead, other: ObjectHead | undefined): boolean {
+  return etag !== other?.etag || lastModified > other.lastModified;
 }
 
 function announcement(wanted: readonly Upload[], missing: readonly Upload[]): string {

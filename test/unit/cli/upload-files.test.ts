@@ -44,6 +44,18 @@ test('a scene goes where it starts nothing by itself, and only when it is not th
   expect(basename(changed!.url.pathname)).toBe(basename(there!.url.pathname));
 });
 
+test('other bytes of the same size at its place are uploaded over', async () => {
+  const storage = new MemoryStorage();
+  const wood = scene('wood', '0'.repeat(32), 'wood.png');
+  const target = new URL(`submitted/${'0'.repeat(16)}/wood.png`, UPLOADS);
+  await storage.put(target, 'evil');
+  const { said, view } = watched();
+  const [object] = await uploadFiles([wood], UPLOADS, storage, view);
+  expect(said[0]).toMatch(/^uploading /);
+  expect(Buffer.from(await storage.get(target)).toString()).toBe('wood');
+  expect(object!.etag).toBe((await storage.head(target))!.etag);
+});
+
 /** Tells of its way, and may lose what it was given. */
 class SlowStorage extends MemoryStorage {
   constructor(private readonly loses: boolean) {
