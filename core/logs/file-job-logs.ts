@@ -1,8 +1,11 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseStamped } from '../batch/local/time-stamp';
 import { codeOf } from '../errors';
 import type { JobLogs, LogPage, LogStream } from './job-logs';
+
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
 const PAGE_BYTES = 1024 * 1024;
 const NEWLINE = '\n'.charCodeAt(0);
@@ -28,12 +31,14 @@ export class FileJobLogs implements JobLogs {
   private async read(name: string, offset: number): Promise<Buffer | undefined> {
     let file;
     try {
-      file = await open(join(this.stateDirectory, name));
+      file = await open(join(this.stateDirectory, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined;
+      // A link is no log.
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ELOOP') return undefined;
       throw error;
     }
     try {
+      if (!(await file.stat()).isFile()) return undefined;
       const buffer = Buffer.allocUnsafe(PAGE_BYTES);
       const { bytesRead } = await file.read(buffer, 0, PAGE_BYTES, offset);
       return buffer.subarray(0, bytesRead);

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
-  openSync,
+  lstatSync,
   readdirSync,
   rmSync,
   statSync,
@@ -13,6 +13,7 @@ import {
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { codeOf } from '../errors';
+import { openRegularFile } from '../storage/regular-file';
 import { isProcessAlive, isSameProcess, processStartTime } from './process-identity';
 import { thisWorld, type ProcessWorld } from './process-world';
 
@@ -59,7 +60,7 @@ export function isSameClaimant(one: Claim, other: Claim): boolean {
 
 /** Marks the claim as alive. The file server sets the time: clocks of machines differ. Throws `ENOENT` if the file is gone. */
 export function refreshClaim(path: string): void {
-  const file = openSync(path, 'r+');
+  const file = openRegularFile(path, 'change');
   try {
     writeSync(file, '.', 0);
   } finally {
@@ -77,7 +78,9 @@ export function livingClaims(
   { staleSeconds, remove }: { readonly staleSeconds: number; readonly remove: boolean },
 ): LivingClaim[] {
   const here = thisWorld();
-  return readdirSync(directory)
+  // A folder, link or pipe with a claim's name is no claim.
+  return readdirSync(directory, { withFileTypes: true })
+    .flatMap((entry) => (entry.isFile() ? [entry.name] : []))
     .toSorted()
     .flatMap(parseClaim)
     .flatMap((claim) => {
@@ -100,7 +103,8 @@ function lookAt(
   }
   const refreshedAt = lastRefresh(join(directory, claim.name));
   if (refreshedAt === undefined) return undefined;
-  const seconds = Math.max(0, (clock.now() - refreshedAt) / 1000);
+  // A refresh in the future is from before a change of that clock: a holder that runs would have refreshed it since.
+  const seconds = Math.abs(clock.now() - refreshedAt) / 1000;
   // A claim that was refreshed since this machine started belongs to another machine that only looks the same.
   const isFromBefore = claim.host === here.host && claim.boot !== here.boot && seconds > uptime();
   return seconds >= staleSeconds || isFromBefore
@@ -112,12 +116,12 @@ function lookAt(
 function lastRefresh(path: string): number | undefined {
   let file: number | undefined;
   try {
-    file = openSync(path, 'r');
+    file = openRegularFile(path, 'read');
     return fstatSync(file).mtimeMs;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     // Without the right to read it, its time is visible all the same.
-    return statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+    return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
   } finally {
     if (file !== undefined) closeSync(file);
   }

@@ -65,7 +65,7 @@ function wording(
     case 'denied':
       return `can't ${action} ${path}: ${REASONS[errno] ?? 'permission denied'}; ${remedy(errno, action)}`;
     default:
-      return `can't ${action} ${path}: ${messageOf(error)}; see whether the disk is in order and try again`;
+      return `can't ${action} ${path}: ${REASONS[errno] ?? messageOf(error)}; see whether the disk is in order and try again`;
   }
 }
 
@@ -73,6 +73,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'the disk is read-only',
   ENOTDIR: 'a part of the path is a file, not a folder',
   EISDIR: 'it is a folder',
+  ELOOP: 'it is a symbolic link',
+  ENXIO: 'it is no regular file',
 };
 
 function remedy(errno: string, action: FileAction): string {

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { findLockHolder, type LockHolder } from '../batch/local/lock';
 import { parseJson } from '../contract/parse-json';
 import { codeOf } from '../errors';
 import { filePath } from '../storage/location';
+import { readRegularFile } from '../storage/regular-file';
 import { queueFolder, queueUrl } from './queue-files';
 import { uploadQueueSchema } from './upload-queue';
 
@@ -38,7 +38,7 @@ export function queueAround(folder: URL): { readonly renderId: string; readonly 
 
 function readWaiting(output: URL): string[] | undefined {
   try {
-    const bytes = readFileSync(filePath(queueUrl(output)));
+    const bytes = readRegularFile(filePath(queueUrl(output)));
     const { uploads } = parseJson(uploadQueueSchema, bytes, (reason) => new SyntaxError(reason));
     return uploads.filter(({ state }) => state === 'waiting').map(({ renderId }) => renderId);
   } catch (error) {

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runCommandLine } from '../../cli/command-line';
+import { claimName, ELSEWHERE } from '../support/claim-name';
 import { installFakeBlender } from '../support/fake-blender';
 import { garble, GARBLES, stateFiles } from '../support/garble';
 import { writeTimes } from '../support/render-folder';
@@ -268,3 +269,27 @@ if (!isRoot) process.stderr.write('NOT RUN: files that may not be read need Linu
     expect(resumed.status).toBe(0);
   });
 });
+
+test.each(['.batch/jobs/J.jsonl', '.batch/lock/C', 'jobs.json', 'manifest.json'])(
+  'a pipe in the place of %s keeps no command waiting',
+  (file) => {
+    const output = at('pipes');
+    rmSync(output, { recursive: true, force: true });
+    cpSync(at('complete'), output, { recursive: true });
+    const id = renders.complete;
+    const journal = readdirSync(join(output, id, '.batch/jobs'))[0]!;
+    const path = join(output, id, file.replace('J.jsonl', journal).replace('C', claimName(ELSEWHERE)));
+    rmSync(path, { force: true });
+    spawnSync('mkfifo', [path]);
+    for (const command of ['list', 'status', 'logs', 'cancel']) {
+      const argv = [join(ROOT, 'dist/spotreel.js'), command, ...(command === 'list' ? [] : [id])];
+      const ended = spawnSync(process.execPath, [...argv, '-o', output], {
+        timeout: 30_000,
+        killSignal: 'SIGKILL',
+        encoding: 'utf8',
+      });
+      expect({ command, signal: ended.signal }).toEqual({ command, signal: null });
+      expect(ended.stdout + ended.stderr).not.toMatch(UGLY);
+    }
+  },
+);

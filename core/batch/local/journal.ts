@@ -1,16 +1,8 @@
-import {
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  truncateSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, truncateSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf, messageOf, SpotreelError } from '../../errors';
 import { fileError } from '../../storage/file-error';
+import { openRegularFile, readRegularFile } from '../../storage/regular-file';
 import { isSyncUnsupported } from '../../storage/sync-disk';
 
 const NEWLINE = '\n'.charCodeAt(0);
@@ -37,7 +29,7 @@ export class Journal {
   append(value: unknown, durable = false): void {
     try {
       // Opened at the first line: jobs that ended long ago need no file handle.
-      this.#file ??= openSync(this.#path, 'a');
+      this.#file ??= openRegularFile(this.#path, 'append');
       const isNew = fstatSync(this.#file).size === 0;
       writeWhole(this.#file, Buffer.from(`${JSON.stringify(value)}\n`));
       if (durable) syncToDisk(this.#file);
@@ -108,7 +100,7 @@ export function peekJournal(path: string): unknown[] {
 
 function readBytes(path: string): Buffer {
   try {
-    return readFileSync(path);
+    return readRegularFile(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') throw error;
     throw fileError(error, path, 'read');

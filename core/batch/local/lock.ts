@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmSync } from 'node:fs';
+import { closeSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, SpotreelError } from '../../errors';
@@ -13,6 +13,7 @@ import {
 import { isProcessAlive } from '../../processes/process-identity';
 import { fileError } from '../../storage/file-error';
 import { makeFolder } from '../../storage/make-folder';
+import { openRegularFile } from '../../storage/regular-file';
 
 export interface Lock {
   /** Aborted when the claim is gone: another machine took the directory over, or somebody deleted it. */
@@ -28,6 +29,9 @@ const STALE_SECONDS = 60;
 /** How long the earliest of several claims waits for the later ones to step back. */
 const STEP_BACK_MS = 5_000;
 const POLL_MS = 20;
+
+/** A claim's file is missing, or something else has its name. */
+const GONE = new Set(['ENOENT', 'ESTALE', 'ELOOP', 'ENXIO', 'EISDIR', 'ENOTDIR']);
 
 /**
  * Makes this process the only user of `<directory>/lock`, also among machines that share the directory over a network. Claims of
@@ -47,14 +51,14 @@ export async function takeLock(directory: string): Promise<Lock> {
   const own = claimIn(claims, directory);
   const path = join(claims, own.name);
   // Kept open: this proves to others that the claim is ours (see `isProvenHolder`).
-  let file: number | undefined = openSync(path, 'r');
+  let file: number | undefined = openRegularFile(path, 'read');
   const lost = new AbortController();
   const beat = setInterval(() => {
     try {
       refreshClaim(path);
     } catch (error) {
       // Other errors pass, or the claim becomes stale and is removed.
-      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ESTALE') lost.abort();
+      if (GONE.has(codeOf(error) ?? '')) lost.abort();
     }
   }, BEAT_SECONDS * 1000);
   beat.unref();

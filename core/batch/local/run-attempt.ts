@@ -1,11 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { messageOf } from '../../errors';
 import { findExecutable } from '../../processes/find-executable';
 import { LineSplitter } from '../../line-splitter';
 import { killSignal, withLifeline } from '../../processes/lifeline';
 import { endOf, killProgram } from '../../processes/program-end';
+import { openRegularFile } from '../../storage/regular-file';
 import type { AttemptOutcome } from './attempt-event';
 import { timeStamp } from './time-stamp';
 
@@ -49,7 +50,7 @@ export function runAttempt(request: AttemptRequest): RunningAttempt {
   }
   let log: number | undefined;
   try {
-    log = openSync(request.logFile, 'a');
+    log = openRegularFile(request.logFile, 'append');
     const [wrapper = program, ...wrapperArgs] = withLifeline([program, ...args]);
     const options = { env: { ...request.environment }, detached: true, stdio: 'pipe' } as const;
     return watchAttempt(spawn(wrapper, wrapperArgs, options), log, request);

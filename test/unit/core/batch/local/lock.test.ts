@@ -1,4 +1,14 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import os, { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findLockHolder, isHolderProven, takeLock } from '../../../../../core/batch/local/lock';
@@ -98,6 +108,12 @@ describe('a claim of another machine', () => {
     },
   );
 
+  test('expires if its last refresh is in the future', async () => {
+    leaveClaim(ELSEWHERE, -3600);
+    expect(findLockHolder(directory)).toBeUndefined();
+    expect(await refusal()).toBeUndefined();
+  });
+
   test('is never proven to be a holder that may get a signal', () => {
     leaveClaim({ ...ELSEWHERE, pid: process.pid });
     expect(isHolderProven(directory, findLockHolder(directory)!)).toBe(false);
@@ -108,6 +124,17 @@ test('a claim of another container on this machine keeps the lock by its age alo
   leaveClaim({ pids: '1', pid: NO_PID });
   expect(codeOf(await refusal())).toBe('locked');
   leaveClaim({ pids: '1', pid: NO_PID }, 61);
+  expect(await refusal()).toBeUndefined();
+});
+
+test.each([
+  ['folder', (path: string) => mkdirSync(path)],
+  ['link', (path: string) => symlinkSync(process.execPath, path)],
+])('a %s with the name of a dead claim does not keep the lock', async (_, make) => {
+  mkdirSync(join(directory, 'lock'));
+  make(join(directory, 'lock', claimName({ pid: NO_PID })));
+  make(join(directory, 'lock', claimName({ ...ELSEWHERE, pid: NO_PID })));
+  expect(findLockHolder(directory)).toBeUndefined();
   expect(await refusal()).toBeUndefined();
 });
 
@@ -143,6 +170,19 @@ describe('a holder', () => {
     const lock = await takeLock(directory);
     rmSync(join(directory, 'lock'), { recursive: true });
     jest.advanceTimersByTime(5_000);
+    expect(lock.lost.aborted).toBe(true);
+    lock.release();
+  });
+
+  test('does not write through a link in the place of its claim', async () => {
+    jest.useFakeTimers({ now: Date.now() });
+    const lock = await takeLock(directory);
+    const [name] = readdirSync(join(directory, 'lock'));
+    writeFileSync(join(directory, 'precious'), 'precious');
+    rmSync(join(directory, 'lock', name!));
+    symlinkSync(join(directory, 'precious'), join(directory, 'lock', name!));
+    jest.advanceTimersByTime(5_000);
+    expect(readFileSync(join(directory, 'precious'), 'utf8')).toBe('precious');
     expect(lock.lost.aborted).toBe(true);
     lock.release();
   });
