@@ -109,13 +109,14 @@ function unsubmitted({ records, seen }: KnownRender, now: number): Verdict {
 }
 
 /** Jobs of which nothing is known: what lies in the folder is all there is to go by. */
-function unseen({ records, results, seen }: KnownRender, now: number): Verdict {
-  const { plan, jobsNotedAt = 0 } = records;
+function unseen(known: KnownRender, now: number): Verdict {
+  const { records, results, seen } = known;
+  const { jobsNotedAt = 0 } = records;
   // A film from before says nothing of jobs that may run; on this machine none does if no process has the folder.
   if (seen.fault !== undefined && (seen.place === 'farm' || seen.attended))
     return { state: 'unknown', ended: false };
-  if (plan && results.stored >= plan.frameCount && (plan.video === 'none' || results.video))
-    return { state: 'complete', ended: true };
+  const made = madeWithoutJournal(known);
+  if (made) return made;
   if (seen.place === 'farm' && now - jobsNotedAt < SUBMITTING_SECONDS * 1000)
     return { state: 'waiting', ended: false, reason: 'its jobs were submitted just now' };
   if (results.gaps && results.partialVideo)
@@ -136,7 +137,8 @@ function verdictOfJobs(known: KnownRender, now: number): Verdict {
     const verdict = failedVerdict(known);
     return { ...verdict, ended: verdict.state === 'partial' || !mayGoOn(known, now) };
   }
-  if (seen.place === 'here' && !seen.attended) return { state: 'stopped', ended: true };
+  if (seen.place === 'here' && !seen.attended)
+    return (stitch ? undefined : madeWithoutJournal(known)) ?? { state: 'stopped', ended: true };
   if (running) return { state: 'stitching', ended: false };
   if (salvage || render?.status === 'SUCCEEDED' || records.jobs?.retry?.slices === 0)
     return open?.status === 'RUNNABLE'
@@ -146,6 +148,12 @@ function verdictOfJobs(known: KnownRender, now: number): Verdict {
   // Between two slices of one machine none runs for a moment.
   const working = (slices?.running ?? 0) > 0 || (seen.place === 'here' && results.stored > 0);
   return { state: working ? 'rendering' : 'waiting', ended: false };
+}
+
+/** The journal of the video's job is missing or damaged: the frames and the video decide. */
+function madeWithoutJournal({ records: { plan }, results }: KnownRender): Verdict | undefined {
+  const isComplete = plan && results.stored >= plan.frameCount && (plan.video === 'none' || results.video);
+  return isComplete ? { state: 'complete', ended: true } : undefined;
 }
 
 function going(job: JobDetail | undefined): boolean {

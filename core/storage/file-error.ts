@@ -15,6 +15,10 @@ const CODES: Readonly<Record<string, StorageErrorCode>> = {
   EROFS: 'denied',
   ENOTDIR: 'denied',
   EISDIR: 'denied',
+  ELOOP: 'denied',
+  ENXIO: 'denied',
+  EFBIG: 'denied',
+  ERR_FS_FILE_TOO_LARGE: 'denied',
   ENOSPC: 'no-space',
   EDQUOT: 'no-space',
   ENAMETOOLONG: 'bad-url',
@@ -35,6 +39,11 @@ export function fileError(
   // A writer makes its folders, so one that is missing was removed under it, which may not happen again.
   const code = action === 'write' && errno === 'ENOENT' ? 'unavailable' : (CODES[errno] ?? 'unavailable');
   return new StorageError(code, url, wording(code, errno, path, action, error), { cause: error });
+}
+
+/** Why a file can't be used, where that is no passing fault: `permission denied`, `it is a symbolic link`. */
+export function denialReason({ cause }: StorageError): string {
+  return REASONS[codeOf(cause) ?? ''] ?? 'permission denied';
 }
 
 /** The size in bytes of a local file to be uploaded. Throws `not-found` for a folder and for nothing. */
@@ -65,7 +74,7 @@ function wording(
     case 'denied':
       return `can't ${action} ${path}: ${REASONS[errno] ?? 'permission denied'}; ${remedy(errno, action)}`;
     default:
-      return `can't ${action} ${path}: ${REASONS[errno] ?? messageOf(error)}; see whether the disk is in order and try again`;
+      return `can't ${action} ${path}: ${messageOf(error)}; see whether the disk is in order and try again`;
   }
 }
 
@@ -75,10 +84,17 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder',
   ELOOP: 'it is a symbolic link',
   ENXIO: 'it is no regular file',
+  EFBIG: 'it is too large',
+  ERR_FS_FILE_TOO_LARGE: 'it is too large',
 };
 
+/** Something else is in the place of a file. */
+const WRONG_KIND = new Set(['ELOOP', 'ENXIO', 'EFBIG', 'ERR_FS_FILE_TOO_LARGE']);
+
 function remedy(errno: string, action: FileAction): string {
-  if (action === 'read') return errno === 'EISDIR' ? 'give the path of a file' : 'mend its permissions';
+  if (action === 'read' && errno === 'EISDIR') return 'give the path of a file';
+  if (WRONG_KIND.has(errno)) return 'remove it';
+  if (action === 'read') return 'mend its permissions';
   return errno === 'EACCES' || errno === 'EPERM'
     ? 'choose another output folder or mend the permissions'
     : 'choose another output folder';

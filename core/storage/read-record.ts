@@ -1,5 +1,6 @@
 import { parseJson, type Schema } from '../contract/parse-json';
 import { messageOf } from '../errors';
+import { denialReason } from './file-error';
 import { formatLocation } from './location';
 import { StorageError, type Storage } from './storage';
 
@@ -23,7 +24,7 @@ export async function findRecord<T>(schema: Schema<T>, url: URL, storage: Storag
     if (error instanceof SyntaxError) return { damage: messageOf(error) };
     if (!(error instanceof StorageError)) throw error;
     if (error.code === 'not-found') return {};
-    if (error.code === 'denied' && url.protocol === 'file:') return { damage: 'permission denied' };
+    if (error.code === 'denied' && url.protocol === 'file:') return { damage: denialReason(error) };
     throw error;
   }
 }

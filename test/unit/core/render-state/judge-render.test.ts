@@ -194,6 +194,15 @@ test.each<[string, Known, string, boolean]>([
     false,
   ],
   [
+    'here, and all is there, but not the journal of the video',
+    {
+      results: { stored: 8, video: VIDEO },
+      seen: { place: 'here', attended: false, render: array({ SUCCEEDED: 8 }, 'SUCCEEDED') },
+    },
+    'complete',
+    true,
+  ],
+  [
     'here, and nobody is at it',
     { seen: { place: 'here', attended: false, render: array({ RUNNING: 1, RUNNABLE: 7 }), stitch: waiting } },
     'stopped',

@@ -3,9 +3,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as z from 'zod/mini';
 import { FileStorage } from '../../../../core/storage/file-storage';
 import { filePath, fileUrl } from '../../../../core/storage/location';
 import { sweepPartials } from '../../../../core/storage/partial-file';
+import { findRecord } from '../../../../core/storage/read-record';
 
 jest.mock('node:fs/promises', () => {
   const actual = jest.requireActual<typeof fs>('node:fs/promises');
@@ -47,6 +49,23 @@ describe('FileStorage', () => {
     await expect(storage.fetch(at('pipe'), folder)).rejects.toMatchObject({ code: 'not-found' });
     expect(await storage.head(at('pipe'))).toBeUndefined();
     expect(await listed()).toEqual([]);
+  });
+
+  it('does not take a link to itself or an endless file for a passing fault', async () => {
+    await symlink('loop', join(folder, 'loop'));
+    await expect(storage.get(at('loop'))).rejects.toMatchObject({
+      code: 'denied',
+      message: `can't read ${folder}/loop: it is a symbolic link; remove it`,
+    });
+    await writeFile(join(folder, 'endless'), '');
+    await fs.truncate(join(folder, 'endless'), 3 * 2 ** 30);
+    await expect(storage.get(at('endless'))).rejects.toMatchObject({
+      code: 'denied',
+      message: `can't read ${folder}/endless: it is too large; remove it`,
+    });
+    const schema = z.object({});
+    expect(await findRecord(schema, at('loop'), storage)).toEqual({ damage: 'it is a symbolic link' });
+    expect(await findRecord(schema, at('endless'), storage)).toEqual({ damage: 'it is too large' });
   });
 
   it('says that a file stands where a folder is wanted', async () => {
