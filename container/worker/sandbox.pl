@@ -47,7 +47,7 @@ clone    clone=56/220
 ENOSYS   clone3=435
 EPERM    unshare=272/97 setns=308/268 mount=165/40 umount2=166/39 pivot_root=155/41 chroot=161/51
 EPERM    open_tree=428 move_mount=429 fsopen=430 fsconfig=431 fsmount=432 fspick=433 mount_setattr=442
-EACCES   socket=41/198
+EACCES   socket=41/198 bind=49/200 connect=42/203 listen=50/201 accept=43/202 accept4=288/242
 pair     socketpair=53/199
 ENOSYS   io_uring_setup=425 io_uring_enter=426 io_uring_register=427
 EPERM    shmget=29/194 shmat=30/196 shmctl=31/195 semget=64/190 semop=65/193 semtimedop=220/192 semctl=66/191

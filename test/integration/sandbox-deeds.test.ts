@@ -62,6 +62,7 @@ const ANSWERS: Readonly<Record<string, readonly string[]>> = {
     'open any other device',
     ...['UNIX', 'INET', 'INET6', 'NETLINK', 'ALG', 'VSOCK'].map((family) => `AF_${family} socket`),
     'packet socket pair',
+    'name a socket of a pair',
     'datagram to a path',
     'datagram to an abstract socket',
     'file by datagram',
