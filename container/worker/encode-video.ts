@@ -65,15 +65,16 @@ async function feed({ stdin }: ChildProcess, frames: AsyncIterable<Uint8Array>):
 /** What ffmpeg's PNG decoder says of a picture without its last rows, which it shows all the same. */
 const CUT_SHORT = 'IEND without all image';
 
-async function listen({ stdout, stderr }: ChildProcess, { progress, onOutput }: EncodeOptions) {
+async function listen({ stdout, stderr }: ChildProcess, { frameCount, progress, onOutput }: EncodeOptions) {
   let encoded = 0;
   let lastWords = '';
   let cutShort: string | undefined;
   const hearProgress = (line: string) => {
     const frames = parseProgress(line);
-    if (frames === undefined) return;
+    if (frames === undefined || frames <= encoded) return;
     encoded = frames;
-    progress(frames);
+    // Each is an event in the log: at most one for each frame.
+    if (frames <= frameCount) progress(frames);
   };
   const hearWords = (line: string) => {
     if (line.trim() !== '') lastWords = line.trim();

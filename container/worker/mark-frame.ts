@@ -7,9 +7,18 @@ const WIDEST = 0.6;
 
 /**
  * The same picture with "FRAME 12 MISSING" in its lower left corner, white on black: with letters of its own, so that no
- * font and no filter of ffmpeg's has to be there. Colour type and bit depth stay as they are.
+ * font and no filter of ffmpeg's has to be there. Colour type and bit depth stay as they are. A picture that pngjs cannot decode, though
+ * ffmpeg can, stays without words.
  */
-export function markFrame(bytes: Uint8Array, missing: number): Buffer {
+export function markFrame(bytes: Uint8Array, missing: number): Uint8Array {
+  try {
+    return marked(bytes, missing);
+  } catch {
+    return bytes;
+  }
+}
+
+function marked(bytes: Uint8Array, missing: number): Buffer {
   const { colourType, bitDepth } = readPngHeader(bytes)!;
   const png = PNG.sync.read(Buffer.from(bytes), { skipRescale: bitDepth === 16 });
   const { width, height } = png;

@@ -42,7 +42,9 @@ export async function mixSound(
   let sound: MixedSound;
   try {
     await requireEncoder(ffmpeg.path, encoder, video, ffmpeg.environment);
-    const { missing, more = 0 } = await mixDown(manifest, mixed, context);
+    const { missing: all, more: unnamed = 0 } = await mixDown(manifest, mixed, context);
+    const missing = all.slice(0, MOST_MISSING);
+    const more = all.length - missing.length + unnamed;
     const fitted = join(scratch.ffmpeg, 'sound.flac');
     const command = [...ffmpeg.command, ...soundArgs(mixed, manifest, fitted)];
     await runProgram(command, { environment: ffmpeg.environment, signal });
@@ -60,6 +62,9 @@ export async function mixSound(
   for (const { code, message } of sound.findings) say({ event: 'warning', code, message });
   return sound;
 }
+
+/** Missing files that are named, each in a warning: as many as `mix_sound.py` reports. */
+const MOST_MISSING = 10;
 
 const secondsOf = (frames: number, { frameRate }: Manifest): number =>
   (frames * frameRate.denominator) / frameRate.numerator;

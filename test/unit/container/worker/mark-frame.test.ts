@@ -1,7 +1,9 @@
+import { deflateSync } from 'node:zlib';
 import { PNG } from 'pngjs';
 import { frameFault } from '../../../../container/worker/frame-check';
 import { markFrame } from '../../../../container/worker/mark-frame';
 import { readPngHeader } from '../../../../container/worker/png-chunks';
+import { pngChunk, pngOf } from '../../../support/png';
 
 const GREY = 0x80;
 
@@ -14,8 +16,8 @@ function plain(width: number, height: number, bitDepth: 8 | 16, colorType: 0 | 2
 }
 
 /** Of each row, in the left half, `#` for white, `.` for black, a space for what was there before. */
-function rowsOf(bytes: Buffer): string[] {
-  const { width, height, data } = PNG.sync.read(bytes);
+function rowsOf(bytes: Uint8Array): string[] {
+  const { width, height, data } = PNG.sync.read(Buffer.from(bytes));
   const sign = (at: number) => (data[at] === 0xff ? '#' : data[at] === 0 ? '.' : ' ');
   return Array.from({ length: height }, (_, y) =>
     Array.from({ length: width }, (__, x) => sign((y * width + x) * 4)).join(''),
@@ -58,4 +60,15 @@ test.each([
   [64, 36],
 ])('a picture of %i×%i keeps its size', async (width, height) => {
   expect(await frameFault(markFrame(plain(width, height, 8, 6), 1), { width, height })).toBeUndefined();
+});
+
+test('a whole frame that pngjs cannot decode stays without words, so that there is still a video', async () => {
+  const size = { width: 64, height: 36 };
+  const odd = pngOf(
+    size,
+    pngChunk('gAMA', Buffer.alloc(0)),
+    pngChunk('IDAT', deflateSync(Buffer.alloc(36 * 193))),
+  );
+  expect(await frameFault(odd, size)).toBeUndefined();
+  expect(markFrame(odd, 1)).toBe(odd);
 });
