@@ -105,6 +105,6 @@ export function parseManifest(bytes: Uint8Array, where: string): Manifest {
 
 /** The error of a plan that cannot be read. */
 export function damagedManifest(where: string, reason: string): SpotreelError {
-  const message = `${where} is damaged (${reason}); "spotreel render" of the same scene plans it again and keeps the frames`;
+  const message = `${where} is damaged (${reason}); on one machine "spotreel render" of the same scene plans it again and keeps the frames, in a bucket restore the file or delete it and upload the scene again`;
   return new SpotreelError('bad-manifest', 'scene', message);
 }

@@ -74,7 +74,7 @@ describe('the submit Lambda refuses an upload and says why', () => {
     const manifest = (await world.keys()).find((key) => key.endsWith('/manifest.json'))!;
     await world.storage.put(childUrl(world.bucket, manifest), '{');
     expect(await world.deliver(body)).toBe(true);
-    expect(world.notifications[0]!.message).toContain('is no manifest of this version');
+    expect(world.notifications[0]!.message).toContain('manifest.json is damaged');
     expect(await world.keys()).not.toContain(manifest.replace('manifest', 'status'));
   });
 });
