@@ -37,6 +37,9 @@ const MOST_EMBEDDED_BYTES = 16 * 1024 * 1024;
 
 const FETCHED_AT_ONCE = 4;
 
+/** A picture or preview that takes ffmpeg longer is left out, so that a hung ffmpeg does not bill until the job's timeout. */
+const MOST_FFMPEG_MS = 10 * 60 * 1000;
+
 export interface Showcase {
   readonly manifest: Manifest;
   /** The render's own folder. */
@@ -157,7 +160,8 @@ export class Shower {
 
   async ffmpeg(args: readonly string[]): Promise<void> {
     const { command, environment } = this.prepared;
-    await runProgram([...command, ...args], { environment, signal: this.context.signal });
+    const { signal } = this.context;
+    await runProgram([...command, ...args], { environment, signal, timeoutMs: MOST_FFMPEG_MS });
   }
 
   async fetch(frames: readonly number[], folder: URL): Promise<FrameFile[]> {
