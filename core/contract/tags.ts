@@ -21,7 +21,7 @@ const MOST_TAGS = 40;
 /** https://docs.aws.amazon.com/batch/latest/APIReference/API_TagResource.html; the characters are those that all of AWS takes. */
 const LONGEST_NAME = 128;
 const LONGEST_VALUE = 256;
-const ALLOWED = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+const ALLOWED = /^[\p{L}\p{Zs}\p{N}_.:/=+\-@]*$/u;
 
 /**
  * Tags as people write them, `name=value` each. Throws `bad-tag` (usage), naming the tag and the limit of AWS that it

@@ -41,6 +41,7 @@ test.each([
   [[`${'n'.repeat(129)}=x`], 'name of more than 128 characters'],
   [[`n=${'v'.repeat(257)}`], 'value of more than 256 characters'],
   [['n=a,b'], 'and no others'],
+  [['n=a\u2028b'], 'and no others'],
   [['n!=b'], 'and no others'],
   [['n=1', 'n=2'], 'give each name once'],
   [Array.from({ length: 41 }, (_, i) => `n${i}=x`), '40 at most'],
