@@ -1,9 +1,8 @@
 import { isFinal, judgeRender } from '../../../../core/render-state/judge-render';
 import { array, at, ended, GAPS, iso, job, known, NOW, PARTIAL, VIDEO, type Known } from './known-renders';
 
-const waiting = job('s', 'PENDING');
 const here = { place: 'here', attended: true } as const;
-const plan = known({}).records.plan!;
+const [waiting, plan] = [job('s', 'PENDING'), known({}).records.plan!];
 const framesOnly = { plan: { ...plan, video: 'none' as const } };
 const failedRender = array({ FAILED: 1, SUCCEEDED: 7 }, 'FAILED', { stoppedAt: at(500) });
 
