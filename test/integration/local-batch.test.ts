@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseStamped } from '../../core/batch/local/time-stamp';
 import type { JobDetail } from '../../core/batch/batch';
@@ -29,10 +29,10 @@ describe('environment of an attempt', () => {
       AWS_BATCH_JOB_ARRAY_INDEX: '1',
       AWS_BATCH_JOB_ARRAY_SIZE: '2',
       AWS_BATCH_JOB_ATTEMPT: '1',
-      TMPDIR: join(directory, 'scratch', `${jobId}-1`),
+      TMPDIR: expect.stringMatching(`^${join(directory, 'scratch', jobId)}-1-[0-9a-f]{8}$`),
       hasScratch: true,
     });
-    expect(existsSync(join(directory, 'scratch', `${jobId}-1`))).toBe(false);
+    expect(readdirSync(join(directory, 'scratch'))).toEqual([]);
   });
 
   test('a plain job has no array variables; the job overrides its definition', async () => {

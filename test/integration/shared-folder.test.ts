@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processStartTime } from '../../core/processes/process-identity';
@@ -22,6 +22,11 @@ const FLAGS = ['--resolution-percent', '10', '--parallel', '1', '-n', 'clock'];
 const asRoot = process.platform === 'linux' && process.getuid?.() === 0 ? describe : describe.skip;
 if (asRoot === describe.skip)
   process.stderr.write('NOT RUN: two machines on one folder need Linux and root\n');
+
+/** In the order of their start. Source: proc_pid_children(5). */
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+}
 
 /** As if the machine that made the claims had been gone for that long. */
 function age(folder: string, seconds: number): void {
@@ -67,6 +72,31 @@ asRoot('a folder that two machines share', () => {
     const times = writeTimes(folder);
     for (const [name, time] of [...kept].filter(([file]) => !file.startsWith('.')))
       expect({ name, time: times.get(name) }).toEqual({ name, time });
+  });
+
+  test('leaves the scratch of the next machine alone when the first one wakes up', async () => {
+    const hold = { frames: [4], until: at('go') };
+    const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
+    const render = ['render', CLOCK, '-o', at('out'), '--frames', '1-24', ...FLAGS];
+    const first = startProgram('spotreel', render, { environment, machine: 'render-1' });
+    while (!existsSync(at('out/clock/frames/0003.png'))) await sleep(20);
+    const [scheduler] = childrenOf(first.process.pid!);
+    process.kill(scheduler!, 'SIGSTOP');
+    age(at('out/clock/.batch'), 61);
+    const second = startProgram('spotreel', render, { environment, machine: 'render-2' });
+    const claims = (): string[] => readdirSync(at('out/clock/.batch/lock'));
+    while (!claims().every((name) => name.endsWith('render-2'))) await sleep(20);
+    // Longer than it takes to remove the scratch of the first one and to start Blender.
+    while (!existsSync(at('out/clock/.batch/scratch'))) await sleep(20);
+    await sleep(3_000);
+    process.kill(scheduler!, 'SIGCONT');
+
+    const woken = await first.finished;
+    expect(woken).toMatchObject({ exitCode: 1 });
+    expect(woken.stderr).toContain('another machine took the folder over');
+    writeFileSync(at('go'), '');
+    expect(await second.finished).toMatchObject({ exitCode: 0 });
+    expect(frameFiles(at('out/clock'))).toHaveLength(24);
   });
 
   test('has one farm at a time, and the next machine goes on with its queue', async () => {

@@ -48,6 +48,7 @@ export class LocalBatch implements Batch {
   readonly #options: LocalBatchOptions;
   readonly #lock: Lock;
   readonly #scheduler: Scheduler;
+  readonly #schedulerId = randomUUID().slice(0, 8);
   readonly #journals = new Map<string, Journal>();
   #nextSequence = 0;
 
@@ -200,7 +201,10 @@ export class LocalBatch implements Batch {
       const reason = `CannotStartContainerError: the job definition "${request.jobDefinition}" is unknown by now`;
       return { ended: Promise.resolve({ reason }), stop: () => undefined };
     }
-    const plan = planAttempt(job, index, definition, this.#options);
+    const plan = planAttempt(job, index, definition, {
+      ...this.#options,
+      schedulerId: this.#schedulerId,
+    });
     const child = arraySize === undefined ? {} : { index };
     return launchAttempt(plan, this.#options.stopTimeoutSeconds ?? DEFAULT_STOP_TIMEOUT_SECONDS, (line) =>
       this.#options.onEvent?.({ type: 'log', jobId, ...child, attempt: plan.attempt, line }),

@@ -18,16 +18,24 @@ export interface AttemptPlan {
   readonly timeoutSeconds?: number;
 }
 
+/** Where attempts run. */
+export interface AttemptPlace {
+  readonly stateDirectory: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Names scratch directories: a scheduler that lost the state directory removes its own, not those of the next one. */
+  readonly schedulerId: string;
+}
+
 /** The next attempt of a child: what to run, with which environment, where. */
 export function planAttempt(
   job: JobState,
   index: number,
   definition: LocalJobDefinition,
-  place: { readonly stateDirectory: string; readonly environment: Readonly<Record<string, string>> },
+  place: AttemptPlace,
 ): AttemptPlan {
   const { jobId, request, arraySize } = job;
   const attempt = childOf(job, index).attempts.length + 1;
-  const scratchDirectory = join(place.stateDirectory, 'scratch', `${jobId}-${index}`);
+  const scratchDirectory = join(place.stateDirectory, 'scratch', `${jobId}-${index}-${place.schedulerId}`);
   return {
     attempt,
     command: [...definition.entrypoint, ...(request.containerOverrides?.command ?? definition.command ?? [])],
