@@ -16,7 +16,7 @@ import { makeFolder } from '../../storage/make-folder';
 import { openRegularFile } from '../../storage/regular-file';
 
 export interface Lock {
-  /** Aborted when the claim is gone: another machine took the directory over, or somebody deleted it. */
+  /** Aborted when the claim is gone: another machine took the directory over, or it was deleted. */
   readonly lost: AbortSignal;
   /** Without effect the second time. */
   release(): void;
@@ -103,7 +103,7 @@ export function inUse(directory: string, holder: LockHolder): SpotreelError {
 export function lockLost(directory: string): SpotreelError {
   const message =
     `the claim of this process on ${directory} is gone: another machine took the folder over, because this one ` +
-    `did not answer for ${STALE_SECONDS} s, or somebody deleted it; run the same command again to resume`;
+    `did not answer for ${STALE_SECONDS} s, or it was deleted; run the same command again to resume`;
   return new SpotreelError('lock-lost', 'passing', message);
 }
 
