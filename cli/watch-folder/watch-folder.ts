@@ -46,6 +46,9 @@ export interface WatchFolderOptions {
 /** How faults of `cancelFolder` are shown. */
 const CANCEL_MARKS = 'marks of cancelled renders';
 
+/** How faults of the queue's file are shown. */
+const QUEUE = 'the queue';
+
 /** How many uploads came to which end. */
 export type FolderCounts = Record<'complete' | 'partial' | 'failed' | 'refused', number>;
 
@@ -104,9 +107,13 @@ export class WatchFolder {
         await this.obeyCancels(queue);
         this.delayed.delete(CANCEL_MARKS);
       });
-      if (this.current?.hasEnded) await this.settle(this.current, queue);
-      if (!this.current && !signal.aborted) isSettled = (await this.startNext(queue)) && isSettled;
-      const isDone = isSettled && !this.current && queue.waiting().length === 0;
+      await this.attempt(QUEUE, async () => {
+        if (this.current?.hasEnded) await this.settle(this.current, queue);
+        if (!this.current && !signal.aborted) isSettled = (await this.startNext(queue)) && isSettled;
+        this.delayed.delete(QUEUE);
+      });
+      const isIdle = isSettled && !this.current && queue.waiting().length === 0;
+      const isDone = isIdle || this.delayed.has(QUEUE);
       if (this.options.once && isDone) return;
       const seconds = Math.max(LOOK_SECONDS, ((performance.now() - startedAt) / 1000) * SHARE_OF_LOOKS);
       await this.pause(seconds);
@@ -117,7 +124,8 @@ export class WatchFolder {
     const over = new AbortController();
     const signal = AbortSignal.any([this.stopped.signal, over.signal]);
     const pause = sleep(seconds * 1000, undefined, { signal }).catch(() => undefined);
-    await Promise.race([pause, ...(this.current ? [this.current.ended] : [])]);
+    const isRunning = this.current && !this.current.hasEnded;
+    await Promise.race([pause, ...(isRunning ? [this.current!.ended] : [])]);
     over.abort();
   }
 
@@ -267,10 +275,12 @@ export class WatchFolder {
   private async settle(render: QueuedRender, queue: UploadQueue): Promise<void> {
     const { view } = this.options;
     const { renderId } = render;
-    this.current = undefined;
     const { outcome, error, seconds } = await render.ended;
-    if (outcome?.state === 'interrupted' || ['locked', 'lock-lost'].includes(codeOf(error) ?? '')) return;
-    await queue.end(renderId);
+    const isOver = outcome?.state !== 'interrupted' && !['locked', 'lock-lost'].includes(codeOf(error) ?? '');
+    // Where this fails it is tried again.
+    if (isOver) await queue.end(renderId);
+    this.current = undefined;
+    if (!isOver) return;
     if (!outcome) return this.fail(renderId, error);
     this.counts[outcome.state] += 1;
     view.ended(outcome, seconds);

@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { installFakeBlender } from '../support/fake-blender';
 import { useScratchFolder } from '../support/scratch-folder';
 import { drop, startFarm } from '../support/watch-folder';
@@ -100,4 +110,25 @@ test('a farm fails a queued render whose plan a newer version wrote, and renders
     { renderId: 'newer', state: 'failed', errors: [expect.stringContaining('newer/manifest.json')] },
     { state: 'complete', framesDone: 2 },
   ]);
+});
+
+test('a queue that cannot be written is tried again, and the farm goes on', async () => {
+  const hold = { frames: [2], until: at('go') };
+  const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
+  drop(CLOCK, at(), 'a.blend', { 'resolution-percent': 10, frames: '1-3', name: 'a' });
+  const farm = startFarm(at(), [], { environment });
+  await farm.until(({ event }) => event === 'started');
+  const queue = at('renders/.farm/uploads.json');
+  rmSync(queue);
+  mkdirSync(queue);
+  writeFileSync(at('go'), '');
+  while (!existsSync(at('renders/a/report.html'))) await sleep(50);
+  await sleep(3_000);
+  rmSync(queue, { recursive: true });
+  await farm.until(({ event }) => event === 'ended');
+  expect(JSON.parse(readFileSync(queue, 'utf8'))).toMatchObject({ uploads: [{ state: 'ended' }] });
+  drop(CLOCK, at(), 'b.blend', { 'resolution-percent': 10, frames: '1-3', name: 'b' });
+  await farm.until(({ event, renderId }) => event === 'ended' && renderId === 'b');
+  farm.kill('SIGINT');
+  expect((await farm.finished).stderr).toMatch(/the queue: not taken yet, tried again soon: can't write /);
 });
