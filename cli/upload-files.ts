@@ -85,7 +85,7 @@ function targetOf({ url, etag }: ObjectHead, uploads: URL): URL {
   return childUrl(uploads, SUBMITTED_FOLDER, etag.slice(0, HASH_DIGITS), basename(filePath(url)));
 }
 
-/** Whether an object holds the bytes of the file. Of one that a KMS key encrypts nobody can tell, and it counts as another. */
+/** Whether an object holds the bytes of the file. An object that a KMS key encrypts has no comparable ETag and counts as another one. */
 async function isContent({ size, etag }: ObjectHead, { file }: Upload): Promise<boolean> {
   return size === file.size && (etag === file.etag || (await hasContentOf(filePath(file.url), etag)));
 }

@@ -87,8 +87,8 @@ function judgeSandbox({ none, lacks, fault }: LocalFacts['sandbox']): Check {
   const found = ['Blender writes only to its folders and has no network', ...lacks].join('; ');
   const isOpen = lacks.some((line) => line.startsWith('missing: '));
   if (!isOpen) return ok('sandbox', found);
-  const mend = 'render only scenes that you trust, or use a Linux 5.13 or newer with Landlock and seccomp';
-  return warning('sandbox', lacks.join('; '), mend);
+  const remedy = 'render only scenes that you trust, or use a Linux 5.13 or newer with Landlock and seccomp';
+  return warning('sandbox', lacks.join('; '), remedy);
 }
 
 function judgeDisk({ path, freeBytes }: LocalFacts['disks'][number]): Check {

@@ -96,7 +96,7 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
   } finally {
     view.stop();
     await farm.stop();
-    // Whoever stopped it may go on, and another machine may use it by now.
+    // The process that stopped it may resume, and another machine may use it by now.
     if (!signal.aborted && !keepsCache) await rm(cacheDirectory, { recursive: true, force: true });
     signal.removeEventListener('abort', stopFarm);
   }

@@ -6,7 +6,7 @@ import { SLICE_ORDERS } from '../../core/render/slices';
 /** What lets a scene's own scripts run; they never do otherwise. */
 export const ALLOW_SCRIPTS = [
   '--allow-scripts',
-  "run the scene's scripts and drivers, in the sandbox; only for scenes that you trust",
+  "run the scene's scripts and drivers, in the sandbox if there is one; only for scenes that you trust",
 ] as const;
 
 /** What `render` and `submit` both take: the same scene, asked for in the same words. */

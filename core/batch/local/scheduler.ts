@@ -208,7 +208,7 @@ export class Scheduler {
     }
   }
 
-  /** Stops what runs and starts nothing more; whoever waits gets the error. */
+  /** Stops what runs and starts nothing more; callers that wait get the error. */
   fail(error: unknown): void {
     this.#haltWith(
       error instanceof SpotreelError
