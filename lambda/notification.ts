@@ -10,7 +10,7 @@ export interface Notification {
 /** Sends a message; throws when it could not. */
 export type Notify = (notification: Notification) => Promise<void>;
 
-/** SNS: less than 100 characters, no control characters. https://docs.aws.amazon.com/sns/latest/api/API_Publish.html */
+/** SNS takes UTF-8 of less than 100 characters, without control characters. https://docs.aws.amazon.com/sns/latest/api/API_Publish.html */
 const LONGEST_SUBJECT = 99;
 
 /** Findings beyond these are in `status.json`. */
@@ -53,7 +53,7 @@ export function notificationOf(status: RenderStatus): Notification {
     links.console && `Console: ${links.console}`,
   ];
   return {
-    subject: headline.slice(0, LONGEST_SUBJECT),
+    subject: Array.from(headline).slice(0, LONGEST_SUBJECT).join(''),
     message: lines.flatMap((line) => (line ? [printableLine(line, LONGEST_LINE)] : [])).join('\n'),
   };
 }

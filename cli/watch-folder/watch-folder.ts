@@ -209,7 +209,7 @@ export class WatchFolder {
     const marks: URL[] = [];
     for await (const { url } of storage.list(cancelFolder(this.output))) marks.push(url);
     for (const mark of marks) {
-      const renderId = mark.pathname.slice(cancelFolder(this.output).pathname.length);
+      const renderId = decodeURIComponent(mark.pathname.slice(cancelFolder(this.output).pathname.length));
       const isCurrent = this.current?.renderId === renderId;
       if (isCurrent) {
         this.current!.interrupt();

@@ -60,7 +60,7 @@ async function planByHand(
   const checked = preflight(examination, { file, options, place, hasDisplay: false });
   refuseErrors(checked, file);
   const manifest = planRender({
-    renderId: folder.pathname.split('/').filter(Boolean).pop() ?? 'render',
+    renderId: decodeURIComponent(folder.pathname.split('/').filter(Boolean).pop() ?? 'render'),
     source: { url: file, etag: head.etag, size: head.size },
     facts: examination.facts,
     options,

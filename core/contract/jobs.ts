@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { asciiName } from './render-id';
 
 const submittedJobSchema = z.lazy(() =>
   z.object({
@@ -39,15 +40,15 @@ export const jobsSchema = z.lazy(() =>
 
 export type RenderJobs = z.infer<typeof jobsSchema>;
 
-/** Those of a retry have names of their own, so that nobody takes them for the whole render. */
+/** The jobs of a retry have names of their own. AWS Batch takes ASCII only, so a render id is spelled by `asciiName`. */
 export const renderJobName = (renderId: string, retry?: number): string =>
-  `${renderId}${retryPart(retry)}_Rendering`;
+  `${asciiName(renderId)}${retryPart(retry)}_Rendering`;
 export const stitchJobName = (renderId: string, retry?: number): string =>
-  `${renderId}${retryPart(retry)}_Stitching`;
+  `${asciiName(renderId)}${retryPart(retry)}_Stitching`;
 
 function retryPart(retry: number | undefined): string {
   return retry === undefined ? '' : `_Retry${retry}`;
 }
 
 /** The job that makes a video of what is there, once the render job has failed. */
-export const salvageJobName = (renderId: string): string => `${renderId}_Salvaging`;
+export const salvageJobName = (renderId: string): string => `${asciiName(renderId)}_Salvaging`;

@@ -1,6 +1,6 @@
 /**
  * Where everything of a render lies, as URLs below its folder `<output>/<renderId>/`. The same on a disk and in a
- * bucket. Names hold only letters, digits, `-`, `_` and `.`, so no key needs escaping.
+ * bucket. Names below it hold only ASCII letters, digits, `-`, `_` and `.`, so no such key needs escaping; a render id may have letters of every script.
  */
 
 import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFormat } from './video-format';

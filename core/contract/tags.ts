@@ -47,7 +47,11 @@ export function parseTags(texts: readonly string[]): Tags {
 
 /** The tags of a render's jobs: pure. A job does not inherit the farm's tag from its definition. ECS hands them on to the bill where the account allocates costs by tags. */
 export function jobTags(renderId: string, tags: Tags | undefined, farmName?: string): Tags {
-  return { ...tags, [RENDER_TAG]: renderId, ...(farmName !== undefined && { [FARM_TAG]: farmName }) };
+  return {
+    ...tags,
+    [RENDER_TAG]: tagValue(renderId),
+    ...(farmName !== undefined && { [FARM_TAG]: farmName }),
+  };
 }
 
 /** `artist=ann, shot=12`. */
@@ -91,4 +95,12 @@ function textFault(what: string, text: string, longest: number): string | undefi
 
 function badTag(text: string, fault: string): SpotreelError {
   return new SpotreelError('bad-tag', 'usage', `tag "${printableName(text)}" ${fault}`);
+}
+
+/**
+ * A render id as a tag may have it: letters and digits of every script, but no combining marks, by the documentation.
+ * Source: https://docs.aws.amazon.com/batch/latest/APIReference/API_TagResource.html
+ */
+function tagValue(renderId: string): string {
+  return renderId.replace(/\p{M}+/gu, '');
 }

@@ -3,6 +3,7 @@ import { readJobs } from '../batch/ensure-jobs';
 import { costCapSchema, type CostCap } from '../contract/cost-cap';
 import { capsFolder, capUrl, renderFolder } from '../contract/keys';
 import type { Machines } from '../contract/machines';
+import { isRenderName } from '../contract/render-id';
 import { mapConcurrently } from '../map-concurrently';
 import { countSlices } from '../render-state/count-slices';
 import { SliceDigests } from '../render-state/slice-digests';
@@ -60,8 +61,9 @@ export async function watchCaps(services: CapServices): Promise<CapOutcome[]> {
   const folder = capsFolder(output);
   const renderIds: string[] = [];
   for await (const { url } of storage.list(folder)) {
-    const name = /^([A-Za-z0-9_-]+)\.json$/.exec(url.pathname.slice(folder.pathname.length));
-    if (name) renderIds.push(name[1]!);
+    const name = /^([^/]+)\.json$/.exec(url.pathname.slice(folder.pathname.length));
+    const renderId = name && decodeURIComponent(name[1]!);
+    if (renderId && isRenderName(renderId)) renderIds.push(renderId);
   }
   for (const known of digests.keys()) if (!renderIds.includes(known)) digests.delete(known);
   return mapConcurrently(renderIds, AT_ONCE, async (renderId): Promise<CapOutcome> => {

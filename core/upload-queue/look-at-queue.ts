@@ -33,7 +33,7 @@ export function turnOf(renderId: string, queue: QueueLook | undefined): number |
 /** The queue that a render's own folder would be in, and the render's name in it. In a bucket there is none. */
 export function queueAround(folder: URL): { readonly renderId: string; readonly queue?: QueueLook } {
   const queue = lookAtQueue(new URL('../', folder));
-  return { renderId: basename(folder.pathname), ...(queue && { queue }) };
+  return { renderId: decodeURIComponent(basename(folder.pathname)), ...(queue && { queue }) };
 }
 
 function readWaiting(output: URL): string[] | undefined {

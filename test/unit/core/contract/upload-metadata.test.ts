@@ -86,7 +86,7 @@ describe('what is wrong is named, with what is allowed', () => {
     ['scene', '', '1 to 255 characters'],
     ['force', 'yes', 'x-amz-meta-force "yes" must be true, or left out'],
     ['allow-scripts', 'yes', 'x-amz-meta-allow-scripts "yes" must be true, or left out'],
-    ['name', '../other', 'x-amz-meta-name "../other" is wrong: a render\'s name is at most 100 letters'],
+    ['name', '../other', 'x-amz-meta-name "../other" is wrong: a render\'s name has at most 100 letters'],
   ])('%s: %j', (key, value, message) => {
     const read = () => parseUploadMetadata({ [key]: value });
     expect(read).toThrow(expect.objectContaining({ code: 'bad-metadata', kind: 'usage' }));
