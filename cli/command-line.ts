@@ -1,8 +1,10 @@
+import { existsSync, statSync } from 'node:fs';
 import { CommanderError } from 'commander';
 import { messageOf, SpotreelError } from '../core/errors';
 import { PreflightError } from '../core/preflight/preflight-error';
 import { printable } from '../core/printable';
 import { buildProgram } from './program/build-program';
+import { quotingHint } from './quoting-hint';
 import { reportFindings } from './report-findings';
 
 /** Exit codes of the command line that are the same for all commands. */
@@ -18,9 +20,15 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
+    if (isExcess(error)) process.stderr.write(`${printable(quotingHint(argv, isFile))}\n`);
     return reportError(error);
   }
 }
+
+const isExcess = (error: unknown): boolean =>
+  error instanceof CommanderError && error.code === 'commander.excessArguments';
+
+const isFile = (path: string): boolean => existsSync(path) && statSync(path).isFile();
 
 /** What is wrong in one line; of a scene with several faults each has a line of its own before. */
 function describeError(error: unknown): string {

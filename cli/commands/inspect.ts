@@ -5,9 +5,10 @@ import { printable, printableName } from '../../core/printable';
 import { formatFrameRate, frameRateOf } from '../../core/render/frame-rate';
 import { formatFrameRanges } from '../../core/render/frame-range';
 import { frameResolution } from '../../core/render/resolution';
-import { formatLocation, parseLocation } from '../../core/storage/location';
+import { formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import { dependencyJson, describeDependencies } from '../describe-dependencies';
+import { findSource } from '../find-source';
 import { hasDisplay } from '../local/has-display';
 import { describeFinding } from '../report-findings';
 
@@ -18,10 +19,11 @@ export interface InspectFlags {
 
 /** `spotreel inspect FILE`: what the scene reader finds in the file, what the file needs, and what is wrong with it. */
 export async function inspectCommand(file: string, { json, allowScripts }: InspectFlags): Promise<number> {
-  const url = parseLocation(file, process.cwd());
+  const storage = openStorage();
+  const { url } = await findSource(file, storage);
   const place = url.protocol === 'file:' ? 'here' : 'farm';
   const location = formatLocation(url);
-  const examination = await examineScene(url, undefined, openStorage());
+  const examination = await examineScene(url, undefined, storage);
   const { findings } = preflight(examination, {
     file: location,
     options: allowScripts ? { allowScripts } : {},

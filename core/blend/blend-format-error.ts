@@ -21,7 +21,32 @@ export type BlendFormatErrorCode =
   | 'too-large'
   | 'no-scene';
 
-/** A file that is no `.blend`, or a damaged one. Trying again can't help: the scene has to be uploaded anew. */
+/** What is wrong with the file, in front of the reason, and what to do, behind it. */
+const WORDS: Readonly<Record<BlendFormatErrorCode, readonly [what: string, fix: string]>> = {
+  'not-blend': ['is no scene', 'save the scene in Blender (File > Save As) and give that .blend'],
+  'future-format': ['can not be read', 'save the scene with an older Blender'],
+  truncated: [
+    'is cut off',
+    'copy or upload it again, or take the backup that Blender keeps beside it (.blend1)',
+  ],
+  'bad-block': [
+    'is damaged',
+    'copy or upload it again, or open it in Blender and save it under another name',
+  ],
+  'bad-sdna': ['is damaged', 'copy or upload it again, or open it in Blender and save it under another name'],
+  'bad-zstd': ['is damaged', 'copy or upload it again, or open it in Blender and save it under another name'],
+  'bad-gzip': ['is damaged', 'copy or upload it again, or open it in Blender and save it under another name'],
+  'too-large': ['is too large to unpack', 'save it in Blender without File > Save As > Compress'],
+  'no-scene': ['has nothing to render', 'save it in Blender with a scene'],
+};
+
+interface FormatErrorOptions {
+  readonly cause?: unknown;
+  /** In place of the reason and the offset. */
+  readonly message?: string;
+}
+
+/** A file that is no `.blend`, or a damaged one. Trying again can't help: the scene has to be uploaded again. */
 export class BlendFormatError extends SpotreelError {
   declare readonly code: BlendFormatErrorCode;
   /**
@@ -31,14 +56,26 @@ export class BlendFormatError extends SpotreelError {
   readonly offset: number;
   readonly reason: string;
 
-  constructor(code: BlendFormatErrorCode, offset: number, reason: string, options?: { cause?: unknown }) {
-    super(code, 'scene', `${reason} (at 0x${offset.toString(16)})`, options);
+  constructor(
+    code: BlendFormatErrorCode,
+    offset: number,
+    reason: string,
+    { cause, message = withOffset(reason, offset) }: FormatErrorOptions = {},
+  ) {
+    super(code, 'scene', message, { cause });
     this.offset = offset;
     this.reason = reason;
   }
 
-  /** The same error with the name of the file in front of its message. */
+  /** The same error with the file's name in front of its message, and what to do behind it. */
   inFile(name: string): BlendFormatError {
-    return new BlendFormatError(this.code, this.offset, `${name}: ${this.reason}`, { cause: this });
+    const { code, offset, reason } = this;
+    const [what, fix] = WORDS[code];
+    const message = `${name} ${what}: ${withOffset(reason, offset)}; ${fix}`;
+    return new BlendFormatError(code, offset, reason, { message, cause: this });
   }
+}
+
+function withOffset(reason: string, offset: number): string {
+  return offset === 0 ? reason : `${reason} (at 0x${offset.toString(16)})`;
 }

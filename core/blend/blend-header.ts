@@ -33,7 +33,7 @@ export function parseBlendHeader(bytes: Uint8Array): BlendHeader {
   if (text.length === 0) throw new BlendFormatError('not-blend', 0, 'the file is empty');
   if (!text.startsWith(BLEND_MAGIC)) {
     const cutShort = text.length < BLEND_MAGIC.length && BLEND_MAGIC.startsWith(text);
-    if (!cutShort) throw new BlendFormatError('not-blend', 0, 'the file is not a .blend');
+    if (!cutShort) throw new BlendFormatError('not-blend', 0, 'it does not begin as a .blend does');
   }
 
   const old = /^BLENDER([_-])([vV])(\d{3})/.exec(text);
@@ -63,7 +63,7 @@ export function parseBlendHeader(bytes: Uint8Array): BlendHeader {
   throw new BlendFormatError(
     'future-format',
     BLEND_MAGIC.length,
-    'the header is damaged or of a newer format than that of Blender 5; save the scene with an older Blender',
+    'the header is damaged or of a newer format than that of Blender 5',
   );
 }
 

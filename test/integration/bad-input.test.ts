@@ -39,13 +39,19 @@ describe('a file that can not be rendered is refused before anything is written'
   test.each<[string, () => Promise<string>, number, string[]]>([
     ['no file', async () => at('none.blend'), 1, ['none.blend', 'check the path']],
     ['a folder', async () => `${at()}/`, 2, ['names a folder']],
-    ['no .blend', async () => write('film.blend', 'a letter from home'), 1, ['film.blend']],
-    ['an empty file', async () => write('film.blend', ''), 1, ['film.blend']],
+    ['a folder without a slash', async () => at(), 1, ['is a folder: give the .blend in it']],
+    [
+      'no .blend',
+      async () => write('film.blend', 'a letter from home'),
+      1,
+      ['film.blend is no scene', 'save the scene in Blender (File > Save As)'],
+    ],
+    ['an empty file', async () => write('film.blend', ''), 1, ['film.blend is no scene: the file is empty']],
     [
       'a truncated .blend',
       async () => write('film.blend', readFileSync(CLOCK).subarray(0, 90_000)),
       1,
-      ['film.blend'],
+      ['film.blend is cut off', 'copy or upload it again'],
     ],
     [
       'no camera',
@@ -58,6 +64,15 @@ describe('a file that can not be rendered is refused before anything is written'
   ])('%s', async (_, make, code, words) => {
     expectMessage(await render(await make()), code, ...words);
     expect(existsSync(at('out'))).toBe(false);
+  });
+
+  test('a path that the shell split at its spaces', async () => {
+    write('my film.blend', readFileSync(CLOCK));
+    const { exitCode, stderr } = await spotreel(['render', 'my', 'film.blend'], { cwd: at() });
+    expect({ exitCode, hint: stderr.split('\n').at(-2) }).toEqual({
+      exitCode: 2,
+      hint: '"my film.blend" is one file: put its path in quotes',
+    });
   });
 
   function write(name: string, content: string | Uint8Array): string {

@@ -94,8 +94,8 @@ function claimIn(claims: string, directory: string) {
 /** The error of a directory that another process has. */
 export function inUse(directory: string, holder: LockHolder): SpotreelError {
   const message =
-    `${directory} is in use by ${describeHolder(holder)}; wait until it has ended, ` +
-    `stop it${holder.isHere ? '' : ' there'}, or use another folder`;
+    `${directory} is in use by ${describeHolder(holder)}: wait until that process ends, ` +
+    `stop it${holder.isHere ? '' : ' there'} (spotreel cancel), or choose another folder`;
   return new SpotreelError('locked', 'usage', message);
 }
 

@@ -230,7 +230,8 @@ describe('readBlendFacts', () => {
       code: 'bad-block',
       kind: 'scene',
       offset: 40,
-      message: 'Meine Szene.blend: the block ME has the negative length -1 (at 0x28)',
+      message:
+        'Meine Szene.blend is damaged: the block ME has the negative length -1 (at 0x28); copy or upload it again, or open it in Blender and save it under another name',
     });
   });
 

@@ -51,7 +51,7 @@ test('a lock is held until it is released', async () => {
   const error = await refusal();
   expect(codeOf(error)).toBe('locked');
   expect(messageOf(error)).toBe(
-    `${directory} is in use by process ${process.pid}; wait until it has ended, stop it, or use another folder`,
+    `${directory} is in use by process ${process.pid}: wait until that process ends, stop it (spotreel cancel), or choose another folder`,
   );
   lock.release();
   lock.release();
@@ -86,7 +86,7 @@ describe('a claim of another machine', () => {
     const error = await refusal();
     expect(codeOf(error)).toBe('locked');
     expect(messageOf(error)).toMatch(
-      /is in use by process 1 on machine render-2 \(seen [45] s ago\); wait until it has ended, stop it there, or use another folder$/,
+      /is in use by process 1 on machine render-2 \(seen [45] s ago\): wait until that process ends, stop it there \(spotreel cancel\), or choose another folder$/,
     );
     expect(findLockHolder(directory)).toMatchObject({ pid: 1, isHere: false, hostName: 'render-2' });
   });

@@ -55,7 +55,7 @@ describe('readBlendContents throws', () => {
     const bytes = small().block('OB', Buffer.alloc(9), { length: -1n }).end();
     await expect(readBlendContents(bytesSource(bytes, 'Meine Szene.blend'))).rejects.toMatchObject({
       message: expect.stringMatching(
-        /^Meine Szene\.blend: the block OB has the negative length -1 \(at 0x[0-9a-f]+\)$/,
+        /^Meine Szene\.blend is damaged: the block OB has the negative length -1 \(at 0x[0-9a-f]+\); copy or upload/,
       ),
     });
   });
