@@ -1,6 +1,8 @@
+import { engineOf, ENGINES_ALLOWED } from '../core/contract/engines';
 import { renderOptionsSchema, type RenderOptions } from '../core/contract/options';
 import { describeIssues } from '../core/contract/parse-json';
 import { SpotreelError } from '../core/errors';
+import { printableName } from '../core/printable';
 
 /** The flags that become options of a render. */
 export interface OptionFlags {
@@ -23,8 +25,8 @@ export interface OptionFlags {
 
 /** Checks flags and leaves out those that were not given. Throws `bad-options` naming the flag at fault. */
 export function renderOptionsOf(flags: OptionFlags): RenderOptions {
-  const { frames, scene, framesPerSlice, resolutionPercent, samples, engine, video, gaps, order, force } =
-    flags;
+  const { frames, scene, framesPerSlice, resolutionPercent, samples, video, gaps, order, force } = flags;
+  const engine = readEngine(flags.engine);
   const device = flags.device?.toUpperCase();
   const background = flags.background?.toLowerCase();
   const known = {
@@ -48,4 +50,11 @@ export function renderOptionsOf(flags: OptionFlags): RenderOptions {
   );
   if (result.success) return result.data;
   throw new SpotreelError('bad-options', 'usage', `options: ${describeIssues(result.error)}`);
+}
+
+function readEngine(text: string | undefined): RenderOptions['engine'] {
+  const engine = text === undefined ? undefined : engineOf(text);
+  if (text === undefined || engine) return engine;
+  const message = `--engine ${printableName(text)}: unknown engine; give ${ENGINES_ALLOWED}`;
+  throw new SpotreelError('bad-options', 'usage', message);
 }

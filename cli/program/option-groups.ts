@@ -25,7 +25,7 @@ export function withShotOptions(command: Command): Command {
     .option('-f, --frames-per-slice <n>', 'frames of one child job', wholeNumber)
     .option('--resolution-percent <p>', 'per cent of the full resolution', wholeNumber)
     .option('--samples <n>', 'samples a pixel', wholeNumber)
-    .option('--engine <id>', "such as CYCLES or BLENDER_EEVEE, in place of the scene's")
+    .option('--engine <engine>', "cycles, eevee or workbench, in place of the scene's")
     .addOption(
       new Option('--device <device>', 'what Cycles renders by; gpu is never the CPU in silence').choices([
         'cpu',
@@ -48,7 +48,7 @@ export function withShotOptions(command: Command): Command {
         'spread: slices all over the shot first, with a preview of them; usual from 32 slices on',
       ).choices(SLICE_ORDERS),
     )
-    .option('--force', 'render in spite of missing files or a scene of a newer Blender')
+    .option('--force', 'render in spite of missing files, an unknown engine or a scene of a newer Blender')
     .option(...ALLOW_SCRIPTS);
 }
 

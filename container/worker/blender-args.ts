@@ -4,7 +4,7 @@ import type { Manifest } from '../../core/contract/manifest';
 export interface BlenderStart {
   /** The `.blend` on this machine. */
   readonly file: string;
-  readonly manifest: Pick<Manifest, 'scene' | 'options'>;
+  readonly manifest: Pick<Manifest, 'scene' | 'options'> & { readonly engine?: string };
   /** Where the frames are saved. */
   readonly directory: string;
   /** The script that renders frame after frame. */
@@ -22,7 +22,9 @@ export interface BlenderStart {
 export function blenderArgs({ file, manifest, directory, script, threads }: BlenderStart): string[] {
   const { scene, options } = manifest;
   const { engine, samples, resolutionPercent, device, force, allowScripts } = options;
-  const job = { scene, directory, engine, samples, resolutionPercent, device, force, allowScripts };
+  const sceneEngine = engine === undefined ? manifest.engine : undefined;
+  const asked = { engine, sceneEngine, samples, resolutionPercent, device, force, allowScripts };
+  const job = { scene, directory, ...asked };
   return [...opening(file, scene, allowScripts), ...running(script, threads, job)];
 }
 

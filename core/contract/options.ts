@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { ENGINES, ENGINES_ALLOWED } from './engines';
 import { VIDEO_FORMATS } from './video-format';
 import { MAX_FRAME } from '../render/frame-range';
 import { SLICE_ORDERS } from '../render/slices';
@@ -15,12 +16,8 @@ export const renderOptionsSchema = z.lazy(() =>
     resolutionPercent: z.optional(z.int().check(z.gte(1), z.lte(32_767))),
     /** Samples a pixel, of Cycles or EEVEE. */
     samples: z.optional(z.int().check(z.gte(1), z.lte(16_777_216))),
-    /** Blender's identifier, such as `CYCLES` or `BLENDER_EEVEE`. */
-    engine: z.optional(
-      z
-        .string()
-        .check(z.regex(/^[A-Za-z][A-Za-z0-9_]{0,31}$/, 'must be an engine of Blender, such as CYCLES')),
-    ),
+    /** Blender's identifier; `engineOf` makes it from what users write. */
+    engine: z.optional(z.enum(ENGINES, `must be ${ENGINES_ALLOWED}`)),
     /**
      * What Cycles renders by. `GPU` is never the CPU in silence: where there is none, it is an error. Absent for what the scene is
      * set to, as far as the machine has it; a farm's machines are then those without GPUs.

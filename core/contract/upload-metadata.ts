@@ -2,6 +2,7 @@ import { SpotreelError } from '../errors';
 import { printableName } from '../printable';
 import { parseFrameRanges } from '../render/parse-frames';
 import { decodeHeaderText } from './decode-header-text';
+import { engineOf, ENGINES_ALLOWED } from './engines';
 import { renderOptionsSchema, type RenderOptions } from './options';
 import { checkRenderName } from './render-id';
 import { parseTags, type Tags } from './tags';
@@ -36,7 +37,7 @@ const KEYS: Readonly<Record<string, MetadataKey>> = {
     allowed: 'a whole number from 1 to 32767',
   },
   samples: { option: 'samples', read: readNumber, allowed: 'a whole number from 1 to 16777216' },
-  engine: { option: 'engine', allowed: "one of Blender's engines, such as CYCLES or BLENDER_EEVEE" },
+  engine: { option: 'engine', read: engineOf, allowed: ENGINES_ALLOWED },
   device: { option: 'device', read: (text) => text.toUpperCase(), allowed: 'CPU or GPU' },
   video: {
     option: 'video',

@@ -77,9 +77,10 @@ export const FINDING_RULES = {
   /** Makes the plan one slice. */
   'unbaked-simulation': { severity: 'warning' },
   'engine-needs-display': { severity: 'warning' },
-  'engine-gone': { severity: 'warning' },
-  /** Of an add-on. */
-  'engine-unknown': { severity: 'warning' },
+  /** Blender would render with EEVEE instead. */
+  'engine-gone': { severity: 'error', mayBeForced: true },
+  /** Of an add-on. Blender would render with EEVEE instead. */
+  'engine-unknown': { severity: 'error', mayBeForced: true },
   /** Texts that are registered. */
   'scripts-off': { severity: 'warning' },
   'drivers-off': { severity: 'warning' },

@@ -37,16 +37,18 @@ function engineFindings(engine: string, scene: SceneFacts, hasDisplay: boolean):
   if (scene.usesSequencer) return [];
   const needs = Object.hasOwn(ENGINES, engine) ? ENGINES[engine] : undefined;
   const name = printableName(engine);
-  const mend = 'set Render Properties > Render Engine to Cycles, or give --engine CYCLES';
+  const fix = 'set Render Properties > Render Engine to Cycles, or give --engine cycles';
   if (needs === 'display' && !hasDisplay) {
-    const message = `engine ${name} draws by OpenGL: without a GPU it is slow, and without a display some Blenders don't start it: ${mend}`;
+    const message = `engine ${name} draws by OpenGL: without a GPU it is slow, and without a display some Blenders don't start it; ${fix}`;
     return [finding('engine-needs-display', message)];
   }
+  const otherwise = `Blender would render with EEVEE instead; ${fix}`;
   if (needs === 'gone') {
-    return [finding('engine-gone', `engine ${name} is none that Blender has had since 2.80: ${mend}`)];
+    const message = `engine ${name} was removed in Blender 2.80, and ${otherwise}`;
+    return [finding('engine-gone', message)];
   }
   if (needs === undefined) {
-    const message = `engine ${name} is not Blender's own, and add-ons are not loaded: ${mend}`;
+    const message = `engine ${name} belongs to an add-on; Spotreel loads no add-ons, and ${otherwise}`;
     return [finding('engine-unknown', message)];
   }
   return [];

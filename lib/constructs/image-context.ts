@@ -11,6 +11,7 @@ export const WORKER_FILES: readonly string[] = [
   'worker.js',
   'render_frames.py',
   'missing_files.py',
+  'scene_choices.py',
   'scripts_off.py',
   'mix_sound.py',
   'sandbox.pl',

@@ -31,6 +31,16 @@ test('the job goes to the script as one argument, after everything that Blender 
   });
 });
 
+test('the job has the engine that was saved, unless another one is asked for', () => {
+  const jobOf = (options: object) => {
+    const manifest = { scene: 'Cut', engine: 'BLENDER_EEVEE', options };
+    return JSON.parse(blenderArgs({ ...start, manifest }).at(-1)!);
+  };
+  expect(jobOf({})).toMatchObject({ sceneEngine: 'BLENDER_EEVEE' });
+  expect(jobOf({ engine: 'CYCLES' })).toMatchObject({ engine: 'CYCLES' });
+  expect(jobOf({ engine: 'CYCLES' })).not.toHaveProperty('sceneEngine');
+});
+
 test('sound is mixed of the scene and the frames, with scripts of the file off', () => {
   const frames = { start: 5, end: 9 };
   const mix = mixArgs({

@@ -36,6 +36,15 @@ test('every option can be given', () => {
   });
 });
 
+test.each([
+  ['cycles', 'CYCLES'],
+  ['Eevee', 'BLENDER_EEVEE'],
+  ['blender_eevee_next', 'BLENDER_EEVEE_NEXT'],
+  ['WORKBENCH', 'BLENDER_WORKBENCH'],
+])('engine %s is %s', (engine, id) => {
+  expect(parseUploadMetadata({ engine }).options).toEqual({ engine: id });
+});
+
 test('a tag that AWS would refuse is refused, by its name', () => {
   expect(() => parseUploadMetadata({ tags: 'artist=ann,aws:x=y' })).toThrow(
     'x-amz-meta-tags "artist=ann,aws:x=y" is wrong: tag "aws:x=y" must have another name',
@@ -82,7 +91,8 @@ describe('what is wrong is named, with what is allowed', () => {
     ['frames-per-slice', '', 'whole number'],
     ['resolution-percent', '40000', 'from 1 to 32767'],
     ['samples', '-1', 'from 1 to 16777216'],
-    ['engine', 'cycles --python x', 'such as CYCLES'],
+    ['engine', 'cycles --python x', 'must be cycles, eevee or workbench'],
+    ['engine', 'luxcore', 'x-amz-meta-engine "luxcore" must be cycles, eevee or workbench'],
     ['scene', '', '1 to 255 characters'],
     ['force', 'yes', 'x-amz-meta-force "yes" must be true, or left out'],
     ['allow-scripts', 'yes', 'x-amz-meta-allow-scripts "yes" must be true, or left out'],

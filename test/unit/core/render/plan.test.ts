@@ -69,7 +69,12 @@ test("the scene's start and step are honoured, and its last frame is not oversho
 });
 
 test('options stand in place of the scene', () => {
-  const options = { frames: '1-3,9', resolutionPercent: 10, framesPerSlice: 1, engine: 'BLENDER_EEVEE' };
+  const options = {
+    frames: '1-3,9',
+    resolutionPercent: 10,
+    framesPerSlice: 1,
+    engine: 'BLENDER_EEVEE',
+  } as const;
   expect(plan({ frameStep: 0 }, options)).toMatchObject({
     frameCount: 4,
     sliceCount: 4,

@@ -88,7 +88,7 @@ describe('the submit Lambda submits', () => {
     ["a backslash in the project's folder, which no worker makes", 'p\\q/b.blend', {}],
     ["a project's folder that no disk takes, which no worker makes", `${'p'.repeat(500)}/a.blend`, {}],
     ['a key that turns the direction of text', '\u202ednelb.\u00e9\ud83d\ude00.blend', {}],
-    ['an engine of an add-on', 'a.blend', { engine: 'MY_ENGINE' }],
+    ['an engine in small letters', 'a.blend', { engine: 'workbench' }],
     ['the highest resolution', 'a.blend', { 'resolution-percent': '32767' }],
     ['the most samples', 'a.blend', { samples: '16777216' }],
   ])('%s, once', async (_, name, metadata) => {

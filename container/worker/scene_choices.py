@@ -1,0 +1,41 @@
+"""What the artist or the user has chosen for a scene: the engine. Each check is exact, for the Blender that renders.
+
+A choice that this Blender does not have raises ValueError. It never becomes another choice silently.
+"""
+
+# Blender 4.2 to 4.5 call EEVEE by the second name.
+EEVEE = ("BLENDER_EEVEE", "BLENDER_EEVEE_NEXT")
+
+
+def choose_engine(scene, job):
+    """Sets the engine that was asked for, or checks that the scene's own engine was not replaced on opening."""
+    wanted = job.get("engine")
+    if wanted:
+        set_engine(scene, wanted)
+        return
+    own = job.get("sceneEngine")
+    if own and not job.get("force") and not renders_sequencer(scene) and not is_same_engine(own, scene.render.engine):
+        raise ValueError(
+            f"the scene's engine {own!r} is missing in this Blender, which would render with {scene.render.engine};"
+            " give --engine cycles, or --force to render it so"
+        )
+
+
+def set_engine(scene, wanted):
+    for engine in EEVEE if wanted in EEVEE else (wanted,):
+        try:
+            scene.render.engine = engine
+            return
+        except TypeError:
+            continue
+    raise ValueError(f"engine {wanted} is missing in this Blender; choose another one with --engine")
+
+
+def is_same_engine(one, other):
+    return one == other or (one in EEVEE and other in EEVEE)
+
+
+def renders_sequencer(scene):
+    editor = scene.sequence_editor
+    strips = editor and (editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
+    return bool(scene.render.use_sequencer and strips and any(strip.type != "SOUND" for strip in strips))
