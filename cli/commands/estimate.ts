@@ -16,6 +16,7 @@ import { confirmUploads } from '../confirm-uploads';
 import { examineForUpload, type UploadFlags } from '../examine-for-upload';
 import { findSource } from '../find-source';
 import { localFolder } from '../local-folder';
+import { denoiserFor } from '../local/ask-denoiser';
 import { hasDisplay } from '../local/has-display';
 import { divideMachine } from '../local/machine';
 import { renderOptionsOf, type OptionFlags } from '../render-options';
@@ -96,6 +97,7 @@ async function examineShot(
     options,
     place: testOn ? 'farm' : 'here',
     hasDisplay: !testOn && hasDisplay(process.env, process.platform),
+    ...(!testOn && { hasDenoiser: await denoiserFor(examination, options, process.env) }),
     placeFaults: testOn ? targetFaults(wanted, farmTargets(testOn.description), 'farm') : [],
   });
   refuseErrors(checked, location);

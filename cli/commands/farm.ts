@@ -3,6 +3,7 @@ import { SpotreelError } from '../../core/errors';
 import { parseLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import { localTargets } from '../local/farm';
+import { denoiserQuestion } from '../local/ask-denoiser';
 import { hasDisplay } from '../local/has-display';
 import { divideMachine } from '../local/machine';
 import { unconfinedScripts } from '../local/unconfined-scripts';
@@ -38,6 +39,7 @@ export async function farmCommand(directory: string, flags: FarmFlags): Promise<
       ...localTargets(await blenderVersion(blender, process.env), machine, allowScripts),
       place: 'here',
       hasDisplay: hasDisplay(process.env, process.platform),
+      hasDenoiser: denoiserQuestion(process.env),
       setAsidePlan,
     },
     once: flags.once ?? false,

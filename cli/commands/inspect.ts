@@ -9,6 +9,7 @@ import { formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import { dependencyJson, describeDependencies } from '../describe-dependencies';
 import { findSource } from '../find-source';
+import { denoiserFor } from '../local/ask-denoiser';
 import { hasDisplay } from '../local/has-display';
 import { describeFinding } from '../report-findings';
 
@@ -24,9 +25,11 @@ export async function inspectCommand(file: string, { json, allowScripts }: Inspe
   const place = url.protocol === 'file:' ? 'here' : 'farm';
   const location = formatLocation(url);
   const examination = await examineScene(url, undefined, storage);
+  const options = allowScripts ? { allowScripts } : {};
   const { findings } = preflight(examination, {
     file: location,
-    options: allowScripts ? { allowScripts } : {},
+    options,
+    ...(place === 'here' && { hasDenoiser: await denoiserFor(examination, options, process.env) }),
     place,
     hasDisplay: place === 'here' && hasDisplay(process.env, process.platform),
   });

@@ -1,3 +1,4 @@
+import { denoiserFix } from '../../core/preflight/denoise-findings';
 import { formatBlenderVersion, compareBlenderVersions } from '../../core/render/blender-version';
 import { ok, warning, wrong, type Check } from './check';
 import type { LocalFacts } from './local-facts';
@@ -21,6 +22,7 @@ export function judgeLocal(facts: LocalFacts): Check[] {
   return [
     judgeNode(facts.node),
     judgeBlender(facts.blender),
+    ...judgeDenoiser(facts.blender),
     judgeFfmpeg(facts.ffmpeg),
     facts.hasDisplay
       ? ok('display', 'there is one')
@@ -54,6 +56,13 @@ function judgeBlender(blender: LocalFacts['blender']): Check {
   const [from, to] = [formatBlenderVersion(oldest), formatBlenderVersion(newest)];
   const mend = `what is tried is ${from} to ${to}; SPOTREEL_BLENDER names another one`;
   return warning('Blender', text, mend);
+}
+
+function judgeDenoiser(blender: LocalFacts['blender']): Check[] {
+  if ('fault' in blender || blender.value.hasDenoiser !== false) return [];
+  const found = 'this Blender was built without OpenImageDenoise: Cycles cannot render scenes with denoising';
+  const off = 'switch off Render Properties > Sampling > Render > Denoise in each scene';
+  return [warning('denoiser', found, denoiserFix(off))];
 }
 
 function judgeFfmpeg(ffmpeg: LocalFacts['ffmpeg']): Check {

@@ -5,7 +5,7 @@ import { tmpdir, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { encoderOf, soundEncoderOf } from '../../container/worker/ffmpeg-args';
-import { blenderVersion, findProgram, hasEncoder } from '../../container/worker/programs';
+import { blenderVersion, findProgram, hasDenoiser, hasEncoder } from '../../container/worker/programs';
 import { sandboxed, sandboxGaps, whyNoSandbox } from '../../container/worker/sandbox';
 import { VIDEO_FORMATS } from '../../core/contract/video-format';
 import { messageOf } from '../../core/errors';
@@ -31,7 +31,12 @@ export interface MissingEncoder {
 export interface LocalFacts {
   /** Such as `v20.20.0`. */
   readonly node: string;
-  readonly blender: Found<{ readonly path: string; readonly version: BlenderVersion }>;
+  readonly blender: Found<{
+    readonly path: string;
+    readonly version: BlenderVersion;
+    /** Whether it has OpenImageDenoise; absent if it does not answer. */
+    readonly hasDenoiser?: boolean | undefined;
+  }>;
   readonly ffmpeg: Found<{
     readonly path: string;
     readonly version: string;
@@ -85,7 +90,8 @@ async function found<T>(find: () => Promise<T>): Promise<Found<T>> {
 
 async function findBlender(environment: NodeJS.ProcessEnv) {
   const path = findProgram('blender', environment);
-  return { path, version: await blenderVersion(path, environment) };
+  const version = await blenderVersion(path, environment);
+  return { path, version, hasDenoiser: await hasDenoiser(path, environment) };
 }
 
 async function findFfmpeg(environment: NodeJS.ProcessEnv) {

@@ -12,6 +12,7 @@ import { examineScene, type SceneExamination } from '../../core/preflight/examin
 import type { ObjectHead, Storage } from '../../core/storage/storage';
 import { storedFrames } from '../../core/storage/stored-frames';
 import type { ProgressView } from '../progress-view';
+import { denoiserQuestion } from './ask-denoiser';
 import { localTargets } from './farm';
 import { findPrograms } from './local-programs';
 import type { Machine } from './machine';
@@ -61,6 +62,7 @@ export class LocalRender {
       ...localTargets(programs.blenderVersion, machine, allowsScripts),
       place: 'here',
       hasDisplay,
+      hasDenoiser: denoiserQuestion(process.env),
       setAsidePlan,
     } as const;
     const known = this.options.examination;

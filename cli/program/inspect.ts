@@ -6,7 +6,7 @@ import type { Run } from './run';
 export function addInspect(program: Command, run: Run): void {
   const command = program
     .command('inspect')
-    .description('say what a scene holds, without starting Blender')
+    .description('report what a scene holds and needs, without opening it in Blender')
     .argument('<file>', 'the .blend')
     .option('--allow-scripts', 'report what the same flag of render would let run')
     .option('--json', 'as one JSON object')

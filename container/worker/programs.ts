@@ -66,7 +66,7 @@ export async function hasEncoder(
   return !output || output.stdout.toString().startsWith(`Encoder ${encoder}`);
 }
 
-/** Asks a Blender for its version. Throws `no-program` when it does not answer as Blender does. */
+/** Asks a Blender for its version. Throws `no-program` if no line of its answer names one. */
 export async function blenderVersion(
   blender: string,
   environment: NodeJS.ProcessEnv,
@@ -74,11 +74,25 @@ export async function blenderVersion(
   try {
     const { stdout } = await runProgram([blender, '--version'], { environment, timeoutMs: ANSWER_MS });
     const words = stdout.toString();
-    const version = parseBlenderVersion(words.replace(/^Blender /, ''));
+    // Blender may print other lines first, such as the OpenColorIO configuration that `OCIO` names.
+    const version = parseBlenderVersion(/^Blender (\d.*)$/m.exec(words)?.[1] ?? '');
     if (version) return version;
-    throw new Error(`it says "${words.slice(0, 100).trim()}"`);
+    throw new Error(`it printed "${words.slice(0, 100).trim()}"`);
   } catch (error) {
-    const message = `${blender} does not tell its version: ${messageOf(error)}; set SPOTREEL_BLENDER to a working Blender`;
+    const message = `cannot determine the version of ${blender}: ${messageOf(error)}; set SPOTREEL_BLENDER to a working Blender`;
     throw new SpotreelError('no-program', 'usage', message, { cause: error });
   }
+}
+
+const ASK_DENOISER = 'import _cycles; print("openimagedenoise", _cycles.with_openimagedenoise)';
+
+/** Whether a Blender was built with OpenImageDenoise, as those of blender.org are; `undefined` if it does not answer. Takes a second. */
+export async function hasDenoiser(
+  blender: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<boolean | undefined> {
+  const command = [blender, '--background', '--factory-startup', '--python-expr', ASK_DENOISER];
+  const output = await runProgram(command, { environment, timeoutMs: ANSWER_MS }).catch(() => undefined);
+  const answer = /^openimagedenoise (True|False)$/m.exec(output?.stdout.toString() ?? '')?.[1];
+  return answer === undefined ? undefined : answer === 'True';
 }

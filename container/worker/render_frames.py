@@ -21,7 +21,7 @@ import bpy
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 from missing_files import missing_files  # noqa: E402
-from scene_choices import choose_engine  # noqa: E402
+from scene_choices import check_denoiser, choose_engine  # noqa: E402
 from scripts_off import remove_scripts  # noqa: E402
 
 EVENTS = os.fdopen(3, "w", buffering=1)
@@ -53,6 +53,7 @@ def prepare(job):
         render.resolution_percentage = job["resolutionPercent"]
     if "samples" in job:
         set_samples(scene, job["samples"])
+    check_denoiser(scene)
     if render.engine == "CYCLES":
         set_device(scene, job.get("device"))
     render.use_file_extension = True

@@ -39,3 +39,18 @@ def renders_sequencer(scene):
     editor = scene.sequence_editor
     strips = editor and (editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
     return bool(scene.render.use_sequencer and strips and any(strip.type != "SOUND" for strip in strips))
+
+
+def check_denoiser(scene):
+    """Without OpenImageDenoise Cycles fails at every frame that it is to denoise."""
+    if scene.render.engine != "CYCLES" or not scene.cycles.use_denoising or renders_sequencer(scene):
+        return
+    import _cycles
+
+    if getattr(_cycles, "with_openimagedenoise", True):
+        return
+    if any(layer.use and layer.cycles.use_denoising for layer in scene.view_layers):
+        raise ValueError(
+            "this Blender was built without OpenImageDenoise, and Cycles is to denoise; install a Blender from"
+            " blender.org, or switch off Render Properties > Sampling > Render > Denoise"
+        )

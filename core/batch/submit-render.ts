@@ -9,6 +9,7 @@ import type { Tags } from '../contract/tags';
 import { canonicalOptions, checkRenderName, renderIdOf } from '../contract/render-id';
 import { setCap } from '../cost/cost-caps';
 import { examineScene, type SceneExamination } from '../preflight/examine-scene';
+import { needsDenoiser } from '../preflight/denoise-findings';
 import type { RenderPlace } from '../preflight/dependency-findings';
 import { digestOfFiles, preflight, refuseErrors, type Preflight } from '../preflight/preflight';
 import { UPLOAD_SECONDS, WalkBudget } from '../preflight/walk-budget';
@@ -52,6 +53,8 @@ export interface SubmitServices extends JobServices {
   readonly place?: RenderPlace;
   /** Whether engines that draw on a screen have one there. */
   readonly hasDisplay?: boolean;
+  /** Asks whether the Blender there has OpenImageDenoise; called for scenes to which that matters. Absent for the farm's, which has. */
+  readonly hasDenoiser?: () => Promise<boolean | undefined>;
   /**
    * Moves a damaged plan out of the way, so that it is made again. Throws where a process uses it. Absent where a damaged plan is an
    * error, as in a bucket, which tears no files.
@@ -61,7 +64,7 @@ export interface SubmitServices extends JobServices {
 
 export type PrepareServices = Pick<
   SubmitServices,
-  'storage' | 'now' | 'place' | 'hasDisplay' | 'setAsidePlan' | keyof JobTargets
+  'storage' | 'now' | 'place' | 'hasDisplay' | 'hasDenoiser' | 'setAsidePlan' | keyof JobTargets
 >;
 
 export interface SubmittedRender {
@@ -153,6 +156,7 @@ async function check(
     options,
     place,
     hasDisplay,
+    ...(needsDenoiser(found, options) && { hasDenoiser: await services.hasDenoiser?.() }),
     placeFaults: targetFaults({ ...found.facts, options, source: { url: file } }, services, place),
   });
   refuseErrors(checked, file);

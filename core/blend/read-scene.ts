@@ -1,6 +1,7 @@
 import { BlendFormatError } from './blend-format-error';
 import type { Block } from './block-header';
 import type { ByteWindow } from './byte-window';
+import { IdProperties } from './id-properties';
 import { outputFormatName } from './output-format';
 import type { Sdna } from './sdna';
 import { StructView } from './struct-view';
@@ -49,8 +50,20 @@ export interface SceneFacts {
   readonly hasSceneStrips: boolean;
   /** Whether what its 3D view or its sequencer gives goes through nodes of the compositor. */
   readonly usesCompositor: boolean;
+  /** Whether Cycles would denoise a view layer of it, whatever its engine is. */
+  readonly denoises: boolean;
+  /** As saved; a Blender whose configuration lacks one shows another. Absent in files of Blenders without colour management. */
+  readonly colors?: SceneColors;
   /** Names, in the order in which Blender shows them; up to 2.79 they are called render layers. */
   readonly viewLayers: readonly string[];
+}
+
+/** Names in an OpenColorIO configuration; empty for its default. */
+export interface SceneColors {
+  readonly display: string;
+  /** Blender calls it view transform. */
+  readonly view: string;
+  readonly look: string;
 }
 
 /** Bits of `Scene.r.mode` and `Scene.r.scemode`, from Blender's `DNA_scene_types.h`. */
@@ -69,6 +82,12 @@ const MUTED_STRIP = 1 << 5;
 /** `AUDIO_MUTE` of `Scene.audio.flag`, from `DNA_scene_types.h`: a mixdown of such a scene is silent. */
 const MUTED_SCENE = 1 << 0;
 
+/** `VIEW_LAYER_RENDER` of `ViewLayer.flag`, in Blender's `DNA_layer_types.h`. */
+const RENDERS_LAYER = 1 << 0;
+
+/** Where since 5.0 the properties of add-ons start, then those of users; the first one counts. */
+type PropertyRoots = ReadonlyArray<bigint | undefined>;
+
 /** Their names are held. Nobody sets up more than some dozens. */
 const MAX_VIEW_LAYERS = 4096;
 
@@ -82,6 +101,10 @@ export class SceneReader {
   readonly #markerIndex: number | undefined;
   readonly #stripIndex: number | undefined;
   readonly #layerIndex: number | undefined;
+  readonly #propertyIndex: number | undefined;
+  readonly #properties = new IdProperties();
+  /** Where the properties of each view layer that renders start. */
+  readonly #layerProperties: PropertyRoots[] = [];
   #markerCamera = 0n;
   #switchesCameras = false;
   #pictureStrips = false;
@@ -97,6 +120,7 @@ export class SceneReader {
     this.#markerIndex = sdna.indexOf('TimeMarker');
     this.#stripIndex = sdna.indexOf('Sequence') ?? sdna.indexOf('Strip');
     this.#layerIndex = sdna.indexOf('ViewLayer') ?? sdna.indexOf('SceneRenderLayer');
+    this.#propertyIndex = sdna.indexOf('IDProperty');
   }
 
   /** Begins with the scene's own block. Throws `bad-block`, `bad-sdna`, `truncated`. */
@@ -107,7 +131,10 @@ export class SceneReader {
   /** Whether `add` would look into it. Most of a scene's blocks are of no interest. */
   wants({ sdnaIndex }: Block): boolean {
     return (
-      sdnaIndex === this.#markerIndex || sdnaIndex === this.#stripIndex || sdnaIndex === this.#layerIndex
+      sdnaIndex === this.#markerIndex ||
+      sdnaIndex === this.#stripIndex ||
+      sdnaIndex === this.#layerIndex ||
+      sdnaIndex === this.#propertyIndex
     );
   }
 
@@ -121,12 +148,19 @@ export class SceneReader {
     if (block.sdnaIndex === this.#markerIndex) await this.#addMarker(block);
     else if (block.sdnaIndex === this.#stripIndex) await this.#addStrip(block);
     else if (block.sdnaIndex === this.#layerIndex) await this.#addLayer(block);
+    else if (block.sdnaIndex === this.#propertyIndex) {
+      this.#properties.add(
+        block.address,
+        await StructView.read(this.#window, this.#sdna, block, 'IDProperty'),
+      );
+    }
   }
 
   /** Once all blocks are added. Throws `bad-sdna`. */
   facts(): SceneFacts {
     const scene = this.#scene;
     const crop = cropOf(scene);
+    const colors = colorsOf(scene);
     return {
       // Names of data blocks carry the block's code in front.
       name: scene.requiredText('id.name').slice(2),
@@ -152,8 +186,19 @@ export class SceneReader {
       hasSoundStrips: this.#soundStrips && !isSilent(scene),
       hasSceneStrips: this.#sceneStrips && !isSilent(scene),
       usesCompositor: hasSceneMode(scene, R_DOCOMP) && hasNodes(scene),
+      denoises: this.#denoises(),
+      ...(colors && { colors }),
       viewLayers: this.#viewLayers,
     };
+  }
+
+  /** Since 3.0 Cycles denoises unless the scene or all of its view layers say otherwise; before, only if the scene says so. */
+  #denoises(): boolean {
+    const { major } = this.#sdna.header.version;
+    const roots = [this.#scene.pointer('id.system_properties'), this.#scene.pointer('id.properties')];
+    const isOn = (owner: PropertyRoots) => this.#properties.number(owner, 'cycles', 'use_denoising');
+    if (!(isOn(roots) ?? (major >= 3 ? 1 : 0))) return false;
+    return this.#layerProperties.length === 0 || this.#layerProperties.some((layer) => isOn(layer) !== 0);
   }
 
   async #addMarker(block: Block): Promise<void> {
@@ -186,7 +231,16 @@ export class SceneReader {
     if (this.#viewLayers.length > MAX_VIEW_LAYERS) {
       throw new BlendFormatError('too-large', block.offset, 'the scene has too many view layers');
     }
+    if (((layer.integer('flag') ?? RENDERS_LAYER) & RENDERS_LAYER) === 0) return;
+    this.#layerProperties.push([layer.pointer('system_properties'), layer.pointer('id_properties')]);
   }
+}
+
+function colorsOf(scene: StructView): SceneColors | undefined {
+  const display = scene.text('display_settings.display_device');
+  const view = scene.text('view_settings.view_transform');
+  if (display === undefined || view === undefined) return undefined;
+  return { display, view, look: scene.text('view_settings.look') ?? '' };
 }
 
 function cropOf(scene: StructView): SceneFacts['crop'] {

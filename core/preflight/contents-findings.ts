@@ -22,6 +22,8 @@ export function contentsFindings(
     ...linked.flatMap(({ location, contents: held }) =>
       held ? scriptFindings(held, options, location) : [],
     ),
+    ...contents.addonTrees.map(addonTree),
+    ...linked.flatMap(({ contents: held }) => held?.addonTrees.map(addonTree) ?? []),
     ...contents.fileOutputs.map(({ path }) => fileOutput(path)),
     ...incomplete(contents, 'the scene'),
     ...libraries.flatMap(({ location, contents: held }) =>
@@ -39,6 +41,11 @@ function unbaked({ unbaked: simulations }: BlendContents, library?: string): Pre
   const are = simulations.length > 1 ? 'are simulations that are' : 'is a simulation that is';
   const message = `${all}${of} ${are} not baked: each frame needs those before it, so all are rendered one after the other, in one slice; bake to disk (Physics Properties > Cache) and save the .blend`;
   return [finding('unbaked-simulation', message)];
+}
+
+function addonTree(type: string): PreflightFinding {
+  const message = `node trees of type ${printableName(type)} belong to an add-on; Spotreel loads no add-ons, so whatever these nodes do is missing from the frames: bake their result into keyframes, meshes or files`;
+  return finding('addon-nodes', message);
 }
 
 function fileOutput(path: string): PreflightFinding {

@@ -81,6 +81,12 @@ export const FINDING_RULES = {
   'engine-gone': { severity: 'error', mayBeForced: true },
   /** Of an add-on. Blender would render with EEVEE instead. */
   'engine-unknown': { severity: 'error', mayBeForced: true },
+  /** Every frame would fail: forcing cannot help. */
+  'denoiser-missing': { severity: 'error' },
+  /** Of the compositor: such a Blender passes the picture on as it is. */
+  'denoise-nodes-off': { severity: 'warning' },
+  /** Node trees of add-ons, which are not loaded. */
+  'addon-nodes': { severity: 'warning' },
   /** Texts that are registered. */
   'scripts-off': { severity: 'warning' },
   'drivers-off': { severity: 'warning' },

@@ -5,6 +5,7 @@ import type { SpotreelError } from '../errors';
 import { sceneFaults } from '../render/plan';
 import { formatLocation, sortByKey } from '../storage/location';
 import { contentsFindings } from './contents-findings';
+import { denoiseFindings } from './denoise-findings';
 import { dependencyFindings, type RenderPlace } from './dependency-findings';
 import type { SceneExamination } from './examine-scene';
 import { ruleOf } from './finding-codes';
@@ -22,6 +23,8 @@ export interface PreflightInput {
   readonly place: RenderPlace;
   /** Whether engines that draw on a screen have one. */
   readonly hasDisplay: boolean;
+  /** Whether the Blender that renders has OpenImageDenoise; absent if unknown. See `needsDenoiser`. */
+  readonly hasDenoiser?: boolean | undefined;
   /** What keeps the place from rendering it, such as a Blender that is too old. */
   readonly placeFaults?: readonly SpotreelError[];
 }
@@ -54,6 +57,7 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
     ...pathFindings(examination, input.file),
     ...dependencyFindings(project, place),
     ...sceneFindings(facts, options, input),
+    ...denoiseFindings(examination, options, input.hasDenoiser),
     ...soundFindings(facts, options, speakers),
     ...contentsFound,
   ];

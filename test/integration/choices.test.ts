@@ -44,3 +44,37 @@ describe('the engine', () => {
     });
   });
 });
+
+describe('denoising without OpenImageDenoise', () => {
+  test('inspect and render report it before a frame is tried', async () => {
+    const scene = await makeScene(at('noisy.blend'), 'scene.cycles.use_denoising = True');
+    const lacks = 'this Blender was built without OpenImageDenoise; install a Blender from blender.org';
+    const inspected = await spotreel(['inspect', scene]);
+    expect(inspected.stdout).toContain(
+      `error: denoiser-missing: Cycles cannot render this scene with denoising: ${lacks}`,
+    );
+    const refused = await render(scene, '--force');
+    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(lacks) });
+    expect(existsSync(at('out'))).toBe(false);
+  });
+
+  test('a scene that does not denoise is rendered', async () => {
+    const scene = await makeScene(
+      at('layer.blend'),
+      'scene.cycles.use_denoising = True\nscene.view_layers[0].cycles.use_denoising = False',
+    );
+    expect(await render(scene)).toMatchObject({ exitCode: 0 });
+  });
+});
+
+describe('a Blender that prints lines before its version', () => {
+  test('is asked for its version', async () => {
+    const scene = await makeScene(at('shot.blend'));
+    const OCIO = '/usr/share/blender/datafiles/colormanagement/config.ocio';
+    const environment = { OCIO };
+    const result = await spotreel(['render', scene, '-o', at('out'), '--frames', '1', '--video', 'none'], {
+      environment,
+    });
+    expect(result).toMatchObject({ exitCode: 0 });
+  });
+});

@@ -13,7 +13,7 @@ export const BLENDER_5_0: BlendShape = { format: 1, pointerBytes: 8, littleEndia
 export type StructTable = Readonly<Record<string, readonly string[]>>;
 
 /** As much of Blender's structs as the reader looks at, in an order of their own. */
-const STRUCTS: StructTable = {
+export const STRUCTS: StructTable = {
   ID: ['void *next', 'void *prev', 'char name[66]', 'char pad[2]'],
   rctf: ['float xmin', 'float xmax', 'float ymin', 'float ymax'],
   ImageFormatData: ['char imtype', 'char pad[3]'],

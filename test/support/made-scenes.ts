@@ -20,6 +20,9 @@ export function contents(
     unbaked: [],
     scripts: { texts: [], driverExpressions: 0, freestyleModules: [], unsafeNames: [], scriptNodes: [] },
     fileOutputs: [],
+    cameras: [],
+    addonTrees: [],
+    denoiseNodes: [],
     speakers: [],
     incomplete: false,
     ...changes,
@@ -46,6 +49,7 @@ const SCENE: SceneFacts = {
   hasSoundStrips: false,
   hasSceneStrips: false,
   usesCompositor: false,
+  denoises: false,
   viewLayers: ['ViewLayer'],
 };
 

@@ -75,6 +75,15 @@ export interface UnbakedSimulation {
   readonly what: string;
 }
 
+/** The camera objects of a scene. */
+export interface SceneCameras {
+  readonly scene: string;
+  /** Ascending, none twice. */
+  readonly names: readonly string[];
+  /** Whether these are all: a library may hold more, or the file may be too large. */
+  readonly isWhole: boolean;
+}
+
 /** All that a `.blend` holds besides its scenes' own settings that matters for rendering it elsewhere. */
 export interface BlendContents {
   /** In the order of the file; one entry for each kind, path and extent. */
@@ -95,6 +104,12 @@ export interface BlendContents {
   };
   /** File Output nodes that are in use, which write besides the frames: their folder as written, none twice. */
   readonly fileOutputs: readonly { readonly path: string }[];
+  /** The cameras of each scene, in the order of the file. */
+  readonly cameras: readonly SceneCameras[];
+  /** Types of node trees that belong to add-ons, such as `an_AnimationNodeTree`. */
+  readonly addonTrees: readonly string[];
+  /** Data blocks with a compositor node that denoises and is not muted: `scene "Shot"`. */
+  readonly denoiseNodes: readonly string[];
   /** Names of speakers that have a sound and are not muted. */
   readonly speakers: readonly string[];
   /** Whether the file was too large or too fragmented to be looked through whole; what stands here is true all the same. */

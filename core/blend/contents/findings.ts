@@ -1,4 +1,10 @@
-import type { BlendContents, Dependency, SequencePlay, UnbakedSimulation } from './blend-contents';
+import type {
+  BlendContents,
+  Dependency,
+  SceneCameras,
+  SequencePlay,
+  UnbakedSimulation,
+} from './blend-contents';
 
 const MAX_USERS = 8;
 
@@ -38,6 +44,9 @@ export class Findings {
   readonly #scriptNodes = new Set<string>();
   readonly #outputs = new Set<string>();
   readonly #speakers = new Set<string>();
+  readonly #cameras: SceneCameras[] = [];
+  readonly #addonTrees = new Set<string>();
+  readonly #denoiseNodes = new Set<string>();
   #driverExpressions = 0;
   #kept: Load = { entries: 0, textBytes: 0 };
   #keptForOwner: Load = { entries: 0, textBytes: 0 };
@@ -126,6 +135,19 @@ export class Findings {
     this.#addTo(this.#outputs, path);
   }
 
+  /** Its names are kept already. */
+  addCameras(cameras: SceneCameras): void {
+    this.#cameras.push(cameras);
+  }
+
+  addAddonTree(type: string): void {
+    this.#addTo(this.#addonTrees, type);
+  }
+
+  addDenoiseNode(user: string): void {
+    this.#addTo(this.#denoiseNodes, user);
+  }
+
   addSpeaker(name: string): void {
     this.#addTo(this.#speakers, name);
   }
@@ -142,6 +164,9 @@ export class Findings {
         scriptNodes: [...this.#scriptNodes],
       },
       fileOutputs: [...this.#outputs].map((path) => ({ path })),
+      cameras: this.#cameras,
+      addonTrees: [...this.#addonTrees],
+      denoiseNodes: [...this.#denoiseNodes],
       speakers: [...this.#speakers],
       incomplete: !complete || this.#dropped,
     };

@@ -9,6 +9,7 @@ import { openDecodedBlend } from '../open-decoded-blend';
 import { HEAD_BYTES, ReadBudgetSpent } from '../ranged-source';
 import type { BlendContents } from './blend-contents';
 import type { ContentsPart } from './contents-part';
+import { cameras } from './cameras';
 import { fileOutputs } from './file-outputs';
 import { filePaths } from './file-paths';
 import { Findings, LITTLE_ROOM } from './findings';
@@ -22,6 +23,7 @@ import { particleSystems } from './particle-systems';
 import { PointCaches } from './point-caches';
 import { rigidBodies } from './rigid-bodies';
 import { scripts } from './scripts';
+import { specialNodes } from './special-nodes';
 import { speakers } from './speakers';
 import { strips } from './strips';
 import { walkContents } from './walk-contents';
@@ -127,6 +129,8 @@ function partsOf(findings: Findings, blendName: string): readonly ContentsPart[]
     geometryNodes(findings),
     scripts(findings),
     fileOutputs(findings),
+    cameras(findings),
+    specialNodes(findings),
     // After those that use point caches: at the end of an owner they have told which.
     pointCaches,
     { structs: {}, ownerEnds: () => findings.ownerEnds() },

@@ -38,6 +38,13 @@ test.each<[string, Partial<LocalFacts>, string, 'warning' | 'wrong' | 'ok', RegE
     /^install it or set SPOTREEL_BLENDER$/,
   ],
   ['a Blender without a mend', { blender: { fault: 'it burns' } }, 'Blender', 'wrong', /SPOTREEL_BLENDER/],
+  [
+    'a Blender without OpenImageDenoise',
+    { blender: { value: { path: '/b', version: { major: 4, minor: 2 }, hasDenoiser: false } } },
+    'denoiser',
+    'warning',
+    /^install a Blender from blender\.org and name it in SPOTREEL_BLENDER, or switch off Render Properties/,
+  ],
   ['an old Blender', { blender: blender(2, 93) }, 'Blender', 'warning', /3\.4 to 5\.2/],
   ['a Blender of tomorrow', { blender: blender(6, 0) }, 'Blender', 'warning', /3\.4 to 5\.2/],
   [

@@ -76,6 +76,7 @@ describe('readBlendFacts by the shape of the file', () => {
       hasSoundStrips: false,
       hasSceneStrips: false,
       usesCompositor: false,
+      denoises: shape.version >= 300,
       viewLayers: [],
     });
   });

@@ -24,6 +24,7 @@ const scene: SceneFacts = {
   hasSoundStrips: false,
   hasSceneStrips: false,
   usesCompositor: false,
+  denoises: false,
   viewLayers: ['ViewLayer'],
 };
 

@@ -18,6 +18,10 @@ const NOTHING: BlendContents = {
   unbaked: [],
   scripts: { texts: [], driverExpressions: 0, freestyleModules: [], unsafeNames: [], scriptNodes: [] },
   fileOutputs: [],
+  // See cameras.test.ts.
+  cameras: expect.any(Array),
+  addonTrees: [],
+  denoiseNodes: [],
   speakers: [],
   incomplete: false,
 };
