@@ -8,6 +8,8 @@ import { printableName } from '../core/printable';
 export interface OptionFlags {
   readonly frames?: string;
   readonly scene?: string;
+  /** Names, names with commas between them, or `all`. */
+  readonly camera?: readonly string[];
   readonly framesPerSlice?: number;
   readonly resolutionPercent?: number;
   readonly samples?: number;
@@ -26,12 +28,15 @@ export interface OptionFlags {
 /** Checks flags and leaves out those that were not given. Throws `bad-options` naming the flag at fault. */
 export function renderOptionsOf(flags: OptionFlags): RenderOptions {
   const { frames, scene, framesPerSlice, resolutionPercent, samples, video, gaps, order, force } = flags;
+  // Given once it may be the name of one camera, with commas in it.
+  const camera = flags.camera?.join(',');
   const engine = readEngine(flags.engine);
   const device = flags.device?.toUpperCase();
   const background = flags.background?.toLowerCase();
   const known = {
     frames,
     scene,
+    camera,
     framesPerSlice,
     resolutionPercent,
     samples,

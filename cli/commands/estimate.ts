@@ -1,15 +1,17 @@
+import { cameraRenders } from '../../core/batch/camera-renders';
 import { targetFaults } from '../../core/batch/choose-targets';
 import { farmTargets } from '../../core/batch/farm-targets';
 import { examineScene } from '../../core/preflight/examine-scene';
 import type { JudgedUploads } from '../../core/preflight/judge-uploads';
 import { preflight, refuseErrors } from '../../core/preflight/preflight';
-import { printable } from '../../core/printable';
+import { printable, printableName } from '../../core/printable';
 import { formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import type { Storage } from '../../core/storage/storage';
 import { askFarm, askFarmIfAny, type AskedFarm } from '../estimate/asked-farm';
-import { describeEstimate } from '../estimate/describe-estimate';
+import { describeEstimate, describeSum } from '../estimate/describe-estimate';
 import { farmPrices } from '../estimate/farm-prices';
+import type { Estimate } from '../estimate/estimate-shot';
 import { makeEstimate } from '../estimate/make-estimate';
 import type { Shot } from '../estimate/shot';
 import { confirmUploads } from '../confirm-uploads';
@@ -46,7 +48,7 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
   const onGpu = options.device === 'GPU';
   const name = flags.farm ?? process.env.SPOTREEL_FARM_NAME;
   const testOn = flags.onFarm ? await askFarm(name ?? 'main', onGpu) : undefined;
-  const { shot, outside } = await examineShot(file, options, flags.project, testOn, storage);
+  const { shots, outside } = await examineShots(file, options, flags.project, testOn, storage);
   if (!(await confirmUploads(outside, flags.yes === true, say))) {
     say('nothing was uploaded');
     return 1;
@@ -55,37 +57,45 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
   const named = testOn ?? (name === undefined ? undefined : await askFarm(name, onGpu));
   const stopping = listenForStop();
   try {
-    const estimate = await makeEstimate({
-      shot,
-      testOn,
-      testFrames: flags.testFrames,
-      output,
-      machine: divideMachine(flags.parallel),
-      farm: named ? Promise.resolve(named) : askFarmIfAny('main', onGpu),
-      pricesOf: (farm) => farmPrices(farm, onGpu),
-      storage,
-      signal: stopping.signal,
-      say,
-    });
-    if (!estimate) {
-      say(`stopped: ${testOn ? 'the farm goes on, and ' : ''}the same command goes on from there`);
-      return stopping.exitCode();
+    const estimates: Estimate[] = [];
+    const farm = named ? Promise.resolve(named) : askFarmIfAny('main', onGpu);
+    for (const shot of shots) {
+      const estimate = await makeEstimate({
+        shot,
+        testOn,
+        testFrames: flags.testFrames,
+        output,
+        machine: divideMachine(flags.parallel),
+        farm,
+        pricesOf: (size) => farmPrices(size, onGpu),
+        storage,
+        signal: stopping.signal,
+        say,
+      });
+      if (!estimate) {
+        say(`stopped: ${testOn ? 'the farm goes on, and ' : ''}the same command goes on from there`);
+        return stopping.exitCode();
+      }
+      if (shots.length > 1) say(`camera ${printableName(shot.options.camera ?? '')}:`);
+      process.stdout.write(`${flags.json ? JSON.stringify(estimate) : describeEstimate(estimate)}\n`);
+      estimates.push(estimate);
     }
-    process.stdout.write(`${flags.json ? JSON.stringify(estimate) : describeEstimate(estimate)}\n`);
-    return estimate.test.failures.length > 0 ? EXIT_CODES.partial : EXIT_CODES.done;
+    if (estimates.length > 1) say(describeSum(estimates));
+    const hasFailures = estimates.some(({ test }) => test.failures.length > 0);
+    return hasFailures ? EXIT_CODES.partial : EXIT_CODES.done;
   } finally {
     stopping.release();
   }
 }
 
 /** Throws `PreflightError` with all that is wrong with the whole shot, and what `targetFaults` finds of a farm. */
-async function examineShot(
+async function examineShots(
   file: string,
   options: Shot['options'],
   project: string | undefined,
   testOn: AskedFarm | undefined,
   storage: Storage,
-): Promise<{ readonly shot: Shot; readonly outside: JudgedUploads['outside'] }> {
+): Promise<{ readonly shots: readonly Shot[]; readonly outside: JudgedUploads['outside'] }> {
   const source = await findSource(file, storage);
   const { examination, outside } = testOn
     ? await examineForUpload(source, project, storage)
@@ -102,7 +112,10 @@ async function examineShot(
   });
   refuseErrors(checked, location);
   reportFindings(checked.findings);
-  return { shot: { source, options, examination, checked }, outside };
+  const identity = { source: source.url, etag: source.etag, options };
+  const renders = cameraRenders(identity, examination);
+  const shots = renders.map((render) => ({ source, options: render.options, examination, checked }));
+  return { shots, outside };
 }
 
 function say(text: string): void {

@@ -1,3 +1,4 @@
+import type { SceneCameras } from '../../core/blend/contents/blend-contents';
 import type { BlendFacts, SceneFacts } from '../../core/blend/scene-facts';
 import { examineScene } from '../../core/preflight/examine-scene';
 import { preflight } from '../../core/preflight/preflight';
@@ -33,16 +34,17 @@ export async function inspectCommand(file: string, { json, allowScripts }: Inspe
     place,
     hasDisplay: place === 'here' && hasDisplay(process.env, process.platform),
   });
-  const { facts, project } = examination;
+  const { facts, project, contents } = examination;
   const text = json
     ? JSON.stringify({
         file: location,
         ...facts,
+        cameras: contents.cameras,
         dependencies: project.dependencies.map(dependencyJson),
         findings,
       })
     : [
-        describeFacts(location, facts),
+        describeFacts(location, facts, contents.cameras),
         ...describeDependencies(project.dependencies),
         ...findings.map(describeFinding),
       ].join('\n');
@@ -53,15 +55,19 @@ export async function inspectCommand(file: string, { json, allowScripts }: Inspe
 function describeFacts(
   file: string,
   { blenderVersion, blenderSubversion, compression, scenes, activeScene, incomplete }: BlendFacts,
+  cameras: readonly SceneCameras[],
 ): string {
   const packed = compression === 'none' ? 'uncompressed' : `compressed with ${compression}`;
   const subversion = blenderSubversion === undefined ? '' : ` (subversion ${blenderSubversion})`;
   const part = incomplete ? '; too large to be read whole: what stands here is not all of it' : '';
   const head = `${file}: saved by Blender ${blenderVersion.text}${subversion}, ${packed}${part}`;
-  return [head, ...scenes.flatMap((scene) => describeScene(scene, scene.name === activeScene))].join('\n');
+  return [head, ...scenes.flatMap((scene) => describeScene(scene, scene.name === activeScene, cameras))].join(
+    '\n',
+  );
 }
 
-function describeScene(scene: SceneFacts, active: boolean): string[] {
+function describeScene(scene: SceneFacts, active: boolean, cameras: readonly SceneCameras[]): string[] {
+  const names = cameras.find((one) => one.scene === scene.name)?.names ?? [];
   const { width, height } = frameResolution(scene);
   const { frameStart: start, frameEnd: end, frameStep: step } = scene;
   const rate = frameRateOf(scene.fps, scene.fpsBase);
@@ -75,6 +81,7 @@ function describeScene(scene: SceneFacts, active: boolean): string[] {
     format: scene.outputFormat,
     output: scene.outputPath,
     camera: describeCamera(scene),
+    cameras: names.length === 0 ? 'none' : names.join(', '),
     'view layers': scene.viewLayers.join(', '),
     'sound strips': scene.hasSoundStrips ? 'yes' : 'no',
     compositor: scene.usesCompositor ? 'yes' : 'no',

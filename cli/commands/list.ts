@@ -19,17 +19,43 @@ export async function listCommand(flags: ListFlags): Promise<number> {
   return 0;
 }
 
-function tableOf(renders: readonly ListedRender[]): string[] {
-  const rows = renders.map(({ renderId, state, frames, createdAt, reason }) => [
-    printableName(renderId),
+type Group = readonly [group: string | undefined, members: readonly ListedRender[]];
+
+/** Renders of one group stand together, where the newest of them is. */
+function byGroup(renders: readonly ListedRender[]): Group[] {
+  const groups = new Map<string, ListedRender[]>();
+  for (const render of renders) {
+    const key = render.group === undefined ? `render ${render.renderId}` : `group ${render.group}`;
+    groups.set(key, [...(groups.get(key) ?? []), render]);
+  }
+  return [...groups.values()].map((members) => [members[0]?.group, members]);
+}
+
+function rowOf(
+  { renderId, state, frames, createdAt, camera, reason }: ListedRender,
+  indent: string,
+): string[] {
+  const told = [
+    ...(camera === undefined ? [] : [`camera ${printableName(camera)}`]),
+    ...(reason ? [reason] : []),
+  ];
+  return [
+    indent + printableName(renderId),
     // A column holds no more than the state's name.
     STATE_WORDS[state].replace(/:.*/, ''),
     frames ? `${frames.stored}/${frames.total}` : '',
     createdAt?.replace(/\.\d+Z$/, 'Z') ?? '',
-    printable((reason ?? '').replaceAll('\n', ' ')),
+    printable(told.join(': ').replaceAll('\n', ' ')),
+  ];
+}
+
+function tableOf(renders: readonly ListedRender[]): string[] {
+  const rows = byGroup(renders).flatMap(([group, members]) => [
+    ...(group === undefined ? [] : [[`${printableName(group)}: ${members.length} cameras`]]),
+    ...members.map((render) => rowOf(render, group === undefined ? '' : '  ')),
   ]);
   const widths = [0, 1, 2, 3].map((column) =>
-    rows.reduce((most, row) => Math.max(most, row[column]!.length), 0),
+    rows.reduce((most, row) => (row.length > 1 ? Math.max(most, row[column]!.length) : most), 0),
   );
   return rows.map((row) =>
     row

@@ -4,9 +4,11 @@ import { SSMClient } from '@aws-sdk/client-ssm';
 import { AwsBatch } from '../../core/batch/aws-batch';
 import { readFarm } from '../../core/batch/aws-farm';
 import { targetFaults, type JobTargets } from '../../core/batch/choose-targets';
+import { cameraRenders } from '../../core/batch/camera-renders';
 import { submitRender, type RenderRequest } from '../../core/batch/submit-render';
 import type { FarmDescription } from '../../core/contract/farm-description';
 import type { RenderOptions } from '../../core/contract/options';
+import { formatUsd } from '../../core/cost/describe-cost';
 import { formatTags, parseTags } from '../../core/contract/tags';
 import { SpotreelError } from '../../core/errors';
 import type { SceneExamination } from '../../core/preflight/examine-scene';
@@ -22,7 +24,7 @@ import { confirmUploads } from '../confirm-uploads';
 import { examineForUpload, type UploadFlags } from '../examine-for-upload';
 import { findSource } from '../find-source';
 import { createMeter } from '../meter';
-import { printable } from '../../core/printable';
+import { printable, printableName } from '../../core/printable';
 import { renderOptionsOf, type OptionFlags } from '../render-options';
 import { reportFindings } from '../report-findings';
 import { listenForStop } from '../stop-signals';
@@ -76,19 +78,33 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
     say('nothing was uploaded');
     return 1;
   }
-  const cap = await capOf({ source, options, examination, checked }, flags, target, storage);
-  if (cap && 'exitCode' in cap) return cap.exitCode;
+  const identity = { source: source.url, etag: source.etag, options };
+  const renders = cameraRenders(identity, examination, flags.name);
+  const perRender = shareOfCap(flags, renders.length);
+  const caps: Array<RenderRequest['cap']> = [];
+  for (const render of renders) {
+    const shot = { source, options: render.options, examination, checked };
+    const cap = await capOf(shot, perRender, target, storage);
+    if (cap && 'exitCode' in cap) return cap.exitCode;
+    caps.push(cap);
+  }
+  const found = await inBucket({ source, examination }, target, storage);
+  for (const [i, render] of renders.entries()) {
+    if (render.group !== undefined) say(`camera ${printableName(render.options.camera ?? '')}:`);
+    await submitOne({ ...found, output: target.output, ...render, tags, cap: caps[i] }, target, storage);
+  }
+  return 0;
+}
+
+/** Submits one render and prints its jobs. */
+async function submitOne(
+  request: Omit<RenderRequest, 'reuse'>,
+  target: Target,
+  storage: Storage,
+): Promise<void> {
+  const { tags = {} } = request;
   const { jobs, folder, manifest } = await submitRender(
-    {
-      ...(await inBucket({ source, examination }, target, storage)),
-      output: target.output,
-      options,
-      tags,
-      cap,
-      ...(flags.name !== undefined && { name: flags.name }),
-      reuse: 'unfailed',
-      filesCount: true,
-    },
+    { ...request, reuse: 'unfailed', filesCount: true },
     {
       ...target,
       storage,
@@ -103,7 +119,14 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
   const by = renderBlenderVersion === undefined ? '' : ` by Blender ${renderBlenderVersion}`;
   say(`${frameCount} frames in ${sliceCount} slices${by}; results will be in ${formatLocation(folder)}`);
   process.stdout.write(`${JSON.stringify([jobs.render, jobs.stitch])}\n`);
-  return 0;
+}
+
+/** The cap is of all renders together. */
+function shareOfCap(flags: SubmitFlags, count: number): SubmitFlags {
+  if (flags.maxCost === undefined || count < 2) return flags;
+  const maxCost = flags.maxCost / count;
+  say(`each of ${count} renders may cost ${formatUsd(maxCost)} USD, its share of --max-cost`);
+  return { ...flags, maxCost };
 }
 
 function inputOf(file: string | undefined, { input }: SubmitFlags): string {

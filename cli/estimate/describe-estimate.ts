@@ -36,6 +36,22 @@ export function describeEstimate(estimate: Estimate): string {
   return printable([head, ...lines].join('\n'));
 }
 
+/** All cameras together, one after the other here. */
+export function describeSum(estimates: readonly Estimate[]): string {
+  const sum = (of: (estimate: Estimate) => Spread): Spread => ({
+    low: estimates.reduce((total, one) => total + of(one).low, 0),
+    middle: estimates.reduce((total, one) => total + of(one).middle, 0),
+    high: estimates.reduce((total, one) => total + of(one).high, 0),
+  });
+  const frames = estimates.reduce((total, { frameCount }) => total + frameCount, 0);
+  const here = ofSpread(
+    sum(({ here: { wallSeconds } }) => wallSeconds),
+    formatSeconds,
+  );
+  const spot = describeSpread(sum(({ farm }) => farm.cost.spot));
+  return `${estimates.length} cameras: ${frames} frames, here ${here}, on Spot machines ${spot}`;
+}
+
 function describeTest({ on, atATime, frames }: Estimate['test']): string {
   const numbers = formatFrames(frames.map(({ frame }) => frame));
   const seconds = frames.map((one) => formatExactSeconds(one.seconds)).join(', ');

@@ -28,6 +28,8 @@ export interface LocalRenderOptions {
   readonly output: URL;
   readonly options: RenderOptions;
   readonly name?: string | undefined;
+  /** Of the renders of several cameras. */
+  readonly group?: string;
   /** Whether other versions of the files that the scene needs make another render: `RenderRequest` says when. */
   readonly filesCount: boolean;
   readonly machine: Machine;

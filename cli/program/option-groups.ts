@@ -22,6 +22,11 @@ export function withShotOptions(command: Command): Command {
   return command
     .option('--frames <ranges>', "frames such as 1-10,20,30-50x2, in place of the scene's range")
     .option('--scene <name>', "the scene, in place of the file's active one")
+    .option(
+      '--camera <name>',
+      'the camera, or all; names with commas, or the flag again, make one render for each camera',
+      (name: string, before: readonly string[] | undefined) => [...(before ?? []), name],
+    )
     .option('-f, --frames-per-slice <n>', 'frames of one child job', wholeNumber)
     .option('--resolution-percent <p>', 'per cent of the full resolution', wholeNumber)
     .option('--samples <n>', 'samples a pixel', wholeNumber)

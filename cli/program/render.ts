@@ -11,12 +11,13 @@ export function addRender(program: Command, run: Run): void {
     .argument('<file>', 'the .blend')
     .option('-o, --output <dir>', "where the render's own folder is made", 'renders')
     .option('-p, --parallel <n>', 'Blenders at a time (default: what suits this machine)', wholeNumber)
-    .option('--json', 'the result as one JSON object on standard output')
+    .option('--json', 'the result as one JSON object on standard output (of several cameras, one a line)')
     .action((file: string, flags: RenderFlags) =>
       run(async () => (await import('../commands/render')).renderCommand(file, flags)),
     );
   explain(withRenderOptions(command), {
-    notes: 'Ctrl-C stops everything; the same command again goes on from there.',
+    notes:
+      'Ctrl-C stops everything; the same command again goes on from there. Several cameras are rendered one after the other, and the exit code is the worst.',
     exitCodes: [
       [0, 'every frame and the video are there'],
       [1, 'not so'],
@@ -27,6 +28,7 @@ export function addRender(program: Command, run: Run): void {
     examples: [
       'spotreel render shot.blend',
       'spotreel render shot.blend --frames 1-250x10 --resolution-percent 25   a quick look',
+      'spotreel render shot.blend --camera all   one render for each camera',
     ],
   });
 }

@@ -36,7 +36,7 @@ export function addSubmit(program: Command, run: Run): void {
     );
   explain(withUploadOptions(withRenderOptions(command)), {
     notes:
-      'Prints one line of JSON: the two SubmitJob answers, the render job first. ' +
+      'Prints one line of JSON, of several cameras one for each: the two SubmitJob answers, the render job first. ' +
       'Hidden files and files that are no assets are never uploaded; with --force the scene goes without them.',
     exitCodes: [
       [0, 'submitted (or there already)'],

@@ -57,14 +57,13 @@ export function createFolderView(
       if (taken.outcome === 'outdated') return;
       const { renderId } = taken;
       if (taken.outcome === 'queued') {
-        const { frameCount, findings = [] } = taken.manifest;
-        say(
-          [
-            `${printableName(key)}: queued as ${renderId}, ${frameCount} frames`,
-            ...findings.map(describeFinding),
-          ].join('\n'),
-        );
-        tell('queued', { key, renderId, frameCount, findings });
+        for (const manifest of [taken.manifest, ...taken.more]) {
+          const { frameCount, findings = [] } = manifest;
+          const queued = `${printableName(key)}: queued as ${manifest.renderId}, ${frameCount} frames`;
+          const told = manifest === taken.manifest ? findings.map(describeFinding) : [];
+          say([queued, ...told].join('\n'));
+          tell('queued', { key, renderId: manifest.renderId, frameCount, findings });
+        }
         return;
       }
       const { error } = taken;

@@ -175,7 +175,9 @@ export class WatchFolder {
       this.delayed.delete(key);
       if (taken.outcome === 'outdated') return;
       const { renderId, outcome } = taken;
-      await queue.add({ key, version, renderId, state: outcome === 'queued' ? 'waiting' : 'ended' });
+      const more = taken.outcome === 'queued' ? taken.more.map((manifest) => manifest.renderId) : [];
+      const state = outcome === 'queued' ? 'waiting' : 'ended';
+      await queue.add({ key, version, renderId, ...(more.length > 0 && { more }), state });
       if (outcome === 'refused') this.counts.refused += 1;
       view.taken(key, taken);
     });
@@ -216,7 +218,7 @@ export class WatchFolder {
         await this.current!.ended;
         this.current = undefined;
       }
-      if (isCurrent || queue.waiting().some((waiting) => waiting.renderId === renderId)) {
+      if (isCurrent || queue.holds(renderId)) {
         await queue.end(renderId);
         view.dropped(renderId, 'cancelled');
       }

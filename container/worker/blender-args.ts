@@ -21,9 +21,9 @@ export interface BlenderStart {
  */
 export function blenderArgs({ file, manifest, directory, script, threads }: BlenderStart): string[] {
   const { scene, options } = manifest;
-  const { engine, samples, resolutionPercent, device, force, allowScripts } = options;
+  const { camera, engine, samples, resolutionPercent, device, force, allowScripts } = options;
   const sceneEngine = engine === undefined ? manifest.engine : undefined;
-  const asked = { engine, sceneEngine, samples, resolutionPercent, device, force, allowScripts };
+  const asked = { camera, engine, sceneEngine, samples, resolutionPercent, device, force, allowScripts };
   const job = { scene, directory, ...asked };
   return [...opening(file, scene, allowScripts), ...running(script, threads, job)];
 }
@@ -42,7 +42,7 @@ export function mixArgs({ file, manifest, script, threads, frames, path }: MixSt
   const { start, end } = frames;
   return [
     ...opening(file, scene, options.allowScripts),
-    ...running(script, threads, { scene, start, end, path }),
+    ...running(script, threads, { scene, camera: options.camera, start, end, path }),
   ];
 }
 

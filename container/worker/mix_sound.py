@@ -10,6 +10,9 @@ import sys
 
 import bpy
 
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+from scene_choices import choose_camera  # noqa: E402
+
 EVENTS = os.fdopen(3, "w", buffering=1)
 
 RATE = 48000
@@ -27,6 +30,7 @@ def prepare(job):
     scene = bpy.context.scene
     if scene.name != job["scene"]:
         raise ValueError(f"there is no scene {job['scene']!r} in the file")
+    choose_camera(scene, job.get("camera"))
     scene.frame_start = job["start"]
     scene.frame_end = job["end"]
     # Newer Blenders have settings of the operator's own in place of these.

@@ -41,6 +41,18 @@ def renders_sequencer(scene):
     return bool(scene.render.use_sequencer and strips and any(strip.type != "SOUND" for strip in strips))
 
 
+def choose_camera(scene, name):
+    """Renders by the camera of this name alone: markers no longer switch to others."""
+    if name is None:
+        return
+    camera = next((item for item in scene.objects if item.name == name and item.type == "CAMERA"), None)
+    if camera is None:
+        raise ValueError(f"camera {name!r} is missing in scene {scene.name!r}; change --camera")
+    scene.camera = camera
+    for marker in scene.timeline_markers:
+        marker.camera = None
+
+
 def check_denoiser(scene):
     """Without OpenImageDenoise Cycles fails at every frame that it is to denoise."""
     if scene.render.engine != "CYCLES" or not scene.cycles.use_denoising or renders_sequencer(scene):

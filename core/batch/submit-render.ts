@@ -38,6 +38,8 @@ export interface RenderRequest {
   readonly capIsPlanned?: boolean;
   /** A name given by hand, in place of the render id made from the source. */
   readonly name?: string;
+  /** Of the renders of several cameras; no part of what makes a render the same. */
+  readonly group?: string;
   readonly reuse: Reuse;
   /** What is known of the scene; it is read where this is absent. */
   readonly examination?: SceneExamination;
@@ -126,11 +128,21 @@ export async function prepareRender(
   }
   const { facts, checked } = known ?? (await check(request, services));
   const location = { url: formatLocation(source.url), etag: source.etag, size: source.size };
-  const { options, tags } = request;
+  const { options, tags, group } = request;
   const cap = request.capIsPlanned ? request.cap : undefined;
   const { parallel } = queueFor(options, services) ?? services;
   const { blenderVersion: renderBlenderVersion } = chooseDefinition(facts, services);
-  const planned = { renderId, source: location, facts, options, tags, cap, parallel, renderBlenderVersion };
+  const planned = {
+    renderId,
+    source: location,
+    facts,
+    options,
+    tags,
+    group,
+    cap,
+    parallel,
+    renderBlenderVersion,
+  };
   const plan = planRender({ ...planned, now: services.now(), checked });
   const manifest = await writeFirst(plan, url, services.storage);
   // Somebody else may have planned the same render meanwhile: theirs is the plan.

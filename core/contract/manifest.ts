@@ -54,6 +54,8 @@ export const manifestSchema = z.lazy(() =>
     source: z.object({ url: z.string(), etag: z.string(), size: z.int().check(z.gte(0)) }),
     /** As the user gave them. */
     options: renderOptionsSchema,
+    /** What this render and those of other cameras were asked for by; absent for a render of its own. */
+    group: z.optional(z.string().check(z.minLength(1))),
     /** By whom and for what; absent where nobody said. They are no part of what makes a render the same. */
     tags: z.optional(z.record(z.string(), z.string())),
     /**

@@ -11,6 +11,8 @@ export const renderOptionsSchema = z.lazy(() =>
     frames: z.optional(z.string().check(z.minLength(1), z.maxLength(100_000))),
     /** The scene to render, in place of the file's active one. */
     scene: z.optional(z.string().check(z.minLength(1), z.maxLength(255))),
+    /** The camera object, in place of the scene's; what a user asks for may also be `all`, or names with commas between them. */
+    camera: z.optional(z.string().check(z.minLength(1), z.maxLength(4096))),
     framesPerSlice: z.optional(z.int().check(z.gte(1), z.lte(2 * MAX_FRAME + 1))),
     /** Per cent of the scene's full resolution, in place of the scene's own percentage. */
     resolutionPercent: z.optional(z.int().check(z.gte(1), z.lte(32_767))),

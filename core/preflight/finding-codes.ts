@@ -19,6 +19,8 @@ export const FINDING_RULES = {
   /** The file could not be read as far as the scene. */
   'scene-unread': { severity: 'error' },
   'no-camera': { severity: 'error' },
+  /** Asked for by the options. */
+  'no-such-camera': { severity: 'error' },
   'bad-step': { severity: 'error' },
   'empty-range': { severity: 'error' },
   'absurd-range': { severity: 'error' },

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { ManifestDependency } from '../contract/manifest';
 import type { RenderOptions } from '../contract/options';
 import type { SpotreelError } from '../errors';
-import { sceneFaults } from '../render/plan';
+import { chooseCameras } from '../render/cameras';
+import { faultsOf, sceneFaults } from '../render/plan';
 import { formatLocation, sortByKey } from '../storage/location';
 import { contentsFindings } from './contents-findings';
 import { denoiseFindings } from './denoise-findings';
@@ -53,7 +54,11 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
   ];
   const speakers = [...new Set(held.flatMap((one) => one.speakers))];
   const findings = [
-    ...[...sceneFaults(facts, options, input.file), ...placeFaults].map(findingOf),
+    ...[
+      ...sceneFaults(facts, options, input.file),
+      ...cameraFaults(examination, options),
+      ...placeFaults,
+    ].map(findingOf),
     ...pathFindings(examination, input.file),
     ...dependencyFindings(project, place),
     ...sceneFindings(facts, options, input),
@@ -71,7 +76,12 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
 }
 
 /** Options that are wrong whatever the scene is. */
-const USAGE_CODES: ReadonlySet<string> = new Set(['bad-frame-range', 'no-gpu', 'scripts-refused']);
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'bad-frame-range',
+  'no-such-camera',
+  'no-gpu',
+  'scripts-refused',
+]);
 
 /** Throws `PreflightError` where there are errors among the findings. */
 export function refuseErrors({ findings }: Preflight, file: string): void {
@@ -86,6 +96,10 @@ export function digestOfFiles(files: readonly ManifestDependency[]): string | un
   if (files.length === 0) return undefined;
   const versions = files.map(({ path, size, etag, modified }) => [path, size, etag ?? modified]);
   return createHash('sha256').update(JSON.stringify(versions)).digest('hex');
+}
+
+function cameraFaults(examination: SceneExamination, options: RenderOptions): SpotreelError[] {
+  return faultsOf(() => chooseCameras(examination, options));
 }
 
 function findingOf({ code, message }: SpotreelError): PreflightFinding {

@@ -30,7 +30,11 @@ export function sceneFindings(
   const scene = chosenScene(facts, options);
   if (!scene) return [];
   const engine = options.engine ?? scene.engine;
-  return [...engineFindings(engine, scene, hasDisplay), ...markers(scene), ...formatFindings(scene)];
+  return [
+    ...engineFindings(engine, scene, hasDisplay),
+    ...(options.camera === undefined ? markers(scene) : []),
+    ...formatFindings(scene),
+  ];
 }
 
 function engineFindings(engine: string, scene: SceneFacts, hasDisplay: boolean): PreflightFinding[] {

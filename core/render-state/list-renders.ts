@@ -8,7 +8,7 @@ import { readRecord } from '../storage/read-record';
 import type { Storage } from '../storage/storage';
 import { lookAtQueue, turnOf, type QueueLook } from '../upload-queue/look-at-queue';
 import { isFinal, judgeRender } from './judge-render';
-import { readRenderRecords, readRenderResults, type RenderRecords } from './render-facts';
+import { readRenderRecords, readRenderResults, type Plan, type RenderRecords } from './render-facts';
 import type { RenderState, StateName } from './render-state';
 import { jobIdsOf, lookHere, seenOnFarm, type SeenJobs } from './seen-jobs';
 
@@ -19,6 +19,10 @@ const AT_ONCE = 16;
 export interface ListedRender {
   readonly renderId: string;
   readonly state: StateName;
+  /** What it has in common with the renders of other cameras. */
+  readonly group?: string | undefined;
+  /** The camera that was asked for. */
+  readonly camera?: string | undefined;
   readonly reason?: string | undefined;
   readonly frames?: { readonly total: number; readonly stored: number } | undefined;
   /** When it was planned, or refused, ISO 8601. Absent where its plan can't be read. */
@@ -65,7 +69,8 @@ export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
         ? { ...seenOnFarm(records, described.details), fault: described.fault }
         : lookOrTell(records, queue);
       const results = await readRenderResults(records, storage);
-      return listJudged(judgeRender({ records, results, seen }, now()));
+      const judged = judgeRender({ records, results, seen }, now());
+      return { ...listJudged(judged), ...cameraOf(records) };
     } catch (error) {
       return unknownRender(records.renderId, error, output);
     }
@@ -145,7 +150,12 @@ function listEnded({ renderId, plan, status }: RenderRecords): ListedRender {
     frames: frames && { total: frames.total, stored: frames.stored },
     createdAt: plan?.createdAt ?? at,
     video: links.video,
+    ...cameraOf({ plan }),
   };
+}
+
+function cameraOf({ plan: { group, camera } = {} }: { readonly plan?: Partial<Plan> | undefined }) {
+  return { ...(group !== undefined && { group }), ...(camera !== undefined && { camera }) };
 }
 
 function listJudged({ renderId, state, reason, fault, frames, createdAt, links }: RenderState): ListedRender {

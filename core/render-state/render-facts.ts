@@ -28,6 +28,9 @@ export type Plan = Pick<
   readonly video: VideoFormat;
   /** Whether its slices run on machines with GPUs. */
   readonly onGpu: boolean;
+  /** Of a render of one of several cameras. */
+  readonly group?: string | undefined;
+  readonly camera?: string | undefined;
 };
 
 /** What a render's folder says about how it was begun and ended; few requests, however large the render. */
@@ -138,9 +141,11 @@ function planOf({
   sliceCount,
   findings,
   tags,
-  options: { video = DEFAULT_VIDEO, device },
+  group,
+  options: { video = DEFAULT_VIDEO, device, camera },
 }: Manifest): Plan {
-  return { createdAt, frames, frameCount, sliceCount, findings, tags, video, onGpu: device === 'GPU' };
+  const planned = { createdAt, frames, frameCount, sliceCount, findings, tags, group, camera };
+  return { ...planned, video, onGpu: device === 'GPU' };
 }
 
 /** One listing of the frames and one of the failures. Without a plan nothing can be counted. */

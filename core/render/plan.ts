@@ -21,6 +21,8 @@ export interface PlanInput {
   readonly facts: BlendFacts;
   readonly options: RenderOptions;
   readonly tags?: Tags | undefined;
+  /** Of the renders of several cameras. */
+  readonly group?: string | undefined;
   /** How many children can run at once where the render goes. */
   readonly parallel: number;
   readonly now: Date;
@@ -48,10 +50,10 @@ export interface CheckedScene {
  * names the file and scene and says what to change.
  */
 export function planRender(input: PlanInput): Manifest {
-  const { renderId, source, facts, options, tags, cap, now, checked, renderBlenderVersion } = input;
+  const { renderId, source, facts, options, tags, group, cap, now, checked, renderBlenderVersion } = input;
   const scene = chooseScene(facts, options, source.url);
   const at = placeOf(scene, source.url);
-  checkCamera(scene, at);
+  checkCamera(scene, options, at);
   const frames = chooseFrames(scene, options, at);
   const frameCount = countFrames(frames);
   const frameRate = chooseFrameRate(scene, at);
@@ -66,6 +68,7 @@ export function planRender(input: PlanInput): Manifest {
     createdAt: now.toISOString(),
     source,
     options,
+    ...(group !== undefined && { group }),
     ...(tags && Object.keys(tags).length > 0 && { tags: { ...tags } }),
     ...(cap && { cap: { maxUsd: cap.maxUsd, at: cap.at } }),
     blenderVersion: { major: facts.blenderVersion.major, minor: facts.blenderVersion.minor },
@@ -93,7 +96,7 @@ export function sceneFaults(facts: BlendFacts, options: RenderOptions, file: str
   if (!scene) return faultsOf(() => chooseScene(facts, options, file));
   const at = placeOf(scene, file);
   const faults = [
-    () => checkCamera(scene, at),
+    () => checkCamera(scene, options, at),
     () => chooseFrames(scene, options, at),
     () => chooseFrameRate(scene, at),
     () => chooseResolution(scene, options, at),
@@ -104,7 +107,8 @@ export function sceneFaults(facts: BlendFacts, options: RenderOptions, file: str
   );
 }
 
-function faultsOf(check: () => unknown): SpotreelError[] {
+/** What `check` throws, as a list. */
+export function faultsOf(check: () => unknown): SpotreelError[] {
   try {
     check();
     return [];
@@ -144,8 +148,8 @@ function chooseScene(facts: BlendFacts, options: RenderOptions, file: string): S
   throw sceneFault('no-such-scene', `there is no scene "${name}" in ${file}; it has ${names}`);
 }
 
-function checkCamera(scene: SceneFacts, at: string): void {
-  if (scene.hasCamera || scene.markerCameras || scene.usesSequencer) return;
+function checkCamera(scene: SceneFacts, { camera }: RenderOptions, at: string): void {
+  if (camera !== undefined || scene.hasCamera || scene.markerCameras || scene.usesSequencer) return;
   throw sceneFault(
     'no-camera',
     `${at} has no camera; add one or choose it in Scene Properties > Scene > Camera`,

@@ -40,7 +40,9 @@ function readWaiting(output: URL): string[] | undefined {
   try {
     const bytes = readRegularFile(filePath(queueUrl(output)));
     const { uploads } = parseJson(uploadQueueSchema, bytes, (reason) => new SyntaxError(reason));
-    return uploads.filter(({ state }) => state === 'waiting').map(({ renderId }) => renderId);
+    return uploads
+      .filter(({ state }) => state === 'waiting')
+      .flatMap(({ renderId, more = [] }) => [renderId, ...more]);
   } catch (error) {
     // As the watch folder itself does, a queue that cannot be read counts as none.
     if (error instanceof SyntaxError || codeOf(error) !== undefined) return undefined;

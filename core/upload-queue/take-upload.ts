@@ -1,3 +1,4 @@
+import { cameraRenders } from '../batch/camera-renders';
 import { hasGone, isUploadsFault, refusalOf } from '../batch/refusal';
 import { prepareRender, type PrepareServices } from '../batch/submit-render';
 import { statusUrl } from '../contract/keys';
@@ -19,7 +20,13 @@ import { versionOf, type Upload } from './find-uploads';
 /** What became of an upload. */
 export type TakenUpload =
   /** It is planned, and waits for its turn. */
-  | { readonly outcome: 'queued'; readonly renderId: string; readonly manifest: Manifest }
+  | {
+      readonly outcome: 'queued';
+      readonly renderId: string;
+      readonly manifest: Manifest;
+      /** The renders of further cameras, which come after it. */
+      readonly more: readonly Manifest[];
+    }
   /** `status.json` says why. */
   | { readonly outcome: 'refused'; readonly renderId: string; readonly error: SpotreelError }
   /** It is another by now, or gone: the next look has it. */
@@ -50,9 +57,14 @@ export async function takeUpload(upload: Upload, services: TakeServices): Promis
     // A disk pins no version: what was read is that of the ETag only if nothing has changed until now.
     if (!(await isStill(source, storage))) return { outcome: 'outdated' };
     const { output } = services;
-    const request = { source, output, options, examination, tags, ...(name !== undefined && { name }) };
-    const { manifest } = await prepareRender(request, services);
-    return { outcome: 'queued', renderId: manifest.renderId, manifest };
+    const identity = { source: source.url, etag: source.etag, options };
+    const manifests: Manifest[] = [];
+    for (const render of cameraRenders(identity, examination, name)) {
+      const request = { source, output, examination, tags, ...render };
+      manifests.push((await prepareRender(request, services)).manifest);
+    }
+    const [manifest, ...more] = manifests;
+    return { outcome: 'queued', renderId: manifest!.renderId, manifest: manifest!, more };
   } catch (error) {
     if (hasGone(error, source)) return { outcome: 'outdated' };
     const fault = error instanceof SpotreelError ? error : unexpected(upload, error);

@@ -10,6 +10,8 @@ const queuedUploadSchema = z.lazy(() =>
     /** As `Upload` has it. */
     version: z.string(),
     renderId: z.string(),
+    /** Renders of further cameras, each of which takes the place of the one before it. */
+    more: z.optional(z.array(z.string())),
     /** `waiting` until its render has ended, was cancelled or deleted; `ended` from the start for what was refused. */
     state: z.enum(['waiting', 'ended']),
   }),
@@ -46,6 +48,11 @@ export class UploadQueue {
     return [...this.uploads.values()].filter(({ state }) => state === 'waiting');
   }
 
+  /** Whether this render waits, now or after those of other cameras. */
+  holds(renderId: string): boolean {
+    return this.waiting().some((upload) => upload.renderId === renderId || upload.more?.includes(renderId));
+  }
+
   knows({ key, version }: Pick<Upload, 'key' | 'version'>): boolean {
     return this.uploads.get(key)?.version === version;
   }
@@ -65,11 +72,16 @@ export class UploadQueue {
     await this.save(uploads);
   }
 
-  /** Its render has ended. */
+  /** Its render has ended. Where the upload has further ones, the next waits in its place. */
   async end(renderId: string): Promise<void> {
     const uploads = new Map(this.uploads);
-    for (const [key, upload] of uploads)
-      if (upload.renderId === renderId) uploads.set(key, { ...upload, state: 'ended' });
+    for (const [key, upload] of uploads) {
+      const more = upload.more?.filter((id) => id !== renderId);
+      if (upload.renderId !== renderId) uploads.set(key, { ...upload, ...(more && { more }) });
+      else if (more?.[0] !== undefined)
+        uploads.set(key, { ...upload, renderId: more[0], more: more.slice(1) });
+      else uploads.set(key, { ...upload, state: 'ended' });
+    }
     await this.save(uploads);
   }
 

@@ -1,5 +1,7 @@
-import { existsSync } from 'node:fs';
-import { makeScene } from '../support/blender';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PNG } from 'pngjs';
+import { blender, makeScene } from '../support/blender';
 import { manifestOf, onlyRender } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { spotreel } from '../support/spotreel';
@@ -7,6 +9,7 @@ import { spotreel } from '../support/spotreel';
 jest.setTimeout(180_000);
 
 const at = useScratchFolder();
+const pixels = (path: string) => PNG.sync.read(readFileSync(path)).data;
 
 const render = (scene: string, ...flags: string[]) =>
   spotreel(['render', scene, '-o', at('out'), '--frames', '1', '--video', 'none', ...flags]);
@@ -42,6 +45,61 @@ describe('the engine', () => {
       engine: 'CYCLES',
       options: { engine: 'CYCLES' },
     });
+  });
+});
+
+describe('cameras', () => {
+  const CAMERAS = `
+import math
+scene.frame_end = 3
+main = scene.camera
+main.name = 'Cam A'
+other = bpy.data.objects.new('Cam B', bpy.data.cameras.new('B'))
+other.location, other.rotation_euler = (0, -6, 0), (math.pi / 2, 0, 0)
+scene.collection.objects.link(other)
+scene.timeline_markers.new('a', frame=1).camera = main
+scene.timeline_markers.new('b', frame=3).camera = other`;
+
+  test('render refuses an unknown camera before it creates anything', async () => {
+    const scene = await makeScene(at('shot.blend'), CAMERAS);
+    const refused = await render(scene, '--camera', 'Nope');
+    expect(refused).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(
+        'camera "Nope" is unknown: scene "Scene" has the cameras "Cam A", "Cam B"',
+      ),
+    });
+    expect(existsSync(at('out'))).toBe(false);
+  });
+
+  test('render makes one render for each camera, whatever markers say, and list shows their group', async () => {
+    const scene = await makeScene(at('shot.blend'), CAMERAS);
+    const result = await render(
+      scene,
+      '--frames',
+      '3',
+      '--camera',
+      'Cam A',
+      '--camera',
+      'Cam B',
+      '-n',
+      'take',
+    );
+    expect(result).toMatchObject({ exitCode: 0 });
+    for (const camera of ['Cam A', 'Cam B']) {
+      const unbind = 'for marker in bpy.context.scene.timeline_markers: marker.camera = None';
+      const choose = `bpy.context.scene.camera = bpy.data.objects['${camera}']`;
+      const python = ['--python-expr', `import bpy\n${unbind}\n${choose}`];
+      await blender(['-Y', scene, ...python, '-o', at(`${camera}-####`), '-F', 'PNG', '-x', '1', '-f', '3']);
+    }
+    const own = ['Cam A', 'Cam B'].map((camera) => pixels(at(`${camera}-0003.png`)));
+    const made = ['take-Cam-A', 'take-Cam-B'].map((name) => pixels(join(at('out'), name, 'frames/0003.png')));
+    expect(made).toEqual(own);
+    expect(own[0]!.equals(own[1]!)).toBe(false);
+    const { stdout } = await spotreel(['list', '-o', at('out')]);
+    expect(stdout).toMatch(
+      /^take: 2 cameras\n {2}take-Cam-B .* camera Cam B\n {2}take-Cam-A .* camera Cam A\n$/,
+    );
   });
 });
 

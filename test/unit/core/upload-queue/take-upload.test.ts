@@ -6,6 +6,7 @@ import { MemoryStorage } from '../../../../core/storage/memory-storage';
 import { StorageError } from '../../../../core/storage/storage';
 import { findUploads } from '../../../../core/upload-queue/find-uploads';
 import { takeUpload } from '../../../../core/upload-queue/take-upload';
+import { sceneWithCameras } from '../../../support/camera-scene';
 import { useScratchFolder } from '../../../support/scratch-folder';
 import { SCENE, withBlenders } from '../../../support/submit-scene';
 
@@ -42,6 +43,29 @@ test('a scene is planned, with the options that stand beside it', async () => {
     options: { frames: '1-10' },
     frameCount: 10,
   });
+});
+
+test('an upload of several cameras is one render for each, in one group', async () => {
+  const { storage, take, json } = world();
+  await storage.put(SHOT, sceneWithCameras('Left', 'Right'));
+  await storage.put(new URL(`${SHOT.href}.json`), '{"camera": "all", "name": "Take"}');
+  const taken = await take();
+  expect(taken).toMatchObject({
+    outcome: 'queued',
+    renderId: 'Take-Left',
+    more: [{ renderId: 'Take-Right' }],
+  });
+  expect(await json('Take-Right', 'manifest.json')).toMatchObject({
+    options: { camera: 'Right' },
+    group: 'Take',
+  });
+});
+
+test('an upload of an unknown camera is refused', async () => {
+  const { storage, take } = world();
+  await storage.put(SHOT, sceneWithCameras('Left'));
+  await storage.put(new URL(`${SHOT.href}.json`), '{"camera": "Nope"}');
+  expect(await take()).toMatchObject({ outcome: 'refused', error: { code: 'no-such-camera' } });
 });
 
 test('taken twice, it is the same render', async () => {

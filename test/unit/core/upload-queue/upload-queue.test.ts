@@ -18,6 +18,19 @@ async function open(storage = new MemoryStorage()) {
 
 const ids = (queue: UploadQueue) => queue.waiting().map(({ renderId }) => renderId);
 
+test('the next camera of an upload waits in its place', async () => {
+  const { storage, queue } = await open();
+  await queue.add(upload('a', '1', { more: ['a-2', 'a-3'] }));
+  await queue.add(upload('b'));
+  expect(queue.holds('a-3')).toBe(true);
+  await queue.end('a-2');
+  await queue.end('a-1');
+  expect(ids(queue)).toEqual(['a-3', 'b-1']);
+  expect(ids((await open(storage)).queue)).toEqual(['a-3', 'b-1']);
+  await queue.end('a-3');
+  expect(ids(queue)).toEqual(['b-1']);
+});
+
 test('renders wait in the order of arrival, and do so after a restart', async () => {
   const { storage, queue } = await open();
   for (const key of ['b', 'a', 'c']) await queue.add(upload(key));

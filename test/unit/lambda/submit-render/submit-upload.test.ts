@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { SpotreelError } from '../../../../core/errors';
 import { childUrl } from '../../../../core/storage/location';
 import { objectCreated } from '../../../support/aws-events';
+import { sceneWithCameras } from '../../../support/camera-scene';
 import { SCENE, UploadWorld } from '../../../support/upload-world';
 
 describe('an upload becomes a render', () => {
@@ -34,6 +35,23 @@ describe('an upload becomes a render', () => {
     expect(world.batch.jobs[0]?.request.arrayProperties).toEqual({ size: 4 });
     expect(await world.json('renders/Take-2/manifest.json')).toMatchObject({
       options: { frames: '1-10', framesPerSlice: 3 },
+    });
+  });
+
+  test('one for each camera that its metadata asks for, though it comes twice', async () => {
+    const world = new UploadWorld();
+    const metadata = { camera: 'Right,Left', name: 'Take', 'max-cost': '4' };
+    const event = await world.upload('uploads/shot.blend', metadata, sceneWithCameras('Left', 'Right'));
+    await world.deliver(event);
+    await world.deliver(event);
+    expect(world.jobNames().filter((name) => name.endsWith('_Rendering'))).toEqual([
+      'Take-Right_Rendering',
+      'Take-Left_Rendering',
+    ]);
+    expect(await world.json('renders/Take-Left/manifest.json')).toMatchObject({
+      options: { camera: 'Left' },
+      group: 'Take',
+      cap: { maxUsd: 2 },
     });
   });
 
