@@ -20,6 +20,7 @@ import { findSource } from '../find-source';
 import { localFolder } from '../local-folder';
 import { denoiserFor } from '../local/ask-denoiser';
 import { hasDisplay } from '../local/has-display';
+import { hasOwnColors } from '../local/own-colors';
 import { divideMachine } from '../local/machine';
 import { renderOptionsOf, type OptionFlags } from '../render-options';
 import { reportFindings } from '../report-findings';
@@ -107,6 +108,7 @@ async function examineShots(
     options,
     place: testOn ? 'farm' : 'here',
     hasDisplay: !testOn && hasDisplay(process.env, process.platform),
+    hasOwnColors: !testOn && hasOwnColors(process.env),
     ...(!testOn && { hasDenoiser: await denoiserFor(examination, options, process.env) }),
     placeFaults: testOn ? targetFaults(wanted, farmTargets(testOn.description), 'farm') : [],
   });

@@ -5,6 +5,7 @@ import { openStorage } from '../../core/storage/open-storage';
 import { localTargets } from '../local/farm';
 import { denoiserQuestion } from '../local/ask-denoiser';
 import { hasDisplay } from '../local/has-display';
+import { hasOwnColors } from '../local/own-colors';
 import { divideMachine } from '../local/machine';
 import { unconfinedScripts } from '../local/unconfined-scripts';
 import { setAsidePlan } from '../local/set-aside';
@@ -39,6 +40,7 @@ export async function farmCommand(directory: string, flags: FarmFlags): Promise<
       ...localTargets(await blenderVersion(blender, process.env), machine, allowScripts),
       place: 'here',
       hasDisplay: hasDisplay(process.env, process.platform),
+      hasOwnColors: hasOwnColors(process.env),
       hasDenoiser: denoiserQuestion(process.env),
       setAsidePlan,
     },

@@ -10,6 +10,7 @@ import { formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import { dependencyJson, describeDependencies } from '../describe-dependencies';
 import { findSource } from '../find-source';
+import { hasOwnColors } from '../local/own-colors';
 import { denoiserFor } from '../local/ask-denoiser';
 import { hasDisplay } from '../local/has-display';
 import { describeFinding } from '../report-findings';
@@ -30,6 +31,7 @@ export async function inspectCommand(file: string, { json, allowScripts }: Inspe
   const { findings } = preflight(examination, {
     file: location,
     options,
+    hasOwnColors: place === 'here' && hasOwnColors(process.env),
     ...(place === 'here' && { hasDenoiser: await denoiserFor(examination, options, process.env) }),
     place,
     hasDisplay: place === 'here' && hasDisplay(process.env, process.platform),

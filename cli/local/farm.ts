@@ -10,6 +10,7 @@ import { parseWorkerEvent, type WorkerEvent } from '../../core/contract/worker-e
 import { formatBlenderVersion, type BlenderVersion } from '../../core/render/blender-version';
 import { programVariable } from '../../container/worker/programs';
 import type { Machine } from './machine';
+import { ocioVariable } from './own-colors';
 
 const JOB_QUEUE = 'local';
 const RENDER_DEFINITION = 'spotreel-render';
@@ -81,6 +82,7 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
     },
     environment: {
       ...definedVariables(process.env),
+      ...ocioVariable(process.env),
       [programVariable('blender')]: blender,
       [programVariable('ffmpeg')]: ffmpeg,
       SPOTREEL_BLENDER_VERSION: formatBlenderVersion(blenderVersion),

@@ -14,6 +14,7 @@ import { storedFrames } from '../../core/storage/stored-frames';
 import type { ProgressView } from '../progress-view';
 import { denoiserQuestion } from './ask-denoiser';
 import { localTargets } from './farm';
+import { hasOwnColors } from './own-colors';
 import { findPrograms } from './local-programs';
 import type { Machine } from './machine';
 import { unconfinedScripts } from './unconfined-scripts';
@@ -64,6 +65,7 @@ export class LocalRender {
       ...localTargets(programs.blenderVersion, machine, allowsScripts),
       place: 'here',
       hasDisplay,
+      hasOwnColors: hasOwnColors(process.env),
       hasDenoiser: denoiserQuestion(process.env),
       setAsidePlan,
     } as const;

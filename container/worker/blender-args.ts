@@ -4,7 +4,7 @@ import type { Manifest } from '../../core/contract/manifest';
 export interface BlenderStart {
   /** The `.blend` on this machine. */
   readonly file: string;
-  readonly manifest: Pick<Manifest, 'scene' | 'options'> & { readonly engine?: string };
+  readonly manifest: Pick<Manifest, 'scene' | 'options'> & Partial<Pick<Manifest, 'engine' | 'colors'>>;
   /** Where the frames are saved. */
   readonly directory: string;
   /** The script that renders frame after frame. */
@@ -24,7 +24,8 @@ export function blenderArgs({ file, manifest, directory, script, threads }: Blen
   const { camera, engine, samples, resolutionPercent, device, force, allowScripts } = options;
   const sceneEngine = engine === undefined ? manifest.engine : undefined;
   const asked = { camera, engine, sceneEngine, samples, resolutionPercent, device, force, allowScripts };
-  const job = { scene, directory, ...asked };
+  const { colors } = manifest;
+  const job = { scene, directory, colors, ...asked };
   return [...opening(file, scene, allowScripts), ...running(script, threads, job)];
 }
 

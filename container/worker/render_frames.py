@@ -5,7 +5,7 @@ Blender ends by itself when the worker is gone. File descriptor 3: one JSON obje
 happened. They go there and not to standard output because a hostile scene can make Blender print anything.
 
 The job stands after `--` as JSON: `scene`, `directory` (where frames are saved as `####.png`), and optionally
-`engine`, `samples`, `resolutionPercent` in place of the scene's own, `camera` (in place of its camera and of those of markers), `sceneEngine` (its own, as saved), `device` (`CPU` or `GPU`), `force` (render on
+`engine`, `samples`, `resolutionPercent` in place of the scene's own, `camera` (in place of its camera and of those of markers), `sceneEngine` and `colors` (its own, as saved), `device` (`CPU` or `GPU`), `force` (render on
 where files are missing) and `allowScripts` (leave what the file runs by itself).
 
 Where the scene's own format is one that is kept (`MASTERS`), each frame is rendered into that, and the same render result
@@ -21,7 +21,7 @@ import bpy
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 from missing_files import missing_files  # noqa: E402
-from scene_choices import check_denoiser, choose_camera, choose_engine  # noqa: E402
+from scene_choices import check_colors, check_denoiser, choose_camera, choose_engine  # noqa: E402
 from scripts_off import remove_scripts  # noqa: E402
 
 EVENTS = os.fdopen(3, "w", buffering=1)
@@ -54,6 +54,7 @@ def prepare(job):
         render.resolution_percentage = job["resolutionPercent"]
     if "samples" in job:
         set_samples(scene, job["samples"])
+    check_colors(scene, job)
     check_denoiser(scene)
     if render.engine == "CYCLES":
         set_device(scene, job.get("device"))

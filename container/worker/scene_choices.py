@@ -1,10 +1,13 @@
-"""What the artist or the user has chosen for a scene: the engine. Each check is exact, for the Blender that renders.
+"""What the artist or the user has chosen for a scene: engine, camera, colours, denoising. Each check is exact.
 
 A choice that this Blender does not have raises ValueError. It never becomes another choice silently.
 """
 
 # Blender 4.2 to 4.5 call EEVEE by the second name.
 EEVEE = ("BLENDER_EEVEE", "BLENDER_EEVEE_NEXT")
+
+# Names that newer Blenders replace on opening by what means the same.
+RENAMED = {"display": ("None",), "view": ("Default",), "look": ("None",)}
 
 
 def choose_engine(scene, job):
@@ -51,6 +54,27 @@ def choose_camera(scene, name):
     scene.camera = camera
     for marker in scene.timeline_markers:
         marker.camera = None
+
+
+def check_colors(scene, job):
+    """Blender replaces names that its OpenColorIO configuration lacks when it opens the file."""
+    saved = job.get("colors")
+    if not saved or job.get("force"):
+        return
+    shown = {
+        "display": scene.display_settings.display_device,
+        "view": scene.view_settings.view_transform,
+        "look": scene.view_settings.look,
+    }
+    for kind, renamed in RENAMED.items():
+        name = saved[kind]
+        # A look that was renamed is another look; one that is missing is none.
+        is_lost = shown[kind] == "None" if kind == "look" else shown[kind] != name
+        if name and name not in renamed and is_lost:
+            raise ValueError(
+                f"{kind} {name!r} is missing in the colour configuration of this Blender, which would render with"
+                f" {shown[kind]!r}; set the variable OCIO to the configuration of the scene, or give --force"
+            )
 
 
 def check_denoiser(scene):

@@ -55,6 +55,8 @@ export interface SubmitServices extends JobServices {
   readonly place?: RenderPlace;
   /** Whether engines that draw on a screen have one there. */
   readonly hasDisplay?: boolean;
+  /** Whether `OCIO` names a colour configuration there. */
+  readonly hasOwnColors?: boolean;
   /** Asks whether the Blender there has OpenImageDenoise; called for scenes to which that matters. Absent for the farm's, which has. */
   readonly hasDenoiser?: () => Promise<boolean | undefined>;
   /**
@@ -66,7 +68,14 @@ export interface SubmitServices extends JobServices {
 
 export type PrepareServices = Pick<
   SubmitServices,
-  'storage' | 'now' | 'place' | 'hasDisplay' | 'hasDenoiser' | 'setAsidePlan' | keyof JobTargets
+  | 'storage'
+  | 'now'
+  | 'place'
+  | 'hasDisplay'
+  | 'hasOwnColors'
+  | 'hasDenoiser'
+  | 'setAsidePlan'
+  | keyof JobTargets
 >;
 
 export interface SubmittedRender {
@@ -159,7 +168,7 @@ async function check(
   { source, options, examination }: PrepareRequest,
   services: PrepareServices,
 ): Promise<Checked> {
-  const { storage, place = 'farm', hasDisplay = false } = services;
+  const { storage, place = 'farm', hasDisplay = false, hasOwnColors = false } = services;
   const file = printableName(formatLocation(source.url));
   const budget = new WalkBudget(place === 'farm' ? UPLOAD_SECONDS : undefined);
   const found = examination ?? (await examineScene(source.url, source.etag, storage, undefined, budget));
@@ -168,6 +177,7 @@ async function check(
     options,
     place,
     hasDisplay,
+    hasOwnColors,
     ...(needsDenoiser(found, options) && { hasDenoiser: await services.hasDenoiser?.() }),
     placeFaults: targetFaults({ ...found.facts, options, source: { url: file } }, services, place),
   });

@@ -69,6 +69,8 @@ export const manifestSchema = z.lazy(() =>
     renderBlenderVersion: z.optional(z.string()),
     scene: z.string().check(z.minLength(1)),
     engine: z.string().check(z.minLength(1)),
+    /** Of the scene as saved; the worker checks that its Blender has them. Absent in earlier plans, and without colour management. */
+    colors: z.optional(z.object({ display: z.string(), view: z.string(), look: z.string() })),
     /** Ascending, no frame twice. */
     frames: z.array(frameRangeSchema).check(z.minLength(1)),
     frameCount: z.int().check(z.gte(1)),

@@ -83,6 +83,8 @@ export const FINDING_RULES = {
   'engine-gone': { severity: 'error', mayBeForced: true },
   /** Of an add-on. Blender would render with EEVEE instead. */
   'engine-unknown': { severity: 'error', mayBeForced: true },
+  /** A view transform of another OpenColorIO configuration. */
+  'view-missing': { severity: 'error', mayBeForced: true },
   /** Every frame would fail: forcing cannot help. */
   'denoiser-missing': { severity: 'error' },
   /** Of the compositor: such a Blender passes the picture on as it is. */

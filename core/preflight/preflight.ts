@@ -5,6 +5,7 @@ import type { SpotreelError } from '../errors';
 import { chooseCameras } from '../render/cameras';
 import { faultsOf, sceneFaults } from '../render/plan';
 import { formatLocation, sortByKey } from '../storage/location';
+import { colorFindings } from './color-findings';
 import { contentsFindings } from './contents-findings';
 import { denoiseFindings } from './denoise-findings';
 import { dependencyFindings, type RenderPlace } from './dependency-findings';
@@ -26,6 +27,8 @@ export interface PreflightInput {
   readonly hasDisplay: boolean;
   /** Whether the Blender that renders has OpenImageDenoise; absent if unknown. See `needsDenoiser`. */
   readonly hasDenoiser?: boolean | undefined;
+  /** Whether `OCIO` names a colour configuration there. */
+  readonly hasOwnColors?: boolean;
   /** What keeps the place from rendering it, such as a Blender that is too old. */
   readonly placeFaults?: readonly SpotreelError[];
 }
@@ -62,6 +65,7 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
     ...pathFindings(examination, input.file),
     ...dependencyFindings(project, place),
     ...sceneFindings(facts, options, input),
+    ...colorFindings(facts, options, input.hasOwnColors ?? false),
     ...denoiseFindings(examination, options, input.hasDenoiser),
     ...soundFindings(facts, options, speakers),
     ...contentsFound,

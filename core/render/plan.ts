@@ -75,6 +75,7 @@ export function planRender(input: PlanInput): Manifest {
     ...(renderBlenderVersion !== undefined && { renderBlenderVersion }),
     scene: scene.name,
     engine: options.engine ?? scene.engine,
+    ...(scene.colors && { colors: scene.colors }),
     frames: [...frames],
     frameCount,
     ...slicing,

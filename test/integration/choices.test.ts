@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { blender, makeScene } from '../support/blender';
@@ -125,14 +125,44 @@ describe('denoising without OpenImageDenoise', () => {
   });
 });
 
-describe('a Blender that prints lines before its version', () => {
-  test('is asked for its version', async () => {
-    const scene = await makeScene(at('shot.blend'));
-    const OCIO = '/usr/share/blender/datafiles/colormanagement/config.ocio';
-    const environment = { OCIO };
-    const result = await spotreel(['render', scene, '-o', at('out'), '--frames', '1', '--video', 'none'], {
-      environment,
+describe('colour configurations', () => {
+  const BLENDERS = '/usr/share/blender/datafiles/colormanagement';
+  const VIEW = '- !<View> {name: StudioShow, colorspace: Filmic Log}';
+
+  /** Blender's own configuration with one more view. */
+  function studioConfig(): string {
+    cpSync(BLENDERS, at('studio'), { recursive: true });
+    const config = at('studio/config.ocio');
+    const text = readFileSync(config, 'utf8')
+      .replace(/^ {4}- !<View> \{name: Filmic,.*$/m, `$&\n    ${VIEW}`)
+      .replace('active_views: [', 'active_views: [StudioShow, ');
+    writeFileSync(config, text);
+    return config;
+  }
+
+  test('render refuses a view that Blender would replace, and renders it with OCIO as Blender does', async () => {
+    const OCIO = studioConfig();
+    const plain = await makeScene(at('plain.blend'));
+    const scene = at('shot.blend');
+    const save = `import bpy\nbpy.context.scene.view_settings.view_transform = 'StudioShow'\nbpy.ops.wm.save_as_mainfile(filepath='${scene}')`;
+    await blender(['-Y', plain, '--python-exit-code', '1', '--python-expr', save], { OCIO });
+    const refused = await render(scene);
+    expect(refused).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('view "StudioShow" is missing'),
     });
-    expect(result).toMatchObject({ exitCode: 0 });
+    expect(existsSync(at('out'))).toBe(false);
+    const args = ['render', scene, '-o', at('out'), '--frames', '1', '--video', 'none'];
+    expect(await spotreel(args, { environment: { OCIO } })).toMatchObject({ exitCode: 0 });
+    await blender(['-Y', scene, '-o', at('own-####'), '-F', 'PNG', '-x', '1', '-f', '1'], { OCIO });
+    const made = pixels(join(onlyRender(at('out')), 'frames/0001.png'));
+    expect(made.equals(pixels(at('own-0001.png')))).toBe(true);
+    const other = await spotreel([...args, '-n', 'other'], {
+      environment: { OCIO: join(BLENDERS, 'config.ocio') },
+    });
+    expect(other).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining("view 'StudioShow' is missing in the colour configuration"),
+    });
   });
 });

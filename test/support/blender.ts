@@ -29,8 +29,9 @@ export async function makeScene(path: string, lines = '', compress = false): Pro
 }
 
 /** Runs real Blender in the background; gives what it printed. */
-export async function blender(args: readonly string[]): Promise<string> {
+export async function blender(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<string> {
   const { stdout } = await run('blender', ['--background', '-noaudio', ...args], {
+    env: { ...process.env, ...environment },
     maxBuffer: 64 * 1024 * 1024,
   });
   return stdout;

@@ -155,41 +155,6 @@ describe('settings', () => {
     ],
     ['EEVEE, but the sequencer renders', { scene: { engine: 'BLENDER_EEVEE', usesSequencer: true } }, []],
     ['an old engine', { scene: { engine: 'BLENDER_RENDER' } }, ['error engine-gone']],
-    [
-      'denoising, without OpenImageDenoise',
-      { scene: { denoises: true }, input: { hasDenoiser: false } },
-      ['error denoiser-missing'],
-    ],
-    [
-      'denoising, without OpenImageDenoise, forced',
-      { scene: { denoises: true }, input: { hasDenoiser: false }, options: { force: true } },
-      ['error denoiser-missing'],
-    ],
-    ['denoising, with OpenImageDenoise', { scene: { denoises: true }, input: { hasDenoiser: true } }, []],
-    ['denoising of an unknown Blender', { scene: { denoises: true } }, []],
-    [
-      'denoising of Cycles, but EEVEE renders',
-      {
-        scene: { denoises: true, engine: 'BLENDER_EEVEE' },
-        input: { hasDenoiser: false, hasDisplay: true },
-      },
-      [],
-    ],
-    [
-      'a Denoise node, without OpenImageDenoise',
-      {
-        scene: { usesCompositor: true },
-        held: { denoiseNodes: ['scene "Shot"'] },
-        input: { hasDenoiser: false },
-      },
-      ['warning denoise-nodes-off'],
-    ],
-    [
-      'a Denoise node that is not used, without OpenImageDenoise',
-      { held: { denoiseNodes: ['scene "Other"'] }, input: { hasDenoiser: false } },
-      [],
-    ],
-    ['a node tree of an add-on', { held: { addonTrees: ['an_AnimationNodeTree'] } }, ['warning addon-nodes']],
     ["an add-on's engine", { scene: { engine: 'constructor' } }, ['error engine-unknown']],
     [
       "an add-on's engine, forced",
