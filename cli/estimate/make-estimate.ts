@@ -6,7 +6,7 @@ import { createMeter } from '../meter';
 import { createProgressView } from '../progress-view';
 import type { AskedFarm, FarmSize } from './asked-farm';
 import { estimateShot, type Estimate } from './estimate-shot';
-import type { Shot } from './shot';
+import { planShot, type Shot } from './shot';
 import { testHere } from './test-here';
 import { testOnFarm } from './test-on-farm';
 import { makeThumbnails } from './thumbnails';
@@ -40,7 +40,7 @@ export async function makeEstimate(request: EstimateRequest): Promise<Estimate |
   const name = decodeURIComponent(test.folder.pathname.split('/').at(-2)!);
   const into = testOn ? renderFolder(output, name) : test.folder;
   const frames = test.results.frames.map(({ frame }) => frame);
-  const thumbnails = await makeThumbnails(frames, test.folder, into, storage, signal);
+  const thumbnails = await makeThumbnails(frames, test.folder, into, planShot(shot, 1), storage, signal);
   const farm = await request.farm;
   return estimateShot({ shot, test, thumbnails, machine, farm, prices: await request.pricesOf(farm) });
 }

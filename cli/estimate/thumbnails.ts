@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeScratch } from '../../container/worker/scratch';
 import { Shower } from '../../container/worker/showcase';
-import { thumbnailArgs } from '../../container/worker/showcase-args';
+import { thumbnailArgs, type FrameLook } from '../../container/worker/showcase-args';
 import { thumbnailUrl } from '../../core/contract/keys';
 import { codeOf } from '../../core/errors';
 import { removeFolder } from '../../core/storage/remove-folder';
@@ -17,6 +17,7 @@ export async function makeThumbnails(
   frames: readonly number[],
   from: URL,
   into: URL,
+  look: FrameLook,
   storage: Storage,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<number, URL>> {
@@ -40,7 +41,7 @@ export async function makeThumbnails(
         isThere ||
         (await show.make(`${frame}.jpg`, url, 'image/jpeg', async (path) => {
           const [file] = await show.fetch([frame], from);
-          if (file) await show.ffmpeg(thumbnailArgs(file.path, path));
+          if (file) await show.ffmpeg(thumbnailArgs(file.path, path, look));
           return file !== undefined;
         }));
       if (picture) made.set(frame, url);

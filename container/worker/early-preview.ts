@@ -55,7 +55,7 @@ export class EarlyPreview {
     const made = await show.make(PREVIEW_NAME, previewUrl(folder), 'video/mp4', async (path) => {
       const files = await show.fetch(this.frames, folder);
       const pictures = files.map((file) => file.path);
-      await show.ffmpeg(coarsePreviewArgs(pictures, seconds, path));
+      await show.ffmpeg(coarsePreviewArgs(pictures, seconds, manifest, path));
       return true;
     });
     const line = `preview.mp4 shows ${this.frames.length} frames spread over the shot`;

@@ -1,6 +1,9 @@
 import type { VideoFileFormat } from '../../core/contract/video-format';
 import type { FrameRate } from '../../core/render/frame-rate';
+import type { Display } from '../../core/render/display';
 import { formatFrameRate } from '../../core/render/frame-rate';
+import type { PixelAspect } from '../../core/render/pixel-aspect';
+import { colourTags, EXACT, inColours, overColour, overDeepColour } from './video-colours';
 
 /** What the video is made from. */
 export interface VideoOptions {
@@ -8,6 +11,10 @@ export interface VideoOptions {
   readonly frameRate: FrameRate;
   /** Whether the pictures can be see-through. */
   readonly alpha: boolean;
+  /** Absent for square pixels; whatever the pictures themselves say. */
+  readonly pixelAspect?: PixelAspect | undefined;
+  /** What the pictures' colours are meant for; absent for BT.709. */
+  readonly display?: Display | undefined;
   /** What is seen through them in formats that can't, as `rrggbb`. */
   readonly background: string;
   /** A file of sound that is as long as the video; absent where there is none, and left out of formats that have none. */
@@ -29,6 +36,8 @@ interface Recipe {
   readonly alphaPixels?: string;
   /** Absent for one that has colours of its own. */
   readonly pixels?: string;
+  /** In place of those, for displays that show more than BT.709. */
+  readonly widePixels?: string;
   readonly args: readonly string[];
   /** Absent for one that has no sound. */
   readonly sound?: SoundRecipe;
@@ -56,11 +65,20 @@ const RECIPES: Readonly<Record<VideoFileFormat, Recipe>> = {
     container: 'mp4',
     even: true,
     pixels: 'yuv420p',
+    widePixels: 'yuv420p10le',
     // Apple's players take it under no other tag.
     args: [
       ...['-preset', 'medium', '-crf', '20', '-x265-params', 'log-level=error'],
       ...['-tag:v', 'hvc1', '-movflags', '+faststart'],
     ],
+    sound: AAC,
+  },
+  av1: {
+    encoder: 'libsvtav1',
+    container: 'mp4',
+    even: true,
+    pixels: 'yuv420p10le',
+    args: ['-preset', '8', '-crf', '24', '-movflags', '+faststart'],
     sound: AAC,
   },
   prores: {
@@ -95,7 +113,7 @@ export const soundEncoderOf = (format: VideoFileFormat): string | undefined => R
  */
 export function ffmpegArgs(options: VideoOptions): string[] {
   const { encoder, container, args, pixels, sound } = RECIPES[options.format];
-  const { preview } = options;
+  const { preview, display } = options;
   const heard = sound && options.sound;
   const soundBy = (by: SoundRecipe): string[] =>
     heard === undefined ? [] : ['-map', '1:a', '-c:a', by.encoder, ...by.args];
@@ -105,11 +123,20 @@ export function ffmpegArgs(options: VideoOptions): string[] {
     ...['-framerate', formatFrameRate(options.frameRate), '-i', 'pipe:0'],
     ...(heard === undefined ? [] : flacInput(heard)),
     ...['-filter_complex', filterGraph(options)],
-    ...['-map', '[film]', '-c:v', encoder, ...args, ...(pixels === undefined ? [] : TAGS)],
+    ...['-map', '[film]', '-c:v', encoder, ...args, ...(pixels === undefined ? [] : colourTags(display))],
     ...(sound ? soundBy(sound) : []),
     ...['-f', container, options.path],
     ...(preview
-      ? ['-map', '[preview]', ...preview.codec, ...soundBy(PREVIEW_SOUND), '-f', 'mp4', preview.path]
+      ? [
+          '-map',
+          '[preview]',
+          ...preview.codec,
+          ...colourTags(display),
+          ...soundBy(PREVIEW_SOUND),
+          '-f',
+          'mp4',
+          preview.path,
+        ]
       : []),
   ];
 }
@@ -140,42 +167,37 @@ export function soundArgs(
  */
 const flacInput = (path: string): string[] => ['-protocol_whitelist', 'file', '-f', 'flac', '-i', path];
 
-/** Says what the scale filter made, so that players do not guess by the picture's size. */
-const COLOURS = ['-colorspace', 'bt709', '-color_primaries', 'bt709', '-color_trc', 'bt709'];
-const TAGS = [...COLOURS, '-color_range', 'tv'];
-
 /** Film and preview side by side, because decoding every picture twice would cost a tenth of the whole. */
-function filterGraph({ format, alpha, background, preview }: VideoOptions): string {
-  const { even, pixels, alphaPixels } = RECIPES[format];
+function filterGraph({ format, alpha, background, display, pixelAspect, preview }: VideoOptions): string {
+  const { even, alphaPixels, ...recipe } = RECIPES[format];
+  const pixels = (display && recipe.widePixels) ?? recipe.pixels;
   const keepsAlpha = alpha && alphaPixels !== undefined;
+  const { numerator, denominator } = pixelAspect ?? { numerator: 1, denominator: 1 };
   const film = [
     ...(even ? ['pad=ceil(iw/2)*2:ceil(ih/2)*2'] : []),
-    ...(pixels === undefined ? [PALETTE] : inColours(keepsAlpha ? alphaPixels : pixels)),
+    ...(pixels === undefined
+      ? [...squarePixels(pixelAspect), PALETTE]
+      : inColours(keepsAlpha ? alphaPixels : pixels, display)),
+    pixels === undefined ? 'setsar=1' : `setsar=${numerator}/${denominator}:max=255`,
   ].join(',');
+  const over = pixels?.includes('10') ? overDeepColour : overColour;
   const pictures = alpha && !keepsAlpha ? `[0:v]${over(background)},` : '[0:v]';
   if (!preview) return `${pictures}${film}[film]`;
   const small = keepsAlpha ? `${over(background)},${preview.filter}` : preview.filter;
   return `${pictures}split[whole][small];[whole]${film}[film];[small]${small}[preview]`;
 }
 
-function inColours(pixels: string): string[] {
-  return [
-    'scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int',
-    `format=${pixels}`,
-    // ProRes goes by what its frames say.
-    'setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709',
-  ];
+/** No player knows of a GIF's pixels that they are not square. */
+function squarePixels(aspect: PixelAspect | undefined): string[] {
+  if (!aspect) return [];
+  const { numerator, denominator } = aspect;
+  const wider = `w='max(1,round(iw*${numerator}/${denominator}))':h=ih`;
+  const higher = `w=iw:h='max(1,round(ih*${denominator}/${numerator}))'`;
+  return [`scale=${numerator > denominator ? wider : higher}:flags=lanczos+${EXACT}`];
 }
 
 /** 256 colours for each picture: one palette for all would need all pictures in memory at once. */
 const PALETTE = 'split[p][q];[p]palettegen=stats_mode=single[r];[q][r]paletteuse=new=1';
-
-/** The picture over a colour, which is made from the picture itself, so that both have the same size, time and number. */
-function over(background: string): string {
-  const [r, g, b] = [0, 2, 4].map((at) => Number.parseInt(background.slice(at, at + 2), 16));
-  const colour = `lutrgb=r=${r}:g=${g}:b=${b}:a=255,format=gbrp`;
-  return `format=gbrap,split[front][back];[back]${colour}[colour];[colour][front]overlay=format=gbrp`;
-}
 
 /** How many frames are encoded, from a line of ffmpeg's progress; `undefined` for its other lines. */
 export function parseProgress(line: string): number | undefined {

@@ -54,10 +54,12 @@ export async function makeVideo(
       // All frames come from the same settings of the same scene.
       alpha: first !== undefined && hasAlpha(first),
       background: manifest.options.background ?? DEFAULT_BACKGROUND,
+      pixelAspect: manifest.pixelAspect,
+      display: manifest.display,
       sound,
       ...(hasPreview && {
         preview: {
-          filter: previewFilter(total),
+          filter: previewFilter(total, manifest),
           codec: PREVIEW_CODEC,
           path: join(scratch.ffmpeg, PREVIEW_NAME),
         },

@@ -12,6 +12,9 @@ export interface PreparedFfmpeg {
   readonly environment: NodeJS.ProcessEnv;
 }
 
+/** SVT-AV1 describes itself in eleven lines of the log otherwise. */
+const QUIET = { SVT_LOG: '1' };
+
 /** Throws `no-program`. */
 export function prepareFfmpeg({
   environment,
@@ -21,6 +24,6 @@ export function prepareFfmpeg({
   return {
     path,
     command: sandboxed([path], { write: [folder] }, environment),
-    environment: programEnvironment(environment, folder),
+    environment: { ...programEnvironment(environment, folder), ...QUIET },
   };
 }

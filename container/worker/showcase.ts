@@ -67,15 +67,15 @@ export async function showRender(showcase: Showcase, context: WorkerContext): Pr
   const frames = [...framesOf(manifest.frames)].filter((frame) => there.has(frame));
   const poster = await show.make('poster.jpg', posterUrl(folder), 'image/jpeg', async (path) => {
     const [file] = await show.fetch(frames.slice(Math.floor(frames.length / 2)).slice(0, 1), folder);
-    if (file) await show.ffmpeg(posterArgs(file.path, path));
+    if (file) await show.ffmpeg(posterArgs(file.path, path, manifest));
     return file !== undefined;
   });
   const sheet = await show.make('contact-sheet.jpg', contactSheetUrl(folder), 'image/jpeg', async (path) => {
     const files = await show.fetch(evenlySpaced(frames, MOST_TILES), folder);
     if (files.length === 0) return false;
     await show
-      .ffmpeg(contactSheetArgs(files, path, true))
-      .catch(() => show.ffmpeg(contactSheetArgs(files, path, false)));
+      .ffmpeg(contactSheetArgs(files, path, manifest, true))
+      .catch(() => show.ffmpeg(contactSheetArgs(files, path, manifest, false)));
     return true;
   });
   const preview = await show.make(PREVIEW_NAME, previewUrl(folder), 'video/mp4', async () => hasPreview);

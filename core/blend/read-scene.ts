@@ -28,6 +28,12 @@ export interface SceneFacts {
     readonly ymin: number;
     readonly ymax: number;
   };
+  /** How wide and how high a pixel is, raw; only where it is not square. */
+  readonly pixelAspect?: { readonly x: number; readonly y: number };
+  /** The display that frames are saved for, such as `Rec.2100-PQ`; absent for `sRGB` and where the file names none. */
+  readonly display?: string;
+  /** Bits of a channel that frames are saved with, such as 8; given with `display`. */
+  readonly bitDepth?: number;
   /** `CYCLES`, `BLENDER_EEVEE`, …, or whatever an add-on calls its own. */
   readonly engine: string;
   /** `PNG`, `FFMPEG`, …, `UNKNOWN(99)`. */
@@ -161,6 +167,7 @@ export class SceneReader {
     const scene = this.#scene;
     const crop = cropOf(scene);
     const colors = colorsOf(scene);
+    const pixelAspect = pixelAspectOf(scene);
     return {
       // Names of data blocks carry the block's code in front.
       name: scene.requiredText('id.name').slice(2),
@@ -173,6 +180,8 @@ export class SceneReader {
       height: scene.requiredInteger('r.ysch'),
       resolutionPercent: scene.requiredInteger('r.size'),
       ...(crop && { crop }),
+      ...(pixelAspect && { pixelAspect }),
+      ...displayOf(scene),
       engine: scene.text('r.engine') ?? 'BLENDER_RENDER',
       // New files keep a stale `r.imtype`. A char in one, a short in the other.
       outputFormat: outputFormatName(
@@ -252,6 +261,25 @@ function cropOf(scene: StructView): SceneFacts['crop'] {
   const ymax = scene.float('r.border.ymax');
   if (xmin === undefined || xmax === undefined || ymin === undefined || ymax === undefined) return undefined;
   return { xmin, xmax, ymin, ymax };
+}
+
+/** Blender 2.4x has whole numbers. */
+function pixelAspectOf(scene: StructView): SceneFacts['pixelAspect'] {
+  const [x, y] = [scene.number('r.xasp'), scene.number('r.yasp')];
+  return x === undefined || y === undefined || x === y ? undefined : { x, y };
+}
+
+/** `R_IMF_COLOR_MANAGEMENT_OVERRIDE` of `ImageFormatData.color_management`, from `DNA_scene_types.h`: the output has a display of its own. */
+const OWN_DISPLAY = 1;
+
+const USUAL_DISPLAY = 'sRGB';
+
+function displayOf(scene: StructView): Pick<SceneFacts, 'display' | 'bitDepth'> {
+  const place = scene.integer('r.im_format.color_management') === OWN_DISPLAY ? 'r.im_format.' : '';
+  const device = scene.text(`${place}display_settings.display_device`);
+  if (!device || device === USUAL_DISPLAY) return {};
+  const bitDepth = scene.integer('r.im_format.depth');
+  return { display: device, ...(bitDepth !== undefined && { bitDepth }) };
 }
 
 function isSilent(scene: StructView): boolean {

@@ -99,6 +99,11 @@ export class StructView {
     return this.#view.getFloat32(field.offset, this.#sdna.header.littleEndian);
   }
 
+  /** A member that is a `float` in some versions and a whole number in others. */
+  number(path: string): number | undefined {
+    return this.#findValue(path)?.type === 'float' ? this.float(path) : this.integer(path);
+  }
+
   /** A `char[n]` up to its NUL, as UTF-8; bytes that are none become U+FFFD, and what is beyond 1024 is cut off. */
   text(path: string): string | undefined {
     const field = this.#findValue(path);

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { SpotreelError } from '../errors';
+import { DISPLAYS } from '../render/display';
 import { SLICE_ORDERS } from '../render/slices';
 import { findingSchema } from './finding';
 import { renderOptionsSchema } from './options';
@@ -84,6 +85,15 @@ export const manifestSchema = z.lazy(() =>
     sound: z.optional(z.literal(true)),
     /** Of every frame, in pixels. */
     resolution: z.object({ width: z.int().check(z.gte(1)), height: z.int().check(z.gte(1)) }),
+    /** Width of a pixel by its height, in lowest terms; absent for square ones. */
+    pixelAspect: z.optional(
+      z.object({
+        numerator: z.int().check(z.gte(1), z.lte(255)),
+        denominator: z.int().check(z.gte(1), z.lte(255)),
+      }),
+    ),
+    /** The display that frames are saved for; absent for those of BT.709. */
+    display: z.optional(z.enum(DISPLAYS)),
     /**
      * Where the scene lies in its project. The worker lays out scene and dependencies at their paths below a folder of its
      * own, so that Blender finds them by `//`. Absent in plans of versions that knew no dependencies.

@@ -1,5 +1,5 @@
 /** What a video can be. `none`: the frames alone. */
-export const VIDEO_FORMATS = ['h264', 'hevc', 'prores', 'vp9', 'gif', 'none'] as const;
+export const VIDEO_FORMATS = ['h264', 'hevc', 'av1', 'prores', 'vp9', 'gif', 'none'] as const;
 
 export type VideoFormat = (typeof VIDEO_FORMATS)[number];
 
@@ -14,6 +14,7 @@ export const VIDEO_FILES: Readonly<
 > = {
   h264: { ending: 'mp4', contentType: 'video/mp4' },
   hevc: { ending: 'mp4', contentType: 'video/mp4' },
+  av1: { ending: 'mp4', contentType: 'video/mp4' },
   prores: { ending: 'mov', contentType: 'video/quicktime' },
   vp9: { ending: 'webm', contentType: 'video/webm' },
   gif: { ending: 'gif', contentType: 'image/gif' },

@@ -7,8 +7,10 @@ import type { Tags } from '../contract/tags';
 import { DEFAULT_VIDEO } from '../contract/video-format';
 import { printableName } from '../printable';
 import { countFrames, MAX_FRAME, MIN_FRAME, rangeOf, type FrameRanges } from './frame-range';
+import { displayOf } from './display';
 import { frameRateOf } from './frame-rate';
 import { parseFrameRanges } from './parse-frames';
+import { pixelAspectOf } from './pixel-aspect';
 import { frameResolution } from './resolution';
 import { automaticFramesPerSlice, sliceFrames, usualOrder } from './slices';
 import { hasSound, soundFault } from './sound';
@@ -60,6 +62,7 @@ export function planRender(input: PlanInput): Manifest {
   const resolution = chooseResolution(scene, options, at);
   checkVideo(options, resolution, frameRate, at);
   const { video = DEFAULT_VIDEO } = options;
+  const [pixelAspect, display] = [pixelAspectOf(scene), displayOf(scene)];
   const isHeard = hasSound(facts, scene, checked?.hasSpeakers ?? false);
   const slicing = sliceFrames(frameCount, framesPerSlice(frameCount, input));
   return {
@@ -83,6 +86,8 @@ export function planRender(input: PlanInput): Manifest {
     frameRate,
     ...(isHeard && soundFault(video, frames) === undefined && { sound: true }),
     resolution,
+    ...(pixelAspect && { pixelAspect }),
+    ...(display && { display }),
     ...(checked && {
       scenePath: checked.scenePath,
       dependencies: [...checked.files],

@@ -12,6 +12,9 @@ const HEVC_LEAST_PIXELS = 16;
 const GIF_MOST_FPS = 50;
 const GIF_LEAST_FPS = 100 / 65_535;
 
+/** SVT-AV1 takes no smaller side (tried with 1.4). */
+const AV1_LEAST_PIXELS = 64;
+
 /** Why a video of this format can't be what is asked for; `undefined` where it can. Pure. */
 export function videoFault(
   video: VideoFormat,
@@ -20,6 +23,9 @@ export function videoFault(
 ): string | undefined {
   if (video === 'hevc' && Math.min(width, height) < HEVC_LEAST_PIXELS - 1) {
     return `${width}×${height} pixels are too few for video hevc, which has ${HEVC_LEAST_PIXELS} at least each way`;
+  }
+  if (video === 'av1' && Math.min(width, height) < AV1_LEAST_PIXELS - 1) {
+    return `${width}×${height} pixels are too few for video av1, which has ${AV1_LEAST_PIXELS} at least each way`;
   }
   const fps = frameRate.numerator / frameRate.denominator;
   if (video === 'gif' && (fps > GIF_MOST_FPS || fps < GIF_LEAST_FPS)) {

@@ -12,9 +12,9 @@ const at = useScratchFolder();
 
 /** Each of ffmpeg's calls on a file that a render made. */
 const CALLS: Array<[string, () => string[]]> = [
-  ['poster', () => posterArgs(at('in 1%.png'), at('out.jpg'))],
-  ['contact sheet', () => contactSheetArgs([{ frame: 1, path: at('in 1%.png') }], at('out.jpg'), false)],
-  ['early preview', () => coarsePreviewArgs([at('in 1%.png')], 1, at('out.mp4'))],
+  ['poster', () => posterArgs(at('in 1%.png'), at('out.jpg'), {})],
+  ['contact sheet', () => contactSheetArgs([{ frame: 1, path: at('in 1%.png') }], at('out.jpg'), {}, false)],
+  ['early preview', () => coarsePreviewArgs([at('in 1%.png')], 1, {}, at('out.mp4'))],
   [
     'sound',
     () =>

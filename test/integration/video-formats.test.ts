@@ -1,10 +1,6 @@
-import { chmodSync, linkSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PNG } from 'pngjs';
-import { frameUrl, manifestUrl } from '../../core/contract/keys';
-import type { Manifest } from '../../core/contract/manifest';
-import type { RenderOptions } from '../../core/contract/options';
-import { filePath, parseLocation } from '../../core/storage/location';
+import { GREYS, stitchFilm, type Film } from '../support/stitched-film';
 import { useScratchFolder } from '../support/scratch-folder';
 import { worker } from '../support/spotreel';
 import { decodeGreys, decodePixel, probeVideo } from '../support/video';
@@ -12,63 +8,14 @@ import { decodeGreys, decodePixel, probeVideo } from '../support/video';
 jest.setTimeout(120_000);
 
 const at = useScratchFolder();
-const GREYS = [30, 70, 110, 150, 190];
-
-interface Film {
-  readonly options: RenderOptions;
-  readonly bitDepth: 8 | 16;
-  /** Whether frames are half see-through. */
-  readonly alpha: boolean;
-  readonly size: readonly [width: number, height: number];
-  readonly frames?: number;
-  readonly rate?: readonly [numerator: number, denominator: number];
-}
-
-function frame(grey: number, { bitDepth, alpha, size: [width, height] }: Film): Buffer {
-  const png = new PNG({ width, height });
-  png.data.fill(grey);
-  for (let i = 3; i < png.data.length; i += 4) png.data[i] = alpha ? 128 : 255;
-  const data = bitDepth === 8 ? png.data : Uint16Array.from(png.data, (value) => value * 257);
-  return PNG.sync.write(Object.assign(png, { data }), { bitDepth, colorType: alpha ? 6 : 2 });
-}
-
-/** The folder of a render whose frames are all there, and the end of its stitch. */
-async function stitched(film: Film, environment: NodeJS.ProcessEnv = {}) {
-  const folder = parseLocation(`${at('out')}/`, '/');
-  const frames = film.frames ?? GREYS.length;
-  const [width, height] = film.size;
-  const [numerator, denominator] = film.rate ?? [24000, 1001];
-  const manifest: Manifest = {
-    version: 1,
-    renderId: 'out',
-    createdAt: new Date(0).toISOString(),
-    source: { url: 'file:///shot.blend', etag: 'abc', size: 5 },
-    options: film.options,
-    blenderVersion: { major: 3, minor: 4 },
-    scene: 'Scene',
-    engine: 'CYCLES',
-    frames: [{ start: 1, end: frames, step: 1 }],
-    frameCount: frames,
-    framesPerSlice: frames,
-    sliceCount: 1,
-    frameRate: { numerator, denominator },
-    resolution: { width, height },
-  };
-  mkdirSync(at('out/frames'), { recursive: true });
-  writeFileSync(filePath(manifestUrl(folder)), JSON.stringify(manifest));
-  for (let i = 1; i <= frames; i += 1) {
-    const path = filePath(frameUrl(folder, i));
-    // After the first ones the same pictures again.
-    if (i > GREYS.length) linkSync(filePath(frameUrl(folder, ((i - 1) % GREYS.length) + 1)), path);
-    else writeFileSync(path, frame(GREYS[i - 1]!, film));
-  }
-  return worker(['stitch', '-i', at('out'), '-o', at('out')], { environment });
-}
+const stitched = (film: Film, environment: NodeJS.ProcessEnv = {}) =>
+  stitchFilm(at('out'), film, environment);
 
 /** What a format's file is: name, pixels without and with alpha, whether odd sides become even, the codec. */
 const FORMATS = [
   ['h264', 'output.mp4', 'h264', 'yuv420p', 'yuv420p', true],
   ['hevc', 'output.mp4', 'hevc', 'yuv420p', 'yuv420p', true],
+  ['av1', 'output.mp4', 'av1', 'yuv420p10le', 'yuv420p10le', true],
   ['prores', 'output.mov', 'prores', 'yuv444p12le', 'yuva444p12le', false],
   ['vp9', 'output.webm', 'vp9', 'yuv420p', 'yuv420p', false],
   ['gif', 'output.gif', 'gif', 'bgra', 'bgra', false],
@@ -83,7 +30,9 @@ const SOURCES = [
 
 describe.each(FORMATS)('%s', (video, name, codec, opaque, seeThrough, even) => {
   test.each(SOURCES)('from $bitDepth bits, alpha $alpha, $size', async (source) => {
-    const result = await stitched({ ...source, options: { video } });
+    // SVT-AV1 has a least size.
+    const size = video === 'av1' ? ([source.size[0] + 48, source.size[1] + 48] as const) : source.size;
+    const result = await stitched({ ...source, size, options: { video } });
     expect(result).toMatchObject({ exitCode: 0 });
     const path = at('out', name);
     const facts = await probeVideo(path);
@@ -92,8 +41,8 @@ describe.each(FORMATS)('%s', (video, name, codec, opaque, seeThrough, even) => {
       codec_name: codec,
       nb_read_frames: '5',
       pix_fmt: source.alpha ? seeThrough : opaque,
-      width: side(source.size[0]),
-      height: side(source.size[1]),
+      width: side(size[0]),
+      height: side(size[1]),
     });
     // In GIF time goes by hundredths, in WebM by thousandths of a second.
     expect(Math.abs(Number(facts.duration ?? facts.format.duration) - (5 * 1001) / 24000)).toBeLessThan(0.01);
@@ -129,6 +78,7 @@ test.each([
   ['h264', [1, 1], 1, [24, 1]],
   ['h264', [33, 17], 5, [1, 1000]],
   ['hevc', [33, 17], 2, [120000, 1001]],
+  ['av1', [63, 64], 2, [24, 1]],
   ['prores', [1, 1], 1, [24, 1]],
   ['vp9', [1, 1], 1, [1, 1000]],
   ['gif', [1, 1], 1, [50, 1]],

@@ -12,6 +12,10 @@ export interface VideoFacts {
   readonly r_frame_rate: string;
   readonly avg_frame_rate: string;
   readonly nb_read_frames: string;
+  /** Of the pixels, such as `64:45`. */
+  readonly sample_aspect_ratio?: string;
+  readonly profile?: string;
+  readonly color_range?: string;
   readonly color_space?: string;
   readonly color_primaries?: string;
   readonly color_transfer?: string;
@@ -39,8 +43,14 @@ export async function probeVideo(path: string): Promise<VideoFacts> {
 }
 
 /** The pixels of frame `index` (0-based) of a video or picture, as RGB bytes. */
-export function decodeFrame(path: string, index = 0): Promise<Buffer> {
-  const filter = `select=eq(n\\,${index}),scale=in_color_matrix=bt709:flags=accurate_rnd+full_chroma_int,format=rgb24`;
+export function decodeFrame(path: string, index = 0, matrix = 'bt709'): Promise<Buffer> {
+  const filter = `select=eq(n\\,${index}),scale=in_color_matrix=${matrix}:flags=accurate_rnd+full_chroma_int,format=rgb24`;
+  return decode(path, filter, ['-frames:v', '1']);
+}
+
+/** One row of pixels of the first frame of a video or picture, read by its own tags. */
+export function decodeRow(path: string, y: number, pixels = 'rgb24'): Promise<Buffer> {
+  const filter = `scale=flags=accurate_rnd+full_chroma_int,format=${pixels},crop=iw:1:0:${y}`;
   return decode(path, filter, ['-frames:v', '1']);
 }
 
