@@ -1,3 +1,4 @@
+import { countOf } from '../core/count-words';
 import { formatTags } from '../core/contract/tags';
 import { describePrices, describeSpread, formatUsd } from '../core/cost/describe-cost';
 import type { RenderCost } from '../core/cost/render-cost';
@@ -13,7 +14,7 @@ export const STATE_WORDS: Readonly<Record<StateName, string>> = {
   rendering: 'rendering',
   stitching: 'making the video',
   complete: 'complete',
-  partial: 'partial: frames are missing, others stand in their places',
+  partial: 'partial: the video lacks frames or sound',
   failed: 'failed',
   stopped: 'stopped: nobody is at it; the same command goes on from there',
   unknown: 'unknown',
@@ -50,7 +51,7 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
     ...failures.map(({ frame, reason: why }) => [`frame ${frame}`, why] as const),
   ];
   const untold = (frames?.failed ?? 0) - failures.length;
-  if (untold > 0) rows.push(['', `and ${untold} more frames; failures/ holds their reasons`]);
+  if (untold > 0) rows.push(['', `and ${countOf(untold, 'more frame')}; failures/ holds their reasons`]);
   if (links.video !== undefined) rows.push(['video', links.video]);
   rows.push(['folder', links.folder]);
   if (links.console !== undefined) rows.push(['console', links.console]);
@@ -68,7 +69,7 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
 function describeRetry({ number, why, slices, frames, onDemand }: NonNullable<RenderState['retry']>): string {
   if (slices === 0) return `${number}: the video alone`;
   const parts = [
-    `${frames} ${frames === 1 ? 'frame' : 'frames'}`,
+    countOf(frames, 'frame'),
     ...(onDemand ? ['on On-Demand machines at full price'] : []),
     ...(why === 'reclaimed' ? ['as Spot machines were taken away too often'] : []),
   ];

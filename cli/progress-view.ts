@@ -1,3 +1,4 @@
+import { countOf } from '../core/count-words';
 import { formatFrames } from '../core/render/frame-range';
 import { createMeter } from './meter';
 import { formatSeconds } from '../core/format-seconds';
@@ -14,7 +15,7 @@ export function createProgressView(stream: NodeJS.WriteStream, now: () => number
   return {
     show: (progress) => {
       const { total, done } = progress;
-      const count = `${done.size} of ${total} frames`;
+      const count = `${done.size} of ${countOf(total, 'frame')}`;
       meter.show({ total, done: done.size, count, note: describeProgress(progress, now()) });
     },
     stop: () => meter.stop(),
@@ -23,7 +24,8 @@ export function createProgressView(stream: NodeJS.WriteStream, now: () => number
 
 /** What goes on now, in a few words. */
 export function describeProgress(progress: RenderProgress, at: number): string {
-  if (progress.stitched !== undefined) return `video: ${progress.stitched} of ${progress.total} frames`;
+  if (progress.stitched !== undefined)
+    return `video: ${progress.stitched} of ${countOf(progress.total, 'frame')}`;
   if (progress.done.size + progress.failed.size >= progress.total) return 'every frame is dealt with';
   const frames = progress.frames();
   const parts = [frames.length > 0 ? `rendering ${describeFrames(frames)}` : 'starting Blender'];

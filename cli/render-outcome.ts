@@ -1,5 +1,7 @@
-import { partialVideoUrl, videoUrl } from '../core/contract/keys';
+import { countOf } from '../core/count-words';
+import { frameUrl, partialVideoUrl, videoUrl } from '../core/contract/keys';
 import type { Gaps } from '../core/contract/gaps';
+import { plannedVideo } from '../core/render/chosen-video';
 import { formatFrameRate } from '../core/render/frame-rate';
 import { formatLocation } from '../core/storage/location';
 import type { RenderOutcome } from './local/run-locally';
@@ -13,12 +15,20 @@ const MOST_REASONS = 10;
 /** How a render ended, for a person; `again` is what goes on from there. */
 export function describeOutcome(outcome: RenderOutcome, seconds: number, again = 'the same command'): string {
   const { state, folder, manifest, progress } = outcome;
-  const frames = `${progress.done.size} of ${manifest.frameCount} frames`;
+  const { frameCount } = manifest;
+  const frames = `${progress.done.size} of ${countOf(frameCount, 'frame')}`;
+  const are = frameCount === 1 ? 'is' : 'are';
   const where = formatLocation(folder);
   if (state === 'complete') {
     const { width, height } = manifest.resolution;
-    const what = `${manifest.frameCount} frames of ${width}×${height} at ${formatFrameRate(manifest.frameRate)} fps`;
+    const size = `${countOf(frameCount, 'frame')} of ${width}×${height}`;
     const video = videoOf(outcome);
+    if (frameCount === 1 && video === undefined) {
+      const picture = formatLocation(frameUrl(folder, manifest.frames[0]!.start));
+      const lines = [`${size} in ${formatSeconds(seconds)}`, ...warningLines(outcome), `frame: ${picture}`];
+      return printable(lines.join('\n'));
+    }
+    const what = `${size} at ${formatFrameRate(manifest.frameRate)} fps`;
     const told = [
       `${what} in ${formatSeconds(seconds)}`,
       `frames: ${where}frames/`,
@@ -28,22 +38,27 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
     return printable(told.join('\n'));
   }
   if (state === 'interrupted') {
-    return printable(`stopped: ${frames} are safe in ${where}; ${again} goes on from there`);
+    return printable(`stopped: ${frames} ${are} safe in ${where}; ${again} goes on from there`);
   }
   if (outcome.gaps) {
-    const video = formatLocation(partialVideoUrl(folder, manifest.options.video));
-    const lines = [`partial: ${frames} are safe in ${where}; ${again} tries the others again`];
+    const video = formatLocation(partialVideoUrl(folder, plannedVideo(manifest)));
+    const { gaps, sound = [] } = outcome.gaps;
+    const lines =
+      gaps.length > 0
+        ? [`partial: ${frames} ${are} safe in ${where}; ${again} tries the others again`]
+        : [`partial: ${frames} ${are} safe in ${where}, and the video lacks sound; ${again} makes it again`];
     const told = [
       ...gapLines(outcome.gaps),
       ...errorLines(outcome),
+      ...sound.slice(0, MOST_REASONS),
+      ...warningLines(outcome, sound),
       ...lines,
-      `video with gaps:  ${video}`,
-      ...warningLines(outcome),
+      `${gaps.length > 0 ? 'video with gaps' : 'video without all sound'}:  ${video}`,
     ];
     return printable(told.join('\n'));
   }
   return printable(
-    [...frameLines(outcome), ...errorLines(outcome), `failed: ${frames} are safe in ${where}`].join('\n'),
+    [...frameLines(outcome), ...errorLines(outcome), `failed: ${frames} ${are} safe in ${where}`].join('\n'),
   );
 }
 
@@ -60,8 +75,12 @@ function errorLines({ progress }: RenderOutcome): string[] {
   return [...progress.errors].slice(0, MOST_REASONS).map((message) => `error: ${message}`);
 }
 
-function warningLines({ progress }: RenderOutcome): string[] {
-  return [...progress.warnings.values()].slice(0, MOST_REASONS).map(describeFinding);
+/** Without those that say the same as `told`. */
+function warningLines({ progress }: RenderOutcome, told: readonly string[] = []): string[] {
+  return [...progress.warnings.values()]
+    .filter(({ message }) => !told.includes(message))
+    .slice(0, MOST_REASONS)
+    .map(describeFinding);
 }
 
 function gapLines({ gaps }: Gaps): string[] {
@@ -84,6 +103,7 @@ export function outcomeJson(outcome: RenderOutcome, seconds: number) {
     folder: formatLocation(folder),
     video: videoOf(outcome),
     gaps: outcome.gaps?.gaps,
+    soundLacks: outcome.gaps?.sound,
     frameCount: manifest.frameCount,
     framesDone: progress.done.size,
     failures: [...progress.failed].map(([frame, reason]) => ({ frame, reason })),
@@ -94,7 +114,8 @@ export function outcomeJson(outcome: RenderOutcome, seconds: number) {
 }
 
 function videoOf({ state, folder, manifest }: RenderOutcome): string | undefined {
-  if (manifest.options.video === 'none') return undefined;
-  if (state === 'complete') return formatLocation(videoUrl(folder, manifest.options.video));
-  return state === 'partial' ? formatLocation(partialVideoUrl(folder, manifest.options.video)) : undefined;
+  const video = plannedVideo(manifest);
+  if (video === 'none') return undefined;
+  if (state === 'complete') return formatLocation(videoUrl(folder, video));
+  return state === 'partial' ? formatLocation(partialVideoUrl(folder, video)) : undefined;
 }

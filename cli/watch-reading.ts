@@ -1,3 +1,4 @@
+import { countOf } from '../core/count-words';
 import { formatUsd } from '../core/cost/describe-cost';
 import type { RenderCost } from '../core/cost/render-cost';
 import { formatSeconds } from '../core/format-seconds';
@@ -19,7 +20,9 @@ export function readingOf(
   const note = [
     STATE_WORDS[state.state].replace(/:.*/, ''),
     ...(waiting ? [describeWaiting(waiting, now)] : []),
-    ...(slices && state.state === 'rendering' ? [`${slices.running} of ${slices.total} slices running`] : []),
+    ...(slices && state.state === 'rendering'
+      ? [`${slices.running} of ${countOf(slices.total, 'slice')} running`]
+      : []),
     ...(retry?.onDemand && !state.ended ? ['on On-Demand machines'] : []),
     ...(framesPerMinute === undefined || framesPerMinute === 0
       ? []
@@ -35,7 +38,7 @@ export function readingOf(
   return {
     total,
     done: stored,
-    count: `${stored} of ${total} frames`,
+    count: `${stored} of ${countOf(total, 'frame')}`,
     note: printable(note.join(', ')).replaceAll('\n', ' '),
   };
 }

@@ -1,4 +1,5 @@
 import type { RenderStatus } from '../core/contract/status';
+import { countOf } from '../core/count-words';
 import { printableLine } from '../core/printable';
 
 /** A message to people. */
@@ -20,7 +21,7 @@ const HEADLINES: Readonly<Record<RenderStatus['state'], string>> = {
   refused: 'was refused',
   rescuing: 'goes on on On-Demand machines',
   failed: 'failed',
-  partial: 'lacks frames, and has a video all the same',
+  partial: 'lacks frames or sound, and has a video all the same',
   complete: 'is complete',
 };
 
@@ -46,8 +47,8 @@ export function notificationOf(status: RenderStatus): Notification {
     ...told,
     untold > 0 && `- and ${untold} more, see status.json`,
     frames &&
-      `Frames: ${frames.stored} of ${frames.total} are there${frames.failed ? `, ${frames.failed} failed` : ''}`,
-    retry?.onDemand && `On-Demand: ${retry.frames} frames, at full price`,
+      `Frames: ${frames.stored} of ${frames.total} ${frames.total === 1 ? 'is' : 'are'} there${frames.failed ? `, ${frames.failed} failed` : ''}`,
+    retry?.onDemand && `On-Demand: ${countOf(retry.frames, 'frame')}, at full price`,
     links.video && `Video: ${links.video}`,
     `Folder: ${links.folder}`,
     links.console && `Console: ${links.console}`,

@@ -94,12 +94,12 @@ export const settingsSchema = z.strictObject({
       'container image to run, with `{version}` in it one for each of `blenderVersions`; without it `cdk deploy` builds them from `container/`',
     ),
   blenderVersions: z
-    .array(z.string().regex(/^\d+\.\d+\.\d+$/, 'must be full versions of Blender, such as 5.2.0'))
+    .array(z.string().regex(/^\d+\.\d+\.\d+$/, 'must be full versions of Blender, such as 5.2.3'))
     .min(1)
     .max(5)
-    .refine(areOfDifferentSeries, 'must be of different series: one of 5.2.0 and 5.2.1, not both')
+    .refine(areOfDifferentSeries, 'must be of different series: one of 5.2.3 and 5.2.4, not both')
     .transform((versions) => versions.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })))
-    .default(['5.2.0'])
+    .default(['5.2.3'])
     .describe(
       'Blenders to have, each in an image of its own; a scene is rendered by the oldest that is not older than the one that saved it',
     ),

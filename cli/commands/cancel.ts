@@ -2,6 +2,7 @@ import { describeHolder } from '../../core/batch/local/lock';
 import { SpotreelError } from '../../core/errors';
 import { printable } from '../../core/printable';
 import { localBatchFolder, localHolder } from '../../core/render-state/local-holder';
+import { countOf } from '../../core/count-words';
 import { formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import type { Storage } from '../../core/storage/storage';
@@ -33,7 +34,7 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
   if (!manifest) return 0;
   const kept = (await storedFrames(manifest, folder, storage)).size;
   say(
-    `kept: ${kept} of ${manifest.frameCount} frames in ${formatLocation(folder)}; ${again} goes on from there`,
+    `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${formatLocation(folder)}; ${again} goes on from there`,
   );
   return 0;
 }

@@ -6,6 +6,7 @@ import { localHolder } from '../../core/render-state/local-holder';
 import { formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
 import type { Storage } from '../../core/storage/storage';
+import { countOf } from '../../core/count-words';
 import { storedFrames } from '../../core/storage/stored-frames';
 import { confirm } from '../confirm';
 import { deleteRender } from '../jobs/delete-render';
@@ -24,7 +25,9 @@ export async function deleteCommand(renderId: string, flags: DeleteFlags): Promi
   const { folder, manifest } = await findFolder(renderId, place, storage);
   await refuseRunning(renderId, folder, place, storage);
   if (!flags.yes) {
-    const frames = manifest ? ` with ${(await storedFrames(manifest, folder, storage)).size} frames` : '';
+    const frames = manifest
+      ? ` with ${countOf((await storedFrames(manifest, folder, storage)).size, 'frame')}`
+      : '';
     if (!(await confirm(`delete ${formatLocation(folder)}${frames}, for good?`))) {
       say('nothing was deleted');
       return 1;

@@ -6,6 +6,8 @@ import type { RenderJobs } from '../../core/contract/jobs';
 import type { Manifest } from '../../core/contract/manifest';
 import { SpotreelError } from '../../core/errors';
 import { printable } from '../../core/printable';
+import { countOf } from '../../core/count-words';
+import { plannedVideo } from '../../core/render/chosen-video';
 import { formatFrames } from '../../core/render/frame-range';
 import { chooseRetry, type AskedFrames, type RetryChoice } from '../../core/render-state/choose-retry';
 import { findMissingFrames } from '../../core/render-state/missing-frames';
@@ -98,7 +100,7 @@ function refuseFlags(flags: RetryFlags, { batch }: Place): void {
 function nothingToDo(
   { frames, partial }: RetryChoice,
   asked: AskedFrames,
-  { options }: Manifest,
+  manifest: Manifest,
   { state, links }: RenderState,
 ): string | undefined {
   if (frames.length > 0) return undefined;
@@ -106,7 +108,7 @@ function nothingToDo(
     const which = asked.failed ? 'no frame of those asked for has failed' : 'the frames asked for are there';
     return `${which}; others are missing, which "spotreel retry" without them renders`;
   }
-  const isMade = options.video === 'none' || links.video !== undefined;
+  const isMade = plannedVideo(manifest) === 'none' || links.video !== undefined;
   return state === 'complete' && isMade
     ? 'every frame and the video are there: there is nothing to do'
     : undefined;
@@ -115,7 +117,7 @@ function nothingToDo(
 function describeChoice({ frames, slices }: RetryChoice): string {
   if (frames.length === 0) return 'every frame is there, and the video is made';
   const [count, parts] = [frames.length, slices.length];
-  const what = `${count} ${count === 1 ? 'frame' : 'frames'} in ${parts} ${parts === 1 ? 'slice' : 'slices'}`;
+  const what = `${countOf(count, 'frame')} in ${countOf(parts, 'slice')}`;
   return `${what} (${formatFrames(frames)})`;
 }
 

@@ -9,6 +9,7 @@ import { submitRender, type RenderRequest } from '../../core/batch/submit-render
 import type { FarmDescription } from '../../core/contract/farm-description';
 import type { RenderOptions } from '../../core/contract/options';
 import { formatUsd } from '../../core/cost/describe-cost';
+import { countOf } from '../../core/count-words';
 import { formatTags, parseTags } from '../../core/contract/tags';
 import { SpotreelError } from '../../core/errors';
 import type { SceneExamination } from '../../core/preflight/examine-scene';
@@ -117,7 +118,9 @@ async function submitOne(
   const keptTags = formatTags(manifest.tags ?? {});
   if (keptTags !== formatTags(tags)) say(`it was planned before, and keeps its tags: ${keptTags || 'none'}`);
   const by = renderBlenderVersion === undefined ? '' : ` by Blender ${renderBlenderVersion}`;
-  say(`${frameCount} frames in ${sliceCount} slices${by}; results will be in ${formatLocation(folder)}`);
+  say(
+    `${countOf(frameCount, 'frame')} in ${countOf(sliceCount, 'slice')}${by}; results will be in ${formatLocation(folder)}`,
+  );
   process.stdout.write(`${JSON.stringify([jobs.render, jobs.stitch])}\n`);
 }
 

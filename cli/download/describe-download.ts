@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import type { Manifest } from '../../core/contract/manifest';
+import { countOf } from '../../core/count-words';
+import { plannedVideo } from '../../core/render/chosen-video';
 import { compressFrames, formatFrameRanges, formatFrames } from '../../core/render/frame-range';
 import { formatLocation } from '../../core/storage/location';
 import type { Reading } from '../meter';
@@ -9,7 +11,7 @@ import type { Download, Tally } from './download-render';
 /** What has become of a download, for a program. */
 export interface DownloadReport {
   readonly renderId: string;
-  /** `partial`: something that was asked for is not there, or the video is one with gaps. */
+  /** `partial`: something that was asked for is not there, or the video lacks frames or sound. */
   readonly state: 'complete' | 'partial';
   readonly folder: string;
   readonly directory: string;
@@ -48,8 +50,8 @@ export function reportOf(
   };
 }
 
-export function makesVideo({ options }: Pick<Manifest, 'options'>): boolean {
-  return options.video !== 'none';
+export function makesVideo(manifest: Pick<Manifest, 'options' | 'frameCount'>): boolean {
+  return plannedVideo(manifest) !== 'none';
 }
 
 /** Ascending. */
@@ -65,10 +67,10 @@ function hasGaps(video: string): boolean {
 export function describeDownload(report: DownloadReport, wanted: ReadonlySet<number>, tally: Tally): string {
   const { directory, frames, fetched, kept, bytes, video } = report;
   const missing = missingFrames(wanted, tally);
-  const files = `${fetched} ${fetched === 1 ? 'file' : 'files'} fetched (${formatMebibytes(bytes)}), ${kept} there already`;
+  const files = `${countOf(fetched, 'file')} fetched (${formatMebibytes(bytes)}), ${kept} there already`;
   return [
     frames.wanted > 0
-      ? `${frames.here} of ${frames.wanted} frames are in ${directory}: ${files}`
+      ? `${frames.here} of ${countOf(frames.wanted, 'frame')} ${frames.wanted === 1 ? 'is' : 'are'} in ${directory}: ${files}`
       : `${directory}: ${files}`,
     ...(missing.length > 0 ? [`not there (yet): frames ${formatFrames(missing)}`] : []),
     ...videoLines(video),
@@ -78,7 +80,9 @@ export function describeDownload(report: DownloadReport, wanted: ReadonlySet<num
 function videoLines(video: DownloadReport['video']): string[] {
   if (video === undefined) return [];
   if (video === null) return ['there is no video (yet)'];
-  return [hasGaps(video) ? `video with gaps: ${video}; gaps.json names them` : `video: ${video}`];
+  return [
+    hasGaps(video) ? `video that lacks frames or sound: ${video}; gaps.json names them` : `video: ${video}`,
+  ];
 }
 
 /** How far a download of so many frames is; of a video alone, what has come of it. */
@@ -88,7 +92,7 @@ export function readingOfDownload(tally: Tally, wanted: number): Reading {
   return {
     total: wanted,
     done: frames.size,
-    count: `${frames.size} of ${wanted} frames`,
+    count: `${frames.size} of ${countOf(wanted, 'frame')}`,
     note: `${formatMebibytes(bytes)} fetched`,
   };
 }

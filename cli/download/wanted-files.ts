@@ -14,6 +14,7 @@ import {
 } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
 import type { VideoFormat } from '../../core/contract/video-format';
+import { plannedVideo } from '../../core/render/chosen-video';
 import type { ObjectInfo, Storage } from '../../core/storage/storage';
 
 /** What of a render is wanted. */
@@ -40,7 +41,7 @@ export interface WantedFile {
 export async function* wantedFiles(
   wanted: Wanted,
   folder: URL,
-  { options }: Pick<Manifest, 'options'>,
+  manifest: Pick<Manifest, 'options' | 'frameCount'>,
   storage: Storage,
 ): AsyncGenerator<WantedFile> {
   if (wanted.frames.size > 0) {
@@ -51,7 +52,7 @@ export async function* wantedFiles(
       if (wanted.frames.has(frame)) yield { name: `masters/${name}`, object };
     }
   }
-  if (wanted.video || wanted.extras) yield* others(wanted, folder, options.video, storage);
+  if (wanted.video || wanted.extras) yield* others(wanted, folder, plannedVideo(manifest), storage);
 }
 
 async function* numbered(folder: URL, frameOf: (name: string) => number | undefined, storage: Storage) {
@@ -65,7 +66,7 @@ async function* numbered(folder: URL, frameOf: (name: string) => number | undefi
 async function* others(
   wanted: Wanted,
   folder: URL,
-  video: VideoFormat | undefined,
+  video: VideoFormat,
   storage: Storage,
 ): AsyncGenerator<WantedFile> {
   const there = new Map<string, ObjectInfo>();

@@ -1,3 +1,4 @@
+import { countOf } from '../../core/count-words';
 import { relative } from 'node:path';
 import type { Spread } from '../../core/cost/prices';
 import { describePrices, describeSpread } from '../../core/cost/describe-cost';
@@ -31,7 +32,7 @@ export function describeEstimate(estimate: Estimate): string {
     ...picturesRow(test),
     ...estimate.assumptions.map((text, i) => [i === 0 ? 'taken so' : '', text] as const),
   ];
-  const head = `${printableName(file)}: ${frameCount} frames of ${width}×${height}, ${engine}`;
+  const head = `${printableName(file)}: ${countOf(frameCount, 'frame')} of ${width}×${height}, ${engine}`;
   const lines = rows.map(([name, text]) => `  ${name.padEnd(15)}${text.replaceAll('\n', ' ')}`);
   return printable([head, ...lines].join('\n'));
 }

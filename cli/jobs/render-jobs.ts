@@ -1,3 +1,4 @@
+import { countOf } from '../../core/count-words';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod/mini';
 import type { Batch, JobDetail } from '../../core/batch/batch';
@@ -126,7 +127,7 @@ export async function cancelJobs(render: FarmRender, { say, pause }: Wait): Prom
 function describeJob({ jobName, status, arrayProperties }: JobDetail): string {
   const { RUNNING = 0, STARTING = 0 } = arrayProperties?.statusSummary ?? {};
   const children = RUNNING + STARTING;
-  return children > 0 ? `${jobName} (${children} slices running)` : `${jobName} (${status})`;
+  return children > 0 ? `${jobName} (${countOf(children, 'slice')} running)` : `${jobName} (${status})`;
 }
 
 function stillStopping(living: readonly JobDetail[], seconds: number): SpotreelError {

@@ -9,6 +9,7 @@ import type { Finding } from '../../core/contract/finding';
 import { videoUrl } from '../../core/contract/keys';
 import type { RenderOptions } from '../../core/contract/options';
 import { examineScene, type SceneExamination } from '../../core/preflight/examine-scene';
+import { plannedVideo } from '../../core/render/chosen-video';
 import type { ObjectHead, Storage } from '../../core/storage/storage';
 import { storedFrames } from '../../core/storage/stored-frames';
 import type { ProgressView } from '../progress-view';
@@ -107,7 +108,7 @@ const rebuiltFinding = (damage: string): Finding => ({
 
 async function isComplete({ manifest, folder }: SubmittedRender, storage: Storage): Promise<boolean> {
   const stored = await storedFrames(manifest, folder, storage);
-  const { video } = manifest.options;
+  const video = plannedVideo(manifest);
   if (stored.size < manifest.frameCount) return false;
   return video === 'none' || (await storage.head(videoUrl(folder, video))) !== undefined;
 }

@@ -10,6 +10,7 @@ import { findMissingFrames } from '../../core/render-state/missing-frames';
 import type { Storage } from '../../core/storage/storage';
 import type { ProgressView } from '../progress-view';
 import { localTargets } from './farm';
+import { plannedVideo } from '../../core/render/chosen-video';
 import { findPrograms } from './local-programs';
 import type { Machine } from './machine';
 import { runLocally, type LocalWork, type RenderOutcome } from './run-locally';
@@ -36,7 +37,7 @@ const REASON = 'a retry takes its place';
  */
 export async function retryLocally(options: LocalRetryOptions): Promise<RenderOutcome> {
   const { folder, manifest, machine, storage, asked, samples } = options;
-  const programs = await findPrograms(process.env, manifest.options.video);
+  const programs = await findPrograms(process.env, plannedVideo(manifest));
   // A person who retries a render agrees to its options as they are.
   const allowsScripts = manifest.options.allowScripts === true;
   const targets = chooseTargets(manifest, localTargets(programs.blenderVersion, machine, allowsScripts));

@@ -7,6 +7,7 @@ import type { Gaps } from '../../core/contract/gaps';
 import type { RenderJobs } from '../../core/contract/jobs';
 import type { Manifest } from '../../core/contract/manifest';
 import { codeOf } from '../../core/errors';
+import { plannedVideo } from '../../core/render/chosen-video';
 import { localBatchFolder } from '../../core/render-state/local-holder';
 import { filePath } from '../../core/storage/location';
 import { sweepPartials } from '../../core/storage/partial-file';
@@ -42,7 +43,7 @@ export interface LocalWork {
 /** How a local render ended. */
 export interface RenderOutcome {
   readonly state: 'complete' | 'partial' | 'failed' | 'interrupted';
-  /** For `partial`: the frames that the video lacks. */
+  /** For `partial`: the frames and the sound that the video lacks. */
   readonly gaps?: Gaps | undefined;
   readonly folder: URL;
   readonly manifest: Manifest;
@@ -112,7 +113,7 @@ async function salvage(
 ): Promise<End> {
   const [render] = await farm.describeJobs([jobs.render.jobId]);
   const [stitch] = await farm.describeJobs([jobs.stitch.jobId]);
-  if (manifest.options.video === 'none') return { state: 'failed' };
+  if (plannedVideo(manifest) === 'none') return { state: 'failed' };
   // One that found a frame to be bad has made a video all the same.
   if (render?.status !== 'FAILED' || jobs.retry?.slices === 0)
     return partialOf(await readGapsSince(stitch?.createdAt, folder, storage), 'failed');

@@ -1,3 +1,4 @@
+import { countOf } from '../../core/count-words';
 import type { WorkerEvent } from '../../core/contract/worker-event';
 import { formatExactSeconds } from '../../core/format-seconds';
 import type { ToldLine } from '../../core/logs/frame-lines';
@@ -42,7 +43,7 @@ function messageOfLine(text: string, event: WorkerEvent | undefined): string {
     case 'frame-failed':
       return `frame ${event.frame} failed${event.final ? '' : ', it is tried again'}: ${event.reason}`;
     case 'stitching':
-      return `${event.frames} of ${event.total} frames are in the video`;
+      return `${event.frames} of ${countOf(event.total, 'frame')} ${event.total === 1 ? 'is' : 'are'} in the video`;
     case 'output':
       return event.program === 'blender' ? event.line : `${event.program}: ${event.line}`;
     case 'warning':

@@ -38,7 +38,9 @@ export function withShotOptions(command: Command): Command {
       ]),
     )
     .addOption(
-      new Option('--video <format>', 'what is made of the frames; h264 by default').choices(VIDEO_FORMATS),
+      new Option('--video <format>', 'video format (default: h264; none for a single frame)').choices(
+        VIDEO_FORMATS,
+      ),
     )
     .option('--background <rrggbb>', 'behind see-through frames, in videos that are not (black)')
     .addOption(

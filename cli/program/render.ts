@@ -22,7 +22,7 @@ export function addRender(program: Command, run: Run): void {
       [0, 'every frame and the video are there'],
       [1, 'not so'],
       [2, 'wrong usage'],
-      [3, 'frames are missing, and others stand in their places in output.partial.mp4'],
+      [3, 'some frames or sound are missing; output.partial.mp4 repeats neighbouring frames'],
       [130, 'interrupted'],
     ],
     examples: [

@@ -35,7 +35,7 @@ export function addRetry(program: Command, run: Run): void {
       [0, 'submitted; on this machine every frame and the video are there; or there was nothing to do'],
       [1, 'failed, or not agreed to'],
       [2, 'wrong usage, or the render has not ended'],
-      [3, 'this machine: frames are missing, and others stand in their places in output.partial.mp4'],
+      [3, 'this machine: some frames or sound are missing; output.partial.mp4 repeats neighbouring frames'],
       [130, 'this machine: interrupted'],
     ],
     examples: [

@@ -1,3 +1,4 @@
+import { countOf } from '../../core/count-words';
 import { formatLocation } from '../../core/storage/location';
 import { messageOf } from '../../core/errors';
 import type { TakenUpload } from '../../core/upload-queue/take-upload';
@@ -59,7 +60,7 @@ export function createFolderView(
       if (taken.outcome === 'queued') {
         for (const manifest of [taken.manifest, ...taken.more]) {
           const { frameCount, findings = [] } = manifest;
-          const queued = `${printableName(key)}: queued as ${manifest.renderId}, ${frameCount} frames`;
+          const queued = `${printableName(key)}: queued as ${manifest.renderId}, ${countOf(frameCount, 'frame')}`;
           const told = manifest === taken.manifest ? findings.map(describeFinding) : [];
           say([queued, ...told].join('\n'));
           tell('queued', { key, renderId: manifest.renderId, frameCount, findings });
@@ -81,7 +82,12 @@ export function createFolderView(
         const more = waiting();
         const queue = more > 0 ? [`${more} more in the queue`] : [];
         const note = [describeProgress(progress, now()), ...queue].join(', ');
-        meter.show({ total, done: done.size, count: `${renderId}: ${done.size} of ${total} frames`, note });
+        meter.show({
+          total,
+          done: done.size,
+          count: `${renderId}: ${done.size} of ${countOf(total, 'frame')}`,
+          note,
+        });
       },
       stop: () => meter.stop(),
     }),

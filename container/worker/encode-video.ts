@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { pipeline } from 'node:stream/promises';
+import { countOf } from '../../core/count-words';
 import { codeOf, SpotreelError } from '../../core/errors';
 import { withLifeline } from '../../core/processes/lifeline';
 import { endOf, killProgram } from '../../core/processes/program-end';
@@ -40,7 +41,7 @@ export async function encodeVideo(options: EncodeOptions): Promise<void> {
     if (exitCode === null) throw killed();
     if (exitCode !== 0) throw failed(lastWords || `it ended with exit code ${exitCode}`);
     if (cutShort !== undefined) throw failed(cutShort);
-    if (encoded !== frameCount) throw failed(`it encoded ${encoded} of ${frameCount} frames`);
+    if (encoded !== frameCount) throw failed(`it encoded ${encoded} of ${countOf(frameCount, 'frame')}`);
   } catch (error) {
     killProgram(child);
     await Promise.allSettled([ended, heard, fed]);

@@ -25,6 +25,8 @@ export interface MadeVideo {
   readonly hasPreview: boolean;
   /** What of its sound it lacks. */
   readonly findings: readonly Finding[];
+  /** All that it lacks of its sound, a sentence each. */
+  readonly lacks: readonly string[];
 }
 
 /** Black. */
@@ -42,7 +44,7 @@ export async function makeVideo(
   const total = manifest.frameCount;
   const { path: ffmpeg, command, environment } = prepareFfmpeg(context);
   await requireEncoder(ffmpeg, encoderOf(video), video, environment);
-  const { path: sound, findings } = await mixSound(manifest, video, context);
+  const { path: sound, findings, lacks } = await mixSound(manifest, video, context);
   const hasPreview = await hasEncoder(ffmpeg, PREVIEW_ENCODER, environment);
   const { first, all: frames } = await withFirst(pngs);
   const [encoded, path] = [join(scratch.ffmpeg, name), join(scratch.own, name)];
@@ -74,7 +76,7 @@ export async function makeVideo(
     });
     const mostBytes = mostVideoBytes(manifest.resolution, total);
     await takeCopy({ path: encoded, writer: 'ffmpeg', name: 'the video', mostBytes }, path);
-    return { path, findings, hasPreview };
+    return { path, findings, lacks, hasPreview };
   } catch (error) {
     if (signal.aborted) throw stoppedError(signal);
     throw codeOf(error) === 'ENOSPC' ? diskFull(scratch.own) : error;

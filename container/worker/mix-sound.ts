@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Finding } from '../../core/contract/finding';
 import type { Manifest } from '../../core/contract/manifest';
 import type { VideoFileFormat } from '../../core/contract/video-format';
+import { countOf } from '../../core/count-words';
 import { messageOf } from '../../core/errors';
 import { printableName, printableReason } from '../../core/printable';
 import { runProgram } from '../../core/processes/run-program';
@@ -20,13 +21,15 @@ import type { WorkerContext } from './worker-context';
 export interface MixedSound {
   /** A FLAC file in the worker's own folder, to the sample as long as the video; absent where there is none. */
   readonly path?: string;
-  /** What there should have been to hear and is not. */
+  /** What there should have been to hear and is not, as far as the preflight did not report it. */
   readonly findings: readonly Finding[];
+  /** All that there should have been to hear and is not, a sentence each. */
+  readonly lacks: readonly string[];
 }
 
 /**
  * What Blender mixes down of the scene's sound over the frames of the video, where the plan has sound. Nothing that goes
- * wrong with it costs the video, but for storage that fails for the moment, which the frames need as well. Throws that, and
+ * wrong with it costs the video, which then ends as partial, but for storage that fails for the moment, which the frames need as well. Throws that, and
  * `stopped` when asked to stop.
  */
 export async function mixSound(
@@ -35,29 +38,30 @@ export async function mixSound(
   context: WorkerContext,
 ): Promise<MixedSound> {
   const encoder = soundEncoderOf(video);
-  if (!manifest.sound || encoder === undefined) return { findings: [] };
+  if (!manifest.sound || encoder === undefined) return { findings: [], lacks: [] };
   const { scratch, signal, say } = context;
   const ffmpeg = prepareFfmpeg(context);
   const [mixed, path] = [join(scratch.own, 'mixed.flac'), join(scratch.own, 'sound.flac')];
   let sound: MixedSound;
   try {
     await requireEncoder(ffmpeg.path, encoder, video, ffmpeg.environment);
-    const { missing: all, more: unnamed = 0 } = await mixDown(manifest, mixed, context);
-    const missing = all.slice(0, MOST_MISSING);
-    const more = all.length - missing.length + unnamed;
+    const { missing: named, more: unnamed = 0 } = await mixDown(manifest, mixed, context);
+    const missing = named.slice(0, MOST_MISSING);
+    const more = named.length - missing.length + unnamed;
     const fitted = join(scratch.ffmpeg, 'sound.flac');
     const command = [...ffmpeg.command, ...soundArgs(mixed, manifest, fitted)];
     await runProgram(command, { environment: ffmpeg.environment, signal });
     const mostBytes = mostSoundBytes(secondsOf(manifest.frameCount, manifest));
     await takeCopy({ path: fitted, writer: 'ffmpeg', name: 'the sound', mostBytes }, path);
-    const untold = missing.filter((file) => !manifest.findings?.some((one) => isMissing(one, file)));
-    const others = more > 0 ? [soundFinding(`${more} more files`)] : [];
-    sound = { path, findings: [...untold.map(missingFinding), ...others] };
+    const others = more > 0 ? [soundFinding(countOf(more, 'more file'))] : [];
+    const all = [...missing.map(missingFinding), ...others];
+    const findings = all.filter((one) => !manifest.findings?.some((known) => isSame(known, one)));
+    sound = { path, findings, lacks: all.map(({ message }) => message) };
   } catch (error) {
     if (signal.aborted) throw stoppedError(signal);
     if (error instanceof StorageError && error.kind === 'passing') throw error;
     const message = `the video has no sound: ${printableReason(messageOf(error))}`;
-    sound = { findings: [{ code: 'sound-failed', severity: 'warning', message }] };
+    sound = { findings: [{ code: 'sound-failed', severity: 'warning', message }], lacks: [message] };
   }
   for (const { code, message } of sound.findings) say({ event: 'warning', code, message });
   return sound;
@@ -107,16 +111,15 @@ type MixedEvent = Extract<SessionEvent, { event: 'mixed' }>;
 /** What Blender may report while it mixes. */
 const MIX_EVENTS: ReadonlySet<SessionEvent['event']> = new Set(['started', 'mixed', 'unusable']);
 
-/** Whether the preflight has told so. */
-function isMissing({ code, path }: Finding, file: string): boolean {
-  return code === 'sound-missing' && path === file;
-}
+/** Whether the preflight has reported the same file. */
+const isSame = (known: Finding, { code, path }: Finding): boolean =>
+  known.code === code && path !== undefined && known.path === path;
 
 function missingFinding(path: string): Finding {
   return { ...soundFinding(printableName(path)), path };
 }
 
 function soundFinding(what: string): Finding {
-  const message = `the video lacks the sound of ${what}, which was not there: put it there, or pack it (File > External Data > Pack Resources)`;
+  const message = `the video lacks the sound of ${what}, which is missing; add it, or pack it (File > External Data > Pack Resources)`;
   return { code: 'sound-missing', severity: 'warning', message };
 }

@@ -50,7 +50,9 @@ export interface Showcase {
   readonly video?: string;
   /** Whether the small film is in ffmpeg's folder, as `PREVIEW_NAME`. */
   readonly hasPreview?: boolean;
-  /** What the video lacks. */
+  /** What of the sound the video lacks, a sentence each. */
+  readonly lacks?: readonly string[];
+  /** What was found when the video was made. */
   readonly findings?: readonly Finding[];
 }
 
@@ -59,7 +61,7 @@ export interface Showcase {
  * worth failing for when the video is made: what can't be is said in the log and left out.
  */
 export async function showRender(showcase: Showcase, context: WorkerContext): Promise<void> {
-  const { manifest, folder, there, video, hasPreview = false, findings = [] } = showcase;
+  const { manifest, folder, there, video, hasPreview = false, findings = [], lacks = [] } = showcase;
   const { storage, scratch, now } = context;
   const directory = join(scratch.own, 'showcase');
   await mkdir(directory, { recursive: true });
@@ -72,7 +74,8 @@ export async function showRender(showcase: Showcase, context: WorkerContext): Pr
   });
   const sheet = await show.make('contact-sheet.jpg', contactSheetUrl(folder), 'image/jpeg', async (path) => {
     const files = await show.fetch(evenlySpaced(frames, MOST_TILES), folder);
-    if (files.length === 0) return false;
+    // Of a still it would be the poster, small.
+    if (files.length === 0 || manifest.frameCount === 1) return false;
     await show
       .ffmpeg(contactSheetArgs(files, path, manifest, true))
       .catch(() => show.ffmpeg(contactSheetArgs(files, path, manifest, false)));
@@ -88,7 +91,10 @@ export async function showRender(showcase: Showcase, context: WorkerContext): Pr
       ...dataUrl('preview', 'video/mp4', preview),
     };
     const named = video === undefined ? {} : { video: basename(video) };
-    const page = reportPage({ ...records, media, ...named, findings, cost: account?.cost, at: now() });
+    const page = reportPage({
+      ...records,
+      ...{ media, ...named, findings, lacks, cost: account?.cost, at: now() },
+    });
     await storage.put(reportUrl(folder), page, { contentType: 'text/html; charset=utf-8' });
   });
 }

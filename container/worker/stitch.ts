@@ -1,11 +1,13 @@
 import { rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { countOf } from '../../core/count-words';
 import { codeOf, SpotreelError } from '../../core/errors';
 import type { Gaps } from '../../core/contract/gaps';
 import { frameUrl, gapsUrl, partialVideoUrl, videoUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
-import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFileFormat } from '../../core/contract/video-format';
+import { VIDEO_FILES, type VideoFileFormat } from '../../core/contract/video-format';
 import type { StitchCommand } from '../../core/contract/worker-command';
+import { plannedVideo } from '../../core/render/chosen-video';
 import { formatFrames, framesOf } from '../../core/render/frame-range';
 import { formatLocation, parseLocation } from '../../core/storage/location';
 import { storedFrames } from '../../core/storage/stored-frames';
@@ -46,8 +48,9 @@ interface VideoStitching extends Stitching {
  * or `frame-bad` (scene) naming the frames, and then leaves no video, of bad frames a partial one; `ffmpeg-failed` with
  * ffmpeg's own words.
  *
- * With `partial` frames that are missing or not whole are held over by others, and the video is `output.partial.mp4` with
- * `gaps.json` beside it; only where there is no frame at all it throws `frames-missing`. A whole video takes the place of
+ * A video that lacks sound is `output.partial.mp4` with `gaps.json` beside it.
+ *
+ * With `partial` frames that are missing or not whole are held over by others, and the video is partial, too; only where there is no frame at all it throws `frames-missing`. A whole video takes the place of
  * a partial one, and the other way round.
  */
 export async function stitch(command: StitchCommand, context: WorkerContext): Promise<void> {
@@ -55,7 +58,7 @@ export async function stitch(command: StitchCommand, context: WorkerContext): Pr
   const input = parseLocation(command.input, process.cwd());
   const output = parseLocation(command.output, process.cwd());
   const manifest = await loadManifest(input, storage);
-  const { video = DEFAULT_VIDEO } = manifest.options;
+  const video = plannedVideo(manifest);
   const there = await storedFrames(manifest, input, storage);
   const stitching = { manifest, input, output, there };
   await recordStitch(output, context, async () => {
@@ -94,7 +97,7 @@ async function stitchWhole(stitching: VideoStitching, context: WorkerContext): P
     if (codeOf(error) === 'frame-bad') await stitchPartly(stitching, context);
     throw error;
   }
-  await publishWhole(stitching, made, context);
+  await publish(stitching, made, [], context);
 }
 
 async function encodeWhole(stitching: VideoStitching, context: WorkerContext): Promise<MadeVideo> {
@@ -109,7 +112,7 @@ async function encodeWhole(stitching: VideoStitching, context: WorkerContext): P
 }
 
 async function stitchPartly(stitching: VideoStitching, context: WorkerContext): Promise<void> {
-  const { manifest, output, there, video } = stitching;
+  const { manifest, output, video } = stitching;
   const { storage, say } = context;
   const gaps: Gap[] = [];
   const marked = manifest.options.gaps === 'mark';
@@ -125,26 +128,39 @@ async function stitchPartly(stitching: VideoStitching, context: WorkerContext): 
       await showRender({ manifest, folder: output, there: new Set() }, context);
     throw error;
   });
-  if (gaps.length === 0) return publishWhole(stitching, made, context);
-  if (!(await stillMissing(gaps, stitching, storage))) {
+  if (gaps.length > 0 && !(await stillMissing(gaps, stitching, storage))) {
     const line =
       'the frames that were missing have come meanwhile: this video is out of date and is not kept';
     return say({ event: 'output', program: 'worker', line });
   }
+  await publish(stitching, made, gaps, context);
+}
+
+/** Puts a video in its place, and takes away the other one of the two. */
+async function publish(
+  stitching: VideoStitching,
+  made: MadeVideo,
+  gaps: readonly Gap[],
+  context: WorkerContext,
+): Promise<void> {
+  const { storage } = context;
+  if (gaps.length === 0 && made.lacks.length === 0) return publishWhole(stitching, made, context);
+  const { manifest, output, there, video } = stitching;
   const url = partialVideoUrl(output, video);
-  const { path, ...rest } = made;
+  const { path, lacks, ...rest } = made;
   const named = join(dirname(path), basename(url.pathname));
   await rename(path, named);
   await storage.upload(named, url, { contentType: VIDEO_FILES[video].contentType, durable: true });
-  await noteGaps(gaps, stitching, context);
+  await noteGaps(gaps, lacks, stitching, context);
   await storage.delete(videoUrl(output, video));
   const bad = new Set(gaps.map(({ frame }) => frame));
   const whole = new Set([...there].filter((frame) => !bad.has(frame)));
-  await showRender({ manifest, folder: output, there: whole, video: named, ...rest }, context);
+  await showRender({ manifest, folder: output, there: whole, video: named, lacks, ...rest }, context);
 }
 
 async function noteGaps(
   gaps: readonly Gap[],
+  lacks: readonly string[],
   { manifest, input, output }: Stitching,
   { storage, now }: WorkerContext,
 ): Promise<void> {
@@ -155,6 +171,7 @@ async function noteGaps(
     frameCount,
     marked: options.gaps === 'mark',
     gaps: await gapsOf(gaps, input, storage),
+    ...(lacks.length > 0 && { sound: [...lacks] }),
   };
   await storage.put(gapsUrl(output), JSON.stringify(record, null, 2), {
     contentType: 'application/json',
@@ -223,11 +240,11 @@ async function checkAllThere(
   if (missing.length === 0) return;
   const first = await failureReason(missing[0]!, input, storage).catch(() => undefined);
   const why = first === undefined ? '' : `; frame ${missing[0]}: ${first}`;
-  const count = `${missing.length} of ${manifest.frameCount} frames`;
+  const count = `${missing.length} of ${countOf(manifest.frameCount, 'frame')}`;
   throw new SpotreelError(
     'frames-missing',
     'scene',
-    `no video: ${count} of ${formatLocation(input)} are missing: ${formatFrames(missing)}${why}`,
+    `no video: ${count} of ${formatLocation(input)} ${missing.length === 1 ? 'is' : 'are'} missing: ${formatFrames(missing)}${why}`,
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Manifest } from '../contract/manifest';
+import { chosenVideo } from '../render/chosen-video';
 import type { Spread } from '../cost/prices';
 import { mapSpread, widened } from './spread';
 
@@ -64,7 +65,7 @@ function videoSecondsOf(
   { frameCount, resolution, options }: Pick<Manifest, 'frameCount' | 'resolution' | 'options'>,
   threads: number,
 ): number {
-  if (options.video === 'none') return 0;
+  if (chosenVideo(options, frameCount) === 'none') return 0;
   const megapixels = (resolution.width * resolution.height) / 1e6;
   return VIDEO_START_SECONDS + (frameCount * megapixels * VIDEO_THREAD_SECONDS_PER_MEGAPIXEL) / threads;
 }

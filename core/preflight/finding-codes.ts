@@ -109,6 +109,10 @@ export const FINDING_RULES = {
   'file-output': { severity: 'warning' },
   'marker-cameras': { severity: 'warning' },
   'movie-output': { severity: 'note' },
+  /** The video has too few bits for the scene's HDR display. */
+  'hdr-video': { severity: 'warning' },
+  /** The same of the frames. */
+  'hdr-depth': { severity: 'warning' },
   /** There is sound, and it can't go with these frames or this format. */
   'sound-left-out': { severity: 'warning' },
   /** Sound that depends on the camera. */

@@ -16,6 +16,7 @@ import { pathFindings } from './path-findings';
 import { PreflightError } from './preflight-error';
 import { sceneFindings } from './scene-findings';
 import { soundFindings } from './sound-findings';
+import { videoFindings } from './video-findings';
 
 /** What a preflight is made from, besides what the scene was found to be. */
 export interface PreflightInput {
@@ -68,6 +69,7 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
     ...colorFindings(facts, options, input.hasOwnColors ?? false),
     ...denoiseFindings(examination, options, input.hasDenoiser),
     ...soundFindings(facts, options, speakers),
+    ...videoFindings(facts, options),
     ...contentsFound,
   ];
   return {

@@ -1,7 +1,8 @@
 import type { BlendFacts } from '../blend/scene-facts';
 import type { RenderOptions } from '../contract/options';
-import { DEFAULT_VIDEO } from '../contract/video-format';
 import { printableName } from '../printable';
+import { chosenVideo } from '../render/chosen-video';
+import { countFrames } from '../render/frame-range';
 import { chosenScene, plannedFrames } from '../render/plan';
 import { hasSound, soundFault } from '../render/sound';
 import { finding, type PreflightFinding } from './findings';
@@ -15,10 +16,11 @@ export function soundFindings(
   options: RenderOptions,
   speakers: readonly string[],
 ): PreflightFinding[] {
-  const { video = DEFAULT_VIDEO } = options;
   const scene = chosenScene(facts, options);
   const frames = scene && plannedFrames(scene, options);
-  if (!frames || video === 'none' || !hasSound(facts, scene, speakers.length > 0)) return [];
+  if (!frames || !hasSound(facts, scene, speakers.length > 0)) return [];
+  const video = chosenVideo(options, countFrames(frames));
+  if (video === 'none') return [];
   const fault = soundFault(video, frames);
   if (fault !== undefined) {
     const message = `the video has no sound: ${fault}`;

@@ -1,6 +1,7 @@
 import { formatLocation } from '../storage/location';
 import type { JobDetail } from '../batch/batch';
 import type { Finding } from '../contract/finding';
+import { describeGaps } from '../contract/gaps';
 import type { JobRecords, RenderRecords, RenderResults } from './render-facts';
 import type { RenderState, SliceFigures, StateName, Waiting } from './render-state';
 import { SALVAGE_SECONDS } from '../contract/salvage';
@@ -218,9 +219,7 @@ export function isFinal({ status, jobs, salvage }: JobRecords, now: number): boo
   return now - Date.parse(status.at) >= SALVAGE_SECONDS * 1000;
 }
 
-function gapsReason({ gaps }: RenderResults): string | undefined {
-  return gaps && `${gaps.gaps.length} of ${gaps.frameCount} frames are missing in the video`;
-}
+const gapsReason = ({ gaps }: RenderResults): string | undefined => gaps && describeGaps(gaps);
 
 function timeOf(milliseconds: number | undefined): string | undefined {
   return milliseconds === undefined ? undefined : new Date(milliseconds).toISOString();

@@ -12,7 +12,8 @@ import {
 import { parseManifest, type Manifest } from '../contract/manifest';
 import { salvageSchema, type Salvage } from '../contract/salvage';
 import { statusSchema, type EndStatus, type RenderStatus } from '../contract/status';
-import { DEFAULT_VIDEO, type VideoFormat } from '../contract/video-format';
+import type { VideoFormat } from '../contract/video-format';
+import { chosenVideo } from '../render/chosen-video';
 import { codeOf, messageOf, SpotreelError } from '../errors';
 import { formatLocation } from '../storage/location';
 import { readFailures, type FrameFailures } from '../storage/read-failures';
@@ -142,10 +143,11 @@ function planOf({
   findings,
   tags,
   group,
-  options: { video = DEFAULT_VIDEO, device, camera },
+  options,
 }: Manifest): Plan {
+  const { device, camera } = options;
   const planned = { createdAt, frames, frameCount, sliceCount, findings, tags, group, camera };
-  return { ...planned, video, onGpu: device === 'GPU' };
+  return { ...planned, video: chosenVideo(options, frameCount), onGpu: device === 'GPU' };
 }
 
 /** One listing of the frames and one of the failures. Without a plan nothing can be counted. */

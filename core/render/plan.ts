@@ -4,8 +4,9 @@ import type { Finding } from '../contract/finding';
 import type { Manifest, ManifestDependency } from '../contract/manifest';
 import type { RenderOptions } from '../contract/options';
 import type { Tags } from '../contract/tags';
-import { DEFAULT_VIDEO } from '../contract/video-format';
+import type { VideoFormat } from '../contract/video-format';
 import { printableName } from '../printable';
+import { chosenVideo } from './chosen-video';
 import { countFrames, MAX_FRAME, MIN_FRAME, rangeOf, type FrameRanges } from './frame-range';
 import { displayOf } from './display';
 import { frameRateOf } from './frame-rate';
@@ -60,8 +61,8 @@ export function planRender(input: PlanInput): Manifest {
   const frameCount = countFrames(frames);
   const frameRate = chooseFrameRate(scene, at);
   const resolution = chooseResolution(scene, options, at);
-  checkVideo(options, resolution, frameRate, at);
-  const { video = DEFAULT_VIDEO } = options;
+  const video = chosenVideo(options, frameCount);
+  checkVideo(video, resolution, frameRate, at);
   const [pixelAspect, display] = [pixelAspectOf(scene), displayOf(scene)];
   const isHeard = hasSound(facts, scene, checked?.hasSpeakers ?? false);
   const slicing = sliceFrames(frameCount, framesPerSlice(frameCount, input));
@@ -109,7 +110,12 @@ export function sceneFaults(facts: BlendFacts, options: RenderOptions, file: str
   ].flatMap(faultsOf);
   if (faults.length > 0) return faults;
   return faultsOf(() =>
-    checkVideo(options, chooseResolution(scene, options, at), chooseFrameRate(scene, at), at),
+    checkVideo(
+      chosenVideo(options, countFrames(chooseFrames(scene, options, at))),
+      chooseResolution(scene, options, at),
+      chooseFrameRate(scene, at),
+      at,
+    ),
   );
 }
 
@@ -213,7 +219,7 @@ function chooseResolution(scene: SceneFacts, options: RenderOptions, at: string)
 }
 
 function checkVideo(
-  { video = DEFAULT_VIDEO }: RenderOptions,
+  video: VideoFormat,
   resolution: Manifest['resolution'],
   frameRate: Manifest['frameRate'],
   at: string,

@@ -1,3 +1,4 @@
+import { countOf } from '../count-words';
 import { formatExactSeconds, formatSeconds } from '../format-seconds';
 import { html, type Html } from './html';
 import type { FrameSeconds, Stretch } from './report-figures';
@@ -66,7 +67,11 @@ export function sliceChart(stretches: readonly Stretch[]): Html {
   });
   const untold = new Set(stretches.map(({ slice }) => slice)).size - rows.length;
   const note =
-    untold > 0 ? html`<p class="none">${untold} slices that took less long are not drawn.</p>` : html``;
+    untold > 0
+      ? html`<p class="none">
+          ${countOf(untold, 'slice')} that took less long ${untold === 1 ? 'is' : 'are'} not drawn.
+        </p>`
+      : html``;
   return html`<svg
       viewBox="0 0 ${WIDTH} ${plot + BOTTOM}"
       role="img"
@@ -88,7 +93,7 @@ function stretchMark(one: Stretch, { y, from, scale }: { y: number; from: number
   ];
   const seconds = formatSeconds((one.to - one.from) / 1000);
   const why = reason === undefined ? '' : `: ${reason}`;
-  const label = `slice ${slice}, attempt ${attempt}: ${frames} frames in ${seconds}, ${words}${why}`;
+  const label = `slice ${slice}, attempt ${attempt}: ${countOf(frames, 'frame')} in ${seconds}, ${words}${why}`;
   const width = Math.max(2, (one.to - one.from) * scale);
   return html`<rect
     class="stretch ${end}"

@@ -1,4 +1,6 @@
 import { formatFrames } from '../render/frame-range';
+import { countOf } from '../count-words';
+import { frameName } from '../contract/keys';
 import { formatExactSeconds, formatSeconds } from '../format-seconds';
 import type { Finding } from '../contract/finding';
 import { formatTags } from '../contract/tags';
@@ -21,6 +23,8 @@ export interface ReportInput extends RenderRecords {
   readonly media: ReportMedia;
   /** The name of the video that lies beside the page, where there is one. */
   readonly video?: string;
+  /** What of its sound the video lacks, a sentence each. */
+  readonly lacks?: readonly string[];
   /** What was found when the video was made. */
   readonly findings?: readonly Finding[];
   /** What it has cost by the built-in table; absent where nobody is paid. */
@@ -69,18 +73,22 @@ export function reportPage(input: ReportInput): string {
   return page.text;
 }
 
-function headline({ manifest, missing, at }: ReportInput, { wallSeconds }: ReportFigures): Html {
+function headline({ manifest, missing, lacks = [], at }: ReportInput, { wallSeconds }: ReportFigures): Html {
   const { renderId, frameCount, scene } = manifest;
   const there = frameCount - missing.length;
   const state =
     missing.length === 0
-      ? html`<p class="state complete">All ${frameCount} frames are there.</p>`
+      ? html`<p class="state ${lacks.length === 0 ? 'complete' : 'partial'}">
+          ${frameCount === 1 ? 'The frame is stored.' : `All ${frameCount} frames are stored.`}
+        </p>`
       : html`<p class="state partial">
-          ${there} of ${frameCount} frames are there, ${missing.length} are missing.
+          ${there} of ${countOf(frameCount, 'frame')} ${there === 1 ? 'is' : 'are'} stored, ${missing.length}
+          ${missing.length === 1 ? 'is' : 'are'} missing.
         </p>`;
+  const sound = lacks.map((one) => html`<p class="state partial">Sound: ${one}.</p>`);
   return html`<header>
     <h1>${renderId}</h1>
-    ${state}
+    ${state} ${sound}
     <p class="quiet">
       Scene “${scene}” of ${fileNameOf(manifest.source.url)}, ${formatSeconds(wallSeconds)} from the first
       slice’s start to the last one’s end. Written on ${at.toISOString().slice(0, 16).replace('T', ' at ')}
@@ -93,11 +101,11 @@ function fileNameOf(url: string): string {
   return url.split('/').at(-1) ?? url;
 }
 
-function film({ media, video }: ReportInput): Html {
+function film({ manifest, missing, media, video }: ReportInput): Html {
   const { preview, poster, contactSheet } = media;
   const player =
     preview === undefined
-      ? html``
+      ? stillOf(poster)
       : html`<video
           controls
           playsinline
@@ -105,8 +113,10 @@ function film({ media, video }: ReportInput): Html {
           src="${preview}"
           ${poster === undefined ? html`` : html` poster="${poster}"`}
         ></video> `;
+  const isStill = manifest.frameCount === 1 && missing.length === 0;
+  const full = video ?? (isStill ? `frames/${frameName(manifest.frames[0]!.start)}` : undefined);
   const link =
-    video === undefined ? html`` : html`<p>Full size: <a href="${video}">${video}</a>, beside this page.</p>`;
+    full === undefined ? html`` : html`<p>Full size: <a href="${full}">${full}</a>, beside this page.</p>`;
   const sheet =
     contactSheet === undefined
       ? html``
@@ -117,6 +127,9 @@ function film({ media, video }: ReportInput): Html {
         />`;
   return html`<section>${player}${link}${sheet}</section>`;
 }
+
+const stillOf = (poster: string | undefined): Html =>
+  poster === undefined ? html`` : html`<img class="sheet" alt="The frame in the middle" src="${poster}" />`;
 
 function missingFrames({ missing }: ReportInput): Html {
   if (missing.length === 0) return html``;
@@ -132,7 +145,7 @@ function missingFrames({ missing }: ReportInput): Html {
 function figuresTable({ manifest, cost }: ReportInput, figures: ReportFigures): Html {
   const seconds = figures.frames.map((one) => one.seconds).toSorted((a, b) => a - b);
   const rows: Array<readonly [string, string]> = [
-    ['Slices', `${manifest.sliceCount} of ${manifest.framesPerSlice} frames`],
+    ['Slices', `${manifest.sliceCount} of ${countOf(manifest.framesPerSlice, 'frame')}`],
     ['Attempts', String(figures.stretches.length)],
     ['Interruptions', String(figures.interruptions)],
     ['Time that machines were held for', formatSeconds(figures.slotSeconds)],

@@ -1,10 +1,11 @@
 import { readJobs } from '../../core/batch/ensure-jobs';
 import { TAKEN_BACK } from '../../core/batch/submit-pair';
 import { jobsUrl, partialVideoUrl, videoUrl } from '../../core/contract/keys';
-import type { Gaps } from '../../core/contract/gaps';
+import { describeGaps, type Gaps } from '../../core/contract/gaps';
 import type { RenderJobs } from '../../core/contract/jobs';
 import type { RenderStatus } from '../../core/contract/status';
 import { formatLocation } from '../../core/storage/location';
+import { plannedVideo } from '../../core/render/chosen-video';
 import { readGaps, readGapsSince } from '../../core/storage/read-gaps';
 import { consoleUrl } from '../console-url';
 import { reportStatus, type ReportServices } from '../report-status';
@@ -140,7 +141,7 @@ async function salvage(
   const { storage, now, salvage: salvageServices } = services;
   if (!salvageServices || role !== 'render' || (because === undefined && wasStopped(change))) return;
   const manifest = await readManifest(folder, storage);
-  if (manifest && manifest.options.video !== 'none')
+  if (manifest && plannedVideo(manifest) !== 'none')
     await ensureSalvage(change, { manifest, folder, storage, now, because }, salvageServices);
 }
 
@@ -171,7 +172,8 @@ async function resultOf(
 ): Promise<Result> {
   const { role, folder, failed } = ended;
   const { frames, findings } = await countFrames(folder, storage);
-  const format = (await readManifest(folder, storage))?.options.video;
+  const manifest = await readManifest(folder, storage);
+  const format = manifest && plannedVideo(manifest);
   const counted = frames && { frames };
   const video = videoUrl(folder, format);
   if (failed) {
@@ -185,7 +187,10 @@ async function resultOf(
   }
   if (format === 'none') return { state: 'complete', findings: [], ...counted };
   if (await storage.head(video)) return { state: 'complete', findings: [], ...counted, video };
-  const gaps = fillsGaps(ended) ? await readGaps(folder, storage) : undefined;
+  // A whole pair leaves one only where the video lacks sound.
+  const gaps = fillsGaps(ended)
+    ? await readGaps(folder, storage)
+    : await readGapsSince(ended.change.createdAt, folder, storage);
   if (gaps) {
     const noted = role === 'salvage' ? await readSalvage(folder, storage) : undefined;
     return { ...partial(gaps, noted?.because), ...counted, video: partialVideoUrl(folder, format) };
@@ -197,18 +202,16 @@ async function resultOf(
 /** Gaps whose reasons are told; `gaps.json` holds all. */
 const MOST_GAPS = 10;
 
-function partial(
-  { gaps, frameCount }: Gaps,
-  because?: string,
-): Pick<Result, 'state' | 'reason' | 'findings'> {
-  const findings = gaps.slice(0, MOST_GAPS).map(({ frame, reason, shown }) => ({
+function partial(record: Gaps, because?: string): Pick<Result, 'state' | 'reason' | 'findings'> {
+  const frames = record.gaps.slice(0, MOST_GAPS).map(({ frame, reason, shown }) => ({
     code: 'frame-missing',
     frame,
     message: `frame ${frame} is missing, frame ${shown} shown in its place: ${reason}`,
   }));
-  const missing = `${gaps.length} of ${frameCount} frames are missing; gaps.json names them`;
-  const reason = because === undefined ? missing : `${because}; ${missing}`;
-  return { state: 'partial', reason, findings };
+  const sound = (record.sound ?? []).map((message) => ({ code: 'sound-lacking', message }));
+  const lacks = describeGaps(record);
+  const reason = because === undefined ? lacks : `${because}; ${lacks}`;
+  return { state: 'partial', reason, findings: [...frames, ...sound] };
 }
 
 /** Why a job failed, from what AWS Batch tells of it. */

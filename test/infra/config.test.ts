@@ -47,7 +47,7 @@ const WRONG: ReadonlyArray<[given: Record<string, unknown>, message: string[]]> 
   [{ instanceTypes: ['a1'] }, ['x86']],
   [{ gpuInstanceTypes: ['g5g.xlarge'] }, ['x86']],
   [{ instanceTypes: [] }, ['instanceTypes is []']],
-  [{ blenderVersions: ['5.2'] }, ['blenderVersions is ["5.2"]', '5.2.0']],
+  [{ blenderVersions: ['5.2'] }, ['blenderVersions is ["5.2"]', '5.2.3']],
   [{ blenderVersions: [] }, ['blenderVersions is []', '>=1']],
   [{ blenderVersions: ['5.2.0', '5.2.1'] }, ['["5.2.0","5.2.1"]', 'different series']],
   [

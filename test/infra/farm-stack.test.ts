@@ -18,7 +18,7 @@ test('the parameter holds what the command line looks for', () => {
     outputPrefix: 'renders/',
     capPrefix: 'caps/',
     jobQueue: '<ComputeQueue.JobQueueArn>',
-    renderDefinitions: [{ blenderVersion: '5.2.0', jobDefinition: '<JobsRender52Definition>' }],
+    renderDefinitions: [{ blenderVersion: '5.2.3', jobDefinition: '<JobsRender52Definition>' }],
     stitchJobDefinition: '<JobsStitchDefinition>',
     parallel: 64,
     machines: {

@@ -110,7 +110,7 @@ test('with On-Demand machines it is told where they are, and may submit there wh
   const { Variables } = onlyProperties(both, 'AWS::Lambda::Function', 'FinishF').Environment;
   expect(flat(Variables.ON_DEMAND_JOB_QUEUE)).toBe('<ComputeOnDemandQueue.JobQueueArn>');
   expect(JSON.parse(flat(Variables.RENDER_JOB_DEFINITIONS))).toEqual([
-    { blenderVersion: '5.2.0', jobDefinition: '<JobsRender52Definition>' },
+    { blenderVersion: '5.2.3', jobDefinition: '<JobsRender52Definition>' },
   ]);
   const granted = grants(both, 'FinishRole');
   // Neither the queue nor the definition of GPUs.

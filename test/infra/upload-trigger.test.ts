@@ -137,7 +137,7 @@ test('the Lambda is told what it needs', () => {
     FARM_NAME: 'main',
     JOB_QUEUE: '<ComputeQueue.JobQueueArn>',
     RENDER_JOB_DEFINITIONS: JSON.stringify([
-      { blenderVersion: '5.2.0', jobDefinition: '<JobsRender52Definition>' },
+      { blenderVersion: '5.2.3', jobDefinition: '<JobsRender52Definition>' },
     ]),
     STITCH_JOB_DEFINITION: '<JobsStitchDefinition>',
     // 256 vCPUs, 4 a slice.
@@ -179,7 +179,7 @@ test('the Lambda may do what it does, and nothing else', () => {
 });
 
 test('with GPUs and several Blenders it is told of all of them, and may submit to no others', () => {
-  const { farmTemplate: large } = synthFarm({ gpuVcpus: 16, blenderVersions: ['4.5.1', '5.2.0'] });
+  const { farmTemplate: large } = synthFarm({ gpuVcpus: 16, blenderVersions: ['4.5.1', '5.2.3'] });
   const definition = (name: string) => `<Jobs${name}Definition>`;
   expect(toldBy(large)).toMatchObject({
     GPU_JOB_QUEUE: '<ComputeGpuQueue.JobQueueArn>',
@@ -192,7 +192,7 @@ test('with GPUs and several Blenders it is told of all of them, and may submit t
         gpuJobDefinition: definition('GpuRender45'),
       },
       {
-        blenderVersion: '5.2.0',
+        blenderVersion: '5.2.3',
         jobDefinition: definition('Render52'),
         gpuJobDefinition: definition('GpuRender52'),
       },

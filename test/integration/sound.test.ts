@@ -104,13 +104,21 @@ test('the preview and a video with gaps have the sound, too', async () => {
   ]);
 });
 
-test('of two sounds one is missing: it is named, and the other one is heard', async () => {
+test('a video that lacks one of two sounds is partial, names it and has the other one', async () => {
   await makeFilm(`strips.new_sound('Song', '//sounds/gone.wav', 4, 10)`);
   const { exitCode, stdout } = await render('--frames', '30-40');
-  expect(exitCode).toBe(0);
+  expect(exitCode).toBe(3);
   const [finding] = JSON.parse(stdout).findings;
   expect(finding).toMatchObject({ code: 'sound-missing', severity: 'warning', path: '//sounds/gone.wav' });
-  expect(await framesApart(at('out/film/output.mp4'))).toHaveLength(1);
+  expect(await framesApart(at('out/film/output.partial.mp4'))).toHaveLength(1);
+  expect(existsSync(at('out/film/output.mp4'))).toBe(false);
+  const status = await spotreel(['status', 'film', '-o', at('out')]);
+  expect(status).toMatchObject({
+    exitCode: 3,
+    stdout: expect.stringMatching(
+      /partial: .*\n.*the video lacks the sound of \/\/sounds\/gone\.wav, which is missing/,
+    ),
+  });
   // Gone since it was planned.
   rmSync(at('clicks.wav'));
   const { exitCode: again, stdout: log } = await stitch();
@@ -124,7 +132,32 @@ test('of two sounds one is missing: it is named, and the other one is heard', as
   expect(readFileSync(at('out/film/report.html'), 'utf8')).toContain('lacks the sound of //clicks.wav');
 });
 
-test('a Blender that fails at the sound costs the sound alone, and says why', async () => {
+test('a missing sound that is muted or not played in these frames leaves the video whole', async () => {
+  for (const name of ['later.wav', 'muted.wav']) writeFileSync(at(name), clicksWav([0.1], 2));
+  await makeFilm(`
+strips.new_sound('Later', ${JSON.stringify(at('later.wav'))}, 4, 200).sound.filepath = '//later.wav'
+muted = strips.new_sound('Muted', ${JSON.stringify(at('muted.wav'))}, 5, 10)
+muted.sound.filepath = '//muted.wav'
+muted.mute = True
+`);
+  for (const name of ['later.wav', 'muted.wav']) rmSync(at(name));
+  const { exitCode } = await render('--frames', '30-40');
+  expect(exitCode).toBe(0);
+  expect(existsSync(at('out/film/output.mp4'))).toBe(true);
+});
+
+test('the same command makes a whole video of one that lacked a sound, once it is there', async () => {
+  await makeFilm(`strips.new_sound('Song', '//song.wav', 4, 10)`);
+  const before = await render('--frames', '30-40');
+  expect(before).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('the video lacks sound') });
+  expect(before.stderr).toContain('output.partial.mp4');
+  writeFileSync(at('song.wav'), clicksWav([0.9], 2));
+  expect((await render('--frames', '30-40')).exitCode).toBe(0);
+  expect(existsSync(at('out/film/output.partial.mp4'))).toBe(false);
+  expect(existsSync(at('out/film/gaps.json'))).toBe(false);
+});
+
+test('a Blender that fails at the sound leaves a partial video, which says why', async () => {
   await makeFilm();
   await render('--frames', '30-40');
   const failing = at('blender');
@@ -134,7 +167,12 @@ test('a Blender that fails at the sound costs the sound alone, and says why', as
   const { exitCode, stdout } = await stitch(environment);
   expect(exitCode).toBe(0);
   expect(stdout).toContain('the video has no sound: Error: no sound today (Blender ended with exit code 3)');
-  const path = at('out/film/output.mp4');
+  const path = at('out/film/output.partial.mp4');
+  expect(existsSync(at('out/film/output.mp4'))).toBe(false);
+  expect(JSON.parse(readFileSync(at('out/film/gaps.json'), 'utf8'))).toMatchObject({
+    gaps: [],
+    sound: [expect.stringContaining('no sound today')],
+  });
   expect(await probeAudio(path)).toBeUndefined();
   expect((await probeVideo(path)).nb_read_frames).toBe('11');
   expect(readFileSync(at('out/film/report.html'), 'utf8')).toContain('no sound today');

@@ -25,9 +25,9 @@ function faultsOf(pixels: Buffer, width: number) {
   let [error, tint] = [0, 0];
   for (let grey = 0; grey < 256; grey += 1) {
     const x = Math.floor(((grey + 0.5) * width) / 256);
-    const [r, g, b] = pixels.subarray(x * 3, x * 3 + 3) as unknown as [number, number, number];
-    error = Math.max(error, ...[r, g, b].map((value) => Math.abs(value - grey)));
-    tint = Math.max(tint, Math.max(r, g, b) - Math.min(r, g, b));
+    const channels = [...pixels.subarray(x * 3, x * 3 + 3)];
+    error = Math.max(error, ...channels.map((value) => Math.abs(value - grey)));
+    tint = Math.max(tint, Math.max(...channels) - Math.min(...channels));
   }
   return { error, tint };
 }

@@ -7,7 +7,7 @@ import { ACCOUNT, REGION, type AwsEmulator } from './aws-emulator';
 const CDK = join(ROOT, 'node_modules/.bin/cdk');
 
 /** Of the farm's images. */
-export const BLENDER_VERSIONS = ['4.5.1', '5.2.0'] as const;
+export const BLENDER_VERSIONS = ['4.5.1', '5.2.3'] as const;
 
 /** No image can be built or kept here: those of a private repository are named. */
 export const imageOf = (version: string): string =>

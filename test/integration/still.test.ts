@@ -1,0 +1,41 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { makeScene } from '../support/blender';
+import { useScratchFolder } from '../support/scratch-folder';
+import { spotreel } from '../support/spotreel';
+import { probeVideo } from '../support/video';
+
+jest.setTimeout(120_000);
+
+const at = useScratchFolder();
+
+const render = (...flags: string[]) =>
+  spotreel(['render', at('still.blend'), '-o', at('out'), '-n', 'still', '--frames', '7', ...flags]);
+
+test('a still is a picture: the last line names it, the report shows it, and there is no video', async () => {
+  await makeScene(at('still.blend'));
+  const { exitCode, stderr } = await render();
+  expect(exitCode).toBe(0);
+  const lines = stderr.trim().split('\n');
+  expect(lines.at(-1)).toBe(`frame: ${at('out/still/frames/0007.png')}`);
+  expect(lines.at(-2)).toMatch(/^1 frame of \d+×\d+ in /);
+  expect(stderr).not.toMatch(/\b1 (frames|slices)/);
+  for (const name of ['output.mp4', 'preview.mp4', 'contact-sheet.jpg'])
+    expect(existsSync(at('out/still', name))).toBe(false);
+  const report = readFileSync(at('out/still/report.html'), 'utf8');
+  expect(report).toContain('src="data:image/jpeg;base64,');
+  expect(report).toContain('<a href="frames/0007.png">');
+  expect(report).not.toMatch(/\b1 (frames|slices)\b/);
+  const status = await spotreel(['status', 'still', '-o', at('out')]);
+  expect(status).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('still: complete') });
+  expect(status.stdout).not.toContain('video');
+  const download = await spotreel(['download', 'still', at('copy'), '-o', at('out'), '--json']);
+  expect(download.exitCode).toBe(0);
+  expect(JSON.parse(download.stdout)).toMatchObject({ state: 'complete', frames: { wanted: 1, here: 1 } });
+  expect(JSON.parse(download.stdout)).not.toHaveProperty('video');
+});
+
+test('a still has a video if one is asked for', async () => {
+  await makeScene(at('still.blend'));
+  expect((await render('--video', 'h264')).exitCode).toBe(0);
+  expect((await probeVideo(at('out/still/output.mp4'))).nb_read_frames).toBe('1');
+});
