@@ -1,5 +1,5 @@
 // Bundles the command line and the worker into dist/, and puts what they read beside them.
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -42,7 +42,7 @@ await mkdir(dist, { recursive: true });
 for (const { path, contents } of outputFiles)
   await put(path, contents, basename(path) === 'spotreel.js' ? 0o755 : 0o644);
 // What the worker starts other programs with; the image has them beside it, too (lib/constructs/image-context.ts).
-const worker = ['render_frames.py', 'missing_files.py', 'scene_choices.py', 'scripts_off.py', 'mix_sound.py', 'sandbox.pl'];
+const worker = (await readdir(join(root, 'container/worker'))).filter((name) => /\.(py|pl)$/.test(name));
 for (const script of [...worker.map((name) => `container/worker/${name}`), 'core/processes/supervise.pl']) {
   await put(join(dist, basename(script)), await readFile(join(root, script)));
 }

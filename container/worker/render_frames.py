@@ -8,7 +8,7 @@ The job stands after `--` as JSON: `scene`, `directory` (where frames are saved 
 `engine`, `samples`, `resolutionPercent` in place of the scene's own, `camera` (in place of its camera and of those of markers), `sceneEngine` and `colors` (its own, as saved), `device` (`CPU` or `GPU`), `force` (render on
 where files are missing) and `allowScripts` (leave what the file runs by itself).
 
-Where the scene's own format is one that is kept (`MASTERS`), each frame is rendered into that, and the same render result
+Where the scene's own format is one that is kept (`formats.py`), each frame is rendered into that, and the same render result
 is saved as PNG beside it, through the scene's view transform.
 """
 
@@ -20,6 +20,7 @@ import time
 import bpy
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+from formats import Formats  # noqa: E402
 from missing_files import missing_files  # noqa: E402
 from scene_choices import check_colors, check_denoiser, choose_camera, choose_engine  # noqa: E402
 from scripts_off import remove_scripts  # noqa: E402
@@ -28,9 +29,6 @@ EVENTS = os.fdopen(3, "w", buffering=1)
 
 # Of Cycles, the fastest first: https://docs.blender.org/manual/en/latest/render/cycles/gpu_rendering.html
 GPU_KINDS = ("OPTIX", "CUDA", "HIP", "ONEAPI", "METAL")
-
-# The formats of a scene that are kept beside the PNG, and how their files end.
-MASTERS = {"JPEG": "jpg", "OPEN_EXR": "exr", "OPEN_EXR_MULTILAYER": "exr"}
 
 
 # The worker takes a line of up to 64 KiB for an event: paths have up to 1 KiB, which JSON may write six times as long.
@@ -102,40 +100,6 @@ def use_gpus():
                 device.use = device.type == kind
             return kind
     return None
-
-
-class Formats:
-    """In which formats the frames of a scene are saved: PNG, and the scene's own where that is kept."""
-
-    # What a change of format changes, too; in the order in which they can be set. From Blender 5.0 on a kind of media
-    # stands above the file format.
-    SETTINGS = ("media_type", "file_format", "color_mode", "color_depth")
-
-    def __init__(self, image_settings):
-        self.settings = image_settings
-        self.own = self.read()
-        # How the files of the format that is kept end.
-        self.master = MASTERS.get(image_settings.file_format)
-        # Movies hide the image formats.
-        if hasattr(image_settings, "media_type"):
-            image_settings.media_type = "IMAGE"
-        image_settings.file_format = "PNG"
-        self.png = self.read()
-
-    def read(self):
-        values = {name: getattr(self.settings, name, "") for name in self.SETTINGS}
-        # Of floats; Blender before 3.2 has none.
-        space = getattr(self.settings, "linear_colorspace_settings", None)
-        return values, space and space.name
-
-    def use(self, format):
-        values, space = format
-        for name, value in values.items():
-            # Also empty where the file holds what the format can't have; Blender then takes what it can.
-            if value:
-                setattr(self.settings, name, value)
-        if space:
-            self.settings.linear_colorspace_settings.name = space
 
 
 def save_frame(scene, frame, directory, formats):

@@ -15,7 +15,7 @@ const ENGINES: Readonly<Record<string, 'any' | 'display' | 'gone'>> = {
   BLENDER_GAME: 'gone',
 };
 
-/** What frames are rendered in, and what is kept beside it (`MASTERS` in `render_frames.py`). */
+/** What frames are rendered in, and what is kept beside it (`MASTERS` in `formats.py`). */
 const FORMATS = new Set(['PNG', 'JPEG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER']);
 
 /** Formats of one file for all frames, as `outputFormatName` spells them. */

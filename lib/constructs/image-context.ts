@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Stack, Stage } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
@@ -9,12 +9,7 @@ const ROOT = join(__dirname, '../..');
 /** What `npm run build` makes of the worker: `container/Dockerfile` copies all of it. */
 export const WORKER_FILES: readonly string[] = [
   'worker.js',
-  'render_frames.py',
-  'missing_files.py',
-  'scene_choices.py',
-  'scripts_off.py',
-  'mix_sound.py',
-  'sandbox.pl',
+  ...readdirSync(join(ROOT, 'container/worker')).filter((name) => /\.(py|pl)$/.test(name)),
   'supervise.pl',
 ];
 
