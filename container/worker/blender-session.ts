@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Readable, type Writable } from 'node:stream';
 import { z } from 'zod';
-import { MASTER_ENDINGS } from '../../core/contract/keys';
+import { MASTER_ENDINGS } from '../../core/contract/picture-endings';
 import { withLifeline } from '../../core/processes/lifeline';
 import { endOf, stopProgram } from '../../core/processes/program-end';
 import { programPid } from '../../core/processes/program-pid';

@@ -1,7 +1,7 @@
 import { messageOf } from '../../core/errors';
 import type { Resolution } from '../../core/render/resolution';
 import { chunkCountOf, ExrHeadersCut, readExrHeaders, type ExrHeaders, type ExrPart } from './exr-headers';
-import type { MasterBytes } from './master-bytes';
+import { sizeFault, type MasterBytes } from './master-bytes';
 
 /** Headers are read with so many bytes first, and twice as many each time; lists of objects (Cryptomatte) can make them long. */
 const FIRST_BYTES = 64 << 10;
@@ -18,7 +18,7 @@ const ENTRY = 8;
  * offset tables are complete, and its last chunk ends where the file ends. OpenEXR has no checksums, and nothing is
  * unpacked; but the offset tables are written last, so a file that was not finished shows.
  */
-export async function exrFault(file: MasterBytes, expected: Resolution): Promise<string | undefined> {
+export async function exrFault(file: MasterBytes, expected?: Resolution): Promise<string | undefined> {
   if (file.size === 0) return 'it is empty';
   try {
     const headers = await readHeaders(file);
@@ -42,13 +42,13 @@ async function readHeaders(file: MasterBytes): Promise<ExrHeaders> {
 }
 
 /** A cropped picture may be that part of a larger one, and a picture may leave out what is empty around it. */
-function checkSize({ dataWindow, displayWindow }: ExrPart, { width, height }: Resolution): void {
+function checkSize({ dataWindow, displayWindow }: ExrPart, expected: Resolution | undefined): void {
   const sizes = [displayWindow, dataWindow].map(({ xMin, yMin, xMax, yMax }) => ({
     width: xMax - xMin + 1,
     height: yMax - yMin + 1,
   }));
-  if (sizes.some((size) => size.width === width && size.height === height)) return;
-  throw new Error(`it is ${sizes[0]!.width}×${sizes[0]!.height}, not ${width}×${height}`);
+  if (sizes.some((size) => sizeFault(size, expected) === undefined)) return;
+  throw new Error(sizeFault(sizes[0]!, expected));
 }
 
 async function checkChunks(file: MasterBytes, { parts, isMultiPart, end }: ExrHeaders): Promise<void> {

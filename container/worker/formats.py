@@ -1,7 +1,38 @@
 """In which formats the frames of a scene are saved."""
 
+import bpy
+
 # The formats of a scene that are kept beside the PNG, and how their files end.
-MASTERS = {"JPEG": "jpg", "OPEN_EXR": "exr", "OPEN_EXR_MULTILAYER": "exr"}
+MASTERS = {
+    "JPEG": "jpg",
+    "OPEN_EXR": "exr",
+    "OPEN_EXR_MULTILAYER": "exr",
+    "TIFF": "tif",
+    "WEBP": "webp",
+    "DPX": "dpx",
+    "HDR": "hdr",
+    "AVIF": "avif",
+    "JPEG2000": "jp2",
+    "CINEON": "cin",
+    "TARGA": "tga",
+    "TARGA_RAW": "tga",
+    "BMP": "bmp",
+    "IRIS": "rgb",
+}
+
+# Blender cannot save these in black and white; from 4.0 on it can save DPX so.
+NOT_GREY = {"WEBP", "CINEON"} if bpy.app.version >= (4, 0, 0) else {"WEBP", "CINEON", "DPX"}
+
+
+def master_of(settings):
+    """How the files of the scene's own format end; None for a format that is not kept."""
+    file_format = settings.file_format
+    if settings.color_mode == "BW" and file_format in NOT_GREY:
+        print(f"Spotreel: Blender cannot save {file_format} in black and white: frames are saved as PNG alone")
+        return None
+    if file_format == "JPEG2000" and settings.jpeg2k_codec == "J2K":
+        return "j2c"
+    return MASTERS.get(file_format)
 
 
 class Formats:
@@ -15,7 +46,7 @@ class Formats:
         self.settings = image_settings
         self.own = self.read()
         # How the files of the format that is kept end.
-        self.master = MASTERS.get(image_settings.file_format)
+        self.master = master_of(image_settings)
         # Movies hide the image formats.
         if hasattr(image_settings, "media_type"):
             image_settings.media_type = "IMAGE"

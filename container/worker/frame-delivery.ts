@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { codeOf, messageOf } from '../../core/errors';
-import { failureUrl, frameUrl, masterUrl, type MasterEnding } from '../../core/contract/keys';
+import { failureUrl, frameUrl, masterUrl } from '../../core/contract/keys';
+import { contentTypeOf, type MasterEnding } from '../../core/contract/picture-endings';
 import type { Manifest } from '../../core/contract/manifest';
 import type { Storage } from '../../core/storage/storage';
 import { frameFault } from './frame-check';
@@ -74,14 +75,12 @@ async function deliver(
   // next attempt would keep the frame and the record with it.
   await storage.delete(failureUrl(folder, frame));
   if (master && copied !== undefined) {
-    const options = { contentType: MASTER_TYPES[master.ending], durable: true };
+    const options = { contentType: contentTypeOf(master.ending), durable: true };
     await storage.upload(copied, masterUrl(folder, frame, master.ending), options);
   }
   await storage.put(frameUrl(folder, frame), bytes, { contentType: 'image/png', durable: true });
   return { bytes: bytes.byteLength };
 }
-
-const MASTER_TYPES: Readonly<Record<MasterEnding, string>> = { exr: 'image/x-exr', jpg: 'image/jpeg' };
 
 /** Whether a frame in storage is whole. A frame that is there but not whole counts as not there. */
 export async function isFrameInPlace(frame: number, { manifest, folder, storage }: Place): Promise<boolean> {

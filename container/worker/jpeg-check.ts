@@ -1,5 +1,5 @@
 import type { Resolution } from '../../core/render/resolution';
-import type { MasterBytes } from './master-bytes';
+import { sizeFault, type MasterBytes } from './master-bytes';
 
 /** Markers. Source: ITU-T T.81, https://www.w3.org/Graphics/JPEG/itu-t81.pdf (B.1.1, table B.1). */
 const START = 0xd8;
@@ -17,17 +17,12 @@ const MOST_SEGMENTS = 1_000;
  * What is wrong with a JPEG file; `undefined` where it is whole by its structure: it begins and ends as a JPEG does and has
  * the right size. Nothing is decoded.
  */
-export async function jpegFault(
-  file: MasterBytes,
-  { width, height }: Resolution,
-): Promise<string | undefined> {
+export async function jpegFault(file: MasterBytes, expected?: Resolution): Promise<string | undefined> {
   if (file.size === 0) return 'it is empty';
   if (!isMarker(await file.read(0, 2), START)) return 'it is no JPEG file';
   if (!isMarker(await file.read(file.size - 2, 2), END)) return 'it is cut off';
   const size = await readSize(file);
-  if (!size) return 'it holds no picture';
-  if (size.width === width && size.height === height) return undefined;
-  return `it is ${size.width}×${size.height}, not ${width}×${height}`;
+  return size ? sizeFault(size, expected) : 'it holds no picture';
 }
 
 /** Walks from segment to segment up to where the picture begins. */

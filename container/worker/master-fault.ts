@@ -1,18 +1,50 @@
 import { open } from 'node:fs/promises';
-import type { MasterEnding } from '../../core/contract/keys';
+import { messageOf } from '../../core/errors';
+import type { MasterEnding, PictureEnding } from '../../core/contract/picture-endings';
 import type { Resolution } from '../../core/render/resolution';
+import { avifFault, jpeg2000Fault } from './box-check';
 import { exrFault } from './exr-check';
+import { bmpFault, cineonFault, dpxFault } from './film-check';
 import { jpegFault } from './jpeg-check';
-import type { MasterBytes } from './master-bytes';
+import type { MasterBytes, PictureCheck } from './master-bytes';
+import { hdrFault, irisFault, targaFault } from './packed-check';
+import { pngFault } from './png-file-check';
+import { tiffFault } from './tiff-check';
+import { webpFault } from './webp-check';
 
-/**
- * What is wrong with a frame in the scene's own format; `undefined` where it is whole. `path` must be in a folder that only the worker
- * can write to. The file may be large, so it is never held in memory.
- */
-export async function masterFault(
+/** The check of each kind of picture file, by its ending. */
+const CHECKS: Readonly<Record<PictureEnding, PictureCheck>> = {
+  png: pngFault,
+  exr: exrFault,
+  jpg: jpegFault,
+  tif: tiffFault,
+  webp: webpFault,
+  dpx: dpxFault,
+  hdr: hdrFault,
+  avif: avifFault,
+  jp2: jpeg2000Fault,
+  j2c: jpeg2000Fault,
+  cin: cineonFault,
+  tga: targaFault,
+  bmp: bmpFault,
+  rgb: irisFault,
+};
+
+/** What is wrong with a frame in the scene's own format, as `pictureFault` finds it. */
+export const masterFault = (
   path: string,
   ending: MasterEnding,
   expected: Resolution,
+): Promise<string | undefined> => pictureFault(path, ending, expected);
+
+/**
+ * What is wrong with a picture file; `undefined` if it is whole. Without `expected` it may have any size in pixels. `path` must be in a
+ * folder that only the worker can write to. The file may be large, so it is never held in memory.
+ */
+export async function pictureFault(
+  path: string,
+  ending: PictureEnding,
+  expected?: Resolution,
 ): Promise<string | undefined> {
   const file = await open(path);
   try {
@@ -25,8 +57,22 @@ export async function masterFault(
         return room.subarray(0, bytesRead);
       },
     };
-    return await (ending === 'exr' ? exrFault(bytes, expected) : jpegFault(bytes, expected));
+    return await faultOf(bytes, ending, expected);
   } finally {
     await file.close();
+  }
+}
+
+/** The same of bytes that are at hand in any way. */
+export async function faultOf(
+  bytes: MasterBytes,
+  ending: PictureEnding,
+  expected?: Resolution,
+): Promise<string | undefined> {
+  if (bytes.size === 0) return 'it is empty';
+  try {
+    return await CHECKS[ending](bytes, expected);
+  } catch (error) {
+    return messageOf(error);
   }
 }

@@ -78,7 +78,7 @@ export function pngRows({ width, height, bitDepth, colourType, interlaced }: Png
 }
 
 /** Chunks at most, and one more for each KiB. Blender divides a picture into chunks of 8 KiB or larger ones. */
-const MOST_CHUNKS = 1_000;
+export const MOST_CHUNKS = 1_000;
 const BYTES_PER_CHUNK = 1024;
 
 /** Bytes of chunks at most whose text or profile is packed: decoders unpack them, to a thousand times as many. */

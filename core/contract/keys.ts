@@ -3,6 +3,7 @@
  * bucket. Names below it hold only ASCII letters, digits, `-`, `_` and `.`, so no such key needs escaping; a render id may have letters of every script.
  */
 
+import { MASTER_ENDINGS, type MasterEnding } from './picture-endings';
 import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFormat } from './video-format';
 
 /** The folder of a farm's bucket under which each render has its own. Not within uploads: a render must trigger none. */
@@ -82,10 +83,6 @@ function endingOf(video: VideoFormat = DEFAULT_VIDEO): string {
 function below(render: URL, key: string): URL {
   return new URL(`./${key}`, folderUrl(render));
 }
-
-/** How the file of a kept format (OpenEXR, JPEG) ends. */
-export const MASTER_ENDINGS = ['exr', 'jpg'] as const;
-export type MasterEnding = (typeof MASTER_ENDINGS)[number];
 
 /** `0001.png`: padded to at least 4 digits, the sign before them, as Blender itself writes `####`. */
 export function frameName(frame: number, ending: 'png' | MasterEnding = 'png'): string {

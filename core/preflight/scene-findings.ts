@@ -16,7 +16,23 @@ const ENGINES: Readonly<Record<string, 'any' | 'display' | 'gone'>> = {
 };
 
 /** What frames are rendered in, and what is kept beside it (`MASTERS` in `formats.py`). */
-const FORMATS = new Set(['PNG', 'JPEG', 'OPEN_EXR', 'OPEN_EXR_MULTILAYER']);
+const FORMATS = new Set([
+  'PNG',
+  'JPEG',
+  'OPEN_EXR',
+  'OPEN_EXR_MULTILAYER',
+  'TIFF',
+  'WEBP',
+  'DPX',
+  'HDR',
+  'AVIF',
+  'JPEG2000',
+  'CINEON',
+  'TARGA',
+  'TARGA_RAW',
+  'BMP',
+  'IRIS',
+]);
 
 /** Formats of one file for all frames, as `outputFormatName` spells them. */
 const MOVIES = new Set(['AVI_RAW', 'AVI_JPEG', 'FFMPEG', 'H264', 'XVID', 'THEORA', 'AV1']);
@@ -71,6 +87,6 @@ function formatFindings({ outputFormat }: SceneFacts): PreflightFinding[] {
     const message = `the output format ${outputFormat} is one file for all frames: frames are rendered as PNG instead, and a video is made of them`;
     return [finding('movie-output', message)];
   }
-  const message = `frames are rendered as PNG, and not in the output format ${outputFormat}: for files of a format besides PNG, set Output Properties > Output > File Format to OpenEXR or JPEG`;
+  const message = `Spotreel does not know the output format ${outputFormat} and keeps PNG frames alone; to keep files beside them, set Output Properties > Output > File Format to OpenEXR or TIFF`;
   return [finding('format-not-kept', message)];
 }

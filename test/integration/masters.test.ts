@@ -105,14 +105,52 @@ test.each<[string, string, string | undefined]>([
   }
 });
 
-test('a format that is not kept gives PNG alone, and that is said', async () => {
-  const scene = await makeScene(at('shot.blend'), "scene.render.image_settings.file_format = 'TIFF'");
-  const { exitCode, stderr } = await spotreel(['render', scene, '-o', at('out'), '--frames', '1']);
-  expect(exitCode).toBe(0);
-  expect(stderr).toContain(
-    'note: format-not-kept: frames are rendered as PNG, and not in the output format TIFF',
+/** Formats with what they are set to, and how their files end. */
+const OTHERS: ReadonlyArray<readonly [string, string, string]> = [
+  ['TIFF', "color_mode='RGBA', color_depth='16'", 'tif'],
+  ['WEBP', "color_mode='RGBA', quality=80", 'webp'],
+  ['DPX', "color_mode='RGB', color_depth='10', use_cineon_log=True", 'dpx'],
+  ['HDR', "color_mode='RGB'", 'hdr'],
+  ['JPEG2000', "color_mode='RGB', color_depth='12', jpeg2k_codec='J2K'", 'j2c'],
+  ['CINEON', "color_mode='RGB'", 'cin'],
+  ['TARGA', "color_mode='RGBA'", 'tga'],
+  ['BMP', "color_mode='RGB'", 'bmp'],
+  ['IRIS', "color_mode='RGB'", 'rgb'],
+];
+
+/** The bytes of a master; of DPX and Cineon those after the header, which holds a date and the file's name. */
+function undated(path: string): Buffer {
+  const bytes = readFileSync(path);
+  return /dpx$|cin$/.test(path) ? bytes.subarray(bytes.readUInt32BE(4)) : bytes;
+}
+
+describe('a scene whose format is neither OpenEXR nor JPEG', () => {
+  test.each(OTHERS)(
+    '%s has masters of the same bytes that Blender writes',
+    async (format, changes, ending) => {
+      const scene = await makeScene(
+        at('shot.blend'),
+        `${LOOK}settings.file_format = '${format}'\nfor name, value in dict(${changes}).items(): setattr(settings, name, value)`,
+      );
+      const out = await render(scene, '--frames', '5', '--video', 'none');
+      await renderDirectly(scene, [5]);
+      expect(mastersOf(out)).toEqual([`0005.${ending}`]);
+      const kept = undated(join(out, 'masters', `0005.${ending}`));
+      expect(kept.length).toBeGreaterThan(500);
+      expect(kept.equals(undated(at('own', `0005.${ending}`)))).toBe(true);
+      expect(samplesOf(join(out, 'frames/0005.png'))).toEqual(samplesOf(at('png', '0005.png')));
+    },
   );
-  expect(mastersOf(onlyRender(at('out')))).toEqual([]);
+});
+
+test('a format that Blender cannot save in black and white gives PNG alone', async () => {
+  const scene = await makeScene(
+    at('shot.blend'),
+    "scene.render.image_settings.file_format = 'WEBP'\nscene.render.image_settings.color_mode = 'BW'",
+  );
+  const out = await render(scene, '--frames', '1', '--video', 'none');
+  expect(frameFiles(out)).toEqual(['0001.png']);
+  expect(mastersOf(out)).toEqual([]);
 });
 
 test('an animation that is cropped has masters of the size of its frames', async () => {

@@ -167,7 +167,7 @@ describe('settings', () => {
       [],
     ],
     ['a movie', { scene: { outputFormat: 'FFMPEG' } }, ['note movie-output']],
-    ['a format that is not kept', { scene: { outputFormat: 'TIFF' } }, ['note format-not-kept']],
+    ['a format that is not kept', { scene: { outputFormat: 'UNKNOWN(99)' } }, ['note format-not-kept']],
     ['OpenEXR', { scene: { outputFormat: 'OPEN_EXR_MULTILAYER' } }, []],
     ['JPEG', { scene: { outputFormat: 'JPEG' } }, []],
     ['markers', { scene: { markerCameras: true, switchesCameras: true } }, ['warning marker-cameras']],
