@@ -35,8 +35,20 @@ export const STATE_EXIT: Readonly<Record<StateName, number>> = {
 
 /** All about a render, for a person; `now` in milliseconds since 1970. */
 export function describeState(state: RenderState, now: number, cost?: RenderCost): string {
-  const { renderId, reason, createdAt, endedAt, failures, frames, waiting, fault, findings, links, retry } =
-    state;
+  const {
+    renderId,
+    reason,
+    createdAt,
+    endedAt,
+    failures,
+    frames,
+    waiting,
+    fault,
+    findings,
+    links,
+    retry,
+    outputs,
+  } = state;
   const rows: Array<readonly [string, string]> = [
     ...(reason === undefined ? [] : [['why', reason] as const]),
     ...(fault === undefined ? [] : [['not known', fault] as const]),
@@ -54,6 +66,7 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
   if (untold > 0) rows.push(['', `and ${countOf(untold, 'more frame')}; failures/ holds their reasons`]);
   if (links.video !== undefined) rows.push(['video', links.video]);
   rows.push(['folder', links.folder]);
+  if (outputs && outputs.length > 0) rows.push(['File Output', describeOutputs(outputs)]);
   if (links.console !== undefined) rows.push(['console', links.console]);
   const lines = rows.map(([name, text]) => `  ${name.padEnd(14)}${text.replaceAll('\n', ' ')}`);
   return printable(
@@ -63,6 +76,17 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
       ...findings.map(describeFinding),
     ].join('\n'),
   );
+}
+
+/** Names that are shown. */
+const MOST_OUTPUTS = 10;
+
+function describeOutputs(outputs: readonly string[]): string {
+  const more = outputs.length > MOST_OUTPUTS ? ` and ${outputs.length - MOST_OUTPUTS} more` : '';
+  return `${outputs
+    .slice(0, MOST_OUTPUTS)
+    .map((node) => `outputs/${node}`)
+    .join(', ')}${more}`;
 }
 
 /** `1: 12 frames, on On-Demand machines at full price`. */

@@ -1,9 +1,8 @@
-import { dirname, join } from 'node:path';
 import type { Manifest } from '../../core/contract/manifest';
 import { forEachConcurrently } from '../../core/map-concurrently';
 import type { ObjectInfo } from '../../core/storage/storage';
 import { fetchObject, type FetchServices } from './fetch-object';
-import { isWhole, makeFolder } from './local-copy';
+import { isWhole, makeFolderOf } from './local-copy';
 import { wantedFiles, type Wanted, type WantedFile } from './wanted-files';
 
 /** Files that are looked at or fetched at a time. */
@@ -45,13 +44,12 @@ export async function downloadOnce(download: Download, tally: Tally, known: Know
     onProgress();
   };
   const bring = async (file: WantedFile): Promise<void> => {
-    const path = join(directory, file.name);
     const version = versionOf(file.object);
     if (known.get(file.name) !== version) {
+      const path = await makeFolderOf(directory, file.name);
       if (await isWhole(file.object, path)) {
         tally.kept += 1;
       } else {
-        await makeFolder(dirname(path));
         if (!(await fetchObject(file.object, path, { ...services, onBytes }))) return;
         tally.fetched += 1;
       }

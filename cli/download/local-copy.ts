@@ -1,5 +1,5 @@
 import { lstat, mkdir, realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { hasContentOf } from '../../core/content-etag';
 import { codeOf, SpotreelError } from '../../core/errors';
 import { fileError } from '../../core/storage/file-error';
@@ -9,7 +9,7 @@ import type { ObjectInfo } from '../../core/storage/storage';
 export const UNFINISHED = '.download';
 
 /** The folders of a download within its directory. */
-const FOLDERS = [UNFINISHED, join(UNFINISHED, 'lock'), 'frames', 'masters'];
+const FOLDERS = [UNFINISHED, join(UNFINISHED, 'lock'), 'frames', 'masters', 'outputs'];
 
 /**
  * Makes the directory. It may be a link itself, where the user put it; a link within it is refused, since whatever is
@@ -17,15 +17,29 @@ const FOLDERS = [UNFINISHED, join(UNFINISHED, 'lock'), 'frames', 'masters'];
  */
 export async function prepareDirectory(directory: string): Promise<void> {
   await makeFolder(directory);
-  for (const name of FOLDERS) {
-    const path = join(directory, name);
-    const stats = await lstatOf(path);
-    if (stats === undefined || stats.isDirectory()) continue;
-    const what = stats.isSymbolicLink() ? 'a link' : 'no folder';
-    const message = `${path} is ${what}, where the download has a folder of its own: remove it or choose another directory`;
-    throw new SpotreelError('bad-directory', 'usage', message);
-  }
+  for (const name of FOLDERS) await refuseOther(join(directory, name));
   await makeFolder(join(directory, UNFINISHED));
+}
+
+/**
+ * Makes the folder of a file below the directory, and gives the file's path. Throws `bad-directory` if a link or a file is in its place,
+ * as `prepareDirectory` does.
+ */
+export async function makeFolderOf(directory: string, name: string): Promise<string> {
+  const parts = name.split('/');
+  for (let depth = 1; depth < parts.length; depth += 1)
+    await refuseOther(join(directory, ...parts.slice(0, depth)));
+  const path = join(directory, ...parts);
+  await makeFolder(dirname(path));
+  return path;
+}
+
+async function refuseOther(path: string): Promise<void> {
+  const stats = await lstatOf(path);
+  if (stats === undefined || stats.isDirectory()) return;
+  const what = stats.isSymbolicLink() ? 'a link' : 'no folder';
+  const message = `${path} is ${what}, where the download has a folder of its own: remove it or choose another directory`;
+  throw new SpotreelError('bad-directory', 'usage', message);
 }
 
 /** Throws `bad-directory` where a render would be downloaded into itself. */

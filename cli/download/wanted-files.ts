@@ -12,6 +12,7 @@ import {
   reportUrl,
   videoUrl,
 } from '../../core/contract/keys';
+import { fileOutputAt, mayBeOfFrames, outputsFolder } from '../../core/contract/file-outputs';
 import type { Manifest } from '../../core/contract/manifest';
 import type { VideoFormat } from '../../core/contract/video-format';
 import { plannedVideo } from '../../core/render/chosen-video';
@@ -19,7 +20,7 @@ import type { ObjectInfo, Storage } from '../../core/storage/storage';
 
 /** What of a render is wanted. */
 export interface Wanted {
-  /** Frames of the plan, and their masters; empty for none. */
+  /** Frames of the plan, with their masters and the files of File Output nodes; empty for none. */
   readonly frames: ReadonlySet<number>;
   /** The video, or that with gaps. */
   readonly video: boolean;
@@ -29,7 +30,7 @@ export interface Wanted {
 
 /** A file of a render that is there. */
 export interface WantedFile {
-  /** Below the render's folder: only names that the contract knows, whatever else lies there. */
+  /** Below the render's folder, not escaped: only names that the contract knows. */
   readonly name: string;
   readonly object: ObjectInfo;
   /** Of a frame's picture; a master has none. */
@@ -37,7 +38,7 @@ export interface WantedFile {
   readonly isVideo?: boolean;
 }
 
-/** Files that are wanted and there, as they are listed: frames, masters, then the rest. */
+/** Files that are wanted and there, as they are listed: frames, masters, files of File Output nodes, then the rest. */
 export async function* wantedFiles(
   wanted: Wanted,
   folder: URL,
@@ -50,6 +51,11 @@ export async function* wantedFiles(
     }
     for await (const { name, object, frame } of numbered(mastersFolder(folder), frameOfMaster, storage)) {
       if (wanted.frames.has(frame)) yield { name: `masters/${name}`, object };
+    }
+    for await (const object of storage.list(outputsFolder(folder))) {
+      const output = fileOutputAt(object.url, folder);
+      if (output && mayBeOfFrames(output, wanted.frames))
+        yield { name: `outputs/${output.node}/${output.file}`, object };
     }
   }
   if (wanted.video || wanted.extras) yield* others(wanted, folder, plannedVideo(manifest), storage);

@@ -4,7 +4,7 @@ import { explain } from './explain';
 import { withPlaceOptions } from './option-groups';
 import type { Run } from './run';
 
-const NOTES = `Frames, masters, video, gaps.json, report, receipt, poster, contact sheet and preview; one download at a time for each DIR.
+const NOTES = `Frames, masters, files of File Output nodes, video, gaps.json, report, receipt, poster, contact sheet and preview; one download at a time for each DIR.
 A file appears whole or not at all. What is here is checked by size and checksum, and fetched again only if it differs;
 a large file goes on where it broke off. Ctrl-C: the same command goes on. Nothing in DIR is ever deleted.`;
 

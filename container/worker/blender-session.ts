@@ -20,6 +20,8 @@ const sessionEventSchema = z.discriminatedUnion('event', [
     seconds: z.number().min(0),
     /** How the file ends that was saved in the scene's own format beside the PNG; absent where that is none that is kept. */
     master: z.enum(MASTER_ENDINGS).optional(),
+    /** What the File Output nodes wrote for the frame; the file of index `i` was moved to `<frame>-<i>.output`. */
+    outputs: z.array(z.object({ node: z.string(), file: z.string() })).optional(),
   }),
   z.object({ event: z.literal('failed'), frame: z.int(), reason: z.string() }),
   /** Files that the frame needs and that are not there; Blender ends after it. */

@@ -8,7 +8,8 @@ import type { Storage } from '../../core/storage/storage';
 import { frameFault } from './frame-check';
 import { masterFault } from './master-fault';
 import { readFrame } from './read-frame';
-import { mostFrameBytes, mostMasterBytes } from './size-bounds';
+import { removeTaken, storeOutputs, takeOutputs, type SavedOutput } from './output-delivery';
+import { mostFrameBytes, mostPictureBytes } from './size-bounds';
 import { removeSaved, takeBytes, takeCopy, UNSAFE_FILE } from './take-file';
 
 /** What became of a frame that Blender says it has saved. */
@@ -21,6 +22,8 @@ export interface SavedFrame {
   readonly path: string;
   /** The frame in the scene's own format, where that is kept. */
   readonly master?: { readonly path: string; readonly ending: MasterEnding };
+  /** Files of File Output nodes. */
+  readonly outputs?: readonly SavedOutput[];
 }
 
 interface Place {
@@ -33,11 +36,11 @@ interface Place {
 type Delivering = Place & { readonly own: string };
 
 /**
- * Checks a saved frame and its master, takes any record of an earlier failure away, and moves both into storage whole. A PNG
- * that is in storage so says that its master is there, too. Nothing is left in scratch.
+ * Checks a saved frame, its master and the files of its File Output nodes, removes any record of an earlier failure, and moves all into
+ * storage, the PNG last: a PNG in storage means that the others are there too. Nothing is left in scratch.
  */
 export async function deliverFrame(saved: SavedFrame, place: Delivering): Promise<Delivery> {
-  const { path, master } = saved;
+  const { path, master, outputs = [] } = saved;
   const copied = master && join(place.own, basename(master.path));
   try {
     return await deliver(saved, copied, place);
@@ -45,15 +48,17 @@ export async function deliverFrame(saved: SavedFrame, place: Delivering): Promis
     if (codeOf(error) === UNSAFE_FILE) return { fault: messageOf(error) };
     throw error;
   } finally {
-    for (const file of [path, ...(master ? [master.path] : [])]) await removeSaved(file);
+    const files = [path, ...(master ? [master.path] : []), ...outputs.map((output) => output.path)];
+    for (const file of files) await removeSaved(file);
     if (copied !== undefined) await rm(copied, { force: true });
+    await removeTaken(outputs, place.own);
   }
 }
 
 async function deliver(
-  { frame, path, master }: SavedFrame,
+  { frame, path, master, outputs = [] }: SavedFrame,
   copied: string | undefined,
-  { manifest: { resolution }, folder, storage }: Place,
+  { manifest: { resolution }, folder, storage, own }: Delivering,
 ): Promise<Delivery> {
   const writer = 'Blender';
   const bytes = await takeBytes({
@@ -66,14 +71,17 @@ async function deliver(
   if (fault) return { fault: `Blender saved a bad file: ${fault}` };
   if (master && copied !== undefined) {
     const name = `the ${master.ending.toUpperCase()} file of frame ${frame}`;
-    const mostBytes = (master.ending === 'exr' ? mostMasterBytes : mostFrameBytes)(resolution);
+    const mostBytes = mostPictureBytes(resolution, master.ending);
     await takeCopy({ path: master.path, writer, name, mostBytes }, copied);
     const wrong = await masterFault(copied, master.ending, resolution);
     if (wrong) return { fault: `Blender saved a bad ${master.ending.toUpperCase()} file: ${wrong}` };
   }
+  const kept = await takeOutputs(outputs, { own, resolution });
+  if ('fault' in kept) return kept;
   // In this order, so that who is killed between the two leaves no record of a failure beside a frame that is whole: the
   // next attempt would keep the frame and the record with it.
   await storage.delete(failureUrl(folder, frame));
+  await storeOutputs(kept.taken, folder, storage);
   if (master && copied !== undefined) {
     const options = { contentType: contentTypeOf(master.ending), durable: true };
     await storage.upload(copied, masterUrl(folder, frame, master.ending), options);

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
+import type { FileOutput } from '../../core/contract/file-outputs';
 import { frameName } from '../../core/contract/keys';
 import { printableName } from '../../core/printable';
 import { parseProgress, type FrameProgress } from './blender-log';
 import { BlenderSession, type SessionEvent, type SessionOptions } from './blender-session';
 import type { Delivery, SavedFrame } from './frame-delivery';
+import type { SavedOutput } from './output-delivery';
 import { interruptionOf } from './interruption';
 import { StrayEvents } from './stray-events';
 
@@ -222,17 +224,23 @@ class FramesRun {
     this.deliveries.add(delivery);
   }
 
-  private async deliver({ frame, seconds, master: ending }: FrameSaved): Promise<void> {
+  private async deliver({ frame, seconds, master: ending, outputs = [] }: FrameSaved): Promise<void> {
     const { directory } = this.task;
     const path = join(directory, frameName(frame));
     const master = ending && { ending, path: join(directory, frameName(frame, ending)) };
     try {
-      const outcome = await this.task.deliver({ frame, path, ...(master && { master }) }, seconds);
+      const saved = { frame, path, ...(master && { master }), outputs: pathsOf(outputs, frame, directory) };
+      const outcome = await this.task.deliver(saved, seconds);
       if ('fault' in outcome) this.failed.set(frame, { reason: outcome.fault });
     } catch (error) {
       this.fault ??= { error };
     }
   }
+}
+
+/** Where `file_outputs.py` moves the files of a frame. */
+function pathsOf(outputs: readonly FileOutput[], frame: number, directory: string): SavedOutput[] {
+  return outputs.map((output, index) => ({ ...output, path: join(directory, `${frame}-${index}.output`) }));
 }
 
 /** Files that are told by name. */

@@ -20,6 +20,7 @@ import time
 import bpy
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+from file_outputs import FileOutputs  # noqa: E402
 from formats import Formats  # noqa: E402
 from missing_files import missing_files  # noqa: E402
 from scene_choices import check_colors, check_denoiser, choose_camera, choose_engine  # noqa: E402
@@ -165,6 +166,7 @@ def main():
     try:
         scene = prepare(job)
         formats = Formats(scene.render.image_settings)
+        outputs = FileOutputs(scene, job["directory"])
     except (ValueError, TypeError) as error:
         tell("unusable", reason=str(error)[:MOST_REASON])
         return
@@ -175,9 +177,11 @@ def main():
         tell("started", frame=frame)
         began = time.monotonic()
         try:
+            outputs.clear()
             save_frame(scene, frame, job["directory"], formats)
+            kept = outputs.take(frame)
             master = {"master": formats.master} if formats.master else {}
-            tell("saved", frame=frame, seconds=round(time.monotonic() - began, 3), **master)
+            tell("saved", frame=frame, seconds=round(time.monotonic() - began, 3), **master, **kept)
         except RuntimeError as error:
             tell("failed", frame=frame, reason=str(error).strip()[:MOST_REASON])
 

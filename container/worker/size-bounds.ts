@@ -1,3 +1,4 @@
+import type { PictureEnding } from '../../core/contract/picture-endings';
 import type { Resolution } from '../../core/render/resolution';
 
 const MIB = 1024 * 1024;
@@ -19,8 +20,15 @@ export const mostFrameBytes = (resolution: Resolution): number =>
   Math.min(MOST_READ_BYTES, unpackedBytes(resolution));
 
 /** Bytes of an OpenEXR master at most, with 64 MiB for headers. */
-export const mostMasterBytes = ({ width, height }: Resolution): number =>
+const mostMasterBytes = ({ width, height }: Resolution): number =>
   width * height * MASTER_BYTES_PER_PIXEL + 64 * MIB;
+
+/** Bytes of a picture of this kind at most. */
+export const mostPictureBytes = (resolution: Resolution, ending: PictureEnding): number =>
+  (ending === 'exr' ? mostMasterBytes : mostFrameBytes)(resolution);
+
+/** Bytes of a File Output node's picture at most: it may be larger than the frame, so all kinds may have as many as an OpenEXR. */
+export const mostOutputBytes = mostMasterBytes;
 
 /** Bytes of a video with its sound at most: as many as its frames have unpacked. */
 export const mostVideoBytes = (resolution: Resolution, frameCount: number): number =>

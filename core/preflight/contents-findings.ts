@@ -49,7 +49,7 @@ function addonTree(type: string): PreflightFinding {
 }
 
 function fileOutput(path: string): PreflightFinding {
-  const message = `a File Output node of the compositor writes to ${printableName(path)}, which is not kept: only the frames of the Composite node are; mute it, or render with Blender itself`;
+  const message = `a File Output node of the compositor writes to ${printableName(path)}; Spotreel keeps its files in outputs/ in the render's folder instead`;
   return finding('file-output', message, path);
 }
 

@@ -106,7 +106,8 @@ export const FINDING_RULES = {
   'scripts-unconfined': { severity: 'warning' },
   /** The farm was deployed without `allowScripts`. */
   'scripts-refused': { severity: 'error' },
-  'file-output': { severity: 'warning' },
+  /** Its files are kept elsewhere than the scene says. */
+  'file-output': { severity: 'note' },
   'marker-cameras': { severity: 'warning' },
   'movie-output': { severity: 'note' },
   /** The video has too few bits for the scene's HDR display. */

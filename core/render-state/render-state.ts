@@ -88,6 +88,8 @@ export interface RenderState {
   readonly figures?: Omit<SliceFigures, 'lastSeen'>;
   readonly waiting?: Waiting;
   readonly findings: readonly Finding[];
+  /** Folders of File Output nodes within `outputs/` of the render's folder; absent for none. */
+  readonly outputs?: readonly string[];
   readonly links: { readonly folder: string; readonly console?: string; readonly video?: string };
   /** Why AWS Batch could not be asked; what is told of jobs is then of earlier, or absent. */
   readonly fault?: string;

@@ -4,6 +4,7 @@ import type { Manifest } from '../contract/manifest';
 import { sliceReportSchema, type SliceReport } from '../contract/slice-report';
 import { mapConcurrently } from '../map-concurrently';
 import { framesOf } from '../render/frame-range';
+import { outputNodes } from '../storage/output-nodes';
 import { readRecord } from '../storage/read-record';
 import type { Storage } from '../storage/storage';
 import type { RenderRecords } from './report-figures';
@@ -29,7 +30,13 @@ export async function readRecords(
     readRecord(failureSchema, failureUrl(render, frame), storage),
   );
   const missing = absent.map((frame, i) => ({ frame, ...failureOf(failures[i]) }));
-  return { manifest, slices: await readSlices(render, storage), missing };
+  const outputs = await outputNodes(render, storage);
+  return {
+    manifest,
+    slices: await readSlices(render, storage),
+    missing,
+    ...(outputs.length > 0 && { outputs }),
+  };
 }
 
 function failureOf(failure: FrameFailure | undefined): { readonly failure?: FrameFailure } {

@@ -9,6 +9,8 @@ export interface RenderRecords {
   readonly slices: readonly SliceReport[];
   /** Frames that are not there, ascending, each with its record where one was left. */
   readonly missing: ReadonlyArray<{ readonly frame: number; readonly failure?: FrameFailure }>;
+  /** Folders of `outputs/`: a File Output node each. */
+  readonly outputs?: readonly string[];
 }
 
 /** What Blender took for one frame. */

@@ -101,7 +101,17 @@ function fileNameOf(url: string): string {
   return url.split('/').at(-1) ?? url;
 }
 
-function film({ manifest, missing, media, video }: ReportInput): Html {
+/** Where the files of File Output nodes are, beside the page. */
+function outputLinks(outputs: readonly string[]): Html {
+  if (outputs.length === 0) return html``;
+  const links = outputs
+    .slice(0, MOST_ROWS)
+    .map((node) => html` <a href="outputs/${encodeURIComponent(node)}/">outputs/${node}</a>`);
+  const more = outputs.length > links.length ? ` and ${outputs.length - links.length} more` : '';
+  return html`<p>File Output nodes:${links}${more}</p>`;
+}
+
+function film({ manifest, missing, media, video, outputs = [] }: ReportInput): Html {
   const { preview, poster, contactSheet } = media;
   const player =
     preview === undefined
@@ -125,7 +135,7 @@ function film({ manifest, missing, media, video }: ReportInput): Html {
           alt="Frames of the film, evenly spaced, with their numbers"
           src="${contactSheet}"
         />`;
-  return html`<section>${player}${link}${sheet}</section>`;
+  return html`<section>${player}${link}${outputLinks(outputs)}${sheet}</section>`;
 }
 
 const stillOf = (poster: string | undefined): Html =>

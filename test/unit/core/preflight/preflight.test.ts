@@ -175,7 +175,7 @@ describe('settings', () => {
     [
       'File Output nodes',
       { held: { fileOutputs: [{ path: '/tmp/a' }, { path: '//b' }] } },
-      ['warning file-output', 'warning file-output'],
+      ['note file-output', 'note file-output'],
     ],
     ['sound', { scene: { hasSoundStrips: true } }, []],
     [
