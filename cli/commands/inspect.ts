@@ -42,6 +42,7 @@ export async function inspectCommand(file: string, { json, allowScripts }: Inspe
         file: location,
         ...facts,
         cameras: contents.cameras,
+        incomplete: facts.incomplete || contents.incomplete,
         dependencies: project.dependencies.map(dependencyJson),
         findings,
       })

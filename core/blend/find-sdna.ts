@@ -32,7 +32,7 @@ export async function findSdna(decoded: DecodedBlend, header: BlendHeader): Prom
     // The first one counts, as it does for Blender.
     if (block.code === 'DNA1') dna ??= block;
     ({ offset } = block);
-    if (++blocks > MAX_BLOCKS) throw new ReadBudgetSpent();
+    if (++blocks > MAX_BLOCKS) throw new ReadBudgetSpent(`${MAX_BLOCKS} blocks`);
   });
   return readSdna(decoded, header, dna, offset);
 }

@@ -14,12 +14,28 @@ export interface ReadBudget {
 
 export const READ_BUDGET: ReadBudget = { requests: 64, bytes: 64 << 20 };
 
-/** The budget does not allow for one more read. No fault of the file's: what was read so far is true. */
+/** For a file on this machine: a read costs next to nothing, and a large file is read through. */
+export const NO_READ_LIMIT: ReadBudget = { requests: Infinity, bytes: Infinity };
+
+/** `inBucket`, or no limit for a file on this machine. */
+export function readBudgetOf(url: URL, inBucket: ReadBudget): ReadBudget {
+  return url.protocol === 'file:' ? NO_READ_LIMIT : inBucket;
+}
+
+/** A limit does not allow for one more read. No fault of the file's: what was read so far is true. */
 export class ReadBudgetSpent extends Error {
-  constructor() {
-    super('more of the file would have to be read than is allowed');
+  /** `limit` names it, such as `1280 requests to storage`. */
+  constructor(readonly limit: string) {
+    super(`the file takes more than ${limit}`);
     this.name = new.target.name;
   }
+}
+
+/** Throws `ReadBudgetSpent` if these requests and bytes are more than `budget` allows. */
+export function checkReadBudget(budget: ReadBudget, requests: number, bytes: number): void {
+  if (requests > budget.requests) throw new ReadBudgetSpent(`${budget.requests} requests to storage`);
+  if (bytes > budget.bytes)
+    throw new ReadBudgetSpent(`${Math.floor(budget.bytes / 2 ** 20)} MiB from storage`);
 }
 
 /** A part of the file that is held. */
@@ -88,8 +104,7 @@ export class RangedSource implements ByteReader {
   async #fetch(offset: number, length: number, room?: Uint8Array): Promise<Uint8Array> {
     this.#requests += 1;
     this.#bytes += length;
-    if (this.#requests > this.#budget.requests || this.#bytes > this.#budget.bytes)
-      throw new ReadBudgetSpent();
+    checkReadBudget(this.#budget, this.#requests, this.#bytes);
     return this.#source.read(offset, length, room);
   }
 }

@@ -39,7 +39,7 @@ export async function scanScenes(window: ByteWindow, sdna: Sdna, found: Found): 
   let layers = 0;
   let offset = sdna.header.length;
   for (let blocks = 0; ; blocks++) {
-    if (blocks > MAX_BLOCKS) throw new ReadBudgetSpent();
+    if (blocks > MAX_BLOCKS) throw new ReadBudgetSpent(`${MAX_BLOCKS} blocks`);
     const bytes = window.peek(offset, headerBytes) ?? (await window.read(offset, headerBytes));
     const block = parseBlockHeader(bytes, sdna.header, offset, window.size);
     offset = block.dataOffset + block.length;

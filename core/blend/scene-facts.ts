@@ -7,7 +7,7 @@ import { fileNameOf } from './file-name-of';
 import { findSdna } from './find-sdna';
 import { unpacksTooLarge } from './kept-ends';
 import { openDecodedBlend } from './open-decoded-blend';
-import { HEAD_BYTES, RangedSource, ReadBudgetSpent } from './ranged-source';
+import { HEAD_BYTES, RangedSource, READ_BUDGET, readBudgetOf, ReadBudgetSpent } from './ranged-source';
 import { readFront, type Front } from './read-front';
 import type { SceneFacts } from './read-scene';
 import type { RenderRange } from './render-block';
@@ -35,7 +35,7 @@ export interface BlendFacts {
   /** What the file says in its first bytes of the scenes to render; empty where it was saved without a window. */
   readonly renderRanges: readonly RenderRange[];
   /**
-   * Whether more of the file would have had to be read than `READ_BUDGET` allows, as of a gzip file of more than 64 MiB.
+   * Whether more of the file would have had to be read than `READ_BUDGET` allows, as of a gzip file of more than 64 MiB in a bucket.
    * What stands here is true all the same.
    */
   readonly incomplete: boolean;
@@ -65,7 +65,10 @@ export async function readBlendFacts(
 }
 
 async function readFacts(source: ByteSource, limits: DecodeLimits): Promise<BlendFacts> {
-  const decoded = await openDecodedBlend(await RangedSource.open(source), limits);
+  const decoded = await openDecodedBlend(
+    await RangedSource.open(source, readBudgetOf(source.url, READ_BUDGET)),
+    limits,
+  );
   const { compression } = decoded;
   const window = new ByteWindow(decoded, compression === 'zstd' ? ZSTD_AHEAD : AHEAD);
   if (decoded.cut && decoded.size < MAX_BLEND_HEADER_BYTES) throw unpacksTooLarge(compression, decoded.size);
@@ -74,7 +77,7 @@ async function readFacts(source: ByteSource, limits: DecodeLimits): Promise<Blen
   const found: Found = { scenes: [], global: undefined };
   const incomplete = !(await withinBudget(async () => {
     await readFront(window, header, front);
-    if (decoded.cut) throw new ReadBudgetSpent();
+    if (decoded.cut) throw new ReadBudgetSpent(`${READ_BUDGET.bytes >> 20} MiB from storage`);
     await scanScenes(window, await findSdna(decoded, header), found);
   }));
   return {

@@ -53,8 +53,9 @@ function fileOutput(path: string): PreflightFinding {
   return finding('file-output', message, path);
 }
 
-function incomplete({ incomplete: isIncomplete }: BlendContents, what: string): PreflightFinding[] {
+function incomplete({ incomplete: isIncomplete, limit }: BlendContents, what: string): PreflightFinding[] {
   if (!isIncomplete) return [];
-  const message = `${what} is too large to look through whole, so that not all that it needs is checked: see by File > External Data > Report Missing Files`;
+  const reason = limit === undefined ? '' : `: it takes more than ${limit}`;
+  const message = `${what} is too large to find every file that it needs${reason}; split it into libraries, or give --force to render with the files that were found`;
   return [finding('contents-incomplete', message)];
 }

@@ -74,7 +74,7 @@ export const FINDING_RULES = {
   /** Libraries or folders were too many, or libraries too deep in each other, to look into all of them. */
   'files-unread': { severity: 'warning' },
   /** The file was too large to look through whole. */
-  'contents-incomplete': { severity: 'warning' },
+  'contents-incomplete': { severity: 'error', mayBeForced: true },
 
   /** Makes the plan one slice. */
   'unbaked-simulation': { severity: 'warning' },

@@ -1,7 +1,7 @@
 import type { BlendContents } from '../blend/contents/blend-contents';
 
 /** Seconds that the files of an upload are looked for. The Lambda that handles it has 180 for all of its work. */
-export const UPLOAD_SECONDS = 90;
+export const UPLOAD_SECONDS = 60;
 
 /** What all libraries of a scene hold together: each entry is kept in memory. */
 const MOST_HELD = 200_000;

@@ -1,4 +1,3 @@
-import { pathToFileURL } from 'node:url';
 import type { ByteSource } from '../../core/storage/storage';
 
 /** An opened object that counts what is asked of it. */
@@ -15,14 +14,14 @@ export interface SparsePart {
   readonly bytes: Uint8Array;
 }
 
-/** An object of any size that is all zeros but for its parts. */
+/** An object in a bucket, of any size, that is all zeros but for its parts. */
 export function sparseSource(
   size: number,
   parts: readonly SparsePart[],
   name = 'scene.blend',
 ): CountingSource {
   return {
-    url: pathToFileURL(`/${name}`),
+    url: new URL(`memory://bucket/${encodeURIComponent(name)}`),
     size,
     reads: 0,
     readBytes: 0,

@@ -114,4 +114,6 @@ export interface BlendContents {
   readonly speakers: readonly string[];
   /** Whether the file was too large or too fragmented to be looked through whole; what stands here is true all the same. */
   readonly incomplete: boolean;
+  /** The limit that was reached where it is incomplete, such as `1280 requests to storage`. */
+  readonly limit?: string;
 }

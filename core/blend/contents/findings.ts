@@ -152,7 +152,9 @@ export class Findings {
     this.#addTo(this.#speakers, name);
   }
 
-  contents(complete: boolean): BlendContents {
+  /** `limit` names what kept the file from being looked through whole. */
+  contents(limit?: string): BlendContents {
+    const reached = limit ?? (this.#dropped ? `${this.#room.entries} entries in memory` : undefined);
     return {
       dependencies: this.#dependencies,
       unbaked: [...this.#unbaked.values()],
@@ -168,7 +170,8 @@ export class Findings {
       addonTrees: [...this.#addonTrees],
       denoiseNodes: [...this.#denoiseNodes],
       speakers: [...this.#speakers],
-      incomplete: !complete || this.#dropped,
+      incomplete: reached !== undefined,
+      ...(reached !== undefined && { limit: reached }),
     };
   }
 

@@ -1,10 +1,13 @@
 import { BlendFormatError } from '../blend-format-error';
 import { BLEND_MAGIC } from '../blend-header';
 import type { ByteReader } from '../decoded-blend';
-import { HEAD_BYTES, READ_BUDGET, ReadBudgetSpent, TAIL_BYTES, type ReadBudget } from '../ranged-source';
+import { checkReadBudget, HEAD_BYTES, ReadBudgetSpent, TAIL_BYTES, type ReadBudget } from '../ranged-source';
 
-/** There is one request for each of these in the file, and one besides. */
-const BYTES_PER_REQUEST = 4 << 20;
+/**
+ * What may be asked of a bucket for the contents of one file. A request takes about 25 ms and a GiB about 13 s, so this
+ * is less than a minute.
+ */
+export const CONTENTS_BUDGET: ReadBudget = { requests: 1280, bytes: 1.5 * 2 ** 30 };
 
 /** The most that is read at once: what the walk through small blocks goes by. */
 const DENSE_BYTES = 8 << 20;
@@ -16,11 +19,14 @@ const MAX_REST_BYTES = 2 << 20;
 const WHOLE_BYTES = 12 << 20;
 
 /** To read a gap of this size takes about as long as one more request. */
-const GAP_WORTH_A_REQUEST = 1 << 20;
+const GAP_WORTH_A_REQUEST = 2 << 20;
+
+/** What is read after a jump, and then if the walk goes on there. */
 const AFTER_JUMP_BYTES = 256 << 10;
+const NEXT_BYTES = 2 << 20;
 
 /** So that the whole stays below 128 MB. */
-const MAX_HELD_BYTES = 40 << 20;
+export const MAX_HELD_BYTES = 40 << 20;
 
 interface Part {
   readonly start: number;
@@ -33,10 +39,9 @@ interface Interval {
 }
 
 /**
- * Reads a file in at most 1 + size / 4 MiB requests and never a byte twice. Both ends are fetched at once, side by side.
- * After that each request is made only if all that is left could still be read, in pieces of 8 MiB, within that number:
- * a jump has to save enough, and where it would not, the gap is read too. Once a walk has started, which goes forward,
- * nothing is left of what it has jumped over. Beyond `budget`, `read` throws `ReadBudgetSpent`.
+ * Reads a file in at most 3 + size / 2 MiB requests and never a byte twice. Both ends are fetched at once, side by side.
+ * A gap is jumped over if it is larger than what a request costs, else it is read too, in pieces of up to 8 MiB. Beyond
+ * `budget`, `read` throws `ReadBudgetSpent`.
  *
  * Of an unpacked `.blend` only the piece at hand is held (and the last 192 KiB); a walk that starts anew pays anew. Of a
  * packed one everything fetched is held, at most 40 MiB, since unpacking may go through it twice. What `read` and `peek` give
@@ -54,7 +59,6 @@ export class FrugalReader implements ByteReader {
   #bytes = 0;
   #ahead = HEAD_BYTES;
   #holdsAll = true;
-  #walks = false;
   /** Where the piece at hand stands while not all is held, so that a walk takes the memory of one. */
   #room: Uint8Array | undefined;
 
@@ -64,7 +68,7 @@ export class FrugalReader implements ByteReader {
     this.size = source.size;
   }
 
-  static async open(source: ByteReader, budget: ReadBudget = READ_BUDGET): Promise<FrugalReader> {
+  static async open(source: ByteReader, budget: ReadBudget = CONTENTS_BUDGET): Promise<FrugalReader> {
     const reader = new FrugalReader(source, budget);
     const { size } = source;
     if (size <= WHOLE_BYTES) {
@@ -99,7 +103,6 @@ export class FrugalReader implements ByteReader {
 
   /** From now on it is read forward. `again` tells that this may be from the start, and that all is held until then. */
   startWalk(again = false): void {
-    this.#walks = true;
     this.#holdsAll = again;
   }
 
@@ -126,17 +129,17 @@ export class FrugalReader implements ByteReader {
     const before = this.#fetched.findLast(({ start }) => start <= position)?.end ?? 0;
     // It was fetched and is no longer held, or it follows what was fetched, or there is a gap between.
     const gap = Math.max(position - before, 0);
-    const jumps = gap > GAP_WORTH_A_REQUEST && this.#affords(position, position + AFTER_JUMP_BYTES);
-    // Whole pieces may be left out: then as many requests as before are enough for what is left.
-    const start = jumps ? position : position - (gap % DENSE_BYTES);
-    this.#ahead = jumps ? AFTER_JUMP_BYTES : Math.min(this.#ahead * 2, DENSE_BYTES);
+    const jumps = gap > GAP_WORTH_A_REQUEST;
+    const start = jumps ? position : position - gap;
+    this.#ahead = jumps ? AFTER_JUMP_BYTES : this.#ahead < NEXT_BYTES ? NEXT_BYTES : DENSE_BYTES;
 
     const barrier = this.#parts.find((part) => part.start > position)?.start ?? this.size;
     const least = Math.min(neededEnd, barrier) - start;
-    let bytes = Math.max(this.#ahead, least);
-    while (bytes < DENSE_BYTES && !this.#affords(start, start + bytes))
-      bytes = Math.min(bytes * 2, DENSE_BYTES);
-    bytes = Math.min(bytes, barrier - start, Math.max(this.#budget.bytes - this.#bytes, least));
+    const bytes = Math.min(
+      Math.max(this.#ahead, least),
+      barrier - start,
+      Math.max(this.#budget.bytes - this.#bytes, least),
+    );
 
     if (this.#holdsAll) this.#hold(start, await this.#fetch(start, bytes));
     else await this.#fetchInRoom(start, bytes, readOffset);
@@ -167,27 +170,10 @@ export class FrugalReader implements ByteReader {
     this.#hold(start - rest.length, room.subarray(0, rest.length + length));
   }
 
-  /** Whether the law still holds if that is fetched, and then all that is left. */
-  #affords(start: number, end: number): boolean {
-    let requests = this.#requests + 1;
-    let position = this.#walks ? start : 0;
-    const { size } = this;
-    const fetched = merged([
-      ...this.#fetched,
-      { start, end: Math.min(end, size) },
-      { start: size, end: size },
-    ]);
-    for (const known of fetched) {
-      requests += Math.ceil(Math.max(known.start - position, 0) / DENSE_BYTES);
-      position = Math.max(position, known.end);
-    }
-    return requests <= 1 + Math.floor(this.size / BYTES_PER_REQUEST);
-  }
-
   async #fetch(start: number, length: number, room?: Uint8Array): Promise<Uint8Array> {
-    const maxBytes = this.#holdsAll ? Math.min(this.#budget.bytes, MAX_HELD_BYTES) : this.#budget.bytes;
-    if (this.#requests + 1 > this.#budget.requests || this.#bytes + length > maxBytes)
-      throw new ReadBudgetSpent();
+    if (this.#holdsAll && this.#bytes + length > MAX_HELD_BYTES)
+      throw new ReadBudgetSpent(`${MAX_HELD_BYTES >> 20} MiB of a compressed file in memory`);
+    checkReadBudget(this.#budget, this.#requests + 1, this.#bytes + length);
     this.#requests += 1;
     this.#bytes += length;
     const bytes = await this.#source.read(start, length, room);

@@ -2,11 +2,12 @@ import type { ByteSource } from '../../storage/storage';
 import { BlendFormatError } from '../blend-format-error';
 import { MAX_BLEND_HEADER_BYTES, parseBlendHeader } from '../blend-header';
 import { ByteWindow } from '../byte-window';
-import { DECODE_LIMITS, type DecodeLimits } from '../decoded-blend';
+import { DECODE_LIMITS, type DecodedBlend, type DecodeLimits } from '../decoded-blend';
 import { fileNameOf } from '../file-name-of';
 import { findSdna } from '../find-sdna';
 import { openDecodedBlend } from '../open-decoded-blend';
-import { HEAD_BYTES, ReadBudgetSpent } from '../ranged-source';
+import { HEAD_BYTES, NO_READ_LIMIT, RangedSource, ReadBudgetSpent } from '../ranged-source';
+import type { Sdna } from '../sdna';
 import type { BlendContents } from './blend-contents';
 import type { ContentsPart } from './contents-part';
 import { cameras } from './cameras';
@@ -14,7 +15,7 @@ import { fileOutputs } from './file-outputs';
 import { filePaths } from './file-paths';
 import { Findings, LITTLE_ROOM } from './findings';
 import { fluidDomains } from './fluid-domains';
-import { FrugalReader } from './frugal-reader';
+import { CONTENTS_BUDGET, FrugalReader, MAX_HELD_BYTES } from './frugal-reader';
 import { geometryNodes } from './geometry-nodes';
 import { imageUsers } from './image-users';
 import { libraries } from './libraries';
@@ -26,7 +27,7 @@ import { scripts } from './scripts';
 import { specialNodes } from './special-nodes';
 import { speakers } from './speakers';
 import { strips } from './strips';
-import { walkContents } from './walk-contents';
+import { walkContents, type WalkLimits } from './walk-contents';
 
 /**
  * A little read-ahead over unpacked bytes, whose pieces are in memory already but take work to get at. More of it would
@@ -40,39 +41,55 @@ const MUCH_HELD_BYTES = 12 << 20;
 /** A walk goes through all of it anyhow, while up to 40 MiB of the packed file are held. */
 const CONTENTS_LIMITS: DecodeLimits = { ...DECODE_LIMITS, headBytes: HEAD_BYTES };
 
+/** Of a file on this machine a large scene is unpacked, however long that takes. */
+const LOCAL_LIMITS: DecodeLimits = { ...CONTENTS_LIMITS, seekableBytes: 2 ** 36 };
+const LOCAL_WALK: WalkLimits = { blocks: 1 << 25, shown: 1 << 22 };
+const LOCAL_AHEAD = { firstBytes: HEAD_BYTES, maxBytes: HEAD_BYTES };
+
 /**
  * Reads what a `.blend` of any version holds and needs besides its scenes' settings, without Blender: nothing in the
- * file is ever run. The whole file is gone over once, in at most 1 + size / 4 MiB requests and never a byte twice; of
- * large blocks only the headers are read. After 64 requests or 64 MiB, and past what a hostile file may fill the
- * memory with, the answer is `incomplete`. The source is left open.
+ * file is ever run. The whole file is gone over once; of large blocks only the headers are read. A file on this machine
+ * is read through, however large. In a bucket `CONTENTS_BUDGET` bounds requests and bytes. Past that, and past what a
+ * hostile file may fill the memory with, the answer is `incomplete` and names the limit. The source is left open.
  *
  * Throws `BlendFormatError` for a file that is none or is damaged, and whatever the source throws.
  */
-export async function readBlendContents(
-  source: ByteSource,
-  limits: DecodeLimits = CONTENTS_LIMITS,
-): Promise<BlendContents> {
+export async function readBlendContents(source: ByteSource, limits?: DecodeLimits): Promise<BlendContents> {
   const name = fileNameOf(source.url);
   const findings = new Findings();
   const parts = partsOf(findings, name);
-  let complete = true;
+  let limit: string | undefined;
   try {
-    await showAll(source, limits, parts, findings);
+    await (source.url.protocol === 'file:'
+      ? showLocal(source, limits ?? LOCAL_LIMITS, parts, findings)
+      : showStored(source, limits ?? CONTENTS_LIMITS, parts, findings));
   } catch (error) {
-    if (!isTooMuch(error)) throw error instanceof BlendFormatError ? error.inFile(name) : error;
-    complete = false;
+    limit = limitOf(error);
+    if (limit === undefined) throw error instanceof BlendFormatError ? error.inFile(name) : error;
   }
-  for (const part of parts) part.fileEnds?.(complete);
-  return findings.contents(complete);
+  for (const part of parts) part.fileEnds?.(limit === undefined);
+  return findings.contents(limit);
 }
 
-async function showAll(
+async function showLocal(
   source: ByteSource,
   limits: DecodeLimits,
   parts: readonly ContentsPart[],
   findings: Findings,
 ): Promise<void> {
-  const reader = await FrugalReader.open(source);
+  const decoded = await openDecodedBlend(await RangedSource.open(source, NO_READ_LIMIT), limits);
+  const sdna = await sdnaOf(decoded);
+  const window = new ByteWindow(decoded, decoded.compression === 'none' ? LOCAL_AHEAD : UNPACKED_AHEAD);
+  await walkContents(window, sdna, parts, () => findings.isFull, LOCAL_WALK);
+}
+
+async function showStored(
+  source: ByteSource,
+  limits: DecodeLimits,
+  parts: readonly ContentsPart[],
+  findings: Findings,
+): Promise<void> {
+  const reader = await FrugalReader.open(source, CONTENTS_BUDGET);
   const showAllOf = (): Promise<void> => showDecoded(reader, limits, parts, findings);
   await (reader.holdsAll ? inTurn(showAllOf) : showAllOf());
 }
@@ -84,9 +101,9 @@ async function showDecoded(
   findings: Findings,
 ): Promise<void> {
   const decoded = await openDecodedBlend(reader, limits);
-  if (decoded.cut) throw new ReadBudgetSpent();
-  const header = parseBlendHeader(await decoded.read(0, MAX_BLEND_HEADER_BYTES));
-  const sdna = await findSdna(decoded, header);
+  if (decoded.cut)
+    throw new ReadBudgetSpent(`${MAX_HELD_BYTES >> 20} MiB of a file that is unpacked from its start`);
+  const sdna = await sdnaOf(decoded);
   // What can only be unpacked from its start tells whether that was cut; it is unpacked for the walk once more.
   reader.startWalk(decoded.cut !== undefined);
   if (decoded.cut !== undefined && reader.heldBytes > MUCH_HELD_BYTES) findings.setRoom(LITTLE_ROOM);
@@ -98,6 +115,10 @@ async function showDecoded(
   );
 }
 
+async function sdnaOf(decoded: DecodedBlend): Promise<Sdna> {
+  return findSdna(decoded, parseBlendHeader(await decoded.read(0, MAX_BLEND_HEADER_BYTES)));
+}
+
 let lastTurn: Promise<unknown> = Promise.resolve();
 
 /** After all that came before: of large packed files only one is held in a process, however many libraries a scene has. */
@@ -107,11 +128,12 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
   return turn;
 }
 
-/** A file that is too large to be gone through is no fault, as long as what was seen of it was sound. */
-function isTooMuch(error: unknown): boolean {
-  return (
-    error instanceof ReadBudgetSpent || (error instanceof BlendFormatError && error.code === 'too-large')
-  );
+/** The limit that was reached. A file that is too large to be gone through is no fault, as long as what was seen was sound. */
+function limitOf(error: unknown): string | undefined {
+  if (error instanceof ReadBudgetSpent) return error.limit;
+  return error instanceof BlendFormatError && error.code === 'too-large'
+    ? 'the bytes that Spotreel unpacks of one file'
+    : undefined;
 }
 
 function partsOf(findings: Findings, blendName: string): readonly ContentsPart[] {

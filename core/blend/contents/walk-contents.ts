@@ -5,6 +5,7 @@ import type { Sdna, SdnaStruct } from '../sdna';
 import { decodeText, StructView } from '../struct-view';
 import type { ContentsPart, Place } from './contents-part';
 import { Fields } from './fields';
+import { ROOM } from './findings';
 import { ownerOf, OwnerNames } from './owner-of';
 import type { WalkBytes } from './walk-bytes';
 
@@ -18,8 +19,14 @@ const MAX_STRUCTS_IN_BLOCK = 1 << 16;
  * Structs that are looked at, and blocks that are passed: a packed file of a few MB may have far more. Each takes some
  * microseconds.
  */
-const MAX_SHOWN = 1 << 20;
-const MAX_BLOCKS = 1 << 22;
+const WALK_LIMITS: WalkLimits = { blocks: 1 << 22, shown: 1 << 20 };
+
+/** How much of a file a walk goes through. */
+export interface WalkLimits {
+  readonly blocks: number;
+  /** Structs that are shown to parts. */
+  readonly shown: number;
+}
 
 /** Paths take at most 1024 bytes in Blender. */
 const MAX_TEXT_BYTES = 4096;
@@ -44,8 +51,9 @@ export async function walkContents(
   sdna: Sdna,
   parts: readonly ContentsPart[],
   isFull: () => boolean,
+  limits = WALK_LIMITS,
 ): Promise<void> {
-  const walk = new ContentsWalk(bytes, sdna, parts, isFull);
+  const walk = new ContentsWalk(bytes, sdna, parts, isFull, limits);
   const { header } = sdna;
   const headerBytes = blockHeaderBytes(header);
   try {
@@ -69,6 +77,7 @@ class ContentsWalk {
   readonly #sdna: Sdna;
   readonly #parts: readonly ContentsPart[];
   readonly #isFull: () => boolean;
+  readonly #limits: WalkLimits;
   readonly #shown: ReadonlyMap<number, Shown>;
   readonly #names: OwnerNames;
   /** Where the owner's name stands: of a hundred thousand owners it is the same. */
@@ -80,9 +89,16 @@ class ContentsWalk {
   #blocks = 0;
   #structs = 0;
 
-  constructor(bytes: WalkBytes, sdna: Sdna, parts: readonly ContentsPart[], isFull: () => boolean) {
+  constructor(
+    bytes: WalkBytes,
+    sdna: Sdna,
+    parts: readonly ContentsPart[],
+    isFull: () => boolean,
+    limits: WalkLimits,
+  ) {
     this.#bytes = bytes;
     this.#isFull = isFull;
+    this.#limits = limits;
     this.#sdna = sdna;
     this.#parts = parts;
     this.#shown = shownStructs(sdna, parts);
@@ -93,7 +109,7 @@ class ContentsWalk {
   /** A promise only where there is something to be done: most blocks are none of anybody's. */
   pass(block: Block): Promise<void> | undefined {
     this.#blocks += 1;
-    if (this.#blocks > MAX_BLOCKS) throw new ReadBudgetSpent();
+    if (this.#blocks > this.#limits.blocks) throw new ReadBudgetSpent(`${this.#limits.blocks} blocks`);
     const shown = this.#shown.get(block.sdnaIndex);
     if (block.code !== 'DATA') return this.#startOwner(block, shown);
     if (this.#wanted.has(block.address)) return this.#giveText(block);
@@ -156,7 +172,9 @@ class ContentsWalk {
 
   #showOne(view: StructView, index: number, block: Block, { struct, readers }: Shown): void {
     this.#structs += 1;
-    if (this.#structs > MAX_SHOWN || this.#isFull()) throw new ReadBudgetSpent();
+    if (this.#structs > this.#limits.shown)
+      throw new ReadBudgetSpent(`${this.#limits.shown} data structures`);
+    if (this.#isFull()) throw new ReadBudgetSpent(`${ROOM.entries} entries in memory`);
     const fields = new Fields(view, this.#sdna.header.littleEndian);
     const place = this.#placeOf(block, block.address + BigInt(index * struct.bytes));
     for (const read of readers) read(fields, place);

@@ -190,7 +190,7 @@ describe('settings', () => {
     ],
     ['sound of frames alone', { scene: { hasSoundStrips: true }, options: { video: 'none' } }, []],
     ['speakers', { held: { speakers: ['Radio'] } }, ['note speakers']],
-    ['a file too large to look through', { held: { incomplete: true } }, ['warning contents-incomplete']],
+    ['a file too large to look through', { held: { incomplete: true } }, ['error contents-incomplete']],
   ])('%s', async (_, one, expected) => {
     expect(await codes(one)).toEqual(expected);
   });

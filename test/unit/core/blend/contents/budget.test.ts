@@ -1,5 +1,7 @@
 import * as fc from 'fast-check';
+import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { CONTENTS_BUDGET } from '../../../../../core/blend/contents/frugal-reader';
 import { readBlendContents } from '../../../../../core/blend/contents/read-blend-contents';
 import { BLENDER_5_0, type BlendShape } from '../../../../support/blend-writer';
 import { ContentsWriter } from '../../../../support/blend-contents-writer';
@@ -13,11 +15,12 @@ import { seekableZstd, storedFrames } from '../zstd-frames';
 
 const MIB = 2 ** 20;
 
-const allowed = (size: number): number => Math.min(1 + Math.floor(size / (4 * MIB)), 64);
+const allowed = (size: number): number =>
+  Math.min(3 + Math.floor(size / (2 * MIB)), CONTENTS_BUDGET.requests);
 
 function expectLaw(source: CountingSource): void {
   expect(source.reads).toBeLessThanOrEqual(allowed(source.size));
-  expect(source.readBytes).toBeLessThanOrEqual(Math.min(source.size, 64 * MIB));
+  expect(source.readBytes).toBeLessThanOrEqual(Math.min(source.size, CONTENTS_BUDGET.bytes));
 }
 
 /** A file with an image before, between and behind blocks of these sizes, whose data are zeros. */
@@ -59,7 +62,7 @@ describe('readBlendContents keeps to its budget', () => {
     expect(source.readBytes).toBeLessThan(4 * MIB);
   });
 
-  test('for a file of any blocks: 1 + size / 4 MiB requests, and never a byte twice', async () => {
+  test('for a file of any blocks: 3 + size / 2 MiB requests, and never a byte twice', async () => {
     const size = fc.oneof(
       fc.integer({ min: 0, max: 5000 }),
       fc.integer({ min: 0, max: 3 * MIB }),
@@ -72,9 +75,8 @@ describe('readBlendContents keeps to its budget', () => {
         expectLaw(source);
         const found = dependencies.map(({ path }) => path);
         const all = namesOf(sizes).map((name) => `//${name}.png`);
-        expect(found).toEqual(incomplete ? all.slice(0, found.length) : all);
-        // The budget was not given up while there was any left.
-        expect(!incomplete || source.reads === 64 || source.readBytes > 56 * MIB).toBe(true);
+        expect(found).toEqual(all);
+        expect(incomplete).toBe(false);
       }),
       { numRuns: 60, seed: 9 },
     );
@@ -93,29 +95,58 @@ describe('readBlendContents keeps to its budget', () => {
     expectLaw(source);
   });
 
-  test('for more small blocks than it holds: the answer is incomplete, and true as far as it goes', async () => {
-    const block = new ContentsWriter(BLENDER_5_0).block('DATA', Buffer.alloc(100_000)).bytes().subarray(17);
-    const many = Buffer.alloc(800 * block.length, block);
-    const head = new ContentsWriter(BLENDER_5_0)
-      .id('LI', 'Library', 'a.blend', { name: '//a.blend' })
-      .id('IM', 'Image', 'A', { name: '//a.png', source: 1 });
-    const end = new ContentsWriter(BLENDER_5_0).end().subarray(17);
-    const source = bytesSource(Buffer.concat([head.bytes(), many, end]));
-    const contents = await readBlendContents(source);
-    expect(contents.incomplete).toBe(true);
-    // What is linked from the library was not seen, so that it has to count.
-    expect(contents.dependencies.map(({ path }) => path)).toEqual(['//a.png', '//a.blend']);
+  test('for 800 blocks of 100 kB, of which it reads all', async () => {
+    const sizes = Array.from({ length: 800 }, () => 100_000);
+    const source = withBlocks(sizes);
+    const { dependencies, incomplete } = await readBlendContents(source);
+    expect([dependencies.length, incomplete]).toEqual([802, false]);
+    expect(source.reads).toBeLessThanOrEqual(14);
     expectLaw(source);
   });
 
-  test('for 500 blocks of 10 MiB: after 64 requests the answer is incomplete', async () => {
-    const sizes = Array.from({ length: 500 }, () => 10 * MIB);
+  test('for 5 GiB in blocks of 10 MiB, of which it reads little', async () => {
+    const sizes = Array.from({ length: 512 }, () => 10 * MIB);
     const source = withBlocks(sizes);
     const { dependencies, incomplete } = await readBlendContents(source);
-    expect(incomplete).toBe(true);
-    expect(dependencies.length).toBeGreaterThan(60);
-    expect(source.reads).toBe(64);
+    expect([dependencies.length, incomplete]).toEqual([514, false]);
+    expect(source.reads).toBeLessThanOrEqual(514);
+    expect(source.readBytes).toBeLessThan(140 * MIB);
+  });
+
+  test('for more requests than it may make: the answer is incomplete, names the limit, and is true as far as it goes', async () => {
+    const source = withBlocks(Array.from({ length: 1500 }, () => 3 * MIB));
+    const contents = await readBlendContents(source);
+    expect(contents).toMatchObject({ incomplete: true, limit: '1280 requests to storage' });
+    expect(contents.dependencies.length).toBeGreaterThan(1200);
+    expect(source.reads).toBe(1280);
     expectLaw(source);
+  });
+
+  test('for a library of which it has not seen what is linked: the library counts', async () => {
+    const gap = 3 * MIB;
+    const writer = new ContentsWriter(BLENDER_5_0).id('LI', 'Library', 'a.blend', { name: '//a.blend' });
+    const head = writer.bytes();
+    const block = new ContentsWriter(BLENDER_5_0)
+      .block('DATA', new Uint8Array(0), { length: BigInt(gap) })
+      .bytes()
+      .subarray(17);
+    const parts = Array.from({ length: 1500 }, (_, index) => ({
+      offset: head.length + index * (block.length + gap),
+      bytes: block,
+    }));
+    const tailOffset = head.length + 1500 * (block.length + gap);
+    const tail = new ContentsWriter(BLENDER_5_0).end().subarray(17);
+    const all = [{ offset: 0, bytes: head }, ...parts, { offset: tailOffset, bytes: tail }];
+    const contents = await readBlendContents(sparseSource(tailOffset + tail.length, all));
+    expect(contents.incomplete).toBe(true);
+    expect(contents.dependencies.map(({ path }) => path)).toEqual(['//a.blend']);
+  });
+
+  test('not for a file on this machine, which it reads through', async () => {
+    const source = withBlocks(Array.from({ length: 1500 }, () => 3 * MIB));
+    const local = { ...source, url: pathToFileURL('/scene.blend') };
+    const { dependencies, incomplete } = await readBlendContents(local);
+    expect([dependencies.length, incomplete]).toEqual([1502, false]);
   });
 
   test('for a packed file, which is fetched once', async () => {
