@@ -9,7 +9,7 @@ export interface NamePattern {
   readonly resembles: (name: string) => boolean;
   /**
    * Names that should be among `there` and are not: those of `numbers`, tiles or pictures of a sequence, where these are
-   * known; and of a sequence those between the first and the last.
+   * known. Else, of a sequence, its own name and those between the first and the last that are there.
    */
   readonly absent: (there: readonly string[], numbers?: readonly number[]) => string[];
 }
@@ -55,9 +55,9 @@ export function namePattern(name: string, extent: DependencyExtent): NamePattern
   }
   const numbered = extent === 'sequence' ? splitFrame(name) : undefined;
   if (!numbered) return { ...between(name, '', ''), absent: () => [] };
-  const absent = (there: readonly string[], played: readonly number[] = []) => {
-    const known = [name, ...there, ...played.map((frame) => nameOf(frame, numbered))];
-    return without(there, namesBetween(numbered, known));
+  const absent = (there: readonly string[], played?: readonly number[]) => {
+    const wanted = played?.map((frame) => nameOf(frame, numbered));
+    return without(there, wanted ?? [...new Set([name, ...namesBetween(numbered, there)])]);
   };
   return { ...between(numbered.head, '[0-9]+', numbered.tail), absent };
 }

@@ -10,9 +10,8 @@ export interface FrameSpan {
 const LONGEST_SPAN = 100_000;
 
 /**
- * The numbers of a sequence's pictures that are seen while a scene runs, ascending: pure. Pictures before the play's
- * start are left out: whether Blender shows any then depends on where.
- * As `BKE_image_user_frame_get` in Blender's `image.cc` has it.
+ * The numbers of a sequence's pictures that are shown while a scene runs, ascending: pure.
+ * As `BKE_image_user_frame_get` in Blender's `image.cc` and `volume_sequence_frame` in `volume.cc` have it.
  */
 export function playedFrames(plays: readonly SequencePlay[], { start, end }: FrameSpan): number[] {
   if (end - start >= LONGEST_SPAN) return [];
@@ -20,16 +19,44 @@ export function playedFrames(plays: readonly SequencePlay[], { start, end }: Fra
   for (const play of plays) {
     for (let frame = start; frame <= end; frame += 1) {
       const position = positionAt(frame, play);
-      if (position >= 1) pictures.add(position + play.offset);
+      if (position !== undefined) pictures.add(position + play.offset);
     }
   }
   return [...pictures].filter((picture) => picture >= 0).toSorted((a, b) => a - b);
 }
 
-/** From 1 on; less before the play starts. */
-function positionAt(frame: number, { frames, start, cyclic }: SequencePlay): number {
+/** All numbers of these runs, at most 100,000: pure. */
+export function numbersIn(runs: readonly (readonly [first: number, last: number])[]): number[] {
+  const numbers: number[] = [];
+  for (const [first, last] of runs) {
+    for (let number = first; number <= last && numbers.length < LONGEST_SPAN; number += 1)
+      numbers.push(number);
+  }
+  return numbers;
+}
+
+/** From 1 on, and 0 before the start of a play `from-zero`; `undefined` where no picture is shown. */
+function positionAt(frame: number, { frames, start, cyclic, mode }: SequencePlay): number | undefined {
   const position = frame - start + 1;
-  if (!cyclic) return Math.min(position, frames);
-  const rest = ((position % frames) + frames) % frames;
-  return rest === 0 ? frames : rest;
+  if (cyclic) return wrapped(position, frames);
+  switch (mode) {
+    case 'clip':
+      return position >= 1 && position <= frames ? position : undefined;
+    case 'extend':
+      return Math.min(Math.max(position, 1), frames);
+    case 'ping-pong': {
+      const turn = wrapped(position, Math.max(frames * 2 - 2, 1));
+      return turn > frames ? frames * 2 - turn : turn;
+    }
+    case 'from-zero':
+      return Math.min(Math.max(position, 0), frames);
+    default:
+      return position >= 1 ? Math.min(position, frames) : undefined;
+  }
+}
+
+/** From 1 to `length`, over and over. */
+function wrapped(position: number, length: number): number {
+  const rest = ((position % length) + length) % length;
+  return rest === 0 ? length : rest;
 }

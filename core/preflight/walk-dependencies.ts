@@ -6,7 +6,7 @@ import { isNoFile, realPlace } from '../storage/real-place';
 import type { ByteSource, Storage } from '../storage/storage';
 import { isAsset } from './asset-types';
 import { FileFinder, type FoundFile, type FoundFiles } from './find-files';
-import { playedFrames, type FrameSpan } from './played-frames';
+import { numbersIn, playedFrames, type FrameSpan } from './played-frames';
 import { placeOnDisk } from './place-on-disk';
 import { isBelow, projectRootOf, segmentsOf, type ProjectRoot } from './project-root';
 import { resolvePath, type ResolvedPath } from './resolve-path';
@@ -175,8 +175,8 @@ async function locate(
   const isAbsolute = resolved.kind === 'absolute';
   const segments = reachable(resolved, root);
   if (!segments) return { ...nothing, isAbsolute, state: unreachable(resolved, root) };
-  const { kind, extent, tiles, plays } = dependency;
-  const numbers = plays && frames ? playedFrames(plays, frames) : tiles;
+  const { kind, extent } = dependency;
+  const numbers = numbersOf(dependency, frames);
   const found = await finder.find(segments, extent, numbers, (path) => isAsset(kind, path));
   if (root.reach === 'folder' && (await leadOut(found.files, root))) {
     return { ...nothing, isAbsolute, state: 'outside' };
@@ -186,6 +186,12 @@ async function locate(
   const absent = found.absent.map((path) => formatLocation(childUrl(root.url, path)));
   const location = formatLocation(place);
   return { dependency, state, isAbsolute, location, ...found, absent, library };
+}
+
+/** Of tiles, or of pictures that are shown; `undefined` where that is unknown. */
+function numbersOf({ tiles, plays, runs }: Dependency, frames?: FrameSpan): readonly number[] | undefined {
+  if (plays && frames) return playedFrames(plays, frames);
+  return runs ? numbersIn(runs) : tiles;
 }
 
 /** Where a path leads that can be followed: below the project, or, on a disk, anywhere by an absolute path. */

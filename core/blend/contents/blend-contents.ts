@@ -30,16 +30,22 @@ export type DependencyExtent =
   /** Everything below a folder. */
   | 'folder';
 
-/** How a sequence of pictures is played, in Blender's own numbers. */
+/** How a sequence of pictures or volumes is played, in Blender's own numbers. */
 export interface SequencePlay {
   /** Pictures in all, at least 1. */
   readonly frames: number;
-  /** The scene's frame at which the first of them is seen. */
+  /** The scene's frame at which the first of them is shown. */
   readonly start: number;
   /** Of the first picture's number from 1. */
   readonly offset: number;
-  /** Whether it begins anew at its end; else the last picture stays. */
+  /** Whether it repeats. */
   readonly cyclic: boolean;
+  /**
+   * What is shown outside of the play. `clip`: nothing. `extend`: the first and the last picture. `ping-pong`: it turns at
+   * its ends. `from-zero`: before its start the picture before the first, after its end the last. Without a mode:
+   * nothing before its start, after its end the last.
+   */
+  readonly mode?: 'clip' | 'extend' | 'ping-pong' | 'from-zero';
 }
 
 /** A file, or several, that a `.blend` needs besides itself. */
@@ -59,7 +65,9 @@ export interface Dependency {
   readonly linked?: readonly string[];
   /** Of an image in tiles: their numbers, 1001 + u + 10 v, at most 1,000 of them. */
   readonly tiles?: readonly number[];
-  /** Of an image sequence that nodes play: how, at most 8 ways. */
+  /** Of a strip's sequence: numbers of its pictures, as first and last of each run; at most 1,000 runs. */
+  readonly runs?: readonly (readonly [first: number, last: number])[];
+  /** Of a sequence whose users are known: how it is played, at most 8 ways. */
   readonly plays?: readonly SequencePlay[];
 }
 

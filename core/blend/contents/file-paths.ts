@@ -1,4 +1,4 @@
-import type { DependencyExtent, DependencyKind } from './blend-contents';
+import type { DependencyExtent, DependencyKind, SequencePlay } from './blend-contents';
 import { modifierLabel, type ContentsPart, type Place } from './contents-part';
 import type { Fields } from './fields';
 import type { Findings } from './findings';
@@ -12,6 +12,8 @@ interface PathRule {
   readonly packed?: readonly string[];
   /** `file` where there is none. */
   readonly extent?: (fields: Fields) => DependencyExtent;
+  /** How a sequence is played, where its own struct says so. */
+  readonly play?: (fields: Fields) => SequencePlay | undefined;
   /** Where it holds, the path means nothing. */
   readonly unused?: (fields: Fields) => boolean;
   /** Whether it is a modifier, and goes by the name of that; else it goes by the name of its data block. */
@@ -60,7 +62,13 @@ const RULES: Readonly<Record<string, PathRule>> = {
     path: ['name', 'filepath'],
     extent: (fields) => (fields.number('source') === CLIP_SEQUENCE ? 'sequence' : 'file'),
   },
-  Volume: { kind: 'volume', path: ['filepath'], packed: ['packedfile'], extent: sequenceIfSo },
+  Volume: {
+    kind: 'volume',
+    path: ['filepath'],
+    packed: ['packedfile'],
+    extent: sequenceIfSo,
+    play: volumePlay,
+  },
   CacheFile: { kind: 'cache-file', path: ['filepath'], extent: sequenceIfSo },
   // Its only flag is that it is hidden.
   CacheFileLayer: {
@@ -103,6 +111,7 @@ export function filePaths(findings: Findings): ContentsPart {
   const reader = (rule: PathRule) => (fields: Fields, place: Place) => {
     if (rule.unused?.(fields)) return;
     const extent = rule.extent?.(fields) ?? 'file';
+    const play = extent === 'sequence' ? rule.play?.(fields) : undefined;
     if (rule.kind === 'image') tiles = extent === 'tiles' ? [] : undefined;
     findings.addDependency({
       kind: rule.kind,
@@ -111,6 +120,7 @@ export function filePaths(findings: Findings): ContentsPart {
       packed: (rule.packed ?? []).some((pointer) => fields.pointer(pointer) !== 0n),
       usedBy: rule.modifier ? modifierLabel(fields, place.owner) : place.owner.label,
       ...(rule.kind === 'image' && tiles && { tiles }),
+      ...(play && { plays: [play] }),
     });
   };
   const addTile = (fields: Fields): void => {
@@ -130,6 +140,22 @@ function imageExtent(fields: Fields): DependencyExtent {
     default:
       return 'file';
   }
+}
+
+/** `VolumeSequenceMode` in `DNA_volume_types.h`. */
+const VOLUME_MODES = ['clip', 'extend', 'repeat', 'ping-pong'] as const;
+
+function volumePlay(fields: Fields): SequencePlay | undefined {
+  const frames = fields.number('frame_duration') | 0;
+  const mode = VOLUME_MODES[fields.number('sequence_mode')] ?? 'clip';
+  if (frames < 1) return undefined;
+  return {
+    frames,
+    start: fields.number('frame_start') | 0,
+    offset: fields.number('frame_offset') | 0,
+    cyclic: mode === 'repeat',
+    ...(mode !== 'repeat' && { mode }),
+  };
 }
 
 function sequenceIfSo(fields: Fields): DependencyExtent {

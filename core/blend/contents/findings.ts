@@ -7,6 +7,8 @@ import type {
 } from './blend-contents';
 
 const MAX_USERS = 8;
+const MAX_PLAYS = 8;
+const MAX_RUNS = 1000;
 
 /** What is kept, counted. */
 interface Load {
@@ -30,7 +32,12 @@ type Found = Omit<Dependency, 'usedBy' | 'linked'> & {
   readonly usedBy: string;
   readonly linked?: readonly string[];
 };
-type Collected = Dependency & { packed: boolean; readonly usedBy: string[]; plays?: readonly SequencePlay[] };
+type Collected = Dependency & {
+  packed: boolean;
+  readonly usedBy: string[];
+  plays?: readonly SequencePlay[];
+  runs?: Dependency['runs'];
+};
 
 /** Collects what the parts find, and keeps it within bounds: past them it drops, and notes that. */
 export class Findings {
@@ -91,6 +98,8 @@ export class Findings {
     const known = samePlace.get(found.path);
     if (known !== undefined) {
       known.packed &&= found.packed;
+      if (found.plays) known.plays = [...(known.plays ?? []), ...found.plays].slice(0, MAX_PLAYS);
+      if (found.runs) known.runs = [...(known.runs ?? []), ...found.runs].slice(0, MAX_RUNS);
       const isNew = known.usedBy.length < MAX_USERS && !known.usedBy.includes(usedBy);
       if (isNew && this.mayKeepName(usedBy)) known.usedBy.push(usedBy);
     } else if (this.mayKeep(found.path + usedBy)) {
@@ -103,7 +112,7 @@ export class Findings {
   /** How the image sequence at `path` is played; nothing where there is none. */
   addPlays(path: string | undefined, plays: readonly SequencePlay[]): void {
     const sequence = this.#placeOf({ kind: 'image', extent: 'sequence' }).get(path ?? '');
-    if (sequence) sequence.plays = [...(sequence.plays ?? []), ...plays];
+    if (sequence) sequence.plays = [...(sequence.plays ?? []), ...plays].slice(0, MAX_PLAYS);
   }
 
   addUnbaked(kind: string, what: string): void {

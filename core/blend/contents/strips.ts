@@ -22,8 +22,11 @@ interface StripData {
   readonly elements: bigint;
 }
 
-/** By the name without its number, which stays open. */
-type Names = Map<string, { readonly first: string; many: boolean }>;
+/** Runs of numbers of a strip's pictures that are kept. */
+const MOST_RUNS = 1000;
+
+/** By the name without its number, which stays open: the first name, and the numbers of all. */
+type Names = Map<string, { readonly first: string; many: boolean; readonly runs: [number, number][] }>;
 
 /**
  * Pictures, movies and sounds of the video sequencer, where the scene renders that. A strip points to its data (which
@@ -60,13 +63,14 @@ export function strips(findings: Findings): ContentsPart {
     const names = elements.get(place.elements);
     // Strips do not share it; were there a file in which they do, it would be gone through again for each.
     elements.delete(place.elements);
-    for (const { first, many } of names?.values() ?? []) {
+    for (const { first, many, runs } of names?.values() ?? []) {
       findings.addDependency({
         kind: 'strip',
         extent: many ? 'sequence' : 'file',
         path: joined(place.folder, first),
         packed: false,
         usedBy: strip.label,
+        ...(many && { runs }),
       });
     }
   };
@@ -85,10 +89,15 @@ export function strips(findings: Findings): ContentsPart {
         const name = fields.text('name', 'filename');
         let names = elements.get(blockAddress);
         if (names === undefined) elements.set(blockAddress, (names = new Map()));
-        const key = name.replace(/\d+(?=\D*$)/, '#');
+        const key = name.replace(LAST_NUMBER, '#');
         const known = names.get(key);
-        if (known !== undefined) known.many ||= known.first !== name;
-        else if (name !== '' && findings.mayKeepForOwner(name)) names.set(key, { first: name, many: false });
+        if (known !== undefined) {
+          known.many ||= known.first !== name;
+          addToRuns(known.runs, numberIn(name));
+        } else if (name !== '' && findings.mayKeepForOwner(name)) {
+          const number = numberIn(name);
+          names.set(key, { first: name, many: false, runs: [[number, number]] });
+        }
       },
     },
     ownerEnds() {
@@ -99,6 +108,17 @@ export function strips(findings: Findings): ContentsPart {
       elements = new Map();
     },
   };
+}
+
+const LAST_NUMBER = /\d+(?=\D*$)/;
+
+const numberIn = (name: string): number => Number(LAST_NUMBER.exec(name)?.[0] ?? 0);
+
+/** Pictures mostly follow each other. */
+function addToRuns(runs: [number, number][], number: number): void {
+  const last = runs.at(-1)!;
+  if (number === last[1] + 1) last[1] = number;
+  else if ((number < last[0] || number > last[1]) && runs.length < MOST_RUNS) runs.push([number, number]);
 }
 
 function joined(folder: string, name: string): string {

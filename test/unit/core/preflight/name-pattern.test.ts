@@ -41,6 +41,9 @@ test('another spelling is recognised, and only that', () => {
 test.each<[string, DependencyExtent, string[], number[] | undefined, string[]]>([
   ['f_0001.png', 'sequence', ['f_0001.png', 'f_0002.png'], undefined, []],
   ['f_0001.png', 'sequence', ['f_0002.png', 'f_0004.png'], undefined, ['f_0001.png', 'f_0003.png']],
+  ['f_0099.png', 'sequence', ['f_0001.png', 'f_0003.png'], undefined, ['f_0099.png', 'f_0002.png']],
+  ['f_0099.png', 'sequence', ['f_0001.png', 'f_0002.png'], [1, 2], []],
+  ['f_0001.png', 'sequence', ['f_0001.png', 'f_0005.png'], [1, 2], ['f_0002.png']],
   ['f_8.png', 'sequence', ['f_8.png', 'f_11.png'], undefined, ['f_9.png', 'f_10.png']],
   ['w.<UDIM>.png', 'tiles', ['w.1001.png', 'w.1011.png'], undefined, []],
   ['w.<UDIM>.png', 'tiles', ['w.1001.png'], [1001, 1002, 1011], ['w.1002.png', 'w.1011.png']],

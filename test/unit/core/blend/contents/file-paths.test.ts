@@ -227,3 +227,17 @@ describe('libraries', () => {
     expect(library!.linked).toEqual(['OB0', 'OB1', 'OB2', 'OB3', 'OB4', 'OB5', 'OB6', 'OB7']);
   });
 });
+
+test.each([
+  [0, { cyclic: false, mode: 'clip' }],
+  [1, { cyclic: false, mode: 'extend' }],
+  [2, { cyclic: true }],
+  [3, { cyclic: false, mode: 'ping-pong' }],
+])('a sequence of volumes with mode %i says how it is played', async (mode, expected) => {
+  const values = { is_sequence: 1, sequence_mode: mode, frame_start: 5, frame_duration: 3, frame_offset: -2 };
+  const writer = new ContentsWriter().id('VO', 'Volume', 'Cloud', { filepath: '//c_01.vdb', ...values });
+  const { dependencies } = await writer.read();
+  expect(dependencies.map(({ plays }) => plays)).toEqual([
+    [{ frames: 3, start: 5, offset: -2, ...expected }],
+  ]);
+});

@@ -3,6 +3,7 @@ import { ContentsWriter } from '../../../../support/blend-contents-writer';
 const REFRESHED = 1;
 const USER = { frames: 3, sfra: 5, offset: -1, cycl: 1, flag: REFRESHED };
 const PLAY = { frames: 3, start: 5, offset: -1, cyclic: true };
+const OF_TEXTURE_NODE = { ...PLAY, mode: 'from-zero' };
 
 /** Under `iuser`, as texture nodes have it. */
 const inNode = (user: Readonly<Record<string, number>>) =>
@@ -18,12 +19,21 @@ async function playsOf(written: ContentsWriter) {
 }
 
 test.each([
-  ['NodeTexImage', inNode(USER)],
-  ['NodeTexEnvironment', inNode(USER)],
-  ['ImageUser', USER],
-])('a node with a %s tells how its sequence is played', async (struct, values) => {
+  ['NodeTexImage', inNode(USER), OF_TEXTURE_NODE],
+  ['NodeTexEnvironment', inNode(USER), OF_TEXTURE_NODE],
+  ['ImageUser', USER, PLAY],
+])('a node with a %s says how its sequence is played', async (struct, values, play) => {
   const written = writer().id('MA', 'Material', 'M').data('bNode', { id: 70n, storage: 80n });
-  expect(await playsOf(written.data(struct, values, 80n))).toEqual([[PLAY]]);
+  expect(await playsOf(written.data(struct, values, 80n))).toEqual([[play]]);
+});
+
+test('a sequence without Auto Refresh is played all the same', async () => {
+  const written = writer().id('MA', 'Material', 'M').data('bNode', { id: 70n, storage: 80n });
+  expect(await playsOf(written.data('ImageUser', { ...USER, flag: 0 }, 80n))).toEqual([[PLAY]]);
+});
+
+test('a texture of a modifier says how its sequence is played', async () => {
+  expect(await playsOf(writer().id('TE', 'Tex', 'T', { ima: 70n, ...inNode(USER) }))).toEqual([[PLAY]]);
 });
 
 test('the same where the image stands behind the node', async () => {
@@ -32,11 +42,10 @@ test('the same where the image stands behind the node', async () => {
     .data('bNode', { id: 70n, storage: 80n })
     .data('NodeTexImage', inNode(USER), 80n)
     .id('IM', 'Image', 'Walk', { name: '//walk_001.png', source: 2 }, 70n);
-  expect(await playsOf(written)).toEqual([[PLAY]]);
+  expect(await playsOf(written)).toEqual([[OF_TEXTURE_NODE]]);
 });
 
 test.each([
-  ['is not refreshed', { ...USER, flag: 0 }, 80n, 70n],
   ['has no pictures', { ...USER, frames: 0 }, 80n, 70n],
   ["is another node's", USER, 81n, 70n],
   ['has no image', USER, 80n, 0n],

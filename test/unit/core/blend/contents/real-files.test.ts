@@ -49,7 +49,7 @@ const IMAGES = [
 
 const STRIPS = [
   dependency('strip', '//still.png', 'sequencer strip "Still"'),
-  dependency('strip', '//strip_001.png', 'sequencer strip "Walk"', { extent: 'sequence' }),
+  dependency('strip', '//strip_001.png', 'sequencer strip "Walk"', { extent: 'sequence', runs: [[1, 3]] }),
   dependency('strip', '//a.png', 'sequencer strip "Pair"'),
   dependency('strip', '//b.png', 'sequencer strip "Pair"'),
   dependency('strip', '//film.mp4', 'sequencer strip "Film"'),

@@ -102,6 +102,18 @@ describe('strips', () => {
     expect(await pathsOf(writer)).toEqual(['file //a.mp4']);
   });
 
+  test('of numbered pictures name the numbers that they hold', async () => {
+    const names = ['a_01.png', 'a_02.png', 'a_04.png', 'a_04.png', 'a_03.png'];
+    const { dependencies } = await addStrip(scene(), 0, names).read();
+    expect(dependencies.map(({ runs }) => runs)).toEqual([
+      [
+        [1, 2],
+        [4, 4],
+        [3, 3],
+      ],
+    ]);
+  });
+
   test('with a picture for each of 20,000 frames are one sequence', async () => {
     const names = Array.from({ length: 20_000 }, (_, index) => `f_${String(index).padStart(5, '0')}.png`);
     expect(await pathsOf(addStrip(scene(), 0, names))).toEqual(['sequence //shots/f_00000.png']);
