@@ -39,12 +39,14 @@ const ASSETS: Readonly<Record<DependencyKind, RegExp>> = {
   // bake_items_paths.cc and bake_items_serialize.cc: `meta/<frame>_<fraction>.json` and `blobs/…`.
   bake: /(?:^|\/)(?:meta\/[0-9_]+\.json|blobs\/[^/]+\.(?:blob|vdb))$/i,
   'custom-data': endings('btx'),
+  // node_geo_import_*.cc.
+  import: endings('stl obj ply csv txt vdb'),
   ies: endings('ies'),
   osl: endings('osl oso'),
 };
 
 /** Asset files that may be text from their first byte on. */
-const MAY_BE_TEXT = endings('ies osl oso usd usda json obj hdr');
+const MAY_BE_TEXT = endings('ies osl oso usd usda json obj hdr stl ply csv txt');
 
 /** Bytes of a file that `isText` looks at. */
 export const TEXT_PROBE_BYTES = 512;

@@ -24,6 +24,7 @@ const NAMES: Readonly<Record<DependencyKind, string>> = {
   bake: 'a bake of geometry nodes',
   strip: 'a strip of the sequencer',
   'custom-data': 'data of a mesh',
+  import: 'an Import node',
   ies: 'an IES texture',
   osl: 'an OSL script',
 };
@@ -51,6 +52,7 @@ const MENDS: Readonly<Record<DependencyKind, string>> = {
   bake: `${BAKED} (Physics Properties > Simulation Nodes)`,
   strip: 'choose it anew in the Sequencer (Strip > Source)',
   'custom-data': 'save it anew in Modifier Properties > Multiresolution > Shape, or pack it there',
+  import: 'choose it again in the Import node (Geometry Node Editor) or in the inputs of the modifier',
   ies: 'choose it anew in the IES Texture node, or take an internal text',
   osl: 'choose it anew in the Script node, or take an internal text',
 };

@@ -58,6 +58,7 @@ export const FINDING_RULES = {
   'bake-missing': { severity: 'warning' },
   'strip-missing': { severity: 'warning' },
   'custom-data-missing': { severity: 'warning' },
+  'import-missing': { severity: 'warning' },
   'ies-missing': { severity: 'warning' },
   'osl-missing': { severity: 'warning' },
   /** There by another spelling of capital and small letters, which Linux takes for another name. */

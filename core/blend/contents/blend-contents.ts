@@ -17,6 +17,8 @@ export type DependencyKind =
   /** Of the video sequencer: a picture, a sequence of them, a movie, a sound. */
   | 'strip'
   | 'custom-data'
+  /** Of an Import node of geometry nodes. */
+  | 'import'
   | 'ies'
   | 'osl';
 

@@ -18,6 +18,7 @@ import { fluidDomains } from './fluid-domains';
 import { CONTENTS_BUDGET, FrugalReader, MAX_HELD_BYTES } from './frugal-reader';
 import { geometryNodes } from './geometry-nodes';
 import { imageUsers } from './image-users';
+import { importNodes } from './import-nodes';
 import { libraries } from './libraries';
 import { objectSimulations } from './object-simulations';
 import { particleSystems } from './particle-systems';
@@ -149,6 +150,7 @@ function partsOf(findings: Findings, blendName: string): readonly ContentsPart[]
     rigidBodies(findings, pointCaches),
     fluidDomains(findings),
     geometryNodes(findings),
+    importNodes(findings),
     scripts(findings),
     fileOutputs(findings),
     cameras(findings),
