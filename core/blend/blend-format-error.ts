@@ -4,6 +4,7 @@ import { SpotreelError } from '../errors';
  * Why a file can't be read as a `.blend`.
  *
  * - `not-blend`: another kind of file, or nothing at all.
+ * - `lfs-pointer`: what Git LFS leaves in place of a file that was not fetched.
  * - `future-format`: a header that no Blender known to Spotreel writes.
  * - `truncated`: the file ends early, as after an upload that broke off.
  * - `bad-block`, `bad-sdna`, `bad-zstd`, `bad-gzip`: that part is damaged.
@@ -12,6 +13,7 @@ import { SpotreelError } from '../errors';
  */
 export type BlendFormatErrorCode =
   | 'not-blend'
+  | 'lfs-pointer'
   | 'future-format'
   | 'truncated'
   | 'bad-block'
@@ -24,6 +26,7 @@ export type BlendFormatErrorCode =
 /** What is wrong with the file, in front of the reason, and what to do, behind it. */
 const WORDS: Readonly<Record<BlendFormatErrorCode, readonly [what: string, fix: string]>> = {
   'not-blend': ['is no scene', 'save the scene in Blender (File > Save As) and give that .blend'],
+  'lfs-pointer': ['is a Git LFS pointer', 'run git lfs pull'],
   'future-format': ['can not be read', 'save the scene with an older Blender'],
   truncated: [
     'is cut off',

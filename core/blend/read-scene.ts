@@ -182,7 +182,8 @@ export class SceneReader {
       ...(crop && { crop }),
       ...(pixelAspect && { pixelAspect }),
       ...displayOf(scene),
-      engine: scene.text('r.engine') ?? 'BLENDER_RENDER',
+      // Files of Blender 2.5 and older have none.
+      engine: scene.text('r.engine') || 'BLENDER_RENDER',
       // New files keep a stale `r.imtype`. A char in one, a short in the other.
       outputFormat: outputFormatName(
         (scene.integer('r.im_format.imtype') ?? scene.requiredInteger('r.imtype')) & 0xff,

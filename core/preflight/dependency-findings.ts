@@ -65,6 +65,7 @@ export function dependencyFindings(
   const findings = [
     ...dependencies.flatMap((found) => judge(found, place) ?? []),
     ...dependencies.flatMap((found) => someAbsent(found) ?? []),
+    ...dependencies.flatMap((found) => someUseless(found) ?? []),
     ...dependencies.flatMap((found) => someRefused(found) ?? []),
     ...libraries.flatMap((library) => unreadable(library) ?? []),
   ];
@@ -102,6 +103,18 @@ function someAbsent(found: FoundDependency): PreflightFinding | undefined {
   const more = absent.length > MOST_NAMES ? ` and ${absent.length - MOST_NAMES} more` : '';
   const are = absent.length > 1 ? 'which are' : 'which is';
   const message = `${subject(found)} ${needs} ${printableName(dependency.path)} with ${told}${more}, ${are} not there: put what is missing there, or ${MENDS[dependency.kind]}`;
+  return finding(`${dependency.kind}-missing`, message, dependency.path);
+}
+
+/** Files that are there, and empty, damaged or pointers of Git LFS. */
+function someUseless(found: FoundDependency): PreflightFinding | undefined {
+  const { dependency, refused = [], faults = [] } = found;
+  const [first, ...others] = faults.filter(
+    ({ location }) => !refused.some((one) => one.location === location),
+  );
+  if (!first) return undefined;
+  const more = others.length > 0 ? `, and ${others.length} more of its files are of no use` : '';
+  const message = `${subject(found)} ${needOf(found)} ${printableName(dependency.path)}, and ${printableName(first.location)} ${first.why}${more}; replace it by a good file, or ${MENDS[dependency.kind]}`;
   return finding(`${dependency.kind}-missing`, message, dependency.path);
 }
 

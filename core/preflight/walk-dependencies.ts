@@ -5,6 +5,7 @@ import { childUrl, filePath, fileUrl, formatLocation } from '../storage/location
 import { isNoFile, realPlace } from '../storage/real-place';
 import type { ByteSource, Storage } from '../storage/storage';
 import { isAsset } from './asset-types';
+import { withFileFaults, type FileFault } from './file-faults';
 import { FileFinder, type FoundFile, type FoundFiles } from './find-files';
 import { numbersIn, playedFrames, type FrameSpan } from './played-frames';
 import { placeOnDisk } from './place-on-disk';
@@ -67,6 +68,8 @@ export interface FoundDependency {
   readonly otherCase?: string | undefined;
   /** Files of it that are there and are not uploaded; no part of `files`. */
   readonly refused?: readonly RefusedFile[];
+  /** Files of it that are there, and empty, damaged or pointers of Git LFS. */
+  readonly faults?: readonly FileFault[];
   /** Where the library lies that names it; absent for the scene itself. */
   readonly library?: string | undefined;
 }
@@ -159,8 +162,9 @@ export async function walkDependencies(
       held ? [{ url, library: location, contents: held }] : [],
     );
   }
+  const judged = await withFileFaults(dependencies, place.storage, () => budget.hasMore());
   isCut ||= budget.isSpent || finder.isCut || onDisk?.isCut === true;
-  return { dependencies, libraries, isCut };
+  return { dependencies: judged, libraries, isCut };
 }
 
 async function locate(

@@ -29,7 +29,11 @@ describe('readBlendFacts reports raw', () => {
       frameStart: 5,
       frameEnd: 1,
     });
-    expect(scene).toMatchObject({ outputFormat: 'UNKNOWN(99)', resolutionPercent: 0, engine: '' });
+    expect(scene).toMatchObject({
+      outputFormat: 'UNKNOWN(99)',
+      resolutionPercent: 0,
+      engine: 'BLENDER_RENDER',
+    });
   });
 
   test.each(['../../$(reboot)', '<script>alert(1)</script>', 'é'.repeat(31)])('the name %s', async (name) => {

@@ -10,7 +10,7 @@ import { contents, dependency, facts, readJsonContents } from '../../../support/
 import { useScratchFolder } from '../../../support/scratch-folder';
 
 const at = useScratchFolder();
-const PNG = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
+const PNG = Buffer.from('\x89PNG\r\n\x1a\n\0\0\0\0IEND\xae\x42\x60\x82', 'latin1');
 const KEY = '-----BEGIN OPENSSH PRIVATE KEY-----\n';
 
 function write(path: string, content: string | Uint8Array = PNG): void {
