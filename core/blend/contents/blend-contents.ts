@@ -1,3 +1,5 @@
+import type { BlenderVersion } from '../blend-header';
+
 /** What a dependency is to Blender. */
 export type DependencyKind =
   | 'image'
@@ -50,6 +52,16 @@ export interface SequencePlay {
   readonly mode?: 'clip' | 'extend' | 'ping-pong' | 'from-zero';
 }
 
+/** Whether a file can reach a rendered frame: surely, perhaps, or not at all. */
+export type Reach = 'rendered' | 'maybe' | 'unused';
+
+/** A data block that is taken from a library. */
+export interface LinkedData {
+  /** With its code in front, such as `OBTree`. */
+  readonly name: string;
+  readonly reach: Reach;
+}
+
 /** A file, or several, that a `.blend` needs besides itself. */
 export interface Dependency {
   readonly kind: DependencyKind;
@@ -65,6 +77,10 @@ export interface Dependency {
   readonly usedBy: readonly string[];
   /** Of a library: the data blocks that are taken from it, such as `OBTree`, at most 8 of them. */
   readonly linked?: readonly string[];
+  /** Of the scene, or of the data of a library, that is rendered; absent where that was not asked for, which is as `maybe`. */
+  readonly reach?: Reach;
+  /** Of a library: all that is taken from it. Absent where that is too much, or was not asked for. */
+  readonly linkedData?: readonly LinkedData[];
   /** Of an image in tiles: their numbers, 1001 + u + 10 v, at most 1,000 of them. */
   readonly tiles?: readonly number[];
   /** Of a strip's sequence: numbers of its pictures, as first and last of each run; at most 1,000 runs. */
@@ -94,6 +110,12 @@ export interface SceneCameras {
   readonly isWhole: boolean;
 }
 
+/** What is rendered of a file: a scene of it, or, of a library, the data blocks that are taken from it. */
+export type RenderedPart =
+  | { readonly scene: string }
+  /** By names with their codes in front, such as `OBTree`. */
+  | { readonly data: ReadonlyMap<string, Reach> };
+
 /** All that a `.blend` holds besides its scenes' own settings that matters for rendering it elsewhere. */
 export interface BlendContents {
   /** In the order of the file; one entry for each kind, path and extent. */
@@ -122,6 +144,10 @@ export interface BlendContents {
   readonly denoiseNodes: readonly string[];
   /** Names of speakers that have a sound and are not muted. */
   readonly speakers: readonly string[];
+  /** Of the Blender that saved the file, where what is rendered of it was asked for. */
+  readonly blenderVersion?: BlenderVersion;
+  /** Names of the data that was asked for and that the file does not hold; none where it was not read to its end. */
+  readonly lacking?: readonly string[];
   /** Whether the file was too large or too fragmented to be looked through whole; what stands here is true all the same. */
   readonly incomplete: boolean;
   /** The limit that was reached where it is incomplete, such as `1280 requests to storage`. */

@@ -5,6 +5,7 @@ import type {
   SequencePlay,
   UnbakedSimulation,
 } from './blend-contents';
+import type { Reached } from './reach/reach-summary';
 
 const MAX_USERS = 8;
 const MAX_PLAYS = 8;
@@ -31,16 +32,20 @@ const NOT_LATIN = /[^\0-\xff]/;
 type Found = Omit<Dependency, 'usedBy' | 'linked'> & {
   readonly usedBy: string;
   readonly linked?: readonly string[];
+  /** Of a library, its own address. */
+  readonly library?: bigint;
 };
 type Collected = Dependency & {
   packed: boolean;
   readonly usedBy: string[];
   plays?: readonly SequencePlay[];
   runs?: Dependency['runs'];
-};
+} & Reached;
 
 /** Collects what the parts find, and keeps it within bounds: past them it drops, and notes that. */
 export class Findings {
+  /** Called for each user of a file that is kept. */
+  onUse: ((file: Reached, user: { label: string; kind: string }, library?: bigint) => void) | undefined;
   readonly #dependencies: Collected[] = [];
   /** By kind and extent, then by path. */
   readonly #byPath = new Map<string, Map<string, Collected>>();
@@ -92,7 +97,7 @@ export class Findings {
   }
 
   /** A path that is empty is none. The same path is packed only if all who use it have packed it. */
-  addDependency({ usedBy, ...found }: Found): void {
+  addDependency({ usedBy, library, ...found }: Found): void {
     if (found.path === '') return;
     const samePlace = this.#placeOf(found);
     const known = samePlace.get(found.path);
@@ -102,10 +107,12 @@ export class Findings {
       if (found.runs) known.runs = [...(known.runs ?? []), ...found.runs].slice(0, MAX_RUNS);
       const isNew = known.usedBy.length < MAX_USERS && !known.usedBy.includes(usedBy);
       if (isNew && this.mayKeepName(usedBy)) known.usedBy.push(usedBy);
+      this.onUse?.(known, { label: usedBy, kind: found.kind }, library);
     } else if (this.mayKeep(found.path + usedBy)) {
       const added = { ...found, usedBy: [usedBy] };
       this.#dependencies.push(added);
       samePlace.set(found.path, added);
+      this.onUse?.(added, { label: usedBy, kind: found.kind }, library);
     }
   }
 

@@ -37,9 +37,17 @@ export function libraries(findings: Findings): ContentsPart {
       },
     },
     fileEnds(complete) {
-      for (const { path, packed, label, linked } of known.values()) {
+      for (const [library, { path, packed, label, linked }] of known) {
         if (linked.length === 0 && complete) continue;
-        findings.addDependency({ kind: 'library', extent: 'file', path, packed, usedBy: label, linked });
+        findings.addDependency({
+          kind: 'library',
+          extent: 'file',
+          path,
+          packed,
+          usedBy: label,
+          linked,
+          library,
+        });
       }
     },
   };

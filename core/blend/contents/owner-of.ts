@@ -39,6 +39,11 @@ const KINDS: Readonly<Record<string, string>> = {
   WO: 'world',
 };
 
+/** What artists call data blocks with that code: `object` for `OB`. */
+export function kindOfCode(code: string): string {
+  return Object.hasOwn(KINDS, code) ? KINDS[code]! : code;
+}
+
 /** Where a block has the name of the data block that it starts. */
 export interface NameRange {
   readonly offset: number;

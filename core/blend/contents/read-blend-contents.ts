@@ -1,6 +1,6 @@
 import type { ByteSource } from '../../storage/storage';
 import { BlendFormatError } from '../blend-format-error';
-import { MAX_BLEND_HEADER_BYTES, parseBlendHeader } from '../blend-header';
+import { MAX_BLEND_HEADER_BYTES, parseBlendHeader, type BlenderVersion } from '../blend-header';
 import { ByteWindow } from '../byte-window';
 import { DECODE_LIMITS, type DecodedBlend, type DecodeLimits } from '../decoded-blend';
 import { fileNameOf } from '../file-name-of';
@@ -8,7 +8,7 @@ import { findSdna } from '../find-sdna';
 import { openDecodedBlend } from '../open-decoded-blend';
 import { HEAD_BYTES, NO_READ_LIMIT, RangedSource, ReadBudgetSpent } from '../ranged-source';
 import type { Sdna } from '../sdna';
-import type { BlendContents } from './blend-contents';
+import type { BlendContents, RenderedPart } from './blend-contents';
 import type { ContentsPart } from './contents-part';
 import { cameras } from './cameras';
 import { fileOutputs } from './file-outputs';
@@ -23,12 +23,14 @@ import { libraries } from './libraries';
 import { objectSimulations } from './object-simulations';
 import { particleSystems } from './particle-systems';
 import { PointCaches } from './point-caches';
+import { ReachTap } from './reach/reach';
+import { ReachSummary } from './reach/reach-summary';
 import { rigidBodies } from './rigid-bodies';
 import { scripts } from './scripts';
 import { specialNodes } from './special-nodes';
 import { speakers } from './speakers';
 import { strips } from './strips';
-import { walkContents, type WalkLimits } from './walk-contents';
+import { WALK_LIMITS, walkContents, type WalkLimits } from './walk-contents';
 
 /**
  * A little read-ahead over unpacked bytes, whose pieces are in memory already but take work to get at. More of it would
@@ -51,37 +53,58 @@ const LOCAL_AHEAD = { firstBytes: HEAD_BYTES, maxBytes: HEAD_BYTES };
  * Reads what a `.blend` of any version holds and needs besides its scenes' settings, without Blender: nothing in the
  * file is ever run. The whole file is gone over once; of large blocks only the headers are read. A file on this machine
  * is read through, however large. In a bucket `CONTENTS_BUDGET` bounds requests and bytes. Past that, and past what a
- * hostile file may fill the memory with, the answer is `incomplete` and names the limit. The source is left open.
+ * hostile file may fill the memory with, the answer is `incomplete` and names the limit. `part` asks what of that can reach
+ * a rendered frame. The source is left open.
  *
  * Throws `BlendFormatError` for a file that is none or is damaged, and whatever the source throws.
  */
-export async function readBlendContents(source: ByteSource, limits?: DecodeLimits): Promise<BlendContents> {
+export async function readBlendContents(
+  source: ByteSource,
+  limits?: DecodeLimits,
+  part?: RenderedPart,
+): Promise<BlendContents> {
   const name = fileNameOf(source.url);
   const findings = new Findings();
   const parts = partsOf(findings, name);
+  const reach = new ReachSummary(part);
+  findings.onUse = (file, use, library) => reach.addUse(file, use, library);
   let limit: string | undefined;
+  let version: BlenderVersion | undefined;
+  const tapOf = (sdna: Sdna, littleRoom: boolean): ReachTap | undefined => {
+    version = sdna.header.version;
+    if (littleRoom) reach.graph.setLittleRoom();
+    return part && new ReachTap(sdna, version.major, reach);
+  };
   try {
     await (source.url.protocol === 'file:'
-      ? showLocal(source, limits ?? LOCAL_LIMITS, parts, findings)
-      : showStored(source, limits ?? CONTENTS_LIMITS, parts, findings));
+      ? showLocal(source, limits ?? LOCAL_LIMITS, parts, findings, tapOf)
+      : showStored(source, limits ?? CONTENTS_LIMITS, parts, findings, tapOf));
   } catch (error) {
     limit = limitOf(error);
     if (limit === undefined) throw error instanceof BlendFormatError ? error.inFile(name) : error;
   }
-  for (const part of parts) part.fileEnds?.(limit === undefined);
-  return findings.contents(limit);
+  for (const one of parts) one.fileEnds?.(limit === undefined);
+  const contents = findings.contents(limit);
+  if (!part) return contents;
+  reach.settle(!contents.incomplete);
+  const lacking = reach.lacking(limit === undefined);
+  return { ...contents, ...(version && { blenderVersion: version }), lacking };
 }
+
+/** What sees every block of the file, where it is asked what can reach a frame. */
+type TapOf = (sdna: Sdna, littleRoom: boolean) => ReachTap | undefined;
 
 async function showLocal(
   source: ByteSource,
   limits: DecodeLimits,
   parts: readonly ContentsPart[],
   findings: Findings,
+  tapOf: TapOf,
 ): Promise<void> {
   const decoded = await openDecodedBlend(await RangedSource.open(source, NO_READ_LIMIT), limits);
   const sdna = await sdnaOf(decoded);
   const window = new ByteWindow(decoded, decoded.compression === 'none' ? LOCAL_AHEAD : UNPACKED_AHEAD);
-  await walkContents(window, sdna, parts, () => findings.isFull, LOCAL_WALK);
+  await walkContents(window, sdna, parts, () => findings.isFull, LOCAL_WALK, tapOf(sdna, false));
 }
 
 async function showStored(
@@ -89,9 +112,10 @@ async function showStored(
   limits: DecodeLimits,
   parts: readonly ContentsPart[],
   findings: Findings,
+  tapOf: TapOf,
 ): Promise<void> {
   const reader = await FrugalReader.open(source, CONTENTS_BUDGET);
-  const showAllOf = (): Promise<void> => showDecoded(reader, limits, parts, findings);
+  const showAllOf = (): Promise<void> => showDecoded(reader, limits, parts, findings, tapOf);
   await (reader.holdsAll ? inTurn(showAllOf) : showAllOf());
 }
 
@@ -100,6 +124,7 @@ async function showDecoded(
   limits: DecodeLimits,
   parts: readonly ContentsPart[],
   findings: Findings,
+  tapOf: TapOf,
 ): Promise<void> {
   const decoded = await openDecodedBlend(reader, limits);
   if (decoded.cut)
@@ -107,12 +132,15 @@ async function showDecoded(
   const sdna = await sdnaOf(decoded);
   // What can only be unpacked from its start tells whether that was cut; it is unpacked for the walk once more.
   reader.startWalk(decoded.cut !== undefined);
-  if (decoded.cut !== undefined && reader.heldBytes > MUCH_HELD_BYTES) findings.setRoom(LITTLE_ROOM);
+  const littleRoom = decoded.cut !== undefined && reader.heldBytes > MUCH_HELD_BYTES;
+  if (littleRoom) findings.setRoom(LITTLE_ROOM);
   await walkContents(
     decoded.compression === 'none' ? reader : new ByteWindow(decoded, UNPACKED_AHEAD),
     sdna,
     parts,
     () => findings.isFull,
+    WALK_LIMITS,
+    tapOf(sdna, littleRoom),
   );
 }
 

@@ -7,6 +7,7 @@ import type { ContentsPart, Place } from './contents-part';
 import { Fields } from './fields';
 import { ROOM } from './findings';
 import { ownerOf, OwnerNames } from './owner-of';
+import type { BlockTap } from './reach/block-tap';
 import type { WalkBytes } from './walk-bytes';
 
 /** What blocks have for a struct that hold none but text or numbers, whatever struct comes first in the SDNA. */
@@ -19,7 +20,7 @@ const MAX_STRUCTS_IN_BLOCK = 1 << 16;
  * Structs that are looked at, and blocks that are passed: a packed file of a few MB may have far more. Each takes some
  * microseconds.
  */
-const WALK_LIMITS: WalkLimits = { blocks: 1 << 22, shown: 1 << 20 };
+export const WALK_LIMITS: WalkLimits = { blocks: 1 << 22, shown: 1 << 20 };
 
 /** How much of a file a walk goes through. */
 export interface WalkLimits {
@@ -51,9 +52,10 @@ export async function walkContents(
   sdna: Sdna,
   parts: readonly ContentsPart[],
   isFull: () => boolean,
-  limits = WALK_LIMITS,
+  limits: WalkLimits,
+  tap?: BlockTap,
 ): Promise<void> {
-  const walk = new ContentsWalk(bytes, sdna, parts, isFull, limits);
+  const walk = new ContentsWalk(bytes, sdna, parts, isFull, limits, tap);
   const { header } = sdna;
   const headerBytes = blockHeaderBytes(header);
   try {
@@ -78,6 +80,7 @@ class ContentsWalk {
   readonly #parts: readonly ContentsPart[];
   readonly #isFull: () => boolean;
   readonly #limits: WalkLimits;
+  readonly #tap: BlockTap | undefined;
   readonly #shown: ReadonlyMap<number, Shown>;
   readonly #names: OwnerNames;
   /** Where the owner's name stands: of a hundred thousand owners it is the same. */
@@ -95,7 +98,9 @@ class ContentsWalk {
     parts: readonly ContentsPart[],
     isFull: () => boolean,
     limits: WalkLimits,
+    tap: BlockTap | undefined,
   ) {
+    this.#tap = tap;
     this.#bytes = bytes;
     this.#isFull = isFull;
     this.#limits = limits;
@@ -110,6 +115,21 @@ class ContentsWalk {
   pass(block: Block): Promise<void> | undefined {
     this.#blocks += 1;
     if (this.#blocks > this.#limits.blocks) throw new ReadBudgetSpent(`${this.#limits.blocks} blocks`);
+    if (block.code !== 'DATA') this.endOwner();
+    const tapped = this.#tap?.wants(block) ?? 0;
+    if (tapped === 0) return this.#passOn(block);
+    const bytes = this.#bytes.peek(block.dataOffset, tapped);
+    if (bytes === undefined) return this.#fetchTapped(block, tapped);
+    this.#tap?.take(block, bytes);
+    return this.#passOn(block);
+  }
+
+  async #fetchTapped(block: Block, bytes: number): Promise<void> {
+    this.#tap?.take(block, await this.#bytes.read(block.dataOffset, bytes));
+    await this.#passOn(block);
+  }
+
+  #passOn(block: Block): Promise<void> | undefined {
     const shown = this.#shown.get(block.sdnaIndex);
     if (block.code !== 'DATA') return this.#startOwner(block, shown);
     if (this.#wanted.has(block.address)) return this.#giveText(block);
@@ -117,14 +137,15 @@ class ContentsWalk {
   }
 
   endOwner(): void {
-    if (!this.#hasShown) return;
-    this.#hasShown = false;
-    for (const part of this.#parts) part.ownerEnds?.(this.#owner);
-    this.#wanted = new Map();
+    if (this.#hasShown) {
+      this.#hasShown = false;
+      for (const part of this.#parts) part.ownerEnds?.(this.#owner);
+      this.#wanted = new Map();
+    }
+    this.#tap?.ownerEnds();
   }
 
   #startOwner(block: Block, shown: Shown | undefined): Promise<void> | undefined {
-    this.endOwner();
     const range = this.#names.rangeIn(block);
     const name = range && this.#bytes.peek(range.offset, range.length);
     if (range !== undefined && name === undefined) return this.#fetchOwner(block, shown);
