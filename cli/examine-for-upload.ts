@@ -14,15 +14,17 @@ export interface UploadFlags {
 
 /**
  * Examines a scene that is to be rendered on a farm, as far as its files may be uploaded. With `project`, the files below that
- * folder may be, and no others; otherwise those in the scene's folder, and others after `confirmUploads`. Throws `bad-usage`.
+ * folder may be, and no others; otherwise those in the scene's folder, and others after `confirmUploads`. `scene` names another than
+ * the active one. Throws `bad-usage`.
  */
 export async function examineForUpload(
   { url, etag }: ObjectHead,
   project: string | undefined,
   storage: Storage,
+  scene?: string,
 ): Promise<JudgedUploads> {
   const root = project === undefined ? undefined : await projectAt(project, url);
-  const examination = await examineScene(url, etag, storage, root);
+  const examination = await examineScene(url, etag, storage, root, undefined, scene);
   if (url.protocol !== 'file:') return { examination, outside: [] };
   return judgeUploads(examination, root?.url ?? new URL('.', url), storage);
 }

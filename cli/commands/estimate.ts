@@ -1,5 +1,5 @@
 import { cameraRenders } from '../../core/batch/camera-renders';
-import { targetFaults } from '../../core/batch/choose-targets';
+import { blenderFor, targetFaults } from '../../core/batch/choose-targets';
 import { farmTargets } from '../../core/batch/farm-targets';
 import { examineScene } from '../../core/preflight/examine-scene';
 import type { JudgedUploads } from '../../core/preflight/judge-uploads';
@@ -99,8 +99,18 @@ async function examineShots(
 ): Promise<{ readonly shots: readonly Shot[]; readonly outside: JudgedUploads['outside'] }> {
   const source = await findSource(file, storage);
   const { examination, outside } = testOn
-    ? await examineForUpload(source, project, storage)
-    : { examination: await examineScene(source.url, source.etag, storage), outside: [] };
+    ? await examineForUpload(source, project, storage, options.scene)
+    : {
+        examination: await examineScene(
+          source.url,
+          source.etag,
+          storage,
+          undefined,
+          undefined,
+          options.scene,
+        ),
+        outside: [],
+      };
   const location = formatLocation(source.url);
   const wanted = { ...examination.facts, options, source: { url: location } };
   const checked = preflight(examination, {
@@ -110,6 +120,7 @@ async function examineShots(
     hasDisplay: !testOn && hasDisplay(process.env, process.platform),
     hasOwnColors: !testOn && hasOwnColors(process.env),
     ...(!testOn && { hasDenoiser: await denoiserFor(examination, options, process.env) }),
+    blender: testOn && blenderFor(wanted, farmTargets(testOn.description)),
     placeFaults: testOn ? targetFaults(wanted, farmTargets(testOn.description), 'farm') : [],
   });
   refuseErrors(checked, location);

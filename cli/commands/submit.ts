@@ -3,7 +3,7 @@ import { BatchClient } from '@aws-sdk/client-batch';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { AwsBatch } from '../../core/batch/aws-batch';
 import { readFarm } from '../../core/batch/aws-farm';
-import { targetFaults, type JobTargets } from '../../core/batch/choose-targets';
+import { blenderFor, targetFaults, type JobTargets } from '../../core/batch/choose-targets';
 import { cameraRenders } from '../../core/batch/camera-renders';
 import { submitRender, type RenderRequest } from '../../core/batch/submit-render';
 import type { FarmDescription } from '../../core/contract/farm-description';
@@ -72,7 +72,7 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
   const source = await findSource(inputOf(file, flags), storage);
   const target = await findTarget(flags);
   if (source.url.protocol !== 's3:' && !target.uploads) throw nowhereToGo(source);
-  const { examination, outside } = await examineForUpload(source, flags.project, storage);
+  const { examination, outside } = await examineForUpload(source, flags.project, storage, options.scene);
   const checked = refusedOr(source, examination, options, target);
   reportFindings(checked.findings);
   if (!(await confirmUploads(outside, flags.yes === true, say))) {
@@ -233,6 +233,7 @@ function refusedOr(
     options,
     place: 'farm',
     hasDisplay: false,
+    blender: blenderFor(examination.facts, target),
     placeFaults: targetFaults({ ...examination.facts, options, source: { url: file } }, target, 'farm'),
   });
   refuseErrors(checked, file);

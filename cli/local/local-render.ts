@@ -72,7 +72,17 @@ export class LocalRender {
     } as const;
     const known = this.options.examination;
     const examination =
-      known ?? (filesCount ? await examineScene(source.url, source.etag, storage) : undefined);
+      known ??
+      (filesCount
+        ? await examineScene(
+            source.url,
+            source.etag,
+            storage,
+            undefined,
+            undefined,
+            this.options.options.scene,
+          )
+        : undefined);
     const request = { ...this.options, ...(examination && { examination }) };
     const { folder, manifest, rebuilt } = await prepareRender(request, services);
     report([

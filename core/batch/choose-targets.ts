@@ -63,6 +63,14 @@ export function targetFaults(
   ];
 }
 
+/** The Blender that would render a scene on `targets`; `undefined` where that is unknown. Pure. */
+export function blenderFor(
+  wanted: Omit<Wanted, 'options'>,
+  targets: Pick<JobTargets, 'renderDefinitions'>,
+): BlenderVersion | undefined {
+  return known(chooseDefinition(wanted, targets))[0];
+}
+
 /** Throws the first fault that came after the render was planned and that its `force` does not overrule. */
 export function refuseTargets(
   manifest: Wanted & { readonly source: { readonly url: string } },

@@ -17,7 +17,14 @@ import { printableName } from '../printable';
 import { planRender } from '../render/plan';
 import { formatLocation } from '../storage/location';
 import { StorageError, type ObjectHead, type Storage } from '../storage/storage';
-import { chooseDefinition, queueFor, refuseTargets, targetFaults, type JobTargets } from './choose-targets';
+import {
+  blenderFor,
+  chooseDefinition,
+  queueFor,
+  refuseTargets,
+  targetFaults,
+  type JobTargets,
+} from './choose-targets';
 import { ensureJobs, readJobs, type JobServices } from './ensure-jobs';
 import type { Reuse } from './find-pair';
 
@@ -171,7 +178,8 @@ async function check(
   const { storage, place = 'farm', hasDisplay = false, hasOwnColors = false } = services;
   const file = printableName(formatLocation(source.url));
   const budget = new WalkBudget(place === 'farm' ? UPLOAD_SECONDS : undefined);
-  const found = examination ?? (await examineScene(source.url, source.etag, storage, undefined, budget));
+  const found =
+    examination ?? (await examineScene(source.url, source.etag, storage, undefined, budget, options.scene));
   const checked = preflight(found, {
     file,
     options,
@@ -179,6 +187,7 @@ async function check(
     hasDisplay,
     hasOwnColors,
     ...(needsDenoiser(found, options) && { hasDenoiser: await services.hasDenoiser?.() }),
+    blender: blenderFor(found.facts, services),
     placeFaults: targetFaults({ ...found.facts, options, source: { url: file } }, services, place),
   });
   refuseErrors(checked, file);

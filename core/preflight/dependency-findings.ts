@@ -1,9 +1,12 @@
 import type { DependencyKind } from '../blend/contents/blend-contents';
 import { MOST_DEPENDENCIES } from '../contract/manifest';
 import { printableName } from '../printable';
-import type { FindingCode } from './finding-codes';
+import type { BlenderVersion } from '../render/blender-version';
+import { ruleOf, type FindingCode } from './finding-codes';
 import { finding, type PreflightFinding } from './findings';
-import type { FoundDependency, FoundLibrary, ProjectFiles } from './walk-dependencies';
+import { libraryFindings } from './library-findings';
+import { missingSeverity } from './reach-severity';
+import type { FoundDependency, ProjectFiles } from './walk-dependencies';
 
 /** Where the scene will be rendered. */
 export type RenderPlace = 'here' | 'farm';
@@ -29,45 +32,49 @@ const NAMES: Readonly<Record<DependencyKind, string>> = {
   osl: 'an OSL script',
 };
 
-/** Names that one message tells. */
+/** Names in one message. */
 const MOST_NAMES = 5;
 
+/** What `--force` does about an error. */
+const FORCED = '--force renders without it';
+
 const BAKED = 'bake it again and save the .blend';
-const FIND = 'choose it anew by File > External Data > Find Missing Files';
+const FIND = 'choose it again by File > External Data > Find Missing Files';
 const PACK = `${FIND}, or pack it (File > External Data > Pack Resources)`;
 
-/** How a missing one is mended in Blender, besides putting it back. */
-const MENDS: Readonly<Record<DependencyKind, string>> = {
+/** How a missing one is fixed in Blender, besides putting it back. */
+export const FIXES: Readonly<Record<DependencyKind, string>> = {
   image: PACK,
   library: 'relocate it (Outliner > Blender File, right click on it > ID Data > Relocate)',
   font: PACK,
   sound: PACK,
   'movie-clip': FIND,
   volume: PACK,
-  'cache-file': 'choose it anew in the Mesh Sequence Cache modifier or constraint',
-  'mesh-cache': 'choose it anew in Modifier Properties > Mesh Cache',
+  'cache-file': 'choose it again in the Mesh Sequence Cache modifier or constraint',
+  'mesh-cache': 'choose it again in Modifier Properties > Mesh Cache',
   'ocean-cache': `${BAKED} (Modifier Properties > Ocean > Bake)`,
   'fluid-cache': `${BAKED} (Physics Properties > Fluid > Cache)`,
   'point-cache': `${BAKED} (Physics Properties > Cache)`,
   bake: `${BAKED} (Physics Properties > Simulation Nodes)`,
-  strip: 'choose it anew in the Sequencer (Strip > Source)',
-  'custom-data': 'save it anew in Modifier Properties > Multiresolution > Shape, or pack it there',
+  strip: 'choose it again in the Sequencer (Strip > Source)',
+  'custom-data': 'save it again in Modifier Properties > Multiresolution > Shape, or pack it there',
   import: 'choose it again in the Import node (Geometry Node Editor) or in the inputs of the modifier',
-  ies: 'choose it anew in the IES Texture node, or take an internal text',
-  osl: 'choose it anew in the Script node, or take an internal text',
+  ies: 'choose it again in the IES Texture node, or take an internal text',
+  osl: 'choose it again in the Script node, or take an internal text',
 };
 
-/** What is wrong with the files that a scene needs: pure. */
+/** What is wrong with the files that a scene needs, rendered by `blender` as far as that is known: pure. */
 export function dependencyFindings(
   { dependencies, libraries, isCut }: ProjectFiles,
   place: RenderPlace,
+  blender?: BlenderVersion,
 ): PreflightFinding[] {
   const findings = [
     ...dependencies.flatMap((found) => judge(found, place) ?? []),
     ...dependencies.flatMap((found) => someAbsent(found) ?? []),
     ...dependencies.flatMap((found) => someUseless(found) ?? []),
     ...dependencies.flatMap((found) => someRefused(found) ?? []),
-    ...libraries.flatMap((library) => unreadable(library) ?? []),
+    ...libraryFindings(libraries, blender),
   ];
   if (isCut) {
     const message =
@@ -88,10 +95,19 @@ function judge(found: FoundDependency, place: RenderPlace): PreflightFinding | u
   const { dependency, state, isAbsolute } = found;
   if (state === 'packed') return undefined;
   if (state === 'found') return isAbsolute ? absoluteFound(found, place) : undefined;
-  const [code, what, mend] = fault(found);
+  const [code, what, fix] = fault(found);
   const isLibrary = dependency.kind === 'library' && state !== 'forbidden';
-  const libraryCode = isLibrary ? 'library-missing' : code;
-  return finding(libraryCode, `${subject(found)} ${what}: ${mend}`, dependency.path);
+  const finalCode = isLibrary ? 'library-missing' : code;
+  return missing(finalCode, `${subject(found)} ${what}: ${fix}`, found);
+}
+
+/** As bad as the file's reach says, but for what never renders at all. */
+function missing(code: FindingCode, message: string, { dependency }: FoundDependency): PreflightFinding {
+  const { severity: usual, mayBeForced } = ruleOf(code);
+  const mayDiffer = mayBeForced || usual === 'warning';
+  const severity = (mayDiffer && missingSeverity(dependency)) || usual;
+  const forced = severity === 'error' && mayBeForced ? `; ${FORCED}` : '';
+  return finding(code, `${message}${forced}`, dependency.path, severity);
 }
 
 /** Of a sequence or of tiles some are there, and others are not. */
@@ -102,8 +118,10 @@ function someAbsent(found: FoundDependency): PreflightFinding | undefined {
   const told = absent.slice(0, MOST_NAMES).map(printableName).join(', ');
   const more = absent.length > MOST_NAMES ? ` and ${absent.length - MOST_NAMES} more` : '';
   const are = absent.length > 1 ? 'which are' : 'which is';
-  const message = `${subject(found)} ${needs} ${printableName(dependency.path)} with ${told}${more}, ${are} not there: put what is missing there, or ${MENDS[dependency.kind]}`;
-  return finding(`${dependency.kind}-missing`, message, dependency.path);
+  const message = `${subject(found)} ${needs} ${printableName(dependency.path)} with ${told}${more}, ${are} missing: put what is missing there, or ${FIXES[dependency.kind]}`;
+  // Which of them a frame needs is not known for sure: the worker checks each frame.
+  const severity = dependency.reach === 'unused' ? 'note' : 'warning';
+  return finding(`${dependency.kind}-missing`, message, dependency.path, severity);
 }
 
 /** Files that are there, and empty, damaged or pointers of Git LFS. */
@@ -114,8 +132,11 @@ function someUseless(found: FoundDependency): PreflightFinding | undefined {
   );
   if (!first) return undefined;
   const more = others.length > 0 ? `, and ${others.length} more of its files are of no use` : '';
-  const message = `${subject(found)} ${needOf(found)} ${printableName(dependency.path)}, and ${printableName(first.location)} ${first.why}${more}; replace it by a good file, or ${MENDS[dependency.kind]}`;
-  return finding(`${dependency.kind}-missing`, message, dependency.path);
+  const message = `${subject(found)} ${needOf(found)} ${printableName(dependency.path)}, and ${printableName(first.location)} ${first.why}${more}; replace it by a good file, or ${FIXES[dependency.kind]}`;
+  // Of several files a frame may need others: the worker checks each frame.
+  if (dependency.extent === 'file') return missing(`${dependency.kind}-missing`, message, found);
+  const severity = dependency.reach === 'unused' ? 'note' : 'warning';
+  return finding(`${dependency.kind}-missing`, message, dependency.path, severity);
 }
 
 /** Files that are there and are never uploaded. */
@@ -124,7 +145,8 @@ function someRefused(found: FoundDependency): PreflightFinding | undefined {
   if (!first) return undefined;
   const more = others.length > 0 ? ` and ${others.length} more` : '';
   const message = `${subject(found)} ${needOf(found)} ${printableName(dependency.path)}, and Spotreel does not upload ${printableName(first.location)}${more}: ${first.why}. If it is an asset, pack it, or give it a usual name in the scene's folder and choose it again`;
-  return finding('upload-refused', message, dependency.path);
+  const severity = dependency.reach === 'unused' ? 'note' : undefined;
+  return finding('upload-refused', message, dependency.path, severity);
 }
 
 function absoluteFound(found: FoundDependency, place: RenderPlace): PreflightFinding {
@@ -133,13 +155,13 @@ function absoluteFound(found: FoundDependency, place: RenderPlace): PreflightFin
   const where = `${subject(found)} ${needs} ${printableName(path)}, which is found on this machine only`;
   if (place === 'here')
     return finding('absolute-path-found', `${where}: ${RELATIVE} to render elsewhere`, path);
-  return finding(kind === 'library' ? 'library-missing' : 'absolute-path', `${where}: ${RELATIVE}`, path);
+  return missing(kind === 'library' ? 'library-missing' : 'absolute-path', `${where}: ${RELATIVE}`, found);
 }
 
 const RELATIVE = 'put it into the folder of the .blend and choose File > External Data > Make Paths Relative';
 
-/** The code, what is wrong, and how to mend it. */
-function fault(found: FoundDependency): [code: FindingCode, what: string, mend: string] {
+/** The code, what is wrong, and how to fix it. */
+function fault(found: FoundDependency): [code: FindingCode, what: string, fix: string] {
   const { dependency, state, location, otherCase } = found;
   const written = printableName(dependency.path);
   const needs = needOf(found);
@@ -166,7 +188,7 @@ function fault(found: FoundDependency): [code: FindingCode, what: string, mend: 
       return [
         `${dependency.kind}-missing`,
         `${needs} ${written}, which is a folder, pipe or device and no file`,
-        MENDS[dependency.kind],
+        FIXES[dependency.kind],
       ];
     case 'unanchored':
       return ['unanchored-path', `${needs} ${written}, which does not say beside what`, RELATIVE];
@@ -178,8 +200,8 @@ function fault(found: FoundDependency): [code: FindingCode, what: string, mend: 
       ];
     default: {
       const place = location === undefined ? '' : ` (${printableName(location)})`;
-      const mend = `put it there, or ${MENDS[dependency.kind]}`;
-      return [`${dependency.kind}-missing`, `${needs} ${written}, which is not there${place}`, mend];
+      const fix = `put it there, or ${FIXES[dependency.kind]}`;
+      return [`${dependency.kind}-missing`, `${needs} ${written}, which is missing${place}`, fix];
     }
   }
 }
@@ -195,10 +217,4 @@ function subject({ dependency, library }: FoundDependency): string {
   const more = others.length > 0 ? ` and ${others.length} ${others.length > 1 ? 'others' : 'other'}` : '';
   const of = library === undefined ? '' : ` of library ${printableName(library)}`;
   return `${printableName(user)}${more}${of}`;
-}
-
-function unreadable({ location, fault: error }: FoundLibrary): PreflightFinding | undefined {
-  if (!error) return undefined;
-  const message = `library ${printableName(location)} can't be read (${printableName(error.message)}): open it in Blender and save it, or upload it again`;
-  return finding('library-unreadable', message);
 }

@@ -18,7 +18,8 @@ export interface SceneExamination {
 
 /**
  * Reads the scene at `url` and its libraries by ranged reads, and looks for what they need; nothing in them is ever run.
- * `etag` asks for that version, `root` for another project than the usual one, `budget` limits the work. Throws `BlendFormatError` for a scene that is none, `changed` for another version, and
+ * `etag` asks for that version, `root` for another project than the usual one, `budget` limits the work, `scene`
+ * names another than the active one, for what can reach its frames. Throws `BlendFormatError` for a scene that is none, `changed` for another version, and
  * storage's errors.
  */
 export async function examineScene(
@@ -27,24 +28,29 @@ export async function examineScene(
   storage: Storage,
   root: ProjectRoot = projectRootOf(url),
   budget?: WalkBudget,
+  scene?: string,
 ): Promise<SceneExamination> {
-  const { facts, contents } = await readScene(url, etag, storage);
-  const active = facts.scenes.find(({ name }) => name === facts.activeScene);
+  const { facts, contents } = await readScene(url, etag, storage, scene);
+  const active = facts.scenes.find(({ name }) => name === (scene ?? facts.activeScene));
   const project = await walkDependencies(url, contents, {
     storage,
     root,
-    readContents: readBlendContents,
+    readContents: (source, part) => readBlendContents(source, undefined, part),
     ...(budget && { budget }),
     ...(active && { frames: { start: active.frameStart, end: active.frameEnd } }),
   });
   return { facts, contents, project, scenePath: segmentsOf(url, root).join('/') };
 }
 
-async function readScene(url: URL, etag: string | undefined, storage: Storage) {
+async function readScene(url: URL, etag: string | undefined, storage: Storage, scene: string | undefined) {
   const bytes = await storage.open(url);
   try {
     if (etag !== undefined && bytes.etag !== undefined && bytes.etag !== etag) throw changed(url);
-    return { facts: await readBlendFacts(bytes), contents: await readBlendContents(bytes) };
+    const facts = await readBlendFacts(bytes);
+    // What is wrong with a scene that is not there is found elsewhere.
+    const chosen = facts.scenes.find(({ name }) => name === scene)?.name;
+    const part = { scene: chosen ?? facts.activeScene };
+    return { facts, contents: await readBlendContents(bytes, undefined, part) };
   } finally {
     await bytes.close();
   }

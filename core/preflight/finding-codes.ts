@@ -10,8 +10,8 @@ interface FindingRule {
 /**
  * Every code that the preflight gives, and how bad it is. Codes are stable: scripts may compare them.
  *
- * A file that is missing makes a picture that Blender draws pink or leaves empty, so it is a warning; of a library that is
- * missing nobody can tell what is lost.
+ * A missing file is an error if a frame surely needs it, a warning if a frame may need it, and a note if no frame does
+ * (`Dependency.reach`). The table has the severity for files of which that is unknown.
  */
 export const FINDING_RULES = {
   // The scene's own settings; `core/render/plan.ts` finds these.
@@ -35,6 +35,10 @@ export const FINDING_RULES = {
   'bad-path': { severity: 'error' },
 
   'library-missing': { severity: 'error', mayBeForced: true },
+  /** There, but without a data block that the scene takes from it. */
+  'library-data-missing': { severity: 'error', mayBeForced: true },
+  /** Saved by a newer Blender than the one that would render. */
+  'library-newer': { severity: 'error', mayBeForced: true },
   /** There, but no `.blend`, or a damaged one. */
   'library-unreadable': { severity: 'error', mayBeForced: true },
   /** Spotreel never uploads it: hidden, no asset, or not what its name says. With `--force` the scene goes without it. */
@@ -44,34 +48,34 @@ export const FINDING_RULES = {
   /** More than a manifest holds. */
   'too-many-files': { severity: 'error' },
 
-  'image-missing': { severity: 'warning' },
-  'font-missing': { severity: 'warning' },
+  'image-missing': { severity: 'warning', mayBeForced: true },
+  'font-missing': { severity: 'warning', mayBeForced: true },
   /** No frame needs it; the video lacks it. */
   'sound-missing': { severity: 'warning' },
-  'movie-clip-missing': { severity: 'warning' },
-  'volume-missing': { severity: 'warning' },
-  'cache-file-missing': { severity: 'warning' },
-  'mesh-cache-missing': { severity: 'warning' },
-  'ocean-cache-missing': { severity: 'warning' },
-  'fluid-cache-missing': { severity: 'warning' },
-  'point-cache-missing': { severity: 'warning' },
-  'bake-missing': { severity: 'warning' },
-  'strip-missing': { severity: 'warning' },
-  'custom-data-missing': { severity: 'warning' },
-  'import-missing': { severity: 'warning' },
-  'ies-missing': { severity: 'warning' },
-  'osl-missing': { severity: 'warning' },
+  'movie-clip-missing': { severity: 'warning', mayBeForced: true },
+  'volume-missing': { severity: 'warning', mayBeForced: true },
+  'cache-file-missing': { severity: 'warning', mayBeForced: true },
+  'mesh-cache-missing': { severity: 'warning', mayBeForced: true },
+  'ocean-cache-missing': { severity: 'warning', mayBeForced: true },
+  'fluid-cache-missing': { severity: 'warning', mayBeForced: true },
+  'point-cache-missing': { severity: 'warning', mayBeForced: true },
+  'bake-missing': { severity: 'warning', mayBeForced: true },
+  'strip-missing': { severity: 'warning', mayBeForced: true },
+  'custom-data-missing': { severity: 'warning', mayBeForced: true },
+  'import-missing': { severity: 'warning', mayBeForced: true },
+  'ies-missing': { severity: 'warning', mayBeForced: true },
+  'osl-missing': { severity: 'warning', mayBeForced: true },
   /** There by another spelling of capital and small letters, which Linux takes for another name. */
-  'letter-case': { severity: 'warning' },
+  'letter-case': { severity: 'warning', mayBeForced: true },
   /** A place of one machine only. */
-  'absolute-path': { severity: 'warning' },
+  'absolute-path': { severity: 'warning', mayBeForced: true },
   /** The same, and that machine is this one, which renders. */
   'absolute-path-found': { severity: 'note' },
-  'network-path': { severity: 'warning' },
+  'network-path': { severity: 'warning', mayBeForced: true },
   /** Leads out of the project by `..` or by a link, or the scene lies in no project's folder. */
-  'outside-project': { severity: 'warning' },
+  'outside-project': { severity: 'warning', mayBeForced: true },
   /** Without `//`, and so relative to whichever folder Blender is started in. */
-  'unanchored-path': { severity: 'warning' },
+  'unanchored-path': { severity: 'warning', mayBeForced: true },
   /** Libraries or folders were too many, or libraries too deep in each other, to look into all of them. */
   'files-unread': { severity: 'warning' },
   /** The file was too large to look through whole. */

@@ -9,9 +9,13 @@ const ORDER: readonly Severity[] = ['error', 'warning', 'note'];
 /** A finding of the preflight, which always says how bad it is. */
 export type PreflightFinding = Finding & { readonly severity: Severity };
 
-/** A finding as its code says; `path` is the one at fault, as written in the scene. */
-export function finding(code: FindingCode, message: string, path?: string): PreflightFinding {
-  const { severity } = ruleOf(code);
+/** A finding, as bad as its code says or as `severity`; `path` is the one at fault, as written in the scene. */
+export function finding(
+  code: FindingCode,
+  message: string,
+  path?: string,
+  severity: Severity = ruleOf(code).severity,
+): PreflightFinding {
   return { code, severity, message, ...(path !== undefined && { path }) };
 }
 

@@ -11,8 +11,17 @@ export class PreflightError extends SpotreelError {
   /** All of them, errors first. */
   readonly findings: readonly PreflightFinding[];
 
-  constructor(file: string, findings: readonly PreflightFinding[], kind: FaultKind = 'scene') {
-    const errors = findings.filter(({ severity }) => severity === 'error');
+  /** `grouped` has one sentence in place of several errors of a code, by that code. */
+  constructor(
+    file: string,
+    findings: readonly PreflightFinding[],
+    kind: FaultKind = 'scene',
+    grouped: ReadonlyMap<string, string> = new Map(),
+  ) {
+    const errors = groupErrors(
+      findings.filter(({ severity }) => severity === 'error'),
+      grouped,
+    );
     const [first, second] = errors;
     const only = second ? undefined : first;
     super(only?.code ?? 'preflight', kind, only?.message ?? describe(file, errors));
@@ -25,7 +34,15 @@ export class PreflightError extends SpotreelError {
   }
 }
 
-function describe(file: string, errors: readonly PreflightFinding[]): string {
+function describe(file: string, errors: readonly Pick<PreflightFinding, 'code' | 'message'>[]): string {
   const lines = errors.map(({ code, message }) => `- ${code}: ${message}`);
   return [`${errors.length} errors in ${printableName(file)}`, ...lines].join('\n');
+}
+
+function groupErrors(
+  errors: readonly PreflightFinding[],
+  grouped: ReadonlyMap<string, string>,
+): Pick<PreflightFinding, 'code' | 'message'>[] {
+  const found = errors.map(({ code, message }) => ({ code, message: grouped.get(code) ?? message }));
+  return [...new Map(found.map((one) => [JSON.stringify([one.code, one.message]), one])).values()];
 }

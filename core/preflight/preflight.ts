@@ -2,16 +2,18 @@ import { createHash } from 'node:crypto';
 import type { ManifestDependency } from '../contract/manifest';
 import type { RenderOptions } from '../contract/options';
 import type { SpotreelError } from '../errors';
+import type { BlenderVersion } from '../render/blender-version';
 import { chooseCameras } from '../render/cameras';
 import { faultsOf, sceneFaults } from '../render/plan';
 import { formatLocation, sortByKey } from '../storage/location';
 import { colorFindings } from './color-findings';
 import { contentsFindings } from './contents-findings';
 import { denoiseFindings } from './denoise-findings';
-import { dependencyFindings, type RenderPlace } from './dependency-findings';
+import { dependencyFindings, FIXES, type RenderPlace } from './dependency-findings';
 import type { SceneExamination } from './examine-scene';
 import { ruleOf } from './finding-codes';
 import { sortFindings, type PreflightFinding } from './findings';
+import { groupMissing } from './missing-groups';
 import { pathFindings } from './path-findings';
 import { PreflightError } from './preflight-error';
 import { sceneFindings } from './scene-findings';
@@ -30,6 +32,8 @@ export interface PreflightInput {
   readonly hasDenoiser?: boolean | undefined;
   /** Whether `OCIO` names a colour configuration there. */
   readonly hasOwnColors?: boolean;
+  /** The Blender that would render; absent where that is unknown. */
+  readonly blender?: BlenderVersion | undefined;
   /** What keeps the place from rendering it, such as a Blender that is too old. */
   readonly placeFaults?: readonly SpotreelError[];
 }
@@ -38,6 +42,8 @@ export interface PreflightInput {
 export interface Preflight {
   /** Errors first. */
   readonly findings: readonly PreflightFinding[];
+  /** One sentence for several errors of a code, by that code. */
+  readonly grouped: ReadonlyMap<string, string>;
   readonly scenePath: string;
   /** Files that the scene needs, ascending by path, no path twice. */
   readonly files: readonly ManifestDependency[];
@@ -64,7 +70,7 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
       ...placeFaults,
     ].map(findingOf),
     ...pathFindings(examination, input.file),
-    ...dependencyFindings(project, place),
+    ...dependencyFindings(project, place, input.blender),
     ...sceneFindings(facts, options, input),
     ...colorFindings(facts, options, input.hasOwnColors ?? false),
     ...denoiseFindings(examination, options, input.hasDenoiser),
@@ -74,6 +80,7 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
   ];
   return {
     findings: sortFindings(findings, options.force),
+    grouped: groupMissing(project.dependencies, FIXES),
     scenePath,
     files: filesOf(examination),
     needsOneSlice: contentsFound.some(({ code }) => code === 'unbaked-simulation'),
@@ -90,11 +97,11 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
 ]);
 
 /** Throws `PreflightError` where there are errors among the findings. */
-export function refuseErrors({ findings }: Preflight, file: string): void {
+export function refuseErrors({ findings, grouped }: Preflight, file: string): void {
   const errors = findings.filter(({ severity }) => severity === 'error');
   if (errors.length === 0) return;
   const isUsage = errors.every(({ code }) => USAGE_CODES.has(code));
-  throw new PreflightError(file, findings, isUsage ? 'usage' : 'scene');
+  throw new PreflightError(file, findings, isUsage ? 'usage' : 'scene', grouped);
 }
 
 /** Tells sets of files apart: another one where any file is another, or another version; `undefined` for none. */

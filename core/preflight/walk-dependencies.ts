@@ -1,5 +1,11 @@
-import type { BlendContents, Dependency } from '../blend/contents/blend-contents';
-import { BlendFormatError } from '../blend/blend-format-error';
+import type {
+  BlendContents,
+  Dependency,
+  LinkedData,
+  Reach,
+  RenderedPart,
+} from '../blend/contents/blend-contents';
+import type { BlendFormatError } from '../blend/blend-format-error';
 import { mapConcurrently } from '../map-concurrently';
 import { childUrl, filePath, fileUrl, formatLocation } from '../storage/location';
 import { isNoFile, realPlace } from '../storage/real-place';
@@ -7,9 +13,11 @@ import type { ByteSource, Storage } from '../storage/storage';
 import { isAsset } from './asset-types';
 import { withFileFaults, type FileFault } from './file-faults';
 import { FileFinder, type FoundFile, type FoundFiles } from './find-files';
+import { LibraryData } from './library-data';
 import { numbersIn, playedFrames, type FrameSpan } from './played-frames';
 import { placeOnDisk } from './place-on-disk';
 import { isBelow, projectRootOf, segmentsOf, type ProjectRoot } from './project-root';
+import { readLibrary, unreadLibraries } from './read-library';
 import { resolvePath, type ResolvedPath } from './resolve-path';
 import { WalkBudget } from './walk-budget';
 
@@ -81,6 +89,10 @@ export interface FoundLibrary {
   /** Whether anything of it is used. */
   readonly isLinked: boolean;
   readonly contents?: BlendContents;
+  /** Data blocks that the scene takes from it and that it does not hold. */
+  readonly lacking?: readonly LinkedData[];
+  /** Whether anything of it can reach a frame; absent where that is unknown. */
+  readonly reach?: Reach | undefined;
   /** Why it could not be read. */
   readonly fault?: BlendFormatError;
 }
@@ -94,7 +106,7 @@ export interface ProjectFiles {
 }
 
 /** Reads what a library holds. */
-export type ReadContents = (source: ByteSource) => Promise<BlendContents>;
+export type ReadContents = (source: ByteSource, part?: RenderedPart) => Promise<BlendContents>;
 
 /** Where the walk looks. */
 export interface WalkPlace {
@@ -130,6 +142,7 @@ export async function walkDependencies(
   const dependencies: FoundDependency[] = [];
   const libraries: FoundLibrary[] = [];
   const seen = new Set([scene.href]);
+  const data = new LibraryData();
   let isCut = false;
   let level: Named[] = [{ url: scene, contents }];
   for (let depth = 0; level.length > 0; depth += 1) {
@@ -147,12 +160,12 @@ export async function walkDependencies(
       for (const dependency of ofOne) if (dependency) found.push(dependency);
     }
     for (const dependency of found) dependencies.push(dependency);
-    const unread = unreadLibraries(found, seen);
+    const unread = unreadLibraries(found, seen, data);
     const room = depth < DEEPEST_LIBRARY ? MOST_LIBRARIES - libraries.length : 0;
     isCut ||= unread.length > room;
     const tried = await mapConcurrently(unread.slice(0, room), READ_AT_ONCE, async (one) => {
       if (!budget.hasMore()) return undefined;
-      const { url, library } = await readLibrary(one, place);
+      const { url, library } = await readLibrary(one, place, data);
       if (library.contents) budget.hold(library.contents);
       return { url, library };
     });
@@ -164,7 +177,16 @@ export async function walkDependencies(
   }
   const judged = await withFileFaults(dependencies, place.storage, () => budget.hasMore());
   isCut ||= budget.isSpent || finder.isCut || onDisk?.isCut === true;
-  return { dependencies: judged, libraries, isCut };
+  return { dependencies: judged.map((one) => judgeReach(one, data)), libraries, isCut };
+}
+
+function judgeReach(found: FoundDependency, data: LibraryData): FoundDependency {
+  const { dependency, library } = found;
+  if (library === undefined) return found;
+  const reach = data.judge(library, dependency.reach);
+  return reach === undefined || reach === dependency.reach
+    ? found
+    : { ...found, dependency: { ...dependency, reach } };
 }
 
 async function locate(
@@ -249,38 +271,4 @@ async function absence(
 ): Promise<DependencyState> {
   if (otherCase !== undefined) return 'other-case';
   return extent !== 'folder' && (await isNoFile(url)) ? 'no-file' : 'missing';
-}
-
-interface UnreadLibrary {
-  readonly file: FoundFile;
-  readonly isLinked: boolean;
-}
-
-/** Libraries that are there and were not met before; notes them as met. */
-function unreadLibraries(found: readonly FoundDependency[], seen: Set<string>): UnreadLibrary[] {
-  const unread: UnreadLibrary[] = [];
-  for (const { dependency, files } of found) {
-    const [file] = files;
-    if (dependency.kind !== 'library' || !file || seen.has(file.url.href)) continue;
-    seen.add(file.url.href);
-    unread.push({ file, isLinked: (dependency.linked?.length ?? 0) > 0 });
-  }
-  return unread;
-}
-
-async function readLibrary(
-  { file, isLinked }: UnreadLibrary,
-  { storage, readContents }: WalkPlace,
-): Promise<{ url: URL; library: FoundLibrary }> {
-  const { url } = file;
-  const location = formatLocation(url);
-  const source = await storage.open(url);
-  try {
-    return { url, library: { location, isLinked, contents: await readContents(source) } };
-  } catch (error) {
-    if (!(error instanceof BlendFormatError)) throw error;
-    return { url, library: { location, isLinked, fault: error } };
-  } finally {
-    await source.close();
-  }
 }

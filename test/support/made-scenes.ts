@@ -113,9 +113,10 @@ export async function examine(
   held: BlendContents,
   storage: Storage,
   sceneFacts: BlendFacts = facts(),
+  readContents: ReadContents = readJsonContents,
 ): Promise<SceneExamination> {
   const url = new URL(`memory://films/${key}`);
   const root = projectRootOf(url);
-  const project = await walkDependencies(url, held, { storage, root, readContents: readJsonContents });
+  const project = await walkDependencies(url, held, { storage, root, readContents });
   return { facts: sceneFacts, contents: held, project, scenePath: segmentsOf(url, root).join('/') };
 }
