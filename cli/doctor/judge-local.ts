@@ -62,7 +62,7 @@ function judgeDenoiser(blender: LocalFacts['blender']): Check[] {
   if ('fault' in blender || blender.value.hasDenoiser !== false) return [];
   const found = 'this Blender was built without OpenImageDenoise: Cycles cannot render scenes with denoising';
   const off = 'switch off Render Properties > Sampling > Render > Denoise in each scene';
-  return [warning('denoiser', found, denoiserFix(off))];
+  return [warning('denoise', found, denoiserFix(off))];
 }
 
 function judgeFfmpeg(ffmpeg: LocalFacts['ffmpeg']): Check {

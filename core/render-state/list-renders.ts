@@ -69,8 +69,8 @@ export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
         ? { ...seenOnFarm(records, described.details), fault: described.fault }
         : lookOrTell(records, queue);
       const results = await readRenderResults(records, storage);
-      const judged = judgeRender({ records, results, seen }, now());
-      return { ...listJudged(judged), ...cameraOf(records) };
+      const state = judgeRender({ records, results, seen }, now());
+      return { ...listJudged(state), ...cameraOf(records) };
     } catch (error) {
       return unknownRender(records.renderId, error, output);
     }

@@ -41,7 +41,7 @@ test.each<[string, Partial<LocalFacts>, string, 'warning' | 'wrong' | 'ok', RegE
   [
     'a Blender without OpenImageDenoise',
     { blender: { value: { path: '/b', version: { major: 4, minor: 2 }, hasDenoiser: false } } },
-    'denoiser',
+    'denoise',
     'warning',
     /^install a Blender from blender\.org and name it in SPOTREEL_BLENDER, or switch off Render Properties/,
   ],
