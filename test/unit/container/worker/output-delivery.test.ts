@@ -1,0 +1,92 @@
+import { copyFileSync, linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PNG } from 'pngjs';
+import { deliverFrame } from '../../../../container/worker/frame-delivery';
+import { MOST_OUTPUTS, outputUrl } from '../../../../core/contract/file-outputs';
+import { frameUrl } from '../../../../core/contract/keys';
+import { MemoryStorage } from '../../../../core/storage/memory-storage';
+import { FaultyProcess } from '../../../support/faulty-calls';
+import { useScratchFolder } from '../../../support/scratch-folder';
+import { ROOT } from '../../../support/source-files';
+
+const at = useScratchFolder();
+const FOLDER = new URL('memory://films/renders/clock/');
+const MANIFEST = { resolution: { width: 64, height: 48 } };
+const MASK = { node: 'Mask', file: 'sub/Image0007.png' };
+const DEPTH = { node: 'Tiefe_ü', file: 'z 0007.tif' };
+
+beforeEach(() => {
+  mkdirSync(at('own'));
+  mkdirSync(at('saved'));
+});
+
+/** As Blender leaves it: a frame, and pictures of other sizes. */
+function saveFrame() {
+  writeFileSync(at('saved/0007.png'), PNG.sync.write(new PNG(MANIFEST.resolution)));
+  copyFileSync(join(ROOT, 'test/fixtures/masters/5.2-picture.png'), at('saved/7-0.output'));
+  copyFileSync(join(ROOT, 'test/fixtures/masters/3.4-picture.tif'), at('saved/7-1.output'));
+  const outputs = [
+    { ...MASK, path: at('saved/7-0.output') },
+    { ...DEPTH, path: at('saved/7-1.output') },
+  ];
+  return { frame: 7, path: at('saved/0007.png'), outputs };
+}
+
+const deliver = (saved: Parameters<typeof deliverFrame>[0], storage: MemoryStorage) =>
+  deliverFrame(saved, { manifest: MANIFEST, folder: FOLDER, storage, own: at('own') });
+
+test('files of File Output nodes go into storage and out of scratch', async () => {
+  const storage = new MemoryStorage();
+  expect(await deliver(saveFrame(), storage)).toEqual({ bytes: expect.any(Number) });
+  for (const output of [MASK, DEPTH]) expect(await storage.head(outputUrl(FOLDER, output))).toBeDefined();
+  expect(await storage.head(frameUrl(FOLDER, 7))).toBeDefined();
+  expect(readdirSync(at(), { recursive: true }).toSorted()).toEqual(['own', 'saved']);
+});
+
+test.each([1, 2, 3, 4])('a worker that fails at call %i leaves no frame without its files', async (call) => {
+  const storage = new MemoryStorage();
+  const seen = new FaultyProcess(call, 'answer lost').see(storage);
+  const delivered = deliverFrame(saveFrame(), {
+    manifest: MANIFEST,
+    folder: FOLDER,
+    storage: seen,
+    own: at('own'),
+  });
+  await expect(delivered).rejects.toThrow('the call failed');
+  const frame = await storage.head(frameUrl(FOLDER, 7));
+  for (const output of [MASK, DEPTH]) {
+    expect(frame && !(await storage.head(outputUrl(FOLDER, output)))).toBeFalsy();
+  }
+});
+
+test.each<[string, object, RegExp]>([
+  ['is a link', { path: 'link' }, /saved file "z 0007.tif" of File Output node "Tiefe_ü" as a symbolic link/],
+  ['is a second name of a file', { path: 'hard' }, /as a hard link/],
+  ['is missing', { path: 'nothing' }, /as saved but wrote no file/],
+  ['is cut off', { path: 'cut' }, /bad file "z 0007.tif" of File Output node "Tiefe_ü": it is cut off/],
+  ['is of another kind than its name', { file: 'a.exr' }, /bad file "a.exr" .*: it is no OpenEXR file/],
+  ['is of an unknown kind', { file: 'a.mp4' }, /not of a kind that Spotreel can check/],
+  ['leads out of its folder', { file: '../../frames/0001.png' }, /names or in a number/],
+  ['has a node that leads out', { node: '..' }, /names or in a number/],
+])('a file that %s is a fault of the frame', async (_, changes, fault) => {
+  const storage = new MemoryStorage();
+  const { outputs, ...saved } = saveFrame();
+  symlinkSync(outputs[1]!.path, at('link'));
+  writeFileSync(at('other'), '');
+  linkSync(at('other'), at('hard'));
+  const whole = PNG.sync.write(new PNG(MANIFEST.resolution));
+  writeFileSync(at('cut'), Buffer.concat([Buffer.from('49492a00ff000000', 'hex'), whole.subarray(0, 20)]));
+  const { path, ...names } = changes as { path?: string };
+  const bad = { ...outputs[1]!, ...names, ...(path !== undefined && { path: at(path) }) };
+  const delivery = await deliver({ ...saved, outputs: [outputs[0]!, bad] }, storage);
+  expect(delivery).toEqual({ fault: expect.stringMatching(fault) });
+  expect(await storage.head(frameUrl(FOLDER, 7))).toBeUndefined();
+  expect(await storage.head(outputUrl(FOLDER, MASK))).toBeUndefined();
+  expect(readdirSync(at('own'))).toEqual([]);
+});
+
+test('more files than a frame may have are a fault of the frame', async () => {
+  const { outputs, ...saved } = saveFrame();
+  const many = Array.from({ length: MOST_OUTPUTS + 1 }, () => outputs[0]!);
+  expect(await deliver({ ...saved, outputs: many }, new MemoryStorage())).toHaveProperty('fault');
+});
