@@ -37,7 +37,7 @@ export type Gaps = z.infer<typeof gapsSchema>;
 export function describeGaps({ gaps, frameCount, sound = [] }: Gaps): string {
   const are = gaps.length === 1 ? 'is' : 'are';
   const frames =
-    gaps.length === 0
+    gaps.length === 0 && sound.length > 0
       ? []
       : [
           `${gaps.length} of ${countOf(frameCount, 'frame')} ${are} missing in the video; gaps.json names them`,

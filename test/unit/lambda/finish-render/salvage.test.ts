@@ -167,7 +167,7 @@ describe('a render job that was stopped because it came to its cap', () => {
     await world.finish(salvaged('SUCCEEDED'));
     expect(await world.status()).toMatchObject({
       state: 'partial',
-      reason: `${capReason(5, 5.2)}; 0 of 6 frames are missing; gaps.json names them`,
+      reason: `${capReason(5, 5.2)}; 0 of 6 frames are missing in the video; gaps.json names them`,
     });
   });
 
@@ -215,7 +215,7 @@ describe('the salvage job has ended', () => {
     await world.finish(salvaged('SUCCEEDED'));
     expect(await world.status()).toMatchObject({
       state: 'partial',
-      reason: '1 of 6 frames are missing; gaps.json names them',
+      reason: '1 of 6 frames is missing in the video; gaps.json names them',
       findings: [{ code: 'frame-missing', frame: 3, message: expect.stringContaining('out of memory') }],
       links: { video: `${place}/output.partial.mp4` },
     });
