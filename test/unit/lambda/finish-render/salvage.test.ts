@@ -221,7 +221,7 @@ describe('the salvage job has ended', () => {
     });
     expect(world.told).toEqual([
       'Render shot-1 failed',
-      'Render shot-1 lacks frames, and has a video all the same',
+      'Render shot-1 lacks frames or sound, and has a video all the same',
     ]);
     // The render job's end, told once more and late, says less.
     await world.finish(renderFailed());
