@@ -16,34 +16,38 @@ export type ResolvedPath =
 /**
  * What `written` means in a file that lies in the folder `folder` (segments from the project's root): pure. `\` counts as
  * `/`, as Blender takes it on every system (`BLI_path_abs` in its path_util.c), and `..` is folded as text. A leading `//`
- * is the folder of the file, a leading `\\` a network path of Windows.
+ * is the folder of the file, a leading `\\` a network path of Windows. On a disk (`isDisk`) `..` above the root stays at the
+ * root, as in Blender: such a path names a place of this machine.
  */
-export function resolvePath(written: string, folder: readonly string[]): ResolvedPath {
+export function resolvePath(written: string, folder: readonly string[], isDisk = false): ResolvedPath {
   if (written === '' || written.includes('\0')) return { kind: 'unusable' };
   if (written.startsWith('\\\\')) return { kind: 'network' };
   if (/^[A-Za-z]:/.test(written)) return { kind: 'absolute' };
   const path = written.replaceAll('\\', '/');
-  if (path.startsWith('//')) return within(path, folder);
+  if (path.startsWith('//')) return within(path, folder, isDisk);
   if (!path.startsWith('/')) return { kind: 'unanchored' };
   // A lone backslash is the root of whichever drive Windows is on.
   if (written.startsWith('\\')) return { kind: 'absolute' };
-  const segments = fold(path, []);
-  return segments && segments.length > 0 ? { kind: 'absolute', segments } : { kind: 'unusable' };
+  return absolute(fold(path, [], isDisk));
 }
 
-function within(path: string, folder: readonly string[]): ResolvedPath {
+function within(path: string, folder: readonly string[], isDisk: boolean): ResolvedPath {
   const segments = fold(path, folder);
-  if (!segments) return { kind: 'outside' };
+  if (!segments) return isDisk ? absolute(fold(path, folder, true)) : { kind: 'outside' };
   return segments.length > 0 ? { kind: 'project', segments } : { kind: 'unusable' };
 }
 
-/** `undefined` where `..` leads above the root. */
-function fold(path: string, folder: readonly string[]): string[] | undefined {
+function absolute(segments: readonly string[] | undefined): ResolvedPath {
+  return segments && segments.length > 0 ? { kind: 'absolute', segments } : { kind: 'unusable' };
+}
+
+/** `undefined` where `..` leads above the root, unless it `stays` there. */
+function fold(path: string, folder: readonly string[], stays = false): string[] | undefined {
   const segments = [...folder];
   for (const segment of path.split('/')) {
     if (segment === '' || segment === '.') continue;
     if (segment !== '..') segments.push(segment);
-    else if (segments.pop() === undefined) return undefined;
+    else if (segments.pop() === undefined && !stays) return undefined;
   }
   return segments;
 }

@@ -98,3 +98,14 @@ function depthsOf(parts: readonly string[], start: number): number[] {
   let depth = start;
   return parts.map((part) => (depth += part === '..' ? -1 : Number(part !== '.')));
 }
+
+test('a path with more .. than folders stays at the root of a disk, as in Blender', () => {
+  expect(resolvePath('//../../../../tex/wood.png', ['home', 'film'], true)).toEqual({
+    kind: 'absolute',
+    segments: ['tex', 'wood.png'],
+  });
+});
+
+test('a path with more .. than folders leads out of the folder of a bucket', () => {
+  expect(resolvePath('//../../../../tex/wood.png', ['home', 'film'])).toEqual({ kind: 'outside' });
+});
