@@ -72,6 +72,7 @@ export function dependencyFindings(
   const findings = [
     ...dependencies.flatMap((found) => judge(found, place) ?? []),
     ...dependencies.flatMap((found) => someAbsent(found) ?? []),
+    ...dependencies.flatMap((found) => someLacking(found) ?? []),
     ...dependencies.flatMap((found) => someUseless(found) ?? []),
     ...dependencies.flatMap((found) => someRefused(found) ?? []),
     ...libraryFindings(libraries, blender),
@@ -122,6 +123,15 @@ function someAbsent(found: FoundDependency): PreflightFinding | undefined {
   // Which of them a frame needs is not known for sure: the worker checks each frame.
   const severity = dependency.reach === 'unused' ? 'note' : 'warning';
   return finding(`${dependency.kind}-missing`, message, dependency.path, severity);
+}
+
+/** Disk caches of simulations of which frames are missing. */
+function someLacking({ dependency, lacking = [] }: FoundDependency): PreflightFinding | undefined {
+  if (lacking.length === 0) return undefined;
+  const named = lacking.slice(0, MOST_NAMES).map(printableName).join(', ');
+  const more = lacking.length > MOST_NAMES ? ` and of ${lacking.length - MOST_NAMES} more` : '';
+  const message = `the disk cache ${printableName(dependency.path)} is incomplete: ${named}${more} missing; ${MENDS[dependency.kind]}`;
+  return finding(`${dependency.kind}-missing`, message, dependency.path);
 }
 
 /** Files that are there, and empty, damaged or pointers of Git LFS. */

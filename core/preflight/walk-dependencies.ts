@@ -13,6 +13,7 @@ import type { ByteSource, Storage } from '../storage/storage';
 import { isAsset } from './asset-types';
 import { withFileFaults, type FileFault } from './file-faults';
 import { FileFinder, type FoundFile, type FoundFiles } from './find-files';
+import { lackingFrames } from './lacking-frames';
 import { LibraryData } from './library-data';
 import { numbersIn, playedFrames, type FrameSpan } from './played-frames';
 import { placeOnDisk } from './place-on-disk';
@@ -76,6 +77,8 @@ export interface FoundDependency {
   readonly otherCase?: string | undefined;
   /** Files of it that are there and are not uploaded; no part of `files`. */
   readonly refused?: readonly RefusedFile[];
+  /** Frames that disk caches should hold and do not, such as `frames 2-5 of modifier "Cloth" of object "Grid"`. */
+  readonly lacking?: readonly string[];
   /** Files of it that are there, and empty, damaged or pointers of Git LFS. */
   readonly faults?: readonly FileFault[];
   /** Where the library lies that names it; absent for the scene itself. */
@@ -197,7 +200,8 @@ async function locate(
 ): Promise<FoundDependency> {
   const nothing = { dependency, files: [], absent: [], isAbsolute: false, library };
   if (dependency.packed) return { ...nothing, state: 'packed' };
-  const resolved = resolvePath(dependency.path, segmentsOf(url, root).slice(0, -1));
+  const folder = segmentsOf(url, root).slice(0, -1);
+  const resolved = resolvePath(dependency.path, folder, root.reach === 'disk');
   const isAbsolute = resolved.kind === 'absolute';
   const segments = reachable(resolved, root);
   if (!segments) return { ...nothing, isAbsolute, state: unreachable(resolved, root) };
@@ -211,7 +215,9 @@ async function locate(
   const state = found.files.length > 0 ? 'found' : await absence(found, extent, place);
   const absent = found.absent.map((path) => formatLocation(childUrl(root.url, path)));
   const location = formatLocation(place);
-  return { dependency, state, isAbsolute, location, ...found, absent, library };
+  const names = new Set(found.files.map(({ path }) => path.slice(path.lastIndexOf('/') + 1)));
+  const lacking = state === 'found' ? lackingFrames(dependency.caches ?? [], names, frames) : [];
+  return { dependency, state, isAbsolute, location, ...found, absent, lacking, library };
 }
 
 /** Of tiles, or of pictures that are shown; `undefined` where that is unknown. */

@@ -62,6 +62,17 @@ export interface LinkedData {
   readonly reach: Reach;
 }
 
+/** The files of one simulation's cache on a disk: `head`, the frame in six digits, `tail`. */
+export interface CacheFrames {
+  readonly usedBy: string;
+  readonly head: string;
+  readonly tail: string;
+  /** First and last frame, inclusive. */
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
+}
+
 /** A file, or several, that a `.blend` needs besides itself. */
 export interface Dependency {
   readonly kind: DependencyKind;
@@ -81,6 +92,8 @@ export interface Dependency {
   readonly reach?: Reach;
   /** Of a library: all that is taken from it. Absent where that is too much, or was not asked for. */
   readonly linkedData?: readonly LinkedData[];
+  /** Of a folder of point caches: those whose frames are known, at most 1,000. */
+  readonly caches?: readonly CacheFrames[];
   /** Of an image in tiles: their numbers, 1001 + u + 10 v, at most 1,000 of them. */
   readonly tiles?: readonly number[];
   /** Of a strip's sequence: numbers of its pictures, as first and last of each run; at most 1,000 runs. */

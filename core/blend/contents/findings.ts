@@ -10,6 +10,7 @@ import type { Reached } from './reach/reach-summary';
 const MAX_USERS = 8;
 const MAX_PLAYS = 8;
 const MAX_RUNS = 1000;
+const MAX_CACHES = 1000;
 
 /** What is kept, counted. */
 interface Load {
@@ -40,6 +41,7 @@ type Collected = Dependency & {
   readonly usedBy: string[];
   plays?: readonly SequencePlay[];
   runs?: Dependency['runs'];
+  caches?: Dependency['caches'];
 } & Reached;
 
 /** Collects what the parts find, and keeps it within bounds: past them it drops, and notes that. */
@@ -104,6 +106,8 @@ export class Findings {
     if (known !== undefined) {
       known.packed &&= found.packed;
       if (found.plays) known.plays = [...(known.plays ?? []), ...found.plays].slice(0, MAX_PLAYS);
+      if (found.caches && (known.caches?.length ?? 0) < MAX_CACHES && this.mayKeep(usedBy))
+        known.caches = [...(known.caches ?? []), ...found.caches];
       if (found.runs) known.runs = [...(known.runs ?? []), ...found.runs].slice(0, MAX_RUNS);
       const isNew = known.usedBy.length < MAX_USERS && !known.usedBy.includes(usedBy);
       if (isNew && this.mayKeepName(usedBy)) known.usedBy.push(usedBy);

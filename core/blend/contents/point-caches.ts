@@ -1,3 +1,4 @@
+import type { CacheFrames } from './blend-contents';
 import type { ContentsPart, Owner } from './contents-part';
 import type { Findings } from './findings';
 
@@ -9,6 +10,11 @@ const EXTERNAL = 1 << 9;
 interface Cache {
   readonly flag: number;
   readonly path: string;
+  readonly name: string;
+  readonly index: number;
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
 }
 
 /** Something that keeps its frames in a point cache. */
@@ -42,7 +48,15 @@ export class PointCaches implements ContentsPart {
     PointCache: (fields, { address }) => {
       const path = fields.text('path');
       if (this.#findings.mayKeepForOwner(path))
-        this.#caches.set(address, { flag: fields.number('flag'), path });
+        this.#caches.set(address, {
+          flag: fields.number('flag'),
+          path,
+          name: fields.text('name'),
+          index: fields.number('index') | 0,
+          start: fields.number('startframe') | 0,
+          end: fields.number('endframe') | 0,
+          step: Math.max(fields.number('step') | 0, 1),
+        });
     },
   };
 
@@ -57,12 +71,15 @@ export class PointCaches implements ContentsPart {
       if (cache !== undefined) users.set(cache, label);
       settle(cache !== undefined && (cache.flag & (BAKED | EXTERNAL)) !== 0);
     }
-    for (const cache of this.#caches.values()) this.#addFolder(cache, users.get(cache) ?? owner.label);
+    for (const cache of this.#caches.values()) this.#addFolder(cache, users.get(cache), owner);
     this.#users = [];
     this.#caches = new Map();
   }
 
-  #addFolder({ flag, path }: Cache, usedBy: string): void {
+  /** Without a user, such as a painted image, what files there should be is unknown. */
+  #addFolder(cache: Cache, user: string | undefined, owner: Owner): void {
+    const usedBy = user ?? owner.label;
+    const { flag, path } = cache;
     const isExternal = (flag & EXTERNAL) !== 0;
     if (!isExternal && (flag & (ON_DISK | BAKED)) !== (ON_DISK | BAKED)) return;
     this.#findings.addDependency({
@@ -71,6 +88,25 @@ export class PointCaches implements ContentsPart {
       path: isExternal ? path : this.#folder,
       packed: false,
       usedBy,
+      ...(user !== undefined &&
+        !isExternal &&
+        owner.code === 'OB' &&
+        cache.index >= 0 && { caches: [framesOf(cache, usedBy, owner)] }),
     });
   }
+}
+
+/** As `ptcache_filename` in Blender's pointcache.cc names them: by the cache's own name, else by the object's in hexadecimal. */
+function framesOf({ name, index, start, end, step }: Cache, usedBy: string, owner: Owner): CacheFrames {
+  const head = name === '' ? hexadecimal(owner.name) : name;
+  return { usedBy, head: `${head}_`, tail: `_${String(index).padStart(2, '0')}.bphys`, start, end, step };
+}
+
+/** Blender writes a byte that is no ASCII as a negative number of 32 bits. */
+function hexadecimal(name: string): string {
+  const digits = [...Buffer.from(name)].map((byte) => {
+    const text = byte.toString(16).toUpperCase().padStart(2, '0');
+    return byte < 0x80 ? text : `FFFFFF${text}`;
+  });
+  return digits.join('');
 }

@@ -125,11 +125,11 @@ describe('FrugalReader', () => {
   });
 
   test('reads a gap of less than 2 MiB, which costs less than a request, and jumps over a larger one', async () => {
-    const walk = async (step: number): Promise<CountingSource> => {
+    const walk = async (stride: number): Promise<CountingSource> => {
       const source = sparseSource(200 * MIB, [{ offset: 0, bytes: Buffer.from('BLENDER') }]);
       const reader = await FrugalReader.open(source);
       reader.startWalk();
-      for (let offset = 0; offset < source.size; offset += step) await reader.read(offset, 24);
+      for (let offset = 0; offset < source.size; offset += stride) await reader.read(offset, 24);
       expectLaw(source);
       return source;
     };

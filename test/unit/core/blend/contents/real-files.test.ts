@@ -146,6 +146,24 @@ describe('readBlendContents of files that Blender 3.4 wrote', () => {
             'object "Canvas"',
             'modifier "Cloth" of object "On disk"',
           ],
+          caches: [
+            {
+              usedBy: 'surface "Surface" of modifier "Dynamic Paint" of object "Canvas"',
+              head: '43616E766173_',
+              tail: '_00.bphys',
+              start: 1,
+              end: 5,
+              step: 1,
+            },
+            {
+              usedBy: 'modifier "Cloth" of object "On disk"',
+              head: '4F6E206469736B_',
+              tail: '_00.bphys',
+              start: 1,
+              end: 3,
+              step: 1,
+            },
+          ],
         },
         dependency('fluid-cache', '//cache_smoke', 'modifier "Fluid" of object "Smoke"', {
           extent: 'folder',

@@ -253,3 +253,22 @@ describe('rigid bodies', () => {
     expect(await read(unbaked.data('PointCache', { flag: 0 }, 7n))).toEqual(UNBAKED);
   });
 });
+
+test.each([
+  ['Grid', '', '47726964_'],
+  ['Ä', '', 'FFFFFFC3FFFFFF84_'],
+  ['Grid', 'cape', 'cape_'],
+])(
+  'a disk cache of object %s with the name "%s" has files that begin with %s',
+  async (object, name, head) => {
+    const cache = { flag: BAKED | ON_DISK, name, index: 2, startframe: 3, endframe: 9, step: 1 };
+    const { dependencies } = await new ContentsWriter()
+      .object(object)
+      .data('ClothModifierData', { ...RENDERED, point_cache: 9n })
+      .data('PointCache', cache, 9n)
+      .read();
+    expect(dependencies.map(({ caches }) => caches)).toEqual([
+      [{ usedBy: `modifier "M" of object "${object}"`, head, tail: '_02.bphys', start: 3, end: 9, step: 1 }],
+    ]);
+  },
+);
