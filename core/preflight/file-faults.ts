@@ -25,24 +25,30 @@ const PICTURE =
   /\.(?:png|jpe?g|jpe|jfif|bmp|sgi|rgba?|bw|tiff?|tx|jp2|j2c|j2k|hdr|dds|dpx|cin|exr|psd|webp|gif)$/i;
 
 /** The first bytes of pictures, as Latin-1: the `is_a` functions in Blender's source/blender/imbuf/intern. */
-const STARTS: readonly RegExp[] = [
-  /^\x89PNG/,
-  /^\xff\xd8/,
-  /^BM/,
-  /^\x01\xda/,
-  /^(?:II\x2a\0|MM\0\x2a|II\x2b\0|MM\0\x2b)/,
-  /^(?:\0\0\0\x0cjP {2}|\xff\x4f\xff\x51)/,
-  /^#\?/,
-  /^DDS /,
-  /^(?:SDPX|XPDS)/,
-  /^(?:\x80\x2a\x5f\xd7|\xd7\x5f\x2a\x80)/,
-  /^\x76\x2f\x31\x01/,
-  /^8BPS/,
-  /^RIFF[^]{4}WEBP/,
-  /^GIF8/,
-  // Containers of films and of HEIF.
-  /^[^]{4}ftyp/,
+const STARTS: readonly string[] = [
+  '\x89PNG',
+  '\xff\xd8',
+  'BM',
+  '\x01\xda',
+  'II\x2a\0',
+  'MM\0\x2a',
+  'II\x2b\0',
+  'MM\0\x2b',
+  '\0\0\0\x0cjP  ',
+  '\xff\x4f\xff\x51',
+  '#?',
+  'DDS ',
+  'SDPX',
+  'XPDS',
+  '\x80\x2a\x5f\xd7',
+  '\xd7\x5f\x2a\x80',
+  '\x76\x2f\x31\x01',
+  '8BPS',
+  'GIF8',
 ];
+
+/** WebP, and containers of films and of HEIF. */
+const isContainer = (head: string): boolean => /^(?:RIFF[^]{4}WEBP|[^]{4}ftyp)/.test(head);
 
 /** A file that is there and of no use. */
 export interface FileFault {
@@ -109,7 +115,8 @@ async function faultIn(source: ByteSource, isPicture: boolean): Promise<string |
   const head = latin1(await source.read(0, HEAD_BYTES));
   if (head.startsWith(POINTER)) return 'is a Git LFS pointer, not the file itself: run git lfs pull';
   if (!isPicture) return undefined;
-  if (!STARTS.some((start) => start.test(head))) return 'is damaged: it does not start like a picture';
+  const isKnown = STARTS.some((start) => head.startsWith(start)) || isContainer(head);
+  if (!isKnown) return 'is damaged: it does not start like a picture';
   const { size } = source;
   const tail = async (): Promise<string> =>
     latin1(await source.read(Math.max(size - TAIL_BYTES, 0), TAIL_BYTES));
