@@ -63,7 +63,7 @@ export class NodeUse {
 
   /** To be asked once all nodes and links are known, before `strengthOf`. */
   settle(): void {
-    if (this.#isUnknown) return;
+    if (this.#isUnknown || this.#nodes.size === 0) return;
     const waiting: [address: number, strength: 1 | 2][] = [...this.#outputs()];
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       const [address, strength] = next;

@@ -39,7 +39,7 @@ export interface SceneState {
 /** What is known of the data block at hand until its last block: which of its parts are used turns out only then. */
 export class OwnerEdges {
   readonly code: string;
-  /** With its code in front. */
+  /** With its code in front; the code alone where the name is not needed. */
   readonly name: string;
   readonly index: number;
   readonly address: number;
@@ -65,6 +65,7 @@ export class OwnerEdges {
   /** Strength of each scene's render that the tree shows, 0 for its own. */
   readonly renderLayers: { readonly node: number; readonly scene: number }[] = [];
   hasGroupNodes = false;
+  /** By `modifier "Cloth"`. */
   readonly modifiers = new Map<string, Strength>();
   readonly #edges: Edge[] = [];
   readonly #nodeEdges: NodeEdge[] = [];
@@ -118,7 +119,7 @@ export class OwnerEdges {
   /** How sure the file is to be needed where the data block is. */
   strengthOfUse({ label, kind, node }: FileUse): Strength {
     if (node !== 0) return this.#nodeStrength(node);
-    const modifier = this.modifiers.get(label);
+    const modifier = this.modifiers.get(label.slice(0, Math.max(label.lastIndexOf(' of object "'), 0)));
     if (modifier !== undefined) return modifier;
     if (kind === 'strip') return this.#strengthsByLabel.get(label) ?? MAYBE;
     return FILES.has(this.code) ? SURE : MAYBE;

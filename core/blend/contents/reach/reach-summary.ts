@@ -63,6 +63,11 @@ export class ReachSummary {
     return this.#hasGivenUp;
   }
 
+  /** Whether data blocks besides scenes have to be named. */
+  get wantsNames(): boolean {
+    return this.#isLibrary;
+  }
+
   giveUp(): void {
     this.#hasGivenUp = true;
   }

@@ -101,7 +101,9 @@ export class ReachTap implements BlockTap {
 
   #startOwner(code: string, address: number, layout: StructLayout, view: DataView): void {
     const isLinked = code === 'ID';
-    const name = layout.text(view, 0, isLinked ? 'name' : 'id.name');
+    // Of a hundred thousand objects no name is needed.
+    const isNamed = code === 'SC' || this.#summary.wantsNames;
+    const name = isLinked ? layout.text(view, 0, 'name') : isNamed ? layout.text(view, 0, 'id.name') : code;
     const index = this.#graph.addBlock(address, isLinked ? `LINKED ${name.slice(0, 2)}` : code);
     const owner = new OwnerEdges(code, name, index, address);
     if (isLinked) this.#summary.addLinked(index, name, layout.address(view, 0, 'lib'), owner);

@@ -254,8 +254,7 @@ export class StructReader {
     const { layout, view, base } = at;
     const isOn = (layout.number(view, base, 'modifier.mode') & MODIFIER_RENDERS) !== 0;
     const name = layout.text(view, base, 'modifier.name');
-    if (owner.mayKeep())
-      owner.modifiers.set(`modifier "${name}" of object "${owner.name.slice(2)}"`, isOn ? SURE : OFF);
+    if (owner.mayKeep()) owner.modifiers.set(`modifier "${name}"`, isOn ? SURE : OFF);
     if (!KEEPS_SLOTS.has(layout.number(view, base, 'modifier.type'))) owner.mayMoveSlots = true;
     this.#follow(at, owner, [], isOn ? SURE : OFF);
   }
