@@ -223,11 +223,13 @@ describe('an upload at fault is refused, and people are told why', () => {
 describe('the preflight of an upload', () => {
   const fixture = (name: string) => readFileSync(join(__dirname, '../../../fixtures/blend-contents', name));
 
-  test('what is missing beside a scene is noted in its plan, and what is there is fetched with it', async () => {
+  test('what is missing beside a scene is noted in its plan with force, and what is there is fetched with it', async () => {
     const world = new UploadWorld();
     await world.upload('uploads/film/still.png', {}, Buffer.from('still'));
     expect(
-      await world.deliver(await world.upload('uploads/film/strips.blend', {}, fixture('strips.blend'))),
+      await world.deliver(
+        await world.upload('uploads/film/strips.blend', { force: 'true' }, fixture('strips.blend')),
+      ),
     ).toBe(true);
     expect(world.jobNames()).toHaveLength(2);
     const key = (await world.keys()).find((one) => one.endsWith('manifest.json'))!;
@@ -257,11 +259,11 @@ describe('the preflight of an upload', () => {
       expect.arrayContaining([
         expect.objectContaining({ severity: 'error', code: 'no-camera' }),
         expect.objectContaining({ severity: 'error', code: 'library-missing', path: '//props.blend' }),
-        expect.objectContaining({ severity: 'warning', code: 'volume-missing', path: '//cloud_0001.vdb' }),
+        expect.objectContaining({ severity: 'error', code: 'volume-missing', path: '//cloud_0001.vdb' }),
       ]),
     );
     expect(reason).toMatch(
-      /^2 errors in memory:\/\/films\/uploads\/film\/files\.blend, the first: .*has no camera/,
+      /^5 errors in memory:\/\/films\/uploads\/film\/files\.blend, the first: .*has no camera/,
     );
     expect(world.notifications[0]?.message).toContain('library "props.blend" needs //props.blend');
   });
