@@ -23,6 +23,8 @@ const sessionEventSchema = z.discriminatedUnion('event', [
     /** What the File Output nodes wrote for the frame; the file of index `i` was moved to `<frame>-<i>.output`. */
     outputs: z.array(z.object({ node: z.string(), file: z.string() })).optional(),
   }),
+  /** A simulation is played up to `frame`, before that begins; `at` is the frame that it has reached. */
+  z.object({ event: z.literal('stepping'), frame: z.int(), at: z.int() }),
   z.object({ event: z.literal('failed'), frame: z.int(), reason: z.string() }),
   /** Files that the frame needs and that are not there; Blender ends after it. */
   z.object({
@@ -136,7 +138,7 @@ export class BlenderSession {
   private hearEvent(line: string, onEvent: (event: SessionEvent) => void): void {
     const event = parseEvent(line);
     if (!event || !this.options.expects(event)) return;
-    if (event.event === 'started') {
+    if (event.event === 'started' || event.event === 'stepping') {
       this.alarm.heard();
     } else {
       this.alarm.rest();

@@ -22,6 +22,8 @@ export interface FramesTask {
   readonly signal: AbortSignal;
   readonly started: (frame: number) => void;
   readonly progress: (frame: number, progress: FrameProgress) => void;
+  /** Blender plays a simulation up to `frame` and has reached `at`. */
+  readonly stepping: (frame: number, at: number) => void;
   /** Checks and stores a saved frame while the next one renders. */
   readonly deliver: (saved: SavedFrame, seconds: number) => Promise<Delivery>;
 }
@@ -72,6 +74,8 @@ class FramesRun {
   private readonly session: BlenderSession;
   private ready = false;
   private isLeaving = false;
+  /** A simulation is played on the way to the current frame. */
+  private isStepping = false;
   private unusable: string | undefined;
   private readonly stray = new StrayEvents();
   /** The frame that Blender was asked for, when that was, and since when it has been at it, if it has said so. */
@@ -113,7 +117,8 @@ class FramesRun {
 
   /** No frame is begun any more; the one in flight has until the deadline. */
   private stop(): void {
-    if (this.current === undefined && !this.ready) return this.session.kill();
+    const hasBegunNothing = (this.current === undefined && !this.ready) || this.isStepping;
+    if (hasBegunNothing) return this.session.kill();
     const { deadline } = interruptionOf(this.task.signal);
     this.deadline = setTimeout(() => this.session.kill(), Math.max(0, deadline - Date.now()));
     this.session.finish();
@@ -146,6 +151,7 @@ class FramesRun {
       case 'ready':
       case 'unusable':
         return !this.ready;
+      case 'stepping':
       case 'started':
         return this.current?.frame === event.frame && this.current.since === undefined;
       case 'saved':
@@ -166,7 +172,12 @@ class FramesRun {
       case 'ready':
         this.ready = true;
         break;
+      case 'stepping':
+        this.isStepping = true;
+        this.task.stepping(event.frame, event.at);
+        return;
       case 'started':
+        this.isStepping = false;
         if (this.current) this.current.since = performance.now();
         this.task.started(event.frame);
         return;

@@ -20,11 +20,13 @@ import time
 import bpy
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+from blender_paths import literal  # noqa: E402
 from file_outputs import FileOutputs  # noqa: E402
 from formats import Formats  # noqa: E402
 from missing_files import missing_files  # noqa: E402
 from scene_choices import check_colors, check_denoiser, choose_camera, choose_engine  # noqa: E402
 from scripts_off import remove_scripts  # noqa: E402
+from simulations import Simulations  # noqa: E402
 
 EVENTS = os.fdopen(3, "w", buffering=1)
 
@@ -117,16 +119,12 @@ def save_frame(scene, frame, directory, formats):
 
 
 def render_frame(scene, frame, directory, ending):
-    """Renders and saves one frame the way `blender --render-frame` does."""
-    if frame >= 0:
-        scene.frame_start = scene.frame_end = frame
-        scene.frame_step = 1
-        scene.render.filepath = os.path.join(directory, "####")
-        bpy.ops.render.render(animation=True, scene=scene.name)
-        return
-    # A scene's range can't begin below 0 here (only in the file), a single still can lie there.
+    """Renders and saves one frame; the scene's range stays as it was saved, for all that reads it.
+
+    `frame_set` does what an animation does before each frame: it switches cameras and applies animated render settings.
+    """
     scene.frame_set(frame)
-    scene.render.filepath = os.path.join(directory, file_name(frame, ending))
+    scene.render.filepath = literal(os.path.join(directory, file_name(frame, ending)))
     bpy.ops.render.render(write_still=True, scene=scene.name)
 
 
@@ -170,10 +168,12 @@ def main():
     except (ValueError, TypeError) as error:
         tell("unusable", reason=str(error)[:MOST_REASON])
         return
+    simulations = Simulations(scene)
     listen(job)
     tell("ready")
     for line in iter(sys.stdin.readline, ""):
         frame = int(line)
+        simulations.play(frame, lambda at: tell("stepping", frame=frame, at=at))
         tell("started", frame=frame)
         began = time.monotonic()
         try:

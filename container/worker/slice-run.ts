@@ -77,6 +77,7 @@ export class SliceRun {
       blender: { ...blender, onOutput: (line) => say({ event: 'output', program: 'blender', line }) },
       started: (frame) => say({ event: 'frame-started', frame }),
       progress: (frame, progress) => this.tellProgress(frame, progress),
+      stepping: (frame, at) => this.tellStepping(frame, at),
       deliver: (saved, seconds) => this.deliver(saved, seconds),
     });
     const { dropped, peakMemoryBytes = 0, ignored } = result;
@@ -91,6 +92,15 @@ export class SliceRun {
     if (now - this.progressTold < PROGRESS_EVERY_MS) return;
     this.progressTold = now;
     this.context.say({ event: 'frame-progress', frame, ...progress });
+  }
+
+  private tellStepping(frame: number, at: number): void {
+    // Every frame is one step from the one before it, and needs no words.
+    const now = this.context.now().getTime();
+    if (at === frame || now - this.progressTold < PROGRESS_EVERY_MS) return;
+    this.progressTold = now;
+    const line = `Stepping through the simulation, frame ${at} of ${frame}`;
+    this.context.say({ event: 'output', program: 'worker', line });
   }
 
   private async deliver(saved: SavedFrame, seconds: number): Promise<Delivery> {

@@ -130,7 +130,7 @@ function someLacking({ dependency, lacking = [] }: FoundDependency): PreflightFi
   if (lacking.length === 0) return undefined;
   const named = lacking.slice(0, MOST_NAMES).map(printableName).join(', ');
   const more = lacking.length > MOST_NAMES ? ` and of ${lacking.length - MOST_NAMES} more` : '';
-  const message = `the disk cache ${printableName(dependency.path)} is incomplete: ${named}${more} missing; ${MENDS[dependency.kind]}`;
+  const message = `the disk cache ${printableName(dependency.path)} is incomplete: ${named}${more} missing; ${FIXES[dependency.kind]}`;
   return finding(`${dependency.kind}-missing`, message, dependency.path);
 }
 
