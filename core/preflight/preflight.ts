@@ -65,7 +65,7 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
   const speakers = [...new Set(held.flatMap((one) => one.speakers))];
   const findings = [
     ...[
-      ...sceneFaults(facts, options, input.file),
+      ...sceneFaults(facts, options, input.file, contents),
       ...cameraFaults(examination, options),
       ...placeFaults,
     ].map(findingOf),

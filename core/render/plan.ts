@@ -1,4 +1,5 @@
 import { SpotreelError } from '../errors';
+import type { BlendContents } from '../blend/contents/blend-contents';
 import type { BlendFacts, SceneFacts } from '../blend/scene-facts';
 import type { Finding } from '../contract/finding';
 import type { Manifest, ManifestDependency } from '../contract/manifest';
@@ -16,6 +17,8 @@ import { frameResolution } from './resolution';
 import { automaticFramesPerSlice, sliceFrames, usualOrder } from './slices';
 import { hasSound, soundFault } from './sound';
 import { videoFault } from './video-limits';
+
+type Composites = NonNullable<BlendContents['composites']>;
 
 /** What a plan is made from. */
 export interface PlanInput {
@@ -56,7 +59,7 @@ export function planRender(input: PlanInput): Manifest {
   const { renderId, source, facts, options, tags, group, cap, now, checked, renderBlenderVersion } = input;
   const scene = chooseScene(facts, options, source.url);
   const at = placeOf(scene, source.url);
-  checkCamera(scene, options, at);
+  if (!checked) checkCamera(scene, facts, [], options, at);
   const frames = chooseFrames(scene, options, at);
   const frameCount = countFrames(frames);
   const frameRate = chooseFrameRate(scene, at);
@@ -98,12 +101,17 @@ export function planRender(input: PlanInput): Manifest {
 }
 
 /** Everything for which `planRender` would refuse the scene, not only the first: pure. */
-export function sceneFaults(facts: BlendFacts, options: RenderOptions, file: string): SpotreelError[] {
+export function sceneFaults(
+  facts: BlendFacts,
+  options: RenderOptions,
+  file: string,
+  { composites = [] }: Pick<BlendContents, 'composites'> = {},
+): SpotreelError[] {
   const scene = chosenScene(facts, options);
   if (!scene) return faultsOf(() => chooseScene(facts, options, file));
   const at = placeOf(scene, file);
   const faults = [
-    () => checkCamera(scene, options, at),
+    () => checkCamera(scene, facts, composites, options, at),
     () => chooseFrames(scene, options, at),
     () => chooseFrameRate(scene, at),
     () => chooseResolution(scene, options, at),
@@ -160,8 +168,23 @@ function chooseScene(facts: BlendFacts, options: RenderOptions, file: string): S
   throw sceneFault('no-such-scene', `there is no scene "${name}" in ${file}; it has ${names}`);
 }
 
-function checkCamera(scene: SceneFacts, { camera }: RenderOptions, at: string): void {
-  if (camera !== undefined || scene.hasCamera || scene.markerCameras || scene.usesSequencer) return;
+/** As Blender asks for them: a scene that only composites needs those of the scenes that it shows. */
+function checkCamera(
+  scene: SceneFacts,
+  { scenes }: BlendFacts,
+  composites: Composites,
+  { camera }: RenderOptions,
+  at: string,
+): void {
+  const hasCamera = (one: SceneFacts) => one.hasCamera || one.markerCameras;
+  if (camera !== undefined || hasCamera(scene) || scene.usesSequencer) return;
+  const composite = composites.find((one) => one.scene === scene.name);
+  if (composite) {
+    const lacking = scenes.find((one) => composite.from.includes(one.name) && !hasCamera(one));
+    if (!lacking) return;
+    const other = `scene "${printableName(lacking.name)}", which ${at} composites,`;
+    throw sceneFault('no-camera', `${other} has no camera; choose one in Scene Properties > Scene > Camera`);
+  }
   throw sceneFault(
     'no-camera',
     `${at} has no camera; add one or choose it in Scene Properties > Scene > Camera`,

@@ -155,6 +155,8 @@ export interface BlendContents {
   readonly addonTrees: readonly string[];
   /** Data blocks with a compositor node that denoises and is not muted: `scene "Shot"`. */
   readonly denoiseNodes: readonly string[];
+  /** Scenes that do not render themselves, and the scenes that their compositor renders. */
+  readonly composites?: readonly { readonly scene: string; readonly from: readonly string[] }[];
   /** Names of speakers that have a sound and are not muted. */
   readonly speakers: readonly string[];
   /** Of the Blender that saved the file, where what is rendered of it was asked for. */

@@ -61,6 +61,7 @@ export class Findings {
   readonly #cameras: SceneCameras[] = [];
   readonly #addonTrees = new Set<string>();
   readonly #denoiseNodes = new Set<string>();
+  readonly #composites: Array<{ scene: string; from: readonly string[] }> = [];
   #driverExpressions = 0;
   #kept: Load = { entries: 0, textBytes: 0 };
   #keptForOwner: Load = { entries: 0, textBytes: 0 };
@@ -168,6 +169,10 @@ export class Findings {
     this.#addTo(this.#denoiseNodes, user);
   }
 
+  addComposite(scene: string, from: readonly string[]): void {
+    if (this.mayKeep(scene)) this.#composites.push({ scene, from });
+  }
+
   addSpeaker(name: string): void {
     this.#addTo(this.#speakers, name);
   }
@@ -189,6 +194,7 @@ export class Findings {
       cameras: this.#cameras,
       addonTrees: [...this.#addonTrees],
       denoiseNodes: [...this.#denoiseNodes],
+      ...(this.#composites.length > 0 && { composites: this.#composites }),
       speakers: [...this.#speakers],
       incomplete: reached !== undefined,
       ...(reached !== undefined && { limit: reached }),

@@ -11,6 +11,7 @@ import type { Sdna } from '../sdna';
 import type { BlendContents, RenderedPart } from './blend-contents';
 import type { ContentsPart } from './contents-part';
 import { cameras } from './cameras';
+import { compositedScenes } from './composited-scenes';
 import { fileOutputs } from './file-outputs';
 import { filePaths } from './file-paths';
 import { Findings, LITTLE_ROOM } from './findings';
@@ -183,6 +184,7 @@ function partsOf(findings: Findings, blendName: string): readonly ContentsPart[]
     fileOutputs(findings),
     cameras(findings),
     specialNodes(findings),
+    compositedScenes(findings),
     // After those that use point caches: at the end of an owner they have told which.
     pointCaches,
     { structs: {}, ownerEnds: () => findings.ownerEnds() },
