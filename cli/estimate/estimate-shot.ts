@@ -118,7 +118,7 @@ export function estimateShot({ shot, test, thumbnails, machine, farm, prices }: 
       ...placeAssumption(test, machine, renderVcpus, onGpu),
       ...(shot.checked.needsOneSlice
         ? [
-            'a simulation without a cache is worked out frame by frame: the time of that is in none of these seconds',
+            'a simulation is not baked: the test stepped through it up to its last frame, and that time counts as part of the start; another start, such as after a Spot interruption, steps again',
           ]
         : []),
       `machines of a farm have started after ${FIRST_MACHINE_SECONDS / 60} minutes`,

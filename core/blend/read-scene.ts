@@ -39,6 +39,8 @@ export interface SceneFacts {
   /** `PNG`, `FFMPEG`, …, `UNKNOWN(99)`. */
   readonly outputFormat: string;
   readonly outputPath: string;
+  /** Whether it renders a picture for each of several views, such as the eyes of a stereo film. */
+  readonly usesViews?: boolean;
   /** Whether a camera is set. That the file holds it too is not checked; a script may leave one out. */
   readonly hasCamera: boolean;
   /** Whether a camera is bound to a marker. */
@@ -75,6 +77,7 @@ export interface SceneColors {
 /** Bits of `Scene.r.mode` and `Scene.r.scemode`, from Blender's `DNA_scene_types.h`. */
 const R_BORDER = 1 << 9;
 const R_CROP = 1 << 11;
+const R_MULTIVIEW = 1 << 21;
 const R_DOSEQ = 1 << 0;
 const R_DOCOMP = 1 << 6;
 
@@ -165,7 +168,8 @@ export class SceneReader {
   /** Once all blocks are added. Throws `bad-sdna`. */
   facts(): SceneFacts {
     const scene = this.#scene;
-    const crop = cropOf(scene);
+    const usesSequencer = this.#pictureStrips && Boolean(scene.pointer('ed')) && hasSceneMode(scene, R_DOSEQ);
+    const crop = cropOf(scene, usesSequencer);
     const colors = colorsOf(scene);
     const pixelAspect = pixelAspectOf(scene);
     return {
@@ -189,10 +193,11 @@ export class SceneReader {
         (scene.integer('r.im_format.imtype') ?? scene.requiredInteger('r.imtype')) & 0xff,
       ),
       outputPath: scene.requiredText('r.pic'),
+      ...(((scene.integer('r.scemode') ?? 0) & R_MULTIVIEW) !== 0 && { usesViews: true }),
       hasCamera: Boolean(scene.pointer('camera')),
       markerCameras: this.#markerCamera !== 0n,
       switchesCameras: this.#switchesCameras,
-      usesSequencer: this.#pictureStrips && Boolean(scene.pointer('ed')) && hasSceneMode(scene, R_DOSEQ),
+      usesSequencer,
       hasSoundStrips: this.#soundStrips && !isSilent(scene),
       hasSceneStrips: this.#sceneStrips && !isSilent(scene),
       usesCompositor: hasSceneMode(scene, R_DOCOMP) && hasNodes(scene),
@@ -253,9 +258,10 @@ function colorsOf(scene: StructView): SceneColors | undefined {
   return { display, view, look: scene.text('view_settings.look') ?? '' };
 }
 
-function cropOf(scene: StructView): SceneFacts['crop'] {
+/** The sequencer's pictures are cropped to the region also where the 3D view's are not: Blender pastes only those into a full frame. */
+function cropOf(scene: StructView, usesSequencer: boolean): SceneFacts['crop'] {
   const mode = scene.integer('r.mode') ?? 0;
-  if (!(mode & R_BORDER) || !(mode & R_CROP)) return undefined;
+  if (!(mode & R_BORDER) || (!(mode & R_CROP) && !usesSequencer)) return undefined;
   const xmin = scene.float('r.border.xmin');
   const xmax = scene.float('r.border.xmax');
   const ymin = scene.float('r.border.ymin');

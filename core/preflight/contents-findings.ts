@@ -39,7 +39,7 @@ function unbaked({ unbaked: simulations }: BlendContents, library?: string): Pre
   const all = `${told.join(', ')}${untold > 0 ? ` and ${untold} more` : ''}`;
   const of = library === undefined ? '' : ` of library ${printableName(library)}`;
   const are = simulations.length > 1 ? 'are simulations that are' : 'is a simulation that is';
-  const message = `${all}${of} ${are} not baked: each frame needs those before it, so all are rendered one after the other, in one slice; bake to disk (Physics Properties > Cache) and save the .blend`;
+  const message = `${all}${of} ${are} not baked: Spotreel renders all frames in one slice and plays the simulation from its first frame, as if it were baked. Blender's own background render does not play it; bake to disk (Physics Properties > Cache) and save the .blend`;
   return [finding('unbaked-simulation', message)];
 }
 

@@ -114,6 +114,8 @@ export const FINDING_RULES = {
   /** Its files are kept elsewhere than the scene says. */
   'file-output': { severity: 'note' },
   'marker-cameras': { severity: 'warning' },
+  /** Of a stereo film, one picture a frame is rendered. */
+  'stereo-one-view': { severity: 'warning' },
   'movie-output': { severity: 'note' },
   /** The video has too few bits for the scene's HDR display. */
   'hdr-video': { severity: 'warning' },

@@ -49,6 +49,7 @@ export function sceneFindings(
   return [
     ...engineFindings(engine, scene, hasDisplay),
     ...(options.camera === undefined ? markers(scene) : []),
+    ...views(scene),
     ...formatFindings(scene),
   ];
 }
@@ -72,6 +73,15 @@ function engineFindings(engine: string, scene: SceneFacts, hasDisplay: boolean):
     return [finding('engine-unknown', message)];
   }
   return [];
+}
+
+function views({ usesViews, usesSequencer }: SceneFacts): PreflightFinding[] {
+  if (!usesViews) return [];
+  const shown = usesSequencer
+    ? 'one picture'
+    : "one picture, by the scene's camera without its stereo offset";
+  const message = `Stereoscopy is on: Spotreel renders ${shown}, and no left or right view is kept; render each view from a scene of its own, or with Blender itself (Output Properties > Stereoscopy)`;
+  return [finding('stereo-one-view', message)];
 }
 
 function markers({ switchesCameras }: SceneFacts): PreflightFinding[] {

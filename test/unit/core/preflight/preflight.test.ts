@@ -274,6 +274,10 @@ describe('refusing', () => {
   });
 });
 
+test('a stereo scene is reported as one view', async () => {
+  expect(await codes({ scene: { usesViews: true } })).toEqual(['warning stereo-one-view']);
+});
+
 test('sets of files are told apart by path, size and version', () => {
   const file = { path: 'a', url: 'x', size: 1, etag: 'e' };
   const digests = [

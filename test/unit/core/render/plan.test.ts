@@ -207,3 +207,18 @@ describe('sound', () => {
     expect(plan({}, {}, { ...checked, hasSpeakers: false })).not.toHaveProperty('sound');
   });
 });
+
+describe('a scene that only composites', () => {
+  const facts = factsOf({ hasCamera: false });
+  const faults = (from: string[]) =>
+    sceneFaults(facts, {}, '/films/shot.blend', { composites: [{ scene: 'Shot', from }] });
+
+  test('needs no camera of its own', () => {
+    expect(faults([])).toEqual([]);
+  });
+
+  test('needs the camera of a scene that it renders', () => {
+    const message = expect.stringMatching(/^scene "Draft", which .* composites, has no camera/);
+    expect(faults(['Draft'])).toEqual([expect.objectContaining({ code: 'no-camera', message })]);
+  });
+});
