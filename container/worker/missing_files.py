@@ -1,72 +1,150 @@
-"""Which files a frame needs that Blender can't find: of what the render's own dependency graph holds, nothing else.
+"""Which files a frame needs that Blender can't find or can't read: of what reaches the rendered frame, nothing else.
 
-Blender draws a missing texture pink and leaves out what a missing library holds, and says so in few versions and in none
-the same way (https://projects.blender.org/blender/blender, intern/cycles/scene/image.cpp), so it is looked up here.
+Blender draws a missing texture pink and leaves out what a missing library holds, and reports so in few versions and in
+none the same way (https://projects.blender.org/blender/blender, intern/cycles/scene/image.cpp), so it is looked up here:
+in the strips and the compositor of each scene before it is rendered, and in the render's own dependency graph.
 """
 
-import os
-
 import bpy
-
-# Blender's own font, which is in no file.
-BUILT_IN = "<builtin>"
-
-
-def missing_files(depsgraph):
-    """Paths as they stand in the scene, sorted, each once."""
-    missing = set()
-    for data in depsgraph.ids:
-        original = data.original
-        library = original.library
-        if is_lost(original, library):
-            missing.add(library.filepath)
-        elif isinstance(original, bpy.types.Image):
-            missing.update(missing_of_image(original, library))
-        elif isinstance(original, (bpy.types.VectorFont, bpy.types.MovieClip, bpy.types.CacheFile, bpy.types.Volume)):
-            missing.update(missing_of_file(original, library))
-        # On the copy that was evaluated: only it knows which picture of a sequence this frame shows.
-        missing.update(missing_of_sequences(data))
-    return sorted(missing)
+from cache_files import faults_of_bakes, faults_of_object, faults_of_points, reads_files
+from drawn import Drawn
+from image_files import faults_of_font, faults_of_volume
+from lost_data import LostData
+from strip_use import StripFaults, is_sequenced
+from tree_files import TreeFiles
 
 
-def is_lost(data, library):
-    """Whether it is linked from a file that is not there, or no longer in it."""
-    if library is None or getattr(library, "packed_file", None):
-        return False
-    return getattr(data, "is_missing", False) or not os.path.exists(bpy.path.abspath(library.filepath))
+class MissingFiles:
+    """Files of one frame after another. What does not change from frame to frame is worked out once."""
+
+    def __init__(self):
+        self.lost = LostData()
+        self.trees = TreeFiles()
+        # By the original's pointer: whether an object may read files at all.
+        self.readers = {}
+
+    def of_scene(self, scene, frame):
+        """Before a scene is rendered: of its strips, or of what its compositor shows. Gives also the scenes that they
+        render, each with its frame."""
+        if is_sequenced(scene):
+            strips = StripFaults(lambda tree, at: self.trees.of_compositor(tree, at, scene)[0])
+            strips.look(scene, frame)
+            return strips.files, strips.scenes
+        tree = getattr(scene, "compositing_node_group", None) or getattr(scene, "node_tree", None)
+        if not tree or not scene.render.use_compositing or not getattr(scene, "use_nodes", True):
+            return [], []
+        files, scenes = self.trees.of_compositor(tree, frame, scene)
+        return files, [(other, frame) for other in scenes if other != scene]
+
+    def of_graph(self, depsgraph):
+        """Of the graph that the renderer draws, evaluated at its frame. Sorted, each once."""
+        graph = Graph(depsgraph, self)
+        for data in depsgraph.ids:
+            graph.add(data, data.original)
+        graph.add_drawn()
+        return sorted(set(graph.files))
 
 
-def missing_of_image(image, library):
-    if len(image.packed_files) > 0 or not image.filepath:
-        return []
-    if image.source in {"FILE", "MOVIE"}:
-        return [] if is_there(image.filepath, library) else [image.filepath]
-    if image.source == "TILED":
-        paths = [image.filepath.replace("<UDIM>", str(tile.number)) for tile in image.tiles]
-        return [path for path in paths if not is_there(path, library)]
-    return []
+class Graph:
+    def __init__(self, depsgraph, known):
+        self.depsgraph = depsgraph
+        self.scene = depsgraph.scene
+        self.frame = depsgraph.scene_eval.frame_current
+        self.known = known
+        self.files = []
+        # By the pointer of a material or light: what it lacks, as (image node or None, texts).
+        self.materials = {}
+        self.lights = {}
+        display = self.scene.display.shading
+        self.has_nodes = self.scene.render.engine != "BLENDER_WORKBENCH"
+        self.has_textures = self.has_nodes or display.color_type == "TEXTURE"
 
+    def add(self, data, original):
+        lost = self.known.lost.text_of(original)
+        if isinstance(original, bpy.types.Material):
+            if lost or (original.node_tree and self.has_textures):
+                self.add_material(original, lost)
+        elif isinstance(original, (bpy.types.Image, bpy.types.Library)):
+            # An image counts where it is shown.
+            return
+        elif lost:
+            self.files.append(lost)
+        elif isinstance(original, bpy.types.Object):
+            self.add_object(data, original)
+        elif isinstance(original, bpy.types.Light):
+            if original.node_tree and original.use_nodes and self.has_nodes:
+                self.lights[original.as_pointer()] = self.tree_faults(original.node_tree)
+        elif isinstance(original, bpy.types.World):
+            if original.node_tree and original.use_nodes and self.has_nodes:
+                self.files += self.tree_faults(original.node_tree)
+        elif isinstance(original, bpy.types.FreestyleLineStyle):
+            if original.node_tree and self.scene.render.use_freestyle:
+                self.files += self.tree_faults(original.node_tree)
+        elif isinstance(original, bpy.types.Volume):
+            self.files += faults_of_volume(original, self.frame)
+        elif isinstance(original, bpy.types.TextCurve):
+            self.files += faults_of_font(original)
+        elif isinstance(original, bpy.types.ParticleSettings):
+            for slot in original.texture_slots:
+                if slot and slot.texture:
+                    self.files += self.texture_faults(slot.texture)
+        elif isinstance(original, bpy.types.Scene):
+            world = original.rigidbody_world
+            if world and world.enabled:
+                self.files += faults_of_points(world.point_cache, original, self.frame)
 
-def missing_of_file(data, library):
-    path = data.filepath
-    if not path or path == BUILT_IN or getattr(data, "packed_file", None):
-        return []
-    # Their pictures are found by Blender, frame by frame, in ways of their own.
-    if getattr(data, "is_sequence", False) or getattr(data, "source", "") == "SEQUENCE":
-        return []
-    return [] if is_there(path, library) else [path]
+    def tree_faults(self, tree):
+        return self.known.trees.of_shader(tree, self.depsgraph, self.frame)
 
+    def texture_faults(self, texture):
+        return self.known.trees.of_texture(texture.original, self.depsgraph, self.frame)
 
-def missing_of_sequences(data):
-    tree = data if isinstance(data, bpy.types.NodeTree) else None
-    for node in tree.nodes if tree else []:
-        image, user = getattr(node, "image", None), getattr(node, "image_user", None)
-        if image is None or user is None or image.source != "SEQUENCE" or len(image.packed_files) > 0:
-            continue
-        path = image.filepath_from_user(image_user=user)
-        if not os.path.exists(path):
-            yield f"{os.path.dirname(image.filepath)}/{os.path.basename(path)}"
+    def add_material(self, original, lost):
+        texts = [lost] if lost else []
+        tiled = []
+        if not lost and getattr(original, "use_nodes", True):
+            texts = self.known.trees.of_shader(original.node_tree, self.depsgraph, self.frame, tiled)
+        pen = getattr(original, "grease_pencil", None)
+        for image in (pen.fill_image, pen.stroke_image) if pen else ():
+            if image:
+                texts += self.known.trees.of_image(image, None, self.frame, self.scene)
+        if texts or tiled:
+            self.materials[original.as_pointer()] = (texts, tiled)
 
+    def add_object(self, data, original):
+        key = original.as_pointer()
+        if key not in self.known.readers:
+            self.known.readers[key] = reads_files(original)
+        if not self.known.readers[key]:
+            return
+        self.files += faults_of_object(data, original, self.frame)
+        if original.field and original.field.type == "TEXTURE" and original.field.texture:
+            self.files += self.texture_faults(original.field.texture)
+        for modifier in data.modifiers:
+            if not modifier.show_render:
+                continue
+            for name in ("texture", "mask_texture"):
+                texture = getattr(modifier, name, None)
+                if isinstance(texture, bpy.types.Texture):
+                    self.files += self.texture_faults(texture)
+            if modifier.type == "NODES" and modifier.node_group:
+                texts, live = self.known.trees.of_geometry(modifier, original, self.frame, self.scene)
+                self.files += texts + faults_of_bakes(modifier, live, original, self.frame)
 
-def is_there(path, library):
-    return os.path.exists(bpy.path.abspath(path, library=library))
+    def add_drawn(self):
+        """What hangs on a material or a light counts if something that is drawn has it."""
+        lights = {key for key, texts in self.lights.items() if texts}
+        if not lights and not self.materials:
+            return
+        wanted = {key: {uv_map for _, uv_map, _ in tiled} for key, (_, tiled) in self.materials.items()}
+        drawn = Drawn(self.depsgraph, wanted)
+        for key in lights & drawn.lights:
+            self.files += self.lights[key]
+        for key in drawn.materials:
+            texts, tiled = self.materials[key]
+            self.files += texts
+            for image, uv_map, faults in tiled:
+                tiles = drawn.tiles.get((key, uv_map), {None})
+                for number, text in faults:
+                    if None in tiles or number in tiles:
+                        self.files.append(text)

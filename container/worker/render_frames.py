@@ -23,7 +23,7 @@ sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 from blender_paths import literal  # noqa: E402
 from file_outputs import FileOutputs  # noqa: E402
 from formats import Formats  # noqa: E402
-from missing_files import missing_files  # noqa: E402
+from lacks import Lacks  # noqa: E402
 from scene_choices import check_colors, check_denoiser, choose_camera, choose_engine  # noqa: E402
 from scripts_off import remove_scripts  # noqa: E402
 from simulations import Simulations  # noqa: E402
@@ -34,8 +34,7 @@ EVENTS = os.fdopen(3, "w", buffering=1)
 GPU_KINDS = ("OPTIX", "CUDA", "HIP", "ONEAPI", "METAL")
 
 
-# The worker takes a line of up to 64 KiB for an event: paths have up to 1 KiB, which JSON may write six times as long.
-MOST_FILES = 10
+# The worker takes a line of up to 64 KiB for an event.
 MOST_REASON = 4000
 
 
@@ -133,27 +132,17 @@ def file_name(frame, ending):
     return f"{'-' if frame < 0 else ''}{abs(frame):04d}.{ending}"
 
 
-def refuse_missing_files(scene, depsgraph=None):
-    """Before anything of the frame is drawn. Blender can't be told to stop here, so it is left."""
-    if depsgraph is None or depsgraph.mode != "RENDER":
-        return
-    files = missing_files(depsgraph)
-    if files:
-        tell("missing", frame=scene.frame_current, files=files[:MOST_FILES], more=max(0, len(files) - MOST_FILES))
-        os._exit(0)
-
-
 def print_progress(statistics, *_):
     """From 5.0 on Blender says nothing of a frame until it is done; this goes to the log as it did before."""
     print(f"Fra:{bpy.context.scene.frame_current} | {statistics}", flush=True)
 
 
 def listen(job):
-    handlers = bpy.app.handlers
-    if not job.get("force"):
-        handlers.frame_change_post.append(refuse_missing_files)
     if bpy.app.version >= (5, 0, 0):
-        handlers.render_stats.append(print_progress)
+        bpy.app.handlers.render_stats.append(print_progress)
+    lacks = Lacks(tell, job.get("force", False))
+    lacks.listen()
+    return lacks
 
 
 def main():
@@ -169,16 +158,18 @@ def main():
         tell("unusable", reason=str(error)[:MOST_REASON])
         return
     simulations = Simulations(scene)
-    listen(job)
+    lacks = listen(job)
     tell("ready")
     for line in iter(sys.stdin.readline, ""):
         frame = int(line)
         simulations.play(frame, lambda at: tell("stepping", frame=frame, at=at))
         tell("started", frame=frame)
+        lacks.begin(frame)
         began = time.monotonic()
         try:
             outputs.clear()
             save_frame(scene, frame, job["directory"], formats)
+            lacks.end()
             kept = outputs.take(frame)
             master = {"master": formats.master} if formats.master else {}
             tell("saved", frame=frame, seconds=round(time.monotonic() - began, 3), **master, **kept)

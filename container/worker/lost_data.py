@@ -1,0 +1,79 @@
+"""Data that a file links and that its library does not give: the library is missing, older or newer, or was changed."""
+
+import os
+
+import bpy
+from image_files import place_of
+from picture_files import fault_of
+
+# By type, the collection of a library's names; only for Blenders that do not mark what is missing.
+COLLECTIONS = {
+    "Action": "actions", "Armature": "armatures", "Camera": "cameras", "Collection": "collections", "Curve": "curves",
+    "Image": "images", "Lattice": "lattices", "Light": "lights", "Material": "materials", "Mesh": "meshes",
+    "MetaBall": "metaballs", "NodeTree": "node_groups", "Object": "objects", "ParticleSettings": "particles",
+    "Scene": "scenes", "Texture": "textures", "VectorFont": "fonts", "Volume": "volumes", "World": "worlds",
+}  # fmt: skip
+
+
+class LostData:
+    def __init__(self):
+        # By pointer: what is linked stays as it was when the file was opened.
+        self.known = {}
+        self.names = {}
+
+    def text_of(self, data):
+        """What to report of a linked data block that is not there; None for all others."""
+        library = data.library
+        if library is None:
+            return None
+        key = data.as_pointer()
+        if key not in self.known:
+            self.known[key] = self.judge(data, library)
+        return self.known[key]
+
+    def judge(self, data, library):
+        # What a file holds of its libraries (from 5.0 on) needs them no more.
+        is_held = bool(library.packed_file) or getattr(data, "is_linked_packed", False)
+        path = library.filepath
+        fault = None if is_held else fault_of(place_of(path, library.parent))
+        if fault == "missing":
+            return path
+        if fault:
+            return f"{path} ({fault})"
+        if not self.is_missing(data, library, is_held):
+            return None
+        version = tuple(library.version)
+        if version[:2] > bpy.app.version[:2] or (version == (0, 0, 0) and not is_held):
+            return f"{path} (not readable by Blender {bpy.app.version_string}: is it newer?)"
+        return f"{data.name} in {path}"
+
+    def is_missing(self, data, library, is_held):
+        if hasattr(data, "is_missing"):
+            return data.is_missing
+        return not is_held and data.name not in self.names_in(library, data)
+
+    def names_in(self, library, data):
+        kind = next((one for one in COLLECTIONS if isinstance(data, getattr(bpy.types, one, ()))), None)
+        if kind is None:
+            return {data.name}
+        path = place_of(library.filepath, library.parent)
+        if path not in self.names:
+            self.names[path] = names_of(path)
+        return self.names[path].get(COLLECTIONS[kind], {data.name})
+
+    def read_libraries(self):
+        """Before anything renders: lists what libraries hold, where this Blender does not mark what is missing."""
+        if hasattr(bpy.types.ID, "is_missing") or "is_missing" in bpy.types.ID.bl_rna.properties:
+            return
+        for library in bpy.data.libraries:
+            path = place_of(library.filepath, library.parent)
+            if not library.packed_file and os.path.isfile(path):
+                self.names[path] = names_of(path)
+
+
+def names_of(path):
+    try:
+        with bpy.data.libraries.load(path, link=True) as (found, _):
+            return {name: set(getattr(found, name, ())) for name in COLLECTIONS.values()}
+    except OSError:
+        return {name: set() for name in COLLECTIONS.values()}
