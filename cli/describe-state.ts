@@ -4,6 +4,7 @@ import { describePrices, describeSpread, formatUsd } from '../core/cost/describe
 import type { RenderCost } from '../core/cost/render-cost';
 import { formatExactSeconds, formatSeconds } from '../core/format-seconds';
 import { printable, printableName } from '../core/printable';
+import { groupReasons } from '../core/render-state/reasons';
 import type { RenderState, StateName, Waiting } from '../core/render-state/render-state';
 import { describeFinding } from './report-findings';
 
@@ -60,7 +61,7 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
     ...(state.cap ? [['may cost', describeCap(state.cap)] as const] : []),
     ...(state.tags ? [['tags', formatTags(state.tags)] as const] : []),
     ...(waiting ? waitingRows(waiting, now) : []),
-    ...failures.map(({ frame, reason: why }) => [`frame ${frame}`, why] as const),
+    ...groupReasons(failures).map((why) => ['failed', why] as const),
   ];
   const untold = (frames?.failed ?? 0) - failures.length;
   if (untold > 0) rows.push(['', `and ${countOf(untold, 'more frame')}; failures/ holds their reasons`]);

@@ -2,6 +2,8 @@ import { countOf } from '../core/count-words';
 import { frameUrl, partialVideoUrl, videoUrl } from '../core/contract/keys';
 import type { Gaps } from '../core/contract/gaps';
 import { plannedVideo } from '../core/render/chosen-video';
+import { formatFrames } from '../core/render/frame-range';
+import { describeLacking, groupReasons, type FailedFrame } from '../core/render-state/reasons';
 import { formatFrameRate } from '../core/render/frame-rate';
 import { formatLocation } from '../core/storage/location';
 import type { RenderOutcome } from './local/run-locally';
@@ -34,6 +36,7 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
       `frames: ${where}frames/`,
       ...(video === undefined ? [] : [`video:  ${video}`]),
       ...warningLines(outcome),
+      ...lackingLines(outcome),
     ];
     return printable(told.join('\n'));
   }
@@ -48,12 +51,13 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
         ? [`partial: ${frames} ${are} safe in ${where}; ${again} tries the others again`]
         : [`partial: ${frames} ${are} safe in ${where}, and the video lacks sound; ${again} makes it again`];
     const told = [
-      ...gapLines(outcome.gaps),
+      ...gapLines(outcome.gaps, outcome),
       ...errorLines(outcome),
       ...sound.slice(0, MOST_REASONS),
       ...warningLines(outcome, sound),
       ...lines,
       `${gaps.length > 0 ? 'video with gaps' : 'video without all sound'}:  ${video}`,
+      ...lackingLines(outcome),
     ];
     return printable(told.join('\n'));
   }
@@ -62,12 +66,23 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
   );
 }
 
+/** One line for all frames that failed for the same reason. */
 function frameLines({ progress }: RenderOutcome): string[] {
   const failed = [...progress.failed].toSorted(([a], [b]) => a - b);
-  const lines = failed.slice(0, MOST_REASONS).map(([frame, reason]) => `frame ${frame}: ${reason}`);
-  if (failed.length > MOST_REASONS)
-    lines.push(`and ${failed.length - MOST_REASONS} more frames; failures/ holds their reasons`);
-  return lines;
+  return reasonLines(failed.map(([frame, { reason, missing }]) => ({ frame, reason, missing })));
+}
+
+function reasonLines(failed: readonly FailedFrame[]): string[] {
+  const reasons = groupReasons(failed);
+  const rest = reasons.length - MOST_REASONS;
+  return [
+    ...reasons.slice(0, MOST_REASONS),
+    ...(rest > 0 ? [`and ${rest} more reasons; failures/ holds them`] : []),
+  ];
+}
+
+function lackingLines({ lacking }: RenderOutcome): string[] {
+  return lacking ? [describeLacking(lacking)] : [];
 }
 
 /** Why workers ended badly: also where each frame has a reason, it may lie in what befell its slice. */
@@ -83,15 +98,19 @@ function warningLines({ progress }: RenderOutcome, told: readonly string[] = [])
     .map(describeFinding);
 }
 
-function gapLines({ gaps }: Gaps): string[] {
-  const lines = gaps
-    .slice(0, MOST_REASONS)
-    .map(
-      ({ frame, reason, shown }) => `frame ${frame} is missing, frame ${shown} shown in its place: ${reason}`,
-    );
-  if (gaps.length > MOST_REASONS)
-    lines.push(`and ${gaps.length - MOST_REASONS} more frames; gaps.json names them`);
-  return lines;
+function gapLines({ gaps }: Gaps, { progress }: RenderOutcome): string[] {
+  const frames = formatFrames(gaps.map(({ frame }) => frame));
+  const [one] = gaps;
+  const shown =
+    gaps.length === 1 && one
+      ? `frame ${one.frame} is missing; the video shows frame ${one.shown} in its place`
+      : `frames ${frames} are missing; the video shows others in their places`;
+  return [
+    shown,
+    ...reasonLines(
+      gaps.map(({ frame, reason }) => ({ frame, reason, missing: progress.failed.get(frame)?.missing })),
+    ),
+  ];
 }
 
 /** How a render ended, for a program. */
@@ -106,7 +125,12 @@ export function outcomeJson(outcome: RenderOutcome, seconds: number) {
     soundLacks: outcome.gaps?.sound,
     frameCount: manifest.frameCount,
     framesDone: progress.done.size,
-    failures: [...progress.failed].map(([frame, reason]) => ({ frame, reason })),
+    failures: [...progress.failed].map(([frame, { reason, missing }]) => ({ frame, reason, missing })),
+    missingFiles: outcome.lacking && {
+      frames: outcome.lacking.frames,
+      count: outcome.lacking.count,
+      files: outcome.lacking.files,
+    },
     errors: [...progress.errors],
     findings: [...(manifest.findings ?? []), ...progress.warnings.values()],
     seconds,

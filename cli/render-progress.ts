@@ -6,7 +6,10 @@ export class RenderProgress {
   /** Frames that are whole in storage. */
   readonly done = new Set<number>();
   /** Frames given up, and why. */
-  readonly failed = new Map<number, string>();
+  readonly failed = new Map<
+    number,
+    { readonly reason: string; readonly missing?: readonly string[] | undefined }
+  >();
   /** Why workers ended badly, each reason once. */
   readonly errors = new Set<string>();
   /** What the video lacks, each once by its message. */
@@ -40,7 +43,7 @@ export class RenderProgress {
         this.finish(event.frame, slice);
         break;
       case 'frame-failed':
-        if (event.final) this.failed.set(event.frame, event.reason);
+        if (event.final) this.failed.set(event.frame, { reason: event.reason, missing: event.missing });
         break;
       case 'stitching':
         this.stitched = event.frames;

@@ -4,10 +4,12 @@ import { salvageRequest } from '../../core/batch/job-requests';
 import type { LocalBatch } from '../../core/batch/local/local-batch';
 import type { Finding } from '../../core/contract/finding';
 import type { Gaps } from '../../core/contract/gaps';
+import type { MissingFiles } from '../../core/contract/missing-files';
 import type { RenderJobs } from '../../core/contract/jobs';
 import type { Manifest } from '../../core/contract/manifest';
 import { codeOf } from '../../core/errors';
 import { plannedVideo } from '../../core/render/chosen-video';
+import { readLacking } from '../../core/render-state/render-facts';
 import { localBatchFolder } from '../../core/render-state/local-holder';
 import { filePath } from '../../core/storage/location';
 import { sweepPartials } from '../../core/storage/partial-file';
@@ -45,6 +47,8 @@ export interface RenderOutcome {
   readonly state: 'complete' | 'partial' | 'failed' | 'interrupted';
   /** For `partial`: the frames and the sound that the video lacks. */
   readonly gaps?: Gaps | undefined;
+  /** What frames were rendered without, as `--force` allows. */
+  readonly lacking?: MissingFiles | undefined;
   readonly folder: URL;
   readonly manifest: Manifest;
   readonly progress: RenderProgress;
@@ -89,7 +93,7 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
       stitch.status === 'SUCCEEDED'
         ? partialOf(await readGapsSince(stitch.createdAt, folder, storage), 'complete')
         : await salvage(jobs, farm, work);
-    return { ...end, folder, manifest, progress };
+    return { ...end, lacking: await readLacking(folder, storage), folder, manifest, progress };
   } catch (error) {
     keepsCache = codeOf(error) === 'lock-lost';
     if (!signal.aborted) throw error;

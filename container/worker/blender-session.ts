@@ -26,12 +26,21 @@ const sessionEventSchema = z.discriminatedUnion('event', [
   /** A simulation is played up to `frame`, before that begins; `at` is the frame that it has reached. */
   z.object({ event: z.literal('stepping'), frame: z.int(), at: z.int() }),
   z.object({ event: z.literal('failed'), frame: z.int(), reason: z.string() }),
-  /** Files that the frame needs and that are not there; Blender ends after it. */
+  /** Files that the frame needs and that are missing or damaged. */
   z.object({
     event: z.literal('missing'),
     frame: z.int(),
     files: z.array(z.string()),
     /** How many there are besides. */
+    more: z.int().optional(),
+    /** Whether Blender goes on with the next frame; else it ends. */
+    stays: z.literal(true).optional(),
+  }),
+  /** With force: files that the frame was rendered without; it is saved all the same. */
+  z.object({
+    event: z.literal('lacking'),
+    frame: z.int(),
+    files: z.array(z.string()),
     more: z.int().optional(),
   }),
   z.object({ event: z.literal('unusable'), reason: z.string() }),
@@ -138,7 +147,7 @@ export class BlenderSession {
   private hearEvent(line: string, onEvent: (event: SessionEvent) => void): void {
     const event = parseEvent(line);
     if (!event || !this.options.expects(event)) return;
-    if (event.event === 'started' || event.event === 'stepping') {
+    if (event.event === 'started' || event.event === 'stepping' || event.event === 'lacking') {
       this.alarm.heard();
     } else {
       this.alarm.rest();

@@ -5,9 +5,20 @@ import traceback
 
 import bpy
 from missing_files import MissingFiles
+from strip_use import is_sequenced
 
 # The worker takes a line of up to 64 KiB for an event: paths have up to 1 KiB, which JSON may write six times as long.
 MOST_FILES = 10
+
+
+class Nothing(bpy.types.RenderEngine):
+    """Blender prepares the scene for it as for any other renderer."""
+
+    bl_idname = "SPOTREEL_NOTHING"
+    bl_label = "Nothing"
+
+    def render(self, depsgraph):
+        pass
 
 
 class Lacks:
@@ -22,8 +33,12 @@ class Lacks:
         self.files = set()
         # Of motion blur the graph is evaluated for other times, too: only the first one is the frame's.
         self.seen = set()
+        # A Blender before this one was left because a frame lacked files: others may, too.
+        self.probing = os.environ.get("SPOTREEL_PROBE") == "1"
+        self.stays = False
 
     def listen(self):
+        bpy.utils.register_class(Nothing)
         bpy.app.handlers.render_pre.append(self.on_scene)
         bpy.app.handlers.frame_change_post.append(self.on_graph)
 
@@ -31,6 +46,40 @@ class Lacks:
         self.frame = frame
         self.files.clear()
         self.seen.clear()
+
+    def holds_up(self, scene):
+        """Before the frame is rendered, without force: whether it lacks anything that shows without that. Blender stays."""
+        if self.force:
+            return False
+        self.look(lambda: self.missing.of_scene(scene, self.frame)[0], stays=True)
+        if not self.files and self.probing:
+            self.probe(scene)
+            # The next frames are likely to be whole again.
+            self.probing = bool(self.files)
+        if self.files:
+            self.report("missing", stays=True)
+        return bool(self.files)
+
+    def probe(self, scene):
+        """Has Blender prepare the frame and draw nothing: by a renderer that draws nothing, in a copy of each scene."""
+        scenes = [] if is_sequenced(scene) else [(scene, self.frame)]
+        for one, frame in scenes + self.missing.of_scene(scene, self.frame)[1]:
+            one.frame_set(frame)
+            copy = one.copy()
+            self.missing.engines[copy.name] = one.render.engine
+            try:
+                copy.render.engine = Nothing.bl_idname
+                copy.render.use_compositing = copy.render.use_sequencer = False
+                copy.frame_current = frame
+                self.stays = True
+                bpy.ops.render.render(scene=copy.name)
+            except RuntimeError as error:
+                print(f"Spotreel: could not look ahead for missing files: {error}", flush=True)
+            finally:
+                self.stays = False
+                bpy.data.scenes.remove(copy)
+            if self.files:
+                return
 
     def end(self):
         """Once the frame is drawn."""
@@ -50,17 +99,18 @@ class Lacks:
             self.seen.add(key)
             self.look(lambda: self.missing.of_graph(depsgraph))
 
-    def look(self, find):
+    def look(self, find, stays=False):
         try:
             self.files.update(find())
         except Exception:
             # An odd scene is no reason to lose its frames, and Blender would only print this, too.
             traceback.print_exc()
             print("Spotreel: could not look for missing files in this frame", flush=True)
-        if self.files and not self.force:
+        if self.files and not (self.force or stays or self.stays):
             self.report("missing")
             os._exit(0)
 
-    def report(self, event):
+    def report(self, event, **fields):
         files = sorted(self.files)
-        self.tell(event, frame=self.frame, files=files[:MOST_FILES], more=max(0, len(files) - MOST_FILES))
+        more = max(0, len(files) - MOST_FILES)
+        self.tell(event, frame=self.frame, files=files[:MOST_FILES], more=more, **fields)

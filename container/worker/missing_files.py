@@ -19,9 +19,14 @@ class MissingFiles:
 
     def __init__(self):
         self.lost = LostData()
-        self.trees = TreeFiles()
+        # By the name of a scene that another renderer looks at: its own.
+        self.engines = {}
+        self.trees = TreeFiles(self.engine_of)
         # By the original's pointer: whether an object may read files at all.
         self.readers = {}
+
+    def engine_of(self, scene):
+        return self.engines.get(scene.name, scene.render.engine)
 
     def of_scene(self, scene, frame):
         """Before a scene is rendered: of its strips, or of what its compositor shows. Gives also the scenes that they
@@ -56,7 +61,7 @@ class Graph:
         self.materials = {}
         self.lights = {}
         display = self.scene.display.shading
-        self.has_nodes = self.scene.render.engine != "BLENDER_WORKBENCH"
+        self.has_nodes = known.engine_of(self.scene) != "BLENDER_WORKBENCH"
         self.has_textures = self.has_nodes or display.color_type == "TEXTURE"
 
     def add(self, data, original):

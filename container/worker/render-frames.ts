@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { FileOutput } from '../../core/contract/file-outputs';
 import { frameName } from '../../core/contract/keys';
-import { printableName } from '../../core/printable';
+import { describeFiles } from '../../core/render-state/reasons';
 import { parseProgress, type FrameProgress } from './blender-log';
 import { BlenderSession, type SessionEvent, type SessionOptions } from './blender-session';
 import type { Delivery, SavedFrame } from './frame-delivery';
@@ -21,6 +21,8 @@ export interface FramesTask {
   /** Its reason is an `Interruption`. */
   readonly signal: AbortSignal;
   readonly started: (frame: number) => void;
+  /** Told before the frame is delivered: files that it was rendered without, and how many there are besides. */
+  readonly lacking: (frame: number, files: readonly string[], more: number) => void;
   readonly progress: (frame: number, progress: FrameProgress) => void;
   /** Blender plays a simulation up to `frame` and has reached `at`. */
   readonly stepping: (frame: number, at: number) => void;
@@ -33,6 +35,8 @@ export interface FrameFault {
   readonly reason: string;
   /** Files that it needs and that are not there: trying again can't help. */
   readonly missing?: readonly string[];
+  /** Whether Blender had to be left for it: each such frame costs a start. */
+  readonly endsBlender?: true;
 }
 
 /** A frame that was given up half done because the worker had to stop. */
@@ -79,7 +83,8 @@ class FramesRun {
   private unusable: string | undefined;
   private readonly stray = new StrayEvents();
   /** The frame that Blender was asked for, when that was, and since when it has been at it, if it has said so. */
-  private current: { readonly frame: number; readonly asked: number; since?: number } | undefined;
+  private current:
+    { readonly frame: number; readonly asked: number; since?: number; lacks?: true } | undefined;
   private peakMemoryBytes = 0;
   private fault: { error: unknown } | undefined;
   private deadline: NodeJS.Timeout | undefined;
@@ -158,6 +163,8 @@ class FramesRun {
       case 'failed':
       case 'missing':
         return this.current?.frame === event.frame;
+      case 'lacking':
+        return this.current?.frame === event.frame && !this.current.lacks;
       default:
         return false;
     }
@@ -181,6 +188,10 @@ class FramesRun {
         if (this.current) this.current.since = performance.now();
         this.task.started(event.frame);
         return;
+      case 'lacking':
+        if (this.current) this.current.lacks = true;
+        this.task.lacking(event.frame, event.files, event.more ?? 0);
+        return;
       case 'saved':
         this.startDelivery({ ...event, seconds: this.believable(event.seconds) });
         this.frameEnded();
@@ -191,7 +202,12 @@ class FramesRun {
         break;
       case 'missing':
         this.frameEnded();
-        this.failed.set(event.frame, { reason: missingWords(event), missing: event.files });
+        this.failed.set(event.frame, {
+          reason: missingWords(event),
+          missing: event.files,
+          ...(!event.stays && { endsBlender: true }),
+        });
+        if (event.stays) break;
         // What is left is for another Blender.
         this.isLeaving = true;
         this.session.finish();
@@ -254,12 +270,7 @@ function pathsOf(outputs: readonly FileOutput[], frame: number, directory: strin
   return outputs.map((output, index) => ({ ...output, path: join(directory, `${frame}-${index}.output`) }));
 }
 
-/** Files that are told by name. */
-const MOST_NAMED = 5;
-
-function missingWords({ files, more: unnamed = 0 }: Extract<SessionEvent, { event: 'missing' }>): string {
-  const names = files.slice(0, MOST_NAMED).map((file) => `"${printableName(file)}"`);
-  const others = files.length - names.length + unnamed;
-  const more = others > 0 ? ` and ${others} more` : '';
-  return `it needs files that are not there: ${names.join(', ')}${more}; put them where the scene looks for them, or render with --force`;
+function missingWords({ files, more = 0 }: Extract<SessionEvent, { event: 'missing' }>): string {
+  const words = describeFiles(files, files.length + more);
+  return `it needs ${words}; put the files where the scene looks for them, or render with --force`;
 }

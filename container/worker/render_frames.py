@@ -165,6 +165,8 @@ def main():
         simulations.play(frame, lambda at: tell("stepping", frame=frame, at=at))
         tell("started", frame=frame)
         lacks.begin(frame)
+        if lacks.holds_up(scene):
+            continue
         began = time.monotonic()
         try:
             outputs.clear()

@@ -4,6 +4,7 @@ import {
   contactSheetUrl,
   frameName,
   frameUrl,
+  missingFilesUrl,
   posterUrl,
   previewUrl,
   receiptUrl,
@@ -19,6 +20,7 @@ import type { RenderCost } from '../../core/cost/render-cost';
 import { messageOf } from '../../core/errors';
 import { mapConcurrently } from '../../core/map-concurrently';
 import { framesOf } from '../../core/render/frame-range';
+import { lackingOf } from '../../core/report/lacking';
 import { readRecords } from '../../core/report/read-records';
 import type { RenderRecords } from '../../core/report/report-figures';
 import { reportPage } from '../../core/report/report-page';
@@ -106,6 +108,10 @@ async function giveReceipt(
 ): Promise<{ readonly records: RenderRecords; readonly cost: RenderCost | undefined }> {
   const at = now();
   const records = await readRecords(manifest, folder, there, storage);
+  const lacking = lackingOf(records.slices);
+  if (lacking)
+    await storage.put(missingFilesUrl(folder), JSON.stringify(lacking), { contentType: 'application/json' });
+  else await storage.delete(missingFilesUrl(folder));
   const noted = await readRecord(stitchRecordSchema, stitchRecordUrl(folder), storage);
   const stitch = noted && untilNow(noted, at);
   const receipt = makeReceipt({

@@ -1,3 +1,4 @@
+import { MOST_MISSING_FILES } from '../../core/contract/missing-files';
 import { sliceReportUrl } from '../../core/contract/keys';
 import { sliceReportSchema, type SliceAttempt, type SliceReport } from '../../core/contract/slice-report';
 import { readRecord } from '../../core/storage/read-record';
@@ -45,12 +46,22 @@ export class SliceReporter {
     await this.save();
   }
 
+  /** Notes files that a frame was rendered without; written with the frame. */
+  lacking(files: readonly string[], more: number): void {
+    const all = new Set([...(this.current.missingFiles ?? []), ...files]);
+    this.current.missingFiles = [...all].slice(0, MOST_MISSING_FILES);
+    const count = Math.max(this.current.missingFileCount ?? 0, all.size, files.length + more);
+    if (count > this.current.missingFiles.length) this.current.missingFileCount = count;
+  }
+
   async failed(frame: number): Promise<void> {
     this.current.failed.push(frame);
     await this.save();
   }
 
-  async end(end: Omit<SliceAttempt, keyof Beginning | 'frames' | 'failed'>): Promise<void> {
+  async end(
+    end: Omit<SliceAttempt, keyof Beginning | 'frames' | 'failed' | 'missingFiles' | 'missingFileCount'>,
+  ): Promise<void> {
     Object.assign(this.current, end);
     await this.save();
   }

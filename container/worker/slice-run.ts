@@ -1,9 +1,11 @@
 import { SpotreelError } from '../../core/errors';
 import type { FrameFailure } from '../../core/contract/failure';
+import { MOST_MISSING_FILES } from '../../core/contract/missing-files';
 import { failureUrl } from '../../core/contract/keys';
 import type { Manifest } from '../../core/contract/manifest';
 import { formatFrames } from '../../core/render/frame-range';
 import { printableReason } from '../../core/printable';
+import { describeFiles } from '../../core/render-state/reasons';
 import type { FrameProgress } from './blender-log';
 import { diskFull, isDiskFull } from './disk-space';
 import { deliverFrame, type Delivery, type SavedFrame } from './frame-delivery';
@@ -16,11 +18,18 @@ import type { WorkerContext } from './worker-context';
 /** How often a frame is tried before it is given up, and Blender's start before the slice is. */
 const MOST_TRIES = 2;
 
-/** So many frames in a row that lack the same files: the others of the slice will, too, and each costs a start of Blender. */
+/** So many starts of Blender in a row that were left as the frame lacked the same files, though it had looked ahead. */
 const MOST_WITHOUT_FILES = 3;
 
 /** How often a frame's progress is told, in milliseconds: a log line each, which costs on AWS. */
 const PROGRESS_EVERY_MS = 5_000;
+
+/** Files as they are noted: a scene's paths may have any length. */
+const boundedFiles = (files: readonly string[]): string[] =>
+  files.slice(0, MOST_MISSING_FILES).map((file) => file.slice(0, LONGEST_PATH));
+
+/** Characters of a path that are noted: Blender's own have up to 1,024 bytes. */
+const LONGEST_PATH = 1024;
 
 /** What a slice's rendering found out besides its frames. */
 export interface SliceFigures {
@@ -38,6 +47,10 @@ export class SliceRun {
   private readonly tries = new Map<number, number>();
   /** Of the last frames, the files that each of them lacked. */
   private withoutFiles: string[] = [];
+  /** Frames that were rendered without files that they need. */
+  private readonly lacking = new Set<number>();
+  /** Whether the next Blender looks for missing files before it renders: the last one was left for some. */
+  private looksAhead = false;
   private progressTold = 0;
   private savedCount = 0;
 
@@ -56,6 +69,7 @@ export class SliceRun {
     let fruitless = 0;
     while (pending.length > 0) {
       const { failed, unusable } = await this.runBlender(pending, prepared);
+      this.looksAhead = [...failed.values()].some(({ endsBlender }) => endsBlender);
       // Also when it was stopped: what failed until then did not fail for that.
       for (const [frame, fault] of failed) await this.frameFailed(frame, fault);
       const left = pending.filter((frame) => !this.stored.has(frame) && !this.givenUp.has(frame));
@@ -69,13 +83,16 @@ export class SliceRun {
 
   private async runBlender(frames: readonly number[], prepared: PreparedBlender): Promise<FramesResult> {
     const { say, signal } = this.context;
-    const { directory, ...blender } = prepared;
+    const { directory, ...usual } = prepared;
+    const environment = { ...usual.environment, ...(this.looksAhead && { SPOTREEL_PROBE: '1' }) };
+    const blender = { ...usual, environment };
     const result = await renderFrames({
       frames,
       signal,
       directory,
       blender: { ...blender, onOutput: (line) => say({ event: 'output', program: 'blender', line }) },
       started: (frame) => say({ event: 'frame-started', frame }),
+      lacking: (frame, files, more) => this.frameLacks(frame, files, more),
       progress: (frame, progress) => this.tellProgress(frame, progress),
       stepping: (frame, at) => this.tellStepping(frame, at),
       deliver: (saved, seconds) => this.deliver(saved, seconds),
@@ -85,6 +102,18 @@ export class SliceRun {
     if (dropped) this.figures.dropped = dropped;
     if (peakMemoryBytes > (this.figures.peakMemoryBytes ?? 0)) this.figures.peakMemoryBytes = peakMemoryBytes;
     return result;
+  }
+
+  private frameLacks(frame: number, named: readonly string[], more: number): void {
+    const files = boundedFiles(named);
+    this.lacking.add(frame);
+    this.reporter.lacking(files, more);
+    const names = describeFiles(files, files.length + more);
+    this.context.say({
+      event: 'output',
+      program: 'worker',
+      line: `frame ${frame} is rendered without ${names}`,
+    });
   }
 
   private tellProgress(frame: number, progress: FrameProgress): void {
@@ -118,7 +147,8 @@ export class SliceRun {
       this.withoutFiles = [];
       say({ event: 'frame-stored', frame, seconds });
       const storedAt = now().toISOString();
-      await this.reporter.stored({ frame, seconds, storedAt, bytes: delivery.bytes }, place);
+      const lacks = this.lacking.has(frame) && { lacks: true as const };
+      await this.reporter.stored({ frame, seconds, storedAt, bytes: delivery.bytes, ...lacks }, place);
       this.onStored();
     }
     return delivery;
@@ -132,14 +162,23 @@ export class SliceRun {
     const tries = (this.tries.get(frame) ?? 0) + 1;
     this.tries.set(frame, tries);
     const final = missing !== undefined || tries >= MOST_TRIES;
-    this.context.say({ event: 'frame-failed', frame, reason, final });
+    const lacks = missing && { missing: boundedFiles(missing) };
+    this.context.say({ event: 'frame-failed', frame, reason, final, ...lacks });
     if (!final) return;
     this.givenUp.add(frame);
     const failedAt = this.context.now().toISOString();
-    const failure: FrameFailure = { version: 1, frame, slice: this.slice, tries, reason, failedAt };
+    const failure: FrameFailure = {
+      version: 1,
+      frame,
+      slice: this.slice,
+      tries,
+      reason,
+      ...lacks,
+      failedAt,
+    };
     await this.context.storage.put(failureUrl(this.folder, frame), JSON.stringify(failure));
     await this.reporter.failed(frame);
-    if (missing) this.countWithoutFiles(missing, reason);
+    if (missing && fault.endsBlender) this.countWithoutFiles(missing, reason);
   }
 
   private countWithoutFiles(missing: readonly string[], reason: string): void {

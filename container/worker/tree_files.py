@@ -24,7 +24,8 @@ WARNING = re.compile(r"file|path|import|open|read|load", re.I)
 
 
 class TreeFiles:
-    def __init__(self):
+    def __init__(self, engine_of):
+        self.engine_of = engine_of
         # By the pointer of a tree, and by what it is read for: its live nodes. Trees stay as they are.
         self.known = {}
 
@@ -37,7 +38,7 @@ class TreeFiles:
     def of_shader(self, tree, depsgraph, frame, tiled=None):
         """`tiled` is given what depends on the tiles that faces reach: (image, UV map, pairs of number and text)."""
         scene = depsgraph.scene
-        engine = scene.render.engine
+        engine = self.engine_of(scene)
         target = "CYCLES" if engine == "CYCLES" else "EEVEE" if "EEVEE" in engine else "ALL"
         files = []
         for place, node in self.live(tree, target, lambda: [tree.get_output_node(target)]):
@@ -73,7 +74,7 @@ class TreeFiles:
     def of_image(self, image, user, frame, scene):
         fixed = image.source == "SEQUENCE" and user and not user.use_auto_refresh
         # Cycles looks the picture up for each frame all the same.
-        if fixed and scene.render.engine != "CYCLES" and hasattr(user, "frame_current"):
+        if fixed and self.engine_of(scene) != "CYCLES" and hasattr(user, "frame_current"):
             return faults_at(numbered(image.filepath, user.frame_current), image.library)
         return faults_of_image(image, user, frame, scene)
 

@@ -9,6 +9,8 @@ export const failureSchema = z.object({
   tries: z.int().check(z.gte(1)),
   /** In Blender's own words where it has said anything. */
   reason: z.string(),
+  /** Files that it lacks, the first of them; absent where it failed for another reason. */
+  missing: z.optional(z.array(z.string())),
   failedAt: z.iso.datetime(),
 });
 

@@ -68,6 +68,8 @@ export const reportUrl = (render: URL): URL => below(render, 'report.html');
 /** The video of a render that lacks frames; what it lacks is in `gaps.json`. */
 export const partialVideoUrl = (render: URL, video?: VideoFormat): URL =>
   below(render, `output.partial.${endingOf(video)}`);
+/** What frames were rendered without. */
+export const missingFilesUrl = (render: URL): URL => below(render, 'missing-files.json');
 export const gapsUrl = (render: URL): URL => below(render, 'gaps.json');
 /** While and after somebody submits a salvage job; see `lambda/finish-render/ensure-salvage.ts`. */
 export const salvageUrl = (render: URL): URL => below(render, 'salvage.json');

@@ -27,9 +27,15 @@ const attemptSchema = z.lazy(() =>
         /** When it was safely stored. */
         storedAt: z.iso.datetime(),
         bytes: z.int().check(z.gte(1)),
+        /** Whether it was rendered without files that it needs; absent where it had all. */
+        lacks: z.optional(z.literal(true)),
       }),
     ),
     failed: z.array(z.int()),
+    /** Files that such frames lack, as the scene names them; 50 at most. */
+    missingFiles: z.optional(z.array(z.string())),
+    /** How many there are, where that is more. */
+    missingFileCount: z.optional(count()),
     /** The frame that was given up half done because the attempt was stopped, and Blender's work on it, which is lost. */
     dropped: z.optional(z.object({ frame: z.int(), seconds: seconds() })),
     /** The worker's own, without Blender's. */

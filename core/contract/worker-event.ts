@@ -17,7 +17,14 @@ export const workerEventSchema = z.discriminatedUnion('event', [
   /** The frame was in storage already, and whole. */
   z.object({ event: z.literal('frame-kept'), frame: z.int() }),
   /** One try of the frame failed; `final` when there will be no other. */
-  z.object({ event: z.literal('frame-failed'), frame: z.int(), reason: z.string(), final: z.boolean() }),
+  z.object({
+    event: z.literal('frame-failed'),
+    frame: z.int(),
+    reason: z.string(),
+    final: z.boolean(),
+    /** Files that it lacks, the first of them; absent where it failed for another reason. */
+    missing: z.array(z.string()).optional(),
+  }),
   /** So many frames of the video are encoded. */
   z.object({ event: z.literal('stitching'), frames: z.int(), total: z.int() }),
   /** A line for the log: Blender's or ffmpeg's own output, or what the worker has to say besides. */

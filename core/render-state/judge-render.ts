@@ -5,7 +5,10 @@ import { describeGaps } from '../contract/gaps';
 import type { JobRecords, RenderRecords, RenderResults } from './render-facts';
 import type { RenderState, SliceFigures, StateName, Waiting } from './render-state';
 import { SALVAGE_SECONDS } from '../contract/salvage';
+import type { MissingFiles } from '../contract/missing-files';
 import { countSlices } from './count-slices';
+import { describeLacking, describeReasons } from './reasons';
+import { plainStatusReason } from './status-reason';
 import { countRunnable, type SeenJobs } from './seen-jobs';
 import { waitingHints, waitingReason } from './why-waiting';
 
@@ -33,15 +36,21 @@ export function judgeRender(known: KnownRender, now: number): RenderState {
   const { renderId, folder, plan, status } = records;
   const { reason, endedAt, ...verdict } = verdictOf(known, now);
   const video = videoOf(verdict.state, results);
+  const { lacking } = results;
+  const isMade = verdict.state === 'complete' || verdict.state === 'partial';
+  const told =
+    [reason, isMade && lacking ? describeLacking(lacking) : undefined].filter(Boolean).join('; ') ||
+    undefined;
   return {
     renderId,
     ...verdict,
-    ...(reason !== undefined && { reason }),
+    ...(told !== undefined && { reason: told }),
     ...(plan && { createdAt: plan.createdAt }),
     ...(endedAt !== undefined && { endedAt }),
     ...(plan?.tags && { tags: plan.tags }),
     ...(plan && { frames: { total: plan.frameCount, stored: results.stored, failed: results.failed } }),
-    failures: results.failures,
+    failures: results.failures.slice(0, MOST_FAILURES),
+    ...(lacking && { missingFiles: lackingFacts(lacking) }),
     ...(records.jobs?.retry && { retry: records.jobs.retry }),
     ...(seen.render && { slices: countSlices(seen.render) }),
     ...(figures && { figures: figuresOf(figures) }),
@@ -173,7 +182,8 @@ function madeVideo({ records, results, seen }: KnownRender, job: JobDetail): Ver
 }
 
 /** One that found a frame to be bad has made a video all the same. */
-function failedVerdict({ records, results, seen }: KnownRender): Verdict {
+function failedVerdict(known: KnownRender): Verdict {
+  const { records, results, seen } = known;
   const { status } = records;
   const { render, stitch } = seen;
   const job = render?.status === 'FAILED' ? render : (stitch ?? render);
@@ -182,14 +192,24 @@ function failedVerdict({ records, results, seen }: KnownRender): Verdict {
   const made = !status && render?.status !== 'FAILED' && gaps && partialVideo;
   if (made && Date.parse(gaps.at) >= (stitch?.createdAt ?? 0))
     return { state: 'partial', ended: true, endedAt, reason: gapsReason(results) };
-  return { state: 'failed', ended: true, endedAt, reason: status?.reason ?? failureReason(job) };
+  return { state: 'failed', ended: true, endedAt, reason: status?.reason ?? failureReason(known, job) };
 }
 
-function failureReason(job: JobDetail | undefined): string | undefined {
+/** Frames that are listed with their reasons. */
+const MOST_FAILURES = 10;
+
+const lackingFacts = ({ frames, count, files }: MissingFiles) => ({ frames, count, files });
+
+/** In words: why frames failed, else why slices did, else what is known of the job. */
+function failureReason({ results, seen }: KnownRender, job: JobDetail | undefined): string | undefined {
+  const frames = describeReasons(results.failures, results.failed);
+  if (frames !== undefined) return frames;
+  if (results.sliceReasons?.length) return results.sliceReasons.slice(0, MOST_FAILURES).join('; ');
   if (!job) return undefined;
   const { failed, total } = countSlices(job);
-  const told = total > 1 ? [`${failed} of ${total} slices failed`] : [];
-  return [...told, ...(job.statusReason === undefined ? [] : [job.statusReason])].join('; ') || undefined;
+  const slices = total > 1 ? [`${failed} of ${total} slices failed`] : [];
+  const why = seen.cause ?? plainStatusReason(job.statusReason, seen.place);
+  return [...slices, ...(why === undefined ? [] : [why])].join('; ') || undefined;
 }
 
 /** Whether jobs may yet come that render the rest, or one that makes a video of what there is, or it can't be asked for now. */

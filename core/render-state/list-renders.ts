@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import type { Batch, JobDetail } from '../batch/batch';
+import type { MissingFiles } from '../contract/missing-files';
 import { manifestUrl, statusUrl } from '../contract/keys';
 import { messageOf, SpotreelError } from '../errors';
 import { mapConcurrently } from '../map-concurrently';
@@ -7,8 +8,10 @@ import { childUrl } from '../storage/location';
 import { readRecord } from '../storage/read-record';
 import type { Storage } from '../storage/storage';
 import { lookAtQueue, turnOf, type QueueLook } from '../upload-queue/look-at-queue';
-import { isFinal, judgeRender } from './judge-render';
-import { readRenderRecords, readRenderResults, type Plan, type RenderRecords } from './render-facts';
+import { isFinal } from './judge-render';
+import { judgeWithReasons } from './judge-with-reasons';
+import { describeLacking } from './reasons';
+import { readLacking, readRenderRecords, type Plan, type RenderRecords } from './render-facts';
 import type { RenderState, StateName } from './render-state';
 import { jobIdsOf, lookHere, seenOnFarm, type SeenJobs } from './seen-jobs';
 
@@ -24,6 +27,8 @@ export interface ListedRender {
   /** The camera that was asked for. */
   readonly camera?: string | undefined;
   readonly reason?: string | undefined;
+  /** Files that frames were rendered without. */
+  readonly missingFiles?: RenderState['missingFiles'];
   readonly frames?: { readonly total: number; readonly stored: number } | undefined;
   /** When it was planned, or refused, ISO 8601. Absent where its plan can't be read. */
   readonly createdAt?: string | undefined;
@@ -55,7 +60,8 @@ export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
     try {
       const records = await readRenderRecords(name, childUrl(output, `${name}/`), storage);
       if (!records) return undefined;
-      if (isFinal(records, now()) && turnOf(name, queue) === undefined) return listEnded(records);
+      if (isFinal(records, now()) && turnOf(name, queue) === undefined)
+        return listEnded(records, await readLacking(records.folder, storage));
       open.push(records);
       return undefined;
     } catch (error) {
@@ -68,8 +74,7 @@ export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
       const seen = batch
         ? { ...seenOnFarm(records, described.details), fault: described.fault }
         : lookOrTell(records, queue);
-      const results = await readRenderResults(records, storage);
-      const state = judgeRender({ records, results, seen }, now());
+      const { state } = await judgeWithReasons({ records, seen }, storage, now());
       return { ...listJudged(state), ...cameraOf(records) };
     } catch (error) {
       return unknownRender(records.renderId, error, output);
@@ -141,12 +146,16 @@ function lookOrTell(records: RenderRecords, queue: QueueLook | undefined): SeenJ
   }
 }
 
-function listEnded({ renderId, plan, status }: RenderRecords): ListedRender {
+function listEnded(
+  { renderId, plan, status }: RenderRecords,
+  lacking: MissingFiles | undefined,
+): ListedRender {
   const { state, reason, frames, at, links } = status!;
   return {
     renderId,
     state,
-    reason,
+    reason: [reason, lacking && describeLacking(lacking)].filter(Boolean).join('; ') || undefined,
+    ...(lacking && { missingFiles: { frames: lacking.frames, count: lacking.count, files: lacking.files } }),
     frames: frames && { total: frames.total, stored: frames.stored },
     createdAt: plan?.createdAt ?? at,
     video: links.video,
@@ -158,11 +167,13 @@ function cameraOf({ plan: { group, camera } = {} }: { readonly plan?: Partial<Pl
   return { ...(group !== undefined && { group }), ...(camera !== undefined && { camera }) };
 }
 
-function listJudged({ renderId, state, reason, fault, frames, createdAt, links }: RenderState): ListedRender {
+function listJudged(judged: RenderState): ListedRender {
+  const { renderId, state, reason, fault, frames, createdAt, links, missingFiles } = judged;
   return {
     renderId,
     state,
     reason: reason ?? fault,
+    ...(missingFiles && { missingFiles }),
     frames: frames && { total: frames.total, stored: frames.stored },
     createdAt,
     video: links.video,

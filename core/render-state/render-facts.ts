@@ -4,13 +4,17 @@ import {
   gapsUrl,
   jobsUrl,
   manifestUrl,
+  missingFilesUrl,
   partialVideoUrl,
   salvageUrl,
+  slicesFolder,
   statusUrl,
   videoUrl,
 } from '../contract/keys';
 import { parseManifest, type Manifest } from '../contract/manifest';
+import { missingFilesSchema, type MissingFiles } from '../contract/missing-files';
 import { salvageSchema, type Salvage } from '../contract/salvage';
+import { sliceReportSchema } from '../contract/slice-report';
 import { statusSchema, type EndStatus, type RenderStatus } from '../contract/status';
 import type { VideoFormat } from '../contract/video-format';
 import { chosenVideo } from '../render/chosen-video';
@@ -64,6 +68,10 @@ export interface RenderResults {
   readonly failed: number;
   readonly failures: FrameFailures['first'];
   readonly gaps?: Gaps | undefined;
+  /** What frames were rendered without. */
+  readonly lacking?: MissingFiles | undefined;
+  /** Why slices failed where no frame has a reason. */
+  readonly sliceReasons?: readonly string[];
   /** As in `JobRecords`. */
   readonly damage?: readonly string[];
   readonly video?: URL | undefined;
@@ -169,8 +177,30 @@ export async function readRenderResults(
     failed: failed.frames.length,
     failures: failed.first,
     gaps: gaps.record,
+    lacking: await readLacking(folder, storage),
     damage: damageOf(gapsUrl(folder), gaps.damage),
     video: (await storage.head(whole)) && whole,
     partialVideo: (await storage.head(partial)) && partial,
   };
+}
+
+/** What frames of a render were rendered without; `undefined` where they had all files. */
+export function readLacking(folder: URL, storage: Storage): Promise<MissingFiles | undefined> {
+  return readRecord(missingFilesSchema, missingFilesUrl(folder), storage);
+}
+
+/** Slices whose last words are read. */
+const SOME_SLICES = 16;
+
+/** Why the first slices of a render failed, each reason once. */
+export async function readSliceReasons(folder: URL, storage: Storage): Promise<string[]> {
+  const reasons = new Set<string>();
+  let read = 0;
+  for await (const { url } of storage.list(slicesFolder(folder))) {
+    const report = await readRecord(sliceReportSchema, url, storage);
+    const reason = report?.attempts.at(-1)?.reason;
+    if (reason !== undefined) reasons.add(reason);
+    if (++read >= SOME_SLICES) break;
+  }
+  return [...reasons];
 }

@@ -9,8 +9,9 @@ import { codeOf, messageOf, SpotreelError } from '../errors';
 import { readRecord } from '../storage/read-record';
 import type { Storage } from '../storage/storage';
 import { lookAtQueue, turnOf } from '../upload-queue/look-at-queue';
-import { isFinal, judgeRender } from './judge-render';
-import { readRenderRecords, readRenderResults, type RenderRecords } from './render-facts';
+import { isFinal } from './judge-render';
+import { judgeWithReasons } from './judge-with-reasons';
+import { readRenderRecords, type RenderRecords } from './render-facts';
 import type { RenderState } from './render-state';
 import { countSlices } from './count-slices';
 import { askFarm, lookHere, type SeenJobs } from './seen-jobs';
@@ -68,8 +69,7 @@ export class RenderLook {
     if (!records) return undefined;
     const { seen, throttled } = await this.see(records);
     const figures = await this.digests.read(folder, storage);
-    const results = await readRenderResults(records, storage);
-    const state = judgeRender({ records, results, seen, figures }, now());
+    const { state, results } = await judgeWithReasons({ records, seen, figures }, storage, now());
     const cap = this.place.batch && !state.ended ? await this.cap() : undefined;
     return {
       state: { ...state, ...(cap && { cap }) },

@@ -1,7 +1,10 @@
 import type { Finding } from '../contract/finding';
 import type { JobsRetry } from '../contract/jobs';
+import type { MissingFiles } from '../contract/missing-files';
 import type { Tags } from '../contract/tags';
 import type { Quartiles } from '../report/quartiles';
+
+import type { FailedFrame } from './reasons';
 
 /**
  * How a render is doing:
@@ -80,7 +83,9 @@ export interface RenderState {
   readonly cap?: { readonly maxUsd: number; readonly reached: boolean };
   readonly frames?: { readonly total: number; readonly stored: number; readonly failed: number };
   /** The first of those that were given up. */
-  readonly failures: ReadonlyArray<{ readonly frame: number; readonly reason: string }>;
+  readonly failures: ReadonlyArray<FailedFrame>;
+  /** Files that frames were rendered without, as `--force` allows; known once the video is made. */
+  readonly missingFiles?: Omit<MissingFiles, 'version'>;
   /** Where the newest jobs render only what was missing; `slices` are then those of this retry. */
   readonly retry?: JobsRetry;
   /** Absent where no Batch tells. */

@@ -7,6 +7,7 @@ import { salvageJobName, type RenderJobs } from '../contract/jobs';
 import { turnOf, type QueueLook } from '../upload-queue/look-at-queue';
 import { localBatchFolder, localHolder } from './local-holder';
 import type { RenderRecords } from './render-facts';
+import { plainStartFailure } from './status-reason';
 
 /** What a Batch says of a render's jobs. */
 export interface SeenJobs {
@@ -22,6 +23,8 @@ export interface SeenJobs {
   readonly turn?: number | undefined;
   /** On one machine: the newest pair of jobs in the journals, where `jobs.json` names none. */
   readonly foundJobs?: RenderJobs | undefined;
+  /** Why the first slice that never came up did not. */
+  readonly cause?: string | undefined;
   /** Journals that cannot be read and why, a line each. */
   readonly damage?: readonly string[];
   /** Why the Batch could not be asked. */
@@ -100,12 +103,22 @@ export function lookHere(
     place: 'here',
     attended,
     damage,
+    cause: render && causeOf(render),
     ...(foundJobs && { foundJobs }),
     turn: turnOf(renderId, queue),
     render: render && describeJob(render),
     stitch: stitch && describeJob(stitch),
     salvage: salvage && describeJob(salvage),
   };
+}
+
+/** Of an attempt without an exit code nothing came up. */
+function causeOf({ children }: JobState): string | undefined {
+  for (const { attempts } of children) {
+    const { exitCode, reason } = attempts.at(-1)?.container ?? {};
+    if (reason !== undefined && exitCode === undefined) return plainStartFailure(reason);
+  }
+  return undefined;
 }
 
 /** All jobs of a folder are its render's; those of a retry have its number in their names. */

@@ -6,6 +6,8 @@ import type { Finding } from '../contract/finding';
 import { formatTags } from '../contract/tags';
 import { describePrices, describeSpread } from '../cost/describe-cost';
 import { NOT_IN_COST, type RenderCost } from '../cost/render-cost';
+import { describeLacking, groupReasons } from '../render-state/reasons';
+import { lackingOf } from './lacking';
 import { frameChart, sliceChart } from './charts';
 import { html, Html } from './html';
 import { reportFigures, type RenderRecords, type ReportFigures } from './report-figures';
@@ -73,9 +75,13 @@ export function reportPage(input: ReportInput): string {
   return page.text;
 }
 
-function headline({ manifest, missing, lacks = [], at }: ReportInput, { wallSeconds }: ReportFigures): Html {
+function headline(
+  { manifest, missing, slices, lacks = [], at }: ReportInput,
+  { wallSeconds }: ReportFigures,
+): Html {
   const { renderId, frameCount, scene } = manifest;
   const there = frameCount - missing.length;
+  const lacking = lackingOf(slices);
   const state =
     missing.length === 0
       ? html`<p class="state ${lacks.length === 0 ? 'complete' : 'partial'}">
@@ -88,7 +94,7 @@ function headline({ manifest, missing, lacks = [], at }: ReportInput, { wallSeco
   const sound = lacks.map((one) => html`<p class="state partial">Sound: ${one}.</p>`);
   return html`<header>
     <h1>${renderId}</h1>
-    ${state} ${sound}
+    ${state} ${sound} ${lacking ? html`<p class="state partial">${capital(describeLacking(lacking))}</p>` : html``}
     <p class="quiet">
       Scene “${scene}” of ${fileNameOf(manifest.source.url)}, ${formatSeconds(wallSeconds)} from the first
       slice’s start to the last one’s end. Written on ${at.toISOString().slice(0, 16).replace('T', ' at ')}
@@ -96,6 +102,8 @@ function headline({ manifest, missing, lacks = [], at }: ReportInput, { wallSeco
     </p>
   </header>`;
 }
+
+const capital = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}.`;
 
 function fileNameOf(url: string): string {
   return url.split('/').at(-1) ?? url;
@@ -141,13 +149,27 @@ function film({ manifest, missing, media, video, outputs = [] }: ReportInput): H
 const stillOf = (poster: string | undefined): Html =>
   poster === undefined ? html`` : html`<img class="sheet" alt="The frame in the middle" src="${poster}" />`;
 
+/** Why a frame has no record. */
+const NEVER = 'it was never rendered: its slice did not come to it';
+
+/** Sentences about missing frames; the table has a row for each. */
+const MOST_GROUPS = 5;
+
 function missingFrames({ missing }: ReportInput): Html {
   if (missing.length === 0) return html``;
   const rows = missing.slice(0, MOST_ROWS).map(({ frame, failure }) => {
-    const why = failure?.reason ?? 'it was never rendered: its slice did not come to it';
+    const why = failure?.reason ?? NEVER;
     return [frame, failure?.tries ?? '', why];
   });
+  const told = missing.map(({ frame, failure }) => ({
+    frame,
+    reason: failure?.reason ?? NEVER,
+    missing: failure?.missing,
+  }));
   const table = html`<p>${formatFrames(missing.map(({ frame }) => frame))}</p>
+    ${groupReasons(told)
+      .slice(0, MOST_GROUPS)
+      .map((reason) => html`<p>${reason}</p>`)}
     ${columns(['Frame', 'Tries', 'Why'], rows)}${rest(missing.length, 'failures/ holds all of them')}`;
   return section('Missing frames', table);
 }

@@ -2,9 +2,13 @@ import { manifestUrl } from '../../core/contract/keys';
 import { parseManifest, type Manifest } from '../../core/contract/manifest';
 import type { Finding, RenderStatus } from '../../core/contract/status';
 import { formatLocation } from '../../core/storage/location';
+import { describeReasons } from '../../core/render-state/reasons';
 import { readFailures } from '../../core/storage/read-failures';
 import { StorageError, type Storage } from '../../core/storage/storage';
 import { storedFrames } from '../../core/storage/stored-frames';
+
+/** Failed frames that are findings. */
+const MOST_REASONS = 10;
 
 /** Frames that `status.json` names; the rest is a number. */
 const MOST_FRAMES = 100;
@@ -12,6 +16,8 @@ const MOST_FRAMES = 100;
 export interface FrameCount {
   readonly frames?: RenderStatus['frames'];
   readonly findings: Finding[];
+  /** Why frames failed, in one line. */
+  readonly why?: string | undefined;
 }
 
 /**
@@ -24,7 +30,8 @@ export async function countFrames(folder: URL, storage: Storage): Promise<FrameC
   const stored = await storedFrames(manifest, folder, storage);
   const failed = await readFailures(stored, folder, storage);
   return {
-    findings: failed.first.map(({ frame, reason }) => ({
+    why: describeReasons(failed.first, failed.frames.length),
+    findings: failed.first.slice(0, MOST_REASONS).map(({ frame, reason }) => ({
       code: 'frame-failed',
       frame,
       message: `frame ${frame}: ${reason}`,

@@ -171,7 +171,7 @@ async function resultOf(
   { storage }: FinishServices,
 ): Promise<Result> {
   const { role, folder, failed } = ended;
-  const { frames, findings } = await countFrames(folder, storage);
+  const { frames, findings, why } = await countFrames(folder, storage);
   const manifest = await readManifest(folder, storage);
   const format = manifest && plannedVideo(manifest);
   const counted = frames && { frames };
@@ -181,7 +181,7 @@ async function resultOf(
     const { createdAt } = ended.change;
     const gaps = role === 'stitch' ? await readGapsSince(createdAt, folder, storage) : undefined;
     if (gaps) return { ...partial(gaps), ...counted, video: partialVideoUrl(folder, format) };
-    const reason = because ?? reasonOf(ended);
+    const reason = because ?? reasonOf(ended, why);
     const found = findings.length > 0 ? findings : [{ code: 'job-failed', message: reason }];
     return { state: 'failed', reason, findings: found, ...counted };
   }
@@ -215,13 +215,15 @@ function partial(record: Gaps, because?: string): Pick<Result, 'state' | 'reason
 }
 
 /** Why a job failed, from what AWS Batch tells of it. */
-function reasonOf({ role, change }: EndedJob): string {
+function reasonOf({ role, change }: EndedJob, why: string | undefined): string {
   const { statusReason, arrayProperties, container } = change;
   const failedSlices = arrayProperties?.statusSummary?.FAILED;
   const slices =
     failedSlices && arrayProperties.size ? `${failedSlices} of ${arrayProperties.size} slices failed` : '';
   const exit = container?.exitCode === undefined ? '' : `exit code ${container.exitCode}`;
-  const told = [slices, statusReason, container?.reason, exit].filter(Boolean).join('; ');
+  // That a child failed says nothing that the slices do not say.
+  const batch = statusReason === 'Array Child Job failed' ? undefined : statusReason;
+  const told = [why, slices, batch, container?.reason, exit].filter(Boolean).join('; ');
   const what = role === 'render' ? 'the frames could not all be rendered' : 'the video could not be made';
   return told ? `${what}: ${told}` : what;
 }

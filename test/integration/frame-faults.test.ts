@@ -48,7 +48,7 @@ describe.each(['crash', 'fail', 'truncate', 'no-file', 'quit', 'small'] as const
         failures: [{ frame: 3 }],
         gaps: [{ frame: 3, reason: expect.stringMatching(/./), shown: 2 }],
       });
-      expect(stderr).toContain('frame 3 is missing, frame 2 shown in its place: ');
+      expect(stderr).toContain('frame 3 is missing; the video shows frame 2 in its place\nframe 3: ');
       expect(frameFiles(folder)).toEqual(names([1, 2, 4, 5, 6, 7, 8]));
       expect(readdirSync(join(folder, 'failures'))).toEqual(['3.json']);
       const failure = failureSchema.parse(JSON.parse(readFileSync(join(folder, 'failures/3.json'), 'utf8')));

@@ -116,7 +116,7 @@ test('a sequence that lacks one picture costs the frames that show it, and no ot
   const { exitCode, stderr } = await render(at('copy/film/shot.blend'), '--frames', '1-3');
   expect(exitCode).toBe(3);
   expect(stderr).toMatch(
-    /frame 2 is missing, frame 1 shown in its place: it needs files that are not there: ".*plates\/plate_0002.png"/,
+    /frame 2 is missing; the video shows frame 1 in its place\nframe 2 needs .*plates\/plate_0002.png, which is missing/,
   );
   expect(readdirSync(join(onlyRender(at('out')), 'frames'))).toEqual(['0001.png', '0003.png']);
 });
@@ -126,7 +126,7 @@ test('a tile that is missing is seen by Blender, too', async () => {
   rmSync(at('copy/film/tiles/tile.1002.png'));
   const { exitCode, stderr } = await render(at('copy/film/shot.blend'), '--frames', '1');
   expect(exitCode).toBe(1);
-  expect(stderr).toMatch(/frame 1: it needs files that are not there: ".*tile.1002.png"/);
+  expect(stderr).toMatch(/frame 1 needs .*tile.1002.png, which is missing/);
 });
 
 /** A shower of balls out of the default cube. */

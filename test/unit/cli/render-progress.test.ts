@@ -37,7 +37,7 @@ test('a failed try is no failure until the last one', () => {
   progress.apply({ event: 'frame-failed', frame: 2, reason: 'x', final: false }, 0, 2000);
   expect(progress.failed.size).toBe(0);
   progress.apply({ event: 'frame-failed', frame: 2, reason: 'x', final: true }, 0, 3000);
-  expect([...progress.failed]).toEqual([[2, 'x']]);
+  expect([...progress.failed]).toEqual([[2, { reason: 'x' }]]);
 });
 
 test('says it all in a line', () => {

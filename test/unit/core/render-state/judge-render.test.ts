@@ -236,11 +236,9 @@ test.each<[string, Known, string, boolean]>([
   expect(judgeRender(known(what), NOW)).toMatchObject({ state, ended: isEnded });
 });
 
-test('what failed says how many slices, and what AWS Batch says', () => {
+test('a failed render without reasons of frames says how many slices failed', () => {
   const render = array({ FAILED: 3, SUCCEEDED: 5 }, 'FAILED', { statusReason: 'Array Child Job failed' });
-  expect(judgeRender(known({ seen: { render } }), NOW).reason).toBe(
-    '3 of 8 slices failed; Array Child Job failed',
-  );
+  expect(judgeRender(known({ seen: { render } }), NOW).reason).toBe('3 of 8 slices failed');
 });
 
 describe('why nothing runs', () => {

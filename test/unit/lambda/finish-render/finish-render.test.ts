@@ -131,7 +131,8 @@ test('the render job has failed: how many frames, which failed, and why', async 
   await set.finish(renderFailed(1));
   expect(await set.status()).toMatchObject({
     state: 'failed',
-    reason: 'the frames could not all be rendered: 1 of 3 slices failed; Array Child Job failed',
+    reason:
+      'the frames could not all be rendered: frame 4: out of memory; frame 5: no reason was noted; frame 10: beyond the plan is a frame too, if somebody says so; 1 of 3 slices failed',
     frames: { total: 6, stored: 3, failed: 3, failedFrames: [4, 5, 10] },
     findings: [
       { code: 'frame-failed', frame: 4, message: 'frame 4: out of memory' },
