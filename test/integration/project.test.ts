@@ -51,10 +51,13 @@ test.each(PROJECT_FILES)('without %s exactly that file is named, and how to mend
   expect(exitCode).toBe(0);
   const told: Array<{ severity: string; code: string; message: string }> = JSON.parse(stdout).findings;
   const isLibrary = path.endsWith('.blend');
+  // Which pictures of a sequence or tiles a frame needs, the worker finds out.
+  const isOneOfSeveral = /plates|tiles/.test(path);
   expect(told).toMatchObject([
-    isLibrary
-      ? { severity: 'error', code: 'library-missing' }
-      : { severity: 'warning', code: 'image-missing' },
+    {
+      severity: isOneOfSeveral ? 'warning' : 'error',
+      code: isLibrary ? 'library-missing' : 'image-missing',
+    },
   ]);
   const [, needed] = told[0]!.message.split(' needs ');
   expect(PROJECT_FILES.filter((one) => needed!.includes(at('copy', one)))).toEqual([path]);
