@@ -24,7 +24,8 @@ class LostData:
     def text_of(self, data):
         """What to report of a linked data block that is not there; None for all others."""
         library = data.library
-        if library is None:
+        # Node trees of materials and the like go with their owners.
+        if library is None or data.is_embedded_data:
             return None
         key = data.as_pointer()
         if key not in self.known:
