@@ -5,12 +5,14 @@
 //   node scripts/setup.mjs --packages  node packages and bundles only
 //   node scripts/setup.mjs --tests     and the emulators that the tests run against
 //   node scripts/setup.mjs --containers  and what builds and runs containers
+//   node scripts/setup.mjs --pixels    and Blenders as Python modules, in .venv-bpy
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { installModules } from './bpy-modules.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const LEAST_NODE = [20, 19];
@@ -37,6 +39,7 @@ function main(flags) {
   installPrograms();
   if (flags.includes('--tests')) installForTests();
   if (flags.includes('--containers')) installForContainers();
+  if (flags.includes('--pixels')) installModules(root, { say, run, fail, aptInstall });
 }
 
 function checkNode() {

@@ -1,0 +1,55 @@
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { basename, delimiter, dirname, join, resolve } from 'node:path';
+import { findExecutable } from '../../core/processes/find-executable';
+import { runProgram } from '../../core/processes/run-program';
+import { ROOT } from '../support/source-files';
+
+const MODULE_PROGRAM = join(ROOT, 'test/fixtures/programs/bpy-blender.py');
+
+/** A Blender to hold against the scenes. */
+export interface BlenderAtHand {
+  /** What runs it, before its arguments. */
+  readonly command: readonly string[];
+  /** `4.5.15`. */
+  readonly version: string;
+  /** Whether it is the Python module `bpy`. */
+  readonly isModule: boolean;
+}
+
+/**
+ * Finds a Blender by `blender` or a path; the module `bpy` by the path of a Python that has it, or by `bpy:4.5.15` in the
+ * virtual environment of that name (`scripts/setup.mjs --pixels` makes it). Throws if it does not run.
+ */
+export async function findBlender(named: string): Promise<BlenderAtHand> {
+  const path = named.startsWith('bpy:') ? join(ROOT, '.venv-bpy', named.slice(4), 'bin/python') : named;
+  const program = findExecutable(path.includes('/') ? resolve(path) : path, process.env.PATH);
+  if (!program || !existsSync(program)) {
+    throw new Error(`${path} cannot be run; name a Blender, or run: node scripts/setup.mjs --pixels`);
+  }
+  const isModule = basename(program).startsWith('python');
+  const command = isModule ? [program, MODULE_PROGRAM] : [program];
+  const { stdout } = await runProgram([...command, '--version'], { environment: process.env });
+  const version = /^Blender (\d+\.\d+\.\d+)/m.exec(stdout.toString())?.[1];
+  if (version === undefined) throw new Error(`${path} does not print a version of Blender`);
+  return { command, version, isModule };
+}
+
+/**
+ * The environment that has Spotreel use this Blender, by a script in `folder` that knows the version: to ask Blender
+ * costs as much as a scene.
+ */
+export function environmentFor(blender: BlenderAtHand, folder: string): Record<string, string> {
+  const script = join(folder, 'blender');
+  const answer = `[ "$1" = --version ] && { echo "Blender ${blender.version}"; exit; }`;
+  const words = blender.command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  writeFileSync(script, `#!/bin/sh\n${answer}\nexec ${words} "$@"\n`);
+  chmodSync(script, 0o755);
+  const path = `${dirname(blender.command[0]!)}${delimiter}${process.env.PATH}`;
+  return { SPOTREEL_BLENDER: script, ...(blender.isModule && { PATH: path }) };
+}
+
+/** `[4, 5]` of `4.5.15`. */
+export function seriesOf({ version }: BlenderAtHand): readonly [number, number] {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return [major, minor];
+}

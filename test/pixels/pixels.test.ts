@@ -1,0 +1,33 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findBlender, type BlenderAtHand } from './blender-at-hand';
+import type { Feature } from './feature';
+import { FEATURES } from './features';
+import type { Verdict } from './run-feature';
+import { featuresOf, runFeatures } from './run-features';
+
+jest.setTimeout(1_200_000);
+
+let blender: BlenderAtHand;
+let folder: string;
+const verdicts = new Map<string, Verdict>();
+
+beforeAll(async () => {
+  blender = await findBlender('blender');
+  folder = mkdtempSync(join(tmpdir(), 'spotreel-pixels-'));
+  for (const verdict of await runFeatures(blender, featuresOf(blender, FEATURES), folder)) {
+    verdicts.set(verdict.name, verdict);
+  }
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('each feature has a name of its own', () => {
+  expect(new Set(FEATURES.map(({ name }) => name)).size).toBe(FEATURES.length);
+});
+
+test.each(FEATURES)('Spotreel renders "$name" as plain Blender does, or refuses it', (feature: Feature) => {
+  if (!featuresOf(blender, [feature]).includes(feature)) return;
+  expect(verdicts.get(feature.name)?.faults).toEqual([]);
+});

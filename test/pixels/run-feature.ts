@@ -1,0 +1,200 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { frameOfName } from '../../core/contract/keys';
+import { spotreel, type Finished } from '../support/spotreel';
+import type { BlenderAtHand } from './blender-at-hand';
+import { compareFolders, type FolderDifference, type FolderPair } from './compare-folders';
+import type { Feature } from './feature';
+import { isRendered, renderPlainly, sceneFile, valuesIn, type PlainPlace } from './plain-blender';
+import { readRenderResult, severitiesOf, type RenderResult } from './render-result';
+
+/** Where one run of the harness works, and with what. */
+export interface Bench {
+  readonly blender: BlenderAtHand;
+  /** Has Spotreel use that Blender. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Each scene in a folder of its name, as built. */
+  readonly scenes: string;
+  /** Everything that is rendered. */
+  readonly work: string;
+}
+
+/** How a feature went. */
+export interface Verdict {
+  readonly name: string;
+  /** Empty: as expected. */
+  readonly faults: readonly string[];
+  /** Worth a look, and no fault. */
+  readonly notes: readonly string[];
+  readonly seconds: number;
+}
+
+/** Where plain Blender renders a feature. */
+export const plainPlace = ({ scenes, work }: Bench, { name }: Feature, folder = 'plain'): PlainPlace => ({
+  scene: join(scenes, name),
+  folder: join(work, name, folder),
+});
+
+/** Renders a scene by Spotreel and by plain Blender of the same version, and compares. Never throws. */
+export async function runFeature(feature: Feature, bench: Bench): Promise<Verdict> {
+  const started = performance.now();
+  const run = new FeatureRun(feature, bench);
+  const faults = await run
+    .faults()
+    .catch((error: unknown) => [error instanceof Error ? error.message : String(error)]);
+  return { name: feature.name, faults, notes: run.notes, seconds: (performance.now() - started) / 1000 };
+}
+
+class FeatureRun {
+  readonly notes: string[] = [];
+  private readonly scene: string;
+  private readonly work: string;
+
+  constructor(
+    private readonly feature: Feature,
+    private readonly bench: Bench,
+  ) {
+    this.scene = join(bench.scenes, feature.name);
+    this.work = join(bench.work, feature.name);
+  }
+
+  async faults(): Promise<string[]> {
+    const { expect } = this.feature;
+    const before = listing(this.scene);
+    const faults = [];
+    if (expect.kind === 'refused' || expect.kind === 'forced')
+      faults.push(...(await this.refusal(expect.code)));
+    if (expect.kind !== 'refused') faults.push(...(await this.likeness()));
+    if (listing(this.scene) !== before) faults.push('Spotreel changed the folder of the scene');
+    return faults;
+  }
+
+  /** Not one frame is rendered, and the code is that of an error. */
+  private async refusal(code: string): Promise<string[]> {
+    const { exitCode, result } = await this.bySpotreel('refused');
+    const { stdout } = await this.run(['inspect', this.path(), '--json', ...this.sceneFlags()]);
+    const severity = severitiesOf(stdout).get(code);
+    const faults = [];
+    if (exitCode === 0) faults.push(`it is rendered (${result?.state}), and ${code} should refuse it`);
+    else if (result && result.framesDone > 0)
+      faults.push(`${result.framesDone} frames are rendered before it is refused`);
+    else if (result)
+      faults.push(`it is refused only after Blender started: ${result.errors.join('; ').slice(0, 200)}`);
+    if (severity !== 'error')
+      faults.push(`inspect reports ${code} as ${severity ?? 'nothing'}, not as an error`);
+    return faults;
+  }
+
+  /** What Spotreel renders equals what plain Blender renders. */
+  private async likeness(): Promise<string[]> {
+    const { expect } = this.feature;
+    const { exitCode, result, stderr } = await this.bySpotreel(
+      'spotreel',
+      expect.kind === 'forced' ? ['--force'] : [],
+    );
+    if (exitCode !== 0 || result?.state !== 'complete') {
+      return [
+        `Spotreel ends with exit code ${exitCode}: ${(result?.errors[0] ?? stderr).trim().slice(-400)}`,
+      ];
+    }
+    return [...this.words(result, stderr), ...(await this.pictures(result))];
+  }
+
+  private words({ findings }: RenderResult, stderr: string): string[] {
+    const { expect } = this.feature;
+    if (expect.kind === 'reported' && !findings.some(({ code }) => code === expect.code)) {
+      return [`no finding ${expect.code}`];
+    }
+    if (expect.kind !== 'forced' || expect.missing === 0) return [];
+    const words = `rendered with ${expect.missing} file${expect.missing === 1 ? '' : 's'} missing`;
+    return stderr.includes(words) ? [] : [`the last line does not say "${words}"`];
+  }
+
+  private async pictures({ folder, frameCount }: RenderResult): Promise<string[]> {
+    const stored = readdirSync(join(folder, 'frames')).filter(
+      (name) => frameOfName(name) !== undefined,
+    ).length;
+    if (stored !== frameCount) return [`${stored} of ${frameCount} frames are stored`];
+    const place = plainPlace(this.bench, this.feature);
+    if (existsSync(place.folder) && isRendered(place)) {
+      const quick = await this.compare(folder, place);
+      if (quick.length === 0) return [];
+    }
+    // Only now, as most scenes are equal at once: Blender by its own command line, twice, as it may differ from run to run.
+    const [once, again] = [
+      plainPlace(this.bench, this.feature, 'once'),
+      plainPlace(this.bench, this.feature, 'again'),
+    ];
+    await renderPlainly(this.feature, this.bench.blender, once);
+    const differences = await this.compare(folder, once);
+    if (differences.length === 0) return [];
+    await renderPlainly(this.feature, this.bench.blender, again);
+    const own = await compareFolders(this.plainPairs(once, again));
+    const noise = Math.max(0, ...own.map(({ max }) => max));
+    if (noise > 0)
+      this.notes.push(`Blender itself differs by up to ${noise.toFixed(2)} of 255 from run to run`);
+    return differences.filter(({ max }) => max > noise).map(({ words }) => words);
+  }
+
+  private compare(folder: string, plain: PlainPlace): Promise<FolderDifference[]> {
+    const pictures = join(plain.folder, 'frames');
+    const isPng = readdirSync(pictures).every((name) => name.endsWith('.png'));
+    const first = { ours: join(folder, isPng ? 'frames' : 'masters'), plain: pictures };
+    const kept = join(folder, 'outputs');
+    const nodes = existsSync(kept) ? readdirSync(kept).toSorted() : [];
+    const outputs = (this.feature.outputs ?? []).map((written, index) => ({
+      ours: join(kept, nodes[index] ?? 'nothing'),
+      plain: join(plain.folder, 'scene', written),
+    }));
+    return compareFolders([first, ...outputs], this.feature.flags?.includes('--frames'));
+  }
+
+  private plainPairs(one: PlainPlace, other: PlainPlace): FolderPair[] {
+    const names = ['frames', ...(this.feature.outputs ?? []).map((name) => join('scene', name))];
+    return names.map((name) => ({ ours: join(one.folder, name), plain: join(other.folder, name) }));
+  }
+
+  private async bySpotreel(
+    name: string,
+    more: readonly string[] = [],
+  ): Promise<Finished & { result?: RenderResult }> {
+    const flags = (this.feature.flags ?? []).map((flag) => flag.replaceAll('{here}', this.scene));
+    const place = ['-o', join(this.work, name), '-p', '1', '--video', 'none', '--json'];
+    const finished = await this.run([
+      'render',
+      this.path(),
+      ...place,
+      ...flags,
+      ...this.sceneFlags(),
+      ...more,
+    ]);
+    const result = readRenderResult(finished.stdout);
+    return { ...finished, ...(result && { result }) };
+  }
+
+  private run(args: readonly string[]): Promise<Finished> {
+    const own = valuesIn(this.feature.environment, this.scene);
+    return spotreel(args, { environment: { ...this.bench.environment, ...own } });
+  }
+
+  private path(): string {
+    const path = sceneFile(this.feature, this.scene);
+    if (!existsSync(path)) throw new Error(`the scene was not built: ${path} is missing`);
+    return path;
+  }
+
+  private sceneFlags(): string[] {
+    return this.feature.scene ? ['--scene', this.feature.scene] : [];
+  }
+}
+
+/** Names, sizes and times of everything in a folder. */
+function listing(folder: string): string {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).toSorted();
+  return names
+    .map((name) => {
+      const { size, mtimeMs } = statSync(join(folder, name), { throwIfNoEntry: false }) ?? {};
+      return `${name} ${size} ${mtimeMs}`;
+    })
+    .join('\n');
+}
