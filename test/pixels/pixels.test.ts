@@ -27,7 +27,10 @@ test('each feature has a name of its own', () => {
   expect(new Set(FEATURES.map(({ name }) => name)).size).toBe(FEATURES.length);
 });
 
-test.each(FEATURES)('Spotreel renders "$name" as plain Blender does, or refuses it', (feature: Feature) => {
-  if (!featuresOf(blender, [feature]).includes(feature)) return;
-  expect(verdicts.get(feature.name)?.faults).toEqual([]);
-});
+test.each(FEATURES)(
+  'scene $name: Spotreel renders what plain Blender renders, or refuses it',
+  (feature: Feature) => {
+    if (!featuresOf(blender, [feature]).includes(feature)) return;
+    expect(verdicts.get(feature.name)?.faults).toEqual([]);
+  },
+);

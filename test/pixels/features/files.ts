@@ -39,7 +39,7 @@ export const MISSING: readonly Feature[] = [
   forced('import-node-missing', 'import-missing', 1, FOUR_FIVE),
   forced('nodes-bake-missing', 'bake-missing', 1, FOUR_FIVE),
   forced('library-missing', 'library-missing', 1),
-  forced('library-object-missing', 'library-object-missing', 1),
+  forced('library-object-missing', 'library-data-missing', 1),
   forced('library-newer', 'library-newer', 0),
   forced('engine-unknown', 'engine-unknown', 0),
   refused('camera-missing', 'no-camera'),

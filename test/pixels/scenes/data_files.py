@@ -30,7 +30,6 @@ def growing(item):
     return head + b"".join(struct.pack("<3f", *(point * (1 + step / 2))) for step in range(3) for point in points)
 
 
-
 def own_font():
     folders = [bpy.utils.system_resource("DATAFILES", path="fonts"), "/usr/share/fonts"]
     found = [path for folder in folders for path in glob.glob(folder + "/**/*.[tw][to]f*", recursive=True)]
@@ -48,11 +47,9 @@ def letters(scene, font):
     link(scene, "Letters", made, (-0.5, -1, 0)).rotation_euler = (1.5708, 0, 0)
 
 
-
 def cached(item, path):
     modifier = item.modifiers.new("Cache", "MESH_CACHE")
     modifier.cache_format, modifier.filepath, modifier.frame_start = "PC2", path, 1
-
 
 
 def lamp(scene, path):

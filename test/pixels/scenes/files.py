@@ -21,11 +21,6 @@ def names_odd():
     save("shot #1 50% v1.2 + ü & it's 雪.blend")
 
 
-
-
-
-
-
 @feature("image-sequence")
 def image_sequence():
     """One that follows the frames, and one without auto refresh."""
@@ -52,8 +47,6 @@ def image_movie():
     user = node.image_user
     user.frame_duration, user.frame_start, user.frame_offset, user.use_auto_refresh = 12, 1, 3, True
     save()
-
-
 
 
 @feature("tiles")
@@ -120,10 +113,6 @@ def textured(item, material, path):
     node = material.node_tree.nodes.new("ShaderNodeTexImage")
     node.image = image(path)
     material.node_tree.links.new(node.outputs[0], material.node_tree.nodes["Emission"].inputs[0])
-
-
-
-
 
 
 @feature("missing-not-drawn")

@@ -99,7 +99,6 @@ def file_output_layers():
     save()
 
 
-
 def writes(tree, folder, inputs, format="PNG"):
     """A File Output node that writes into a folder beside the file."""
     node = tree.nodes.new("CompositorNodeOutputFile")

@@ -79,7 +79,6 @@ def motion_blur():
     save()
 
 
-
 @feature("camera-markers")
 def camera_markers():
     """Three lenses: a usual one, one out of focus, a panorama."""
@@ -101,8 +100,6 @@ def camera_option():
     scene, _ = stage()
     camera(scene, (0, -3, 0), "Near")
     save()
-
-
 
 
 @feature("region-cropped")
@@ -147,8 +144,6 @@ def sampling():
     save()
 
 
-
-
 @feature("persistent-data")
 def persistent_data():
     scene, red = stage(frames=(1, 4))
@@ -160,7 +155,6 @@ def persistent_data():
         tint.default_value[1] = green
         tint.keyframe_insert("default_value", index=1, frame=frame)
     save()
-
 
 
 @feature("other-scene")

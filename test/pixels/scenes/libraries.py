@@ -15,14 +15,17 @@ def library(path="lib/hero.blend", name="Hero"):
     save(path)
 
 
-def borrow(kind, name, path="lib/hero.blend", written=None, **how):
-    """Links data of a library, which the scene names by a relative path."""
-    known = set(bpy.data.libraries)
-    with bpy.data.libraries.load(os.path.abspath(path), link=True, **how) as (_, wanted):
+def borrow(kind, name, path="lib/hero.blend", **how):
+    """Links data of a library into a file that was saved, so that the path to it is relative."""
+    with bpy.data.libraries.load(os.path.abspath(path), link=True, relative=True, **how) as (_, wanted):
         setattr(wanted, kind, [name])
-    new = [each for each in bpy.data.libraries if each not in known and each.parent is None]
-    new[0].filepath = written or f"//{path}"
     return getattr(bpy.data, kind)[name]
+
+
+def saved_stage():
+    scene, _ = stage(frames=(1, 2))
+    save()
+    return scene
 
 
 @feature("libraries")
@@ -30,7 +33,7 @@ def libraries():
     """A linked hero, an override of it, and a set whose library links another, with a texture beside that."""
     library()
     nested()
-    scene, _ = stage(frames=(1, 2))
+    scene = saved_stage()
     hero = borrow("objects", "Hero")
     scene.collection.objects.link(hero)
     scene.collection.children.link(borrow("collections", "Set", "lib/set.blend"))
@@ -48,24 +51,23 @@ def nested():
     scene = begin()
     group = bpy.data.collections.new("Set")
     scene.collection.children.link(group)
-    group.objects.link(borrow("objects", "Tree", "lib/parts/tree.blend", "//parts/tree.blend"))
+    save("lib/set.blend")
+    group.objects.link(borrow("objects", "Tree", "lib/parts/tree.blend"))
     save("lib/set.blend")
 
 
 def linked():
     library()
-    scene, _ = stage(frames=(1, 2))
+    scene = saved_stage()
     scene.collection.objects.link(borrow("objects", "Hero"))
     save()
-
-
 
 
 @feature("library-other-scene")
 def library_other_scene():
     """The library is missing, and only another scene uses it."""
     library()
-    stage(frames=(1, 2))
+    saved_stage()
     bpy.data.scenes.new("Other").collection.objects.link(borrow("objects", "Hero"))
     save()
     os.remove("lib/hero.blend")
@@ -75,7 +77,7 @@ def library_other_scene():
 def library_packed():
     """Linked data that is packed into the file; the library itself is gone (Blender 5)."""
     library()
-    scene, _ = stage(frames=(1, 2))
+    scene = saved_stage()
     scene.collection.objects.link(borrow("objects", "Hero", pack=True))
     save()
     os.remove("lib/hero.blend")

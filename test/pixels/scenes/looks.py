@@ -33,7 +33,6 @@ def volumetrics():
     save()
 
 
-
 @feature("geometry")
 def many_kinds_of_geometry():
     """Hair, a collection instanced by an empty, faces that duplicate a child, letters, metaballs."""
@@ -58,7 +57,6 @@ def many_kinds_of_geometry():
     drops.elements.new().co = (0, 0, 0)
     slide(link(scene, "Drops", drops, (0, 0, -1)), 1, 1, 3, 0)
     save()
-
 
 
 @feature("deformation")
@@ -96,8 +94,6 @@ def turned_by_time(tree, geometry_in):
     tree.links.new(combine.outputs[0], move.inputs["Rotation"])
     tree.links.new(geometry_in, move.inputs["Geometry"])
     return move.outputs[0]
-
-
 
 
 @feature("grease-pencil")
@@ -139,7 +135,6 @@ def view_layers():
     two = layers_node(tree, scene, "Second")
     tree.links.new(mixed(tree, one.outputs[0], two.outputs[0]), output.inputs[0])
     save()
-
 
 
 @feature("collections-and-masks")
@@ -198,7 +193,6 @@ def alpha_16_bits():
     save()
 
 
-
 @feature("grey-dithered")
 def grey_dithered():
     scene, _ = stage()
@@ -229,7 +223,6 @@ def colour_curves():
     curves.curves[3].points[0].location = (0, 0.3)
     curves.update()
     save()
-
 
 
 def view(scene, transform, look, exposure, gamma):

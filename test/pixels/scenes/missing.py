@@ -36,7 +36,6 @@ def image_truncated():
     with_texture("//cut.png")
 
 
-
 @feature("image-sequence-gap")
 def image_sequence_gap():
     _, red = stage()
@@ -51,7 +50,6 @@ def udim_tile_missing():
     files.tiled(red, "<UDIM>", (1001, 1002))
     os.remove("tiles/t.1002.png")
     save()
-
 
 
 @feature("mesh-cache-missing")

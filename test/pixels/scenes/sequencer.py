@@ -13,7 +13,6 @@ def edit():
     return scene, strips(scene)
 
 
-
 @feature("strip-sequence")
 def strip_sequence():
     """Under a still picture that ends in the middle."""
@@ -40,7 +39,6 @@ def strip_movie():
     strip.frame_start -= 3
     strip.filepath = "//clip.mp4"
     save()
-
 
 
 @feature("strip-effects")
@@ -76,9 +74,6 @@ def strip_scene():
     strip.frame_offset_start = 2
     show_scene(film)
     save()
-
-
-
 
 
 @feature("strip-muted-missing")

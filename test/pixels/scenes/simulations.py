@@ -106,7 +106,6 @@ def simulation_played():
     save()
 
 
-
 @feature("disk-cache")
 def disk_cache():
     scene, red = falling()
