@@ -139,6 +139,7 @@ def nodes_bake_missing():
         return node.outputs[0]
 
     modifier = geometry(red, build)
+    activate(red)
     save()
     modifier.bake_directory = "//bake"
     modifier.bake_target = "DISK"
