@@ -182,6 +182,8 @@ describe('readBlendContents of files that Blender 5.2 wrote', () => {
   test('scripts and simulations, geometry nodes among them', async () => {
     await expect(read('5.2-scripts.blend')).resolves.toEqual({
       ...NOTHING,
+      // A group without a Render Layers node.
+      composites: [{ scene: 'Scene', from: [] }],
       dependencies: [
         dependency('bake', '//bakes', 'modifier "Nodes" of object "In folder"', { extent: 'folder' }),
         dependency('bake', '//own_bake', 'modifier "Nodes" of object "In own folder"', { extent: 'folder' }),
