@@ -55,7 +55,10 @@ export function withShotOptions(command: Command): Command {
         'spread: slices all over the shot first, with a preview of them; usual from 32 slices on',
       ).choices(SLICE_ORDERS),
     )
-    .option('--force', 'render in spite of missing files, an unknown engine or view, or a scene of a newer Blender')
+    .option(
+      '--force',
+      'render in spite of missing files, an unknown engine or view, or a scene of a newer Blender',
+    )
     .option(...ALLOW_SCRIPTS);
 }
 

@@ -35,7 +35,11 @@ export function parseBlendHeader(bytes: Uint8Array): BlendHeader {
     const cutShort = text.length < BLEND_MAGIC.length && BLEND_MAGIC.startsWith(text);
     // Only its first bytes are here: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
     if (text.startsWith('version https://g'))
-      throw new BlendFormatError('lfs-pointer', 0, 'it names the scene for Git LFS and is not the scene itself');
+      throw new BlendFormatError(
+        'lfs-pointer',
+        0,
+        'it names the scene for Git LFS and is not the scene itself',
+      );
     if (!cutShort) throw new BlendFormatError('not-blend', 0, 'it does not begin as a .blend does');
   }
 

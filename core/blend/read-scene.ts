@@ -4,6 +4,7 @@ import type { ByteWindow } from './byte-window';
 import { IdProperties } from './id-properties';
 import { outputFormatName } from './output-format';
 import type { Sdna } from './sdna';
+import { colorsOf, displayOf, type SceneColors } from './scene-colors';
 import { StructView } from './struct-view';
 
 /** What a scene is set to, raw as in the file: a step of 0 or a base of NaN is the caller's to judge. */
@@ -64,14 +65,6 @@ export interface SceneFacts {
   readonly colors?: SceneColors;
   /** Names, in the order in which Blender shows them; up to 2.79 they are called render layers. */
   readonly viewLayers: readonly string[];
-}
-
-/** Names in an OpenColorIO configuration; empty for its default. */
-export interface SceneColors {
-  readonly display: string;
-  /** Blender calls it view transform. */
-  readonly view: string;
-  readonly look: string;
 }
 
 /** Bits of `Scene.r.mode` and `Scene.r.scemode`, from Blender's `DNA_scene_types.h`. */
@@ -251,13 +244,6 @@ export class SceneReader {
   }
 }
 
-function colorsOf(scene: StructView): SceneColors | undefined {
-  const display = scene.text('display_settings.display_device');
-  const view = scene.text('view_settings.view_transform');
-  if (display === undefined || view === undefined) return undefined;
-  return { display, view, look: scene.text('view_settings.look') ?? '' };
-}
-
 /** The sequencer's pictures are cropped to the region also where the 3D view's are not: Blender pastes only those into a full frame. */
 function cropOf(scene: StructView, usesSequencer: boolean): SceneFacts['crop'] {
   const mode = scene.integer('r.mode') ?? 0;
@@ -274,19 +260,6 @@ function cropOf(scene: StructView, usesSequencer: boolean): SceneFacts['crop'] {
 function pixelAspectOf(scene: StructView): SceneFacts['pixelAspect'] {
   const [x, y] = [scene.number('r.xasp'), scene.number('r.yasp')];
   return x === undefined || y === undefined || x === y ? undefined : { x, y };
-}
-
-/** `R_IMF_COLOR_MANAGEMENT_OVERRIDE` of `ImageFormatData.color_management`, from `DNA_scene_types.h`: the output has a display of its own. */
-const OWN_DISPLAY = 1;
-
-const USUAL_DISPLAY = 'sRGB';
-
-function displayOf(scene: StructView): Pick<SceneFacts, 'display' | 'bitDepth'> {
-  const place = scene.integer('r.im_format.color_management') === OWN_DISPLAY ? 'r.im_format.' : '';
-  const device = scene.text(`${place}display_settings.display_device`);
-  if (!device || device === USUAL_DISPLAY) return {};
-  const bitDepth = scene.integer('r.im_format.depth');
-  return { display: device, ...(bitDepth !== undefined && { bitDepth }) };
 }
 
 function isSilent(scene: StructView): boolean {

@@ -1,6 +1,5 @@
 import { formatFrames } from '../render/frame-range';
 import { countOf } from '../count-words';
-import { frameName } from '../contract/keys';
 import { formatExactSeconds, formatSeconds } from '../format-seconds';
 import type { Finding } from '../contract/finding';
 import { formatTags } from '../contract/tags';
@@ -9,17 +8,10 @@ import { NOT_IN_COST, type RenderCost } from '../cost/render-cost';
 import { describeLacking, groupReasons } from '../render-state/reasons';
 import { lackingOf } from './lacking';
 import { frameChart, sliceChart } from './charts';
+import { film, type ReportMedia } from './film-section';
 import { html, Html } from './html';
 import { reportFigures, type RenderRecords, type ReportFigures } from './report-figures';
 import { REPORT_STYLE } from './report-style';
-
-/** Pictures and films that stand in the page itself, as `data:` URLs: beside it nothing may be within reach. */
-export interface ReportMedia {
-  /** A small film of all frames that are there. */
-  readonly preview?: string;
-  readonly poster?: string;
-  readonly contactSheet?: string;
-}
 
 export interface ReportInput extends RenderRecords {
   readonly media: ReportMedia;
@@ -63,7 +55,7 @@ export function reportPage(input: ReportInput): string {
       </head>
       <body>
         <main>
-          ${headline(input, figures)} ${film(input)} ${missingFrames(input)}
+          ${headline(input, figures)} ${film(input, input.missing.length)} ${missingFrames(input)}
           ${section('Seconds per frame', wide(frameChart(figures.frames)))}
           ${section('Slices over time', html`${wide(sliceChart(figures.stretches))}${LEGEND}`)}
           ${figuresTable(input, figures)} ${interruptions(figures)}
@@ -94,7 +86,8 @@ function headline(
   const sound = lacks.map((one) => html`<p class="state partial">Sound: ${one}.</p>`);
   return html`<header>
     <h1>${renderId}</h1>
-    ${state} ${sound} ${lacking ? html`<p class="state partial">${capital(describeLacking(lacking))}</p>` : html``}
+    ${state} ${sound}
+    ${lacking ? html`<p class="state partial">${capital(describeLacking(lacking))}</p>` : html``}
     <p class="quiet">
       Scene “${scene}” of ${fileNameOf(manifest.source.url)}, ${formatSeconds(wallSeconds)} from the first
       slice’s start to the last one’s end. Written on ${at.toISOString().slice(0, 16).replace('T', ' at ')}
@@ -108,46 +101,6 @@ const capital = (text: string): string => `${text[0]!.toUpperCase()}${text.slice
 function fileNameOf(url: string): string {
   return url.split('/').at(-1) ?? url;
 }
-
-/** Where the files of File Output nodes are, beside the page. */
-function outputLinks(outputs: readonly string[]): Html {
-  if (outputs.length === 0) return html``;
-  const links = outputs
-    .slice(0, MOST_ROWS)
-    .map((node) => html` <a href="outputs/${encodeURIComponent(node)}/">outputs/${node}</a>`);
-  const more = outputs.length > links.length ? ` and ${outputs.length - links.length} more` : '';
-  return html`<p>File Output nodes:${links}${more}</p>`;
-}
-
-function film({ manifest, missing, media, video, outputs = [] }: ReportInput): Html {
-  const { preview, poster, contactSheet } = media;
-  const player =
-    preview === undefined
-      ? stillOf(poster)
-      : html`<video
-          controls
-          playsinline
-          preload="metadata"
-          src="${preview}"
-          ${poster === undefined ? html`` : html` poster="${poster}"`}
-        ></video> `;
-  const isStill = manifest.frameCount === 1 && missing.length === 0;
-  const full = video ?? (isStill ? `frames/${frameName(manifest.frames[0]!.start)}` : undefined);
-  const link =
-    full === undefined ? html`` : html`<p>Full size: <a href="${full}">${full}</a>, beside this page.</p>`;
-  const sheet =
-    contactSheet === undefined
-      ? html``
-      : html`<img
-          class="sheet"
-          alt="Frames of the film, evenly spaced, with their numbers"
-          src="${contactSheet}"
-        />`;
-  return html`<section>${player}${link}${outputLinks(outputs)}${sheet}</section>`;
-}
-
-const stillOf = (poster: string | undefined): Html =>
-  poster === undefined ? html`` : html`<img class="sheet" alt="The frame in the middle" src="${poster}" />`;
 
 /** Why a frame has no record. */
 const NEVER = 'it was never rendered: its slice did not come to it';

@@ -1,5 +1,11 @@
 import { readBlendFacts } from '../../../../core/blend/scene-facts';
-import { BLENDER_3_4, BlendWriter, STRUCTS, type BlendShape, type Values } from '../../../support/blend-writer';
+import {
+  BLENDER_3_4,
+  BlendWriter,
+  STRUCTS,
+  type BlendShape,
+  type Values,
+} from '../../../support/blend-writer';
 import { bytesSource } from '../../../support/counting-source';
 
 const TABLE = {
