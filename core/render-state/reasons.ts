@@ -30,7 +30,7 @@ export function groupReasons(failed: readonly FailedFrame[]): string[] {
 }
 
 function describeGroup(group: readonly FailedFrame[]): string {
-  const [{ frame, reason, missing = [] }] = group as [FailedFrame];
+  const { frame, reason, missing = [] } = group[0]!;
   const one = group.length === 1;
   if (missing.length > 0) {
     const who = one ? `frame ${frame} needs` : `${group.length} frames need`;

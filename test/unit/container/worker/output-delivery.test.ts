@@ -40,7 +40,7 @@ test('files of File Output nodes go into storage and out of scratch', async () =
   expect(await deliver(saveFrame(), storage)).toEqual({ bytes: expect.any(Number) });
   for (const output of [MASK, DEPTH]) expect(await storage.head(outputUrl(FOLDER, output))).toBeDefined();
   expect(await storage.head(frameUrl(FOLDER, 7))).toBeDefined();
-  expect(readdirSync(at(), { recursive: true }).toSorted()).toEqual(['own', 'saved']);
+  expect(readdirSync(at(), { recursive: true, encoding: 'utf8' }).toSorted()).toEqual(['own', 'saved']);
 });
 
 test.each([1, 2, 3, 4])('a worker that fails at call %i leaves no frame without its files', async (call) => {
