@@ -1,3 +1,4 @@
+import { asciiName } from '../../../../core/contract/render-id';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SpotreelError } from '../../../../core/errors';
@@ -12,18 +13,17 @@ describe('an upload becomes a render', () => {
     ['uploads/my shot.blend', /^my-shot-/],
     ['uploads/my+shot.blend', /^my-shot-/],
     ['uploads/a%20b%2B.blend', /^a-20b-2B-/],
-    ['uploads/Übung 映画🎬.blend', /^U-bung-/],
+    ['uploads/Übung 映画🎬.blend', /^Übung-映画-[0-9a-f]{8}$/],
     ['uploads/my film/Shot 1.BLEND', /^Shot-1-/],
   ])('%s', async (key, renderId) => {
     const world = new UploadWorld();
     expect(await world.deliver(await world.upload(key))).toBe(true);
     const [render] = world.batch.jobs;
     expect(render?.request.containerOverrides?.command).toContain(`memory://films/${key}`);
-    const [id] = render!.request.jobName.split('_');
-    expect(id).toMatch(renderId);
-    expect(await world.keys()).toEqual(
-      [`renders/${id}/jobs.json`, `renders/${id}/manifest.json`, key].toSorted(),
-    );
+    const keys = await world.keys();
+    const id = keys.map((one) => one.split('/')[1]!).find((part) => renderId.test(part));
+    expect(render?.request.jobName).toBe(`${asciiName(id!)}_Rendering`);
+    expect(keys).toEqual([`renders/${id}/jobs.json`, `renders/${id}/manifest.json`, key].toSorted());
     expect(world.notifications).toEqual([]);
   });
 
