@@ -78,6 +78,9 @@ test.each(SHAPES)('one of each kind, in the order of the file: %s', async (_, sh
   const expected = writeAll(writer);
   await expect(writer.read()).resolves.toEqual({
     dependencies: expected,
+    cameras: [],
+    addonTrees: [],
+    denoiseNodes: [],
     unbaked: [],
     speakers: [],
     scripts: {
