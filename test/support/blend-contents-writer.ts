@@ -85,6 +85,7 @@ export const CONTENTS_STRUCTS: StructTable = {
   FluidDomainSettings: ['int cache_flag', 'short type', 'short pad', 'char cache_directory[1024]'],
   RigidBodyWorld: ['int flag', 'int pad', 'Collection *group', 'PointCache *pointcache'],
   RigidBodyWorld_Shared: ['PointCache *pointcache'],
+  Collection: ['ID id', 'ListBase gobject', 'ListBase children'],
   RigidBodyOb: ['short type', 'short pad', 'int flag'],
   NodesModifierData: [
     MODIFIER,

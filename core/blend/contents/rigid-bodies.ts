@@ -1,4 +1,5 @@
-import type { ContentsPart } from './contents-part';
+import type { ContentsPart, Place } from './contents-part';
+import type { Fields } from './fields';
 import type { Findings } from './findings';
 import type { PointCaches } from './point-caches';
 
@@ -13,16 +14,30 @@ interface World {
   caches: readonly bigint[];
 }
 
+/** Worlds without a bake that have the same collection. */
+interface Unbaked {
+  /** Of their scenes. */
+  readonly labels: string[];
+  isLinked: boolean;
+  isEmpty: boolean;
+}
+
 /**
  * Worlds of rigid bodies. One counts where a body of the file's own is moved by physics, whichever scene it is in, or
- * where the world's collection is linked, in which there may be any. A body that turns from animated to physical
- * during the film counts as animated.
+ * where the world's collection is linked, in which there may be any. A world whose collection is empty has no bodies. A body
+ * that turns from animated to physical during the film counts as animated.
  */
 export function rigidBodies(findings: Findings, pointCaches: PointCaches): ContentsPart {
   let world: World | undefined;
   let hasBody = false;
-  /** Labels of scenes, by their collections. */
-  const unbaked = new Map<bigint, { readonly labels: string[]; isLinked: boolean }>();
+  /** By their collections. */
+  const unbaked = new Map<bigint, Unbaked>();
+  // Collections follow the scenes. They were groups up to 2.79.
+  const noteEmpty = (fields: Fields, { address }: Place): void => {
+    const waiting = unbaked.get(address);
+    if (waiting === undefined) return;
+    waiting.isEmpty = fields.pointer('gobject.first') === 0n && fields.pointer('children.first') === 0n;
+  };
 
   return {
     structs: {
@@ -43,6 +58,8 @@ export function rigidBodies(findings: Findings, pointCaches: PointCaches): Conte
         const waiting = unbaked.get(address);
         if (waiting !== undefined) waiting.isLinked = true;
       },
+      Collection: noteEmpty,
+      Group: noteEmpty,
     },
     ownerEnds({ label }) {
       if (world === undefined) return;
@@ -51,14 +68,15 @@ export function rigidBodies(findings: Findings, pointCaches: PointCaches): Conte
       const settle = (baked: boolean): void => {
         if (baked || !findings.mayKeep(label)) return;
         const waiting = unbaked.get(collection);
-        if (waiting === undefined) unbaked.set(collection, { labels: [label], isLinked: false });
+        if (waiting === undefined)
+          unbaked.set(collection, { labels: [label], isLinked: false, isEmpty: false });
         else waiting.labels.push(label);
       };
       pointCaches.addUser({ label: `rigid body world of ${label}`, caches, settle });
     },
     fileEnds() {
-      for (const { labels, isLinked } of unbaked.values()) {
-        if (!hasBody && !isLinked) continue;
+      for (const { labels, isLinked, isEmpty } of unbaked.values()) {
+        if (isEmpty || (!hasBody && !isLinked)) continue;
         for (const label of labels) findings.addUnbaked('rigid-body', `rigid body world of ${label}`);
       }
     },

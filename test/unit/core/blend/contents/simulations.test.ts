@@ -240,6 +240,15 @@ describe('rigid bodies', () => {
     expect((await scene({}).read()).unbaked).toEqual([]);
   });
 
+  test.each([
+    ['nothing', {}, []],
+    ['an object', { 'gobject.first': 31n }, UNBAKED],
+    ['a collection', { 'children.first': 31n }, UNBAKED],
+  ])('a world whose collection holds %s counts only if there are bodies in it', async (_, held, unbaked) => {
+    const writer = scene({}).object('Of another scene').data('RigidBodyOb', ACTIVE);
+    expect((await writer.id('GR', 'Collection', 'Bodies', held, 30n).read()).unbaked).toEqual(unbaked);
+  });
+
   test('do not count where the world is muted or empty, or baked', async () => {
     const read = async (writer: ContentsWriter) =>
       (await writer.object('Cube').data('RigidBodyOb', ACTIVE).read()).unbaked;
