@@ -93,8 +93,9 @@ function tooMany(dependencies: readonly FoundDependency[]): PreflightFinding[] {
 }
 
 function judge(found: FoundDependency, place: RenderPlace): PreflightFinding | undefined {
-  const { dependency, state, isAbsolute } = found;
+  const { dependency, state, isAbsolute, isOtherForm } = found;
   if (state === 'packed') return undefined;
+  if (isOtherForm && place === 'here') return otherForm(found);
   if (state === 'found') return isAbsolute ? absoluteFound(found, place) : undefined;
   const [code, what, fix] = fault(found);
   const isLibrary = dependency.kind === 'library' && state !== 'forbidden';
@@ -166,6 +167,13 @@ function absoluteFound(found: FoundDependency, place: RenderPlace): PreflightFin
   if (place === 'here')
     return finding('absolute-path-found', `${where}: ${RELATIVE} to render elsewhere`, path);
   return missing(kind === 'library' ? 'library-missing' : 'absolute-path', `${where}: ${RELATIVE}`, found);
+}
+
+/** A render elsewhere gets its files by the names that the scene has for them. */
+function otherForm(found: FoundDependency): PreflightFinding {
+  const { kind, path } = found.dependency;
+  const message = `${subject(found)} ${needOf(found)} ${printableName(path)}, and the name on this disk has another Unicode form (such as e and an accent for é), which Linux takes for another name: rename the file or folder to the letters that the scene has, or choose it again in Blender`;
+  return missing(kind === 'library' ? 'library-missing' : 'unicode-form', message, found);
 }
 
 const RELATIVE = 'put it into the folder of the .blend and choose File > External Data > Make Paths Relative';

@@ -11,6 +11,7 @@ import {
 } from './folder-listings';
 import { namePattern, type NamePattern } from './name-pattern';
 import { folderAt, type ProjectRoot } from './project-root';
+import { byForm, commonForm, commonStart, hasForms } from './unicode-forms';
 
 /** Files of one folder that are kept: one more than a render may have is too many already. */
 const MOST_IN_FOLDER = MOST_DEPENDENCIES + 1;
@@ -24,7 +25,7 @@ const MOST_ABSENT = 100_000;
 
 /** A file that a scene needs, as it lies there. */
 export interface FoundFile extends ListedFile {
-  /** From the project's root, joined by `/`. */
+  /** From the project's root, joined by `/`, as the scene spells it: `url` may have another Unicode form. */
   readonly path: string;
 }
 
@@ -36,6 +37,8 @@ export interface FoundFiles {
   readonly absent: readonly string[];
   /** A name that is there and differs only in capital and small letters. */
   readonly otherCase?: string | undefined;
+  /** Whether the files are there by another Unicode form of the path only. */
+  readonly isOtherForm?: true;
 }
 
 interface FinderLimits {
@@ -49,6 +52,8 @@ interface FinderLimits {
 /** Finds files of a project through storage; looks into each folder once. */
 export class FileFinder {
   private readonly listings: FolderListings;
+  /** Names of files by their common form. */
+  private readonly forms = new WeakMap<FolderListing, ReadonlyMap<string, string>>();
   /** Files below folders that may still be looked at. */
   private left: number;
   private numberedLeft: number;
@@ -77,7 +82,14 @@ export class FileFinder {
     numbers?: readonly number[],
     isWanted: (path: string) => boolean = () => true,
   ): Promise<FoundFiles> {
-    return extent === 'folder' ? this.below(segments, isWanted) : this.named(segments, extent, numbers);
+    const found = await (extent === 'folder'
+      ? this.below(segments, segments, isWanted)
+      : this.named(segments, extent, numbers));
+    if (found.files.length > 0 || !hasForms(segments.join('/'))) return found;
+    const other = await (extent === 'folder'
+      ? this.below(segments, await this.spelledThere(segments), isWanted)
+      : this.inOtherForm(segments, extent, numbers));
+    return other.files.length > 0 ? { ...other, isOtherForm: true } : found;
   }
 
   private async named(
@@ -89,7 +101,7 @@ export class FileFinder {
     const name = segments.at(-1)!;
     const pattern = namePattern(name, extent);
     const listing = await this.listings.of(folderAt(folder, this.root), pattern.start);
-    const names = this.namesOf(name, extent, pattern, listing);
+    const names = this.namesOf(name, extent, pattern, listing.files);
     const there = names.map((found) => ({
       ...listing.files.get(found)!,
       path: [...folder, found].join('/'),
@@ -105,11 +117,60 @@ export class FileFinder {
     };
   }
 
+  /** The files whose names differ from the written ones in their Unicode form only. */
+  private async inOtherForm(
+    segments: readonly string[],
+    extent: DependencyExtent,
+    numbers?: readonly number[],
+  ): Promise<FoundFiles> {
+    const folder = segments.slice(0, -1);
+    const name = segments.at(-1)!;
+    const pattern = namePattern(name, extent);
+    const form = namePattern(commonForm(name), extent);
+    const there = await this.spelledThere(folder);
+    const listing = await this.listings.of(folderAt(there, this.root), commonStart(pattern.start));
+    const forms = this.formsIn(listing);
+    const found = this.namesOf(commonForm(name), extent, form, forms);
+    // Between its start and its end a name has digits only.
+    const written = found.map(
+      (one) => pattern.start + one.slice(form.start.length, one.length - form.end.length) + pattern.end,
+    );
+    const absent = this.absentOf(pattern, written, numbers);
+    return {
+      files: found.map((one, index) => ({
+        ...listing.files.get(forms.get(one)!)!,
+        path: [...folder, written[index]].join('/'),
+      })),
+      absent: absent.map((missing) => [...folder, missing].join('/')),
+    };
+  }
+
+  private formsIn(listing: FolderListing): ReadonlyMap<string, string> {
+    const forms = this.forms.get(listing) ?? byForm(listing.files.keys());
+    this.forms.set(listing, forms);
+    return forms;
+  }
+
+  /** The folder at `segments` by the names that the folders have there. */
+  private async spelledThere(segments: readonly string[]): Promise<string[]> {
+    const there: string[] = [];
+    for (const segment of segments) {
+      const isPlain = !hasForms(segment);
+      const { folders } = isPlain
+        ? { folders: [] as string[] }
+        : await this.listings.of(folderAt(there, this.root), commonStart(segment));
+      const isThere = isPlain || folders.includes(segment);
+      const form = commonForm(segment);
+      there.push((isThere ? undefined : folders.find((one) => commonForm(one) === form)) ?? segment);
+    }
+    return there;
+  }
+
   private namesOf(
     name: string,
     extent: DependencyExtent,
     pattern: NamePattern,
-    { files }: FolderListing,
+    files: ReadonlyMap<string, unknown>,
   ): string[] {
     if (extent === 'file' && pattern.start === name) return files.has(name) ? [name] : [];
     if (this.numberedLeft < 0) return [];
@@ -142,8 +203,13 @@ export class FileFinder {
     return found === undefined ? undefined : `${found}/`;
   }
 
-  private async below(segments: readonly string[], isWanted: (path: string) => boolean): Promise<FoundFiles> {
-    const folder = folderAt(segments, this.root);
+  /** What lies below the folder at `there`, as if that were called `segments`. */
+  private async below(
+    segments: readonly string[],
+    there: readonly string[],
+    isWanted: (path: string) => boolean,
+  ): Promise<FoundFiles> {
+    const folder = folderAt(there, this.root);
     const listed: FoundFile[] = [];
     for await (const object of listBelow(folder, this.storage)) {
       this.left -= 1;

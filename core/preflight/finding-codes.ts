@@ -67,6 +67,8 @@ export const FINDING_RULES = {
   'osl-missing': { severity: 'warning', mayBeForced: true },
   /** There by another spelling of capital and small letters, which Linux takes for another name. */
   'letter-case': { severity: 'warning', mayBeForced: true },
+  /** On this machine, which renders, by another Unicode form of the name, which Linux takes for another name. */
+  'unicode-form': { severity: 'warning', mayBeForced: true },
   /** A place of one machine only. */
   'absolute-path': { severity: 'warning', mayBeForced: true },
   /** The same, and that machine is this one, which renders. */

@@ -4,6 +4,8 @@ import type { DependencyExtent } from '../blend/contents/blend-contents';
 export interface NamePattern {
   /** How they all begin. */
   readonly start: string;
+  /** How they all end behind what is numbered; empty for a single name. */
+  readonly end: string;
   readonly matches: (name: string) => boolean;
   /** The same, but for capital and small letters. */
   readonly resembles: (name: string) => boolean;
@@ -105,7 +107,12 @@ const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
 function between(head: string, middle: string, tail: string): Omit<NamePattern, 'absent'> {
   const source = `^${literal(head)}${middle}${literal(tail)}$`;
   const [exact, loose] = [new RegExp(source, 's'), new RegExp(source, 'is')];
-  return { start: head, matches: (name) => exact.test(name), resembles: (name) => loose.test(name) };
+  return {
+    start: head,
+    end: tail,
+    matches: (name) => exact.test(name),
+    resembles: (name) => loose.test(name),
+  };
 }
 
 function literal(text: string): string {

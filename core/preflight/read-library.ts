@@ -35,18 +35,22 @@ export async function readLibrary(
   { file, isLinked, reach }: UnreadLibrary,
   { storage, readContents }: WalkPlace,
   data: LibraryData,
-): Promise<{ url: URL; library: FoundLibrary }> {
-  const { url } = file;
+): Promise<{ url: URL; path: string; library: FoundLibrary }> {
+  const { url, path } = file;
   const location = formatLocation(url);
   const source = await storage.open(url);
   try {
     const part = data.take(location);
     const contents = await readContents(source, part);
     const lacking = (contents.lacking ?? []).map((name) => ({ name, reach: reachOf(name, part) }));
-    return { url, library: { location, isLinked, reach, contents, ...(lacking.length > 0 && { lacking }) } };
+    return {
+      url,
+      path,
+      library: { location, isLinked, reach, contents, ...(lacking.length > 0 && { lacking }) },
+    };
   } catch (error) {
     if (!(error instanceof BlendFormatError)) throw error;
-    return { url, library: { location, isLinked, reach, fault: error } };
+    return { url, path, library: { location, isLinked, reach, fault: error } };
   } finally {
     await source.close();
   }

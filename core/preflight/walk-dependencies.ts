@@ -75,6 +75,8 @@ export interface FoundDependency {
   /** Where those of a sequence or of tiles should lie that are not there, though others are. */
   readonly absent: readonly string[];
   readonly otherCase?: string | undefined;
+  /** Whether its files are on this disk by another Unicode form of its path only, and this system takes that for another name. */
+  readonly isOtherForm?: boolean | undefined;
   /** Files of it that are there and are not uploaded; no part of `files`. */
   readonly refused?: readonly RefusedFile[];
   /** Frames that disk caches should hold and do not, such as `frames 2-5 of modifier "Cloth" of object "Grid"`. */
@@ -125,6 +127,8 @@ export interface WalkPlace {
 interface Named {
   /** Where the file lies that names dependencies. */
   readonly url: URL;
+  /** The same from the project's root, as it is written. */
+  readonly segments: readonly string[];
   /** Absent for the scene. */
   readonly library?: string;
   readonly contents: BlendContents;
@@ -147,7 +151,7 @@ export async function walkDependencies(
   const seen = new Set([scene.href]);
   const data = new LibraryData();
   let isCut = false;
-  let level: Named[] = [{ url: scene, contents }];
+  let level: Named[] = [{ url: scene, segments: segmentsOf(scene, place.root), contents }];
   for (let depth = 0; level.length > 0; depth += 1) {
     const found: FoundDependency[] = [];
     for (const named of level) {
@@ -168,14 +172,14 @@ export async function walkDependencies(
     isCut ||= unread.length > room;
     const tried = await mapConcurrently(unread.slice(0, room), READ_AT_ONCE, async (one) => {
       if (!budget.hasMore()) return undefined;
-      const { url, library } = await readLibrary(one, place, data);
-      if (library.contents) budget.hold(library.contents);
-      return { url, library };
+      const library = await readLibrary(one, place, data);
+      if (library.library.contents) budget.hold(library.library.contents);
+      return library;
     });
     const read = tried.filter((one) => one !== undefined);
     for (const { library } of read) libraries.push(library);
-    level = read.flatMap(({ url, library: { location, contents: held } }) =>
-      held ? [{ url, library: location, contents: held }] : [],
+    level = read.flatMap(({ url, path, library: { location, contents: held } }) =>
+      held ? [{ url, segments: path.split('/'), library: location, contents: held }] : [],
     );
   }
   const judged = await withFileFaults(dependencies, place.storage, () => budget.hasMore());
@@ -194,14 +198,13 @@ function judgeReach(found: FoundDependency, data: LibraryData): FoundDependency 
 
 async function locate(
   dependency: Dependency,
-  { url, library }: Named,
+  { segments: named, library }: Named,
   finder: FileFinder,
   { root, frames }: WalkPlace,
 ): Promise<FoundDependency> {
   const nothing = { dependency, files: [], absent: [], isAbsolute: false, library };
   if (dependency.packed) return { ...nothing, state: 'packed' };
-  const folder = segmentsOf(url, root).slice(0, -1);
-  const resolved = resolvePath(dependency.path, folder, root.reach === 'disk');
+  const resolved = resolvePath(dependency.path, named.slice(0, -1), root.reach === 'disk');
   const isAbsolute = resolved.kind === 'absolute';
   const segments = reachable(resolved, root);
   if (!segments) return { ...nothing, isAbsolute, state: unreachable(resolved, root) };
@@ -217,7 +220,14 @@ async function locate(
   const location = formatLocation(place);
   const names = new Set(found.files.map(({ path }) => path.slice(path.lastIndexOf('/') + 1)));
   const lacking = state === 'found' ? lackingFrames(dependency.caches ?? [], names, frames) : [];
-  return { dependency, state, isAbsolute, location, ...found, absent, lacking, library };
+  const isOtherForm = found.isOtherForm && (await isAnotherName(found.files, root));
+  return { dependency, state, isAbsolute, location, ...found, isOtherForm, absent, lacking, library };
+}
+
+/** Whether a system that opens the files where they lie does not find them by the written path. Those of a bucket are laid out anew. */
+async function isAnotherName([file]: readonly FoundFile[], { url }: ProjectRoot): Promise<boolean> {
+  if (!file || url.protocol !== 'file:') return false;
+  return (await realPlace(childUrl(url, file.path))) === undefined;
 }
 
 /** Of tiles, or of pictures that are shown; `undefined` where that is unknown. */
