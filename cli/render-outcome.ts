@@ -27,7 +27,12 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
     const video = videoOf(outcome);
     if (frameCount === 1 && video === undefined) {
       const picture = formatLocation(frameUrl(folder, manifest.frames[0]!.start));
-      const lines = [`${size} in ${formatSeconds(seconds)}`, ...warningLines(outcome), `frame: ${picture}`];
+      const lines = [
+        `${size} in ${formatSeconds(seconds)}`,
+        ...warningLines(outcome),
+        `frame: ${picture}`,
+        ...lackingLines(outcome),
+      ];
       return printable(lines.join('\n'));
     }
     const what = `${size} at ${formatFrameRate(manifest.frameRate)} fps`;
