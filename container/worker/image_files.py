@@ -65,6 +65,8 @@ def faults_of_image(image, user, frame, scene, tiles=None):
     if image.source not in {"FILE", "MOVIE"}:
         return []
     if image.use_multiview and image.views_format == "INDIVIDUAL":
+        if isinstance(user, bpy.types.ImageUser):
+            return faults_of_shown_view(image, user)
         return faults_of_views(image.filepath, library, scene)
     return faults_at(image.filepath, library)
 
@@ -73,6 +75,18 @@ def tile_path(path, number):
     """Both patterns of Blender: `BKE_image_set_filepath_from_tile_number`."""
     u, v = (number - 1001) % 10 + 1, (number - 1001) // 10 + 1
     return path.replace("<UDIM>", str(number)).replace("<UVTILE>", f"u{u}_v{v}")
+
+
+def faults_of_shown_view(image, user):
+    """The file has the paths of the views, which Python can't see, but Blender names the one that the user shows."""
+    shown = image.filepath_from_user(image_user=user)
+    fault = fault_of(shown)
+    if fault is None:
+        return []
+    folder = image.filepath[: len(image.filepath) - len(os.path.basename(image.filepath))]
+    name = os.path.basename(shown)
+    text = folder + name if os.path.normpath(place_of(folder + name, image.library)) == os.path.normpath(shown) else shown
+    return [text if fault == "missing" else f"{text} ({fault})"]
 
 
 def faults_of_views(path, library, scene):

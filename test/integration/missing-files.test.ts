@@ -34,6 +34,7 @@ const WANTED: Readonly<Record<string, string[] | Readonly<Record<number, string[
   strip: { 3: ['//strip/s_0003.png'], 4: ['//late.mp4'] },
   strip_scene: { 3: ['//gone.png'], 4: ['//gone.png'] },
   stereo: [],
+  stereo_gone: ['//blind_L.png'],
   library: ['Hero in //lib.blend'],
   linked: [],
   disk_cache: { 3: ['//blendcache_disk_cache/47726964_000003_00.bphys'] },

@@ -18,6 +18,7 @@ export const CONTENTS_STRUCTS: StructTable = {
     'short type',
     'int pad',
   ],
+  ImageView: ['ImageView *next', 'ImageView *prev', 'char name[64]', 'char filepath[1024]'],
   ImageTile: ['ImageTile *next', 'int tile_number', 'char pad[4]'],
   Library: ['ID id', 'char name[1024]', 'short flag', 'short pad[3]', 'PackedFile *packedfile'],
   VFont: ['ID id', 'char name[1024]', 'PackedFile *packedfile'],

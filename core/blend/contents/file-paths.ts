@@ -29,6 +29,9 @@ const IMAGE_TILED = 6;
 /** A hundred rows of ten, which no picture has. */
 const MOST_TILES = 1000;
 
+/** Pictures of one image for the eyes of stereo films, or for more cameras. */
+const MOST_VIEWS = 64;
+
 /** `MovieClip.source` in `DNA_movieclip_types.h`. */
 const CLIP_SEQUENCE = 1;
 
@@ -104,30 +107,56 @@ const RULES: Readonly<Record<string, PathRule>> = {
   },
 };
 
+/** An image whose tiles and views come behind it. */
+interface OpenImage {
+  readonly file: Parameters<Findings['addDependency']>[0];
+  readonly tiles: number[] | undefined;
+  readonly views: string[];
+  hasViews: boolean;
+}
+
 /** Files that one struct alone tells of: images, fonts, sounds, clips, volumes, caches of geometry, IES and OSL. */
 export function filePaths(findings: Findings): ContentsPart {
-  /** Of the image that is being shown, whose tiles come behind it. */
-  let tiles: number[] | undefined;
+  let image: OpenImage | undefined;
   const reader = (rule: PathRule) => (fields: Fields, place: Place) => {
     if (rule.unused?.(fields)) return;
     const extent = rule.extent?.(fields) ?? 'file';
     const play = extent === 'sequence' ? rule.play?.(fields) : undefined;
-    if (rule.kind === 'image') tiles = extent === 'tiles' ? [] : undefined;
-    findings.addDependency({
+    const file = {
       kind: rule.kind,
       extent,
       path: fields.text(...rule.path),
       packed: (rule.packed ?? []).some((pointer) => fields.pointer(pointer) !== 0n),
       usedBy: rule.modifier ? modifierLabel(fields, place.owner) : place.owner.label,
-      ...(rule.kind === 'image' && tiles && { tiles }),
       ...(play && { plays: [play] }),
-    });
+    };
+    if (rule.kind !== 'image') return findings.addDependency(file);
+    endImage();
+    image = { file, tiles: extent === 'tiles' ? [] : undefined, views: [], hasViews: false };
   };
   const addTile = (fields: Fields): void => {
-    if (tiles && tiles.length < MOST_TILES) tiles.push(fields.number('tile_number'));
+    if (image?.tiles && image.tiles.length < MOST_TILES) image.tiles.push(fields.number('tile_number'));
+  };
+  // `BKE_image_is_multiview` and `BKE_image_user_file_path` in Blender's image.cc: the views' own paths count, if they have any.
+  const addView = (fields: Fields): void => {
+    if (!image || image.views.length >= MOST_VIEWS) return;
+    const path = fields.text('filepath') || image.file.path;
+    if (!findings.mayKeepForOwner(path)) return;
+    image.hasViews ||= image.views.length > 0 || fields.text('name') !== '';
+    image.views.push(path);
+  };
+  const endImage = (): void => {
+    if (!image) return;
+    const { file, tiles, views, hasViews } = image;
+    image = undefined;
+    const [first = file.path, ...others] = hasViews ? views : [];
+    findings.addDependency({ ...file, path: first, ...(tiles && { tiles }) });
+    // A render of one view shows the first.
+    for (const path of new Set(others))
+      if (path !== first) findings.addDependency({ ...file, path, isSpare: true, ...(tiles && { tiles }) });
   };
   const structs = Object.fromEntries(Object.entries(RULES).map(([name, rule]) => [name, reader(rule)]));
-  return { structs: { ...structs, ImageTile: addTile }, ownerEnds: () => (tiles = undefined) };
+  return { structs: { ...structs, ImageTile: addTile, ImageView: addView }, ownerEnds: endImage };
 }
 
 /** Up to 3.0 a tiled image's path was that of its first tile: one of a sequence, as far as names go. */

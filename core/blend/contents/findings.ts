@@ -5,6 +5,7 @@ import type {
   SequencePlay,
   UnbakedSimulation,
 } from './blend-contents';
+import type { FileUser } from './reach/owner-edges';
 import type { Reached } from './reach/reach-summary';
 
 const MAX_USERS = 8;
@@ -35,6 +36,8 @@ type Found = Omit<Dependency, 'usedBy' | 'linked'> & {
   readonly linked?: readonly string[];
   /** Of a library, its own address. */
   readonly library?: bigint;
+  /** Whether a frame may do without it though the data block is shown. */
+  readonly isSpare?: boolean;
 };
 type Collected = Dependency & {
   packed: boolean;
@@ -47,7 +50,7 @@ type Collected = Dependency & {
 /** Collects what the parts find, and keeps it within bounds: past them it drops, and notes that. */
 export class Findings {
   /** Called for each user of a file that is kept. */
-  onUse: ((file: Reached, user: { label: string; kind: string }, library?: bigint) => void) | undefined;
+  onUse: ((file: Reached, user: FileUser, library?: bigint) => void) | undefined;
   readonly #dependencies: Collected[] = [];
   /** By kind and extent, then by path. */
   readonly #byPath = new Map<string, Map<string, Collected>>();
@@ -100,8 +103,9 @@ export class Findings {
   }
 
   /** A path that is empty is none. The same path is packed only if all who use it have packed it. */
-  addDependency({ usedBy, library, ...found }: Found): void {
+  addDependency({ usedBy, library, isSpare, ...found }: Found): void {
     if (found.path === '') return;
+    const user = { label: usedBy, kind: found.kind, ...(isSpare && { isSpare }) };
     const samePlace = this.#placeOf(found);
     const known = samePlace.get(found.path);
     if (known !== undefined) {
@@ -112,12 +116,12 @@ export class Findings {
       if (found.runs) known.runs = [...(known.runs ?? []), ...found.runs].slice(0, MAX_RUNS);
       const isNew = known.usedBy.length < MAX_USERS && !known.usedBy.includes(usedBy);
       if (isNew && this.mayKeepName(usedBy)) known.usedBy.push(usedBy);
-      this.onUse?.(known, { label: usedBy, kind: found.kind }, library);
+      this.onUse?.(known, user, library);
     } else if (this.mayKeep(found.path + usedBy)) {
       const added = { ...found, usedBy: [usedBy] };
       this.#dependencies.push(added);
       samePlace.set(found.path, added);
-      this.onUse?.(added, { label: usedBy, kind: found.kind }, library);
+      this.onUse?.(added, user, library);
     }
   }
 

@@ -14,10 +14,16 @@ interface StripEdge extends Edge {
   readonly strip: number;
 }
 
-/** A file that the data block at hand needs. */
-export interface FileUse {
+/** Who needs a file. */
+export interface FileUser {
   readonly label: string;
   readonly kind: string;
+  /** Whether a frame may do without it though the data block is shown. */
+  readonly isSpare?: boolean;
+}
+
+/** A file that the data block at hand needs. */
+export interface FileUse extends FileUser {
   /** Of the node that it belongs to, 0 for none. */
   readonly node: number;
 }
@@ -117,7 +123,8 @@ export class OwnerEdges {
   }
 
   /** How sure the file is to be needed where the data block is. */
-  strengthOfUse({ label, kind, node }: FileUse): Strength {
+  strengthOfUse({ label, kind, node, isSpare }: FileUse): Strength {
+    if (isSpare) return MAYBE;
     if (node !== 0) return this.#nodeStrength(node);
     const modifier = this.modifiers.get(label.slice(0, Math.max(label.lastIndexOf(' of object "'), 0)));
     if (modifier !== undefined) return modifier;

@@ -1,7 +1,7 @@
 import type { LinkedData, Reach, RenderedPart } from '../blend-contents';
 import { DataGraph, higher, lower, MAYBE, NONE, OFF, SURE, type Level, type Strength } from './data-graph';
 import { layerEdges, type LayerNode, type ViewLayer } from './layer-trees';
-import type { FileUse, OwnerEdges } from './owner-edges';
+import type { FileUse, FileUser, OwnerEdges } from './owner-edges';
 import { keyOf } from './struct-layouts';
 import { levelOf, spreadReach, type Levels, type Root } from './spread-reach';
 
@@ -97,7 +97,7 @@ export class ReachSummary {
   }
 
   /** The data block at hand needs a file. A library needs none itself: what is linked from it does. */
-  addUse(file: Reached, user: { readonly label: string; readonly kind: string }, library?: bigint): void {
+  addUse(file: Reached, user: FileUser, library?: bigint): void {
     if (!this.#part) return;
     const use = { ...user, node: this.owner?.node ?? 0 };
     this.#files.add(file);

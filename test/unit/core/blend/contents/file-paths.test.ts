@@ -91,6 +91,9 @@ test.each(SHAPES)('one of each kind, in the order of the file: %s', async (_, sh
       scriptNodes: ['material "Lamp"'],
     },
     fileOutputs: [],
+    cameras: [],
+    addonTrees: [],
+    denoiseNodes: [],
     incomplete: false,
   });
 });
