@@ -46,6 +46,8 @@ const MOST_EDGES = 1 << 20;
 /** Beside a packed file that is held. */
 const LITTLE = 1 / 8;
 
+const LINKED_ACTION = 'LINKED AC';
+
 /** The data blocks of a file and what leads from one to another, in bounded memory: `isFull` once there are too many of them. */
 export class DataGraph {
   readonly #indices = new Map<number, number>();
@@ -56,6 +58,7 @@ export class DataGraph {
   readonly #targets: number[] = [];
   readonly #kinds: number[] = [];
   readonly #late = new Map<number, readonly Edge[]>();
+  #hasLinkedActions = false;
   #share = 1;
   isFull = false;
 
@@ -82,6 +85,7 @@ export class DataGraph {
     if (this.isFull) return index;
     this.#indices.set(address, index);
     this.#codes.push(code);
+    this.#hasLinkedActions ||= code === LINKED_ACTION;
     this.#hidden.push(false);
     this.#firstEdges.push(this.#targets.length);
     return index;
@@ -97,7 +101,9 @@ export class DataGraph {
     this.#switched.add(this.#codes.length - 1);
   }
 
-  addEdge({ target, base, extra, gated, ofExtra, overrides }: Edge): void {
+  /** Of the last block, and, where they are given, with other strengths than its own. */
+  addEdge(edge: Edge, base: Strength = edge.base, extra: Strength = edge.extra): void {
+    const { target, gated, ofExtra, overrides } = edge;
     if (target === 0 || base + extra === 0 || this.isFull) return;
     if (this.#targets.length >= MOST_EDGES * this.#share) this.isFull = true;
     const flags = (gated ? GATED : 0) | (ofExtra ? OF_EXTRA : 0) | (overrides ? OVERRIDES : 0);
@@ -137,9 +143,10 @@ export class DataGraph {
   /** Whether an animation may switch things of the block: its own drivers, or an action that it uses. A linked action may do anything. */
   isSwitched(index: number): boolean {
     if (this.#switched.has(index)) return true;
+    if (this.#switched.size === 0 && !this.#hasLinkedActions) return false;
     for (const { to } of this.edges(index)) {
       const code = this.#codes[to];
-      if (code === 'LINKED AC' || (code === 'AC' && this.#switched.has(to))) return true;
+      if (code === LINKED_ACTION || (code === 'AC' && this.#switched.has(to))) return true;
     }
     return false;
   }

@@ -49,10 +49,7 @@ export class OwnerEdges {
   readonly name: string;
   readonly index: number;
   readonly address: number;
-  readonly nodes = new NodeUse();
   readonly slots = new SlotUse();
-  readonly strips = new Map<number, Strip>();
-  readonly channels = new Map<number, Channel>();
   firstStrip = 0;
   firstChannel = 0;
   /** The node, and the strip, whose blocks are being shown; 0 for none. */
@@ -71,13 +68,16 @@ export class OwnerEdges {
   /** Strength of each scene's render that the tree shows, 0 for its own. */
   readonly renderLayers: { readonly node: number; readonly scene: number }[] = [];
   hasGroupNodes = false;
-  /** By `modifier "Cloth"`. */
-  readonly modifiers = new Map<string, Strength>();
   readonly #edges: Edge[] = [];
   readonly #nodeEdges: NodeEdge[] = [];
   readonly #stripEdges: StripEdge[] = [];
   #stripStrengths: ReadonlyMap<number, Strength> = new Map();
-  readonly #strengthsByLabel = new Map<string, Strength>();
+  #strengthsByLabel: Map<string, Strength> | undefined;
+  // Of a hundred thousand objects few have any of these.
+  #nodes: NodeUse | undefined;
+  #strips: Map<number, Strip> | undefined;
+  #channels: Map<number, Channel> | undefined;
+  #modifiers: Map<string, Strength> | undefined;
   #pending = 0;
   isFull = false;
 
@@ -86,6 +86,23 @@ export class OwnerEdges {
     this.name = name;
     this.index = index;
     this.address = address;
+  }
+
+  get nodes(): NodeUse {
+    return (this.#nodes ??= new NodeUse());
+  }
+
+  get strips(): Map<number, Strip> {
+    return (this.#strips ??= new Map());
+  }
+
+  get channels(): Map<number, Channel> {
+    return (this.#channels ??= new Map());
+  }
+
+  /** By `modifier "Cloth"`. */
+  get modifiers(): Map<string, Strength> {
+    return (this.#modifiers ??= new Map());
   }
 
   /** Belongs to the node or strip at hand, where there is one. */
@@ -104,31 +121,34 @@ export class OwnerEdges {
 
   /** Puts its edges into the graph. What is asked below holds from then on. */
   settle(graph: DataGraph): void {
-    this.nodes.settle();
+    this.#nodes?.settle();
     const { scene, slots } = this;
-    const { strips, channels, firstStrip, firstChannel } = this;
-    if (scene) this.#stripStrengths = stripStrengths({ strips, channels, firstStrip, firstChannel }, scene);
-    for (const [address, { label }] of strips) {
-      const known = this.#strengthsByLabel.get(label) ?? NONE;
-      this.#strengthsByLabel.set(label, stronger(known, this.#stripStrength(address)));
-    }
+    if (scene) this.#settleStrips(scene);
     const ofExtra = scene !== undefined;
     for (const edge of this.#edges) this.#put(graph, ofExtra ? { ofExtra, ...edge } : edge, SURE);
-    for (const { node, ...edge } of this.#nodeEdges) this.#put(graph, edge, this.#nodeStrength(node));
-    for (const { strip, ...edge } of this.#stripEdges) this.#put(graph, edge, this.#stripStrength(strip));
+    for (const edge of this.#nodeEdges) this.#put(graph, edge, this.#nodeStrength(edge.node));
+    for (const edge of this.#stripEdges) this.#put(graph, edge, this.#stripStrength(edge.strip));
     if (this.code === 'OB') this.#settleObject(graph);
     else
       for (const edge of this.code === 'ME' ? slots.edgesOfMesh() : slots.edgesOfOther())
         this.#put(graph, edge, SURE);
   }
 
+  #settleStrips(scene: SceneState): void {
+    const { strips, channels, firstStrip, firstChannel } = this;
+    this.#stripStrengths = stripStrengths({ strips, channels, firstStrip, firstChannel }, scene);
+    const byLabel = (this.#strengthsByLabel ??= new Map());
+    for (const [address, { label }] of strips)
+      byLabel.set(label, stronger(byLabel.get(label) ?? NONE, this.#stripStrength(address)));
+  }
+
   /** How sure the file is to be needed where the data block is. */
   strengthOfUse({ label, kind, node, isSpare }: FileUse): Strength {
     if (isSpare) return MAYBE;
     if (node !== 0) return this.#nodeStrength(node);
-    const modifier = this.modifiers.get(label.slice(0, Math.max(label.lastIndexOf(' of object "'), 0)));
+    const modifier = this.#modifiers?.get(label.slice(0, Math.max(label.lastIndexOf(' of object "'), 0)));
     if (modifier !== undefined) return modifier;
-    if (kind === 'strip') return this.#strengthsByLabel.get(label) ?? MAYBE;
+    if (kind === 'strip') return this.#strengthsByLabel?.get(label) ?? MAYBE;
     return FILES.has(this.code) ? SURE : MAYBE;
   }
 
@@ -162,9 +182,8 @@ export class OwnerEdges {
   }
 
   #put(graph: DataGraph, edge: Edge, most: Strength): void {
-    const { base, extra } = edge;
     const limit = weaker(most, this.most);
-    graph.addEdge({ ...edge, base: weaker(base, limit), extra: weaker(extra, limit) });
+    graph.addEdge(edge, weaker(edge.base, limit), weaker(edge.extra, limit));
   }
 
   #nodeStrength(node: number): Strength {
@@ -177,13 +196,14 @@ export class OwnerEdges {
   }
 }
 
-const RANKS: readonly Strength[] = [NONE, OFF, MAYBE, SURE];
+/** By strength: `NONE`, then `OFF`, then `MAYBE`, then `SURE`. */
+const RANKS: readonly number[] = [0, 2, 3, 1];
 
-/** Where both have to hold: `NONE`, then `OFF`, then `MAYBE`, then `SURE`. */
+/** Where both have to hold. */
 function weaker(one: Strength, other: Strength): Strength {
-  return RANKS.indexOf(one) < RANKS.indexOf(other) ? one : other;
+  return RANKS[one]! < RANKS[other]! ? one : other;
 }
 
 export function stronger(one: Strength, other: Strength): Strength {
-  return RANKS.indexOf(one) > RANKS.indexOf(other) ? one : other;
+  return RANKS[one]! > RANKS[other]! ? one : other;
 }

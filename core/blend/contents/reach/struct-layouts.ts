@@ -110,13 +110,13 @@ export function addressAt(
   const first = view.getUint32(offset, littleEndian);
   if (pointerBytes === 4) return first;
   const second = view.getUint32(offset + 4, littleEndian);
-  const [low, high] = littleEndian ? [first, second] : [second, first];
-  return low + (high & HIGH_BITS) * 2 ** 32;
+  return littleEndian ? first + (second & HIGH_BITS) * 2 ** 32 : second + (first & HIGH_BITS) * 2 ** 32;
 }
 
 /** The same of a block's address. */
 export function keyOf(address: bigint): number {
-  return Number(BigInt.asUintN(53, address));
+  const whole = Number(address);
+  return whole <= Number.MAX_SAFE_INTEGER ? whole : Number(BigInt.asUintN(53, address));
 }
 
 /** The layouts of a file's structs, by the index in block headers, each made when it is asked for. */
