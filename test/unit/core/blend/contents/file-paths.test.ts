@@ -91,9 +91,6 @@ test.each(SHAPES)('one of each kind, in the order of the file: %s', async (_, sh
       scriptNodes: ['material "Lamp"'],
     },
     fileOutputs: [],
-    cameras: [],
-    addonTrees: [],
-    denoiseNodes: [],
     incomplete: false,
   });
 });
