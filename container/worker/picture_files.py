@@ -13,7 +13,8 @@ _known = {}
 # The endings of pictures that Blender reads only by their first bytes.
 PICTURES = re.compile(r"\.(png|jpe?g|exr|hdr|tiff?|bmp|webp|dpx|cin|psd|tga|gif|jp2|rgb)$", re.I)
 FONTS = re.compile(r"\.(ttf|otf|ttc)$", re.I)
-FONT_STARTS = (b"\0\1\0\0", b"OTTO", b"true", b"ttcf", b"typ1")
+# All that FreeType reads by any ending: TrueType, OpenType, collections, WOFF, Type 1.
+FONT_STARTS = (b"\0\1\0\0", b"OTTO", b"true", b"ttcf", b"typ1", b"wOFF", b"wOF2", b"%!PS", b"\x80\1")
 LFS = b"version https://git-lfs"
 # So much of the end of a file is searched first.
 TAIL = 64 * 1024
@@ -60,7 +61,7 @@ def _is_whole(file, head, size, path):
     if PICTURES.search(lower):
         return head[:3] == b"GIF" or head[:2] == b"\x01\xda" or head[4:8] == b"jP  " or _tga(head, size)
     if FONTS.search(lower):
-        return head[:4] in FONT_STARTS
+        return head.startswith(FONT_STARTS)
     if lower.endswith(".vdb"):
         return head[:4] == b" BDV"
     if lower.endswith(".abc"):
