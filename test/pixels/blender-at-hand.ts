@@ -53,3 +53,8 @@ export function seriesOf({ version }: BlenderAtHand): readonly [number, number] 
   const [major = 0, minor = 0] = version.split('.').map(Number);
   return [major, minor];
 }
+
+/** Whether a series such as `[4, 5]` is older than another. */
+export function isOlder([major, minor]: readonly [number, number], than: readonly [number, number]): boolean {
+  return major < than[0] || (major === than[0] && minor < than[1]);
+}

@@ -6,6 +6,8 @@ export type Expectation =
   | { readonly kind: 'refused'; readonly code: string }
   /** The same, and with `--force` every picture equals and the last line counts the missing files, unless there are 0. */
   | { readonly kind: 'forced'; readonly code: string; readonly missing: number }
+  /** A warning of this code; without `--force` only the frames that need the file fail, with it as for `forced`. */
+  | { readonly kind: 'warned'; readonly code: string; readonly missing: number }
   /** What the scene asks for is lost, and this finding says so before rendering; the frames equal. */
   | { readonly kind: 'reported'; readonly code: string };
 
@@ -18,10 +20,16 @@ export interface Feature {
   readonly from?: readonly [number, number];
   /** The first version of Blender that no longer can. */
   readonly before?: readonly [number, number];
+  /** The first version that crashes at a frame of it: then Spotreel, even forced, must not end as complete. */
+  readonly crashes?: readonly [number, number];
   /** Why the module `bpy` can't do it. */
   readonly notByModule?: string;
+  /** Why Spotreel can't do it yet: it is left out and counts for nothing. */
+  readonly notYet?: string;
   /** The scene's file; `scene.blend` if absent. */
   readonly file?: string;
+  /** What a refusal says, if `inspect`, which knows no Blender, cannot report it. */
+  readonly says?: string;
   /** Further flags of `spotreel render`. */
   readonly flags?: readonly string[];
   /** The scene that plain Blender renders, if it is not the file's active one. */
@@ -54,6 +62,12 @@ export const forced = (name: string, code: string, missing: number, details: Det
   ...details,
   name,
   expect: { kind: 'forced', code, missing },
+});
+
+export const warned = (name: string, code: string, missing: number, details: Details = {}): Feature => ({
+  ...details,
+  name,
+  expect: { kind: 'warned', code, missing },
 });
 
 export const reported = (name: string, code: string, details: Details = {}): Feature => ({

@@ -17,8 +17,11 @@ beforeAll(async () => {
   blender = await findBlender('blender');
   folder = mkdtempSync(join(tmpdir(), 'spotreel-pixels-'));
   const possible = featuresOf(blender, FEATURES);
-  const other = FEATURES.filter((feature) => !possible.includes(feature)).map(({ name }) => name);
-  if (other.length > 0) console.warn(`NOT TESTED: Blender ${blender.version} cannot do ${other.join(', ')}`);
+  const other = FEATURES.filter((feature) => !possible.includes(feature));
+  if (other.length > 0) {
+    const names = other.map(({ name, notYet }) => (notYet ? `${name} (${notYet})` : name)).join(', ');
+    console.warn(`NOT TESTED: Blender ${blender.version} or Spotreel cannot do ${names}`);
+  }
   for (const verdict of await runFeatures(blender, possible, folder)) {
     verdicts.set(verdict.name, verdict);
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { mapConcurrently } from '../../core/map-concurrently';
 import { runProgram } from '../../core/processes/run-program';
-import { environmentFor, seriesOf, type BlenderAtHand } from './blender-at-hand';
+import { environmentFor, isOlder, seriesOf, type BlenderAtHand } from './blender-at-hand';
 import type { Feature } from './feature';
 import { renderBatches } from './plain-blender';
 import { plainPlace, runFeature, type Verdict } from './run-feature';
@@ -13,19 +13,16 @@ const AT_ONCE = 2;
 
 const BUILD = join(__dirname, 'scenes/build.py');
 
-/** The features that a Blender can do. */
+/** The features that a Blender and Spotreel can do. */
 export function featuresOf(blender: BlenderAtHand, features: readonly Feature[]): Feature[] {
   const series = seriesOf(blender);
   return features.filter(
-    ({ from, before, notByModule }) =>
+    ({ from, before, notByModule, notYet }) =>
+      notYet === undefined &&
       (!from || !isOlder(series, from)) &&
       (!before || isOlder(series, before)) &&
       (notByModule === undefined || !blender.isModule),
   );
-}
-
-function isOlder([major, minor]: readonly [number, number], than: readonly [number, number]): boolean {
-  return major < than[0] || (major === than[0] && minor < than[1]);
 }
 
 /** Builds the scenes in one Blender, then renders and compares each. `folder` is empty and stays with what was rendered. */

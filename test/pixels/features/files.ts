@@ -1,4 +1,4 @@
-import { equal, forced, refused, type Feature } from '../feature';
+import { equal, forced, refused, warned, type Feature } from '../feature';
 
 const FOUR_FIVE = { from: [4, 5] } as const;
 
@@ -23,24 +23,25 @@ export const PRESENT: readonly Feature[] = [
 /** Files that the picture needs, and that are missing or damaged; and what else is refused. */
 export const MISSING: readonly Feature[] = [
   forced('image-missing', 'image-missing', 1),
+  forced('name-decomposed', 'image-missing', 1),
   forced('image-empty', 'image-missing', 1),
   forced('image-truncated', 'image-missing', 1),
-  forced('image-sequence-gap', 'image-missing', 1),
-  forced('udim-tile-missing', 'image-missing', 1),
+  warned('image-sequence-gap', 'image-missing', 1),
+  warned('udim-tile-missing', 'image-missing', 1),
   forced('compositor-image-missing', 'image-missing', 1),
   forced('mesh-cache-missing', 'mesh-cache-missing', 1),
   forced('disk-cache-missing', 'point-cache-missing', 1),
-  forced('disk-cache-partial', 'point-cache-missing', 1),
+  warned('disk-cache-partial', 'point-cache-missing', 4),
   forced('volume-missing', 'volume-missing', 1),
   forced('ies-missing', 'ies-missing', 1),
   forced('font-missing', 'font-missing', 1),
-  forced('texture-sequence-gap', 'image-missing', 1),
-  forced('alembic-missing', 'cache-file-missing', 1, FOUR_FIVE),
-  forced('import-node-missing', 'import-missing', 1, FOUR_FIVE),
+  warned('texture-sequence-gap', 'image-missing', 1),
+  warned('alembic-missing', 'cache-file-missing', 1, FOUR_FIVE),
+  warned('import-node-missing', 'import-missing', 1, FOUR_FIVE),
   forced('nodes-bake-missing', 'bake-missing', 1, FOUR_FIVE),
   forced('library-missing', 'library-missing', 1),
   forced('library-object-missing', 'library-data-missing', 1),
-  forced('library-newer', 'library-newer', 0),
+  forced('library-newer', 'library-newer', 0, { says: 'was saved by Blender' }),
   forced('engine-unknown', 'engine-unknown', 0),
   refused('camera-missing', 'no-camera'),
 ];

@@ -18,9 +18,16 @@ export const FORMATS: readonly Feature[] = [
   equal('format-own-colour'),
   equal('file-output', { outputs: ['passes'] }),
   equal('file-output-layers', { outputs: ['passes'] }),
-  reported('stereo-views', 'stereo', MIDDLE_VIEW),
-  reported('stereo-side-by-side', 'stereo', MIDDLE_VIEW),
+  reported('stereo-views', 'stereo-one-view', MIDDLE_VIEW),
+  reported('stereo-side-by-side', 'stereo-one-view', MIDDLE_VIEW),
   equal('ocio-environment', { environment: { OCIO: STUDIO } }),
-  equal('ocio-option', { flags: ['--ocio', STUDIO], plainEnvironment: { OCIO: STUDIO } }),
-  forced('ocio-view-missing', 'view-missing', 0, { environment: { OCIO: STUDIO } }),
+  equal('ocio-option', {
+    flags: ['--ocio', STUDIO],
+    plainEnvironment: { OCIO: STUDIO },
+    notYet: 'there is no --ocio',
+  }),
+  forced('ocio-view-missing', 'view-missing', 0, {
+    environment: { OCIO: STUDIO },
+    notYet: 'the preflight reads no colour configuration',
+  }),
 ];

@@ -1,4 +1,4 @@
-import { equal, forced, type Feature } from '../feature';
+import { equal, forced, warned, type Feature } from '../feature';
 
 /** Films that the sequencer cuts. */
 export const SEQUENCER: readonly Feature[] = [
@@ -11,5 +11,5 @@ export const SEQUENCER: readonly Feature[] = [
   equal('sequencer-region-uncropped'),
   forced('strip-image-missing', 'strip-missing', 1),
   forced('strip-movie-missing', 'strip-missing', 1),
-  forced('strip-sequence-missing', 'strip-missing', 1),
+  warned('strip-sequence-missing', 'strip-missing', 1, { crashes: [5, 0] }),
 ];

@@ -7,12 +7,11 @@ from kit import *  # noqa: F403
 
 @feature("names-odd")
 def names_odd():
-    """Names with dots, signs and letters of other scripts, of the scene and of what it needs; a packed picture; and letters
-    that are composed in the scene and decomposed on the disk."""
+    """Names with dots, signs and letters of other scripts, of the scene and of what it needs; and a packed picture."""
     scene, red = stage(frames=(1, 2))
     texture(red, image(png("tex v1.2/a b+c#1 50% it's &ü 雪.png")))
     png("tex/" + nfd("café.png"))
-    texture(cube(scene, "Composed", (1, 0, 1), size=0.5), image("//./tex/../tex//café.png"))
+    texture(cube(scene, "Decomposed", (1, 0, 1), size=0.5), image("//./tex/../tex//" + nfd("café.png")))
     png("packed.png", (20, 60, 200))
     packed = bpy.data.images.load(os.path.abspath("packed.png"))
     packed.pack()

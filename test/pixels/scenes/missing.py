@@ -21,6 +21,13 @@ def image_missing():
     with_texture("//tex/gone.png")
 
 
+@feature("name-decomposed")
+def name_decomposed():
+    """Letters that are composed in the scene and decomposed on the disk: for Blender on Linux they differ."""
+    png("tex/" + nfd("café.png"))
+    with_texture("//tex/café.png")
+
+
 @feature("image-empty")
 def image_empty():
     write("empty.png", b"")
@@ -29,10 +36,10 @@ def image_empty():
 
 @feature("image-truncated")
 def image_truncated():
-    """The head of a picture and a little more."""
+    """Less than the head of a picture: of more, Blender shows what its memory happens to hold."""
     png("whole.png", size=64)
     with open("whole.png", "rb") as file:
-        write("cut.png", file.read()[:60])
+        write("cut.png", file.read()[:30])
     with_texture("//cut.png")
 
 
