@@ -91,7 +91,8 @@ class FeatureRun {
     if (!result) return [...faults, 'it is refused, and some of its frames may need no file'];
     if (exitCode === 0 || result.framesDone === result.frameCount)
       faults.push(`all frames are rendered without --force (${result.state}), though a file is missing`);
-    if (result.framesDone > 0) faults.push(...(await this.pictures(result, result.framesDone)));
+    if (result.framesDone > 0 && !this.crashes())
+      faults.push(...(await this.pictures(result, result.framesDone)));
     return faults;
   }
 
@@ -108,8 +109,7 @@ class FeatureRun {
       'spotreel',
       'missing' in expect ? ['--force'] : [],
     );
-    const { crashes } = this.feature;
-    if (crashes && !isOlder(seriesOf(this.bench.blender), crashes)) {
+    if (this.crashes()) {
       return exitCode === 0 ? [`it ends as ${result?.state}, and this Blender crashes at a frame`] : [];
     }
     if (exitCode !== 0 || result?.state !== 'complete') {
@@ -118,6 +118,12 @@ class FeatureRun {
       ];
     }
     return [...this.words(result, stderr), ...(await this.pictures(result))];
+  }
+
+  /** Whether plain Blender crashes, so that there is nothing to compare with. */
+  private crashes(): boolean {
+    const { crashes } = this.feature;
+    return crashes !== undefined && !isOlder(seriesOf(this.bench.blender), crashes);
   }
 
   private words({ findings }: RenderResult, stderr: string): string[] {

@@ -23,7 +23,7 @@ export const PRESENT: readonly Feature[] = [
 /** Files that the picture needs, and that are missing or damaged; and what else is refused. */
 export const MISSING: readonly Feature[] = [
   forced('image-missing', 'image-missing', 1),
-  forced('name-decomposed', 'image-missing', 1),
+  forced('name-decomposed', 'unicode-form', 1),
   forced('image-empty', 'image-missing', 1),
   forced('image-truncated', 'image-missing', 1),
   warned('image-sequence-gap', 'image-missing', 1),
