@@ -142,6 +142,9 @@ def nodes_bake_missing():
 
     def build(tree, geometry_in):
         node = tree.nodes.new("GeometryNodeBake")
+        if len(node.bake_items) == 0:
+            # In Blender 5 a new node has no items.
+            node.bake_items.new("GEOMETRY", "Geometry")
         tree.links.new(geometry_in, node.inputs[0])
         return node.outputs[0]
 
