@@ -158,6 +158,8 @@ class FeatureRun {
     if (!existsSync(again.folder)) await renderPlainly(this.feature, this.bench.blender, again);
     const own = await compareFolders(this.plainPairs(once, again));
     const noise = Math.max(0, ...own.map(({ max }) => max));
+    // Pictures that are missing are no noise.
+    if (noise === Infinity) return ['plain Blender renders no pictures to compare with'];
     if (noise > 0)
       this.notes.push(`Blender itself differs by up to ${noise.toFixed(2)} of 255 from run to run`);
     return differences.filter(({ max }) => max > noise).map(({ words }) => words);

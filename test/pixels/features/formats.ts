@@ -3,7 +3,10 @@ import { equal, forced, reported, type Feature } from '../feature';
 const STUDIO = '{here}/config/studio.ocio';
 
 /** One picture a frame, as Spotreel renders it. */
-const MIDDLE_VIEW = { plainly: 'bpy.context.scene.render.use_multiview = False' };
+const MIDDLE_VIEW = {
+  plainly:
+    'r = bpy.context.scene.render; r.image_settings.views_format = "INDIVIDUAL"; r.use_multiview = False',
+};
 
 /** Formats that are kept beside the frames, File Output nodes, stereo, colour configurations. */
 export const FORMATS: readonly Feature[] = [
