@@ -1,3 +1,4 @@
+import type { RenderOptions } from '../core/contract/options';
 import { SpotreelError } from '../core/errors';
 import { examineScene } from '../core/preflight/examine-scene';
 import { judgeUploads, type JudgedUploads } from '../core/preflight/judge-uploads';
@@ -14,17 +15,17 @@ export interface UploadFlags {
 
 /**
  * Examines a scene that is to be rendered on a farm, as far as its files may be uploaded. With `project`, the files below that
- * folder may be, and no others; otherwise those in the scene's folder, and others after `confirmUploads`. `scene` names another than
- * the active one. Throws `bad-usage`.
+ * folder may be, and no others; otherwise those in the scene's folder, and others after `confirmUploads`. `options` name another scene than
+ * the active one, and an OpenColorIO configuration. Throws `bad-usage`.
  */
 export async function examineForUpload(
   { url, etag }: ObjectHead,
   project: string | undefined,
   storage: Storage,
-  scene?: string,
+  options?: Pick<RenderOptions, 'scene' | 'ocio'>,
 ): Promise<JudgedUploads> {
   const root = project === undefined ? undefined : await projectAt(project, url);
-  const examination = await examineScene(url, etag, storage, root, undefined, scene);
+  const examination = await examineScene(url, etag, storage, root, undefined, options);
   if (url.protocol !== 'file:') return { examination, outside: [] };
   return judgeUploads(examination, root?.url ?? new URL('.', url), storage);
 }

@@ -10,6 +10,8 @@ export interface OptionFlags {
   readonly scene?: string;
   /** Names, names with commas between them, or `all`. */
   readonly camera?: readonly string[];
+  /** A path as the user writes it, or `ocio://name`; `colors` of `cli/ocio-flag.ts` makes the option of it. */
+  readonly ocio?: string;
   readonly framesPerSlice?: number;
   readonly resolutionPercent?: number;
   readonly samples?: number;

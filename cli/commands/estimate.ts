@@ -7,7 +7,7 @@ import { preflight, refuseErrors } from '../../core/preflight/preflight';
 import { printable, printableName } from '../../core/printable';
 import { formatLocation } from '../../core/storage/location';
 import { openStorage } from '../../core/storage/open-storage';
-import type { Storage } from '../../core/storage/storage';
+import type { ObjectHead, Storage } from '../../core/storage/storage';
 import { askFarm, askFarmIfAny, type AskedFarm } from '../estimate/asked-farm';
 import { describeEstimate, describeSum } from '../estimate/describe-estimate';
 import { farmPrices } from '../estimate/farm-prices';
@@ -22,6 +22,7 @@ import { denoiserFor } from '../local/ask-denoiser';
 import { hasDisplay } from '../local/has-display';
 import { hasOwnColors } from '../local/own-colors';
 import { divideMachine } from '../local/machine';
+import { ocioOption } from '../ocio-flag';
 import { renderOptionsOf, type OptionFlags } from '../render-options';
 import { reportFindings } from '../report-findings';
 import { listenForStop } from '../stop-signals';
@@ -43,13 +44,15 @@ const EXIT_CODES = { done: 0, partial: 3 } as const;
  * estimate, all else on standard error. Gives the exit code.
  */
 export async function estimateCommand(file: string, flags: EstimateFlags): Promise<number> {
-  const options = renderOptionsOf(flags);
+  const asked = renderOptionsOf(flags);
   const output = localFolder(flags.output);
   const storage = openStorage();
+  const source = await findSource(file, storage);
+  const options = { ...asked, ...ocioOption(flags.ocio, source.url, flags.onFarm ? {} : process.env) };
   const onGpu = options.device === 'GPU';
   const name = flags.farm ?? process.env.SPOTREEL_FARM_NAME;
   const testOn = flags.onFarm ? await askFarm(name ?? 'main', onGpu) : undefined;
-  const { shots, outside } = await examineShots(file, options, flags.project, testOn, storage);
+  const { shots, outside } = await examineShots(source, options, flags.project, testOn, storage);
   if (!(await confirmUploads(outside, flags.yes === true, say))) {
     say('nothing was uploaded');
     return 1;
@@ -91,24 +94,16 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
 
 /** Throws `PreflightError` with all that is wrong with the whole shot, and what `targetFaults` finds of a farm. */
 async function examineShots(
-  file: string,
+  source: ObjectHead,
   options: Shot['options'],
   project: string | undefined,
   testOn: AskedFarm | undefined,
   storage: Storage,
 ): Promise<{ readonly shots: readonly Shot[]; readonly outside: JudgedUploads['outside'] }> {
-  const source = await findSource(file, storage);
   const { examination, outside } = testOn
-    ? await examineForUpload(source, project, storage, options.scene)
+    ? await examineForUpload(source, project, storage, options)
     : {
-        examination: await examineScene(
-          source.url,
-          source.etag,
-          storage,
-          undefined,
-          undefined,
-          options.scene,
-        ),
+        examination: await examineScene(source.url, source.etag, storage, undefined, undefined, options),
         outside: [],
       };
   const location = formatLocation(source.url);
@@ -118,7 +113,7 @@ async function examineShots(
     options,
     place: testOn ? 'farm' : 'here',
     hasDisplay: !testOn && hasDisplay(process.env, process.platform),
-    hasOwnColors: !testOn && hasOwnColors(process.env),
+    hasOwnColors: testOn ? testOn.description.hasOcio : hasOwnColors(process.env),
     ...(!testOn && { hasDenoiser: await denoiserFor(examination, options, process.env) }),
     blender: testOn && blenderFor(wanted, farmTargets(testOn.description)),
     placeFaults: testOn ? targetFaults(wanted, farmTargets(testOn.description), 'farm') : [],

@@ -11,6 +11,7 @@ import { divideMachine } from '../local/machine';
 import { hasDisplay } from '../local/has-display';
 import { createProgressView } from '../progress-view';
 import { reportFindings } from '../report-findings';
+import { ocioOption } from '../ocio-flag';
 import { renderOptionsOf, type OptionFlags } from '../render-options';
 import { describeOutcome, outcomeJson } from '../render-outcome';
 import { onStopSignal } from '../stop-signals';
@@ -29,9 +30,10 @@ const BAD_ENDS = [EXIT_CODES.failed, EXIT_CODES.partial];
 
 /** `spotreel render FILE`: the whole of a render on this machine, or of one for each camera. Gives the exit code, of several the worst. */
 export async function renderCommand(file: string, flags: RenderFlags): Promise<number> {
-  const options = renderOptionsOf(flags);
+  const asked = renderOptionsOf(flags);
   const storage = openStorage();
   const source = await findSource(file, storage);
+  const options = { ...asked, ...ocioOption(flags.ocio, source.url, process.env) };
   const wish = { source, options, output: localFolder(flags.output), flags, storage };
   let stopCode: number | undefined;
   let current: LocalRender | undefined;
@@ -69,7 +71,7 @@ async function plannedRenders({ source, options, flags, storage }: Wish): Promis
 }> {
   const { name } = flags;
   if (options.camera === undefined) return { renders: [{ options, ...(name !== undefined && { name }) }] };
-  const examination = await examineScene(source.url, source.etag, storage);
+  const examination = await examineScene(source.url, source.etag, storage, undefined, undefined, options);
   const identity = { source: source.url, etag: source.etag, options };
   return { renders: cameraRenders(identity, examination, name), examination };
 }

@@ -17,6 +17,7 @@ import type { Storage } from '../../core/storage/storage';
 import { confirm } from '../confirm';
 import { refuseChangedScene, refuseHeldElsewhere, refuseRunning } from '../jobs/check-retry';
 import { findRetryTargets } from '../jobs/retry-targets';
+import { hasOwnColors } from '../local/own-colors';
 import { retryLocally } from '../local/local-retry';
 import { divideMachine } from '../local/machine';
 import { namedFrames } from '../named-frames';
@@ -137,6 +138,15 @@ function samplesDoubt({ samples }: RetryFlags): string[] {
     : [`with ${samples} samples these frames will look different from the others`];
 }
 
+/** The variable would change the colours of a render that was planned without it. */
+function colorsDoubt({ options }: Manifest): string[] {
+  return options.ocio === undefined && hasOwnColors(process.env)
+    ? [
+        'the variable OCIO is set, and the render was planned without an OCIO configuration: these frames may look different from the others',
+      ]
+    : [];
+}
+
 async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise<number> {
   const { folder, manifest, jobs, choice, flags, storage } = retry;
   const found = await findRetryTargets(flags, { manifest, farm, batch, jobs });
@@ -178,7 +188,7 @@ async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise
 
 async function retryHere(retry: Retry): Promise<number> {
   const { folder, manifest, asked, flags, storage } = retry;
-  if (!(await isAgreed(samplesDoubt(flags), retry))) return 1;
+  if (!(await isAgreed([...samplesDoubt(flags), ...colorsDoubt(manifest)], retry))) return 1;
   const startedAt = performance.now();
   const stopping = listenForStop();
   try {

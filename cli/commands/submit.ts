@@ -26,6 +26,7 @@ import { examineForUpload, type UploadFlags } from '../examine-for-upload';
 import { findSource } from '../find-source';
 import { createMeter } from '../meter';
 import { printable, printableName } from '../../core/printable';
+import { ocioOption } from '../ocio-flag';
 import { renderOptionsOf, type OptionFlags } from '../render-options';
 import { reportFindings } from '../report-findings';
 import { listenForStop } from '../stop-signals';
@@ -66,13 +67,14 @@ const CLAIM_STALE_AFTER_SECONDS = 120;
  * two SubmitJob answers, the render job first; all else on standard error. Gives the exit code.
  */
 export async function submitCommand(file: string | undefined, flags: SubmitFlags): Promise<number> {
-  const options = renderOptionsOf(flags);
+  const asked = renderOptionsOf(flags);
   const tags = parseTags(flags.tag ?? []);
   const storage = openStorage();
   const source = await findSource(inputOf(file, flags), storage);
+  const options = { ...asked, ...ocioOption(flags.ocio, source.url) };
   const target = await findTarget(flags);
   if (source.url.protocol !== 's3:' && !target.uploads) throw nowhereToGo(source);
-  const { examination, outside } = await examineForUpload(source, flags.project, storage, options.scene);
+  const { examination, outside } = await examineForUpload(source, flags.project, storage, options);
   const checked = refusedOr(source, examination, options, target);
   reportFindings(checked.findings);
   if (!(await confirmUploads(outside, flags.yes === true, say))) {
@@ -108,6 +110,7 @@ async function submitOne(
     { ...request, reuse: 'unfailed', filesCount: true },
     {
       ...target,
+      hasOwnColors: target.farm?.hasOcio,
       storage,
       batch: new AwsBatch(new BatchClient({})),
       now: () => new Date(),
@@ -233,6 +236,7 @@ function refusedOr(
     options,
     place: 'farm',
     hasDisplay: false,
+    hasOwnColors: target.farm?.hasOcio,
     blender: blenderFor(examination.facts, target),
     placeFaults: targetFaults({ ...examination.facts, options, source: { url: file } }, target, 'farm'),
   });

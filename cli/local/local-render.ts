@@ -74,14 +74,7 @@ export class LocalRender {
     const examination =
       known ??
       (filesCount
-        ? await examineScene(
-            source.url,
-            source.etag,
-            storage,
-            undefined,
-            undefined,
-            this.options.options.scene,
-          )
+        ? await examineScene(source.url, source.etag, storage, undefined, undefined, this.options.options)
         : undefined);
     const request = { ...this.options, ...(examination && { examination }) };
     const { folder, manifest, rebuilt } = await prepareRender(request, services);

@@ -27,6 +27,10 @@ export function withShotOptions(command: Command): Command {
       'the camera, or all; names with commas, or the flag again, make one render for each camera',
       (name: string, before: readonly string[] | undefined) => [...(before ?? []), name],
     )
+    .option(
+      '--ocio <file>',
+      "the scene's OpenColorIO configuration, a .ocio or .ocioz file or ocio://NAME; travels with the scene",
+    )
     .option('-f, --frames-per-slice <n>', 'frames of one child job', wholeNumber)
     .option('--resolution-percent <p>', 'per cent of the full resolution', wholeNumber)
     .option('--samples <n>', 'samples a pixel', wholeNumber)

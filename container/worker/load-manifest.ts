@@ -57,7 +57,13 @@ async function planByHand(
   const options = { framesPerSlice };
   const file = formatLocation(url);
   const place = url.protocol === 'file:' ? 'here' : 'farm';
-  const checked = preflight(examination, { file, options, place, hasDisplay: false });
+  const checked = preflight(examination, {
+    file,
+    options,
+    place,
+    hasDisplay: false,
+    hasOwnColors: Boolean(process.env.OCIO),
+  });
   refuseErrors(checked, file);
   const manifest = planRender({
     renderId: decodeURIComponent(folder.pathname.split('/').filter(Boolean).pop() ?? 'render'),

@@ -7,6 +7,7 @@ import type { SessionOptions } from './blender-session';
 import { programEnvironment } from './program-environment';
 import { blenderVersion, findProgram } from './programs';
 import { sandboxed } from './sandbox';
+import { ocioOfScene } from './ocio-of-scene';
 import { fetchScene } from './scene-files';
 import type { WorkerContext } from './worker-context';
 
@@ -64,6 +65,7 @@ async function prepare(
   const forBlender = programEnvironment(environment, scratch.blender);
   if (!manifest.options.force) await checkVersion(manifest, blender, forBlender, environment);
   const file = await fetchScene(manifest, context);
+  const ocio = ocioOfScene(manifest, file);
   const args = argsFor(file, Number(environment.SPOTREEL_THREADS ?? 0));
   const { SPOTREEL_HANG_SECONDS, SPOTREEL_MEMORY_MIB } = environment;
   return {
@@ -72,7 +74,7 @@ async function prepare(
       { write: [scratch.blender, scratch.saved], events: true },
       environment,
     ),
-    environment: forBlender,
+    environment: { ...forBlender, ...(ocio !== undefined && { OCIO: ocio }) },
     hangSeconds: Number(SPOTREEL_HANG_SECONDS ?? USUAL_HANG_SECONDS),
     ...(SPOTREEL_MEMORY_MIB !== undefined && { memoryMib: Number(SPOTREEL_MEMORY_MIB) }),
   };

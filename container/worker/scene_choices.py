@@ -73,7 +73,7 @@ def check_colors(scene, job):
         if name and name not in renamed and is_lost:
             raise ValueError(
                 f"{kind} {name!r} is missing in the colour configuration of this Blender, which would render with"
-                f" {shown[kind]!r}; set the variable OCIO to the configuration of the scene, or give --force"
+                f" {shown[kind]!r}; give the configuration of the scene with --ocio, or give --force"
             )
 
 

@@ -63,7 +63,7 @@ export interface SubmitServices extends JobServices {
   /** Whether engines that draw on a screen have one there. */
   readonly hasDisplay?: boolean;
   /** Whether `OCIO` names a colour configuration there. */
-  readonly hasOwnColors?: boolean;
+  readonly hasOwnColors?: boolean | undefined;
   /** Asks whether the Blender there has OpenImageDenoise; called for scenes to which that matters. Absent for the farm's, which has. */
   readonly hasDenoiser?: () => Promise<boolean | undefined>;
   /**
@@ -179,7 +179,7 @@ async function check(
   const file = printableName(formatLocation(source.url));
   const budget = new WalkBudget(place === 'farm' ? UPLOAD_SECONDS : undefined);
   const found =
-    examination ?? (await examineScene(source.url, source.etag, storage, undefined, budget, options.scene));
+    examination ?? (await examineScene(source.url, source.etag, storage, undefined, budget, options));
   const checked = preflight(found, {
     file,
     options,

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { ENGINES, ENGINES_ALLOWED } from './engines';
+import { isOcio, OCIO_ALLOWED } from './ocio-option';
 import { VIDEO_FORMATS } from './video-format';
 import { MAX_FRAME } from '../render/frame-range';
 import { SLICE_ORDERS } from '../render/slices';
@@ -13,6 +14,8 @@ export const renderOptionsSchema = z.lazy(() =>
     scene: z.optional(z.string().check(z.minLength(1), z.maxLength(255))),
     /** The camera object, in place of the scene's; what a user asks for may also be `all`, or names with commas between them. */
     camera: z.optional(z.string().check(z.minLength(1), z.maxLength(4096))),
+    /** The OpenColorIO configuration: `//path` from the scene's folder, or `ocio://name`; its content is a file that the scene needs. */
+    ocio: z.optional(z.string().check(z.maxLength(4096), z.refine(isOcio, `must be ${OCIO_ALLOWED}`))),
     framesPerSlice: z.optional(z.int().check(z.gte(1), z.lte(2 * MAX_FRAME + 1))),
     /** Per cent of the scene's full resolution, in place of the scene's own percentage. */
     resolutionPercent: z.optional(z.int().check(z.gte(1), z.lte(32_767))),

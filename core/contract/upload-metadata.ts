@@ -3,6 +3,7 @@ import { printableName } from '../printable';
 import { parseFrameRanges } from '../render/parse-frames';
 import { decodeHeaderText } from './decode-header-text';
 import { engineOf, ENGINES_ALLOWED } from './engines';
+import { OCIO_ALLOWED, ocioOf } from './ocio-option';
 import { renderOptionsSchema, type RenderOptions } from './options';
 import { checkRenderName } from './render-id';
 import { parseTags, type Tags } from './tags';
@@ -32,6 +33,7 @@ const KEYS: Readonly<Record<string, MetadataKey>> = {
   'frames-per-slice': { option: 'framesPerSlice', read: readNumber, allowed: 'a whole number of 1 or more' },
   scene: { option: 'scene', allowed: 'the name of a scene in the file, of 1 to 255 characters' },
   camera: { option: 'camera', allowed: 'a camera of the scene, all, or names with commas between them' },
+  ocio: { option: 'ocio', read: ocioOf, allowed: OCIO_ALLOWED },
   'resolution-percent': {
     option: 'resolutionPercent',
     read: readNumber,
@@ -74,7 +76,7 @@ export const UPLOAD_KEYS: readonly string[] = [...Object.keys(KEYS), 'name', 'ta
 
 /**
  * Reads options from an object's metadata: keys as S3 gives them, in lower case and without `x-amz-meta-`
- * (`frames`, `frames-per-slice`, `scene`, `camera`, `resolution-percent`, `samples`, `engine`, `device`, `video`, `background`, `gaps`, `order`, `force`, `allow-scripts`, `name`, `tags`, `max-cost`); values as
+ * (`frames`, `frames-per-slice`, `scene`, `camera`, `ocio`, `resolution-percent`, `samples`, `engine`, `device`, `video`, `background`, `gaps`, `order`, `force`, `allow-scripts`, `name`, `tags`, `max-cost`); values as
  * `decodeHeaderText` reads them. Other keys are somebody else's and ignored. Throws `bad-metadata` (usage) naming key,
  * value and what is allowed.
  */

@@ -1,4 +1,5 @@
 import type { DependencyKind } from '../blend/contents/blend-contents';
+import { LUT_ENDINGS } from '../contract/ocio-config';
 
 /**
  * Blender's `imb_ext_image` (source/blender/imbuf/intern/util.cc), with `gif`, and with endings of the same formats that
@@ -43,10 +44,11 @@ const ASSETS: Readonly<Record<DependencyKind, RegExp>> = {
   import: endings('stl obj ply csv txt vdb'),
   ies: endings('ies'),
   osl: endings('osl oso'),
+  ocio: endings('ocio ocioz', LUT_ENDINGS, 'icc icm'),
 };
 
 /** Asset files that may be text from their first byte on. */
-const MAY_BE_TEXT = endings('ies osl oso usd usda json obj hdr stl ply csv txt');
+const MAY_BE_TEXT = endings('ies osl oso usd usda json obj hdr stl ply csv txt ocio', LUT_ENDINGS);
 
 /** Bytes of a file that `isText` looks at. */
 export const TEXT_PROBE_BYTES = 512;

@@ -30,6 +30,7 @@ const NAMES: Readonly<Record<DependencyKind, string>> = {
   import: 'an Import node',
   ies: 'an IES texture',
   osl: 'an OSL script',
+  ocio: 'the OCIO configuration',
 };
 
 /** Names in one message. */
@@ -61,6 +62,7 @@ export const FIXES: Readonly<Record<DependencyKind, string>> = {
   import: 'choose it again in the Import node (Geometry Node Editor) or in the inputs of the modifier',
   ies: 'choose it again in the IES Texture node, or take an internal text',
   osl: 'choose it again in the Script node, or take an internal text',
+  ocio: 'correct its path in the configuration',
 };
 
 /** What is wrong with the files that a scene needs, rendered by `blender` as far as that is known: pure. */

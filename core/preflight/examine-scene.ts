@@ -1,8 +1,10 @@
 import type { BlendContents } from '../blend/contents/blend-contents';
 import { readBlendContents } from '../blend/contents/read-blend-contents';
 import { readBlendFacts, type BlendFacts } from '../blend/scene-facts';
+import type { RenderOptions } from '../contract/options';
 import { formatLocation } from '../storage/location';
 import { StorageError, type Storage } from '../storage/storage';
+import { readColorConfig, settleColorConfig, type ColorConfig } from './color-config';
 import { projectRootOf, segmentsOf, type ProjectRoot } from './project-root';
 import type { WalkBudget } from './walk-budget';
 import { walkDependencies, type ProjectFiles } from './walk-dependencies';
@@ -14,13 +16,15 @@ export interface SceneExamination {
   readonly project: ProjectFiles;
   /** Where the scene lies, from the project's root, joined by `/`. */
   readonly scenePath: string;
+  /** The OpenColorIO configuration that was asked for. */
+  readonly colorConfig?: ColorConfig;
 }
 
 /**
  * Reads the scene at `url` and its libraries by ranged reads, and looks for what they need; nothing in them is ever run.
- * `etag` asks for that version, `root` for another project than the usual one, `budget` limits the work, `scene`
- * names another than the active one, for what can reach its frames. Throws `BlendFormatError` for a scene that is none, `changed` for another version, and
- * storage's errors.
+ * `etag` asks for that version, `root` for another project than the usual one, `budget` limits the work, `options` name
+ * another scene than the active one, for what can reach its frames, and an OpenColorIO configuration. Throws `BlendFormatError` for a
+ * scene that is none, `changed` for another version, `bad-ocio`, and storage's errors.
  */
 export async function examineScene(
   url: URL,
@@ -28,18 +32,25 @@ export async function examineScene(
   storage: Storage,
   root: ProjectRoot = projectRootOf(url),
   budget?: WalkBudget,
-  scene?: string,
+  { scene, ocio }: Pick<RenderOptions, 'scene' | 'ocio'> = {},
 ): Promise<SceneExamination> {
+  const colorConfig = ocio === undefined ? undefined : await readColorConfig(ocio, url, root, storage);
   const { facts, contents } = await readScene(url, etag, storage, scene);
   const active = facts.scenes.find(({ name }) => name === (scene ?? facts.activeScene));
-  const project = await walkDependencies(url, contents, {
+  const named = colorConfig
+    ? { ...contents, dependencies: [...contents.dependencies, ...colorConfig.dependencies] }
+    : contents;
+  const project = await walkDependencies(url, named, {
     storage,
     root,
     readContents: (source, part) => readBlendContents(source, undefined, part),
     ...(budget && { budget }),
     ...(active && { frames: { start: active.frameStart, end: active.frameEnd } }),
   });
-  return { facts, contents, project, scenePath: segmentsOf(url, root).join('/') };
+  const scenePath = segmentsOf(url, root).join('/');
+  return colorConfig
+    ? { facts, contents, project: settleColorConfig(project, colorConfig), scenePath, colorConfig }
+    : { facts, contents, project, scenePath };
 }
 
 async function readScene(url: URL, etag: string | undefined, storage: Storage, scene: string | undefined) {

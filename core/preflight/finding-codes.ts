@@ -65,6 +65,8 @@ export const FINDING_RULES = {
   'import-missing': { severity: 'warning', mayBeForced: true },
   'ies-missing': { severity: 'warning', mayBeForced: true },
   'osl-missing': { severity: 'warning', mayBeForced: true },
+  /** Named by the user's OCIO configuration; whether the scene's colours need it is unknown. */
+  'ocio-missing': { severity: 'warning', mayBeForced: true },
   /** There by another spelling of capital and small letters, which Linux takes for another name. */
   'letter-case': { severity: 'warning', mayBeForced: true },
   /** On this machine, which renders, by another Unicode form of the name, which Linux takes for another name. */
@@ -92,6 +94,8 @@ export const FINDING_RULES = {
   'engine-unknown': { severity: 'error', mayBeForced: true },
   /** A view transform of another OpenColorIO configuration. */
   'view-missing': { severity: 'error', mayBeForced: true },
+  /** An OCIO archive or built-in configuration, and a Blender that knows neither. Blender would render with its own colours. */
+  'ocio-too-new': { severity: 'error' },
   /** Every frame would fail: forcing cannot help. */
   'denoiser-missing': { severity: 'error' },
   /** Of the compositor: such a Blender passes the picture on as it is. */

@@ -23,6 +23,7 @@ const PLURALS: Readonly<Record<DependencyKind, string>> = {
   ies: 'IES files',
   import: 'files of Import nodes',
   osl: 'OSL scripts',
+  ocio: 'files of the OCIO configuration',
 };
 
 /** Files that one sentence names. */

@@ -31,7 +31,7 @@ export interface PreflightInput {
   /** Whether the Blender that renders has OpenImageDenoise; absent if unknown. See `needsDenoiser`. */
   readonly hasDenoiser?: boolean | undefined;
   /** Whether `OCIO` names a colour configuration there. */
-  readonly hasOwnColors?: boolean;
+  readonly hasOwnColors?: boolean | undefined;
   /** The Blender that would render; absent where that is unknown. */
   readonly blender?: BlenderVersion | undefined;
   /** What keeps the place from rendering it, such as a Blender that is too old. */
@@ -72,7 +72,7 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
     ...pathFindings(examination, input.file),
     ...dependencyFindings(project, place, input.blender),
     ...sceneFindings(facts, options, input),
-    ...colorFindings(facts, options, input.hasOwnColors ?? false),
+    ...colorFindings(facts, options, { ...input, colorConfig: examination.colorConfig }),
     ...denoiseFindings(examination, options, input.hasDenoiser),
     ...soundFindings(facts, options, speakers),
     ...videoFindings(facts, options),

@@ -52,7 +52,7 @@ export async function takeUpload(upload: Upload, services: TakeServices): Promis
     const root = watchRootOf(services.directory, upload.key);
     await refuseLink(source.url, root);
     const budget = new WalkBudget(UPLOAD_SECONDS);
-    const examination = await examineScene(source.url, source.etag, storage, root, budget, options.scene);
+    const examination = await examineScene(source.url, source.etag, storage, root, budget, options);
     refuseUnchecked(examination, root);
     // A disk pins no version: what was read is that of the ETag only if nothing has changed until now.
     if (!(await isStill(source, storage))) return { outcome: 'outdated' };

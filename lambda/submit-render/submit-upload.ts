@@ -88,7 +88,7 @@ async function uploadedRenders(
   if (options.camera === undefined)
     return { renders: [{ options, ...(name !== undefined && { name }) }], examination: {} };
   const budget = new WalkBudget(UPLOAD_SECONDS);
-  const examination = await examineScene(url, etag, storage, undefined, budget);
+  const examination = await examineScene(url, etag, storage, undefined, budget, options);
   return {
     renders: cameraRenders({ source: url, etag, options }, examination, name),
     examination: { examination },

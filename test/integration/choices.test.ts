@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { blender, makeScene } from '../support/blender';
@@ -140,12 +140,19 @@ describe('colour configurations', () => {
     return config;
   }
 
-  test('render refuses a view that Blender would replace, and renders it with OCIO as Blender does', async () => {
-    const OCIO = studioConfig();
+  /** A scene with a view of the studio's, and its first frame by Blender itself. */
+  async function studioScene(OCIO: string): Promise<{ scene: string; own: Buffer }> {
     const plain = await makeScene(at('plain.blend'));
     const scene = at('shot.blend');
     const save = `import bpy\nbpy.context.scene.view_settings.view_transform = 'StudioShow'\nbpy.ops.wm.save_as_mainfile(filepath='${scene}')`;
     await blender(['-Y', plain, '--python-exit-code', '1', '--python-expr', save], { OCIO });
+    await blender(['-Y', scene, '-o', at('own-####'), '-F', 'PNG', '-x', '1', '-f', '1'], { OCIO });
+    return { scene, own: pixels(at('own-0001.png')) };
+  }
+
+  test('render refuses a view that Blender would replace, and renders it with OCIO as Blender does', async () => {
+    const OCIO = studioConfig();
+    const { scene, own } = await studioScene(OCIO);
     const refused = await render(scene);
     expect(refused).toMatchObject({
       exitCode: 1,
@@ -154,15 +161,59 @@ describe('colour configurations', () => {
     expect(existsSync(at('out'))).toBe(false);
     const args = ['render', scene, '-o', at('out'), '--frames', '1', '--video', 'none'];
     expect(await spotreel(args, { environment: { OCIO } })).toMatchObject({ exitCode: 0 });
-    await blender(['-Y', scene, '-o', at('own-####'), '-F', 'PNG', '-x', '1', '-f', '1'], { OCIO });
-    const made = pixels(join(onlyRender(at('out')), 'frames/0001.png'));
-    expect(made.equals(pixels(at('own-0001.png')))).toBe(true);
+    const folder = onlyRender(at('out'));
+    expect(pixels(join(folder, 'frames/0001.png')).equals(own)).toBe(true);
+    expect(manifestOf(folder)).toMatchObject({ options: { ocio: '//studio/config.ocio' } });
     const other = await spotreel([...args, '-n', 'other'], {
       environment: { OCIO: join(BLENDERS, 'config.ocio') },
     });
     expect(other).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringContaining("view 'StudioShow' is missing in the colour configuration"),
+      stderr: expect.stringContaining(`view "StudioShow" is missing in the OCIO configuration ${BLENDERS}`),
     });
+  });
+
+  test('--ocio goes before OCIO, and a change of a file that the configuration names makes another render', async () => {
+    const config = studioConfig();
+    const { scene, own } = await studioScene(config);
+    const args = ['render', scene, '-o', at('out'), '--frames', '1', '--video', 'none', '--ocio', config];
+    const OCIO = join(BLENDERS, 'config.ocio');
+    const rendered = await spotreel(args, { environment: { OCIO } });
+    expect(rendered).toMatchObject({
+      exitCode: 0,
+      stderr: expect.not.stringContaining('OCIO configuration'),
+    });
+    const folder = onlyRender(at('out'));
+    expect(pixels(join(folder, 'frames/0001.png')).equals(own)).toBe(true);
+    const { dependencies = [] } = manifestOf(folder);
+    const paths = dependencies.map(({ url }) => url);
+    expect(paths).toEqual(expect.arrayContaining([config, at('studio/luts/dci_xyz.spi1d')]));
+    writeFileSync(at('studio/luts/dci_xyz.spi1d'), '\n', { flag: 'a' });
+    expect(await spotreel(args)).toMatchObject({ exitCode: 0 });
+    expect(readdirSync(at('out'))).toHaveLength(2);
+  });
+
+  test('render refuses a configuration that is missing, or is none, before it creates anything', async () => {
+    const scene = await makeScene(at('shot.blend'));
+    writeFileSync(at('notes.ocio'), 'colours');
+    const missing = await render(scene, '--ocio', at('gone.ocio'));
+    expect(missing).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(`OCIO configuration ${at('gone.ocio')} is missing`),
+    });
+    const none = await render(scene, '--ocio', at('notes.ocio'));
+    expect(none).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('is no OCIO configuration') });
+    expect(existsSync(at('out'))).toBe(false);
+  });
+
+  test('a configuration that OpenColorIO cannot load never gives way to another one', async () => {
+    const scene = await makeScene(at('shot.blend'));
+    writeFileSync(at('damaged.ocio'), 'ocio_profile_version: 1\nroles: [Standard\n');
+    const failed = await render(scene, '--ocio', at('damaged.ocio'), '--force');
+    expect(failed).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('the OCIO configuration cannot be loaded'),
+    });
+    expect(existsSync(join(onlyRender(at('out')), 'frames/0001.png'))).toBe(false);
   });
 });

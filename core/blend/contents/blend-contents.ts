@@ -22,7 +22,9 @@ export type DependencyKind =
   /** Of an Import node of geometry nodes. */
   | 'import'
   | 'ies'
-  | 'osl';
+  | 'osl'
+  /** Of OpenColorIO: the user's configuration, or a file that it names. No `.blend` names it. */
+  | 'ocio';
 
 /** What one path stands for. */
 export type DependencyExtent =

@@ -47,6 +47,15 @@ test.each([
   expect(parseUploadMetadata({ engine }).options).toEqual({ engine: id });
 });
 
+test.each([
+  ['colors/config.ocio', '//colors/config.ocio'],
+  ['//config.ocio', '//config.ocio'],
+  ['./studio.ocioz', '//studio.ocioz'],
+  ['ocio://cg-config-latest', 'ocio://cg-config-latest'],
+])('ocio %s is %s', (ocio, option) => {
+  expect(parseUploadMetadata({ ocio }).options).toEqual({ ocio: option });
+});
+
 test('a tag that AWS would refuse is refused, by its name', () => {
   expect(() => parseUploadMetadata({ tags: 'artist=ann,aws:x=y' })).toThrow(
     'x-amz-meta-tags "artist=ann,aws:x=y" is wrong: tag "aws:x=y" must have another name',
@@ -94,6 +103,8 @@ describe('what is wrong is named, with what is allowed', () => {
     ['resolution-percent', '40000', 'from 1 to 32767'],
     ['samples', '-1', 'from 1 to 16777216'],
     ['engine', 'cycles --python x', 'must be cycles, eevee or workbench'],
+    ['ocio', '/etc/config.ocio', 'must be a .ocio or .ocioz file by its path from the folder of the scene'],
+    ['ocio', 'config.txt', 'must be a .ocio or .ocioz file'],
     ['engine', 'luxcore', 'x-amz-meta-engine "luxcore" must be cycles, eevee or workbench'],
     ['scene', '', '1 to 255 characters'],
     ['force', 'yes', 'x-amz-meta-force "yes" must be true, or left out'],

@@ -23,6 +23,9 @@ test.each<[DependencyKind, string]>([
   ['custom-data', 'sculpted.btx'],
   ['ies', 'lamp.ies'],
   ['osl', 'noise.oso'],
+  ['ocio', 'colors/config.ocio'],
+  ['ocio', 'studio.ocioz'],
+  ['ocio', 'luts/show.SPI3D'],
 ])('a file of kind %s can be %s', (kind, path) => {
   expect(isAsset(kind, path)).toBe(true);
 });
@@ -44,6 +47,7 @@ const KINDS: readonly DependencyKind[] = [
   'custom-data',
   'ies',
   'osl',
+  'ocio',
 ];
 
 test.each([
