@@ -87,3 +87,10 @@ export function memoryWords(lines: readonly string[]): 'machine' | 'gpu' | undef
     return 'gpu';
   return /bad_alloc|alloc(N|_arrayN)? returns null|out of memory/i.test(text) ? 'machine' : undefined;
 }
+
+/** What OpenColorIO says of a configuration that it cannot load, in every Blender since 3.4; `undefined` for other lines. Pure. */
+export function colorFault(line: string): string | undefined {
+  const text = line.slice(0, PROGRESS_CHARACTERS);
+  const [, fault] = /OpenColorIO Error: Error:? ((?:Loading the|could not read) .*)$/.exec(text) ?? [];
+  return fault?.includes('OCIO profile') ? fault.slice(0, LONGEST_REASON) : undefined;
+}

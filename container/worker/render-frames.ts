@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { FileOutput } from '../../core/contract/file-outputs';
 import { frameName } from '../../core/contract/keys';
 import { describeFiles } from '../../core/render-state/reasons';
-import { parseProgress, type FrameProgress } from './blender-log';
+import { colorFault, parseProgress, type FrameProgress } from './blender-log';
 import { BlenderSession, type SessionEvent, type SessionOptions } from './blender-session';
 import type { Delivery, SavedFrame } from './frame-delivery';
 import type { SavedOutput } from './output-delivery';
@@ -81,6 +81,7 @@ class FramesRun {
   /** A simulation is played on the way to the current frame. */
   private isStepping = false;
   private unusable: string | undefined;
+  private colorFault: string | undefined;
   private readonly stray = new StrayEvents();
   /** The frame that Blender was asked for, when that was, and since when it has been at it, if it has said so. */
   private current:
@@ -99,6 +100,7 @@ class FramesRun {
       onOutput: (line) => {
         onOutput(line);
         this.hearProgress(line);
+        this.hearColorFault(line);
       },
     });
   }
@@ -144,6 +146,7 @@ class FramesRun {
       ...(ignored !== undefined && { ignored }),
     };
     if (this.task.signal.aborted) return result;
+    if (this.colorFault !== undefined) return { ...result, unusable: this.colorFault };
     if (!this.ready) return { ...result, unusable: this.unusable ?? reason };
     // What befell a Blender before it had begun the frame is no fault of the frame's.
     if (this.current?.since !== undefined) this.failed.set(this.current.frame, { reason });
@@ -225,6 +228,14 @@ class FramesRun {
   private frameEnded(): void {
     this.current = undefined;
     this.peakMemoryBytes = Math.max(this.peakMemoryBytes, this.session.peakMemoryBytes() ?? 0);
+  }
+
+  /** Blender would render with colours of its own. */
+  private hearColorFault(line: string): void {
+    const fault = colorFault(line);
+    if (fault === undefined) return;
+    this.colorFault ??= `the OCIO configuration cannot be loaded: ${fault}`;
+    this.session.kill();
   }
 
   private hearProgress(line: string): void {

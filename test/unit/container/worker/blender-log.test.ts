@@ -1,4 +1,10 @@
-import { failureReason, LogTail, memoryWords, parseProgress } from '../../../../container/worker/blender-log';
+import {
+  colorFault,
+  failureReason,
+  LogTail,
+  memoryWords,
+  parseProgress,
+} from '../../../../container/worker/blender-log';
 
 const ENDING = 'Blender ended with exit code 1';
 
@@ -57,4 +63,24 @@ test.each([
   ['Fra:1 Mem:9M', undefined],
 ])('for want of whose memory: %s', (line, whose) => {
   expect(memoryWords(['Read blend', line, 'Blender quit'])).toBe(whose);
+});
+
+// As Blender 3.4, 4.5 and 5.2 write them.
+test.each([
+  [
+    "OpenColorIO Error: Error: Loading the OCIO profile '/a.ocio' failed. yaml-cpp: error at line 1",
+    "Loading the OCIO profile '/a.ocio' failed. yaml-cpp: error at line 1",
+  ],
+  [
+    "ERROR (imbuf.color_management): source/a.cc:19 report_exception: OpenColorIO Error: Error could not read '/a.ocio' OCIO profile.",
+    "could not read '/a.ocio' OCIO profile.",
+  ],
+  [
+    "00:00.023  color_management | ERROR OpenColorIO Error: Error could not read '/a.ocio' OCIO profile.",
+    "could not read '/a.ocio' OCIO profile.",
+  ],
+  ['00:00.023  color_management | Using OCIO=/a.ocio', undefined],
+  ["OpenColorIO Error: The specified file reference 'a.cube' could not be located.", undefined],
+])('colorFault of %j is %j', (line, fault) => {
+  expect(colorFault(line)).toBe(fault);
 });
