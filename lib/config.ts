@@ -62,6 +62,11 @@ function checkTogether(settings: Settings): string[] {
   if (settings.monthlyBudgetUsd > 0 && settings.email === undefined) {
     problems.push(`monthlyBudgetUsd (${settings.monthlyBudgetUsd}) needs email: it is told by mail`);
   }
+  if (settings.ocio !== undefined && settings.imageUri !== undefined) {
+    problems.push(
+      'ocio is built into the images that cdk deploy makes, and imageUri names one: leave one of them out',
+    );
+  }
   const largest = settings.spotVcpus;
   for (const name of ['renderVcpus', 'stitchVcpus'] as const) {
     if (settings[name] > largest) {

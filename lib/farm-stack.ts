@@ -33,6 +33,7 @@ export class FarmStack extends Stack {
     super(scope, id, props);
     const { farmName } = settings;
     const { logDays: logRetention, allowScripts } = settings;
+    const hasOcio = settings.ocio !== undefined;
     const { topic } = new FarmTopic(this, 'Notices', { email: settings.email });
     const compute = this.compute(settings);
     const jobs = this.jobs(settings, bucket, logRetention);
@@ -48,6 +49,7 @@ export class FarmStack extends Stack {
       parallel,
       gpuParallel,
       allowScripts,
+      hasOcio,
       topic,
       logRetention,
     });
@@ -82,6 +84,7 @@ export class FarmStack extends Stack {
       parallel,
       gpuParallel,
       allowScripts,
+      hasOcio,
       machines: farmMachines(settings),
       onDemandParallel,
       topic,
@@ -112,6 +115,7 @@ export class FarmStack extends Stack {
       bucket,
       imageUri: settings.imageUri,
       blenderVersions: settings.blenderVersions,
+      ocio: settings.ocio,
       attempts: settings.attempts,
       renderVcpus: settings.renderVcpus,
       renderMemory: Size.mebibytes(settings.renderMemoryMib),

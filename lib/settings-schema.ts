@@ -154,6 +154,13 @@ export const settingsSchema = z.strictObject({
     .describe(
       'whether renders may ask to run the scripts of their scenes (`allow-scripts`), in the sandbox; anybody who can upload then runs code on the farm',
     ),
+  ocio: text
+    .max(4096)
+    .regex(/\.ocioz?$/i, 'must be the path of a .ocio or .ocioz file')
+    .optional()
+    .describe(
+      'OpenColorIO configuration of all renders: a .ocio or .ocioz file of the machine that deploys, built into the images with the colour files that it names; a render’s own `ocio` goes first',
+    ),
   renderDays: z
     .int()
     .min(0)

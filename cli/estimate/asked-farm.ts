@@ -15,6 +15,8 @@ export interface FarmSize {
   readonly isThere: boolean;
   /** Whether scenes may run their scripts there. */
   readonly allowsScripts?: boolean | undefined;
+  /** Whether its images have an OpenColorIO configuration built in. */
+  readonly hasOcio?: boolean | undefined;
   /** What of it is not the farm's own, for people. */
   readonly notes: readonly string[];
 }
@@ -60,6 +62,7 @@ export function sizeOf(farm: FarmDescription, onGpu: boolean): FarmSize {
     region: farm.region,
     isThere: true,
     allowsScripts: farm.allowScripts,
+    hasOcio: farm.hasOcio,
     notes: farm.machines ? [] : usual.notes,
   };
 }

@@ -158,6 +158,7 @@ function refusalsOnFarm({ examination, options, checked }: Shot, file: string, f
     options,
     place: 'farm',
     hasDisplay: false,
+    hasOwnColors: farm.hasOcio,
     placeFaults,
   });
   const known = new Set(checked.findings.map(({ message }) => message));

@@ -56,6 +56,7 @@ export async function testOnFarm(shot: Shot, options: TestOnFarmOptions): Promis
     },
     {
       ...farmTargets(description),
+      hasOwnColors: description.hasOcio,
       storage,
       batch: place.batch,
       now: () => new Date(),

@@ -31,6 +31,8 @@ export const farmDescriptionSchema = z.lazy(() =>
     parallel: z.int().check(z.gte(1)),
     /** Only where scenes may run their scripts. */
     allowScripts: z.optional(z.literal(true)),
+    /** Only where its images have an OpenColorIO configuration built in. */
+    hasOcio: z.optional(z.literal(true)),
     /** What the cost is reckoned by; absent in the description of a farm that an earlier version deployed. */
     machines: z.optional(machinesSchema),
     /** Name of the log group of all jobs; a job's `logStreamName` lies in it. */

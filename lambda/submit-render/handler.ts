@@ -25,6 +25,8 @@ const environmentSchema = z.extend(commonEnvironment, {
   GPU_PARALLEL: z.optional(count),
   /** Only where uploads may ask to run the scripts of their scenes. */
   ALLOW_SCRIPTS: z.optional(z.literal('1')),
+  /** Only where the images have an OpenColorIO configuration built in. */
+  HAS_OCIO: z.optional(z.literal('1')),
   /** Longer than this Lambda's timeout, and not longer than the queue's visibility timeout. */
   CLAIM_STALE_SECONDS: z.prefault(count, 960),
 });
@@ -43,6 +45,7 @@ const services: UploadServices = {
   stitchDefinition: environment.STITCH_JOB_DEFINITION,
   parallel: environment.PARALLEL,
   allowsScripts: environment.ALLOW_SCRIPTS === '1',
+  hasOwnColors: environment.HAS_OCIO === '1',
   gpu: gpuQueue(environment.GPU_JOB_QUEUE, environment.GPU_PARALLEL),
   bucket,
   output: childUrl(bucket, environment.OUTPUT_PREFIX),

@@ -23,6 +23,7 @@ export interface FarmParameterProps {
   readonly parallel: number;
   readonly gpuParallel: number;
   readonly allowScripts: boolean;
+  readonly hasOcio: boolean;
   readonly machines: Machines;
   readonly onDemandParallel: number;
   readonly topic: ITopic;
@@ -70,6 +71,7 @@ function describe(props: FarmParameterProps): FarmDescription {
     ...(onDemandQueue && { onDemand: { jobQueue: onDemandQueue.jobQueueArn, parallel: onDemandParallel } }),
     parallel,
     ...(props.allowScripts && { allowScripts: true }),
+    ...(props.hasOcio && { hasOcio: true }),
     machines,
     logGroup: jobs.logGroup.logGroupName,
     topicArn: topic.topicArn,

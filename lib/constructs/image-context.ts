@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Stack, Stage } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { addOcio } from './ocio-context';
 
 const ROOT = join(__dirname, '../..');
 
@@ -19,15 +20,16 @@ const CONTEXTS = new WeakMap<Construct, string>();
 /**
  * What the worker's image is built from, in a folder with nothing else in it: the same for all of an app's images. Bundled
  * anew at every synth, so that no stale worker is ever deployed. It lies in the app's output, `cdk.out`, like all else that
- * a synth leaves.
+ * a synth leaves. `ocio` is the path of the OpenColorIO configuration that all of its renders have. Throws `SettingsError`.
  */
-export function imageContext(scope: Construct): string {
+export function imageContext(scope: Construct, ocio?: string): string {
   const stage = Stage.of(scope)!;
   const made = CONTEXTS.get(stage);
   if (made !== undefined) return made;
   const folder = join(stage.assetOutdir, 'worker-image');
   mkdirSync(folder, { recursive: true });
   copyFileSync(join(ROOT, 'container/Dockerfile'), join(folder, 'Dockerfile'));
+  if (ocio !== undefined) addOcio(ocio, folder);
   // False where a caller needs no bundles: tests of templates, `cdk ls`.
   if (Stack.of(scope).bundlingRequired) {
     execFileSync(process.execPath, [join(ROOT, 'scripts/build.mjs')], {

@@ -67,12 +67,12 @@ export class JobDefinitions extends Construct {
 
   constructor(scope: Construct, id: string, props: JobDefinitionsProps) {
     super(scope, id);
-    const { bucket, imageUri, blenderVersions, attempts, logSize } = props;
+    const { bucket, imageUri, blenderVersions, ocio, attempts, logSize } = props;
     this.logGroup = new LogGroup(this, 'Log', {
       retention: props.logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const images = new WorkerImages(this, 'Images', { imageUri, blenderVersions });
+    const images = new WorkerImages(this, 'Images', { imageUri, blenderVersions, ocio });
     const executionRole = new Role(this, 'ExecutionRole', {
       assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
       description: 'ECS on behalf of workers: the image and the log',

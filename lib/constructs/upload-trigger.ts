@@ -27,6 +27,8 @@ export interface UploadTriggerProps {
   readonly gpuParallel: number;
   /** Whether uploads may ask to run the scripts of their scenes. */
   readonly allowScripts: boolean;
+  /** Whether its images have an OpenColorIO configuration built in. */
+  readonly hasOcio: boolean;
   readonly topic: ITopic;
   readonly logRetention: RetentionDays;
 }
@@ -137,6 +139,7 @@ export class UploadTrigger extends Construct {
       PARALLEL: String(props.parallel),
       ...(gpuQueue && { GPU_JOB_QUEUE: gpuQueue.jobQueueArn, GPU_PARALLEL: String(props.gpuParallel) }),
       ...(props.allowScripts && { ALLOW_SCRIPTS: '1' }),
+      ...(props.hasOcio && { HAS_OCIO: '1' }),
       TOPIC_ARN: topic.topicArn,
       // No invocation is still at work then, and a redelivery comes later.
       CLAIM_STALE_SECONDS: String(TIMEOUT.toSeconds() + 30),

@@ -14,6 +14,8 @@ export interface WorkerImageProps {
   readonly imageUri?: string;
   /** Full version of the Blender to build in. Of an image that is there already it is not needed. */
   readonly blenderVersion?: string;
+  /** Path of an OpenColorIO configuration to build in. */
+  readonly ocio?: string | undefined;
 }
 
 const ECR_URI = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com\/([^:@]+)/;
@@ -25,13 +27,13 @@ export class WorkerImage extends Construct {
   readonly blenderVersion: string | undefined;
   private readonly imageUri: string | undefined;
 
-  constructor(scope: Construct, id: string, { imageUri, blenderVersion }: WorkerImageProps) {
+  constructor(scope: Construct, id: string, { imageUri, blenderVersion, ocio }: WorkerImageProps) {
     super(scope, id);
     this.imageUri = imageUri;
     this.blenderVersion = blenderVersion;
     this.image =
       imageUri === undefined
-        ? ContainerImage.fromDockerImageAsset(this.asset())
+        ? ContainerImage.fromDockerImageAsset(this.asset(ocio))
         : ContainerImage.fromRegistry(imageUri);
   }
 
@@ -57,9 +59,9 @@ export class WorkerImage extends Construct {
     });
   }
 
-  private asset(): DockerImageAsset {
+  private asset(ocio: string | undefined): DockerImageAsset {
     return new DockerImageAsset(this, 'Asset', {
-      directory: imageContext(this),
+      directory: imageContext(this, ocio),
       buildArgs: { BLENDER_VERSION: this.blenderVersion! },
       // Also on a Mac with an Apple chip.
       platform: Platform.LINUX_AMD64,

@@ -11,6 +11,8 @@ export interface WorkerImagesProps {
   readonly imageUri?: string;
   /** Full versions, the oldest first; no two of the same major and minor version. */
   readonly blenderVersions: readonly string[];
+  /** Path of the OpenColorIO configuration to build in; images that are there already have their own. */
+  readonly ocio?: string | undefined;
 }
 
 /** What stands for the version in `imageUri`. */
@@ -21,7 +23,7 @@ export class WorkerImages extends Construct {
   /** The oldest Blender first; at least one. */
   readonly images: readonly WorkerImage[];
 
-  constructor(scope: Construct, id: string, { imageUri, blenderVersions }: WorkerImagesProps) {
+  constructor(scope: Construct, id: string, { imageUri, blenderVersions, ocio }: WorkerImagesProps) {
     super(scope, id);
     this.images =
       imageUri?.includes(VERSION) === false
@@ -30,6 +32,7 @@ export class WorkerImages extends Construct {
             (blenderVersion) =>
               new WorkerImage(this, seriesOf(blenderVersion), {
                 blenderVersion,
+                ocio,
                 ...(imageUri !== undefined && { imageUri: imageUri.replaceAll(VERSION, blenderVersion) }),
               }),
           );

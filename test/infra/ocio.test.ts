@@ -1,0 +1,72 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { readSettings, SettingsError } from '../../lib/config';
+import { useScratchFolder } from '../support/scratch-folder';
+import { farmApp, onlyProperties, synthFarm } from './synth-farm';
+
+const at = useScratchFolder();
+const CONFIG = 'ocio_profile_version: 2\nsearch_path: luts\nx: !<FileTransform> {src: show.cube}\n';
+
+function write(path: string, content: string): string {
+  mkdirSync(dirname(at(path)), { recursive: true });
+  writeFileSync(at(path), content);
+  return at(path);
+}
+
+function studio(config = CONFIG): string {
+  for (const file of ['luts/show.cube', 'luts/.hidden.cube', 'notes.txt', 'luts/key.pem'])
+    write(`studio/${file}`, 'x');
+  return write('studio/config.ocio', config);
+}
+
+/** Where the image is built from. */
+const contextOf = ({ app }: ReturnType<typeof farmApp>): string => join(app.assetOutdir, 'worker-image');
+
+test('the images of a farm with ocio have the configuration and its colour files built in', () => {
+  const context = contextOf(farmApp({ ocio: studio() }));
+  expect(
+    readdirSync(join(context, 'ocio'), { recursive: true })
+      .map(String)
+      .toSorted((a, b) => (a < b ? -1 : 1)),
+  ).toEqual(['config.ocio', 'luts', 'luts/show.cube']);
+  expect(readFileSync(join(context, 'Dockerfile'), 'utf8')).toMatch(
+    /\nCOPY ocio \/opt\/spotreel\/ocio\/\nENV OCIO="\/opt\/spotreel\/ocio\/config\.ocio"\n$/,
+  );
+});
+
+test('an archive is built in as one file', () => {
+  const context = contextOf(farmApp({ ocio: write('studio.ocioz', 'PK\u0003\u0004') }));
+  expect(readdirSync(join(context, 'ocio'))).toEqual(['studio.ocioz']);
+});
+
+test('a farm without ocio has no configuration built in', () => {
+  const context = contextOf(farmApp());
+  expect(existsSync(join(context, 'ocio'))).toBe(false);
+  expect(readFileSync(join(context, 'Dockerfile'), 'utf8')).not.toContain('OCIO');
+});
+
+test('the submit Lambda and the description of a farm with ocio know that it has colours of its own', () => {
+  const { farmTemplate } = synthFarm({ ocio: studio() });
+  const { Environment } = onlyProperties(farmTemplate, 'AWS::Lambda::Function', 'Upload');
+  expect(Environment.Variables).toMatchObject({ HAS_OCIO: '1' });
+  expect(JSON.stringify(farmTemplate.findResources('AWS::SSM::Parameter'))).toContain('hasOcio');
+});
+
+test.each([
+  ['gone.ocio', undefined, 'it cannot be read'],
+  ['studio/config.ocio', 'colours', 'it is no OCIO configuration'],
+  ['studio/config.ocio', CONFIG.replace('luts', '../luts'), 'it names ../luts, which is outside its folder'],
+  ['studio/config.ocio', CONFIG.replace('luts', '/luts'), 'it names /luts, which is outside its folder'],
+])('a deployment with the ocio %s (%j) is refused: %s', (path, text, why) => {
+  if (text !== undefined) studio(text);
+  expect(() => farmApp({ ocio: at(path) })).toThrow(SettingsError);
+  expect(() => farmApp({ ocio: at(path) })).toThrow(why);
+});
+
+test('ocio and imageUri exclude each other', () => {
+  const settings = { ocio: 'config.ocio', imageUri: 'example/image' };
+  expect(() => readSettings(settings, {})).toThrow('ocio is built into the images that cdk deploy makes');
+  expect(() => readSettings({ ocio: 'config.txt' }, {})).toThrow(
+    'must be the path of a .ocio or .ocioz file',
+  );
+});
