@@ -2,6 +2,7 @@ import type { SceneCameras } from '../../core/blend/contents/blend-contents';
 import type { BlendFacts, SceneFacts } from '../../core/blend/scene-facts';
 import { examineScene } from '../../core/preflight/examine-scene';
 import { preflight } from '../../core/preflight/preflight';
+import { ocioOption } from '../ocio-flag';
 import { printable, printableName } from '../../core/printable';
 import { formatFrameRate, frameRateOf } from '../../core/render/frame-rate';
 import { formatFrameRanges } from '../../core/render/frame-range';
@@ -26,7 +27,8 @@ export async function inspectCommand(file: string, { json, allowScripts }: Inspe
   const { url } = await findSource(file, storage);
   const place = url.protocol === 'file:' ? 'here' : 'farm';
   const location = formatLocation(url);
-  const examination = await examineScene(url, undefined, storage);
+  const ocio = ocioOption(undefined, url, process.env);
+  const examination = await examineScene(url, undefined, storage, undefined, undefined, ocio);
   const options = allowScripts ? { allowScripts } : {};
   const { findings } = preflight(examination, {
     file: location,
