@@ -114,7 +114,7 @@ describe('wrong usage ends with 2 and says which flag', () => {
     [['--scene', 'Nowhere'], 'there is no scene "Nowhere"'],
     [['--frames', '5-1'], 'write 1-5'],
     [['--frames', 'all'], '"all" is no frame or range'],
-    [['--engine', 'x; rm -rf ~'], 'must be an engine of Blender'],
+    [['--engine', 'x; rm -rf ~'], 'unknown engine; give cycles, eevee or workbench'],
     [['--resolution-percent', '99999'], 'resolutionPercent'],
     [['--name', '../../etc'], "a render's name"],
   ])('%j', async (flags, words) => {

@@ -59,7 +59,7 @@ test('a render that lacks a frame says which and why, and ends with 3', async ()
   await start({ faults: { 3: 'fail' } }).finished;
   const asked = await status();
   expect(asked.exitCode).toBe(3);
-  expect(asked.stdout).toContain('partial: frames are missing');
+  expect(asked.stdout).toContain('partial: the video lacks frames or sound');
   expect(asked.stdout).toContain('7 of 8, 1 failed');
   expect(asked.stdout).toMatch(/frame 3 +Error: the fake was told to fail/);
   expect((await watch()).exitCode).toBe(3);
