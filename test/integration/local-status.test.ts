@@ -61,7 +61,7 @@ test('a render that lacks a frame says which and why, and ends with 3', async ()
   expect(asked.exitCode).toBe(3);
   expect(asked.stdout).toContain('partial: the video lacks frames or sound');
   expect(asked.stdout).toContain('7 of 8, 1 failed');
-  expect(asked.stdout).toMatch(/frame 3 +Error: the fake was told to fail/);
+  expect(asked.stdout).toMatch(/failed +frame 3: Error: the fake was told to fail/);
   expect((await watch()).exitCode).toBe(3);
 });
 

@@ -163,7 +163,10 @@ test('with --project nothing outside of that folder is uploaded, and each file o
   const alone = parseManifest(Buffer.from(await farm.get('renders/Alone/manifest.json')), 'x');
   expect(alone).toMatchObject({ scenePath: 'shot.blend', dependencies: [] });
   const linked = await submit(scene, '--project', 'copy/film');
-  expect(linked.stderr).toMatch(/warning: outside-project: image "Plate" /);
+  expect(linked).toMatchObject({ exitCode: 1, stdout: '' });
+  expect(linked.stderr).toMatch(
+    /image "Plate" needs .*plate_0001\.png, which leads out of the project's folder/,
+  );
 });
 
 test('--project without the scene in it is wrong usage', async () => {
