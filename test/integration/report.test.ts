@@ -91,7 +91,7 @@ test('the report of a render opens in a browser by itself: film, contact sheet, 
   });
   expect(await marks(page, 'frames')).toBe(12);
   expect(await marks(page, 'slices')).toBe(3);
-  expect(await page.locator('.state').innerText()).toBe('All 12 frames are there.');
+  expect(await page.locator('.state').innerText()).toBe('All 12 frames are stored.');
   const played: { duration: number } = await page.evaluate(PLAY);
   expect(played).toMatchObject({ width: 320, error: null });
   expect(played.duration).toBeCloseTo(12 / 24, 1);

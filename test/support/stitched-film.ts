@@ -18,7 +18,9 @@ export interface Film {
   /** Whether frames are half see-through. */
   readonly alpha: boolean;
   readonly size: readonly [width: number, height: number];
+  /** How many there are, from `first` on (1 where it is absent). */
   readonly frames?: number;
+  readonly first?: number;
   readonly rate?: readonly [numerator: number, denominator: number];
   /** What the pictures say of their pixels, in pixels per metre (pHYs), such as Blender 5 writes. */
   readonly physical?: readonly [x: number, y: number];
@@ -60,6 +62,7 @@ function withPhysical(png: Buffer, physical: Film['physical']): Buffer {
 export async function stitchFilm(directory: string, film: Film, environment: NodeJS.ProcessEnv = {}) {
   const folder = parseLocation(`${directory}/`, '/');
   const frames = film.frames ?? GREYS.length;
+  const first = film.first ?? 1;
   const [width, height] = film.size;
   const [numerator, denominator] = film.rate ?? [24000, 1001];
   const manifest: Manifest = {
@@ -71,7 +74,7 @@ export async function stitchFilm(directory: string, film: Film, environment: Nod
     blenderVersion: { major: 3, minor: 4 },
     scene: 'Scene',
     engine: 'CYCLES',
-    frames: [{ start: 1, end: frames, step: 1 }],
+    frames: [{ start: first, end: first + frames - 1, step: 1 }],
     frameCount: frames,
     framesPerSlice: frames,
     sliceCount: 1,
@@ -81,11 +84,11 @@ export async function stitchFilm(directory: string, film: Film, environment: Nod
   };
   mkdirSync(join(directory, 'frames'), { recursive: true });
   writeFileSync(filePath(manifestUrl(folder)), JSON.stringify(manifest));
-  for (let i = 1; i <= frames; i += 1) {
-    const path = filePath(frameUrl(folder, i));
+  for (let i = 0; i < frames; i += 1) {
+    const path = filePath(frameUrl(folder, first + i));
     // After the first ones the same pictures again.
-    if (i > GREYS.length) linkSync(filePath(frameUrl(folder, ((i - 1) % GREYS.length) + 1)), path);
-    else writeFileSync(path, withPhysical(frame(GREYS[i - 1]!, film), film.physical));
+    if (i >= GREYS.length) linkSync(filePath(frameUrl(folder, first + (i % GREYS.length))), path);
+    else writeFileSync(path, withPhysical(frame(GREYS[i]!, film), film.physical));
   }
   return worker(['stitch', '-i', directory, '-o', directory], { environment });
 }
