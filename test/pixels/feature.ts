@@ -24,8 +24,6 @@ export interface Feature {
   readonly crashes?: readonly [number, number];
   /** Why the module `bpy` can't do it. */
   readonly notByModule?: string;
-  /** Why Spotreel can't do it yet: it is left out and counts for nothing. */
-  readonly notYet?: string;
   /** The scene's file; `scene.blend` if absent. */
   readonly file?: string;
   /** What a refusal says, if `inspect`, which knows no Blender, cannot report it. */

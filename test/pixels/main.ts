@@ -24,7 +24,6 @@ async function main(): Promise<void> {
   const started = performance.now();
   const blender = await findBlender(values.blender);
   const possible = featuresOf(blender, FEATURES);
-  for (const { name, notYet } of FEATURES) if (notYet) say(`NOT TESTED: ${name}: ${notYet}`);
   const wanted = values.only?.split(',');
   const features = wanted ? possible.filter(({ name }) => wanted.includes(name)) : possible;
   if (features.length === 0)

@@ -19,8 +19,8 @@ beforeAll(async () => {
   const possible = featuresOf(blender, FEATURES);
   const other = FEATURES.filter((feature) => !possible.includes(feature));
   if (other.length > 0) {
-    const names = other.map(({ name, notYet }) => (notYet ? `${name} (${notYet})` : name)).join(', ');
-    console.warn(`NOT TESTED: Blender ${blender.version} or Spotreel cannot do ${names}`);
+    const names = other.map(({ name }) => name).join(', ');
+    console.warn(`NOT TESTED: Blender ${blender.version} cannot do ${names}`);
   }
   for (const verdict of await runFeatures(blender, possible, folder)) {
     verdicts.set(verdict.name, verdict);

@@ -17,8 +17,7 @@ const BUILD = join(__dirname, 'scenes/build.py');
 export function featuresOf(blender: BlenderAtHand, features: readonly Feature[]): Feature[] {
   const series = seriesOf(blender);
   return features.filter(
-    ({ from, before, notByModule, notYet }) =>
-      notYet === undefined &&
+    ({ from, before, notByModule }) =>
       (!from || !isOlder(series, from)) &&
       (!before || isOlder(series, before)) &&
       (notByModule === undefined || !blender.isModule),

@@ -27,10 +27,8 @@ export const FORMATS: readonly Feature[] = [
   equal('ocio-option', {
     flags: ['--ocio', STUDIO],
     plainEnvironment: { OCIO: STUDIO },
-    notYet: 'there is no --ocio',
   }),
   forced('ocio-view-missing', 'view-missing', 0, {
     environment: { OCIO: STUDIO },
-    notYet: 'the preflight reads no colour configuration',
   }),
 ];
