@@ -81,6 +81,15 @@ const RAISED: Partial<Record<FindingCode, Raised>> = {
   'fluid-cache-missing': { scene: 'clip', change: gone('fluid-cache') },
   'ocean-cache-missing': { scene: 'clip', change: gone('ocean-cache') },
   'cache-file-missing': { scene: 'clip', change: gone('cache-file') },
+  'ocio-missing': { scene: 'clip', change: gone('ocio') },
+  'ocio-too-new': {
+    scene: 'plain',
+    change: (found) => ({
+      ...found,
+      colorConfig: { location: 'ocio://default', dependencies: [], files: new Map() },
+    }),
+    input: { blender: { major: 3, minor: 4 } },
+  },
   'import-missing': { scene: 'clip', change: gone('import') },
   'custom-data-missing': { scene: 'multires' },
   'osl-missing': { scene: 'osl' },
