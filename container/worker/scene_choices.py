@@ -7,7 +7,7 @@ A choice that this Blender does not have raises ValueError. It never becomes ano
 EEVEE = ("BLENDER_EEVEE", "BLENDER_EEVEE_NEXT")
 
 # Names that newer Blenders replace on opening by what means the same.
-RENAMED = {"display": ("None",), "view": ("Default",), "look": ("None",)}
+RENAMED = {"display": ("None",), "view": ("Default",), "look": ("None", "Filmic - Base Contrast")}
 
 
 def choose_engine(scene, job):
