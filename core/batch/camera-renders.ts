@@ -1,5 +1,5 @@
 import type { RenderOptions } from '../contract/options';
-import { renderIdOf, type RenderIdentity } from '../contract/render-id';
+import { renderIdOf, slugText, type RenderIdentity } from '../contract/render-id';
 import { chooseCameras, type SceneWithCameras } from '../render/cameras';
 
 /** One of the renders that a request makes. */
@@ -25,7 +25,7 @@ export function cameraRenders(
   if (cameras.length < 2)
     return [{ options: { ...options, ...(cameras[0] && { camera: cameras[0] }) }, ...named }];
   const group = name ?? renderIdOf(identity);
-  const slugs = cameras.map((camera) => camera.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, ''));
+  const slugs = cameras.map(slugText);
   return cameras.map((camera, i) => {
     const isUnique = slugs[i] !== '' && slugs.indexOf(slugs[i]!) === slugs.lastIndexOf(slugs[i]!);
     const ending = isUnique ? slugs[i]! : String(i + 1);

@@ -47,14 +47,17 @@ export function canonicalOptions(options: RenderOptions): Array<[string, unknown
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** Letters keep their script: macOS spells them decomposed (NFD), others composed (NFC), and both are one name. */
 function slugOf(source: URL): string {
   const name = decodeURIComponent(source.pathname).split('/').pop() ?? '';
-  const slug = name
-    .replace(/\.blend$/i, '')
-    .normalize('NFC')
-    .replace(OTHERS, '-');
-  return trimmed(cutTo(trimmed(slug), LONGEST_SLUG)) || 'render';
+  return slugText(name.replace(/\.blend$/i, '')) || 'render';
+}
+
+/**
+ * A text as part of a render's name: letters keep their script, all else becomes hyphens. macOS spells letters decomposed
+ * (NFD), others composed (NFC), and both are one name. Empty for a text without letters and digits. Pure.
+ */
+export function slugText(text: string): string {
+  return trimmed(cutTo(trimmed(text.normalize('NFC').replace(OTHERS, '-')), LONGEST_SLUG));
 }
 
 /** A slug begins with a letter or digit, and ends with no hyphen. */
