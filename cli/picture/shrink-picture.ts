@@ -15,7 +15,7 @@ const MOST_SECONDS = 60;
 /** What ffmpeg is told to make a small PNG, of 8 bits, of the PNG that comes in. It reads no other format, and nothing but the pipe. Pure. */
 export function shrinkArgs(): string[] {
   const input = ['-protocol_whitelist', 'pipe', '-f', 'png_pipe', '-i', 'pipe:0'];
-  const filter = `scale=-2:'min(${HEIGHT},ih)',flags=bicubic+${EXACT},format=rgba`;
+  const filter = `scale=-2:'min(${HEIGHT},ih)':flags=bicubic+${EXACT},format=rgba`;
   const output = ['-frames:v', '1', '-vf', filter, '-c:v', 'png', '-f', 'image2pipe', 'pipe:1'];
   return ['-hide_banner', '-loglevel', 'error', '-nostdin', '-threads', '1', ...input, ...output];
 }

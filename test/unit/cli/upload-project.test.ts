@@ -50,11 +50,14 @@ async function submit(scene: string, needed: readonly Dependency[], bucket = new
 
 const library = (path: string) => dependency(path, { kind: 'library', usedBy: [], linked: ['OBTree'] });
 
+/** A text that begins as a picture does. */
+const picture = (what: string): string => `#?RADIANCE\n${what}`;
+
 const FILES: Readonly<Record<string, string>> = {
   'film/shots/010/shot.blend': 'scene',
-  'film/shots/010/tex/wood.png': 'wood',
+  'film/shots/010/tex/wood.png': picture('wood'),
   'film/lib/tree.blend': JSON.stringify(contents([dependency('//bark.png')])),
-  'film/lib/bark.png': 'bark',
+  'film/lib/bark.png': picture('bark'),
 };
 const NEEDED = [dependency('//tex/wood.png'), library('//../../lib/tree.blend')];
 
@@ -78,7 +81,7 @@ test('files keep their places to each other, from the folder that holds all of t
 test('of a project that was submitted before only what changed goes', async () => {
   write(FILES);
   const first = await submit('film/shots/010/shot.blend', NEEDED);
-  write({ 'film/lib/bark.png': 'other bark' });
+  write({ 'film/lib/bark.png': picture('other bark') });
   const second = await submit('film/shots/010/shot.blend', NEEDED, first.bucket);
   expect(second.said).toEqual(['uploading 1 file (0.0 MiB); 3 are there already']);
   const changed = second.checked.files.filter(
@@ -87,11 +90,11 @@ test('of a project that was submitted before only what changed goes', async () =
   expect(changed.map(({ path }) => path)).toEqual(['lib/bark.png']);
   // What a running render of the first reads is still there.
   const before = first.checked.files.find(({ path }) => path === 'lib/bark.png')!;
-  expect(Buffer.from(await second.bucket.get(new URL(before.url))).toString()).toBe('bark');
+  expect(Buffer.from(await second.bucket.get(new URL(before.url))).toString()).toBe(picture('bark'));
 });
 
 test('files by absolute paths stay on this machine, and it is said', async () => {
-  write({ 'shot.blend': 'scene', 'wood.png': 'wood' });
+  write({ 'shot.blend': 'scene', 'wood.png': picture('wood') });
   const { bucket, checked } = await submit('shot.blend', [dependency(filePath(fileUrl(at('wood.png'))))]);
   expect(checked.files).toEqual([]);
   expect(checked.findings).toMatchObject([{ code: 'absolute-path', severity: 'warning' }]);
