@@ -79,14 +79,27 @@ def check_colors(scene, job):
 
 def check_denoiser(scene):
     """Without OpenImageDenoise Cycles fails at every frame that it is to denoise."""
-    if scene.render.engine != "CYCLES" or not scene.cycles.use_denoising or renders_sequencer(scene):
+    if renders_sequencer(scene) or not any(denoises(shown) for shown in drawn_scenes(scene)):
         return
     import _cycles
 
-    if getattr(_cycles, "with_openimagedenoise", True):
-        return
-    if any(layer.use and layer.cycles.use_denoising for layer in scene.view_layers):
+    if not getattr(_cycles, "with_openimagedenoise", True):
         raise ValueError(
             "this Blender was built without OpenImageDenoise, and Cycles is to denoise; install a Blender from"
             " blender.org, or switch off Render Properties > Sampling > Render > Denoise"
         )
+
+
+def denoises(scene):
+    if scene.render.engine != "CYCLES" or not scene.cycles.use_denoising:
+        return False
+    return any(layer.use and layer.cycles.use_denoising for layer in scene.view_layers)
+
+
+def drawn_scenes(scene):
+    """Those that Render Layers nodes show; without a compositor the scene itself."""
+    tree = getattr(scene, "compositing_node_group", None) or getattr(scene, "node_tree", None)
+    if tree is None or not scene.render.use_compositing or not getattr(scene, "use_nodes", True):
+        return [scene]
+    nodes = [node for node in tree.nodes if node.bl_idname == "CompositorNodeRLayers" and not node.mute]
+    return [node.scene or scene for node in nodes]

@@ -10,11 +10,11 @@ export const denoiserFix = (off: string): string =>
 
 const CYCLES_OFF = 'switch off Render Properties > Sampling > Render > Denoise and save the scene';
 
-type Scene = Readonly<{ facts: BlendFacts; contents: Pick<BlendContents, 'denoiseNodes'> }>;
+type Scene = Readonly<{ facts: BlendFacts; contents: Pick<BlendContents, 'denoiseNodes' | 'composites'> }>;
 
 /** Whether it matters that the Blender that renders has OpenImageDenoise: asking it takes a second. */
 export function needsDenoiser({ facts, contents }: Scene, options: RenderOptions): boolean {
-  return isDenoised(facts, options) || hasDenoiseNodes({ facts, contents }, options);
+  return isDenoised({ facts, contents }, options) || hasDenoiseNodes({ facts, contents }, options);
 }
 
 /** What a Blender without OpenImageDenoise does with the scene: pure. Nothing where that is unknown. */
@@ -28,18 +28,21 @@ export function denoiseFindings(
   const cycles = `Cycles cannot render this scene with denoising: ${lacks}; ${denoiserFix(CYCLES_OFF)}`;
   const nodes = `Denoise nodes of the compositor do nothing: ${lacks}; ${denoiserFix('mute the nodes')}`;
   return [
-    ...(isDenoised(scene.facts, options) ? [finding('denoiser-missing', cycles)] : []),
+    ...(isDenoised(scene, options) ? [finding('denoiser-missing', cycles)] : []),
     ...(hasDenoiseNodes(scene, options) ? [finding('denoise-nodes-off', nodes)] : []),
   ];
 }
 
-function isDenoised(facts: BlendFacts, options: RenderOptions): boolean {
+/** A scene that only composites is drawn by Cycles in the scenes that it shows. */
+function isDenoised({ facts, contents }: Scene, options: RenderOptions): boolean {
   const scene = chosenScene(facts, options);
-  return (
-    scene !== undefined &&
-    (options.engine ?? scene.engine) === 'CYCLES' &&
-    scene.denoises &&
-    !scene.usesSequencer
+  if (scene === undefined || scene.usesSequencer) return false;
+  const shown = contents.composites?.find((one) => one.scene === scene.name)?.from ?? [scene.name];
+  return facts.scenes.some(
+    (one) =>
+      shown.includes(one.name) &&
+      one.denoises &&
+      ((one === scene ? options.engine : undefined) ?? one.engine) === 'CYCLES',
   );
 }
 
