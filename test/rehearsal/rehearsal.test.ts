@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { JobDetail } from '@aws-sdk/client-batch';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
+import { renderJobName, stitchJobName } from '../../core/contract/jobs';
 import { parseManifest } from '../../core/contract/manifest';
 import { ROOT } from '../support/source-files';
 import { spotreel, worker } from '../support/spotreel';
@@ -101,7 +102,7 @@ describe.each([
     expect(renderDefinitions.map(({ blenderVersion }) => blenderVersion)).toEqual([oldest, newest]);
     const output = `s3://${bucket}/${folder}`;
     expect(render).toMatchObject({
-      jobName: `${manifest.renderId}_Rendering`,
+      jobName: renderJobName(manifest.renderId),
       jobQueue,
       // The oldest that the scene, which Blender 3.4 saved, can be rendered by.
       jobDefinition: renderDefinitions[0]!.jobDefinition,
@@ -112,7 +113,7 @@ describe.each([
       },
     });
     expect(stitch).toMatchObject({
-      jobName: `${manifest.renderId}_Stitching`,
+      jobName: stitchJobName(manifest.renderId),
       jobQueue,
       jobDefinition: stitchJobDefinition,
       dependsOn: [{ jobId: render!.jobId, type: 'SEQUENTIAL' }],
