@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 /**
  * The module of each version runs in one version of Python only. Where that Python cannot be had, another module stands in.
- * Source: the wheels of https://pypi.org/project/bpy/.
+ * Source: the wheels of the package bpy.
  */
 const MODULES = [
   { version: '4.5.15', python: '3.11' },
