@@ -20,7 +20,7 @@ export interface Feature {
   readonly from?: readonly [number, number];
   /** The first version of Blender that no longer can. */
   readonly before?: readonly [number, number];
-  /** The first version that crashes at a frame of it: then Spotreel, even forced, must not end as complete. */
+  /** The first version that may crash at a frame of it, so that nothing can be compared: missing files are still counted. */
   readonly crashes?: readonly [number, number];
   /** Why the module `bpy` can't do it. */
   readonly notByModule?: string;
