@@ -11,5 +11,5 @@ export const SEQUENCER: readonly Feature[] = [
   equal('sequencer-region-uncropped'),
   forced('strip-image-missing', 'strip-missing', 1),
   forced('strip-movie-missing', 'strip-missing', 1),
-  warned('strip-sequence-missing', 'strip-missing', 1, { crashes: [5, 0] }),
+  warned('strip-sequence-missing', 'strip-missing', 1, { crashes: [4, 5] }),
 ];
