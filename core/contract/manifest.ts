@@ -66,7 +66,7 @@ export const manifestSchema = z.lazy(() =>
     cap: z.optional(z.object({ maxUsd: z.number().check(z.gt(0)), at: z.iso.datetime() })),
     /** Of the Blender that saved the file. */
     blenderVersion: z.object({ major: z.int(), minor: z.int() }),
-    /** Of the Blender that it was planned to be rendered by, such as `5.2.3`; absent where nobody knew. */
+    /** Of the Blender that it was planned to be rendered by, such as `5.2.3`; absent if unknown. */
     renderBlenderVersion: z.optional(z.string()),
     scene: z.string().check(z.minLength(1)),
     engine: z.string().check(z.minLength(1)),

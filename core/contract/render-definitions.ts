@@ -3,7 +3,7 @@ import * as z from 'zod/mini';
 /** A job definition that renders, and the Blender in its image. */
 const renderDefinitionSchema = z.lazy(() =>
   z.object({
-    /** Full version, such as `5.2.3`; absent where nobody knows what a given image holds. */
+    /** Full version, such as `5.2.3`; absent if the content of a given image is unknown. */
     blenderVersion: z.optional(z.string().check(z.minLength(1))),
     /** Name or ARN. */
     jobDefinition: z.string().check(z.minLength(1)),

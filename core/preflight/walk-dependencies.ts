@@ -224,7 +224,7 @@ async function locate(
   return { dependency, state, isAbsolute, location, ...found, isOtherForm, absent, lacking, library };
 }
 
-/** Whether a system that opens the files where they lie does not find them by the written path. Those of a bucket are laid out anew. */
+/** Whether a system that opens the files where they lie does not find them by the written path. Files of a bucket are placed by the written path. */
 async function isAnotherName([file]: readonly FoundFile[], { url }: ProjectRoot): Promise<boolean> {
   if (!file || url.protocol !== 'file:') return false;
   return (await realPlace(childUrl(url, file.path))) === undefined;

@@ -11,7 +11,7 @@ export function lackingOf(slices: readonly SliceReport[]): MissingFiles | undefi
   if (lacking.length === 0) return undefined;
   const concerned = [...new Set(lacking.map(({ attempt }) => attempt))];
   const files = new Set(concerned.flatMap(({ missingFiles = [] }) => missingFiles));
-  // Of an attempt that named not all of them, nobody knows which of the others lack the rest.
+  // An attempt that did not name all of them leaves unknown which frames lack the rest.
   const most = concerned.reduce(
     (count, { missingFileCount = 0 }) => Math.max(count, missingFileCount),
     files.size,

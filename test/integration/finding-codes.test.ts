@@ -56,7 +56,7 @@ const RAISED: Partial<Record<FindingCode, Raised>> = {
     change: ({ facts, ...rest }) => ({ ...rest, facts: { ...facts, scenes: [], incomplete: true } }),
   },
   'no-camera': { scene: 'plain', change: withFacts({ hasCamera: false }) },
-  'no-such-camera': { scene: 'plain', input: { options: { camera: 'Nobody' } } },
+  'no-such-camera': { scene: 'plain', input: { options: { camera: 'Missing' } } },
   'bad-step': { scene: 'plain', change: withFacts({ frameStep: 0 }) },
   'empty-range': { scene: 'plain', change: withFacts({ frameStart: 9, frameEnd: 5 }) },
   'absurd-range': { scene: 'plain', change: withFacts({ frameStart: -2_000_000_000, frameEnd: 5 }) },
