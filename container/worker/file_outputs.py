@@ -12,6 +12,7 @@ import shutil
 import unicodedata
 
 import bpy
+from compositor import tree_of
 
 FOLDER = "outputs"
 
@@ -76,11 +77,6 @@ def output_nodes(scene):
     seen = set()
     for tree in [tree_of(scene), *map(tree_of, bpy.data.scenes), *bpy.data.node_groups]:
         yield from nodes_in(tree, seen)
-
-
-def tree_of(scene):
-    # From Blender 5.0 on it is a group like any other.
-    return scene.compositing_node_group if hasattr(scene, "compositing_node_group") else scene.node_tree
 
 
 def nodes_in(tree, seen):

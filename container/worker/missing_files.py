@@ -7,6 +7,7 @@ in the strips and the compositor of each scene before it is rendered, and in the
 
 import bpy
 from cache_files import faults_of_bakes, faults_of_object, faults_of_points, reads_files
+from compositor import tree_in_use
 from drawn import Drawn
 from image_files import faults_of_font, faults_of_volume
 from lost_data import LostData
@@ -35,8 +36,8 @@ class MissingFiles:
             strips = StripFaults(lambda tree, at: self.trees.of_compositor(tree, at, scene)[0])
             strips.look(scene, frame)
             return strips.files, strips.scenes
-        tree = getattr(scene, "compositing_node_group", None) or getattr(scene, "node_tree", None)
-        if not tree or not scene.render.use_compositing or not getattr(scene, "use_nodes", True):
+        tree = tree_in_use(scene)
+        if tree is None:
             return [], []
         files, scenes = self.trees.of_compositor(tree, frame, scene)
         return files, [(other, frame) for other in scenes if other != scene]

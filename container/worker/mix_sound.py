@@ -72,7 +72,7 @@ def top_strips(holder):
 def heard_strips(scene, strips, is_first):
     """Neither muted nor, in the scene that is mixed, outside its frames; what is animated may be unmuted.
 
-    A strip that was added while its file was missing is a frame long, so nobody knows how far it would reach.
+    A strip that was added while its file was missing is a frame long: how far it would reach is unknown.
     """
     for strip in strips:
         if strip.mute and scene.animation_data is None:

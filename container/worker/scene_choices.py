@@ -3,6 +3,8 @@
 A choice that this Blender does not have raises ValueError. It never becomes another choice silently.
 """
 
+from compositor import drawn_scenes
+
 # Blender 4.2 to 4.5 call EEVEE by the second name.
 EEVEE = ("BLENDER_EEVEE", "BLENDER_EEVEE_NEXT")
 
@@ -94,12 +96,3 @@ def denoises(scene):
     if scene.render.engine != "CYCLES" or not scene.cycles.use_denoising:
         return False
     return any(layer.use and layer.cycles.use_denoising for layer in scene.view_layers)
-
-
-def drawn_scenes(scene):
-    """Those that Render Layers nodes show; without a compositor the scene itself."""
-    tree = getattr(scene, "compositing_node_group", None) or getattr(scene, "node_tree", None)
-    if tree is None or not scene.render.use_compositing or not getattr(scene, "use_nodes", True):
-        return [scene]
-    nodes = [node for node in tree.nodes if node.bl_idname == "CompositorNodeRLayers" and not node.mute]
-    return [node.scene or scene for node in nodes]

@@ -8,6 +8,7 @@ the timeline does, gives the pictures of the same scene after a bake, to the las
 import os
 
 import bpy
+from compositor import drawn_scenes
 
 # Of particles that Blender can't work out for any frame by itself.
 MOVED_BY_PHYSICS = {"NEWTON", "BOIDS", "FLUID"}
@@ -37,10 +38,7 @@ class Simulations:
 
 def rendered_scenes(scene):
     """The scene, and those that its compositor renders besides."""
-    tree = getattr(scene, "compositing_node_group", None) or getattr(scene, "node_tree", None)
-    nodes = tree.nodes if tree and scene.render.use_compositing else []
-    others = [node.scene for node in nodes if node.bl_idname == "CompositorNodeRLayers" and not node.mute]
-    return list(dict.fromkeys([scene, *(other for other in others if other)]))
+    return list(dict.fromkeys([scene, *drawn_scenes(scene)]))
 
 
 def first_frame(scene):
