@@ -36,7 +36,7 @@ describe('a missing file', () => {
   });
 
   test.each([
-    ['/work/wood.png', 'absolute-path'],
+    ['/elsewhere/wood.png', 'absolute-path'],
     ['//../../../wood.png', 'outside-project'],
     ['wood.png', 'unanchored-path'],
     ['\\\\server\\wood.png', 'network-path'],
