@@ -1,5 +1,5 @@
 import type { Reach } from '../core/blend/contents/blend-contents';
-import type { FoundDependency } from '../core/preflight/walk-dependencies';
+import type { FoundDependency } from '../core/preflight/dependencies';
 import { printableName } from '../core/printable';
 import { formatLocation } from '../core/storage/location';
 

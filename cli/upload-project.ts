@@ -1,6 +1,6 @@
 import type { SceneExamination } from '../core/preflight/examine-scene';
 import type { FoundFile } from '../core/preflight/find-files';
-import type { FoundDependency } from '../core/preflight/walk-dependencies';
+import type { FoundDependency } from '../core/preflight/dependencies';
 import { mapConcurrently } from '../core/map-concurrently';
 import { StorageError, type ObjectHead, type Storage } from '../core/storage/storage';
 import { formatLocation } from '../core/storage/location';

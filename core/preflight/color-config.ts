@@ -8,7 +8,7 @@ import type { Storage } from '../storage/storage';
 import { isOcioConfig, mayLeadOut, ocioDependencies, ocioFiles, ocioNeeds } from '../contract/ocio-config';
 import { isBelow, segmentsOf, type ProjectRoot } from './project-root';
 import { resolvePath } from './resolve-path';
-import type { FoundDependency, ProjectFiles } from './walk-dependencies';
+import type { FoundDependency, ProjectFiles } from './dependencies';
 
 /** Bytes of a configuration; the largest that are published have half a megabyte. */
 const MOST_BYTES = 8 << 20;

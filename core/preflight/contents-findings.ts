@@ -3,7 +3,7 @@ import type { RenderOptions } from '../contract/options';
 import { printableName } from '../printable';
 import { finding, type PreflightFinding } from './findings';
 import { scriptFindings } from './script-findings';
-import type { FoundLibrary } from './walk-dependencies';
+import type { FoundLibrary } from './dependencies';
 
 /** Names that one message tells. */
 const MOST_NAMES = 5;

@@ -6,7 +6,7 @@ import { ruleOf, type FindingCode } from './finding-codes';
 import { finding, type PreflightFinding } from './findings';
 import { libraryFindings } from './library-findings';
 import { missingSeverity } from './reach-severity';
-import type { FoundDependency, ProjectFiles } from './walk-dependencies';
+import type { FoundDependency, ProjectFiles } from './dependencies';
 
 /** Where the scene will be rendered. */
 export type RenderPlace = 'here' | 'farm';

@@ -7,7 +7,8 @@ import { StorageError, type Storage } from '../storage/storage';
 import { readColorConfig, settleColorConfig, type ColorConfig } from './color-config';
 import { projectRootOf, segmentsOf, type ProjectRoot } from './project-root';
 import type { WalkBudget } from './walk-budget';
-import { walkDependencies, type ProjectFiles } from './walk-dependencies';
+import { walkDependencies } from './walk-dependencies';
+import type { ProjectFiles } from './dependencies';
 
 /** All that can be known of a scene without Blender, and of the files that it needs. */
 export interface SceneExamination {

@@ -2,7 +2,7 @@ import { mapConcurrently } from '../map-concurrently';
 import { formatLocation } from '../storage/location';
 import type { ByteSource, Storage } from '../storage/storage';
 import type { FoundFile } from './find-files';
-import type { FoundDependency } from './walk-dependencies';
+import type { FoundDependency } from './dependencies';
 
 /** Files that are looked at at a time. */
 const LOOKED_AT_ONCE = 16;
@@ -49,13 +49,6 @@ const STARTS: readonly string[] = [
 
 /** WebP, and containers of films and of HEIF. */
 const isContainer = (head: string): boolean => /^(?:RIFF[^]{4}WEBP|[^]{4}ftyp)/.test(head);
-
-/** A file that is there and of no use. */
-export interface FileFault {
-  readonly location: string;
-  /** `is empty`. */
-  readonly why: string;
-}
 
 /**
  * Adds to each dependency which of its files are empty, are pointers of Git LFS, or, on this machine, are damaged

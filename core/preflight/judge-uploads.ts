@@ -9,7 +9,7 @@ import { isAsset, isTextInstead, TEXT_PROBE_BYTES } from './asset-types';
 import type { SceneExamination } from './examine-scene';
 import type { FoundFile } from './find-files';
 import { isBelow } from './project-root';
-import type { FoundDependency, RefusedFile } from './walk-dependencies';
+import type { FoundDependency, RefusedFile } from './dependencies';
 
 /** Files that are looked at at a time. */
 const JUDGED_AT_ONCE = 16;

@@ -4,7 +4,7 @@ import { printableName } from '../printable';
 import { compareBlenderVersions, formatBlenderVersion, type BlenderVersion } from '../render/blender-version';
 import { finding, type PreflightFinding } from './findings';
 import { reachSeverity } from './reach-severity';
-import type { FoundLibrary } from './walk-dependencies';
+import type { FoundLibrary } from './dependencies';
 
 /** Names in one message. */
 const MOST_NAMES = 5;

@@ -2,7 +2,7 @@ import type { DependencyKind } from '../blend/contents/blend-contents';
 import { printableName } from '../printable';
 import type { FindingCode } from './finding-codes';
 import { missingSeverity } from './reach-severity';
-import type { FoundDependency } from './walk-dependencies';
+import type { FoundDependency } from './dependencies';
 
 /** What several files of a kind are called. */
 const PLURALS: Readonly<Record<DependencyKind, string>> = {

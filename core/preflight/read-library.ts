@@ -3,7 +3,7 @@ import type { Reach, RenderedPart } from '../blend/contents/blend-contents';
 import { formatLocation } from '../storage/location';
 import type { FoundFile } from './find-files';
 import type { LibraryData } from './library-data';
-import type { FoundDependency, FoundLibrary, WalkPlace } from './walk-dependencies';
+import type { FoundDependency, FoundLibrary, WalkPlace } from './dependencies';
 
 /** A library that is there, to be read. */
 interface UnreadLibrary {

@@ -7,7 +7,7 @@ import { SpotreelError } from '../../core/errors';
 import { examineScene, type SceneExamination } from '../../core/preflight/examine-scene';
 import { FINDING_RULES, type FindingCode } from '../../core/preflight/finding-codes';
 import { preflight, type PreflightInput } from '../../core/preflight/preflight';
-import type { FoundDependency } from '../../core/preflight/walk-dependencies';
+import type { FoundDependency } from '../../core/preflight/dependencies';
 import { openStorage } from '../../core/storage/open-storage';
 import { FEATURES } from '../pixels/features';
 import { blender } from '../support/blender';

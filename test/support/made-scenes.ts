@@ -2,7 +2,8 @@ import type { BlendContents, Dependency } from '../../core/blend/contents/blend-
 import type { BlendFacts, SceneFacts } from '../../core/blend/scene-facts';
 import type { SceneExamination } from '../../core/preflight/examine-scene';
 import { projectRootOf, segmentsOf } from '../../core/preflight/project-root';
-import { walkDependencies, type ReadContents } from '../../core/preflight/walk-dependencies';
+import { walkDependencies } from '../../core/preflight/walk-dependencies';
+import type { ReadContents } from '../../core/preflight/dependencies';
 import { MemoryStorage } from '../../core/storage/memory-storage';
 import type { FolderEntry, ObjectInfo, Storage } from '../../core/storage/storage';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { deflateSync } from 'node:zlib';
 import { withFileFaults } from '../../../../core/preflight/file-faults';
-import type { FoundDependency } from '../../../../core/preflight/walk-dependencies';
+import type { FoundDependency } from '../../../../core/preflight/dependencies';
 import { FileStorage } from '../../../../core/storage/file-storage';
 
 const PNG = Buffer.concat([

@@ -2,7 +2,7 @@ import type { Dependency, LinkedData, Reach } from '../../../../core/blend/conte
 import { dependencyFindings } from '../../../../core/preflight/dependency-findings';
 import { PreflightError } from '../../../../core/preflight/preflight-error';
 import { preflight, refuseErrors, type PreflightInput } from '../../../../core/preflight/preflight';
-import type { FoundLibrary } from '../../../../core/preflight/walk-dependencies';
+import type { FoundLibrary } from '../../../../core/preflight/dependencies';
 import { contents, CountingStorage, dependency, examine, facts, putAll } from '../../../support/made-scenes';
 
 const FILE = 's3://films/uploads/film/shot.blend';

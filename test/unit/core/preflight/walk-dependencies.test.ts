@@ -3,12 +3,8 @@ import type { Dependency } from '../../../../core/blend/contents/blend-contents'
 import { BlendFormatError } from '../../../../core/blend/blend-format-error';
 import { projectRootOf } from '../../../../core/preflight/project-root';
 import { WalkBudget } from '../../../../core/preflight/walk-budget';
-import {
-  DEEPEST_LIBRARY,
-  MOST_LIBRARIES,
-  walkDependencies,
-  type ReadContents,
-} from '../../../../core/preflight/walk-dependencies';
+import { DEEPEST_LIBRARY, MOST_LIBRARIES, walkDependencies } from '../../../../core/preflight/walk-dependencies';
+import type { ReadContents } from '../../../../core/preflight/dependencies';
 import {
   contents,
   CountingStorage,
