@@ -1,6 +1,7 @@
 import { countOf } from '../core/count-words';
 import { formatTags } from '../core/contract/tags';
-import { describePrices, describeSpread, formatUsd } from '../core/cost/describe-cost';
+import { describePrices, describeSpread } from '../core/cost/describe-cost';
+import { formatUsd } from '../core/format-usd';
 import type { RenderCost } from '../core/cost/render-cost';
 import { formatExactSeconds, formatSeconds } from '../core/format-seconds';
 import { printable, printableName } from '../core/printable';

@@ -1,5 +1,5 @@
 import { countOf } from '../core/count-words';
-import { formatUsd } from '../core/cost/describe-cost';
+import { formatUsd } from '../core/format-usd';
 import type { RenderCost } from '../core/cost/render-cost';
 import { formatSeconds } from '../core/format-seconds';
 import { printable } from '../core/printable';

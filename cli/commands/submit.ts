@@ -8,7 +8,7 @@ import { cameraRenders } from '../../core/batch/camera-renders';
 import { submitRender, type RenderRequest } from '../../core/batch/submit-render';
 import type { FarmDescription } from '../../core/contract/farm-description';
 import type { RenderOptions } from '../../core/contract/options';
-import { formatUsd } from '../../core/cost/describe-cost';
+import { formatUsd } from '../../core/format-usd';
 import { countOf } from '../../core/count-words';
 import { formatTags, parseTags } from '../../core/contract/tags';
 import { SpotreelError } from '../../core/errors';

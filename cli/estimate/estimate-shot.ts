@@ -5,7 +5,7 @@ import { estimateCost, type CostEstimate } from '../../core/estimate/estimate-co
 import { estimatePlace, threadFactor, type PlaceEstimate } from '../../core/estimate/estimate-place';
 import { preflight } from '../../core/preflight/preflight';
 import { formatLocation } from '../../core/storage/location';
-import { scriptFaults } from '../../core/batch/choose-targets';
+import { scriptFaults } from '../../core/contract/options';
 import type { Machine } from '../local/machine';
 import type { FarmSize } from './asked-farm';
 import { planShot, type Shot } from './shot';

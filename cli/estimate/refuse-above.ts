@@ -1,6 +1,7 @@
 import { findProgram } from '../../container/worker/programs';
 import type { RenderPrices } from '../../core/cost/render-cost';
-import { describeSpread, formatUsd } from '../../core/cost/describe-cost';
+import { describeSpread } from '../../core/cost/describe-cost';
+import { formatUsd } from '../../core/format-usd';
 import { messageOf, SpotreelError } from '../../core/errors';
 import { formatLocation } from '../../core/storage/location';
 import type { Storage } from '../../core/storage/storage';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { scriptFaults } from '../../core/batch/choose-targets';
+import { scriptFaults } from '../../core/contract/options';
 import type { Manifest } from '../../core/contract/manifest';
 import { checkBlenderVersion, parseBlenderVersion } from '../../core/render/blender-version';
 import { blenderArgs, mixArgs, type MixStart } from './blender-args';

@@ -1,4 +1,4 @@
-import type { RenderOptions } from '../contract/options';
+import { scriptFaults, type RenderOptions } from '../contract/options';
 import type { RenderDefinition } from '../contract/render-definitions';
 import { SpotreelError } from '../errors';
 import type { RenderPlace } from '../preflight/dependency-findings';
@@ -110,17 +110,6 @@ export function queueFor(options: RenderOptions, targets: JobTargets): JobQueue 
 /** Whether the machine has to have a GPU. */
 export function isOnGpu({ device }: RenderOptions): boolean {
   return device === 'GPU';
-}
-
-/** `scripts-refused` where the options ask for scripts and the farm does not allow them. Pure. */
-export function scriptFaults(
-  { allowScripts }: RenderOptions,
-  { allowsScripts }: Pick<JobTargets, 'allowsScripts'>,
-): SpotreelError[] {
-  if (!allowScripts || allowsScripts) return [];
-  const message =
-    'this farm does not allow scripts: deploy it with the setting allowScripts: true (a watch folder: start it with --allow-scripts), or leave out allow-scripts';
-  return [new SpotreelError('scripts-refused', 'usage', message)];
 }
 
 function noGpu(): SpotreelError {

@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { ENGINES, ENGINES_ALLOWED } from './engines';
 import { isOcio, OCIO_ALLOWED } from './ocio-option';
 import { VIDEO_FORMATS } from './video-format';
+import { SpotreelError } from '../errors';
 import { MAX_FRAME } from '../render/frame-range';
 import { SLICE_ORDERS } from '../render/slices';
 
@@ -44,3 +45,14 @@ export const renderOptionsSchema = z.lazy(() =>
 );
 
 export type RenderOptions = z.infer<typeof renderOptionsSchema>;
+
+/** `scripts-refused` where the options ask for scripts and the farm does not allow them. Pure. */
+export function scriptFaults(
+  { allowScripts }: RenderOptions,
+  { allowsScripts }: { readonly allowsScripts?: boolean | undefined },
+): SpotreelError[] {
+  if (!allowScripts || allowsScripts) return [];
+  const message =
+    'this farm does not allow scripts: deploy it with the setting allowScripts: true (a watch folder: start it with --allow-scripts), or leave out allow-scripts';
+  return [new SpotreelError('scripts-refused', 'usage', message)];
+}

@@ -4,7 +4,7 @@ import { SpotreelError } from '../errors';
 import { readRecord } from '../storage/read-record';
 import { formatLocation } from '../storage/location';
 import { StorageError, type Storage } from '../storage/storage';
-import { formatUsd } from './describe-cost';
+import { formatUsd } from '../format-usd';
 
 /** What a render may cost; `undefined` where nobody said, or what was said can't be read. */
 export function readCap(render: URL, storage: Storage): Promise<CostCap | undefined> {

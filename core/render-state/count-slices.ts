@@ -1,5 +1,15 @@
 import type { JobDetail, JobStatus } from '../batch/batch';
-import type { SliceCounts } from './render-state';
+
+/** How many of a render's slices are in which state. */
+export interface SliceCounts {
+  readonly total: number;
+  /** Not yet begun, or waiting for another attempt. */
+  readonly waiting: number;
+  /** STARTING or RUNNING. */
+  readonly running: number;
+  readonly succeeded: number;
+  readonly failed: number;
+}
 
 /** Of an array job, or of one that has no children: then it is a single slice itself. Pure. */
 export function countSlices({ status, arrayProperties }: JobDetail): SliceCounts {

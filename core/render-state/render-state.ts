@@ -3,7 +3,7 @@ import type { JobsRetry } from '../contract/jobs';
 import type { MissingFiles } from '../contract/missing-files';
 import type { Tags } from '../contract/tags';
 import type { Quartiles } from '../report/quartiles';
-
+import type { SliceCounts } from './count-slices';
 import type { FailedFrame } from './reasons';
 
 /**
@@ -39,17 +39,6 @@ export interface Waiting {
   readonly hints: readonly string[];
   /** What AWS was found to say of the farm's machines, for people; then nothing is guessed. */
   readonly found?: readonly string[];
-}
-
-/** How many of a render's slices are in which state. */
-export interface SliceCounts {
-  readonly total: number;
-  /** Not yet begun, or waiting for another attempt. */
-  readonly waiting: number;
-  /** STARTING or RUNNING. */
-  readonly running: number;
-  readonly succeeded: number;
-  readonly failed: number;
 }
 
 /** What slices have told so far, added up; seconds of Blender's own work on frames that are kept. */

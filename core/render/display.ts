@@ -1,5 +1,3 @@
-import type { SceneFacts } from '../blend/scene-facts';
-
 /** Displays whose pictures are no BT.709, and which videos are therefore tagged for. */
 export const DISPLAYS = ['rec2100-pq', 'rec2100-hlg', 'display-p3', 'rec2020'] as const;
 
@@ -14,7 +12,7 @@ const BY_NAME: Readonly<Record<string, Display>> = {
 };
 
 /** The display that the scene's frames are for; `undefined` for those of BT.709 and for unknown ones. Pure. */
-export function displayOf({ display }: Pick<SceneFacts, 'display'>): Display | undefined {
+export function displayOf({ display }: { readonly display?: string | undefined }): Display | undefined {
   // ACES configurations add the word.
   const name = display?.replace(/ - Display$/, '') ?? '';
   return Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;

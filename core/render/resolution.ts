@@ -1,5 +1,3 @@
-import type { SceneFacts } from '../blend/scene-facts';
-
 /** Pixels. */
 export interface Resolution {
   readonly width: number;
@@ -7,7 +5,15 @@ export interface Resolution {
 }
 
 /** What of a scene decides the size of its frames. */
-type ResolutionSettings = Pick<SceneFacts, 'width' | 'height' | 'resolutionPercent' | 'crop'>;
+interface ResolutionSettings {
+  readonly width: number;
+  readonly height: number;
+  readonly resolutionPercent: number;
+  /** The border that is cut out, in fractions of the size. */
+  readonly crop?:
+    | { readonly xmin: number; readonly xmax: number; readonly ymin: number; readonly ymax: number }
+    | undefined;
+}
 
 /**
  * The size of the frames that Blender writes, in its own arithmetic: whole numbers, cut off, not rounded

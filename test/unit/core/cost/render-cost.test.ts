@@ -1,4 +1,5 @@
-import { describePrices, describeSpread, formatUsd } from '../../../../core/cost/describe-cost';
+import { describePrices, describeSpread } from '../../../../core/cost/describe-cost';
+import { formatUsd } from '../../../../core/format-usd';
 import { sliceUsage } from '../../../../core/cost/machine-usage';
 import type { VcpuPrices } from '../../../../core/cost/prices';
 import { machinePools, renderCost, tableRenderPrices } from '../../../../core/cost/render-cost';
