@@ -2,7 +2,7 @@
 
 Each node gets a folder of its own below `outputs` in the job's directory, so that nothing is written where the scene says. After a
 frame its files are moved into the job's directory itself, as `<frame>-<index>.output`: the worker takes files from there alone (see
-docs/adr/0024-blender-has-a-folder-of-its-own.md). File names are those of `blender --render-anim`.
+docs/adr/0024-separate-scratch-folders.md). File names are those of `blender --render-anim`.
 """
 
 import json

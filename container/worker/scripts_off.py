@@ -2,7 +2,7 @@
 
 Blender 3.4 runs Freestyle style modules; 4.5 and 5.2 skip them. Blender 3.4 also runs Python out of the name of a line set or
 view layer: it writes the name into a line of Python and does not escape backslashes. All that have Open Shading Language
-run the shaders of Script nodes, and 4.5 and 5.2 those of custom cameras. Tried with these three; see docs/adr/0025-scripts-run-only-by-consent.md.
+run the shaders of Script nodes, and 4.5 and 5.2 those of custom cameras. Tried with these three; see docs/adr/0025-scene-scripts-run-only-with-consent.md.
 """
 
 import json

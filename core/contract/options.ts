@@ -39,7 +39,7 @@ export const renderOptionsSchema = z.lazy(() =>
     order: z.optional(z.enum(SLICE_ORDERS)),
     /** Render in spite of such errors as may be overruled (see `core/preflight/finding-codes.ts`). */
     force: z.optional(z.literal(true)),
-    /** Let the scene's scripts and drivers run, in the sandbox (see `docs/adr/0025-scripts-run-only-by-consent.md`). */
+    /** Let the scene's scripts and drivers run, in the sandbox (see `docs/adr/0025-scene-scripts-run-only-with-consent.md`). */
     allowScripts: z.optional(z.literal(true)),
   }),
 );
