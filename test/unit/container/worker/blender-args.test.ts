@@ -9,19 +9,19 @@ const start = {
 };
 const args = blenderArgs(start);
 
-test('scripts of the file are switched off before it is opened', () => {
+test('the arguments of Blender switch scripts off before the scene', () => {
   expect(args.indexOf('-Y')).toBeGreaterThan(-1);
   expect(args.indexOf('-Y')).toBeLessThan(args.indexOf(start.file));
   expect(args.indexOf('--factory-startup')).toBeLessThan(args.indexOf(start.file));
 });
 
-test('the scene is named, threads are given, and the format is left to the script, which is to see the scene’s own', () => {
+test('the arguments of Blender name scene and threads but not the output format', () => {
   expect(args.slice(args.indexOf('-S'), args.indexOf('-S') + 2)).toEqual(['-S', start.manifest.scene]);
   expect(args).not.toContain('-F');
   expect(args.slice(args.indexOf('-t'), args.indexOf('-t') + 2)).toEqual(['-t', '2']);
 });
 
-test('the job goes to the script as one argument, after everything that Blender reads', () => {
+test('the arguments of Blender end with the job as one argument for the script', () => {
   expect(args.at(-2)).toBe('--');
   expect(JSON.parse(args.at(-1)!)).toEqual({
     scene: start.manifest.scene,
@@ -31,7 +31,7 @@ test('the job goes to the script as one argument, after everything that Blender 
   });
 });
 
-test('the job has the engine that was saved, unless another one is asked for', () => {
+test('the job for the script has the saved engine unless the options name another', () => {
   const jobOf = (options: object) => {
     const manifest = { scene: 'Cut', engine: 'BLENDER_EEVEE', options };
     return JSON.parse(blenderArgs({ ...start, manifest }).at(-1)!);
@@ -41,7 +41,7 @@ test('the job has the engine that was saved, unless another one is asked for', (
   expect(jobOf({ engine: 'CYCLES' })).not.toHaveProperty('sceneEngine');
 });
 
-test('sound is mixed of the scene and the frames, with scripts of the file off', () => {
+test('the arguments of the mixdown name scene and frames, with scripts off', () => {
   const frames = { start: 5, end: 9 };
   const mix = mixArgs({
     ...start,
@@ -56,7 +56,7 @@ test('sound is mixed of the scene and the frames, with scripts of the file off',
   expect(JSON.parse(mix.at(-1)!)).toEqual({ scene: 'Cut', start: 5, end: 9, path: '/scratch/m.flac' });
 });
 
-test('scripts are switched on only where the options allow them, for frames and for sound', () => {
+test('the arguments of Blender allow scripts only if the options do, for frames and sound', () => {
   const manifest = { scene: 'Cut', options: { allowScripts: true } } as const;
   const allowed = blenderArgs({ ...start, manifest });
   const mix = mixArgs({ ...start, manifest, frames: { start: 1, end: 2 }, path: '/scratch/m.flac' });

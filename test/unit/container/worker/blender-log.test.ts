@@ -22,11 +22,11 @@ test.each([
     "Error: File format is not a blend file: 'x.blend' (Blender ended with exit code 1)",
   ],
   [['Fra:1 Mem:9M', "00:01.498  render           | Saved: '/tmp/error/0003.png'"], ENDING],
-])('the reason in %j', (lines, reason) => {
+])('the Blender log finds the reason in %j', (lines, reason) => {
   expect(failureReason(lines, ENDING)).toBe(reason);
 });
 
-test('only the end of a long output is kept', () => {
+test('the Blender log keeps only the end of a long output', () => {
   const tail = new LogTail();
   for (let i = 0; i < 10_000; i += 1) tail.add(`line ${i}`);
   expect(tail.lines().length).toBeLessThan(100);
@@ -51,7 +51,7 @@ test.each([
   ],
   ["Saved: '/tmp/Sample 1/8.png'", undefined],
   ['Blender quit', undefined],
-])('the progress in %s', (line, progress) => {
+])('the Blender log reads the progress, if any, from %s', (line, progress) => {
   expect(parseProgress(line)).toEqual(progress);
 });
 
@@ -61,7 +61,7 @@ test.each([
   ['Out of memory in CUDA queue copy_to_device', 'gpu'],
   ['System is out of GPU memory', 'gpu'],
   ['Fra:1 Mem:9M', undefined],
-])('for want of whose memory: %s', (line, whose) => {
+])('the Blender log knows which memory ran out in %s', (line, whose) => {
   expect(memoryWords(['Read blend', line, 'Blender quit'])).toBe(whose);
 });
 

@@ -31,19 +31,19 @@ describe.each([
     expect(await fault(file)).toBeUndefined();
   });
 
-  test('cut off anywhere is not', async () => {
+  test('is refused when cut off anywhere', async () => {
     expect(await wholeBeginnings(file, fault)).toEqual([]);
   });
 
-  test('with something behind its end is not', async () => {
+  test('is refused with data after its end', async () => {
     expect(await fault(Buffer.concat([file, Buffer.of(0)]))).toBe('something follows its end');
   });
 
-  test('of another size is said to be so', async () => {
+  test('is refused if another size is expected', async () => {
     expect(await fault(file, { width: 32, height: 19 })).toBe('it is 32×18, not 32×19');
   });
 
-  test('whose offset table was never written is not', async () => {
+  test('is refused without its offset table', async () => {
     const { end } = readExrHeaders(file);
     const unfinished = Buffer.from(file).fill(0, end + 8, end + 16);
     expect(await fault(unfinished)).toBe('its offset table is not complete');
@@ -68,11 +68,11 @@ test.each([
     Buffer.concat([Buffer.from('762f310102040000', 'hex'), Buffer.of(0)]),
     'its header lacks its size or its compression',
   ],
-])('a file that is %s is not whole', async (_, file, expected) => {
+])('the EXR check refuses a file that is %s', async (_, file, expected) => {
   expect(await fault(file)).toBe(expected);
 });
 
-test('a header that is longer than what is read at first is read to its end', async () => {
+test('the EXR check reads a header that is longer than its first read', async () => {
   const file = master('3.4-half.exr');
   const text = Buffer.alloc(200_000, 'x');
   const length = Buffer.alloc(4);
@@ -85,7 +85,7 @@ test('a header that is longer than what is read at first is read to its end', as
   expect(await fault(long.subarray(0, 150_000))).toBe('it is cut off within its header');
 });
 
-test('a picture may be that part of a larger one, or leave out what is empty around it', async () => {
+test('the EXR check accepts a data window that differs from the display window', async () => {
   const file = master('3.4-half.exr');
   const larger = Buffer.from(file);
   const window = larger.indexOf('displayWindow\0box2i\0') + 'displayWindow\0box2i\0'.length + 4;
@@ -95,7 +95,7 @@ test('a picture may be that part of a larger one, or leave out what is empty aro
   expect(await fault(larger, { width: 64, height: 32 })).toBe('it is 64×18, not 64×32');
 });
 
-test('of a compression that is newer than this, chunks are counted by where the first one begins', async () => {
+test('the EXR check counts chunks of an unknown compression by the offset of the first one', async () => {
   const file = Buffer.from(master('3.4-half.exr'));
   const compression = file.indexOf('compression\0compression\0') + 'compression\0compression\0'.length + 4;
   file[compression] = 200;
@@ -105,7 +105,7 @@ test('of a compression that is newer than this, chunks are counted by where the 
   expect(await fault(Buffer.from(file).fill(0, end, end + 8))).toMatch(/^it says that it has -/);
 });
 
-test('attributes without end are not read to their end', async () => {
+test('the EXR check stops reading endless attributes', async () => {
   const attributes = Buffer.alloc(7 * 100_000, 'a\0\0\0\0\0\0');
   const file = Buffer.concat([Buffer.from('762f310102000000', 'hex'), attributes, Buffer.of(0)]);
   expect(await fault(file)).toBe('its header has too many entries');

@@ -16,12 +16,12 @@ const options: VideoOptions = {
 const args = ffmpegArgs(options);
 const after = (flag: string) => args[args.indexOf(flag) + 1];
 
-test('the frame rate is a fraction, and stands before the input', () => {
+test('the arguments of ffmpeg give the frame rate as a fraction, before the input', () => {
   expect(after('-framerate')).toBe('24000/1001');
   expect(args.indexOf('-framerate')).toBeLessThan(args.indexOf('-i'));
 });
 
-test('browsers play it: H.264, yuv420p, even dimensions, index at the front', () => {
+test('the arguments of ffmpeg make a video for browsers: H.264, yuv420p, even size, index first', () => {
   expect(after('-c:v')).toBe('png');
   expect(args.slice(args.lastIndexOf('-c:v'))[1]).toBe('libx264');
   expect(after('-filter_complex')).toContain('format=yuv420p');
@@ -29,7 +29,7 @@ test('browsers play it: H.264, yuv420p, even dimensions, index at the front', ()
   expect(after('-movflags')).toBe('+faststart');
 });
 
-test('frames come over a pipe: no numbering is involved', () => {
+test('the arguments of ffmpeg read frames from a pipe, not by number', () => {
   expect(after('-i')).toBe('pipe:0');
   expect(after('-f')).toBe('image2pipe');
 });
@@ -39,11 +39,11 @@ test.each([
   ['frame=  7', 7],
   ['fps=12.5', undefined],
   ['progress=end', undefined],
-])('progress "%s"', (line, frames) => {
+])('the progress line "%s" of ffmpeg gives a frame count or none', (line, frames) => {
   expect(parseProgress(line)).toBe(frames);
 });
 
-test('sound is a second input, beside the whole picture', () => {
+test('the arguments of ffmpeg add sound as a second input', () => {
   const heard = ffmpegArgs({ ...options, sound: '/scratch/sound.flac' });
   const inputs = heard.flatMap((arg, i) => (heard[i - 1] === '-i' ? [arg] : []));
   expect(inputs).toEqual(['pipe:0', '/scratch/sound.flac']);
@@ -52,7 +52,7 @@ test('sound is a second input, beside the whole picture', () => {
   expect(args).not.toContain('1:a');
 });
 
-test('a GIF has no sound, whatever there is', () => {
+test('the arguments for a GIF ignore sound', () => {
   expect(soundEncoderOf('gif')).toBeUndefined();
   const gif = { ...options, format: 'gif' } as const;
   expect(ffmpegArgs({ ...gif, sound: '/scratch/sound.flac' })).toEqual(ffmpegArgs(gif));
@@ -68,7 +68,7 @@ test.each([
   expect(sound[sound.indexOf('-af') + 1]).toContain(`apad,atrim=end_sample=${samples}`);
 });
 
-test('a preview is a second output of the same pictures, with the same sound', () => {
+test('the arguments of ffmpeg make a preview as a second output with the same sound', () => {
   const preview = { filter: 'scale=640:-2', codec: ['-c:v', 'libx264'], path: '/scratch/preview.mp4' };
   const both = ffmpegArgs({ ...options, sound: '/scratch/sound.flac', preview });
   expect(both.filter((arg) => arg === '-i')).toHaveLength(2);

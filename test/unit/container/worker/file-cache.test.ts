@@ -19,7 +19,7 @@ async function setUp(text = 'wood') {
 const entryOf = () => at('cache', readdirSync(at('cache'))[0]!);
 const read = (name: string) => readFileSync(at(name), 'utf8');
 
-test('many that want a file at the same moment get it, and it is downloaded once', async () => {
+test('the file cache downloads a file once for many concurrent callers', async () => {
   const { storage, file, cache } = await setUp();
   const other = await openFileCache(at('cache'), storage);
   const names = Array.from({ length: 20 }, (_, index) => `child-${index}/tex/wood.png`);
@@ -29,7 +29,7 @@ test('many that want a file at the same moment get it, and it is downloaded once
   expect(readdirSync(join(entryOf(), 'claims'))).toEqual([]);
 });
 
-test('it is there for reading only, and one who changes it all the same does not change the next one', async () => {
+test('the file cache gives each caller a read-only copy that no other caller shares', async () => {
   const { storage, file, cache } = await setUp();
   await cache.take(file, at('one'));
   expect(statSync(at('one')).mode & 0o222).toBe(0);
@@ -40,7 +40,7 @@ test('it is there for reading only, and one who changes it all the same does not
   expect(storage.counts.fetch).toBe(2);
 });
 
-test('another version of a file is another file', async () => {
+test('the file cache keeps versions of a file apart', async () => {
   const { storage, file, cache } = await setUp();
   await cache.take(file, at('one'));
   await putAll(storage, { 'uploads/film/wood.png': 'oak' });
@@ -48,7 +48,7 @@ test('another version of a file is another file', async () => {
   expect([read('one'), read('two')]).toEqual(['wood', 'oak']);
 });
 
-test('a file that was changed since is an error, and the cache keeps nothing of it', async () => {
+test('the file cache rejects a file that changed since the plan and keeps nothing of it', async () => {
   const { storage, file, cache } = await setUp();
   await putAll(storage, { 'uploads/film/wood.png': 'oak' });
   await expect(cache.take(file, at('one'))).rejects.toMatchObject({ code: 'changed' });
@@ -62,7 +62,7 @@ class OpaqueStorage extends CountingStorage {
   }
 }
 
-test('where the ETag is none of the bytes, each downloads its own', async () => {
+test('the file cache downloads a file for each caller if its ETag is not an MD5', async () => {
   const storage = new OpaqueStorage();
   await putAll(storage, { 'uploads/film/wood.png': 'wood' });
   const cache = new FileCache(at('cache'), storage);
@@ -73,7 +73,7 @@ test('where the ETag is none of the bytes, each downloads its own', async () => 
   expect(storage.counts.fetch).toBe(3);
 });
 
-test('what a killed download left is cleared away', async () => {
+test('the file cache deletes the rest of a killed download', async () => {
   const { file, cache } = await setUp();
   await cache.take(file, at('one'));
   const entry = entryOf();
@@ -83,7 +83,7 @@ test('what a killed download left is cleared away', async () => {
   expect(readdirSync(entry).toSorted()).toEqual(['claims', 'content']);
 });
 
-test('what was not used for longest makes room on a full disk, and no more of it than need be', async () => {
+test('the file cache deletes the oldest entries on a full disk, and only as many as necessary', async () => {
   const { storage } = await setUp();
   await putAll(storage, { a: 'aaaa', b: 'bbbb', c: 'cccc', d: 'dddd' });
   const held = () =>
@@ -103,7 +103,7 @@ test('what was not used for longest makes room on a full disk, and no more of it
   expect(held()).toEqual(['aaaa', 'cccc', 'dddd']);
 });
 
-test('it works in a folder of root’s that it may not list, and leaves making room to others', async () => {
+test('the file cache works in a folder that it may not list, and deletes nothing there', async () => {
   // Only root can be somebody else for a while.
   if (process.getuid?.() !== 0) {
     process.stderr.write('not root: the cache in a folder that it may not list is NOT tested\n');

@@ -16,7 +16,7 @@ async function filled(there: readonly boolean[]) {
   return { gaps, shown };
 }
 
-test('a gap shows the frame before it, gaps at the beginning the next one', async () => {
+test('fillGaps shows the frame before a gap, and at the beginning the next frame', async () => {
   const { gaps, shown } = await filled([false, false, true, false, true, false]);
   expect(shown).toEqual(['2,0', '2,1', '2', '2,3', '4', '4,5']);
   expect(gaps.map((gap) => [gap.frame, gap.shown])).toEqual([
@@ -27,7 +27,7 @@ test('a gap shows the frame before it, gaps at the beginning the next one', asyn
   ]);
 });
 
-test('whatever is missing, there is a picture for each frame and a gap for each that lacks one', async () => {
+test('fillGaps gives a picture for each frame and lists each missing frame as a gap', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.boolean()), async (there) => {
       const { gaps, shown } = await filled(there);

@@ -7,7 +7,7 @@ import { useScratchFolder } from '../../../support/scratch-folder';
 const at = useScratchFolder();
 const unsettled = async () => false;
 
-test('one at a time holds a folder, however many want it at once', async () => {
+test('claimFolder lets only one of many concurrent callers hold a folder', async () => {
   let [holding, most, held] = [0, 0, 0];
   const worker = async () => {
     const claim = await claimFolder(at('claims'), unsettled);
@@ -36,7 +36,7 @@ test.each([
   ['another machine that was not refreshed for long', claimName(ELSEWHERE), 60],
   // Process 999999999 cannot exist: the kernel's largest is 4194304.
   ['a process that is gone', claimName({ pid: 999999999 }), 0],
-])("the claim of %s stands in nobody's way", async (_, name, secondsOld) => {
+])('claimFolder ignores the claim of %s', async (_, name, secondsOld) => {
   putClaim(name, secondsOld);
   const claim = await claimFolder(at('claims'), unsettled);
   expect(readdirSync(at('claims'))).toHaveLength(1);
@@ -47,7 +47,7 @@ test.each([
   ['another container', claimName({ pids: '1', pid: 999999999 })],
   // Both machines have the same number for their first process namespace.
   ['another machine', claimName({ ...ELSEWHERE, pid: 999999999 })],
-])('the claim of a living process in %s is waited for', async (_, name) => {
+])('claimFolder waits for the claim of a living process in %s', async (_, name) => {
   putClaim(name, 0);
   let got = false;
   const waiting = claimFolder(at('claims'), unsettled).then((claim) => {
@@ -62,7 +62,7 @@ test.each([
   expect(got).toBe(true);
 });
 
-test('who waits for what is settled meanwhile waits no longer, and leaves no claim', async () => {
+test('claimFolder stops waiting when the work is done meanwhile, and leaves no claim', async () => {
   // Of two claims of the same millisecond chance says which counts as the earlier one: both come up in so many rounds.
   const now = jest.spyOn(Date, 'now').mockReturnValue(1_000_000);
   for (let round = 0; round < 20; round += 1) {

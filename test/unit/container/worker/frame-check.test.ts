@@ -25,21 +25,21 @@ function decodes(bytes: Buffer): boolean {
 
 const whole = frame(size);
 
-describe.each([8, 16] as const)('%i bits', (bitDepth) => {
-  test.each([0, 2, 4, 6] as const)('a whole frame of colour type %i has no fault', async (colorType) => {
+describe.each([8, 16] as const)('the frame check with %i bits', (bitDepth) => {
+  test.each([0, 2, 4, 6] as const)('accepts a whole frame of colour type %i', async (colorType) => {
     const bytes = frame(size, bitDepth, colorType);
     expect(decodes(bytes)).toBe(true);
     expect(await frameFault(bytes, size)).toBeUndefined();
   });
 });
 
-test('a whole frame that lies in a larger buffer has no fault', async () => {
+test('the frame check accepts a whole frame inside a larger buffer', async () => {
   const larger = Buffer.concat([Buffer.alloc(5), whole, Buffer.alloc(5)]);
   const within = new Uint8Array(larger.buffer, larger.byteOffset + 5, whole.length);
   expect(await frameFault(within, size)).toBeUndefined();
 });
 
-test('a frame cut off anywhere is at fault', async () => {
+test('the frame check refuses a frame that is cut off anywhere', async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 0, max: whole.length - 1 }), async (length) => {
       expect(await frameFault(whole.subarray(0, length), size)).toEqual(expect.any(String));
@@ -48,7 +48,7 @@ test('a frame cut off anywhere is at fault', async () => {
   );
 });
 
-test('a frame with any byte changed is at fault', async () => {
+test('the frame check refuses a frame with any byte changed', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 0, max: whole.length - 1 }),
@@ -67,17 +67,17 @@ test.each([
   ['of another size', frame({ width: 16, height: 24 }), 'it is 16×24, not 24×16'],
   ['that is empty', Buffer.alloc(0), 'it is empty'],
   ['that is something else', Buffer.from('JFIF'.repeat(20)), 'it is no PNG'],
-])('a frame %s is at fault, and the fault is named', async (_, bytes, fault) => {
+])('the frame check names the fault of a frame %s', async (_, bytes, fault) => {
   expect(await frameFault(bytes, size)).toBe(fault);
 });
 
-test('the size is looked at before a byte is decoded', async () => {
+test('the frame check compares the size before it decodes a byte', async () => {
   const bomb = Buffer.from(whole);
   bomb.writeUInt32BE(0xffff_ffff, 16);
   expect(await frameFault(bomb, size)).toBe('it is 4294967295×16, not 24×16');
 });
 
-describe('with every checksum right', () => {
+describe('the frame check with correct checksums', () => {
   const rows = (count: number, filter = 0) =>
     deflateSync(
       Buffer.concat(Array.from({ length: count }, () => Buffer.from([filter, ...Buffer.alloc(72)]))),
@@ -92,17 +92,17 @@ describe('with every checksum right', () => {
       pngOf(size, ...[...packed].map((byte) => pngChunk('IDAT', Buffer.from([byte])))),
     ],
     ['a chunk that may be passed over', pngOf(size, pngChunk('teXt', packed), idat)],
-  ])('%s is whole', async (_, bytes) => {
+  ])('accepts %s', async (_, bytes) => {
     expect(decodes(bytes)).toBe(true);
     expect(await frameFault(bytes, size)).toBeUndefined();
   });
 
   test.each<[string, Buffer, string]>([
-    ['a filter that there is not', pngOf(size, pngChunk('IDAT', rows(16, 5))), 'the filter 5'],
-    ['a chunk that nobody knows', pngOf(size, pngChunk('ABCD', packed), idat), 'chunk ABCD'],
+    ['an unknown filter', pngOf(size, pngChunk('IDAT', rows(16, 5))), 'the filter 5'],
+    ['an unknown critical chunk', pngOf(size, pngChunk('ABCD', packed), idat), 'chunk ABCD'],
     ['something after its end', Buffer.concat([pngOf(size, idat), Buffer.from('x')]), 'follows its end'],
-    ['a depth that there is not', pngOf({ ...size, bitDepth: 3 }, idat), 'with 3 bits'],
-  ])('%s is at fault, and named', async (_, bytes, fault) => {
+    ['an unknown bit depth', pngOf({ ...size, bitDepth: 3 }, idat), 'with 3 bits'],
+  ])('refuses %s and names it', async (_, bytes, fault) => {
     expect(decodes(bytes)).toBe(false);
     expect(await frameFault(bytes, size)).toContain(fault);
   });
@@ -115,26 +115,23 @@ describe('with every checksum right', () => {
       pngOf(size, pngChunk('IDAT', packed.subarray(0, -5))),
       'end of file',
     ],
-  ])('%s is at fault, though pngjs may take it', async (_, bytes, fault) => {
+  ])('refuses %s, even if pngjs accepts it', async (_, bytes, fault) => {
     expect(await frameFault(bytes, size)).toContain(fault);
   });
 
   test.each<[string, Buffer[], string]>([
-    ['pieces without end', Array<Buffer>(2_000).fill(pngChunk('IDAT', Buffer.alloc(0))), 'too many pieces'],
-    ['notes without end', Array<Buffer>(2_000).fill(pngChunk('teXt', Buffer.alloc(0))), 'too many pieces'],
+    ['endless pieces', Array<Buffer>(2_000).fill(pngChunk('IDAT', Buffer.alloc(0))), 'too many pieces'],
+    ['endless notes', Array<Buffer>(2_000).fill(pngChunk('teXt', Buffer.alloc(0))), 'too many pieces'],
     [
       'a note that unpacks to gigabytes',
       Array<Buffer>(3).fill(pngChunk('zTXt', Buffer.alloc(30_000))),
       'too much packed text',
     ],
-  ])(
-    '%s are at fault: a hostile frame may cost neither the worker nor ffmpeg much',
-    async (_, more, fault) => {
-      expect(await frameFault(pngOf(size, ...more, idat), size)).toContain(fault);
-    },
-  );
+  ])('refuses %s, so hostile frames cost worker and ffmpeg little', async (_, more, fault) => {
+    expect(await frameFault(pngOf(size, ...more, idat), size)).toContain(fault);
+  });
 
-  test('as many pieces as a large picture has are checked at once', async () => {
+  test('checks as many pieces as a large picture has', async () => {
     const count = 100_000;
     const notes = Buffer.concat(Array<Buffer>(count).fill(pngChunk('teXt', Buffer.alloc(1024))));
     const pieces = Buffer.concat(Array<Buffer>(count).fill(pngChunk('IDAT', Buffer.alloc(0))));
@@ -143,12 +140,12 @@ describe('with every checksum right', () => {
     expect(performance.now() - began).toBeLessThan(10_000);
   });
 
-  test('a picture that unpacks to more than its rows is at fault, however much more', async () => {
+  test('refuses a picture that unpacks to more than its rows', async () => {
     const bomb = pngOf(size, pngChunk('IDAT', deflateSync(Buffer.alloc(50_000_000))));
     expect(await frameFault(bomb, size)).toContain('more in it than its rows');
   });
 
-  test('interlaced rows are counted pass by pass', async () => {
+  test('counts interlaced rows for each pass', async () => {
     // Rows and pixels of each, of a picture of 24×16.
     const passes = [
       [2, 3],

@@ -25,9 +25,9 @@ const deliver = (saved: Parameters<typeof deliverFrame>[0], storage: MemoryStora
 
 beforeEach(() => mkdirSync(at('own')));
 
-describe.each([1, 2, 3])('a worker that something befalls at call %i', (call) => {
+describe.each([1, 2, 3])('a worker that fails at storage call %i', (call) => {
   test.each(CALL_FAULTS)(
-    '(%s) leaves no record of an earlier failure beside a frame that is there, and no frame without its master',
+    '(%s) leaves no failure record beside a stored frame and no frame without its master',
     async (fault) => {
       const storage = new MemoryStorage();
       await storage.put(failureUrl(FOLDER, 7), '{}');
@@ -42,7 +42,7 @@ describe.each([1, 2, 3])('a worker that something befalls at call %i', (call) =>
   );
 });
 
-test('a frame and its master go into storage and out of scratch', async () => {
+test('frame delivery moves a frame and its master from scratch to storage', async () => {
   const storage = new MemoryStorage();
   expect(await deliver(saveFrame(), storage)).toEqual({ bytes: expect.any(Number) });
   expect(await storage.head(frameUrl(FOLDER, 7))).toBeDefined();
@@ -50,7 +50,7 @@ test('a frame and its master go into storage and out of scratch', async () => {
   expect(readdirSync(at(), { recursive: true })).toEqual(['own']);
 });
 
-test('without a master only the frame does', async () => {
+test('frame delivery moves only the frame if there is no master', async () => {
   const storage = new MemoryStorage();
   const { frame, path } = saveFrame();
   await deliver({ frame, path }, storage);
@@ -65,7 +65,7 @@ test.each([
   ['has another name', 'hard.exr', 'Blender saved the EXR file of frame 7 as a hard link to another file'],
   ['is empty', 'empty.exr', 'Blender saved a bad EXR file: it is empty'],
   ['is no OpenEXR file', '0007.png', 'Blender saved a bad EXR file: it is no OpenEXR file'],
-])('a master that %s is a fault of the frame, and nothing is stored', async (_, name, fault) => {
+])('frame delivery fails the frame and stores nothing if the master %s', async (_, name, fault) => {
   const storage = new MemoryStorage();
   const saved = saveFrame();
   writeFileSync(at('empty.exr'), '');

@@ -14,26 +14,26 @@ describe.each(['3.4-picture.jpg', '5.2-picture.jpg'])('%s, as Blender wrote it,'
     expect(await fault(file)).toBeUndefined();
   });
 
-  test('cut off anywhere is not', async () => {
+  test('is refused when cut off anywhere', async () => {
     expect(await wholeBeginnings(file, fault)).toEqual([]);
   });
 
-  test('of another size is said to be so', async () => {
+  test('is refused if another size is expected', async () => {
     expect(await fault(file, { width: 31, height: 18 })).toBe('it is 32×18, not 31×18');
   });
 });
 
 test.each([
   ['empty', '', 'it is empty'],
-  ['of zeros', '0000000000000000', 'it is no JPEG file'],
-  ['nothing but start and end', 'ffd8ffd9', 'it holds no picture'],
+  ['all zeros', '0000000000000000', 'it is no JPEG file'],
+  ['only start and end', 'ffd8ffd9', 'it holds no picture'],
   ['a segment that never ends', 'ffd8ffe0ffff0000000000ffd9', 'it holds no picture'],
   ['segments of no length', `ffd8${'ffe00000'.repeat(20)}ffd9`, 'it holds no picture'],
-])('a file that is %s is not whole', async (_, hex, expected) => {
+])('the JPEG check refuses a file that is %s', async (_, hex, expected) => {
   expect(await fault(Buffer.from(hex, 'hex'))).toBe(expected);
 });
 
-test('segments without end are not read to their end', async () => {
+test('the JPEG check stops reading endless segments', async () => {
   const file = Buffer.from(`ffd8${'fffe0002'.repeat(100_000)}ffd9`, 'hex');
   let reads = 0;
   const counted = {

@@ -1,7 +1,7 @@
 import { logContext, logLine } from '../../../../container/worker/log-context';
 import { parseWorkerEvent } from '../../../../core/contract/worker-event';
 
-test('each line names its render, slice and attempt, and reads as the event that it is', () => {
+test('a log line names its event, render, slice and attempt', () => {
   const output = 's3://bucket/renders/film-0123abcd';
   const command = {
     command: 'render',
@@ -22,14 +22,14 @@ test('each line names its render, slice and attempt, and reads as the event that
   expect(parseWorkerEvent(line)).toEqual({ event: 'frame-started', frame: 5 });
 });
 
-test('a stitch job is of no slice, a job without Batch’s variables the first attempt', () => {
+test('the log context has no slice for a stitch job, and attempt 1 without variables of AWS Batch', () => {
   expect(logContext({ command: 'stitch', input: '/films/a', output: '/films/a/' }, {})).toEqual({
     renderId: 'a',
     attempt: 1,
   });
 });
 
-test('which slice a child of a retry takes stands in the plan, not in its index', () => {
+test('the log context takes the slice of a retry child from the plan, not from its index', () => {
   const command = {
     command: 'render',
     input: '/a.blend',

@@ -24,22 +24,19 @@ function rowsOf(bytes: Uint8Array): string[] {
   );
 }
 
-describe.each([8, 16] as const)('%i bits', (bitDepth) => {
-  test.each([0, 2, 4, 6] as const)(
-    'colour type %i stays as it is, and the frame is whole',
-    async (colourType) => {
-      const marked = markFrame(plain(320, 180, bitDepth, colourType), 12);
-      expect(readPngHeader(marked)).toMatchObject({ bitDepth, colourType });
-      expect(await frameFault(marked, { width: 320, height: 180 })).toBeUndefined();
-      const rows = rowsOf(marked);
-      expect(rows[0]).toBe(' '.repeat(320));
-      expect(rows.at(-1)).toMatch(/^\.+ +$/);
-      expect(rows.some((row) => row.includes('#'))).toBe(true);
-    },
-  );
+describe.each([8, 16] as const)('markFrame with %i bits', (bitDepth) => {
+  test.each([0, 2, 4, 6] as const)('keeps colour type %i and gives a whole frame', async (colourType) => {
+    const marked = markFrame(plain(320, 180, bitDepth, colourType), 12);
+    expect(readPngHeader(marked)).toMatchObject({ bitDepth, colourType });
+    expect(await frameFault(marked, { width: 320, height: 180 })).toBeUndefined();
+    const rows = rowsOf(marked);
+    expect(rows[0]).toBe(' '.repeat(320));
+    expect(rows.at(-1)).toMatch(/^\.+ +$/);
+    expect(rows.some((row) => row.includes('#'))).toBe(true);
+  });
 });
 
-test('the words can be read', () => {
+test('markFrame draws readable words', () => {
   const rows = rowsOf(markFrame(plain(103, 9, 8, 2), -7));
   expect(rows.map((row) => row.slice(1, 30))).toEqual([
     '.............................',
@@ -58,11 +55,11 @@ test.each([
   [1, 1],
   [7, 3],
   [64, 36],
-])('a picture of %i×%i keeps its size', async (width, height) => {
+])('markFrame keeps the size of a picture of %i×%i', async (width, height) => {
   expect(await frameFault(markFrame(plain(width, height, 8, 6), 1), { width, height })).toBeUndefined();
 });
 
-test('a whole frame that pngjs cannot decode stays without words, so that there is still a video', async () => {
+test('markFrame leaves a frame unmarked if pngjs cannot decode it', async () => {
   const size = { width: 64, height: 36 };
   const odd = pngOf(
     size,

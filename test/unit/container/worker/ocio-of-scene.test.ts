@@ -9,7 +9,7 @@ const plan = (ocio: string | undefined, url: string) => ({
 });
 const PLACED = '/scratch/scene/film/shots/shot.blend';
 
-test('ocioOfScene is the configuration as it was placed beside the scene', () => {
+test('ocioOfScene returns the configuration that was placed beside the scene', () => {
   const ocio = ocioOfScene(plan('//../colors/config.ocio', 's3://films/shot.blend'), PLACED);
   expect(ocio).toBe('/scratch/scene/film/colors/config.ocio');
 });
@@ -19,13 +19,13 @@ test('ocioOfScene refuses a configuration that was not placed', () => {
   expect(find).toThrow('the plan lacks the OCIO configuration //../../../other.ocio');
 });
 
-test('ocioOfScene uses a configuration of this machine where it is', () => {
+test('ocioOfScene uses a configuration of this machine in place', () => {
   expect(ocioOfScene(plan('//../c.ocio', '/home/film/shot.blend'), '/home/film/shot.blend')).toBe(
     '/home/c.ocio',
   );
 });
 
-test('ocioOfScene passes the name of a built-in configuration on', () => {
+test('ocioOfScene returns the name of a built-in configuration', () => {
   expect(ocioOfScene(plan('ocio://default', 's3://films/shot.blend'), PLACED)).toBe('ocio://default');
   expect(ocioOfScene(plan(undefined, 's3://films/shot.blend'), PLACED)).toBeUndefined();
 });

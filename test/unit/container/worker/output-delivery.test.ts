@@ -35,7 +35,7 @@ function saveFrame() {
 const deliver = (saved: Parameters<typeof deliverFrame>[0], storage: MemoryStorage) =>
   deliverFrame(saved, { manifest: MANIFEST, folder: FOLDER, storage, own: at('own') });
 
-test('files of File Output nodes go into storage and out of scratch', async () => {
+test('output delivery moves files of File Output nodes from scratch to storage', async () => {
   const storage = new MemoryStorage();
   expect(await deliver(saveFrame(), storage)).toEqual({ bytes: expect.any(Number) });
   for (const output of [MASK, DEPTH]) expect(await storage.head(outputUrl(FOLDER, output))).toBeDefined();
@@ -43,21 +43,24 @@ test('files of File Output nodes go into storage and out of scratch', async () =
   expect(readdirSync(at(), { recursive: true, encoding: 'utf8' }).toSorted()).toEqual(['own', 'saved']);
 });
 
-test.each([1, 2, 3, 4])('a worker that fails at call %i leaves no frame without its files', async (call) => {
-  const storage = new MemoryStorage();
-  const seen = new FaultyProcess(call, 'answer lost').see(storage);
-  const delivered = deliverFrame(saveFrame(), {
-    manifest: MANIFEST,
-    folder: FOLDER,
-    storage: seen,
-    own: at('own'),
-  });
-  await expect(delivered).rejects.toThrow('the call failed');
-  const frame = await storage.head(frameUrl(FOLDER, 7));
-  for (const output of [MASK, DEPTH]) {
-    expect(frame && !(await storage.head(outputUrl(FOLDER, output)))).toBeFalsy();
-  }
-});
+test.each([1, 2, 3, 4])(
+  'a worker that fails at storage call %i leaves no frame without its output files',
+  async (call) => {
+    const storage = new MemoryStorage();
+    const seen = new FaultyProcess(call, 'answer lost').see(storage);
+    const delivered = deliverFrame(saveFrame(), {
+      manifest: MANIFEST,
+      folder: FOLDER,
+      storage: seen,
+      own: at('own'),
+    });
+    await expect(delivered).rejects.toThrow('the call failed');
+    const frame = await storage.head(frameUrl(FOLDER, 7));
+    for (const output of [MASK, DEPTH]) {
+      expect(frame && !(await storage.head(outputUrl(FOLDER, output)))).toBeFalsy();
+    }
+  },
+);
 
 test.each<[string, object, RegExp]>([
   ['is a link', { path: 'link' }, /saved file "z 0007.tif" of File Output node "Tiefe_ü" as a symbolic link/],
@@ -68,7 +71,7 @@ test.each<[string, object, RegExp]>([
   ['is of an unknown kind', { file: 'a.mp4' }, /not of a kind that Spotreel can check/],
   ['leads out of its folder', { file: '../../frames/0001.png' }, /names or in a number/],
   ['has a node that leads out', { node: '..' }, /names or in a number/],
-])('a file that %s is a fault of the frame', async (_, changes, fault) => {
+])('output delivery fails the frame if a file %s', async (_, changes, fault) => {
   const storage = new MemoryStorage();
   const { outputs, ...saved } = saveFrame();
   symlinkSync(outputs[1]!.path, at('link'));
@@ -85,7 +88,7 @@ test.each<[string, object, RegExp]>([
   expect(readdirSync(at('own'))).toEqual([]);
 });
 
-test('more files than a frame may have are a fault of the frame', async () => {
+test('output delivery fails a frame with too many files', async () => {
   const { outputs, ...saved } = saveFrame();
   const many = Array.from({ length: MOST_OUTPUTS + 1 }, () => outputs[0]!);
   expect(await deliver({ ...saved, outputs: many }, new MemoryStorage())).toHaveProperty('fault');

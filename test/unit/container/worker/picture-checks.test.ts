@@ -14,7 +14,7 @@ const WHOLE_BEGINNINGS: Readonly<Record<string, number>> = { '5.2-picture.tga': 
 
 const FILES = readdirSync(FOLDER).filter((name) => !name.endsWith('.py') && !/exr$|jpg$/.test(name));
 
-test('the fixtures have every kind of picture', () => {
+test('the fixtures include every kind of picture', () => {
   expect(new Set(FILES.map((name) => name.split('.').at(-1)))).toEqual(
     new Set(['png', 'tif', 'webp', 'dpx', 'hdr', 'avif', 'jp2', 'j2c', 'cin', 'tga', 'bmp', 'rgb']),
   );
@@ -31,7 +31,7 @@ describe.each(FILES)('%s, as Blender wrote it,', (name) => {
     expect(await fault(file)).toBeUndefined();
   });
 
-  test('is not whole if it is cut off', async () => {
+  test('is refused when cut off', async () => {
     expect(await wholeBeginnings(file, fault)).toHaveLength(WHOLE_BEGINNINGS[name] ?? 0);
   });
 
@@ -43,26 +43,26 @@ describe.each(FILES)('%s, as Blender wrote it,', (name) => {
 
 const KINDS = ['png', 'tif', 'webp', 'dpx', 'hdr', 'avif', 'jp2', 'j2c', 'cin', 'tga', 'bmp', 'rgb'] as const;
 
-test.each(KINDS)('an empty %s file is not whole', async (ending) => {
+test.each(KINDS)('the picture check refuses an empty %s file', async (ending) => {
   expect(await faultOf(bytesOf(Buffer.alloc(0)), ending)).toBe('it is empty');
 });
 
-test.each(KINDS)('zeros are no %s file', async (ending) => {
+test.each(KINDS)('the picture check refuses zeros as a %s file', async (ending) => {
   expect(await faultOf(bytesOf(Buffer.alloc(2_000)), ending)).toMatch(/^it (is no|is cut off)/);
 });
 
 /** Bytes that say of themselves that more is to come than there is, or that there is no end of it. */
 test.each<[string, 'tif' | 'avif' | 'rgb' | 'png', Buffer]>([
   ['a TIFF directory beyond the end', 'tif', Buffer.from('49492a00f0ffffff', 'hex')],
-  ['a box of no length within a box', 'avif', avifOf('00000008', 400)],
-  ['boxes without end', 'avif', avifOf('0000000869707270', 100_000)],
+  ['a box of length zero inside a box', 'avif', avifOf('00000008', 400)],
+  ['endless boxes', 'avif', avifOf('0000000869707270', 100_000)],
   [
     'an IRIS table beyond the end',
     'rgb',
     Buffer.concat([Buffer.from('01da01010003ffffffff0004', 'hex'), Buffer.alloc(600)]),
   ],
   ['a PNG chunk of 4 GiB', 'png', pngOf('ffffffff49444154')],
-])('%s is found without reading it', async (_, ending, bytes) => {
+])('the picture check refuses %s without reading it', async (_, ending, bytes) => {
   let read = 0;
   const counted = {
     ...bytesOf(bytes),

@@ -48,7 +48,7 @@ async function setUp(version: string) {
 
 const FRAMES = { start: 5, end: 9 };
 
-test('for sound the scene is fetched with its libraries and what may be heard, without pictures', async () => {
+test('prepareBlender for sound fetches scene, libraries and sounds, but no pictures', async () => {
   const { manifest, context } = await setUp('3.4.1');
   const { command } = await prepareMix(manifest, FRAMES, at('mixed.flac'), context);
   expect(command).toContain(at('scratch/own/scene/film/shot.blend'));
@@ -56,7 +56,7 @@ test('for sound the scene is fetched with its libraries and what may be heard, w
   expect(fetched).toEqual(['film/lib.blend', 'film/song.WAV', 'film/take.mov']);
 });
 
-test('Blender may write to its home and to where it saves, and to nothing of the worker’s own', async () => {
+test('prepareBlender grants Blender its home and the saved folder, but not the folder of the worker', async () => {
   const { manifest, context } = await setUp('3.4.1');
   const { command, environment, directory } = await prepareBlender(manifest, context);
   const granted = command.slice(2, command.indexOf('--')).filter((argument) => argument.startsWith('/'));
@@ -65,7 +65,7 @@ test('Blender may write to its home and to where it saves, and to nothing of the
   expect(environment).toMatchObject({ HOME: at('scratch/blender'), TMPDIR: at('scratch/blender') });
 });
 
-test('a Blender that is too old fetches nothing', async () => {
+test('prepareBlender fetches nothing if Blender is too old', async () => {
   const { manifest, context } = await setUp('2.93.0');
   await expect(prepareMix(manifest, FRAMES, at('mixed.flac'), context)).rejects.toMatchObject({
     code: 'blender-too-old',

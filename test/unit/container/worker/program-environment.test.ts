@@ -1,6 +1,6 @@
 import { programEnvironment } from '../../../../container/worker/program-environment';
 
-test("nothing of AWS, and nothing that was not asked for, is in a program's environment", () => {
+test('the environment of a program has only requested variables and none of AWS', () => {
   const environment = {
     PATH: '/usr/bin',
     LANG: 'C.UTF-8',

@@ -7,7 +7,7 @@ const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
   return all;
 };
 
-test('everything comes once and in order, whichever is ready first, and never more than so many are begun', async () => {
+test('readAhead yields each item once and in order, with a bounded number of reads at a time', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: 0, max: 3 })),
@@ -32,7 +32,7 @@ test('everything comes once and in order, whichever is ready first, and never mo
   );
 });
 
-test('a fault comes at its place, after what was read before it', async () => {
+test('readAhead throws an error after the items before it', async () => {
   const seen: number[] = [];
   const items = readAhead([1, 2, 3], 3, async (item) => {
     if (item === 2) throw new Error('two');

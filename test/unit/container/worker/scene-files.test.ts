@@ -56,7 +56,7 @@ const tree = (name: string) =>
     .map((entry) => `${entry.parentPath.slice(at(name).length)}/${entry.name}`)
     .toSorted();
 
-test('scene and files lie as `//` paths expect, wherever their bytes came from, and nothing else does', async () => {
+test('fetched scene files have exactly the layout that `//` paths expect', async () => {
   const { plan, child } = await setUp();
   const scene = await fetchScene(plan, child('one'));
   expect(scene).toBe(at('one/scene/film/shot.blend'));
@@ -64,7 +64,7 @@ test('scene and files lie as `//` paths expect, wherever their bytes came from, 
   expect(readFileSync(at('one/scene/lib/oak.png'), 'utf8')).toBe('other wood');
 });
 
-test('children that start at the same moment fetch each file once, where they share a cache', async () => {
+test('children with a shared cache fetch each file once, even if they start together', async () => {
   const { storage, plan, child } = await setUp({ SPOTREEL_CACHE: at('cache') });
   const scenes = await Promise.all(['one', 'two', 'three'].map((name) => fetchScene(plan, child(name))));
   for (const scene of scenes) expect(readFileSync(scene, 'utf8')).toBe('scene');
@@ -72,19 +72,19 @@ test('children that start at the same moment fetch each file once, where they sh
   expect(storage.counts.fetch).toBe(3);
 });
 
-test('without a cache each fetches its own', async () => {
+test('children without a cache each fetch their own files', async () => {
   const { storage, plan, child } = await setUp();
   await Promise.all(['one', 'two'].map((name) => fetchScene(plan, child(name))));
   expect(storage.counts.fetch).toBe(6);
 });
 
-test('a plan of a version that knew no files is the scene alone', async () => {
+test('a plan of an older version without files fetches only the scene', async () => {
   const { plan, child } = await setUp();
   expect(await fetchScene({ source: plan.source }, child('one'))).toBe(at('one/scene/shot.blend'));
 });
 
 test.each([['../out.png'], ['/etc/out.png'], ['film/../../out.png'], ['a\\..\\..\\out.png'], ['']])(
-  'a plan with a file %j is refused',
+  'the worker refuses a plan with a file %j',
   async (path) => {
     const { plan, child } = await setUp();
     const [first] = plan.dependencies!;
@@ -94,7 +94,7 @@ test.each([['../out.png'], ['/etc/out.png'], ['film/../../out.png'], ['a\\..\\..
   },
 );
 
-test('a plan for a scene in a bucket takes no file of this machine', async () => {
+test('the worker refuses a plan that takes a local file for a scene in a bucket', async () => {
   const { plan, child } = await setUp();
   const evil = { ...plan, dependencies: [{ path: 'a', url: '/etc/hostname', size: 1 }] };
   await expect(fetchScene(evil, child('one'))).rejects.toMatchObject({ code: 'bad-manifest' });
@@ -105,7 +105,7 @@ test.each([
   'memory://films/uploads/wood.png',
   'memory://films/renders/other-1/frames/0001.png',
   'memory://others/uploads/film/wood.png',
-])('a plan takes nothing of another project, such as %s', async (url) => {
+])('the worker refuses a plan that takes a file outside the project, such as %s', async (url) => {
   const { storage, plan, child } = await setUp();
   const evil = { ...plan, dependencies: [{ path: 'a.png', url, size: 1 }] };
   await expect(fetchScene(evil, child('one'))).rejects.toMatchObject({ code: 'bad-manifest' });
@@ -115,7 +115,7 @@ test.each([
 test.each([
   ['changed', 'put', /wood\.png was changed since/],
   ['not-found', 'delete', /film\/tex\/wood\.png was there when the render was planned and is gone/],
-] as const)('a file that is %s since the plan ends the child with its name', async (code, call, words) => {
+] as const)('a child fails and names the file if it is %s since the plan', async (code, call, words) => {
   const { storage, plan, child } = await setUp();
   await storage[call](new URL('memory://films/uploads/film/tex/wood.png'), 'oak');
   const fetching = fetchScene(plan, child('one'));
@@ -123,7 +123,7 @@ test.each([
   await expect(fetching).rejects.toThrow(words);
 });
 
-test('a child that is asked to stop fetches nothing more', async () => {
+test('a stopped child fetches no more files', async () => {
   const { storage, plan, child } = await setUp();
   await expect(fetchScene(plan, child('one', AbortSignal.abort()))).rejects.toMatchObject({
     kind: 'stopped',

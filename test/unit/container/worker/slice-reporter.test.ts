@@ -3,7 +3,7 @@ import { sliceReportUrl } from '../../../../core/contract/keys';
 import { sliceReportSchema } from '../../../../core/contract/slice-report';
 import { MemoryStorage } from '../../../../core/storage/memory-storage';
 
-test('a slice report keeps the order in which Blender saved the frames, also if storing overtakes', async () => {
+test('a slice report lists frames in the order of saving, even if a later frame is stored first', async () => {
   const [storage, folder] = [new MemoryStorage(), new URL('memory://films/renders/shot/')];
   const at = new Date(0).toISOString();
   const reporter = await SliceReporter.begin(storage, folder, 0, { attempt: 1, startedAt: at, kept: 0 });

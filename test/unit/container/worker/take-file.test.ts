@@ -40,7 +40,7 @@ async function refusals(saved: SavedFile): Promise<unknown[]> {
   return reasons;
 }
 
-test('takes exactly the bytes of a file, into memory and into a copy', async () => {
+test('takeBytes and takeCopy take exactly the bytes of a file', async () => {
   const bytes = Buffer.alloc(3 * MIB + 17, 'frame');
   writeFileSync(at('saved/0012.png'), bytes, { mode: 0o444 });
   expect((await takeBytes(frame12())).equals(bytes)).toBe(true);
@@ -50,14 +50,14 @@ test('takes exactly the bytes of a file, into memory and into a copy', async () 
   expect(statSync(at('saved/0012.png'))).toMatchObject({ size: bytes.length, nlink: 1 });
 });
 
-test('takes an empty file', async () => {
+test('takeBytes and takeCopy take an empty file', async () => {
   writeFileSync(at('saved/0012.png'), '');
   expect(await takeBytes(frame12())).toHaveLength(0);
   await takeCopy(frame12(), at('own/0012.png'));
   expect(statSync(at('own/0012.png')).size).toBe(0);
 });
 
-test('a copy replaces what has its name, without following a link', async () => {
+test('takeCopy replaces an existing link without following it', async () => {
   writeFileSync(at('saved/0012.png'), 'frame');
   symlinkSync(at('secret'), at('own/0012.png'));
   await takeCopy(frame12(), at('own/0012.png'));
@@ -83,13 +83,13 @@ test.each<[string, () => void, string]>([
   ],
   ['a hard link', () => linkSync(at('secret'), at('saved/0012.png')), 'as a hard link to another file'],
   ['a folder', () => mkdirSync(at('saved/0012.png')), 'as a folder, not a file'],
-])('%s is refused with its reason', async (_, make, words) => {
+])('takeBytes and takeCopy refuse %s with a reason', async (_, make, words) => {
   make();
   const reason = `Blender saved frame 12 ${words}`;
   expect(await refusals(frame12())).toEqual([reason, reason]);
 });
 
-test('a socket is refused with its reason', async () => {
+test('takeBytes and takeCopy refuse a socket with a reason', async () => {
   const server = createServer();
   // The path of a socket is short, and the folder of a test is not.
   const folder = process.cwd();
@@ -104,25 +104,25 @@ test('a socket is refused with its reason', async () => {
   await new Promise((closed) => server.close(closed));
 });
 
-test('a device itself is refused with its reason', async () => {
+test('takeBytes and takeCopy refuse a device with a reason', async () => {
   const device = { ...frame12(), path: '/dev/zero' };
   const reason = 'Blender saved frame 12 as a device, not a file';
   expect(await refusals(device)).toEqual([reason, reason]);
 });
 
-test('a missing file is refused with its reason', async () => {
+test('takeBytes and takeCopy refuse a missing file with a reason', async () => {
   const reason = 'Blender reported frame 12 as saved but wrote no file';
   expect(await refusals(frame12())).toEqual([reason, reason]);
 });
 
-test('a file over its bound is refused before it is read, though it has no blocks', async () => {
+test('takeBytes and takeCopy refuse a sparse file over the size limit before reading it', async () => {
   writeFileSync(at('saved/0012.png'), '');
   truncateSync(at('saved/0012.png'), 2 ** 42);
   const reason = `Blender saved frame 12 with ${2 ** 42} bytes; Spotreel accepts ${MIB} bytes at most`;
   expect(await refusals(frame12(MIB))).toEqual([reason, reason]);
 });
 
-test('a file that grows while it is read is refused', async () => {
+test('takeBytes and takeCopy refuse a file that grows while it is read', async () => {
   writeFileSync(at('saved/0012.png'), Buffer.alloc(4 * MIB));
   let isGrowing = true;
   const grow = () => {
@@ -135,7 +135,7 @@ test('a file that grows while it is read is refused', async () => {
   expect(reasons).toEqual(Array(2).fill('Blender changed the file of frame 12 while Spotreel read it'));
 });
 
-test('a file that its user may not read is refused with its reason', async () => {
+test('takeBytes and takeCopy refuse an unreadable file with a reason', async () => {
   writeFileSync(at('saved/0012.png'), 'frame');
   chmodSync(at('saved/0012.png'), 0);
   // Root may read everything.
@@ -150,7 +150,7 @@ test('a file that its user may not read is refused with its reason', async () =>
   }
 });
 
-test('removing follows no link and leaves a folder alone', async () => {
+test('removeSaved follows no link and keeps folders', async () => {
   symlinkSync(at('secret'), at('saved/link'));
   mkdirSync(at('saved/folder/inner'), { recursive: true });
   for (const name of ['link', 'folder', 'nothing']) await removeSaved(at('saved', name));

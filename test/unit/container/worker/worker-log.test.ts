@@ -13,12 +13,12 @@ function logOf(mostBytes: number, events: readonly WorkerEvent[]) {
   return { bytes: written.join('').length, events: written.map((text) => parseWorkerEvent(text.trimEnd())) };
 }
 
-test('a log within its limit is written as it is', () => {
+test('a worker log within its limit is complete', () => {
   const { events } = logOf(MIB, [blender('Fra:1'), { event: 'frame-stored', frame: 1, seconds: 2 }]);
   expect(events).toEqual([blender('Fra:1'), { event: 'frame-stored', frame: 1, seconds: 2 }]);
 });
 
-test('beyond its limit it drops lines of programs, keeps events of the worker, and says twice what it does', () => {
+test('a worker log over its limit drops program lines, keeps events, and reports this twice', () => {
   const flood = Array.from({ length: 2000 }, () => blender('x'.repeat(1000)));
   const stored: WorkerEvent = { event: 'frame-stored', frame: 1, seconds: 2 };
   const { bytes, events } = logOf(MIB, [...flood, stored, blender('after'), stored]);
@@ -44,6 +44,6 @@ test.each([
   ['16', 16],
   ['0', 64],
   ['much', 64],
-])('SPOTREEL_LOG_MIB=%s is %i MiB', (SPOTREEL_LOG_MIB, mebibytes) => {
+])('SPOTREEL_LOG_MIB=%s limits the log to %i MiB', (SPOTREEL_LOG_MIB, mebibytes) => {
   expect(mostLogBytes({ SPOTREEL_LOG_MIB })).toBe(mebibytes * MIB);
 });
