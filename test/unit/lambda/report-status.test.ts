@@ -31,34 +31,34 @@ const refused = status({ state: 'refused', jobs: undefined, endedJob: undefined,
 const rescuing = status({ state: 'rescuing', endedJob: 'r0', reason: 'Spot machines were taken away' });
 const newer = { jobs: { render: 'r2', stitch: 's2' } };
 
-describe('which status stands', () => {
+describe('weigh decides for a new status:', () => {
   test.each<[string, RenderStatus, RenderStatus, ReturnType<typeof weigh>]>([
     ['the same end twice', complete, complete, 'same'],
     ['the same failure twice', renderFailed, renderFailed, 'same'],
-    ['the stitch job failed because the render job had', renderFailed, stitchFailed, 'keep'],
-    ['the same, the other way round', stitchFailed, renderFailed, 'amend'],
+    ['the stitch job failed after the render job', renderFailed, stitchFailed, 'keep'],
+    ['the render job failed, reported after the stitch job', stitchFailed, renderFailed, 'amend'],
     ['a failure of a pair that is complete', complete, renderFailed, 'keep'],
     ['complete after all', renderFailed, complete, 'replace'],
     ['a newer pair failed', complete, { ...renderFailed, ...newer, endedJob: 'r2' }, 'replace'],
     ['a newer pair is complete', renderFailed, { ...complete, ...newer, endedJob: 's2' }, 'replace'],
-    ['it goes on elsewhere', { ...renderFailed, jobs: { render: 'r0', stitch: 's0' } }, rescuing, 'replace'],
-    ['it goes on elsewhere, told twice', rescuing, rescuing, 'same'],
-    ['it has ended there', rescuing, complete, 'replace'],
-    ['it has failed there', rescuing, renderFailed, 'replace'],
-    ['that it goes on, told after its end', complete, rescuing, 'keep'],
-    ['the same after its failure', renderFailed, rescuing, 'keep'],
+    ['a rescue begins', { ...renderFailed, jobs: { render: 'r0', stitch: 's0' } }, rescuing, 'replace'],
+    ['a rescue begins, reported twice', rescuing, rescuing, 'same'],
+    ['a rescue is complete', rescuing, complete, 'replace'],
+    ['a rescue failed', rescuing, renderFailed, 'replace'],
+    ['a rescue begins, reported after it is complete', complete, rescuing, 'keep'],
+    ['a rescue begins, reported after its failure', renderFailed, rescuing, 'keep'],
     ['a refusal and then a render', refused, complete, 'replace'],
     ['a refusal twice', refused, refused, 'same'],
     ['another refusal', refused, { ...refused, reason: 'no camera' }, 'replace'],
-    ['a refusal of what has been rendered', complete, refused, 'announce'],
+    ['a refusal after a complete render', complete, refused, 'announce'],
     [
-      'by hand, without jobs.json, the same job',
+      'the same job submitted by hand, without jobs.json',
       { ...complete, jobs: undefined },
       { ...complete, jobs: undefined },
       'same',
     ],
     [
-      'by hand, another job',
+      'another job submitted by hand',
       { ...complete, jobs: undefined },
       { ...renderFailed, jobs: undefined, endedJob: 'r9' },
       'replace',
@@ -78,7 +78,7 @@ function setUp() {
   return { storage, told, services, read };
 }
 
-test('people are told once, and the status says so', async () => {
+test('reportStatus notifies people once and records this in the status', async () => {
   const { told, services, read } = setUp();
   expect(await reportStatus(complete, folder, services)).toBe('reported');
   expect(await reportStatus(complete, folder, services)).toBe('kept');
@@ -88,7 +88,7 @@ test('people are told once, and the status says so', async () => {
   ]);
 });
 
-test('a better reason brings no second message', async () => {
+test('reportStatus sends no second message for a better reason', async () => {
   const { told, services, read } = setUp();
   await reportStatus(stitchFailed, folder, services);
   await reportStatus(renderFailed, folder, services);
@@ -96,7 +96,7 @@ test('a better reason brings no second message', async () => {
   expect(await read()).toMatchObject({ reason: 'a frame failed', notifiedAt: expect.any(String) });
 });
 
-test('when the message could not be sent, it is sent the next time', async () => {
+test('reportStatus sends a failed message again at the next report', async () => {
   const { told, services, read } = setUp();
   const notify = async () => {
     throw new SpotreelError('unavailable', 'passing', 'no SNS');
@@ -108,7 +108,7 @@ test('when the message could not be sent, it is sent the next time', async () =>
   expect(await read()).toHaveProperty('notifiedAt');
 });
 
-test('of two that report at the same moment the better one stands', async () => {
+test('reportStatus keeps the better of two concurrent statuses', async () => {
   for (const pair of [
     [stitchFailed, renderFailed],
     [renderFailed, stitchFailed],
@@ -119,7 +119,7 @@ test('of two that report at the same moment the better one stands', async () => 
   }
 });
 
-test('what is there and no status gives way', async () => {
+test('reportStatus replaces an unreadable status', async () => {
   const { storage, services, read } = setUp();
   await storage.put(statusUrl, '{"version":0}');
   await reportStatus(complete, folder, services);

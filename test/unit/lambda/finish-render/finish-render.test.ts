@@ -96,7 +96,7 @@ async function world(frames = 6, pair = 1): Promise<FinishWorld> {
   return set;
 }
 
-test('the stitch job has succeeded: complete, with the video', async () => {
+test('the finish Lambda reports a complete render with its video after the stitch job', async () => {
   const set = await world();
   expect(await set.finish(stitched(1))).toMatchObject({ outcome: 'reported' });
   expect(await set.status()).toMatchObject({
@@ -112,14 +112,14 @@ test('the stitch job has succeeded: complete, with the video', async () => {
   ]);
 });
 
-test('a video that is not there is no video', async () => {
+test('the finish Lambda reports a failed render if the video is missing', async () => {
   const set = await world();
   await set.storage.delete(videoUrl(folder));
   await set.finish(stitched(1));
   expect(await set.status()).toMatchObject({ state: 'failed', findings: [{ code: 'no-video' }] });
 });
 
-test('the render job has failed: how many frames, which failed, and why', async () => {
+test('the finish Lambda reports failed frames with reasons after a failed render job', async () => {
   const set = await world(3);
   const failure = { version: 1, slice: 1, tries: 2, failedAt: new Date(0).toISOString() };
   const fail = (frame: number, reason: string) =>
@@ -143,7 +143,7 @@ test('the render job has failed: how many frames, which failed, and why', async 
   expect(set.told[0]?.message).toContain('Frames: 3 of 6 are there, 3 failed');
 });
 
-test('a stitch job that found a bad frame is partial by the video that it made, and by no older one', async () => {
+test('the finish Lambda reports a partial render only for the video of this stitch job', async () => {
   const gapsAt = async (at: number) => {
     const gaps = [{ frame: 3, reason: 'not whole', shown: 2 }];
     const record = { version: 1, at: new Date(at).toISOString(), frameCount: 6, marked: false, gaps };
@@ -160,7 +160,7 @@ test('a stitch job that found a bad frame is partial by the video that it made, 
   expect(await gapsAt(4000)).toMatchObject({ state: 'failed', findings: [{ code: 'job-failed' }] });
 });
 
-test('a job that failed before any frame did tells what AWS Batch says', async () => {
+test('the finish Lambda reports the reason of AWS Batch if no frame failed', async () => {
   const set = await world(0);
   const container = { command: COMMANDS.Rendering, exitCode: 65, reason: 'OutOfMemoryError' };
   await set.finish(
@@ -171,7 +171,7 @@ test('a job that failed before any frame did tells what AWS Batch says', async (
   expect(await set.status()).toMatchObject({ reason, findings: [{ code: 'job-failed', message: reason }] });
 });
 
-describe('nothing is written for', () => {
+describe('the finish Lambda writes nothing for', () => {
   const other = {
     command: ['render', '-i', 'memory://films/a', '-o', 'memory://others/x', '-f', '1', '-t', '1'],
   };
@@ -181,8 +181,8 @@ describe('nothing is written for', () => {
   test.each<[string, unknown]>([
     ['a child', ended('Rendering', 1, 'FAILED', { arrayProperties: { size: 3, index: 0 } })],
     ['a render job that succeeded', ended('Rendering', 1, 'SUCCEEDED')],
-    ['a job on its way', ended('Stitching', 1, 'RUNNING')],
-    ["another's job", ended('Stitching', 1, 'FAILED', { jobName: 'shot-1_Cleaning' })],
+    ['a running job', ended('Stitching', 1, 'RUNNING')],
+    ['a job of another program', ended('Stitching', 1, 'FAILED', { jobName: 'shot-1_Cleaning' })],
     ['a job without a command', ended('Stitching', 1, 'FAILED', { container: undefined })],
     [
       'a job with another command',
@@ -197,22 +197,22 @@ describe('nothing is written for', () => {
     expect(set.told).toEqual([]);
   });
 
-  test('a render job that was taken back', async () => {
+  test('a withdrawn render job', async () => {
     const set = await world();
     const event = ended('Rendering', 1, 'FAILED', { statusReason: TAKEN_BACK });
     expect(await set.finish(event)).toEqual({ outcome: 'outdated' });
   });
 });
 
-describe('events out of order', () => {
+describe('the finish Lambda with events out of order', () => {
   test.each<[string, unknown[], string, number]>([
-    ['twice the same', [stitched(2), stitched(2)], 'complete', 1],
-    ["an older pair's failure, late", [stitched(2), renderFailed(1), stitchFailed(1)], 'complete', 1],
-    ["an older pair's failure, before", [renderFailed(1), stitched(2)], 'complete', 1],
-    ["an older pair's success, late", [renderFailed(2), stitched(1)], 'failed', 1],
+    ['the same event twice', [stitched(2), stitched(2)], 'complete', 1],
+    ['a failure of an older pair, late', [stitched(2), renderFailed(1), stitchFailed(1)], 'complete', 1],
+    ['a failure of an older pair, early', [renderFailed(1), stitched(2)], 'complete', 1],
+    ['a success of an older pair, late', [renderFailed(2), stitched(1)], 'failed', 1],
     ['both jobs of a pair failed', [renderFailed(2), stitchFailed(2)], 'failed', 1],
-    ['the same, the other way round', [stitchFailed(2), renderFailed(2)], 'failed', 1],
-  ])('%s', async (_, events, state, messages) => {
+    ['both jobs of a pair failed, stitch job first', [stitchFailed(2), renderFailed(2)], 'failed', 1],
+  ])('reports the newest pair: %s', async (_, events, state, messages) => {
     const set = await world(6, 2);
     for (const event of events) await set.finish(event);
     expect(await set.status()).toMatchObject({
@@ -224,14 +224,14 @@ describe('events out of order', () => {
     expect(set.told).toHaveLength(messages);
   });
 
-  test('a pair that is newer than jobs.json counts: whoever submitted it died before noting it down', async () => {
+  test('reports a pair newer than jobs.json', async () => {
     const set = await world(3, 1);
     const event = ended('Rendering', 2, 'FAILED', { createdAt: Date.now() + 60_000 });
     expect(await set.finish(event)).toMatchObject({ outcome: 'reported' });
     expect(await set.status()).toMatchObject({ state: 'failed', endedJob: 'render-2' });
   });
 
-  test('a render submitted by hand has neither manifest nor jobs.json', async () => {
+  test('reports a render submitted by hand as complete without manifest and jobs.json', async () => {
     const set = new FinishWorld();
     await set.storage.put(videoUrl(folder), 'video');
     await set.finish(stitched(1));
@@ -239,7 +239,7 @@ describe('events out of order', () => {
     expect(await set.status()).not.toHaveProperty('frames');
   });
 
-  test('a refusal gives way to how the render ended', async () => {
+  test('replaces a refusal by the end of the render', async () => {
     const set = await world();
     const refused = {
       version: 1,
@@ -254,7 +254,7 @@ describe('events out of order', () => {
   });
 });
 
-test('whichever call goes wrong, after it is called again the status is written and people are told', async () => {
+test('the finish Lambda writes the status and notifies people after a retry, whichever call fails', async () => {
   for (const event of [stitched(1), renderFailed(1)]) {
     for (const fault of CALL_FAULTS) {
       for (let at = 1; ; at += 1) {
@@ -272,7 +272,7 @@ test('whichever call goes wrong, after it is called again the status is written 
   }
 });
 
-describe('an event that is none is refused, naming the field', () => {
+describe('parseJobStateChange names the wrong field of event', () => {
   test.each<[unknown, string]>([
     [undefined, 'value'],
     [{}, 'source'],

@@ -133,7 +133,7 @@ const stitchFailed = (jobId = 'stitch-1') =>
     container: { command: STITCH },
   });
 
-test('what machines were taken away from goes on on On-Demand machines, and nothing else does', async () => {
+test('a rescue renders only reclaimed slices on On-Demand machines', async () => {
   const world = await World.of({
     ends: ['done', RECLAIMED, AT_FAULT, WARNED, TIMED_OUT],
     stored: [3],
@@ -170,7 +170,7 @@ test('what machines were taken away from goes on on On-Demand machines, and noth
   expect(world.told).toEqual(['Render shot goes on on On-Demand machines']);
 });
 
-test('a render that was stopped at its cap does not go on at full price: a video is made of what there is', async () => {
+test('a render stopped at its cap gets a partial video instead of a rescue', async () => {
   const world = await World.of({ ends: ['done', WARNED] });
   const statusReason = capReason(5, 5.1);
   await world.finish(renderFailed({ statusReason }));
@@ -178,7 +178,7 @@ test('a render that was stopped at its cap does not go on at full price: a video
   expect(await world.status()).toMatchObject({ state: 'failed', reason: statusReason });
 });
 
-test('told twice, and of the stitch job before or after: one rescue, and one message', async () => {
+test('repeated and reordered events lead to one rescue and one message', async () => {
   const world = await World.of({ ends: [RECLAIMED, 'done'] });
   const render = await world.batch.submitJob({ jobName: 'x', jobQueue: 'spot', jobDefinition: 'render' });
   await world.storage.put(jobsUrl(FOLDER), JSON.stringify({ render, stitch: job('stitch-1') }));
@@ -191,7 +191,7 @@ test('told twice, and of the stitch job before or after: one rescue, and one mes
   expect(world.told).toEqual(['Render shot goes on on On-Demand machines']);
 });
 
-test('a render of one slice, not one frame of which is there', async () => {
+test('a render of one slice without any frame is rescued', async () => {
   const world = await World.of({ ends: [RECLAIMED] });
   await world.finish(renderFailed());
   expect(world.names()).toEqual(RESCUE);
@@ -202,20 +202,20 @@ test('a render of one slice, not one frame of which is there', async () => {
 const ASKED: JobsRetry = { number: 1, why: 'asked', slices: 1, frames: 2 };
 
 test.each<[string, Given, object]>([
-  ['somebody stopped the render', { ends: [RECLAIMED, 'done'] }, { isTerminated: true, statusReason: 'no' }],
-  ['the frames were given up', { ends: [WARNED, 'done'], givenUp: [1, 2] }, {}],
+  ['a person stopped the render', { ends: [RECLAIMED, 'done'] }, { isTerminated: true, statusReason: 'no' }],
+  ['the frames failed for good', { ends: [WARNED, 'done'], givenUp: [1, 2] }, {}],
   ['the scene is at fault', { ends: [AT_FAULT, 'done'] }, {}],
   ['it took too long', { ends: [TIMED_OUT, 'done'] }, {}],
   ['it needs GPUs', { ends: [RECLAIMED, 'done'], options: { device: 'GPU' } }, {}],
   ['it ran on On-Demand machines', { ends: [RECLAIMED, 'done'], retry: { ...ASKED, onDemand: true } }, {}],
-])('no rescue, but the end is told: %s', async (_, given, more) => {
+])('the finish Lambda reports the end without a rescue: %s', async (_, given, more) => {
   const world = await World.of(given);
   await world.finish(renderFailed(more));
   expect(world.names().filter((name) => name.includes('Retry'))).toEqual([]);
   expect(await world.status()).toMatchObject({ state: 'failed', endedJob: 'render-1' });
 });
 
-test('the rescue has failed, too: then the video of what is there, and no other rescue', async () => {
+test('a failed rescue leads to a partial video and no other rescue', async () => {
   const world = await World.of({ ends: [RECLAIMED, 'done'] });
   await world.finish(renderFailed());
   await world.finish(renderFailed({ createdAt: Date.now() + 60_000 }, 'job-1'));
@@ -228,7 +228,7 @@ test('the rescue has failed, too: then the video of what is there, and no other 
   expect(world.told).toHaveLength(2);
 });
 
-test('wherever the first runner dies, those that Lambda starts after it submit one rescue and tell of it', async () => {
+test('a retried finish Lambda submits and reports one rescue, wherever the first one died', async () => {
   for (const fault of CALL_FAULTS) {
     for (let at = 1; ; at += 1) {
       const world = await World.of({ ends: [RECLAIMED, 'done'] });
@@ -246,7 +246,7 @@ test('wherever the first runner dies, those that Lambda starts after it submit o
   }
 });
 
-test('the jobs of a rescue carry the tag of the farm', async () => {
+test('the jobs of a rescue have the tag of the farm', async () => {
   const world = await World.of({ ends: [RECLAIMED, 'done'] });
   await world.finish(renderFailed());
   const tags = world.batch.jobs.map(({ request }) => request.tags);

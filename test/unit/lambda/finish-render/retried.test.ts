@@ -46,7 +46,7 @@ const GAPS = JSON.stringify({
   gaps: [{ frame: 6, reason: 'out of memory', shown: 5 }],
 });
 
-test('of some of the missing frames: partial, with what the video lacks, and that it was retried', async () => {
+test('a retry of some missing frames is reported as partial with the missing frames', async () => {
   expect(await stitched(true, { 'gaps.json': GAPS })).toMatchObject({
     state: 'partial',
     jobs: { render: 'r2', stitch: 's2' },
@@ -56,7 +56,7 @@ test('of some of the missing frames: partial, with what the video lacks, and tha
   });
 });
 
-test('of all of them: complete, and gaps of before count for nothing', async () => {
+test('a retry of all missing frames is reported as complete, whatever the earlier gaps', async () => {
   const files = { 'gaps.json': GAPS, 'output.mp4': 'video' };
   expect(await stitched(false, files)).toMatchObject({
     state: 'complete',

@@ -104,7 +104,7 @@ class World {
   }
 }
 
-test('a render job that failed is followed by one stitch job of what is there, however often it is told', async () => {
+test('the finish Lambda submits one salvage job after a failed render job, however often the event comes', async () => {
   const world = await World.of();
   for (let i = 0; i < 3; i += 1) await world.finish(renderFailed());
   expect(world.batch.jobs.map(({ request }) => request)).toEqual([
@@ -120,7 +120,7 @@ test('a render job that failed is followed by one stitch job of what is there, h
   expect(await world.status()).toMatchObject({ state: 'failed' });
 });
 
-test('another render job of the same render has one of its own', async () => {
+test('the finish Lambda submits another salvage job for another render job of the same render', async () => {
   const world = await World.of();
   await world.finish(renderFailed());
   const job = (jobId: string) => ({ jobId, jobName: jobId });
@@ -129,7 +129,7 @@ test('another render job of the same render has one of its own', async () => {
   expect(world.batch.jobs).toHaveLength(2);
 });
 
-test('two that are told at the same moment submit one', async () => {
+test('two concurrent finish Lambdas submit one salvage job', async () => {
   const world = await World.of();
   const ends = await Promise.allSettled([world.finish(renderFailed()), world.finish(renderFailed())]);
   expect(ends.some(({ status }) => status === 'fulfilled')).toBe(true);
@@ -139,24 +139,31 @@ test('two that are told at the same moment submit one', async () => {
 test.each([
   ['was cancelled', { isCancelled: true, statusReason: 'the artist thought again' }, 0],
   ['was terminated', { isTerminated: true, statusReason: 'the artist thought again' }, 0],
-  ['ran out of time', { isTerminated: true, statusReason: 'Job attempt duration exceeded timeout' }, 1],
-  ['failed, the flags told', { isCancelled: false, isTerminated: false }, 1],
-])('a render job that %s', async (_, more, jobs) => {
-  const world = await World.of();
-  await world.finish(renderFailed(more));
-  expect(world.batch.jobs).toHaveLength(jobs);
-  expect(world.told).toHaveLength(1);
-});
+  [
+    'reached its time limit',
+    { isTerminated: true, statusReason: 'Job attempt duration exceeded timeout' },
+    1,
+  ],
+  ['failed, with both flags false', { isCancelled: false, isTerminated: false }, 1],
+])(
+  'the finish Lambda salvages a render job unless a person stopped it: one that %s',
+  async (_, more, jobs) => {
+    const world = await World.of();
+    await world.finish(renderFailed(more));
+    expect(world.batch.jobs).toHaveLength(jobs);
+    expect(world.told).toHaveLength(1);
+  },
+);
 
-describe('a render job that was stopped because it came to its cap', () => {
+describe('a render job that was stopped at its cap', () => {
   const noted = { jobId: 'render-1', usd: 5.2, at: new Date(0).toISOString() };
   const cap = { version: 1, renderId: 'shot-1', maxUsd: 5, at: noted.at, stopped: noted };
   const gaps = { version: 1, at: noted.at, frameCount: 6, marked: false, gaps: [] };
 
   test.each([
-    ['its status reason says so', capReason(5, 5.2), {}],
-    ['the cap says so, whatever AWS Batch wrote', 'Array Child Job failed', cap],
-  ])('%s: a video is made of what there is, and both are told', async (_, statusReason, object) => {
+    ['known by its status reason', capReason(5, 5.2), {}],
+    ['known by the cap, with any status reason', 'Array Child Job failed', cap],
+  ])('gets a partial video and a status with both facts, %s', async (_, statusReason, object) => {
     const world = await World.of();
     await world.storage.put(capUrl(folder), JSON.stringify(object));
     await world.finish(renderFailed({ isTerminated: true, statusReason }));
@@ -171,7 +178,7 @@ describe('a render job that was stopped because it came to its cap', () => {
     });
   });
 
-  test('a cap that was reached by another job says nothing of one that somebody terminated', async () => {
+  test('is not confused with a job that a person terminated', async () => {
     const world = await World.of();
     const other = { ...cap, stopped: { ...noted, jobId: 'render-0' } };
     await world.storage.put(capUrl(folder), JSON.stringify(other));
@@ -180,7 +187,7 @@ describe('a render job that was stopped because it came to its cap', () => {
   });
 });
 
-test('nothing is submitted where there is not one frame', async () => {
+test('the finish Lambda submits no salvage job without a stored frame', async () => {
   const world = await World.of();
   await world.storage.delete(frameUrl(folder, 1));
   await world.finish(renderFailed());
@@ -188,7 +195,7 @@ test('nothing is submitted where there is not one frame', async () => {
   expect(await world.status()).toMatchObject({ state: 'failed', frames: { stored: 0 } });
 });
 
-test('nothing is submitted for what is no render of ours: outdated, or without a plan', async () => {
+test('the finish Lambda submits no salvage job for an outdated job or one without a plan', async () => {
   const outdated = await World.of('render-2');
   await outdated.finish(renderFailed());
   expect(outdated.batch.jobs).toEqual([]);
@@ -198,7 +205,7 @@ test('nothing is submitted for what is no render of ours: outdated, or without a
   expect(planless.batch.jobs).toEqual([]);
 });
 
-describe('the salvage job has ended', () => {
+describe('the end of a salvage job', () => {
   const gaps = {
     version: 1,
     at: new Date(0).toISOString(),
@@ -207,7 +214,7 @@ describe('the salvage job has ended', () => {
     gaps: [{ frame: 3, reason: 'out of memory', shown: 2 }],
   };
 
-  test('partial, with the video and the frames that it lacks', async () => {
+  test('is reported as partial with the video and the missing frames', async () => {
     const world = await World.of();
     await world.finish(renderFailed());
     await world.storage.put(partialVideoUrl(folder), 'video');
@@ -228,7 +235,7 @@ describe('the salvage job has ended', () => {
     expect(await world.status()).toMatchObject({ state: 'partial' });
   });
 
-  test('complete, where every frame was there after all', async () => {
+  test('is reported as complete if the whole video exists', async () => {
     const world = await World.of();
     await world.finish(renderFailed());
     await world.storage.put(videoUrl(folder), 'video');
@@ -236,7 +243,7 @@ describe('the salvage job has ended', () => {
     expect(await world.status()).toMatchObject({ state: 'complete' });
   });
 
-  test('failed: what is known of the render job stands', async () => {
+  test('keeps the status of the render job if the salvage job failed', async () => {
     const world = await World.of();
     await world.finish(renderFailed());
     await world.finish(salvaged('FAILED'));
@@ -244,13 +251,13 @@ describe('the salvage job has ended', () => {
     expect(world.told).toHaveLength(1);
   });
 
-  test('of an older pair: it says nothing of the newest', async () => {
+  test('is outdated if it belongs to an older pair', async () => {
     const world = await World.of();
     expect(await world.finish(salvaged('SUCCEEDED', 0))).toEqual({ outcome: 'outdated' });
   });
 });
 
-test('wherever the first runner dies, those that Lambda starts after it submit one job', async () => {
+test('a retried finish Lambda submits one salvage job, wherever the first one died', async () => {
   for (const fault of CALL_FAULTS) {
     for (let at = 1; ; at += 1) {
       const world = await World.of();

@@ -10,7 +10,7 @@ const created = (object: Record<string, unknown>, rest: Record<string, unknown> 
   });
 };
 
-test("S3's event as its documentation shows it", () => {
+test('parseUploadEvent reads the documented event of S3', () => {
   expect(parseUploadEvent(created({}))).toEqual({
     bucket: 'films',
     key: 'uploads/shot.blend',
@@ -26,35 +26,37 @@ test.each([
   'uploads/a+b.blend',
   'uploads/100%25.blend',
   'uploads/Übung 映画🎬.blend',
-])('the key %s is taken as it is', (key) => expect(parseUploadEvent(created({ key })).key).toBe(key));
+])('parseUploadEvent does not decode the key %s', (key) =>
+  expect(parseUploadEvent(created({ key })).key).toBe(key),
+);
 
-describe('shapes that are taken', () => {
+describe('parseUploadEvent accepts an event', () => {
   test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
-    ['without a version, in a bucket that keeps none', { 'version-id': undefined }, {}],
-    ['an empty object', { size: 0 }, {}],
-    ['an ETag of parts', { etag: 'abc-12' }, {}],
-    ['more fields, as the future may bring', { storage: 'STANDARD' }, { 'replay-name': 'x' }],
+    ['without a version', { 'version-id': undefined }, {}],
+    ['of an empty object', { size: 0 }, {}],
+    ['with an ETag of parts', { etag: 'abc-12' }, {}],
+    ['with unknown fields', { storage: 'STANDARD' }, { 'replay-name': 'x' }],
   ])('%s', (_, object, rest) => {
     expect(parseUploadEvent(created(object, rest)).key).toBe('uploads/shot.blend');
   });
 
-  test('quotes around the ETag', () => {
+  test('with quotes around the ETag', () => {
     expect(parseUploadEvent(created({ etag: '"abc"' })).etag).toBe('abc');
   });
 });
 
-describe('shapes that are refused, naming the field', () => {
+describe('parseUploadEvent names the wrong field of', () => {
   test.each<[string, string, string]>([
-    ['no JSON', 'hello', 'it is no JSON'],
-    ['nothing', '', 'it is no JSON'],
+    ['text that is not JSON', 'hello', 'it is no JSON'],
+    ['an empty body', '', 'it is no JSON'],
     ['a list', '[]', 'value'],
-    ["S3's own notification, not EventBridge's", '{"Records":[{"s3":{}}]}', 'detail-type'],
-    ["S3's test message", '{"Service":"Amazon S3","Event":"s3:TestEvent"}', 'source'],
-    ['a deleted object', created({}, { 'detail-type': 'Object Deleted' }), 'detail-type'],
-    ['another service', created({}, { source: 'aws.ec2' }), 'source'],
-    ['no key', created({ key: undefined }), 'detail.object.key'],
-    ['an empty key', created({ key: '' }), 'detail.object.key'],
-    ['no ETag', created({ etag: undefined }), 'detail.object.etag'],
+    ['a notification of S3 itself', '{"Records":[{"s3":{}}]}', 'detail-type'],
+    ['the test message of S3', '{"Service":"Amazon S3","Event":"s3:TestEvent"}', 'source'],
+    ['an event of a deleted object', created({}, { 'detail-type': 'Object Deleted' }), 'detail-type'],
+    ['an event of another service', created({}, { source: 'aws.ec2' }), 'source'],
+    ['an event without a key', created({ key: undefined }), 'detail.object.key'],
+    ['an event with an empty key', created({ key: '' }), 'detail.object.key'],
+    ['an event without an ETag', created({ etag: undefined }), 'detail.object.etag'],
   ])('%s', (_, body, field) => {
     const read = () => parseUploadEvent(body);
     expect(read).toThrow(expect.objectContaining({ code: 'bad-event', kind: 'internal' }));

@@ -39,7 +39,7 @@ beforeEach(() => {
 });
 afterEach(() => jest.restoreAllMocks());
 
-test('an upload with wrong metadata: status.json, and a message with a link', async () => {
+test('the submit Lambda writes status.json and sends a link for an upload with wrong metadata', async () => {
   const missing = new NoSuchKey({ message: 'none', $metadata: { httpStatusCode: 404 } });
   const head = { ETag: '"abc"', ContentLength: 5, Metadata: { frames: 'all' } };
   s3.on(HeadObjectCommand).rejects(missing);
@@ -62,14 +62,14 @@ test('an upload with wrong metadata: status.json, and a message with a link', as
   );
 });
 
-test('only the message that fails is delivered again', async () => {
+test('the submit Lambda reports only the failed message for another delivery', async () => {
   const asset = objectCreated({ bucket: 'films', key: 'uploads/film/lib/props.blend', etag: 'abc' });
   const records = [sqsRecord(asset, 'good'), sqsRecord('hello', 'bad')];
   expect(await handle(records)).toEqual({ batchItemFailures: [{ itemIdentifier: 'bad' }] });
   expect(s3.calls()).toHaveLength(0);
 });
 
-describe('an environment that is wrong stops the Lambda before it takes a message', () => {
+describe('the submit Lambda does not start with the wrong variable', () => {
   test.each([
     ['BUCKET', ''],
     ['JOB_QUEUE', ''],

@@ -34,7 +34,7 @@ describe('the submit Lambda refuses an upload and says why', () => {
     ['frames beyond all limits', 'a.blend', { frames: '1-999999999' }, "beyond Blender's limits"],
     ['frames that overlap a hundred times', 'a.blend', { frames: FRAMES_2KB }, 'name each frame once'],
     ['too many parts', 'a.blend', { frames: '1,'.repeat(MOST_PARTS) }, `more than ${MOST_PARTS} parts`],
-    ['a name that leads elsewhere', 'a.blend', { name: '../x' }, 'letters, digits, "-" and "_"'],
+    ['a name with a path to another folder', 'a.blend', { name: '../x' }, 'letters, digits, "-" and "_"'],
     ['a hidden name', 'a.blend', { name: '.farm' }, 'starts with a letter or digit'],
     ['a name with a slash', 'a.blend', { name: 'a/b' }, 'letters, digits, "-" and "_"'],
     ['a name with a line break', 'a.blend', { name: "UTF-8''a%0Ab" }, 'not "a\\u000ab"'],
@@ -42,12 +42,17 @@ describe('the submit Lambda refuses an upload and says why', () => {
     ['51 tags', 'a.blend', { tags: Array.from({ length: 51 }, (_, i) => `a${i}=b`).join(',') }, '40 at most'],
     ['a tag of AWS', 'a.blend', { tags: 'AWS:x=1' }, `"aws:" is AWS's`],
     ["the farm's tag", 'a.blend', { tags: 'Spotreel:farm=evil,team=admin' }, `is Spotreel's`],
-    ['a cap that is no number', 'a.blend', { 'max-cost': 'NaN' }, 'must be US dollars'],
+    ['a cap that is not a number', 'a.blend', { 'max-cost': 'NaN' }, 'must be US dollars'],
     ['a backslash', 'a\\b.blend', {}, 'holds a backslash; rename'],
     ['a zero byte', 'a\0b.blend', {}, 'holds a zero byte; rename'],
     ['an escape character', 'a\u001b[31m.blend', {}, 'holds a control character; rename'],
     ['a C1 control character', 'a\u009b31m.blend', {}, 'holds a control character; rename'],
-    ['a name that no disk takes', `${'x'.repeat(1010)}.blend`, {}, 'more than 255 bytes; rename'],
+    [
+      'a name longer than a file system allows',
+      `${'x'.repeat(1010)}.blend`,
+      {},
+      'more than 255 bytes; rename',
+    ],
     ['control characters in the scene', 'a.blend', { scene: "UTF-8''%1b%5b31m%c2%9b%0a%0dX" }, 'no scene "'],
   ])('for %s', async (_, name, metadata, reason) => {
     const { jobs, messages } = await deliverTwice(`uploads/${name}`, metadata);
@@ -61,7 +66,7 @@ describe('the submit Lambda refuses an upload and says why', () => {
     expect(messages[0]).toContain('the file is empty');
   });
 
-  test('in a message to which a line break in the key adds no line', async () => {
+  test('in a message that has no extra line from a line break in the key', async () => {
     const { messages } = await deliverTwice('uploads/a\nConsole: evil.example\n.blend', { name: '../x' });
     expect(messages[0]!.split('\n').filter((line) => line.startsWith('Console:'))).toEqual([]);
     expect(messages[0]).toContain('uploads/a\\u000aConsole: evil.example\\u000a.blend');
@@ -81,13 +86,17 @@ describe('the submit Lambda refuses an upload and says why', () => {
 
 describe('the submit Lambda submits', () => {
   test.each<[string, string, Record<string, string>]>([
-    ['all frames that there are', 'a.blend', { frames: '-1048574-1048574' }],
+    ['all possible frames', 'a.blend', { frames: '-1048574-1048574' }],
     ['a tag named __proto__', 'a.blend', { tags: '__proto__=x' }],
     ['a very small cap', 'a.blend', { 'max-cost': '0.000001' }],
     ['a key of percent signs and plus signs', 'a%2F..%2Fb+c d.blend', {}],
-    ["a backslash in the project's folder, which no worker makes", 'p\\q/b.blend', {}],
-    ["a project's folder that no disk takes, which no worker makes", `${'p'.repeat(500)}/a.blend`, {}],
-    ['a key that turns the direction of text', '\u202ednelb.\u00e9\ud83d\ude00.blend', {}],
+    ['a backslash in the folder of the project, which no worker creates', 'p\\q/b.blend', {}],
+    [
+      'a folder of the project with a name too long for a disk, which no worker creates',
+      `${'p'.repeat(500)}/a.blend`,
+      {},
+    ],
+    ['a key with a change of text direction', '\u202ednelb.\u00e9\ud83d\ude00.blend', {}],
     ['an engine in small letters', 'a.blend', { engine: 'workbench' }],
     ['the highest resolution', 'a.blend', { 'resolution-percent': '32767' }],
     ['the most samples', 'a.blend', { samples: '16777216' }],
@@ -98,7 +107,7 @@ describe('the submit Lambda submits', () => {
   });
 });
 
-test('the submit Lambda ignores a key of half a surrogate pair, which no URL can name', async () => {
+test('the submit Lambda ignores a key with half a surrogate pair', async () => {
   const world = new UploadWorld();
   const event = JSON.parse(await world.upload('uploads/a.blend'));
   event.detail.object.key = 'uploads/\ud83d.blend';

@@ -35,7 +35,7 @@ describe('an upload of the same bytes to the same key', () => {
     expect(await kept(world)).toEqual(before);
   });
 
-  test('brings back no cap that was removed', async () => {
+  test('does not restore a removed cap', async () => {
     const world = await uploaded({ 'max-cost': '5' });
     const cap = (await world.keys()).find((key) => key.startsWith('caps/'))!;
     await world.storage.delete(childUrl(world.bucket, cap));
@@ -43,7 +43,7 @@ describe('an upload of the same bytes to the same key', () => {
     expect(await world.keys()).not.toContain(cap);
   });
 
-  test('with bad options is refused without a change to the first render', async () => {
+  test('is refused with bad options, without a change to the first render', async () => {
     const world = await uploaded();
     const before = await kept(world);
     await world.deliver(await world.upload('uploads/a.blend', { samples: '0' }));
@@ -67,7 +67,7 @@ describe('an upload to another key under the name of a render', () => {
   });
 });
 
-test('a delivery that was cut off before the cap was written leaves it to the next delivery', async () => {
+test('a delivery that failed before it wrote the cap leaves this to the next delivery', async () => {
   const world = new UploadWorld();
   const body = await world.upload('uploads/a.blend', { 'max-cost': '5' });
   const put = world.storage.put.bind(world.storage);

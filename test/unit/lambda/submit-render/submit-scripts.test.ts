@@ -3,7 +3,7 @@ import { UploadWorld } from '../../../support/upload-world';
 describe('an upload that asks to run its scripts', () => {
   const metadata = { 'allow-scripts': 'true', name: 'Take-2' };
 
-  test('is refused by a farm that was deployed without allowScripts, and people are told why', async () => {
+  test('is refused with a message by a farm without allowScripts', async () => {
     const world = new UploadWorld();
     expect(await world.deliver(await world.upload('uploads/shot.blend', metadata))).toBe(true);
     expect(world.batch.jobs).toEqual([]);
@@ -14,7 +14,7 @@ describe('an upload that asks to run its scripts', () => {
     expect(world.notifications[0]?.message).toContain('allowScripts: true');
   });
 
-  test('is rendered with its scripts by a farm that allows them', async () => {
+  test('is rendered with its scripts by a farm with allowScripts', async () => {
     const world = new UploadWorld();
     world.allowsScripts = true;
     await world.deliver(await world.upload('uploads/shot.blend', metadata));

@@ -36,7 +36,7 @@ function expectOnePair(world: UploadWorld): void {
   expect(world.batch.alive()).toHaveLength(2);
 }
 
-test('whichever call goes wrong, and however, there is one array job and one stitch job after redelivery', async () => {
+test('redelivery after any failed call leads to one array job and one stitch job', async () => {
   const tried = await atEachCall(
     (world) => world.upload('uploads/shot.blend', { 'frames-per-slice': '1', frames: '1-20' }),
     async (world, body, process) => {
@@ -52,7 +52,7 @@ test('whichever call goes wrong, and however, there is one array job and one sti
   expect(tried).toBeGreaterThan(CALL_FAULTS.length * 13);
 }, 120_000);
 
-test('the same while a duplicate is being handled at the same moment', async () => {
+test('redelivery beside a concurrent duplicate leads to one array job and one stitch job', async () => {
   await atEachCall(
     (world) => world.upload('uploads/shot.blend', {}, RAW_SCENE),
     async (world, body, process) => {
@@ -63,7 +63,7 @@ test('the same while a duplicate is being handled at the same moment', async () 
   );
 }, 120_000);
 
-test('a refused upload: whichever call goes wrong, people are told and the status says why', async () => {
+test('a refused upload is reported with its reason, whichever call fails', async () => {
   await atEachCall(
     (world) => world.upload('uploads/shot.blend', {}, Buffer.from('no scene')),
     async (world, body, process) => {
@@ -88,7 +88,7 @@ function seededRandom(seed: number): () => number {
   };
 }
 
-test('1,000 events, 30 % of them duplicates, out of order, 50 at a time: one render each', async () => {
+test('each of 1,000 uploads becomes one render, despite 30 % duplicates, 50 at a time', async () => {
   const random = seededRandom(2026);
   const world = new UploadWorld();
   const bodies: string[] = [];

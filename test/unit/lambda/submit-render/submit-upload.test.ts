@@ -27,7 +27,7 @@ describe('an upload becomes a render', () => {
     expect(world.notifications).toEqual([]);
   });
 
-  test('with the options that its metadata asks for', async () => {
+  test('with the options in its metadata', async () => {
     const world = new UploadWorld();
     const metadata = { frames: '1-10', 'frames-per-slice': '3', name: 'Take-2', 'somebody-elses': 'x' };
     await world.deliver(await world.upload('uploads/shot.blend', metadata));
@@ -38,7 +38,7 @@ describe('an upload becomes a render', () => {
     });
   });
 
-  test('one for each camera that its metadata asks for, though it comes twice', async () => {
+  test('for each camera in its metadata once, even if delivered twice', async () => {
     const world = new UploadWorld();
     const metadata = { camera: 'Right,Left', name: 'Take', 'max-cost': '4' };
     const event = await world.upload('uploads/shot.blend', metadata, sceneWithCameras('Left', 'Right'));
@@ -55,7 +55,7 @@ describe('an upload becomes a render', () => {
     });
   });
 
-  test('once more with other options, though the bytes are the same', async () => {
+  test('again for the same bytes with other options', async () => {
     const world = new UploadWorld();
     await world.deliver(await world.upload('uploads/shot.blend'));
     await world.deliver(await world.upload('uploads/shot.blend', { samples: '8' }));
@@ -63,7 +63,7 @@ describe('an upload becomes a render', () => {
   });
 });
 
-describe('nothing comes of', () => {
+describe('the submit Lambda starts nothing for', () => {
   test.each([
     ['an asset', 'uploads/film/lib/props.blend'],
     ['a backup', 'uploads/shot.blend1'],
@@ -75,7 +75,7 @@ describe('nothing comes of', () => {
     expect(world.log).toEqual([expect.objectContaining({ event: 'upload-ignored', why: 'no-scene', key })]);
   });
 
-  test("another bucket's event", async () => {
+  test('an event of another bucket', async () => {
     const world = new UploadWorld();
     const body = (await world.upload('uploads/shot.blend')).replaceAll('films', 'others');
     expect(await world.deliver(body)).toBe(true);
@@ -83,7 +83,7 @@ describe('nothing comes of', () => {
     expect(world.log).toEqual([expect.objectContaining({ level: 'warn', why: 'other-bucket' })]);
   });
 
-  test('an object that is gone, or was replaced: the newer event comes by itself', async () => {
+  test('an object that is missing or was replaced', async () => {
     const world = new UploadWorld();
     const old = await world.upload('uploads/shot.blend', {}, Buffer.from('old'));
     const now = await world.upload('uploads/shot.blend');
@@ -117,14 +117,14 @@ describe('nothing comes of', () => {
   });
 });
 
-describe('an upload at fault is refused, and people are told why', () => {
+describe('the submit Lambda', () => {
   test.each<[string, Record<string, string>, Uint8Array, string]>([
-    ['no scene at all', {}, Buffer.from('hello'), 'not-blend'],
-    ['cut off', {}, SCENE.subarray(0, 1000), 'truncated'],
-    ['a scene that is not there', { scene: 'Nope' }, SCENE, 'no-such-scene'],
-    ['frames that are none', { frames: 'all' }, SCENE, 'bad-metadata'],
-    ['a name that is none', { name: '../x' }, SCENE, 'bad-metadata'],
-  ])('%s', async (_, metadata, bytes, code) => {
+    ['a file without a scene', {}, Buffer.from('hello'), 'not-blend'],
+    ['a truncated scene', {}, SCENE.subarray(0, 1000), 'truncated'],
+    ['an unknown scene name', { scene: 'Nope' }, SCENE, 'no-such-scene'],
+    ['invalid frames', { frames: 'all' }, SCENE, 'bad-metadata'],
+    ['an invalid name', { name: '../x' }, SCENE, 'bad-metadata'],
+  ])('refuses %s with one message', async (_, metadata, bytes, code) => {
     const world = new UploadWorld();
     const body = await world.upload('uploads/shot.blend', metadata, bytes);
     expect(await world.deliver(body)).toBe(true);
@@ -150,7 +150,7 @@ describe('an upload at fault is refused, and people are told why', () => {
     [['5.2.0'], '5.2.0'],
     [['3.3.0', '3.6.9', '4.5.1'], '3.6.9'],
     [[undefined], undefined],
-  ])('a scene of Blender 3.4 on a farm with %j is rendered by %s', async (versions, chosen) => {
+  ])('renders a scene of Blender 3.4 on a farm with %j by %s', async (versions, chosen) => {
     const world = new UploadWorld(versions);
     await world.deliver(await world.upload('uploads/shot.blend'));
     expect(world.batch.jobs.map(({ request }) => request.jobDefinition)).toEqual([
@@ -159,7 +159,7 @@ describe('an upload at fault is refused, and people are told why', () => {
     ]);
   });
 
-  test("a scene newer than the farm's Blenders", async () => {
+  test('refuses a scene newer than all Blenders of the farm', async () => {
     const world = new UploadWorld(['2.93.18', '3.3.0']);
     await world.deliver(await world.upload('uploads/shot.blend'));
     expect(world.batch.jobs).toHaveLength(0);
@@ -168,14 +168,14 @@ describe('an upload at fault is refused, and people are told why', () => {
     );
   });
 
-  test('a GPU asked for where the farm has none', async () => {
+  test('refuses a render on GPU if the farm has no GPUs', async () => {
     const world = new UploadWorld();
     await world.deliver(await world.upload('uploads/shot.blend', { device: 'gpu' }));
     expect(world.batch.jobs).toHaveLength(0);
     expect(world.notifications[0]?.message).toContain('the farm has no GPUs: deploy it with');
   });
 
-  test('what AWS Batch refuses', async () => {
+  test('refuses an upload if AWS Batch refuses its jobs', async () => {
     const world = new UploadWorld();
     world.batch.fault = (call) => {
       if (call === 'submitJob') throw new SpotreelError('client-exception', 'usage', 'no such queue');
@@ -184,7 +184,7 @@ describe('an upload at fault is refused, and people are told why', () => {
     expect(world.notifications[0]?.message).toContain('no such queue');
   });
 
-  test('a name that another render has keeps its own status', async () => {
+  test('does not write a refusal to another render with the same name', async () => {
     const world = new UploadWorld();
     await world.deliver(await world.upload('uploads/a.blend', { name: 'Take-1' }));
     await world.deliver(await world.upload('uploads/b.blend', { name: 'Take-1' }));
@@ -194,7 +194,7 @@ describe('an upload at fault is refused, and people are told why', () => {
     expect(world.notifications[0]?.message).toContain('choose another name');
   });
 
-  test('a name that another render has keeps its own status, though the farm no longer takes that render', async () => {
+  test('does not write a refusal to a render of the same name that it no longer accepts', async () => {
     const world = new UploadWorld();
     world.allowsScripts = true;
     await world.deliver(await world.upload('uploads/a.blend', { name: 'Take-1', 'allow-scripts': 'true' }));
@@ -204,7 +204,7 @@ describe('an upload at fault is refused, and people are told why', () => {
     expect(statuses).toEqual([expect.stringMatching(/^renders\/b-[0-9a-f]{8}\/status\.json$/)]);
   });
 
-  test('a name of a render that a newer version planned keeps its own status', async () => {
+  test('does not write a refusal to a render of the same name that a newer version planned', async () => {
     const world = new UploadWorld();
     await world.storage.put(childUrl(world.output, 'Take-1/manifest.json'), '{"version": 2}');
     await world.deliver(await world.upload('uploads/b.blend', { name: 'Take-1' }));
@@ -212,7 +212,7 @@ describe('an upload at fault is refused, and people are told why', () => {
     expect(statuses).toEqual([expect.stringMatching(/^renders\/b-[0-9a-f]{8}\/status\.json$/)]);
   });
 
-  test('mended and uploaded again, it is rendered', async () => {
+  test('renders a fixed scene that is uploaded again', async () => {
     const world = new UploadWorld();
     await world.deliver(await world.upload('uploads/shot.blend', {}, Buffer.from('hello')));
     await world.deliver(await world.upload('uploads/shot.blend'));
@@ -223,7 +223,7 @@ describe('an upload at fault is refused, and people are told why', () => {
 describe('the preflight of an upload', () => {
   const fixture = (name: string) => readFileSync(join(__dirname, '../../../fixtures/blend-contents', name));
 
-  test('what is missing beside a scene is noted in its plan with force, and what is there is fetched with it', async () => {
+  test('records missing files in the plan with force, and fetches the others', async () => {
     const world = new UploadWorld();
     await world.upload('uploads/film/still.png', {}, Buffer.from('still'));
     expect(
@@ -247,7 +247,7 @@ describe('the preflight of an upload', () => {
     expect(findings).not.toContainEqual(expect.objectContaining({ path: '//still.png' }));
   });
 
-  test('errors refuse it, and status and message tell each of them', async () => {
+  test('refuses a scene with errors and lists each error', async () => {
     const world = new UploadWorld();
     expect(
       await world.deliver(await world.upload('uploads/film/files.blend', {}, fixture('files.blend'))),
@@ -268,7 +268,7 @@ describe('the preflight of an upload', () => {
     expect(world.notifications[0]?.message).toContain('library "props.blend" needs //props.blend');
   });
 
-  test('force in its metadata renders a scene that is newer than the farm', async () => {
+  test('accepts a scene newer than the farm with force', async () => {
     const world = new UploadWorld(['3.3.0', '2.93.18']);
     await world.deliver(await world.upload('uploads/shot.blend', { force: 'true' }));
     expect(world.jobNames()).toHaveLength(2);
@@ -276,8 +276,8 @@ describe('the preflight of an upload', () => {
   });
 });
 
-describe('a message that could not be handled is delivered again', () => {
-  test('one that is no event', async () => {
+describe('SQS delivers a message again after', () => {
+  test('an invalid event', async () => {
     const world = new UploadWorld();
     expect(await world.deliver('hello')).toBe(false);
     expect(world.log).toEqual([
@@ -289,7 +289,7 @@ describe('a message that could not be handled is delivered again', () => {
     ]);
   });
 
-  test('a missing permission, which the owner of the farm can mend', async () => {
+  test('a missing permission', async () => {
     const world = new UploadWorld();
     world.batch.fault = (call) => {
       if (call === 'submitJob') throw new SpotreelError('denied', 'usage', 'not allowed');
