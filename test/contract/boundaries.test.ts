@@ -31,12 +31,12 @@ function importsOf({ text }: SourceFile): string[] {
   return [...text.matchAll(pattern)].map((match) => match[1]!);
 }
 
-test('there are files to look at, and imports in them', () => {
+test('the boundaries test finds source files and imports', () => {
   expect(files.length).toBeGreaterThan(40);
   expect(files.flatMap(importsOf).length).toBeGreaterThan(100);
 });
 
-test('imports point one way', () => {
+test('imports between folders go in one direction', () => {
   const wrong = files.flatMap((file) => {
     const [, allowed] = MAY_IMPORT.find(([folder]) => file.path.startsWith(folder))!;
     return importsOf(file)
@@ -48,7 +48,7 @@ test('imports point one way', () => {
   expect(wrong).toEqual([]);
 });
 
-test('only adapters and composition roots know the AWS SDK', () => {
+test('only adapters and composition roots import the AWS SDK', () => {
   const wrong = files
     .filter((file) => importsOf(file).some((specifier) => specifier.startsWith('@aws-sdk/')))
     .map(({ path }) => path)
@@ -56,14 +56,14 @@ test('only adapters and composition roots know the AWS SDK', () => {
   expect(wrong).toEqual([]);
 });
 
-test('the CDK stays in lib and bin', () => {
+test('only lib and bin import the CDK', () => {
   const wrong = files
     .filter(({ path }) => !path.startsWith('lib/') && !path.startsWith('bin/'))
     .filter((file) => importsOf(file).some((specifier) => /^(aws-cdk-lib|constructs)/.test(specifier)));
   expect(wrong.map(({ path }) => path)).toEqual([]);
 });
 
-test('no source file is over 300 lines', () => {
+test('every source file has at most 300 lines', () => {
   const all = sourceFiles([''], ['.ts', '.mjs', '.js', '.py', '.sh']);
   const long = all
     .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
@@ -71,7 +71,7 @@ test('no source file is over 300 lines', () => {
   expect(long).toEqual([]);
 });
 
-test('no drawer without a name of its own', () => {
+test('no source file has a generic name such as utils', () => {
   const all = sourceFiles([''], ['.ts', '.mjs', '.js']);
   expect(all.filter(({ path }) => /(^|\/)(utils?|helpers?|common|misc|types)\.[a-z]+$/.test(path))).toEqual(
     [],

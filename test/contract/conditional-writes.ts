@@ -46,7 +46,7 @@ export function describeConditionalWrites(underTest: () => Under): void {
     expect(listed).toEqual(['jobs.json', 'manifest.json', 'other.json']);
   });
 
-  it('writes with ifMatch over the version that was seen and no other', async () => {
+  it('replaces only the version that ifMatch names', async () => {
     const url = at('claim.json');
     await storage.put(url, 'first');
     const first = await etagOf(url);
@@ -57,7 +57,7 @@ export function describeConditionalWrites(underTest: () => Under): void {
     expect(await text(url)).toBe('second');
   });
 
-  it('writes nothing with ifMatch where there is nothing', async () => {
+  it('writes nothing with ifMatch if the object is missing', async () => {
     const url = at('gone.json');
     await storage.put(url, 'first');
     const etag = await etagOf(url);

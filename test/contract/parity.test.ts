@@ -5,12 +5,12 @@ const ROWS = tableRows('docs/parity.md')
   .filter(([number]) => /^\d+$/.test(number ?? ''))
   .map((cells) => ({ row: Number(cells[0]), shownBy: cells[3]! }));
 
-test('the table has every row of the workshop', () => {
+test('the parity table has every row of the workshop', () => {
   expect(ROWS.map(({ row }) => row)).toEqual(Array.from({ length: 28 }, (_, index) => index + 1));
 });
 
 test.each(ROWS.filter(({ shownBy }) => namedFiles(shownBy).length > 0))(
-  'row $row names tests that are there',
+  'row $row of the parity table names existing tests',
   ({ shownBy }) => {
     expect(unknownTests(shownBy)).toEqual([]);
   },

@@ -65,7 +65,7 @@ export function describeStorage(
         found.push(formatLocation(url).slice(formatLocation(folder).length));
       return found;
     };
-    it('gives back the bytes that were put, text as UTF-8', async () => {
+    it('returns the stored bytes, and text as UTF-8', async () => {
       const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
       await storage.put(at('bytes.bin'), bytes);
       expect(Buffer.from(await storage.get(at('bytes.bin')))).toEqual(Buffer.from(bytes));
@@ -84,7 +84,7 @@ export function describeStorage(
     });
 
     it.each(gaps.lineBreaks ? ODD_KEYS : [...ODD_KEYS, 'line\nbreak.png'])(
-      'keeps apart and lists the key %j',
+      'stores and lists the key %j separately',
       async (key) => {
         await storage.put(at('odd', key), key);
         expect(await text(at('odd', key))).toBe(key);
@@ -97,7 +97,7 @@ export function describeStorage(
       },
     );
 
-    it('overwrites', async () => {
+    it('overwrites an object', async () => {
       await storage.put(at('twice'), 'a longer first version');
       await storage.put(at('twice'), 'second');
       expect(await text(at('twice'))).toBe('second');
@@ -106,7 +106,7 @@ export function describeStorage(
 
     describeConditionalWrites(() => ({ storage, at }));
 
-    it('lists what begins with the prefix, in the order of the keys', async () => {
+    it('lists keys with a prefix in order', async () => {
       const all = ['a.png', 'frames-old/1.png', 'frames/1', 'frames/1.png', 'frames/10.png', 'frames/2.png'];
       const more = ['frames/2/deep/x', 'framesX/1.png', 'z/\u{1F3AC}', 'z/\uFFFD'];
       const sorted = [...all, ...more].toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
@@ -119,7 +119,7 @@ export function describeStorage(
       expect(await keys(at('nothing/here/'))).toEqual([]);
     });
 
-    it('lists what lies in a folder itself', async () => {
+    it('lists the direct entries of a folder', async () => {
       for (const key of ['a.png', 'sub/b.png', 'sub/deep/c.png', 'sub-2/d.png', 'e +%.png'])
         await storage.put(at(key), key);
       const listed: Record<string, string> = {};
@@ -130,7 +130,7 @@ export function describeStorage(
       for await (const entry of storage.listFolder(at('nothing/'))) expect(entry).toBeUndefined();
     });
 
-    it('tells size and time, in a listing and by head', async () => {
+    it('reports size and time in listings and by head', async () => {
       const before = Date.now();
       await storage.put(at('frame.png'), '12345');
       const infos = [await storage.head(at('frame.png'))];
@@ -144,7 +144,7 @@ export function describeStorage(
       }
     });
 
-    it('lists more than S3 gives in one answer', async () => {
+    it('lists more keys than one S3 response', async () => {
       const count = 1001;
       const names = Array.from({ length: count }, (_, index) => `${String(index).padStart(4, '0')}.png`);
       for (let start = 0; start < count; start += 25) {
@@ -153,7 +153,7 @@ export function describeStorage(
       expect(await keys(folder)).toEqual(names);
     });
 
-    it('changes the ETag when the bytes change and only then', async () => {
+    it('changes the ETag only if the bytes change', async () => {
       const url = at('scene.blend');
       const etagOf = async (body: string): Promise<string | undefined> => {
         await storage.put(url, body);
@@ -165,7 +165,7 @@ export function describeStorage(
       expect(await etagOf('one')).toBe(first);
     });
 
-    it('reads ranges, short past the end', async () => {
+    it('reads ranges, shorter at the end', async () => {
       await storage.put(at('ranges'), '0123456789');
       const source = await storage.open(at('ranges'));
       const range = async (offset: number, length: number): Promise<string> =>
@@ -181,7 +181,7 @@ export function describeStorage(
       await source.close();
     });
 
-    it('never mixes two versions in one opened source', async () => {
+    it('never mixes two versions in an open source', async () => {
       await storage.put(at('pinned'), 'old old old');
       const source = await storage.open(at('pinned'));
       await storage.put(at('pinned'), 'new new new');
@@ -193,14 +193,14 @@ export function describeStorage(
       await source.close();
     });
 
-    it('tells an ETag by head and, where it knows one, for an opened source, the same', async () => {
+    it('reports the same ETag by head and for an open source', async () => {
       await storage.put(at('scene.blend'), 'one');
       const source = await storage.open(at('scene.blend'));
       expect([undefined, (await storage.head(at('scene.blend')))?.etag]).toContain(source.etag);
       await source.close();
     });
 
-    it('keeps metadata, or none', async () => {
+    it('keeps all metadata or none', async () => {
       await storage.put(at('noted'), 'x', { metadata: { frames: '1-10', 'frames-per-slice': '5' } });
       await storage.put(at('claimed'), 'x', { metadata: { frames: '2' }, ifAbsent: true });
       const metadata = (await storage.head(at('noted')))?.metadata;
@@ -209,7 +209,7 @@ export function describeStorage(
       expect(claimed?.frames).toBe(metadata && '2');
     });
 
-    it('deletes, and again without an error', async () => {
+    it('deletes an object, even if it is missing', async () => {
       await storage.put(at('gone'), 'x');
       await storage.delete(at('gone'));
       await storage.delete(at('gone'));
@@ -241,7 +241,7 @@ export function describeStorage(
       expect((await storage.head(at('absent.bin')))?.size).toBe(size);
     });
 
-    it('fetches the wanted version or none', async () => {
+    it('fetches only the requested version', async () => {
       await storage.put(at('scene.blend'), 'version 1');
       const etag = (await storage.head(at('scene.blend')))?.etag;
       await storage.put(at('scene.blend'), 'version 2');
@@ -250,7 +250,7 @@ export function describeStorage(
       expect(error.message).toContain('was changed since the render was submitted');
     });
 
-    it('says not-found, and where', async () => {
+    it('reports not-found with the URL', async () => {
       const url = at('no such', 'object');
       expect(await storage.head(url)).toBeUndefined();
       const copies = [storage.fetch(url, scratch), storage.fetch(url, scratch, 'etag')];
@@ -260,7 +260,7 @@ export function describeStorage(
       }
     });
 
-    it('says which local file is missing', async () => {
+    it('names a missing local file', async () => {
       for (const path of [join(scratch, 'missing.blend'), scratch]) {
         const error = await failure(storage.upload(path, at('x')));
         expect(error.code).toBe('not-found');
@@ -269,7 +269,7 @@ export function describeStorage(
       expect(await storage.head(at('x'))).toBeUndefined();
     });
 
-    it('refuses a folder where an object is wanted', async () => {
+    it('refuses a folder in place of an object', async () => {
       const attempts = [
         storage.head(folder),
         storage.get(folder),
@@ -286,7 +286,7 @@ export function describeStorage(
       }
     });
 
-    it('has no object where others lie below', async () => {
+    it('has no object at the path of a folder', async () => {
       await storage.put(at('folder', 'file'), 'x');
       expect(await storage.head(at('folder'))).toBeUndefined();
       expect((await failure(storage.get(at('folder')))).code).toBe('not-found');

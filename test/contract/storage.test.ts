@@ -55,7 +55,7 @@ describeStorage(
 );
 
 describe('s3 storage', () => {
-  it('uploads large files in parts, leaves none behind, and reads what it uploaded', async () => {
+  it('uploads large files in parts without leaving incomplete uploads', async () => {
     const storage = new S3Storage(emulator.client);
     const url = keyUrl('s3:', emulator.bucket, 'parts/scene.blend');
     const path = join(folder, 'scene.blend');
@@ -75,7 +75,7 @@ describe('s3 storage', () => {
     );
   });
 
-  it('names the bucket that is missing', async () => {
+  it('names a missing bucket', async () => {
     const storage = new S3Storage(emulator.client);
     const url = new URL('s3://no-such-bucket/scene.blend');
     const listing = async (): Promise<void> => {
@@ -94,7 +94,7 @@ describe('s3 storage', () => {
     }
   });
 
-  it('says that it can not reach S3', async () => {
+  it('reports that S3 is unreachable', async () => {
     const storage = new S3Storage(emulator.clientWith({ endpoint: 'http://127.0.0.1:9', maxAttempts: 1 }));
     await expect(storage.head(keyUrl('s3:', emulator.bucket, 'x'))).rejects.toMatchObject({
       code: 'unavailable',
@@ -104,7 +104,7 @@ describe('s3 storage', () => {
 });
 
 describe('file storage', () => {
-  it('shows nothing of a file whose writer was killed, and sweeps what that left', async () => {
+  it('hides and deletes the partial file of a killed writer', async () => {
     const storage = new FileStorage();
     const url = fileUrl(join(folder, 'frames', '0001.png'));
     await storage.put(url, 'the first version');
@@ -147,7 +147,7 @@ describe('a full disk', () => {
     mounted = false;
   });
 
-  it('is named with what to do, and keeps no half of a file', async () => {
+  it('gives an error that says what to do, and leaves no partial file', async () => {
     if (!mounted) return;
     const storage = new FileStorage();
     const url = fileUrl(join(disk, 'frames', '0001.png'));

@@ -12,15 +12,15 @@ test('the workers of a farm with allowScripts may run scripts', () => {
     });
 });
 
-test('the submit Lambda of a farm with allowScripts takes uploads that ask for scripts', () => {
+test('the submit Lambda of a farm with allowScripts accepts uploads that ask for scripts', () => {
   const { Variables } = onlyProperties(allowed, 'AWS::Lambda::Function', 'UploadSubmit').Environment;
   expect(Variables).toMatchObject({ ALLOW_SCRIPTS: '1' });
 });
 
-test('the description of a farm with allowScripts has it, for the command line', () => {
+test('the description of a farm with allowScripts says so to the command line', () => {
   expect(JSON.stringify(allowed.findResources('AWS::SSM::Parameter'))).toContain('allowScripts');
 });
 
-test('a farm without allowScripts mentions scripts nowhere', () => {
+test('the templates of a farm without allowScripts do not mention scripts', () => {
   expect(JSON.stringify(usual.toJSON())).not.toMatch(/allow_?scripts/i);
 });

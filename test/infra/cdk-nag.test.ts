@@ -16,26 +16,26 @@ const EVERYTHING = {
 };
 
 test.each([
-  ['as it comes', {}],
-  ['with everything switched on', EVERYTHING],
+  ['with default settings', {}],
+  ['with every option on', EVERYTHING],
   [
     'with an image of a private repository',
     { imageUri: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/worker:1' },
   ],
-])('the farm %s has no finding that is not argued', (_, settings) => {
+])('a farm %s has only justified findings of cdk-nag', (_, settings) => {
   const { app } = farmApp(settings);
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   expect(() => app.synth()).not.toThrow();
 });
 
-test('a finding would be told', () => {
+test('synth fails on an unjustified finding of cdk-nag', () => {
   const app = new App({ builtinCloudFormationValidation: false });
   const bucket = new CfnBucket(new Stack(app, 'Bad'), 'Bucket');
   Validations.of(bucket).addPlugins(new AwsSolutionsChecks(app));
   expect(() => app.synth()).toThrow('AwsSolutions-S1');
 });
 
-test('CloudFormation’s own rules have nothing against it either', () => {
+test('the templates pass CloudFormation’s own validation', () => {
   const { app } = farmApp(EVERYTHING);
   Validations.of(app).addPlugins(new CloudFormationValidatePlugin());
   expect(() => app.synth()).not.toThrow();

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { readSettings, SETTINGS, SettingsError } from '../../lib/config';
 import { ROOT } from '../support/source-files';
 
-test('no setting is needed', () => {
+test('readSettings needs no setting', () => {
   const defaults = SETTINGS.filter(({ defaultValue }) => defaultValue !== undefined);
   expect(readSettings(undefined, {})).toEqual(
     Object.fromEntries(defaults.map(({ name, defaultValue }) => [name, defaultValue])),
   );
 });
 
-test('the environment goes before cdk.json, in the types of cdk.json', () => {
+test('environment variables override cdk.json with its types', () => {
   const settings = readSettings(
     { spotVcpus: 16, farmName: 'context', instanceTypes: ['m6i'] },
     {
@@ -63,12 +63,12 @@ const WRONG: ReadonlyArray<[given: Record<string, unknown>, message: string[]]> 
   [{ onDemandVcpus: 3 }, ['onDemandVcpus is 3', 'renderVcpus (4)']],
 ];
 
-test.each(WRONG)('%j is refused, and the message says what is allowed', (given, message) => {
+test.each(WRONG)('readSettings refuses %j and says what is allowed', (given, message) => {
   expect(() => readSettings(given, {})).toThrow(SettingsError);
   for (const part of message) expect(() => readSettings(given, {})).toThrow(part);
 });
 
-test('a wrong variable is named as such', () => {
+test('readSettings names a wrong environment variable', () => {
   expect(() => readSettings({}, { SPOTREEL_SPOT_VCPUS: 'many' })).toThrow(
     'SPOTREEL_SPOT_VCPUS (spotVcpus) is "many"',
   );
@@ -77,11 +77,11 @@ test('a wrong variable is named as such', () => {
   );
 });
 
-test('everything that is wrong is said at once', () => {
+test('readSettings reports all errors at once', () => {
   expect(() => readSettings({ attempts: 0, zones: 1 }, {})).toThrow(/zones is 1.*\n.*attempts is 0/);
 });
 
-test('families of today and full types are taken, Graviton’s are not', () => {
+test('readSettings accepts x86 instance types and families but not Graviton', () => {
   const takes = (name: string) => {
     try {
       readSettings({ instanceTypes: [name] }, {});
@@ -107,12 +107,12 @@ test('families of today and full types are taken, Graviton’s are not', () => {
   ).toEqual([]);
 });
 
-test('Blender versions stand in their order, not in that of their texts', () => {
+test('readSettings sorts Blender versions by number, not by text', () => {
   const given = { SPOTREEL_BLENDER_VERSIONS: '5.2.0, 4.10.1,4.5.3' };
   expect(readSettings({}, given).blenderVersions).toEqual(['4.5.3', '4.10.1', '5.2.0']);
 });
 
-test('the README’s table is this list', () => {
+test('the table of settings in the README equals the schema', () => {
   const rows = SETTINGS.map(({ name, defaultValue, description }) => {
     const shown = defaultValue === undefined ? '' : `\`${JSON.stringify(defaultValue)}\``;
     return `| \`${name}\` | ${shown} | ${description} |`;

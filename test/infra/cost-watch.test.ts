@@ -2,13 +2,13 @@ import { FARM_JOBS, flat, grants, onlyProperties, synthFarm } from './synth-farm
 
 const { farmTemplate } = synthFarm({ gpuVcpus: 16 });
 
-test('caps are looked at every five minutes, and a look that could not be made is not made up for', () => {
+test('the cost watch runs every five minutes without retries', () => {
   const { ScheduleExpression, Targets } = onlyProperties(farmTemplate, 'AWS::Events::Rule', 'CostsRule');
   expect(ScheduleExpression).toBe('rate(5 minutes)');
   expect(Targets).toMatchObject([{ RetryPolicy: { MaximumRetryAttempts: 0 } }]);
 });
 
-test('the Lambda is told what a render’s cost is reckoned by', () => {
+test('the cost watch gets the machines and places that it needs for an estimate', () => {
   const { Environment, Timeout } = onlyProperties(farmTemplate, 'AWS::Lambda::Function', 'CostsWatchF');
   expect(Timeout).toBe(300);
   const { MACHINES, BUCKET, OUTPUT_PREFIX, GPU_JOB_QUEUE } = Environment.Variables;
@@ -25,7 +25,7 @@ test('the Lambda is told what a render’s cost is reckoned by', () => {
   ]);
 });
 
-test('the Lambda may look at renders and stop them, and writes caps alone', () => {
+test('the cost watch may read renders, stop them, and write only caps', () => {
   expect(grants(farmTemplate, 'CostsWatchRole')).toEqual({
     's3:GetObject': ['<FnGetAttFilmBucketArn>/caps/*', '<FnGetAttFilmBucketArn>/renders/*'],
     's3:PutObject': ['<FnGetAttFilmBucketArn>/caps/*'],

@@ -2,7 +2,7 @@ import { allProperties, expectCounts, expectResource, onlyProperties, synthFarm 
 
 const { farmTemplate } = synthFarm();
 
-test('two zones of public subnets, by number, so that synth asks no account', () => {
+test('the network has public subnets in two zones, chosen by number without an account', () => {
   const subnets = allProperties(farmTemplate, 'AWS::EC2::Subnet');
   expect(subnets.map(({ properties }) => properties.AvailabilityZone)).toEqual([
     { 'Fn::Select': [0, { 'Fn::GetAZs': '' }] },
@@ -11,19 +11,19 @@ test('two zones of public subnets, by number, so that synth asks no account', ()
   expect(subnets.every(({ properties }) => properties.MapPublicIpOnLaunch)).toBe(true);
 });
 
-test('no NAT gateway and no fixed address, which cost while idle', () => {
+test('the network has no NAT gateway and no fixed address', () => {
   expectCounts(farmTemplate, { 'AWS::EC2::NatGateway': 0 });
   expectCounts(farmTemplate, { 'AWS::EC2::EIP': 0 });
 });
 
-test('S3 is reached through a gateway endpoint, from every subnet', () => {
+test('the network reaches S3 through a gateway endpoint in every subnet', () => {
   const endpoint = onlyProperties(farmTemplate, 'AWS::EC2::VPCEndpoint');
   expect(JSON.stringify(endpoint.ServiceName)).toContain('.s3');
   expect(endpoint.VpcEndpointType).toBe('Gateway');
   expect(endpoint.RouteTableIds).toHaveLength(2);
 });
 
-test('nothing gets in, and only HTTPS out', () => {
+test('the network allows no inbound traffic and only HTTPS outbound', () => {
   const group = onlyProperties(farmTemplate, 'AWS::EC2::SecurityGroup');
   expect(group.SecurityGroupIngress).toBeUndefined();
   expectCounts(farmTemplate, { 'AWS::EC2::SecurityGroupIngress': 0 });
@@ -32,11 +32,11 @@ test('nothing gets in, and only HTTPS out', () => {
   ]);
 });
 
-test('three zones when asked', () => {
+test('the network has three zones if configured', () => {
   expectCounts(synthFarm({ zones: 3 }).farmTemplate, { 'AWS::EC2::Subnet': 3 });
 });
 
-test('an existing VPC is used as it is', () => {
+test('the farm uses an existing VPC unchanged', () => {
   const subnetIds = ['subnet-0123456789abcde0a', 'subnet-0123456789abcde0b', 'subnet-0123456789abcde0c'];
   const { farmTemplate: existing } = synthFarm({ vpcId: 'vpc-0123456789abcdef0', subnetIds });
   for (const type of ['VPC', 'Subnet', 'VPCEndpoint', 'InternetGateway']) {

@@ -6,7 +6,7 @@ import { allProperties, expectCounts, flat, grants, onlyProperties, synthFarm } 
 
 const { farmTemplate, storageTemplate } = synthFarm({ farmName: 'studio' });
 
-test('the parameter holds what the command line looks for', () => {
+test('the farm parameter has everything that the command line reads', () => {
   const { Name, Value } = onlyProperties(farmTemplate, 'AWS::SSM::Parameter');
   expect(Name).toBe('/spotreel/studio');
   expect(farmDescriptionSchema.parse(JSON.parse(flat(Value)))).toEqual({
@@ -31,7 +31,7 @@ test('the parameter holds what the command line looks for', () => {
   });
 });
 
-test('which Blender a given image holds is not known', () => {
+test('the farm parameter has no Blender version for a given image', () => {
   const { Value } = onlyProperties(
     synthFarm({ imageUri: 'example.org/spotreel:1', blenderVersions: ['4.5.0', '5.2.0'] }).farmTemplate,
     'AWS::SSM::Parameter',
@@ -41,7 +41,7 @@ test('which Blender a given image holds is not known', () => {
   ]);
 });
 
-test('with GPUs it names their queue too', () => {
+test('the farm parameter names the GPU queue if the farm has GPUs', () => {
   const settings = { gpuVcpus: 16, blenderVersions: ['4.5.0', '5.2.0'] };
   const { Value } = onlyProperties(synthFarm(settings).farmTemplate, 'AWS::SSM::Parameter');
   expect(farmDescriptionSchema.parse(JSON.parse(flat(Value)))).toMatchObject({
@@ -58,26 +58,26 @@ test('with GPUs it names their queue too', () => {
   });
 });
 
-test('a farm that an earlier version deployed is still read', () => {
+test('the farm parameter of an earlier version is readable', () => {
   const { Value } = onlyProperties(farmTemplate, 'AWS::SSM::Parameter');
   const { machines, ...before } = JSON.parse(flat(Value));
   expect(machines).toBeDefined();
   expect(farmDescriptionSchema.safeParse(before).success).toBe(true);
 });
 
-test('with On-Demand machines it names their queue, and how many slices they take', () => {
+test('the farm parameter names the On-Demand queue and its number of slices', () => {
   const { Value } = onlyProperties(synthFarm({ onDemandVcpus: 9 }).farmTemplate, 'AWS::SSM::Parameter');
   expect(farmDescriptionSchema.parse(JSON.parse(flat(Value)))).toMatchObject({
     onDemand: { jobQueue: '<ComputeOnDemandQueue.JobQueueArn>', parallel: 2 },
   });
 });
 
-test('outputs say where to put a scene', () => {
+test('the stack outputs say where to upload a scene', () => {
   const { UploadTo } = storageTemplate.findOutputs('UploadTo');
   expect(flat(UploadTo?.Value)).toBe('s3://<FilmBucket>/uploads/');
 });
 
-test('nothing costs while idle that need not: no NAT, no address, no key, no vCPU, no provisioned Lambda', () => {
+test('an idle farm has no NAT gateway, fixed address, key, secret or provisioned Lambda that costs money', () => {
   for (const type of [
     'AWS::EC2::NatGateway',
     'AWS::EC2::EIP',
@@ -90,7 +90,7 @@ test('nothing costs while idle that need not: no NAT, no address, no key, no vCP
   expect(JSON.stringify(farmTemplate.toJSON())).not.toContain('ProvisionedConcurrency');
 });
 
-test('the machines’ role has the ECS agent’s calls and no others', () => {
+test('the role of machines allows only the calls of the ECS agent', () => {
   expect(Object.keys(grants(farmTemplate, 'MachineRole')).toSorted()).toEqual([
     'ecs:DeregisterContainerInstance',
     'ecs:DiscoverPollEndpoint',
@@ -105,12 +105,12 @@ test('the machines’ role has the ECS agent’s calls and no others', () => {
   ]);
 });
 
-test('no role has a policy of AWS’s own, which would grant more than is needed', () => {
+test('no role has a managed policy of AWS', () => {
   const roles = allProperties(farmTemplate, 'AWS::IAM::Role');
   expect(roles.filter(({ properties }) => properties.ManagedPolicyArns !== undefined)).toEqual([]);
 });
 
-test('a wrong setting fails the synth with one plain message', () => {
+test('synth fails on a wrong setting with one plain message', () => {
   const { status, stderr } = spawnSync(
     process.execPath,
     [join(ROOT, 'node_modules/tsx/dist/cli.mjs'), join(ROOT, 'bin/app.ts')],

@@ -4,7 +4,7 @@ import { expectAttributes, expectCounts, expectResource, onlyProperties, synthFa
 const { storageTemplate } = synthFarm();
 const bucket = () => onlyProperties(storageTemplate, 'AWS::S3::Bucket');
 
-test('it is encrypted, private and the owner’s alone', () => {
+test('the bucket is encrypted and private, and its owner owns all objects', () => {
   expect(bucket()).toMatchObject({
     BucketEncryption: {
       ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
@@ -19,7 +19,7 @@ test('it is encrypted, private and the owner’s alone', () => {
   });
 });
 
-test('it refuses plain HTTP and old TLS', () => {
+test('the bucket refuses plain HTTP and old TLS', () => {
   for (const Condition of [
     { Bool: { 'aws:SecureTransport': 'false' } },
     { NumericLessThan: { 's3:TlsVersion': 1.2 } },
@@ -32,21 +32,21 @@ test('it refuses plain HTTP and old TLS', () => {
   }
 });
 
-test('it tells EventBridge, and no Lambda is deployed for that', () => {
+test('the bucket sends events to EventBridge without a helper Lambda', () => {
   expect(bucket().NotificationConfiguration).toEqual({
     EventBridgeConfiguration: { EventBridgeEnabled: true },
   });
   expectCounts(storageTemplate, { 'AWS::Lambda::Function': 0 });
 });
 
-test('it outlives its stack', () => {
+test('the bucket remains after its stack is deleted', () => {
   expectAttributes(storageTemplate, 'AWS::S3::Bucket', {
     DeletionPolicy: 'Retain',
     UpdateReplacePolicy: 'Retain',
   });
 });
 
-test('parts of uploads that were never finished go after a day; nothing else does unless asked', () => {
+test('the bucket by default deletes only parts of aborted uploads, after a day', () => {
   expect(bucket().LifecycleConfiguration).toEqual({
     Rules: [
       {
@@ -59,7 +59,7 @@ test('parts of uploads that were never finished go after a day; nothing else doe
   expect(bucket().VersioningConfiguration).toBeUndefined();
 });
 
-test('asked to, it keeps versions for 30 days and renders for some days', () => {
+test('the bucket keeps versions for 30 days and renders for renderDays if configured', () => {
   const asked = onlyProperties(
     synthFarm({ versioned: true, renderDays: 90 }).storageTemplate,
     'AWS::S3::Bucket',
@@ -73,7 +73,7 @@ test('asked to, it keeps versions for 30 days and renders for some days', () => 
   });
 });
 
-test('asked to, it goes with its stack', () => {
+test('the bucket is deleted with its stack if deleteBucket is set', () => {
   const { storageTemplate: asked } = synthFarm({ deleteBucket: true });
   expectAttributes(asked, 'AWS::S3::Bucket', { DeletionPolicy: 'Delete' });
   expectCounts(asked, { 'Custom::S3AutoDeleteObjects': 1 });

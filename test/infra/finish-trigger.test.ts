@@ -28,21 +28,21 @@ test.each([
   ['an array job that failed', { status: 'FAILED', arrayProperties: { size: 4, ...SUMMARY } }],
   ['a plain job that succeeded', { status: 'SUCCEEDED' }],
   ['a plain job that failed', { status: 'FAILED', arrayProperties: {} }],
-])('%s is told', (_, detail) => {
+])('the finish rule matches %s', (_, detail) => {
   expect(passes(stateChange(detail))).toBe(true);
 });
 
 test.each([
   ['a child that succeeded', { status: 'SUCCEEDED', arrayProperties: { index: 0, ...SUMMARY } }],
   ['a child that failed', { status: 'FAILED', arrayProperties: { index: 3 } }],
-  ['a job that runs', { status: 'RUNNING', arrayProperties: { size: 4 } }],
-  ['a job that waits', { status: 'RUNNABLE' }],
+  ['a running job', { status: 'RUNNING', arrayProperties: { size: 4 } }],
+  ['a waiting job', { status: 'RUNNABLE' }],
   ['a job of another queue', { status: 'FAILED', jobQueue: `${QUEUE}-2` }],
-])('%s is not', (_, detail) => {
+])('the finish rule ignores %s', (_, detail) => {
   expect(passes(stateChange(detail))).toBe(false);
 });
 
-test('the template’s rule is that pattern, of all queues of the farm', () => {
+test('the finish rule in the template covers all queues of the farm', () => {
   const { farmTemplate: gpu } = synthFarm({ gpuVcpus: 16, onDemandVcpus: 16 });
   const { EventPattern: pattern } = onlyProperties(gpu, 'AWS::Events::Rule', 'FinishRule');
   const { jobQueue } = pattern.detail;
@@ -54,7 +54,7 @@ test('the template’s rule is that pattern, of all queues of the farm', () => {
   expect(pattern).toEqual(writtenPattern(endedJobsPattern(jobQueue)));
 });
 
-test('an event that can’t be delivered, or that the Lambda gives up, is kept', () => {
+test('a dead-letter queue keeps events that reach no finish Lambda or fail in it', () => {
   const { Targets } = onlyProperties(farmTemplate, 'AWS::Events::Rule', 'FinishRule');
   expect(Targets).toHaveLength(1);
   expect(flat(Targets[0].DeadLetterConfig.Arn)).toBe('<FinishDeadLettersQueue.Arn>');
@@ -62,7 +62,7 @@ test('an event that can’t be delivered, or that the Lambda gives up, is kept',
   expect(flat(DeadLetterConfig.TargetArn)).toBe('<FinishDeadLettersQueue.Arn>');
 });
 
-test('the Lambda runs on Node 24 and arm64, is traced, and is told what it needs', () => {
+test('the finish Lambda runs on Node 24 and arm64 with tracing and its environment', () => {
   const lambda = onlyProperties(farmTemplate, 'AWS::Lambda::Function', 'FinishF');
   expect(lambda).toMatchObject({
     Runtime: 'nodejs24.x',
@@ -83,7 +83,7 @@ test('the Lambda runs on Node 24 and arm64, is traced, and is told what it needs
   });
 });
 
-test('the Lambda may do what it does, and nothing else', () => {
+test('the finish Lambda has only the permissions that it needs', () => {
   expect(grants(farmTemplate, 'FinishRole')).toEqual({
     's3:GetObject': ['<FnGetAttFilmBucketArn>/caps/*', '<FnGetAttFilmBucketArn>/renders/*'],
     's3:PutObject': ['<FnGetAttFilmBucketArn>/renders/*'],
@@ -105,7 +105,7 @@ test('the Lambda may do what it does, and nothing else', () => {
   });
 });
 
-test('with On-Demand machines it is told where they are, and may submit there what it rescues', () => {
+test('the finish Lambda may submit rescues if the farm has On-Demand machines', () => {
   const { farmTemplate: both } = synthFarm({ onDemandVcpus: 32, gpuVcpus: 16 });
   const { Variables } = onlyProperties(both, 'AWS::Lambda::Function', 'FinishF').Environment;
   expect(flat(Variables.ON_DEMAND_JOB_QUEUE)).toBe('<ComputeOnDemandQueue.JobQueueArn>');

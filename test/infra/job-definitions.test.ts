@@ -31,10 +31,10 @@ interface Definition {
   readonly PropagateTags: boolean;
 }
 
-describe.each(['Render', 'Stitch'])('%s', (id) => {
+describe.each(['Render', 'Stitch'])('the %s job definition', (id) => {
   const { ContainerProperties: container, RetryStrategy: retry, PropagateTags } = definition(id);
 
-  test('is tried again by the contract’s rules, in their order, and by no other', () => {
+  test('retries by exactly the rules of retryStrategy, in order', () => {
     const { attempts, evaluateOnExit = [] } = retryStrategy(5);
     expect(retry.Attempts).toBe(attempts);
     expect(retry.EvaluateOnExit).toEqual(
@@ -46,7 +46,7 @@ describe.each(['Render', 'Stitch'])('%s', (id) => {
     );
   });
 
-  test('a reclaimed machine and a container that could not start are tried again, all else ends', () => {
+  test('retries after a reclaimed machine or a container that could not start', () => {
     expect(retry.EvaluateOnExit.length).toBeLessThanOrEqual(5);
     expect(retry.EvaluateOnExit.slice(0, 2)).toEqual([
       { Action: 'RETRY', OnStatusReason: 'Host EC2*' },
@@ -56,7 +56,7 @@ describe.each(['Render', 'Stitch'])('%s', (id) => {
     expect(retry.EvaluateOnExit.slice(0, -1).every(({ Action }) => Action === 'RETRY')).toBe(true);
   });
 
-  test('runs as nobody special, on a root file system that it can’t write to', () => {
+  test('runs without privileges on a read-only root file system', () => {
     expect(container).toMatchObject({
       User: `${WORKER_UID}:${WORKER_UID}`,
       ReadonlyRootFilesystem: true,
@@ -65,7 +65,7 @@ describe.each(['Render', 'Stitch'])('%s', (id) => {
     });
   });
 
-  test('writes to a volume of its own and the machine’s cache, and sees its Spot notice, read-only', () => {
+  test('mounts its own volume, the machine’s cache and, read-only, the Spot notice', () => {
     expect(container.MountPoints).toEqual([
       { SourceVolume: 'scratch', ContainerPath: '/scratch', ReadOnly: false },
       { SourceVolume: 'host', ContainerPath: '/spotreel/host', ReadOnly: true },
@@ -95,7 +95,7 @@ describe.each(['Render', 'Stitch'])('%s', (id) => {
     ]);
   });
 
-  test('logs into the farm’s own group', () => {
+  test('logs to the log group of the farm', () => {
     expect(container.LogConfiguration).toMatchObject({
       LogDriver: 'awslogs',
       Options: { 'awslogs-stream-prefix': id.toLowerCase() },
@@ -104,12 +104,12 @@ describe.each(['Render', 'Stitch'])('%s', (id) => {
     expect(onlyProperties(farmTemplate, 'AWS::Logs::LogGroup', 'JobsLog').RetentionInDays).toBe(30);
   });
 
-  test('hands its tags on', () => {
+  test('propagates its tags', () => {
     expect(PropagateTags).toBe(true);
   });
 });
 
-test('vCPUs, memory and time are those that were asked for', () => {
+test('job definitions have the configured vCPUs, memory and time limit', () => {
   const asked = synthFarm({
     renderVcpus: 8,
     renderMemoryMib: 30_000,
@@ -156,7 +156,7 @@ test('vCPUs, memory and time are those that were asked for', () => {
   });
 });
 
-test('with a job’s parameters filled in, the worker understands the command', () => {
+test('the worker parses the command of a job definition with parameters filled in', () => {
   const parameters = {
     ...definition('Render').Parameters,
     input: 's3://film/uploads/my scene.blend',
@@ -179,7 +179,7 @@ test('with a job’s parameters filled in, the worker understands the command', 
   });
 });
 
-test('the worker reads scenes and renders, writes renders, and can do nothing else', () => {
+test('the worker has only the permissions to read scenes and to read and write renders', () => {
   expect(grants(farmTemplate, 'JobsWorkerRole')).toEqual({
     's3:GetObject': ['<FnGetAttFilmBucketArn>/renders/*', '<FnGetAttFilmBucketArn>/uploads/*'],
     's3:PutObject': ['<FnGetAttFilmBucketArn>/renders/*'],
@@ -191,7 +191,7 @@ test('the worker reads scenes and renders, writes renders, and can do nothing el
   });
 });
 
-test('ECS pulls the image and writes the log on its behalf, and can do nothing else', () => {
+test('the execution role has only the permissions to pull the image and write the log', () => {
   const repository =
     'arn:<AWS::Partition>:ecr:<AWS::Region>:<AWS::AccountId>:repository/cdk-hnb659fds-container-assets-${AWS::AccountId}-${AWS::Region}';
   expect(grants(farmTemplate, 'JobsExecutionRole')).toEqual({
@@ -204,7 +204,7 @@ test('ECS pulls the image and writes the log on its behalf, and can do nothing e
   });
 });
 
-test('images are built for x86 from container/Dockerfile, one with each Blender that was asked for', () => {
+test('images are built for x86 from container/Dockerfile, one for each Blender version', () => {
   const { app } = synthFarm({ blenderVersions: ['5.2.0', '4.5.1'] });
   const images = dockerImages(app.synth().directory);
   expect(images.map(({ source }) => source)).toEqual(
@@ -217,7 +217,7 @@ test('images are built for x86 from container/Dockerfile, one with each Blender 
   );
 });
 
-test('each Blender has its render job definition, by its own image; the newest stitches', () => {
+test('each Blender version has its own image and render job definition, and the newest stitches', () => {
   const { farmTemplate: two } = synthFarm({ blenderVersions: ['5.2.0', '4.5.1'], gpuVcpus: 16 });
   const imageOf = (id: string) => JSON.stringify(definition(id, two).ContainerProperties.Image);
   expectCounts(two, { 'AWS::Batch::JobDefinition': 5 });
@@ -227,7 +227,7 @@ test('each Blender has its render job definition, by its own image; the newest s
   expect(imageOf('Stitch')).toBe(imageOf('Render52'));
 });
 
-test('a release that only corrects replaces no job definition by another', () => {
+test('a patch release of Blender keeps the ids of job definitions', () => {
   const ids = (version: string) =>
     Object.keys(
       synthFarm({ blenderVersions: [version] }).farmTemplate.findResources('AWS::Batch::JobDefinition'),
@@ -246,7 +246,7 @@ function dockerImages(directory: string): DockerImage[] {
   return Object.values(assets.dockerImages);
 }
 
-test('a given image is run as it is, and one of a private repository may be pulled', () => {
+test('the setting imageUri is used unchanged, and ECS may pull it from a private repository', () => {
   const anywhere = synthFarm({ imageUri: 'docker.io/studio/worker:7' });
   expect(definition('Render', anywhere.farmTemplate).ContainerProperties.Image).toBe(
     'docker.io/studio/worker:7',
@@ -260,7 +260,7 @@ test('a given image is run as it is, and one of a private repository may be pull
   });
 });
 
-test('a given image with {version} in it is one for each Blender, and all may be pulled', () => {
+test('the setting imageUri with {version} gives one image for each Blender version', () => {
   const { farmTemplate: two } = synthFarm({
     imageUri: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/blender-{version}:studio-{version}',
     blenderVersions: ['5.2.0', '4.5.1'],
@@ -282,19 +282,19 @@ test('a given image with {version} in it is one for each Blender, and all may be
 describe('container/Dockerfile', () => {
   const dockerfile = readFileSync(join(ROOT, 'container/Dockerfile'), 'utf8');
 
-  test('its user is the one that job definitions and firewalls mean, and owns the scratch volume', () => {
+  test('has the user of job definitions and firewall, who owns the scratch volume', () => {
     expect(dockerfile).toContain(`useradd --uid ${WORKER_UID} --gid ${WORKER_UID}`);
     expect(dockerfile).toMatch(new RegExp(`^USER ${WORKER_UID}:${WORKER_UID}$`, 'm'));
     expect(dockerfile).toContain('chown worker:worker /scratch');
   });
 
-  test('it copies all of the worker that its context holds', () => {
+  test('copies all files of the worker', () => {
     const copied = /^COPY (.*) \/opt\/spotreel\/$/m.exec(dockerfile)?.[1]?.split(' ');
     expect(copied?.toSorted()).toEqual(['*.pl', '*.py', 'worker.js']);
     expect(WORKER_FILES).toEqual(expect.arrayContaining(['render_frames.py', 'sandbox.pl', 'supervise.pl']));
   });
 
-  test('it starts the worker', () => {
+  test('starts the worker', () => {
     expect(dockerfile).toMatch(/^ENTRYPOINT \["node", "\/opt\/spotreel\/worker\.js"\]$/m);
   });
 });

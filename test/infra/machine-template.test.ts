@@ -18,11 +18,11 @@ const { farmTemplate } = synthFarm({ diskGib: 250, farmName: 'studio' });
 const data: TemplateData = onlyProperties(farmTemplate, 'AWS::EC2::LaunchTemplate').LaunchTemplateData;
 const userData = data.UserData['Fn::Base64'];
 
-test('only version 2 of the metadata service, one hop away', () => {
+test('machines offer only version 2 of the metadata service, with one hop', () => {
   expect(data.MetadataOptions).toEqual({ HttpTokens: 'required', HttpPutResponseHopLimit: 1 });
 });
 
-test('an encrypted gp3 disk of the size that was asked for', () => {
+test('machines have an encrypted gp3 disk of the configured size', () => {
   expect(data.BlockDeviceMappings).toEqual([
     {
       DeviceName: '/dev/xvda',
@@ -31,7 +31,7 @@ test('an encrypted gp3 disk of the size that was asked for', () => {
   ]);
 });
 
-test('machines and their disks carry the farm’s tag', () => {
+test('machines and their disks have the tag of the farm', () => {
   for (const type of ['instance', 'volume']) {
     const { Tags } = data.TagSpecifications.find(({ ResourceType }) => ResourceType === type)!;
     expect(Tags).toContainEqual({ Key: 'spotreel:farm', Value: 'studio' });
@@ -50,27 +50,27 @@ function script(): string {
   return body.join('\n\n');
 }
 
-test('the user data is a MIME multipart of one shell script, in ASCII', () => {
+test('the user data of machines is one ASCII shell script as MIME multipart', () => {
   // eslint-disable-next-line no-control-regex
   expect(userData).toMatch(/^[\x09\x0a\x20-\x7e]*$/);
   expect(script()).toMatch(/^#!\/bin\/bash\n/);
   execFileSync('bash', ['-n'], { input: script() });
 });
 
-test('the ECS agent drains a machine that is being reclaimed, and waits 90 seconds for containers', () => {
+test('the ECS agent drains a reclaimed machine and waits 90 seconds for containers', () => {
   const [, config] = /cat >> \/etc\/ecs\/ecs\.config <<'EOF'\n([^]*?)\nEOF\n/.exec(script())!;
   expect(config!.split('\n')).toEqual(
     expect.arrayContaining(['ECS_ENABLE_SPOT_INSTANCE_DRAINING=true', 'ECS_CONTAINER_STOP_TIMEOUT=90s']),
   );
 });
 
-test('workers, by the number that they run as, don’t reach the metadata service', () => {
+test('the firewall of machines blocks the user of the worker from the metadata service', () => {
   expect(script()).toContain(
     `iptables --insert OUTPUT --destination 169.254.169.254/32 --match owner --uid-owner ${WORKER_UID} --jump REJECT`,
   );
 });
 
-test('what the script makes is the watcher, a unit that starts it, and a cache that nobody can list', () => {
+test('the setup script makes the watcher, its systemd unit and a cache that workers cannot list', () => {
   const folder = mkdtempSync(join(tmpdir(), 'spotreel-user-data-'));
   try {
     // The same script with its root elsewhere, and without what only a machine of the farm has.
@@ -96,7 +96,7 @@ test('what the script makes is the watcher, a unit that starts it, and a cache t
   }
 });
 
-describe('the watcher', () => {
+describe('the watcher of Spot notices', () => {
   const NOTICE = '{"action": "terminate", "time": "2026-11-22T18:00:00Z"}';
   let server: Server;
   let folder: string;
@@ -165,14 +165,14 @@ describe('the watcher', () => {
     }
   }
 
-  test('writes nothing while there is no notice, and keeps asking', async () => {
+  test('writes nothing without a notice and keeps asking', async () => {
     await whileWatching(async () => {
       await until(() => asked.filter((line) => line.startsWith('GET')).length > 3);
       expect(readdirSync(folder)).toEqual([]);
     });
   });
 
-  test('writes the notice as it is, whole, where everyone can read it', async () => {
+  test('writes the whole notice unchanged where all users can read it', async () => {
     await whileWatching(async () => {
       await until(() => asked.length > 2);
       notice = NOTICE;
@@ -181,7 +181,7 @@ describe('the watcher', () => {
     });
   });
 
-  test('goes on when the metadata service is out of reach for a while', async () => {
+  test('continues after the metadata service was unreachable', async () => {
     await whileWatching(async () => {
       await until(() => asked.length > 2);
       const samePort = port();

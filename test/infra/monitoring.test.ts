@@ -3,7 +3,7 @@ import { allProperties, expectCounts, expectResource, flat, onlyProperties, synt
 
 const { farmTemplate } = synthFarm({ email: 'me@example.com', farmName: 'studio' });
 
-test('the first dead letter, a stuck upload, a frame that was given up and caps that nobody looks at go off, and an idle farm does not', () => {
+test('alarms start at the first dead letter, stuck upload, failed frame or unwatched caps, not on an idle farm', () => {
   const alarms = allProperties(farmTemplate, 'AWS::CloudWatch::Alarm');
   expect(alarms.map(({ id, properties }) => [id, properties.Threshold])).toEqual([
     ['MonitoringDeadUploads', 1],
@@ -22,7 +22,7 @@ test('the first dead letter, a stuck upload, a frame that was given up and caps 
   }
 });
 
-test('the topic takes what alarms say, over TLS alone, and mails it', () => {
+test('the topic accepts alarms, only over TLS, and sends them by email', () => {
   const { PolicyDocument } = onlyProperties(farmTemplate, 'AWS::SNS::TopicPolicy');
   expect(PolicyDocument.Statement).toEqual([
     expect.objectContaining({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
@@ -35,7 +35,7 @@ test('the topic takes what alarms say, over TLS alone, and mails it', () => {
   expectCounts(synthFarm().farmTemplate, { 'AWS::SNS::Subscription': 0 });
 });
 
-test('jobs are counted by state and frames by what workers say of them', () => {
+test('metrics count jobs by state and frames by events of workers', () => {
   const shown = allProperties(farmTemplate, 'AWS::Logs::MetricFilter').map(({ properties }) => [
     properties.MetricTransformations[0].MetricName,
     flat(properties.LogGroupName),
@@ -52,7 +52,7 @@ test('jobs are counted by state and frames by what workers say of them', () => {
   ]);
 });
 
-test('EventBridge may write the log of states, and no Lambda is deployed for that', () => {
+test('EventBridge may write job states to a log without a helper Lambda', () => {
   const policy = flat(onlyProperties(farmTemplate, 'AWS::Logs::ResourcePolicy').PolicyDocument);
   expect(JSON.parse(policy)).toEqual({
     Version: '2012-10-17',
@@ -75,19 +75,19 @@ test('the dashboard shows jobs, frames, uploads, failures and dead letters', () 
   }
 });
 
-test('no log is kept for ever or left behind', () => {
+test('every log group has a retention time and is deleted with the stack', () => {
   const { farmTemplate: twoWeeks } = synthFarm({ logDays: 14 });
   for (const group of Object.values(twoWeeks.findResources('AWS::Logs::LogGroup'))) {
     expect(group).toMatchObject({ DeletionPolicy: 'Delete', Properties: { RetentionInDays: 14 } });
   }
 });
 
-test('no budget and no experiment unless asked', () => {
+test('a farm has no budget and no experiment by default', () => {
   expectCounts(farmTemplate, { 'AWS::Budgets::Budget': 0 });
   expectCounts(farmTemplate, { 'AWS::FIS::ExperimentTemplate': 0 });
 });
 
-test('a budget counts what carries the farm’s tag', () => {
+test('the budget counts costs with the tag of the farm', () => {
   const { farmTemplate: asked } = synthFarm({ email: 'me@example.com', monthlyBudgetUsd: 50 });
   expectResource(asked, 'AWS::Budgets::Budget', {
     Budget: {
@@ -103,7 +103,7 @@ test('a budget counts what carries the farm’s tag', () => {
   });
 });
 
-test('the experiment reclaims up to 5 Spot machines of this farm, with 2 minutes’ notice', () => {
+test('the experiment reclaims up to 5 Spot machines of this farm with 2 minutes’ notice', () => {
   const { farmTemplate: asked } = synthFarm({ interruptionExperiment: true });
   expectResource(asked, 'AWS::FIS::ExperimentTemplate', {
     Targets: {

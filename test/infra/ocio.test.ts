@@ -22,7 +22,7 @@ function studio(config = CONFIG): string {
 /** Where the image is built from. */
 const contextOf = ({ app }: ReturnType<typeof farmApp>): string => join(app.assetOutdir, 'worker-image');
 
-test('the images of a farm with ocio have the configuration and its colour files built in', () => {
+test('the images of a farm with ocio include the configuration and its colour files', () => {
   const context = contextOf(farmApp({ ocio: studio() }));
   expect(
     readdirSync(join(context, 'ocio'), { recursive: true })
@@ -34,18 +34,18 @@ test('the images of a farm with ocio have the configuration and its colour files
   );
 });
 
-test('an archive is built in as one file', () => {
+test('the images of a farm with an ocio archive include it as one file', () => {
   const context = contextOf(farmApp({ ocio: write('studio.ocioz', 'PK\u0003\u0004') }));
   expect(readdirSync(join(context, 'ocio'))).toEqual(['studio.ocioz']);
 });
 
-test('a farm without ocio has no configuration built in', () => {
+test('the images of a farm without ocio include no configuration', () => {
   const context = contextOf(farmApp());
   expect(existsSync(join(context, 'ocio'))).toBe(false);
   expect(readFileSync(join(context, 'Dockerfile'), 'utf8')).not.toContain('OCIO');
 });
 
-test('the submit Lambda and the description of a farm with ocio know that it has colours of its own', () => {
+test('the submit Lambda and the description of a farm with ocio record that it has one', () => {
   const { farmTemplate } = synthFarm({ ocio: studio() });
   const { Environment } = onlyProperties(farmTemplate, 'AWS::Lambda::Function', 'Upload');
   expect(Environment.Variables).toMatchObject({ HAS_OCIO: '1' });
@@ -57,13 +57,13 @@ test.each([
   ['studio/config.ocio', 'colours', 'it is no OCIO configuration'],
   ['studio/config.ocio', CONFIG.replace('luts', '../luts'), 'it names ../luts, which is outside its folder'],
   ['studio/config.ocio', CONFIG.replace('luts', '/luts'), 'it names /luts, which is outside its folder'],
-])('a deployment with the ocio %s (%j) is refused: %s', (path, text, why) => {
+])('synth refuses the ocio %s (%j): %s', (path, text, why) => {
   if (text !== undefined) studio(text);
   expect(() => farmApp({ ocio: at(path) })).toThrow(SettingsError);
   expect(() => farmApp({ ocio: at(path) })).toThrow(why);
 });
 
-test('ocio and imageUri exclude each other', () => {
+test('the settings ocio and imageUri exclude each other', () => {
   const settings = { ocio: 'config.ocio', imageUri: 'example/image' };
   expect(() => readSettings(settings, {})).toThrow('ocio is built into the images that cdk deploy makes');
   expect(() => readSettings({ ocio: 'config.txt' }, {})).toThrow(

@@ -57,26 +57,23 @@ function lengthOf(id: string): number {
 /** https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html and https://docs.aws.amazon.com/general/latest/gr/ssm.html */
 const LIMIT_BYTES = 4096;
 
-test.each(['UploadSubmit', 'FinishF'])(
-  'with five Blenders and GPUs, the environment of %s still fits',
-  (id) => {
-    const { Variables } = onlyProperties(farmTemplate, 'AWS::Lambda::Function', id).Environment;
-    const entries = Object.entries<unknown>(Variables);
-    const bytes = entries.reduce((sum, [name, text]) => sum + name.length + longest(text), 0);
-    expect(JSON.stringify(Variables)).toContain('5.1.12');
-    expect(bytes).toBeGreaterThan(1_500);
-    expect(bytes).toBeLessThan(LIMIT_BYTES);
-  },
-);
+test.each(['UploadSubmit', 'FinishF'])('the environment of %s fits with five Blenders and GPUs', (id) => {
+  const { Variables } = onlyProperties(farmTemplate, 'AWS::Lambda::Function', id).Environment;
+  const entries = Object.entries<unknown>(Variables);
+  const bytes = entries.reduce((sum, [name, text]) => sum + name.length + longest(text), 0);
+  expect(JSON.stringify(Variables)).toContain('5.1.12');
+  expect(bytes).toBeGreaterThan(1_500);
+  expect(bytes).toBeLessThan(LIMIT_BYTES);
+});
 
-test('and so does the farm’s description, in a parameter that may grow to 8 KB', () => {
+test('the description of the largest farm fits into a parameter of 8 KB', () => {
   const { Value, Tier } = onlyProperties(farmTemplate, 'AWS::SSM::Parameter');
   expect(longest(Value)).toBeGreaterThan(4_000);
   expect(longest(Value)).toBeLessThan(2 * LIMIT_BYTES);
   expect(Tier).toBe('Intelligent-Tiering');
 });
 
-test('with one Blender, GPUs and 50 types of machines it needs not grow', () => {
+test('the description of a farm with one Blender and 50 instance types fits into 4 KB', () => {
   const { farmTemplate: usual } = synthFarm({ gpuVcpus: 1000, instanceTypes: manyTypes('m') });
   const bytes = longest(onlyProperties(usual, 'AWS::SSM::Parameter').Value);
   expect(bytes).toBeGreaterThan(2_000);

@@ -8,7 +8,7 @@ function redact(value: unknown): unknown {
   return JSON.parse(text);
 }
 
-test('what a deploy would make, as a whole', () => {
+test('the templates of a default farm equal the snapshot', () => {
   const { storageTemplate, farmTemplate } = synthFarm();
   const { Resources: storage } = storageTemplate.toJSON();
   const { Resources: farm } = farmTemplate.toJSON();

@@ -6,7 +6,7 @@ const { farmTemplate } = synthFarm({ farmName: 'studio' });
 const environments = (template: Template) =>
   allProperties(template, 'AWS::Batch::ComputeEnvironment').map(({ properties }) => properties);
 
-test('Spot alone, from nothing to 256 vCPUs, by price and capacity', () => {
+test('the farm uses only Spot machines, 0 to 256 vCPUs, by price and capacity', () => {
   expect(environments(farmTemplate)).toHaveLength(1);
   expect(environments(farmTemplate)[0].ComputeResources).toMatchObject({
     Type: 'SPOT',
@@ -19,14 +19,14 @@ test('Spot alone, from nothing to 256 vCPUs, by price and capacity', () => {
   });
 });
 
-test('machines start from the launch template’s newest version, so that a change of it is taken', () => {
+test('machines start from the newest version of the launch template', () => {
   const [{ ComputeResources }] = environments(farmTemplate);
   const { LaunchTemplate } = ComputeResources;
   expect(flat(LaunchTemplate.LaunchTemplateId)).toBe('<MachineLaunchTemplate>');
   expect(flat(LaunchTemplate.Version)).toBe('<MachineLaunchTemplate.LatestVersionNumber>');
 });
 
-test('a change is made to the environment in place, and running jobs are let finish', () => {
+test('the compute environment is updated in place without ending running jobs', () => {
   expectResource(farmTemplate, 'AWS::Batch::ComputeEnvironment', {
     Type: 'managed',
     State: 'ENABLED',
@@ -35,7 +35,7 @@ test('a change is made to the environment in place, and running jobs are let fin
   });
 });
 
-test('On-Demand only when asked, in a queue of its own: nothing goes there by itself', () => {
+test('On-Demand machines are optional and have their own queue that no other queue uses', () => {
   const { farmTemplate: both } = synthFarm({ onDemandVcpus: 32 });
   const queues = allProperties(both, 'AWS::Batch::JobQueue').flatMap(({ properties }): string[] =>
     properties.ComputeEnvironmentOrder.map(({ ComputeEnvironment }: { ComputeEnvironment: unknown }) =>
@@ -55,7 +55,7 @@ test('On-Demand only when asked, in a queue of its own: nothing goes there by it
   });
 });
 
-test('GPUs only when asked, on Spot, in a queue of their own', () => {
+test('GPU machines are optional Spot machines with their own queue', () => {
   const { farmTemplate: gpu } = synthFarm({ gpuVcpus: 64, gpuInstanceTypes: ['g5', 'g6.2xlarge'] });
   expectResource(gpu, 'AWS::Batch::ComputeEnvironment', {
     ComputeResources: {
@@ -74,7 +74,7 @@ test('GPUs only when asked, on Spot, in a queue of their own', () => {
   expectCounts(farmTemplate, { 'AWS::Batch::JobQueue': 1 });
 });
 
-test('a job that no machine could ever take is ended after half an hour; one that waits for capacity is not', () => {
+test('the queue cancels a job after half an hour only if no machine can ever run it', () => {
   const {
     JobStateTimeLimitActions: actions,
   }: {

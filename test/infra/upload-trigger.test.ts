@@ -33,7 +33,7 @@ test.each([
   ['uploads/my film/scene 1+2 (final).blend'],
   ['uploads/Übung/Szene.blend'],
   ['uploads/日本/場面.blend'],
-])('%s starts a render', (key) => {
+])('the upload rule lets %s start a render', (key) => {
   expect([passesRule(objectCreated(key)), startsRender(key)]).toEqual([true, true]);
 });
 
@@ -53,12 +53,12 @@ test.each([
   ['renders/scene.blend', true],
   ['scene.blend', true],
   ['other/uploads/scene.blend', true],
-])('%s starts none; the Lambda hears of it: %s', (key, heard) => {
+])('the upload %s starts no render (event reaches the Lambda: %s)', (key, heard) => {
   expect(passesRule(objectCreated(key))).toBe(heard);
   expect(startsRender(key)).toBe(false);
 });
 
-test('whatever the Lambda would render, the rule lets through', () => {
+test('the upload rule matches every key that the submit Lambda would render', () => {
   const name = fc
     .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
     .filter((text) => !text.includes('/'));
@@ -70,20 +70,20 @@ test('whatever the Lambda would render, the rule lets through', () => {
   expect(fc.check(law)).toMatchObject({ failed: false });
 });
 
-test('another bucket’s objects, and other events of this one, start nothing', () => {
+test('the upload rule ignores other buckets and other events', () => {
   expect(passesRule(objectCreated('uploads/scene.blend', 'another'))).toBe(false);
   const deleted = { ...objectCreated('uploads/scene.blend'), 'detail-type': 'Object Deleted' };
   expect(passesRule(deleted)).toBe(false);
 });
 
-test('the template’s rule is that pattern, of the farm’s bucket', () => {
+test('the upload rule in the template is for the bucket of the farm', () => {
   const { EventPattern: pattern } = onlyProperties(farmTemplate, 'AWS::Events::Rule', 'UploadRule');
   const { name } = pattern.detail.bucket;
   expect(name.map(flat)).toEqual(['<RefFilmBucket>']);
   expect(pattern).toEqual(writtenPattern(uploadPattern(name[0])));
 });
 
-test('uploads wait in an encrypted queue for six times as long as the Lambda may take', () => {
+test('the upload queue is encrypted, and hides messages for six times the Lambda timeout', () => {
   const queue = onlyProperties(farmTemplate, 'AWS::SQS::Queue', 'UploadQueue');
   const lambda = onlyProperties(farmTemplate, 'AWS::Lambda::Function', 'UploadSubmit');
   expect(lambda.Timeout).toBe(180);
@@ -92,7 +92,7 @@ test('uploads wait in an encrypted queue for six times as long as the Lambda may
   expect([flat(deadLetterTargetArn), maxReceiveCount]).toEqual(['<UploadDeadLettersQueue.Arn>', 5]);
 });
 
-test('an event that can’t be delivered to the queue is kept as well', () => {
+test('a dead-letter queue keeps events that do not reach the upload queue', () => {
   const {
     Targets,
   }: {
@@ -103,14 +103,14 @@ test('an event that can’t be delivered to the queue is kept as well', () => {
   ]);
 });
 
-test('the Lambda takes a bounded number of uploads at a time, and says which failed', () => {
+test('the submit Lambda takes a bounded number of uploads at a time and reports failed ones', () => {
   expect(onlyProperties(farmTemplate, 'AWS::Lambda::EventSourceMapping')).toMatchObject({
     FunctionResponseTypes: ['ReportBatchItemFailures'],
     ScalingConfig: { MaximumConcurrency: 10 },
   });
 });
 
-test('the Lambda runs on Node 24 and arm64, is traced, and logs into a group of its own', () => {
+test('the submit Lambda runs on Node 24 and arm64 with tracing and its own log group', () => {
   const lambda = onlyProperties(farmTemplate, 'AWS::Lambda::Function', 'UploadSubmit');
   expect(lambda).toMatchObject({
     Runtime: 'nodejs24.x',
@@ -130,7 +130,7 @@ function toldBy(template: Template): Record<string, string> {
   return Object.fromEntries(Object.entries(Variables).map(([name, value]) => [name, flat(value)]));
 }
 
-test('the Lambda is told what it needs', () => {
+test('the submit Lambda gets its environment', () => {
   expect(toldBy(farmTemplate)).toEqual({
     BUCKET: '<RefFilmBucket>',
     OUTPUT_PREFIX: 'renders/',
@@ -148,7 +148,7 @@ test('the Lambda is told what it needs', () => {
   });
 });
 
-test('the Lambda may do what it does, and nothing else', () => {
+test('the submit Lambda has only the permissions that it needs', () => {
   const bucket = '<FnGetAttFilmBucketArn>';
   expect(grants(farmTemplate, 'UploadSubmitRole')).toEqual({
     's3:GetObject': [`${bucket}/caps/*`, `${bucket}/renders/*`, `${bucket}/uploads/*`],
@@ -178,7 +178,7 @@ test('the Lambda may do what it does, and nothing else', () => {
   });
 });
 
-test('with GPUs and several Blenders it is told of all of them, and may submit to no others', () => {
+test('the submit Lambda may use exactly the GPU and Blender job definitions of the farm', () => {
   const { farmTemplate: large } = synthFarm({ gpuVcpus: 16, blenderVersions: ['4.5.1', '5.2.3'] });
   const definition = (name: string) => `<Jobs${name}Definition>`;
   expect(toldBy(large)).toMatchObject({
