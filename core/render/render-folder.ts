@@ -1,0 +1,183 @@
+import type { CostCap } from '../contract/cost-cap';
+import type { FrameFailure } from '../contract/failure';
+import { outputUrl, type FileOutput } from '../contract/file-outputs';
+import type { Gaps } from '../contract/gaps';
+import type { RenderJobs } from '../contract/jobs';
+import { CAPS_PREFIX, CLAIM_NAME, frameName } from '../contract/keys';
+import type { Manifest } from '../contract/manifest';
+import type { MissingFiles } from '../contract/missing-files';
+import type { MasterEnding } from '../contract/picture-endings';
+import type { RetryPlan } from '../contract/retry-plan';
+import type { Salvage } from '../contract/salvage';
+import type { SliceReport } from '../contract/slice-report';
+import type { RenderStatus } from '../contract/status';
+import type { StitchRecord } from '../contract/stitch-record';
+import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFormat } from '../contract/video-format';
+import { filePath, formatLocation } from '../storage/location';
+import type { Storage } from '../storage/storage';
+import { Document, type DocumentKind } from './document';
+import * as kinds from './document-kinds';
+
+/** Where everything of a render is: the part of `Render` that asks storage for nothing. Only `Render` extends it. */
+export class RenderFolder {
+  protected constructor(
+    /** Ends with a slash. */
+    readonly folder: URL,
+    readonly storage: Storage,
+  ) {}
+
+  /** The last part of the folder; empty for a bucket's root. */
+  get renderId(): string {
+    return decodeURIComponent(this.folder.pathname.split('/').at(-2) ?? '');
+  }
+
+  /** The folder, for people and for the worker's command line. */
+  get location(): string {
+    return formatLocation(this.folder);
+  }
+
+  /** The folder of all renders. */
+  get output(): URL {
+    return new URL('../', this.folder);
+  }
+
+  // Documents
+
+  /** The plan, written once, before any job is submitted. */
+  get manifest(): Document<Manifest> {
+    return this.document('manifest.json', kinds.MANIFEST);
+  }
+
+  /** The newest pair of jobs. */
+  get jobs(): Document<RenderJobs> {
+    return this.document('jobs.json', kinds.JOBS);
+  }
+
+  /** Exists while somebody submits jobs; see `core/batch/submit-claim.ts`. */
+  get claim(): Document<kinds.SubmitClaim> {
+    return this.document(CLAIM_NAME, kinds.CLAIM);
+  }
+
+  /** How the render ended. */
+  get status(): Document<RenderStatus> {
+    return this.document('status.json', kinds.STATUS);
+  }
+
+  /** What the render may cost. It is beside the folder of all renders, and in no render's folder. */
+  get cap(): Document<CostCap> {
+    const name = this.folder.pathname.split('/').at(-2);
+    return this.document(`../../${CAPS_PREFIX}${name}.json`, kinds.CAP);
+  }
+
+  /** Who submits the salvage job, and which it is. */
+  get salvage(): Document<Salvage> {
+    return this.document('salvage.json', kinds.SALVAGE);
+  }
+
+  /** The frames and the sound that the partial video lacks. */
+  get gaps(): Document<Gaps> {
+    return this.document('gaps.json', kinds.GAPS);
+  }
+
+  /** What frames were rendered without. */
+  get missingFiles(): Document<MissingFiles> {
+    return this.document('missing-files.json', kinds.MISSING_FILES);
+  }
+
+  /** How long the jobs took that made the video. */
+  get stitchRecord(): Document<StitchRecord> {
+    return this.document('stitch.json', kinds.STITCH_RECORD);
+  }
+
+  /** What the render took, and what that costs. */
+  get receipt(): Document<object> {
+    return this.document('receipt.json', kinds.RECEIPT);
+  }
+
+  /** The plan of a retry; `number` from 1 on. */
+  retry(number: number): Document<RetryPlan> {
+    return this.document(`retries/${number}.json`, kinds.RETRY);
+  }
+
+  /** What the children did that had this array index in the render's first array job. */
+  slice(index: number): Document<SliceReport> {
+    return this.document(`slices/${index}.json`, kinds.SLICE);
+  }
+
+  /** Why a frame was given up. */
+  failure(frame: number): Document<FrameFailure> {
+    return this.document(`failures/${frame}.json`, kinds.FAILURE);
+  }
+
+  // Other files
+
+  frameUrl(frame: number): URL {
+    return this.url(`frames/${frameName(frame)}`);
+  }
+
+  /** A frame in the scene's own format, kept beside the PNG. */
+  masterUrl(frame: number, ending: MasterEnding): URL {
+    return this.url(`masters/${frameName(frame, ending)}`);
+  }
+
+  /** A file of a File Output node. */
+  outputUrl(output: FileOutput): URL {
+    return outputUrl(this.folder, output);
+  }
+
+  /** The whole video. `none` has no file: its URL is that of H.264, and nothing is there. */
+  videoUrl(video?: VideoFormat): URL {
+    return this.url(`output.${endingOf(video)}`);
+  }
+
+  /** The video of a render that lacks frames or sound. */
+  partialVideoUrl(video?: VideoFormat): URL {
+    return this.url(`output.partial.${endingOf(video)}`);
+  }
+
+  /** The frame in the middle. */
+  get posterUrl(): URL {
+    return this.url('poster.jpg');
+  }
+
+  /** Frames evenly spaced over the shot, with their numbers. */
+  get contactSheetUrl(): URL {
+    return this.url('contact-sheet.jpg');
+  }
+
+  /** The video, small. */
+  get previewUrl(): URL {
+    return this.url('preview.mp4');
+  }
+
+  get reportUrl(): URL {
+    return this.url('report.html');
+  }
+
+  /** A small picture of a frame that was rendered for an estimate. */
+  thumbnailUrl(frame: number): URL {
+    return this.url(`thumbnails/${frameName(frame, 'jpg')}`);
+  }
+
+  /** Path of the local Batch, which only a render of this machine has. */
+  get localBatchFolder(): string {
+    return filePath(this.url('.batch/'));
+  }
+
+  /** A file's name below the render's folder, such as `frames/0001.png`; not decoded. */
+  nameOf(url: URL): string {
+    return url.pathname.slice(this.folder.pathname.length);
+  }
+
+  protected document<T>(name: string, kind: DocumentKind<T>): Document<T> {
+    return new Document(this.url(name), kind, this.storage);
+  }
+
+  protected url(name: string): URL {
+    return new URL(`./${name}`, this.folder);
+  }
+}
+
+function endingOf(video: VideoFormat = DEFAULT_VIDEO): string {
+  return VIDEO_FILES[video === 'none' ? 'h264' : video].ending;
+}

@@ -1,0 +1,237 @@
+import * as z from 'zod/mini';
+import type { Gaps } from '../contract/gaps';
+import { CAPS_PREFIX, folderUrl } from '../contract/keys';
+import type { Manifest } from '../contract/manifest';
+import { isRenderName } from '../contract/render-id';
+import type { RetryPlan } from '../contract/retry-plan';
+import type { SliceReport } from '../contract/slice-report';
+import { mapConcurrently } from '../map-concurrently';
+import { childUrl } from '../storage/location';
+import type { ObjectInfo, Storage } from '../storage/storage';
+import { Document, type DocumentKind } from './document';
+import * as kinds from './document-kinds';
+import { framesOf } from './frame-range';
+import {
+  failedFrames,
+  lastRetry,
+  listFrames,
+  listMasters,
+  listOutputNodes,
+  listOutputs,
+  type FrameFile,
+  type OutputFile,
+} from './render-files';
+import { RenderFolder } from './render-folder';
+
+/** Small files that are read at a time. 10,000 slice reports, the most that AWS Batch allows, take some 20 seconds so. */
+const AT_ONCE = 16;
+
+/** Failures whose reasons are read. */
+const MOST_REASONS = 100;
+
+/** Frames that were given up. */
+export interface FrameFailures {
+  /** Ascending. */
+  readonly frames: readonly number[];
+  /** The first 100 of them with their reasons. */
+  readonly first: ReadonlyArray<{
+    readonly frame: number;
+    readonly reason: string;
+    /** Files that the frame lacks; absent if it failed for another reason. */
+    readonly missing?: readonly string[] | undefined;
+  }>;
+}
+
+/** What a render lacks. */
+export interface MissingFrames {
+  /** Frames without a file, or with one that the stitch job found damaged; in the order of the film. */
+  readonly missing: ReadonlySet<number>;
+  /** Those of them that were given up. */
+  readonly failed: ReadonlySet<number>;
+}
+
+/** A document of any kind, to be looked at for damage. */
+export type RepairableDocument = Pick<Document<unknown>, 'url' | 'find'>;
+
+/** The manifest, or the part of it that names the frames. */
+type Planned = Pick<Manifest, 'frames'>;
+
+/**
+ * One render: its folder and the files in it. It knows their names and formats, and nothing of AWS Batch. Making one costs
+ * nothing, and whether the render exists is shown by its documents alone. Every method that is asynchronous throws what
+ * storage throws.
+ */
+export class Render extends RenderFolder {
+  /** The render of this id in the folder of all renders. The id must be a checked name, or come from a listing. */
+  static at(output: URL, renderId: string, storage: Storage): Render {
+    return new Render(childUrl(output, `${renderId}/`), storage);
+  }
+
+  /** The render whose own folder this is, as jobs are given it by `-o`. */
+  static in(folder: URL, storage: Storage): Render {
+    return new Render(folderUrl(folder), storage);
+  }
+
+  /** All folders in a folder of renders, in no order. Some may hold no render. */
+  static async *all(output: URL, storage: Storage): AsyncGenerator<Render> {
+    for await (const { name, object, fault } of storage.listFolder(folderUrl(output)))
+      if (!object && fault === undefined) yield Render.at(output, name, storage);
+  }
+
+  /** Renders in this folder that have a cost cap, in the order of their keys. */
+  static async *allWithCap(output: URL, storage: Storage): AsyncGenerator<Render> {
+    const folder = new URL(`../${CAPS_PREFIX}`, folderUrl(output));
+    for await (const { url } of storage.list(folder)) {
+      const name = /^([^/]+)\.json$/.exec(url.pathname.slice(folder.pathname.length));
+      const renderId = name && decodeURIComponent(name[1]!);
+      if (renderId && isRenderName(renderId)) yield Render.at(output, renderId, storage);
+    }
+  }
+
+  /** Every file below the folder, as storage lists it. */
+  files(): AsyncIterable<ObjectInfo> {
+    return this.storage.list(this.folder);
+  }
+
+  /** Files in the folder itself, by name. */
+  async ownFiles(): Promise<Map<string, ObjectInfo>> {
+    const files = new Map<string, ObjectInfo>();
+    for await (const { name, object } of this.storage.listFolder(this.folder))
+      if (object) files.set(name, object);
+    return files;
+  }
+
+  /** Frames with a file, also those that the plan does not have. */
+  frameFiles(): AsyncGenerator<FrameFile> {
+    return listFrames(this.url('frames/'), this.storage);
+  }
+
+  masterFiles(): AsyncGenerator<FrameFile> {
+    return listMasters(this.url('masters/'), this.storage);
+  }
+
+  outputFiles(): AsyncGenerator<OutputFile> {
+    return listOutputs(this.folder, this.storage);
+  }
+
+  /** Names of the File Output nodes that files are kept of, sorted. */
+  outputNodes(): Promise<string[]> {
+    return listOutputNodes(this.folder, this.storage);
+  }
+
+  /** Whether any file is in the folder of frames, whatever it is. */
+  async hasFrames(): Promise<boolean> {
+    for await (const _ of this.storage.list(this.url('frames/'))) return true;
+    return false;
+  }
+
+  /** Frames of the plan that have a file, which may be damaged. `onFrame` is called for each. */
+  async storedFrames(
+    { frames }: Planned,
+    onFrame: (info: ObjectInfo) => void = () => undefined,
+  ): Promise<Set<number>> {
+    const wanted = new Set(framesOf(frames));
+    const stored = new Set<number>();
+    for await (const { frame, object } of this.frameFiles()) {
+      if (!wanted.has(frame)) continue;
+      stored.add(frame);
+      onFrame(object);
+    }
+    return stored;
+  }
+
+  /** Two listings, and a request for each file that `gaps.json` calls damaged. */
+  async missingFrames(manifest: Planned): Promise<MissingFrames> {
+    const stored = await this.storedFrames(manifest);
+    for (const frame of await this.damagedFrames(stored)) stored.delete(frame);
+    const missing = new Set([...framesOf(manifest.frames)].filter((frame) => !stored.has(frame)));
+    const failed = [...(await this.failedFrames())].filter((frame) => missing.has(frame));
+    return { missing, failed: new Set(failed.toSorted((a, b) => a - b)) };
+  }
+
+  /** Frames whose files were damaged when the video was made, and have not been replaced since. */
+  private async damagedFrames(stored: ReadonlySet<number>): Promise<number[]> {
+    const { at = '', gaps = [] } = (await this.gaps.readIfValid()) ?? {};
+    const suspects = gaps.map(({ frame }) => frame).filter((frame) => stored.has(frame));
+    const damaged = await mapConcurrently(suspects, AT_ONCE, async (frame) => {
+      const head = await this.storage.head(this.frameUrl(frame));
+      return head && head.lastModified.getTime() <= Date.parse(at) ? [frame] : [];
+    });
+    return damaged.flat();
+  }
+
+  /** Frames that a failure is noted of. */
+  failedFrames(): Promise<Set<number>> {
+    return failedFrames(this.url('failures/'), this.storage);
+  }
+
+  /** Frames that were given up and are not `stored`: one listing, and the reasons of the first. */
+  async failures(stored: ReadonlySet<number>): Promise<FrameFailures> {
+    const frames = [...(await this.failedFrames())]
+      .filter((frame) => !stored.has(frame))
+      .toSorted((a, b) => a - b);
+    const first = await mapConcurrently(frames.slice(0, MOST_REASONS), AT_ONCE, async (frame) => {
+      const failure = await this.failure(frame).readIfValid();
+      return { frame, reason: failure?.reason ?? 'no reason was noted', missing: failure?.missing };
+    });
+    return { frames, first };
+  }
+
+  /** Reports of slices as they are listed, not read yet. */
+  async *sliceFiles(): AsyncGenerator<{ readonly info: ObjectInfo; readonly report: Document<SliceReport> }> {
+    for await (const info of this.storage.list(this.url('slices/')))
+      yield { info, report: new Document(info.url, kinds.SLICE, this.storage) };
+  }
+
+  /** All readable reports, by slice. */
+  async slices(): Promise<SliceReport[]> {
+    const found: Array<Document<SliceReport>> = [];
+    for await (const { report } of this.sliceFiles()) found.push(report);
+    const reports = await mapConcurrently(found, AT_ONCE, (report) => report.readIfValid());
+    return reports.filter((report) => report !== undefined).toSorted((a, b) => a.slice - b.slice);
+  }
+
+  /** The number of the last retry that was planned; 0 if none was. */
+  lastRetry(): Promise<number> {
+    return lastRetry(this.url('retries/'), this.storage);
+  }
+
+  /** The plans of the retries up to this one, ascending. Throws `not-found`, `bad-retry`. */
+  retries(last: number): Promise<RetryPlan[]> {
+    return Promise.all(Array.from({ length: last }, (_, i) => this.retry(i + 1).require()));
+  }
+
+  /** The gaps that a job noted which was created then, in milliseconds since 1970. Earlier ones do not count. Throws `bad-gaps`. */
+  async gapsSince(createdAt: number | undefined): Promise<Gaps | undefined> {
+    const gaps = await this.gaps.read();
+    return gaps && createdAt !== undefined && Date.parse(gaps.at) >= createdAt ? gaps : undefined;
+  }
+
+  /** When the render was planned, else refused, ISO 8601; `undefined` if there is none. Reads newer formats, too. */
+  async createdAt(): Promise<string | undefined> {
+    const { createdAt } = (await this.document('manifest.json', PLANNED).readIfValid()) ?? {};
+    return createdAt ?? (await this.document('status.json', REFUSED).readIfValid())?.at;
+  }
+
+  /**
+   * Documents of a render of this machine that are made again, or done without, if they are damaged. A file may be missing,
+   * or be a folder.
+   */
+  async repairable(): Promise<RepairableDocument[]> {
+    const found: RepairableDocument[] = [this.jobs, this.stitchRecord, this.gaps, this.receipt];
+    const folders: ReadonlyArray<readonly [string, DocumentKind<unknown>]> = [
+      ['slices/', kinds.SLICE],
+      ['failures/', kinds.FAILURE],
+      ['retries/', kinds.RETRY],
+    ];
+    for (const [folder, kind] of folders)
+      for await (const { name } of this.storage.listFolder(this.url(folder)))
+        if (name.endsWith('.json'))
+          found.push(new Document(childUrl(this.url(folder), name), kind, this.storage));
+    return found;
+  }
+}
+
+/** What is read of a plan, and of the status of a render that has no plan. */
+const PLANNED = { name: 'manifest', schema: z.lazy(() => z.object({ createdAt: z.string() })) };
+const REFUSED = { name: 'status', schema: z.lazy(() => z.object({ at: z.string() })) };
