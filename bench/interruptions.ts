@@ -4,8 +4,8 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { frameName } from '../core/contract/keys';
-import { parseWorkerEvent } from '../core/contract/worker-event';
+import { parseWorkerEvent } from '../core/jobs/worker';
+import { frameName } from '../core/render/keys';
 import { randomOf } from '../test/support/random';
 import { ROOT, saveExample } from './ways';
 

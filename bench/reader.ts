@@ -30,7 +30,7 @@ bpy.ops.wm.save_as_mainfile(filepath=folder + "/heavy-zstd.blend", compress=True
 /** A program for a new Node: reads the facts of a file, again and again, and prints how long it took each time. */
 const READ = `
 import { readFileSync } from 'node:fs';
-import { readBlendFacts } from './core/blend/scene-facts';
+import { readBlendFacts } from './core/scene/blend/facts';
 import { FileStorage } from './core/storage/file-storage';
 async function main() {
   const seconds: number[] = [];

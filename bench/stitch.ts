@@ -2,10 +2,10 @@ import { readdirSync } from 'node:fs';
 import { link, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { framesFolder, frameName, manifestUrl } from '../core/contract/keys';
-import type { Manifest } from '../core/contract/manifest';
-import { fileUrl } from '../core/storage/location';
-import { measure, run, spread, type Measured } from './measure';
+import { frameName, framesFolder, manifestUrl } from '../core/render/keys';
+import type { Manifest } from '../core/render/manifest';
+import { fileUrl } from '../core/storage/storage';
+import { measure, type Measured, run, spread } from './measure';
 import { isSpotreel, plainFfmpeg, ROOT } from './ways';
 
 const WIDTH = 1920;

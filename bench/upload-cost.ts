@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
+import type { Batch } from '../core/jobs/batch';
 import { S3Storage } from '../core/storage/s3-storage';
-import { childUrl, keyUrl } from '../core/storage/location';
-import type { Batch } from '../core/batch/batch';
+import { childUrl, keyUrl } from '../core/storage/storage';
 import { submitUpload } from '../lambda/submit-render/submit-upload';
 import { RecordingBatch } from '../test/support/recording-batch';
 import { startS3Emulator } from '../test/support/s3-emulator';

@@ -1,8 +1,8 @@
-import { availableParallelism } from 'node:os';
 import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
-import { frameName } from '../core/contract/keys';
-import { measure, run, type Measured } from './measure';
+import { frameName } from '../core/render/keys';
+import { measure, type Measured, run } from './measure';
 
 /** A film to be made: frames 1 to `frames` of a scene, at `fps`. */
 export interface Film {

@@ -1,5 +1,5 @@
 import { App } from 'aws-cdk-lib';
-import { SettingsError } from '../lib/config';
+import { SettingsError } from '../lib/settings';
 import { spotreelApp } from '../lib/spotreel-app';
 
 const app = new App();

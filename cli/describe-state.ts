@@ -1,13 +1,16 @@
-import { countOf } from '../core/count-words';
-import { formatTags } from '../core/contract/tags';
-import { describePrices, describeSpread } from '../core/cost/describe-cost';
-import { formatUsd } from '../core/format-usd';
-import type { RenderCost } from '../core/cost/render-cost';
-import { formatExactSeconds, formatSeconds } from '../core/format-seconds';
-import { printable, printableName } from '../core/printable';
-import { groupReasons } from '../core/render-state/reasons';
-import type { RenderState, StateName, Waiting } from '../core/render-state/render-state';
-import { describeFinding } from './report-findings';
+import { describePrices, describeSpread } from '../core/cost/prices';
+import type { RenderCost } from '../core/cost/receipt';
+import { formatTags } from '../core/render/options';
+import { groupReasons, type RenderState, type StateName, type Waiting } from '../core/status/render-state';
+import {
+  countOf,
+  formatExactSeconds,
+  formatSeconds,
+  formatUsd,
+  printable,
+  printableName,
+} from '../core/text';
+import { describeFinding, type Reading } from './output';
 
 /** What each state is called. */
 export const STATE_WORDS: Readonly<Record<StateName, string>> = {
@@ -153,4 +156,104 @@ function waitingRows(
 /** `2026-11-22T10:00:00.000Z (3 min 20 s ago)`. */
 function ago(at: string, now: number): string {
   return `${at} (${formatSeconds(Math.max(0, (now - Date.parse(at)) / 1000))} ago)`;
+}
+
+/** Frames per minute are those of so long back. */
+const WINDOW_SECONDS = 300;
+
+/** Frames of which a median tells something. */
+const LEAST_FRAMES = 3;
+
+/** How fast a render goes, from looks at it. */
+export class Pace {
+  private looks: Array<{ readonly at: number; readonly stored: number }> = [];
+
+  /** `at` in milliseconds. */
+  add(at: number, stored: number): void {
+    this.looks = [...this.looks.filter((look) => at - look.at <= WINDOW_SECONDS * 1000), { at, stored }];
+  }
+
+  /** `undefined` before the second look. */
+  framesPerMinute(): number | undefined {
+    const [first, last] = [this.looks[0], this.looks.at(-1)];
+    if (!first || !last || last.at <= first.at) return undefined;
+    return Math.max(0, (last.stored - first.stored) / ((last.at - first.at) / 60_000));
+  }
+}
+
+/**
+ * Seconds until the last frame if what runs now goes on to run, were all frames that are left like those of the quicker
+ * quarter, and like those of the slower one; `undefined` where nothing runs or too little is known. Pure.
+ */
+export function secondsLeft({
+  frames,
+  slices,
+  figures,
+}: Pick<RenderState, 'frames' | 'slices' | 'figures'>):
+  { readonly from: number; readonly to: number } | undefined {
+  const left = frames ? frames.total - frames.stored - frames.failed : 0;
+  const { running = 0, waiting = 0 } = slices ?? {};
+  const { frameSeconds } = figures ?? {};
+  if (!frames || !frameSeconds || left <= 0 || running === 0 || frames.stored < LEAST_FRAMES)
+    return undefined;
+  // Never more at a time than there are frames left, nor than slices that are left hold.
+  const parallel = Math.min(running, left, running + waiting);
+  return {
+    from: (left * frameSeconds.quarter) / parallel,
+    to: (left * frameSeconds.threeQuarters) / parallel,
+  };
+}
+
+/** What is shown of a render while it is watched; `now` in milliseconds since 1970. Pure. */
+export function renderReading(
+  state: RenderState,
+  framesPerMinute: number | undefined,
+  now: number,
+  cost?: RenderCost,
+): Reading {
+  const { frames, slices, figures, waiting, retry, fault } = state;
+  const left = secondsLeft(state);
+  const note = [
+    STATE_WORDS[state.state].replace(/:.*/, ''),
+    ...(waiting ? [describeWaiting(waiting, now)] : []),
+    ...(slices && state.state === 'rendering'
+      ? [`${slices.running} of ${countOf(slices.total, 'slice')} running`]
+      : []),
+    ...(retry?.onDemand && !state.ended ? ['on On-Demand machines'] : []),
+    ...(framesPerMinute === undefined || framesPerMinute === 0
+      ? []
+      : [`${framesPerMinute.toFixed(framesPerMinute < 10 ? 1 : 0)} frames/min`]),
+    ...(left ? [describeLeft(left)] : []),
+    ...(frames && frames.failed > 0 ? [`${frames.failed} failed`] : []),
+    ...(figures && figures.interruptions > 0 ? [`${figures.interruptions} interrupted`] : []),
+    ...(cost ? [`about ${formatUsd(cost.usd.middle)} USD so far`] : []),
+    ...(state.cap ? [describeCapBriefly(state.cap)] : []),
+    ...(fault === undefined ? [] : [fault]),
+  ];
+  const { total = 0, stored = 0 } = frames ?? {};
+  return {
+    total,
+    done: stored,
+    count: `${stored} of ${countOf(total, 'frame')}`,
+    note: printable(note.join(', ')).replaceAll('\n', ' '),
+  };
+}
+
+function describeCapBriefly({ maxUsd, reached }: NonNullable<RenderState['cap']>): string {
+  return reached ? `stopped at ${formatUsd(maxUsd)} USD` : `at most ${formatUsd(maxUsd)} USD`;
+}
+
+function describeWaiting(
+  { since, statusReason, hints, found }: NonNullable<RenderState['waiting']>,
+  now: number,
+): string {
+  const seconds = Math.max(0, (now - Date.parse(since)) / 1000);
+  const guess = hints.length > 0 ? 'spotreel status says what it may be' : undefined;
+  const why = statusReason ?? found?.[0] ?? guess;
+  return `for ${formatSeconds(seconds)}${why === undefined ? '' : ` (${why})`}`;
+}
+
+function describeLeft({ from, to }: { readonly from: number; readonly to: number }): string {
+  const [low, high] = [formatSeconds(from), formatSeconds(to)];
+  return low === high ? `about ${low} left` : `${low} to ${high} left`;
 }

@@ -1,17 +1,76 @@
 import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { posix } from 'node:path';
 import type { BatchClientConfig } from '@aws-sdk/client-batch';
 import { SSMClient } from '@aws-sdk/client-ssm';
-import { readFarm } from '../core/batch/aws-farm';
-import type { Batch } from '../core/batch/batch';
-import type { FarmDescription } from '../core/contract/farm-description';
-import { manifestUrl, renderFolder } from '../core/contract/keys';
-import { parseManifest, type Manifest } from '../core/contract/manifest';
-import { newestRender } from '../core/render-state/list-renders';
-import { RenderLook, type Look } from '../core/render-state/render-look';
-import { checkRenderName } from '../core/contract/render-id';
-import { SpotreelError } from '../core/errors';
-import { childUrl, formatLocation, keyUrl, parseLocation } from '../core/storage/location';
-import { StorageError, type Storage } from '../core/storage/storage';
+import { codeOf, SpotreelError } from '../core/errors';
+import { readFarm } from '../core/jobs/aws-farm';
+import type { Batch } from '../core/jobs/batch';
+import type { FarmDescription } from '../core/jobs/farm';
+import { describeIssues } from '../core/json';
+import { describeRanges, framesOf, parseFrameRanges } from '../core/render/frames';
+import { checkRenderName, manifestUrl, renderFolder } from '../core/render/keys';
+import { type Manifest, parseManifest } from '../core/render/manifest';
+import {
+  engineOf,
+  ENGINES_ALLOWED,
+  isOcio,
+  OCIO_ALLOWED,
+  ocioOf,
+  type RenderOptions,
+  renderOptionsSchema,
+} from '../core/render/options';
+import { newestRender } from '../core/status/list';
+import { type Look, RenderLook } from '../core/status/look';
+import {
+  childUrl,
+  filePath,
+  formatLocation,
+  keyUrl,
+  type ObjectHead,
+  parseLocation,
+  type Storage,
+  StorageError,
+} from '../core/storage/storage';
+import { printableName } from '../core/text';
+
+/** The scene that a user names, a file or `s3://bucket/key`. Throws `not-found`. */
+export async function findSource(text: string, storage: Storage): Promise<ObjectHead> {
+  const url = parseLocation(text, process.cwd());
+  const head = await storage.head(url);
+  if (head) return head;
+  throw new StorageError('not-found', url, await absence(url));
+}
+
+async function absence(url: URL): Promise<string> {
+  const place = formatLocation(url);
+  if (url.protocol !== 'file:') return `there is no object ${place}: check the bucket and the key`;
+  const stats = await stat(filePath(url)).catch((error: unknown) => codeOf(error));
+  if (typeof stats !== 'object')
+    return `there is no file ${place}: check the path, and that the drive is mounted`;
+  if (stats.isDirectory()) return `${place} is a folder: give the .blend in it`;
+  return `${place} is a pipe or a device: give a .blend`;
+}
+
+/** The folder of this machine that a user names by `-o`. Throws `bad-output`. */
+export function localFolder(folder: string): URL {
+  const url = parseLocation(`${folder}/`, process.cwd());
+  if (url.protocol === 'file:') return url;
+  throw new SpotreelError(
+    'bad-output',
+    'usage',
+    `-o ${folder} is no folder of this machine; give one, such as -o renders`,
+  );
+}
+
+/** The plan's frames that `--frames` names. Throws `bad-usage` where there are none. */
+export function namedFrames(text: string, { frames }: Pick<Manifest, 'frames'>): Set<number> {
+  const planned = new Set(framesOf(frames));
+  const named = [...framesOf(parseFrameRanges(text))].filter((frame) => planned.has(frame));
+  if (named.length > 0) return new Set(named);
+  const message = `--frames ${printableName(text)}: none of them is a frame of this render, which has ${describeRanges(frames)}`;
+  throw new SpotreelError('bad-usage', 'usage', message);
+}
 
 /** By which a user says where renders lie. */
 export interface PlaceFlags {
@@ -65,7 +124,7 @@ export async function findPlace(
 async function awsBatch(client: BatchClientConfig): Promise<Batch> {
   const [{ BatchClient }, { AwsBatch }] = await Promise.all([
     import('@aws-sdk/client-batch'),
-    import('../core/batch/aws-batch'),
+    import('../core/jobs/aws-batch'),
   ]);
   return new AwsBatch(new BatchClient(client));
 }
@@ -137,4 +196,93 @@ function noRender(renderId: string, output: URL, cause?: unknown): SpotreelError
   const named = renderId === '' ? '' : ` "${renderId}"`;
   const message = `there is no render${named} in ${formatLocation(output)}; "spotreel list" names those that are, -o and --farm say where to look`;
   return new SpotreelError('no-render', 'usage', message, { cause });
+}
+
+/** The flags that become options of a render. */
+export interface OptionFlags {
+  readonly frames?: string;
+  readonly scene?: string;
+  /** Names, names with commas between them, or `all`. */
+  readonly camera?: readonly string[];
+  /** A path as the user writes it, or `ocio://name`; `colors` of `cli/place.ts` makes the option of it. */
+  readonly ocio?: string;
+  readonly framesPerSlice?: number;
+  readonly resolutionPercent?: number;
+  readonly samples?: number;
+  readonly engine?: string;
+  /** In small letters. */
+  readonly device?: string;
+  readonly video?: string;
+  /** `rrggbb`. */
+  readonly background?: string;
+  readonly gaps?: string;
+  readonly order?: string;
+  readonly force?: boolean;
+  readonly allowScripts?: boolean;
+}
+
+/** Checks flags and leaves out those that were not given. Throws `bad-options` naming the flag at fault. */
+export function renderOptionsOf(flags: OptionFlags): RenderOptions {
+  const { frames, scene, framesPerSlice, resolutionPercent, samples, video, gaps, order, force } = flags;
+  // Given once it may be the name of one camera, with commas in it.
+  const camera = flags.camera?.join(',');
+  const engine = readEngine(flags.engine);
+  const device = flags.device?.toUpperCase();
+  const background = flags.background?.toLowerCase();
+  const known = {
+    frames,
+    scene,
+    camera,
+    framesPerSlice,
+    resolutionPercent,
+    samples,
+    engine,
+    device,
+    video,
+    background,
+    gaps,
+    order,
+    force,
+    allowScripts: flags.allowScripts,
+  };
+  const given = Object.entries(known);
+  const result = renderOptionsSchema.safeParse(
+    Object.fromEntries(given.filter(([, value]) => value !== undefined)),
+  );
+  if (result.success) return result.data;
+  throw new SpotreelError('bad-options', 'usage', `options: ${describeIssues(result.error)}`);
+}
+
+function readEngine(text: string | undefined): RenderOptions['engine'] {
+  const engine = text === undefined ? undefined : engineOf(text);
+  if (text === undefined || engine) return engine;
+  const message = `--engine ${printableName(text)}: unknown engine; give ${ENGINES_ALLOWED}`;
+  throw new SpotreelError('bad-options', 'usage', message);
+}
+
+/**
+ * The option `ocio` for the scene at `scene`: of `--ocio`, a path of this machine for a scene on this machine, else a path from the
+ * scene's folder in its bucket. On one machine the variable `OCIO` stands in for the flag, so that it is part of what makes a render
+ * the same; one that no option can name is left to Blender. Throws `bad-options`.
+ */
+export function ocioOption(
+  flag: string | undefined,
+  scene: URL,
+  { OCIO }: Readonly<Record<string, string | undefined>> = {},
+): Pick<RenderOptions, 'ocio'> {
+  if (flag === undefined) {
+    const ocio = OCIO ? besideScene(OCIO, scene) : '';
+    const isPossible = isOcio(ocio) && (scene.protocol === 'file:' || ocio.startsWith('ocio://'));
+    return isPossible ? { ocio } : {};
+  }
+  const ocio = besideScene(flag, scene);
+  if (flag !== '' && isOcio(ocio)) return { ocio };
+  throw new SpotreelError('bad-options', 'usage', `--ocio ${printableName(flag)}: give ${OCIO_ALLOWED}`);
+}
+
+function besideScene(text: string, scene: URL): string {
+  if (text.startsWith('ocio://') || text.startsWith('//')) return text;
+  if (scene.protocol !== 'file:') return ocioOf(text);
+  const file = filePath(parseLocation(text === '' ? '.' : text, process.cwd()));
+  return `//${posix.relative(posix.dirname(filePath(scene)), file)}`;
 }

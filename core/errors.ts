@@ -1,5 +1,5 @@
 /**
- * What kind of fault an error is; decides the exit code (see `core/contract/exit-codes.ts`).
+ * What kind of fault an error is; decides the exit code (see `core/jobs/worker.ts`).
  *
  * - `usage`: the command or its arguments are wrong.
  * - `scene`: the scene, its files or its settings are at fault; trying again can't help.

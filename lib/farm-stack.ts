@@ -2,22 +2,29 @@ import { CfnOutput, Duration, Size, Stack, type StackProps } from 'aws-cdk-lib';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
-import { CostWatch } from './constructs/cost-watch';
-import { FarmNetwork } from './constructs/farm-network';
+import type { Machines } from '../core/render/options';
+import { SpotCompute } from './constructs/compute';
+import { CostWatch, MonthlyBudget } from './constructs/cost-watch';
 import { FarmParameter } from './constructs/farm-parameter';
-import { FarmTopic } from './constructs/farm-topic';
 import { FinishTrigger } from './constructs/finish-trigger';
 import { InterruptionExperiment } from './constructs/interruption-experiment';
 import { JobDefinitions } from './constructs/job-definitions';
-import { JobMetrics } from './constructs/job-metrics';
-import { MachineRole } from './constructs/machine-role';
-import { MachineTemplate } from './constructs/machine-template';
-import { Monitoring } from './constructs/monitoring';
-import { MonthlyBudget } from './constructs/monthly-budget';
-import { SpotCompute } from './constructs/spot-compute';
+import { MachineRole, MachineTemplate } from './constructs/machines';
+import { FarmTopic, JobMetrics, Monitoring } from './constructs/monitoring';
+import { FarmNetwork } from './constructs/network';
 import { UploadTrigger } from './constructs/upload-trigger';
-import { farmMachines } from './farm-machines';
-import type { Settings } from './settings-schema';
+import type { Settings } from './settings';
+
+/** Of what size a farm's jobs are and what they run on, as their cost is reckoned by it. */
+function farmMachines(settings: Settings): Machines {
+  const { renderVcpus, stitchVcpus, instanceTypes, gpuVcpus, gpuInstanceTypes } = settings;
+  return {
+    renderVcpus,
+    stitchVcpus,
+    instanceTypes: [...instanceTypes],
+    ...(gpuVcpus > 0 && { gpuInstanceTypes: [...gpuInstanceTypes] }),
+  };
+}
 
 export interface FarmStackProps extends StackProps {
   readonly settings: Settings;

@@ -1,8 +1,33 @@
-import { Tags, type App } from 'aws-cdk-lib';
-import { readSettings } from './config';
-import { FARM_TAG } from '../core/contract/farm-tag';
+import { type App, CfnOutput, Stack, type StackProps, Tags } from 'aws-cdk-lib';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import type { Construct } from 'constructs';
+import { UPLOAD_PREFIX } from '../core/render/keys';
+import { FARM_TAG } from '../core/render/options';
+import { FilmBucket } from './constructs/film-bucket';
 import { FarmStack } from './farm-stack';
-import { StorageStack } from './storage-stack';
+import { readSettings, type Settings } from './settings';
+
+export interface StorageStackProps extends StackProps {
+  readonly settings: Settings;
+}
+
+/** What survives the farm: the bucket with scenes and renders. */
+class StorageStack extends Stack {
+  readonly bucket: IBucket;
+  readonly uploadTo: CfnOutput;
+
+  constructor(scope: Construct, id: string, { settings, ...props }: StorageStackProps) {
+    super(scope, id, props);
+    const { bucket } = new FilmBucket(this, 'Film', {
+      renderDays: settings.renderDays,
+      versioned: settings.versioned,
+      deleteWithStack: settings.deleteBucket,
+    });
+    this.bucket = bucket;
+    const value = `s3://${bucket.bucketName}/${UPLOAD_PREFIX}`;
+    this.uploadTo = new CfnOutput(this, 'UploadTo', { value, description: 'put a .blend here' });
+  }
+}
 
 /** The two stacks of one farm. */
 export interface SpotreelStacks {

@@ -41,9 +41,16 @@ const { outputFiles } = await build({
 await mkdir(dist, { recursive: true });
 for (const { path, contents } of outputFiles)
   await put(path, contents, basename(path) === 'spotreel.js' ? 0o755 : 0o644);
-// What the worker starts other programs with; the image has them beside it, too (lib/constructs/image-context.ts).
-const worker = (await readdir(join(root, 'container/worker'))).filter((name) => /\.(py|pl)$/.test(name));
-for (const script of [...worker.map((name) => `container/worker/${name}`), 'core/processes/supervise.pl']) {
+// What the worker starts other programs with; the image has them beside it, too (lib/constructs/worker-images.ts).
+const forBlender = (await readdir(join(root, 'container/worker/blender'))).filter((name) =>
+  name.endsWith('.py'),
+);
+const scripts = [
+  ...forBlender.map((name) => `container/worker/blender/${name}`),
+  'container/worker/sandbox.pl',
+  'core/processes/supervise.pl',
+];
+for (const script of scripts) {
   await put(join(dist, basename(script)), await readFile(join(root, script)));
 }
 

@@ -1,8 +1,8 @@
 // Writes docs/cli.md from what the command line says of itself.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildProgram } from '../cli/program/build-program';
-import { describeProgram } from '../cli/program/program-docs';
+import { describeProgram } from '../cli/help';
+import { buildProgram } from '../cli/main';
 
 // What stands in the environment of whoever writes it is no default of the program's.
 delete process.env.SPOTREEL_FARM_NAME;

@@ -1,17 +1,96 @@
-import { describeHolder } from '../../core/batch/local/lock';
-import { SpotreelError } from '../../core/errors';
-import { printable } from '../../core/printable';
-import { localBatchFolder, localHolder } from '../../core/render-state/local-holder';
-import { countOf } from '../../core/count-words';
-import { formatLocation } from '../../core/storage/location';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { codeOf, SpotreelError } from '../../core/errors';
+import { cancelJobs, usualPause, type Wait } from '../../core/jobs/cancel';
+import { describeHolder, isHolderAlive, isHolderProven, type LockHolder } from '../../core/local-batch/lock';
+import { isProcessAlive, isSameClaimant } from '../../core/processes/claim';
+import { storedFrames } from '../../core/render/read-files';
+import { localBatchFolder, localHolder } from '../../core/status/seen-jobs';
 import { openStorage } from '../../core/storage/open-storage';
-import type { Storage } from '../../core/storage/storage';
-import { storedFrames } from '../../core/storage/stored-frames';
-import { queueAround } from '../../core/upload-queue/look-at-queue';
-import { cancelQueued } from '../jobs/cancel-queued';
-import { cancelJobs, usualPause } from '../jobs/render-jobs';
-import { stopLocal } from '../jobs/stop-local';
+import { filePath, formatLocation, type Storage } from '../../core/storage/storage';
+import { countOf, printable } from '../../core/text';
+import { cancelUrl, queueAround, queueFolder, type QueueLook } from '../../core/watch-folder/queue';
+import { explain, type Run, withPlaceOptions } from '../help';
 import { findFolder, findPlace, type PlaceFlags } from '../place';
+
+/** Seconds between two looks, and how long whoever watches the folder may take: workers finish frames that are nearly done. */
+const LOOK_SECONDS = 0.2;
+const MOST_SECONDS = 90;
+
+/**
+ * Has a render of a watch folder stopped, or taken out of its queue, whether somebody watches it now or will later; all else in
+ * the queue goes on. `false` where it is no render of any. Throws `still-stopping` (passing) when it takes too long.
+ */
+async function cancelQueued(folder: URL, storage: Storage, { say, pause }: Wait): Promise<boolean> {
+  const { renderId, queue } = queueAround(folder);
+  if (!queue || !isIn(queue, renderId, folder)) return false;
+  const mark = cancelUrl(new URL('../', folder), renderId);
+  await storage.put(mark, '');
+  const { holder } = queue;
+  if (!holder) return true;
+  say(`asking ${describeHolder(holder)}, which watches the folder, to stop it`);
+  const directory = filePath(queueFolder(new URL('../', folder)));
+  for (let waited = 0; await storage.head(mark); waited += LOOK_SECONDS) {
+    // The mark stays, and whoever watches next obeys it first.
+    if (!isHolderAlive(directory, holder)) return true;
+    if (waited >= MOST_SECONDS) {
+      const message = `${describeHolder(holder)} was asked to stop ${renderId} ${MOST_SECONDS} s ago and has not: stop it by hand, or wait`;
+      throw new SpotreelError('still-stopping', 'passing', message);
+    }
+    await pause(LOOK_SECONDS);
+  }
+  return true;
+}
+
+/** A version that another has taken the place of still renders to its end. */
+function isIn({ waiting, holder }: QueueLook, renderId: string, folder: URL): boolean {
+  if (waiting.includes(renderId)) return true;
+  const own = localHolder(folder);
+  return holder !== undefined && own !== undefined && isSameClaimant(own, holder);
+}
+
+const MOST_STOP_SECONDS = 60;
+
+/**
+ * Asks the process that has `directory` to stop (SIGTERM) and waits until it is gone. Only a process of this machine that is proven
+ * to be the holder gets a signal. Node has no pidfd_send_signal(2), so the id could be used again between the proof and the signal;
+ * nothing happens in between.
+ *
+ * Throws `not-here` for a process of another machine, `not-proven` where anybody may have written the claim, `not-allowed` for a
+ * process of another user, `still-stopping` (passing) when it takes too long.
+ */
+async function stopLocal(
+  directory: string,
+  holder: LockHolder,
+  pause: (seconds: number) => Promise<unknown>,
+): Promise<void> {
+  const { pid, startTime } = holder;
+  if (!holder.isHere) {
+    const message = `${directory} is in use by ${describeHolder(holder)}; run "spotreel cancel" on that machine, or stop the process there`;
+    throw new SpotreelError('not-here', 'usage', message);
+  }
+  if (!isHolderProven(directory, holder)) {
+    if (!isProcessAlive(pid, startTime)) return;
+    const message =
+      `a claim in ${join(directory, 'lock')} names process ${pid}, which is not proven to be Spotreel's, so it gets no signal; ` +
+      `if it renders, stop it by hand (kill ${pid}), else delete the claim ${holder.name}`;
+    throw new SpotreelError('not-proven', 'usage', message);
+  }
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    if (codeOf(error) === 'ESRCH') return;
+    const message = `process ${pid}, which renders, belongs to another user: stop it as that user`;
+    throw new SpotreelError('not-allowed', 'usage', message, { cause: error });
+  }
+  for (let waited = 0; isProcessAlive(pid, startTime); waited += LOOK_SECONDS) {
+    if (waited >= MOST_STOP_SECONDS) {
+      const message = `process ${pid} was asked to stop ${MOST_STOP_SECONDS} s ago and still runs: stop it by hand (kill ${pid}) or wait`;
+      throw new SpotreelError('still-stopping', 'passing', message);
+    }
+    await pause(LOOK_SECONDS);
+  }
+}
 
 /** `spotreel cancel RENDERID`: nothing of it runs any more when this ends with 0. Gives the exit code. */
 export async function cancelCommand(renderId: string, flags: PlaceFlags): Promise<number> {
@@ -22,7 +101,7 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
   if (place.batch) {
     const { batch, farm } = place;
     const render = { renderId, folder, storage, batch, farm };
-    stopped = (await cancelJobs(render, { say, pause: usualPause })) > 0;
+    stopped = (await cancelJobs(render, { say: sayToUser, pause: usualPause })) > 0;
   } else {
     stopped = await cancelLocal(folder, storage);
   }
@@ -30,10 +109,10 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
   const again = queueAround(folder).queue
     ? 'dropped into the watch folder again, the scene'
     : `"spotreel ${goOn}" of the same scene`;
-  say(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
+  sayToUser(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
   if (!manifest) return 0;
   const kept = (await storedFrames(manifest, folder, storage)).size;
-  say(
+  sayToUser(
     `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${formatLocation(folder)}; ${again} goes on from there`,
   );
   return 0;
@@ -41,10 +120,10 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
 
 async function cancelLocal(folder: URL, storage: Storage): Promise<boolean> {
   if (folder.protocol !== 'file:') throw noBatch(folder);
-  if (await cancelQueued(folder, storage, { say, pause: usualPause })) return true;
+  if (await cancelQueued(folder, storage, { say: sayToUser, pause: usualPause })) return true;
   const holder = localHolder(folder);
   if (!holder) return false;
-  say(`stopping ${describeHolder(holder)}`);
+  sayToUser(`stopping ${describeHolder(holder)}`);
   await stopLocal(localBatchFolder(folder), holder, usualPause);
   return true;
 }
@@ -54,6 +133,26 @@ function noBatch(folder: URL): SpotreelError {
   return new SpotreelError('bad-usage', 'usage', message);
 }
 
-function say(text: string): void {
+function sayToUser(text: string): void {
   process.stderr.write(`${printable(text)}\n`);
+}
+
+const NOTES = `On a farm all of its jobs are terminated, with every child, and waited for (10 minutes at most); on this machine the
+process that renders is asked to stop. To go on, submit or render the same scene again.`;
+
+export function addCancel(program: Command, run: Run): void {
+  const command = program
+    .command('cancel')
+    .description('stop a render and keep what it has made')
+    .argument('<renderId>', 'the render; "spotreel list" names them')
+    .action((renderId: string, flags: PlaceFlags) => run(async () => cancelCommand(renderId, flags)));
+  explain(withPlaceOptions(command), {
+    notes: NOTES,
+    exitCodes: [
+      [0, 'nothing of it runs any more'],
+      [1, 'it could not be stopped (yet)'],
+      [2, 'wrong usage'],
+    ],
+    examples: ['spotreel cancel shot-1a2b3c4d', 'spotreel cancel shot-1a2b3c4d -o s3://bucket/renders'],
+  });
 }

@@ -1,20 +1,60 @@
-import { describeHolder } from '../../core/batch/local/lock';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { forEachConcurrently } from '../../core/concurrency';
 import { SpotreelError } from '../../core/errors';
-import { printable } from '../../core/printable';
-import { isGoingHere } from '../../core/render-state/is-going-here';
-import { localHolder } from '../../core/render-state/local-holder';
-import { formatLocation } from '../../core/storage/location';
+import { livingJobs } from '../../core/jobs/cancel';
+import { describeHolder } from '../../core/local-batch/lock';
+import { manifestUrl } from '../../core/render/keys';
+import { storedFrames } from '../../core/render/read-files';
+import { isGoingHere, localHolder } from '../../core/status/seen-jobs';
+import { fileError } from '../../core/storage/file-writes';
 import { openStorage } from '../../core/storage/open-storage';
-import type { Storage } from '../../core/storage/storage';
-import { countOf } from '../../core/count-words';
-import { storedFrames } from '../../core/storage/stored-frames';
-import { confirm } from '../confirm';
-import { deleteRender } from '../jobs/delete-render';
-import { livingJobs } from '../jobs/render-jobs';
-import { createMeter } from '../meter';
+import { filePath, formatLocation, type Storage } from '../../core/storage/storage';
+import { countOf, printable } from '../../core/text';
+import { explain, type Run, withPlaceOptions } from '../help';
+import { confirm, createMeter } from '../output';
 import { findFolder, findPlace, type Place, type PlaceFlags } from '../place';
 
-export interface DeleteFlags extends PlaceFlags {
+/** Objects that are deleted at a time, one request each. */
+const AT_ONCE = 16;
+
+/**
+ * Deletes everything below the render's folder, and on a disk the folder, too; links in it are removed, not followed. The plan
+ * goes last: a delete that broke off finds the render again. `onDeleted` is told how many are gone.
+ */
+async function deleteRender(
+  folder: URL,
+  storage: Storage,
+  onDeleted: (count: number) => void,
+): Promise<number> {
+  if (folder.protocol === 'file:') return deleteFolder(filePath(folder));
+  const plan = manifestUrl(folder);
+  let count = 0;
+  await forEachConcurrently(storage.list(folder), AT_ONCE, async ({ url }) => {
+    if (url.href === plan.href) return;
+    await storage.delete(url);
+    onDeleted((count += 1));
+  });
+  await storage.delete(plan);
+  return count + 1;
+}
+
+async function deleteFolder(path: string): Promise<number> {
+  try {
+    const names = await readdir(path, { recursive: true, withFileTypes: true });
+    const count = names.filter((entry) => !entry.isDirectory()).length;
+    for (const name of await readdir(path)) {
+      if (name !== 'manifest.json') await rm(join(path, name), { recursive: true, force: true });
+    }
+    await rm(path, { recursive: true, force: true });
+    return count;
+  } catch (error) {
+    throw fileError(error, path, 'write');
+  }
+}
+
+interface DeleteFlags extends PlaceFlags {
   readonly yes?: boolean;
 }
 
@@ -68,4 +108,23 @@ async function refuseRunning(
 
 function say(text: string): void {
   process.stderr.write(`${printable(text)}\n`);
+}
+
+export function addDelete(program: Command, run: Run): void {
+  const command = program
+    .command('delete')
+    .description('delete everything of a render: frames, video and all')
+    .argument('<renderId>', 'the render; "spotreel list" names them')
+    .option('-y, --yes', 'without being asked')
+    .action((renderId: string, flags: DeleteFlags) => run(async () => deleteCommand(renderId, flags)));
+  explain(withPlaceOptions(command), {
+    notes:
+      'Refused while it runs: cancel it first. The scene stays. A bucket that keeps versions keeps them for 30 days.',
+    exitCodes: [
+      [0, 'deleted'],
+      [1, 'failed, or not confirmed'],
+      [2, 'wrong usage, or it runs'],
+    ],
+    examples: ['spotreel delete shot-1a2b3c4d', 'spotreel delete shot-1a2b3c4d --yes -o renders'],
+  });
 }

@@ -1,25 +1,31 @@
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { takeLock } from '../../core/batch/local/lock';
-import type { Manifest } from '../../core/contract/manifest';
+import type { Command } from 'commander';
 import { messageOf, SpotreelError } from '../../core/errors';
-import { printable } from '../../core/printable';
-import { hasEnded } from '../../core/render-state/has-ended';
-import { framesOf } from '../../core/render/frame-range';
-import { filePath } from '../../core/storage/location';
+import { takeLock } from '../../core/local-batch/lock';
+import { framesOf } from '../../core/render/frames';
+import type { Manifest } from '../../core/render/manifest';
+import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
-import { StorageError } from '../../core/storage/storage';
-import { describeDownload, makesVideo, readingOfDownload, reportOf } from '../download/describe-download';
-import { downloadOnce, type Download, type Tally } from '../download/download-render';
-import { prepareDirectory, refuseSameFolder, UNFINISHED } from '../download/local-copy';
-import type { Wanted } from '../download/wanted-files';
-import { createMeter } from '../meter';
-import { namedFrames } from '../named-frames';
-import { findPlace, findRender, type Place, type PlaceFlags } from '../place';
-import { listenForStop } from '../stop-signals';
+import { filePath, StorageError } from '../../core/storage/storage';
+import { printable } from '../../core/text';
+import {
+  describeDownload,
+  type Download,
+  downloadOnce,
+  makesVideo,
+  readingOfDownload,
+  reportOf,
+  type Tally,
+  type Wanted,
+} from '../download/download';
+import { prepareDirectory, refuseSameFolder, UNFINISHED } from '../download/fetch';
+import { explain, type Run, withPlaceOptions } from '../help';
+import { createMeter, listenForStop } from '../output';
+import { findPlace, findRender, namedFrames, type Place, type PlaceFlags } from '../place';
 
-export interface DownloadFlags extends PlaceFlags {
+interface DownloadFlags extends PlaceFlags {
   readonly frames?: string;
   readonly video?: boolean;
   readonly watch?: boolean;
@@ -121,4 +127,38 @@ function wantedOf({ frames, video = false }: DownloadFlags, manifest: Manifest):
 
 function say(text: string): void {
   process.stderr.write(`${printable(text)}\n`);
+}
+
+const NOTES = `Frames, masters, files of File Output nodes, video, gaps.json, report, receipt, poster, contact sheet and preview; one download at a time for each DIR.
+A file appears whole or not at all. What is here is checked by size and checksum, and fetched again only if it differs;
+a large file goes on where it broke off. Ctrl-C: the same command goes on. Nothing in DIR is ever deleted.`;
+
+export function addDownload(program: Command, run: Run): void {
+  const command = program
+    .command('download')
+    .description('fetch what a render has made: only what is not here yet')
+    .argument('<renderId>', 'the render; "spotreel list" names them')
+    .argument('[dir]', 'where to put it (default: a folder of the name of the render)')
+    .option('--frames <ranges>', 'these frames alone, such as 1-10,20,30-50x2')
+    .option('--video', 'the video alone; with --frames, both')
+    .option('--watch', 'go on while the render does, until it ends')
+    .option('--json', 'what came of it as one JSON object on standard output')
+    .action((renderId: string, directory: string | undefined, flags: DownloadFlags) =>
+      run(async () => downloadCommand(renderId, directory, flags)),
+    );
+  explain(withPlaceOptions(command), {
+    notes: NOTES,
+    exitCodes: [
+      [0, 'all that was asked for is here'],
+      [1, 'failed'],
+      [2, 'wrong usage'],
+      [3, 'frames or the video are not there (yet), or the video has gaps'],
+      [130, 'interrupted'],
+    ],
+    examples: [
+      'spotreel download shot-1a2b3c4d',
+      'spotreel download shot-1a2b3c4d ~/films/shot --frames 1-10',
+      'spotreel download shot-1a2b3c4d --video --watch',
+    ],
+  });
 }

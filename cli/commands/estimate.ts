@@ -1,33 +1,22 @@
-import { cameraRenders } from '../../core/batch/camera-renders';
-import { blenderFor, targetFaults } from '../../core/batch/choose-targets';
-import { farmTargets } from '../../core/batch/farm-targets';
-import { examineScene } from '../../core/preflight/examine-scene';
-import type { JudgedUploads } from '../../core/preflight/judge-uploads';
-import { preflight, refuseErrors } from '../../core/preflight/preflight';
-import { printable, printableName } from '../../core/printable';
-import { formatLocation } from '../../core/storage/location';
+import type { Command } from 'commander';
+import { blenderFor, farmTargets, targetFaults } from '../../core/jobs/farm';
+import { cameraRenders } from '../../core/jobs/submit';
+import { preflight, refuseErrors } from '../../core/scene/preflight';
+import { examineScene } from '../../core/scene/project/examine';
+import type { JudgedUploads } from '../../core/scene/project/uploads';
 import { openStorage } from '../../core/storage/open-storage';
-import type { ObjectHead, Storage } from '../../core/storage/storage';
-import { askFarm, askFarmIfAny, type AskedFarm } from '../estimate/asked-farm';
-import { describeEstimate, describeSum } from '../estimate/describe-estimate';
-import { farmPrices } from '../estimate/farm-prices';
-import type { Estimate } from '../estimate/estimate-shot';
-import { makeEstimate } from '../estimate/make-estimate';
-import type { Shot } from '../estimate/shot';
-import { confirmUploads } from '../confirm-uploads';
-import { examineForUpload, type UploadFlags } from '../examine-for-upload';
-import { findSource } from '../find-source';
-import { localFolder } from '../local-folder';
-import { denoiserFor } from '../local/ask-denoiser';
-import { hasDisplay } from '../local/has-display';
-import { hasOwnColors } from '../local/own-colors';
-import { divideMachine } from '../local/machine';
-import { ocioOption } from '../ocio-flag';
-import { renderOptionsOf, type OptionFlags } from '../render-options';
-import { reportFindings } from '../report-findings';
-import { listenForStop } from '../stop-signals';
+import { formatLocation, type ObjectHead, type Storage } from '../../core/storage/storage';
+import { printable, printableName } from '../../core/text';
+import { describeEstimate, describeSum, type Estimate, makeEstimate } from '../estimate/estimate-shot';
+import { type AskedFarm, askFarmIfAny, askFarmSize, farmPrices } from '../estimate/farm';
+import { ESTIMATES, type Shot, TEST_FRAMES } from '../estimate/test-shot';
+import { explain, type Run, wholeNumber, withShotOptions, withUploadOptions } from '../help';
+import { denoiserFor, divideMachine, hasDisplay, hasOwnColors } from '../local/farm';
+import { listenForStop, reportFindings } from '../output';
+import { findSource, localFolder, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
+import { confirmUploads, examineForUpload, type UploadFlags } from '../upload';
 
-export interface EstimateFlags extends OptionFlags, UploadFlags {
+interface EstimateFlags extends OptionFlags, UploadFlags {
   readonly testFrames: number;
   readonly output: string;
   readonly parallel?: number;
@@ -51,14 +40,14 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
   const options = { ...asked, ...ocioOption(flags.ocio, source.url, flags.onFarm ? {} : process.env) };
   const onGpu = options.device === 'GPU';
   const name = flags.farm ?? process.env.SPOTREEL_FARM_NAME;
-  const testOn = flags.onFarm ? await askFarm(name ?? 'main', onGpu) : undefined;
+  const testOn = flags.onFarm ? await askFarmSize(name ?? 'main', onGpu) : undefined;
   const { shots, outside } = await examineShots(source, options, flags.project, testOn, storage);
   if (!(await confirmUploads(outside, flags.yes === true, say))) {
     say('nothing was uploaded');
     return 1;
   }
   // One that was named has to be there before anything is rendered; another is asked meanwhile.
-  const named = testOn ?? (name === undefined ? undefined : await askFarm(name, onGpu));
+  const named = testOn ?? (name === undefined ? undefined : await askFarmSize(name, onGpu));
   const stopping = listenForStop();
   try {
     const estimates: Estimate[] = [];
@@ -128,4 +117,36 @@ async function examineShots(
 
 function say(text: string): void {
   process.stderr.write(`${printable(text)}\n`);
+}
+
+export function addEstimate(program: Command, run: Run): void {
+  const command = program
+    .command('estimate')
+    .description('what a scene will take here and cost on a farm in AWS, from a few of its frames')
+    .argument('<file>', 'the .blend')
+    .option('--test-frames <n>', 'frames to render at least, spread over the shot', wholeNumber, TEST_FRAMES)
+    .option('-o, --output <dir>', "where the test frames' own folder is made", ESTIMATES)
+    .option('-p, --parallel <n>', 'Blenders at a time (default: what suits this machine)', wholeNumber)
+    .option('--on-farm', 'render the test frames on the farm, and wait for them')
+    .option('--farm <name>', 'the farm whose size and machines are reckoned with (main, if there is one)')
+    .option('--json', 'as one JSON object; seconds and US dollars')
+    .action((file: string, flags: EstimateFlags) => run(async () => estimateCommand(file, flags)));
+  explain(withUploadOptions(withShotOptions(command)), {
+    notes:
+      'Needs no AWS account: without one it reckons with a farm as it is deployed without settings, and with a table of prices. ' +
+      'The test frames stay, with small pictures of them; the same command again tells the same at once. ' +
+      'Only --on-farm uploads files.',
+    exitCodes: [
+      [0, 'estimated'],
+      [1, 'no test frame came out, or the scene is refused'],
+      [2, 'wrong usage'],
+      [3, 'estimated, and some of the test frames failed'],
+      [130, 'interrupted; the same command goes on from there'],
+    ],
+    examples: [
+      'spotreel estimate shot.blend',
+      'spotreel estimate shot.blend --samples 64 --json | jq .farm.cost',
+      'spotreel estimate shot.blend --on-farm   measured by the machines that it will be rendered by',
+    ],
+  });
 }

@@ -1,22 +1,82 @@
-import type { SceneCameras } from '../../core/blend/contents/blend-contents';
-import type { BlendFacts, SceneFacts } from '../../core/blend/scene-facts';
-import { examineScene } from '../../core/preflight/examine-scene';
-import { preflight } from '../../core/preflight/preflight';
-import { ocioOption } from '../ocio-flag';
-import { printable, printableName } from '../../core/printable';
-import { formatFrameRate, frameRateOf } from '../../core/render/frame-rate';
-import { formatFrameRanges } from '../../core/render/frame-range';
-import { frameResolution } from '../../core/render/resolution';
-import { formatLocation } from '../../core/storage/location';
+import type { Command } from 'commander';
+import { formatFrameRanges } from '../../core/render/frames';
+import { formatFrameRate, frameRateOf, frameResolution } from '../../core/render/video';
+import type { BlendFacts, SceneFacts } from '../../core/scene/blend/facts';
+import type { Reach, SceneCameras } from '../../core/scene/contents/blend-contents';
+import { preflight } from '../../core/scene/preflight';
+import type { FoundDependency } from '../../core/scene/project/dependencies';
+import { examineScene } from '../../core/scene/project/examine';
 import { openStorage } from '../../core/storage/open-storage';
-import { dependencyJson, describeDependencies } from '../describe-dependencies';
-import { findSource } from '../find-source';
-import { hasOwnColors } from '../local/own-colors';
-import { denoiserFor } from '../local/ask-denoiser';
-import { hasDisplay } from '../local/has-display';
-import { describeFinding } from '../report-findings';
+import { formatLocation } from '../../core/storage/storage';
+import { printable, printableName } from '../../core/text';
+import { explain, type Run } from '../help';
+import { denoiserFor, hasDisplay, hasOwnColors } from '../local/farm';
+import { describeFinding } from '../output';
+import { findSource, ocioOption } from '../place';
 
-export interface InspectFlags {
+/** What people call each state. */
+const STATES: Readonly<Record<FoundDependency['state'], string>> = {
+  packed: 'packed',
+  found: 'ok',
+  missing: 'missing',
+  'other-case': 'missing',
+  absolute: 'absolute',
+  network: 'network',
+  'no-file': 'missing',
+  outside: 'outside',
+  'no-project': 'outside',
+  forbidden: 'outside',
+  unanchored: 'unanchored',
+  unusable: 'missing',
+};
+
+/** Whether a frame needs the file; nothing of those that it surely needs. */
+const REACHES: Readonly<Record<Reach, string>> = {
+  rendered: '',
+  maybe: 'may not be rendered',
+  unused: 'not rendered',
+};
+
+/** A line for each file that a scene needs, or a sequence of them: `  ok       image //wood.png (image "Wood")`. */
+export function describeDependencies(dependencies: readonly FoundDependency[]): string[] {
+  if (dependencies.length === 0) return [];
+  return ['files', ...dependencies.map(describeDependency)];
+}
+
+function describeDependency({ dependency, state, isAbsolute, files, library }: FoundDependency): string {
+  const { kind, path, usedBy, reach } = dependency;
+  const users = usedBy.map(printableName).join(', ');
+  const notes = [
+    users,
+    library === undefined ? '' : `by ${printableName(library)}`,
+    files.length > 1 ? `${files.length} files` : '',
+    state === 'found' && isAbsolute ? 'absolute' : '',
+    reach === undefined ? '' : REACHES[reach],
+  ].filter(Boolean);
+  const note = notes.length > 0 ? ` (${notes.join('; ')})` : '';
+  return `  ${STATES[state].padEnd(11)}${kind} ${printableName(path)}${note}`;
+}
+
+/** The same for a program; `files` are those that it stands for. */
+function dependencyJson({ dependency, state, isAbsolute, location, files, library }: FoundDependency) {
+  const { kind, extent, path, packed, usedBy, reach } = dependency;
+  const found = files.map((file) => ({ location: formatLocation(file.url), size: file.size }));
+  return {
+    kind,
+    extent,
+    path,
+    packed,
+    reach,
+    usedBy,
+    library,
+    location,
+    state: STATES[state],
+    absolute: isAbsolute,
+    files: found,
+  };
+}
+
+interface InspectFlags {
   readonly json?: boolean;
   readonly allowScripts?: boolean;
 }
@@ -99,4 +159,22 @@ function describeCamera({ hasCamera, markerCameras, usesSequencer }: SceneFacts)
   if (markerCameras) return 'switched by markers';
   if (hasCamera) return 'yes';
   return usesSequencer ? 'none (the sequencer renders)' : 'none';
+}
+
+export function addInspect(program: Command, run: Run): void {
+  const command = program
+    .command('inspect')
+    .description('report what a scene holds and needs, without opening it in Blender')
+    .argument('<file>', 'the .blend')
+    .option('--allow-scripts', 'report what the same flag of render would let run')
+    .option('--json', 'as one JSON object')
+    .action((file: string, flags: InspectFlags) => run(async () => inspectCommand(file, flags)));
+  explain(command, {
+    exitCodes: [
+      [0, 'it could be read; what is wrong with it is among what is told'],
+      [1, 'it could not be read'],
+      [2, 'wrong usage'],
+    ],
+    examples: ['spotreel inspect shot.blend', 'spotreel inspect s3://bucket/uploads/shot.blend --json'],
+  });
 }

@@ -1,11 +1,13 @@
-import { listRenders, type ListedRender } from '../../core/render-state/list-renders';
-import { printable, printableName } from '../../core/printable';
-import { formatLocation } from '../../core/storage/location';
+import type { Command } from 'commander';
+import { type ListedRender, listRenders } from '../../core/status/list';
 import { openStorage } from '../../core/storage/open-storage';
+import { formatLocation } from '../../core/storage/storage';
+import { printable, printableName } from '../../core/text';
 import { STATE_WORDS } from '../describe-state';
+import { explain, type Run, withPlaceOptions } from '../help';
 import { findPlace, type PlaceFlags } from '../place';
 
-export interface ListFlags extends PlaceFlags {
+interface ListFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
@@ -63,4 +65,22 @@ function tableOf(renders: readonly ListedRender[]): string[] {
       .join('  ')
       .trimEnd(),
   );
+}
+
+export function addList(program: Command, run: Run): void {
+  const command = withPlaceOptions(program.command('list'))
+    .description('every render in a place, the newest first')
+    .option('--json', 'one JSON object a line')
+    .action((flags: ListFlags) => run(async () => listCommand(flags)));
+  explain(command, {
+    exitCodes: [
+      [0, 'told, though there may be none'],
+      [1, 'failed'],
+      [2, 'wrong usage'],
+    ],
+    examples: [
+      'spotreel list',
+      `spotreel list -o s3://bucket/renders --json | jq -r 'select(.state == "failed") | .renderId'`,
+    ],
+  });
 }

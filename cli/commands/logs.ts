@@ -1,28 +1,26 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readJobs } from '../../core/batch/ensure-jobs';
-import { findLockHolder } from '../../core/batch/local/lock';
-import { PeekedBatch } from '../../core/batch/local/peeked-batch';
-import { salvageUrl } from '../../core/contract/keys';
-import { salvageSchema } from '../../core/contract/salvage';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { codeOf, SpotreelError } from '../../core/errors';
+import { readJobs } from '../../core/jobs/ensure-jobs';
+import { PeekedBatch } from '../../core/local-batch/journal';
+import { findLockHolder } from '../../core/local-batch/lock';
 import type { LoggedRender, WantedLogs } from '../../core/logs/choose-logs';
-import { FileJobLogs } from '../../core/logs/file-job-logs';
-import type { JobLogs } from '../../core/logs/job-logs';
+import { FileJobLogs, type JobLogs } from '../../core/logs/job-logs';
 import type { LogServices } from '../../core/logs/read-logs';
-import { newestRender } from '../../core/render-state/list-renders';
-import { lookHere } from '../../core/render-state/seen-jobs';
-import { filePath, formatLocation } from '../../core/storage/location';
+import { salvageUrl } from '../../core/render/keys';
+import { readRecord, readRetryPlans } from '../../core/render/read-files';
+import { salvageSchema } from '../../core/render/records';
+import { newestRender } from '../../core/status/list';
+import { lookHere } from '../../core/status/seen-jobs';
 import { openStorage } from '../../core/storage/open-storage';
-import { readRecord } from '../../core/storage/read-record';
-import { readRetryPlans } from '../../core/storage/read-retries';
-import type { Storage } from '../../core/storage/storage';
-import { LogPrinter, type LogFormat } from '../logs/log-printer';
-import { showLogs } from '../logs/show-logs';
+import { filePath, formatLocation, type Storage } from '../../core/storage/storage';
+import { explain, type Run, wholeNumber, withPlaceOptions } from '../help';
+import { type LogFormat, LogPrinter, showLogs } from '../logs/show-logs';
+import { listenForStop } from '../output';
 import { findFolder, findPlace, type Place, type PlaceFlags } from '../place';
-import { listenForStop } from '../stop-signals';
 
-export interface LogsFlags extends PlaceFlags, WantedLogs {
+interface LogsFlags extends PlaceFlags, WantedLogs {
   readonly attempt?: number;
   readonly follow?: boolean;
   readonly raw?: boolean;
@@ -126,4 +124,59 @@ async function awsLogs(): Promise<JobLogs> {
     import('../../core/logs/aws-job-logs'),
   ]);
   return new AwsJobLogs(new CloudWatchLogsClient(AWS_CLIENT));
+}
+
+const NOTES = `Without --frame, --slice or --stitch: what failed (the first slices of it), else what runs now, else the job that made
+the video; with --follow what runs goes first. A slice is named by the number that its report slices/N.json has. Of several
+attempts the last one is shown, of a frame all. A retry is another job: of several the last one is
+shown. On standard error: which log it is, and how that attempt ended.`;
+
+export function addLogs(program: Command, run: Run): void {
+  const command = withPlaceOptions(program.command('logs'))
+    .description('what the worker and Blender said: of a frame, a slice, the video, or what failed')
+    .argument('[renderId]', 'the render; the newest where none is named')
+    .addOption(
+      new Option('--frame <n>', 'of this frame alone').argParser(integer).conflicts(['slice', 'stitch']),
+    )
+    .addOption(new Option('--slice <n>', 'of this slice').argParser(index).conflicts('stitch'))
+    .option('--stitch', 'of the job that makes the video')
+    .option('--attempt <k>', 'of this attempt, 1 the first', wholeNumber)
+    .option(
+      '--job <k>',
+      'of this one of the jobs that had the frame, slice or video, 1 the first',
+      wholeNumber,
+    )
+    .option('--follow', 'go on until the job has ended, with its further attempts')
+    .addOption(new Option('--raw', 'lines as they were written').conflicts('json'))
+    .option('--json', 'one JSON object a line')
+    .action((renderId: string | undefined, flags: LogsFlags) =>
+      run(async () => logsCommand(renderId, flags)),
+    );
+  explain(command, {
+    notes: NOTES,
+    exitCodes: [
+      [0, 'shown'],
+      [1, 'there is no such log (yet, or any more), or it could not be read'],
+      [2, 'wrong usage'],
+      [130, 'interrupted (the render goes on)'],
+    ],
+    examples: [
+      'spotreel logs',
+      'spotreel logs shot-1a2b3c4d --frame 12',
+      'spotreel logs shot-1a2b3c4d --slice 3 --follow',
+      'spotreel logs shot-1a2b3c4d --slice 3 --job 1   what it said before it was retried',
+      "spotreel logs shot-1a2b3c4d --stitch --json | jq -r '.message'",
+    ],
+  });
+}
+
+function integer(text: string): number {
+  if (!/^-?\d{1,7}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+function index(text: string): number {
+  const value = integer(text);
+  if (value < 0) throw new InvalidArgumentError('It must be a whole number of 0 or more.');
+  return value;
 }

@@ -1,16 +1,78 @@
-import { stitchRecordUrl } from '../../core/contract/keys';
-import { stitchRecordSchema } from '../../core/contract/stitch-record';
-import { makeReceipt } from '../../core/cost/receipt';
-import { hasEnded } from '../../core/render-state/has-ended';
-import { readSlices } from '../../core/report/read-records';
+import type { Command } from 'commander';
+import { describePrices, describeSpread } from '../../core/cost/prices';
+import { makeReceipt, NOT_IN_COST, type Receipt, type RenderCost } from '../../core/cost/receipt';
+import { stitchRecordUrl } from '../../core/render/keys';
+import { formatTags } from '../../core/render/options';
+import { readRecord, storedFrames } from '../../core/render/read-files';
+import { stitchRecordSchema } from '../../core/render/records';
+import { readSlices } from '../../core/render/slice-figures';
+import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
-import { readRecord } from '../../core/storage/read-record';
-import { storedFrames } from '../../core/storage/stored-frames';
-import { CostTeller } from '../cost-teller';
-import { describeReceipt } from '../describe-receipt';
+import { formatExactSeconds, formatSeconds, printable, printableName } from '../../core/text';
+import { explain, type Run, withPlaceOptions } from '../help';
 import { findPlace, findRender, type PlaceFlags } from '../place';
+import { CostTeller } from '../tellers';
 
-export interface ReceiptFlags extends PlaceFlags {
+/** A receipt for a person. */
+function describeReceipt(receipt: Receipt, ended: boolean): string {
+  const { renderId, source, tags, frames, attempts, interruptions, machineSeconds, frameSeconds, cost } =
+    receipt;
+  const { slices, stitch, onDemand, interrupted, lost, total } = machineSeconds;
+  const rows: Array<readonly [string, string]> = [
+    ['scene', source],
+    ...(Object.keys(tags).length > 0 ? [['tags', formatTags(tags)] as const] : []),
+    ['frames', `${frames.stored} of ${frames.total}`],
+    ...(frames.onDemand > 0 ? [['', `${frames.onDemand} of them on On-Demand machines`] as const] : []),
+    ['attempts', `${attempts}${interruptions > 0 ? `, ${interruptions} interrupted` : ''}`],
+    [
+      'machine time',
+      `${formatSeconds(total)}: slices ${formatSeconds(slices)}, video ${formatSeconds(stitch)}`,
+    ],
+    ...(onDemand > 0 ? [['', `${formatSeconds(onDemand)} of it on On-Demand machines`] as const] : []),
+    ...(interruptions > 0
+      ? [
+          [
+            'interrupted',
+            `${formatSeconds(interrupted)}, of which ${formatSeconds(lost)} are in no frame`,
+          ] as const,
+        ]
+      : []),
+    ...(frameSeconds ? frameRows(frameSeconds) : []),
+    ...(cost ? costRows(cost) : []),
+  ];
+  const lines = rows.map(([name, text]) => `  ${name.padEnd(14)}${text.replaceAll('\n', ' ')}`);
+  const head = `${printableName(renderId)}: ${ended ? 'receipt' : 'receipt so far, as it has not ended'}`;
+  return printable([head, ...lines].join('\n'));
+}
+
+function frameRows({
+  quarter,
+  median,
+  threeQuarters,
+  slowest,
+}: NonNullable<Receipt['frameSeconds']>): Array<readonly [string, string]> {
+  const [low, high] = [quarter, threeQuarters].map(formatExactSeconds);
+  return [
+    ['a frame', `${formatExactSeconds(median)} (median), half of them ${low} to ${high}`],
+    ['slowest', `frame ${slowest.frame}, ${formatExactSeconds(slowest.seconds)}`],
+  ];
+}
+
+function costRows({ usd, spot, onDemand, stitch, prices }: RenderCost): Array<readonly [string, string]> {
+  const parts = [
+    `slices on Spot ${describeSpread(spot)}`,
+    ...(onDemand.high > 0 ? [`on On-Demand ${describeSpread(onDemand)}`] : []),
+    `video ${describeSpread(stitch)}`,
+  ];
+  return [
+    ['cost', `${describeSpread(usd)}, ${describePrices(prices)}`],
+    ['', parts.join('; ')],
+    ...prices.notes.map((note) => ['', note] as const),
+    ['', `a reckoning, not the bill; ${NOT_IN_COST}`],
+  ];
+}
+
+interface ReceiptFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
@@ -33,4 +95,28 @@ export async function receiptCommand(renderId: string, flags: ReceiptFlags): Pro
   });
   process.stdout.write(`${flags.json ? JSON.stringify(receipt) : describeReceipt(receipt, ended)}\n`);
   return 0;
+}
+
+const NOTES = `Machine time as the slices noted it, what was lost to interruptions, seconds per frame, tags, and on a farm what it costs
+at today's Spot prices, which EC2 is asked for (ec2:DescribeSpotPriceHistory); by a table that is built in where it may not be.
+It is reckoned, and is not the bill. receipt.json in the render's folder is the same as it was when the video was made, by the table.`;
+
+export function addReceipt(program: Command, run: Run): void {
+  const command = withPlaceOptions(program.command('receipt'))
+    .description('what a render took: machine time, interruptions, seconds per frame, cost, by whom')
+    .argument('<renderId>', 'the render; "spotreel list" names them')
+    .option('--json', 'as one JSON object, with all slices')
+    .action((renderId: string, flags: ReceiptFlags) => run(async () => receiptCommand(renderId, flags)));
+  explain(command, {
+    notes: NOTES,
+    exitCodes: [
+      [0, 'told'],
+      [1, 'failed'],
+      [2, 'wrong usage'],
+    ],
+    examples: [
+      'spotreel receipt shot-1a2b3c4d',
+      'spotreel receipt shot-1a2b3c4d --farm main --json | jq .cost.usd',
+    ],
+  });
 }

@@ -1,22 +1,18 @@
-import { cameraRenders, type CameraRender } from '../../core/batch/camera-renders';
-import type { RenderOptions } from '../../core/contract/options';
-import { examineScene, type SceneExamination } from '../../core/preflight/examine-scene';
-import { printable, printableName } from '../../core/printable';
+import type { Command } from 'commander';
+import { type CameraRender, cameraRenders } from '../../core/jobs/submit';
+import type { RenderOptions } from '../../core/render/options';
+import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
 import { openStorage } from '../../core/storage/open-storage';
 import type { ObjectHead, Storage } from '../../core/storage/storage';
-import { findSource } from '../find-source';
-import { localFolder } from '../local-folder';
-import { LocalRender } from '../local/local-render';
-import { divideMachine } from '../local/machine';
-import { hasDisplay } from '../local/has-display';
-import { createProgressView } from '../progress-view';
-import { reportFindings } from '../report-findings';
-import { ocioOption } from '../ocio-flag';
-import { renderOptionsOf, type OptionFlags } from '../render-options';
-import { describeOutcome, outcomeJson } from '../render-outcome';
-import { onStopSignal } from '../stop-signals';
+import { printable, printableName } from '../../core/text';
+import { explain, type Run, wholeNumber, withRenderOptions } from '../help';
+import { divideMachine, hasDisplay } from '../local/farm';
+import { describeOutcome, LocalRender, outcomeJson } from '../local/render';
+import { createProgressView } from '../local/run';
+import { onStopSignal, reportFindings } from '../output';
+import { findSource, localFolder, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
 
-export interface RenderFlags extends OptionFlags {
+interface RenderFlags extends OptionFlags {
   readonly output: string;
   readonly parallel?: number;
   readonly name?: string;
@@ -108,4 +104,31 @@ async function runToEnd(render: LocalRender, { json }: RenderFlags, stopped: () 
 
 function sayCamera(camera: string | undefined): void {
   process.stderr.write(`${printable(`camera ${printableName(camera ?? '')}:`)}\n`);
+}
+
+export function addRender(program: Command, run: Run): void {
+  const command = program
+    .command('render')
+    .description('render a scene on this machine: frames, then a video of them')
+    .argument('<file>', 'the .blend')
+    .option('-o, --output <dir>', "where the render's own folder is made", 'renders')
+    .option('-p, --parallel <n>', 'Blenders at a time (default: what suits this machine)', wholeNumber)
+    .option('--json', 'the result as one JSON object on standard output (of several cameras, one a line)')
+    .action((file: string, flags: RenderFlags) => run(async () => renderCommand(file, flags)));
+  explain(withRenderOptions(command), {
+    notes:
+      'Ctrl-C stops everything; the same command again goes on from there. Several cameras are rendered one after the other, and the exit code is the worst.',
+    exitCodes: [
+      [0, 'every frame and the video are there'],
+      [1, 'not so'],
+      [2, 'wrong usage'],
+      [3, 'some frames or sound are missing; output.partial.mp4 repeats neighbouring frames'],
+      [130, 'interrupted'],
+    ],
+    examples: [
+      'spotreel render shot.blend',
+      'spotreel render shot.blend --frames 1-250x10 --resolution-percent 25   a quick look',
+      'spotreel render shot.blend --camera all   one render for each camera',
+    ],
+  });
 }

@@ -1,33 +1,59 @@
 import { randomUUID } from 'node:crypto';
-import type { Batch } from '../../core/batch/batch';
-import { readJobs } from '../../core/batch/ensure-jobs';
-import { retryRender } from '../../core/batch/retry-render';
-import type { RenderJobs } from '../../core/contract/jobs';
-import type { Manifest } from '../../core/contract/manifest';
+import type { Command } from 'commander';
 import { SpotreelError } from '../../core/errors';
-import { printable } from '../../core/printable';
-import { countOf } from '../../core/count-words';
-import { plannedVideo } from '../../core/render/chosen-video';
-import { formatFrames } from '../../core/render/frame-range';
-import { chooseRetry, type AskedFrames, type RetryChoice } from '../../core/render-state/choose-retry';
-import { findMissingFrames } from '../../core/render-state/missing-frames';
-import type { RenderState } from '../../core/render-state/render-state';
+import type { Batch } from '../../core/jobs/batch';
+import { readJobs } from '../../core/jobs/ensure-jobs';
+import { retryRender } from '../../core/jobs/retry';
+import { findRetryTargets } from '../../core/jobs/retry-targets';
+import { inUse } from '../../core/local-batch/lock';
+import { formatFrames } from '../../core/render/frames';
+import type { Manifest } from '../../core/render/manifest';
+import {
+  type AskedFrames,
+  chooseRetry,
+  findMissingFrames,
+  type RetryChoice,
+} from '../../core/render/missing-frames';
+import type { RenderJobs } from '../../core/render/records';
+import { plannedVideo } from '../../core/scene/plan';
+import type { RenderState } from '../../core/status/render-state';
+import { localBatchFolder, localHolder } from '../../core/status/seen-jobs';
 import { openStorage } from '../../core/storage/open-storage';
-import type { Storage } from '../../core/storage/storage';
-import { confirm } from '../confirm';
-import { refuseChangedScene, refuseHeldElsewhere, refuseRunning } from '../jobs/check-retry';
-import { findRetryTargets } from '../jobs/retry-targets';
-import { hasOwnColors } from '../local/own-colors';
-import { retryLocally } from '../local/local-retry';
-import { divideMachine } from '../local/machine';
-import { namedFrames } from '../named-frames';
-import { findPlace, findRender, lookAtRender, type Place, type PlaceFlags } from '../place';
-import { createProgressView } from '../progress-view';
-import { describeOutcome } from '../render-outcome';
-import { reportFindings } from '../report-findings';
-import { listenForStop } from '../stop-signals';
+import { parseLocation, type Storage } from '../../core/storage/storage';
+import { countOf, printable } from '../../core/text';
+import { explain, type Run, wholeNumber, withPlaceOptions } from '../help';
+import { divideMachine, hasOwnColors } from '../local/farm';
+import { describeOutcome, retryLocally } from '../local/render';
+import { createProgressView } from '../local/run';
+import { confirm, listenForStop, reportFindings } from '../output';
+import { findPlace, findRender, lookAtRender, namedFrames, type Place, type PlaceFlags } from '../place';
 
-export interface RetryFlags extends PlaceFlags {
+/** Throws `running` while there is more to come, and where AWS Batch does not say whether there is. */
+function refuseRunning({ renderId, state, ended, fault }: RenderState): void {
+  if (ended) return;
+  const message =
+    fault === undefined
+      ? `${renderId} has not ended (${state}): wait for it, or stop it first (spotreel cancel ${renderId})`
+      : `nobody can say whether ${renderId} has ended: ${fault}`;
+  throw new SpotreelError('running', fault === undefined ? 'usage' : 'passing', message);
+}
+
+/** Throws `locked` while a process of another machine has the render's folder. */
+function refuseHeldElsewhere(folder: URL): void {
+  const holder = localHolder(folder);
+  if (holder && !holder.isHere) throw inUse(localBatchFolder(folder), holder);
+}
+
+/** Throws `scene-changed` where the scene is not the one any more that the other frames are of. */
+async function refuseChangedScene({ renderId, source }: Manifest, storage: Storage): Promise<void> {
+  const head = await storage.head(parseLocation(source.url, process.cwd()));
+  if (head?.etag === source.etag) return;
+  const what = head ? 'is not the file any more that' : 'is gone, and';
+  const message = `${source.url} ${what} ${renderId} was planned from: put that one back, or render it as it is now, which is another render`;
+  throw new SpotreelError('scene-changed', 'usage', message);
+}
+
+interface RetryFlags extends PlaceFlags {
   readonly frames?: string;
   readonly failed?: boolean;
   readonly samples?: number;
@@ -212,4 +238,44 @@ async function retryHere(retry: Retry): Promise<number> {
 
 function say(text: string): void {
   process.stderr.write(`${printable(text)}\n`);
+}
+
+const NOTES = `Frames that are there and whole are never rendered again. Where every frame is there and only the video is not, that is made.
+On a farm it prints one line of JSON: the SubmitJob answers. --memory and --vcpus must fit a machine of the queue. Where frames
+are still missing at the end, the video has gaps. --samples and --on-demand ask first.`;
+
+export function addRetry(program: Command, run: Run): void {
+  const command = program
+    .command('retry')
+    .description('render what is missing of a render that has ended, then make the video again')
+    .argument('<renderId>', 'the render; "spotreel list" names them')
+    .option('--frames <ranges>', 'only these of the missing frames, such as 1-10,20,30-50x2')
+    .option('--failed', 'only frames that were given up')
+    .option(
+      '--samples <n>',
+      'samples a pixel, for frames that ran out of memory or time; they will look different',
+      wholeNumber,
+    )
+    .option('--memory <mib>', 'MiB of memory of a slice (farm)', wholeNumber)
+    .option('--vcpus <n>', 'vCPUs of a slice (farm)', wholeNumber)
+    .option('--queue <name>', "the job queue, in place of the farm's (farm)")
+    .option('--on-demand', "on the farm's On-Demand machines, at full price (farm)")
+    .option('-p, --parallel <n>', 'Blenders at a time (this machine)', wholeNumber)
+    .option('-y, --yes', 'do not ask')
+    .action((renderId: string, flags: RetryFlags) => run(async () => retryCommand(renderId, flags)));
+  explain(withPlaceOptions(command), {
+    notes: NOTES,
+    exitCodes: [
+      [0, 'submitted; on this machine every frame and the video are there; or there was nothing to do'],
+      [1, 'failed, or not agreed to'],
+      [2, 'wrong usage, or the render has not ended'],
+      [3, 'this machine: some frames or sound are missing; output.partial.mp4 repeats neighbouring frames'],
+      [130, 'this machine: interrupted'],
+    ],
+    examples: [
+      'spotreel retry shot-1a2b3c4d',
+      'spotreel retry shot-1a2b3c4d --failed --memory 30000 --vcpus 8   frames that ran out of memory',
+      'spotreel retry shot-1a2b3c4d --frames 1-10,20 --on-demand --yes',
+    ],
+  });
 }

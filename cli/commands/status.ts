@@ -1,12 +1,13 @@
-import { renderFolder } from '../../core/contract/keys';
+import type { Command } from 'commander';
+import { renderFolder } from '../../core/render/keys';
+import { outputNodes } from '../../core/render/read-files';
 import { openStorage } from '../../core/storage/open-storage';
-import { outputNodes } from '../../core/storage/output-nodes';
-import { CostTeller } from '../cost-teller';
 import { describeState, STATE_EXIT } from '../describe-state';
+import { explain, type Run, withPlaceOptions } from '../help';
 import { findPlace, lookAtRender, type PlaceFlags } from '../place';
-import { WaitTeller } from '../wait-teller';
+import { CostTeller, WaitTeller } from '../tellers';
 
-export interface StatusFlags extends PlaceFlags {
+interface StatusFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
@@ -26,4 +27,25 @@ export async function statusCommand(renderId: string | undefined, flags: StatusF
     `${flags.json ? JSON.stringify({ ...state, ...(cost && { cost }) }) : describeState(state, Date.now(), cost)}\n`,
   );
   return STATE_EXIT[state.state];
+}
+
+export function addStatus(program: Command, run: Run): void {
+  const command = withPlaceOptions(program.command('status'))
+    .description('how a render is doing: frames, failures, interruptions, what it waits for')
+    .argument('[renderId]', 'the render; the newest where none is named')
+    .option('--json', 'as one JSON object')
+    .action((renderId: string | undefined, flags: StatusFlags) =>
+      run(async () => statusCommand(renderId, flags)),
+    );
+  explain(command, {
+    notes: `Of a farm whose jobs wait for a machine for more than 5 minutes without a word of AWS Batch, AWS is asked about queues, machines,
+quotas and images, as "spotreel doctor" asks. What these credentials may not ask is guessed.`,
+    exitCodes: [
+      [0, 'complete, or going on'],
+      [1, 'failed, refused, stopped or not to be found out'],
+      [2, 'wrong usage'],
+      [3, 'partial'],
+    ],
+    examples: ['spotreel status', 'spotreel status shot-1a2b3c4d --farm main --json | jq .frames'],
+  });
 }

@@ -1,39 +1,41 @@
 import { randomUUID } from 'node:crypto';
 import { BatchClient } from '@aws-sdk/client-batch';
 import { SSMClient } from '@aws-sdk/client-ssm';
-import { AwsBatch } from '../../core/batch/aws-batch';
-import { readFarm } from '../../core/batch/aws-farm';
-import { blenderFor, targetFaults, type JobTargets } from '../../core/batch/choose-targets';
-import { cameraRenders } from '../../core/batch/camera-renders';
-import { submitRender, type RenderRequest } from '../../core/batch/submit-render';
-import type { FarmDescription } from '../../core/contract/farm-description';
-import type { RenderOptions } from '../../core/contract/options';
-import { formatUsd } from '../../core/format-usd';
-import { countOf } from '../../core/count-words';
-import { formatTags, parseTags } from '../../core/contract/tags';
+import type { Command } from 'commander';
 import { SpotreelError } from '../../core/errors';
-import type { SceneExamination } from '../../core/preflight/examine-scene';
-import { preflight, refuseErrors, type Preflight } from '../../core/preflight/preflight';
-import { childUrl, formatLocation, keyUrl, parseLocation } from '../../core/storage/location';
+import { AwsBatch } from '../../core/jobs/aws-batch';
+import { readFarm } from '../../core/jobs/aws-farm';
+import { blenderFor, type FarmDescription, type JobTargets, targetFaults } from '../../core/jobs/farm';
+import { cameraRenders, type RenderRequest, submitRender } from '../../core/jobs/submit';
+import { formatTags, parseTags, type RenderOptions } from '../../core/render/options';
+import { preflight, type Preflight, refuseErrors } from '../../core/scene/preflight';
+import type { SceneExamination } from '../../core/scene/project/examine';
 import { openStorage } from '../../core/storage/open-storage';
-import type { ObjectHead, Storage } from '../../core/storage/storage';
-import { sizeOf } from '../estimate/asked-farm';
-import { farmPrices } from '../estimate/farm-prices';
-import { refuseAbove } from '../estimate/refuse-above';
-import type { Shot } from '../estimate/shot';
-import { confirmUploads } from '../confirm-uploads';
-import { examineForUpload, type UploadFlags } from '../examine-for-upload';
-import { findSource } from '../find-source';
-import { createMeter } from '../meter';
-import { printable, printableName } from '../../core/printable';
-import { ocioOption } from '../ocio-flag';
-import { renderOptionsOf, type OptionFlags } from '../render-options';
-import { reportFindings } from '../report-findings';
-import { listenForStop } from '../stop-signals';
-import type { UploadView } from '../upload-files';
-import { uploadProject, type UploadedProject } from '../upload-project';
+import {
+  childUrl,
+  formatLocation,
+  keyUrl,
+  type ObjectHead,
+  parseLocation,
+  type Storage,
+} from '../../core/storage/storage';
+import { countOf, formatUsd, printable, printableName } from '../../core/text';
+import { refuseAbove } from '../estimate/estimate-shot';
+import { farmPrices, sizeOf } from '../estimate/farm';
+import { type Shot, TEST_FRAMES } from '../estimate/test-shot';
+import { explain, type Run, usDollars, withRenderOptions, withUploadOptions, zeroOrMore } from '../help';
+import { createMeter, listenForStop, reportFindings } from '../output';
+import { findSource, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
+import {
+  confirmUploads,
+  examineForUpload,
+  type UploadedProject,
+  type UploadFlags,
+  uploadProject,
+  type UploadView,
+} from '../upload';
 
-export interface SubmitFlags extends OptionFlags, UploadFlags {
+interface SubmitFlags extends OptionFlags, UploadFlags {
   readonly input?: string;
   readonly output?: string;
   readonly name?: string;
@@ -264,4 +266,52 @@ function uploadView(): UploadView {
 
 function say(text: string): void {
   process.stderr.write(`${printable(text)}\n`);
+}
+
+export function addSubmit(program: Command, run: Run): void {
+  const command = program
+    .command('submit')
+    .description('upload a scene to the farm in your AWS account if need be, and submit its two jobs')
+    .argument('[file]', 'the .blend, a file or s3://bucket/key')
+    .option('-i, --input <location>', 'the same as [file]')
+    .option('-o, --output <location>', "s3://bucket or s3://bucket/prefix, in place of the farm's")
+    .option('-q, --queue <name>', "the job queue, in place of the farm's")
+    .option('-d, --definition <name>', "the job definition of both jobs, in place of the farm's")
+    .option(
+      '--tag <name=value>',
+      'by whom or for what, as the bill can tell it; may be given again',
+      (tag: string, before: readonly string[] | undefined) => [...(before ?? []), tag],
+    )
+    .option('--farm <name>', 'the farm, if there are several', process.env.SPOTREEL_FARM_NAME ?? 'main')
+    .option(
+      '--max-cost <usd>',
+      'US dollars: refused if it costs more, and stopped when it comes to that',
+      usDollars,
+    )
+    .option(
+      '--test-frames <n>',
+      'with --max-cost, frames to estimate it by here before, where there is a Blender; 0 for none',
+      zeroOrMore,
+      TEST_FRAMES,
+    )
+    .action((file: string | undefined, flags: SubmitFlags) => run(async () => submitCommand(file, flags)));
+  explain(withUploadOptions(withRenderOptions(command)), {
+    notes:
+      'Prints one line of JSON, of several cameras one for each: the two SubmitJob answers, the render job first. ' +
+      'Hidden files and files that are no assets are never uploaded; with --force the scene goes without them.',
+    exitCodes: [
+      [0, 'submitted (or there already)'],
+      [1, 'refused, also for what it would cost, or not confirmed'],
+      [2, "wrong usage, or files outside the scene's folder and no terminal to ask on"],
+      [130, 'interrupted while test frames were rendered; nothing was submitted'],
+    ],
+    examples: [
+      'spotreel submit shot.blend',
+      'spotreel submit shot.blend --tag artist=ann --tag shot=12',
+      'spotreel submit film/shots/shot.blend --project film   with textures in film/textures',
+      'spotreel submit shot.blend --max-cost 5   submitting again with more raises it',
+      'spotreel submit s3://bucket/shot.blend -o s3://bucket -f 5 -n take-2 -q queue -d definition',
+      "spotreel submit shot.blend | jq -r '.[0].jobId'",
+    ],
+  });
 }

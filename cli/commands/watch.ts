@@ -1,24 +1,47 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf, SpotreelError } from '../../core/errors';
-import type { Look } from '../../core/render-state/render-look';
+import { setFlagsFromString } from 'node:v8';
+import type { Command } from 'commander';
 import { programVariable } from '../../container/worker/programs';
+import { messageOf, SpotreelError } from '../../core/errors';
 import { findExecutable } from '../../core/processes/find-executable';
+import type { Look } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import type { Storage } from '../../core/storage/storage';
-import { CostTeller } from '../cost-teller';
-import { describeState, STATE_EXIT } from '../describe-state';
-import { createMeter, type Meter } from '../meter';
-import { Pace, secondsLeft } from '../pace';
-import { pictureProtocol } from '../picture/picture-protocol';
-import { PictureView } from '../picture/picture-view';
+import { describeState, Pace, renderReading, secondsLeft, STATE_EXIT } from '../describe-state';
+import { explain, type Run, withPlaceOptions } from '../help';
+import { createMeter, listenForStop, type Meter } from '../output';
+import { pictureProtocol, PictureView } from '../picture';
 import { findPlace, lookAtRender, type PlaceFlags } from '../place';
-import { keepHeapSmall } from '../small-heap';
-import { listenForStop } from '../stop-signals';
-import { FIRST_WAIT_SECONDS, nextWaitSeconds } from '../watch-waits';
-import { readingOf } from '../watch-reading';
-import { WaitTeller } from '../wait-teller';
+import { CostTeller, WaitTeller } from '../tellers';
 
-export interface WatchFlags extends PlaceFlags {
+/**
+ * Has V8 collect garbage early, for a program that goes on for hours beside other work: of 10,000 small objects that are fetched and
+ * soon forgotten, some 150 MB would come together otherwise. New objects keep to the 1 MB that they begin with, and the rest
+ * grows no faster than it must. https://nodejs.org/docs/latest-v20.x/api/v8.html#v8setflagsfromstringflags
+ */
+function keepHeapSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+  setFlagsFromString('--optimize-for-size');
+}
+
+/** Seconds between looks while things move, and the most while nothing does. */
+export const FIRST_WAIT_SECONDS = 2;
+const MOST_SECONDS = 30;
+
+/** AWS Batch wants to be asked less often: it serves the whole account, its own scheduling among that. */
+const LEAST_THROTTLED_SECONDS = 15;
+const MOST_THROTTLED_SECONDS = 120;
+
+/** Seconds until the next look, after one that came so long after the one before. Pure. */
+export function nextWaitSeconds(
+  before: number,
+  { changed, throttled }: { readonly changed: boolean; readonly throttled: boolean },
+): number {
+  if (throttled) return Math.min(MOST_THROTTLED_SECONDS, Math.max(LEAST_THROTTLED_SECONDS, before * 2));
+  return changed ? FIRST_WAIT_SECONDS : Math.min(MOST_SECONDS, before * 1.5);
+}
+
+interface WatchFlags extends PlaceFlags {
   readonly json?: boolean;
   /** Whether to show frames where the terminal can. */
   readonly picture?: boolean;
@@ -119,7 +142,7 @@ async function watch(
           `${JSON.stringify({ ...told, framesPerMinute, secondsLeft: secondsLeft(told), cost })}\n`,
         );
       picture?.draw(() => meter.stop());
-      if (!json) meter.show(readingOf(told, framesPerMinute, Date.now(), cost));
+      if (!json) meter.show(renderReading(told, framesPerMinute, Date.now(), cost));
       if (told.ended && fault === undefined) return seen;
       picture?.offer(seen?.newestFrame);
     }
@@ -141,4 +164,28 @@ async function lookOrTell(
     if (!(error instanceof SpotreelError) || error.kind !== 'passing') throw error;
     return { seen: last, fault: messageOf(error) };
   }
+}
+
+export function addWatch(program: Command, run: Run): void {
+  const command = withPlaceOptions(program.command('watch'))
+    .description('look at a render again and again until it has ended')
+    .argument('[renderId]', 'the render; the newest where none is named')
+    .option('--json', 'one JSON object a line, whenever something changed')
+    .option('--no-picture', 'no frames on terminals that show pictures')
+    .action((renderId: string | undefined, flags: WatchFlags) =>
+      run(async () => watchCommand(renderId, flags)),
+    );
+  explain(command, {
+    notes: `Ctrl-C stops the watching and nothing else. Terminals with the inline images of iTerm2 (WezTerm, too) or kitty's graphics
+(Ghostty, too) show the newest frame, small, where there is an ffmpeg. Where nothing runs, AWS is asked why, as "status" does, every 5
+minutes.`,
+    exitCodes: [
+      [0, 'complete'],
+      [1, 'failed, refused, stopped or not to be found out'],
+      [2, 'wrong usage'],
+      [3, 'partial'],
+      [130, 'interrupted (the farm goes on)'],
+    ],
+    examples: ['spotreel watch', 'spotreel watch shot-1a2b3c4d && echo the film is there'],
+  });
 }

@@ -1,8 +1,8 @@
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { SSMClient } from '@aws-sdk/client-ssm';
-import { readFarm } from '../../core/batch/aws-farm';
+import { readFarm } from '../../core/jobs/aws-farm';
 import { codeOf, messageOf, SpotreelError } from '../../core/errors';
-import { ask } from './answer';
+import { ask } from './check';
 import type { AccountFacts } from './farm-facts';
 
 /** How AWS is called: what does not answer soon is said, not waited for. */

@@ -1,5 +1,5 @@
-import type { FarmDescription } from '../../core/contract/farm-description';
-import type { Answer } from './answer';
+import type { FarmDescription } from '../../core/jobs/farm';
+import type { Answer } from './check';
 
 /** A job queue, as AWS Batch tells of it. */
 export interface QueueFacts {

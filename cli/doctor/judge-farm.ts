@@ -1,15 +1,14 @@
-import { notTold, type Answer, type Refusal } from './answer';
-import { ok, skipped, warning, wrong, type Check } from './check';
-import { parseEcrImage } from './ecr-image';
+import { parseEcrImage, quotasOf } from './aws-facts';
+import { type Answer, type Check, notTold, ok, type Refusal, skipped, warning, wrong } from './check';
 import type {
   AccountFacts,
   ComputeFacts,
   DefinitionFacts,
   EnvironmentFacts,
   FarmFacts,
+  MachineFacts,
   QueueFacts,
 } from './farm-facts';
-import { quotasOf } from './quotas';
 
 const DEPLOY = 'deploy the farm again: npx cdk deploy --all';
 
@@ -63,7 +62,7 @@ export function judgeFarm(facts: FarmFacts): Check[] {
 }
 
 /** What is to be said of what a farm renders by: pure. */
-export function judgeCompute(facts: ComputeFacts): Check[] {
+function judgeCompute(facts: ComputeFacts): Check[] {
   return [
     ...each('queue', facts.queues, (queue) => judgeBatchPart('queue', queue)),
     ...each('machines', facts.environments, (environment) => judgeEnvironment(environment, facts)),
@@ -197,4 +196,40 @@ function judgeMachines({ machines }: ComputeFacts): Check {
     found,
     'see that subnets of your own have a way to ECS and ECR; then terminate those in the EC2 console',
   );
+}
+
+/**
+ * Why jobs of a farm that long could run do not, by what AWS says of its queues, machines, quotas and images: what is wrong, of
+ * whichever queue, and how many machines there are; where there are none, also what is doubtful or could not be looked at.
+ * `undefined` where too little was told to say anything. Pure.
+ */
+export function explainWaiting(facts: ComputeFacts): readonly string[] | undefined {
+  const checks = judgeCompute(facts);
+  const of = (state: Check['state']) => checks.filter((check) => check.state === state).map(describeCheck);
+  const faults = of('wrong');
+  const { machines } = facts;
+  if (!('told' in machines)) return faults.length > 0 ? faults : undefined;
+  const doubts = machines.told.started === 0 ? of('warning') : [];
+  return [...faults, ...describeMachines(machines.told), ...doubts];
+}
+
+function describeCheck({ found, mend }: Check): string {
+  return mend === undefined ? found : `${found}: ${mend}`;
+}
+
+/** Of those that are lost another line tells. */
+function describeMachines({ started, joined, lost }: MachineFacts): string[] {
+  const starting = started - joined - lost.length;
+  if (joined > 0)
+    return [
+      `${joined} ${joined === 1 ? 'machine' : 'machines'} of the farm can take jobs: they are busy with other renders, or belong to another queue`,
+    ];
+  if (starting > 0)
+    return [
+      `${starting} ${starting === 1 ? 'machine is' : 'machines are'} starting: jobs begin when they have joined`,
+    ];
+  if (lost.length > 0) return [];
+  return [
+    'no machine of the farm runs: unless something else is said here, EC2 has none of these types now, or other machines of the account use its quota up',
+  ];
 }

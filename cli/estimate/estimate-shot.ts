@@ -1,15 +1,43 @@
-import { NOT_IN_COST, type RenderPrices } from '../../core/cost/render-cost';
-import type { Spread, VcpuPrices } from '../../core/cost/prices';
-import type { Finding } from '../../core/contract/finding';
-import { estimateCost, type CostEstimate } from '../../core/estimate/estimate-cost';
-import { estimatePlace, threadFactor, type PlaceEstimate } from '../../core/estimate/estimate-place';
-import { preflight } from '../../core/preflight/preflight';
-import { formatLocation } from '../../core/storage/location';
-import { scriptFaults } from '../../core/contract/options';
-import type { Machine } from '../local/machine';
-import type { FarmSize } from './asked-farm';
-import { planShot, type Shot } from './shot';
-import type { ShotTest } from './test-shot';
+import { relative } from 'node:path';
+import { findProgram } from '../../container/worker/programs';
+import {
+  type CostEstimate,
+  estimateCost,
+  estimatePlace,
+  type PlaceEstimate,
+  threadFactor,
+} from '../../core/cost/estimate';
+import { describePrices, describeSpread, type Spread, type VcpuPrices } from '../../core/cost/prices';
+import { NOT_IN_COST, type RenderPrices } from '../../core/cost/receipt';
+import { messageOf, SpotreelError } from '../../core/errors';
+import { formatFrames } from '../../core/render/frames';
+import { renderFolder } from '../../core/render/keys';
+import type { Finding } from '../../core/render/manifest';
+import { scriptFaults } from '../../core/render/options';
+import { preflight } from '../../core/scene/preflight';
+import { formatLocation, type Storage } from '../../core/storage/storage';
+import {
+  countOf,
+  formatExactSeconds,
+  formatSeconds,
+  formatUsd,
+  printable,
+  printableName,
+} from '../../core/text';
+import { divideMachine, type Machine } from '../local/farm';
+import { createProgressView } from '../local/run';
+import { createMeter } from '../output';
+import { localFolder } from '../place';
+import type { AskedFarm, FarmSize } from './farm';
+import {
+  ESTIMATES,
+  makeThumbnails,
+  planShot,
+  type Shot,
+  type ShotTest,
+  testHere,
+  testOnFarm,
+} from './test-shot';
 
 /** What a shot would take and cost, and how it was found out. Seconds and US dollars. */
 export interface Estimate {
@@ -63,7 +91,7 @@ export interface EstimateInput {
 }
 
 /** From a test to all of the shot, here and on a farm: pure. */
-export function estimateShot({ shot, test, thumbnails, machine, farm, prices }: EstimateInput): Estimate {
+function estimateShot({ shot, test, thumbnails, machine, farm, prices }: EstimateInput): Estimate {
   const { on, pace, threads, results } = test;
   const { renderVcpus, stitchVcpus } = farm.machines;
   const onGpu = shot.options.device === 'GPU';
@@ -163,4 +191,188 @@ function refusalsOnFarm({ examination, options, checked }: Shot, file: string, f
   });
   const known = new Set(checked.findings.map(({ message }) => message));
   return findings.filter(({ severity, message }) => severity === 'error' && !known.has(message));
+}
+
+/** An estimate for a person: short, the figures first and what they rest on below them. */
+export function describeEstimate(estimate: Estimate): string {
+  const { file, frameCount, resolution, engine, test, frameSeconds, startSeconds, here, farm } = estimate;
+  const { width, height } = resolution;
+  const atOnce = Math.min(farm.parallel, farm.sliceCount);
+  const rows: Array<readonly [string, string]> = [
+    ['tested', describeTest(test)],
+    [
+      'a frame',
+      `${ofSpread(frameSeconds, formatExactSeconds)}, and ${formatExactSeconds(startSeconds)} for each start of Blender`,
+    ],
+    ['here', `${ofSpread(here.wallSeconds, formatSeconds)}, ${describeBlenders(here)}`],
+    [
+      'on a farm',
+      `${ofSpread(farm.wallSeconds, formatSeconds)}, ${atOnce} slices at a time of ${farm.renderVcpus} vCPUs`,
+    ],
+    ['machine hours', ofSpread(farm.machineSeconds, formatHours)],
+    ['Spot', describeSpread(farm.cost.spot)],
+    ['On-Demand', describeSpread(farm.cost.onDemand)],
+    ['prices', describePrices(farm.prices)],
+    ...farm.refusals.map(({ message }) => ['not on a farm', message] as const),
+    ...test.failures.map(({ frame, reason }) => [`frame ${frame}`, `failed: ${reason}`] as const),
+    ...picturesRow(test),
+    ...estimate.assumptions.map((text, i) => [i === 0 ? 'taken so' : '', text] as const),
+  ];
+  const head = `${printableName(file)}: ${countOf(frameCount, 'frame')} of ${width}×${height}, ${engine}`;
+  const lines = rows.map(([name, text]) => `  ${name.padEnd(15)}${text.replaceAll('\n', ' ')}`);
+  return printable([head, ...lines].join('\n'));
+}
+
+/** All cameras together, one after the other here. */
+export function describeSum(estimates: readonly Estimate[]): string {
+  const sum = (of: (estimate: Estimate) => Spread): Spread => ({
+    low: estimates.reduce((total, one) => total + of(one).low, 0),
+    middle: estimates.reduce((total, one) => total + of(one).middle, 0),
+    high: estimates.reduce((total, one) => total + of(one).high, 0),
+  });
+  const frames = estimates.reduce((total, { frameCount }) => total + frameCount, 0);
+  const here = ofSpread(
+    sum(({ here: { wallSeconds } }) => wallSeconds),
+    formatSeconds,
+  );
+  const spot = describeSpread(sum(({ farm }) => farm.cost.spot));
+  return `${estimates.length} cameras: ${frames} frames, here ${here}, on Spot machines ${spot}`;
+}
+
+function describeTest({ on, atATime, frames }: Estimate['test']): string {
+  const numbers = formatFrames(frames.map(({ frame }) => frame));
+  const seconds = frames.map((one) => formatExactSeconds(one.seconds)).join(', ');
+  const where = on === 'here' ? 'here' : 'on the farm';
+  return `frames ${numbers} ${where}, ${atATime} at a time: ${seconds}`;
+}
+
+function describeBlenders({ parallel, threads, sliceCount }: Estimate['here']): string {
+  const blenders = Math.min(parallel, sliceCount);
+  const each = `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  return blenders === 1 ? `one Blender with ${each}` : `${blenders} Blenders at a time with ${each} each`;
+}
+
+/** `about 28 min 0 s (25 min 10 s to 34 min 2 s)`. */
+function ofSpread({ low, middle, high }: Spread, format: (value: number) => string): string {
+  const [from, about, to] = [low, middle, high].map(format);
+  return from === to ? `about ${about!}` : `about ${about!} (${from!} to ${to!})`;
+}
+
+const formatHours = (seconds: number): string => (seconds / 3600).toFixed(seconds < 36_000 ? 2 : 0);
+
+/** As seen from here, where it lies below. */
+function shorter(path: string): string {
+  const seen = relative(process.cwd(), path);
+  return seen.startsWith('..') ? path : seen;
+}
+
+/** They have frames' numbers as their names. */
+function picturesRow({ frames }: Estimate['test']): Array<readonly [string, string]> {
+  const paths = frames.flatMap(({ thumbnail }) => (thumbnail === undefined ? [] : [thumbnail]));
+  return paths.map((path, i) => [i === 0 ? 'pictures' : '', shorter(path)] as const);
+}
+
+export interface EstimateRequest {
+  readonly shot: Shot;
+  /** Where to test: this machine, where it is absent. */
+  readonly testOn?: AskedFarm | undefined;
+  readonly testFrames: number;
+  /** A folder of this machine, for the test's own folder. */
+  readonly output: URL;
+  readonly machine: Machine;
+  /** Told when the test is done. */
+  readonly farm: Promise<FarmSize>;
+  readonly pricesOf: (farm: FarmSize) => Promise<RenderPrices>;
+  readonly storage: Storage;
+  readonly signal: AbortSignal;
+  readonly say: (text: string) => void;
+}
+
+/** Tests a shot and reckons with what came out; progress goes to standard error. `undefined` when it was asked to stop. */
+export async function makeEstimate(request: EstimateRequest): Promise<Estimate | undefined> {
+  const { shot, testOn, testFrames, output, machine, storage, signal, say } = request;
+  const { stderr } = process;
+  const common = { testFrames, storage, signal };
+  const meter = createMeter(stderr, Date.now);
+  const test = testOn
+    ? await testOnFarm(shot, { ...common, farm: testOn, meter, upload: { say, meter, now: Date.now } })
+    : await testHere(shot, { ...common, machine, output, view: createProgressView(stderr, Date.now) });
+  if (!test) return undefined;
+  const name = decodeURIComponent(test.folder.pathname.split('/').at(-2)!);
+  const into = testOn ? renderFolder(output, name) : test.folder;
+  const frames = test.results.frames.map(({ frame }) => frame);
+  const thumbnails = await makeThumbnails(frames, test.folder, into, planShot(shot, 1), storage, signal);
+  const farm = await request.farm;
+  return estimateShot({ shot, test, thumbnails, machine, farm, prices: await request.pricesOf(farm) });
+}
+
+export interface CostCheck {
+  /** US dollars that the shot may cost. */
+  readonly maxUsd: number;
+  /** 0 to check nothing. */
+  readonly testFrames: number;
+  readonly farm: FarmSize;
+  readonly prices: RenderPrices;
+  readonly storage: Storage;
+  readonly signal: AbortSignal;
+  readonly say: (text: string) => void;
+}
+
+/**
+ * Estimates on this machine, where that can be, what a shot would cost on Spot machines, and throws `over-cap` where that is more
+ * than it may even at the lowest. Where nothing can be known beforehand, that is said. `stopped` when it was asked to stop.
+ */
+export async function refuseAbove(shot: Shot, check: CostCheck): Promise<'checked' | 'stopped'> {
+  const { maxUsd, testFrames, say } = check;
+  if (testFrames === 0) return 'checked';
+  const why = whyNoTest();
+  if (why !== undefined) return unknownBeforehand(why, say);
+  let estimate: Estimate | undefined;
+  try {
+    estimate = await makeEstimate({
+      shot,
+      testFrames,
+      output: localFolder(ESTIMATES),
+      machine: divideMachine(),
+      farm: Promise.resolve(check.farm),
+      pricesOf: () => Promise.resolve(check.prices),
+      storage: check.storage,
+      signal: check.signal,
+      say,
+    });
+  } catch (error) {
+    // A Blender that is too old here, say, is no fault of the farm's.
+    if (!(error instanceof SpotreelError) || error.code === 'no-test-frame') throw error;
+    return unknownBeforehand(`the test frames could not be rendered here: ${messageOf(error)}`, say);
+  }
+  if (!estimate) return 'stopped';
+  judge(estimate, maxUsd, formatLocation(shot.source.url), say);
+  return 'checked';
+}
+
+function judge({ farm }: Estimate, maxUsd: number, file: string, say: CostCheck['say']): void {
+  const { spot } = farm.cost;
+  if (spot.low > maxUsd) {
+    const message = `${file} would cost ${formatUsd(spot.low)} USD on Spot machines even at the lowest (${describeSpread(spot)}), and --max-cost is ${maxUsd}: raise it, ask for less (--samples, --resolution-percent, --frames), or submit it all the same with --test-frames 0`;
+    throw new SpotreelError('over-cap', 'scene', message);
+  }
+  say(`estimated at ${describeSpread(spot)} on Spot machines`);
+  if (spot.high > maxUsd)
+    say(
+      `warning: it may come to its cap of ${formatUsd(maxUsd)} USD, and is stopped then; what is rendered by then stays`,
+    );
+}
+
+function whyNoTest(): string | undefined {
+  try {
+    for (const program of ['blender', 'ffmpeg'] as const) findProgram(program, process.env);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function unknownBeforehand(why: string, say: CostCheck['say']): 'checked' {
+  say(`what it will cost is not known beforehand (${why}); the cap holds while it renders`);
+  return 'checked';
 }

@@ -1,11 +1,67 @@
-import type { Manifest } from '../../core/contract/manifest';
-import { SpotreelError } from '../../core/errors';
-import { framePace } from '../../core/estimate/frame-pace';
-import type { TestedPace } from '../../core/estimate/estimate-place';
-import { readTest, type TestResults } from '../../core/estimate/read-test';
-import { formatLocation } from '../../core/storage/location';
-import type { Storage } from '../../core/storage/storage';
-import type { Shot } from './shot';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { makeScratch } from '../../container/worker/files/take-file';
+import { type FrameLook, Shower, thumbnailArgs } from '../../container/worker/video/showcase';
+import { framePace, type TestedPace } from '../../core/cost/estimate';
+import { chooseTestFrames, readTest, testOptions, type TestResults } from '../../core/cost/test-frames';
+import { codeOf, SpotreelError } from '../../core/errors';
+import { farmTargets } from '../../core/jobs/farm';
+import { submitRender } from '../../core/jobs/submit';
+import { renderIdOf, thumbnailUrl } from '../../core/render/keys';
+import type { Manifest } from '../../core/render/manifest';
+import type { RenderOptions } from '../../core/render/options';
+import { planRender } from '../../core/scene/plan';
+import { digestOfFiles, type Preflight } from '../../core/scene/preflight';
+import type { SceneExamination } from '../../core/scene/project/examine';
+import type { RenderState } from '../../core/status/render-state';
+import { removeFolder } from '../../core/storage/remove-folder';
+import { childUrl, formatLocation, keyUrl, type ObjectHead, type Storage } from '../../core/storage/storage';
+import { FIRST_WAIT_SECONDS, nextWaitSeconds } from '../commands/watch';
+import { renderReading } from '../describe-state';
+import { hasDisplay, type Machine } from '../local/farm';
+import { LocalRender } from '../local/render';
+import type { ProgressView } from '../local/run';
+import type { Meter } from '../output';
+import { lookAtRender } from '../place';
+import { uploadProject, type UploadView } from '../upload';
+import type { AskedFarm } from './farm';
+
+/** Where test frames lie unless a user says otherwise: not among the renders, which `status` and `list` look at. */
+export const ESTIMATES = 'estimates';
+
+/** How many frames are tested at least unless a user says otherwise. */
+export const TEST_FRAMES = 3;
+
+/** A scene, what is asked of it, and what was found of it before anything is rendered. */
+export interface Shot {
+  readonly source: ObjectHead;
+  readonly options: RenderOptions;
+  readonly examination: SceneExamination;
+  readonly checked: Preflight;
+}
+
+/** How all of the shot would be rendered where so many slices run at a time: pure. */
+export function planShot({ source, options, examination, checked }: Shot, parallel: number): Manifest {
+  const { url, etag, size } = source;
+  return planRender({
+    renderId: 'estimate',
+    source: { url: formatLocation(url), etag, size },
+    facts: examination.facts,
+    options,
+    parallel,
+    now: new Date(0),
+    checked,
+  });
+}
+
+/** The name of a test of a shot: another one where anything is another that its seconds depend on, `how` among that. Pure. */
+function testName({ source, checked }: Shot, options: RenderOptions, how: string): string {
+  const etag = [source.etag, digestOfFiles(checked.files) ?? '', how].join('+');
+  return `${renderIdOf({ source: source.url, etag, options })}-estimate`;
+}
 
 /** Some frames of a shot, rendered. */
 export interface ShotTest {
@@ -21,7 +77,7 @@ export interface ShotTest {
 }
 
 /** What a test came to. Throws `no-test-frame` where nothing of it came out, with the first reason. */
-export async function conclude(
+async function conclude(
   test: Omit<ShotTest, 'results' | 'pace'>,
   { source }: Shot,
   plan: Manifest,
@@ -37,4 +93,176 @@ export async function conclude(
   const reason = why ?? (first ? `frame ${first.frame}: ${first.reason}` : 'nobody said why');
   const message = `none of the test frames of ${formatLocation(source.url)} came out: ${reason}`;
   throw new SpotreelError('no-test-frame', 'scene', message);
+}
+
+export interface TestHereOptions {
+  /** Frames to render at least. */
+  readonly testFrames: number;
+  readonly machine: Machine;
+  /** A folder of this machine, under which the test has its own. */
+  readonly output: URL;
+  readonly storage: Storage;
+  readonly view: ProgressView;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Renders test frames of a shot on this machine as `render` would render all of it: as many Blenders at a time, as many threads
+ * each. A render of its own, so that a second time what is there is told at once. `undefined` when it was asked to stop. Throws
+ * what is wrong before anything is rendered, and what `conclude` throws.
+ */
+export async function testHere(shot: Shot, options: TestHereOptions): Promise<ShotTest | undefined> {
+  const { machine, output, storage, view, signal } = options;
+  const { parallel, threads } = machine;
+  const plan = planShot(shot, parallel);
+  const atATime = Math.min(parallel, plan.sliceCount);
+  const testing = testOptions(shot.options, chooseTestFrames(plan, options.testFrames, atATime), atATime);
+  const render = new LocalRender({
+    source: shot.source,
+    examination: shot.examination,
+    filesCount: true,
+    output,
+    options: testing,
+    name: testName(shot, testing, `${parallel}x${threads}`),
+    machine,
+    allowsScripts: shot.options.allowScripts === true,
+    storage,
+    hasDisplay: hasDisplay(process.env, process.platform),
+    // The whole shot's have been told.
+    report: () => undefined,
+    view,
+  });
+  const interrupt = () => render.interrupt();
+  signal.addEventListener('abort', interrupt);
+  if (signal.aborted) interrupt();
+  try {
+    const { state, folder, manifest, progress } = await render.run();
+    if (state === 'interrupted') return undefined;
+    const [why] = progress.errors;
+    return await conclude({ on: 'here', folder, atATime, threads }, shot, plan, manifest, storage, why);
+  } finally {
+    signal.removeEventListener('abort', interrupt);
+  }
+}
+
+export interface TestOnFarmOptions {
+  readonly testFrames: number;
+  readonly farm: AskedFarm;
+  readonly storage: Storage;
+  readonly meter: Meter;
+  readonly upload: UploadView;
+  readonly signal: AbortSignal;
+}
+
+/** After so many seconds a command line that was killed while submitting no longer stands in anyone's way. */
+const CLAIM_STALE_AFTER_SECONDS = 120;
+
+/**
+ * Submits test frames of a shot to the farm, a slice each, and waits for them. `undefined` when it was asked to stop: the farm goes
+ * on. Throws what keeps it from being submitted, and what `conclude` throws.
+ */
+export async function testOnFarm(shot: Shot, options: TestOnFarmOptions): Promise<ShotTest | undefined> {
+  const { testFrames, farm, storage, meter, upload, signal } = options;
+  const { description, place } = farm;
+  const plan = planShot(shot, farm.parallel);
+  const frames = chooseTestFrames(plan, testFrames, 1);
+  const atATime = Math.min(frames.length, plan.sliceCount);
+  const testing = testOptions(shot.options, frames, atATime);
+  const uploads = childUrl(keyUrl('s3:', description.bucket, ''), description.uploadPrefix);
+  const uploaded =
+    shot.source.url.protocol === 's3:'
+      ? { source: shot.source, examination: shot.examination }
+      : await uploadProject(shot.source, shot.examination, uploads, storage, upload);
+  const { folder, manifest } = await submitRender(
+    {
+      ...uploaded,
+      output: place.output,
+      options: testing,
+      name: testName({ ...shot, ...uploaded }, testing, 'farm'),
+      reuse: 'unfailed',
+      filesCount: true,
+    },
+    {
+      ...farmTargets(description),
+      hasOwnColors: description.hasOcio,
+      storage,
+      batch: place.batch,
+      now: () => new Date(),
+      claim: { owner: randomUUID(), staleAfterSeconds: CLAIM_STALE_AFTER_SECONDS },
+    },
+  );
+  const { look } = await lookAtRender(manifest.renderId, place, storage);
+  const state = await awaitEnd(async () => (await look()).state, meter, signal);
+  meter.stop();
+  if (!state) return undefined;
+  const threads = farm.machines.renderVcpus;
+  return conclude({ on: 'farm', folder, atATime, threads }, shot, plan, manifest, storage, state.reason);
+}
+
+/** Looks again and again. `undefined` when it was asked to stop. */
+async function awaitEnd(
+  look: () => Promise<RenderState>,
+  meter: Meter,
+  signal: AbortSignal,
+): Promise<RenderState | undefined> {
+  let [waitSeconds, shown] = [FIRST_WAIT_SECONDS, ''];
+  while (!signal.aborted) {
+    const state = await look().catch((error: unknown) => {
+      // The next look may do better.
+      if (error instanceof SpotreelError && error.kind === 'passing') return undefined;
+      throw error;
+    });
+    if (state) meter.show(renderReading(state, undefined, Date.now()));
+    if (state?.ended && state.fault === undefined) return state;
+    const now = JSON.stringify(state);
+    waitSeconds = nextWaitSeconds(waitSeconds, { changed: now !== shown, throttled: false });
+    shown = now;
+    await sleep(waitSeconds * 1000, undefined, { signal }).catch(() => undefined);
+  }
+  return undefined;
+}
+
+/**
+ * Small pictures of frames that were rendered for an estimate, in a folder of this machine: those that could be made, by frame.
+ * Without an ffmpeg none.
+ */
+export async function makeThumbnails(
+  frames: readonly number[],
+  from: URL,
+  into: URL,
+  look: FrameLook,
+  storage: Storage,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<number, URL>> {
+  const made = new Map<number, URL>();
+  const root = await mkdtemp(join(tmpdir(), 'spotreel-'));
+  const scratch = await makeScratch(root);
+  const context = {
+    storage,
+    environment: process.env,
+    scratch,
+    signal,
+    say: () => undefined,
+    now: () => new Date(),
+  };
+  try {
+    const show = new Shower(scratch.own, context);
+    for (const frame of frames) {
+      const url = thumbnailUrl(into, frame);
+      const isThere = (await storage.head(url)) !== undefined;
+      const picture =
+        isThere ||
+        (await show.make(`${frame}.jpg`, url, 'image/jpeg', async (path) => {
+          const [file] = await show.fetch([frame], from);
+          if (file) await show.ffmpeg(thumbnailArgs(file.path, path, look));
+          return file !== undefined;
+        }));
+      if (picture) made.set(frame, url);
+    }
+  } catch (error) {
+    if (codeOf(error) !== 'no-program') throw error;
+  } finally {
+    removeFolder(root);
+  }
+  return made;
 }

@@ -1,16 +1,62 @@
-import { join } from 'node:path';
-import type { JobTargets } from '../../core/batch/choose-targets';
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import {
+  askBlenderVersion,
+  findProgram,
+  hasDenoiser,
+  programVariable,
+  requireEncoder,
+  whyNoSandbox,
+} from '../../container/worker/programs';
+import { encoderOf } from '../../container/worker/video/ffmpeg';
+import type { JobTargets } from '../../core/jobs/farm';
+import { parseWorkerEvent, retryStrategy, type WorkerEvent } from '../../core/jobs/worker';
 import {
   LocalBatch,
   type LocalBatchEvent,
   type LocalJobDefinition,
-} from '../../core/batch/local/local-batch';
-import { retryStrategy } from '../../core/contract/retry-strategy';
-import { parseWorkerEvent, type WorkerEvent } from '../../core/contract/worker-event';
-import { formatBlenderVersion, type BlenderVersion } from '../../core/render/blender-version';
-import { programVariable } from '../../container/worker/programs';
-import type { Machine } from './machine';
-import { ocioVariable } from './own-colors';
+} from '../../core/local-batch/local-batch';
+import { type BlenderVersion, formatBlenderVersion } from '../../core/render/blender-version';
+import type { Finding } from '../../core/render/manifest';
+import type { RenderOptions } from '../../core/render/options';
+import { DEFAULT_VIDEO, type VideoFormat } from '../../core/render/video';
+import { finding } from '../../core/scene/findings/codes';
+import { needsDenoiser } from '../../core/scene/findings/scene';
+import type { SceneExamination } from '../../core/scene/project/examine';
+
+/** How a machine's cores are dealt out among Blenders. */
+export interface Machine {
+  /** Blenders at a time. */
+  readonly parallel: number;
+  /** Threads of each. */
+  readonly threads: number;
+}
+
+/**
+ * A Blender's frame has parts that use one core (sync, saving, its start): while one Blender is in them, another can
+ * use the cores. Two do; on large machines more, as threads of one Blender get in each other's way. Not one a core:
+ * each holds the scene in memory.
+ */
+const LEAST_BLENDERS = 2;
+const CORES_PER_BLENDER = 8;
+
+/** What suits this machine (measured: see docs/benchmarks.md), or what the user says. */
+export function divideMachine(parallel?: number, cores = availableParallelism()): Machine {
+  const suits = Math.max(LEAST_BLENDERS, Math.floor(cores / CORES_PER_BLENDER));
+  const blenders = parallel ?? Math.min(suits, cores);
+  return { parallel: blenders, threads: Math.max(1, Math.floor(cores / blenders)) };
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Whether the user's environment names an OpenColorIO configuration, which Blender takes in place of its own. */
+export const hasOwnColors = ({ OCIO }: Environment): boolean => Boolean(OCIO);
+
+/** The variable for workers, which run in other folders; `ocio://` names a configuration of OpenColorIO's own. */
+function ocioVariable({ OCIO }: Environment): { OCIO?: string } {
+  if (!OCIO) return {};
+  return { OCIO: OCIO.startsWith('ocio://') ? OCIO : resolve(OCIO) };
+}
 
 const JOB_QUEUE = 'local';
 const RENDER_DEFINITION = 'spotreel-render';
@@ -109,4 +155,62 @@ function definedVariables(environment: NodeJS.ProcessEnv): Record<string, string
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
   return Object.fromEntries(entries);
+}
+
+/** Whether a program of this machine has a screen to draw on, as far as its environment tells. */
+export function hasDisplay(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform): boolean {
+  if (platform === 'darwin' || platform === 'win32') return true;
+  return Boolean(environment.DISPLAY ?? environment.WAYLAND_DISPLAY);
+}
+
+/** The programs of this machine that render and make videos. */
+export interface LocalPrograms {
+  readonly blender: string;
+  readonly blenderVersion: BlenderVersion;
+  readonly ffmpeg: string;
+}
+
+/** Throws `no-program`, and `no-encoder` where its ffmpeg can't make such a video. */
+export async function findPrograms(
+  environment: NodeJS.ProcessEnv,
+  video: VideoFormat = DEFAULT_VIDEO,
+): Promise<LocalPrograms> {
+  const blender = findProgram('blender', environment);
+  const ffmpeg = findProgram('ffmpeg', environment);
+  if (video !== 'none') await requireEncoder(ffmpeg, encoderOf(video), video, environment);
+  return { blender, ffmpeg, blenderVersion: await askBlenderVersion(blender, environment) };
+}
+
+/** Asks the Blender of this machine, at most once, whether it has OpenImageDenoise; `undefined` if there is no Blender. */
+export function denoiserQuestion(environment: NodeJS.ProcessEnv): () => Promise<boolean | undefined> {
+  let answer: Promise<boolean | undefined> | undefined;
+  return () => (answer ??= askDenoiser(environment));
+}
+
+/** The same for one scene: nothing is asked where it does not matter. */
+export async function denoiserFor(
+  examination: SceneExamination,
+  options: RenderOptions,
+  environment: NodeJS.ProcessEnv,
+): Promise<boolean | undefined> {
+  return needsDenoiser(examination, options) ? askDenoiser(environment) : undefined;
+}
+
+async function askDenoiser(environment: NodeJS.ProcessEnv): Promise<boolean | undefined> {
+  try {
+    return await hasDenoiser(findProgram('blender', environment), environment);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A warning where scripts run on this machine without a sandbox. */
+export function unconfinedScripts(
+  { allowScripts }: RenderOptions,
+  environment: NodeJS.ProcessEnv,
+): Finding[] {
+  const why = allowScripts ? whyNoSandbox(environment) : undefined;
+  if (why === undefined) return [];
+  const message = `scripts of this scene run with all your rights, and can delete and send your files (${why}): leave out --allow-scripts unless you trust the scene as you trust yourself`;
+  return [finding('scripts-unconfined', message)];
 }

@@ -1,15 +1,166 @@
-import { messageOf, SpotreelError } from '../../core/errors';
+import { once } from 'node:events';
+import { codeOf, messageOf, SpotreelError } from '../../core/errors';
+import type { WorkerEvent } from '../../core/jobs/worker';
+import { isEnded } from '../../core/local-batch/job-state';
 import {
   chooseLogs,
-  namedLogs,
   type ChosenLogs,
+  type LoggedAttempt,
   type LoggedRender,
   type LogJob,
+  namedLogs,
   type WantedLogs,
 } from '../../core/logs/choose-logs';
-import { readLogs, type LogServices, type ReadOptions } from '../../core/logs/read-logs';
-import { describeNews } from './describe-news';
-import type { LogPrinter } from './log-printer';
+import type { LogLine } from '../../core/logs/job-logs';
+import {
+  FrameLines,
+  type LogNews,
+  type LogServices,
+  readLogs,
+  type ReadOptions,
+  type ToldLine,
+} from '../../core/logs/read-logs';
+import { countOf, formatExactSeconds, printable } from '../../core/text';
+
+/** What is known of a line besides itself. */
+interface LineContext {
+  /** In `slices/<slice>.json`; absent for the job that makes the video. */
+  readonly slice?: number | undefined;
+  /** 1-based. */
+  readonly attempt: number;
+}
+
+/** A line for a person: `2026-11-22T10:00:00Z  slice 3, attempt 1  frame 12 is stored (4.2 s)`. Pure. */
+export function describeLine(line: LogLine, { event }: ToldLine, { slice, attempt }: LineContext): string {
+  const time = line.at === undefined ? '' : `${new Date(line.at).toISOString().replace(/\.\d+Z$/, 'Z')}  `;
+  const who = `${slice === undefined ? 'video' : `slice ${slice}`}, attempt ${attempt}`;
+  return printable(`${time}${who}  ${messageOfLine(line.text, event)}`.replaceAll('\n', ' '));
+}
+
+/** The same for a program: one JSON object. */
+export function lineJson(line: LogLine, { event, frame }: ToldLine, context: LineContext): string {
+  const timestamp = line.at === undefined ? null : new Date(line.at).toISOString();
+  const message = messageOfLine(line.text, event);
+  return JSON.stringify({ timestamp, ...context, frame, message, event });
+}
+
+/** What the worker says in words; what others say as they do. */
+function messageOfLine(text: string, event: WorkerEvent | undefined): string {
+  switch (event?.event) {
+    case 'frame-started':
+      return `frame ${event.frame} begins`;
+    case 'frame-progress': {
+      const memory = event.memoryMib === undefined ? '' : `, ${event.memoryMib} MiB`;
+      return `frame ${event.frame}: sample ${event.sample} of ${event.samples}${memory}`;
+    }
+    case 'frame-stored':
+      return `frame ${event.frame} is stored (${formatExactSeconds(event.seconds)})`;
+    case 'frame-kept':
+      return `frame ${event.frame} was there already`;
+    case 'frame-failed':
+      return `frame ${event.frame} failed${event.final ? '' : ', it is tried again'}: ${event.reason}`;
+    case 'stitching':
+      return `${event.frames} of ${countOf(event.total, 'frame')} ${event.total === 1 ? 'is' : 'are'} in the video`;
+    case 'output':
+      return event.program === 'blender' ? event.line : `${event.program}: ${event.line}`;
+    case 'warning':
+    case 'error':
+      return `${event.event}: ${event.code}: ${event.message}`;
+    default:
+      return text;
+  }
+}
+
+/** What there is to say of a log besides its lines; `undefined` of those. Pure. */
+function describeNews(news: LogNews, { what, frame }: LogJob): string | undefined {
+  const frames = frame === undefined ? '' : `, frame ${frame} alone`;
+  switch (news.type) {
+    case 'lines':
+      return undefined;
+    case 'attempt': {
+      const { attempt, job, of } = news;
+      const isLast = attempt.attempt === of;
+      const goesOn = isLast && !isEnded(job.status);
+      const state = (goesOn ? '' : endingOf(attempt)) || (isLast ? job.status : 'cut off');
+      const others = of > 1 ? ` of ${of}` : '';
+      const where = attempt.stream === undefined ? '' : ` (log stream ${attempt.stream.name})`;
+      return `${what}${frames}, attempt ${attempt.attempt}${others}: ${state}${where}`;
+    }
+    case 'missing': {
+      const why = news.attempt.reason === undefined ? '' : ` (${news.attempt.reason})`;
+      return `${what}, attempt ${news.attempt.attempt}: there is no log${why}: its machine went before a word, or its days are over (the setting logDays)`;
+    }
+    case 'unknown':
+      return `${what}: its job is not known (any more), so its log can't be found: AWS Batch keeps jobs for 7 days at least after their end`;
+    case 'waiting':
+      return `${what} has not begun yet (${news.job.status}); waiting`;
+    case 'not-begun': {
+      const { job, of } = news;
+      const reason = job.statusReason === undefined ? '' : `, ${job.statusReason}`;
+      const begun = of === 0 ? 'it has not begun' : `it has had ${of} ${of === 1 ? 'attempt' : 'attempts'}`;
+      return `${what}: there is no such log: ${begun} (${job.status}${reason})`;
+    }
+    case 'fault':
+      return `${news.message}; going on`;
+    default:
+      news.type satisfies 'abandoned';
+      return `${what}: nobody renders any more; the same render goes on from there`;
+  }
+}
+
+/** Empty where nothing is known of it. */
+function endingOf({ exitCode, reason }: LoggedAttempt): string {
+  const code = exitCode === undefined ? '' : `exit code ${exitCode}`;
+  return [code, reason].filter(Boolean).join(', ');
+}
+
+export type LogFormat = 'words' | 'json' | 'raw';
+
+/** Writes some lines; gives how many of them were wanted. */
+export type PrintLines = (lines: readonly LogLine[]) => Promise<number>;
+
+/** Writes lines of logs to a stream no faster than it takes them, and what is said about them to another. */
+export class LogPrinter {
+  /** Resolves when nobody reads any more. */
+  readonly closed: Promise<undefined>;
+
+  constructor(
+    private readonly format: LogFormat,
+    private readonly output: NodeJS.WritableStream & { readonly isTTY?: boolean },
+    private readonly notes: NodeJS.WritableStream,
+  ) {
+    this.closed = new Promise((resolve, reject) => {
+      output.on('error', (error) => (codeOf(error) === 'EPIPE' ? resolve(undefined) : reject(error)));
+    });
+  }
+
+  say(text: string): void {
+    this.notes.write(`${printable(text)}\n`);
+  }
+
+  /** For the lines of one attempt, in order; of a frame its own alone. */
+  forAttempt({ slice, frame }: LogJob, attempt: number): PrintLines {
+    const frames = new FrameLines();
+    return async (lines) => {
+      const told = lines.map((line) => ({ line, seen: frames.read(line.text) }));
+      const wanted = frame === undefined ? told : told.filter(({ seen }) => seen.frame === frame);
+      await this.write(wanted.map(({ line, seen }) => `${this.textOf(line, seen, { slice, attempt })}\n`));
+      return wanted.length;
+    };
+  }
+
+  private async write(lines: readonly string[]): Promise<void> {
+    if (lines.length === 0 || this.output.write(lines.join(''))) return;
+    await Promise.race([once(this.output, 'drain'), this.closed]);
+  }
+
+  /** Raw is as it was written, but not to a terminal, which could be made to do things. */
+  private textOf(line: LogLine, seen: ToldLine, context: LineContext): string {
+    if (this.format === 'json') return lineJson(line, seen, context);
+    if (this.format === 'words') return describeLine(line, seen, context);
+    return this.output.isTTY ? printable(line.text) : line.text;
+  }
+}
 
 export interface ShowOptions extends WantedLogs, Pick<ReadOptions, 'follow'> {
   /** 1-based. */

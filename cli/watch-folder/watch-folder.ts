@@ -1,28 +1,30 @@
 import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PrepareServices } from '../../core/batch/submit-render';
-import { lockLost, takeLock } from '../../core/batch/local/lock';
-import { OUTPUT_PREFIX } from '../../core/contract/keys';
-import { UPLOAD_PREFIX } from '../../core/contract/upload-key';
 import { codeOf, messageOf, SpotreelError } from '../../core/errors';
-import { childUrl, filePath } from '../../core/storage/location';
-import { makeFolder } from '../../core/storage/make-folder';
-import type { Storage } from '../../core/storage/storage';
+import type { PrepareServices } from '../../core/jobs/submit';
+import { lockLost, takeLock } from '../../core/local-batch/lock';
+import { OUTPUT_PREFIX, UPLOAD_PREFIX } from '../../core/render/keys';
+import { makeFolder } from '../../core/storage/file-writes';
+import { childUrl, filePath, type Storage } from '../../core/storage/storage';
+import {
+  cancelFolder,
+  type QueuedUpload,
+  queueFolder,
+  queueUrl,
+  UploadQueue,
+} from '../../core/watch-folder/queue';
 import {
   findUploads,
-  uploadFingerprint,
   type FoundUploads,
   type ProjectFingerprints,
+  Stillness,
+  takeUpload,
   type Upload,
-} from '../../core/upload-queue/find-uploads';
-import { cancelFolder, queueFolder, queueUrl } from '../../core/upload-queue/queue-files';
-import { Stillness } from '../../core/upload-queue/stillness';
-import { takeUpload } from '../../core/upload-queue/take-upload';
-import { UploadQueue, type QueuedUpload } from '../../core/upload-queue/upload-queue';
-import type { Machine } from '../local/machine';
-import { setAside } from '../local/set-aside';
-import type { FolderView } from './folder-view';
-import { QueuedRender } from './queued-render';
+  uploadFingerprint,
+} from '../../core/watch-folder/uploads';
+import type { Machine } from '../local/farm';
+import { setAside } from '../local/repair';
+import { type FolderView, QueuedRender } from './view';
 
 /**
  * Seconds between two looks; more where a look itself takes long, so that no more than a tenth of the time goes into

@@ -1,12 +1,11 @@
 import { SpotreelError } from '../../core/errors';
-import { manifestUrl } from '../../core/contract/keys';
-import { parseManifest, type Manifest } from '../../core/contract/manifest';
-import type { RenderCommand } from '../../core/contract/worker-command';
-import { examineScene } from '../../core/preflight/examine-scene';
-import { preflight, refuseErrors } from '../../core/preflight/preflight';
-import { planRender } from '../../core/render/plan';
-import { formatLocation, parseLocation } from '../../core/storage/location';
-import { StorageError, type Storage } from '../../core/storage/storage';
+import type { RenderCommand } from '../../core/jobs/worker';
+import { manifestUrl } from '../../core/render/keys';
+import { type Manifest, parseManifest } from '../../core/render/manifest';
+import { planRender } from '../../core/scene/plan';
+import { preflight, refuseErrors } from '../../core/scene/preflight';
+import { examineScene } from '../../core/scene/project/examine';
+import { formatLocation, parseLocation, type Storage, StorageError } from '../../core/storage/storage';
 
 /** The plan under `folder`. Throws `not-found`, or `bad-manifest`. */
 export async function loadManifest(folder: URL, storage: Storage): Promise<Manifest> {

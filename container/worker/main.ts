@@ -2,21 +2,16 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { codeOf, messageOf } from '../../core/errors';
-import { EXIT, exitCodeOf } from '../../core/contract/exit-codes';
-import { parseWorkerArgv } from '../../core/contract/worker-command';
-import type { WorkerEvent } from '../../core/contract/worker-event';
-import { printableReason } from '../../core/printable';
+import { EXIT, exitCodeOf, parseWorkerArgv, type WorkerEvent } from '../../core/jobs/worker';
 import { openStorage } from '../../core/storage/open-storage';
 import { removeFolder } from '../../core/storage/remove-folder';
-import { childWork } from './child-work';
-import { watchInterruptions } from './interruption';
-import { logContext } from './log-context';
-import { renderSlice } from './render-slice';
-import { sandboxGaps, whyNoSandbox } from './sandbox';
-import { makeScratch } from './scratch';
-import { stitch } from './stitch';
-import type { WorkerContext } from './worker-context';
-import { mostLogBytes, WorkerLog } from './worker-log';
+import { printableReason } from '../../core/text';
+import { mostLogBytes, WorkerLog } from './blender/log';
+import { logContext, watchInterruptions, type WorkerContext } from './context';
+import { makeScratch } from './files/take-file';
+import { sandboxGaps, whyNoSandbox } from './programs';
+import { childWork, renderSlice } from './render-slice';
+import { stitch } from './video/stitch';
 
 /** The container's program: `render …` or `stitch …`. Ends with one of the exit codes of the contract. */
 async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {

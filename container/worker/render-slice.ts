@@ -1,22 +1,41 @@
-import { codeOf, messageOf } from '../../core/errors';
-import { EXIT, exitCodeOf } from '../../core/contract/exit-codes';
-import { failureUrl } from '../../core/contract/keys';
-import type { Manifest } from '../../core/contract/manifest';
-import type { RetryPlan } from '../../core/contract/retry-plan';
-import type { RenderCommand } from '../../core/contract/worker-command';
-import { framesAt, framesOf } from '../../core/render/frame-range';
+import { codeOf, messageOf, SpotreelError } from '../../core/errors';
+import { EXIT, exitCodeOf, type RenderCommand } from '../../core/jobs/worker';
+import { framesAt, framesOf } from '../../core/render/frames';
+import { failureUrl } from '../../core/render/keys';
+import type { Manifest } from '../../core/render/manifest';
+import { readRetryPlan } from '../../core/render/read-files';
+import type { RetryPlan } from '../../core/render/records';
 import { sliceOfChild, slicePositions } from '../../core/render/slices';
-import { parseLocation } from '../../core/storage/location';
-import type { ChildWork } from './child-work';
-import { diskFull } from './disk-space';
-import { EarlyPreview } from './early-preview';
-import { isFrameInPlace } from './frame-delivery';
-import { stoppedError } from './interruption';
+import { parseLocation, type Storage } from '../../core/storage/storage';
+import { prepareBlender } from './blender/prepare';
+import { stoppedError, type WorkerContext } from './context';
+import { isFrameInPlace } from './frames/delivery';
 import { manifestForRender } from './load-manifest';
-import { prepareBlender } from './prepare-blender';
-import { SliceReporter } from './slice-reporter';
-import { SliceRun, type SliceFigures } from './slice-run';
-import type { WorkerContext } from './worker-context';
+import { diskFull, type SliceFindings, SliceReporter, SliceRun } from './slice-run';
+import { EarlyPreview } from './video/showcase';
+
+/** What a child of a render job, or of a retry's, works on. */
+interface ChildWork {
+  /** Array index in the render's first array job, after which its report is named. */
+  readonly slice: number;
+  /** Absent in the first pair of jobs. */
+  readonly retry?: RetryPlan;
+}
+
+/** From the command and the variables that AWS Batch sets. Throws `no-such-slice`, and what `readRetryPlan` throws. */
+export async function childWork(
+  { retry: number, output }: RenderCommand,
+  { AWS_BATCH_JOB_ARRAY_INDEX }: Readonly<Record<string, string | undefined>>,
+  storage: Storage,
+): Promise<ChildWork> {
+  const index = Number(AWS_BATCH_JOB_ARRAY_INDEX ?? 0);
+  if (number === undefined) return { slice: index };
+  const retry = await readRetryPlan(parseLocation(output, process.cwd()), number, storage);
+  const [slice] = framesAt(retry.slices, index, index);
+  if (slice !== undefined) return { slice, retry };
+  const message = `retry ${number} of ${output} has no slice for array index ${index}`;
+  throw new SpotreelError('no-such-slice', 'usage', message);
+}
 
 /**
  * `render`: renders the frames of one slice that are not in storage yet, and stores each as soon as it is saved and
@@ -62,7 +81,7 @@ export async function renderSlice(
   await reporter.end({ ...ending(now, run.figures), exitCode: EXIT.done.code });
 }
 
-function ending(now: WorkerContext['now'], { dropped, peakMemoryBytes }: SliceFigures) {
+function ending(now: WorkerContext['now'], { dropped, peakMemoryBytes }: SliceFindings) {
   return {
     stoppedAt: now().toISOString(),
     ...(dropped && { dropped }),

@@ -1,19 +1,119 @@
+import { statfs } from 'node:fs/promises';
 import { SpotreelError } from '../../core/errors';
-import type { FrameFailure } from '../../core/contract/failure';
-import { MOST_MISSING_FILES } from '../../core/contract/missing-files';
-import { failureUrl } from '../../core/contract/keys';
-import type { Manifest } from '../../core/contract/manifest';
-import { formatFrames } from '../../core/render/frame-range';
-import { printableReason } from '../../core/printable';
-import { describeFiles } from '../../core/render-state/reasons';
-import type { FrameProgress } from './blender-log';
-import { diskFull, isDiskFull } from './disk-space';
-import { deliverFrame, type Delivery, type SavedFrame } from './frame-delivery';
-import { stoppedError } from './interruption';
-import type { PreparedBlender } from './prepare-blender';
-import { renderFrames, type DroppedFrame, type FrameFault, type FramesResult } from './render-frames';
-import type { SliceReporter } from './slice-reporter';
-import type { WorkerContext } from './worker-context';
+import { formatFrames } from '../../core/render/frames';
+import { failureUrl, sliceReportUrl } from '../../core/render/keys';
+import type { Manifest } from '../../core/render/manifest';
+import { readRecord } from '../../core/render/read-files';
+import {
+  type FrameFailure,
+  MOST_MISSING_FILES,
+  type SliceAttempt,
+  type SliceReport,
+  sliceReportSchema,
+} from '../../core/render/records';
+import { describeFiles } from '../../core/status/render-state';
+import type { Storage } from '../../core/storage/storage';
+import { printableReason } from '../../core/text';
+import type { FrameProgress } from './blender/log';
+import type { PreparedBlender } from './blender/prepare';
+import { type DroppedFrame, type FrameFault, type FramesResult, renderFrames } from './blender/render-frames';
+import { stoppedError, type WorkerContext } from './context';
+import { deliverFrame, type Delivery, type SavedFrame } from './frames/delivery';
+
+/** Less than this is none: no frame fits in it. */
+const LEAST_BYTES = 1024 * 1024;
+
+/** Whether there is no room left where `folder` lies. */
+async function isDiskFull(folder: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize < LEAST_BYTES;
+}
+
+/** Passing: another machine has another disk, and this one has room again when others on it are done. */
+export function diskFull(folder: string): SpotreelError {
+  const message = `the disk that holds ${folder} is full: raise the setting diskGib, or make room where you render locally`;
+  return new SpotreelError('disk-full', 'passing', message);
+}
+
+/** What is known of an attempt when it begins. */
+type Beginning = Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'onDemand' | 'vcpus'>;
+
+/** Keeps `slices/<index>.json` up to date with what this attempt does, after the attempts that were before it. */
+export class SliceReporter {
+  private writing: Promise<void> = Promise.resolve();
+  private waiting = false;
+  /** Of each frame of this attempt, which one it is of those that Blender saved. */
+  private readonly places: number[] = [];
+
+  private constructor(
+    private readonly storage: Storage,
+    private readonly url: URL,
+    private readonly report: SliceReport,
+    private readonly current: SliceAttempt,
+  ) {}
+
+  /** Begins an attempt. Writes at once, so that storage that can't be written to shows before Blender starts. */
+  static async begin(
+    storage: Storage,
+    folder: URL,
+    slice: number,
+    attempt: Beginning,
+  ): Promise<SliceReporter> {
+    const url = sliceReportUrl(folder, slice);
+    // An unreadable report is a lost report, not a reason to lose the slice.
+    const before = await readRecord(sliceReportSchema, url, storage);
+    const current: SliceAttempt = { ...attempt, frames: [], failed: [] };
+    const report: SliceReport = { version: 1, slice, attempts: [...(before?.attempts ?? []), current] };
+    const reporter = new SliceReporter(storage, url, report, current);
+    await reporter.write();
+    return reporter;
+  }
+
+  /** Notes a stored frame. Storing may overtake, so `place` counts the frames as Blender saved them, and the report keeps that order. */
+  async stored(frame: SliceAttempt['frames'][number], place: number): Promise<void> {
+    const at = this.places.findLastIndex((before) => before < place) + 1;
+    this.places.splice(at, 0, place);
+    this.current.frames.splice(at, 0, frame);
+    await this.save();
+  }
+
+  /** Notes files that a frame was rendered without; written with the frame. */
+  lacking(files: readonly string[], more: number): void {
+    const all = new Set([...(this.current.missingFiles ?? []), ...files]);
+    this.current.missingFiles = [...all].slice(0, MOST_MISSING_FILES);
+    const count = Math.max(this.current.missingFileCount ?? 0, all.size, files.length + more);
+    if (count > this.current.missingFiles.length) this.current.missingFileCount = count;
+  }
+
+  async failed(frame: number): Promise<void> {
+    this.current.failed.push(frame);
+    await this.save();
+  }
+
+  async end(
+    end: Omit<SliceAttempt, keyof Beginning | 'frames' | 'failed' | 'missingFiles' | 'missingFileCount'>,
+  ): Promise<void> {
+    Object.assign(this.current, end);
+    await this.save();
+  }
+
+  /** One write at a time; what comes meanwhile goes into the next one together. */
+  private async save(): Promise<void> {
+    if (!this.waiting) {
+      this.waiting = true;
+      this.writing = this.writing.then(
+        () => this.write(),
+        () => this.write(),
+      );
+    }
+    await this.writing;
+  }
+
+  private async write(): Promise<void> {
+    this.waiting = false;
+    await this.storage.put(this.url, JSON.stringify(this.report));
+  }
+}
 
 /** How often a frame is tried before it is given up, and Blender's start before the slice is. */
 const MOST_TRIES = 2;
@@ -32,7 +132,7 @@ const boundedFiles = (files: readonly string[]): string[] =>
 const LONGEST_PATH = 1024;
 
 /** What a slice's rendering found out besides its frames. */
-export interface SliceFigures {
+export interface SliceFindings {
   dropped?: DroppedFrame;
   /** Of the largest Blender, in bytes. */
   peakMemoryBytes?: number;
@@ -41,7 +141,7 @@ export interface SliceFigures {
 /** The rendering of one slice, over as many Blenders as its frames make necessary. */
 export class SliceRun {
   /** Kept up to date, also when `render` throws. */
-  readonly figures: SliceFigures = {};
+  readonly figures: SliceFindings = {};
   private readonly stored = new Set<number>();
   private readonly givenUp = new Set<number>();
   private readonly tries = new Map<number, number>();

@@ -1,7 +1,6 @@
 import { DescribeSpotPriceHistoryCommand, EC2Client, type SpotPrice } from '@aws-sdk/client-ec2';
 import { messageOf, SpotreelError } from '../errors';
-import { possibleTypes } from './instance-types';
-import type { MachinePool, SpotOffer } from './prices';
+import { type MachinePool, possibleTypes, type SpotOffer } from './prices';
 
 /** Values of a filter in one request. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html */
 const VALUES_PER_CALL = 200;

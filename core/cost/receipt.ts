@@ -1,11 +1,165 @@
-import type { Manifest } from '../contract/manifest';
-import type { SliceAttempt } from '../contract/slice-report';
-import type { StitchRecord } from '../contract/stitch-record';
-import type { Tags } from '../contract/tags';
-import { quartilesOf, type Quartiles } from '../report/quartiles';
-import { reportFigures, type RenderRecords, type Stretch } from '../report/report-figures';
-import { machineUsage } from './machine-usage';
-import type { MachineUsage, RenderCost } from './render-cost';
+import type { Manifest } from '../render/manifest';
+import type { Machines, Tags } from '../render/options';
+import type { SliceAttempt, StitchRecord } from '../render/records';
+import {
+  type Quartiles,
+  quartilesOf,
+  reportFigures,
+  type SliceRecords,
+  type Stretch,
+} from '../render/slice-figures';
+import { type MachinePool, type Spread, tablePrices, type VcpuPrices } from './prices';
+
+/** What machines were held for by slices, in seconds of one job each. */
+export interface SliceUsage {
+  /** On Spot machines, and on On-Demand ones. */
+  readonly spotSeconds: number;
+  readonly onDemandSeconds: number;
+  /** Of these the jobs that had other vCPUs than the farm's slices have, as a retry can ask for: by how many. */
+  readonly resized?: readonly ResizedUsage[];
+}
+
+interface ResizedUsage {
+  readonly vcpus: number;
+  readonly spotSeconds: number;
+  readonly onDemandSeconds: number;
+}
+
+/** What machines were held for by a render. */
+export interface MachineUsage extends SliceUsage {
+  /** The jobs that made the video. */
+  readonly stitchSeconds: number;
+}
+
+/** Prices of what one render runs on. */
+export interface RenderPrices {
+  /** Of a slice, with a GPU where the render asks for one, and of the stitch job. */
+  readonly render: VcpuPrices;
+  readonly stitch: VcpuPrices;
+}
+
+/** What a render has cost, in US dollars: a reckoning, not the bill (see `NOT_IN_COST`). */
+export interface RenderCost {
+  readonly usd: Spread;
+  /** Of these. */
+  readonly spot: Spread;
+  readonly onDemand: Spread;
+  readonly stitch: Spread;
+  readonly prices: Pick<VcpuPrices, 'source' | 'at' | 'region' | 'notes'>;
+}
+
+/** What a reckoning by seconds of jobs does not see, for people. */
+export const NOT_IN_COST =
+  'not in it: starting of machines, parts of machines that no job uses, disks, public addresses, storage, requests, logs, transfer, tax';
+
+/** What slices and the stitch job run on: pure. A render that asks for GPUs of a farm without any has machines of neither. */
+export function machinePools(machines: Machines, onGpu: boolean): Record<keyof RenderPrices, MachinePool> {
+  const { renderVcpus, stitchVcpus, instanceTypes, gpuInstanceTypes = [] } = machines;
+  return {
+    render: onGpu
+      ? { instanceTypes: gpuInstanceTypes, vcpus: renderVcpus, gpu: true }
+      : { instanceTypes, vcpus: renderVcpus, gpu: false },
+    stitch: { instanceTypes, vcpus: stitchVcpus, gpu: false },
+  };
+}
+
+/** Prices of the built-in table for a render: pure. */
+export function tableRenderPrices(machines: Machines, onGpu: boolean, region: string): RenderPrices {
+  const { render, stitch } = machinePools(machines, onGpu);
+  return { render: tablePrices(render, region), stitch: tablePrices(stitch, region) };
+}
+
+/** What so much time of machines costs: pure. The job that makes the video runs on Spot machines. */
+export function renderCost(
+  usage: MachineUsage,
+  { renderVcpus, stitchVcpus }: Pick<Machines, 'renderVcpus' | 'stitchVcpus'>,
+  prices: RenderPrices,
+): RenderCost {
+  const { source, at, region } = prices.render;
+  const { resized = [] } = usage;
+  const vcpuHours = (kind: 'spotSeconds' | 'onDemandSeconds'): number =>
+    resized.reduce(
+      (sum, one) => sum + hours(one[kind]) * (one.vcpus - renderVcpus),
+      hours(usage[kind]) * renderVcpus,
+    );
+  const spot = scaled(prices.render.spot, vcpuHours('spotSeconds'));
+  const onDemand = scaled(prices.render.onDemand, vcpuHours('onDemandSeconds'));
+  const stitch = scaled(prices.stitch.spot, hours(usage.stitchSeconds) * stitchVcpus);
+  return {
+    usd: plus(plus(spot, onDemand), stitch),
+    spot,
+    onDemand,
+    stitch,
+    prices: { source, at, region, notes: [...new Set([...prices.render.notes, ...prices.stitch.notes])] },
+  };
+}
+
+const hours = (seconds: number): number => seconds / 3600;
+
+function scaled({ low, middle, high }: Spread, factor: number): Spread {
+  return { low: low * factor, middle: middle * factor, high: high * factor };
+}
+
+function plus(a: Spread, b: Spread): Spread {
+  return { low: a.low + b.low, middle: a.middle + b.middle, high: a.high + b.high };
+}
+
+/** A time, in milliseconds since 1970, that a machine was held for, and which. */
+export type HeldTime = Pick<Stretch, 'from' | 'to' | 'onDemand' | 'vcpus'>;
+
+/** What machines were held for by a render that has ended: pure. */
+export function machineUsage(stretches: readonly HeldTime[], stitch: StitchRecord | undefined): MachineUsage {
+  return { ...sliceUsage(stretches), stitchSeconds: stitchSeconds(stitch) };
+}
+
+/** What machines were held for by these times: pure. */
+export function sliceUsage(times: readonly HeldTime[]): SliceUsage {
+  return addUsage(
+    times.map(({ from, to, onDemand, vcpus }) => {
+      const seconds = (to - from) / 1000;
+      const usage = { spotSeconds: onDemand ? 0 : seconds, onDemandSeconds: onDemand ? seconds : 0 };
+      return vcpus === undefined ? usage : { ...usage, resized: [{ vcpus, ...usage }] };
+    }),
+  );
+}
+
+/** All of them together: pure. */
+export function addUsage(all: readonly SliceUsage[]): SliceUsage {
+  let [spotSeconds, onDemandSeconds] = [0, 0];
+  const resized = new Map<number, ResizedUsage>();
+  for (const one of all) {
+    spotSeconds += one.spotSeconds;
+    onDemandSeconds += one.onDemandSeconds;
+    for (const { vcpus, ...seconds } of one.resized ?? []) {
+      const before = resized.get(vcpus);
+      resized.set(vcpus, {
+        vcpus,
+        spotSeconds: seconds.spotSeconds + (before?.spotSeconds ?? 0),
+        onDemandSeconds: seconds.onDemandSeconds + (before?.onDemandSeconds ?? 0),
+      });
+    }
+  }
+  return {
+    spotSeconds,
+    onDemandSeconds,
+    ...(resized.size > 0 && { resized: [...resized.values()] }),
+  };
+}
+
+/** The record as it would be if the attempt that goes on had just ended: pure. */
+export function untilNow({ version, attempts }: StitchRecord, now: Date): StitchRecord {
+  const ended = attempts.map((attempt, i) =>
+    i === attempts.length - 1 ? { stoppedAt: now.toISOString(), ...attempt } : attempt,
+  );
+  return { version, attempts: ended };
+}
+
+/** How long the jobs that made the video ran: pure. Of an attempt of which no end is noted nobody knows. */
+export function stitchSeconds(record: StitchRecord | undefined): number {
+  return (record?.attempts ?? []).reduce((sum, { startedAt, stoppedAt = startedAt }) => {
+    return sum + Math.max(0, (Date.parse(stoppedAt) - Date.parse(startedAt)) / 1000);
+  }, 0);
+}
 
 /**
  * `receipt.json`: what a render took, and what that comes to. Seconds are rounded to tenths; of 10,000 slices, AWS Batch's
@@ -54,7 +208,7 @@ export interface Receipt {
   readonly cost?: RenderCost;
 }
 
-export interface ReceiptInput extends Pick<RenderRecords, 'slices'> {
+export interface ReceiptInput extends Pick<SliceRecords, 'slices'> {
   readonly manifest: Pick<Manifest, 'renderId' | 'source' | 'tags' | 'frameCount' | 'sliceCount'>;
   /** Frames that are whole. */
   readonly stored: number;

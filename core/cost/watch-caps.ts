@@ -1,16 +1,13 @@
-import type { Batch, JobDetail } from '../batch/batch';
-import { readJobs } from '../batch/ensure-jobs';
-import { costCapSchema, type CostCap } from '../contract/cost-cap';
-import { capsFolder, capUrl, renderFolder } from '../contract/keys';
-import type { Machines } from '../contract/machines';
-import { isRenderName } from '../contract/render-id';
-import { mapConcurrently } from '../map-concurrently';
-import { countSlices } from '../render-state/count-slices';
-import { SliceDigests } from '../render-state/slice-digests';
-import { readRecord } from '../storage/read-record';
+import { mapConcurrently } from '../concurrency';
+import { type Batch, countSlices, type JobDetail } from '../jobs/batch';
+import { readJobs } from '../jobs/ensure-jobs';
+import { capReason, type CostCap, costCapSchema, writeCap } from '../render/cap';
+import { capsFolder, capUrl, isRenderName, renderFolder } from '../render/keys';
+import type { Machines } from '../render/options';
+import { readRecord } from '../render/read-files';
 import type { Storage } from '../storage/storage';
-import { capReason, writeCap } from './cost-caps';
-import { renderCost, tableRenderPrices } from './render-cost';
+import { renderCost, tableRenderPrices } from './receipt';
+import { SliceDigests } from './slice-digests';
 
 export interface CapServices {
   /** The folder under which each render has its own. */

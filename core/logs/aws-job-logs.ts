@@ -1,7 +1,7 @@
 import {
+  type CloudWatchLogsClient,
   GetLogEventsCommand,
   ResourceNotFoundException,
-  type CloudWatchLogsClient,
 } from '@aws-sdk/client-cloudwatch-logs';
 import { awsError } from '../aws-error';
 import type { JobLogs, LogPage, LogStream } from './job-logs';

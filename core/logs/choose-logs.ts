@@ -1,13 +1,98 @@
-import type { BatchView, JobDetail } from '../batch/batch';
-import { isEnded } from '../batch/local/job-state';
-import type { RenderJobs } from '../contract/jobs';
-import type { Manifest } from '../contract/manifest';
-import type { RetryPlan } from '../contract/retry-plan';
 import { SpotreelError } from '../errors';
-import { describeRanges, positionOf } from '../render/frame-range';
+import type { BatchView, JobDetail } from '../jobs/batch';
+import { isEnded } from '../local-batch/job-state';
+import { describeRanges, framesOf, positionOf } from '../render/frames';
+import type { Manifest } from '../render/manifest';
+import type { RenderJobs, RetryPlan } from '../render/records';
 import { childOfSlice } from '../render/slices';
-import { attemptsOf } from './job-attempts';
-import { jobsOfSlice, renderJobsOf, sliceOfIndex, stitchJobsOf } from './render-jobs';
+import type { LogStream } from './job-logs';
+
+/** Where AWS Batch puts the logs of jobs that say nothing of it, by the documentation of `logStreamName`. */
+const USUAL_GROUP = '/aws/batch/job';
+
+/** An attempt that has begun, and where its output lies. */
+export interface LoggedAttempt {
+  /** 1-based. */
+  readonly attempt: number;
+  /** Absent for one that ended before its container ran. */
+  readonly stream?: LogStream | undefined;
+  /** Milliseconds since 1970. Absent while it runs. */
+  readonly stoppedAt?: number | undefined;
+  readonly exitCode?: number | undefined;
+  /** Why it ended, as AWS Batch or ECS say. */
+  readonly reason?: string | undefined;
+}
+
+/**
+ * The attempts of a job, or of a child, in order: pure. One that runs is not among those that AWS Batch lists, but the job's
+ * own container names its stream. `farmGroup` is the farm's log group, for jobs that name none.
+ */
+export function attemptsOf({ attempts = [], container }: JobDetail, farmGroup?: string): LoggedAttempt[] {
+  const group = container?.logGroup ?? farmGroup ?? USUAL_GROUP;
+  const streamOf = (name: string | undefined) => (name === undefined ? undefined : { group, name });
+  const listed = attempts.map(({ stoppedAt, statusReason, container: run }, i) => ({
+    attempt: i + 1,
+    stream: streamOf(run?.logStreamName),
+    stoppedAt,
+    exitCode: run?.exitCode,
+    reason: run?.reason ?? statusReason,
+  }));
+  const latest = container?.logStreamName;
+  if (latest === undefined || listed.some(({ stream }) => stream?.name === latest)) return listed;
+  return [...listed, { attempt: listed.length + 1, stream: streamOf(latest) }];
+}
+
+/** A render job of a render: the first one, or a retry's. */
+export interface RenderJob {
+  readonly jobId: string;
+  /** Of a retry: the array indexes of the first job that its children take, in order. */
+  readonly slices?: readonly number[];
+}
+
+/**
+ * All render jobs that are known of, the newest first; `plans` are those of the retries up to the newest pair's, ascending.
+ * Pure. A plan that came to nothing has no job: the one after it follows the same pair as it did.
+ */
+export function renderJobsOf(
+  jobs: RenderJobs,
+  plans: ReadonlyArray<Pick<RetryPlan, 'slices' | 'after'>>,
+): RenderJob[] {
+  const found: RenderJob[] = [];
+  let { jobId } = jobs.render;
+  for (const { slices, after } of plans.toReversed()) {
+    // Of a retry of the video alone, and of one that came to nothing, this is the job of the pair before.
+    if (after?.render === jobId) continue;
+    found.push({ jobId, slices: [...framesOf(slices)] });
+    // Nobody knows what was before it.
+    if (!after) return found;
+    jobId = after.render;
+  }
+  return [...found, { jobId }];
+}
+
+/** The ids of all jobs, or children, that a slice was the task of, the newest first; `renderJobs` are, too. Pure. */
+export function jobsOfSlice(slice: number, renderJobs: readonly RenderJob[], sliceCount: number): string[] {
+  return renderJobs
+    .filter(({ slices }) => !slices || slices.includes(slice))
+    .map(({ jobId, slices }) => {
+      const [children, index] = slices ? [slices.length, slices.indexOf(slice)] : [sliceCount, slice];
+      return children > 1 ? `${jobId}:${index}` : jobId;
+    });
+}
+
+/** The ids of all stitch jobs that are known of, the newest first, as `renderJobsOf` finds the others. Pure. */
+export function stitchJobsOf(
+  jobs: RenderJobs,
+  plans: ReadonlyArray<Pick<RetryPlan, 'after'>>,
+): readonly string[] {
+  const before = plans.toReversed().flatMap(({ after }) => after?.stitch ?? []);
+  return [...new Set([jobs.stitch.jobId, ...before])];
+}
+
+/** The slice that the child with this array index takes; of a job without children it is 0. */
+export function sliceOfIndex(index: number, { slices }: RenderJob): number {
+  return slices?.[index] ?? index;
+}
 
 /** Logs that are shown at once where nobody chose. */
 const MOST = 3;

@@ -1,21 +1,206 @@
 import { spawnSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
   lstatSync,
   readdirSync,
+  readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { uptime } from 'node:os';
-import { join } from 'node:path';
+import { hostname, uptime } from 'node:os';
+import { join, sep } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from '../errors';
-import { openRegularFile } from '../storage/regular-file';
-import { isProcessAlive, isSameProcess, processStartTime } from './process-identity';
-import { thisWorld, type ProcessWorld } from './process-world';
+import { openRegularFile } from '../storage/file-storage';
+
+/** The text of a file of /proc; empty if it cannot be read, as when its process has ended. */
+export function readProc(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** The ids of all processes; none without /proc. */
+export function processIds(): number[] {
+  try {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** The start time where the system does not report one. It identifies no process. */
+const UNKNOWN_START_TIME = 'unknown';
+
+/** States in which a process no longer runs: zombie (not reaped yet) and dead. */
+const ENDED_STATES = ['Z', 'X', 'x'];
+
+/** A process at one moment: the first letter of its state, and when it started. */
+interface ProcessStat {
+  readonly state: string;
+  readonly startTime: string;
+}
+
+/**
+ * When a process started: on Linux in clock ticks since boot, elsewhere as `ps` prints it. With the process id it identifies one
+ * process, even after the id is used again. `unknown` where neither is available.
+ */
+export function processStartTime(pid: number): string {
+  return readProcessStat(pid)?.startTime ?? UNKNOWN_START_TIME;
+}
+
+/** Whether the process with this start time runs. With an unknown start time any process of that id counts. */
+export function isProcessAlive(pid: number, startTime: string): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: the process exists and belongs to another user.
+    if (codeOf(error) !== 'EPERM') return false;
+  }
+  const stat = readProcessStat(pid);
+  if (stat === undefined) return true;
+  if (ENDED_STATES.includes(stat.state)) return false;
+  return startTime === UNKNOWN_START_TIME || stat.startTime === startTime;
+}
+
+/** Whether the process with this start time certainly runs: an unknown start time proves nothing. */
+export function isSameProcess(pid: number, startTime: string): boolean {
+  if (startTime === UNKNOWN_START_TIME) return false;
+  const stat = readProcessStat(pid);
+  return stat?.startTime === startTime && !ENDED_STATES.includes(stat.state);
+}
+
+function readProcessStat(pid: number): ProcessStat | undefined {
+  return process.platform === 'linux' ? readProcStat(pid) : askPs(pid);
+}
+
+/** Source: proc_pid_stat(5), https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+function readProcStat(pid: number): ProcessStat | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  // The second field, the program's name in parentheses, may itself hold spaces and parentheses.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state, startTime] = [fields[0], fields[19]];
+  return state === undefined || startTime === undefined ? undefined : { state, startTime };
+}
+
+/** Asks `ps` of macOS, the BSDs or procps. The time zone and language are fixed, so that all callers get the same text. */
+export function askPs(pid: number): ProcessStat | undefined {
+  const env = { PATH: process.env.PATH ?? '/bin:/usr/bin', LC_ALL: 'C', TZ: 'UTC' };
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-o', 'lstart=', '-p', String(pid)], {
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [state, ...time] = (stdout ?? '').trim().split(/\s+/);
+  return state && time.length > 0
+    ? { state: state[0]!, startTime: time.join('.').replaceAll(':', '.') }
+    : undefined;
+}
+
+/** Where a process id identifies a process: one boot of one machine, and there one PID namespace. */
+interface ProcessWorld {
+  /** The machine, the same after a reboot: a digest of its machine id and its name. */
+  readonly host: string;
+  /** The machine's name, for people. */
+  readonly hostName: string;
+  /** A digest of the boot id: another one after each boot, and on every other machine. `0` where the system has none. */
+  readonly boot: string;
+  /** The PID namespace; `0` where the system has none. */
+  readonly pids: string;
+}
+
+let foundWorld: ProcessWorld | undefined;
+
+/** The world of this process. A digest or number holds letters and digits only, `hostName` also `.` and `-`. */
+export function thisWorld(): ProcessWorld {
+  return (foundWorld ??= findWorld());
+}
+
+function findWorld(): ProcessWorld {
+  const name = hostname();
+  return {
+    host: digest(`${machineId()}\0${name}`),
+    hostName: name.replaceAll(/[^A-Za-z0-9.-]/g, '-').slice(0, 63) || 'unknown',
+    boot: bootDigest(),
+    pids: pidNamespace(),
+  };
+}
+
+function bootDigest(): string {
+  const id = process.platform === 'linux' ? readText('/proc/sys/kernel/random/boot_id') : bootSession();
+  return id === '' ? '0' : digest(id);
+}
+
+/** By the documentation, macOS: `kern.bootsessionuuid` is set at boot; `kern.boottime` moves with the clock. */
+function bootSession(): string {
+  const { stdout } = spawnSync('sysctl', ['-n', 'kern.bootsessionuuid'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return (stdout ?? '').trim();
+}
+
+/** Source: machine-id(5). Machines without one are told apart by their names alone. */
+function machineId(): string {
+  return readText('/etc/machine-id');
+}
+
+function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid').replace(/\D/g, '');
+  } catch {
+    return '0';
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+const POLL_MS = 20;
+
+/**
+ * Waits until no process of this user has its `TMPDIR` at or below `folder`, as attempts and their supervisors have it. Gives up
+ * after `mostMs`. Linux only: elsewhere it returns at once.
+ */
+export async function untilNoneIn(folder: string, mostMs: number): Promise<void> {
+  for (const deadline = Date.now() + mostMs; Date.now() < deadline; await sleep(POLL_MS)) {
+    if (!processIds().some((pid) => isIn(folder, temporaryFolderOf(pid)))) return;
+  }
+}
+
+function isIn(folder: string, path: string | undefined): boolean {
+  return path === folder || path?.startsWith(folder + sep) === true;
+}
+
+/** `undefined` for a process that has ended: the kernel drops its environment. */
+function temporaryFolderOf(pid: number): string | undefined {
+  const prefix = 'TMPDIR=';
+  const variables = readProc(`/proc/${pid}/environ`).split('\0');
+  return variables.find((variable) => variable.startsWith(prefix))?.slice(prefix.length);
+}
 
 /** A claim on a directory: a file whose name holds all of it, so that it appears whole or not at all. */
 export interface Claim extends ProcessWorld {

@@ -1,7 +1,147 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { withLifeline } from './lifeline';
-import { endOf, killProgram } from './program-end';
+import { cutBytes } from '../text';
+import { processIds, readProc } from './claim';
+import { findExecutable } from './find-executable';
+
+/** It is beside the bundles too. */
+const SUPERVISOR = join(__dirname, 'supervise.pl');
+
+/** The machines that `supervise.pl` knows. */
+const SUPERVISED_MACHINES = ['x64', 'arm64'];
+
+interface Launcher {
+  /** The start of each command. */
+  readonly prefix: readonly string[];
+  /** Ends the program at once, with all that it started where that is possible. */
+  readonly killSignal: NodeJS.Signals;
+}
+
+let launcher: Launcher | undefined;
+
+/**
+ * The same command under a supervisor: once the process of this command has exited, no process that it started is alive. When
+ * the caller dies, all of them are killed. The caller must start the command itself, because the supervisor compares its parent
+ * with the caller's process id. The supervisor exits with the program's exit code or signal.
+ *
+ * Without perl, `setpriv` ties the program alone to its caller. Outside Linux the command comes back unchanged.
+ */
+export function withLifeline(command: readonly string[]): string[] {
+  launcher ??= findLauncher();
+  return [...launcher.prefix, ...command];
+}
+
+/** The signal that kills a program started by `withLifeline`, and under a supervisor all of its descendants. */
+export function killSignal(): NodeJS.Signals {
+  launcher ??= findLauncher();
+  return launcher.killSignal;
+}
+
+/** Whether a process is the supervisor of a program, by its arguments. */
+function isSupervisor(argv: readonly string[]): boolean {
+  return argv[1] === SUPERVISOR;
+}
+
+function findLauncher(): Launcher {
+  const { platform, arch, pid, env } = process;
+  if (platform !== 'linux') return { prefix: [], killSignal: 'SIGKILL' };
+  const perl = findExecutable('perl', env.PATH);
+  if (perl !== undefined && SUPERVISED_MACHINES.includes(arch)) {
+    return { prefix: [perl, SUPERVISOR, String(pid)], killSignal: 'SIGUSR1' };
+  }
+  const setpriv = findSetpriv();
+  return { prefix: setpriv === undefined ? [] : setpriv, killSignal: 'SIGKILL' };
+}
+
+/** Source: PR_SET_PDEATHSIG, https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html */
+function findSetpriv(): string[] | undefined {
+  const path = findExecutable('setpriv', process.env.PATH);
+  if (path === undefined) return undefined;
+  const prefix = [path, '--pdeathsig', 'KILL', '--'];
+  // BusyBox has a `setpriv` without this option.
+  const probe = spawnSync(path, [...prefix.slice(1), path, '--version'], { stdio: 'ignore' });
+  return probe.status === 0 ? prefix : undefined;
+}
+
+/** How a program ended: exactly one of the two is not `null`. */
+export interface ProgramEnd {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** How long a program's pipes may stay open after it has exited. */
+const PIPE_GRACE_MS = 2_000;
+
+/** From the kill signal to a SIGKILL of the supervisor itself. */
+const LAST_RESORT_MS = 10_000;
+
+/**
+ * Resolves when the program has exited and its pipes are closed, by force two seconds after the exit. Rejects if the program
+ * could not be started.
+ */
+export function endOf(child: ChildProcess): Promise<ProgramEnd> {
+  return new Promise((resolve, reject) => {
+    child.on('error', (error) => {
+      // Also emitted when a signal could not be sent, which does not end the program.
+      if (child.pid === undefined) reject(error);
+    });
+    let grace: NodeJS.Timeout | undefined;
+    child.once('exit', () => {
+      // A turn of the event loop reads what is in the pipes by then.
+      grace = setTimeout(() => setImmediate(() => closePipes(child)), PIPE_GRACE_MS);
+    });
+    child.once('close', (exitCode, signal) => {
+      clearTimeout(grace);
+      resolve({ exitCode, signal });
+    });
+  });
+}
+
+/** Asks a program to end (SIGTERM), and kills it with all that it started after the grace period. */
+export function stopProgram(child: ChildProcess, graceMs: number): void {
+  child.kill('SIGTERM');
+  setTimeout(() => killProgram(child), graceMs).unref();
+}
+
+/** Kills a program of `withLifeline` with all that it started. */
+export function killProgram(child: ChildProcess): void {
+  child.kill(killSignal());
+  // A supervisor that was stopped from outside hears no other signal.
+  child.kill('SIGCONT');
+  // SIGKILL first would leave the supervisor's descendants alive.
+  setTimeout(() => child.kill('SIGKILL'), LAST_RESORT_MS).unref();
+}
+
+function closePipes({ stdio }: ChildProcess): void {
+  for (const stream of stdio) stream?.destroy();
+}
+
+/**
+ * The process id of the program that `withLifeline` started as `pid`: the oldest child of the supervisor, or `pid` itself
+ * without one. `undefined` while the program has not started, and after it has ended. Linux only.
+ */
+export function programPid(pid: number, read = readProc, list = processIds): number | undefined {
+  if (!isSupervisor(read(`/proc/${pid}/cmdline`).split('\0'))) return pid;
+  // The kernel lists the oldest child first: the program, as orphans come later.
+  const [first] = read(`/proc/${pid}/task/${pid}/children`).split(' ');
+  return first ? Number(first) : oldestChild(pid, read, list);
+}
+
+/** For kernels without CONFIG_PROC_CHILDREN. */
+function oldestChild(pid: number, read: typeof readProc, list: typeof processIds): number | undefined {
+  const children = list()
+    .map((id) => ({ id, ...parseStat(read(`/proc/${id}/stat`)) }))
+    .filter(({ parent }) => parent === pid);
+  return children.toSorted((a, b) => a.startTime - b.startTime)[0]?.id;
+}
+
+/** Source: proc_pid_stat(5), https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+function parseStat(stat: string): { parent: number; startTime: number } {
+  // The second field, the program's name in parentheses, may itself hold spaces and parentheses.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { parent: Number(fields[1]), startTime: Number(fields[19]) };
+}
 
 export interface RunOptions {
   readonly environment?: NodeJS.ProcessEnv;
@@ -73,4 +213,66 @@ function keep(stream: Readable): () => Buffer {
     bytes += chunk.byteLength;
   });
   return () => Buffer.concat(chunks);
+}
+
+/** Bytes of a line of Blender's or ffmpeg's output; the rest of a longer line is dropped. */
+export const MOST_LINE_BYTES = 64 * 1024;
+
+const [LINE_FEED, CARRIAGE_RETURN] = [0x0a, 0x0d];
+
+/**
+ * Cuts a stream of bytes into lines, without their line ends (LF, CR LF or CR). A line over `mostBytes` is cut and ends with a note of
+ * how many bytes were dropped, so that output without line ends can't fill the memory.
+ */
+export class LineSplitter {
+  readonly #line: Buffer;
+  readonly #onLine: (line: string) => void;
+  #length = 0;
+  #droppedBytes = 0;
+  #isAfterReturn = false;
+
+  constructor(onLine: (line: string) => void, mostBytes = MOST_LINE_BYTES) {
+    this.#onLine = onLine;
+    this.#line = Buffer.allocUnsafe(mostBytes);
+  }
+
+  push(chunk: Uint8Array): void {
+    let start = 0;
+    for (let at = 0; at < chunk.length; at += 1) {
+      const byte = chunk[at];
+      if (byte !== LINE_FEED && byte !== CARRIAGE_RETURN) {
+        this.#isAfterReturn = false;
+        continue;
+      }
+      if (byte === LINE_FEED && this.#isAfterReturn) {
+        this.#isAfterReturn = false;
+      } else {
+        this.#keep(chunk.subarray(start, at));
+        this.#endLine();
+        this.#isAfterReturn = byte === CARRIAGE_RETURN;
+      }
+      start = at + 1;
+    }
+    this.#keep(chunk.subarray(start));
+  }
+
+  /** Hands on a last line that has no line end. */
+  end(): void {
+    if (this.#length > 0) this.#endLine();
+  }
+
+  #keep(part: Uint8Array): void {
+    const kept = part.subarray(0, this.#line.length - this.#length);
+    this.#line.set(kept, this.#length);
+    this.#length += kept.length;
+    this.#droppedBytes += part.length - kept.length;
+  }
+
+  #endLine(): void {
+    const bytes = this.#line.subarray(0, this.#length);
+    const line = this.#droppedBytes > 0 ? cutBytes(bytes, this.#droppedBytes) : bytes.toString();
+    this.#length = 0;
+    this.#droppedBytes = 0;
+    this.#onLine(line);
+  }
 }

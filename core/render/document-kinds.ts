@@ -1,16 +1,27 @@
 import * as z from 'zod/mini';
-import { costCapSchema, type CostCap } from '../contract/cost-cap';
-import { failureSchema, type FrameFailure } from '../contract/failure';
-import { gapsSchema, type Gaps } from '../contract/gaps';
-import { jobsSchema, type RenderJobs } from '../contract/jobs';
-import { manifestSchema, type Manifest } from '../contract/manifest';
-import { missingFilesSchema, type MissingFiles } from '../contract/missing-files';
-import { retryPlanSchema, type RetryPlan } from '../contract/retry-plan';
-import { salvageSchema, type Salvage } from '../contract/salvage';
-import { sliceReportSchema, type SliceReport } from '../contract/slice-report';
-import { statusSchema, type RenderStatus } from '../contract/status';
-import { stitchRecordSchema, type StitchRecord } from '../contract/stitch-record';
+import { type CostCap, costCapSchema } from './cap';
 import type { DocumentKind } from './document';
+import { type Manifest, manifestSchema } from './manifest';
+import {
+  failureSchema,
+  type FrameFailure,
+  type Gaps,
+  gapsSchema,
+  jobsSchema,
+  type MissingFiles,
+  missingFilesSchema,
+  type RenderJobs,
+  type RenderStatus,
+  type RetryPlan,
+  retryPlanSchema,
+  type Salvage,
+  salvageSchema,
+  type SliceReport,
+  sliceReportSchema,
+  statusSchema,
+  type StitchRecord,
+  stitchRecordSchema,
+} from './records';
 
 /** `submitting.json`: who submits a render's jobs. */
 export const submitClaimSchema = z.lazy(() =>

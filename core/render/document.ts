@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describeIssues, NEWER_FORMAT, parseJson, type Schema } from '../contract/parse-json';
-import { messageOf, SpotreelError, type FaultKind } from '../errors';
-import { denialReason } from '../storage/file-error';
-import { formatLocation } from '../storage/location';
-import { StorageError, type PutOptions, type Storage } from '../storage/storage';
+import { type FaultKind, messageOf, SpotreelError } from '../errors';
+import { describeIssues, NEWER_FORMAT, parseJson, type Schema } from '../json';
+import { denialReason } from '../storage/file-writes';
+import { formatLocation, type PutOptions, type Storage, StorageError } from '../storage/storage';
 
 /** What all documents of one kind have in common. */
 export interface DocumentKind<T> {

@@ -1,6 +1,14 @@
-import { fileOutputAt, isFileOutput, outputsFolder, type FileOutput } from '../contract/file-outputs';
-import { frameOfFailure, frameOfMaster, frameOfName, retryOfName } from '../contract/keys';
 import type { ObjectInfo, Storage } from '../storage/storage';
+import {
+  type FileOutput,
+  fileOutputAt,
+  frameOfFailure,
+  frameOfMaster,
+  frameOfName,
+  isFileOutput,
+  outputsFolder,
+  retryOfName,
+} from './keys';
 
 // Listings of the folders in a render's folder. Only `Render` uses them.
 

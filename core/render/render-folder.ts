@@ -1,22 +1,21 @@
-import type { CostCap } from '../contract/cost-cap';
-import type { FrameFailure } from '../contract/failure';
-import { outputUrl, type FileOutput } from '../contract/file-outputs';
-import type { Gaps } from '../contract/gaps';
-import type { RenderJobs } from '../contract/jobs';
-import { CAPS_PREFIX, CLAIM_NAME, frameName } from '../contract/keys';
-import type { Manifest } from '../contract/manifest';
-import type { MissingFiles } from '../contract/missing-files';
-import type { MasterEnding } from '../contract/picture-endings';
-import type { RetryPlan } from '../contract/retry-plan';
-import type { Salvage } from '../contract/salvage';
-import type { SliceReport } from '../contract/slice-report';
-import type { RenderStatus } from '../contract/status';
-import type { StitchRecord } from '../contract/stitch-record';
-import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFormat } from '../contract/video-format';
-import { filePath, formatLocation } from '../storage/location';
-import type { Storage } from '../storage/storage';
+import { filePath, formatLocation, type Storage } from '../storage/storage';
+import type { CostCap } from './cap';
 import { Document, type DocumentKind } from './document';
 import * as kinds from './document-kinds';
+import { CAPS_PREFIX, CLAIM_NAME, type FileOutput, frameName, type MasterEnding, outputUrl } from './keys';
+import type { Manifest } from './manifest';
+import type {
+  FrameFailure,
+  Gaps,
+  MissingFiles,
+  RenderJobs,
+  RenderStatus,
+  RetryPlan,
+  Salvage,
+  SliceReport,
+  StitchRecord,
+} from './records';
+import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFormat } from './video';
 
 /** Where everything of a render is: the part of `Render` that asks storage for nothing. Only `Render` extends it. */
 export class RenderFolder {
@@ -53,7 +52,7 @@ export class RenderFolder {
     return this.document('jobs.json', kinds.JOBS);
   }
 
-  /** Exists while somebody submits jobs; see `core/batch/submit-claim.ts`. */
+  /** Exists while somebody submits jobs; see `core/jobs/ensure-jobs.ts`. */
   get claim(): Document<kinds.SubmitClaim> {
     return this.document(CLAIM_NAME, kinds.CLAIM);
   }

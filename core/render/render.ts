@@ -1,24 +1,20 @@
 import * as z from 'zod/mini';
-import type { Gaps } from '../contract/gaps';
-import { CAPS_PREFIX, folderUrl } from '../contract/keys';
-import type { Manifest } from '../contract/manifest';
-import { isRenderName } from '../contract/render-id';
-import type { RetryPlan } from '../contract/retry-plan';
-import type { SliceReport } from '../contract/slice-report';
-import { mapConcurrently } from '../map-concurrently';
-import { childUrl } from '../storage/location';
-import type { ObjectInfo, Storage } from '../storage/storage';
+import { mapConcurrently } from '../concurrency';
+import { childUrl, type ObjectInfo, type Storage } from '../storage/storage';
 import { Document, type DocumentKind } from './document';
 import * as kinds from './document-kinds';
-import { framesOf } from './frame-range';
+import { framesOf } from './frames';
+import { CAPS_PREFIX, folderUrl, isRenderName } from './keys';
+import type { Manifest } from './manifest';
+import type { Gaps, RetryPlan, SliceReport } from './records';
 import {
   failedFrames,
+  type FrameFile,
   lastRetry,
   listFrames,
   listMasters,
   listOutputNodes,
   listOutputs,
-  type FrameFile,
   type OutputFile,
 } from './render-files';
 import { RenderFolder } from './render-folder';

@@ -1,6 +1,17 @@
 import { SpotreelError } from '../errors';
-import { evenPositions } from './evenly-spaced';
-import { framesOf, type FrameRanges } from './frame-range';
+import { type FrameRanges, framesOf } from './frames';
+
+/** At most `most` (2 or more) of the items, evenly spaced, the first and the last among them. Pure. */
+export function evenlySpaced<T>(items: readonly T[], most: number): T[] {
+  return evenPositions(items.length, most).map((position) => items[position]!);
+}
+
+/** The positions of those in a list of so many items. */
+function evenPositions(length: number, most: number): number[] {
+  if (length <= most) return Array.from({ length }, (_, position) => position);
+  const step = (length - 1) / (most - 1);
+  return Array.from({ length: most }, (_, i) => Math.round(i * step));
+}
 
 /** AWS Batch's largest array job. Source: https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html */
 export const MAX_ARRAY_SIZE = 10_000;

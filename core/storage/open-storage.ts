@@ -1,11 +1,93 @@
 import { FileStorage } from './file-storage';
-import { routeStorage } from './routed-storage';
-import type { Storage } from './storage';
+import {
+  type ByteSource,
+  type FolderEntry,
+  type ObjectHead,
+  type ObjectInfo,
+  type PutOptions,
+  type Storage,
+  StorageError,
+  type UploadOptions,
+} from './storage';
+
+/** Makes a storage when its first URL comes along, so that a large SDK is loaded only where it is used. */
+type StorageFactory = () => Promise<Storage>;
+
+/** By `url.protocol`, colon included: `{ 'file:': new FileStorage(), 's3:': makeS3Storage }`. */
+type StorageRoutes = Readonly<Record<string, Storage | StorageFactory>>;
+
+/**
+ * One storage that hands each call to the storage of its URL's protocol. A URL of another protocol throws `bad-url`
+ * and names the allowed ones. A factory runs once; one that fails runs again at the next call.
+ */
+export function routeStorage(routes: StorageRoutes): Storage {
+  return new RoutedStorage(routes);
+}
+
+class RoutedStorage implements Storage {
+  private readonly made = new Map<string, Promise<Storage>>();
+
+  constructor(private readonly routes: StorageRoutes) {}
+
+  async head(url: URL): Promise<ObjectHead | undefined> {
+    return (await this.storageOf(url)).head(url);
+  }
+
+  async get(url: URL): Promise<Uint8Array> {
+    return (await this.storageOf(url)).get(url);
+  }
+
+  async put(url: URL, body: Uint8Array | string, options?: PutOptions): Promise<void> {
+    await (await this.storageOf(url)).put(url, body, options);
+  }
+
+  async open(url: URL): Promise<ByteSource> {
+    return (await this.storageOf(url)).open(url);
+  }
+
+  async *list(prefix: URL): AsyncGenerator<ObjectInfo> {
+    yield* (await this.storageOf(prefix)).list(prefix);
+  }
+
+  async *listFolder(folder: URL): AsyncGenerator<FolderEntry> {
+    yield* (await this.storageOf(folder)).listFolder(folder);
+  }
+
+  async delete(url: URL): Promise<void> {
+    await (await this.storageOf(url)).delete(url);
+  }
+
+  async upload(path: string, url: URL, options?: UploadOptions): Promise<void> {
+    await (await this.storageOf(url)).upload(path, url, options);
+  }
+
+  async fetch(url: URL, directory: string, etag?: string): Promise<string> {
+    return (await this.storageOf(url)).fetch(url, directory, etag);
+  }
+
+  private async storageOf(url: URL): Promise<Storage> {
+    const { protocol } = url;
+    const route = Object.hasOwn(this.routes, protocol) ? this.routes[protocol] : undefined;
+    if (!route) {
+      const allowed = Object.keys(this.routes).map((name) => `${name}//`);
+      throw new StorageError('bad-url', url, `${url.href} can't be used: give one of ${allowed.join(', ')}`);
+    }
+    if (typeof route !== 'function') return route;
+    const made = this.made.get(protocol) ?? route();
+    this.made.set(protocol, made);
+    try {
+      return await made;
+    } catch (error) {
+      this.made.delete(protocol);
+      throw error;
+    }
+  }
+}
 
 /** Storage for `file:` and `s3:` URLs. The SDK, a large thing, is loaded once the first `s3:` URL comes along. */
 export function openStorage(): Storage {
   return routeStorage({
     'file:': new FileStorage(),
-    's3:': async () => (await import('./s3-default')).createS3Storage(),
+    's3:': async () => (await import('./s3-storage')).createS3Storage(),
   });
 }

@@ -8,27 +8,27 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
   type HeadObjectCommandOutput,
+  ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
+  PutObjectCommand,
   type PutObjectCommandInput,
-  type S3Client,
+  S3Client,
 } from '@aws-sdk/client-s3';
-import { changedMeanwhile } from './changed-meanwhile';
-import { fileError, localFileSize } from './file-error';
-import { bucketAndKey, keyUrl, requireObject } from './location';
-import { writeWhole } from './partial-file';
-import { downloadBody, readBody, type GetPart } from './s3-body';
-import { s3Error, s3Exists, statusOf } from './s3-error';
-import type {
-  ByteSource,
-  FolderEntry,
-  ObjectHead,
-  ObjectInfo,
-  PutOptions,
-  Storage,
-  UploadOptions,
+import { fileError, localFileSize, writeWhole } from './file-writes';
+import { downloadBody, type GetPart, readBody, s3Error, s3Exists, statusOf } from './s3-reads';
+import {
+  bucketAndKey,
+  type ByteSource,
+  changedMeanwhile,
+  type FolderEntry,
+  keyUrl,
+  type ObjectHead,
+  type ObjectInfo,
+  type PutOptions,
+  requireObject,
+  type Storage,
+  type UploadOptions,
 } from './storage';
 
 /**
@@ -297,4 +297,14 @@ function nameOf(error: unknown): string {
 /** Reading the file failed, not the network: only the former has a path. */
 function isSystemError(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'path' in error;
+}
+
+/** A connection on which nothing moves for so long is dead: the SDK by itself would wait for ever, and a worker with it. */
+const IDLE_MS = 120_000;
+const CONNECT_MS = 10_000;
+
+/** S3 with region, credentials and endpoint from where the SDK looks for them (environment, profile, instance role). */
+export function createS3Storage(idleMs = IDLE_MS): S3Storage {
+  const requestHandler = { connectionTimeout: CONNECT_MS, socketTimeout: idleMs };
+  return new S3Storage(new S3Client({ requestHandler }));
 }

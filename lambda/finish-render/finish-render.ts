@@ -1,19 +1,77 @@
-import { readJobs } from '../../core/batch/ensure-jobs';
-import { TAKEN_BACK } from '../../core/batch/submit-pair';
-import { jobsUrl, partialVideoUrl, videoUrl } from '../../core/contract/keys';
-import { describeGaps, type Gaps } from '../../core/contract/gaps';
-import type { RenderJobs } from '../../core/contract/jobs';
-import type { RenderStatus } from '../../core/contract/status';
-import { formatLocation } from '../../core/storage/location';
-import { plannedVideo } from '../../core/render/chosen-video';
-import { readGaps, readGapsSince } from '../../core/storage/read-gaps';
-import { consoleUrl } from '../console-url';
-import { reportStatus, type ReportServices } from '../report-status';
-import { countFrames, readManifest } from './count-frames';
-import { capReached, endedJobOf, fillsGaps, wasStopped, type EndedJob } from './ended-job';
-import { ensureRescue, rescuedBefore, type RescueServices } from './ensure-rescue';
-import { ensureSalvage, readSalvage, type SalvageServices } from './ensure-salvage';
-import type { JobStateChange } from './event';
+import { readJobs, TAKEN_BACK } from '../../core/jobs/ensure-jobs';
+import { jobsUrl, manifestUrl, partialVideoUrl, videoUrl } from '../../core/render/keys';
+import { type Manifest, parseManifest } from '../../core/render/manifest';
+import { readFailures, readGaps, readGapsSince, storedFrames } from '../../core/render/read-files';
+import {
+  describeGaps,
+  type Finding,
+  type Gaps,
+  type RenderJobs,
+  type RenderStatus,
+} from '../../core/render/records';
+import { plannedVideo } from '../../core/scene/plan';
+import { describeReasons } from '../../core/status/render-state';
+import { formatLocation, type Storage, StorageError } from '../../core/storage/storage';
+import { consoleUrl, type ReportServices, reportStatus } from '../report-status';
+import {
+  capReached,
+  type EndedJob,
+  endedJobOf,
+  fillsGaps,
+  type JobStateChange,
+  wasStopped,
+} from './ended-job';
+import { ensureRescue, rescuedBefore, type RescueServices } from './rescue';
+import { ensureSalvage, readSalvage, type SalvageServices } from './salvage';
+
+/** Failed frames that are findings. */
+const MOST_REASONS = 10;
+
+/** Frames that `status.json` names; the rest is a number. */
+const MOST_FRAMES = 100;
+
+export interface FrameCount {
+  readonly frames?: RenderStatus['frames'];
+  readonly findings: Finding[];
+  /** Why frames failed, in one line. */
+  readonly why?: string | undefined;
+}
+
+/**
+ * How many frames of the plan are there, and which were given up, with the reasons of the first. Without a manifest
+ * (submitted by hand) nothing can be counted.
+ */
+async function countStoredFrames(folder: URL, storage: Storage): Promise<FrameCount> {
+  const manifest = await readManifest(folder, storage);
+  if (!manifest) return { findings: [] };
+  const stored = await storedFrames(manifest, folder, storage);
+  const failed = await readFailures(stored, folder, storage);
+  return {
+    why: describeReasons(failed.first, failed.frames.length),
+    findings: failed.first.slice(0, MOST_REASONS).map(({ frame, reason }) => ({
+      code: 'frame-failed',
+      frame,
+      message: `frame ${frame}: ${reason}`,
+    })),
+    frames: {
+      total: manifest.frameCount,
+      stored: stored.size,
+      failed: failed.frames.length,
+      failedFrames: failed.frames.slice(0, MOST_FRAMES),
+    },
+  };
+}
+
+/** `undefined` where there is none. */
+async function readManifest(folder: URL, storage: Storage): Promise<Manifest | undefined> {
+  const url = manifestUrl(folder);
+  try {
+    return parseManifest(await storage.get(url), formatLocation(url));
+  } catch (error) {
+    if (error instanceof StorageError && error.code === 'not-found') return undefined;
+    throw error;
+  }
+}
 
 export interface FinishServices extends ReportServices {
   /** The folder under which each render has its own. */
@@ -109,7 +167,7 @@ async function rescuing(
   { folder }: EndedJob,
   { storage }: FinishServices,
 ): Promise<Result> {
-  const { frames } = await countFrames(folder, storage);
+  const { frames } = await countStoredFrames(folder, storage);
   const reason = `Spot machines were taken away too often: ${retry?.frames} frames go on on On-Demand machines, at full price`;
   return { state: 'rescuing', reason, findings: [], ...(frames && { frames }) };
 }
@@ -171,7 +229,7 @@ async function resultOf(
   { storage }: FinishServices,
 ): Promise<Result> {
   const { role, folder, failed } = ended;
-  const { frames, findings, why } = await countFrames(folder, storage);
+  const { frames, findings, why } = await countStoredFrames(folder, storage);
   const manifest = await readManifest(folder, storage);
   const format = manifest && plannedVideo(manifest);
   const counted = frames && { frames };

@@ -1,15 +1,14 @@
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import type { Handler } from 'aws-lambda';
 import * as z from 'zod/mini';
-import { createAwsBatch } from '../../core/batch/aws-default';
-import { renderDefinitionsSchema } from '../../core/contract/render-definitions';
-import { childUrl, keyUrl } from '../../core/storage/location';
-import { createS3Storage } from '../../core/storage/s3-default';
-import { createLogger } from '../logger';
-import { commonEnvironment, readEnvironment, readVariable } from '../read-environment';
-import { parseJobStateChange } from './event';
-import type { RescueServices } from './ensure-rescue';
+import { createAwsBatch } from '../../core/jobs/aws-batch';
+import { renderDefinitionsSchema } from '../../core/jobs/farm';
+import { createS3Storage } from '../../core/storage/s3-storage';
+import { childUrl, keyUrl } from '../../core/storage/storage';
+import { commonEnvironment, createLogger, readEnvironment, readVariable } from '../environment';
+import { parseJobStateChange } from './ended-job';
 import { finishRender, type FinishServices } from './finish-render';
+import type { RescueServices } from './rescue';
 
 /** Longer than this Lambda's timeout of 2 minutes, and shorter than the 3 minutes until Lambda's last try of an event. */
 const STALE_AFTER_SECONDS = 150;
@@ -18,7 +17,7 @@ const environmentSchema = z.extend(commonEnvironment, {
   /** Names or ARNs. */
   JOB_QUEUE: z.string().check(z.minLength(1)),
   STITCH_JOB_DEFINITION: z.string().check(z.minLength(1)),
-  /** Both only where the farm has On-Demand machines: their queue, and JSON, see `core/contract/render-definitions.ts`. */
+  /** Both only where the farm has On-Demand machines: their queue, and JSON, see `core/jobs/farm.ts`. */
   ON_DEMAND_JOB_QUEUE: z.optional(z.string().check(z.minLength(1))),
   RENDER_JOB_DEFINITIONS: z.optional(z.string()),
 });

@@ -1,18 +1,101 @@
-import { hasGone, isUploadsFault } from '../../core/batch/refusal';
-import { cameraRenders, type CameraRender } from '../../core/batch/camera-renders';
-import { submitRender, type SubmitServices } from '../../core/batch/submit-render';
-import type { RenderJobs } from '../../core/contract/jobs';
-import { startsRender } from '../../core/contract/upload-key';
-import { parseUploadMetadata, type UploadWishes } from '../../core/contract/upload-metadata';
-import type { RenderOptions } from '../../core/contract/options';
-import type { SpotreelError } from '../../core/errors';
-import { examineScene, type SceneExamination } from '../../core/preflight/examine-scene';
-import { UPLOAD_SECONDS, WalkBudget } from '../../core/preflight/walk-budget';
-import type { ObjectHead, Storage } from '../../core/storage/storage';
-import { childUrl } from '../../core/storage/location';
-import type { Notify } from '../notification';
-import type { UploadEvent } from './event';
-import { refuseUpload } from './refuse-upload';
+import * as z from 'zod/mini';
+import { SpotreelError } from '../../core/errors';
+import {
+  type CameraRender,
+  cameraRenders,
+  hasGone,
+  isUploadsFault,
+  refusalOf,
+  submitRender,
+  type SubmitServices,
+} from '../../core/jobs/submit';
+import { parseJson } from '../../core/json';
+import { startsRender } from '../../core/render/keys';
+import type { RenderOptions } from '../../core/render/options';
+import type { RenderJobs } from '../../core/render/records';
+import { parseUploadMetadata, type UploadWishes } from '../../core/render/upload-options';
+import { UPLOAD_SECONDS, WalkBudget } from '../../core/scene/project/dependencies';
+import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
+import { childUrl, type ObjectHead, type Storage } from '../../core/storage/storage';
+import { consoleUrl, type Notify, type ReportServices, reportStatus } from '../report-status';
+
+/**
+ * "Object Created" as S3 sends it through EventBridge; fields that are not used may be anything.
+ * Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html. Unlike S3's own notifications, whose
+ * documentation says that the key is URL-encoded, this one says nothing of the kind: the key is taken as it is.
+ */
+const objectCreatedSchema = z.lazy(() =>
+  z.object({
+    source: z.literal('aws.s3'),
+    'detail-type': z.literal('Object Created'),
+    detail: z.object({
+      bucket: z.object({ name: z.string().check(z.minLength(1)) }),
+      object: z.object({
+        key: z.string().check(z.minLength(1)),
+        size: z.optional(z.number().check(z.gte(0))),
+        etag: z.string().check(z.minLength(1)),
+        'version-id': z.optional(z.string()),
+      }),
+      /** The API call that made the object, such as `PutObject`. */
+      reason: z.optional(z.string()),
+    }),
+  }),
+);
+
+/** A scene, or something else, has been put into a bucket. */
+export interface UploadEvent {
+  readonly bucket: string;
+  /** As it is, not encoded. */
+  readonly key: string;
+  /** Without quotes. */
+  readonly etag: string;
+  /** Bytes. */
+  readonly size?: number | undefined;
+  readonly versionId?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** Reads the body of an SQS message that EventBridge put there. Throws `bad-event` naming the field at fault. */
+export function parseUploadEvent(body: string): UploadEvent {
+  const { detail } = parseJson(objectCreatedSchema, Buffer.from(body), (reason) => {
+    const message = `the message is no "Object Created" event of S3 (${reason}): mend the EventBridge rule`;
+    return new SpotreelError('bad-event', 'internal', message);
+  });
+  const { key, size, etag } = detail.object;
+  return {
+    bucket: detail.bucket.name,
+    key,
+    etag: etag.replaceAll('"', ''),
+    size,
+    versionId: detail.object['version-id'],
+    reason: detail.reason,
+  };
+}
+
+export interface RefusalServices extends ReportServices {
+  readonly output: URL;
+  readonly region: string;
+}
+
+/**
+ * Says in `status.json`, and by a message, why an upload is not rendered. Returns the id of the render that it would
+ * have been. `wishes` are absent when they are what is wrong.
+ */
+async function refuseUpload(
+  source: ObjectHead,
+  wishes: UploadWishes | undefined,
+  error: SpotreelError,
+  services: RefusalServices,
+): Promise<string> {
+  const { folder, status } = refusalOf(source, wishes, error, services);
+  const link = consoleUrl(folder, services.region);
+  await reportStatus(
+    { ...status, links: { ...status.links, ...(link && { console: link }) } },
+    folder,
+    services,
+  );
+  return status.renderId;
+}
 
 export interface UploadServices extends SubmitServices {
   /** The bucket that is watched, as `s3://name/`. */

@@ -1,16 +1,15 @@
 import type { Handler } from 'aws-lambda';
 import * as z from 'zod/mini';
-import { createAwsBatch } from '../../core/batch/aws-default';
-import { machinesSchema } from '../../core/contract/machines';
-import { watchCaps, type CapOutcome, type CapServices } from '../../core/cost/watch-caps';
+import { type CapOutcome, type CapServices, watchCaps } from '../../core/cost/watch-caps';
 import { SpotreelError } from '../../core/errors';
-import { childUrl, keyUrl } from '../../core/storage/location';
-import { createS3Storage } from '../../core/storage/s3-default';
-import { createLogger } from '../logger';
-import { commonEnvironment, readEnvironment, readVariable } from '../read-environment';
+import { createAwsBatch } from '../../core/jobs/aws-batch';
+import { machinesSchema } from '../../core/render/options';
+import { createS3Storage } from '../../core/storage/s3-storage';
+import { childUrl, keyUrl } from '../../core/storage/storage';
+import { commonEnvironment, createLogger, readEnvironment, readVariable } from '../environment';
 
 const environmentSchema = z.extend(z.omit(commonEnvironment, { TOPIC_ARN: true, FARM_NAME: true }), {
-  /** JSON, see `core/contract/machines.ts`. */
+  /** JSON, see `core/render/options.ts`. */
   MACHINES: z.string(),
   /** Only where the farm has GPUs; an ARN. */
   GPU_JOB_QUEUE: z.optional(z.string().check(z.minLength(1))),

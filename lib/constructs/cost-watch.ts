@@ -1,16 +1,16 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IJobQueue } from 'aws-cdk-lib/aws-batch';
+import { CfnBudget } from 'aws-cdk-lib/aws-budgets';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/contract/keys';
-import type { Machines } from '../../core/contract/machines';
-import { grantBucketAccess } from './bucket-access';
+import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/render/keys';
+import { FARM_TAG, type Machines } from '../../core/render/options';
 import { FarmFunction } from './farm-function';
-import { grantTerminateJob } from './job-access';
+import { grantBucketAccess, grantTerminateJob } from './grants';
 
 export interface CostWatchProps {
   readonly farmName: string;
@@ -63,5 +63,45 @@ export class CostWatch extends Construct {
     // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html: this one knows no resources.
     role.addToPolicy(new PolicyStatement({ actions: ['batch:DescribeJobs'], resources: ['*'] }));
     grantTerminateJob(role, farmName);
+  }
+}
+
+export interface MonthlyBudgetProps {
+  readonly farmName: string;
+  /** US dollars. */
+  readonly limitUsd: number;
+  readonly email: string;
+}
+
+const PERCENTS = [80, 100];
+
+/**
+ * Tells by mail when the farm's costs reach 80 % and 100 % of a sum. It stops nothing. It sees only costs from after the
+ * tag was switched on as a cost-allocation tag, in the account that pays, and AWS knows costs hours late.
+ * https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html
+ */
+export class MonthlyBudget extends Construct {
+  readonly budget: CfnBudget;
+
+  constructor(scope: Construct, id: string, { farmName, limitUsd, email }: MonthlyBudgetProps) {
+    super(scope, id);
+    this.budget = new CfnBudget(this, 'Budget', {
+      budget: {
+        budgetName: `spotreel-${farmName}`,
+        budgetType: 'COST',
+        timeUnit: 'MONTHLY',
+        budgetLimit: { amount: limitUsd, unit: 'USD' },
+        costFilters: { TagKeyValue: [`user:${FARM_TAG}$${farmName}`] },
+      },
+      notificationsWithSubscribers: PERCENTS.map((threshold) => ({
+        notification: {
+          notificationType: 'ACTUAL',
+          comparisonOperator: 'GREATER_THAN',
+          threshold,
+          thresholdType: 'PERCENTAGE',
+        },
+        subscribers: [{ subscriptionType: 'EMAIL', address: email }],
+      })),
+    });
   }
 }

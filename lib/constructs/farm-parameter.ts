@@ -3,16 +3,11 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { ParameterTier, StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
-import {
-  farmDescriptionSchema,
-  farmParameterName,
-  type FarmDescription,
-} from '../../core/contract/farm-description';
-import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/contract/keys';
-import type { Machines } from '../../core/contract/machines';
-import { UPLOAD_PREFIX } from '../../core/contract/upload-key';
+import { type FarmDescription, farmDescriptionSchema, farmParameterName } from '../../core/jobs/farm';
+import { CAPS_PREFIX, OUTPUT_PREFIX, UPLOAD_PREFIX } from '../../core/render/keys';
+import type { Machines } from '../../core/render/options';
+import type { SpotCompute } from './compute';
 import type { JobDefinitions } from './job-definitions';
-import type { SpotCompute } from './spot-compute';
 
 export interface FarmParameterProps {
   readonly farmName: string;

@@ -3,13 +3,13 @@ import {
   BlockPublicAccess,
   Bucket,
   BucketEncryption,
-  ObjectOwnership,
   CfnBucket,
   type LifecycleRule,
+  ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { OUTPUT_PREFIX } from '../../core/contract/keys';
-import { l1Resource } from './l1-resource';
+import { OUTPUT_PREFIX } from '../../core/render/keys';
+import { l1Resource } from './compute';
 
 export interface FilmBucketProps {
   /** Days after which a render is deleted, its video too; 0 keeps it. */

@@ -1,20 +1,18 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import type { IJobQueue } from 'aws-cdk-lib/aws-batch';
-import { Rule, type EventPattern } from 'aws-cdk-lib/aws-events';
+import { type EventPattern, Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/contract/keys';
-import type { RenderDefinition } from '../../core/contract/render-definitions';
-import { grantBucketAccess, grantClaimRemoval } from './bucket-access';
-import { DeadLetters } from './dead-letters';
-import { FarmFunction } from './farm-function';
-import { grantSubmitJob, grantTerminateJob } from './job-access';
+import type { RenderDefinition } from '../../core/jobs/farm';
+import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/render/keys';
+import type { SpotCompute } from './compute';
+import { DeadLetters, FarmFunction } from './farm-function';
+import { grantBucketAccess, grantClaimRemoval, grantSubmitJob, grantTerminateJob } from './grants';
 import type { JobDefinitions } from './job-definitions';
-import type { SpotCompute } from './spot-compute';
 
 export interface FinishTriggerProps {
   readonly farmName: string;

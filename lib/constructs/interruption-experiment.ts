@@ -2,7 +2,7 @@ import { Aws, Stack, Validations } from 'aws-cdk-lib';
 import { CfnExperimentTemplate } from 'aws-cdk-lib/aws-fis';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import { FARM_TAG } from '../../core/contract/farm-tag';
+import { FARM_TAG } from '../../core/render/options';
 
 export interface InterruptionExperimentProps {
   readonly farmName: string;

@@ -1,14 +1,161 @@
-import { RemovalPolicy, type Duration, type Size } from 'aws-cdk-lib';
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Aws, type Duration, RemovalPolicy, Size } from 'aws-cdk-lib';
+import {
+  Action,
+  EcsEc2ContainerDefinition,
+  EcsJobDefinition,
+  EcsVolume,
+  LinuxParameters,
+  Reason,
+  RetryStrategy,
+} from 'aws-cdk-lib/aws-batch';
+import { LogDriver } from 'aws-cdk-lib/aws-ecs';
+import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type ILogGroup, LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import type { Machines } from '../../core/contract/machines';
-import type { RenderDefinition } from '../../core/contract/render-definitions';
-import type { WorkerImage } from './worker-image';
-import { seriesOf, WorkerImages, type WorkerImagesProps } from './worker-images';
-import { WorkerJob, type WorkerJobProps } from './worker-job';
-import { WorkerRole } from './worker-role';
+import type { RenderDefinition } from '../../core/jobs/farm';
+import { retryStrategy } from '../../core/jobs/worker';
+import { OUTPUT_PREFIX, UPLOAD_PREFIX } from '../../core/render/keys';
+import type { Machines } from '../../core/render/options';
+import { grantBucketAccess } from './grants';
+import {
+  CACHE_FOLDER,
+  CACHE_FOLDER_IN_CONTAINER,
+  FINISH_SECONDS,
+  HOST_FOLDER,
+  HOST_FOLDER_IN_CONTAINER,
+  SCRATCH_FOLDER,
+  SPOT_NOTICE_IN_CONTAINER,
+  TMP_FOLDER,
+  WORKER_UID,
+} from './machines';
+import { seriesOf, type WorkerImage, WorkerImages, type WorkerImagesProps } from './worker-images';
+
+interface WorkerJobProps {
+  readonly image: WorkerImage;
+  /** The worker's own rights. */
+  readonly jobRole: IRole;
+  /** The rights that ECS has on the worker's behalf: pulling the image, writing the log. */
+  readonly executionRole: IRole;
+  readonly logGroup: ILogGroup;
+  /** Of the log of one attempt; the worker keeps to it. */
+  readonly logSize: Size;
+  /** Attempts of a job, 1 to 10. */
+  readonly attempts: number;
+  /** First part of the names of its log streams. */
+  readonly logPrefix: string;
+  /** The container's command; `Ref::name` stands for a parameter of the job. */
+  readonly command: readonly string[];
+  /** Parameters of a job that names none. */
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly vcpus: number;
+  readonly memory: Size;
+  readonly gpus?: number;
+  /** What its worker is told besides what all of them are. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Of one attempt. A job that takes longer is stopped and not tried again. */
+  readonly timeout: Duration;
+}
+
+/**
+ * One job definition. Its container can write to its scratch volume, to a small `/tmp` and to the machine's cache, and to
+ * nothing else. The volume is the container's own, made by Docker and gone with it: a folder of the host would be shared
+ * with every other render's containers there, as the cache is, which is made for that.
+ */
+class WorkerJob extends Construct {
+  readonly definition: EcsJobDefinition;
+
+  constructor(scope: Construct, id: string, props: WorkerJobProps) {
+    super(scope, id);
+    const { evaluateOnExit = [], attempts } = retryStrategy(props.attempts);
+    this.definition = new EcsJobDefinition(this, 'Definition', {
+      container: this.container(props),
+      ...(props.parameters && { parameters: { ...props.parameters } }),
+      retryAttempts: attempts,
+      retryStrategies: evaluateOnExit.map(({ action, ...on }) =>
+        RetryStrategy.of(Action[action], Reason.custom(on)),
+      ),
+      timeout: props.timeout,
+      // The farm's tag shows on the bill of what ECS runs, too.
+      propagateTags: true,
+    });
+  }
+
+  private container(props: WorkerJobProps): EcsEc2ContainerDefinition {
+    const linuxParameters = new LinuxParameters(this, 'Linux', {
+      // Hands SIGTERM on, and buries what Blender leaves behind.
+      initProcessEnabled: true,
+    });
+    linuxParameters.addTmpfs({ containerPath: TMP_FOLDER, size: Size.mebibytes(64) });
+    return new EcsEc2ContainerDefinition(this, 'Container', {
+      image: props.image.image,
+      command: [...props.command],
+      cpu: props.vcpus,
+      memory: props.memory,
+      ...(props.gpus !== undefined && { gpu: props.gpus }),
+      jobRole: props.jobRole,
+      executionRole: props.executionRole,
+      user: `${WORKER_UID}:${WORKER_UID}`,
+      readonlyRootFilesystem: true,
+      privileged: false,
+      linuxParameters,
+      volumes: [
+        EcsVolume.host({ name: 'scratch', containerPath: SCRATCH_FOLDER, readonly: false }),
+        EcsVolume.host({
+          name: 'host',
+          hostPath: HOST_FOLDER,
+          containerPath: HOST_FOLDER_IN_CONTAINER,
+          readonly: true,
+        }),
+        EcsVolume.host({
+          name: 'cache',
+          hostPath: CACHE_FOLDER,
+          containerPath: CACHE_FOLDER_IN_CONTAINER,
+          readonly: false,
+        }),
+      ],
+      // Blender's version is the image's own to say (SPOTREEL_BLENDER_VERSION).
+      environment: {
+        // ECS on EC2 tells containers their credentials, but not their region.
+        AWS_REGION: Aws.REGION,
+        HOME: SCRATCH_FOLDER,
+        TMPDIR: SCRATCH_FOLDER,
+        SPOTREEL_CACHE: CACHE_FOLDER_IN_CONTAINER,
+        SPOTREEL_SPOT_NOTICE: SPOT_NOTICE_IN_CONTAINER,
+        SPOTREEL_STOP_SECONDS: String(FINISH_SECONDS),
+        // The figure to raise where it was too little.
+        SPOTREEL_MEMORY_MIB: String(props.memory.toMebibytes()),
+        SPOTREEL_LOG_MIB: String(props.logSize.toMebibytes()),
+        ...props.environment,
+      },
+      logging: LogDriver.awsLogs({ logGroup: props.logGroup, streamPrefix: props.logPrefix }),
+    });
+  }
+}
+
+export interface WorkerRoleProps {
+  readonly bucket: IBucket;
+}
+
+/** What the worker may do: read scenes and what was rendered, write under `renders/`. */
+class WorkerRole extends Construct {
+  readonly role: Role;
+
+  constructor(scope: Construct, id: string, { bucket }: WorkerRoleProps) {
+    super(scope, id);
+    this.role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
+      description: 'Workers: scenes in, frames and videos out',
+    });
+    grantBucketAccess(this.role, bucket, {
+      read: [UPLOAD_PREFIX, OUTPUT_PREFIX],
+      write: [OUTPUT_PREFIX],
+      remove: [OUTPUT_PREFIX],
+      abort: [OUTPUT_PREFIX],
+      list: [UPLOAD_PREFIX, OUTPUT_PREFIX],
+    });
+  }
+}
 
 export interface JobDefinitionsProps extends WorkerImagesProps {
   readonly bucket: IBucket;
@@ -48,7 +195,7 @@ const scriptsEnvironment = ({ allowScripts }: JobDefinitionsProps) => ({
 type Shared = Pick<WorkerJobProps, 'executionRole' | 'jobRole' | 'logGroup' | 'logSize' | 'attempts'>;
 
 /** What renders by one Blender. */
-export interface RenderJobs {
+export interface RenderJobDefinitions {
   /** Full version; `undefined` where nobody knows. */
   readonly blenderVersion: string | undefined;
   readonly render: WorkerJob;
@@ -59,7 +206,7 @@ export interface RenderJobs {
 /** What the farm's queues can be asked to run. Usable by hand: `aws batch submit-job --parameters input=…,output=…`. */
 export class JobDefinitions extends Construct {
   /** One a Blender, the oldest first. */
-  readonly renders: readonly RenderJobs[];
+  readonly renders: readonly RenderJobDefinitions[];
   /** By the newest Blender's image: it opens every scene, to mix its sound. */
   readonly stitch: WorkerJob;
   /** Of every job. */
@@ -103,7 +250,7 @@ export class JobDefinitions extends Construct {
     }));
   }
 
-  private renderJobs(image: WorkerImage, worker: Shared, props: JobDefinitionsProps): RenderJobs {
+  private renderJobs(image: WorkerImage, worker: Shared, props: JobDefinitionsProps): RenderJobDefinitions {
     const { blenderVersion } = image;
     const series = blenderVersion === undefined ? '' : seriesOf(blenderVersion);
     const job: WorkerJobProps = {

@@ -1,20 +1,142 @@
-import { Duration } from 'aws-cdk-lib';
+import { ArnFormat, Aws, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import type { IJobQueue } from 'aws-cdk-lib/aws-batch';
 import {
   Alarm,
   ComparisonOperator,
   Dashboard,
   GraphWidget,
+  type IMetric,
+  type Metric,
   Stats,
   TreatMissingData,
-  type IMetric,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
-import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { type IRuleTarget, Rule } from 'aws-cdk-lib/aws-events';
+import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { FilterPattern, type IFilterPattern, LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import type { CostWatch } from './cost-watch';
 import type { FinishTrigger } from './finish-trigger';
-import type { JobMetrics } from './job-metrics';
 import type { UploadTrigger } from './upload-trigger';
+
+export interface FarmTopicProps {
+  /**
+   * Told everything that is published. AWS asks for confirmation by mail first.
+   * @default - nobody
+   */
+  readonly email?: string;
+}
+
+/** Where the farm says that a render is done or has failed, and that an alarm went off. */
+export class FarmTopic extends Construct {
+  readonly topic: Topic;
+
+  constructor(scope: Construct, id: string, { email }: FarmTopicProps) {
+    super(scope, id);
+    // Without encryption at rest: alarms could then publish only through a key of our own, a dollar a month while idle,
+    // and what is said here are names of renders.
+    this.topic = new Topic(this, 'Topic', { displayName: 'Spotreel', enforceSSL: true });
+    // A topic with a policy of its own loses the default one, by which alarms could publish.
+    this.topic.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'Alarms',
+        effect: Effect.ALLOW,
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [this.topic.topicArn],
+        conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+      }),
+    );
+    if (email !== undefined) this.topic.addSubscription(new EmailSubscription(email));
+  }
+}
+
+export interface JobMetricsProps {
+  readonly farmName: string;
+  readonly jobQueues: readonly IJobQueue[];
+  /** Of all jobs: what workers say of their frames. */
+  readonly workerLog: LogGroup;
+  readonly logRetention: RetentionDays;
+}
+
+/** The states whose counts show how a render goes. */
+const STATUSES = ['RUNNABLE', 'STARTING', 'RUNNING', 'SUCCEEDED', 'FAILED'];
+
+/**
+ * Counts of jobs and frames. AWS Batch publishes no metrics, so the changes of its jobs' states go into a log that is
+ * counted, and so do the workers' own words. A metric costs only in hours in which it counts something.
+ */
+export class JobMetrics extends Construct {
+  /** Jobs, children too, that reached each state. */
+  readonly jobs: readonly Metric[];
+  readonly framesStored: Metric;
+  readonly framesFailed: Metric;
+  readonly rule: Rule;
+  private readonly namespace: string;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    { farmName, jobQueues, workerLog, logRetention }: JobMetricsProps,
+  ) {
+    super(scope, id);
+    this.namespace = `Spotreel/${farmName}`;
+    const stateLog = new LogGroup(this, 'StateLog', {
+      // EventBridge's console takes no other beginning.
+      logGroupName: `/aws/events/spotreel/${farmName}`,
+      retention: logRetention,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    this.rule = this.logStateChanges(jobQueues, stateLog);
+    this.jobs = STATUSES.map((status) =>
+      this.count(stateLog, `Jobs${status}`, FilterPattern.stringValue('$.detail.status', '=', status)),
+    );
+    const said = (event: string) => FilterPattern.stringValue('$.event', '=', event);
+    this.framesStored = this.count(workerLog, 'FramesStored', said('frame-stored'));
+    const givenUp = FilterPattern.all(said('frame-failed'), FilterPattern.booleanValue('$.final', true));
+    this.framesFailed = this.count(workerLog, 'FramesFailed', givenUp);
+  }
+
+  private logStateChanges(jobQueues: readonly IJobQueue[], log: LogGroup): Rule {
+    const arn = Stack.of(this).formatArn({
+      service: 'logs',
+      resource: 'log-group',
+      resourceName: log.logGroupName,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+    log.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal('events.amazonaws.com')],
+        actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        resources: [log.logGroupArn],
+      }),
+    );
+    // A target of our own, because the CDK's deploys a Lambda to set such a policy.
+    const target: IRuleTarget = { bind: () => ({ arn, targetResource: log }) };
+    return new Rule(this, 'StateChanges', {
+      description: 'Jobs that reached another state',
+      eventPattern: {
+        source: ['aws.batch'],
+        detailType: ['Batch Job State Change'],
+        detail: { jobQueue: jobQueues.map(({ jobQueueArn }) => jobQueueArn), status: STATUSES },
+      },
+      targets: [target],
+    });
+  }
+
+  private count(log: LogGroup, metricName: string, filterPattern: IFilterPattern): Metric {
+    const { namespace: metricNamespace } = this;
+    const filter = log.addMetricFilter(metricName, {
+      metricNamespace,
+      metricName,
+      metricValue: '1',
+      filterPattern,
+    });
+    return filter.metric({ statistic: Stats.SUM, label: metricName });
+  }
+}
 
 export interface MonitoringProps {
   readonly farmName: string;

@@ -1,5 +1,5 @@
 import { Duration, Stack } from 'aws-cdk-lib';
-import { Rule, type EventPattern } from 'aws-cdk-lib/aws-events';
+import { type EventPattern, Rule } from 'aws-cdk-lib/aws-events';
 import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
@@ -8,14 +8,11 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/contract/keys';
-import { UPLOAD_ENDING, UPLOAD_PREFIX } from '../../core/contract/upload-key';
-import { grantBucketAccess, grantClaimRemoval } from './bucket-access';
-import { DeadLetters } from './dead-letters';
-import { FarmFunction } from './farm-function';
-import { grantSubmitJob, grantTerminateJob } from './job-access';
+import { CAPS_PREFIX, OUTPUT_PREFIX, UPLOAD_ENDING, UPLOAD_PREFIX } from '../../core/render/keys';
+import type { SpotCompute } from './compute';
+import { DeadLetters, FarmFunction } from './farm-function';
+import { grantBucketAccess, grantClaimRemoval, grantSubmitJob, grantTerminateJob } from './grants';
 import type { JobDefinitions } from './job-definitions';
-import type { SpotCompute } from './spot-compute';
 
 export interface UploadTriggerProps {
   readonly farmName: string;

@@ -1,7 +1,7 @@
-import type { AttemptDetail } from '../../core/batch/batch';
-import type { ChildState } from '../../core/batch/local/job-state';
-import { EXIT } from '../../core/contract/exit-codes';
-import type { SliceAttempt } from '../../core/contract/slice-report';
+import type { AttemptDetail } from '../../core/jobs/batch';
+import { EXIT } from '../../core/jobs/worker';
+import type { ChildState } from '../../core/local-batch/job-state';
+import type { SliceAttempt } from '../../core/render/records';
 import { mayFail, storageFailed } from './causes';
 import type { RoundFacts } from './round-facts';
 

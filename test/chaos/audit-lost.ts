@@ -1,4 +1,4 @@
-import { frameName } from '../../core/contract/keys';
+import { frameName } from '../../core/render/keys';
 import { storageFailed } from './causes';
 import type { BlenderNote, RoundFacts } from './round-facts';
 

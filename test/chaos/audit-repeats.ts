@@ -1,4 +1,4 @@
-import { frameName } from '../../core/contract/keys';
+import { frameName } from '../../core/render/keys';
 import type { StorageRequest } from './faulty-proxy';
 import type { RoundFacts } from './round-facts';
 

@@ -1,7 +1,7 @@
-import { frameName } from '../../core/contract/keys';
-import { renderJobName, stitchJobName } from '../../core/contract/jobs';
-import { jobStatus } from '../../core/batch/local/job-state';
-import { framesOf } from '../../core/render/frame-range';
+import { jobStatus } from '../../core/local-batch/job-state';
+import { framesOf } from '../../core/render/frames';
+import { frameName } from '../../core/render/keys';
+import { renderJobName, stitchJobName } from '../../core/render/records';
 import { auditAttempts } from './audit-attempts';
 import { auditLost } from './audit-lost';
 import { auditRepeats } from './audit-repeats';

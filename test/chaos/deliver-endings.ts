@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Batch, JobDetail } from '../../core/batch/batch';
-import { jobRequests } from '../../core/batch/job-requests';
-import type { SubmittedRender } from '../../core/batch/submit-render';
 import { messageOf, SpotreelError } from '../../core/errors';
+import type { Batch, JobDetail } from '../../core/jobs/batch';
+import { jobRequests } from '../../core/jobs/pair';
+import type { SubmittedRender } from '../../core/jobs/submit';
 import type { Storage } from '../../core/storage/storage';
-import { parseJobStateChange } from '../../lambda/finish-render/event';
+import { parseJobStateChange } from '../../lambda/finish-render/ended-job';
 import { finishRender } from '../../lambda/finish-render/finish-render';
-import type { Notify } from '../../lambda/notification';
+import type { Notify } from '../../lambda/report-status';
 import { jobStateChange } from '../support/aws-events';
 import { randomOf } from '../support/random';
 import { JOB_QUEUE } from './round-place';

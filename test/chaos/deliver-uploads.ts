@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import { processRecords } from '../../lambda/submit-render/process-records';
-import { submitUpload } from '../../lambda/submit-render/submit-upload';
-import type { Notify } from '../../lambda/notification';
-import { createLogger } from '../../lambda/logger';
-import type { Batch } from '../../core/batch/batch';
-import type { RenderJobs } from '../../core/contract/jobs';
-import { manifestUrl, renderFolder } from '../../core/contract/keys';
-import { parseManifest, type Manifest } from '../../core/contract/manifest';
-import { submitRender, type SubmittedRender } from '../../core/batch/submit-render';
 import { messageOf } from '../../core/errors';
-import { childUrl, fileUrl, keyUrl } from '../../core/storage/location';
-import type { Storage } from '../../core/storage/storage';
+import type { Batch } from '../../core/jobs/batch';
+import { submitRender, type SubmittedRender } from '../../core/jobs/submit';
+import { manifestUrl, renderFolder } from '../../core/render/keys';
+import { type Manifest, parseManifest } from '../../core/render/manifest';
+import type { RenderJobs } from '../../core/render/records';
+import { childUrl, fileUrl, keyUrl, type Storage } from '../../core/storage/storage';
+import { createLogger } from '../../lambda/environment';
+import type { Notify } from '../../lambda/report-status';
+import { processRecords } from '../../lambda/submit-render/handler';
+import { submitUpload } from '../../lambda/submit-render/submit-upload';
 import { objectCreated, sqsRecord } from '../support/aws-events';
-import { randomOf } from '../support/random';
 import { FaultyProcess } from '../support/faulty-calls';
+import { randomOf } from '../support/random';
 import { seenFromAfar } from './remote-batch';
 import {
+  type FarmTask,
   framesWish,
   JOB_QUEUE,
   outputDirectory,
@@ -23,7 +23,6 @@ import {
   resolutionPercent,
   SCENE_KEY,
   scenePath,
-  type FarmTask,
 } from './round-place';
 import type { PlannedDelivery } from './round-plan';
 

@@ -4,22 +4,22 @@
 // farm-process TASK.json
 import { appendFileSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { LocalBatch, type LocalJobDefinition } from '../../core/batch/local/local-batch';
-import { retryStrategy } from '../../core/contract/retry-strategy';
-import type { RetryStrategy } from '../../core/batch/batch';
-import { openStorage } from '../../core/storage/open-storage';
-import { sweepPartials } from '../../core/storage/partial-file';
 import { messageOf } from '../../core/errors';
+import type { RetryStrategy } from '../../core/jobs/batch';
+import { retryStrategy } from '../../core/jobs/worker';
+import { LocalBatch, type LocalJobDefinition } from '../../core/local-batch/local-batch';
+import { sweepPartials } from '../../core/storage/file-writes';
+import { openStorage } from '../../core/storage/open-storage';
 import { deliverEndings } from './deliver-endings';
 import { deliverUploads } from './deliver-uploads';
 import {
   cacheDirectory,
+  type FarmTask,
   JOB_QUEUE,
   messagesFile,
   outputDirectory,
   spotNotice,
   stateDirectory,
-  type FarmTask,
 } from './round-place';
 
 /** As many as AWS Batch allows: no plan has so many faults, so that giving up is never their sum. */

@@ -4,19 +4,17 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { ListMultipartUploadsCommand, type S3Client } from '@aws-sdk/client-s3';
 import { PNG } from 'pngjs';
-import { frameFault } from '../../container/worker/frame-check';
-import { recoverJobs } from '../../core/batch/local/recover-jobs';
-import { failureSchema } from '../../core/contract/failure';
-import { failuresFolder, framesFolder, manifestUrl, statusUrl, videoUrl } from '../../core/contract/keys';
-import { parseManifest, type Manifest } from '../../core/contract/manifest';
-import { sliceReportSchema } from '../../core/contract/slice-report';
-import { parseStatus } from '../../core/contract/status';
-import { isPartial } from '../../core/storage/partial-file';
-import { StorageError, type Storage } from '../../core/storage/storage';
+import { frameFault } from '../../container/worker/frames/png';
+import { recoverJobs } from '../../core/local-batch/journal';
+import { failuresFolder, framesFolder, manifestUrl, statusUrl, videoUrl } from '../../core/render/keys';
+import { type Manifest, parseManifest } from '../../core/render/manifest';
+import { failureSchema, parseStatus, sliceReportSchema } from '../../core/render/records';
+import { isPartial } from '../../core/storage/file-writes';
+import { type Storage, StorageError } from '../../core/storage/storage';
 import { survivorsWith } from '../support/processes';
 import { outputUrl } from './deliver-uploads';
-import { blenderLog, messagesFile, resolutionOf, stateDirectory, type RoundPlace } from './round-place';
 import type { BlenderNote, RoundFacts } from './round-facts';
+import { blenderLog, messagesFile, resolutionOf, type RoundPlace, stateDirectory } from './round-place';
 import type { RoundPlan } from './round-plan';
 
 /** What lies where the round took place. Reads storage itself, not through the proxy. */

@@ -8,12 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { mapConcurrently } from '../../core/concurrency';
 import { messageOf } from '../../core/errors';
-import { mapConcurrently } from '../../core/map-concurrently';
 import { startS3Emulator } from '../support/s3-emulator';
 import { ROOT } from '../support/source-files';
 import { describePlan, planRound } from './round-plan';
-import { runRound, type RoundServices } from './run-round';
+import { type RoundServices, runRound } from './run-round';
 
 const ROUNDS = '50';
 const AT_ONCE = '2';

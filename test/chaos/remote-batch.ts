@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Batch, JobDetail, JobSummary } from '../../core/batch/batch';
+import type { Batch, JobDetail, JobSummary } from '../../core/jobs/batch';
 
 export interface Remoteness {
   /** From 0 to 1. */

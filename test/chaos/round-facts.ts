@@ -1,7 +1,6 @@
-import type { JobState } from '../../core/batch/local/job-state';
-import type { Manifest } from '../../core/contract/manifest';
-import type { SliceReport } from '../../core/contract/slice-report';
-import type { RenderStatus } from '../../core/contract/status';
+import type { JobState } from '../../core/local-batch/job-state';
+import type { Manifest } from '../../core/render/manifest';
+import type { RenderStatus, SliceReport } from '../../core/render/records';
 import type { StorageRequest } from './faulty-proxy';
 import type { RoundPlan } from './round-plan';
 import type { SentSignal } from './signals';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Resolution } from '../../core/render/resolution';
+import type { Resolution } from '../../core/render/video';
 import type { RoundPlan } from './round-plan';
 
 /** Where a round takes place. */

@@ -12,33 +12,32 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { findProgram } from '../../container/worker/programs';
+import { killProgram, withLifeline } from '../../core/processes/run-program';
 import { FileStorage } from '../../core/storage/file-storage';
 import { S3Storage } from '../../core/storage/s3-storage';
-import { findProgram } from '../../container/worker/programs';
-import { withLifeline } from '../../core/processes/lifeline';
-import { killProgram } from '../../core/processes/program-end';
 import { installFakeBlender } from '../support/fake-blender';
 import { processesWith } from '../support/processes';
 import type { S3Emulator } from '../support/s3-emulator';
 import { ROOT } from '../support/source-files';
 import { auditRound } from './audit';
 import { emptyBucket } from './empty-bucket';
-import { startFaultyProxy, type FaultyProxy } from './faulty-proxy';
+import { type FaultyProxy, startFaultyProxy } from './faulty-proxy';
 import { gatherFacts } from './gather-facts';
 import { RequestFaults } from './request-fault';
+import type { RoundFacts } from './round-facts';
 import {
   blenderLog,
+  type FarmTask,
   framesWish,
   outputDirectory,
   RENDER_NAME,
   resolutionOf,
   resolutionPercent,
+  type RoundPlace,
   SCENE_KEY,
   scenePath,
-  type FarmTask,
-  type RoundPlace,
 } from './round-place';
-import type { RoundFacts } from './round-facts';
 import type { PlannedSignal, RoundPlan } from './round-plan';
 import { sendSignal, type SentSignal } from './signals';
 

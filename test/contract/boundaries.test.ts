@@ -1,20 +1,46 @@
 import { posix } from 'node:path';
 import { sourceFiles, type SourceFile } from '../support/source-files';
 
-/** Which folders may import from which; the first that a path begins with holds. See CONTRIBUTING.md. */
+/** Files of `core/` itself: errors, text and the like. They know no folder. */
+const BASE = /^core\/[a-z-]+$/;
+
+/** What each folder may import besides itself and the files of `core/`; the first that a path begins with holds. */
 const MAY_IMPORT: ReadonlyArray<readonly [folder: string, from: readonly string[]]> = [
-  ['core/', ['core/']],
-  ['lambda/', ['lambda/', 'core/']],
-  ['container/', ['container/', 'core/']],
-  ['lib/', ['lib/', 'core/contract/']],
-  ['cli/', ['cli/', 'core/', 'container/worker/', 'package.json']],
+  ['core/storage/', []],
+  ['core/processes/', ['core/storage/']],
+  ['core/render/', ['core/storage/']],
+  ['core/scene/', ['core/storage/', 'core/render/']],
+  ['core/jobs/', ['core/storage/', 'core/render/', 'core/scene/']],
+  ['core/local-batch/', ['core/storage/', 'core/processes/', 'core/jobs/']],
+  ['core/watch-folder/', ['core/storage/', 'core/render/', 'core/scene/', 'core/jobs/', 'core/local-batch/']],
+  ['core/cost/', ['core/storage/', 'core/render/', 'core/scene/', 'core/jobs/']],
+  ['core/logs/', ['core/storage/', 'core/render/', 'core/jobs/', 'core/local-batch/']],
+  [
+    'core/status/',
+    [
+      'core/storage/',
+      'core/render/',
+      'core/scene/',
+      'core/jobs/',
+      'core/local-batch/',
+      'core/watch-folder/',
+      'core/cost/',
+    ],
+  ],
+  ['core/report/', ['core/render/', 'core/cost/', 'core/status/']],
+  ['core/', []],
+  ['lambda/', ['core/']],
+  ['container/', ['core/']],
+  ['lib/', ['core/jobs/', 'core/render/', 'core/scene/ocio-config']],
+  ['cli/', ['core/', 'container/worker/', 'package.json']],
   ['bin/', ['cli/', 'lib/']],
 ];
 
 /** The only places that know the AWS SDK: adapters and the roots where programs are put together. */
 const MAY_USE_SDK = [
+  /^core\/aws-error\.ts$/,
   /^core\/storage\/s3-[^/]*\.ts$/,
-  /^core\/batch\/aws-[^/]*\.ts$/,
+  /^core\/jobs\/aws-[^/]*\.ts$/,
   /^core\/cost\/aws-[^/]*\.ts$/,
   /^core\/logs\/aws-[^/]*\.ts$/,
   /^lambda\/[^/]+\/handler\.ts$/,
@@ -38,11 +64,13 @@ test('the boundaries test finds source files and imports', () => {
 
 test('imports between folders go in one direction', () => {
   const wrong = files.flatMap((file) => {
-    const [, allowed] = MAY_IMPORT.find(([folder]) => file.path.startsWith(folder))!;
+    const [own, allowed] = MAY_IMPORT.find(([folder]) => file.path.startsWith(folder))!;
+    const mayImport = (target: string) =>
+      target.startsWith(own) || BASE.test(target) || allowed.some((folder) => target.startsWith(folder));
     return importsOf(file)
       .filter((specifier) => specifier.startsWith('.'))
       .map((specifier) => posix.join(posix.dirname(file.path), specifier))
-      .filter((target) => !allowed.some((folder) => target.startsWith(folder)))
+      .filter((target) => !mayImport(target))
       .map((target) => `${file.path} imports ${target}`);
   });
   expect(wrong).toEqual([]);
@@ -63,11 +91,11 @@ test('only lib and bin import the CDK', () => {
   expect(wrong.map(({ path }) => path)).toEqual([]);
 });
 
-test('every source file has at most 300 lines', () => {
+test('every source file has at most 400 lines', () => {
   const all = sourceFiles([''], ['.ts', '.mjs', '.js', '.py', '.sh']);
   const long = all
     .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
-    .filter(({ lines }) => lines > 300);
+    .filter(({ lines }) => lines > 400);
   expect(long).toEqual([]);
 });
 

@@ -1,9 +1,14 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { randomBytes, createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { childUrl, formatLocation, parseLocation } from '../../core/storage/location';
-import type { Storage, StorageError } from '../../core/storage/storage';
+import {
+  childUrl,
+  formatLocation,
+  parseLocation,
+  type Storage,
+  type StorageError,
+} from '../../core/storage/storage';
 import { describeConditionalWrites } from './conditional-writes';
 import { failure } from './storage-failure';
 

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
 import { FileStorage } from '../../core/storage/file-storage';
-import { fileUrl, keyUrl } from '../../core/storage/location';
-import { MemoryStorage } from '../../core/storage/memory-storage';
-import { sweepPartials } from '../../core/storage/partial-file';
-import { routeStorage } from '../../core/storage/routed-storage';
+import { sweepPartials } from '../../core/storage/file-writes';
+import { routeStorage } from '../../core/storage/open-storage';
 import { S3Storage } from '../../core/storage/s3-storage';
-import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
+import { fileUrl, keyUrl } from '../../core/storage/storage';
+import { MemoryStorage } from '../support/memory-storage';
+import { type S3Emulator, startS3Emulator } from '../support/s3-emulator';
 import { describeStorage } from './storage-conformance';
 
 jest.setTimeout(120_000);

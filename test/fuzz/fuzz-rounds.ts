@@ -1,6 +1,6 @@
-import { BlendFormatError } from '../../core/blend/blend-format-error';
-import { readBlendContents } from '../../core/blend/contents/read-blend-contents';
-import { readBlendFacts } from '../../core/blend/scene-facts';
+import { readBlendFacts } from '../../core/scene/blend/facts';
+import { BlendFormatError } from '../../core/scene/blend/header';
+import { readBlendContents } from '../../core/scene/contents/read-contents';
 import type { ByteSource } from '../../core/storage/storage';
 import { bytesSource } from '../support/counting-source';
 import { randomOf } from '../support/random';

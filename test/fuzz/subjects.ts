@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { parseBlendHeader } from '../../core/blend/blend-header';
-import { ByteWindow } from '../../core/blend/byte-window';
-import { walkBlocks } from '../../core/blend/walk-blocks';
-import { BLENDER_5_0, BlendWriter, type BlendShape } from '../support/blend-writer';
+import { ByteWindow } from '../../core/scene/blend/bytes';
+import { parseBlendHeader } from '../../core/scene/blend/header';
+import { walkBlocks } from '../../core/scene/blend/sdna';
+import { BLENDER_5_0, type BlendShape, BlendWriter } from '../support/blend-writer';
 import { bytesSource } from '../support/counting-source';
-import { seekableZstd, storedFrames } from '../unit/core/blend/zstd-frames';
+import { seekableZstd, storedFrames } from '../support/zstd-frames';
 import type { HotSpot } from './mutate';
 
 /** A good file to be spoilt. */

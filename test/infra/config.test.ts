@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readSettings, SETTINGS, SettingsError } from '../../lib/config';
+import { readSettings, SETTINGS, SettingsError } from '../../lib/settings';
 import { ROOT } from '../support/source-files';
 
 test('readSettings needs no setting', () => {

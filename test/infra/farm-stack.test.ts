@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { farmDescriptionSchema } from '../../core/contract/farm-description';
+import { farmDescriptionSchema } from '../../core/jobs/farm';
 import { ROOT } from '../support/source-files';
 import { allProperties, expectCounts, flat, grants, onlyProperties, synthFarm } from './synth-farm';
 

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseWorkerArgv } from '../../core/contract/worker-command';
-import { retryStrategy } from '../../core/contract/retry-strategy';
-import { WORKER_FILES } from '../../lib/constructs/image-context';
-import { WORKER_UID } from '../../lib/constructs/worker-user';
+import { parseWorkerArgv, retryStrategy } from '../../core/jobs/worker';
+import { WORKER_UID } from '../../lib/constructs/machines';
+import { WORKER_FILES } from '../../lib/constructs/worker-images';
 import { ROOT } from '../support/source-files';
 import { expectCounts, flat, grants, onlyProperties, synthFarm } from './synth-farm';
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { SPOT_NOTICE_IN_CONTAINER, WORKER_UID } from '../../lib/constructs/worker-user';
+import { SPOT_NOTICE_IN_CONTAINER, WORKER_UID } from '../../lib/constructs/machines';
 import { ROOT } from '../support/source-files';
 import { onlyProperties, synthFarm } from './synth-farm';
 

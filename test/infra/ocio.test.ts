@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readSettings, SettingsError } from '../../lib/config';
+import { readSettings, SettingsError } from '../../lib/settings';
 import { useScratchFolder } from '../support/scratch-folder';
 import { farmApp, onlyProperties, synthFarm } from './synth-farm';
 

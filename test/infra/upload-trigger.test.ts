@@ -1,8 +1,8 @@
+import type { Template } from 'aws-cdk-lib/assertions';
 import fc from 'fast-check';
-import { startsRender } from '../../core/contract/upload-key';
+import { startsRender } from '../../core/render/keys';
 import { uploadPattern } from '../../lib/constructs/upload-trigger';
 import { matchesPattern, writtenPattern } from './event-pattern';
-import type { Template } from 'aws-cdk-lib/assertions';
 import { FARM_JOBS, flat, grants, onlyProperties, synthFarm, TAGGING_FARM } from './synth-farm';
 
 const { farmTemplate } = synthFarm();

@@ -3,9 +3,9 @@ import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { BlendContents } from '../../core/blend/contents/blend-contents';
-import { needsScripts } from '../../core/blend/contents/driver-expression';
-import { readBlendContents } from '../../core/blend/contents/read-blend-contents';
+import type { BlendContents } from '../../core/scene/contents/blend-contents';
+import { readBlendContents } from '../../core/scene/contents/read-contents';
+import { needsScripts } from '../../core/scene/contents/scripts';
 import { bytesSource } from '../support/counting-source';
 
 // Asks the real Blender (3.4, on the PATH) for what Spotreel reads from the file by itself.

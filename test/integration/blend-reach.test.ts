@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Reach } from '../../core/blend/contents/blend-contents';
-import { readBlendContents } from '../../core/blend/contents/read-blend-contents';
-import { readBlendFacts } from '../../core/blend/scene-facts';
+import { readBlendFacts } from '../../core/scene/blend/facts';
+import type { Reach } from '../../core/scene/contents/blend-contents';
+import { readBlendContents } from '../../core/scene/contents/read-contents';
 import { bytesSource } from '../support/counting-source';
 
 // Asks the real Blender (3.4, on the PATH) whether a file reaches the frame: it renders without the file and with it.

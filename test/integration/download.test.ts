@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   existsSync,
   mkdirSync,
@@ -8,13 +7,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import { mapConcurrently } from '../../core/map-concurrently';
-import { frameName } from '../../core/contract/keys';
-import { startRecordingProxy, type RecordingProxy } from '../support/recording-proxy';
-import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
+import { mapConcurrently } from '../../core/concurrency';
+import { frameName } from '../../core/render/keys';
+import { type RecordingProxy, startRecordingProxy } from '../support/recording-proxy';
+import { type S3Emulator, startS3Emulator } from '../support/s3-emulator';
 import { useScratchFolder } from '../support/scratch-folder';
-import { spotreel, startProgram, type Started } from '../support/spotreel';
+import { spotreel, type Started, startProgram } from '../support/spotreel';
 import { bytesOf, manifestFor } from '../support/stored-render';
 
 jest.setTimeout(600_000);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CloudWatchLogsClient,
   CreateLogGroupCommand,
@@ -5,14 +6,13 @@ import {
   PutLogEventsCommand,
 } from '@aws-sdk/client-cloudwatch-logs';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { FarmDescription } from '../../core/contract/farm-description';
-import { jobsUrl, manifestUrl } from '../../core/contract/keys';
-import type { WorkerEvent } from '../../core/contract/worker-event';
+import type { FarmDescription } from '../../core/jobs/farm';
+import type { WorkerEvent } from '../../core/jobs/worker';
+import { jobsUrl, manifestUrl } from '../../core/render/keys';
 import { S3Storage } from '../../core/storage/s3-storage';
 import { emulatedEnvironment } from '../support/emulated-farm';
-import { startHttpServer, type HttpServer } from '../support/http-server';
-import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
+import { type HttpServer, startHttpServer } from '../support/http-server';
+import { type S3Emulator, startS3Emulator } from '../support/s3-emulator';
 import { spotreel, startProgram } from '../support/spotreel';
 import { manifestFor } from '../support/stored-render';
 

@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { submitRender } from '../../core/batch/submit-render';
-import type { JobDetail, JobStatus } from '../../core/batch/batch';
-import { frameUrl, jobsUrl, manifestUrl, statusUrl, videoUrl } from '../../core/contract/keys';
-import type { RenderStatus } from '../../core/contract/status';
+import type { JobDetail, JobStatus } from '../../core/jobs/batch';
+import { submitRender } from '../../core/jobs/submit';
+import { frameUrl, jobsUrl, manifestUrl, statusUrl, videoUrl } from '../../core/render/keys';
+import type { RenderStatus } from '../../core/render/records';
 import { S3Storage } from '../../core/storage/s3-storage';
 import { emulatedEnvironment } from '../support/emulated-farm';
-import { startHttpServer, type HttpServer } from '../support/http-server';
+import { type HttpServer, startHttpServer } from '../support/http-server';
 import { RecordingBatch } from '../support/recording-batch';
-import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
+import { type S3Emulator, startS3Emulator } from '../support/s3-emulator';
 import { spotreel, startProgram } from '../support/spotreel';
 import { SCENE } from '../support/submit-scene';
 

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { PNG } from 'pngjs';
-import { soundArgs } from '../../container/worker/ffmpeg-args';
-import { coarsePreviewArgs, contactSheetArgs, posterArgs } from '../../container/worker/showcase-args';
+import { soundArgs } from '../../container/worker/video/ffmpeg';
+import { coarsePreviewArgs, contactSheetArgs, posterArgs } from '../../container/worker/video/showcase';
 import { useScratchFolder } from '../support/scratch-folder';
 
 jest.setTimeout(60_000);

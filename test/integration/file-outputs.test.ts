@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
-import { readExrHeaders } from '../../container/worker/exr-headers';
+import { readExrHeaders } from '../../container/worker/frames/exr';
 import { blender, makeScene } from '../support/blender';
 import { frameFiles, onlyRender } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';

@@ -2,12 +2,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { SceneFacts } from '../../core/blend/scene-facts';
 import { SpotreelError } from '../../core/errors';
-import { examineScene, type SceneExamination } from '../../core/preflight/examine-scene';
-import { FINDING_RULES, type FindingCode } from '../../core/preflight/finding-codes';
-import { preflight, type PreflightInput } from '../../core/preflight/preflight';
-import type { FoundDependency } from '../../core/preflight/dependencies';
+import type { SceneFacts } from '../../core/scene/blend/facts';
+import { FINDING_RULES, type FindingCode } from '../../core/scene/findings/codes';
+import { preflight, type PreflightInput } from '../../core/scene/preflight';
+import type { FoundDependency } from '../../core/scene/project/dependencies';
+import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
 import { openStorage } from '../../core/storage/open-storage';
 import { FEATURES } from '../pixels/features';
 import { blender } from '../support/blender';

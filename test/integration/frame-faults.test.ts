@@ -1,9 +1,8 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { failureSchema } from '../../core/contract/failure';
-import { parseGaps } from '../../core/contract/gaps';
-import { html } from '../../core/report/html';
-import { installFakeBlender, type FakeBehaviour } from '../support/fake-blender';
+import { failureSchema, parseGaps } from '../../core/render/records';
+import { html } from '../../core/report/charts';
+import { type FakeBehaviour, installFakeBlender } from '../support/fake-blender';
 import { frameFiles, manifestOf, onlyRender, sliceReports, writeTimes } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
-import { frameName } from '../../core/contract/keys';
-import { blenderVersion, findProgram } from '../../container/worker/programs';
-import { settingsSchema } from '../../lib/settings-schema';
+import { askBlenderVersion, findProgram } from '../../container/worker/programs';
+import { frameName } from '../../core/render/keys';
+import { settingsSchema } from '../../lib/settings';
 import { comparePictures, type Difference } from '../support/compare-pictures';
 import { onlyRender } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -63,7 +63,7 @@ test.each(SCENES)('frames of the scene $name look as they always have', async (s
 });
 
 async function versionAtHand(): Promise<string> {
-  const { major, minor } = await blenderVersion(findProgram('blender', process.env), process.env);
+  const { major, minor } = await askBlenderVersion(findProgram('blender', process.env), process.env);
   return `${major}.${minor}`;
 }
 

@@ -10,8 +10,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
-import { failureSchema } from '../../core/contract/failure';
-import { parseWorkerEvent } from '../../core/contract/worker-event';
+import { parseWorkerEvent } from '../../core/jobs/worker';
+import { failureSchema } from '../../core/render/records';
 import { ALLOW_SCRIPTS, payloadScene } from '../support/payload-scene';
 import { frameFiles, sliceReports } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { failureSchema, type FrameFailure } from '../../core/contract/failure';
-import { installFakeBlender, type FakeBehaviour } from '../support/fake-blender';
+import { failureSchema, type FrameFailure } from '../../core/render/records';
+import { type FakeBehaviour, installFakeBlender } from '../support/fake-blender';
 import { frameFiles, sliceReports } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';

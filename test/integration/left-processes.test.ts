@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { endOf } from '../../core/processes/program-end';
+import { endOf } from '../../core/processes/run-program';
 import { ALLOW_SCRIPTS, payloadScene } from '../support/payload-scene';
 import { processesWith, survivorsWith } from '../support/processes';
 import { frameFiles, onlyRender } from '../support/render-folder';

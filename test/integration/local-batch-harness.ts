@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SubmitJobRequest } from '../../core/batch/batch';
-import { LocalBatch, type LocalBatchEvent, type LocalBatchOptions } from '../../core/batch/local/local-batch';
+import type { SubmitJobRequest } from '../../core/jobs/batch';
+import { LocalBatch, type LocalBatchEvent, type LocalBatchOptions } from '../../core/local-batch/local-batch';
 
 export const QUEUE = 'queue';
 

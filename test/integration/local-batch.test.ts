@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseStamped } from '../../core/batch/local/time-stamp';
-import type { JobDetail } from '../../core/batch/batch';
+import type { JobDetail } from '../../core/jobs/batch';
+import { parseStamped } from '../../core/local-batch/attempt';
 import { cleanUp, makeDirectory, openBatch, programFile, QUEUE } from './local-batch-harness';
 
 afterEach(cleanUp);

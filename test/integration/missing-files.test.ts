@@ -54,7 +54,7 @@ beforeAll(async () => {
     ...python,
     join(FIXTURES, 'ask.py'),
     '--',
-    join(ROOT, 'container/worker'),
+    join(ROOT, 'container/worker/blender'),
     String(FRAMES),
     ...scenes.map((name) => join(made, 'scenes', name)),
   ]);

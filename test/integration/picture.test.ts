@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { PNG } from 'pngjs';
-import { PictureView } from '../../cli/picture/picture-view';
+import { PictureView } from '../../cli/picture';
 import { findProgram } from '../../container/worker/programs';
-import { MemoryStorage } from '../../core/storage/memory-storage';
+import { MemoryStorage } from '../support/memory-storage';
 
 jest.setTimeout(180_000);
 

@@ -6,16 +6,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { ContentsWriter, CONTENTS_STRUCTS } from '../support/blend-contents-writer';
+import { CONTENTS_STRUCTS, ContentsWriter } from '../support/blend-contents-writer';
 import { BLENDER_3_4, BLENDER_5_0, BlendWriter } from '../support/blend-writer';
 import { bundleText } from '../support/lambda-bundle';
-import {
-  bombFrame,
-  seekableZstd,
-  seekTable,
-  storedFrame,
-  storedFrames,
-} from '../unit/core/blend/zstd-frames';
+import { bombFrame, seekableZstd, seekTable, storedFrame, storedFrames } from '../support/zstd-frames';
 
 const run = promisify(execFile);
 const MIB = 2 ** 20;
@@ -27,8 +21,8 @@ const MOST_MEGABYTES = 128;
 /** A Node without any options, which reads a file as one in a bucket, or where it is on disk, and prints its own peak. */
 const READ = `
   import { readFileSync } from 'node:fs';
-  import { readBlendContents } from './core/blend/contents/read-blend-contents';
-  import { readBlendFacts } from './core/blend/scene-facts';
+  import { readBlendContents } from './core/scene/contents/read-contents';
+  import { readBlendFacts } from './core/scene/blend/facts';
   import { FileStorage } from './core/storage/file-storage';
   async function main() {
     const source = await new FileStorage().open(new URL(process.argv[2]!));

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { farmParameterName, type FarmDescription } from '../../core/contract/farm-description';
+import { TABLE_DATE } from '../../core/cost/prices';
+import { type FarmDescription, farmParameterName } from '../../core/jobs/farm';
 import {
   frameUrl,
   jobsUrl,
@@ -9,15 +10,13 @@ import {
   sliceReportUrl,
   statusUrl,
   stitchRecordUrl,
-} from '../../core/contract/keys';
-import type { SliceAttempt } from '../../core/contract/slice-report';
-import type { RenderStatus } from '../../core/contract/status';
-import { TABLE_DATE } from '../../core/cost/price-table';
+} from '../../core/render/keys';
+import type { RenderStatus, SliceAttempt } from '../../core/render/records';
 import { S3Storage } from '../../core/storage/s3-storage';
 import { emulatedEnvironment } from '../support/emulated-farm';
 import { installFakeBlender } from '../support/fake-blender';
-import { startHttpServer, type HttpServer } from '../support/http-server';
-import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
+import { type HttpServer, startHttpServer } from '../support/http-server';
+import { type S3Emulator, startS3Emulator } from '../support/s3-emulator';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel, worker } from '../support/spotreel';

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { chromium, type Browser, type Page } from 'playwright-core';
-import { EXIT } from '../../core/contract/exit-codes';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { EXIT } from '../../core/jobs/worker';
 import { makeScene } from '../support/blender';
 import { installFakeBlender } from '../support/fake-blender';
 import { onlyRender } from '../support/render-folder';

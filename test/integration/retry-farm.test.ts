@@ -1,22 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AwsBatch } from '../../core/batch/aws-batch';
-import type { FarmDescription } from '../../core/contract/farm-description';
-import {
-  frameUrl,
-  jobsUrl,
-  manifestUrl,
-  retryUrl,
-  sliceReportUrl,
-  statusUrl,
-} from '../../core/contract/keys';
-import { parseManifest } from '../../core/contract/manifest';
-import { sliceReportSchema } from '../../core/contract/slice-report';
-import type { RenderStatus } from '../../core/contract/status';
+import { AwsBatch } from '../../core/jobs/aws-batch';
+import type { FarmDescription } from '../../core/jobs/farm';
+import { frameUrl, jobsUrl, manifestUrl, retryUrl, sliceReportUrl, statusUrl } from '../../core/render/keys';
+import { parseManifest } from '../../core/render/manifest';
+import { type RenderStatus, sliceReportSchema } from '../../core/render/records';
 import { S3Storage } from '../../core/storage/s3-storage';
 import { emulatedBatch, emulatedEnvironment, makeEmulatedFarm } from '../support/emulated-farm';
 import { startRecordingProxy } from '../support/recording-proxy';
-import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
+import { type S3Emulator, startS3Emulator } from '../support/s3-emulator';
 import { ROOT } from '../support/source-files';
 import { spotreel, worker } from '../support/spotreel';
 

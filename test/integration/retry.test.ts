@@ -9,9 +9,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseGaps } from '../../core/contract/gaps';
-import { parseRetryPlan } from '../../core/contract/retry-plan';
-import { installFakeBlender, type FakeBehaviour } from '../support/fake-blender';
+import { parseGaps, parseRetryPlan } from '../../core/render/records';
+import { type FakeBehaviour, installFakeBlender } from '../support/fake-blender';
 import { frameFiles, onlyRender, sliceReports, writeTimes } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';

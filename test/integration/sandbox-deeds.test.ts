@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
-import { sandboxed } from '../../container/worker/sandbox';
+import { sandboxed } from '../../container/worker/programs';
 import {
   abiEnvironment,
   asUser,

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { sandboxed, whyNoSandbox } from '../../container/worker/sandbox';
+import { sandboxed, whyNoSandbox } from '../../container/worker/programs';
 import { blender, makeScene } from '../support/blender';
 import { onlyRender } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { EXIT } from '../../core/contract/exit-codes';
-import { findingSchema, type Finding } from '../../core/contract/finding';
+import { EXIT } from '../../core/jobs/worker';
+import { type Finding, findingSchema } from '../../core/render/manifest';
 import { blender, makeScene } from '../support/blender';
 import { comparePictures } from '../support/compare-pictures';
 import { ALLOW_SCRIPTS, payloadScene } from '../support/payload-scene';

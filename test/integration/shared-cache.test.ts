@@ -11,8 +11,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { openFileCache } from '../../container/worker/file-cache';
-import { sandboxed } from '../../container/worker/sandbox';
+import { openFileCache } from '../../container/worker/files/cache';
+import { sandboxed } from '../../container/worker/programs';
 import { CountingStorage, putAll } from '../support/made-scenes';
 import { useScratchFolder } from '../support/scratch-folder';
 

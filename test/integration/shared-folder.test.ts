@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processStartTime } from '../../core/processes/process-identity';
+import { processStartTime } from '../../core/processes/claim';
 import { claimName } from '../support/claim-name';
 import { installFakeBlender } from '../support/fake-blender';
 import { frameFiles, storedFiles, writeTimes } from '../support/render-folder';

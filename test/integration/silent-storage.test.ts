@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net';
-import { createS3Storage } from '../../core/storage/s3-default';
-import { keyUrl } from '../../core/storage/location';
+import { createS3Storage } from '../../core/storage/s3-storage';
+import { keyUrl } from '../../core/storage/storage';
 
 jest.setTimeout(30_000);
 

@@ -11,9 +11,9 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
-import { parseManifest } from '../../core/contract/manifest';
+import { parseManifest } from '../../core/render/manifest';
 import { blender, makeScene } from '../support/blender';
-import { startPlayedFarm, type PlayedFarm } from '../support/played-farm';
+import { type PlayedFarm, startPlayedFarm } from '../support/played-farm';
 import { PROJECT_COLOURS, squaresOf, useProject } from '../support/project';
 import { useScratchFolder } from '../support/scratch-folder';
 import { spotreel } from '../support/spotreel';

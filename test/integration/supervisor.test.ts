@@ -1,12 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, copyFileSync, existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { peakMemoryBytes } from '../../container/worker/memory-kills';
-import { withLifeline } from '../../core/processes/lifeline';
-import { endOf, killProgram, stopProgram } from '../../core/processes/program-end';
-import { programPid } from '../../core/processes/program-pid';
+import { peakMemoryBytes } from '../../container/worker/blender/session';
+import { endOf, killProgram, programPid, stopProgram, withLifeline } from '../../core/processes/run-program';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { processesWith, until } from './local-batch-harness';

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runCommandLine } from '../../cli/command-line';
+import { runCommandLine } from '../../cli/main';
 import { claimName, ELSEWHERE } from '../support/claim-name';
 import { installFakeBlender } from '../support/fake-blender';
 import { garble, GARBLES, stateFiles } from '../support/garble';

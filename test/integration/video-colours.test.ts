@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { VIDEO_FILES } from '../../core/contract/video-format';
+import { VIDEO_FILES } from '../../core/render/video';
 import { useScratchFolder } from '../support/scratch-folder';
-import { stitchFilm, type Film } from '../support/stitched-film';
+import { type Film, stitchFilm } from '../support/stitched-film';
 import { decodeFrame, decodeRow, probeVideo } from '../support/video';
 
 jest.setTimeout(240_000);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { JobDetail, JobStatus } from '../../core/batch/batch';
-import { frameName } from '../../core/contract/keys';
-import type { SliceReport } from '../../core/contract/slice-report';
+import type { JobDetail, JobStatus } from '../../core/jobs/batch';
+import { frameName } from '../../core/render/keys';
+import type { SliceReport } from '../../core/render/records';
 import { startHttpServer } from '../support/http-server';
 import { startReadingS3 } from '../support/reading-s3';
 import { startProgram } from '../support/spotreel';

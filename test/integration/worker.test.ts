@@ -9,14 +9,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
-import { parseGaps } from '../../core/contract/gaps';
-import { parseWorkerEvent, type WorkerEvent } from '../../core/contract/worker-event';
+import { parseWorkerEvent, type WorkerEvent } from '../../core/jobs/worker';
+import { parseGaps } from '../../core/render/records';
 import { installFakeBlender } from '../support/fake-blender';
 import { pngChunk, pngOf } from '../support/png';
 import { frameFiles, manifestOf } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
-import { startProgram, worker, type Finished } from '../support/spotreel';
+import { type Finished, startProgram, worker } from '../support/spotreel';
 import { probeVideo } from '../support/video';
 
 jest.setTimeout(60_000);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { PNG } from 'pngjs';
-import { readExrHeaders } from '../../container/worker/exr-headers';
+import { readExrHeaders } from '../../container/worker/frames/exr';
 import { runProgram } from '../../core/processes/run-program';
 
 /** The greatest difference of two pictures, in levels of 255, and where it is. 0: they are equal. */

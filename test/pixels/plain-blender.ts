@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mapConcurrently } from '../../core/map-concurrently';
+import { mapConcurrently } from '../../core/concurrency';
 import { runProgram } from '../../core/processes/run-program';
 import type { BlenderAtHand } from './blender-at-hand';
 import type { Feature } from './feature';

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { frameOfName } from '../../core/contract/keys';
-import { spotreel, type Finished } from '../support/spotreel';
-import { isOlder, seriesOf, type BlenderAtHand } from './blender-at-hand';
+import { frameOfName } from '../../core/render/keys';
+import { type Finished, spotreel } from '../support/spotreel';
+import { type BlenderAtHand, isOlder, seriesOf } from './blender-at-hand';
 import { compareFolders, type FolderDifference, type FolderPair } from './compare-folders';
 import type { Feature } from './feature';
-import { isRendered, renderPlainly, sceneFile, valuesIn, type PlainPlace } from './plain-blender';
-import { readRenderResult, severitiesOf, type RenderResult } from './render-result';
+import { isRendered, type PlainPlace, renderPlainly, sceneFile, valuesIn } from './plain-blender';
+import { readRenderResult, type RenderResult, severitiesOf } from './render-result';
 
 /** Where one run of the harness works, and with what. */
 export interface Bench {

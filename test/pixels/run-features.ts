@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { mapConcurrently } from '../../core/map-concurrently';
+import { mapConcurrently } from '../../core/concurrency';
 import { runProgram } from '../../core/processes/run-program';
-import { environmentFor, isOlder, seriesOf, type BlenderAtHand } from './blender-at-hand';
+import { type BlenderAtHand, environmentFor, isOlder, seriesOf } from './blender-at-hand';
 import type { Feature } from './feature';
 import { renderBatches } from './plain-blender';
 import { plainPlace, runFeature, type Verdict } from './run-feature';

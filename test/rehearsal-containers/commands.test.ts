@@ -1,12 +1,12 @@
-import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sliceReportSchema } from '../../core/contract/slice-report';
+import { DeleteObjectCommand } from '@aws-sdk/client-s3';
+import { sliceReportSchema } from '../../core/render/records';
 import { makeScene } from '../support/blender';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
-import { spotreel, startProgram, type Finished, type Started } from '../support/spotreel';
+import { type Finished, spotreel, type Started, startProgram } from '../support/spotreel';
 import { probeVideo } from '../support/video';
 import { ContainerFarm } from './container-farm';
 import { Podman } from './podman';

@@ -1,16 +1,16 @@
-import { DescribeJobDefinitionsCommand, type AttemptDetail, type JobDetail } from '@aws-sdk/client-batch';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type AttemptDetail, DescribeJobDefinitionsCommand, type JobDetail } from '@aws-sdk/client-batch';
 import { z } from 'zod';
-import { evaluateOnExit, type AttemptEnd } from '../../core/batch/evaluate-on-exit';
-import { retryStrategySchema } from '../../core/batch/local/submit-job-schema';
-import { parseWorkerEvent } from '../../core/contract/worker-event';
-import { mapConcurrently } from '../../core/map-concurrently';
-import { CACHE_FOLDER, HOST_FOLDER } from '../../lib/constructs/worker-user';
+import { mapConcurrently } from '../../core/concurrency';
+import { parseWorkerEvent } from '../../core/jobs/worker';
+import { type AttemptEnd, evaluateOnExit } from '../../core/local-batch/dependencies';
+import { retryStrategySchema } from '../../core/local-batch/job-state';
+import { CACHE_FOLDER, HOST_FOLDER } from '../../lib/constructs/machines';
 import type { DeployedFarm } from '../rehearsal/deployed-farm';
-import { containerArgs, containerPropertiesSchema, fillIn, type ContainerRun } from './container-args';
-import { putLog, type LogLine } from './container-logs';
+import { containerArgs, containerPropertiesSchema, type ContainerRun, fillIn } from './container-args';
+import { type LogLine, putLog } from './container-logs';
 import type { Podman } from './podman';
 
 /** One attempt of one child, and its end. */
@@ -66,7 +66,7 @@ const definitionSchema = z.object({
 
 type Definition = z.infer<typeof definitionSchema>;
 
-/** As AWS Batch says it of a machine that EC2 took back (by the documentation; see core/contract/retry-strategy.ts). */
+/** As AWS Batch says it of a machine that EC2 took back (by the documentation; see core/jobs/worker.ts). */
 const RECLAIMED = 'Host EC2 (instance i-0123456789abcdef0) terminated.';
 
 /** podman's own exit codes, for a container that did not come up. */
@@ -85,7 +85,7 @@ export class ContainerBatch {
 
   constructor(private readonly options: ContainerBatchOptions) {
     this.machine = mkdtempSync(join(tmpdir(), 'spotreel-machine-'));
-    // As lib/constructs/machine-setup.ts makes them.
+    // As lib/constructs/machines.ts makes them.
     mkdirSync(join(this.machine, HOST_FOLDER), { recursive: true });
     mkdirSync(join(this.machine, CACHE_FOLDER), { recursive: true });
     chmodSync(join(this.machine, CACHE_FOLDER), 0o1733);

@@ -1,11 +1,9 @@
-import { SubmitJobCommand } from '@aws-sdk/client-batch';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { failureSchema } from '../../core/contract/failure';
-import { EXIT } from '../../core/contract/exit-codes';
-import { sliceReportSchema, type SliceReport } from '../../core/contract/slice-report';
-import { parseWorkerEvent } from '../../core/contract/worker-event';
-import { CACHE_FOLDER } from '../../lib/constructs/worker-user';
+import { SubmitJobCommand } from '@aws-sdk/client-batch';
+import { EXIT, parseWorkerEvent } from '../../core/jobs/worker';
+import { failureSchema, type SliceReport, sliceReportSchema } from '../../core/render/records';
+import { CACHE_FOLDER } from '../../lib/constructs/machines';
 import { makeScene } from '../support/blender';
 import { PROJECT_COLOURS, PROJECT_FILES, squaresOf, useProject } from '../support/project';
 import { onlyRender } from '../support/render-folder';
@@ -13,8 +11,8 @@ import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel } from '../support/spotreel';
 import { decodeFrame, probeVideo } from '../support/video';
-import { ContainerFarm } from './container-farm';
 import type { Attempt } from './container-batch';
+import { ContainerFarm } from './container-farm';
 import { DRIVER_RAN, HOSTILE_LINES, PROBE_RESULTS, probeScript, SCRIPT_RAN } from './hostile-scene';
 import { colourCount, differenceOf, largestDifference } from './pixels';
 import { Podman } from './podman';
@@ -259,7 +257,7 @@ test('a hostile scene is rendered without its scripts, and writes nothing where 
 
 test('a script that has found a way to run within Blender reaches no credentials and writes nowhere', async () => {
   const probe = at('probe.py');
-  const script = readFileSync(join(ROOT, 'container/worker/render_frames.py'), 'utf8');
+  const script = readFileSync(join(ROOT, 'container/worker/blender/render_frames.py'), 'utf8');
   const { credentials, aws } = containers;
   writeFileSync(probe, script + probeScript(credentials.url, new URL(aws.endpoint)));
   const scene = readFileSync(await makeScene(at('probed.blend')));

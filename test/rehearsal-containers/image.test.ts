@@ -1,15 +1,15 @@
 import { appendFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { WORKER_UID } from '../../lib/constructs/worker-user';
+import { WORKER_UID } from '../../lib/constructs/machines';
 import {
-  MIRRORED_VERSION,
-  startBlenderMirror,
   type BlenderMirror,
+  MIRRORED_VERSION,
   type MirrorOptions,
+  startBlenderMirror,
 } from './blender-mirror';
 import { Podman } from './podman';
 import { standInBase } from './stand-in-base';
-import { distContext, tryBuild, workerImage, type BuiltImage } from './worker-image';
+import { type BuiltImage, distContext, tryBuild, workerImage } from './worker-image';
 
 // On a machine that has never built it, two minutes.
 jest.setTimeout(600_000);

@@ -5,7 +5,7 @@ import {
   TerminateJobCommand,
   UpdateComputeEnvironmentCommand,
 } from '@aws-sdk/client-batch';
-import { FARM_TAG } from '../../core/contract/farm-tag';
+import { FARM_TAG } from '../../core/render/options';
 import type { Deed } from './deed';
 import type { DeployedFarm } from './deployed-farm';
 

@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import {
   BatchClient,
   DescribeJobsCommand,
+  type JobDetail,
   ListJobsCommand,
   TerminateJobCommand,
-  type JobDetail,
 } from '@aws-sdk/client-batch';
 import { CloudFormationClient, DescribeStackResourcesCommand } from '@aws-sdk/client-cloudformation';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
@@ -15,12 +16,11 @@ import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } fr
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { readFarm } from '../../core/batch/aws-farm';
-import type { FarmDescription } from '../../core/contract/farm-description';
-import { parseStatus, type RenderStatus } from '../../core/contract/status';
+import { readFarm } from '../../core/jobs/aws-farm';
+import type { FarmDescription } from '../../core/jobs/farm';
+import { parseStatus, type RenderStatus } from '../../core/render/records';
 import { ROOT } from '../support/source-files';
-import { ACCOUNT, JOB_IS_DONE, JOB_TOLD, REGION, type AwsEmulator, type Credentials } from './aws-emulator';
+import { ACCOUNT, type AwsEmulator, type Credentials, JOB_IS_DONE, JOB_TOLD, REGION } from './aws-emulator';
 
 const STACKS = ['spotreel-main-storage', 'spotreel-main-farm'];
 

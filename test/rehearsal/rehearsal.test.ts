@@ -5,16 +5,16 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { JobDetail } from '@aws-sdk/client-batch';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
-import { renderJobName, stitchJobName } from '../../core/contract/jobs';
-import { parseManifest } from '../../core/contract/manifest';
+import { parseManifest } from '../../core/render/manifest';
+import { renderJobName, stitchJobName } from '../../core/render/records';
 import { ROOT } from '../support/source-files';
 import { spotreel, worker } from '../support/spotreel';
 import { probeVideo } from '../support/video';
-import { startAwsEmulator, type AwsEmulator } from './aws-emulator';
-import { BLENDER_VERSIONS, deploy, imageOf, synthesize } from './deploy';
-import { DeployedFarm } from './deployed-farm';
+import { type AwsEmulator, startAwsEmulator } from './aws-emulator';
 import { ROLE_NAMES, ROLES } from './deed';
 import { ANOTHER_BUCKET, rightsOf, tryEverything } from './deeds';
+import { BLENDER_VERSIONS, deploy, imageOf, synthesize } from './deploy';
+import { DeployedFarm } from './deployed-farm';
 
 jest.setTimeout(300_000);
 

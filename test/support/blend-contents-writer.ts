@@ -1,6 +1,6 @@
-import type { BlendContents } from '../../core/blend/contents/blend-contents';
-import { readBlendContents } from '../../core/blend/contents/read-blend-contents';
-import { BLENDER_3_4, BlendWriter, type BlendShape, type StructTable, type Values } from './blend-writer';
+import type { BlendContents } from '../../core/scene/contents/blend-contents';
+import { readBlendContents } from '../../core/scene/contents/read-contents';
+import { BLENDER_3_4, type BlendShape, BlendWriter, type StructTable, type Values } from './blend-writer';
 import { bytesSource } from './counting-source';
 
 const MODIFIER = 'ModifierData modifier';

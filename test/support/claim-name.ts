@@ -1,6 +1,4 @@
-import { processStartTime } from '../../core/processes/process-identity';
-import { thisWorld } from '../../core/processes/process-world';
-import type { Claim } from '../../core/processes/claim';
+import { type Claim, processStartTime, thisWorld } from '../../core/processes/claim';
 
 /** The name of a claim's file. It is of this process except for what is given; its time is the earliest possible one. */
 export function claimName(given: Partial<Claim> = {}): string {

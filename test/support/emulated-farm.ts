@@ -5,7 +5,7 @@ import {
   RegisterJobDefinitionCommand,
 } from '@aws-sdk/client-batch';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { farmParameterName, type FarmDescription } from '../../core/contract/farm-description';
+import { type FarmDescription, farmParameterName } from '../../core/jobs/farm';
 import type { S3Emulator } from './s3-emulator';
 
 const ACCOUNT = '123456789012';

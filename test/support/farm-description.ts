@@ -1,4 +1,4 @@
-import type { FarmDescription } from '../../core/contract/farm-description';
+import type { FarmDescription } from '../../core/jobs/farm';
 
 /** Of a farm that is nowhere. */
 export const makeFarmDescription = (): FarmDescription => ({

@@ -1,11 +1,11 @@
-import type { BlendContents, Dependency } from '../../core/blend/contents/blend-contents';
-import type { BlendFacts, SceneFacts } from '../../core/blend/scene-facts';
-import type { SceneExamination } from '../../core/preflight/examine-scene';
-import { projectRootOf, segmentsOf } from '../../core/preflight/project-root';
-import { walkDependencies } from '../../core/preflight/walk-dependencies';
-import type { ReadContents } from '../../core/preflight/dependencies';
-import { MemoryStorage } from '../../core/storage/memory-storage';
+import type { BlendFacts, SceneFacts } from '../../core/scene/blend/facts';
+import type { BlendContents, Dependency } from '../../core/scene/contents/blend-contents';
+import type { ReadContents } from '../../core/scene/project/dependencies';
+import type { SceneExamination } from '../../core/scene/project/examine';
+import { projectRootOf, segmentsOf } from '../../core/scene/project/paths';
+import { walkDependencies } from '../../core/scene/project/walk';
 import type { FolderEntry, ObjectInfo, Storage } from '../../core/storage/storage';
+import { MemoryStorage } from './memory-storage';
 
 /** An image of one file, but for `changes`. */
 export function dependency(path: string, changes: Partial<Dependency> = {}): Dependency {

@@ -13,7 +13,7 @@ import {
   IAMClient,
 } from '@aws-sdk/client-iam';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { farmParameterName, type FarmDescription } from '../../core/contract/farm-description';
+import { type FarmDescription, farmParameterName } from '../../core/jobs/farm';
 
 /** How the emulator is called. */
 interface EmulatorClient {

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import type { JobDetail, JobStatus, SubmitJobRequest } from '../../core/batch/batch';
-import { farmParameterName, type FarmDescription } from '../../core/contract/farm-description';
+import type { JobDetail, JobStatus, SubmitJobRequest } from '../../core/jobs/batch';
+import { type FarmDescription, farmParameterName } from '../../core/jobs/farm';
 import { startHttpServer } from './http-server';
-import { startS3Emulator, type S3Emulator } from './s3-emulator';
+import { type S3Emulator, startS3Emulator } from './s3-emulator';
 import { worker } from './spotreel';
 
 /** A farm to which the command line can submit. */

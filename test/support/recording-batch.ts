@@ -7,7 +7,7 @@ import type {
   ListJobsRequest,
   SubmitJobRequest,
   SubmitJobResponse,
-} from '../../core/batch/batch';
+} from '../../core/jobs/batch';
 
 interface RecordedJob {
   readonly jobId: string;

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { parseManifest, type Manifest } from '../../core/contract/manifest';
-import { sliceReportSchema, type SliceReport } from '../../core/contract/slice-report';
+import { type Manifest, parseManifest } from '../../core/render/manifest';
+import { type SliceReport, sliceReportSchema } from '../../core/render/records';
 
 /** The folder of the only render under an output folder. */
 export function onlyRender(output: string): string {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RenderRequest, SubmitServices } from '../../core/batch/submit-render';
-import type { RenderDefinition } from '../../core/contract/render-definitions';
-import { MemoryStorage } from '../../core/storage/memory-storage';
+import type { RenderDefinition } from '../../core/jobs/farm';
+import type { RenderRequest, SubmitServices } from '../../core/jobs/submit';
+import { MemoryStorage } from './memory-storage';
 import { RecordingBatch } from './recording-batch';
 
 /** A scene that Blender 3.4 saved. */

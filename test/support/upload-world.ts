@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createLogger } from '../../lambda/logger';
-import type { Notification } from '../../lambda/notification';
-import { processRecords } from '../../lambda/submit-render/process-records';
+import { childUrl } from '../../core/storage/storage';
+import { createLogger } from '../../lambda/environment';
+import type { Notification } from '../../lambda/report-status';
+import { processRecords } from '../../lambda/submit-render/handler';
 import { submitUpload } from '../../lambda/submit-render/submit-upload';
-import { MemoryStorage } from '../../core/storage/memory-storage';
-import { childUrl } from '../../core/storage/location';
 import { objectCreated, sqsRecord } from './aws-events';
 import { FaultyProcess } from './faulty-calls';
+import { MemoryStorage } from './memory-storage';
 import { RecordingBatch } from './recording-batch';
 
 export const SCENE = readFileSync(join(__dirname, '../fixtures/blend/3.4-zstd.blend'));

@@ -1,9 +1,7 @@
-import type { Answer, Refusal } from '../../../../cli/doctor/answer';
-import { parseEcrImage } from '../../../../cli/doctor/ecr-image';
-import { explainWaiting } from '../../../../cli/doctor/explain-waiting';
+import { parseEcrImage, quotasOf } from '../../../../cli/doctor/aws-facts';
+import type { Answer, Refusal } from '../../../../cli/doctor/check';
 import type { AccountFacts, EnvironmentFacts, FarmFacts } from '../../../../cli/doctor/farm-facts';
-import { judgeAccount, judgeFarm } from '../../../../cli/doctor/judge-farm';
-import { quotasOf } from '../../../../cli/doctor/quotas';
+import { explainWaiting, judgeAccount, judgeFarm } from '../../../../cli/doctor/judge-farm';
 import { makeFarmDescription } from '../../../support/farm-description';
 
 const FARM = makeFarmDescription();

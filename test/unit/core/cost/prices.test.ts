@@ -1,5 +1,11 @@
-import { accountPrices, tablePrices, type MachinePool, type SpotOffer } from '../../../../core/cost/prices';
-import { SPOT_SHARE, TABLE_DATE } from '../../../../core/cost/price-table';
+import {
+  accountPrices,
+  type MachinePool,
+  SPOT_SHARE,
+  type SpotOffer,
+  TABLE_DATE,
+  tablePrices,
+} from '../../../../core/cost/prices';
 
 const pool = (instanceTypes: string[], changes: Partial<MachinePool> = {}): MachinePool => ({
   instanceTypes,

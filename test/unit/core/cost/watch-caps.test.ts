@@ -1,8 +1,8 @@
-import { submitRender } from '../../../../core/batch/submit-render';
-import { capUrl, renderFolder, sliceReportUrl } from '../../../../core/contract/keys';
-import type { SliceReport } from '../../../../core/contract/slice-report';
-import { readCap, setCap } from '../../../../core/cost/cost-caps';
-import { watchCaps, type CapServices } from '../../../../core/cost/watch-caps';
+import { type CapServices, watchCaps } from '../../../../core/cost/watch-caps';
+import { submitRender } from '../../../../core/jobs/submit';
+import { readCap, setCap } from '../../../../core/render/cap';
+import { capUrl, renderFolder, sliceReportUrl } from '../../../../core/render/keys';
+import type { SliceReport } from '../../../../core/render/records';
 import type { Storage } from '../../../../core/storage/storage';
 import { setUpSubmit } from '../../../support/submit-scene';
 

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini';
-import { NEWER_FORMAT } from '../../../../core/contract/parse-json';
+import { NEWER_FORMAT } from '../../../../core/json';
 import { Document, type DocumentKind } from '../../../../core/render/document';
-import { MemoryStorage } from '../../../../core/storage/memory-storage';
-import { StorageError, type PutOptions } from '../../../../core/storage/storage';
+import { type PutOptions, StorageError } from '../../../../core/storage/storage';
+import { MemoryStorage } from '../../../support/memory-storage';
 
 interface Count {
   readonly version: 1;

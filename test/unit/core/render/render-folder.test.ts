@@ -1,5 +1,5 @@
 import { Render } from '../../../../core/render/render';
-import { MemoryStorage } from '../../../../core/storage/memory-storage';
+import { MemoryStorage } from '../../../support/memory-storage';
 
 const OUTPUT = new URL('memory://films/renders/');
 

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
-import type { Manifest } from '../../../../core/contract/manifest';
+import type { Manifest } from '../../../../core/render/manifest';
 import { Render } from '../../../../core/render/render';
-import { MemoryStorage } from '../../../../core/storage/memory-storage';
+import { MemoryStorage } from '../../../support/memory-storage';
 import { manifestFor } from '../../../support/stored-render';
 
 const OUTPUT = new URL('memory://films/renders/');

@@ -1,22 +1,22 @@
-import { TAKEN_BACK } from '../../../../core/batch/submit-pair';
+import { SpotreelError } from '../../../../core/errors';
+import { TAKEN_BACK } from '../../../../core/jobs/ensure-jobs';
+import { workerArgv } from '../../../../core/jobs/worker';
 import {
   failureUrl,
-  gapsUrl,
   frameUrl,
+  gapsUrl,
   jobsUrl,
   manifestUrl,
   renderFolder,
   statusUrl,
   videoUrl,
-} from '../../../../core/contract/keys';
-import { workerArgv } from '../../../../core/contract/worker-command';
-import { SpotreelError } from '../../../../core/errors';
-import { MemoryStorage } from '../../../../core/storage/memory-storage';
-import { parseJobStateChange } from '../../../../lambda/finish-render/event';
+} from '../../../../core/render/keys';
+import { parseJobStateChange } from '../../../../lambda/finish-render/ended-job';
 import { finishRender } from '../../../../lambda/finish-render/finish-render';
-import type { Notification } from '../../../../lambda/notification';
+import type { Notification } from '../../../../lambda/report-status';
 import { jobStateChange } from '../../../support/aws-events';
 import { CALL_FAULTS, FaultyProcess } from '../../../support/faulty-calls';
+import { MemoryStorage } from '../../../support/memory-storage';
 
 const output = new URL('memory://films/renders/');
 const folder = renderFolder(output, 'shot-1');

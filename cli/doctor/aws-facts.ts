@@ -1,0 +1,356 @@
+import { randomUUID } from 'node:crypto';
+import {
+  BatchClient,
+  DescribeComputeEnvironmentsCommand,
+  DescribeJobDefinitionsCommand,
+  DescribeJobQueuesCommand,
+  type JobDefinition,
+  type JobQueueDetail,
+} from '@aws-sdk/client-batch';
+import { EC2Client, type Instance, paginateDescribeInstances } from '@aws-sdk/client-ec2';
+import {
+  DescribeImagesCommand,
+  ECRClient,
+  ImageNotFoundException,
+  RepositoryNotFoundException,
+} from '@aws-sdk/client-ecr';
+import {
+  DescribeContainerInstancesCommand,
+  ECSClient,
+  paginateListContainerInstances,
+} from '@aws-sdk/client-ecs';
+import {
+  AbortMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import {
+  GetServiceQuotaCommand,
+  NoSuchResourceException,
+  ServiceQuotasClient,
+} from '@aws-sdk/client-service-quotas';
+import type { FarmDescription } from '../../core/jobs/farm';
+import { FARM_TAG } from '../../core/render/options';
+import { type Answer, ask } from './check';
+import {
+  type ComputeFacts,
+  type DefinitionFacts,
+  type EnvironmentFacts,
+  type FarmFacts,
+  type ImageFacts,
+  type MachineFacts,
+  type QueueFacts,
+  type QuotaFacts,
+} from './farm-facts';
+import { CLIENT } from './aws-account';
+
+/** An assumption: from EC2's start of a machine to its joining ECS it takes a minute or two. */
+const JOINED_AFTER_SECONDS = 10 * 60;
+
+/** Container instances of a page; the most that the documentation allows to be listed or described at once. */
+const PAGE = 100;
+
+/**
+ * Which machines carry the farm's tag, and which of them ECS can give work to.
+ * https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeContainerInstances.html
+ */
+export async function askMachines(
+  { name, region }: Pick<FarmDescription, 'name' | 'region'>,
+  environments: Answer<readonly EnvironmentFacts[]>,
+  now: Date,
+): Promise<Answer<MachineFacts>> {
+  if (!('told' in environments)) return environments;
+  const clusters = environments.told.flatMap(({ cluster }) => cluster ?? []);
+  const [started, joined] = await Promise.all([
+    ask('ec2:DescribeInstances', () => instancesOf(name, new EC2Client({ ...CLIENT, region }))),
+    ask('ecs:ListContainerInstances and ecs:DescribeContainerInstances', () =>
+      connectedIn(clusters, new ECSClient({ ...CLIENT, region })),
+    ),
+  ]);
+  if (!('told' in started)) return started;
+  if (!('told' in joined)) return joined;
+  return { told: machineFacts(started.told, joined.told, now) };
+}
+
+/** `joined` are instance ids, of other farms' machines, too, perhaps. Pure. */
+function machineFacts(started: readonly Instance[], joined: ReadonlySet<string>, now: Date): MachineFacts {
+  const others = started.filter(({ InstanceId = '' }) => !joined.has(InstanceId));
+  const isLate = ({ LaunchTime = now }: Instance) =>
+    now.getTime() - LaunchTime.getTime() > JOINED_AFTER_SECONDS * 1000;
+  return {
+    started: started.length,
+    joined: started.length - others.length,
+    lost: others.filter(isLate).map(({ InstanceId = '' }) => InstanceId),
+  };
+}
+
+async function instancesOf(farmName: string, client: EC2Client): Promise<Instance[]> {
+  const Filters = [
+    { Name: `tag:${FARM_TAG}`, Values: [farmName] },
+    { Name: 'instance-state-name', Values: ['pending', 'running'] },
+  ];
+  const instances: Instance[] = [];
+  for await (const page of paginateDescribeInstances({ client, pageSize: 1000 }, { Filters }))
+    instances.push(...(page.Reservations ?? []).flatMap((reservation) => reservation.Instances ?? []));
+  return instances;
+}
+
+/** Instance ids of what is registered in these clusters and whose agent answers. */
+async function connectedIn(clusters: readonly string[], client: ECSClient): Promise<Set<string>> {
+  const connected = new Set<string>();
+  for (const cluster of clusters) {
+    for await (const page of paginateListContainerInstances({ client, pageSize: PAGE }, { cluster })) {
+      const containerInstances = page.containerInstanceArns ?? [];
+      if (containerInstances.length === 0) continue;
+      const command = new DescribeContainerInstancesCommand({ cluster, containerInstances });
+      for (const one of (await client.send(command)).containerInstances ?? [])
+        if (one.agentConnected && one.ec2InstanceId !== undefined) connected.add(one.ec2InstanceId);
+    }
+  }
+  return connected;
+}
+
+/** An image of a private ECR repository, and who knows it. */
+interface EcrImage {
+  readonly registryId: string;
+  readonly region: string;
+  readonly repositoryName: string;
+  /** One of both. */
+  readonly imageId: { readonly imageTag: string } | { readonly imageDigest: string };
+}
+
+const ECR = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/([^:@]+)(?::([^@]+))?(?:@(.+))?$/;
+
+/** What an image's URI names; `undefined` where it lies in another registry. Pure. */
+export function parseEcrImage(uri: string): EcrImage | undefined {
+  const [, registryId, region, repositoryName, imageTag = 'latest', imageDigest] = ECR.exec(uri) ?? [];
+  if (registryId === undefined || region === undefined || repositoryName === undefined) return undefined;
+  const imageId = imageDigest === undefined ? { imageTag } : { imageDigest };
+  return { registryId, region, repositoryName, imageId };
+}
+
+/** One of EC2's quotas of vCPUs, which an account has for each region. */
+export interface Quota {
+  readonly code: string;
+  readonly name: string;
+}
+
+type Market = 'spot' | 'onDemand';
+
+/** https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-spot-limits.html and ec2-on-demand-instances.html */
+const QUOTAS: Readonly<Record<'standard' | 'g' | 'p', Readonly<Record<Market, Quota>>>> = {
+  standard: {
+    spot: { code: 'L-34B43A08', name: 'All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests' },
+    onDemand: {
+      code: 'L-1216C47A',
+      name: 'Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances',
+    },
+  },
+  g: {
+    spot: { code: 'L-3819A6DF', name: 'All G and VT Spot Instance Requests' },
+    onDemand: { code: 'L-DB2E81BA', name: 'Running On-Demand G and VT instances' },
+  },
+  p: {
+    spot: { code: 'L-7212CCBC', name: 'All P Spot Instance Requests' },
+    onDemand: { code: 'L-417A185B', name: 'Running On-Demand P instances' },
+  },
+};
+
+/** Families whose names begin like others', but that have quotas of their own. */
+const OF_THEIR_OWN = /^(dl|hpc|inf|mac|trn)/;
+
+/** The quotas that a compute environment's machines count against; of families with others none. Pure. */
+export function quotasOf({ isSpot, instanceTypes }: EnvironmentFacts): Quota[] {
+  const groups = instanceTypes.map(groupOf).filter((group) => group !== undefined);
+  return [...new Set(groups)].map((group) => QUOTAS[group][isSpot ? 'spot' : 'onDemand']);
+}
+
+function groupOf(instanceType: string): keyof typeof QUOTAS | undefined {
+  // AWS Batch's own choice is of the M, C and R families.
+  if (instanceType === 'optimal' || instanceType.startsWith('default_')) return 'standard';
+  if (OF_THEIR_OWN.test(instanceType)) return undefined;
+  if (/^(g|vt)/.test(instanceType)) return 'g';
+  if (/^p\d/.test(instanceType)) return 'p';
+  return /^[acdhimrtz]/.test(instanceType) ? 'standard' : undefined;
+}
+
+/** Asks about all that a farm is made of, at a time. */
+export async function findFarmFacts(farm: FarmDescription): Promise<FarmFacts> {
+  const s3 = new S3Client(CLIENT);
+  const [compute, listed, ...written] = await Promise.all([
+    findComputeFacts(farm),
+    ask('s3:ListBucket', () =>
+      s3.send(new ListObjectsV2Command({ Bucket: farm.bucket, Prefix: farm.outputPrefix, MaxKeys: 1 })),
+    ),
+    ...[farm.uploadPrefix, farm.outputPrefix].map((prefix) => tryToWrite(farm.bucket, prefix, s3)),
+  ]);
+  return { farm, listed, written, ...compute };
+}
+
+/** Asks about what a farm renders by, at a time. Changes nothing. */
+export async function findComputeFacts(farm: FarmDescription): Promise<ComputeFacts> {
+  const batch = new BatchClient(CLIENT);
+  const asked = askQueues(farm, batch);
+  const behind = asked.then((answer) => askEnvironments(answer, batch));
+  const toRun = askDefinitions(farm, batch);
+  const [queues, environments, definitions, images, quotas, machines] = await Promise.all([
+    asked.then((answer) => mapAnswer(answer, (details) => details.map(queueOf))),
+    behind,
+    toRun,
+    toRun.then(askImages),
+    behind.then(askQuotas),
+    behind.then((answer) => askMachines(farm, answer, new Date())),
+  ]);
+  return { queues, environments, definitions, images, quotas, machines };
+}
+
+function mapAnswer<T, U>(answer: Answer<T>, map: (told: T) => U): Answer<U> {
+  return 'told' in answer ? { told: map(answer.told) } : answer;
+}
+
+/** An upload in parts that is given up at once: it needs what a whole one needs, and leaves no object, no version, no event. */
+async function tryToWrite(Bucket: string, prefix: string, s3: S3Client) {
+  const Key = `${prefix}.spotreel-doctor-${randomUUID()}`;
+  const answer = await ask('s3:PutObject and s3:AbortMultipartUpload', async () => {
+    const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+    await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
+  });
+  return { prefix, answer };
+}
+
+function askQueues(farm: FarmDescription, batch: BatchClient): Promise<Answer<JobQueueDetail[]>> {
+  const others = [farm.gpu, farm.onDemand].flatMap((queue) => (queue ? [queue.jobQueue] : []));
+  const names = [farm.jobQueue, ...others];
+  return ask('batch:DescribeJobQueues', async () => {
+    const { jobQueues = [] } = await batch.send(new DescribeJobQueuesCommand({ jobQueues: names }));
+    return names.map(
+      (name) =>
+        jobQueues.find(({ jobQueueArn, jobQueueName }) => name === jobQueueArn || name === jobQueueName) ?? {
+          jobQueueName: name,
+          jobQueueArn: name,
+          state: undefined,
+          priority: 0,
+          computeEnvironmentOrder: [],
+        },
+    );
+  });
+}
+
+function queueOf({ jobQueueName = '', state, status, statusReason }: JobQueueDetail): QueueFacts {
+  return {
+    name: nameOf(jobQueueName),
+    state: state ?? 'not there',
+    status: status ?? 'not there',
+    statusReason,
+  };
+}
+
+async function askEnvironments(
+  queues: Answer<readonly JobQueueDetail[]>,
+  batch: BatchClient,
+): Promise<Answer<readonly EnvironmentFacts[]>> {
+  if (!('told' in queues)) return queues;
+  const orders = queues.told.flatMap(({ computeEnvironmentOrder = [] }) => computeEnvironmentOrder);
+  const computeEnvironments = orders.flatMap(({ computeEnvironment }) => computeEnvironment ?? []);
+  if (computeEnvironments.length === 0) return { told: [] };
+  return ask('batch:DescribeComputeEnvironments', async () => {
+    const answer = await batch.send(new DescribeComputeEnvironmentsCommand({ computeEnvironments }));
+    return (answer.computeEnvironments ?? []).map((environment) => ({
+      name: environment.computeEnvironmentName ?? '',
+      state: environment.state ?? '',
+      status: environment.status ?? '',
+      statusReason: environment.statusReason,
+      isSpot: environment.computeResources?.type === 'SPOT',
+      maxVcpus: environment.computeResources?.maxvCpus ?? 0,
+      instanceTypes: environment.computeResources?.instanceTypes ?? [],
+      cluster: environment.ecsClusterArn,
+    }));
+  });
+}
+
+function askDefinitions(
+  farm: FarmDescription,
+  batch: BatchClient,
+): Promise<Answer<readonly DefinitionFacts[]>> {
+  const arns = [
+    ...farm.renderDefinitions.flatMap(({ jobDefinition, gpuJobDefinition }) => [
+      jobDefinition,
+      ...(gpuJobDefinition === undefined ? [] : [gpuJobDefinition]),
+    ]),
+    farm.stitchJobDefinition,
+  ];
+  return ask('batch:DescribeJobDefinitions', async () => {
+    const command = new DescribeJobDefinitionsCommand({ jobDefinitions: arns });
+    const { jobDefinitions = [] } = await batch.send(command);
+    return arns.map((arn) =>
+      definitionOf(
+        arn,
+        jobDefinitions.find(({ jobDefinitionArn }) => jobDefinitionArn === arn),
+      ),
+    );
+  });
+}
+
+function definitionOf(arn: string, definition: JobDefinition | undefined): DefinitionFacts {
+  const { image, vcpus, resourceRequirements = [] } = definition?.containerProperties ?? {};
+  const required = resourceRequirements.find(({ type }) => type === 'VCPU')?.value;
+  return { arn, status: definition?.status, image, vcpus: required === undefined ? vcpus : Number(required) };
+}
+
+async function askImages(definitions: Answer<readonly DefinitionFacts[]>): Promise<FarmFacts['images']> {
+  if (!('told' in definitions)) return [];
+  const uris = new Set(definitions.told.flatMap(({ image }) => image ?? []));
+  const known = [...uris].flatMap((uri) => {
+    const image = parseEcrImage(uri);
+    return image ? [{ uri, image }] : [];
+  });
+  return Promise.all(
+    known.map(async ({ uri, image }) => {
+      return { uri, answer: await ask('ecr:DescribeImages', () => describeImage(uri, image)) };
+    }),
+  );
+}
+
+async function describeImage(
+  uri: string,
+  { registryId, region, repositoryName, imageId }: EcrImage,
+): Promise<ImageFacts> {
+  const ecr = new ECRClient({ ...CLIENT, region });
+  try {
+    const command = new DescribeImagesCommand({ registryId, repositoryName, imageIds: [imageId] });
+    const { imageDetails = [] } = await ecr.send(command);
+    return { uri, size: imageDetails[0]?.imageSizeInBytes ?? 0 };
+  } catch (error) {
+    if (error instanceof ImageNotFoundException || error instanceof RepositoryNotFoundException)
+      return { uri };
+    throw error;
+  }
+}
+
+async function askQuotas(environments: Answer<readonly EnvironmentFacts[]>): Promise<FarmFacts['quotas']> {
+  if (!('told' in environments)) return [];
+  const client = new ServiceQuotasClient(CLIENT);
+  const codes = new Set(environments.told.flatMap(quotasOf).map(({ code }) => code));
+  return Promise.all(
+    [...codes].map(async (code) => {
+      const answer = await ask('servicequotas:GetServiceQuota', () => quotaValue(code, client));
+      return { code, answer };
+    }),
+  );
+}
+
+async function quotaValue(code: string, client: ServiceQuotasClient): Promise<QuotaFacts> {
+  try {
+    const command = new GetServiceQuotaCommand({ ServiceCode: 'ec2', QuotaCode: code });
+    return { code, value: (await client.send(command)).Quota?.Value };
+  } catch (error) {
+    if (error instanceof NoSuchResourceException) return { code };
+    throw error;
+  }
+}
+
+/** Of an ARN, its last part. */
+function nameOf(arn: string): string {
+  return arn.split('/').at(-1) ?? arn;
+}

@@ -1,0 +1,250 @@
+import { join } from 'node:path';
+import { forEachConcurrently } from '../../core/concurrency';
+import { compressFrames, formatFrameRanges, formatFrames } from '../../core/render/frames';
+import {
+  contactSheetUrl,
+  fileOutputAt,
+  frameOfMaster,
+  frameOfName,
+  framesFolder,
+  gapsUrl,
+  mastersFolder,
+  mayBeOfFrames,
+  outputsFolder,
+  partialVideoUrl,
+  posterUrl,
+  previewUrl,
+  receiptUrl,
+  reportUrl,
+  videoUrl,
+} from '../../core/render/keys';
+import type { Manifest } from '../../core/render/manifest';
+import type { VideoFormat } from '../../core/render/video';
+import { plannedVideo } from '../../core/scene/plan';
+import { formatLocation, type ObjectInfo, type Storage } from '../../core/storage/storage';
+import { countOf } from '../../core/text';
+import type { Reading } from '../output';
+import { formatMebibytes } from '../upload';
+import { fetchObject, type FetchServices, isWhole, makeFolderOf } from './fetch';
+
+/** What of a render is wanted. */
+export interface Wanted {
+  /** Frames of the plan, with their masters and the files of File Output nodes; empty for none. */
+  readonly frames: ReadonlySet<number>;
+  /** The video, or that with gaps. */
+  readonly video: boolean;
+  /** What else there is to look at: report, receipt, poster, contact sheet, preview. */
+  readonly extras: boolean;
+}
+
+/** A file of a render that is there. */
+interface WantedFile {
+  /** Below the render's folder, not escaped: only names that the contract knows. */
+  readonly name: string;
+  readonly object: ObjectInfo;
+  /** Of a frame's picture; a master has none. */
+  readonly frame?: number;
+  readonly isVideo?: boolean;
+}
+
+/** Files that are wanted and there, as they are listed: frames, masters, files of File Output nodes, then the rest. */
+async function* wantedFiles(
+  wanted: Wanted,
+  folder: URL,
+  manifest: Pick<Manifest, 'options' | 'frameCount'>,
+  storage: Storage,
+): AsyncGenerator<WantedFile> {
+  if (wanted.frames.size > 0) {
+    for await (const { name, object, frame } of numbered(framesFolder(folder), frameOfName, storage)) {
+      if (wanted.frames.has(frame)) yield { name: `frames/${name}`, object, frame };
+    }
+    for await (const { name, object, frame } of numbered(mastersFolder(folder), frameOfMaster, storage)) {
+      if (wanted.frames.has(frame)) yield { name: `masters/${name}`, object };
+    }
+    for await (const object of storage.list(outputsFolder(folder))) {
+      const output = fileOutputAt(object.url, folder);
+      if (output && mayBeOfFrames(output, wanted.frames))
+        yield { name: `outputs/${output.node}/${output.file}`, object };
+    }
+  }
+  if (wanted.video || wanted.extras) yield* others(wanted, folder, plannedVideo(manifest), storage);
+}
+
+async function* numbered(folder: URL, frameOf: (name: string) => number | undefined, storage: Storage) {
+  for await (const object of storage.list(folder)) {
+    const name = object.url.pathname.slice(folder.pathname.length);
+    const frame = frameOf(name);
+    if (frame !== undefined) yield { name, object, frame };
+  }
+}
+
+async function* others(
+  wanted: Wanted,
+  folder: URL,
+  video: VideoFormat,
+  storage: Storage,
+): AsyncGenerator<WantedFile> {
+  const there = new Map<string, ObjectInfo>();
+  for await (const { name, object } of storage.listFolder(folder)) if (object) there.set(name, object);
+  const nameOf = (url: URL): string => url.pathname.slice(folder.pathname.length);
+  const [whole, withGaps] = [nameOf(videoUrl(folder, video)), nameOf(partialVideoUrl(folder, video))];
+  // One with gaps beside one without is out of date.
+  const film = there.has(whole) ? [whole] : [withGaps, nameOf(gapsUrl(folder))];
+  const extras = [reportUrl, receiptUrl, posterUrl, contactSheetUrl, previewUrl].map((urlOf) =>
+    nameOf(urlOf(folder)),
+  );
+  for (const name of [...(wanted.video ? film : []), ...(wanted.extras ? extras : [])]) {
+    const object = there.get(name);
+    if (object) yield { name, object, isVideo: name === whole || name === withGaps };
+  }
+}
+
+/** Files that are looked at or fetched at a time. */
+const AT_ONCE = 8;
+
+/** What has become of a download so far. */
+export interface Tally {
+  /** Frames that lie in the directory whole, of those that are wanted. */
+  readonly frames: Set<number>;
+  /** Files fetched. */
+  fetched: number;
+  /** Files that were there already. */
+  kept: number;
+  /** Bytes fetched. */
+  bytes: number;
+  /** The video's name, once it lies in the directory whole. */
+  video?: string;
+}
+
+export interface Download {
+  readonly wanted: Wanted;
+  /** The render's. */
+  readonly folder: URL;
+  readonly manifest: Manifest;
+  /** Where files are put. */
+  readonly directory: string;
+  readonly services: Omit<FetchServices, 'onBytes'>;
+  readonly onProgress: () => void;
+}
+
+/** Which version of each file is known to lie in the directory whole: those need no look when it goes on. */
+export type KnownVersions = Map<string, string>;
+
+/** Brings what is wanted and there, and not in the directory yet, from one listing. Throws what `fetchObject` throws. */
+export async function downloadOnce(download: Download, tally: Tally, known: KnownVersions): Promise<void> {
+  const { wanted, folder, manifest, directory, services, onProgress } = download;
+  const onBytes = (bytes: number): void => {
+    tally.bytes += bytes;
+    onProgress();
+  };
+  const bring = async (file: WantedFile): Promise<void> => {
+    const version = versionOf(file.object);
+    if (known.get(file.name) !== version) {
+      const path = await makeFolderOf(directory, file.name);
+      if (await isWhole(file.object, path)) {
+        tally.kept += 1;
+      } else {
+        if (!(await fetchObject(file.object, path, { ...services, onBytes }))) return;
+        tally.fetched += 1;
+      }
+      known.set(file.name, version);
+    }
+    if (file.frame !== undefined) tally.frames.add(file.frame);
+    if (file.isVideo) tally.video = file.name;
+    onProgress();
+  };
+  await forEachConcurrently(wantedFiles(wanted, folder, manifest, services.storage), AT_ONCE, bring);
+}
+
+function versionOf({ size, etag, lastModified }: ObjectInfo): string {
+  return `${size} ${etag ?? lastModified.toISOString()}`;
+}
+
+/** What has become of a download, for a program. */
+export interface DownloadReport {
+  readonly renderId: string;
+  /** `partial`: something that was asked for is not there, or the video lacks frames or sound. */
+  readonly state: 'complete' | 'partial';
+  readonly folder: string;
+  readonly directory: string;
+  /** Files. */
+  readonly fetched: number;
+  /** Files that were there already. */
+  readonly kept: number;
+  /** That were fetched. */
+  readonly bytes: number;
+  readonly frames: { readonly wanted: number; readonly here: number };
+  /** Frames that are not rendered (yet), such as `3,7-9`; empty for none. */
+  readonly missing: string;
+  /** Its path; absent where none was asked for. `null` where there is none (yet). */
+  readonly video?: string | null;
+}
+
+export function reportOf(
+  { wanted, directory, manifest, folder }: Pick<Download, 'wanted' | 'directory' | 'manifest' | 'folder'>,
+  tally: Tally,
+): DownloadReport {
+  const missing = missingFrames(wanted.frames, tally);
+  const isVideoWanted = wanted.video && makesVideo(manifest);
+  const hasWholeVideo = !isVideoWanted || (tally.video !== undefined && !hasGaps(tally.video));
+  const { fetched, kept, bytes, video } = tally;
+  return {
+    renderId: manifest.renderId,
+    state: missing.length === 0 && hasWholeVideo ? 'complete' : 'partial',
+    folder: formatLocation(folder),
+    directory,
+    fetched,
+    kept,
+    bytes,
+    frames: { wanted: wanted.frames.size, here: tally.frames.size },
+    missing: formatFrameRanges(compressFrames(missing)),
+    ...(isVideoWanted && { video: video === undefined ? null : join(directory, video) }),
+  };
+}
+
+export function makesVideo(manifest: Pick<Manifest, 'options' | 'frameCount'>): boolean {
+  return plannedVideo(manifest) !== 'none';
+}
+
+/** Ascending. */
+function missingFrames(wanted: ReadonlySet<number>, { frames }: Tally): number[] {
+  return [...wanted].filter((frame) => !frames.has(frame));
+}
+
+function hasGaps(video: string): boolean {
+  return video.includes('output.partial.');
+}
+
+/** The same for a person. */
+export function describeDownload(report: DownloadReport, wanted: ReadonlySet<number>, tally: Tally): string {
+  const { directory, frames, fetched, kept, bytes, video } = report;
+  const missing = missingFrames(wanted, tally);
+  const files = `${countOf(fetched, 'file')} fetched (${formatMebibytes(bytes)}), ${kept} there already`;
+  return [
+    frames.wanted > 0
+      ? `${frames.here} of ${countOf(frames.wanted, 'frame')} ${frames.wanted === 1 ? 'is' : 'are'} in ${directory}: ${files}`
+      : `${directory}: ${files}`,
+    ...(missing.length > 0 ? [`not there (yet): frames ${formatFrames(missing)}`] : []),
+    ...videoLines(video),
+  ].join('\n');
+}
+
+function videoLines(video: DownloadReport['video']): string[] {
+  if (video === undefined) return [];
+  if (video === null) return ['there is no video (yet)'];
+  return [
+    hasGaps(video) ? `video that lacks frames or sound: ${video}; gaps.json names them` : `video: ${video}`,
+  ];
+}
+
+/** How far a download of so many frames is; of a video alone, what has come of it. */
+export function readingOfDownload(tally: Tally, wanted: number): Reading {
+  const { frames, bytes } = tally;
+  if (wanted === 0) return { total: 1, done: 0, count: formatMebibytes(bytes), note: '' };
+  return {
+    total: wanted,
+    done: frames.size,
+    count: `${frames.size} of ${countOf(wanted, 'frame')}`,
+    note: `${formatMebibytes(bytes)} fetched`,
+  };
+}

@@ -1,0 +1,106 @@
+import { machinePools, type RenderPrices, tableRenderPrices } from '../../core/cost/receipt';
+import { messageOf, SpotreelError } from '../../core/errors';
+import type { Batch } from '../../core/jobs/batch';
+import { type FarmDescription, USUAL_FARM } from '../../core/jobs/farm';
+import type { Machines } from '../../core/render/options';
+import { findPlace } from '../place';
+import { findPrices } from '../tellers';
+
+/** Of what size a farm is. */
+export interface FarmSize {
+  readonly machines: Machines;
+  /** Slices at a time, of a render with GPUs where it asks for them. */
+  readonly parallel: number;
+  readonly region: string;
+  /** Whether it has been deployed, so that its account can be asked for prices. */
+  readonly isThere: boolean;
+  /** Whether scenes may run their scripts there. */
+  readonly allowsScripts?: boolean | undefined;
+  /** Whether its images have an OpenColorIO configuration built in. */
+  readonly hasOcio?: boolean | undefined;
+  /** What of it is not the farm's own, for people. */
+  readonly notes: readonly string[];
+}
+
+/** A farm that is there. */
+export interface AskedFarm extends FarmSize {
+  readonly description: FarmDescription;
+  readonly place: { readonly output: URL; readonly batch: Batch; readonly farm: FarmDescription };
+}
+
+/** As a farm would be that is deployed with no settings: what is told where there is none to be asked. */
+export function usualFarm(why: string): FarmSize {
+  const { spotVcpus, renderVcpus, stitchVcpus, instanceTypes, gpuInstanceTypes } = USUAL_FARM;
+  return {
+    machines: {
+      renderVcpus,
+      stitchVcpus,
+      instanceTypes: [...instanceTypes],
+      gpuInstanceTypes: [...gpuInstanceTypes],
+    },
+    parallel: Math.floor(spotVcpus / renderVcpus),
+    region: 'us-east-1',
+    isThere: false,
+    notes: [`the farm is one as it is deployed without settings (${why})`],
+  };
+}
+
+/** Looks a farm up. Throws `no-farm`, and what AWS says. */
+export async function askFarmSize(name: string, onGpu: boolean): Promise<AskedFarm> {
+  const { output, batch, farm } = await findPlace({ farm: name });
+  if (!batch || !farm) throw new SpotreelError('no-farm', 'usage', `there is no farm ${name}`);
+  return { ...sizeOf(farm, onGpu), description: farm, place: { output, batch, farm } };
+}
+
+/** As its description has it: pure. */
+export function sizeOf(farm: FarmDescription, onGpu: boolean): FarmSize {
+  const usual = usualFarm(
+    `farm ${farm.name} was deployed by an earlier version, which tells no more of itself`,
+  );
+  return {
+    machines: farm.machines ?? usual.machines,
+    parallel: (onGpu ? farm.gpu?.parallel : undefined) ?? farm.parallel,
+    region: farm.region,
+    isThere: true,
+    allowsScripts: farm.allowScripts,
+    hasOcio: farm.hasOcio,
+    notes: farm.machines ? [] : usual.notes,
+  };
+}
+
+/** Nobody waits longer for a farm that nobody named. */
+const PATIENCE_SECONDS = 10;
+
+/** The same of a farm that may be there: where it is not, or nobody can say, a usual one stands for it. */
+export async function askFarmIfAny(name: string, onGpu: boolean): Promise<AskedFarm | FarmSize> {
+  const timer = new AbortController();
+  const late = new Promise<FarmSize>((resolve) => {
+    const timeout = setTimeout(
+      () => resolve(usualFarm(`AWS has not answered for ${PATIENCE_SECONDS} s`)),
+      PATIENCE_SECONDS * 1000,
+    );
+    timer.signal.addEventListener('abort', () => clearTimeout(timeout));
+  });
+  const asked = askFarmSize(name, onGpu).catch((error: unknown) =>
+    usualFarm(`none was found: ${messageOf(error)}`),
+  );
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    timer.abort();
+  }
+}
+
+/** What a shot is reckoned by: the account's own Spot prices where a farm is there, else the built-in table. */
+export async function farmPrices(
+  { machines, region, isThere }: FarmSize,
+  onGpu: boolean,
+): Promise<RenderPrices> {
+  if (!isThere) return tableRenderPrices(machines, onGpu, region);
+  const pools = machinePools(machines, onGpu);
+  const [render, stitch] = await Promise.all([
+    findPrices(pools.render, region),
+    findPrices(pools.stitch, region),
+  ]);
+  return { render, stitch };
+}

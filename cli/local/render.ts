@@ -1,0 +1,333 @@
+import { readJobs } from '../../core/jobs/ensure-jobs';
+import { chooseTargets } from '../../core/jobs/farm';
+import { isLiving } from '../../core/jobs/pair';
+import { retryRender } from '../../core/jobs/retry';
+import {
+  prepareRender,
+  type RenderRequest,
+  submitRender,
+  type SubmitServices,
+  type SubmittedRender,
+} from '../../core/jobs/submit';
+import type { LocalBatch } from '../../core/local-batch/local-batch';
+import { formatFrames } from '../../core/render/frames';
+import { frameUrl, partialVideoUrl, videoUrl } from '../../core/render/keys';
+import type { Finding, Manifest } from '../../core/render/manifest';
+import { type AskedFrames, chooseRetry, findMissingFrames } from '../../core/render/missing-frames';
+import type { RenderOptions } from '../../core/render/options';
+import { storedFrames } from '../../core/render/read-files';
+import { type Gaps, type RenderJobs, salvageJobName } from '../../core/render/records';
+import { formatFrameRate } from '../../core/render/video';
+import { plannedVideo } from '../../core/scene/plan';
+import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
+import { describeLacking, type FailedFrame, groupReasons } from '../../core/status/render-state';
+import { formatLocation, type ObjectHead, type Storage } from '../../core/storage/storage';
+import { countOf, formatSeconds, printable } from '../../core/text';
+import { describeFinding } from '../output';
+import {
+  denoiserQuestion,
+  findPrograms,
+  hasOwnColors,
+  localTargets,
+  type Machine,
+  unconfinedScripts,
+} from './farm';
+import { setAsidePlan } from './repair';
+import { type LocalWork, type ProgressView, type RenderOutcome, runLocally } from './run';
+
+export interface LocalRenderOptions {
+  readonly source: ObjectHead;
+  /** What is known of the scene; it is read where this is absent. */
+  readonly examination?: SceneExamination;
+  /** A folder of this machine, under which the render's own folder is made. */
+  readonly output: URL;
+  readonly options: RenderOptions;
+  readonly name?: string | undefined;
+  /** Of the renders of several cameras. */
+  readonly group?: string;
+  /** Whether other versions of the files that the scene needs make another render: `RenderRequest` says when. */
+  readonly filesCount: boolean;
+  readonly machine: Machine;
+  /** Whether scenes may run their scripts here, where their options ask for it. */
+  readonly allowsScripts: boolean;
+  readonly storage: Storage;
+  /** Whether engines that draw on a screen have one. */
+  readonly hasDisplay: boolean;
+  /** Told before anything is rendered what was found that is no error, and what was set right. */
+  readonly report: (findings: readonly Finding[]) => void;
+  readonly view: ProgressView;
+}
+
+/** A render on this machine: the object-created event, the submit use case, and a local Batch that runs its jobs. */
+export class LocalRender {
+  private readonly interrupted = new AbortController();
+
+  constructor(private readonly options: LocalRenderOptions) {}
+
+  /** Stops everything; `run` then ends with `interrupted`. What is done is kept. */
+  interrupt(): void {
+    this.interrupted.abort();
+  }
+
+  /** Renders to the end. Throws what is wrong before any job is submitted. */
+  async run(): Promise<RenderOutcome> {
+    const { storage, machine, allowsScripts, source, filesCount, hasDisplay, report } = this.options;
+    const programs = await findPrograms(process.env, this.options.options.video);
+    const services = {
+      storage,
+      now: () => new Date(),
+      ...localTargets(programs.blenderVersion, machine, allowsScripts),
+      place: 'here',
+      hasDisplay,
+      hasOwnColors: hasOwnColors(process.env),
+      hasDenoiser: denoiserQuestion(process.env),
+      setAsidePlan,
+    } as const;
+    const known = this.options.examination;
+    const examination =
+      known ??
+      (filesCount
+        ? await examineScene(source.url, source.etag, storage, undefined, undefined, this.options.options)
+        : undefined);
+    const request = { ...this.options, ...(examination && { examination }) };
+    const { folder, manifest, rebuilt } = await prepareRender(request, services);
+    report([
+      ...(rebuilt === undefined ? [] : [rebuiltFinding(rebuilt)]),
+      ...(manifest.findings ?? []),
+      ...unconfinedScripts(manifest.options, process.env),
+    ]);
+    const { view } = this.options;
+    const { signal } = this.interrupted;
+    return runLocally({
+      ...{ folder, manifest, programs, machine, allowsScripts, storage, view, signal, report },
+      submit: async (batch) => (await this.submit(request, { ...services, batch })).jobs,
+    });
+  }
+
+  /** Jobs that have succeeded count only while what they made is still there. */
+  private async submit(
+    request: Omit<RenderRequest, 'reuse'>,
+    services: SubmitServices,
+  ): Promise<SubmittedRender> {
+    const submitted = await submitRender({ ...request, reuse: 'unfailed' }, services);
+    const [stitch] = await services.batch.describeJobs([submitted.jobs.stitch.jobId]);
+    if (stitch?.status !== 'SUCCEEDED' || (await isComplete(submitted, services.storage))) return submitted;
+    return submitRender({ ...request, reuse: 'unfinished' }, services);
+  }
+}
+
+const rebuiltFinding = (damage: string): Finding => ({
+  code: 'repaired',
+  severity: 'note',
+  message: `the render was planned again, and its frames are kept: ${damage.replace(/; .*/, '')}`,
+});
+
+async function isComplete({ manifest, folder }: SubmittedRender, storage: Storage): Promise<boolean> {
+  const stored = await storedFrames(manifest, folder, storage);
+  const video = plannedVideo(manifest);
+  if (stored.size < manifest.frameCount) return false;
+  return video === 'none' || (await storage.head(videoUrl(folder, video))) !== undefined;
+}
+
+export interface LocalRetryOptions {
+  /** The render's own. */
+  readonly folder: URL;
+  readonly manifest: Manifest;
+  readonly machine: Machine;
+  readonly storage: Storage;
+  readonly view: ProgressView;
+  readonly report: LocalWork['report'];
+  /** Stops everything; what is done is kept. */
+  readonly signal: AbortSignal;
+  readonly asked: AskedFrames;
+  readonly samples?: number | undefined;
+}
+
+const REASON = 'a retry takes its place';
+
+/**
+ * Renders what is missing on this machine, as `LocalRender` renders all. Jobs that were stopped half way go on where nothing but
+ * that is asked for; else they are ended first.
+ */
+export async function retryLocally(options: LocalRetryOptions): Promise<RenderOutcome> {
+  const { folder, manifest, machine, storage, asked, samples } = options;
+  const programs = await findPrograms(process.env, plannedVideo(manifest));
+  // A person who retries a render agrees to its options as they are.
+  const allowsScripts = manifest.options.allowScripts === true;
+  const targets = chooseTargets(manifest, localTargets(programs.blenderVersion, machine, allowsScripts));
+  const wantsLess = asked.frames !== undefined || asked.failed === true || samples !== undefined;
+  const submit = async (batch: LocalBatch): Promise<RenderJobs> => {
+    const jobs = await readJobs(folder, storage);
+    const pair = jobs ? await livingOf([jobs.stitch.jobId, jobs.render.jobId], batch) : [];
+    if (jobs && pair.length > 0 && !wantsLess) return jobs;
+    await endJobs([...pair, ...(await livingSalvages(manifest, targets.stitch.jobQueue, batch))], batch);
+    const choice = chooseRetry(manifest, await findMissingFrames(manifest, folder, storage), asked);
+    const wish = {
+      why: 'asked',
+      ...choice,
+      samples,
+      jobQueue: targets.render.jobQueue,
+      after: jobs,
+    } as const;
+    const now = () => new Date();
+    return (await retryRender(manifest, folder, wish, { storage, batch, now, targets })).jobs;
+  };
+  return runLocally({ ...options, programs, allowsScripts, submit });
+}
+
+async function livingOf(ids: readonly string[], batch: LocalBatch): Promise<string[]> {
+  return (await batch.describeJobs(ids)).filter(isLiving).map(({ jobId }) => jobId);
+}
+
+async function livingSalvages(
+  { renderId }: Manifest,
+  jobQueue: string,
+  batch: LocalBatch,
+): Promise<string[]> {
+  const listed = await batch.listJobs({ jobQueue, jobName: salvageJobName(renderId) });
+  return listed.filter(isLiving).map(({ jobId }) => jobId);
+}
+
+/** The stitch job first, so that it does not begin when its render job ends. */
+async function endJobs(ids: readonly string[], batch: LocalBatch): Promise<void> {
+  for (const id of ids) await batch.terminateJob(id, REASON);
+  await Promise.all(ids.map((id) => batch.wait(id)));
+}
+
+/** Reasons printed one by one; the rest are counted. */
+const MOST_REASONS = 10;
+
+/** How a render ended, for a person; `again` is what goes on from there. */
+export function describeOutcome(outcome: RenderOutcome, seconds: number, again = 'the same command'): string {
+  const { state, folder, manifest, progress } = outcome;
+  const { frameCount } = manifest;
+  const frames = `${progress.done.size} of ${countOf(frameCount, 'frame')}`;
+  const are = frameCount === 1 ? 'is' : 'are';
+  const where = formatLocation(folder);
+  if (state === 'complete') {
+    const { width, height } = manifest.resolution;
+    const size = `${countOf(frameCount, 'frame')} of ${width}×${height}`;
+    const video = videoOf(outcome);
+    if (frameCount === 1 && video === undefined) {
+      const picture = formatLocation(frameUrl(folder, manifest.frames[0]!.start));
+      const lines = [
+        `${size} in ${formatSeconds(seconds)}`,
+        ...warningLines(outcome),
+        `frame: ${picture}`,
+        ...lackingLines(outcome),
+      ];
+      return printable(lines.join('\n'));
+    }
+    const what = `${size} at ${formatFrameRate(manifest.frameRate)} fps`;
+    const told = [
+      `${what} in ${formatSeconds(seconds)}`,
+      `frames: ${where}frames/`,
+      ...(video === undefined ? [] : [`video:  ${video}`]),
+      ...warningLines(outcome),
+      ...lackingLines(outcome),
+    ];
+    return printable(told.join('\n'));
+  }
+  if (state === 'interrupted') {
+    return printable(`stopped: ${frames} ${are} safe in ${where}; ${again} goes on from there`);
+  }
+  if (outcome.gaps) {
+    const video = formatLocation(partialVideoUrl(folder, plannedVideo(manifest)));
+    const { gaps, sound = [] } = outcome.gaps;
+    const lines =
+      gaps.length > 0
+        ? [`partial: ${frames} ${are} safe in ${where}; ${again} tries the others again`]
+        : [`partial: ${frames} ${are} safe in ${where}, and the video lacks sound; ${again} makes it again`];
+    const told = [
+      ...gapLines(outcome.gaps, outcome),
+      ...errorLines(outcome),
+      ...sound.slice(0, MOST_REASONS),
+      ...warningLines(outcome, sound),
+      ...lines,
+      `${gaps.length > 0 ? 'video with gaps' : 'video without all sound'}:  ${video}`,
+      ...lackingLines(outcome),
+    ];
+    return printable(told.join('\n'));
+  }
+  return printable(
+    [...frameLines(outcome), ...errorLines(outcome), `failed: ${frames} ${are} safe in ${where}`].join('\n'),
+  );
+}
+
+/** One line for all frames that failed for the same reason. */
+function frameLines({ progress }: RenderOutcome): string[] {
+  const failed = [...progress.failed].toSorted(([a], [b]) => a - b);
+  return reasonLines(failed.map(([frame, { reason, missing }]) => ({ frame, reason, missing })));
+}
+
+function reasonLines(failed: readonly FailedFrame[]): string[] {
+  const reasons = groupReasons(failed);
+  const rest = reasons.length - MOST_REASONS;
+  return [
+    ...reasons.slice(0, MOST_REASONS),
+    ...(rest > 0 ? [`and ${rest} more reasons; failures/ holds them`] : []),
+  ];
+}
+
+function lackingLines({ lacking }: RenderOutcome): string[] {
+  return lacking ? [describeLacking(lacking)] : [];
+}
+
+/** Why workers ended badly: also where each frame has a reason, it may lie in what befell its slice. */
+function errorLines({ progress }: RenderOutcome): string[] {
+  return [...progress.errors].slice(0, MOST_REASONS).map((message) => `error: ${message}`);
+}
+
+/** Without those that say the same as `told`. */
+function warningLines({ progress }: RenderOutcome, told: readonly string[] = []): string[] {
+  return [...progress.warnings.values()]
+    .filter(({ message }) => !told.includes(message))
+    .slice(0, MOST_REASONS)
+    .map(describeFinding);
+}
+
+function gapLines({ gaps }: Gaps, { progress }: RenderOutcome): string[] {
+  const frames = formatFrames(gaps.map(({ frame }) => frame));
+  const [one] = gaps;
+  const shown =
+    gaps.length === 1 && one
+      ? `frame ${one.frame} is missing; the video shows frame ${one.shown} in its place`
+      : `frames ${frames} are missing; the video shows others in their places`;
+  return [
+    shown,
+    ...reasonLines(
+      gaps.map(({ frame, reason }) => ({ frame, reason, missing: progress.failed.get(frame)?.missing })),
+    ),
+  ];
+}
+
+/** How a render ended, for a program. */
+export function outcomeJson(outcome: RenderOutcome, seconds: number) {
+  const { state, folder, manifest, progress } = outcome;
+  return {
+    renderId: manifest.renderId,
+    state,
+    folder: formatLocation(folder),
+    video: videoOf(outcome),
+    gaps: outcome.gaps?.gaps,
+    soundLacks: outcome.gaps?.sound,
+    frameCount: manifest.frameCount,
+    framesDone: progress.done.size,
+    failures: [...progress.failed].map(([frame, { reason, missing }]) => ({ frame, reason, missing })),
+    missingFiles: outcome.lacking && {
+      frames: outcome.lacking.frames,
+      count: outcome.lacking.count,
+      files: outcome.lacking.files,
+    },
+    errors: [...progress.errors],
+    findings: [...(manifest.findings ?? []), ...progress.warnings.values()],
+    seconds,
+  };
+}
+
+function videoOf({ state, folder, manifest }: RenderOutcome): string | undefined {
+  const video = plannedVideo(manifest);
+  if (video === 'none') return undefined;
+  if (state === 'complete') return formatLocation(videoUrl(folder, video));
+  return state === 'partial' ? formatLocation(partialVideoUrl(folder, video)) : undefined;
+}

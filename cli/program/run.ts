@@ -1,2 +1,0 @@
-/** Runs one command, which gives its exit code. */
-export type Run = (command: () => Promise<number>) => Promise<void>;

@@ -1,0 +1,207 @@
+import { codeOf, messageOf } from '../../core/errors';
+import { manifestUrl, renderFolder } from '../../core/render/keys';
+import { type Manifest, parseManifest } from '../../core/render/manifest';
+import { PreflightError } from '../../core/scene/preflight';
+import { localHolder } from '../../core/status/seen-jobs';
+import { formatLocation, type Storage, StorageError } from '../../core/storage/storage';
+import { countOf, printable, printableLine, printableName } from '../../core/text';
+import type { TakenUpload } from '../../core/watch-folder/uploads';
+import type { Machine } from '../local/farm';
+import { describeOutcome, LocalRender, outcomeJson } from '../local/render';
+import { describeProgress, type ProgressView, type RenderOutcome } from '../local/run';
+import { describeFinding, type Meter, reportFindings } from '../output';
+
+/** What is told of a watch folder: lines for people on standard error, or objects for programs on standard output. */
+export interface FolderView {
+  watching(directory: URL, waiting: number): void;
+  taken(key: string, taken: TakenUpload): void;
+  /** It could not be taken now, and is tried again. */
+  delayed(key: string, error: unknown): void;
+  progress(renderId: string, waiting: () => number): ProgressView;
+  started(renderId: string): void;
+  ended(outcome: RenderOutcome, seconds: number): void;
+  failed(renderId: string, error: unknown): void;
+  /** It is not rendered (any further), and why. */
+  dropped(renderId: string, why: 'cancelled' | 'deleted' | 'outdated'): void;
+}
+
+const WHY = {
+  cancelled: 'cancelled; its frames are kept',
+  deleted: 'it was deleted, and is not rendered',
+  outdated: 'its scene is another by now, or gone: it is not rendered',
+} as const;
+
+/** Characters of a reason. */
+const LONGEST_REASON = 4096;
+
+/** What has a render go on that the watch folder is done with. */
+const AGAIN = 'dropped into uploads again, the scene';
+
+/** With `json` each event is one object in a line on `out`. `now` in milliseconds. */
+export function createFolderView(
+  meter: Meter,
+  { json, out, err }: { json?: boolean | undefined; out: NodeJS.WritableStream; err: NodeJS.WritableStream },
+  now: () => number,
+): FolderView {
+  const say = (text: string): void => {
+    meter.stop();
+    err.write(`${printable(text)}\n`);
+  };
+  const tell = (event: string, fields: Record<string, unknown>): void => {
+    if (json) out.write(`${JSON.stringify({ event, ...fields })}\n`);
+  };
+  return {
+    watching: (directory, waiting) => {
+      say(`watching ${formatLocation(directory)}uploads, ${waiting} in the queue; Ctrl-C stops`);
+      tell('watching', { folder: formatLocation(directory), waiting });
+    },
+    taken: (key, taken) => {
+      if (taken.outcome === 'outdated') return;
+      const { renderId } = taken;
+      if (taken.outcome === 'queued') {
+        for (const manifest of [taken.manifest, ...taken.more]) {
+          const { frameCount, findings = [] } = manifest;
+          const queued = `${printableName(key)}: queued as ${manifest.renderId}, ${countOf(frameCount, 'frame')}`;
+          const told = manifest === taken.manifest ? findings.map(describeFinding) : [];
+          say([queued, ...told].join('\n'));
+          tell('queued', { key, renderId: manifest.renderId, frameCount, findings });
+        }
+        return;
+      }
+      const { error } = taken;
+      const { headline, findings } = partsOf(error);
+      say([`${printableName(key)}: refused: ${headline}`, ...findings.map(describeFinding)].join('\n'));
+      tell('refused', { key, renderId, reason: headline, findings });
+    },
+    delayed: (key, error) =>
+      say(
+        `${printableName(key)}: not taken yet, tried again soon: ${printableLine(messageOf(error), LONGEST_REASON)}`,
+      ),
+    progress: (renderId, waiting) => ({
+      show: (progress) => {
+        const { total, done } = progress;
+        const more = waiting();
+        const queue = more > 0 ? [`${more} more in the queue`] : [];
+        const note = [describeProgress(progress, now()), ...queue].join(', ');
+        meter.show({
+          total,
+          done: done.size,
+          count: `${renderId}: ${done.size} of ${countOf(total, 'frame')}`,
+          note,
+        });
+      },
+      stop: () => meter.stop(),
+    }),
+    started: (renderId) => tell('started', { renderId }),
+    ended: (outcome, seconds) => {
+      const { renderId } = outcome.manifest;
+      say(`${renderId}: ${outcome.state}\n${describeOutcome(outcome, seconds, AGAIN)}`);
+      tell('ended', outcomeJson(outcome, seconds));
+    },
+    failed: (renderId, error) => {
+      say(`${renderId}: failed: ${messageOf(error)}; ${AGAIN} goes on from there`);
+      tell('ended', { renderId, state: 'failed', errors: [messageOf(error)] });
+    },
+    dropped: (renderId, why) => {
+      say(`${renderId}: ${WHY[why]}`);
+      tell(why, { renderId });
+    },
+  };
+}
+
+function partsOf(error: Error) {
+  if (!(error instanceof PreflightError))
+    return { headline: printableLine(messageOf(error), LONGEST_REASON), findings: [] };
+  const { findings } = error;
+  const headline = printableLine(error.headline, LONGEST_REASON);
+  return { headline, findings: findings.filter(({ message }) => message !== headline) };
+}
+
+export interface QueuedRenderOptions {
+  /** The scene that it was planned from. */
+  readonly source: URL;
+  readonly output: URL;
+  readonly machine: Machine;
+  /** Whether scenes of this folder may run their scripts. */
+  readonly allowsScripts: boolean;
+  readonly storage: Storage;
+  readonly hasDisplay: boolean;
+  readonly view: ProgressView;
+}
+
+/** How it ended: in one of the ways that a render ends, or by what `run` of it throws. */
+interface Ended {
+  readonly outcome?: RenderOutcome;
+  readonly error?: unknown;
+  readonly seconds: number;
+}
+
+/** A render of the queue that has its turn. */
+export class QueuedRender {
+  /** Never rejects. */
+  readonly ended: Promise<Ended>;
+  private over = false;
+
+  private constructor(
+    readonly renderId: string,
+    private readonly render: LocalRender,
+  ) {
+    const startedAt = performance.now();
+    const seconds = (): number => (performance.now() - startedAt) / 1000;
+    this.ended = render
+      .run()
+      .then(
+        (outcome) => ({ outcome, seconds: seconds() }),
+        (error: unknown) => ({ error, seconds: seconds() }),
+      )
+      .finally(() => (this.over = true));
+  }
+
+  /**
+   * Begins it as it was planned. Otherwise: `held` by another process, its plan `deleted` since, its scene another or gone
+   * (`outdated`), its plan `damaged`: then the upload is to be taken again. Throws what storage throws, `newer-manifest`.
+   */
+  static async begin(
+    renderId: string,
+    options: QueuedRenderOptions,
+  ): Promise<QueuedRender | 'held' | 'deleted' | 'outdated' | 'damaged'> {
+    const { output, storage } = options;
+    const folder = renderFolder(output, renderId);
+    if (localHolder(folder)) return 'held';
+    const manifest = await planOf(folder, storage);
+    if (!manifest) return 'deleted';
+    if (manifest === 'damaged') return 'damaged';
+    const source = await storage.head(options.source);
+    if (source?.etag !== manifest.source.etag) return 'outdated';
+    const render = new LocalRender({
+      ...options,
+      source,
+      options: manifest.options,
+      name: renderId,
+      filesCount: false,
+      // What is wrong with the scene was said when it was taken.
+      report: (findings) => reportFindings(findings.filter(({ code }) => code === 'repaired')),
+    });
+    return new QueuedRender(renderId, render);
+  }
+
+  get hasEnded(): boolean {
+    return this.over;
+  }
+
+  /** Stops it; what is done is kept. */
+  interrupt(): void {
+    this.render.interrupt();
+  }
+}
+
+async function planOf(folder: URL, storage: Storage): Promise<Manifest | 'damaged' | undefined> {
+  const url = manifestUrl(folder);
+  try {
+    return parseManifest(await storage.get(url), formatLocation(url));
+  } catch (error) {
+    if (error instanceof StorageError && error.code === 'not-found') return undefined;
+    if (codeOf(error) === 'bad-manifest') return 'damaged';
+    throw error;
+  }
+}

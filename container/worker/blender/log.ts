@@ -1,0 +1,162 @@
+import type { WorkerEvent } from '../../../core/jobs/worker';
+import { type LogContext, logLine } from '../context';
+
+/** How many of the last lines are kept: Blender's reason stands near the end. */
+const TAIL_LINES = 40;
+
+/** Characters that are kept of each: patterns are sought in them, which takes long in a long line. */
+const TAIL_CHARACTERS = 4096;
+
+/** The last lines of an output, whatever its length. */
+export class LogTail {
+  private kept: string[] = [];
+
+  add(line: string): void {
+    if (line.trim() === '') return;
+    this.kept.push(line.slice(0, TAIL_CHARACTERS));
+    if (this.kept.length > TAIL_LINES) this.kept.shift();
+  }
+
+  lines(): readonly string[] {
+    return this.kept;
+  }
+}
+
+/** Lines that Blender and its libraries write when something fails. */
+const TELLING =
+  /\berror\b|not a blend file|out of memory|bad_alloc|alloc returns null|cannot|failed|no such file|no space left|traceback|exception|segmentation/i;
+
+/** Lines that only say that Blender is at work, or gone. */
+const ORDINARY = /^(Fra:|Saved:|\s*Time:|Blender quit|Read blend|Blender \d)/;
+
+/**
+ * What Blender 5.0 and newer put before a line: time since the start, and the part of Blender that speaks:
+ * `00:00.843  cycles           | ERROR Image file …`. Not before reports such as `Warning: …`, which are as they were.
+ */
+const PREFIX = /^\d{2,}:\d{2}\.\d{3}\s+[\w.]+\s+\| /;
+
+const LONGEST_REASON = 500;
+
+/** Why Blender failed, in its own words where it has any (the last telling line), and how it ended. */
+export function failureReason(lines: readonly string[], ending: string): string {
+  const words = lines.filter((line) => TELLING.test(line) && !ORDINARY.test(line.replace(PREFIX, '')));
+  // A crash says nothing of the line before it, and the line before it little of the crash: both are needed.
+  const last = words.at(-1)?.trim().slice(0, LONGEST_REASON);
+  return last ? `${last} (${ending})` : ending;
+}
+
+/** A line that tells of progress is shorter. */
+const PROGRESS_CHARACTERS = 1024;
+
+/** How far Blender is with a frame. */
+export interface FrameProgress {
+  readonly sample: number;
+  readonly samples: number;
+  /** Of the render engine itself, in MiB. */
+  readonly memoryMib?: number;
+}
+
+/**
+ * What a line of Blender's says of the frame that it is at; `undefined` for lines that say nothing of it. Of all versions
+ * (as Blender 3.4, 4.5, 5.0 and 5.2 write them):
+ *
+ *     Fra:3 Mem:10.08M (Peak 10.84M) | Time:00:00.12 | Remaining:00:00.01 | Mem:0.91M, Peak:0.91M | Scene, ViewLayer | Sample 1/8
+ *     00:01.326  render           | Fra:3 | Remaining: 00:00.01 | Mem: 2M | Sample 1/8
+ */
+export function parseBlenderProgress(line: string): FrameProgress | undefined {
+  const text = line.slice(0, PROGRESS_CHARACTERS).replace(PREFIX, '');
+  const match = /^Fra: ?-?\d+\b.*\bSample (\d+)\/(\d+)/.exec(text);
+  if (!match) return undefined;
+  const [, size, unit] = /.*\bMem: ?([\d.]+)([KMG])\b/.exec(text) ?? [];
+  const mib = MIB_OF_UNIT.get(unit ?? '');
+  const memoryMib = mib === undefined ? undefined : Math.round(Number(size) * mib);
+  return {
+    sample: Number(match[1]),
+    samples: Number(match[2]),
+    ...(memoryMib !== undefined && { memoryMib }),
+  };
+}
+
+const MIB_OF_UNIT = new Map([
+  ['K', 1 / 1024],
+  ['M', 1],
+  ['G', 1024],
+]);
+
+/** Blender's words for no memory: the machine's, or a GPU's. */
+export function memoryWords(lines: readonly string[]): 'machine' | 'gpu' | undefined {
+  const text = lines.join('\n');
+  if (/out of (gpu )?memory in (cuda|optix|hip)|out of gpu memory|GPU.*out of memory/i.test(text))
+    return 'gpu';
+  return /bad_alloc|alloc(N|_arrayN)? returns null|out of memory/i.test(text) ? 'machine' : undefined;
+}
+
+/** What OpenColorIO says of a configuration that it cannot load, in every Blender since 3.4; `undefined` for other lines. Pure. */
+export function colorFault(line: string): string | undefined {
+  const text = line.slice(0, PROGRESS_CHARACTERS);
+  const [, fault] = /OpenColorIO Error: Error:? ((?:Loading the|could not read) .*)$/.exec(text) ?? [];
+  return fault?.includes('OCIO profile') ? fault.slice(0, LONGEST_REASON) : undefined;
+}
+
+const MIB = 1024 * 1024;
+
+/** MiB of the log of one attempt, unless the setting `logMiB` says otherwise (`SPOTREEL_LOG_MIB`). */
+const USUAL_LOG_MIB = 64;
+
+/**
+ * The log of one attempt. Once it has `mostBytes`, lines of Blender and ffmpeg are dropped and counted; the worker's own events, which
+ * are few and bounded, are still written.
+ */
+export class WorkerLog {
+  /** What stands in every line. */
+  context: Partial<LogContext> = {};
+  private bytes = 0;
+  private readonly dropped = { lines: 0, bytes: 0 };
+
+  constructor(
+    private readonly write: (text: string) => void,
+    private readonly mostBytes: number,
+  ) {}
+
+  say(event: WorkerEvent): void {
+    const line = `${logLine(event, this.context)}\n`;
+    const size = Buffer.byteLength(line);
+    if (event.event === 'output' && event.program !== 'worker' && this.bytes + size > this.mostBytes) {
+      this.drop(size);
+      return;
+    }
+    this.bytes += size;
+    this.write(line);
+  }
+
+  /** Says how much was dropped, if anything. */
+  end(): void {
+    const { lines, bytes } = this.dropped;
+    if (lines === 0) return;
+    const size = (bytes / MIB).toFixed(1);
+    this.note(`dropped ${lines} lines (${size} MiB) of Blender and ffmpeg: ${this.limit()}`);
+  }
+
+  private drop(size: number): void {
+    // Also at once: an attempt that is killed has no end.
+    if (this.dropped.lines === 0)
+      this.note(`drops lines of Blender and ffmpeg from here on: ${this.limit()}`);
+    this.dropped.lines += 1;
+    this.dropped.bytes += size;
+  }
+
+  private limit(): string {
+    const most = this.mostBytes / MIB;
+    return `the log of an attempt has at most ${most} MiB; raise the setting logMiB (SPOTREEL_LOG_MIB on this machine)`;
+  }
+
+  private note(text: string): void {
+    this.say({ event: 'output', program: 'worker', line: `Spotreel ${text}` });
+  }
+}
+
+/** From the worker's variables. */
+export function mostLogBytes({ SPOTREEL_LOG_MIB }: NodeJS.ProcessEnv): number {
+  const mebibytes = Number(SPOTREEL_LOG_MIB ?? USUAL_LOG_MIB);
+  return (mebibytes > 0 ? mebibytes : USUAL_LOG_MIB) * MIB;
+}

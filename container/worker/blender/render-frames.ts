@@ -1,0 +1,284 @@
+import { join } from 'node:path';
+import { type FileOutput, frameName } from '../../../core/render/keys';
+import { describeFiles } from '../../../core/status/render-state';
+import { interruptionOf } from '../context';
+import type { Delivery, SavedFrame, SavedOutput } from '../frames/delivery';
+import { colorFault, type FrameProgress, parseBlenderProgress } from './log';
+import { BlenderSession, type SessionEvent, type SessionOptions, StrayEvents } from './session';
+
+/** Frames that are saved but not yet stored; Blender waits beyond that, so that scratch stays small. */
+const MOST_UNDELIVERED = 4;
+
+/** What one Blender is asked to do. */
+export interface FramesTask {
+  readonly frames: readonly number[];
+  readonly blender: Omit<SessionOptions, 'onEvent' | 'expects'>;
+  /** Where Blender saves the frames. */
+  readonly directory: string;
+  /** Its reason is an `Interruption`. */
+  readonly signal: AbortSignal;
+  readonly started: (frame: number) => void;
+  /** Told before the frame is delivered: files that it was rendered without, and how many there are besides. */
+  readonly lacking: (frame: number, files: readonly string[], more: number) => void;
+  readonly progress: (frame: number, progress: FrameProgress) => void;
+  /** Blender plays a simulation up to `frame` and has reached `at`. */
+  readonly stepping: (frame: number, at: number) => void;
+  /** Checks and stores a saved frame while the next one renders. */
+  readonly deliver: (saved: SavedFrame, seconds: number) => Promise<Delivery>;
+}
+
+/** Why a frame did not come out. */
+export interface FrameFault {
+  readonly reason: string;
+  /** Files that it needs and that are not there: trying again can't help. */
+  readonly missing?: readonly string[];
+  /** Whether Blender had to be left for it: each such frame costs a start. */
+  readonly endsBlender?: true;
+}
+
+/** A frame that was given up half done because the worker had to stop. */
+export interface DroppedFrame {
+  readonly frame: number;
+  /** Blender's work on it, which is lost. */
+  readonly seconds: number;
+}
+
+/** What came of it. */
+export interface FramesResult {
+  /** Frames that did not come out, and why. Frames that were never begun are in neither this nor storage. */
+  readonly failed: ReadonlyMap<number, FrameFault>;
+  readonly dropped?: DroppedFrame;
+  /** Set when Blender ended before it could render anything. */
+  readonly unusable?: string;
+  /** What Blender reported of frames that it was not asked for, in words. */
+  readonly ignored?: string;
+  /** Blender's, in bytes, where the system tells. */
+  readonly peakMemoryBytes?: number;
+}
+
+/**
+ * Renders frames with one Blender, start to end. When the signal aborts, the frame in flight is finished if that can be
+ * by the deadline, and none is begun. Throws what `deliver` throws (storage that fails), after Blender is gone;
+ * otherwise every way in which Blender can fail is a result.
+ */
+export async function renderFrames(task: FramesTask): Promise<FramesResult> {
+  const run = new FramesRun(task);
+  return run.result();
+}
+
+type FrameSaved = Extract<SessionEvent, { event: 'saved' }>;
+
+class FramesRun {
+  private readonly queue: number[];
+  private readonly failed = new Map<number, FrameFault>();
+  private readonly deliveries = new Set<Promise<void>>();
+  private readonly session: BlenderSession;
+  private ready = false;
+  private isLeaving = false;
+  /** A simulation is played on the way to the current frame. */
+  private isStepping = false;
+  private unusable: string | undefined;
+  private colorFault: string | undefined;
+  private readonly stray = new StrayEvents();
+  /** The frame that Blender was asked for, when that was, and since when it has been at it, if it has said so. */
+  private current:
+    { readonly frame: number; readonly asked: number; since?: number; lacks?: true } | undefined;
+  private peakMemoryBytes = 0;
+  private fault: { error: unknown } | undefined;
+  private deadline: NodeJS.Timeout | undefined;
+
+  constructor(private readonly task: FramesTask) {
+    this.queue = [...task.frames];
+    const { onOutput } = task.blender;
+    this.session = new BlenderSession({
+      ...task.blender,
+      expects: (event) => this.expects(event) || this.stray.count(event),
+      onEvent: (event) => this.handle(event),
+      onOutput: (line) => {
+        onOutput(line);
+        this.hearProgress(line);
+        this.hearColorFault(line);
+      },
+    });
+  }
+
+  async result(): Promise<FramesResult> {
+    const { signal } = this.task;
+    const stop = () => this.stop();
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      const reason = await this.session.ended;
+      const dropped = this.dropped();
+      await Promise.all(this.deliveries);
+      if (this.fault) throw this.fault.error;
+      return { ...this.conclude(reason), ...(dropped && { dropped }) };
+    } finally {
+      clearTimeout(this.deadline);
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** No frame is begun any more; the one in flight has until the deadline. */
+  private stop(): void {
+    const hasBegunNothing = (this.current === undefined && !this.ready) || this.isStepping;
+    if (hasBegunNothing) return this.session.kill();
+    const { deadline } = interruptionOf(this.task.signal);
+    this.deadline = setTimeout(() => this.session.kill(), Math.max(0, deadline - Date.now()));
+    this.session.finish();
+  }
+
+  private dropped(): DroppedFrame | undefined {
+    const { frame, since } = this.current ?? {};
+    if (!this.task.signal.aborted || frame === undefined || since === undefined) return undefined;
+    return { frame, seconds: (performance.now() - since) / 1000 };
+  }
+
+  private conclude(reason: string): FramesResult {
+    const { failed, peakMemoryBytes } = this;
+    const ignored = this.stray.describe();
+    const result = {
+      failed,
+      ...(peakMemoryBytes > 0 && { peakMemoryBytes }),
+      ...(ignored !== undefined && { ignored }),
+    };
+    if (this.task.signal.aborted) return result;
+    if (this.colorFault !== undefined) return { ...result, unusable: this.colorFault };
+    if (!this.ready) return { ...result, unusable: this.unusable ?? reason };
+    // What befell a Blender before it had begun the frame is no fault of the frame's.
+    if (this.current?.since !== undefined) this.failed.set(this.current.frame, { reason });
+    return result;
+  }
+
+  /** Of frames only the one in flight, once each; the start is over once. */
+  private expects(event: SessionEvent): boolean {
+    switch (event.event) {
+      case 'ready':
+      case 'unusable':
+        return !this.ready;
+      case 'stepping':
+      case 'started':
+        return this.current?.frame === event.frame && this.current.since === undefined;
+      case 'saved':
+      case 'failed':
+      case 'missing':
+        return this.current?.frame === event.frame;
+      case 'lacking':
+        return this.current?.frame === event.frame && !this.current.lacks;
+      default:
+        return false;
+    }
+  }
+
+  private handle(event: SessionEvent): void {
+    switch (event.event) {
+      case 'unusable':
+        this.unusable = event.reason;
+        this.session.finish();
+        return;
+      case 'ready':
+        this.ready = true;
+        break;
+      case 'stepping':
+        this.isStepping = true;
+        this.task.stepping(event.frame, event.at);
+        return;
+      case 'started':
+        this.isStepping = false;
+        if (this.current) this.current.since = performance.now();
+        this.task.started(event.frame);
+        return;
+      case 'lacking':
+        if (this.current) this.current.lacks = true;
+        this.task.lacking(event.frame, event.files, event.more ?? 0);
+        return;
+      case 'saved':
+        this.startDelivery({ ...event, seconds: this.believable(event.seconds) });
+        this.frameEnded();
+        break;
+      case 'failed':
+        this.frameEnded();
+        this.failed.set(event.frame, { reason: event.reason });
+        break;
+      case 'missing':
+        this.frameEnded();
+        this.failed.set(event.frame, {
+          reason: missingWords(event),
+          missing: event.files,
+          ...(!event.stays && { endsBlender: true }),
+        });
+        if (event.stays) break;
+        // What is left is for another Blender.
+        this.isLeaving = true;
+        this.session.finish();
+        return;
+    }
+    this.next();
+  }
+
+  /** No more than have passed: a slice's report with 1e308 seconds could not be read again, and with it what the slice cost. */
+  private believable(seconds: number): number {
+    const { asked } = this.current!;
+    return Math.min(seconds, (performance.now() - asked) / 1000);
+  }
+
+  private frameEnded(): void {
+    this.current = undefined;
+    this.peakMemoryBytes = Math.max(this.peakMemoryBytes, this.session.peakMemoryBytes() ?? 0);
+  }
+
+  /** Blender would render with colours of its own. */
+  private hearColorFault(line: string): void {
+    const fault = colorFault(line);
+    if (fault === undefined) return;
+    this.colorFault ??= `the OCIO configuration cannot be loaded: ${fault}`;
+    this.session.kill();
+  }
+
+  private hearProgress(line: string): void {
+    const progress = this.current && parseBlenderProgress(line);
+    if (progress) this.task.progress(this.current!.frame, progress);
+  }
+
+  private next(): void {
+    if (!this.ready || this.isLeaving || this.current || this.deliveries.size >= MOST_UNDELIVERED) return;
+    const frame = this.fault || this.task.signal.aborted ? undefined : this.queue.shift();
+    if (frame === undefined) {
+      this.session.finish();
+      return;
+    }
+    this.current = { frame, asked: performance.now() };
+    this.session.render(frame);
+  }
+
+  private startDelivery(saved: FrameSaved): void {
+    const delivery = this.deliver(saved).finally(() => {
+      this.deliveries.delete(delivery);
+      this.next();
+    });
+    this.deliveries.add(delivery);
+  }
+
+  private async deliver({ frame, seconds, master: ending, outputs = [] }: FrameSaved): Promise<void> {
+    const { directory } = this.task;
+    const path = join(directory, frameName(frame));
+    const master = ending && { ending, path: join(directory, frameName(frame, ending)) };
+    try {
+      const saved = { frame, path, ...(master && { master }), outputs: pathsOf(outputs, frame, directory) };
+      const outcome = await this.task.deliver(saved, seconds);
+      if ('fault' in outcome) this.failed.set(frame, { reason: outcome.fault });
+    } catch (error) {
+      this.fault ??= { error };
+    }
+  }
+}
+
+/** Where `file_outputs.py` moves the files of a frame. */
+function pathsOf(outputs: readonly FileOutput[], frame: number, directory: string): SavedOutput[] {
+  return outputs.map((output, index) => ({ ...output, path: join(directory, `${frame}-${index}.output`) }));
+}
+
+function missingWords({ files, more = 0 }: Extract<SessionEvent, { event: 'missing' }>): string {
+  const words = describeFiles(files, files.length + more);
+  return `it needs ${words}; put the files where the scene looks for them, or render with --force`;
+}

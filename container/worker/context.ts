@@ -1,0 +1,139 @@
+import { readFile } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { z } from 'zod';
+import { messageOf, SpotreelError } from '../../core/errors';
+import type { WorkerCommand, WorkerEvent } from '../../core/jobs/worker';
+import type { Storage } from '../../core/storage/storage';
+import type { Scratch } from './files/take-file';
+
+/** What stands in every line of a worker's log, so that lines of many children can be told apart. */
+export interface LogContext {
+  readonly renderId: string;
+  /** Of `render` only; in a retry known once its plan has been read. */
+  readonly slice?: number;
+  /** The number of the retry that this is part of. */
+  readonly retry?: number;
+  /** 1-based. */
+  readonly attempt: number;
+}
+
+/** From the command and the variables that AWS Batch sets. The render's own folder is named by its id. */
+export function logContext(
+  command: WorkerCommand,
+  { AWS_BATCH_JOB_ARRAY_INDEX, AWS_BATCH_JOB_ATTEMPT }: Readonly<Record<string, string | undefined>>,
+): LogContext {
+  return {
+    renderId: command.output.split('/').filter(Boolean).at(-1) ?? '',
+    ...(command.command === 'render' &&
+      (command.retry === undefined
+        ? { slice: Number(AWS_BATCH_JOB_ARRAY_INDEX ?? 0) }
+        : { retry: command.retry })),
+    attempt: Number(AWS_BATCH_JOB_ATTEMPT ?? 1),
+  };
+}
+
+/** A line of the log: one JSON object, what happened first. */
+export function logLine(event: WorkerEvent, context: Partial<LogContext>): string {
+  return JSON.stringify({ ...event, ...context });
+}
+
+/** What a worker's commands are given by the program's rim. */
+export interface WorkerContext {
+  readonly storage: Storage;
+  /** The process's variables. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** Folders of this worker, which are removed after it. */
+  readonly scratch: Scratch;
+  /** Aborted when the worker is asked to stop (see `watchInterruptions`). */
+  readonly signal: AbortSignal;
+  readonly say: (event: WorkerEvent) => void;
+  readonly now: () => Date;
+}
+
+/** Why a worker has to stop, as its `AbortSignal` gives it for a reason. */
+export class Interruption {
+  constructor(
+    readonly reason: string,
+    /** Milliseconds since 1970: until then the frame in flight may be finished; storing it may take a little longer. */
+    readonly deadline: number,
+  ) {}
+}
+
+export interface InterruptionSource {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The process, as far as it hears signals and reads its standard input. */
+  readonly process: {
+    once(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
+    readonly stdin: Pick<Readable, 'once' | 'resume'>;
+  };
+  readonly now: () => number;
+}
+
+/** From SIGTERM; ECS itself gives 30 seconds until SIGKILL where nobody says otherwise. */
+const USUAL_GRACE_SECONDS = 20;
+
+/**
+ * Before the machine goes, for storing the frame. The notice comes two minutes before:
+ * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+ */
+const SECONDS_BEFORE_MACHINE_GOES = 20;
+
+/** How often the Spot notice is looked for. */
+const POLL_SECONDS = 1;
+
+/**
+ * Gives the signal that aborts, with an `Interruption` as its reason, when the worker is asked to stop: by SIGTERM or
+ * SIGINT (`SPOTREEL_STOP_SECONDS` of grace), by the Spot notice that the machine's watcher puts at `SPOTREEL_SPOT_NOTICE`, or by
+ * the end of a local scheduler that holds the other end of standard input (`SPOTREEL_LIFELINE=stdin`; no grace: nobody waits).
+ */
+export function watchInterruptions({ environment, process, now }: InterruptionSource): AbortSignal {
+  const stop = new AbortController();
+  const interrupt = (interruption: Interruption) => stop.abort(interruption);
+  const graceSeconds = Number(environment.SPOTREEL_STOP_SECONDS ?? USUAL_GRACE_SECONDS);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () =>
+      interrupt(new Interruption(`stopped by ${signal}`, now() + graceSeconds * 1000)),
+    );
+  }
+  if (environment.SPOTREEL_LIFELINE === 'stdin') {
+    const gone = () => interrupt(new Interruption('stopped: whoever started this worker is gone', now()));
+    process.stdin.once('end', gone);
+    process.stdin.resume();
+  }
+  if (environment.SPOTREEL_SPOT_NOTICE) void pollNotice(environment.SPOTREEL_SPOT_NOTICE, interrupt, now);
+  return stop.signal;
+}
+
+/** The worker was asked to stop before it was done; ends with exit code 143. */
+export function stoppedError(signal: AbortSignal): SpotreelError {
+  return new SpotreelError('stopped', 'stopped', interruptionOf(signal).reason);
+}
+
+/** Why a signal of `watchInterruptions` was aborted. */
+export function interruptionOf({ reason }: AbortSignal): Interruption {
+  return reason instanceof Interruption ? reason : new Interruption(messageOf(reason), 0);
+}
+
+const noticeSchema = z.object({ action: z.string(), time: z.iso.datetime() });
+
+/** What the notice says, as the watcher wrote it. One that can't be read says at least that the machine goes. */
+export function readNotice(text: string, now: number): Interruption {
+  try {
+    const { action, time } = noticeSchema.parse(JSON.parse(text));
+    const deadline = Date.parse(time) - SECONDS_BEFORE_MACHINE_GOES * 1000;
+    return new Interruption(`interrupted: EC2 reclaims this Spot machine (${action} at ${time})`, deadline);
+  } catch {
+    const reason = 'interrupted: EC2 reclaims this Spot machine (its notice could not be read)';
+    return new Interruption(reason, now + USUAL_GRACE_SECONDS * 1000);
+  }
+}
+
+async function pollNotice(
+  path: string,
+  interrupt: (interruption: Interruption) => void,
+  now: () => number,
+): Promise<void> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text !== undefined) return interrupt(readNotice(text, now()));
+  setTimeout(() => void pollNotice(path, interrupt, now), POLL_SECONDS * 1000).unref();
+}

@@ -1,0 +1,325 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import {
+  chmod,
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  rename,
+  rm,
+  stat,
+  statfs,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf } from '../../../core/errors';
+import { hasContentOf } from '../../../core/etag';
+import { type Claim, FolderClock, livingClaims, putClaim, refreshClaim } from '../../../core/processes/claim';
+import { fileError } from '../../../core/storage/file-writes';
+import { type Storage, StorageError } from '../../../core/storage/storage';
+import { takeCopy, UNSAFE_FILE } from './take-file';
+
+/** How often a holder refreshes its claim, and how long the others believe it. */
+const BEAT_SECONDS = 2;
+const LOOK = { staleSeconds: 20, remove: true };
+
+const POLL_MS = 50;
+
+/** The sole right to a folder, held for a while. */
+export interface FolderClaim {
+  release(): Promise<void>;
+}
+
+/**
+ * Waits until this is the only claim on `directory`, among processes that see the folder, also out of other containers;
+ * gives `undefined` as soon as `isSettled` says that none is needed any more.
+ * What a killed process held falls to the next one: at once if it ran in this container, else after 20 seconds without a refresh.
+ *
+ * Each puts down a claim of its own and then looks for others: of two at least one sees the other. Who sees an earlier one
+ * takes its own back and waits; who sees only later ones stays until those are gone. No two hold it, and the earliest never gives way.
+ */
+export async function claimFolder(
+  directory: string,
+  isSettled: () => Promise<boolean>,
+): Promise<FolderClaim | undefined> {
+  await mkdir(directory, { recursive: true });
+  const clock = new FolderClock(directory);
+  for (;;) {
+    const own = putClaim(directory);
+    const beat = setInterval(() => refresh(join(directory, own.name)), BEAT_SECONDS * 1000);
+    const release = async (): Promise<void> => {
+      clearInterval(beat);
+      await rm(join(directory, own.name), { force: true });
+    };
+    try {
+      if (await standsAlone(directory, clock, own, isSettled)) return { release };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    await release();
+    do {
+      if (await isSettled()) return undefined;
+      await sleep(POLL_MS);
+    } while (livingClaims(directory, clock, LOOK).length > 0);
+  }
+}
+
+/**
+ * Waits while the others are later ones; `false` as soon as there is an earlier one, or all is settled: one that was put down
+ * in the same millisecond may count as later and hold the folder already.
+ */
+async function standsAlone(
+  directory: string,
+  clock: FolderClock,
+  own: Claim,
+  isSettled: () => Promise<boolean>,
+): Promise<boolean> {
+  for (;;) {
+    const others = livingClaims(directory, clock, LOOK).filter(({ name }) => name !== own.name);
+    if (others.length === 0) return true;
+    if (others.some(({ name }) => name < own.name) || (await isSettled())) return false;
+    await sleep(POLL_MS);
+  }
+}
+
+function refresh(path: string): void {
+  try {
+    refreshClaim(path);
+  } catch {
+    // A claim that cannot be refreshed becomes stale.
+  }
+}
+
+/** A file of a project, and which version of it. */
+export interface SceneFile {
+  readonly url: URL;
+  readonly etag?: string | undefined;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** For reading only: Blender has no business in changing what it was given. */
+const READ_ONLY = 0o444;
+
+/** Downloads the file into a folder of its own beneath `folder`, and gives its path there. */
+async function download({ url, etag }: SceneFile, folder: string, storage: Storage): Promise<string> {
+  const path = await storage.fetch(url, folder, etag);
+  await chmod(path, READ_ONLY);
+  return path;
+}
+
+/** Downloads the file to `target` itself, with missing folders. Throws storage's errors. */
+export async function downloadTo(file: SceneFile, target: string, storage: Storage): Promise<void> {
+  // The object's own name may be another than the one that it is to have.
+  const folder = join(dirname(target), `.${randomUUID()}.download`);
+  try {
+    await moveTo(await download(file, folder, storage), target);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function moveTo(path: string, target: string): Promise<void> {
+  try {
+    await mkdir(dirname(target), { recursive: true });
+    await rename(path, target);
+  } catch (error) {
+    if (codeOf(error) !== 'EXDEV') throw fileError(error, target, 'write');
+    await copyFile(path, target);
+    await rm(path, { force: true });
+  }
+}
+
+/** Bytes of the disk that stay free: frames and Blender's own files need room, too. */
+const KEPT_FREE = 1024 * 1024 * 1024;
+
+/** Whether so many bytes fit on the disk on which `directory` lies. */
+type Fits = (directory: string, bytes: number) => Promise<boolean>;
+
+/** How often a child finds an entry that was changed before it downloads the file for itself. */
+const MOST_CHANGED = 2;
+
+/**
+ * Files that the children of one machine share, in a folder of that machine: each is downloaded once, also by children that
+ * start at the same moment. An entry is named by URL and ETag and holds a whole file or none. Other containers may write to the folder at
+ * any time, so each child gets a copy of its own, which is checked against the ETag in the child's own folder. Where an ETag says
+ * nothing about the bytes (see `hasContentOf`) each child downloads its own. What was not used for longest makes room for what is new.
+ */
+export class FileCache {
+  constructor(
+    private readonly directory: string,
+    private readonly storage: Storage,
+    private readonly fits: Fits = fitsOnDisk,
+  ) {}
+
+  /**
+   * Puts the file at `target`, in a folder that only this worker can write to. A cache that does not work costs a download. Throws
+   * storage's errors.
+   */
+  async take(file: SceneFile, target: string): Promise<void> {
+    const { etag } = file;
+    const isShared =
+      etag !== undefined &&
+      (await this.takeShared(file, etag, target).catch((error: unknown) => {
+        if (error instanceof StorageError) throw error;
+        return false;
+      }));
+    if (!isShared) await downloadTo(file, target, this.storage);
+  }
+
+  /** `false` where the file can't be shared. */
+  private async takeShared(file: SceneFile, etag: string, target: string): Promise<boolean> {
+    const entry = this.entryOf(file, etag);
+    if (await isLink(entry)) return false;
+    for (let changed = 0; changed <= MOST_CHANGED;) {
+      const taken = await takeContent(entry, file, etag, target);
+      if (taken === 'whole') return true;
+      if (taken === 'changed') {
+        changed += 1;
+        await rm(contentOf(entry), { force: true });
+      }
+      if (await exists(unsharedMark(entry))) return false;
+      const claim = await claimFolder(join(entry, 'claims'), () => isEntrySettled(entry));
+      try {
+        // Whoever held the claim until now may have brought it.
+        if (claim && !(await isEntrySettled(entry))) {
+          await this.bring(file, etag, entry, target);
+          return true;
+        }
+      } finally {
+        await claim?.release();
+      }
+    }
+    return false;
+  }
+
+  private entryOf({ url }: SceneFile, etag: string): string {
+    const name = createHash('sha256').update(`${url.href}\0${etag}`).digest('hex').slice(0, 32);
+    return join(this.directory, name);
+  }
+
+  /** Takes away contents, the longest unused first, until `bytes` more fit on the disk. */
+  private async makeRoom(bytes: number): Promise<void> {
+    if (await this.fits(this.directory, bytes)) return;
+    const entries = await Promise.all(
+      (await namesIn(this.directory)).map(async (name) => {
+        const entry = join(this.directory, name);
+        return { entry, usedAt: await lastUsed(entry) };
+      }),
+    );
+    for (const { entry } of entries.toSorted((a, b) => a.usedAt - b.usedAt)) {
+      await rm(contentOf(entry), { force: true });
+      if (await this.fits(this.directory, bytes)) return;
+    }
+  }
+
+  /** Downloads to `target`, and from there into the entry if that can be done. */
+  private async bring(file: SceneFile, etag: string, entry: string, target: string): Promise<void> {
+    await downloadTo(file, target, this.storage);
+    if (await hasContentOf(target, etag)) await this.share(file, entry, target).catch(ignoreSystemError);
+    else await writeFile(unsharedMark(entry), '', { flag: 'wx' }).catch(ignoreSystemError);
+  }
+
+  private async share({ size }: SceneFile, entry: string, source: string): Promise<void> {
+    await removeLeftovers(entry);
+    await this.makeRoom(size);
+    const incoming = join(entry, `incoming-${randomUUID()}`);
+    try {
+      await copyFile(source, incoming, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+      await rename(incoming, contentOf(entry));
+    } finally {
+      await rm(incoming, { force: true });
+    }
+  }
+}
+
+const contentOf = (entry: string): string => join(entry, 'content');
+
+/** Says that the file's ETag is none of its bytes, so that nobody need try again to share it. */
+const unsharedMark = (entry: string): string => join(entry, 'unshared');
+
+/** Whether there is nothing to be brought into the entry. */
+async function isEntrySettled(entry: string): Promise<boolean> {
+  return (await exists(contentOf(entry))) || exists(unsharedMark(entry));
+}
+
+/** Copies the content of the entry to `target`, and checks the copy: the entry may change meanwhile. */
+async function takeContent(
+  entry: string,
+  { size }: SceneFile,
+  etag: string,
+  target: string,
+): Promise<'whole' | 'changed' | 'missing'> {
+  if (!(await exists(contentOf(entry)))) return 'missing';
+  await mkdir(dirname(target), { recursive: true });
+  const shared = { path: contentOf(entry), writer: 'Another worker', name: 'a file of the cache' };
+  try {
+    await takeCopy({ ...shared, mostBytes: size }, target);
+  } catch (error) {
+    if (codeOf(error) === UNSAFE_FILE) return 'changed';
+    throw error;
+  }
+  if (await hasContentOf(target, etag)) {
+    await chmod(target, READ_ONLY);
+    const now = new Date();
+    await utimes(entry, now, now).catch(ignoreSystemError);
+    return 'whole';
+  }
+  await rm(target, { force: true });
+  return 'changed';
+}
+
+/** What goes wrong with the cache's own folder is no fault of the file. */
+const ignoreSystemError = (): undefined => undefined;
+
+/** Half downloads of processes that were killed: the claim is held, so no other is at it. */
+async function removeLeftovers(entry: string): Promise<void> {
+  const names = (await readdir(entry)).filter((name) => name.startsWith('incoming-'));
+  await Promise.all(names.map((name) => rm(join(entry, name), { force: true })));
+}
+
+async function fitsOnDisk(directory: string, bytes: number): Promise<boolean> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize >= bytes + KEPT_FREE;
+}
+
+/** None where the folder is not to be listed: then whoever may list it makes room. */
+async function namesIn(directory: string): Promise<string[]> {
+  return readdir(directory).catch((error: unknown) => {
+    if (codeOf(error) === 'EACCES') return [];
+    throw error;
+  });
+}
+
+/** Milliseconds; 0 for an entry that is gone. */
+function lastUsed(entry: string): Promise<number> {
+  return stat(entry).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
+}
+
+/** Also of a link that leads nowhere. */
+function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function isLink(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (stats) => stats.isSymbolicLink(),
+    () => false,
+  );
+}
+
+/** Makes the cache's folder; whoever may use the machine's temporary folder need not read it. */
+export async function openFileCache(directory: string, storage: Storage): Promise<FileCache> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  return new FileCache(directory, storage);
+}

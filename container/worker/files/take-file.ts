@@ -1,0 +1,180 @@
+import { constants, type Stats } from 'node:fs';
+import { chmod, copyFile, type FileHandle, lstat, mkdir, open, rm, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf, SpotreelError } from '../../../core/errors';
+
+/** A file in a folder that an untrusted program can write to. */
+export interface SavedFile {
+  readonly path: string;
+  /** The program and what it saved, for a reason: "Blender", "frame 12". */
+  readonly writer: string;
+  readonly name: string;
+  /** A larger file is refused. Bytes. */
+  readonly mostBytes: number;
+}
+
+/** Code of the `SpotreelError` (of kind `scene`) for a file that is refused. */
+export const UNSAFE_FILE = 'unsafe-file';
+
+/** Bytes that are copied at once. */
+const CHUNK_BYTES = 1024 * 1024;
+
+/**
+ * The bytes of a saved file, in memory. Only a regular file with a single name and a bounded size is taken: no link is followed,
+ * and no pipe is waited for. Throws `unsafe-file` with the reason.
+ */
+export function takeBytes(saved: SavedFile): Promise<Buffer> {
+  return withOpened(saved, async (file, size) => {
+    const bytes = Buffer.allocUnsafe(size);
+    for (let offset = 0; offset < size;)
+      offset += await readInto(file, bytes.subarray(offset), offset, saved);
+    return bytes;
+  });
+}
+
+/**
+ * Copies a saved file, under the rules of `takeBytes`, to a new file at `target`. The folder of `target` must exist, and no untrusted
+ * program may write to it. The copy shares its blocks with the file where the file system can do that.
+ */
+export async function takeCopy(saved: SavedFile, target: string): Promise<void> {
+  await rm(target, { force: true });
+  try {
+    await withOpened(saved, async (file, size) => {
+      if (await clone(file, saved, target)) {
+        if ((await stat(target)).size !== size) throw changed(saved);
+      } else await copy(file, size, saved, target);
+    });
+  } catch (error) {
+    await rm(target, { force: true });
+    throw error;
+  }
+}
+
+/** Removes a name from an untrusted folder. A folder stays, because deleting its contents could follow a link that replaces it. */
+export async function removeSaved(path: string): Promise<void> {
+  await unlink(path).catch(() => undefined);
+}
+
+async function withOpened<T>(
+  saved: SavedFile,
+  work: (file: FileHandle, size: number) => Promise<T>,
+): Promise<T> {
+  const file = await openSaved(saved);
+  try {
+    const stats = await file.stat();
+    checkKind(stats, saved);
+    if (stats.size > saved.mostBytes) throw tooLarge(stats.size, saved);
+    const result = await work(file, stats.size);
+    if ((await file.stat()).size !== stats.size) throw changed(saved);
+    return result;
+  } finally {
+    await file.close();
+  }
+}
+
+async function openSaved(saved: SavedFile): Promise<FileHandle> {
+  try {
+    // Before it is opened, because opening a device can have effects. The opened file is checked once more.
+    checkKind(await lstat(saved.path), saved);
+    return await open(saved.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    switch (codeOf(error)) {
+      case 'ENOENT':
+        throw refusal(`${saved.writer} reported ${saved.name} as saved but wrote no file`);
+      case 'EACCES':
+        throw refusal(`${saved.writer} saved ${saved.name} as a file that Spotreel may not read`);
+      case 'ELOOP':
+      case 'ENXIO':
+        throw changed(saved);
+      default:
+        throw error;
+    }
+  }
+}
+
+function checkKind(stats: Stats, { writer, name }: SavedFile): void {
+  const kind = kindOf(stats);
+  if (kind !== undefined) throw refusal(`${writer} saved ${name} as ${kind}, not a file`);
+  if (stats.nlink > 1) throw refusal(`${writer} saved ${name} as a hard link to another file`);
+}
+
+/** `undefined` for a regular file. */
+function kindOf(stats: Stats): string | undefined {
+  if (stats.isFile()) return undefined;
+  if (stats.isSymbolicLink()) return 'a symbolic link';
+  if (stats.isDirectory()) return 'a folder';
+  if (stats.isFIFO()) return 'a named pipe';
+  return stats.isSocket() ? 'a socket' : 'a device';
+}
+
+/** Clones the file that was opened, whatever has its name by now: only Linux has such paths, and only Linux has the sandbox. */
+async function clone(file: FileHandle, { path }: SavedFile, target: string): Promise<boolean> {
+  const opened = process.platform === 'linux' ? `/proc/self/fd/${file.fd}` : path;
+  try {
+    await copyFile(opened, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
+    // The permissions come with the copy.
+    await chmod(target, 0o600);
+    return true;
+  } catch {
+    await rm(target, { force: true });
+    return false;
+  }
+}
+
+/** Copies exactly `size` bytes. */
+async function copy(file: FileHandle, size: number, saved: SavedFile, target: string): Promise<void> {
+  const copied = await open(target, 'wx', 0o600);
+  try {
+    const room = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size));
+    for (let offset = 0; offset < size;) {
+      const part = room.subarray(0, size - offset);
+      const length = await readInto(file, part, offset, saved);
+      await copied.writeFile(part.subarray(0, length));
+      offset += length;
+    }
+  } finally {
+    await copied.close();
+  }
+}
+
+/** How many bytes were read; at least one. */
+async function readInto(file: FileHandle, room: Buffer, offset: number, saved: SavedFile): Promise<number> {
+  const { bytesRead } = await file.read(room, 0, room.length, offset);
+  if (bytesRead === 0) throw changed(saved);
+  return bytesRead;
+}
+
+function tooLarge(size: number, { writer, name, mostBytes }: SavedFile): SpotreelError {
+  return refusal(`${writer} saved ${name} with ${size} bytes; Spotreel accepts ${mostBytes} bytes at most`);
+}
+
+function changed({ writer, name }: SavedFile): SpotreelError {
+  return refusal(`${writer} changed the file of ${name} while Spotreel read it`);
+}
+
+function refusal(reason: string): SpotreelError {
+  return new SpotreelError(UNSAFE_FILE, 'scene', reason);
+}
+
+/**
+ * The folders of a worker. A sandboxed program can write below the folders that it is granted, and can replace none of them by a
+ * link, because the folder above them is not granted.
+ */
+export interface Scratch {
+  /** Home and temporary folder of Blender, which may write here. */
+  readonly blender: string;
+  /** Where Blender saves frames and sound; it may write here. Files are directly in it. */
+  readonly saved: string;
+  /** Home, temporary folder and outputs of ffmpeg, which may write here. */
+  readonly ffmpeg: string;
+  /** Files of the worker: no sandboxed program may write here. */
+  readonly own: string;
+}
+
+/** Makes the folders below `root`, for this user alone. */
+export async function makeScratch(root: string): Promise<Scratch> {
+  const at = (name: string) => join(root, name);
+  const scratch = { blender: at('blender'), saved: at('saved'), ffmpeg: at('ffmpeg'), own: at('own') };
+  for (const folder of Object.values(scratch)) await mkdir(folder, { recursive: true, mode: 0o700 });
+  return scratch;
+}

@@ -1,0 +1,162 @@
+import { rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { codeOf, messageOf } from '../../../core/errors';
+import {
+  contentTypeOf,
+  failureUrl,
+  type FileOutput,
+  frameUrl,
+  isFileOutput,
+  type MasterEnding,
+  masterUrl,
+  MOST_OUTPUTS,
+  outputUrl,
+  type PictureEnding,
+  pictureEndingOf,
+} from '../../../core/render/keys';
+import type { Manifest } from '../../../core/render/manifest';
+import type { Resolution } from '../../../core/render/video';
+import type { Storage } from '../../../core/storage/storage';
+import { printableName } from '../../../core/text';
+import { removeSaved, takeBytes, takeCopy, UNSAFE_FILE } from '../files/take-file';
+import { readFrame } from '../video/gaps';
+import { mostFrameBytes, mostOutputBytes, mostPictureBytes } from './bytes';
+import { masterFault, pictureFault } from './fault';
+import { frameFault } from './png';
+
+/** A file of a File Output node, where Blender left it. */
+export interface SavedOutput extends FileOutput {
+  readonly path: string;
+}
+
+/** The same, copied into the worker's own folder and checked. */
+export interface TakenOutput extends FileOutput {
+  readonly copy: string;
+  readonly ending: PictureEnding;
+}
+
+/**
+ * Copies the files of a frame's File Output nodes into `own` and checks each; its pictures may have any size in pixels. Gives what is
+ * wrong with one of them, in words. Throws `unsafe-file`. The caller removes the copies with `removeTaken`.
+ */
+async function takeOutputs(
+  outputs: readonly SavedOutput[],
+  { own, resolution }: { readonly own: string; readonly resolution: Resolution },
+): Promise<{ readonly taken: readonly TakenOutput[] } | { readonly fault: string }> {
+  if (outputs.length > MOST_OUTPUTS || !outputs.every(isFileOutput))
+    return {
+      fault:
+        'Blender reported files of File Output nodes with names or in a number that Spotreel does not keep',
+    };
+  const taken: TakenOutput[] = [];
+  for (const output of outputs) {
+    const { node, file, path } = output;
+    const name = `file "${printableName(file)}" of File Output node "${printableName(node)}"`;
+    const ending = pictureEndingOf(file);
+    if (!ending) return { fault: `Blender saved ${name}, which is not of a kind that Spotreel can check` };
+    const copy = copyOf(output, own);
+    await takeCopy({ path, writer: 'Blender', name, mostBytes: mostOutputBytes(resolution) }, copy);
+    const fault = await pictureFault(copy, ending);
+    if (fault !== undefined) return { fault: `Blender saved a bad ${name}: ${fault}` };
+    taken.push({ node, file, copy, ending });
+  }
+  return { taken };
+}
+
+/** Stores the files of a frame, each whole. */
+async function storeOutputs(taken: readonly TakenOutput[], folder: URL, storage: Storage): Promise<void> {
+  for (const output of taken) {
+    const options = { contentType: contentTypeOf(output.ending), durable: true };
+    await storage.upload(output.copy, outputUrl(folder, output), options);
+  }
+}
+
+/** Removes the copies of a frame's files from the worker's own folder, whether they were made or not. */
+async function removeTaken(outputs: readonly SavedOutput[], own: string): Promise<void> {
+  for (const output of outputs) await rm(copyOf(output, own), { force: true });
+}
+
+const copyOf = ({ path }: SavedOutput, own: string): string => join(own, basename(path));
+
+/** What became of a frame that Blender says it has saved. */
+export type Delivery = { readonly bytes: number } | { readonly fault: string };
+
+/** What Blender has saved of a frame, in a folder that it can write to. */
+export interface SavedFrame {
+  readonly frame: number;
+  /** Of the PNG. */
+  readonly path: string;
+  /** The frame in the scene's own format, where that is kept. */
+  readonly master?: { readonly path: string; readonly ending: MasterEnding };
+  /** Files of File Output nodes. */
+  readonly outputs?: readonly SavedOutput[];
+}
+
+interface Place {
+  readonly manifest: Pick<Manifest, 'resolution'>;
+  readonly folder: URL;
+  readonly storage: Storage;
+}
+
+/** With a folder that only the worker can write to. */
+type Delivering = Place & { readonly own: string };
+
+/**
+ * Checks a saved frame, its master and the files of its File Output nodes, removes any record of an earlier failure, and moves all into
+ * storage, the PNG last: a PNG in storage means that the others are there too. Nothing is left in scratch.
+ */
+export async function deliverFrame(saved: SavedFrame, place: Delivering): Promise<Delivery> {
+  const { path, master, outputs = [] } = saved;
+  const copied = master && join(place.own, basename(master.path));
+  try {
+    return await deliver(saved, copied, place);
+  } catch (error) {
+    if (codeOf(error) === UNSAFE_FILE) return { fault: messageOf(error) };
+    throw error;
+  } finally {
+    const files = [path, ...(master ? [master.path] : []), ...outputs.map((output) => output.path)];
+    for (const file of files) await removeSaved(file);
+    if (copied !== undefined) await rm(copied, { force: true });
+    await removeTaken(outputs, place.own);
+  }
+}
+
+async function deliver(
+  { frame, path, master, outputs = [] }: SavedFrame,
+  copied: string | undefined,
+  { manifest: { resolution }, folder, storage, own }: Delivering,
+): Promise<Delivery> {
+  const writer = 'Blender';
+  const bytes = await takeBytes({
+    path,
+    writer,
+    name: `frame ${frame}`,
+    mostBytes: mostFrameBytes(resolution),
+  });
+  const fault = await frameFault(bytes, resolution);
+  if (fault) return { fault: `Blender saved a bad file: ${fault}` };
+  if (master && copied !== undefined) {
+    const name = `the ${master.ending.toUpperCase()} file of frame ${frame}`;
+    const mostBytes = mostPictureBytes(resolution, master.ending);
+    await takeCopy({ path: master.path, writer, name, mostBytes }, copied);
+    const wrong = await masterFault(copied, master.ending, resolution);
+    if (wrong) return { fault: `Blender saved a bad ${master.ending.toUpperCase()} file: ${wrong}` };
+  }
+  const kept = await takeOutputs(outputs, { own, resolution });
+  if ('fault' in kept) return kept;
+  // In this order, so that who is killed between the two leaves no record of a failure beside a frame that is whole: the
+  // next attempt would keep the frame and the record with it.
+  await storage.delete(failureUrl(folder, frame));
+  await storeOutputs(kept.taken, folder, storage);
+  if (master && copied !== undefined) {
+    const options = { contentType: contentTypeOf(master.ending), durable: true };
+    await storage.upload(copied, masterUrl(folder, frame, master.ending), options);
+  }
+  await storage.put(frameUrl(folder, frame), bytes, { contentType: 'image/png', durable: true });
+  return { bytes: bytes.byteLength };
+}
+
+/** Whether a frame in storage is whole. A frame that is there but not whole counts as not there. */
+export async function isFrameInPlace(frame: number, { manifest, folder, storage }: Place): Promise<boolean> {
+  return (await readFrame(frame, folder, manifest.resolution, storage)).bytes !== undefined;
+}

@@ -1,0 +1,208 @@
+import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { codeOf, SpotreelError } from '../../../core/errors';
+import { endOf, killProgram, withLifeline } from '../../../core/processes/run-program';
+import type { Finding, Manifest } from '../../../core/render/manifest';
+import { VIDEO_FILES, type VideoFileFormat } from '../../../core/render/video';
+import { countOf } from '../../../core/text';
+import { eachLine } from '../blender/session';
+import { stoppedError, type WorkerContext } from '../context';
+import { takeCopy } from '../files/take-file';
+import { mostVideoBytes } from '../frames/bytes';
+import { hasAlpha } from '../frames/png';
+import { hasEncoder, requireEncoder } from '../programs';
+import { diskFull } from '../slice-run';
+import { encoderOf, ffmpegArgs, parseFfmpegProgress, prepareFfmpeg, type VideoOptions } from './ffmpeg';
+import { PREVIEW_CODEC, PREVIEW_ENCODER, PREVIEW_NAME, previewFilter } from './showcase';
+import { mixSound } from './sound';
+
+export interface EncodeOptions extends VideoOptions {
+  /** ffmpeg's path, and whatever starts it. */
+  readonly command: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  /** What must come out. */
+  readonly frameCount: number;
+  /** PNG pictures, in order. */
+  readonly frames: AsyncIterable<Uint8Array>;
+  readonly signal: AbortSignal;
+  readonly progress: (frames: number) => void;
+  readonly onOutput: (line: string) => void;
+}
+
+/**
+ * Feeds frames to ffmpeg as fast as it takes them. Throws `ffmpeg-failed` with ffmpeg's last words when it fails, when
+ * it finds a frame cut short, or when it counts another number of frames than it was given; what `frames` throws passes
+ * through.
+ */
+async function encodeVideo(options: EncodeOptions): Promise<void> {
+  const { command, environment, frameCount, signal } = options;
+  const [program, ...argv] = withLifeline([...command, ...ffmpegArgs(options)]);
+  const stdio: StdioOptions = ['pipe', 'pipe', 'pipe'];
+  const child = spawn(program!, argv, { env: environment, stdio });
+  const heard = listen(child, options);
+  const ended = endOf(child);
+  const fed = feed(child, options.frames);
+  const stop = () => killProgram(child);
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    const [{ exitCode }, { encoded, lastWords, cutShort }] = await Promise.all([ended, heard, fed]);
+    if (exitCode === null) throw killed();
+    if (exitCode !== 0) throw failed(lastWords || `it ended with exit code ${exitCode}`);
+    if (cutShort !== undefined) throw failed(cutShort);
+    if (encoded !== frameCount) throw failed(`it encoded ${encoded} of ${countOf(frameCount, 'frame')}`);
+  } catch (error) {
+    killProgram(child);
+    await Promise.allSettled([ended, heard, fed]);
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** What a pipe says whose reader is gone: ffmpeg's own words tell why. */
+const READER_GONE = ['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET'];
+
+async function feed({ stdin }: ChildProcess, frames: AsyncIterable<Uint8Array>): Promise<void> {
+  if (!stdin) return;
+  try {
+    await pipeline(frames, stdin);
+  } catch (error) {
+    if (!READER_GONE.includes(codeOf(error) ?? '')) throw error;
+  }
+}
+
+/** What ffmpeg's PNG decoder says of a picture without its last rows, which it shows all the same. */
+const CUT_SHORT = 'IEND without all image';
+
+async function listen({ stdout, stderr }: ChildProcess, { frameCount, progress, onOutput }: EncodeOptions) {
+  let encoded = 0;
+  let lastWords = '';
+  let cutShort: string | undefined;
+  const hearProgress = (line: string) => {
+    const frames = parseFfmpegProgress(line);
+    if (frames === undefined || frames <= encoded) return;
+    encoded = frames;
+    // Each is an event in the log: at most one for each frame.
+    if (frames <= frameCount) progress(frames);
+  };
+  const hearWords = (line: string) => {
+    if (line.trim() !== '') lastWords = line.trim();
+    if (line.includes(CUT_SHORT)) cutShort ??= line.trim();
+    onOutput(line);
+  };
+  await Promise.all([eachLine(stdout, hearProgress), eachLine(stderr, hearWords)]);
+  return { encoded, lastWords, cutShort };
+}
+
+/** By a signal: no word of the frames, and the next attempt may have more luck. */
+function killed(): SpotreelError {
+  const message =
+    'ffmpeg was killed before the video was done; if it is again, memory is short: raise the setting stitchMemoryMib';
+  return new SpotreelError('ffmpeg-failed', 'passing', message);
+}
+
+function failed(words: string): SpotreelError {
+  return new SpotreelError('ffmpeg-failed', 'scene', `ffmpeg could not make the video: ${words}`);
+}
+
+/** The first of `items`, and all of them, that one too. */
+async function withFirst<T>(
+  items: AsyncIterable<T>,
+): Promise<{ readonly first?: T; readonly all: AsyncIterable<T> }> {
+  const iterator = items[Symbol.asyncIterator]();
+  const { value: first, done } = await iterator.next();
+  if (done) return { all: { [Symbol.asyncIterator]: () => iterator } };
+  async function* all(): AsyncGenerator<T> {
+    yield first;
+    yield* { [Symbol.asyncIterator]: () => iterator };
+  }
+  return { first, all: all() };
+}
+
+/** A video on this machine. */
+export interface MadeVideo {
+  /** In the worker's own folder. */
+  readonly path: string;
+  /** Whether the same, small, is in ffmpeg's folder, as `PREVIEW_NAME`; ffmpeg may be unable to make it. */
+  readonly hasPreview: boolean;
+  /** What of its sound it lacks. */
+  readonly findings: readonly Finding[];
+  /** All that it lacks of its sound, a sentence each. */
+  readonly lacks: readonly string[];
+}
+
+/** Black. */
+const DEFAULT_BACKGROUND = '000000';
+
+/** Makes the video of these pictures, with its sound where there is any. Throws `ffmpeg-failed`, and what `pngs` throws. */
+export async function makeVideo(
+  manifest: Manifest,
+  video: VideoFileFormat,
+  pngs: AsyncIterable<Uint8Array>,
+  context: WorkerContext,
+): Promise<MadeVideo> {
+  const { scratch, say, signal } = context;
+  const name = `output.${VIDEO_FILES[video].ending}`;
+  const total = manifest.frameCount;
+  const { path: ffmpeg, command, environment } = prepareFfmpeg(context);
+  await requireEncoder(ffmpeg, encoderOf(video), video, environment);
+  const { path: sound, findings, lacks } = await mixSound(manifest, video, context);
+  const hasPreview = await hasEncoder(ffmpeg, PREVIEW_ENCODER, environment);
+  const { first, all: frames } = await withFirst(pngs);
+  const [encoded, path] = [join(scratch.ffmpeg, name), join(scratch.own, name)];
+  try {
+    await encodeVideo({
+      command,
+      environment,
+      format: video,
+      // All frames come from the same settings of the same scene.
+      alpha: first !== undefined && hasAlpha(first),
+      background: manifest.options.background ?? DEFAULT_BACKGROUND,
+      pixelAspect: manifest.pixelAspect,
+      display: manifest.display,
+      sound,
+      ...(hasPreview && {
+        preview: {
+          filter: previewFilter(total, manifest),
+          codec: PREVIEW_CODEC,
+          path: join(scratch.ffmpeg, PREVIEW_NAME),
+        },
+      }),
+      path: encoded,
+      frameRate: manifest.frameRate,
+      frameCount: total,
+      frames,
+      signal,
+      progress: (done) => say({ event: 'stitching', frames: done, total }),
+      onOutput: (line) => say({ event: 'output', program: 'ffmpeg', line }),
+    });
+    const mostBytes = mostVideoBytes(manifest.resolution, total);
+    await takeCopy({ path: encoded, writer: 'ffmpeg', name: 'the video', mostBytes }, path);
+    return { path, findings, lacks, hasPreview };
+  } catch (error) {
+    if (signal.aborted) throw stoppedError(signal);
+    throw codeOf(error) === 'ENOSPC' ? diskFull(scratch.own) : error;
+  }
+}
+
+/**
+ * What `read` gives for each of `items`, in their order, at most `most` of them begun and not yet taken. A fault comes at
+ * its place in the order.
+ */
+export async function* readAhead<T, R>(
+  items: Iterable<T>,
+  most: number,
+  read: (item: T) => Promise<R>,
+): AsyncGenerator<R> {
+  const ahead: Array<Promise<R>> = [];
+  for (const item of items) {
+    if (ahead.length === most) yield await ahead.shift()!;
+    const result = read(item);
+    // Whoever awaits it hears of a failure; until then it is nobody's unhandled rejection.
+    result.catch(() => undefined);
+    ahead.push(result);
+  }
+  for (const result of ahead) yield await result;
+}

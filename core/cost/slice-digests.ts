@@ -1,0 +1,113 @@
+import { mapConcurrently } from '../concurrency';
+import { EXIT } from '../jobs/worker';
+import { slicesFolder } from '../render/keys';
+import { readRecord } from '../render/read-files';
+import { type SliceAttempt, sliceReportSchema } from '../render/records';
+import { quartilesOf, reportFigures } from '../render/slice-figures';
+import type { SliceFigures } from '../render/slice-figures';
+import type { ObjectInfo, Storage } from '../storage/storage';
+import { addUsage, sliceUsage, type SliceUsage } from './receipt';
+
+/** Small objects that are fetched at a time. */
+const AT_ONCE = 16;
+
+/** What is kept of one slice's report. */
+interface Digest {
+  /** Tells versions of the report apart. */
+  readonly version: string;
+  readonly attempts: number;
+  readonly interruptions: number;
+  readonly usage: SliceUsage;
+  readonly frameSeconds: Float64Array;
+  readonly lastSeen: number;
+  /** Its latest attempt, where no end of it is known: it may be running. */
+  readonly open?: Pick<SliceAttempt, 'onDemand' | 'vcpus'>;
+}
+
+/**
+ * What the slices of one render have told. Of 10,000 reports only numbers are kept, and a second look fetches only those that
+ * have changed since.
+ */
+export class SliceDigests {
+  private readonly digests = new Map<string, Digest>();
+
+  /** `atOnce`: reports that are fetched at a time. */
+  constructor(private readonly atOnce = AT_ONCE) {}
+
+  async read(render: URL, storage: Storage): Promise<SliceFigures> {
+    const changed: ObjectInfo[] = [];
+    for await (const info of storage.list(slicesFolder(render))) {
+      if (this.digests.get(info.url.href)?.version !== versionOf(info)) changed.push(info);
+    }
+    await mapConcurrently(changed, this.atOnce, async (info) => {
+      const report = await readRecord(sliceReportSchema, info.url, storage);
+      if (!report) return;
+      const figures = reportFigures({ slices: [report] });
+      this.digests.set(info.url.href, {
+        version: versionOf(info),
+        attempts: figures.stretches.length,
+        interruptions: report.attempts.filter(({ exitCode }, i) =>
+          wasInterrupted(exitCode, i, report.attempts.length),
+        ).length,
+        usage: sliceUsage(figures.stretches),
+        ...openOf(report.attempts.at(-1)),
+        frameSeconds: Float64Array.from(figures.frames, ({ seconds }) => seconds),
+        lastSeen: figures.stretches.reduce((latest, { to }) => Math.max(latest, to), 0),
+      });
+    });
+    return addUp([...this.digests.values()]);
+  }
+
+  /**
+   * What machines have been held for by slices, as far as it was read. Of `running` slices, which have told nothing since
+   * their latest frame, the time until `now` (milliseconds since 1970) counts as well.
+   */
+  held(running: number, now: number): SliceUsage {
+    const digests = [...this.digests.values()];
+    const open = digests.flatMap((one) => (one.open ? [{ from: one.lastSeen, ...one.open }] : []));
+    // Some of them may have been cut off with their machines: nobody knows which.
+    const share = open.length === 0 ? 0 : Math.min(1, running / open.length);
+    const since = open.map((one) => ({ ...one, to: one.from + Math.max(0, now - one.from) * share }));
+    return addUsage([...digests.map(({ usage }) => usage), sliceUsage(since)]);
+  }
+}
+
+function openOf(latest: SliceAttempt | undefined): Pick<Digest, 'open'> {
+  if (!latest || latest.stoppedAt !== undefined) return {};
+  const { onDemand, vcpus } = latest;
+  return { open: { ...(onDemand && { onDemand }), ...(vcpus !== undefined && { vcpus }) } };
+}
+
+/** An attempt whose end nobody wrote down was cut off, unless it is the latest: that one may still be running. */
+function wasInterrupted(exitCode: number | undefined, index: number, count: number): boolean {
+  return exitCode === STOPPED || (exitCode === undefined && index < count - 1);
+}
+
+/** The worker's exit code for an attempt that was stopped, not at fault. */
+const STOPPED = EXIT.stopped.code;
+
+function versionOf({ size, lastModified, etag }: ObjectInfo): string {
+  return `${etag ?? ''} ${size} ${lastModified.getTime()}`;
+}
+
+function addUp(digests: readonly Digest[]): SliceFigures {
+  const sum = (valueOf: (digest: Digest) => number) =>
+    digests.reduce((total, one) => total + valueOf(one), 0);
+  const seconds = new Float64Array(sum(({ frameSeconds }) => frameSeconds.length));
+  let filled = 0;
+  for (const { frameSeconds } of digests) {
+    seconds.set(frameSeconds, filled);
+    filled += frameSeconds.length;
+  }
+  seconds.sort();
+  const frameSeconds = quartilesOf(seconds);
+  return {
+    attempts: sum(({ attempts }) => attempts),
+    interruptions: sum(({ interruptions }) => interruptions),
+    machineSeconds: sum(({ usage }) => usage.spotSeconds + usage.onDemandSeconds),
+    ...(frameSeconds && { frameSeconds }),
+    ...(digests.length > 0 && {
+      lastSeen: digests.reduce((latest, one) => Math.max(latest, one.lastSeen), 0),
+    }),
+  };
+}

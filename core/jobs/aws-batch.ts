@@ -1,0 +1,285 @@
+import {
+  type AttemptDetail as AwsAttempt,
+  BatchClient,
+  CancelJobCommand,
+  DescribeJobsCommand,
+  type JobDetail as AwsJob,
+  type JobSummary as AwsSummary,
+  ListJobsCommand,
+  type ListJobsCommandInput,
+  SubmitJobCommand,
+  type SubmitJobCommandInput,
+  TerminateJobCommand,
+} from '@aws-sdk/client-batch';
+import { awsFault } from '../aws-error';
+import { SpotreelError } from '../errors';
+import type {
+  AttemptDetail,
+  Batch,
+  JobDependency,
+  JobDetail,
+  JobStatus,
+  JobSummary,
+  ListJobsRequest,
+  SubmitJobRequest,
+  SubmitJobResponse,
+} from './batch';
+
+/**
+ * The `SpotreelError` for a failed call of AWS Batch. By the documentation
+ * (https://docs.aws.amazon.com/batch/latest/APIReference/CommonErrors.html) `ClientException` is 400 and says why,
+ * `ServerException` is 500; calls beyond about 50 a second get 429.
+ *
+ * | code | kind | when |
+ * |---|---|---|
+ * | `client-exception` | usage | AWS Batch refuses the request: a queue or definition that is not there, say |
+ * | `denied` | usage | no credentials, or no permission |
+ * | `throttled` | passing | too many calls; the call had no effect |
+ * | `batch-unavailable` | passing | anything else; the call may have had its effect |
+ */
+function awsBatchError(error: unknown, action: string): SpotreelError {
+  if (error instanceof SpotreelError) return error;
+  const { kind, status, text } = awsFault(error);
+  if (kind === 'throttled') {
+    return new SpotreelError(
+      'throttled',
+      'passing',
+      `AWS Batch has too much to do to ${action} (${text}): try again`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (kind === 'no-credentials') {
+    const message = `can't ${action}: no valid AWS credentials (${text}); sign in with "aws sso login" or set AWS_PROFILE`;
+    return new SpotreelError('denied', 'usage', message, { cause: error });
+  }
+  if (kind === 'denied') {
+    const message = `not allowed to ${action} (${text}): check the credentials and their policy for AWS Batch`;
+    return new SpotreelError('denied', 'usage', message, { cause: error });
+  }
+  if (kind === 'refused') {
+    const message = `AWS Batch refused to ${action} (${text}): check the job queue, the job definitions and the region`;
+    return new SpotreelError('client-exception', 'usage', message, { cause: error });
+  }
+  const message = `AWS Batch could not ${action} (${status || 'no answer'}, ${text}): try again`;
+  return new SpotreelError('batch-unavailable', 'passing', message, { cause: error });
+}
+
+/** What DescribeJobs says of a job, in our shape: what is absent stays absent. */
+function jobDetailOf(job: AwsJob): JobDetail {
+  const { arrayProperties, attempts, dependsOn } = job;
+  return {
+    jobId: required(job.jobId, 'jobId'),
+    jobName: required(job.jobName, 'jobName'),
+    jobQueue: job.jobQueue ?? '',
+    jobDefinition: job.jobDefinition ?? '',
+    status: statusOf(job.status),
+    statusReason: job.statusReason,
+    createdAt: job.createdAt,
+    startedAt: job.startedAt,
+    stoppedAt: job.stoppedAt,
+    tags: job.tags,
+    dependsOn: dependsOn?.map(dependencyOf),
+    attempts: attempts?.map(attemptOf),
+    container: job.container && {
+      command: job.container.command,
+      logStreamName: job.container.logStreamName,
+      logGroup: job.container.logConfiguration?.options?.['awslogs-group'],
+    },
+    arrayProperties: arrayProperties && {
+      size: arrayProperties.size,
+      index: arrayProperties.index,
+      statusSummary: arrayProperties.statusSummary,
+    },
+  };
+}
+
+/** What ListJobs says of a job. */
+function jobSummaryOf(job: AwsSummary): JobSummary {
+  return {
+    ...(job.jobArn !== undefined && { jobArn: job.jobArn }),
+    jobId: required(job.jobId, 'jobId'),
+    jobName: required(job.jobName, 'jobName'),
+    status: statusOf(job.status),
+    createdAt: job.createdAt,
+  };
+}
+
+/** A field without which an answer is none. Throws `bad-answer` (passing): nothing but AWS can mend it. */
+function required<T>(value: T | undefined, field: string): T {
+  if (value !== undefined) return value;
+  throw new SpotreelError('bad-answer', 'passing', `AWS Batch's answer lacks ${field}: try again`);
+}
+
+/** In the order of a job's life. */
+const JOB_STATUSES: readonly JobStatus[] = [
+  'SUBMITTED',
+  'PENDING',
+  'RUNNABLE',
+  'STARTING',
+  'RUNNING',
+  'SUCCEEDED',
+  'FAILED',
+];
+
+/** A status that AWS Batch may have by the time this runs is neither an end nor a failure. */
+function statusOf(status: string | undefined): JobStatus {
+  return JOB_STATUSES.find((known) => known === status) ?? 'PENDING';
+}
+
+function dependencyOf({ jobId, type }: JobDependency): JobDependency {
+  return { ...(jobId !== undefined && { jobId }), ...(type !== undefined && { type }) };
+}
+
+function attemptOf({ startedAt, stoppedAt, statusReason, container }: AwsAttempt): AttemptDetail {
+  return {
+    startedAt,
+    stoppedAt,
+    statusReason,
+    container: container && {
+      exitCode: container.exitCode,
+      reason: container.reason,
+      logStreamName: container.logStreamName,
+    },
+  };
+}
+
+/** Ids that DescribeJobs takes in one call. https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html */
+const IDS_PER_CALL = 100;
+
+/** AWS Batch. The client brings region, credentials and repeats. Errors: see `awsBatchError`. */
+export class AwsBatch implements Batch {
+  constructor(private readonly client: Pick<BatchClient, 'send'>) {}
+
+  async submitJob(request: SubmitJobRequest): Promise<SubmitJobResponse> {
+    const command = new SubmitJobCommand(mutableCopy(request));
+    keepFromRepeating(command);
+    const answer = await explained(this.client.send(command), `submit job ${request.jobName}`);
+    const { jobArn } = answer;
+    return {
+      ...(jobArn !== undefined && { jobArn }),
+      jobId: required(answer.jobId, 'jobId'),
+      jobName: answer.jobName ?? request.jobName,
+    };
+  }
+
+  async describeJobs(jobIds: readonly string[]): Promise<JobDetail[]> {
+    const details: JobDetail[] = [];
+    for (let start = 0; start < jobIds.length; start += IDS_PER_CALL) {
+      const command = new DescribeJobsCommand({ jobs: jobIds.slice(start, start + IDS_PER_CALL) });
+      const { jobs = [] } = await explained(this.client.send(command), 'describe jobs');
+      details.push(...jobs.map(jobDetailOf));
+    }
+    return details;
+  }
+
+  /**
+   * A filter by name brings jobs of any status but matches without case, and whether it brings children, which have
+   * their parent's name, the documentation leaves open: they are no jobs of the queue. An array's children can only be
+   * listed status by status. https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html
+   */
+  async listJobs(request: ListJobsRequest): Promise<JobSummary[]> {
+    if ('jobName' in request) {
+      const { jobQueue, jobName } = request;
+      const jobs = await this.listPages({ jobQueue, filters: [{ name: 'JOB_NAME', values: [jobName] }] });
+      return jobs.filter((job) => job.jobName === jobName && !isChild(job));
+    }
+    if ('jobStatus' in request) {
+      const { arrayJobId, jobStatus, most } = request;
+      return (await this.listPages({ arrayJobId, jobStatus }, most)).slice(0, most);
+    }
+    const children = new Map<string, JobSummary>();
+    // In the order of a job's life, so that one that moves on meanwhile is listed again, not missed.
+    for (const jobStatus of JOB_STATUSES) {
+      const listed = await this.listPages({ arrayJobId: request.arrayJobId, jobStatus });
+      for (const child of listed) children.set(child.jobId, child);
+    }
+    return [...children.values()];
+  }
+
+  async cancelJob(jobId: string, reason: string): Promise<void> {
+    await explained(this.client.send(new CancelJobCommand({ jobId, reason })), `cancel job ${jobId}`);
+  }
+
+  async terminateJob(jobId: string, reason: string): Promise<void> {
+    await explained(this.client.send(new TerminateJobCommand({ jobId, reason })), `terminate job ${jobId}`);
+  }
+
+  private async listPages(input: ListJobsCommandInput, most = Infinity): Promise<JobSummary[]> {
+    const jobs: JobSummary[] = [];
+    let nextToken: string | undefined;
+    do {
+      const command = new ListJobsCommand({ ...input, ...(nextToken !== undefined && { nextToken }) });
+      const page = await explained(this.client.send(command), 'list jobs');
+      jobs.push(...(page.jobSummaryList ?? []).map(jobSummaryOf));
+      nextToken = page.nextToken;
+    } while (nextToken && jobs.length < most);
+    return jobs;
+  }
+}
+
+/** A child's id is `<parent's id>:<index>`. */
+function isChild({ jobId }: JobSummary): boolean {
+  return jobId.includes(':');
+}
+
+/**
+ * Keeps the SDK from sending SubmitJob again, which knows no token: where the answer to the first is lost, the second
+ * would be another job. Only what was throttled is known to have had no effect. Stands within the SDK's repeats, and
+ * answers each but the first with what the first came to.
+ */
+function keepFromRepeating({ middlewareStack }: SubmitJobCommand): void {
+  let failure: { readonly error: unknown } | undefined;
+  middlewareStack.add(
+    (next) => async (args) => {
+      if (failure) throw failure.error;
+      try {
+        return await next(args);
+      } catch (error) {
+        if (awsBatchError(error, 'submit').code !== 'throttled') failure = { error };
+        throw error;
+      }
+    },
+    { name: 'keepFromRepeating', step: 'finalizeRequest', priority: 'low' },
+  );
+}
+
+async function explained<T>(answer: Promise<T>, action: string): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw awsBatchError(error, action);
+  }
+}
+
+/** The SDK's types want arrays that it could change. */
+function mutableCopy(request: SubmitJobRequest): SubmitJobCommandInput {
+  const { dependsOn, containerOverrides, retryStrategy, ...rest } = request;
+  return {
+    ...rest,
+    ...(dependsOn && { dependsOn: [...dependsOn] }),
+    ...(containerOverrides && {
+      containerOverrides: {
+        ...(containerOverrides.command && { command: [...containerOverrides.command] }),
+        ...(containerOverrides.environment && { environment: [...containerOverrides.environment] }),
+        ...(containerOverrides.resourceRequirements && {
+          resourceRequirements: [...containerOverrides.resourceRequirements],
+        }),
+      },
+    }),
+    ...(retryStrategy && {
+      retryStrategy: {
+        attempts: retryStrategy.attempts,
+        ...(retryStrategy.evaluateOnExit && { evaluateOnExit: [...retryStrategy.evaluateOnExit] }),
+      },
+    }),
+  };
+}
+
+/** AWS Batch with region, credentials and endpoint from where the SDK looks for them. */
+export function createAwsBatch(): AwsBatch {
+  return new AwsBatch(
+    new BatchClient({ requestHandler: { connectionTimeout: 10_000, socketTimeout: 60_000 } }),
+  );
+}

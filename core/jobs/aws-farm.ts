@@ -1,0 +1,31 @@
+import { GetParameterCommand, ParameterNotFound, type SSMClient } from '@aws-sdk/client-ssm';
+import { messageOf, SpotreelError } from '../errors';
+import { parseJson } from '../json';
+import { type FarmDescription, farmDescriptionSchema, farmParameterName } from './farm';
+
+/**
+ * What a deployed farm is made of, from its SSM parameter. Throws `no-farm` (usage) where there is none in this
+ * account and region, `bad-farm` where another version of Spotreel deployed it, `aws-unavailable` (passing).
+ */
+export async function readFarm(farmName: string, ssm: Pick<SSMClient, 'send'>): Promise<FarmDescription> {
+  const name = farmParameterName(farmName);
+  let value: string | undefined;
+  try {
+    const answer = await ssm.send(new GetParameterCommand({ Name: name }));
+    value = answer.Parameter?.Value;
+  } catch (error) {
+    if (error instanceof ParameterNotFound) throw noFarm(name, error);
+    const message = `can't read the farm's parameter ${name}: ${messageOf(error)}; check credentials and region`;
+    throw new SpotreelError('aws-unavailable', 'passing', message, { cause: error });
+  }
+  if (value === undefined) throw noFarm(name);
+  return parseJson(farmDescriptionSchema, Buffer.from(value), (reason) => {
+    const message = `the farm at ${name} was deployed by another version of Spotreel (${reason}); deploy it again`;
+    return new SpotreelError('bad-farm', 'usage', message);
+  });
+}
+
+function noFarm(name: string, cause?: unknown): SpotreelError {
+  const message = `there is no farm at ${name} in this account and region; deploy one (npx cdk deploy --all), set AWS_REGION, or give -q, -d and -o`;
+  return new SpotreelError('no-farm', 'usage', message, { cause });
+}

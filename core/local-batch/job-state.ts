@@ -1,0 +1,290 @@
+import { z } from 'zod';
+import { SpotreelError } from '../errors';
+import type { AttemptDetail, JobStatus, SubmitJobRequest } from '../jobs/batch';
+
+const name = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/,
+    'must be 1 to 128 letters, digits, "-" and "_", the first a letter or digit',
+  );
+
+const pattern = z.string().max(512, 'must have at most 512 characters').optional();
+
+/** Source: https://docs.aws.amazon.com/batch/latest/APIReference/API_RetryStrategy.html */
+export const retryStrategySchema = z.strictObject({
+  attempts: z.int().min(1, 'must be 1 to 10').max(10, 'must be 1 to 10'),
+  evaluateOnExit: z
+    .array(
+      z.strictObject({
+        action: z.enum(['RETRY', 'EXIT']),
+        onExitCode: pattern,
+        onReason: pattern,
+        onStatusReason: pattern,
+      }),
+    )
+    .max(5, 'must have at most 5 rules')
+    .optional(),
+});
+
+export const environmentSchema = z.array(z.strictObject({ name: z.string().min(1), value: z.string() }));
+
+/**
+ * AWS Batch asks for at least 60 seconds; here any positive number will do, so that a timeout can be tried out.
+ * Source: https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html
+ */
+export const timeoutSchema = z.strictObject({
+  attemptDurationSeconds: z.number().positive('must be more than 0'),
+});
+
+/**
+ * A `SubmitJobRequest`, with AWS Batch's limits. Strict: a setting that the local Batch would silently ignore is
+ * refused. Used at both doors: when a job is submitted, and when its journal is read.
+ *
+ * Source: https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
+ */
+export const submitJobRequestSchema = z.strictObject({
+  jobName: name,
+  jobQueue: z.string(),
+  jobDefinition: z.string(),
+  arrayProperties: z
+    .strictObject({ size: z.int().min(2, 'must be 2 to 10,000').max(10_000, 'must be 2 to 10,000') })
+    .optional(),
+  dependsOn: z
+    .array(
+      z.strictObject({ jobId: z.string().optional(), type: z.enum(['SEQUENTIAL', 'N_TO_N']).optional() }),
+    )
+    .max(20, 'must have at most 20 dependencies')
+    .optional(),
+  containerOverrides: z
+    .strictObject({ command: z.array(z.string()).optional(), environment: environmentSchema.optional() })
+    .optional(),
+  retryStrategy: retryStrategySchema.optional(),
+  timeout: timeoutSchema.optional(),
+  tags: z
+    .record(
+      z.string().min(1).max(128, 'must have names of at most 128 characters'),
+      z.string().max(256, 'must have values of at most 256 characters'),
+    )
+    .refine((tags) => Object.keys(tags).length <= 50, 'must be at most 50')
+    .optional(),
+  propagateTags: z.boolean().optional(),
+});
+
+/** The first of a request's faults, with the field it is in. */
+export function firstFault(error: z.ZodError): string {
+  const [issue] = error.issues;
+  return issue === undefined ? error.message : [issue.path.join('.'), issue.message].join(' ').trim();
+}
+
+/** Milliseconds since 1970, as far as a `Date` holds them. */
+const atSchema = z.number().min(0).max(8.64e15);
+/** Of a child; a plain job counts as one child, 0. */
+const indexSchema = z.int().nonnegative();
+
+/** The first line of a job's journal. */
+export const submittedSchema = z.object({
+  type: z.literal('submitted'),
+  at: atSchema,
+  jobId: z.uuid(),
+  /** Orders the jobs of a state directory; times alone could be equal. */
+  sequence: z.int().nonnegative(),
+  request: submitJobRequestSchema,
+});
+
+export type Submitted = z.infer<typeof submittedSchema>;
+
+/** What happened to a job, one journal line each. Without `index` it happened to every child it applies to. */
+export const jobEventSchema = z.discriminatedUnion('type', [
+  /** The dependencies have succeeded. */
+  z.object({ type: z.literal('ready'), at: atSchema, index: indexSchema.optional() }),
+  z.object({ type: z.literal('dependency-failed'), at: atSchema, index: indexSchema.optional() }),
+  z.object({ type: z.literal('started'), at: atSchema, index: indexSchema }),
+  /** An attempt is over; `status` is what becomes of the child: `RUNNABLE` means that it is retried. */
+  z.object({
+    type: z.literal('ended'),
+    at: atSchema,
+    index: indexSchema,
+    status: z.enum(['RUNNABLE', 'SUCCEEDED', 'FAILED']),
+    exitCode: z.int().optional(),
+    reason: z.string().optional(),
+    statusReason: z.string().optional(),
+  }),
+  /** An attempt came to nothing because the scheduler went away. */
+  z.object({ type: z.literal('lost'), at: atSchema, index: indexSchema }),
+  z.object({ type: z.literal('cancelled'), at: atSchema, index: indexSchema.optional(), reason: z.string() }),
+  z.object({
+    type: z.literal('terminated'),
+    at: atSchema,
+    index: indexSchema.optional(),
+    reason: z.string(),
+  }),
+]);
+
+export type JobEvent = z.infer<typeof jobEventSchema>;
+
+/** Somebody wants the child ended while it runs; kept until its attempt is over. */
+interface Wish {
+  readonly type: 'cancelled' | 'terminated';
+  readonly reason: string;
+}
+
+export interface ChildState {
+  status: JobStatus;
+  statusReason?: string;
+  /** Attempts that ended by themselves or were stopped for good; lost ones are left out. */
+  attempts: readonly AttemptDetail[];
+  /** Of the latest attempt. */
+  startedAt?: number;
+  stoppedAt?: number;
+  wish?: Wish;
+}
+
+/** A job as its journal tells it. A plain job is one child without an array around it. */
+export interface JobState {
+  readonly jobId: string;
+  readonly sequence: number;
+  readonly createdAt: number;
+  readonly request: SubmitJobRequest;
+  /** Absent for a plain job. */
+  readonly arraySize?: number;
+  readonly children: readonly ChildState[];
+  /** How many children are in each state; always sums to the number of children. */
+  readonly statusSummary: Record<JobStatus, number>;
+  /** Why the job as a whole was failed, cancelled or terminated. */
+  wholeJobReason?: string;
+  /** When the first child started, and when the latest one ended. */
+  startedAt?: number;
+  stoppedAt?: number;
+}
+
+// One array for all, because most of 10,000 children have no attempt for most of the time.
+const NO_ATTEMPTS: readonly AttemptDetail[] = [];
+
+/** The state right after the submission: every child waits until its dependencies have been looked at. */
+export function createJobState({ jobId, sequence, at, request }: Submitted): JobState {
+  const arraySize = request.arrayProperties?.size;
+  const size = arraySize ?? 1;
+  return {
+    jobId,
+    sequence,
+    createdAt: at,
+    request,
+    ...(arraySize === undefined ? {} : { arraySize }),
+    children: Array.from({ length: size }, () => ({ status: 'PENDING', attempts: NO_ATTEMPTS })),
+    statusSummary: {
+      SUBMITTED: 0,
+      PENDING: size,
+      RUNNABLE: 0,
+      STARTING: 0,
+      RUNNING: 0,
+      SUCCEEDED: 0,
+      FAILED: 0,
+    },
+  };
+}
+
+export function isEnded(status: JobStatus): boolean {
+  return status === 'SUCCEEDED' || status === 'FAILED';
+}
+
+/**
+ * An array's parent stays `PENDING` while its children go on, and ends when all of them have ended: `FAILED` if one
+ * of them failed. Source: https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html (by the documentation)
+ */
+export function jobStatus(job: JobState): JobStatus {
+  if (job.arraySize === undefined) return childOf(job, 0).status;
+  const { SUCCEEDED, FAILED } = job.statusSummary;
+  if (SUCCEEDED + FAILED < job.children.length) return 'PENDING';
+  return FAILED === 0 ? 'SUCCEEDED' : 'FAILED';
+}
+
+export function jobStatusReason(job: JobState): string | undefined {
+  if (job.arraySize === undefined) return childOf(job, 0).statusReason;
+  return jobStatus(job) === 'FAILED' ? (job.wholeJobReason ?? 'Array Child Job failed') : undefined;
+}
+
+/** @throws SpotreelError `internal` when the job has no such child. */
+export function childOf(job: JobState, index: number): ChildState {
+  const child = job.children[index];
+  if (child === undefined)
+    throw new SpotreelError('internal', 'internal', `job ${job.jobId} has no child ${index}`);
+  return child;
+}
+
+/**
+ * Brings the state on by one event and returns the indexes of the children whose status changed. The state is
+ * changed in place: a copy of 10,000 children for each of their events would cost quadratic time.
+ *
+ * @throws SpotreelError `internal` when the event can't follow from the state.
+ */
+export function applyEvent(job: JobState, event: JobEvent): number[] {
+  if (event.index !== undefined) return applyToChild(job, event.index, event) ? [event.index] : [];
+  if (!isEnded(jobStatus(job))) job.wholeJobReason ??= reasonForAll(event);
+  return [...job.children.keys()].filter((index) => applyToChild(job, index, event));
+}
+
+const DEPENDENCY_FAILED = 'Dependent Job failed';
+
+function reasonForAll(event: JobEvent): string | undefined {
+  if (event.type === 'dependency-failed') return DEPENDENCY_FAILED;
+  return event.type === 'cancelled' || event.type === 'terminated' ? event.reason : undefined;
+}
+
+function applyToChild(job: JobState, index: number, event: JobEvent): boolean {
+  const child = childOf(job, index);
+  const { status, wish } = child;
+  const move = (next: JobStatus, reason?: string): true => moveChild(job, child, next, event.at, reason);
+
+  switch (event.type) {
+    case 'ready':
+      return status === 'PENDING' && move('RUNNABLE');
+    case 'dependency-failed':
+      return status === 'PENDING' && move('FAILED', DEPENDENCY_FAILED);
+    case 'cancelled':
+    case 'terminated':
+      if (isEnded(status)) return false;
+      if (status !== 'RUNNING') return move('FAILED', event.reason);
+      // The first wish stands, except that a termination goes further than a cancellation.
+      if (wish?.type !== 'terminated') child.wish = { type: event.type, reason: event.reason };
+      return false;
+    case 'started':
+      expectStatus(job, index, event, 'RUNNABLE');
+      child.startedAt = event.at;
+      delete child.stoppedAt;
+      job.startedAt ??= event.at;
+      return move('RUNNING');
+    case 'ended': {
+      expectStatus(job, index, event, 'RUNNING');
+      const { exitCode, reason, statusReason } = event;
+      child.attempts = [
+        ...child.attempts,
+        { startedAt: child.startedAt, stoppedAt: event.at, statusReason, container: { exitCode, reason } },
+      ];
+      return move(event.status, statusReason);
+    }
+    default:
+      // The scheduler went away. AWS Batch's doesn't, ours does: that is no fault of the job's, so no attempt is used
+      // up. But what somebody wanted ended is not started again.
+      expectStatus(job, index, event satisfies { type: 'lost' }, 'RUNNING');
+      return wish === undefined ? move('RUNNABLE') : move('FAILED', wish.reason);
+  }
+}
+
+function moveChild(job: JobState, child: ChildState, status: JobStatus, at: number, reason?: string): true {
+  job.statusSummary[child.status] -= 1;
+  job.statusSummary[status] += 1;
+  child.status = status;
+  if (reason === undefined) delete child.statusReason;
+  else child.statusReason = reason;
+  if (isEnded(status)) child.stoppedAt = job.stoppedAt = at;
+  return true;
+}
+
+function expectStatus(job: JobState, index: number, event: JobEvent, expected: JobStatus): void {
+  const { status } = childOf(job, index);
+  if (status !== expected) {
+    const message = `child ${index} of job ${job.jobId} is ${status}, so "${event.type}" can't happen to it`;
+    throw new SpotreelError('internal', 'internal', message);
+  }
+}

@@ -1,0 +1,273 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { SpotreelError } from '../errors';
+import type {
+  Batch,
+  JobDetail,
+  JobSummary,
+  ListJobsRequest,
+  RetryStrategy,
+  SubmitJobRequest,
+  SubmitJobResponse,
+} from '../jobs/batch';
+import type { RunningAttempt } from './attempt';
+import { checkDependencies } from './dependencies';
+import {
+  createJobState,
+  firstFault,
+  type JobEvent,
+  type JobState,
+  submitJobRequestSchema,
+  type Submitted,
+} from './job-state';
+import {
+  describeJob,
+  describeJobs,
+  findJob,
+  type FoundJob,
+  Journal,
+  journalFile,
+  listChildren,
+  recoverJobs,
+  summarizeJob,
+} from './journal';
+import { type Lock, lockLost, takeLock } from './lock';
+import {
+  checkOptions,
+  launchAttempt,
+  type LocalBatchOptions,
+  planAttempt,
+  removeScratch,
+} from './plan-attempt';
+import { Scheduler } from './scheduler';
+
+export type { LocalBatchEvent, LocalBatchOptions, LocalJobDefinition } from './plan-attempt';
+
+const DEFAULT_STOP_TIMEOUT_SECONDS = 30;
+
+/** Without the other events an attempt is run again, which finds what is there. */
+const DURABLE_EVENTS: ReadonlySet<JobEvent['type']> = new Set(['ended', 'cancelled', 'terminated']);
+
+/** By the documentation: https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html */
+const DEFAULT_RETRY_STRATEGY: RetryStrategy = { attempts: 1 };
+
+/**
+ * AWS Batch's semantics on one machine: attempts are processes, the state is one journal a job. A program killed at
+ * any moment finds everything as it was when it opens the same state directory again; attempts that ran then are
+ * run once more.
+ *
+ * Where it is kinder than AWS: a cancelled job fails at once instead of when its dependencies are done, timeouts
+ * may be shorter than 60 seconds, and `describeJobs` takes any number of ids.
+ */
+export class LocalBatch implements Batch {
+  readonly #options: LocalBatchOptions;
+  readonly #lock: Lock;
+  readonly #scheduler: Scheduler;
+  readonly #schedulerId = randomUUID().slice(0, 8);
+  readonly #journals = new Map<string, Journal>();
+  #nextSequence = 0;
+
+  /**
+   * Takes the state directory and goes on with the jobs in it.
+   *
+   * @throws SpotreelError `invalid-option`; `locked` when another process has the directory; `journal-corrupt`. Whoever waits for a
+   * job gets `lock-lost` when another machine takes the directory over.
+   */
+  static async open(options: LocalBatchOptions): Promise<LocalBatch> {
+    checkOptions(options);
+    const stateDirectory = resolve(options.stateDirectory);
+    const lock = await takeLock(stateDirectory);
+    try {
+      // Processes of a scheduler that was killed may still be ending.
+      await removeScratch(join(stateDirectory, 'scratch'));
+      await options.tidyUp?.();
+      mkdirSync(join(stateDirectory, 'jobs'), { recursive: true });
+      const batch = new LocalBatch({ ...options, stateDirectory }, lock);
+      batch.#resume();
+      lock.lost.addEventListener('abort', () => batch.#scheduler.fail(lockLost(stateDirectory)));
+      return batch;
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  private constructor(options: LocalBatchOptions, lock: Lock) {
+    this.#options = options;
+    this.#lock = lock;
+    this.#scheduler = new Scheduler({
+      maxParallel: options.maxParallel,
+      retryStrategyOf: ({ request }) =>
+        request.retryStrategy ??
+        options.jobDefinitions[request.jobDefinition]?.retryStrategy ??
+        DEFAULT_RETRY_STRATEGY,
+      // The journals of a directory that is lost belong to another machine.
+      record: ({ jobId }, event) => {
+        if (!lock.lost.aborted) this.#journalOf(jobId).append(event, DURABLE_EVENTS.has(event.type));
+      },
+      run: (job, index) => this.#run(job, index),
+      onJobState: (event) => options.onEvent?.(event),
+      onJobEnded: ({ jobId }) => this.#closeJournal(jobId),
+    });
+  }
+
+  /**
+   * @throws SpotreelError `client-exception` for what AWS Batch would refuse; `stopped`; `journal-write`, after which
+   * the job does not exist
+   */
+  async submitJob(submission: SubmitJobRequest): Promise<SubmitJobResponse> {
+    this.#scheduler.assertGoing();
+    const request = this.#parseRequest(submission);
+    const jobId = randomUUID();
+    const submitted: Submitted = {
+      type: 'submitted',
+      at: Date.now(),
+      jobId,
+      sequence: this.#nextSequence,
+      request,
+    };
+    this.#journalOf(jobId).append(submitted, true);
+    this.#nextSequence += 1;
+    const job = createJobState(submitted);
+    this.#scheduler.add(job);
+    this.#options.onEvent?.({ type: 'job-state', jobId, status: 'PENDING' });
+    this.#scheduler.proceed();
+    return { jobId, jobName: request.jobName };
+  }
+
+  async describeJobs(jobIds: readonly string[]): Promise<JobDetail[]> {
+    return describeJobs(jobIds, this.#scheduler.jobs);
+  }
+
+  /** In the order of submission, or of the indexes. @throws SpotreelError `client-exception` for an unknown queue */
+  async listJobs(request: ListJobsRequest): Promise<JobSummary[]> {
+    if ('arrayJobId' in request) return listChildren(request, this.#scheduler.jobs);
+    this.#checkQueue(request.jobQueue);
+    return [...this.#scheduler.jobs.values()]
+      .filter((job) => job.request.jobName === request.jobName)
+      .map((job) => summarizeJob(job));
+  }
+
+  /**
+   * @param jobId of a job, or `<jobId>:<index>` of a child. One that has ended is left as it is.
+   * @throws SpotreelError `client-exception` for an unknown id; `stopped`; `journal-write`
+   */
+  async cancelJob(jobId: string, reason: string): Promise<void> {
+    this.#scheduler.assertGoing();
+    const { job, index } = this.#require(jobId);
+    this.#scheduler.cancel(job, index, reason);
+  }
+
+  /** Returns when the wish is recorded, as AWS does; `wait` for the end. Ids and errors as in `cancelJob`. */
+  async terminateJob(jobId: string, reason: string): Promise<void> {
+    this.#scheduler.assertGoing();
+    const { job, index } = this.#require(jobId);
+    this.#scheduler.terminate(job, index, reason);
+  }
+
+  /**
+   * Resolves when a job (not a child) is SUCCEEDED or FAILED.
+   *
+   * @throws SpotreelError `client-exception` for an unknown id; `stopped` after `stop`; `journal-write` when the disk
+   * has become full
+   */
+  async wait(jobId: string): Promise<JobDetail> {
+    const { job } = this.#require(jobId);
+    await this.#scheduler.waitFor(job);
+    return describeJob(job);
+  }
+
+  /**
+   * For Ctrl-C: starts nothing more, stops what runs (SIGTERM, killed after the stop timeout) and releases the
+   * state directory once no process is left. The stopped attempts are lost, as after a crash: the next `open` runs
+   * them again, and no attempt is used up.
+   */
+  async stop(): Promise<void> {
+    await this.#scheduler.stop();
+    for (const jobId of this.#journals.keys()) this.#closeJournal(jobId);
+    try {
+      // What lies there is another machine's now.
+      if (!this.#lock.lost.aborted) await this.#options.tidyUp?.();
+    } finally {
+      this.#lock.release();
+    }
+  }
+
+  /** Waits until every job has ended, those of earlier programs too, then releases the state directory. */
+  async close(): Promise<void> {
+    try {
+      await this.#scheduler.waitForAll();
+    } finally {
+      await this.stop();
+    }
+  }
+
+  #resume(): void {
+    const jobs = recoverJobs(join(this.#options.stateDirectory, 'jobs'));
+    this.#nextSequence = (jobs.at(-1)?.sequence ?? -1) + 1;
+    for (const job of jobs) this.#scheduler.add(job);
+    this.#scheduler.proceed();
+  }
+
+  #run(job: JobState, index: number): RunningAttempt {
+    const { jobId, request, arraySize } = job;
+    const definition = this.#options.jobDefinitions[request.jobDefinition];
+    if (definition === undefined) {
+      const reason = `CannotStartContainerError: the job definition "${request.jobDefinition}" is unknown by now`;
+      return { ended: Promise.resolve({ reason }), stop: () => undefined };
+    }
+    const plan = planAttempt(job, index, definition, {
+      ...this.#options,
+      schedulerId: this.#schedulerId,
+    });
+    const child = arraySize === undefined ? {} : { index };
+    return launchAttempt(plan, this.#options.stopTimeoutSeconds ?? DEFAULT_STOP_TIMEOUT_SECONDS, (line) =>
+      this.#options.onEvent?.({ type: 'log', jobId, ...child, attempt: plan.attempt, line }),
+    );
+  }
+
+  #parseRequest(submission: SubmitJobRequest): Submitted['request'] {
+    const { data: request, error } = submitJobRequestSchema.safeParse(submission);
+    if (request === undefined) throw clientException(firstFault(error));
+    this.#checkQueue(request.jobQueue);
+    if (!Object.hasOwn(this.#options.jobDefinitions, request.jobDefinition)) {
+      const known = Object.keys(this.#options.jobDefinitions).join(', ');
+      throw clientException(`the job definition "${request.jobDefinition}" is unknown; known are: ${known}`);
+    }
+    checkDependencies(request, this.#scheduler.jobs);
+    return request;
+  }
+
+  #checkQueue(jobQueue: string): void {
+    if (jobQueue !== this.#options.jobQueue) {
+      throw clientException(
+        `the job queue "${jobQueue}" is unknown; the only one is "${this.#options.jobQueue}"`,
+      );
+    }
+  }
+
+  #require(id: string): FoundJob {
+    const found = findJob(id, this.#scheduler.jobs);
+    if (found === undefined) throw clientException(`the job id "${id}" is unknown`);
+    return found;
+  }
+
+  #journalOf(jobId: string): Journal {
+    let journal = this.#journals.get(jobId);
+    if (journal === undefined) {
+      journal = new Journal(journalFile(join(this.#options.stateDirectory, 'jobs'), jobId));
+      this.#journals.set(jobId, journal);
+    }
+    return journal;
+  }
+
+  #closeJournal(jobId: string): void {
+    this.#journals.get(jobId)?.close();
+    this.#journals.delete(jobId);
+  }
+}
+
+function clientException(message: string): SpotreelError {
+  return new SpotreelError('client-exception', 'usage', message);
+}

@@ -1,0 +1,259 @@
+import { SpotreelError } from '../errors';
+import { printableName } from '../text';
+
+/** Frames `start`, `start + step`, … up to and including `end`. */
+interface FrameRange {
+  readonly start: number;
+  readonly end: number;
+  /** At least 1. */
+  readonly step: number;
+}
+
+/** Ranges in ascending order that share no frame: a list of frames in a few numbers, however long it is. */
+export type FrameRanges = readonly FrameRange[];
+
+/** Blender's own limits of a frame number (MINAFRAME and MAXFRAME in its DNA_scene_types.h). */
+export const MIN_FRAME = -1_048_574;
+export const MAX_FRAME = 1_048_574;
+
+/** The range with its `end` moved back to its last frame, and step 1 where it is a single frame. */
+export function rangeOf(start: number, end: number, step: number): FrameRange {
+  const last = start + Math.floor((end - start) / step) * step;
+  return { start, end: last, step: last === start ? 1 : step };
+}
+
+/** How many frames the ranges hold. */
+export function countFrames(ranges: FrameRanges): number {
+  return ranges.reduce((sum, range) => sum + countOf(range), 0);
+}
+
+function countOf({ start, end, step }: FrameRange): number {
+  return Math.floor((end - start) / step) + 1;
+}
+
+/** Every frame in order. */
+export function* framesOf(ranges: FrameRanges): Generator<number> {
+  for (const { start, end, step } of ranges) {
+    for (let frame = start; frame <= end; frame += step) yield frame;
+  }
+}
+
+/** Where a frame stands in the whole list, 0-based; `undefined` where it does not. */
+export function positionOf(frame: number, ranges: FrameRanges): number | undefined {
+  let offset = 0;
+  for (const range of ranges) {
+    const { start, end, step } = range;
+    if (frame >= start && frame <= end && (frame - start) % step === 0)
+      return offset + (frame - start) / step;
+    offset += countOf(range);
+  }
+  return undefined;
+}
+
+/** The frames at positions `first` to `last` (both inclusive, 0-based) of the whole list. */
+export function framesAt(ranges: FrameRanges, first: number, last: number): number[] {
+  const frames: number[] = [];
+  let offset = 0;
+  for (const range of ranges) {
+    const count = countOf(range);
+    const from = Math.max(first - offset, 0);
+    const to = Math.min(last - offset, count - 1);
+    for (let i = from; i <= to; i += 1) frames.push(range.start + i * range.step);
+    offset += count;
+  }
+  return frames;
+}
+
+/** Ascending frames as the ranges that say the same in few words. */
+export function compressFrames(frames: readonly number[]): FrameRanges {
+  const ranges: FrameRange[] = [];
+  let i = 0;
+  while (i < frames.length) {
+    const length = runLength(frames, i);
+    const step = length > 1 ? frames[i + 1]! - frames[i]! : 1;
+    // Two frames are a range only when they are neighbours: "3-9x6" reads worse than "3,9".
+    const taken = length === 2 && step > 1 ? 1 : length;
+    ranges.push(rangeOf(frames[i]!, frames[i + taken - 1]!, taken > 1 ? step : 1));
+    i += taken;
+  }
+  return ranges;
+}
+
+function runLength(frames: readonly number[], from: number): number {
+  const step = (frames[from + 1] ?? 0) - frames[from]!;
+  let to = from + 1;
+  while (to < frames.length && (frames[to] ?? 0) - (frames[to - 1] ?? 0) === step) to += 1;
+  return to - from;
+}
+
+/** The text that `parseFrameRanges` reads. */
+export function formatFrameRanges(ranges: FrameRanges): string {
+  return ranges
+    .map(({ start, end, step }) => {
+      if (start === end) return String(start);
+      return step === 1 ? `${start}-${end}` : `${start}-${end}x${step}`;
+    })
+    .join(',');
+}
+
+/** Frames in words for a message: `3, 7-9 and 40 more`. */
+export function formatFrames(frames: readonly number[], most = 12): string {
+  return describeRanges(compressFrames(frames), most);
+}
+
+/** The same for ranges. */
+export function describeRanges(ranges: FrameRanges, most = 12): string {
+  const shown = ranges.slice(0, most);
+  const rest = countFrames(ranges.slice(most));
+  const text = shown.map((range) => formatFrameRanges([range])).join(', ');
+  return rest > 0 ? `${text} and ${rest} more` : text;
+}
+
+/**
+ * Frames that are listed one by one, at most. Only overlapping ranges need it of which neither holds all frames of the other.
+ * Their union may have no short form, so this also bounds the size of a manifest.
+ */
+export const MOST_LISTED_FRAMES = 20_000;
+
+/**
+ * All frames of the ranges, ascending, no frame twice. The time depends on the number of ranges and not on the number of frames.
+ * Throws `bad-frame-range` (usage) if more than `MOST_LISTED_FRAMES` had to be listed one by one.
+ */
+function mergeRanges(ranges: FrameRanges): FrameRanges {
+  const sorted = unitedClasses(ranges).toSorted((a, b) => a.start - b.start || a.end - b.end);
+  const isDisjoint = sorted.every((range, i) => i === 0 || sorted[i - 1]!.end < range.start);
+  if (isDisjoint) return joinNeighbours(sorted);
+  let left = MOST_LISTED_FRAMES;
+  const pieces = sectionsOf(sorted).flatMap((section) => {
+    const needed = withoutContained(section);
+    if (needed.length < 2) return needed;
+    left -= countFrames(needed);
+    if (left < 0) throw tooMixed();
+    return compressFrames([...new Set(framesOf(needed))].toSorted((a, b) => a - b));
+  });
+  return joinNeighbours(pieces);
+}
+
+/** Unites ranges of one step that overlap or continue each other and whose frames are the same modulo that step. */
+function unitedClasses(ranges: FrameRanges): FrameRange[] {
+  const classOf = ({ start, step }: FrameRange) => start - Math.floor(start / step) * step;
+  const sorted = ranges.toSorted((a, b) => a.step - b.step || classOf(a) - classOf(b) || a.start - b.start);
+  const united: FrameRange[] = [];
+  for (const range of sorted) {
+    const before = united.at(-1);
+    const isSame = before?.step === range.step && classOf(before) === classOf(range);
+    if (!before || !isSame || range.start > before.end + range.step) united.push(range);
+    else if (range.end > before.end) united.splice(-1, 1, { ...before, end: range.end });
+  }
+  return united;
+}
+
+/**
+ * Cuts the ranges, which are sorted by start, at each other's ends. Each section holds the parts of all ranges between two
+ * neighbouring cuts.
+ */
+function sectionsOf(sorted: FrameRanges): FrameRanges[] {
+  const cuts = [...new Set(sorted.flatMap(({ start, end }) => [start, end + 1]))].toSorted((a, b) => a - b);
+  const sections: FrameRanges[] = [];
+  let open: FrameRange[] = [];
+  let next = 0;
+  for (const [i, from] of cuts.slice(0, -1).entries()) {
+    open = open.filter(({ end }) => end >= from);
+    while (sorted[next]?.start === from) open.push(sorted[next++]!);
+    sections.push(open.flatMap((range) => partOf(range, from, cuts[i + 1]! - 1)));
+  }
+  return sections;
+}
+
+/** The frames of a range between `from` and `to`, if there are any. */
+function partOf({ start, end, step }: FrameRange, from: number, to: number): FrameRange[] {
+  const first = start + Math.max(Math.ceil((from - start) / step), 0) * step;
+  const last = Math.min(end, to);
+  return first > last ? [] : [rangeOf(first, last, step)];
+}
+
+/** Leaves out ranges whose frames are all in another one. */
+function withoutContained(ranges: FrameRanges): FrameRange[] {
+  const kept: FrameRange[] = [];
+  // A range can only be contained in a longer one, or in an equally long one of a smaller step.
+  const lengthOf = ({ start, end }: FrameRange) => end - start;
+  const longestFirst = ranges.toSorted((a, b) => lengthOf(b) - lengthOf(a) || a.step - b.step);
+  for (const range of longestFirst) if (!kept.some((other) => contains(other, range))) kept.push(range);
+  return kept;
+}
+
+function contains(outer: FrameRange, { start, end, step }: FrameRange): boolean {
+  const isWithin = start >= outer.start && end <= outer.end && (start - outer.start) % outer.step === 0;
+  return isWithin && (start === end || step % outer.step === 0);
+}
+
+/** Makes one range of neighbours that continue each other in the same step. */
+function joinNeighbours(ranges: FrameRanges): FrameRanges {
+  const joined: FrameRange[] = [];
+  for (const range of ranges) {
+    const before = joined.at(-1);
+    if (before && continues(before, range))
+      joined.splice(-1, 1, rangeOf(before.start, range.end, range.start - before.end));
+    else joined.push(range);
+  }
+  return joined;
+}
+
+/** A single frame fits any step of its neighbour. Two single frames are a range only if no frame is between them. */
+function continues(before: FrameRange, after: FrameRange): boolean {
+  const steps = [before, after].filter(({ start, end }) => start !== end).map(({ step }) => step);
+  const distance = after.start - before.end;
+  return steps.length === 0 ? distance === 1 : steps.every((step) => step === distance);
+}
+
+function tooMixed(): SpotreelError {
+  const message = `parts with different steps overlap in more than ${MOST_LISTED_FRAMES} frames; give parts that do not overlap, or several renders`;
+  return new SpotreelError('bad-frame-range', 'usage', message);
+}
+
+/** Parts between commas, at most: more than anybody types, and few enough to merge in no time. */
+export const MOST_PARTS = 1000;
+
+/** Frames of all parts together, at most: as many as Blender has frame numbers. More must repeat some of them. */
+export const MOST_FRAMES = MAX_FRAME - MIN_FRAME + 1;
+
+const PART = /^(-?\d{1,10})(?:-(-?\d{1,10})(?:x(\d{1,10}))?)?$/;
+
+/**
+ * Reads `1-10,20,30-50x2` (commas between parts, `x` before a step, negative frames as in `-5--1`) into ascending
+ * ranges without a repeated frame. Throws `SpotreelError` `bad-frame-range` (usage) that names the bad part or the limit.
+ */
+export function parseFrameRanges(text: string): FrameRanges {
+  const parts = text.split(',', MOST_PARTS + 1);
+  const where = `frame range "${printableName(text)}"`;
+  if (parts.length > MOST_PARTS)
+    throw bad(`${where}: it has more than ${MOST_PARTS} parts; join parts, such as 1,2,3 to 1-3`);
+  const ranges = parts.map((part) => parsePart(part.trim(), where));
+  if (countFrames(ranges) > MOST_FRAMES)
+    throw bad(
+      `${where}: its parts hold ${countFrames(ranges)} frames, more than ${MOST_FRAMES}; name each frame once`,
+    );
+  try {
+    return mergeRanges(ranges);
+  } catch (error) {
+    throw error instanceof SpotreelError ? bad(`${where}: ${error.message}`) : error;
+  }
+}
+
+function parsePart(part: string, where: string): FrameRange {
+  const match = PART.exec(part);
+  if (!match)
+    throw bad(`${where}: "${printableName(part)}" is no frame or range; write e.g. 1-10,20,30-50x2`);
+  const start = Number(match[1]);
+  const end = Number(match[2] ?? match[1]);
+  const step = Number(match[3] ?? 1);
+  if (start > end) throw bad(`${where}: ${part} starts after its end; write ${end}-${start}`);
+  if (step < 1) throw bad(`${where}: the step in ${part} must be 1 or more`);
+  if (start < MIN_FRAME || end > MAX_FRAME)
+    throw bad(`${where}: ${part} is beyond Blender's limits, ${MIN_FRAME} to ${MAX_FRAME}`);
+  return rangeOf(start, end, step);
+}
+
+function bad(message: string): SpotreelError {
+  return new SpotreelError('bad-frame-range', 'usage', message);
+}

@@ -1,0 +1,343 @@
+import { describePrices, describeSpread } from '../cost/prices';
+import { NOT_IN_COST, type RenderCost } from '../cost/receipt';
+import { formatFrames } from '../render/frames';
+import { frameName } from '../render/keys';
+import type { Finding, Manifest } from '../render/manifest';
+import { formatTags } from '../render/options';
+import { type MissingFiles, MOST_MISSING_FILES, type SliceReport } from '../render/records';
+import { reportFigures, type ReportFigures, type SliceRecords } from '../render/slice-figures';
+import { describeLacking, groupReasons } from '../status/render-state';
+import { countOf, formatExactSeconds, formatSeconds } from '../text';
+import { frameChart, html, Html, REPORT_STYLE, sliceChart } from './charts';
+
+/** What the frames of these slices were rendered without, each frame as it was rendered last. Pure. */
+export function lackingOf(slices: readonly SliceReport[]): MissingFiles | undefined {
+  const attempts = slices.flatMap(({ attempts: all }) => all);
+  const latest = new Map(
+    attempts.flatMap((attempt) => attempt.frames.map((one) => [one.frame, { ...one, attempt }])),
+  );
+  const lacking = [...latest.values()].filter(({ lacks }) => lacks);
+  if (lacking.length === 0) return undefined;
+  const concerned = [...new Set(lacking.map(({ attempt }) => attempt))];
+  const files = new Set(concerned.flatMap(({ missingFiles = [] }) => missingFiles));
+  // An attempt that did not name all of them leaves unknown which frames lack the rest.
+  const most = concerned.reduce(
+    (count, { missingFileCount = 0 }) => Math.max(count, missingFileCount),
+    files.size,
+  );
+  return {
+    version: 1,
+    frames: lacking.length,
+    count: Math.max(1, most),
+    files: [...files].toSorted().slice(0, MOST_MISSING_FILES),
+  };
+}
+
+/** Pictures and films that stand in the page itself, as `data:` URLs: beside it nothing may be within reach. */
+interface ReportMedia {
+  /** A small film of all frames that are there. */
+  readonly preview?: string;
+  readonly poster?: string;
+  readonly contactSheet?: string;
+}
+
+interface FilmInput {
+  readonly manifest: Pick<Manifest, 'frameCount' | 'frames'>;
+  readonly media: ReportMedia;
+  /** The name of the video beside the page; absent if there is none. */
+  readonly video?: string;
+  /** Folders below `outputs/`. */
+  readonly outputs?: readonly string[] | undefined;
+}
+
+/** File Output nodes that are linked; beyond, only their number is shown. */
+const MOST_NODES = 100;
+
+/** Where the files of File Output nodes are, beside the page. */
+function outputLinks(outputs: readonly string[]): Html {
+  if (outputs.length === 0) return html``;
+  const links = outputs
+    .slice(0, MOST_NODES)
+    .map((node) => html` <a href="outputs/${encodeURIComponent(node)}/">outputs/${node}</a>`);
+  const more = outputs.length > links.length ? ` and ${outputs.length - links.length} more` : '';
+  return html`<p>File Output nodes:${links}${more}</p>`;
+}
+
+/** The film, or the picture of a render of one frame, with what is beside the page. */
+function film({ manifest, media, video, outputs = [] }: FilmInput, missing: number): Html {
+  const { preview, poster, contactSheet } = media;
+  const player =
+    preview === undefined
+      ? stillOf(poster)
+      : html`<video
+          controls
+          playsinline
+          preload="metadata"
+          src="${preview}"
+          ${poster === undefined ? html`` : html` poster="${poster}"`}
+        ></video> `;
+  const isStill = manifest.frameCount === 1 && missing === 0;
+  const full = video ?? (isStill ? `frames/${frameName(manifest.frames[0]!.start)}` : undefined);
+  const link =
+    full === undefined ? html`` : html`<p>Full size: <a href="${full}">${full}</a>, beside this page.</p>`;
+  const sheet =
+    contactSheet === undefined
+      ? html``
+      : html`<img
+          class="sheet"
+          alt="Frames of the film, evenly spaced, with their numbers"
+          src="${contactSheet}"
+        />`;
+  return html`<section>${player}${link}${outputLinks(outputs)}${sheet}</section>`;
+}
+
+const stillOf = (poster: string | undefined): Html =>
+  poster === undefined ? html`` : html`<img class="sheet" alt="The frame in the middle" src="${poster}" />`;
+
+export interface ReportInput extends SliceRecords {
+  readonly media: ReportMedia;
+  /** The name of the video that lies beside the page, where there is one. */
+  readonly video?: string;
+  /** What of its sound the video lacks, a sentence each. */
+  readonly lacks?: readonly string[];
+  /** What was found when the video was made. */
+  readonly findings?: readonly Finding[];
+  /** What it has cost by the built-in table; absent where nobody is paid. */
+  readonly cost?: RenderCost | undefined;
+  /** When the page is made. */
+  readonly at: Date;
+}
+
+/** Rows of a table; beyond, only their number is told. `failures/` and `slices/` hold all. */
+const MOST_ROWS = 100;
+
+/**
+ * `report.html`: what became of a render, on one page that needs nothing but itself: no script, no network, readable on a
+ * phone and in the dark. Pure. What comes out of a scene is escaped.
+ */
+export function reportPage(input: ReportInput): string {
+  const figures = reportFigures(input);
+  const { renderId } = input.manifest;
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta
+          http-equiv="Content-Security-Policy"
+          content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"
+        />
+        <link rel="icon" href="data:," />
+        <title>${renderId} · Spotreel</title>
+        <style>
+          ${new Html(REPORT_STYLE)}
+        </style>
+      </head>
+      <body>
+        <main>
+          ${headline(input, figures)} ${film(input, input.missing.length)} ${missingFrames(input)}
+          ${section('Seconds per frame', wide(frameChart(figures.frames)))}
+          ${section('Slices over time', html`${wide(sliceChart(figures.stretches))}${LEGEND}`)}
+          ${figuresTable(input, figures)} ${interruptions(figures)}
+          ${findings('What was found before', input.manifest.findings ?? [])}
+          ${findings('What was found when the video was made', input.findings ?? [])} ${settings(input)}
+        </main>
+      </body>
+    </html> `;
+  return page.text;
+}
+
+function headline(
+  { manifest, missing, slices, lacks = [], at }: ReportInput,
+  { wallSeconds }: ReportFigures,
+): Html {
+  const { renderId, frameCount, scene } = manifest;
+  const there = frameCount - missing.length;
+  const lacking = lackingOf(slices);
+  const state =
+    missing.length === 0
+      ? html`<p class="state ${lacks.length === 0 ? 'complete' : 'partial'}">
+          ${frameCount === 1 ? 'The frame is stored.' : `All ${frameCount} frames are stored.`}
+        </p>`
+      : html`<p class="state partial">
+          ${there} of ${countOf(frameCount, 'frame')} ${there === 1 ? 'is' : 'are'} stored, ${missing.length}
+          ${missing.length === 1 ? 'is' : 'are'} missing.
+        </p>`;
+  const sound = lacks.map((one) => html`<p class="state partial">Sound: ${one}.</p>`);
+  return html`<header>
+    <h1>${renderId}</h1>
+    ${state} ${sound}
+    ${lacking ? html`<p class="state partial">${capital(describeLacking(lacking))}</p>` : html``}
+    <p class="quiet">
+      Scene “${scene}” of ${fileNameOf(manifest.source.url)}, ${formatSeconds(wallSeconds)} from the first
+      slice’s start to the last one’s end. Written on ${at.toISOString().slice(0, 16).replace('T', ' at ')}
+      UTC.
+    </p>
+  </header>`;
+}
+
+const capital = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}.`;
+
+function fileNameOf(url: string): string {
+  return url.split('/').at(-1) ?? url;
+}
+
+/** Why a frame has no record. */
+const NEVER = 'it was never rendered: its slice did not come to it';
+
+/** Sentences about missing frames; the table has a row for each. */
+const MOST_GROUPS = 5;
+
+function missingFrames({ missing }: ReportInput): Html {
+  if (missing.length === 0) return html``;
+  const rows = missing.slice(0, MOST_ROWS).map(({ frame, failure }) => {
+    const why = failure?.reason ?? NEVER;
+    return [frame, failure?.tries ?? '', why];
+  });
+  const told = missing.map(({ frame, failure }) => ({
+    frame,
+    reason: failure?.reason ?? NEVER,
+    missing: failure?.missing,
+  }));
+  const table = html`<p>${formatFrames(missing.map(({ frame }) => frame))}</p>
+    ${groupReasons(told)
+      .slice(0, MOST_GROUPS)
+      .map((reason) => html`<p>${reason}</p>`)}
+    ${columns(['Frame', 'Tries', 'Why'], rows)}${rest(missing.length, 'failures/ holds all of them')}`;
+  return section('Missing frames', table);
+}
+
+function figuresTable({ manifest, cost }: ReportInput, figures: ReportFigures): Html {
+  const seconds = figures.frames.map((one) => one.seconds).toSorted((a, b) => a - b);
+  const rows: Array<readonly [string, string]> = [
+    ['Slices', `${manifest.sliceCount} of ${countOf(manifest.framesPerSlice, 'frame')}`],
+    ['Attempts', String(figures.stretches.length)],
+    ['Interruptions', String(figures.interruptions)],
+    ['Time that machines were held for', formatSeconds(figures.slotSeconds)],
+    ['Blender’s work on frames that are kept', formatSeconds(figures.renderSeconds)],
+    ['Blender’s work lost to interruptions, as far as known', formatExactSeconds(figures.droppedSeconds)],
+  ];
+  if (seconds.length > 0) {
+    const middle = seconds[Math.floor(seconds.length / 2)]!;
+    const range = `${formatExactSeconds(seconds[0]!)} to ${formatExactSeconds(seconds.at(-1)!)}`;
+    rows.push(['A frame, median (shortest to longest)', `${formatExactSeconds(middle)} (${range})`]);
+  }
+  if (figures.blenderPeakMemoryBytes !== undefined)
+    rows.push(['Largest Blender', `${Math.round(figures.blenderPeakMemoryBytes / 2 ** 20)} MiB`]);
+  if (cost)
+    rows.push([
+      'Cost, reckoned from that time',
+      `${describeSpread(cost.usd)}, ${describePrices(cost.prices)}; ${NOT_IN_COST}`,
+    ]);
+  return section('Figures', pairs(rows));
+}
+
+function interruptions({ stretches }: ReportFigures): Html {
+  const bad = stretches.filter(({ end }) => end !== 'done');
+  if (bad.length === 0) return html``;
+  const rows = bad.slice(0, MOST_ROWS).map(({ slice, attempt, end, frames, reason }) => {
+    const why = reason ?? (end === 'lost' ? 'its machine was gone before it could say why' : '');
+    return [slice, attempt, frames, why];
+  });
+  const table = html`${columns(['Slice', 'Attempt', 'Frames', 'Why it ended'], rows)}${rest(bad.length, 'slices/ holds all of them')}`;
+  return section('Attempts that did not end well', table);
+}
+
+function findings(title: string, all: readonly Finding[]): Html {
+  if (all.length === 0) return html``;
+  const items = all.slice(0, MOST_ROWS).map(
+    ({ severity = 'warning', code, message }) =>
+      html`<li>
+        <span class="severity ${severity}">${severity}</span> ${message}
+        <span class="quiet">(${code})</span>
+      </li>`,
+  );
+  return section(
+    title,
+    html`<ul>
+        ${items}
+      </ul>
+      ${rest(all.length, 'manifest.json holds all of them')}`,
+  );
+}
+
+function settings({ manifest }: ReportInput): Html {
+  const {
+    blenderVersion: saved,
+    renderBlenderVersion,
+    resolution,
+    frameRate,
+    engine,
+    frames,
+    options,
+  } = manifest;
+  const ranges = frames
+    .map(({ start, end, step }) => `${start}-${end}${step > 1 ? `x${step}` : ''}`)
+    .join(', ');
+  const rows: Array<readonly [string, string]> = [
+    ['Frames', ranges],
+    [
+      'Frame rate',
+      frameRate.denominator === 1
+        ? String(frameRate.numerator)
+        : `${frameRate.numerator}/${frameRate.denominator}`,
+    ],
+    ['Resolution', `${resolution.width} × ${resolution.height}`],
+    ['Engine', engine],
+    ['Saved by Blender', `${saved.major}.${saved.minor}`],
+    ...(renderBlenderVersion === undefined ? [] : [['Rendered by Blender', renderBlenderVersion] as const]),
+    ...(manifest.tags ? [['Tags', formatTags(manifest.tags)] as const] : []),
+    ...Object.entries(options).map(([name, value]) => [`Asked for: ${name}`, String(value)] as const),
+  ];
+  return section('Versions and settings', pairs(rows));
+}
+
+function columns(head: readonly string[], rows: ReadonlyArray<ReadonlyArray<string | number>>): Html {
+  const line = (cells: readonly Html[]) =>
+    html`<tr>
+      ${cells}
+    </tr>`;
+  return wide(
+    html`<table>
+      <thead>
+        ${line(head.map((name) => html`<th>${name}</th>`))}
+      </thead>
+      <tbody>
+        ${rows.map((row) => line(row.map((cell) => html`<td>${cell}</td>`)))}
+      </tbody>
+    </table>`,
+  );
+}
+
+function pairs(rows: ReadonlyArray<readonly [string, string]>): Html {
+  return html`<table class="pairs">
+    <tbody>
+      ${rows.map(
+        ([name, value]) =>
+          html`<tr>
+            <th scope="row">${name}</th>
+            <td>${value}</td>
+          </tr>`,
+      )}
+    </tbody>
+  </table>`;
+}
+
+function rest(count: number, where: string): Html {
+  return count > MOST_ROWS ? html`<p class="none">${count - MOST_ROWS} more; ${where}.</p>` : html``;
+}
+
+/** What may be wider than a phone, and is moved sideways there. */
+const wide = (content: Html): Html => html`<div class="wide">${content}</div>`;
+
+const section = (title: string, content: Html): Html =>
+  html`<section>
+    <h2>${title}</h2>
+    ${content}
+  </section>`;
+
+const LEGEND = html`<p class="legend">
+  <span class="key done"></span>done <span class="key stopped"></span>interrupted
+  <span class="key lost"></span>lost with its machine <span class="key failed"></span>failed
+</p>`;

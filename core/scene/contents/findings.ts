@@ -1,0 +1,291 @@
+import type { FileUser } from '../reach/edges';
+import type { Reached } from '../reach/summary';
+import type {
+  BlendContents,
+  Dependency,
+  SceneCameras,
+  SequencePlay,
+  UnbakedSimulation,
+} from './blend-contents';
+import type { Fields } from './frugal-reader';
+
+const MAX_USERS = 8;
+const MAX_PLAYS = 8;
+const MAX_RUNS = 1000;
+const MAX_CACHES = 1000;
+
+/** What is kept, counted. */
+interface Load {
+  entries: number;
+  /** As V8 holds texts. */
+  textBytes: number;
+}
+
+/**
+ * Real films have some thousands, and more than 20,000 files are not looked for; a file that was made to do harm shall not
+ * fill the memory. V8 takes three times what is kept, for its own ends.
+ */
+export const ROOM: Readonly<Load> = { entries: 1 << 15, textBytes: 4 << 20 };
+
+/** Beside a packed file that is held. */
+export const LITTLE_ROOM: Readonly<Load> = { entries: 1 << 13, textBytes: 1 << 20 };
+
+const NOT_LATIN = /[^\0-\xff]/;
+
+type Found = Omit<Dependency, 'usedBy' | 'linked'> & {
+  readonly usedBy: string;
+  readonly linked?: readonly string[];
+  /** Of a library, its own address. */
+  readonly library?: bigint;
+  /** Whether a frame may do without it though the data block is shown. */
+  readonly isSpare?: boolean;
+};
+type Collected = Dependency & {
+  packed: boolean;
+  readonly usedBy: string[];
+  plays?: readonly SequencePlay[];
+  runs?: Dependency['runs'];
+  caches?: Dependency['caches'];
+} & Reached;
+
+/** Collects what the parts find, and keeps it within bounds: past them it drops, and notes that. */
+export class Findings {
+  /** Called for each user of a file that is kept. */
+  onUse: ((file: Reached, user: FileUser, library?: bigint) => void) | undefined;
+  readonly #dependencies: Collected[] = [];
+  /** By kind and extent, then by path. */
+  readonly #byPath = new Map<string, Map<string, Collected>>();
+  readonly #unbaked = new Map<string, UnbakedSimulation>();
+  readonly #texts = new Set<string>();
+  readonly #modules = new Set<string>();
+  readonly #unsafeNames = new Set<string>();
+  readonly #scriptNodes = new Set<string>();
+  readonly #outputs = new Set<string>();
+  readonly #speakers = new Set<string>();
+  readonly #cameras: SceneCameras[] = [];
+  readonly #addonTrees = new Set<string>();
+  readonly #denoiseNodes = new Set<string>();
+  readonly #composites: Array<{ scene: string; from: readonly string[] }> = [];
+  #driverExpressions = 0;
+  #kept: Load = { entries: 0, textBytes: 0 };
+  #keptForOwner: Load = { entries: 0, textBytes: 0 };
+  #room = ROOM;
+  #dropped = false;
+  #full = false;
+
+  /** Whether there is no room left: what comes now would be dropped. */
+  get isFull(): boolean {
+    return this.#full;
+  }
+
+  /** To be told before anything is kept, where it is not `ROOM`. */
+  setRoom(room: Readonly<Load>): void {
+    this.#room = room;
+  }
+
+  /** To be asked before anything is kept that there may be any number of, here or in a part. */
+  mayKeep(text = ''): boolean {
+    return this.#keep(text, 1);
+  }
+
+  /** Like `mayKeep`, for one more name of something that is kept already. */
+  mayKeepName(name: string): boolean {
+    return this.#keep(name, 0);
+  }
+
+  /** Like `mayKeep`, for what is dropped again when the owner ends. */
+  mayKeepForOwner(text = ''): boolean {
+    return this.#add(this.#keptForOwner, text, 1);
+  }
+
+  /** All that was kept for it is dropped. */
+  ownerEnds(): void {
+    this.#keptForOwner = { entries: 0, textBytes: 0 };
+  }
+
+  /** A path that is empty is none. The same path is packed only if all who use it have packed it. */
+  addDependency({ usedBy, library, isSpare, ...found }: Found): void {
+    if (found.path === '') return;
+    const user = { label: usedBy, kind: found.kind, ...(isSpare && { isSpare }) };
+    const samePlace = this.#placeOf(found);
+    const known = samePlace.get(found.path);
+    if (known !== undefined) {
+      known.packed &&= found.packed;
+      if (found.plays) known.plays = [...(known.plays ?? []), ...found.plays].slice(0, MAX_PLAYS);
+      if (found.caches && (known.caches?.length ?? 0) < MAX_CACHES && this.mayKeep(usedBy))
+        known.caches = [...(known.caches ?? []), ...found.caches];
+      if (found.runs) known.runs = [...(known.runs ?? []), ...found.runs].slice(0, MAX_RUNS);
+      const isNew = known.usedBy.length < MAX_USERS && !known.usedBy.includes(usedBy);
+      if (isNew && this.mayKeepName(usedBy)) known.usedBy.push(usedBy);
+      this.onUse?.(known, user, library);
+    } else if (this.mayKeep(found.path + usedBy)) {
+      const added = { ...found, usedBy: [usedBy] };
+      this.#dependencies.push(added);
+      samePlace.set(found.path, added);
+      this.onUse?.(added, user, library);
+    }
+  }
+
+  /** How the image sequence at `path` is played; nothing where there is none. */
+  addPlays(path: string | undefined, plays: readonly SequencePlay[]): void {
+    const sequence = this.#placeOf({ kind: 'image', extent: 'sequence' }).get(path ?? '');
+    if (sequence) sequence.plays = [...(sequence.plays ?? []), ...plays].slice(0, MAX_PLAYS);
+  }
+
+  addUnbaked(kind: string, what: string): void {
+    const key = `${kind} ${what}`;
+    if (!this.#unbaked.has(key) && this.mayKeep(key + what)) this.#unbaked.set(key, { kind, what });
+  }
+
+  addText(name: string): void {
+    this.#addTo(this.#texts, name);
+  }
+
+  addFreestyleModule(name: string): void {
+    this.#addTo(this.#modules, name);
+  }
+
+  addUnsafeName(name: string): void {
+    this.#addTo(this.#unsafeNames, name);
+  }
+
+  addScriptNode(user: string): void {
+    this.#addTo(this.#scriptNodes, user);
+  }
+
+  addDriverExpression(): void {
+    this.#driverExpressions += 1;
+  }
+
+  addFileOutput(path: string): void {
+    this.#addTo(this.#outputs, path);
+  }
+
+  /** Its names are kept already. */
+  addCameras(cameras: SceneCameras): void {
+    this.#cameras.push(cameras);
+  }
+
+  addAddonTree(type: string): void {
+    this.#addTo(this.#addonTrees, type);
+  }
+
+  addDenoiseNode(user: string): void {
+    this.#addTo(this.#denoiseNodes, user);
+  }
+
+  addComposite(scene: string, from: readonly string[]): void {
+    if (this.mayKeep(scene)) this.#composites.push({ scene, from });
+  }
+
+  addSpeaker(name: string): void {
+    this.#addTo(this.#speakers, name);
+  }
+
+  /** `limit` names what kept the file from being looked through whole. */
+  contents(limit?: string): BlendContents {
+    const reached = limit ?? (this.#dropped ? `${this.#room.entries} entries in memory` : undefined);
+    return {
+      dependencies: this.#dependencies,
+      unbaked: [...this.#unbaked.values()],
+      scripts: {
+        texts: [...this.#texts],
+        driverExpressions: this.#driverExpressions,
+        freestyleModules: [...this.#modules],
+        unsafeNames: [...this.#unsafeNames],
+        scriptNodes: [...this.#scriptNodes],
+      },
+      fileOutputs: [...this.#outputs].map((path) => ({ path })),
+      cameras: this.#cameras,
+      addonTrees: [...this.#addonTrees],
+      denoiseNodes: [...this.#denoiseNodes],
+      ...(this.#composites.length > 0 && { composites: this.#composites }),
+      speakers: [...this.#speakers],
+      incomplete: reached !== undefined,
+      ...(reached !== undefined && { limit: reached }),
+    };
+  }
+
+  #placeOf({ kind, extent }: Pick<Dependency, 'kind' | 'extent'>): Map<string, Collected> {
+    const key = `${kind} ${extent}`;
+    const known = this.#byPath.get(key);
+    if (known !== undefined) return known;
+    const place = new Map<string, Collected>();
+    this.#byPath.set(key, place);
+    return place;
+  }
+
+  #addTo(set: Set<string>, text: string): void {
+    if (!set.has(text) && this.mayKeep(text)) set.add(text);
+  }
+
+  #keep(text: string, entries: number): boolean {
+    const keeps = this.#add(this.#kept, text, entries);
+    this.#full ||= !keeps;
+    return keeps;
+  }
+
+  #add(load: Load, text: string, entries: number): boolean {
+    const textBytes = NOT_LATIN.test(text) ? 2 * text.length : text.length;
+    if (load.entries + entries > this.#room.entries || load.textBytes + textBytes > this.#room.textBytes) {
+      this.#dropped = true;
+      return false;
+    }
+    load.entries += entries;
+    load.textBytes += textBytes;
+    return true;
+  }
+}
+
+/**
+ * The data block that a struct belongs to: all blocks up to the next one with a code of its own are its parts. Its texts are
+ * there until the next one starts.
+ */
+export interface Owner {
+  /** `OB`, `SC`, …; empty before the first. */
+  readonly code: string;
+  readonly address: bigint;
+  /** As an artist sees it, `object "Cube"`. */
+  readonly label: string;
+  /** `Cube`. */
+  readonly name: string;
+}
+
+/** Where a struct was found. */
+export interface StructPlace {
+  readonly owner: Owner;
+  /** By which others point to it. */
+  readonly address: bigint;
+  /** Of the block that it is in; others point to an array by that of its first. */
+  readonly blockAddress: bigint;
+  /** For a text that stands in a block of its own, further on in the same owner: `take` is called once it comes by. */
+  readonly wantText: (address: bigint, take: (text: string) => void) => void;
+}
+
+/**
+ * Finds one kind of thing in a file, from the structs that it is shown in the order of the file. What points from one
+ * to another is put together at the end: of the owner, since addresses are unique within one only, or of the file,
+ * for addresses of owners.
+ */
+export interface ContentsPart {
+  /** By the name of the struct. */
+  readonly structs: Readonly<Record<string, (fields: Fields, place: StructPlace) => void>>;
+  /**
+   * The owner's last struct has been shown. A `Map` that was filled from it is best replaced, not cleared: V8 links the table
+   * that it had to the new one, and of such a chain nothing is freed before a thorough collection, though a file may have
+   * 100,000 owners.
+   */
+  ownerEnds?(owner: Owner): void;
+  /** The file's last struct has been shown, or, where `complete` is false, the last that could be read. */
+  fileEnds?(complete: boolean): void;
+}
+
+/** `modifier "Cloth" of object "Cube"`, for any struct that starts with a `ModifierData`. */
+export function modifierLabel(fields: Fields, owner: Owner): string {
+  return `modifier "${fields.text('modifier.name')}" of ${owner.label}`;
+}
+
+/** `eModifierMode_Render` in Blender's `DNA_modifier_types.h`. A driver may switch it on, which can't be seen here. */
+export function isRendered(fields: Fields): boolean {
+  return (fields.number('modifier.mode') & 2) !== 0;
+}

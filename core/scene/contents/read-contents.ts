@@ -1,0 +1,190 @@
+import type { ByteSource } from '../../storage/storage';
+import {
+  ByteWindow,
+  DECODE_LIMITS,
+  type DecodedBlend,
+  type DecodeLimits,
+  HEAD_BYTES,
+  NO_READ_LIMIT,
+  RangedSource,
+  ReadBudgetSpent,
+} from '../blend/bytes';
+import {
+  BlendFormatError,
+  fileNameOf,
+  type FileVersion,
+  MAX_BLEND_HEADER_BYTES,
+  parseBlendHeader,
+} from '../blend/header';
+import { openDecodedBlend } from '../blend/open-blend';
+import { findSdna, type Sdna } from '../blend/sdna';
+import { ReachTap } from '../reach/reach';
+import { ReachSummary } from '../reach/summary';
+import type { BlendContents, RenderedPart } from './blend-contents';
+import { PointCaches } from './caches';
+import { fileOutputs, filePaths, imageUsers, libraries } from './files';
+import { type ContentsPart, Findings, LITTLE_ROOM } from './findings';
+import { CONTENTS_BUDGET, FrugalReader, MAX_HELD_BYTES } from './frugal-reader';
+import { geometryNodes, importNodes, specialNodes } from './nodes';
+import { cameras, compositedScenes, speakers, strips } from './scenes';
+import { scripts } from './scripts';
+import { fluidDomains, objectSimulations, particleSystems, rigidBodies } from './simulations';
+import { WALK_LIMITS, walkContents, type WalkLimits } from './walk';
+
+/**
+ * A little read-ahead over unpacked bytes, whose pieces are in memory already but take work to get at. More of it would
+ * unpack frames that a large block covers, of which nothing is needed.
+ */
+const UNPACKED_AHEAD = { firstBytes: 64 << 10, maxBytes: 64 << 10 };
+
+/** Of a packed file, beside which the answer has to be small for both to stay below 128 MB. */
+const MUCH_HELD_BYTES = 12 << 20;
+
+/** A walk goes through all of it anyhow, while up to 40 MiB of the packed file are held. */
+const CONTENTS_LIMITS: DecodeLimits = { ...DECODE_LIMITS, headBytes: HEAD_BYTES };
+
+/** Of a file on this machine a large scene is unpacked, however long that takes. */
+const LOCAL_LIMITS: DecodeLimits = { ...CONTENTS_LIMITS, seekableBytes: 2 ** 36 };
+const LOCAL_WALK: WalkLimits = { blocks: 1 << 25, shown: 1 << 22 };
+const LOCAL_AHEAD = { firstBytes: HEAD_BYTES, maxBytes: HEAD_BYTES };
+
+/**
+ * Reads what a `.blend` of any version holds and needs besides its scenes' settings, without Blender: nothing in the
+ * file is ever run. The whole file is gone over once; of large blocks only the headers are read. A file on this machine
+ * is read through, however large. In a bucket `CONTENTS_BUDGET` bounds requests and bytes. Past that, and past what a
+ * hostile file may fill the memory with, the answer is `incomplete` and names the limit. `part` asks what of that can reach
+ * a rendered frame. The source is left open.
+ *
+ * Throws `BlendFormatError` for a file that is none or is damaged, and whatever the source throws.
+ */
+export async function readBlendContents(
+  source: ByteSource,
+  limits?: DecodeLimits,
+  part?: RenderedPart,
+): Promise<BlendContents> {
+  const name = fileNameOf(source.url);
+  const findings = new Findings();
+  const parts = partsOf(findings, name);
+  const reach = new ReachSummary(part);
+  findings.onUse = (file, use, library) => reach.addUse(file, use, library);
+  let limit: string | undefined;
+  let version: FileVersion | undefined;
+  const tapOf = (sdna: Sdna, littleRoom: boolean): ReachTap | undefined => {
+    version = sdna.header.version;
+    if (littleRoom) reach.graph.setLittleRoom();
+    return part && new ReachTap(sdna, version.major, reach);
+  };
+  try {
+    await (source.url.protocol === 'file:'
+      ? showLocal(source, limits ?? LOCAL_LIMITS, parts, findings, tapOf)
+      : showStored(source, limits ?? CONTENTS_LIMITS, parts, findings, tapOf));
+  } catch (error) {
+    limit = limitOf(error);
+    if (limit === undefined) throw error instanceof BlendFormatError ? error.inFile(name) : error;
+  }
+  for (const one of parts) one.fileEnds?.(limit === undefined);
+  const contents = findings.contents(limit);
+  if (!part) return contents;
+  reach.settle(!contents.incomplete);
+  const lacking = reach.lacking(limit === undefined);
+  return { ...contents, ...(version && { blenderVersion: version }), lacking };
+}
+
+/** What sees every block of the file, where it is asked what can reach a frame. */
+type TapOf = (sdna: Sdna, littleRoom: boolean) => ReachTap | undefined;
+
+async function showLocal(
+  source: ByteSource,
+  limits: DecodeLimits,
+  parts: readonly ContentsPart[],
+  findings: Findings,
+  tapOf: TapOf,
+): Promise<void> {
+  const decoded = await openDecodedBlend(await RangedSource.open(source, NO_READ_LIMIT), limits);
+  const sdna = await sdnaOf(decoded);
+  const window = new ByteWindow(decoded, decoded.compression === 'none' ? LOCAL_AHEAD : UNPACKED_AHEAD);
+  await walkContents(window, sdna, parts, () => findings.isFull, LOCAL_WALK, tapOf(sdna, false));
+}
+
+async function showStored(
+  source: ByteSource,
+  limits: DecodeLimits,
+  parts: readonly ContentsPart[],
+  findings: Findings,
+  tapOf: TapOf,
+): Promise<void> {
+  const reader = await FrugalReader.open(source, CONTENTS_BUDGET);
+  const showAllOf = (): Promise<void> => showDecoded(reader, limits, parts, findings, tapOf);
+  await (reader.holdsAll ? inTurn(showAllOf) : showAllOf());
+}
+
+async function showDecoded(
+  reader: FrugalReader,
+  limits: DecodeLimits,
+  parts: readonly ContentsPart[],
+  findings: Findings,
+  tapOf: TapOf,
+): Promise<void> {
+  const decoded = await openDecodedBlend(reader, limits);
+  if (decoded.cut)
+    throw new ReadBudgetSpent(`${MAX_HELD_BYTES >> 20} MiB of a file that is unpacked from its start`);
+  const sdna = await sdnaOf(decoded);
+  // What can only be unpacked from its start tells whether that was cut; it is unpacked for the walk once more.
+  reader.startWalk(decoded.cut !== undefined);
+  const littleRoom = decoded.cut !== undefined && reader.heldBytes > MUCH_HELD_BYTES;
+  if (littleRoom) findings.setRoom(LITTLE_ROOM);
+  await walkContents(
+    decoded.compression === 'none' ? reader : new ByteWindow(decoded, UNPACKED_AHEAD),
+    sdna,
+    parts,
+    () => findings.isFull,
+    WALK_LIMITS,
+    tapOf(sdna, littleRoom),
+  );
+}
+
+async function sdnaOf(decoded: DecodedBlend): Promise<Sdna> {
+  return findSdna(decoded, parseBlendHeader(await decoded.read(0, MAX_BLEND_HEADER_BYTES)));
+}
+
+let lastTurn: Promise<unknown> = Promise.resolve();
+
+/** After all that came before: of large packed files only one is held in a process, however many libraries a scene has. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const turn = lastTurn.then(work);
+  lastTurn = turn.catch(() => undefined);
+  return turn;
+}
+
+/** The limit that was reached. A file that is too large to be gone through is no fault, as long as what was seen was sound. */
+function limitOf(error: unknown): string | undefined {
+  if (error instanceof ReadBudgetSpent) return error.limit;
+  return error instanceof BlendFormatError && error.code === 'too-large'
+    ? 'the bytes that Spotreel unpacks of one file'
+    : undefined;
+}
+
+function partsOf(findings: Findings, blendName: string): readonly ContentsPart[] {
+  const pointCaches = new PointCaches(findings, blendName);
+  return [
+    filePaths(findings),
+    imageUsers(findings),
+    libraries(findings),
+    strips(findings),
+    speakers(findings),
+    objectSimulations(findings, pointCaches),
+    particleSystems(findings, pointCaches),
+    rigidBodies(findings, pointCaches),
+    fluidDomains(findings),
+    geometryNodes(findings),
+    importNodes(findings),
+    scripts(findings),
+    fileOutputs(findings),
+    cameras(findings),
+    specialNodes(findings),
+    compositedScenes(findings),
+    // After those that use point caches: at the end of an owner they have told which.
+    pointCaches,
+    { structs: {}, ownerEnds: () => findings.ownerEnds() },
+  ];
+}

@@ -1,0 +1,290 @@
+import type { PointCaches } from './caches';
+import { type ContentsPart, type Findings, isRendered, modifierLabel, type StructPlace } from './findings';
+import type { Fields } from './frugal-reader';
+
+/** `FluidDomainSettings.type` and `.cache_flag` in Blender's `DNA_fluid_types.h`. */
+const GAS = 0;
+const BAKED_DATA = 1 << 1;
+const BAKED_NOISE = 1 << 3;
+const BAKED_MESH = 1 << 5;
+const BAKED_PARTICLES = 1 << 7;
+const BAKED_GUIDE = 1 << 9;
+const DOMAIN_BAKED = BAKED_DATA | BAKED_NOISE | BAKED_MESH | BAKED_PARTICLES | BAKED_GUIDE;
+
+/**
+ * Domains of smoke and liquids since 2.82, whose frames lie in a folder. What a domain of the kind "Replay" leaves there
+ * when it is played is not told in the file, and does not count.
+ */
+export function fluidDomains(findings: Findings): ContentsPart {
+  let modifier: { readonly label: string; readonly isRendered: boolean } | undefined;
+  return {
+    structs: {
+      FluidModifierData(fields, { owner }) {
+        modifier = { label: modifierLabel(fields, owner), isRendered: isRendered(fields) };
+      },
+      // It follows its modifier.
+      FluidDomainSettings(fields, { owner }) {
+        const label = modifier?.label ?? owner.label;
+        const flag = fields.number('cache_flag');
+        if ((flag & DOMAIN_BAKED) !== 0) {
+          findings.addDependency({
+            kind: 'fluid-cache',
+            extent: 'folder',
+            path: fields.text('cache_directory'),
+            packed: false,
+            usedBy: label,
+          });
+        }
+        if ((flag & BAKED_DATA) !== 0 || modifier?.isRendered === false) return;
+        findings.addUnbaked(fields.number('type') === GAS ? 'smoke' : 'fluid', label);
+      },
+    },
+    ownerEnds() {
+      modifier = undefined;
+    },
+  };
+}
+
+/** `DynamicPaintSurface.format` and `.flags` in Blender's `DNA_dynamicpaint_types.h`. */
+const ON_VERTICES = 1;
+const IS_ACTIVE = 1;
+
+interface Modifier {
+  readonly address: bigint;
+  readonly label: string;
+  readonly isRendered: boolean;
+}
+
+interface Cloth extends Modifier {
+  readonly cache: bigint;
+}
+
+/**
+ * Cloth, soft bodies, dynamic paint and the smoke of Blender ≤ 2.81: what objects simulate with their modifiers. Only
+ * those count that are switched on for rendering. Dynamic paint onto images is none: it is baked or does nothing.
+ */
+export function objectSimulations(findings: Findings, pointCaches: PointCaches): ContentsPart {
+  let cloths: Cloth[] = [];
+  /** They belong to particle systems, as the settings of their hair. */
+  let hairCloths = new Set<bigint>();
+  let softBody: Modifier | undefined;
+  let softBodyCaches: bigint[] = [];
+  let paint: Modifier | undefined;
+  let smoke: Modifier | undefined;
+
+  const use = (kind: string, { label, isRendered: counts }: Modifier, caches: readonly bigint[]): void => {
+    const settle = (baked: boolean): void => {
+      if (counts && !baked) findings.addUnbaked(kind, label);
+    };
+    pointCaches.addUser({ label, caches, settle });
+  };
+
+  return {
+    structs: {
+      ClothModifierData(fields, { owner, address }) {
+        const label = modifierLabel(fields, owner);
+        if (!findings.mayKeepForOwner(label)) return;
+        cloths.push({ address, label, isRendered: isRendered(fields), cache: fields.pointer('point_cache') });
+      },
+      ParticleSystem(fields) {
+        if (findings.mayKeepForOwner()) hairCloths.add(fields.pointer('clmd'));
+      },
+      SoftbodyModifierData(fields, { owner, address }) {
+        softBody = { address, label: modifierLabel(fields, owner), isRendered: isRendered(fields) };
+      },
+      SoftBody(fields) {
+        softBodyCaches = [fields.pointer('pointcache')];
+      },
+      // Since 2.80; it follows the other.
+      SoftBody_Shared(fields) {
+        softBodyCaches = [fields.pointer('pointcache'), ...softBodyCaches.slice(-1)];
+      },
+      DynamicPaintModifierData(fields, { owner, address }) {
+        paint = { address, label: modifierLabel(fields, owner), isRendered: isRendered(fields) };
+      },
+      // A modifier's surfaces follow it.
+      DynamicPaintSurface(fields) {
+        const simulates =
+          fields.number('format') === ON_VERTICES && (fields.number('flags') & IS_ACTIVE) !== 0;
+        if (!simulates || paint === undefined) return;
+        const label = `surface "${fields.text('name')}" of ${paint.label}`;
+        use('dynamic-paint', { ...paint, label }, [fields.pointer('pointcache')]);
+      },
+      SmokeModifierData(fields, { owner, address }) {
+        smoke = { address, label: modifierLabel(fields, owner), isRendered: isRendered(fields) };
+      },
+      SmokeDomainSettings(fields) {
+        if (smoke !== undefined) use('smoke', smoke, [fields.pointer('point_cache')]);
+      },
+    },
+    ownerEnds() {
+      for (const cloth of cloths) if (!hairCloths.has(cloth.address)) use('cloth', cloth, [cloth.cache]);
+      if (softBody !== undefined && softBodyCaches.length > 0) use('soft-body', softBody, softBodyCaches);
+      cloths = [];
+      hairCloths = new Set();
+      softBody = undefined;
+      softBodyCaches = [];
+      paint = undefined;
+      smoke = undefined;
+    },
+  };
+}
+
+/** `ParticleSystem.flag`, `ParticleSettings.type` and `.phystype` in Blender's `DNA_particle_types.h`. */
+const HAIR_DYNAMICS = 1 << 2;
+const DISABLED = 1 << 13;
+const EMITTER = 0;
+const HAIR = 2;
+const NEWTON = 1;
+const BOIDS = 3;
+const FLUID = 4;
+
+interface System {
+  readonly address: bigint;
+  readonly label: string;
+  readonly settings: bigint;
+  readonly cache: bigint;
+  readonly hasDynamics: boolean;
+}
+
+interface Settings {
+  readonly type: number;
+  readonly physics: number;
+}
+
+/**
+ * Particles that move by physics, and hair that does. Particles without physics and keyed ones can be worked out for
+ * any frame. What kind they are stands in their settings, another data block; where these are linked, the file can't
+ * tell, and nothing is said of them.
+ */
+export function particleSystems(findings: Findings, pointCaches: PointCaches): ContentsPart {
+  let systems: System[] = [];
+  /** Those whose modifier is switched on for rendering. */
+  let rendered = new Set<bigint>();
+  const unbaked: System[] = [];
+  const settings = new Map<bigint, Settings>();
+
+  const simulates = (system: System): boolean => {
+    const found = settings.get(system.settings);
+    if (found?.type === HAIR) return system.hasDynamics;
+    return found?.type === EMITTER && [NEWTON, BOIDS, FLUID].includes(found.physics);
+  };
+
+  return {
+    structs: {
+      ParticleSystem(fields, { owner, address }) {
+        const flag = fields.number('flag');
+        const label = `particle system "${fields.text('name')}" of ${owner.label}`;
+        if ((flag & DISABLED) !== 0 || !findings.mayKeepForOwner(label)) return;
+        systems.push({
+          address,
+          label,
+          settings: fields.pointer('part'),
+          cache: fields.pointer('pointcache'),
+          hasDynamics: (flag & HAIR_DYNAMICS) !== 0,
+        });
+      },
+      ParticleSystemModifierData(fields) {
+        if (isRendered(fields) && findings.mayKeepForOwner()) rendered.add(fields.pointer('psys'));
+      },
+      ParticleSettings(fields, { owner }) {
+        if (!findings.mayKeep()) return;
+        settings.set(owner.address, { type: fields.number('type'), physics: fields.number('phystype') });
+      },
+    },
+    ownerEnds() {
+      for (const system of systems) {
+        const counts = rendered.has(system.address);
+        const settle = (baked: boolean): void => {
+          if (counts && !baked && findings.mayKeep(system.label)) unbaked.push(system);
+        };
+        pointCaches.addUser({ label: system.label, caches: [system.cache], settle });
+      }
+      systems = [];
+      rendered = new Set();
+    },
+    fileEnds() {
+      for (const system of unbaked) if (simulates(system)) findings.addUnbaked('particles', system.label);
+    },
+  };
+}
+
+/** `RigidBodyWorld.flag`, `RigidBodyOb.type` and `.flag` in Blender's `DNA_rigidbody_types.h`. */
+const MUTED = 1 << 0;
+const ACTIVE = 0;
+const KINEMATIC = 1 << 0;
+const BODY_DISABLED = 1 << 5;
+
+interface World {
+  readonly collection: bigint;
+  caches: readonly bigint[];
+}
+
+/** Worlds without a bake that have the same collection. */
+interface Unbaked {
+  /** Of their scenes. */
+  readonly labels: string[];
+  isLinked: boolean;
+  isEmpty: boolean;
+}
+
+/**
+ * Worlds of rigid bodies. One counts where a body of the file's own is moved by physics, whichever scene it is in, or
+ * where the world's collection is linked, in which there may be any. A world whose collection is empty has no bodies. A body
+ * that turns from animated to physical during the film counts as animated.
+ */
+export function rigidBodies(findings: Findings, pointCaches: PointCaches): ContentsPart {
+  let world: World | undefined;
+  let hasBody = false;
+  /** By their collections. */
+  const unbaked = new Map<bigint, Unbaked>();
+  // Collections follow the scenes. They were groups up to 2.79.
+  const noteEmpty = (fields: Fields, { address }: StructPlace): void => {
+    const waiting = unbaked.get(address);
+    if (waiting === undefined) return;
+    waiting.isEmpty = fields.pointer('gobject.first') === 0n && fields.pointer('children.first') === 0n;
+  };
+
+  return {
+    structs: {
+      RigidBodyWorld(fields) {
+        const collection = fields.pointer('group', 'collection');
+        if ((fields.number('flag') & MUTED) !== 0 || collection === 0n) return;
+        world = { collection, caches: [fields.pointer('pointcache')] };
+      },
+      // Since 2.80; it follows the world.
+      RigidBodyWorld_Shared(fields) {
+        if (world !== undefined) world.caches = [fields.pointer('pointcache'), ...world.caches.slice(-1)];
+      },
+      RigidBodyOb(fields) {
+        const isMoved = (fields.number('flag') & (KINEMATIC | BODY_DISABLED)) === 0;
+        hasBody ||= fields.number('type') === ACTIVE && isMoved;
+      },
+      ID(_, { address }) {
+        const waiting = unbaked.get(address);
+        if (waiting !== undefined) waiting.isLinked = true;
+      },
+      Collection: noteEmpty,
+      Group: noteEmpty,
+    },
+    ownerEnds({ label }) {
+      if (world === undefined) return;
+      const { collection, caches } = world;
+      world = undefined;
+      const settle = (baked: boolean): void => {
+        if (baked || !findings.mayKeep(label)) return;
+        const waiting = unbaked.get(collection);
+        if (waiting === undefined)
+          unbaked.set(collection, { labels: [label], isLinked: false, isEmpty: false });
+        else waiting.labels.push(label);
+      };
+      pointCaches.addUser({ label: `rigid body world of ${label}`, caches, settle });
+    },
+    fileEnds() {
+      for (const { labels, isLinked, isEmpty } of unbaked.values()) {
+        if (isEmpty || (!hasBody && !isLinked)) continue;
+        for (const label of labels) findings.addUnbaked('rigid-body', `rigid body world of ${label}`);
+      }
+    },
+  };
+}

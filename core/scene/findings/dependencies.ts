@@ -1,0 +1,363 @@
+import {
+  type BlenderVersion,
+  compareBlenderVersions,
+  formatBlenderVersion,
+} from '../../render/blender-version';
+import { MOST_DEPENDENCIES } from '../../render/manifest';
+import { printableName } from '../../text';
+import type { DependencyKind, LinkedData } from '../contents/blend-contents';
+import { kindOfCode } from '../contents/walk';
+import type { FoundDependency, FoundLibrary, ProjectFiles } from '../project/dependencies';
+import {
+  finding,
+  type FindingCode,
+  missingSeverity,
+  type PreflightFinding,
+  reachSeverity,
+  ruleOf,
+} from './codes';
+
+/** What is wrong with libraries that are there, rendered by `blender` as far as that is known: pure. */
+function libraryFindings(
+  libraries: readonly FoundLibrary[],
+  blender: BlenderVersion | undefined,
+): PreflightFinding[] {
+  return libraries.flatMap((library) => {
+    const newer = blender && tooNew(library, blender);
+    return [unreadable(library), newer ?? lackingData(library)].filter((one) => one !== undefined);
+  });
+}
+
+function unreadable({ location, fault: error, reach }: FoundLibrary): PreflightFinding | undefined {
+  if (!error) return undefined;
+  const message = `library ${printableName(location)} can't be read (${printableName(error.message)}): open it in Blender and save it, or upload it again`;
+  return finding('library-unreadable', message, undefined, reachSeverity(reach));
+}
+
+function tooNew(
+  { location, contents, reach }: FoundLibrary,
+  blender: BlenderVersion,
+): PreflightFinding | undefined {
+  const version = contents?.blenderVersion;
+  if (!version || reach === 'unused' || compareBlenderVersions(version, blender) <= 0) return undefined;
+  const [needed, has] = [formatBlenderVersion(version), formatBlenderVersion(blender)];
+  const message = `library ${printableName(location)} was saved by Blender ${needed}, and Blender ${has} renders: render with Blender ${needed} or newer, or save the library with Blender ${has}; ${FORCED}`;
+  return finding('library-newer', message, undefined, reachSeverity(reach));
+}
+
+function lackingData({ location, lacking: all = [] }: FoundLibrary): PreflightFinding | undefined {
+  const needed = all.filter(({ reach }) => reach !== 'unused');
+  const [first] = needed;
+  if (!first) return undefined;
+  const named = needed.slice(0, MOST_NAMES).map(nameOf).join(', ');
+  const more = needed.length > MOST_NAMES ? ` and ${needed.length - MOST_NAMES} more` : '';
+  const isOne = needed.length === 1;
+  const are = isOne ? 'is' : 'are';
+  const fix = isOne
+    ? 'give it its name back in the library, or link it again'
+    : 'give them their names back in the library, or link them again';
+  const isSure = needed.some(({ reach }) => reach === 'rendered');
+  const message = `${named}${more} ${are} missing from library ${printableName(location)}: ${fix}; ${FORCED}`;
+  return finding('library-data-missing', message, undefined, isSure ? 'error' : 'warning');
+}
+
+/** `object "Tree"` of `OBTree`. */
+function nameOf({ name }: LinkedData): string {
+  return `${kindOfCode(name.slice(0, 2))} "${printableName(name.slice(2))}"`;
+}
+
+/** Where the scene will be rendered. */
+export type RenderPlace = 'here' | 'farm';
+
+/** What a dependency is called where the file has no name for it. */
+const NAMES: Readonly<Record<DependencyKind, string>> = {
+  image: 'an image',
+  library: 'a linked library',
+  font: 'a font',
+  sound: 'a sound',
+  'movie-clip': 'a movie clip',
+  volume: 'a volume',
+  'cache-file': 'an Alembic or USD file',
+  'mesh-cache': 'a Mesh Cache modifier',
+  'ocean-cache': 'an Ocean modifier',
+  'fluid-cache': 'a fluid',
+  'point-cache': 'a simulation',
+  bake: 'a bake of geometry nodes',
+  strip: 'a strip of the sequencer',
+  'custom-data': 'data of a mesh',
+  import: 'an Import node',
+  ies: 'an IES texture',
+  osl: 'an OSL script',
+  ocio: 'the OCIO configuration',
+};
+
+/** Names in one message. */
+const MOST_NAMES = 5;
+
+/** What `--force` does about an error. */
+const FORCED = '--force renders without it';
+
+const BAKED = 'bake it again and save the .blend';
+const FIND = 'choose it again by File > External Data > Find Missing Files';
+const PACK = `${FIND}, or pack it (File > External Data > Pack Resources)`;
+
+/** How a missing one is fixed in Blender, besides putting it back. */
+export const FIXES: Readonly<Record<DependencyKind, string>> = {
+  image: PACK,
+  library: 'relocate it (Outliner > Blender File, right click on it > ID Data > Relocate)',
+  font: PACK,
+  sound: PACK,
+  'movie-clip': FIND,
+  volume: PACK,
+  'cache-file': 'choose it again in the Mesh Sequence Cache modifier or constraint',
+  'mesh-cache': 'choose it again in Modifier Properties > Mesh Cache',
+  'ocean-cache': `${BAKED} (Modifier Properties > Ocean > Bake)`,
+  'fluid-cache': `${BAKED} (Physics Properties > Fluid > Cache)`,
+  'point-cache': `${BAKED} (Physics Properties > Cache)`,
+  bake: `${BAKED} (Physics Properties > Simulation Nodes)`,
+  strip: 'choose it again in the Sequencer (Strip > Source)',
+  'custom-data': 'save it again in Modifier Properties > Multiresolution > Shape, or pack it there',
+  import: 'choose it again in the Import node (Geometry Node Editor) or in the inputs of the modifier',
+  ies: 'choose it again in the IES Texture node, or take an internal text',
+  osl: 'choose it again in the Script node, or take an internal text',
+  ocio: 'correct its path in the configuration',
+};
+
+/** What is wrong with the files that a scene needs, rendered by `blender` as far as that is known: pure. */
+export function dependencyFindings(
+  { dependencies, libraries, isCut }: ProjectFiles,
+  place: RenderPlace,
+  blender?: BlenderVersion,
+): PreflightFinding[] {
+  const findings = [
+    ...dependencies.flatMap((found) => judge(found, place) ?? []),
+    ...dependencies.flatMap((found) => someAbsent(found) ?? []),
+    ...dependencies.flatMap((found) => someLacking(found) ?? []),
+    ...dependencies.flatMap((found) => someUseless(found) ?? []),
+    ...dependencies.flatMap((found) => someRefused(found) ?? []),
+    ...libraryFindings(libraries, blender),
+  ];
+  if (isCut) {
+    const message =
+      'the scene needs more libraries or folders than are looked into: what lies beyond is not checked';
+    findings.push(finding('files-unread', message));
+  }
+  return [...findings, ...tooMany(dependencies)];
+}
+
+function tooMany(dependencies: readonly FoundDependency[]): PreflightFinding[] {
+  const count = new Set(dependencies.flatMap(({ files }) => files.map(({ path }) => path))).size;
+  if (count <= MOST_DEPENDENCIES) return [];
+  const message = `the scene needs ${count} files, more than the ${MOST_DEPENDENCIES} that a render may have: pack images into fewer files, or render fewer caches and sequences at once`;
+  return [finding('too-many-files', message)];
+}
+
+function judge(found: FoundDependency, place: RenderPlace): PreflightFinding | undefined {
+  const { dependency, state, isAbsolute, isOtherForm } = found;
+  if (state === 'packed') return undefined;
+  if (isOtherForm && place === 'here') return otherForm(found);
+  if (state === 'found') return isAbsolute ? absoluteFound(found, place) : undefined;
+  const [code, what, fix] = fault(found);
+  const isLibrary = dependency.kind === 'library' && state !== 'forbidden';
+  const finalCode = isLibrary ? 'library-missing' : code;
+  return missingFinding(finalCode, `${subject(found)} ${what}: ${fix}`, found);
+}
+
+/** As bad as the file's reach says, but for what never renders at all. */
+function missingFinding(
+  code: FindingCode,
+  message: string,
+  { dependency }: FoundDependency,
+): PreflightFinding {
+  const { severity: usual, mayBeForced } = ruleOf(code);
+  const mayDiffer = mayBeForced || usual === 'warning';
+  const severity = (mayDiffer && missingSeverity(dependency)) || usual;
+  const forced = severity === 'error' && mayBeForced ? `; ${FORCED}` : '';
+  return finding(code, `${message}${forced}`, dependency.path, severity);
+}
+
+/** Of a sequence or of tiles some are there, and others are not. */
+function someAbsent(found: FoundDependency): PreflightFinding | undefined {
+  const { dependency, absent } = found;
+  const needs = needOf(found);
+  if (absent.length === 0) return undefined;
+  const told = absent.slice(0, MOST_NAMES).map(printableName).join(', ');
+  const more = absent.length > MOST_NAMES ? ` and ${absent.length - MOST_NAMES} more` : '';
+  const are = absent.length > 1 ? 'which are' : 'which is';
+  const message = `${subject(found)} ${needs} ${printableName(dependency.path)} with ${told}${more}, ${are} missing: put what is missing there, or ${FIXES[dependency.kind]}`;
+  // Which of them a frame needs is not known for sure: the worker checks each frame.
+  const severity = dependency.reach === 'unused' ? 'note' : 'warning';
+  return finding(`${dependency.kind}-missing`, message, dependency.path, severity);
+}
+
+/** Disk caches of simulations of which frames are missing. */
+function someLacking({ dependency, lacking = [] }: FoundDependency): PreflightFinding | undefined {
+  if (lacking.length === 0) return undefined;
+  const named = lacking.slice(0, MOST_NAMES).map(printableName).join(', ');
+  const more = lacking.length > MOST_NAMES ? ` and of ${lacking.length - MOST_NAMES} more` : '';
+  const message = `the disk cache ${printableName(dependency.path)} is incomplete: ${named}${more} missing; ${FIXES[dependency.kind]}`;
+  return finding(`${dependency.kind}-missing`, message, dependency.path);
+}
+
+/** Files that are there, and empty, damaged or pointers of Git LFS. */
+function someUseless(found: FoundDependency): PreflightFinding | undefined {
+  const { dependency, refused = [], faults = [] } = found;
+  const [first, ...others] = faults.filter(
+    ({ location }) => !refused.some((one) => one.location === location),
+  );
+  if (!first) return undefined;
+  const more = others.length > 0 ? `, and ${others.length} more of its files are of no use` : '';
+  const message = `${subject(found)} ${needOf(found)} ${printableName(dependency.path)}, and ${printableName(first.location)} ${first.why}${more}; replace it by a good file, or ${FIXES[dependency.kind]}`;
+  // Of several files a frame may need others: the worker checks each frame.
+  if (dependency.extent === 'file') return missingFinding(`${dependency.kind}-missing`, message, found);
+  const severity = dependency.reach === 'unused' ? 'note' : 'warning';
+  return finding(`${dependency.kind}-missing`, message, dependency.path, severity);
+}
+
+/** Files that are there and are never uploaded. */
+function someRefused(found: FoundDependency): PreflightFinding | undefined {
+  const { dependency, refused: [first, ...others] = [] } = found;
+  if (!first) return undefined;
+  const more = others.length > 0 ? ` and ${others.length} more` : '';
+  const message = `${subject(found)} ${needOf(found)} ${printableName(dependency.path)}, and Spotreel does not upload ${printableName(first.location)}${more}: ${first.why}. If it is an asset, pack it, or give it a usual name in the scene's folder and choose it again`;
+  const severity = dependency.reach === 'unused' ? 'note' : undefined;
+  return finding('upload-refused', message, dependency.path, severity);
+}
+
+function absoluteFound(found: FoundDependency, place: RenderPlace): PreflightFinding {
+  const { kind, path } = found.dependency;
+  const needs = needOf(found);
+  const where = `${subject(found)} ${needs} ${printableName(path)}, which is found on this machine only`;
+  if (place === 'here')
+    return finding('absolute-path-found', `${where}: ${RELATIVE} to render elsewhere`, path);
+  return missingFinding(
+    kind === 'library' ? 'library-missing' : 'absolute-path',
+    `${where}: ${RELATIVE}`,
+    found,
+  );
+}
+
+/** A render elsewhere gets its files by the names that the scene has for them. */
+function otherForm(found: FoundDependency): PreflightFinding {
+  const { kind, path } = found.dependency;
+  const message = `${subject(found)} ${needOf(found)} ${printableName(path)}, and the name on this disk has another Unicode form (such as e and an accent for é), which Linux takes for another name: rename the file or folder to the letters that the scene has, or choose it again in Blender`;
+  return missingFinding(kind === 'library' ? 'library-missing' : 'unicode-form', message, found);
+}
+
+const RELATIVE = 'put it into the folder of the .blend and choose File > External Data > Make Paths Relative';
+
+/** The code, what is wrong, and how to fix it. */
+function fault(found: FoundDependency): [code: FindingCode, what: string, fix: string] {
+  const { dependency, state, location, otherCase } = found;
+  const written = printableName(dependency.path);
+  const needs = needOf(found);
+  switch (state) {
+    case 'absolute':
+      return ['absolute-path', `${needs} ${written}, a place of one machine only`, RELATIVE];
+    case 'network':
+      return ['network-path', `${needs} ${written}, a place in one network only`, RELATIVE];
+    case 'outside':
+      return ['outside-project', `${needs} ${written}, which leads out of the project's folder`, RELATIVE];
+    case 'no-project':
+      return [
+        'outside-project',
+        `${needs} ${written}, and a scene in no project's folder may read nothing besides itself`,
+        'put the scene and its files into uploads/<project>/, or pack them',
+      ];
+    case 'forbidden':
+      return [
+        'outside-upload',
+        `${needs} ${written}, and a scene in a watch folder may read only the files of its project's folder, uploads/<project>/`,
+        'put it there and choose File > External Data > Make Paths Relative, or pack it',
+      ];
+    case 'no-file':
+      return [
+        `${dependency.kind}-missing`,
+        `${needs} ${written}, which is a folder, pipe or device and no file`,
+        FIXES[dependency.kind],
+      ];
+    case 'unanchored':
+      return ['unanchored-path', `${needs} ${written}, which does not say beside what`, RELATIVE];
+    case 'other-case':
+      return [
+        'letter-case',
+        `${needs} ${written}, and what is there is called ${printableName(otherCase ?? '')}, which Linux takes for another`,
+        'make capital and small letters of both the same',
+      ];
+    default: {
+      const place = location === undefined ? '' : ` (${printableName(location)})`;
+      const fix = `put it there, or ${FIXES[dependency.kind]}`;
+      return [`${dependency.kind}-missing`, `${needs} ${written}, which is missing${place}`, fix];
+    }
+  }
+}
+
+/** What several do, and one does. */
+function needOf({ dependency: { usedBy } }: FoundDependency): string {
+  return usedBy.length > 1 ? 'need' : 'needs';
+}
+
+/** `image "Wood" and 2 others of library lib/props.blend`. */
+function subject({ dependency, library }: FoundDependency): string {
+  const [user = NAMES[dependency.kind], ...others] = dependency.usedBy;
+  const more = others.length > 0 ? ` and ${others.length} ${others.length > 1 ? 'others' : 'other'}` : '';
+  const of = library === undefined ? '' : ` of library ${printableName(library)}`;
+  return `${printableName(user)}${more}${of}`;
+}
+
+/** What several files of a kind are called. */
+const PLURALS: Readonly<Record<DependencyKind, string>> = {
+  image: 'images',
+  library: 'libraries',
+  font: 'fonts',
+  sound: 'sounds',
+  'movie-clip': 'movie clips',
+  volume: 'volumes',
+  'cache-file': 'Alembic or USD files',
+  'mesh-cache': 'mesh caches',
+  'ocean-cache': 'ocean caches',
+  'fluid-cache': 'fluid caches',
+  'point-cache': 'simulation caches',
+  bake: 'bakes of geometry nodes',
+  strip: 'files of the sequencer',
+  'custom-data': 'files of mesh data',
+  ies: 'IES files',
+  import: 'files of Import nodes',
+  osl: 'OSL scripts',
+  ocio: 'files of the OCIO configuration',
+};
+
+/**
+ * One sentence for all missing files of a code that stop the render, by that code, where there are several: `3 images are missing: …`.
+ * `fixes` says how each kind is fixed.
+ */
+export function groupMissing(
+  dependencies: readonly FoundDependency[],
+  fixes: Readonly<Record<DependencyKind, string>>,
+): Map<FindingCode, string> {
+  const missing = dependencies.filter(
+    ({ dependency, state }) =>
+      (state === 'missing' || state === 'no-file') && missingSeverity(dependency) === 'error',
+  );
+  const byKind = new Map<DependencyKind, FoundDependency[]>();
+  for (const found of missing) {
+    const { kind } = found.dependency;
+    const known = byKind.get(kind);
+    if (known) known.push(found);
+    else byKind.set(kind, [found]);
+  }
+  const sentences = [...byKind].flatMap(([kind, several]) =>
+    several.length < 2 ? [] : [[`${kind}-missing` as const, sentence(kind, several, fixes[kind])] as const],
+  );
+  return new Map(sentences);
+}
+
+function sentence(kind: DependencyKind, several: readonly FoundDependency[], fix: string): string {
+  const named = several.slice(0, MOST_NAMES).map(({ dependency: { path, usedBy } }) => {
+    const [user] = usedBy;
+    return `${printableName(path)}${user === undefined ? '' : ` (${printableName(user)})`}`;
+  });
+  const rest = several.length - named.length;
+  const more = rest > 0 ? ` and ${rest} more` : '';
+  return `${several.length} ${PLURALS[kind]} are missing: ${named.join(', ')}${more}: put them there, or ${fix}; --force renders without them`;
+}

@@ -1,0 +1,349 @@
+import { SpotreelError } from '../errors';
+import {
+  countFrames,
+  type FrameRanges,
+  MAX_FRAME,
+  MIN_FRAME,
+  parseFrameRanges,
+  rangeOf,
+} from '../render/frames';
+import type { Finding, Manifest, ManifestDependency } from '../render/manifest';
+import type { RenderOptions, Tags } from '../render/options';
+import { automaticFramesPerSlice, sliceFrames, usualOrder } from '../render/slices';
+import {
+  DEFAULT_VIDEO,
+  displayOf,
+  frameRateOf,
+  frameResolution,
+  pixelAspectOf,
+  videoFault,
+  type VideoFormat,
+} from '../render/video';
+import { printableName } from '../text';
+import type { BlendFacts, SceneFacts } from './blend/facts';
+import type { BlendContents } from './contents/blend-contents';
+
+/** What is made of a render's frames: what was asked for, else of a single frame no video, and of several H.264. Pure. */
+export function chosenVideo({ video }: Pick<RenderOptions, 'video'>, frameCount: number): VideoFormat {
+  return video ?? (frameCount === 1 ? 'none' : DEFAULT_VIDEO);
+}
+
+/** The same of a plan. */
+export const plannedVideo = (plan: {
+  readonly options: Pick<RenderOptions, 'video'>;
+  readonly frameCount: number;
+}): VideoFormat => chosenVideo(plan.options, plan.frameCount);
+
+/**
+ * Whether anything may be heard with a scene: strips of its sequencer, those of scenes that it shows in it, or speakers,
+ * which Blender mixes as its camera hears them. What is then heard may still be silence. Pure.
+ */
+export function hasSound(
+  { scenes }: Pick<BlendFacts, 'scenes'>,
+  scene: SceneFacts,
+  hasSpeakers: boolean,
+): boolean {
+  const shown = scene.hasSceneStrips && scenes.some(({ hasSoundStrips }) => hasSoundStrips);
+  return scene.hasSoundStrips || shown || hasSpeakers;
+}
+
+/** Why a video of these frames can't have the scene's sound; `undefined` where it can. Pure. */
+export function soundFault(video: VideoFormat, frames: FrameRanges): string | undefined {
+  if (video === 'none') return 'no video is wanted';
+  if (video === 'gif') return 'a GIF has none';
+  const [first, last] = [frames[0]!.start, frames.at(-1)!.end];
+  if (countFrames(frames) !== last - first + 1)
+    return 'frames are left out, so that it would not keep in step with the others';
+  // Its mixdown begins at the scene's first frame, which can't be set below 0.
+  return first < 0 ? 'frames begin below 0, from where Blender mixes none' : undefined;
+}
+
+type Composites = NonNullable<BlendContents['composites']>;
+
+/** What a plan is made from. */
+export interface PlanInput {
+  readonly renderId: string;
+  readonly source: Manifest['source'];
+  readonly facts: BlendFacts;
+  readonly options: RenderOptions;
+  readonly tags?: Tags | undefined;
+  /** Of the renders of several cameras. */
+  readonly group?: string | undefined;
+  /** How many children can run at once where the render goes. */
+  readonly parallel: number;
+  readonly now: Date;
+  /** Of the Blender that will render, where it is known. */
+  readonly renderBlenderVersion?: string | undefined;
+  /** Of an upload: what the render may cost. */
+  readonly cap?: Manifest['cap'];
+  /** What the preflight found; absent where none was made. */
+  readonly checked?: CheckedScene | undefined;
+}
+
+/** What a plan takes over from the preflight. */
+export interface CheckedScene {
+  readonly scenePath: string;
+  readonly files: readonly ManifestDependency[];
+  readonly findings: readonly Finding[];
+  /** Whether each frame needs the frames before it. */
+  readonly needsOneSlice: boolean;
+  /** Whether there are speakers that may be heard. */
+  readonly hasSpeakers: boolean;
+}
+
+/**
+ * The plan of a render: pure. Throws `SpotreelError` of kind `scene` (or `usage`, for options) with one message that
+ * names the file and scene and says what to change.
+ */
+export function planRender(input: PlanInput): Manifest {
+  const { renderId, source, facts, options, tags, group, cap, now, checked, renderBlenderVersion } = input;
+  const scene = chooseScene(facts, options, source.url);
+  const at = placeOf(scene, source.url);
+  if (!checked) checkCamera(scene, facts, [], options, at);
+  const frames = chooseFrames(scene, options, at);
+  const frameCount = countFrames(frames);
+  const frameRate = chooseFrameRate(scene, at);
+  const resolution = chooseResolution(scene, options, at);
+  const video = chosenVideo(options, frameCount);
+  checkVideo(video, resolution, frameRate, at);
+  const [pixelAspect, display] = [pixelAspectOf(scene), displayOf(scene)];
+  const isHeard = hasSound(facts, scene, checked?.hasSpeakers ?? false);
+  const slicing = sliceFrames(frameCount, framesPerSlice(frameCount, input));
+  return {
+    version: 1,
+    renderId,
+    createdAt: now.toISOString(),
+    source,
+    options,
+    ...(group !== undefined && { group }),
+    ...(tags && Object.keys(tags).length > 0 && { tags: { ...tags } }),
+    ...(cap && { cap: { maxUsd: cap.maxUsd, at: cap.at } }),
+    blenderVersion: { major: facts.blenderVersion.major, minor: facts.blenderVersion.minor },
+    ...(renderBlenderVersion !== undefined && { renderBlenderVersion }),
+    scene: scene.name,
+    engine: options.engine ?? scene.engine,
+    ...(scene.colors && { colors: scene.colors }),
+    frames: [...frames],
+    frameCount,
+    ...slicing,
+    ...((options.order ?? usualOrder(slicing.sliceCount)) === 'spread' && { sliceOrder: 'spread' }),
+    frameRate,
+    ...(isHeard && soundFault(video, frames) === undefined && { sound: true }),
+    resolution,
+    ...(pixelAspect && { pixelAspect }),
+    ...(display && { display }),
+    ...(checked && {
+      scenePath: checked.scenePath,
+      dependencies: [...checked.files],
+      findings: [...checked.findings],
+    }),
+  };
+}
+
+/** Everything for which `planRender` would refuse the scene, not only the first: pure. */
+export function sceneFaults(
+  facts: BlendFacts,
+  options: RenderOptions,
+  file: string,
+  { composites = [] }: Pick<BlendContents, 'composites'> = {},
+): SpotreelError[] {
+  const scene = chosenScene(facts, options);
+  if (!scene) return faultsOf(() => chooseScene(facts, options, file));
+  const at = placeOf(scene, file);
+  const faults = [
+    () => checkCamera(scene, facts, composites, options, at),
+    () => chooseFrames(scene, options, at),
+    () => chooseFrameRate(scene, at),
+    () => chooseResolution(scene, options, at),
+  ].flatMap(faultsOf);
+  if (faults.length > 0) return faults;
+  return faultsOf(() =>
+    checkVideo(
+      chosenVideo(options, countFrames(chooseFrames(scene, options, at))),
+      chooseResolution(scene, options, at),
+      chooseFrameRate(scene, at),
+      at,
+    ),
+  );
+}
+
+/** What `check` throws, as a list. */
+export function faultsOf(check: () => unknown): SpotreelError[] {
+  try {
+    check();
+    return [];
+  } catch (error) {
+    if (error instanceof SpotreelError) return [error];
+    throw error;
+  }
+}
+
+/** A person who says both how large slices are and that it be forced has their way. */
+function framesPerSlice(frameCount: number, { options, parallel, checked }: PlanInput): number {
+  if (checked?.needsOneSlice && !(options.force && options.framesPerSlice)) return frameCount;
+  return options.framesPerSlice ?? automaticFramesPerSlice(frameCount, parallel);
+}
+
+function placeOf(scene: SceneFacts, file: string): string {
+  return `scene "${printableName(scene.name)}" of ${file}`;
+}
+
+/** The scene that is to be rendered: the one asked for, else the file's active one. */
+export function chosenScene(facts: BlendFacts, { scene }: RenderOptions): SceneFacts | undefined {
+  const name = scene ?? facts.activeScene;
+  return facts.scenes.find((candidate) => candidate.name === name);
+}
+
+function chooseScene(facts: BlendFacts, options: RenderOptions, file: string): SceneFacts {
+  const scene = chosenScene(facts, options);
+  if (scene) return scene;
+  const name = printableName(options.scene ?? facts.activeScene);
+  if (facts.incomplete) {
+    throw sceneFault(
+      'scene-unread',
+      `${file} is too large to find scene "${name}" in it; open it in Blender and save it without Compress, or with Blender 3.0 or newer`,
+    );
+  }
+  const names = facts.scenes.map((candidate) => `"${printableName(candidate.name)}"`).join(', ');
+  throw sceneFault('no-such-scene', `there is no scene "${name}" in ${file}; it has ${names}`);
+}
+
+/** As Blender asks for them: a scene that only composites needs those of the scenes that it shows. */
+function checkCamera(
+  scene: SceneFacts,
+  { scenes }: BlendFacts,
+  composites: Composites,
+  { camera }: RenderOptions,
+  at: string,
+): void {
+  const hasCamera = (one: SceneFacts) => one.hasCamera || one.markerCameras;
+  if (camera !== undefined || hasCamera(scene) || scene.usesSequencer) return;
+  const composite = composites.find((one) => one.scene === scene.name);
+  if (composite) {
+    const lacking = scenes.find((one) => composite.from.includes(one.name) && !hasCamera(one));
+    if (!lacking) return;
+    const other = `scene "${printableName(lacking.name)}", which ${at} composites,`;
+    throw sceneFault('no-camera', `${other} has no camera; choose one in Scene Properties > Scene > Camera`);
+  }
+  throw sceneFault(
+    'no-camera',
+    `${at} has no camera; add one or choose it in Scene Properties > Scene > Camera`,
+  );
+}
+
+/** The frames that a plan has; `undefined` where it would refuse the scene for them. */
+export function plannedFrames(scene: SceneFacts, options: RenderOptions): FrameRanges | undefined {
+  try {
+    return chooseFrames(scene, options, '');
+  } catch (error) {
+    if (error instanceof SpotreelError) return undefined;
+    throw error;
+  }
+}
+
+function chooseFrames(scene: SceneFacts, options: RenderOptions, at: string): FrameRanges {
+  if (options.frames !== undefined) return parseFrameRanges(options.frames);
+  const { frameStart: start, frameEnd: end, frameStep: step } = scene;
+  const mend = 'in Output Properties > Frame Range, or give --frames';
+  if (step < 1) throw sceneFault('bad-step', `${at} has frame step ${step}; set Step to 1 or more ${mend}`);
+  if (start > end) {
+    throw sceneFault(
+      'empty-range',
+      `${at} starts at frame ${start}, after its end ${end}; set Start and End ${mend}`,
+    );
+  }
+  if (start < MIN_FRAME || end > MAX_FRAME) {
+    const limits = `${MIN_FRAME} to ${MAX_FRAME}`;
+    throw sceneFault(
+      'absurd-range',
+      `${at} has frames ${start} to ${end}, beyond Blender's limits of ${limits}; set Start and End ${mend}`,
+    );
+  }
+  return [rangeOf(start, end, step)];
+}
+
+function chooseFrameRate(scene: SceneFacts, at: string): Manifest['frameRate'] {
+  const rate = frameRateOf(scene.fps, scene.fpsBase);
+  if (rate) return rate;
+  throw sceneFault(
+    'bad-frame-rate',
+    `${at} has ${scene.fps} frames per second with base ${scene.fpsBase}; set a frame rate in Output Properties > Format > Frame Rate`,
+  );
+}
+
+function chooseResolution(scene: SceneFacts, options: RenderOptions, at: string): Manifest['resolution'] {
+  const percent = options.resolutionPercent ?? scene.resolutionPercent;
+  const resolution = frameResolution({ ...scene, resolutionPercent: percent });
+  if (resolution.width >= 1 && resolution.height >= 1) return resolution;
+  throw sceneFault(
+    'bad-resolution',
+    `${at} renders ${resolution.width}×${resolution.height} pixels at ${percent} %; set Output Properties > Format > Resolution, or give a higher --resolution-percent`,
+  );
+}
+
+function checkVideo(
+  video: VideoFormat,
+  resolution: Manifest['resolution'],
+  frameRate: Manifest['frameRate'],
+  at: string,
+): void {
+  const fault = videoFault(video, resolution, frameRate);
+  if (fault !== undefined) throw sceneFault('bad-video', `${at}: ${fault}; ask for another --video`);
+}
+
+function sceneFault(code: string, message: string): SpotreelError {
+  return new SpotreelError(code, 'scene', message);
+}
+
+/** Cameras that a message names. */
+const MOST_NAMES = 20;
+
+/** As many renders as one request may make. */
+const MOST_CAMERAS = 100;
+
+/** As much of an examined scene as names its cameras. */
+export interface SceneWithCameras {
+  readonly facts: BlendFacts;
+  readonly contents: Pick<BlendContents, 'cameras'>;
+}
+
+/**
+ * The cameras that the option `camera` names, in its order, none twice: a camera's exact name, `all`, or names with commas
+ * between them. Empty without the option. Throws `no-such-camera` (usage), which names those of the scene. A name that only a
+ * library may hold is left to Blender. Pure.
+ */
+export function chooseCameras({ facts, contents }: SceneWithCameras, options: RenderOptions): string[] {
+  const scene = chosenScene(facts, options);
+  if (options.camera === undefined || !scene) return [];
+  if (scene.usesSequencer) throw sequencerRenders(scene.name);
+  const { names = [], isWhole = false } = contents.cameras.find((one) => one.scene === scene.name) ?? {};
+  if (names.includes(options.camera)) return [options.camera];
+  const asked = options.camera.split(',').map((name) => name.trim());
+  const chosen = [
+    ...new Set(asked.flatMap((name) => (name === 'all' && !names.includes(name) ? names : [name]))),
+  ];
+  const unknown = chosen.find((name) => !names.includes(name));
+  if (chosen.length === 0 || unknown === '' || (unknown !== undefined && isWhole))
+    throw noSuchCamera(unknown ?? options.camera, scene.name, names);
+  if (chosen.length > MOST_CAMERAS) throw tooMany(chosen.length);
+  return chosen;
+}
+
+function noSuchCamera(asked: string, scene: string, names: readonly string[]): SpotreelError {
+  const named = names.slice(0, MOST_NAMES).map((name) => `"${printableName(name)}"`);
+  const more = names.length - named.length;
+  const all = `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  const cameras = names.length === 0 ? 'no cameras' : `the cameras ${all}`;
+  const message = `camera "${printableName(asked)}" is unknown: scene "${printableName(scene)}" has ${cameras}; change --camera`;
+  return new SpotreelError('no-such-camera', 'usage', message);
+}
+
+function sequencerRenders(scene: string): SpotreelError {
+  const message = `scene "${printableName(scene)}" renders its video sequencer, whose strips have cameras of their own; leave out --camera, or switch off Output Properties > Post Processing > Sequencer`;
+  return new SpotreelError('no-such-camera', 'usage', message);
+}
+
+function tooMany(count: number): SpotreelError {
+  const message = `--camera names ${count} cameras, more than ${MOST_CAMERAS}; render them in parts`;
+  return new SpotreelError('no-such-camera', 'usage', message);
+}

@@ -1,0 +1,330 @@
+import { createHash } from 'node:crypto';
+import { type FaultKind, SpotreelError } from '../errors';
+import type { BlenderVersion } from '../render/blender-version';
+import { type ManifestDependency, projectPathFault, scenePathFault } from '../render/manifest';
+import type { RenderOptions } from '../render/options';
+import { formatLocation, sortByKey } from '../storage/storage';
+import { printableName } from '../text';
+import type { BlendContents } from './contents/blend-contents';
+import { finding, type PreflightFinding, ruleOf, sortFindings } from './findings/codes';
+import { dependencyFindings, FIXES, groupMissing, type RenderPlace } from './findings/dependencies';
+import {
+  colorFindings,
+  denoiseFindings,
+  sceneFindings,
+  soundFindings,
+  videoFindings,
+} from './findings/scene';
+import { chooseCameras, faultsOf, sceneFaults } from './plan';
+import type { FoundLibrary } from './project/dependencies';
+import type { SceneExamination } from './project/examine';
+
+/**
+ * Why a scene is not rendered: at least one of `findings` is an error. With one, code and message are its own; with
+ * several the code is `preflight`, and the message counts them in its first line and lists them below.
+ */
+export class PreflightError extends SpotreelError {
+  /** All of them, errors first. */
+  readonly findings: readonly PreflightFinding[];
+
+  /** `grouped` has one sentence in place of several errors of a code, by that code. */
+  constructor(
+    file: string,
+    findings: readonly PreflightFinding[],
+    kind: FaultKind = 'scene',
+    grouped: ReadonlyMap<string, string> = new Map(),
+  ) {
+    const errors = groupErrors(
+      findings.filter(({ severity }) => severity === 'error'),
+      grouped,
+    );
+    const [first, second] = errors;
+    const only = second ? undefined : first;
+    super(only?.code ?? 'preflight', kind, only?.message ?? describe(file, errors));
+    this.findings = findings;
+  }
+
+  /** The message without the findings in it. */
+  get headline(): string {
+    return this.message.split('\n', 1)[0]!;
+  }
+}
+
+function describe(file: string, errors: readonly Pick<PreflightFinding, 'code' | 'message'>[]): string {
+  const lines = errors.map(({ code, message }) => `- ${code}: ${message}`);
+  return [`${errors.length} errors in ${printableName(file)}`, ...lines].join('\n');
+}
+
+function groupErrors(
+  errors: readonly PreflightFinding[],
+  grouped: ReadonlyMap<string, string>,
+): Pick<PreflightFinding, 'code' | 'message'>[] {
+  const found = errors.map(({ code, message }) => ({ code, message: grouped.get(code) ?? message }));
+  return [...new Map(found.map((one) => [JSON.stringify([one.code, one.message]), one])).values()];
+}
+
+const ALLOW = 'render with --allow-scripts if you trust this scene';
+
+/** What a scene or a library of it would run while it renders, and what becomes of that: pure. */
+function scriptFindings(
+  { scripts }: BlendContents,
+  { allowScripts }: RenderOptions,
+  library?: string,
+): PreflightFinding[] {
+  const of = library === undefined ? '' : ` of library ${printableName(library)}`;
+  if (allowScripts) return running(scripts, of);
+  const { texts, driverExpressions, freestyleModules, unsafeNames, scriptNodes } = scripts;
+  const without = (all: readonly string[]): string =>
+    all.length > 1
+      ? `do not run: Spotreel renders without them; ${ALLOW}`
+      : `does not run: Spotreel renders without it; ${ALLOW}`;
+  const findings: PreflightFinding[] = [];
+  if (texts.length > 0) findings.push(finding('scripts-off', `${registered(texts)}${of} ${without(texts)}`));
+  if (driverExpressions > 0) {
+    const keeps =
+      driverExpressions > 1 ? 'do not run and keep their values' : 'does not run and keeps its value';
+    const message = `${drivers(driverExpressions)}${of} ${keeps}: use simple expressions, bake the animation (Object > Animation > Bake Action), or ${ALLOW}`;
+    findings.push(finding('drivers-off', message));
+  }
+  if (freestyleModules.length > 0)
+    findings.push(
+      finding('freestyle-scripts', `${modules(freestyleModules)}${of} ${without(freestyleModules)}`),
+    );
+  if (unsafeNames.length > 0) {
+    const message = `Blender 3.4 would run parts of Freestyle names as Python (${names(unsafeNames)}${of}): Spotreel replaces their backslashes and control characters by _; rename them in Blender`;
+    findings.push(finding('freestyle-names', message));
+  }
+  if (scriptNodes.length > 0)
+    findings.push(finding('osl-scripts', `${nodes(scriptNodes)}${of} ${without(scriptNodes)}`));
+  return findings;
+}
+
+function running(
+  { texts, driverExpressions, freestyleModules, unsafeNames, scriptNodes }: BlendContents['scripts'],
+  of: string,
+): PreflightFinding[] {
+  const all = [
+    ...(texts.length > 0 ? [registered(texts)] : []),
+    ...(driverExpressions > 0 ? [drivers(driverExpressions)] : []),
+    ...(freestyleModules.length > 0 ? [modules(freestyleModules)] : []),
+    ...(unsafeNames.length > 0 ? [`Python in Freestyle names (${names(unsafeNames)})`] : []),
+    ...(scriptNodes.length > 0 ? [nodes(scriptNodes)] : []),
+  ];
+  if (all.length === 0) return [];
+  const message = `--allow-scripts lets scripts${of} run, and they can put any file that you can read into a picture: ${all.join('; ')}`;
+  return [finding('scripts-run', message)];
+}
+
+const registered = (texts: readonly string[]): string =>
+  `registered ${plural(texts, 'text')} ${names(texts)}`;
+
+const modules = (texts: readonly string[]): string =>
+  `Freestyle style ${plural(texts, 'module')} ${names(texts)}`;
+
+const nodes = (users: readonly string[]): string =>
+  `OSL shaders in ${shown(users.map((user) => printableName(user)))}`;
+
+const drivers = (count: number): string =>
+  count === 1 ? '1 driver with a Python expression' : `${count} drivers with Python expressions`;
+
+const plural = (all: readonly string[], noun: string): string => (all.length > 1 ? `${noun}s` : noun);
+
+const names = (all: readonly string[]): string => shown(all.map((name) => `"${printableName(name)}"`));
+
+function shown(all: readonly string[]): string {
+  const first = all.slice(0, MOST_NAMES).join(', ');
+  return all.length > MOST_NAMES ? `${first} and ${all.length - MOST_NAMES} more` : first;
+}
+
+/** Names that one message tells. */
+const MOST_NAMES = 5;
+
+/** What of a scene's contents renders otherwise than its maker may think: pure. */
+function contentsFindings(
+  contents: BlendContents,
+  libraries: readonly FoundLibrary[],
+  options: RenderOptions,
+): PreflightFinding[] {
+  const linked = libraries.filter(({ isLinked }) => isLinked);
+  return [
+    ...unbaked(contents),
+    ...linked.flatMap(({ location, contents: held }) => (held ? unbaked(held, location) : [])),
+    ...scriptFindings(contents, options),
+    ...linked.flatMap(({ location, contents: held }) =>
+      held ? scriptFindings(held, options, location) : [],
+    ),
+    ...contents.addonTrees.map(addonTree),
+    ...linked.flatMap(({ contents: held }) => held?.addonTrees.map(addonTree) ?? []),
+    ...contents.fileOutputs.map(({ path }) => fileOutput(path)),
+    ...incomplete(contents, 'the scene'),
+    ...libraries.flatMap(({ location, contents: held }) =>
+      held ? incomplete(held, `library ${printableName(location)}`) : [],
+    ),
+  ];
+}
+
+function unbaked({ unbaked: simulations }: BlendContents, library?: string): PreflightFinding[] {
+  if (simulations.length === 0) return [];
+  const told = simulations.slice(0, MOST_NAMES).map(({ kind, what }) => `${printableName(what)} (${kind})`);
+  const untold = simulations.length - told.length;
+  const all = `${told.join(', ')}${untold > 0 ? ` and ${untold} more` : ''}`;
+  const of = library === undefined ? '' : ` of library ${printableName(library)}`;
+  const are = simulations.length > 1 ? 'are simulations that are' : 'is a simulation that is';
+  const message = `${all}${of} ${are} not baked: Spotreel renders all frames in one slice and plays the simulation from its first frame, as if it were baked. Blender's own background render does not play it; bake to disk (Physics Properties > Cache) and save the .blend`;
+  return [finding('unbaked-simulation', message)];
+}
+
+function addonTree(type: string): PreflightFinding {
+  const message = `node trees of type ${printableName(type)} belong to an add-on; Spotreel loads no add-ons, so whatever these nodes do is missing from the frames: bake their result into keyframes, meshes or files`;
+  return finding('addon-nodes', message);
+}
+
+function fileOutput(path: string): PreflightFinding {
+  const message = `a File Output node of the compositor writes to ${printableName(path)}; Spotreel keeps its files in outputs/ in the render's folder instead`;
+  return finding('file-output', message, path);
+}
+
+function incomplete({ incomplete: isIncomplete, limit }: BlendContents, what: string): PreflightFinding[] {
+  if (!isIncomplete) return [];
+  const reason = limit === undefined ? '' : `: it takes more than ${limit}`;
+  const message = `${what} is too large to find every file that it needs${reason}; split it into libraries, or give --force to render with the files that were found`;
+  return [finding('contents-incomplete', message)];
+}
+
+/** Names of the scene and of its files that a worker could not write to its disk; `file` is the scene in messages. Pure. */
+function pathFindings({ scenePath, project }: SceneExamination, file: string): PreflightFinding[] {
+  const files = project.dependencies.flatMap((dependency) => dependency.files.map(({ path }) => path));
+  const faults = [
+    [file, scenePathFault(scenePath)],
+    ...files.map((path) => [path, projectPathFault(path)] as const),
+  ] as const;
+  return faults.flatMap(([path, fault]) => (fault === undefined ? [] : [badPath(path, fault)]));
+}
+
+/** Throws `bad-path` for the place of a scene that Blender opens there, such as `uploads/film/shot.blend`. */
+export function refusePath(path: string): void {
+  const fault = scenePathFault(path);
+  if (fault === undefined) return;
+  const { code, message } = badPath(path, fault);
+  throw new SpotreelError(code, 'scene', message);
+}
+
+function badPath(path: string, fault: string): PreflightFinding {
+  return finding('bad-path', `the path ${printableName(path)} ${fault}; rename the file or folder`);
+}
+
+/** What a preflight is made from, besides what the scene was found to be. */
+export interface PreflightInput {
+  /** The scene, as users write it. */
+  readonly file: string;
+  readonly options: RenderOptions;
+  readonly place: RenderPlace;
+  /** Whether engines that draw on a screen have one. */
+  readonly hasDisplay: boolean;
+  /** Whether the Blender that renders has OpenImageDenoise; absent if unknown. See `needsDenoiser`. */
+  readonly hasDenoiser?: boolean | undefined;
+  /** Whether `OCIO` names a colour configuration there. */
+  readonly hasOwnColors?: boolean | undefined;
+  /** The Blender that would render; absent where that is unknown. */
+  readonly blender?: BlenderVersion | undefined;
+  /** What keeps the place from rendering it, such as a Blender that is too old. */
+  readonly placeFaults?: readonly SpotreelError[];
+}
+
+/** What a preflight found. */
+export interface Preflight {
+  /** Errors first. */
+  readonly findings: readonly PreflightFinding[];
+  /** One sentence for several errors of a code, by that code. */
+  readonly grouped: ReadonlyMap<string, string>;
+  readonly scenePath: string;
+  /** Files that the scene needs, ascending by path, no path twice. */
+  readonly files: readonly ManifestDependency[];
+  /** Whether each frame needs the frames before it, so that one child has to render all of them. */
+  readonly needsOneSlice: boolean;
+  /** Whether there are speakers that may be heard. */
+  readonly hasSpeakers: boolean;
+}
+
+/** Judges what was found: pure. What is wrong are findings, not exceptions. */
+export function preflight(examination: SceneExamination, input: PreflightInput): Preflight {
+  const { facts, contents, project, scenePath } = examination;
+  const { options, place, placeFaults = [] } = input;
+  const contentsFound = contentsFindings(contents, project.libraries, options);
+  const held = [
+    contents,
+    ...project.libraries.flatMap(({ isLinked, contents: one }) => (isLinked && one) || []),
+  ];
+  const speakers = [...new Set(held.flatMap((one) => one.speakers))];
+  const findings = [
+    ...[
+      ...sceneFaults(facts, options, input.file, contents),
+      ...cameraFaults(examination, options),
+      ...placeFaults,
+    ].map(findingOf),
+    ...pathFindings(examination, input.file),
+    ...dependencyFindings(project, place, input.blender),
+    ...sceneFindings(facts, options, input),
+    ...colorFindings(facts, options, { ...input, colorConfig: examination.colorConfig }),
+    ...denoiseFindings(examination, options, input.hasDenoiser),
+    ...soundFindings(facts, options, speakers),
+    ...videoFindings(facts, options),
+    ...contentsFound,
+  ];
+  return {
+    findings: sortFindings(findings, options.force),
+    grouped: groupMissing(project.dependencies, FIXES),
+    scenePath,
+    files: filesOf(examination),
+    needsOneSlice: contentsFound.some(({ code }) => code === 'unbaked-simulation'),
+    hasSpeakers: speakers.length > 0,
+  };
+}
+
+/** Options that are wrong whatever the scene is. */
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'bad-frame-range',
+  'no-such-camera',
+  'no-gpu',
+  'scripts-refused',
+]);
+
+/** Throws `PreflightError` where there are errors among the findings. */
+export function refuseErrors({ findings, grouped }: Preflight, file: string): void {
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  if (errors.length === 0) return;
+  const isUsage = errors.every(({ code }) => USAGE_CODES.has(code));
+  throw new PreflightError(file, findings, isUsage ? 'usage' : 'scene', grouped);
+}
+
+/** Tells sets of files apart: another one where any file is another, or another version; `undefined` for none. */
+export function digestOfFiles(files: readonly ManifestDependency[]): string | undefined {
+  if (files.length === 0) return undefined;
+  const versions = files.map(({ path, size, etag, modified }) => [path, size, etag ?? modified]);
+  return createHash('sha256').update(JSON.stringify(versions)).digest('hex');
+}
+
+function cameraFaults(examination: SceneExamination, options: RenderOptions): SpotreelError[] {
+  return faultsOf(() => chooseCameras(examination, options));
+}
+
+function findingOf({ code, message }: SpotreelError): PreflightFinding {
+  return { code, severity: ruleOf(code).severity, message };
+}
+
+function filesOf({ project: { dependencies }, scenePath }: SceneExamination): ManifestDependency[] {
+  const byPath = new Map<string, ManifestDependency>();
+  for (const { files } of dependencies) {
+    for (const { path, url, size, etag, modified } of files) {
+      // A library may link the scene itself.
+      if (path === scenePath) continue;
+      byPath.set(path, {
+        path,
+        url: formatLocation(url),
+        size,
+        ...(etag === undefined ? { modified } : { etag }),
+      });
+    }
+  }
+  return sortByKey(byPath.values(), ({ path }) => path);
+}

@@ -1,0 +1,127 @@
+import { mapConcurrently } from '../../concurrency';
+import { MOST_DEPENDENCIES } from '../../render/manifest';
+import { realPlace } from '../../storage/file-writes';
+import { filePath, type Storage } from '../../storage/storage';
+import { printableName } from '../../text';
+import type { DependencyKind } from '../contents/blend-contents';
+import type { FoundDependency, RefusedFile } from './dependencies';
+import type { SceneExamination } from './examine';
+import { isAsset, isTextInstead, TEXT_PROBE_BYTES } from './file-faults';
+import type { FoundFile } from './find-files';
+import { isBelow } from './paths';
+
+/** Files that are looked at at a time. */
+const JUDGED_AT_ONCE = 16;
+
+/** A file outside the folder that may be uploaded without asking. */
+export interface OutsideFile {
+  readonly path: string;
+  /** Where it lies when links are followed. */
+  readonly realPath: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export interface JudgedUploads {
+  /** Without the files that are refused; `refused` of their dependencies names them. */
+  readonly examination: SceneExamination;
+  readonly outside: readonly OutsideFile[];
+}
+
+/** A folder of this machine, as it is written and where it lies when links are followed. */
+interface Folder {
+  readonly url: URL;
+  readonly real: URL;
+}
+
+interface Looked {
+  readonly real: URL;
+  readonly start: Uint8Array;
+}
+
+/**
+ * Judges which files of a scene on this machine may be uploaded. Hidden files, files that are no assets and text in
+ * place of a binary asset are refused, wherever they lie. `folder` may be uploaded without asking.
+ */
+export async function judgeUploads(
+  examination: SceneExamination,
+  folder: URL,
+  storage: Storage,
+): Promise<JudgedUploads> {
+  const { project } = examination;
+  const files = uploadable(project.dependencies);
+  // The preflight refuses a scene with more.
+  if (files.size > MOST_DEPENDENCIES) return { examination, outside: [] };
+  const base: Folder = { url: folder, real: (await realPlace(folder)) ?? folder };
+  const looks = await mapConcurrently([...files.values()], JUDGED_AT_ONCE, async (file) => {
+    return [file.path, await look(file, storage)] as const;
+  });
+  const looked = new Map(looks);
+  const whyNot = (kind: DependencyKind, file: FoundFile): string | undefined =>
+    refusal(kind, file, looked.get(file.path), base);
+  const dependencies = project.dependencies.map((found) => (found.isAbsolute ? found : judge(found, whyNot)));
+  const outside = [...uploadable(dependencies).values()].flatMap(({ path, url, size }) => {
+    const real = looked.get(path)?.real;
+    if (!real || isBelow(real, base.real)) return [];
+    return [{ path: filePath(url), realPath: filePath(real), size }];
+  });
+  return { examination: { ...examination, project: { ...project, dependencies } }, outside };
+}
+
+/** By path. Files that are named by absolute paths stay on this machine. */
+function uploadable(dependencies: readonly FoundDependency[]): Map<string, FoundFile> {
+  const files = dependencies.flatMap((found) => (found.isAbsolute ? [] : found.files));
+  return new Map(files.map((file) => [file.path, file]));
+}
+
+function judge(
+  found: FoundDependency,
+  whyNot: (kind: DependencyKind, file: FoundFile) => string | undefined,
+): FoundDependency {
+  const refused: RefusedFile[] = [];
+  const files = found.files.filter((file) => {
+    const why = whyNot(found.dependency.kind, file);
+    if (why !== undefined) refused.push({ location: filePath(file.url), why });
+    return why === undefined;
+  });
+  return refused.length === 0 ? found : { ...found, files, refused };
+}
+
+/** `undefined` for a file that has gone since it was found. */
+async function look({ url }: FoundFile, storage: Storage): Promise<Looked | undefined> {
+  const real = await realPlace(url);
+  if (!real) return undefined;
+  const source = await storage.open(url);
+  try {
+    return { real, start: await source.read(0, TEXT_PROBE_BYTES) };
+  } finally {
+    await source.close();
+  }
+}
+
+/** Why a file never leaves this machine; `undefined` where it may. */
+function refusal(
+  kind: DependencyKind,
+  { url }: FoundFile,
+  looked: Looked | undefined,
+  base: Folder,
+): string | undefined {
+  if (!looked) return 'it has gone';
+  const places = [
+    ['', pathFrom(base.url, url)],
+    [' where it leads', pathFrom(base.real, looked.real)],
+  ] as const;
+  for (const [where, path] of places) {
+    const hidden = path.split('/').find((segment) => segment.startsWith('.'));
+    if (hidden !== undefined) return `"${printableName(hidden)}" is hidden${where}`;
+    if (!isAsset(kind, path)) return `its name${where} ends like no file of its kind that Blender reads`;
+  }
+  return isTextInstead(filePath(looked.real), looked.start) ? 'its content is text' : undefined;
+}
+
+/** The path of `url` from the innermost folder that holds both it and the folder `from`. */
+function pathFrom(from: URL, url: URL): string {
+  const [folder, path] = [filePath(from).split('/'), filePath(url).split('/')];
+  const differs = path.findIndex((segment, index) => segment !== folder[index]);
+  return path.slice(differs < 0 ? path.length : differs).join('/');
+}

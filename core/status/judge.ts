@@ -1,0 +1,349 @@
+import { countSlices, type JobDetail } from '../jobs/batch';
+import type { Finding } from '../render/manifest';
+import { describeGaps, type MissingFiles, SALVAGE_SECONDS } from '../render/records';
+import { formatLocation, type Storage } from '../storage/storage';
+import {
+  type JobRecords,
+  readRenderResults,
+  readSliceReasons,
+  type RenderRecords,
+  type RenderResults,
+} from './facts';
+import {
+  describeLacking,
+  describeReasons,
+  plainStatusReason,
+  type RenderState,
+  type StateName,
+  type Waiting,
+} from './render-state';
+import type { SliceFigures } from '../render/slice-figures';
+import { countRunnable, type SeenJobs } from './seen-jobs';
+
+/** A machine takes some minutes to come: EC2 starts it, and it pulls the image. Before that, waiting means nothing. */
+const USUAL_WAIT_SECONDS = 5 * 60;
+
+/**
+ * What AWS Batch writes into the status reason of the RUNNABLE job that holds up a queue, by the documentation:
+ * https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
+ */
+const REASONS: ReadonlyArray<readonly [RegExp, string]> = [
+  [
+    /^CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY/,
+    'the zones have no Spot machines of these types now: it goes on by itself when they have; more instanceTypes or zones: 3 help',
+  ],
+  [
+    /^MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE/,
+    'the compute environment may not have as many vCPUs as one slice asks for: deploy with spotVcpus above renderVcpus',
+  ],
+  [
+    /^MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT/,
+    'no machine of the allowed types is as large as a slice asks for: lower renderMemoryMib or renderVcpus, or allow larger instanceTypes',
+  ],
+  [
+    /^MISCONFIGURATION:(SERVICE_ROLE_PERMISSIONS|EC2_INSTANCE_CONFIGURATION_UNSUPPORTED)/,
+    'the compute environment is misconfigured: deploy the farm again',
+  ],
+  [
+    /^ACTION_REQUIRED/,
+    'the compute environment is not valid: the Batch console says why; deploy the farm again',
+  ],
+];
+
+/**
+ * Where AWS Batch gives no reason, the usual ones, by the documentation:
+ * https://docs.aws.amazon.com/batch/latest/userguide/troubleshooting.html
+ */
+const USUAL: readonly string[] = [
+  'machines are busy with other renders: they take turns',
+  'the quota "All Standard Spot Instance Requests" (Service Quotas > EC2; of GPUs "All G and VT Spot Instance Requests", of On-Demand machines "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances") is below what a slice asks for',
+  'the zones have no Spot machines of these types now',
+  'the compute environment is disabled or not valid: the Batch console says so',
+  'machines start but can’t reach ECS or pull the image',
+];
+
+/** What AWS Batch says of the first of these jobs that waits for a machine and of which it says anything. */
+function waitingReason(jobs: readonly JobDetail[]): string | undefined {
+  return jobs.find(({ status, statusReason }) => status === 'RUNNABLE' && statusReason)?.statusReason;
+}
+
+/** What a status reason means, and what to do about it; `undefined` for one that is not known, and without any. Pure. */
+export function knownReason(statusReason: string | undefined): string | undefined {
+  if (statusReason === undefined) return undefined;
+  return REASONS.find(([pattern]) => pattern.test(statusReason))?.[1];
+}
+
+/** What may keep jobs waiting that have waited for so many seconds; nothing while that is usual. Pure. */
+export function waitingHints(seconds: number, statusReason: string | undefined): readonly string[] {
+  const known = knownReason(statusReason);
+  if (known !== undefined) return [known];
+  return seconds < USUAL_WAIT_SECONDS ? [] : USUAL;
+}
+
+/** Jobs that were submitted so lately may not be described yet, and who plans a render submits it at once. */
+const SUBMITTING_SECONDS = 120;
+
+/** All that is known of a render. */
+export interface KnownRender {
+  readonly records: RenderRecords;
+  readonly results: RenderResults;
+  readonly seen: SeenJobs;
+  readonly figures?: SliceFigures | undefined;
+}
+
+interface Verdict {
+  readonly state: StateName;
+  readonly ended: boolean;
+  readonly reason?: string | undefined;
+  readonly endedAt?: string | undefined;
+}
+
+/** What all of it comes to; `now` in milliseconds since 1970. Pure. */
+export function judgeRender(known: KnownRender, now: number): RenderState {
+  const { records, results, seen, figures } = known;
+  const { renderId, folder, plan, status } = records;
+  const { reason, endedAt, ...verdict } = verdictOf(known, now);
+  const video = videoOf(verdict.state, results);
+  const { lacking } = results;
+  const isMade = verdict.state === 'complete' || verdict.state === 'partial';
+  const told =
+    [reason, isMade && lacking ? describeLacking(lacking) : undefined].filter(Boolean).join('; ') ||
+    undefined;
+  return {
+    renderId,
+    ...verdict,
+    ...(told !== undefined && { reason: told }),
+    ...(plan && { createdAt: plan.createdAt }),
+    ...(endedAt !== undefined && { endedAt }),
+    ...(plan?.tags && { tags: plan.tags }),
+    ...(plan && { frames: { total: plan.frameCount, stored: results.stored, failed: results.failed } }),
+    failures: results.failures.slice(0, MOST_FAILURES),
+    ...(lacking && { missingFiles: lackingFacts(lacking) }),
+    ...(records.jobs?.retry && { retry: records.jobs.retry }),
+    ...(seen.render && { slices: countSlices(seen.render) }),
+    ...(figures && { figures: figuresOf(figures) }),
+    ...(verdict.state === 'waiting' && { waiting: waitingOf(known, now) }),
+    findings: [
+      ...(plan?.findings ?? []),
+      ...(status?.state === verdict.state ? status.findings : []),
+      ...[...(records.damage ?? []), ...(results.damage ?? []), ...(seen.damage ?? [])].map(damageFinding),
+    ],
+    links: {
+      folder: formatLocation(folder),
+      ...(status?.links.console !== undefined && { console: status.links.console }),
+      ...(video && { video: formatLocation(video) }),
+    },
+    ...(seen.fault !== undefined && { fault: seen.fault }),
+  };
+}
+
+const damageFinding = (damage: string): Finding => ({
+  code: 'damaged-file',
+  severity: 'warning',
+  message: `${damage}; Spotreel does without it`,
+});
+
+function figuresOf({
+  attempts,
+  interruptions,
+  machineSeconds,
+  frameSeconds,
+}: SliceFigures): RenderState['figures'] {
+  return { attempts, interruptions, machineSeconds, ...(frameSeconds && { frameSeconds }) };
+}
+
+function verdictOf(known: KnownRender, now: number): Verdict {
+  const { records, seen } = known;
+  const { status, planFault } = records;
+  const jobs = records.jobs ?? seen.foundJobs;
+  // Whatever became of it before, it is to go on.
+  if (seen.turn !== undefined && !seen.attended)
+    return { state: 'waiting', ended: false, reason: turnReason(seen.turn) };
+  if (status && status.state !== 'failed') {
+    return { state: status.state, ended: true, reason: status.reason, endedAt: status.at };
+  }
+  if (planFault !== undefined) {
+    return { state: seen.attended ? 'rendering' : 'unknown', ended: !seen.attended, reason: planFault };
+  }
+  if (!jobs && status) return { state: 'failed', ended: true, reason: status.reason, endedAt: status.at };
+  if (!jobs) return unsubmitted(known, now);
+  if (!status && !seen.render && !seen.stitch) return unseen(known, now);
+  return verdictOfJobs(known, now);
+}
+
+function turnReason(turn: number): string {
+  if (turn === 0) return 'it is the next in the queue of its watch folder';
+  return `it waits in the queue of its watch folder, ${turn} ${turn === 1 ? 'render' : 'renders'} before it`;
+}
+
+function unsubmitted({ records, seen }: KnownRender, now: number): Verdict {
+  if (seen.attended) return { state: 'waiting', ended: false, reason: 'it is being prepared' };
+  const reason = 'it was planned, and no jobs of it are noted: the same command again submits them';
+  if (seen.place === 'here') return { state: 'stopped', ended: true, reason };
+  const planned = records.plan ? Date.parse(records.plan.createdAt) : 0;
+  if (now - planned < SUBMITTING_SECONDS * 1000)
+    return { state: 'waiting', ended: false, reason: 'its jobs are being submitted' };
+  return { state: 'unknown', ended: true, reason };
+}
+
+/** Jobs of which nothing is known: what lies in the folder is all there is to go by. */
+function unseen(known: KnownRender, now: number): Verdict {
+  const { records, results, seen } = known;
+  const { jobsNotedAt = 0 } = records;
+  // A film from before says nothing of jobs that may run; on this machine none does if no process has the folder.
+  if (seen.fault !== undefined && (seen.place === 'farm' || seen.attended))
+    return { state: 'unknown', ended: false };
+  const made = madeWithoutJournal(known);
+  if (made) return made;
+  if (seen.place === 'farm' && now - jobsNotedAt < SUBMITTING_SECONDS * 1000)
+    return { state: 'waiting', ended: false, reason: 'its jobs were submitted just now' };
+  if (results.gaps && results.partialVideo)
+    return { state: 'partial', ended: true, reason: gapsReason(results) };
+  const reason = `${seen.place === 'farm' ? 'AWS Batch' : 'the local Batch'} knows nothing of its jobs: submit it again, and what is there is kept`;
+  return { state: 'unknown', ended: true, reason };
+}
+
+function verdictOfJobs(known: KnownRender, now: number): Verdict {
+  const { records, results, seen } = known;
+  const { render, stitch, salvage } = seen;
+  if (stitch?.status === 'SUCCEEDED') return madeVideo(known, stitch);
+  if (salvage?.status === 'SUCCEEDED') return madeVideo(known, salvage);
+  const open = salvage ?? stitch;
+  const running = going(salvage) || going(stitch);
+  const failed = records.status !== undefined || render?.status === 'FAILED' || stitch?.status === 'FAILED';
+  if (failed && (!salvage || salvage.status === 'FAILED')) {
+    const verdict = failedVerdict(known);
+    return { ...verdict, ended: verdict.state === 'partial' || !mayGoOn(known, now) };
+  }
+  if (seen.place === 'here' && !seen.attended)
+    return (stitch ? undefined : madeWithoutJournal(known)) ?? { state: 'stopped', ended: true };
+  if (running) return { state: 'stitching', ended: false };
+  if (salvage || render?.status === 'SUCCEEDED' || records.jobs?.retry?.slices === 0)
+    return open?.status === 'RUNNABLE'
+      ? { state: 'waiting', ended: false, reason: 'the frames are there, and the video is to be made' }
+      : { state: 'stitching', ended: false };
+  const slices = render && countSlices(render);
+  // Between two slices of one machine none runs for a moment.
+  const working = (slices?.running ?? 0) > 0 || (seen.place === 'here' && results.stored > 0);
+  return { state: working ? 'rendering' : 'waiting', ended: false };
+}
+
+/** The journal of the video's job is missing or damaged: the frames and the video decide. */
+function madeWithoutJournal({ records: { plan }, results }: KnownRender): Verdict | undefined {
+  const isComplete = plan && results.stored >= plan.frameCount && (plan.video === 'none' || results.video);
+  return isComplete ? { state: 'complete', ended: true } : undefined;
+}
+
+function going(job: JobDetail | undefined): boolean {
+  return job?.status === 'RUNNING' || job?.status === 'STARTING';
+}
+
+function madeVideo({ records, results, seen }: KnownRender, job: JobDetail): Verdict {
+  const endedAt = timeOf(job.stoppedAt);
+  const { plan } = records;
+  if (plan?.video === 'none' || results.video) return { state: 'complete', ended: true, endedAt };
+  if (results.gaps && results.partialVideo)
+    return { state: 'partial', ended: true, endedAt, reason: gapsReason(results) };
+  const name = seen.salvage === job ? 'the video of what there is' : 'the video';
+  const reason = `${name} was made, and is not there: was it deleted? The same command again makes it anew`;
+  return { state: 'failed', ended: true, endedAt, reason };
+}
+
+/** One that found a frame to be bad has made a video all the same. */
+function failedVerdict(known: KnownRender): Verdict {
+  const { records, results, seen } = known;
+  const { status } = records;
+  const { render, stitch } = seen;
+  const job = render?.status === 'FAILED' ? render : (stitch ?? render);
+  const { gaps, partialVideo } = results;
+  const endedAt = status?.at ?? timeOf(job?.stoppedAt);
+  const made = !status && render?.status !== 'FAILED' && gaps && partialVideo;
+  if (made && Date.parse(gaps.at) >= (stitch?.createdAt ?? 0))
+    return { state: 'partial', ended: true, endedAt, reason: gapsReason(results) };
+  return { state: 'failed', ended: true, endedAt, reason: status?.reason ?? failureReason(known, job) };
+}
+
+/** Frames that are listed with their reasons. */
+const MOST_FAILURES = 10;
+
+const lackingFacts = ({ frames, count, files }: MissingFiles) => ({ frames, count, files });
+
+/** In words: why frames failed, else why slices did, else what is known of the job. */
+function failureReason({ results, seen }: KnownRender, job: JobDetail | undefined): string | undefined {
+  const frames = describeReasons(results.failures, results.failed);
+  if (frames !== undefined) return frames;
+  if (results.sliceReasons?.length) return results.sliceReasons.slice(0, MOST_FAILURES).join('; ');
+  if (!job) return undefined;
+  const { failed, total } = countSlices(job);
+  const slices = total > 1 ? [`${failed} of ${total} slices failed`] : [];
+  const why = seen.cause ?? plainStatusReason(job.statusReason, seen.place);
+  return [...slices, ...(why === undefined ? [] : [why])].join('; ') || undefined;
+}
+
+/** Whether jobs may yet come that render the rest, or one that makes a video of what there is, or it can't be asked for now. */
+function mayGoOn({ records, results, seen }: KnownRender, now: number): boolean {
+  const { status, salvage, jobs, plan } = records;
+  if (seen.salvage) return false;
+  const isRender = seen.render
+    ? seen.render.status === 'FAILED'
+    : status !== undefined && status.endedJob === jobs?.render.jobId;
+  if (!isRender) return false;
+  const makesVideo = plan?.video !== 'none';
+  if (seen.place === 'here') return makesVideo && seen.attended === true;
+  // Until the farm has told of the end, nobody knows whether it goes on.
+  if (status && (!makesVideo || results.stored === 0)) return false;
+  const at = status ? Date.parse(status.at) : (seen.render?.stoppedAt ?? 0);
+  return (salvage !== undefined && seen.fault !== undefined) || now - at < SALVAGE_SECONDS * 1000;
+}
+
+/**
+ * Whether `status.json` says all there will ever be, so that no Batch need be asked; `now` in milliseconds. Pure. That the stitch job
+ * failed may be all that is told yet of a render job that failed.
+ */
+export function isFinal({ status, jobs, salvage }: JobRecords, now: number): boolean {
+  if (!status) return false;
+  if (status.state !== 'failed' || !jobs) return true;
+  if (salvage) return status.endedJob === salvage.jobId;
+  return now - Date.parse(status.at) >= SALVAGE_SECONDS * 1000;
+}
+
+const gapsReason = ({ gaps }: RenderResults): string | undefined => gaps && describeGaps(gaps);
+
+function timeOf(milliseconds: number | undefined): string | undefined {
+  return milliseconds === undefined ? undefined : new Date(milliseconds).toISOString();
+}
+
+function waitingOf({ seen, figures, records }: KnownRender, now: number): Waiting {
+  const { render, stitch, salvage, children = [] } = seen;
+  const jobs = [render, stitch, salvage];
+  const queued = seen.turn === undefined || !records.plan ? undefined : Date.parse(records.plan.createdAt);
+  const last = [figures?.lastSeen, render?.createdAt, salvage?.createdAt, records.jobsNotedAt, queued];
+  // Where nothing at all is known, from now on.
+  const since = last.reduce<number>((latest, at) => Math.max(latest, at ?? 0), 0) || now;
+  const runnable = countRunnable(jobs);
+  const statusReason = waitingReason([...jobs.filter((job) => job !== undefined), ...children]);
+  return {
+    since: new Date(since).toISOString(),
+    runnable,
+    ...(statusReason !== undefined && { statusReason }),
+    hints: runnable > 0 && seen.place === 'farm' ? waitingHints((now - since) / 1000, statusReason) : [],
+  };
+}
+
+function videoOf(state: StateName, { video, partialVideo }: RenderResults): URL | undefined {
+  if (state === 'complete') return video;
+  return state === 'partial' ? partialVideo : undefined;
+}
+
+/** `judgeRender` on what lies in the folder; of a render that failed without a failed frame, why its slices did. */
+export async function judgeWithReasons(
+  known: Omit<KnownRender, 'results'>,
+  storage: Storage,
+  now: number,
+): Promise<{ readonly state: RenderState; readonly results: RenderResults }> {
+  const results = await readRenderResults(known.records, storage);
+  const state = judgeRender({ ...known, results }, now);
+  if (state.state !== 'failed' || results.failed > 0 || known.records.status) return { state, results };
+  const sliceReasons = await readSliceReasons(known.records.folder, storage);
+  return { state: judgeRender({ ...known, results: { ...results, sliceReasons } }, now), results };
+}

@@ -1,0 +1,184 @@
+import * as z from 'zod/mini';
+import { mapConcurrently } from '../concurrency';
+import { messageOf, SpotreelError } from '../errors';
+import type { Batch, JobDetail } from '../jobs/batch';
+import { manifestUrl, statusUrl } from '../render/keys';
+import { readRecord } from '../render/read-files';
+import type { MissingFiles } from '../render/records';
+import { childUrl, type Storage } from '../storage/storage';
+import { lookAtQueue, type QueueLook, turnOf } from '../watch-folder/queue';
+import { type Plan, readLacking, readRenderRecords, type RenderRecords } from './facts';
+import { isFinal, judgeWithReasons } from './judge';
+import { describeLacking, type RenderState, type StateName } from './render-state';
+import { jobIdsOf, lookHere, type SeenJobs, seenOnFarm } from './seen-jobs';
+
+/** Renders that are looked at at a time: some small objects each. */
+const AT_ONCE = 16;
+
+/** A render in a list of many. */
+export interface ListedRender {
+  readonly renderId: string;
+  readonly state: StateName;
+  /** What it has in common with the renders of other cameras. */
+  readonly group?: string | undefined;
+  /** The camera that was asked for. */
+  readonly camera?: string | undefined;
+  readonly reason?: string | undefined;
+  /** Files that frames were rendered without. */
+  readonly missingFiles?: RenderState['missingFiles'];
+  readonly frames?: { readonly total: number; readonly stored: number } | undefined;
+  /** When it was planned, or refused, ISO 8601. Absent where its plan can't be read. */
+  readonly createdAt?: string | undefined;
+  readonly video?: string | undefined;
+}
+
+type Listable = Pick<ListedRender, 'renderId' | 'createdAt'>;
+
+/** Where renders are listed, and who knows of their jobs: AWS Batch, or each folder itself. */
+export interface ListPlace {
+  readonly output: URL;
+  readonly storage: Storage;
+  readonly batch?: Batch | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/**
+ * Every render in a place, the newest first. A render that has ended costs three small requests, one that has not a listing
+ * of its frames as well; AWS Batch is asked about all of those together, at most 100 jobs a call. Throws what storage throws;
+ * that AWS Batch does not answer, or a plan can't be read, is told of the renders that it is about.
+ */
+export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
+  const { output, storage, batch, now } = place;
+  const names = await foldersIn(output, storage);
+  const queue = batch ? undefined : queueOrNone(output);
+  const open: RenderRecords[] = [];
+  const listed = await mapConcurrently(names, AT_ONCE, async (name) => {
+    try {
+      const records = await readRenderRecords(name, childUrl(output, `${name}/`), storage);
+      if (!records) return undefined;
+      if (isFinal(records, now()) && turnOf(name, queue) === undefined)
+        return listEnded(records, await readLacking(records.folder, storage));
+      open.push(records);
+      return undefined;
+    } catch (error) {
+      return unknownRender(name, error, output);
+    }
+  });
+  const described = batch ? await describeAll(open, batch) : { details: [] };
+  const judged = await mapConcurrently(open, AT_ONCE, async (records) => {
+    try {
+      const seen = batch
+        ? { ...seenOnFarm(records, described.details), fault: described.fault }
+        : lookOrTell(records, queue);
+      const { state } = await judgeWithReasons({ records, seen }, storage, now());
+      return { ...listJudged(state), ...cameraOf(records) };
+    } catch (error) {
+      return unknownRender(records.renderId, error, output);
+    }
+  });
+  return [...listed.filter((one) => one !== undefined), ...judged].toSorted(newestFirst);
+}
+
+/** A render of which nothing can be said. On a disk a file that fails is a fault of this render alone. Throws other errors. */
+function unknownRender(renderId: string, error: unknown, output: URL): ListedRender {
+  if (!(error instanceof SpotreelError)) throw error;
+  if (error.kind === 'passing' && output.protocol !== 'file:') throw error;
+  return { renderId, state: 'unknown', reason: messageOf(error) };
+}
+
+function queueOrNone(output: URL): QueueLook | undefined {
+  try {
+    return lookAtQueue(output);
+  } catch (error) {
+    if (!(error instanceof SpotreelError)) throw error;
+    return undefined;
+  }
+}
+
+/** The id of the render that was planned (or refused) last; `undefined` where there is none. Asks no Batch. */
+export async function newestRender(output: URL, storage: Storage): Promise<string | undefined> {
+  const found = await mapConcurrently(await foldersIn(output, storage), AT_ONCE, async (name) => {
+    const createdAt = await plannedAt(childUrl(output, `${name}/`), storage);
+    return createdAt === undefined ? undefined : { renderId: name, createdAt };
+  });
+  return found.filter((one) => one !== undefined).toSorted(newestFirst)[0]?.renderId;
+}
+
+async function plannedAt(folder: URL, storage: Storage): Promise<string | undefined> {
+  const planned = await readRecord(plannedSchema, manifestUrl(folder), storage);
+  return planned?.createdAt ?? (await readRecord(refusedSchema, statusUrl(folder), storage))?.at;
+}
+
+/** What is looked at of a plan, and of the status of a render that has none. */
+const plannedSchema = z.lazy(() => z.object({ createdAt: z.string() }));
+const refusedSchema = z.lazy(() => z.object({ at: z.string() }));
+
+async function foldersIn(output: URL, storage: Storage): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name, object, fault } of storage.listFolder(output))
+    if (!object && !fault) names.push(name);
+  return names;
+}
+
+async function describeAll(
+  renders: readonly RenderRecords[],
+  batch: Batch,
+): Promise<{ readonly details: readonly JobDetail[]; readonly fault?: string }> {
+  const ids = renders.flatMap((records) => jobIdsOf(records, 0, 0));
+  try {
+    return { details: ids.length === 0 ? [] : await batch.describeJobs(ids) };
+  } catch (error) {
+    if (!(error instanceof SpotreelError)) throw error;
+    return { details: [], fault: messageOf(error) };
+  }
+}
+
+function lookOrTell(records: RenderRecords, queue: QueueLook | undefined): SeenJobs {
+  try {
+    return lookHere(records, queue);
+  } catch (error) {
+    if (!(error instanceof SpotreelError)) throw error;
+    return { place: 'here', fault: messageOf(error) };
+  }
+}
+
+function listEnded(
+  { renderId, plan, status }: RenderRecords,
+  lacking: MissingFiles | undefined,
+): ListedRender {
+  const { state, reason, frames, at, links } = status!;
+  return {
+    renderId,
+    state,
+    reason: [reason, lacking && describeLacking(lacking)].filter(Boolean).join('; ') || undefined,
+    ...(lacking && { missingFiles: { frames: lacking.frames, count: lacking.count, files: lacking.files } }),
+    frames: frames && { total: frames.total, stored: frames.stored },
+    createdAt: plan?.createdAt ?? at,
+    video: links.video,
+    ...cameraOf({ plan }),
+  };
+}
+
+function cameraOf({ plan: { group, camera } = {} }: { readonly plan?: Partial<Plan> | undefined }) {
+  return { ...(group !== undefined && { group }), ...(camera !== undefined && { camera }) };
+}
+
+function listJudged(judged: RenderState): ListedRender {
+  const { renderId, state, reason, fault, frames, createdAt, links, missingFiles } = judged;
+  return {
+    renderId,
+    state,
+    reason: reason ?? fault,
+    ...(missingFiles && { missingFiles }),
+    frames: frames && { total: frames.total, stored: frames.stored },
+    createdAt,
+    video: links.video,
+  };
+}
+
+function newestFirst(a: Listable, b: Listable): number {
+  const [left, right] = [a.createdAt ?? '', b.createdAt ?? ''];
+  if (left !== right) return left < right ? 1 : -1;
+  return a.renderId < b.renderId ? -1 : 1;
+}

@@ -1,0 +1,175 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type MachineUsage, stitchSeconds, untilNow } from '../cost/receipt';
+import { SliceDigests } from '../cost/slice-digests';
+import { codeOf, messageOf, SpotreelError } from '../errors';
+import { type Batch, countSlices } from '../jobs/batch';
+import { readCap } from '../render/cap';
+import { stitchRecordUrl } from '../render/keys';
+import { readRecord } from '../render/read-files';
+import { SALVAGE_SECONDS, stitchRecordSchema } from '../render/records';
+import type { Storage } from '../storage/storage';
+import { lookAtQueue, turnOf } from '../watch-folder/queue';
+import { readJobRecords, readRenderRecords, type RenderRecords } from './facts';
+import { isFinal, judgeWithReasons } from './judge';
+import type { RenderState } from './render-state';
+import { askBatch, isGoingHere, lookHere, type SeenJobs } from './seen-jobs';
+
+/** Where a render lies, and who may be asked about it. */
+interface AskedRender {
+  readonly folder: URL;
+  readonly storage: Storage;
+  /** AWS Batch; absent on this machine. */
+  readonly batch?: Batch | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/**
+ * Whether nothing more will come of a render, for who looks often: no frames are listed for it. On this machine: nobody is at it or will be. In
+ * a bucket: its `status.json` says all there will be. That the job failed which was to make a video of what there is, stands there
+ * not; AWS Batch is asked.
+ */
+export async function hasEnded({ folder, storage, batch, now }: AskedRender): Promise<boolean> {
+  if (folder.protocol === 'file:') return !isGoingHere(folder);
+  const records = await readJobRecords(folder, storage);
+  if (isFinal(records, now())) return true;
+  const { status, salvage } = records;
+  if (!batch || !status || salvage?.jobId === undefined) return false;
+  // Who may read the bucket, and not ask AWS Batch, waits for the status.
+  const details = await batch.describeJobs([salvage.jobId]).catch(() => undefined);
+  if (!details || now() - Date.parse(status.at) < SALVAGE_SECONDS * 1000) return false;
+  return details.every((job) => job.status === 'FAILED');
+}
+
+/** An answer of AWS Batch that takes longer is not waited for: the next look has it. */
+const LATE_SECONDS = 20;
+const LATE = 'batch-late';
+
+/** Where a render lies, and who runs it there. */
+export interface LookPlace {
+  readonly renderId: string;
+  readonly folder: URL;
+  readonly storage: Storage;
+  /** AWS Batch; absent on this machine. */
+  readonly batch?: Batch | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly lateSeconds?: number;
+}
+
+/** What one look at a render saw. */
+export interface Look {
+  readonly state: RenderState;
+  /** AWS Batch wants to be asked less often. */
+  readonly throttled: boolean;
+  /** The frame that was written last. */
+  readonly newestFrame?: URL | undefined;
+  /** On a farm: what machines have been held for so far. */
+  readonly usage?: RenderUsage;
+}
+
+/** What a render's cost is reckoned from. */
+export interface RenderUsage extends MachineUsage {
+  /** Whether its slices run on machines with GPUs. */
+  readonly onGpu: boolean;
+}
+
+/**
+ * Looks at one render, once or again and again. A look is one call of AWS Batch at most, a listing of the frames, one of the
+ * slices, and what has changed of those since the look before. That AWS Batch fails or is late is told in the state, with
+ * what it said last.
+ */
+export class RenderLook {
+  private readonly digests = new SliceDigests();
+  private seen: SeenJobs | undefined;
+  private asking: Promise<SeenJobs> | undefined;
+
+  constructor(private readonly place: LookPlace) {}
+
+  /** `undefined` where there is no such render. Throws what storage throws. */
+  async look(): Promise<Look | undefined> {
+    const { renderId, folder, storage, now } = this.place;
+    const records = await readRenderRecords(renderId, folder, storage);
+    if (!records) return undefined;
+    const { seen, throttled } = await this.see(records);
+    const figures = await this.digests.read(folder, storage);
+    const { state, results } = await judgeWithReasons({ records, seen, figures }, storage, now());
+    const cap = this.place.batch && !state.ended ? await this.cap() : undefined;
+    return {
+      state: { ...state, ...(cap && { cap }) },
+      throttled,
+      newestFrame: results.newestFrame,
+      ...(this.place.batch && { usage: await this.usage(records, state) }),
+    };
+  }
+
+  /** Who may look at renders need not be allowed to look at what they may cost. */
+  private async cap(): Promise<RenderState['cap']> {
+    const { folder, storage } = this.place;
+    const cap = await readCap(folder, storage).catch((error: unknown) => {
+      if (codeOf(error) === 'denied') return undefined;
+      throw error;
+    });
+    return cap && { maxUsd: cap.maxUsd, reached: cap.stopped !== undefined };
+  }
+
+  private async usage({ plan }: RenderRecords, { ended, slices, state }: RenderState): Promise<RenderUsage> {
+    const { folder, storage, now } = this.place;
+    const noted = await readRecord(stitchRecordSchema, stitchRecordUrl(folder), storage);
+    const stitch = noted && state === 'stitching' ? untilNow(noted, new Date(now())) : noted;
+    return {
+      ...this.digests.held(ended ? 0 : (slices?.running ?? 0), now()),
+      stitchSeconds: stitchSeconds(stitch),
+      onGpu: plan?.onGpu ?? false,
+    };
+  }
+
+  private async see(
+    records: RenderRecords,
+  ): Promise<{ readonly seen: SeenJobs; readonly throttled: boolean }> {
+    const { batch, now } = this.place;
+    const place = batch ? 'farm' : 'here';
+    try {
+      const queue = batch ? undefined : lookAtQueue(new URL('../', records.folder));
+      if (isFinal(records, now()) && turnOf(records.renderId, queue) === undefined)
+        return { seen: { place }, throttled: false };
+      this.seen = batch ? await this.ask(records, batch) : lookHere(records, queue);
+      return { seen: this.seen, throttled: false };
+    } catch (error) {
+      if (!(error instanceof SpotreelError)) throw error;
+      const fault = messageOf(error);
+      return { seen: { place, ...this.last(records), fault }, throttled: codeOf(error) === 'throttled' };
+    }
+  }
+
+  /** What was seen last, while it is about the same jobs. */
+  private last({ jobs }: RenderRecords): SeenJobs | undefined {
+    return this.seen?.render?.jobId === jobs?.render.jobId ? this.seen : undefined;
+  }
+
+  /** One question at a time: what is late is asked no second time meanwhile. */
+  private async ask(records: RenderRecords, batch: Batch): Promise<SeenJobs> {
+    const before = this.last(records)?.render;
+    const { succeeded = 0, failed = 0, running = 0 } = before ? countSlices(before) : {};
+    this.asking ??= askBatch(records, batch, succeeded + failed + running);
+    const { lateSeconds = LATE_SECONDS } = this.place;
+    const stop = new AbortController();
+    const late = sleep(lateSeconds * 1000, undefined, { signal: stop.signal }).then(
+      () => {
+        const message = `AWS Batch has not answered for ${lateSeconds} s`;
+        throw new SpotreelError(LATE, 'passing', message);
+      },
+      () => new Promise<never>(() => undefined),
+    );
+    try {
+      const seen = await Promise.race([this.asking, late]);
+      this.asking = undefined;
+      return seen;
+    } catch (error) {
+      if (codeOf(error) !== LATE) this.asking = undefined;
+      throw error;
+    } finally {
+      stop.abort();
+    }
+  }
+}

@@ -1,0 +1,179 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { messageOf } from '../errors';
+import { fileError } from './file-writes';
+import { bucketAndKey, formatLocation, StorageError, type StorageErrorCode } from './storage';
+
+/** Names that say more than the status; https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
+const NAMES: Readonly<Record<string, StorageErrorCode>> = {
+  KeyTooLongError: 'bad-url',
+  // 404, but no word about the object: the upload was aborted, by a lifecycle rule or another process.
+  NoSuchUpload: 'unavailable',
+  ExpiredToken: 'denied',
+  InvalidToken: 'denied',
+  PermanentRedirect: 'denied',
+  AuthorizationHeaderMalformed: 'denied',
+  IllegalLocationConstraintException: 'denied',
+};
+
+/** HEAD has no body, so there the status is all; the rest (400, 409, 429, 5xx, no answer) is taken as passing. */
+const STATUSES: Readonly<Record<number, StorageErrorCode>> = {
+  301: 'denied',
+  307: 'denied',
+  401: 'denied',
+  403: 'denied',
+  404: 'not-found',
+  412: 'changed',
+};
+
+/** The HTTP status that S3 answered, `undefined` if there was no answer. */
+export function statusOf(error: unknown): number | undefined {
+  const metadata: unknown = error instanceof Error && '$metadata' in error ? error.$metadata : undefined;
+  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined;
+  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
+}
+
+/**
+ * The `StorageError` for a failed request; one that already is a `StorageError` is handed back. A failed condition
+ * (412) is `changed`, as conditional reads mean it.
+ */
+export function s3Error(error: unknown, url: URL): StorageError {
+  if (error instanceof StorageError) return error;
+  const name = error instanceof Error ? error.name : '';
+  const status = statusOf(error) ?? 0;
+  const code = NAMES[name] ?? STATUSES[status] ?? 'unavailable';
+  return new StorageError(code, url, wording(code, name, status, url, error), { cause: error });
+}
+
+/** A condition that failed: another writer's object lies at `url`. */
+export function s3Exists(url: URL, cause?: unknown): StorageError {
+  const message = `${formatLocation(url)} exists already: choose another name or delete it`;
+  return new StorageError('exists', url, message, { cause });
+}
+
+function wording(code: StorageErrorCode, name: string, status: number, url: URL, error: unknown): string {
+  const place = formatLocation(url);
+  const { bucket } = bucketAndKey(url);
+  if (name === 'NoSuchBucket')
+    return `there is no bucket "${bucket}" (${place}): check its name and the AWS account`;
+  if (name === 'CredentialsProviderError') {
+    return `no AWS credentials for ${place}: sign in with "aws sso login" or set AWS_PROFILE, and try again`;
+  }
+  if (name === 'ExpiredToken' || name === 'InvalidToken') {
+    return `the AWS credentials for ${place} are no longer valid (${name}): sign in again`;
+  }
+  if (code === 'denied' && status !== 401 && status !== 403) {
+    return `bucket "${bucket}" (${place}) is in another region: set AWS_REGION to the bucket's region`;
+  }
+  switch (code) {
+    case 'not-found':
+      return `there is no object ${place}: check the key and that bucket "${bucket}" exists`;
+    case 'changed':
+      return `${place} was changed since the render was submitted: submit it again to render it as it is now`;
+    case 'bad-url':
+      return `the key of ${place} is longer than the 1024 bytes that S3 allows: shorten it`;
+    case 'denied':
+      return (
+        `access to ${place} was denied (${name || status}): check the credentials and the policies of bucket ` +
+        `"${bucket}"; without s3:ListBucket S3 answers so for a missing object, too`
+      );
+    default:
+      return `S3 did not do its work on ${place} (${status || 'no answer'}, ${name}: ${messageOf(error)}): try again`;
+  }
+}
+
+/** Answers that broke off while their body was read, which the SDK does not repeat, before it counts as a failure. */
+const MAX_BROKEN_BODIES = 3;
+
+/** The part of an object that is wanted, and of which version: headers of GetObject. */
+export interface PartOfObject {
+  readonly Range?: string;
+  readonly IfMatch?: string;
+}
+
+/** What is looked at of GetObject's answer. */
+interface BodyAnswer {
+  readonly Body?: unknown;
+  readonly ContentLength?: number;
+  readonly ETag?: string;
+}
+
+/** Sends GetObject; what it throws is a `StorageError` already. */
+export type GetPart = (part: PartOfObject) => Promise<BodyAnswer>;
+
+/** The whole body in memory (in `room`, where it fits), asked for again when it breaks off or comes short. */
+export async function readBody(
+  url: URL,
+  getPart: GetPart,
+  part: PartOfObject,
+  room?: Uint8Array,
+): Promise<Uint8Array> {
+  for (let broken = 1; ; broken += 1) {
+    const answer = await getPart(part);
+    try {
+      const { ContentLength: expected = 0 } = answer;
+      const bytes = room?.length === expected ? room : Buffer.alloc(expected);
+      let filled = 0;
+      for await (const chunk of streamOf(answer)) {
+        if (filled + chunk.length <= expected) bytes.set(chunk, filled);
+        filled += chunk.length;
+      }
+      if (filled === answer.ContentLength) return bytes;
+      throw new Error(`${filled} of ${answer.ContentLength} bytes came`);
+    } catch (error) {
+      if (broken === MAX_BROKEN_BODIES) throw s3Error(error, url);
+    }
+  }
+}
+
+/**
+ * Streams an object into the file `partialPath`, which is to become `path`. When the connection breaks it goes on
+ * behind what it has, in the same version; it gives up after three answers in a row that brought nothing.
+ */
+export async function downloadBody(
+  url: URL,
+  getPart: GetPart,
+  part: PartOfObject,
+  partialPath: string,
+  path: string,
+): Promise<void> {
+  const file = await open(partialPath, 'w');
+  try {
+    let answer = await getPart(part);
+    const { ETag, ContentLength: size = 0 } = answer;
+    let written = 0;
+    let fruitless = 0;
+    for (;;) {
+      fruitless += 1;
+      try {
+        for await (const chunk of streamOf(answer)) {
+          await append(file, chunk, path);
+          written += chunk.length;
+          fruitless = 0;
+        }
+        if (written === size) return;
+        throw new Error(`${written} of ${size} bytes came`);
+      } catch (error) {
+        // A full disk is no broken connection.
+        if (error instanceof StorageError) throw error;
+        // At the full length it is the checksum that failed, and going on can't mend that.
+        if (fruitless === MAX_BROKEN_BODIES || written >= size) throw s3Error(error, url);
+      }
+      answer = await getPart({ Range: `bytes=${written}-`, IfMatch: ETag });
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** The body as it comes on Node; in a browser it would be another kind of stream. */
+function streamOf({ Body }: BodyAnswer): AsyncIterable<Uint8Array> {
+  if (Body instanceof Readable) return Body;
+  throw new TypeError('the answer of S3 has no stream');
+}
+
+async function append(file: FileHandle, bytes: Uint8Array, path: string): Promise<void> {
+  await file.writeFile(bytes).catch((error: unknown) => {
+    throw fileError(error, path, 'write');
+  });
+}

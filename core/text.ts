@@ -1,0 +1,83 @@
+import { StringDecoder } from 'node:string_decoder';
+
+/** `45 s`, `3 min 20 s`, `2 h 05 min`. After a change of the clock less than nothing counts as nothing. */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+}
+
+/** The same, with tenths and hundredths where they matter: `0.42 s`, `7.3 s`. */
+export function formatExactSeconds(seconds: number): string {
+  if (seconds >= 10) return formatSeconds(seconds);
+  return `${Math.max(0, seconds).toFixed(seconds < 1 ? 2 : 1)} s`;
+}
+
+/** The first bytes of a text as UTF-8, without a character that was cut in two, and how many bytes were dropped after them. */
+export function cutBytes(kept: Uint8Array, droppedBytes: number): string {
+  const text = new StringDecoder('utf8').write(Buffer.from(kept.buffer, kept.byteOffset, kept.byteLength));
+  return `${text}… [Spotreel dropped ${droppedBytes} bytes]`;
+}
+
+/** The text if it has at most `mostBytes` in UTF-8; else its beginning, with a note. */
+function cutText(text: string, mostBytes: number): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= mostBytes) return text;
+  return cutBytes(bytes.subarray(0, mostBytes), bytes.length - mostBytes);
+}
+
+/** Control characters, half surrogate pairs, and characters that turn the direction of text: each could falsify what a reader sees. */
+const TREACHEROUS =
+  // oxlint-disable-next-line no-control-regex -- control characters are the subject
+  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\p{Surrogate}]/gu;
+
+/** Characters of a name or path that are shown; nothing that anybody typed is longer. */
+const LONGEST_NAME = 300;
+
+/**
+ * Text for a terminal or a log: names and messages that come from a scene may hold control characters, which could move
+ * the cursor or rewrite what stands there. Line breaks stay.
+ */
+export function printable(text: string): string {
+  return text.replace(TREACHEROUS, escaped);
+}
+
+/** A name or path out of a file, to stand within a line: `printable`, without line breaks, and cut where it is too long. */
+export function printableName(name: string): string {
+  return printableLine(name, LONGEST_NAME);
+}
+
+/** Text as one line: `printable`, without line breaks, and cut after `longest` characters. */
+export function printableLine(text: string, longest: number): string {
+  const shown = text.length > longest ? `${text.slice(0, longest)}…` : text;
+  return printable(shown).replaceAll('\n', '\\u000a');
+}
+
+/** Bytes of a reason. */
+const MOST_REASON_BYTES = 4096;
+
+/** Why something failed, in words that may come from a scene: `printable`, and cut where it is too long. */
+export function printableReason(reason: string): string {
+  return cutText(printable(reason), MOST_REASON_BYTES);
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** `1 frame`, `2 frames`. Pure. */
+export function countOf(count: number, noun: string): string {
+  return `${count} ${count === 1 ? noun : `${noun}s`}`;
+}
+
+/** What nothing smaller is told than. */
+export const LEAST_USD = 'under 0.0001';
+
+/** `0.0042`, `0.13`, `12.40`, `1,204`: two figures at least that tell something. */
+export function formatUsd(usd: number): string {
+  if (usd >= 1000) return Math.round(usd).toLocaleString('en-US');
+  if (usd >= 0.1 || usd === 0) return usd.toFixed(2);
+  return usd < 0.0001 ? LEAST_USD : usd.toFixed(usd < 0.01 ? 4 : 3);
+}

@@ -1,0 +1,119 @@
+import type { Batch, JobDetail } from '../../core/jobs/batch';
+import type { ClaimPolicy } from '../../core/jobs/ensure-jobs';
+import { chooseDefinition, isOnGpu, type RenderDefinition } from '../../core/jobs/farm';
+import { retryRender, type SubmittedRetry } from '../../core/jobs/retry';
+import { EXIT } from '../../core/jobs/worker';
+import { framesOf } from '../../core/render/frames';
+import type { Manifest } from '../../core/render/manifest';
+import { findMissingFrames } from '../../core/render/missing-frames';
+import { readRetryPlan } from '../../core/render/read-files';
+import type { RenderJobs } from '../../core/render/records';
+import { childrenOfFrames } from '../../core/render/slices';
+import type { Storage } from '../../core/storage/storage';
+import { type EndedJob, isTimeout } from './ended-job';
+
+/** What it takes to render on On-Demand machines. Names or ARNs. */
+export interface RescueServices {
+  readonly batch: Batch;
+  /** Of On-Demand machines. */
+  readonly jobQueue: string;
+  readonly renderDefinitions: readonly RenderDefinition[];
+  readonly stitch: { readonly jobQueue: string; readonly jobDefinition: string };
+  readonly farmName?: string | undefined;
+  readonly claim: ClaimPolicy;
+}
+
+interface Place {
+  readonly manifest: Manifest;
+  readonly folder: URL;
+  /** The newest pair, to which the failed render job belongs. */
+  readonly jobs: RenderJobs;
+  readonly storage: Storage;
+  readonly now: () => Date;
+}
+
+/**
+ * Submits a retry on On-Demand machines of those frames of a failed render job that no machine was left to render: of slices whose
+ * last attempt was taken away. Once only, and none after a retry on such machines. Frames that were given up are left out, and so is
+ * what needs a GPU. `undefined` where there is nothing to rescue. Throws what `retryRender` does.
+ */
+export async function ensureRescue(
+  { change }: EndedJob,
+  place: Place,
+  { batch, jobQueue, renderDefinitions, stitch, farmName, claim }: RescueServices,
+): Promise<SubmittedRetry | undefined> {
+  const { manifest, folder, jobs, storage, now } = place;
+  if (jobs.retry?.onDemand || isOnGpu(manifest.options)) return undefined;
+  const { missing, failed } = await findMissingFrames(manifest, folder, storage);
+  const open = new Set([...missing].filter((frame) => !failed.has(frame)));
+  const sliceOf = childrenOfFrames(open, manifest);
+  const taken = await reclaimedSlices(change.jobId, new Set(sliceOf.values()), place, batch);
+  const frames = [...open].filter((frame) => taken.has(sliceOf.get(frame)!));
+  if (frames.length === 0) return undefined;
+  const { jobDefinition } = chooseDefinition(manifest, { renderDefinitions });
+  const samples = jobs.retry && (await readRetryPlan(folder, jobs.retry.number, storage)).samples;
+  return retryRender(
+    manifest,
+    folder,
+    {
+      why: 'reclaimed',
+      slices: [...taken].toSorted((a, b) => a - b),
+      frames,
+      partial: frames.length < missing.size,
+      samples,
+      jobQueue,
+      onDemand: true,
+      after: jobs,
+    },
+    { storage, batch, now, claim, targets: { render: { jobQueue, jobDefinition }, stitch, farmName } },
+  );
+}
+
+/** The newest pair where it is the rescue of this job, which is told once more then. */
+export async function rescuedBefore(
+  { folder, change }: EndedJob,
+  jobs: RenderJobs,
+  storage: Storage,
+): Promise<RenderJobs | undefined> {
+  if (jobs.retry?.why !== 'reclaimed') return undefined;
+  const { after } = await readRetryPlan(folder, jobs.retry.number, storage);
+  return after?.render === change.jobId ? jobs : undefined;
+}
+
+/** Of these slices those whose child of this job ended because its machine was taken away. */
+async function reclaimedSlices(
+  jobId: string,
+  wanted: ReadonlySet<number>,
+  { manifest, folder, jobs, storage }: Place,
+  batch: Batch,
+): Promise<Set<number>> {
+  const slices = await slicesOfJob(manifest, folder, jobs, storage);
+  const idOf = (child: number) => (slices.length === 1 ? jobId : `${jobId}:${child}`);
+  const children = slices.flatMap((slice, child) => (wanted.has(slice) ? [{ slice, id: idOf(child) }] : []));
+  const details = await batch.describeJobs(children.map(({ id }) => id));
+  const reclaimed = new Set(details.filter(wasReclaimed).map((detail) => detail.jobId));
+  return new Set(children.filter(({ id }) => reclaimed.has(id)).map(({ slice }) => slice));
+}
+
+/** Which slice each child of the newest render job takes. */
+async function slicesOfJob(
+  { sliceCount }: Manifest,
+  folder: URL,
+  { retry }: RenderJobs,
+  storage: Storage,
+): Promise<number[]> {
+  if (!retry) return Array.from({ length: sliceCount }, (_, slice) => slice);
+  return [...framesOf((await readRetryPlan(folder, retry.number, storage)).slices)];
+}
+
+/**
+ * The machine went (by the documentation with this status reason), or the worker was warned in time and stopped by itself.
+ * https://docs.aws.amazon.com/batch/latest/userguide/best-practices.html
+ */
+function wasReclaimed({ status, statusReason, attempts = [] }: JobDetail): boolean {
+  if (status !== 'FAILED') return false;
+  const last = attempts.at(-1);
+  const reason = last?.statusReason ?? statusReason ?? '';
+  if (isTimeout(reason) || isTimeout(statusReason ?? '')) return false;
+  return /^Host EC2/i.test(reason) || last?.container?.exitCode === EXIT.stopped.code;
+}

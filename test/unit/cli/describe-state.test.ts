@@ -1,0 +1,48 @@
+import { Pace, secondsLeft } from '../../../cli/describe-state';
+
+test('frames a minute are those of the last 5 minutes', () => {
+  const pace = new Pace();
+  expect(pace.framesPerMinute()).toBeUndefined();
+  pace.add(0, 100);
+  expect(pace.framesPerMinute()).toBeUndefined();
+  pace.add(60_000, 100);
+  pace.add(120_000, 120);
+  expect(pace.framesPerMinute()).toBe(10);
+  pace.add(400_000, 148);
+  expect(pace.framesPerMinute()).toBeCloseTo(28 / (280 / 60));
+});
+
+test('a frame that was found to be bad makes no pace below zero', () => {
+  const pace = new Pace();
+  pace.add(0, 5);
+  pace.add(1000, 4);
+  expect(pace.framesPerMinute()).toBe(0);
+});
+
+describe('seconds left', () => {
+  const frames = { total: 100, stored: 60, failed: 0 };
+  const slices = { total: 10, waiting: 2, running: 4, succeeded: 4, failed: 0 };
+  const figures = {
+    attempts: 8,
+    interruptions: 0,
+    machineSeconds: 1,
+    frameSeconds: { quarter: 2, median: 3, threeQuarters: 5 },
+  };
+
+  test('from the quicker to the slower quarter of the frames, by what runs', () => {
+    expect(secondsLeft({ frames, slices, figures })).toEqual({ from: 20, to: 50 });
+  });
+
+  test.each([
+    ['nothing runs', { slices: { ...slices, running: 0 } }],
+    ['no frame is left', { frames: { total: 100, stored: 98, failed: 2 } }],
+    ['too few frames are there', { frames: { total: 100, stored: 2, failed: 0 } }],
+    ['no slice has told anything', { figures: undefined }],
+  ])('are not told where %s', (_, change) => {
+    expect(secondsLeft({ frames, slices, figures, ...change })).toBeUndefined();
+  });
+
+  test('of one frame are not divided by the many that run', () => {
+    expect(secondsLeft({ frames: { total: 61, stored: 60, failed: 0 }, slices, figures })?.from).toBe(2);
+  });
+});

@@ -1,0 +1,75 @@
+import { DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2';
+import {
+  DescribeContainerInstancesCommand,
+  ECSClient,
+  ListContainerInstancesCommand,
+} from '@aws-sdk/client-ecs';
+import { mockClient } from 'aws-sdk-client-mock';
+import { askMachines } from '../../../../cli/doctor/aws-facts';
+import type { EnvironmentFacts } from '../../../../cli/doctor/farm-facts';
+
+const FARM = { name: 'main', region: 'eu-west-1' };
+const NOW = new Date('2026-01-01T12:00:00Z');
+const ec2 = mockClient(EC2Client);
+const ecs = mockClient(ECSClient);
+beforeEach(() => {
+  ec2.reset();
+  ecs.reset();
+});
+
+const environment = (name: string, cluster?: string): EnvironmentFacts => ({
+  name,
+  state: 'ENABLED',
+  status: 'VALID',
+  isSpot: true,
+  maxVcpus: 64,
+  instanceTypes: ['m6i'],
+  cluster,
+});
+const ask = (...environments: EnvironmentFacts[]) => askMachines(FARM, { told: environments }, NOW);
+const instance = (InstanceId: string, minutesAgo: number) => ({
+  InstanceId,
+  LaunchTime: new Date(NOW.getTime() - minutesAgo * 60_000),
+});
+
+test('machines of the farm in all its clusters, page by page: what has joined, what is about to, what never will', async () => {
+  ec2
+    .on(DescribeInstancesCommand)
+    .resolvesOnce({ Reservations: [{ Instances: [instance('i-1', 60)] }], NextToken: 'more' })
+    .resolves({
+      Reservations: [{ Instances: [instance('i-2', 2), instance('i-3', 60), instance('i-4', 60)] }],
+    });
+  ecs
+    .on(ListContainerInstancesCommand, { cluster: 'spot' })
+    .resolvesOnce({ containerInstanceArns: ['a'], nextToken: 'more' })
+    .resolves({ containerInstanceArns: ['b', 'c'] })
+    .on(ListContainerInstancesCommand, { cluster: 'gpu' })
+    .resolves({ containerInstanceArns: [] })
+    .on(DescribeContainerInstancesCommand, { containerInstances: ['a'] })
+    .resolves({ containerInstances: [{ ec2InstanceId: 'i-1', agentConnected: true }] })
+    .on(DescribeContainerInstancesCommand, { containerInstances: ['b', 'c'] })
+    .resolves({
+      containerInstances: [
+        { ec2InstanceId: 'i-3', agentConnected: false },
+        { ec2InstanceId: 'i-9', agentConnected: true },
+      ],
+    });
+  const told = await ask(environment('a', 'spot'), environment('b', 'gpu'), environment('c'));
+  expect(told).toEqual({ told: { started: 4, joined: 1, lost: ['i-3', 'i-4'] } });
+  expect(ec2.commandCalls(DescribeInstancesCommand)[0]!.args[0].input.Filters).toEqual([
+    { Name: 'tag:spotreel:farm', Values: ['main'] },
+    { Name: 'instance-state-name', Values: ['pending', 'running'] },
+  ]);
+});
+
+test('who may not ask one of them is told what for, and nothing is made up', async () => {
+  const denied = Object.assign(new Error('no'), { name: 'AccessDeniedException' });
+  ec2.on(DescribeInstancesCommand).resolves({});
+  ecs.on(ListContainerInstancesCommand).rejects(denied);
+  expect(await ask(environment('a', 'spot'))).toMatchObject({
+    why: 'denied',
+    permission: expect.stringContaining('ecs:ListContainerInstances'),
+  });
+  const late = { why: 'late', fault: 'x', permission: 'batch:DescribeJobQueues' } as const;
+  expect(await askMachines(FARM, late, NOW)).toBe(late);
+});

@@ -1,0 +1,12 @@
+import { divideMachine } from '../../../../cli/local/farm';
+
+test.each([
+  [undefined, 1, { parallel: 1, threads: 1 }],
+  [undefined, 2, { parallel: 2, threads: 1 }],
+  [undefined, 8, { parallel: 2, threads: 4 }],
+  [undefined, 64, { parallel: 8, threads: 8 }],
+  [4, 2, { parallel: 4, threads: 1 }],
+  [3, 8, { parallel: 3, threads: 2 }],
+])('parallel %p on %i cores', (parallel, cores, expected) => {
+  expect(divideMachine(parallel, cores)).toEqual(expected);
+});

@@ -1,0 +1,59 @@
+import { describeProgress, RenderProgress } from '../../../../cli/local/run';
+
+function progressOf(total: number): RenderProgress {
+  const progress = new RenderProgress(total);
+  progress.apply({ event: 'frame-kept', frame: 1 }, 0, 0);
+  progress.apply({ event: 'frame-started', frame: 2 }, 0, 1000);
+  progress.apply({ event: 'frame-started', frame: 13 }, 1, 1500);
+  return progress;
+}
+
+test('knows the frames that are done and those being rendered', () => {
+  const progress = progressOf(24);
+  expect([...progress.done]).toEqual([1]);
+  expect(progress.frames()).toEqual([{ frame: 2 }, { frame: 13 }]);
+  progress.apply({ event: 'frame-stored', frame: 2, seconds: 2 }, 0, 3000);
+  expect(progress.frames()).toEqual([{ frame: 13 }]);
+  expect([...progress.done]).toEqual([1, 2]);
+});
+
+test('tells what is left from the pace of this run, not from frames that were there', () => {
+  const progress = progressOf(24);
+  expect(progress.secondsLeft(2000)).toBeUndefined();
+  progress.apply({ event: 'frame-stored', frame: 2, seconds: 2 }, 0, 3000);
+  // 22 of 24 frames are left, at 2 s a frame.
+  expect(progress.secondsLeft(3000)).toBe(44);
+});
+
+test('a frame that is rendered again was not whole', () => {
+  const progress = progressOf(24);
+  progress.apply({ event: 'frame-started', frame: 1 }, 0, 2000);
+  expect(progress.done.size).toBe(0);
+});
+
+test('a failed try is no failure until the last one', () => {
+  const progress = progressOf(24);
+  progress.apply({ event: 'frame-failed', frame: 2, reason: 'x', final: false }, 0, 2000);
+  expect(progress.failed.size).toBe(0);
+  progress.apply({ event: 'frame-failed', frame: 2, reason: 'x', final: true }, 0, 3000);
+  expect([...progress.failed]).toEqual([[2, { reason: 'x' }]]);
+});
+
+test('says it all in a line', () => {
+  const progress = progressOf(24);
+  expect(describeProgress(progress, 2000)).toBe('rendering 2, 13');
+  progress.apply({ event: 'frame-stored', frame: 2, seconds: 2 }, 0, 3000);
+  expect(describeProgress(progress, 3000)).toBe('rendering 13, about 44 s left');
+  progress.apply({ event: 'stitching', frames: 5, total: 24 }, 0, 4000);
+  expect(describeProgress(progress, 4000)).toBe('video: 5 of 24 frames');
+});
+
+test('what the video lacks is told once, however many stitch it', () => {
+  const progress = progressOf(24);
+  const warning = { event: 'warning', code: 'sound-failed', message: 'no sound' } as const;
+  progress.apply(warning, 0, 2000);
+  progress.apply(warning, 0, 3000);
+  expect([...progress.warnings.values()]).toEqual([
+    { code: 'sound-failed', severity: 'warning', message: 'no sound' },
+  ]);
+});

@@ -1,0 +1,17 @@
+import { SliceReporter } from '../../../../container/worker/slice-run';
+import { sliceReportUrl } from '../../../../core/render/keys';
+import { sliceReportSchema } from '../../../../core/render/records';
+import { MemoryStorage } from '../../../support/memory-storage';
+
+test('a slice report lists frames in the order of saving, even if a later frame is stored first', async () => {
+  const [storage, folder] = [new MemoryStorage(), new URL('memory://films/renders/shot/')];
+  const at = new Date(0).toISOString();
+  const reporter = await SliceReporter.begin(storage, folder, 0, { attempt: 1, startedAt: at, kept: 0 });
+  const store = (frame: number, place: number) =>
+    reporter.stored({ frame, seconds: 1, storedAt: at, bytes: 1 }, place);
+  await Promise.all([store(12, 1), store(11, 0), store(14, 3), store(13, 2)]);
+  const report = sliceReportSchema.parse(
+    JSON.parse(Buffer.from(await storage.get(sliceReportUrl(folder, 0))).toString()),
+  );
+  expect(report.attempts[0]!.frames.map(({ frame }) => frame)).toEqual([11, 12, 13, 14]);
+});

@@ -1,0 +1,206 @@
+import { Readable } from 'node:stream';
+import {
+  BatchClient,
+  ClientException,
+  DescribeJobsCommand,
+  ListJobsCommand,
+  ServerException,
+  SubmitJobCommand,
+} from '@aws-sdk/client-batch';
+import { mockClient } from 'aws-sdk-client-mock';
+import { AwsBatch } from '../../../../core/jobs/aws-batch';
+
+const mock = mockClient(BatchClient);
+const batch = new AwsBatch(new BatchClient({ region: 'eu-central-1' }));
+const request = { jobName: 'shot_Rendering', jobQueue: 'queue', jobDefinition: 'render' };
+
+beforeEach(() => mock.reset());
+
+const fault = (name: string, status?: number) =>
+  Object.assign(new Error('because'), { name, $metadata: { httpStatusCode: status } });
+
+const clientException = () =>
+  new ClientException({ message: 'JobQueue x not found', $metadata: { httpStatusCode: 400 } });
+const serverException = () => new ServerException({ message: 'oops', $metadata: { httpStatusCode: 500 } });
+
+test('a job is submitted as it stands', async () => {
+  mock.on(SubmitJobCommand).resolves({ jobArn: 'arn:job', jobId: 'id', jobName: 'shot_Rendering' });
+  const full = {
+    ...request,
+    arrayProperties: { size: 3 },
+    dependsOn: [{ jobId: 'x', type: 'SEQUENTIAL' as const }],
+    containerOverrides: { command: ['render', '-i', 's3://a/my shot.blend'] },
+  };
+  expect(await batch.submitJob(full)).toEqual({ jobArn: 'arn:job', jobId: 'id', jobName: 'shot_Rendering' });
+  expect(mock.commandCalls(SubmitJobCommand)[0]?.args[0].input).toEqual(full);
+});
+
+describe('errors', () => {
+  const cases: Array<[Error, string, string]> = [
+    [clientException(), 'client-exception', 'usage'],
+    [serverException(), 'batch-unavailable', 'passing'],
+    [fault('TooManyRequestsException', 429), 'throttled', 'passing'],
+    [fault('ThrottlingException', 400), 'throttled', 'passing'],
+    [fault('AccessDeniedException', 403), 'denied', 'usage'],
+    [fault('CredentialsProviderError'), 'denied', 'usage'],
+    [fault('ExpiredTokenException', 400), 'denied', 'usage'],
+    [fault('TimeoutError'), 'batch-unavailable', 'passing'],
+    [fault('Error'), 'batch-unavailable', 'passing'],
+  ];
+  test.each(cases.map(([error, ...rest]) => [error.name, ...rest, error] as const))(
+    '%s is %s, %s',
+    async (_, code, kind, error) => {
+      mock.on(SubmitJobCommand).rejects(error);
+      await expect(batch.submitJob(request)).rejects.toMatchObject({ code, kind, cause: error });
+    },
+  );
+
+  test('say what was tried and what AWS Batch said', async () => {
+    mock.on(SubmitJobCommand).rejects(clientException());
+    await expect(batch.submitJob(request)).rejects.toThrow(
+      'AWS Batch refused to submit job shot_Rendering (ClientException: JobQueue x not found)',
+    );
+  });
+});
+
+test('jobs are described 100 at a time, in our shape', async () => {
+  mock.on(DescribeJobsCommand).callsFake(({ jobs }: { jobs: string[] }) => ({
+    jobs: jobs.map((jobId) => ({
+      jobId,
+      jobName: 'shot_Rendering',
+      jobQueue: 'queue',
+      jobDefinition: 'render:1',
+      status: 'RUNNING',
+      startedAt: 2,
+      createdAt: 1,
+      container: { image: 'x', command: ['render'] },
+      arrayProperties: { size: 2, statusSummary: { RUNNING: 2 } },
+      attempts: [
+        { startedAt: 3, container: { exitCode: 75, reason: 'x', logStreamName: 'log', taskArn: 'arn' } },
+      ],
+    })),
+  }));
+  const ids = Array.from({ length: 250 }, (_, index) => `job-${index}`);
+  const details = await batch.describeJobs(ids);
+  expect(details.map(({ jobId }) => jobId)).toEqual(ids);
+  expect(mock.commandCalls(DescribeJobsCommand).map(({ args }) => args[0].input.jobs?.length)).toEqual([
+    100, 100, 50,
+  ]);
+  expect(details[0]).toMatchObject({
+    status: 'RUNNING',
+    startedAt: 2,
+    createdAt: 1,
+    container: { command: ['render'] },
+    arrayProperties: { size: 2, statusSummary: { RUNNING: 2 } },
+    attempts: [{ startedAt: 3, container: { exitCode: 75, reason: 'x', logStreamName: 'log' } }],
+  });
+});
+
+test('no ids, no call', async () => {
+  expect(await batch.describeJobs([])).toEqual([]);
+  expect(mock.calls()).toHaveLength(0);
+});
+
+test('jobs of a name are listed page by page, whatever their status: no children, and exactly that name', async () => {
+  const job = (jobId: string, jobName: string) => ({
+    jobId,
+    jobName,
+    status: 'FAILED' as const,
+    createdAt: 1,
+  });
+  mock
+    .on(ListJobsCommand)
+    .resolvesOnce({
+      jobSummaryList: [job('a', 'Shot_Rendering'), job('b', 'shot_rendering')],
+      nextToken: 'more',
+    })
+    .resolvesOnce({ jobSummaryList: [job('c', 'Shot_Rendering'), job('c:0', 'Shot_Rendering')] });
+  const jobs = await batch.listJobs({ jobQueue: 'queue', jobName: 'Shot_Rendering' });
+  expect(jobs.map(({ jobId }) => jobId)).toEqual(['a', 'c']);
+  expect(mock.commandCalls(ListJobsCommand).map(({ args }) => args[0].input)).toEqual([
+    { jobQueue: 'queue', filters: [{ name: 'JOB_NAME', values: ['Shot_Rendering'] }] },
+    { jobQueue: 'queue', filters: [{ name: 'JOB_NAME', values: ['Shot_Rendering'] }], nextToken: 'more' },
+  ]);
+});
+
+test('children are listed in every status; one that moves on meanwhile is listed once, as it is last seen', async () => {
+  mock.on(ListJobsCommand).callsFake(({ jobStatus }: { jobStatus: string }) => ({
+    jobSummaryList: ['RUNNABLE', 'RUNNING'].includes(jobStatus)
+      ? [{ jobId: 'p:0', jobName: 'n', status: jobStatus }]
+      : [],
+  }));
+  expect(await batch.listJobs({ arrayJobId: 'p' })).toEqual([
+    { jobId: 'p:0', jobName: 'n', status: 'RUNNING' },
+  ]);
+  expect(mock.commandCalls(ListJobsCommand)).toHaveLength(7);
+});
+
+test('children of one status are listed until there are enough of them', async () => {
+  const page = (first: number) =>
+    [first, first + 1].map((i) => ({ jobId: `p:${i}`, jobName: 'n', status: 'FAILED' as const }));
+  mock
+    .on(ListJobsCommand)
+    .resolvesOnce({ jobSummaryList: page(0), nextToken: 'more' })
+    .resolves({ jobSummaryList: page(2), nextToken: 'still more' });
+  const children = await batch.listJobs({ arrayJobId: 'p', jobStatus: 'FAILED', most: 3 });
+  expect(children.map(({ jobId }) => jobId)).toEqual(['p:0', 'p:1', 'p:2']);
+  expect(mock.commandCalls(ListJobsCommand).map(({ args }) => args[0].input)).toEqual([
+    { arrayJobId: 'p', jobStatus: 'FAILED' },
+    { arrayJobId: 'p', jobStatus: 'FAILED', nextToken: 'more' },
+  ]);
+});
+
+test('an answer without a job id is no answer', async () => {
+  mock.on(SubmitJobCommand).resolves({});
+  await expect(batch.submitJob(request)).rejects.toMatchObject({ code: 'bad-answer', kind: 'passing' });
+});
+
+describe('what the SDK repeats', () => {
+  /** An AWS Batch that answers as told, without a network. */
+  function fakeBatch(answers: ReadonlyArray<{ status: number; body: object } | Error>) {
+    let sent = 0;
+    const requestHandler = {
+      handle: async () => {
+        const answer = answers[Math.min(sent++, answers.length - 1)]!;
+        if (answer instanceof Error) throw answer;
+        const { status: statusCode, body } = answer;
+        const stream = Readable.from([Buffer.from(JSON.stringify(body))]);
+        return { response: { statusCode, headers: { 'content-type': 'application/json' }, body: stream } };
+      },
+      updateHttpClientConfig: () => undefined,
+      httpHandlerConfigs: () => ({}),
+    };
+    const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+    const client = new BatchClient({ region: 'eu-central-1', credentials, requestHandler, maxAttempts: 3 });
+    return { batch: new AwsBatch(client), sent: () => sent };
+  }
+
+  const done = { status: 200, body: { jobId: 'id', jobName: 'shot_Rendering' } };
+  const broken = Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+
+  beforeEach(() => mock.restore());
+
+  test.each([
+    ['an answer that is lost', broken],
+    ['a fault of the server', { status: 500, body: { __type: 'ServerException', message: 'oops' } }],
+  ])('not a submission after %s: it would be a second job', async (_, answer) => {
+    const fake = fakeBatch([answer, done]);
+    await expect(fake.batch.submitJob(request)).rejects.toMatchObject({ code: 'batch-unavailable' });
+    expect(fake.sent()).toBe(1);
+  });
+
+  test('a submission that was throttled', async () => {
+    const fake = fakeBatch([
+      { status: 429, body: { __type: 'TooManyRequestsException', message: 'slow' } },
+      done,
+    ]);
+    expect(await fake.batch.submitJob(request)).toEqual({ jobId: 'id', jobName: 'shot_Rendering' });
+    expect(fake.sent()).toBe(2);
+  });
+
+  test('whatever is the same twice as once', async () => {
+    const fake = fakeBatch([broken, { status: 200, body: {} }]);
+    await fake.batch.terminateJob('id', 'because');
+    expect(fake.sent()).toBe(2);
+  });
+});

@@ -1,0 +1,256 @@
+import { SpotreelError } from '../../../../core/errors';
+import { type RenderRequest, submitRender } from '../../../../core/jobs/submit';
+import { parseWorkerArgv } from '../../../../core/jobs/worker';
+import { jobsUrl, manifestUrl } from '../../../../core/render/keys';
+import { parseManifest } from '../../../../core/render/manifest';
+import { contents, dependency, examine, facts } from '../../../support/made-scenes';
+import { SCENE, setUpSubmit, SOURCE, withBlenders } from '../../../support/submit-scene';
+
+test('two jobs are submitted: an array of slices, and a stitch job that waits for it', async () => {
+  const { batch, services, request } = await setUpSubmit();
+  const { jobs, folder, manifest } = await submitRender(request, services);
+  const [render, stitch] = batch.jobs.map((job) => job.request);
+  const output = `memory://films/renders/${manifest.renderId}`;
+  const tagged = { tags: { 'spotreel:render': manifest.renderId }, propagateTags: true };
+  expect(folder.href).toBe(`${output}/`);
+  expect(render).toEqual({
+    ...tagged,
+    jobName: `${manifest.renderId}_Rendering`,
+    jobQueue: 'queue',
+    jobDefinition: 'render',
+    arrayProperties: { size: 3 },
+    containerOverrides: {
+      command: ['render', '-i', 'memory://films/uploads/my shot.blend', '-o', output, '-f', '8', '-t', '20'],
+    },
+  });
+  expect(stitch).toEqual({
+    ...tagged,
+    jobName: `${manifest.renderId}_Stitching`,
+    jobQueue: 'queue',
+    jobDefinition: 'stitch',
+    dependsOn: [{ jobId: jobs.render.jobId, type: 'SEQUENTIAL' }],
+    containerOverrides: { command: ['stitch', '-i', output, '-o', output] },
+  });
+});
+
+test('both jobs of a farm carry the tag of the farm', async () => {
+  const { batch, services, request } = await setUpSubmit();
+  const { manifest } = await submitRender(request, { ...services, farmName: 'main' });
+  const tags = { 'spotreel:farm': 'main', 'spotreel:render': manifest.renderId };
+  expect(batch.jobs.map((job) => job.request.tags)).toEqual([tags, tags]);
+});
+
+test('tags go with both jobs and are no part of the render: who asks for it next changes none', async () => {
+  const { batch, services, request } = await setUpSubmit();
+  const plain = await submitRender({ ...request, name: 'plain' }, services);
+  expect(plain.manifest.tags).toBeUndefined();
+  const { manifest } = await submitRender({ ...request, tags: { artist: 'ann' } }, services);
+  expect(manifest.tags).toEqual({ artist: 'ann' });
+  const tags = batch.jobs.slice(2).map((job) => job.request.tags);
+  const both = { artist: 'ann', 'spotreel:render': manifest.renderId };
+  expect(tags).toEqual([both, both]);
+  const again = await submitRender({ ...request, tags: { artist: 'bo' } }, services);
+  expect(again.manifest).toEqual(manifest);
+  expect(batch.jobs).toHaveLength(4);
+});
+
+test('a render of one slice is a plain job: an array of one is refused by AWS Batch', async () => {
+  const { batch, services, request } = await setUpSubmit();
+  await submitRender({ ...request, options: { frames: '1-8', framesPerSlice: 8 } }, services);
+  expect(batch.jobs[0]?.request.arrayProperties).toBeUndefined();
+});
+
+test('the worker reads from its command what the plan says', async () => {
+  const { batch, services, request } = await setUpSubmit();
+  const { manifest } = await submitRender(request, services);
+  const command = parseWorkerArgv(batch.jobs[0]!.request.containerOverrides!.command!);
+  expect(command).toMatchObject({
+    framesPerSlice: manifest.framesPerSlice,
+    totalFrames: manifest.frameCount,
+  });
+});
+
+test('the manifest and the job ids are left in the folder', async () => {
+  const { storage, services, request } = await setUpSubmit();
+  const { folder, manifest, jobs } = await submitRender(request, services);
+  expect(parseManifest(await storage.get(manifestUrl(folder)), 'x')).toEqual(manifest);
+  expect(JSON.parse(Buffer.from(await storage.get(jobsUrl(folder))).toString())).toEqual(jobs);
+});
+
+test('the same event twice is one render', async () => {
+  const { batch, services, request } = await setUpSubmit();
+  const first = await submitRender(request, services);
+  expect(await submitRender(request, services)).toEqual(first);
+  expect(batch.jobs).toHaveLength(2);
+});
+
+describe('jobs that are there already', () => {
+  async function withEnded(status: 'FAILED' | 'SUCCEEDED') {
+    const set = await setUpSubmit();
+    await submitRender(set.request, set.services);
+    for (const job of set.batch.jobs) job.status = status;
+    return set;
+  }
+
+  test.each([
+    ['any', 'FAILED', 2],
+    ['unfailed', 'FAILED', 4],
+    ['unfailed', 'SUCCEEDED', 2],
+    ['unfinished', 'SUCCEEDED', 4],
+  ] as const)('reuse %s of %s jobs: %i jobs in all', async (reuse, status, count) => {
+    const { batch, services, request } = await withEnded(status);
+    const { jobs } = await submitRender({ ...request, reuse }, services);
+    expect(batch.jobs).toHaveLength(count);
+    // The pair is the newest, and belongs together.
+    expect(batch.find(jobs.stitch.jobId).request.dependsOn?.[0]?.jobId).toBe(jobs.render.jobId);
+  });
+});
+
+const refused = () => new SpotreelError('client-exception', 'usage', 'refused');
+
+test('when the second job is refused for good, the first is taken back', async () => {
+  const { batch, services, request } = await setUpSubmit();
+  batch.fault = (call, when) => {
+    if (call === 'submitJob' && when === 'before' && batch.jobs.length === 1) throw refused();
+  };
+  await expect(submitRender(request, services)).rejects.toThrow('refused');
+  expect(batch.alive()).toEqual([]);
+});
+
+test('concurrent events plan one render', async () => {
+  const { storage, services, request } = await setUpSubmit();
+  const both = await Promise.all([submitRender(request, services), submitRender(request, services)]);
+  expect(both[0].manifest).toEqual(both[1].manifest);
+  const manifests = [];
+  for await (const { url } of storage.list(request.output))
+    if (url.href.endsWith('manifest.json')) manifests.push(url);
+  expect(manifests).toHaveLength(1);
+});
+
+describe('a name given by hand', () => {
+  test('is the render id', async () => {
+    const { services, request } = await setUpSubmit();
+    const { manifest } = await submitRender({ ...request, name: 'Take-2' }, services);
+    expect(manifest.renderId).toBe('Take-2');
+  });
+
+  test.each<[string, Partial<RenderRequest>]>([
+    ['other options', { options: { frames: '1-3' } }],
+    ['another version of the scene', { source: { url: SOURCE, etag: 'other', size: 1 } }],
+  ])('is never a mixture: %s under the same name are refused', async (_, change) => {
+    const { batch, services, request } = await setUpSubmit();
+    await submitRender({ ...request, name: 'Take-2' }, services);
+    await expect(submitRender({ ...request, ...change, name: 'Take-2' }, services)).rejects.toThrow(
+      'choose another name',
+    );
+    expect(batch.jobs).toHaveLength(2);
+  });
+});
+
+test('a farm that can not run the plan refuses it before anything is written', async () => {
+  const { storage, batch, services, request } = await setUpSubmit();
+  await expect(submitRender(request, { ...services, ...withBlenders('3.3.0') })).rejects.toMatchObject({
+    code: 'blender-too-old',
+  });
+  expect(batch.jobs).toEqual([]);
+  for await (const { url } of storage.list(request.output)) throw new Error(`wrote ${url.href}`);
+});
+
+test('a scene that is replaced while it is read is not planned as what it was', async () => {
+  const { storage, batch, services, request } = await setUpSubmit();
+  await storage.put(SOURCE, Buffer.concat([SCENE, Buffer.from('more')]));
+  await expect(submitRender(request, services)).rejects.toMatchObject({ code: 'changed', url: SOURCE });
+  expect(batch.jobs).toEqual([]);
+});
+
+test('a scene at fault is refused before anything is written', async () => {
+  const { storage, batch, services, request } = await setUpSubmit();
+  await storage.put(SOURCE, SCENE.subarray(0, 1000));
+  const damaged = { ...request, source: (await storage.head(SOURCE))! };
+  await expect(submitRender(damaged, services)).rejects.toMatchObject({ code: 'truncated', kind: 'scene' });
+  expect(batch.jobs).toEqual([]);
+});
+
+describe('the files that a scene needs', () => {
+  const texture = new URL('memory://films/uploads/film/wood.png');
+
+  async function withTexture(text?: string) {
+    const set = await setUpSubmit();
+    if (text !== undefined) await set.storage.put(texture, text);
+    const examination = await examine(
+      'uploads/film/my%20shot.blend',
+      contents([dependency('//wood.png')]),
+      set.storage,
+    );
+    return { ...set, request: { ...set.request, examination } };
+  }
+
+  test('stand in the manifest with their versions, and the scene at its place among them', async () => {
+    const { storage, services, request } = await withTexture('wood');
+    const { manifest } = await submitRender(request, services);
+    const { etag } = (await storage.head(texture))!;
+    expect(manifest).toMatchObject({
+      scenePath: 'my shot.blend',
+      dependencies: [{ path: 'wood.png', url: 'memory://films/uploads/film/wood.png', size: 4, etag }],
+      findings: [],
+    });
+  });
+
+  test('what is wrong and no error stands there, too', async () => {
+    const { services, request } = await withTexture();
+    const { manifest } = await submitRender(request, services);
+    expect(manifest).toMatchObject({
+      dependencies: [],
+      findings: [{ code: 'image-missing', severity: 'warning' }],
+    });
+  });
+
+  test('make another render for a person who asks again, and for an event that comes again the same', async () => {
+    const [before, after] = [await withTexture(), await withTexture('wood')];
+    const idOf = async ({ services, request }: typeof before, filesCount: boolean) =>
+      (await submitRender({ ...request, filesCount }, services)).manifest.renderId;
+    expect(await idOf(after, true)).not.toBe(await idOf(before, true));
+    expect(await idOf(after, false)).toBe(await idOf(before, false));
+    expect(await idOf(before, false)).toBe(await idOf(before, true));
+  });
+
+  test('of another version under the same name are never a mixture', async () => {
+    const { storage, batch, services, request } = await withTexture('wood');
+    const named = { ...request, name: 'Take-2', filesCount: true };
+    await submitRender(named, services);
+    expect((await submitRender(named, services)).manifest.renderId).toBe('Take-2');
+    await storage.put(texture, 'oak');
+    const examination = await examine(
+      'uploads/film/my%20shot.blend',
+      contents([dependency('//wood.png')]),
+      storage,
+    );
+    await expect(submitRender({ ...named, examination }, services)).rejects.toMatchObject({
+      code: 'name-taken',
+    });
+    expect(batch.jobs).toHaveLength(2);
+  });
+});
+
+test('all that is wrong is told at once, and nothing is written or submitted', async () => {
+  const { storage, batch, services, request } = await setUpSubmit();
+  const held = contents([dependency('//lib.blend', { kind: 'library' }), dependency('//wood.png')]);
+  const examination = await examine(
+    'uploads/film/my%20shot.blend',
+    held,
+    storage,
+    facts({ hasCamera: false, fps: 0 }),
+  );
+  await expect(submitRender({ ...request, examination }, services)).rejects.toMatchObject({
+    code: 'preflight',
+    kind: 'scene',
+    findings: [
+      { code: 'no-camera' },
+      { code: 'bad-frame-rate' },
+      { code: 'library-missing' },
+      { code: 'image-missing' },
+    ],
+  });
+  expect(batch.jobs).toEqual([]);
+  for await (const { url } of storage.list(request.output)) throw new Error(`wrote ${url.href}`);
+});

@@ -1,0 +1,116 @@
+import { type FaultKind, SpotreelError } from '../../../../core/errors';
+import {
+  EXIT,
+  exitCodeOf,
+  parseWorkerArgv,
+  retryStrategy,
+  workerArgv,
+  type WorkerCommand,
+} from '../../../../core/jobs/worker';
+import { evaluateOnExit } from '../../../../core/local-batch/dependencies';
+
+describe('exit codes', () => {
+  test.each<[FaultKind, number]>([
+    ['usage', 64],
+    ['scene', 65],
+    ['passing', 75],
+    ['stopped', 143],
+    ['internal', 70],
+  ])('an error of kind %s ends the worker with %i', (kind, code) => {
+    expect(exitCodeOf(new SpotreelError('x', kind, 'x'))).toBe(code);
+  });
+
+  test('an error nobody thought of is a fault of our own', () => {
+    expect(exitCodeOf(new TypeError('x'))).toBe(EXIT.internal.code);
+  });
+
+  describe('the retry strategy', () => {
+    const { attempts, evaluateOnExit: rules = [] } = retryStrategy(5);
+
+    test("stays within AWS Batch's limits", () => {
+      expect(attempts).toBe(5);
+      expect(rules.length).toBeLessThanOrEqual(5);
+    });
+
+    test.each([
+      [
+        'a reclaimed machine',
+        { statusReason: 'Host EC2 (instance i-0123456789abcdef0) terminated.' },
+        'RETRY',
+      ],
+      [
+        'an image that could not be pulled',
+        { reason: 'CannotPullContainerError: pull access denied' },
+        'RETRY',
+      ],
+      ['a container that could not start', { reason: 'CannotStartContainerError: no space' }, 'RETRY'],
+      ['a passing fault', { exitCode: 75, statusReason: 'Essential container in task exited' }, 'RETRY'],
+      ['SIGTERM', { exitCode: 143, statusReason: 'Essential container in task exited' }, 'RETRY'],
+      ['wrong usage', { exitCode: 64, statusReason: 'Essential container in task exited' }, 'EXIT'],
+      ['a scene at fault', { exitCode: 65, statusReason: 'Essential container in task exited' }, 'EXIT'],
+      ['a fault of our own', { exitCode: 70, statusReason: 'Essential container in task exited' }, 'EXIT'],
+      [
+        'out of memory',
+        { exitCode: 137, reason: 'OutOfMemoryError: Container killed due to memory usage' },
+        'EXIT',
+      ],
+      ['anything else', { exitCode: 1 }, 'EXIT'],
+    ])('after %s', (_, outcome, action) => {
+      expect(evaluateOnExit(rules, outcome)).toBe(action);
+    });
+  });
+});
+
+describe('worker command', () => {
+  const render: WorkerCommand = {
+    command: 'render',
+    input: 's3://bucket/uploads/a film/shot; rm -rf ~.blend',
+    output: 's3://bucket/renders/shot-1234abcd',
+    framesPerSlice: 10,
+    totalFrames: 48,
+  };
+  const stitch: WorkerCommand = { command: 'stitch', input: '/films/-x', output: '/films/-x' };
+
+  test('render is the argv of the contract', () => {
+    expect(workerArgv(render)).toEqual([
+      'render',
+      '-i',
+      render.input,
+      '-o',
+      render.output,
+      '-f',
+      '10',
+      '-t',
+      '48',
+    ]);
+  });
+
+  const partial: WorkerCommand = { ...stitch, partial: true };
+
+  const retry: WorkerCommand = { ...render, retry: 2 };
+
+  test.each([render, stitch, partial, retry])(
+    '$command reads back what it wrote, spaces and all',
+    (command) => {
+      expect(parseWorkerArgv(workerArgv(command))).toEqual(command);
+    },
+  );
+
+  test.each([
+    [[], 'must be render or stitch'],
+    [['dance'], 'not "dance"'],
+    [['render', '-i', 'x'], 'render needs -o'],
+    [['stitch', '-o', 'x'], 'stitch needs -i'],
+    [
+      ['render', '-i', 'x', '-o', 'y', '-f', '0', '-t', '1'],
+      '-f must be a whole number of 1 or more, not "0"',
+    ],
+    [['render', '-i', 'x', '-o', 'y', '-f', '1', '-t', 'many'], '-t must be a whole number'],
+    [[...workerArgv(render), '--partial'], '--partial is for stitch'],
+    [[...workerArgv(stitch), '--retry', '1'], '--retry is for render'],
+    [[...workerArgv(render), '--retry', '0'], '--retry must be a whole number of 1 or more'],
+    [['render', '-x'], "Unknown option '-x'"],
+  ])('refuses %j', (argv, message) => {
+    expect(() => parseWorkerArgv(argv)).toThrow(message);
+  });
+});

@@ -1,0 +1,157 @@
+import type { EvaluateOnExit } from '../../../../core/jobs/batch';
+import {
+  type AttemptEnd,
+  dependencyVerdict,
+  evaluateOnExit,
+  settledChildren,
+} from '../../../../core/local-batch/dependencies';
+import type { JobState } from '../../../../core/local-batch/job-state';
+import { apply, jobsById, makeJob } from '../../../support/job-builders';
+
+describe('evaluate on exit', () => {
+  const exited = (exitCode: number): AttemptEnd => ({
+    exitCode,
+    statusReason: 'Essential container in task exited',
+  });
+  const reclaimed: AttemptEnd = { statusReason: 'Host EC2 (instance i-0abc) terminated.' };
+  const notPulled: AttemptEnd = {
+    reason: 'CannotPullContainerError: x',
+    statusReason: 'Task failed to start',
+  };
+
+  describe('evaluateOnExit', () => {
+    test.each<[string, AttemptEnd, EvaluateOnExit[], 'RETRY' | 'EXIT']>([
+      ['retries without rules', exited(1), [], 'RETRY'],
+      ['retries when no rule matches', exited(1), [{ action: 'EXIT', onExitCode: '2' }], 'RETRY'],
+      ['exits by the exit code', exited(65), [{ action: 'EXIT', onExitCode: '65' }], 'EXIT'],
+      [
+        'takes the whole exit code, not its start',
+        exited(165),
+        [{ action: 'EXIT', onExitCode: '16' }],
+        'RETRY',
+      ],
+      [
+        'takes the start where a pattern ends in *',
+        exited(165),
+        [{ action: 'EXIT', onExitCode: '16*' }],
+        'EXIT',
+      ],
+      ['does not search within', exited(165), [{ action: 'EXIT', onExitCode: '65*' }], 'RETRY'],
+      [
+        'knows * only at the end',
+        reclaimed,
+        [{ action: 'EXIT', onStatusReason: 'Host*terminated.' }],
+        'RETRY',
+      ],
+      ['compares without case', reclaimed, [{ action: 'EXIT', onStatusReason: 'HOST ec2*' }], 'EXIT'],
+      [
+        'lets the first rule decide that matches',
+        exited(75),
+        [
+          { action: 'RETRY', onExitCode: '75' },
+          { action: 'EXIT', onReason: '*' },
+        ],
+        'RETRY',
+      ],
+      [
+        'goes by the order, not by how exact a rule is',
+        exited(75),
+        [
+          { action: 'EXIT', onExitCode: '*' },
+          { action: 'RETRY', onExitCode: '75' },
+        ],
+        'EXIT',
+      ],
+      [
+        'wants every condition to match',
+        exited(1),
+        [{ action: 'EXIT', onExitCode: '1', onReason: 'OOM*' }],
+        'RETRY',
+      ],
+      [
+        'matches all three',
+        { ...notPulled, exitCode: 1 },
+        [{ action: 'EXIT', onExitCode: '1', onReason: 'cannotpull*', onStatusReason: 'task*' }],
+        'EXIT',
+      ],
+      [
+        'catches an exit without a reason by onReason "*"',
+        exited(1),
+        [{ action: 'EXIT', onReason: '*' }],
+        'EXIT',
+      ],
+      [
+        'finds no exit code in a start failure, even by *',
+        notPulled,
+        [{ action: 'EXIT', onExitCode: '*' }],
+        'RETRY',
+      ],
+      ['matches anything with a rule without conditions', reclaimed, [{ action: 'EXIT' }], 'EXIT'],
+    ])('%s', (_, end, rules, expected) => {
+      expect(evaluateOnExit(rules, end)).toBe(expected);
+    });
+  });
+});
+
+describe('dependencies', () => {
+  function end(job: JobState, index: number, status: 'SUCCEEDED' | 'FAILED'): void {
+    apply(job, { type: 'ready', index }, { type: 'started', index }, { type: 'ended', index, status });
+  }
+
+  describe('a job without dependencies', () => {
+    test('is ready', () => {
+      expect(dependencyVerdict(makeJob(), 0, new Map())).toBe('ready');
+    });
+  });
+
+  describe.each([undefined, 'SEQUENTIAL'] as const)('a dependency on a whole job (type %s)', (type) => {
+    test('waits for all of it, and is doomed when one child has failed', () => {
+      const first = makeJob(2);
+      const second = makeJob(undefined, [{ jobId: first.jobId, type }]);
+      const jobs = jobsById(first, second);
+      end(first, 0, 'FAILED');
+      expect(dependencyVerdict(second, 0, jobs)).toBe('waiting');
+      end(first, 1, 'SUCCEEDED');
+      expect(dependencyVerdict(second, 0, jobs)).toBe('doomed');
+    });
+  });
+
+  test('all dependencies must succeed, and the first that fails decides', () => {
+    const [a, b] = [makeJob(), makeJob()];
+    const dependsOn = [{ jobId: a.jobId }, { jobId: b.jobId }];
+    const job = makeJob(3, dependsOn);
+    const jobs = jobsById(a, b, job);
+    end(a, 0, 'SUCCEEDED');
+    expect(settledChildren(job, jobs)).toEqual({ ready: [], doomed: [] });
+    end(b, 0, 'SUCCEEDED');
+    expect(settledChildren(job, jobs)).toEqual({ ready: [0, 1, 2], doomed: [] });
+
+    const [c, d] = [makeJob(), makeJob()];
+    const doomed = makeJob(undefined, [{ jobId: c.jobId }, { jobId: d.jobId }]);
+    end(d, 0, 'FAILED');
+    expect(dependencyVerdict(doomed, 0, jobsById(c, d, doomed))).toBe('doomed');
+  });
+
+  test('N_TO_N goes child by child', () => {
+    const first = makeJob(3);
+    const second = makeJob(3, [{ jobId: first.jobId, type: 'N_TO_N' }]);
+    end(first, 0, 'SUCCEEDED');
+    end(first, 2, 'FAILED');
+    expect(settledChildren(second, jobsById(first, second))).toEqual({ ready: [0], doomed: [2] });
+  });
+
+  test('SEQUENTIAL without a job id starts each child after the one before', () => {
+    const job = makeJob(3, [{ type: 'SEQUENTIAL' }]);
+    const jobs = jobsById(job);
+    expect(settledChildren(job, jobs)).toEqual({ ready: [0], doomed: [] });
+    end(job, 0, 'SUCCEEDED');
+    expect(settledChildren(job, jobs)).toEqual({ ready: [1], doomed: [] });
+    end(job, 1, 'FAILED');
+    expect(settledChildren(job, jobs)).toEqual({ ready: [], doomed: [2] });
+  });
+
+  test('a dependency whose journal was removed counts as failed', () => {
+    const job = makeJob(undefined, [{ jobId: 'gone' }]);
+    expect(dependencyVerdict(job, 0, jobsById(job))).toBe('doomed');
+  });
+});

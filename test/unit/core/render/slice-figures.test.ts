@@ -1,0 +1,86 @@
+import type { SliceAttempt, SliceReport } from '../../../../core/render/records';
+import { reportFigures } from '../../../../core/render/slice-figures';
+
+const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1) + seconds * 1000).toISOString();
+
+function attempt(number: number, from: number, changes: Partial<SliceAttempt>): SliceAttempt {
+  return { attempt: number, startedAt: at(from), kept: 0, frames: [], failed: [], ...changes };
+}
+
+const rendered = (frame: number, seconds: number, storedAt: number) => ({
+  frame,
+  seconds,
+  storedAt: at(storedAt),
+  bytes: 9,
+});
+
+const SLICES: SliceReport[] = [
+  {
+    version: 1,
+    slice: 0,
+    attempts: [
+      attempt(1, 0, {
+        frames: [rendered(1, 4, 5)],
+        stoppedAt: at(8),
+        exitCode: 143,
+        reason: 'stopped by SIGTERM',
+        dropped: { frame: 2, seconds: 3 },
+        blenderPeakMemoryBytes: 200,
+      }),
+      attempt(2, 10, {
+        frames: [rendered(2, 5, 16)],
+        stoppedAt: at(17),
+        exitCode: 0,
+        blenderPeakMemoryBytes: 300,
+      }),
+    ],
+  },
+  {
+    version: 1,
+    slice: 1,
+    attempts: [
+      // Its machine went without a word after frame 3.
+      attempt(1, 2, { frames: [rendered(3, 6, 9)] }),
+      attempt(1, 12, { kept: 1, frames: [rendered(4, 2, 15)], failed: [5], stoppedAt: at(20), exitCode: 65 }),
+    ],
+  },
+];
+
+test('adds up what the slices report', () => {
+  expect(reportFigures({ slices: SLICES })).toMatchObject({
+    frames: [
+      { frame: 1, seconds: 4 },
+      { frame: 2, seconds: 5 },
+      { frame: 3, seconds: 6 },
+      { frame: 4, seconds: 2 },
+    ],
+    wallSeconds: 20,
+    slotSeconds: 8 + 7 + 7 + 8,
+    renderSeconds: 17,
+    droppedSeconds: 3,
+    interruptions: 2,
+    blenderPeakMemoryBytes: 300,
+  });
+});
+
+test('an attempt that vanished lasted as long as anything was heard of it', () => {
+  const { stretches } = reportFigures({ slices: SLICES });
+  expect(stretches.map(({ slice, end, from, to }) => [slice, end, (to - from) / 1000])).toEqual([
+    [0, 'stopped', 8],
+    [0, 'done', 7],
+    [1, 'lost', 7],
+    [1, 'failed', 8],
+  ]);
+});
+
+test('nothing that ran makes nothing, not NaN', () => {
+  expect(reportFigures({ slices: [] })).toEqual({
+    frames: [],
+    stretches: [],
+    wallSeconds: 0,
+    slotSeconds: 0,
+    renderSeconds: 0,
+    droppedSeconds: 0,
+    interruptions: 0,
+  });
+});

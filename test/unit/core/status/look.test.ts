@@ -1,0 +1,109 @@
+import { SpotreelError } from '../../../../core/errors';
+import type { JobStatus } from '../../../../core/jobs/batch';
+import { hasEnded } from '../../../../core/status/look';
+import { MemoryStorage } from '../../../support/memory-storage';
+import { RecordingBatch } from '../../../support/recording-batch';
+
+const FOLDER = new URL('memory://films/renders/shot/');
+const ENDED_AT = '2026-01-01T00:00:00.000Z';
+
+const job = (jobId: string) => ({ jobId, jobName: jobId });
+const JOBS = { render: job('render-2'), stitch: job('stitch-2') };
+const status = (state: string, render = 'render-2', endedJob = render) => ({
+  version: 1,
+  renderId: 'shot',
+  state,
+  at: ENDED_AT,
+  jobs: { render, stitch: render.replace('render', 'stitch') },
+  endedJob,
+  findings: [],
+  links: { folder: 's3://films/renders/shot/' },
+});
+const salvage = (jobId?: string, renderJob = 'render-2') => ({
+  version: 1,
+  owner: 'a run of the Lambda',
+  staleAt: '2026-01-01T00:00:00.000Z',
+  renderJob,
+  jobId,
+});
+
+test.each<[string, object, number, boolean]>([
+  ['nothing is told', { 'jobs.json': JOBS }, 0, false],
+  ['complete', { 'jobs.json': JOBS, 'status.json': status('complete') }, 0, true],
+  ['complete, submitted by hand', { 'status.json': status('complete') }, 0, true],
+  ['it goes on elsewhere', { 'jobs.json': JOBS, 'status.json': status('rescuing') }, 900, false],
+  ['refused', { 'status.json': status('refused') }, 0, true],
+  [
+    'what an earlier pair came to',
+    { 'jobs.json': JOBS, 'status.json': status('failed', 'render-1') },
+    900,
+    false,
+  ],
+  [
+    'failed just now: a salvage job may follow',
+    { 'jobs.json': JOBS, 'status.json': status('failed') },
+    5,
+    false,
+  ],
+  ['failed, and none followed', { 'jobs.json': JOBS, 'status.json': status('failed') }, 121, true],
+  [
+    'failed, and one followed',
+    { 'jobs.json': JOBS, 'status.json': status('failed'), 'salvage.json': salvage('s') },
+    900,
+    false,
+  ],
+  [
+    'failed, and one of an earlier pair lies there',
+    { 'jobs.json': JOBS, 'status.json': status('failed'), 'salvage.json': salvage('s', 'render-1') },
+    121,
+    true,
+  ],
+  [
+    'it came to an end, too',
+    { 'jobs.json': JOBS, 'status.json': status('failed', 'render-2', 's'), 'salvage.json': salvage('s') },
+    0,
+    true,
+  ],
+  [
+    'the stitch job failed just now, perhaps for the render job',
+    { 'jobs.json': JOBS, 'status.json': status('failed', 'render-2', 'stitch-2') },
+    5,
+    false,
+  ],
+])('%s', async (_, files, seconds, ended) => {
+  const storage = await storageWith(files);
+  expect(await hasEnded({ folder: FOLDER, storage, now: after(seconds) })).toBe(ended);
+});
+
+async function storageWith(files: object): Promise<MemoryStorage> {
+  const storage = new MemoryStorage();
+  for (const [name, content] of Object.entries(files)) {
+    await storage.put(new URL(name, FOLDER), JSON.stringify(content));
+  }
+  return storage;
+}
+
+const after = (seconds: number) => () => Date.parse(ENDED_AT) + seconds * 1000;
+
+test.each<[string, JobStatus | 'unknown' | 'denied', boolean]>([
+  ['runs', 'RUNNING', false],
+  ['failed, too', 'FAILED', true],
+  ['is forgotten', 'unknown', true],
+  ['is not ours to ask about', 'denied', false],
+])('the salvage job %s', async (_, told, ended) => {
+  const storage = await storageWith({
+    'jobs.json': JOBS,
+    'status.json': status('failed'),
+    'salvage.json': salvage('job-1'),
+  });
+  const batch = new RecordingBatch();
+  if (told === 'denied') {
+    batch.describeJobs = async () => {
+      throw new SpotreelError('client-exception', 'usage', 'not allowed');
+    };
+  } else if (told !== 'unknown') {
+    await batch.submitJob({ jobName: 'shot_Salvaging', jobQueue: 'queue', jobDefinition: 'stitch' });
+    batch.find('job-1').status = told;
+  }
+  expect(await hasEnded({ folder: FOLDER, storage, batch, now: after(900) })).toBe(ended);
+});

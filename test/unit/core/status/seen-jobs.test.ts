@@ -1,0 +1,66 @@
+import { judgeRender } from '../../../../core/status/judge';
+import { jobIdsOf, seenOnFarm } from '../../../../core/status/seen-jobs';
+import { at, ended, GAPS, iso, job, known, type Known, NOW, PARTIAL } from '../../../support/known-renders';
+
+const waiting = job('s', 'PENDING');
+const retry = { number: 1, why: 'asked', slices: 2, frames: 3 } as const;
+const jobs = { ...known({}).records.jobs!, retry };
+const videoAlone = { ...jobs, retry: { ...retry, slices: 0, frames: 0 } };
+
+test('is told, and its slices are those that are counted', () => {
+  const render = job('r', 'PENDING', { arrayProperties: { size: 2, statusSummary: { RUNNING: 1 } } });
+  const state = judgeRender(known({ records: { jobs }, seen: { render, stitch: waiting } }), NOW);
+  expect(state).toMatchObject({ state: 'rendering', retry, slices: { total: 2, running: 1, waiting: 1 } });
+});
+
+test.each<[string, Known, string, boolean]>([
+  [
+    'of a part has gaps',
+    { seen: { stitch: job('s', 'SUCCEEDED') }, results: { gaps: GAPS, partialVideo: PARTIAL } },
+    'partial',
+    true,
+  ],
+  [
+    'of the video waits for it',
+    { records: { jobs: videoAlone }, seen: { stitch: job('s', 'RUNNABLE') } },
+    'waiting',
+    false,
+  ],
+  [
+    'of the video makes it',
+    { records: { jobs: videoAlone }, seen: { stitch: job('s', 'RUNNING') } },
+    'stitching',
+    false,
+  ],
+  [
+    'of the video failed',
+    { records: { jobs: videoAlone }, seen: { stitch: job('s', 'FAILED') } },
+    'failed',
+    true,
+  ],
+])('%s', (_, given, state, isOver) => {
+  const seen = known({ ...given, records: { jobs, ...given.records } });
+  expect(judgeRender(seen, NOW)).toMatchObject({ state, ended: isOver });
+});
+
+test('asks for as many children as it has, and for no render job where it has none', () => {
+  const { records } = known({ records: { jobs } });
+  expect(jobIdsOf(records, 0)).toEqual(['r', 's', 'r:0', 'r:1']);
+  expect(jobIdsOf({ ...records, jobs: videoAlone }, 0)).toEqual(['s']);
+  const failed = [job('r', 'FAILED'), job('s', 'RUNNING')];
+  expect(seenOnFarm({ ...records, jobs: videoAlone }, failed)).toMatchObject({
+    render: undefined,
+    stitch: failed[1],
+  });
+});
+
+const failedRender = job('r', 'FAILED', { stoppedAt: at(5) });
+
+test.each<[string, Known, boolean]>([
+  ['no frame is there, and the farm has not told of the end yet', { seen: { render: failedRender } }, false],
+  ['it has told', { records: { status: ended('failed', { at: iso(5), endedJob: 'r' }) } }, true],
+  ['nobody has for long', { seen: { render: { ...failedRender, stoppedAt: at(500) } } }, true],
+])('a render job has failed and may be rescued: %s', (_, given, isOver) => {
+  const state = judgeRender(known({ ...given, results: { stored: 0 } }), NOW);
+  expect(state).toMatchObject({ state: 'failed', ended: isOver });
+});

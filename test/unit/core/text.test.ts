@@ -1,0 +1,58 @@
+import {
+  formatExactSeconds,
+  formatSeconds,
+  printable,
+  printableLine,
+  printableName,
+  printableReason,
+} from '../../../core/text';
+
+describe('format seconds', () => {
+  test.each([
+    [4.4, '4 s'],
+    [59.6, '1 min 0 s'],
+    [200, '3 min 20 s'],
+    [7500, '2 h 05 min'],
+  ])('%d seconds are %s', (seconds, text) => {
+    expect(formatSeconds(seconds)).toBe(text);
+  });
+
+  test.each([
+    [0.4219, '0.42 s'],
+    [7.25, '7.3 s'],
+    [61, '1 min 1 s'],
+  ])('%d seconds are exactly %s', (seconds, text) => {
+    expect(formatExactSeconds(seconds)).toBe(text);
+  });
+});
+
+describe('printable', () => {
+  test.each([
+    ['scene "\u001b[2J\u0007"', 'scene "\\u001b[2J\\u0007"'],
+    ['two\nlines', 'two\nlines'],
+    ['right\u202eto left', 'right\\u202eto left'],
+    ['left\u200fto \u061cright', 'left\\u200fto \\u061cright'],
+    ['marks \u061c\u200e\u200f', 'marks \\u061c\\u200e\\u200f'],
+    ['half a pair \ud83d', 'half a pair \\ud83d'],
+    ['a whole pair 🎬', 'a whole pair 🎬'],
+    ['Fußgänger 東', 'Fußgänger 東'],
+  ])('%j', (text, safe) => {
+    expect(printable(text)).toBe(safe);
+  });
+
+  test('a name stands in one line, and is cut where it is too long', () => {
+    expect(printableName('a\nb\r\u0000c')).toBe('a\\u000ab\\u000d\\u0000c');
+    expect(printableName('x'.repeat(10_000))).toBe(`${'x'.repeat(300)}…`);
+  });
+
+  test('a reason of up to 4 KiB stays whole, a longer one is cut, and neither can act on a terminal', () => {
+    const whole = 'x'.repeat(4096);
+    expect(printableReason(whole)).toBe(whole);
+    expect(printableReason(`${whole}xyz`)).toBe(`${whole}… [Spotreel dropped 3 bytes]`);
+    expect(printableReason('\u001b]0;title\u0007\nsecond line')).toBe('\\u001b]0;title\\u0007\nsecond line');
+  });
+
+  test('a line is cut before its characters are escaped', () => {
+    expect(printableLine('\n'.repeat(5), 3)).toBe('\\u000a\\u000a\\u000a…');
+  });
+});

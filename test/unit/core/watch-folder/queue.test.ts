@@ -1,0 +1,132 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { takeLock } from '../../../../core/local-batch/lock';
+import {
+  lookAtQueue,
+  queueAround,
+  type QueuedUpload,
+  queueUrl,
+  turnOf,
+  UploadQueue,
+} from '../../../../core/watch-folder/queue';
+import { MemoryStorage } from '../../../support/memory-storage';
+import { useScratchFolder } from '../../../support/scratch-folder';
+
+describe('look at queue', () => {
+  const at = useScratchFolder();
+  const output = () => pathToFileURL(`${at('renders')}/`);
+
+  function writeQueue(...states: Array<[renderId: string, state: string]>): void {
+    mkdirSync(at('renders/.farm'), { recursive: true });
+    const uploads = states.map(([renderId, state]) => ({ key: renderId, version: '1', renderId, state }));
+    writeFileSync(at('renders/.farm/uploads.json'), JSON.stringify({ version: 1, uploads }));
+  }
+
+  test('where nobody ever watched there is no queue', () => {
+    expect(lookAtQueue(output())).toBeUndefined();
+    expect(lookAtQueue(new URL('s3://films/renders/'))).toBeUndefined();
+    expect(queueAround(new URL('s3://films/renders/shot-1a2b3c4d/'))).toEqual({ renderId: 'shot-1a2b3c4d' });
+  });
+
+  test('only a queue that somebody works on gives turns', async () => {
+    writeQueue(['a', 'ended'], ['b', 'waiting'], ['c', 'waiting']);
+    const left = lookAtQueue(output());
+    expect(left).toEqual({ holder: undefined, waiting: ['b', 'c'] });
+    expect(turnOf('c', left)).toBeUndefined();
+    const lock = await takeLock(at('renders/.farm'));
+    const { renderId, queue } = queueAround(new URL('c/', output()));
+    expect(queue?.holder?.pid).toBe(process.pid);
+    expect(['a', 'b', renderId].map((id) => turnOf(id, queue))).toEqual([undefined, 0, 1]);
+    lock.release();
+  });
+
+  test('a queue that can’t be read is none', () => {
+    mkdirSync(at('renders/.farm'), { recursive: true });
+    writeFileSync(at('renders/.farm/uploads.json'), '{"version": 2}');
+    expect(lookAtQueue(output())).toBeUndefined();
+  });
+});
+
+describe('upload queue', () => {
+  const OUTPUT = new URL('memory://films/renders/');
+
+  const upload = (key: string, version = '1', more: Partial<QueuedUpload> = {}): QueuedUpload => ({
+    key,
+    version,
+    renderId: `${key}-${version}`,
+    state: 'waiting',
+    ...more,
+  });
+
+  async function open(storage = new MemoryStorage()) {
+    return { storage, queue: await UploadQueue.open(OUTPUT, storage) };
+  }
+
+  const ids = (queue: UploadQueue) => queue.waiting().map(({ renderId }) => renderId);
+
+  test('the next camera of an upload waits in its place', async () => {
+    const { storage, queue } = await open();
+    await queue.add(upload('a', '1', { more: ['a-2', 'a-3'] }));
+    await queue.add(upload('b'));
+    expect(queue.holds('a-3')).toBe(true);
+    await queue.end('a-2');
+    await queue.end('a-1');
+    expect(ids(queue)).toEqual(['a-3', 'b-1']);
+    expect(ids((await open(storage)).queue)).toEqual(['a-3', 'b-1']);
+    await queue.end('a-3');
+    expect(ids(queue)).toEqual(['b-1']);
+  });
+
+  test('renders wait in the order of arrival, and do so after a restart', async () => {
+    const { storage, queue } = await open();
+    for (const key of ['b', 'a', 'c']) await queue.add(upload(key));
+    await queue.end('a-1');
+    expect(ids(queue)).toEqual(['b-1', 'c-1']);
+    const { queue: again } = await open(storage);
+    expect(ids(again)).toEqual(['b-1', 'c-1']);
+    expect(again.knows({ key: 'a', version: '1' })).toBe(true);
+    expect(again.knows({ key: 'a', version: '2' })).toBe(false);
+  });
+
+  test('a new version waits at the end, in place of the one before it', async () => {
+    const { queue } = await open();
+    for (const key of ['a', 'b']) await queue.add(upload(key));
+    await queue.add(upload('a', '2'));
+    expect(ids(queue)).toEqual(['b-1', 'a-2']);
+    // The render that was begun for the version before.
+    await queue.end('a-1');
+    expect(ids(queue)).toEqual(['b-1', 'a-2']);
+  });
+
+  test('the same scene written again keeps its turn, and once it has ended gets another', async () => {
+    const { queue } = await open();
+    for (const key of ['a', 'b']) await queue.add(upload(key));
+    await queue.add(upload('a', '2', { renderId: 'a-1' }));
+    expect(ids(queue)).toEqual(['a-1', 'b-1']);
+    await queue.end('a-1');
+    await queue.add(upload('a', '3', { renderId: 'a-1' }));
+    expect(ids(queue)).toEqual(['b-1', 'a-1']);
+  });
+
+  test('what was taken away is forgotten', async () => {
+    const { storage, queue } = await open();
+    for (const key of ['a', 'b']) await queue.add(upload(key));
+    await queue.keepOnly((key) => key === 'b');
+    expect(ids(queue)).toEqual(['b-1']);
+    expect((await open(storage)).queue.knows(upload('a'))).toBe(false);
+  });
+
+  test('a file that was torn counts as empty', async () => {
+    const { storage } = await open();
+    await storage.put(queueUrl(OUTPUT), '{"version":1,"uploads":[{"ke');
+    expect(ids((await open(storage)).queue)).toEqual([]);
+  });
+
+  test('what could not be written has not happened', async () => {
+    const { storage, queue } = await open();
+    await queue.add(upload('a'));
+    jest.spyOn(storage, 'put').mockRejectedValue(new Error('no space'));
+    await expect(queue.end('a-1')).rejects.toThrow('no space');
+    expect(ids(queue)).toEqual(['a-1']);
+  });
+});
