@@ -27,7 +27,7 @@ describe('the engine', () => {
     const refused = await render(scene, '--engine', 'luxcore');
     expect(refused).toMatchObject({
       exitCode: 2,
-      stderr: expect.stringContaining('--engine luxcore: unknown engine; give cycles, eevee or workbench'),
+      stderr: expect.stringContaining('--engine luxcore is invalid: give cycles, eevee or workbench'),
     });
     expect(existsSync(at('out'))).toBe(false);
   });
