@@ -40,7 +40,8 @@ const EXIT_CODES = { done: 0, partial: 3 } as const;
  * estimate, all else on standard error. Gives the exit code.
  */
 export async function estimateCommand(file: string, flags: EstimateFlags): Promise<number> {
-  const asked = renderOptionsOf(flags);
+  const { threads, ...here } = renderOptionsOf(flags);
+  const asked = flags.onFarm ? { ...here, threads } : here;
   const output = localFolder(flags.output);
   const storage = openStorage();
   const source = await findSource(file, storage);
@@ -65,7 +66,7 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
         testOn,
         testFrames: flags.testFrames,
         output,
-        machine: divideMachine(flags.parallel),
+        machine: divideMachine(flags.parallel, threads),
         farm,
         pricesOf: (size) => farmPrices(size, onGpu),
         storage,

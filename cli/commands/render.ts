@@ -26,7 +26,8 @@ const BAD_ENDS = [EXIT_CODES.failed, EXIT_CODES.partial];
 
 /** `spotreel render FILE`: the whole of a render on this machine, or of one for each camera. Gives the exit code, of several the worst. */
 export async function renderCommand(file: string, flags: RenderFlags): Promise<number> {
-  const asked = renderOptionsOf(flags);
+  // No part of the plan: the same render may resume with other threads.
+  const { threads: _, ...asked } = renderOptionsOf(flags);
   const storage = openStorage();
   const source = await findSource(file, storage);
   const options = { ...asked, ...ocioOption(flags.ocio, source.url, process.env) };
@@ -83,7 +84,7 @@ function localRender(
     ...render,
     ...(examination && { examination }),
     filesCount: true,
-    machine: divideMachine(flags.parallel),
+    machine: divideMachine(flags.parallel, flags.threads),
     allowsScripts: render.options.allowScripts === true,
     storage,
     hasDisplay: hasDisplay(process.env, process.platform),

@@ -163,6 +163,12 @@ const TABLE = {
     argument: '<device>',
     help: 'device that Cycles renders with; gpu fails on a machine without a GPU',
   },
+  /** CPU threads of each Blender: at most 1024, by Blender's own limit. Absent: all of the job's vCPUs, or of the Blender's share of cores. */
+  threads: {
+    ...wholeNumber(1024),
+    argument: '<n>',
+    help: 'CPU threads of each Blender (default: the cores, divided among the Blenders)',
+  },
   /** What is made of the frames; H.264 by default. */
   video: {
     ...oneOf(VIDEO_FORMATS),

@@ -48,6 +48,14 @@ describe('the engine', () => {
   });
 });
 
+test('render with other threads resumes the same render', async () => {
+  const scene = await makeScene(at('shot.blend'));
+  expect(await render(scene, '--threads', '1')).toMatchObject({ exitCode: 0 });
+  expect(manifestOf(onlyRender(at('out'))).options).not.toHaveProperty('threads');
+  expect(await render(scene, '--threads', '2')).toMatchObject({ exitCode: 0 });
+  expect(readdirSync(at('out'))).toHaveLength(1);
+});
+
 describe('cameras', () => {
   const CAMERAS = `
 import math

@@ -79,6 +79,7 @@ describe('the flags of a render', () => {
     samples: ['128', 128],
     engine: ['Eevee', 'BLENDER_EEVEE'],
     device: ['gpu', 'GPU'],
+    threads: ['4', 4],
     video: ['AV1', 'av1'],
     background: ['1A2B3C', '1a2b3c'],
     gaps: ['mark', 'mark'],
