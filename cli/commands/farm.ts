@@ -19,6 +19,7 @@ import { type FolderCounts, WatchFolder } from '../watch-folder/watch-folder';
 
 interface FarmFlags {
   readonly parallel?: number;
+  readonly threads?: number;
   readonly once?: boolean;
   readonly allowScripts?: boolean;
   readonly json?: boolean;
@@ -26,7 +27,7 @@ interface FarmFlags {
 
 /** `spotreel farm DIR`: renders what is dropped into `DIR/uploads`, until it is stopped. Gives the exit code. */
 export async function farmCommand(directory: string, flags: FarmFlags): Promise<number> {
-  const machine = divideMachine(flags.parallel);
+  const machine = divideMachine(flags.parallel, flags.threads);
   const { allowScripts = false } = flags;
   const storage = openStorage();
   reportFindings(unconfinedScripts(allowScripts ? { allowScripts } : {}, process.env));
@@ -99,7 +100,7 @@ export function addFarm(command: Command, run: Run): void {
     .option('--once', 'end when every upload is rendered')
     .option('--json', 'print one JSON object per line: queued, started, ended, …')
     .action((directory: string, flags: FarmFlags) => run(async () => farmCommand(directory, flags)));
-  explain(withMachineOptions(command), {
+  explain(withMachineOptions(command).addOption(renderOption('threads')), {
     notes: NOTES,
     exitCodes: [
       [0, '--once: every render is complete'],

@@ -70,6 +70,7 @@ interface RetryFlags extends PlaceFlags {
   readonly queue?: string;
   readonly onDemand?: boolean;
   readonly parallel?: number;
+  readonly threads?: number;
   readonly yes?: boolean;
 }
 
@@ -119,9 +120,9 @@ export async function retryCommand(renderId: string, flags: RetryFlags): Promise
 
 /** Throws `bad-usage` for what belongs to the other kind of place. */
 function refuseFlags(flags: RetryFlags, { batch }: Place): void {
-  const { memory, vcpus, queue, onDemand, parallel } = flags;
+  const { memory, vcpus, queue, onDemand, parallel, threads } = flags;
   const wrong = batch
-    ? { '--parallel': parallel }
+    ? { '--parallel': parallel, '--threads': threads }
     : { '--memory': memory, '--vcpus': vcpus, '--queue': queue, '--on-demand': onDemand };
   const [given] = Object.entries(wrong).find(([, value]) => value !== undefined) ?? [];
   if (given === undefined) return;
@@ -231,7 +232,7 @@ async function retryHere(retry: Retry): Promise<number> {
       manifest,
       asked,
       samples: flags.samples,
-      machine: divideMachine(flags.parallel),
+      machine: divideMachine(flags.parallel, flags.threads),
       storage,
       report: reportFindings,
       view: createProgressView(process.stderr, Date.now),
@@ -264,14 +265,15 @@ export function addRetry(command: Command, run: Run): void {
     .option('--on-demand', "use the farm's On-Demand machines at full price (farm only)")
     .option('-y, --yes', 'do not ask for confirmation')
     .action((renderId: string, flags: RetryFlags) => run(async () => retryCommand(renderId, flags)));
-  explain(withPlaceOptions(withMachineOptions(command)), {
+  withMachineOptions(command).addOption(renderOption('threads'));
+  explain(withPlaceOptions(command), {
     notes:
       'Complete frames are never rendered again. If only the video is missing, retry makes the video. ' +
       'If frames are still missing at the end, the video has gaps. ' +
       'On a farm, retry prints one line of JSON with the answers of AWS Batch. ' +
       '--memory and --vcpus must fit a machine of the queue. ' +
       '--samples and --on-demand ask for confirmation. ' +
-      '--parallel is for renders of this machine only.',
+      '--parallel and --threads are for renders of this machine only.',
     exitCodes: [
       [0, 'submitted to the farm, complete on this machine, or nothing to do'],
       [1, 'failed, or not confirmed'],
