@@ -28,7 +28,7 @@ describe('the engine', () => {
     const refused = await render(scene, '--engine', 'luxcore');
     expect(refused).toMatchObject({
       exitCode: 2,
-      stderr: expect.stringContaining('--engine luxcore: unknown engine; give cycles, eevee or workbench'),
+      stderr: expect.stringContaining('--engine luxcore is invalid: give cycles, eevee or workbench'),
     });
     expect(existsSync(at('out'))).toBe(false);
   });
@@ -47,6 +47,14 @@ describe('the engine', () => {
       options: { engine: 'CYCLES' },
     });
   });
+});
+
+test('render with other threads resumes the same render', async () => {
+  const scene = await makeScene(at('shot.blend'));
+  expect(await render(scene, '--threads', '1')).toMatchObject({ exitCode: 0 });
+  expect(manifestOf(onlyRender(at('out'))).options).not.toHaveProperty('threads');
+  expect(await render(scene, '--threads', '2')).toMatchObject({ exitCode: 0 });
+  expect(readdirSync(at('out'))).toHaveLength(1);
 });
 
 describe('cameras', () => {
