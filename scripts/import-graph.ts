@@ -16,7 +16,7 @@ export function importGraph(files: readonly SourceText[]): ImportGraph {
   const paths = new Set(files.map(({ path }) => path));
   const importsOf = ({ path, text }: SourceText): string[] =>
     [...text.matchAll(IMPORT)]
-      .map(([, specifier]) => `${posix.join(posix.dirname(path), specifier!)}.ts`)
+      .map(([, specifier = '']) => `${posix.join(posix.dirname(path), specifier)}.ts`)
       .filter((target) => paths.has(target));
   return new Map(files.map((file) => [file.path, [...new Set(importsOf(file))]]));
 }
