@@ -30,7 +30,7 @@ export function filesNeededBy(root: string, graph: ImportGraph): Set<string> {
   return needed;
 }
 
-/** The import cycles that a depth-first search finds, each as its files in order; empty if and only if there is none. */
+/** The import cycles that a depth-first search finds, each as its files in order. */
 export function importCycles(graph: ImportGraph): string[][] {
   const cycles: string[][] = [];
   const done = new Set<string>();
