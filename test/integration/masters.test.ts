@@ -83,7 +83,7 @@ test.each<[string, string, string | undefined]>([
     "'OPEN_EXR_MULTILAYER', 'RGBA', '32'\nscene.view_layers[0].use_pass_z = True\nscene.view_layers.new('Second')",
     'exr',
   ],
-])('%s: frames and masters are what Blender itself makes of the scene', async (_, settings, ending) => {
+])('%s: frames and masters equal those of Blender itself', async (_, settings, ending) => {
   const names = 'settings.file_format, settings.color_mode, settings.color_depth';
   const scene = await makeScene(
     at('shot.blend'),
@@ -143,7 +143,7 @@ describe('a scene whose format is neither OpenEXR nor JPEG', () => {
   );
 });
 
-test('a format that Blender cannot save in black and white gives PNG alone', async () => {
+test('a format that Blender cannot save in black and white yields only PNG', async () => {
   const scene = await makeScene(
     at('shot.blend'),
     "scene.render.image_settings.file_format = 'WEBP'\nscene.render.image_settings.color_mode = 'BW'",
@@ -153,7 +153,7 @@ test('a format that Blender cannot save in black and white gives PNG alone', asy
   expect(mastersOf(out)).toEqual([]);
 });
 
-test('an animation that is cropped has masters of the size of its frames', async () => {
+test('a cropped animation has masters of the size of its frames', async () => {
   const scene = await makeScene(
     at('shot.blend'),
     `

@@ -30,7 +30,7 @@ scene.frame_start = 5`,
 };
 
 test.each(Object.entries(SIMULATIONS))(
-  'a render from the middle of an unbaked %s is what Blender renders of a baked one',
+  "a render from the middle of an unbaked %s equals Blender's render of a baked one",
   async (_name, lines) => {
     const file = await makeScene(at('unbaked.blend'), lines);
     const baked = await makeScene(at('baked.blend'), lines + BAKE);

@@ -49,7 +49,7 @@ describe('played frames', () => {
     expect(playedFrames([{ ...PLAY, ...differences }], span)).toEqual(expected);
   });
 
-  test('runs of numbers are put together, at most 100,000', () => {
+  test('runs of numbers are joined, up to 100,000', () => {
     expect(
       numbersIn([
         [1, 3],
@@ -59,7 +59,7 @@ describe('played frames', () => {
     expect(numbersIn([[1, 4_000_000_000]])).toHaveLength(100_000);
   });
 
-  test('several ways to play it are put together', () => {
+  test('several ways to play a sequence are joined', () => {
     const plays = [PLAY, { ...PLAY, offset: 50 }];
     expect(playedFrames(plays, { start: 1, end: 2 })).toEqual([1, 2, 51, 52]);
   });

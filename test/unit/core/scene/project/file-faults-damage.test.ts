@@ -41,7 +41,7 @@ test.each([
   ['a whole WebP', 'd.webp', WEBP],
   ['a film as an image', 'e.mp4', Buffer.alloc(2000)],
   ['a TGA, which has no mark', 'f.tga', Buffer.alloc(2000)],
-])('%s is sound', async (_, name, bytes) => {
+])('%s has no fault', async (_, name, bytes) => {
   expect(await faultsOf(name, bytes)).toEqual([]);
 });
 
