@@ -238,8 +238,8 @@ export class SceneReader {
       width: scene.requiredInteger('r.xsch'),
       height: scene.requiredInteger('r.ysch'),
       resolutionPercent: scene.requiredInteger('r.size'),
-      ...(crop && { crop }),
-      ...(pixelAspect && { pixelAspect }),
+      crop,
+      pixelAspect,
       ...displayNameOf(scene),
       // Files of Blender 2.5 and older name no engine.
       engine: scene.text('r.engine') || 'BLENDER_RENDER',
@@ -257,7 +257,7 @@ export class SceneReader {
       hasSceneStrips: this.#sceneStrips && !isSilent(scene),
       usesCompositor: hasSceneMode(scene, R_DOCOMP) && hasNodes(scene),
       denoises: this.#denoises(),
-      ...(colors && { colors }),
+      colors,
       viewLayers: this.#viewLayers,
     };
   }

@@ -159,7 +159,7 @@ export function filePaths(findings: Findings): ContentsPart {
       path: fields.text(...rule.path),
       packed: (rule.packed ?? []).some((pointer) => fields.pointer(pointer) !== 0n),
       usedBy: rule.modifier ? modifierLabel(fields, place.owner) : place.owner.label,
-      ...(play && { plays: [play] }),
+      plays: play && [play],
     };
     if (rule.kind !== 'image') return findings.addDependency(file);
     endImage();
@@ -182,10 +182,10 @@ export function filePaths(findings: Findings): ContentsPart {
     const { file, tiles, views, hasViews } = image;
     image = undefined;
     const [first = file.path, ...others] = hasViews ? views : [];
-    findings.addDependency({ ...file, path: first, ...(tiles && { tiles }) });
+    findings.addDependency({ ...file, path: first, tiles });
     // A render of one view shows the first.
     for (const path of new Set(others))
-      if (path !== first) findings.addDependency({ ...file, path, isSpare: true, ...(tiles && { tiles }) });
+      if (path !== first) findings.addDependency({ ...file, path, isSpare: true, tiles });
   };
   const structs = Object.fromEntries(Object.entries(RULES).map(([name, rule]) => [name, reader(rule)]));
   return { structs: { ...structs, ImageTile: addTile, ImageView: addView }, ownerEnds: endImage };
@@ -281,7 +281,7 @@ function playOf(fields: Fields, prefix: string, mode?: SequencePlay['mode']): Se
     start: fields.number(`${prefix}sfra`) | 0,
     offset: fields.number(`${prefix}offset`) | 0,
     cyclic: fields.number(`${prefix}cycl`) !== 0,
-    ...(mode && { mode }),
+    mode,
   };
 }
 

@@ -106,7 +106,7 @@ export class Findings {
   /** Ignores empty paths. A path is packed only if all its users have packed it. */
   addDependency({ usedBy, library, isSpare, ...found }: Found): void {
     if (found.path === '') return;
-    const user = { label: usedBy, kind: found.kind, ...(isSpare && { isSpare }) };
+    const user = { label: usedBy, kind: found.kind, isSpare };
     const samePlace = this.#placeOf(found);
     const known = samePlace.get(found.path);
     if (known !== undefined) {

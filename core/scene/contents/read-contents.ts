@@ -84,7 +84,7 @@ export async function readBlendContents(
   if (!part) return contents;
   reach.settle(!contents.incomplete);
   const lacking = reach.lacking(limit === undefined);
-  return { ...contents, ...(version && { blenderVersion: version }), lacking };
+  return { ...contents, blenderVersion: version, lacking };
 }
 
 /** Makes the tap that sees every block, if reach is requested. */

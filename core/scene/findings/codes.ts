@@ -10,7 +10,7 @@ interface FindingRule {
 /**
  * Every code of the preflight, with its severity. Codes are stable: scripts may compare them.
  *
- * A missing file is an error if a frame certainly needs it, a warning if a frame may need it, and a note if none does
+ * A missing file is an error if a frame certainly needs it, a warning if one may, and a note if none does
  * (`Dependency.reach`). The table has the severity for files whose reach is unknown.
  */
 export const FINDING_RULES = {
@@ -163,7 +163,7 @@ export function finding(
   path?: string,
   severity: Severity = ruleOf(code).severity,
 ): PreflightFinding {
-  return { code, severity, message, ...(path !== undefined && { path }) };
+  return { code, severity, message, path };
 }
 
 /**

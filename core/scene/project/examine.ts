@@ -77,8 +77,8 @@ export async function examineScene(
     storage,
     root,
     readContents: (source, part) => readBlendContents(source, undefined, part),
-    ...(budget && { budget }),
-    ...(active && { frames: { start: active.frameStart, end: active.frameEnd } }),
+    budget,
+    frames: active && { start: active.frameStart, end: active.frameEnd },
   });
   const scenePath = segmentsOf(url, root).join('/');
   return colorConfig

@@ -240,8 +240,8 @@ function fold(path: string, folder: readonly string[], stays = false): string[] 
 }
 
 /**
- * Names that look alike and differ in bytes: `é` is one character (NFC, as most keyboards write it) or `e` and an accent (NFD,
- * as older file systems of macOS and archives from there have it). https://unicode.org/reports/tr15/
+ * Names that look alike but differ in bytes: `é` is one character (NFC, as on most keyboards), or `e` and an accent (NFD, as in
+ * older file systems of macOS). https://unicode.org/reports/tr15/
  */
 
 // oxlint-disable-next-line no-control-regex -- all of ASCII is the subject

@@ -10,7 +10,7 @@ const EXCLUDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ID: {
     newid: 'only set while data is copied',
     orig_id: 'only set while Blender runs',
-    lib: 'names where the data block comes from; the placeholder itself stands for its library',
+    lib: 'names where the data block comes from; the placeholder itself represents its library',
   },
   IDOverrideLibrary: { hierarchy_root: 'only groups overrides in the interface' },
   IDOverrideLibraryPropertyOperation: { '*': 'names what an override changes' },
@@ -30,7 +30,7 @@ const EXCLUDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   LayerCollection: { '*': 'is looked at with its flags' },
   bNodeTree: { owner_id: 'leads back to the owner of the tree', gpd: 'annotations are not rendered' },
   MovieClip: { gpd: 'annotations are not rendered' },
-  ImageUser: { scene: 'only tells the frame' },
+  ImageUser: { scene: 'only selects the frame' },
   CameraBGImage: { '*': 'background images are for the viewport' },
   bPoseChannel: { custom: 'shapes of bones are for the viewport', custom_tx: 'places such a shape' },
   AnimData: { tmpact: 'only set while tweaking in the interface' },

@@ -46,7 +46,7 @@ test.each<[string, OcioFiles, string[], Record<string, string[]>]>([
     { 'a.cube': ['//colors/luts/a.cube', '//shared/a.cube'] },
   ],
   [
-    'its own folder, of which no other files travel',
+    'its own folder, whose other files do not travel',
     { searchPaths: ['.'], sources: ['a.cube'] },
     [],
     { 'a.cube': ['//colors/a.cube'] },

@@ -164,7 +164,7 @@ describe('reach findings', () => {
     });
 
     test.each([[{ major: 5, minor: 2 }], [{ major: 6, minor: 0 }], [undefined]])(
-      'of Blender 5.2 is nothing where %j renders',
+      'of Blender 5.2 is no finding if %j renders',
       (blender) => {
         expect(judge({ contents: held }, blender)).toEqual([]);
       },

@@ -150,7 +150,7 @@ describe('preflight', () => {
       ['absolute', dependency('/home/anna/wood.png'), 'warning absolute-path', 'one machine only'],
       ['on a network drive', dependency('\\\\nas\\wood.png'), 'warning network-path', 'one network only'],
       [
-        'out of the project',
+        'outside the project',
         dependency('//../../wood.png'),
         'warning outside-project',
         "leads out of the project's folder",
@@ -237,7 +237,7 @@ describe('preflight', () => {
       ['EEVEE', { scene: { engine: 'BLENDER_EEVEE' } }, ['warning engine-needs-display']],
       ['EEVEE with a display', { scene: { engine: 'BLENDER_EEVEE' }, input: { hasDisplay: true } }, []],
       [
-        'EEVEE, but Cycles is asked for',
+        'EEVEE, but the options request Cycles',
         { scene: { engine: 'BLENDER_EEVEE' }, options: { engine: 'CYCLES' } },
         [],
       ],

@@ -136,11 +136,11 @@ describe('scene facts layouts', () => {
 
   describe('readBlendFacts on the active scene', () => {
     test.each([
-      ['the one that GLOB points to, whatever REND says', 2n, 'A', 'B'],
-      ['the one that REND names, where the pointer is null', 0n, 'B', 'B'],
-      ['the one that REND names, where the pointer leads nowhere', 9n, 'B', 'B'],
-      ['the first, where REND names none of them', 9n, 'C', 'A'],
-      ['the first, where there is no REND', 0n, undefined, 'A'],
+      ['the one of GLOB, regardless of REND', 2n, 'A', 'B'],
+      ['the one of REND, if the pointer is null', 0n, 'B', 'B'],
+      ['the one of REND, if the pointer leads nowhere', 9n, 'B', 'B'],
+      ['the first, if REND names an unknown one', 9n, 'C', 'A'],
+      ['the first, without REND', 0n, undefined, 'A'],
     ])('%s', async (_, curscene, render, expected) => {
       const writer = new BlendWriter();
       if (render) writer.render(render);

@@ -183,10 +183,7 @@ describe('scene facts hostile', () => {
         () => new BlendWriter(BLENDER_5_0).block('OB', Buffer.alloc(9), { length: -24n }),
       ],
       ['a scene of another struct', () => new BlendWriter().struct('SC', 'FileGlobal', {})],
-      [
-        'a scene of a struct that there is not',
-        () => new BlendWriter().scene('A', {}, { sdnaIndex: 999_999 }),
-      ],
+      ['a scene of an unknown struct', () => new BlendWriter().scene('A', {}, { sdnaIndex: 999_999 })],
       ['a scene of a negative struct', () => new BlendWriter().scene('A', {}, { sdnaIndex: -1 })],
       ['a scene that is too short', () => new BlendWriter().block('SC', Buffer.alloc(40), { sdnaIndex: 4 })],
     ])('for %s', async (_, writer) => {

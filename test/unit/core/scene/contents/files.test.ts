@@ -160,7 +160,7 @@ describe('file paths', () => {
       ["Blender's own font", (writer) => writer.id('VF', 'VFont', 'Bfont', { name: '<builtin>' })],
       ['an ocean without a cache', (writer) => writer.data('OceanModifierData', { cachepath: '//ocean' })],
       [
-        'a fluid that is no domain',
+        'a fluid that is not a domain',
         (writer) => writer.data('FluidsimSettings', { type: 4, surfdataPath: '//f' }),
       ],
       ['IES in a text', (writer) => writer.data('NodeShaderTexIES', { mode: 0, filepath: '//a.ies' })],
@@ -303,7 +303,7 @@ describe('image users', () => {
     ['has no pictures', { ...USER, frames: 0 }, 80n, 70n],
     ["is another node's", USER, 81n, 70n],
     ['has no image', USER, 80n, 0n],
-  ])('settings whose %s are ignored', async (_, user, address, id) => {
+  ])('settings are ignored if one %s', async (_, user, address, id) => {
     const written = writer().id('MA', 'Material', 'M').data('bNode', { id, storage: 80n });
     expect(await playsOf(written.data('NodeTexImage', inNode(user), address))).toEqual([undefined]);
   });
