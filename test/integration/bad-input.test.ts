@@ -44,9 +44,14 @@ describe('a file that can not be rendered is refused before anything is written'
       'no .blend',
       async () => write('film.blend', 'a letter from home'),
       1,
-      ['film.blend is no scene', 'save the scene in Blender (File > Save As)'],
+      ['film.blend is not a scene', 'save the scene in Blender (File > Save As)'],
     ],
-    ['an empty file', async () => write('film.blend', ''), 1, ['film.blend is no scene: the file is empty']],
+    [
+      'an empty file',
+      async () => write('film.blend', ''),
+      1,
+      ['film.blend is not a scene: the file is empty'],
+    ],
     [
       'a truncated .blend',
       async () => write('film.blend', readFileSync(CLOCK).subarray(0, 90_000)),
