@@ -15,8 +15,9 @@ import {
   type PutObjectCommandInput,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { awsFault } from '../aws-error';
 import { fileError, localFileSize, writeWhole } from './file-writes';
-import { downloadBody, type GetPart, readBody, s3Error, s3Exists, statusOf } from './s3-reads';
+import { downloadBody, type GetPart, readBody, s3Error, s3Exists } from './s3-reads';
 import {
   bucketAndKey,
   type ByteSource,
@@ -73,7 +74,7 @@ export class S3Storage implements Storage {
         metadata: answer.Metadata ?? {},
       };
     } catch (error) {
-      if (statusOf(error) === 404) return undefined;
+      if (awsFault(error).status === 404) return undefined;
       throw s3Error(error, url);
     }
   }
@@ -216,8 +217,8 @@ export class S3Storage implements Storage {
       try {
         return await send({ ...target, Metadata: { ...target.Metadata, [WRITE_ID]: id } });
       } catch (error) {
-        const status = statusOf(error);
-        if (status === 412 || (target.IfMatch !== undefined && nameOf(error) === 'NoSuchKey')) {
+        const { status, name } = awsFault(error);
+        if (status === 412 || (target.IfMatch !== undefined && name === 'NoSuchKey')) {
           const there = await this.sendHead(url).catch(() => undefined);
           if (there?.Metadata?.[WRITE_ID] === id) return;
           throw target.IfMatch === undefined ? s3Exists(url, error) : changedMeanwhile(url, error);
@@ -288,10 +289,6 @@ function hasDots(key: string): boolean {
 /** An ETag without its quotes. */
 function bare(etag = ''): string {
   return etag.replaceAll('"', '');
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : '';
 }
 
 /** Reading the file failed, not the network: only the former has a path. */

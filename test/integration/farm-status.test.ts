@@ -123,7 +123,7 @@ test('AWS Batch does not answer: the frames are told all the same, and that the 
     state: 'unknown',
     ended: false,
     frames: { total: 8, stored: 3 },
-    fault: expect.stringContaining('AWS Batch could not describe jobs'),
+    fault: expect.stringContaining('AWS Batch request to describe jobs failed'),
   });
 });
 

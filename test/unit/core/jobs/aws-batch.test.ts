@@ -58,7 +58,7 @@ describe('errors', () => {
   test('say what was tried and what AWS Batch said', async () => {
     mock.on(SubmitJobCommand).rejects(clientException());
     await expect(batch.submitJob(request)).rejects.toThrow(
-      'AWS Batch refused to submit job shot_Rendering (ClientException: JobQueue x not found)',
+      'AWS Batch request to submit job shot_Rendering failed: request refused (400, ClientException: JobQueue x not found)',
     );
   });
 });
