@@ -1,8 +1,8 @@
 import {
   type AttemptDetail as AwsAttempt,
   BatchClient,
-  CancelJobCommand,
   DescribeJobsCommand,
+  type JobDependency as AwsDependency,
   type JobDetail as AwsJob,
   type JobSummary as AwsSummary,
   ListJobsCommand,
@@ -57,7 +57,7 @@ function jobDetailOf(job: AwsJob): JobDetail {
     startedAt: job.startedAt,
     stoppedAt: job.stoppedAt,
     tags: job.tags,
-    dependsOn: dependsOn?.map(dependencyOf),
+    dependsOn: dependsOn?.flatMap(dependencyOf),
     attempts: attempts?.map(attemptOf),
     container: job.container && {
       command: job.container.command,
@@ -105,8 +105,9 @@ function statusOf(status: string | undefined): JobStatus {
   return JOB_STATUSES.find((known) => known === status) ?? 'PENDING';
 }
 
-function dependencyOf({ jobId, type }: JobDependency): JobDependency {
-  return { ...(jobId !== undefined && { jobId }), ...(type !== undefined && { type }) };
+/** Spotreel's jobs depend on whole jobs only. */
+function dependencyOf({ jobId, type }: AwsDependency): JobDependency[] {
+  return jobId === undefined || type === 'N_TO_N' ? [] : [{ jobId, type }];
 }
 
 function attemptOf({ startedAt, stoppedAt, statusReason, container }: AwsAttempt): AttemptDetail {
@@ -173,10 +174,6 @@ export class AwsBatch implements Batch {
       for (const child of listed) children.set(child.jobId, child);
     }
     return [...children.values()];
-  }
-
-  async cancelJob(jobId: string, reason: string): Promise<void> {
-    await explained(this.client.send(new CancelJobCommand({ jobId, reason })), `cancel job ${jobId}`);
   }
 
   async terminateJob(jobId: string, reason: string): Promise<void> {
