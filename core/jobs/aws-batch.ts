@@ -5,8 +5,8 @@ import {
   type JobDependency as AwsDependency,
   type JobDetail as AwsJob,
   type JobSummary as AwsSummary,
-  ListJobsCommand,
   type ListJobsCommandInput,
+  paginateListJobs,
   SubmitJobCommand,
   type SubmitJobCommandInput,
   TerminateJobCommand,
@@ -128,7 +128,7 @@ const IDS_PER_CALL = 100;
 
 /** AWS Batch. The client brings region, credentials and repeats. Errors: see `BATCH`. */
 export class AwsBatch implements Batch {
-  constructor(private readonly client: Pick<BatchClient, 'send'>) {}
+  constructor(private readonly client: BatchClient) {}
 
   async submitJob(request: SubmitJobRequest): Promise<SubmitJobResponse> {
     const command = new SubmitJobCommand(mutableCopy(request));
@@ -182,13 +182,14 @@ export class AwsBatch implements Batch {
 
   private async listPages(input: ListJobsCommandInput, most = Infinity): Promise<JobSummary[]> {
     const jobs: JobSummary[] = [];
-    let nextToken: string | undefined;
-    do {
-      const command = new ListJobsCommand({ ...input, ...(nextToken !== undefined && { nextToken }) });
-      const page = await explained(this.client.send(command), 'list jobs');
-      jobs.push(...(page.jobSummaryList ?? []).map(jobSummaryOf));
-      nextToken = page.nextToken;
-    } while (nextToken && jobs.length < most);
+    try {
+      for await (const { jobSummaryList = [] } of paginateListJobs({ client: this.client }, input)) {
+        jobs.push(...jobSummaryList.map(jobSummaryOf));
+        if (jobs.length >= most) break;
+      }
+    } catch (error) {
+      throw awsError(error, 'list jobs', BATCH);
+    }
     return jobs;
   }
 }

@@ -9,8 +9,8 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   type HeadObjectCommandOutput,
-  ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
+  paginateListObjectsV2,
   PutObjectCommand,
   type PutObjectCommandInput,
   S3Client,
@@ -128,22 +128,13 @@ export class S3Storage implements Storage {
 
   private async *pages(prefix: URL, Delimiter?: string): AsyncGenerator<ListObjectsV2CommandOutput> {
     const { bucket, key: start } = bucketAndKey(prefix);
-    let ContinuationToken: string | undefined;
-    do {
-      // Encoded, because XML can't hold every character that a key can.
-      const input = {
-        Bucket: bucket,
-        Prefix: start,
-        Delimiter,
-        EncodingType: 'url',
-        ContinuationToken,
-      } as const;
-      const page = await this.client.send(new ListObjectsV2Command(input)).catch((error: unknown) => {
-        throw s3Error(error, prefix);
-      });
-      yield page;
-      ContinuationToken = page.NextContinuationToken;
-    } while (ContinuationToken);
+    // Encoded, because XML can't hold every character that a key can.
+    const input = { Bucket: bucket, Prefix: start, Delimiter, EncodingType: 'url' } as const;
+    try {
+      yield* paginateListObjectsV2({ client: this.client }, input);
+    } catch (error) {
+      throw s3Error(error, prefix);
+    }
   }
 
   async delete(url: URL): Promise<void> {
