@@ -5,7 +5,13 @@ import type { Command } from 'commander';
 import { SpotreelError } from '../../core/errors';
 import { AwsBatch } from '../../core/jobs/aws-batch';
 import { readFarm } from '../../core/jobs/aws-farm';
-import { blenderFor, type FarmDescription, type JobTargets, targetFaults } from '../../core/jobs/farm';
+import {
+  blenderFor,
+  type FarmDescription,
+  farmTargets,
+  type JobTargets,
+  targetFaults,
+} from '../../core/jobs/farm';
 import { cameraRenders, type RenderRequest, submitRender } from '../../core/jobs/submit';
 import { formatTags, parseTags, type RenderOptions } from '../../core/render/options';
 import { preflight, type Preflight, refuseErrors } from '../../core/scene/preflight';
@@ -158,17 +164,14 @@ async function findTarget(flags: SubmitFlags): Promise<Target> {
   }
   const farm = await readFarm(flags.farm, new SSMClient({}));
   const bucket = keyUrl('s3:', farm.bucket, '');
+  const targets = farmTargets(farm);
+  const { gpu } = targets;
   return {
-    farmName: farm.name,
-    jobQueue: queue ?? farm.jobQueue,
-    parallel: farm.parallel,
-    gpu: farm.gpu && { ...farm.gpu, ...(queue !== undefined && { jobQueue: queue }) },
-    ...(definition === undefined
-      ? { renderDefinitions: farm.renderDefinitions, stitchDefinition: farm.stitchJobDefinition }
-      : byHand(definition)),
+    ...targets,
+    ...(queue !== undefined && { jobQueue: queue, gpu: gpu && { ...gpu, jobQueue: queue } }),
+    ...(definition !== undefined && byHand(definition)),
     output: output === undefined ? childUrl(bucket, farm.outputPrefix) : outputOf(output),
     uploads: childUrl(bucket, farm.uploadPrefix),
-    allowsScripts: farm.allowScripts,
     farm,
   };
 }
