@@ -43,7 +43,10 @@ function describeFault(fault: unknown): Fields {
   };
 }
 
-/** What both Lambdas are told by their environment variables. */
+/** A whole number of 1 or more. */
+export const count = z.coerce.number().check(z.int(), z.gte(1));
+
+/** The environment variables that the Lambdas share. */
 export const commonEnvironment = z.object({
   /** The bucket's name. */
   BUCKET: z.string().check(z.minLength(3)),

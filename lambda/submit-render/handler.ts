@@ -1,11 +1,19 @@
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import type { SQSBatchResponse, SQSHandler, SQSRecord } from 'aws-lambda';
 import * as z from 'zod/mini';
+import { SpotreelError } from '../../core/errors';
 import { createAwsBatch } from '../../core/jobs/aws-batch';
 import { renderDefinitionsSchema } from '../../core/jobs/farm';
 import { createS3Storage } from '../../core/storage/s3-storage';
 import { childUrl, keyUrl } from '../../core/storage/storage';
-import { commonEnvironment, createLogger, type Logger, readEnvironment, readVariable } from '../environment';
+import {
+  commonEnvironment,
+  count,
+  createLogger,
+  type Logger,
+  readEnvironment,
+  readVariable,
+} from '../environment';
 import {
   parseUploadEvent,
   submitUpload,
@@ -15,31 +23,23 @@ import {
 } from './submit-upload';
 
 /**
- * Handles the messages of one delivery side by side. Names those that are to be delivered again, so that one that
- * fails takes no other with it.
+ * Handles one message. Names it in the answer if SQS is to deliver it again, which Lambda does not count as its own error.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
  */
-export async function processRecords(
-  records: readonly SQSRecord[],
-  submit: (event: UploadEvent, record: SQSRecord) => Promise<UploadOutcome>,
+export async function processRecord(
+  { messageId, attributes, body }: SQSRecord,
+  submit: (event: UploadEvent) => Promise<UploadOutcome>,
   log: Logger,
 ): Promise<SQSBatchResponse> {
-  const failed = await Promise.all(
-    records.map(async (record) => {
-      const { messageId, attributes } = record;
-      const delivery = { messageId, deliveries: Number(attributes.ApproximateReceiveCount) };
-      try {
-        const event = parseUploadEvent(record.body);
-        logOutcome(await submit(event, record), { ...delivery, ...event }, log);
-        return undefined;
-      } catch (error) {
-        log.error('upload-failed', error, { ...delivery, body: record.body });
-        return messageId;
-      }
-    }),
-  );
-  const failures = failed.filter((messageId) => messageId !== undefined);
-  return { batchItemFailures: failures.map((itemIdentifier) => ({ itemIdentifier })) };
+  const delivery = { messageId, deliveries: Number(attributes.ApproximateReceiveCount) };
+  try {
+    const event = parseUploadEvent(body);
+    logOutcome(await submit(event), { ...delivery, ...event }, log);
+    return { batchItemFailures: [] };
+  } catch (error) {
+    log.error('upload-failed', error, { ...delivery, body });
+    return { batchItemFailures: [{ itemIdentifier: messageId }] };
+  }
 }
 
 function logOutcome(result: UploadOutcome, fields: Readonly<Record<string, unknown>>, log: Logger): void {
@@ -52,8 +52,6 @@ function logOutcome(result: UploadOutcome, fields: Readonly<Record<string, unkno
     log.info(`upload-${outcome}`, { ...fields, ...result });
   }
 }
-
-const count = z.coerce.number().check(z.int(), z.gte(1));
 
 const environmentSchema = z.extend(commonEnvironment, {
   /** Names or ARNs. */
@@ -105,14 +103,16 @@ function gpuQueue(jobQueue?: string, parallel?: number): UploadServices['gpu'] {
   return jobQueue !== undefined && parallel !== undefined ? { jobQueue, parallel } : undefined;
 }
 
-/** SQS messages, each an "Object Created" event of S3 from EventBridge, on their way to AWS Batch. */
-export const handler: SQSHandler = async ({ Records }, { awsRequestId }) =>
-  processRecords(
-    Records,
-    (event, { messageId }) => {
-      const owner = `${awsRequestId}/${messageId}`;
-      const claim = { owner, staleAfterSeconds: environment.CLAIM_STALE_SECONDS };
-      return submitUpload(event, { ...services, claim });
-    },
-    log,
-  );
+/** One SQS message, which holds an "Object Created" event of S3 from EventBridge, on its way to AWS Batch. */
+export const handler: SQSHandler = async ({ Records: [record, ...others] }, { awsRequestId }) => {
+  // What is not named in the answer counts as done.
+  if (!record || others.length > 0)
+    throw new SpotreelError(
+      'bad-event',
+      'internal',
+      'SQS must deliver one message at a time: set batchSize to 1',
+    );
+  const owner = `${awsRequestId}/${record.messageId}`;
+  const claim = { owner, staleAfterSeconds: environment.CLAIM_STALE_SECONDS };
+  return processRecord(record, (event) => submitUpload(event, { ...services, claim }), log);
+};

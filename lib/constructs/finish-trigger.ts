@@ -41,6 +41,8 @@ export function endedJobsPattern(jobQueueArns: readonly string[]): EventPattern 
   };
 }
 
+const TIMEOUT = Duration.minutes(2);
+
 /** On-Demand machines have none. */
 function withoutGpus(definitions: readonly RenderDefinition[]): RenderDefinition[] {
   return definitions.map((definition) => ({ ...definition, gpuJobDefinition: undefined }));
@@ -65,7 +67,7 @@ export class FinishTrigger extends Construct {
     this.finish = new FarmFunction(this, 'Finish', {
       folder: 'finish-render',
       description: 'Spotreel: from an ended job to its status and a message',
-      timeout: Duration.minutes(2),
+      timeout: TIMEOUT,
       logRetention,
       environment: {
         BUCKET: bucket.bucketName,
@@ -74,6 +76,8 @@ export class FinishTrigger extends Construct {
         JOB_QUEUE: stitchQueue.jobQueueArn,
         STITCH_JOB_DEFINITION: stitchDefinition.jobDefinitionArn,
         TOPIC_ARN: topic.topicArn,
+        // No invocation still works then, and Lambda's last try of an event comes later.
+        CLAIM_STALE_SECONDS: String(TIMEOUT.toSeconds() + 30),
         ...(onDemandQueue && {
           ON_DEMAND_JOB_QUEUE: onDemandQueue.jobQueueArn,
           RENDER_JOB_DEFINITIONS: Stack.of(this).toJsonString(withoutGpus(jobs.renderDefinitions)),
