@@ -7,6 +7,7 @@ import {
   formatExactSeconds,
   formatSeconds,
   formatUsd,
+  listNames,
   printable,
   printableName,
 } from '../core/text';
@@ -87,11 +88,10 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
 const MOST_OUTPUTS = 10;
 
 function describeOutputs(outputs: readonly string[]): string {
-  const more = outputs.length > MOST_OUTPUTS ? ` and ${outputs.length - MOST_OUTPUTS} more` : '';
-  return `${outputs
-    .slice(0, MOST_OUTPUTS)
-    .map((node) => `outputs/${node}`)
-    .join(', ')}${more}`;
+  return listNames(
+    outputs.map((node) => `outputs/${node}`),
+    MOST_OUTPUTS,
+  );
 }
 
 /** `1: 12 frames, on On-Demand machines at full price`. */

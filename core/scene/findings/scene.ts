@@ -2,7 +2,7 @@ import { type BlenderVersion, compareBlenderVersions } from '../../render/blende
 import { countFrames } from '../../render/frames';
 import type { RenderOptions } from '../../render/options';
 import { displayOf, isHdr, type VideoFileFormat } from '../../render/video';
-import { printableName } from '../../text';
+import { listNames, printableName } from '../../text';
 import type { BlendFacts, SceneFacts } from '../blend/facts';
 import type { BlendContents } from '../contents/blend-contents';
 import { chosenScene, chosenVideo, hasSound, plannedFrames, soundFault } from '../plan';
@@ -194,10 +194,8 @@ export function soundFindings(
     return [finding('sound-left-out', message)];
   }
   if (speakers.length === 0) return [];
-  const told = speakers.slice(0, MOST_NAMES).map((name) => `"${printableName(name)}"`);
-  const untold = speakers.length - told.length;
-  const all = `${told.join(', ')}${untold > 0 ? ` and ${untold} more` : ''}`;
-  const message = `speakers (${all}) are heard in the video as the scene's camera hears them, where a sound strip of their animation plays them`;
+  const named = speakers.map((name) => `"${printableName(name)}"`);
+  const message = `speakers (${listNames(named, MOST_NAMES)}) are heard in the video as the scene's camera hears them, where a sound strip of their animation plays them`;
   return [finding('speakers', message)];
 }
 
