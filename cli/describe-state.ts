@@ -11,7 +11,7 @@ import {
   printable,
   printableName,
 } from '../core/text';
-import { describeFinding, type Reading } from './output';
+import { describeFinding, describeRows, type Reading } from './output';
 
 /** What each state is called. */
 export const STATE_WORDS: Readonly<Record<StateName, string>> = {
@@ -74,11 +74,10 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
   rows.push(['folder', links.folder]);
   if (outputs && outputs.length > 0) rows.push(['File Output', describeOutputs(outputs)]);
   if (links.console !== undefined) rows.push(['console', links.console]);
-  const lines = rows.map(([name, text]) => `  ${name.padEnd(14)}${text.replaceAll('\n', ' ')}`);
   return printable(
     [
       `${printableName(renderId)}: ${STATE_WORDS[state.state]}`,
-      ...lines,
+      ...describeRows(rows),
       ...findings.map(describeFinding),
     ].join('\n'),
   );

@@ -20,12 +20,12 @@ import type { RenderState } from '../../core/status/render-state';
 import { localBatchFolder, localHolder } from '../../core/status/seen-jobs';
 import { openStorage } from '../../core/storage/open-storage';
 import { parseLocation, type Storage } from '../../core/storage/storage';
-import { countOf, printable } from '../../core/text';
+import { countOf } from '../../core/text';
 import { explain, type Run, wholeNumber, withPlaceOptions } from '../help';
 import { divideMachine, hasOwnColors } from '../local/farm';
 import { describeOutcome, retryLocally } from '../local/render';
 import { createProgressView } from '../local/run';
-import { confirm, listenForStop, reportFindings } from '../output';
+import { confirm, listenForStop, reportFindings, say } from '../output';
 import { findPlace, findRender, lookAtRender, namedFrames, type Place, type PlaceFlags } from '../place';
 
 /** Throws `running` while there is more to come, and where AWS Batch does not say whether there is. */
@@ -234,10 +234,6 @@ async function retryHere(retry: Retry): Promise<number> {
   } finally {
     stopping.release();
   }
-}
-
-function say(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
 }
 
 const NOTES = `Frames that are there and whole are never rendered again. Where every frame is there and only the video is not, that is made.

@@ -25,12 +25,12 @@ import {
   parseLocation,
   type Storage,
 } from '../../core/storage/storage';
-import { countOf, formatUsd, printable, printableName } from '../../core/text';
+import { countOf, formatUsd, printableName } from '../../core/text';
 import { refuseAbove } from '../estimate/estimate-shot';
 import { farmPrices, sizeOf } from '../estimate/farm';
 import { type Shot, TEST_FRAMES } from '../estimate/test-shot';
 import { explain, type Run, usDollars, withRenderOptions, withUploadOptions, zeroOrMore } from '../help';
-import { createMeter, listenForStop, reportFindings } from '../output';
+import { createMeter, listenForStop, reportFindings, say } from '../output';
 import { findSource, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
 import {
   confirmUploads,
@@ -265,10 +265,6 @@ function nowhereToGo({ url }: ObjectHead): SpotreelError {
 
 function uploadView(): UploadView {
   return { say, meter: createMeter(process.stderr, Date.now), now: Date.now };
-}
-
-function say(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
 }
 
 export function addSubmit(program: Command, run: Run): void {
