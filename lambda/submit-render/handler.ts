@@ -1,57 +1,13 @@
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
-import type { SQSBatchResponse, SQSHandler, SQSRecord } from 'aws-lambda';
+import type { SQSHandler } from 'aws-lambda';
 import * as z from 'zod/mini';
 import { SpotreelError } from '../../core/errors';
 import { createAwsBatch } from '../../core/jobs/aws-batch';
 import { renderDefinitionsSchema } from '../../core/jobs/farm';
 import { createS3Storage } from '../../core/storage/s3-storage';
 import { childUrl, keyUrl } from '../../core/storage/storage';
-import {
-  commonEnvironment,
-  count,
-  createLogger,
-  type Logger,
-  readEnvironment,
-  readVariable,
-} from '../environment';
-import {
-  parseUploadEvent,
-  submitUpload,
-  type UploadEvent,
-  type UploadOutcome,
-  type UploadServices,
-} from './submit-upload';
-
-/**
- * Handles one message. Names it in the answer if SQS is to deliver it again, which Lambda does not count as its own error.
- * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
- */
-export async function processRecord(
-  { messageId, attributes, body }: SQSRecord,
-  submit: (event: UploadEvent) => Promise<UploadOutcome>,
-  log: Logger,
-): Promise<SQSBatchResponse> {
-  const delivery = { messageId, deliveries: Number(attributes.ApproximateReceiveCount) };
-  try {
-    const event = parseUploadEvent(body);
-    logOutcome(await submit(event), { ...delivery, ...event }, log);
-    return { batchItemFailures: [] };
-  } catch (error) {
-    log.error('upload-failed', error, { ...delivery, body });
-    return { batchItemFailures: [{ itemIdentifier: messageId }] };
-  }
-}
-
-function logOutcome(result: UploadOutcome, fields: Readonly<Record<string, unknown>>, log: Logger): void {
-  const { outcome } = result;
-  if (outcome === 'refused') {
-    log.error('upload-refused', result.error, { ...fields, renderId: result.renderId });
-  } else if (outcome === 'ignored' && result.why === 'other-bucket') {
-    log.warn('upload-ignored', { ...fields, why: result.why });
-  } else {
-    log.info(`upload-${outcome}`, { ...fields, ...result });
-  }
-}
+import { commonEnvironment, count, createLogger, readEnvironment, readVariable } from '../environment';
+import { processRecord, submitUpload, type UploadServices } from './submit-upload';
 
 const environmentSchema = z.extend(commonEnvironment, {
   /** Names or ARNs. */

@@ -1,3 +1,5 @@
+import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
+import type { Logger } from '../environment';
 import * as z from 'zod/mini';
 import { SpotreelError } from '../../core/errors';
 import {
@@ -176,4 +178,35 @@ async function uploadedRenders(
     renders: cameraRenders({ source: url, etag, options }, examination, name),
     examination: { examination },
   };
+}
+
+/**
+ * Handles one message. Names it in the answer if SQS is to deliver it again, which Lambda does not count as its own error.
+ * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+ */
+export async function processRecord(
+  { messageId, attributes, body }: SQSRecord,
+  submit: (event: UploadEvent) => Promise<UploadOutcome>,
+  log: Logger,
+): Promise<SQSBatchResponse> {
+  const delivery = { messageId, deliveries: Number(attributes.ApproximateReceiveCount) };
+  try {
+    const event = parseUploadEvent(body);
+    logOutcome(await submit(event), { ...delivery, ...event }, log);
+    return { batchItemFailures: [] };
+  } catch (error) {
+    log.error('upload-failed', error, { ...delivery, body });
+    return { batchItemFailures: [{ itemIdentifier: messageId }] };
+  }
+}
+
+function logOutcome(result: UploadOutcome, fields: Readonly<Record<string, unknown>>, log: Logger): void {
+  const { outcome } = result;
+  if (outcome === 'refused') {
+    log.error('upload-refused', result.error, { ...fields, renderId: result.renderId });
+  } else if (outcome === 'ignored' && result.why === 'other-bucket') {
+    log.warn('upload-ignored', { ...fields, why: result.why });
+  } else {
+    log.info(`upload-${outcome}`, { ...fields, ...result });
+  }
 }
