@@ -162,7 +162,7 @@ export function createJobState({ jobId, sequence, at, request }: Submitted): Job
     sequence,
     createdAt: at,
     request,
-    ...(arraySize === undefined ? {} : { arraySize }),
+    arraySize,
     children: Array.from({ length: size }, () => ({ status: 'PENDING', attempts: NO_ATTEMPTS })),
     statusSummary: {
       SUBMITTED: 0,

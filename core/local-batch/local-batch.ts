@@ -216,9 +216,9 @@ export class LocalBatch implements Batch {
       ...this.#options,
       schedulerId: this.#schedulerId,
     });
-    const child = arraySize === undefined ? {} : { index };
+    const child = arraySize === undefined ? undefined : index;
     return launchAttempt(plan, this.#options.stopTimeoutSeconds ?? DEFAULT_STOP_TIMEOUT_SECONDS, (line) =>
-      this.#options.onEvent?.({ type: 'log', jobId, ...child, attempt: plan.attempt, line }),
+      this.#options.onEvent?.({ type: 'log', jobId, index: child, attempt: plan.attempt, line }),
     );
   }
 

@@ -24,7 +24,7 @@ export class AwsJobLogs implements JobLogs {
       logGroupName: group,
       logStreamName: name,
       startFromHead: true,
-      ...(from !== undefined && { nextToken: from }),
+      nextToken: from,
     });
     try {
       const { events = [], nextForwardToken } = await this.client.send(command);

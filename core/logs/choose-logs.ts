@@ -15,12 +15,12 @@ export interface LoggedAttempt {
   /** 1-based. */
   readonly attempt: number;
   /** Absent for one that ended before its container ran. */
-  readonly stream?: LogStream | undefined;
+  readonly stream?: LogStream;
   /** Milliseconds since 1970. Absent while it runs. */
-  readonly stoppedAt?: number | undefined;
-  readonly exitCode?: number | undefined;
+  readonly stoppedAt?: number;
+  readonly exitCode?: number;
   /** Why it ended, as AWS Batch or ECS say. */
-  readonly reason?: string | undefined;
+  readonly reason?: string;
 }
 
 /**
@@ -102,12 +102,12 @@ const MOST_FAILED = 100;
 
 /** What somebody wants to see. */
 export interface WantedLogs {
-  readonly frame?: number | undefined;
-  readonly slice?: number | undefined;
+  readonly frame?: number;
+  readonly slice?: number;
   /** The job that makes the video. */
-  readonly stitch?: boolean | undefined;
+  readonly stitch?: boolean;
   /** Of the jobs that had this task, one after the other, the first (1) or another; the last by default. */
-  readonly job?: number | undefined;
+  readonly job?: number;
 }
 
 /** A job, or a child, whose log is to be shown. */
@@ -128,7 +128,7 @@ export interface LoggedRender {
   /** What retries do, up to the newest pair's, ascending. */
   readonly retries?: ReadonlyArray<Pick<RetryPlan, 'slices' | 'after'>>;
   /** The job that makes a video of what there is, where one was submitted. */
-  readonly salvage?: string | undefined;
+  readonly salvage?: string;
 }
 
 export interface ChosenLogs {
