@@ -103,7 +103,7 @@ export function runAttempt(request: AttemptRequest): RunningAttempt {
   const [name = '', ...args] = request.command;
   const program = findExecutable(name, request.environment.PATH);
   if (program === undefined) {
-    return notStarted(`"${name}" is no executable file and not on the PATH; change the job's command`);
+    return notStarted(`"${name}" is not an executable file and not on the PATH; change the job's command`);
   }
   let log: number | undefined;
   try {

@@ -177,7 +177,7 @@ function childLogs(
 ): LogJob {
   const all = jobsOfSlice(slice, renderJobsOf(jobs, retries), manifest.sliceCount);
   if (all.length === 0) {
-    const message = `nobody knows any more which job slice ${slice} of ${manifest.renderId} was`;
+    const message = `the job of slice ${slice} of ${manifest.renderId} is no longer known`;
     throw new SpotreelError('no-slice', 'usage', message);
   }
   const { jobId, note } = pick(all, job, `slice ${slice}`);
@@ -196,7 +196,7 @@ function pick(
   const job = wanted ?? count;
   const jobId = all[count - job];
   if (jobId !== undefined) return { jobId, note: count > 1 ? ` (job ${job} of ${count})` : '' };
-  const message = `${what} was the task of ${count} ${count === 1 ? 'job' : 'jobs'}: there is no job ${job}`;
+  const message = `${what} had ${count} ${count === 1 ? 'job' : 'jobs'}, not ${job}; give --job 1 to ${count}`;
   throw new SpotreelError('no-job', 'usage', message);
 }
 
@@ -228,7 +228,7 @@ export async function chooseLogs(
 }
 
 const FORGOTTEN =
-  'its jobs are not known any more, so their logs can’t be found: AWS Batch keeps jobs for 7 days at least after their end';
+  'its jobs are no longer known, so their logs cannot be found; AWS Batch keeps ended jobs for at least 7 days';
 
 type Found = Omit<ChosenLogs, 'ended'>;
 

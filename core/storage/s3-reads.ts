@@ -28,9 +28,9 @@ export function s3Error(error: unknown, url: URL): StorageError {
   return new StorageError(CODES[fault.kind], url, wording(fault, url, error), { cause: error });
 }
 
-/** A condition that failed: another writer's object lies at `url`. */
+/** For a failed `ifAbsent`: another writer's object is at `url`. */
 export function s3Exists(url: URL, cause?: unknown): StorageError {
-  const message = `${formatLocation(url)} exists already: choose another name or delete it`;
+  const message = `${formatLocation(url)} already exists; choose another name or delete it`;
   return new StorageError('exists', url, message, { cause });
 }
 
