@@ -10,7 +10,7 @@ import { openStorage } from '../../core/storage/open-storage';
 import { filePath, formatLocation, type Storage } from '../../core/storage/storage';
 import { countOf } from '../../core/text';
 import { cancelUrl, queueAround, queueFolder, type QueueLook } from '../../core/watch-folder/queue';
-import { explain, type Run, withPlaceOptions } from '../help';
+import { explain, type Run, withPlaceOptions, withRenderId } from '../help';
 import { findFolder, findPlace, type PlaceFlags } from '../place';
 import { say } from '../output';
 
@@ -22,7 +22,7 @@ const MOST_SECONDS = 90;
  * Has a render of a watch folder stopped, or taken out of its queue, whether somebody watches it now or will later; all else in
  * the queue goes on. `false` where it is no render of any. Throws `still-stopping` (passing) when it takes too long.
  */
-async function cancelQueued(folder: URL, storage: Storage, { say, pause }: Wait): Promise<boolean> {
+async function cancelQueued(folder: URL, storage: Storage, { pause }: Pick<Wait, 'pause'>): Promise<boolean> {
   const { renderId, queue } = queueAround(folder);
   if (!queue || !isIn(queue, renderId, folder)) return false;
   const mark = cancelUrl(new URL('../', folder), renderId);
@@ -102,7 +102,7 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
   if (place.batch) {
     const { batch, farm } = place;
     const render = { renderId, folder, storage, batch, farm };
-    stopped = (await cancelJobs(render, { say: say, pause: usualPause })) > 0;
+    stopped = (await cancelJobs(render, { say, pause: usualPause })) > 0;
   } else {
     stopped = await cancelLocal(folder, storage);
   }
@@ -121,7 +121,7 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
 
 async function cancelLocal(folder: URL, storage: Storage): Promise<boolean> {
   if (folder.protocol !== 'file:') throw noBatch(folder);
-  if (await cancelQueued(folder, storage, { say: say, pause: usualPause })) return true;
+  if (await cancelQueued(folder, storage, { pause: usualPause })) return true;
   const holder = localHolder(folder);
   if (!holder) return false;
   say(`stopping ${describeHolder(holder)}`);
@@ -134,20 +134,18 @@ function noBatch(folder: URL): SpotreelError {
   return new SpotreelError('bad-usage', 'usage', message);
 }
 
-const NOTES = `On a farm all of its jobs are terminated, with every child, and waited for (10 minutes at most); on this machine the
-process that renders is asked to stop. To go on, submit or render the same scene again.`;
-
-export function addCancel(program: Command, run: Run): void {
-  const command = program
-    .command('cancel')
-    .description('stop a render and keep what it has made')
-    .argument('<renderId>', 'the render; "spotreel list" names them')
-    .action((renderId: string, flags: PlaceFlags) => run(async () => cancelCommand(renderId, flags)));
+export function addCancel(command: Command, run: Run): void {
+  withRenderId(command).action((renderId: string, flags: PlaceFlags) =>
+    run(async () => cancelCommand(renderId, flags)),
+  );
   explain(withPlaceOptions(command), {
-    notes: NOTES,
+    notes:
+      'On a farm, cancel terminates all jobs of the render and waits up to 10 minutes until they end. ' +
+      'On this machine, it asks the process that renders to stop. ' +
+      'To resume, submit or render the same scene again.',
     exitCodes: [
-      [0, 'nothing of it runs any more'],
-      [1, 'it could not be stopped (yet)'],
+      [0, 'no job of the render runs'],
+      [1, 'could not be stopped, or has not stopped yet'],
       [2, 'wrong usage'],
     ],
     examples: ['spotreel cancel shot-1a2b3c4d', 'spotreel cancel shot-1a2b3c4d -o s3://bucket/renders'],

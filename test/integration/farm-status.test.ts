@@ -159,7 +159,7 @@ test('watched to its end: one call a look, throttled or failing ones told and su
     ['rendering', true],
     ['complete', true],
   ]);
-  expect(told[2]).toMatchObject({ fault: expect.stringContaining('too much to do'), slices: { running: 2 } });
+  expect(told[2]).toMatchObject({ fault: expect.stringContaining('too many requests'), slices: { running: 2 } });
 });
 
 test('Ctrl-C while AWS Batch is late ends the watching, and says that the farm goes on', async () => {

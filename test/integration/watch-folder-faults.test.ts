@@ -79,7 +79,7 @@ test('a farm refuses each bad upload with its reason, renders the good one, and 
         expect.stringContaining(reason),
       ]),
     ),
-    'uploads/x\ufffd.blend': expect.stringContaining('no valid UTF-8'),
+    'uploads/x\ufffd.blend': expect.stringContaining('not valid UTF-8'),
   });
   for (const { renderId, reason } of refused) {
     const status = JSON.parse(readFileSync(at('renders', renderId!, 'status.json'), 'utf8'));
