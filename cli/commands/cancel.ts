@@ -8,10 +8,11 @@ import { storedFrames } from '../../core/render/read-files';
 import { localBatchFolder, localHolder } from '../../core/status/seen-jobs';
 import { openStorage } from '../../core/storage/open-storage';
 import { filePath, formatLocation, type Storage } from '../../core/storage/storage';
-import { countOf, printable } from '../../core/text';
+import { countOf } from '../../core/text';
 import { cancelUrl, queueAround, queueFolder, type QueueLook } from '../../core/watch-folder/queue';
 import { explain, type Run, withPlaceOptions, withRenderId } from '../help';
 import { findFolder, findPlace, type PlaceFlags } from '../place';
+import { say } from '../output';
 
 /** Seconds between two looks, and how long whoever watches the folder may take: workers finish frames that are nearly done. */
 const LOOK_SECONDS = 0.2;
@@ -21,7 +22,7 @@ const MOST_SECONDS = 90;
  * Has a render of a watch folder stopped, or taken out of its queue, whether somebody watches it now or will later; all else in
  * the queue goes on. `false` where it is no render of any. Throws `still-stopping` (passing) when it takes too long.
  */
-async function cancelQueued(folder: URL, storage: Storage, { say, pause }: Wait): Promise<boolean> {
+async function cancelQueued(folder: URL, storage: Storage, { pause }: Pick<Wait, 'pause'>): Promise<boolean> {
   const { renderId, queue } = queueAround(folder);
   if (!queue || !isIn(queue, renderId, folder)) return false;
   const mark = cancelUrl(new URL('../', folder), renderId);
@@ -101,7 +102,7 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
   if (place.batch) {
     const { batch, farm } = place;
     const render = { renderId, folder, storage, batch, farm };
-    stopped = (await cancelJobs(render, { say: sayToUser, pause: usualPause })) > 0;
+    stopped = (await cancelJobs(render, { say, pause: usualPause })) > 0;
   } else {
     stopped = await cancelLocal(folder, storage);
   }
@@ -109,10 +110,10 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
   const again = queueAround(folder).queue
     ? 'dropped into the watch folder again, the scene'
     : `"spotreel ${goOn}" of the same scene`;
-  sayToUser(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
+  say(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
   if (!manifest) return 0;
   const kept = (await storedFrames(manifest, folder, storage)).size;
-  sayToUser(
+  say(
     `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${formatLocation(folder)}; ${again} goes on from there`,
   );
   return 0;
@@ -120,10 +121,10 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
 
 async function cancelLocal(folder: URL, storage: Storage): Promise<boolean> {
   if (folder.protocol !== 'file:') throw noBatch(folder);
-  if (await cancelQueued(folder, storage, { say: sayToUser, pause: usualPause })) return true;
+  if (await cancelQueued(folder, storage, { pause: usualPause })) return true;
   const holder = localHolder(folder);
   if (!holder) return false;
-  sayToUser(`stopping ${describeHolder(holder)}`);
+  say(`stopping ${describeHolder(holder)}`);
   await stopLocal(localBatchFolder(folder), holder, usualPause);
   return true;
 }
@@ -131,10 +132,6 @@ async function cancelLocal(folder: URL, storage: Storage): Promise<boolean> {
 function noBatch(folder: URL): SpotreelError {
   const message = `nobody can be asked who renders into ${formatLocation(folder)}; give s3://… or a folder of this machine`;
   return new SpotreelError('bad-usage', 'usage', message);
-}
-
-function sayToUser(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
 }
 
 export function addCancel(command: Command, run: Run): void {

@@ -11,9 +11,9 @@ import { isGoingHere, localHolder } from '../../core/status/seen-jobs';
 import { fileError } from '../../core/storage/file-writes';
 import { openStorage } from '../../core/storage/open-storage';
 import { filePath, formatLocation, type Storage } from '../../core/storage/storage';
-import { countOf, printable } from '../../core/text';
+import { countOf } from '../../core/text';
 import { explain, type Run, withPlaceOptions, withRenderId } from '../help';
-import { confirm, createMeter } from '../output';
+import { confirm, createMeter, say } from '../output';
 import { findFolder, findPlace, type Place, type PlaceFlags } from '../place';
 
 /** Objects that are deleted at a time, one request each. */
@@ -104,10 +104,6 @@ async function refuseRunning(
       ? `${renderId} is in use by ${describeHolder(holder)}: stop it there first (spotreel cancel ${renderId})`
       : `${renderId} is running, or in a queue: stop it first (spotreel cancel ${renderId})`;
   throw new SpotreelError('running', 'usage', message);
-}
-
-function say(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
 }
 
 export function addDelete(command: Command, run: Run): void {

@@ -9,7 +9,6 @@ import type { Manifest } from '../../core/render/manifest';
 import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import { filePath, StorageError } from '../../core/storage/storage';
-import { printable } from '../../core/text';
 import {
   describeDownload,
   type Download,
@@ -22,7 +21,7 @@ import {
 } from '../download/download';
 import { prepareDirectory, refuseSameFolder, UNFINISHED } from '../download/fetch';
 import { explain, renderOption, type Run, withPlaceOptions, withRenderId } from '../help';
-import { createMeter, listenForStop } from '../output';
+import { createMeter, listenForStop, say } from '../output';
 import { findPlace, findRender, namedFrames, type Place, type PlaceFlags } from '../place';
 
 interface DownloadFlags extends PlaceFlags {
@@ -123,10 +122,6 @@ function wantedOf({ frames, video = false }: DownloadFlags, manifest: Manifest):
     return video ? { frames: new Set(), video, extras: false } : { frames: all, video: true, extras: true };
   }
   return { frames: namedFrames(frames, manifest), video, extras: false };
-}
-
-function say(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
 }
 
 export function addDownload(command: Command, run: Run): void {

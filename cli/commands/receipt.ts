@@ -12,6 +12,7 @@ import { formatExactSeconds, formatSeconds, printable, printableName } from '../
 import { explain, type Run, withPlaceOptions, withRenderId } from '../help';
 import { findPlace, findRender, type PlaceFlags } from '../place';
 import { CostTeller } from '../tellers';
+import { describeRows } from '../output';
 
 /** A receipt for a person. */
 function describeReceipt(receipt: Receipt, ended: boolean): string {
@@ -40,7 +41,7 @@ function describeReceipt(receipt: Receipt, ended: boolean): string {
     ...(frameSeconds ? frameRows(frameSeconds) : []),
     ...(cost ? costRows(cost) : []),
   ];
-  const lines = rows.map(([name, text]) => `  ${name.padEnd(14)}${text.replaceAll('\n', ' ')}`);
+  const lines = describeRows(rows);
   const head = `${printableName(renderId)}: ${ended ? 'receipt' : 'receipt so far, as it has not ended'}`;
   return printable([head, ...lines].join('\n'));
 }

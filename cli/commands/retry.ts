@@ -20,7 +20,7 @@ import type { RenderState } from '../../core/status/render-state';
 import { localBatchFolder, localHolder } from '../../core/status/seen-jobs';
 import { openStorage } from '../../core/storage/open-storage';
 import { parseLocation, type Storage } from '../../core/storage/storage';
-import { countOf, printable } from '../../core/text';
+import { countOf } from '../../core/text';
 import {
   explain,
   renderOption,
@@ -33,7 +33,7 @@ import {
 import { divideMachine, hasOwnColors } from '../local/farm';
 import { describeOutcome, retryLocally } from '../local/render';
 import { createProgressView } from '../local/run';
-import { confirm, listenForStop, reportFindings } from '../output';
+import { confirm, listenForStop, reportFindings, say } from '../output';
 import { findPlace, findRender, lookAtRender, namedFrames, type Place, type PlaceFlags } from '../place';
 
 /** Throws `running` while there is more to come, and where AWS Batch does not say whether there is. */
@@ -243,10 +243,6 @@ async function retryHere(retry: Retry): Promise<number> {
   } finally {
     stopping.release();
   }
-}
-
-function say(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
 }
 
 export function addRetry(command: Command, run: Run): void {

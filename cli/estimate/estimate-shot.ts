@@ -26,7 +26,7 @@ import {
 } from '../../core/text';
 import { divideMachine, type Machine } from '../local/farm';
 import { createProgressView } from '../local/run';
-import { createMeter } from '../output';
+import { createMeter, describeRows } from '../output';
 import { localFolder } from '../place';
 import type { AskedFarm, FarmSize } from './farm';
 import {
@@ -220,7 +220,7 @@ export function describeEstimate(estimate: Estimate): string {
     ...estimate.assumptions.map((text, i) => [i === 0 ? 'taken so' : '', text] as const),
   ];
   const head = `${printableName(file)}: ${countOf(frameCount, 'frame')} of ${width}×${height}, ${engine}`;
-  const lines = rows.map(([name, text]) => `  ${name.padEnd(15)}${text.replaceAll('\n', ' ')}`);
+  const lines = describeRows(rows, 15);
   return printable([head, ...lines].join('\n'));
 }
 

@@ -75,7 +75,7 @@ export class SliceDigests {
 function openOf(latest: SliceAttempt | undefined): Pick<Digest, 'open'> {
   if (!latest || latest.stoppedAt !== undefined) return {};
   const { onDemand, vcpus } = latest;
-  return { open: { ...(onDemand && { onDemand }), ...(vcpus !== undefined && { vcpus }) } };
+  return { open: { onDemand, vcpus } };
 }
 
 /** An attempt whose end nobody wrote down was cut off, unless it is the latest: that one may still be running. */

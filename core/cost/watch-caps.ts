@@ -16,7 +16,7 @@ export interface CapServices {
   readonly batch: Batch;
   readonly machines: Machines;
   /** Of the machines with GPUs, where there are any. */
-  readonly gpuJobQueue?: string | undefined;
+  readonly gpuJobQueue?: string;
   readonly region: string;
   /** By render: what was read of it before, so that only what has changed is read again. */
   readonly digests: Map<string, SliceDigests>;

@@ -7,10 +7,10 @@
 export type JobStatus =
   'SUBMITTED' | 'PENDING' | 'RUNNABLE' | 'STARTING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED';
 
-/** A dependency: all of `jobId`; `N_TO_N`, child by child; `SEQUENTIAL` without `jobId`, each child after the one before. */
+/** A job that must succeed as a whole before this one starts. */
 export interface JobDependency {
-  readonly jobId?: string;
-  readonly type?: 'SEQUENTIAL' | 'N_TO_N';
+  readonly jobId: string;
+  readonly type?: 'SEQUENTIAL';
 }
 
 /** One rule of a retry strategy. All patterns given must match; `*` may end a pattern; case does not matter. */
@@ -133,8 +133,6 @@ export interface Batch {
   describeJobs(jobIds: readonly string[]): Promise<JobDetail[]>;
   /** In any state. */
   listJobs(request: ListJobsRequest): Promise<JobSummary[]>;
-  /** Fails what has not started; what runs goes on. */
-  cancelJob(jobId: string, reason: string): Promise<void>;
   /** Fails what has not started and stops what runs: SIGTERM, then SIGKILL. Never retried. */
   terminateJob(jobId: string, reason: string): Promise<void>;
 }

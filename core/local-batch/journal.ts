@@ -165,7 +165,7 @@ export class Journal {
       if (durable) syncToDisk(this.#file);
       if (durable && isNew) syncFolderOf(this.#path);
     } catch (error) {
-      const message = `can't write ${this.#path}: ${messageOf(error)}; make room on the disk and start again`;
+      const message = `can't write ${this.#path}: ${messageOf(error)}; free space on the disk and start again`;
       throw new SpotreelError('journal-write', 'passing', message, { cause: error });
     }
   }
@@ -243,7 +243,7 @@ function parseLines(path: string, text: string): unknown[] {
     try {
       return JSON.parse(line) as unknown;
     } catch (error) {
-      throw journalCorrupt(path, i + 1, 'it is no JSON', error);
+      throw journalCorrupt(path, i + 1, 'it is not JSON', error);
     }
   });
 }

@@ -173,18 +173,27 @@ export async function readSlices(render: URL, storage: Storage): Promise<SliceRe
   return reports.filter((report) => report !== undefined).toSorted((a, b) => a.slice - b.slice);
 }
 
-/** A quarter of the values is at most so large, half of them, three quarters. */
 export interface Quartiles {
   readonly quarter: number;
   readonly median: number;
   readonly threeQuarters: number;
 }
 
-/** Of values in ascending order; `undefined` of none. Pure. */
+/** `undefined` without values. */
 export function quartilesOf(ascending: ArrayLike<number>): Quartiles | undefined {
   if (ascending.length === 0) return undefined;
-  const part = (share: number) => ascending[Math.floor((ascending.length - 1) * share)]!;
+  const part = (share: number) => quantileOf(ascending, share);
   return { quarter: part(0.25), median: part(0.5), threeQuarters: part(0.75) };
+}
+
+/**
+ * The value below which this share (0 to 1) of at least one value lies, interpolated between neighbours: the median of 2 and 9 is
+ * 5.5. Definition 7 of Hyndman and Fan (1996), as in NumPy and spreadsheets.
+ */
+export function quantileOf(ascending: ArrayLike<number>, share: number): number {
+  const position = (ascending.length - 1) * share;
+  const [low, high] = [ascending[Math.floor(position)]!, ascending[Math.ceil(position)]!];
+  return low + (high - low) * (position % 1);
 }
 
 /** What slices have told so far, added up; seconds of Blender's own work on frames that are kept. */

@@ -19,7 +19,7 @@ import {
   videoFault,
   type VideoFormat,
 } from '../render/video';
-import { printableName } from '../text';
+import { listNames, printableName } from '../text';
 import type { BlendFacts, SceneFacts } from './blend/facts';
 import type { BlendContents } from './contents/blend-contents';
 
@@ -328,10 +328,8 @@ export function chooseCameras({ facts, contents }: SceneWithCameras, options: Re
 }
 
 function noSuchCamera(asked: string, scene: string, names: readonly string[]): SpotreelError {
-  const named = names.slice(0, MOST_NAMES).map((name) => `"${printableName(name)}"`);
-  const more = names.length - named.length;
-  const all = `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-  const cameras = names.length === 0 ? 'no cameras' : `the cameras ${all}`;
+  const named = names.map((name) => `"${printableName(name)}"`);
+  const cameras = names.length === 0 ? 'no cameras' : `the cameras ${listNames(named, MOST_NAMES)}`;
   const message = `camera "${printableName(asked)}" is unknown: scene "${printableName(scene)}" has ${cameras}; change --camera`;
   return new SpotreelError('no-such-camera', 'usage', message);
 }

@@ -4,7 +4,7 @@ import type { BlenderVersion } from '../render/blender-version';
 import { type ManifestDependency, projectPathFault, scenePathFault } from '../render/manifest';
 import type { RenderOptions } from '../render/options';
 import { formatLocation, sortByKey } from '../storage/storage';
-import { printableName } from '../text';
+import { listNames, printableName } from '../text';
 import type { BlendContents } from './contents/blend-contents';
 import { finding, type PreflightFinding, ruleOf, sortFindings } from './findings/codes';
 import { dependencyFindings, FIXES, groupMissing, type RenderPlace } from './findings/dependencies';
@@ -122,19 +122,18 @@ const modules = (texts: readonly string[]): string =>
   `Freestyle style ${plural(texts, 'module')} ${names(texts)}`;
 
 const nodes = (users: readonly string[]): string =>
-  `OSL shaders in ${shown(users.map((user) => printableName(user)))}`;
+  `OSL shaders in ${listNames(users.map(printableName), MOST_NAMES)}`;
 
 const drivers = (count: number): string =>
   count === 1 ? '1 driver with a Python expression' : `${count} drivers with Python expressions`;
 
 const plural = (all: readonly string[], noun: string): string => (all.length > 1 ? `${noun}s` : noun);
 
-const names = (all: readonly string[]): string => shown(all.map((name) => `"${printableName(name)}"`));
-
-function shown(all: readonly string[]): string {
-  const first = all.slice(0, MOST_NAMES).join(', ');
-  return all.length > MOST_NAMES ? `${first} and ${all.length - MOST_NAMES} more` : first;
-}
+const names = (all: readonly string[]): string =>
+  listNames(
+    all.map((name) => `"${printableName(name)}"`),
+    MOST_NAMES,
+  );
 
 /** Names that one message lists. */
 const MOST_NAMES = 5;
@@ -165,12 +164,10 @@ function contentsFindings(
 
 function unbaked({ unbaked: simulations }: BlendContents, library?: string): PreflightFinding[] {
   if (simulations.length === 0) return [];
-  const listed = simulations.slice(0, MOST_NAMES).map(({ kind, what }) => `${printableName(what)} (${kind})`);
-  const more = simulations.length - listed.length;
-  const all = `${listed.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  const named = simulations.map(({ kind, what }) => `${printableName(what)} (${kind})`);
   const of = library === undefined ? '' : ` of library ${printableName(library)}`;
   const are = simulations.length > 1 ? 'are simulations that are' : 'is a simulation that is';
-  const message = `${all}${of} ${are} not baked: Spotreel renders all frames in one slice and plays the simulation from its first frame, as if it were baked. Blender's own background render does not play it; bake to disk (Physics Properties > Cache) and save the .blend`;
+  const message = `${listNames(named, MOST_NAMES)}${of} ${are} not baked: Spotreel renders all frames in one slice and plays the simulation from its first frame, as if it were baked. Blender's own background render does not play it; bake to disk (Physics Properties > Cache) and save the .blend`;
   return [finding('unbaked-simulation', message)];
 }
 

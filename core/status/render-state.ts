@@ -4,7 +4,7 @@ import type { Finding } from '../render/manifest';
 import type { Tags } from '../render/options';
 import type { JobsRetry, MissingFiles } from '../render/records';
 import type { SliceFigures } from '../render/slice-figures';
-import { printableName } from '../text';
+import { listNames, printableName } from '../text';
 
 /** A frame that was given up. */
 export interface FailedFrame {
@@ -62,18 +62,16 @@ export function describeFiles(files: readonly string[], count = files.length): s
   // Each with its own word where they differ.
   const isMixed = faults.size > 1;
   const names = files.slice(0, MOST_NAMED).map((file) => printableName(isMixed ? file : nameOf(file)));
-  const more = count - names.length;
-  const list = more > 0 ? `${names.join(', ')} and ${more} more` : joined(names);
+  const list = count > names.length ? listNames(names, MOST_NAMED, count) : joined(names);
   if (isMixed) return `${list}, which are missing or damaged`;
   return `${list}, which ${count === 1 ? 'is' : 'are'} ${[...faults][0]!}`;
 }
 
 /** `rendered with 2 files missing: //a.png, //b.png`. */
 export function describeLacking({ count, files, frames }: MissingFiles): string {
-  const names = files.slice(0, MOST_NAMED).map(printableName);
-  const rest = count > names.length ? ` and ${count - names.length} more` : '';
+  const names = listNames(files.map(printableName), MOST_NAMED, count);
   const [what, where] = [count === 1 ? 'file' : 'files', frames === 1 ? '1 frame' : `${frames} frames`];
-  return `rendered with ${count} ${what} missing (${where}): ${names.join(', ')}${rest}`;
+  return `rendered with ${count} ${what} missing (${where}): ${names}`;
 }
 
 const FAULT = / \((damaged|empty|not readable|a Git LFS pointer, not the file)\)$/;

@@ -1,85 +1,52 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { messageOf } from '../errors';
+import { awsFault, type AwsFault, type AwsFaultKind, describeAwsFault } from '../aws-error';
 import { fileError } from './file-writes';
 import { bucketAndKey, formatLocation, StorageError, type StorageErrorCode } from './storage';
 
-/** Names that say more than the status; https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
-const NAMES: Readonly<Record<string, StorageErrorCode>> = {
-  KeyTooLongError: 'bad-url',
-  // 404, but no word about the object: the upload was aborted, by a lifecycle rule or another process.
-  NoSuchUpload: 'unavailable',
-  ExpiredToken: 'denied',
-  InvalidToken: 'denied',
-  PermanentRedirect: 'denied',
-  AuthorizationHeaderMalformed: 'denied',
-  IllegalLocationConstraintException: 'denied',
+/** For each meaning in the table of AWS errors. */
+const CODES: Readonly<Record<AwsFaultKind, StorageErrorCode>> = {
+  'no-credentials': 'unavailable', // On an AWS machine this can pass.
+  'expired-credentials': 'denied',
+  'wrong-region': 'denied',
+  'key-too-long': 'bad-url',
+  denied: 'denied',
+  missing: 'not-found',
+  changed: 'changed',
+  throttled: 'unavailable',
+  refused: 'unavailable',
+  unavailable: 'unavailable',
 };
-
-/** HEAD has no body, so there the status is all; the rest (400, 409, 429, 5xx, no answer) is taken as passing. */
-const STATUSES: Readonly<Record<number, StorageErrorCode>> = {
-  301: 'denied',
-  307: 'denied',
-  401: 'denied',
-  403: 'denied',
-  404: 'not-found',
-  412: 'changed',
-};
-
-/** The HTTP status that S3 answered, `undefined` if there was no answer. */
-export function statusOf(error: unknown): number | undefined {
-  const metadata: unknown = error instanceof Error && '$metadata' in error ? error.$metadata : undefined;
-  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined;
-  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
-}
 
 /**
- * The `StorageError` for a failed request; one that already is a `StorageError` is handed back. A failed condition
- * (412) is `changed`, as conditional reads mean it.
+ * The `StorageError` for a failed request; returns a `StorageError` as it is. A failed condition (412) is `changed`, as conditional
+ * reads mean it.
  */
 export function s3Error(error: unknown, url: URL): StorageError {
   if (error instanceof StorageError) return error;
-  const name = error instanceof Error ? error.name : '';
-  const status = statusOf(error) ?? 0;
-  const code = NAMES[name] ?? STATUSES[status] ?? 'unavailable';
-  return new StorageError(code, url, wording(code, name, status, url, error), { cause: error });
+  const fault = awsFault(error);
+  return new StorageError(CODES[fault.kind], url, wording(fault, url, error), { cause: error });
 }
 
-/** A condition that failed: another writer's object lies at `url`. */
+/** For a failed `ifAbsent`: another writer's object is at `url`. */
 export function s3Exists(url: URL, cause?: unknown): StorageError {
-  const message = `${formatLocation(url)} exists already: choose another name or delete it`;
+  const message = `${formatLocation(url)} already exists; choose another name or delete it`;
   return new StorageError('exists', url, message, { cause });
 }
 
-function wording(code: StorageErrorCode, name: string, status: number, url: URL, error: unknown): string {
+function wording({ kind, name }: AwsFault, url: URL, error: unknown): string {
   const place = formatLocation(url);
   const { bucket } = bucketAndKey(url);
   if (name === 'NoSuchBucket')
-    return `there is no bucket "${bucket}" (${place}): check its name and the AWS account`;
-  if (name === 'CredentialsProviderError') {
-    return `no AWS credentials for ${place}: sign in with "aws sso login" or set AWS_PROFILE, and try again`;
-  }
-  if (name === 'ExpiredToken' || name === 'InvalidToken') {
-    return `the AWS credentials for ${place} are no longer valid (${name}): sign in again`;
-  }
-  if (code === 'denied' && status !== 401 && status !== 403) {
-    return `bucket "${bucket}" (${place}) is in another region: set AWS_REGION to the bucket's region`;
-  }
-  switch (code) {
-    case 'not-found':
-      return `there is no object ${place}: check the key and that bucket "${bucket}" exists`;
-    case 'changed':
-      return `${place} was changed since the render was submitted: submit it again to render it as it is now`;
-    case 'bad-url':
-      return `the key of ${place} is longer than the 1024 bytes that S3 allows: shorten it`;
-    case 'denied':
-      return (
-        `access to ${place} was denied (${name || status}): check the credentials and the policies of bucket ` +
-        `"${bucket}"; without s3:ListBucket S3 answers so for a missing object, too`
-      );
-    default:
-      return `S3 did not do its work on ${place} (${status || 'no answer'}, ${name}: ${messageOf(error)}): try again`;
-  }
+    return `bucket "${bucket}" of ${place} does not exist; check its name and the AWS account`;
+  if (kind === 'missing') return `${place} does not exist; check the key and that bucket "${bucket}" exists`;
+  if (kind === 'changed')
+    return `${place} was changed since the render was submitted; submit it again to render it as it is now`;
+  return describeAwsFault(error, `S3 request for ${place}`, {
+    denied: `check the credentials and the policies of bucket "${bucket}"; without s3:ListBucket, S3 denies missing objects, too`,
+    'wrong-region': `set AWS_REGION to the region of bucket "${bucket}"`,
+    refused: 'try again',
+  });
 }
 
 /** Answers that broke off while their body was read, which the SDK does not repeat, before it counts as a failure. */

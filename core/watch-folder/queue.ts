@@ -114,7 +114,7 @@ export class UploadQueue {
 /** The queue of a watch folder, as anybody may see it. */
 export interface QueueLook {
   /** The process that works on it; absent where none does. */
-  readonly holder?: LockHolder | undefined;
+  readonly holder?: LockHolder;
   /** Ids of renders that have not ended, the earliest first; the first may be running. */
   readonly waiting: readonly string[];
 }

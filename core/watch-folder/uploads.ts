@@ -39,7 +39,7 @@ export interface Upload {
   /** Another one once the scene or its sidecar is another, or was written again. */
   readonly version: string;
   /** Why it can't be rendered, where its name alone or that of its sidecar shows it. */
-  readonly fault?: string | undefined;
+  readonly fault?: string;
 }
 
 /** All uploads, and the folders that could not be read. */
@@ -135,7 +135,7 @@ function uploadsOf(prefix: string, folder: URL, found: Look): Upload[] {
       const fault = found.faults.get(name) ?? sidecarFault(sidecar, found);
       const versions = [...infos.map(versionOf), ...(fault === undefined ? [] : [fault])];
       const url = found.files.get(name)?.url ?? childUrl(folder, name);
-      return { key: prefix + name, url, version: versions.join(' '), ...(fault !== undefined && { fault }) };
+      return { key: prefix + name, url, version: versions.join(' '), fault };
     });
 }
 

@@ -179,30 +179,23 @@ async function uploadedRenders(
 }
 
 /**
- * Handles the messages of one delivery in parallel. Returns the failed ones, so SQS delivers only these again.
+ * Handles one message. Names it in the answer if SQS is to deliver it again, which Lambda does not count as its own error.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
  */
-export async function processRecords(
-  records: readonly SQSRecord[],
-  submit: (event: UploadEvent, record: SQSRecord) => Promise<UploadOutcome>,
+export async function processRecord(
+  { messageId, attributes, body }: SQSRecord,
+  submit: (event: UploadEvent) => Promise<UploadOutcome>,
   log: Logger,
 ): Promise<SQSBatchResponse> {
-  const failed = await Promise.all(
-    records.map(async (record) => {
-      const { messageId, attributes } = record;
-      const delivery = { messageId, deliveries: Number(attributes.ApproximateReceiveCount) };
-      try {
-        const event = parseUploadEvent(record.body);
-        logOutcome(await submit(event, record), { ...delivery, ...event }, log);
-        return undefined;
-      } catch (error) {
-        log.error('upload-failed', error, { ...delivery, body: record.body });
-        return messageId;
-      }
-    }),
-  );
-  const failures = failed.filter((messageId) => messageId !== undefined);
-  return { batchItemFailures: failures.map((itemIdentifier) => ({ itemIdentifier })) };
+  const delivery = { messageId, deliveries: Number(attributes.ApproximateReceiveCount) };
+  try {
+    const event = parseUploadEvent(body);
+    logOutcome(await submit(event), { ...delivery, ...event }, log);
+    return { batchItemFailures: [] };
+  } catch (error) {
+    log.error('upload-failed', error, { ...delivery, body });
+    return { batchItemFailures: [{ itemIdentifier: messageId }] };
+  }
 }
 
 function logOutcome(result: UploadOutcome, fields: Readonly<Record<string, unknown>>, log: Logger): void {

@@ -8,8 +8,7 @@ import type { RenderJobs } from '../../core/render/records';
 import { childUrl, fileUrl, keyUrl, type Storage } from '../../core/storage/storage';
 import { createLogger } from '../../lambda/environment';
 import type { Notify } from '../../lambda/report-status';
-import { processRecords } from '../../lambda/submit-render/submit-upload';
-import { submitUpload } from '../../lambda/submit-render/submit-upload';
+import { processRecord, submitUpload } from '../../lambda/submit-render/submit-upload';
 import { objectCreated, sqsRecord } from '../support/aws-events';
 import { FaultyProcess } from '../support/faulty-calls';
 import { randomOf } from '../support/random';
@@ -121,8 +120,8 @@ function s3Submission(task: FarmTask, services: UploadServices): Submission {
       claim,
     };
     let answer: RenderIdAndJobs | undefined;
-    await processRecords(
-      [sqsRecord(objectCreated(event), claim.owner)],
+    await processRecord(
+      sqsRecord(objectCreated(event), claim.owner),
       async (upload) => {
         const outcome = await submitUpload(upload, { ...seenBy(delivery, services, task), ...rest });
         if (outcome.outcome === 'submitted') answer = outcome;

@@ -123,7 +123,7 @@ test('AWS Batch does not answer: the frames are told all the same, and that the 
     state: 'unknown',
     ended: false,
     frames: { total: 8, stored: 3 },
-    fault: expect.stringContaining('AWS Batch could not describe jobs'),
+    fault: expect.stringContaining('AWS Batch request to describe jobs failed'),
   });
 });
 
@@ -159,7 +159,7 @@ test('watched to its end: one call a look, throttled or failing ones told and su
     ['rendering', true],
     ['complete', true],
   ]);
-  expect(told[2]).toMatchObject({ fault: expect.stringContaining('too much to do'), slices: { running: 2 } });
+  expect(told[2]).toMatchObject({ fault: expect.stringContaining('too many requests'), slices: { running: 2 } });
 });
 
 test('Ctrl-C while AWS Batch is late ends the watching, and says that the farm goes on', async () => {

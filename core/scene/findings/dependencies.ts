@@ -4,7 +4,7 @@ import {
   formatBlenderVersion,
 } from '../../render/blender-version';
 import { MOST_DEPENDENCIES } from '../../render/manifest';
-import { printableName } from '../../text';
+import { listNames, printableName } from '../../text';
 import type { DependencyKind, LinkedData } from '../contents/blend-contents';
 import { kindOfCode } from '../contents/walk';
 import type { FoundDependency, FoundLibrary, ProjectFiles } from '../project/dependencies';
@@ -49,15 +49,14 @@ function lackingData({ location, lacking: all = [] }: FoundLibrary): PreflightFi
   const needed = all.filter(({ reach }) => reach !== 'unused');
   const [first] = needed;
   if (!first) return undefined;
-  const named = needed.slice(0, MOST_NAMES).map(nameOf).join(', ');
-  const more = needed.length > MOST_NAMES ? ` and ${needed.length - MOST_NAMES} more` : '';
+  const named = listNames(needed.map(nameOf), MOST_NAMES);
   const isOne = needed.length === 1;
   const are = isOne ? 'is' : 'are';
   const fix = isOne
     ? 'restore its name in the library, or link it again'
     : 'restore their names in the library, or link them again';
   const isSure = needed.some(({ reach }) => reach === 'rendered');
-  const message = `${named}${more} ${are} missing from library ${printableName(location)}: ${fix}; ${FORCED}`;
+  const message = `${named} ${are} missing from library ${printableName(location)}: ${fix}; ${FORCED}`;
   return finding('library-data-missing', message, undefined, isSure ? 'error' : 'warning');
 }
 
@@ -179,10 +178,9 @@ function someAbsent(found: FoundDependency): PreflightFinding | undefined {
   const { dependency, absent } = found;
   const needs = needOf(found);
   if (absent.length === 0) return undefined;
-  const listed = absent.slice(0, MOST_NAMES).map(printableName).join(', ');
-  const more = absent.length > MOST_NAMES ? ` and ${absent.length - MOST_NAMES} more` : '';
+  const named = listNames(absent.map(printableName), MOST_NAMES);
   const are = absent.length > 1 ? 'which are' : 'which is';
-  const message = `${subject(found)} ${needs} ${printableName(dependency.path)} with ${listed}${more}, ${are} missing: put the missing files there, or ${FIXES[dependency.kind]}`;
+  const message = `${subject(found)} ${needs} ${printableName(dependency.path)} with ${named}, ${are} missing: put the missing files there, or ${FIXES[dependency.kind]}`;
   // It is unknown which of them a frame needs: the worker checks each frame.
   const severity = dependency.reach === 'unused' ? 'note' : 'warning';
   return finding(`${dependency.kind}-missing`, message, dependency.path, severity);
@@ -214,10 +212,11 @@ function someUseless(found: FoundDependency): PreflightFinding | undefined {
 
 /** Files that exist, but are never uploaded. */
 function someRefused(found: FoundDependency): PreflightFinding | undefined {
-  const { dependency, refused: [first, ...others] = [] } = found;
+  const { dependency, refused = [] } = found;
+  const [first] = refused;
   if (!first) return undefined;
-  const more = others.length > 0 ? ` and ${others.length} more` : '';
-  const message = `${subject(found)} ${needOf(found)} ${printableName(dependency.path)}, and Spotreel does not upload ${printableName(first.location)}${more}: ${first.why}; if it is an asset, pack it, or give it a usual name in the scene's folder and choose it again`;
+  const named = listNames([printableName(first.location)], 1, refused.length);
+  const message = `${subject(found)} ${needOf(found)} ${printableName(dependency.path)}, and Spotreel does not upload ${named}: ${first.why}; if it is an asset, pack it, or give it a usual name in the scene's folder and choose it again`;
   const severity = dependency.reach === 'unused' ? 'note' : undefined;
   return finding('upload-refused', message, dependency.path, severity);
 }
@@ -350,11 +349,9 @@ export function groupMissing(
 }
 
 function sentence(kind: DependencyKind, several: readonly FoundDependency[], fix: string): string {
-  const named = several.slice(0, MOST_NAMES).map(({ dependency: { path, usedBy } }) => {
+  const named = several.map(({ dependency: { path, usedBy } }) => {
     const [user] = usedBy;
     return `${printableName(path)}${user === undefined ? '' : ` (${printableName(user)})`}`;
   });
-  const rest = several.length - named.length;
-  const more = rest > 0 ? ` and ${rest} more` : '';
-  return `${several.length} ${PLURALS[kind]} are missing: ${named.join(', ')}${more}: put them there, or ${fix}; --force renders without them`;
+  return `${several.length} ${PLURALS[kind]} are missing: ${listNames(named, MOST_NAMES)}: put them there, or ${fix}; --force renders without them`;
 }

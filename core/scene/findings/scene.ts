@@ -2,7 +2,7 @@ import { type BlenderVersion, compareBlenderVersions } from '../../render/blende
 import { countFrames } from '../../render/frames';
 import type { RenderOptions } from '../../render/options';
 import { displayOf, isHdr, type VideoFileFormat } from '../../render/video';
-import { printableName } from '../../text';
+import { listNames, printableName } from '../../text';
 import type { BlendFacts, SceneFacts } from '../blend/facts';
 import type { BlendContents } from '../contents/blend-contents';
 import { chosenScene, chosenVideo, hasSound, plannedFrames, soundFault } from '../plan';
@@ -194,10 +194,8 @@ export function soundFindings(
     return [finding('sound-left-out', message)];
   }
   if (speakers.length === 0) return [];
-  const listed = speakers.slice(0, MOST_NAMES).map((name) => `"${printableName(name)}"`);
-  const more = speakers.length - listed.length;
-  const all = `${listed.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-  const message = `the video has speakers (${all}) as the scene's camera hears them, wherever a sound strip of their animation plays`;
+  const named = speakers.map((name) => `"${printableName(name)}"`);
+  const message = `the video has speakers (${listNames(named, MOST_NAMES)}) as the scene's camera hears them, wherever a sound strip of their animation plays`;
   return [finding('speakers', message)];
 }
 

@@ -164,7 +164,7 @@ describe('choose logs', () => {
     expect(namedLogs({ stitch: true }, retried)).toEqual({ jobId: 's1', what: 'the video (job 2 of 2)' });
     expect(namedLogs({ stitch: true, job: 3 }, { ...retried, salvage: 'v' })?.jobId).toBe('v');
     expect(() => namedLogs({ slice: 3, job: 3 }, retried)).toThrow(
-      'slice 3 was the task of 2 jobs: there is no job 3',
+      'slice 3 had 2 jobs, not 3; give --job 1 to 2',
     );
     expect(() => namedLogs({ job: 1 }, retried)).toThrow('--job needs --frame, --slice or --stitch');
   });

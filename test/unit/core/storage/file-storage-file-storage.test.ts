@@ -106,8 +106,8 @@ describe('FileStorage', () => {
       'the disk is full (EDQUOT); free space or choose another output folder',
     ],
     ['EROFS', 'denied', 'usage', 'the disk is read-only; choose another output folder'],
-    ['EACCES', 'denied', 'usage', 'permission denied; choose another output folder or mend the permissions'],
-    ['EIO', 'unavailable', 'passing', 'see whether the disk is in order and try again'],
+    ['EACCES', 'denied', 'usage', 'permission denied; choose another output folder or fix the permissions'],
+    ['EIO', 'unavailable', 'passing', 'check the disk and try again'],
   ])('says what to do about %s and leaves nothing behind', async (errno, code, kind, words) => {
     await storage.put(at('1.png'), 'old');
     jest.mocked(fs.writeFile).mockImplementationOnce(async (path) => {
@@ -171,8 +171,8 @@ describe('FileStorage', () => {
       sub: undefined,
       'a.png': undefined,
       dangling: 'is a link that leads nowhere',
-      device: 'is a link to something that is no regular file',
-      pipe: 'is no regular file',
+      device: 'is a link to something that is not a regular file',
+      pipe: 'is not a regular file',
     });
   });
 
