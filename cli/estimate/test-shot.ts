@@ -13,6 +13,7 @@ import { submitRender } from '../../core/jobs/submit';
 import { renderIdOf, thumbnailUrl } from '../../core/render/keys';
 import type { Manifest } from '../../core/render/manifest';
 import type { RenderOptions } from '../../core/render/options';
+import { Render } from '../../core/render/render';
 import { planRender } from '../../core/scene/plan';
 import { digestOfFiles, type Preflight } from '../../core/scene/preflight';
 import type { SceneExamination } from '../../core/scene/project/examine';
@@ -253,7 +254,7 @@ export async function makeThumbnails(
       const picture =
         isThere ||
         (await show.make(`${frame}.jpg`, url, 'image/jpeg', async (path) => {
-          const [file] = await show.fetch([frame], from);
+          const [file] = await show.fetch([frame], Render.in(from, storage));
           if (file) await show.ffmpeg(thumbnailArgs(file.path, path, look));
           return file !== undefined;
         }));

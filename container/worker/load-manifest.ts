@@ -1,17 +1,11 @@
 import { SpotreelError } from '../../core/errors';
 import type { RenderCommand } from '../../core/jobs/worker';
-import { manifestUrl } from '../../core/render/keys';
-import { type Manifest, parseManifest } from '../../core/render/manifest';
+import type { Manifest } from '../../core/render/manifest';
+import type { Render } from '../../core/render/render';
 import { planRender } from '../../core/scene/plan';
 import { preflight, refuseErrors } from '../../core/scene/preflight';
 import { examineScene } from '../../core/scene/project/examine';
-import { formatLocation, parseLocation, type Storage, StorageError } from '../../core/storage/storage';
-
-/** The plan under `folder`. Throws `not-found`, or `bad-manifest`. */
-export async function loadManifest(folder: URL, storage: Storage): Promise<Manifest> {
-  const url = manifestUrl(folder);
-  return parseManifest(await storage.get(url), formatLocation(url));
-}
+import { formatLocation, parseLocation, StorageError } from '../../core/storage/storage';
 
 /**
  * The plan of a `render` command: the one that was submitted, else (a job submitted by hand) one made here from the
@@ -19,11 +13,10 @@ export async function loadManifest(folder: URL, storage: Storage): Promise<Manif
  */
 export async function manifestForRender(
   command: RenderCommand,
-  folder: URL,
-  storage: Storage,
+  render: Render,
   now: Date,
 ): Promise<Manifest> {
-  const manifest = (await existing(folder, storage)) ?? (await planByHand(command, folder, storage, now));
+  const manifest = (await render.manifest.read()) ?? (await planByHand(command, render, now));
   checkFigure('-t', command.totalFrames, manifest.frameCount, 'frames');
   checkFigure(
     '-f',
@@ -34,21 +27,12 @@ export async function manifestForRender(
   return manifest;
 }
 
-async function existing(folder: URL, storage: Storage): Promise<Manifest | undefined> {
-  try {
-    return await loadManifest(folder, storage);
-  } catch (error) {
-    if (error instanceof StorageError && error.code === 'not-found') return undefined;
-    throw error;
-  }
-}
-
 async function planByHand(
   { input, framesPerSlice }: RenderCommand,
-  folder: URL,
-  storage: Storage,
+  render: Render,
   now: Date,
 ): Promise<Manifest> {
+  const { storage } = render;
   const url = parseLocation(input, process.cwd());
   const head = await storage.head(url);
   if (!head) throw new StorageError('not-found', url, `there is no scene at ${input}; check -i`);
@@ -65,7 +49,7 @@ async function planByHand(
   });
   refuseErrors(checked, file);
   const manifest = planRender({
-    renderId: decodeURIComponent(folder.pathname.split('/').filter(Boolean).pop() ?? 'render'),
+    renderId: render.renderId || 'render',
     source: { url: file, etag: head.etag, size: head.size },
     facts: examination.facts,
     options,
@@ -73,18 +57,8 @@ async function planByHand(
     now,
     checked,
   });
-  return keepFirst(manifest, folder, storage);
-}
-
-/** All children make the same plan; the first one's stands, and the stitch job finds it. */
-async function keepFirst(manifest: Manifest, folder: URL, storage: Storage): Promise<Manifest> {
-  try {
-    await storage.put(manifestUrl(folder), JSON.stringify(manifest, null, 2), { ifAbsent: true });
-    return manifest;
-  } catch (error) {
-    if (error instanceof StorageError && error.code === 'exists') return loadManifest(folder, storage);
-    throw error;
-  }
+  // All children make the same plan. The first one is kept, and the stitch job reads it.
+  return render.manifest.create(manifest);
 }
 
 function checkFigure(flag: string, given: number, planned: number, unit: string): void {

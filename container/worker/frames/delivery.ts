@@ -3,20 +3,16 @@ import { basename, join } from 'node:path';
 import { codeOf, messageOf } from '../../../core/errors';
 import {
   contentTypeOf,
-  failureUrl,
   type FileOutput,
-  frameUrl,
   isFileOutput,
   type MasterEnding,
-  masterUrl,
   MOST_OUTPUTS,
-  outputUrl,
   type PictureEnding,
   pictureEndingOf,
 } from '../../../core/render/keys';
 import type { Manifest } from '../../../core/render/manifest';
+import type { Render } from '../../../core/render/render';
 import type { Resolution } from '../../../core/render/video';
-import type { Storage } from '../../../core/storage/storage';
 import { printableName } from '../../../core/text';
 import { removeSaved, takeBytes, takeCopy, UNSAFE_FILE } from '../files/take-file';
 import { readFrame } from '../video/gaps';
@@ -64,10 +60,10 @@ async function takeOutputs(
 }
 
 /** Stores the files of a frame, each whole. */
-async function storeOutputs(taken: readonly TakenOutput[], folder: URL, storage: Storage): Promise<void> {
+async function storeOutputs(taken: readonly TakenOutput[], render: Render): Promise<void> {
   for (const output of taken) {
     const options = { contentType: contentTypeOf(output.ending), durable: true };
-    await storage.upload(output.copy, outputUrl(folder, output), options);
+    await render.storage.upload(output.copy, render.outputUrl(output), options);
   }
 }
 
@@ -94,8 +90,7 @@ export interface SavedFrame {
 
 interface Place {
   readonly manifest: Pick<Manifest, 'resolution'>;
-  readonly folder: URL;
-  readonly storage: Storage;
+  readonly render: Render;
 }
 
 /** With a folder that only the worker can write to. */
@@ -124,7 +119,7 @@ export async function deliverFrame(saved: SavedFrame, place: Delivering): Promis
 async function deliver(
   { frame, path, master, outputs = [] }: SavedFrame,
   copied: string | undefined,
-  { manifest: { resolution }, folder, storage, own }: Delivering,
+  { manifest: { resolution }, render, own }: Delivering,
 ): Promise<Delivery> {
   const writer = 'Blender';
   const bytes = await takeBytes({
@@ -146,17 +141,17 @@ async function deliver(
   if ('fault' in kept) return kept;
   // In this order, so that who is killed between the two leaves no record of a failure beside a frame that is whole: the
   // next attempt would keep the frame and the record with it.
-  await storage.delete(failureUrl(folder, frame));
-  await storeOutputs(kept.taken, folder, storage);
+  await render.failure(frame).delete();
+  await storeOutputs(kept.taken, render);
   if (master && copied !== undefined) {
     const options = { contentType: contentTypeOf(master.ending), durable: true };
-    await storage.upload(copied, masterUrl(folder, frame, master.ending), options);
+    await render.storage.upload(copied, render.masterUrl(frame, master.ending), options);
   }
-  await storage.put(frameUrl(folder, frame), bytes, { contentType: 'image/png', durable: true });
+  await render.storage.put(render.frameUrl(frame), bytes, { contentType: 'image/png', durable: true });
   return { bytes: bytes.byteLength };
 }
 
-/** Whether a frame in storage is whole. A frame that is there but not whole counts as not there. */
-export async function isFrameInPlace(frame: number, { manifest, folder, storage }: Place): Promise<boolean> {
-  return (await readFrame(frame, folder, manifest.resolution, storage)).bytes !== undefined;
+/** Whether a frame is stored and not damaged. */
+export async function isFrameInPlace(frame: number, { manifest, render }: Place): Promise<boolean> {
+  return (await readFrame(frame, render, manifest.resolution)).bytes !== undefined;
 }
