@@ -1,4 +1,3 @@
-import { readJobs } from '../../core/jobs/ensure-jobs';
 import { chooseTargets } from '../../core/jobs/farm';
 import { isLiving } from '../../core/jobs/pair';
 import { retryRender } from '../../core/jobs/retry';
@@ -11,12 +10,11 @@ import {
 } from '../../core/jobs/submit';
 import type { LocalBatch } from '../../core/local-batch/local-batch';
 import { formatFrames } from '../../core/render/frames';
-import { frameUrl, partialVideoUrl, videoUrl } from '../../core/render/keys';
 import type { Finding, Manifest } from '../../core/render/manifest';
-import { type AskedFrames, chooseRetry, findMissingFrames } from '../../core/render/missing-frames';
+import { type AskedFrames, chooseRetry } from '../../core/render/missing-frames';
 import type { RenderOptions } from '../../core/render/options';
-import { storedFrames } from '../../core/render/read-files';
 import { type Gaps, type RenderJobs, salvageJobName } from '../../core/render/records';
+import { Render } from '../../core/render/render';
 import { formatFrameRate } from '../../core/render/video';
 import { plannedVideo } from '../../core/scene/plan';
 import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
@@ -81,7 +79,7 @@ export class LocalRender {
       hasDisplay,
       hasOwnColors: hasOwnColors(process.env),
       hasDenoiser: denoiserQuestion(process.env),
-      setAsidePlan,
+      setAsidePlan: (folder: URL) => setAsidePlan(Render.in(folder, storage)),
     } as const;
     const known = this.options.examination;
     const examination =
@@ -99,7 +97,8 @@ export class LocalRender {
     const { view } = this.options;
     const { signal } = this.interrupted;
     return runLocally({
-      ...{ folder, manifest, programs, machine, allowsScripts, storage, view, signal, report },
+      ...{ render: Render.in(folder, storage), manifest, programs, machine, allowsScripts },
+      ...{ view, signal, report },
       submit: async (batch) => (await this.submit(request, { ...services, batch })).jobs,
     });
   }
@@ -123,18 +122,17 @@ const rebuiltFinding = (damage: string): Finding => ({
 });
 
 async function isComplete({ manifest, folder }: SubmittedRender, storage: Storage): Promise<boolean> {
-  const stored = await storedFrames(manifest, folder, storage);
+  const render = Render.in(folder, storage);
+  const stored = await render.storedFrames(manifest);
   const video = plannedVideo(manifest);
   if (stored.size < manifest.frameCount) return false;
-  return video === 'none' || (await storage.head(videoUrl(folder, video))) !== undefined;
+  return video === 'none' || (await storage.head(render.videoUrl(video))) !== undefined;
 }
 
 export interface LocalRetryOptions {
-  /** The render's own. */
-  readonly folder: URL;
+  readonly render: Render;
   readonly manifest: Manifest;
   readonly machine: Machine;
-  readonly storage: Storage;
   readonly view: ProgressView;
   readonly report: LocalWork['report'];
   /** Stops everything; what is done is kept. */
@@ -150,18 +148,18 @@ const REASON = 'a retry takes its place';
  * that is asked for; else they are ended first.
  */
 export async function retryLocally(options: LocalRetryOptions): Promise<RenderOutcome> {
-  const { folder, manifest, machine, storage, asked, samples } = options;
+  const { render, manifest, machine, asked, samples } = options;
   const programs = await findPrograms(process.env, plannedVideo(manifest));
   // A person who retries a render agrees to its options as they are.
   const allowsScripts = manifest.options.allowScripts === true;
   const targets = chooseTargets(manifest, localTargets(programs.blenderVersion, machine, allowsScripts));
   const wantsLess = asked.frames !== undefined || asked.failed === true || samples !== undefined;
   const submit = async (batch: LocalBatch): Promise<RenderJobs> => {
-    const jobs = await readJobs(folder, storage);
+    const jobs = await render.jobs.readIfValid();
     const pair = jobs ? await livingOf([jobs.stitch.jobId, jobs.render.jobId], batch) : [];
     if (jobs && pair.length > 0 && !wantsLess) return jobs;
     await endJobs([...pair, ...(await livingSalvages(manifest, targets.stitch.jobQueue, batch))], batch);
-    const choice = chooseRetry(manifest, await findMissingFrames(manifest, folder, storage), asked);
+    const choice = chooseRetry(manifest, await render.missingFrames(manifest), asked);
     const wish = {
       why: 'asked',
       ...choice,
@@ -170,7 +168,8 @@ export async function retryLocally(options: LocalRetryOptions): Promise<RenderOu
       after: jobs,
     } as const;
     const now = () => new Date();
-    return (await retryRender(manifest, folder, wish, { storage, batch, now, targets })).jobs;
+    const services = { storage: render.storage, batch, now, targets };
+    return (await retryRender(manifest, render.folder, wish, services)).jobs;
   };
   return runLocally({ ...options, programs, allowsScripts, submit });
 }
@@ -199,17 +198,17 @@ const MOST_REASONS = 10;
 
 /** How a render ended, for a person; `again` is what goes on from there. */
 export function describeOutcome(outcome: RenderOutcome, seconds: number, again = 'the same command'): string {
-  const { state, folder, manifest, progress } = outcome;
+  const { state, render, manifest, progress } = outcome;
   const { frameCount } = manifest;
   const frames = `${progress.done.size} of ${countOf(frameCount, 'frame')}`;
   const are = frameCount === 1 ? 'is' : 'are';
-  const where = formatLocation(folder);
+  const where = render.location;
   if (state === 'complete') {
     const { width, height } = manifest.resolution;
     const size = `${countOf(frameCount, 'frame')} of ${width}×${height}`;
     const video = videoOf(outcome);
     if (frameCount === 1 && video === undefined) {
-      const picture = formatLocation(frameUrl(folder, manifest.frames[0]!.start));
+      const picture = formatLocation(render.frameUrl(manifest.frames[0]!.start));
       const lines = [
         `${size} in ${formatSeconds(seconds)}`,
         ...warningLines(outcome),
@@ -232,7 +231,7 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
     return printable(`stopped: ${frames} ${are} safe in ${where}; ${again} goes on from there`);
   }
   if (outcome.gaps) {
-    const video = formatLocation(partialVideoUrl(folder, plannedVideo(manifest)));
+    const video = formatLocation(render.partialVideoUrl(plannedVideo(manifest)));
     const { gaps, sound = [] } = outcome.gaps;
     const lines =
       gaps.length > 0
@@ -303,11 +302,11 @@ function gapLines({ gaps }: Gaps, { progress }: RenderOutcome): string[] {
 
 /** How a render ended, for a program. */
 export function outcomeJson(outcome: RenderOutcome, seconds: number) {
-  const { state, folder, manifest, progress } = outcome;
+  const { state, render, manifest, progress } = outcome;
   return {
     renderId: manifest.renderId,
     state,
-    folder: formatLocation(folder),
+    folder: render.location,
     video: videoOf(outcome),
     gaps: outcome.gaps?.gaps,
     soundLacks: outcome.gaps?.sound,
@@ -325,9 +324,9 @@ export function outcomeJson(outcome: RenderOutcome, seconds: number) {
   };
 }
 
-function videoOf({ state, folder, manifest }: RenderOutcome): string | undefined {
+function videoOf({ state, render, manifest }: RenderOutcome): string | undefined {
   const video = plannedVideo(manifest);
   if (video === 'none') return undefined;
-  if (state === 'complete') return formatLocation(videoUrl(folder, video));
-  return state === 'partial' ? formatLocation(partialVideoUrl(folder, video)) : undefined;
+  if (state === 'complete') return formatLocation(render.videoUrl(video));
+  return state === 'partial' ? formatLocation(render.partialVideoUrl(video)) : undefined;
 }
