@@ -95,8 +95,8 @@ function describeOutputs(outputs: readonly string[]): string {
 }
 
 /** `1: 12 frames, on On-Demand machines at full price`. */
-function describeRetry({ number, why, slices, frames, onDemand }: NonNullable<RenderState['retry']>): string {
-  if (slices === 0) return `${number}: the video alone`;
+function describeRetry({ kind, number, why, frames, onDemand }: NonNullable<RenderState['retry']>): string {
+  if (kind === 'video') return `${number}: the video alone`;
   const parts = [
     countOf(frames, 'frame'),
     ...(onDemand ? ['on On-Demand machines at full price'] : []),

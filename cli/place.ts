@@ -180,8 +180,7 @@ export async function lookAtRender(
   const id = renderId ?? (await newestRender(output, storage));
   if (id === undefined) throw noRender('', output);
   const render = renderNamed(id, { output }, storage);
-  const { renderId: name, folder } = render;
-  const looking = new RenderLook({ renderId: name, folder, storage, batch, now: Date.now });
+  const looking = new RenderLook({ render, batch, now: Date.now });
   const look = async () => {
     const seen = await looking.look();
     if (!seen) throw noRender(id, output);

@@ -23,7 +23,7 @@ const MOST_SECONDS = 90;
  */
 async function cancelQueued(render: Render, { say, pause }: Wait): Promise<boolean> {
   const { output, renderId, storage } = render;
-  const { queue } = queueAround(render.folder);
+  const queue = queueAround(render);
   if (!queue || !isIn(queue, render)) return false;
   const mark = cancelUrl(output, renderId);
   await storage.put(mark, '');
@@ -46,7 +46,7 @@ async function cancelQueued(render: Render, { say, pause }: Wait): Promise<boole
 /** A version that another has taken the place of still renders to its end. */
 function isIn({ waiting, holder }: QueueLook, render: Render): boolean {
   if (waiting.includes(render.renderId)) return true;
-  const own = localHolder(render.folder);
+  const own = localHolder(render);
   return holder !== undefined && own !== undefined && isSameClaimant(own, holder);
 }
 
@@ -101,13 +101,12 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
   let stopped: boolean;
   if (place.batch) {
     const { batch, farm } = place;
-    const onFarm = { renderId: render.renderId, folder: render.folder, storage, batch, farm };
-    stopped = (await cancelJobs(onFarm, { say: sayToUser, pause: usualPause })) > 0;
+    stopped = (await cancelJobs({ render, batch, farm }, { say: sayToUser, pause: usualPause })) > 0;
   } else {
     stopped = await cancelLocal(render);
   }
   const goOn = place.batch ? 'submit' : 'render';
-  const again = queueAround(render.folder).queue
+  const again = queueAround(render)
     ? 'dropped into the watch folder again, the scene'
     : `"spotreel ${goOn}" of the same scene`;
   sayToUser(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
@@ -122,7 +121,7 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
 async function cancelLocal(render: Render): Promise<boolean> {
   if (render.folder.protocol !== 'file:') throw noBatch(render);
   if (await cancelQueued(render, { say: sayToUser, pause: usualPause })) return true;
-  const holder = localHolder(render.folder);
+  const holder = localHolder(render);
   if (!holder) return false;
   sayToUser(`stopping ${describeHolder(holder)}`);
   await stopLocal(render.localBatchFolder, holder, usualPause);

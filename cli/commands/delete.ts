@@ -83,12 +83,12 @@ export async function deleteCommand(renderId: string, flags: DeleteFlags): Promi
 }
 
 async function refuseRunning(render: Render, { batch, farm }: Place): Promise<void> {
-  const { renderId, folder, storage } = render;
+  const { renderId } = render;
   const isRunning = batch
-    ? (await livingJobs({ renderId, folder, storage, batch, farm })).length > 0
-    : folder.protocol === 'file:' && isGoingHere(folder);
+    ? (await livingJobs({ render, batch, farm })).length > 0
+    : render.folder.protocol === 'file:' && isGoingHere(render);
   if (!isRunning) return;
-  const holder = batch ? undefined : localHolder(folder);
+  const holder = batch ? undefined : localHolder(render);
   const message =
     holder && !holder.isHere
       ? `${renderId} is in use by ${describeHolder(holder)}: stop it there first (spotreel cancel ${renderId})`

@@ -83,7 +83,7 @@ export async function downloadCommand(
 /** Looks again and again, until nothing more will come. */
 async function watch(download: Download, { batch }: Place, tally: Tally): Promise<void> {
   const { render, services } = download;
-  const asked = { folder: render.folder, storage: render.storage, batch, now: Date.now };
+  const asked = { render, batch, now: Date.now };
   const known = new Map<string, string>();
   let [pause, faults] = [LOOK_SECONDS.first, 0];
   for (;;) {

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { askBlenderVersion, findProgram } from '../../container/worker/programs';
 import { SpotreelError } from '../../core/errors';
-import { Render } from '../../core/render/render';
 import { openStorage } from '../../core/storage/open-storage';
 import { parseLocation } from '../../core/storage/storage';
 import { explain, type Run, wholeNumber } from '../help';
@@ -45,7 +44,7 @@ export async function farmCommand(directory: string, flags: FarmFlags): Promise<
       hasDisplay: hasDisplay(process.env, process.platform),
       hasOwnColors: hasOwnColors(process.env),
       hasDenoiser: denoiserQuestion(process.env),
-      setAsidePlan: (plan) => setAsidePlan(Render.in(plan, storage)),
+      setAsidePlan,
     },
     once: flags.once ?? false,
     view: createFolderView(

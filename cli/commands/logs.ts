@@ -73,9 +73,8 @@ function stopped(signal: AbortSignal): Promise<undefined> {
 
 /** The newest pair of jobs, and the one that makes a video of what there is, which is noted on a farm alone. */
 async function findJobs(render: Render) {
-  const { renderId, folder } = render;
   const noted = await render.jobs.readIfValid();
-  const here = folder.protocol === 'file:' ? lookHere({ renderId, folder, jobs: noted }) : undefined;
+  const here = render.folder.protocol === 'file:' ? lookHere({ render, jobs: noted }) : undefined;
   const jobs = noted ?? here?.foundJobs;
   if (!jobs) {
     const message = `no jobs are noted in ${render.location} (jobs.json): nothing of it has run yet`;

@@ -78,7 +78,7 @@ export async function receiptCommand(renderId: string, flags: ReceiptFlags): Pro
   const storage = openStorage();
   const { render, manifest } = await findRender(renderId, place, storage);
   const reckon = await new CostTeller(place.farm).reckoner(manifest.options.device === 'GPU');
-  const ended = await hasEnded({ folder: render.folder, storage, batch: place.batch, now: Date.now });
+  const ended = await hasEnded({ render, batch: place.batch, now: Date.now });
   const stored = await render.storedFrames(manifest);
   const receipt = makeReceipt({
     manifest,

@@ -7,9 +7,9 @@ import { findRetryTargets } from '../../core/jobs/retry-targets';
 import { inUse } from '../../core/local-batch/lock';
 import { formatFrames } from '../../core/render/frames';
 import type { Manifest } from '../../core/render/manifest';
-import { type AskedFrames, chooseRetry, type RetryChoice } from '../../core/render/missing-frames';
 import type { RenderJobs } from '../../core/render/records';
 import type { Render } from '../../core/render/render';
+import { type AskedFrames, chooseRetry, type RetryChoice } from '../../core/render/slices';
 import { plannedVideo } from '../../core/scene/plan';
 import type { RenderState } from '../../core/status/render-state';
 import { localHolder } from '../../core/status/seen-jobs';
@@ -35,7 +35,7 @@ function refuseRunning({ renderId, state, ended, fault }: RenderState): void {
 
 /** Throws `locked` while a process of another machine has the render's folder. */
 function refuseHeldElsewhere(render: Render): void {
-  const holder = localHolder(render.folder);
+  const holder = localHolder(render);
   if (holder && !holder.isHere) throw inUse(render.localBatchFolder, holder);
 }
 
@@ -196,13 +196,13 @@ async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise
     after: jobs,
   } as const;
   const claim = { owner: randomUUID(), staleAfterSeconds: CLAIM_STALE_AFTER_SECONDS };
-  const services = { storage: known.storage, batch, now: () => new Date(), targets, claim };
-  const submitted = await retryRender(manifest, known.folder, wish, services);
+  const services = { batch, now: () => new Date(), targets, claim };
+  const submitted = await retryRender(known, manifest, wish, services);
   const { renderId } = manifest;
   if (submitted.resumed) say('a retry that was cut off while it was submitted goes on, in place of this one');
   say(`submitted as retry ${submitted.plan.number}; "spotreel watch ${renderId}" tells how it does`);
   const { render, stitch, retry: noted } = submitted.jobs;
-  process.stdout.write(`${JSON.stringify(noted?.slices === 0 ? [stitch] : [render, stitch])}\n`);
+  process.stdout.write(`${JSON.stringify(noted?.kind === 'video' ? [stitch] : [render, stitch])}\n`);
   return 0;
 }
 

@@ -85,7 +85,7 @@ async function conclude(
   manifest: Manifest,
   why: string | undefined,
 ): Promise<ShotTest> {
-  const results = await readTest(manifest, test.render.folder, test.render.storage);
+  const results = await readTest(test.render, manifest);
   const { frames, startSeconds, failures } = results;
   if (frames.length > 0)
     return { ...test, results, pace: { frameSeconds: framePace(frames, plan.frames), startSeconds } };

@@ -1,5 +1,5 @@
+import { isEnded } from '../../core/jobs/batch';
 import { chooseTargets } from '../../core/jobs/farm';
-import { isLiving } from '../../core/jobs/pair';
 import { retryRender } from '../../core/jobs/retry';
 import {
   prepareRender,
@@ -11,10 +11,10 @@ import {
 import type { LocalBatch } from '../../core/local-batch/local-batch';
 import { formatFrames } from '../../core/render/frames';
 import type { Finding, Manifest } from '../../core/render/manifest';
-import { type AskedFrames, chooseRetry } from '../../core/render/missing-frames';
 import type { RenderOptions } from '../../core/render/options';
 import { type Gaps, type RenderJobs, salvageJobName } from '../../core/render/records';
-import { Render } from '../../core/render/render';
+import type { Render } from '../../core/render/render';
+import { type AskedFrames, chooseRetry } from '../../core/render/slices';
 import { formatFrameRate } from '../../core/render/video';
 import { plannedVideo } from '../../core/scene/plan';
 import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
@@ -79,7 +79,7 @@ export class LocalRender {
       hasDisplay,
       hasOwnColors: hasOwnColors(process.env),
       hasDenoiser: denoiserQuestion(process.env),
-      setAsidePlan: (folder: URL) => setAsidePlan(Render.in(folder, storage)),
+      setAsidePlan,
     } as const;
     const known = this.options.examination;
     const examination =
@@ -88,7 +88,7 @@ export class LocalRender {
         ? await examineScene(source.url, source.etag, storage, undefined, undefined, this.options.options)
         : undefined);
     const request = { ...this.options, ...(examination && { examination }) };
-    const { folder, manifest, rebuilt } = await prepareRender(request, services);
+    const { render, manifest, rebuilt } = await prepareRender(request, services);
     report([
       ...(rebuilt === undefined ? [] : [rebuiltFinding(rebuilt)]),
       ...(manifest.findings ?? []),
@@ -97,7 +97,7 @@ export class LocalRender {
     const { view } = this.options;
     const { signal } = this.interrupted;
     return runLocally({
-      ...{ render: Render.in(folder, storage), manifest, programs, machine, allowsScripts },
+      ...{ render, manifest, programs, machine, allowsScripts },
       ...{ view, signal, report },
       submit: async (batch) => (await this.submit(request, { ...services, batch })).jobs,
     });
@@ -110,7 +110,7 @@ export class LocalRender {
   ): Promise<SubmittedRender> {
     const submitted = await submitRender({ ...request, reuse: 'unfailed' }, services);
     const [stitch] = await services.batch.describeJobs([submitted.jobs.stitch.jobId]);
-    if (stitch?.status !== 'SUCCEEDED' || (await isComplete(submitted, services.storage))) return submitted;
+    if (stitch?.status !== 'SUCCEEDED' || (await isComplete(submitted))) return submitted;
     return submitRender({ ...request, reuse: 'unfinished' }, services);
   }
 }
@@ -121,12 +121,11 @@ const rebuiltFinding = (damage: string): Finding => ({
   message: `the render was planned again, and its frames are kept: ${damage.replace(/; .*/, '')}`,
 });
 
-async function isComplete({ manifest, folder }: SubmittedRender, storage: Storage): Promise<boolean> {
-  const render = Render.in(folder, storage);
+async function isComplete({ manifest, render }: SubmittedRender): Promise<boolean> {
   const stored = await render.storedFrames(manifest);
   const video = plannedVideo(manifest);
   if (stored.size < manifest.frameCount) return false;
-  return video === 'none' || (await storage.head(render.videoUrl(video))) !== undefined;
+  return video === 'none' || (await render.storage.head(render.videoUrl(video))) !== undefined;
 }
 
 export interface LocalRetryOptions {
@@ -168,14 +167,14 @@ export async function retryLocally(options: LocalRetryOptions): Promise<RenderOu
       after: jobs,
     } as const;
     const now = () => new Date();
-    const services = { storage: render.storage, batch, now, targets };
-    return (await retryRender(manifest, render.folder, wish, services)).jobs;
+    const services = { batch, now, targets };
+    return (await retryRender(render, manifest, wish, services)).jobs;
   };
   return runLocally({ ...options, programs, allowsScripts, submit });
 }
 
 async function livingOf(ids: readonly string[], batch: LocalBatch): Promise<string[]> {
-  return (await batch.describeJobs(ids)).filter(isLiving).map(({ jobId }) => jobId);
+  return (await batch.describeJobs(ids)).filter(({ status }) => !isEnded(status)).map(({ jobId }) => jobId);
 }
 
 async function livingSalvages(
@@ -184,7 +183,7 @@ async function livingSalvages(
   batch: LocalBatch,
 ): Promise<string[]> {
   const listed = await batch.listJobs({ jobQueue, jobName: salvageJobName(renderId) });
-  return listed.filter(isLiving).map(({ jobId }) => jobId);
+  return listed.filter(({ status }) => !isEnded(status)).map(({ jobId }) => jobId);
 }
 
 /** The stitch job first, so that it does not begin when its render job ends. */

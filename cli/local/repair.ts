@@ -24,7 +24,7 @@ export async function setAside(path: string): Promise<void> {
 
 /** The same of a render's plan. Throws `locked` while a process has the render. */
 export async function setAsidePlan(render: Render): Promise<void> {
-  const holder = localHolder(render.folder);
+  const holder = localHolder(render);
   if (holder) throw inUse(render.localBatchFolder, holder);
   await setAside(filePath(render.manifest.url));
 }

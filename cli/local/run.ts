@@ -231,13 +231,11 @@ async function salvage(
   const [stitch] = await farm.describeJobs([jobs.stitch.jobId]);
   if (plannedVideo(manifest) === 'none') return { state: 'failed' };
   // One that found a frame to be bad has made a video all the same.
-  if (renderJob?.status !== 'FAILED' || jobs.retry?.slices === 0)
+  if (renderJob?.status !== 'FAILED' || jobs.retry?.kind === 'video')
     return partialOf(await render.gapsSince(stitch?.createdAt), 'failed');
   const targets = localTargets(programs.blenderVersion, machine, allowsScripts);
   const { jobQueue, stitchDefinition: jobDefinition } = targets;
-  const { jobId } = await farm.submitJob(
-    salvageRequest(manifest, render.folder, { jobQueue, jobDefinition }),
-  );
+  const { jobId } = await farm.submitJob(salvageRequest(render, manifest, { jobQueue, jobDefinition }));
   const { status } = await farm.wait(jobId);
   if (status === 'FAILED') return { state: 'failed' };
   // Every frame was there after all: the render job had failed for another reason.

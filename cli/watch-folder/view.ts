@@ -167,7 +167,7 @@ export class QueuedRender {
   ): Promise<QueuedRender | 'held' | 'deleted' | 'outdated' | 'damaged'> {
     const { output, storage } = options;
     const planned = Render.at(output, renderId, storage);
-    if (localHolder(planned.folder)) return 'held';
+    if (localHolder(planned)) return 'held';
     const manifest = await planOf(planned);
     if (!manifest) return 'deleted';
     if (manifest === 'damaged') return 'damaged';

@@ -7,6 +7,11 @@
 export type JobStatus =
   'SUBMITTED' | 'PENDING' | 'RUNNABLE' | 'STARTING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED';
 
+/** Whether a job in this state has ended. */
+export function isEnded(status: JobStatus): boolean {
+  return status === 'SUCCEEDED' || status === 'FAILED';
+}
+
 /** A dependency: all of `jobId`; `N_TO_N`, child by child; `SEQUENTIAL` without `jobId`, each child after the one before. */
 export interface JobDependency {
   readonly jobId?: string;

@@ -18,6 +18,7 @@ import {
   type OutputFile,
 } from './render-files';
 import { RenderFolder } from './render-folder';
+import type { MissingFrames } from './slices';
 
 /** Small files that are read at a time. 10,000 slice reports, the most that AWS Batch allows, take some 20 seconds so. */
 const AT_ONCE = 16;
@@ -36,14 +37,6 @@ export interface FrameFailures {
     /** Files that the frame lacks; absent if it failed for another reason. */
     readonly missing?: readonly string[] | undefined;
   }>;
-}
-
-/** What a render lacks. */
-export interface MissingFrames {
-  /** Frames without a file, or with one that the stitch job found damaged; in the order of the film. */
-  readonly missing: ReadonlySet<number>;
-  /** Those of them that were given up. */
-  readonly failed: ReadonlySet<number>;
 }
 
 /** A document of any kind, to be looked at for damage. */

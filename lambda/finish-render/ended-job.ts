@@ -2,9 +2,10 @@ import * as z from 'zod/mini';
 import { SpotreelError } from '../../core/errors';
 import { parseWorkerArgv } from '../../core/jobs/worker';
 import { describeIssues } from '../../core/json';
-import { capReason, MAX_COST_REASON, readCap } from '../../core/render/cap';
+import { capReason, MAX_COST_REASON } from '../../core/render/cap';
 import { folderUrl } from '../../core/render/keys';
 import { renderJobName, salvageJobName, stitchJobName } from '../../core/render/records';
+import { Render } from '../../core/render/render';
 import { parseLocation, type Storage } from '../../core/storage/storage';
 
 /**
@@ -81,8 +82,7 @@ export function parseJobStateChange(event: unknown): JobStateChange {
 export interface EndedJob {
   readonly role: 'render' | 'stitch' | 'salvage';
   readonly failed: boolean;
-  /** The render's own folder. */
-  readonly folder: URL;
+  readonly render: Render;
   readonly change: JobStateChange;
 }
 
@@ -91,7 +91,7 @@ export interface EndedJob {
  * a render job that succeeded (its stitch job follows), or of a render that lies outside `output`, where this farm
  * writes nothing. The folder is what the container was told by `-o`.
  */
-export function endedJobOf(change: JobStateChange, output: URL): EndedJob | undefined {
+export function endedJobOf(change: JobStateChange, output: URL, storage: Storage): EndedJob | undefined {
   const { jobName, status, arrayProperties, container } = change;
   if (arrayProperties?.index !== undefined) return undefined;
   const role = roleOf(jobName);
@@ -101,7 +101,7 @@ export function endedJobOf(change: JobStateChange, output: URL): EndedJob | unde
   const folder = folderOf(container?.command ?? []);
   if (!folder?.href.startsWith(folderUrl(output).href) || folder.href === folderUrl(output).href)
     return undefined;
-  return { role, failed, folder, change };
+  return { role, failed, render: Render.in(folder, storage), change };
 }
 
 function roleOf(jobName: string): EndedJob['role'] | undefined {
@@ -118,14 +118,11 @@ export const isTimeout = (statusReason: string): boolean => /timeout/i.test(stat
  * of TerminateJob comes back as the job's status reason; of an array job it does not say so for the parent, so what the cap itself
  * noted counts as well. https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html
  */
-export async function capReached(
-  { role, failed, folder, change }: EndedJob,
-  storage: Storage,
-): Promise<string | undefined> {
+export async function capReached({ role, failed, render, change }: EndedJob): Promise<string | undefined> {
   const { isTerminated, statusReason = '', jobId } = change;
   if (role !== 'render' || !failed) return undefined;
   if (statusReason.startsWith(MAX_COST_REASON)) return statusReason;
-  const cap = isTerminated ? await readCap(folder, storage) : undefined;
+  const cap = isTerminated ? await render.cap.readIfValid() : undefined;
   return cap?.stopped?.jobId === jobId ? capReason(cap.maxUsd, cap.stopped.usd) : undefined;
 }
 

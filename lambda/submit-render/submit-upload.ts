@@ -73,6 +73,7 @@ export function parseUploadEvent(body: string): UploadEvent {
 }
 
 export interface RefusalServices extends ReportServices {
+  readonly storage: Storage;
   readonly output: URL;
   readonly region: string;
 }
@@ -87,11 +88,11 @@ async function refuseUpload(
   error: SpotreelError,
   services: RefusalServices,
 ): Promise<string> {
-  const { folder, status } = refusalOf(source, wishes, error, services);
-  const link = consoleUrl(folder, services.region);
+  const { render, status } = refusalOf(source, wishes, error, services);
+  const link = consoleUrl(render.folder, services.region);
   await reportStatus(
     { ...status, links: { ...status.links, ...(link && { console: link }) } },
-    folder,
+    render,
     services,
   );
   return status.renderId;

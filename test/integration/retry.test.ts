@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseGaps, parseRetryPlan } from '../../core/render/records';
+import { parseGaps, parseRetryPlan } from '../support/documents';
 import { type FakeBehaviour, installFakeBlender } from '../support/fake-blender';
 import { frameFiles, onlyRender, sliceReports, writeTimes } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -44,7 +44,7 @@ async function interrupt({ process, finished }: ReturnType<typeof startProgram>)
 }
 
 const planOf = (folder: string, number: number) =>
-  parseRetryPlan(readFileSync(join(folder, 'retries', `${number}.json`)), 'the plan');
+  parseRetryPlan(readFileSync(join(folder, 'retries', `${number}.json`)));
 const retryOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'jobs.json'), 'utf8')).retry;
 const products = (folder: string) =>
   readdirSync(folder).filter((name) => name.startsWith('output') || name === 'gaps.json');
@@ -112,9 +112,7 @@ test('some of the missing frames: the video has gaps for the others, which rende
   const some = await retry(blender({}), '--frames', '1-3');
   expect(some).toMatchObject({ exitCode: 3 });
   expect(products(folder)).toEqual(['gaps.json', 'output.partial.mp4']);
-  expect(parseGaps(readFileSync(join(folder, 'gaps.json')), 'x').gaps.map(({ frame }) => frame)).toEqual([
-    4, 6,
-  ]);
+  expect(parseGaps(readFileSync(join(folder, 'gaps.json'))).gaps.map(({ frame }) => frame)).toEqual([4, 6]);
   expect(retryOf(folder)).toMatchObject({ number: 1, frames: 1, partial: true });
   expect((await spotreel(['status', 'clock', '-o', at('out')])).exitCode).toBe(3);
 

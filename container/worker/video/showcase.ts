@@ -17,7 +17,7 @@ import { frameName } from '../../../core/render/keys';
 import type { Finding, Manifest } from '../../../core/render/manifest';
 import { machinesSchema } from '../../../core/render/options';
 import type { Render } from '../../../core/render/render';
-import { readRecords, type SliceRecords } from '../../../core/render/slice-figures';
+import { readSliceRecords, type SliceRecords } from '../../../core/render/slice-figures';
 import { coarseSlices, evenlySpaced } from '../../../core/render/slices';
 import type { Display, PixelAspect } from '../../../core/render/video';
 import { lackingOf, reportPage } from '../../../core/report/page';
@@ -229,7 +229,7 @@ export async function showRender(showcase: Showcase, context: WorkerContext): Pr
   const preview = await show.make(PREVIEW_NAME, render.previewUrl, 'video/mp4', async () => hasPreview);
   const account = await show.attempt('receipt.json', () => giveReceipt(showcase, context));
   await show.attempt('report.html', async () => {
-    const records = account?.records ?? (await readRecords(manifest, render.folder, there, storage));
+    const records = account?.records ?? (await readSliceRecords(render, manifest, there));
     const media = {
       ...dataUrl('poster', 'image/jpeg', poster),
       ...dataUrl('contactSheet', 'image/jpeg', sheet),
@@ -247,10 +247,10 @@ export async function showRender(showcase: Showcase, context: WorkerContext): Pr
 /** Writes what the render took, and gives what that comes to and what it was read from. */
 async function giveReceipt(
   { manifest, render, there }: Showcase,
-  { storage, environment, now }: WorkerContext,
+  { environment, now }: WorkerContext,
 ): Promise<{ readonly records: SliceRecords; readonly cost: RenderCost | undefined }> {
   const at = now();
-  const records = await readRecords(manifest, render.folder, there, storage);
+  const records = await readSliceRecords(render, manifest, there);
   const lacking = lackingOf(records.slices);
   if (lacking) await render.missingFiles.write(lacking);
   else await render.missingFiles.delete();
