@@ -58,7 +58,7 @@ function describe(pairs: readonly Pair[]): string {
   const column = (value: (pair: Pair) => number, digits = 1): string => spread(pairs.map(value), digits);
   return `## The estimate
 
-\`examples/clock.blend\` as it is, ${estimate.frameCount} frames, of which \`estimate\` renders ${estimate.test.frames.length}; then \`render\` with what it chooses by itself, in turn.
+\`examples/clock.blend\` has ${estimate.frameCount} frames. \`estimate\` renders ${estimate.test.frames.length} of them, then \`render\` renders all with its defaults.
 
 | | Seconds |
 | --- | --- |
@@ -68,5 +68,5 @@ function describe(pairs: readonly Pair[]): string {
 | ratio, pair by pair (wanted: 0.75 to 1.25) | ${column(ratioOf, 2)} |
 | what the estimate itself takes | ${column((pair) => pair.estimateSeconds)} |
 
-In ${held} of ${pairs.length} pairs the render lay between low and high. Medians (lowest to highest) of ${pairs.length} pairs.`;
+In ${held} of ${pairs.length} pairs the render's time was between low and high. Medians (lowest to highest) of ${pairs.length} pairs.`;
 }

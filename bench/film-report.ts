@@ -42,18 +42,18 @@ export function describeFilm({
   const startRatio = median(startUp.help) / median(startUp.node);
   return `## One film, three ways
 
-Medians of ${runs} runs (lowest to highest), the ways gone in turn in one run.
+Medians of ${runs} runs (lowest to highest). Each run takes the three ways in turn.
 
-\`examples/clock.blend\` at ${resolutionPercent} % of its size, ${frames} frames of it: as many as make the film take about a minute. Cycles,
-${(median(seconds('a')) / frames).toFixed(2)} s a frame. The longer a frame takes beside Blender's start, the less the workshop's way loses.
+\`examples/clock.blend\` at ${resolutionPercent} % of its size, ${frames} frames, so that the film takes about a minute. Cycles,
+${(median(seconds('a')) / frames).toFixed(2)} s per frame. The longer a frame takes compared with Blender's start, the less the workshop's way loses.
 
 | Way | Seconds |
 | --- | --- |
 ${rows.join('\n')}
 
 - a: one \`blender -a\` over the whole range, then one ffmpeg
-- b: \`spotreel render\` with what it chooses by itself; every frame checked twice
-- c: the workshop's way: a process for each frame, the whole file copied for each, frames moved when done, then one ffmpeg
+- b: \`spotreel render\` with its defaults; checks every frame twice
+- c: the workshop's way: a process and a copy of the file for each frame, frames moved at the end, then one ffmpeg
 
 | Ratio, run by run | | Wanted |
 | --- | --- | --- |
@@ -63,7 +63,7 @@ ${oneBlender}
 
 ## Spotreel's own processes
 
-Peak resident memory of the largest single one, Blender and ffmpeg left out.
+Peak resident memory of the largest process, without Blender and ffmpeg.
 
 | | MiB | Wanted |
 | --- | --- | --- |
@@ -72,7 +72,7 @@ Peak resident memory of the largest single one, Blender and ffmpeg left out.
 
 ## Start
 
-\`spotreel --help\` takes ${startRatio.toFixed(2)} times the time of \`node -e 0\` (${(median(startUp.help) * 1000).toFixed(0)} ms to ${(median(startUp.node) * 1000).toFixed(0)} ms, medians of
-${startUp.node.length} pairs; wanted: at most 4).
+\`spotreel --help\` takes ${startRatio.toFixed(2)} times as long as \`node -e 0\`: ${(median(startUp.help) * 1000).toFixed(0)} ms and ${(median(startUp.node) * 1000).toFixed(0)} ms, medians of
+${startUp.node.length} pairs. Wanted: at most 4.
 `;
 }

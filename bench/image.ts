@@ -19,7 +19,7 @@ const HOLDS: ReadonlyArray<readonly [pattern: RegExp, what: string, changes: str
     'with `blenderVersions`',
   ],
   [/BLENDER_SOURCE=debian.*blender/, 'Blender, from Debian', 'with `blenderVersions`'],
-  [/useradd/, 'the worker’s user', 'hardly ever'],
+  [/useradd/, 'the worker’s user', 'almost never'],
   [/COPY .*\/opt\/spotreel|COPY multi/, 'the worker', 'with Spotreel'],
 ];
 
@@ -48,15 +48,15 @@ function describe(steps: readonly Step[], layers: number, kept: number): string 
   const total = steps.reduce((sum, { size }) => sum + size, 0);
   return `## The image
 
-As the rehearsal builds it, on a stand-in for \`node:24-trixie-slim\` and with Debian's Blender ${BLENDER_OF.bookworm}: the official ones can't be
-had where this was measured. Unpacked; a registry holds it packed.
+The rehearsal builds this image on a substitute for \`node:24-trixie-slim\`, with Debian's Blender ${BLENDER_OF.bookworm}. The official base
+and Blender were not available for this measurement. Sizes are unpacked; a registry stores layers packed.
 
 | Layer, from the base on | MB | Changes |
 | --- | --- | --- |
 ${rows.join('\n')}
 | all | ${megabytes(total)} | |
 
-Layers under 10 kB are left out. After a change of the worker alone, ${kept} of ${layers} layers are used again, Blender's among them.`;
+The table has no layers under 10 kB. After a change of only the worker, ${kept} of ${layers} layers are reused, also Blender's.`;
 }
 
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);

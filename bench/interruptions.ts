@@ -204,9 +204,9 @@ async function checkFrames(folder: string): Promise<void> {
 }
 
 const NAMES: Readonly<Record<string, string>> = {
-  killed: 'Spotreel, machines gone without a word',
+  killed: 'Spotreel, machines gone without a notice',
   noticed: `Spotreel, machines gone ${NOTICE_SECONDS} s after a notice`,
-  workshop: 'the workshop’s way: one process a slice, its frames moved when all are done',
+  workshop: 'the workshop’s way: one process per slice, its frames moved at the end',
 };
 
 function describe(outcomes: Readonly<Record<string, Outcome>>, frameSeconds: number): string {
@@ -219,15 +219,15 @@ function describe(outcomes: Readonly<Record<string, Outcome>>, frameSeconds: num
   });
   return `## Interruptions
 
-${SLICES} slices of ${FRAMES_PER_SLICE} frames of ${frameSeconds.toFixed(2)} s; ${100 * INTERRUPTED} % of attempts are interrupted, the same ones at the same seconds (seed ${SEED}). An
-attempt that is done before its interruption is none; so one that has less left to do is interrupted less often. Work lost is what
-Blender did since the last frame that was safely stored.
+${SLICES} slices of ${FRAMES_PER_SLICE} frames of ${frameSeconds.toFixed(2)} s. ${100 * INTERRUPTED} % of attempts are interrupted, the same ones at the same seconds (seed ${SEED}). An
+attempt that ends before its interruption does not count, so shorter attempts are interrupted less often. Lost work is
+Blender's work since the last stored frame.
 
-| Way | Interruptions | Seconds of work lost (of all) | A time | Most frames lost at a time |
+| Way | Interruptions | Seconds of work lost (of all) | Per interruption | Most frames lost at once |
 | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
-Wanted: at most the frame in flight at a time.`;
+Wanted: at most the frame that is being rendered.`;
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

@@ -158,18 +158,18 @@ ${[
   row('Blender, started to print the same, ms', '', ({ blender }) => milliseconds(blender)),
   row('how many times faster the reader is, pair by pair', '≥ 50', ratio),
   row('the reader, the first time in a new Node, ms', '', ({ first }) => milliseconds(first)),
-  row('the peak memory of that Node by then, MB', '< 128', ({ memory }) => (memory / 1e6).toFixed(0)),
+  row('peak memory of that Node, MB', '< 128', ({ memory }) => (memory / 1e6).toFixed(0)),
   row('Blender’s `blend_render_info.py`, range alone, in a new Python, ms', '', ({ renderInfo }) =>
     renderInfo.length > 0 ? milliseconds(renderInfo) : 'can’t',
   ),
-  row('as many times as the reader takes, for all facts', '', ({ renderInfo, reader }) =>
+  row('that script’s time / the reader’s time for all facts', '', ({ renderInfo, reader }) =>
     renderInfo.length > 0 ? (median(renderInfo) / median(reader)).toFixed(1) : '',
   ),
 ].join('\n')}
 
-Medians (lowest to highest) of ${runs} runs, in turn. The start of Node is left out of the reader's time, since it runs
-within programs that have started anyway, and that of Python out of its script's; Blender has to be started to be asked.
-${process.version} ${'zstdDecompressSync' in zlib ? 'unpacks zstd by itself' : 'leaves zstd to a decoder in JavaScript, which is several times slower than that of Node 24, on which the Lambda runs'}.
+Medians (lowest to highest) of ${runs} runs, in turn. The reader's time is without the start of Node, because the reader
+runs in programs that have started already. The script's time is without the start of Python. Blender's time includes
+its start. Node ${process.version} ${'zstdDecompressSync' in zlib ? 'unpacks zstd by itself' : 'unpacks zstd by a decoder in JavaScript. The decoder of Node 24, on which the\nLambda runs, is several times faster'}.
 \`can’t\`: the script needs the Python module \`zstandard\` for compressed files.`;
 }
 

@@ -130,8 +130,8 @@ function describe(
   const mib = (long.peakMemoryBytes / 2 ** 20).toFixed(0);
   return `## The stitch job
 
-${WIDTH}×${HEIGHT}, H.264, frames of the example at 4 samples, on a disk. Every frame is checked to be whole on its way, and poster,
-contact sheet, preview and report are made, too.
+${WIDTH}×${HEIGHT}, H.264, frames of the example at 4 samples, on a disk. The stitch job checks that every frame is complete. It
+also makes poster, contact sheet, preview and report.
 
 | ${SHORT_FILM} frames | Seconds |
 | --- | --- |
@@ -153,5 +153,5 @@ contact sheet, preview and report are made, too.
 | frames on the disk at once | ${long.framesOnDisk} | ≤ 64 |
 | peak memory of Spotreel's own process, MiB | ${mib} | < 300 |
 
-Of the short film medians (lowest to highest) of ${pairs.length} pairs, in turn; of the long one a single pair.`;
+Short film: medians (lowest to highest) of ${pairs.length} pairs, in turn. Long film: a single pair.`;
 }

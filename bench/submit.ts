@@ -49,7 +49,7 @@ export async function benchSubmit(_runs: number, say: (text: string) => Promise<
 
 | | | Wanted |
 | --- | --- | --- |
-| the bundle, minified, the SDK's clients in it | ${kilobytes(handler.code)} kB | < 1000 |
+| the minified bundle with the SDK's clients | ${kilobytes(handler.code)} kB | < 1000 |
 | the SDK's clients alone | ${kilobytes(clients.code)} kB | |
 | loading it, cold | ${spread(own.map(milliseconds), 0)} ms | |
 | loading the SDK's clients alone | ${spread(alone.map(milliseconds), 0)} ms | |
@@ -63,7 +63,7 @@ Medians (lowest to highest) of ${PAIRS} pairs, each in a new Node.
 | calls of AWS Batch | ${costs.map(({ batchCalls }) => batchCalls).join(' | ')} | the same |
 | bytes read from S3 | ${costs.map(({ bytesRead }) => bytesRead).join(' | ')} | the same |
 
-Calls of S3 are counted where the SDK sends them, those of AWS Batch at our interface to it, of which each is one request.`);
+S3 calls are counted where the SDK sends them, AWS Batch calls at Spotreel's interface, where each call is one request.`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

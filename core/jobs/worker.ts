@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { type FaultKind, messageOf, SpotreelError } from '../errors';
 import type { EvaluateOnExit, RetryStrategy } from './batch';
 
@@ -141,7 +141,7 @@ export const workerEventSchema = z.discriminatedUnion('event', [
     frame: z.int(),
     sample: z.int(),
     samples: z.int(),
-    memoryMib: z.number().optional(),
+    memoryMib: z.optional(z.number()),
   }),
   /** The frame is whole and in storage. */
   z.object({ event: z.literal('frame-stored'), frame: z.int(), seconds: z.number() }),
@@ -154,7 +154,7 @@ export const workerEventSchema = z.discriminatedUnion('event', [
     reason: z.string(),
     final: z.boolean(),
     /** Files that it lacks, the first of them; absent where it failed for another reason. */
-    missing: z.array(z.string()).optional(),
+    missing: z.optional(z.array(z.string())),
   }),
   /** So many frames of the video are encoded. */
   z.object({ event: z.literal('stitching'), frames: z.int(), total: z.int() }),

@@ -1,57 +1,12 @@
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
-import type { SQSBatchResponse, SQSHandler, SQSRecord } from 'aws-lambda';
+import type { SQSHandler } from 'aws-lambda';
 import * as z from 'zod/mini';
 import { createAwsBatch } from '../../core/jobs/aws-batch';
 import { renderDefinitionsSchema } from '../../core/jobs/farm';
 import { createS3Storage } from '../../core/storage/s3-storage';
 import { childUrl, keyUrl } from '../../core/storage/storage';
-import { commonEnvironment, createLogger, type Logger, readEnvironment, readVariable } from '../environment';
-import {
-  parseUploadEvent,
-  submitUpload,
-  type UploadEvent,
-  type UploadOutcome,
-  type UploadServices,
-} from './submit-upload';
-
-/**
- * Handles the messages of one delivery side by side. Names those that are to be delivered again, so that one that
- * fails takes no other with it.
- * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
- */
-export async function processRecords(
-  records: readonly SQSRecord[],
-  submit: (event: UploadEvent, record: SQSRecord) => Promise<UploadOutcome>,
-  log: Logger,
-): Promise<SQSBatchResponse> {
-  const failed = await Promise.all(
-    records.map(async (record) => {
-      const { messageId, attributes } = record;
-      const delivery = { messageId, deliveries: Number(attributes.ApproximateReceiveCount) };
-      try {
-        const event = parseUploadEvent(record.body);
-        logOutcome(await submit(event, record), { ...delivery, ...event }, log);
-        return undefined;
-      } catch (error) {
-        log.error('upload-failed', error, { ...delivery, body: record.body });
-        return messageId;
-      }
-    }),
-  );
-  const failures = failed.filter((messageId) => messageId !== undefined);
-  return { batchItemFailures: failures.map((itemIdentifier) => ({ itemIdentifier })) };
-}
-
-function logOutcome(result: UploadOutcome, fields: Readonly<Record<string, unknown>>, log: Logger): void {
-  const { outcome } = result;
-  if (outcome === 'refused') {
-    log.error('upload-refused', result.error, { ...fields, renderId: result.renderId });
-  } else if (outcome === 'ignored' && result.why === 'other-bucket') {
-    log.warn('upload-ignored', { ...fields, why: result.why });
-  } else {
-    log.info(`upload-${outcome}`, { ...fields, ...result });
-  }
-}
+import { commonEnvironment, createLogger, readEnvironment, readVariable } from '../environment';
+import { processRecords, submitUpload, type UploadServices } from './submit-upload';
 
 const count = z.coerce.number().check(z.int(), z.gte(1));
 

@@ -7,7 +7,7 @@ import { Render } from '../../core/render/render';
 import { childUrl, fileUrl, keyUrl, type Storage } from '../../core/storage/storage';
 import { createLogger } from '../../lambda/environment';
 import type { Notify } from '../../lambda/report-status';
-import { processRecords } from '../../lambda/submit-render/handler';
+import { processRecords } from '../../lambda/submit-render/submit-upload';
 import { submitUpload } from '../../lambda/submit-render/submit-upload';
 import { objectCreated, sqsRecord } from '../support/aws-events';
 import { FaultyProcess } from '../support/faulty-calls';

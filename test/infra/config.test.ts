@@ -112,15 +112,28 @@ test('readSettings sorts Blender versions by number, not by text', () => {
   expect(readSettings({}, given).blenderVersions).toEqual(['4.5.3', '4.10.1', '5.2.0']);
 });
 
-test('the table of settings in the README equals the schema', () => {
-  const rows = SETTINGS.map(({ name, defaultValue, description }) => {
-    const shown = defaultValue === undefined ? '' : `\`${JSON.stringify(defaultValue)}\``;
-    return `| \`${name}\` | ${shown} | ${description} |`;
-  });
+/** A page whose tables have no padding, as the formatter adds it. */
+function unpadded(page: string): string {
+  return readFileSync(join(ROOT, page), 'utf8').replace(/ +\|/g, ' |').replace(/\| +/g, '| ');
+}
+
+/** A setting's name and default, as the first two cells of a row. */
+function firstCells({ name, defaultValue }: (typeof SETTINGS)[number]): string {
+  const shown = defaultValue === undefined ? '' : `\`${JSON.stringify(defaultValue)}\``;
+  return `| \`${name}\` | ${shown} |`.replace(/ +\|/g, ' |');
+}
+
+test('docs/settings.md has every setting between its marks', () => {
+  const [, rest = ''] = unpadded('docs/settings.md').split('<!-- settings -->');
+  const [table = ''] = rest.split('<!-- /settings -->');
+  const rows = SETTINGS.map((setting) => `${firstCells(setting)} ${setting.description} |`);
   expect(SETTINGS.filter(({ description }) => description === '')).toEqual([]);
-  const text = readFileSync(join(ROOT, 'README.md'), 'utf8')
-    // The formatter pads the columns of a table.
-    .replace(/ +\|/g, ' |')
-    .replace(/\| +/g, '| ');
-  expect(rows.filter((row) => !text.includes(row.replace(/ +\|/g, ' |')))).toEqual([]);
+  expect(rows.filter((row) => !table.includes(row))).toEqual([]);
+});
+
+test('the README shows six settings with their defaults', () => {
+  const [, section = ''] = unpadded('README.md').split('## Settings');
+  const shown = SETTINGS.filter(({ name }) => section.split('\n## ')[0]!.includes(`| \`${name}\` |`));
+  expect(shown).toHaveLength(6);
+  expect(shown.filter((setting) => !section.includes(firstCells(setting)))).toEqual([]);
 });

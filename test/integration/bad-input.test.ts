@@ -18,7 +18,7 @@ import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel, startProgram, type Finished } from '../support/spotreel';
 
-jest.setTimeout(60_000);
+jest.setTimeout(240_000);
 
 const at = useScratchFolder();
 const CLOCK = join(ROOT, 'examples/clock.blend');

@@ -79,7 +79,7 @@ test('what is missing is submitted, once for many who ask, and its worker render
   expect(asked.some(({ exitCode }) => exitCode === 0)).toBe(true);
   expect(await retriesOf('shot')).toBe(1);
   const { render, stitch, retry } = await json(jobsUrl(folder));
-  expect(retry).toEqual({ number: 1, why: 'asked', slices: 2, frames: 2 });
+  expect(retry).toEqual({ kind: 'frames', number: 1, why: 'asked', slices: 2, frames: 2 });
   const won = asked.find(({ exitCode }) => exitCode === 0)!;
   expect(JSON.parse(won.stdout)).toEqual([render, stitch]);
   expect(won.stderr).toContain('shot: 2 frames in 2 slices (3, 6)');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { childUrl } from '../../core/storage/storage';
 import { createLogger } from '../../lambda/environment';
 import type { Notification } from '../../lambda/report-status';
-import { processRecords } from '../../lambda/submit-render/handler';
+import { processRecords } from '../../lambda/submit-render/submit-upload';
 import { submitUpload } from '../../lambda/submit-render/submit-upload';
 import { objectCreated, sqsRecord } from './aws-events';
 import { FaultyProcess } from './faulty-calls';
