@@ -1,7 +1,6 @@
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
-import { findExecutable } from '../../core/processes/find-executable';
-import { runProgram } from '../../core/processes/run-program';
+import { findExecutable, runProgram } from '../../core/processes/run-program';
 import { ROOT } from '../support/source-files';
 
 const MODULE_PROGRAM = join(ROOT, 'test/fixtures/programs/bpy-blender.py');
