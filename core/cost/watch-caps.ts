@@ -1,10 +1,11 @@
 import { mapConcurrently } from '../concurrency';
 import { type Batch, countSlices, type JobDetail } from '../jobs/batch';
 import { readJobs } from '../jobs/ensure-jobs';
-import { capReason, type CostCap, costCapSchema, writeCap } from '../render/cap';
+import { capReason, writeCap } from '../render/cap';
 import { capsFolder, capUrl, isRenderName, renderFolder } from '../render/keys';
 import type { Machines } from '../render/options';
 import { readRecord } from '../render/read-files';
+import { type CostCap, costCapSchema } from '../render/records';
 import type { Storage } from '../storage/storage';
 import { renderCost, tableRenderPrices } from './receipt';
 import { SliceDigests } from './slice-digests';

@@ -1,6 +1,6 @@
 import { messageOf, SpotreelError } from '../errors';
 import { parseJson } from '../json';
-import { type CostCap, setCap } from '../render/cap';
+import { setCap } from '../render/cap';
 import {
   canonicalOptions,
   checkRenderName,
@@ -19,7 +19,7 @@ import {
   parseManifest,
 } from '../render/manifest';
 import type { RenderOptions, Tags } from '../render/options';
-import type { RenderJobs, RenderStatus } from '../render/records';
+import type { CostCap, RenderJobs, RenderStatus } from '../render/records';
 import type { UploadWishes } from '../render/upload-options';
 import type { RenderPlace } from '../scene/findings/dependencies';
 import { needsDenoiser } from '../scene/findings/scene';

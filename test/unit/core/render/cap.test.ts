@@ -1,5 +1,6 @@
-import { capReason, type CostCap, MAX_COST_REASON, readCap, setCap } from '../../../../core/render/cap';
+import { capReason, MAX_COST_REASON, readCap, setCap } from '../../../../core/render/cap';
 import { capsFolder, capUrl, renderFolder } from '../../../../core/render/keys';
+import type { CostCap } from '../../../../core/render/records';
 import { MemoryStorage } from '../../../support/memory-storage';
 
 const output = new URL('memory://films/renders/');
