@@ -3,8 +3,7 @@ import { EXIT } from '../jobs/worker';
 import { slicesFolder } from '../render/keys';
 import { readRecord } from '../render/read-files';
 import { type SliceAttempt, sliceReportSchema } from '../render/records';
-import { quartilesOf, reportFigures } from '../render/slice-figures';
-import type { SliceFigures } from '../render/slice-figures';
+import { quartilesOf, reportFigures, type SliceFigures } from '../render/slice-figures';
 import type { ObjectInfo, Storage } from '../storage/storage';
 import { addUsage, sliceUsage, type SliceUsage } from './receipt';
 

@@ -1,4 +1,5 @@
 import { readJobs, TAKEN_BACK } from '../../core/jobs/ensure-jobs';
+import { describeReasons } from '../../core/render/frames';
 import { jobsUrl, manifestUrl, partialVideoUrl, videoUrl } from '../../core/render/keys';
 import { type Manifest, parseManifest } from '../../core/render/manifest';
 import { readFailures, readGaps, readGapsSince, storedFrames } from '../../core/render/read-files';
@@ -10,7 +11,6 @@ import {
   type RenderStatus,
 } from '../../core/render/records';
 import { plannedVideo } from '../../core/scene/plan';
-import { describeReasons } from '../../core/status/render-state';
 import { formatLocation, type Storage, StorageError } from '../../core/storage/storage';
 import { consoleUrl, type ReportServices, reportStatus } from '../report-status';
 import {
