@@ -3,8 +3,7 @@ import { EXIT } from '../jobs/worker';
 import type { Document } from '../render/document';
 import type { SliceAttempt, SliceReport } from '../render/records';
 import type { Render } from '../render/render';
-import { quartilesOf, reportFigures } from '../render/slice-figures';
-import type { SliceFigures } from '../render/slice-figures';
+import { quartilesOf, reportFigures, type SliceFigures } from '../render/slice-figures';
 import type { ObjectInfo } from '../storage/storage';
 import { addUsage, sliceUsage, type SliceUsage } from './receipt';
 

@@ -1,10 +1,9 @@
 import { messageOf, SpotreelError } from '../errors';
 import { parseJson } from '../json';
-import { type CostCap, setCap } from '../render/cap';
 import { canonicalOptions, checkRenderName, type RenderIdentity, renderIdOf, slugText } from '../render/keys';
 import { type Finding, type Manifest, manifestSchema } from '../render/manifest';
 import type { RenderOptions, Tags } from '../render/options';
-import type { RenderJobs, RenderStatus } from '../render/records';
+import type { CostCap, RenderJobs, RenderStatus } from '../render/records';
 import { Render } from '../render/render';
 import type { UploadWishes } from '../render/upload-options';
 import type { RenderPlace } from '../scene/findings/dependencies';
@@ -171,6 +170,14 @@ export async function submitRender(
   if (cap) await setCap({ version: 1, renderId: manifest.renderId, ...cap }, render);
   const jobs = await ensureJobs(render, manifest, request.reuse, services);
   return { render, manifest, jobs };
+}
+
+/**
+ * Sets what a render may cost. The later request wins, so an event that comes late or twice changes nothing. Throws
+ * `cap-contended` (passing).
+ */
+export async function setCap(cap: CostCap, render: Render): Promise<void> {
+  await render.cap.update((before) => (before && before.at >= cap.at ? undefined : cap));
 }
 
 /** The plan's cap until jobs have been submitted. From then on the cap belongs to those who may write to `caps/`. */

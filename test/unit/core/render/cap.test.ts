@@ -1,4 +1,5 @@
-import { capReason, type CostCap, MAX_COST_REASON, setCap } from '../../../../core/render/cap';
+import { setCap } from '../../../../core/jobs/submit';
+import { capReason, type CostCap, MAX_COST_REASON } from '../../../../core/render/records';
 import { Render } from '../../../../core/render/render';
 import { MemoryStorage } from '../../../support/memory-storage';
 
