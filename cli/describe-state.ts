@@ -1,7 +1,8 @@
 import { describePrices, describeSpread } from '../core/cost/prices';
 import type { RenderCost } from '../core/cost/receipt';
+import { groupReasons } from '../core/render/frames';
 import { formatTags } from '../core/render/options';
-import { groupReasons, type RenderState, type StateName, type Waiting } from '../core/status/render-state';
+import type { RenderState, StateName, Waiting } from '../core/status/render-state';
 import {
   countOf,
   formatExactSeconds,
@@ -94,8 +95,8 @@ function describeOutputs(outputs: readonly string[]): string {
 }
 
 /** `1: 12 frames, on On-Demand machines at full price`. */
-function describeRetry({ number, why, slices, frames, onDemand }: NonNullable<RenderState['retry']>): string {
-  if (slices === 0) return `${number}: the video alone`;
+function describeRetry({ kind, number, why, frames, onDemand }: NonNullable<RenderState['retry']>): string {
+  if (kind === 'video') return `${number}: the video alone`;
   const parts = [
     countOf(frames, 'frame'),
     ...(onDemand ? ['on On-Demand machines at full price'] : []),

@@ -4,10 +4,10 @@ import { codeOf, SpotreelError } from '../../core/errors';
 import { cancelJobs, usualPause, type Wait } from '../../core/jobs/cancel';
 import { describeHolder, isHolderAlive, isHolderProven, type LockHolder } from '../../core/local-batch/lock';
 import { isProcessAlive, isSameClaimant } from '../../core/processes/claim';
-import { storedFrames } from '../../core/render/read-files';
-import { localBatchFolder, localHolder } from '../../core/status/seen-jobs';
+import type { Render } from '../../core/render/render';
+import { localHolder } from '../../core/status/seen-jobs';
 import { openStorage } from '../../core/storage/open-storage';
-import { filePath, formatLocation, type Storage } from '../../core/storage/storage';
+import { filePath } from '../../core/storage/storage';
 import { countOf } from '../../core/text';
 import { cancelUrl, queueAround, queueFolder, type QueueLook } from '../../core/watch-folder/queue';
 import { explain, type Run, withPlaceOptions, withRenderId } from '../help';
@@ -22,15 +22,16 @@ const MOST_SECONDS = 90;
  * Has a render of a watch folder stopped, or taken out of its queue, whether somebody watches it now or will later; all else in
  * the queue goes on. `false` where it is no render of any. Throws `still-stopping` (passing) when it takes too long.
  */
-async function cancelQueued(folder: URL, storage: Storage, { pause }: Pick<Wait, 'pause'>): Promise<boolean> {
-  const { renderId, queue } = queueAround(folder);
-  if (!queue || !isIn(queue, renderId, folder)) return false;
-  const mark = cancelUrl(new URL('../', folder), renderId);
+async function cancelQueued(render: Render, { pause }: Pick<Wait, 'pause'>): Promise<boolean> {
+  const { output, renderId, storage } = render;
+  const queue = queueAround(render);
+  if (!queue || !isIn(queue, render)) return false;
+  const mark = cancelUrl(output, renderId);
   await storage.put(mark, '');
   const { holder } = queue;
   if (!holder) return true;
   say(`asking ${describeHolder(holder)}, which watches the folder, to stop it`);
-  const directory = filePath(queueFolder(new URL('../', folder)));
+  const directory = filePath(queueFolder(output));
   for (let waited = 0; await storage.head(mark); waited += LOOK_SECONDS) {
     // The mark stays, and whoever watches next obeys it first.
     if (!isHolderAlive(directory, holder)) return true;
@@ -44,9 +45,9 @@ async function cancelQueued(folder: URL, storage: Storage, { pause }: Pick<Wait,
 }
 
 /** A version that another has taken the place of still renders to its end. */
-function isIn({ waiting, holder }: QueueLook, renderId: string, folder: URL): boolean {
-  if (waiting.includes(renderId)) return true;
-  const own = localHolder(folder);
+function isIn({ waiting, holder }: QueueLook, render: Render): boolean {
+  if (waiting.includes(render.renderId)) return true;
+  const own = localHolder(render);
   return holder !== undefined && own !== undefined && isSameClaimant(own, holder);
 }
 
@@ -97,40 +98,39 @@ async function stopLocal(
 export async function cancelCommand(renderId: string, flags: PlaceFlags): Promise<number> {
   const storage = openStorage();
   const place = await findPlace(flags);
-  const { folder, manifest } = await findFolder(renderId, place, storage);
+  const { render, manifest } = await findFolder(renderId, place, storage);
   let stopped: boolean;
   if (place.batch) {
     const { batch, farm } = place;
-    const render = { renderId, folder, storage, batch, farm };
-    stopped = (await cancelJobs(render, { say, pause: usualPause })) > 0;
+    stopped = (await cancelJobs({ render, batch, farm }, { say, pause: usualPause })) > 0;
   } else {
-    stopped = await cancelLocal(folder, storage);
+    stopped = await cancelLocal(render);
   }
   const goOn = place.batch ? 'submit' : 'render';
-  const again = queueAround(folder).queue
+  const again = queueAround(render)
     ? 'dropped into the watch folder again, the scene'
     : `"spotreel ${goOn}" of the same scene`;
   say(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
   if (!manifest) return 0;
-  const kept = (await storedFrames(manifest, folder, storage)).size;
+  const kept = (await render.storedFrames(manifest)).size;
   say(
-    `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${formatLocation(folder)}; ${again} goes on from there`,
+    `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${render.location}; ${again} goes on from there`,
   );
   return 0;
 }
 
-async function cancelLocal(folder: URL, storage: Storage): Promise<boolean> {
-  if (folder.protocol !== 'file:') throw noBatch(folder);
-  if (await cancelQueued(folder, storage, { pause: usualPause })) return true;
-  const holder = localHolder(folder);
+async function cancelLocal(render: Render): Promise<boolean> {
+  if (render.folder.protocol !== 'file:') throw noBatch(render);
+  if (await cancelQueued(render, { pause: usualPause })) return true;
+  const holder = localHolder(render);
   if (!holder) return false;
   say(`stopping ${describeHolder(holder)}`);
-  await stopLocal(localBatchFolder(folder), holder, usualPause);
+  await stopLocal(render.localBatchFolder, holder, usualPause);
   return true;
 }
 
-function noBatch(folder: URL): SpotreelError {
-  const message = `nobody can be asked who renders into ${formatLocation(folder)}; give s3://… or a folder of this machine`;
+function noBatch({ location }: Render): SpotreelError {
+  const message = `nobody can be asked who renders into ${location}; give s3://… or a folder of this machine`;
   return new SpotreelError('bad-usage', 'usage', message);
 }
 

@@ -1,11 +1,7 @@
 import type { Command } from 'commander';
 import { describePrices, describeSpread } from '../../core/cost/prices';
 import { makeReceipt, NOT_IN_COST, type Receipt, type RenderCost } from '../../core/cost/receipt';
-import { stitchRecordUrl } from '../../core/render/keys';
 import { formatTags } from '../../core/render/options';
-import { readRecord, storedFrames } from '../../core/render/read-files';
-import { stitchRecordSchema } from '../../core/render/records';
-import { readSlices } from '../../core/render/slice-figures';
 import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import { formatExactSeconds, formatSeconds, printable, printableName } from '../../core/text';
@@ -81,15 +77,15 @@ interface ReceiptFlags extends PlaceFlags {
 export async function receiptCommand(renderId: string, flags: ReceiptFlags): Promise<number> {
   const place = await findPlace(flags);
   const storage = openStorage();
-  const { folder, manifest } = await findRender(renderId, place, storage);
+  const { render, manifest } = await findRender(renderId, place, storage);
   const reckon = await new CostTeller(place.farm).reckoner(manifest.options.device === 'GPU');
-  const ended = await hasEnded({ folder, storage, batch: place.batch, now: Date.now });
-  const stored = await storedFrames(manifest, folder, storage);
+  const ended = await hasEnded({ render, batch: place.batch, now: Date.now });
+  const stored = await render.storedFrames(manifest);
   const receipt = makeReceipt({
     manifest,
-    slices: await readSlices(folder, storage),
+    slices: await render.slices(),
     stored: stored.size,
-    stitch: await readRecord(stitchRecordSchema, stitchRecordUrl(folder), storage),
+    stitch: await render.stitchRecord.readIfValid(),
     ended,
     costOf: (usage) => reckon?.(usage),
     at: new Date(),

@@ -115,7 +115,7 @@ async function submitOne(
   storage: Storage,
 ): Promise<void> {
   const { tags = {} } = request;
-  const { jobs, folder, manifest } = await submitRender(
+  const { jobs, render, manifest } = await submitRender(
     { ...request, reuse: 'unfailed', filesCount: true },
     {
       ...target,
@@ -131,7 +131,7 @@ async function submitOne(
   if (keptTags !== formatTags(tags)) say(`it was planned before, and keeps its tags: ${keptTags || 'none'}`);
   const by = renderBlenderVersion === undefined ? '' : ` by Blender ${renderBlenderVersion}`;
   say(
-    `${countOf(frameCount, 'frame')} in ${countOf(sliceCount, 'slice')}${by}; results will be in ${formatLocation(folder)}`,
+    `${countOf(frameCount, 'frame')} in ${countOf(sliceCount, 'slice')}${by}; results will be in ${render.location}`,
   );
   process.stdout.write(`${JSON.stringify([jobs.render, jobs.stitch])}\n`);
 }

@@ -2,8 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf, SpotreelError } from '../../core/errors';
-import { findExecutable } from '../../core/processes/find-executable';
-import { runProgram } from '../../core/processes/run-program';
+import { findExecutable, runProgram } from '../../core/processes/run-program';
 import { type BlenderVersion, parseBlenderVersion } from '../../core/render/blender-version';
 
 /** What Blender, ffmpeg and the libraries that they load may know of the worker's environment. */

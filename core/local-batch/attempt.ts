@@ -3,8 +3,14 @@ import { closeSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { messageOf } from '../errors';
 import type { RetryStrategy } from '../jobs/batch';
-import { findExecutable } from '../processes/find-executable';
-import { endOf, killProgram, killSignal, LineSplitter, withLifeline } from '../processes/run-program';
+import {
+  endOf,
+  findExecutable,
+  killProgram,
+  killSignal,
+  LineSplitter,
+  withLifeline,
+} from '../processes/run-program';
 import { openRegularFile } from '../storage/file-storage';
 import { evaluateOnExit } from './dependencies';
 import { childOf, type JobEvent, type JobState } from './job-state';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SpotreelError } from '../errors';
-import type { AttemptDetail, JobStatus, SubmitJobRequest } from '../jobs/batch';
+import { type AttemptDetail, isEnded, type JobStatus, type SubmitJobRequest } from '../jobs/batch';
 
 const name = z
   .string()
@@ -174,10 +174,6 @@ export function createJobState({ jobId, sequence, at, request }: Submitted): Job
       FAILED: 0,
     },
   };
-}
-
-export function isEnded(status: JobStatus): boolean {
-  return status === 'SUCCEEDED' || status === 'FAILED';
 }
 
 /**

@@ -11,7 +11,14 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf, SpotreelError } from '../errors';
-import type { BatchView, JobDetail, JobSummary, ListJobsRequest, SomeChildren } from '../jobs/batch';
+import {
+  type BatchView,
+  isEnded,
+  type JobDetail,
+  type JobSummary,
+  type ListJobsRequest,
+  type SomeChildren,
+} from '../jobs/batch';
 import { describeIssues } from '../json';
 import { openRegularFile, readRegularFile } from '../storage/file-storage';
 import { fileError, isSyncUnsupported } from '../storage/file-writes';
@@ -19,7 +26,6 @@ import {
   applyEvent,
   childOf,
   createJobState,
-  isEnded,
   jobEventSchema,
   type JobState,
   jobStatus,

@@ -1,16 +1,8 @@
 import { SpotreelError } from '../errors';
-import type { JobStatus, RetryStrategy } from '../jobs/batch';
+import { isEnded, type JobStatus, type RetryStrategy } from '../jobs/batch';
 import { attemptEvent, type AttemptOutcome, type RunningAttempt } from './attempt';
 import { dependencyVerdict } from './dependencies';
-import {
-  applyEvent,
-  childOf,
-  isEnded,
-  type JobEvent,
-  type JobState,
-  jobStatus,
-  jobStatusReason,
-} from './job-state';
+import { applyEvent, childOf, type JobEvent, type JobState, jobStatus, jobStatusReason } from './job-state';
 
 /** A child that waits for a free place. */
 interface RunnableChild {

@@ -1,9 +1,9 @@
 import { SpotreelError } from '../errors';
 import type { BatchView, JobDetail } from '../jobs/batch';
-import { isEnded } from '../local-batch/job-state';
+import { isEnded } from '../jobs/batch';
 import { describeRanges, framesOf, positionOf } from '../render/frames';
 import type { Manifest } from '../render/manifest';
-import type { RenderJobs, RetryPlan } from '../render/records';
+import { ownRenderJob, type RenderJobs, type RetryPlan } from '../render/records';
 import { childOfSlice } from '../render/slices';
 import type { LogStream } from './job-logs';
 
@@ -211,7 +211,7 @@ export async function chooseLogs(
 ): Promise<ChosenLogs> {
   const { jobs, salvage } = render;
   // A retry of the video alone has no render job: what failed in that of the pair before is no news.
-  const renderJob = jobs.retry?.slices === 0 ? undefined : jobs.render.jobId;
+  const renderJob = ownRenderJob(jobs);
   const ids = [renderJob, jobs.stitch.jobId, salvage];
   const details = await batch.describeJobs(ids.filter((id) => id !== undefined));
   const [job, ...videos] = ids.map((id) => details.find(({ jobId }) => jobId === id));

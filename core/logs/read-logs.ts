@@ -1,7 +1,7 @@
 import { messageOf, SpotreelError } from '../errors';
 import type { BatchView, JobDetail } from '../jobs/batch';
+import { isEnded } from '../jobs/batch';
 import { parseWorkerEvent, type WorkerEvent } from '../jobs/worker';
-import { isEnded } from '../local-batch/job-state';
 import { attemptsOf, type LoggedAttempt } from './choose-logs';
 import type { JobLogs, LogLine } from './job-logs';
 

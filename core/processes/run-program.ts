@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, isAbsolute, join, resolve as absolutePath, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { cutBytes } from '../text';
 import { processIds, readProc } from './claim';
-import { findExecutable } from './find-executable';
 
 /** It is beside the bundles too. */
 const SUPERVISOR = join(__dirname, 'supervise.pl');
@@ -274,5 +274,30 @@ export class LineSplitter {
     this.#length = 0;
     this.#droppedBytes = 0;
     this.#onLine(line);
+  }
+}
+
+/** Where to look when an environment has no `PATH`. */
+const DEFAULT_PATH = ['/usr/local/bin', '/usr/bin', '/bin'].join(delimiter);
+
+/**
+ * The absolute path of the program that `name` would start, or `undefined` where there is none. A name with a
+ * separator in it is a path and is not searched for, as in execvp(3).
+ */
+export function findExecutable(name: string, searchPath: string = DEFAULT_PATH): string | undefined {
+  if (isAbsolute(name) || name.includes(sep)) return isExecutable(name) ? absolutePath(name) : undefined;
+  return searchPath
+    .split(delimiter)
+    .filter((directory) => directory !== '')
+    .map((directory) => absolutePath(directory, name))
+    .find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
   }
 }

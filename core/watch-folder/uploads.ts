@@ -9,9 +9,8 @@ import {
   type PrepareServices,
   refusalOf,
 } from '../jobs/submit';
-import { startsRender, statusUrl, UPLOAD_PREFIX } from '../render/keys';
+import { startsRender, UPLOAD_PREFIX } from '../render/keys';
 import type { Manifest } from '../render/manifest';
-import { statusSchema } from '../render/records';
 import { parseSidecar, SIDECAR_ENDING, type UploadWishes } from '../render/upload-options';
 import { refusePath } from '../scene/preflight';
 import { UPLOAD_SECONDS, WalkBudget } from '../scene/project/dependencies';
@@ -257,9 +256,8 @@ async function refuse(
   error: SpotreelError,
   services: TakeServices,
 ): Promise<TakenUpload> {
-  const { folder, status } = refusalOf({ url, etag }, wishes, error, services);
-  const body = JSON.stringify(statusSchema.parse(status), null, 2);
-  await services.storage.put(statusUrl(folder), body, { durable: true });
+  const { render, status } = refusalOf({ url, etag }, wishes, error, services);
+  await render.status.write(status);
   return { outcome: 'refused', renderId: status.renderId, error };
 }
 

@@ -59,7 +59,7 @@ function gpuQueue(jobQueue?: string, parallel?: number): UploadServices['gpu'] {
   return jobQueue !== undefined && parallel !== undefined ? { jobQueue, parallel } : undefined;
 }
 
-/** One SQS message, which holds an "Object Created" event of S3 from EventBridge, on its way to AWS Batch. */
+/** Submits the jobs of one upload. The SQS message has an "Object Created" event of S3 from EventBridge. */
 export const handler: SQSHandler = async ({ Records: [record, ...others] }, { awsRequestId }) => {
   // What is not named in the answer counts as done.
   if (!record || others.length > 0)

@@ -74,6 +74,7 @@ export function parseUploadEvent(body: string): UploadEvent {
 }
 
 export interface RefusalServices extends ReportServices {
+  readonly storage: Storage;
   readonly output: URL;
   readonly region: string;
 }
@@ -88,11 +89,11 @@ async function refuseUpload(
   error: SpotreelError,
   services: RefusalServices,
 ): Promise<string> {
-  const { folder, status } = refusalOf(source, wishes, error, services);
-  const link = consoleUrl(folder, services.region);
+  const { render, status } = refusalOf(source, wishes, error, services);
+  const link = consoleUrl(render.folder, services.region);
   await reportStatus(
     { ...status, links: { ...status.links, ...(link && { console: link }) } },
-    folder,
+    render,
     services,
   );
   return status.renderId;
@@ -179,7 +180,7 @@ async function uploadedRenders(
 }
 
 /**
- * Handles one message. Names it in the answer if SQS is to deliver it again, which Lambda does not count as its own error.
+ * Handles one message. Returns its id if SQS must deliver it again, which Lambda does not count as an error.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
  */
 export async function processRecord(

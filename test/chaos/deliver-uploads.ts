@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { messageOf } from '../../core/errors';
 import type { Batch } from '../../core/jobs/batch';
 import { submitRender, type SubmittedRender } from '../../core/jobs/submit';
-import { manifestUrl, renderFolder } from '../../core/render/keys';
-import { type Manifest, parseManifest } from '../../core/render/manifest';
 import type { RenderJobs } from '../../core/render/records';
+import { Render } from '../../core/render/render';
 import { childUrl, fileUrl, keyUrl, type Storage } from '../../core/storage/storage';
 import { createLogger } from '../../lambda/environment';
 import type { Notify } from '../../lambda/report-status';
@@ -65,8 +64,8 @@ export async function deliverUploads(task: FarmTask, services: UploadServices): 
   if (pairs.size > 1)
     throw new Error(`the same upload was answered with several pairs: ${[...pairs].join(' | ')}`);
   const { renderId, jobs } = taken[0]!;
-  const folder = renderFolder(outputUrl(task), renderId);
-  return { folder, manifest: await readManifest(folder, services.storage), jobs };
+  const render = Render.at(outputUrl(task), renderId, services.storage);
+  return { render, manifest: await render.manifest.require(), jobs };
 }
 
 interface RenderIdAndJobs {
@@ -181,8 +180,4 @@ export function outputUrl({ plan, place }: FarmTask): URL {
   return plan.storage === 's3'
     ? childUrl(keyUrl('s3:', place.bucket, ''), 'renders/')
     : fileUrl(`${outputDirectory(place)}/`);
-}
-
-async function readManifest(folder: URL, storage: Storage): Promise<Manifest> {
-  return parseManifest(await storage.get(manifestUrl(folder)), folder.href);
 }

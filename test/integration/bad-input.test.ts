@@ -10,13 +10,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findExecutable } from '../../core/processes/find-executable';
+import { findExecutable } from '../../core/processes/run-program';
 import { makeScene } from '../support/blender';
 import { installFakeBlender } from '../support/fake-blender';
 import { begunFrames, onlyRender, partialFiles } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
-import { spotreel, startProgram, type Finished } from '../support/spotreel';
+import { type Finished, spotreel, startProgram } from '../support/spotreel';
 
 jest.setTimeout(240_000);
 

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
+import { isEnded } from '../../../../core/jobs/batch';
 import {
   applyEvent,
-  isEnded,
   type JobEvent,
   type JobState,
   jobStatus,

@@ -179,7 +179,7 @@ describe('choose logs', () => {
   });
 
   test('of a retry that makes the video alone, what failed before it is not shown', async () => {
-    const retry = { number: 1, why: 'asked', slices: 0, frames: 0 } as const;
+    const retry = { kind: 'video', number: 1, why: 'asked', slices: 0, frames: 0 } as const;
     const told = {
       r: parent({ FAILED: 1, SUCCEEDED: 3 }, 'FAILED'),
       'r:1': ran('FAILED'),

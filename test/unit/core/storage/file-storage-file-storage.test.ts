@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
-import { findRecord } from '../../../../core/render/read-files';
+import { Document } from '../../../../core/render/document';
 import { FileStorage } from '../../../../core/storage/file-storage';
 import { sweepPartials } from '../../../../core/storage/file-writes';
 import { filePath, fileUrl } from '../../../../core/storage/storage';
@@ -64,8 +64,12 @@ describe('FileStorage', () => {
       message: `can't read ${folder}/endless: it is too large; remove it`,
     });
     const schema = z.object({});
-    expect(await findRecord(schema, at('loop'), storage)).toEqual({ damage: 'it is a symbolic link' });
-    expect(await findRecord(schema, at('endless'), storage)).toEqual({ damage: 'it is too large' });
+    expect(await new Document(at('loop'), { name: 'record', schema }, storage).find()).toEqual({
+      damage: 'it is a symbolic link',
+    });
+    expect(await new Document(at('endless'), { name: 'record', schema }, storage).find()).toEqual({
+      damage: 'it is too large',
+    });
   });
 
   it('says that a file stands where a folder is wanted', async () => {
