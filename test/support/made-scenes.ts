@@ -1,9 +1,8 @@
 import type { BlendFacts, SceneFacts } from '../../core/scene/blend/facts';
 import type { BlendContents, Dependency } from '../../core/scene/contents/blend-contents';
 import type { ReadContents } from '../../core/scene/project/dependencies';
-import type { SceneExamination } from '../../core/scene/project/examine';
+import { type SceneExamination, walkDependencies } from '../../core/scene/project/examine';
 import { projectRootOf, segmentsOf } from '../../core/scene/project/paths';
-import { walkDependencies } from '../../core/scene/project/walk';
 import type { FolderEntry, ObjectInfo, Storage } from '../../core/storage/storage';
 import { MemoryStorage } from './memory-storage';
 

@@ -21,14 +21,13 @@ import { findSdna, type Sdna } from '../blend/sdna';
 import { ReachTap } from '../reach/reach';
 import { ReachSummary } from '../reach/summary';
 import type { BlendContents, RenderedPart } from './blend-contents';
-import { PointCaches } from './caches';
 import { fileOutputs, filePaths, imageUsers, libraries } from './files';
 import { type ContentsPart, Findings, LITTLE_ROOM } from './findings';
 import { CONTENTS_BUDGET, FrugalReader, MAX_HELD_BYTES } from './frugal-reader';
 import { geometryNodes, importNodes, specialNodes } from './nodes';
 import { cameras, compositedScenes, speakers, strips } from './scenes';
 import { scripts } from './scripts';
-import { fluidDomains, objectSimulations, particleSystems, rigidBodies } from './simulations';
+import { fluidDomains, objectSimulations, particleSystems, PointCaches, rigidBodies } from './simulations';
 import { WALK_LIMITS, walkContents, type WalkLimits } from './walk';
 
 /**

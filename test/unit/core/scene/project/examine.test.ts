@@ -1,10 +1,13 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { preflight } from '../../../../../core/scene/preflight';
-import { readColorConfig, settleColorConfig } from '../../../../../core/scene/project/examine';
+import {
+  readColorConfig,
+  settleColorConfig,
+  walkDependencies,
+} from '../../../../../core/scene/project/examine';
 import { projectRootOf, segmentsOf, watchRootOf } from '../../../../../core/scene/project/paths';
 import { judgeUploads } from '../../../../../core/scene/project/uploads';
-import { walkDependencies } from '../../../../../core/scene/project/walk';
 import { FileStorage } from '../../../../../core/storage/file-storage';
 import { fileUrl } from '../../../../../core/storage/storage';
 import { contents, facts, readJsonContents } from '../../../../support/made-scenes';

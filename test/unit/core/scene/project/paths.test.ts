@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { isProjectPath } from '../../../../../core/render/manifest';
 import type { DependencyExtent } from '../../../../../core/scene/contents/blend-contents';
 import { dependencyFindings } from '../../../../../core/scene/findings/dependencies';
+import { walkDependencies } from '../../../../../core/scene/project/examine';
 import { FileFinder } from '../../../../../core/scene/project/find-files';
 import {
   commonStart,
@@ -15,7 +16,6 @@ import {
   resolvePath,
   watchRootOf,
 } from '../../../../../core/scene/project/paths';
-import { walkDependencies } from '../../../../../core/scene/project/walk';
 import { FileStorage } from '../../../../../core/storage/file-storage';
 import { filePath, fileUrl } from '../../../../../core/storage/storage';
 import {

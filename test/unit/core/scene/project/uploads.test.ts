@@ -1,9 +1,9 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { Dependency } from '../../../../../core/scene/contents/blend-contents';
 import { preflight } from '../../../../../core/scene/preflight';
+import { walkDependencies } from '../../../../../core/scene/project/examine';
 import { projectRootOf, segmentsOf } from '../../../../../core/scene/project/paths';
 import { judgeUploads } from '../../../../../core/scene/project/uploads';
-import { walkDependencies } from '../../../../../core/scene/project/walk';
 import { FileStorage } from '../../../../../core/storage/file-storage';
 import { fileUrl } from '../../../../../core/storage/storage';
 import { contents, dependency, facts, readJsonContents } from '../../../../support/made-scenes';

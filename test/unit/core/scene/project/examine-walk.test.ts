@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { BlendFormatError } from '../../../../../core/scene/blend/header';
 import type { Dependency } from '../../../../../core/scene/contents/blend-contents';
 import { type ReadContents, WalkBudget } from '../../../../../core/scene/project/dependencies';
+import { DEEPEST_LIBRARY, MOST_LIBRARIES, walkDependencies } from '../../../../../core/scene/project/examine';
 import { projectRootOf } from '../../../../../core/scene/project/paths';
-import { DEEPEST_LIBRARY, MOST_LIBRARIES, walkDependencies } from '../../../../../core/scene/project/walk';
 import {
   contents,
   CountingStorage,
