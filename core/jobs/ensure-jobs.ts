@@ -1,8 +1,8 @@
 import { messageOf, SpotreelError } from '../errors';
-import type { SubmitClaim } from '../render/document-kinds';
 import type { Manifest } from '../render/manifest';
 import type { RenderJobs } from '../render/records';
 import type { Render } from '../render/render';
+import type { SubmitClaim } from '../render/render-folder';
 import { formatLocation, StorageError } from '../storage/storage';
 import type { Batch, SubmitJobRequest, SubmitJobResponse } from './batch';
 import { chooseTargets, type JobTargets } from './farm';

@@ -1,10 +1,10 @@
 import { messageOf, SpotreelError } from '../errors';
 import { parseJson } from '../json';
-import { type CostCap, setCap } from '../render/cap';
+import { setCap } from '../render/cap';
 import { canonicalOptions, checkRenderName, type RenderIdentity, renderIdOf, slugText } from '../render/keys';
 import { type Finding, type Manifest, manifestSchema } from '../render/manifest';
 import type { RenderOptions, Tags } from '../render/options';
-import type { RenderJobs, RenderStatus } from '../render/records';
+import type { CostCap, RenderJobs, RenderStatus } from '../render/records';
 import { Render } from '../render/render';
 import type { UploadWishes } from '../render/upload-options';
 import type { RenderPlace } from '../scene/findings/dependencies';

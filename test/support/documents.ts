@@ -1,6 +1,6 @@
 import { parseJson } from '../../core/json';
 import type { DocumentKind } from '../../core/render/document';
-import { GAPS, MANIFEST, RETRY, STATUS } from '../../core/render/document-kinds';
+import { GAPS, MANIFEST, RETRY, STATUS } from '../../core/render/render-folder';
 
 /** What a file of a render holds, by its bytes. Throws if they are not valid. */
 const parserOf =

@@ -1,4 +1,5 @@
-import { capReason, type CostCap, MAX_COST_REASON, setCap } from '../../../../core/render/cap';
+import { capReason, MAX_COST_REASON, setCap } from '../../../../core/render/cap';
+import type { CostCap } from '../../../../core/render/records';
 import { Render } from '../../../../core/render/render';
 import { MemoryStorage } from '../../../support/memory-storage';
 
