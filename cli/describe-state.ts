@@ -1,7 +1,8 @@
 import { describePrices, describeSpread } from '../core/cost/prices';
 import type { RenderCost } from '../core/cost/receipt';
+import { groupReasons } from '../core/render/frames';
 import { formatTags } from '../core/render/options';
-import { groupReasons, type RenderState, type StateName, type Waiting } from '../core/status/render-state';
+import type { RenderState, StateName, Waiting } from '../core/status/render-state';
 import {
   countOf,
   formatExactSeconds,

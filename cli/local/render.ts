@@ -9,7 +9,7 @@ import {
   type SubmittedRender,
 } from '../../core/jobs/submit';
 import type { LocalBatch } from '../../core/local-batch/local-batch';
-import { formatFrames } from '../../core/render/frames';
+import { describeLacking, type FailedFrame, formatFrames, groupReasons } from '../../core/render/frames';
 import type { Finding, Manifest } from '../../core/render/manifest';
 import type { RenderOptions } from '../../core/render/options';
 import { type Gaps, type RenderJobs, salvageJobName } from '../../core/render/records';
@@ -18,7 +18,6 @@ import { type AskedFrames, chooseRetry } from '../../core/render/slices';
 import { formatFrameRate } from '../../core/render/video';
 import { plannedVideo } from '../../core/scene/plan';
 import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
-import { describeLacking, type FailedFrame, groupReasons } from '../../core/status/render-state';
 import { formatLocation, type ObjectHead, type Storage } from '../../core/storage/storage';
 import { countOf, formatSeconds, printable } from '../../core/text';
 import { describeFinding } from '../output';

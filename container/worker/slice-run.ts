@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { SpotreelError } from '../../core/errors';
-import { formatFrames } from '../../core/render/frames';
 import type { Document } from '../../core/render/document';
+import { describeFiles, formatFrames } from '../../core/render/frames';
 import type { Manifest } from '../../core/render/manifest';
 import {
   type FrameFailure,
@@ -10,7 +10,6 @@ import {
   type SliceReport,
 } from '../../core/render/records';
 import type { Render } from '../../core/render/render';
-import { describeFiles } from '../../core/status/render-state';
 import { printableReason } from '../../core/text';
 import type { FrameProgress } from './blender/log';
 import type { PreparedBlender } from './blender/prepare';

@@ -1,12 +1,11 @@
 import { describePrices, describeSpread } from '../cost/prices';
 import { NOT_IN_COST, type RenderCost } from '../cost/receipt';
-import { formatFrames } from '../render/frames';
+import { describeLacking, formatFrames, groupReasons } from '../render/frames';
 import { frameName } from '../render/keys';
 import type { Finding, Manifest } from '../render/manifest';
 import { formatTags } from '../render/options';
 import { type MissingFiles, MOST_MISSING_FILES, type SliceReport } from '../render/records';
 import { reportFigures, type ReportFigures, type SliceRecords } from '../render/slice-figures';
-import { describeLacking, groupReasons } from '../status/render-state';
 import { countOf, formatExactSeconds, formatSeconds } from '../text';
 import { frameChart, html, Html, REPORT_STYLE, sliceChart } from './charts';
 

@@ -1,4 +1,5 @@
 import { countSlices, type JobDetail } from '../jobs/batch';
+import { describeLacking, describeReasons } from '../render/frames';
 import type { Finding } from '../render/manifest';
 import { describeGaps, type MissingFiles, SALVAGE_SECONDS } from '../render/records';
 import type { SliceFigures } from '../render/slice-figures';
@@ -10,14 +11,7 @@ import {
   type RenderRecords,
   type RenderResults,
 } from './facts';
-import {
-  describeLacking,
-  describeReasons,
-  plainStatusReason,
-  type RenderState,
-  type StateName,
-  type Waiting,
-} from './render-state';
+import { plainStatusReason, type RenderState, type StateName, type Waiting } from './render-state';
 import { countRunnable, type SeenJobs } from './seen-jobs';
 
 /** A machine takes some minutes to come: EC2 starts it, and it pulls the image. Before that, waiting means nothing. */

@@ -1,13 +1,14 @@
 import { mapConcurrently } from '../concurrency';
 import { messageOf, SpotreelError } from '../errors';
 import type { Batch, JobDetail } from '../jobs/batch';
+import { describeLacking } from '../render/frames';
 import type { MissingFiles } from '../render/records';
 import { Render } from '../render/render';
 import type { Storage } from '../storage/storage';
 import { lookAtQueue, type QueueLook, turnOf } from '../watch-folder/queue';
 import { type Plan, readRenderRecords, type RenderRecords } from './facts';
 import { isFinal, judgeWithReasons } from './judge';
-import { describeLacking, type RenderState, type StateName } from './render-state';
+import type { RenderState, StateName } from './render-state';
 import { jobIdsOf, lookHere, type SeenJobs, seenOnFarm } from './seen-jobs';
 
 /** Renders that are looked at at a time: some small objects each. */

@@ -1,4 +1,5 @@
 import { TAKEN_BACK } from '../../core/jobs/ensure-jobs';
+import { describeReasons } from '../../core/render/frames';
 import {
   describeGaps,
   type Finding,
@@ -9,7 +10,6 @@ import {
 } from '../../core/render/records';
 import type { Render } from '../../core/render/render';
 import { plannedVideo } from '../../core/scene/plan';
-import { describeReasons } from '../../core/status/render-state';
 import { formatLocation, type Storage } from '../../core/storage/storage';
 import { consoleUrl, type ReportServices, reportStatus } from '../report-status';
 import {
