@@ -1,8 +1,7 @@
 import { mapConcurrently } from '../concurrency';
 import { type Batch, countSlices, isEnded, type JobDetail } from '../jobs/batch';
-import { capReason } from '../render/cap';
 import type { Machines } from '../render/options';
-import type { CostCap } from '../render/records';
+import { capReason, type CostCap } from '../render/records';
 import { Render } from '../render/render';
 import type { Storage } from '../storage/storage';
 import { renderCost, tableRenderPrices } from './receipt';

@@ -1,6 +1,5 @@
 import { messageOf, SpotreelError } from '../errors';
 import { parseJson } from '../json';
-import { setCap } from '../render/cap';
 import { canonicalOptions, checkRenderName, type RenderIdentity, renderIdOf, slugText } from '../render/keys';
 import { type Finding, type Manifest, manifestSchema } from '../render/manifest';
 import type { RenderOptions, Tags } from '../render/options';
@@ -353,4 +352,12 @@ export function cameraRenders(
       group,
     };
   });
+}
+
+/**
+ * Sets what a render may cost. The later request wins, so an event that comes late or twice changes nothing. Throws
+ * `cap-contended` (passing).
+ */
+export async function setCap(cap: CostCap, render: Pick<Render, 'cap'>): Promise<void> {
+  await render.cap.update((before) => (before && before.at >= cap.at ? undefined : cap));
 }

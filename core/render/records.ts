@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { countOf } from '../text';
+import { countOf, formatUsd } from '../text';
 import { asciiName } from './keys';
 import { findingSchema, rangesSchema } from './manifest';
 
@@ -372,3 +372,11 @@ export const costCapSchema = z.lazy(() =>
 );
 
 export type CostCap = z.infer<typeof costCapSchema>;
+
+/** How the status reason of a render job begins that was stopped because its cap was reached. */
+export const MAX_COST_REASON = 'stopped at its cap';
+
+/** Why a render was stopped, in one line; it begins with `MAX_COST_REASON`. Pure. */
+export function capReason(maxUsd: number, spentUsd: number): string {
+  return `${MAX_COST_REASON} of ${formatUsd(maxUsd)} USD: by the highest prices ${formatUsd(spentUsd)} USD are spent`;
+}

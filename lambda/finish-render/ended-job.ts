@@ -2,9 +2,14 @@ import * as z from 'zod/mini';
 import { SpotreelError } from '../../core/errors';
 import { parseWorkerArgv } from '../../core/jobs/worker';
 import { describeIssues } from '../../core/json';
-import { capReason, MAX_COST_REASON } from '../../core/render/cap';
 import { folderUrl } from '../../core/render/keys';
-import { renderJobName, salvageJobName, stitchJobName } from '../../core/render/records';
+import {
+  capReason,
+  MAX_COST_REASON,
+  renderJobName,
+  salvageJobName,
+  stitchJobName,
+} from '../../core/render/records';
 import { Render } from '../../core/render/render';
 import { parseLocation, type Storage } from '../../core/storage/storage';
 

@@ -1,6 +1,5 @@
 import { type CapServices, watchCaps } from '../../../../core/cost/watch-caps';
-import { submitRender } from '../../../../core/jobs/submit';
-import { setCap } from '../../../../core/render/cap';
+import { setCap, submitRender } from '../../../../core/jobs/submit';
 import type { SliceReport } from '../../../../core/render/records';
 import { Render } from '../../../../core/render/render';
 import type { Storage } from '../../../../core/storage/storage';

@@ -1,5 +1,5 @@
-import { capReason, MAX_COST_REASON, setCap } from '../../../../core/render/cap';
-import type { CostCap } from '../../../../core/render/records';
+import { setCap } from '../../../../core/jobs/submit';
+import { capReason, type CostCap, MAX_COST_REASON } from '../../../../core/render/records';
 import { Render } from '../../../../core/render/render';
 import { MemoryStorage } from '../../../support/memory-storage';
 

@@ -1,5 +1,5 @@
 import { workerArgv } from '../../../../core/jobs/worker';
-import { capReason } from '../../../../core/render/cap';
+import { capReason } from '../../../../core/render/records';
 import { parseJobStateChange } from '../../../../lambda/finish-render/ended-job';
 import { finishRender } from '../../../../lambda/finish-render/finish-render';
 import { jobStateChange } from '../../../support/aws-events';

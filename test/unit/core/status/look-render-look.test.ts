@@ -2,8 +2,7 @@ import { BatchClient, DescribeJobsCommand, type DescribeJobsCommandOutput } from
 import { mockClient } from 'aws-sdk-client-mock';
 import { SliceDigests } from '../../../../core/cost/slice-digests';
 import { AwsBatch } from '../../../../core/jobs/aws-batch';
-import { submitRender } from '../../../../core/jobs/submit';
-import { setCap } from '../../../../core/render/cap';
+import { setCap, submitRender } from '../../../../core/jobs/submit';
 import type { SliceReport } from '../../../../core/render/records';
 import { Render } from '../../../../core/render/render';
 import { RenderLook } from '../../../../core/status/look';

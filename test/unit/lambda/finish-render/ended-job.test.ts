@@ -1,8 +1,12 @@
 import type { AttemptDetail, JobDetail } from '../../../../core/jobs/batch';
 import { workerArgv } from '../../../../core/jobs/worker';
-import { capReason } from '../../../../core/render/cap';
 import type { Manifest } from '../../../../core/render/manifest';
-import type { JobsRetry, RenderJobs, RenderStatus } from '../../../../core/render/records';
+import {
+  capReason,
+  type JobsRetry,
+  type RenderJobs,
+  type RenderStatus,
+} from '../../../../core/render/records';
 import { Render } from '../../../../core/render/render';
 import { parseJobStateChange } from '../../../../lambda/finish-render/ended-job';
 import { finishRender } from '../../../../lambda/finish-render/finish-render';
