@@ -336,12 +336,12 @@ function empty(top: number): void {
     if (names.length === 0) return;
     // Grows by what is moved up.
     for (const name of names) {
-      if (isDone(() => unlinkSync(entry(top, name)))) continue;
-      inFolder(entry(top, name), (folder) => {
+      if (isDone(() => unlinkSync(pathIn(top, name)))) continue;
+      inFolder(pathIn(top, name), (folder) => {
         // One by one: as arguments of one call, 130,000 of them would overflow the stack.
         for (const moved of moveUp(folder, top)) names.push(moved);
       });
-      isDone(() => rmdirSync(entry(top, name)));
+      isDone(() => rmdirSync(pathIn(top, name)));
       if (names.length > MOST_FOLDERS) return;
     }
   }
@@ -350,11 +350,11 @@ function empty(top: number): void {
 /** Removes a folder's files, and gives the names under which its folders are in `top` then. */
 function moveUp(folder: number, top: number): Buffer[] {
   return namesIn(folder).flatMap((name) => {
-    if (isDone(() => unlinkSync(entry(folder, name)))) return [];
+    if (isDone(() => unlinkSync(pathIn(folder, name)))) return [];
     // Moving a folder needs the right to write into it.
-    inFolder(entry(folder, name), () => undefined);
+    inFolder(pathIn(folder, name), () => undefined);
     const moved = Buffer.from(randomUUID());
-    return isDone(() => renameSync(entry(folder, name), entry(top, moved))) ? [moved] : [];
+    return isDone(() => renameSync(pathIn(folder, name), pathIn(top, moved))) ? [moved] : [];
   });
 }
 
@@ -382,7 +382,7 @@ function namesIn(folder: number): Buffer[] {
   return readdirSync(`/proc/self/fd/${folder}`, { encoding: 'buffer' });
 }
 
-function entry(folder: number, name: Buffer): Buffer {
+function pathIn(folder: number, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`/proc/self/fd/${folder}/`), name]);
 }
 
