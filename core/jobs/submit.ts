@@ -5,7 +5,6 @@ import { type Finding, type Manifest, manifestSchema } from '../render/manifest'
 import type { RenderOptions, Tags } from '../render/options';
 import type { CostCap, RenderJobs, RenderStatus } from '../render/records';
 import { Render } from '../render/render';
-import type { UploadWishes } from '../render/upload-options';
 import type { RenderPlace } from '../scene/findings/dependencies';
 import { needsDenoiser } from '../scene/findings/scene';
 import { chooseCameras, planRender, type SceneWithCameras } from '../scene/plan';
@@ -46,7 +45,7 @@ const OTHERS: ReadonlySet<string> = new Set(['name-taken', 'bad-manifest', 'newe
  */
 export function refusalOf(
   { url, etag }: Pick<ObjectHead, 'url' | 'etag'>,
-  wishes: UploadWishes | undefined,
+  wishes: Pick<RenderRequest, 'options' | 'name'> | undefined,
   error: SpotreelError,
   services: { readonly output: URL; readonly storage: Storage; readonly now: () => Date },
 ): { readonly render: Render; readonly status: RenderStatus } {
