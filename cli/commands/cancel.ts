@@ -5,7 +5,7 @@ import { cancelJobs, usualPause, type Wait } from '../../core/jobs/cancel';
 import { describeHolder, isHolderAlive, isHolderProven, type LockHolder } from '../../core/local-batch/lock';
 import { isProcessAlive, isSameClaimant } from '../../core/processes/claim';
 import type { Render } from '../../core/render/render';
-import { localHolder } from '../../core/status/seen-jobs';
+import { localHolder } from '../../core/status/facts';
 import { openStorage } from '../../core/storage/open-storage';
 import { filePath } from '../../core/storage/storage';
 import { countOf } from '../../core/text';

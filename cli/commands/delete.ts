@@ -6,7 +6,8 @@ import { SpotreelError } from '../../core/errors';
 import { livingJobs } from '../../core/jobs/cancel';
 import { describeHolder } from '../../core/local-batch/lock';
 import type { Render } from '../../core/render/render';
-import { isGoingHere, localHolder } from '../../core/status/seen-jobs';
+import { localHolder } from '../../core/status/facts';
+import { hasEnded } from '../../core/status/look';
 import { fileError } from '../../core/storage/file-writes';
 import { openStorage } from '../../core/storage/open-storage';
 import { filePath } from '../../core/storage/storage';
@@ -86,7 +87,7 @@ async function refuseRunning(render: Render, { batch, farm }: Place): Promise<vo
   const { renderId } = render;
   const isRunning = batch
     ? (await livingJobs({ render, batch, farm })).length > 0
-    : render.folder.protocol === 'file:' && isGoingHere(render);
+    : render.folder.protocol === 'file:' && !(await hasEnded({ render, now: Date.now }));
   if (!isRunning) return;
   const holder = batch ? undefined : localHolder(render);
   const message =

@@ -18,7 +18,7 @@ import { planRender } from '../../core/scene/plan';
 import { digestOfFiles, type Preflight } from '../../core/scene/preflight';
 import type { SceneExamination } from '../../core/scene/project/examine';
 import type { RenderState } from '../../core/status/render-state';
-import { removeFolder } from '../../core/storage/remove-folder';
+import { removeFolder } from '../../core/storage/file-storage';
 import { childUrl, formatLocation, keyUrl, type ObjectHead, type Storage } from '../../core/storage/storage';
 import { FIRST_WAIT_SECONDS, nextWaitSeconds } from '../commands/watch';
 import { renderReading } from '../describe-state';

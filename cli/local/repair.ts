@@ -5,7 +5,7 @@ import { peekJobs } from '../../core/local-batch/journal';
 import { inUse } from '../../core/local-batch/lock';
 import type { Finding, Manifest } from '../../core/render/manifest';
 import type { RepairableDocument, Render } from '../../core/render/render';
-import { localHolder } from '../../core/status/seen-jobs';
+import { localHolder } from '../../core/status/facts';
 import { fileError } from '../../core/storage/file-writes';
 import { childUrl, filePath } from '../../core/storage/storage';
 

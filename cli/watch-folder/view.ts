@@ -2,7 +2,7 @@ import { codeOf, messageOf } from '../../core/errors';
 import type { Manifest } from '../../core/render/manifest';
 import { Render } from '../../core/render/render';
 import { PreflightError } from '../../core/scene/preflight';
-import { localHolder } from '../../core/status/seen-jobs';
+import { localHolder } from '../../core/status/facts';
 import { formatLocation, type Storage } from '../../core/storage/storage';
 import { countOf, printable, printableLine, printableName } from '../../core/text';
 import type { TakenUpload } from '../../core/watch-folder/uploads';

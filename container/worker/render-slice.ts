@@ -128,11 +128,7 @@ async function missingFrames(
  * The plan of a `render` command: the one that was submitted, else (a job submitted by hand) one made here from the
  * `.blend` itself. Throws `bad-usage` where the plan and the command's own figures differ.
  */
-export async function manifestForRender(
-  command: RenderCommand,
-  render: Render,
-  now: Date,
-): Promise<Manifest> {
+async function manifestForRender(command: RenderCommand, render: Render, now: Date): Promise<Manifest> {
   const manifest = (await render.manifest.read()) ?? (await planByHand(command, render, now));
   checkFigure('-t', command.totalFrames, manifest.frameCount, 'frames');
   checkFigure(

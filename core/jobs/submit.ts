@@ -5,7 +5,6 @@ import { type Finding, type Manifest, manifestSchema } from '../render/manifest'
 import type { RenderOptions, Tags } from '../render/options';
 import type { CostCap, RenderJobs, RenderStatus } from '../render/records';
 import { Render } from '../render/render';
-import type { UploadWishes } from '../render/upload-options';
 import type { RenderPlace } from '../scene/findings/dependencies';
 import { needsDenoiser } from '../scene/findings/scene';
 import { chooseCameras, planRender, type SceneWithCameras } from '../scene/plan';
@@ -46,7 +45,7 @@ const OTHERS: ReadonlySet<string> = new Set(['name-taken', 'bad-manifest', 'newe
  */
 export function refusalOf(
   { url, etag }: Pick<ObjectHead, 'url' | 'etag'>,
-  wishes: UploadWishes | undefined,
+  wishes: Pick<RenderRequest, 'options' | 'name'> | undefined,
   error: SpotreelError,
   services: { readonly output: URL; readonly storage: Storage; readonly now: () => Date },
 ): { readonly render: Render; readonly status: RenderStatus } {
@@ -170,14 +169,6 @@ export async function submitRender(
   if (cap) await setCap({ version: 1, renderId: manifest.renderId, ...cap }, render);
   const jobs = await ensureJobs(render, manifest, request.reuse, services);
   return { render, manifest, jobs };
-}
-
-/**
- * Sets what a render may cost. The later request wins, so an event that comes late or twice changes nothing. Throws
- * `cap-contended` (passing).
- */
-export async function setCap(cap: CostCap, render: Render): Promise<void> {
-  await render.cap.update((before) => (before && before.at >= cap.at ? undefined : cap));
 }
 
 /** The plan's cap until jobs have been submitted. From then on the cap belongs to those who may write to `caps/`. */
@@ -360,4 +351,12 @@ export function cameraRenders(
       group,
     };
   });
+}
+
+/**
+ * Sets what a render may cost. The later request wins, so an event that comes late or twice changes nothing. Throws
+ * `cap-contended` (passing).
+ */
+export async function setCap(cap: CostCap, render: Pick<Render, 'cap'>): Promise<void> {
+  await render.cap.update((before) => (before && before.at >= cap.at ? undefined : cap));
 }

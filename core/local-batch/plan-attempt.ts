@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { messageOf, SpotreelError } from '../errors';
 import type { EnvironmentVariable, RetryStrategy } from '../jobs/batch';
 import { untilNoneIn } from '../processes/claim';
-import { removeFolder } from '../storage/remove-folder';
+import { removeFolder } from '../storage/file-storage';
 import { type AttemptOutcome, runAttempt, type RunningAttempt } from './attempt';
 import {
   childOf,

@@ -28,7 +28,7 @@ import {
 import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFormat } from './video';
 
 /** `submitting.json`: who submits a render's jobs. */
-export const submitClaimSchema = z.lazy(() =>
+const submitClaimSchema = z.lazy(() =>
   z.object({
     /** Unique to one attempt to submit them. */
     owner: z.string(),
@@ -50,14 +50,14 @@ export const MANIFEST: DocumentKind<Manifest> = {
   isDurable: true,
 };
 
-export const JOBS: DocumentKind<RenderJobs> = {
+const JOBS: DocumentKind<RenderJobs> = {
   name: 'jobs',
   schema: jobsSchema,
   isDurable: true,
   isChecked: true,
 };
 
-export const CLAIM: DocumentKind<SubmitClaim> = {
+const CLAIM: DocumentKind<SubmitClaim> = {
   name: 'claim',
   schema: submitClaimSchema,
   isCompact: true,
@@ -70,13 +70,13 @@ export const STATUS: DocumentKind<RenderStatus> = {
   isChecked: true,
 };
 
-export const CAP: DocumentKind<CostCap> = { name: 'cap', schema: costCapSchema, isChecked: true };
+const CAP: DocumentKind<CostCap> = { name: 'cap', schema: costCapSchema, isChecked: true };
 
-export const SALVAGE: DocumentKind<Salvage> = { name: 'salvage', schema: salvageSchema, isCompact: true };
+const SALVAGE: DocumentKind<Salvage> = { name: 'salvage', schema: salvageSchema, isCompact: true };
 
 export const GAPS: DocumentKind<Gaps> = { name: 'gaps', schema: gapsSchema, isDurable: true };
 
-export const MISSING_FILES: DocumentKind<MissingFiles> = {
+const MISSING_FILES: DocumentKind<MissingFiles> = {
   name: 'missing-files',
   schema: missingFilesSchema,
   isCompact: true,
@@ -102,14 +102,14 @@ export const FAILURE: DocumentKind<FrameFailure> = {
   isCompact: true,
 };
 
-export const STITCH_RECORD: DocumentKind<StitchRecord> = {
+const STITCH_RECORD: DocumentKind<StitchRecord> = {
   name: 'stitch-record',
   schema: stitchRecordSchema,
   isCompact: true,
 };
 
 /** Spotreel itself reads none: `spotreel receipt` makes a new one. */
-export const RECEIPT: DocumentKind<object> = {
+const RECEIPT: DocumentKind<object> = {
   name: 'receipt',
   schema: z.looseObject({}),
   isCompact: true,

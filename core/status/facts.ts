@@ -1,19 +1,27 @@
+import { join } from 'node:path';
 import { messageOf, SpotreelError } from '../errors';
+import type { Batch, JobDetail } from '../jobs/batch';
+import type { JobState } from '../local-batch/job-state';
+import { describeJob, peekJobs } from '../local-batch/journal';
+import { findLockHolder, type LockHolder } from '../local-batch/lock';
 import type { Document } from '../render/document';
 import type { Manifest } from '../render/manifest';
 import {
   type EndStatus,
-  ownRenderJob,
   type Gaps,
   type MissingFiles,
+  ownRenderJob,
   type RenderJobs,
   type RenderStatus,
   type Salvage,
+  salvageJobName,
 } from '../render/records';
 import type { FrameFailures, Render } from '../render/render';
 import type { VideoFormat } from '../render/video';
 import { chosenVideo } from '../scene/plan';
 import { formatLocation, type ObjectInfo } from '../storage/storage';
+import { type QueueLook, turnOf } from '../watch-folder/queue';
+import { plainStartFailure } from './render-state';
 
 /** What is kept of a plan: it may name 20,000 files. */
 export type Plan = Pick<
@@ -172,4 +180,135 @@ export async function readSliceReasons(render: Render): Promise<string[]> {
     if (++read >= SOME_SLICES) break;
   }
   return [...reasons];
+}
+
+/** The process that renders into a folder, of this machine or of another one that shares the folder. */
+export function localHolder(render: Render): LockHolder | undefined {
+  return findLockHolder(render.localBatchFolder);
+}
+
+/** What a Batch says of a render's jobs. */
+export interface SeenJobs {
+  readonly place: 'farm' | 'here';
+  readonly render?: JobDetail | undefined;
+  readonly stitch?: JobDetail | undefined;
+  readonly salvage?: JobDetail | undefined;
+  /** Some children of the render job, those that are to run next. */
+  readonly children?: readonly JobDetail[];
+  /** On one machine: whether a process is at it. */
+  readonly attended?: boolean;
+  /** On one machine: how many renders a watch folder's queue has before it; absent where it is in none that is worked on. */
+  readonly turn?: number | undefined;
+  /** On one machine: the newest pair of jobs in the journals, where `jobs.json` names none. */
+  readonly foundJobs?: RenderJobs | undefined;
+  /** Why the first slice that never came up did not. */
+  readonly cause?: string | undefined;
+  /** Journals that cannot be read and why, a line each. */
+  readonly damage?: readonly string[];
+  /** Why the Batch could not be asked. */
+  readonly fault?: string | undefined;
+}
+
+/** Children that are described along with their parent, in the same call: one of them may hold up the queue. */
+const SOME_CHILDREN = 10;
+
+/**
+ * The ids to describe for one render: its jobs (a parent tells of all its children), and `some` children from the one on
+ * that is next to run when `ended` have. Far below the 100 that one call takes.
+ */
+export function jobIdsOf(
+  { jobs, salvage, plan }: RenderRecords,
+  ended: number,
+  some = SOME_CHILDREN,
+): string[] {
+  if (!jobs) return [];
+  const { render, stitch } = jobs;
+  const own = ownRenderJob(jobs);
+  const slices = jobs.retry?.slices ?? plan?.sliceCount ?? 1;
+  const first = Math.max(0, Math.min(ended, slices - some));
+  const children = slices > 1 ? Array.from({ length: Math.min(some, slices) }, (_, i) => first + i) : [];
+  return [
+    ...(own === undefined ? [] : [own]),
+    stitch.jobId,
+    ...(salvage?.jobId === undefined ? [] : [salvage.jobId]),
+    ...children.map((index) => `${render.jobId}:${index}`),
+  ];
+}
+
+/** What was described, as one render's. Pure. */
+export function seenOnFarm({ jobs, salvage }: RenderRecords, details: readonly JobDetail[]): SeenJobs {
+  const find = (id: string | undefined) => details.find(({ jobId }) => jobId === id);
+  return {
+    place: 'farm',
+    render: find(jobs && ownRenderJob(jobs)),
+    stitch: find(jobs?.stitch.jobId),
+    salvage: find(salvage?.jobId),
+    children: details.filter(({ jobId }) => jobs && jobId.startsWith(`${jobs.render.jobId}:`)),
+  };
+}
+
+/** Asks AWS Batch, in one call. Throws what it refuses. */
+export async function askBatch(records: RenderRecords, batch: Batch, ended = 0): Promise<SeenJobs> {
+  const ids = jobIdsOf(records, ended);
+  return seenOnFarm(records, ids.length === 0 ? [] : await batch.describeJobs(ids));
+}
+
+/**
+ * Reads the journals of the local Batch in a render's folder, which another process may be writing, and whether one has it or
+ * will. Without `jobs` the newest pair in the journals is taken.
+ */
+export function lookHere(
+  { render: { renderId, localBatchFolder }, jobs: noted }: Pick<RenderRecords, 'render' | 'jobs'>,
+  queue?: QueueLook,
+): SeenJobs {
+  // Before the journals: who lets go of them has written all of them.
+  const attended = findLockHolder(localBatchFolder) !== undefined;
+  const { jobs: journaled, damage } = peekJobs(join(localBatchFolder, 'jobs'));
+  const foundJobs = noted ? undefined : newestPair(journaled);
+  const jobs = noted ?? foundJobs;
+  const [render, stitch] = [jobs && ownRenderJob(jobs), jobs?.stitch.jobId].map((id) =>
+    journaled.find(({ jobId }) => jobId === id),
+  );
+  const salvage = journaled.findLast(
+    ({ request, sequence }) =>
+      request.jobName === salvageJobName(renderId) && render !== undefined && sequence > render.sequence,
+  );
+  return {
+    place: 'here',
+    attended,
+    damage,
+    cause: render && causeOf(render),
+    ...(foundJobs && { foundJobs }),
+    turn: turnOf(renderId, queue),
+    render: render && describeJob(render),
+    stitch: stitch && describeJob(stitch),
+    salvage: salvage && describeJob(salvage),
+  };
+}
+
+/** Of an attempt without an exit code nothing came up. */
+function causeOf({ children }: JobState): string | undefined {
+  for (const { attempts } of children) {
+    const { exitCode, reason } = attempts.at(-1)?.container ?? {};
+    if (reason !== undefined && exitCode === undefined) return plainStartFailure(reason);
+  }
+  return undefined;
+}
+
+/** All jobs of a folder are its render's; those of a retry have its number in their names. */
+function newestPair(journaled: readonly JobState[]): RenderJobs | undefined {
+  const newest = (ending: string) => journaled.findLast(({ request }) => request.jobName.endsWith(ending));
+  const [render, stitch] = [newest('_Rendering'), newest('_Stitching')];
+  if (!render || !stitch) return undefined;
+  return { render: identityOf(render), stitch: identityOf(stitch) };
+}
+
+const identityOf = ({ jobId, request }: JobState) => ({ jobId, jobName: request.jobName });
+
+/** Children, or jobs without any, that wait for nothing but a machine. Pure. */
+export function countRunnable(jobs: ReadonlyArray<JobDetail | undefined>): number {
+  return jobs.reduce((sum, job) => {
+    const summary = job?.arrayProperties?.statusSummary;
+    return sum + (summary ? (summary.RUNNABLE ?? 0) : Number(job?.status === 'RUNNABLE'));
+  }, 0);
 }

@@ -5,14 +5,15 @@ import { describeGaps, type MissingFiles, SALVAGE_SECONDS } from '../render/reco
 import type { SliceFigures } from '../render/slice-figures';
 import { formatLocation } from '../storage/storage';
 import {
+  countRunnable,
   type JobRecords,
   readRenderResults,
   readSliceReasons,
   type RenderRecords,
   type RenderResults,
+  type SeenJobs,
 } from './facts';
 import { plainStatusReason, type RenderState, type StateName, type Waiting } from './render-state';
-import { countRunnable, type SeenJobs } from './seen-jobs';
 
 /** A machine takes some minutes to come: EC2 starts it, and it pulls the image. Before that, waiting means nothing. */
 const USUAL_WAIT_SECONDS = 5 * 60;

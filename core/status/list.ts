@@ -6,10 +6,17 @@ import type { MissingFiles } from '../render/records';
 import { Render } from '../render/render';
 import type { Storage } from '../storage/storage';
 import { lookAtQueue, type QueueLook, turnOf } from '../watch-folder/queue';
-import { type Plan, readRenderRecords, type RenderRecords } from './facts';
+import {
+  jobIdsOf,
+  lookHere,
+  type Plan,
+  readRenderRecords,
+  type RenderRecords,
+  type SeenJobs,
+  seenOnFarm,
+} from './facts';
 import { isFinal, judgeWithReasons } from './judge';
 import type { RenderState, StateName } from './render-state';
-import { jobIdsOf, lookHere, type SeenJobs, seenOnFarm } from './seen-jobs';
 
 /** Renders that are looked at at a time: some small objects each. */
 const AT_ONCE = 16;

@@ -6,10 +6,17 @@ import { type Batch, countSlices } from '../jobs/batch';
 import { SALVAGE_SECONDS } from '../render/records';
 import type { Render } from '../render/render';
 import { queueAround, turnOf } from '../watch-folder/queue';
-import { readJobRecords, readRenderRecords, type RenderRecords } from './facts';
+import {
+  askBatch,
+  localHolder,
+  lookHere,
+  readJobRecords,
+  readRenderRecords,
+  type RenderRecords,
+  type SeenJobs,
+} from './facts';
 import { isFinal, judgeWithReasons } from './judge';
 import type { RenderState } from './render-state';
-import { askBatch, isGoingHere, lookHere, type SeenJobs } from './seen-jobs';
 
 /** A render, and where it runs. */
 export interface RenderPlace {
@@ -23,12 +30,16 @@ export interface RenderPlace {
 }
 
 /**
- * Whether nothing more will come of a render, for who looks often: no frames are listed for it. On this machine: nobody is at it or will be. In
- * a bucket: its `status.json` says all there will be. That the job failed which was to make a video of what there is, stands there
- * not; AWS Batch is asked.
+ * Whether nothing more will come of a render. Cheap: no frames are listed. On one machine: no process renders it, and no watch
+ * folder's queue holds it. In a bucket: its status says all there will be. A failed salvage job is not in the status, so AWS Batch
+ * is asked about that.
  */
 export async function hasEnded({ render, batch, now }: RenderPlace): Promise<boolean> {
-  if (render.folder.protocol === 'file:') return !isGoingHere(render);
+  if (render.folder.protocol === 'file:') {
+    // The queue first: a render leaves it only once it has ended.
+    const isQueued = turnOf(render.renderId, queueAround(render)) !== undefined;
+    return !isQueued && localHolder(render) === undefined;
+  }
   const records = await readJobRecords(render);
   if (isFinal(records, now())) return true;
   const { status, salvage } = records;

@@ -1,5 +1,19 @@
-import { createHash } from 'node:crypto';
-import { closeSync, constants, type Dirent, fstatSync, openSync, readFileSync } from 'node:fs';
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  type Dirent,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+} from 'node:fs';
 import { copyFile, type FileHandle, lstat, open, readdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { codeOf, messageOf } from '../errors';
@@ -293,5 +307,93 @@ export function readRegularFile(path: string): Buffer {
     return readFileSync(file);
   } finally {
     closeSync(file);
+  }
+}
+
+/** Pins a file without opening it: asm-generic/fcntl.h, the same on every machine that Node runs on. */
+const O_PATH = 0x20_0000;
+const { O_DIRECTORY } = constants;
+
+/** How often the folder is listed again, should another process still add to it. */
+const MOST_PASSES = 10;
+
+/** More folders than a render leaves, so that a process that adds folders cannot keep the removal going for ever. */
+const MOST_FOLDERS = 1_000_000;
+
+/**
+ * Removes a folder with all that is in it; does nothing if it is missing. On Linux it follows no link, even if another process
+ * replaces a folder by a link meanwhile: each step starts at an open directory, not at a path. Only the path of the folder itself
+ * must be out of reach of such a process. Throws the file system's error if something is left.
+ */
+export function removeFolder(path: string): void {
+  if (!existsSync('/proc/self/fd')) return rmSync(path, { recursive: true, force: true });
+  if (!inFolder(Buffer.from(path), empty)) return rmSync(path, { force: true });
+  rmdirSync(path);
+}
+
+/** Each folder in a folder is moved up to the top, so that two directories are open however deep the tree is. */
+function empty(top: number): void {
+  for (let pass = 0; pass < MOST_PASSES; pass += 1) {
+    const names = namesIn(top);
+    if (names.length === 0) return;
+    // Grows by what is moved up.
+    for (const name of names) {
+      if (isDone(() => unlinkSync(pathIn(top, name)))) continue;
+      inFolder(pathIn(top, name), (folder) => {
+        // One by one: as arguments of one call, 130,000 of them would overflow the stack.
+        for (const moved of moveUp(folder, top)) names.push(moved);
+      });
+      isDone(() => rmdirSync(pathIn(top, name)));
+      if (names.length > MOST_FOLDERS) return;
+    }
+  }
+}
+
+/** Removes a folder's files, and gives the names under which its folders are in `top` then. */
+function moveUp(folder: number, top: number): Buffer[] {
+  return namesIn(folder).flatMap((name) => {
+    if (isDone(() => unlinkSync(pathIn(folder, name)))) return [];
+    // Moving a folder needs the right to write into it.
+    inFolder(pathIn(folder, name), () => undefined);
+    const moved = Buffer.from(randomUUID());
+    return isDone(() => renameSync(pathIn(folder, name), pathIn(top, moved))) ? [moved] : [];
+  });
+}
+
+/** Opens a folder, whatever its permissions are, and runs `work` on its descriptor. False if it is missing or no folder. */
+function inFolder(path: Buffer, work: (folder: number) => void): boolean {
+  let pinned: number | undefined;
+  let folder: number | undefined;
+  try {
+    pinned = openSync(path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    const link = `/proc/self/fd/${pinned}`;
+    isDone(() => chmodSync(link, 0o700));
+    folder = openSync(link, O_RDONLY | O_DIRECTORY);
+    work(folder);
+    return true;
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(codeOf(error) ?? '')) return false;
+    throw error;
+  } finally {
+    for (const descriptor of [folder, pinned]) if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+/** Names are bytes, not always UTF-8. */
+function namesIn(folder: number): Buffer[] {
+  return readdirSync(`/proc/self/fd/${folder}`, { encoding: 'buffer' });
+}
+
+function pathIn(folder: number, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`/proc/self/fd/${folder}/`), name]);
+}
+
+/** Whether it went without an error. The next pass, or the removal of the top folder, meets what is left. */
+function isDone(work: () => void): boolean {
+  try {
+    work();
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -6,7 +6,6 @@ import { Document } from '../render/document';
 import type { Render } from '../render/render';
 import { readRegularFile } from '../storage/file-storage';
 import { childUrl, filePath, type Storage } from '../storage/storage';
-import type { Upload } from './uploads';
 
 /** Where whoever watches a folder keeps what is its own: below the folder of renders, hidden. */
 export const queueFolder = (output: URL): URL => childUrl(output, '.farm/');
@@ -20,7 +19,7 @@ export const cancelUrl = (output: URL, renderId: string): URL => childUrl(output
 const queuedUploadSchema = z.lazy(() =>
   z.object({
     key: z.string(),
-    /** As `Upload` has it. */
+    /** As `Upload` in `uploads.ts` has it. */
     version: z.string(),
     renderId: z.string(),
     /** Renders of further cameras, each of which takes the place of the one before it. */
@@ -67,7 +66,7 @@ export class UploadQueue {
     return this.waiting().some((upload) => upload.renderId === renderId || upload.more?.includes(renderId));
   }
 
-  knows({ key, version }: Pick<Upload, 'key' | 'version'>): boolean {
+  knows({ key, version }: Pick<QueuedUpload, 'key' | 'version'>): boolean {
     return this.uploads.get(key)?.version === version;
   }
 

@@ -76,6 +76,26 @@ test('imports between folders go in one direction', () => {
   expect(wrong).toEqual([]);
 });
 
+/** Files of a render that other code must not name as a path; `Render` knows where they are. */
+const RENDER_FILE =
+  /\b(?:put|get|head|delete|URL|childUrl)\(\s*['"`](?:\.\/)?(?:(?:manifest|jobs|status|salvage|gaps|stitch|submitting|receipt|missing-files)\.json|(?:frames|masters|slices|failures|retries|outputs)\/)/;
+
+test('only Render makes URLs of files of a render', () => {
+  expect("new URL('jobs.json', folder)").toMatch(RENDER_FILE);
+  const wrong = files.filter(({ path, text }) => !path.startsWith('core/render/') && RENDER_FILE.test(text));
+  expect(wrong.map(({ path }) => path)).toEqual([]);
+});
+
+test('only Document writes under a condition', () => {
+  const wrong = files.filter(
+    ({ path, text }) =>
+      !path.startsWith('core/storage/') &&
+      path !== 'core/render/document.ts' &&
+      /\bif(?:Match|Absent)\b/.test(text),
+  );
+  expect(wrong.map(({ path }) => path)).toEqual([]);
+});
+
 test('only adapters and composition roots import the AWS SDK', () => {
   const wrong = files
     .filter((file) => importsOf(file).some((specifier) => specifier.startsWith('@aws-sdk/')))

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
-import { removeFolder } from '../../core/storage/remove-folder';
+import { removeFolder } from '../../core/storage/file-storage';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 

@@ -193,7 +193,7 @@ export const masterFault = (
  * What is wrong with a picture file; `undefined` if it is whole. Without `expected` it may have any size in pixels. `path` must be in a
  * folder that only the worker can write to. The file may be large, so it is never held in memory.
  */
-export async function pictureFault(
+async function pictureFault(
   path: string,
   ending: PictureEnding,
   expected?: Resolution,

@@ -8,7 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { removeFolder } from '../../../../core/storage/remove-folder';
+import { removeFolder } from '../../../../core/storage/file-storage';
 import { useScratchFolder } from '../../../support/scratch-folder';
 
 const at = useScratchFolder();

@@ -1,5 +1,5 @@
+import { jobIdsOf, seenOnFarm } from '../../../../core/status/facts';
 import { judgeRender } from '../../../../core/status/judge';
-import { jobIdsOf, seenOnFarm } from '../../../../core/status/seen-jobs';
 import { at, ended, GAPS, iso, job, known, type Known, NOW, PARTIAL } from '../../../support/known-renders';
 
 const waiting = job('s', 'PENDING');
