@@ -117,8 +117,8 @@ export function withUploadOptions(command: Command): Command {
 /** Where to look for renders: the same for every command that looks after them. */
 export function withPlaceOptions(command: Command): Command {
   return command
-    .option('-o, --output <location>', 'a folder or s3://bucket/prefix; ./renders where there is one')
-    .option('--farm <name>', "a deployed farm's bucket; the farm main where there is no ./renders");
+    .option('-o, --output <location>', 'a folder or s3://bucket/prefix (default: ./renders)')
+    .option('--farm <name>', 'the bucket of the farm with this name, such as main');
 }
 
 /** Reads an argument of 1 or more. Throws what commander tells the user. */

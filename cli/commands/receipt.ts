@@ -10,7 +10,7 @@ import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import { formatExactSeconds, formatSeconds, printable, printableName } from '../../core/text';
 import { explain, type Run, withPlaceOptions } from '../help';
-import { findPlace, findRender, type PlaceFlags } from '../place';
+import { findPlace, findRender, type PlaceFlags, renderOrNewest } from '../place';
 import { CostTeller } from '../tellers';
 
 /** A receipt for a person. */
@@ -76,11 +76,12 @@ interface ReceiptFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
-/** `spotreel receipt renderId`: what a render took, and what that costs at today's prices. Gives the exit code. */
-export async function receiptCommand(renderId: string, flags: ReceiptFlags): Promise<number> {
+/** `spotreel receipt [renderId]`: what a render took, and its cost at today's prices. Gives the exit code. */
+export async function receiptCommand(renderId: string | undefined, flags: ReceiptFlags): Promise<number> {
   const place = await findPlace(flags);
   const storage = openStorage();
-  const { folder, manifest } = await findRender(renderId, place, storage);
+  const id = await renderOrNewest(renderId, place, storage);
+  const { folder, manifest } = await findRender(id, place, storage);
   const reckon = await new CostTeller(place.farm).reckoner(manifest.options.device === 'GPU');
   const ended = await hasEnded({ folder, storage, batch: place.batch, now: Date.now });
   const stored = await storedFrames(manifest, folder, storage);
@@ -104,9 +105,11 @@ It is reckoned, and is not the bill. receipt.json in the render's folder is the 
 export function addReceipt(program: Command, run: Run): void {
   const command = withPlaceOptions(program.command('receipt'))
     .description('what a render took: machine time, interruptions, seconds per frame, cost, by whom')
-    .argument('<renderId>', 'the render; "spotreel list" names them')
+    .argument('[renderId]', 'the render; the newest where none is named')
     .option('--json', 'as one JSON object, with all slices')
-    .action((renderId: string, flags: ReceiptFlags) => run(async () => receiptCommand(renderId, flags)));
+    .action((renderId: string | undefined, flags: ReceiptFlags) =>
+      run(async () => receiptCommand(renderId, flags)),
+    );
   explain(command, {
     notes: NOTES,
     exitCodes: [

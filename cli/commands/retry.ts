@@ -26,7 +26,15 @@ import { divideMachine, hasOwnColors } from '../local/farm';
 import { describeOutcome, retryLocally } from '../local/render';
 import { createProgressView } from '../local/run';
 import { confirm, listenForStop, reportFindings } from '../output';
-import { findPlace, findRender, lookAtRender, namedFrames, type Place, type PlaceFlags } from '../place';
+import {
+  findPlace,
+  findRender,
+  formatPlace,
+  lookAtRender,
+  namedFrames,
+  type Place,
+  type PlaceFlags,
+} from '../place';
 
 /** Throws `running` while there is more to come, and where AWS Batch does not say whether there is. */
 function refuseRunning({ renderId, state, ended, fault }: RenderState): void {
@@ -206,7 +214,9 @@ async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise
   const submitted = await retryRender(manifest, folder, wish, services);
   const { renderId } = manifest;
   if (submitted.resumed) say('a retry that was cut off while it was submitted goes on, in place of this one');
-  say(`submitted as retry ${submitted.plan.number}; "spotreel watch ${renderId}" tells how it does`);
+  say(
+    `submitted as retry ${submitted.plan.number}; "spotreel watch ${renderId}${formatPlace(flags)}" shows how it goes`,
+  );
   const { render, stitch, retry: noted } = submitted.jobs;
   process.stdout.write(`${JSON.stringify(noted?.slices === 0 ? [stitch] : [render, stitch])}\n`);
   return 0;

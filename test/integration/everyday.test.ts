@@ -85,3 +85,25 @@ test('inspect reports that the Blender here is older than the scene', async () =
   expect(stdout).toContain('error: blender-too-old: ');
   expect(stdout).toContain('download Blender 5.2 or newer from https://www.blender.org/download/');
 });
+
+describe('without ./renders and without --farm', () => {
+  test.each([
+    ['list'],
+    ['status'],
+    ['watch'],
+    ['logs'],
+    ['receipt'],
+    ['retry', 'shot'],
+    ['cancel', 'shot'],
+    ['download', 'shot'],
+    ['delete', 'shot', '--yes'],
+  ])('%s says that there are no renders here, and asks nothing of AWS', async (...args) => {
+    const { exitCode, stdout, stderr } = await spotreel(args, { cwd: at(), environment: NO_AWS });
+    expect({ exitCode, stdout, stderr }).toEqual({
+      exitCode: 2,
+      stdout: '',
+      stderr:
+        'spotreel: no renders here: there is no folder ./renders; go to the folder of the project, name its renders with -o, or name a farm with --farm\n',
+    });
+  });
+});
