@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type CameraRender, cameraRenders } from '../../core/jobs/submit';
+import { sourceWithoutFolder } from '../../core/render/keys';
 import type { RenderOptions } from '../../core/render/options';
 import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
 import { openStorage } from '../../core/storage/open-storage';
@@ -68,7 +69,7 @@ async function plannedRenders({ source, options, flags, storage }: Wish): Promis
   const { name } = flags;
   if (options.camera === undefined) return { renders: [{ options, ...(name !== undefined && { name }) }] };
   const examination = await examineScene(source.url, source.etag, storage, undefined, undefined, options);
-  const identity = { source: source.url, etag: source.etag, options };
+  const identity = { source: sourceWithoutFolder(source.url), etag: source.etag, options };
   return { renders: cameraRenders(identity, examination, name), examination };
 }
 

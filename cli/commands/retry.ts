@@ -56,8 +56,9 @@ function refuseHeldElsewhere(folder: URL): void {
 async function refuseChangedScene({ renderId, source }: Manifest, storage: Storage): Promise<void> {
   const head = await storage.head(parseLocation(source.url, process.cwd()));
   if (head?.etag === source.etag) return;
-  const what = head ? 'is not the file any more that' : 'is gone, and';
-  const message = `${source.url} ${what} ${renderId} was planned from: put that one back, or render it as it is now, which is another render`;
+  const message = head
+    ? `${source.url} has changed since ${renderId} was planned: put that file back, or render it as it is now, which is another render`
+    : `${source.url} is missing: put it back, or run "spotreel render" for the place that it moved to, which resumes ${renderId}`;
   throw new SpotreelError('scene-changed', 'usage', message);
 }
 

@@ -10,6 +10,7 @@ import {
   type RenderIdentity,
   renderIdOf,
   slugText,
+  sourceWithoutFolder,
 } from '../render/keys';
 import {
   damagedManifest,
@@ -138,7 +139,7 @@ export interface SubmitServices extends JobServices {
   /** Asks whether the Blender there has OpenImageDenoise; called for scenes to which that matters. Absent for the farm's, which has. */
   readonly hasDenoiser?: () => Promise<boolean | undefined>;
   /**
-   * Moves a damaged plan out of the way, so that it is made again. Throws where a process uses it. Absent where a damaged plan is an
+   * Moves a plan out of the way that is damaged, or of a scene that has moved, so that it is made again. Throws where a process uses it. Absent where a damaged plan is an
    * error, as in a bucket, which tears no files.
    */
   readonly setAsidePlan?: (folder: URL) => Promise<void>;
@@ -201,13 +202,15 @@ export async function prepareRender(
 ): Promise<PreparedRender> {
   const { source, name, filesCount } = request;
   const known = filesCount ? await check(request, services) : undefined;
-  const ownId = idOf(request, known?.checked.files);
+  const ownId = await ownIdOf(request, known?.checked.files, services.storage);
   const renderId = name ? checkRenderName(name) : ownId;
   const folder = renderFolder(request.output, renderId);
   const url = manifestUrl(folder);
   const { plan: before, damage } = await findPlan(url, services);
   if (damage) await setAside(folder, renderId === ownId, services);
-  if (before) {
+  const moved = before && known && hasMoved(before, request, folder, known.checked, services);
+  if (moved) await services.setAsidePlan?.(folder);
+  else if (before) {
     // Another render is none of this request's, whatever it needs.
     const manifest = checkSame(before, request, folder, known?.checked);
     refuseTargets(manifest, services, services.place ?? 'farm');
@@ -234,7 +237,24 @@ export async function prepareRender(
   const manifest = await writeFirst(plan, url, services.storage);
   // Somebody else may have planned the same render meanwhile: theirs is the plan.
   const same = checkSame(manifest, request, folder);
-  return { folder, manifest: same, ...(damage && { rebuilt: messageOf(damage) }) };
+  const rebuilt = moved ? `the scene was in ${before.source.url}` : damage && messageOf(damage);
+  return { folder, manifest: same, ...(rebuilt !== undefined && { rebuilt }) };
+}
+
+/** Whether the plan is of the same scene and files in another folder of this machine. Throws `name-taken` if they differ. */
+function hasMoved(
+  plan: Manifest,
+  request: PrepareRequest,
+  folder: URL,
+  checked: Preflight,
+  { setAsidePlan }: PrepareServices,
+): boolean {
+  const { source } = request;
+  const url = formatLocation(source.url);
+  const isLocal = source.url.protocol === 'file:' && !plan.source.url.includes('://');
+  if (!setAsidePlan || !isLocal || plan.source.url === url) return false;
+  checkSame({ ...plan, source: { ...plan.source, url } }, request, folder, checked);
+  return true;
 }
 
 interface Checked {
@@ -265,10 +285,28 @@ async function check(
   return { facts: found.facts, checked };
 }
 
-function idOf({ source, options }: PrepareRequest, files: Preflight['files'] = []): string {
+/**
+ * The id made from the request. On this machine the folder of the scene is no part of it, because the files that the scene
+ * needs are. In ids of earlier versions it was: a render that has such an id keeps it.
+ */
+async function ownIdOf(
+  request: PrepareRequest,
+  files: Preflight['files'] | undefined,
+  storage: Storage,
+): Promise<string> {
+  const { source, output, filesCount } = request;
+  const withFolder = idOf(request, source.url, files);
+  if (!filesCount) return withFolder;
+  const id = idOf(request, sourceWithoutFolder(source.url), files);
+  const hasPlan = async (one: string) =>
+    (await storage.head(manifestUrl(renderFolder(output, one)))) !== undefined;
+  return !(await hasPlan(id)) && (await hasPlan(withFolder)) ? withFolder : id;
+}
+
+function idOf({ source, options }: PrepareRequest, identity: URL, files: Preflight['files'] = []): string {
   const digest = digestOfFiles(files);
   const etag = digest === undefined ? source.etag : `${source.etag}+${digest}`;
-  return renderIdOf({ source: source.url, etag, options });
+  return renderIdOf({ source: identity, etag, options });
 }
 
 async function writeFirst(manifest: Manifest, url: URL, storage: Storage): Promise<Manifest> {

@@ -260,6 +260,11 @@ export function renderIdOf({ source, etag, options }: RenderIdentity): string {
   return `${slugOf(source)}-${digest.slice(0, 8)}`;
 }
 
+/** A scene of this machine by its name alone, for an id that stays when a project's folder moves; others as they are. Pure. */
+export function sourceWithoutFolder(source: URL): URL {
+  return source.protocol === 'file:' ? new URL(`file:///${source.pathname.split('/').pop()}`) : source;
+}
+
 /** What is the same said or left out. */
 const DEFAULTS: ReadonlyMap<string, unknown> = new Map([
   ['video', 'h264'],

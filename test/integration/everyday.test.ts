@@ -1,6 +1,21 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { digestOfFiles } from '../../core/scene/preflight';
+import { renderIdOf } from '../../core/render/keys';
+import { installFakeBlender } from '../support/fake-blender';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel } from '../support/spotreel';
@@ -105,5 +120,66 @@ describe('without ./renders and without --farm', () => {
       stderr:
         'spotreel: no renders here: there is no folder ./renders; go to the folder of the project, name its renders with -o, or name a farm with --farm\n',
     });
+  });
+});
+
+describe('a project on this machine', () => {
+  const FLAGS = ['--resolution-percent', '10', '--frames', '1-6', '-f', '2'];
+  const renders = (project: string) => readdirSync(at(project, 'renders')).toSorted();
+  const manifestOf = (project: string, id: string) =>
+    JSON.parse(readFileSync(at(project, 'renders', id, 'manifest.json'), 'utf8'));
+  const framesOf = (project: string, id: string) =>
+    readdirSync(at(project, 'renders', id, 'frames')).map((name) => {
+      const { mtimeMs } = statSync(at(project, 'renders', id, 'frames', name));
+      return { name, mtimeMs };
+    });
+
+  async function render(project: string) {
+    const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
+    const { exitCode, stderr } = await spotreel(['render', 'clock.blend', ...FLAGS], {
+      cwd: at(project),
+      environment,
+    });
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    return stderr;
+  }
+
+  async function rendered(): Promise<string> {
+    mkdirSync(at('one'));
+    cpSync(CLOCK, at('one/clock.blend'), { preserveTimestamps: true });
+    await render('one');
+    return renders('one')[0]!;
+  }
+
+  test('keeps the id and the frames of its render when its folder moves', async () => {
+    const id = await rendered();
+    renameSync(at('one'), at('two'));
+    const frame = at('two/renders', id, 'frames/0003.png');
+    rmSync(frame);
+    const before = framesOf('two', id);
+    const stderr = await render('two');
+    expect(renders('two')).toEqual([id]);
+    expect(framesOf('two', id).filter(({ name }) => name !== '0003.png')).toEqual(before);
+    expect(existsSync(frame)).toBe(true);
+    expect(manifestOf('two', id).source.url).toBe(at('two/clock.blend'));
+    expect(stderr).toContain(`the scene was in ${at('one/clock.blend')}`);
+  });
+
+  test('resumes a render whose id an earlier version made from the path', async () => {
+    const id = await rendered();
+    const manifest = manifestOf('one', id);
+    const digest = digestOfFiles(manifest.dependencies ?? []);
+    const etag = digest === undefined ? manifest.source.etag : `${manifest.source.etag}+${digest}`;
+    const source = pathToFileURL(at('one/clock.blend'));
+    const older = renderIdOf({ source, etag, options: manifest.options });
+    expect(older).not.toBe(id);
+    const folder = at('one/renders', older);
+    renameSync(at('one/renders', id), folder);
+    for (const name of ['.batch', 'jobs.json']) rmSync(join(folder, name), { recursive: true });
+    writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, renderId: older }));
+    const before = framesOf('one', older);
+    await render('one');
+    expect(renders('one')).toEqual([older]);
+    expect(framesOf('one', older)).toEqual(before);
   });
 });
