@@ -20,6 +20,7 @@ import {
   type RenderOptions,
   renderOptionsSchema,
 } from '../core/render/options';
+import { Render } from '../core/render/render';
 import { newestRender } from '../core/status/list';
 import { type Look, RenderLook } from '../core/status/look';
 import {
@@ -218,6 +219,32 @@ function noRender(renderId: string, output: URL, cause?: unknown): SpotreelError
   const message = `there is no render${named} in ${formatLocation(output)}; run "spotreel list" for their names, or name another place with -o or --farm`;
   return new SpotreelError('no-render', 'usage', message, { cause });
 }
+
+/** What a render has for people to open: paths or URLs. */
+export interface ToOpen {
+  readonly report?: string;
+  /** The frame of a still. */
+  readonly picture?: string;
+}
+
+/** Two small requests at most. */
+export async function findToOpen(render: Render, frameCount: number | undefined): Promise<ToOpen> {
+  const { reportUrl, storage } = render;
+  const hasReport = (await storage.head(reportUrl)) !== undefined;
+  let picture: string | undefined;
+  if (frameCount === 1)
+    for await (const { object } of render.frameFiles()) picture ??= formatLocation(object.url);
+  return {
+    ...(picture !== undefined && { picture }),
+    ...(hasReport && { report: formatLocation(reportUrl) }),
+  };
+}
+
+/** The last lines of a command that ends with a finished render. */
+export const linesToOpen = ({ picture, report }: ToOpen): string[] => [
+  ...(picture === undefined ? [] : [`picture: ${picture}`]),
+  ...(report === undefined ? [] : [`report: ${report}`]),
+];
 
 /** The flags that become options of a render. */
 export interface OptionFlags {

@@ -11,7 +11,7 @@ import {
 } from '../../core/jobs/submit';
 import type { LocalBatch } from '../../core/local-batch/local-batch';
 import { formatFrames } from '../../core/render/frames';
-import { frameUrl, partialVideoUrl, videoUrl } from '../../core/render/keys';
+import { partialVideoUrl, videoUrl } from '../../core/render/keys';
 import type { Finding, Manifest } from '../../core/render/manifest';
 import { type AskedFrames, chooseRetry, findMissingFrames } from '../../core/render/missing-frames';
 import type { RenderOptions } from '../../core/render/options';
@@ -24,6 +24,7 @@ import { describeLacking, type FailedFrame, groupReasons } from '../../core/stat
 import { formatLocation, type ObjectHead, type Storage } from '../../core/storage/storage';
 import { countOf, formatSeconds, printable } from '../../core/text';
 import { describeFinding } from '../output';
+import { linesToOpen } from '../place';
 import {
   denoiserQuestion,
   findPrograms,
@@ -199,7 +200,7 @@ const MOST_REASONS = 10;
 
 /** How a render ended, for a person; `again` is what goes on from there. */
 export function describeOutcome(outcome: RenderOutcome, seconds: number, again = 'the same command'): string {
-  const { state, folder, manifest, progress } = outcome;
+  const { state, folder, manifest, progress, toOpen = {} } = outcome;
   const { frameCount } = manifest;
   const frames = `${progress.done.size} of ${countOf(frameCount, 'frame')}`;
   const are = frameCount === 1 ? 'is' : 'are';
@@ -209,12 +210,11 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
     const size = `${countOf(frameCount, 'frame')} of ${width}×${height}`;
     const video = videoOf(outcome);
     if (frameCount === 1 && video === undefined) {
-      const picture = formatLocation(frameUrl(folder, manifest.frames[0]!.start));
       const lines = [
         `${size} in ${formatSeconds(seconds)}`,
         ...warningLines(outcome),
-        `frame: ${picture}`,
         ...lackingLines(outcome),
+        ...linesToOpen(toOpen),
       ];
       return printable(lines.join('\n'));
     }
@@ -225,6 +225,7 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
       ...(video === undefined ? [] : [`video:  ${video}`]),
       ...warningLines(outcome),
       ...lackingLines(outcome),
+      ...linesToOpen(toOpen),
     ];
     return printable(told.join('\n'));
   }
@@ -246,12 +247,16 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
       ...lines,
       `${gaps.length > 0 ? 'video with gaps' : 'video without all sound'}:  ${video}`,
       ...lackingLines(outcome),
+      ...linesToOpen(toOpen),
     ];
     return printable(told.join('\n'));
   }
-  return printable(
-    [...frameLines(outcome), ...errorLines(outcome), `failed: ${frames} ${are} safe in ${where}`].join('\n'),
-  );
+  const failed = [
+    ...frameLines(outcome),
+    ...errorLines(outcome),
+    `failed: ${frames} ${are} safe in ${where}`,
+  ];
+  return printable([...failed, ...linesToOpen(toOpen)].join('\n'));
 }
 
 /** One line for all frames that failed for the same reason. */
@@ -309,6 +314,8 @@ export function outcomeJson(outcome: RenderOutcome, seconds: number) {
     state,
     folder: formatLocation(folder),
     video: videoOf(outcome),
+    picture: outcome.toOpen?.picture,
+    report: outcome.toOpen?.report,
     gaps: outcome.gaps?.gaps,
     soundLacks: outcome.gaps?.sound,
     frameCount: manifest.frameCount,

@@ -8,6 +8,7 @@ import { formatFrames } from '../../core/render/frames';
 import type { Finding, Manifest } from '../../core/render/manifest';
 import { readGaps, readGapsSince, storedFrames } from '../../core/render/read-files';
 import type { Gaps, MissingFiles, RenderJobs } from '../../core/render/records';
+import { Render } from '../../core/render/render';
 import { plannedVideo } from '../../core/scene/plan';
 import { readLacking } from '../../core/status/facts';
 import { localBatchFolder } from '../../core/status/seen-jobs';
@@ -15,6 +16,7 @@ import { sweepPartials } from '../../core/storage/file-writes';
 import { filePath, type Storage } from '../../core/storage/storage';
 import { countOf, formatSeconds } from '../../core/text';
 import { createMeter } from '../output';
+import { findToOpen, type ToOpen } from '../place';
 import { type LocalPrograms, localTargets, type Machine, openLocalFarm } from './farm';
 import { repairRender } from './repair';
 
@@ -168,6 +170,7 @@ export interface RenderOutcome {
   readonly folder: URL;
   readonly manifest: Manifest;
   readonly progress: RenderProgress;
+  readonly toOpen?: ToOpen;
 }
 
 /** Opens the local Batch in the render's folder and has it run a pair of jobs to their end. Throws `locked`, and what `submit` throws. */
@@ -209,7 +212,8 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
       stitch.status === 'SUCCEEDED'
         ? partialOf(await readGapsSince(stitch.createdAt, folder, storage), 'complete')
         : await salvage(jobs, farm, work);
-    return { ...end, lacking: await readLacking(folder, storage), folder, manifest, progress };
+    const toOpen = await findToOpen(Render.in(folder, storage), manifest.frameCount);
+    return { ...end, lacking: await readLacking(folder, storage), folder, manifest, progress, toOpen };
   } catch (error) {
     keepsCache = codeOf(error) === 'lock-lost';
     if (!signal.aborted) throw error;
