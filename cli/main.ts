@@ -20,7 +20,7 @@ import { addStatus } from './commands/status';
 import { addSubmit } from './commands/submit';
 import { addWatch } from './commands/watch';
 import type { Run } from './help';
-import { reportFindings } from './output';
+import { errorJson, reportFindings } from './output';
 
 /**
  * All commands, in the order of help: what each takes and tells. What a command does is loaded only when it is run, so that
@@ -93,7 +93,10 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     return exitCode;
   } catch (error) {
     if (isExcess(error)) process.stderr.write(`${printable(quotingHint(argv, isFile))}\n`);
-    return reportError(error);
+    const failedCode = reportError(error);
+    if (failedCode !== CLI_EXIT.done && argv.includes('--json'))
+      process.stdout.write(`${errorJson(error)}\n`);
+    return failedCode;
   }
 }
 

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { SingleBar } from 'cli-progress';
-import { codeOf, SpotreelError } from '../core/errors';
+import { CommanderError } from 'commander';
+import { codeOf, messageOf, SpotreelError } from '../core/errors';
 import type { Finding } from '../core/render/manifest';
 import { printable } from '../core/text';
 
@@ -104,6 +105,21 @@ class PlainMeter implements Meter {
   stop(): void {
     // Every line that was written stands by itself.
   }
+}
+
+/**
+ * An error as one JSON object, of every command with `--json`: `{"error":{"code":"no-render","message":"…"}}`, and
+ * `findings` if a scene has several faults. `code` is stable; `internal` is a fault of Spotreel. Pure.
+ */
+export function errorJson(error: unknown): string {
+  if (error instanceof CommanderError) {
+    const message = error.message.replace(/^error: /, '');
+    return JSON.stringify({ error: { code: 'bad-usage', message } });
+  }
+  const code = error instanceof SpotreelError ? error.code : 'internal';
+  const findings = error instanceof SpotreelError && 'findings' in error ? error.findings : undefined;
+  const message = findings === undefined ? messageOf(error) : messageOf(error).split('\n', 1)[0];
+  return JSON.stringify({ error: { code, message, findings } });
 }
 
 /** A finding in one line: `warning: image-missing: image "Wood" needs …`. */

@@ -92,8 +92,12 @@ async function stopLocal(
   }
 }
 
+interface CancelFlags extends PlaceFlags {
+  readonly json?: boolean;
+}
+
 /** `spotreel cancel RENDERID`: nothing of it runs any more when this ends with 0. Gives the exit code. */
-export async function cancelCommand(renderId: string, flags: PlaceFlags): Promise<number> {
+export async function cancelCommand(renderId: string, flags: CancelFlags): Promise<number> {
   const storage = openStorage();
   const place = await findPlace(flags);
   const { folder, manifest } = await findFolder(renderId, place, storage);
@@ -110,11 +114,17 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
     ? 'dropped into the watch folder again, the scene'
     : `"spotreel ${goOn}" of the same scene`;
   sayToUser(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
-  if (!manifest) return 0;
-  const kept = (await storedFrames(manifest, folder, storage)).size;
-  sayToUser(
-    `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${formatLocation(folder)}; ${again} goes on from there`,
-  );
+  const kept = manifest && (await storedFrames(manifest, folder, storage)).size;
+  if (manifest)
+    sayToUser(
+      `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${formatLocation(folder)}; ${again} resumes the render`,
+    );
+  if (flags.json) {
+    const frames = manifest && { stored: kept, total: manifest.frameCount };
+    process.stdout.write(
+      `${JSON.stringify({ renderId, stopped, folder: formatLocation(folder), frames })}\n`,
+    );
+  }
   return 0;
 }
 
@@ -145,7 +155,8 @@ export function addCancel(program: Command, run: Run): void {
     .command('cancel')
     .description('stop a render and keep what it has made')
     .argument('<renderId>', 'the render; "spotreel list" names them')
-    .action((renderId: string, flags: PlaceFlags) => run(async () => cancelCommand(renderId, flags)));
+    .option('--json', 'print the result as one JSON object')
+    .action((renderId: string, flags: CancelFlags) => run(async () => cancelCommand(renderId, flags)));
   explain(withPlaceOptions(command), {
     notes: NOTES,
     exitCodes: [

@@ -56,6 +56,7 @@ async function deleteFolder(path: string): Promise<number> {
 
 interface DeleteFlags extends PlaceFlags {
   readonly yes?: boolean;
+  readonly json?: boolean;
 }
 
 /** `spotreel delete RENDERID`: everything of a render, for good. Gives the exit code. */
@@ -70,6 +71,7 @@ export async function deleteCommand(renderId: string, flags: DeleteFlags): Promi
       : '';
     if (!(await confirm(`delete ${formatLocation(folder)}${frames}, for good?`))) {
       say('nothing was deleted');
+      if (flags.json) process.stdout.write(`${JSON.stringify({ renderId, deleted: false, files: 0 })}\n`);
       return 1;
     }
     // The question may have stood there for a while.
@@ -82,6 +84,7 @@ export async function deleteCommand(renderId: string, flags: DeleteFlags): Promi
       meter.show({ total: Math.max(total, done), done, count: `${done} objects deleted`, note: '' }),
     );
     say(`${renderId} is deleted: ${count} ${count === 1 ? 'file' : 'files'}`);
+    if (flags.json) process.stdout.write(`${JSON.stringify({ renderId, deleted: true, files: count })}\n`);
   } finally {
     meter.stop();
   }
@@ -116,6 +119,7 @@ export function addDelete(program: Command, run: Run): void {
     .description('delete everything of a render: frames, video and all')
     .argument('<renderId>', 'the render; "spotreel list" names them')
     .option('-y, --yes', 'without being asked')
+    .option('--json', 'print the result as one JSON object')
     .action((renderId: string, flags: DeleteFlags) => run(async () => deleteCommand(renderId, flags)));
   explain(withPlaceOptions(command), {
     notes:

@@ -23,7 +23,7 @@ import { parseLocation, type Storage } from '../../core/storage/storage';
 import { countOf, printable } from '../../core/text';
 import { explain, type Run, wholeNumber, withPlaceOptions } from '../help';
 import { divideMachine, hasOwnColors } from '../local/farm';
-import { describeOutcome, retryLocally } from '../local/render';
+import { describeOutcome, outcomeJson, retryLocally } from '../local/render';
 import { createProgressView } from '../local/run';
 import { confirm, listenForStop, reportFindings } from '../output';
 import {
@@ -72,6 +72,7 @@ interface RetryFlags extends PlaceFlags {
   readonly onDemand?: boolean;
   readonly parallel?: number;
   readonly yes?: boolean;
+  readonly json?: boolean;
 }
 
 /** The render, what of it is asked for, and what of that is missing. */
@@ -111,6 +112,8 @@ export async function retryCommand(renderId: string, flags: RetryFlags): Promise
   const nothing = nothingToDo(choice, asked, manifest, state);
   if (nothing !== undefined) {
     say(`${renderId}: ${nothing}`);
+    if (flags.json)
+      process.stdout.write(`${JSON.stringify({ renderId, state: 'unchanged', reason: nothing })}\n`);
     return 0;
   }
   await refuseChangedScene(manifest, storage);
@@ -183,8 +186,8 @@ function colorsDoubt({ options }: Manifest): string[] {
 }
 
 async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise<number> {
-  const { folder, manifest, jobs, choice, flags, storage } = retry;
-  const found = await findRetryTargets(flags, { manifest, farm, batch, jobs });
+  const { folder, manifest, jobs: newest, choice, flags, storage } = retry;
+  const found = await findRetryTargets(flags, { manifest, farm, batch, jobs: newest });
   const { targets, jobQueue, onDemand, otherBlender } = found;
   const agreed = await isAgreed(
     [
@@ -208,7 +211,7 @@ async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise
     vcpus,
     jobQueue,
     onDemand,
-    after: jobs,
+    after: newest,
   } as const;
   const claim = { owner: randomUUID(), staleAfterSeconds: CLAIM_STALE_AFTER_SECONDS };
   const services = { storage, batch, now: () => new Date(), targets, claim };
@@ -219,7 +222,9 @@ async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise
     `submitted as retry ${submitted.plan.number}; "spotreel watch ${renderId}${formatPlace(flags)}" shows how it goes`,
   );
   const { render, stitch, retry: noted } = submitted.jobs;
-  process.stdout.write(`${JSON.stringify(noted?.slices === 0 ? [stitch] : [render, stitch])}\n`);
+  const jobs = noted?.slices === 0 ? [stitch] : [render, stitch];
+  const told = flags.json ? { renderId, state: 'submitted', retry: submitted.plan.number, jobs } : jobs;
+  process.stdout.write(`${JSON.stringify(told)}\n`);
   return 0;
 }
 
@@ -240,7 +245,9 @@ async function retryHere(retry: Retry): Promise<number> {
       view: createProgressView(process.stderr, Date.now),
       signal: stopping.signal,
     });
-    process.stderr.write(`${describeOutcome(outcome, (performance.now() - startedAt) / 1000)}\n`);
+    const seconds = (performance.now() - startedAt) / 1000;
+    process.stderr.write(`${describeOutcome(outcome, seconds)}\n`);
+    if (flags.json) process.stdout.write(`${JSON.stringify(outcomeJson(outcome, seconds))}\n`);
     return outcome.state === 'interrupted' ? stopping.exitCode() : EXIT_CODES[outcome.state];
   } finally {
     stopping.release();
@@ -273,6 +280,7 @@ export function addRetry(program: Command, run: Run): void {
     .option('--on-demand', "on the farm's On-Demand machines, at full price (farm)")
     .option('-p, --parallel <n>', 'Blenders at a time (this machine)', wholeNumber)
     .option('-y, --yes', 'do not ask')
+    .option('--json', 'print the result as one JSON object')
     .action((renderId: string, flags: RetryFlags) => run(async () => retryCommand(renderId, flags)));
   explain(withPlaceOptions(command), {
     notes: NOTES,

@@ -183,3 +183,48 @@ describe('a project on this machine', () => {
     expect(framesOf('one', older)).toEqual(before);
   });
 });
+
+describe('--json', () => {
+  const FLAGS = ['--resolution-percent', '10', '--frames', '1-2', '-n', 'shot'];
+
+  test.each(['status', 'cancel', 'delete', 'retry', 'receipt', 'download', 'watch', 'logs'])(
+    'makes an error of %s one JSON object with a code',
+    async (command) => {
+      mkdirSync(at('renders'));
+      const args = [command, 'nothing', '--json'];
+      const { exitCode, stdout } = await spotreel(args, { cwd: at(), environment: NO_AWS });
+      expect(exitCode).toBe(2);
+      expect(JSON.parse(stdout)).toEqual({
+        error: { code: 'no-render', message: expect.stringContaining('"nothing"') },
+      });
+    },
+  );
+
+  test('makes a wrong flag one JSON object with a code', async () => {
+    const { exitCode, stdout } = await spotreel(['list', '--nonsense', '--json']);
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'bad-usage' } });
+  });
+
+  test('prints the results of cancel, retry and delete', async () => {
+    const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
+    const options = { cwd: at(), environment };
+    expect((await spotreel(['render', CLOCK, ...FLAGS], options)).exitCode).toBe(0);
+    const result = async (...args: string[]) =>
+      JSON.parse((await spotreel([...args, '--json'], options)).stdout);
+    expect(await result('cancel', 'shot')).toEqual({
+      renderId: 'shot',
+      stopped: false,
+      folder: at('renders/shot/'),
+      frames: { stored: 2, total: 2 },
+    });
+    expect(await result('retry', 'shot')).toMatchObject({ renderId: 'shot', state: 'unchanged' });
+    rmSync(at('renders/shot/frames/0001.png'));
+    expect(await result('retry', 'shot')).toMatchObject({
+      state: 'complete',
+      report: at('renders/shot/report.html'),
+    });
+    expect(await result('receipt')).toMatchObject({ renderId: 'shot' });
+    expect(await result('delete', 'shot', '--yes')).toMatchObject({ renderId: 'shot', deleted: true });
+  });
+});
