@@ -20,7 +20,7 @@ import { addStatus } from './commands/status';
 import { addSubmit } from './commands/submit';
 import { addWatch } from './commands/watch';
 import type { Run } from './help';
-import { errorJson, reportFindings } from './output';
+import { errorJson, print, reportFindings } from './output';
 
 /**
  * All commands, in the order of help: what each takes and tells. What a command does is loaded only when it is run, so that
@@ -92,7 +92,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
-    if (isExcess(error)) process.stderr.write(`${printable(quotingHint(argv, isFile))}\n`);
+    if (isExcess(error)) print(printable(quotingHint(argv, isFile)), process.stderr);
     const failedCode = reportError(error);
     if (failedCode !== CLI_EXIT.done && argv.includes('--json'))
       process.stdout.write(`${errorJson(error)}\n`);
@@ -116,7 +116,7 @@ function describeError(error: unknown): string {
 function reportError(error: unknown): number {
   // commander has printed its own; help asked for is no error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? CLI_EXIT.done : CLI_EXIT.usage;
-  process.stderr.write(`spotreel: ${printable(describeError(error))}\n`);
+  print(`spotreel: ${printable(describeError(error))}`, process.stderr);
   if (error instanceof SpotreelError) return error.kind === 'usage' ? CLI_EXIT.usage : CLI_EXIT.failed;
   if (error instanceof Error && error.stack) process.stderr.write(`${printable(error.stack)}\n`);
   return CLI_EXIT.failed;

@@ -20,7 +20,7 @@ import {
   type RenderOptions,
   renderOptionsSchema,
 } from '../core/render/options';
-import { Render } from '../core/render/render';
+import type { Render } from '../core/render/render';
 import { newestRender } from '../core/status/list';
 import { type Look, RenderLook } from '../core/status/look';
 import {

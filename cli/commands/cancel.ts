@@ -11,6 +11,7 @@ import { filePath, formatLocation, type Storage } from '../../core/storage/stora
 import { countOf, printable } from '../../core/text';
 import { cancelUrl, queueAround, queueFolder, type QueueLook } from '../../core/watch-folder/queue';
 import { explain, type Run, withPlaceOptions } from '../help';
+import { print } from '../output';
 import { findFolder, findPlace, type PlaceFlags } from '../place';
 
 /** Seconds between two looks, and how long whoever watches the folder may take: workers finish frames that are nearly done. */
@@ -144,7 +145,7 @@ function noBatch(folder: URL): SpotreelError {
 }
 
 function sayToUser(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
+  print(printable(text), process.stderr);
 }
 
 const NOTES = `On a farm all of its jobs are terminated, with every child, and waited for (10 minutes at most); on this machine the

@@ -13,7 +13,7 @@ import { openStorage } from '../../core/storage/open-storage';
 import { filePath, formatLocation, type Storage } from '../../core/storage/storage';
 import { countOf, printable } from '../../core/text';
 import { explain, type Run, withPlaceOptions } from '../help';
-import { confirm, createMeter } from '../output';
+import { confirm, createMeter, print } from '../output';
 import { findFolder, findPlace, type Place, type PlaceFlags } from '../place';
 
 /** Objects that are deleted at a time, one request each. */
@@ -110,7 +110,7 @@ async function refuseRunning(
 }
 
 function say(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
+  print(printable(text), process.stderr);
 }
 
 export function addDelete(program: Command, run: Run): void {

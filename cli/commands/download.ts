@@ -22,7 +22,7 @@ import {
 } from '../download/download';
 import { prepareDirectory, refuseSameFolder, UNFINISHED } from '../download/fetch';
 import { explain, type Run, withPlaceOptions } from '../help';
-import { createMeter, listenForStop } from '../output';
+import { createMeter, listenForStop, print } from '../output';
 import { findPlace, findRender, namedFrames, type Place, type PlaceFlags } from '../place';
 
 interface DownloadFlags extends PlaceFlags {
@@ -126,7 +126,7 @@ function wantedOf({ frames, video = false }: DownloadFlags, manifest: Manifest):
 }
 
 function say(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
+  print(printable(text), process.stderr);
 }
 
 const NOTES = `Frames, masters, files of File Output nodes, video, gaps.json, report, receipt, poster, contact sheet and preview; one download at a time for each DIR.

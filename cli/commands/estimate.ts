@@ -12,7 +12,7 @@ import { type AskedFarm, askFarmIfAny, askFarmSize, farmPrices } from '../estima
 import { ESTIMATES, type Shot, TEST_FRAMES } from '../estimate/test-shot';
 import { explain, type Run, wholeNumber, withShotOptions, withUploadOptions } from '../help';
 import { denoiserFor, divideMachine, hasDisplay, hasOwnColors } from '../local/farm';
-import { listenForStop, reportFindings } from '../output';
+import { listenForStop, print, reportFindings } from '../output';
 import { findSource, localFolder, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
 import { confirmUploads, examineForUpload, type UploadFlags } from '../upload';
 
@@ -116,7 +116,7 @@ async function examineShots(
 }
 
 function say(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
+  print(printable(text), process.stderr);
 }
 
 export function addEstimate(program: Command, run: Run): void {

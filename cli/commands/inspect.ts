@@ -18,7 +18,7 @@ import { formatLocation } from '../../core/storage/storage';
 import { printable, printableName } from '../../core/text';
 import { explain, type Run } from '../help';
 import { denoiserFor, hasDisplay, hasOwnColors } from '../local/farm';
-import { describeFinding } from '../output';
+import { describeFinding, print } from '../output';
 import { findSource, ocioOption } from '../place';
 
 /** What people call each state. */
@@ -122,7 +122,8 @@ export async function inspectCommand(file: string, { json, allowScripts }: Inspe
         ...describeDependencies(project.dependencies),
         ...findings.map(describeFinding),
       ].join('\n');
-  process.stdout.write(`${json ? text : printable(text)}\n`);
+  if (json) process.stdout.write(`${text}\n`);
+  else print(printable(text), process.stdout);
   return 0;
 }
 

@@ -10,6 +10,7 @@ import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import { formatExactSeconds, formatSeconds, printable, printableName } from '../../core/text';
 import { explain, type Run, withPlaceOptions } from '../help';
+import { print } from '../output';
 import { findPlace, findRender, type PlaceFlags, renderOrNewest } from '../place';
 import { CostTeller } from '../tellers';
 
@@ -94,7 +95,8 @@ export async function receiptCommand(renderId: string | undefined, flags: Receip
     costOf: (usage) => reckon?.(usage),
     at: new Date(),
   });
-  process.stdout.write(`${flags.json ? JSON.stringify(receipt) : describeReceipt(receipt, ended)}\n`);
+  if (flags.json) process.stdout.write(`${JSON.stringify(receipt)}\n`);
+  else print(describeReceipt(receipt, ended), process.stdout);
   return 0;
 }
 

@@ -10,7 +10,7 @@ import { explain, type Run, wholeNumber, withRenderOptions } from '../help';
 import { divideMachine, hasDisplay } from '../local/farm';
 import { describeOutcome, LocalRender, outcomeJson } from '../local/render';
 import { createProgressView } from '../local/run';
-import { onStopSignal, reportFindings } from '../output';
+import { onStopSignal, print, reportFindings } from '../output';
 import { findSource, localFolder, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
 
 interface RenderFlags extends OptionFlags {
@@ -98,13 +98,13 @@ async function runToEnd(render: LocalRender, { json }: RenderFlags, stopped: () 
   const startedAt = performance.now();
   const outcome = await render.run();
   const seconds = (performance.now() - startedAt) / 1000;
-  process.stderr.write(`${describeOutcome(outcome, seconds)}\n`);
+  print(describeOutcome(outcome, seconds), process.stderr);
   if (json) process.stdout.write(`${JSON.stringify(outcomeJson(outcome, seconds))}\n`);
   return outcome.state === 'interrupted' ? stopped() : EXIT_CODES[outcome.state];
 }
 
 function sayCamera(camera: string | undefined): void {
-  process.stderr.write(`${printable(`camera ${printableName(camera ?? '')}:`)}\n`);
+  print(printable(`camera ${printableName(camera ?? '')}:`), process.stderr);
 }
 
 export function addRender(program: Command, run: Run): void {

@@ -25,7 +25,7 @@ import { explain, type Run, wholeNumber, withPlaceOptions } from '../help';
 import { divideMachine, hasOwnColors } from '../local/farm';
 import { describeOutcome, outcomeJson, retryLocally } from '../local/render';
 import { createProgressView } from '../local/run';
-import { confirm, listenForStop, reportFindings } from '../output';
+import { confirm, listenForStop, print, reportFindings } from '../output';
 import {
   findPlace,
   findRender,
@@ -246,7 +246,7 @@ async function retryHere(retry: Retry): Promise<number> {
       signal: stopping.signal,
     });
     const seconds = (performance.now() - startedAt) / 1000;
-    process.stderr.write(`${describeOutcome(outcome, seconds)}\n`);
+    print(describeOutcome(outcome, seconds), process.stderr);
     if (flags.json) process.stdout.write(`${JSON.stringify(outcomeJson(outcome, seconds))}\n`);
     return outcome.state === 'interrupted' ? stopping.exitCode() : EXIT_CODES[outcome.state];
   } finally {
@@ -255,7 +255,7 @@ async function retryHere(retry: Retry): Promise<number> {
 }
 
 function say(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
+  print(printable(text), process.stderr);
 }
 
 const NOTES = `Frames that are there and whole are never rendered again. Where every frame is there and only the video is not, that is made.

@@ -24,7 +24,7 @@ import { refuseAbove } from '../estimate/estimate-shot';
 import { farmPrices, sizeOf } from '../estimate/farm';
 import { type Shot, TEST_FRAMES } from '../estimate/test-shot';
 import { explain, type Run, usDollars, withRenderOptions, withUploadOptions, zeroOrMore } from '../help';
-import { createMeter, listenForStop, reportFindings } from '../output';
+import { createMeter, listenForStop, print, reportFindings } from '../output';
 import { findSource, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
 import {
   confirmUploads,
@@ -265,7 +265,7 @@ function uploadView(): UploadView {
 }
 
 function say(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
+  print(printable(text), process.stderr);
 }
 
 export function addSubmit(program: Command, run: Run): void {

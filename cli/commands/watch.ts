@@ -11,7 +11,7 @@ import type { Storage } from '../../core/storage/storage';
 import { printable } from '../../core/text';
 import { describeState, Pace, renderReading, secondsLeft, STATE_EXIT } from '../describe-state';
 import { explain, type Run, withPlaceOptions } from '../help';
-import { createMeter, listenForStop, type Meter } from '../output';
+import { createMeter, listenForStop, type Meter, print } from '../output';
 import { pictureProtocol, PictureView } from '../picture';
 import { findPlace, findToOpen, linesToOpen, lookAtRender, type PlaceFlags } from '../place';
 import { CostTeller, WaitTeller } from '../tellers';
@@ -80,7 +80,7 @@ export async function watchCommand(renderId: string | undefined, flags: WatchFla
         const render = Render.at(place.output, last.state.renderId, storage);
         const toOpen = await findToOpen(render, last.state.frames?.total);
         const lines = [describeState(last.state, Date.now(), cost), ...linesToOpen(toOpen).map(printable)];
-        process.stdout.write(`${lines.join('\n')}\n`);
+        print(lines.join('\n'), process.stdout);
       }
       return STATE_EXIT[last.state.state];
     }

@@ -6,11 +6,11 @@ import {
   checkRenderName,
   framesFolder,
   manifestUrl,
+  movableRenderId,
   renderFolder,
   type RenderIdentity,
   renderIdOf,
   slugText,
-  sourceWithoutFolder,
 } from '../render/keys';
 import {
   damagedManifest,
@@ -222,18 +222,8 @@ export async function prepareRender(
   const cap = request.capIsPlanned ? request.cap : undefined;
   const { parallel } = queueFor(options, services) ?? services;
   const { blenderVersion: renderBlenderVersion } = chooseDefinition(facts, services);
-  const planned = {
-    renderId,
-    source: location,
-    facts,
-    options,
-    tags,
-    group,
-    cap,
-    parallel,
-    renderBlenderVersion,
-  };
-  const plan = planRender({ ...planned, now: services.now(), checked });
+  const planned = { renderId, source: location, facts, options, tags, group, cap, parallel };
+  const plan = planRender({ ...planned, renderBlenderVersion, now: services.now(), checked });
   const manifest = await writeFirst(plan, url, services.storage);
   // Somebody else may have planned the same render meanwhile: theirs is the plan.
   const same = checkSame(manifest, request, folder);
@@ -249,10 +239,8 @@ function hasMoved(
   checked: Preflight,
   { setAsidePlan }: PrepareServices,
 ): boolean {
-  const { source } = request;
-  const url = formatLocation(source.url);
-  const isLocal = source.url.protocol === 'file:' && !plan.source.url.includes('://');
-  if (!setAsidePlan || !isLocal || plan.source.url === url) return false;
+  const url = formatLocation(request.source.url);
+  if (!setAsidePlan || plan.source.url === url || /:\/\//.test(url + plan.source.url)) return false;
   checkSame({ ...plan, source: { ...plan.source, url } }, request, folder, checked);
   return true;
 }
@@ -285,28 +273,20 @@ async function check(
   return { facts: found.facts, checked };
 }
 
-/**
- * The id made from the request. On this machine the folder of the scene is no part of it, because the files that the scene
- * needs are. In ids of earlier versions it was: a render that has such an id keeps it.
- */
+/** Where the scene's files count, its folder does not: a project may move. */
 async function ownIdOf(
-  request: PrepareRequest,
-  files: Preflight['files'] | undefined,
+  { source, options, output, filesCount }: PrepareRequest,
+  files: Preflight['files'] = [],
   storage: Storage,
 ): Promise<string> {
-  const { source, output, filesCount } = request;
-  const withFolder = idOf(request, source.url, files);
-  if (!filesCount) return withFolder;
-  const id = idOf(request, sourceWithoutFolder(source.url), files);
-  const hasPlan = async (one: string) =>
-    (await storage.head(manifestUrl(renderFolder(output, one)))) !== undefined;
-  return !(await hasPlan(id)) && (await hasPlan(withFolder)) ? withFolder : id;
-}
-
-function idOf({ source, options }: PrepareRequest, identity: URL, files: Preflight['files'] = []): string {
   const digest = digestOfFiles(files);
   const etag = digest === undefined ? source.etag : `${source.etag}+${digest}`;
-  return renderIdOf({ source: identity, etag, options });
+  const identity = { source: source.url, etag, options };
+  if (!filesCount) return renderIdOf(identity);
+  return movableRenderId(
+    identity,
+    async (id) => (await storage.head(manifestUrl(renderFolder(output, id)))) !== undefined,
+  );
 }
 
 async function writeFirst(manifest: Manifest, url: URL, storage: Storage): Promise<Manifest> {

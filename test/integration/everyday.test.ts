@@ -228,3 +228,74 @@ describe('--json', () => {
     expect(await result('delete', 'shot', '--yes')).toMatchObject({ renderId: 'shot', deleted: true });
   });
 });
+
+describe('in a terminal of 60 columns', () => {
+  const PROGRAM = join(ROOT, 'test/fixtures/programs/in-terminal.py');
+  const COLUMNS = 60;
+  const LONG = 'a-render-with-a-name-of-many-words-1a2b3c4d';
+  const REASON =
+    'frame 7 ran out of memory, and so did frame 9; give more memory or fewer samples to both of them';
+
+  function inTerminal(args: string[], environment: NodeJS.ProcessEnv = {}): string {
+    mkdirSync(at('renders', LONG), { recursive: true });
+    const status = {
+      version: 1,
+      renderId: LONG,
+      state: 'refused',
+      at: '2026-11-22T23:30:00.000Z',
+      source: { url: '/films/shot.blend', etag: 'e' },
+      reason: REASON,
+      findings: [],
+      links: { folder: at('renders', LONG) },
+    };
+    writeFileSync(at('renders', LONG, 'status.json'), JSON.stringify(status));
+    const { NO_COLOR: _, FORCE_COLOR: __, ...clean } = process.env;
+    const command = [
+      'python3',
+      PROGRAM,
+      String(COLUMNS),
+      process.execPath,
+      join(ROOT, 'dist/spotreel.js'),
+      ...args,
+    ];
+    return spawnSync(command[0]!, command.slice(1), {
+      cwd: at(),
+      encoding: 'utf8',
+      env: { ...clean, TERM: 'xterm-256color', ...environment },
+    }).stdout.replaceAll('\r\n', '\n');
+  }
+
+  // oxlint-disable-next-line no-control-regex -- colours are what it is about
+  const plain = (text: string) => text.replaceAll(/\u001b\[\d+m/g, '');
+  const longLines = (text: string) =>
+    plain(text)
+      .split('\n')
+      // A path or a name of one word is whole on its own line.
+      .filter((line) => line.length > COLUMNS && line.trim().includes(' '));
+
+  test.each([[['list']], [['status', LONG]]])('%s breaks its lines and loses no word', (args) => {
+    const shown = inTerminal(args);
+    expect(longLines(shown)).toEqual([]);
+    expect(plain(shown).split(/\s+/)).toEqual(expect.arrayContaining(REASON.split(' ')));
+    expect(shown).toContain(LONG);
+  });
+
+  test('the bar of a render fits', () => {
+    const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
+    const args = ['render', CLOCK, '--resolution-percent', '10', '--frames', '1-8x3', '-p', '3'];
+    const shown = inTerminal(args, environment);
+    // oxlint-disable-next-line no-control-regex -- the bar is drawn by them
+    const bars = shown.split(/\u001b\[1G|\u001b\[0K|\n/).filter((part) => /^[█░]/.test(part));
+    expect(bars.length).toBeGreaterThan(2);
+    expect(bars.filter((bar) => bar.length > COLUMNS)).toEqual([]);
+  });
+
+  test('a state has a colour, unless NO_COLOR is set', () => {
+    expect(inTerminal(['status', LONG])).toContain('\u001b[31mrefused\u001b[39m');
+    expect(inTerminal(['status', LONG], { NO_COLOR: '1' })).not.toContain('\u001b[');
+  });
+
+  test('times are local', () => {
+    expect(inTerminal(['list'], { TZ: 'Asia/Tokyo' })).toContain('2026-11-23 08:30');
+  });
+});
