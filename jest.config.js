@@ -6,7 +6,11 @@ module.exports = {
   // `npm run rehearse` and `npm run rehearse:containers` run these.
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/rehearsal'],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
-  // Two at a time: a test that renders wants a core to itself.
-  maxWorkers: 2,
-  testTimeout: 30_000,
+  // On two cores, as a third of the time of most tests is waiting.
+  maxWorkers: 3,
+  workerIdleMemoryLimit: '1GB',
+  // Against hangs alone: other tests and the rest of the gate run meanwhile.
+  testTimeout: 120_000,
+  testSequencer: '<rootDir>/scripts/jest-sequencer.mjs',
+  reporters: ['default', '<rootDir>/scripts/jest-slowest.mjs'],
 };

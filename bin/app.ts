@@ -7,7 +7,7 @@ try {
   spotreelApp(app, process.env);
 } catch (error) {
   if (!(error instanceof SettingsError)) throw error;
-  // What is wrong, without a stack trace in its way.
+  // A wrong setting needs no stack trace.
   process.stderr.write(`${error.message}\n`);
   process.exit(1);
 }

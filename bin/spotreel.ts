@@ -2,7 +2,7 @@
 import { runCommandLine } from '../cli/main';
 import { exitWithItsReader } from '../cli/output';
 
-// The SDK's version is fixed here: which Node a later one will want is for whoever raises it, not for who renders.
+// The SDK warns about the Node version that a later SDK needs. Its version is fixed here, so users need no warning.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
 
 exitWithItsReader(process.stdout, process.stderr);

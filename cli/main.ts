@@ -1,58 +1,104 @@
 import { existsSync, statSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { messageOf, SpotreelError } from '../core/errors';
-import { PreflightError } from '../core/scene/preflight';
 import { printable } from '../core/text';
 import { version } from '../package.json';
-import { addCancel } from './commands/cancel';
-import { addDelete } from './commands/delete';
-import { addDoctor } from './commands/doctor';
-import { addDownload } from './commands/download';
-import { addEstimate } from './commands/estimate';
-import { addFarm } from './commands/farm';
-import { addInspect } from './commands/inspect';
-import { addList } from './commands/list';
-import { addLogs } from './commands/logs';
-import { addReceipt } from './commands/receipt';
-import { addRender } from './commands/render';
-import { addRetry } from './commands/retry';
-import { addStatus } from './commands/status';
-import { addSubmit } from './commands/submit';
-import { addWatch } from './commands/watch';
-import type { Run } from './help';
+import type { AddCommand, Run } from './help';
 import { errorJson, print, reportFindings } from './output';
 
+/** A command in the list of `--help`, and its file, which takes long to load. */
+interface ListedCommand {
+  readonly summary: string;
+  readonly load: () => Promise<AddCommand>;
+}
+
+/** All commands, in the order of help. */
+const COMMANDS: Readonly<Record<string, ListedCommand>> = {
+  render: {
+    summary: 'render the frames and the video of a scene on this machine',
+    load: async () => (await import('./commands/render')).addRender,
+  },
+  submit: {
+    summary: 'upload a scene to your farm on AWS and submit its render',
+    load: async () => (await import('./commands/submit')).addSubmit,
+  },
+  estimate: {
+    summary: 'render test frames, and estimate the time here and the cost on AWS',
+    load: async () => (await import('./commands/estimate')).addEstimate,
+  },
+  inspect: {
+    summary: 'show the scenes, settings and files of a .blend without starting Blender',
+    load: async () => (await import('./commands/inspect')).addInspect,
+  },
+  list: {
+    summary: 'list renders, the newest first',
+    load: async () => (await import('./commands/list')).addList,
+  },
+  status: {
+    summary: 'show the progress, failures and interruptions of a render',
+    load: async () => (await import('./commands/status')).addStatus,
+  },
+  watch: {
+    summary: 'show the progress of a render until it ends',
+    load: async () => (await import('./commands/watch')).addWatch,
+  },
+  receipt: {
+    summary: 'show the machine time, interruptions and cost of a render',
+    load: async () => (await import('./commands/receipt')).addReceipt,
+  },
+  logs: {
+    summary: 'show the logs of the worker and Blender',
+    load: async () => (await import('./commands/logs')).addLogs,
+  },
+  download: {
+    summary: 'download the files of a render that are missing here',
+    load: async () => (await import('./commands/download')).addDownload,
+  },
+  cancel: {
+    summary: 'stop a render and keep its frames',
+    load: async () => (await import('./commands/cancel')).addCancel,
+  },
+  retry: {
+    summary: 'render the missing frames of a render, then make its video again',
+    load: async () => (await import('./commands/retry')).addRetry,
+  },
+  delete: {
+    summary: 'delete a render with all of its files',
+    load: async () => (await import('./commands/delete')).addDelete,
+  },
+  farm: {
+    summary: 'render every scene that is dropped into a folder of this machine',
+    load: async () => (await import('./commands/farm')).addFarm,
+  },
+  doctor: {
+    summary: 'check this machine, the AWS account and the farm, and say how to fix problems',
+    load: async () => (await import('./commands/doctor')).addDoctor,
+  },
+};
+
 /**
- * All commands, in the order of help: what each takes and tells. What a command does is loaded only when it is run, so that
- * help comes at once.
+ * The command line. Every command has a name and a summary; those that `names` has, also have arguments, options and an action.
+ * Only their files are loaded, so that the program starts quickly.
  */
-export function buildProgram(run: Run): Command {
+export async function buildProgram(run: Run, names = Object.keys(COMMANDS)): Promise<Command> {
   const program = new Command('spotreel')
     .description(
-      'Renders a Blender scene, every frame and a video of them, on this machine or on a farm in AWS.',
+      'Spotreel renders the frames and the video of a Blender scene, on this machine or on a farm in AWS.',
     )
     .version(version)
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .exitOverride()
-    .showHelpAfterError('(spotreel --help tells more)');
-  const adders = [
-    addRender,
-    addSubmit,
-    addEstimate,
-    addInspect,
-    addList,
-    addStatus,
-    addWatch,
-    addReceipt,
-    addLogs,
-    addDownload,
-    addCancel,
-    addRetry,
-    addDelete,
-    addFarm,
-    addDoctor,
-  ];
-  for (const add of adders) add(program, run);
+    .showHelpAfterError('(add --help to see the usage)');
+  for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
+    const command = program.command(name).description(summary);
+    if (names.includes(name)) (await load())(command, run);
+  }
   return program;
+}
+
+/** The command that a command line names, in a list; `help render` names `render`. Pure. */
+export function namedCommand(argv: readonly string[]): string[] {
+  return argv.filter((word) => !word.startsWith('-') && word !== 'help').slice(0, 1);
 }
 
 /**
@@ -85,15 +131,15 @@ const CLI_EXIT = { done: 0, failed: 1, usage: 2 } as const;
 /** Runs one command line (without `node` and the program) and gives its exit code. */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
   let exitCode: number = CLI_EXIT.done;
-  const program = buildProgram(async (command) => {
-    exitCode = await command();
-  });
   try {
+    const program = await buildProgram(async (command) => {
+      exitCode = await command();
+    }, namedCommand(argv));
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
     if (isExcess(error)) print(printable(quotingHint(argv, isFile)), process.stderr);
-    const failedCode = reportError(error);
+    const failedCode = await reportError(error);
     if (failedCode !== CLI_EXIT.done && argv.includes('--json'))
       process.stdout.write(`${errorJson(error)}\n`);
     return failedCode;
@@ -105,18 +151,20 @@ const isExcess = (error: unknown): boolean =>
 
 const isFile = (path: string): boolean => existsSync(path) && statSync(path).isFile();
 
-/** What is wrong in one line; of a scene with several faults each has a line of its own before. */
-function describeError(error: unknown): string {
+/** The message in one line. Of a scene with several faults, each is printed in a line of its own before. */
+async function describeError(error: unknown): Promise<string> {
+  // Loaded only for an error, so that help comes quickly.
+  const { PreflightError } = await import('../core/scene/preflight');
   if (!(error instanceof PreflightError)) return messageOf(error);
   const { headline, findings } = error;
   reportFindings(findings.filter(({ message }) => message !== headline));
   return headline;
 }
 
-function reportError(error: unknown): number {
-  // commander has printed its own; help asked for is no error.
+async function reportError(error: unknown): Promise<number> {
+  // commander has printed its own message; --help is no error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? CLI_EXIT.done : CLI_EXIT.usage;
-  print(`spotreel: ${printable(describeError(error))}`, process.stderr);
+  print(`spotreel: ${printable(await describeError(error))}`, process.stderr);
   if (error instanceof SpotreelError) return error.kind === 'usage' ? CLI_EXIT.usage : CLI_EXIT.failed;
   if (error instanceof Error && error.stack) process.stderr.write(`${printable(error.stack)}\n`);
   return CLI_EXIT.failed;

@@ -2,24 +2,13 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { posix } from 'node:path';
 import type { BatchClientConfig } from '@aws-sdk/client-batch';
-import { SSMClient } from '@aws-sdk/client-ssm';
 import { codeOf, SpotreelError } from '../core/errors';
-import { readFarm } from '../core/jobs/aws-farm';
 import type { Batch } from '../core/jobs/batch';
 import type { FarmDescription } from '../core/jobs/farm';
-import { describeIssues } from '../core/json';
 import { describeRanges, framesOf, parseFrameRanges } from '../core/render/frames';
 import { checkRenderName, manifestUrl, renderFolder } from '../core/render/keys';
 import { type Manifest, parseManifest } from '../core/render/manifest';
-import {
-  engineOf,
-  ENGINES_ALLOWED,
-  isOcio,
-  OCIO_ALLOWED,
-  ocioOf,
-  type RenderOptions,
-  renderOptionsSchema,
-} from '../core/render/options';
+import { isOcio, OCIO_ALLOWED, OPTION_NAMES, ocioOf, type RenderOptions } from '../core/render/options';
 import type { Render } from '../core/render/render';
 import { newestRender } from '../core/status/list';
 import { type Look, RenderLook } from '../core/status/look';
@@ -110,7 +99,7 @@ export async function findPlace(
   if (output !== undefined) {
     const url = parseLocation(output.endsWith('/') ? output : `${output}/`, process.cwd());
     if (url.protocol !== 's3:') return { output: url };
-    const named = farm === undefined ? {} : { farm: await readFarm(farm, new SSMClient({})) };
+    const named = farm === undefined ? {} : { farm: await farmNamed(farm) };
     return { output: url, batch: await awsBatch(client), ...named };
   }
   const name = farm ?? process.env.SPOTREEL_FARM_NAME;
@@ -118,7 +107,7 @@ export async function findPlace(
     if (!existsSync(LOCAL_OUTPUT)) throw noRenders();
     return { output: parseLocation(`${LOCAL_OUTPUT}/`, process.cwd()) };
   }
-  const description = await readFarm(name, new SSMClient({}));
+  const description = await farmNamed(name);
   const bucket = keyUrl('s3:', description.bucket, '');
   return {
     output: childUrl(bucket, description.outputPrefix),
@@ -130,6 +119,15 @@ export async function findPlace(
 function noRenders(): SpotreelError {
   const message = `no renders here: there is no folder ./${LOCAL_OUTPUT}; go to the folder of the project, name its renders with -o, or name a farm with --farm`;
   return new SpotreelError('no-renders', 'usage', message);
+}
+
+/** Loads the SDK only where a farm is asked for. */
+async function farmNamed(name: string): Promise<FarmDescription> {
+  const [{ SSMClient }, { readFarm }] = await Promise.all([
+    import('@aws-sdk/client-ssm'),
+    import('../core/jobs/aws-farm'),
+  ]);
+  return readFarm(name, new SSMClient({}));
 }
 
 /** Loaded once it is needed: on one machine it never is. */
@@ -246,66 +244,16 @@ export const linesToOpen = ({ picture, report }: ToOpen): string[] => [
   ...(report === undefined ? [] : [`report: ${report}`]),
 ];
 
-/** The flags that become options of a render. */
-export interface OptionFlags {
-  readonly frames?: string;
-  readonly scene?: string;
-  /** Names, names with commas between them, or `all`. */
-  readonly camera?: readonly string[];
-  /** A path as the user writes it, or `ocio://name`; `colors` of `cli/place.ts` makes the option of it. */
+/** The flags of a render's options, read by `withShotOptions`. */
+export interface OptionFlags extends Omit<RenderOptions, 'ocio'> {
+  /** A path as the user writes it, or `ocio://name`; `ocioOption` makes the option of it. */
   readonly ocio?: string;
-  readonly framesPerSlice?: number;
-  readonly resolutionPercent?: number;
-  readonly samples?: number;
-  readonly engine?: string;
-  /** In small letters. */
-  readonly device?: string;
-  readonly video?: string;
-  /** `rrggbb`. */
-  readonly background?: string;
-  readonly gaps?: string;
-  readonly order?: string;
-  readonly force?: boolean;
-  readonly allowScripts?: boolean;
 }
 
-/** Checks flags and leaves out those that were not given. Throws `bad-options` naming the flag at fault. */
+/** The options among a command's flags, without `ocio`. */
 export function renderOptionsOf(flags: OptionFlags): RenderOptions {
-  const { frames, scene, framesPerSlice, resolutionPercent, samples, video, gaps, order, force } = flags;
-  // Given once it may be the name of one camera, with commas in it.
-  const camera = flags.camera?.join(',');
-  const engine = readEngine(flags.engine);
-  const device = flags.device?.toUpperCase();
-  const background = flags.background?.toLowerCase();
-  const known = {
-    frames,
-    scene,
-    camera,
-    framesPerSlice,
-    resolutionPercent,
-    samples,
-    engine,
-    device,
-    video,
-    background,
-    gaps,
-    order,
-    force,
-    allowScripts: flags.allowScripts,
-  };
-  const given = Object.entries(known);
-  const result = renderOptionsSchema.safeParse(
-    Object.fromEntries(given.filter(([, value]) => value !== undefined)),
-  );
-  if (result.success) return result.data;
-  throw new SpotreelError('bad-options', 'usage', `options: ${describeIssues(result.error)}`);
-}
-
-function readEngine(text: string | undefined): RenderOptions['engine'] {
-  const engine = text === undefined ? undefined : engineOf(text);
-  if (text === undefined || engine) return engine;
-  const message = `--engine ${printableName(text)}: unknown engine; give ${ENGINES_ALLOWED}`;
-  throw new SpotreelError('bad-options', 'usage', message);
+  const names = OPTION_NAMES.filter((name) => name !== 'ocio' && flags[name] !== undefined);
+  return Object.fromEntries(names.map((name) => [name, flags[name]]));
 }
 
 /**
@@ -325,7 +273,11 @@ export function ocioOption(
   }
   const ocio = besideScene(flag, scene);
   if (flag !== '' && isOcio(ocio)) return { ocio };
-  throw new SpotreelError('bad-options', 'usage', `--ocio ${printableName(flag)}: give ${OCIO_ALLOWED}`);
+  throw new SpotreelError(
+    'bad-options',
+    'usage',
+    `--ocio ${printableName(flag)} is invalid: give ${OCIO_ALLOWED}`,
+  );
 }
 
 function besideScene(text: string, scene: URL): string {

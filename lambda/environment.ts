@@ -6,7 +6,7 @@ import { printable } from '../core/text';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Structured logs: what happened, by a stable name, and the facts. */
+/** Structured logs. Each entry has an event with a stable name and its fields. */
 export interface Logger {
   info(event: string, fields?: Fields): void;
   warn(event: string, fields?: Fields): void;
@@ -14,8 +14,8 @@ export interface Logger {
 }
 
 /**
- * One JSON object a line on standard output, which Lambda hands to CloudWatch Logs as they are: `time`, `level`,
- * `event`, the fields. Not `console.log`, which Lambda prefixes. `printable` escapes as JSON does, so a line stays JSON.
+ * Writes one JSON object a line to standard output: `time`, `level`, `event` and the fields. Lambda sends the lines to
+ * CloudWatch Logs unchanged; it would prefix lines of `console.log`. `printable` escapes as JSON does.
  */
 export function createLogger(write: (line: string) => void = writeLine): Logger {
   const log = (level: string, event: string, fields: Fields = {}): void =>
@@ -31,7 +31,7 @@ function writeLine(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** The stack of what was expected says nothing; that of a fault of our own is all there is. */
+/** An error with its stack, unless the error was expected. */
 function describeFault(fault: unknown): Fields {
   const known = fault instanceof SpotreelError && fault.kind !== 'internal';
   return {
@@ -43,30 +43,30 @@ function describeFault(fault: unknown): Fields {
   };
 }
 
-/** What both Lambdas are told by their environment variables. */
+/** The environment variables of every Lambda. */
 export const commonEnvironment = z.object({
-  /** The bucket's name. */
+  /** Name of the bucket. */
   BUCKET: z.string().check(z.minLength(3)),
-  /** The folder of the bucket under which each render has its own. Not within uploads: a render must not trigger one. */
+  /** Folder of all renders in the bucket. Must be outside of uploads, because a render must not start another. */
   OUTPUT_PREFIX: z.prefault(
     z.string().check(
       z.regex(/^[^/]/, 'must not be empty or begin with /'),
       z.refine(
         (prefix) => !`${prefix}/`.startsWith(UPLOAD_PREFIX),
-        `must lie outside ${UPLOAD_PREFIX}, or a render could trigger a render`,
+        `must be outside of ${UPLOAD_PREFIX}, because a render could start another render there`,
       ),
     ),
     OUTPUT_PREFIX,
   ),
-  /** The farm's name, which its jobs carry as a tag. */
+  /** Name of the farm, which is a tag of its jobs. */
   FARM_NAME: z.string().check(z.minLength(1)),
-  /** The SNS topic that is told how renders end. */
+  /** The SNS topic for messages about ended renders. */
   TOPIC_ARN: z.string().check(z.startsWith('arn:')),
-  /** Set by Lambda itself. */
+  /** Lambda sets this. */
   AWS_REGION: z.string().check(z.minLength(1)),
 });
 
-/** Environment variables as `schema` describes them. Throws `bad-environment` naming the variables at fault. */
+/** Reads environment variables by `schema`. Throws `bad-environment`, which names the wrong variables. */
 export function readEnvironment<T>(
   schema: Schema<T>,
   environment: Readonly<Record<string, string | undefined>>,
@@ -76,7 +76,7 @@ export function readEnvironment<T>(
   throw badEnvironment(describeIssues(result.error));
 }
 
-/** What a variable that holds JSON says. Throws `bad-environment` naming it. */
+/** Reads an environment variable that contains JSON. Throws `bad-environment`, which names it. */
 export function readVariable<T, N extends string>(
   schema: Schema<T>,
   name: N,
@@ -86,6 +86,6 @@ export function readVariable<T, N extends string>(
 }
 
 function badEnvironment(reason: string): SpotreelError {
-  const message = `the Lambda's environment variables are wrong (${reason}): deploy again`;
+  const message = `the Lambda's environment variables are wrong: ${reason}; deploy again`;
   return new SpotreelError('bad-environment', 'internal', message);
 }

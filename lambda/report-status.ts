@@ -10,14 +10,14 @@ import {
 } from '../core/storage/storage';
 import { countOf, printableLine } from '../core/text';
 
-/** Where the console of a partition lives, by how its regions' names begin. */
+/** Host of the AWS console, by the start of the region's name. */
 const HOSTS: ReadonlyArray<readonly [regionStart: string, host: string]> = [
   ['cn-', 'console.amazonaws.cn'],
   ['us-gov-', 'console.amazonaws-us-gov.com'],
   ['', 'console.aws.amazon.com'],
 ];
 
-/** The AWS console's page of a folder in S3; `undefined` for a folder that is not in S3. */
+/** URL of a folder's page in the AWS console; `undefined` if the folder is not in S3. */
 export function consoleUrl(folder: URL, region: string): string | undefined {
   if (folder.protocol !== 's3:') return undefined;
   const { bucket, key } = bucketAndKey(folder);
@@ -28,52 +28,52 @@ export function consoleUrl(folder: URL, region: string): string | undefined {
   return url.href;
 }
 
-/** A message to people. */
+/** A message that people read. */
 export interface Notification {
   readonly subject: string;
   readonly message: string;
 }
 
-/** Sends a message; throws when it could not. */
+/** Sends a message. Throws if that fails. */
 export type Notify = (notification: Notification) => Promise<void>;
 
-/** SNS takes UTF-8 of less than 100 characters, without control characters. https://docs.aws.amazon.com/sns/latest/api/API_Publish.html */
+/** SNS accepts fewer than 100 characters without control characters: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html */
 const LONGEST_SUBJECT = 99;
 
-/** Findings beyond these are in `status.json`. */
+/** Findings in a message. `status.json` has all. */
 const MOST_FINDINGS = 10;
 
 const HEADLINES: Readonly<Record<RenderStatus['state'], string>> = {
   refused: 'was refused',
-  rescuing: 'goes on on On-Demand machines',
+  rescuing: 'continues on On-Demand machines',
   failed: 'failed',
-  partial: 'lacks frames or sound, and has a video all the same',
+  partial: 'has a video, but frames or sound are missing',
   complete: 'is complete',
 };
 
 /**
- * Characters of one line. SNS takes 256 KiB in all (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html); with each
- * character escaped, all lines together stay below it.
+ * Characters of one line. All lines together, with each character escaped, are shorter than the 256 KiB that SNS accepts
+ * (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
  */
 const LONGEST_LINE = 2000;
 
 /**
- * The message about how a render ended: pure. Keys, scenes and reasons come from uploads, so each stays within its own line and
- * holds no control characters.
+ * The message about the end of a render. Keys, scenes and reasons come from uploads, so each is on its own line and has no
+ * control characters.
  */
 function notificationOf(status: RenderStatus): Notification {
   const { renderId, state, source, reason, findings, frames, retry, links } = status;
   const headline = `Render ${renderId} ${HEADLINES[state]}`;
-  const told = findings.slice(0, MOST_FINDINGS).map(({ message }) => `- ${message}`);
-  const untold = findings.length - told.length;
+  const listed = findings.slice(0, MOST_FINDINGS).map(({ message }) => `- ${message}`);
+  const more = findings.length - listed.length;
   const lines = [
     headline,
     source && `Scene: ${source.url}`,
     reason && `Reason: ${reason}`,
-    ...told,
-    untold > 0 && `- and ${untold} more, see status.json`,
+    ...listed,
+    more > 0 && `- and ${more} more, see status.json`,
     frames &&
-      `Frames: ${frames.stored} of ${frames.total} ${frames.total === 1 ? 'is' : 'are'} there${frames.failed ? `, ${frames.failed} failed` : ''}`,
+      `Frames: ${frames.stored} of ${frames.total} stored${frames.failed ? `, ${frames.failed} failed` : ''}`,
     retry?.onDemand && `On-Demand: ${countOf(retry.frames, 'frame')}, at full price`,
     links.video && `Video: ${links.video}`,
     `Folder: ${links.folder}`,
@@ -91,13 +91,13 @@ export interface ReportServices {
   readonly now: () => Date;
 }
 
-/** Others that write the same status meanwhile, before this one gives up. */
+/** Attempts to write a status that other Lambdas write at the same time. */
 const MAX_CONFLICTS = 5;
 
 /**
- * Writes `status.json` into the render's folder and tells people, once: a status that says the same already is left
- * alone, and one that says more (see `weigh`) too. Safe to be cut off anywhere and called again: the message goes out
- * before the status says that it has, so that one too many is possible and none is not.
+ * Writes `status.json` into the render's folder and sends one message. Keeps a status that says the same or more (see
+ * `weigh`). If it is interrupted, it can be called again: it sends the message before it records that, so a message may
+ * come twice but is never lost.
  */
 export async function reportStatus(
   status: RenderStatus,
@@ -126,13 +126,13 @@ export async function reportStatus(
 }
 
 /**
- * What a new status is against the one that is there.
+ * What to do with a new status, compared with the stored one.
  *
- * - A refusal never takes the place of how a render ended; people are told of it all the same (`announce`).
- * - That it goes on is told until it has ended, and never after that.
- * - Another pair of jobs is a newer render of the same (the caller has made sure of that).
- * - Of one pair, `complete` stands, and `partial` before `failed`. That the render job failed says more than that the stitch job failed for it, and
- *   takes its place without another message (`amend`).
+ * - A refusal never replaces the status of an ended render, but a message reports it (`announce`).
+ * - `rescuing` never replaces the status of an ended render.
+ * - A status of another pair of jobs is newer and replaces the old one. The caller checks that it is newer.
+ * - For one pair, `complete` is final, and `partial` outranks `failed`. A failed render job replaces the failed stitch job
+ *   that it caused, without another message (`amend`).
  */
 export function weigh(
   before: RenderStatus,
@@ -153,13 +153,13 @@ export function weigh(
 }
 
 interface FoundStatus {
-  /** Absent for what can't be read, of another version of Spotreel, say. */
+  /** Absent if the file cannot be read, for example because another version of Spotreel wrote it. */
   readonly status?: RenderStatus | undefined;
   readonly etag: string;
 }
 
 async function readStatus(url: URL, storage: Storage): Promise<FoundStatus | undefined> {
-  // The ETag before the content: what changes between the two fails the conditional write.
+  // Read the ETag before the content, so a change between the two makes the conditional write fail.
   const head = await storage.head(url);
   if (!head) return undefined;
   try {
@@ -171,7 +171,7 @@ async function readStatus(url: URL, storage: Storage): Promise<FoundStatus | und
   }
 }
 
-/** `false` when another wrote meanwhile. */
+/** `false` if another Lambda wrote meanwhile. */
 async function write(
   status: RenderStatus,
   url: URL,
@@ -193,7 +193,7 @@ async function announce(status: RenderStatus, url: URL, services: ReportServices
   const { storage, notify, now } = services;
   await notify(notificationOf(status));
   const found = await readStatus(url, storage);
-  // Another has been reported meanwhile, with a message of its own.
+  // Another status was reported meanwhile, with its own message.
   if (found?.status?.state !== status.state || found.status.endedJob !== status.endedJob) return;
   await write({ ...found.status, notifiedAt: now().toISOString() }, url, found.etag, storage);
 }

@@ -1,183 +1,169 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { z } from 'zod';
 import { USUAL_FARM } from '../core/jobs/farm';
+import type { Machines } from '../core/render/options';
 
-const text = z.string().min(1);
+/** A text of this form. `rule` completes the phrase "must be …" in messages and docs. */
+const form = (pattern: RegExp, rule: string): z.ZodString => z.string().regex(pattern).meta({ rule });
 
-/** A family (`m6i`) or a type (`m6i.2xlarge`) of today's names; Graviton's have a `g` behind the generation. */
-const instanceType = z
-  .string()
-  .regex(
-    /^(?!a1\b)[a-z]+\d+(?!g)[a-z]*(-[a-z0-9]+)?(\.[a-z0-9-]+)?$/,
-    'must be an x86 instance family or type, such as m6i or m6i.2xlarge',
-  );
+/** A family (`m6i`) or a type (`m6i.2xlarge`). Graviton names have a `g` after the generation and are excluded. */
+const instanceType = form(
+  /^(?!a1\b)[a-z]+\d+(?!g)[a-z]*(-[a-z0-9]+)?(\.[a-z0-9-]+)?$/,
+  'an x86 instance family or type, such as m6i or m6i.2xlarge',
+);
 
 const instanceTypes = z.array(instanceType).min(1).max(50);
 
-/** Files tell no more of their Blender than its series. */
+const vcpus = (least: number): z.ZodInt => z.int().min(least).max(10_000);
+const sliceVcpus = z.int().min(1).max(192);
+const memoryMib = z.int().min(512).max(1_572_864);
+const minutes = z.int().min(1).max(20_160);
+
+const LOG_DAYS = Object.values(RetentionDays).filter(
+  (days): days is RetentionDays => typeof days === 'number' && days !== RetentionDays.INFINITE,
+);
+
+/** A scene names only the series of its Blender, so the farm cannot choose between two versions of a series. */
 function areOfDifferentSeries(versions: readonly string[]): boolean {
   return new Set(versions.map((version) => version.split('.', 2).join('.'))).size === versions.length;
 }
 
 /**
- * Every setting of a deployment: `context.spotreel` of cdk.json, or `SPOTREEL_<SETTING>` in the environment, which
- * goes first. Each carries its description, which the README's table shows, and its default.
+ * Every setting of a deployment with its default and description: `context.spotreel` in cdk.json, overridden by
+ * `SPOTREEL_<SETTING>` in the environment. `npm run docs` writes the table in docs/settings.md from it.
  */
 export const settingsSchema = z.strictObject({
-  farmName: z
-    .string()
-    .regex(/^[a-z][a-z0-9-]{0,29}$/, 'must be at most 30 of a-z, 0-9 and -, a letter first')
+  farmName: form(/^[a-z][a-z0-9-]{0,29}$/, 'at most 30 of a-z, 0-9 and -, starting with a letter')
     .default('main')
     .describe(
-      'name of the farm: part of the names of its stacks and of its SSM parameter `/spotreel/<name>`',
+      'name of the farm; part of the names of its stacks and of its SSM parameter `/spotreel/<name>`',
     ),
-  vpcId: z
-    .string()
-    .regex(/^vpc-([0-9a-f]{8}|[0-9a-f]{17})$/, 'must be the id of a VPC, such as vpc-0123456789abcdef0')
+  vpcId: form(/^vpc-([0-9a-f]{8}|[0-9a-f]{17})$/, 'the id of a VPC, such as vpc-0123456789abcdef0')
     .optional()
-    .describe('existing VPC to run in; needs `subnetIds`. Without it the farm makes its own'),
+    .describe('existing VPC for the machines; needs `subnetIds`. By default, the farm creates a VPC'),
   subnetIds: z
     .array(
-      z
-        .string()
-        .regex(
-          /^subnet-([0-9a-f]{8}|[0-9a-f]{17})$/,
-          'must be ids of subnets, such as subnet-0123456789abcdef0',
-        ),
+      form(/^subnet-([0-9a-f]{8}|[0-9a-f]{17})$/, 'the id of a subnet, such as subnet-0123456789abcdef0'),
     )
     .min(1)
     .max(16)
     .optional()
-    .describe('subnets of that VPC, with a way to the internet'),
+    .describe('subnets of `vpcId` that have a route to the internet'),
   zones: z
     .int()
     .min(2)
     .max(3)
     .default(2)
-    .describe('availability zones of the farm’s own VPC; 3 finds more Spot machines where the region has 3'),
-  spotVcpus: z
-    .int()
-    .min(1)
-    .max(10_000)
+    .describe(
+      'availability zones of the farm’s own VPC; 3 zones, if the region has them, have more Spot machines',
+    ),
+  spotVcpus: vcpus(1)
     .default(USUAL_FARM.spotVcpus)
-    .describe('most vCPUs of Spot machines at a time; an account’s own Spot quota may be lower'),
+    .describe('maximum vCPUs of Spot machines at a time; the Spot quota of the account may be lower'),
   instanceTypes: instanceTypes
     .default([...USUAL_FARM.instanceTypes])
-    .describe('x86 families or types to choose from; more of them mean fewer interruptions'),
-  onDemandVcpus: z
-    .int()
-    .min(0)
-    .max(10_000)
+    .describe('instance families or types of the machines; more of them mean fewer interruptions'),
+  onDemandVcpus: vcpus(0)
     .default(0)
     .describe(
-      'most vCPUs of On-Demand machines, at full price, in a queue of their own: for frames that Spot machines left behind, and for `retry --on-demand`; 0 for none',
+      'maximum vCPUs of On-Demand machines, at full price, in their own queue; 0: none. They render frames that Spot machines did not finish, and `retry --on-demand`',
     ),
-  gpuVcpus: z
-    .int()
-    .min(0)
-    .max(10_000)
+  gpuVcpus: vcpus(0)
     .default(0)
-    .describe('most vCPUs of Spot machines with NVIDIA GPUs, in a queue of their own; 0 for none'),
+    .describe('maximum vCPUs of Spot machines with NVIDIA GPUs, in their own queue; 0: none'),
   gpuInstanceTypes: instanceTypes
     .default([...USUAL_FARM.gpuInstanceTypes])
-    .describe('families or types with NVIDIA GPUs to choose from'),
+    .describe('instance families or types of machines with NVIDIA GPUs'),
   diskGib: z
     .int()
     .min(30)
     .max(16_384)
     .default(100)
-    .describe('GiB of disk of a machine: system, image, and the scenes and frames of all slices on it'),
-  imageUri: text
+    .describe(
+      'disk of a machine in GiB, for the system, the image, and the scenes and frames of all its slices',
+    ),
+  imageUri: z
+    .string()
+    .min(1)
     .max(512)
+    .meta({ rule: 'the name of an image, at most 512 characters' })
     .optional()
     .describe(
-      'container image to run, with `{version}` in it one for each of `blenderVersions`; without it `cdk deploy` builds them from `container/`',
+      'existing container image; with `{version}` in it, one for each of `blenderVersions`. By default, `cdk deploy` builds images from `container/`',
     ),
   blenderVersions: z
-    .array(z.string().regex(/^\d+\.\d+\.\d+$/, 'must be full versions of Blender, such as 5.2.3'))
+    .array(form(/^\d+\.\d+\.\d+$/, 'a full version of Blender, such as 5.2.3'))
     .min(1)
     .max(5)
-    .refine(areOfDifferentSeries, 'must be of different series: one of 5.2.3 and 5.2.4, not both')
+    .refine(areOfDifferentSeries, 'must be of different series: remove one of 5.2.3 and 5.2.4')
     .transform((versions) => versions.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })))
     .default(['5.2.3'])
     .describe(
-      'Blenders to have, each in an image of its own; a scene is rendered by the oldest that is not older than the one that saved it',
+      'Blender versions of the farm, each in its own image. A scene renders with the oldest version that is not older than the scene',
     ),
-  renderVcpus: z.int().min(1).max(192).default(USUAL_FARM.renderVcpus).describe('vCPUs of one slice'),
-  renderMemoryMib: z
-    .int()
-    .min(512)
-    .max(1_572_864)
+  renderVcpus: sliceVcpus.default(USUAL_FARM.renderVcpus).describe('vCPUs of a slice'),
+  renderMemoryMib: memoryMib
     .default(14_000)
-    .describe('MiB of memory of one slice; what the scene needs and a little more'),
-  stitchVcpus: z.int().min(1).max(192).default(USUAL_FARM.stitchVcpus).describe('vCPUs of the video’s job'),
-  stitchMemoryMib: z
-    .int()
-    .min(512)
-    .max(1_572_864)
+    .describe('memory of a slice in MiB: slightly more than the scene needs'),
+  stitchVcpus: sliceVcpus
+    .default(USUAL_FARM.stitchVcpus)
+    .describe('vCPUs of the stitch job, which makes the video'),
+  stitchMemoryMib: memoryMib
     .default(7_000)
-    .describe('MiB of memory of the video’s job, in which Blender opens scenes that have sound'),
+    .describe('memory of the stitch job in MiB; it opens scenes with sound in Blender'),
   attempts: z
     .int()
     .min(1)
     .max(10)
     .default(5)
-    .describe('how often a slice is tried when machines are reclaimed; AWS Batch allows 10'),
-  renderTimeoutMinutes: z
-    .int()
-    .min(1)
-    .max(20_160)
+    .describe('maximum attempts of a slice whose machines are reclaimed'),
+  renderTimeoutMinutes: minutes
     .default(720)
-    .describe('minutes after which one attempt of a slice is stopped, so that none bills for ever'),
-  hangMinutes: z
-    .int()
-    .min(1)
-    .max(20_160)
+    .describe('maximum minutes of one attempt of a slice; limits what a stuck slice costs'),
+  hangMinutes: minutes
     .default(60)
-    .describe('minutes without a word or a frame after which a hung Blender is killed'),
+    .describe('minutes without output or a new frame after which the worker kills Blender'),
   logMiB: z
     .int()
     .min(1)
     .max(10_240)
     .default(64)
-    .describe('MiB of the log of one attempt; further lines of Blender and ffmpeg are dropped'),
-  stitchTimeoutMinutes: z
-    .int()
-    .min(1)
-    .max(20_160)
-    .default(120)
-    .describe('minutes after which one attempt at the video is stopped'),
-  email: z.email().optional().describe('address told when a render is done or has failed, and of alarms'),
+    .describe('maximum log of one attempt in MiB; the worker drops further lines of Blender and ffmpeg'),
+  stitchTimeoutMinutes: minutes.default(120).describe('maximum minutes of one attempt of the stitch job'),
+  email: z
+    .email()
+    .meta({ rule: 'an email address' })
+    .optional()
+    .describe('address that receives mails about finished and failed renders and about alarms'),
   allowScripts: z
     .boolean()
     .default(false)
     .describe(
-      'whether renders may ask to run the scripts of their scenes (`allow-scripts`), in the sandbox; anybody who can upload then runs code on the farm',
+      'whether renders may run the scripts of their scenes (`allow-scripts`), in the sandbox. Everybody who can upload can then run code on the farm',
     ),
-  ocio: text
+  ocio: z
+    .string()
     .max(4096)
-    .regex(/\.ocioz?$/i, 'must be the path of a .ocio or .ocioz file')
+    .regex(/\.ocioz?$/i)
+    .meta({ rule: 'the path of a .ocio or .ocioz file' })
     .optional()
     .describe(
-      'OpenColorIO configuration of all renders: a .ocio or .ocioz file of the machine that deploys, built into the images with the colour files that it names; a render’s own `ocio` goes first',
+      'OpenColorIO configuration of all renders. `cdk deploy` builds the file and the colour files that it names into the images. The option `ocio` of a render overrides it',
     ),
   renderDays: z
     .int()
     .min(0)
     .max(36_500)
     .default(0)
-    .describe(
-      'days after which everything of a render, its video too, is deleted from the bucket; 0 keeps it',
-    ),
+    .describe('days after which the bucket deletes a render and its video; 0: never'),
   logDays: z
-    .enum(RetentionDays)
-    .exclude(['INFINITE'])
+    .literal(LOG_DAYS)
     .default(RetentionDays.ONE_MONTH)
-    .describe('days that logs are kept'),
+    .describe('days after which CloudWatch deletes logs'),
   versioned: z
     .boolean()
     .default(false)
-    .describe('whether the bucket keeps overwritten and deleted objects, for 30 days'),
+    .describe('whether the bucket keeps overwritten and deleted objects for 30 days'),
   deleteBucket: z
     .boolean()
     .default(false)
@@ -188,55 +174,96 @@ export const settingsSchema = z.strictObject({
     .max(1_000_000)
     .default(0)
     .describe(
-      'US dollars a month of which 80 % and 100 % are told by mail; needs `email`. It stops nothing; 0 for none',
+      'monthly budget in US dollars; needs `email`. AWS sends a mail at 80 % and 100 %, and stops nothing; 0: none',
     ),
   interruptionExperiment: z
     .boolean()
     .default(false)
     .describe(
-      'whether to deploy an experiment (AWS FIS) that reclaims up to 5 of the farm’s Spot machines when started',
+      'whether to deploy an AWS FIS experiment; when you start it, it reclaims up to 5 Spot machines of the farm',
     ),
 });
 
 export type Settings = Readonly<z.infer<typeof settingsSchema>>;
 
-/** The name of a setting. */
+/** The jobs and machines of a farm, from which its costs are computed. */
+export function machinesOf(settings: Settings): Machines {
+  const { renderVcpus, stitchVcpus, instanceTypes: types, gpuVcpus, gpuInstanceTypes } = settings;
+  return {
+    renderVcpus,
+    stitchVcpus,
+    instanceTypes: [...types],
+    ...(gpuVcpus > 0 && { gpuInstanceTypes: [...gpuInstanceTypes] }),
+  };
+}
+
 type SettingName = keyof Settings;
 
-/** What a reader of the README needs to know of one setting. */
+/** A setting as docs and messages describe it. */
 export interface SettingDescription {
   readonly name: SettingName;
-  /** The variable of the environment that goes before cdk.json. */
+  /** Environment variable that overrides cdk.json. */
   readonly variable: string;
-  /** As it would stand in cdk.json; `undefined` when there is none. */
+  readonly type: 'array' | 'boolean' | 'number' | 'string';
+  /** Type and limits; completes "must be …". */
+  readonly allowed: string;
+  /** The default in cdk.json; `undefined` if the setting has none. */
   readonly defaultValue: unknown;
   readonly description: string;
 }
-
-const SHAPE = settingsSchema.shape;
-const NAMES = settingsSchema.keyof().options;
 
 /** `spotVcpus` → `SPOTREEL_SPOT_VCPUS`, `logMiB` → `SPOTREEL_LOG_MIB`. */
 export function settingVariable(name: string): string {
   return `SPOTREEL_${name.replace(/[A-Z](?=[a-z])/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
-/** Every setting, in the order of the README's table, which a test holds against this list. */
-export const SETTINGS: readonly SettingDescription[] = NAMES.map((name) => ({
-  name,
-  variable: settingVariable(name),
-  defaultValue: SHAPE[name].safeParse(undefined).data,
-  description: SHAPE[name].description ?? '',
-}));
+const NAMES = settingsSchema.keyof().options;
 
-/** A deployment's settings are wrong; the message names each key, its value and what is allowed. */
+/** Every setting, in the order of the schema. */
+export const SETTINGS: readonly SettingDescription[] = describeSettings();
+
+function describeSettings(): SettingDescription[] {
+  const { properties = {} } = z.toJSONSchema(settingsSchema, { io: 'input' });
+  return NAMES.map((name) => {
+    const property = properties[name];
+    if (typeof property !== 'object') throw new Error(`the setting ${name} has no schema`);
+    const { type, description = '' } = property;
+    return {
+      name,
+      variable: settingVariable(name),
+      type: type === 'array' || type === 'boolean' || type === 'string' ? type : 'number',
+      allowed: allowedBy(property),
+      defaultValue: settingsSchema.shape[name].safeParse(undefined).data,
+      description,
+    };
+  });
+}
+
+function allowedBy(property: z.core.JSONSchema.BaseSchema): string {
+  const range = (from = 0, to = 0) => `${from.toLocaleString('en')} to ${to.toLocaleString('en')}`;
+  if (property.enum) return `one of ${property.enum.join(', ')}`;
+  if (property.type === 'integer') return `an integer from ${range(property.minimum, property.maximum)}`;
+  if (property.type === 'number') return `a number from ${range(property.minimum, property.maximum)}`;
+  if (property.type === 'boolean') return 'true or false';
+  if (property.type !== 'array') return String(property.rule);
+  const { items } = property;
+  const rule = typeof items === 'object' && 'rule' in items ? String(items.rule) : '';
+  return `a list of ${range(property.minItems, property.maxItems)}, each ${rule}`;
+}
+
+/** Settings of a deployment are wrong. The message names each setting, its value and what is allowed. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
+
+  constructor(problems: readonly string[]) {
+    const head = 'wrong settings; change them in cdk.json (context.spotreel) or in the environment:';
+    super([head, ...problems.map((problem) => `  ${problem}`)].join('\n'));
+  }
 }
 
 /**
- * Settings from `context` (`context.spotreel` of cdk.json) and `environment`, which goes first. Variables that are no
- * setting's are left alone: the worker and the command line have some of their own. Throws `SettingsError`.
+ * Settings from `context` (`context.spotreel` in cdk.json), overridden by `environment`. Ignores variables that are not
+ * settings, because the worker and the command line have some too. Throws `SettingsError`.
  */
 export function readSettings(
   context: unknown,
@@ -244,43 +271,43 @@ export function readSettings(
 ): Settings {
   const fromContext = z.record(z.string(), z.unknown()).safeParse(context ?? {});
   if (!fromContext.success) {
-    throw new SettingsError(`"spotreel" in cdk.json must be an object, not ${JSON.stringify(context)}`);
+    throw new SettingsError([`context.spotreel is ${JSON.stringify(context)}: must be an object`]);
   }
   const given: Record<string, unknown> = { ...fromContext.data, ...settingsFrom(environment) };
   const result = settingsSchema.safeParse(given);
   const problems = result.success ? checkTogether(result.data) : describe(result.error, given, environment);
-  if (!result.success || problems.length > 0) {
-    throw new SettingsError(['wrong settings:', ...problems.map((problem) => `  ${problem}`)].join('\n'));
-  }
+  if (!result.success || problems.length > 0) throw new SettingsError(problems);
   return result.data;
 }
 
-/** What the schema can't say: settings that need another one. */
+/** Problems of settings that depend on each other. */
 function checkTogether(settings: Settings): string[] {
   const problems: string[] = [];
+  const { spotVcpus, renderVcpus } = settings;
   if ((settings.vpcId === undefined) !== (settings.subnetIds === undefined)) {
-    problems.push('vpcId and subnetIds go together: give both, or neither for a VPC of the farm’s own');
+    problems.push('vpcId and subnetIds need each other: set both, or remove both and the farm creates a VPC');
   }
   if (settings.monthlyBudgetUsd > 0 && settings.email === undefined) {
-    problems.push(`monthlyBudgetUsd (${settings.monthlyBudgetUsd}) needs email: it is told by mail`);
+    problems.push(
+      `monthlyBudgetUsd is ${settings.monthlyBudgetUsd}, but email is missing: AWS sends the budget mails there; set email`,
+    );
   }
   if (settings.ocio !== undefined && settings.imageUri !== undefined) {
     problems.push(
-      'ocio is built into the images that cdk deploy makes, and imageUri names one: leave one of them out',
+      'ocio and imageUri exclude each other: cdk deploy adds ocio only to images that it builds; remove one of them',
     );
   }
-  const largest = settings.spotVcpus;
   for (const name of ['renderVcpus', 'stitchVcpus'] as const) {
-    if (settings[name] > largest) {
+    if (settings[name] > spotVcpus) {
       problems.push(
-        `${name} is ${settings[name]}, more than spotVcpus (${largest}): such a job would never start`,
+        `${name} is ${settings[name]}, more than spotVcpus (${spotVcpus}): such a job would never start; lower ${name} or raise spotVcpus`,
       );
     }
   }
   for (const name of ['gpuVcpus', 'onDemandVcpus'] as const) {
-    if (settings[name] > 0 && settings[name] < settings.renderVcpus) {
+    if (settings[name] > 0 && settings[name] < renderVcpus) {
       problems.push(
-        `${name} is ${settings[name]}, less than renderVcpus (${settings.renderVcpus}): no job would start`,
+        `${name} is ${settings[name]}, less than renderVcpus (${renderVcpus}): no slice would start; raise ${name}, or set it to 0`,
       );
     }
   }
@@ -288,19 +315,18 @@ function checkTogether(settings: Settings): string[] {
 }
 
 function settingsFrom(environment: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
-  const given = NAMES.flatMap((name) => {
-    const value = environment[settingVariable(name)];
-    return value === undefined ? [] : [[name, fromText(name, value)] as const];
+  const given = SETTINGS.flatMap((setting) => {
+    const value = environment[setting.variable];
+    return value === undefined ? [] : [[setting.name, fromText(setting, value)] as const];
   });
   return Object.fromEntries(given);
 }
 
-/** A variable's text as what cdk.json would hold: numbers and truth values as such, lists with commas. */
-function fromText(name: SettingName, value: string): unknown {
-  const { defaultValue } = SETTINGS.find((setting) => setting.name === name)!;
-  if (Array.isArray(defaultValue) || name === 'subnetIds') return value.split(',').map((item) => item.trim());
-  if (typeof defaultValue === 'number') return /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
-  if (typeof defaultValue === 'boolean') return value === 'true' || (value === 'false' ? false : value);
+/** The value of a variable as cdk.json would contain it. Lists are separated by commas. */
+function fromText({ type }: SettingDescription, value: string): unknown {
+  if (type === 'array') return value.split(',').map((item) => item.trim());
+  if (type === 'number') return /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+  if (type === 'boolean') return value === 'true' || (value === 'false' ? false : value);
   return value;
 }
 
@@ -309,13 +335,16 @@ function describe(
   given: Readonly<Record<string, unknown>>,
   environment: Readonly<Record<string, string | undefined>>,
 ): string[] {
-  return error.issues.flatMap((issue) => {
+  const problems = error.issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => `${key} is no setting; the settings are ${NAMES.join(', ')}`);
+      return issue.keys.map((key) => `${key} is not a setting: the settings are ${NAMES.join(', ')}`);
     }
     const name = String(issue.path[0]);
-    const place =
-      environment[settingVariable(name)] === undefined ? name : `${settingVariable(name)} (${name})`;
-    return `${place} is ${JSON.stringify(given[name])}: ${issue.message}`;
+    const { variable, allowed } = SETTINGS.find((setting) => setting.name === name)!;
+    const place = environment[variable] === undefined ? name : `${variable} (${name})`;
+    const rule = issue.code === 'custom' ? issue.message : `must be ${allowed}`;
+    return [`${place} is ${JSON.stringify(given[name])}: ${rule}`];
   });
+  // Several items of a list can break the same rule.
+  return [...new Set(problems)];
 }

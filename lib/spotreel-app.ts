@@ -11,21 +11,17 @@ export interface StorageStackProps extends StackProps {
   readonly settings: Settings;
 }
 
-/** What survives the farm: the bucket with scenes and renders. */
+/** The bucket with scenes and renders, which remains if the farm's stack is deleted. */
 class StorageStack extends Stack {
   readonly bucket: IBucket;
   readonly uploadTo: CfnOutput;
 
   constructor(scope: Construct, id: string, { settings, ...props }: StorageStackProps) {
     super(scope, id, props);
-    const { bucket } = new FilmBucket(this, 'Film', {
-      renderDays: settings.renderDays,
-      versioned: settings.versioned,
-      deleteWithStack: settings.deleteBucket,
-    });
+    const { bucket } = new FilmBucket(this, 'Film', { settings });
     this.bucket = bucket;
     const value = `s3://${bucket.bucketName}/${UPLOAD_PREFIX}`;
-    this.uploadTo = new CfnOutput(this, 'UploadTo', { value, description: 'put a .blend here' });
+    this.uploadTo = new CfnOutput(this, 'UploadTo', { value, description: 'Upload .blend files here' });
   }
 }
 
@@ -36,8 +32,8 @@ export interface SpotreelStacks {
 }
 
 /**
- * Adds the stacks to `app`, as the context `spotreel` and the environment want them. They name no account and no region:
- * those of the credentials are meant, and synth needs none. Throws `SettingsError`.
+ * Adds the stacks to `app`, with settings from the context `spotreel` and `environment`. They use the account and region
+ * of the credentials, and synth needs none. Throws `SettingsError`.
  */
 export function spotreelApp(
   app: App,
@@ -47,7 +43,7 @@ export function spotreelApp(
   const { farmName } = settings;
   const storage = new StorageStack(app, 'SpotreelStorage', {
     stackName: `spotreel-${farmName}-storage`,
-    description: `Spotreel ${farmName}: scenes and renders. Survives the farm`,
+    description: `Spotreel ${farmName}: bucket with scenes and renders, which remains without the farm`,
     settings,
   });
   const farm = new FarmStack(app, 'SpotreelFarm', {

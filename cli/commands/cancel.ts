@@ -10,7 +10,7 @@ import { openStorage } from '../../core/storage/open-storage';
 import { filePath, formatLocation, type Storage } from '../../core/storage/storage';
 import { countOf, printable } from '../../core/text';
 import { cancelUrl, queueAround, queueFolder, type QueueLook } from '../../core/watch-folder/queue';
-import { explain, type Run, withPlaceOptions } from '../help';
+import { explain, type Run, withPlaceOptions, withRenderId } from '../help';
 import { print } from '../output';
 import { findFolder, findPlace, type PlaceFlags } from '../place';
 
@@ -148,21 +148,18 @@ function sayToUser(text: string): void {
   print(printable(text), process.stderr);
 }
 
-const NOTES = `On a farm all of its jobs are terminated, with every child, and waited for (10 minutes at most); on this machine the
-process that renders is asked to stop. To go on, submit or render the same scene again.`;
-
-export function addCancel(program: Command, run: Run): void {
-  const command = program
-    .command('cancel')
-    .description('stop a render and keep what it has made')
-    .argument('<renderId>', 'the render; "spotreel list" names them')
+export function addCancel(command: Command, run: Run): void {
+  withRenderId(command)
     .option('--json', 'print the result as one JSON object')
     .action((renderId: string, flags: CancelFlags) => run(async () => cancelCommand(renderId, flags)));
   explain(withPlaceOptions(command), {
-    notes: NOTES,
+    notes:
+      'On a farm, cancel terminates all jobs of the render and waits up to 10 minutes until they end. ' +
+      'On this machine, it asks the process that renders to stop. ' +
+      'To resume, submit or render the same scene again.',
     exitCodes: [
-      [0, 'nothing of it runs any more'],
-      [1, 'it could not be stopped (yet)'],
+      [0, 'no job of the render runs'],
+      [1, 'could not be stopped, or has not stopped yet'],
       [2, 'wrong usage'],
     ],
     examples: ['spotreel cancel shot-1a2b3c4d', 'spotreel cancel shot-1a2b3c4d -o s3://bucket/renders'],

@@ -12,7 +12,7 @@ import { fileError } from '../../core/storage/file-writes';
 import { openStorage } from '../../core/storage/open-storage';
 import { filePath, formatLocation, type Storage } from '../../core/storage/storage';
 import { countOf, printable } from '../../core/text';
-import { explain, type Run, withPlaceOptions } from '../help';
+import { explain, type Run, withPlaceOptions, withRenderId } from '../help';
 import { confirm, createMeter, print } from '../output';
 import { findFolder, findPlace, type Place, type PlaceFlags } from '../place';
 
@@ -113,21 +113,19 @@ function say(text: string): void {
   print(printable(text), process.stderr);
 }
 
-export function addDelete(program: Command, run: Run): void {
-  const command = program
-    .command('delete')
-    .description('delete everything of a render: frames, video and all')
-    .argument('<renderId>', 'the render; "spotreel list" names them')
-    .option('-y, --yes', 'without being asked')
+export function addDelete(command: Command, run: Run): void {
+  withRenderId(command)
+    .option('-y, --yes', 'do not ask for confirmation')
     .option('--json', 'print the result as one JSON object')
     .action((renderId: string, flags: DeleteFlags) => run(async () => deleteCommand(renderId, flags)));
   explain(withPlaceOptions(command), {
     notes:
-      'Refused while it runs: cancel it first. The scene stays. A bucket that keeps versions keeps them for 30 days.',
+      'Delete refuses a running render; cancel it first. The scene is kept. ' +
+      'A versioned bucket keeps deleted files for 30 days.',
     exitCodes: [
       [0, 'deleted'],
       [1, 'failed, or not confirmed'],
-      [2, 'wrong usage, or it runs'],
+      [2, 'wrong usage, or the render runs'],
     ],
     examples: ['spotreel delete shot-1a2b3c4d', 'spotreel delete shot-1a2b3c4d --yes -o renders'],
   });

@@ -33,23 +33,19 @@ async function checkFarm(name: string, isAskedFor: boolean): Promise<Check[]> {
   return [...checks, ...judgeFarm(await findFarmFacts(account.farm.told))];
 }
 
-const NOTES = `A line for each thing that was looked at: ok, warning (some renders are in trouble, or it could not be found out), wrong, or
-skipped; below it what to do. Without AWS credentials the farm is skipped, unless --farm names one. Nothing is changed, nothing left
-behind; what these credentials may not ask is said with the permission that it needs.`;
-
-export function addDoctor(program: Command, run: Run): void {
-  const command = program
-    .command('doctor')
-    .description(
-      'is everything right: this machine, the AWS account, the farm; with the mend for what is not',
-    )
-    .option('--farm <name>', 'the farm, if there are several; main where none is named')
-    .option('--json', 'as one JSON object')
+export function addDoctor(command: Command, run: Run): void {
+  command
+    .option('--farm <name>', 'farm to check (default: main)')
+    .option('--json', 'print one JSON object')
     .action((flags: DoctorFlags) => run(async () => doctorCommand(flags)));
   explain(command, {
-    notes: NOTES,
+    notes:
+      'Doctor prints one line per check (ok, warning, wrong or skipped) and how to fix a problem. ' +
+      'A warning means that some renders may fail, or that the check was not possible. ' +
+      'Without AWS credentials, doctor skips the farm unless --farm names one. ' +
+      'If these credentials lack a permission, doctor names it. It changes nothing.',
     exitCodes: [
-      [0, 'nothing is wrong (there may be warnings)'],
+      [0, 'nothing is wrong; there may be warnings'],
       [1, 'something is wrong'],
       [2, 'wrong usage'],
     ],

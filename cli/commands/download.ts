@@ -21,7 +21,7 @@ import {
   type Wanted,
 } from '../download/download';
 import { prepareDirectory, refuseSameFolder, UNFINISHED } from '../download/fetch';
-import { explain, type Run, withPlaceOptions } from '../help';
+import { explain, renderOption, type Run, withPlaceOptions, withRenderId } from '../help';
 import { createMeter, listenForStop, print } from '../output';
 import { findPlace, findRender, namedFrames, type Place, type PlaceFlags } from '../place';
 
@@ -129,30 +129,28 @@ function say(text: string): void {
   print(printable(text), process.stderr);
 }
 
-const NOTES = `Frames, masters, files of File Output nodes, video, gaps.json, report, receipt, poster, contact sheet and preview; one download at a time for each DIR.
-A file appears whole or not at all. What is here is checked by size and checksum, and fetched again only if it differs;
-a large file goes on where it broke off. Ctrl-C: the same command goes on. Nothing in DIR is ever deleted.`;
-
-export function addDownload(program: Command, run: Run): void {
-  const command = program
-    .command('download')
-    .description('fetch what a render has made: only what is not here yet')
-    .argument('<renderId>', 'the render; "spotreel list" names them')
-    .argument('[dir]', 'where to put it (default: a folder of the name of the render)')
-    .option('--frames <ranges>', 'these frames alone, such as 1-10,20,30-50x2')
-    .option('--video', 'the video alone; with --frames, both')
-    .option('--watch', 'go on while the render does, until it ends')
-    .option('--json', 'what came of it as one JSON object on standard output')
+export function addDownload(command: Command, run: Run): void {
+  withRenderId(command)
+    .argument('[dir]', 'folder to download to (default: a folder named like the render)')
+    .addOption(renderOption('frames', 'download only these frames, such as 1-10,20,30-50x2'))
+    .option('--video', 'download only the video; with --frames, both')
+    .option('--watch', 'continue until the render ends')
+    .option('--json', 'print the result as one JSON object')
     .action((renderId: string, directory: string | undefined, flags: DownloadFlags) =>
       run(async () => downloadCommand(renderId, directory, flags)),
     );
   explain(withPlaceOptions(command), {
-    notes: NOTES,
+    notes:
+      'Downloads frames, masters, files of File Output nodes, video, gaps.json, report, receipt, poster, ' +
+      'contact sheet and preview. A file appears only when it is complete. ' +
+      'Existing files are compared by size and checksum, and downloaded again only if they differ. ' +
+      'After Ctrl-C, run the same command again to resume, also within a large file. ' +
+      'Files in DIR are never deleted. Only one download can use DIR at a time.',
     exitCodes: [
-      [0, 'all that was asked for is here'],
+      [0, 'every requested file is downloaded'],
       [1, 'failed'],
       [2, 'wrong usage'],
-      [3, 'frames or the video are not there (yet), or the video has gaps'],
+      [3, 'frames or the video are missing, or the video has gaps'],
       [130, 'interrupted'],
     ],
     examples: [

@@ -10,7 +10,14 @@ import { printable, printableName } from '../../core/text';
 import { describeEstimate, describeSum, type Estimate, makeEstimate } from '../estimate/estimate-shot';
 import { type AskedFarm, askFarmIfAny, askFarmSize, farmPrices } from '../estimate/farm';
 import { ESTIMATES, type Shot, TEST_FRAMES } from '../estimate/test-shot';
-import { explain, type Run, wholeNumber, withShotOptions, withUploadOptions } from '../help';
+import {
+  explain,
+  type Run,
+  wholeNumber,
+  withMachineOptions,
+  withShotOptions,
+  withUploadOptions,
+} from '../help';
 import { denoiserFor, divideMachine, hasDisplay, hasOwnColors } from '../local/farm';
 import { listenForStop, print, reportFindings } from '../output';
 import { findSource, localFolder, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
@@ -33,7 +40,8 @@ const EXIT_CODES = { done: 0, partial: 3 } as const;
  * estimate, all else on standard error. Gives the exit code.
  */
 export async function estimateCommand(file: string, flags: EstimateFlags): Promise<number> {
-  const asked = renderOptionsOf(flags);
+  const { threads, ...here } = renderOptionsOf(flags);
+  const asked = flags.onFarm ? { ...here, threads } : here;
   const output = localFolder(flags.output);
   const storage = openStorage();
   const source = await findSource(file, storage);
@@ -58,7 +66,7 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
         testOn,
         testFrames: flags.testFrames,
         output,
-        machine: divideMachine(flags.parallel),
+        machine: divideMachine(flags.parallel, threads),
         farm,
         pricesOf: (size) => farmPrices(size, onGpu),
         storage,
@@ -119,34 +127,36 @@ function say(text: string): void {
   print(printable(text), process.stderr);
 }
 
-export function addEstimate(program: Command, run: Run): void {
-  const command = program
-    .command('estimate')
-    .description('what a scene will take here and cost on a farm in AWS, from a few of its frames')
-    .argument('<file>', 'the .blend')
-    .option('--test-frames <n>', 'frames to render at least, spread over the shot', wholeNumber, TEST_FRAMES)
-    .option('-o, --output <dir>', "where the test frames' own folder is made", ESTIMATES)
-    .option('-p, --parallel <n>', 'Blenders at a time (default: what suits this machine)', wholeNumber)
-    .option('--on-farm', 'render the test frames on the farm, and wait for them')
-    .option('--farm <name>', 'the farm whose size and machines are reckoned with (main, if there is one)')
-    .option('--json', 'as one JSON object; seconds and US dollars')
+export function addEstimate(command: Command, run: Run): void {
+  command
+    .argument('<file>', '.blend file')
+    .option(
+      '--test-frames <n>',
+      'least number of test frames, spread over the shot',
+      wholeNumber,
+      TEST_FRAMES,
+    )
+    .option('-o, --output <dir>', 'folder for test renders', ESTIMATES)
+    .option('--on-farm', 'render the test frames on the farm and wait for them')
+    .option('--farm <name>', 'farm to estimate for (default: main, if it exists)')
+    .option('--json', 'print one JSON object, with seconds and US dollars')
     .action((file: string, flags: EstimateFlags) => run(async () => estimateCommand(file, flags)));
-  explain(withUploadOptions(withShotOptions(command)), {
+  explain(withUploadOptions(withShotOptions(withMachineOptions(command))), {
     notes:
-      'Needs no AWS account: without one it reckons with a farm as it is deployed without settings, and with a table of prices. ' +
-      'The test frames stay, with small pictures of them; the same command again tells the same at once. ' +
+      'Works without an AWS account: the estimate then assumes a farm with default settings and built-in prices. ' +
+      'Test frames and thumbnails are kept, and the same command prints the same estimate again at once. ' +
       'Only --on-farm uploads files.',
     exitCodes: [
       [0, 'estimated'],
-      [1, 'no test frame came out, or the scene is refused'],
+      [1, 'all test frames failed, or the scene was refused'],
       [2, 'wrong usage'],
-      [3, 'estimated, and some of the test frames failed'],
-      [130, 'interrupted; the same command goes on from there'],
+      [3, 'estimated, but some test frames failed'],
+      [130, 'interrupted; run the same command again to resume'],
     ],
     examples: [
       'spotreel estimate shot.blend',
       'spotreel estimate shot.blend --samples 64 --json | jq .farm.cost',
-      'spotreel estimate shot.blend --on-farm   measured by the machines that it will be rendered by',
+      'spotreel estimate shot.blend --on-farm   measured on the machines of the farm',
     ],
   });
 }

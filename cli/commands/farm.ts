@@ -3,7 +3,7 @@ import { askBlenderVersion, findProgram } from '../../container/worker/programs'
 import { SpotreelError } from '../../core/errors';
 import { openStorage } from '../../core/storage/open-storage';
 import { parseLocation } from '../../core/storage/storage';
-import { explain, type Run, wholeNumber } from '../help';
+import { explain, renderOption, type Run, withMachineOptions } from '../help';
 import {
   denoiserQuestion,
   divideMachine,
@@ -19,6 +19,7 @@ import { type FolderCounts, WatchFolder } from '../watch-folder/watch-folder';
 
 interface FarmFlags {
   readonly parallel?: number;
+  readonly threads?: number;
   readonly once?: boolean;
   readonly allowScripts?: boolean;
   readonly json?: boolean;
@@ -26,7 +27,7 @@ interface FarmFlags {
 
 /** `spotreel farm DIR`: renders what is dropped into `DIR/uploads`, until it is stopped. Gives the exit code. */
 export async function farmCommand(directory: string, flags: FarmFlags): Promise<number> {
-  const machine = divideMachine(flags.parallel);
+  const machine = divideMachine(flags.parallel, flags.threads);
   const { allowScripts = false } = flags;
   const storage = openStorage();
   reportFindings(unconfinedScripts(allowScripts ? { allowScripts } : {}, process.env));
@@ -80,37 +81,37 @@ function findDirectory(text: string): URL {
   throw new SpotreelError('bad-usage', 'usage', message);
 }
 
-const NOTES = `What is dropped into DIR/uploads renders as it would in the bucket: <name>.blend and <project>/<name>.blend each start a
-render, deeper ones are assets, and DIR/renders gets what comes of it. A file is taken once nothing of it (of a project:
-nothing in its folder) has changed for 5 seconds. Options stand beside the scene in <name>.blend.json, by the names that an
-upload's metadata has: {"frames": "1-10", "samples": 16}. One render at a time has the machine, in the order of arrival.
+const NOTES =
+  'Drop scenes into DIR/uploads. <name>.blend and <project>/<name>.blend each start a render; ' +
+  'files in deeper folders are assets. Results are in DIR/renders. ' +
+  'Farm takes a file once it has not changed for 5 seconds, and a project once nothing in its folder has. ' +
+  'Options are in <name>.blend.json beside the scene, by their keys: {"frames": "1-10", "samples": 16}. ' +
+  'Farm renders one scene at a time, in order of arrival.\n\n' +
+  'Ctrl-C or a crash loses no stored frame; start farm again to resume. ' +
+  'A changed scene is a new render. To retry a render, drop its scene again or touch it. ' +
+  'For status, watch, cancel and other commands, give -o DIR/renders.';
 
-Ctrl-C or a crash loses nothing that is stored; started again, it goes on. A scene that was written again is a new render; one
-that ended, or was cancelled, is tried again when it is dropped or touched again. status, watch, cancel and the others take
--o DIR/renders.`;
-
-export function addFarm(program: Command, run: Run): void {
-  const command = program
-    .command('farm')
-    .description('render what is dropped into a folder of this machine, one scene after another')
-    .argument('<dir>', 'the folder; uploads and renders are made in it')
-    .option('-p, --parallel <n>', 'Blenders at a time (default: what suits this machine)', wholeNumber)
-    .option('--allow-scripts', 'take scenes whose options have allow-scripts; others still run no scripts')
-    .option('--once', 'end when everything that is there is rendered')
-    .option('--json', 'one JSON object a line on standard output: queued, started, ended, …')
+export function addFarm(command: Command, run: Run): void {
+  command
+    .argument('<dir>', 'folder in which farm creates uploads and renders')
+    .addOption(
+      renderOption('allowScripts', 'accept scenes that ask for allow-scripts; other scenes run no scripts'),
+    )
+    .option('--once', 'end when every upload is rendered')
+    .option('--json', 'print one JSON object per line: queued, started, ended, …')
     .action((directory: string, flags: FarmFlags) => run(async () => farmCommand(directory, flags)));
-  explain(command, {
+  explain(withMachineOptions(command).addOption(renderOption('threads')), {
     notes: NOTES,
     exitCodes: [
-      [0, '--once: everything that it took is complete'],
-      [1, 'failed; --once: at least one was refused or failed'],
-      [2, 'wrong usage, or somebody watches the folder already'],
-      [3, '--once: at least one lacks frames'],
+      [0, '--once: every render is complete'],
+      [1, 'failed; --once: a scene was refused, or a render failed'],
+      [2, 'wrong usage, or another process watches the folder'],
+      [3, '--once: a render is partial'],
       [130, 'interrupted'],
     ],
     examples: [
       'spotreel farm ~/farm',
-      'spotreel farm ~/farm --once && echo all is rendered',
+      'spotreel farm ~/farm --once && echo all scenes are rendered',
       'spotreel farm ~/farm --json | jq -r .event',
     ],
   });

@@ -16,7 +16,7 @@ import { examineScene } from '../../core/scene/project/examine';
 import { openStorage } from '../../core/storage/open-storage';
 import { formatLocation } from '../../core/storage/storage';
 import { printable, printableName } from '../../core/text';
-import { explain, type Run } from '../help';
+import { explain, renderOption, type Run } from '../help';
 import { denoiserFor, hasDisplay, hasOwnColors } from '../local/farm';
 import { describeFinding, print } from '../output';
 import { findSource, ocioOption } from '../place';
@@ -184,18 +184,16 @@ function describeCamera({ hasCamera, markerCameras, usesSequencer }: SceneFacts)
   return usesSequencer ? 'none (the sequencer renders)' : 'none';
 }
 
-export function addInspect(program: Command, run: Run): void {
-  const command = program
-    .command('inspect')
-    .description('report what a scene holds and needs, without opening it in Blender')
-    .argument('<file>', 'the .blend')
-    .option('--allow-scripts', 'report what the same flag of render would let run')
-    .option('--json', 'as one JSON object')
+export function addInspect(command: Command, run: Run): void {
+  command
+    .argument('<file>', '.blend file or s3://bucket/key')
+    .addOption(renderOption('allowScripts', 'report what would happen if scripts were allowed'))
+    .option('--json', 'print one JSON object')
     .action((file: string, flags: InspectFlags) => run(async () => inspectCommand(file, flags)));
   explain(command, {
     exitCodes: [
-      [0, 'it could be read; what is wrong with it is among what is told'],
-      [1, 'it could not be read'],
+      [0, 'the file was read; the output lists problems of the scene'],
+      [1, 'the file could not be read'],
       [2, 'wrong usage'],
     ],
     examples: ['spotreel inspect shot.blend', 'spotreel inspect s3://bucket/uploads/shot.blend --json'],

@@ -71,14 +71,13 @@ function tableOf(renders: readonly ListedRender[]): string[] {
   );
 }
 
-export function addList(program: Command, run: Run): void {
-  const command = withPlaceOptions(program.command('list'))
-    .description('every render in a place, the newest first')
-    .option('--json', 'one JSON object a line')
+export function addList(command: Command, run: Run): void {
+  command
+    .option('--json', 'print one JSON object per line')
     .action((flags: ListFlags) => run(async () => listCommand(flags)));
-  explain(command, {
+  explain(withPlaceOptions(command), {
     exitCodes: [
-      [0, 'told, though there may be none'],
+      [0, 'listed, even if there are no renders'],
       [1, 'failed'],
       [2, 'wrong usage'],
     ],

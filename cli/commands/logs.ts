@@ -15,7 +15,7 @@ import { newestRender } from '../../core/status/list';
 import { lookHere } from '../../core/status/seen-jobs';
 import { openStorage } from '../../core/storage/open-storage';
 import { filePath, formatLocation, type Storage } from '../../core/storage/storage';
-import { explain, type Run, wholeNumber, withPlaceOptions } from '../help';
+import { explain, type Run, wholeNumber, withOptionalRenderId, withPlaceOptions } from '../help';
 import { type LogFormat, LogPrinter, showLogs } from '../logs/show-logs';
 import { listenForStop } from '../output';
 import { findFolder, findPlace, type Place, type PlaceFlags } from '../place';
@@ -126,45 +126,43 @@ async function awsLogs(): Promise<JobLogs> {
   return new AwsJobLogs(new CloudWatchLogsClient(AWS_CLIENT));
 }
 
-const NOTES = `Without --frame, --slice or --stitch: what failed (the first slices of it), else what runs now, else the job that made
-the video; with --follow what runs goes first. A slice is named by the number that its report slices/N.json has. Of several
-attempts the last one is shown, of a frame all. A retry is another job: of several the last one is
-shown. On standard error: which log it is, and how that attempt ended.`;
-
-export function addLogs(program: Command, run: Run): void {
-  const command = withPlaceOptions(program.command('logs'))
-    .description('what the worker and Blender said: of a frame, a slice, the video, or what failed')
-    .argument('[renderId]', 'the render; the newest where none is named')
+export function addLogs(command: Command, run: Run): void {
+  withOptionalRenderId(command)
     .addOption(
-      new Option('--frame <n>', 'of this frame alone').argParser(integer).conflicts(['slice', 'stitch']),
+      new Option('--frame <n>', 'log of this frame').argParser(integer).conflicts(['slice', 'stitch']),
     )
-    .addOption(new Option('--slice <n>', 'of this slice').argParser(index).conflicts('stitch'))
-    .option('--stitch', 'of the job that makes the video')
-    .option('--attempt <k>', 'of this attempt, 1 the first', wholeNumber)
+    .addOption(new Option('--slice <n>', 'log of this slice').argParser(index).conflicts('stitch'))
+    .option('--stitch', 'log of the job that makes the video')
+    .option('--attempt <k>', 'log of this attempt; 1 is the first', wholeNumber)
     .option(
       '--job <k>',
-      'of this one of the jobs that had the frame, slice or video, 1 the first',
+      'log of this job, if several rendered the frame or slice or made the video; 1 is the first',
       wholeNumber,
     )
-    .option('--follow', 'go on until the job has ended, with its further attempts')
-    .addOption(new Option('--raw', 'lines as they were written').conflicts('json'))
-    .option('--json', 'one JSON object a line')
+    .option('--follow', 'continue until the job ends, through all of its attempts')
+    .addOption(new Option('--raw', 'print lines as they were written').conflicts('json'))
+    .option('--json', 'print one JSON object per line')
     .action((renderId: string | undefined, flags: LogsFlags) =>
       run(async () => logsCommand(renderId, flags)),
     );
-  explain(command, {
-    notes: NOTES,
+  explain(withPlaceOptions(command), {
+    notes:
+      'Without --frame, --slice or --stitch, logs shows the first failed slices, else the running job, ' +
+      'else the job that made the video. With --follow, a running job comes first. ' +
+      'Slices have the numbers of their reports, slices/N.json. ' +
+      'Logs shows the last attempt, and for a frame all attempts. A retry is another job; logs shows the last job. ' +
+      'Standard error names the log and how that attempt ended.',
     exitCodes: [
       [0, 'shown'],
-      [1, 'there is no such log (yet, or any more), or it could not be read'],
+      [1, 'the log does not exist yet, has expired, or could not be read'],
       [2, 'wrong usage'],
-      [130, 'interrupted (the render goes on)'],
+      [130, 'interrupted; the render continues'],
     ],
     examples: [
       'spotreel logs',
       'spotreel logs shot-1a2b3c4d --frame 12',
       'spotreel logs shot-1a2b3c4d --slice 3 --follow',
-      'spotreel logs shot-1a2b3c4d --slice 3 --job 1   what it said before it was retried',
+      'spotreel logs shot-1a2b3c4d --slice 3 --job 1   the log before a retry',
       "spotreel logs shot-1a2b3c4d --stitch --json | jq -r '.message'",
     ],
   });

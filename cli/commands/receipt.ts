@@ -9,7 +9,7 @@ import { readSlices } from '../../core/render/slice-figures';
 import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import { formatExactSeconds, formatSeconds, printable, printableName } from '../../core/text';
-import { explain, type Run, withPlaceOptions } from '../help';
+import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
 import { print } from '../output';
 import { findPlace, findRender, type PlaceFlags, renderOrNewest } from '../place';
 import { CostTeller } from '../tellers';
@@ -100,22 +100,21 @@ export async function receiptCommand(renderId: string | undefined, flags: Receip
   return 0;
 }
 
-const NOTES = `Machine time as the slices noted it, what was lost to interruptions, seconds per frame, tags, and on a farm what it costs
-at today's Spot prices, which EC2 is asked for (ec2:DescribeSpotPriceHistory); by a table that is built in where it may not be.
-It is reckoned, and is not the bill. receipt.json in the render's folder is the same as it was when the video was made, by the table.`;
-
-export function addReceipt(program: Command, run: Run): void {
-  const command = withPlaceOptions(program.command('receipt'))
-    .description('what a render took: machine time, interruptions, seconds per frame, cost, by whom')
-    .argument('[renderId]', 'the render; the newest where none is named')
-    .option('--json', 'as one JSON object, with all slices')
+export function addReceipt(command: Command, run: Run): void {
+  withOptionalRenderId(command)
+    .option('--json', 'print one JSON object, with all slices')
     .action((renderId: string | undefined, flags: ReceiptFlags) =>
       run(async () => receiptCommand(renderId, flags)),
     );
-  explain(command, {
-    notes: NOTES,
+  explain(withPlaceOptions(command), {
+    notes:
+      'The receipt has machine time, time lost to interruptions, seconds per frame and tags. ' +
+      'For a farm it has the cost at current Spot prices from EC2 (ec2:DescribeSpotPriceHistory), ' +
+      'or at built-in prices without that permission. ' +
+      'This is an estimate, not your AWS bill. ' +
+      'receipt.json in the folder of the render keeps the figures from when the video was made.',
     exitCodes: [
-      [0, 'told'],
+      [0, 'shown'],
       [1, 'failed'],
       [2, 'wrong usage'],
     ],

@@ -6,7 +6,7 @@ import { examineScene, type SceneExamination } from '../../core/scene/project/ex
 import { openStorage } from '../../core/storage/open-storage';
 import type { ObjectHead, Storage } from '../../core/storage/storage';
 import { printable, printableName } from '../../core/text';
-import { explain, type Run, wholeNumber, withRenderOptions } from '../help';
+import { explain, type Run, withMachineOptions, withRenderOptions } from '../help';
 import { divideMachine, hasDisplay } from '../local/farm';
 import { describeOutcome, LocalRender, outcomeJson } from '../local/render';
 import { createProgressView } from '../local/run';
@@ -27,7 +27,8 @@ const BAD_ENDS = [EXIT_CODES.failed, EXIT_CODES.partial];
 
 /** `spotreel render FILE`: the whole of a render on this machine, or of one for each camera. Gives the exit code, of several the worst. */
 export async function renderCommand(file: string, flags: RenderFlags): Promise<number> {
-  const asked = renderOptionsOf(flags);
+  // No part of the plan: the same render may resume with other threads.
+  const { threads: _, ...asked } = renderOptionsOf(flags);
   const storage = openStorage();
   const source = await findSource(file, storage);
   const options = { ...asked, ...ocioOption(flags.ocio, source.url, process.env) };
@@ -84,7 +85,7 @@ function localRender(
     ...render,
     ...(examination && { examination }),
     filesCount: true,
-    machine: divideMachine(flags.parallel),
+    machine: divideMachine(flags.parallel, flags.threads),
     allowsScripts: render.options.allowScripts === true,
     storage,
     hasDisplay: hasDisplay(process.env, process.platform),
@@ -107,23 +108,21 @@ function sayCamera(camera: string | undefined): void {
   print(printable(`camera ${printableName(camera ?? '')}:`), process.stderr);
 }
 
-export function addRender(program: Command, run: Run): void {
-  const command = program
-    .command('render')
-    .description('render a scene on this machine: frames, then a video of them')
-    .argument('<file>', 'the .blend')
-    .option('-o, --output <dir>', "where the render's own folder is made", 'renders')
-    .option('-p, --parallel <n>', 'Blenders at a time (default: what suits this machine)', wholeNumber)
-    .option('--json', 'the result as one JSON object on standard output (of several cameras, one a line)')
+export function addRender(command: Command, run: Run): void {
+  command
+    .argument('<file>', '.blend file')
+    .option('-o, --output <dir>', 'folder for renders', 'renders')
+    .option('--json', 'print the result of each render as one JSON object')
     .action((file: string, flags: RenderFlags) => run(async () => renderCommand(file, flags)));
-  explain(withRenderOptions(command), {
+  explain(withRenderOptions(withMachineOptions(command)), {
     notes:
-      'Ctrl-C stops everything; the same command again goes on from there. Several cameras are rendered one after the other, and the exit code is the worst.',
+      'Ctrl-C stops the render; run the same command again to resume. ' +
+      'Several cameras render one after the other, and the exit code is the worst of them.',
     exitCodes: [
-      [0, 'every frame and the video are there'],
-      [1, 'not so'],
+      [0, 'all frames and the video are complete'],
+      [1, 'render failed'],
       [2, 'wrong usage'],
-      [3, 'some frames or sound are missing; output.partial.mp4 repeats neighbouring frames'],
+      [3, 'frames or sound are missing; output.partial.mp4 repeats neighbouring frames instead'],
       [130, 'interrupted'],
     ],
     examples: [

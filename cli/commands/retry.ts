@@ -21,7 +21,15 @@ import { localBatchFolder, localHolder } from '../../core/status/seen-jobs';
 import { openStorage } from '../../core/storage/open-storage';
 import { parseLocation, type Storage } from '../../core/storage/storage';
 import { countOf, printable } from '../../core/text';
-import { explain, type Run, wholeNumber, withPlaceOptions } from '../help';
+import {
+  explain,
+  renderOption,
+  type Run,
+  wholeNumber,
+  withMachineOptions,
+  withPlaceOptions,
+  withRenderId,
+} from '../help';
 import { divideMachine, hasOwnColors } from '../local/farm';
 import { describeOutcome, outcomeJson, retryLocally } from '../local/render';
 import { createProgressView } from '../local/run';
@@ -71,6 +79,7 @@ interface RetryFlags extends PlaceFlags {
   readonly queue?: string;
   readonly onDemand?: boolean;
   readonly parallel?: number;
+  readonly threads?: number;
   readonly yes?: boolean;
   readonly json?: boolean;
 }
@@ -123,9 +132,9 @@ export async function retryCommand(renderId: string, flags: RetryFlags): Promise
 
 /** Throws `bad-usage` for what belongs to the other kind of place. */
 function refuseFlags(flags: RetryFlags, { batch }: Place): void {
-  const { memory, vcpus, queue, onDemand, parallel } = flags;
+  const { memory, vcpus, queue, onDemand, parallel, threads } = flags;
   const wrong = batch
-    ? { '--parallel': parallel }
+    ? { '--parallel': parallel, '--threads': threads }
     : { '--memory': memory, '--vcpus': vcpus, '--queue': queue, '--on-demand': onDemand };
   const [given] = Object.entries(wrong).find(([, value]) => value !== undefined) ?? [];
   if (given === undefined) return;
@@ -239,7 +248,7 @@ async function retryHere(retry: Retry): Promise<number> {
       manifest,
       asked,
       samples: flags.samples,
-      machine: divideMachine(flags.parallel),
+      machine: divideMachine(flags.parallel, flags.threads),
       storage,
       report: reportFindings,
       view: createProgressView(process.stderr, Date.now),
@@ -258,37 +267,40 @@ function say(text: string): void {
   print(printable(text), process.stderr);
 }
 
-const NOTES = `Frames that are there and whole are never rendered again. Where every frame is there and only the video is not, that is made.
-On a farm it prints one line of JSON: the SubmitJob answers. --memory and --vcpus must fit a machine of the queue. Where frames
-are still missing at the end, the video has gaps. --samples and --on-demand ask first.`;
-
-export function addRetry(program: Command, run: Run): void {
-  const command = program
-    .command('retry')
-    .description('render what is missing of a render that has ended, then make the video again')
-    .argument('<renderId>', 'the render; "spotreel list" names them')
-    .option('--frames <ranges>', 'only these of the missing frames, such as 1-10,20,30-50x2')
-    .option('--failed', 'only frames that were given up')
-    .option(
-      '--samples <n>',
-      'samples a pixel, for frames that ran out of memory or time; they will look different',
-      wholeNumber,
+export function addRetry(command: Command, run: Run): void {
+  withRenderId(command)
+    .addOption(renderOption('frames', 'render only these missing frames, such as 1-10,20,30-50x2'))
+    .option('--failed', 'render only frames that failed')
+    .addOption(
+      renderOption(
+        'samples',
+        'samples per pixel, for frames that ran out of memory or time; these frames will look different',
+      ),
     )
-    .option('--memory <mib>', 'MiB of memory of a slice (farm)', wholeNumber)
-    .option('--vcpus <n>', 'vCPUs of a slice (farm)', wholeNumber)
-    .option('--queue <name>', "the job queue, in place of the farm's (farm)")
-    .option('--on-demand', "on the farm's On-Demand machines, at full price (farm)")
-    .option('-p, --parallel <n>', 'Blenders at a time (this machine)', wholeNumber)
-    .option('-y, --yes', 'do not ask')
+    .option('--memory <mib>', 'memory of a slice in MiB (farm only)', wholeNumber)
+    .option('--vcpus <n>', 'vCPUs of a slice (farm only)', wholeNumber)
+    .option('--queue <name>', "job queue (farm only; default: the farm's)")
+    .option('--on-demand', "use the farm's On-Demand machines at full price (farm only)")
+    .option('-y, --yes', 'do not ask for confirmation')
     .option('--json', 'print the result as one JSON object')
     .action((renderId: string, flags: RetryFlags) => run(async () => retryCommand(renderId, flags)));
+  withMachineOptions(command).addOption(renderOption('threads'));
   explain(withPlaceOptions(command), {
-    notes: NOTES,
+    notes:
+      'Complete frames are never rendered again. If only the video is missing, retry makes the video. ' +
+      'If frames are still missing at the end, the video has gaps. ' +
+      'On a farm, retry prints one line of JSON with the answers of AWS Batch. ' +
+      '--memory and --vcpus must fit a machine of the queue. ' +
+      '--samples and --on-demand ask for confirmation. ' +
+      '--parallel and --threads are for renders of this machine only.',
     exitCodes: [
-      [0, 'submitted; on this machine every frame and the video are there; or there was nothing to do'],
-      [1, 'failed, or not agreed to'],
-      [2, 'wrong usage, or the render has not ended'],
-      [3, 'this machine: some frames or sound are missing; output.partial.mp4 repeats neighbouring frames'],
+      [0, 'submitted to the farm, complete on this machine, or nothing to do'],
+      [1, 'failed, or not confirmed'],
+      [2, 'wrong usage, or the render still runs'],
+      [
+        3,
+        'this machine: frames or sound are missing; output.partial.mp4 repeats neighbouring frames instead',
+      ],
       [130, 'this machine: interrupted'],
     ],
     examples: [

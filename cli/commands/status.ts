@@ -3,7 +3,7 @@ import { renderFolder } from '../../core/render/keys';
 import { outputNodes } from '../../core/render/read-files';
 import { openStorage } from '../../core/storage/open-storage';
 import { describeState, STATE_EXIT } from '../describe-state';
-import { explain, type Run, withPlaceOptions } from '../help';
+import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
 import { print } from '../output';
 import { findPlace, lookAtRender, type PlaceFlags } from '../place';
 import { CostTeller, WaitTeller } from '../tellers';
@@ -29,22 +29,22 @@ export async function statusCommand(renderId: string | undefined, flags: StatusF
   return STATE_EXIT[state.state];
 }
 
-export function addStatus(program: Command, run: Run): void {
-  const command = withPlaceOptions(program.command('status'))
-    .description('how a render is doing: frames, failures, interruptions, what it waits for')
-    .argument('[renderId]', 'the render; the newest where none is named')
-    .option('--json', 'as one JSON object')
+export function addStatus(command: Command, run: Run): void {
+  withOptionalRenderId(command)
+    .option('--json', 'print one JSON object')
     .action((renderId: string | undefined, flags: StatusFlags) =>
       run(async () => statusCommand(renderId, flags)),
     );
-  explain(command, {
-    notes: `Of a farm whose jobs wait for a machine for more than 5 minutes without a word of AWS Batch, AWS is asked about queues, machines,
-quotas and images, as "spotreel doctor" asks. What these credentials may not ask is guessed.`,
+  explain(withPlaceOptions(command), {
+    notes:
+      'If jobs of a farm wait for more than 5 minutes without a reason from AWS Batch, status looks for one. ' +
+      'It checks queues, machines, quotas and images, as "spotreel doctor" does. ' +
+      'Without the permission for a check, status guesses.',
     exitCodes: [
-      [0, 'complete, or going on'],
-      [1, 'failed, refused, stopped or not to be found out'],
+      [0, 'complete or running'],
+      [1, 'failed, refused, stopped or unknown'],
       [2, 'wrong usage'],
-      [3, 'partial'],
+      [3, 'partial: frames or sound are missing'],
     ],
     examples: ['spotreel status', 'spotreel status shot-1a2b3c4d --farm main --json | jq .frames'],
   });

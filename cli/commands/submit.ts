@@ -8,6 +8,7 @@ import { readFarm } from '../../core/jobs/aws-farm';
 import { blenderFor, type FarmDescription, type JobTargets, targetFaults } from '../../core/jobs/farm';
 import { cameraRenders, type RenderRequest, submitRender } from '../../core/jobs/submit';
 import { formatTags, parseTags, type RenderOptions } from '../../core/render/options';
+import { REQUEST_PARTS } from '../../core/render/upload-options';
 import { preflight, type Preflight, refuseErrors } from '../../core/scene/preflight';
 import type { SceneExamination } from '../../core/scene/project/examine';
 import { openStorage } from '../../core/storage/open-storage';
@@ -268,48 +269,42 @@ function say(text: string): void {
   print(printable(text), process.stderr);
 }
 
-export function addSubmit(program: Command, run: Run): void {
-  const command = program
-    .command('submit')
-    .description('upload a scene to the farm in your AWS account if need be, and submit its two jobs')
-    .argument('[file]', 'the .blend, a file or s3://bucket/key')
-    .option('-i, --input <location>', 'the same as [file]')
-    .option('-o, --output <location>', "s3://bucket or s3://bucket/prefix, in place of the farm's")
-    .option('-q, --queue <name>', "the job queue, in place of the farm's")
-    .option('-d, --definition <name>', "the job definition of both jobs, in place of the farm's")
+export function addSubmit(command: Command, run: Run): void {
+  command
+    .argument('[file]', '.blend file or s3://bucket/key')
+    .option('-i, --input <location>', 'same as [file]')
+    .option('-o, --output <location>', "s3://bucket or s3://bucket/prefix for renders (default: the farm's)")
+    .option('-q, --queue <name>', "job queue (default: the farm's)")
+    .option('-d, --definition <name>', "job definition of both jobs (default: the farm's)")
     .option(
-      '--tag <name=value>',
-      'by whom or for what, as the bill can tell it; may be given again',
+      REQUEST_PARTS.tags.flag,
+      REQUEST_PARTS.tags.help,
       (tag: string, before: readonly string[] | undefined) => [...(before ?? []), tag],
     )
-    .option('--farm <name>', 'the farm, if there are several', process.env.SPOTREEL_FARM_NAME ?? 'main')
-    .option(
-      '--max-cost <usd>',
-      'US dollars: refused if it costs more, and stopped when it comes to that',
-      usDollars,
-    )
+    .option('--farm <name>', 'deployed farm', process.env.SPOTREEL_FARM_NAME ?? 'main')
+    .option(REQUEST_PARTS['max-cost'].flag, REQUEST_PARTS['max-cost'].help, usDollars)
     .option(
       '--test-frames <n>',
-      'with --max-cost, frames to estimate it by here before, where there is a Blender; 0 for none',
+      'with --max-cost: test frames to render here first, if there is a Blender; 0 for none',
       zeroOrMore,
       TEST_FRAMES,
     )
     .action((file: string | undefined, flags: SubmitFlags) => run(async () => submitCommand(file, flags)));
   explain(withUploadOptions(withRenderOptions(command)), {
     notes:
-      'Prints one line of JSON, of several cameras one for each: the two SubmitJob answers, the render job first. ' +
-      'Hidden files and files that are no assets are never uploaded; with --force the scene goes without them.',
+      'Prints one line of JSON per render: the answers of AWS Batch for the render job and the video job. ' +
+      'Hidden files and unknown types of files are never uploaded; --force submits the scene without them.',
     exitCodes: [
-      [0, 'submitted (or there already)'],
-      [1, 'refused, also for what it would cost, or not confirmed'],
-      [2, "wrong usage, or files outside the scene's folder and no terminal to ask on"],
-      [130, 'interrupted while test frames were rendered; nothing was submitted'],
+      [0, 'submitted, now or earlier'],
+      [1, 'refused, too expensive, or not confirmed'],
+      [2, "wrong usage, or files outside the scene's folder and no terminal to confirm them"],
+      [130, 'interrupted during test frames; nothing was submitted'],
     ],
     examples: [
       'spotreel submit shot.blend',
       'spotreel submit shot.blend --tag artist=ann --tag shot=12',
       'spotreel submit film/shots/shot.blend --project film   with textures in film/textures',
-      'spotreel submit shot.blend --max-cost 5   submitting again with more raises it',
+      'spotreel submit shot.blend --max-cost 5   submit again with a higher cap to raise it',
       'spotreel submit s3://bucket/shot.blend -o s3://bucket -f 5 -n take-2 -q queue -d definition',
       "spotreel submit shot.blend | jq -r '.[0].jobId'",
     ],

@@ -10,7 +10,7 @@ import { openStorage } from '../../core/storage/open-storage';
 import type { Storage } from '../../core/storage/storage';
 import { printable } from '../../core/text';
 import { describeState, Pace, renderReading, secondsLeft, STATE_EXIT } from '../describe-state';
-import { explain, type Run, withPlaceOptions } from '../help';
+import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
 import { createMeter, listenForStop, type Meter, print } from '../output';
 import { pictureProtocol, PictureView } from '../picture';
 import { findPlace, findToOpen, linesToOpen, lookAtRender, type PlaceFlags } from '../place';
@@ -173,26 +173,25 @@ async function lookOrTell(
   }
 }
 
-export function addWatch(program: Command, run: Run): void {
-  const command = withPlaceOptions(program.command('watch'))
-    .description('look at a render again and again until it has ended')
-    .argument('[renderId]', 'the render; the newest where none is named')
-    .option('--json', 'one JSON object a line, whenever something changed')
-    .option('--no-picture', 'no frames on terminals that show pictures')
+export function addWatch(command: Command, run: Run): void {
+  withOptionalRenderId(command)
+    .option('--json', 'print one JSON object per line at every change')
+    .option('--no-picture', 'do not show frames, even if the terminal can')
     .action((renderId: string | undefined, flags: WatchFlags) =>
       run(async () => watchCommand(renderId, flags)),
     );
-  explain(command, {
-    notes: `Ctrl-C stops the watching and nothing else. Terminals with the inline images of iTerm2 (WezTerm, too) or kitty's graphics
-(Ghostty, too) show the newest frame, small, where there is an ffmpeg. Where nothing runs, AWS is asked why, as "status" does, every 5
-minutes.`,
+  explain(withPlaceOptions(command), {
+    notes:
+      'Ctrl-C stops watching; the render continues. ' +
+      'If ffmpeg is installed, terminals with inline images show the newest frame (iTerm2, WezTerm, kitty, Ghostty). ' +
+      'While nothing runs, watch looks for the reason every 5 minutes, as "spotreel status" does.',
     exitCodes: [
       [0, 'complete'],
-      [1, 'failed, refused, stopped or not to be found out'],
+      [1, 'failed, refused, stopped or unknown'],
       [2, 'wrong usage'],
-      [3, 'partial'],
-      [130, 'interrupted (the farm goes on)'],
+      [3, 'partial: frames or sound are missing'],
+      [130, 'interrupted; the render continues'],
     ],
-    examples: ['spotreel watch', 'spotreel watch shot-1a2b3c4d && echo the film is there'],
+    examples: ['spotreel watch', 'spotreel watch shot-1a2b3c4d && echo the film is complete'],
   });
 }

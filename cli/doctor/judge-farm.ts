@@ -1,13 +1,14 @@
-import { parseEcrImage, quotasOf } from './aws-facts';
 import { type Answer, type Check, notTold, ok, type Refusal, skipped, warning, wrong } from './check';
-import type {
-  AccountFacts,
-  ComputeFacts,
-  DefinitionFacts,
-  EnvironmentFacts,
-  FarmFacts,
-  MachineFacts,
-  QueueFacts,
+import {
+  type AccountFacts,
+  type ComputeFacts,
+  type DefinitionFacts,
+  type EnvironmentFacts,
+  type FarmFacts,
+  type MachineFacts,
+  parseEcrImage,
+  type QueueFacts,
+  quotasOf,
 } from './farm-facts';
 
 const DEPLOY = 'deploy the farm again: npx cdk deploy --all';

@@ -94,6 +94,7 @@ export interface EstimateInput {
 function estimateShot({ shot, test, thumbnails, machine, farm, prices }: EstimateInput): Estimate {
   const { on, pace, threads, results } = test;
   const { renderVcpus, stitchVcpus } = farm.machines;
+  const threadsThere = shot.options.threads ?? renderVcpus;
   const onGpu = shot.options.device === 'GPU';
   const factorTo = (there: number): number => (onGpu ? 1 : threadFactor(threads, there));
   const planHere = planShot(shot, machine.parallel);
@@ -106,7 +107,7 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
   });
   const there = estimatePlace(pace, planThere, {
     parallel: farm.parallel,
-    factor: on === 'farm' ? 1 : factorTo(renderVcpus),
+    factor: on === 'farm' ? 1 : factorTo(threadsThere),
     videoThreads: stitchVcpus,
     leadSeconds: FIRST_MACHINE_SECONDS,
   });
@@ -143,7 +144,7 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
     },
     assumptions: [
       spreadAssumption(results.frames.length),
-      ...placeAssumption(test, machine, renderVcpus, onGpu),
+      ...placeAssumption(test, machine, threadsThere, onGpu),
       ...(shot.checked.needsOneSlice
         ? [
             'a simulation is not baked: the test stepped through it up to its last frame, and that time counts as part of the start; another start, such as after a Spot interruption, steps again',
@@ -166,11 +167,11 @@ function spreadAssumption(count: number): string {
 function placeAssumption(
   { on, threads }: ShotTest,
   machine: Machine,
-  vcpus: number,
+  threadsOnFarm: number,
   onGpu: boolean,
 ): string[] {
   if (onGpu) return ['a GPU of the farm is as quick as the one that tested'];
-  const there = on === 'here' ? vcpus : machine.threads;
+  const there = on === 'here' ? threadsOnFarm : machine.threads;
   const where = on === 'here' ? 'on a farm' : 'here';
   const more = on === 'here' ? '; --on-farm measures it' : '';
   return [

@@ -113,7 +113,8 @@ export interface TestHereOptions {
  */
 export async function testHere(shot: Shot, options: TestHereOptions): Promise<ShotTest | undefined> {
   const { machine, output, storage, view, signal } = options;
-  const { parallel, threads } = machine;
+  const { parallel } = machine;
+  const threads = shot.options.threads ?? machine.threads;
   const plan = planShot(shot, parallel);
   const atATime = Math.min(parallel, plan.sliceCount);
   const testing = testOptions(shot.options, chooseTestFrames(plan, options.testFrames, atATime), atATime);
@@ -195,7 +196,7 @@ export async function testOnFarm(shot: Shot, options: TestOnFarmOptions): Promis
   const state = await awaitEnd(async () => (await look()).state, meter, signal);
   meter.stop();
   if (!state) return undefined;
-  const threads = farm.machines.renderVcpus;
+  const threads = shot.options.threads ?? farm.machines.renderVcpus;
   return conclude({ on: 'farm', folder, atATime, threads }, shot, plan, manifest, storage, state.reason);
 }
 

@@ -40,11 +40,11 @@ export interface Machine {
 const LEAST_BLENDERS = 2;
 const CORES_PER_BLENDER = 8;
 
-/** What suits this machine (measured: see docs/benchmarks.md), or what the user says. */
-export function divideMachine(parallel?: number, cores = availableParallelism()): Machine {
+/** Divides this machine as measured in docs/benchmarks.md, or as the user says. Pure, but for the number of cores. */
+export function divideMachine(parallel?: number, threads?: number, cores = availableParallelism()): Machine {
   const suits = Math.max(LEAST_BLENDERS, Math.floor(cores / CORES_PER_BLENDER));
   const blenders = parallel ?? Math.min(suits, cores);
-  return { parallel: blenders, threads: Math.max(1, Math.floor(cores / blenders)) };
+  return { parallel: blenders, threads: threads ?? Math.max(1, Math.floor(cores / blenders)) };
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -64,10 +64,10 @@ prctl    prctl=157/167
 END
 # Landlock restricts truncation from ABI 3 on.
 my $TRUNCATE = 'EACCES truncate=76/45';
-# Linux 6.16 added 467, open_tree_attr. Nobody has reviewed newer calls yet, so they do not exist: file_setattr is one.
+# Linux 6.16 added 467, open_tree_attr. Newer calls, such as file_setattr, are not reviewed yet, so the filter hides them.
 my $FIRST_UNKNOWN_CALL = 467;
 
-# The calls that this script needs itself.
+# System calls that this script makes.
 my %NUMBER = (
     x86_64 => { prctl => 157, capset => 126, prlimit64 => 302 },
     aarch64 => { prctl => 167, capset => 91, prlimit64 => 261 },
@@ -121,7 +121,7 @@ sub has_seccomp {
     return defined $machine && syscall($NUMBER{$machine}{prctl}, 22, 2, 0, 0, 0) != 0 && $! != $EINVAL;
 }
 
-# "missing" is open. "replaced" is closed by other means.
+# "missing": no restriction. "replaced": another mechanism restricts it.
 sub gaps {
     my ($abi) = @_;
     return "missing: there is no sandbox for $Config{archname}" unless defined $machine;
@@ -154,7 +154,7 @@ sub close_inherited_files {
     POSIX::close($_) for @files;
 }
 
-# One byte (RLIMIT_CORE is 4), not none: only then the kernel also starts no program that collects core dumps.
+# One byte and not zero (RLIMIT_CORE is 4): the kernel then starts no program that collects core dumps either.
 sub forbid_core_dumps {
     my $limit = pack('QQ', 1, 1);
     syscall($NUMBER{$machine}{prlimit64}, 0, 4, $limit, 0) == 0 or fail("cannot limit core dumps: $!");
@@ -212,7 +212,7 @@ sub if_equal { my ($value, @then) = @_; return ([0x15, 0, scalar @then, $value],
 sub if_least { my ($value, @then) = @_; return ([0x35, 0, scalar @then, $value], @then); }
 sub if_any_bit { my ($bits, @then) = @_; return ([0x45, 0, scalar @then, $bits], @then); }
 sub unless_equal { my ($value, @then) = @_; return ([0x15, scalar @then, 0, $value], @then); }
-# The lower half of an argument. The kernel ignores the upper half of each one that is asked for here.
+# The lower half of an argument. The kernel ignores the upper half of each argument that is checked here.
 sub argument { return load(16 + 8 * $_[0]); }
 sub allowed { return answer(0x7FFF0000); }
 sub only { my ($error, @values) = @_; return ((map { if_equal($_, allowed()) } @values), error($error)); }

@@ -31,11 +31,11 @@ my $POLL_NANOSECONDS = 20_000_000;
 my $parent = shift @ARGV;
 die "supervise: name the caller's process id and a program\n" unless @ARGV;
 
-# Every signal waits until it is asked for. So none is lost, and none can end the supervisor before its children.
+# All signals are blocked until next_signal reads them. No signal is lost or ends the supervisor before its children.
 my ($every_signal, $old_mask) = ("\xFF" x 8, "\0" x 8);
 syscall($NUMBER{sigprocmask}, $SIG_BLOCK, $every_signal, $old_mask, 8) == 0 or die "supervise: sigprocmask: $!\n";
 $SIG{CHLD} = 'DEFAULT';
-# Fails where this process leads a group already, which is as good.
+# Fails if this process already leads a group, which is fine.
 syscall($NUMBER{setsid});
 control($SET_CHILD_SUBREAPER, 1);
 control($SET_PDEATHSIG, $USR1);
@@ -59,10 +59,10 @@ end_descendants();
 leave();
 
 sub start_program {
-    # Where somebody kills the supervisor itself, at least the program goes with it.
+    # If the supervisor itself is killed, the program ends with it.
     control($SET_PDEATHSIG, $KILL);
     exit 128 + $KILL if getppid() != $supervisor;
-    # In a group of its own, so that a program that kills its group leaves the supervisor alone.
+    # The program gets its own group, so it can kill its group without the supervisor.
     setpgrp(0, 0);
     syscall($NUMBER{sigprocmask}, $SIG_SETMASK, $old_mask, 0, 8);
     { no warnings 'exec'; exec { $ARGV[0] } @ARGV; }
@@ -82,7 +82,7 @@ sub release_files {
     syscall($NUMBER{close}, $_ + 0) for @others;
 }
 
-# The number of the next signal. -1 if none came within the time.
+# The number of the next signal, or -1 after the time limit.
 sub next_signal {
     my ($nanoseconds) = @_;
     my $limit = defined $nanoseconds ? pack('qq', 0, $nanoseconds) : 0;
@@ -107,7 +107,7 @@ sub end_descendants {
     }
 }
 
-# Stops each process as soon as it is found, so that it cannot start another one. Gives all that were found.
+# Stops each process as soon as it is found, so it cannot start another. Returns all that were found.
 sub stop_descendants {
     my @found = ($$);
     for (my $i = 0; $i < @found; $i++) {
@@ -152,7 +152,7 @@ sub leave {
     my $signal = $status & 127;
     exit $status >> 8 if $signal == 0;
     control($SET_DUMPABLE, 0);
-    # Perl ignores this one.
+    # Perl ignores this signal.
     $SIG{FPE} = 'DEFAULT';
     kill $signal, $$;
     syscall($NUMBER{sigprocmask}, $SIG_UNBLOCK, set_of($signal), 0, 8);

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { SpotreelError } from '../errors';
 import { printableName } from '../text';
-import { MAX_FRAME } from './frames';
+import { MAX_FRAME, parseFrameRanges } from './frames';
 import { SLICE_ORDERS } from './slices';
 import { VIDEO_FORMATS } from './video';
 
@@ -10,14 +10,14 @@ const ENGINES = ['CYCLES', 'BLENDER_EEVEE', 'BLENDER_EEVEE_NEXT', 'BLENDER_WORKB
 
 export type Engine = (typeof ENGINES)[number];
 
-/** What messages say about a value that is no engine. */
-export const ENGINES_ALLOWED = 'cycles, eevee or workbench';
+const ENGINES_ALLOWED = 'cycles, eevee or workbench';
 
-/**
- * The identifier of the engine that `text` names in any case, with or without `BLENDER_` in front: `cycles`, `eevee`,
- * `Blender_Workbench`. `undefined` for an unknown engine.
- */
-export function engineOf(text: string): Engine | undefined {
+/** For messages. */
+export const OCIO_ALLOWED =
+  'a .ocio or .ocioz file by its path from the folder of the scene, such as colors/config.ocio, or ocio://NAME';
+
+/** `cycles`, `eevee`, `Blender_Workbench` …: Blender's identifier of an engine, from its name in any case. */
+function engineOf(text: string): Engine | undefined {
   const id = text.trim().toUpperCase();
   return ENGINES.find((engine) => engine === id || engine === `BLENDER_${id}`);
 }
@@ -26,10 +26,6 @@ export function engineOf(text: string): Engine | undefined {
 const BUILT_IN = /^ocio:\/\/[\w.+-]{1,200}$/;
 // oxlint-disable-next-line no-control-regex -- control characters are the subject
 const FILE = /^\/\/(?!\/)[^\\\u0000-\u001f\u007f-\u009f]*[^/\\\u0000-\u001f\u007f-\u009f]\.ocioz?$/i;
-
-/** For messages. */
-export const OCIO_ALLOWED =
-  'a .ocio or .ocioz file by its path from the folder of the scene, such as colors/config.ocio, or ocio://NAME';
 
 /** Whether `text` is the option `ocio` as plans have it: `//colors/config.ocio` or `ocio://cg-config-latest`. Pure. */
 export const isOcio = (text: string): boolean => BUILT_IN.test(text) || FILE.test(text);
@@ -42,45 +38,211 @@ export function ocioOf(text: string): string {
   return text.startsWith('/') || text.startsWith('ocio://') ? text : `//${text.replace(/^(\.\/)+/, '')}`;
 }
 
-/** What a user may ask for beyond what the scene says. All optional: the scene itself is the default. */
-export const renderOptionsSchema = z.lazy(() =>
-  z.strictObject({
-    /** Frames such as `1-10,20,30-50x2`, in place of the scene's own range and step. */
-    frames: z.optional(z.string().check(z.minLength(1), z.maxLength(100_000))),
-    /** The scene to render, in place of the file's active one. */
-    scene: z.optional(z.string().check(z.minLength(1), z.maxLength(255))),
-    /** The camera object, in place of the scene's; what a user asks for may also be `all`, or names with commas between them. */
-    camera: z.optional(z.string().check(z.minLength(1), z.maxLength(4096))),
-    /** The OpenColorIO configuration: `//path` from the scene's folder, or `ocio://name`; its content is a file that the scene needs. */
-    ocio: z.optional(z.string().check(z.maxLength(4096), z.refine(isOcio, `must be ${OCIO_ALLOWED}`))),
-    framesPerSlice: z.optional(z.int().check(z.gte(1), z.lte(2 * MAX_FRAME + 1))),
-    /** Per cent of the scene's full resolution, in place of the scene's own percentage. */
-    resolutionPercent: z.optional(z.int().check(z.gte(1), z.lte(32_767))),
-    /** Samples a pixel, of Cycles or EEVEE. */
-    samples: z.optional(z.int().check(z.gte(1), z.lte(16_777_216))),
-    /** Blender's identifier; `engineOf` makes it from what users write. */
-    engine: z.optional(z.enum(ENGINES, `must be ${ENGINES_ALLOWED}`)),
-    /**
-     * What Cycles renders by. `GPU` is never the CPU in silence: where there is none, it is an error. Absent for what the scene is
-     * set to, as far as the machine has it; a farm's machines are then those without GPUs.
-     */
-    device: z.optional(z.enum(['CPU', 'GPU'])),
-    /** What is made of the frames; H.264 by default. */
-    video: z.optional(z.enum(VIDEO_FORMATS)),
-    /** Behind see-through frames in videos that can't be: `rrggbb`, black by default. */
-    background: z.optional(z.string().check(z.regex(/^[0-9a-f]{6}$/, 'must be a colour such as 1a2b3c'))),
-    /** What fills a frame that is missing from a video all the same: the frame before it, `mark` with words on it that say so. */
-    gaps: z.optional(z.enum(['hold', 'mark'])),
-    /** `spread`: slices all over the shot come first, of which a preview is made; by default in renders of many slices. */
-    order: z.optional(z.enum(SLICE_ORDERS)),
-    /** Render in spite of such errors as may be overruled (see `core/scene/findings/codes.ts`). */
-    force: z.optional(z.literal(true)),
-    /** Let the scene's scripts and drivers run, in the sandbox (see `docs/adr/0025-scene-scripts-run-only-with-consent.md`). */
-    allowScripts: z.optional(z.literal(true)),
-  }),
-);
+/** One row of the table of options. Its key in the table names the option in plans; `wordOf` makes the user's word of it. */
+interface OptionRow {
+  /** What the value is in a plan. Made at the first use, so that a start of the program does not wait for it. */
+  readonly schema: () => z.ZodMiniType;
+  /** Makes the value of a user's text, where it is no text; the schema judges the result. */
+  readonly read?: (text: string) => unknown;
+  /** Refuses a text that the schema accepts, by a `SpotreelError`. */
+  readonly check?: (text: string) => void;
+  /** The values in words: "must be …", "give …". */
+  readonly limits: string;
+  /** The few values that there are, as users write them. */
+  readonly choices?: readonly string[];
+  /** The flag's short form. */
+  readonly short?: string;
+  /** The flag's placeholder for a value. Without it the flag stands alone and means `true`. */
+  readonly argument?: string;
+  /** The flag may be repeated: commas join its values. */
+  readonly repeatable?: true;
+  /** The flag takes a path of this machine, of which the command makes the value. */
+  readonly takesPath?: true;
+  /** For help and docs. */
+  readonly help: string;
+}
 
-export type RenderOptions = z.infer<typeof renderOptionsSchema>;
+/** Digits only: `Number` would also take `1e3`, `0x10` and nothing at all. */
+const readNumber = (text: string): number => (/^\d{1,9}$/.test(text) ? Number(text) : Number.NaN);
+const lower = (text: string): string => text.toLowerCase();
+
+const wholeNumber = (most: number, limits = `a whole number from 1 to ${most}`) => ({
+  schema: () => z.int().check(z.gte(1), z.lte(most)),
+  read: readNumber,
+  limits,
+});
+
+/** `hold or mark`. */
+const either = (texts: readonly string[]): string => `${texts.slice(0, -1).join(', ')} or ${texts.at(-1)}`;
+
+const oneOf = <const Choice extends string>(choices: readonly Choice[]) => ({
+  schema: () => z.enum(choices),
+  read: lower,
+  choices,
+  limits: either(choices),
+});
+
+const consent = {
+  schema: () => z.literal(true),
+  read: (text: string) => lower(text) === 'true',
+  limits: 'true, or left out',
+};
+
+/**
+ * Every option of a render. The command line, upload metadata, sidecar files, docs and messages read this table. A new option
+ * of the worker needs a row here and the worker's own code.
+ */
+const TABLE = {
+  /** Frames such as `1-10,20,30-50x2`, in place of the scene's own range and step. */
+  frames: {
+    schema: () => z.string().check(z.minLength(1), z.maxLength(100_000)),
+    check: parseFrameRanges,
+    limits: 'frames such as 1-10,20,30-50x2',
+    argument: '<ranges>',
+    help: "frames to render, such as 1-10,20,30-50x2 (default: the scene's frame range)",
+  },
+  /** The scene to render, in place of the file's active one. */
+  scene: {
+    schema: () => z.string().check(z.minLength(1), z.maxLength(255)),
+    limits: 'the name of a scene in the file, of 1 to 255 characters',
+    argument: '<name>',
+    help: "scene to render (default: the file's active scene)",
+  },
+  /** The camera object, in place of the scene's; what a user asks for may also be `all`, or names with commas between them. */
+  camera: {
+    schema: () => z.string().check(z.minLength(1), z.maxLength(4096)),
+    limits: 'a camera of the scene, all, or names with commas between them',
+    argument: '<name>',
+    repeatable: true,
+    help: 'camera name, or all; several cameras make one render each (repeatable, or with commas)',
+  },
+  /** The OpenColorIO configuration: `//path` from the scene's folder, or `ocio://name`; its content is a file that the scene needs. */
+  ocio: {
+    schema: () => z.string().check(z.maxLength(4096), z.refine(isOcio, `must be ${OCIO_ALLOWED}`)),
+    read: ocioOf,
+    limits: OCIO_ALLOWED,
+    argument: '<file>',
+    takesPath: true,
+    help: 'OpenColorIO configuration: a .ocio or .ocioz file, or ocio://NAME; uploaded with the scene',
+  },
+  framesPerSlice: {
+    ...wholeNumber(2 * MAX_FRAME + 1, 'a whole number of 1 or more'),
+    short: '-f',
+    argument: '<n>',
+    help: 'frames in one slice, which is one child job (default: chosen from the number of frames)',
+  },
+  /** Percentage of the scene's full resolution, in place of the scene's own percentage. */
+  resolutionPercent: {
+    ...wholeNumber(32_767),
+    argument: '<p>',
+    help: "percentage of the full resolution (default: the scene's)",
+  },
+  /** Samples per pixel, of Cycles or EEVEE. */
+  samples: {
+    ...wholeNumber(16_777_216),
+    argument: '<n>',
+    help: "samples per pixel (default: the scene's)",
+  },
+  /** Blender's identifier; users write `cycles`, `eevee` or `workbench`. */
+  engine: {
+    schema: () => z.enum(ENGINES, `must be ${ENGINES_ALLOWED}`),
+    read: engineOf,
+    limits: ENGINES_ALLOWED,
+    argument: '<engine>',
+    help: `render engine: ${ENGINES_ALLOWED} (default: the scene's)`,
+  },
+  /**
+   * What Cycles renders with. `GPU` never falls back to the CPU: a machine without a GPU is an error. Absent: what the scene is
+   * set to, as far as the machine has it; a farm then uses machines without GPUs.
+   */
+  device: {
+    schema: () => z.enum(['CPU', 'GPU']),
+    read: (text: string) => text.toUpperCase(),
+    limits: 'CPU or GPU',
+    choices: ['cpu', 'gpu'],
+    argument: '<device>',
+    help: 'device that Cycles renders with; gpu fails on a machine without a GPU',
+  },
+  /** CPU threads of each Blender: at most 1024, by Blender's own limit. Absent: all of the job's vCPUs, or of the Blender's share of cores. */
+  threads: {
+    ...wholeNumber(1024),
+    argument: '<n>',
+    help: 'CPU threads of each Blender (default: the cores, divided among the Blenders)',
+  },
+  /** What is made of the frames; H.264 by default. */
+  video: {
+    ...oneOf(VIDEO_FORMATS),
+    argument: '<format>',
+    help: 'video format (default: h264, or none for a single frame)',
+  },
+  /** Background of videos without alpha: `rrggbb`, black by default. */
+  background: {
+    schema: () => z.string().check(z.regex(/^[0-9a-f]{6}$/, 'must be a colour such as 1a2b3c')),
+    read: lower,
+    limits: 'a colour such as 1a2b3c',
+    argument: '<rrggbb>',
+    help: 'background colour for videos without alpha (default: black)',
+  },
+  /** How a video fills a missing frame: with the frame before it; `mark` also writes that on the frame. */
+  gaps: {
+    ...oneOf(['hold', 'mark']),
+    argument: '<how>',
+    help: 'what a video shows for a missing frame: hold repeats the frame before it, mark also labels it',
+  },
+  /** `spread`: slices from all over the shot render first, for a preview; the default in renders of many slices. */
+  order: {
+    ...oneOf(SLICE_ORDERS),
+    argument: '<order>',
+    help: 'order of slices; spread renders a preview of the whole shot first (default: spread from 32 slices)',
+  },
+  /** Render in spite of such errors as may be overruled (see `core/scene/findings/codes.ts`). */
+  force: {
+    ...consent,
+    help: 'render despite missing files, an unknown engine or view, or a scene of a newer Blender',
+  },
+  /** Let the scene's scripts and drivers run, in the sandbox (see `docs/adr/0025-scene-scripts-run-only-with-consent.md`). */
+  allowScripts: {
+    ...consent,
+    help: "run the scene's scripts and drivers, in a sandbox if there is one; only for scenes that you trust",
+  },
+} as const satisfies Readonly<Record<string, OptionRow>>;
+
+type Table = typeof TABLE;
+
+export type OptionName = keyof Table;
+
+/** Users' wishes beyond what the scene says. All optional: the scene itself is the default. */
+export type RenderOptions = {
+  [Name in OptionName]?: z.infer<ReturnType<Table[Name]['schema']>> | undefined;
+};
+
+export const RENDER_OPTIONS: Readonly<Record<OptionName, OptionRow>> = TABLE;
+
+export const OPTION_NAMES = Object.keys(TABLE).filter((name): name is OptionName => name in TABLE);
+
+type Shape = { [Name in OptionName]: z.ZodMiniOptional<ReturnType<Table[Name]['schema']>> };
+
+export const renderOptionsSchema = z.lazy(() => {
+  const rows = Object.entries(TABLE);
+  const shape = rows.map(([name, { schema }]) => [name, z.optional<z.ZodMiniType>(schema())]);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries loses the names
+  return z.strictObject(Object.fromEntries(shape) as Shape);
+});
+
+/** `frames-per-slice` of `framesPerSlice`: the option in flags, upload metadata and sidecar files. Pure. */
+export const wordOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${lower(letter)}`);
+
+/**
+ * The value that `text` means; `undefined` if it is none, and then the row's `limits` say what is. Throws what the row's `check`
+ * throws. Pure.
+ */
+export function readOption(name: OptionName, text: string): unknown {
+  const { schema, read, check }: OptionRow = TABLE[name];
+  const value = schema().safeParse(read ? read(text) : text);
+  if (!value.success) return undefined;
+  check?.(text);
+  return value.data;
+}
 
 /** `scripts-refused` where the options ask for scripts and the farm does not allow them. Pure. */
 export function scriptFaults(

@@ -2,18 +2,18 @@ import * as z from 'zod/mini';
 import { SpotreelError } from '../errors';
 import { parseJson } from '../json';
 import { printableName } from '../text';
-import { parseFrameRanges } from './frames';
 import { checkRenderName } from './keys';
 import {
-  engineOf,
-  ENGINES_ALLOWED,
-  OCIO_ALLOWED,
-  ocioOf,
+  OPTION_NAMES,
+  type OptionName,
   parseTags,
   parseUsd,
+  readOption,
+  RENDER_OPTIONS,
   type RenderOptions,
   renderOptionsSchema,
   type Tags,
+  wordOf,
 } from './options';
 
 /** One encoded word of RFC 2047: charset, `B` or `Q`, text. */
@@ -64,76 +64,68 @@ function decodeBytes(bytes: Uint8Array, charset: string): string | undefined {
   }
 }
 
-/** What the uploader of a scene asked for. */
+/** A request to render a scene: the options, and what is no part of them. */
 export interface UploadWishes {
   readonly options: RenderOptions;
   /** The render's name, in place of one made from the file's. */
   readonly name?: string | undefined;
-  /** By whom and for what. */
+  /** Cost allocation tags. */
   readonly tags?: Tags | undefined;
   /** US dollars that the render may cost. */
   readonly maxCostUsd?: number | undefined;
 }
 
-/** How one option stands in S3 object metadata (without `x-amz-meta-`) and what it may be. */
-interface MetadataKey {
-  readonly option: keyof RenderOptions;
-  /** How its text is read, if it is to be no text. */
-  readonly read?: (text: string) => unknown;
-  readonly allowed: string;
+/** One part of a request besides the options: its flag, its limits in words, and its help text. */
+interface RequestRow {
+  readonly flag: string;
+  readonly limits: string;
+  readonly help: string;
+  /** It concerns a farm alone, so a sidecar file may not have it. */
+  readonly farmOnly?: true;
 }
 
-const KEYS: Readonly<Record<string, MetadataKey>> = {
-  frames: { option: 'frames', allowed: 'frames such as 1-10,20,30-50x2' },
-  'frames-per-slice': { option: 'framesPerSlice', read: readNumber, allowed: 'a whole number of 1 or more' },
-  scene: { option: 'scene', allowed: 'the name of a scene in the file, of 1 to 255 characters' },
-  camera: { option: 'camera', allowed: 'a camera of the scene, all, or names with commas between them' },
-  ocio: { option: 'ocio', read: ocioOf, allowed: OCIO_ALLOWED },
-  'resolution-percent': {
-    option: 'resolutionPercent',
-    read: readNumber,
-    allowed: 'a whole number from 1 to 32767',
+/** The parts of a request besides the options, by their key in metadata. The command line and the docs read this table, too. */
+export const REQUEST_PARTS = {
+  name: {
+    flag: '-n, --name <name>',
+    limits: 'letters, digits, _ and -, at most 100; the first is a letter or digit',
+    help: 'name of the render (default: made from the file and the options)',
   },
-  samples: { option: 'samples', read: readNumber, allowed: 'a whole number from 1 to 16777216' },
-  engine: { option: 'engine', read: engineOf, allowed: ENGINES_ALLOWED },
-  device: { option: 'device', read: (text) => text.toUpperCase(), allowed: 'CPU or GPU' },
-  video: {
-    option: 'video',
-    read: (text) => text.toLowerCase(),
-    allowed: 'h264, hevc, prores, vp9, gif or none',
+  tags: {
+    flag: '--tag <name=value>',
+    limits: 'name=value, several with commas between them; at most 40',
+    help: 'cost allocation tag, such as artist=ann (repeatable)',
   },
-  background: {
-    option: 'background',
-    read: (text) => text.toLowerCase(),
-    allowed: 'a colour such as 1a2b3c',
+  'max-cost': {
+    flag: '--max-cost <usd>',
+    limits: 'US dollars, more than 0, such as 5 or 2.50',
+    help: 'US dollars: submit refuses a render that would cost more, and the farm stops it at this cost',
+    farmOnly: true,
   },
-  gaps: { option: 'gaps', read: (text) => text.toLowerCase(), allowed: 'hold or mark' },
-  order: { option: 'order', read: (text) => text.toLowerCase(), allowed: 'spread or ascending' },
-  force: { option: 'force', read: readTrue, allowed: 'true, or left out' },
-  'allow-scripts': { option: 'allowScripts', read: readTrue, allowed: 'true, or left out' },
-};
+} as const satisfies Readonly<Record<string, RequestRow>>;
 
-/** How messages call what an option stands in. */
+const OPTION_OF: ReadonlyMap<string, OptionName> = new Map(OPTION_NAMES.map((name) => [wordOf(name), name]));
+
+/** How messages name the place of an option. */
 interface Wording {
   /** Before the option's key. */
   readonly prefix: string;
-  /** What to do about one that is wrong. */
-  readonly mend: string;
+  /** What to do about a wrong value. */
+  readonly fix: string;
 }
 
 const OBJECT_METADATA: Wording = {
   prefix: 'x-amz-meta-',
-  mend: 'upload the scene again with other metadata',
+  fix: 'upload the scene again with other metadata',
 };
 
-/** All keys that mean something on one machine, where nothing is paid for. */
-const UPLOAD_KEYS: readonly string[] = [...Object.keys(KEYS), 'name', 'tags'];
+/** The keys of a sidecar file: those of metadata that mean something on one machine. */
+export const SIDECAR_KEYS: readonly string[] = [...OPTION_OF.keys(), 'name', 'tags'];
 
 /**
- * Reads options from an object's metadata: keys as S3 gives them, in lower case and without `x-amz-meta-`
- * (`frames`, `frames-per-slice`, `scene`, `camera`, `ocio`, `resolution-percent`, `samples`, `engine`, `device`, `video`, `background`, `gaps`, `order`, `force`, `allow-scripts`, `name`, `tags`, `max-cost`); values as
- * `decodeHeaderText` reads them. Other keys are somebody else's and ignored. Throws `bad-metadata` (usage) naming key,
- * value and what is allowed.
+ * Reads a request from an object's metadata: keys as S3 gives them, in lower case and without `x-amz-meta-`; values as
+ * `decodeHeaderText` reads them. The keys are those of `RENDER_OPTIONS` and `REQUEST_PARTS`; other programs may have keys of their
+ * own, which are ignored. Throws `bad-metadata` (usage) naming key, value and limits.
  */
 export function parseUploadMetadata(
   metadata: Readonly<Record<string, string>>,
@@ -146,8 +138,8 @@ export function parseUploadMetadata(
   for (const [rawKey, rawValue] of Object.entries(metadata)) {
     const key = rawKey.toLowerCase();
     const value = decodeHeaderText(rawValue.trim());
-    const known = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
-    if (known) options[known.option] = readOption(key, known, value, wording);
+    const option = OPTION_OF.get(key);
+    if (option) options[option] = readValue(option, value, wording);
     else if (key === 'name') name = readName(value, wording);
     else if (key === 'tags') tags = readTags(value, wording);
     else if (key === 'max-cost') maxCostUsd = readMaxCost(value, wording);
@@ -155,34 +147,16 @@ export function parseUploadMetadata(
   return { options: renderOptionsSchema.parse(options), name, tags, maxCostUsd };
 }
 
-function readOption(
-  key: string,
-  { option, read, allowed }: MetadataKey,
-  value: string,
-  wording: Wording,
-): unknown {
-  const given = renderOptionsSchema.safeParse({ [option]: read ? read(value) : value }).data?.[option];
-  if (given === undefined) throw bad(key, value, `must be ${allowed}`, wording);
-  // The schema only knows that it is text.
-  if (option === 'frames') checkFrames(key, value, wording);
-  return given;
-}
-
-function readTrue(value: string): boolean {
-  return value.toLowerCase() === 'true';
-}
-
-/** Digits only: `Number` would also take `1e3`, `0x10` and nothing at all. */
-function readNumber(value: string): number {
-  return /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-}
-
-function checkFrames(key: string, value: string, wording: Wording): void {
+function readValue(name: OptionName, text: string, wording: Wording): unknown {
+  const key = wordOf(name);
+  let value: unknown;
   try {
-    parseFrameRanges(value);
+    value = readOption(name, text);
   } catch (error) {
-    throw rephrased(key, value, error, wording);
+    throw rephrased(key, text, error, wording);
   }
+  if (value === undefined) throw bad(key, text, `must be ${RENDER_OPTIONS[name].limits}`, wording);
+  return value;
 }
 
 function readName(value: string, wording: Wording): string {
@@ -193,7 +167,7 @@ function readName(value: string, wording: Wording): string {
   }
 }
 
-/** `artist=ann,shot=12`: a comma is no part of any tag. */
+/** `artist=ann,shot=12`: a tag has no comma in it. */
 function readTags(value: string, wording: Wording): Tags {
   try {
     return parseTags(value.split(',').filter((text) => text.trim() !== ''));
@@ -205,7 +179,7 @@ function readTags(value: string, wording: Wording): Tags {
 function readMaxCost(value: string, wording: Wording): number {
   const maxUsd = parseUsd(value);
   if (maxUsd !== undefined) return maxUsd;
-  throw bad('max-cost', value, 'must be US dollars, more than 0, such as 5 or 2.50', wording);
+  throw bad('max-cost', value, `must be ${REQUEST_PARTS['max-cost'].limits}`, wording);
 }
 
 function rephrased(key: string, value: string, error: unknown, wording: Wording): unknown {
@@ -218,32 +192,32 @@ function bad(
   key: string,
   value: string,
   fault: string,
-  { prefix, mend }: Wording,
+  { prefix, fix }: Wording,
   cause?: unknown,
 ): SpotreelError {
-  const message = `${prefix}${key} "${printableName(value)}" ${fault}; ${mend}`;
+  const message = `${prefix}${key} "${printableName(value)}" ${fault}; ${fix}`;
   return new SpotreelError('bad-metadata', 'usage', message, { cause });
 }
 
-/** What a disk has in place of an object's metadata: `shot.blend.json` beside `shot.blend`. */
+/** A sidecar file is on a disk what metadata is in S3: `shot.blend.json` beside `shot.blend`. */
 export const SIDECAR_ENDING = '.json';
 
 const sidecarSchema = z.lazy(() => z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])));
 
 /**
  * Reads a sidecar: a JSON object with the names and values that an object's metadata would have (`{"frames": "1-10",
- * "samples": 16, "force": true}`). Nobody else writes into it, so a name that means nothing is an error. Throws `bad-metadata`
+ * "samples": 16, "force": true}`). Only Spotreel reads it, so an unknown name is an error. Throws `bad-metadata`
  * (usage) naming the file, the name and what is allowed.
  */
 export function parseSidecar(bytes: Uint8Array, where: string): UploadWishes {
   const given = parseJson(sidecarSchema, bytes, (reason) =>
     badSidecar(where, `holds no options (${reason})`),
   );
-  const unknown = Object.keys(given).find((key) => !UPLOAD_KEYS.includes(key.toLowerCase()));
+  const unknown = Object.keys(given).find((key) => !SIDECAR_KEYS.includes(key.toLowerCase()));
   if (unknown !== undefined)
-    throw badSidecar(where, `knows no option "${unknown}"; there are ${UPLOAD_KEYS.join(', ')}`);
+    throw badSidecar(where, `knows no option "${unknown}"; there are ${SIDECAR_KEYS.join(', ')}`);
   const metadata = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, String(value)]));
-  return parseUploadMetadata(metadata, { prefix: `${where}: `, mend: 'change it there' });
+  return parseUploadMetadata(metadata, { prefix: `${where}: `, fix: 'change it there' });
 }
 
 function badSidecar(where: string, fault: string): SpotreelError {

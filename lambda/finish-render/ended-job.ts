@@ -8,8 +8,8 @@ import { renderJobName, salvageJobName, stitchJobName } from '../../core/render/
 import { parseLocation, type Storage } from '../../core/storage/storage';
 
 /**
- * "Batch Job State Change" as EventBridge delivers it: its detail resembles DescribeJobs' answer. Fields that are not
- * used may be anything. Source: https://docs.aws.amazon.com/batch/latest/userguide/batch_job_events.html
+ * "Batch Job State Change" of EventBridge, whose detail resembles the output of DescribeJobs. Ignores unused fields.
+ * Source: https://docs.aws.amazon.com/batch/latest/userguide/batch_job_events.html
  */
 const jobStateChangeSchema = z.lazy(() =>
   z.object({
@@ -41,7 +41,7 @@ const jobStateChangeSchema = z.lazy(() =>
   }),
 );
 
-/** A job has gone into another state. */
+/** A job has reached another state. */
 export interface JobStateChange {
   readonly jobId: string;
   readonly jobName: string;
@@ -55,7 +55,7 @@ export interface JobStateChange {
   readonly arrayProperties?:
     | {
         readonly size?: number | undefined;
-        /** Of a child, and only of a child. */
+        /** Only children have an index. */
         readonly index?: number | undefined;
         readonly statusSummary?: Readonly<Record<string, number>> | undefined;
       }
@@ -69,15 +69,15 @@ export interface JobStateChange {
     | undefined;
 }
 
-/** Reads an event of EventBridge. Throws `bad-event` naming the field at fault. */
+/** Reads an event of EventBridge. Throws `bad-event`, which names the wrong field. */
 export function parseJobStateChange(event: unknown): JobStateChange {
   const result = jobStateChangeSchema.safeParse(event);
   if (result.success) return result.data.detail;
-  const message = `the event is no "Batch Job State Change" (${describeIssues(result.error)}): mend the EventBridge rule`;
+  const message = `the event is not a "Batch Job State Change": ${describeIssues(result.error)}; fix the EventBridge rule`;
   throw new SpotreelError('bad-event', 'internal', message);
 }
 
-/** The end of one of a render's jobs that decides how the render ended. */
+/** A job whose end decides how its render ended. */
 export interface EndedJob {
   readonly role: 'render' | 'stitch' | 'salvage';
   readonly failed: boolean;
@@ -87,9 +87,8 @@ export interface EndedJob {
 }
 
 /**
- * What a change of state means; `undefined` for one that ends no render: of a child, of another's job, on the way, of
- * a render job that succeeded (its stitch job follows), or of a render that lies outside `output`, where this farm
- * writes nothing. The folder is what the container was told by `-o`.
+ * The job that ended a render. `undefined` for children, for jobs that Spotreel did not submit or that have not ended, for
+ * successful render jobs (a stitch job follows), and for renders outside `output`. The folder is the worker's `-o`.
  */
 export function endedJobOf(change: JobStateChange, output: URL): EndedJob | undefined {
   const { jobName, status, arrayProperties, container } = change;
@@ -110,13 +109,13 @@ function roleOf(jobName: string): EndedJob['role'] | undefined {
   return jobName.endsWith(stitchJobName('')) ? 'stitch' : undefined;
 }
 
-/** Whether AWS Batch says so of an attempt that took too long; https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html */
+/** Whether an attempt exceeded its time limit; https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html */
 export const isTimeout = (statusReason: string): boolean => /timeout/i.test(statusReason);
 
 /**
- * Why a render job was stopped that had come to its cap; `undefined` for one that ended otherwise. By the documentation the reason
- * of TerminateJob comes back as the job's status reason; of an array job it does not say so for the parent, so what the cap itself
- * noted counts as well. https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html
+ * Why a render job was stopped at its cap; `undefined` if it ended for another reason. The status reason of a job is the
+ * reason given to TerminateJob. The documentation does not say this for the parent of an array job, so the record in the
+ * cap counts too. https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html
  */
 export async function capReached(
   { role, failed, folder, change }: EndedJob,
@@ -130,15 +129,15 @@ export async function capReached(
 }
 
 /**
- * Whether somebody cancelled or terminated the job, and so wants no video of it. By the documentation the two flags tell
- * (https://docs.aws.amazon.com/batch/latest/APIReference/API_JobDetail.html); the status reason is then whatever that somebody
- * wrote. A job that AWS Batch itself stops for its timeout was stopped by nobody.
+ * Whether a person cancelled or terminated the job, and so wants no video of it. Two flags show this
+ * (https://docs.aws.amazon.com/batch/latest/APIReference/API_JobDetail.html); the status reason is then any text. A job that
+ * AWS Batch stopped at its time limit does not count.
  */
 export function wasStopped({ isCancelled, isTerminated, statusReason = '' }: JobStateChange): boolean {
   return isCancelled === true || (isTerminated === true && !isTimeout(statusReason));
 }
 
-/** Whether a stitch job was to make a video though frames are missing. */
+/** Whether the job makes a video even if frames are missing. */
 export function fillsGaps({ role, change }: EndedJob): boolean {
   return (
     role === 'salvage' || (role === 'stitch' && change.container?.command?.includes('--partial') === true)

@@ -24,10 +24,10 @@ import {
 import { ensureRescue, rescuedBefore, type RescueServices } from './rescue';
 import { ensureSalvage, readSalvage, type SalvageServices } from './salvage';
 
-/** Failed frames that are findings. */
+/** Failed frames with a finding. */
 const MOST_REASONS = 10;
 
-/** Frames that `status.json` names; the rest is a number. */
+/** Failed frames that `status.json` names; the others are only counted. */
 const MOST_FRAMES = 100;
 
 export interface FrameCount {
@@ -38,8 +38,8 @@ export interface FrameCount {
 }
 
 /**
- * How many frames of the plan are there, and which were given up, with the reasons of the first. Without a manifest
- * (submitted by hand) nothing can be counted.
+ * Counts the stored and failed frames of the plan, with the reasons of the first failures. A render without a manifest
+ * (submitted by hand) has no counts.
  */
 async function countStoredFrames(folder: URL, storage: Storage): Promise<FrameCount> {
   const manifest = await readManifest(folder, storage);
@@ -62,7 +62,7 @@ async function countStoredFrames(folder: URL, storage: Storage): Promise<FrameCo
   };
 }
 
-/** `undefined` where there is none. */
+/** `undefined` if the render has none. */
 async function readManifest(folder: URL, storage: Storage): Promise<Manifest | undefined> {
   const url = manifestUrl(folder);
   try {
@@ -74,27 +74,27 @@ async function readManifest(folder: URL, storage: Storage): Promise<Manifest | u
 }
 
 export interface FinishServices extends ReportServices {
-  /** The folder under which each render has its own. */
+  /** Folder of all renders. */
   readonly output: URL;
-  /** Of the console that messages link to. */
+  /** Region of the console to which messages link. */
   readonly region: string;
-  /** By which a video is made of what there is of a render that failed; absent where none is. */
+  /** Submits a job that makes a video of the stored frames of a failed render; absent to make none. */
   readonly salvage?: SalvageServices | undefined;
-  /** By which frames are rendered that Spot machines were taken away from; absent where the farm has no On-Demand machines. */
+  /** Renders frames whose Spot machines were reclaimed; absent if the farm has no On-Demand machines. */
   readonly rescue?: RescueServices | undefined;
 }
 
-/** What became of an event. */
+/** The result of an event. */
 export type FinishOutcome =
   | { readonly outcome: 'reported' | 'kept'; readonly status: RenderStatus }
-  /** It ends no render. */
+  /** The job did not end a render. */
   | { readonly outcome: 'ignored' }
-  /** Of a pair of jobs that a newer one has taken the place of, or that was taken back when it was submitted. */
+  /** A newer pair of jobs has replaced this one, or this one was withdrawn while it was submitted. */
   | { readonly outcome: 'outdated' };
 
 /**
- * Writes `status.json` and tells people when a job's end decides how its render ended, or that it goes on on On-Demand machines. Safe
- * for events that come twice, late or out of order: only the newest pair of jobs counts.
+ * Writes `status.json` and sends a message when a job ends its render or continues on On-Demand machines. Events may come
+ * twice, late or out of order: only the newest pair of jobs counts.
  */
 export async function finishRender(change: JobStateChange, services: FinishServices): Promise<FinishOutcome> {
   const { storage, output } = services;
@@ -103,10 +103,10 @@ export async function finishRender(change: JobStateChange, services: FinishServi
   if (change.statusReason === TAKEN_BACK) return { outcome: 'outdated' };
   const jobs = await readJobs(ended.folder, storage);
   const because = await capReached(ended, storage);
-  // What may cost no more is not to go on at full price.
+  // Do not rescue a render on On-Demand machines once it has reached its cap.
   const rescue = because === undefined ? await rescueOf(ended, jobs, services) : undefined;
   if (rescue) {
-    // Somebody asked for a retry of it, and was cut off: that one goes on.
+    // The newest jobs are a retry that a person started and that was interrupted. It continues.
     if (rescue.retry?.why !== 'reclaimed') return { outcome: 'outdated' };
     return report(ended, rescue, await rescuing(rescue, ended, services), services);
   }
@@ -119,12 +119,12 @@ export async function finishRender(change: JobStateChange, services: FinishServi
     await resultOf(ended, because, services),
     services,
   );
-  // Of no frames no video can be made, and a machine for it costs money.
+  // Without frames there is no video, and a machine costs money.
   if (reported.status.frames?.stored !== 0) await salvage(ended, because, services);
   return reported;
 }
 
-/** Writes how it ended with these jobs. */
+/** Writes the result of these jobs. */
 async function report(
   { folder, change }: EndedJob,
   jobs: RenderJobs | undefined,
@@ -149,7 +149,7 @@ async function report(
   return { outcome: await reportStatus(status, folder, services), status };
 }
 
-/** The pair of jobs that goes on where machines were taken away; `undefined` where none does. */
+/** The pair of jobs that rescues the frames of reclaimed machines, or `undefined`. */
 async function rescueOf(
   ended: EndedJob,
   jobs: RenderJobs | undefined,
@@ -168,13 +168,13 @@ async function rescuing(
   { storage }: FinishServices,
 ): Promise<Result> {
   const { frames } = await countStoredFrames(folder, storage);
-  const reason = `Spot machines were taken away too often: ${retry?.frames} frames go on on On-Demand machines, at full price`;
+  const reason = `Spot machines were reclaimed too often: ${retry?.frames} frames continue on On-Demand machines, at full price`;
   return { state: 'rescuing', reason, findings: [], ...(frames && { frames }) };
 }
 
 /**
- * Whether a stitch job failed for its render job, whose own end decides whether the render goes on. Asked only where it may: else
- * what comes first is told first.
+ * Whether a stitch job failed because its render job failed. The end of the render job then decides whether a rescue
+ * follows. Only farms with rescues need to know; others report what ends first.
  */
 async function isToldByRender(
   { role, failed, change }: EndedJob,
@@ -188,8 +188,8 @@ async function isToldByRender(
 }
 
 /**
- * The frames could not all be rendered: what there is still makes a video, unless somebody stopped the render. That it came to
- * its cap (`because`) is no such wish.
+ * Submits a job that makes a video of the stored frames, unless a person stopped the render. A render that reached its cap
+ * (`because`) gets a video.
  */
 async function salvage(
   { role, folder, change }: EndedJob,
@@ -204,16 +204,15 @@ async function salvage(
 }
 
 /**
- * Whether a job belongs to a pair that is not the newest. One that `jobs.json` does not name and that was created
- * after it was written is newer still: whoever submitted it has not come to note it down. Without `jobs.json`
- * (submitted by hand) there is nothing newer.
+ * Whether a newer pair of jobs has replaced the pair of this job. A job that was created after `jobs.json` was written is
+ * newer, but not recorded yet. A render without `jobs.json` (submitted by hand) has no newer pair.
  */
 async function isOutdated(
   { role, folder, change }: EndedJob,
   jobs: RenderJobs | undefined,
   { storage }: FinishServices,
 ): Promise<boolean> {
-  // A salvage job is noted in no pair: it follows the pair that was the newest when it was submitted.
+  // A salvage job belongs to no pair. It follows the pair that was the newest when it was submitted.
   if (!jobs || (role !== 'salvage' && jobs[role].jobId === change.jobId)) return false;
   const noted = await storage.head(jobsUrl(folder));
   return noted !== undefined && (change.createdAt ?? 0) <= noted.lastModified.getTime();
@@ -235,7 +234,7 @@ async function resultOf(
   const counted = frames && { frames };
   const video = videoUrl(folder, format);
   if (failed) {
-    // One that found a frame to be bad has made a video all the same.
+    // A stitch job that found a bad frame has made a video with gaps.
     const { createdAt } = ended.change;
     const gaps = role === 'stitch' ? await readGapsSince(createdAt, folder, storage) : undefined;
     if (gaps) return { ...partial(gaps), ...counted, video: partialVideoUrl(folder, format) };
@@ -245,7 +244,7 @@ async function resultOf(
   }
   if (format === 'none') return { state: 'complete', findings: [], ...counted };
   if (await storage.head(video)) return { state: 'complete', findings: [], ...counted, video };
-  // A whole pair leaves one only where the video lacks sound.
+  // A pair that rendered all frames leaves gaps.json only if sound is missing.
   const gaps = fillsGaps(ended)
     ? await readGaps(folder, storage)
     : await readGapsSince(ended.change.createdAt, folder, storage);
@@ -253,18 +252,18 @@ async function resultOf(
     const noted = role === 'salvage' ? await readSalvage(folder, storage) : undefined;
     return { ...partial(gaps, noted?.because), ...counted, video: partialVideoUrl(folder, format) };
   }
-  const reason = `the stitch job succeeded, but ${formatLocation(video)} is not there: was it deleted?`;
+  const reason = `the stitch job succeeded, but ${formatLocation(video)} is missing; run spotreel retry to make it again`;
   return { state: 'failed', reason, findings: [{ code: 'no-video', message: reason }], ...counted };
 }
 
-/** Gaps whose reasons are told; `gaps.json` holds all. */
+/** Gaps with a finding; `gaps.json` has all. */
 const MOST_GAPS = 10;
 
 function partial(record: Gaps, because?: string): Pick<Result, 'state' | 'reason' | 'findings'> {
   const frames = record.gaps.slice(0, MOST_GAPS).map(({ frame, reason, shown }) => ({
     code: 'frame-missing',
     frame,
-    message: `frame ${frame} is missing, frame ${shown} shown in its place: ${reason}`,
+    message: `frame ${frame} is missing, the video shows frame ${shown} instead: ${reason}`,
   }));
   const sound = (record.sound ?? []).map((message) => ({ code: 'sound-lacking', message }));
   const lacks = describeGaps(record);
@@ -272,16 +271,16 @@ function partial(record: Gaps, because?: string): Pick<Result, 'state' | 'reason
   return { state: 'partial', reason, findings: [...frames, ...sound] };
 }
 
-/** Why a job failed, from what AWS Batch tells of it. */
+/** Why a job failed, from the event of AWS Batch. */
 function reasonOf({ role, change }: EndedJob, why: string | undefined): string {
   const { statusReason, arrayProperties, container } = change;
   const failedSlices = arrayProperties?.statusSummary?.FAILED;
   const slices =
     failedSlices && arrayProperties.size ? `${failedSlices} of ${arrayProperties.size} slices failed` : '';
   const exit = container?.exitCode === undefined ? '' : `exit code ${container.exitCode}`;
-  // That a child failed says nothing that the slices do not say.
+  // This reason adds nothing to the number of failed slices.
   const batch = statusReason === 'Array Child Job failed' ? undefined : statusReason;
-  const told = [why, slices, batch, container?.reason, exit].filter(Boolean).join('; ');
-  const what = role === 'render' ? 'the frames could not all be rendered' : 'the video could not be made';
-  return told ? `${what}: ${told}` : what;
+  const reasons = [why, slices, batch, container?.reason, exit].filter(Boolean).join('; ');
+  const what = role === 'render' ? 'not all frames could be rendered' : 'the video could not be made';
+  return reasons ? `${what}: ${reasons}` : what;
 }

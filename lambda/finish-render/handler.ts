@@ -10,14 +10,14 @@ import { parseJobStateChange } from './ended-job';
 import { finishRender, type FinishServices } from './finish-render';
 import type { RescueServices } from './rescue';
 
-/** Longer than this Lambda's timeout of 2 minutes, and shorter than the 3 minutes until Lambda's last try of an event. */
+/** Longer than this Lambda's timeout of 2 minutes, and shorter than the 3 minutes until Lambda's last retry of an event. */
 const STALE_AFTER_SECONDS = 150;
 
 const environmentSchema = z.extend(commonEnvironment, {
   /** Names or ARNs. */
   JOB_QUEUE: z.string().check(z.minLength(1)),
   STITCH_JOB_DEFINITION: z.string().check(z.minLength(1)),
-  /** Both only where the farm has On-Demand machines: their queue, and JSON, see `core/jobs/farm.ts`. */
+  /** Both only if the farm has On-Demand machines: their queue, and JSON, see `core/jobs/farm.ts`. */
   ON_DEMAND_JOB_QUEUE: z.optional(z.string().check(z.minLength(1))),
   RENDER_JOB_DEFINITIONS: z.optional(z.string()),
 });
@@ -54,7 +54,7 @@ function rescueServices({
 
 const rescue = rescueServices(environment);
 
-/** One "Batch Job State Change" of EventBridge. What it throws makes Lambda call it again. */
+/** Handles one "Batch Job State Change" of EventBridge. If it throws, Lambda calls it again. */
 export const handler: Handler<unknown, void> = async (event, { awsRequestId }) => {
   try {
     const change = parseJobStateChange(event);

@@ -12,10 +12,10 @@ import { childrenOfFrames } from '../../core/render/slices';
 import type { Storage } from '../../core/storage/storage';
 import { type EndedJob, isTimeout } from './ended-job';
 
-/** What it takes to render on On-Demand machines. Names or ARNs. */
+/** Services, queues and job definitions (names or ARNs) to render on On-Demand machines. */
 export interface RescueServices {
   readonly batch: Batch;
-  /** Of On-Demand machines. */
+  /** Queue of the On-Demand machines. */
   readonly jobQueue: string;
   readonly renderDefinitions: readonly RenderDefinition[];
   readonly stitch: { readonly jobQueue: string; readonly jobDefinition: string };
@@ -26,16 +26,16 @@ export interface RescueServices {
 interface Place {
   readonly manifest: Manifest;
   readonly folder: URL;
-  /** The newest pair, to which the failed render job belongs. */
+  /** The newest pair, which the failed render job is part of. */
   readonly jobs: RenderJobs;
   readonly storage: Storage;
   readonly now: () => Date;
 }
 
 /**
- * Submits a retry on On-Demand machines of those frames of a failed render job that no machine was left to render: of slices whose
- * last attempt was taken away. Once only, and none after a retry on such machines. Frames that were given up are left out, and so is
- * what needs a GPU. `undefined` where there is nothing to rescue. Throws what `retryRender` does.
+ * Submits a retry on On-Demand machines for missing frames of slices whose last attempt lost its machine. Does so only
+ * once, not after a retry on On-Demand machines, not for failed frames, and not for renders that need a GPU. `undefined` if
+ * there is nothing to rescue. Throws the errors of `retryRender`.
  */
 export async function ensureRescue(
   { change }: EndedJob,
@@ -69,7 +69,7 @@ export async function ensureRescue(
   );
 }
 
-/** The newest pair where it is the rescue of this job, which is told once more then. */
+/** The newest pair if it is the rescue of this job, whose event came twice. */
 export async function rescuedBefore(
   { folder, change }: EndedJob,
   jobs: RenderJobs,
@@ -80,7 +80,7 @@ export async function rescuedBefore(
   return after?.render === change.jobId ? jobs : undefined;
 }
 
-/** Of these slices those whose child of this job ended because its machine was taken away. */
+/** The wanted slices whose child of this job ended because EC2 reclaimed its machine. */
 async function reclaimedSlices(
   jobId: string,
   wanted: ReadonlySet<number>,
@@ -95,7 +95,7 @@ async function reclaimedSlices(
   return new Set(children.filter(({ id }) => reclaimed.has(id)).map(({ slice }) => slice));
 }
 
-/** Which slice each child of the newest render job takes. */
+/** The slice of each child of the newest render job. */
 async function slicesOfJob(
   { sliceCount }: Manifest,
   folder: URL,
@@ -107,7 +107,7 @@ async function slicesOfJob(
 }
 
 /**
- * The machine went (by the documentation with this status reason), or the worker was warned in time and stopped by itself.
+ * Whether the job lost its machine: by its status reason, or because the worker got the Spot notice and stopped in time.
  * https://docs.aws.amazon.com/batch/latest/userguide/best-practices.html
  */
 function wasReclaimed({ status, statusReason, attempts = [] }: JobDetail): boolean {

@@ -9,7 +9,7 @@ import { type Salvage, salvageSchema } from '../../core/render/records';
 import { formatLocation, type Storage, StorageError } from '../../core/storage/storage';
 import type { JobStateChange } from './ended-job';
 
-/** What it takes to submit a salvage job. */
+/** Services to submit a salvage job. */
 export interface SalvageServices {
   readonly batch: Batch;
   /** Names or ARNs. */
@@ -24,14 +24,14 @@ interface Place {
   readonly folder: URL;
   readonly storage: Storage;
   readonly now: () => Date;
-  /** Why the render job was stopped, where a video is wanted all the same. */
+  /** Why the render job was stopped, if a video is wanted anyway. */
   readonly because?: string | undefined;
 }
 
 /**
- * Submits the one salvage job of a render job that has failed, however often it is told of it: `salvage.json` is claimed by a
- * conditional write before, and whoever finds a claim that was left behind looks for the job by its name. Throws
- * `being-submitted` (passing) while another is at it, and what AWS Batch refuses. Gives the job's id.
+ * Submits one salvage job for a failed render job, even if its event comes several times, and returns the job's id. It
+ * first claims `salvage.json` with a conditional write. With a stale claim, it first searches for the job by name. Throws
+ * `being-submitted` (passing) while another Lambda submits the job, and the errors of AWS Batch.
  */
 export async function ensureSalvage(
   { jobId: renderJob, createdAt = 0 }: JobStateChange,
@@ -68,12 +68,12 @@ async function submit(
   { folder, now }: Place,
   batch: Batch,
 ): Promise<string> {
-  // Another may have taken over.
+  // Another Lambda may have taken over.
   if (now() > staleAt) throw beingSubmitted(folder);
   return (await batch.submitJob(request)).jobId;
 }
 
-/** A salvage job of this folder that was submitted after the render job. */
+/** The salvage job of this folder that was submitted after the render job. */
 async function findJob(
   { jobName, jobQueue, containerOverrides }: SubmitJobRequest,
   since: number,
@@ -88,19 +88,19 @@ async function findJob(
 }
 
 interface FoundSalvage {
-  /** Absent for what can't be read. */
+  /** Absent if it cannot be read. */
   readonly salvage?: Salvage | undefined;
   readonly etag: string;
 }
 
-/** What `salvage.json` says; `undefined` where it says nothing. */
+/** The content of `salvage.json`; `undefined` if it is missing or unreadable. */
 export async function readSalvage(folder: URL, storage: Storage): Promise<Salvage | undefined> {
   return (await findSalvage(folder, storage))?.salvage;
 }
 
 async function findSalvage(folder: URL, storage: Storage): Promise<FoundSalvage | undefined> {
   const url = salvageUrl(folder);
-  // The ETag before the content: what changes between the two fails the conditional write.
+  // Read the ETag before the content, so a change between the two makes the conditional write fail.
   const head = await storage.head(url);
   if (!head) return undefined;
   const bytes = await storage.get(url).catch((error: unknown) => {
@@ -135,6 +135,6 @@ async function write(
 }
 
 function beingSubmitted(folder: URL, cause?: unknown): SpotreelError {
-  const message = `another runner is submitting the salvage job of ${formatLocation(folder)}: try again in a moment`;
+  const message = `another runner is submitting the salvage job of ${formatLocation(folder)}; try again in a moment`;
   return new SpotreelError('being-submitted', 'passing', message, { cause });
 }

@@ -16,16 +16,16 @@ const environmentSchema = z.extend(commonEnvironment, {
   /** JSON, see `core/jobs/farm.ts`. */
   RENDER_JOB_DEFINITIONS: z.string(),
   STITCH_JOB_DEFINITION: z.string().check(z.minLength(1)),
-  /** How many children can run at once. */
+  /** How many slices can render at a time. */
   PARALLEL: count,
-  /** Both only where the farm has GPUs. */
+  /** Both only if the farm has GPUs. */
   GPU_JOB_QUEUE: z.optional(z.string().check(z.minLength(1))),
   GPU_PARALLEL: z.optional(count),
-  /** Only where uploads may ask to run the scripts of their scenes. */
+  /** Only if uploads may ask to run the scripts of their scenes. */
   ALLOW_SCRIPTS: z.optional(z.literal('1')),
-  /** Only where the images have an OpenColorIO configuration built in. */
+  /** Only if the images have an OpenColorIO configuration. */
   HAS_OCIO: z.optional(z.literal('1')),
-  /** Longer than this Lambda's timeout, and not longer than the queue's visibility timeout. */
+  /** Longer than this Lambda's timeout, and at most the queue's visibility timeout. */
   CLAIM_STALE_SECONDS: z.prefault(count, 960),
 });
 
@@ -60,7 +60,7 @@ function gpuQueue(jobQueue?: string, parallel?: number): UploadServices['gpu'] {
   return jobQueue !== undefined && parallel !== undefined ? { jobQueue, parallel } : undefined;
 }
 
-/** SQS messages, each an "Object Created" event of S3 from EventBridge, on their way to AWS Batch. */
+/** Submits the jobs of uploads. Each SQS message is an "Object Created" event of S3 from EventBridge. */
 export const handler: SQSHandler = async ({ Records }, { awsRequestId }) =>
   processRecords(
     Records,

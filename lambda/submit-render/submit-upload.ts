@@ -22,9 +22,8 @@ import { childUrl, type ObjectHead, type Storage } from '../../core/storage/stor
 import { consoleUrl, type Notify, type ReportServices, reportStatus } from '../report-status';
 
 /**
- * "Object Created" as S3 sends it through EventBridge; fields that are not used may be anything.
- * Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html. Unlike S3's own notifications, whose
- * documentation says that the key is URL-encoded, this one says nothing of the kind: the key is taken as it is.
+ * "Object Created" of S3, sent through EventBridge. Ignores unused fields. The key is not URL-encoded, unlike in S3's own
+ * notifications. Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
  */
 const objectCreatedSchema = z.lazy(() =>
   z.object({
@@ -44,10 +43,10 @@ const objectCreatedSchema = z.lazy(() =>
   }),
 );
 
-/** A scene, or something else, has been put into a bucket. */
+/** A scene or another object was put into a bucket. */
 export interface UploadEvent {
   readonly bucket: string;
-  /** As it is, not encoded. */
+  /** Not encoded. */
   readonly key: string;
   /** Without quotes. */
   readonly etag: string;
@@ -57,10 +56,10 @@ export interface UploadEvent {
   readonly reason?: string | undefined;
 }
 
-/** Reads the body of an SQS message that EventBridge put there. Throws `bad-event` naming the field at fault. */
+/** Reads the body of an SQS message from EventBridge. Throws `bad-event`, which names the wrong field. */
 export function parseUploadEvent(body: string): UploadEvent {
   const { detail } = parseJson(objectCreatedSchema, Buffer.from(body), (reason) => {
-    const message = `the message is no "Object Created" event of S3 (${reason}): mend the EventBridge rule`;
+    const message = `the message is not an "Object Created" event of S3: ${reason}; fix the EventBridge rule`;
     return new SpotreelError('bad-event', 'internal', message);
   });
   const { key, size, etag } = detail.object;
@@ -80,8 +79,8 @@ export interface RefusalServices extends ReportServices {
 }
 
 /**
- * Says in `status.json`, and by a message, why an upload is not rendered. Returns the id of the render that it would
- * have been. `wishes` are absent when they are what is wrong.
+ * Reports in `status.json` and by a message why an upload is not rendered. Returns the id that the render would have had.
+ * `wishes` are absent if they are invalid.
  */
 async function refuseUpload(
   source: ObjectHead,
@@ -100,11 +99,11 @@ async function refuseUpload(
 }
 
 export interface UploadServices extends SubmitServices {
-  /** The bucket that is watched, as `s3://name/`. */
+  /** The watched bucket, such as `s3://name/`. */
   readonly bucket: URL;
-  /** The folder under which each render has its own. */
+  /** Folder of all renders. */
   readonly output: URL;
-  /** Of the console that messages link to. */
+  /** Region of the console to which messages link. */
   readonly region: string;
   readonly notify: Notify;
 }
@@ -114,23 +113,22 @@ interface SubmittedUpload {
   readonly jobs: RenderJobs;
 }
 
-/** What became of an event. Only `submitted` and `refused` left anything behind. */
+/** The result of an event. Only `submitted` and `refused` write anything. */
 export type UploadOutcome =
   | ({
       readonly outcome: 'submitted';
-      /** Of the other cameras. */
+      /** The renders of the other cameras. */
       readonly more?: readonly SubmittedUpload[];
     } & SubmittedUpload)
   | { readonly outcome: 'refused'; readonly renderId: string; readonly error: SpotreelError }
-  /** Nothing that starts a render. */
+  /** The object does not start a render. */
   | { readonly outcome: 'ignored'; readonly why: 'other-bucket' | 'no-scene' }
-  /** The object is gone or another by now; if it is another, that one's event comes by itself. */
+  /** The object was deleted or replaced meanwhile. A replacement has its own event. */
   | { readonly outcome: 'outdated' };
 
 /**
- * An upload's way to its two jobs. An upload at fault is refused, and people are told why; what it throws may pass
- * or is the farm's fault, and the same event is to be delivered again. Safe for events that come twice, late, at the
- * same moment or out of order.
+ * Submits the two jobs of an upload, or refuses an invalid upload and reports why. Throws for passing errors and for errors
+ * of the farm; the event must then be delivered again. Events may come twice, late, at the same time or out of order.
  */
 export async function submitUpload(event: UploadEvent, services: UploadServices): Promise<UploadOutcome> {
   const { storage, bucket, output } = services;
@@ -143,7 +141,7 @@ export async function submitUpload(event: UploadEvent, services: UploadServices)
   try {
     wishes = parseUploadMetadata(source.metadata ?? {});
     const { options, name, tags, maxCostUsd } = wishes;
-    // The time of the upload, not of its event, which may come twice.
+    // The time of the upload, because its event may come twice.
     const at = source.lastModified.toISOString();
     const { renders, examination } = await uploadedRenders(source, options, name, storage);
     const cap = maxCostUsd === undefined ? undefined : { maxUsd: maxCostUsd / renders.length, at };
@@ -163,7 +161,7 @@ export async function submitUpload(event: UploadEvent, services: UploadServices)
   }
 }
 
-/** One render, or one for each camera that the upload asks for: only then the scene is read here. */
+/** One render, or one for each camera that the upload asks for. Only then it reads the scene here. */
 async function uploadedRenders(
   { url, etag }: ObjectHead,
   options: RenderOptions,
@@ -181,8 +179,7 @@ async function uploadedRenders(
 }
 
 /**
- * Handles the messages of one delivery side by side. Names those that are to be delivered again, so that one that
- * fails takes no other with it.
+ * Handles the messages of one delivery in parallel. Returns the failed ones, so SQS delivers only these again.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
  */
 export async function processRecords(

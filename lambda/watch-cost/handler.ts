@@ -11,7 +11,7 @@ import { commonEnvironment, createLogger, readEnvironment, readVariable } from '
 const environmentSchema = z.extend(z.omit(commonEnvironment, { TOPIC_ARN: true, FARM_NAME: true }), {
   /** JSON, see `core/render/options.ts`. */
   MACHINES: z.string(),
-  /** Only where the farm has GPUs; an ARN. */
+  /** ARN; only if the farm has GPUs. */
   GPU_JOB_QUEUE: z.optional(z.string().check(z.minLength(1))),
 });
 
@@ -29,18 +29,18 @@ const services: CapServices = {
   now: () => new Date(),
 };
 
-/** Every five minutes: renders that have come to what they may cost are stopped. What it throws, an alarm tells of. */
+/** Stops renders that have reached their cap; runs every five minutes. An alarm reports repeated errors. */
 export const handler: Handler<unknown, void> = async () => {
   const outcomes = await watchCaps(services);
-  for (const outcome of outcomes) tell(outcome);
+  for (const outcome of outcomes) logOutcome(outcome);
   const failed = outcomes.filter(({ outcome }) => outcome === 'failed' || outcome === 'unreadable');
   if (failed.length === 0) return;
   const names = failed.map(({ renderId }) => renderId).join(', ');
-  const message = `the caps of ${names} could not be looked at; the next look tries again`;
+  const message = `the caps of ${names} could not be checked; the next check tries again`;
   throw new SpotreelError('caps-unwatched', 'passing', message);
 };
 
-function tell({ outcome, error, ...fields }: CapOutcome): void {
+function logOutcome({ outcome, error, ...fields }: CapOutcome): void {
   if (outcome === 'failed') log.error('cap-failed', error, fields);
   else if (outcome === 'unreadable') log.warn('cap-unreadable', fields);
   else log.info(`cap-${outcome}`, fields);

@@ -4,53 +4,54 @@ import { CfnBudget } from 'aws-cdk-lib/aws-budgets';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/render/keys';
-import { FARM_TAG, type Machines } from '../../core/render/options';
+import { FARM_TAG } from '../../core/render/options';
+import { machinesOf, type Settings } from '../settings';
 import { FarmFunction } from './farm-function';
 import { grantBucketAccess, grantTerminateJob } from './grants';
 
 export interface CostWatchProps {
-  readonly farmName: string;
+  readonly settings: Settings;
   readonly bucket: IBucket;
-  /** Of the machines with GPUs. @default - there are none */
+  /**
+   * Queue of the machines with GPUs.
+   * @default - the farm has no GPUs
+   */
   readonly gpuQueue?: IJobQueue | undefined;
-  readonly machines: Machines;
-  readonly logRetention: RetentionDays;
 }
 
 /**
- * How often renders with a cap are looked at: what all their machines cost for so long is what a cap may be passed by. An idle
- * farm pays for it with one listing a time, 8,640 a month: 0.04 US dollars by https://aws.amazon.com/s3/pricing/.
+ * Time between two checks of renders with a cap. A render can exceed its cap by what its machines cost in this time.
+ * Each check of an idle farm is one S3 listing: 8,640 a month, 0.04 US dollars (https://aws.amazon.com/s3/pricing/).
  */
 const PERIOD = Duration.minutes(5);
 
-/** Stops renders that have come to what they may cost. */
+/** Stops renders that have reached their cap. */
 export class CostWatch extends Construct {
   readonly watch: FarmFunction;
   readonly rule: Rule;
 
   constructor(scope: Construct, id: string, props: CostWatchProps) {
     super(scope, id);
-    const { farmName, bucket, gpuQueue, machines, logRetention } = props;
+    const { settings, bucket, gpuQueue } = props;
     this.watch = new FarmFunction(this, 'Watch', {
       folder: 'watch-cost',
-      description: 'Spotreel: what renders may cost and have cost',
+      description: 'Spotreel: compares the cost of renders with their caps',
       timeout: PERIOD,
-      logRetention,
+      logRetention: settings.logDays,
       environment: {
         BUCKET: bucket.bucketName,
         OUTPUT_PREFIX,
-        MACHINES: JSON.stringify(machines),
+        MACHINES: JSON.stringify(machinesOf(settings)),
         ...(gpuQueue && { GPU_JOB_QUEUE: gpuQueue.jobQueueArn }),
       },
     });
     this.rule = new Rule(this, 'Rule', {
-      description: 'When renders with a cap are looked at',
+      description: 'Starts a check of renders with a cap',
       schedule: Schedule.rate(PERIOD),
-      // The next look is the repeat.
+      // No retries: the next check follows soon.
       targets: [new LambdaFunction(this.watch.lambda, { retryAttempts: 0 })],
     });
     const { role } = this.watch;
@@ -60,15 +61,16 @@ export class CostWatch extends Construct {
       remove: [CAPS_PREFIX],
       list: [CAPS_PREFIX, OUTPUT_PREFIX],
     });
-    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html: this one knows no resources.
+    // DescribeJobs supports no resources:
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html
     role.addToPolicy(new PolicyStatement({ actions: ['batch:DescribeJobs'], resources: ['*'] }));
-    grantTerminateJob(role, farmName);
+    grantTerminateJob(role, settings.farmName);
   }
 }
 
 export interface MonthlyBudgetProps {
   readonly farmName: string;
-  /** US dollars. */
+  /** US dollars a month. */
   readonly limitUsd: number;
   readonly email: string;
 }
@@ -76,8 +78,8 @@ export interface MonthlyBudgetProps {
 const PERCENTS = [80, 100];
 
 /**
- * Tells by mail when the farm's costs reach 80 % and 100 % of a sum. It stops nothing. It sees only costs from after the
- * tag was switched on as a cost-allocation tag, in the account that pays, and AWS knows costs hours late.
+ * AWS sends a mail when the costs of the farm reach 80 % and 100 % of the limit. The budget stops nothing. It counts costs
+ * only after the paying account activated the farm's tag as a cost allocation tag. Costs appear hours late.
  * https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/activating-tags.html
  */
 export class MonthlyBudget extends Construct {

@@ -6,9 +6,9 @@ import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { l1Resource } from './compute';
+import { l1Resource } from './l1-resource';
 
-/** Events that were given up. Kept as long as SQS keeps anything; an alarm tells of the first one. */
+/** Queue of events that could not be processed. SQS keeps them for 14 days, its maximum; an alarm reports the first. */
 export class DeadLetters extends Construct {
   readonly queue: Queue;
 
@@ -23,28 +23,25 @@ export class DeadLetters extends Construct {
 }
 
 export interface FarmFunctionProps {
-  /** Folder below `lambda/` that holds its `handler.ts`. */
+  /** Folder in `lambda/` with its `handler.ts`. */
   readonly folder: string;
   readonly description: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly timeout: Duration;
   readonly logRetention: RetentionDays;
   /**
-   * Takes events that an asynchronous invocation gave up.
-   * @default - none: its source keeps them
+   * Keeps events whose asynchronous invocations all failed.
+   * @default - none: the source of the events keeps them
    */
   readonly deadLetterQueue?: IQueue;
 }
 
 const ROOT = join(__dirname, '../..');
 
-/** Memory brings processor time with it: this much is one whole vCPU, for scenes that have to be unpacked. */
+/** Lambda gives one whole vCPU for this much memory. Compressed scenes need it. */
 const MEMORY_MIB = 1769;
 
-/**
- * A Lambda of the farm. Its role begins with its own log and its traces; the SDK is bundled, so that what was tested is
- * what runs.
- */
+/** A Lambda of the farm. Its role may only write its log and traces. The SDK is bundled, so the tested version runs. */
 export class FarmFunction extends Construct {
   readonly lambda: NodejsFunction;
   readonly role: Role;
@@ -79,17 +76,17 @@ export class FarmFunction extends Construct {
         minify: true,
         target: 'node24',
         format: OutputFormat.CJS,
-        // For uploads in parts, which no Lambda makes; it would keep esbuild from joining the modules that it shares.
+        // Only multipart uploads use it, and no Lambda makes them. With it esbuild would join fewer modules.
         externalModules: ['@aws-sdk/lib-storage'],
-        // The SDK's ES modules, from which esbuild can leave out what is not used.
+        // Use the SDK's ES modules, from which esbuild can remove unused code.
         mainFields: ['module', 'main'],
       },
     });
-    // cfn-lint finds the CDK's own `DependsOn` on the role needless. It does no harm.
+    // The CDK adds a `DependsOn` on the role that cfn-lint calls redundant. It does no harm.
     l1Resource(this.lambda, CfnFunction).addMetadata('cfn-lint', { config: { ignore_checks: ['W3005'] } });
     Validations.of(this.role).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
-      reason: 'xray:PutTraceSegments, batch:ListJobs and batch:DescribeJobs know no resources.',
+      reason: 'xray:PutTraceSegments, batch:ListJobs and batch:DescribeJobs support no resources.',
     });
   }
 }

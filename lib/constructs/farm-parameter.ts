@@ -5,30 +5,23 @@ import { ParameterTier, StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import { type FarmDescription, farmDescriptionSchema, farmParameterName } from '../../core/jobs/farm';
 import { CAPS_PREFIX, OUTPUT_PREFIX, UPLOAD_PREFIX } from '../../core/render/keys';
-import type { Machines } from '../../core/render/options';
-import type { SpotCompute } from './compute';
+import { machinesOf, type Settings } from '../settings';
 import type { JobDefinitions } from './job-definitions';
+import type { FarmQueue, JobQueues } from './job-queues';
 
 export interface FarmParameterProps {
-  readonly farmName: string;
+  readonly settings: Settings;
   readonly bucket: IBucket;
-  readonly compute: SpotCompute;
+  readonly queues: JobQueues;
   readonly jobs: JobDefinitions;
-  /** How many slices each queue can render at once. */
-  readonly parallel: number;
-  readonly gpuParallel: number;
-  readonly allowScripts: boolean;
-  readonly hasOcio: boolean;
-  readonly machines: Machines;
-  readonly onDemandParallel: number;
   readonly topic: ITopic;
 }
 
 /**
- * The farm's description as an SSM parameter, from which the command line finds everything. A standard parameter holds 4 KB and
- * costs nothing; what a farm with many Blenders and many types of machines needs beyond makes it an advanced one, of 8 KB, for 5 cents a
- * month (https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html). A test holds
- * both.
+ * The farm's description as an SSM parameter, in which the command line finds the bucket, queues and job definitions.
+ * A standard parameter has at most 4 KB and is free. Farms with many Blender versions and instance types need an advanced
+ * parameter: at most 8 KB, 5 cents a month.
+ * https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
  */
 export class FarmParameter extends Construct {
   readonly name: string;
@@ -36,12 +29,12 @@ export class FarmParameter extends Construct {
 
   constructor(scope: Construct, id: string, props: FarmParameterProps) {
     super(scope, id);
-    this.name = farmParameterName(props.farmName);
-    // Names and ARNs are still tokens here, which the schema takes as the texts that they stand for.
+    this.name = farmParameterName(props.settings.farmName);
+    // Names and ARNs are still tokens here. The schema accepts them as texts.
     const description = farmDescriptionSchema.parse(describe(props));
     this.parameter = new StringParameter(this, 'Parameter', {
       parameterName: this.name,
-      description: 'Spotreel: what this farm is made of',
+      description: 'Spotreel: bucket, queues and job definitions of this farm',
       tier: ParameterTier.INTELLIGENT_TIERING,
       stringValue: Stack.of(this).toJsonString(description),
     });
@@ -49,26 +42,29 @@ export class FarmParameter extends Construct {
 }
 
 function describe(props: FarmParameterProps): FarmDescription {
-  const { farmName, bucket, compute, jobs, parallel, gpuParallel, onDemandParallel, machines, topic } = props;
-  const { gpuQueue, onDemandQueue } = compute;
+  const { settings, bucket, queues, jobs, topic } = props;
   return {
     version: 1,
-    name: farmName,
+    name: settings.farmName,
     region: Aws.REGION,
     bucket: bucket.bucketName,
     uploadPrefix: UPLOAD_PREFIX,
     outputPrefix: OUTPUT_PREFIX,
     capPrefix: CAPS_PREFIX,
-    jobQueue: compute.queue.jobQueueArn,
+    jobQueue: queues.spot.queue.jobQueueArn,
     renderDefinitions: jobs.renderDefinitions,
     stitchJobDefinition: jobs.stitch.definition.jobDefinitionArn,
-    ...(gpuQueue && { gpu: { jobQueue: gpuQueue.jobQueueArn, parallel: gpuParallel } }),
-    ...(onDemandQueue && { onDemand: { jobQueue: onDemandQueue.jobQueueArn, parallel: onDemandParallel } }),
-    parallel,
-    ...(props.allowScripts && { allowScripts: true }),
-    ...(props.hasOcio && { hasOcio: true }),
-    machines,
+    ...(queues.gpu && { gpu: described(queues.gpu) }),
+    ...(queues.onDemand && { onDemand: described(queues.onDemand) }),
+    parallel: queues.spot.parallel,
+    ...(settings.allowScripts && { allowScripts: true }),
+    ...(settings.ocio !== undefined && { hasOcio: true }),
+    machines: machinesOf(settings),
     logGroup: jobs.logGroup.logGroupName,
     topicArn: topic.topicArn,
   };
+}
+
+function described({ queue, parallel }: FarmQueue): { jobQueue: string; parallel: number } {
+  return { jobQueue: queue.jobQueueArn, parallel };
 }

@@ -3,30 +3,29 @@ import type { IJobQueue } from 'aws-cdk-lib/aws-batch';
 import { type EventPattern, Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { RenderDefinition } from '../../core/jobs/farm';
 import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/render/keys';
-import type { SpotCompute } from './compute';
+import type { Settings } from '../settings';
 import { DeadLetters, FarmFunction } from './farm-function';
 import { grantBucketAccess, grantClaimRemoval, grantSubmitJob, grantTerminateJob } from './grants';
 import type { JobDefinitions } from './job-definitions';
+import type { JobQueues } from './job-queues';
 
 export interface FinishTriggerProps {
-  readonly farmName: string;
+  readonly settings: Settings;
   readonly bucket: IBucket;
-  /** Whose jobs are watched, and where more go when a render has failed. */
-  readonly compute: SpotCompute;
+  /** The queues whose jobs are watched. Rescues go to the On-Demand queue. */
+  readonly queues: JobQueues;
   readonly jobs: JobDefinitions;
   readonly topic: ITopic;
-  readonly logRetention: RetentionDays;
 }
 
 /**
- * Jobs of these queues that have ended: array jobs as a whole and plain jobs, but no children, of which there may be
- * 10,000. Only a child has an index.
+ * Event pattern for array jobs and plain jobs of these queues that have ended. It excludes children, of which a job may
+ * have 10,000: only children have an index.
  * https://docs.aws.amazon.com/batch/latest/userguide/batch_job_events.html
  */
 export function endedJobsPattern(jobQueueArns: readonly string[]): EventPattern {
@@ -41,14 +40,14 @@ export function endedJobsPattern(jobQueueArns: readonly string[]): EventPattern 
   };
 }
 
-/** On-Demand machines have none. */
+/** Without GPU job definitions, because On-Demand machines have no GPUs. */
 function withoutGpus(definitions: readonly RenderDefinition[]): RenderDefinition[] {
   return definitions.map((definition) => ({ ...definition, gpuJobDefinition: undefined }));
 }
 
 /**
- * From an ended job to `status.json` and a message, and where frames are missing to a retry on On-Demand machines, where the farm has
- * some, or to a video of what there is.
+ * When a job ends, this Lambda writes `status.json` and publishes a message. If frames are missing, it submits a rescue on
+ * On-Demand machines, if the farm has them, or a job that makes a video of the frames that exist.
  */
 export class FinishTrigger extends Construct {
   readonly finish: FarmFunction;
@@ -57,16 +56,18 @@ export class FinishTrigger extends Construct {
 
   constructor(scope: Construct, id: string, props: FinishTriggerProps) {
     super(scope, id);
-    const { farmName, bucket, compute, jobs, topic, logRetention } = props;
-    const { queue: stitchQueue, onDemandQueue } = compute;
+    const { settings, bucket, queues, jobs, topic } = props;
+    const { farmName } = settings;
+    const stitchQueue = queues.spot.queue;
+    const onDemandQueue = queues.onDemand?.queue;
     const stitchDefinition = jobs.stitch.definition;
     this.deadLetters = new DeadLetters(this, 'DeadLetters');
     const deadLetterQueue = this.deadLetters.queue;
     this.finish = new FarmFunction(this, 'Finish', {
       folder: 'finish-render',
-      description: 'Spotreel: from an ended job to its status and a message',
+      description: 'Spotreel: reports ended jobs and completes their renders',
       timeout: Duration.minutes(2),
-      logRetention,
+      logRetention: settings.logDays,
       environment: {
         BUCKET: bucket.bucketName,
         OUTPUT_PREFIX,
@@ -82,8 +83,8 @@ export class FinishTrigger extends Construct {
       deadLetterQueue,
     });
     this.rule = new Rule(this, 'Rule', {
-      description: 'Renders and videos that have ended',
-      eventPattern: endedJobsPattern(compute.queues.map(({ jobQueueArn }) => jobQueueArn)),
+      description: 'Render jobs and stitch jobs that have ended',
+      eventPattern: endedJobsPattern(queues.all.map(({ jobQueueArn }) => jobQueueArn)),
       targets: [new LambdaFunction(this.finish.lambda, { deadLetterQueue })],
     });
     const { role } = this.finish;
@@ -94,15 +95,17 @@ export class FinishTrigger extends Construct {
     });
     topic.grantPublish(role);
     grantSubmitJob(role, [stitchQueue.jobQueueArn, stitchDefinition.jobDefinitionArn], farmName);
-    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html: these two know no resources.
+    // These two actions support no resources:
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html
     role.addToPolicy(
       new PolicyStatement({ actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] }),
     );
     if (onDemandQueue) this.grantRescue(onDemandQueue, props);
   }
 
-  /** What it takes to submit a pair of jobs: their definitions, the claim's end, and taking back a job that no video can follow. */
-  private grantRescue(onDemandQueue: IJobQueue, { farmName, bucket, jobs }: FinishTriggerProps): void {
+  /** A rescue is a render job and a stitch job. The Lambda removes its claim, and stops the first if the second fails. */
+  private grantRescue(onDemandQueue: IJobQueue, { settings, bucket, jobs }: FinishTriggerProps): void {
+    const { farmName } = settings;
     const { role } = this.finish;
     const definitions = jobs.renders.map(({ render }) => render.definition.jobDefinitionArn);
     grantSubmitJob(role, [onDemandQueue.jobQueueArn, ...definitions], farmName);

@@ -5,14 +5,14 @@ import type { Construct } from 'constructs';
 import { CLAIM_NAME, OUTPUT_PREFIX } from '../../core/render/keys';
 import { FARM_TAG } from '../../core/render/options';
 
-/** What a role may do in the bucket, by key prefixes that end with a slash. */
+/** Permissions of a role in the bucket: key prefixes that end with a slash. */
 export interface BucketAccess {
   readonly read: readonly string[];
   readonly write: readonly string[];
-  /** Deleting objects. */
+  /** May delete objects. */
   readonly remove: readonly string[];
   readonly list: readonly string[];
-  /** Giving up an upload in parts; whoever writes large objects needs it. */
+  /** May abort multipart uploads, which large objects need. */
   readonly abort: readonly string[];
 }
 
@@ -23,7 +23,7 @@ const OBJECT_ACTIONS = [
   ['abort', 's3:AbortMultipartUpload'],
 ] as const;
 
-/** Gives `role` this access, below these prefixes alone. */
+/** Grants `role` this access to objects with these prefixes, and nothing else. */
 export function grantBucketAccess(role: Role, bucket: IBucket, access: Partial<BucketAccess>): void {
   const named = new Set<string>();
   for (const [kind, action] of OBJECT_ACTIONS) {
@@ -33,8 +33,8 @@ export function grantBucketAccess(role: Role, bucket: IBucket, access: Partial<B
     role.addToPolicy(new PolicyStatement({ actions: [action], resources }));
     for (const prefix of prefixes) named.add(prefix);
   }
-  // `IfExists`, because only a listing has a prefix: else this right would not count when an object that is not there
-  // is asked for, and S3 would answer 403 in place of the 404 that the code goes by.
+  // Only a listing has a prefix. Without `IfExists` S3 would answer 403 instead of 404 for a missing object, and the code
+  // relies on 404.
   // https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html (Permissions)
   role.addToPolicy(
     new PolicyStatement({
@@ -46,23 +46,23 @@ export function grantBucketAccess(role: Role, bucket: IBucket, access: Partial<B
   for (const prefix of named) {
     Validations.of(role).acknowledge({
       id: `AwsSolutions-IAM5[Resource::${flatArn(role, bucket)}/${prefix}*]`,
-      reason: `The objects below ${prefix} are what it works on; their names are made by artists and frame numbers.`,
+      reason: `The role works on the objects in ${prefix}, whose names come from artists and frame numbers.`,
     });
   }
 }
 
-/** Lets who submits jobs give up its claim on a render (see `core/jobs/ensure-jobs.ts`), and delete nothing else. */
+/** Lets `role` delete its claim on a render (see `core/jobs/ensure-jobs.ts`), and nothing else. */
 export function grantClaimRemoval(role: Role, bucket: IBucket): void {
   const claims = `${OUTPUT_PREFIX}*/${CLAIM_NAME}`;
   const resources = [bucket.arnForObjects(claims)];
   role.addToPolicy(new PolicyStatement({ actions: ['s3:DeleteObject'], resources }));
   Validations.of(role).acknowledge({
     id: `AwsSolutions-IAM5[Resource::${flatArn(role, bucket)}/${claims}]`,
-    reason: 'Each render has such an object in its own folder.',
+    reason: 'Each render has its own claim in its folder.',
   });
 }
 
-/** The bucket's ARN as cdk-nag writes it down: a reference within the stack, or the name of another stack's export. */
+/** The bucket's ARN in the notation of cdk-nag: a reference in the same stack, or the name of another stack's export. */
 function flatArn(role: Role, bucket: IBucket): string {
   const owner = Stack.of(bucket);
   if (owner !== Stack.of(role)) {
@@ -75,19 +75,19 @@ function flatArn(role: Role, bucket: IBucket): string {
 
 const RESOURCE_TAG = `aws:ResourceTag/${FARM_TAG}`;
 
-/** The ARN of every job of this account and region. */
+/** An ARN that matches every job of this account and region. */
 function anyJobArn(scope: Construct): string {
   return Stack.of(scope).formatArn({ service: 'batch', resource: 'job', resourceName: '*' });
 }
 
 /**
- * Lets `role` submit jobs with tags to these queues by these definitions. Tags need a right of their own, for the job, and for
- * what SubmitJob itself is asked about: AWS Batch has been seen to refuse it by the ARN of the definition
+ * Lets `role` submit tagged jobs to these queues with these definitions. SubmitJob with tags also needs TagResource for the
+ * job, the queue and the definition: AWS Batch refused it for the ARN of a definition
  * (https://github.com/wri/gfw-data-api/pull/175).
  *
- * By the documentation (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html) TagResource knows the
- * tags of its request, and of its resource once that exists. So the right needs the farm's tag in the request, and ends at
- * resources that carry another farm's tag. A job of the account without any farm's tag can't be told apart from a new one.
+ * The condition requires the farm's tag in the request and excludes resources with the tag of another farm. It cannot
+ * distinguish a new job from an existing job without a farm's tag.
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html
  */
 export function grantSubmitJob(role: Role, queuesAndDefinitions: readonly string[], farmName: string): void {
   role.addToPolicy(
@@ -106,7 +106,7 @@ export function grantSubmitJob(role: Role, queuesAndDefinitions: readonly string
   acknowledgeAnyJob(role);
 }
 
-/** Lets `role` terminate jobs of this farm: those that were submitted with its tag (see `jobTags`). */
+/** Lets `role` terminate jobs that have this farm's tag (see `jobTags`). */
 export function grantTerminateJob(role: Role, farmName: string): void {
   role.addToPolicy(
     new PolicyStatement({
@@ -121,7 +121,6 @@ export function grantTerminateJob(role: Role, farmName: string): void {
 function acknowledgeAnyJob(role: Role): void {
   Validations.of(role).acknowledge({
     id: 'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*]',
-    reason:
-      'The id of a job is known only after SubmitJob; the condition on the tag of the farm limits which jobs.',
+    reason: 'AWS Batch creates job ids in SubmitJob; the condition limits the jobs by the tag of the farm.',
   });
 }

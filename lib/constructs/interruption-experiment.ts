@@ -11,8 +11,8 @@ export interface InterruptionExperimentProps {
 const MACHINES = 5;
 
 /**
- * An experiment of AWS FIS that, when somebody starts it, reclaims up to five of the farm's Spot machines as EC2 would,
- * with two minutes' notice. It shows that a render loses no frame by it.
+ * An AWS FIS experiment. When you start it, it reclaims up to five Spot machines of the farm with two minutes' notice, as
+ * EC2 does. It shows that a render loses no frame.
  * https://docs.aws.amazon.com/fis/latest/userguide/fis-actions-reference.html
  */
 export class InterruptionExperiment extends Construct {
@@ -38,9 +38,9 @@ export class InterruptionExperiment extends Construct {
     Validations.of(role).acknowledge(
       {
         id: 'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>:instance/*]',
-        reason: 'Machines come and go; the condition names their tag.',
+        reason: 'The ids of machines change; the condition limits the machines by their tag.',
       },
-      { id: 'AwsSolutions-IAM5[Resource::*]', reason: 'ec2:DescribeInstances knows no resources.' },
+      { id: 'AwsSolutions-IAM5[Resource::*]', reason: 'ec2:DescribeInstances supports no resources.' },
     );
     this.template = new CfnExperimentTemplate(this, 'Template', {
       description: `Reclaims up to ${MACHINES} Spot machines of the farm ${farmName}`,

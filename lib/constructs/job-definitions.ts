@@ -1,4 +1,4 @@
-import { Aws, type Duration, RemovalPolicy, Size } from 'aws-cdk-lib';
+import { Aws, Duration, RemovalPolicy, Size } from 'aws-cdk-lib';
 import {
   Action,
   EcsEc2ContainerDefinition,
@@ -10,13 +10,13 @@ import {
 } from 'aws-cdk-lib/aws-batch';
 import { LogDriver } from 'aws-cdk-lib/aws-ecs';
 import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { type ILogGroup, LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { type ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { RenderDefinition } from '../../core/jobs/farm';
 import { retryStrategy } from '../../core/jobs/worker';
 import { OUTPUT_PREFIX, UPLOAD_PREFIX } from '../../core/render/keys';
-import type { Machines } from '../../core/render/options';
+import { machinesOf, type Settings } from '../settings';
 import { grantBucketAccess } from './grants';
 import {
   CACHE_FOLDER,
@@ -29,45 +29,41 @@ import {
   TMP_FOLDER,
   WORKER_UID,
 } from './machines';
-import { seriesOf, type WorkerImage, WorkerImages, type WorkerImagesProps } from './worker-images';
+import { seriesOf, type WorkerImage, WorkerImages } from './worker-images';
 
 interface WorkerJobProps {
   readonly image: WorkerImage;
-  /** The worker's own rights. */
+  /** The permissions of the worker. */
   readonly jobRole: IRole;
-  /** The rights that ECS has on the worker's behalf: pulling the image, writing the log. */
+  /** The permissions that ECS needs to pull the image and write the log. */
   readonly executionRole: IRole;
   readonly logGroup: ILogGroup;
-  /** Of the log of one attempt; the worker keeps to it. */
-  readonly logSize: Size;
-  /** Attempts of a job, 1 to 10. */
-  readonly attempts: number;
-  /** First part of the names of its log streams. */
+  readonly settings: Settings;
+  /** Prefix of the names of its log streams. */
   readonly logPrefix: string;
-  /** The container's command; `Ref::name` stands for a parameter of the job. */
+  /** The command of the container. AWS Batch replaces `Ref::name` by a parameter of the job. */
   readonly command: readonly string[];
-  /** Parameters of a job that names none. */
+  /** Default parameters of a job. */
   readonly parameters?: Readonly<Record<string, string>>;
   readonly vcpus: number;
   readonly memory: Size;
   readonly gpus?: number;
-  /** What its worker is told besides what all of them are. */
+  /** Environment variables besides those of every worker. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Of one attempt. A job that takes longer is stopped and not tried again. */
+  /** Of one attempt. AWS Batch stops a job that takes longer, and does not retry it. */
   readonly timeout: Duration;
 }
 
 /**
- * One job definition. Its container can write to its scratch volume, to a small `/tmp` and to the machine's cache, and to
- * nothing else. The volume is the container's own, made by Docker and gone with it: a folder of the host would be shared
- * with every other render's containers there, as the cache is, which is made for that.
+ * One job definition. Its container can write only to its scratch volume, to a small `/tmp` and to the machine's cache.
+ * Docker creates the volume for one container and deletes it afterwards. All containers of a machine share the cache.
  */
 class WorkerJob extends Construct {
   readonly definition: EcsJobDefinition;
 
   constructor(scope: Construct, id: string, props: WorkerJobProps) {
     super(scope, id);
-    const { evaluateOnExit = [], attempts } = retryStrategy(props.attempts);
+    const { evaluateOnExit = [], attempts } = retryStrategy(props.settings.attempts);
     this.definition = new EcsJobDefinition(this, 'Definition', {
       container: this.container(props),
       ...(props.parameters && { parameters: { ...props.parameters } }),
@@ -76,14 +72,14 @@ class WorkerJob extends Construct {
         RetryStrategy.of(Action[action], Reason.custom(on)),
       ),
       timeout: props.timeout,
-      // The farm's tag shows on the bill of what ECS runs, too.
+      // The farm's tag also appears in the costs of ECS tasks.
       propagateTags: true,
     });
   }
 
   private container(props: WorkerJobProps): EcsEc2ContainerDefinition {
     const linuxParameters = new LinuxParameters(this, 'Linux', {
-      // Hands SIGTERM on, and buries what Blender leaves behind.
+      // Forwards SIGTERM, and reaps processes that Blender leaves behind.
       initProcessEnabled: true,
     });
     linuxParameters.addTmpfs({ containerPath: TMP_FOLDER, size: Size.mebibytes(64) });
@@ -114,18 +110,18 @@ class WorkerJob extends Construct {
           readonly: false,
         }),
       ],
-      // Blender's version is the image's own to say (SPOTREEL_BLENDER_VERSION).
+      // The image sets SPOTREEL_BLENDER_VERSION.
       environment: {
-        // ECS on EC2 tells containers their credentials, but not their region.
+        // ECS on EC2 gives containers credentials, but no region.
         AWS_REGION: Aws.REGION,
         HOME: SCRATCH_FOLDER,
         TMPDIR: SCRATCH_FOLDER,
         SPOTREEL_CACHE: CACHE_FOLDER_IN_CONTAINER,
         SPOTREEL_SPOT_NOTICE: SPOT_NOTICE_IN_CONTAINER,
         SPOTREEL_STOP_SECONDS: String(FINISH_SECONDS),
-        // The figure to raise where it was too little.
+        // The worker names this setting if Blender runs out of memory.
         SPOTREEL_MEMORY_MIB: String(props.memory.toMebibytes()),
-        SPOTREEL_LOG_MIB: String(props.logSize.toMebibytes()),
+        SPOTREEL_LOG_MIB: String(props.settings.logMiB),
         ...props.environment,
       },
       logging: LogDriver.awsLogs({ logGroup: props.logGroup, streamPrefix: props.logPrefix }),
@@ -133,11 +129,11 @@ class WorkerJob extends Construct {
   }
 }
 
-export interface WorkerRoleProps {
+interface WorkerRoleProps {
   readonly bucket: IBucket;
 }
 
-/** What the worker may do: read scenes and what was rendered, write under `renders/`. */
+/** The worker may read scenes and renders, and write in `renders/`. */
 class WorkerRole extends Construct {
   readonly role: Role;
 
@@ -145,7 +141,7 @@ class WorkerRole extends Construct {
     super(scope, id);
     this.role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
-      description: 'Workers: scenes in, frames and videos out',
+      description: 'Workers: read scenes, write frames and videos',
     });
     grantBucketAccess(this.role, bucket, {
       read: [UPLOAD_PREFIX, OUTPUT_PREFIX],
@@ -157,91 +153,77 @@ class WorkerRole extends Construct {
   }
 }
 
-export interface JobDefinitionsProps extends WorkerImagesProps {
+export interface JobDefinitionsProps {
+  readonly settings: Settings;
   readonly bucket: IBucket;
-  readonly attempts: number;
-  readonly renderVcpus: number;
-  readonly renderMemory: Size;
-  readonly renderTimeout: Duration;
-  /** After so long without a word or a frame a Blender counts as hung. */
-  readonly hangTime: Duration;
-  /** Of the log of one attempt. */
-  readonly logSize: Size;
-  readonly stitchVcpus: number;
-  readonly stitchMemory: Size;
-  readonly stitchTimeout: Duration;
-  /** Whether there is a definition for machines with GPUs as well. */
-  readonly gpu: boolean;
-  /** Whether scenes may run their scripts. */
-  readonly allowScripts: boolean;
-  /** By which the stitch job reckons what the render has cost. */
-  readonly machines: Machines;
-  readonly logRetention: RetentionDays;
 }
 
-/** The worker's argv with a job's parameters in it: `workerArgv` as somebody who submits by hand would fill it in. */
+/** The arguments of the worker, as in `workerArgv`, with parameters that a person who submits by hand can set. */
 const RENDER_COMMAND = [
   ...['render', '-i', 'Ref::input', '-o', 'Ref::output'],
   ...['-f', 'Ref::framesPerSlice', '-t', 'Ref::totalFrames'],
 ];
 const STITCH_COMMAND = ['stitch', '-i', 'Ref::input', '-o', 'Ref::output'];
 
-/** The worker believes this and not the manifest, which lies in the bucket. */
-const scriptsEnvironment = ({ allowScripts }: JobDefinitionsProps) => ({
+/** The worker trusts this and not the manifest, because people can change the manifest in the bucket. */
+const scriptsEnvironment = ({ allowScripts }: Settings) => ({
   ...(allowScripts && { SPOTREEL_ALLOW_SCRIPTS: '1' }),
 });
 
-/** What all job definitions share. */
-type Shared = Pick<WorkerJobProps, 'executionRole' | 'jobRole' | 'logGroup' | 'logSize' | 'attempts'>;
+/** The properties that all job definitions share. */
+type SharedProps = Pick<WorkerJobProps, 'executionRole' | 'jobRole' | 'logGroup' | 'settings'>;
 
-/** What renders by one Blender. */
+/** The render job definitions of one Blender version. */
 export interface RenderJobDefinitions {
-  /** Full version; `undefined` where nobody knows. */
+  /** Full version; `undefined` if the version in a given image is unknown. */
   readonly blenderVersion: string | undefined;
   readonly render: WorkerJob;
-  /** Where the farm has GPUs: the same, with one of them. */
+  /** The same with one GPU; only if the farm has GPUs. */
   readonly gpuRender?: WorkerJob;
 }
 
-/** What the farm's queues can be asked to run. Usable by hand: `aws batch submit-job --parameters input=…,output=…`. */
+/** The render and stitch jobs that the queues accept. By hand: `aws batch submit-job --parameters input=…,output=…`. */
 export class JobDefinitions extends Construct {
-  /** One a Blender, the oldest first. */
+  /** One for each Blender version, the oldest first. */
   readonly renders: readonly RenderJobDefinitions[];
-  /** By the newest Blender's image: it opens every scene, to mix its sound. */
+  /** Has the image of the newest Blender, because that opens every scene to mix its sound. */
   readonly stitch: WorkerJob;
-  /** Of every job. */
+  /** The log of all jobs. */
   readonly logGroup: LogGroup;
 
-  constructor(scope: Construct, id: string, props: JobDefinitionsProps) {
+  constructor(scope: Construct, id: string, { settings, bucket }: JobDefinitionsProps) {
     super(scope, id);
-    const { bucket, imageUri, blenderVersions, ocio, attempts, logSize } = props;
     this.logGroup = new LogGroup(this, 'Log', {
-      retention: props.logRetention,
+      retention: settings.logDays,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const images = new WorkerImages(this, 'Images', { imageUri, blenderVersions, ocio });
+    const images = new WorkerImages(this, 'Images', { settings });
     const executionRole = new Role(this, 'ExecutionRole', {
       assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
-      description: 'ECS on behalf of workers: the image and the log',
+      description: 'ECS for workers: pulls the image, writes the log',
     });
     images.grantPull(executionRole);
     const { role: jobRole } = new WorkerRole(this, 'Worker', { bucket });
     const { logGroup } = this;
-    const worker = { executionRole, jobRole, logGroup, logSize, attempts };
-    this.renders = images.images.map((image) => this.renderJobs(image, worker, props));
+    const shared = { executionRole, jobRole, logGroup, settings };
+    this.renders = images.images.map((image) => this.renderJobs(image, shared));
     this.stitch = new WorkerJob(this, 'Stitch', {
-      ...worker,
+      ...shared,
       image: images.newest,
       logPrefix: 'stitch',
       command: STITCH_COMMAND,
-      vcpus: props.stitchVcpus,
-      memory: props.stitchMemory,
-      timeout: props.stitchTimeout,
-      environment: { SPOTREEL_MACHINES: JSON.stringify(props.machines), ...scriptsEnvironment(props) },
+      vcpus: settings.stitchVcpus,
+      memory: Size.mebibytes(settings.stitchMemoryMib),
+      timeout: Duration.minutes(settings.stitchTimeoutMinutes),
+      // The stitch job computes the cost of the render from the machines.
+      environment: {
+        SPOTREEL_MACHINES: JSON.stringify(machinesOf(settings)),
+        ...scriptsEnvironment(settings),
+      },
     });
   }
 
-  /** The render job definitions as Lambda and command line are told them: ARNs, which name their revision. */
+  /** The render job definitions for the Lambdas and the command line: ARNs, which include the revision. */
   get renderDefinitions(): RenderDefinition[] {
     return this.renders.map(({ blenderVersion, render, gpuRender }) => ({
       ...(blenderVersion !== undefined && { blenderVersion }),
@@ -250,27 +232,28 @@ export class JobDefinitions extends Construct {
     }));
   }
 
-  private renderJobs(image: WorkerImage, worker: Shared, props: JobDefinitionsProps): RenderJobDefinitions {
+  private renderJobs(image: WorkerImage, shared: SharedProps): RenderJobDefinitions {
+    const { settings } = shared;
     const { blenderVersion } = image;
     const series = blenderVersion === undefined ? '' : seriesOf(blenderVersion);
     const job: WorkerJobProps = {
-      ...worker,
+      ...shared,
       image,
       logPrefix: 'render',
       command: RENDER_COMMAND,
       parameters: { framesPerSlice: '1' },
-      vcpus: props.renderVcpus,
-      memory: props.renderMemory,
-      timeout: props.renderTimeout,
+      vcpus: settings.renderVcpus,
+      memory: Size.mebibytes(settings.renderMemoryMib),
+      timeout: Duration.minutes(settings.renderTimeoutMinutes),
       environment: {
-        // Blender would count the whole machine's.
-        SPOTREEL_THREADS: String(props.renderVcpus),
-        SPOTREEL_HANG_SECONDS: String(props.hangTime.toSeconds()),
-        ...scriptsEnvironment(props),
+        // Without this Blender would use all vCPUs of the machine.
+        SPOTREEL_THREADS: String(settings.renderVcpus),
+        SPOTREEL_HANG_SECONDS: String(settings.hangMinutes * 60),
+        ...scriptsEnvironment(settings),
       },
     };
     const render = new WorkerJob(this, `Render${series}`, job);
-    if (!props.gpu) return { blenderVersion, render };
+    if (settings.gpuVcpus === 0) return { blenderVersion, render };
     const gpuRender = new WorkerJob(this, `GpuRender${series}`, { ...job, logPrefix: 'gpu', gpus: 1 });
     return { blenderVersion, render, gpuRender };
   }

@@ -13,7 +13,7 @@ import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 
 /**
- * What the ECS agent on a machine calls, and no more. Pulling the image and writing logs are the execution role's.
+ * The API calls of the ECS agent on a machine. The execution role pulls the image and writes the log.
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/instance_IAM_role.html
  */
 const AGENT_CALLS = [
@@ -28,7 +28,7 @@ const AGENT_CALLS = [
   'ecs:UpdateContainerInstancesState',
 ];
 
-/** The role of every machine of the farm. Workers don't get at it, see `machine-setup.ts`. */
+/** The role of every machine of the farm. The firewall of the machine keeps workers from it (see `machineSetup`). */
 export class MachineRole extends Construct {
   readonly role: Role;
 
@@ -48,55 +48,55 @@ export class MachineRole extends Construct {
     );
     Validations.of(this.role).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
-      reason: 'AWS Batch makes the ECS cluster itself and names it when the environment is created.',
+      reason: 'AWS Batch creates and names the ECS cluster.',
     });
   }
 }
 
-/** Seconds that a machine gives a container between SIGTERM and SIGKILL, also when EC2 takes the machine back. */
+/** Seconds between SIGTERM and SIGKILL for a container, also if EC2 reclaims the machine. */
 const STOP_TIMEOUT_SECONDS = 90;
 
-/** Seconds of these in which a worker may finish and store the frame in flight; the rest is for its last words. */
+/** Seconds in which a worker may finish and store its current frame. It needs the other 10 to end and log. */
 export const FINISH_SECONDS = STOP_TIMEOUT_SECONDS - 10;
 
 /**
- * The user that workers run as in their containers, by number, because that is what the host's firewall knows them by.
- * The image makes a user of this number and hands it `/scratch`.
+ * User id of workers in their containers. The firewall of the machine recognizes them by it. The image creates this user,
+ * who owns `/scratch`.
  */
 export const WORKER_UID = 10_001;
 
-/** The folder of the machine in which its watcher puts the Spot notice, and where containers see it, read-only. */
+/** The watcher writes the Spot notice to this folder of the machine. Containers see the folder, read-only. */
 export const HOST_FOLDER = '/run/spotreel';
 export const HOST_FOLDER_IN_CONTAINER = '/spotreel/host';
 export const SPOT_NOTICE_IN_CONTAINER = `${HOST_FOLDER_IN_CONTAINER}/spot-notice.json`;
 
 /**
- * The folder of the machine in which workers share scenes and their files. Nobody but root can list it, and entries are
- * named by what they hold (see the worker's `FileCache`), so that a scene finds in it only what it knows already.
+ * Folder of the machine in which workers share scenes and their files. Only root can list it, and entries are named by
+ * their content (see the worker's `FileCache`). So a scene finds in it only files whose content it knows already.
  */
 export const CACHE_FOLDER = '/var/lib/spotreel/cache';
 export const CACHE_FOLDER_IN_CONTAINER = '/spotreel/cache';
 
-/** The only places where a worker can write, besides the cache. */
+/** The only folders, besides the cache, to which a worker can write. */
 export const SCRATCH_FOLDER = '/scratch';
 export const TMP_FOLDER = '/tmp';
 
 const WATCHER = readFileSync(join(__dirname, '../host/watch-spot-notice.sh'), 'utf8');
 
 /**
- * What a machine does when it first starts, before it takes any job, as a shell script:
+ * Shell script that a machine runs at its first start, before it accepts a job:
  *
- * - it keeps workers from the instance metadata service. AWS Batch runs containers in the host's network
- *   (https://docs.aws.amazon.com/batch/latest/userguide/networking-modes-jobs.html), so a hop limit of 1 does not, and a
- *   scene's script could take the machine's credentials. The watcher and the ECS agent run as root and are let through;
- * - it lets the ECS agent take no more tasks once the machine is being reclaimed, and gives containers some time
- *   between SIGTERM and SIGKILL
- *   (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-config.html);
- * - it makes the folder that workers share files in, which anyone may use and nobody list, and has what is older than 6
- *   hours taken away every hour (https://www.freedesktop.org/software/systemd/man/latest/tmpfiles.d.html);
- * - it starts the watcher that shows containers the Spot notice. Draining warns no job of AWS Batch.
+ * - It blocks workers from the instance metadata service, from which a scene's script could read the machine's
+ *   credentials. A hop limit of 1 is not enough, because AWS Batch runs containers in the host's network
+ *   (https://docs.aws.amazon.com/batch/latest/userguide/networking-modes-jobs.html). The watcher and the ECS agent run as
+ *   root and keep access.
+ * - It makes the ECS agent accept no tasks while EC2 reclaims the machine, and sets the time between SIGTERM and SIGKILL
+ *   (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-config.html).
+ * - It creates the folder in which workers share files, which all users can use and only root can list. Every hour,
+ *   systemd deletes files older than 6 hours (https://www.freedesktop.org/software/systemd/man/latest/tmpfiles.d.html).
+ * - It starts the watcher that shows the Spot notice to containers. Draining does not warn jobs of AWS Batch.
  *
- * By the documentation; only a real interruption proves it.
+ * This follows the documentation; only a real interruption can confirm it.
  */
 function machineSetup(): string {
   return `#!/bin/bash
@@ -142,11 +142,11 @@ systemctl enable --now --no-block spotreel-spot-notice.service
 }
 
 export interface MachineTemplateProps {
-  /** Disk of one machine: system, image, and the scenes and frames of all slices that run on it. */
+  /** For the system, the image, and the scenes and frames of all slices on the machine. */
   readonly disk: Size;
 }
 
-/** How every machine of the farm starts. AWS Batch adds its own part to the user data, so ours is a MIME multipart too. */
+/** Launch template of every machine. AWS Batch adds a part to the user data, so the user data is MIME multipart. */
 export class MachineTemplate extends Construct {
   readonly launchTemplate: LaunchTemplate;
 
@@ -165,7 +165,7 @@ export class MachineTemplate extends Construct {
       httpPutResponseHopLimit: 1,
       blockDevices: [
         {
-          // The only disk of the ECS-optimized Amazon Linux 2023: system and containers share it.
+          // The ECS-optimized Amazon Linux 2023 has one disk, for the system and the containers.
           deviceName: '/dev/xvda',
           volume: BlockDeviceVolume.ebs(disk.toGibibytes(), {
             volumeType: EbsDeviceVolumeType.GP3,

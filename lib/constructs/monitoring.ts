@@ -23,22 +23,22 @@ import type { UploadTrigger } from './upload-trigger';
 
 export interface FarmTopicProps {
   /**
-   * Told everything that is published. AWS asks for confirmation by mail first.
-   * @default - nobody
+   * Receives everything that is published, after its owner confirmed the mail of AWS.
+   * @default - no subscription
    */
   readonly email?: string;
 }
 
-/** Where the farm says that a render is done or has failed, and that an alarm went off. */
+/** The topic on which the farm publishes finished and failed renders and alarms. */
 export class FarmTopic extends Construct {
   readonly topic: Topic;
 
   constructor(scope: Construct, id: string, { email }: FarmTopicProps) {
     super(scope, id);
-    // Without encryption at rest: alarms could then publish only through a key of our own, a dollar a month while idle,
-    // and what is said here are names of renders.
+    // No encryption at rest: alarms could publish only with a customer managed key, which costs a dollar a month. Messages
+    // contain only names of renders.
     this.topic = new Topic(this, 'Topic', { displayName: 'Spotreel', enforceSSL: true });
-    // A topic with a policy of its own loses the default one, by which alarms could publish.
+    // This topic has its own policy, so it lacks the default policy that lets alarms publish.
     this.topic.addToResourcePolicy(
       new PolicyStatement({
         sid: 'Alarms',
@@ -56,20 +56,20 @@ export class FarmTopic extends Construct {
 export interface JobMetricsProps {
   readonly farmName: string;
   readonly jobQueues: readonly IJobQueue[];
-  /** Of all jobs: what workers say of their frames. */
+  /** The log of all jobs, in which workers report their frames. */
   readonly workerLog: LogGroup;
   readonly logRetention: RetentionDays;
 }
 
-/** The states whose counts show how a render goes. */
+/** The job states to count. */
 const STATUSES = ['RUNNABLE', 'STARTING', 'RUNNING', 'SUCCEEDED', 'FAILED'];
 
 /**
- * Counts of jobs and frames. AWS Batch publishes no metrics, so the changes of its jobs' states go into a log that is
- * counted, and so do the workers' own words. A metric costs only in hours in which it counts something.
+ * Counts of jobs and frames. AWS Batch publishes no metrics, so EventBridge logs the state changes of jobs, and metric
+ * filters count them and the log lines of workers. A metric costs only in hours in which it counts something.
  */
 export class JobMetrics extends Construct {
-  /** Jobs, children too, that reached each state. */
+  /** How many jobs, including children, reached each state. */
   readonly jobs: readonly Metric[];
   readonly framesStored: Metric;
   readonly framesFailed: Metric;
@@ -84,7 +84,7 @@ export class JobMetrics extends Construct {
     super(scope, id);
     this.namespace = `Spotreel/${farmName}`;
     const stateLog = new LogGroup(this, 'StateLog', {
-      // EventBridge's console takes no other beginning.
+      // The EventBridge console requires this prefix.
       logGroupName: `/aws/events/spotreel/${farmName}`,
       retention: logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -93,9 +93,9 @@ export class JobMetrics extends Construct {
     this.jobs = STATUSES.map((status) =>
       this.count(stateLog, `Jobs${status}`, FilterPattern.stringValue('$.detail.status', '=', status)),
     );
-    const said = (event: string) => FilterPattern.stringValue('$.event', '=', event);
-    this.framesStored = this.count(workerLog, 'FramesStored', said('frame-stored'));
-    const givenUp = FilterPattern.all(said('frame-failed'), FilterPattern.booleanValue('$.final', true));
+    const logged = (event: string) => FilterPattern.stringValue('$.event', '=', event);
+    this.framesStored = this.count(workerLog, 'FramesStored', logged('frame-stored'));
+    const givenUp = FilterPattern.all(logged('frame-failed'), FilterPattern.booleanValue('$.final', true));
     this.framesFailed = this.count(workerLog, 'FramesFailed', givenUp);
   }
 
@@ -113,7 +113,7 @@ export class JobMetrics extends Construct {
         resources: [log.logGroupArn],
       }),
     );
-    // A target of our own, because the CDK's deploys a Lambda to set such a policy.
+    // The CDK's own target would deploy a Lambda to set the policy.
     const target: IRuleTarget = { bind: () => ({ arn, targetResource: log }) };
     return new Rule(this, 'StateChanges', {
       description: 'Jobs that reached another state',
@@ -144,20 +144,20 @@ export interface MonitoringProps {
   readonly finish: FinishTrigger;
   readonly costs: CostWatch;
   readonly metrics: JobMetrics;
-  /** Told when an alarm goes off. */
+  /** Receives the alarms. */
   readonly topic: ITopic;
 }
 
-/** Longer than any one delivery takes with its retries' waits: what is older got stuck. */
+/** Longer than a delivery takes with all its retries, so an older message is stuck. */
 const STUCK = Duration.hours(1);
 
-/** Lambda tries a failed look three times; a single one that failed is made good by the next. */
+/** Lambda tries a failed check three times, and the next check makes up for a failed one. So one failed check is no alarm. */
 const WATCHED = Duration.minutes(15);
 const WATCHES_FAILED = 4;
 
 const WIDTH = 12;
 
-/** One page that shows how the farm does, and alarms for what would else go unseen. */
+/** A dashboard, and alarms for failures that nothing else reports. */
 export class Monitoring extends Construct {
   readonly dashboard: Dashboard;
 
@@ -174,30 +174,25 @@ export class Monitoring extends Construct {
     const deadEnds = finish.deadLetters.queue.metricApproximateNumberOfMessagesVisible({
       label: 'ended jobs',
     });
-    this.alarm(
-      'DeadUploads',
-      deadUploads,
-      1,
-      'uploads that were given up: no render, and perhaps no message',
-    );
-    this.alarm('DeadEnds', deadEnds, 1, 'ended jobs that nobody was told of');
+    this.alarm('DeadUploads', deadUploads, 1, 'uploads failed and have no render, perhaps without a message');
+    this.alarm('DeadEnds', deadEnds, 1, 'jobs ended without a report');
     this.alarm(
       'StuckUploads',
       upload.queue.metricApproximateAgeOfOldestMessage({ statistic: Stats.MAXIMUM }),
       STUCK.toSeconds(),
-      'an upload that has been waiting for an hour',
+      'an upload has been waiting for an hour',
     );
-    this.alarm('FailedFrames', metrics.framesFailed, 1, 'frames that were given up');
+    this.alarm('FailedFrames', metrics.framesFailed, 1, 'frames failed and will not be retried');
     this.alarm(
       'UnwatchedCaps',
       costs.watch.lambda.metricErrors({ period: WATCHED }),
       WATCHES_FAILED,
-      'renders that cost what they may were not looked at',
+      'renders with a cap were not checked',
     );
     this.dashboard = new Dashboard(this, 'Dashboard', { dashboardName: `spotreel-${farmName}` });
     this.dashboard.addWidgets(
       graph('Jobs that reached a state', [...metrics.jobs]),
-      graph('Frames done and given up', [metrics.framesStored, metrics.framesFailed]),
+      graph('Frames stored and failed', [metrics.framesStored, metrics.framesFailed]),
       graph('Uploads waiting and being read', [
         upload.queue.metricApproximateNumberOfMessagesVisible({ label: 'waiting' }),
         upload.queue.metricApproximateNumberOfMessagesNotVisible({ label: 'being read' }),
@@ -222,7 +217,7 @@ export class Monitoring extends Construct {
       threshold,
       evaluationPeriods: 1,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      // No news: an idle farm has no data.
+      // An idle farm has no data.
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
     alarm.addAlarmAction(new SnsAction(this.props.topic));

@@ -3,44 +3,36 @@ import { type EventPattern, Rule } from 'aws-cdk-lib/aws-events';
 import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
-import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { CAPS_PREFIX, OUTPUT_PREFIX, UPLOAD_ENDING, UPLOAD_PREFIX } from '../../core/render/keys';
-import type { SpotCompute } from './compute';
+import type { Settings } from '../settings';
 import { DeadLetters, FarmFunction } from './farm-function';
 import { grantBucketAccess, grantClaimRemoval, grantSubmitJob, grantTerminateJob } from './grants';
 import type { JobDefinitions } from './job-definitions';
+import type { JobQueues } from './job-queues';
 
 export interface UploadTriggerProps {
-  readonly farmName: string;
+  readonly settings: Settings;
   readonly bucket: IBucket;
-  readonly compute: SpotCompute;
+  readonly queues: JobQueues;
   readonly jobs: JobDefinitions;
-  /** How many slices each queue can render at once. */
-  readonly parallel: number;
-  readonly gpuParallel: number;
-  /** Whether uploads may ask to run the scripts of their scenes. */
-  readonly allowScripts: boolean;
-  /** Whether its images have an OpenColorIO configuration built in. */
-  readonly hasOcio: boolean;
   readonly topic: ITopic;
-  readonly logRetention: RetentionDays;
 }
 
-/** Enough to unpack a large scene saved with gzip, which must be read from its start. */
+/** Enough to read a large scene saved with gzip, which must be unpacked from its start. */
 const TIMEOUT = Duration.minutes(3);
 
-/** Below AWS Batch's 50 SubmitJob calls a second, and kind to the rest of the account. */
+/** Keeps below the 50 SubmitJob calls a second of AWS Batch, and leaves some for the rest of the account. */
 const MAX_CONCURRENCY = 10;
 const MAX_DELIVERIES = 5;
 
 /**
- * What the rule lets through: any `.blend` of the bucket, in whatever case. A pattern can ask one field for one thing
- * only, so the folders, `uploads/` included, are the Lambda's to check (`startsRender`). Nothing that a render writes ends
- * in `.blend`, so no render can trigger one.
+ * Event pattern for any `.blend` in the bucket, in upper or lower case. A pattern can check a field for one property only,
+ * so the Lambda checks the folder, such as `uploads/` (`startsRender`). A render writes no file that ends in `.blend`, so
+ * no render can start another.
  * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
  */
 export function uploadPattern(bucketName: string): EventPattern {
@@ -54,7 +46,7 @@ export function uploadPattern(bucketName: string): EventPattern {
   };
 }
 
-/** From an object created in the bucket to two submitted jobs. */
+/** For each scene put into the bucket, this Lambda submits a render job and a stitch job. */
 export class UploadTrigger extends Construct {
   readonly submit: FarmFunction;
   readonly queue: Queue;
@@ -67,7 +59,7 @@ export class UploadTrigger extends Construct {
     this.queue = new Queue(this, 'Queue', {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
-      // Six times, as https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html asks for.
+      // Six times the timeout, as https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html recommends.
       visibilityTimeout: Duration.seconds(6 * TIMEOUT.toSeconds()),
       retentionPeriod: Duration.days(14),
       deadLetterQueue: { queue: this.deadLetters.queue, maxReceiveCount: MAX_DELIVERIES },
@@ -79,14 +71,14 @@ export class UploadTrigger extends Construct {
     });
     this.submit = new FarmFunction(this, 'Submit', {
       folder: 'submit-render',
-      description: 'Spotreel: from an uploaded scene to its jobs',
+      description: 'Spotreel: submits the jobs of an uploaded scene',
       timeout: TIMEOUT,
-      logRetention: props.logRetention,
+      logRetention: props.settings.logDays,
       environment: this.environment(props),
     });
     this.submit.lambda.addEventSource(
       new SqsEventSource(this.queue, {
-        // One upload an invocation: a slow one delays, and a fatal one takes with it, no other.
+        // One upload for each invocation, so a slow or fatal upload affects no other.
         batchSize: 1,
         reportBatchItemFailures: true,
         maxConcurrency: MAX_CONCURRENCY,
@@ -95,7 +87,8 @@ export class UploadTrigger extends Construct {
     this.grant(props);
   }
 
-  private grant({ farmName, bucket, topic, compute, jobs }: UploadTriggerProps): void {
+  private grant({ settings, bucket, topic, queues, jobs }: UploadTriggerProps): void {
+    const { farmName } = settings;
     const { role } = this.submit;
     grantBucketAccess(role, bucket, {
       read: [UPLOAD_PREFIX, OUTPUT_PREFIX, CAPS_PREFIX],
@@ -104,41 +97,41 @@ export class UploadTrigger extends Construct {
     });
     grantClaimRemoval(role, bucket);
     topic.grantPublish(role);
-    const queues = [compute.queue, ...(compute.gpuQueue ? [compute.gpuQueue] : [])];
+    const uploadQueues = [queues.spot, ...(queues.gpu ? [queues.gpu] : [])];
     const renders = jobs.renders.flatMap(({ render, gpuRender }) => [
       render,
       ...(gpuRender ? [gpuRender] : []),
     ]);
-    const definitions = [...renders, jobs.stitch].map(({ definition }) => definition);
     const queuesAndDefinitions = [
-      ...queues.map(({ jobQueueArn }) => jobQueueArn),
-      ...definitions.map(({ jobDefinitionArn }) => jobDefinitionArn),
+      ...uploadQueues.map(({ queue }) => queue.jobQueueArn),
+      ...[...renders, jobs.stitch].map(({ definition }) => definition.jobDefinitionArn),
     ];
     grantSubmitJob(role, queuesAndDefinitions, farmName);
-    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html: these two know no resources.
+    // These two actions support no resources:
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html
     role.addToPolicy(
       new PolicyStatement({ actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] }),
     );
     grantTerminateJob(role, farmName);
   }
 
-  /** Lambda takes 4 KB in all (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html); a test holds it below. */
+  /** At most 4 KB (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), which a test checks. */
   private environment(props: UploadTriggerProps): Record<string, string> {
-    const { bucket, compute, jobs, topic } = props;
-    const { gpuQueue } = compute;
+    const { settings, bucket, queues, jobs, topic } = props;
+    const { spot, gpu } = queues;
     return {
       BUCKET: bucket.bucketName,
       OUTPUT_PREFIX,
-      FARM_NAME: props.farmName,
-      JOB_QUEUE: compute.queue.jobQueueArn,
+      FARM_NAME: settings.farmName,
+      JOB_QUEUE: spot.queue.jobQueueArn,
       RENDER_JOB_DEFINITIONS: Stack.of(this).toJsonString(jobs.renderDefinitions),
       STITCH_JOB_DEFINITION: jobs.stitch.definition.jobDefinitionArn,
-      PARALLEL: String(props.parallel),
-      ...(gpuQueue && { GPU_JOB_QUEUE: gpuQueue.jobQueueArn, GPU_PARALLEL: String(props.gpuParallel) }),
-      ...(props.allowScripts && { ALLOW_SCRIPTS: '1' }),
-      ...(props.hasOcio && { HAS_OCIO: '1' }),
+      PARALLEL: String(spot.parallel),
+      ...(gpu && { GPU_JOB_QUEUE: gpu.queue.jobQueueArn, GPU_PARALLEL: String(gpu.parallel) }),
+      ...(settings.allowScripts && { ALLOW_SCRIPTS: '1' }),
+      ...(settings.ocio !== undefined && { HAS_OCIO: '1' }),
       TOPIC_ARN: topic.topicArn,
-      // No invocation is still at work then, and a redelivery comes later.
+      // Every invocation has ended by then, and a redelivery comes later.
       CLAIM_STALE_SECONDS: String(TIMEOUT.toSeconds() + 30),
     };
   }

@@ -7,22 +7,22 @@ import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
 import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { isOcioConfig, LUT_ENDINGS, ocioFiles, ocioNeeds } from '../../core/scene/ocio-config';
-import { SettingsError } from '../settings';
+import { type Settings, SettingsError } from '../settings';
 
 const COLOR_FILE = new RegExp(`[^/]\\.(?:ocio|icc|icm|${LUT_ENDINGS.replaceAll(' ', '|')})$`, 'i');
 
-/** Where images have it. */
+/** Folder of the OpenColorIO configuration in an image. */
 const FOLDER_IN_IMAGE = '/opt/spotreel/ocio';
 
 /**
- * Adds the OpenColorIO configuration at `path` to an image's context at `folder`, with all colour files below its folder, and has the
- * image name it in `OCIO`. Throws `SettingsError` for one that is missing or none, and where it names files outside its folder.
+ * Adds the OpenColorIO configuration at `path` and all colour files in its folder to an image's context at `folder`. The
+ * image names the configuration in `OCIO`. Throws `SettingsError` if it is missing, invalid, or names files outside its folder.
  */
 function addOcio(path: string, folder: string): void {
   const isArchive = /z$/i.test(path);
   const content = read(path);
   if (isArchive ? content.toString('latin1', 0, 2) !== 'PK' : !isOcioConfig(content.toString()))
-    throw wrong(path, isArchive ? 'it is no OCIO archive' : 'it is no OCIO configuration');
+    throw wrong(path, isArchive ? 'it is not an OCIO archive' : 'it is not an OCIO configuration');
   const files = isArchive ? [] : colorFilesBeside(path, content.toString());
   for (const file of [path, ...files]) {
     const target = join(folder, 'ocio', relative(dirname(path), file));
@@ -34,7 +34,7 @@ function addOcio(path: string, folder: string): void {
   appendFileSync(join(folder, 'Dockerfile'), lines);
 }
 
-/** Colour files below the folder of the configuration, hidden ones left out; none for one that names no files. */
+/** Colour files in the folder of the configuration, without hidden ones. Empty if the configuration names no files. */
 function colorFilesBeside(path: string, text: string): string[] {
   const { folders, files } = ocioNeeds(`//${basename(path)}`, ocioFiles(text));
   const named = [...folders, ...[...files.values()].flat()];
@@ -42,7 +42,7 @@ function colorFilesBeside(path: string, text: string): string[] {
   if (outside !== undefined)
     throw wrong(
       path,
-      `it names ${outside.replace(/^\/\//, '')}, which is outside its folder; make an archive of it (ocioarchive), or move the file`,
+      `it names ${outside.replace(/^\/\//, '')}, which is outside its folder; move the file there, or make an archive with ocioarchive`,
     );
   if (named.length === 0) return [];
   return readdirSync(dirname(path), { recursive: true, withFileTypes: true })
@@ -66,11 +66,11 @@ function read(path: string): Buffer {
 }
 
 const wrong = (path: string, why: string): SettingsError =>
-  new SettingsError(`wrong settings:\n  ocio is ${JSON.stringify(path)}: ${why}`);
+  new SettingsError([`ocio is ${JSON.stringify(path)}: ${why}`]);
 
 const ROOT = join(__dirname, '../..');
 
-/** What `npm run build` makes of the worker: `container/Dockerfile` copies all of it. */
+/** The files of the worker, which `npm run build` makes and `container/Dockerfile` copies. */
 export const WORKER_FILES: readonly string[] = [
   'worker.js',
   ...readdirSync(join(ROOT, 'container/worker/blender')).filter((name) => name.endsWith('.py')),
@@ -78,13 +78,12 @@ export const WORKER_FILES: readonly string[] = [
   'supervise.pl',
 ];
 
-/** Of each app, the folder that has been put together for it. */
+/** The folder of each app's image context. */
 const CONTEXTS = new WeakMap<Construct, string>();
 
 /**
- * What the worker's image is built from, in a folder with nothing else in it: the same for all of an app's images. Bundled
- * anew at every synth, so that no stale worker is ever deployed. It lies in the app's output, `cdk.out`, like all else that
- * a synth leaves. `ocio` is the path of the OpenColorIO configuration that all of its renders have. Throws `SettingsError`.
+ * The folder from which all images of an app are built, in the app's output (`cdk.out`). Every synth bundles the worker
+ * again, so no stale worker is deployed. `ocio` is the path of an OpenColorIO configuration. Throws `SettingsError`.
  */
 function imageContext(scope: Construct, ocio?: string): string {
   const stage = Stage.of(scope)!;
@@ -94,7 +93,7 @@ function imageContext(scope: Construct, ocio?: string): string {
   mkdirSync(folder, { recursive: true });
   copyFileSync(join(ROOT, 'container/Dockerfile'), join(folder, 'Dockerfile'));
   if (ocio !== undefined) addOcio(ocio, folder);
-  // False where a caller needs no bundles: tests of templates, `cdk ls`.
+  // False for callers that need no bundles, such as `cdk ls` and tests of templates.
   if (Stack.of(scope).bundlingRequired) {
     execFileSync(process.execPath, [join(ROOT, 'scripts/build.mjs')], {
       cwd: ROOT,
@@ -106,14 +105,14 @@ function imageContext(scope: Construct, ocio?: string): string {
   return folder;
 }
 
-export interface WorkerImageProps {
+interface WorkerImageProps {
   /**
-   * An image that is there already. It must have been made by `container/Dockerfile`, or hold to the same: the worker as
-   * its entry point, and a user 10001 who owns `/scratch`.
-   * @default - one is built and pushed by `cdk deploy`
+   * An existing image, built from `container/Dockerfile` or like it: the worker is its entry point, and user 10001 owns
+   * `/scratch`.
+   * @default - `cdk deploy` builds and pushes an image
    */
   readonly imageUri?: string;
-  /** Full version of the Blender to build in. Of an image that is there already it is not needed. */
+  /** Full version of the Blender to build in. Not needed for an existing image. */
   readonly blenderVersion?: string;
   /** Path of an OpenColorIO configuration to build in. */
   readonly ocio?: string | undefined;
@@ -121,10 +120,10 @@ export interface WorkerImageProps {
 
 const ECR_URI = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com\/([^:@]+)/;
 
-/** Blender, ffmpeg and the worker as an image. Synth needs no Docker: `cdk deploy` builds (CDK_DOCKER names another builder). */
+/** Image with Blender, ffmpeg and the worker. Only `cdk deploy` needs Docker, or the builder in `CDK_DOCKER`. */
 export class WorkerImage extends Construct {
   readonly image: ContainerImage;
-  /** Of its Blender; `undefined` where nobody knows. */
+  /** Full version; `undefined` if the version in an existing image is unknown. */
   readonly blenderVersion: string | undefined;
   private readonly imageUri: string | undefined;
 
@@ -138,7 +137,7 @@ export class WorkerImage extends Construct {
         : ContainerImage.fromRegistry(imageUri);
   }
 
-  /** Lets `role` pull the image. The image built here does so by itself; one of a private ECR repository needs to be told. */
+  /** Lets `role` pull the image. Only images in a private ECR repository need this; the CDK grants it for images it builds. */
   grantPull(role: IRole): void {
     const [, account, region, repositoryName] = ECR_URI.exec(this.imageUri ?? '') ?? [];
     if (repositoryName !== undefined) {
@@ -156,7 +155,7 @@ export class WorkerImage extends Construct {
     }
     Validations.of(role).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
-      reason: 'ecr:GetAuthorizationToken knows no resources.',
+      reason: 'ecr:GetAuthorizationToken supports no resources.',
     });
   }
 
@@ -164,35 +163,30 @@ export class WorkerImage extends Construct {
     return new DockerImageAsset(this, 'Asset', {
       directory: imageContext(this, ocio),
       buildArgs: { BLENDER_VERSION: this.blenderVersion! },
-      // Also on a Mac with an Apple chip.
+      // Set it also for Macs with an Apple chip.
       platform: Platform.LINUX_AMD64,
     });
   }
 }
 
 export interface WorkerImagesProps {
-  /**
-   * Images that are there already: with `{version}` in it one for each of `blenderVersions`, without it a single one, of
-   * whose Blender nothing is known.
-   * @default - `cdk deploy` builds and pushes one for each of `blenderVersions`
-   */
-  readonly imageUri?: string;
-  /** Full versions, the oldest first; no two of the same major and minor version. */
-  readonly blenderVersions: readonly string[];
-  /** Path of the OpenColorIO configuration to build in; images that are there already have their own. */
-  readonly ocio?: string | undefined;
+  readonly settings: Settings;
 }
 
-/** What stands for the version in `imageUri`. */
+/** Placeholder for the version in `imageUri`. */
 const VERSION = '{version}';
 
-/** The worker's images, one a Blender. */
+/**
+ * The worker's images, one for each Blender version. An `imageUri` without `{version}` is a single image whose version is
+ * unknown.
+ */
 export class WorkerImages extends Construct {
-  /** The oldest Blender first; at least one. */
+  /** At least one; the oldest Blender first. */
   readonly images: readonly WorkerImage[];
 
-  constructor(scope: Construct, id: string, { imageUri, blenderVersions, ocio }: WorkerImagesProps) {
+  constructor(scope: Construct, id: string, { settings }: WorkerImagesProps) {
     super(scope, id);
+    const { imageUri, blenderVersions, ocio } = settings;
     this.images =
       imageUri?.includes(VERSION) === false
         ? [new WorkerImage(this, 'Given', { imageUri })]
@@ -206,18 +200,18 @@ export class WorkerImages extends Construct {
           );
   }
 
-  /** The one that does what any of them could. */
+  /** The image with the newest Blender, which opens the scenes of all others. */
   get newest(): WorkerImage {
     return this.images.at(-1)!;
   }
 
-  /** Lets `role` pull all of them. */
+  /** Lets `role` pull all images. */
   grantPull(role: IRole): void {
     for (const image of this.images) image.grantPull(role);
   }
 }
 
-/** `5.2` of `5.2.0`: ids of constructs outlive a release that only corrects. */
+/** `5.2` for `5.2.0`. Construct ids contain only the series, so a patch release keeps them. */
 export function seriesOf(blenderVersion: string): string {
   return blenderVersion.split('.', 2).join('.');
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs on the machine itself, as root. Asks the instance metadata service (version 2) every few seconds whether EC2 is
-# about to take this Spot machine back, and writes its notice, as it is, where containers can read it:
+# Runs on the machine as root. Every few seconds, it asks the instance metadata service (version 2) whether EC2 will
+# reclaim this Spot machine, and writes the unchanged notice to a file that containers can read:
 #   {"action": "terminate", "time": "2017-09-18T08:22:00Z"}
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
 # The variables are for tests.
@@ -10,13 +10,13 @@ folder=${SPOTREEL_HOST_FOLDER:-/run/spotreel}
 seconds=${SPOTREEL_SECONDS:-5}
 
 while :; do
-  # 404 as long as there is no notice; --fail makes that an exit code.
+  # Without a notice, the service answers 404. --fail turns this into an exit code.
   if token=$(curl --fail --silent --max-time 2 --request PUT "$service/latest/api/token" \
     --header 'X-aws-ec2-metadata-token-ttl-seconds: 60') &&
     curl --fail --silent --max-time 2 "$service/latest/meta-data/spot/instance-action" \
       --header "X-aws-ec2-metadata-token: $token" --output "$folder/.notice"; then
     chmod 0644 "$folder/.notice"
-    # Renamed, so that no reader ever sees half of it.
+    # Rename the file, so no reader sees a part of it.
     mv -f "$folder/.notice" "$folder/spot-notice.json"
   fi
   sleep "$seconds"

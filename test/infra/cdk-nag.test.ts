@@ -3,7 +3,7 @@ import { CfnBucket } from 'aws-cdk-lib/aws-s3';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { farmApp } from './synth-farm';
 
-/** Everything that can be switched on. `deleteBucket` is left out: the CDK's own Lambda comes with it. */
+/** All options, except `deleteBucket`, which adds a Lambda of the CDK. */
 const EVERYTHING = {
   onDemandVcpus: 32,
   gpuVcpus: 32,

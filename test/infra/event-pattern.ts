@@ -1,17 +1,17 @@
 import type { EventPattern } from 'aws-cdk-lib/aws-events';
 
-/** A pattern with the names that events have. */
+/** A pattern with the field names of events. */
 export function writtenPattern({ detailType, ...rest }: EventPattern): unknown {
   return { ...rest, 'detail-type': detailType };
 }
 
 /**
- * A small reading of EventBridge's event patterns: the operators that the farm's rules use, and nothing else. Any other
- * operator is an error, so that no pattern passes here by not being understood.
+ * Whether `pattern` matches `event`. Supports only the operators of EventBridge that the farm's rules use, and throws for
+ * others.
  * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
  */
 export function matchesPattern(pattern: unknown, event: unknown): boolean {
-  if (!isObject(pattern)) throw new Error(`no pattern: ${JSON.stringify(pattern)}`);
+  if (!isObject(pattern)) throw new Error(`not a pattern: ${JSON.stringify(pattern)}`);
   return Object.entries(pattern).every(([field, expected]) => {
     const value = isObject(event) ? event[field] : undefined;
     // Conditions on one field are alternatives.
@@ -31,7 +31,7 @@ function matchesCondition(condition: unknown, value: unknown): boolean {
       typeof value === 'string' && value.toLowerCase().endsWith(operand['equals-ignore-case'].toLowerCase())
     );
   }
-  throw new Error(`an operator that this matcher does not know: ${JSON.stringify(condition)}`);
+  throw new Error(`unknown operator: ${JSON.stringify(condition)}`);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

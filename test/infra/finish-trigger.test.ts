@@ -113,7 +113,7 @@ test('the finish Lambda may submit rescues if the farm has On-Demand machines', 
     { blenderVersion: '5.2.3', jobDefinition: '<JobsRender52Definition>' },
   ]);
   const granted = grants(both, 'FinishRole');
-  // Neither the queue nor the definition of GPUs.
+  // It may not use the queue and definitions of GPUs.
   expect(granted['batch:SubmitJob']!.toSorted()).toEqual([
     '<ComputeOnDemandQueue.JobQueueArn>',
     '<ComputeQueue.JobQueueArn>',

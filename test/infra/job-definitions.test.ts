@@ -70,7 +70,7 @@ describe.each(['Render', 'Stitch'])('the %s job definition', (id) => {
       { SourceVolume: 'host', ContainerPath: '/spotreel/host', ReadOnly: true },
       { SourceVolume: 'cache', ContainerPath: '/spotreel/cache', ReadOnly: false },
     ]);
-    // No path: Docker makes one for each container.
+    // Without a path, Docker creates one for each container.
     expect(container.Volumes).toEqual([
       { Name: 'scratch', Host: {} },
       { Name: 'host', Host: { SourcePath: '/run/spotreel' } },

@@ -38,7 +38,7 @@ test('machines and their disks have the tag of the farm', () => {
   }
 });
 
-/** The one part of the MIME archive, as cloud-init would find it. */
+/** The only part of the MIME archive. */
 function script(): string {
   const [head = '', part = '', end] = userData.split(/^--\+AWS\+CDK\+User\+Data\+Separator==/m);
   expect(head).toMatch(
@@ -73,7 +73,7 @@ test('the firewall of machines blocks the user of the worker from the metadata s
 test('the setup script makes the watcher, its systemd unit and a cache that workers cannot list', () => {
   const folder = mkdtempSync(join(tmpdir(), 'spotreel-user-data-'));
   try {
-    // The same script with its root elsewhere, and without what only a machine of the farm has.
+    // The same script with another root, without commands that need a machine of the farm.
     const moved = script()
       .replace(/^iptables .*$|^systemctl .*$/gm, '')
       .replaceAll(/(?<=[\s=-])\/(etc|opt|run|var)\//g, `${folder}/$1/`);
@@ -160,7 +160,8 @@ describe('the watcher of Spot notices', () => {
   async function until(condition: () => boolean): Promise<void> {
     const giveUp = Date.now() + 20_000;
     while (!condition()) {
-      if (Date.now() > giveUp) throw new Error(`never: ${condition.toString()}; asked ${asked.length} times`);
+      if (Date.now() > giveUp)
+        throw new Error(`timed out waiting for ${condition.toString()} after ${asked.length} requests`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

@@ -70,7 +70,7 @@ test('EventBridge may write job states to a log without a helper Lambda', () => 
 
 test('the dashboard shows jobs, frames, uploads, failures and dead letters', () => {
   const body = JSON.stringify(onlyProperties(farmTemplate, 'AWS::CloudWatch::Dashboard'));
-  for (const title of ['Jobs that reached a state', 'Frames done and given up', 'Failures', 'Dead letters']) {
+  for (const title of ['Jobs that reached a state', 'Frames stored and failed', 'Failures', 'Dead letters']) {
     expect(body).toContain(title);
   }
 });

@@ -19,7 +19,7 @@ function studio(config = CONFIG): string {
   return write('studio/config.ocio', config);
 }
 
-/** Where the image is built from. */
+/** The folder from which the image is built. */
 const contextOf = ({ app }: ReturnType<typeof farmApp>): string => join(app.assetOutdir, 'worker-image');
 
 test('the images of a farm with ocio include the configuration and its colour files', () => {
@@ -54,7 +54,7 @@ test('the submit Lambda and the description of a farm with ocio record that it h
 
 test.each([
   ['gone.ocio', undefined, 'it cannot be read'],
-  ['studio/config.ocio', 'colours', 'it is no OCIO configuration'],
+  ['studio/config.ocio', 'colours', 'it is not an OCIO configuration'],
   ['studio/config.ocio', CONFIG.replace('luts', '../luts'), 'it names ../luts, which is outside its folder'],
   ['studio/config.ocio', CONFIG.replace('luts', '/luts'), 'it names /luts, which is outside its folder'],
 ])('synth refuses the ocio %s (%j): %s', (path, text, why) => {
@@ -65,7 +65,7 @@ test.each([
 
 test('the settings ocio and imageUri exclude each other', () => {
   const settings = { ocio: 'config.ocio', imageUri: 'example/image' };
-  expect(() => readSettings(settings, {})).toThrow('ocio is built into the images that cdk deploy makes');
+  expect(() => readSettings(settings, {})).toThrow('ocio and imageUri exclude each other');
   expect(() => readSettings({ ocio: 'config.txt' }, {})).toThrow(
     'must be the path of a .ocio or .ocioz file',
   );

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { onlyProperties, synthFarm } from './synth-farm';
 
-/** What a farm can have most of. */
+/** The largest farm that the settings allow. */
 const { farmTemplate } = synthFarm({
   farmName: 'a'.repeat(30),
   blenderVersions: ['3.6.23', '4.2.18', '4.5.10', '5.1.12', '5.2.10'],
   gpuVcpus: 1000,
   onDemandVcpus: 1000,
-  // 50, the most that the settings take, and each of another family.
+  // The settings allow 50. Each is of another family.
   instanceTypes: manyTypes('m'),
   gpuInstanceTypes: manyTypes('g'),
 });
@@ -18,14 +18,14 @@ function manyTypes(letter: string): string[] {
 
 const PARTITION_TO_ACCOUNT = 'aws-us-gov:batch:us-gov-west-1:123456789012';
 
-/** By the documentation the longest that a reference can stand for, by what its logical id or attribute begins with. */
+/** The maximum length of a reference by the documentation, by the start of its logical id or attribute. */
 const LONGEST: ReadonlyArray<readonly [start: string, length: number]> = [
   ['AWS::Region', 'ap-southeast-1'.length],
-  // An ARN with a name of 128 and a revision.
+  // An ARN with a name of 128 characters and a revision.
   ['Jobs', `arn:${PARTITION_TO_ACCOUNT}:job-definition/`.length + 128 + ':99999'.length],
   ['Compute', `arn:${PARTITION_TO_ACCOUNT}:job-queue/`.length + 128],
   ['Notices', 'arn:aws-us-gov:sns:us-gov-west-1:123456789012:'.length + 256],
-  // A bucket's name.
+  // The name of a bucket.
   ['FilmBucket', 63],
 ];
 
@@ -47,10 +47,10 @@ function longest(text: unknown): number {
   return value.parse(text);
 }
 
-/** A log group's name is made by CloudFormation, like a job definition's. */
+/** CloudFormation makes the names of log groups and job definitions. */
 function lengthOf(id: string): number {
   const found = LONGEST.find(([start]) => id.startsWith(start));
-  if (!found) throw new Error(`nobody knows how long ${id} can get`);
+  if (!found) throw new Error(`the maximum length of ${id} is unknown`);
   return found[1];
 }
 

@@ -20,11 +20,11 @@ interface CdkJson {
   readonly context: Readonly<Record<string, unknown>>;
 }
 
-/** The app as `cdk synth` makes it, without bundling: templates are what these tests look at. */
+/** The app as `cdk synth` makes it, without bundling, because these tests read only templates. */
 export function farmApp(settings: Readonly<Record<string, unknown>> = {}): SpotreelStacks & { app: App } {
   const { context }: CdkJson = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8'));
   const app = new App({
-    // What a synth takes longest over: the CDK's own checks, which cdk-nag.test.ts makes once, and traces.
+    // These are the slowest parts of a synth. cdk-nag.test.ts makes the CDK's own checks once.
     builtinCloudFormationValidation: false,
     stackTraces: false,
     treeMetadata: false,
@@ -44,7 +44,7 @@ export function synthFarm(settings: Readonly<Record<string, unknown>> = {}): Syn
   };
 }
 
-/** The properties, of whatever shape, of all resources of a type, by logical id without its hash. */
+/** The properties of all resources of a type, with the logical id without its hash. */
 export function allProperties(template: Template, type: string) {
   return Object.entries(template.findResources(type)).map(([id, { Properties }]) => ({
     id: withoutHash(id),
@@ -52,31 +52,32 @@ export function allProperties(template: Template, type: string) {
   }));
 }
 
-/** The properties, of whatever shape, of the only resource of its type whose logical id begins with `idStart`. */
+/** The properties of the only resource of a type whose logical id begins with `idStart`. Throws if there are more or none. */
 export function onlyProperties(template: Template, type: string, idStart = '') {
   const found = Object.entries(template.findResources(type)).filter(([id]) => id.startsWith(idStart));
   const [only] = found;
-  if (!only || found.length > 1) throw new Error(`${found.length} resources of ${type} are ${idStart}*`);
+  if (!only || found.length > 1)
+    throw new Error(`found ${found.length} resources of ${type} named ${idStart}*`);
   const { Properties } = only[1];
   return Properties;
 }
 
-/** That there is a resource of this type with at least these properties. */
+/** Expects a resource of this type with at least these properties. */
 export function expectResource(template: Template, type: string, properties: unknown): void {
   template.hasResourceProperties(type, properties);
 }
 
-/** That there is a resource of this type with these attributes beside its properties, such as `DeletionPolicy`. */
+/** Expects a resource of this type with these attributes, such as `DeletionPolicy`. */
 export function expectAttributes(template: Template, type: string, attributes: unknown): void {
   template.hasResource(type, Match.objectLike({ ...Object(attributes) }));
 }
 
-/** That there are so many resources of each type. */
+/** Expects this number of resources of each type. */
 export function expectCounts(template: Template, counts: Readonly<Record<string, number>>): void {
   for (const [type, count] of Object.entries(counts)) template.resourceCountIs(type, count);
 }
 
-/** What a policy allows: `action` → resources, with references as `<LogicalId.Attribute>` and conditions behind them. */
+/** The permissions of a role: action → resources and their conditions. References are `<LogicalId.Attribute>`. */
 export function grants(template: Template, roleIdStart: string): Record<string, string[]> {
   const policies: Policy[] = allProperties(template, 'AWS::IAM::Policy').map(({ properties }) => properties);
   const ofRole = policies.filter(({ Roles }) => Roles.some(({ Ref }) => Ref.startsWith(roleIdStart)));
@@ -91,11 +92,11 @@ export function grants(template: Template, roleIdStart: string): Record<string, 
   return allowed;
 }
 
-/** Behind what a role may tag: only with the farm's tag, and nothing of another farm. */
+/** Condition of TagResource: only the farm's tag, and no resource of another farm. */
 export const TAGGING_FARM =
   ' if {"StringEquals":{"aws:RequestTag/spotreel:farm":"main"},"StringEqualsIfExists":{"aws:ResourceTag/spotreel:farm":"main"}}';
 
-/** The jobs that a role may terminate: those with the farm's tag. */
+/** The jobs that a role may terminate: jobs with the farm's tag. */
 export const FARM_JOBS =
   'arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/* if {"StringEquals":{"aws:ResourceTag/spotreel:farm":"main"}}';
 
@@ -126,7 +127,7 @@ const intrinsic = z.union([
   z.strictObject({ 'Fn::Sub': z.string() }).transform(({ 'Fn::Sub': text }) => text),
 ]);
 
-/** An intrinsic function as a short text; hashes of logical ids left out. */
+/** An intrinsic function as a short text, without the hashes of logical ids. */
 export function flat(value: unknown): string {
   return intrinsic.parse(value);
 }

@@ -38,7 +38,7 @@ test.each([
 });
 
 test.each([
-  // Not even the Lambda hears of these.
+  // The rule does not match these.
   ['uploads/scene.blend1', false],
   ['uploads/texture.png', false],
   ['uploads/', false],
@@ -46,7 +46,7 @@ test.each([
   ['renders/scene-1a2b3c4d/manifest.json', false],
   ['renders/scene-1a2b3c4d/frames/0001.png', false],
   ['renders/scene-1a2b3c4d/output.mp4', false],
-  // Of these it does, and lets them be.
+  // The rule matches these, and the Lambda ignores them.
   ['uploads/film/lib/props.blend', true],
   ['uploads/film/lib/more/props.blend', true],
   ['uploads/.blend', true],

@@ -18,7 +18,7 @@ import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel, startProgram, type Finished } from '../support/spotreel';
 
-jest.setTimeout(60_000);
+jest.setTimeout(240_000);
 
 const at = useScratchFolder();
 const CLOCK = join(ROOT, 'examples/clock.blend');
@@ -114,8 +114,11 @@ describe('wrong usage ends with 2 and says which flag', () => {
     [['--scene', 'Nowhere'], 'there is no scene "Nowhere"'],
     [['--frames', '5-1'], 'write 1-5'],
     [['--frames', 'all'], '"all" is no frame or range'],
-    [['--engine', 'x; rm -rf ~'], 'unknown engine; give cycles, eevee or workbench'],
-    [['--resolution-percent', '99999'], 'resolutionPercent'],
+    [['--engine', 'x; rm -rf ~'], '--engine x; rm -rf ~ is invalid: give cycles, eevee or workbench'],
+    [
+      ['--resolution-percent', '99999'],
+      '--resolution-percent 99999 is invalid: give a whole number from 1 to 32767',
+    ],
     [['--name', '../../etc'], "a render's name"],
   ])('%j', async (flags, words) => {
     const result = await render(CLOCK, ...flags);

@@ -6,7 +6,7 @@ import { soundArgs } from '../../container/worker/video/ffmpeg';
 import { coarsePreviewArgs, contactSheetArgs, posterArgs } from '../../container/worker/video/showcase';
 import { useScratchFolder } from '../support/scratch-folder';
 
-jest.setTimeout(60_000);
+jest.setTimeout(240_000);
 
 const at = useScratchFolder();
 

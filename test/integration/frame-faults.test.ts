@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { failureSchema, parseGaps } from '../../core/render/records';
 import { html } from '../../core/report/charts';
 import { type FakeBehaviour, installFakeBlender } from '../support/fake-blender';
+import { fewOrAll, runsHeavy } from '../support/heavy';
 import { frameFiles, manifestOf, onlyRender, sliceReports, writeTimes } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel } from '../support/spotreel';
 import { decodeFrame, decodeGreys, probeVideo } from '../support/video';
 
-jest.setTimeout(60_000);
+jest.setTimeout(240_000);
 
 const at = useScratchFolder();
 const SCENE = join(ROOT, 'examples/clock.blend');
@@ -28,18 +29,24 @@ async function render(behaviour: Partial<FakeBehaviour>, ...more: string[]) {
 
 const names = (frames: number[]) => frames.map((frame) => `000${frame}.png`);
 
-describe.each(['crash', 'fail', 'truncate', 'no-file', 'quit', 'small'] as const)(
+const FAULTS = ['crash', 'fail', 'truncate', 'no-file', 'quit', 'small'] as const;
+const USUAL: ReadonlyArray<(typeof FAULTS)[number]> = ['crash', 'fail', 'truncate'];
+
+describe.each(fewOrAll('frame-faults', FAULTS, (fault) => USUAL.includes(fault)))(
   'a Blender that does "%s"',
   (fault) => {
-    test('once costs a second try and no frame', async () => {
-      const { exitCode, folder } = await render({ faults: { 3: fault, 8: fault }, onceIn: at() });
-      expect(exitCode).toBe(0);
-      expect(frameFiles(folder)).toEqual(names([1, 2, 3, 4, 5, 6, 7, 8]));
-      expect((await probeVideo(join(folder, 'output.mp4'))).nb_read_frames).toBe('8');
-    });
+    if (fault === 'crash' || runsHeavy('frame-faults'))
+      test('once costs a second try and no frame', async () => {
+        const { exitCode, folder } = await render({ faults: { 3: fault, 8: fault }, onceIn: at() });
+        expect(exitCode).toBe(0);
+        expect(frameFiles(folder)).toEqual(names([1, 2, 3, 4, 5, 6, 7, 8]));
+        expect((await probeVideo(join(folder, 'output.mp4'))).nb_read_frames).toBe('8');
+      });
 
     test('always costs that frame only, says which and why, and leaves a video with a gap', async () => {
-      const { exitCode, folder, json, stderr } = await render({ faults: { 3: fault } });
+      // Frame 8 does it once, which costs a second try and no frame.
+      const faults = { 3: fault, 8: fault };
+      const { exitCode, folder, json, stderr } = await render({ faults, onceIn: at(), onceFor: [8] });
       expect(exitCode).toBe(3);
       expect(json).toMatchObject({
         state: 'partial',

@@ -14,6 +14,7 @@ import { parseWorkerEvent } from '../../core/jobs/worker';
 import { failureSchema } from '../../core/render/records';
 import { ALLOW_SCRIPTS, payloadScene } from '../support/payload-scene';
 import { frameFiles, sliceReports } from '../support/render-folder';
+import { fewOrAll } from '../support/heavy';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { readableDist, spotreel } from '../support/spotreel';
@@ -37,7 +38,9 @@ function hostileScene(name: string, frameEnd: number, values: Readonly<Record<st
   return payloadScene(at('hostile.blend'), payload, frameEnd);
 }
 
-describe.each(runsAsRoot ? ['root', 'worker'] : ['this user'])('as %s', (who) => {
+const USERS = runsAsRoot ? ['root', 'worker'] : ['this user'];
+
+describe.each(fewOrAll('sandbox', USERS, (user) => user !== 'root'))('as %s', (who) => {
   const id = who === 'worker' ? WORKER : process.getuid?.();
 
   beforeEach(() => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { readExrHeaders } from '../../container/worker/frames/exr';
 import { blender, makeScene } from '../support/blender';
+import { fewOrAll } from '../support/heavy';
 import { frameFiles, onlyRender } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { spotreel } from '../support/spotreel';
@@ -71,7 +72,8 @@ async function pixelsOf(path: string): Promise<Buffer> {
   return bytes.subarray(Number(bytes.readBigUInt64LE(end)));
 }
 
-test.each<[string, string, string | undefined]>([
+/** What the frames of a scene are saved as, the settings, and how the masters end if there are any. */
+const SAVED: ReadonlyArray<readonly [string, string, string | undefined]> = [
   ['PNG of 8 bits', "'PNG', 'RGB', '8'", undefined],
   ['PNG of 16 bits', "'PNG', 'RGB', '16'", undefined],
   ['PNG with alpha', "'PNG', 'RGBA', '8'", undefined],
@@ -83,27 +85,34 @@ test.each<[string, string, string | undefined]>([
     "'OPEN_EXR_MULTILAYER', 'RGBA', '32'\nscene.view_layers[0].use_pass_z = True\nscene.view_layers.new('Second')",
     'exr',
   ],
-])('%s: frames and masters are what Blender itself makes of the scene', async (_, settings, ending) => {
-  const names = 'settings.file_format, settings.color_mode, settings.color_depth';
-  const scene = await makeScene(
-    at('shot.blend'),
-    `${LOOK}scene.render.film_transparent = True\n${names} = ${settings}`,
-  );
-  const out = await render(scene, '--frames', '-2,0,5');
-  await renderDirectly(scene, [-2, 0, 5]);
-  expect(frameFiles(out)).toEqual(['-0002.png', '0000.png', '0005.png']);
-  for (const name of frameFiles(out)) {
-    expect(samplesOf(join(out, 'frames', name))).toEqual(samplesOf(at('png', name)));
-  }
-  expect((await probeVideo(join(out, 'output.mp4'))).nb_read_frames).toBe('3');
-  const masters = ending === undefined ? [] : ['-0002', '0000', '0005'].map((frame) => `${frame}.${ending}`);
-  expect(mastersOf(out)).toEqual(masters);
-  for (const name of masters) {
-    const [kept, own] = [await pixelsOf(join(out, 'masters', name)), await pixelsOf(at('own', name))];
-    expect(kept.length).toBeGreaterThan(0);
-    expect(kept.equals(own)).toBe(true);
-  }
-});
+];
+const USUAL = ['PNG of 16 bits', 'JPEG', 'OpenEXR with layers'];
+
+test.each(fewOrAll('masters', SAVED, ([name]) => USUAL.includes(name)))(
+  '%s: frames and masters are what Blender itself makes of the scene',
+  async (_, settings, ending) => {
+    const names = 'settings.file_format, settings.color_mode, settings.color_depth';
+    const scene = await makeScene(
+      at('shot.blend'),
+      `${LOOK}scene.render.film_transparent = True\n${names} = ${settings}`,
+    );
+    const out = await render(scene, '--frames', '-2,0,5');
+    await renderDirectly(scene, [-2, 0, 5]);
+    expect(frameFiles(out)).toEqual(['-0002.png', '0000.png', '0005.png']);
+    for (const name of frameFiles(out)) {
+      expect(samplesOf(join(out, 'frames', name))).toEqual(samplesOf(at('png', name)));
+    }
+    expect((await probeVideo(join(out, 'output.mp4'))).nb_read_frames).toBe('3');
+    const masters =
+      ending === undefined ? [] : ['-0002', '0000', '0005'].map((frame) => `${frame}.${ending}`);
+    expect(mastersOf(out)).toEqual(masters);
+    for (const name of masters) {
+      const [kept, own] = [await pixelsOf(join(out, 'masters', name)), await pixelsOf(at('own', name))];
+      expect(kept.length).toBeGreaterThan(0);
+      expect(kept.equals(own)).toBe(true);
+    }
+  },
+);
 
 /** Formats with what they are set to, and how their files end. */
 const OTHERS: ReadonlyArray<readonly [string, string, string]> = [
@@ -125,7 +134,7 @@ function undated(path: string): Buffer {
 }
 
 describe('a scene whose format is neither OpenEXR nor JPEG', () => {
-  test.each(OTHERS)(
+  test.each(fewOrAll('masters', OTHERS, ([format]) => ['TIFF', 'DPX'].includes(format)))(
     '%s has masters of the same bytes that Blender writes',
     async (format, changes, ending) => {
       const scene = await makeScene(

@@ -10,6 +10,7 @@ import {
   squaresInFile,
   useProject,
 } from '../support/project';
+import { runsHeavy } from '../support/heavy';
 import { startRecordingProxy, type RecordingProxy } from '../support/recording-proxy';
 import { frameFiles, manifestOf, onlyRender } from '../support/render-folder';
 import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
@@ -124,13 +125,14 @@ test('a sequence that lacks one picture costs the frames that show it, and no ot
   expect(readdirSync(join(onlyRender(at('out')), 'frames'))).toEqual(['0001.png', '0003.png']);
 });
 
-test('a tile that is missing is seen by Blender, too', async () => {
-  copyProject(at('copy'));
-  rmSync(at('copy/film/tiles/tile.1002.png'));
-  const { exitCode, stderr } = await render(at('copy/film/shot.blend'), '--frames', '1');
-  expect(exitCode).toBe(1);
-  expect(stderr).toMatch(/frame 1 needs .*tile.1002.png, which is missing/);
-});
+if (runsHeavy('pixels'))
+  test('a tile that is missing is seen by Blender, too', async () => {
+    copyProject(at('copy'));
+    rmSync(at('copy/film/tiles/tile.1002.png'));
+    const { exitCode, stderr } = await render(at('copy/film/shot.blend'), '--frames', '1');
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/frame 1 needs .*tile.1002.png, which is missing/);
+  });
 
 /** A shower of balls out of the default cube. */
 const RAIN = `
@@ -143,22 +145,23 @@ bpy.ops.mesh.primitive_ico_sphere_add(location=(0, 0, 50))
 rain.instance_object = bpy.context.object
 `;
 
-test('a simulation that is not baked is rendered in one slice, as Blender renders it, and it is said why', async () => {
-  const scene = await makeScene(at('rain.blend'), RAIN);
-  const { exitCode, stderr } = await render(scene, '-f', '1');
-  expect(exitCode).toBe(0);
-  expect(findings(stderr)).toEqual([
-    expect.stringMatching(/^warning: unbaked-simulation: .*"Rain".* in one slice/),
-  ]);
-  const folder = onlyRender(at('out'));
-  expect(manifestOf(folder)).toMatchObject({ sliceCount: 1, framesPerSlice: 6 });
-  await blender(['--factory-startup', scene, '-o', at('blender/####'), '-F', 'PNG', '-a']);
-  const pixels = (path: string) => PNG.sync.read(readFileSync(path)).data.toString('hex');
-  for (const name of frameFiles(folder)) {
-    expect(pixels(join(folder, 'frames', name))).toBe(pixels(at('blender', name)));
-  }
-  expect(new Set(frameFiles(folder).map((name) => pixels(at('blender', name)))).size).toBe(6);
-});
+if (runsHeavy('pixels'))
+  test('a simulation that is not baked is rendered in one slice, as Blender renders it, and it is said why', async () => {
+    const scene = await makeScene(at('rain.blend'), RAIN);
+    const { exitCode, stderr } = await render(scene, '-f', '1');
+    expect(exitCode).toBe(0);
+    expect(findings(stderr)).toEqual([
+      expect.stringMatching(/^warning: unbaked-simulation: .*"Rain".* in one slice/),
+    ]);
+    const folder = onlyRender(at('out'));
+    expect(manifestOf(folder)).toMatchObject({ sliceCount: 1, framesPerSlice: 6 });
+    await blender(['--factory-startup', scene, '-o', at('blender/####'), '-F', 'PNG', '-a']);
+    const pixels = (path: string) => PNG.sync.read(readFileSync(path)).data.toString('hex');
+    for (const name of frameFiles(folder)) {
+      expect(pixels(join(folder, 'frames', name))).toBe(pixels(at('blender', name)));
+    }
+    expect(new Set(frameFiles(folder).map((name) => pixels(at('blender', name)))).size).toBe(6);
+  });
 
 describe('in a bucket', () => {
   let aws: S3Emulator;

@@ -154,7 +154,7 @@ test('a GPU that was asked for and is not there is said, and nothing is rendered
   const scene = await makeScene(at('shot.blend'), "scene.cycles.device = 'GPU'");
   const asked = await spotreel(['render', scene, '-o', at('asked'), '--frames', '1', '--device', 'gpu']);
   expect(asked.exitCode).toBe(1);
-  expect(asked.stderr).toContain('a GPU was asked for (device GPU), and Cycles finds none here');
+  expect(asked.stderr).toContain('device is GPU, but Cycles finds no usable GPU on this machine');
   // The scene's own wish is none of this render's.
   const out = await render(scene, '--frames', '1');
   expect(frameFiles(out)).toEqual(['0001.png']);

@@ -120,6 +120,12 @@ test('who sees a render that has failed, and finds it submitted again by then, d
   expect(await storage.head(retryUrl(folder, 2))).toBeUndefined();
 });
 
+test('retry refuses --threads for a farm', async () => {
+  const refused = await run('retry', 'any', '--farm', 'main', '--threads', '2');
+  expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+  expect(refused.stderr).toContain('--threads is for a render of this machine');
+});
+
 test('On-Demand machines are asked about first, and noted; memory is passed on', async () => {
   const folder = await failed('dear', [1, 2, 3, 4, 5]);
   const flags = ['--on-demand', '--memory', '30000', '--vcpus', '8'];

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseGaps, parseRetryPlan } from '../../core/render/records';
 import { type FakeBehaviour, installFakeBlender } from '../support/fake-blender';
+import { runsHeavy } from '../support/heavy';
 import { frameFiles, onlyRender, sliceReports, writeTimes } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
@@ -105,63 +106,65 @@ test('frames that failed are mended: only they are rendered, and the video is ma
   expect((await spotreel(['status', 'clock', '-o', at('out')])).exitCode).toBe(0);
 });
 
-test('some of the missing frames: the video has gaps for the others, which render, or another retry, makes good', async () => {
-  expect((await render(blender({ faults: { 3: 'fail', 4: 'fail', 6: 'fail' } }))).exitCode).toBe(3);
-  const folder = onlyRender(at('out'));
+if (runsHeavy('retry'))
+  test('some of the missing frames: the video has gaps for the others, which render, or another retry, makes good', async () => {
+    expect((await render(blender({ faults: { 3: 'fail', 4: 'fail', 6: 'fail' } }))).exitCode).toBe(3);
+    const folder = onlyRender(at('out'));
 
-  const some = await retry(blender({}), '--frames', '1-3');
-  expect(some).toMatchObject({ exitCode: 3 });
-  expect(products(folder)).toEqual(['gaps.json', 'output.partial.mp4']);
-  expect(parseGaps(readFileSync(join(folder, 'gaps.json')), 'x').gaps.map(({ frame }) => frame)).toEqual([
-    4, 6,
-  ]);
-  expect(retryOf(folder)).toMatchObject({ number: 1, frames: 1, partial: true });
-  expect((await spotreel(['status', 'clock', '-o', at('out')])).exitCode).toBe(3);
+    const some = await retry(blender({}), '--frames', '1-3');
+    expect(some).toMatchObject({ exitCode: 3 });
+    expect(products(folder)).toEqual(['gaps.json', 'output.partial.mp4']);
+    expect(parseGaps(readFileSync(join(folder, 'gaps.json')), 'x').gaps.map(({ frame }) => frame)).toEqual([
+      4, 6,
+    ]);
+    expect(retryOf(folder)).toMatchObject({ number: 1, frames: 1, partial: true });
+    expect((await spotreel(['status', 'clock', '-o', at('out')])).exitCode).toBe(3);
 
-  const there = await retry(blender({}), '--frames', '1-3');
-  expect(there).toMatchObject({ exitCode: 0 });
-  expect(there.stderr).toContain('the frames asked for are there; others are missing');
+    const there = await retry(blender({}), '--frames', '1-3');
+    expect(there).toMatchObject({ exitCode: 0 });
+    expect(there.stderr).toContain('the frames asked for are there; others are missing');
 
-  // It fails again: what is known of it is of this time.
-  const worse = await retry(blender({ faults: { 6: 'crash' } }), '--failed');
-  expect(worse).toMatchObject({ exitCode: 3 });
-  expect(frameFiles(folder)).toHaveLength(7);
-  expect(readdirSync(join(folder, 'failures'))).toEqual(['6.json']);
+    // It fails again: what is known of it is of this time.
+    const worse = await retry(blender({ faults: { 6: 'crash' } }), '--failed');
+    expect(worse).toMatchObject({ exitCode: 3 });
+    expect(frameFiles(folder)).toHaveLength(7);
+    expect(readdirSync(join(folder, 'failures'))).toEqual(['6.json']);
 
-  // That jobs of a part have succeeded is no reason for render not to go on.
-  expect((await render(blender({}))).exitCode).toBe(0);
-  expect(products(folder)).toEqual(['output.mp4']);
-  expect(retryOf(folder)).toBeUndefined();
-});
+    // That jobs of a part have succeeded is no reason for render not to go on.
+    expect((await render(blender({}))).exitCode).toBe(0);
+    expect(products(folder)).toEqual(['output.mp4']);
+    expect(retryOf(folder)).toBeUndefined();
+  });
 
-test('real Blender, with fewer samples: asked for first; not of a scene that has changed meanwhile', async () => {
-  copyFileSync(SCENE, at('clock.blend'));
-  const flags = ['--resolution-percent', '10', '--frames', '1-4', '-f', '2', '-p', '2', '-n', 'clock'];
-  const made = await spotreel(['render', at('clock.blend'), '-o', at('out'), ...flags]);
-  expect(made).toMatchObject({ exitCode: 0 });
-  const folder = onlyRender(at('out'));
-  for (const name of ['frames/0002.png', 'output.mp4']) rmSync(join(folder, name));
-  const before = writeTimes(folder);
+if (runsHeavy('retry'))
+  test('real Blender, with fewer samples: asked for first; not of a scene that has changed meanwhile', async () => {
+    copyFileSync(SCENE, at('clock.blend'));
+    const flags = ['--resolution-percent', '10', '--frames', '1-4', '-f', '2', '-p', '2', '-n', 'clock'];
+    const made = await spotreel(['render', at('clock.blend'), '-o', at('out'), ...flags]);
+    expect(made).toMatchObject({ exitCode: 0 });
+    const folder = onlyRender(at('out'));
+    for (const name of ['frames/0002.png', 'output.mp4']) rmSync(join(folder, name));
+    const before = writeTimes(folder);
 
-  const unasked = await retry({}, '--samples', '1');
-  expect(unasked).toMatchObject({ exitCode: 2 });
-  expect(unasked.stderr).toContain('with 1 samples these frames will look different');
-  expect(unasked.stderr).toContain('give --yes');
+    const unasked = await retry({}, '--samples', '1');
+    expect(unasked).toMatchObject({ exitCode: 2 });
+    expect(unasked.stderr).toContain('with 1 samples these frames will look different');
+    expect(unasked.stderr).toContain('give --yes');
 
-  appendFileSync(at('clock.blend'), 'x');
-  const changed = await retry({});
-  expect(changed).toMatchObject({ exitCode: 2 });
-  expect(changed.stderr).toContain('has changed since clock was planned');
-  copyFileSync(SCENE, at('clock.blend'));
+    appendFileSync(at('clock.blend'), 'x');
+    const changed = await retry({});
+    expect(changed).toMatchObject({ exitCode: 2 });
+    expect(changed.stderr).toContain('has changed since clock was planned');
+    copyFileSync(SCENE, at('clock.blend'));
 
-  const retried = await retry({}, '--samples', '1', '--yes');
-  expect(retried).toMatchObject({ exitCode: 0 });
-  const after = writeTimes(folder);
-  expect(after.delete('0002.png')).toBe(true);
-  expect(after).toEqual(before);
-  expect(planOf(folder, 1)).toMatchObject({ samples: 1 });
-  expect((await probeVideo(join(folder, 'output.mp4'))).nb_read_frames).toBe('4');
-});
+    const retried = await retry({}, '--samples', '1', '--yes');
+    expect(retried).toMatchObject({ exitCode: 0 });
+    const after = writeTimes(folder);
+    expect(after.delete('0002.png')).toBe(true);
+    expect(after).toEqual(before);
+    expect(planOf(folder, 1)).toMatchObject({ samples: 1 });
+    expect((await probeVideo(join(folder, 'output.mp4'))).nb_read_frames).toBe('4');
+  });
 
 test('a render that runs is left alone; stopped, it goes on, or what is asked for of it is rendered', async () => {
   const slow = held();
@@ -185,15 +188,16 @@ test('a render that runs is left alone; stopped, it goes on, or what is asked fo
   expect(products(folder)).toEqual(['output.mp4']);
 });
 
-test('stopped, and retried without more words, the same jobs go on', async () => {
-  const started = startProgram('spotreel', renderArgs(), { environment: held() });
-  while (!existsSync(at('out/clock/frames/0001.png'))) await sleep(20);
-  await interrupt(started);
-  expect(await retry(blender({}))).toMatchObject({ exitCode: 0 });
-  const folder = onlyRender(at('out'));
-  expect(frameFiles(folder)).toHaveLength(8);
-  expect(retryOf(folder)).toBeUndefined();
-});
+if (runsHeavy('retry'))
+  test('stopped, and retried without more words, the same jobs go on', async () => {
+    const started = startProgram('spotreel', renderArgs(), { environment: held() });
+    while (!existsSync(at('out/clock/frames/0001.png'))) await sleep(20);
+    await interrupt(started);
+    expect(await retry(blender({}))).toMatchObject({ exitCode: 0 });
+    const folder = onlyRender(at('out'));
+    expect(frameFiles(folder)).toHaveLength(8);
+    expect(retryOf(folder)).toBeUndefined();
+  });
 
 test('what is wrong is said, and nothing is done', async () => {
   expect((await render(blender({ faults: { 3: 'fail' } }))).exitCode).toBe(3);

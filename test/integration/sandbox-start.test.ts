@@ -8,7 +8,7 @@ import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { worker } from '../support/spotreel';
 
-jest.setTimeout(60_000);
+jest.setTimeout(240_000);
 
 const at = useScratchFolder();
 const PERL = findExecutable('perl', process.env.PATH)!;

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net';
 import { createS3Storage } from '../../core/storage/s3-storage';
 import { keyUrl } from '../../core/storage/storage';
 
-jest.setTimeout(30_000);
+jest.setTimeout(240_000);
 
 let server: Server;
 const before = process.env;

@@ -1,4 +1,5 @@
 import { makeScene } from '../support/blender';
+import { fewOrAll } from '../support/heavy';
 import { differences, renderFrames, renderPlainly } from '../support/plain-blender';
 import { useScratchFolder } from '../support/scratch-folder';
 
@@ -29,7 +30,8 @@ cube.modifiers.new('Soft', 'SOFT_BODY').settings.use_goal = False
 scene.frame_start = 5`,
 };
 
-test.each(Object.entries(SIMULATIONS))(
+// Scenes of test/pixels are like the others.
+test.each(fewOrAll('pixels', Object.entries(SIMULATIONS), ([name]) => name === 'cloth'))(
   'a render from the middle of an unbaked %s is what Blender renders of a baked one',
   async (_name, lines) => {
     const file = await makeScene(at('unbaked.blend'), lines);

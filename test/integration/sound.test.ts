@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { clicksWav, clickTimes, decodeSound, probeAudio, secondsOf } from '../support/audio';
 import { makeScene } from '../support/blender';
+import { fewOrAll, runsHeavy } from '../support/heavy';
 import { useScratchFolder } from '../support/scratch-folder';
 import { survivorsWith } from '../support/processes';
 import { spotreel, startProgram, worker } from '../support/spotreel';
@@ -67,13 +68,14 @@ test('sound is within a frame of the picture from start to end, in every format 
   const manifestPath = at('out/film/manifest.json');
   const manifest = JSON.parse(readFileSync(manifestPath, 'utf8'));
   expect(manifest).toMatchObject({ sound: true, frameCount: 72 });
-  const formats = [
+  const sounding = [
     ['h264', 'output.mp4', 'aac'],
     ['hevc', 'output.mp4', 'aac'],
     ['prores', 'output.mov', 'pcm_s24le'],
     ['vp9', 'output.webm', 'opus'],
     ['gif', 'output.gif', undefined],
   ] as const;
+  const formats = fewOrAll('sound', sounding, ([video]) => ['h264', 'gif'].includes(video));
   for (const [video, name, codec] of formats) {
     writeFileSync(manifestPath, JSON.stringify({ ...manifest, options: { ...manifest.options, video } }));
     expect(await stitch()).toMatchObject({ exitCode: 0 });
@@ -91,18 +93,19 @@ test('sound is within a frame of the picture from start to end, in every format 
   expect((await probeAudio(at('out/film/preview.mp4')))?.codec_name).toBe(undefined);
 });
 
-test('the preview and a video with gaps have the sound, too', async () => {
-  await makeFilm();
-  await render('--frames', '30-75');
-  expect((await probeAudio(at('out/film/preview.mp4')))?.codec_name).toBe('aac');
-  rmSync(at('out/film/frames/0060.png'));
-  const result = await worker(['stitch', '--partial', '-i', at('out/film'), '-o', at('out/film')]);
-  expect(result).toMatchObject({ exitCode: 0 });
-  expect(await framesApart(at('out/film/output.partial.mp4'))).toEqual([
-    expect.any(Number),
-    expect.any(Number),
-  ]);
-});
+if (runsHeavy('sound'))
+  test('the preview and a video with gaps have the sound, too', async () => {
+    await makeFilm();
+    await render('--frames', '30-75');
+    expect((await probeAudio(at('out/film/preview.mp4')))?.codec_name).toBe('aac');
+    rmSync(at('out/film/frames/0060.png'));
+    const result = await worker(['stitch', '--partial', '-i', at('out/film'), '-o', at('out/film')]);
+    expect(result).toMatchObject({ exitCode: 0 });
+    expect(await framesApart(at('out/film/output.partial.mp4'))).toEqual([
+      expect.any(Number),
+      expect.any(Number),
+    ]);
+  });
 
 test('a video that lacks one of two sounds is partial, names it and has the other one', async () => {
   await makeFilm(`strips.new_sound('Song', '//sounds/gone.wav', 4, 10)`);
@@ -132,33 +135,35 @@ test('a video that lacks one of two sounds is partial, names it and has the othe
   expect(readFileSync(at('out/film/report.html'), 'utf8')).toContain('lacks the sound of //clicks.wav');
 });
 
-test('a missing sound that is muted or not played in these frames leaves the video whole', async () => {
-  for (const name of ['later.wav', 'muted.wav']) writeFileSync(at(name), clicksWav([0.1], 2));
-  await makeFilm(`
+if (runsHeavy('sound'))
+  test('a missing sound that is muted or not played in these frames leaves the video whole', async () => {
+    for (const name of ['later.wav', 'muted.wav']) writeFileSync(at(name), clicksWav([0.1], 2));
+    await makeFilm(`
 strips.new_sound('Later', ${JSON.stringify(at('later.wav'))}, 4, 200).sound.filepath = '//later.wav'
 muted = strips.new_sound('Muted', ${JSON.stringify(at('muted.wav'))}, 5, 10)
 muted.sound.filepath = '//muted.wav'
 muted.mute = True
 `);
-  for (const name of ['later.wav', 'muted.wav']) rmSync(at(name));
-  const { exitCode } = await render('--frames', '30-40');
-  expect(exitCode).toBe(0);
-  expect(existsSync(at('out/film/output.mp4'))).toBe(true);
-});
+    for (const name of ['later.wav', 'muted.wav']) rmSync(at(name));
+    const { exitCode } = await render('--frames', '30-40');
+    expect(exitCode).toBe(0);
+    expect(existsSync(at('out/film/output.mp4'))).toBe(true);
+  });
 
-test('the same command makes a whole video of one whose sound failed', async () => {
-  await makeFilm();
-  await render('--frames', '30-40');
-  const failing = at('blender');
-  writeFileSync(failing, '#!/bin/sh\nexit 3\n');
-  chmodSync(failing, 0o755);
-  await stitch({ SPOTREEL_BLENDER: failing, SPOTREEL_BLENDER_VERSION: '3.4.1' });
-  expect(existsSync(at('out/film/output.partial.mp4'))).toBe(true);
-  expect((await render('--frames', '30-40')).exitCode).toBe(0);
-  expect(existsSync(at('out/film/output.mp4'))).toBe(true);
-  for (const name of ['output.partial.mp4', 'gaps.json'])
-    expect(existsSync(at('out/film', name))).toBe(false);
-});
+if (runsHeavy('sound'))
+  test('the same command makes a whole video of one whose sound failed', async () => {
+    await makeFilm();
+    await render('--frames', '30-40');
+    const failing = at('blender');
+    writeFileSync(failing, '#!/bin/sh\nexit 3\n');
+    chmodSync(failing, 0o755);
+    await stitch({ SPOTREEL_BLENDER: failing, SPOTREEL_BLENDER_VERSION: '3.4.1' });
+    expect(existsSync(at('out/film/output.partial.mp4'))).toBe(true);
+    expect((await render('--frames', '30-40')).exitCode).toBe(0);
+    expect(existsSync(at('out/film/output.mp4'))).toBe(true);
+    for (const name of ['output.partial.mp4', 'gaps.json'])
+      expect(existsSync(at('out/film', name))).toBe(false);
+  });
 
 test('a Blender that fails at the sound leaves a partial video, which says why', async () => {
   await makeFilm();
@@ -183,27 +188,28 @@ test('a Blender that fails at the sound leaves a partial video, which says why',
   expect(old).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('the video has no sound: ') });
 });
 
-test('asked to stop while sound is mixed, it leaves neither a Blender nor a video behind', async () => {
-  await makeFilm();
-  await render('--frames', '30-31');
-  rmSync(at('out/film/output.mp4'));
-  const endless = at('blender');
-  writeFileSync(endless, '#!/bin/sh\necho mixing without end\nexec sleep 600\n');
-  chmodSync(endless, 0o755);
-  const environment = { SPOTREEL_BLENDER: endless, SPOTREEL_BLENDER_VERSION: '3.4.1', TMPDIR: at() };
-  const args = ['stitch', '-i', at('out/film'), '-o', at('out/film')];
-  const { process: stitching, finished } = startProgram('worker', args, { environment });
-  await new Promise<void>((resolve) => {
-    stitching.stdout!.on('data', (said) => {
-      if (String(said).includes('mixing without end')) resolve();
+if (runsHeavy('sound'))
+  test('asked to stop while sound is mixed, it leaves neither a Blender nor a video behind', async () => {
+    await makeFilm();
+    await render('--frames', '30-31');
+    rmSync(at('out/film/output.mp4'));
+    const endless = at('blender');
+    writeFileSync(endless, '#!/bin/sh\necho mixing without end\nexec sleep 600\n');
+    chmodSync(endless, 0o755);
+    const environment = { SPOTREEL_BLENDER: endless, SPOTREEL_BLENDER_VERSION: '3.4.1', TMPDIR: at() };
+    const args = ['stitch', '-i', at('out/film'), '-o', at('out/film')];
+    const { process: stitching, finished } = startProgram('worker', args, { environment });
+    await new Promise<void>((resolve) => {
+      stitching.stdout!.on('data', (said) => {
+        if (String(said).includes('mixing without end')) resolve();
+      });
     });
+    stitching.kill('SIGTERM');
+    const { exitCode } = await finished;
+    expect(exitCode).toBe(143);
+    expect(await survivorsWith(at())).toEqual([]);
+    expect(existsSync(at('out/film/output.mp4'))).toBe(false);
   });
-  stitching.kill('SIGTERM');
-  const { exitCode } = await finished;
-  expect(exitCode).toBe(143);
-  expect(await survivorsWith(at())).toEqual([]);
-  expect(existsSync(at('out/film/output.mp4'))).toBe(false);
-});
 
 test('where frames are left out there is no sound, which is said before', async () => {
   await makeFilm();

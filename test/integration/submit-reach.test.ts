@@ -14,6 +14,7 @@ import { ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { parseManifest } from '../../core/render/manifest';
 import { blender, makeScene } from '../support/blender';
 import { type PlayedFarm, startPlayedFarm } from '../support/played-farm';
+import { fewOrAll } from '../support/heavy';
 import { PROJECT_COLOURS, squaresOf, useProject } from '../support/project';
 import { useScratchFolder } from '../support/scratch-folder';
 import { spotreel } from '../support/spotreel';
@@ -81,7 +82,9 @@ domain.domain_settings.cache_directory = '//../../.ssh/'
   );
 }
 
-test.each([[[]], [['--yes']], [['--force', '--yes']], [['--project', 'home', '--force']]])(
+const FLAGS = [[[]], [['--yes']], [['--force', '--yes']], [['--project', 'home', '--force']]];
+
+test.each(fewOrAll('uploads', FLAGS, (_, index) => index % 2 === 0))(
   'a scene that asks for keys gets none of them into the bucket, with %j',
   async (flags) => {
     const scene = await makeTheft();

@@ -148,7 +148,7 @@ test.each<[string, string[], number, string]>([
   ['a scene that is not there', [`s3://${BUCKET}/none.blend`], 1, 'none.blend'],
   ['frames per slice below 1', [SCENE, '-f', '0'], 2, 'whole number of 1 or more'],
   ['a GPU, of a farm without one', [SCENE, '--device', 'gpu'], 2, 'the setting gpuVcpus'],
-  ['a device that is none', [SCENE, '--device', 'tpu'], 2, 'Allowed choices are cpu, gpu'],
+  ['a device that is none', [SCENE, '--device', 'tpu'], 2, '--device tpu is invalid: give CPU or GPU'],
   ['no such farm', [SCENE, '--farm', 'elsewhere'], 2, '/spotreel/elsewhere'],
   ['an output on this machine', [SCENE, '-o', 'renders'], 2, 'no place in S3'],
   [

@@ -17,6 +17,7 @@ import { runCommandLine } from '../../cli/main';
 import { claimName, ELSEWHERE } from '../support/claim-name';
 import { installFakeBlender } from '../support/fake-blender';
 import { garble, GARBLES, stateFiles } from '../support/garble';
+import { fewOrAll } from '../support/heavy';
 import { writeTimes } from '../support/render-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel, startProgram } from '../support/spotreel';
@@ -44,14 +45,7 @@ const renders: Record<'complete' | 'partial' | 'stopped', string> = {
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'spotreel torn '));
   environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
-  const render = (state: string, ...flags: string[]) => [
-    'render',
-    CLOCK,
-    '-o',
-    at(state),
-    ...FLAGS,
-    ...flags,
-  ];
+  const render = (state: string) => ['render', CLOCK, '-o', at(state), ...FLAGS];
   await spotreel(render('complete'), { environment });
   const faulty = installFakeBlender(at('faulty'), { width: 64, height: 36, faults: { 4: 'fail' } });
   await spotreel(render('partial'), { environment: faulty });
@@ -94,57 +88,64 @@ async function run(...argv: string[]): Promise<{ exitCode: number; text: string;
   }
 }
 
-describe.each(['complete', 'partial', 'stopped'] as const)('with a damaged file of a %s render', (state) => {
-  test.each(Object.keys(GARBLES))('(%s) every command ends with words for people', async (name) => {
-    const output = at(`garbled-${state}`);
-    rmSync(output, { recursive: true, force: true });
-    const [from] = [at(state, renders[state])];
-    const damaged: Record<string, string> = {};
-    for (const [i, file] of stateFiles(from).entries()) {
-      cpSync(from, join(output, `shot-${i}`), { recursive: true });
-      if (garble(join(output, `shot-${i}`, file), name)) damaged[`shot-${i}`] = file;
-      else rmSync(join(output, `shot-${i}`), { recursive: true });
-    }
-    const id = renders[state];
-    cpSync(from, join(output, id), { recursive: true });
-    const ugly: object[] = [];
-    const check = (command: string, file: string, text: string): void => {
-      if (UGLY.test(text)) ugly.push({ command, file, text: text.slice(-600), why: UGLY.exec(text)?.[0] });
-    };
+const STATES = ['complete', 'partial', 'stopped'] as const;
 
-    const listed = await run('list', '-o', output, '--json');
-    expect(listed.exitCode).toBe(0);
-    const rows = listed.stdout
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    // A folder in the place of the plan is no render; all others are listed.
-    const copies = Object.keys(damaged).filter(
-      (copy) => name !== 'folder' || damaged[copy] !== 'manifest.json',
-    );
-    expect(rows.map(({ renderId }) => String(renderId)).toSorted()).toEqual([id, ...copies].toSorted());
-    expect(rows.find(({ renderId }) => renderId === id)).toMatchObject({ state });
-    check('list', '', (await run('list', '-o', output)).text);
-    const usual = (await run('logs', id, '-o', output)).exitCode;
+describe.each(STATES)('with a damaged file of a %s render', (state) => {
+  // Every other kind of damage is usual in one of the states, all else heavy.
+  const isUsual = (_: string, index: number) => index % 6 === 2 * STATES.indexOf(state);
+  test.each(fewOrAll('torn-files', Object.keys(GARBLES), isUsual))(
+    '(%s) every command ends with words for people',
+    async (name) => {
+      const output = at(`garbled-${state}`);
+      rmSync(output, { recursive: true, force: true });
+      const [from] = [at(state, renders[state])];
+      const damaged: Record<string, string> = {};
+      for (const [i, file] of stateFiles(from).entries()) {
+        cpSync(from, join(output, `shot-${i}`), { recursive: true });
+        if (garble(join(output, `shot-${i}`, file), name)) damaged[`shot-${i}`] = file;
+        else rmSync(join(output, `shot-${i}`), { recursive: true });
+      }
+      const id = renders[state];
+      cpSync(from, join(output, id), { recursive: true });
+      const ugly: object[] = [];
+      const check = (command: string, file: string, text: string): void => {
+        if (UGLY.test(text)) ugly.push({ command, file, text: text.slice(-600), why: UGLY.exec(text)?.[0] });
+      };
 
-    for (const copy of copies) {
-      const [own, file] = [join(output, `of-${copy}`), damaged[copy]!];
-      mkdirSync(own);
-      renameSync(join(output, copy), join(own, id));
-      for (const command of ['status', 'receipt'])
-        check(command, file, (await run(command, id, '-o', own)).text);
-      const logs = await run('logs', id, '-o', own);
-      check('logs', file, logs.text);
-      if (!file.startsWith('.batch/') && logs.exitCode !== usual)
-        ugly.push({ command: 'logs', file, ...logs });
-      check('download', file, (await run('download', id, join(own, 'copy'), '-o', own)).text);
-      const deleted = await run('delete', id, '--yes', '-o', own);
-      check('delete', file, deleted.text);
-      if (deleted.exitCode !== 0 || existsSync(join(own, id)))
-        ugly.push({ command: 'delete', file, ...deleted });
-    }
-    expect(ugly).toEqual([]);
-  });
+      const listed = await run('list', '-o', output, '--json');
+      expect(listed.exitCode).toBe(0);
+      const rows = listed.stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      // A folder in the place of the plan is no render; all others are listed.
+      const copies = Object.keys(damaged).filter(
+        (copy) => name !== 'folder' || damaged[copy] !== 'manifest.json',
+      );
+      expect(rows.map(({ renderId }) => String(renderId)).toSorted()).toEqual([id, ...copies].toSorted());
+      expect(rows.find(({ renderId }) => renderId === id)).toMatchObject({ state });
+      check('list', '', (await run('list', '-o', output)).text);
+      const usual = (await run('logs', id, '-o', output)).exitCode;
+
+      for (const copy of copies) {
+        const [own, file] = [join(output, `of-${copy}`), damaged[copy]!];
+        mkdirSync(own);
+        renameSync(join(output, copy), join(own, id));
+        for (const command of ['status', 'receipt'])
+          check(command, file, (await run(command, id, '-o', own)).text);
+        const logs = await run('logs', id, '-o', own);
+        check('logs', file, logs.text);
+        if (!file.startsWith('.batch/') && logs.exitCode !== usual)
+          ugly.push({ command: 'logs', file, ...logs });
+        check('download', file, (await run('download', id, join(own, 'copy'), '-o', own)).text);
+        const deleted = await run('delete', id, '--yes', '-o', own);
+        check('delete', file, deleted.text);
+        if (deleted.exitCode !== 0 || existsSync(join(own, id)))
+          ugly.push({ command: 'delete', file, ...deleted });
+      }
+      expect(ugly).toEqual([]);
+    },
+  );
 });
 
 /** The stopped render as it was, in its own place, which its jobs name. */
@@ -155,7 +156,9 @@ function restored(): string {
 }
 
 describe('render resumes', () => {
-  test.each(Object.keys(GARBLES).filter((name) => name !== 'version 9'))(
+  const resumable = Object.keys(GARBLES).filter((name) => name !== 'version 9');
+  const isUsual = (name: string) => ['half', 'null', 'huge numbers', 'folder'].includes(name);
+  test.each(fewOrAll('torn-files', resumable, isUsual))(
     'although every state file is damaged (%s), and keeps the frames',
     async (name) => {
       const output = restored();
@@ -270,7 +273,9 @@ if (!isRoot) process.stderr.write('NOT RUN: files that may not be read need Linu
   });
 });
 
-test.each(['.batch/jobs/J.jsonl', '.batch/lock/C', 'jobs.json', 'manifest.json'])(
+const PIPES = ['.batch/jobs/J.jsonl', '.batch/lock/C', 'jobs.json', 'manifest.json'];
+
+test.each(fewOrAll('torn-files', PIPES, (file) => file.endsWith('C') || file === 'manifest.json'))(
   'a pipe in the place of %s keeps no command waiting',
   (file) => {
     const output = at('pipes');

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { VIDEO_FILES } from '../../core/render/video';
+import { fewOrAll } from '../support/heavy';
 import { useScratchFolder } from '../support/scratch-folder';
 import { type Film, stitchFilm } from '../support/stitched-film';
 import { decodeFrame, decodeRow, probeVideo } from '../support/video';
@@ -37,29 +38,36 @@ const SOURCES = [
   [16, false],
 ] as const;
 
-describe.each(SOURCES)('greys of %i bits, alpha %j', (bitDepth, alpha) => {
-  test.each(['h264', 'av1'] as const)('stay grey in video %s', async (video) => {
-    expect(await stitchFilm(at('out'), { ...ramp(bitDepth, alpha), options: { video } })).toMatchObject({
-      exitCode: 0,
-    });
-    const { error, tint } = faultsOf(await decodeFrame(at('out/output.mp4')), RAMP.size[0]);
-    // Encoders lose a little, which is the same in all channels.
-    expect({ tint, isClose: error <= 3 }).toEqual({ tint: 0, isClose: true });
-  });
+describe.each(fewOrAll('videos', SOURCES, ([bits]) => bits === 8))(
+  'greys of %i bits, alpha %j',
+  (bitDepth, alpha) => {
+    const videos = ['h264', 'av1'] as const;
+    test.each(fewOrAll('videos', videos, (video) => video === 'h264'))(
+      'stay grey in video %s',
+      async (video) => {
+        expect(await stitchFilm(at('out'), { ...ramp(bitDepth, alpha), options: { video } })).toMatchObject({
+          exitCode: 0,
+        });
+        const { error, tint } = faultsOf(await decodeFrame(at('out/output.mp4')), RAMP.size[0]);
+        // Encoders lose a little, which is the same in all channels.
+        expect({ tint, isClose: error <= 3 }).toEqual({ tint: 0, isClose: true });
+      },
+    );
 
-  test('stay grey in poster, contact sheet and preview', async () => {
-    await stitchFilm(at('out'), ramp(bitDepth, alpha));
-    const poster = await decodeRow(at('out/poster.jpg'), 32);
-    expect(faultsOf(poster, 1024)).toEqual({ error: expect.any(Number), tint: 0 });
-    expect(faultsOf(poster, 1024).error).toBeLessThanOrEqual(1);
-    // Tiles of 320×20 pixels after a margin of 4; below the number.
-    const sheet = (await decodeRow(at('out/contact-sheet.jpg'), 4 + 16)).subarray(4 * 3);
-    const tile = Array.from({ length: 240 }, (_, x) => sheet.subarray((x + 70) * 3, (x + 70) * 3 + 3));
-    expect(Math.max(...tile.map(([r, g, b]) => Math.max(r!, g!, b!) - Math.min(r!, g!, b!)))).toBe(0);
-    const preview = await decodeRow(at('out/preview.mp4'), 20);
-    for (let x = 0; x < 640; x += 1) expect(new Set(preview.subarray(x * 3, x * 3 + 3)).size).toBe(1);
-  });
-});
+    test('stay grey in poster, contact sheet and preview', async () => {
+      await stitchFilm(at('out'), ramp(bitDepth, alpha));
+      const poster = await decodeRow(at('out/poster.jpg'), 32);
+      expect(faultsOf(poster, 1024)).toEqual({ error: expect.any(Number), tint: 0 });
+      expect(faultsOf(poster, 1024).error).toBeLessThanOrEqual(1);
+      // Tiles of 320×20 pixels after a margin of 4; below the number.
+      const sheet = (await decodeRow(at('out/contact-sheet.jpg'), 4 + 16)).subarray(4 * 3);
+      const tile = Array.from({ length: 240 }, (_, x) => sheet.subarray((x + 70) * 3, (x + 70) * 3 + 3));
+      expect(Math.max(...tile.map(([r, g, b]) => Math.max(r!, g!, b!) - Math.min(r!, g!, b!)))).toBe(0);
+      const preview = await decodeRow(at('out/preview.mp4'), 20);
+      for (let x = 0; x < 640; x += 1) expect(new Set(preview.subarray(x * 3, x * 3 + 3)).size).toBe(1);
+    });
+  },
+);
 
 const BT2020 = { color_primaries: 'bt2020', color_transfer: 'bt709', color_space: 'bt2020nc' };
 const BT709 = { color_primaries: 'bt709', color_transfer: 'bt709', color_space: 'bt709' };
@@ -80,7 +88,11 @@ const TAGGED = [
 
 const COLOURFUL: Film['pixel'] = (x) => [40_000, 12_345 + 8 * x, 3000, 65_535];
 
-test.each(TAGGED)(
+/** One of each encoder, and a display that needs nothing. */
+const isTagged = ([display, video]: (typeof TAGGED)[number]): boolean =>
+  display === undefined || (display === 'rec2100-pq' && ['hevc', 'prores', 'vp9'].includes(video));
+
+test.each(fewOrAll('videos', TAGGED, isTagged))(
   'display %s is what video %s is tagged for',
   async (display, video, tags, pix_fmt, colr) => {
     const film: Film = { options: { video }, bitDepth: 16, alpha: true, size: [96, 64], frames: 2 };
@@ -136,7 +148,10 @@ const ASPECTS = [
   [undefined, 'h264', '1:1', 96, 64],
 ] as const;
 
-test.each(ASPECTS)(
+const isUsualAspect = ([aspect, video]: (typeof ASPECTS)[number]): boolean =>
+  aspect?.[0] === 64 && ['h264', 'vp9', 'gif'].includes(video);
+
+test.each(fewOrAll('videos', ASPECTS, isUsualAspect))(
   'pixels of %j in video %s, whatever the pictures say',
   async (aspect, video, sar, width, height) => {
     const [numerator, denominator] = aspect ?? [1, 1];

@@ -1,5 +1,6 @@
 import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fewOrAll, runsHeavy } from '../support/heavy';
 import { GREYS, stitchFilm, type Film } from '../support/stitched-film';
 import { useScratchFolder } from '../support/scratch-folder';
 import { worker } from '../support/spotreel';
@@ -29,32 +30,37 @@ const SOURCES = [
 ] as const;
 
 describe.each(FORMATS)('%s', (video, name, codec, opaque, seeThrough, even) => {
-  test.each(SOURCES)('from $bitDepth bits, alpha $alpha, $size', async (source) => {
-    // SVT-AV1 has a least size.
-    const size = video === 'av1' ? ([source.size[0] + 48, source.size[1] + 48] as const) : source.size;
-    const result = await stitched({ ...source, size, options: { video } });
-    expect(result).toMatchObject({ exitCode: 0 });
-    const path = at('out', name);
-    const facts = await probeVideo(path);
-    const side = (pixels: number) => (even ? Math.ceil(pixels / 2) * 2 : pixels);
-    expect(facts).toMatchObject({
-      codec_name: codec,
-      nb_read_frames: '5',
-      pix_fmt: source.alpha ? seeThrough : opaque,
-      width: side(size[0]),
-      height: side(size[1]),
-    });
-    // In GIF time goes by hundredths, in WebM by thousandths of a second.
-    expect(Math.abs(Number(facts.duration ?? facts.format.duration) - (5 * 1001) / 24000)).toBeLessThan(0.01);
-    const tags =
-      video === 'gif' ? {} : { color_space: 'bt709', color_primaries: 'bt709', color_transfer: 'bt709' };
-    expect(facts).toMatchObject(tags);
-    const greys = await decodeGreys(path);
-    // Over black where the format is not see-through; ffmpeg's own decoder of VP9 leaves the alpha out.
-    const shown = source.alpha && opaque === seeThrough && video !== 'vp9' ? 128 / 255 : 1;
-    expect(greys).toHaveLength(5);
-    greys.forEach((grey, i) => expect(Math.abs(grey - GREYS[i]! * shown)).toBeLessThan(5));
-  });
+  test.each(fewOrAll('videos', SOURCES, (_, index) => index === 1))(
+    'from $bitDepth bits, alpha $alpha, $size',
+    async (source) => {
+      // SVT-AV1 has a least size.
+      const size = video === 'av1' ? ([source.size[0] + 48, source.size[1] + 48] as const) : source.size;
+      const result = await stitched({ ...source, size, options: { video } });
+      expect(result).toMatchObject({ exitCode: 0 });
+      const path = at('out', name);
+      const facts = await probeVideo(path);
+      const side = (pixels: number) => (even ? Math.ceil(pixels / 2) * 2 : pixels);
+      expect(facts).toMatchObject({
+        codec_name: codec,
+        nb_read_frames: '5',
+        pix_fmt: source.alpha ? seeThrough : opaque,
+        width: side(size[0]),
+        height: side(size[1]),
+      });
+      // In GIF time goes by hundredths, in WebM by thousandths of a second.
+      expect(Math.abs(Number(facts.duration ?? facts.format.duration) - (5 * 1001) / 24000)).toBeLessThan(
+        0.01,
+      );
+      const tags =
+        video === 'gif' ? {} : { color_space: 'bt709', color_primaries: 'bt709', color_transfer: 'bt709' };
+      expect(facts).toMatchObject(tags);
+      const greys = await decodeGreys(path);
+      // Over black where the format is not see-through; ffmpeg's own decoder of VP9 leaves the alpha out.
+      const shown = source.alpha && opaque === seeThrough && video !== 'vp9' ? 128 / 255 : 1;
+      expect(greys).toHaveLength(5);
+      greys.forEach((grey, i) => expect(Math.abs(grey - GREYS[i]! * shown)).toBeLessThan(5));
+    },
+  );
 });
 
 test.each([
@@ -74,7 +80,7 @@ test('half see-through frames stand before the colour that was asked for', async
   expect([red! - 142, green! - 15, blue! - 15].every((difference) => Math.abs(difference) < 8)).toBe(true);
 });
 
-test.each([
+const EXTREMES = [
   ['h264', [1, 1], 1, [24, 1]],
   ['h264', [33, 17], 5, [1, 1000]],
   ['hevc', [33, 17], 2, [120000, 1001]],
@@ -82,14 +88,19 @@ test.each([
   ['prores', [1, 1], 1, [24, 1]],
   ['vp9', [1, 1], 1, [1, 1000]],
   ['gif', [1, 1], 1, [50, 1]],
-] as const)('%s of %j pixels, %i frames at %j fps', async (video, size, frames, rate) => {
-  const result = await stitched({ options: { video }, bitDepth: 8, alpha: false, size, frames, rate });
-  expect(result).toMatchObject({ exitCode: 0 });
-  const [, name] = FORMATS.find(([format]) => format === video)!;
-  const { nb_read_frames, avg_frame_rate } = await probeVideo(at('out', name));
-  expect(nb_read_frames).toBe(String(frames));
-  expect(['vp9', 'gif'].includes(video) || avg_frame_rate === rate.join('/')).toBe(true);
-});
+] as const;
+
+test.each(fewOrAll('videos', EXTREMES, ([video]) => video === 'h264'))(
+  '%s of %j pixels, %i frames at %j fps',
+  async (video, size, frames, rate) => {
+    const result = await stitched({ options: { video }, bitDepth: 8, alpha: false, size, frames, rate });
+    expect(result).toMatchObject({ exitCode: 0 });
+    const [, name] = FORMATS.find(([format]) => format === video)!;
+    const { nb_read_frames, avg_frame_rate } = await probeVideo(at('out', name));
+    expect(nb_read_frames).toBe(String(frames));
+    expect(['vp9', 'gif'].includes(video) || avg_frame_rate === rate.join('/')).toBe(true);
+  },
+);
 
 test('none: the frames are looked at, and there is no video', async () => {
   const result = await stitched({ options: { video: 'none' }, bitDepth: 8, alpha: false, size: [32, 18] });
@@ -111,15 +122,16 @@ test('an ffmpeg that lacks the encoder is named with it, and what to do', async 
   expect(stdout).toContain(join(lacking));
 });
 
-test('frames up to 105,999 are a film of as many, in their order, and a preview that shows some of them', async () => {
-  // Names of five and of six digits.
-  const [first, frames] = [95_000, 11_000];
-  const film: Film = { options: {}, bitDepth: 8, alpha: false, size: [16, 16], first, frames };
-  expect(await stitched(film)).toMatchObject({ exitCode: 0 });
-  const greys = await decodeGreys(at('out/output.mp4'));
-  expect(greys).toHaveLength(frames);
-  expect(greys.every((grey, i) => Math.abs(grey - GREYS[i % GREYS.length]!) < 8)).toBe(true);
-  const preview = await probeVideo(at('out/preview.mp4'));
-  expect(Number(preview.nb_read_frames)).toBeLessThanOrEqual(601);
-  expect(Math.abs(Number(preview.format.duration) - (frames * 1001) / 24000)).toBeLessThan(10);
-}, 600_000);
+if (runsHeavy('videos'))
+  test('frames up to 105,999 are a film of as many, in their order, and a preview that shows some of them', async () => {
+    // Names of five and of six digits.
+    const [first, frames] = [95_000, 11_000];
+    const film: Film = { options: {}, bitDepth: 8, alpha: false, size: [16, 16], first, frames };
+    expect(await stitched(film)).toMatchObject({ exitCode: 0 });
+    const greys = await decodeGreys(at('out/output.mp4'));
+    expect(greys).toHaveLength(frames);
+    expect(greys.every((grey, i) => Math.abs(grey - GREYS[i % GREYS.length]!) < 8)).toBe(true);
+    const preview = await probeVideo(at('out/preview.mp4'));
+    expect(Number(preview.nb_read_frames)).toBeLessThanOrEqual(601);
+    expect(Math.abs(Number(preview.format.duration) - (frames * 1001) / 24000)).toBeLessThan(10);
+  }, 600_000);

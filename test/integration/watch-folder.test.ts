@@ -88,9 +88,10 @@ test('what lies in uploads is rendered, what is wrong is refused, and what is co
 
 test('killed in the middle of a render, it goes on in the same order, and no frame is rendered twice', async () => {
   // Slow enough for other commands to have a look meanwhile.
-  drop(CLOCK, at(), 'first.blend', { 'resolution-percent': 25, samples: 48, frames: '1-48' });
-  drop(CLOCK, at(), 'second.blend', { 'resolution-percent': 10, samples: 1, frames: '1-6' });
-  const killed = startFarm(at());
+  const slow = installFakeBlender(at('slow'), { width: 64, height: 36, delayMs: 600 });
+  drop(CLOCK, at(), 'first.blend', { ...SMALL, 'frames-per-slice': 24, frames: '1-48' });
+  drop(CLOCK, at(), 'second.blend', { ...SMALL, frames: '1-6' });
+  const killed = startFarm(at(), [], { environment: slow });
   const { renderId: second } = await killed.until(
     ({ event, key }) => event === 'queued' && key === 'uploads/second.blend',
   );
@@ -117,7 +118,8 @@ test('killed in the middle of a render, it goes on in the same order, and no fra
   expect(stored.length).toBeGreaterThanOrEqual(5);
   expect(stored.length).toBeLessThan(48);
 
-  const again = startFarm(at(), ['--once']);
+  const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
+  const again = startFarm(at(), ['--once'], { environment });
   expect(await again.finished).toMatchObject({ exitCode: 0 });
   const ends = again.events.filter(({ event }) => event === 'ended');
   expect(ends.map(({ renderId, state }) => [renderId, state])).toEqual([
@@ -167,7 +169,7 @@ test('a slow copy: half a scene is no render, and the whole of it is the right o
 });
 
 test('cancelled renders stop alone, stay so, and go on once they are dropped again', async () => {
-  const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 300 });
+  const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 600 });
   drop(CLOCK, at(), 'a.blend', { ...SMALL, frames: '1-200' });
   drop(CLOCK, at(), 'b.blend', { ...SMALL, frames: '1-201' });
   drop(CLOCK, at(), 'c.blend', { ...SMALL, frames: '1-4' });

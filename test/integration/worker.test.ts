@@ -1,5 +1,7 @@
 import {
+  cpSync,
   existsSync,
+  mkdtempSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -7,6 +9,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { parseWorkerEvent, type WorkerEvent } from '../../core/jobs/worker';
@@ -19,7 +22,7 @@ import { ROOT } from '../support/source-files';
 import { type Finished, startProgram, worker } from '../support/spotreel';
 import { probeVideo } from '../support/video';
 
-jest.setTimeout(60_000);
+jest.setTimeout(240_000);
 
 const at = useScratchFolder();
 const CLOCK = join(ROOT, 'examples/clock.blend');
@@ -42,6 +45,18 @@ const renderArgs = (f: number, t = FRAMES) => [
   String(t),
 ];
 const stitchArgs = () => ['stitch', '-i', at('out'), '-o', at('out')];
+
+/** A render whose frames are all stored, for tests that begin with it. */
+let rendered: string;
+beforeAll(async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'spotreel worker '));
+  rendered = join(folder, 'out');
+  const environment = installFakeBlender(join(folder, 'blender'), { width: 640, height: 360 });
+  const args = ['render', '-i', CLOCK, '-o', rendered, '-f', String(FRAMES), '-t', String(FRAMES)];
+  const { exitCode, stdout } = await worker(args, { environment });
+  if (exitCode !== 0) throw new Error(stdout);
+});
+afterAll(() => rmSync(join(rendered, '..'), { recursive: true, force: true }));
 
 const events = ({ stdout }: Finished) =>
   stdout
@@ -86,7 +101,7 @@ test('of a render of many slices the first ones are spread over the shot, and a 
 }, 300_000);
 
 test('frames that are missing or not whole make no video, and are named', async () => {
-  await worker(renderArgs(FRAMES), { environment: fake() });
+  cpSync(rendered, at('out'), { recursive: true });
   truncateSync(at('out/frames/0040.png'), 1000);
   const bad = await worker(stitchArgs());
   expect(bad.exitCode).toBe(65);
@@ -104,7 +119,7 @@ test('frames that are missing or not whole make no video, and are named', async 
 });
 
 test('a frame without its last rows makes no video, though its checksums hold, and is named', async () => {
-  await worker(renderArgs(FRAMES), { environment: fake() });
+  cpSync(rendered, at('out'), { recursive: true });
   const { resolution } = manifestOf(at('out'));
   const rows = Buffer.alloc((1 + 3 * resolution.width) * (resolution.height - 4));
   writeFileSync(at('out/frames/0040.png'), pngOf(resolution, pngChunk('IDAT', deflateSync(rows))));
@@ -115,7 +130,7 @@ test('a frame without its last rows makes no video, though its checksums hold, a
 });
 
 test('a partial stitch takes a frame that is not whole for missing, and names both kinds', async () => {
-  await worker(renderArgs(FRAMES), { environment: fake() });
+  cpSync(rendered, at('out'), { recursive: true });
   truncateSync(at('out/frames/0040.png'), 1000);
   rmSync(at('out/frames/0001.png'));
   const { exitCode } = await worker([...stitchArgs(), '--partial']);
@@ -169,7 +184,7 @@ test('SIGTERM ends with 143, stores what was saved, and leaves no scratch', asyn
 });
 
 test('an ffmpeg that is killed is a passing fault, and leaves no video', async () => {
-  await worker(renderArgs(FRAMES), { environment: fake() });
+  cpSync(rendered, at('out'), { recursive: true });
   writeFileSync(at('ffmpeg'), '#!/bin/sh\nkill -KILL $$\n', { mode: 0o755 });
   const killed = await worker(stitchArgs(), { environment: { ...fake(), SPOTREEL_FFMPEG: at('ffmpeg') } });
   expect(killed.exitCode).toBe(75);

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { findExecutable } from '../../core/processes/find-executable';
 import { runProgram } from '../../core/processes/run-program';
+import { standInScript } from '../support/blender-stand-in';
 import { ROOT } from '../support/source-files';
 
 const MODULE_PROGRAM = join(ROOT, 'test/fixtures/programs/bpy-blender.py');
@@ -40,9 +41,7 @@ export async function findBlender(named: string): Promise<BlenderAtHand> {
  */
 export function environmentFor(blender: BlenderAtHand, folder: string): Record<string, string> {
   const script = join(folder, 'blender');
-  const answer = `[ "$1" = --version ] && { echo "Blender ${blender.version}"; exit; }`;
-  const words = blender.command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
-  writeFileSync(script, `#!/bin/sh\n${answer}\nexec ${words} "$@"\n`);
+  writeFileSync(script, standInScript(blender.command, blender.version));
   chmodSync(script, 0o755);
   const path = `${dirname(blender.command[0]!)}${delimiter}${process.env.PATH}`;
   return { SPOTREEL_BLENDER: script, ...(blender.isModule && { PATH: path }) };

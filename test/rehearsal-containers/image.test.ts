@@ -1,6 +1,7 @@
 import { appendFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { WORKER_UID } from '../../lib/constructs/machines';
+import { runsHeavy } from '../support/heavy';
 import {
   type BlenderMirror,
   MIRRORED_VERSION,
@@ -79,7 +80,7 @@ test('Blender, ffmpeg and Node answer in it; what they were fetched with is not 
   expect(await inImage('find', ['/usr/bin', '-name', 'curl', '-o', '-name', 'xz'])).toBe('');
 });
 
-describe('an archive of the Blender project', () => {
+(runsHeavy('images') ? describe : describe.skip)('an archive of the Blender project', () => {
   let mirror: BlenderMirror | undefined;
   afterEach(() => mirror?.stop());
 

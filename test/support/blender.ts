@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { SceneMaker } from './scene-maker';
 
 const run = promisify(execFile);
 
@@ -15,16 +16,14 @@ scene.render.resolution_y = 48
 scene.frame_end = 6
 `;
 
+let maker: SceneMaker | undefined;
+// A Blender for each file of tests; it starts with the first scene.
+afterAll(() => maker?.stop());
+
 /** Makes a real .blend with real Blender: its default scene, small, changed by Python `lines`. */
 export async function makeScene(path: string, lines = '', compress = false): Promise<string> {
-  const save = `bpy.ops.wm.save_as_mainfile(filepath=${JSON.stringify(path)}, compress=${compress ? 'True' : 'False'})`;
-  await blender([
-    '--factory-startup',
-    '--python-exit-code',
-    '1',
-    '--python-expr',
-    `${PREPARE}\n${lines}\n${save}`,
-  ]);
+  if (!maker || maker.hasEnded) maker = new SceneMaker();
+  await maker.make({ script: `${PREPARE}\n${lines}`, path, compress });
   return path;
 }
 

@@ -1,5 +1,6 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { standInScript } from './blender-stand-in';
 import { ROOT } from './source-files';
 
 /** What the fake can do wrong at a frame; see `test/fixtures/programs/fake-blender.js`. */
@@ -48,8 +49,9 @@ export interface FakeBehaviour {
 /** Writes a program that plays Blender with these faults; gives the environment in which Spotreel takes it for Blender. */
 export function installFakeBlender(path: string, behaviour: FakeBehaviour): NodeJS.ProcessEnv {
   const fake = join(ROOT, 'test/fixtures/programs/fake-blender.js');
-  const lines = ['#!/usr/bin/env node', `require(${JSON.stringify(fake)})(${JSON.stringify(behaviour)});`];
-  writeFileSync(path, `${lines.join('\n')}\n`);
+  const program = `${path}.js`;
+  writeFileSync(program, `require(${JSON.stringify(fake)})(${JSON.stringify(behaviour)});\n`);
+  writeFileSync(path, standInScript(['node', program], behaviour.version ?? '3.4.1'));
   chmodSync(path, 0o755);
   // What the fake notes lies outside of the worker's scratch folder.
   const takesNotes = behaviour.onceIn !== undefined || behaviour.log !== undefined;

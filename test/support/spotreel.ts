@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { blenderStandIn } from './blender-stand-in';
 import { ROOT } from './source-files';
 
 /** What a finished program said. */
@@ -52,7 +53,7 @@ export function startProgram(
     machine === undefined ? command : ['unshare', ...OTHER_MACHINE, ...NAMED, machine, ...command];
   const child = spawn(name!, rest, {
     cwd: options.cwd,
-    env: { ...process.env, ...options.environment },
+    env: { ...usualEnvironment(options), ...process.env, ...options.environment },
     ...(id !== undefined && { uid: id, gid: id }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -64,6 +65,13 @@ export function startProgram(
     child.once('close', (exitCode, signal) => resolve({ exitCode, signal, stdout, stderr }));
   });
   return { process: child, finished };
+}
+
+/** Has a program find a Blender that knows its version. Another user may be unable to read it; another PATH may have no Blender. */
+function usualEnvironment({ user, environment }: RunOptions): NodeJS.ProcessEnv {
+  if (user !== undefined || environment?.PATH !== undefined) return {};
+  const blender = blenderStandIn();
+  return blender === undefined ? {} : { SPOTREEL_BLENDER: blender };
 }
 
 /** Runs `spotreel` to its end. */

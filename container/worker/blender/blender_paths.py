@@ -1,10 +1,10 @@
-"""Paths that Blender is to take as they are."""
+"""Paths that Blender must use unchanged."""
 
 import bpy
 
 
 def literal(path):
-    """For settings that hold a template: since Blender 5.0 `{name}` is a variable there, and a doubled brace is a brace.
+    """Escapes a path for settings that are templates: since Blender 5.0 `{name}` is a variable, and `{{` is a brace.
 
     https://docs.blender.org/manual/en/latest/files/file_paths.html#path-templates
     """

@@ -1,4 +1,4 @@
-"""The files that the modifiers, constraints and simulations of an object read for one frame, and what is wrong with them."""
+"""Faults of the files that the modifiers, constraints and simulations of an object read for one frame."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import re
 import bpy
 from image_files import faults_at, faults_of_cache_file, place_of
 
-# Those that read a file themselves or by what they point at.
+# Modifiers that read files themselves or through the data that they use.
 READERS = {
     "CLOTH", "DYNAMIC_PAINT", "FLUID", "MESH_CACHE", "MESH_SEQUENCE_CACHE", "NODES", "OCEAN", "PARTICLE_SYSTEM",
     "SOFT_BODY",
@@ -14,7 +14,7 @@ READERS = {
 
 
 def reads_files(thing):
-    """Whether an object may read any; its stack of modifiers does not change while frames are rendered."""
+    """Whether an object may read files. Its modifiers do not change while frames render."""
     return (
         any(one.type in READERS or hasattr(one, "texture") or hasattr(one, "mask_texture") for one in thing.modifiers)
         or any(one.type == "TRANSFORM_CACHE" for one in thing.constraints)
@@ -23,7 +23,7 @@ def reads_files(thing):
 
 
 def faults_of_object(thing, original, frame):
-    """All but geometry nodes and textures, of an evaluated object."""
+    """Faults of an evaluated object, without geometry nodes and textures."""
     files = []
     for constraint in thing.constraints:
         if constraint.type == "TRANSFORM_CACHE" and constraint.enabled and constraint.cache_file:
@@ -53,10 +53,10 @@ def faults_of_object(thing, original, frame):
 
 
 def faults_of_points(cache, owner, frame):
-    """A bake on disk has a file for every step; between two steps Blender takes the mean, as `BKE_ptcache_read` has it."""
+    """A bake on disk has a file for every step. Between two steps Blender interpolates (`BKE_ptcache_read`)."""
     if not cache or not (cache.use_external or (cache.use_disk_cache and cache.is_baked)):
         return []
-    # At its start a simulation is as the scene has it.
+    # At its start, a simulation reads no cache.
     at = min(frame, cache.frame_end)
     if at <= cache.frame_start:
         return []
@@ -74,7 +74,7 @@ def faults_of_points(cache, owner, frame):
             return []
         found = [name for name in there if is_frame(name, start, number)]
         if not found:
-            # The first frame of a bake may have none: it is the scene's own.
+            # The first frame of a bake may have no file, because it comes from the scene.
             if number > cache.frame_start:
                 files.append(f"{folder}/{start}_{number:06d}_{max(0, cache.index):02d}.bphys")
         else:
@@ -87,7 +87,7 @@ def is_frame(name, start, number):
 
 
 def points_folder(cache, owner):
-    """As `ptcache_path` has it."""
+    """The folder of a point cache, as in `ptcache_path`."""
     library = owner.library
     if cache.use_external:
         return cache.filepath.rstrip("/\\"), library if cache.use_library_path else None
@@ -97,14 +97,14 @@ def points_folder(cache, owner):
 
 
 def points_name(cache, owner):
-    """As `ptcache_filename` has it: without a name of its own, the object's in hexadecimal digits."""
+    """The start of file names, as in `ptcache_filename`: the cache's name, or the object's name in hexadecimal."""
     if cache.name or cache.use_external:
         return cache.name
     return "".join(f"{byte:02X}" for byte in owner.name.encode())
 
 
 def faults_of_fluid(domain, owner, frame):
-    """What was baked has files for each frame in folders by kind."""
+    """A baked fluid has files for each frame, in a folder for each kind of data."""
     at = min(frame, domain.cache_frame_end) - domain.cache_frame_offset
     if frame < domain.cache_frame_start:
         return []
@@ -129,7 +129,7 @@ def faults_of_fluid(domain, owner, frame):
 
 
 def faults_of_bakes(modifier, live_names, owner, frame):
-    """Bakes of geometry nodes on disk: `meta/<frame>_<subframe>.json` for each frame, what it names in `blobs/`."""
+    """Bakes of geometry nodes: `meta/<frame>_<subframe>.json` for each frame, which names files in `blobs/`."""
     files = []
     for bake in getattr(modifier, "bakes", ()):
         target = modifier.bake_target if bake.bake_target == "INHERIT" else bake.bake_target
@@ -140,7 +140,7 @@ def faults_of_bakes(modifier, live_names, owner, frame):
             continue
         folder = folder.rstrip("/\\")
         if not os.path.isdir(place_of(folder, owner.library)):
-            # Whether it was ever baked, the scene does not say; that it names a folder is all that is left of it.
+            # The scene does not record whether it was baked, only the folder.
             files.append(folder)
             continue
         inner = folder if bake.use_custom_path else f"{folder}/{bake.bake_id}"

@@ -1,19 +1,19 @@
-"""What the compositor of a scene renders."""
+"""The node tree of a scene's compositor, and the scenes that it renders."""
 
 
 def tree_of(scene):
-    """Its node tree, whether it is used or not: from Blender 5.0 on a group like any other."""
+    """The compositor's node tree, used or not. Since Blender 5.0 it is a node group."""
     return scene.compositing_node_group if hasattr(scene, "compositing_node_group") else scene.node_tree
 
 
 def tree_in_use(scene):
-    """The node tree that renders of the scene go through; None if they go through none."""
+    """The node tree that renders of the scene use, or None."""
     used = scene.render.use_compositing and getattr(scene, "use_nodes", True)
     return tree_of(scene) if used else None
 
 
 def drawn_scenes(scene):
-    """Those that Render Layers nodes show; without a compositor the scene itself. Each once."""
+    """The scenes that Render Layers nodes show, each once. Without a compositor, the scene itself."""
     tree = tree_in_use(scene)
     if tree is None:
         return [scene]

@@ -1,20 +1,20 @@
-"""What a render's dependency graph draws: the materials that faces wear, the tiles that their UVs reach, the lights."""
+"""The materials, UDIM tiles and lights that a render's dependency graph draws."""
 
 from array import array
 from math import ceil, floor
 
-# Edges of UVs that lie on the border of a tile reach no pixel of the next one.
+# UVs on the border of a tile reach no pixel of the next tile.
 NEARLY = 1e-5
 
 
 class Drawn:
-    """Of `wanted`, a map from a material's pointer to the UV maps whose tiles are asked for, what is drawn."""
+    """The drawn part of `wanted`, which maps the pointer of a material to UV maps whose tiles are needed."""
 
     def __init__(self, depsgraph, wanted):
         self.wanted = wanted
         self.materials = set()
         self.lights = set()
-        # By material and UV map, the numbers of UDIM tiles.
+        # Numbers of UDIM tiles by material and UV map.
         self.tiles = {}
         self.override = getattr(depsgraph.view_layer_eval, "material_override", None)
         seen = set()
@@ -49,7 +49,7 @@ class Drawn:
 
 
 def worn(thing, data, count):
-    """Indexes of the slots that something of an evaluated object wears."""
+    """Indexes of the material slots that an evaluated object uses."""
     if thing.type == "MESH" and hasattr(data, "polygons"):
         return {min(max(0, index), count - 1) for index in set(face_slots(data))}
     splines = getattr(data, "splines", None)
@@ -59,14 +59,14 @@ def worn(thing, data, count):
 
 
 def face_slots(mesh):
-    """Of each face. Blender takes the last slot for an index beyond it."""
+    """The material slot of each face. Blender uses the last slot for a higher index."""
     slots = array("i", bytes(4 * len(mesh.polygons)))
     mesh.polygons.foreach_get("material_index", slots)
     return slots
 
 
 def tiles_of(mesh, index, count, uv_map):
-    """Numbers of UDIM tiles that the faces of one slot touch; `None` stands for all of them."""
+    """Numbers of UDIM tiles that the faces of one slot touch. `None` means all tiles."""
     layers = getattr(mesh, "uv_layers", None)
     if layers is None:
         return {None}
@@ -75,7 +75,7 @@ def tiles_of(mesh, index, count, uv_map):
     else:
         layer = next((one for one in layers if one.active_render), None)
     if layer is None:
-        # Without one Blender takes 0, 0.
+        # Without a UV map Blender uses 0, 0.
         return {1001}
     corners = array("f", bytes(8 * len(mesh.loops)))
     layer.data.foreach_get("uv", corners)
@@ -87,7 +87,7 @@ def tiles_of(mesh, index, count, uv_map):
         if min(max(0, slots[face]), count - 1) == index:
             end = starts[face + 1] if face + 1 < len(starts) else len(mesh.loops)
             boxes.add(box_of(corners[2 * start : 2 * end : 2]) + box_of(corners[2 * start + 1 : 2 * end : 2]))
-    # Tiles go from u 0 to 9 and v 0 to 99.
+    # Tiles have u from 0 to 9 and v from 0 to 99.
     return {
         1001 + 10 * v + u
         for left, right, bottom, top in boxes
@@ -97,6 +97,6 @@ def tiles_of(mesh, index, count, uv_map):
 
 
 def box_of(values):
-    """The first and the last whole number that a stretch of values lies in."""
+    """The first and last tile along one axis that these values touch."""
     low = floor(min(values) + NEARLY)
     return low, max(low, ceil(max(values) - NEARLY) - 1)

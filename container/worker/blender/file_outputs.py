@@ -1,8 +1,8 @@
-"""Keeps what the compositor's File Output nodes write.
+"""Keeps the files that the compositor's File Output nodes write.
 
-Each node gets a folder of its own below `outputs` in the job's directory, so that nothing is written where the scene says. After a
-frame its files are moved into the job's directory itself, as `<frame>-<index>.output`: the worker takes files from there alone (see
-docs/adr/0024-separate-scratch-folders.md). File names are those of `blender --render-anim`.
+Each node writes to its own folder in `outputs` in the job's directory, never to the path in the scene. After a frame, its
+files are moved to `<frame>-<index>.output` in the job's directory, the only place from which the worker takes files
+(docs/adr/0024-separate-scratch-folders.md). File names are those of `blender --render-anim`.
 """
 
 import json
@@ -16,28 +16,28 @@ from compositor import tree_of
 
 FOLDER = "outputs"
 
-# Of one frame. The worker takes a line of up to 64 KiB for an event.
+# Limits of one frame. The worker accepts events of up to 64 KiB.
 MOST_FILES = 256
 MOST_EVENT_BYTES = 60_000
 
-# Characters of a folder's name and of each part of a file's path, and parts of a path.
+# Maximum characters of a folder name and of each part of a path, and maximum parts of a path.
 MOST_LETTERS = 60
 MOST_PARTS = 8
 
-# What a name cannot have on every system, besides control characters.
+# Characters that some systems do not allow in names, besides control characters.
 UNSAFE = set(':*?"<>|\\')
 
-# Of the templates of Blender 5.
+# An expression in a path template of Blender 5.
 EXPRESSION = re.compile(r"\{[^{}]*\}")
-# Expressions whose value is a path; the value of any other cannot hold a slash.
+# Expressions whose value is a path. Values of other expressions have no slash.
 PATH_EXPRESSION = re.compile(r"\{blend_dir[^{}]*\}")
 
-# The place of the frame's number. Blender 5 adds none to the names of a single frame.
+# Placeholder of the frame number. Blender 5 adds no number to the names of a single frame.
 NUMBER = "####"
 
 
 class FileOutputs:
-    """The File Output nodes of a file, after they were redirected into folders below `directory`."""
+    """The File Output nodes of a file, redirected to folders in `directory`."""
 
     def __init__(self, scene, directory):
         self.directory = directory
@@ -53,18 +53,18 @@ class FileOutputs:
             redirect(node, os.path.join(self.root, folder))
 
     def clear(self):
-        """Before a frame: an earlier Blender may have ended within one."""
+        """Deletes files of a frame that an earlier Blender did not finish."""
         if self.folders:
             shutil.rmtree(self.root, ignore_errors=True)
 
     def take(self, frame):
-        """Moves what a frame has written; gives it as a field of an event, in the order of the moved files' indices."""
+        """Moves the files of a frame. Returns a field of an event, in the order of the indexes of the moved files."""
         outputs = []
         for folder in self.folders:
             top = os.path.join(self.root, folder)
             for path in sorted(files_below(top)):
                 if len(outputs) == MOST_FILES:
-                    raise RuntimeError(f"its File Output nodes wrote more than {MOST_FILES} files, which is the most that Spotreel keeps")
+                    raise RuntimeError(f"its File Output nodes wrote more than {MOST_FILES} files, the most that Spotreel keeps")
                 os.rename(path, os.path.join(self.directory, f"{frame}-{len(outputs)}.output"))
                 outputs.append({"node": folder, "file": safe_path(os.path.relpath(path, top))})
         if len(json.dumps(outputs)) > MOST_EVENT_BYTES:
@@ -73,7 +73,7 @@ class FileOutputs:
 
 
 def output_nodes(scene):
-    """All of the file, in the same order in each Blender: those of the scene first, so that their folders have the plain names."""
+    """All nodes of the file, in the same order in each Blender. The scene's nodes come first and get the plain folder names."""
     seen = set()
     for tree in [tree_of(scene), *map(tree_of, bpy.data.scenes), *bpy.data.node_groups]:
         yield from nodes_in(tree, seen)
@@ -91,14 +91,14 @@ def nodes_in(tree, seen):
 
 
 def writes_pictures(node):
-    """The interface offers no video, but a file may hold one."""
+    """The interface offers no video format, but a file can have one."""
     return getattr(node.format, "media_type", "IMAGE") in {"IMAGE", "MULTI_LAYER_IMAGE"} and node.format.file_format not in {"", "FFMPEG"}
 
 
 def redirect(node, folder):
     is_layered = node.format.file_format == "OPEN_EXR_MULTILAYER"
     if hasattr(node, "directory"):
-        # A template of its own: braces of the path itself are doubled.
+        # The directory is a template, in which a doubled brace is a brace.
         node.directory = folder.replace("{", "{{").replace("}", "}}")
         node.file_name = file_path(node.file_name)
         if is_layered:
@@ -110,12 +110,12 @@ def redirect(node, folder):
                 item.name = name
         return
     if is_layered:
-        # Its last part begins the file's name.
+        # The last part of the path is the start of the file name.
         node.base_path = os.path.join(folder, file_path(node.base_path.replace("\\", "/").rpartition("/")[2]))
         return
     node.base_path = os.path.join(folder, "")
     for slot in node.file_slots:
-        # Without a name, Blender 3.4 would write beside the folder.
+        # Without a name, Blender 3.4 would write outside of the folder.
         path = file_path(slot.path)
         path += NUMBER if path.endswith("/") or not path else ""
         if path != slot.path:
@@ -123,12 +123,12 @@ def redirect(node, folder):
 
 
 def number_of(path):
-    """What is missing from a path so that Blender puts the frame's number into it."""
+    """What to append to a path, so Blender adds the frame number."""
     return "" if "#" in EXPRESSION.sub("", path.rpartition("/")[2]) else NUMBER
 
 
 def file_path(text):
-    """A path that leads nowhere but below the folder that it is appended to."""
+    """A path that stays in the folder to which it is appended."""
     text = PATH_EXPRESSION.sub("_", text).replace("\\", "/")
     parts = []
     for part in text.split("/"):
@@ -143,7 +143,7 @@ def file_path(text):
 
 
 def safe_path(path):
-    """The path under which a file is kept."""
+    """The path under which a file is stored."""
     letters = path.replace(os.sep, "/")
     return "".join("_" if letter in UNSAFE or unicodedata.category(letter)[0] == "C" else letter for letter in letters)
 
@@ -155,7 +155,7 @@ def folder_name(text):
 
 
 def unique(name, others):
-    """No disk can take two of them for one, whether it tells capitals apart or not."""
+    """A name that differs from `others` on every disk, also if upper and lower case are the same there."""
     taken = {other.casefold() for other in others}
     number = 2
     wanted = name

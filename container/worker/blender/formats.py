@@ -1,8 +1,8 @@
-"""In which formats the frames of a scene are saved."""
+"""The formats in which the frames of a scene are saved."""
 
 import bpy
 
-# The formats of a scene that are kept beside the PNG, and how their files end.
+# Formats of a scene that Spotreel keeps besides the PNG, with their file endings.
 MASTERS = {
     "JPEG": "jpg",
     "OPEN_EXR": "exr",
@@ -20,15 +20,15 @@ MASTERS = {
     "IRIS": "rgb",
 }
 
-# Blender cannot save these in black and white; from 4.0 on it can save DPX so.
+# Blender cannot save these formats in black and white. Since 4.0 it can save DPX.
 NOT_GREY = {"WEBP", "CINEON"} if bpy.app.version >= (4, 0, 0) else {"WEBP", "CINEON", "DPX"}
 
 
 def master_of(settings):
-    """How the files of the scene's own format end; None for a format that is not kept."""
+    """File ending of the scene's own format; None for a format that Spotreel does not keep."""
     file_format = settings.file_format
     if settings.color_mode == "BW" and file_format in NOT_GREY:
-        print(f"Spotreel: Blender cannot save {file_format} in black and white: frames are saved as PNG alone")
+        print(f"Spotreel: Blender cannot save {file_format} in black and white: frames are saved only as PNG")
         return None
     if file_format == "JPEG2000" and settings.jpeg2k_codec == "J2K":
         return "j2c"
@@ -36,18 +36,18 @@ def master_of(settings):
 
 
 class Formats:
-    """In which formats the frames of a scene are saved: PNG, and the scene's own where that is kept."""
+    """The formats in which frames are saved: PNG, and the scene's own if Spotreel keeps it."""
 
-    # What a change of format changes, too; in the order in which they can be set. From Blender 5.0 on a kind of media
-    # stands above the file format.
+    # Settings that depend on the format, in the order in which they can be set. Since Blender 5.0 the media type comes
+    # before the file format.
     SETTINGS = ("media_type", "file_format", "color_mode", "color_depth")
 
     def __init__(self, image_settings):
         self.settings = image_settings
         self.own = self.read()
-        # How the files of the format that is kept end.
+        # File ending of the format that is kept.
         self.master = master_of(image_settings)
-        # Movies hide the image formats.
+        # With a movie as media type, image formats are hidden.
         if hasattr(image_settings, "media_type"):
             image_settings.media_type = "IMAGE"
         image_settings.file_format = "PNG"
@@ -55,14 +55,14 @@ class Formats:
 
     def read(self):
         values = {name: getattr(self.settings, name, "") for name in self.SETTINGS}
-        # Of floats; Blender before 3.2 has none.
+        # Color space of float formats. Blender before 3.2 has none.
         space = getattr(self.settings, "linear_colorspace_settings", None)
         return values, space and space.name
 
     def use(self, format):
         values, space = format
         for name, value in values.items():
-            # Also empty where the file holds what the format can't have; Blender then takes what it can.
+            # Empty if the file has a value that the format does not allow. Blender then chooses one.
             if value:
                 setattr(self.settings, name, value)
         if space:

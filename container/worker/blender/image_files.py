@@ -1,4 +1,4 @@
-"""The files that a picture, a clip or any other data block reads for one frame, and what is wrong with them."""
+"""Faults of the files that an image, a clip or another data block reads for one frame."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import re
 import bpy
 from picture_files import fault_of
 
-# Blender's own font, which is in no file.
+# Blender's own font, which has no file.
 BUILT_IN = "<builtin>"
 
 
@@ -15,7 +15,7 @@ def place_of(path, library):
 
 
 def faults_at(path, library=None):
-    """The path as it stands in the scene, with its fault unless it is missing; nothing for a sound file."""
+    """The path in the scene and its fault, or only the path if the file is missing. Empty if the file is whole."""
     if not path:
         return []
     fault = fault_of(place_of(path, library))
@@ -23,7 +23,7 @@ def faults_at(path, library=None):
 
 
 def faults_of_data(data):
-    """Of what keeps its file in `filepath`: fonts and the like."""
+    """Faults of data whose file is in `filepath`, such as fonts."""
     path = data.filepath
     if path == BUILT_IN or getattr(data, "packed_file", None):
         return []
@@ -31,7 +31,7 @@ def faults_of_data(data):
 
 
 def numbered(path, number):
-    """The name of a picture of a sequence: the last digits of the name stand for the number, as in `BLI_path_sequence_decode`."""
+    """The path of one image of a sequence. Its number replaces the last digits, as in `BLI_path_sequence_decode`."""
     folder, name = re.fullmatch(r"(.*[/\\])?([^/\\]*)", path, re.S).groups()
     stem, ending = os.path.splitext(name)
     found = re.search(r"\d+(?=\D*$)", stem)
@@ -42,7 +42,7 @@ def numbered(path, number):
 
 
 def sequence_number(user, frame):
-    """Of the picture that is shown at a frame, as `BKE_image_user_frame_get` has it; None before the first one is."""
+    """The number of the image at a frame, as in `BKE_image_user_frame_get`; None before the first image."""
     length = user.frame_duration
     at = frame - user.frame_start + 1
     if length <= 0 or (at < 1 and not user.use_cyclic):
@@ -52,7 +52,7 @@ def sequence_number(user, frame):
 
 
 def faults_of_image(image, user, frame, scene, tiles=None):
-    """`user` is an image user, or a node that is one; `tiles` the UDIM tiles that are reached, None for all."""
+    """`user` is an image user, or a node that is one. `tiles` are the UDIM tiles in use, None for all."""
     library = image.library
     if len(image.packed_files) > 0 or not image.filepath:
         return []
@@ -72,13 +72,13 @@ def faults_of_image(image, user, frame, scene, tiles=None):
 
 
 def tile_path(path, number):
-    """Both patterns of Blender: `BKE_image_set_filepath_from_tile_number`."""
+    """Replaces both patterns of Blender, as in `BKE_image_set_filepath_from_tile_number`."""
     u, v = (number - 1001) % 10 + 1, (number - 1001) // 10 + 1
     return path.replace("<UDIM>", str(number)).replace("<UVTILE>", f"u{u}_v{v}")
 
 
 def faults_of_shown_view(image, user):
-    """The file has the paths of the views, which Python can't see, but Blender names the one that the user shows."""
+    """Python cannot read the paths of the views, but Blender names the one that the image user shows."""
     shown = image.filepath_from_user(image_user=user)
     fault = fault_of(shown)
     if fault is None:
@@ -90,7 +90,7 @@ def faults_of_shown_view(image, user):
 
 
 def faults_of_views(path, library, scene):
-    """Pictures of a stereo pair have the suffixes of the scene's views; without stereo the first is shown."""
+    """Images of a stereo pair have the suffixes of the scene's views. Without stereo, Blender shows the first."""
     whole = faults_at(path, library)
     if not whole:
         return []
@@ -121,7 +121,7 @@ def faults_of_volume(volume, frame):
 
 
 def volume_number(volume, frame):
-    """As `volume_sequence_frame` in Blender's `volume.cc` has it; None where it shows none."""
+    """The number of the volume at a frame, as in `volume_sequence_frame` of `volume.cc`; None if none is shown."""
     length, mode = volume.frame_duration, volume.sequence_mode
     at = frame - volume.frame_start + 1
     if length <= 0 or (mode == "CLIP" and not 1 <= at <= length):
@@ -138,7 +138,7 @@ def volume_number(volume, frame):
 
 
 def faults_of_cache_file(cache, frame):
-    """Alembic and USD: one file, or one a frame; and the files that are laid over it."""
+    """Alembic and USD: one file or one for each frame, and the files of its layers."""
     at = cache.frame if cache.override_frame else frame
     path = numbered(cache.filepath, int(at)) if cache.is_sequence else cache.filepath
     layers = [layer.filepath for layer in getattr(cache, "layers", ()) if not layer.hide_layer]
@@ -146,7 +146,7 @@ def faults_of_cache_file(cache, frame):
 
 
 def faults_of_font(curve):
-    """A text reads the files of the faces that its letters wear."""
+    """A text reads only the font files of the styles that its letters have."""
     letters = curve.body_format
     faces = {(letter.use_bold, letter.use_italic) for letter in letters} or {(False, False)}
     fonts = {

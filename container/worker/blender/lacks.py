@@ -1,4 +1,4 @@
-"""Holds up a frame that lacks files before anything of it is drawn; with force it lets it pass and reports what it lacks."""
+"""Stops a frame with missing files before Blender draws it. With force, it renders the frame and reports the files."""
 
 import os
 import traceback
@@ -7,12 +7,12 @@ import bpy
 from missing_files import MissingFiles
 from strip_use import is_sequenced
 
-# The worker takes a line of up to 64 KiB for an event: paths have up to 1 KiB, which JSON may write six times as long.
+# The worker accepts events of up to 64 KiB. A path has up to 1 KiB, and JSON can make it six times as long.
 MOST_FILES = 10
 
 
 class Nothing(bpy.types.RenderEngine):
-    """Blender prepares the scene for it as for any other renderer."""
+    """A renderer that draws nothing. Blender prepares the scene for it as for any other."""
 
     bl_idname = "SPOTREEL_NOTHING"
     bl_label = "Nothing"
@@ -22,7 +22,7 @@ class Nothing(bpy.types.RenderEngine):
 
 
 class Lacks:
-    """`tell` writes an event. Blender can't be told to give up a frame while it prepares it, so without force it is left."""
+    """Checks frames for missing files. Blender cannot cancel a frame that it prepares, so without force this exits Blender."""
 
     def __init__(self, tell, force):
         self.tell = tell
@@ -31,9 +31,9 @@ class Lacks:
         self.missing.lost.read_libraries()
         self.frame = None
         self.files = set()
-        # Of motion blur the graph is evaluated for other times, too: only the first one is the frame's.
+        # For motion blur, Blender evaluates the graph at several times. Only the first is the frame.
         self.seen = set()
-        # A Blender before this one was left because a frame lacked files: others may, too.
+        # An earlier Blender exited because a frame had missing files. Other frames may have some, too.
         self.probing = os.environ.get("SPOTREEL_PROBE") == "1"
         self.stays = False
 
@@ -48,20 +48,20 @@ class Lacks:
         self.seen.clear()
 
     def holds_up(self, scene):
-        """Before the frame is rendered, without force: whether it lacks anything that shows without that. Blender stays."""
+        """Without force, whether files are missing that can be found before the render. Blender keeps running."""
         if self.force:
             return False
         self.look(lambda: self.missing.of_scene(scene, self.frame)[0], stays=True)
         if not self.files and self.probing:
             self.probe(scene)
-            # The next frames are likely to be whole again.
+            # The next frames probably have all files.
             self.probing = bool(self.files)
         if self.files:
             self.report("missing", stays=True)
         return bool(self.files)
 
     def probe(self, scene):
-        """Has Blender prepare the frame and draw nothing: by a renderer that draws nothing, in a copy of each scene."""
+        """Makes Blender prepare the frame without drawing it, with the renderer `Nothing` in a copy of each scene."""
         scenes = [] if is_sequenced(scene) else [(scene, self.frame)]
         for one, frame in scenes + self.missing.of_scene(scene, self.frame)[1]:
             one.frame_set(frame)
@@ -74,7 +74,7 @@ class Lacks:
                 self.stays = True
                 bpy.ops.render.render(scene=copy.name)
             except RuntimeError as error:
-                print(f"Spotreel: could not look ahead for missing files: {error}", flush=True)
+                print(f"Spotreel: could not check for missing files in advance: {error}", flush=True)
             finally:
                 self.stays = False
                 bpy.data.scenes.remove(copy)
@@ -82,7 +82,7 @@ class Lacks:
                 return
 
     def end(self):
-        """Once the frame is drawn."""
+        """Reports missing files of the drawn frame."""
         if self.files:
             self.report("lacking")
 
@@ -103,9 +103,9 @@ class Lacks:
         try:
             self.files.update(find())
         except Exception:
-            # An odd scene is no reason to lose its frames, and Blender would only print this, too.
+            # A scene in which the search fails still renders. Blender also would only print the error.
             traceback.print_exc()
-            print("Spotreel: could not look for missing files in this frame", flush=True)
+            print("Spotreel: could not check for missing files in this frame", flush=True)
         if self.files and not (self.force or stays or self.stays):
             self.report("missing")
             os._exit(0)

@@ -1,4 +1,4 @@
-"""Data that a file links and that its library does not give: the library is missing, older or newer, or was changed."""
+"""Linked data that its library lacks, because the library is missing, older, newer or changed."""
 
 import os
 
@@ -6,7 +6,7 @@ import bpy
 from image_files import place_of
 from picture_files import fault_of
 
-# By type, the collection of a library's names; only for Blenders that do not mark what is missing.
+# The collection of a library by type of data. Only Blenders that do not mark missing data need it.
 COLLECTIONS = {
     "Action": "actions", "Armature": "armatures", "Camera": "cameras", "Collection": "collections", "Curve": "curves",
     "Image": "images", "Lattice": "lattices", "Light": "lights", "Material": "materials", "Mesh": "meshes",
@@ -17,14 +17,14 @@ COLLECTIONS = {
 
 class LostData:
     def __init__(self):
-        # By pointer: what is linked stays as it was when the file was opened.
+        # By pointer. Linked data does not change after the file was opened.
         self.known = {}
         self.names = {}
 
     def text_of(self, data):
-        """What to report of a linked data block that is not there; None for all others."""
+        """What to report about a missing linked data block; None for other data."""
         library = data.library
-        # Node trees of materials and the like go with their owners.
+        # Embedded data, such as node trees of materials, belongs to its owner.
         if library is None or data.is_embedded_data:
             return None
         key = data.as_pointer()
@@ -33,7 +33,7 @@ class LostData:
         return self.known[key]
 
     def judge(self, data, library):
-        # What a file holds of its libraries (from 5.0 on) needs them no more.
+        # Since 5.0 a file can contain data of its libraries. It does not need them.
         is_held = bool(library.packed_file) or getattr(data, "is_linked_packed", False)
         path = library.filepath
         fault = None if is_held else fault_of(place_of(path, library.parent))
@@ -45,7 +45,7 @@ class LostData:
             return None
         version = tuple(library.version)
         if version[:2] > bpy.app.version[:2] or (version == (0, 0, 0) and not is_held):
-            return f"{path} (not readable by Blender {bpy.app.version_string}: is it newer?)"
+            return f"{path} (not readable by Blender {bpy.app.version_string}; use the Blender that saved it)"
         return f"{data.name} in {path}"
 
     def is_missing(self, data, library, is_held):
@@ -63,7 +63,7 @@ class LostData:
         return self.names[path].get(COLLECTIONS[kind], {data.name})
 
     def read_libraries(self):
-        """Before anything renders: lists what libraries hold, where this Blender does not mark what is missing."""
+        """Lists the content of libraries before a render, if this Blender does not mark missing data."""
         if hasattr(bpy.types.ID, "is_missing") or "is_missing" in bpy.types.ID.bl_rna.properties:
             return
         for library in bpy.data.libraries:

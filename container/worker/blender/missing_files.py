@@ -1,8 +1,8 @@
-"""Which files a frame needs that Blender can't find or can't read: of what reaches the rendered frame, nothing else.
+"""Files that a frame needs and that Blender cannot find or read. Only files that change the rendered frame count.
 
-Blender draws a missing texture pink and leaves out what a missing library holds, and reports so in few versions and in
-none the same way (https://projects.blender.org/blender/blender, intern/cycles/scene/image.cpp), so it is looked up here:
-in the strips and the compositor of each scene before it is rendered, and in the render's own dependency graph.
+Blender draws a missing texture pink and leaves out the content of a missing library. Few versions report it, and none in
+the same way (https://projects.blender.org/blender/blender, intern/cycles/scene/image.cpp). This module checks the strips
+and the compositor of each scene before it renders, and the render's dependency graph.
 """
 
 import bpy
@@ -16,22 +16,22 @@ from tree_files import TreeFiles
 
 
 class MissingFiles:
-    """Files of one frame after another. What does not change from frame to frame is worked out once."""
+    """Checks one frame after another. Facts that are the same for all frames are computed once."""
 
     def __init__(self):
         self.lost = LostData()
-        # By the name of a scene that another renderer looks at: its own.
+        # The real engine of a scene that another renderer prepares, by the scene's name.
         self.engines = {}
         self.trees = TreeFiles(self.engine_of)
-        # By the original's pointer: whether an object may read files at all.
+        # Whether an object may read files, by the pointer of the original.
         self.readers = {}
 
     def engine_of(self, scene):
         return self.engines.get(scene.name, scene.render.engine)
 
     def of_scene(self, scene, frame):
-        """Before a scene is rendered: of its strips, or of what its compositor shows. Gives also the scenes that they
-        render, each with its frame."""
+        """Files of the scene's strips or compositor, before it renders. Also returns the scenes that these render, each
+        with its frame."""
         if is_sequenced(scene):
             strips = StripFaults(lambda tree, at: self.trees.of_compositor(tree, at, scene)[0])
             strips.look(scene, frame)
@@ -43,7 +43,7 @@ class MissingFiles:
         return files, [(other, frame) for other in scenes if other != scene]
 
     def of_graph(self, depsgraph):
-        """Of the graph that the renderer draws, evaluated at its frame. Sorted, each once."""
+        """Files of the evaluated graph that the renderer draws; sorted, each once."""
         graph = Graph(depsgraph, self)
         for data in depsgraph.ids:
             graph.add(data, data.original)
@@ -58,7 +58,7 @@ class Graph:
         self.frame = depsgraph.scene_eval.frame_current
         self.known = known
         self.files = []
-        # By the pointer of a material or light: what it lacks, as (image node or None, texts).
+        # Missing files of materials and lights, by pointer.
         self.materials = {}
         self.lights = {}
         display = self.scene.display.shading
@@ -71,7 +71,7 @@ class Graph:
             if lost or (original.node_tree and self.has_textures):
                 self.add_material(original, lost)
         elif isinstance(original, (bpy.types.Image, bpy.types.Library)):
-            # An image counts where it is shown.
+            # An image counts only if something shows it.
             return
         elif lost:
             self.files.append(lost)
@@ -138,7 +138,7 @@ class Graph:
                 self.files += texts + faults_of_bakes(modifier, live, original, self.frame)
 
     def add_drawn(self):
-        """What hangs on a material or a light counts if something that is drawn has it."""
+        """Files of a material or light count only if a drawn object has it."""
         lights = {key for key, texts in self.lights.items() if texts}
         if not lights and not self.materials:
             return

@@ -1,7 +1,7 @@
 """Runs inside Blender and mixes down the sound of a scene.
 
-The job stands after `--` as JSON: `scene`, `start` and `end` (frames, both inclusive) and `path` of the FLAC file to be
-written, 48 kHz, stereo, 24 bits. File descriptor 3: one JSON object a line, as render_frames.py tells its own.
+The job follows `--` as JSON: `scene`, `start` and `end` (frames, both inclusive) and `path` of the FLAC file to write, 48
+kHz, stereo, 24 bits. File descriptor 3 gets events, one JSON object a line, as in render_frames.py.
 """
 
 import json
@@ -17,7 +17,7 @@ EVENTS = os.fdopen(3, "w", buffering=1)
 
 RATE = 48000
 
-# The worker takes a line of up to 64 KiB for an event: paths have up to 1 KiB, which JSON may write six times as long.
+# The worker accepts events of up to 64 KiB. A path has up to 1 KiB, and JSON can make it six times as long.
 MOST_FILES = 10
 MOST_REASON = 4000
 
@@ -29,8 +29,8 @@ def tell(event, **fields):
 def prepare(job):
     scene = bpy.data.scenes.get(job["scene"])
     if scene is None:
-        raise ValueError(f"there is no scene {job['scene']!r} in the file")
-    # Blender mixes the window's scene, whatever scene the sequencer shows (tried with 5.2.3).
+        raise ValueError(f"scene {job['scene']!r} is missing in the file")
+    # Blender mixes the scene of the window, not the scene that the sequencer shows (tried with 5.2.3).
     if bpy.context.window is not None:
         bpy.context.window.scene = scene
     if bpy.context.scene != scene:
@@ -38,19 +38,19 @@ def prepare(job):
     choose_camera(scene, job.get("camera"))
     scene.frame_start = job["start"]
     scene.frame_end = job["end"]
-    # Newer Blenders have settings of the operator's own in place of these.
+    # In newer Blenders, properties of the operator replace these settings.
     scene.render.ffmpeg.audio_mixrate = RATE
     scene.render.ffmpeg.audio_channels = "STEREO"
     return scene
 
 
 def missing_files(scene):
-    """Paths of missing sounds as they stand in the scene, sorted, each once: those that its frames would let one hear."""
+    """Paths of missing sounds in the scene that its frames play; sorted, each once."""
     return sorted({sound.filepath for sound in heard_sounds(scene, []) if is_missing(sound)})
 
 
 def heard_sounds(scene, shown):
-    """Of its strips, of scenes that its strips show (`shown`: those on the way here), and of its speakers."""
+    """Sounds of its speakers, of its strips, and of scenes in its strips. `shown` are the scenes on the way here."""
     if len(shown) == 0:
         for thing in scene.objects:
             if thing.type == "SPEAKER" and thing.data.sound is not None and not thing.data.muted:
@@ -65,14 +65,14 @@ def heard_sounds(scene, shown):
 
 
 def top_strips(holder):
-    """Of an editor or a meta strip; up to 4.3 they are called sequences."""
+    """The strips of an editor or a meta strip. Until 4.3 they are called sequences."""
     return getattr(holder, "strips", None) or getattr(holder, "sequences", None) or []
 
 
 def heard_strips(scene, strips, is_first):
-    """Neither muted nor, in the scene that is mixed, outside its frames; what is animated may be unmuted.
+    """Strips that are not muted and, in the mixed scene, not outside its frames. An animation may unmute a strip.
 
-    A strip that was added while its file was missing is a frame long: how far it would reach is unknown.
+    A strip that was added while its file was missing is one frame long, so its real length is unknown.
     """
     for strip in strips:
         if strip.mute and scene.animation_data is None:
@@ -106,11 +106,11 @@ def mix(path):
     )
     if not os.path.exists(path) or os.path.getsize(path) == 0:
         version = bpy.app.version_string
-        raise RuntimeError(f"Blender {version} wrote none; 5.2.0 and 5.2.1 never do: render with 5.2.3 or newer")
+        raise RuntimeError(f"Blender {version} wrote no sound; 5.2.0 and 5.2.1 never do; render with 5.2.3 or newer")
 
 
 def tell_progress(scene, *_):
-    """Before it mixes, Blender plays the whole range for what is animated, and says nothing meanwhile."""
+    """Before it mixes, Blender plays all frames for animated values, without any output."""
     tell("started", frame=scene.frame_current)
 
 

@@ -1,17 +1,17 @@
-"""Which nodes of a node tree can change what comes out of it.
+"""The nodes of a node tree that can change its result.
 
-A tree is followed back from its outputs, socket by socket, through reroutes, groups and zones. A muted node hands on
-only what its internal links do; muted links and sockets that are switched off hand on nothing.
+The search follows a tree back from its outputs, socket by socket, through reroutes, groups and zones. A muted node passes
+only its internal links. Muted links and disabled sockets pass nothing.
 """
 
 import bpy
 
-# They put something out wherever they stand.
+# Output nodes, which count in every tree.
 OUTPUTS = {"CompositorNodeComposite", "CompositorNodeOutputFile", "ShaderNodeOutputAOV", "ShaderNodeOutputLineStyle"}
 
 
 class Place:
-    """A tree as one group node uses it; `above` is the place of that node."""
+    """A tree as one group node uses it. `above` is the place of that node."""
 
     def __init__(self, tree, node=None, above=None, seen=()):
         self.tree, self.node, self.above = tree, node, above
@@ -23,7 +23,7 @@ class Place:
         self.inside = {}
 
     def group(self, node):
-        """The place within a group node; None where there is none, or it holds itself."""
+        """The place within a group node; None if the group is empty or contains itself."""
         if node.name not in self.inside:
             tree = node.node_tree
             known = tree is not None and tree not in self.seen
@@ -32,7 +32,7 @@ class Place:
 
 
 class Live:
-    """What was found of a tree: `nodes` as pairs of place and node, each once."""
+    """The live nodes of a tree: `nodes` are pairs of place and node, each once."""
 
     def __init__(self, tree, ends=None):
         self.top = Place(tree)
@@ -66,7 +66,7 @@ class Live:
         self.nodes.append((place, node))
         for socket in node.inputs:
             self.enter(place, socket)
-        # What goes into the other end of a simulation, a loop or a closure.
+        # Follow the other end of a simulation, loop or closure.
         for other in place.tree.nodes:
             if getattr(other, "paired_output_node", None) == node:
                 self.take(place, other)
@@ -81,7 +81,7 @@ class Live:
                 self.waiting.append((place, source))
 
     def follow(self, place, socket):
-        """An output socket whose value is used."""
+        """Follows an output socket whose value is used."""
         node = socket.node
         if node.mute:
             for link in node.internal_links:
@@ -118,8 +118,8 @@ def is_group(node):
 
 
 def value_of(place, socket):
-    """What a socket holds as far as nothing computes it: its own value, that of a String or Image node, or of the
-    modifier (a group input, given as the socket). None where it is computed."""
+    """The value of a socket: its own, that of a String node, or a socket of the group input that the modifier sets.
+    None if nodes compute the value."""
     for _ in range(100):
         sources = place.links.get(socket.as_pointer(), ())
         if not sources:

@@ -1,7 +1,7 @@
-"""Whether a file on disk is whole, as far as its first and last bytes and its own tables say. Nothing is decoded.
+"""Checks that a file on disk is whole, by its first and last bytes and its tables. Nothing is decoded.
 
-`fault_of` gives None for a sound file, "missing", "empty", "damaged" or what it is instead. A format that is not known
-here counts as sound. Answers are kept by path, size and time of change, so a frame costs one `stat` a file.
+`fault_of` returns None for a whole file, or "missing", "empty", "damaged" or what the file is instead. A file of an unknown
+format counts as whole. Results are kept by path, size and time of change, so a frame costs one `stat` for each file.
 """
 
 import os
@@ -10,13 +10,13 @@ import struct
 
 _known = {}
 
-# The endings of pictures that Blender reads only by their first bytes.
+# Endings of images whose format Blender recognizes only by their first bytes.
 PICTURES = re.compile(r"\.(png|jpe?g|exr|hdr|tiff?|bmp|webp|dpx|cin|psd|tga|gif|jp2|rgb)$", re.I)
 FONTS = re.compile(r"\.(ttf|otf|ttc)$", re.I)
-# All that FreeType reads by any ending: TrueType, OpenType, collections, WOFF, Type 1.
+# Formats that FreeType reads with any ending: TrueType, OpenType, collections, WOFF, Type 1.
 FONT_STARTS = (b"\0\1\0\0", b"OTTO", b"true", b"ttcf", b"typ1", b"wOFF", b"wOF2", b"%!PS", b"\x80\1")
 LFS = b"version https://git-lfs"
-# So much of the end of a file is searched first.
+# Bytes at the end of a file that are searched first.
 TAIL = 64 * 1024
 
 
@@ -65,7 +65,7 @@ def _is_whole(file, head, size, path):
     if lower.endswith(".vdb"):
         return head[:4] == b" BDV"
     if lower.endswith(".abc"):
-        # An Ogawa file that was closed has 0xff there: https://www.alembic.io/, lib/Alembic/Ogawa/IStreams.cpp
+        # A complete Ogawa file has 0xff in byte 5: https://www.alembic.io/, lib/Alembic/Ogawa/IStreams.cpp
         return head[:4] == b"\x89HDF" or (head[:5] == b"Ogawa" and head[5] == 0xFF)
     if lower.endswith(".pc2"):
         return _pc2(head, size)
@@ -75,7 +75,7 @@ def _is_whole(file, head, size, path):
 
 
 def _png(file, head, size):
-    """By its chunks: https://www.w3.org/TR/png-3/#5Chunk-layout"""
+    """Finds the last chunk: https://www.w3.org/TR/png-3/#5Chunk-layout"""
     file.seek(max(0, size - 12))
     if file.read(12)[4:8] == b"IEND":
         return True
@@ -90,11 +90,11 @@ def _png(file, head, size):
 
 
 def _jpeg(file, head, size):
-    """Its data end with a marker that they hold nowhere else."""
+    """Finds the end marker, which occurs nowhere else in the data."""
     file.seek(max(2, size - TAIL))
     if b"\xff\xd9" in file.read():
         return True
-    # What some cameras append is longer than the tail that was looked at.
+    # Some cameras append more data than the searched tail.
     file.seek(2)
     while True:
         marker, length = struct.unpack(">HH", file.read(4))
@@ -106,7 +106,7 @@ def _jpeg(file, head, size):
 
 
 def _tiff(file, head, size):
-    """The strips or tiles of its first picture lie within it: TIFF 6.0, sections 2 and 15."""
+    """Checks that the strips or tiles of the first image are within the file: TIFF 6.0, sections 2 and 15."""
     order = "<" if head[:2] == b"II" else ">"
     if struct.unpack(order + "H", head[2:4])[0] != 42:
         return True
@@ -134,9 +134,12 @@ def _tiff(file, head, size):
 
 
 def _exr(file, head, size):
-    """Every chunk of its offset table lies within it: https://openexr.com/en/latest/OpenEXRFileLayout.html"""
+    """Checks that all chunks of the offset table are within the file.
+
+    https://openexr.com/en/latest/OpenEXRFileLayout.html
+    """
     version = struct.unpack("<I", head[4:8])[0]
-    # Tiled, deep and multi-part files name the number of their chunks, or are left alone.
+    # Tiled, deep and multi-part files are not checked further.
     file.seek(8)
     header = file.read(1024 * 1024)
     at, values = 0, {}
@@ -161,7 +164,7 @@ def _exr(file, head, size):
 
 
 def _bmp(file, head, size):
-    # Other files begin with these two letters, too.
+    # Other formats can begin with these two letters, too.
     if head[6:10] != bytes(4):
         return True
     start, _, width, height, _, bits, packing = struct.unpack("<IIiiHHI", head[10:34].ljust(24, b"\0"))
@@ -170,7 +173,7 @@ def _bmp(file, head, size):
 
 
 def _hdr(file, head, size):
-    """Its header ends with the resolution; a picture shorter than two bytes a line is cut off."""
+    """The header ends with the resolution. An image with less than two bytes a line is incomplete."""
     file.seek(0)
     found = re.search(rb"\n\n[-+][XY] (\d+) [-+][XY] \d+\n", file.read(TAIL))
     return found is not None and found.end() + 2 * int(found.group(1)) <= size
@@ -178,12 +181,12 @@ def _hdr(file, head, size):
 
 def _dpx(file, head, size):
     order = ">" if head[:4] == b"SDPX" else "<"
-    start, told = struct.unpack(order + "I", head[4:8])[0], struct.unpack(order + "I", head[16:20])[0]
-    return start < size and (told == 0xFFFFFFFF or told <= size)
+    start, length = struct.unpack(order + "I", head[4:8])[0], struct.unpack(order + "I", head[16:20])[0]
+    return start < size and (length == 0xFFFFFFFF or length <= size)
 
 
 def _mp4(file, size):
-    """Its boxes fit into it, and one of them says what the others hold: ISO/IEC 14496-12, section 4.2"""
+    """Checks that all boxes are within the file, and that one describes the others: ISO/IEC 14496-12, section 4.2"""
     at, kinds = 0, set()
     while at + 8 <= size:
         file.seek(at)
@@ -200,7 +203,7 @@ def _mp4(file, size):
 
 
 def _tga(head, size):
-    """It has no mark of its own; Blender takes a plausible header for one."""
+    """TGA has no signature. Blender accepts a plausible header."""
     if size < 18 or head[1] > 1 or head[2] not in (1, 2, 3, 9, 10, 11):
         return False
     width, height, bits = struct.unpack("<HHB", head[12:17])

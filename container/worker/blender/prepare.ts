@@ -119,7 +119,7 @@ async function prepare(
   if (!manifest.options.force) await checkVersion(manifest, blender, forBlender, environment);
   const file = await fetchScene(manifest, context);
   const ocio = ocioOfScene(manifest, file);
-  const args = argsFor(file, Number(environment.SPOTREEL_THREADS ?? 0));
+  const args = argsFor(file, manifest.options.threads ?? Number(environment.SPOTREEL_THREADS ?? 0));
   const { SPOTREEL_HANG_SECONDS, SPOTREEL_MEMORY_MIB } = environment;
   return {
     command: sandboxed(

@@ -1,15 +1,20 @@
-"""Runs inside Blender and renders the frames that it is told to, one at a time.
+"""Runs inside Blender and renders the requested frames, one at a time.
 
-Standard input: one frame number a line; the end of input ends Blender. The worker can so stop after any frame, and
-Blender ends by itself when the worker is gone. File descriptor 3: one JSON object a line for each thing that
-happened. They go there and not to standard output because a hostile scene can make Blender print anything.
+Standard input has one frame number a line. Blender ends at the end of the input, so the worker can stop after any frame, and
+Blender also ends if the worker dies. File descriptor 3 gets events, one JSON object a line. Events do not use standard
+output, because a hostile scene can make Blender print anything.
 
-The job stands after `--` as JSON: `scene`, `directory` (where frames are saved as `####.png`), and optionally
-`engine`, `samples`, `resolutionPercent` in place of the scene's own, `camera` (in place of its camera and of those of markers), `sceneEngine` and `colors` (its own, as saved), `device` (`CPU` or `GPU`), `force` (render on
-where files are missing) and `allowScripts` (leave what the file runs by itself).
+The job follows `--` as JSON:
+- `scene`, and `directory`, where frames are saved as `####.png`
+- optional `engine`, `samples`, `resolutionPercent`: override the scene
+- optional `camera`: overrides the cameras of the scene and of its markers
+- optional `sceneEngine`, `colors`: those of the scene, as saved
+- optional `device`: `CPU` or `GPU`
+- optional `force`: render even if files are missing
+- optional `allowScripts`: keep scripts that the file runs by itself
 
-Where the scene's own format is one that is kept (`formats.py`), each frame is rendered into that, and the same render result
-is saved as PNG beside it, through the scene's view transform.
+If Spotreel keeps the scene's own format (`formats.py`), Blender renders each frame in that format. It then saves the same
+result as PNG, through the scene's view transform.
 """
 
 import json
@@ -30,11 +35,10 @@ from simulations import Simulations  # noqa: E402
 
 EVENTS = os.fdopen(3, "w", buffering=1)
 
-# Of Cycles, the fastest first: https://docs.blender.org/manual/en/latest/render/cycles/gpu_rendering.html
+# GPU backends of Cycles, the fastest first: https://docs.blender.org/manual/en/latest/render/cycles/gpu_rendering.html
 GPU_KINDS = ("OPTIX", "CUDA", "HIP", "ONEAPI", "METAL")
 
-
-# The worker takes a line of up to 64 KiB for an event.
+# The worker accepts events of up to 64 KiB.
 MOST_REASON = 4000
 
 
@@ -43,10 +47,10 @@ def tell(event, **fields):
 
 
 def prepare(job):
-    """Applies the job to the scene. What can't be applied is an error here, never a frame that is quietly wrong."""
+    """Applies the job to the scene. Raises an error for options that do not apply, so no frame is silently wrong."""
     scene = bpy.data.scenes.get(job["scene"])
     if scene is None:
-        raise ValueError(f"there is no scene {job['scene']!r} in the file")
+        raise ValueError(f"scene {job['scene']!r} is missing in the file")
     render = scene.render
     choose_engine(scene, job)
     choose_camera(scene, job.get("camera"))
@@ -61,7 +65,7 @@ def prepare(job):
     render.use_file_extension = True
     render.use_overwrite = True
     render.use_placeholder = False
-    # A single picture a frame, whatever stereo set-up the scene has.
+    # One image for each frame, even if the scene is stereo.
     render.use_multiview = False
     return scene
 
@@ -74,27 +78,27 @@ def set_samples(scene, samples):
 
 
 def set_device(scene, wanted):
-    """A GPU that was asked for is used or missed aloud; one that only the scene wishes for may be missing."""
+    """A missing GPU is an error if the user asked for one, and a warning if only the scene asks for one."""
     if (wanted or scene.cycles.device) == "GPU":
         kind = use_gpus()
         if kind:
             scene.cycles.device = "GPU"
-            print(f"Spotreel: Cycles renders by {kind}")
+            print(f"Spotreel: Cycles renders with {kind}")
             return
         if wanted:
-            raise ValueError("a GPU was asked for (device GPU), and Cycles finds none here that it can use")
-        print("Spotreel: the scene is set to render on a GPU, and Cycles finds none here: it renders on the CPU")
+            raise ValueError("device is GPU, but Cycles finds no usable GPU on this machine; render with device CPU")
+        print("Spotreel: the scene asks for a GPU, but Cycles finds none on this machine and renders on the CPU")
     scene.cycles.device = "CPU"
 
 
 def use_gpus():
-    """Switches on all GPUs of the best kind that is here; gives the kind."""
+    """Enables all GPUs of the fastest backend that this machine has. Returns the backend, or None."""
     preferences = bpy.context.preferences.addons["cycles"].preferences
     for kind in GPU_KINDS:
         try:
             preferences.compute_device_type = kind
         except TypeError:
-            # This Blender was built without it.
+            # This Blender was built without this backend.
             continue
         preferences.get_devices()
         if any(device.type == kind for device in preferences.devices):
@@ -105,20 +109,20 @@ def use_gpus():
 
 
 def save_frame(scene, frame, directory, formats):
-    """Renders one frame and saves all that is to come of it."""
+    """Renders one frame and saves all its files."""
     if formats.master is None:
         render_frame(scene, frame, directory, "png")
         return
     formats.use(formats.own)
     render_frame(scene, frame, directory, formats.master)
     formats.use(formats.png)
-    # Not by its name, which another picture may have.
+    # Not by name, because another image may have this name.
     result = next(image for image in bpy.data.images if image.type == "RENDER_RESULT")
     result.save_render(os.path.join(directory, file_name(frame, "png")), scene=scene)
 
 
 def render_frame(scene, frame, directory, ending):
-    """Renders and saves one frame; the scene's range stays as it was saved, for all that reads it.
+    """Renders and saves one frame. It keeps the frame range of the scene, which drivers and scripts can read.
 
     `frame_set` does what an animation does before each frame: it switches cameras and applies animated render settings.
     """
@@ -128,12 +132,12 @@ def render_frame(scene, frame, directory, ending):
 
 
 def file_name(frame, ending):
-    """As Blender itself names the frame by `####`."""
+    """The file name that Blender makes from `####`."""
     return f"{'-' if frame < 0 else ''}{abs(frame):04d}.{ending}"
 
 
 def print_progress(statistics, *_):
-    """From 5.0 on Blender says nothing of a frame until it is done; this goes to the log as it did before."""
+    """Since 5.0 Blender prints nothing until a frame is done. This prints the progress as before."""
     print(f"Fra:{bpy.context.scene.frame_current} | {statistics}", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What the artist or the user has chosen for a scene: engine, camera, colours, denoising. Each check is exact.
+"""The choices of the artist or the user for a scene: engine, camera, colours, denoising. Each check is exact.
 
 A choice that this Blender does not have raises ValueError. It never becomes another choice silently.
 """
@@ -8,12 +8,12 @@ from compositor import drawn_scenes
 # Blender 4.2 to 4.5 call EEVEE by the second name.
 EEVEE = ("BLENDER_EEVEE", "BLENDER_EEVEE_NEXT")
 
-# Names that newer Blenders replace on opening by what means the same.
+# Names that newer Blenders replace by others with the same meaning when they open a file.
 RENAMED = {"display": ("None",), "view": ("Default",), "look": ("None", "Filmic - Base Contrast")}
 
 
 def choose_engine(scene, job):
-    """Sets the engine that was asked for, or checks that the scene's own engine was not replaced on opening."""
+    """Sets the requested engine, or checks that Blender did not replace the scene's engine when it opened the file."""
     wanted = job.get("engine")
     if wanted:
         set_engine(scene, wanted)
@@ -22,7 +22,7 @@ def choose_engine(scene, job):
     if own and not job.get("force") and not renders_sequencer(scene) and not is_same_engine(own, scene.render.engine):
         raise ValueError(
             f"the scene's engine {own!r} is missing in this Blender, which would render with {scene.render.engine};"
-            " give --engine cycles, or --force to render it so"
+            " give --engine cycles, or --force to render anyway"
         )
 
 
@@ -47,7 +47,7 @@ def renders_sequencer(scene):
 
 
 def choose_camera(scene, name):
-    """Renders by the camera of this name alone: markers no longer switch to others."""
+    """Renders only with the camera of this name. Markers no longer switch to other cameras."""
     if name is None:
         return
     camera = next((item for item in scene.objects if item.name == name and item.type == "CAMERA"), None)
@@ -59,7 +59,7 @@ def choose_camera(scene, name):
 
 
 def check_colors(scene, job):
-    """Blender replaces names that its OpenColorIO configuration lacks when it opens the file."""
+    """When Blender opens a file, it replaces names that its OpenColorIO configuration lacks."""
     saved = job.get("colors")
     if not saved or job.get("force"):
         return
@@ -70,7 +70,7 @@ def check_colors(scene, job):
     }
     for kind, renamed in RENAMED.items():
         name = saved[kind]
-        # A look that was renamed is another look; one that is missing is none.
+        # A renamed look has another name. A missing look becomes "None".
         is_lost = shown[kind] == "None" if kind == "look" else shown[kind] != name
         if name and name not in renamed and is_lost:
             raise ValueError(
@@ -80,14 +80,14 @@ def check_colors(scene, job):
 
 
 def check_denoiser(scene):
-    """Without OpenImageDenoise Cycles fails at every frame that it is to denoise."""
+    """Without OpenImageDenoise, Cycles fails at every frame that it must denoise."""
     if renders_sequencer(scene) or not any(denoises(shown) for shown in drawn_scenes(scene)):
         return
     import _cycles
 
     if not getattr(_cycles, "with_openimagedenoise", True):
         raise ValueError(
-            "this Blender was built without OpenImageDenoise, and Cycles is to denoise; install a Blender from"
+            "this Blender was built without OpenImageDenoise, but the scene denoises with Cycles; install a Blender from"
             " blender.org, or switch off Render Properties > Sampling > Render > Denoise"
         )
 

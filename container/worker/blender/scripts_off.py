@@ -1,20 +1,21 @@
-"""Removes from an opened file what Blender runs while it renders although scripts are off (`-Y`).
+"""Removes scripts from an opened file that Blender runs during a render even if scripts are off (`-Y`).
 
-Blender 3.4 runs Freestyle style modules; 4.5 and 5.2 skip them. Blender 3.4 also runs Python out of the name of a line set or
-view layer: it writes the name into a line of Python and does not escape backslashes. All that have Open Shading Language
-run the shaders of Script nodes, and 4.5 and 5.2 those of custom cameras. Tried with these three; see docs/adr/0025-scene-scripts-run-only-with-consent.md.
+Blender 3.4 runs Freestyle style modules; 4.5 and 5.2 skip them. Blender 3.4 also runs Python in the name of a line set or
+view layer, because it writes the name into a line of Python and does not escape backslashes. Blenders with Open Shading
+Language run the shaders of Script nodes, and 4.5 and 5.2 also those of custom cameras. Tried with these three versions; see
+docs/adr/0025-scene-scripts-run-only-with-consent.md.
 """
 
 import json
 
 import bpy
 
-# Names that one line of the log shows of each kind.
+# Names of each kind that a line of the log shows.
 MOST_NAMES = 5
 
 
 def remove_scripts():
-    """Changes data of the file and of all libraries that it links. Gives a line for each kind of thing that it removed."""
+    """Changes data of the file and of all its libraries. Returns a log line for each kind of removed data."""
     scenes = list(bpy.data.scenes)
     layers = [layer for scene in scenes for layer in scene.view_layers]
     modules = [name for layer in layers for name in remove_modules(layer.freestyle_settings)]
@@ -30,7 +31,7 @@ def remove_scripts():
 
 
 def remove_modules(settings):
-    # From the end: each removal moves those behind it.
+    # Start at the end, because each removal moves the later modules.
     for module in reversed(list(settings.modules)):
         yield module.script.name if module.script else ""
         settings.modules.remove(module)
@@ -48,7 +49,7 @@ def is_unsafe(text):
 
 
 def node_trees():
-    """Of every data block that has one, and all groups."""
+    """All node groups, and the node tree of every data block that has one."""
     for collection in (getattr(bpy.data, name) for name in dir(bpy.data)):
         if isinstance(collection, bpy.types.bpy_prop_collection):
             for data in collection:
@@ -71,7 +72,7 @@ def remove_camera_shader(camera):
         yield camera.name
     if camera.type == "CUSTOM":
         camera.type = "PERSP"
-    # All of them, whatever the type is: an animation can change the type back.
+    # Clear them for every type, because an animation can change the type back.
     camera.custom_shader = None
     camera.custom_filepath = camera.custom_bytecode = camera.custom_bytecode_hash = ""
 

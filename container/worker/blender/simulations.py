@@ -1,8 +1,8 @@
-"""Simulations without a bake: Blender works out their frames one after the other, from the first one on.
+"""Plays simulations without a bake. Blender computes their frames one after another, from the first frame.
 
-A render evaluates the scene in a dependency graph of its own, which only reads what a simulation has cached. So `blender -a`
-leaves rigid bodies, soft bodies and simulation zones that were never played where they are. Playing every frame before, as
-the timeline does, gives the pictures of the same scene after a bake, to the last bit.
+A render evaluates the scene in its own dependency graph, which only reads the cache of a simulation. So `blender -a` does
+not move rigid bodies, soft bodies and simulation zones that were never played. If every earlier frame is played, as the
+timeline does, the images equal those of the same scene after a bake, bit by bit.
 """
 
 import os
@@ -10,14 +10,14 @@ import os
 import bpy
 from compositor import drawn_scenes
 
-# Of particles that Blender can't work out for any frame by itself.
+# Physics of particles for which Blender needs all earlier frames.
 MOVED_BY_PHYSICS = {"NEWTON", "BOIDS", "FLUID"}
 
 SIMULATION_NODE = "GeometryNodeSimulationOutput"
 
 
 class Simulations:
-    """Plays what a scene simulates up to a frame, none of its frames twice."""
+    """Plays the simulations of a scene up to a frame, without playing a frame twice."""
 
     def __init__(self, scene):
         starts = {each: first_frame(each) for each in rendered_scenes(scene)}
@@ -25,7 +25,7 @@ class Simulations:
         self.at = None
 
     def play(self, frame, report):
-        """Sets the scenes to `frame`. Calls `report` with each frame that is played on the way."""
+        """Sets the scenes to `frame`. Calls `report` with each frame that it plays."""
         if not self.starts:
             return
         begin = min(self.starts.values()) if self.at is None or self.at > frame else self.at + 1
@@ -37,12 +37,12 @@ class Simulations:
 
 
 def rendered_scenes(scene):
-    """The scene, and those that its compositor renders besides."""
+    """The scene, and the scenes that its compositor renders."""
     return list(dict.fromkeys([scene, *drawn_scenes(scene)]))
 
 
 def first_frame(scene):
-    """The frame at which the first simulation begins that has no bake; None if there is none."""
+    """The first frame of the earliest simulation without a bake, or None."""
     starts = [*rigid_body_starts(scene)]
     for item in objects_of(scene):
         for modifier in item.modifiers:
@@ -52,7 +52,7 @@ def first_frame(scene):
 
 
 def objects_of(scene):
-    """Also those of collections that are instanced."""
+    """The objects of a scene, with those of instanced collections."""
     seen = {}
     waiting = [*scene.objects, *(scene.background_set.objects if scene.background_set else [])]
     while waiting:
@@ -108,7 +108,7 @@ def particle_starts(system):
 def has_unbaked_zone(modifier):
     if not has_zone(modifier.node_group, set()):
         return False
-    # Blender before 4.1 has no list of them.
+    # Blender before 4.1 has no list of bakes.
     bakes = [bake for bake in getattr(modifier, "bakes", []) if bake.node and bake.node.bl_idname == SIMULATION_NODE]
     return not bakes or not all(is_baked_on_disk(bake, modifier) for bake in bakes)
 
@@ -125,7 +125,7 @@ def inner_group(node):
 
 
 def is_baked_on_disk(bake, modifier):
-    """Of one that is packed, Python can't see whether it is there: it is played, which changes nothing if it is."""
+    """False for a packed bake, because Python cannot see it. Playing it changes nothing."""
     if bake.use_custom_path:
         folder = bake.directory
     elif modifier.bake_directory:

@@ -1,6 +1,6 @@
-"""Which strips of a sequencer show in one frame, and what is wrong with the files that they read.
+"""The strips of a sequencer that show in one frame, and the faults of the files that they read.
 
-A frame is put together from the top channel down as `seq_render_strip_stack` in Blender does it. Sound is no picture.
+A frame is built from the top channel down, as in `seq_render_strip_stack` of Blender. Sound strips do not count.
 """
 
 import os
@@ -11,14 +11,14 @@ SOUND = "SOUND"
 
 
 def is_sequenced(scene):
-    """Whether Blender makes the scene's frames from its strips."""
+    """Whether Blender makes the frames of the scene from its strips."""
     editor = scene.sequence_editor
     strips = strips_of(editor) if editor and scene.render.use_sequencer else ()
     return any(strip.type != SOUND and not is_muted(strip, editor.channels) for strip in strips)
 
 
 def strips_of(holder):
-    """Of an editor or a meta strip; they were called sequences before 4.4."""
+    """The strips of an editor or a meta strip. Before 4.4 they are called sequences."""
     strips = getattr(holder, "strips", None)
     return holder.sequences if strips is None else strips
 
@@ -28,14 +28,14 @@ def is_muted(strip, channels):
 
 
 def shown_strips(holder, frame, top=None):
-    """From the top down, up to a channel."""
+    """The strips that show, from the top down, with channel `top` as the highest."""
     channels = holder.channels
     there = [
         strip
         for strip in strips_of(holder)
         if strip.type != SOUND and strip.frame_final_start <= frame < strip.frame_final_end
     ]
-    # What an effect takes as its input is shown by that effect alone.
+    # Only the effect shows the strips that are its inputs.
     heard = [strip for strip in there if not is_muted(strip, channels)]
     taken = {one for strip in heard for one in inputs_of(strip)}
     stack = [one for one in heard if one not in taken and (top is None or one.channel <= top)]
@@ -52,7 +52,7 @@ def inputs_of(strip):
 
 
 class StripFaults:
-    """`scenes` are those that are rendered for the frame, each with its frame."""
+    """`scenes` are the scenes that Blender renders for the frame, each with its frame."""
 
     def __init__(self, trees_of):
         self.files = []
@@ -62,7 +62,7 @@ class StripFaults:
         self.scene = None
 
     def look(self, scene, frame):
-        # A scene's strips may show the scene itself.
+        # The strips of a scene may show the scene itself.
         if self.depth < 16 and scene.sequence_editor:
             before, self.scene = self.scene, scene
             self.depth += 1
@@ -105,7 +105,7 @@ class StripFaults:
         elif kind == "ADJUSTMENT":
             self.stack(holder, frame, strip.channel - 1)
         elif kind == "SPEED" and strip.input_1 and strip.input_1.type == "IMAGE":
-            # It shows another picture of its input than the frame would: any of them.
+            # It may show any image of its input.
             self.files += self.images(strip.input_1, strip.input_1.elements)
             return
         for source in inputs_of(strip):

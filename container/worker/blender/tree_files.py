@@ -1,4 +1,4 @@
-"""The files that the live nodes of a tree read for one frame, and what is wrong with them."""
+"""Faults of the files that the live nodes of a tree read for one frame."""
 
 import os
 import re
@@ -19,14 +19,14 @@ from node_use import Live, value_of
 SHADER_READERS = {"ShaderNodeTexImage", "ShaderNodeTexEnvironment", "ShaderNodeTexIES", "ShaderNodeScript"}
 CLIP_NODES = {"CompositorNodeMovieClip", "CompositorNodeKeyingScreen"}
 GEOMETRY_IMPORT = "GeometryNodeImport"
-# What Blender warns of where a node could not read a file whose path was computed.
+# Words in Blender's warning about a node that could not read a file with a computed path.
 WARNING = re.compile(r"file|path|import|open|read|load", re.I)
 
 
 class TreeFiles:
     def __init__(self, engine_of):
         self.engine_of = engine_of
-        # By the pointer of a tree, and by what it is read for: its live nodes. Trees stay as they are.
+        # Live nodes by the pointer of a tree and the target. Trees do not change.
         self.known = {}
 
     def live(self, tree, target=None, ends=None):
@@ -36,7 +36,7 @@ class TreeFiles:
         return self.known[key]
 
     def of_shader(self, tree, depsgraph, frame, tiled=None):
-        """`tiled` is given what depends on the tiles that faces reach: (image, UV map, pairs of number and text)."""
+        """Appends faults that depend on UDIM tiles to `tiled`: (image, UV map, pairs of tile number and text)."""
         scene = depsgraph.scene
         engine = self.engine_of(scene)
         target = "CYCLES" if engine == "CYCLES" else "EEVEE" if "EEVEE" in engine else "ALL"
@@ -73,7 +73,7 @@ class TreeFiles:
 
     def of_image(self, image, user, frame, scene):
         fixed = image.source == "SEQUENCE" and user and not user.use_auto_refresh
-        # Cycles looks the picture up for each frame all the same.
+        # Cycles nevertheless reads the image of each frame.
         if fixed and self.engine_of(scene) != "CYCLES" and hasattr(user, "frame_current"):
             return faults_at(numbered(image.filepath, user.frame_current), image.library)
         return faults_of_image(image, user, frame, scene)
@@ -91,7 +91,7 @@ class TreeFiles:
         return [text for node in images for text in self.of_image(node.image, node.image_user, frame, scene)]
 
     def of_compositor(self, tree, frame, scene):
-        """Also the scenes whose render layers it shows."""
+        """Also returns the scenes whose render layers it shows."""
         files, scenes = [], []
         for _, node in self.live(tree, "COMPOSITOR"):
             kind = getattr(node, "bl_idname", "")
@@ -107,7 +107,7 @@ class TreeFiles:
         return files, scenes
 
     def of_sockets(self, node, frame, scene):
-        """Pictures that stand in the sockets themselves."""
+        """Faults of images in the sockets themselves."""
         files = []
         for socket in getattr(node, "inputs", ()):
             image = socket.default_value if socket.type == "IMAGE" and not socket.is_linked else None
@@ -116,11 +116,11 @@ class TreeFiles:
         return files
 
     def of_geometry(self, modifier, owner, frame, scene):
-        """Also the names of the live nodes."""
+        """Also returns the names of the live nodes."""
         files, names, is_computed = [], set(), False
         for place, node in self.live(modifier.node_group.original, "GEOMETRY"):
             if isinstance(node, bpy.types.NodeSocket):
-                # An input of the whole tree.
+                # An input that the modifier sets.
                 value = input_of(modifier, node)
                 if isinstance(value, bpy.types.Image):
                     files += self.of_image(value.original, None, frame, scene)
@@ -141,14 +141,14 @@ class TreeFiles:
                 files += faults_of_data(node.font)
             files += self.of_sequence(place, node, frame, scene)
         if is_computed:
-            # They are kept with the original.
+            # The original object has the warnings.
             for warning in getattr(owner.modifiers[modifier.name], "node_warnings", ()):
                 if warning.type == "ERROR" and WARNING.search(warning.message):
                     files.append(f"{owner.name}: {warning.message}")
         return files, names
 
     def of_sequence(self, place, node, frame, scene):
-        """A texture of geometry nodes counts its frames by a socket of its own."""
+        """An image texture of geometry nodes has a socket for its frame."""
         if node.bl_idname != "GeometryNodeImageTexture":
             return self.of_sockets(node, frame, scene)
         image = value_of(place, node.inputs["Image"])
@@ -159,12 +159,12 @@ class TreeFiles:
 
 
 def library_of(place):
-    """Of the data block in which a tree's paths stand."""
+    """The library of the data block that contains the paths of a tree."""
     return place.tree.id_data.library
 
 
 def input_of(modifier, socket):
-    """What a modifier gives to an input of its tree; 5.2 keeps it in a place of its own."""
+    """The value that a modifier gives to an input of its tree. Blender 5.2 stores it in another place."""
     for read in (
         lambda: modifier.properties.inputs[socket.identifier]["value"],
         lambda: modifier[socket.identifier],
@@ -177,7 +177,7 @@ def input_of(modifier, socket):
 
 
 def uv_map_of(place, node):
-    """The name of the UV map that a texture is laid out by, "" for the one that renders; None where more is done to it."""
+    """The name of a texture's UV map, or "" for the default one. None if other nodes change the coordinates."""
     sources = place.links.get(node.inputs["Vector"].as_pointer(), ())
     for _ in range(16):
         if not sources:

@@ -1,4 +1,4 @@
-import { quotingHint } from '../../../cli/main';
+import { buildProgram, namedCommand, quotingHint } from '../../../cli/main';
 
 const isFile = (path: string): boolean => path === 'my last film.blend';
 
@@ -11,4 +11,26 @@ test('quotingHint gives the rule if no file is found', () => {
   expect(quotingHint(['render', 'a.blend', 'b.blend'], isFile)).toBe(
     'a path with spaces needs quotes: "my film.blend"',
   );
+});
+
+test.each([
+  [['render', 'status', '--json'], ['render']],
+  [['help', 'render'], ['render']],
+  [['--', 'render'], ['render']],
+  [['--help'], []],
+  [[], []],
+])('namedCommand of %j is %j', (argv, names) => {
+  expect(namedCommand(argv)).toEqual(names);
+});
+
+test('buildProgram gives every command a summary, and arguments only to the named one', async () => {
+  const { commands } = await buildProgram(async () => undefined, ['render']);
+  expect(commands.filter((command) => command.description() === '')).toEqual([]);
+  const withArguments = commands.filter(({ registeredArguments }) => registeredArguments.length > 0);
+  expect(withArguments.map((command) => command.name())).toEqual(['render']);
+});
+
+test('buildProgram loads every command if no names are given', async () => {
+  const { commands } = await buildProgram(async () => undefined);
+  expect(commands.filter(({ options }) => options.length === 0)).toEqual([]);
 });

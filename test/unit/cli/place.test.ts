@@ -16,7 +16,7 @@ test.each([
 });
 
 test.each(['', 'colors', 'config.txt', 'ocio://a/b'])('--ocio "%s" is refused', (flag) => {
-  expect(() => ocioOption(flag, scene)).toThrow(`--ocio ${flag}: give a .ocio or .ocioz file`);
+  expect(() => ocioOption(flag, scene)).toThrow(`--ocio ${flag} is invalid: give a .ocio or .ocioz file`);
 });
 
 test('OCIO stands in for the flag, for scenes of this machine', () => {

@@ -1,6 +1,11 @@
-import { parseEcrImage, quotasOf } from '../../../../cli/doctor/aws-facts';
 import type { Answer, Refusal } from '../../../../cli/doctor/check';
-import type { AccountFacts, EnvironmentFacts, FarmFacts } from '../../../../cli/doctor/farm-facts';
+import {
+  type AccountFacts,
+  type EnvironmentFacts,
+  type FarmFacts,
+  parseEcrImage,
+  quotasOf,
+} from '../../../../cli/doctor/farm-facts';
 import { explainWaiting, judgeAccount, judgeFarm } from '../../../../cli/doctor/judge-farm';
 import { makeFarmDescription } from '../../../support/farm-description';
 

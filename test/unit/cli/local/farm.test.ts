@@ -1,5 +1,10 @@
 import { divideMachine } from '../../../../cli/local/farm';
 
+test('divideMachine gives each Blender as many threads as the user says', () => {
+  expect(divideMachine(undefined, 1, 8)).toEqual({ parallel: 2, threads: 1 });
+  expect(divideMachine(1, 12, 8)).toEqual({ parallel: 1, threads: 12 });
+});
+
 test.each([
   [undefined, 1, { parallel: 1, threads: 1 }],
   [undefined, 2, { parallel: 2, threads: 1 }],
@@ -8,5 +13,5 @@ test.each([
   [4, 2, { parallel: 4, threads: 1 }],
   [3, 8, { parallel: 3, threads: 2 }],
 ])('parallel %p on %i cores', (parallel, cores, expected) => {
-  expect(divideMachine(parallel, cores)).toEqual(expected);
+  expect(divideMachine(parallel, undefined, cores)).toEqual(expected);
 });

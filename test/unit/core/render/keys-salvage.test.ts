@@ -228,7 +228,7 @@ describe('the end of a salvage job', () => {
     });
     expect(world.told).toEqual([
       'Render shot-1 failed',
-      'Render shot-1 lacks frames or sound, and has a video all the same',
+      'Render shot-1 has a video, but frames or sound are missing',
     ]);
     // The render job's end, told once more and late, says less.
     await world.finish(renderFailed());

@@ -180,10 +180,10 @@ describe('rescue', () => {
       state: 'rescuing',
       jobs: { render: 'job-1', stitch: 'job-2' },
       retry: { number: 1, frames: 2, onDemand: true },
-      reason: expect.stringContaining('2 frames go on on On-Demand machines, at full price'),
+      reason: expect.stringContaining('2 frames continue on On-Demand machines, at full price'),
       frames: { total: 10, stored: 3 },
     });
-    expect(world.told).toEqual(['Render shot goes on on On-Demand machines']);
+    expect(world.told).toEqual(['Render shot continues on On-Demand machines']);
   });
 
   test('a render stopped at its cap gets a partial video instead of a rescue', async () => {
@@ -204,7 +204,7 @@ describe('rescue', () => {
     for (let i = 0; i < 3; i += 1) await world.finish(renderFailed({}, render.jobId));
     expect(await world.finish(stitchFailed())).toEqual({ outcome: 'outdated' });
     expect(world.names().slice(1)).toEqual(RESCUE);
-    expect(world.told).toEqual(['Render shot goes on on On-Demand machines']);
+    expect(world.told).toEqual(['Render shot continues on On-Demand machines']);
   });
 
   test('a render of one slice without any frame is rescued', async () => {
@@ -241,7 +241,7 @@ describe('rescue', () => {
     await world.finish(renderFailed({ createdAt: Date.now() + 60_000 }, 'job-1'));
     expect(world.names()).toEqual([...RESCUE, 'shot_Salvaging']);
     expect(await world.status()).toMatchObject({ state: 'failed', retry: { onDemand: true } });
-    expect(world.told).toEqual(['Render shot goes on on On-Demand machines', 'Render shot failed']);
+    expect(world.told).toEqual(['Render shot continues on On-Demand machines', 'Render shot failed']);
     // What is told late of the first pair changes nothing.
     await world.finish(renderFailed());
     expect(await world.status()).toMatchObject({ state: 'failed' });

@@ -132,7 +132,7 @@ test('the finish Lambda reports failed frames with reasons after a failed render
   expect(await set.status()).toMatchObject({
     state: 'failed',
     reason:
-      'the frames could not all be rendered: frame 4: out of memory; frame 5: no reason was noted; frame 10: beyond the plan is a frame too, if somebody says so; 1 of 3 slices failed',
+      'not all frames could be rendered: frame 4: out of memory; frame 5: no reason was noted; frame 10: beyond the plan is a frame too, if somebody says so; 1 of 3 slices failed',
     frames: { total: 6, stored: 3, failed: 3, failedFrames: [4, 5, 10] },
     findings: [
       { code: 'frame-failed', frame: 4, message: 'frame 4: out of memory' },
@@ -140,7 +140,7 @@ test('the finish Lambda reports failed frames with reasons after a failed render
       { frame: 10 },
     ],
   });
-  expect(set.told[0]?.message).toContain('Frames: 3 of 6 are there, 3 failed');
+  expect(set.told[0]?.message).toContain('Frames: 3 of 6 stored, 3 failed');
 });
 
 test('the finish Lambda reports a partial render only for the video of this stitch job', async () => {
@@ -167,7 +167,7 @@ test('the finish Lambda reports the reason of AWS Batch if no frame failed', asy
     ended('Rendering', 1, 'FAILED', { container, statusReason: 'Essential container exited' }),
   );
   const reason =
-    'the frames could not all be rendered: Essential container exited; OutOfMemoryError; exit code 65';
+    'not all frames could be rendered: Essential container exited; OutOfMemoryError; exit code 65';
   expect(await set.status()).toMatchObject({ reason, findings: [{ code: 'job-failed', message: reason }] });
 });
 

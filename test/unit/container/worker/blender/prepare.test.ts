@@ -140,6 +140,17 @@ describe('prepare blender', () => {
     expect(environment).toMatchObject({ HOME: at('scratch/blender'), TMPDIR: at('scratch/blender') });
   });
 
+  test('prepareBlender gives Blender the threads of the plan rather than those of the job', async () => {
+    const { manifest, context } = await setUp('3.4.1');
+    const threadsOf = async (options: object) => {
+      const environment = { ...context.environment, SPOTREEL_THREADS: '8' };
+      const { command } = await prepareBlender({ ...manifest, options }, { ...context, environment });
+      return command[command.indexOf('-t') + 1];
+    };
+    expect(await threadsOf({})).toBe('8');
+    expect(await threadsOf({ threads: 2 })).toBe('2');
+  });
+
   test('prepareBlender fetches nothing if Blender is too old', async () => {
     const { manifest, context } = await setUp('2.93.0');
     await expect(prepareMix(manifest, FRAMES, at('mixed.flac'), context)).rejects.toMatchObject({

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSettings, SETTINGS, SettingsError } from '../../lib/settings';
+import { withSettingsTable } from '../../lib/settings-table';
 import { ROOT } from '../support/source-files';
 
 test('readSettings needs no setting', () => {
@@ -20,7 +21,7 @@ test('environment variables override cdk.json with its types', () => {
       SPOTREEL_VERSIONED: 'true',
       SPOTREEL_LOG_MIB: '8',
       SPOTREEL_DELETE_BUCKET: 'false',
-      // No setting's: the worker's own.
+      // A variable of the worker, not a setting.
       SPOTREEL_BLENDER: '/opt/blender/blender',
     },
   );
@@ -33,39 +34,52 @@ test('environment variables override cdk.json with its types', () => {
   });
 });
 
-/** What must be in the message: key, value, what is allowed. */
+/** Parts of the message: name, value and what is allowed. */
 const WRONG: ReadonlyArray<[given: Record<string, unknown>, message: string[]]> = [
-  [{ spotVcpus: 0 }, ['spotVcpus is 0', '>=1']],
-  [{ spotVcpus: '256' }, ['spotVcpus is "256"', 'number']],
-  [{ spotVCPUs: 256 }, ['spotVCPUs is no setting', 'spotVcpus']],
-  [{ farmName: 'My Farm' }, ['farmName is "My Farm"', 'at most 30 of a-z, 0-9 and -']],
-  [{ attempts: 11 }, ['attempts is 11', '<=10']],
+  [{ spotVcpus: 0 }, ['spotVcpus is 0: must be an integer from 1 to 10,000']],
+  [{ spotVcpus: '256' }, ['spotVcpus is "256": must be an integer']],
+  [{ spotVCPUs: 256 }, ['spotVCPUs is not a setting', 'spotVcpus']],
+  [{ farmName: 'My Farm' }, ['farmName is "My Farm": must be at most 30 of a-z, 0-9 and -']],
+  [{ attempts: 11 }, ['attempts is 11: must be an integer from 1 to 10']],
   [{ vpcId: 'vpc-1', subnetIds: ['subnet-0123abcd'] }, ['vpcId is "vpc-1"', 'vpc-0123456789abcdef0']],
-  [{ zones: 4 }, ['zones is 4', '<=3']],
-  [{ logDays: 31 }, ['logDays is 31', '30|60']],
-  [{ instanceTypes: ['m6g'] }, ['instanceTypes is ["m6g"]', 'x86']],
+  [{ zones: 4 }, ['zones is 4: must be an integer from 2 to 3']],
+  [{ logDays: 31 }, ['logDays is 31: must be one of 1, 3', '30, 60']],
+  [{ logDays: 'INFINITE' }, ['logDays is "INFINITE": must be one of']],
+  [{ instanceTypes: ['m6g'] }, ['instanceTypes is ["m6g"]', 'each an x86']],
   [{ instanceTypes: ['a1'] }, ['x86']],
   [{ gpuInstanceTypes: ['g5g.xlarge'] }, ['x86']],
-  [{ instanceTypes: [] }, ['instanceTypes is []']],
+  [{ instanceTypes: [] }, ['instanceTypes is []: must be a list of 1 to 50']],
   [{ blenderVersions: ['5.2'] }, ['blenderVersions is ["5.2"]', '5.2.3']],
-  [{ blenderVersions: [] }, ['blenderVersions is []', '>=1']],
+  [{ blenderVersions: [] }, ['blenderVersions is []: must be a list of 1 to 5']],
   [{ blenderVersions: ['5.2.0', '5.2.1'] }, ['["5.2.0","5.2.1"]', 'different series']],
   [
     { blenderVersions: ['3.6.0', '4.2.0', '4.5.0', '5.0.0', '5.1.0', '5.2.0'] },
-    ['blenderVersions is', '<=5'],
+    ['blenderVersions is', 'a list of 1 to 5'],
   ],
-  [{ email: 'me' }, ['email is "me"', 'email']],
-  [{ vpcId: 'vpc-0123abcd' }, ['vpcId and subnetIds go together']],
-  [{ subnetIds: ['subnet-0123abcd'] }, ['vpcId and subnetIds go together']],
-  [{ monthlyBudgetUsd: 20 }, ['monthlyBudgetUsd (20) needs email']],
-  [{ renderVcpus: 64, spotVcpus: 32 }, ['renderVcpus is 64', 'spotVcpus (32)']],
-  [{ gpuVcpus: 2 }, ['gpuVcpus is 2', 'renderVcpus (4)']],
-  [{ onDemandVcpus: 3 }, ['onDemandVcpus is 3', 'renderVcpus (4)']],
+  [{ email: 'me' }, ['email is "me": must be an email address']],
+  [{ versioned: 'yes' }, ['versioned is "yes": must be true or false']],
+  [{ monthlyBudgetUsd: -1 }, ['monthlyBudgetUsd is -1: must be a number from 0 to 1,000,000']],
+  [{ vpcId: 'vpc-0123abcd' }, ['vpcId and subnetIds need each other: set both']],
+  [{ subnetIds: ['subnet-0123abcd'] }, ['vpcId and subnetIds need each other: set both']],
+  [{ monthlyBudgetUsd: 20 }, ['monthlyBudgetUsd is 20, but email is missing', 'set email']],
+  [{ renderVcpus: 64, spotVcpus: 32 }, ['renderVcpus is 64', 'spotVcpus (32)', 'lower renderVcpus or raise']],
+  [{ gpuVcpus: 2 }, ['gpuVcpus is 2', 'renderVcpus (4)', 'raise gpuVcpus']],
+  [{ onDemandVcpus: 3 }, ['onDemandVcpus is 3', 'renderVcpus (4)', 'raise onDemandVcpus']],
 ];
 
 test.each(WRONG)('readSettings refuses %j and says what is allowed', (given, message) => {
   expect(() => readSettings(given, {})).toThrow(SettingsError);
   for (const part of message) expect(() => readSettings(given, {})).toThrow(part);
+});
+
+test('a SettingsError says where to change settings', () => {
+  expect(() => readSettings({ zones: 4 }, {})).toThrow(
+    /^wrong settings; change them in cdk\.json \(context\.spotreel\) or in the environment:\n {2}zones is 4/,
+  );
+});
+
+test('readSettings refuses a context that is not an object', () => {
+  expect(() => readSettings(['zones'], {})).toThrow('context.spotreel is ["zones"]: must be an object');
 });
 
 test('readSettings names a wrong environment variable', () => {
@@ -112,24 +126,34 @@ test('readSettings sorts Blender versions by number, not by text', () => {
   expect(readSettings({}, given).blenderVersions).toEqual(['4.5.3', '4.10.1', '5.2.0']);
 });
 
+test('each setting has a description', () => {
+  expect(SETTINGS.filter(({ description }) => description === '')).toEqual([]);
+});
+
+test('docs/settings.md is current; "npm run docs" writes it again', () => {
+  const page = readFileSync(join(ROOT, 'docs/settings.md'), 'utf8');
+  expect(page).toBe(withSettingsTable(page));
+});
+
+test('withSettingsTable keeps the text outside its marks', () => {
+  const page = withSettingsTable('before\n<!-- settings -->\nold\n<!-- /settings -->\nafter\n');
+  expect(page).toMatch(/^before\n<!-- settings -->\n\n\| Setting [^]*\|\n\n<!-- \/settings -->\nafter\n$/);
+});
+
+test('withSettingsTable refuses a page without marks', () => {
+  expect(() => withSettingsTable('no marks')).toThrow('<!-- settings -->');
+});
+
 /** A page whose tables have no padding, as the formatter adds it. */
 function unpadded(page: string): string {
   return readFileSync(join(ROOT, page), 'utf8').replace(/ +\|/g, ' |').replace(/\| +/g, '| ');
 }
 
-/** A setting's name and default, as the first two cells of a row. */
+/** A setting's name and default, as the first two cells of a row in the README. */
 function firstCells({ name, defaultValue }: (typeof SETTINGS)[number]): string {
   const shown = defaultValue === undefined ? '' : `\`${JSON.stringify(defaultValue)}\``;
   return `| \`${name}\` | ${shown} |`.replace(/ +\|/g, ' |');
 }
-
-test('docs/settings.md has every setting between its marks', () => {
-  const [, rest = ''] = unpadded('docs/settings.md').split('<!-- settings -->');
-  const [table = ''] = rest.split('<!-- /settings -->');
-  const rows = SETTINGS.map((setting) => `${firstCells(setting)} ${setting.description} |`);
-  expect(SETTINGS.filter(({ description }) => description === '')).toEqual([]);
-  expect(rows.filter((row) => !table.includes(row))).toEqual([]);
-});
 
 test('the README shows six settings with their defaults', () => {
   const [, section = ''] = unpadded('README.md').split('## Settings');
