@@ -2,9 +2,10 @@ import { readdirSync } from 'node:fs';
 import { link, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { frameName, framesFolder, manifestUrl } from '../core/render/keys';
+import { frameName } from '../core/render/keys';
 import type { Manifest } from '../core/render/manifest';
 import { fileUrl } from '../core/storage/storage';
+import { framesFolder, manifestUrl } from '../test/support/render-urls';
 import { measure, type Measured, run, spread } from './measure';
 import { isSpotreel, plainFfmpeg, ROOT } from './ways';
 

@@ -16,12 +16,12 @@ const FILMS = [10, 100_000];
 
 /** The clients and calls of the submit Lambda, and nothing of ours. */
 const CLIENTS = `
-import { BatchClient, CancelJobCommand, DescribeJobsCommand, ListJobsCommand, SubmitJobCommand, TerminateJobCommand } from '@aws-sdk/client-batch';
-import { AbortMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { BatchClient, DescribeJobsCommand, paginateListJobs, SubmitJobCommand, TerminateJobCommand } from '@aws-sdk/client-batch';
+import { AbortMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, paginateListObjectsV2, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 export const clients = [new BatchClient({}), new S3Client({}), new SNSClient({})];
-export const calls = [CancelJobCommand, DescribeJobsCommand, ListJobsCommand, SubmitJobCommand, TerminateJobCommand,
-  AbortMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command,
+export const calls = [DescribeJobsCommand, paginateListJobs, SubmitJobCommand, TerminateJobCommand,
+  AbortMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, paginateListObjectsV2,
   PutObjectCommand, PublishCommand];
 `;
 

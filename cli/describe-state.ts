@@ -1,16 +1,18 @@
 import { describePrices, describeSpread } from '../core/cost/prices';
 import type { RenderCost } from '../core/cost/receipt';
+import { groupReasons } from '../core/render/frames';
 import { formatTags } from '../core/render/options';
-import { groupReasons, type RenderState, type StateName, type Waiting } from '../core/status/render-state';
+import type { RenderState, StateName, Waiting } from '../core/status/render-state';
 import {
   countOf,
   formatExactSeconds,
   formatSeconds,
   formatUsd,
+  listNames,
   printable,
   printableName,
 } from '../core/text';
-import { describeFinding, localTime, type Reading } from './output';
+import { describeFinding, describeRows, localTime, type Reading } from './output';
 
 /** What each state is called. */
 export const STATE_WORDS: Readonly<Record<StateName, string>> = {
@@ -73,11 +75,10 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
   rows.push(['folder', links.folder]);
   if (outputs && outputs.length > 0) rows.push(['File Output', describeOutputs(outputs)]);
   if (links.console !== undefined) rows.push(['console', links.console]);
-  const lines = rows.map(([name, text]) => `  ${name.padEnd(14)}${text.replaceAll('\n', ' ')}`);
   return printable(
     [
       `${printableName(renderId)}: ${STATE_WORDS[state.state]}`,
-      ...lines,
+      ...describeRows(rows),
       ...findings.map(describeFinding),
     ].join('\n'),
   );
@@ -87,16 +88,15 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
 const MOST_OUTPUTS = 10;
 
 function describeOutputs(outputs: readonly string[]): string {
-  const more = outputs.length > MOST_OUTPUTS ? ` and ${outputs.length - MOST_OUTPUTS} more` : '';
-  return `${outputs
-    .slice(0, MOST_OUTPUTS)
-    .map((node) => `outputs/${node}`)
-    .join(', ')}${more}`;
+  return listNames(
+    outputs.map((node) => `outputs/${node}`),
+    MOST_OUTPUTS,
+  );
 }
 
 /** `1: 12 frames, on On-Demand machines at full price`. */
-function describeRetry({ number, why, slices, frames, onDemand }: NonNullable<RenderState['retry']>): string {
-  if (slices === 0) return `${number}: the video alone`;
+function describeRetry({ kind, number, why, frames, onDemand }: NonNullable<RenderState['retry']>): string {
+  if (kind === 'video') return `${number}: the video alone`;
   const parts = [
     countOf(frames, 'frame'),
     ...(onDemand ? ['on On-Demand machines at full price'] : []),

@@ -6,6 +6,16 @@ import { codeOf, messageOf, SpotreelError } from '../core/errors';
 import type { Finding } from '../core/render/manifest';
 import { printable } from '../core/text';
 
+/** Writes a line for the user to standard error; standard output is for results. */
+export function say(text: string): void {
+  print(printable(text), process.stderr);
+}
+
+/** A line for each name and its text, the texts in a column that begins after `width` characters. */
+export function describeRows(rows: Iterable<readonly [name: string, text: string]>, width = 14): string[] {
+  return Array.from(rows, ([name, text]) => `  ${name.padEnd(width)}${text.replaceAll('\n', ' ')}`);
+}
+
 /** Asks on the terminal. Throws `bad-usage` where there is none; `instead` says what to give then. */
 export async function confirm(
   question: string,

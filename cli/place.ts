@@ -6,10 +6,10 @@ import { codeOf, SpotreelError } from '../core/errors';
 import type { Batch } from '../core/jobs/batch';
 import type { FarmDescription } from '../core/jobs/farm';
 import { describeRanges, framesOf, parseFrameRanges } from '../core/render/frames';
-import { checkRenderName, manifestUrl, renderFolder } from '../core/render/keys';
-import { type Manifest, parseManifest } from '../core/render/manifest';
+import { checkRenderName } from '../core/render/keys';
+import type { Manifest } from '../core/render/manifest';
 import { isOcio, OCIO_ALLOWED, OPTION_NAMES, ocioOf, type RenderOptions } from '../core/render/options';
-import type { Render } from '../core/render/render';
+import { Render } from '../core/render/render';
 import { newestRender } from '../core/status/list';
 import { type Look, RenderLook } from '../core/status/look';
 import {
@@ -139,43 +139,39 @@ async function awsBatch(client: BatchClientConfig): Promise<Batch> {
   return new AwsBatch(new BatchClient(client));
 }
 
-/** A render's folder, whether there is one or not. Throws `no-render` for what can be no render's name. */
-export function folderOfRender(renderId: string, { output }: Pick<Place, 'output'>): URL {
+/** The render of this name, which may be missing. Throws `no-render` for a name that no render can have. */
+function renderNamed(renderId: string, { output }: Pick<Place, 'output'>, storage: Storage): Render {
   // `..` and what is more than one name would lead to other folders than a render's own.
   try {
-    return renderFolder(output, checkRenderName(renderId));
+    return Render.at(output, checkRenderName(renderId), storage);
   } catch {
     throw noRender(renderId, output);
   }
 }
 
-/** A render's folder and its plan. Throws `bad-name` for what can be no render's name, `no-render` naming the place. */
+/** A render and its plan. Throws `no-render` naming the place, `bad-manifest`, `newer-manifest`. */
 export async function findRender(
   renderId: string,
   { output }: Pick<Place, 'output'>,
   storage: Storage,
-): Promise<{ readonly folder: URL; readonly manifest: Manifest }> {
-  const folder = folderOfRender(renderId, { output });
-  const url = manifestUrl(folder);
-  try {
-    return { folder, manifest: parseManifest(await storage.get(url), formatLocation(url)) };
-  } catch (error) {
-    if (!(error instanceof StorageError && error.code === 'not-found')) throw error;
-    throw noRender(renderId, output, error);
-  }
+): Promise<{ readonly render: Render; readonly manifest: Manifest }> {
+  const render = renderNamed(renderId, { output }, storage);
+  const manifest = await render.manifest.read();
+  if (!manifest) throw noRender(renderId, output);
+  return { render, manifest };
 }
 
-/** The same for who needs no plan: `manifest` is absent where it is damaged, and `fault` says why. */
+/** The same for callers that need no plan: `manifest` is absent if it is damaged, and `fault` says why. */
 export async function findFolder(
   renderId: string,
   place: Pick<Place, 'output'>,
   storage: Storage,
-): Promise<{ readonly folder: URL; readonly manifest?: Manifest; readonly fault?: SpotreelError }> {
+): Promise<{ readonly render: Render; readonly manifest?: Manifest; readonly fault?: SpotreelError }> {
   try {
     return await findRender(renderId, place, storage);
   } catch (error) {
     if (!(error instanceof SpotreelError) || !PLAN_FAULTS.has(error.code)) throw error;
-    return { folder: folderOfRender(renderId, place), fault: error };
+    return { render: renderNamed(renderId, place, storage), fault: error };
   }
 }
 
@@ -200,16 +196,16 @@ export async function lookAtRender(
   renderId: string | undefined,
   { output, batch }: Place,
   storage: Storage,
-): Promise<{ readonly renderId: string; readonly look: () => Promise<Look> }> {
+): Promise<{ readonly render: Render; readonly look: () => Promise<Look> }> {
   const id = await renderOrNewest(renderId, { output }, storage);
-  const folder = folderOfRender(id, { output });
-  const render = new RenderLook({ renderId: id, folder, storage, batch, now: Date.now });
+  const render = renderNamed(id, { output }, storage);
+  const looking = new RenderLook({ render, batch, now: Date.now });
   const look = async () => {
-    const seen = await render.look();
+    const seen = await looking.look();
     if (!seen) throw noRender(id, output);
     return seen;
   };
-  return { renderId: id, look };
+  return { render, look };
 }
 
 function noRender(renderId: string, output: URL, cause?: unknown): SpotreelError {

@@ -1,7 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { mapConcurrently } from '../core/concurrency';
 import { SpotreelError } from '../core/errors';
-import { hasContentOf } from '../core/etag';
 import { SUBMITTED_FOLDER } from '../core/render/keys';
 import type { RenderOptions } from '../core/render/options';
 import type { FoundDependency } from '../core/scene/project/dependencies';
@@ -10,6 +9,7 @@ import type { FoundFile } from '../core/scene/project/find-files';
 import { isBelow, type ProjectRoot } from '../core/scene/project/paths';
 import { type JudgedUploads, judgeUploads, type OutsideFile } from '../core/scene/project/uploads';
 import { realPlace } from '../core/storage/file-writes';
+import { hasContentOf } from '../core/storage/s3-reads';
 import {
   childUrl,
   filePath,

@@ -72,6 +72,13 @@ export function countOf(count: number, noun: string): string {
   return `${count} ${count === 1 ? noun : `${noun}s`}`;
 }
 
+/** `A, B and 3 more`: the first `most` of these names; `total` counts names that are not given, too. */
+export function listNames(names: readonly string[], most: number, total = names.length): string {
+  const shown = names.slice(0, most);
+  const rest = total - shown.length;
+  return `${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+}
+
 /** What nothing smaller is told than. */
 export const LEAST_USD = 'under 0.0001';
 

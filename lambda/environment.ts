@@ -43,6 +43,9 @@ function describeFault(fault: unknown): Fields {
   };
 }
 
+/** A whole number of 1 or more. */
+export const count = z.coerce.number().check(z.int(), z.gte(1));
+
 /** The environment variables of every Lambda. */
 export const commonEnvironment = z.object({
   /** Name of the bucket. */

@@ -1,13 +1,6 @@
-import { codeOf, SpotreelError } from '../core/errors';
-import { statusUrl } from '../core/render/keys';
-import { parseStatus, type RenderStatus, statusSchema } from '../core/render/records';
-import {
-  bucketAndKey,
-  formatLocation,
-  type PutOptions,
-  type Storage,
-  StorageError,
-} from '../core/storage/storage';
+import type { RenderStatus } from '../core/render/records';
+import type { Render } from '../core/render/render';
+import { bucketAndKey } from '../core/storage/storage';
 import { countOf, printableLine } from '../core/text';
 
 /** Host of the AWS console, by the start of the region's name. */
@@ -86,43 +79,44 @@ function notificationOf(status: RenderStatus): Notification {
 }
 
 export interface ReportServices {
-  readonly storage: Storage;
   readonly notify: Notify;
   readonly now: () => Date;
 }
 
-/** Attempts to write a status that other Lambdas write at the same time. */
-const MAX_CONFLICTS = 5;
-
 /**
- * Writes `status.json` into the render's folder and sends one message. Keeps a status that says the same or more (see
- * `weigh`). If it is interrupted, it can be called again: it sends the message before it records that, so a message may
- * come twice but is never lost.
+ * Writes a render's status and notifies people, once: a status that says the same already, or more (see `weigh`), is kept.
+ * Safe to be cut off anywhere and called again: the message is sent before the status notes it, so a message may be sent
+ * twice, and is never lost. Throws `status-contended` (passing).
  */
 export async function reportStatus(
   status: RenderStatus,
-  folder: URL,
+  render: Render,
   services: ReportServices,
 ): Promise<'reported' | 'kept'> {
-  const url = statusUrl(folder);
-  for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts += 1) {
-    const before = await readStatus(url, services.storage);
-    const verdict = before?.status ? weigh(before.status, status) : 'replace';
-    if (verdict === 'announce') {
-      await services.notify(notificationOf(status));
-      return 'kept';
-    }
-    if (verdict === 'keep' || verdict === 'same') {
-      if (verdict === 'same' && !before?.status?.notifiedAt) await announce(status, url, services);
-      return 'kept';
-    }
-    const notifiedAt = verdict === 'amend' ? before?.status?.notifiedAt : undefined;
-    const next = { ...status, ...(notifiedAt && { notifiedAt }) };
-    if (!(await write(next, url, before?.etag, services.storage))) continue;
-    if (!notifiedAt) await announce(next, url, services);
-    return 'reported';
-  }
-  throw new SpotreelError('status-contended', 'passing', `${formatLocation(url)} keeps changing: try again`);
+  const { before, after } = await render.status.update((found) => replacementOf(found, status));
+  const verdict = before ? weigh(before, status) : 'replace';
+  if (verdict === 'announce') await services.notify(notificationOf(status));
+  if (verdict === 'same' && !before?.notifiedAt) await announce(status, render, services);
+  if (!after || after === before) return 'kept';
+  if (!after.notifiedAt) await announce(after, render, services);
+  return 'reported';
+}
+
+/** What to write in place of the status that was found; `undefined` to keep that. Pure. */
+function replacementOf(before: RenderStatus | undefined, status: RenderStatus): RenderStatus | undefined {
+  const verdict = before ? weigh(before, status) : 'replace';
+  if (verdict === 'replace') return status;
+  if (verdict !== 'amend') return undefined;
+  return { ...status, ...(before?.notifiedAt !== undefined && { notifiedAt: before.notifiedAt }) };
+}
+
+async function announce(status: RenderStatus, render: Render, services: ReportServices): Promise<void> {
+  const { notify, now } = services;
+  await notify(notificationOf(status));
+  const { value, replace } = await render.status.version();
+  // Another status was reported meanwhile, with a message of its own.
+  if (value?.state !== status.state || value.endedJob !== status.endedJob) return;
+  await replace({ ...value, notifiedAt: now().toISOString() });
 }
 
 /**
@@ -150,50 +144,4 @@ export function weigh(
   if (before.state === 'partial') return 'keep';
   if (next.state === 'partial') return 'replace';
   return next.endedJob === next.jobs?.render ? 'amend' : 'keep';
-}
-
-interface FoundStatus {
-  /** Absent if the file cannot be read, for example because another version of Spotreel wrote it. */
-  readonly status?: RenderStatus | undefined;
-  readonly etag: string;
-}
-
-async function readStatus(url: URL, storage: Storage): Promise<FoundStatus | undefined> {
-  // Read the ETag before the content, so a change between the two makes the conditional write fail.
-  const head = await storage.head(url);
-  if (!head) return undefined;
-  try {
-    return { etag: head.etag, status: parseStatus(await storage.get(url), formatLocation(url)) };
-  } catch (error) {
-    if (error instanceof StorageError && error.code === 'not-found') return undefined;
-    if (codeOf(error) === 'bad-status') return { etag: head.etag };
-    throw error;
-  }
-}
-
-/** `false` if another Lambda wrote meanwhile. */
-async function write(
-  status: RenderStatus,
-  url: URL,
-  etag: string | undefined,
-  storage: Storage,
-): Promise<boolean> {
-  const condition: PutOptions = etag === undefined ? { ifAbsent: true } : { ifMatch: etag };
-  const body = JSON.stringify(statusSchema.parse(status), null, 2);
-  try {
-    await storage.put(url, body, { ...condition, contentType: 'application/json' });
-    return true;
-  } catch (error) {
-    if (error instanceof StorageError && (error.code === 'exists' || error.code === 'changed')) return false;
-    throw error;
-  }
-}
-
-async function announce(status: RenderStatus, url: URL, services: ReportServices): Promise<void> {
-  const { storage, notify, now } = services;
-  await notify(notificationOf(status));
-  const found = await readStatus(url, storage);
-  // Another status was reported meanwhile, with its own message.
-  if (found?.status?.state !== status.state || found.status.endedJob !== status.endedJob) return;
-  await write({ ...found.status, notifiedAt: now().toISOString() }, url, found.etag, storage);
 }

@@ -4,15 +4,15 @@ import { codeOf, SpotreelError } from '../../core/errors';
 import { cancelJobs, usualPause, type Wait } from '../../core/jobs/cancel';
 import { describeHolder, isHolderAlive, isHolderProven, type LockHolder } from '../../core/local-batch/lock';
 import { isProcessAlive, isSameClaimant } from '../../core/processes/claim';
-import { storedFrames } from '../../core/render/read-files';
-import { localBatchFolder, localHolder } from '../../core/status/seen-jobs';
+import type { Render } from '../../core/render/render';
+import { localHolder } from '../../core/status/seen-jobs';
 import { openStorage } from '../../core/storage/open-storage';
-import { filePath, formatLocation, type Storage } from '../../core/storage/storage';
-import { countOf, printable } from '../../core/text';
+import { filePath } from '../../core/storage/storage';
+import { countOf } from '../../core/text';
 import { cancelUrl, queueAround, queueFolder, type QueueLook } from '../../core/watch-folder/queue';
 import { explain, type Run, withPlaceOptions, withRenderId } from '../help';
-import { print } from '../output';
 import { findFolder, findPlace, type PlaceFlags } from '../place';
+import { say } from '../output';
 
 /** Seconds between two looks, and how long whoever watches the folder may take: workers finish frames that are nearly done. */
 const LOOK_SECONDS = 0.2;
@@ -22,15 +22,16 @@ const MOST_SECONDS = 90;
  * Has a render of a watch folder stopped, or taken out of its queue, whether somebody watches it now or will later; all else in
  * the queue goes on. `false` where it is no render of any. Throws `still-stopping` (passing) when it takes too long.
  */
-async function cancelQueued(folder: URL, storage: Storage, { say, pause }: Wait): Promise<boolean> {
-  const { renderId, queue } = queueAround(folder);
-  if (!queue || !isIn(queue, renderId, folder)) return false;
-  const mark = cancelUrl(new URL('../', folder), renderId);
+async function cancelQueued(render: Render, { pause }: Pick<Wait, 'pause'>): Promise<boolean> {
+  const { output, renderId, storage } = render;
+  const queue = queueAround(render);
+  if (!queue || !isIn(queue, render)) return false;
+  const mark = cancelUrl(output, renderId);
   await storage.put(mark, '');
   const { holder } = queue;
   if (!holder) return true;
   say(`asking ${describeHolder(holder)}, which watches the folder, to stop it`);
-  const directory = filePath(queueFolder(new URL('../', folder)));
+  const directory = filePath(queueFolder(output));
   for (let waited = 0; await storage.head(mark); waited += LOOK_SECONDS) {
     // The mark stays, and whoever watches next obeys it first.
     if (!isHolderAlive(directory, holder)) return true;
@@ -44,9 +45,9 @@ async function cancelQueued(folder: URL, storage: Storage, { say, pause }: Wait)
 }
 
 /** A version that another has taken the place of still renders to its end. */
-function isIn({ waiting, holder }: QueueLook, renderId: string, folder: URL): boolean {
-  if (waiting.includes(renderId)) return true;
-  const own = localHolder(folder);
+function isIn({ waiting, holder }: QueueLook, render: Render): boolean {
+  if (waiting.includes(render.renderId)) return true;
+  const own = localHolder(render);
   return holder !== undefined && own !== undefined && isSameClaimant(own, holder);
 }
 
@@ -101,51 +102,44 @@ interface CancelFlags extends PlaceFlags {
 export async function cancelCommand(renderId: string, flags: CancelFlags): Promise<number> {
   const storage = openStorage();
   const place = await findPlace(flags);
-  const { folder, manifest } = await findFolder(renderId, place, storage);
+  const { render, manifest } = await findFolder(renderId, place, storage);
   let stopped: boolean;
   if (place.batch) {
     const { batch, farm } = place;
-    const render = { renderId, folder, storage, batch, farm };
-    stopped = (await cancelJobs(render, { say: sayToUser, pause: usualPause })) > 0;
+    stopped = (await cancelJobs({ render, batch, farm }, { say, pause: usualPause })) > 0;
   } else {
-    stopped = await cancelLocal(folder, storage);
+    stopped = await cancelLocal(render);
   }
   const goOn = place.batch ? 'submit' : 'render';
-  const again = queueAround(folder).queue
+  const again = queueAround(render)
     ? 'dropped into the watch folder again, the scene'
     : `"spotreel ${goOn}" of the same scene`;
-  sayToUser(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
-  const kept = manifest && (await storedFrames(manifest, folder, storage)).size;
+  say(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
+  const kept = manifest && (await render.storedFrames(manifest)).size;
   if (manifest)
-    sayToUser(
-      `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${formatLocation(folder)}; ${again} resumes the render`,
+    say(
+      `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${render.location}; ${again} resumes the render`,
     );
   if (flags.json) {
     const frames = manifest && { stored: kept, total: manifest.frameCount };
-    process.stdout.write(
-      `${JSON.stringify({ renderId, stopped, folder: formatLocation(folder), frames })}\n`,
-    );
+    process.stdout.write(`${JSON.stringify({ renderId, stopped, folder: render.location, frames })}\n`);
   }
   return 0;
 }
 
-async function cancelLocal(folder: URL, storage: Storage): Promise<boolean> {
-  if (folder.protocol !== 'file:') throw noBatch(folder);
-  if (await cancelQueued(folder, storage, { say: sayToUser, pause: usualPause })) return true;
-  const holder = localHolder(folder);
+async function cancelLocal(render: Render): Promise<boolean> {
+  if (render.folder.protocol !== 'file:') throw noBatch(render);
+  if (await cancelQueued(render, { pause: usualPause })) return true;
+  const holder = localHolder(render);
   if (!holder) return false;
-  sayToUser(`stopping ${describeHolder(holder)}`);
-  await stopLocal(localBatchFolder(folder), holder, usualPause);
+  say(`stopping ${describeHolder(holder)}`);
+  await stopLocal(render.localBatchFolder, holder, usualPause);
   return true;
 }
 
-function noBatch(folder: URL): SpotreelError {
-  const message = `nobody can be asked who renders into ${formatLocation(folder)}; give s3://… or a folder of this machine`;
+function noBatch({ location }: Render): SpotreelError {
+  const message = `nobody can be asked who renders into ${location}; give s3://… or a folder of this machine`;
   return new SpotreelError('bad-usage', 'usage', message);
-}
-
-function sayToUser(text: string): void {
-  print(printable(text), process.stderr);
 }
 
 export function addCancel(command: Command, run: Run): void {

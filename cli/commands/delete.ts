@@ -5,15 +5,14 @@ import { forEachConcurrently } from '../../core/concurrency';
 import { SpotreelError } from '../../core/errors';
 import { livingJobs } from '../../core/jobs/cancel';
 import { describeHolder } from '../../core/local-batch/lock';
-import { manifestUrl } from '../../core/render/keys';
-import { storedFrames } from '../../core/render/read-files';
+import type { Render } from '../../core/render/render';
 import { isGoingHere, localHolder } from '../../core/status/seen-jobs';
 import { fileError } from '../../core/storage/file-writes';
 import { openStorage } from '../../core/storage/open-storage';
-import { filePath, formatLocation, type Storage } from '../../core/storage/storage';
-import { countOf, printable } from '../../core/text';
+import { filePath } from '../../core/storage/storage';
+import { countOf } from '../../core/text';
 import { explain, type Run, withPlaceOptions, withRenderId } from '../help';
-import { confirm, createMeter, print } from '../output';
+import { confirm, createMeter, say } from '../output';
 import { findFolder, findPlace, type Place, type PlaceFlags } from '../place';
 
 /** Objects that are deleted at a time, one request each. */
@@ -23,29 +22,26 @@ const AT_ONCE = 16;
  * Deletes everything below the render's folder, and on a disk the folder, too; links in it are removed, not followed. The plan
  * goes last: a delete that broke off finds the render again. `onDeleted` is told how many are gone.
  */
-async function deleteRender(
-  folder: URL,
-  storage: Storage,
-  onDeleted: (count: number) => void,
-): Promise<number> {
-  if (folder.protocol === 'file:') return deleteFolder(filePath(folder));
-  const plan = manifestUrl(folder);
+async function deleteRender(render: Render, onDeleted: (count: number) => void): Promise<number> {
+  const { manifest: plan, storage } = render;
+  if (render.folder.protocol === 'file:')
+    return deleteFolder(filePath(render.folder), render.nameOf(plan.url));
   let count = 0;
-  await forEachConcurrently(storage.list(folder), AT_ONCE, async ({ url }) => {
-    if (url.href === plan.href) return;
+  await forEachConcurrently(render.files(), AT_ONCE, async ({ url }) => {
+    if (url.href === plan.url.href) return;
     await storage.delete(url);
     onDeleted((count += 1));
   });
-  await storage.delete(plan);
+  await plan.delete();
   return count + 1;
 }
 
-async function deleteFolder(path: string): Promise<number> {
+async function deleteFolder(path: string, plan: string): Promise<number> {
   try {
     const names = await readdir(path, { recursive: true, withFileTypes: true });
     const count = names.filter((entry) => !entry.isDirectory()).length;
     for (const name of await readdir(path)) {
-      if (name !== 'manifest.json') await rm(join(path, name), { recursive: true, force: true });
+      if (name !== plan) await rm(join(path, name), { recursive: true, force: true });
     }
     await rm(path, { recursive: true, force: true });
     return count;
@@ -63,24 +59,22 @@ interface DeleteFlags extends PlaceFlags {
 export async function deleteCommand(renderId: string, flags: DeleteFlags): Promise<number> {
   const storage = openStorage();
   const place = await findPlace(flags);
-  const { folder, manifest } = await findFolder(renderId, place, storage);
-  await refuseRunning(renderId, folder, place, storage);
+  const { render, manifest } = await findFolder(renderId, place, storage);
+  await refuseRunning(render, place);
   if (!flags.yes) {
-    const frames = manifest
-      ? ` with ${countOf((await storedFrames(manifest, folder, storage)).size, 'frame')}`
-      : '';
-    if (!(await confirm(`delete ${formatLocation(folder)}${frames}, for good?`))) {
+    const frames = manifest ? ` with ${countOf((await render.storedFrames(manifest)).size, 'frame')}` : '';
+    if (!(await confirm(`delete ${render.location}${frames}, for good?`))) {
       say('nothing was deleted');
       if (flags.json) process.stdout.write(`${JSON.stringify({ renderId, deleted: false, files: 0 })}\n`);
       return 1;
     }
     // The question may have stood there for a while.
-    await refuseRunning(renderId, folder, place, storage);
+    await refuseRunning(render, place);
   }
   const meter = createMeter(process.stderr, Date.now);
   try {
     const total = manifest?.frameCount ?? 0;
-    const count = await deleteRender(folder, storage, (done) =>
+    const count = await deleteRender(render, (done) =>
       meter.show({ total: Math.max(total, done), done, count: `${done} objects deleted`, note: '' }),
     );
     say(`${renderId} is deleted: ${count} ${count === 1 ? 'file' : 'files'}`);
@@ -91,26 +85,18 @@ export async function deleteCommand(renderId: string, flags: DeleteFlags): Promi
   return 0;
 }
 
-async function refuseRunning(
-  renderId: string,
-  folder: URL,
-  { batch, farm }: Place,
-  storage: Storage,
-): Promise<void> {
+async function refuseRunning(render: Render, { batch, farm }: Place): Promise<void> {
+  const { renderId } = render;
   const isRunning = batch
-    ? (await livingJobs({ renderId, folder, storage, batch, farm })).length > 0
-    : folder.protocol === 'file:' && isGoingHere(folder);
+    ? (await livingJobs({ render, batch, farm })).length > 0
+    : render.folder.protocol === 'file:' && isGoingHere(render);
   if (!isRunning) return;
-  const holder = batch ? undefined : localHolder(folder);
+  const holder = batch ? undefined : localHolder(render);
   const message =
     holder && !holder.isHere
       ? `${renderId} is in use by ${describeHolder(holder)}: stop it there first (spotreel cancel ${renderId})`
       : `${renderId} is running, or in a queue: stop it first (spotreel cancel ${renderId})`;
   throw new SpotreelError('running', 'usage', message);
-}
-
-function say(text: string): void {
-  print(printable(text), process.stderr);
 }
 
 export function addDelete(command: Command, run: Run): void {

@@ -9,7 +9,6 @@ import type { Manifest } from '../../core/render/manifest';
 import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import { filePath, StorageError } from '../../core/storage/storage';
-import { printable } from '../../core/text';
 import {
   describeDownload,
   type Download,
@@ -22,7 +21,7 @@ import {
 } from '../download/download';
 import { prepareDirectory, refuseSameFolder, UNFINISHED } from '../download/fetch';
 import { explain, renderOption, type Run, withPlaceOptions, withRenderId } from '../help';
-import { createMeter, listenForStop, print } from '../output';
+import { createMeter, listenForStop, say } from '../output';
 import { findPlace, findRender, namedFrames, type Place, type PlaceFlags } from '../place';
 
 interface DownloadFlags extends PlaceFlags {
@@ -49,11 +48,11 @@ export async function downloadCommand(
 ): Promise<number> {
   const storage = openStorage();
   const place = await findPlace(flags);
-  const { folder, manifest } = await findRender(renderId, place, storage);
+  const { render, manifest } = await findRender(renderId, place, storage);
   const wanted = wantedOf(flags, manifest);
   const target = resolve(directory ?? renderId);
   await prepareDirectory(target);
-  if (folder.protocol === 'file:') await refuseSameFolder(target, filePath(folder));
+  if (render.folder.protocol === 'file:') await refuseSameFolder(target, filePath(render.folder));
   const stopping = listenForStop();
   const unfinished = join(target, UNFINISHED);
   const lock = await takeLock(unfinished);
@@ -61,7 +60,7 @@ export async function downloadCommand(
   const meter = createMeter(process.stderr, Date.now);
   const services = { storage, unfinished, signal: stopping.signal };
   const onProgress = (): void => meter.show(readingOfDownload(tally, wanted.frames.size));
-  const download = { wanted, folder, manifest, directory: target, services, onProgress };
+  const download = { wanted, render, manifest, directory: target, services, onProgress };
   try {
     await (flags.watch ? watch(download, place, tally) : downloadOnce(download, tally, new Map()));
     // What lies there still is of versions that are no more.
@@ -82,8 +81,8 @@ export async function downloadCommand(
 
 /** Looks again and again, until nothing more will come. */
 async function watch(download: Download, { batch }: Place, tally: Tally): Promise<void> {
-  const { folder, services } = download;
-  const asked = { folder, storage: services.storage, batch, now: Date.now };
+  const { render, services } = download;
+  const asked = { render, batch, now: Date.now };
   const known = new Map<string, string>();
   let [pause, faults] = [LOOK_SECONDS.first, 0];
   for (;;) {
@@ -123,10 +122,6 @@ function wantedOf({ frames, video = false }: DownloadFlags, manifest: Manifest):
     return video ? { frames: new Set(), video, extras: false } : { frames: all, video: true, extras: true };
   }
   return { frames: namedFrames(frames, manifest), video, extras: false };
-}
-
-function say(text: string): void {
-  print(printable(text), process.stderr);
 }
 
 export function addDownload(command: Command, run: Run): void {

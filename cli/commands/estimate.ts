@@ -6,7 +6,7 @@ import { examineScene } from '../../core/scene/project/examine';
 import type { JudgedUploads } from '../../core/scene/project/uploads';
 import { openStorage } from '../../core/storage/open-storage';
 import { formatLocation, type ObjectHead, type Storage } from '../../core/storage/storage';
-import { printable, printableName } from '../../core/text';
+import { printableName } from '../../core/text';
 import { describeEstimate, describeSum, type Estimate, makeEstimate } from '../estimate/estimate-shot';
 import { type AskedFarm, askFarmIfAny, askFarmSize, farmPrices } from '../estimate/farm';
 import { ESTIMATES, type Shot, TEST_FRAMES } from '../estimate/test-shot';
@@ -19,7 +19,7 @@ import {
   withUploadOptions,
 } from '../help';
 import { denoiserFor, divideMachine, hasDisplay, hasOwnColors } from '../local/farm';
-import { listenForStop, print, reportFindings } from '../output';
+import { listenForStop, reportFindings, say } from '../output';
 import { findSource, localFolder, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
 import { confirmUploads, examineForUpload, type UploadFlags } from '../upload';
 
@@ -121,10 +121,6 @@ async function examineShots(
   const renders = cameraRenders(identity, examination);
   const shots = renders.map((render) => ({ source, options: render.options, examination, checked }));
   return { shots, outside };
-}
-
-function say(text: string): void {
-  print(printable(text), process.stderr);
 }
 
 export function addEstimate(command: Command, run: Run): void {

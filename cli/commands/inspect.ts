@@ -18,7 +18,7 @@ import { formatLocation } from '../../core/storage/storage';
 import { printable, printableName } from '../../core/text';
 import { explain, renderOption, type Run } from '../help';
 import { denoiserFor, hasDisplay, hasOwnColors } from '../local/farm';
-import { describeFinding, print } from '../output';
+import { describeFinding, describeRows, print } from '../output';
 import { findSource, ocioOption } from '../place';
 
 /** What people call each state. */
@@ -174,7 +174,8 @@ function describeScene(scene: SceneFacts, active: boolean, cameras: readonly Sce
     'sound strips': scene.hasSoundStrips ? 'yes' : 'no',
     compositor: scene.usesCompositor ? 'yes' : 'no',
   };
-  const lines = Object.entries(facts).map(([name, value]) => `  ${name.padEnd(13)}${printableName(value)}`);
+  const rows = Object.entries(facts).map(([name, value]) => [name, printableName(value)] as const);
+  const lines = describeRows(rows, 13);
   return [`scene "${printableName(scene.name)}"${active ? ' (active)' : ''}`, ...lines];
 }
 

@@ -1,20 +1,15 @@
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { codeOf, SpotreelError } from '../../core/errors';
-import { readJobs } from '../../core/jobs/ensure-jobs';
 import { PeekedBatch } from '../../core/local-batch/journal';
 import { findLockHolder } from '../../core/local-batch/lock';
 import type { LoggedRender, WantedLogs } from '../../core/logs/choose-logs';
 import { FileJobLogs, type JobLogs } from '../../core/logs/job-logs';
 import type { LogServices } from '../../core/logs/read-logs';
-import { salvageUrl } from '../../core/render/keys';
-import { readRecord, readRetryPlans } from '../../core/render/read-files';
-import { salvageSchema } from '../../core/render/records';
+import type { Render } from '../../core/render/render';
 import { newestRender } from '../../core/status/list';
 import { lookHere } from '../../core/status/seen-jobs';
 import { openStorage } from '../../core/storage/open-storage';
-import { filePath, formatLocation, type Storage } from '../../core/storage/storage';
 import { explain, type Run, wholeNumber, withOptionalRenderId, withPlaceOptions } from '../help';
 import { type LogFormat, LogPrinter, showLogs } from '../logs/show-logs';
 import { listenForStop } from '../output';
@@ -42,15 +37,15 @@ export async function logsCommand(renderId: string | undefined, flags: LogsFlags
     const storage = openStorage();
     const place = await findPlace(flags, AWS_CLIENT);
     const id = renderId ?? (await newestRender(place.output, storage)) ?? '';
-    const { folder, manifest, fault } = await findFolder(id, place, storage);
+    const { render, manifest, fault } = await findFolder(id, place, storage);
     // Which slice renders a frame is in the plan alone; in a bucket so is how many slices there are.
-    if (fault && (flags.frame !== undefined || folder.protocol !== 'file:')) throw fault;
+    if (fault && (flags.frame !== undefined || render.folder.protocol !== 'file:')) throw fault;
     if (fault) printer.say(`note: ${fault.message}`);
     const findRenderNow = async (): Promise<LoggedRender> => {
-      const { sliceCount, ...found } = await findJobs(id, folder, storage);
+      const { sliceCount, ...found } = await findJobs(render);
       return { manifest: manifest ?? { renderId: id, frames: [], framesPerSlice: 1, sliceCount }, ...found };
     };
-    const services = await servicesOf(place, folder, stop.signal);
+    const services = await servicesOf(place, render, stop.signal);
     const work = showLogs(findRenderNow, flags, services, printer);
     const shown = await Promise.race([work, stopped(stop.signal), printer.closed]);
     if (shown !== undefined) return shown ? 0 : 1;
@@ -77,22 +72,22 @@ function stopped(signal: AbortSignal): Promise<undefined> {
 }
 
 /** The newest pair of jobs, and the one that makes a video of what there is, which is noted on a farm alone. */
-async function findJobs(renderId: string, folder: URL, storage: Storage) {
-  const noted = await readJobs(folder, storage);
-  const here = folder.protocol === 'file:' ? lookHere({ renderId, folder, jobs: noted }) : undefined;
+async function findJobs(render: Render) {
+  const noted = await render.jobs.readIfValid();
+  const here = render.folder.protocol === 'file:' ? lookHere({ render, jobs: noted }) : undefined;
   const jobs = noted ?? here?.foundJobs;
   if (!jobs) {
-    const message = `no jobs are noted in ${formatLocation(folder)} (jobs.json): nothing of it has run yet`;
+    const message = `no jobs are noted in ${render.location} (jobs.json): nothing of it has run yet`;
     throw new SpotreelError('no-jobs', 'passing', message);
   }
   const sliceCount = here?.render?.arrayProperties?.size ?? 1;
   // Without the plan of a retry the jobs before it are unknown.
-  const retries = await readRetryPlans(folder, jobs.retry?.number ?? 0, storage).catch((error: unknown) => {
+  const retries = await render.retries(jobs.retry?.number ?? 0).catch((error: unknown) => {
     if (codeOf(error) === 'bad-retry' || codeOf(error) === 'not-found') return [];
     throw error;
   });
   if (here) return { jobs, retries, sliceCount, salvage: here.salvage?.jobId };
-  const salvage = await readRecord(salvageSchema, salvageUrl(folder), storage);
+  const salvage = await render.salvage.readIfValid();
   return {
     jobs,
     retries,
@@ -101,14 +96,14 @@ async function findJobs(renderId: string, folder: URL, storage: Storage) {
   };
 }
 
-async function servicesOf({ batch, farm }: Place, folder: URL, signal: AbortSignal): Promise<LogServices> {
+async function servicesOf({ batch, farm }: Place, render: Render, signal: AbortSignal): Promise<LogServices> {
   const usual = {
     pause: (seconds: number) => sleep(seconds * 1000, undefined, { signal }),
     now: Date.now,
     farmGroup: farm?.logGroup,
   };
   if (batch) return { ...usual, batch, logs: await awsLogs(), isAttended: () => true };
-  const directory = join(filePath(folder), '.batch');
+  const directory = render.localBatchFolder;
   return {
     ...usual,
     batch: new PeekedBatch(directory),

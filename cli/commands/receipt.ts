@@ -1,11 +1,7 @@
 import type { Command } from 'commander';
 import { describePrices, describeSpread } from '../../core/cost/prices';
 import { makeReceipt, NOT_IN_COST, type Receipt, type RenderCost } from '../../core/cost/receipt';
-import { stitchRecordUrl } from '../../core/render/keys';
 import { formatTags } from '../../core/render/options';
-import { readRecord, storedFrames } from '../../core/render/read-files';
-import { stitchRecordSchema } from '../../core/render/records';
-import { readSlices } from '../../core/render/slice-figures';
 import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import { formatExactSeconds, formatSeconds, printable, printableName } from '../../core/text';
@@ -13,6 +9,7 @@ import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../he
 import { print } from '../output';
 import { findPlace, findRender, type PlaceFlags, renderOrNewest } from '../place';
 import { CostTeller } from '../tellers';
+import { describeRows } from '../output';
 
 /** A receipt for a person. */
 function describeReceipt(receipt: Receipt, ended: boolean): string {
@@ -41,7 +38,7 @@ function describeReceipt(receipt: Receipt, ended: boolean): string {
     ...(frameSeconds ? frameRows(frameSeconds) : []),
     ...(cost ? costRows(cost) : []),
   ];
-  const lines = rows.map(([name, text]) => `  ${name.padEnd(14)}${text.replaceAll('\n', ' ')}`);
+  const lines = describeRows(rows);
   const head = `${printableName(renderId)}: ${ended ? 'receipt' : 'receipt so far, as it has not ended'}`;
   return printable([head, ...lines].join('\n'));
 }
@@ -82,15 +79,15 @@ export async function receiptCommand(renderId: string | undefined, flags: Receip
   const place = await findPlace(flags);
   const storage = openStorage();
   const id = await renderOrNewest(renderId, place, storage);
-  const { folder, manifest } = await findRender(id, place, storage);
+  const { render, manifest } = await findRender(id, place, storage);
   const reckon = await new CostTeller(place.farm).reckoner(manifest.options.device === 'GPU');
-  const ended = await hasEnded({ folder, storage, batch: place.batch, now: Date.now });
-  const stored = await storedFrames(manifest, folder, storage);
+  const ended = await hasEnded({ render, batch: place.batch, now: Date.now });
+  const stored = await render.storedFrames(manifest);
   const receipt = makeReceipt({
     manifest,
-    slices: await readSlices(folder, storage),
+    slices: await render.slices(),
     stored: stored.size,
-    stitch: await readRecord(stitchRecordSchema, stitchRecordUrl(folder), storage),
+    stitch: await render.stitchRecord.readIfValid(),
     ended,
     costOf: (usage) => reckon?.(usage),
     at: new Date(),

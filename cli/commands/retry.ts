@@ -2,25 +2,20 @@ import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import { SpotreelError } from '../../core/errors';
 import type { Batch } from '../../core/jobs/batch';
-import { readJobs } from '../../core/jobs/ensure-jobs';
 import { retryRender } from '../../core/jobs/retry';
 import { findRetryTargets } from '../../core/jobs/retry-targets';
 import { inUse } from '../../core/local-batch/lock';
 import { formatFrames } from '../../core/render/frames';
 import type { Manifest } from '../../core/render/manifest';
-import {
-  type AskedFrames,
-  chooseRetry,
-  findMissingFrames,
-  type RetryChoice,
-} from '../../core/render/missing-frames';
 import type { RenderJobs } from '../../core/render/records';
+import type { Render } from '../../core/render/render';
+import { type AskedFrames, chooseRetry, type RetryChoice } from '../../core/render/slices';
 import { plannedVideo } from '../../core/scene/plan';
 import type { RenderState } from '../../core/status/render-state';
-import { localBatchFolder, localHolder } from '../../core/status/seen-jobs';
+import { localHolder } from '../../core/status/seen-jobs';
 import { openStorage } from '../../core/storage/open-storage';
 import { parseLocation, type Storage } from '../../core/storage/storage';
-import { countOf, printable } from '../../core/text';
+import { countOf } from '../../core/text';
 import {
   explain,
   renderOption,
@@ -33,7 +28,7 @@ import {
 import { divideMachine, hasOwnColors } from '../local/farm';
 import { describeOutcome, outcomeJson, retryLocally } from '../local/render';
 import { createProgressView } from '../local/run';
-import { confirm, listenForStop, print, reportFindings } from '../output';
+import { confirm, listenForStop, print, reportFindings, say } from '../output';
 import {
   findPlace,
   findRender,
@@ -55,9 +50,9 @@ function refuseRunning({ renderId, state, ended, fault }: RenderState): void {
 }
 
 /** Throws `locked` while a process of another machine has the render's folder. */
-function refuseHeldElsewhere(folder: URL): void {
-  const holder = localHolder(folder);
-  if (holder && !holder.isHere) throw inUse(localBatchFolder(folder), holder);
+function refuseHeldElsewhere(render: Render): void {
+  const holder = localHolder(render);
+  if (holder && !holder.isHere) throw inUse(render.localBatchFolder, holder);
 }
 
 /** Throws `scene-changed` where the scene is not the one any more that the other frames are of. */
@@ -86,14 +81,13 @@ interface RetryFlags extends PlaceFlags {
 
 /** The render, what of it is asked for, and what of that is missing. */
 interface Retry {
-  readonly folder: URL;
+  readonly render: Render;
   readonly manifest: Manifest;
   /** The newest pair before it was looked at: whoever is first to follow it renders what is missing. */
   readonly jobs: RenderJobs | undefined;
   readonly asked: AskedFrames;
   readonly choice: RetryChoice;
   readonly flags: RetryFlags;
-  readonly storage: Storage;
 }
 
 /** After so many seconds a command line that was killed while submitting no longer stands in anyone's way. */
@@ -106,18 +100,18 @@ export async function retryCommand(renderId: string, flags: RetryFlags): Promise
   const storage = openStorage();
   const place = await findPlace(flags);
   refuseFlags(flags, place);
-  const { folder, manifest } = await findRender(renderId, place, storage);
+  const { render, manifest } = await findRender(renderId, place, storage);
   const asked: AskedFrames = {
     ...(flags.frames !== undefined && { frames: namedFrames(flags.frames, manifest) }),
     ...(flags.failed && { failed: true }),
   };
-  if (folder.protocol === 'file:') refuseHeldElsewhere(folder);
+  if (render.folder.protocol === 'file:') refuseHeldElsewhere(render);
   // Before the look: a pair that comes after it is not one that was seen to have ended.
-  const jobs = await readJobs(folder, storage);
+  const jobs = await render.jobs.readIfValid();
   const { look } = await lookAtRender(renderId, place, storage);
   const { state } = await look();
   refuseRunning(state);
-  const choice = chooseRetry(manifest, await findMissingFrames(manifest, folder, storage), asked);
+  const choice = chooseRetry(manifest, await render.missingFrames(manifest), asked);
   const nothing = nothingToDo(choice, asked, manifest, state);
   if (nothing !== undefined) {
     say(`${renderId}: ${nothing}`);
@@ -126,7 +120,7 @@ export async function retryCommand(renderId: string, flags: RetryFlags): Promise
     return 0;
   }
   await refuseChangedScene(manifest, storage);
-  const retry = { folder, manifest, jobs, asked, choice, flags, storage };
+  const retry = { render, manifest, jobs, asked, choice, flags };
   return place.batch ? retryOnFarm(retry, place, place.batch) : retryHere(retry);
 }
 
@@ -195,7 +189,7 @@ function colorsDoubt({ options }: Manifest): string[] {
 }
 
 async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise<number> {
-  const { folder, manifest, jobs: newest, choice, flags, storage } = retry;
+  const { render: known, manifest, jobs: newest, choice, flags } = retry;
   const found = await findRetryTargets(flags, { manifest, farm, batch, jobs: newest });
   const { targets, jobQueue, onDemand, otherBlender } = found;
   const agreed = await isAgreed(
@@ -223,33 +217,32 @@ async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise
     after: newest,
   } as const;
   const claim = { owner: randomUUID(), staleAfterSeconds: CLAIM_STALE_AFTER_SECONDS };
-  const services = { storage, batch, now: () => new Date(), targets, claim };
-  const submitted = await retryRender(manifest, folder, wish, services);
+  const services = { batch, now: () => new Date(), targets, claim };
+  const submitted = await retryRender(known, manifest, wish, services);
   const { renderId } = manifest;
   if (submitted.resumed) say('a retry that was cut off while it was submitted goes on, in place of this one');
   say(
     `submitted as retry ${submitted.plan.number}; "spotreel watch ${renderId}${formatPlace(flags)}" shows how it goes`,
   );
   const { render, stitch, retry: noted } = submitted.jobs;
-  const jobs = noted?.slices === 0 ? [stitch] : [render, stitch];
+  const jobs = noted?.kind === 'video' ? [stitch] : [render, stitch];
   const told = flags.json ? { renderId, state: 'submitted', retry: submitted.plan.number, jobs } : jobs;
   process.stdout.write(`${JSON.stringify(told)}\n`);
   return 0;
 }
 
 async function retryHere(retry: Retry): Promise<number> {
-  const { folder, manifest, asked, flags, storage } = retry;
+  const { render, manifest, asked, flags } = retry;
   if (!(await isAgreed([...samplesDoubt(flags), ...colorsDoubt(manifest)], retry))) return 1;
   const startedAt = performance.now();
   const stopping = listenForStop();
   try {
     const outcome = await retryLocally({
-      folder,
+      render,
       manifest,
       asked,
       samples: flags.samples,
       machine: divideMachine(flags.parallel, flags.threads),
-      storage,
       report: reportFindings,
       view: createProgressView(process.stderr, Date.now),
       signal: stopping.signal,
@@ -261,10 +254,6 @@ async function retryHere(retry: Retry): Promise<number> {
   } finally {
     stopping.release();
   }
-}
-
-function say(text: string): void {
-  print(printable(text), process.stderr);
 }
 
 export function addRetry(command: Command, run: Run): void {

@@ -1,6 +1,4 @@
 import type { Command } from 'commander';
-import { renderFolder } from '../../core/render/keys';
-import { outputNodes } from '../../core/render/read-files';
 import { openStorage } from '../../core/storage/open-storage';
 import { describeState, STATE_EXIT } from '../describe-state';
 import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
@@ -16,12 +14,12 @@ interface StatusFlags extends PlaceFlags {
 export async function statusCommand(renderId: string | undefined, flags: StatusFlags): Promise<number> {
   const place = await findPlace(flags);
   const storage = openStorage();
-  const { renderId: id, look } = await lookAtRender(renderId, place, storage);
+  const { render, look } = await lookAtRender(renderId, place, storage);
   const seen = await look();
   const [explained, cost, outputs] = await Promise.all([
     new WaitTeller(place.farm).explained(seen.state),
     new CostTeller(place.farm).costOf(seen),
-    outputNodes(renderFolder(place.output, id), storage),
+    render.outputNodes(),
   ]);
   const state = { ...explained, ...(outputs.length > 0 && { outputs }) };
   if (flags.json) process.stdout.write(`${JSON.stringify({ ...state, ...(cost && { cost }) })}\n`);

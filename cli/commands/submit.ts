@@ -5,7 +5,13 @@ import type { Command } from 'commander';
 import { SpotreelError } from '../../core/errors';
 import { AwsBatch } from '../../core/jobs/aws-batch';
 import { readFarm } from '../../core/jobs/aws-farm';
-import { blenderFor, type FarmDescription, type JobTargets, targetFaults } from '../../core/jobs/farm';
+import {
+  blenderFor,
+  type FarmDescription,
+  farmTargets,
+  type JobTargets,
+  targetFaults,
+} from '../../core/jobs/farm';
 import { cameraRenders, type RenderRequest, submitRender } from '../../core/jobs/submit';
 import { formatTags, parseTags, type RenderOptions } from '../../core/render/options';
 import { REQUEST_PARTS } from '../../core/render/upload-options';
@@ -20,12 +26,12 @@ import {
   parseLocation,
   type Storage,
 } from '../../core/storage/storage';
-import { countOf, formatUsd, printable, printableName } from '../../core/text';
+import { countOf, formatUsd, printableName } from '../../core/text';
 import { refuseAbove } from '../estimate/estimate-shot';
 import { farmPrices, sizeOf } from '../estimate/farm';
 import { type Shot, TEST_FRAMES } from '../estimate/test-shot';
 import { explain, type Run, usDollars, withRenderOptions, withUploadOptions, zeroOrMore } from '../help';
-import { createMeter, listenForStop, print, reportFindings } from '../output';
+import { createMeter, listenForStop, reportFindings, say } from '../output';
 import { findSource, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
 import {
   confirmUploads,
@@ -109,7 +115,7 @@ async function submitOne(
   storage: Storage,
 ): Promise<void> {
   const { tags = {} } = request;
-  const { jobs, folder, manifest } = await submitRender(
+  const { jobs, render, manifest } = await submitRender(
     { ...request, reuse: 'unfailed', filesCount: true },
     {
       ...target,
@@ -125,7 +131,7 @@ async function submitOne(
   if (keptTags !== formatTags(tags)) say(`it was planned before, and keeps its tags: ${keptTags || 'none'}`);
   const by = renderBlenderVersion === undefined ? '' : ` by Blender ${renderBlenderVersion}`;
   say(
-    `${countOf(frameCount, 'frame')} in ${countOf(sliceCount, 'slice')}${by}; results will be in ${formatLocation(folder)}`,
+    `${countOf(frameCount, 'frame')} in ${countOf(sliceCount, 'slice')}${by}; results will be in ${render.location}`,
   );
   process.stdout.write(`${JSON.stringify([jobs.render, jobs.stitch])}\n`);
 }
@@ -159,17 +165,14 @@ async function findTarget(flags: SubmitFlags): Promise<Target> {
   }
   const farm = await readFarm(flags.farm, new SSMClient({}));
   const bucket = keyUrl('s3:', farm.bucket, '');
+  const targets = farmTargets(farm);
+  const { gpu } = targets;
   return {
-    farmName: farm.name,
-    jobQueue: queue ?? farm.jobQueue,
-    parallel: farm.parallel,
-    gpu: farm.gpu && { ...farm.gpu, ...(queue !== undefined && { jobQueue: queue }) },
-    ...(definition === undefined
-      ? { renderDefinitions: farm.renderDefinitions, stitchDefinition: farm.stitchJobDefinition }
-      : byHand(definition)),
+    ...targets,
+    ...(queue !== undefined && { jobQueue: queue, gpu: gpu && { ...gpu, jobQueue: queue } }),
+    ...(definition !== undefined && byHand(definition)),
     output: output === undefined ? childUrl(bucket, farm.outputPrefix) : outputOf(output),
     uploads: childUrl(bucket, farm.uploadPrefix),
-    allowsScripts: farm.allowScripts,
     farm,
   };
 }
@@ -263,10 +266,6 @@ function nowhereToGo({ url }: ObjectHead): SpotreelError {
 
 function uploadView(): UploadView {
   return { say, meter: createMeter(process.stderr, Date.now), now: Date.now };
-}
-
-function say(text: string): void {
-  print(printable(text), process.stderr);
 }
 
 export function addSubmit(command: Command, run: Run): void {

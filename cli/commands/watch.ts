@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { programVariable } from '../../container/worker/programs';
 import { messageOf, SpotreelError } from '../../core/errors';
-import { findExecutable } from '../../core/processes/find-executable';
+import { findExecutable } from '../../core/processes/run-program';
 import { Render } from '../../core/render/render';
 import type { Look } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';

@@ -80,10 +80,13 @@ function each<T>(name: string, answer: Answer<readonly T[]>, judge: (told: T) =>
   return [wrong(name, 'there is none', DEPLOY)];
 }
 
+/** Why a bucket cannot be listed, if neither permission nor network is the reason. */
+const BUCKET_FAULTS: readonly Refusal['why'][] = ['refused', 'missing', 'wrong-region'];
+
 function judgeBucket({ farm, listed, written }: FarmFacts): Check {
   const { bucket } = farm;
   if (!('told' in listed)) {
-    if (listed.why !== 'refused') return notTold('bucket', listed);
+    if (!BUCKET_FAULTS.includes(listed.why)) return notTold('bucket', listed);
     const mend = `${DEPLOY}; if it is in another region, set AWS_REGION`;
     return wrong('bucket', `${bucket} can't be read: ${listed.fault}`, mend);
   }

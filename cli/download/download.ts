@@ -1,28 +1,12 @@
 import { join } from 'node:path';
 import { forEachConcurrently } from '../../core/concurrency';
 import { compressFrames, formatFrameRanges, formatFrames } from '../../core/render/frames';
-import {
-  contactSheetUrl,
-  fileOutputAt,
-  frameName,
-  frameOfMaster,
-  frameOfName,
-  framesFolder,
-  gapsUrl,
-  mastersFolder,
-  mayBeOfFrames,
-  outputsFolder,
-  partialVideoUrl,
-  posterUrl,
-  previewUrl,
-  receiptUrl,
-  reportUrl,
-  videoUrl,
-} from '../../core/render/keys';
+import { frameName, mayBeOfFrames } from '../../core/render/keys';
 import type { Manifest } from '../../core/render/manifest';
+import type { Render } from '../../core/render/render';
 import type { VideoFormat } from '../../core/render/video';
 import { plannedVideo } from '../../core/scene/plan';
-import { formatLocation, type ObjectInfo, type Storage } from '../../core/storage/storage';
+import type { ObjectInfo } from '../../core/storage/storage';
 import { countOf } from '../../core/text';
 import type { Reading } from '../output';
 import { linesToOpen } from '../place';
@@ -53,54 +37,38 @@ interface WantedFile {
 /** Files that are wanted and there, as they are listed: frames, masters, files of File Output nodes, then the rest. */
 async function* wantedFiles(
   wanted: Wanted,
-  folder: URL,
+  render: Render,
   manifest: Pick<Manifest, 'options' | 'frameCount'>,
-  storage: Storage,
 ): AsyncGenerator<WantedFile> {
+  // Each listing gives only names that `Render` knows, so that none leads out of the download's folder.
+  const named = (object: ObjectInfo): WantedFile => ({
+    name: decodeURIComponent(render.nameOf(object.url)),
+    object,
+  });
   if (wanted.frames.size > 0) {
-    for await (const { name, object, frame } of numbered(framesFolder(folder), frameOfName, storage)) {
-      if (wanted.frames.has(frame)) yield { name: `frames/${name}`, object, frame };
-    }
-    for await (const { name, object, frame } of numbered(mastersFolder(folder), frameOfMaster, storage)) {
-      if (wanted.frames.has(frame)) yield { name: `masters/${name}`, object };
-    }
-    for await (const object of storage.list(outputsFolder(folder))) {
-      const output = fileOutputAt(object.url, folder);
-      if (output && mayBeOfFrames(output, wanted.frames))
-        yield { name: `outputs/${output.node}/${output.file}`, object };
-    }
+    for await (const { object, frame } of render.frameFiles())
+      if (wanted.frames.has(frame)) yield { ...named(object), frame };
+    for await (const { object, frame } of render.masterFiles())
+      if (wanted.frames.has(frame)) yield named(object);
+    for await (const file of render.outputFiles())
+      if (mayBeOfFrames(file, wanted.frames)) yield named(file.object);
   }
-  if (wanted.video || wanted.extras) yield* others(wanted, folder, plannedVideo(manifest), storage);
+  if (wanted.video || wanted.extras) yield* others(wanted, render, plannedVideo(manifest));
 }
 
-async function* numbered(folder: URL, frameOf: (name: string) => number | undefined, storage: Storage) {
-  for await (const object of storage.list(folder)) {
-    const name = object.url.pathname.slice(folder.pathname.length);
-    const frame = frameOf(name);
-    if (frame !== undefined) yield { name, object, frame };
-  }
-}
-
-async function* others(
-  wanted: Wanted,
-  folder: URL,
-  video: VideoFormat,
-  storage: Storage,
-): AsyncGenerator<WantedFile> {
-  const there = new Map<string, ObjectInfo>();
-  for await (const { name, object } of storage.listFolder(folder)) if (object) there.set(name, object);
-  const nameOf = (url: URL): string => url.pathname.slice(folder.pathname.length);
-  const [whole, withGaps] = [nameOf(videoUrl(folder, video)), nameOf(partialVideoUrl(folder, video))];
+async function* others(wanted: Wanted, render: Render, video: VideoFormat): AsyncGenerator<WantedFile> {
+  const there = await render.ownFiles();
+  const nameOf = (url: URL): string => render.nameOf(url);
+  const [whole, withGaps] = [nameOf(render.videoUrl(video)), nameOf(render.partialVideoUrl(video))];
   // One with gaps beside one without is out of date.
-  const film = there.has(whole) ? [whole] : [withGaps, nameOf(gapsUrl(folder))];
-  const extras = [reportUrl, receiptUrl, posterUrl, contactSheetUrl, previewUrl].map((urlOf) =>
-    nameOf(urlOf(folder)),
-  );
+  const film = there.has(whole) ? [whole] : [withGaps, nameOf(render.gaps.url)];
+  const { reportUrl, receipt, posterUrl, contactSheetUrl, previewUrl } = render;
+  const extras = [reportUrl, receipt.url, posterUrl, contactSheetUrl, previewUrl].map(nameOf);
   for (const name of [...(wanted.video ? film : []), ...(wanted.extras ? extras : [])]) {
     const object = there.get(name);
     const kind = {
       isVideo: name === whole || name === withGaps,
-      isReport: name === nameOf(reportUrl(folder)),
+      isReport: name === nameOf(reportUrl),
     };
     if (object) yield { name, object, ...kind };
   }
@@ -127,8 +95,7 @@ export interface Tally {
 
 export interface Download {
   readonly wanted: Wanted;
-  /** The render's. */
-  readonly folder: URL;
+  readonly render: Render;
   readonly manifest: Manifest;
   /** Where files are put. */
   readonly directory: string;
@@ -141,7 +108,7 @@ export type KnownVersions = Map<string, string>;
 
 /** Brings what is wanted and there, and not in the directory yet, from one listing. Throws what `fetchObject` throws. */
 export async function downloadOnce(download: Download, tally: Tally, known: KnownVersions): Promise<void> {
-  const { wanted, folder, manifest, directory, services, onProgress } = download;
+  const { wanted, render, manifest, directory, services, onProgress } = download;
   const onBytes = (bytes: number): void => {
     tally.bytes += bytes;
     onProgress();
@@ -163,7 +130,7 @@ export async function downloadOnce(download: Download, tally: Tally, known: Know
     if (file.isReport) tally.report = file.name;
     onProgress();
   };
-  await forEachConcurrently(wantedFiles(wanted, folder, manifest, services.storage), AT_ONCE, bring);
+  await forEachConcurrently(wantedFiles(wanted, render, manifest), AT_ONCE, bring);
 }
 
 function versionOf({ size, etag, lastModified }: ObjectInfo): string {
@@ -194,7 +161,7 @@ export interface DownloadReport {
 }
 
 export function reportOf(
-  { wanted, directory, manifest, folder }: Pick<Download, 'wanted' | 'directory' | 'manifest' | 'folder'>,
+  { wanted, directory, manifest, render }: Pick<Download, 'wanted' | 'directory' | 'manifest' | 'render'>,
   tally: Tally,
 ): DownloadReport {
   const missing = missingFrames(wanted.frames, tally);
@@ -205,7 +172,7 @@ export function reportOf(
   return {
     renderId: manifest.renderId,
     state: missing.length === 0 && hasWholeVideo ? 'complete' : 'partial',
-    folder: formatLocation(folder),
+    folder: render.location,
     directory,
     fetched,
     kept,

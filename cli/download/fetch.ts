@@ -3,8 +3,8 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, realpath, rename, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, SpotreelError } from '../../core/errors';
-import { hasContentOf } from '../../core/etag';
 import { fileError } from '../../core/storage/file-writes';
+import { hasContentOf } from '../../core/storage/s3-reads';
 import { formatLocation, type ObjectInfo, type Storage, StorageError } from '../../core/storage/storage';
 
 /** Where, within the directory, files lie that are not whole yet, and the lock by which one download at a time has it. */

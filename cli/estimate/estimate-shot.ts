@@ -11,9 +11,9 @@ import { describePrices, describeSpread, type Spread, type VcpuPrices } from '..
 import { NOT_IN_COST, type RenderPrices } from '../../core/cost/receipt';
 import { messageOf, SpotreelError } from '../../core/errors';
 import { formatFrames } from '../../core/render/frames';
-import { renderFolder } from '../../core/render/keys';
 import type { Finding } from '../../core/render/manifest';
 import { scriptFaults } from '../../core/render/options';
+import { Render } from '../../core/render/render';
 import { preflight } from '../../core/scene/preflight';
 import { formatLocation, type Storage } from '../../core/storage/storage';
 import {
@@ -26,7 +26,7 @@ import {
 } from '../../core/text';
 import { divideMachine, type Machine } from '../local/farm';
 import { createProgressView } from '../local/run';
-import { createMeter } from '../output';
+import { createMeter, describeRows } from '../output';
 import { localFolder } from '../place';
 import type { AskedFarm, FarmSize } from './farm';
 import {
@@ -121,7 +121,7 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
     frameCount: planHere.frameCount,
     test: {
       on,
-      folder: formatLocation(test.folder),
+      folder: test.render.location,
       atATime: test.atATime,
       threads,
       frames: results.frames.map(({ frame, seconds }) => {
@@ -220,7 +220,7 @@ export function describeEstimate(estimate: Estimate): string {
     ...estimate.assumptions.map((text, i) => [i === 0 ? 'taken so' : '', text] as const),
   ];
   const head = `${printableName(file)}: ${countOf(frameCount, 'frame')} of ${width}×${height}, ${engine}`;
-  const lines = rows.map(([name, text]) => `  ${name.padEnd(15)}${text.replaceAll('\n', ' ')}`);
+  const lines = describeRows(rows, 15);
   return printable([head, ...lines].join('\n'));
 }
 
@@ -299,10 +299,9 @@ export async function makeEstimate(request: EstimateRequest): Promise<Estimate |
     ? await testOnFarm(shot, { ...common, farm: testOn, meter, upload: { say, meter, now: Date.now } })
     : await testHere(shot, { ...common, machine, output, view: createProgressView(stderr, Date.now) });
   if (!test) return undefined;
-  const name = decodeURIComponent(test.folder.pathname.split('/').at(-2)!);
-  const into = testOn ? renderFolder(output, name) : test.folder;
+  const into = testOn ? Render.at(output, test.render.renderId, storage) : test.render;
   const frames = test.results.frames.map(({ frame }) => frame);
-  const thumbnails = await makeThumbnails(frames, test.folder, into, planShot(shot, 1), storage, signal);
+  const thumbnails = await makeThumbnails(frames, test.render, into, planShot(shot, 1), signal);
   const farm = await request.farm;
   return estimateShot({ shot, test, thumbnails, machine, farm, prices: await request.pricesOf(farm) });
 }

@@ -10,9 +10,10 @@ import { chooseTestFrames, readTest, testOptions, type TestResults } from '../..
 import { codeOf, SpotreelError } from '../../core/errors';
 import { farmTargets } from '../../core/jobs/farm';
 import { submitRender } from '../../core/jobs/submit';
-import { renderIdOf, thumbnailUrl } from '../../core/render/keys';
+import { renderIdOf } from '../../core/render/keys';
 import type { Manifest } from '../../core/render/manifest';
 import type { RenderOptions } from '../../core/render/options';
+import type { Render } from '../../core/render/render';
 import { planRender } from '../../core/scene/plan';
 import { digestOfFiles, type Preflight } from '../../core/scene/preflight';
 import type { SceneExamination } from '../../core/scene/project/examine';
@@ -66,8 +67,8 @@ function testName({ source, checked }: Shot, options: RenderOptions, how: string
 /** Some frames of a shot, rendered. */
 export interface ShotTest {
   readonly on: 'here' | 'farm';
-  /** Of the render of these frames. */
-  readonly folder: URL;
+  /** The render of these frames. */
+  readonly render: Render;
   /** Frames that were rendered at a time, as many as a render of the whole shot would have. */
   readonly atATime: number;
   /** That each of them had: of this machine, or vCPUs of the farm's. */
@@ -82,10 +83,9 @@ async function conclude(
   { source }: Shot,
   plan: Manifest,
   manifest: Manifest,
-  storage: Storage,
   why: string | undefined,
 ): Promise<ShotTest> {
-  const results = await readTest(manifest, test.folder, storage);
+  const results = await readTest(test.render, manifest);
   const { frames, startSeconds, failures } = results;
   if (frames.length > 0)
     return { ...test, results, pace: { frameSeconds: framePace(frames, plan.frames), startSeconds } };
@@ -118,7 +118,7 @@ export async function testHere(shot: Shot, options: TestHereOptions): Promise<Sh
   const plan = planShot(shot, parallel);
   const atATime = Math.min(parallel, plan.sliceCount);
   const testing = testOptions(shot.options, chooseTestFrames(plan, options.testFrames, atATime), atATime);
-  const render = new LocalRender({
+  const rendering = new LocalRender({
     source: shot.source,
     examination: shot.examination,
     filesCount: true,
@@ -133,14 +133,14 @@ export async function testHere(shot: Shot, options: TestHereOptions): Promise<Sh
     report: () => undefined,
     view,
   });
-  const interrupt = () => render.interrupt();
+  const interrupt = () => rendering.interrupt();
   signal.addEventListener('abort', interrupt);
   if (signal.aborted) interrupt();
   try {
-    const { state, folder, manifest, progress } = await render.run();
+    const { state, render, manifest, progress } = await rendering.run();
     if (state === 'interrupted') return undefined;
     const [why] = progress.errors;
-    return await conclude({ on: 'here', folder, atATime, threads }, shot, plan, manifest, storage, why);
+    return await conclude({ on: 'here', render, atATime, threads }, shot, plan, manifest, why);
   } finally {
     signal.removeEventListener('abort', interrupt);
   }
@@ -174,7 +174,7 @@ export async function testOnFarm(shot: Shot, options: TestOnFarmOptions): Promis
     shot.source.url.protocol === 's3:'
       ? { source: shot.source, examination: shot.examination }
       : await uploadProject(shot.source, shot.examination, uploads, storage, upload);
-  const { folder, manifest } = await submitRender(
+  const { manifest } = await submitRender(
     {
       ...uploaded,
       output: place.output,
@@ -192,12 +192,12 @@ export async function testOnFarm(shot: Shot, options: TestOnFarmOptions): Promis
       claim: { owner: randomUUID(), staleAfterSeconds: CLAIM_STALE_AFTER_SECONDS },
     },
   );
-  const { look } = await lookAtRender(manifest.renderId, place, storage);
+  const { render, look } = await lookAtRender(manifest.renderId, place, storage);
   const state = await awaitEnd(async () => (await look()).state, meter, signal);
   meter.stop();
   if (!state) return undefined;
   const threads = shot.options.threads ?? farm.machines.renderVcpus;
-  return conclude({ on: 'farm', folder, atATime, threads }, shot, plan, manifest, storage, state.reason);
+  return conclude({ on: 'farm', render, atATime, threads }, shot, plan, manifest, state.reason);
 }
 
 /** Looks again and again. `undefined` when it was asked to stop. */
@@ -229,17 +229,16 @@ async function awaitEnd(
  */
 export async function makeThumbnails(
   frames: readonly number[],
-  from: URL,
-  into: URL,
+  from: Render,
+  into: Render,
   look: FrameLook,
-  storage: Storage,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<number, URL>> {
   const made = new Map<number, URL>();
   const root = await mkdtemp(join(tmpdir(), 'spotreel-'));
   const scratch = await makeScratch(root);
   const context = {
-    storage,
+    storage: from.storage,
     environment: process.env,
     scratch,
     signal,
@@ -249,8 +248,8 @@ export async function makeThumbnails(
   try {
     const show = new Shower(scratch.own, context);
     for (const frame of frames) {
-      const url = thumbnailUrl(into, frame);
-      const isThere = (await storage.head(url)) !== undefined;
+      const url = into.thumbnailUrl(frame);
+      const isThere = (await into.storage.head(url)) !== undefined;
       const picture =
         isThere ||
         (await show.make(`${frame}.jpg`, url, 'image/jpeg', async (path) => {

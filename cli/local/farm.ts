@@ -9,8 +9,9 @@ import {
   whyNoSandbox,
 } from '../../container/worker/programs';
 import { encoderOf } from '../../container/worker/video/ffmpeg';
+import { retryStrategy } from '../../core/jobs/batch';
 import type { JobTargets } from '../../core/jobs/farm';
-import { parseWorkerEvent, retryStrategy, type WorkerEvent } from '../../core/jobs/worker';
+import { parseWorkerEvent, type WorkerEvent } from '../../core/jobs/worker';
 import {
   LocalBatch,
   type LocalBatchEvent,

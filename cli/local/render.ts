@@ -1,6 +1,5 @@
-import { readJobs } from '../../core/jobs/ensure-jobs';
+import { isEnded } from '../../core/jobs/batch';
 import { chooseTargets } from '../../core/jobs/farm';
-import { isLiving } from '../../core/jobs/pair';
 import { retryRender } from '../../core/jobs/retry';
 import {
   prepareRender,
@@ -10,17 +9,15 @@ import {
   type SubmittedRender,
 } from '../../core/jobs/submit';
 import type { LocalBatch } from '../../core/local-batch/local-batch';
-import { formatFrames } from '../../core/render/frames';
-import { partialVideoUrl, videoUrl } from '../../core/render/keys';
+import { describeLacking, type FailedFrame, formatFrames, groupReasons } from '../../core/render/frames';
 import type { Finding, Manifest } from '../../core/render/manifest';
-import { type AskedFrames, chooseRetry, findMissingFrames } from '../../core/render/missing-frames';
 import type { RenderOptions } from '../../core/render/options';
-import { storedFrames } from '../../core/render/read-files';
 import { type Gaps, type RenderJobs, salvageJobName } from '../../core/render/records';
+import type { Render } from '../../core/render/render';
+import { type AskedFrames, chooseRetry } from '../../core/render/slices';
 import { formatFrameRate } from '../../core/render/video';
 import { plannedVideo } from '../../core/scene/plan';
 import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
-import { describeLacking, type FailedFrame, groupReasons } from '../../core/status/render-state';
 import { formatLocation, type ObjectHead, type Storage } from '../../core/storage/storage';
 import { countOf, formatSeconds, printable } from '../../core/text';
 import { describeFinding } from '../output';
@@ -91,7 +88,7 @@ export class LocalRender {
         ? await examineScene(source.url, source.etag, storage, undefined, undefined, this.options.options)
         : undefined);
     const request = { ...this.options, ...(examination && { examination }) };
-    const { folder, manifest, rebuilt } = await prepareRender(request, services);
+    const { render, manifest, rebuilt } = await prepareRender(request, services);
     report([
       ...(rebuilt === undefined ? [] : [rebuiltFinding(rebuilt)]),
       ...(manifest.findings ?? []),
@@ -100,7 +97,8 @@ export class LocalRender {
     const { view } = this.options;
     const { signal } = this.interrupted;
     return runLocally({
-      ...{ folder, manifest, programs, machine, allowsScripts, storage, view, signal, report },
+      ...{ render, manifest, programs, machine, allowsScripts },
+      ...{ view, signal, report },
       submit: async (batch) => (await this.submit(request, { ...services, batch })).jobs,
     });
   }
@@ -112,7 +110,7 @@ export class LocalRender {
   ): Promise<SubmittedRender> {
     const submitted = await submitRender({ ...request, reuse: 'unfailed' }, services);
     const [stitch] = await services.batch.describeJobs([submitted.jobs.stitch.jobId]);
-    if (stitch?.status !== 'SUCCEEDED' || (await isComplete(submitted, services.storage))) return submitted;
+    if (stitch?.status !== 'SUCCEEDED' || (await isComplete(submitted))) return submitted;
     return submitRender({ ...request, reuse: 'unfinished' }, services);
   }
 }
@@ -123,19 +121,17 @@ const rebuiltFinding = (damage: string): Finding => ({
   message: `the render was planned again, and its frames are kept: ${damage.replace(/; .*/, '')}`,
 });
 
-async function isComplete({ manifest, folder }: SubmittedRender, storage: Storage): Promise<boolean> {
-  const stored = await storedFrames(manifest, folder, storage);
+async function isComplete({ manifest, render }: SubmittedRender): Promise<boolean> {
+  const stored = await render.storedFrames(manifest);
   const video = plannedVideo(manifest);
   if (stored.size < manifest.frameCount) return false;
-  return video === 'none' || (await storage.head(videoUrl(folder, video))) !== undefined;
+  return video === 'none' || (await render.storage.head(render.videoUrl(video))) !== undefined;
 }
 
 export interface LocalRetryOptions {
-  /** The render's own. */
-  readonly folder: URL;
+  readonly render: Render;
   readonly manifest: Manifest;
   readonly machine: Machine;
-  readonly storage: Storage;
   readonly view: ProgressView;
   readonly report: LocalWork['report'];
   /** Stops everything; what is done is kept. */
@@ -151,18 +147,18 @@ const REASON = 'a retry takes its place';
  * that is asked for; else they are ended first.
  */
 export async function retryLocally(options: LocalRetryOptions): Promise<RenderOutcome> {
-  const { folder, manifest, machine, storage, asked, samples } = options;
+  const { render, manifest, machine, asked, samples } = options;
   const programs = await findPrograms(process.env, plannedVideo(manifest));
   // A person who retries a render agrees to its options as they are.
   const allowsScripts = manifest.options.allowScripts === true;
   const targets = chooseTargets(manifest, localTargets(programs.blenderVersion, machine, allowsScripts));
   const wantsLess = asked.frames !== undefined || asked.failed === true || samples !== undefined;
   const submit = async (batch: LocalBatch): Promise<RenderJobs> => {
-    const jobs = await readJobs(folder, storage);
+    const jobs = await render.jobs.readIfValid();
     const pair = jobs ? await livingOf([jobs.stitch.jobId, jobs.render.jobId], batch) : [];
     if (jobs && pair.length > 0 && !wantsLess) return jobs;
     await endJobs([...pair, ...(await livingSalvages(manifest, targets.stitch.jobQueue, batch))], batch);
-    const choice = chooseRetry(manifest, await findMissingFrames(manifest, folder, storage), asked);
+    const choice = chooseRetry(manifest, await render.missingFrames(manifest), asked);
     const wish = {
       why: 'asked',
       ...choice,
@@ -171,13 +167,14 @@ export async function retryLocally(options: LocalRetryOptions): Promise<RenderOu
       after: jobs,
     } as const;
     const now = () => new Date();
-    return (await retryRender(manifest, folder, wish, { storage, batch, now, targets })).jobs;
+    const services = { batch, now, targets };
+    return (await retryRender(render, manifest, wish, services)).jobs;
   };
   return runLocally({ ...options, programs, allowsScripts, submit });
 }
 
 async function livingOf(ids: readonly string[], batch: LocalBatch): Promise<string[]> {
-  return (await batch.describeJobs(ids)).filter(isLiving).map(({ jobId }) => jobId);
+  return (await batch.describeJobs(ids)).filter(({ status }) => !isEnded(status)).map(({ jobId }) => jobId);
 }
 
 async function livingSalvages(
@@ -186,7 +183,7 @@ async function livingSalvages(
   batch: LocalBatch,
 ): Promise<string[]> {
   const listed = await batch.listJobs({ jobQueue, jobName: salvageJobName(renderId) });
-  return listed.filter(isLiving).map(({ jobId }) => jobId);
+  return listed.filter(({ status }) => !isEnded(status)).map(({ jobId }) => jobId);
 }
 
 /** The stitch job first, so that it does not begin when its render job ends. */
@@ -200,11 +197,11 @@ const MOST_REASONS = 10;
 
 /** How a render ended, for a person; `again` is what goes on from there. */
 export function describeOutcome(outcome: RenderOutcome, seconds: number, again = 'the same command'): string {
-  const { state, folder, manifest, progress, toOpen = {} } = outcome;
+  const { state, render, manifest, progress, toOpen = {} } = outcome;
   const { frameCount } = manifest;
   const frames = `${progress.done.size} of ${countOf(frameCount, 'frame')}`;
   const are = frameCount === 1 ? 'is' : 'are';
-  const where = formatLocation(folder);
+  const where = render.location;
   if (state === 'complete') {
     const { width, height } = manifest.resolution;
     const size = `${countOf(frameCount, 'frame')} of ${width}×${height}`;
@@ -233,7 +230,7 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
     return printable(`stopped: ${frames} ${are} safe in ${where}; ${again} goes on from there`);
   }
   if (outcome.gaps) {
-    const video = formatLocation(partialVideoUrl(folder, plannedVideo(manifest)));
+    const video = formatLocation(render.partialVideoUrl(plannedVideo(manifest)));
     const { gaps, sound = [] } = outcome.gaps;
     const lines =
       gaps.length > 0
@@ -308,11 +305,11 @@ function gapLines({ gaps }: Gaps, { progress }: RenderOutcome): string[] {
 
 /** How a render ended, for a program. */
 export function outcomeJson(outcome: RenderOutcome, seconds: number) {
-  const { state, folder, manifest, progress } = outcome;
+  const { state, render, manifest, progress } = outcome;
   return {
     renderId: manifest.renderId,
     state,
-    folder: formatLocation(folder),
+    folder: render.location,
     video: videoOf(outcome),
     picture: outcome.toOpen?.picture,
     report: outcome.toOpen?.report,
@@ -332,9 +329,9 @@ export function outcomeJson(outcome: RenderOutcome, seconds: number) {
   };
 }
 
-function videoOf({ state, folder, manifest }: RenderOutcome): string | undefined {
+function videoOf({ state, render, manifest }: RenderOutcome): string | undefined {
   const video = plannedVideo(manifest);
   if (video === 'none') return undefined;
-  if (state === 'complete') return formatLocation(videoUrl(folder, video));
-  return state === 'partial' ? formatLocation(partialVideoUrl(folder, video)) : undefined;
+  if (state === 'complete') return formatLocation(render.videoUrl(video));
+  return state === 'partial' ? formatLocation(render.partialVideoUrl(video)) : undefined;
 }

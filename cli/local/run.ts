@@ -6,14 +6,11 @@ import type { WorkerEvent } from '../../core/jobs/worker';
 import type { LocalBatch } from '../../core/local-batch/local-batch';
 import { formatFrames } from '../../core/render/frames';
 import type { Finding, Manifest } from '../../core/render/manifest';
-import { readGaps, readGapsSince, storedFrames } from '../../core/render/read-files';
 import type { Gaps, MissingFiles, RenderJobs } from '../../core/render/records';
-import { Render } from '../../core/render/render';
+import type { Render } from '../../core/render/render';
 import { plannedVideo } from '../../core/scene/plan';
-import { readLacking } from '../../core/status/facts';
-import { localBatchFolder } from '../../core/status/seen-jobs';
 import { sweepPartials } from '../../core/storage/file-writes';
-import { filePath, type Storage } from '../../core/storage/storage';
+import { filePath } from '../../core/storage/storage';
 import { countOf, formatSeconds } from '../../core/text';
 import { createMeter } from '../output';
 import { findToOpen, type ToOpen } from '../place';
@@ -143,14 +140,12 @@ function describeFrames(frames: ReturnType<RenderProgress['frames']>): string {
 
 /** A render on this machine whose jobs are to be run. */
 export interface LocalWork {
-  /** The render's own. */
-  readonly folder: URL;
+  readonly render: Render;
   readonly manifest: Manifest;
   readonly programs: LocalPrograms;
   readonly machine: Machine;
   /** Whether the scene may run its scripts. */
   readonly allowsScripts: boolean;
-  readonly storage: Storage;
   readonly view: ProgressView;
   /** Told what was found in the render's folder and set right. */
   readonly report: (findings: readonly Finding[]) => void;
@@ -167,7 +162,7 @@ export interface RenderOutcome {
   readonly gaps?: Gaps | undefined;
   /** What frames were rendered without, as `--force` allows. */
   readonly lacking?: MissingFiles | undefined;
-  readonly folder: URL;
+  readonly render: Render;
   readonly manifest: Manifest;
   readonly progress: RenderProgress;
   readonly toOpen?: ToOpen;
@@ -175,9 +170,9 @@ export interface RenderOutcome {
 
 /** Opens the local Batch in the render's folder and has it run a pair of jobs to their end. Throws `locked`, and what `submit` throws. */
 export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
-  const { folder, manifest, programs, machine, allowsScripts, storage, view, signal } = work;
+  const { render, manifest, programs, machine, allowsScripts, view, signal } = work;
   const progress = new RenderProgress(manifest.frameCount);
-  const stateDirectory = localBatchFolder(folder);
+  const stateDirectory = render.localBatchFolder;
   let isRepaired = false;
   const cacheDirectory = join(stateDirectory, 'cache');
   const farm = await openLocalFarm({
@@ -188,8 +183,8 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
     cacheDirectory,
     // No writer is alive, so what is half written stays so.
     tidyUp: async () => {
-      await sweepPartials(filePath(folder));
-      if (!isRepaired) work.report(await repairRender(folder, manifest, storage));
+      await sweepPartials(filePath(render.folder));
+      if (!isRepaired) work.report(await repairRender(render, manifest));
       isRepaired = true;
     },
     onWorkerEvent: (event, slice) => {
@@ -204,20 +199,20 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
   if (signal.aborted) stopFarm();
   let keepsCache = false;
   try {
-    for (const frame of await storedFrames(manifest, folder, storage)) progress.done.add(frame);
+    for (const frame of await render.storedFrames(manifest)) progress.done.add(frame);
     view.show(progress);
     const jobs = await work.submit(farm);
     const stitch = await farm.wait(jobs.stitch.jobId);
     const end =
       stitch.status === 'SUCCEEDED'
-        ? partialOf(await readGapsSince(stitch.createdAt, folder, storage), 'complete')
+        ? partialOf(await render.gapsSince(stitch.createdAt), 'complete')
         : await salvage(jobs, farm, work);
-    const toOpen = await findToOpen(Render.in(folder, storage), manifest.frameCount);
-    return { ...end, lacking: await readLacking(folder, storage), folder, manifest, progress, toOpen };
+    const toOpen = await findToOpen(render, manifest.frameCount);
+    return { ...end, lacking: await render.missingFiles.readIfValid(), render, manifest, progress, toOpen };
   } catch (error) {
     keepsCache = codeOf(error) === 'lock-lost';
     if (!signal.aborted) throw error;
-    return { state: 'interrupted', folder, manifest, progress };
+    return { state: 'interrupted', render, manifest, progress };
   } finally {
     view.stop();
     await farm.stop();
@@ -233,21 +228,21 @@ type End = Pick<RenderOutcome, 'state' | 'gaps'>;
 async function salvage(
   jobs: RenderJobs,
   farm: LocalBatch,
-  { folder, manifest, programs, machine, allowsScripts, storage }: LocalWork,
+  { render, manifest, programs, machine, allowsScripts }: LocalWork,
 ): Promise<End> {
-  const [render] = await farm.describeJobs([jobs.render.jobId]);
+  const [renderJob] = await farm.describeJobs([jobs.render.jobId]);
   const [stitch] = await farm.describeJobs([jobs.stitch.jobId]);
   if (plannedVideo(manifest) === 'none') return { state: 'failed' };
   // One that found a frame to be bad has made a video all the same.
-  if (render?.status !== 'FAILED' || jobs.retry?.slices === 0)
-    return partialOf(await readGapsSince(stitch?.createdAt, folder, storage), 'failed');
+  if (renderJob?.status !== 'FAILED' || jobs.retry?.kind === 'video')
+    return partialOf(await render.gapsSince(stitch?.createdAt), 'failed');
   const targets = localTargets(programs.blenderVersion, machine, allowsScripts);
   const { jobQueue, stitchDefinition: jobDefinition } = targets;
-  const { jobId } = await farm.submitJob(salvageRequest(manifest, folder, { jobQueue, jobDefinition }));
+  const { jobId } = await farm.submitJob(salvageRequest(render, manifest, { jobQueue, jobDefinition }));
   const { status } = await farm.wait(jobId);
   if (status === 'FAILED') return { state: 'failed' };
   // Every frame was there after all: the render job had failed for another reason.
-  return partialOf(await readGaps(folder, storage), 'complete');
+  return partialOf(await render.gaps.read(), 'complete');
 }
 
 function partialOf(gaps: Gaps | undefined, otherwise: 'complete' | 'failed'): End {

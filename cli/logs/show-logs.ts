@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { codeOf, messageOf, SpotreelError } from '../../core/errors';
+import { isEnded } from '../../core/jobs/batch';
 import type { WorkerEvent } from '../../core/jobs/worker';
-import { isEnded } from '../../core/local-batch/job-state';
 import {
   chooseLogs,
   type ChosenLogs,

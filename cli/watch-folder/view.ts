@@ -1,9 +1,9 @@
 import { codeOf, messageOf } from '../../core/errors';
-import { manifestUrl, renderFolder } from '../../core/render/keys';
-import { type Manifest, parseManifest } from '../../core/render/manifest';
+import type { Manifest } from '../../core/render/manifest';
+import { Render } from '../../core/render/render';
 import { PreflightError } from '../../core/scene/preflight';
 import { localHolder } from '../../core/status/seen-jobs';
-import { formatLocation, type Storage, StorageError } from '../../core/storage/storage';
+import { formatLocation, type Storage } from '../../core/storage/storage';
 import { countOf, printable, printableLine, printableName } from '../../core/text';
 import type { TakenUpload } from '../../core/watch-folder/uploads';
 import type { Machine } from '../local/farm';
@@ -166,9 +166,9 @@ export class QueuedRender {
     options: QueuedRenderOptions,
   ): Promise<QueuedRender | 'held' | 'deleted' | 'outdated' | 'damaged'> {
     const { output, storage } = options;
-    const folder = renderFolder(output, renderId);
-    if (localHolder(folder)) return 'held';
-    const manifest = await planOf(folder, storage);
+    const planned = Render.at(output, renderId, storage);
+    if (localHolder(planned)) return 'held';
+    const manifest = await planOf(planned);
     if (!manifest) return 'deleted';
     if (manifest === 'damaged') return 'damaged';
     const source = await storage.head(options.source);
@@ -195,12 +195,10 @@ export class QueuedRender {
   }
 }
 
-async function planOf(folder: URL, storage: Storage): Promise<Manifest | 'damaged' | undefined> {
-  const url = manifestUrl(folder);
+async function planOf(render: Render): Promise<Manifest | 'damaged' | undefined> {
   try {
-    return parseManifest(await storage.get(url), formatLocation(url));
+    return await render.manifest.read();
   } catch (error) {
-    if (error instanceof StorageError && error.code === 'not-found') return undefined;
     if (codeOf(error) === 'bad-manifest') return 'damaged';
     throw error;
   }

@@ -2,8 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf, SpotreelError } from '../../core/errors';
-import { findExecutable, usualPaths } from '../../core/processes/find-executable';
-import { runProgram } from '../../core/processes/run-program';
+import { findExecutable, runProgram, usualPaths } from '../../core/processes/run-program';
 import {
   BLENDER_DOWNLOAD,
   type BlenderVersion,

@@ -1,16 +1,17 @@
 import { codeOf, messageOf, SpotreelError } from '../../core/errors';
 import { EXIT, exitCodeOf, type RenderCommand } from '../../core/jobs/worker';
 import { framesAt, framesOf } from '../../core/render/frames';
-import { failureUrl } from '../../core/render/keys';
 import type { Manifest } from '../../core/render/manifest';
-import { readRetryPlan } from '../../core/render/read-files';
 import type { RetryPlan } from '../../core/render/records';
+import { Render } from '../../core/render/render';
 import { sliceOfChild, slicePositions } from '../../core/render/slices';
-import { parseLocation, type Storage } from '../../core/storage/storage';
+import { planRender } from '../../core/scene/plan';
+import { preflight, refuseErrors } from '../../core/scene/preflight';
+import { examineScene } from '../../core/scene/project/examine';
+import { formatLocation, parseLocation, type Storage, StorageError } from '../../core/storage/storage';
 import { prepareBlender } from './blender/prepare';
 import { stoppedError, type WorkerContext } from './context';
 import { isFrameInPlace } from './frames/delivery';
-import { manifestForRender } from './load-manifest';
 import { diskFull, type SliceFindings, SliceReporter, SliceRun } from './slice-run';
 import { EarlyPreview } from './video/showcase';
 
@@ -22,7 +23,7 @@ interface ChildWork {
   readonly retry?: RetryPlan;
 }
 
-/** From the command and the variables that AWS Batch sets. Throws `no-such-slice`, and what `readRetryPlan` throws. */
+/** From the command and the variables that AWS Batch sets. Throws `no-such-slice`, `not-found`, `bad-retry`. */
 export async function childWork(
   { retry: number, output }: RenderCommand,
   { AWS_BATCH_JOB_ARRAY_INDEX }: Readonly<Record<string, string | undefined>>,
@@ -30,7 +31,7 @@ export async function childWork(
 ): Promise<ChildWork> {
   const index = Number(AWS_BATCH_JOB_ARRAY_INDEX ?? 0);
   if (number === undefined) return { slice: index };
-  const retry = await readRetryPlan(parseLocation(output, process.cwd()), number, storage);
+  const retry = await Render.in(parseLocation(output, process.cwd()), storage).retry(number).require();
   const [slice] = framesAt(retry.slices, index, index);
   if (slice !== undefined) return { slice, retry };
   const message = `retry ${number} of ${output} has no slice for array index ${index}`;
@@ -48,26 +49,26 @@ export async function renderSlice(
   context: WorkerContext,
 ): Promise<void> {
   const { storage, environment, now } = context;
-  const folder = parseLocation(command.output, process.cwd());
-  const manifest = asRetried(await manifestForRender(command, folder, storage, now()), retry);
+  const render = Render.in(parseLocation(command.output, process.cwd()), storage);
+  const manifest = asRetried(await manifestForRender(command, render, now()), retry);
   const frames = framesOfChild(manifest, slice, retry);
   const startedAt = now().toISOString();
-  const missing = await missingFrames(frames, manifest, folder, context);
+  const missing = await missingFrames(frames, manifest, render, context);
   // They are tried anew: what befell them before says nothing of what becomes of them now.
-  if (retry) for (const frame of missing) await storage.delete(failureUrl(folder, frame));
-  const reporter = await SliceReporter.begin(storage, folder, slice, {
+  if (retry) for (const frame of missing) await render.failure(frame).delete();
+  const reporter = await SliceReporter.begin(render, slice, {
     attempt: Number(environment.AWS_BATCH_JOB_ATTEMPT ?? 1),
     startedAt,
     kept: frames.length - missing.length,
     ...(retry?.onDemand && { onDemand: true }),
     ...(retry?.vcpus !== undefined && { vcpus: retry.vcpus }),
   });
-  const preview = new EarlyPreview(manifest, folder, slice, context);
-  const run = new SliceRun(manifest, folder, slice, reporter, context, () => {
+  const preview = new EarlyPreview(manifest, render, slice, context);
+  const run = new SliceRun(manifest, render, slice, reporter, context, () => {
     if (!retry) preview.begin();
   });
   try {
-    if (missing.length > 0) await run.render(missing, await prepareBlender(manifest, context));
+    if (missing.length > 0) await run.run(missing, await prepareBlender(manifest, context));
   } catch (thrown) {
     // It writes into scratch, which goes with the worker.
     await preview.end();
@@ -111,14 +112,77 @@ function framesOfChild(manifest: Manifest, index: number, retry: RetryPlan | und
 async function missingFrames(
   frames: readonly number[],
   manifest: Manifest,
-  folder: URL,
-  { storage, signal, say }: WorkerContext,
+  render: Render,
+  { signal, say }: WorkerContext,
 ): Promise<number[]> {
   const missing: number[] = [];
   for (const frame of frames) {
     if (signal.aborted) throw stoppedError(signal);
-    if (await isFrameInPlace(frame, { manifest, folder, storage })) say({ event: 'frame-kept', frame });
+    if (await isFrameInPlace(frame, { manifest, render })) say({ event: 'frame-kept', frame });
     else missing.push(frame);
   }
   return missing;
+}
+
+/**
+ * The plan of a `render` command: the one that was submitted, else (a job submitted by hand) one made here from the
+ * `.blend` itself. Throws `bad-usage` where the plan and the command's own figures differ.
+ */
+export async function manifestForRender(
+  command: RenderCommand,
+  render: Render,
+  now: Date,
+): Promise<Manifest> {
+  const manifest = (await render.manifest.read()) ?? (await planByHand(command, render, now));
+  checkFigure('-t', command.totalFrames, manifest.frameCount, 'frames');
+  checkFigure(
+    '-f',
+    Math.min(command.framesPerSlice, manifest.frameCount),
+    manifest.framesPerSlice,
+    'frames a slice',
+  );
+  return manifest;
+}
+
+async function planByHand(
+  { input, framesPerSlice }: RenderCommand,
+  render: Render,
+  now: Date,
+): Promise<Manifest> {
+  const { storage } = render;
+  const url = parseLocation(input, process.cwd());
+  const head = await storage.head(url);
+  if (!head) throw new StorageError('not-found', url, `there is no scene at ${input}; check -i`);
+  const examination = await examineScene(url, head.etag, storage);
+  const options = { framesPerSlice };
+  const file = formatLocation(url);
+  const place = url.protocol === 'file:' ? 'here' : 'farm';
+  const checked = preflight(examination, {
+    file,
+    options,
+    place,
+    hasDisplay: false,
+    hasOwnColors: Boolean(process.env.OCIO),
+  });
+  refuseErrors(checked, file);
+  const manifest = planRender({
+    renderId: render.renderId || 'render',
+    source: { url: file, etag: head.etag, size: head.size },
+    facts: examination.facts,
+    options,
+    parallel: 1,
+    now,
+    checked,
+  });
+  // All children make the same plan. The first one is kept, and the stitch job reads it.
+  return render.manifest.create(manifest);
+}
+
+function checkFigure(flag: string, given: number, planned: number, unit: string): void {
+  if (given === planned) return;
+  throw new SpotreelError(
+    'bad-usage',
+    'usage',
+    `${flag} says ${given} ${unit}, the render's plan ${planned}`,
+  );
 }

@@ -1,18 +1,15 @@
 import { statfs } from 'node:fs/promises';
 import { SpotreelError } from '../../core/errors';
-import { formatFrames } from '../../core/render/frames';
-import { failureUrl, sliceReportUrl } from '../../core/render/keys';
+import type { Document } from '../../core/render/document';
+import { describeFiles, formatFrames } from '../../core/render/frames';
 import type { Manifest } from '../../core/render/manifest';
-import { readRecord } from '../../core/render/read-files';
 import {
   type FrameFailure,
   MOST_MISSING_FILES,
   type SliceAttempt,
   type SliceReport,
-  sliceReportSchema,
 } from '../../core/render/records';
-import { describeFiles } from '../../core/status/render-state';
-import type { Storage } from '../../core/storage/storage';
+import type { Render } from '../../core/render/render';
 import { printableReason } from '../../core/text';
 import type { FrameProgress } from './blender/log';
 import type { PreparedBlender } from './blender/prepare';
@@ -46,25 +43,19 @@ export class SliceReporter {
   private readonly places: number[] = [];
 
   private constructor(
-    private readonly storage: Storage,
-    private readonly url: URL,
+    private readonly document: Document<SliceReport>,
     private readonly report: SliceReport,
     private readonly current: SliceAttempt,
   ) {}
 
   /** Begins an attempt. Writes at once, so that storage that can't be written to shows before Blender starts. */
-  static async begin(
-    storage: Storage,
-    folder: URL,
-    slice: number,
-    attempt: Beginning,
-  ): Promise<SliceReporter> {
-    const url = sliceReportUrl(folder, slice);
+  static async begin(render: Render, slice: number, attempt: Beginning): Promise<SliceReporter> {
+    const document = render.slice(slice);
     // An unreadable report is a lost report, not a reason to lose the slice.
-    const before = await readRecord(sliceReportSchema, url, storage);
+    const before = await document.readIfValid();
     const current: SliceAttempt = { ...attempt, frames: [], failed: [] };
     const report: SliceReport = { version: 1, slice, attempts: [...(before?.attempts ?? []), current] };
-    const reporter = new SliceReporter(storage, url, report, current);
+    const reporter = new SliceReporter(document, report, current);
     await reporter.write();
     return reporter;
   }
@@ -111,7 +102,7 @@ export class SliceReporter {
 
   private async write(): Promise<void> {
     this.waiting = false;
-    await this.storage.put(this.url, JSON.stringify(this.report));
+    await this.document.write(this.report);
   }
 }
 
@@ -140,7 +131,7 @@ export interface SliceFindings {
 
 /** The rendering of one slice, over as many Blenders as its frames make necessary. */
 export class SliceRun {
-  /** Kept up to date, also when `render` throws. */
+  /** Kept up to date, also when `run` throws. */
   readonly figures: SliceFindings = {};
   private readonly stored = new Set<number>();
   private readonly givenUp = new Set<number>();
@@ -156,7 +147,7 @@ export class SliceRun {
 
   constructor(
     private readonly manifest: Manifest,
-    private readonly folder: URL,
+    private readonly render: Render,
     private readonly slice: number,
     private readonly reporter: SliceReporter,
     private readonly context: WorkerContext,
@@ -164,7 +155,7 @@ export class SliceRun {
     private readonly onStored: () => void,
   ) {}
 
-  async render(frames: readonly number[], prepared: PreparedBlender): Promise<void> {
+  async run(frames: readonly number[], prepared: PreparedBlender): Promise<void> {
     let pending = frames;
     let fruitless = 0;
     while (pending.length > 0) {
@@ -233,13 +224,12 @@ export class SliceRun {
   }
 
   private async deliver(saved: SavedFrame, seconds: number): Promise<Delivery> {
-    const { storage, scratch, say, now } = this.context;
+    const { scratch, say, now } = this.context;
     const { frame } = saved;
     const place = this.savedCount++;
     const delivery = await deliverFrame(saved, {
       manifest: this.manifest,
-      folder: this.folder,
-      storage,
+      render: this.render,
       own: scratch.own,
     });
     if ('bytes' in delivery) {
@@ -276,7 +266,7 @@ export class SliceRun {
       ...lacks,
       failedAt,
     };
-    await this.context.storage.put(failureUrl(this.folder, frame), JSON.stringify(failure));
+    await this.render.failure(frame).write(failure);
     await this.reporter.failed(frame);
     if (missing && fault.endsBlender) this.countWithoutFiles(missing, reason);
   }

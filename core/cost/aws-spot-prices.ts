@@ -1,4 +1,4 @@
-import { DescribeSpotPriceHistoryCommand, EC2Client, type SpotPrice } from '@aws-sdk/client-ec2';
+import { EC2Client, paginateDescribeSpotPriceHistory, type SpotPrice } from '@aws-sdk/client-ec2';
 import { messageOf, SpotreelError } from '../errors';
 import { type MachinePool, possibleTypes, type SpotOffer } from './prices';
 
@@ -26,7 +26,7 @@ export function createEc2(region: string): EC2Client {
  */
 export async function askSpotOffers(
   { instanceTypes, vcpus }: MachinePool,
-  client: Pick<EC2Client, 'send'>,
+  client: EC2Client,
   now: Date,
 ): Promise<SpotOffer[]> {
   const types = [...new Set(instanceTypes.flatMap((setting) => possibleTypes(setting, vcpus)))];
@@ -42,29 +42,25 @@ export async function askSpotOffers(
   return [...latest.values()].flatMap(offerOf);
 }
 
-/** From now on, as `StartTime` is meant: what is told of a time before is the price that holds still. */
+/** Since `now`: EC2 reports the price that holds then, too. */
 async function* pricesOf(
   types: string[],
-  client: Pick<EC2Client, 'send'>,
+  client: EC2Client,
   now: Date,
-  signal: AbortSignal,
+  abortSignal: AbortSignal,
 ): AsyncGenerator<SpotPrice> {
-  let token: string | undefined;
-  do {
-    const command = new DescribeSpotPriceHistoryCommand({
-      Filters: [{ Name: 'instance-type', Values: types }],
-      ProductDescriptions: PRODUCTS,
-      StartTime: now,
-      MaxResults: PAGE,
-      ...(token && { NextToken: token }),
-    });
-    const page = await client.send(command, { abortSignal: signal }).catch((error: unknown) => {
-      const message = signal.aborted ? `no answer within ${MOST_SECONDS} s` : messageOf(error);
-      throw new SpotreelError('prices-unknown', 'passing', message, { cause: error });
-    });
-    yield* page.SpotPriceHistory ?? [];
-    token = page.NextToken;
-  } while (token);
+  const input = {
+    Filters: [{ Name: 'instance-type', Values: types }],
+    ProductDescriptions: PRODUCTS,
+    StartTime: now,
+  };
+  const pages = paginateDescribeSpotPriceHistory({ client, pageSize: PAGE }, input, { abortSignal });
+  try {
+    for await (const { SpotPriceHistory = [] } of pages) yield* SpotPriceHistory;
+  } catch (error) {
+    const message = abortSignal.aborted ? `no answer within ${MOST_SECONDS} s` : messageOf(error);
+    throw new SpotreelError('prices-unknown', 'passing', message, { cause: error });
+  }
 }
 
 const timeOf = ({ Timestamp }: SpotPrice): number => Timestamp?.getTime() ?? 0;

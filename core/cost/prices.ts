@@ -1,3 +1,4 @@
+import { quantileOf } from '../render/slice-figures';
 import { formatUsd, LEAST_USD } from '../text';
 
 /**
@@ -270,7 +271,7 @@ function spreadOf(values: readonly number[], cut: number): Spread {
   const last = sorted.length - 1;
   return {
     low: sorted[Math.floor(last * cut)]!,
-    middle: sorted[Math.floor(last / 2)]!,
+    middle: quantileOf(sorted, 0.5),
     high: sorted[Math.ceil(last * (1 - cut))]!,
   };
 }

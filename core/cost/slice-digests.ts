@@ -1,11 +1,10 @@
 import { mapConcurrently } from '../concurrency';
 import { EXIT } from '../jobs/worker';
-import { slicesFolder } from '../render/keys';
-import { readRecord } from '../render/read-files';
-import { type SliceAttempt, sliceReportSchema } from '../render/records';
-import { quartilesOf, reportFigures } from '../render/slice-figures';
-import type { SliceFigures } from '../render/slice-figures';
-import type { ObjectInfo, Storage } from '../storage/storage';
+import type { Document } from '../render/document';
+import type { SliceAttempt, SliceReport } from '../render/records';
+import type { Render } from '../render/render';
+import { quartilesOf, reportFigures, type SliceFigures } from '../render/slice-figures';
+import type { ObjectInfo } from '../storage/storage';
 import { addUsage, sliceUsage, type SliceUsage } from './receipt';
 
 /** Small objects that are fetched at a time. */
@@ -34,13 +33,12 @@ export class SliceDigests {
   /** `atOnce`: reports that are fetched at a time. */
   constructor(private readonly atOnce = AT_ONCE) {}
 
-  async read(render: URL, storage: Storage): Promise<SliceFigures> {
-    const changed: ObjectInfo[] = [];
-    for await (const info of storage.list(slicesFolder(render))) {
-      if (this.digests.get(info.url.href)?.version !== versionOf(info)) changed.push(info);
-    }
-    await mapConcurrently(changed, this.atOnce, async (info) => {
-      const report = await readRecord(sliceReportSchema, info.url, storage);
+  async read(render: Render): Promise<SliceFigures> {
+    const changed: Array<{ readonly info: ObjectInfo; readonly document: Document<SliceReport> }> = [];
+    for await (const { info, report: document } of render.sliceFiles())
+      if (this.digests.get(info.url.href)?.version !== versionOf(info)) changed.push({ info, document });
+    await mapConcurrently(changed, this.atOnce, async ({ info, document }) => {
+      const report = await document.readIfValid();
       if (!report) return;
       const figures = reportFigures({ slices: [report] });
       this.digests.set(info.url.href, {
@@ -75,7 +73,7 @@ export class SliceDigests {
 function openOf(latest: SliceAttempt | undefined): Pick<Digest, 'open'> {
   if (!latest || latest.stoppedAt !== undefined) return {};
   const { onDemand, vcpus } = latest;
-  return { open: { ...(onDemand && { onDemand }), ...(vcpus !== undefined && { vcpus }) } };
+  return { open: { onDemand, vcpus } };
 }
 
 /** An attempt whose end nobody wrote down was cut off, unless it is the latest: that one may still be running. */

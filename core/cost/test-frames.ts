@@ -1,11 +1,10 @@
 import { compressFrames, formatFrameRanges, framesOf } from '../render/frames';
 import type { Manifest } from '../render/manifest';
 import type { RenderOptions } from '../render/options';
-import { storedFrames } from '../render/read-files';
 import type { SliceReport } from '../render/records';
-import { type FrameSeconds, readRecords, reportFigures } from '../render/slice-figures';
+import type { Render } from '../render/render';
+import { type FrameSeconds, readSliceRecords, reportFigures } from '../render/slice-figures';
 import { evenlySpaced } from '../render/slices';
-import type { Storage } from '../storage/storage';
 
 /**
  * Seconds that a Blender's first frame takes beyond what it would take later: loading what it renders by, and on GPUs compiling
@@ -43,10 +42,10 @@ export interface TestResults {
   readonly failures: ReadonlyArray<{ readonly frame: number; readonly reason: string }>;
 }
 
-/** Reads what the slices of a test told. Throws what storage throws. */
-export async function readTest(manifest: Manifest, folder: URL, storage: Storage): Promise<TestResults> {
-  const there = await storedFrames(manifest, folder, storage);
-  const { slices, missing } = await readRecords(manifest, folder, there, storage);
+/** The results of a test render. Throws what storage throws. */
+export async function readTest(render: Render, manifest: Manifest): Promise<TestResults> {
+  const there = await render.storedFrames(manifest);
+  const { slices, missing } = await readSliceRecords(render, manifest, there);
   const { frames } = reportFigures({ slices });
   const runs = slices.flatMap(({ attempts }) => attempts.map((attempt) => attempt.frames));
   const warmUp = warmUpSeconds(runs);

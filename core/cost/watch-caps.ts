@@ -1,10 +1,8 @@
 import { mapConcurrently } from '../concurrency';
-import { type Batch, countSlices, type JobDetail } from '../jobs/batch';
-import { readJobs } from '../jobs/ensure-jobs';
-import { capReason, type CostCap, costCapSchema, writeCap } from '../render/cap';
-import { capsFolder, capUrl, isRenderName, renderFolder } from '../render/keys';
+import { type Batch, countSlices, isEnded, type JobDetail } from '../jobs/batch';
 import type { Machines } from '../render/options';
-import { readRecord } from '../render/read-files';
+import { capReason, type CostCap } from '../render/records';
+import { Render } from '../render/render';
 import type { Storage } from '../storage/storage';
 import { renderCost, tableRenderPrices } from './receipt';
 import { SliceDigests } from './slice-digests';
@@ -16,7 +14,7 @@ export interface CapServices {
   readonly batch: Batch;
   readonly machines: Machines;
   /** Of the machines with GPUs, where there are any. */
-  readonly gpuJobQueue?: string | undefined;
+  readonly gpuJobQueue?: string;
   readonly region: string;
   /** By render: what was read of it before, so that only what has changed is read again. */
   readonly digests: Map<string, SliceDigests>;
@@ -55,53 +53,42 @@ const SUBMITTING_SECONDS = 3600;
  */
 export async function watchCaps(services: CapServices): Promise<CapOutcome[]> {
   const { output, storage, digests } = services;
-  const folder = capsFolder(output);
-  const renderIds: string[] = [];
-  for await (const { url } of storage.list(folder)) {
-    const name = /^([^/]+)\.json$/.exec(url.pathname.slice(folder.pathname.length));
-    const renderId = name && decodeURIComponent(name[1]!);
-    if (renderId && isRenderName(renderId)) renderIds.push(renderId);
-  }
-  for (const known of digests.keys()) if (!renderIds.includes(known)) digests.delete(known);
-  return mapConcurrently(renderIds, AT_ONCE, async (renderId): Promise<CapOutcome> => {
+  const renders: Render[] = [];
+  for await (const render of Render.allWithCap(output, storage)) renders.push(render);
+  const renderIds = new Set(renders.map(({ renderId }) => renderId));
+  for (const known of digests.keys()) if (!renderIds.has(known)) digests.delete(known);
+  return mapConcurrently(renders, AT_ONCE, async (render): Promise<CapOutcome> => {
+    const { renderId } = render;
     try {
-      return { renderId, ...(await watchCap(renderId, services)) };
+      return { renderId, ...(await watchCap(render, services)) };
     } catch (error) {
       return { renderId, outcome: 'failed', error };
     }
   });
 }
 
-async function watchCap(renderId: string, services: CapServices): Promise<Omit<CapOutcome, 'renderId'>> {
-  const { output, storage, batch, now } = services;
-  const render = renderFolder(output, renderId);
-  const url = capUrl(render);
-  const head = await storage.head(url);
-  if (!head) return { outcome: 'removed' };
-  const cap = await readRecord(costCapSchema, url, storage);
+async function watchCap(render: Render, services: CapServices): Promise<Omit<CapOutcome, 'renderId'>> {
+  const { batch, now } = services;
+  const { value: cap, modifiedAt, replace } = await render.cap.version();
+  if (!modifiedAt) return { outcome: 'removed' };
   if (!cap) return { outcome: 'unreadable' };
-  const jobs = await readJobs(render, storage);
+  const jobs = await render.jobs.readIfValid();
   const [job] = jobs ? await batch.describeJobs([jobs.render.jobId]) : [];
   if (isOver(cap, job, now())) {
-    await storage.delete(url);
+    await render.cap.delete();
     return { outcome: 'removed' };
   }
-  if (!job || hasEnded(job)) return { outcome: 'waiting' };
+  if (!job || isEnded(job.status)) return { outcome: 'waiting' };
   const { maxUsd } = cap;
   const usd = await spentUsd(cap, render, job, services);
   if (usd <= maxUsd) return { outcome: 'kept', usd, maxUsd };
   const isKnown = cap.stopped?.jobId === job.jobId;
   const stopped = { jobId: job.jobId, usd, at: now().toISOString() };
   // Raised a moment ago: the next look sees by how much.
-  if (!isKnown && !(await writeCap({ ...cap, stopped }, render, head.etag, storage)))
-    return { outcome: 'kept', usd, maxUsd };
+  if (!isKnown && !(await replace({ ...cap, stopped }))) return { outcome: 'kept', usd, maxUsd };
   // Once more where it is known: whoever noted it may have been cut off.
   await batch.terminateJob(job.jobId, capReason(maxUsd, usd));
   return { outcome: isKnown ? 'stopping' : 'stopped', usd, maxUsd };
-}
-
-function hasEnded({ status }: JobDetail): boolean {
-  return status === 'SUCCEEDED' || status === 'FAILED';
 }
 
 /**
@@ -113,16 +100,21 @@ function isOver({ at, stopped }: CostCap, job: JobDetail | undefined, now: Date)
   if (!job) return isLate;
   if (stopped && stopped.jobId !== job.jobId) return true;
   const { createdAt = 0, stoppedAt = 0 } = job;
-  if (!hasEnded(job) || now.getTime() - stoppedAt < FOLLOWING_SECONDS * 1000) return false;
+  if (!isEnded(job.status) || now.getTime() - stoppedAt < FOLLOWING_SECONDS * 1000) return false;
   return isLate || stopped !== undefined || Date.parse(at) <= createdAt;
 }
 
 /** In US dollars, at most: at the highest price that a machine of it may have. */
-async function spentUsd(cap: CostCap, render: URL, job: JobDetail, services: CapServices): Promise<number> {
-  const { storage, machines, gpuJobQueue, region, digests, now } = services;
-  const known = digests.get(cap.renderId) ?? new SliceDigests(REPORTS_AT_ONCE);
-  digests.set(cap.renderId, known);
-  await known.read(render, storage);
+async function spentUsd(
+  cap: CostCap,
+  render: Render,
+  job: JobDetail,
+  services: CapServices,
+): Promise<number> {
+  const { machines, gpuJobQueue, region, digests, now } = services;
+  const known = digests.get(render.renderId) ?? new SliceDigests(REPORTS_AT_ONCE);
+  digests.set(render.renderId, known);
+  await known.read(render);
   const held = known.held(countSlices(job).running, now().getTime());
   const table = tableRenderPrices(machines, job.jobQueue === gpuJobQueue, region);
   const prices = cap.prices ? { ...table, render: { ...cap.prices, notes: [] } } : table;

@@ -1,17 +1,17 @@
 import {
   type AttemptDetail as AwsAttempt,
   BatchClient,
-  CancelJobCommand,
   DescribeJobsCommand,
+  type JobDependency as AwsDependency,
   type JobDetail as AwsJob,
   type JobSummary as AwsSummary,
-  ListJobsCommand,
   type ListJobsCommandInput,
+  paginateListJobs,
   SubmitJobCommand,
   type SubmitJobCommandInput,
   TerminateJobCommand,
 } from '@aws-sdk/client-batch';
-import { awsFault } from '../aws-error';
+import { awsError, awsFault, type AwsService } from '../aws-error';
 import { SpotreelError } from '../errors';
 import type {
   AttemptDetail,
@@ -26,45 +26,22 @@ import type {
 } from './batch';
 
 /**
- * The `SpotreelError` for a failed call of AWS Batch. By the documentation
- * (https://docs.aws.amazon.com/batch/latest/APIReference/CommonErrors.html) `ClientException` is 400 and says why,
- * `ServerException` is 500; calls beyond about 50 a second get 429.
- *
- * | code | kind | when |
- * |---|---|---|
- * | `client-exception` | usage | AWS Batch refuses the request: a queue or definition that is not there, say |
- * | `denied` | usage | no credentials, or no permission |
- * | `throttled` | passing | too many calls; the call had no effect |
- * | `batch-unavailable` | passing | anything else; the call may have had its effect |
+ * Differences to the table of AWS errors. `ClientException` (400) says why; AWS Batch answers 429 beyond about 50 requests a second.
+ * `batch-unavailable` (passing): the request may have had an effect.
  */
-function awsBatchError(error: unknown, action: string): SpotreelError {
-  if (error instanceof SpotreelError) return error;
-  const { kind, status, text } = awsFault(error);
-  if (kind === 'throttled') {
-    return new SpotreelError(
-      'throttled',
-      'passing',
-      `AWS Batch has too much to do to ${action} (${text}): try again`,
-      {
-        cause: error,
-      },
-    );
-  }
-  if (kind === 'no-credentials') {
-    const message = `can't ${action}: no valid AWS credentials (${text}); sign in with "aws sso login" or set AWS_PROFILE`;
-    return new SpotreelError('denied', 'usage', message, { cause: error });
-  }
-  if (kind === 'denied') {
-    const message = `not allowed to ${action} (${text}): check the credentials and their policy for AWS Batch`;
-    return new SpotreelError('denied', 'usage', message, { cause: error });
-  }
-  if (kind === 'refused') {
-    const message = `AWS Batch refused to ${action} (${text}): check the job queue, the job definitions and the region`;
-    return new SpotreelError('client-exception', 'usage', message, { cause: error });
-  }
-  const message = `AWS Batch could not ${action} (${status || 'no answer'}, ${text}): try again`;
-  return new SpotreelError('batch-unavailable', 'passing', message, { cause: error });
-}
+const BATCH: AwsService = {
+  name: 'AWS Batch',
+  codes: {
+    refused: 'client-exception',
+    missing: 'client-exception',
+    changed: 'client-exception',
+    unavailable: 'batch-unavailable',
+  },
+  remedies: {
+    denied: 'check the credentials and their policy for AWS Batch',
+    refused: 'check the job queue, the job definitions and the region',
+  },
+};
 
 /** What DescribeJobs says of a job, in our shape: what is absent stays absent. */
 function jobDetailOf(job: AwsJob): JobDetail {
@@ -80,7 +57,7 @@ function jobDetailOf(job: AwsJob): JobDetail {
     startedAt: job.startedAt,
     stoppedAt: job.stoppedAt,
     tags: job.tags,
-    dependsOn: dependsOn?.map(dependencyOf),
+    dependsOn: dependsOn?.flatMap(dependencyOf),
     attempts: attempts?.map(attemptOf),
     container: job.container && {
       command: job.container.command,
@@ -128,8 +105,9 @@ function statusOf(status: string | undefined): JobStatus {
   return JOB_STATUSES.find((known) => known === status) ?? 'PENDING';
 }
 
-function dependencyOf({ jobId, type }: JobDependency): JobDependency {
-  return { ...(jobId !== undefined && { jobId }), ...(type !== undefined && { type }) };
+/** Spotreel's jobs depend on whole jobs only. */
+function dependencyOf({ jobId, type }: AwsDependency): JobDependency[] {
+  return jobId === undefined || type === 'N_TO_N' ? [] : [{ jobId, type }];
 }
 
 function attemptOf({ startedAt, stoppedAt, statusReason, container }: AwsAttempt): AttemptDetail {
@@ -148,9 +126,9 @@ function attemptOf({ startedAt, stoppedAt, statusReason, container }: AwsAttempt
 /** Ids that DescribeJobs takes in one call. https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html */
 const IDS_PER_CALL = 100;
 
-/** AWS Batch. The client brings region, credentials and repeats. Errors: see `awsBatchError`. */
+/** AWS Batch. The client brings region, credentials and repeats. Errors: see `BATCH`. */
 export class AwsBatch implements Batch {
-  constructor(private readonly client: Pick<BatchClient, 'send'>) {}
+  constructor(private readonly client: BatchClient) {}
 
   async submitJob(request: SubmitJobRequest): Promise<SubmitJobResponse> {
     const command = new SubmitJobCommand(mutableCopy(request));
@@ -198,23 +176,20 @@ export class AwsBatch implements Batch {
     return [...children.values()];
   }
 
-  async cancelJob(jobId: string, reason: string): Promise<void> {
-    await explained(this.client.send(new CancelJobCommand({ jobId, reason })), `cancel job ${jobId}`);
-  }
-
   async terminateJob(jobId: string, reason: string): Promise<void> {
     await explained(this.client.send(new TerminateJobCommand({ jobId, reason })), `terminate job ${jobId}`);
   }
 
   private async listPages(input: ListJobsCommandInput, most = Infinity): Promise<JobSummary[]> {
     const jobs: JobSummary[] = [];
-    let nextToken: string | undefined;
-    do {
-      const command = new ListJobsCommand({ ...input, ...(nextToken !== undefined && { nextToken }) });
-      const page = await explained(this.client.send(command), 'list jobs');
-      jobs.push(...(page.jobSummaryList ?? []).map(jobSummaryOf));
-      nextToken = page.nextToken;
-    } while (nextToken && jobs.length < most);
+    try {
+      for await (const { jobSummaryList = [] } of paginateListJobs({ client: this.client }, input)) {
+        jobs.push(...jobSummaryList.map(jobSummaryOf));
+        if (jobs.length >= most) break;
+      }
+    } catch (error) {
+      throw awsError(error, 'list jobs', BATCH);
+    }
     return jobs;
   }
 }
@@ -237,7 +212,7 @@ function keepFromRepeating({ middlewareStack }: SubmitJobCommand): void {
       try {
         return await next(args);
       } catch (error) {
-        if (awsBatchError(error, 'submit').code !== 'throttled') failure = { error };
+        if (awsFault(error).kind !== 'throttled') failure = { error };
         throw error;
       }
     },
@@ -249,7 +224,7 @@ async function explained<T>(answer: Promise<T>, action: string): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    throw awsBatchError(error, action);
+    throw awsError(error, action, BATCH);
   }
 }
 

@@ -4,13 +4,20 @@
  * Source: https://docs.aws.amazon.com/batch/latest/APIReference/
  */
 
+import { EXIT } from './worker';
+
 export type JobStatus =
   'SUBMITTED' | 'PENDING' | 'RUNNABLE' | 'STARTING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED';
 
-/** A dependency: all of `jobId`; `N_TO_N`, child by child; `SEQUENTIAL` without `jobId`, each child after the one before. */
+/** Whether a job in this state has ended. */
+export function isEnded(status: JobStatus): boolean {
+  return status === 'SUCCEEDED' || status === 'FAILED';
+}
+
+/** A job that must succeed as a whole before this one starts. */
 export interface JobDependency {
-  readonly jobId?: string;
-  readonly type?: 'SEQUENTIAL' | 'N_TO_N';
+  readonly jobId: string;
+  readonly type?: 'SEQUENTIAL';
 }
 
 /** One rule of a retry strategy. All patterns given must match; `*` may end a pattern; case does not matter. */
@@ -133,8 +140,6 @@ export interface Batch {
   describeJobs(jobIds: readonly string[]): Promise<JobDetail[]>;
   /** In any state. */
   listJobs(request: ListJobsRequest): Promise<JobSummary[]>;
-  /** Fails what has not started; what runs goes on. */
-  cancelJob(jobId: string, reason: string): Promise<void>;
   /** Fails what has not started and stops what runs: SIGTERM, then SIGKILL. Never retried. */
   terminateJob(jobId: string, reason: string): Promise<void>;
 }
@@ -167,5 +172,25 @@ export function countSlices({ status, arrayProperties }: JobDetail): SliceCounts
     running,
     succeeded,
     failed,
+  };
+}
+
+/**
+ * How Batch goes on when an attempt ends badly: again after a reclaimed machine, a container that could not start
+ * and the exit codes that say so; not again for anything else. AWS Batch retries what no rule matches, so the last
+ * rule ends everything (at most 5 rules, 10 attempts; by the documentation:
+ * https://docs.aws.amazon.com/batch/latest/APIReference/API_RetryStrategy.html).
+ */
+export function retryStrategy(attempts: number): RetryStrategy {
+  const exitCodes = Object.values(EXIT).filter(({ retry }) => retry);
+  return {
+    attempts,
+    evaluateOnExit: [
+      { action: 'RETRY', onStatusReason: 'Host EC2*' },
+      // CannotPullContainerError, CannotStartContainerError, CannotCreateContainerError: no exit code comes with them.
+      { action: 'RETRY', onReason: 'Cannot*' },
+      ...exitCodes.map(({ code }): EvaluateOnExit => ({ action: 'RETRY', onExitCode: String(code) })),
+      { action: 'EXIT', onReason: '*' },
+    ],
   };
 }

@@ -1,21 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import * as z from 'zod/mini';
 import { codeOf, SpotreelError } from '../errors';
-import { claimUrl, salvageUrl } from '../render/keys';
-import { lastRetry, readRecord, readRetryPlan } from '../render/read-files';
-import { renderJobName, type RenderJobs, salvageSchema, stitchJobName } from '../render/records';
-import { formatLocation, type Storage } from '../storage/storage';
+import { renderJobName, type RenderJobs, stitchJobName } from '../render/records';
+import type { Render } from '../render/render';
+import { formatLocation } from '../storage/storage';
 import { countOf } from '../text';
-import type { Batch, JobDetail } from './batch';
-import { readJobs } from './ensure-jobs';
+import { type Batch, isEnded, type JobDetail } from './batch';
 import type { FarmDescription } from './farm';
-import { findPair, isLiving, type NamedPair, outputOf } from './pair';
+import { findPair, type NamedPair, outputOf } from './pair';
 
-/** A render on a farm, and who may know its jobs. */
+/** A render on a farm, and what knows its jobs. */
 export interface FarmRender {
-  readonly renderId: string;
-  readonly folder: URL;
-  readonly storage: Storage;
+  readonly render: Render;
   readonly batch: Batch;
   readonly farm?: Pick<FarmDescription, 'jobQueue' | 'gpu'> | undefined;
 }
@@ -30,47 +25,50 @@ const REASON = 'cancelled by spotreel cancel';
  * The render's jobs that have not ended: the one that makes a video of what is there, stitch, render. Throws `being-submitted`
  * (passing) where somebody is submitting them and none is noted.
  */
-export async function livingJobs(render: FarmRender): Promise<JobDetail[]> {
-  const { batch, folder, storage } = render;
-  const ids = await jobIds(render);
-  const salvage = await readRecord(salvageSchema, salvageUrl(folder), storage);
+export async function livingJobs(place: FarmRender): Promise<JobDetail[]> {
+  const { render, batch } = place;
+  const ids = await jobIds(place);
+  const salvage = await render.salvage.readIfValid();
   const all = [...(salvage?.jobId === undefined ? [] : [salvage.jobId]), ...ids];
   const known = all.length === 0 ? [] : await batch.describeJobs(all);
-  return all.flatMap((id) => known.filter(({ jobId }) => jobId === id)).filter(isLiving);
+  return all
+    .flatMap((id) => known.filter(({ jobId }) => jobId === id))
+    .filter(({ status }) => !isEnded(status));
 }
 
 /** As `jobs.json` has them, else as AWS Batch lists them by name in the farm's queues: whoever submitted them may have died. */
-async function jobIds(render: FarmRender): Promise<string[]> {
-  const { renderId, folder, storage, batch, farm } = render;
-  const jobs = await readJobs(folder, storage);
-  if (jobs) return [...(await unnotedRetry(jobs, render)), jobs.stitch.jobId, jobs.render.jobId];
-  if (await isBeingSubmitted(folder, storage)) {
-    const message = `the jobs of ${renderId} are being submitted (${formatLocation(claimUrl(folder))}): try again in two minutes`;
+async function jobIds(place: FarmRender): Promise<string[]> {
+  const { render, batch, farm } = place;
+  const { renderId } = render;
+  const jobs = await render.jobs.readIfValid();
+  if (jobs) return [...(await unnotedRetry(jobs, place)), jobs.stitch.jobId, jobs.render.jobId];
+  const claim = await render.claim.readIfValid();
+  // A submitter that died leaves a claim behind, which becomes stale.
+  if (claim && Date.parse(claim.staleAt) > Date.now()) {
+    const message = `the jobs of ${renderId} are being submitted (${formatLocation(render.claim.url)}); try again in two minutes`;
     throw new SpotreelError('being-submitted', 'passing', message);
   }
   const stitch = farm && { jobQueue: farm.jobQueue, jobName: stitchJobName(renderId) };
   const found: string[] = [];
   for (const jobQueue of farm ? [farm.jobQueue, ...(farm.gpu ? [farm.gpu.jobQueue] : [])] : []) {
     const named = { render: { jobQueue, jobName: renderJobName(renderId) }, stitch: stitch! };
-    found.push(...(await livingPair({ ...named, output: outputOf(folder) }, batch)));
+    found.push(...(await livingPair({ ...named, output: outputOf(render) }, batch)));
   }
   return [...new Set(found)];
 }
 
 /** Jobs of a retry that was planned and that `jobs.json` does not name: whoever submitted it may have died. */
-async function unnotedRetry(
-  { retry }: RenderJobs,
-  { renderId, folder, storage, batch, farm }: FarmRender,
-): Promise<string[]> {
-  const last = await lastRetry(folder, storage);
+async function unnotedRetry({ retry }: RenderJobs, { render, batch, farm }: FarmRender): Promise<string[]> {
+  const { renderId } = render;
+  const last = await render.lastRetry();
   if (last === (retry?.number ?? 0)) return [];
-  const { jobQueue } = await readRetryPlan(folder, last, storage);
+  const { jobQueue } = await render.retry(last).require();
   const named = {
     render: { jobQueue, jobName: renderJobName(renderId, last) },
     stitch: { jobQueue: farm?.jobQueue ?? jobQueue, jobName: stitchJobName(renderId, last) },
   };
   try {
-    return await livingPair({ ...named, output: outputOf(folder) }, batch);
+    return await livingPair({ ...named, output: outputOf(render) }, batch);
   } catch (error) {
     // Its queue may be gone with an earlier deployment, and all its jobs with it.
     if (codeOf(error) === 'client-exception') return [];
@@ -81,14 +79,6 @@ async function unnotedRetry(
 async function livingPair(pair: NamedPair, batch: Batch): Promise<string[]> {
   const { stitch, render } = await findPair(pair, 'unfinished', batch);
   return [stitch, render].flatMap((job) => (job ? [job.jobId] : []));
-}
-
-const claimSchema = z.lazy(() => z.object({ staleAt: z.iso.datetime() }));
-
-/** A claim that was left behind by a submitter that died goes stale. */
-async function isBeingSubmitted(folder: URL, storage: Storage): Promise<boolean> {
-  const claim = await readRecord(claimSchema, claimUrl(folder), storage);
-  return claim !== undefined && Date.parse(claim.staleAt) > Date.now();
 }
 
 /** How the end of jobs is waited for; `say` is told what is still stopping. */
@@ -103,14 +93,14 @@ export const usualPause = (seconds: number): Promise<unknown> => sleep(seconds *
  * Terminates the render's jobs, and the children with an array job, and waits until all have ended. Gives how many there were.
  * Throws `still-stopping` (passing) when they take too long.
  */
-export async function cancelJobs(render: FarmRender, { say, pause }: Wait): Promise<number> {
+export async function cancelJobs(place: FarmRender, { say, pause }: Wait): Promise<number> {
   let seconds: number = LOOK_SECONDS.first;
   const terminated = new Set<string>();
   for (let waited = 0; ; waited += seconds, seconds = Math.min(seconds * 2, LOOK_SECONDS.longest)) {
     // Asked anew each time: a job may have been submitted meanwhile, of what is there when the render job failed.
-    const living = await livingJobs(render);
+    const living = await livingJobs(place);
     for (const { jobId } of living.filter((job) => !terminated.has(job.jobId))) {
-      await render.batch.terminateJob(jobId, REASON);
+      await place.batch.terminateJob(jobId, REASON);
       terminated.add(jobId);
     }
     if (living.length === 0) return terminated.size;

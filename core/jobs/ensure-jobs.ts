@@ -1,10 +1,9 @@
-import * as z from 'zod/mini';
 import { messageOf, SpotreelError } from '../errors';
-import { claimUrl, jobsUrl } from '../render/keys';
 import type { Manifest } from '../render/manifest';
-import { readRecord } from '../render/read-files';
-import { jobsSchema, type RenderJobs } from '../render/records';
-import { formatLocation, type ObjectHead, type Storage, StorageError } from '../storage/storage';
+import type { RenderJobs } from '../render/records';
+import type { Render } from '../render/render';
+import type { SubmitClaim } from '../render/render-folder';
+import { formatLocation, StorageError } from '../storage/storage';
 import type { Batch, SubmitJobRequest, SubmitJobResponse } from './batch';
 import { chooseTargets, type JobTargets } from './farm';
 import {
@@ -29,123 +28,85 @@ export interface ClaimPolicy {
 }
 
 /** The right to submit a render's jobs, held for a while. */
-export interface SubmitClaim {
-  /** Throws `claim-lost` (passing) when it has been held so long that another may have taken it over. */
+export interface HeldClaim {
+  /** Throws `claim-lost` (passing) once another runner may have taken the claim over. */
   check(): void;
-  /** Gives it up. What goes wrong with that is nothing to fail for: it goes stale. */
+  /** Gives the claim up. Errors are ignored, because the claim becomes stale by itself. */
   release(): Promise<void>;
 }
 
-/** `submitting.json`. */
-const claimSchema = z.lazy(() =>
-  z.object({ owner: z.string(), claimedAt: z.iso.datetime(), staleAt: z.iso.datetime() }),
-);
-
-/** The claim of who is alone, as the holder of an exclusive lock is. */
-const NO_CLAIM: SubmitClaim = { check: () => undefined, release: async () => undefined };
+/** No-op claim for callers that hold an exclusive lock. */
+const NO_CLAIM: HeldClaim = { check: () => undefined, release: async () => undefined };
 
 interface ClaimServices {
-  readonly storage: Storage;
   readonly now: () => Date;
-  /** Absent where nobody else can be submitting. */
+  /** Absent if no other runner can submit. */
   readonly claim?: ClaimPolicy | undefined;
 }
 
-/** Does what may be done by one runner at a time. Throws what `takeClaim` and `work` do. */
+/** Does work that one runner at a time may do for a render. Throws what `takeClaim` and `work` do. */
 export async function underClaim<T>(
-  url: URL,
-  services: ClaimServices,
-  work: (claim: SubmitClaim) => Promise<T>,
+  render: Render,
+  { now, claim: policy }: ClaimServices,
+  work: (claim: HeldClaim) => Promise<T>,
 ): Promise<T> {
-  const claim = services.claim ? await takeClaim(url, services.claim, services) : NO_CLAIM;
+  const claim = policy ? await takeClaim(render, policy, now) : NO_CLAIM;
   try {
     const result = await work(claim);
     await claim.release();
     return result;
   } catch (error) {
-    // A job may have been submitted that AWS Batch does not list yet: whoever comes next waits until the claim is stale.
+    // AWS Batch may not list a submitted job yet, so the next runner waits until the claim is stale.
     if (isForGood(error)) await claim.release();
     throw error;
   }
 }
 
-/** AWS Batch said no: the same again would be refused again, and nothing was submitted by it. */
+/** AWS Batch refused: it would refuse the same request again, and nothing was submitted. */
 function isForGood(error: unknown): boolean {
   if (!(error instanceof SpotreelError) || error instanceof StorageError) return false;
   return error.kind === 'usage' || error.kind === 'scene';
 }
 
-/**
- * Takes the claim at `url` by a conditional write, over one that is stale where need be. Throws `being-submitted`
- * (passing) while another runner holds it.
- */
+/** Takes the render's claim, or replaces a stale one. Throws `being-submitted` (passing) while another runner holds it. */
 async function takeClaim(
-  url: URL,
+  render: Render,
   { owner, staleAfterSeconds }: ClaimPolicy,
-  { storage, now }: { readonly storage: Storage; readonly now: () => Date },
-): Promise<SubmitClaim> {
+  now: () => Date,
+): Promise<HeldClaim> {
   const claimedAt = now();
   const staleAt = new Date(claimedAt.getTime() + staleAfterSeconds * 1000);
-  const claim: z.infer<typeof claimSchema> = {
+  const claim: SubmitClaim = {
     owner,
     claimedAt: claimedAt.toISOString(),
     staleAt: staleAt.toISOString(),
   };
-  const body = JSON.stringify(claim);
-  const contentType = 'application/json';
-  try {
-    await storage.put(url, body, { ifAbsent: true, contentType });
-  } catch (error) {
-    if (!hasCode(error, 'exists')) throw error;
-    // The ETag before the content: a claim that changes between the two fails the conditional write.
-    const head = await storage.head(url);
-    const held = head && (await contentOf(url, storage));
-    if (!head || !held || now() <= staleTime(held, head, staleAfterSeconds)) throw beingSubmitted(url, error);
-    await storage.put(url, body, { ifMatch: head.etag, contentType }).catch((lost: unknown) => {
-      throw hasCode(lost, 'changed') ? beingSubmitted(url, lost) : lost;
-    });
+  if (!(await render.claim.createNew(claim))) {
+    const { value, modifiedAt, replace } = await render.claim.version();
+    // An unreadable claim counts for as long as this runner's own.
+    const heldUntil = value
+      ? Date.parse(value.staleAt)
+      : (modifiedAt?.getTime() ?? Infinity) + staleAfterSeconds * 1000;
+    if (now().getTime() <= heldUntil || !(await replace(claim))) throw beingSubmitted(render);
   }
   return {
     check: () => {
-      if (now() > staleAt) throw claimLost(url);
+      if (now() > staleAt) throw claimLost(render);
     },
     release: async () => {
-      // Once it is stale, another may hold it.
-      if (now() <= staleAt) await storage.delete(url).catch(() => undefined);
+      // Another runner may hold a stale claim.
+      if (now() <= staleAt) await render.claim.delete().catch(() => undefined);
     },
   };
 }
 
-/** `undefined` where it is gone meanwhile. */
-async function contentOf(url: URL, storage: Storage): Promise<Uint8Array | undefined> {
-  try {
-    return await storage.get(url);
-  } catch (error) {
-    if (hasCode(error, 'not-found')) return undefined;
-    throw error;
-  }
+export function beingSubmitted(render: Render): SpotreelError {
+  const message = `another runner is submitting this render (${formatLocation(render.claim.url)}); try again in a moment`;
+  return new SpotreelError('being-submitted', 'passing', message);
 }
 
-/** When a claim goes stale, as its owner said; of one that can't be read, as this runner would have it. */
-function staleTime(held: Uint8Array, { lastModified }: ObjectHead, staleAfterSeconds: number): Date {
-  try {
-    return new Date(claimSchema.parse(JSON.parse(Buffer.from(held).toString('utf8'))).staleAt);
-  } catch {
-    return new Date(lastModified.getTime() + staleAfterSeconds * 1000);
-  }
-}
-
-function hasCode(error: unknown, code: StorageError['code']): boolean {
-  return error instanceof StorageError && error.code === code;
-}
-
-export function beingSubmitted(url: URL, cause: unknown): SpotreelError {
-  const message = `another runner is submitting this render (${formatLocation(url)}): try again in a moment`;
-  return new SpotreelError('being-submitted', 'passing', message, { cause });
-}
-
-function claimLost(url: URL): SpotreelError {
-  const message = `submitting took so long that another runner may have gone on (${formatLocation(url)}): try again`;
+function claimLost(render: Render): SpotreelError {
+  const message = `submitting took so long that another runner may have taken over (${formatLocation(render.claim.url)}); try again`;
   return new SpotreelError('claim-lost', 'passing', message);
 }
 
@@ -156,7 +117,7 @@ export const TAKEN_BACK = 'the stitch job could not be submitted';
 export async function submitPair(
   { render: renderRequest, stitch: stitchRequest }: JobRequests,
   found: FoundPair,
-  { batch, claim }: { readonly batch: Batch; readonly claim: SubmitClaim },
+  { batch, claim }: { readonly batch: Batch; readonly claim: HeldClaim },
 ): Promise<Pick<RenderJobs, 'render' | 'stitch'>> {
   const submit = (request: SubmitJobRequest): Promise<SubmitJobResponse> => {
     claim.check();
@@ -182,59 +143,36 @@ async function takeBack({ jobId }: SubmitJobResponse, reason: unknown, batch: Ba
 }
 
 export interface JobServices extends JobTargets {
-  readonly storage: Storage;
   readonly batch: Batch;
   readonly now: () => Date;
-  /** Absent where nobody else can be submitting, as under the local farm's lock. */
+  /** Absent if no other runner can submit, such as under the local farm's lock. */
   readonly claim?: ClaimPolicy | undefined;
 }
 
 /**
- * The render's pair of jobs: the one in `jobs.json` while `reuse` accepts it, or what AWS Batch has under the
- * render's names, or submitted now. Exactly one pair comes of it, however many runners do this at once and wherever
- * they die: SubmitJob knows no token, so jobs are looked up by name under a claim (see `submit-claim.ts`).
+ * The render's pair of jobs: the one in `jobs.json` if `reuse` accepts it, else the pair that AWS Batch has under the
+ * render's names, else a new one. Several runners submit one pair only, even if some are killed: SubmitJob has no
+ * idempotency token, so they look jobs up by name while they hold the claim.
  *
- * Throws `being-submitted` (passing) while another holds the claim, and what AWS Batch refuses.
+ * Throws `being-submitted` (passing) while another runner holds the claim, and what AWS Batch refuses.
  */
 export async function ensureJobs(
+  render: Render,
   manifest: Manifest,
-  folder: URL,
   reuse: Reuse,
   services: JobServices,
-): Promise<RenderJobs> {
-  const { storage, batch } = services;
-  const recorded = await readJobs(folder, storage);
-  if (recorded && (await isReusable(recorded, reuse, batch))) return recorded;
-  return underClaim(claimUrl(folder), services, async (claim) => {
-    // Who held the claim until now may have come to the end.
-    const meanwhile = services.claim && (await readJobs(folder, storage));
-    if (meanwhile && (await isReusable(meanwhile, reuse, batch))) return meanwhile;
-    const jobs = await findOrSubmit(manifest, folder, reuse, services, claim);
-    await writeJobs(jobs, folder, storage);
-    return jobs;
-  });
-}
-
-/** Notes a pair down as the newest. */
-export async function writeJobs(jobs: RenderJobs, folder: URL, storage: Storage): Promise<void> {
-  const body = JSON.stringify(jobsSchema.parse(jobs), null, 2);
-  await storage.put(jobsUrl(folder), body, { contentType: 'application/json', durable: true });
-}
-
-/** The pair that was submitted last and noted down; `undefined` where nothing usable is: the jobs are then found by name. */
-export function readJobs(folder: URL, storage: Storage): Promise<RenderJobs | undefined> {
-  return readRecord(jobsSchema, jobsUrl(folder), storage);
-}
-
-async function findOrSubmit(
-  manifest: Manifest,
-  folder: URL,
-  reuse: Reuse,
-  services: JobServices,
-  claim: SubmitClaim,
 ): Promise<RenderJobs> {
   const { batch } = services;
-  const requests = jobRequests(manifest, folder, chooseTargets(manifest, services));
-  const found = await findPair(namedPair(requests), reuse, batch);
-  return submitPair(requests, found, { batch, claim });
+  const recorded = await render.jobs.readIfValid();
+  if (recorded && (await isReusable(recorded, reuse, batch))) return recorded;
+  return underClaim(render, services, async (claim) => {
+    // The previous holder of the claim may have submitted them.
+    const meanwhile = services.claim && (await render.jobs.readIfValid());
+    if (meanwhile && (await isReusable(meanwhile, reuse, batch))) return meanwhile;
+    const requests = jobRequests(render, manifest, chooseTargets(manifest, services));
+    const found = await findPair(namedPair(requests), reuse, batch);
+    const jobs = await submitPair(requests, found, { batch, claim });
+    await render.jobs.write(jobs);
+    return jobs;
+  });
 }

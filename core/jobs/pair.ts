@@ -2,14 +2,23 @@ import { countFrames } from '../render/frames';
 import type { Manifest } from '../render/manifest';
 import { jobTags } from '../render/options';
 import {
+  ownRenderJob,
   renderJobName,
   type RenderJobs,
   type RetryPlan,
   salvageJobName,
   stitchJobName,
 } from '../render/records';
-import { formatLocation } from '../storage/storage';
-import type { Batch, JobDetail, JobStatus, JobSummary, SubmitJobRequest, SubmitJobResponse } from './batch';
+import type { Render } from '../render/render';
+import {
+  type Batch,
+  isEnded,
+  type JobDetail,
+  type JobStatus,
+  type JobSummary,
+  type SubmitJobRequest,
+  type SubmitJobResponse,
+} from './batch';
 import { type ChosenTargets, isOnGpu } from './farm';
 import { parseWorkerArgv, workerArgv } from './worker';
 
@@ -73,10 +82,10 @@ export async function findPair(pair: NamedPair, reuse: Reuse, batch: Batch): Pro
  */
 export async function isReusable(jobs: RenderJobs, reuse: Reuse, batch: Batch): Promise<boolean> {
   if (reuse === 'any') return true;
-  const { render, stitch, retry } = jobs;
-  const ids = [...(retry?.slices === 0 ? [] : [render.jobId]), stitch.jobId];
+  const render = ownRenderJob(jobs);
+  const ids = [...(render === undefined ? [] : [render]), jobs.stitch.jobId];
   const known = await batch.describeJobs(ids);
-  const wanted = retry?.partial ? 'unfinished' : reuse;
+  const wanted = jobs.retry?.partial ? 'unfinished' : reuse;
   return ids.every((id) => known.some(({ jobId, status }) => jobId === id && accepts(wanted, status)));
 }
 
@@ -98,14 +107,9 @@ function isOfOther({ container }: JobDetail, output: string): boolean {
   }
 }
 
-const ENDED: readonly JobStatus[] = ['SUCCEEDED', 'FAILED'];
-
-/** Whether a job may yet come to something. */
-export const isLiving = ({ status }: Pick<JobSummary, 'status'>): boolean => !ENDED.includes(status);
-
 function accepts(reuse: Reuse, status: JobStatus): boolean {
   if (reuse === 'any') return true;
-  return reuse === 'unfailed' ? status !== 'FAILED' : !ENDED.includes(status);
+  return reuse === 'unfailed' ? status !== 'FAILED' : !isEnded(status);
 }
 
 function newest(jobs: readonly JobSummary[]): JobSummary[] {
@@ -131,18 +135,18 @@ export interface JobRequests {
 
 /** With a `plan` those of a retry: as many children as slices lack frames. */
 export function jobRequests(
+  render: Render,
   manifest: Manifest,
-  folder: URL,
   targets: ChosenTargets,
   plan?: RetryPlan,
 ): JobRequests {
   const { renderId, framesPerSlice, frameCount, sliceCount, source } = manifest;
-  const output = outputOf(folder);
+  const output = outputOf(render);
   const number = plan?.number;
   const retry = number !== undefined && { retry: number };
   const size = plan ? countFrames(plan.slices) : sliceCount;
   const slices = { framesPerSlice, totalFrames: frameCount, ...retry };
-  const render: SubmitJobRequest = {
+  const renderRequest: SubmitJobRequest = {
     jobName: renderJobName(renderId, number),
     ...targets.render,
     ...tagged(manifest, targets.farmName),
@@ -161,7 +165,7 @@ export function jobRequests(
     ...(renderJobId !== undefined && { dependsOn: [{ jobId: renderJobId, type: 'SEQUENTIAL' }] }),
     containerOverrides: { command: workerArgv({ command: 'stitch', input: output, output, ...partial }) },
   });
-  return { output, render, stitch };
+  return { output, render: renderRequest, stitch };
 }
 
 /** Under which names these jobs are found again. */
@@ -193,14 +197,14 @@ function resourceOverrides(
   };
 }
 
-/** The job that makes a video of what frames are there: pure. It waits for nothing, as it follows a job that has failed. */
+/** The job that makes a video of the frames that exist. It depends on no job, as it follows one that has failed. Pure. */
 export function salvageRequest(
+  render: Render,
   manifest: Pick<Manifest, 'renderId' | 'tags'>,
-  folder: URL,
   target: ChosenTargets['stitch'],
   farmName?: string,
 ): SubmitJobRequest {
-  const output = outputOf(folder);
+  const output = outputOf(render);
   return {
     jobName: salvageJobName(manifest.renderId),
     ...target,
@@ -217,7 +221,7 @@ function tagged(
   return { tags: jobTags(renderId, tags, farmName), propagateTags: true };
 }
 
-/** A render's own folder as its jobs are told it: a slash at the end would be one more thing to get wrong by hand. */
-export function outputOf(folder: URL): string {
-  return formatLocation(folder).replace(/\/$/, '');
+/** A render's folder for the worker's command line: without a slash at the end. */
+export function outputOf({ location }: Render): string {
+  return location.replace(/\/$/, '');
 }

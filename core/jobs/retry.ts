@@ -1,22 +1,12 @@
 import { codeOf, SpotreelError } from '../errors';
 import { compressFrames, countFrames } from '../render/frames';
-import { claimUrl, retryUrl } from '../render/keys';
 import type { Manifest } from '../render/manifest';
-import { lastRetry, readRetryPlan } from '../render/read-files';
 import type { JobsRetry, RenderJobs, RetryPlan } from '../render/records';
-import { type Storage, StorageError } from '../storage/storage';
-import type { Batch } from './batch';
-import {
-  beingSubmitted,
-  type ClaimPolicy,
-  readJobs,
-  type SubmitClaim,
-  submitPair,
-  underClaim,
-  writeJobs,
-} from './ensure-jobs';
+import type { Render } from '../render/render';
+import { type Batch, isEnded } from './batch';
+import { beingSubmitted, type ClaimPolicy, type HeldClaim, submitPair, underClaim } from './ensure-jobs';
 import type { ChosenTargets } from './farm';
-import { findPair, type FoundPair, isLiving, jobRequests, type JobRequests, namedPair } from './pair';
+import { findPair, type FoundPair, jobRequests, type JobRequests, namedPair } from './pair';
 
 /** What is to be rendered once more, and how; what stands in its plan (see `RetryPlan`). */
 export interface RetryWish extends Pick<RetryPlan, 'why' | 'jobQueue'> {
@@ -34,49 +24,51 @@ export interface RetryWish extends Pick<RetryPlan, 'why' | 'jobQueue'> {
 }
 
 export interface RetryServices {
-  readonly storage: Storage;
   readonly batch: Batch;
   readonly now: () => Date;
   readonly targets: ChosenTargets;
-  /** Absent where nobody else can be submitting, as under the local farm's lock. */
+  /** Absent if no other runner can submit, such as under the local farm's lock. */
   readonly claim?: ClaimPolicy | undefined;
 }
 
 export interface SubmittedRetry {
   readonly plan: RetryPlan;
   readonly jobs: RenderJobs;
-  /** Whether they are the jobs of a retry that was cut off while it was submitted, whatever was wished for now. */
+  /** Whether the jobs belong to an earlier retry, whose submission was cut off. The wish is ignored then. */
   readonly resumed: boolean;
 }
 
 /**
- * Submits a pair of jobs that renders what is missing of a render that has ended, and notes it down as the newest: the one use
- * case behind `spotreel retry` and the rescue by On-Demand machines. Its plan is written first, so that every child finds it. Exactly
- * one pair comes of it, however many runners do this at once and wherever they die: it stands under the claim of `ensureJobs`, and
- * each retry's jobs have names of their own, by which they are found again.
+ * Submits a pair of jobs that renders what is missing of a render that has ended, and notes it as the newest. `spotreel
+ * retry` and the rescue by On-Demand machines use it. It writes the plan first, so that every child finds it. Several runners
+ * submit one pair only, even if some are killed: they work under the claim of `ensureJobs`, and each retry's jobs have names of
+ * their own.
  *
- * Throws `running` (usage) where the render was submitted again after `after`, `being-submitted` (passing) while somebody does, and
- * what AWS Batch refuses.
+ * Throws `running` (usage) if the render was submitted again after `after`, `being-submitted` (passing) while another runner
+ * submits it, and what AWS Batch refuses.
  */
-export async function retryRender(
+export function retryRender(
+  render: Render,
   manifest: Manifest,
-  folder: URL,
   wish: RetryWish,
   services: RetryServices,
 ): Promise<SubmittedRetry> {
-  return underClaim(claimUrl(folder), services, async (claim) => {
-    const { storage, batch } = services;
-    const jobs = await readJobs(folder, storage);
-    if (!isSamePair(jobs, wish.after)) return sameRetry(manifest.renderId, jobs, folder, wish, storage);
-    const last = await lastRetry(folder, storage);
-    const pending = last === jobs?.retry?.number ? undefined : await readPending(folder, last, storage);
-    const requestsOf = (plan: RetryPlan) => jobRequests(manifest, folder, services.targets, plan);
+  return underClaim(render, services, async (claim) => {
+    const { batch } = services;
+    const jobs = await render.jobs.readIfValid();
+    if (!isSamePair(jobs, wish.after)) return sameRetry(render, jobs, wish);
+    const last = await render.lastRetry();
+    const isPending = last > 0 && last !== jobs?.retry?.number;
+    // An unreadable plan was never submitted.
+    const pending = isPending ? await render.retry(last).readIfValid() : undefined;
+    const requestsOf = (plan: RetryPlan) => jobRequests(render, manifest, services.targets, plan);
     const found = pending && (await findLiving(pending, requestsOf(pending), batch));
     const again = pending && (found || isAskedFor(pending, wish)) ? pending : undefined;
-    const plan = again ?? (await writePlan(planOf(last + 1, wish, services.now()), folder, storage));
+    const plan = again ?? planOf(last + 1, wish, services.now());
+    if (!again && !(await render.retry(plan.number).createNew(plan))) throw beingSubmitted(render);
     const pair = await submit(plan, requestsOf(plan), found ?? {}, wish.after, { batch, claim });
     const noted = { ...pair, retry: inShort(plan) };
-    await writeJobs(noted, folder, storage);
+    await render.jobs.write(noted);
     return { plan, jobs: noted, resumed: found !== undefined };
   });
 }
@@ -85,39 +77,27 @@ function isSamePair(a: RenderJobs | undefined, b: RenderJobs | undefined): boole
   return a?.render.jobId === b?.render.jobId && a?.stitch.jobId === b?.stitch.jobId;
 }
 
-/** Another pair has become the newest: the one that was wished for, or somebody else's. */
+/** Another pair is the newest now: the one that was wished for, or somebody else's. */
 async function sameRetry(
-  renderId: string,
+  render: Render,
   jobs: RenderJobs | undefined,
-  folder: URL,
   wish: RetryWish,
-  storage: Storage,
 ): Promise<SubmittedRetry> {
-  const plan = jobs?.retry && (await readRetryPlan(folder, jobs.retry.number, storage));
+  const plan = jobs?.retry && (await render.retry(jobs.retry.number).require());
   if (jobs && plan && isAskedFor(plan, wish)) return { plan, jobs, resumed: false };
-  const message = `${renderId} was submitted again a moment ago: "spotreel status ${renderId}" tells how it does`;
+  const { renderId } = render;
+  const message = `${renderId} was submitted again a moment ago; run "spotreel status ${renderId}" to see its state`;
   throw new SpotreelError('running', 'usage', message);
-}
-
-/** The last plan, whose jobs nobody has noted; one that can't be read was never submitted. */
-async function readPending(folder: URL, last: number, storage: Storage): Promise<RetryPlan | undefined> {
-  if (last === 0) return undefined;
-  try {
-    return await readRetryPlan(folder, last, storage);
-  } catch (error) {
-    if (codeOf(error) === 'bad-retry') return undefined;
-    throw error;
-  }
 }
 
 /** Jobs of a retry that may yet come to something. */
 async function findLiving(
-  { slices }: RetryPlan,
+  { kind }: RetryPlan,
   requests: JobRequests,
   batch: Batch,
 ): Promise<FoundPair | undefined> {
   const names = namedPair(requests);
-  const wanted = slices.length === 0 ? { ...names, render: undefined } : names;
+  const wanted = kind === 'video' ? { ...names, render: undefined } : names;
   const found = await findPair(wanted, 'unfailed', batch).catch((error: unknown): FoundPair => {
     // Its queue may be gone with an earlier deployment, and all its jobs with it.
     if (codeOf(error) === 'client-exception') return {};
@@ -125,7 +105,7 @@ async function findLiving(
   });
   const ids = [found.render, found.stitch].flatMap((job) => (job ? [job.jobId] : []));
   if (ids.length === 0) return undefined;
-  return (await batch.describeJobs(ids)).some(isLiving) ? found : undefined;
+  return (await batch.describeJobs(ids)).some(({ status }) => !isEnded(status)) ? found : undefined;
 }
 
 /** Whether a plan says what is wished for now. */
@@ -142,6 +122,7 @@ function planOf(number: number, wish: RetryWish, now: Date): RetryPlan {
   const { slices, frames, after, partial, samples, memoryMib, vcpus, onDemand, ...rest } = wish;
   return {
     version: 1,
+    kind: slices.length > 0 ? 'frames' : 'video',
     number,
     createdAt: now.toISOString(),
     ...rest,
@@ -156,30 +137,15 @@ function planOf(number: number, wish: RetryWish, now: Date): RetryPlan {
   };
 }
 
-async function writePlan(plan: RetryPlan, folder: URL, storage: Storage): Promise<RetryPlan> {
-  const url = retryUrl(folder, plan.number);
-  try {
-    await storage.put(url, JSON.stringify(plan, null, 2), {
-      ifAbsent: true,
-      durable: true,
-      contentType: 'application/json',
-    });
-    return plan;
-  } catch (error) {
-    if (error instanceof StorageError && error.code === 'exists') throw beingSubmitted(url, error);
-    throw error;
-  }
-}
-
-/** Where there is nothing to render, the render job is that of the pair before. */
+/** A retry of the video alone keeps the render job of the pair before. */
 async function submit(
   plan: RetryPlan,
   requests: JobRequests,
   found: FoundPair,
   after: RenderJobs | undefined,
-  services: { readonly batch: Batch; readonly claim: SubmitClaim },
+  services: { readonly batch: Batch; readonly claim: HeldClaim },
 ): Promise<Pick<RenderJobs, 'render' | 'stitch'>> {
-  if (plan.slices.length > 0) return submitPair(requests, found, services);
+  if (plan.kind === 'frames') return submitPair(requests, found, services);
   if (!after)
     throw new SpotreelError('internal', 'internal', 'a retry of the video alone follows no pair of jobs');
   services.claim.check();
@@ -189,8 +155,9 @@ async function submit(
   };
 }
 
-function inShort({ number, why, slices, frames, partial, onDemand }: RetryPlan): JobsRetry {
+function inShort({ kind, number, why, slices, frames, partial, onDemand }: RetryPlan): JobsRetry {
   return {
+    kind,
     number,
     why,
     slices: countFrames(slices),

@@ -1,26 +1,17 @@
 import { messageOf, SpotreelError } from '../errors';
 import { parseJson } from '../json';
-import { type CostCap, setCap } from '../render/cap';
 import {
   canonicalOptions,
   checkRenderName,
-  framesFolder,
-  manifestUrl,
   movableRenderId,
-  renderFolder,
   type RenderIdentity,
   renderIdOf,
   slugText,
 } from '../render/keys';
-import {
-  damagedManifest,
-  type Finding,
-  type Manifest,
-  manifestSchema,
-  parseManifest,
-} from '../render/manifest';
+import { type Finding, type Manifest, manifestSchema } from '../render/manifest';
 import type { RenderOptions, Tags } from '../render/options';
-import type { RenderJobs, RenderStatus } from '../render/records';
+import type { CostCap, RenderJobs, RenderStatus } from '../render/records';
+import { Render } from '../render/render';
 import type { UploadWishes } from '../render/upload-options';
 import type { RenderPlace } from '../scene/findings/dependencies';
 import { needsDenoiser } from '../scene/findings/scene';
@@ -30,7 +21,7 @@ import { UPLOAD_SECONDS, WalkBudget } from '../scene/project/dependencies';
 import { examineScene, type SceneExamination } from '../scene/project/examine';
 import { formatLocation, type ObjectHead, type Storage, StorageError } from '../storage/storage';
 import { printableLine, printableName } from '../text';
-import { ensureJobs, type JobServices, readJobs } from './ensure-jobs';
+import { ensureJobs, type JobServices } from './ensure-jobs';
 import { blenderFor, chooseDefinition, type JobTargets, queueFor, refuseTargets, targetFaults } from './farm';
 import type { Reuse } from './pair';
 
@@ -57,32 +48,32 @@ export function isUploadsFault(error: unknown): error is SpotreelError {
 const OTHERS: ReadonlySet<string> = new Set(['name-taken', 'bad-manifest', 'newer-manifest']);
 
 /**
- * What `status.json` says of an upload that is not rendered, and the folder that it goes to: of the render that it would have
- * been. `wishes` are absent when they are what is wrong. Pure.
+ * The render that a refused upload would have been, and its status, which the caller writes. `wishes` are absent if they
+ * are at fault. Pure.
  */
 export function refusalOf(
   { url, etag }: Pick<ObjectHead, 'url' | 'etag'>,
   wishes: UploadWishes | undefined,
   error: SpotreelError,
-  { output, now }: { readonly output: URL; readonly now: () => Date },
-): { readonly folder: URL; readonly status: RenderStatus } {
+  services: { readonly output: URL; readonly storage: Storage; readonly now: () => Date },
+): { readonly render: Render; readonly status: RenderStatus } {
   const { code } = error;
   const { options = {}, name } = wishes ?? {};
   // That name or id may be the folder of another render, whose status this refusal must not touch.
   const isOthers = wishes === undefined || OTHERS.has(code);
   const ownId = renderIdOf({ source: url, etag: isOthers ? `${etag}+${code}` : etag, options });
   const renderId = (isOthers ? undefined : name) ?? ownId;
-  const folder = renderFolder(output, renderId);
+  const render = Render.at(services.output, renderId, services.storage);
   const status: RenderStatus = {
     version: 1,
     renderId,
     state: 'refused',
-    at: now().toISOString(),
+    at: services.now().toISOString(),
     source: { url: formatLocation(url), etag },
     ...told(error),
-    links: { folder: formatLocation(folder) },
+    links: { folder: render.location },
   };
-  return { folder, status };
+  return { render, status };
 }
 
 /** Characters of a reason. */
@@ -130,6 +121,7 @@ export interface RenderRequest {
 }
 
 export interface SubmitServices extends JobServices {
+  readonly storage: Storage;
   /** Where it will be rendered; the farm by default. */
   readonly place?: RenderPlace;
   /** Whether engines that draw on a screen have one there. */
@@ -142,7 +134,7 @@ export interface SubmitServices extends JobServices {
    * Moves a plan out of the way that is damaged, or of a scene that has moved, so that it is made again. Throws where a process uses it. Absent where a damaged plan is an
    * error, as in a bucket, which tears no files.
    */
-  readonly setAsidePlan?: (folder: URL) => Promise<void>;
+  readonly setAsidePlan?: (render: Render) => Promise<void>;
 }
 
 export type PrepareServices = Pick<
@@ -158,13 +150,13 @@ export type PrepareServices = Pick<
 >;
 
 export interface SubmittedRender {
-  readonly folder: URL;
+  readonly render: Render;
   readonly manifest: Manifest;
   readonly jobs: RenderJobs;
 }
 
 /** A render with its plan. */
-export interface PreparedRender extends Pick<SubmittedRender, 'folder' | 'manifest'> {
+export interface PreparedRender extends Omit<SubmittedRender, 'jobs'> {
   /** Why the plan before could not be used, where one was set aside. */
   readonly rebuilt?: string;
 }
@@ -180,16 +172,24 @@ export async function submitRender(
   request: RenderRequest,
   services: SubmitServices,
 ): Promise<SubmittedRender> {
-  const { folder, manifest } = await prepareRender(request, services);
-  const cap = request.capIsPlanned ? await firstCap(manifest, folder, services.storage) : request.cap;
-  if (cap) await setCap({ version: 1, renderId: manifest.renderId, ...cap }, folder, services.storage);
-  const jobs = await ensureJobs(manifest, folder, request.reuse, services);
-  return { folder, manifest, jobs };
+  const { render, manifest } = await prepareRender(request, services);
+  const cap = request.capIsPlanned ? await firstCap(render, manifest) : request.cap;
+  if (cap) await setCap({ version: 1, renderId: manifest.renderId, ...cap }, render);
+  const jobs = await ensureJobs(render, manifest, request.reuse, services);
+  return { render, manifest, jobs };
+}
+
+/**
+ * Sets what a render may cost. The later request wins, so an event that comes late or twice changes nothing. Throws
+ * `cap-contended` (passing).
+ */
+export async function setCap(cap: CostCap, render: Render): Promise<void> {
+  await render.cap.update((before) => (before && before.at >= cap.at ? undefined : cap));
 }
 
 /** The plan's cap until jobs have been submitted. From then on the cap belongs to those who may write to `caps/`. */
-async function firstCap({ cap }: Manifest, folder: URL, storage: Storage): Promise<Manifest['cap']> {
-  return cap && !(await readJobs(folder, storage)) ? cap : undefined;
+async function firstCap(render: Render, { cap }: Manifest): Promise<Manifest['cap']> {
+  return cap && !(await render.jobs.readIfValid()) ? cap : undefined;
 }
 
 /**
@@ -204,17 +204,16 @@ export async function prepareRender(
   const known = filesCount ? await check(request, services) : undefined;
   const ownId = await ownIdOf(request, known?.checked.files, services.storage);
   const renderId = name ? checkRenderName(name) : ownId;
-  const folder = renderFolder(request.output, renderId);
-  const url = manifestUrl(folder);
-  const { plan: before, damage } = await findPlan(url, services);
-  if (damage) await setAside(folder, renderId === ownId, services);
-  const moved = before && known && hasMoved(before, request, folder, known.checked, services);
-  if (moved) await services.setAsidePlan?.(folder);
+  const render = Render.at(request.output, renderId, services.storage);
+  const { plan: before, damage } = await findPlan(render, services);
+  if (damage) await setAside(render, renderId === ownId, services);
+  const moved = before && known && hasMoved(before, request, render, known.checked, services);
+  if (moved) await services.setAsidePlan?.(render);
   else if (before) {
     // Another render is none of this request's, whatever it needs.
-    const manifest = checkSame(before, request, folder, known?.checked);
+    const manifest = checkSame(before, request, render, known?.checked);
     refuseTargets(manifest, services, services.place ?? 'farm');
-    return { folder, manifest };
+    return { render, manifest };
   }
   const { facts, checked } = known ?? (await check(request, services));
   const location = { url: formatLocation(source.url), etag: source.etag, size: source.size };
@@ -222,26 +221,36 @@ export async function prepareRender(
   const cap = request.capIsPlanned ? request.cap : undefined;
   const { parallel } = queueFor(options, services) ?? services;
   const { blenderVersion: renderBlenderVersion } = chooseDefinition(facts, services);
-  const planned = { renderId, source: location, facts, options, tags, group, cap, parallel };
-  const plan = planRender({ ...planned, renderBlenderVersion, now: services.now(), checked });
-  const manifest = await writeFirst(plan, url, services.storage);
-  // Somebody else may have planned the same render meanwhile: theirs is the plan.
-  const same = checkSame(manifest, request, folder);
+  const planned = {
+    renderId,
+    source: location,
+    facts,
+    options,
+    tags,
+    group,
+    cap,
+    parallel,
+    renderBlenderVersion,
+  };
+  const plan = planRender({ ...planned, now: services.now(), checked });
+  refuseBadPlan(plan);
+  // Another process may have planned the same render meanwhile. Its plan counts.
+  const manifest = checkSame(await render.manifest.create(plan), request, render);
   const rebuilt = moved ? `the scene was in ${before.source.url}` : damage && messageOf(damage);
-  return { folder, manifest: same, ...(rebuilt !== undefined && { rebuilt }) };
+  return { render, manifest, ...(rebuilt !== undefined && { rebuilt }) };
 }
 
 /** Whether the plan is of the same scene and files in another folder of this machine. Throws `name-taken` if they differ. */
 function hasMoved(
   plan: Manifest,
   request: PrepareRequest,
-  folder: URL,
+  render: Render,
   checked: Preflight,
   { setAsidePlan }: PrepareServices,
 ): boolean {
   const url = formatLocation(request.source.url);
   if (!setAsidePlan || plan.source.url === url || /:\/\//.test(url + plan.source.url)) return false;
-  checkSame({ ...plan, source: { ...plan.source, url } }, request, folder, checked);
+  checkSame({ ...plan, source: { ...plan.source, url } }, request, render, checked);
   return true;
 }
 
@@ -285,70 +294,58 @@ async function ownIdOf(
   if (!filesCount) return renderIdOf(identity);
   return movableRenderId(
     identity,
-    async (id) => (await storage.head(manifestUrl(renderFolder(output, id)))) !== undefined,
+    async (id) => (await Render.at(output, id, storage).manifest.modifiedAt()) !== undefined,
   );
 }
 
-async function writeFirst(manifest: Manifest, url: URL, storage: Storage): Promise<Manifest> {
-  const body = JSON.stringify(manifest, null, 2);
-  // A plan that no worker could read would be found out only after its jobs were submitted.
-  parseJson(manifestSchema, Buffer.from(body), (reason) => badPlan(manifest, reason));
-  try {
-    await storage.put(url, body, { ifAbsent: true, contentType: 'application/json', durable: true });
-    return manifest;
-  } catch (error) {
-    if (!(error instanceof StorageError && error.code === 'exists')) throw error;
-    return parseManifest(await storage.get(url), formatLocation(url));
-  }
+/** A plan that no worker can read must fail here, before its jobs are submitted. */
+function refuseBadPlan(manifest: Manifest): void {
+  parseJson(manifestSchema, Buffer.from(JSON.stringify(manifest)), (reason) => {
+    const message = `no valid plan can be made of ${printableName(manifest.source.url)} (${reason}); change that in the scene or its options`;
+    return new SpotreelError('bad-plan', 'scene', message);
+  });
 }
 
-function badPlan({ source }: Manifest, reason: string): SpotreelError {
-  const message = `no valid plan can be made of ${printableName(source.url)} (${reason}); change that in the scene or its options`;
-  return new SpotreelError('bad-plan', 'scene', message);
-}
-
-/** The plan that is there, or what is wrong with it where it may be made again. */
+/** The existing plan, or what is wrong with it if `setAsidePlan` allows to make another one. */
 async function findPlan(
-  url: URL,
-  { storage, setAsidePlan }: PrepareServices,
+  render: Render,
+  { setAsidePlan }: PrepareServices,
 ): Promise<{ readonly plan?: Manifest; readonly damage?: SpotreelError }> {
   try {
-    return { plan: parseManifest(await storage.get(url), formatLocation(url)) };
+    const plan = await render.manifest.read();
+    if (plan) return { plan };
   } catch (error) {
-    if (!(error instanceof SpotreelError)) throw error;
-    if (error.code === 'bad-manifest' && setAsidePlan) return { damage: error };
-    if (error.code !== 'not-found') throw error;
-    const damage = setAsidePlan && (await isFolder(url, storage));
-    return damage ? { damage: damagedManifest(formatLocation(url), 'it is a folder') } : {};
+    if (error instanceof SpotreelError && error.code === 'bad-manifest' && setAsidePlan)
+      return { damage: error };
+    throw error;
   }
+  const isBlocked = setAsidePlan && (await isFolder(render));
+  return isBlocked ? { damage: render.manifest.unreadable('it is a folder') } : {};
 }
 
-async function isFolder(url: URL, storage: Storage): Promise<boolean> {
-  for await (const { name, object } of storage.listFolder(new URL('./', url)))
-    if (!object && url.pathname.endsWith(`/${name}`)) return true;
+/** Whether a folder has the plan's name. */
+async function isFolder(render: Render): Promise<boolean> {
+  const plan = render.nameOf(render.manifest.url);
+  for await (const { name, object } of render.storage.listFolder(render.folder))
+    if (!object && name === plan) return true;
   return false;
 }
 
-/** A render id of our own names one film alone. Under a name given by hand, the frames in place may be of another one. */
-async function setAside(
-  folder: URL,
-  isOwnId: boolean,
-  { storage, setAsidePlan }: PrepareServices,
-): Promise<void> {
-  const frames = storage.list(framesFolder(folder))[Symbol.asyncIterator]();
-  if (!isOwnId && !(await frames.next()).done) {
-    const where = formatLocation(folder);
+/** The render's own id means the same film. Under a name given by hand, the stored frames may be of another film. */
+async function setAside(render: Render, isOwnId: boolean, { setAsidePlan }: PrepareServices): Promise<void> {
+  if (!isOwnId && (await render.hasFrames())) {
+    const where = render.location;
     const message = `the manifest.json in ${where} is damaged, and its frames may be of another scene, because the render has a name given by hand; delete ${where} or choose another name`;
     throw new SpotreelError('bad-manifest', 'scene', message);
   }
-  await setAsidePlan?.(folder);
+  await setAsidePlan?.(render);
 }
 
 /** A render id names one scene with one set of options: anything else under it would mix two films. */
 function checkSame(
   manifest: Manifest,
   { source, options }: PrepareRequest,
-  folder: URL,
+  render: Render,
   checked?: Preflight,
 ): Manifest {
   const same =
@@ -360,7 +357,7 @@ function checkSame(
   throw new SpotreelError(
     'name-taken',
     'usage',
-    `${formatLocation(folder)} holds a render of ${printableName(manifest.source.url)} with other options, or of another version of it or of its files; choose another name`,
+    `${render.location} holds a render of ${printableName(manifest.source.url)} with other options, or of another version of it or of its files; choose another name`,
   );
 }
 

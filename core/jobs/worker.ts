@@ -1,11 +1,10 @@
 import { parseArgs } from 'node:util';
 import * as z from 'zod/mini';
 import { type FaultKind, messageOf, SpotreelError } from '../errors';
-import type { EvaluateOnExit, RetryStrategy } from './batch';
 
 /**
  * Exit codes of the worker, after BSD's sysexits; 143 is what a shell gives for SIGTERM. The job definition's retry
- * strategy is generated from `retry` (see `retry-strategy.ts`).
+ * strategy is generated from `retry` (see `retryStrategy`).
  */
 export const EXIT = {
   done: { code: 0, retry: false },
@@ -24,26 +23,6 @@ export const EXIT = {
 /** The exit code for an error that ended the worker. */
 export function exitCodeOf(error: unknown): number {
   return EXIT[error instanceof SpotreelError ? error.kind : 'internal'].code;
-}
-
-/**
- * How Batch goes on when an attempt ends badly: again after a reclaimed machine, a container that could not start
- * and the exit codes that say so; not again for anything else. AWS Batch retries what no rule matches, so the last
- * rule ends everything (at most 5 rules, 10 attempts; by the documentation:
- * https://docs.aws.amazon.com/batch/latest/APIReference/API_RetryStrategy.html).
- */
-export function retryStrategy(attempts: number): RetryStrategy {
-  const exitCodes = Object.values(EXIT).filter(({ retry }) => retry);
-  return {
-    attempts,
-    evaluateOnExit: [
-      { action: 'RETRY', onStatusReason: 'Host EC2*' },
-      // CannotPullContainerError, CannotStartContainerError, CannotCreateContainerError: no exit code comes with them.
-      { action: 'RETRY', onReason: 'Cannot*' },
-      ...exitCodes.map(({ code }): EvaluateOnExit => ({ action: 'RETRY', onExitCode: String(code) })),
-      { action: 'EXIT', onReason: '*' },
-    ],
-  };
 }
 
 /** `render`: one slice. URLs are in the text that users write (`s3://bucket/key`, `file:///…`), see `location.ts`. */

@@ -3,8 +3,14 @@ import { closeSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { messageOf } from '../errors';
 import type { RetryStrategy } from '../jobs/batch';
-import { findExecutable } from '../processes/find-executable';
-import { endOf, killProgram, killSignal, LineSplitter, withLifeline } from '../processes/run-program';
+import {
+  endOf,
+  findExecutable,
+  killProgram,
+  killSignal,
+  LineSplitter,
+  withLifeline,
+} from '../processes/run-program';
 import { openRegularFile } from '../storage/file-storage';
 import { evaluateOnExit } from './dependencies';
 import { childOf, type JobEvent, type JobState } from './job-state';
@@ -31,7 +37,7 @@ export function attemptEvent(
   strategy: RetryStrategy,
   at: number,
 ): JobEvent {
-  const { wish, attempts } = childOf(job, index);
+  const { terminated, attempts } = childOf(job, index);
   const { exitCode, reason, stoppedBy } = outcome;
   const ended = { type: 'ended', at, index, exitCode, reason } as const;
 
@@ -40,15 +46,15 @@ export function attemptEvent(
     return { ...ended, status: 'FAILED', statusReason: 'Job attempt duration exceeded timeout' };
   }
   if (stoppedBy === 'caller') {
-    return wish?.type === 'terminated'
-      ? { ...ended, status: 'FAILED', statusReason: wish.reason }
-      : { type: 'lost', at, index };
+    return terminated === undefined
+      ? { type: 'lost', at, index }
+      : { ...ended, status: 'FAILED', statusReason: terminated };
   }
   if (exitCode === 0) return { ...ended, status: 'SUCCEEDED' };
 
   const statusReason = exitCode === undefined ? 'Task failed to start' : 'Essential container in task exited';
   const isRetried =
-    wish === undefined &&
+    terminated === undefined &&
     attempts.length + 1 < strategy.attempts &&
     evaluateOnExit(strategy.evaluateOnExit ?? [], { exitCode, reason, statusReason }) === 'RETRY';
   return { ...ended, status: isRetried ? 'RUNNABLE' : 'FAILED', statusReason };
@@ -103,7 +109,7 @@ export function runAttempt(request: AttemptRequest): RunningAttempt {
   const [name = '', ...args] = request.command;
   const program = findExecutable(name, request.environment.PATH);
   if (program === undefined) {
-    return notStarted(`"${name}" is no executable file and not on the PATH; change the job's command`);
+    return notStarted(`"${name}" is not an executable file and not on the PATH; change the job's command`);
   }
   let log: number | undefined;
   try {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SpotreelError } from '../errors';
-import type { AttemptDetail, JobStatus, SubmitJobRequest } from '../jobs/batch';
+import { type AttemptDetail, isEnded, type JobStatus, type SubmitJobRequest } from '../jobs/batch';
 
 const name = z
   .string()
@@ -51,9 +51,7 @@ export const submitJobRequestSchema = z.strictObject({
     .strictObject({ size: z.int().min(2, 'must be 2 to 10,000').max(10_000, 'must be 2 to 10,000') })
     .optional(),
   dependsOn: z
-    .array(
-      z.strictObject({ jobId: z.string().optional(), type: z.enum(['SEQUENTIAL', 'N_TO_N']).optional() }),
-    )
+    .array(z.strictObject({ jobId: z.string(), type: z.literal('SEQUENTIAL').optional() }))
     .max(20, 'must have at most 20 dependencies')
     .optional(),
   containerOverrides: z
@@ -112,7 +110,6 @@ export const jobEventSchema = z.discriminatedUnion('type', [
   }),
   /** An attempt came to nothing because the scheduler went away. */
   z.object({ type: z.literal('lost'), at: atSchema, index: indexSchema }),
-  z.object({ type: z.literal('cancelled'), at: atSchema, index: indexSchema.optional(), reason: z.string() }),
   z.object({
     type: z.literal('terminated'),
     at: atSchema,
@@ -123,12 +120,6 @@ export const jobEventSchema = z.discriminatedUnion('type', [
 
 export type JobEvent = z.infer<typeof jobEventSchema>;
 
-/** Somebody wants the child ended while it runs; kept until its attempt is over. */
-interface Wish {
-  readonly type: 'cancelled' | 'terminated';
-  readonly reason: string;
-}
-
 export interface ChildState {
   status: JobStatus;
   statusReason?: string;
@@ -137,7 +128,8 @@ export interface ChildState {
   /** Of the latest attempt. */
   startedAt?: number;
   stoppedAt?: number;
-  wish?: Wish;
+  /** The reason of a termination while an attempt runs; kept until the attempt ends. */
+  terminated?: string;
 }
 
 /** A job as its journal tells it. A plain job is one child without an array around it. */
@@ -151,7 +143,7 @@ export interface JobState {
   readonly children: readonly ChildState[];
   /** How many children are in each state; always sums to the number of children. */
   readonly statusSummary: Record<JobStatus, number>;
-  /** Why the job as a whole was failed, cancelled or terminated. */
+  /** Why the job as a whole was failed or terminated. */
   wholeJobReason?: string;
   /** When the first child started, and when the latest one ended. */
   startedAt?: number;
@@ -170,7 +162,7 @@ export function createJobState({ jobId, sequence, at, request }: Submitted): Job
     sequence,
     createdAt: at,
     request,
-    ...(arraySize === undefined ? {} : { arraySize }),
+    arraySize,
     children: Array.from({ length: size }, () => ({ status: 'PENDING', attempts: NO_ATTEMPTS })),
     statusSummary: {
       SUBMITTED: 0,
@@ -182,10 +174,6 @@ export function createJobState({ jobId, sequence, at, request }: Submitted): Job
       FAILED: 0,
     },
   };
-}
-
-export function isEnded(status: JobStatus): boolean {
-  return status === 'SUCCEEDED' || status === 'FAILED';
 }
 
 /**
@@ -228,12 +216,12 @@ const DEPENDENCY_FAILED = 'Dependent Job failed';
 
 function reasonForAll(event: JobEvent): string | undefined {
   if (event.type === 'dependency-failed') return DEPENDENCY_FAILED;
-  return event.type === 'cancelled' || event.type === 'terminated' ? event.reason : undefined;
+  return event.type === 'terminated' ? event.reason : undefined;
 }
 
 function applyToChild(job: JobState, index: number, event: JobEvent): boolean {
   const child = childOf(job, index);
-  const { status, wish } = child;
+  const { status, terminated } = child;
   const move = (next: JobStatus, reason?: string): true => moveChild(job, child, next, event.at, reason);
 
   switch (event.type) {
@@ -241,12 +229,10 @@ function applyToChild(job: JobState, index: number, event: JobEvent): boolean {
       return status === 'PENDING' && move('RUNNABLE');
     case 'dependency-failed':
       return status === 'PENDING' && move('FAILED', DEPENDENCY_FAILED);
-    case 'cancelled':
     case 'terminated':
       if (isEnded(status)) return false;
       if (status !== 'RUNNING') return move('FAILED', event.reason);
-      // The first wish stands, except that a termination goes further than a cancellation.
-      if (wish?.type !== 'terminated') child.wish = { type: event.type, reason: event.reason };
+      child.terminated ??= event.reason;
       return false;
     case 'started':
       expectStatus(job, index, event, 'RUNNABLE');
@@ -267,7 +253,7 @@ function applyToChild(job: JobState, index: number, event: JobEvent): boolean {
       // The scheduler went away. AWS Batch's doesn't, ours does: that is no fault of the job's, so no attempt is used
       // up. But what somebody wanted ended is not started again.
       expectStatus(job, index, event satisfies { type: 'lost' }, 'RUNNING');
-      return wish === undefined ? move('RUNNABLE') : move('FAILED', wish.reason);
+      return terminated === undefined ? move('RUNNABLE') : move('FAILED', terminated);
   }
 }
 

@@ -11,7 +11,14 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf, SpotreelError } from '../errors';
-import type { BatchView, JobDetail, JobSummary, ListJobsRequest, SomeChildren } from '../jobs/batch';
+import {
+  type BatchView,
+  isEnded,
+  type JobDetail,
+  type JobSummary,
+  type ListJobsRequest,
+  type SomeChildren,
+} from '../jobs/batch';
 import { describeIssues } from '../json';
 import { openRegularFile, readRegularFile } from '../storage/file-storage';
 import { fileError, isSyncUnsupported } from '../storage/file-writes';
@@ -19,7 +26,6 @@ import {
   applyEvent,
   childOf,
   createJobState,
-  isEnded,
   jobEventSchema,
   type JobState,
   jobStatus,
@@ -165,7 +171,7 @@ export class Journal {
       if (durable) syncToDisk(this.#file);
       if (durable && isNew) syncFolderOf(this.#path);
     } catch (error) {
-      const message = `can't write ${this.#path}: ${messageOf(error)}; make room on the disk and start again`;
+      const message = `can't write ${this.#path}: ${messageOf(error)}; free space on the disk and start again`;
       throw new SpotreelError('journal-write', 'passing', message, { cause: error });
     }
   }
@@ -243,7 +249,7 @@ function parseLines(path: string, text: string): unknown[] {
     try {
       return JSON.parse(line) as unknown;
     } catch (error) {
-      throw journalCorrupt(path, i + 1, 'it is no JSON', error);
+      throw journalCorrupt(path, i + 1, 'it is not JSON', error);
     }
   });
 }

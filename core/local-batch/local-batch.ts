@@ -47,7 +47,7 @@ export type { LocalBatchEvent, LocalBatchOptions, LocalJobDefinition } from './p
 const DEFAULT_STOP_TIMEOUT_SECONDS = 30;
 
 /** Without the other events an attempt is run again, which finds what is there. */
-const DURABLE_EVENTS: ReadonlySet<JobEvent['type']> = new Set(['ended', 'cancelled', 'terminated']);
+const DURABLE_EVENTS: ReadonlySet<JobEvent['type']> = new Set(['ended', 'terminated']);
 
 /** By the documentation: https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html */
 const DEFAULT_RETRY_STRATEGY: RetryStrategy = { attempts: 1 };
@@ -57,8 +57,8 @@ const DEFAULT_RETRY_STRATEGY: RetryStrategy = { attempts: 1 };
  * any moment finds everything as it was when it opens the same state directory again; attempts that ran then are
  * run once more.
  *
- * Where it is kinder than AWS: a cancelled job fails at once instead of when its dependencies are done, timeouts
- * may be shorter than 60 seconds, and `describeJobs` takes any number of ids.
+ * Differences to AWS: a terminated job that waits for another fails at once, timeouts may be shorter than 60 seconds, and
+ * `describeJobs` takes any number of ids.
  */
 export class LocalBatch implements Batch {
   readonly #options: LocalBatchOptions;
@@ -150,16 +150,11 @@ export class LocalBatch implements Batch {
   }
 
   /**
-   * @param jobId of a job, or `<jobId>:<index>` of a child. One that has ended is left as it is.
+   * Returns when the journal has it, as AWS does; `wait` for the end. Does nothing to a job that has ended.
+   *
+   * @param jobId of a job, or `<jobId>:<index>` of a child
    * @throws SpotreelError `client-exception` for an unknown id; `stopped`; `journal-write`
    */
-  async cancelJob(jobId: string, reason: string): Promise<void> {
-    this.#scheduler.assertGoing();
-    const { job, index } = this.#require(jobId);
-    this.#scheduler.cancel(job, index, reason);
-  }
-
-  /** Returns when the wish is recorded, as AWS does; `wait` for the end. Ids and errors as in `cancelJob`. */
   async terminateJob(jobId: string, reason: string): Promise<void> {
     this.#scheduler.assertGoing();
     const { job, index } = this.#require(jobId);
@@ -221,9 +216,9 @@ export class LocalBatch implements Batch {
       ...this.#options,
       schedulerId: this.#schedulerId,
     });
-    const child = arraySize === undefined ? {} : { index };
+    const child = arraySize === undefined ? undefined : index;
     return launchAttempt(plan, this.#options.stopTimeoutSeconds ?? DEFAULT_STOP_TIMEOUT_SECONDS, (line) =>
-      this.#options.onEvent?.({ type: 'log', jobId, ...child, attempt: plan.attempt, line }),
+      this.#options.onEvent?.({ type: 'log', jobId, index: child, attempt: plan.attempt, line }),
     );
   }
 

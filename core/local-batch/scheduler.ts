@@ -1,16 +1,8 @@
 import { SpotreelError } from '../errors';
-import type { JobStatus, RetryStrategy } from '../jobs/batch';
+import { isEnded, type JobStatus, type RetryStrategy } from '../jobs/batch';
 import { attemptEvent, type AttemptOutcome, type RunningAttempt } from './attempt';
-import { isChildByChild, isSequential, settledChildren } from './dependencies';
-import {
-  applyEvent,
-  childOf,
-  isEnded,
-  type JobEvent,
-  type JobState,
-  jobStatus,
-  jobStatusReason,
-} from './job-state';
+import { dependencyVerdict } from './dependencies';
+import { applyEvent, childOf, type JobEvent, type JobState, jobStatus, jobStatusReason } from './job-state';
 
 /** A child that waits for a free place. */
 interface RunnableChild {
@@ -20,7 +12,7 @@ interface RunnableChild {
 
 /**
  * Hands out children by their job's submission, then by index; a binary heap, so that a retried child finds its
- * place among 10,000 others without a search. A child that was cancelled meanwhile still comes out: the taker looks
+ * place among 10,000 others without a search. A child that was terminated meanwhile still comes out: the taker looks
  * at its status.
  */
 export class RunnableQueue {
@@ -132,8 +124,8 @@ export class Scheduler {
   readonly #dependents = new Map<string, JobState[]>();
   readonly #queue = new RunnableQueue();
   readonly #running = new Map<string, { attempt: RunningAttempt; done: Promise<void> }>();
-  /** Dependencies to look at: of one child, or of all. A list instead of a recursion 10,000 children deep. */
-  readonly #unchecked: { job: JobState; index?: number }[] = [];
+  /** Jobs whose dependencies are to be checked. A list, so that a long chain of jobs needs no recursion. */
+  readonly #unchecked: JobState[] = [];
   readonly #waiters = new Waiters();
   #unended = 0;
   /** Why nothing is started any more. */
@@ -153,26 +145,26 @@ export class Scheduler {
     if (isEnded(jobStatus(job))) return;
     this.#unended += 1;
     for (const { jobId } of job.request.dependsOn ?? []) {
-      if (jobId !== undefined) this.#dependents.set(jobId, [...(this.#dependents.get(jobId) ?? []), job]);
+      this.#dependents.set(jobId, [...(this.#dependents.get(jobId) ?? []), job]);
     }
     for (const [index, { status }] of job.children.entries()) {
       if (status === 'RUNNABLE') this.#queue.push({ job, index });
       // It ran when the scheduler before this one died.
       if (status === 'RUNNING') this.#dispatch(job, { type: 'lost', at: Date.now(), index });
     }
-    this.#unchecked.push({ job });
+    this.#unchecked.push(job);
   }
 
   /** Does all that can be done now. Called after every change from outside. */
   proceed(): void {
     try {
       for (let next = this.#unchecked.pop(); next !== undefined; next = this.#unchecked.pop()) {
-        this.#checkDependencies(next.job, next.index);
+        this.#checkDependencies(next);
       }
       while (this.#halt === undefined && this.#running.size < this.#options.maxParallel) {
         const next = this.#queue.pop();
         if (next === undefined) break;
-        // Others were cancelled while they waited.
+        // Others were terminated while they waited.
         if (childOf(next.job, next.index).status === 'RUNNABLE') this.#start(next);
       }
     } catch (error) {
@@ -183,13 +175,11 @@ export class Scheduler {
   }
 
   /** @param index of one child; absent, the whole job */
-  cancel(job: JobState, index: number | undefined, reason: string): void {
-    this.#end(job, { type: 'cancelled', at: Date.now(), index, reason });
-  }
-
-  /** @param index of one child; absent, the whole job */
   terminate(job: JobState, index: number | undefined, reason: string): void {
-    this.#end(job, { type: 'terminated', at: Date.now(), index, reason });
+    const status = index === undefined ? jobStatus(job) : childOf(job, index).status;
+    if (isEnded(status)) return;
+    this.#dispatch(job, { type: 'terminated', at: Date.now(), index, reason });
+    this.proceed();
     for (const i of index === undefined ? job.children.keys() : [index]) {
       this.#running.get(keyOf(job, i))?.attempt.stop();
     }
@@ -223,13 +213,6 @@ export class Scheduler {
     if (this.#halt !== undefined) throw this.#halt;
   }
 
-  #end(job: JobState, event: JobEvent & { type: 'cancelled' | 'terminated' }): void {
-    const status = event.index === undefined ? jobStatus(job) : childOf(job, event.index).status;
-    if (isEnded(status)) return;
-    this.#dispatch(job, event);
-    this.proceed();
-  }
-
   #start({ job, index }: RunnableChild): void {
     this.#dispatch(job, { type: 'started', at: Date.now(), index });
     const attempt = this.#options.run(job, index);
@@ -245,17 +228,12 @@ export class Scheduler {
     this.proceed();
   }
 
-  #checkDependencies(job: JobState, index?: number): void {
-    const { ready, doomed } = settledChildren(job, this.#jobs, index === undefined ? undefined : [index]);
-    this.#dispatchToMany(job, 'ready', ready);
-    this.#dispatchToMany(job, 'dependency-failed', doomed);
-  }
-
-  /** As one event where it concerns the whole job: a line instead of 10,000. */
-  #dispatchToMany(job: JobState, type: 'ready' | 'dependency-failed', indexes: readonly number[]): void {
-    const at = Date.now();
-    if (indexes.length === job.children.length) this.#dispatch(job, { type, at });
-    else for (const index of indexes) this.#dispatch(job, { type, at, index });
+  /** One event for all children, so that the journal gets one line and not 10,000. */
+  #checkDependencies(job: JobState): void {
+    if (job.statusSummary.PENDING === 0) return;
+    const verdict = dependencyVerdict(job, this.#jobs);
+    if (verdict === 'waiting') return;
+    this.#dispatch(job, { type: verdict === 'ready' ? 'ready' : 'dependency-failed', at: Date.now() });
   }
 
   #dispatch(job: JobState, event: JobEvent): void {
@@ -263,23 +241,14 @@ export class Scheduler {
     this.#options.record(job, event);
     const changed = applyEvent(job, event);
     const after = jobStatus(job);
-    for (const index of changed) this.#follow(job, index);
+    for (const index of changed)
+      if (childOf(job, index).status === 'RUNNABLE') this.#queue.push({ job, index });
     if (after !== before && isEnded(after)) this.#followEnd(job);
     this.#report(job, changed, after !== before);
   }
 
-  #follow(job: JobState, index: number): void {
-    const { status } = childOf(job, index);
-    if (status === 'RUNNABLE') this.#queue.push({ job, index });
-    if (!isEnded(status)) return;
-    if (isSequential(job) && index + 1 < job.children.length) this.#unchecked.push({ job, index: index + 1 });
-    for (const dependent of this.#dependents.get(job.jobId) ?? []) {
-      if (isChildByChild(dependent, job.jobId)) this.#unchecked.push({ job: dependent, index });
-    }
-  }
-
   #followEnd(job: JobState): void {
-    for (const dependent of this.#dependents.get(job.jobId) ?? []) this.#unchecked.push({ job: dependent });
+    this.#unchecked.push(...(this.#dependents.get(job.jobId) ?? []));
     this.#dependents.delete(job.jobId);
     this.#unended -= 1;
     this.#options.onJobEnded(job);

@@ -3,7 +3,7 @@ import {
   GetLogEventsCommand,
   ResourceNotFoundException,
 } from '@aws-sdk/client-cloudwatch-logs';
-import { awsError } from '../aws-error';
+import { awsError, type AwsService } from '../aws-error';
 import type { JobLogs, LogPage, LogStream } from './job-logs';
 
 /**
@@ -24,7 +24,7 @@ export class AwsJobLogs implements JobLogs {
       logGroupName: group,
       logStreamName: name,
       startFromHead: true,
-      ...(from !== undefined && { nextToken: from }),
+      nextToken: from,
     });
     try {
       const { events = [], nextForwardToken } = await this.client.send(command);
@@ -38,4 +38,4 @@ export class AwsJobLogs implements JobLogs {
   }
 }
 
-const LOGS = { service: 'CloudWatch Logs', permission: 'logs:GetLogEvents' };
+const LOGS: AwsService = { name: 'CloudWatch Logs', remedies: { denied: 'allow logs:GetLogEvents' } };

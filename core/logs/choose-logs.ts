@@ -1,9 +1,9 @@
 import { SpotreelError } from '../errors';
 import type { BatchView, JobDetail } from '../jobs/batch';
-import { isEnded } from '../local-batch/job-state';
+import { isEnded } from '../jobs/batch';
 import { describeRanges, framesOf, positionOf } from '../render/frames';
 import type { Manifest } from '../render/manifest';
-import type { RenderJobs, RetryPlan } from '../render/records';
+import { ownRenderJob, type RenderJobs, type RetryPlan } from '../render/records';
 import { childOfSlice } from '../render/slices';
 import type { LogStream } from './job-logs';
 
@@ -15,12 +15,12 @@ export interface LoggedAttempt {
   /** 1-based. */
   readonly attempt: number;
   /** Absent for one that ended before its container ran. */
-  readonly stream?: LogStream | undefined;
+  readonly stream?: LogStream;
   /** Milliseconds since 1970. Absent while it runs. */
-  readonly stoppedAt?: number | undefined;
-  readonly exitCode?: number | undefined;
+  readonly stoppedAt?: number;
+  readonly exitCode?: number;
   /** Why it ended, as AWS Batch or ECS say. */
-  readonly reason?: string | undefined;
+  readonly reason?: string;
 }
 
 /**
@@ -102,12 +102,12 @@ const MOST_FAILED = 100;
 
 /** What somebody wants to see. */
 export interface WantedLogs {
-  readonly frame?: number | undefined;
-  readonly slice?: number | undefined;
+  readonly frame?: number;
+  readonly slice?: number;
   /** The job that makes the video. */
-  readonly stitch?: boolean | undefined;
+  readonly stitch?: boolean;
   /** Of the jobs that had this task, one after the other, the first (1) or another; the last by default. */
-  readonly job?: number | undefined;
+  readonly job?: number;
 }
 
 /** A job, or a child, whose log is to be shown. */
@@ -128,7 +128,7 @@ export interface LoggedRender {
   /** What retries do, up to the newest pair's, ascending. */
   readonly retries?: ReadonlyArray<Pick<RetryPlan, 'slices' | 'after'>>;
   /** The job that makes a video of what there is, where one was submitted. */
-  readonly salvage?: string | undefined;
+  readonly salvage?: string;
 }
 
 export interface ChosenLogs {
@@ -177,7 +177,7 @@ function childLogs(
 ): LogJob {
   const all = jobsOfSlice(slice, renderJobsOf(jobs, retries), manifest.sliceCount);
   if (all.length === 0) {
-    const message = `nobody knows any more which job slice ${slice} of ${manifest.renderId} was`;
+    const message = `the job of slice ${slice} of ${manifest.renderId} is no longer known`;
     throw new SpotreelError('no-slice', 'usage', message);
   }
   const { jobId, note } = pick(all, job, `slice ${slice}`);
@@ -196,7 +196,7 @@ function pick(
   const job = wanted ?? count;
   const jobId = all[count - job];
   if (jobId !== undefined) return { jobId, note: count > 1 ? ` (job ${job} of ${count})` : '' };
-  const message = `${what} was the task of ${count} ${count === 1 ? 'job' : 'jobs'}: there is no job ${job}`;
+  const message = `${what} had ${count} ${count === 1 ? 'job' : 'jobs'}, not ${job}; give --job 1 to ${count}`;
   throw new SpotreelError('no-job', 'usage', message);
 }
 
@@ -211,7 +211,7 @@ export async function chooseLogs(
 ): Promise<ChosenLogs> {
   const { jobs, salvage } = render;
   // A retry of the video alone has no render job: what failed in that of the pair before is no news.
-  const renderJob = jobs.retry?.slices === 0 ? undefined : jobs.render.jobId;
+  const renderJob = ownRenderJob(jobs);
   const ids = [renderJob, jobs.stitch.jobId, salvage];
   const details = await batch.describeJobs(ids.filter((id) => id !== undefined));
   const [job, ...videos] = ids.map((id) => details.find(({ jobId }) => jobId === id));
@@ -228,7 +228,7 @@ export async function chooseLogs(
 }
 
 const FORGOTTEN =
-  'its jobs are not known any more, so their logs can’t be found: AWS Batch keeps jobs for 7 days at least after their end';
+  'its jobs are no longer known, so their logs cannot be found; AWS Batch keeps ended jobs for at least 7 days';
 
 type Found = Omit<ChosenLogs, 'ended'>;
 

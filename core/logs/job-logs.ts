@@ -14,7 +14,7 @@ export interface LogStream {
 /** A line of a job's output. */
 export interface LogLine {
   /** When it was written, in milliseconds since 1970, where that is known. */
-  readonly at?: number | undefined;
+  readonly at?: number;
   /** Without its line end. */
   readonly text: string;
 }

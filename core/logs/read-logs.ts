@@ -1,15 +1,15 @@
 import { messageOf, SpotreelError } from '../errors';
 import type { BatchView, JobDetail } from '../jobs/batch';
+import { isEnded } from '../jobs/batch';
 import { parseWorkerEvent, type WorkerEvent } from '../jobs/worker';
-import { isEnded } from '../local-batch/job-state';
 import { attemptsOf, type LoggedAttempt } from './choose-logs';
 import type { JobLogs, LogLine } from './job-logs';
 
 /** What a line of a job's output holds, where it is its worker's. */
 export interface ToldLine {
-  readonly event?: WorkerEvent | undefined;
+  readonly event?: WorkerEvent;
   /** The frame that it is about, as far as it can be told. */
-  readonly frame?: number | undefined;
+  readonly frame?: number;
 }
 
 /** How Blender, of any version, begins the lines that name the frame which it is at. */
@@ -50,7 +50,7 @@ export interface LogServices {
   readonly batch: BatchView;
   readonly logs: JobLogs;
   /** The log group of jobs that name none. */
-  readonly farmGroup?: string | undefined;
+  readonly farmGroup?: string;
   /** Whether anybody is there who could run the job: on this machine not always. */
   readonly isAttended: () => boolean;
   /** Rejects when it is asked to stop meanwhile. */
@@ -61,9 +61,9 @@ export interface LogServices {
 
 export interface ReadOptions {
   /** 1-based: this one alone, or `all`. The last one, and with `follow` those after it, where it is absent. */
-  readonly attempt?: number | 'all' | undefined;
+  readonly attempt?: number | 'all';
   /** Go on until the job has ended. */
-  readonly follow?: boolean | undefined;
+  readonly follow?: boolean;
 }
 
 /** What comes of reading a job's log, in order. */

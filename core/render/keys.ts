@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { SpotreelError } from '../errors';
 import { printableName } from '../text';
 import type { RenderOptions } from './options';
-import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFormat } from './video';
 
 /** How the files end that Blender saves for one frame each, and their content types. Pure data. */
 
@@ -43,11 +42,6 @@ export function pictureEndingOf(name: string): PictureEnding | undefined {
   return ending !== undefined && isPictureEnding(ending) ? ending : undefined;
 }
 
-/**
- * Where everything of a render lies, as URLs below its folder `<output>/<renderId>/`. The same on a disk and in a
- * bucket. Names below it hold only ASCII letters, digits, `-`, `_` and `.`, so no such key needs escaping; a render id may have letters of every script.
- */
-
 /** The folder of a farm's bucket under which each render has its own. Not within uploads: a render must trigger none. */
 export const OUTPUT_PREFIX = 'renders/';
 
@@ -62,71 +56,8 @@ export function folderUrl(url: URL): URL {
   return folder;
 }
 
-export function renderFolder(output: URL, renderId: string): URL {
-  return new URL(`${renderId}/`, folderUrl(output));
-}
-
-/** The folder of the caps of all renders whose folders lie in `output`. */
-export const capsFolder = (output: URL): URL => new URL(`../${CAPS_PREFIX}`, folderUrl(output));
-
-/** What a render may cost; see `cost-cap.ts`. */
-export function capUrl(render: URL): URL {
-  const renderId = folderUrl(render).pathname.split('/').at(-2)!;
-  return new URL(`../../${CAPS_PREFIX}${renderId}.json`, folderUrl(render));
-}
-
-export const manifestUrl = (render: URL): URL => below(render, 'manifest.json');
-export const jobsUrl = (render: URL): URL => below(render, 'jobs.json');
+/** Exists while somebody submits a render's jobs. The submit Lambda may delete it. */
 export const CLAIM_NAME = 'submitting.json';
-/** While somebody submits the jobs; see `core/jobs/ensure-jobs.ts`. */
-export const claimUrl = (render: URL): URL => below(render, CLAIM_NAME);
-export const statusUrl = (render: URL): URL => below(render, 'status.json');
-export const framesFolder = (render: URL): URL => below(render, 'frames/');
-export const frameUrl = (render: URL, frame: number): URL => below(render, `frames/${frameName(frame)}`);
-export const mastersFolder = (render: URL): URL => below(render, 'masters/');
-/** A frame in the scene's own format, where that is kept beside the PNG. */
-export const masterUrl = (render: URL, frame: number, ending: MasterEnding): URL =>
-  below(render, `masters/${frameName(frame, ending)}`);
-export const sliceReportUrl = (render: URL, index: number): URL => below(render, `slices/${index}.json`);
-export const failuresFolder = (render: URL): URL => below(render, 'failures/');
-export const failureUrl = (render: URL, frame: number): URL => below(render, `failures/${frame}.json`);
-/** How long the making of the video took. */
-export const stitchRecordUrl = (render: URL): URL => below(render, 'stitch.json');
-/** What the render took, and what that comes to. */
-export const receiptUrl = (render: URL): URL => below(render, 'receipt.json');
-export const slicesFolder = (render: URL): URL => below(render, 'slices/');
-/** `output.mp4`; another format has another ending. Of `none`, which has no file, never ask. */
-export const videoUrl = (render: URL, video?: VideoFormat): URL => below(render, `output.${endingOf(video)}`);
-/** The frame in the middle. */
-export const posterUrl = (render: URL): URL => below(render, 'poster.jpg');
-/** A frame that was rendered for an estimate, small. */
-export const thumbnailUrl = (render: URL, frame: number): URL =>
-  below(render, `thumbnails/${frameName(frame, 'jpg')}`);
-/** Frames evenly spaced over the shot, with their numbers. */
-export const contactSheetUrl = (render: URL): URL => below(render, 'contact-sheet.jpg');
-/** The video, small. */
-export const previewUrl = (render: URL): URL => below(render, 'preview.mp4');
-export const reportUrl = (render: URL): URL => below(render, 'report.html');
-/** The video of a render that lacks frames; what it lacks is in `gaps.json`. */
-export const partialVideoUrl = (render: URL, video?: VideoFormat): URL =>
-  below(render, `output.partial.${endingOf(video)}`);
-/** What frames were rendered without. */
-export const missingFilesUrl = (render: URL): URL => below(render, 'missing-files.json');
-export const gapsUrl = (render: URL): URL => below(render, 'gaps.json');
-/** While and after somebody submits a salvage job; see `lambda/finish-render/salvage.ts`. */
-export const salvageUrl = (render: URL): URL => below(render, 'salvage.json');
-
-export const retriesFolder = (render: URL): URL => below(render, 'retries/');
-/** What a retry, counted from 1, does. */
-export const retryUrl = (render: URL, number: number): URL => below(render, `retries/${number}.json`);
-
-function endingOf(video: VideoFormat = DEFAULT_VIDEO): string {
-  return VIDEO_FILES[video === 'none' ? 'h264' : video].ending;
-}
-
-function below(render: URL, key: string): URL {
-  return new URL(`./${key}`, folderUrl(render));
-}
 
 /** `0001.png`: padded to at least 4 digits, the sign before them, as Blender itself writes `####`. */
 export function frameName(frame: number, ending: 'png' | MasterEnding = 'png'): string {

@@ -1,6 +1,4 @@
 import * as z from 'zod/mini';
-import { SpotreelError } from '../errors';
-import { NEWER_FORMAT, parseJson } from '../json';
 import { MAX_FRAME, MIN_FRAME } from './frames';
 import { renderOptionsSchema } from './options';
 import { SLICE_ORDERS } from './slices';
@@ -158,18 +156,3 @@ export const manifestSchema = z.lazy(() =>
 );
 
 export type Manifest = z.infer<typeof manifestSchema>;
-
-/** Reads a `manifest.json`. Throws `bad-manifest` naming `where` and the field at fault, `newer-manifest`. */
-export function parseManifest(bytes: Uint8Array, where: string): Manifest {
-  return parseJson(manifestSchema, bytes, (reason) =>
-    reason === NEWER_FORMAT
-      ? new SpotreelError('newer-manifest', 'scene', `${where}: ${reason}; use that version`)
-      : damagedManifest(where, reason),
-  );
-}
-
-/** The error of a plan that cannot be read. */
-export function damagedManifest(where: string, reason: string): SpotreelError {
-  const message = `${where} is damaged (${reason}); on one machine "spotreel render" of the same scene plans it again and keeps the frames, in a bucket restore the file or delete it and upload the scene again`;
-  return new SpotreelError('bad-manifest', 'scene', message);
-}

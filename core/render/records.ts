@@ -1,7 +1,5 @@
 import * as z from 'zod/mini';
-import { SpotreelError } from '../errors';
-import { parseJson } from '../json';
-import { countOf } from '../text';
+import { countOf, formatUsd } from '../text';
 import { asciiName } from './keys';
 import { findingSchema, rangesSchema } from './manifest';
 
@@ -64,14 +62,6 @@ export function describeGaps({ gaps, frameCount, sound = [] }: Gaps): string {
   return [...frames, ...sound.slice(0, 1).map((one) => `${one}${more}`)].join('; ');
 }
 
-/** Reads a `gaps.json`. Throws `bad-gaps` naming `where` and the field at fault. */
-export function parseGaps(bytes: Uint8Array, where: string): Gaps {
-  return parseJson(gapsSchema, bytes, (reason) => {
-    const message = `${where} is no list of gaps of this version of Spotreel (${reason}); delete it`;
-    return new SpotreelError('bad-gaps', 'internal', message);
-  });
-}
-
 const submittedJobSchema = z.lazy(() =>
   z.object({
     jobArn: z.optional(z.string()),
@@ -80,21 +70,33 @@ const submittedJobSchema = z.lazy(() =>
   }),
 );
 
-/** Of a pair of jobs that renders what is missing: what its plan says in short. */
+/** What a retry does: `frames` renders missing frames and then makes the video, `video` makes the video alone. */
+const retryKindSchema = z.lazy(() => z.enum(['frames', 'video']));
+
+/** Files of earlier versions name no kind: a retry without slices made the video alone. */
+const kindOf = (hasSlices: boolean): RetryKind => (hasSlices ? 'frames' : 'video');
+
+export type RetryKind = z.infer<typeof retryKindSchema>;
+
+/** The short form of a retry's plan, for the pair of jobs that it submitted. */
 const jobsRetrySchema = z.lazy(() =>
-  z.object({
-    /** Of its plan, `retries/<number>.json`. */
-    number: z.int().check(z.gte(1)),
-    why: z.enum(['asked', 'reclaimed']),
-    /** How many children the render job has. 0: there is none, and `render` is the job of the pair before. */
-    slices: z.int().check(z.gte(0)),
-    /** How many frames are rendered. */
-    frames: z.int().check(z.gte(0)),
-    /** Whether frames will be missing all the same. */
-    partial: z.optional(z.literal(true)),
-    /** Whether they are rendered on On-Demand machines. */
-    onDemand: z.optional(z.literal(true)),
-  }),
+  z.pipe(
+    z.object({
+      kind: z.optional(retryKindSchema),
+      /** Of its plan, `retries/<number>.json`. */
+      number: z.int().check(z.gte(1)),
+      why: z.enum(['asked', 'reclaimed']),
+      /** How many children the render job has. 0 for `video`: `render` is then the job of the pair before. */
+      slices: z.int().check(z.gte(0)),
+      /** How many frames are rendered. */
+      frames: z.int().check(z.gte(0)),
+      /** Whether frames will be missing all the same. */
+      partial: z.optional(z.literal(true)),
+      /** Whether they are rendered on On-Demand machines. */
+      onDemand: z.optional(z.literal(true)),
+    }),
+    z.transform((retry) => ({ ...retry, kind: retry.kind ?? kindOf(retry.slices > 0) })),
+  ),
 );
 
 export type JobsRetry = z.infer<typeof jobsRetrySchema>;
@@ -110,6 +112,11 @@ export const jobsSchema = z.lazy(() =>
 );
 
 export type RenderJobs = z.infer<typeof jobsSchema>;
+
+/** The id of the pair's own render job; `undefined` if the pair makes the video alone. */
+export function ownRenderJob({ render, retry }: RenderJobs): string | undefined {
+  return retry?.kind === 'video' ? undefined : render.jobId;
+}
 
 /** The jobs of a retry have names of their own. AWS Batch takes ASCII only, so a render id is spelled by `asciiName`. */
 export const renderJobName = (renderId: string, retry?: number): string =>
@@ -129,45 +136,41 @@ export const salvageJobName = (renderId: string): string => `${asciiName(renderI
  * jobs it holds. A plan that it never named came to nothing.
  */
 export const retryPlanSchema = z.lazy(() =>
-  z.object({
-    version: z.literal(1),
-    /** From 1 on. */
-    number: z.int().check(z.gte(1)),
-    createdAt: z.iso.datetime(),
-    /** `asked`: somebody asked for it. `reclaimed`: Spot machines were taken away too often. */
-    why: z.enum(['asked', 'reclaimed']),
-    /** The pair of jobs that was the newest when it was planned; absent where none was noted. */
-    after: z.optional(z.object({ render: z.string(), stitch: z.string() })),
-    /**
-     * Array indexes of the render's first array job, after which `slices/` is named, too. Child i of the retry takes the i-th of
-     * them. Empty where every frame is there and only the video is made.
-     */
-    slices: rangesSchema,
-    /** What is rendered of those slices, unless it is there by then. */
-    frames: rangesSchema,
-    /** Whether frames will be missing all the same, so that the video is made with gaps. */
-    partial: z.optional(z.literal(true)),
-    /** In place of what the render was asked for. */
-    samples: z.optional(z.int().check(z.gte(1))),
-    /** Of each slice, in place of what the job definition asks for. */
-    memoryMib: z.optional(z.int().check(z.gte(1))),
-    vcpus: z.optional(z.int().check(z.gte(1))),
-    /** Name or ARN of where the frames are rendered. */
-    jobQueue: z.string().check(z.minLength(1)),
-    /** Whether that is a queue of On-Demand machines. */
-    onDemand: z.optional(z.literal(true)),
-  }),
+  z.pipe(
+    z.object({
+      version: z.literal(1),
+      kind: z.optional(retryKindSchema),
+      /** From 1 on. */
+      number: z.int().check(z.gte(1)),
+      createdAt: z.iso.datetime(),
+      /** `asked`: somebody asked for it. `reclaimed`: Spot machines were taken away too often. */
+      why: z.enum(['asked', 'reclaimed']),
+      /** The pair of jobs that was the newest when it was planned; absent where none was noted. */
+      after: z.optional(z.object({ render: z.string(), stitch: z.string() })),
+      /**
+       * Array indexes of the render's first array job, after which `slices/` is named, too. Child i of the retry takes the i-th of
+       * them. Empty for `video`.
+       */
+      slices: rangesSchema,
+      /** What is rendered of those slices, unless it is there by then. */
+      frames: rangesSchema,
+      /** Whether frames will be missing all the same, so that the video is made with gaps. */
+      partial: z.optional(z.literal(true)),
+      /** In place of what the render was asked for. */
+      samples: z.optional(z.int().check(z.gte(1))),
+      /** Of each slice, in place of what the job definition asks for. */
+      memoryMib: z.optional(z.int().check(z.gte(1))),
+      vcpus: z.optional(z.int().check(z.gte(1))),
+      /** Name or ARN of where the frames are rendered. */
+      jobQueue: z.string().check(z.minLength(1)),
+      /** Whether that is a queue of On-Demand machines. */
+      onDemand: z.optional(z.literal(true)),
+    }),
+    z.transform((plan) => ({ ...plan, kind: plan.kind ?? kindOf(plan.slices.length > 0) })),
+  ),
 );
 
 export type RetryPlan = z.infer<typeof retryPlanSchema>;
-
-/** Reads a `retries/<number>.json`. Throws `bad-retry` naming `where` and the field at fault. */
-export function parseRetryPlan(bytes: Uint8Array, where: string): RetryPlan {
-  return parseJson(retryPlanSchema, bytes, (reason) => {
-    const message = `${where} is no retry of this version of Spotreel (${reason}); retry again`;
-    return new SpotreelError('bad-retry', 'scene', message);
-  });
-}
 
 /** `salvage.json`: who submits the salvage job of which render job, and then which it is. */
 export const salvageSchema = z.lazy(() =>
@@ -338,10 +341,42 @@ export type RenderStatus = z.infer<typeof statusSchema>;
 /** One that tells of an end. */
 export type EndStatus = RenderStatus & { readonly state: Exclude<RenderStatus['state'], 'rescuing'> };
 
-/** Reads a `status.json`. Throws `bad-status` naming `where` and the field at fault. */
-export function parseStatus(bytes: Uint8Array, where: string): RenderStatus {
-  return parseJson(statusSchema, bytes, (reason) => {
-    const message = `${where} is no status of this version of Spotreel (${reason}); delete it`;
-    return new SpotreelError('bad-status', 'internal', message);
-  });
+const usd = () => z.number().check(z.gte(0));
+const spread = () => z.object({ low: usd(), middle: usd(), high: usd() });
+
+/**
+ * `caps/<renderId>.json`, beside the folder of all renders and no part of any: what a render may cost. It is written before the
+ * render's jobs are submitted, looked at while they run, and deleted once they have ended.
+ */
+export const costCapSchema = z.lazy(() =>
+  z.object({
+    version: z.literal(1),
+    renderId: z.string().check(z.minLength(1)),
+    /** US dollars. */
+    maxUsd: z.number().check(z.gt(0)),
+    /** When it was asked for; of two the later one holds. */
+    at: z.iso.datetime(),
+    /** Prices of a slice's vCPU-hours that the account was told then; absent where none were. */
+    prices: z.optional(
+      z.object({
+        spot: spread(),
+        onDemand: spread(),
+        source: z.enum(['account', 'table']),
+        at: z.string(),
+        region: z.string(),
+      }),
+    ),
+    /** Once it has been reached: the render job that was stopped for it, and what was spent, in US dollars at most. */
+    stopped: z.optional(z.object({ jobId: z.string(), usd: usd(), at: z.iso.datetime() })),
+  }),
+);
+
+export type CostCap = z.infer<typeof costCapSchema>;
+
+/** How the status reason of a render job begins that was stopped because its cap was reached. */
+export const MAX_COST_REASON = 'stopped at its cap';
+
+/** Why a render was stopped, in one line; it begins with `MAX_COST_REASON`. Pure. */
+export function capReason(maxUsd: number, spentUsd: number): string {
+  return `${MAX_COST_REASON} of ${formatUsd(maxUsd)} USD: by the highest prices ${formatUsd(spentUsd)} USD are spent`;
 }

@@ -1,21 +1,119 @@
+import * as z from 'zod/mini';
 import { filePath, formatLocation, type Storage } from '../storage/storage';
-import type { CostCap } from './cap';
 import { Document, type DocumentKind } from './document';
-import * as kinds from './document-kinds';
 import { CAPS_PREFIX, CLAIM_NAME, type FileOutput, frameName, type MasterEnding, outputUrl } from './keys';
-import type { Manifest } from './manifest';
-import type {
-  FrameFailure,
-  Gaps,
-  MissingFiles,
-  RenderJobs,
-  RenderStatus,
-  RetryPlan,
-  Salvage,
-  SliceReport,
-  StitchRecord,
+import { type Manifest, manifestSchema } from './manifest';
+import {
+  type CostCap,
+  costCapSchema,
+  failureSchema,
+  type FrameFailure,
+  type Gaps,
+  gapsSchema,
+  jobsSchema,
+  type MissingFiles,
+  missingFilesSchema,
+  type RenderJobs,
+  type RenderStatus,
+  type RetryPlan,
+  retryPlanSchema,
+  type Salvage,
+  salvageSchema,
+  type SliceReport,
+  sliceReportSchema,
+  statusSchema,
+  type StitchRecord,
+  stitchRecordSchema,
 } from './records';
 import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFormat } from './video';
+
+/** `submitting.json`: who submits a render's jobs. */
+export const submitClaimSchema = z.lazy(() =>
+  z.object({
+    /** Unique to one attempt to submit them. */
+    owner: z.string(),
+    claimedAt: z.iso.datetime(),
+    /** When another may take it over. */
+    staleAt: z.iso.datetime(),
+  }),
+);
+
+export type SubmitClaim = z.infer<typeof submitClaimSchema>;
+
+export const MANIFEST: DocumentKind<Manifest> = {
+  name: 'manifest',
+  schema: manifestSchema,
+  fault: 'scene',
+  remedy:
+    'on one machine "spotreel render" of the same scene plans it again and keeps the frames, in a bucket restore the file or delete it and upload the scene again',
+  newerCode: 'newer-manifest',
+  isDurable: true,
+};
+
+export const JOBS: DocumentKind<RenderJobs> = {
+  name: 'jobs',
+  schema: jobsSchema,
+  isDurable: true,
+  isChecked: true,
+};
+
+export const CLAIM: DocumentKind<SubmitClaim> = {
+  name: 'claim',
+  schema: submitClaimSchema,
+  isCompact: true,
+};
+
+export const STATUS: DocumentKind<RenderStatus> = {
+  name: 'status',
+  schema: statusSchema,
+  isDurable: true,
+  isChecked: true,
+};
+
+export const CAP: DocumentKind<CostCap> = { name: 'cap', schema: costCapSchema, isChecked: true };
+
+export const SALVAGE: DocumentKind<Salvage> = { name: 'salvage', schema: salvageSchema, isCompact: true };
+
+export const GAPS: DocumentKind<Gaps> = { name: 'gaps', schema: gapsSchema, isDurable: true };
+
+export const MISSING_FILES: DocumentKind<MissingFiles> = {
+  name: 'missing-files',
+  schema: missingFilesSchema,
+  isCompact: true,
+};
+
+export const RETRY: DocumentKind<RetryPlan> = {
+  name: 'retry',
+  schema: retryPlanSchema,
+  fault: 'scene',
+  remedy: 'retry again',
+  isDurable: true,
+};
+
+export const SLICE: DocumentKind<SliceReport> = {
+  name: 'slice-report',
+  schema: sliceReportSchema,
+  isCompact: true,
+};
+
+export const FAILURE: DocumentKind<FrameFailure> = {
+  name: 'failure',
+  schema: failureSchema,
+  isCompact: true,
+};
+
+export const STITCH_RECORD: DocumentKind<StitchRecord> = {
+  name: 'stitch-record',
+  schema: stitchRecordSchema,
+  isCompact: true,
+};
+
+/** Spotreel itself reads none: `spotreel receipt` makes a new one. */
+export const RECEIPT: DocumentKind<object> = {
+  name: 'receipt',
+  schema: z.looseObject({}),
+  isCompact: true,
+};
 
 /** Where everything of a render is: the part of `Render` that asks storage for nothing. Only `Render` extends it. */
 export class RenderFolder {
@@ -44,68 +142,68 @@ export class RenderFolder {
 
   /** The plan, written once, before any job is submitted. */
   get manifest(): Document<Manifest> {
-    return this.document('manifest.json', kinds.MANIFEST);
+    return this.document('manifest.json', MANIFEST);
   }
 
   /** The newest pair of jobs. */
   get jobs(): Document<RenderJobs> {
-    return this.document('jobs.json', kinds.JOBS);
+    return this.document('jobs.json', JOBS);
   }
 
   /** Exists while somebody submits jobs; see `core/jobs/ensure-jobs.ts`. */
-  get claim(): Document<kinds.SubmitClaim> {
-    return this.document(CLAIM_NAME, kinds.CLAIM);
+  get claim(): Document<SubmitClaim> {
+    return this.document(CLAIM_NAME, CLAIM);
   }
 
   /** How the render ended. */
   get status(): Document<RenderStatus> {
-    return this.document('status.json', kinds.STATUS);
+    return this.document('status.json', STATUS);
   }
 
   /** What the render may cost. It is beside the folder of all renders, and in no render's folder. */
   get cap(): Document<CostCap> {
     const name = this.folder.pathname.split('/').at(-2);
-    return this.document(`../../${CAPS_PREFIX}${name}.json`, kinds.CAP);
+    return this.document(`../../${CAPS_PREFIX}${name}.json`, CAP);
   }
 
   /** Who submits the salvage job, and which it is. */
   get salvage(): Document<Salvage> {
-    return this.document('salvage.json', kinds.SALVAGE);
+    return this.document('salvage.json', SALVAGE);
   }
 
   /** The frames and the sound that the partial video lacks. */
   get gaps(): Document<Gaps> {
-    return this.document('gaps.json', kinds.GAPS);
+    return this.document('gaps.json', GAPS);
   }
 
   /** What frames were rendered without. */
   get missingFiles(): Document<MissingFiles> {
-    return this.document('missing-files.json', kinds.MISSING_FILES);
+    return this.document('missing-files.json', MISSING_FILES);
   }
 
   /** How long the jobs took that made the video. */
   get stitchRecord(): Document<StitchRecord> {
-    return this.document('stitch.json', kinds.STITCH_RECORD);
+    return this.document('stitch.json', STITCH_RECORD);
   }
 
   /** What the render took, and what that costs. */
   get receipt(): Document<object> {
-    return this.document('receipt.json', kinds.RECEIPT);
+    return this.document('receipt.json', RECEIPT);
   }
 
   /** The plan of a retry; `number` from 1 on. */
   retry(number: number): Document<RetryPlan> {
-    return this.document(`retries/${number}.json`, kinds.RETRY);
+    return this.document(`retries/${number}.json`, RETRY);
   }
 
   /** What the children did that had this array index in the render's first array job. */
   slice(index: number): Document<SliceReport> {
-    return this.document(`slices/${index}.json`, kinds.SLICE);
+    return this.document(`slices/${index}.json`, SLICE);
   }
 
   /** Why a frame was given up. */
   failure(frame: number): Document<FrameFailure> {
-    return this.document(`failures/${frame}.json`, kinds.FAILURE);
+    return this.document(`failures/${frame}.json`, FAILURE);
   }
 
   // Other files

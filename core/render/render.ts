@@ -2,22 +2,24 @@ import * as z from 'zod/mini';
 import { mapConcurrently } from '../concurrency';
 import { childUrl, type ObjectInfo, type Storage } from '../storage/storage';
 import { Document, type DocumentKind } from './document';
-import * as kinds from './document-kinds';
 import { framesOf } from './frames';
-import { CAPS_PREFIX, folderUrl, isRenderName } from './keys';
+import {
+  CAPS_PREFIX,
+  type FileOutput,
+  fileOutputAt,
+  folderUrl,
+  frameOfFailure,
+  frameOfMaster,
+  frameOfName,
+  isFileOutput,
+  isRenderName,
+  outputsFolder,
+  retryOfName,
+} from './keys';
 import type { Manifest } from './manifest';
 import type { Gaps, RetryPlan, SliceReport } from './records';
-import {
-  failedFrames,
-  type FrameFile,
-  lastRetry,
-  listFrames,
-  listMasters,
-  listOutputNodes,
-  listOutputs,
-  type OutputFile,
-} from './render-files';
-import { RenderFolder } from './render-folder';
+import { FAILURE, RenderFolder, RETRY, SLICE } from './render-folder';
+import type { MissingFrames } from './slices';
 
 /** Small files that are read at a time. 10,000 slice reports, the most that AWS Batch allows, take some 20 seconds so. */
 const AT_ONCE = 16;
@@ -36,14 +38,6 @@ export interface FrameFailures {
     /** Files that the frame lacks; absent if it failed for another reason. */
     readonly missing?: readonly string[] | undefined;
   }>;
-}
-
-/** What a render lacks. */
-export interface MissingFrames {
-  /** Frames without a file, or with one that the stitch job found damaged; in the order of the film. */
-  readonly missing: ReadonlySet<number>;
-  /** Those of them that were given up. */
-  readonly failed: ReadonlySet<number>;
 }
 
 /** A document of any kind, to be looked at for damage. */
@@ -176,7 +170,7 @@ export class Render extends RenderFolder {
   /** Reports of slices as they are listed, not read yet. */
   async *sliceFiles(): AsyncGenerator<{ readonly info: ObjectInfo; readonly report: Document<SliceReport> }> {
     for await (const info of this.storage.list(this.url('slices/')))
-      yield { info, report: new Document(info.url, kinds.SLICE, this.storage) };
+      yield { info, report: new Document(info.url, SLICE, this.storage) };
   }
 
   /** All readable reports, by slice. */
@@ -216,9 +210,9 @@ export class Render extends RenderFolder {
   async repairable(): Promise<RepairableDocument[]> {
     const found: RepairableDocument[] = [this.jobs, this.stitchRecord, this.gaps, this.receipt];
     const folders: ReadonlyArray<readonly [string, DocumentKind<unknown>]> = [
-      ['slices/', kinds.SLICE],
-      ['failures/', kinds.FAILURE],
-      ['retries/', kinds.RETRY],
+      ['slices/', SLICE],
+      ['failures/', FAILURE],
+      ['retries/', RETRY],
     ];
     for (const [folder, kind] of folders)
       for await (const { name } of this.storage.listFolder(this.url(folder)))
@@ -231,3 +225,69 @@ export class Render extends RenderFolder {
 /** What is read of a plan, and of the status of a render that has no plan. */
 const PLANNED = { name: 'manifest', schema: z.lazy(() => z.object({ createdAt: z.string() })) };
 const REFUSED = { name: 'status', schema: z.lazy(() => z.object({ at: z.string() })) };
+
+// Listings of the folders in a render's folder. Only `Render` uses them.
+
+/** A picture of a frame. */
+export interface FrameFile {
+  readonly frame: number;
+  /** Within its folder, such as `0001.png`. */
+  readonly name: string;
+  readonly object: ObjectInfo;
+}
+
+/** A file of a File Output node. */
+export interface OutputFile extends FileOutput {
+  readonly object: ObjectInfo;
+}
+
+export function listFrames(folder: URL, storage: Storage): AsyncGenerator<FrameFile> {
+  return numbered(folder, frameOfName, storage);
+}
+
+export function listMasters(folder: URL, storage: Storage): AsyncGenerator<FrameFile> {
+  return numbered(folder, frameOfMaster, storage);
+}
+
+/** Frames with a file in `failures/`. */
+export async function failedFrames(folder: URL, storage: Storage): Promise<Set<number>> {
+  const frames = new Set<number>();
+  for await (const { frame } of numbered(folder, frameOfFailure, storage)) frames.add(frame);
+  return frames;
+}
+
+/** The highest number in `retries/`; 0 if it is empty. */
+export async function lastRetry(folder: URL, storage: Storage): Promise<number> {
+  let last = 0;
+  for await (const { url } of storage.list(folder))
+    last = Math.max(last, retryOfName(url.pathname.slice(folder.pathname.length)) ?? 0);
+  return last;
+}
+
+/** Files of File Output nodes, with names that Spotreel gives. */
+export async function* listOutputs(render: URL, storage: Storage): AsyncGenerator<OutputFile> {
+  for await (const object of storage.list(outputsFolder(render))) {
+    const output = fileOutputAt(object.url, render);
+    if (output) yield { ...output, object };
+  }
+}
+
+/** One request for each 1,000 nodes. */
+export async function listOutputNodes(render: URL, storage: Storage): Promise<string[]> {
+  const nodes: string[] = [];
+  for await (const { name, object, fault } of storage.listFolder(outputsFolder(render)))
+    if (!object && fault === undefined && isFileOutput({ node: name, file: 'a' })) nodes.push(name);
+  return nodes.toSorted();
+}
+
+async function* numbered(
+  folder: URL,
+  frameOf: (name: string) => number | undefined,
+  storage: Storage,
+): AsyncGenerator<FrameFile> {
+  for await (const object of storage.list(folder)) {
+    const name = object.url.pathname.slice(folder.pathname.length);
+    const frame = frameOf(name);
+    if (frame !== undefined) yield { frame, name, object };
+  }
+}

@@ -1,16 +1,8 @@
 import { mapConcurrently } from '../concurrency';
-import type { Storage } from '../storage/storage';
 import { framesOf } from './frames';
-import { failureUrl, slicesFolder } from './keys';
 import type { Manifest } from './manifest';
-import { outputNodes, readRecord } from './read-files';
-import {
-  failureSchema,
-  type FrameFailure,
-  type SliceAttempt,
-  type SliceReport,
-  sliceReportSchema,
-} from './records';
+import type { FrameFailure, SliceAttempt, SliceReport } from './records';
+import type { Render } from './render';
 
 /** What a report is made from: what the render left in its folder. */
 export interface SliceRecords {
@@ -131,60 +123,51 @@ const least = (values: readonly number[]): number =>
 const most = (values: readonly number[]): number =>
   values.reduce((high, value) => Math.max(high, value), -Infinity);
 
-/** Small objects that are fetched at a time; AWS Batch's most, 10,000 slices, take some 20 seconds so. */
+/** Failures that are read at a time. */
 const AT_ONCE = 16;
 
-/** Missing frames whose reasons are read; a page names no more. */
+/** Missing frames whose reasons are read. The report page names no more. */
 const MOST_REASONS = 500;
 
 /**
- * What a render left in its folder, for its report. `there` are the frames that are whole. A record that can't be read is
- * left out: a report of most is better than none.
+ * What a render left in its folder, for its report. `whole` are the frames that are not missing. Unreadable records are left out,
+ * so that there is a report of the rest.
  */
-export async function readRecords(
+export async function readSliceRecords(
+  render: Render,
   manifest: Manifest,
-  render: URL,
-  there: ReadonlySet<number>,
-  storage: Storage,
+  whole: ReadonlySet<number>,
 ): Promise<SliceRecords> {
-  const absent = [...framesOf(manifest.frames)].filter((frame) => !there.has(frame));
+  const absent = [...framesOf(manifest.frames)].filter((frame) => !whole.has(frame));
   const failures = await mapConcurrently(absent.slice(0, MOST_REASONS), AT_ONCE, (frame) =>
-    readRecord(failureSchema, failureUrl(render, frame), storage),
+    render.failure(frame).readIfValid(),
   );
-  const missing = absent.map((frame, i) => ({ frame, ...failureOf(failures[i]) }));
-  const outputs = await outputNodes(render, storage);
-  return {
-    manifest,
-    slices: await readSlices(render, storage),
-    missing,
-    ...(outputs.length > 0 && { outputs }),
-  };
+  const missing = absent.map((frame, i) => ({ frame, ...(failures[i] && { failure: failures[i] }) }));
+  const outputs = await render.outputNodes();
+  return { manifest, slices: await render.slices(), missing, ...(outputs.length > 0 && { outputs }) };
 }
 
-function failureOf(failure: FrameFailure | undefined): { readonly failure?: FrameFailure } {
-  return failure ? { failure } : {};
-}
-
-/** What the slices noted, ascending; one that can’t be read is left out. */
-export async function readSlices(render: URL, storage: Storage): Promise<SliceReport[]> {
-  const urls: URL[] = [];
-  for await (const { url } of storage.list(slicesFolder(render))) urls.push(url);
-  const reports = await mapConcurrently(urls, AT_ONCE, (url) => readRecord(sliceReportSchema, url, storage));
-  return reports.filter((report) => report !== undefined).toSorted((a, b) => a.slice - b.slice);
-}
-
-/** A quarter of the values is at most so large, half of them, three quarters. */
 export interface Quartiles {
   readonly quarter: number;
   readonly median: number;
   readonly threeQuarters: number;
 }
 
-/** Of values in ascending order; `undefined` of none. Pure. */
+/** `undefined` without values. */
 export function quartilesOf(ascending: ArrayLike<number>): Quartiles | undefined {
   if (ascending.length === 0) return undefined;
-  const part = (share: number) => ascending[Math.floor((ascending.length - 1) * share)]!;
+  const part = (share: number) => quantileOf(ascending, share);
   return { quarter: part(0.25), median: part(0.5), threeQuarters: part(0.75) };
+}
+
+/**
+ * The value below which this share (0 to 1) of at least one value lies, interpolated between neighbours: the median of 2 and 9 is
+ * 5.5. Definition 7 of Hyndman and Fan (1996), as in NumPy and spreadsheets.
+ */
+export function quantileOf(ascending: ArrayLike<number>, share: number): number {
+  const position = (ascending.length - 1) * share;
+  const [low, high] = [ascending[Math.floor(position)]!, ascending[Math.ceil(position)]!];
+  return low + (high - low) * (position % 1);
 }
 
 /** What slices have told so far, added up; seconds of Blender's own work on frames that are kept. */

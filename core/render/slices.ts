@@ -143,3 +143,45 @@ export function slicePositions(
   }
   return { first, last: Math.min(first + framesPerSlice, frameCount) - 1 };
 }
+
+/** What a render lacks. */
+export interface MissingFrames {
+  /** Frames without a file, or with one that the stitch job found damaged; in the order of the film. */
+  readonly missing: ReadonlySet<number>;
+  /** Those of them that were given up. */
+  readonly failed: ReadonlySet<number>;
+}
+
+/** Which of the missing frames to render; all of them by default. */
+export interface AskedFrames {
+  readonly frames?: ReadonlySet<number> | undefined;
+  /** Only those that were given up. */
+  readonly failed?: boolean | undefined;
+}
+
+/** What a retry renders. */
+export interface RetryChoice {
+  /** Array indexes of the slices that lack them, ascending. */
+  readonly slices: readonly number[];
+  /** In the order of the film. */
+  readonly frames: readonly number[];
+  /** Whether others will be missing all the same. */
+  readonly partial: boolean;
+}
+
+/** Pure. */
+export function chooseRetry(
+  manifest: SlicedFrames,
+  { missing, failed }: MissingFrames,
+  asked: AskedFrames,
+): RetryChoice {
+  const frames = [...missing].filter(
+    (frame) => (!asked.frames || asked.frames.has(frame)) && (!asked.failed || failed.has(frame)),
+  );
+  const slices = new Set(childrenOfFrames(new Set(frames), manifest).values());
+  return {
+    slices: [...slices].toSorted((a, b) => a - b),
+    frames,
+    partial: frames.length < missing.size,
+  };
+}

@@ -1,12 +1,11 @@
 import { describePrices, describeSpread } from '../cost/prices';
 import { NOT_IN_COST, type RenderCost } from '../cost/receipt';
-import { formatFrames } from '../render/frames';
+import { describeLacking, describeRanges, formatFrames, groupReasons } from '../render/frames';
 import { frameName } from '../render/keys';
 import type { Finding, Manifest } from '../render/manifest';
 import { formatTags } from '../render/options';
 import { type MissingFiles, MOST_MISSING_FILES, type SliceReport } from '../render/records';
-import { reportFigures, type ReportFigures, type SliceRecords } from '../render/slice-figures';
-import { describeLacking, groupReasons } from '../status/render-state';
+import { quantileOf, reportFigures, type ReportFigures, type SliceRecords } from '../render/slice-figures';
 import { countOf, formatExactSeconds, formatSeconds } from '../text';
 import { frameChart, html, Html, REPORT_STYLE, sliceChart } from './charts';
 
@@ -219,9 +218,9 @@ function figuresTable({ manifest, cost }: ReportInput, figures: ReportFigures): 
     ['Blender’s work lost to interruptions, as far as known', formatExactSeconds(figures.droppedSeconds)],
   ];
   if (seconds.length > 0) {
-    const middle = seconds[Math.floor(seconds.length / 2)]!;
+    const median = formatExactSeconds(quantileOf(seconds, 0.5));
     const range = `${formatExactSeconds(seconds[0]!)} to ${formatExactSeconds(seconds.at(-1)!)}`;
-    rows.push(['A frame, median (shortest to longest)', `${formatExactSeconds(middle)} (${range})`]);
+    rows.push(['A frame, median (shortest to longest)', `${median} (${range})`]);
   }
   if (figures.blenderPeakMemoryBytes !== undefined)
     rows.push(['Largest Blender', `${Math.round(figures.blenderPeakMemoryBytes / 2 ** 20)} MiB`]);
@@ -278,11 +277,8 @@ function settings({ manifest }: ReportInput): Html {
     frames,
     options,
   } = manifest;
-  const ranges = frames
-    .map(({ start, end, step }) => `${start}-${end}${step > 1 ? `x${step}` : ''}`)
-    .join(', ');
   const rows: Array<readonly [string, string]> = [
-    ['Frames', ranges],
+    ['Frames', describeRanges(frames, Infinity)],
     [
       'Frame rate',
       frameRate.denominator === 1

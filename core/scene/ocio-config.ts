@@ -1,13 +1,13 @@
 import { posix } from 'node:path';
 import type { Dependency } from './contents/blend-contents';
 
-/** Text files that OpenColorIO's FileTransform reads (src/OpenColorIO/fileformats), with the spellings of their endings in use. */
+/** Endings of text files that OpenColorIO's FileTransform reads (src/OpenColorIO/fileformats), as spelled in use. */
 export const LUT_ENDINGS =
   'cube csp spi1d spi3d spimtx 1dl 3dl lut clf ctf cdl cc ccc look vf hdl mga m3d itx';
 
-/** What an OpenColorIO configuration says of other files. */
+/** Other files in an OpenColorIO configuration. */
 export interface OcioFiles {
-  /** Folders from that of the configuration, in which `sources` are looked for; `.` where it names none. */
+  /** Folders in which `sources` are looked up, relative to the configuration; `.` if it names none. */
   readonly searchPaths: readonly string[];
   /** Files of its FileTransforms, as written. */
   readonly sources: readonly string[];
@@ -15,17 +15,17 @@ export interface OcioFiles {
 
 /** A plain scalar of YAML, or a quoted one. */
 const SCALAR = `("(?:[^"\\\\]|\\\\.)*"|'(?:[^']|'')*'|[^\\s,\\]}#][^,\\]}\\n]*)`;
-/** A transform's tag, or a `src`, which is a file only in a FileTransform: in a ColorSpaceTransform it is a colour space. */
+/** A transform's tag, or a `src`. In a FileTransform `src` is a file, in a ColorSpaceTransform a colour space. */
 const TAG_OR_SOURCE = new RegExp(`!<(\\w+)>|(?:^|[{,\\s])["']?src["']?[ \\t]*:[ \\t]*${SCALAR}`, 'gm');
 const SEARCH_PATH = new RegExp(`^search_path[ \\t]*:[ \\t]*(?:\\[([^\\]]*)\\]|${SCALAR})?`, 'm');
 const LISTED = new RegExp(`^[ \\t]*-[ \\t]+${SCALAR}`);
 
-/** Whether `text` starts like a configuration: every version has this key (`ocio_profile_version: 2.1`). Pure. */
+/** Whether `text` looks like a configuration: every version has this key (`ocio_profile_version: 2.1`). Pure. */
 export const isOcioConfig = (text: string): boolean => /^\s*["']?ocio_profile_version["']?\s*:/m.test(text);
 
 /**
- * Finds the files that the configuration `text` names, in block and flow style: pure. It is no parser of YAML: texts that only look
- * like such a key may be among them.
+ * Finds the files in the configuration `text`, in block and flow style. It does not fully parse YAML, so the result may include
+ * texts that only look like such a key. Pure.
  */
 export function ocioFiles(text: string): OcioFiles {
   const bare = text.replace(/^[ \t]*#.*$/gm, '');
@@ -49,12 +49,12 @@ function searchPathsOf(text: string): string[] {
         : match
           ? listedBelow(text.slice(match.index + match[0].length))
           : [];
-  // OpenColorIO splits each at colons.
+  // OpenColorIO splits each path at colons.
   const paths = written.flatMap((one) => unquoted(one.trim()).split(':')).filter((one) => one !== '');
   return paths.length > 0 ? [...new Set(paths)] : ['.'];
 }
 
-/** The items of a list in block style, up to the first line that is none. */
+/** The items of a list in block style, up to the first other line. */
 function listedBelow(text: string): string[] {
   const items: string[] = [];
   for (const line of text.split('\n').slice(1)) {
@@ -72,20 +72,20 @@ function unquoted(scalar: string): string {
   return text.replace(/\s+#.*$/, '');
 }
 
-/** Names in which OpenColorIO puts variables, as `$SHOT`, `${SHOT}` or `%SHOT%`. */
+/** Variables in names: `$SHOT`, `${SHOT}` or `%SHOT%`. */
 const VARIABLE = /[$%]/;
 
-/** What a configuration needs besides itself. */
+/** Files that a configuration needs. */
 export interface OcioNeeds {
   readonly folders: readonly string[];
-  /** For each file that it names, the paths where OpenColorIO looks for it, in this order. */
+  /** For each file in it, the paths where OpenColorIO looks, in order. */
   readonly files: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
- * Where the files of the configuration at `ocio` (`//path`) are, as paths that a scene could have: pure. Folders of which all colour
- * files travel are the search paths, but for the configuration's own folder and those above it, and where a name holds a variable the
- * folder before that.
+ * Paths of the files of the configuration at `ocio` (`//path`), as a scene would write them. `folders` travel with all their
+ * colour files: search paths, except the configuration's folder and those above, and the folder before a variable in a name.
+ * Pure.
  */
 export function ocioNeeds(ocio: string, { searchPaths, sources }: OcioFiles): OcioNeeds {
   const own = posix.dirname(ocio.slice(2));
@@ -115,8 +115,8 @@ function isAbove(folder: string, own: string): boolean {
 }
 
 /**
- * Whether a configuration might name files outside its folder: pure, and never `false` for one that does. In a watch folder it would
- * read those of other projects.
+ * Whether a configuration may name files outside its folder, which in a watch folder could belong to other projects. Never
+ * `false` for one that does. Pure.
  */
 export function mayLeadOut(text: string): boolean {
   const bare = text.replace(/^[ \t]*#.*$/gm, '');
@@ -126,7 +126,7 @@ export function mayLeadOut(text: string): boolean {
   return climbs || isRooted || isHidden;
 }
 
-/** The dependencies of a scene that is rendered with the configuration at `ocio`, which comes first. Pure. */
+/** The dependencies of a scene that renders with the configuration at `ocio`; the configuration comes first. Pure. */
 export function ocioDependencies(ocio: string, { folders, files }: OcioNeeds): Dependency[] {
   const common = { kind: 'ocio', packed: false } as const;
   const usedBy = ['the OCIO configuration'];

@@ -19,24 +19,24 @@ import {
   videoFault,
   type VideoFormat,
 } from '../render/video';
-import { printableName } from '../text';
+import { listNames, printableName } from '../text';
 import type { BlendFacts, SceneFacts } from './blend/facts';
 import type { BlendContents } from './contents/blend-contents';
 
-/** What is made of a render's frames: what was asked for, else of a single frame no video, and of several H.264. Pure. */
+/** The chosen video format; by default none for a single frame, and H.264 for several. Pure. */
 export function chosenVideo({ video }: Pick<RenderOptions, 'video'>, frameCount: number): VideoFormat {
   return video ?? (frameCount === 1 ? 'none' : DEFAULT_VIDEO);
 }
 
-/** The same of a plan. */
+/** The video format of a plan. */
 export const plannedVideo = (plan: {
   readonly options: Pick<RenderOptions, 'video'>;
   readonly frameCount: number;
 }): VideoFormat => chosenVideo(plan.options, plan.frameCount);
 
 /**
- * Whether anything may be heard with a scene: strips of its sequencer, those of scenes that it shows in it, or speakers,
- * which Blender mixes as its camera hears them. What is then heard may still be silence. Pure.
+ * Whether a scene may have sound: from strips of its sequencer, strips of scenes that it shows, or speakers, which Blender
+ * mixes at its camera. The sound may still be silence. Pure.
  */
 export function hasSound(
   { scenes }: Pick<BlendFacts, 'scenes'>,
@@ -47,53 +47,51 @@ export function hasSound(
   return scene.hasSoundStrips || shown || hasSpeakers;
 }
 
-/** Why a video of these frames can't have the scene's sound; `undefined` where it can. Pure. */
+/** Why a video of these frames cannot have the scene's sound; `undefined` if it can. Pure. */
 export function soundFault(video: VideoFormat, frames: FrameRanges): string | undefined {
-  if (video === 'none') return 'no video is wanted';
-  if (video === 'gif') return 'a GIF has none';
+  if (video === 'none') return 'the render makes no video';
+  if (video === 'gif') return 'GIF has no sound';
   const [first, last] = [frames[0]!.start, frames.at(-1)!.end];
   if (countFrames(frames) !== last - first + 1)
-    return 'frames are left out, so that it would not keep in step with the others';
-  // Its mixdown begins at the scene's first frame, which can't be set below 0.
-  return first < 0 ? 'frames begin below 0, from where Blender mixes none' : undefined;
+    return 'some frames are left out, so the sound would lose sync';
+  // A mixdown starts at the scene's first frame, at least 0.
+  return first < 0 ? 'frames start below 0, where Blender mixes no sound' : undefined;
 }
 
 type Composites = NonNullable<BlendContents['composites']>;
 
-/** What a plan is made from. */
 export interface PlanInput {
   readonly renderId: string;
   readonly source: Manifest['source'];
   readonly facts: BlendFacts;
   readonly options: RenderOptions;
-  readonly tags?: Tags | undefined;
-  /** Of the renders of several cameras. */
-  readonly group?: string | undefined;
-  /** How many children can run at once where the render goes. */
+  readonly tags?: Tags;
+  /** The group of renders of several cameras. */
+  readonly group?: string;
+  /** Number of children that can run at once. */
   readonly parallel: number;
   readonly now: Date;
-  /** Of the Blender that will render, where it is known. */
-  readonly renderBlenderVersion?: string | undefined;
-  /** Of an upload: what the render may cost. */
+  /** Version of the Blender that renders, if known. */
+  readonly renderBlenderVersion?: string;
+  /** The cost cap of an upload. */
   readonly cap?: Manifest['cap'];
-  /** What the preflight found; absent where none was made. */
-  readonly checked?: CheckedScene | undefined;
+  /** The result of the preflight; absent without one. */
+  readonly checked?: CheckedScene;
 }
 
-/** What a plan takes over from the preflight. */
+/** Results of the preflight that a plan needs. */
 export interface CheckedScene {
   readonly scenePath: string;
   readonly files: readonly ManifestDependency[];
   readonly findings: readonly Finding[];
   /** Whether each frame needs the frames before it. */
   readonly needsOneSlice: boolean;
-  /** Whether there are speakers that may be heard. */
   readonly hasSpeakers: boolean;
 }
 
 /**
- * The plan of a render: pure. Throws `SpotreelError` of kind `scene` (or `usage`, for options) with one message that
- * names the file and scene and says what to change.
+ * Plans a render. Throws `SpotreelError` of kind `scene` (or `usage`, for options) whose message names the file and scene and
+ * says what to change. Pure.
  */
 export function planRender(input: PlanInput): Manifest {
   const { renderId, source, facts, options, tags, group, cap, now, checked, renderBlenderVersion } = input;
@@ -115,14 +113,14 @@ export function planRender(input: PlanInput): Manifest {
     createdAt: now.toISOString(),
     source,
     options,
-    ...(group !== undefined && { group }),
+    group,
     ...(tags && Object.keys(tags).length > 0 && { tags: { ...tags } }),
     ...(cap && { cap: { maxUsd: cap.maxUsd, at: cap.at } }),
     blenderVersion: { major: facts.blenderVersion.major, minor: facts.blenderVersion.minor },
-    ...(renderBlenderVersion !== undefined && { renderBlenderVersion }),
+    renderBlenderVersion,
     scene: scene.name,
     engine: options.engine ?? scene.engine,
-    ...(scene.colors && { colors: scene.colors }),
+    colors: scene.colors,
     frames: [...frames],
     frameCount,
     ...slicing,
@@ -130,8 +128,8 @@ export function planRender(input: PlanInput): Manifest {
     frameRate,
     ...(isHeard && soundFault(video, frames) === undefined && { sound: true }),
     resolution,
-    ...(pixelAspect && { pixelAspect }),
-    ...(display && { display }),
+    pixelAspect,
+    display,
     ...(checked && {
       scenePath: checked.scenePath,
       dependencies: [...checked.files],
@@ -140,7 +138,7 @@ export function planRender(input: PlanInput): Manifest {
   };
 }
 
-/** Everything for which `planRender` would refuse the scene, not only the first: pure. */
+/** All errors for which `planRender` would refuse the scene, not only the first. Pure. */
 export function sceneFaults(
   facts: BlendFacts,
   options: RenderOptions,
@@ -167,7 +165,7 @@ export function sceneFaults(
   );
 }
 
-/** What `check` throws, as a list. */
+/** Returns a `SpotreelError` of `check` in a list; other errors are thrown. */
 export function faultsOf(check: () => unknown): SpotreelError[] {
   try {
     check();
@@ -178,7 +176,7 @@ export function faultsOf(check: () => unknown): SpotreelError[] {
   }
 }
 
-/** A person who says both how large slices are and that it be forced has their way. */
+/** An explicit slice size with `--force` wins. */
 function framesPerSlice(frameCount: number, { options, parallel, checked }: PlanInput): number {
   if (checked?.needsOneSlice && !(options.force && options.framesPerSlice)) return frameCount;
   return options.framesPerSlice ?? automaticFramesPerSlice(frameCount, parallel);
@@ -188,7 +186,7 @@ function placeOf(scene: SceneFacts, file: string): string {
   return `scene "${printableName(scene.name)}" of ${file}`;
 }
 
-/** The scene that is to be rendered: the one asked for, else the file's active one. */
+/** The scene to render: the one in the options, else the file's active one. */
 export function chosenScene(facts: BlendFacts, { scene }: RenderOptions): SceneFacts | undefined {
   const name = scene ?? facts.activeScene;
   return facts.scenes.find((candidate) => candidate.name === name);
@@ -208,7 +206,7 @@ function chooseScene(facts: BlendFacts, options: RenderOptions, file: string): S
   throw sceneFault('no-such-scene', `there is no scene "${name}" in ${file}; it has ${names}`);
 }
 
-/** As Blender asks for them: a scene that only composites needs those of the scenes that it shows. */
+/** Checks cameras as Blender does: a scene that only composites needs those of the scenes that it shows. */
 function checkCamera(
   scene: SceneFacts,
   { scenes }: BlendFacts,
@@ -231,7 +229,7 @@ function checkCamera(
   );
 }
 
-/** The frames that a plan has; `undefined` where it would refuse the scene for them. */
+/** The frames of a plan; `undefined` if it would refuse them. */
 export function plannedFrames(scene: SceneFacts, options: RenderOptions): FrameRanges | undefined {
   try {
     return chooseFrames(scene, options, '');
@@ -244,19 +242,19 @@ export function plannedFrames(scene: SceneFacts, options: RenderOptions): FrameR
 function chooseFrames(scene: SceneFacts, options: RenderOptions, at: string): FrameRanges {
   if (options.frames !== undefined) return parseFrameRanges(options.frames);
   const { frameStart: start, frameEnd: end, frameStep: step } = scene;
-  const mend = 'in Output Properties > Frame Range, or give --frames';
-  if (step < 1) throw sceneFault('bad-step', `${at} has frame step ${step}; set Step to 1 or more ${mend}`);
+  const fix = 'in Output Properties > Frame Range, or use --frames';
+  if (step < 1) throw sceneFault('bad-step', `${at} has frame step ${step}; set Step to 1 or more ${fix}`);
   if (start > end) {
     throw sceneFault(
       'empty-range',
-      `${at} starts at frame ${start}, after its end ${end}; set Start and End ${mend}`,
+      `${at} starts at frame ${start}, after its end ${end}; set Start and End ${fix}`,
     );
   }
   if (start < MIN_FRAME || end > MAX_FRAME) {
     const limits = `${MIN_FRAME} to ${MAX_FRAME}`;
     throw sceneFault(
       'absurd-range',
-      `${at} has frames ${start} to ${end}, beyond Blender's limits of ${limits}; set Start and End ${mend}`,
+      `${at} has frames ${start} to ${end}, beyond Blender's limits of ${limits}; set Start and End ${fix}`,
     );
   }
   return [rangeOf(start, end, step)];
@@ -277,7 +275,7 @@ function chooseResolution(scene: SceneFacts, options: RenderOptions, at: string)
   if (resolution.width >= 1 && resolution.height >= 1) return resolution;
   throw sceneFault(
     'bad-resolution',
-    `${at} renders ${resolution.width}×${resolution.height} pixels at ${percent} %; set Output Properties > Format > Resolution, or give a higher --resolution-percent`,
+    `${at} renders ${resolution.width}×${resolution.height} pixels at ${percent} %; set Output Properties > Format > Resolution, or use a higher --resolution-percent`,
   );
 }
 
@@ -288,29 +286,29 @@ function checkVideo(
   at: string,
 ): void {
   const fault = videoFault(video, resolution, frameRate);
-  if (fault !== undefined) throw sceneFault('bad-video', `${at}: ${fault}; ask for another --video`);
+  if (fault !== undefined) throw sceneFault('bad-video', `${at}: ${fault}; choose another --video`);
 }
 
 function sceneFault(code: string, message: string): SpotreelError {
   return new SpotreelError(code, 'scene', message);
 }
 
-/** Cameras that a message names. */
+/** Cameras that a message lists. */
 const MOST_NAMES = 20;
 
-/** As many renders as one request may make. */
+/** Renders that one request may make. */
 const MOST_CAMERAS = 100;
 
-/** As much of an examined scene as names its cameras. */
+/** The parts of an examined scene that name its cameras. */
 export interface SceneWithCameras {
   readonly facts: BlendFacts;
   readonly contents: Pick<BlendContents, 'cameras'>;
 }
 
 /**
- * The cameras that the option `camera` names, in its order, none twice: a camera's exact name, `all`, or names with commas
- * between them. Empty without the option. Throws `no-such-camera` (usage), which names those of the scene. A name that only a
- * library may hold is left to Blender. Pure.
+ * The cameras in the option `camera`, in its order and unique: a camera's exact name, `all`, or names separated by commas.
+ * Empty without the option. Throws `no-such-camera` (usage), which names those of the scene. If a library may hold an unknown
+ * name, Blender checks it. Pure.
  */
 export function chooseCameras({ facts, contents }: SceneWithCameras, options: RenderOptions): string[] {
   const scene = chosenScene(facts, options);
@@ -330,10 +328,8 @@ export function chooseCameras({ facts, contents }: SceneWithCameras, options: Re
 }
 
 function noSuchCamera(asked: string, scene: string, names: readonly string[]): SpotreelError {
-  const named = names.slice(0, MOST_NAMES).map((name) => `"${printableName(name)}"`);
-  const more = names.length - named.length;
-  const all = `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-  const cameras = names.length === 0 ? 'no cameras' : `the cameras ${all}`;
+  const named = names.map((name) => `"${printableName(name)}"`);
+  const cameras = names.length === 0 ? 'no cameras' : `the cameras ${listNames(named, MOST_NAMES)}`;
   const message = `camera "${printableName(asked)}" is unknown: scene "${printableName(scene)}" has ${cameras}; change --camera`;
   return new SpotreelError('no-such-camera', 'usage', message);
 }

@@ -4,7 +4,7 @@ import type { BlenderVersion } from '../render/blender-version';
 import { type ManifestDependency, projectPathFault, scenePathFault } from '../render/manifest';
 import type { RenderOptions } from '../render/options';
 import { formatLocation, sortByKey } from '../storage/storage';
-import { printableName } from '../text';
+import { listNames, printableName } from '../text';
 import type { BlendContents } from './contents/blend-contents';
 import { finding, type PreflightFinding, ruleOf, sortFindings } from './findings/codes';
 import { dependencyFindings, FIXES, groupMissing, type RenderPlace } from './findings/dependencies';
@@ -20,14 +20,14 @@ import type { FoundLibrary } from './project/dependencies';
 import type { SceneExamination } from './project/examine';
 
 /**
- * Why a scene is not rendered: at least one of `findings` is an error. With one, code and message are its own; with
- * several the code is `preflight`, and the message counts them in its first line and lists them below.
+ * Refuses a scene because of errors in `findings`. One error keeps its own code and message; for several the code is
+ * `preflight`, and the message counts and lists them.
  */
 export class PreflightError extends SpotreelError {
-  /** All of them, errors first. */
+  /** All findings, errors first. */
   readonly findings: readonly PreflightFinding[];
 
-  /** `grouped` has one sentence in place of several errors of a code, by that code. */
+  /** `grouped` has one sentence per code that replaces several errors. */
   constructor(
     file: string,
     findings: readonly PreflightFinding[],
@@ -44,7 +44,7 @@ export class PreflightError extends SpotreelError {
     this.findings = findings;
   }
 
-  /** The message without the findings in it. */
+  /** The first line of the message, without findings. */
   get headline(): string {
     return this.message.split('\n', 1)[0]!;
   }
@@ -65,7 +65,7 @@ function groupErrors(
 
 const ALLOW = 'render with --allow-scripts if you trust this scene';
 
-/** What a scene or a library of it would run while it renders, and what becomes of that: pure. */
+/** Findings about scripts of a scene or of its library. Pure. */
 function scriptFindings(
   { scripts }: BlendContents,
   { allowScripts }: RenderOptions,
@@ -122,24 +122,23 @@ const modules = (texts: readonly string[]): string =>
   `Freestyle style ${plural(texts, 'module')} ${names(texts)}`;
 
 const nodes = (users: readonly string[]): string =>
-  `OSL shaders in ${shown(users.map((user) => printableName(user)))}`;
+  `OSL shaders in ${listNames(users.map(printableName), MOST_NAMES)}`;
 
 const drivers = (count: number): string =>
   count === 1 ? '1 driver with a Python expression' : `${count} drivers with Python expressions`;
 
 const plural = (all: readonly string[], noun: string): string => (all.length > 1 ? `${noun}s` : noun);
 
-const names = (all: readonly string[]): string => shown(all.map((name) => `"${printableName(name)}"`));
+const names = (all: readonly string[]): string =>
+  listNames(
+    all.map((name) => `"${printableName(name)}"`),
+    MOST_NAMES,
+  );
 
-function shown(all: readonly string[]): string {
-  const first = all.slice(0, MOST_NAMES).join(', ');
-  return all.length > MOST_NAMES ? `${first} and ${all.length - MOST_NAMES} more` : first;
-}
-
-/** Names that one message tells. */
+/** Names that one message lists. */
 const MOST_NAMES = 5;
 
-/** What of a scene's contents renders otherwise than its maker may think: pure. */
+/** Contents of a scene that render differently than its maker may expect. Pure. */
 function contentsFindings(
   contents: BlendContents,
   libraries: readonly FoundLibrary[],
@@ -165,17 +164,15 @@ function contentsFindings(
 
 function unbaked({ unbaked: simulations }: BlendContents, library?: string): PreflightFinding[] {
   if (simulations.length === 0) return [];
-  const told = simulations.slice(0, MOST_NAMES).map(({ kind, what }) => `${printableName(what)} (${kind})`);
-  const untold = simulations.length - told.length;
-  const all = `${told.join(', ')}${untold > 0 ? ` and ${untold} more` : ''}`;
+  const named = simulations.map(({ kind, what }) => `${printableName(what)} (${kind})`);
   const of = library === undefined ? '' : ` of library ${printableName(library)}`;
   const are = simulations.length > 1 ? 'are simulations that are' : 'is a simulation that is';
-  const message = `${all}${of} ${are} not baked: Spotreel renders all frames in one slice and plays the simulation from its first frame, as if it were baked. Blender's own background render does not play it; bake to disk (Physics Properties > Cache) and save the .blend`;
+  const message = `${listNames(named, MOST_NAMES)}${of} ${are} not baked: Spotreel renders all frames in one slice and plays the simulation from its first frame, as if it were baked. Blender's own background render does not play it; bake to disk (Physics Properties > Cache) and save the .blend`;
   return [finding('unbaked-simulation', message)];
 }
 
 function addonTree(type: string): PreflightFinding {
-  const message = `node trees of type ${printableName(type)} belong to an add-on; Spotreel loads no add-ons, so whatever these nodes do is missing from the frames: bake their result into keyframes, meshes or files`;
+  const message = `node trees of type ${printableName(type)} belong to an add-on; Spotreel loads no add-ons, so frames lack the effect of these nodes: bake their result into keyframes, meshes or files`;
   return finding('addon-nodes', message);
 }
 
@@ -187,11 +184,11 @@ function fileOutput(path: string): PreflightFinding {
 function incomplete({ incomplete: isIncomplete, limit }: BlendContents, what: string): PreflightFinding[] {
   if (!isIncomplete) return [];
   const reason = limit === undefined ? '' : `: it takes more than ${limit}`;
-  const message = `${what} is too large to find every file that it needs${reason}; split it into libraries, or give --force to render with the files that were found`;
+  const message = `${what} is too large to find every file that it needs${reason}; split it into libraries, or use --force to render with the files that were found`;
   return [finding('contents-incomplete', message)];
 }
 
-/** Names of the scene and of its files that a worker could not write to its disk; `file` is the scene in messages. Pure. */
+/** Paths that a worker could not write to its disk; `file` is the scene in messages. Pure. */
 function pathFindings({ scenePath, project }: SceneExamination, file: string): PreflightFinding[] {
   const files = project.dependencies.flatMap((dependency) => dependency.files.map(({ path }) => path));
   const faults = [
@@ -201,7 +198,7 @@ function pathFindings({ scenePath, project }: SceneExamination, file: string): P
   return faults.flatMap(([path, fault]) => (fault === undefined ? [] : [badPath(path, fault)]));
 }
 
-/** Throws `bad-path` for the place of a scene that Blender opens there, such as `uploads/film/shot.blend`. */
+/** Throws `bad-path` if Blender cannot open a scene at this path, such as `uploads/film/shot.blend`. */
 export function refusePath(path: string): void {
   const fault = scenePathFault(path);
   if (fault === undefined) return;
@@ -213,40 +210,39 @@ function badPath(path: string, fault: string): PreflightFinding {
   return finding('bad-path', `the path ${printableName(path)} ${fault}; rename the file or folder`);
 }
 
-/** What a preflight is made from, besides what the scene was found to be. */
+/** Input of a preflight, besides the examined scene. */
 export interface PreflightInput {
-  /** The scene, as users write it. */
+  /** The scene as written by the user. */
   readonly file: string;
   readonly options: RenderOptions;
   readonly place: RenderPlace;
-  /** Whether engines that draw on a screen have one. */
+  /** Whether engines that need a display have one. */
   readonly hasDisplay: boolean;
   /** Whether the Blender that renders has OpenImageDenoise; absent if unknown. See `needsDenoiser`. */
-  readonly hasDenoiser?: boolean | undefined;
+  readonly hasDenoiser?: boolean;
   /** Whether `OCIO` names a colour configuration there. */
-  readonly hasOwnColors?: boolean | undefined;
-  /** The Blender that would render; absent where that is unknown. */
-  readonly blender?: BlenderVersion | undefined;
-  /** What keeps the place from rendering it, such as a Blender that is too old. */
+  readonly hasOwnColors?: boolean;
+  /** The Blender that would render; absent if unknown. */
+  readonly blender?: BlenderVersion;
+  /** Faults of the place, such as a Blender that is too old. */
   readonly placeFaults?: readonly SpotreelError[];
 }
 
-/** What a preflight found. */
 export interface Preflight {
   /** Errors first. */
   readonly findings: readonly PreflightFinding[];
-  /** One sentence for several errors of a code, by that code. */
+  /** One sentence for several errors, by code. */
   readonly grouped: ReadonlyMap<string, string>;
   readonly scenePath: string;
-  /** Files that the scene needs, ascending by path, no path twice. */
+  /** Files that the scene needs, sorted by path, unique. */
   readonly files: readonly ManifestDependency[];
-  /** Whether each frame needs the frames before it, so that one child has to render all of them. */
+  /** Whether each frame needs the frames before it, so that one child must render all of them. */
   readonly needsOneSlice: boolean;
-  /** Whether there are speakers that may be heard. */
+  /** Whether speakers may have sound. */
   readonly hasSpeakers: boolean;
 }
 
-/** Judges what was found: pure. What is wrong are findings, not exceptions. */
+/** Judges an examined scene. Faults become findings, not exceptions. Pure. */
 export function preflight(examination: SceneExamination, input: PreflightInput): Preflight {
   const { facts, contents, project, scenePath } = examination;
   const { options, place, placeFaults = [] } = input;
@@ -281,7 +277,7 @@ export function preflight(examination: SceneExamination, input: PreflightInput):
   };
 }
 
-/** Options that are wrong whatever the scene is. */
+/** Errors in options, not in the scene. */
 const USAGE_CODES: ReadonlySet<string> = new Set([
   'bad-frame-range',
   'no-such-camera',
@@ -289,7 +285,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'scripts-refused',
 ]);
 
-/** Throws `PreflightError` where there are errors among the findings. */
+/** Throws `PreflightError` if there are errors. */
 export function refuseErrors({ findings, grouped }: Preflight, file: string): void {
   const errors = findings.filter(({ severity }) => severity === 'error');
   if (errors.length === 0) return;
@@ -297,7 +293,7 @@ export function refuseErrors({ findings, grouped }: Preflight, file: string): vo
   throw new PreflightError(file, findings, isUsage ? 'usage' : 'scene', grouped);
 }
 
-/** Tells sets of files apart: another one where any file is another, or another version; `undefined` for none. */
+/** A hash of files and their versions; `undefined` for no files. */
 export function digestOfFiles(files: readonly ManifestDependency[]): string | undefined {
   if (files.length === 0) return undefined;
   const versions = files.map(({ path, size, etag, modified }) => [path, size, etag ?? modified]);

@@ -1,41 +1,19 @@
-import { codeOf, messageOf, SpotreelError } from '../errors';
-import {
-  gapsUrl,
-  jobsUrl,
-  manifestUrl,
-  missingFilesUrl,
-  partialVideoUrl,
-  salvageUrl,
-  slicesFolder,
-  statusUrl,
-  videoUrl,
-} from '../render/keys';
-import { type Manifest, parseManifest } from '../render/manifest';
-import {
-  describeDamage,
-  findRecord,
-  type FrameFailures,
-  readFailures,
-  readRecord,
-  storedFrames,
-} from '../render/read-files';
+import { messageOf, SpotreelError } from '../errors';
+import type { Document } from '../render/document';
+import type { Manifest } from '../render/manifest';
 import {
   type EndStatus,
+  ownRenderJob,
   type Gaps,
-  gapsSchema,
-  jobsSchema,
   type MissingFiles,
-  missingFilesSchema,
   type RenderJobs,
   type RenderStatus,
   type Salvage,
-  salvageSchema,
-  sliceReportSchema,
-  statusSchema,
 } from '../render/records';
+import type { FrameFailures, Render } from '../render/render';
 import type { VideoFormat } from '../render/video';
 import { chosenVideo } from '../scene/plan';
-import { formatLocation, type ObjectInfo, type Storage } from '../storage/storage';
+import { formatLocation, type ObjectInfo } from '../storage/storage';
 
 /** What is kept of a plan: it may name 20,000 files. */
 export type Plan = Pick<
@@ -52,8 +30,7 @@ export type Plan = Pick<
 
 /** What a render's folder says about how it was begun and ended; few requests, however large the render. */
 export interface RenderRecords extends JobRecords {
-  readonly renderId: string;
-  readonly folder: URL;
+  readonly render: Render;
   readonly plan?: Plan | undefined;
   /** Why the plan cannot be read, where there is one. */
   readonly planFault?: string | undefined;
@@ -90,59 +67,48 @@ export interface RenderResults {
   readonly partialVideo?: URL | undefined;
 }
 
-/** `undefined` where no render is. Damaged files are reported in what it gives. Throws what storage throws. */
-export async function readRenderRecords(
-  renderId: string,
-  folder: URL,
-  storage: Storage,
-): Promise<RenderRecords | undefined> {
-  const [{ manifest, planFault }, told] = await Promise.all([
-    findManifest(folder, storage),
-    readJobRecords(folder, storage),
-  ]);
-  if (manifest) return { renderId, folder, plan: planOf(manifest), ...told };
-  return planFault === undefined && !told.status ? undefined : { renderId, folder, planFault, ...told };
+/** `undefined` if there is no render. Damaged files are listed in the result. Throws what storage throws. */
+export async function readRenderRecords(render: Render): Promise<RenderRecords | undefined> {
+  const [{ manifest, planFault }, noted] = await Promise.all([findManifest(render), readJobRecords(render)]);
+  if (manifest) return { render, plan: planOf(manifest), ...noted };
+  return planFault === undefined && !noted.status ? undefined : { render, planFault, ...noted };
 }
 
 async function findManifest(
-  folder: URL,
-  storage: Storage,
-): Promise<{ readonly manifest?: Manifest; readonly planFault?: string }> {
-  const url = manifestUrl(folder);
+  render: Render,
+): Promise<{ readonly manifest?: Manifest | undefined; readonly planFault?: string }> {
   try {
-    return { manifest: parseManifest(await storage.get(url), formatLocation(url)) };
+    return { manifest: await render.manifest.read() };
   } catch (error) {
     if (!(error instanceof SpotreelError) || error.kind === 'passing') throw error;
-    return codeOf(error) === 'not-found' ? {} : { planFault: messageOf(error) };
+    return { planFault: messageOf(error) };
   }
 }
 
-/** What is noted of a render's jobs and of their end; the plan, which may be large, is not read for it. */
-export async function readJobRecords(folder: URL, storage: Storage): Promise<JobRecords> {
-  const [found, noted] = await Promise.all([
-    findRecord(statusSchema, statusUrl(folder), storage),
-    findRecord(jobsSchema, jobsUrl(folder), storage),
-  ]);
-  const { record: jobs } = noted;
-  const damage = [...damageOf(statusUrl(folder), found.damage), ...damageOf(jobsUrl(folder), noted.damage)];
-  const end = found.record && asEnd(found.record);
+/** What is noted of a render's jobs and of their end. Does not read the plan, which may be large. */
+export async function readJobRecords(render: Render): Promise<JobRecords> {
+  const [found, noted] = await Promise.all([render.status.find(), render.jobs.find()]);
+  const { value: jobs } = noted;
+  const damage = [...damageOf(render.status, found.damage), ...damageOf(render.jobs, noted.damage)];
+  const end = found.value && asEnd(found.value);
   if (!jobs) return { status: end, damage };
   const own = end && isAbout(jobs, end) ? end : undefined;
   if (own && own.state !== 'failed') return { jobs, status: own, damage };
-  const { lastModified } = (await storage.head(jobsUrl(folder))) ?? {};
-  const salvage = await readRecord(salvageSchema, salvageUrl(folder), storage);
+  const notedAt = await render.jobs.modifiedAt();
+  const salvage = await render.salvage.readIfValid();
   return {
     jobs,
     damage,
-    jobsNotedAt: lastModified?.getTime(),
-    // Where only the video is made again, what came of the same render job before says nothing.
-    salvage: salvage?.renderJob === jobs.render.jobId && jobs.retry?.slices !== 0 ? salvage : undefined,
+    jobsNotedAt: notedAt?.getTime(),
+    // A retry of the video alone has the render job of the pair before, whose salvage job says nothing of the retry.
+    salvage: salvage?.renderJob === ownRenderJob(jobs) ? salvage : undefined,
     status: own,
   };
 }
 
-const damageOf = (url: URL, damage: string | undefined): string[] =>
-  damage === undefined ? [] : [describeDamage(url, damage)];
+function damageOf({ url }: Pick<Document<unknown>, 'url'>, damage: string | undefined): string[] {
+  return damage === undefined ? [] : [`${formatLocation(url)} is damaged (${damage})`];
+}
 
 /** That a render goes on elsewhere is no end of it. */
 function asEnd(status: RenderStatus): EndStatus | undefined {
@@ -171,46 +137,37 @@ function planOf({
 }
 
 /** One listing of the frames and one of the failures. Without a plan nothing can be counted. */
-export async function readRenderResults(
-  { folder, plan }: RenderRecords,
-  storage: Storage,
-): Promise<RenderResults> {
+export async function readRenderResults({ render, plan }: RenderRecords): Promise<RenderResults> {
   if (!plan) return { stored: 0, failed: 0, failures: [] };
   let newest: ObjectInfo | undefined;
-  const stored = await storedFrames(plan, folder, storage, (info) => {
+  const stored = await render.storedFrames(plan, (info) => {
     if (!newest || info.lastModified >= newest.lastModified) newest = info;
   });
-  const failed = await readFailures(stored, folder, storage);
-  const gaps = await findRecord(gapsSchema, gapsUrl(folder), storage);
-  const [whole, partial] = [videoUrl(folder, plan.video), partialVideoUrl(folder, plan.video)];
+  const failed = await render.failures(stored);
+  const gaps = await render.gaps.find();
+  const [whole, partial] = [render.videoUrl(plan.video), render.partialVideoUrl(plan.video)];
   return {
     stored: stored.size,
     newestFrame: newest?.url,
     failed: failed.frames.length,
     failures: failed.first,
-    gaps: gaps.record,
-    lacking: await readLacking(folder, storage),
-    damage: damageOf(gapsUrl(folder), gaps.damage),
-    video: (await storage.head(whole)) && whole,
-    partialVideo: (await storage.head(partial)) && partial,
+    gaps: gaps.value,
+    lacking: await render.missingFiles.readIfValid(),
+    damage: damageOf(render.gaps, gaps.damage),
+    video: (await render.storage.head(whole)) && whole,
+    partialVideo: (await render.storage.head(partial)) && partial,
   };
 }
 
-/** What frames of a render were rendered without; `undefined` where they had all files. */
-export function readLacking(folder: URL, storage: Storage): Promise<MissingFiles | undefined> {
-  return readRecord(missingFilesSchema, missingFilesUrl(folder), storage);
-}
-
-/** Slices whose last words are read. */
+/** Slices whose latest reason is read. */
 const SOME_SLICES = 16;
 
 /** Why the first slices of a render failed, each reason once. */
-export async function readSliceReasons(folder: URL, storage: Storage): Promise<string[]> {
+export async function readSliceReasons(render: Render): Promise<string[]> {
   const reasons = new Set<string>();
   let read = 0;
-  for await (const { url } of storage.list(slicesFolder(folder))) {
-    const report = await readRecord(sliceReportSchema, url, storage);
-    const reason = report?.attempts.at(-1)?.reason;
+  for await (const { report } of render.sliceFiles()) {
+    const reason = (await report.readIfValid())?.attempts.at(-1)?.reason;
     if (reason !== undefined) reasons.add(reason);
     if (++read >= SOME_SLICES) break;
   }

@@ -1,7 +1,9 @@
 import { countSlices, type JobDetail } from '../jobs/batch';
+import { describeLacking, describeReasons } from '../render/frames';
 import type { Finding } from '../render/manifest';
 import { describeGaps, type MissingFiles, SALVAGE_SECONDS } from '../render/records';
-import { formatLocation, type Storage } from '../storage/storage';
+import type { SliceFigures } from '../render/slice-figures';
+import { formatLocation } from '../storage/storage';
 import {
   type JobRecords,
   readRenderResults,
@@ -9,15 +11,7 @@ import {
   type RenderRecords,
   type RenderResults,
 } from './facts';
-import {
-  describeLacking,
-  describeReasons,
-  plainStatusReason,
-  type RenderState,
-  type StateName,
-  type Waiting,
-} from './render-state';
-import type { SliceFigures } from '../render/slice-figures';
+import { plainStatusReason, type RenderState, type StateName, type Waiting } from './render-state';
 import { countRunnable, type SeenJobs } from './seen-jobs';
 
 /** A machine takes some minutes to come: EC2 starts it, and it pulls the image. Before that, waiting means nothing. */
@@ -101,7 +95,7 @@ interface Verdict {
 /** What all of it comes to; `now` in milliseconds since 1970. Pure. */
 export function judgeRender(known: KnownRender, now: number): RenderState {
   const { records, results, seen, figures } = known;
-  const { renderId, folder, plan, status } = records;
+  const { render, plan, status } = records;
   const { reason, endedAt, ...verdict } = verdictOf(known, now);
   const video = videoOf(verdict.state, results);
   const { lacking } = results;
@@ -110,7 +104,7 @@ export function judgeRender(known: KnownRender, now: number): RenderState {
     [reason, isMade && lacking ? describeLacking(lacking) : undefined].filter(Boolean).join('; ') ||
     undefined;
   return {
-    renderId,
+    renderId: render.renderId,
     ...verdict,
     ...(told !== undefined && { reason: told }),
     ...(plan && { createdAt: plan.createdAt }),
@@ -129,7 +123,7 @@ export function judgeRender(known: KnownRender, now: number): RenderState {
       ...[...(records.damage ?? []), ...(results.damage ?? []), ...(seen.damage ?? [])].map(damageFinding),
     ],
     links: {
-      folder: formatLocation(folder),
+      folder: render.location,
       ...(status?.links.console !== undefined && { console: status.links.console }),
       ...(video && { video: formatLocation(video) }),
     },
@@ -218,7 +212,7 @@ function verdictOfJobs(known: KnownRender, now: number): Verdict {
   if (seen.place === 'here' && !seen.attended)
     return (stitch ? undefined : madeWithoutJournal(known)) ?? { state: 'stopped', ended: true };
   if (running) return { state: 'stitching', ended: false };
-  if (salvage || render?.status === 'SUCCEEDED' || records.jobs?.retry?.slices === 0)
+  if (salvage || render?.status === 'SUCCEEDED' || records.jobs?.retry?.kind === 'video')
     return open?.status === 'RUNNABLE'
       ? { state: 'waiting', ended: false, reason: 'the frames are there, and the video is to be made' }
       : { state: 'stitching', ended: false };
@@ -338,12 +332,11 @@ function videoOf(state: StateName, { video, partialVideo }: RenderResults): URL 
 /** `judgeRender` on what lies in the folder; of a render that failed without a failed frame, why its slices did. */
 export async function judgeWithReasons(
   known: Omit<KnownRender, 'results'>,
-  storage: Storage,
   now: number,
 ): Promise<{ readonly state: RenderState; readonly results: RenderResults }> {
-  const results = await readRenderResults(known.records, storage);
+  const results = await readRenderResults(known.records);
   const state = judgeRender({ ...known, results }, now);
   if (state.state !== 'failed' || results.failed > 0 || known.records.status) return { state, results };
-  const sliceReasons = await readSliceReasons(known.records.folder, storage);
+  const sliceReasons = await readSliceReasons(known.records.render);
   return { state: judgeRender({ ...known, results: { ...results, sliceReasons } }, now), results };
 }

@@ -1,15 +1,14 @@
-import * as z from 'zod/mini';
 import { mapConcurrently } from '../concurrency';
 import { messageOf, SpotreelError } from '../errors';
 import type { Batch, JobDetail } from '../jobs/batch';
-import { manifestUrl, statusUrl } from '../render/keys';
-import { readRecord } from '../render/read-files';
+import { describeLacking } from '../render/frames';
 import type { MissingFiles } from '../render/records';
-import { childUrl, type Storage } from '../storage/storage';
+import { Render } from '../render/render';
+import type { Storage } from '../storage/storage';
 import { lookAtQueue, type QueueLook, turnOf } from '../watch-folder/queue';
-import { type Plan, readLacking, readRenderRecords, type RenderRecords } from './facts';
+import { type Plan, readRenderRecords, type RenderRecords } from './facts';
 import { isFinal, judgeWithReasons } from './judge';
-import { describeLacking, type RenderState, type StateName } from './render-state';
+import type { RenderState, StateName } from './render-state';
 import { jobIdsOf, lookHere, type SeenJobs, seenOnFarm } from './seen-jobs';
 
 /** Renders that are looked at at a time: some small objects each. */
@@ -50,19 +49,19 @@ export interface ListPlace {
  */
 export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
   const { output, storage, batch, now } = place;
-  const names = await foldersIn(output, storage);
+  const renders = await rendersIn(output, storage);
   const queue = batch ? undefined : queueOrNone(output);
   const open: RenderRecords[] = [];
-  const listed = await mapConcurrently(names, AT_ONCE, async (name) => {
+  const listed = await mapConcurrently(renders, AT_ONCE, async (render) => {
     try {
-      const records = await readRenderRecords(name, childUrl(output, `${name}/`), storage);
+      const records = await readRenderRecords(render);
       if (!records) return undefined;
-      if (isFinal(records, now()) && turnOf(name, queue) === undefined)
-        return listEnded(records, await readLacking(records.folder, storage));
+      if (isFinal(records, now()) && turnOf(render.renderId, queue) === undefined)
+        return listEnded(records, await render.missingFiles.readIfValid());
       open.push(records);
       return undefined;
     } catch (error) {
-      return unknownRender(name, error, output);
+      return unknownRender(render.renderId, error, output);
     }
   });
   const described = batch ? await describeAll(open, batch) : { details: [] };
@@ -71,10 +70,10 @@ export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
       const seen = batch
         ? { ...seenOnFarm(records, described.details), fault: described.fault }
         : lookOrTell(records, queue);
-      const { state } = await judgeWithReasons({ records, seen }, storage, now());
+      const { state } = await judgeWithReasons({ records, seen }, now());
       return { ...listJudged(state), ...cameraOf(records) };
     } catch (error) {
-      return unknownRender(records.renderId, error, output);
+      return unknownRender(records.render.renderId, error, output);
     }
   });
   return [...listed.filter((one) => one !== undefined), ...judged].toSorted(newestFirst);
@@ -96,29 +95,20 @@ function queueOrNone(output: URL): QueueLook | undefined {
   }
 }
 
-/** The id of the render that was planned (or refused) last; `undefined` where there is none. Asks no Batch. */
+/** The id of the render that was planned, or refused, last; `undefined` if there is none. Does not ask AWS Batch. */
 export async function newestRender(output: URL, storage: Storage): Promise<string | undefined> {
-  const found = await mapConcurrently(await foldersIn(output, storage), AT_ONCE, async (name) => {
-    const createdAt = await plannedAt(childUrl(output, `${name}/`), storage);
-    return createdAt === undefined ? undefined : { renderId: name, createdAt };
+  const renders = await rendersIn(output, storage);
+  const found = await mapConcurrently(renders, AT_ONCE, async (render) => {
+    const createdAt = await render.createdAt();
+    return createdAt === undefined ? undefined : { renderId: render.renderId, createdAt };
   });
   return found.filter((one) => one !== undefined).toSorted(newestFirst)[0]?.renderId;
 }
 
-async function plannedAt(folder: URL, storage: Storage): Promise<string | undefined> {
-  const planned = await readRecord(plannedSchema, manifestUrl(folder), storage);
-  return planned?.createdAt ?? (await readRecord(refusedSchema, statusUrl(folder), storage))?.at;
-}
-
-/** What is looked at of a plan, and of the status of a render that has none. */
-const plannedSchema = z.lazy(() => z.object({ createdAt: z.string() }));
-const refusedSchema = z.lazy(() => z.object({ at: z.string() }));
-
-async function foldersIn(output: URL, storage: Storage): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { name, object, fault } of storage.listFolder(output))
-    if (!object && !fault) names.push(name);
-  return names;
+async function rendersIn(output: URL, storage: Storage): Promise<Render[]> {
+  const renders: Render[] = [];
+  for await (const render of Render.all(output, storage)) renders.push(render);
+  return renders;
 }
 
 async function describeAll(
@@ -143,13 +133,10 @@ function lookOrTell(records: RenderRecords, queue: QueueLook | undefined): SeenJ
   }
 }
 
-function listEnded(
-  { renderId, plan, status }: RenderRecords,
-  lacking: MissingFiles | undefined,
-): ListedRender {
+function listEnded({ render, plan, status }: RenderRecords, lacking: MissingFiles | undefined): ListedRender {
   const { state, reason, frames, at, links } = status!;
   return {
-    renderId,
+    renderId: render.renderId,
     state,
     reason: [reason, lacking && describeLacking(lacking)].filter(Boolean).join('; ') || undefined,
     ...(lacking && { missingFiles: { frames: lacking.frames, count: lacking.count, files: lacking.files } }),

@@ -3,25 +3,23 @@ import { type MachineUsage, stitchSeconds, untilNow } from '../cost/receipt';
 import { SliceDigests } from '../cost/slice-digests';
 import { codeOf, messageOf, SpotreelError } from '../errors';
 import { type Batch, countSlices } from '../jobs/batch';
-import { readCap } from '../render/cap';
-import { stitchRecordUrl } from '../render/keys';
-import { readRecord } from '../render/read-files';
-import { SALVAGE_SECONDS, stitchRecordSchema } from '../render/records';
-import type { Storage } from '../storage/storage';
-import { lookAtQueue, turnOf } from '../watch-folder/queue';
+import { SALVAGE_SECONDS } from '../render/records';
+import type { Render } from '../render/render';
+import { queueAround, turnOf } from '../watch-folder/queue';
 import { readJobRecords, readRenderRecords, type RenderRecords } from './facts';
 import { isFinal, judgeWithReasons } from './judge';
 import type { RenderState } from './render-state';
 import { askBatch, isGoingHere, lookHere, type SeenJobs } from './seen-jobs';
 
-/** Where a render lies, and who may be asked about it. */
-interface AskedRender {
-  readonly folder: URL;
-  readonly storage: Storage;
+/** A render, and where it runs. */
+export interface RenderPlace {
+  readonly render: Render;
   /** AWS Batch; absent on this machine. */
   readonly batch?: Batch | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** How long AWS Batch may take to answer; 20 by default. */
+  readonly lateSeconds?: number;
 }
 
 /**
@@ -29,9 +27,9 @@ interface AskedRender {
  * a bucket: its `status.json` says all there will be. That the job failed which was to make a video of what there is, stands there
  * not; AWS Batch is asked.
  */
-export async function hasEnded({ folder, storage, batch, now }: AskedRender): Promise<boolean> {
-  if (folder.protocol === 'file:') return !isGoingHere(folder);
-  const records = await readJobRecords(folder, storage);
+export async function hasEnded({ render, batch, now }: RenderPlace): Promise<boolean> {
+  if (render.folder.protocol === 'file:') return !isGoingHere(render);
+  const records = await readJobRecords(render);
   if (isFinal(records, now())) return true;
   const { status, salvage } = records;
   if (!batch || !status || salvage?.jobId === undefined) return false;
@@ -44,18 +42,6 @@ export async function hasEnded({ folder, storage, batch, now }: AskedRender): Pr
 /** An answer of AWS Batch that takes longer is not waited for: the next look has it. */
 const LATE_SECONDS = 20;
 const LATE = 'batch-late';
-
-/** Where a render lies, and who runs it there. */
-export interface LookPlace {
-  readonly renderId: string;
-  readonly folder: URL;
-  readonly storage: Storage;
-  /** AWS Batch; absent on this machine. */
-  readonly batch?: Batch | undefined;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly lateSeconds?: number;
-}
 
 /** What one look at a render saw. */
 export interface Look {
@@ -84,16 +70,16 @@ export class RenderLook {
   private seen: SeenJobs | undefined;
   private asking: Promise<SeenJobs> | undefined;
 
-  constructor(private readonly place: LookPlace) {}
+  constructor(private readonly place: RenderPlace) {}
 
   /** `undefined` where there is no such render. Throws what storage throws. */
   async look(): Promise<Look | undefined> {
-    const { renderId, folder, storage, now } = this.place;
-    const records = await readRenderRecords(renderId, folder, storage);
+    const { now } = this.place;
+    const records = await readRenderRecords(this.place.render);
     if (!records) return undefined;
     const { seen, throttled } = await this.see(records);
-    const figures = await this.digests.read(folder, storage);
-    const { state, results } = await judgeWithReasons({ records, seen, figures }, storage, now());
+    const figures = await this.digests.read(this.place.render);
+    const { state, results } = await judgeWithReasons({ records, seen, figures }, now());
     const cap = this.place.batch && !state.ended ? await this.cap() : undefined;
     return {
       state: { ...state, ...(cap && { cap }) },
@@ -105,8 +91,7 @@ export class RenderLook {
 
   /** Who may look at renders need not be allowed to look at what they may cost. */
   private async cap(): Promise<RenderState['cap']> {
-    const { folder, storage } = this.place;
-    const cap = await readCap(folder, storage).catch((error: unknown) => {
+    const cap = await this.place.render.cap.readIfValid().catch((error: unknown) => {
       if (codeOf(error) === 'denied') return undefined;
       throw error;
     });
@@ -114,8 +99,8 @@ export class RenderLook {
   }
 
   private async usage({ plan }: RenderRecords, { ended, slices, state }: RenderState): Promise<RenderUsage> {
-    const { folder, storage, now } = this.place;
-    const noted = await readRecord(stitchRecordSchema, stitchRecordUrl(folder), storage);
+    const { now } = this.place;
+    const noted = await this.place.render.stitchRecord.readIfValid();
     const stitch = noted && state === 'stitching' ? untilNow(noted, new Date(now())) : noted;
     return {
       ...this.digests.held(ended ? 0 : (slices?.running ?? 0), now()),
@@ -130,8 +115,8 @@ export class RenderLook {
     const { batch, now } = this.place;
     const place = batch ? 'farm' : 'here';
     try {
-      const queue = batch ? undefined : lookAtQueue(new URL('../', records.folder));
-      if (isFinal(records, now()) && turnOf(records.renderId, queue) === undefined)
+      const queue = batch ? undefined : queueAround(this.place.render);
+      if (isFinal(records, now()) && turnOf(this.place.render.renderId, queue) === undefined)
         return { seen: { place }, throttled: false };
       this.seen = batch ? await this.ask(records, batch) : lookHere(records, queue);
       return { seen: this.seen, throttled: false };

@@ -3,25 +3,21 @@ import type { Batch, JobDetail } from '../jobs/batch';
 import type { JobState } from '../local-batch/job-state';
 import { describeJob, peekJobs } from '../local-batch/journal';
 import { findLockHolder, type LockHolder } from '../local-batch/lock';
-import { type RenderJobs, salvageJobName } from '../render/records';
-import { filePath } from '../storage/storage';
+import { ownRenderJob, type RenderJobs, salvageJobName } from '../render/records';
+import type { Render } from '../render/render';
 import { queueAround, type QueueLook, turnOf } from '../watch-folder/queue';
 import type { RenderRecords } from './facts';
 import { plainStartFailure } from './render-state';
 
-/** Where a render's own folder on this machine holds its local Batch. */
-export const localBatchFolder = (render: URL): string => filePath(new URL('.batch/', render));
-
 /** The process that renders into a folder, of this machine or of another one that shares the folder. */
-export function localHolder(render: URL): LockHolder | undefined {
-  return findLockHolder(localBatchFolder(render));
+export function localHolder(render: Render): LockHolder | undefined {
+  return findLockHolder(render.localBatchFolder);
 }
 
-/** Whether a process renders into a folder, here or on a machine that shares it, or is going to as its queue has it. */
-export function isGoingHere(render: URL): boolean {
-  const { renderId, queue } = queueAround(render);
+/** Whether a process renders into a folder, here or on a machine that shares it, or will because it is in a watch folder's queue. */
+export function isGoingHere(render: Render): boolean {
   // The queue first: a render leaves it only once it has ended.
-  return turnOf(renderId, queue) !== undefined || localHolder(render) !== undefined;
+  return turnOf(render.renderId, queueAround(render)) !== undefined || localHolder(render) !== undefined;
 }
 
 /** What a Batch says of a render's jobs. */
@@ -60,11 +56,12 @@ export function jobIdsOf(
 ): string[] {
   if (!jobs) return [];
   const { render, stitch } = jobs;
+  const own = ownRenderJob(jobs);
   const slices = jobs.retry?.slices ?? plan?.sliceCount ?? 1;
   const first = Math.max(0, Math.min(ended, slices - some));
   const children = slices > 1 ? Array.from({ length: Math.min(some, slices) }, (_, i) => first + i) : [];
   return [
-    ...(slices === 0 ? [] : [render.jobId]),
+    ...(own === undefined ? [] : [own]),
     stitch.jobId,
     ...(salvage?.jobId === undefined ? [] : [salvage.jobId]),
     ...children.map((index) => `${render.jobId}:${index}`),
@@ -76,16 +73,11 @@ export function seenOnFarm({ jobs, salvage }: RenderRecords, details: readonly J
   const find = (id: string | undefined) => details.find(({ jobId }) => jobId === id);
   return {
     place: 'farm',
-    render: find(ownRender(jobs)),
+    render: find(jobs && ownRenderJob(jobs)),
     stitch: find(jobs?.stitch.jobId),
     salvage: find(salvage?.jobId),
     children: details.filter(({ jobId }) => jobs && jobId.startsWith(`${jobs.render.jobId}:`)),
   };
-}
-
-/** A retry that makes the video alone has none. */
-function ownRender(jobs: RenderJobs | undefined): string | undefined {
-  return jobs?.retry?.slices === 0 ? undefined : jobs?.render.jobId;
 }
 
 /** Asks AWS Batch, in one call. Throws what it refuses. */
@@ -99,15 +91,15 @@ export async function askBatch(records: RenderRecords, batch: Batch, ended = 0):
  * will. Without `jobs` the newest pair in the journals is taken.
  */
 export function lookHere(
-  { renderId, folder, jobs: noted }: Pick<RenderRecords, 'renderId' | 'folder' | 'jobs'>,
+  { render: { renderId, localBatchFolder }, jobs: noted }: Pick<RenderRecords, 'render' | 'jobs'>,
   queue?: QueueLook,
 ): SeenJobs {
   // Before the journals: who lets go of them has written all of them.
-  const attended = localHolder(folder) !== undefined;
-  const { jobs: journaled, damage } = peekJobs(join(localBatchFolder(folder), 'jobs'));
+  const attended = findLockHolder(localBatchFolder) !== undefined;
+  const { jobs: journaled, damage } = peekJobs(join(localBatchFolder, 'jobs'));
   const foundJobs = noted ? undefined : newestPair(journaled);
   const jobs = noted ?? foundJobs;
-  const [render, stitch] = [ownRender(jobs), jobs?.stitch.jobId].map((id) =>
+  const [render, stitch] = [jobs && ownRenderJob(jobs), jobs?.stitch.jobId].map((id) =>
     journaled.find(({ jobId }) => jobId === id),
   );
   const salvage = journaled.findLast(

@@ -19,13 +19,13 @@ import {
   type UploadOptions,
 } from './storage';
 
-/** Files asked for at once while a folder is listed; Node's pool works on 4, the rest queue without a gap. */
+/** `stat` calls at once while a folder is listed. Node's pool runs 4 of them, and the rest queue without a gap. */
 const STATS_AT_ONCE = 64;
 
 /** Bytes read at once for an ETag. */
 const HASH_CHUNK = 1024 * 1024;
 
-/** An object is absent where the path leads nowhere, or through a file as if that were a folder. */
+/** A missing file, or a path that uses a file as a folder. */
 const ABSENT = new Set(['ENOENT', 'ENOTDIR']);
 
 /** Objects as files of this machine, at `file:` URLs. `contentType` and `metadata` are not kept. */
@@ -81,7 +81,7 @@ export class FileStorage implements Storage {
     yield* listFolder(path.slice(0, nameStart), path.slice(nameStart));
   }
 
-  /** Links to files are objects, links to folders are nothing, and what else has a name has a fault. */
+  /** Lists links to files as objects, skips links to folders, and gives every other entry a fault. */
   async *listFolder(folder: URL): AsyncGenerator<FolderEntry> {
     const path = filePath(folder);
     const entries = await entriesOf(path, '');
@@ -124,7 +124,7 @@ export class FileStorage implements Storage {
     const head = await this.head(url);
     if (!head) throw notFound(path, url);
     if (head.etag === etag) return path;
-    const message = `${path} was changed since the render was submitted: run the command again to render it as it is now`;
+    const message = `${path} was changed since the render was submitted; run the command again to render it as it is now`;
     throw new StorageError('changed', url, message);
   }
 
@@ -134,7 +134,7 @@ export class FileStorage implements Storage {
   }
 }
 
-/** Pins the opened file: goes on reading it after another took its name. */
+/** Pins the opened file: reads continue after another file takes its name. */
 class FileByteSource implements ByteSource {
   constructor(
     readonly url: URL,
@@ -164,10 +164,10 @@ class FileByteSource implements ByteSource {
   }
 }
 
-/** A pipe that takes a file's place between two calls opens at once, and is then seen to be none. */
+/** Does not block on a pipe that replaces the file between two calls; a second `stat` then rejects it. */
 const READ_AT_ONCE = constants.O_RDONLY | constants.O_NONBLOCK;
 
-/** `undefined` where there is no object: nothing, a folder, or a pipe, socket or device, which is not opened. */
+/** `undefined` for a missing file, a folder, or a pipe, socket or device, which it does not open. */
 async function openFile(path: string, url: URL): Promise<FileHandle | undefined> {
   let handle: FileHandle | undefined;
   try {
@@ -178,7 +178,7 @@ async function openFile(path: string, url: URL): Promise<FileHandle | undefined>
     return undefined;
   } catch (error) {
     await handle?.close();
-    // ENXIO: a socket, or a device that is not there.
+    // ENXIO: a socket, or a missing device.
     if (isAbsence(error) || codeOf(error) === 'ENXIO') return undefined;
     throw fileError(error, path, 'read', url);
   }
@@ -219,12 +219,12 @@ async function entriesOf(folder: string, nameStart: string): Promise<Dirent[]> {
   }
 }
 
-/** A folder sorts as its children do, whose keys go on with `/`. */
+/** A folder sorts as its children do, whose keys continue with `/`. */
 function keyOf(entry: Dirent): string {
   return entry.isDirectory() ? `${entry.name}/` : entry.name;
 }
 
-/** `undefined` for what is no file, or was removed since its folder was read. */
+/** `undefined` for anything but a file, and for a file that was deleted since its folder was read. */
 async function infoOf(path: string): Promise<ObjectInfo | undefined> {
   try {
     const stats = await stat(path);
@@ -235,7 +235,7 @@ async function infoOf(path: string): Promise<ObjectInfo | undefined> {
   }
 }
 
-/** `undefined` for a link to a folder, and for what was removed since its folder was read. */
+/** `undefined` for a link to a folder, and for an entry that was deleted since its folder was read. */
 async function entryOf(folder: string, name: string): Promise<FolderEntry | undefined> {
   const path = join(folder, name);
   try {
@@ -245,13 +245,15 @@ async function entryOf(folder: string, name: string): Promise<FolderEntry | unde
     return { name, fault: `cannot be read (${messageOf(error)})` };
   }
   const stats = await lstat(path).catch(() => undefined);
-  // Node replaces bytes that are no UTF-8, and then nothing has the name that it gives.
+  // Node replaces bytes that are not UTF-8, and no file has the resulting name.
   if (!stats)
-    return name.includes('\ufffd') ? { name, fault: 'has a name that is no valid UTF-8' } : undefined;
-  if (!stats.isSymbolicLink()) return { name, fault: 'is no regular file' };
+    return name.includes('\ufffd') ? { name, fault: 'has a name that is not valid UTF-8' } : undefined;
+  if (!stats.isSymbolicLink()) return { name, fault: 'is not a regular file' };
   const target = await stat(path).catch(() => undefined);
   if (!target) return { name, fault: 'is a link that leads nowhere' };
-  return target.isDirectory() ? undefined : { name, fault: 'is a link to something that is no regular file' };
+  return target.isDirectory()
+    ? undefined
+    : { name, fault: 'is a link to something that is not a regular file' };
 }
 
 function isAbsence(error: unknown): boolean {
@@ -259,7 +261,7 @@ function isAbsence(error: unknown): boolean {
 }
 
 function notFound(path: string, url: URL): StorageError {
-  return new StorageError('not-found', url, `there is no file ${path}: check the path`);
+  return new StorageError('not-found', url, `file ${path} does not exist; check the path`);
 }
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } = constants;
@@ -267,19 +269,19 @@ const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } 
 /** `read` and `change` need an existing file; `append` makes one. */
 const FLAGS = { read: O_RDONLY, change: O_RDWR, append: O_WRONLY | O_APPEND | O_CREAT } as const;
 
-/** State files are far smaller. A larger one is read by nobody, because it would fill the memory. */
+/** State files are far smaller. A larger file is not read, because it would fill the memory. */
 const MOST_BYTES = 256 * 1024 * 1024;
 
 /**
- * Opens a state file. Anybody who may write to its folder can put something else there, so this follows no link and does not wait
- * for the other end of a pipe. Throws the file system's error, `ELOOP` for a link, `ENXIO` for a pipe or device.
+ * Opens a state file. Every user with write access to its folder can replace it, so this follows no link and does not wait for the
+ * other end of a pipe. Throws the file system's error, `ELOOP` for a link, `ENXIO` for a pipe or device.
  */
 export function openRegularFile(path: string, use: keyof typeof FLAGS): number {
   const file = openSync(path, FLAGS[use] | O_NOFOLLOW | O_NONBLOCK, 0o666);
   const stats = fstatSync(file);
   if (stats.isFile() || stats.isDirectory()) return file;
   closeSync(file);
-  throw Object.assign(new Error('it is no regular file'), { code: 'ENXIO' });
+  throw Object.assign(new Error('it is not a regular file'), { code: 'ENXIO' });
 }
 
 /** The bytes of a state file. Throws as `openRegularFile`, and `EFBIG` above 256 MiB. */

@@ -4,10 +4,10 @@ import { basename, dirname, join } from 'node:path';
 import { codeOf, messageOf } from '../errors';
 import { changedMeanwhile, filePath, fileUrl, StorageError, type StorageErrorCode } from './storage';
 
-/** What was being done to the path when it failed: decides the wording, and what a missing folder means. */
+/** What failed on the path. */
 export type FileAction = 'read' | 'write';
 
-/** Codes of `errno(3)`; anything else is taken for a passing fault. */
+/** Codes of `errno(3)`; anything else counts as a passing fault. */
 const CODES: Readonly<Record<string, StorageErrorCode>> = {
   ENOENT: 'not-found',
   EEXIST: 'exists',
@@ -26,8 +26,8 @@ const CODES: Readonly<Record<string, StorageErrorCode>> = {
 };
 
 /**
- * The `StorageError` for a failed system call on `path`; one that already is a `StorageError` is handed back.
- * `url` is what the caller asked for, where that is another place than `path`.
+ * The `StorageError` for a failed system call on `path`; returns a `StorageError` as it is. `url` is what the caller asked for, if it
+ * is not at `path`.
  */
 export function fileError(
   error: unknown,
@@ -42,18 +42,18 @@ export function fileError(
   return new StorageError(code, url, wording(code, errno, path, action, error), { cause: error });
 }
 
-/** Why a file can't be used, where that is no passing fault: `permission denied`, `it is a symbolic link`. */
+/** Why a file cannot be used, such as `permission denied` or `it is a symbolic link`. */
 export function denialReason({ cause }: StorageError): string {
   return REASONS[codeOf(cause) ?? ''] ?? 'permission denied';
 }
 
-/** The size in bytes of a local file to be uploaded. Throws `not-found` for a folder and for nothing. */
+/** Size of a local file in bytes. Throws `not-found` for a folder or a missing file. */
 export async function localFileSize(path: string): Promise<number> {
   const stats = await stat(path).catch((error: unknown) => {
     throw fileError(error, path, 'read');
   });
   if (stats.isFile()) return stats.size;
-  throw new StorageError('not-found', fileUrl(path), `${path} is not a file: give the path of a file`);
+  throw new StorageError('not-found', fileUrl(path), `${path} is not a file; give the path of a file`);
 }
 
 function wording(
@@ -65,9 +65,9 @@ function wording(
 ): string {
   switch (code) {
     case 'not-found':
-      return `there is no file ${path}: check the path`;
+      return `file ${path} does not exist; check the path`;
     case 'exists':
-      return `${path} exists already: choose another name or remove it`;
+      return `${path} already exists; choose another name or delete it`;
     case 'no-space':
       return `can't write ${path}: the disk is full (${errno}); free space or choose another output folder`;
     case 'bad-url':
@@ -75,7 +75,7 @@ function wording(
     case 'denied':
       return `can't ${action} ${path}: ${REASONS[errno] ?? 'permission denied'}; ${remedy(errno, action)}`;
     default:
-      return `can't ${action} ${path}: ${messageOf(error)}; see whether the disk is in order and try again`;
+      return `can't ${action} ${path}: ${messageOf(error)}; check the disk and try again`;
   }
 }
 
@@ -84,24 +84,24 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is a file, not a folder',
   EISDIR: 'it is a folder',
   ELOOP: 'it is a symbolic link',
-  ENXIO: 'it is no regular file',
+  ENXIO: 'it is not a regular file',
   EFBIG: 'it is too large',
   ERR_FS_FILE_TOO_LARGE: 'it is too large',
 };
 
-/** Something else is in the place of a file. */
+/** The path exists but is not a usable file. */
 const WRONG_KIND = new Set(['ELOOP', 'ENXIO', 'EFBIG', 'ERR_FS_FILE_TOO_LARGE']);
 
 function remedy(errno: string, action: FileAction): string {
   if (action === 'read' && errno === 'EISDIR') return 'give the path of a file';
   if (WRONG_KIND.has(errno)) return 'remove it';
-  if (action === 'read') return 'mend its permissions';
+  if (action === 'read') return 'fix its permissions';
   return errno === 'EACCES' || errno === 'EPERM'
-    ? 'choose another output folder or mend the permissions'
+    ? 'choose another output folder or fix the permissions'
     : 'choose another output folder';
 }
 
-/** Makes a folder and those above it; gives the first that was made. Throws a `StorageError` that names `path`. */
+/** Creates a folder and its parents and returns the first that it created. Throws a `StorageError` that names `path`. */
 export async function makeFolder(folder: string, path = folder): Promise<string | undefined> {
   try {
     return await mkdir(folder, { recursive: true });
@@ -110,11 +110,11 @@ export async function makeFolder(folder: string, path = folder): Promise<string 
   }
 }
 
-/** What a failed recursive `mkdir` hides. */
+/** The error that a failed recursive `mkdir` hides. */
 async function trueCause(error: unknown): Promise<unknown> {
-  // A file in the folder's place, not an object that is there already.
+  // A file has the folder's name; this is not the `exists` of an object.
   if (codeOf(error) === 'EEXIST') return Object.assign(new Error(messageOf(error)), { code: 'ENOTDIR' });
-  // Node answers ENOENT for a parent that can't be written to; a plain `mkdir` of the same folder tells why.
+  // Node reports ENOENT for a read-only parent; a plain `mkdir` of the same folder fails with the true reason.
   if (codeOf(error) !== 'ENOENT' || !(error instanceof Error) || !('path' in error)) return error;
   return mkdir(String(error.path)).then(
     () => error,
@@ -122,13 +122,13 @@ async function trueCause(error: unknown): Promise<unknown> {
   );
 }
 
-/** A writer that has held its lock for so long was killed: what it does under it takes milliseconds. */
+/** A writer holds its lock for milliseconds. One that holds it for so long was killed. */
 const STALE_LOCK_SECONDS = 10;
 
 /**
- * Gives the file `partial` the name `path` if `isWanted` says so of what lies there, and throws `changed` otherwise.
- * No file system compares and swaps, so a lock beside the file keeps other writers with a condition out; who finds
- * it taken is told `changed`, because that is what is about to happen. Writers without a condition do not look.
+ * Renames the file `partial` to `path` if `isWanted` accepts the file that is there, and throws `changed` otherwise. File systems have
+ * no compare-and-swap, so a lock beside the file excludes other writers with a condition. They get `changed`, because the holder is
+ * about to change the file. Writers without a condition ignore the lock.
  */
 async function replaceMatching(
   partial: string,
@@ -145,7 +145,7 @@ async function replaceMatching(
   }
 }
 
-/** Named as a temporary file of `partial-file.ts`, so that no listing shows it and a sweep removes it. */
+/** Has the name of a temporary file, so that listings skip it and a sweep deletes it. */
 function lockPath(path: string): string {
   return join(dirname(path), `.${basename(path).slice(0, 40)}.${'0'.repeat(12)}.part`);
 }
@@ -171,7 +171,7 @@ async function create(lock: string): Promise<boolean> {
   }
 }
 
-/** What file systems answer that cannot sync such a thing, or do not let us open it. Nothing is lost then that could be kept. */
+/** Errors of file systems that cannot sync a file or folder, or do not let Spotreel open it. */
 const NOT_POSSIBLE = new Set([
   'EINVAL',
   'ENOTSUP',
@@ -183,14 +183,14 @@ const NOT_POSSIBLE = new Set([
   'EBADF',
 ]);
 
-/** Whether a failed sync means only that this file system has none. */
+/** Whether a sync failed because the file system does not support it. */
 export function isSyncUnsupported(error: unknown): boolean {
   return NOT_POSSIBLE.has(codeOf(error) ?? '');
 }
 
 /**
- * Writes a file or the names in a folder through to the disk (fsync), so that they survive a power cut. A new name needs both: its
- * file before the rename, its folder after it.
+ * Writes a file or the names in a folder to the disk (fsync), so that they survive a power cut. A new name needs both: sync the file
+ * before the rename and its folder after it.
  */
 async function syncPath(path: string): Promise<void> {
   try {
@@ -205,7 +205,7 @@ async function syncPath(path: string): Promise<void> {
   }
 }
 
-/** The folder of a new file, and, where `made` is the first folder that was made for it, all folders up to the one that holds that. */
+/** Syncs the folder of a new file. If `made` is the first folder created for it, syncs all folders up to the parent of `made`. */
 async function syncFolders(folder: string, made: string | undefined): Promise<void> {
   await syncPath(folder);
   if (made === undefined) return;
@@ -215,29 +215,28 @@ async function syncFolders(folder: string, made: string | undefined): Promise<vo
   }
 }
 
-/** So strict that neither a listing nor a sweep takes a user's own file for one of these. */
+/** So strict that listings and sweeps never mistake a user's own file for a temporary one. */
 const PARTIAL = /^\..+\.[0-9a-f]{12}\.part$/s;
 
 /** The condition under which a file is written. */
 export interface WriteCondition {
   readonly ifAbsent?: boolean | undefined;
-  /** Asked of what lies at the path, once no other writer with a condition can change it. */
+  /** Called once no other writer with a condition can change the file at the path. */
   readonly isWanted?: (() => Promise<boolean>) | undefined;
 }
 
-/** What file systems without hard links (exFAT, some network shares) answer to `link`. */
+/** Errors of `link` on file systems without hard links (exFAT, some network shares). */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
-/** Whether `name` is that of a file still being written, or left by a writer that was killed. */
+/** Whether `name` is a temporary file, which is being written or was left by a killed writer. */
 export function isPartial(name: string): boolean {
   return PARTIAL.test(name);
 }
 
 /**
- * Makes the file `path` appear whole or not at all: `write` fills a temporary file beside it, which then takes its
- * name. Missing folders are made. With `ifAbsent`, exactly one of several writers succeeds and the others throw
- * `exists`; with `isWanted`, it must say yes to what lies there, or `changed` is thrown. Errors are `StorageError`s that name `path`.
- * With `durable` both the bytes and the name are on the disk when this ends.
+ * Writes the file `path` whole or not at all: `write` fills a temporary file beside it, which is then renamed. Creates missing folders.
+ * With `ifAbsent`, exactly one of several writers succeeds and the others throw `exists`. With `isWanted`, throws `changed` unless it
+ * accepts the file that is there. With `durable`, bytes and name are on the disk at the end. Throws `StorageError`s that name `path`.
  */
 export async function writeWhole(
   path: string,
@@ -254,15 +253,15 @@ export async function writeWhole(
     else await rename(partial, path);
     if (durable) await syncFolders(dirname(path), made);
   } catch (error) {
-    // The first fault is the one to report; a temporary file that can't be removed is left to `sweepPartials`.
+    // Report the first error; `sweepPartials` deletes a temporary file that remains.
     await rm(partial, { force: true }).catch(() => undefined);
     throw fileError(error, path, 'write');
   }
 }
 
 /**
- * Removes the temporary files that killed writers left in `directory` and below, and returns how many. Call it only
- * while no writer can be alive. Links are not followed, and a missing folder counts as empty.
+ * Deletes the temporary files of killed writers in `directory` and below, and returns their number. Call it only while no writer can
+ * be alive. Follows no links. A missing folder counts as empty.
  */
 export async function sweepPartials(directory: string): Promise<number> {
   let swept = 0;
@@ -289,26 +288,26 @@ function partialPath(path: string): string {
   return join(dirname(path), `.${name}.${randomBytes(6).toString('hex')}.part`);
 }
 
-/** Gives `partial` the name `path` unless something has it. */
+/** Renames `partial` to `path` unless that exists. */
 async function claim(partial: string, path: string): Promise<void> {
   try {
     await link(partial, path);
     await unlink(partial);
   } catch (error) {
     if (!NO_LINKS.has(codeOf(error) ?? '')) throw error;
-    // Second best: an exclusive create decides the winner, and a reader may see the empty file for a moment.
+    // An exclusive create decides the winner. A reader may see the empty file for a moment.
     await (await open(path, 'wx')).close();
     await rename(partial, path);
   }
 }
 
-/** Where `url` leads when all links are followed; `undefined` where that cannot be found out. Buckets hold no links. */
+/** The target of `url` after all links; `undefined` if it is unknown. Buckets have no links. */
 export async function realPlace(url: URL): Promise<URL | undefined> {
   if (url.protocol !== 'file:') return url;
   return realpath(filePath(url)).then(fileUrl, () => undefined);
 }
 
-/** Whether something lies at `url` that is no file: a folder, pipe, socket or device. It is never opened. */
+/** Whether `url` is a folder, pipe, socket or device. Never opens it. */
 export async function isNoFile(url: URL): Promise<boolean> {
   if (url.protocol !== 'file:') return false;
   return stat(filePath(url)).then(

@@ -10,15 +10,15 @@ import {
   type UploadOptions,
 } from './storage';
 
-/** Makes a storage when its first URL comes along, so that a large SDK is loaded only where it is used. */
+/** Creates a storage at its first URL, so that a large SDK is loaded only if it is used. */
 type StorageFactory = () => Promise<Storage>;
 
 /** By `url.protocol`, colon included: `{ 'file:': new FileStorage(), 's3:': makeS3Storage }`. */
 type StorageRoutes = Readonly<Record<string, Storage | StorageFactory>>;
 
 /**
- * One storage that hands each call to the storage of its URL's protocol. A URL of another protocol throws `bad-url`
- * and names the allowed ones. A factory runs once; one that fails runs again at the next call.
+ * Passes each call to the storage of its URL's protocol. Throws `bad-url`, which names the supported protocols, for another protocol.
+ * A factory runs once; if it fails, it runs again at the next call.
  */
 export function routeStorage(routes: StorageRoutes): Storage {
   return new RoutedStorage(routes);
@@ -70,7 +70,11 @@ class RoutedStorage implements Storage {
     const route = Object.hasOwn(this.routes, protocol) ? this.routes[protocol] : undefined;
     if (!route) {
       const allowed = Object.keys(this.routes).map((name) => `${name}//`);
-      throw new StorageError('bad-url', url, `${url.href} can't be used: give one of ${allowed.join(', ')}`);
+      throw new StorageError(
+        'bad-url',
+        url,
+        `${url.href} is not supported; use one of ${allowed.join(', ')}`,
+      );
     }
     if (typeof route !== 'function') return route;
     const made = this.made.get(protocol) ?? route();
@@ -84,7 +88,7 @@ class RoutedStorage implements Storage {
   }
 }
 
-/** Storage for `file:` and `s3:` URLs. The SDK, a large thing, is loaded once the first `s3:` URL comes along. */
+/** Storage for `file:` and `s3:` URLs. Loads the AWS SDK at the first `s3:` URL. */
 export function openStorage(): Storage {
   return routeStorage({
     'file:': new FileStorage(),

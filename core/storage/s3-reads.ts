@@ -1,85 +1,53 @@
+import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { messageOf } from '../errors';
+import { awsFault, type AwsFault, type AwsFaultKind, describeAwsFault } from '../aws-error';
 import { fileError } from './file-writes';
 import { bucketAndKey, formatLocation, StorageError, type StorageErrorCode } from './storage';
 
-/** Names that say more than the status; https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
-const NAMES: Readonly<Record<string, StorageErrorCode>> = {
-  KeyTooLongError: 'bad-url',
-  // 404, but no word about the object: the upload was aborted, by a lifecycle rule or another process.
-  NoSuchUpload: 'unavailable',
-  ExpiredToken: 'denied',
-  InvalidToken: 'denied',
-  PermanentRedirect: 'denied',
-  AuthorizationHeaderMalformed: 'denied',
-  IllegalLocationConstraintException: 'denied',
+/** For each meaning in the table of AWS errors. */
+const CODES: Readonly<Record<AwsFaultKind, StorageErrorCode>> = {
+  'no-credentials': 'unavailable', // On an AWS machine this can pass.
+  'expired-credentials': 'denied',
+  'wrong-region': 'denied',
+  'key-too-long': 'bad-url',
+  denied: 'denied',
+  missing: 'not-found',
+  changed: 'changed',
+  throttled: 'unavailable',
+  refused: 'unavailable',
+  unavailable: 'unavailable',
 };
-
-/** HEAD has no body, so there the status is all; the rest (400, 409, 429, 5xx, no answer) is taken as passing. */
-const STATUSES: Readonly<Record<number, StorageErrorCode>> = {
-  301: 'denied',
-  307: 'denied',
-  401: 'denied',
-  403: 'denied',
-  404: 'not-found',
-  412: 'changed',
-};
-
-/** The HTTP status that S3 answered, `undefined` if there was no answer. */
-export function statusOf(error: unknown): number | undefined {
-  const metadata: unknown = error instanceof Error && '$metadata' in error ? error.$metadata : undefined;
-  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined;
-  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
-}
 
 /**
- * The `StorageError` for a failed request; one that already is a `StorageError` is handed back. A failed condition
- * (412) is `changed`, as conditional reads mean it.
+ * The `StorageError` for a failed request; returns a `StorageError` as it is. A failed condition (412) is `changed`, as conditional
+ * reads mean it.
  */
 export function s3Error(error: unknown, url: URL): StorageError {
   if (error instanceof StorageError) return error;
-  const name = error instanceof Error ? error.name : '';
-  const status = statusOf(error) ?? 0;
-  const code = NAMES[name] ?? STATUSES[status] ?? 'unavailable';
-  return new StorageError(code, url, wording(code, name, status, url, error), { cause: error });
+  const fault = awsFault(error);
+  return new StorageError(CODES[fault.kind], url, wording(fault, url, error), { cause: error });
 }
 
-/** A condition that failed: another writer's object lies at `url`. */
+/** For a failed `ifAbsent`: another writer's object is at `url`. */
 export function s3Exists(url: URL, cause?: unknown): StorageError {
-  const message = `${formatLocation(url)} exists already: choose another name or delete it`;
+  const message = `${formatLocation(url)} already exists; choose another name or delete it`;
   return new StorageError('exists', url, message, { cause });
 }
 
-function wording(code: StorageErrorCode, name: string, status: number, url: URL, error: unknown): string {
+function wording({ kind, name }: AwsFault, url: URL, error: unknown): string {
   const place = formatLocation(url);
   const { bucket } = bucketAndKey(url);
   if (name === 'NoSuchBucket')
-    return `there is no bucket "${bucket}" (${place}): check its name and the AWS account`;
-  if (name === 'CredentialsProviderError') {
-    return `no AWS credentials for ${place}: sign in with "aws sso login" or set AWS_PROFILE, and try again`;
-  }
-  if (name === 'ExpiredToken' || name === 'InvalidToken') {
-    return `the AWS credentials for ${place} are no longer valid (${name}): sign in again`;
-  }
-  if (code === 'denied' && status !== 401 && status !== 403) {
-    return `bucket "${bucket}" (${place}) is in another region: set AWS_REGION to the bucket's region`;
-  }
-  switch (code) {
-    case 'not-found':
-      return `there is no object ${place}: check the key and that bucket "${bucket}" exists`;
-    case 'changed':
-      return `${place} was changed since the render was submitted: submit it again to render it as it is now`;
-    case 'bad-url':
-      return `the key of ${place} is longer than the 1024 bytes that S3 allows: shorten it`;
-    case 'denied':
-      return (
-        `access to ${place} was denied (${name || status}): check the credentials and the policies of bucket ` +
-        `"${bucket}"; without s3:ListBucket S3 answers so for a missing object, too`
-      );
-    default:
-      return `S3 did not do its work on ${place} (${status || 'no answer'}, ${name}: ${messageOf(error)}): try again`;
-  }
+    return `bucket "${bucket}" of ${place} does not exist; check its name and the AWS account`;
+  if (kind === 'missing') return `${place} does not exist; check the key and that bucket "${bucket}" exists`;
+  if (kind === 'changed')
+    return `${place} was changed since the render was submitted; submit it again to render it as it is now`;
+  return describeAwsFault(error, `S3 request for ${place}`, {
+    denied: `check the credentials and the policies of bucket "${bucket}"; without s3:ListBucket, S3 denies missing objects, too`,
+    'wrong-region': `set AWS_REGION to the region of bucket "${bucket}"`,
+    refused: 'try again',
+  });
 }
 
 /** Answers that broke off while their body was read, which the SDK does not repeat, before it counts as a failure. */
@@ -176,4 +144,66 @@ async function append(file: FileHandle, bytes: Uint8Array, path: string): Promis
   await file.writeFile(bytes).catch((error: unknown) => {
     throw fileError(error, path, 'write');
   });
+}
+
+const MIB = 1024 * 1024;
+
+/** Bytes read at once. */
+const CHUNK = MIB;
+
+/**
+ * Sizes in which programs cut large uploads into parts, in MiB: Spotreel, the AWS command line and its SDKs for Python and
+ * Java (8), other SDKs and rclone (5), s3cmd (15), and round ones.
+ */
+const PART_SIZES = [8, 5, 16, 15, 10, 32, 50, 64, 100, 128, 256, 512];
+
+/** Parts that an upload may have. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+const MOST_PARTS = 10_000;
+
+/**
+ * Whether the file's bytes are those that S3 gave `etag` (without quotes): their MD5, or, of an upload in parts, the MD5 of
+ * the parts' MD5s, where the parts had one of the usual sizes. Of other uploads, and of those encrypted by a KMS key, the ETag
+ * says nothing about the bytes, and the answer is `false`.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+ */
+export async function hasContentOf(path: string, etag: string): Promise<boolean> {
+  const match = /^([0-9a-f]{32})(?:-([0-9]{1,5}))?$/.exec(etag);
+  if (!match) return false;
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    if (match[2] === undefined) return (await md5(file, 0, size)).toString('hex') === match[1];
+    for (const partSize of partSizes(size, Number(match[2]))) {
+      if ((await md5OfParts(file, size, partSize)) === match[1]) return true;
+    }
+    return false;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Sizes of parts that make so many of them: pure. */
+function partSizes(size: number, parts: number): number[] {
+  const sizes = [...PART_SIZES.map((mebibytes) => mebibytes * MIB), Math.ceil(size / MOST_PARTS)];
+  return [...new Set(sizes)].filter((partSize) => partSize > 0 && Math.ceil(size / partSize) === parts);
+}
+
+async function md5OfParts(file: FileHandle, size: number, partSize: number): Promise<string> {
+  const whole = createHash('md5');
+  for (let start = 0; start < size; start += partSize) {
+    whole.update(await md5(file, start, Math.min(start + partSize, size)));
+  }
+  return whole.digest('hex');
+}
+
+async function md5(file: FileHandle, start: number, end: number): Promise<Buffer> {
+  const hash = createHash('md5');
+  const buffer = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(1, end - start)));
+  for (let offset = start; offset < end;) {
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - offset), offset);
+    if (bytesRead === 0) break;
+    hash.update(buffer.subarray(0, bytesRead));
+    offset += bytesRead;
+  }
+  return hash.digest();
 }

@@ -9,14 +9,15 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   type HeadObjectCommandOutput,
-  ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
+  paginateListObjectsV2,
   PutObjectCommand,
   type PutObjectCommandInput,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { awsFault } from '../aws-error';
 import { fileError, localFileSize, writeWhole } from './file-writes';
-import { downloadBody, type GetPart, readBody, s3Error, s3Exists, statusOf } from './s3-reads';
+import { downloadBody, type GetPart, readBody, s3Error, s3Exists } from './s3-reads';
 import {
   bucketAndKey,
   type ByteSource,
@@ -73,7 +74,7 @@ export class S3Storage implements Storage {
         metadata: answer.Metadata ?? {},
       };
     } catch (error) {
-      if (statusOf(error) === 404) return undefined;
+      if (awsFault(error).status === 404) return undefined;
       throw s3Error(error, url);
     }
   }
@@ -127,22 +128,13 @@ export class S3Storage implements Storage {
 
   private async *pages(prefix: URL, Delimiter?: string): AsyncGenerator<ListObjectsV2CommandOutput> {
     const { bucket, key: start } = bucketAndKey(prefix);
-    let ContinuationToken: string | undefined;
-    do {
-      // Encoded, because XML can't hold every character that a key can.
-      const input = {
-        Bucket: bucket,
-        Prefix: start,
-        Delimiter,
-        EncodingType: 'url',
-        ContinuationToken,
-      } as const;
-      const page = await this.client.send(new ListObjectsV2Command(input)).catch((error: unknown) => {
-        throw s3Error(error, prefix);
-      });
-      yield page;
-      ContinuationToken = page.NextContinuationToken;
-    } while (ContinuationToken);
+    // Encoded, because XML can't hold every character that a key can.
+    const input = { Bucket: bucket, Prefix: start, Delimiter, EncodingType: 'url' } as const;
+    try {
+      yield* paginateListObjectsV2({ client: this.client }, input);
+    } catch (error) {
+      throw s3Error(error, prefix);
+    }
   }
 
   async delete(url: URL): Promise<void> {
@@ -216,8 +208,8 @@ export class S3Storage implements Storage {
       try {
         return await send({ ...target, Metadata: { ...target.Metadata, [WRITE_ID]: id } });
       } catch (error) {
-        const status = statusOf(error);
-        if (status === 412 || (target.IfMatch !== undefined && nameOf(error) === 'NoSuchKey')) {
+        const { status, name } = awsFault(error);
+        if (status === 412 || (target.IfMatch !== undefined && name === 'NoSuchKey')) {
           const there = await this.sendHead(url).catch(() => undefined);
           if (there?.Metadata?.[WRITE_ID] === id) return;
           throw target.IfMatch === undefined ? s3Exists(url, error) : changedMeanwhile(url, error);
@@ -288,10 +280,6 @@ function hasDots(key: string): boolean {
 /** An ETag without its quotes. */
 function bare(etag = ''): string {
   return etag.replaceAll('"', '');
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : '';
 }
 
 /** Reading the file failed, not the network: only the former has a path. */

@@ -3,64 +3,63 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type FaultKind, messageOf, SpotreelError } from '../errors';
 
 /**
- * Random access to the bytes of one version of one object. Reads past the end are short, never an error.
- * The source is pinned to the version that was opened: when the object changes meanwhile, `read` throws a
- * `StorageError` with code `changed` (or, on a disk, goes on reading the opened file).
+ * Random access to the bytes of one version of one object. Reads past the end are short, never an error. If the object changes, `read`
+ * throws a `StorageError` with code `changed`, or, on a disk, continues to read the opened file.
  */
 export interface ByteSource {
   readonly url: URL;
   /** Bytes. */
   readonly size: number;
-  /** Of the version that was opened; absent where it would have to be computed from all bytes (disks). */
+  /** Of the opened version; absent on disks, where it must be computed from all bytes. */
   readonly etag?: string | undefined;
   /**
-   * `length` bytes from `offset`, fewer at the end of the object. `room`, of that length at least, is where they may be
-   * put, and then what is answered is a part of it: who reads again and again so takes no memory for each time.
+   * `length` bytes from `offset`, fewer at the end of the object. `room`, of at least that length, may hold them; then the result is a
+   * part of it. Callers that read often save memory by it.
    */
   read(offset: number, length: number, room?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
-/** What a listing tells of an object. */
+/** What a listing contains of an object. */
 export interface ObjectInfo {
   readonly url: URL;
   /** Bytes. */
   readonly size: number;
   readonly lastModified: Date;
-  /** As `head` gives it, where the listing tells it: not on a disk, which would have to read all bytes for it. */
+  /** As in `head`; absent on disks, where it must be computed from all bytes. */
   readonly etag?: string | undefined;
 }
 
-/** An entry of a folder: an object, or, without one, a folder. */
+/** An entry of a folder: an object, or, without `object`, a folder. */
 export interface FolderEntry {
   /** Within the folder, without a slash. */
   readonly name: string;
   readonly object?: ObjectInfo;
-  /** On a disk, why it is neither a readable file nor a folder, such as `is a link that leads nowhere`. */
+  /** On a disk, why the entry is neither a readable file nor a folder, such as `is a link that leads nowhere`. */
   readonly fault?: string;
 }
 
-/** What `head` tells of an object. */
+/** The result of `head`. */
 export interface ObjectHead extends ObjectInfo {
   /**
    * Changes when the bytes change; without quotes. MD5 of the bytes for disks and small S3 objects. On S3 the same
    * bytes get another one when they come in other parts (above 8 MiB) or are encrypted with a KMS key.
    */
   readonly etag: string;
-  /** What its writer noted about it, keys in lower case. Disks keep none. */
+  /** Metadata of its writer, keys in lower case. Disks keep none. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 /** How an object is written. `ifAbsent` and `ifMatch` exclude each other. */
 export interface PutOptions {
-  /** Write only if nothing is there yet; otherwise `StorageError` with code `exists`. */
+  /** Write only if there is no object yet; otherwise throw `exists`. */
   readonly ifAbsent?: boolean;
   /**
-   * Write only over the version with this ETag. Otherwise, and where there is nothing, `StorageError` with code
-   * `changed`. Of several such writers exactly one wins, and the others may be told `changed` a moment early.
+   * Write only over the version with this ETag; otherwise, or without an object, throw `changed`. Of several such writers exactly one
+   * wins, and the others may get `changed` a moment early.
    */
   readonly ifMatch?: string;
-  /** On a disk: written through to it before this ends, so that it survives a power cut. S3 does so in any case. */
+  /** On a disk: sync before returning, so that the object survives a power cut. S3 always does so. */
   readonly durable?: boolean;
   readonly contentType?: string;
   /** S3 allows 2 KB of US-ASCII in all. Disks do not keep it. */
@@ -69,15 +68,15 @@ export interface PutOptions {
 
 /** How a file is uploaded. */
 export interface UploadOptions extends PutOptions {
-  /** Told how many bytes have arrived so far; at the end, of all of them. */
+  /** Called with the number of uploaded bytes; at the end, with the size. */
   readonly onProgress?: (bytes: number) => void;
 }
 
 /**
- * Objects addressed by URL. An object appears whole or not at all, whatever dies while it is written.
- * Every failure is a `StorageError` that names the URL, or the local file where that is what failed.
+ * Objects addressed by URL. An object appears whole or not at all, even if its writer dies. Every failure is a `StorageError` that names
+ * the URL, or the local file if that failed.
  *
- * A key that is empty or ends in `/` names a folder: only `list` takes it, the others throw `bad-url`.
+ * A key that is empty or ends in `/` names a folder. Only `list` and `listFolder` accept it; the others throw `bad-url`.
  */
 export interface Storage {
   /** `undefined` when there is no such object. */
@@ -89,27 +88,26 @@ export interface Storage {
   open(url: URL): Promise<ByteSource>;
   /**
    * All objects whose key starts with the key of `prefix` (a "folder" ends in `/`), in the order of their keys' UTF-8
-   * bytes; none where there is no such folder.
+   * bytes; none if the folder is missing.
    */
   list(prefix: URL): AsyncIterable<ObjectInfo>;
   /**
-   * What lies in the folder (which ends in `/`) itself, in no order: its objects, and the folders in it, in buckets those
-   * with an object below them. Nothing where there is no such folder.
+   * The objects and folders directly in the folder (which ends in `/`), in no order. In buckets, folders are those with an object below
+   * them. Empty if the folder is missing.
    */
   listFolder(folder: URL): AsyncIterable<FolderEntry>;
-  /** No error when there is nothing to delete. */
+  /** No error if the object is missing. */
   delete(url: URL): Promise<void>;
-  /** Writes a local file to `url`, in bounded memory. Throws `not-found` when there is no such file. */
+  /** Writes a local file to `url`, in bounded memory. Throws `not-found` if the file is missing. */
   upload(path: string, url: URL, options?: UploadOptions): Promise<void>;
   /**
-   * A path at which programs can read the object: the file itself where it already lies on this machine,
-   * else a copy in `directory` under the object's own base name. `etag` asks for that version; another one
-   * throws `changed`.
+   * A path for programs that read the object: the file itself if it is on this machine, or a copy in `directory` with the object's base
+   * name. Throws `changed` if `etag` is given and differs.
    */
   fetch(url: URL, directory: string, etag?: string): Promise<string>;
 }
 
-/** Reasons for which storage fails; `code` of `StorageError`. */
+/** `code` of `StorageError`. */
 export type StorageErrorCode =
   'not-found' | 'exists' | 'changed' | 'denied' | 'no-space' | 'unavailable' | 'bad-url';
 
@@ -135,7 +133,7 @@ export class StorageError extends SpotreelError {
 }
 
 /**
- * A bucket's name as it may stand in a URL: today's names (3 to 63 of `a-z 0-9 . -`) and those that us-east-1
+ * A bucket's name in a URL: today's names (3 to 63 of `a-z 0-9 . -`) and those that us-east-1
  * allowed until March 2018 (up to 255, with capitals and underscores).
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
  */
@@ -154,9 +152,8 @@ export interface BucketAndKey {
 }
 
 /**
- * Reads a location as a person or a container command writes it: `s3://bucket/key` with the key as it is, never
- * percent-encoded (as the AWS command line takes it), `file://…` as a true URL, or a plain path, relative to `cwd`.
- * A trailing `/` (a folder) is kept. Throws `StorageError` with code `bad-url`.
+ * Reads a location as users and container commands write it: `s3://bucket/key` with the plain key, not percent-encoded (as in the AWS
+ * command line), `file://…` as a true URL, or a path relative to `cwd`. Keeps a trailing `/` (a folder). Throws `StorageError` with code `bad-url`.
  */
 export function parseLocation(text: string, cwd: string): URL {
   const [, scheme, rest = ''] = WITH_SCHEME.exec(text) ?? [];
@@ -167,16 +164,13 @@ export function parseLocation(text: string, cwd: string): URL {
   }
   if (scheme === 'file:') return fileUrl(filePath(parseFileUrl(text, cwd)));
   if (scheme !== undefined) {
-    throw badUrl(
-      pathToFileURL(cwd),
-      `"${text}" is no location that can be used: give s3://bucket/key or a path`,
-    );
+    throw badUrl(pathToFileURL(cwd), `"${text}" is not a supported location; give s3://bucket/key or a path`);
   }
-  if (text === '') throw badUrl(pathToFileURL(cwd), 'the location is empty: give s3://bucket/key or a path');
+  if (text === '') throw badUrl(pathToFileURL(cwd), 'the location is empty; give s3://bucket/key or a path');
   return fileUrl(resolve(cwd, text) + (/[^/]\/$/.test(text) ? sep : ''));
 }
 
-/** The opposite of `parseLocation`: `s3://bucket/key` with the key as it is, or a plain path for `file:`. */
+/** The opposite of `parseLocation`: `s3://bucket/key` with the plain key, or a path for `file:`. */
 export function formatLocation(url: URL): string {
   if (url.protocol === 'file:') return filePath(url);
   const { bucket, key } = bucketAndKey(url);
@@ -184,9 +178,8 @@ export function formatLocation(url: URL): string {
 }
 
 /**
- * The URL below the folder `base` (with or without its trailing `/`) at the key parts `segments`, which are joined
- * by `/` and may hold `/` themselves. A last segment that ends in `/` names a folder. Throws `bad-url` for `.` and
- * `..`, so that what a scene names can't lead out of the folder.
+ * The URL below the folder `base` (with or without its trailing `/`) at the key parts `segments`, joined by `/`. They may contain `/`. A
+ * last segment that ends in `/` names a folder. Throws `bad-url` for `.` and `..`, so that names in a scene cannot leave the folder.
  */
 export function childUrl(base: URL, ...segments: string[]): URL {
   const key = segments.join('/');
@@ -199,32 +192,28 @@ export function childUrl(base: URL, ...segments: string[]): URL {
   return keyUrl(base.protocol === 's3:' ? 's3:' : 'memory:', parent.bucket, folder + key);
 }
 
-/** Takes an `s3:` or `memory:` URL apart and decodes the key, once. Throws `bad-url`. */
+/** Splits a bucket's URL and decodes the key, once. Throws `bad-url`. */
 export function bucketAndKey(url: URL): BucketAndKey {
-  // A key with a bare `?` or `#` would be cut short here, and another object be read or written.
+  // A bare `?` or `#` would cut the key short and select another object.
   if (url.search !== '' || url.hash !== '') {
-    throw badUrl(
-      url,
-      `${url.href} holds a bare "?" or "#": write %3F or %23 for one that is part of the key`,
-    );
+    throw badUrl(url, `${url.href} contains a bare "?" or "#"; write %3F or %23 if it is part of the key`);
   }
   try {
     return { bucket: url.host, key: decodeURIComponent(url.pathname.slice(1)) };
   } catch (error) {
-    throw badUrl(url, `${url.href} is not encoded as a URL: write %25 for a percent sign`, error);
+    throw badUrl(url, `${url.href} is not encoded as a URL; write %25 for a percent sign`, error);
   }
 }
 
 /** The one way to make the URL of a key, so that equal keys have equal `href`. Throws `bad-url`. */
 export function keyUrl(protocol: BucketProtocol, bucket: string, key: string): URL {
   const empty = new URL(`${protocol}//bucket/`);
-  if (!BUCKET.test(bucket))
-    throw badUrl(empty, `"${bucket}" is no bucket name: give ${protocol}//bucket/key`);
+  if (!BUCKET.test(bucket)) throw badUrl(empty, `"${bucket}" is not a bucket name; give s3://bucket/key`);
   refuseDots(key, empty);
   try {
     return new URL(`${protocol}//${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`);
   } catch (error) {
-    throw badUrl(empty, `the key "${key}" is no valid Unicode text: rename the file`, error);
+    throw badUrl(empty, `the key "${key}" is not valid Unicode; rename the file`, error);
   }
 }
 
@@ -234,10 +223,9 @@ export function filePath(url: URL): string {
   try {
     path = fileURLToPath(url);
   } catch (error) {
-    throw badUrl(url, `${url.href} is no path on this machine: write file:/// with three slashes`, error);
+    throw badUrl(url, `${url.href} is not a path on this machine; write file:/// with three slashes`, error);
   }
-  if (path.includes('\0'))
-    throw badUrl(url, `${url.href} holds a zero byte, which no path may: mend the path`);
+  if (path.includes('\0')) throw badUrl(url, `${url.href} contains a zero byte; remove it from the path`);
   return path;
 }
 
@@ -251,10 +239,10 @@ export function fileUrl(path: string): URL {
   return url;
 }
 
-/** Hands `url` back if it can name an object, and throws `bad-url` if it names a folder or a bucket. */
+/** Returns `url`, or throws `bad-url` if it is a folder or a bucket. */
 export function requireObject(url: URL): URL {
   if (url.pathname === '' || url.pathname.endsWith('/')) {
-    throw badUrl(url, `${formatLocation(url)} names a folder where an object is wanted: add the file's name`);
+    throw badUrl(url, `${formatLocation(url)} is a folder, not an object; add the file's name`);
   }
   return url;
 }
@@ -266,10 +254,10 @@ export function sortByKey<T>(items: Iterable<T>, keyOf: (item: T) => string): T[
     .map(({ item }) => item);
 }
 
-/** `URL` folds `.` and `..` away even when encoded, so a key that holds them can't be addressed at all. */
+/** `URL` removes `.` and `..` even if they are encoded, so no URL can address such a key. */
 function refuseDots(key: string, url: URL): void {
   if (key.split('/').some((segment) => segment === '.' || segment === '..')) {
-    throw badUrl(url, `"${key}" holds a "." or ".." as a folder: give the key without it`);
+    throw badUrl(url, `"${key}" contains the folder "." or ".."; remove it from the key`);
   }
 }
 
@@ -277,7 +265,7 @@ function parseFileUrl(text: string, cwd: string): URL {
   try {
     return new URL(text);
   } catch (error) {
-    throw badUrl(pathToFileURL(cwd), `"${text}" is no URL (${messageOf(error)}): give a plain path`, error);
+    throw badUrl(pathToFileURL(cwd), `"${text}" is not a URL: ${messageOf(error)}; give a plain path`, error);
   }
 }
 
@@ -285,8 +273,8 @@ function badUrl(url: URL, message: string, cause?: unknown): StorageError {
   return new StorageError('bad-url', url, message, { cause });
 }
 
-/** A write with `ifMatch` that found another version than the wanted one, or none. */
+/** For a write with `ifMatch` that found another version or no object. */
 export function changedMeanwhile(url: URL, cause?: unknown): StorageError {
-  const message = `${formatLocation(url)} was changed by another writer meanwhile: read it again`;
+  const message = `${formatLocation(url)} was changed by another writer; read it again`;
   return new StorageError('changed', url, message, { cause });
 }

@@ -1,9 +1,9 @@
-import { basename } from 'node:path';
 import * as z from 'zod/mini';
 import { codeOf } from '../errors';
 import { parseJson } from '../json';
 import { findLockHolder, type LockHolder } from '../local-batch/lock';
-import { readRecord } from '../render/read-files';
+import { Document } from '../render/document';
+import type { Render } from '../render/render';
 import { readRegularFile } from '../storage/file-storage';
 import { childUrl, filePath, type Storage } from '../storage/storage';
 import type { Upload } from './uploads';
@@ -45,15 +45,16 @@ export type QueuedUpload = z.infer<typeof queuedUploadSchema>;
  */
 export class UploadQueue {
   private constructor(
-    private readonly output: URL,
-    private readonly storage: Storage,
+    private readonly document: Document<z.infer<typeof uploadQueueSchema>>,
     /** By key, in the order of arrival. */
     private uploads: ReadonlyMap<string, QueuedUpload>,
   ) {}
 
   static async open(output: URL, storage: Storage): Promise<UploadQueue> {
-    const { uploads = [] } = (await readRecord(uploadQueueSchema, queueUrl(output), storage)) ?? {};
-    return new UploadQueue(output, storage, new Map(uploads.map((upload) => [upload.key, upload])));
+    const kind = { name: 'upload-queue', schema: uploadQueueSchema, isDurable: true };
+    const document = new Document(queueUrl(output), kind, storage);
+    const { uploads = [] } = (await document.readIfValid()) ?? {};
+    return new UploadQueue(document, new Map(uploads.map((upload) => [upload.key, upload])));
   }
 
   /** Those whose renders have not ended, the earliest first. */
@@ -105,8 +106,7 @@ export class UploadQueue {
   }
 
   private async save(uploads: ReadonlyMap<string, QueuedUpload>): Promise<void> {
-    const body = JSON.stringify({ version: 1, uploads: [...uploads.values()] }, null, 1);
-    await this.storage.put(queueUrl(this.output), body, { durable: true });
+    await this.document.write({ version: 1, uploads: [...uploads.values()] });
     this.uploads = uploads;
   }
 }
@@ -114,7 +114,7 @@ export class UploadQueue {
 /** The queue of a watch folder, as anybody may see it. */
 export interface QueueLook {
   /** The process that works on it; absent where none does. */
-  readonly holder?: LockHolder | undefined;
+  readonly holder?: LockHolder;
   /** Ids of renders that have not ended, the earliest first; the first may be running. */
   readonly waiting: readonly string[];
 }
@@ -134,10 +134,9 @@ export function turnOf(renderId: string, queue: QueueLook | undefined): number |
   return turn < 0 ? undefined : turn;
 }
 
-/** The queue that a render's own folder would be in, and the render's name in it. In a bucket there is none. */
-export function queueAround(folder: URL): { readonly renderId: string; readonly queue?: QueueLook } {
-  const queue = lookAtQueue(new URL('../', folder));
-  return { renderId: decodeURIComponent(basename(folder.pathname)), ...(queue && { queue }) };
+/** The queue that may hold a render; `undefined` if nobody ever watched, and in a bucket. */
+export function queueAround({ output }: Render): QueueLook | undefined {
+  return lookAtQueue(output);
 }
 
 function readWaiting(output: URL): string[] | undefined {

@@ -9,9 +9,8 @@ import {
   type PrepareServices,
   refusalOf,
 } from '../jobs/submit';
-import { startsRender, statusUrl, UPLOAD_PREFIX } from '../render/keys';
+import { startsRender, UPLOAD_PREFIX } from '../render/keys';
 import type { Manifest } from '../render/manifest';
-import { statusSchema } from '../render/records';
 import { parseSidecar, SIDECAR_ENDING, type UploadWishes } from '../render/upload-options';
 import { refusePath } from '../scene/preflight';
 import { UPLOAD_SECONDS, WalkBudget } from '../scene/project/dependencies';
@@ -39,7 +38,7 @@ export interface Upload {
   /** Another one once the scene or its sidecar is another, or was written again. */
   readonly version: string;
   /** Why it can't be rendered, where its name alone or that of its sidecar shows it. */
-  readonly fault?: string | undefined;
+  readonly fault?: string;
 }
 
 /** All uploads, and the folders that could not be read. */
@@ -135,7 +134,7 @@ function uploadsOf(prefix: string, folder: URL, found: Look): Upload[] {
       const fault = found.faults.get(name) ?? sidecarFault(sidecar, found);
       const versions = [...infos.map(versionOf), ...(fault === undefined ? [] : [fault])];
       const url = found.files.get(name)?.url ?? childUrl(folder, name);
-      return { key: prefix + name, url, version: versions.join(' '), ...(fault !== undefined && { fault }) };
+      return { key: prefix + name, url, version: versions.join(' '), fault };
     });
 }
 
@@ -257,9 +256,8 @@ async function refuse(
   error: SpotreelError,
   services: TakeServices,
 ): Promise<TakenUpload> {
-  const { folder, status } = refusalOf({ url, etag }, wishes, error, services);
-  const body = JSON.stringify(statusSchema.parse(status), null, 2);
-  await services.storage.put(statusUrl(folder), body, { durable: true });
+  const { render, status } = refusalOf({ url, etag }, wishes, error, services);
+  await render.status.write(status);
   return { outcome: 'refused', renderId: status.renderId, error };
 }
 

@@ -2,9 +2,15 @@ import * as z from 'zod/mini';
 import { SpotreelError } from '../../core/errors';
 import { parseWorkerArgv } from '../../core/jobs/worker';
 import { describeIssues } from '../../core/json';
-import { capReason, MAX_COST_REASON, readCap } from '../../core/render/cap';
 import { folderUrl } from '../../core/render/keys';
-import { renderJobName, salvageJobName, stitchJobName } from '../../core/render/records';
+import {
+  capReason,
+  MAX_COST_REASON,
+  renderJobName,
+  salvageJobName,
+  stitchJobName,
+} from '../../core/render/records';
+import { Render } from '../../core/render/render';
 import { parseLocation, type Storage } from '../../core/storage/storage';
 
 /**
@@ -81,8 +87,7 @@ export function parseJobStateChange(event: unknown): JobStateChange {
 export interface EndedJob {
   readonly role: 'render' | 'stitch' | 'salvage';
   readonly failed: boolean;
-  /** The render's own folder. */
-  readonly folder: URL;
+  readonly render: Render;
   readonly change: JobStateChange;
 }
 
@@ -90,7 +95,7 @@ export interface EndedJob {
  * The job that ended a render. `undefined` for children, for jobs that Spotreel did not submit or that have not ended, for
  * successful render jobs (a stitch job follows), and for renders outside `output`. The folder is the worker's `-o`.
  */
-export function endedJobOf(change: JobStateChange, output: URL): EndedJob | undefined {
+export function endedJobOf(change: JobStateChange, output: URL, storage: Storage): EndedJob | undefined {
   const { jobName, status, arrayProperties, container } = change;
   if (arrayProperties?.index !== undefined) return undefined;
   const role = roleOf(jobName);
@@ -100,7 +105,7 @@ export function endedJobOf(change: JobStateChange, output: URL): EndedJob | unde
   const folder = folderOf(container?.command ?? []);
   if (!folder?.href.startsWith(folderUrl(output).href) || folder.href === folderUrl(output).href)
     return undefined;
-  return { role, failed, folder, change };
+  return { role, failed, render: Render.in(folder, storage), change };
 }
 
 function roleOf(jobName: string): EndedJob['role'] | undefined {
@@ -117,14 +122,11 @@ export const isTimeout = (statusReason: string): boolean => /timeout/i.test(stat
  * reason given to TerminateJob. The documentation does not say this for the parent of an array job, so the record in the
  * cap counts too. https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html
  */
-export async function capReached(
-  { role, failed, folder, change }: EndedJob,
-  storage: Storage,
-): Promise<string | undefined> {
+export async function capReached({ role, failed, render, change }: EndedJob): Promise<string | undefined> {
   const { isTerminated, statusReason = '', jobId } = change;
   if (role !== 'render' || !failed) return undefined;
   if (statusReason.startsWith(MAX_COST_REASON)) return statusReason;
-  const cap = isTerminated ? await readCap(folder, storage) : undefined;
+  const cap = isTerminated ? await render.cap.readIfValid() : undefined;
   return cap?.stopped?.jobId === jobId ? capReason(cap.maxUsd, cap.stopped.usd) : undefined;
 }
 

@@ -1,17 +1,16 @@
-import { readJobs, TAKEN_BACK } from '../../core/jobs/ensure-jobs';
-import { jobsUrl, manifestUrl, partialVideoUrl, videoUrl } from '../../core/render/keys';
-import { type Manifest, parseManifest } from '../../core/render/manifest';
-import { readFailures, readGaps, readGapsSince, storedFrames } from '../../core/render/read-files';
+import { TAKEN_BACK } from '../../core/jobs/ensure-jobs';
+import { describeReasons } from '../../core/render/frames';
 import {
   describeGaps,
   type Finding,
   type Gaps,
+  ownRenderJob,
   type RenderJobs,
   type RenderStatus,
 } from '../../core/render/records';
+import type { Render } from '../../core/render/render';
 import { plannedVideo } from '../../core/scene/plan';
-import { describeReasons } from '../../core/status/render-state';
-import { formatLocation, type Storage, StorageError } from '../../core/storage/storage';
+import { formatLocation, type Storage } from '../../core/storage/storage';
 import { consoleUrl, type ReportServices, reportStatus } from '../report-status';
 import {
   capReached,
@@ -22,7 +21,7 @@ import {
   wasStopped,
 } from './ended-job';
 import { ensureRescue, rescuedBefore, type RescueServices } from './rescue';
-import { ensureSalvage, readSalvage, type SalvageServices } from './salvage';
+import { ensureSalvage, type SalvageServices } from './salvage';
 
 /** Failed frames with a finding. */
 const MOST_REASONS = 10;
@@ -41,11 +40,11 @@ export interface FrameCount {
  * Counts the stored and failed frames of the plan, with the reasons of the first failures. A render without a manifest
  * (submitted by hand) has no counts.
  */
-async function countStoredFrames(folder: URL, storage: Storage): Promise<FrameCount> {
-  const manifest = await readManifest(folder, storage);
+async function countStoredFrames(render: Render): Promise<FrameCount> {
+  const manifest = await render.manifest.read();
   if (!manifest) return { findings: [] };
-  const stored = await storedFrames(manifest, folder, storage);
-  const failed = await readFailures(stored, folder, storage);
+  const stored = await render.storedFrames(manifest);
+  const failed = await render.failures(stored);
   return {
     why: describeReasons(failed.first, failed.frames.length),
     findings: failed.first.slice(0, MOST_REASONS).map(({ frame, reason }) => ({
@@ -62,18 +61,8 @@ async function countStoredFrames(folder: URL, storage: Storage): Promise<FrameCo
   };
 }
 
-/** `undefined` if the render has none. */
-async function readManifest(folder: URL, storage: Storage): Promise<Manifest | undefined> {
-  const url = manifestUrl(folder);
-  try {
-    return parseManifest(await storage.get(url), formatLocation(url));
-  } catch (error) {
-    if (error instanceof StorageError && error.code === 'not-found') return undefined;
-    throw error;
-  }
-}
-
 export interface FinishServices extends ReportServices {
+  readonly storage: Storage;
   /** Folder of all renders. */
   readonly output: URL;
   /** Region of the console to which messages link. */
@@ -98,27 +87,22 @@ export type FinishOutcome =
  */
 export async function finishRender(change: JobStateChange, services: FinishServices): Promise<FinishOutcome> {
   const { storage, output } = services;
-  const ended = endedJobOf(change, output);
+  const ended = endedJobOf(change, output, storage);
   if (!ended) return { outcome: 'ignored' };
   if (change.statusReason === TAKEN_BACK) return { outcome: 'outdated' };
-  const jobs = await readJobs(ended.folder, storage);
-  const because = await capReached(ended, storage);
+  const jobs = await ended.render.jobs.readIfValid();
+  const because = await capReached(ended);
   // Do not rescue a render on On-Demand machines once it has reached its cap.
   const rescue = because === undefined ? await rescueOf(ended, jobs, services) : undefined;
   if (rescue) {
     // The newest jobs are a retry that a person started and that was interrupted. It continues.
     if (rescue.retry?.why !== 'reclaimed') return { outcome: 'outdated' };
-    return report(ended, rescue, await rescuing(rescue, ended, services), services);
+    return report(ended, rescue, await rescuing(rescue, ended), services);
   }
-  if (await isOutdated(ended, jobs, services)) return { outcome: 'outdated' };
+  if (await isOutdated(ended, jobs)) return { outcome: 'outdated' };
   if (await isToldByRender(ended, jobs, services)) return { outcome: 'ignored' };
   const isOfPair = ended.role === 'salvage' || jobs?.[ended.role].jobId === change.jobId;
-  const reported = await report(
-    ended,
-    isOfPair ? jobs : undefined,
-    await resultOf(ended, because, services),
-    services,
-  );
+  const reported = await report(ended, isOfPair ? jobs : undefined, await resultOf(ended, because), services);
   // Without frames there is no video, and a machine costs money.
   if (reported.status.frames?.stored !== 0) await salvage(ended, because, services);
   return reported;
@@ -126,48 +110,44 @@ export async function finishRender(change: JobStateChange, services: FinishServi
 
 /** Writes the result of these jobs. */
 async function report(
-  { folder, change }: EndedJob,
+  { render, change }: EndedJob,
   jobs: RenderJobs | undefined,
   { video, ...result }: Result,
   services: FinishServices,
 ): Promise<Extract<FinishOutcome, { status: RenderStatus }>> {
-  const link = consoleUrl(folder, services.region);
+  const link = consoleUrl(render.folder, services.region);
   const status: RenderStatus = {
     version: 1,
-    renderId: decodeURIComponent(folder.pathname.split('/').at(-2)!),
+    renderId: render.renderId,
     at: services.now().toISOString(),
     ...(jobs && { jobs: { render: jobs.render.jobId, stitch: jobs.stitch.jobId } }),
     ...(jobs?.retry && { retry: jobs.retry }),
     endedJob: change.jobId,
     ...result,
     links: {
-      folder: formatLocation(folder),
+      folder: render.location,
       ...(link && { console: link }),
       ...(video && { video: formatLocation(video) }),
     },
   };
-  return { outcome: await reportStatus(status, folder, services), status };
+  return { outcome: await reportStatus(status, render, services), status };
 }
 
 /** The pair of jobs that rescues the frames of reclaimed machines, or `undefined`. */
 async function rescueOf(
   ended: EndedJob,
   jobs: RenderJobs | undefined,
-  { rescue, storage, now }: FinishServices,
+  { rescue, now }: FinishServices,
 ): Promise<RenderJobs | undefined> {
-  const { role, folder, change } = ended;
+  const { role, render, change } = ended;
   if (!rescue || !jobs || role !== 'render' || wasStopped(change)) return undefined;
-  if (jobs.render.jobId !== change.jobId) return rescuedBefore(ended, jobs, storage);
-  const manifest = await readManifest(folder, storage);
-  return manifest && (await ensureRescue(ended, { manifest, folder, jobs, storage, now }, rescue))?.jobs;
+  if (jobs.render.jobId !== change.jobId) return rescuedBefore(ended, jobs);
+  const manifest = await render.manifest.read();
+  return manifest && (await ensureRescue(ended, { manifest, jobs, now }, rescue))?.jobs;
 }
 
-async function rescuing(
-  { retry }: RenderJobs,
-  { folder }: EndedJob,
-  { storage }: FinishServices,
-): Promise<Result> {
-  const { frames } = await countStoredFrames(folder, storage);
+async function rescuing({ retry }: RenderJobs, { render }: EndedJob): Promise<Result> {
+  const { frames } = await countStoredFrames(render);
   const reason = `Spot machines were reclaimed too often: ${retry?.frames} frames continue on On-Demand machines, at full price`;
   return { state: 'rescuing', reason, findings: [], ...(frames && { frames }) };
 }
@@ -182,8 +162,9 @@ async function isToldByRender(
   { rescue }: FinishServices,
 ): Promise<boolean> {
   if (!rescue || !jobs || role !== 'stitch' || !failed) return false;
-  if (jobs.stitch.jobId !== change.jobId || jobs.retry?.slices === 0) return false;
-  const [render] = await rescue.batch.describeJobs([jobs.render.jobId]);
+  const renderJob = ownRenderJob(jobs);
+  if (jobs.stitch.jobId !== change.jobId || renderJob === undefined) return false;
+  const [render] = await rescue.batch.describeJobs([renderJob]);
   return render?.status === 'FAILED';
 }
 
@@ -192,15 +173,15 @@ async function isToldByRender(
  * (`because`) gets a video.
  */
 async function salvage(
-  { role, folder, change }: EndedJob,
+  ended: EndedJob,
   because: string | undefined,
-  services: FinishServices,
+  { now, salvage: services }: FinishServices,
 ): Promise<void> {
-  const { storage, now, salvage: salvageServices } = services;
-  if (!salvageServices || role !== 'render' || (because === undefined && wasStopped(change))) return;
-  const manifest = await readManifest(folder, storage);
+  const { role, render, change } = ended;
+  if (!services || role !== 'render' || (because === undefined && wasStopped(change))) return;
+  const manifest = await render.manifest.read();
   if (manifest && plannedVideo(manifest) !== 'none')
-    await ensureSalvage(change, { manifest, folder, storage, now, because }, salvageServices);
+    await ensureSalvage(ended, { manifest, now, because }, services);
 }
 
 /**
@@ -208,49 +189,42 @@ async function salvage(
  * newer, but not recorded yet. A render without `jobs.json` (submitted by hand) has no newer pair.
  */
 async function isOutdated(
-  { role, folder, change }: EndedJob,
+  { role, render, change }: EndedJob,
   jobs: RenderJobs | undefined,
-  { storage }: FinishServices,
 ): Promise<boolean> {
   // A salvage job belongs to no pair. It follows the pair that was the newest when it was submitted.
   if (!jobs || (role !== 'salvage' && jobs[role].jobId === change.jobId)) return false;
-  const noted = await storage.head(jobsUrl(folder));
-  return noted !== undefined && (change.createdAt ?? 0) <= noted.lastModified.getTime();
+  const notedAt = await render.jobs.modifiedAt();
+  return notedAt !== undefined && (change.createdAt ?? 0) <= notedAt.getTime();
 }
 
 interface Result extends Pick<RenderStatus, 'state' | 'reason' | 'findings' | 'frames'> {
   readonly video?: URL;
 }
 
-async function resultOf(
-  ended: EndedJob,
-  because: string | undefined,
-  { storage }: FinishServices,
-): Promise<Result> {
-  const { role, folder, failed } = ended;
-  const { frames, findings, why } = await countStoredFrames(folder, storage);
-  const manifest = await readManifest(folder, storage);
+async function resultOf(ended: EndedJob, because: string | undefined): Promise<Result> {
+  const { role, render, failed } = ended;
+  const { frames, findings, why } = await countStoredFrames(render);
+  const manifest = await render.manifest.read();
   const format = manifest && plannedVideo(manifest);
   const counted = frames && { frames };
-  const video = videoUrl(folder, format);
+  const video = render.videoUrl(format);
   if (failed) {
     // A stitch job that found a bad frame has made a video with gaps.
     const { createdAt } = ended.change;
-    const gaps = role === 'stitch' ? await readGapsSince(createdAt, folder, storage) : undefined;
-    if (gaps) return { ...partial(gaps), ...counted, video: partialVideoUrl(folder, format) };
+    const gaps = role === 'stitch' ? await render.gapsSince(createdAt) : undefined;
+    if (gaps) return { ...partial(gaps), ...counted, video: render.partialVideoUrl(format) };
     const reason = because ?? reasonOf(ended, why);
     const found = findings.length > 0 ? findings : [{ code: 'job-failed', message: reason }];
     return { state: 'failed', reason, findings: found, ...counted };
   }
   if (format === 'none') return { state: 'complete', findings: [], ...counted };
-  if (await storage.head(video)) return { state: 'complete', findings: [], ...counted, video };
+  if (await render.storage.head(video)) return { state: 'complete', findings: [], ...counted, video };
   // A pair that rendered all frames leaves gaps.json only if sound is missing.
-  const gaps = fillsGaps(ended)
-    ? await readGaps(folder, storage)
-    : await readGapsSince(ended.change.createdAt, folder, storage);
+  const gaps = fillsGaps(ended) ? await render.gaps.read() : await render.gapsSince(ended.change.createdAt);
   if (gaps) {
-    const noted = role === 'salvage' ? await readSalvage(folder, storage) : undefined;
-    return { ...partial(gaps, noted?.because), ...counted, video: partialVideoUrl(folder, format) };
+    const noted = role === 'salvage' ? await render.salvage.readIfValid() : undefined;
+    return { ...partial(gaps, noted?.because), ...counted, video: render.partialVideoUrl(format) };
   }
   const reason = `the stitch job succeeded, but ${formatLocation(video)} is missing; run spotreel retry to make it again`;
   return { state: 'failed', reason, findings: [{ code: 'no-video', message: reason }], ...counted };

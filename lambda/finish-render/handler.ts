@@ -5,13 +5,10 @@ import { createAwsBatch } from '../../core/jobs/aws-batch';
 import { renderDefinitionsSchema } from '../../core/jobs/farm';
 import { createS3Storage } from '../../core/storage/s3-storage';
 import { childUrl, keyUrl } from '../../core/storage/storage';
-import { commonEnvironment, createLogger, readEnvironment, readVariable } from '../environment';
+import { commonEnvironment, count, createLogger, readEnvironment, readVariable } from '../environment';
 import { parseJobStateChange } from './ended-job';
 import { finishRender, type FinishServices } from './finish-render';
 import type { RescueServices } from './rescue';
-
-/** Longer than this Lambda's timeout of 2 minutes, and shorter than the 3 minutes until Lambda's last retry of an event. */
-const STALE_AFTER_SECONDS = 150;
 
 const environmentSchema = z.extend(commonEnvironment, {
   /** Names or ARNs. */
@@ -20,6 +17,8 @@ const environmentSchema = z.extend(commonEnvironment, {
   /** Both only if the farm has On-Demand machines: their queue, and JSON, see `core/jobs/farm.ts`. */
   ON_DEMAND_JOB_QUEUE: z.optional(z.string().check(z.minLength(1))),
   RENDER_JOB_DEFINITIONS: z.optional(z.string()),
+  /** Longer than this Lambda's timeout, and shorter than the 3 minutes until Lambda's last try of an event. */
+  CLAIM_STALE_SECONDS: count,
 });
 
 const environment = readEnvironment(environmentSchema, process.env);
@@ -59,7 +58,7 @@ export const handler: Handler<unknown, void> = async (event, { awsRequestId }) =
   try {
     const change = parseJobStateChange(event);
     const { jobId, jobName, status: jobStatus } = change;
-    const claim = { owner: awsRequestId, staleAfterSeconds: STALE_AFTER_SECONDS };
+    const claim = { owner: awsRequestId, staleAfterSeconds: environment.CLAIM_STALE_SECONDS };
     const salvage = {
       batch,
       jobQueue: stitch.jobQueue,

@@ -5,11 +5,9 @@ import { retryRender, type SubmittedRetry } from '../../core/jobs/retry';
 import { EXIT } from '../../core/jobs/worker';
 import { framesOf } from '../../core/render/frames';
 import type { Manifest } from '../../core/render/manifest';
-import { findMissingFrames } from '../../core/render/missing-frames';
-import { readRetryPlan } from '../../core/render/read-files';
 import type { RenderJobs } from '../../core/render/records';
+import type { Render } from '../../core/render/render';
 import { childrenOfFrames } from '../../core/render/slices';
-import type { Storage } from '../../core/storage/storage';
 import { type EndedJob, isTimeout } from './ended-job';
 
 /** Services, queues and job definitions (names or ARNs) to render on On-Demand machines. */
@@ -25,10 +23,8 @@ export interface RescueServices {
 
 interface Place {
   readonly manifest: Manifest;
-  readonly folder: URL;
   /** The newest pair, which the failed render job is part of. */
   readonly jobs: RenderJobs;
-  readonly storage: Storage;
   readonly now: () => Date;
 }
 
@@ -38,23 +34,23 @@ interface Place {
  * there is nothing to rescue. Throws the errors of `retryRender`.
  */
 export async function ensureRescue(
-  { change }: EndedJob,
-  place: Place,
+  { render, change }: EndedJob,
+  { manifest, jobs, now }: Place,
   { batch, jobQueue, renderDefinitions, stitch, farmName, claim }: RescueServices,
 ): Promise<SubmittedRetry | undefined> {
-  const { manifest, folder, jobs, storage, now } = place;
   if (jobs.retry?.onDemand || isOnGpu(manifest.options)) return undefined;
-  const { missing, failed } = await findMissingFrames(manifest, folder, storage);
+  const { missing, failed } = await render.missingFrames(manifest);
   const open = new Set([...missing].filter((frame) => !failed.has(frame)));
   const sliceOf = childrenOfFrames(open, manifest);
-  const taken = await reclaimedSlices(change.jobId, new Set(sliceOf.values()), place, batch);
+  const slices = await slicesOfJob(render, manifest, jobs);
+  const taken = await reclaimedSlices(change.jobId, new Set(sliceOf.values()), slices, batch);
   const frames = [...open].filter((frame) => taken.has(sliceOf.get(frame)!));
   if (frames.length === 0) return undefined;
   const { jobDefinition } = chooseDefinition(manifest, { renderDefinitions });
-  const samples = jobs.retry && (await readRetryPlan(folder, jobs.retry.number, storage)).samples;
+  const samples = jobs.retry && (await render.retry(jobs.retry.number).require()).samples;
   return retryRender(
+    render,
     manifest,
-    folder,
     {
       why: 'reclaimed',
       slices: [...taken].toSorted((a, b) => a - b),
@@ -65,29 +61,27 @@ export async function ensureRescue(
       onDemand: true,
       after: jobs,
     },
-    { storage, batch, now, claim, targets: { render: { jobQueue, jobDefinition }, stitch, farmName } },
+    { batch, now, claim, targets: { render: { jobQueue, jobDefinition }, stitch, farmName } },
   );
 }
 
 /** The newest pair if it is the rescue of this job, whose event came twice. */
 export async function rescuedBefore(
-  { folder, change }: EndedJob,
+  { render, change }: EndedJob,
   jobs: RenderJobs,
-  storage: Storage,
 ): Promise<RenderJobs | undefined> {
   if (jobs.retry?.why !== 'reclaimed') return undefined;
-  const { after } = await readRetryPlan(folder, jobs.retry.number, storage);
+  const { after } = await render.retry(jobs.retry.number).require();
   return after?.render === change.jobId ? jobs : undefined;
 }
 
-/** The wanted slices whose child of this job ended because EC2 reclaimed its machine. */
+/** The wanted slices whose child of this job ended because its machine was taken away. Child i has the i-th of `slices`. */
 async function reclaimedSlices(
   jobId: string,
   wanted: ReadonlySet<number>,
-  { manifest, folder, jobs, storage }: Place,
+  slices: readonly number[],
   batch: Batch,
 ): Promise<Set<number>> {
-  const slices = await slicesOfJob(manifest, folder, jobs, storage);
   const idOf = (child: number) => (slices.length === 1 ? jobId : `${jobId}:${child}`);
   const children = slices.flatMap((slice, child) => (wanted.has(slice) ? [{ slice, id: idOf(child) }] : []));
   const details = await batch.describeJobs(children.map(({ id }) => id));
@@ -97,13 +91,12 @@ async function reclaimedSlices(
 
 /** The slice of each child of the newest render job. */
 async function slicesOfJob(
+  render: Render,
   { sliceCount }: Manifest,
-  folder: URL,
   { retry }: RenderJobs,
-  storage: Storage,
 ): Promise<number[]> {
   if (!retry) return Array.from({ length: sliceCount }, (_, slice) => slice);
-  return [...framesOf((await readRetryPlan(folder, retry.number, storage)).slices)];
+  return [...framesOf((await render.retry(retry.number).require()).slices)];
 }
 
 /**

@@ -3,11 +3,10 @@ import type { Batch, SubmitJobRequest } from '../../core/jobs/batch';
 import type { ClaimPolicy } from '../../core/jobs/ensure-jobs';
 import { salvageRequest } from '../../core/jobs/pair';
 import { parseWorkerArgv } from '../../core/jobs/worker';
-import { salvageUrl } from '../../core/render/keys';
 import type { Manifest } from '../../core/render/manifest';
-import { type Salvage, salvageSchema } from '../../core/render/records';
-import { formatLocation, type Storage, StorageError } from '../../core/storage/storage';
-import type { JobStateChange } from './ended-job';
+import type { Salvage } from '../../core/render/records';
+import type { Render } from '../../core/render/render';
+import type { EndedJob } from './ended-job';
 
 /** Services to submit a salvage job. */
 export interface SalvageServices {
@@ -21,8 +20,6 @@ export interface SalvageServices {
 
 interface Place {
   readonly manifest: Manifest;
-  readonly folder: URL;
-  readonly storage: Storage;
   readonly now: () => Date;
   /** Why the render job was stopped, if a video is wanted anyway. */
   readonly because?: string | undefined;
@@ -34,16 +31,15 @@ interface Place {
  * `being-submitted` (passing) while another Lambda submits the job, and the errors of AWS Batch.
  */
 export async function ensureSalvage(
-  { jobId: renderJob, createdAt = 0 }: JobStateChange,
-  place: Place,
+  { render, change: { jobId: renderJob, createdAt = 0 } }: Pick<EndedJob, 'render' | 'change'>,
+  { manifest, now, because }: Place,
   services: SalvageServices,
 ): Promise<string> {
-  const { manifest, folder, storage, now, because } = place;
   const { batch, claim, jobQueue, stitchDefinition: jobDefinition } = services;
-  const found = await findSalvage(folder, storage);
-  const own = found?.salvage?.renderJob === renderJob ? found.salvage : undefined;
+  const found = await render.salvage.version();
+  const own = found.value?.renderJob === renderJob ? found.value : undefined;
   if (own?.jobId !== undefined) return own.jobId;
-  if (own && now() <= new Date(own.staleAt)) throw beingSubmitted(folder);
+  if (own && now() <= new Date(own.staleAt)) throw beingSubmitted(render);
   const staleAt = new Date(now().getTime() + claim.staleAfterSeconds * 1000);
   const salvage: Salvage = {
     version: 1,
@@ -52,25 +48,14 @@ export async function ensureSalvage(
     staleAt: staleAt.toISOString(),
     ...(because !== undefined && { because }),
   };
-  await write(salvage, found?.etag, folder, storage);
-  const request = salvageRequest(manifest, folder, { jobQueue, jobDefinition }, services.farmName);
-  const jobId =
-    (own && (await findJob(request, createdAt, batch))) ?? (await submit(request, staleAt, place, batch));
-  await storage.put(salvageUrl(folder), JSON.stringify({ ...salvage, jobId }), JSON_TYPE);
+  if (!(await found.replace(salvage))) throw beingSubmitted(render);
+  const request = salvageRequest(render, manifest, { jobQueue, jobDefinition }, services.farmName);
+  const known = own && (await findJob(request, createdAt, batch));
+  // Another runner may have taken over.
+  if (known === undefined && now() > staleAt) throw beingSubmitted(render);
+  const jobId = known ?? (await batch.submitJob(request)).jobId;
+  await render.salvage.write({ ...salvage, jobId });
   return jobId;
-}
-
-const JSON_TYPE = { contentType: 'application/json' };
-
-async function submit(
-  request: SubmitJobRequest,
-  staleAt: Date,
-  { folder, now }: Place,
-  batch: Batch,
-): Promise<string> {
-  // Another Lambda may have taken over.
-  if (now() > staleAt) throw beingSubmitted(folder);
-  return (await batch.submitJob(request)).jobId;
 }
 
 /** The salvage job of this folder that was submitted after the render job. */
@@ -87,54 +72,7 @@ async function findJob(
   return details.find(({ container }) => container?.command?.includes(output))?.jobId;
 }
 
-interface FoundSalvage {
-  /** Absent if it cannot be read. */
-  readonly salvage?: Salvage | undefined;
-  readonly etag: string;
-}
-
-/** The content of `salvage.json`; `undefined` if it is missing or unreadable. */
-export async function readSalvage(folder: URL, storage: Storage): Promise<Salvage | undefined> {
-  return (await findSalvage(folder, storage))?.salvage;
-}
-
-async function findSalvage(folder: URL, storage: Storage): Promise<FoundSalvage | undefined> {
-  const url = salvageUrl(folder);
-  // Read the ETag before the content, so a change between the two makes the conditional write fail.
-  const head = await storage.head(url);
-  if (!head) return undefined;
-  const bytes = await storage.get(url).catch((error: unknown) => {
-    if (error instanceof StorageError && error.code === 'not-found') return undefined;
-    throw error;
-  });
-  return { etag: head.etag, salvage: bytes && parse(bytes) };
-}
-
-function parse(bytes: Uint8Array): Salvage | undefined {
-  try {
-    return salvageSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
-  } catch {
-    return undefined;
-  }
-}
-
-async function write(
-  salvage: Salvage,
-  etag: string | undefined,
-  folder: URL,
-  storage: Storage,
-): Promise<void> {
-  const condition = etag === undefined ? { ifAbsent: true } : { ifMatch: etag };
-  try {
-    await storage.put(salvageUrl(folder), JSON.stringify(salvage), { ...condition, ...JSON_TYPE });
-  } catch (error) {
-    if (error instanceof StorageError && (error.code === 'exists' || error.code === 'changed'))
-      throw beingSubmitted(folder, error);
-    throw error;
-  }
-}
-
-function beingSubmitted(folder: URL, cause?: unknown): SpotreelError {
-  const message = `another runner is submitting the salvage job of ${formatLocation(folder)}; try again in a moment`;
-  return new SpotreelError('being-submitted', 'passing', message, { cause });
+function beingSubmitted({ location }: Render): SpotreelError {
+  const message = `another runner is submitting the salvage job of ${location}; try again in a moment`;
+  return new SpotreelError('being-submitted', 'passing', message);
 }

@@ -1,14 +1,13 @@
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import type { SQSHandler } from 'aws-lambda';
 import * as z from 'zod/mini';
+import { SpotreelError } from '../../core/errors';
 import { createAwsBatch } from '../../core/jobs/aws-batch';
 import { renderDefinitionsSchema } from '../../core/jobs/farm';
 import { createS3Storage } from '../../core/storage/s3-storage';
 import { childUrl, keyUrl } from '../../core/storage/storage';
-import { commonEnvironment, createLogger, readEnvironment, readVariable } from '../environment';
-import { processRecords, submitUpload, type UploadServices } from './submit-upload';
-
-const count = z.coerce.number().check(z.int(), z.gte(1));
+import { commonEnvironment, count, createLogger, readEnvironment, readVariable } from '../environment';
+import { processRecord, submitUpload, type UploadServices } from './submit-upload';
 
 const environmentSchema = z.extend(commonEnvironment, {
   /** Names or ARNs. */
@@ -60,14 +59,16 @@ function gpuQueue(jobQueue?: string, parallel?: number): UploadServices['gpu'] {
   return jobQueue !== undefined && parallel !== undefined ? { jobQueue, parallel } : undefined;
 }
 
-/** Submits the jobs of uploads. Each SQS message is an "Object Created" event of S3 from EventBridge. */
-export const handler: SQSHandler = async ({ Records }, { awsRequestId }) =>
-  processRecords(
-    Records,
-    (event, { messageId }) => {
-      const owner = `${awsRequestId}/${messageId}`;
-      const claim = { owner, staleAfterSeconds: environment.CLAIM_STALE_SECONDS };
-      return submitUpload(event, { ...services, claim });
-    },
-    log,
-  );
+/** Submits the jobs of one upload. The SQS message has an "Object Created" event of S3 from EventBridge. */
+export const handler: SQSHandler = async ({ Records: [record, ...others] }, { awsRequestId }) => {
+  // What is not named in the answer counts as done.
+  if (!record || others.length > 0)
+    throw new SpotreelError(
+      'bad-event',
+      'internal',
+      'SQS must deliver one message at a time: set batchSize to 1',
+    );
+  const owner = `${awsRequestId}/${record.messageId}`;
+  const claim = { owner, staleAfterSeconds: environment.CLAIM_STALE_SECONDS };
+  return processRecord(record, (event) => submitUpload(event, { ...services, claim }), log);
+};

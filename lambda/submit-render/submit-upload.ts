@@ -74,6 +74,7 @@ export function parseUploadEvent(body: string): UploadEvent {
 }
 
 export interface RefusalServices extends ReportServices {
+  readonly storage: Storage;
   readonly output: URL;
   readonly region: string;
 }
@@ -88,11 +89,11 @@ async function refuseUpload(
   error: SpotreelError,
   services: RefusalServices,
 ): Promise<string> {
-  const { folder, status } = refusalOf(source, wishes, error, services);
-  const link = consoleUrl(folder, services.region);
+  const { render, status } = refusalOf(source, wishes, error, services);
+  const link = consoleUrl(render.folder, services.region);
   await reportStatus(
     { ...status, links: { ...status.links, ...(link && { console: link }) } },
-    folder,
+    render,
     services,
   );
   return status.renderId;
@@ -179,30 +180,23 @@ async function uploadedRenders(
 }
 
 /**
- * Handles the messages of one delivery in parallel. Returns the failed ones, so SQS delivers only these again.
+ * Handles one message. Returns its id if SQS must deliver it again, which Lambda does not count as an error.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
  */
-export async function processRecords(
-  records: readonly SQSRecord[],
-  submit: (event: UploadEvent, record: SQSRecord) => Promise<UploadOutcome>,
+export async function processRecord(
+  { messageId, attributes, body }: SQSRecord,
+  submit: (event: UploadEvent) => Promise<UploadOutcome>,
   log: Logger,
 ): Promise<SQSBatchResponse> {
-  const failed = await Promise.all(
-    records.map(async (record) => {
-      const { messageId, attributes } = record;
-      const delivery = { messageId, deliveries: Number(attributes.ApproximateReceiveCount) };
-      try {
-        const event = parseUploadEvent(record.body);
-        logOutcome(await submit(event, record), { ...delivery, ...event }, log);
-        return undefined;
-      } catch (error) {
-        log.error('upload-failed', error, { ...delivery, body: record.body });
-        return messageId;
-      }
-    }),
-  );
-  const failures = failed.filter((messageId) => messageId !== undefined);
-  return { batchItemFailures: failures.map((itemIdentifier) => ({ itemIdentifier })) };
+  const delivery = { messageId, deliveries: Number(attributes.ApproximateReceiveCount) };
+  try {
+    const event = parseUploadEvent(body);
+    logOutcome(await submit(event), { ...delivery, ...event }, log);
+    return { batchItemFailures: [] };
+  } catch (error) {
+    log.error('upload-failed', error, { ...delivery, body });
+    return { batchItemFailures: [{ itemIdentifier: messageId }] };
+  }
 }
 
 function logOutcome(result: UploadOutcome, fields: Readonly<Record<string, unknown>>, log: Logger): void {

@@ -40,6 +40,8 @@ export function endedJobsPattern(jobQueueArns: readonly string[]): EventPattern 
   };
 }
 
+const TIMEOUT = Duration.minutes(2);
+
 /** Without GPU job definitions, because On-Demand machines have no GPUs. */
 function withoutGpus(definitions: readonly RenderDefinition[]): RenderDefinition[] {
   return definitions.map((definition) => ({ ...definition, gpuJobDefinition: undefined }));
@@ -66,7 +68,7 @@ export class FinishTrigger extends Construct {
     this.finish = new FarmFunction(this, 'Finish', {
       folder: 'finish-render',
       description: 'Spotreel: reports ended jobs and completes their renders',
-      timeout: Duration.minutes(2),
+      timeout: TIMEOUT,
       logRetention: settings.logDays,
       environment: {
         BUCKET: bucket.bucketName,
@@ -75,6 +77,8 @@ export class FinishTrigger extends Construct {
         JOB_QUEUE: stitchQueue.jobQueueArn,
         STITCH_JOB_DEFINITION: stitchDefinition.jobDefinitionArn,
         TOPIC_ARN: topic.topicArn,
+        // No invocation still works then, and Lambda's last try of an event comes later.
+        CLAIM_STALE_SECONDS: String(TIMEOUT.toSeconds() + 30),
         ...(onDemandQueue && {
           ON_DEMAND_JOB_QUEUE: onDemandQueue.jobQueueArn,
           RENDER_JOB_DEFINITIONS: Stack.of(this).toJsonString(withoutGpus(jobs.renderDefinitions)),

@@ -25,7 +25,7 @@ export async function deliverEndings(
   { storage, batch, notify }: { readonly storage: Storage; readonly batch: Batch; readonly notify: Notify },
 ): Promise<void> {
   const random = randomOf(plan.seed + 1);
-  const output = new URL('..', submitted.folder);
+  const output = submitted.render.output;
   const services = { storage, notify, output, region: 'us-east-1', now: () => new Date() };
   const events = await endingsOf(submitted, batch);
   const deliveries = Array.from({ length: plan.endings }, () => events)
@@ -58,12 +58,12 @@ async function untilTaken(run: () => Promise<unknown>): Promise<void> {
 }
 
 /** The two jobs and, to be ignored, the first child. */
-async function endingsOf({ folder, manifest, jobs }: SubmittedRender, batch: Batch): Promise<unknown[]> {
+async function endingsOf({ render, manifest, jobs }: SubmittedRender, batch: Batch): Promise<unknown[]> {
   const targets = {
     render: { jobQueue: JOB_QUEUE, jobDefinition: 'render' },
     stitch: { jobQueue: JOB_QUEUE, jobDefinition: 'stitch' },
   };
-  const requests = jobRequests(manifest, folder, targets);
+  const requests = jobRequests(render, manifest, targets);
   const { jobId } = jobs.render;
   const details = await batch.describeJobs([jobId, `${jobId}:0`, jobs.stitch.jobId]);
   return details.map((detail) => {

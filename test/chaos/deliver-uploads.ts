@@ -2,14 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { messageOf } from '../../core/errors';
 import type { Batch } from '../../core/jobs/batch';
 import { submitRender, type SubmittedRender } from '../../core/jobs/submit';
-import { manifestUrl, renderFolder } from '../../core/render/keys';
-import { type Manifest, parseManifest } from '../../core/render/manifest';
 import type { RenderJobs } from '../../core/render/records';
+import { Render } from '../../core/render/render';
 import { childUrl, fileUrl, keyUrl, type Storage } from '../../core/storage/storage';
 import { createLogger } from '../../lambda/environment';
 import type { Notify } from '../../lambda/report-status';
-import { processRecords } from '../../lambda/submit-render/submit-upload';
-import { submitUpload } from '../../lambda/submit-render/submit-upload';
+import { processRecord, submitUpload } from '../../lambda/submit-render/submit-upload';
 import { objectCreated, sqsRecord } from '../support/aws-events';
 import { FaultyProcess } from '../support/faulty-calls';
 import { randomOf } from '../support/random';
@@ -66,8 +64,8 @@ export async function deliverUploads(task: FarmTask, services: UploadServices): 
   if (pairs.size > 1)
     throw new Error(`the same upload was answered with several pairs: ${[...pairs].join(' | ')}`);
   const { renderId, jobs } = taken[0]!;
-  const folder = renderFolder(outputUrl(task), renderId);
-  return { folder, manifest: await readManifest(folder, services.storage), jobs };
+  const render = Render.at(outputUrl(task), renderId, services.storage);
+  return { render, manifest: await render.manifest.require(), jobs };
 }
 
 interface RenderIdAndJobs {
@@ -121,8 +119,8 @@ function s3Submission(task: FarmTask, services: UploadServices): Submission {
       claim,
     };
     let answer: RenderIdAndJobs | undefined;
-    await processRecords(
-      [sqsRecord(objectCreated(event), claim.owner)],
+    await processRecord(
+      sqsRecord(objectCreated(event), claim.owner),
       async (upload) => {
         const outcome = await submitUpload(upload, { ...seenBy(delivery, services, task), ...rest });
         if (outcome.outcome === 'submitted') answer = outcome;
@@ -182,8 +180,4 @@ export function outputUrl({ plan, place }: FarmTask): URL {
   return plan.storage === 's3'
     ? childUrl(keyUrl('s3:', place.bucket, ''), 'renders/')
     : fileUrl(`${outputDirectory(place)}/`);
-}
-
-async function readManifest(folder: URL, storage: Storage): Promise<Manifest> {
-  return parseManifest(await storage.get(manifestUrl(folder)), folder.href);
 }

@@ -5,8 +5,7 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { messageOf } from '../../core/errors';
-import type { RetryStrategy } from '../../core/jobs/batch';
-import { retryStrategy } from '../../core/jobs/worker';
+import { type RetryStrategy, retryStrategy } from '../../core/jobs/batch';
 import { LocalBatch, type LocalJobDefinition } from '../../core/local-batch/local-batch';
 import { sweepPartials } from '../../core/storage/file-writes';
 import { openStorage } from '../../core/storage/open-storage';

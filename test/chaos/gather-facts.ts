@@ -6,12 +6,13 @@ import { ListMultipartUploadsCommand, type S3Client } from '@aws-sdk/client-s3';
 import { PNG } from 'pngjs';
 import { frameFault } from '../../container/worker/frames/png';
 import { recoverJobs } from '../../core/local-batch/journal';
-import { failuresFolder, framesFolder, manifestUrl, statusUrl, videoUrl } from '../../core/render/keys';
-import { type Manifest, parseManifest } from '../../core/render/manifest';
-import { failureSchema, parseStatus, sliceReportSchema } from '../../core/render/records';
+import type { Manifest } from '../../core/render/manifest';
+import { failureSchema, sliceReportSchema } from '../../core/render/records';
 import { isPartial } from '../../core/storage/file-writes';
 import { type Storage, StorageError } from '../../core/storage/storage';
+import { parseManifest, parseStatus } from '../support/documents';
 import { survivorsWith } from '../support/processes';
+import { failuresFolder, framesFolder, manifestUrl, statusUrl, videoUrl } from '../support/render-urls';
 import { outputUrl } from './deliver-uploads';
 import type { BlenderNote, RoundFacts } from './round-facts';
 import { blenderLog, messagesFile, resolutionOf, type RoundPlace, stateDirectory } from './round-place';
@@ -31,7 +32,7 @@ export async function gatherFacts(
   }
   if (folders.size > 1) throw new Error(`there are several renders: ${[...folders].join(', ')}`);
   const folder = new URL([...folders][0] ?? 'nothing/', output);
-  const manifest = await read(manifestUrl(folder), storage, (bytes) => parseManifest(bytes, 'manifest.json'));
+  const manifest = await read(manifestUrl(folder), storage, (bytes) => parseManifest(bytes));
   const survivors = (await survivorsWith(place.directory)).map((pid) => `process ${pid}: ${commandOf(pid)}`);
   return {
     plan,
@@ -47,7 +48,7 @@ export async function gatherFacts(
         await readAll(new URL('slices/', folder), storage, (bytes) => sliceReportSchema.parse(json(bytes)))
       ).values(),
     ],
-    status: await read(statusUrl(folder), storage, (bytes) => parseStatus(bytes, 'status.json')),
+    status: await read(statusUrl(folder), storage, (bytes) => parseStatus(bytes)),
     messages: jsonLines<{ subject: string }>(messagesFile(place)).map(({ subject }) => subject),
     video: manifest && (await readVideo(manifest, folder, place, storage)),
     halfWritten: below(place.directory).filter((path) => isPartial(basename(path))),

@@ -27,7 +27,6 @@ export function seenFromAfar(batch: Batch, { random, lateAnswers }: Remoteness):
   const isKnown = ({ createdAt = 0 }: JobSummary | JobDetail): boolean => !lateAnswers || createdAt < since;
   return {
     submitJob: (request) => far(() => batch.submitJob(request)),
-    cancelJob: (jobId, reason) => far(() => batch.cancelJob(jobId, reason)),
     terminateJob: (jobId, reason) => far(() => batch.terminateJob(jobId, reason)),
     listJobs: (request) => far(async () => (await batch.listJobs(request)).filter(isKnown)),
     describeJobs: (jobIds) => far(async () => (await batch.describeJobs(jobIds)).filter(isKnown)),

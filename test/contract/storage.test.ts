@@ -89,7 +89,7 @@ describe('s3 storage', () => {
     ]) {
       await expect(attempt()).rejects.toMatchObject({
         code: 'not-found',
-        message: expect.stringContaining('there is no bucket "no-such-bucket"'),
+        message: expect.stringContaining('bucket "no-such-bucket"'),
       });
     }
   });

@@ -80,6 +80,7 @@ test('the finish Lambda runs on Node 24 and arm64 with tracing and its environme
     JOB_QUEUE: '<ComputeQueue.JobQueueArn>',
     STITCH_JOB_DEFINITION: '<JobsStitchDefinition>',
     TOPIC_ARN: '<NoticesTopic>',
+    CLAIM_STALE_SECONDS: '150',
   });
 });
 

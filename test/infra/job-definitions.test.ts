@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseWorkerArgv, retryStrategy } from '../../core/jobs/worker';
+import { retryStrategy } from '../../core/jobs/batch';
+import { parseWorkerArgv } from '../../core/jobs/worker';
 import { WORKER_UID } from '../../lib/constructs/machines';
 import { WORKER_FILES } from '../../lib/constructs/worker-images';
 import { ROOT } from '../support/source-files';

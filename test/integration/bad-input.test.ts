@@ -10,13 +10,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findExecutable } from '../../core/processes/find-executable';
+import { findExecutable } from '../../core/processes/run-program';
 import { makeScene } from '../support/blender';
 import { installFakeBlender } from '../support/fake-blender';
 import { begunFrames, onlyRender, partialFiles } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
-import { spotreel, startProgram, type Finished } from '../support/spotreel';
+import { type Finished, spotreel, startProgram } from '../support/spotreel';
 
 jest.setTimeout(240_000);
 
@@ -44,9 +44,14 @@ describe('a file that can not be rendered is refused before anything is written'
       'no .blend',
       async () => write('film.blend', 'a letter from home'),
       1,
-      ['film.blend is no scene', 'save the scene in Blender (File > Save As)'],
+      ['film.blend is not a scene', 'save the scene in Blender (File > Save As)'],
     ],
-    ['an empty file', async () => write('film.blend', ''), 1, ['film.blend is no scene: the file is empty']],
+    [
+      'an empty file',
+      async () => write('film.blend', ''),
+      1,
+      ['film.blend is not a scene: the file is empty'],
+    ],
     [
       'a truncated .blend',
       async () => write('film.blend', readFileSync(CLOCK).subarray(0, 90_000)),

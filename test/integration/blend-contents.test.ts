@@ -177,8 +177,8 @@ async function fixture(name: string): Promise<string> {
   return file;
 }
 
-describe('readBlendContents tells the same as Blender', () => {
-  test.each(['images', 'files', 'strips', 'scripts', 'unbaked', 'baked'])('of %s.blend', async (name) => {
+describe('readBlendContents agrees with Blender', () => {
+  test.each(['images', 'files', 'strips', 'scripts', 'unbaked', 'baked'])('on %s.blend', async (name) => {
     const file = await fixture(`${name}.blend`);
     const [contents, asked] = await Promise.all([read(file), ask(file)]);
     const { dependencies, unbaked, scripts, fileOutputs } = contents;
@@ -211,7 +211,7 @@ describe('readBlendContents tells the same as Blender', () => {
   });
 });
 
-test('the texts that are told are those that Blender runs', async () => {
+test('Blender runs exactly the reported texts', async () => {
   const file = await fixture('scripts.blend');
   const [contents, allowed, refused] = await Promise.all([
     read(file),
@@ -266,7 +266,7 @@ describe('drivers that need scripts', () => {
     'eval("1")',
   ];
 
-  test('are those that Blender refuses without scripts and works out with them', async () => {
+  test('are those that Blender evaluates only with scripts', async () => {
     const file = join(folder, 'drivers.blend');
     await run('blender', [
       ...['-b', '--factory-startup', '--python-exit-code', '1', '--python-expr'],

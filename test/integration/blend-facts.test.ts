@@ -91,7 +91,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-describe('readBlendFacts tells the same as Blender', () => {
+describe('readBlendFacts agrees with Blender', () => {
   test.each([
     ['3.4-zstd.blend', 'zstd', () => FIXTURES],
     ['3.4-raw.blend', 'none', () => FIXTURES],
@@ -101,7 +101,7 @@ describe('readBlendFacts tells the same as Blender', () => {
     ['strips.blend', 'zstd', () => folder],
     ['heavy.blend', 'none', () => folder],
     ['heavy-zstd.blend', 'zstd', () => folder],
-  ])('of %s', async (name, compression, directory) => {
+  ])('on %s', async (name, compression, directory) => {
     const file = join(directory(), name);
     const [facts, asked] = await Promise.all([readFactsOf(file), blenderFacts(file)]);
     expect(facts).toMatchObject({ compression, incomplete: false });
@@ -130,7 +130,7 @@ function inNewWords({ display, view, look }: SceneColors): SceneColors {
   };
 }
 
-describe('readBlendFacts tells the same as Blender of what an older one saved', () => {
+describe('readBlendFacts agrees with Blender on files of an older one', () => {
   const there = OLD_FILES.filter(([name]) => existsSync(join(OLD, name)));
   if (there.length < OLD_FILES.length)
     process.stderr.write(`not tested, not at ${OLD}: Blender's own old files\n`);
@@ -161,7 +161,7 @@ test.each(['heavy.blend', 'heavy-zstd.blend'])('%s takes two requests and 1.25 M
   await source.close();
 });
 
-test('a sparse file of 5 GB on a disk', async () => {
+test('a sparse file of 5 GB on a disk is read', async () => {
   const file = join(folder, 'sparse.blend');
   const head = new BlendWriter(BLENDER_5_0)
     .scene('A')

@@ -64,11 +64,11 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test('the reader is tried on every scene that Blender makes', () => {
+test('the test covers every scene that Blender makes', () => {
   expect([...differences.keys()].toSorted()).toEqual(Object.keys(EXPECTED).toSorted());
 });
 
-describe.each(Object.entries(EXPECTED))('of the scene %s', (name, expected) => {
+describe.each(Object.entries(EXPECTED))('the scene %s', (name, expected) => {
   test(`the reader calls the file ${expected}`, async () => {
     const source = bytesSource(await readFile(join(folder, `${name}.blend`)));
     const { activeScene } = await readBlendFacts(source);

@@ -81,7 +81,7 @@ scene.timeline_markers.new('b', frame=3).camera = other`;
     expect(existsSync(at('out'))).toBe(false);
   });
 
-  test('render makes one render for each camera, whatever markers say, and list shows their group', async () => {
+  test('render makes one render for each camera despite markers, and list shows their group', async () => {
     const scene = await makeScene(at('shot.blend'), CAMERAS);
     const result = await render(
       scene,
@@ -113,7 +113,7 @@ scene.timeline_markers.new('b', frame=3).camera = other`;
 });
 
 describe('denoising without OpenImageDenoise', () => {
-  test('inspect and render report it before a frame is tried', async () => {
+  test('inspect and render report it before the first frame', async () => {
     const scene = await makeScene(at('noisy.blend'), 'scene.cycles.use_denoising = True');
     const lacks = 'this Blender was built without OpenImageDenoise; install a Blender from blender.org';
     const inspected = await spotreel(['inspect', scene]);
@@ -125,7 +125,7 @@ describe('denoising without OpenImageDenoise', () => {
     expect(existsSync(at('out'))).toBe(false);
   });
 
-  test('a scene that does not denoise is rendered', async () => {
+  test('a scene that does not denoise renders', async () => {
     const scene = await makeScene(
       at('layer.blend'),
       'scene.cycles.use_denoising = True\nscene.view_layers[0].cycles.use_denoising = False',
@@ -183,7 +183,7 @@ describe('colour configurations', () => {
       });
     });
 
-  test('--ocio goes before OCIO, and a change of a file that the configuration names makes another render', async () => {
+  test('--ocio wins over OCIO, and a changed file of the configuration makes another render', async () => {
     const config = studioConfig();
     const { scene, own } = await studioScene(config);
     const args = ['render', scene, '-o', at('out'), '--frames', '1', '--video', 'none', '--ocio', config];
@@ -203,7 +203,7 @@ describe('colour configurations', () => {
     expect(readdirSync(at('out'))).toHaveLength(2);
   });
 
-  test('render refuses a configuration that is missing, or is none, before it creates anything', async () => {
+  test('render refuses a missing or invalid configuration before it creates anything', async () => {
     const scene = await makeScene(at('shot.blend'));
     writeFileSync(at('notes.ocio'), 'colours');
     const missing = await render(scene, '--ocio', at('gone.ocio'));
@@ -212,11 +212,14 @@ describe('colour configurations', () => {
       stderr: expect.stringContaining(`OCIO configuration ${at('gone.ocio')} is missing`),
     });
     const none = await render(scene, '--ocio', at('notes.ocio'));
-    expect(none).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('is no OCIO configuration') });
+    expect(none).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('is not an OCIO configuration'),
+    });
     expect(existsSync(at('out'))).toBe(false);
   });
 
-  test('a configuration that OpenColorIO cannot load never gives way to another one', async () => {
+  test('a configuration that OpenColorIO cannot load is never replaced', async () => {
     const scene = await makeScene(at('shot.blend'));
     writeFileSync(at('damaged.ocio'), 'ocio_profile_version: 1\nroles: [Standard\n');
     const failed = await render(scene, '--ocio', at('damaged.ocio'), '--force');

@@ -8,10 +8,10 @@ import {
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import type { FarmDescription } from '../../core/jobs/farm';
 import type { WorkerEvent } from '../../core/jobs/worker';
-import { jobsUrl, manifestUrl } from '../../core/render/keys';
 import { S3Storage } from '../../core/storage/s3-storage';
 import { emulatedEnvironment } from '../support/emulated-farm';
 import { type HttpServer, startHttpServer } from '../support/http-server';
+import { jobsUrl, manifestUrl } from '../support/render-urls';
 import { type S3Emulator, startS3Emulator } from '../support/s3-emulator';
 import { spotreel, startProgram } from '../support/spotreel';
 import { manifestFor } from '../support/stored-render';

@@ -2,12 +2,12 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobDetail, JobStatus } from '../../core/jobs/batch';
 import { submitRender } from '../../core/jobs/submit';
-import { frameUrl, jobsUrl, manifestUrl, statusUrl, videoUrl } from '../../core/render/keys';
 import type { RenderStatus } from '../../core/render/records';
 import { S3Storage } from '../../core/storage/s3-storage';
 import { emulatedEnvironment } from '../support/emulated-farm';
 import { type HttpServer, startHttpServer } from '../support/http-server';
 import { RecordingBatch } from '../support/recording-batch';
+import { frameUrl, jobsUrl, manifestUrl, statusUrl, videoUrl } from '../support/render-urls';
 import { type S3Emulator, startS3Emulator } from '../support/s3-emulator';
 import { spotreel, startProgram } from '../support/spotreel';
 import { SCENE } from '../support/submit-scene';
@@ -73,7 +73,7 @@ const parent = (counts: Partial<Record<JobStatus, number>>, status: JobStatus = 
 async function submitted(name: string, stored = 0): Promise<URL> {
   const source = new URL(`s3://${aws.bucket}/uploads/shot.blend`);
   await storage.put(source, SCENE);
-  const { folder } = await submitRender(
+  const { render } = await submitRender(
     {
       source: (await storage.head(source))!,
       output,
@@ -91,8 +91,8 @@ async function submitted(name: string, stored = 0): Promise<URL> {
       now: () => new Date(),
     },
   );
-  for (let frame = 1; frame <= stored; frame += 1) await storage.put(frameUrl(folder, frame), 'x');
-  return folder;
+  for (let frame = 1; frame <= stored; frame += 1) await storage.put(frameUrl(render.folder, frame), 'x');
+  return render.folder;
 }
 
 const place = () => ['-o', `s3://${aws.bucket}${output.pathname}`];
@@ -123,7 +123,7 @@ test('AWS Batch does not answer: the frames are told all the same, and that the 
     state: 'unknown',
     ended: false,
     frames: { total: 8, stored: 3 },
-    fault: expect.stringContaining('AWS Batch could not describe jobs'),
+    fault: expect.stringContaining('AWS Batch request to describe jobs failed'),
   });
 });
 
@@ -159,7 +159,10 @@ test('watched to its end: one call a look, throttled or failing ones told and su
     ['rendering', true],
     ['complete', true],
   ]);
-  expect(told[2]).toMatchObject({ fault: expect.stringContaining('too much to do'), slices: { running: 2 } });
+  expect(told[2]).toMatchObject({
+    fault: expect.stringContaining('too many requests'),
+    slices: { running: 2 },
+  });
 });
 
 test('Ctrl-C while AWS Batch is late ends the watching, and says that the farm goes on', async () => {

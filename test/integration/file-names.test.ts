@@ -86,7 +86,7 @@ test('a farm renders files with #, %, +, spaces and quotes in their names, and o
   expect(dependencies.map(({ path }) => path)).toContain(NFC);
 });
 
-test('one machine renders the same, and files in a linked folder', async () => {
+test('one machine renders these files, and files in a linked folder', async () => {
   await makeScene(at(SCENE), squares(['linked/a.png', ODD, 'tex/plain.png']));
   mkdirSync(at('elsewhere'));
   renameSync(at('linked'), at('elsewhere/linked'));
@@ -96,7 +96,7 @@ test('one machine renders the same, and files in a linked folder', async () => {
   expect(coloursIn(join(onlyRender(at('out')), 'frames/0001.png'))).toEqual(COLOURS);
 });
 
-test('one machine does not render a file of another Unicode form in silence: Blender would not find it', async () => {
+test('one machine reports a file of another Unicode form, which Blender would not find', async () => {
   const scene = await makeScene(at('shot.blend'), squares([NFC, ODD, 'tex/plain.png']));
   renameSync(at(NFC), at(NFD));
   expect(readdirSync(dirname(at(NFC)))).toContain(NFD.slice('tex/'.length));

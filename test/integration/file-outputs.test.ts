@@ -67,7 +67,7 @@ function pixelsOf(path: string): Buffer {
   return bytes.subarray(Number(bytes.readBigUInt64LE(end)));
 }
 
-test('files of File Output nodes are those that Blender itself writes, kept below outputs/', async () => {
+test('files of File Output nodes equal those of Blender itself, below outputs/', async () => {
   const scene = await makeScene(at('shot.blend'), nodes(at('own')));
   await blender([scene, '-o', at('png', '####'), '-s', '3', '-e', '4', '-a']);
   const own = filesBelow(at('own'));

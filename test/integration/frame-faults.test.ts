@@ -1,7 +1,8 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { failureSchema, parseGaps } from '../../core/render/records';
+import { failureSchema } from '../../core/render/records';
 import { html } from '../../core/report/charts';
+import { parseGaps } from '../support/documents';
 import { type FakeBehaviour, installFakeBlender } from '../support/fake-blender';
 import { fewOrAll, runsHeavy } from '../support/heavy';
 import { frameFiles, manifestOf, onlyRender, sliceReports, writeTimes } from '../support/render-folder';
@@ -73,7 +74,7 @@ test('3 dead frames of 8: each gap shows the frame before it, the first ones the
   });
   expect(exitCode).toBe(3);
   expect(json).toMatchObject({ state: 'partial', framesDone: 5, video: join(folder, 'output.partial.mp4') });
-  const gaps = parseGaps(readFileSync(join(folder, 'gaps.json')), 'gaps.json');
+  const gaps = parseGaps(readFileSync(join(folder, 'gaps.json')));
   expect(gaps).toMatchObject({ frameCount: 8, marked: false });
   expect(gaps.gaps.map(({ frame, shown }) => [frame, shown])).toEqual([
     [1, 2],
@@ -98,7 +99,7 @@ test('3 dead frames of 48: a video of 48 frames, and a report that names the thr
   expect(json).toMatchObject({ state: 'partial', framesDone: 45 });
   expect((await probeVideo(join(folder, 'output.partial.mp4'))).nb_read_frames).toBe('48');
   expect(existsSync(join(folder, 'output.mp4'))).toBe(false);
-  const { gaps } = parseGaps(readFileSync(join(folder, 'gaps.json')), 'gaps.json');
+  const { gaps } = parseGaps(readFileSync(join(folder, 'gaps.json')));
   expect(gaps.map(({ frame, shown }) => [frame, shown])).toEqual([
     [7, 6],
     [21, 20],
@@ -120,7 +121,7 @@ test('marked gaps say so in the picture', async () => {
   expect(held!.every((value) => Math.abs(value - 128) < 8)).toBe(true);
   expect(marked!.some((value) => value < 40)).toBe(true);
   expect(marked!.some((value) => value > 215)).toBe(true);
-  expect(parseGaps(readFileSync(join(folder, 'gaps.json')), 'gaps.json').marked).toBe(true);
+  expect(parseGaps(readFileSync(join(folder, 'gaps.json'))).marked).toBe(true);
 });
 
 test('without a single frame there is no video, and it is said', async () => {

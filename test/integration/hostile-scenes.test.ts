@@ -72,7 +72,7 @@ describe.each(fewOrAll('sandbox', USERS, (user) => user !== 'root'))('as %s', (w
     return at('home', name);
   }
 
-  test('a frame that is no file of its own fails with its reason, is not stored, and costs no other frame', async () => {
+  test('a frame that is not a plain file fails alone, with its reason, and is not stored', async () => {
     const secret = writeOwn('secret.png', PNG.sync.write(new PNG(SIZE)));
     await hostileScene('unsafe-files.py', 7, { SECRET: secret });
     const { exitCode } = await render([]);
@@ -94,7 +94,7 @@ describe.each(fewOrAll('sandbox', USERS, (user) => user !== 'root'))('as %s', (w
     ]);
   });
 
-  test('Blender reaches no folder of the worker, and can replace none of its own by a link', async () => {
+  test('Blender reaches no folder of the worker, even by a link', async () => {
     const victim = writeOwn('.bashrc', 'echo hello\n');
     await hostileScene('redirect-worker.py', 2, { VICTIM: victim });
     const { exitCode, log } = await render(['--order', 'spread', '-f', '1']);
@@ -107,7 +107,7 @@ describe.each(fewOrAll('sandbox', USERS, (user) => user !== 'root'))('as %s', (w
     expect((await probeVideo(at('out/film/preview.mp4'))).nb_read_frames).toBe('2');
   });
 
-  test('frames that were not asked for are neither stored, failed nor counted, and the log says so once', async () => {
+  test('frames that were not requested are ignored, with one line in the log', async () => {
     await hostileScene('stray-frames.py', 4);
     const { exitCode, log, stdout } = await render(['-f', '4']);
     expect(exitCode).toBe(0);
@@ -132,7 +132,7 @@ describe.each(fewOrAll('sandbox', USERS, (user) => user !== 'root'))('as %s', (w
     expect(told[0]).toContain('3, 500, 77777, -5');
   });
 
-  test('output without end fills neither memory nor log, and the log says how much was dropped', async () => {
+  test('endless output fills neither memory nor log, and the log shows the dropped amount', async () => {
     await hostileScene('much-output.py', 2);
     const { exitCode, log } = await render(['-f', '2'], { SPOTREEL_LOG_MIB: '1' });
     expect(exitCode).toBe(0);

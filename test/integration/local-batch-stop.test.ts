@@ -38,18 +38,6 @@ test('terminating an array stops what runs and fails what waits', async () => {
   expect(children.map(({ attempts }) => attempts?.length)).toEqual([1, 0, 0]);
 });
 
-test('cancelling fails what waits and lets go on what runs', async () => {
-  const { batch, submit, untilLogged } = await openBatch({ maxParallel: 1 });
-  const jobId = await submit(['await-signal.js', 'obey'], { arrayProperties: { size: 3 } });
-  await untilLogged(jobId, 'ready', 0);
-  await batch.cancelJob(jobId, 'enough');
-  const children = await batch.listJobs({ arrayJobId: jobId });
-  expect(children.map(({ status }) => status)).toEqual(['RUNNING', 'FAILED', 'FAILED']);
-  await batch.terminateJob(`${jobId}:0`, 'at last');
-  const { arrayProperties } = await batch.wait(jobId);
-  expect(arrayProperties?.statusSummary).toMatchObject({ FAILED: 3 });
-});
-
 test('a batch whose directory another machine took over stops its jobs and writes nothing more', async () => {
   let tidied = 0;
   const { batch, directory, submit, untilLogged } = await openBatch({
@@ -103,12 +91,12 @@ test('after stop no process is left, and the next open goes on without using up 
   expect(readdirSync(join(stateDirectory, 'lock'))).toEqual([]);
 });
 
-test('a cancelled child that ran when the batch was stopped is not started again', async () => {
+test('a job that was terminated just before the batch stopped is not started again', async () => {
   const stateDirectory = makeDirectory();
   const first = await openBatch({ stateDirectory });
   const jobId = await first.submit(['await-signal.js', 'obey']);
   await first.untilLogged(jobId, 'ready');
-  await first.batch.cancelJob(jobId, 'not wanted any more');
+  await first.batch.terminateJob(jobId, 'not wanted any more');
   await first.batch.stop();
   expect(await first.batch.terminateJob(jobId, 'too late').catch(codeOf)).toBe('stopped');
   const second = await openBatch({ stateDirectory });

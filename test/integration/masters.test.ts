@@ -89,7 +89,7 @@ const SAVED: ReadonlyArray<readonly [string, string, string | undefined]> = [
 const USUAL = ['PNG of 16 bits', 'JPEG', 'OpenEXR with layers'];
 
 test.each(fewOrAll('masters', SAVED, ([name]) => USUAL.includes(name)))(
-  '%s: frames and masters are what Blender itself makes of the scene',
+  '%s: frames and masters equal those of Blender itself',
   async (_, settings, ending) => {
     const names = 'settings.file_format, settings.color_mode, settings.color_depth';
     const scene = await makeScene(
@@ -152,7 +152,7 @@ describe('a scene whose format is neither OpenEXR nor JPEG', () => {
   );
 });
 
-test('a format that Blender cannot save in black and white gives PNG alone', async () => {
+test('a format that Blender cannot save in black and white yields only PNG', async () => {
   const scene = await makeScene(
     at('shot.blend'),
     "scene.render.image_settings.file_format = 'WEBP'\nscene.render.image_settings.color_mode = 'BW'",
@@ -162,7 +162,7 @@ test('a format that Blender cannot save in black and white gives PNG alone', asy
   expect(mastersOf(out)).toEqual([]);
 });
 
-test('an animation that is cropped has masters of the size of its frames', async () => {
+test('a cropped animation has masters of the size of its frames', async () => {
   const scene = await makeScene(
     at('shot.blend'),
     `

@@ -66,7 +66,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(made, { recursive: true, force: true }));
 
 test.each(Object.entries(WANTED))(
-  'the frames of the scene "%s" lack exactly what they show',
+  'frames of the scene "%s" lack exactly the files that they show',
   (name, wanted) => {
     const frames = Array.from({ length: FRAMES }, (_, i) => i + 1);
     const expected = frames.map((frame) => (Array.isArray(wanted) ? wanted : (wanted[frame] ?? [])));
@@ -74,6 +74,6 @@ test.each(Object.entries(WANTED))(
   },
 );
 
-test('every scene that is made is asked about', () => {
+test('every made scene has expected files', () => {
   expect([...answers.keys()].toSorted()).toEqual(Object.keys(WANTED).toSorted());
 });

@@ -34,7 +34,7 @@ function expectColours(folder: string): void {
   }
 }
 
-test('a copy of a project renders right: library, its texture, image sequence and tiles are all there', async () => {
+test('a copied project renders with its library, texture, image sequence and tiles', async () => {
   copyProject(at('a copy'));
   const { exitCode, stderr } = await render(at('a copy/film/shot.blend'));
   expect({ exitCode, findings: findings(stderr) }).toEqual({ exitCode: 0, findings: [] });
@@ -45,7 +45,7 @@ test('a copy of a project renders right: library, its texture, image sequence an
   );
 });
 
-test.each(PROJECT_FILES)('without %s exactly that file is named, and how to mend it', async (path) => {
+test.each(PROJECT_FILES)('a missing %s is reported alone, with a fix', async (path) => {
   copyProject(at('copy'));
   rmSync(at('copy', path));
   const { exitCode, stdout } = await spotreel(['inspect', at('copy/film/shot.blend'), '--json']);
@@ -65,7 +65,7 @@ test.each(PROJECT_FILES)('without %s exactly that file is named, and how to mend
   expect(needed).toContain(isLibrary ? 'Relocate' : 'Find Missing Files');
 });
 
-test('without its library a scene is not rendered, but by force', async () => {
+test('a scene without its library renders only with --force', async () => {
   copyProject(at('copy'));
   rmSync(at('copy/film/lib/props.blend'));
   const refused = await render(at('copy/film/shot.blend'));
@@ -78,7 +78,7 @@ test('without its library a scene is not rendered, but by force', async () => {
   expect(others).toEqual(PROJECT_COLOURS[2]!.slice(1));
 });
 
-test('several errors are told at once, each in a line of its own', async () => {
+test('several errors are reported together, each in its own line', async () => {
   copyProject(at('copy'));
   rmSync(at('copy/film/lib/props.blend'));
   const { exitCode, stdout, stderr } = await render(at('copy/film/shot.blend'), '--scene', 'Nope');
@@ -91,7 +91,7 @@ test('several errors are told at once, each in a line of its own', async () => {
   expect(existsSync(at('out'))).toBe(false);
 });
 
-test('without a texture nothing is rendered pink, but by force; with the texture mended it renders anew', async () => {
+test('a scene without a texture renders pink only with --force, and again once the texture is back', async () => {
   copyProject(at('copy'));
   const texture = at('copy/film/lib/textures/wood.png');
   const bytes = readFileSync(texture);
@@ -114,7 +114,7 @@ test('without a texture nothing is rendered pink, but by force; with the texture
   expect(squaresInFile(join(onlyRender(at('out')), 'frames/0001.png'))[0]).toBe('ff0000');
 });
 
-test('a sequence that lacks one picture costs the frames that show it, and no other', async () => {
+test('a sequence without one picture fails only the frames that show it', async () => {
   copyProject(at('copy'));
   rmSync(at('copy/film/plates/plate_0002.png'));
   const { exitCode, stderr } = await render(at('copy/film/shot.blend'), '--frames', '1-3');
@@ -126,7 +126,7 @@ test('a sequence that lacks one picture costs the frames that show it, and no ot
 });
 
 if (runsHeavy('pixels'))
-  test('a tile that is missing is seen by Blender, too', async () => {
+  test('Blender reports a missing tile, too', async () => {
     copyProject(at('copy'));
     rmSync(at('copy/film/tiles/tile.1002.png'));
     const { exitCode, stderr } = await render(at('copy/film/shot.blend'), '--frames', '1');
@@ -146,7 +146,7 @@ rain.instance_object = bpy.context.object
 `;
 
 if (runsHeavy('pixels'))
-  test('a simulation that is not baked is rendered in one slice, as Blender renders it, and it is said why', async () => {
+  test('an unbaked simulation renders in one slice as in Blender, with the reason', async () => {
     const scene = await makeScene(at('rain.blend'), RAIN);
     const { exitCode, stderr } = await render(scene, '-f', '1');
     expect(exitCode).toBe(0);
@@ -183,7 +183,7 @@ describe('in a bucket', () => {
     await aws.stop();
   });
 
-  test('two children at the same moment fetch each file once, and render right', async () => {
+  test('two concurrent children fetch each file once and render correctly', async () => {
     copyProject(at('copy'));
     for (const path of ['film/shot.blend', ...PROJECT_FILES]) {
       const object = { Bucket: aws.bucket, Key: `uploads/${path}`, Body: readFileSync(at('copy', path)) };

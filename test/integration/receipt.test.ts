@@ -3,6 +3,11 @@ import { join } from 'node:path';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { TABLE_DATE } from '../../core/cost/prices';
 import { type FarmDescription, farmParameterName } from '../../core/jobs/farm';
+import type { RenderStatus, SliceAttempt } from '../../core/render/records';
+import { S3Storage } from '../../core/storage/s3-storage';
+import { emulatedEnvironment } from '../support/emulated-farm';
+import { installFakeBlender } from '../support/fake-blender';
+import { type HttpServer, startHttpServer } from '../support/http-server';
 import {
   frameUrl,
   jobsUrl,
@@ -10,12 +15,7 @@ import {
   sliceReportUrl,
   statusUrl,
   stitchRecordUrl,
-} from '../../core/render/keys';
-import type { RenderStatus, SliceAttempt } from '../../core/render/records';
-import { S3Storage } from '../../core/storage/s3-storage';
-import { emulatedEnvironment } from '../support/emulated-farm';
-import { installFakeBlender } from '../support/fake-blender';
-import { type HttpServer, startHttpServer } from '../support/http-server';
+} from '../support/render-urls';
 import { type S3Emulator, startS3Emulator } from '../support/s3-emulator';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';

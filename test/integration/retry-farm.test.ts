@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AwsBatch } from '../../core/jobs/aws-batch';
 import type { FarmDescription } from '../../core/jobs/farm';
-import { frameUrl, jobsUrl, manifestUrl, retryUrl, sliceReportUrl, statusUrl } from '../../core/render/keys';
-import { parseManifest } from '../../core/render/manifest';
 import { type RenderStatus, sliceReportSchema } from '../../core/render/records';
 import { S3Storage } from '../../core/storage/s3-storage';
+import { parseManifest } from '../support/documents';
 import { emulatedBatch, emulatedEnvironment, makeEmulatedFarm } from '../support/emulated-farm';
 import { startRecordingProxy } from '../support/recording-proxy';
+import { frameUrl, jobsUrl, manifestUrl, retryUrl, sliceReportUrl, statusUrl } from '../support/render-urls';
 import { type S3Emulator, startS3Emulator } from '../support/s3-emulator';
 import { ROOT } from '../support/source-files';
 import { spotreel, worker } from '../support/spotreel';
@@ -63,7 +63,7 @@ async function failed(name: string, stored: readonly number[]): Promise<URL> {
 /** What AWS Batch would run of retry 1: a child, or without an index the plain job. */
 async function retryChild(name: string, index?: number) {
   const folder = folderOf(name);
-  const { source } = parseManifest(await storage.get(manifestUrl(folder)), 'x');
+  const { source } = parseManifest(await storage.get(manifestUrl(folder)));
   const place = ['-o', folder.href.replace(/\/$/, ''), '-f', '2', '-t', '6', '--retry', '1'];
   return worker(['render', '-i', source.url, ...place], {
     environment: { ...environment, ...(index !== undefined && { AWS_BATCH_JOB_ARRAY_INDEX: String(index) }) },
@@ -79,7 +79,7 @@ test('what is missing is submitted, once for many who ask, and its worker render
   expect(asked.some(({ exitCode }) => exitCode === 0)).toBe(true);
   expect(await retriesOf('shot')).toBe(1);
   const { render, stitch, retry } = await json(jobsUrl(folder));
-  expect(retry).toEqual({ number: 1, why: 'asked', slices: 2, frames: 2 });
+  expect(retry).toEqual({ kind: 'frames', number: 1, why: 'asked', slices: 2, frames: 2 });
   const won = asked.find(({ exitCode }) => exitCode === 0)!;
   expect(JSON.parse(won.stdout)).toEqual([render, stitch]);
   expect(won.stderr).toContain('shot: 2 frames in 2 slices (3, 6)');

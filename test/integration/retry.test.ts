@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseGaps, parseRetryPlan } from '../../core/render/records';
+import { parseGaps, parseRetryPlan } from '../support/documents';
 import { type FakeBehaviour, installFakeBlender } from '../support/fake-blender';
 import { runsHeavy } from '../support/heavy';
 import { frameFiles, onlyRender, sliceReports, writeTimes } from '../support/render-folder';
@@ -45,7 +45,7 @@ async function interrupt({ process, finished }: ReturnType<typeof startProgram>)
 }
 
 const planOf = (folder: string, number: number) =>
-  parseRetryPlan(readFileSync(join(folder, 'retries', `${number}.json`)), 'the plan');
+  parseRetryPlan(readFileSync(join(folder, 'retries', `${number}.json`)));
 const retryOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'jobs.json'), 'utf8')).retry;
 const products = (folder: string) =>
   readdirSync(folder).filter((name) => name.startsWith('output') || name === 'gaps.json');
@@ -80,7 +80,7 @@ test('frames that failed are mended: only they are rendered, and the video is ma
     ],
     frames: [{ start: 3 }, { start: 8 }],
   });
-  expect(retryOf(folder)).toEqual({ number: 1, why: 'asked', slices: 2, frames: 2 });
+  expect(retryOf(folder)).toEqual({ kind: 'frames', number: 1, why: 'asked', slices: 2, frames: 2 });
   expect(rendered(folder)).toMatchObject({ 0: [[1, 2]], 1: [[4], [3]], 3: [[7], [8]] });
   const status = await spotreel(['status', 'clock', '-o', at('out'), '--json']);
   expect(JSON.parse(status.stdout)).toMatchObject({ state: 'complete', retry: { number: 1 } });
@@ -102,7 +102,7 @@ test('frames that failed are mended: only they are rendered, and the video is ma
   const video = await retry(blender({ refuse: 'Error: it was started' }));
   expect(video).toMatchObject({ exitCode: 0 });
   expect(products(folder)).toEqual(['output.mp4']);
-  expect(retryOf(folder)).toEqual({ number: 2, why: 'asked', slices: 0, frames: 0 });
+  expect(retryOf(folder)).toEqual({ kind: 'video', number: 2, why: 'asked', slices: 0, frames: 0 });
   expect((await spotreel(['status', 'clock', '-o', at('out')])).exitCode).toBe(0);
 });
 
@@ -114,9 +114,7 @@ if (runsHeavy('retry'))
     const some = await retry(blender({}), '--frames', '1-3');
     expect(some).toMatchObject({ exitCode: 3 });
     expect(products(folder)).toEqual(['gaps.json', 'output.partial.mp4']);
-    expect(parseGaps(readFileSync(join(folder, 'gaps.json')), 'x').gaps.map(({ frame }) => frame)).toEqual([
-      4, 6,
-    ]);
+    expect(parseGaps(readFileSync(join(folder, 'gaps.json'))).gaps.map(({ frame }) => frame)).toEqual([4, 6]);
     expect(retryOf(folder)).toMatchObject({ number: 1, frames: 1, partial: true });
     expect((await spotreel(['status', 'clock', '-o', at('out')])).exitCode).toBe(3);
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sandboxGaps } from '../../container/worker/programs';
-import { findExecutable } from '../../core/processes/find-executable';
+import { findExecutable } from '../../core/processes/run-program';
 import { asUser, copyOf, folderOf, SANDBOX_USERS } from '../support/sandbox-users';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';

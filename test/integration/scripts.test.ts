@@ -63,7 +63,7 @@ const TRIED = fewOrAll('scripts', Object.entries(BYPASSES), ([name]) => USUAL.in
 describe.each(TRIED)('%s', (name, make) => {
   const code = name.startsWith('the name') ? 'freestyle-names' : 'freestyle-scripts';
 
-  test('does not run, is reported, and the picture is the one of Blender without it', async () => {
+  test("does not run, is reported, and the picture equals Blender's without it", async () => {
     const scene = await make(at('shot.blend'));
     const { exitCode, stderr } = await render(scene);
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
@@ -92,7 +92,7 @@ describe.each(TRIED)('%s', (name, make) => {
   });
 });
 
-test('texts that are named like modules are not imported', async () => {
+test('texts with names of modules are not imported', async () => {
   const names = [
     'json',
     'numpy',
@@ -115,7 +115,7 @@ test('texts that are named like modules are not imported', async () => {
   expect(hasRun(onlyRender(at('out')))).toBe(false);
 });
 
-test('lines that Freestyle draws by its parameter editor stay as Blender draws them', async () => {
+test('Freestyle lines of the parameter editor look as in Blender', async () => {
   const scene = await editorScene(at('shot.blend'));
   const { exitCode, stderr } = await render(scene);
   expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
@@ -144,7 +144,7 @@ test.each([
   expect(codesOf(allowed)).toEqual(['warning scripts-run']);
 });
 
-test('a registered text runs with --allow-scripts, and not without', async () => {
+test('a registered text runs only with --allow-scripts', async () => {
   const scene = await makeScene(at('shot.blend'), OTHER_SCRIPTS);
   expect(await render(scene)).toMatchObject({ exitCode: 0 });
   expect(hasRun(onlyRender(at('out')))).toBe(false);
@@ -167,7 +167,7 @@ attempt('write', lambda: open(${JSON.stringify(path)}, 'w'))
 attempt('network', lambda: socket.socket(socket.AF_INET))
 `;
 
-test('scripts that are allowed run in the sandbox', async () => {
+test('allowed scripts run in the sandbox', async () => {
   mkdirSync(at('loot'));
   const scene = await payloadScene(at('shot.blend'), probe(at('loot/file')), 1);
   await render(scene, ALLOW_SCRIPTS);
@@ -176,7 +176,7 @@ test('scripts that are allowed run in the sandbox', async () => {
   expect(log).toContain('PROBE network refused');
 });
 
-test('scripts that are allowed without a sandbox are announced by a warning', async () => {
+test('allowed scripts without a sandbox cause a warning', async () => {
   const scene = await makeScene(at('shot.blend'));
   const off = { SPOTREEL_SANDBOX: 'off' };
   const { stderr } = await render(scene, ALLOW_SCRIPTS, off);
@@ -184,7 +184,7 @@ test('scripts that are allowed without a sandbox are announced by a warning', as
   expect((await render(scene, [], off)).stderr).not.toContain('scripts-unconfined');
 });
 
-test('a manifest alone does not let scripts run: the worker refuses it', async () => {
+test('the worker refuses scripts that only the manifest allows', async () => {
   const scene = await payloadScene(at('shot.blend'), "print('HOSTILE SCRIPT' + ' RAN')", 1);
   await render(scene, ['--name', 'shot']);
   const folder = at('out/shot');
@@ -202,7 +202,7 @@ test('a manifest alone does not let scripts run: the worker refuses it', async (
   expect(allowed.stdout).toContain(RAN);
 });
 
-test('a retry of a render keeps the option', async () => {
+test('a retry of a render keeps --allow-scripts', async () => {
   const scene = await makeScene(at('shot.blend'), OTHER_SCRIPTS);
   await render(scene, [...ALLOW_SCRIPTS, '--name', 'shot']);
   const frame = at('out/shot/frames/0001.png');

@@ -32,7 +32,7 @@ scene.frame_start = 5`,
 
 // Scenes of test/pixels are like the others.
 test.each(fewOrAll('pixels', Object.entries(SIMULATIONS), ([name]) => name === 'cloth'))(
-  'a render from the middle of an unbaked %s is what Blender renders of a baked one',
+  "a render from the middle of an unbaked %s equals Blender's render of a baked one",
   async (_name, lines) => {
     const file = await makeScene(at('unbaked.blend'), lines);
     const baked = await makeScene(at('baked.blend'), lines + BAKE);

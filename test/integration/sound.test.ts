@@ -60,7 +60,7 @@ async function framesApart(path: string): Promise<number[]> {
   return flashes.map((time, i) => Math.abs(clicks[i]! - time) * FPS);
 }
 
-test('sound is within a frame of the picture from start to end, in every format that has sound', async () => {
+test('sound stays within a frame of the picture in every format with sound', async () => {
   await makeFilm();
   const { exitCode, stdout, stderr } = await render('--frames', '30-101');
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: expect.any(String) });
@@ -94,7 +94,7 @@ test('sound is within a frame of the picture from start to end, in every format 
 });
 
 if (runsHeavy('sound'))
-  test('the preview and a video with gaps have the sound, too', async () => {
+  test('the preview and a video with gaps have the sound', async () => {
     await makeFilm();
     await render('--frames', '30-75');
     expect((await probeAudio(at('out/film/preview.mp4')))?.codec_name).toBe('aac');
@@ -107,7 +107,7 @@ if (runsHeavy('sound'))
     ]);
   });
 
-test('a video that lacks one of two sounds is partial, names it and has the other one', async () => {
+test('a video without one of two sounds is partial, names it and has the other', async () => {
   await makeFilm(`strips.new_sound('Song', '//sounds/gone.wav', 4, 10)`);
   const { exitCode, stdout } = await render('--frames', '30-40');
   expect(exitCode).toBe(3);
@@ -136,7 +136,7 @@ test('a video that lacks one of two sounds is partial, names it and has the othe
 });
 
 if (runsHeavy('sound'))
-  test('a missing sound that is muted or not played in these frames leaves the video whole', async () => {
+  test('a missing sound that is muted or outside the frames leaves the video whole', async () => {
     for (const name of ['later.wav', 'muted.wav']) writeFileSync(at(name), clicksWav([0.1], 2));
     await makeFilm(`
 strips.new_sound('Later', ${JSON.stringify(at('later.wav'))}, 4, 200).sound.filepath = '//later.wav'
@@ -151,7 +151,7 @@ muted.mute = True
   });
 
 if (runsHeavy('sound'))
-  test('the same command makes a whole video of one whose sound failed', async () => {
+  test('the same command completes a video whose sound failed', async () => {
     await makeFilm();
     await render('--frames', '30-40');
     const failing = at('blender');
@@ -165,7 +165,7 @@ if (runsHeavy('sound'))
       expect(existsSync(at('out/film', name))).toBe(false);
   });
 
-test('a Blender that fails at the sound leaves a partial video, which says why', async () => {
+test('a Blender that fails at the sound leaves a partial video with the reason', async () => {
   await makeFilm();
   await render('--frames', '30-40');
   const failing = at('blender');
@@ -189,7 +189,7 @@ test('a Blender that fails at the sound leaves a partial video, which says why',
 });
 
 if (runsHeavy('sound'))
-  test('asked to stop while sound is mixed, it leaves neither a Blender nor a video behind', async () => {
+  test('a stop while sound is mixed leaves neither a Blender nor a video', async () => {
     await makeFilm();
     await render('--frames', '30-31');
     rmSync(at('out/film/output.mp4'));
@@ -211,7 +211,7 @@ if (runsHeavy('sound'))
     expect(existsSync(at('out/film/output.mp4'))).toBe(false);
   });
 
-test('where frames are left out there is no sound, which is said before', async () => {
+test('a render that leaves out frames has no sound, with a warning', async () => {
   await makeFilm();
   const { exitCode, stdout } = await render('--frames', '30-40x2');
   expect(exitCode).toBe(0);
@@ -232,7 +232,7 @@ test('a scene without sound starts no Blender for its video', async () => {
   expect(existsSync(at('started'))).toBe(false);
 });
 
-test('a packed sound, and a speaker as the camera hears it', async () => {
+test('a packed sound and a speaker sound as the camera hears them', async () => {
   mkdirSync(at('lost'));
   writeFileSync(at('lost/clicks.wav'), clicksWav([0.5], 2));
   const lines = `

@@ -11,8 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
-import { parseManifest } from '../../core/render/manifest';
 import { blender, makeScene } from '../support/blender';
+import { parseManifest } from '../support/documents';
 import { type PlayedFarm, startPlayedFarm } from '../support/played-farm';
 import { fewOrAll } from '../support/heavy';
 import { PROJECT_COLOURS, squaresOf, useProject } from '../support/project';
@@ -145,7 +145,7 @@ test.each([
   const { exitCode, stderr } = await submit(scene, '-n', `Honest-${name}`, ...flags);
   expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
   expect(stderr.includes('the scene needs 7 files')).toBe(name === 'yes');
-  const manifest = parseManifest(Buffer.from(await farm.get(`renders/Honest-${name}/manifest.json`)), 'x');
+  const manifest = parseManifest(Buffer.from(await farm.get(`renders/Honest-${name}/manifest.json`)));
   expect(manifest.scenePath).toBe('shots/shot.blend');
   const watched = await spotreel(['watch', `Honest-${name}`, '--no-picture'], {
     environment: farm.environment,
@@ -163,7 +163,7 @@ test('with --project nothing outside of that folder is uploaded, and each file o
   const { stderr } = await submit(scene, '--project', 'copy/film/shots', '--force', '-n', 'Alone');
   expect(stderr).toMatch(/warning: library-missing: .*leads out of the project's folder/);
   expect(stderr).toMatch(/warning: outside-project: image "Tiles" .*leads out of the project's folder/);
-  const alone = parseManifest(Buffer.from(await farm.get('renders/Alone/manifest.json')), 'x');
+  const alone = parseManifest(Buffer.from(await farm.get('renders/Alone/manifest.json')));
   expect(alone).toMatchObject({ scenePath: 'shot.blend', dependencies: [] });
   const linked = await submit(scene, '--project', 'copy/film');
   expect(linked).toMatchObject({ exitCode: 1, stdout: '' });
@@ -231,7 +231,7 @@ test('a scene in the bucket gets no file of another project into its plan', asyn
   const { exitCode, stderr } = await submit(`s3://${farm.aws.bucket}/${key}`, '-n', 'Leak', '--frames', '1');
   expect(exitCode).toBe(0);
   expect(stderr).toContain('note: outside-project: image "a" needs //../other/plate.png');
-  const manifest = parseManifest(Buffer.from(await farm.get('renders/Leak/manifest.json')), 'x');
+  const manifest = parseManifest(Buffer.from(await farm.get('renders/Leak/manifest.json')));
   expect(manifest.dependencies ?? []).toEqual([]);
 });
 

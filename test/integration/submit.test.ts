@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DescribeJobsCommand } from '@aws-sdk/client-batch';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { startsRender } from '../../core/render/keys';
-import { parseManifest } from '../../core/render/manifest';
+import { parseManifest } from '../support/documents';
 import { emulatedBatch, emulatedEnvironment, makeEmulatedFarm } from '../support/emulated-farm';
 import { PROJECT_COLOURS, PROJECT_FILES, squaresOf, useProject } from '../support/project';
 import { type S3Emulator, startS3Emulator } from '../support/s3-emulator';
@@ -75,7 +75,7 @@ test('a scene of this machine is uploaded, and its two jobs are submitted: one l
   expect(uploads).toEqual([expect.stringMatching(/^uploads\/submitted\/[0-9a-f]{16}\/my shot \+1\.blend$/)]);
   expect(Buffer.from(await get(uploads[0]!)).equals(readFileSync(SCENE))).toBe(true);
   const manifestKey = (await keys('renders/')).find((key) => key.endsWith('manifest.json'))!;
-  expect(parseManifest(await get(manifestKey), manifestKey)).toMatchObject({
+  expect(parseManifest(await get(manifestKey))).toMatchObject({
     source: { url: `s3://${BUCKET}/${uploads[0]}` },
     framesPerSlice: 3,
   });
@@ -87,7 +87,7 @@ test('a project is uploaded with all that its scene needs, once, and workers ren
   const first = await submit(scene, '-f', '2', '-n', 'Project-1');
   expect(first).toMatchObject({ exitCode: 0 });
   expect(first.stderr).toContain('uploading 8 files');
-  const manifest = parseManifest(await get('renders/Project-1/manifest.json'), 'x');
+  const manifest = parseManifest(await get('renders/Project-1/manifest.json'));
   expect(manifest.scenePath).toBe('shot.blend');
   expect(manifest.dependencies!.map(({ path }) => `film/${path}`)).toEqual(PROJECT_FILES);
   for (const { url } of manifest.dependencies!) {

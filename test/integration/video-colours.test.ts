@@ -93,7 +93,7 @@ const isTagged = ([display, video]: (typeof TAGGED)[number]): boolean =>
   display === undefined || (display === 'rec2100-pq' && ['hevc', 'prores', 'vp9'].includes(video));
 
 test.each(fewOrAll('videos', TAGGED, isTagged))(
-  'display %s is what video %s is tagged for',
+  'the display %s decides the colour tags of video %s',
   async (display, video, tags, pix_fmt, colr) => {
     const film: Film = { options: { video }, bitDepth: 16, alpha: true, size: [96, 64], frames: 2 };
     const result = await stitchFilm(at('out'), {
@@ -121,7 +121,7 @@ function colrOf(path: string): number[] | undefined {
   return [8, 10, 12].map((offset) => bytes.readUInt16BE(start + offset));
 }
 
-test('10 bits are kept where frames are see-through, too', async () => {
+test('see-through frames keep 10 bits', async () => {
   // Steps that 8 bits do not have.
   const pixel: Film['pixel'] = (x) => {
     const grey = 20_000 + Math.floor(x / 16) * 64;
@@ -152,7 +152,7 @@ const isUsualAspect = ([aspect, video]: (typeof ASPECTS)[number]): boolean =>
   aspect?.[0] === 64 && ['h264', 'vp9', 'gif'].includes(video);
 
 test.each(fewOrAll('videos', ASPECTS, isUsualAspect))(
-  'pixels of %j in video %s, whatever the pictures say',
+  'pixels are %j in video %s, regardless of the pictures',
   async (aspect, video, sar, width, height) => {
     const [numerator, denominator] = aspect ?? [1, 1];
     const plan = aspect && { pixelAspect: { numerator, denominator } };

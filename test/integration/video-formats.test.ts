@@ -72,7 +72,7 @@ test.each([
   expect(Math.abs(alpha! - 128)).toBeLessThan(4);
 });
 
-test('half see-through frames stand before the colour that was asked for', async () => {
+test('half see-through frames show the chosen background colour', async () => {
   const options = { video: 'h264', background: 'ff0000' } as const;
   await stitched({ options, bitDepth: 8, alpha: true, size: [32, 18] });
   const [red, green, blue] = await decodePixel(at('out/output.mp4'), 'h264');
@@ -102,7 +102,7 @@ test.each(fewOrAll('videos', EXTREMES, ([video]) => video === 'h264'))(
   },
 );
 
-test('none: the frames are looked at, and there is no video', async () => {
+test('video none checks the frames and makes no video', async () => {
   const result = await stitched({ options: { video: 'none' }, bitDepth: 8, alpha: false, size: [32, 18] });
   expect(result).toMatchObject({ exitCode: 0 });
   expect(readdirSync(at('out')).filter((name) => name.startsWith('output'))).toEqual([]);
@@ -111,7 +111,7 @@ test('none: the frames are looked at, and there is no video', async () => {
   expect(bad).toMatchObject({ exitCode: 65, stdout: expect.stringContaining('frame 3') });
 });
 
-test('an ffmpeg that lacks the encoder is named with it, and what to do', async () => {
+test('an ffmpeg without the encoder is reported with a fix', async () => {
   const lacking = at('ffmpeg');
   writeFileSync(lacking, '#!/bin/sh\necho "Codec \'libx265\' is not recognized by FFmpeg."\n');
   chmodSync(lacking, 0o755);
@@ -123,7 +123,7 @@ test('an ffmpeg that lacks the encoder is named with it, and what to do', async 
 });
 
 if (runsHeavy('videos'))
-  test('frames up to 105,999 are a film of as many, in their order, and a preview that shows some of them', async () => {
+  test('frames up to 105,999 become a film in order, and a preview of some', async () => {
     // Names of five and of six digits.
     const [first, frames] = [95_000, 11_000];
     const film: Film = { options: {}, bitDepth: 8, alpha: false, size: [16, 16], first, frames };

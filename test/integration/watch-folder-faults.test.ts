@@ -29,15 +29,18 @@ const FAULTS: Readonly<Record<string, readonly [put: (path: string) => void, rea
   'line\nbreak\u001b[31m.blend': [(path) => copyFileSync(SCENE, path), 'holds a control character; rename'],
   'empty.blend': [(path) => writeFileSync(path, ''), 'the file is empty'],
   'dangling.blend': [(path) => symlinkSync('/nowhere/x.blend', path), 'a link that leads nowhere'],
-  'device.blend': [(path) => symlinkSync('/dev/zero', path), 'no regular file'],
-  'pipe.blend': [(path) => execFileSync('mkfifo', [path]), 'is no regular file'],
+  'device.blend': [(path) => symlinkSync('/dev/zero', path), 'not a regular file'],
+  'pipe.blend': [(path) => execFileSync('mkfifo', [path]), 'is not a regular file'],
   'torn-options.blend': [withSidecar((path) => writeFileSync(path, '{')), 'holds no options (it is no JSON)'],
   'folder-options.blend': [
     withSidecar((path) => mkdirSync(path)),
     'options in folder-options.blend.json, which is a folder',
   ],
-  'pipe-options.blend': [withSidecar((path) => execFileSync('mkfifo', [path])), 'which is no regular file'],
-  'device-options.blend': [withSidecar((path) => symlinkSync('/dev/zero', path)), 'no regular file'],
+  'pipe-options.blend': [
+    withSidecar((path) => execFileSync('mkfifo', [path])),
+    'which is not a regular file',
+  ],
+  'device-options.blend': [withSidecar((path) => symlinkSync('/dev/zero', path)), 'not a regular file'],
   'lost-options.blend': [withSidecar((path) => symlinkSync('/nowhere', path)), 'a link that leads nowhere'],
   'large-options.blend': [
     withSidecar((path) => writeFileSync(path, ' '.repeat(300_000))),
@@ -76,7 +79,7 @@ test('a farm refuses each bad upload with its reason, renders the good one, and 
         expect.stringContaining(reason),
       ]),
     ),
-    'uploads/x\ufffd.blend': expect.stringContaining('no valid UTF-8'),
+    'uploads/x\ufffd.blend': expect.stringContaining('not valid UTF-8'),
   });
   for (const { renderId, reason } of refused) {
     const status = JSON.parse(readFileSync(at('renders', renderId!, 'status.json'), 'utf8'));

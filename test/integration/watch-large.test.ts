@@ -156,7 +156,7 @@ test('10,000 slices, with AWS Batch failing, throttled and late: right to the en
   const faults = told.filter(({ fault }) => fault !== undefined);
   expect(faults.map(({ fault }) => fault)).toEqual([
     expect.stringContaining('not now'),
-    expect.stringContaining('too much to do'),
+    expect.stringContaining('too many requests'),
     expect.stringContaining('has not answered'),
   ]);
   // What was known before is still told.

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { parseWorkerEvent, type WorkerEvent } from '../../core/jobs/worker';
-import { parseGaps } from '../../core/render/records';
+import { parseGaps } from '../support/documents';
 import { installFakeBlender } from '../support/fake-blender';
 import { pngChunk, pngOf } from '../support/png';
 import { frameFiles, manifestOf } from '../support/render-folder';
@@ -107,9 +107,7 @@ test('frames that are missing or not whole make no video, and are named', async 
   expect(bad.exitCode).toBe(65);
   expect(errorOf(bad)).toContain('frame 40');
   expect((await probeVideo(at('out/output.partial.mp4'))).nb_read_frames).toBe('72');
-  expect(parseGaps(readFileSync(at('out/gaps.json')), 'gaps.json').gaps).toMatchObject([
-    { frame: 40, shown: 39 },
-  ]);
+  expect(parseGaps(readFileSync(at('out/gaps.json'))).gaps).toMatchObject([{ frame: 40, shown: 39 }]);
   for (const name of ['0007.png', '0020.png', '0021.png', '0022.png']) rmSync(at('out/frames', name));
   const missing = await worker(stitchArgs());
   expect(missing.exitCode).toBe(65);
@@ -135,7 +133,7 @@ test('a partial stitch takes a frame that is not whole for missing, and names bo
   rmSync(at('out/frames/0001.png'));
   const { exitCode } = await worker([...stitchArgs(), '--partial']);
   expect(exitCode).toBe(0);
-  expect(parseGaps(readFileSync(at('out/gaps.json')), 'gaps.json').gaps).toEqual([
+  expect(parseGaps(readFileSync(at('out/gaps.json'))).gaps).toEqual([
     { frame: 1, reason: 'it was not rendered', shown: 2 },
     { frame: 40, reason: expect.stringContaining('not whole: it does not decode'), shown: 39 },
   ]);

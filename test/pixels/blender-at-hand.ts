@@ -1,7 +1,6 @@
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
-import { findExecutable } from '../../core/processes/find-executable';
-import { runProgram } from '../../core/processes/run-program';
+import { findExecutable, runProgram } from '../../core/processes/run-program';
 import { standInScript } from '../support/blender-stand-in';
 import { ROOT } from '../support/source-files';
 

@@ -18,7 +18,8 @@ import { SSMClient } from '@aws-sdk/client-ssm';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { readFarm } from '../../core/jobs/aws-farm';
 import type { FarmDescription } from '../../core/jobs/farm';
-import { parseStatus, type RenderStatus } from '../../core/render/records';
+import type { RenderStatus } from '../../core/render/records';
+import { parseStatus } from '../support/documents';
 import { ROOT } from '../support/source-files';
 import { ACCOUNT, type AwsEmulator, type Credentials, JOB_IS_DONE, JOB_TOLD, REGION } from './aws-emulator';
 
@@ -135,7 +136,7 @@ export class DeployedFarm {
   async status(folderStart: string): Promise<RenderStatus> {
     const key = await this.appears(folderStart, '/status.json');
     for (const deadline = Date.now() + PATIENCE_SECONDS * 1000; Date.now() < deadline; await sleep(200)) {
-      const status = parseStatus(await this.get(key), key);
+      const status = parseStatus(await this.get(key));
       if (status.notifiedAt !== undefined) return status;
     }
     throw new Error(`nobody was told of ${key} after ${PATIENCE_SECONDS} s; the emulator: ${this.aws.log()}`);

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { JobDetail } from '@aws-sdk/client-batch';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
-import { parseManifest } from '../../core/render/manifest';
 import { renderJobName, stitchJobName } from '../../core/render/records';
+import { parseManifest } from '../support/documents';
 import { ROOT } from '../support/source-files';
 import { spotreel, worker } from '../support/spotreel';
 import { probeVideo } from '../support/video';
@@ -93,7 +93,7 @@ describe.each([
       'resolution-percent': '20',
     });
     folder = (await farm.appears('renders/my-clock', '/jobs.json')).replace(/\/jobs\.json$/, '');
-    const manifest = parseManifest(await farm.get(`${folder}/manifest.json`), folder);
+    const manifest = parseManifest(await farm.get(`${folder}/manifest.json`));
     expect(manifest).toMatchObject({ frameCount: 4, framesPerSlice: 2, sliceCount: 2 });
     const [render, stitch, ...more] = await farm.jobs();
     expect(more).toEqual([]);

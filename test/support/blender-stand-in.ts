@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findExecutable } from '../../core/processes/find-executable';
+import { findExecutable } from '../../core/processes/run-program';
 import { ROOT } from './source-files';
 
 const CACHE = join(ROOT, 'node_modules/.cache/spotreel-tests');

@@ -1,11 +1,14 @@
 import type { JobDetail, JobStatus } from '../../core/jobs/batch';
 import type { EndStatus, Gaps } from '../../core/render/records';
+import { Render } from '../../core/render/render';
 import type { KnownRender } from '../../core/status/judge';
+import { MemoryStorage } from './memory-storage';
 
 export const NOW = Date.UTC(2026, 0, 2);
 export const at = (secondsAgo: number) => NOW - secondsAgo * 1000;
 export const iso = (secondsAgo: number) => new Date(at(secondsAgo)).toISOString();
 const FOLDER = new URL('s3://films/renders/shot/');
+const RENDER = Render.in(FOLDER, new MemoryStorage());
 const JOBS = {
   render: { jobId: 'r', jobName: 'shot_Rendering' },
   stitch: { jobId: 's', jobName: 'shot_Stitching' },
@@ -59,7 +62,7 @@ export function known({ records, results, seen, figures }: Known): KnownRender {
     onGpu: false,
   };
   return {
-    records: { renderId: 'shot', folder: FOLDER, plan, jobs: JOBS, jobsNotedAt: at(1000), ...records },
+    records: { render: RENDER, plan, jobs: JOBS, jobsNotedAt: at(1000), ...records },
     results: { stored: 4, failed: 0, failures: [], ...results },
     seen: { place: 'farm', ...seen },
     figures,

@@ -3,7 +3,7 @@ import type { BlendContents, Dependency } from '../../core/scene/contents/blend-
 import type { ReadContents } from '../../core/scene/project/dependencies';
 import type { SceneExamination } from '../../core/scene/project/examine';
 import { projectRootOf, segmentsOf } from '../../core/scene/project/paths';
-import { walkDependencies } from '../../core/scene/project/walk';
+import { walkDependencies } from '../../core/scene/project/examine';
 import type { FolderEntry, ObjectInfo, Storage } from '../../core/storage/storage';
 import { MemoryStorage } from './memory-storage';
 

@@ -54,10 +54,6 @@ export class RecordingBatch implements Batch {
       .filter(({ jobName }) => jobName === request.jobName);
   }
 
-  async cancelJob(jobId: string): Promise<void> {
-    this.find(jobId).status = 'FAILED';
-  }
-
   async terminateJob(jobId: string, statusReason = ''): Promise<void> {
     this.fault('terminateJob', 'before');
     Object.assign(this.find(jobId), { status: 'FAILED', statusReason });

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type Manifest, parseManifest } from '../../core/render/manifest';
+import type { Manifest } from '../../core/render/manifest';
 import { type SliceReport, sliceReportSchema } from '../../core/render/records';
+import { parseManifest } from './documents';
 
 /** The folder of the only render under an output folder. */
 export function onlyRender(output: string): string {
@@ -27,7 +28,7 @@ export function storedFiles(folder: string): string[] {
 }
 
 export function manifestOf(folder: string): Manifest {
-  return parseManifest(readFileSync(join(folder, 'manifest.json')), folder);
+  return parseManifest(readFileSync(join(folder, 'manifest.json')));
 }
 
 export function sliceReports(folder: string): SliceReport[] {

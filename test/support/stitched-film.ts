@@ -2,10 +2,10 @@ import { linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { PNG } from 'pngjs';
-import { frameUrl, manifestUrl } from '../../core/render/keys';
 import type { Manifest } from '../../core/render/manifest';
 import type { RenderOptions } from '../../core/render/options';
 import { filePath, parseLocation } from '../../core/storage/storage';
+import { frameUrl, manifestUrl } from './render-urls';
 import { worker } from './spotreel';
 
 /** Of the first frames; after them the same again. */

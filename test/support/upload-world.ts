@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { childUrl } from '../../core/storage/storage';
 import { createLogger } from '../../lambda/environment';
 import type { Notification } from '../../lambda/report-status';
-import { processRecords } from '../../lambda/submit-render/submit-upload';
-import { submitUpload } from '../../lambda/submit-render/submit-upload';
+import { processRecord, submitUpload } from '../../lambda/submit-render/submit-upload';
 import { objectCreated, sqsRecord } from './aws-events';
 import { FaultyProcess } from './faulty-calls';
 import { MemoryStorage } from './memory-storage';
@@ -71,11 +70,7 @@ export class UploadWorld {
       this.rawLog.push(line);
       this.log.push(JSON.parse(line));
     });
-    const { batchItemFailures } = await processRecords(
-      [record],
-      (event) => submitUpload(event, services),
-      log,
-    );
+    const { batchItemFailures } = await processRecord(record, (event) => submitUpload(event, services), log);
     return batchItemFailures.length === 0;
   }
 

@@ -1,9 +1,14 @@
-import { join } from 'node:path';
+import { basename, join, posix } from 'node:path';
+import { mapConcurrently } from '../../../core/concurrency';
+import { SpotreelError } from '../../../core/errors';
 import { checkBlenderVersion, parseBlenderVersion } from '../../../core/render/blender-version';
-import type { Manifest } from '../../../core/render/manifest';
-import { scriptFaults } from '../../../core/render/options';
-import type { WorkerContext } from '../context';
-import { fetchScene, ocioOfScene } from '../files/scene-files';
+import { isProjectPath, type Manifest } from '../../../core/render/manifest';
+import { isBuiltInOcio, scriptFaults } from '../../../core/render/options';
+import { mayNeed, placeOnDisk } from '../../../core/scene/project/paths';
+import { bucketAndKey, parseLocation, type Storage, StorageError } from '../../../core/storage/storage';
+import { printableName } from '../../../core/text';
+import { stoppedError, type WorkerContext } from '../context';
+import { downloadTo, type FileCache, openFileCache, type SceneFile } from '../files/cache';
 import { askBlenderVersion, findProgram, programEnvironment, sandboxed } from '../programs';
 import type { SessionOptions } from './session';
 
@@ -153,3 +158,94 @@ async function checkVersion(
   const version = parseBlenderVersion(environment.SPOTREEL_BLENDER_VERSION ?? '');
   checkBlenderVersion(needed, version ?? (await askBlenderVersion(blender, forBlender)), source.url, 'here');
 }
+
+/** Files that are fetched at a time: many are small, and a connection to S3 brings some 100 MB/s. */
+const FETCHED_AT_ONCE = 8;
+
+interface ProjectFile extends SceneFile {
+  /** From the project's root. */
+  readonly path: string;
+}
+
+/**
+ * The scene's path on this machine, with all that it needs beside it as its `//` paths expect. A scene on a disk is used
+ * where it lies. One in a bucket is laid out in the worker's own folder, which Blender cannot write to, out of the cache that `SPOTREEL_CACHE` names, if any.
+ * Throws `changed` and `not-found` naming the file, and storage's other errors.
+ */
+export async function fetchScene(
+  manifest: Pick<Manifest, 'source' | 'scenePath' | 'dependencies'>,
+  { storage, environment, scratch, signal }: WorkerContext,
+): Promise<string> {
+  const { source, scenePath, dependencies = [] } = manifest;
+  const root = join(scratch.own, 'scene');
+  const url = parseLocation(source.url, process.cwd());
+  if (url.protocol === 'file:') return storage.fetch(url, root, source.etag);
+  const path = scenePath ?? basename(bucketAndKey(url).key);
+  const files: ProjectFile[] = [
+    { path, url, etag: source.etag, size: source.size },
+    ...dependencies.map((file) => ({ ...file, url: urlOf(file, url) })),
+  ];
+  const cache = await findCache(environment, storage);
+  await mapConcurrently(files, FETCHED_AT_ONCE, async (file) => {
+    if (signal.aborted) throw stoppedError(signal);
+    const target = targetOf(file.path, root);
+    await (cache ? cache.take(file, target) : downloadTo(file, target, storage)).catch((error: unknown) => {
+      throw gone(error, file);
+    });
+  });
+  return targetOf(path, root);
+}
+
+/** A plan names only files of the scene's own project, and files that `submit` stored. */
+function urlOf({ url: text, path }: { readonly url: string; readonly path: string }, scene: URL): URL {
+  const url = parseLocation(text, process.cwd());
+  if (mayNeed(scene, url)) return url;
+  throw badManifest(
+    `the plan takes the file "${printableName(path)}" from ${printableName(text)}, which is outside the scene's project`,
+  );
+}
+
+/** A cache whose folder can't be made is none: the files are fetched all the same. */
+async function findCache(
+  { SPOTREEL_CACHE: directory }: NodeJS.ProcessEnv,
+  storage: Storage,
+): Promise<FileCache | undefined> {
+  return directory ? openFileCache(directory, storage).catch(() => undefined) : undefined;
+}
+
+/** Once more, whoever wrote the manifest: nothing is written outside the folder. */
+function targetOf(path: string, root: string): string {
+  if (isProjectPath(path)) return join(root, path);
+  throw badManifest(`the plan has a file "${printableName(path)}", which leads out of its project`);
+}
+
+function badManifest(fault: string): SpotreelError {
+  return new SpotreelError('bad-manifest', 'scene', `${fault}: submit the scene again`);
+}
+
+/** A file that was there when the render was planned. */
+function gone(error: unknown, { url, path }: ProjectFile): unknown {
+  if (!(error instanceof StorageError) || error.code !== 'not-found' || error.url.href !== url.href)
+    return error;
+  const message = `${printableName(path)} was there when the render was planned and is gone (${printableName(url.href)}): put it back and submit the scene again`;
+  return new StorageError('not-found', url, message, { cause: error });
+}
+
+/**
+ * What `OCIO` is for the scene that was placed at `file`: the configuration that its render asks for, beside it; `undefined` where
+ * it asks for none. Throws `bad-manifest` for a configuration that is none of the plan's files. Pure.
+ */
+export function ocioOfScene(
+  { options: { ocio }, source, scenePath = '', dependencies = [] }: PlanWithColors,
+  file: string,
+): string | undefined {
+  if (ocio === undefined || isBuiltInOcio(ocio)) return ocio;
+  const isInPlace = !/^[a-z0-9]+:\/\//i.test(source.url);
+  const path = posix.join(posix.dirname(scenePath), ocio.slice(2));
+  if (isInPlace || dependencies.some((one) => one.path === path))
+    return placeOnDisk(ocio, posix.dirname(file), '/');
+  const message = `the plan lacks the OCIO configuration ${printableName(ocio)}: submit the scene again`;
+  throw new SpotreelError('bad-manifest', 'scene', message);
+}
+
+type PlanWithColors = Pick<Manifest, 'options' | 'source' | 'scenePath' | 'dependencies'>;

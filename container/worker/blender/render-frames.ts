@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { describeFiles } from '../../../core/render/frames';
 import { type FileOutput, frameName } from '../../../core/render/keys';
-import { describeFiles } from '../../../core/status/render-state';
 import { interruptionOf } from '../context';
 import type { Delivery, SavedFrame, SavedOutput } from '../frames/delivery';
 import { colorFault, type FrameProgress, parseBlenderProgress } from './log';

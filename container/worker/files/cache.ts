@@ -16,9 +16,9 @@ import {
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from '../../../core/errors';
-import { hasContentOf } from '../../../core/etag';
 import { type Claim, FolderClock, livingClaims, putClaim, refreshClaim } from '../../../core/processes/claim';
 import { fileError } from '../../../core/storage/file-writes';
+import { hasContentOf } from '../../../core/storage/s3-reads';
 import { type Storage, StorageError } from '../../../core/storage/storage';
 import { takeCopy, UNSAFE_FILE } from './take-file';
 

@@ -1,28 +1,32 @@
-import { rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { codeOf, messageOf } from '../../../core/errors';
 import {
   contentTypeOf,
-  failureUrl,
   type FileOutput,
-  frameUrl,
   isFileOutput,
   type MasterEnding,
-  masterUrl,
   MOST_OUTPUTS,
-  outputUrl,
   type PictureEnding,
   pictureEndingOf,
 } from '../../../core/render/keys';
 import type { Manifest } from '../../../core/render/manifest';
+import type { Render } from '../../../core/render/render';
 import type { Resolution } from '../../../core/render/video';
-import type { Storage } from '../../../core/storage/storage';
 import { printableName } from '../../../core/text';
 import { removeSaved, takeBytes, takeCopy, UNSAFE_FILE } from '../files/take-file';
 import { readFrame } from '../video/gaps';
-import { mostFrameBytes, mostOutputBytes, mostPictureBytes } from './bytes';
-import { masterFault, pictureFault } from './fault';
-import { frameFault } from './png';
+import {
+  type MasterBytes,
+  mostFrameBytes,
+  mostOutputBytes,
+  mostPictureBytes,
+  type PictureCheck,
+} from './bytes';
+import { exrFault } from './exr';
+import { bmpFault, cineonFault, dpxFault, hdrFault, irisFault, targaFault, tiffFault } from './film-formats';
+import { frameFault, pngFault } from './png';
+import { avifFault, jpeg2000Fault, jpegFault, webpFault } from './web-formats';
 
 /** A file of a File Output node, where Blender left it. */
 export interface SavedOutput extends FileOutput {
@@ -64,10 +68,10 @@ async function takeOutputs(
 }
 
 /** Stores the files of a frame, each whole. */
-async function storeOutputs(taken: readonly TakenOutput[], folder: URL, storage: Storage): Promise<void> {
+async function storeOutputs(taken: readonly TakenOutput[], render: Render): Promise<void> {
   for (const output of taken) {
     const options = { contentType: contentTypeOf(output.ending), durable: true };
-    await storage.upload(output.copy, outputUrl(folder, output), options);
+    await render.storage.upload(output.copy, render.outputUrl(output), options);
   }
 }
 
@@ -94,8 +98,7 @@ export interface SavedFrame {
 
 interface Place {
   readonly manifest: Pick<Manifest, 'resolution'>;
-  readonly folder: URL;
-  readonly storage: Storage;
+  readonly render: Render;
 }
 
 /** With a folder that only the worker can write to. */
@@ -124,7 +127,7 @@ export async function deliverFrame(saved: SavedFrame, place: Delivering): Promis
 async function deliver(
   { frame, path, master, outputs = [] }: SavedFrame,
   copied: string | undefined,
-  { manifest: { resolution }, folder, storage, own }: Delivering,
+  { manifest: { resolution }, render, own }: Delivering,
 ): Promise<Delivery> {
   const writer = 'Blender';
   const bytes = await takeBytes({
@@ -146,17 +149,82 @@ async function deliver(
   if ('fault' in kept) return kept;
   // In this order, so that who is killed between the two leaves no record of a failure beside a frame that is whole: the
   // next attempt would keep the frame and the record with it.
-  await storage.delete(failureUrl(folder, frame));
-  await storeOutputs(kept.taken, folder, storage);
+  await render.failure(frame).delete();
+  await storeOutputs(kept.taken, render);
   if (master && copied !== undefined) {
     const options = { contentType: contentTypeOf(master.ending), durable: true };
-    await storage.upload(copied, masterUrl(folder, frame, master.ending), options);
+    await render.storage.upload(copied, render.masterUrl(frame, master.ending), options);
   }
-  await storage.put(frameUrl(folder, frame), bytes, { contentType: 'image/png', durable: true });
+  await render.storage.put(render.frameUrl(frame), bytes, { contentType: 'image/png', durable: true });
   return { bytes: bytes.byteLength };
 }
 
-/** Whether a frame in storage is whole. A frame that is there but not whole counts as not there. */
-export async function isFrameInPlace(frame: number, { manifest, folder, storage }: Place): Promise<boolean> {
-  return (await readFrame(frame, folder, manifest.resolution, storage)).bytes !== undefined;
+/** Whether a frame is stored and not damaged. */
+export async function isFrameInPlace(frame: number, { manifest, render }: Place): Promise<boolean> {
+  return (await readFrame(frame, render, manifest.resolution)).bytes !== undefined;
+}
+
+/** The check of each kind of picture file, by its ending. */
+const CHECKS: Readonly<Record<PictureEnding, PictureCheck>> = {
+  png: pngFault,
+  exr: exrFault,
+  jpg: jpegFault,
+  tif: tiffFault,
+  webp: webpFault,
+  dpx: dpxFault,
+  hdr: hdrFault,
+  avif: avifFault,
+  jp2: jpeg2000Fault,
+  j2c: jpeg2000Fault,
+  cin: cineonFault,
+  tga: targaFault,
+  bmp: bmpFault,
+  rgb: irisFault,
+};
+
+/** What is wrong with a frame in the scene's own format, as `pictureFault` finds it. */
+export const masterFault = (
+  path: string,
+  ending: MasterEnding,
+  expected: Resolution,
+): Promise<string | undefined> => pictureFault(path, ending, expected);
+
+/**
+ * What is wrong with a picture file; `undefined` if it is whole. Without `expected` it may have any size in pixels. `path` must be in a
+ * folder that only the worker can write to. The file may be large, so it is never held in memory.
+ */
+export async function pictureFault(
+  path: string,
+  ending: PictureEnding,
+  expected?: Resolution,
+): Promise<string | undefined> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const bytes: MasterBytes = {
+      size,
+      read: async (offset, length) => {
+        const room = Buffer.allocUnsafe(Math.max(0, Math.min(length, size - offset)));
+        const { bytesRead } = await file.read(room, 0, room.length, offset);
+        return room.subarray(0, bytesRead);
+      },
+    };
+    return await faultOf(bytes, ending, expected);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The same of bytes that are at hand in any way. */
+export async function faultOf(
+  bytes: MasterBytes,
+  ending: PictureEnding,
+  expected?: Resolution,
+): Promise<string | undefined> {
+  if (bytes.size === 0) return 'it is empty';
+  try {
+    return await CHECKS[ending](bytes, expected);
+  } catch (error) {
+    return messageOf(error);
+  }
 }

@@ -1,11 +1,10 @@
 import { PNG } from 'pngjs';
 import { mapConcurrently } from '../../../core/concurrency';
-import { failuresFolder, failureUrl, frameUrl } from '../../../core/render/keys';
 import type { Manifest } from '../../../core/render/manifest';
-import { readRecord, storedFrames } from '../../../core/render/read-files';
-import { failureSchema, type Gaps } from '../../../core/render/records';
+import type { Gaps } from '../../../core/render/records';
+import type { Render } from '../../../core/render/render';
 import type { Resolution } from '../../../core/render/video';
-import { type Storage, StorageError } from '../../../core/storage/storage';
+import { StorageError } from '../../../core/storage/storage';
 import { type FrameCheck, frameFault, readPngHeader } from '../frames/png';
 
 /** A frame of the plan on its way into the video. */
@@ -59,16 +58,15 @@ export async function* fillGaps(
   }
 }
 
-/** A frame from storage with its bytes, or what is wrong with it; neither where it is not there. */
+/** A stored frame with its bytes, or what is wrong with it; neither if it is missing. */
 export async function readFrame(
   frame: number,
-  folder: URL,
+  render: Render,
   resolution: Resolution,
-  storage: Storage,
   check: FrameCheck = frameFault,
 ): Promise<ReadFrame> {
   try {
-    const bytes = await storage.get(frameUrl(folder, frame));
+    const bytes = await render.storage.get(render.frameUrl(frame));
     const fault = await check(bytes, resolution);
     return fault === undefined ? { frame, bytes } : { frame, fault };
   } catch (error) {
@@ -80,35 +78,31 @@ export async function readFrame(
 /** Objects that are asked for at a time. */
 const AT_ONCE = 8;
 
-/** Why a frame was given up; `undefined` where nothing (or nothing readable) says so. */
-export async function gapReason(frame: number, folder: URL, storage: Storage): Promise<string | undefined> {
-  return (await readRecord(failureSchema, failureUrl(folder, frame), storage))?.reason;
+/** Why a frame was given up; `undefined` if no readable file says so. */
+export async function gapReason(frame: number, render: Render): Promise<string | undefined> {
+  return (await render.failure(frame).readIfValid())?.reason;
 }
 
-/** The gaps as `gaps.json` tells them, each with its reason. */
-export async function gapsOf(gaps: readonly Gap[], folder: URL, storage: Storage): Promise<Gaps['gaps']> {
-  const told = new Set<string>();
-  // One listing in place of a question for each of what may be many thousands.
-  for await (const { url } of storage.list(failuresFolder(folder))) told.add(url.href);
+/** The gaps as `gaps.json` lists them, each with its reason. */
+export async function gapsOf(gaps: readonly Gap[], render: Render): Promise<Gaps['gaps']> {
+  // One listing in place of a request for each of many thousand gaps.
+  const failed = await render.failedFrames();
   return mapConcurrently(gaps, AT_ONCE, async ({ frame, fault, shown }) => {
-    const failure = told.has(failureUrl(folder, frame).href)
-      ? await gapReason(frame, folder, storage)
-      : undefined;
+    const failure = failed.has(frame) ? await gapReason(frame, render) : undefined;
     const bad = fault === undefined ? undefined : `its file is not whole: ${fault}`;
     return { frame, reason: bad ?? failure ?? 'it was not rendered', shown };
   });
 }
 
-/** Whether any of the gaps is one still. */
+/** Whether any of the gaps still exists. */
 export async function stillMissing(
   gaps: readonly Gap[],
-  { manifest, input }: { readonly manifest: Manifest; readonly input: URL },
-  storage: Storage,
+  { manifest, input }: { readonly manifest: Manifest; readonly input: Render },
 ): Promise<boolean> {
-  const there = await storedFrames(manifest, input, storage);
+  const there = await input.storedFrames(manifest);
   if (gaps.some(({ frame }) => !there.has(frame))) return true;
   for (const { frame } of gaps) {
-    const { bytes } = await readFrame(frame, input, manifest.resolution, storage);
+    const { bytes } = await readFrame(frame, input, manifest.resolution);
     if (!bytes) return true;
   }
   return false;

@@ -13,22 +13,11 @@ import { messageOf, SpotreelError } from '../../../core/errors';
 import { parseJson } from '../../../core/json';
 import { runProgram } from '../../../core/processes/run-program';
 import { framesAt, framesOf } from '../../../core/render/frames';
-import {
-  contactSheetUrl,
-  frameName,
-  frameUrl,
-  missingFilesUrl,
-  posterUrl,
-  previewUrl,
-  receiptUrl,
-  reportUrl,
-  stitchRecordUrl,
-} from '../../../core/render/keys';
+import { frameName } from '../../../core/render/keys';
 import type { Finding, Manifest } from '../../../core/render/manifest';
 import { machinesSchema } from '../../../core/render/options';
-import { readRecord } from '../../../core/render/read-files';
-import { stitchRecordSchema } from '../../../core/render/records';
-import { readRecords, type SliceRecords } from '../../../core/render/slice-figures';
+import type { Render } from '../../../core/render/render';
+import { readSliceRecords, type SliceRecords } from '../../../core/render/slice-figures';
 import { coarseSlices, evenlySpaced } from '../../../core/render/slices';
 import type { Display, PixelAspect } from '../../../core/render/video';
 import { lackingOf, reportPage } from '../../../core/report/page';
@@ -199,8 +188,7 @@ const MOST_FFMPEG_MS = 10 * 60 * 1000;
 
 export interface Showcase {
   readonly manifest: Manifest;
-  /** The render's own folder. */
-  readonly folder: URL;
+  readonly render: Render;
   /** The frames that are whole. */
   readonly there: ReadonlySet<number>;
   /** The video on this machine, under the name that it has in the folder; absent where there is none. */
@@ -218,19 +206,19 @@ export interface Showcase {
  * worth failing for when the video is made: what can't be is said in the log and left out.
  */
 export async function showRender(showcase: Showcase, context: WorkerContext): Promise<void> {
-  const { manifest, folder, there, video, hasPreview = false, findings = [], lacks = [] } = showcase;
+  const { manifest, render, there, video, hasPreview = false, findings = [], lacks = [] } = showcase;
   const { storage, scratch, now } = context;
   const directory = join(scratch.own, 'showcase');
   await mkdir(directory, { recursive: true });
   const show = new Shower(directory, context);
   const frames = [...framesOf(manifest.frames)].filter((frame) => there.has(frame));
-  const poster = await show.make('poster.jpg', posterUrl(folder), 'image/jpeg', async (path) => {
-    const [file] = await show.fetch(frames.slice(Math.floor(frames.length / 2)).slice(0, 1), folder);
+  const poster = await show.make('poster.jpg', render.posterUrl, 'image/jpeg', async (path) => {
+    const [file] = await show.fetch(frames.slice(Math.floor(frames.length / 2)).slice(0, 1), render);
     if (file) await show.ffmpeg(posterArgs(file.path, path, manifest));
     return file !== undefined;
   });
-  const sheet = await show.make('contact-sheet.jpg', contactSheetUrl(folder), 'image/jpeg', async (path) => {
-    const files = await show.fetch(evenlySpaced(frames, MOST_TILES), folder);
+  const sheet = await show.make('contact-sheet.jpg', render.contactSheetUrl, 'image/jpeg', async (path) => {
+    const files = await show.fetch(evenlySpaced(frames, MOST_TILES), render);
     // Of a still it would be the poster, small.
     if (files.length === 0 || manifest.frameCount === 1) return false;
     await show
@@ -238,10 +226,10 @@ export async function showRender(showcase: Showcase, context: WorkerContext): Pr
       .catch(() => show.ffmpeg(contactSheetArgs(files, path, manifest, false)));
     return true;
   });
-  const preview = await show.make(PREVIEW_NAME, previewUrl(folder), 'video/mp4', async () => hasPreview);
+  const preview = await show.make(PREVIEW_NAME, render.previewUrl, 'video/mp4', async () => hasPreview);
   const account = await show.attempt('receipt.json', () => giveReceipt(showcase, context));
   await show.attempt('report.html', async () => {
-    const records = account?.records ?? (await readRecords(manifest, folder, there, storage));
+    const records = account?.records ?? (await readSliceRecords(render, manifest, there));
     const media = {
       ...dataUrl('poster', 'image/jpeg', poster),
       ...dataUrl('contactSheet', 'image/jpeg', sheet),
@@ -252,22 +240,21 @@ export async function showRender(showcase: Showcase, context: WorkerContext): Pr
       ...records,
       ...{ media, ...named, findings, lacks, cost: account?.cost, at: now() },
     });
-    await storage.put(reportUrl(folder), page, { contentType: 'text/html; charset=utf-8' });
+    await storage.put(render.reportUrl, page, { contentType: 'text/html; charset=utf-8' });
   });
 }
 
 /** Writes what the render took, and gives what that comes to and what it was read from. */
 async function giveReceipt(
-  { manifest, folder, there }: Showcase,
-  { storage, environment, now }: WorkerContext,
+  { manifest, render, there }: Showcase,
+  { environment, now }: WorkerContext,
 ): Promise<{ readonly records: SliceRecords; readonly cost: RenderCost | undefined }> {
   const at = now();
-  const records = await readRecords(manifest, folder, there, storage);
+  const records = await readSliceRecords(render, manifest, there);
   const lacking = lackingOf(records.slices);
-  if (lacking)
-    await storage.put(missingFilesUrl(folder), JSON.stringify(lacking), { contentType: 'application/json' });
-  else await storage.delete(missingFilesUrl(folder));
-  const noted = await readRecord(stitchRecordSchema, stitchRecordUrl(folder), storage);
+  if (lacking) await render.missingFiles.write(lacking);
+  else await render.missingFiles.delete();
+  const noted = await render.stitchRecord.readIfValid();
   const stitch = noted && untilNow(noted, at);
   const receipt = makeReceipt({
     manifest,
@@ -278,7 +265,7 @@ async function giveReceipt(
     costOf: (usage) => tableCost(usage, manifest, environment),
     at,
   });
-  await storage.put(receiptUrl(folder), JSON.stringify(receipt), { contentType: 'application/json' });
+  await render.receipt.write(receipt);
   return { records, cost: receipt.cost };
 }
 
@@ -331,10 +318,10 @@ export class Shower {
     await runProgram([...command, ...args], { environment, signal, timeoutMs: MOST_FFMPEG_MS });
   }
 
-  async fetch(frames: readonly number[], folder: URL): Promise<FrameFile[]> {
+  async fetch(frames: readonly number[], render: Render): Promise<FrameFile[]> {
     return mapConcurrently(frames, FETCHED_AT_ONCE, async (frame) => {
       const path = join(this.directory, frameName(frame));
-      await writeFile(path, await this.context.storage.get(frameUrl(folder, frame)));
+      await writeFile(path, await render.storage.get(render.frameUrl(frame)));
       return { frame, path };
     });
   }
@@ -351,7 +338,7 @@ export class EarlyPreview {
 
   constructor(
     private readonly manifest: Manifest,
-    private readonly folder: URL,
+    private readonly render: Render,
     index: number,
     private readonly context: WorkerContext,
   ) {
@@ -374,18 +361,18 @@ export class EarlyPreview {
   }
 
   private async make(): Promise<void> {
-    const { folder, context, manifest } = this;
-    const { storage, scratch, say, signal } = context;
+    const { render, context, manifest } = this;
+    const { scratch, say, signal } = context;
     for (const frame of this.frames) {
-      if (signal.aborted || !(await storage.head(frameUrl(folder, frame)))) return;
+      if (signal.aborted || !(await render.storage.head(render.frameUrl(frame)))) return;
     }
     const directory = join(scratch.own, 'preview');
     await mkdir(directory, { recursive: true });
     const show = new Shower(directory, context);
     const { numerator, denominator } = manifest.frameRate;
     const seconds = (manifest.frameCount * denominator) / numerator;
-    const made = await show.make(PREVIEW_NAME, previewUrl(folder), 'video/mp4', async (path) => {
-      const files = await show.fetch(this.frames, folder);
+    const made = await show.make(PREVIEW_NAME, render.previewUrl, 'video/mp4', async (path) => {
+      const files = await show.fetch(this.frames, render);
       const pictures = files.map((file) => file.path);
       await show.ffmpeg(coarsePreviewArgs(pictures, seconds, manifest, path));
       return true;

@@ -3,17 +3,15 @@ import { basename, dirname, join } from 'node:path';
 import { codeOf, messageOf, SpotreelError } from '../../../core/errors';
 import { EXIT, exitCodeOf, type StitchCommand } from '../../../core/jobs/worker';
 import { formatFrames, framesOf } from '../../../core/render/frames';
-import { frameUrl, gapsUrl, partialVideoUrl, stitchRecordUrl, videoUrl } from '../../../core/render/keys';
 import type { Manifest } from '../../../core/render/manifest';
-import { readRecord, storedFrames } from '../../../core/render/read-files';
-import { type Gaps, type StitchRecord, stitchRecordSchema } from '../../../core/render/records';
+import type { Gaps, StitchRecord } from '../../../core/render/records';
+import { Render } from '../../../core/render/render';
 import { VIDEO_FILES, type VideoFileFormat } from '../../../core/render/video';
 import { plannedVideo } from '../../../core/scene/plan';
 import { formatLocation, parseLocation } from '../../../core/storage/storage';
 import { countOf } from '../../../core/text';
 import { stoppedError, type WorkerContext } from '../context';
 import { checksumFault, type FrameCheck, frameFault } from '../frames/png';
-import { loadManifest } from '../load-manifest';
 import { type MadeVideo, makeVideo, readAhead } from './encode';
 import {
   fillGaps,
@@ -32,11 +30,10 @@ import { showRender } from './showcase';
  * is lost for it: what can't be noted is said in the log.
  */
 async function recordStitch(
-  folder: URL,
-  { storage, now, say }: Pick<WorkerContext, 'storage' | 'now' | 'say'>,
+  render: Render,
+  { now, say }: Pick<WorkerContext, 'now' | 'say'>,
   work: () => Promise<void>,
 ): Promise<void> {
-  const url = stitchRecordUrl(folder);
   const startedAt = now().toISOString();
   const noted = async (note: () => Promise<void>): Promise<void> => {
     await note().catch((error: unknown) => {
@@ -46,11 +43,10 @@ async function recordStitch(
   };
   let before: StitchRecord['attempts'] = [];
   const write = async (end: Partial<StitchRecord['attempts'][number]>): Promise<void> => {
-    const record: StitchRecord = { version: 1, attempts: [...before, { startedAt, ...end }] };
-    await storage.put(url, JSON.stringify(record), { contentType: 'application/json' });
+    await render.stitchRecord.write({ version: 1, attempts: [...before, { startedAt, ...end }] });
   };
   await noted(async () => {
-    before = (await readRecord(stitchRecordSchema, url, storage))?.attempts ?? [];
+    before = (await render.stitchRecord.readIfValid())?.attempts ?? [];
     await write({});
   });
   const end = (exitCode: number) => noted(() => write({ stoppedAt: now().toISOString(), exitCode }));
@@ -69,10 +65,10 @@ const READ_AHEAD = 8;
 /** What a stitch works on. */
 interface Stitching {
   readonly manifest: Manifest;
-  /** Where the frames lie. */
-  readonly input: URL;
-  /** Where the video goes. */
-  readonly output: URL;
+  /** Has the frames. */
+  readonly input: Render;
+  /** Gets the video. */
+  readonly output: Render;
   /** Frames of the plan that have a file. */
   readonly there: ReadonlySet<number>;
 }
@@ -94,11 +90,11 @@ interface VideoStitching extends Stitching {
  */
 export async function stitch(command: StitchCommand, context: WorkerContext): Promise<void> {
   const { storage } = context;
-  const input = parseLocation(command.input, process.cwd());
-  const output = parseLocation(command.output, process.cwd());
-  const manifest = await loadManifest(input, storage);
+  const input = Render.in(parseLocation(command.input, process.cwd()), storage);
+  const output = Render.in(parseLocation(command.output, process.cwd()), storage);
+  const manifest = await input.manifest.require();
   const video = plannedVideo(manifest);
-  const there = await storedFrames(manifest, input, storage);
+  const there = await input.storedFrames(manifest);
   const stitching = { manifest, input, output, there };
   await recordStitch(output, context, async () => {
     if (video === 'none') await checkFrames(stitching, context);
@@ -109,17 +105,17 @@ export async function stitch(command: StitchCommand, context: WorkerContext): Pr
 
 /** No video is wanted: all frames are there and whole, or it throws. */
 async function checkFrames(stitching: Stitching, context: WorkerContext): Promise<void> {
-  await checkAllThere(stitching, context);
+  await checkAllThere(stitching);
   await checkPictures(stitching, context);
-  const { manifest, output: folder, there } = stitching;
-  await showRender({ manifest, folder, there }, context);
+  const { manifest, output: render, there } = stitching;
+  await showRender({ manifest, render, there }, context);
 }
 
 /** Throws `frame-bad` for the first that is not whole. */
 async function checkPictures(stitching: Stitching, context: WorkerContext): Promise<void> {
   const total = stitching.manifest.frameCount;
   let frames = 0;
-  for await (const _ of pictures(stitching, context, frameFault)) {
+  for await (const _ of pictures(stitching, frameFault)) {
     if (context.signal.aborted) throw stoppedError(context.signal);
     frames += 1;
     context.say({ event: 'stitching', frames, total });
@@ -127,7 +123,7 @@ async function checkPictures(stitching: Stitching, context: WorkerContext): Prom
 }
 
 async function stitchWhole(stitching: VideoStitching, context: WorkerContext): Promise<void> {
-  await checkAllThere(stitching, context);
+  await checkAllThere(stitching);
   let made: MadeVideo;
   try {
     made = await encodeWhole(stitching, context);
@@ -142,7 +138,7 @@ async function stitchWhole(stitching: VideoStitching, context: WorkerContext): P
 async function encodeWhole(stitching: VideoStitching, context: WorkerContext): Promise<MadeVideo> {
   try {
     const { manifest, video } = stitching;
-    return await makeVideo(manifest, video, pictures(stitching, context, checksumFault), context);
+    return await makeVideo(manifest, video, pictures(stitching, checksumFault), context);
   } catch (error) {
     // What ffmpeg found when it unpacked them: the frame's name is what its owner needs.
     if (codeOf(error) === 'ffmpeg-failed') await checkPictures(stitching, context);
@@ -152,11 +148,11 @@ async function encodeWhole(stitching: VideoStitching, context: WorkerContext): P
 
 async function stitchPartly(stitching: VideoStitching, context: WorkerContext): Promise<void> {
   const { manifest, output, video } = stitching;
-  const { storage, say } = context;
+  const { say } = context;
   const gaps: Gap[] = [];
   const marked = manifest.options.gaps === 'mark';
   const picture = (held: Uint8Array, frame: number) => (marked ? markFrame(held, frame) : held);
-  const filled = fillGaps(framesIn(stitching, context, frameFault), {
+  const filled = fillGaps(framesIn(stitching, frameFault), {
     gap: (gap) => gaps.push(gap),
     picture,
   });
@@ -164,10 +160,10 @@ async function stitchPartly(stitching: VideoStitching, context: WorkerContext): 
   const made = await makeVideo(manifest, video, some, context).catch(async (error: unknown) => {
     // The reasons are there to be read, though nothing is to be seen.
     if (codeOf(error) === 'frames-missing')
-      await showRender({ manifest, folder: output, there: new Set() }, context);
+      await showRender({ manifest, render: output, there: new Set() }, context);
     throw error;
   });
-  if (gaps.length > 0 && !(await stillMissing(gaps, stitching, storage))) {
+  if (gaps.length > 0 && !(await stillMissing(gaps, stitching))) {
     const line =
       'the frames that were missing have come meanwhile: this video is out of date and is not kept';
     return say({ event: 'output', program: 'worker', line });
@@ -185,23 +181,23 @@ async function publish(
   const { storage } = context;
   if (gaps.length === 0 && made.lacks.length === 0) return publishWhole(stitching, made, context);
   const { manifest, output, there, video } = stitching;
-  const url = partialVideoUrl(output, video);
+  const url = output.partialVideoUrl(video);
   const { path, lacks, ...rest } = made;
   const named = join(dirname(path), basename(url.pathname));
   await rename(path, named);
   await storage.upload(named, url, { contentType: VIDEO_FILES[video].contentType, durable: true });
   await noteGaps(gaps, lacks, stitching, context);
-  await storage.delete(videoUrl(output, video));
+  await storage.delete(output.videoUrl(video));
   const bad = new Set(gaps.map(({ frame }) => frame));
   const whole = new Set([...there].filter((frame) => !bad.has(frame)));
-  await showRender({ manifest, folder: output, there: whole, video: named, lacks, ...rest }, context);
+  await showRender({ manifest, render: output, there: whole, video: named, lacks, ...rest }, context);
 }
 
 async function noteGaps(
   gaps: readonly Gap[],
   lacks: readonly string[],
   { manifest, input, output }: Stitching,
-  { storage, now }: WorkerContext,
+  { now }: WorkerContext,
 ): Promise<void> {
   const { frameCount, options } = manifest;
   const record: Gaps = {
@@ -209,13 +205,10 @@ async function noteGaps(
     at: now().toISOString(),
     frameCount,
     marked: options.gaps === 'mark',
-    gaps: await gapsOf(gaps, input, storage),
+    gaps: await gapsOf(gaps, input),
     ...(lacks.length > 0 && { sound: [...lacks] }),
   };
-  await storage.put(gapsUrl(output), JSON.stringify(record, null, 2), {
-    contentType: 'application/json',
-    durable: true,
-  });
+  await output.gaps.write(record);
 }
 
 async function publishWhole(
@@ -224,33 +217,25 @@ async function publishWhole(
   context: WorkerContext,
 ): Promise<void> {
   const { storage } = context;
-  await storage.upload(path, videoUrl(output, video), {
+  await storage.upload(path, output.videoUrl(video), {
     contentType: VIDEO_FILES[video].contentType,
     durable: true,
   });
-  await storage.delete(partialVideoUrl(output, video));
-  await storage.delete(gapsUrl(output));
-  await showRender({ manifest, folder: output, there, video: path, ...rest }, context);
+  await storage.delete(output.partialVideoUrl(video));
+  await output.gaps.delete();
+  await showRender({ manifest, render: output, there, video: path, ...rest }, context);
 }
 
 /** The plan's frames in order, each checked once more: what is shown was seen whole. */
-function framesIn(
-  { manifest, input, there }: Stitching,
-  { storage }: WorkerContext,
-  check: FrameCheck,
-): AsyncGenerator<ReadFrame> {
+function framesIn({ manifest, input, there }: Stitching, check: FrameCheck): AsyncGenerator<ReadFrame> {
   return readAhead(framesOf(manifest.frames), READ_AHEAD, async (frame) =>
-    there.has(frame) ? readFrame(frame, input, manifest.resolution, storage, check) : { frame },
+    there.has(frame) ? readFrame(frame, input, manifest.resolution, check) : { frame },
   );
 }
 
 /** All of them. Throws `frame-bad` where one is none. */
-async function* pictures(
-  stitching: Stitching,
-  context: WorkerContext,
-  check: FrameCheck,
-): AsyncGenerator<Uint8Array> {
-  for await (const { frame, bytes, fault } of framesIn(stitching, context, check)) {
+async function* pictures(stitching: Stitching, check: FrameCheck): AsyncGenerator<Uint8Array> {
+  for await (const { frame, bytes, fault } of framesIn(stitching, check)) {
     if (!bytes) throw badFrame(frame, stitching.input, fault ?? 'it is missing');
     yield bytes;
   }
@@ -267,28 +252,25 @@ async function* someOf(
     yield bytes;
   }
   if (any) return;
-  const message = `no video, not even a partial one: none of the ${manifest.frameCount} frames of ${formatLocation(input)} is there and whole; failures/ and slices/ hold the reasons`;
+  const message = `no video, not even a partial one: none of the ${manifest.frameCount} frames of ${input.location} is there and whole; failures/ and slices/ hold the reasons`;
   throw new SpotreelError('frames-missing', 'scene', message);
 }
 
-async function checkAllThere(
-  { manifest, input, there }: Stitching,
-  { storage }: WorkerContext,
-): Promise<void> {
+async function checkAllThere({ manifest, input, there }: Stitching): Promise<void> {
   const missing = [...framesOf(manifest.frames)].filter((frame) => !there.has(frame));
   if (missing.length === 0) return;
-  const first = await gapReason(missing[0]!, input, storage).catch(() => undefined);
+  const first = await gapReason(missing[0]!, input).catch(() => undefined);
   const why = first === undefined ? '' : `; frame ${missing[0]}: ${first}`;
   const count = `${missing.length} of ${countOf(manifest.frameCount, 'frame')}`;
   throw new SpotreelError(
     'frames-missing',
     'scene',
-    `no video: ${count} of ${formatLocation(input)} ${missing.length === 1 ? 'is' : 'are'} missing: ${formatFrames(missing)}${why}`,
+    `no video: ${count} of ${input.location} ${missing.length === 1 ? 'is' : 'are'} missing: ${formatFrames(missing)}${why}`,
   );
 }
 
-function badFrame(frame: number, folder: URL, fault: string): SpotreelError {
-  const where = formatLocation(frameUrl(folder, frame));
+function badFrame(frame: number, render: Render, fault: string): SpotreelError {
+  const where = formatLocation(render.frameUrl(frame));
   const message = `no video: frame ${frame} (${where}) is not whole: ${fault}; render again to replace it`;
   return new SpotreelError('frame-bad', 'scene', message);
 }

@@ -1,63 +1,63 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { BLEND_MAGIC, BlendFormatError } from './header';
 
-/** Random access to bytes. A `ByteSource` is one, and so is what lies unpacked within it. */
+/** Random access to bytes: of a file, or of what it unpacks to. */
 export interface ByteReader {
   /** Bytes. */
   readonly size: number;
   /**
-   * `length` bytes from `offset`, fewer at the end. Not to be written to. `room`, of that length at least, is where they may
-   * be put if they are not in memory already.
+   * `length` bytes from `offset`, fewer at the end; read-only. `room` has space for `length` bytes, and may be used to hold
+   * them.
    */
   read(offset: number, length: number, room?: Uint8Array): Promise<Uint8Array>;
-  /** The same bytes if they lie in memory already; `undefined` where it would take a request or work to get them. */
+  /** The same bytes if they are in memory already; `undefined` if they would take a request or work. */
   peek?(offset: number, length: number): Uint8Array | undefined;
 }
 
-/** How a `.blend` is packed: by Blender up to 2.93 with gzip, since 3.0 with zstd, and always only if asked to. */
+/** How a `.blend` is compressed, which is optional: with gzip up to Blender 2.93, with zstd since 3.0. */
 export type Compression = 'none' | 'gzip' | 'zstd';
 
-/** The unpacked bytes of a `.blend`, from `BLENDER` to `ENDB`, whatever they are packed in. */
+/** The unpacked bytes of a `.blend`, from `BLENDER` to `ENDB`. */
 export interface DecodedBlend extends ByteReader {
   readonly compression: Compression;
-  /** From here on to the end the bytes can be had at once: they are in memory, or in the last frame of a zstd file. */
+  /** The bytes from here to the end are available at once: in memory, or in the last frame of a zstd file. */
   readonly tailOffset: number;
   /**
-   * Set where the source gave no more (`ReadBudgetSpent`) before a file that can only be unpacked from its start was
-   * through: `size` is then what was unpacked, not the file's.
+   * Set if reads ended early (`ReadBudgetSpent`) in a file that must be unpacked from its start. `size` then counts the bytes
+   * that were unpacked.
    */
   readonly cut?: boolean;
 }
 
-/** How much may be unpacked before `too-large` is thrown, so that a few hostile kilobytes can't take hours. */
+/** Limits on unpacking, past which `too-large` is thrown: a few hostile kilobytes could otherwise take hours. */
 export interface DecodeLimits {
-  /** Bytes unpacked in one pass through a file that can only be unpacked from its start. They are not held. */
+  /** Bytes unpacked in one pass through a file that must be unpacked from its start. They are not kept. */
   readonly wholeBytes: number;
-  /** The first bytes of these that are held, so that they need not be unpacked again. 8 MiB. */
+  /** How many of the first of these bytes are kept. 8 MiB. */
   readonly headBytes?: number;
-  /** Bytes unpacked in all of a zstd file with a seek table, of which only a few frames are held. */
+  /** Bytes unpacked in total of a zstd file with a seek table. Only a few frames are kept. */
   readonly seekableBytes: number;
 }
 
 /**
- * 1 GiB is 16 times the 64 MiB of packed bytes that `RangedSource` gives, and real files seldom pack to less than a fifth;
- * zlib takes a few seconds for it. 4 GiB are for walks through large files, of which most is jumped over.
+ * 1 GiB is 16 times the 64 MiB of packed bytes that `RangedSource` reads; real files seldom shrink below a fifth. zlib takes a
+ * few seconds for it. 4 GiB suit walks that skip most of a large file.
  */
 export const DECODE_LIMITS: DecodeLimits = { wholeBytes: 2 ** 30, seekableBytes: 2 ** 32 };
 
 const FIRST_BYTES = 1 << 20;
 
-/** What is read after a jump. */
+/** Bytes read after a jump. */
 const AFTER_JUMP_BYTES = 256 << 10;
 
 const MAX_BYTES = 8 << 20;
 
 const EMPTY = new Uint8Array(0);
 
-/** For a reader that has to do with little memory, and may take a request for every 2 MiB. */
+/** For readers that should use little memory and may send a request for every 2 MiB. */
 export const FRUGAL: ReadAhead = { firstBytes: AFTER_JUMP_BYTES, maxBytes: 2 << 20 };
 
-/** How far a window reads ahead; what is left out is as in a walk through a whole file. */
+/** How far a window reads ahead, in bytes. Defaults suit a walk through a whole file. */
 export interface ReadAhead {
   /** The first read. 1 MiB. */
   readonly firstBytes?: number;
@@ -66,14 +66,14 @@ export interface ReadAhead {
 }
 
 /**
- * Read-ahead over a reader, for a walk that goes mostly forward: small steps are served from memory, a big block is
- * jumped over, unread. The window doubles while the walk is dense and shrinks after a jump, which bounds both the
- * number of requests (one per 8 MiB of small blocks, unless told otherwise) and the bytes read in vain (256 KiB per jump).
+ * Read-ahead for a walk that mostly moves forward: it serves small steps from memory and skips big blocks unread. The window
+ * doubles during a dense walk and shrinks after a jump. This bounds requests (one per 8 MiB of small blocks by default) and
+ * wasted bytes (256 KiB per jump).
  */
 export class ByteWindow {
   readonly size: number;
   readonly #reader: ByteReader;
-  /** Where all reads are put: a walk through a large file takes the memory of one. */
+  /** All reads share this buffer, so a long walk needs no more memory than one read. */
   #room: Uint8Array = EMPTY;
   #bytes: Uint8Array = EMPTY;
   #start = 0;
@@ -87,14 +87,14 @@ export class ByteWindow {
     this.size = reader.size;
   }
 
-  /** The bytes if they are in memory already, valid as those of `read`; saves a loop over millions of blocks its `await`s. */
+  /** The bytes if they are in memory already; valid until the next `read`. Saves an `await` for each of millions of blocks. */
   peek(offset: number, length: number): Uint8Array | undefined {
     const from = offset - this.#start;
     if (from < 0 || from + length > this.#bytes.length) return undefined;
     return this.#bytes.subarray(from, from + length);
   }
 
-  /** `length` bytes from `offset`, fewer at the end. Valid until the next `read`; not to be written to. */
+  /** `length` bytes from `offset`, fewer at the end; read-only, and valid until the next `read`. */
   async read(offset: number, length: number): Promise<Uint8Array> {
     const held = this.peek(offset, length);
     if (held !== undefined) return held;
@@ -107,7 +107,7 @@ export class ByteWindow {
     const room = this.#roomFor(wanted);
     const rest = this.#restFrom(offset);
     room.set(rest);
-    // What is there is being overwritten.
+    // The read below overwrites these bytes.
     this.#bytes = EMPTY;
     this.#start = offset;
     if (wanted > rest.length) {
@@ -121,15 +121,14 @@ export class ByteWindow {
   }
 
   /**
-   * What is there of the bytes from `offset` on. It is not asked for again: where the reader unpacks a file from its start, to
-   * go back by a few bytes may take a whole pass.
+   * The held bytes from `offset` on. Asking for them again could cost a whole pass in a file that is unpacked from its start.
    */
   #restFrom(offset: number): Uint8Array {
     const from = offset - this.#start;
     return from < 0 ? EMPTY : this.#bytes.subarray(from);
   }
 
-  /** At once as large as it will be needed: pages that are never written to take no memory. */
+  /** Allocates the final size at once: untouched pages take no memory. */
   #roomFor(bytes: number): Uint8Array {
     if (this.#room.length < bytes) {
       this.#room = new Uint8Array(Math.max(bytes, Math.min(this.#maxBytes, this.size)));
@@ -138,36 +137,34 @@ export class ByteWindow {
   }
 }
 
-/** `more` behind the first bytes of `room`, where it may stand already. */
+/** Appends `more` to the first `position` bytes of `room`; it may already be there. */
 function joined(room: Uint8Array, position: number, more: Uint8Array): Uint8Array {
   if (more.buffer !== room.buffer) room.set(more, position);
   return room.subarray(0, position + more.length);
 }
 
-let nobody: MessagePort | undefined;
+let closedPort: MessagePort | undefined;
 
 /**
- * Frees the memory of the buffer that ends with `bytes` at once; does nothing where it goes on behind them. Nothing may look
- * at any part of it any more: it is of length 0 from now on. V8 frees a buffer that nobody has any more when it collects
- * garbage, and lets some 32 MB of young ones come together before that. So it is transferred, which takes it from its owner,
- * to a port that is closed, where it ends.
+ * Frees the buffer of `bytes` at once; it must not be used afterwards. Does nothing if the buffer continues after `bytes`.
+ * V8 would collect some 32 MB of young buffers before it frees any. Transferring a buffer to a closed port frees it.
  */
 export function freeBuffer({ buffer, byteOffset, byteLength }: Uint8Array): void {
   if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== byteOffset + byteLength) return;
-  if (nobody === undefined) {
-    nobody = new MessageChannel().port1;
-    nobody.close();
+  if (closedPort === undefined) {
+    closedPort = new MessageChannel().port1;
+    closedPort.close();
   }
-  nobody.postMessage(undefined, [buffer]);
+  closedPort.postMessage(undefined, [buffer]);
 }
 
-/** What is fetched of a file before anything is known of it: scenes stand near its start, its structs at its end. */
+/** The first request of a file: its scenes are near the start. */
 export const HEAD_BYTES = 1 << 20;
 
-/** The structs take at most 135 kB in any known file; bytes behind the end block are legal. */
+/** The last request of a file: its structs take at most 135 kB in any known file. Bytes after the end block are legal. */
 export const TAIL_BYTES = 192 << 10;
 
-/** What may be asked of storage for the facts of one file. */
+/** Limits on reads from storage for the facts of one file. */
 export interface ReadBudget {
   readonly requests: number;
   readonly bytes: number;
@@ -175,7 +172,7 @@ export interface ReadBudget {
 
 export const READ_BUDGET: ReadBudget = { requests: 64, bytes: 64 << 20 };
 
-/** For a file on this machine: a read costs next to nothing, and a large file is read through. */
+/** For a file on this machine: reads cost next to nothing. */
 export const NO_READ_LIMIT: ReadBudget = { requests: Infinity, bytes: Infinity };
 
 /** `inBucket`, or no limit for a file on this machine. */
@@ -183,7 +180,7 @@ export function readBudgetOf(url: URL, inBucket: ReadBudget): ReadBudget {
   return url.protocol === 'file:' ? NO_READ_LIMIT : inBucket;
 }
 
-/** A limit does not allow for one more read. No fault of the file's: what was read so far is true. */
+/** One more read would pass a limit. The file is not at fault, and everything read so far holds. */
 export class ReadBudgetSpent extends Error {
   /** `limit` names it, such as `1280 requests to storage`. */
   constructor(readonly limit: string) {
@@ -199,16 +196,16 @@ export function checkReadBudget(budget: ReadBudget, requests: number, bytes: num
     throw new ReadBudgetSpent(`${Math.floor(budget.bytes / 2 ** 20)} MiB from storage`);
 }
 
-/** A part of the file that is held. */
+/** A part of the file that is kept in memory. */
 interface Part {
   readonly start: number;
   readonly bytes: Uint8Array;
 }
 
 /**
- * A source behind a high latency and a budget: its first MiB and its last 192 KiB are fetched at once, side by side
- * (a file of no more than that in one request), and held; whatever else is read of it is counted.
- * `read` throws `ReadBudgetSpent` instead of going beyond the budget, and what the source throws.
+ * A source with high latency and a budget: it fetches the first MiB and the last 192 KiB together and keeps them. A smaller
+ * file takes one request. All other reads count.
+ * `read` throws `ReadBudgetSpent` beyond the budget, and what the source throws.
  */
 export class RangedSource implements ByteReader {
   readonly size: number;
@@ -249,7 +246,7 @@ export class RangedSource implements ByteReader {
     const held = this.peek(offset, length);
     if (held !== undefined) return held;
     const end = Math.min(offset + length, this.size);
-    // Of what lies half in a part, only the other half is fetched.
+    // Fetch only what the kept parts lack.
     const headEnd = this.#head.bytes.length;
     const from = Math.max(offset, headEnd);
     const to = offset < this.#tail.start ? Math.min(end, this.#tail.start) : end;
@@ -276,17 +273,14 @@ function partOf(part: Part, offset: number, end: number): Uint8Array | undefined
   return part.bytes.subarray(offset - part.start, end - part.start);
 }
 
-/** Scenes end within 700 kB in all known files, and 40,000 objects add 5 MB. */
+/** Scenes end within 700 kB in all known files; 40,000 objects add 5 MB. */
 const KEPT_HEAD_BYTES = 8 * HEAD_BYTES;
 
-/**
- * What is kept of bytes that stream by: the first 8 MiB (or less), and the last 192 KiB or a little more. The facts of a `.blend`
- * stand there.
- */
+/** Keeps the first 8 MiB (or less) and at least the last 192 KiB of a stream: these hold the facts of a `.blend`. */
 export class KeptEnds {
   readonly #compression: Compression;
   readonly #limit: number;
-  /** At once as large as it may become: pages that are never written to take no memory. */
+  /** Allocated whole: untouched pages take no memory. */
   readonly #head: Buffer;
   readonly #tail = Buffer.alloc(2 * TAIL_BYTES);
   #tailBytes = 0;
@@ -309,7 +303,7 @@ export class KeptEnds {
     return this.#size - this.#tailBytes;
   }
 
-  /** Copies the chunk. Throws `too-large` past the limit and `not-blend` as soon as the first bytes show it: bombs seldom bother. */
+  /** Copies the chunk. Throws `too-large` past the limit, and `not-blend` as soon as the first bytes show it. */
   append(chunk: Uint8Array): void {
     if (this.#size + chunk.length > this.#limit) throw unpacksTooLarge(this.#compression, this.#size);
     if (this.#size < this.#head.length) this.#appendToHead(chunk);
@@ -336,7 +330,7 @@ export class KeptEnds {
   #appendToTail(chunk: Uint8Array): void {
     const part = chunk.subarray(Math.max(chunk.length - this.#tail.length, 0));
     if (this.#tailBytes + part.length > this.#tail.length) {
-      // Twice the room that is needed, so that small chunks don't each move all the others.
+      // The buffer has twice the needed size, so that small chunks do not move all others each time.
       const keep = Math.min(TAIL_BYTES, this.#tailBytes, this.#tail.length - part.length);
       this.#tail.copyWithin(0, this.#tailBytes - keep, this.#tailBytes);
       this.#tailBytes = keep;
@@ -347,17 +341,17 @@ export class KeptEnds {
 
   #checkMagic(): void {
     if (this.#head.toString('latin1', 0, BLEND_MAGIC.length) === BLEND_MAGIC) return;
-    const reason = `what the ${this.#compression} file unpacks to is not a .blend`;
+    const reason = `the ${this.#compression} file does not contain a .blend`;
     throw new BlendFormatError('not-blend', 0, reason);
   }
 }
 
-/** For a file that has to be unpacked from its start and is too large for that. */
+/** For a file that must be unpacked from its start and is too large for that. */
 export function unpacksTooLarge(compression: Compression, offset: number): BlendFormatError {
   return new BlendFormatError(
     'too-large',
     offset,
-    `the ${compression} file is too large to be unpacked whole, and can't be in parts; ` +
+    `the ${compression} file is too large to unpack, and cannot be unpacked in parts; ` +
       'save it uncompressed, or compressed with Blender 3.0 or newer',
   );
 }

@@ -29,7 +29,7 @@ import { type SceneFacts, SceneReader } from './read-scene';
 import { findSdna, type Sdna } from './sdna';
 import { decodeText, StructView } from './struct-view';
 
-/** What a block `REND` tells of a scene, without the file's structs: all that Blender's `blend_render_info.py` reads. */
+/** A block `REND`: what Blender's `blend_render_info.py` reads without the file's structs. */
 interface RenderRange {
   readonly scene: string;
   readonly frameStart: number;
@@ -37,14 +37,14 @@ interface RenderRange {
   readonly frameEnd: number;
 }
 
-/** `MAX_ID_NAME` of Blender 5 is 258, and the letters `SC` are left out here. */
+/** `MAX_ID_NAME` of Blender 5 is 258, including the letters `SC`, which this block leaves out. */
 const MAX_NAME_BYTES = 256;
 
 const NUMBERS_BYTES = 8;
 
 /**
- * Reads a block `REND`: two integers and a name, no struct of the SDNA (Blender's `writefile.cc`, `write_renderinfo`).
- * `undefined` where it is too short.
+ * Reads a block `REND`: two integers and a name, in no struct of the SDNA (`write_renderinfo` in Blender's `writefile.cc`).
+ * `undefined` if it is too short.
  */
 async function readRenderBlock(
   window: ByteWindow,
@@ -61,20 +61,20 @@ async function readRenderBlock(
   };
 }
 
-/** What stands in front of everything else, and can be read without the file's structs. */
+/** The first blocks of a file, which can be read without its structs. */
 interface Front {
-  /** One of the active scene, and of each that is rendered in the background; none in files written without a window. */
+  /** One for the active scene and for each that renders in the background; none in files saved without a window. */
   readonly renderRanges: RenderRange[];
-  /** What `GLOB` tells of it, which up to Blender 2.41 stands at the end instead. */
+  /** From `GLOB`, which up to Blender 2.41 is at the end of the file instead. */
   subversion: number | undefined;
 }
 
 const FRONT_CODES = new Set(['REND', 'TEST', 'GLOB']);
 
-/** No file is known that has more than one. */
+/** Known files have one at most. */
 const MAX_RENDER_BLOCKS = 64;
 
-/** Adds to `front` what `REND` and `GLOB` tell where they stand before all else. Throws `bad-block` and `truncated`. */
+/** Adds the blocks `REND` and `GLOB` at the start of the file to `front`. Throws `bad-block` and `truncated`. */
 async function readFront(window: ByteWindow, header: BlendHeader, front: Front): Promise<void> {
   const headerBytes = blockHeaderBytes(header);
   for (let offset = header.length; ;) {
@@ -91,7 +91,7 @@ async function readFront(window: ByteWindow, header: BlendHeader, front: Front):
   }
 }
 
-/** In all versions it follows the four letters of `subvstr`. */
+/** In all versions the subversion follows the four letters of `subvstr`. */
 async function subversionOf(
   window: ByteWindow,
   header: BlendHeader,
@@ -102,7 +102,7 @@ async function subversionOf(
   return new DataView(bytes.buffer, bytes.byteOffset).getInt16(4, header.littleEndian);
 }
 
-/** The most scenes seen in a real file are 301. What is read of them is held. */
+/** Real files have up to 301 scenes. All of them are kept in memory. */
 const MAX_SCENES = 4096;
 const MAX_VIEW_LAYERS = 4096;
 
@@ -114,19 +114,19 @@ export interface FoundScene {
   readonly facts: SceneFacts;
 }
 
-/** What a walk has found so far; goes on being true when the walk is broken off. */
+/** What a walk has found so far; it holds even if the walk stops early. */
 interface Found {
-  /** In the order of the file, which is that of their names. */
+  /** In the order of the file, which sorts them by name. */
   readonly scenes: FoundScene[];
   /** `GLOB`, which points to the active scene. */
   global: StructView | undefined;
 }
 
 /**
- * Walks from the file's first block over its scenes, which stand together with all that belongs to them, and on to `GLOB`
- * if that did not come before, or to the end of the file if there are none. Adds to `found` each scene that is complete.
+ * Adds each complete scene of the file to `found`, and `GLOB`. A file keeps its scenes and their data together. The walk ends
+ * after the scenes and `GLOB`, or at the end of a file that lacks either.
  *
- * Throws `no-scene`, `bad-block`, `bad-sdna`, `truncated`, `too-large` for more scenes or view layers than can be held, and
+ * Throws `no-scene`, `bad-block`, `bad-sdna`, `truncated`, `too-large` for too many scenes or view layers, and
  * `ReadBudgetSpent` for too many blocks.
  */
 async function scanScenes(window: ByteWindow, sdna: Sdna, found: Found): Promise<void> {
@@ -172,43 +172,40 @@ function checkRoom(scenes: number, layers: number, block: Block): void {
 
 export type { RenderRange, SceneFacts };
 
-/** What a render needs to know of a `.blend` before any Blender opens it. */
+/** What a render must know about a `.blend` before Blender opens it. */
 export interface BlendFacts {
-  /** Of the Blender that saved it; an older one may not open it. */
+  /** Of the Blender that saved the file; an older one may not open it. */
   readonly blenderVersion: FileVersion;
-  /** Counts changes of the file format within a version; `undefined` where the file does not tell. */
+  /** Counts format changes within a version; `undefined` if the file does not name it. */
   readonly blenderSubversion: number | undefined;
   readonly compression: Compression;
   /**
-   * Those that are the file's own, at least one, in the order of the file; linked ones are not among them. Of an
-   * `incomplete` answer: those that were found, maybe none.
+   * The file's own scenes in its order, at least one; linked ones are left out. If `incomplete`, those that were found, maybe
+   * none.
    */
   readonly scenes: readonly SceneFacts[];
-  /**
-   * Name of the scene that Blender renders if it isn't told another. Of an `incomplete` answer: as far as the file was
-   * read, empty where nothing names it; it need not be among `scenes`.
-   */
+  /** The scene that Blender renders by default. If `incomplete`, it may be empty or missing from `scenes`. */
   readonly activeScene: string;
-  /** What the file says in its first bytes of the scenes to render; empty where it was saved without a window. */
+  /** The scenes to render by the file's first bytes; empty if it was saved without a window. */
   readonly renderRanges: readonly RenderRange[];
   /**
-   * Whether more of the file would have had to be read than `READ_BUDGET` allows, as of a gzip file of more than 64 MiB in a bucket.
-   * What stands here is true all the same.
+   * Whether the file needs more reads than `READ_BUDGET` allows, such as a gzip file over 64 MiB in a bucket. All other facts
+   * hold.
    */
   readonly incomplete: boolean;
 }
 
-/** Of zstd, where each byte has to be unpacked, and those that were lie in memory. */
+/** For zstd: each byte costs work, and unpacked bytes stay in memory. */
 const ZSTD_AHEAD: ReadAhead = { firstBytes: 64 << 10, maxBytes: 64 << 10 };
 
 const AHEAD: ReadAhead = { ...FRUGAL, firstBytes: HEAD_BYTES };
 
 /**
- * Reads the facts of a `.blend` of any version from its bytes, without Blender: nothing in the file is ever run. An
- * ordinary file, however large, takes two requests and 1.2 MB. The source is left open.
+ * Reads the facts of a `.blend` of any version without Blender; nothing in the file ever runs. An ordinary file of any size
+ * takes two requests and 1.2 MB. The source stays open.
  *
- * Throws `BlendFormatError` for a file that is none or is damaged, as far as it is read, and whatever the source throws.
- * Requests, bytes, time and memory are bounded, also for a file that was made to do harm.
+ * Throws `BlendFormatError` for a file that is not a `.blend` or is damaged where it is read, and what the source throws.
+ * Requests, bytes, time and memory are bounded, for hostile files too.
  */
 export async function readBlendFacts(
   source: ByteSource,
@@ -248,7 +245,7 @@ async function readFacts(source: ByteSource, limits: DecodeLimits): Promise<Blen
   };
 }
 
-/** Whether it came to its end before the budget was spent. */
+/** Whether `read` finished within the budget. */
 async function withinBudget(read: () => Promise<void>): Promise<boolean> {
   try {
     await read();
@@ -259,16 +256,13 @@ async function withinBudget(read: () => Promise<void>): Promise<boolean> {
   }
 }
 
-/**
- * The scene that `GLOB` points to, else the one that `REND` names, else the first: what Blender 3.4 was seen to do
- * for a pointer that is null or leads nowhere.
- */
+/** The scene of `GLOB`, else of `REND`, else the first: Blender 3.4 does this if the pointer is null or leads nowhere. */
 function activeSceneName({ scenes, global }: Found, { renderRanges }: Front, incomplete: boolean): string {
   const address = global?.pointer('curscene');
   const active = address ? scenes.find((scene) => scene.address === address) : undefined;
   if (active) return active.facts.name;
   const named = renderRanges[0]?.scene;
-  // The scene may be among those that were not found.
+  // The scene may be one that was not found.
   if (incomplete) return named ?? '';
   if (named !== undefined && scenes.some(({ facts }) => facts.name === named)) return named;
   return scenes[0]!.facts.name;

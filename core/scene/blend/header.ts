@@ -1,14 +1,14 @@
 import { SpotreelError } from '../../errors';
 
 /**
- * Why a file can't be read as a `.blend`.
+ * Why Spotreel cannot read a file as a `.blend`.
  *
- * - `not-blend`: another kind of file, or nothing at all.
- * - `lfs-pointer`: what Git LFS leaves in place of a file that was not fetched.
+ * - `not-blend`: another kind of file, or an empty one.
+ * - `lfs-pointer`: a pointer that Git LFS left instead of the file.
  * - `future-format`: a header that no Blender known to Spotreel writes.
- * - `truncated`: the file ends early, as after an upload that broke off.
+ * - `truncated`: the file ends early, for example after an interrupted upload.
  * - `bad-block`, `bad-sdna`, `bad-zstd`, `bad-gzip`: that part is damaged.
- * - `too-large`: unpacking it would take more memory or time than is allowed.
+ * - `too-large`: unpacking would take more memory or time than is allowed.
  * - `no-scene`: a whole file without a scene of its own.
  */
 export type BlendFormatErrorCode =
@@ -23,14 +23,14 @@ export type BlendFormatErrorCode =
   | 'too-large'
   | 'no-scene';
 
-/** What is wrong with the file, in front of the reason, and what to do, behind it. */
+/** What is wrong with the file, before the reason; and what to do, after it. */
 const WORDS: Readonly<Record<BlendFormatErrorCode, readonly [what: string, fix: string]>> = {
-  'not-blend': ['is no scene', 'save the scene in Blender (File > Save As) and give that .blend'],
+  'not-blend': ['is not a scene', 'save the scene in Blender (File > Save As) and use that .blend'],
   'lfs-pointer': ['is a Git LFS pointer', 'run git lfs pull'],
-  'future-format': ['can not be read', 'save the scene with an older Blender'],
+  'future-format': ['cannot be read', 'save the scene with an older Blender'],
   truncated: [
     'is cut off',
-    'copy or upload it again, or take the backup that Blender keeps beside it (.blend1)',
+    'copy or upload it again, or use the backup that Blender keeps beside it (.blend1)',
   ],
   'bad-block': [
     'is damaged',
@@ -45,16 +45,16 @@ const WORDS: Readonly<Record<BlendFormatErrorCode, readonly [what: string, fix: 
 
 interface FormatErrorOptions {
   readonly cause?: unknown;
-  /** In place of the reason and the offset. */
+  /** Replaces the reason and the offset. */
   readonly message?: string;
 }
 
-/** A file that is no `.blend`, or a damaged one. Trying again can't help: the scene has to be uploaded again. */
+/** A file that is not a `.blend`, or is damaged. A retry cannot help: the scene must be uploaded again. */
 export class BlendFormatError extends SpotreelError {
   declare readonly code: BlendFormatErrorCode;
   /**
-   * Bytes from the start: of the unpacked `.blend` for what stands in it, of the file itself where its
-   * compression is at fault (`bad-zstd`, `bad-gzip`, and `truncated` of those).
+   * Bytes from the start of the unpacked `.blend`; for errors of its compression (`bad-zstd`, `bad-gzip` and their
+   * `truncated`), of the file itself.
    */
   readonly offset: number;
   readonly reason: string;
@@ -70,7 +70,7 @@ export class BlendFormatError extends SpotreelError {
     this.reason = reason;
   }
 
-  /** The same error with the file's name in front of its message, and what to do behind it. */
+  /** The same error, with the file's name first and what to do last. */
   inFile(name: string): BlendFormatError {
     const { code, offset, reason } = this;
     const [what, fix] = WORDS[code];
@@ -85,45 +85,41 @@ function withOffset(reason: string, offset: number): string {
 
 export const BLEND_MAGIC = 'BLENDER';
 
-/** Bytes to read at offset 0 for `parseBlendHeader`; enough for both formats. */
+/** Bytes that `parseBlendHeader` needs, for both formats. */
 export const MAX_BLEND_HEADER_BYTES = 17;
 
-/** What the first bytes of an unpacked `.blend` tell of all others. */
+/** The first bytes of an unpacked `.blend`. */
 export interface BlendHeader {
   readonly version: FileVersion;
   readonly littleEndian: boolean;
   readonly pointerBytes: 4 | 8;
-  /** 0: written by Blender ≤ 4.5; 1: by Blender ≥ 5.0. Decides the shape of block headers. */
+  /** 0: written by Blender ≤ 4.5; 1: by Blender ≥ 5.0. Decides the layout of block headers. */
   readonly format: 0 | 1;
-  /** Where the first block starts. */
+  /** Offset of the first block. */
   readonly length: number;
 }
 
 export interface FileVersion {
   readonly major: number;
   readonly minor: number;
-  /** As Blender spells it: `2.79`, `2.80`, `3.4`, `5.0`. */
+  /** In Blender's spelling: `2.79`, `2.80`, `3.4`, `5.0`. */
   readonly text: string;
 }
 
 /**
- * Reads the file header. The formats are those of Blender's `BLO_core_blend_header.hh`: 12 bytes up to 4.5
- * (`BLENDER-v304`: pointer size, byte order, version), 17 bytes since 5.0 (`BLENDER17-01v0500`: header size, format).
- * Throws `not-blend`, `truncated`, and `future-format` for a header of neither kind.
+ * Reads the file header (Blender's `BLO_core_blend_header.hh`). Up to 4.5 it has 12 bytes (`BLENDER-v304`: pointer size, byte
+ * order, version); since 5.0 it has 17 (`BLENDER17-01v0500`: header size, format).
+ * Throws `not-blend`, `lfs-pointer`, `truncated`, and `future-format` for any other header.
  */
 export function parseBlendHeader(bytes: Uint8Array): BlendHeader {
   const text = String.fromCharCode(...bytes.subarray(0, MAX_BLEND_HEADER_BYTES));
   if (text.length === 0) throw new BlendFormatError('not-blend', 0, 'the file is empty');
   if (!text.startsWith(BLEND_MAGIC)) {
     const cutShort = text.length < BLEND_MAGIC.length && BLEND_MAGIC.startsWith(text);
-    // Only its first bytes are here: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+    // Only the first bytes are available: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
     if (text.startsWith('version https://g'))
-      throw new BlendFormatError(
-        'lfs-pointer',
-        0,
-        'it names the scene for Git LFS and is not the scene itself',
-      );
-    if (!cutShort) throw new BlendFormatError('not-blend', 0, 'it does not begin as a .blend does');
+      throw new BlendFormatError('lfs-pointer', 0, 'Git LFS has not downloaded the scene itself');
+    if (!cutShort) throw new BlendFormatError('not-blend', 0, 'it does not start like a .blend');
   }
 
   const old = /^BLENDER([_-])([vV])(\d{3})/.exec(text);
@@ -153,41 +149,41 @@ export function parseBlendHeader(bytes: Uint8Array): BlendHeader {
   throw new BlendFormatError(
     'future-format',
     BLEND_MAGIC.length,
-    'the header is damaged or of a newer format than that of Blender 5',
+    'the header is damaged, or its format is newer than that of Blender 5',
   );
 }
 
 function versionOf(number: number): FileVersion {
   const major = Math.floor(number / 100);
   const minor = number % 100;
-  // Up to 2.93 the minor version was spoken and written with two digits.
+  // Up to 2.93 the minor version has two digits.
   return { major, minor, text: `${major}.${major < 3 ? String(minor).padStart(2, '0') : minor}` };
 }
 
-/** One block of a `.blend`: a header (Blender's `BHead`) and its data, which the next block follows without a gap. */
+/** One block of a `.blend`: a header (Blender's `BHead`) and its data. The next block follows without a gap. */
 export interface Block {
   /** Two or four letters: `SC` for a scene, `DATA`, `GLOB`, `REND`, `DNA1`, `ENDB`. */
   readonly code: string;
-  /** Where its header stands. */
+  /** Offset of its header. */
   readonly offset: number;
   readonly dataOffset: number;
-  /** Bytes of data, header not counted; checked to lie within the file. */
+  /** Bytes of data without the header; checked to be within the file. */
   readonly length: number;
   /** Index of its struct in the SDNA; not checked. */
   readonly sdnaIndex: number;
-  /** The address that it had in the memory of the Blender that wrote it, by which others point to it. */
+  /** Its address in the memory of the Blender that wrote it. Pointers use it. */
   readonly address: bigint;
 }
 
-/** Bytes of a block header, by the header of the file (see section "BHead" of Blender's `BLO_core_bhead.hh`). */
+/** Bytes of a block header (section "BHead" of Blender's `BLO_core_bhead.hh`). */
 export function blockHeaderBytes(header: BlendHeader): number {
   if (header.format === 1) return 32;
   return header.pointerBytes === 8 ? 24 : 20;
 }
 
 /**
- * Reads the block header at the start of `bytes`, which stands at `offset` of a file of `size` bytes.
- * Throws `truncated` where the file ends within the block, `bad-block` where this can't be one.
+ * Reads the block header at the start of `bytes`, at `offset` of a file of `size` bytes. Throws `truncated` if the file ends
+ * within the block, and `bad-block` if this is not a block header.
  */
 export function parseBlockHeader(
   bytes: Uint8Array,
@@ -200,13 +196,9 @@ export function parseBlockHeader(
   // Some writers cut the last header short, and Blender accepts that.
   if (code === 'ENDB') return { code, offset, dataOffset: offset, length: 0, sdnaIndex: 0, address: 0n };
   if (bytes.length < headerBytes) {
-    throw new BlendFormatError(
-      'truncated',
-      offset,
-      'the file ends without its end block: it is incomplete, upload it again',
-    );
+    throw new BlendFormatError('truncated', offset, 'the file ends without its end block');
   }
-  if (code === '') throw new BlendFormatError('bad-block', offset, 'no block header stands here');
+  if (code === '') throw new BlendFormatError('bad-block', offset, 'there is no block header');
 
   const { length, sdnaIndex, address } = fieldsOf(bytes, header);
   if (length < 0)
@@ -222,11 +214,11 @@ export function parseBlockHeader(
   return { code, offset, dataOffset, length, sdnaIndex, address };
 }
 
-/** By their four bytes as an integer: a file may have millions of blocks, and has a few dozen codes. */
+/** Codes by their four bytes as an integer: a file may have millions of blocks, but only a few dozen codes. */
 const CODES = new Map<number, string>();
 const MAX_CODES = 1000;
 
-/** The block's code, empty for what can be none. */
+/** The block's code; empty if it cannot be one. */
 function codeOf(bytes: Uint8Array): string {
   const key = bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16) | (bytes[3]! << 24);
   const known = CODES.get(key);
@@ -238,7 +230,7 @@ function codeOf(bytes: Uint8Array): string {
   return code;
 }
 
-/** A header is copied here to be read: making a view for each of millions takes longer. */
+/** Headers are copied here to be read: a view for each of millions takes longer. */
 const SCRATCH = new Uint8Array(32);
 const SCRATCH_VIEW = new DataView(SCRATCH.buffer);
 
@@ -261,7 +253,7 @@ function fieldsOf(bytes: Uint8Array, header: BlendHeader): Pick<Block, 'length' 
       };
 }
 
-/** The last part of a URL, as its owner wrote it. */
+/** The last part of a URL, decoded. */
 export function fileNameOf(url: URL): string {
   const segment = url.pathname.slice(url.pathname.lastIndexOf('/') + 1);
   try {

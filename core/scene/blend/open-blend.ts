@@ -1,16 +1,17 @@
 import { createGunzip, type Gunzip } from 'node:zlib';
 import { codeOf, messageOf } from '../../errors';
-import { brokenPromise, ZstdDecoder } from '../zstd/decoder';
 import {
+  brokenPromise,
   MAX_ZSTD_BLOCK_BYTES,
   MAX_ZSTD_HEADER_BYTES,
   parseZstdBlock,
   parseZstdFrameHeader,
   ZSTD_BLOCK_HEADER_BYTES,
   ZSTD_MAGIC,
+  ZstdDecoder,
   type ZstdFrameHeader,
   zstdTruncated,
-} from '../zstd/frame';
+} from '../zstd/decoder';
 import { readSeekTable, SeekableZstdBlend } from '../zstd/seekable';
 import {
   type ByteReader,
@@ -29,23 +30,22 @@ import { BlendFormatError } from './header';
 
 const PACKED_BYTES = 256 << 10;
 
-/** So large that the allocator asks the system for each and gives it back; smaller ones leave it full of holes. */
+/** Large enough that the allocator returns each to the system; smaller ones fragment the heap. */
 const UNPACKED_BYTES = 256 << 10;
 
 /**
- * Unpacks a `.blend` that Blender ≤ 2.93 saved compressed: one gzip member without an index, so there is no way to a
- * part of it but through all that comes before. What it gives is valid until the next is asked for. Throws `bad-gzip` and
- * `truncated`.
+ * Unpacks a `.blend` that Blender ≤ 2.93 compressed: one gzip member without an index, so only from its start. Each chunk is
+ * valid until the next. Throws `bad-gzip` and `truncated`.
  */
 async function* unpackGzip(source: ByteReader): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip({ chunkSize: UNPACKED_BYTES });
-  // The iteration below throws what goes wrong.
+  // The iteration below throws its errors.
   void feed(source, gunzip).catch((error: Error) => gunzip.destroy(error));
   try {
     for await (const chunk of gunzip) {
       const bytes: Uint8Array = chunk;
       yield bytes;
-      // zlib gives a new buffer part by part, in order, and never takes one again that it has filled.
+      // zlib hands out each buffer in parts, in order, and never reuses one that it has filled.
       freeBuffer(bytes);
     }
   } catch (error) {
@@ -53,7 +53,7 @@ async function* unpackGzip(source: ByteReader): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Piece by piece, each once the one before is unpacked: the window puts the next where that was. */
+/** Feeds piece by piece and waits for each: the window reuses its buffer. */
 async function feed(source: ByteReader, gunzip: Gunzip): Promise<void> {
   const window = new ByteWindow(source, FRUGAL);
   for (let offset = 0; offset < source.size && !gunzip.destroyed; offset += PACKED_BYTES) {
@@ -65,7 +65,7 @@ async function feed(source: ByteReader, gunzip: Gunzip): Promise<void> {
   gunzip.end();
 }
 
-/** zlib's errors become ours; whatever storage threw stays what it is. */
+/** Turns zlib's errors into `BlendFormatError`; leaves errors of storage as they are. */
 function asFormatError(error: unknown, offset: number): unknown {
   const code = codeOf(error);
   if (code === 'Z_BUF_ERROR') {
@@ -83,13 +83,12 @@ const EMPTY = new Uint8Array(0);
 
 type StreamLimits = Pick<DecodeLimits, 'wholeBytes' | 'headBytes'>;
 
-/** Unpacks a file from its start; what it gives is valid until the next is asked for, and may be dropped at any point. */
+/** Unpacks a file from its start. Each chunk is valid until the next; callers may stop at any point. */
 export type Unpack = () => AsyncIterable<Uint8Array>;
 
 /**
- * The unpacked bytes of a file that can only be unpacked from its start: once in the beginning, when its two ends are
- * kept, and again for whatever else is read of it, as far as that lies. So reading forward takes two passes; reading to
- * and fro takes more.
+ * The unpacked bytes of a file that can only be unpacked from its start: one pass when it is opened, which keeps both ends, and
+ * another for other reads. Reading forward takes two passes; reading back and forth takes more.
  */
 class StreamedBlend implements DecodedBlend {
   readonly compression: Compression;
@@ -111,7 +110,7 @@ class StreamedBlend implements DecodedBlend {
     this.#unpack = unpack;
   }
 
-  /** Throws what `unpack` throws but for `ReadBudgetSpent`, `too-large` past the limit, and `not-blend`. */
+  /** Throws `too-large` past the limit, `not-blend`, and what `unpack` throws except `ReadBudgetSpent`. */
   static async open(compression: Compression, unpack: Unpack, limits: StreamLimits): Promise<StreamedBlend> {
     const ends = new KeptEnds(compression, limits.wholeBytes, limits.headBytes);
     let cut = false;
@@ -142,7 +141,7 @@ class StreamedBlend implements DecodedBlend {
     return result;
   }
 
-  /** The chunk that holds `offset`, which is less than `size`. */
+  /** The chunk that holds `offset`, which must be below `size`. */
   async #chunkAt(offset: number): Promise<Uint8Array> {
     if (this.#pass === undefined || offset < this.#chunkStart) {
       await this.#pass?.return?.();
@@ -151,11 +150,11 @@ class StreamedBlend implements DecodedBlend {
       this.#chunkStart = 0;
     }
     while (offset >= this.#chunkStart + this.#chunk.length) {
-      // It is valid until then.
+      // The chunk becomes invalid with the next one.
       this.#chunkStart += this.#chunk.length;
       this.#chunk = EMPTY;
       const next = await this.#pass.next();
-      // Only where the file was written to meanwhile: a source is pinned to one version where that can be done.
+      // Happens only if the file changed meanwhile: sources are pinned to one version where possible.
       if (next.done)
         throw new BlendFormatError('truncated', offset, 'the file ended early when it was read again');
       this.#chunk = next.value;
@@ -164,13 +163,12 @@ class StreamedBlend implements DecodedBlend {
   }
 }
 
-/** Room for as many blocks before the window has to be moved to its start. */
+/** Blocks that fit before the window is moved to the start of the buffer. */
 const BLOCKS_BETWEEN_MOVES = 8;
 
 /**
- * Unpacks a zstd file frame by frame and block by block, without its seek table; holds little more than the window that a
- * frame asks for. What it gives is valid until the next is asked for. Throws `bad-zstd`, `truncated`, and `too-large` for a
- * frame that says it unpacks to more than `limitBytes`.
+ * Unpacks a zstd file block by block, without its seek table, and keeps little more than the window of a frame. Each chunk is
+ * valid until the next. Throws `bad-zstd`, `truncated`, and `too-large` if a frame declares more than `limitBytes`.
  */
 export async function* unpackZstd(source: ByteReader, limitBytes: number): AsyncGenerator<Uint8Array> {
   const decoder = new ZstdDecoder();
@@ -180,7 +178,7 @@ export async function* unpackZstd(source: ByteReader, limitBytes: number): Async
     for (let offset = 0; offset < source.size;) {
       const start = await window.read(offset, MAX_ZSTD_HEADER_BYTES);
       const header = parseZstdFrameHeader(start, offset);
-      // Bytes after the last frame are none of ours; if something was lost, the end block is missing too.
+      // Other bytes may follow the last frame. If a frame is missing, so is the end block.
       if (header === undefined) return;
       if ((header.contentBytes ?? 0) > limitBytes) throw unpacksTooLarge('zstd', offset);
       if (header.skippable) {
@@ -197,7 +195,7 @@ export async function* unpackZstd(source: ByteReader, limitBytes: number): Async
   }
 }
 
-/** Returns where the next frame starts. */
+/** Returns the offset of the next frame. */
 async function* unpackFrame(
   window: ByteWindow,
   decoder: ZstdDecoder,
@@ -215,7 +213,7 @@ async function* unpackFrame(
     end += block.bytes;
     const chunk = history.add((room, start, position) => decoder.decode(packed, room, start, position));
     bytes += chunk.length;
-    // The decoder does not look at what the frame says of itself.
+    // The decoder does not check the declared size.
     if (promised !== undefined && (bytes > promised || (last && bytes < promised))) {
       throw brokenPromise(promised, offset);
     }
@@ -231,11 +229,11 @@ async function readWhole(window: ByteWindow, offset: number, length: number): Pr
   return bytes;
 }
 
-/** What a frame unpacked to last, as far back as its blocks may point. Its room serves one frame after the other. */
+/** The last bytes that a frame unpacked to, as far back as its blocks may point. Frames share its buffer. */
 class History {
   #room = new Uint8Array(0);
   #windowBytes = 0;
-  /** Where the frame's bytes start, as far as they are there, and where they end. */
+  /** Start and end of the frame's bytes in the buffer. */
   #start = 0;
   #position = 0;
 
@@ -247,7 +245,7 @@ class History {
     this.#position = 0;
   }
 
-  /** The bytes that `decode` adds behind those before; it tells where they end. */
+  /** The bytes that `decode` appends; it returns where they end. */
   add(decode: (room: Uint8Array, start: number, position: number) => number): Uint8Array {
     if (this.#position + MAX_ZSTD_BLOCK_BYTES > this.#room.length) this.#moveToStart();
     const from = this.#position;
@@ -255,7 +253,7 @@ class History {
     return this.#room.subarray(from, this.#position);
   }
 
-  /** Two passes need no two rooms, which may be of 9 MiB. */
+  /** Frees the buffer of up to 9 MiB before the next pass. */
   end(): void {
     freeBuffer(this.#room);
   }
@@ -269,8 +267,8 @@ class History {
 }
 
 /**
- * Unpacks a `.blend` that Blender ≥ 3.0 saved compressed: with its seek table only the frames that are read, without
- * one from its start. Throws `bad-zstd`, `truncated`, `too-large`, `not-blend`.
+ * Opens a `.blend` that Blender ≥ 3.0 compressed: with a seek table, only the frames that are read are unpacked. Throws
+ * `bad-zstd`, `truncated`, `too-large`, `not-blend`.
  */
 async function openZstdBlend(source: ByteReader, limits: DecodeLimits): Promise<DecodedBlend> {
   const table = await readSeekTable(source);
@@ -280,9 +278,9 @@ async function openZstdBlend(source: ByteReader, limits: DecodeLimits): Promise<
 }
 
 /**
- * Opens what lies within a file: itself, or what it unpacks to, told apart by its first bytes. That the result is a
- * `.blend` is not checked here. Of gzip, and of zstd without a seek table, all is unpacked once to see how long it is;
- * reading in it is cheap at both ends and otherwise goes forward, or starts anew.
+ * Opens a file as its unpacked bytes; the first bytes show its compression. The caller checks that the result is a `.blend`.
+ * Gzip, and zstd without a seek table, are unpacked once to measure them. Reading these is cheap at both ends; elsewhere it
+ * moves forward or restarts.
  * Throws `bad-gzip`, `bad-zstd`, `truncated`, `too-large`, `not-blend`.
  */
 export async function openDecodedBlend(source: ByteReader, limits: DecodeLimits): Promise<DecodedBlend> {

@@ -4,8 +4,8 @@ import type { Sdna } from './sdna';
 import { IdProperties, StructView } from './struct-view';
 
 /**
- * Names of `Scene.r.im_format.imtype`, as Blender's Python interface spells them (`image_settings.file_format`); the
- * numbers are `R_IMF_IMTYPE_*` in Blender's `DNA_scene_types.h`.
+ * Names of `Scene.r.im_format.imtype` in Blender's Python interface (`image_settings.file_format`); the numbers are
+ * `R_IMF_IMTYPE_*` in Blender's `DNA_scene_types.h`.
  */
 const OUTPUT_FORMATS: ReadonlyMap<number, string> = new Map([
   [0, 'TARGA'],
@@ -40,15 +40,15 @@ function outputFormatName(imageType: number): string {
   return OUTPUT_FORMATS.get(imageType) ?? `UNKNOWN(${imageType})`;
 }
 
-/** Names in an OpenColorIO configuration; empty for its default. */
+/** Names in an OpenColorIO configuration; empty for the default. */
 export interface SceneColors {
   readonly display: string;
-  /** Blender calls it view transform. */
+  /** Blender's view transform. */
   readonly view: string;
   readonly look: string;
 }
 
-/** The display, view and look that the scene was saved with; nothing for files older than these. */
+/** The display, view and look that the scene was saved with; `undefined` for files without them. */
 function colorsOf(scene: StructView): SceneColors | undefined {
   const display = scene.text('display_settings.display_device');
   const view = scene.text('view_settings.view_transform');
@@ -56,21 +56,24 @@ function colorsOf(scene: StructView): SceneColors | undefined {
   return { display, view, look: scene.text('view_settings.look') ?? '' };
 }
 
-/** `R_IMF_COLOR_MANAGEMENT_OVERRIDE` of `ImageFormatData.color_management`, from `DNA_scene_types.h`: the output has a display of its own. */
+/**
+ * `R_IMF_COLOR_MANAGEMENT_OVERRIDE` of `ImageFormatData.color_management`, from `DNA_scene_types.h`: the output has its own
+ * display.
+ */
 const OWN_DISPLAY = 1;
 
 const USUAL_DISPLAY = 'sRGB';
 
-/** The display of the output where it is not sRGB. */
+/** The display of the output if it is not sRGB, and the bits of a channel. */
 function displayNameOf(scene: StructView): { readonly display?: string; readonly bitDepth?: number } {
   const place = scene.integer('r.im_format.color_management') === OWN_DISPLAY ? 'r.im_format.' : '';
   const device = scene.text(`${place}display_settings.display_device`);
   if (!device || device === USUAL_DISPLAY) return {};
   const bitDepth = scene.integer('r.im_format.depth');
-  return { display: device, ...(bitDepth !== undefined && { bitDepth }) };
+  return { display: device, bitDepth };
 }
 
-/** What a scene is set to, raw as in the file: a step of 0 or a base of NaN is the caller's to judge. */
+/** The settings of a scene, raw as in the file: callers must check for a step of 0 or a base of NaN. */
 export interface SceneFacts {
   readonly name: string;
   readonly frameStart: number;
@@ -85,48 +88,45 @@ export interface SceneFacts {
   readonly width: number;
   readonly height: number;
   readonly resolutionPercent: number;
-  /** Fractions of width and height, from the lower left; only where the picture is cropped to them. */
+  /** Fractions of width and height, from the lower left; only if the picture is cropped. */
   readonly crop?: {
     readonly xmin: number;
     readonly xmax: number;
     readonly ymin: number;
     readonly ymax: number;
   };
-  /** How wide and how high a pixel is, raw; only where it is not square. */
+  /** Width and height of a pixel, raw; only if it is not square. */
   readonly pixelAspect?: { readonly x: number; readonly y: number };
-  /** The display that frames are saved for, such as `Rec.2100-PQ`; absent for `sRGB` and where the file names none. */
+  /** The display that frames are saved for, such as `Rec.2100-PQ`; absent for `sRGB`, and if the file names none. */
   readonly display?: string;
-  /** Bits of a channel that frames are saved with, such as 8; given with `display`. */
+  /** Bits of a channel in saved frames, such as 8; given with `display`. */
   readonly bitDepth?: number;
-  /** `CYCLES`, `BLENDER_EEVEE`, …, or whatever an add-on calls its own. */
+  /** `CYCLES`, `BLENDER_EEVEE`, …, or the name of an add-on's engine. */
   readonly engine: string;
   /** `PNG`, `FFMPEG`, …, `UNKNOWN(99)`. */
   readonly outputFormat: string;
   readonly outputPath: string;
-  /** Whether it renders a picture for each of several views, such as the eyes of a stereo film. */
+  /** Whether it renders several views, such as the eyes of a stereo film. */
   readonly usesViews?: boolean;
-  /** Whether a camera is set. That the file holds it too is not checked; a script may leave one out. */
+  /** Whether a camera is set; the file may still lack it. */
   readonly hasCamera: boolean;
   /** Whether a camera is bound to a marker. */
   readonly markerCameras: boolean;
-  /** Whether different cameras are, so that they are switched during the scene. */
+  /** Whether markers switch between different cameras. */
   readonly switchesCameras: boolean;
-  /**
-   * Whether it has strips in its video sequencer, other than sound, and renders those instead of its 3D view.
-   * Muted ones count.
-   */
+  /** Whether it renders strips of its video sequencer, other than sound, instead of its 3D view. Muted ones count. */
   readonly usesSequencer: boolean;
-  /** Whether strips of its video sequencer are heard, also where pictures of it are not rendered. */
+  /** Whether strips of its video sequencer have sound, even if its pictures are not rendered. */
   readonly hasSoundStrips: boolean;
-  /** Whether it has strips that show another scene, of whose sequencer the sound may be heard. */
+  /** Whether it has strips that show another scene, whose sound may be heard. */
   readonly hasSceneStrips: boolean;
-  /** Whether what its 3D view or its sequencer gives goes through nodes of the compositor. */
+  /** Whether its pictures go through compositor nodes. */
   readonly usesCompositor: boolean;
-  /** Whether Cycles would denoise a view layer of it, whatever its engine is. */
+  /** Whether Cycles would denoise a view layer of it; the scene's engine is ignored. */
   readonly denoises: boolean;
-  /** As saved; a Blender whose configuration lacks one shows another. Absent in files of Blenders without colour management. */
+  /** As saved; a Blender without it in its configuration uses another. Absent in files without colour management. */
   readonly colors?: SceneColors;
-  /** Names, in the order in which Blender shows them; up to 2.79 they are called render layers. */
+  /** Names in Blender's order; up to 2.79, render layers. */
   readonly viewLayers: readonly string[];
 }
 
@@ -137,11 +137,11 @@ const R_MULTIVIEW = 1 << 21;
 const R_DOSEQ = 1 << 0;
 const R_DOCOMP = 1 << 6;
 
-/** `Sequence.type`, from `DNA_sequence_types.h`; the second of sound is of Blender 2.4x. */
+/** `Sequence.type`, from `DNA_sequence_types.h`; Blender 2.4x uses the second number for sound. */
 const SCENE_STRIP = 2;
 const SOUND_STRIPS: readonly number[] = [4, 5];
 
-/** `SEQ_MUTE` of `Sequence.flag`, from the same. */
+/** `SEQ_MUTE` of `Sequence.flag`, from `DNA_sequence_types.h`. */
 const MUTED_STRIP = 1 << 5;
 
 /** `AUDIO_MUTE` of `Scene.audio.flag`, from `DNA_scene_types.h`: a mixdown of such a scene is silent. */
@@ -150,15 +150,15 @@ const MUTED_SCENE = 1 << 0;
 /** `VIEW_LAYER_RENDER` of `ViewLayer.flag`, in Blender's `DNA_layer_types.h`. */
 const RENDERS_LAYER = 1 << 0;
 
-/** Where since 5.0 the properties of add-ons start, then those of users; the first one counts. */
+/** Pointers to custom properties: since 5.0, of add-ons, then of users. The first one wins. */
 type PropertyRoots = ReadonlyArray<bigint | undefined>;
 
-/** Their names are held. Nobody sets up more than some dozens. */
+/** Their names are kept. Real scenes have some dozens. */
 const MAX_VIEW_LAYERS = 4096;
 
-/** What the blocks after a scene's own tell, one by one. */
+/** Reads a scene from its own block and the blocks that follow it. */
 export class SceneReader {
-  /** Of the scene's block, by which `GLOB` points to it. */
+  /** Address of the scene's block, to which `GLOB` points. */
   readonly address: bigint;
   readonly #window: ByteWindow;
   readonly #sdna: Sdna;
@@ -168,7 +168,7 @@ export class SceneReader {
   readonly #layerIndex: number | undefined;
   readonly #propertyIndex: number | undefined;
   readonly #properties = new IdProperties();
-  /** Where the properties of each view layer that renders start. */
+  /** Pointers to the properties of each view layer that renders. */
   readonly #layerProperties: PropertyRoots[] = [];
   #markerCamera = 0n;
   #switchesCameras = false;
@@ -188,12 +188,12 @@ export class SceneReader {
     this.#propertyIndex = sdna.indexOf('IDProperty');
   }
 
-  /** Begins with the scene's own block. Throws `bad-block`, `bad-sdna`, `truncated`. */
+  /** Reads the scene's own block. Throws `bad-block`, `bad-sdna`, `truncated`. */
   static async open(window: ByteWindow, sdna: Sdna, block: Block): Promise<SceneReader> {
     return new SceneReader(window, sdna, block, await StructView.read(window, sdna, block, 'Scene'));
   }
 
-  /** Whether `add` would look into it. Most of a scene's blocks are of no interest. */
+  /** Whether `add` reads this block. It ignores most blocks of a scene. */
   wants({ sdnaIndex }: Block): boolean {
     return (
       sdnaIndex === this.#markerIndex ||
@@ -203,12 +203,11 @@ export class SceneReader {
     );
   }
 
-  /** How many view layers were found so far. */
   get layerCount(): number {
     return this.#viewLayers.length;
   }
 
-  /** Takes note of a block `DATA` that belongs to the scene. Throws as `open`, and `too-large`. */
+  /** Reads a block `DATA` of the scene. Throws as `open` does, and `too-large`. */
   async add(block: Block): Promise<void> {
     if (block.sdnaIndex === this.#markerIndex) await this.#addMarker(block);
     else if (block.sdnaIndex === this.#stripIndex) await this.#addStrip(block);
@@ -221,7 +220,7 @@ export class SceneReader {
     }
   }
 
-  /** Once all blocks are added. Throws `bad-sdna`. */
+  /** Call it after all blocks are added. Throws `bad-sdna`. */
   facts(): SceneFacts {
     const scene = this.#scene;
     const usesSequencer = this.#pictureStrips && Boolean(scene.pointer('ed')) && hasSceneMode(scene, R_DOSEQ);
@@ -229,7 +228,7 @@ export class SceneReader {
     const colors = colorsOf(scene);
     const pixelAspect = pixelAspectOf(scene);
     return {
-      // Names of data blocks carry the block's code in front.
+      // Names of data blocks start with the code of the block.
       name: scene.requiredText('id.name').slice(2),
       frameStart: scene.requiredInteger('r.sfra'),
       frameEnd: scene.requiredInteger('r.efra'),
@@ -239,12 +238,12 @@ export class SceneReader {
       width: scene.requiredInteger('r.xsch'),
       height: scene.requiredInteger('r.ysch'),
       resolutionPercent: scene.requiredInteger('r.size'),
-      ...(crop && { crop }),
-      ...(pixelAspect && { pixelAspect }),
+      crop,
+      pixelAspect,
       ...displayNameOf(scene),
-      // Files of Blender 2.5 and older have none.
+      // Files of Blender 2.5 and older name no engine.
       engine: scene.text('r.engine') || 'BLENDER_RENDER',
-      // New files keep a stale `r.imtype`. A char in one, a short in the other.
+      // New files keep a stale `r.imtype`. One is a char, the other a short.
       outputFormat: outputFormatName(
         (scene.integer('r.im_format.imtype') ?? scene.requiredInteger('r.imtype')) & 0xff,
       ),
@@ -258,12 +257,12 @@ export class SceneReader {
       hasSceneStrips: this.#sceneStrips && !isSilent(scene),
       usesCompositor: hasSceneMode(scene, R_DOCOMP) && hasNodes(scene),
       denoises: this.#denoises(),
-      ...(colors && { colors }),
+      colors,
       viewLayers: this.#viewLayers,
     };
   }
 
-  /** Since 3.0 Cycles denoises unless the scene or all of its view layers say otherwise; before, only if the scene says so. */
+  /** Since 3.0 Cycles denoises unless the scene or all of its view layers disable it; before, only if the scene enables it. */
   #denoises(): boolean {
     const { major } = this.#sdna.header.version;
     const roots = [this.#scene.pointer('id.system_properties'), this.#scene.pointer('id.properties')];
@@ -281,14 +280,14 @@ export class SceneReader {
   }
 
   /**
-   * An empty `Editing` tells nothing: Blender's own start-up scene has one. Strips within a meta strip are seen too, but
-   * so is the meta strip.
+   * An empty `Editing` means nothing: Blender's own start-up scene has one. Strips within a meta strip count, as does the meta
+   * strip.
    */
   async #addStrip(block: Block): Promise<void> {
     const name = this.#sdna.structAt(block.sdnaIndex)!.name;
     const strip = await StructView.read(this.#window, this.#sdna, block, name);
     const type = strip.requiredInteger('type');
-    // What is animated may bring a muted one back.
+    // An animation may unmute a strip.
     const isHeard = !((strip.integer('flag') ?? 0) & MUTED_STRIP) || Boolean(this.#scene.pointer('adt'));
     if (!SOUND_STRIPS.includes(type)) this.#pictureStrips = true;
     else if (isHeard) this.#soundStrips = true;
@@ -307,7 +306,7 @@ export class SceneReader {
   }
 }
 
-/** The sequencer's pictures are cropped to the region also where the 3D view's are not: Blender pastes only those into a full frame. */
+/** Crops the sequencer's pictures even without the crop option: Blender pastes only the 3D view's into a full frame. */
 function cropOf(scene: StructView, usesSequencer: boolean): SceneFacts['crop'] {
   const mode = scene.integer('r.mode') ?? 0;
   if (!(mode & R_BORDER) || (!(mode & R_CROP) && !usesSequencer)) return undefined;
@@ -319,7 +318,7 @@ function cropOf(scene: StructView, usesSequencer: boolean): SceneFacts['crop'] {
   return { xmin, xmax, ymin, ymax };
 }
 
-/** Blender 2.4x has whole numbers. */
+/** Blender 2.4x stores integers. */
 function pixelAspectOf(scene: StructView): SceneFacts['pixelAspect'] {
   const [x, y] = [scene.number('r.xasp'), scene.number('r.yasp')];
   return x === undefined || y === undefined || x === y ? undefined : { x, y };
@@ -333,7 +332,7 @@ function hasSceneMode(scene: StructView, bit: number): boolean {
   return ((scene.integer('r.scemode') ?? 0) & bit) !== 0;
 }
 
-/** Since 5.0 the nodes are a data block that several scenes may share; before, the scene's own, with a switch. */
+/** Since 5.0 the nodes are a data block that scenes may share; before, they belong to the scene and have a switch. */
 function hasNodes(scene: StructView): boolean {
   const shared = scene.pointer('compositing_node_group');
   if (shared !== undefined) return shared !== 0n;

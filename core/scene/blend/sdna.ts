@@ -1,15 +1,15 @@
 import { ByteWindow, type DecodedBlend, FRUGAL, ReadBudgetSpent, TAIL_BYTES } from './bytes';
 import { BlendFormatError, type BlendHeader, type Block, blockHeaderBytes, parseBlockHeader } from './header';
 
-/** What the C declarator of a struct's member tells. */
+/** The C declarator of a struct's member. */
 interface MemberName {
   readonly name: string;
   readonly isPointer: boolean;
-  /** Elements: 1 unless it is an array; the product of all sizes for one of several dimensions. */
+  /** Elements: 1 unless it is an array; the product of its sizes if it has several dimensions. */
   readonly count: number;
 }
 
-/** Takes apart `frame_step`, `*camera`, `**mat`, `name[66]`, `mat[4][4]`, `*mtex[18]` and `(*free)()`. */
+/** Parses `frame_step`, `*camera`, `**mat`, `name[66]`, `mat[4][4]`, `*mtex[18]` and `(*free)()`. */
 export function parseMemberName(declarator: string): MemberName {
   let count = 1;
   for (const [, size] of declarator.matchAll(/\[(\d+)\]/g)) count *= Number(size);
@@ -20,13 +20,13 @@ export function parseMemberName(declarator: string): MemberName {
   };
 }
 
-/** The indices of names and types have 16 bits. */
+/** Indices of names and types have 16 bits. */
 const MAX_COUNT = 0x10000;
 
-/** Blender's own have less than 80; they may stand in an error's message. */
+/** Blender's names have less than 80 characters; errors may quote them. */
 const MAX_NAME_LENGTH = 1024;
 
-/** Reads through the data of the block `DNA1`. Every method throws `bad-sdna` where the bytes do not hold. */
+/** Reads the data of the block `DNA1`. Every method throws `bad-sdna` for damaged data. */
 class SdnaCursor {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -34,7 +34,7 @@ class SdnaCursor {
   readonly #base: number;
   #position = 0;
 
-  /** `base` is where `bytes` stand in the file, for errors. */
+  /** `base` is the offset of `bytes` in the file, for errors. */
   constructor(bytes: Uint8Array, littleEndian: boolean, base: number) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -42,7 +42,7 @@ class SdnaCursor {
     this.#base = base;
   }
 
-  /** Goes on after the four letters of a section, which start at a multiple of four bytes of the data. */
+  /** Moves past the four letters of a section; sections are aligned to four bytes. */
   expect(letters: string): void {
     this.#position = (this.#position + 3) & ~3;
     const found = String.fromCharCode(...this.#bytes.subarray(this.#position, this.#position + 4));
@@ -50,31 +50,31 @@ class SdnaCursor {
     this.#position += 4;
   }
 
-  /** A count of things that take at least `leastBytes` each, checked against the bytes that are there. */
+  /** A count of items of at least `leastBytes` each, checked against the bytes that are left. */
   count(leastBytes: number): number {
     this.#need(4);
     const count = this.#view.getUint32(this.#position, this.#littleEndian);
     this.#position += 4;
     if (count > MAX_COUNT || count * leastBytes > this.#bytes.length - this.#position) {
-      this.#fail(`it counts ${count} where there is no room for as many`);
+      this.#fail(`it has no room for ${count} entries`);
     }
     return count;
   }
 
-  /** `count` texts, each with a NUL behind it. */
+  /** `count` texts, each ending in a NUL. */
   strings(count: number): string[] {
     const { buffer, byteOffset, length } = this.#bytes;
-    // All at once, which is many times faster than one by one.
+    // Decoding all at once is many times faster than one by one.
     const rest = Buffer.from(buffer, byteOffset + this.#position, length - this.#position).toString('latin1');
     const strings = rest.split('\0', count + 1);
     if (strings.length <= count) this.#fail('a name has no end');
     strings.length = count;
-    if (strings.some((text) => text.length > MAX_NAME_LENGTH)) this.#fail('a name has no end that is near');
+    if (strings.some((text) => text.length > MAX_NAME_LENGTH)) this.#fail('a name is too long');
     this.#position += strings.reduce((sum, text) => sum + text.length + 1, 0);
     return strings;
   }
 
-  /** `below` is what the value has to be less than. */
+  /** The value must be less than `below`. */
   uint16(below = MAX_COUNT): number {
     this.#need(2);
     const value = this.#view.getUint16(this.#position, this.#littleEndian);
@@ -83,18 +83,16 @@ class SdnaCursor {
     return value;
   }
 
-  /** Where it stands, to come back to. */
+  /** For `goTo`. */
   get position(): number {
     return this.#position;
   }
 
-  /** Goes over bytes. */
   skip(bytes: number): void {
     this.#need(bytes);
     this.#position += bytes;
   }
 
-  /** Goes to a `position` of before. */
   goTo(position: number): void {
     this.#position = position;
   }
@@ -113,13 +111,13 @@ class SdnaCursor {
   }
 }
 
-/** One member of a struct, as it lies in the file. */
+/** One member of a struct, as stored in the file. */
 export interface SdnaField {
   /** `int`, `char`, or the name of a struct. */
   readonly type: string;
   /** Bytes from the start of the struct. */
   readonly offset: number;
-  /** Bytes in all, arrays included. */
+  /** Total bytes, arrays included. */
   readonly bytes: number;
   readonly isPointer: boolean;
 }
@@ -128,47 +126,47 @@ export interface SdnaField {
 export interface SdnaStruct {
   readonly name: string;
   readonly bytes: number;
-  /** By name alone: `xsch`, not `xsch[2]` or `*xsch`. */
+  /** By bare name: `xsch`, not `xsch[2]` or `*xsch`. */
   readonly fields: ReadonlyMap<string, SdnaField>;
 }
 
-/** Two indices, of its type and its name. */
+/** A member is two indices: of its type and of its name. */
 const MEMBER_BYTES = 4;
 
-/** Of all structs that are asked for together; in real files these have some 3,000. Each takes a hundred bytes and more. */
+/** For all requested structs together: some 3,000 in real files. Each takes over a hundred bytes. */
 const MAX_FIELDS = 1 << 15;
 
-/** Where a struct stands in the data of `DNA1`. */
+/** The place of a struct in the data of `DNA1`. */
 interface StructPlace {
   /** Index of its name among the types. */
   readonly type: number;
   readonly memberCount: number;
-  /** Of its first member. */
+  /** Position of its first member. */
   readonly position: number;
 }
 
 /**
- * The structs of the Blender that wrote the file ("structure DNA"): each file brings its own, which is why any version
- * can be read without knowing it. Layout: Blender's `dna_genfile.cc`, function `init_structDNA`.
+ * The structs of the Blender that wrote the file ("structure DNA"). Each file brings its own, so any version can be read.
+ * Layout: function `init_structDNA` in Blender's `dna_genfile.cc`.
  */
 export class Sdna {
   readonly header: BlendHeader;
   readonly #offset: number;
   readonly #names: readonly string[];
-  /** By index, taken apart once: a hostile struct may have the same endless name 65,535 times. */
+  /** By index, parsed once: a hostile struct may repeat the same long name 65,535 times. */
   readonly #memberNames = new Map<number, MemberName>();
   readonly #types: readonly string[];
   readonly #typeBytes: readonly number[];
   readonly #cursor: SdnaCursor;
   readonly #structs: readonly StructPlace[];
   readonly #byName = new Map<string, number>();
-  /** Taken apart when asked for: a file has about a thousand structs, of which a dozen are of use. */
+  /** Laid out on request: a file has about a thousand structs, and a dozen are used. */
   readonly #laidOut = new Map<number, SdnaStruct>();
   #fields = 0;
 
   /**
-   * `bytes` are the data of the block `DNA1`, which stands at `offset`, for errors. They are copied.
-   * Throws `bad-sdna` for counts and indices that do not hold; for those of a struct's members once it is asked for.
+   * `bytes` are the data of the block `DNA1`, and are copied; `offset` is its place, for errors. Throws `bad-sdna` for invalid
+   * counts and indices; those of members are checked on request.
    */
   constructor(bytes: Uint8Array, header: BlendHeader, offset: number) {
     this.header = header;
@@ -195,7 +193,7 @@ export class Sdna {
     this.#cursor = cursor;
   }
 
-  /** The struct of a block, by the index in its header; `undefined` where there is none of that index. */
+  /** The struct of a block, by the index in its header; `undefined` if it does not exist. Throws `bad-sdna`. */
   structAt(index: number): SdnaStruct | undefined {
     const struct = this.#structs[index];
     if (struct === undefined) return undefined;
@@ -211,14 +209,14 @@ export class Sdna {
     return index === undefined ? undefined : this.structAt(index);
   }
 
-  /** What block headers call that struct; `undefined` where the file's Blender had none of that name. */
+  /** The index of the struct in block headers; `undefined` if the file's Blender had no such struct. */
   indexOf(name: string): number | undefined {
     return this.#byName.get(name);
   }
 
   /**
-   * Members follow each other without padding: Blender pads its structs by hand, with members of their own, so that
-   * their sum has to be the struct's length.
+   * Members have no padding in between: Blender pads structs with members of their own. So the sum of all members must be the
+   * length of the struct.
    */
   #layOut({ type, memberCount, position }: StructPlace): SdnaStruct {
     const fields = new Map<string, SdnaField>();
@@ -238,7 +236,7 @@ export class Sdna {
     const name = this.#types[type]!;
     const bytes = this.#typeBytes[type]!;
     if (offset !== bytes) {
-      const reason = `the members of the struct ${name} take ${offset} bytes and the struct ${bytes}`;
+      const reason = `the members of the struct ${name} take ${offset} bytes, and the struct takes ${bytes}`;
       throw new BlendFormatError('bad-sdna', this.#offset, reason);
     }
     return { name, bytes, fields };
@@ -254,9 +252,8 @@ export class Sdna {
 }
 
 /**
- * Shows `visit` every block header from `offset` on, in the order of the file, until it answers `stop` or the end
- * block has been shown. The blocks' data is skipped, and unread where it is large. Keeps nothing: a file may have
- * millions of blocks. Throws `truncated` where the file ends before the end block, and `bad-block`.
+ * Calls `visit` for every block header from `offset` on, in file order, until it returns `stop` or after the end block. Skips
+ * the blocks' data and keeps nothing. Throws `truncated` without an end block, and `bad-block`.
  */
 export async function walkBlocks(
   window: ByteWindow,
@@ -273,19 +270,18 @@ export async function walkBlocks(
   }
 }
 
-/** Real ones take 26 to 135 kB. */
+/** Real files have 26 to 135 kB. */
 const MAX_SDNA_BYTES = 4 << 20;
 
 /** As many of the smallest blocks as the read budget holds. */
 const MAX_BLOCKS = 3_000_000;
 
 /**
- * Finds the structs of the file: by a walk over all blocks where these lie in memory; else in the file's last bytes, where
- * `DNA1` and the end block have stood in all known files; else, when in doubt, by a walk after all. A file that has no end
- * block, or several descriptions near its end, is such a doubt.
+ * Finds the structs of the file. A walk over all blocks finds them if these are in memory. Otherwise they are before the end
+ * block in the last bytes of all known files. If these bytes are ambiguous, the walk reads the file.
  *
- * Throws `truncated` for a file without its end block, `bad-sdna` for one without structs or with damaged ones, `bad-block`,
- * and `ReadBudgetSpent` where a walk takes too much.
+ * Throws `truncated` without an end block, `bad-sdna` if structs are missing or damaged, `bad-block`, and `ReadBudgetSpent` if
+ * a walk needs too much.
  */
 export async function findSdna(decoded: DecodedBlend, header: BlendHeader): Promise<Sdna> {
   const walk = walkHeld(decoded, header);
@@ -295,7 +291,7 @@ export async function findSdna(decoded: DecodedBlend, header: BlendHeader): Prom
   let { dna, offset } = walk;
   let blocks = 0;
   await walkBlocks(new ByteWindow(decoded, FRUGAL), header, offset, (block) => {
-    // The first one counts, as it does for Blender.
+    // The first one counts, as in Blender.
     if (block.code === 'DNA1') dna ??= block;
     ({ offset } = block);
     if (++blocks > MAX_BLOCKS) throw new ReadBudgetSpent(`${MAX_BLOCKS} blocks`);
@@ -305,12 +301,12 @@ export async function findSdna(decoded: DecodedBlend, header: BlendHeader): Prom
 
 interface HeldWalk {
   readonly dna: Block | undefined;
-  /** Of the last block if the end block was reached, else of the first that is not held. */
+  /** Offset of the end block if it was reached, else of the first block that is not in memory. */
   readonly offset: number;
   readonly ended: boolean;
 }
 
-/** Walks as far as headers can be had for nothing, which in a small file is to its end. */
+/** Walks as far as headers are in memory: in a small file, to its end. */
 function walkHeld(decoded: DecodedBlend, header: BlendHeader): HeldWalk {
   const headerBytes = blockHeaderBytes(header);
   let dna: Block | undefined;
@@ -324,7 +320,7 @@ function walkHeld(decoded: DecodedBlend, header: BlendHeader): HeldWalk {
   }
 }
 
-/** The one description that stands near the end, sound and right before the end block; `undefined` if it is not one. */
+/** The structs, if exactly one valid description is right before the end block; otherwise `undefined`. */
 async function findInTail(decoded: DecodedBlend, header: BlendHeader): Promise<Sdna | undefined> {
   const starts = new Set([decoded.tailOffset, Math.min(decoded.tailOffset, decoded.size - TAIL_BYTES)]);
   for (const start of [...starts].map((offset) => Math.max(offset, header.length))) {
@@ -344,7 +340,7 @@ async function findInTail(decoded: DecodedBlend, header: BlendHeader): Promise<S
   return undefined;
 }
 
-/** At most two: that there is more than one is enough to know. */
+/** At most two: any more make no difference. */
 function candidatesIn(tail: Buffer, start: number, header: BlendHeader): Block[] {
   const found: Block[] = [];
   for (let at = tail.indexOf('DNA1'); at >= 0 && found.length < 2; at = tail.indexOf('DNA1', at + 1)) {
@@ -368,7 +364,7 @@ function candidateAt(tail: Buffer, at: number, start: number, header: BlendHeade
   }
 }
 
-/** `end` is where the end block stands. */
+/** `end` is the offset of the end block. */
 async function readSdna(
   decoded: DecodedBlend,
   header: BlendHeader,
@@ -376,7 +372,7 @@ async function readSdna(
   end: number,
 ): Promise<Sdna> {
   if (dna === undefined) {
-    throw new BlendFormatError('bad-sdna', end, 'the file lacks the description of its structs');
+    throw new BlendFormatError('bad-sdna', end, 'the description of its structs is missing');
   }
   if (dna.length > MAX_SDNA_BYTES) {
     const reason = `the description of the file's structs is ${dna.length} bytes long`;

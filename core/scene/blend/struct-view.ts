@@ -2,13 +2,12 @@ import type { ByteReader } from './bytes';
 import { BlendFormatError, type Block } from './header';
 import type { Sdna, SdnaField, SdnaStruct } from './sdna';
 
-/** Blender's `FILE_MAX`, the longest text that is a member of a struct; a hostile file may have longer ones. */
+/** Blender's `FILE_MAX`: the longest text in a struct. Hostile files may have longer ones. */
 const MAX_TEXT_BYTES = 1024;
 
-/** Bytes, or a window over them. */
 type Reader = Pick<ByteReader, 'read'>;
 
-/** The data of one block, by the names of its struct's members: `frame_step` or, in a struct within it, `r.sfra`. */
+/** The data of one block by member names: `frame_step`, or `r.sfra` in a nested struct. */
 export class StructView {
   readonly #sdna: Sdna;
   readonly #struct: SdnaStruct;
@@ -22,15 +21,15 @@ export class StructView {
     this.#offset = offset;
   }
 
-  /** Throws `bad-block` for a block that is not of the struct `name`, or shorter than that. The bytes are its own. */
+  /** Copies the block's struct. Throws `bad-block` if the block is not a struct `name` or is too short. */
   static async read(reader: Reader, sdna: Sdna, block: Block, name: string): Promise<StructView> {
     const view = await StructView.readAt(reader, sdna, block, name, 0);
     return view.#copy();
   }
 
   /**
-   * Like `read`, for one struct of a block that is an array of them, from 0 on; `sdna.structAt(block.sdnaIndex)` tells
-   * their size, and so how many there are. Valid until the reader's next read. Throws `bad-block` past the end of the block.
+   * Like `read`, for struct `index` of a block that is an array; `sdna.structAt(block.sdnaIndex)` has their size. Valid until
+   * the reader's next read. Throws `bad-block` past the end of the block.
    */
   static async readAt(
     reader: Reader,
@@ -43,7 +42,7 @@ export class StructView {
     return StructView.#over(await reader.read(offset, struct.bytes), sdna, struct, block, offset);
   }
 
-  /** Like `readAt`, of bytes that are in memory. */
+  /** Like `readAt`, for bytes in memory. */
   static peekAt(
     reader: { peek(offset: number, length: number): Uint8Array | undefined },
     sdna: Sdna,
@@ -63,7 +62,7 @@ export class StructView {
     return new StructView(sdna, struct, bytes, offset);
   }
 
-  /** A whole number of any of C's types, the first of an array; `undefined` where the file's Blender had no such member. */
+  /** An integer of any C type, the first of an array; `undefined` if the file's Blender had no such member. */
   integer(path: string): number | undefined {
     const field = this.#findValue(path);
     if (field === undefined) return undefined;
@@ -85,12 +84,12 @@ export class StructView {
     }
   }
 
-  /** Like `integer`, for a member that no version lacks. Throws `bad-sdna` where it is missing. */
+  /** Like `integer`, for a member that every version has. Throws `bad-sdna` if it is missing. */
   requiredInteger(path: string): number {
     return this.integer(path) ?? this.#missing(path);
   }
 
-  /** A `float`, as the double that is equal to it. */
+  /** A `float`, as an equal double. */
   float(path: string): number | undefined {
     const field = this.#findValue(path);
     if (field === undefined) return undefined;
@@ -98,12 +97,12 @@ export class StructView {
     return this.#view.getFloat32(field.offset, this.#sdna.header.littleEndian);
   }
 
-  /** A member that is a `float` in some versions and a whole number in others. */
+  /** A member that is a `float` in some versions and an integer in others. */
   number(path: string): number | undefined {
     return this.#findValue(path)?.type === 'float' ? this.float(path) : this.integer(path);
   }
 
-  /** A `char[n]` up to its NUL, as UTF-8; bytes that are none become U+FFFD, and what is beyond 1024 is cut off. */
+  /** A `char[n]` up to its NUL, at most 1024 bytes, as UTF-8; invalid bytes become U+FFFD. */
   text(path: string): string | undefined {
     const field = this.#findValue(path);
     if (field === undefined) return undefined;
@@ -117,8 +116,8 @@ export class StructView {
   }
 
   /**
-   * The address that a pointer holds, 0 for none: the `address` of the block that it points to. `index` picks one of
-   * an array; `undefined` past its end. The ends of a `ListBase` are `markers.first` and `markers.last`.
+   * The address in a pointer, 0 for null: the `address` of a block. `index` selects from an array; `undefined` past its end.
+   * The ends of a `ListBase` are `markers.first` and `markers.last`.
    */
   pointer(path: string, index = 0): bigint | undefined {
     const field = this.#find(path);
@@ -132,7 +131,7 @@ export class StructView {
       : BigInt(this.#view.getUint32(field.offset + start, littleEndian));
   }
 
-  /** The bytes of a member of any type, arrays and structs included, as they stand in the file. Not to be written to. */
+  /** The raw bytes of a member of any type, such as an array or a struct; read-only. */
   bytes(path: string): Uint8Array | undefined {
     const field = this.#find(path);
     return field && new Uint8Array(this.#view.buffer, this.#view.byteOffset + field.offset, field.bytes);
@@ -159,17 +158,14 @@ export class StructView {
     return { ...field, offset };
   }
 
-  /** For what is no pointer. */
+  /** The member, which must not be a pointer. */
   #findValue(path: string): SdnaField | undefined {
     const field = this.#find(path);
     return field?.isPointer ? this.#wrongType(path, field) : field;
   }
 
   #wrongType(path: string, field: SdnaField): never {
-    return this.#fail(
-      path,
-      `has the type ${field.type}${field.isPointer ? ' *' : ''}, which it has in no Blender`,
-    );
+    return this.#fail(path, `has the unknown type ${field.type}${field.isPointer ? ' *' : ''}`);
   }
 
   #missing(path: string): never {
@@ -185,7 +181,7 @@ export class StructView {
   }
 }
 
-/** Where the struct stands. Throws `bad-block` where it does not. */
+/** The place of a struct in the file. Throws `bad-block` if the block does not hold it. */
 function placeOf(
   sdna: Sdna,
   block: Block,
@@ -194,9 +190,7 @@ function placeOf(
 ): { struct: SdnaStruct; offset: number } {
   const struct = sdna.structAt(block.sdnaIndex);
   if (struct?.name !== name) {
-    const found = struct
-      ? `of the struct ${struct.name}`
-      : `of a struct ${block.sdnaIndex} that the file does not have`;
+    const found = struct ? `of the struct ${struct.name}` : `of the unknown struct ${block.sdnaIndex}`;
     throw new BlendFormatError('bad-block', block.offset, `the block ${block.code} is ${found}, not ${name}`);
   }
   const start = index * struct.bytes;
@@ -207,18 +201,18 @@ function placeOf(
   return { struct, offset: block.dataOffset + start };
 }
 
-/** Bytes up to the first NUL, as UTF-8 with U+FFFD for what is none. */
+/** Bytes up to the first NUL as UTF-8, with U+FFFD for invalid ones. */
 export function decodeText({ buffer, byteOffset, length }: Uint8Array): string {
-  // Not `TextDecoder`, which makes a buffer of its own for each text that is no ASCII.
+  // `TextDecoder` would allocate a buffer for each non-ASCII text.
   const bytes = Buffer.from(buffer, byteOffset, length);
   const end = bytes.indexOf(0);
   return bytes.toString('utf8', 0, end < 0 ? length : end);
 }
 
-/** Custom properties that are held of one scene: add-ons store some hundreds. */
+/** Custom properties kept for one scene: add-ons store some hundreds. */
 const MAX_PROPERTIES = 4096;
 
-/** More than any group has: a hostile file may link a list to itself. */
+/** More than any group has: a hostile list may link to itself. */
 const MAX_STEPS = MAX_PROPERTIES;
 
 /** `IDP_INT`, `IDP_GROUP` and `IDP_BOOLEAN` of `IDProperty.type`, in Blender's `DNA_ID_enums.h` and `DNA_ID.h`. */
@@ -234,11 +228,11 @@ interface Property {
   readonly value: number;
 }
 
-/** The custom properties of a data block, by which Blender's own add-ons (Cycles) store their settings. */
+/** The custom properties of a data block. Blender's own add-ons (Cycles) store their settings there. */
 export class IdProperties {
   readonly #byAddress = new Map<bigint, Property>();
 
-  /** Takes note of a struct `IDProperty` at `address`; drops it where there are too many. */
+  /** Keeps a struct `IDProperty` at `address`; drops it if there are too many. */
   add(address: bigint, property: StructView): void {
     if (this.#byAddress.size >= MAX_PROPERTIES) return;
     this.#byAddress.set(address, {
@@ -251,8 +245,7 @@ export class IdProperties {
   }
 
   /**
-   * A switch or whole number in the group `group` of the data block whose properties start at `roots`, the first that has it; `undefined`
-   * where it has its default.
+   * A switch or integer in `group` of the data block, from the first of `roots` that has it; `undefined` if it has its default.
    */
   number(roots: ReadonlyArray<bigint | undefined>, group: string, name: string): number | undefined {
     for (const root of roots) {

@@ -2,14 +2,13 @@ import type { DependencyExtent, DependencyKind, SequencePlay } from './blend-con
 import { type ContentsPart, type Findings, modifierLabel, type StructPlace } from './findings';
 import type { Fields } from './frugal-reader';
 
-/** `R_DOCOMP` of `Scene.r.scemode` and `NODE_MUTED` of `bNode.flag`, in Blender's `DNA_scene_types.h` and `DNA_node_types.h`. */
+/**
+ * `R_DOCOMP` of `Scene.r.scemode` and `NODE_MUTED` of `bNode.flag`, in Blender's `DNA_scene_types.h` and `DNA_node_types.h`.
+ */
 const COMPOSITES = 1 << 6;
 const MUTED = 1 << 9;
 
-/**
- * File Output nodes that are not muted, and not in a scene that doesn't use its nodes. Those in a group count whether
- * it is used or not.
- */
+/** File Output nodes that are not muted, in scenes that use their nodes. Nodes in any group count. */
 export function fileOutputs(findings: Findings): ContentsPart {
   let isUnused = false;
   let mutedSettings = 0n;
@@ -38,44 +37,44 @@ export function fileOutputs(findings: Findings): ContentsPart {
 /** A struct that names a file. */
 interface PathRule {
   readonly kind: DependencyKind;
-  /** Members, by all the names that they have had. */
+  /** Members, by all names that they have had. */
   readonly path: readonly string[];
-  /** Pointers, of which any but null means that the content is in the `.blend`. */
+  /** Pointers; any non-null one means that the `.blend` holds the content. */
   readonly packed?: readonly string[];
-  /** `file` where there is none. */
+  /** Defaults to `file`. */
   readonly extent?: (fields: Fields) => DependencyExtent;
-  /** How a sequence is played, where its own struct says so. */
+  /** How a sequence plays, if its own struct says so. */
   readonly play?: (fields: Fields) => SequencePlay | undefined;
-  /** Where it holds, the path means nothing. */
+  /** If true, the path has no effect. */
   readonly unused?: (fields: Fields) => boolean;
-  /** Whether it is a modifier, and goes by the name of that; else it goes by the name of its data block. */
+  /** Whether it is a modifier, which names the user; otherwise its data block does. */
   readonly modifier?: boolean;
 }
 
-/** `Image.source` in Blender's `DNA_image_types.h`. Up to 2.41 there was none, and all were files. */
+/** `Image.source` in Blender's `DNA_image_types.h`. Up to 2.41 all images are files. */
 const IMAGE_SEQUENCE = 2;
 const IMAGE_GENERATED = 4;
 const IMAGE_VIEWER = 5;
 const IMAGE_TILED = 6;
 
-/** A hundred rows of ten, which no picture has. */
+/** A hundred rows of ten: more than any picture has. */
 const MOST_TILES = 1000;
 
-/** Pictures of one image for the eyes of stereo films, or for more cameras. */
+/** Pictures of one image: for the eyes of stereo films, or more cameras. */
 const MOST_VIEWS = 64;
 
 /** `MovieClip.source` in `DNA_movieclip_types.h`. */
 const CLIP_SEQUENCE = 1;
 
-/** `NodeShaderTexIES.mode` and `NodeShaderScript.mode` in `DNA_node_types.h`: 0 is a text of the file's own. */
+/** `NodeShaderTexIES.mode` and `NodeShaderScript.mode` in `DNA_node_types.h`; 0 is a text in the file. */
 const NODE_EXTERNAL = 1;
 
 /** `FluidsimSettings.type` in `DNA_object_fluidsim_types.h`. */
 const FLUIDSIM_DOMAIN = 2;
 
 /**
- * Struct names and members as files have them; each was looked up in Blender's `DNA_*_types.h`, where some now go by
- * other names (`Image.filepath`), which no file has yet.
+ * Struct names and members as files have them. Each comes from Blender's `DNA_*_types.h`, where some have newer names
+ * (`Image.filepath`) that no file has yet.
  */
 const RULES: Readonly<Record<string, PathRule>> = {
   Image: {
@@ -105,7 +104,7 @@ const RULES: Readonly<Record<string, PathRule>> = {
     play: volumePlay,
   },
   CacheFile: { kind: 'cache-file', path: ['filepath'], extent: sequenceIfSo },
-  // Its only flag is that it is hidden.
+  // The only flag hides it.
   CacheFileLayer: {
     kind: 'cache-file',
     path: ['filepath'],
@@ -139,7 +138,7 @@ const RULES: Readonly<Record<string, PathRule>> = {
   },
 };
 
-/** An image whose tiles and views come behind it. */
+/** An image; its tiles and views follow it. */
 interface OpenImage {
   readonly file: Parameters<Findings['addDependency']>[0];
   readonly tiles: number[] | undefined;
@@ -147,7 +146,7 @@ interface OpenImage {
   hasViews: boolean;
 }
 
-/** Files that one struct alone tells of: images, fonts, sounds, clips, volumes, caches of geometry, IES and OSL. */
+/** Files that a single struct names: images, fonts, sounds, clips, volumes, geometry caches, IES and OSL. */
 export function filePaths(findings: Findings): ContentsPart {
   let image: OpenImage | undefined;
   const reader = (rule: PathRule) => (fields: Fields, place: StructPlace) => {
@@ -160,7 +159,7 @@ export function filePaths(findings: Findings): ContentsPart {
       path: fields.text(...rule.path),
       packed: (rule.packed ?? []).some((pointer) => fields.pointer(pointer) !== 0n),
       usedBy: rule.modifier ? modifierLabel(fields, place.owner) : place.owner.label,
-      ...(play && { plays: [play] }),
+      plays: play && [play],
     };
     if (rule.kind !== 'image') return findings.addDependency(file);
     endImage();
@@ -169,7 +168,8 @@ export function filePaths(findings: Findings): ContentsPart {
   const addTile = (fields: Fields): void => {
     if (image?.tiles && image.tiles.length < MOST_TILES) image.tiles.push(fields.number('tile_number'));
   };
-  // `BKE_image_is_multiview` and `BKE_image_user_file_path` in Blender's image.cc: the views' own paths count, if they have any.
+  // `BKE_image_is_multiview` and `BKE_image_user_file_path` in Blender's image.cc: the paths of views win, if
+  // there are any.
   const addView = (fields: Fields): void => {
     if (!image || image.views.length >= MOST_VIEWS) return;
     const path = fields.text('filepath') || image.file.path;
@@ -182,16 +182,16 @@ export function filePaths(findings: Findings): ContentsPart {
     const { file, tiles, views, hasViews } = image;
     image = undefined;
     const [first = file.path, ...others] = hasViews ? views : [];
-    findings.addDependency({ ...file, path: first, ...(tiles && { tiles }) });
+    findings.addDependency({ ...file, path: first, tiles });
     // A render of one view shows the first.
     for (const path of new Set(others))
-      if (path !== first) findings.addDependency({ ...file, path, isSpare: true, ...(tiles && { tiles }) });
+      if (path !== first) findings.addDependency({ ...file, path, isSpare: true, tiles });
   };
   const structs = Object.fromEntries(Object.entries(RULES).map(([name, rule]) => [name, reader(rule)]));
   return { structs: { ...structs, ImageTile: addTile, ImageView: addView }, ownerEnds: endImage };
 }
 
-/** Up to 3.0 a tiled image's path was that of its first tile: one of a sequence, as far as names go. */
+/** Up to 3.0 the path of a tiled image is that of its first tile, which looks like one of a sequence. */
 function imageExtent(fields: Fields): DependencyExtent {
   switch (fields.number('source')) {
     case IMAGE_SEQUENCE:
@@ -223,18 +223,15 @@ function sequenceIfSo(fields: Fields): DependencyExtent {
   return fields.number('is_sequence') === 0 ? 'file' : 'sequence';
 }
 
-/** `Image.source` in Blender's `DNA_image_types.h`. */
-const SEQUENCE = 2;
-
-/** Ways in which one sequence is played that are kept. */
+/** Ways to play one sequence that are kept. */
 const MOST_PLAYS = 8;
 
 const NO_NODE = { image: 0n, settings: 0n };
 
 /**
- * How nodes and textures play image sequences: which pictures of them are shown at which frame. Auto Refresh makes no
- * difference: a render of Blender 3.4 shows the picture of each frame also without it. Before its start a texture node
- * shows the picture before the first, a compositor node none. Sequences that nothing shows are left out.
+ * How nodes and textures play image sequences: which frame shows which picture. Auto Refresh makes no difference in renders of
+ * Blender 3.4. Before its start a texture node shows the picture before the first, a compositor node none. Unused sequences are
+ * left out.
  */
 export function imageUsers(findings: Findings): ContentsPart {
   const paths = new Map<bigint, string>();
@@ -255,16 +252,16 @@ export function imageUsers(findings: Findings): ContentsPart {
     structs: {
       Image(fields, { address }) {
         const path = fields.text('name', 'filepath');
-        if (fields.number('source') === SEQUENCE && findings.mayKeep(path)) paths.set(address, path);
+        if (fields.number('source') === IMAGE_SEQUENCE && findings.mayKeep(path)) paths.set(address, path);
       },
       bNode(fields) {
         node = { image: fields.pointer('id'), settings: fields.pointer('storage') };
       },
       NodeTexImage: userAt('iuser.', 'from-zero'),
       NodeTexEnvironment: userAt('iuser.', 'from-zero'),
-      // A texture of modifiers, particles and brushes.
+      // Textures of modifiers, particles and brushes.
       Tex: (fields) => add(fields.pointer('ima'), playOf(fields, 'iuser.')),
-      // Of the compositor's nodes.
+      // Nodes of the compositor.
       ImageUser: userAt(''),
     },
     ownerEnds() {
@@ -284,11 +281,11 @@ function playOf(fields: Fields, prefix: string, mode?: SequencePlay['mode']): Se
     start: fields.number(`${prefix}sfra`) | 0,
     offset: fields.number(`${prefix}offset`) | 0,
     cyclic: fields.number(`${prefix}cycl`) !== 0,
-    ...(mode && { mode }),
+    mode,
   };
 }
 
-/** `LIBRARY_FLAG_IS_ARCHIVE` in Blender's `DNA_ID.h`, from 5.1 on: what it stands for is packed into this file. */
+/** `LIBRARY_FLAG_IS_ARCHIVE` in Blender's `DNA_ID.h`, from 5.1 on: the library is packed into this file. */
 const IS_ARCHIVE = 1;
 
 const MAX_LINKED = 8;
@@ -297,13 +294,13 @@ interface Library {
   readonly path: string;
   readonly packed: boolean;
   readonly label: string;
-  /** As many as are to be named. */
+  /** At most `MAX_LINKED` names. */
   readonly linked: string[];
 }
 
 /**
- * Linked libraries. Data that is linked from one has a block of its own, which holds no more than its name and the
- * library's address; a library without any is not needed. Libraries of libraries are the libraries' own.
+ * Linked libraries. Linked data has a block with its name and the library's address; a library without such data is not needed.
+ * Libraries of libraries belong to those.
  */
 export function libraries(findings: Findings): ContentsPart {
   const known = new Map<bigint, Library>();

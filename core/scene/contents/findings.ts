@@ -14,20 +14,20 @@ const MAX_PLAYS = 8;
 const MAX_RUNS = 1000;
 const MAX_CACHES = 1000;
 
-/** What is kept, counted. */
+/** Counts of kept data. */
 interface Load {
   entries: number;
-  /** As V8 holds texts. */
+  /** Bytes in V8. */
   textBytes: number;
 }
 
 /**
- * Real films have some thousands, and more than 20,000 files are not looked for; a file that was made to do harm shall not
- * fill the memory. V8 takes three times what is kept, for its own ends.
+ * Real films have some thousands, and at most 20,000 files are looked up. A hostile file must not fill the memory; V8 needs
+ * three times the kept bytes.
  */
 export const ROOM: Readonly<Load> = { entries: 1 << 15, textBytes: 4 << 20 };
 
-/** Beside a packed file that is held. */
+/** For use beside a packed file in memory. */
 export const LITTLE_ROOM: Readonly<Load> = { entries: 1 << 13, textBytes: 1 << 20 };
 
 const NOT_LATIN = /[^\0-\xff]/;
@@ -35,9 +35,9 @@ const NOT_LATIN = /[^\0-\xff]/;
 type Found = Omit<Dependency, 'usedBy' | 'linked'> & {
   readonly usedBy: string;
   readonly linked?: readonly string[];
-  /** Of a library, its own address. */
+  /** The address of a library. */
   readonly library?: bigint;
-  /** Whether a frame may do without it though the data block is shown. */
+  /** Whether frames may not need it even if they show its data block. */
   readonly isSpare?: boolean;
 };
 type Collected = Dependency & {
@@ -48,10 +48,10 @@ type Collected = Dependency & {
   caches?: Dependency['caches'];
 } & Reached;
 
-/** Collects what the parts find, and keeps it within bounds: past them it drops, and notes that. */
+/** Collects what the parts find, within bounds; past them it drops findings and notes that. */
 export class Findings {
-  /** Called for each user of a file that is kept. */
-  onUse: ((file: Reached, user: FileUser, library?: bigint) => void) | undefined;
+  /** Called for each user of a kept file. */
+  onUse?: (file: Reached, user: FileUser, library?: bigint) => void;
   readonly #dependencies: Collected[] = [];
   /** By kind and extent, then by path. */
   readonly #byPath = new Map<string, Map<string, Collected>>();
@@ -73,40 +73,40 @@ export class Findings {
   #dropped = false;
   #full = false;
 
-  /** Whether there is no room left: what comes now would be dropped. */
+  /** Whether the room is used up, so that new findings are dropped. */
   get isFull(): boolean {
     return this.#full;
   }
 
-  /** To be told before anything is kept, where it is not `ROOM`. */
+  /** Replaces `ROOM`; call it before anything is kept. */
   setRoom(room: Readonly<Load>): void {
     this.#room = room;
   }
 
-  /** To be asked before anything is kept that there may be any number of, here or in a part. */
+  /** Call it before keeping anything of unlimited number, here or in a part. */
   mayKeep(text = ''): boolean {
     return this.#keep(text, 1);
   }
 
-  /** Like `mayKeep`, for one more name of something that is kept already. */
+  /** Like `mayKeep`, for another name of a kept entry. */
   mayKeepName(name: string): boolean {
     return this.#keep(name, 0);
   }
 
-  /** Like `mayKeep`, for what is dropped again when the owner ends. */
+  /** Like `mayKeep`, for data that is dropped when the owner ends. */
   mayKeepForOwner(text = ''): boolean {
     return this.#add(this.#keptForOwner, text, 1);
   }
 
-  /** All that was kept for it is dropped. */
+  /** Drops everything kept for the owner. */
   ownerEnds(): void {
     this.#keptForOwner = { entries: 0, textBytes: 0 };
   }
 
-  /** A path that is empty is none. The same path is packed only if all who use it have packed it. */
+  /** Ignores empty paths. A path is packed only if all its users have packed it. */
   addDependency({ usedBy, library, isSpare, ...found }: Found): void {
     if (found.path === '') return;
-    const user = { label: usedBy, kind: found.kind, ...(isSpare && { isSpare }) };
+    const user = { label: usedBy, kind: found.kind, isSpare };
     const samePlace = this.#placeOf(found);
     const known = samePlace.get(found.path);
     if (known !== undefined) {
@@ -126,7 +126,7 @@ export class Findings {
     }
   }
 
-  /** How the image sequence at `path` is played; nothing where there is none. */
+  /** Adds ways to play the image sequence at `path`; ignores unknown paths. */
   addPlays(path: string | undefined, plays: readonly SequencePlay[]): void {
     const sequence = this.#placeOf({ kind: 'image', extent: 'sequence' }).get(path ?? '');
     if (sequence) sequence.plays = [...(sequence.plays ?? []), ...plays].slice(0, MAX_PLAYS);
@@ -161,7 +161,7 @@ export class Findings {
     this.#addTo(this.#outputs, path);
   }
 
-  /** Its names are kept already. */
+  /** The names must be kept already. */
   addCameras(cameras: SceneCameras): void {
     this.#cameras.push(cameras);
   }
@@ -182,7 +182,7 @@ export class Findings {
     this.#addTo(this.#speakers, name);
   }
 
-  /** `limit` names what kept the file from being looked through whole. */
+  /** `limit` names the limit that ended the reading early. */
   contents(limit?: string): BlendContents {
     const reached = limit ?? (this.#dropped ? `${this.#room.entries} entries in memory` : undefined);
     return {
@@ -202,7 +202,7 @@ export class Findings {
       ...(this.#composites.length > 0 && { composites: this.#composites }),
       speakers: [...this.#speakers],
       incomplete: reached !== undefined,
-      ...(reached !== undefined && { limit: reached }),
+      limit: reached,
     };
   }
 
@@ -238,54 +238,52 @@ export class Findings {
 }
 
 /**
- * The data block that a struct belongs to: all blocks up to the next one with a code of its own are its parts. Its texts are
- * there until the next one starts.
+ * The data block of a struct: it spans all blocks up to the next with a code of its own. Its texts are valid until the next
+ * owner starts.
  */
 export interface Owner {
-  /** `OB`, `SC`, …; empty before the first. */
+  /** `OB`, `SC`, …; empty before the first owner. */
   readonly code: string;
   readonly address: bigint;
-  /** As an artist sees it, `object "Cube"`. */
+  /** In the artist's words, `object "Cube"`. */
   readonly label: string;
   /** `Cube`. */
   readonly name: string;
 }
 
-/** Where a struct was found. */
+/** The place of a struct. */
 export interface StructPlace {
   readonly owner: Owner;
-  /** By which others point to it. */
+  /** Other structs point to it. */
   readonly address: bigint;
-  /** Of the block that it is in; others point to an array by that of its first. */
+  /** Address of its block; pointers to an array use it. */
   readonly blockAddress: bigint;
-  /** For a text that stands in a block of its own, further on in the same owner: `take` is called once it comes by. */
+  /** Requests a text in a later block of the same owner: `take` is called when it comes. */
   readonly wantText: (address: bigint, take: (text: string) => void) => void;
 }
 
 /**
- * Finds one kind of thing in a file, from the structs that it is shown in the order of the file. What points from one
- * to another is put together at the end: of the owner, since addresses are unique within one only, or of the file,
- * for addresses of owners.
+ * Finds one kind of thing in the structs of a file, which come in file order. Parts resolve pointers at the end: of the owner,
+ * since addresses are unique only within one, or of the file, for addresses of owners.
  */
 export interface ContentsPart {
-  /** By the name of the struct. */
+  /** By name of the struct. */
   readonly structs: Readonly<Record<string, (fields: Fields, place: StructPlace) => void>>;
   /**
-   * The owner's last struct has been shown. A `Map` that was filled from it is best replaced, not cleared: V8 links the table
-   * that it had to the new one, and of such a chain nothing is freed before a thorough collection, though a file may have
-   * 100,000 owners.
+   * Called after the owner's last struct. Replace a filled `Map` rather than clear it: V8 links the old table to the new one,
+   * and frees such chains late. A file may have 100,000 owners.
    */
   ownerEnds?(owner: Owner): void;
-  /** The file's last struct has been shown, or, where `complete` is false, the last that could be read. */
+  /** Called after the last struct; `complete` is false if the file was not read to its end. */
   fileEnds?(complete: boolean): void;
 }
 
-/** `modifier "Cloth" of object "Cube"`, for any struct that starts with a `ModifierData`. */
+/** `modifier "Cloth" of object "Cube"`; for any struct that starts with a `ModifierData`. */
 export function modifierLabel(fields: Fields, owner: Owner): string {
   return `modifier "${fields.text('modifier.name')}" of ${owner.label}`;
 }
 
-/** `eModifierMode_Render` in Blender's `DNA_modifier_types.h`. A driver may switch it on, which can't be seen here. */
+/** `eModifierMode_Render` in Blender's `DNA_modifier_types.h`. Drivers that enable it are ignored. */
 export function isRendered(fields: Fields): boolean {
   return (fields.number('modifier.mode') & 2) !== 0;
 }

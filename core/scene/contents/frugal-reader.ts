@@ -10,8 +10,8 @@ import { BLEND_MAGIC, BlendFormatError } from '../blend/header';
 import type { StructView } from '../blend/struct-view';
 
 /**
- * The members of one struct, by any of the names that they have had: the first that this file's Blender knows is
- * taken. What it lacks is empty, 0 or null, as it would be in a file of a Blender that has it and doesn't use it.
+ * The members of one struct, under any name that they have had; the first known name is used. Missing members are empty, 0 or
+ * null, as in a file that does not use them.
  */
 export class Fields {
   readonly #view: StructView;
@@ -34,7 +34,7 @@ export class Fields {
     return '';
   }
 
-  /** The address that it holds, the first of an array. */
+  /** The address in a pointer, the first of an array. */
   pointer(...paths: readonly string[]): bigint {
     for (const path of paths) {
       const address = this.#view.pointer(path);
@@ -43,7 +43,7 @@ export class Fields {
     return 0n;
   }
 
-  /** A whole number, taken as unsigned: all that are asked for are flags or numbers of kinds. */
+  /** An unsigned integer: all callers read flags or type numbers. */
   number(...paths: readonly string[]): number {
     for (const path of paths) {
       const bytes = this.#view.bytes(path);
@@ -53,35 +53,35 @@ export class Fields {
   }
 }
 
-/** Whatever C calls the type, which changed often for the same bytes: `short`, `uint16_t`, … */
+/** Ignores the C type, which changed often for the same bytes: `short`, `uint16_t`, … */
 function unsigned(bytes: Uint8Array, littleEndian: boolean): number {
   const ordered = littleEndian ? bytes.toReversed() : bytes;
   return bytes.length > 4 ? 0 : ordered.reduce((value, byte) => value * 256 + byte, 0);
 }
 
 /**
- * What may be asked of a bucket for the contents of one file. A request takes about 25 ms and a GiB about 13 s, so this
- * is less than a minute.
+ * Limits on reads from a bucket for the contents of one file. A request takes about 25 ms and a GiB about 13 s, so this takes
+ * less than a minute.
  */
 export const CONTENTS_BUDGET: ReadBudget = { requests: 1280, bytes: 1.5 * 2 ** 30 };
 
-/** The most that is read at once: what the walk through small blocks goes by. */
+/** The largest read, for walks through small blocks. */
 const DENSE_BYTES = 8 << 20;
 
-/** What is kept of a piece to be read together with the next; more is copied. */
+/** The most that is kept of a piece, to join it with the next; more is copied. */
 const MAX_REST_BYTES = 2 << 20;
 
-/** Read whole: for such files two ends and the rest would be one request too many. */
+/** Files up to this size are read whole: two ends and the rest would take one request more. */
 const WHOLE_BYTES = 12 << 20;
 
-/** To read a gap of this size takes about as long as one more request. */
+/** Reading a gap of this size takes about as long as one more request. */
 const GAP_WORTH_A_REQUEST = 2 << 20;
 
-/** What is read after a jump, and then if the walk goes on there. */
+/** Bytes read after a jump, and by the read that follows there. */
 const AFTER_JUMP_BYTES = 256 << 10;
 const NEXT_BYTES = 2 << 20;
 
-/** So that the whole stays below 128 MB. */
+/** Keeps the total below 128 MB. */
 export const MAX_HELD_BYTES = 40 << 20;
 
 interface Part {
@@ -95,27 +95,25 @@ interface Interval {
 }
 
 /**
- * Reads a file in at most 3 + size / 2 MiB requests and never a byte twice. Both ends are fetched at once, side by side.
- * A gap is jumped over if it is larger than what a request costs, else it is read too, in pieces of up to 8 MiB. Beyond
- * `budget`, `read` throws `ReadBudgetSpent`.
+ * Reads a file in at most 3 + size / 2 MiB requests, and never a byte twice. It fetches both ends together, skips gaps that
+ * cost more than a request, and reads others in pieces of up to 8 MiB. Beyond `budget`, `read` throws `ReadBudgetSpent`.
  *
- * Of an unpacked `.blend` only the piece at hand is held (and the last 192 KiB); a walk that starts anew pays anew. Of a
- * packed one everything fetched is held, at most 40 MiB, since unpacking may go through it twice. What `read` and `peek` give
- * is valid until the next `read`.
+ * Of an unpacked `.blend` it keeps the current piece and the last 192 KiB; a new walk pays again. Of a packed one it keeps
+ * everything, at most 40 MiB, since unpacking may take two passes. Bytes are valid until the next `read`.
  */
 export class FrugalReader implements ByteReader {
   readonly size: number;
   readonly #source: ByteReader;
   readonly #budget: ReadBudget;
-  /** What is held, in the order of the file, without overlaps. */
+  /** Kept parts, in file order, without overlaps. */
   #parts: Part[] = [];
-  /** What was fetched, held or not; in the order of the file, without overlaps or contacts. */
+  /** Everything that was fetched, in file order, without overlaps or contacts. */
   #fetched: Interval[] = [];
   #requests = 0;
   #bytes = 0;
   #ahead = HEAD_BYTES;
   #holdsAll = true;
-  /** Where the piece at hand stands while not all is held, so that a walk takes the memory of one. */
+  /** Buffer of the current piece unless everything is kept, so that a walk takes the memory of one piece. */
   #room: Uint8Array | undefined;
 
   private constructor(source: ByteReader, budget: ReadBudget) {
@@ -142,22 +140,21 @@ export class FrugalReader implements ByteReader {
     return reader;
   }
 
-  /** From here on to the end the bytes are held from the beginning. */
+  /** The bytes from here to the end are in memory from the start. */
   get tailOffset(): number {
     return Math.max(this.size - TAIL_BYTES, 0);
   }
 
-  /** Whether all that is fetched is held, and the file is more than a little one. */
+  /** Whether the reader keeps everything of a file that is not small. */
   get holdsAll(): boolean {
     return this.#holdsAll && this.size > WHOLE_BYTES;
   }
 
-  /** Bytes of the file that are held. */
   get heldBytes(): number {
     return this.#parts.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
-  /** From now on it is read forward. `again` tells that this may be from the start, and that all is held until then. */
+  /** Reads forward from now on. With `again`, the walk may start over, and everything is kept until then. */
   startWalk(again = false): void {
     this.#holdsAll = again;
   }
@@ -180,10 +177,10 @@ export class FrugalReader implements ByteReader {
     return this.peek(offset, length) ?? this.#join(offset, end, room);
   }
 
-  /** Fetches `position`, which isn't held, and as much of what follows as is wise. */
+  /** Fetches `position` and a suitable number of bytes after it. */
   async #fetchFor(position: number, neededEnd: number, readOffset: number): Promise<void> {
     const before = this.#fetched.findLast(({ start }) => start <= position)?.end ?? 0;
-    // It was fetched and is no longer held, or it follows what was fetched, or there is a gap between.
+    // The position was dropped, follows fetched bytes, or follows a gap.
     const gap = Math.max(position - before, 0);
     const jumps = gap > GAP_WORTH_A_REQUEST;
     const start = jumps ? position : position - gap;
@@ -201,7 +198,7 @@ export class FrugalReader implements ByteReader {
     else await this.#fetchInRoom(start, bytes, readOffset);
   }
 
-  /** Lets go of what is not needed for a read from `readOffset` on, and puts the new piece behind what is. */
+  /** Drops what a read from `readOffset` on does not need, and appends the new piece. */
   async #fetchInRoom(start: number, length: number, readOffset: number): Promise<void> {
     this.#room ??= new Uint8Array(Math.min(DENSE_BYTES + MAX_REST_BYTES, this.size));
     const room = this.#room;
@@ -252,7 +249,7 @@ export class FrugalReader implements ByteReader {
     return this.#parts.find(({ start, bytes }) => start <= offset && offset < start + bytes.length);
   }
 
-  /** Of several parts that follow each other. */
+  /** Joins adjacent parts. */
   #join(offset: number, end: number, room?: Uint8Array): Uint8Array {
     const result = room?.subarray(0, end - offset) ?? new Uint8Array(end - offset);
     for (const { start, bytes } of this.#parts) {

@@ -15,7 +15,7 @@ interface BakingModifier {
   readonly label: string;
   readonly isRendered: boolean;
   readonly group: bigint;
-  /** Address of the array. */
+  /** Address of the array of bakes. */
   readonly bakes: bigint;
   folder: string;
 }
@@ -26,9 +26,9 @@ interface Group {
 }
 
 /**
- * Bakes of geometry nodes (≥ 3.6), and simulation zones without one. A bake lies within the file, in a folder of its
- * own, or in that of its modifier, which is set when something is baked for the first time; whether it is there still
- * only the folder can tell. A node group of a library can't be looked into: nothing is said of its simulations.
+ * Bakes of geometry nodes (≥ 3.6), and simulation zones without one. A bake is in the file, in its own folder, or in that of
+ * its modifier, which is set by the first bake; only the folder shows whether it still exists. Linked node groups are unknown,
+ * so their simulations are left out.
  */
 export function geometryNodes(findings: Findings): ContentsPart {
   let modifiers: BakingModifier[] = [];
@@ -42,7 +42,7 @@ export function geometryNodes(findings: Findings): ContentsPart {
   };
   const settle = (modifier: BakingModifier): void => {
     const ofModifier = bakes.get(modifier.bakes) ?? [];
-    // Modifiers do not share it; were there a file in which they do, it would be gone through again for each.
+    // Modifiers do not share an array. In a hostile file, each would repeat it.
     bakes.delete(modifier.bakes);
     const own = ofModifier.flatMap(({ isPacked, folder }) =>
       isPacked || folder === undefined ? [] : [folder],
@@ -84,7 +84,7 @@ export function geometryNodes(findings: Findings): ContentsPart {
         });
       },
       bNodeTree(fields, { owner, address }) {
-        // One within another data block is no group that a modifier could use.
+        // Modifiers can use only groups that are data blocks of their own.
         const isGroup = owner.address === address && fields.number('type') === GEOMETRY;
         if (!isGroup || !findings.mayKeep()) return;
         group = { hasSimulation: false, uses: new Set() };
@@ -113,7 +113,7 @@ export function geometryNodes(findings: Findings): ContentsPart {
   };
 }
 
-/** Those that have a zone and those that use one of them, over however many steps; circles do no harm. */
+/** Groups that have a zone, or use such a group through any number of steps; cycles do no harm. */
 function groupsWithSimulation(groups: ReadonlyMap<bigint, Group>): Set<bigint> {
   const users = new Map<bigint, bigint[]>();
   for (const [address, { uses }] of groups) {
@@ -126,7 +126,7 @@ function groupsWithSimulation(groups: ReadonlyMap<bigint, Group>): Set<bigint> {
   const found = new Set(
     [...groups].filter(([, { hasSimulation }]) => hasSimulation).map(([address]) => address),
   );
-  // A set that grows while it is gone through shows what was added, too.
+  // Iteration over a growing set includes the added members.
   for (const address of found) for (const user of users.get(address) ?? []) found.add(user);
   return found;
 }
@@ -147,25 +147,25 @@ interface Import {
 interface ImportModifier {
   readonly label: string;
   readonly group: bigint;
-  /** Texts of its inputs, by identifier. */
+  /** Texts of its inputs by identifier. */
   readonly texts: Map<string, string>;
 }
 
 /**
- * Files that Import nodes of geometry nodes read. Their path is the socket's own, or that of a String node, or an input
- * of the group, which each modifier sets. What other nodes work out is unknown.
+ * Files of Import nodes in geometry nodes. The path comes from the socket, a String node, or an input of the group, which each
+ * modifier sets. Computed paths are unknown.
  */
 export function importNodes(findings: Findings): ContentsPart {
   let idname = '';
   let label = '';
   let imports = new Map<bigint, Import>();
   let links = new Map<bigint, bigint>();
-  /** What comes out of String nodes and group inputs, by the address of the socket. */
+  /** Outputs of String nodes and group inputs, by address of the socket. */
   let texts = new Map<bigint, { text: string }>();
   let stringNode: { text: string } | undefined;
   let identifiers = new Map<bigint, string>();
   let modifier: ImportModifier | undefined;
-  /** Inputs of groups that are paths, by the group. */
+  /** Inputs that are paths, by group. */
   const inputs = new Map<bigint, string[]>();
   const modifiers: ImportModifier[] = [];
 
@@ -205,7 +205,7 @@ export function importNodes(findings: Findings): ContentsPart {
         const path = found ? fields.text('value') : '';
         if (found && findings.mayKeepForOwner(path)) found.path = path;
       },
-      // Its node's storage, which follows the sockets.
+      // The storage of its node, after the sockets.
       NodeInputString(fields, { wantText }) {
         const node = stringNode;
         if (!node) return;
@@ -262,7 +262,7 @@ const OWN_TREES: ReadonlySet<string> = new Set([
 /** `NODE_MUTED` of `bNode.flag`, in Blender's `DNA_node_types.h`. */
 const MUTED = 1 << 9;
 
-/** Node trees of add-ons, and the compositor's nodes that denoise. Whether these reach the picture is not looked at. */
+/** Node trees of add-ons, and Denoise nodes of the compositor, whether they affect the picture or not. */
 export function specialNodes(findings: Findings): ContentsPart {
   return {
     structs: {

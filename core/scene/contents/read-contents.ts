@@ -21,41 +21,38 @@ import { findSdna, type Sdna } from '../blend/sdna';
 import { ReachTap } from '../reach/reach';
 import { ReachSummary } from '../reach/summary';
 import type { BlendContents, RenderedPart } from './blend-contents';
-import { PointCaches } from './caches';
 import { fileOutputs, filePaths, imageUsers, libraries } from './files';
 import { type ContentsPart, Findings, LITTLE_ROOM } from './findings';
 import { CONTENTS_BUDGET, FrugalReader, MAX_HELD_BYTES } from './frugal-reader';
 import { geometryNodes, importNodes, specialNodes } from './nodes';
 import { cameras, compositedScenes, speakers, strips } from './scenes';
 import { scripts } from './scripts';
-import { fluidDomains, objectSimulations, particleSystems, rigidBodies } from './simulations';
+import { fluidDomains, objectSimulations, particleSystems, PointCaches, rigidBodies } from './simulations';
 import { WALK_LIMITS, walkContents, type WalkLimits } from './walk';
 
 /**
- * A little read-ahead over unpacked bytes, whose pieces are in memory already but take work to get at. More of it would
- * unpack frames that a large block covers, of which nothing is needed.
+ * Little read-ahead over unpacked bytes: these are in memory, but take work. More would unpack unneeded frames of large blocks.
  */
 const UNPACKED_AHEAD = { firstBytes: 64 << 10, maxBytes: 64 << 10 };
 
-/** Of a packed file, beside which the answer has to be small for both to stay below 128 MB. */
+/** Above this size of a packed file the answer must be small, to stay below 128 MB together. */
 const MUCH_HELD_BYTES = 12 << 20;
 
-/** A walk goes through all of it anyhow, while up to 40 MiB of the packed file are held. */
+/** The walk reads everything anyway, with up to 40 MiB of the packed file in memory. */
 const CONTENTS_LIMITS: DecodeLimits = { ...DECODE_LIMITS, headBytes: HEAD_BYTES };
 
-/** Of a file on this machine a large scene is unpacked, however long that takes. */
+/** Limits for files on this machine: large scenes are unpacked, however long that takes. */
 const LOCAL_LIMITS: DecodeLimits = { ...CONTENTS_LIMITS, seekableBytes: 2 ** 36 };
 const LOCAL_WALK: WalkLimits = { blocks: 1 << 25, shown: 1 << 22 };
 const LOCAL_AHEAD = { firstBytes: HEAD_BYTES, maxBytes: HEAD_BYTES };
 
 /**
- * Reads what a `.blend` of any version holds and needs besides its scenes' settings, without Blender: nothing in the
- * file is ever run. The whole file is gone over once; of large blocks only the headers are read. A file on this machine
- * is read through, however large. In a bucket `CONTENTS_BUDGET` bounds requests and bytes. Past that, and past what a
- * hostile file may fill the memory with, the answer is `incomplete` and names the limit. `part` asks what of that can reach
- * a rendered frame. The source is left open.
+ * Reads what a `.blend` of any version holds and needs, besides its scenes' settings, without Blender; nothing in the file ever
+ * runs. One pass covers the file; of large blocks it reads only headers. Files on this machine are read whole; in a bucket
+ * `CONTENTS_BUDGET` bounds requests and bytes. Past a limit, also for memory, the answer is `incomplete` and names the limit.
+ * `part` requests what can reach a rendered frame. The source stays open.
  *
- * Throws `BlendFormatError` for a file that is none or is damaged, and whatever the source throws.
+ * Throws `BlendFormatError` for a file that is not a `.blend` or is damaged, and what the source throws.
  */
 export async function readBlendContents(
   source: ByteSource,
@@ -87,10 +84,10 @@ export async function readBlendContents(
   if (!part) return contents;
   reach.settle(!contents.incomplete);
   const lacking = reach.lacking(limit === undefined);
-  return { ...contents, ...(version && { blenderVersion: version }), lacking };
+  return { ...contents, blenderVersion: version, lacking };
 }
 
-/** What sees every block of the file, where it is asked what can reach a frame. */
+/** Makes the tap that sees every block, if reach is requested. */
 type TapOf = (sdna: Sdna, littleRoom: boolean) => ReachTap | undefined;
 
 async function showLocal(
@@ -129,7 +126,7 @@ async function showDecoded(
   if (decoded.cut)
     throw new ReadBudgetSpent(`${MAX_HELD_BYTES >> 20} MiB of a file that is unpacked from its start`);
   const sdna = await sdnaOf(decoded);
-  // What can only be unpacked from its start tells whether that was cut; it is unpacked for the walk once more.
+  // A file that must be unpacked from its start has `cut`; the walk unpacks it once more.
   reader.startWalk(decoded.cut !== undefined);
   const littleRoom = decoded.cut !== undefined && reader.heldBytes > MUCH_HELD_BYTES;
   if (littleRoom) findings.setRoom(LITTLE_ROOM);
@@ -149,14 +146,14 @@ async function sdnaOf(decoded: DecodedBlend): Promise<Sdna> {
 
 let lastTurn: Promise<unknown> = Promise.resolve();
 
-/** After all that came before: of large packed files only one is held in a process, however many libraries a scene has. */
+/** Runs `work` after all earlier calls: a process keeps only one large packed file in memory, for any number of libraries. */
 function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const turn = lastTurn.then(work);
   lastTurn = turn.catch(() => undefined);
   return turn;
 }
 
-/** The limit that was reached. A file that is too large to be gone through is no fault, as long as what was seen was sound. */
+/** The limit that was reached. Too large a file is no error, as long as its data was valid so far. */
 function limitOf(error: unknown): string | undefined {
   if (error instanceof ReadBudgetSpent) return error.limit;
   return error instanceof BlendFormatError && error.code === 'too-large'
@@ -183,7 +180,7 @@ function partsOf(findings: Findings, blendName: string): readonly ContentsPart[]
     cameras(findings),
     specialNodes(findings),
     compositedScenes(findings),
-    // After those that use point caches: at the end of an owner they have told which.
+    // After the parts that use point caches: at the end of an owner these register their users.
     pointCaches,
     { structs: {}, ownerEnds: () => findings.ownerEnds() },
   ];

@@ -5,16 +5,16 @@ import type { Fields } from './frugal-reader';
 /** `OB_CAMERA` of `Object.type`, in Blender's `DNA_object_types.h`. */
 const CAMERA = 11;
 
-/** Objects and collections of all scenes that are held. A scene with more is not whole. */
+/** Objects and collections kept for all scenes. Scenes with more are incomplete. */
 const MAX_MEMBERS = 1 << 17;
 
-/** What a scene or a collection holds, by address. */
+/** Members of a scene or collection, by address. */
 interface Members {
   readonly objects: Set<bigint>;
   readonly collections: Set<bigint>;
 }
 
-/** The camera objects of each scene, from its collections and theirs. Up to 2.79 a scene holds its objects itself. */
+/** The camera objects of each scene, from its nested collections. Up to 2.79 a scene holds its objects itself. */
 export function cameras(findings: Findings): ContentsPart {
   const names = new Map<bigint, string>();
   const scenes = new Map<bigint, string>();
@@ -51,7 +51,7 @@ export function cameras(findings: Findings): ContentsPart {
       Base(fields, { owner }) {
         if (owner.code === 'SC') add(membersOf(owner.address).objects, fields.pointer('object'));
       },
-      // What a library holds has only its name here.
+      // Linked data has only its name here.
       ID(fields, { owner }) {
         if (linked.size < MAX_MEMBERS && /^(OB|GR)/.test(fields.text('name'))) linked.add(owner.address);
       },
@@ -75,7 +75,7 @@ function camerasOf(address: bigint, scene: string, held: Held): SceneCameras {
   const found = new Set<string>();
   const seen = new Set([address]);
   let { isWhole } = held;
-  // A set takes what is added while it is gone through.
+  // Iteration over a growing set includes the added members.
   for (const collection of seen) {
     const { objects = [], collections = [] } = held.members.get(collection) ?? {};
     for (const child of collections) seen.add(child);
@@ -95,15 +95,15 @@ const COMPOSITOR = 1;
 
 const RENDER_LAYERS = 'CompositorNodeRLayers';
 
-/** Addresses of the scenes that a tree renders; 0 is the scene that uses the tree. */
+/** Addresses of the scenes that a tree renders; 0 is the scene of the tree. */
 type Rendered = Set<bigint>;
 
 /**
- * Scenes that only composite: no Render Layers node of theirs shows the scene itself. Blender asks for the cameras of those
- * that are shown (`check_valid_compositing_camera` in its pipeline.cc): nodes in groups and muted ones do not count.
+ * Scenes that only composite: none of their Render Layers nodes shows the scene itself. Blender needs cameras in the scenes
+ * that they show (`check_valid_compositing_camera` in its pipeline.cc). Nodes in groups and muted ones do not count.
  */
 export function compositedScenes(findings: Findings): ContentsPart {
-  /** Until 4.5 a scene has its own tree, since 5.0 scenes share node groups. */
+  /** Up to 4.5 a scene has its own tree; since 5.0 scenes share node groups. */
   const trees = new Map<bigint, Rendered>();
   const scenes = new Map<bigint, { readonly name: string; readonly tree: bigint }>();
   let tree: Rendered | undefined;
@@ -138,7 +138,7 @@ export function compositedScenes(findings: Findings): ContentsPart {
         const rendered = trees.get(scene.tree);
         if (rendered === undefined || rendered.has(0n) || rendered.has(address)) continue;
         const others = [...rendered].map((other) => scenes.get(other)?.name);
-        // One that is linked can't be looked into here.
+        // A linked scene is unknown here.
         findings.addComposite(
           scene.name,
           others.filter((name) => name !== undefined),
@@ -168,17 +168,16 @@ interface StripData {
   readonly elements: bigint;
 }
 
-/** Runs of numbers of a strip's pictures that are kept. */
+/** Runs of picture numbers that are kept for a strip. */
 const MOST_RUNS = 1000;
 
-/** By the name without its number, which stays open: the first name, and the numbers of all. */
+/** By name without the number: the first name, and the numbers of all. */
 type Names = Map<string, { readonly first: string; many: boolean; readonly runs: [number, number][] }>;
 
 /**
- * Pictures, movies and sounds of the video sequencer, where the scene renders that. A strip points to its data (which
- * hold the folder) and these to an array of names: one, or one for each frame of a sequence of pictures, which may be
- * numbered or not. Muted strips count, since a driver may bring them back. A sound that is a data block of its own, as
- * they all are since 2.5, is left to that.
+ * Pictures, movies and sounds of the video sequencer, if the scene renders it. A strip points to its data (the folder), and the
+ * data to an array of names: one, or one per frame of a picture sequence, numbered or not. Muted strips count, since a driver
+ * may unmute them. Sounds with a data block of their own, as all since 2.5, are found there.
  */
 export function strips(findings: Findings): ContentsPart {
   let isRendered = false;
@@ -207,7 +206,7 @@ export function strips(findings: Findings): ContentsPart {
     const place = isOurs ? data.get(strip.data) : undefined;
     if (place === undefined) return;
     const names = elements.get(place.elements);
-    // Strips do not share it; were there a file in which they do, it would be gone through again for each.
+    // Strips do not share an array. In a hostile file, each would repeat it.
     elements.delete(place.elements);
     for (const { first, many, runs } of names?.values() ?? []) {
       findings.addDependency({
@@ -226,7 +225,7 @@ export function strips(findings: Findings): ContentsPart {
       Scene(fields) {
         isRendered = (fields.number('r.scemode') & USES_SEQUENCER) !== 0;
       },
-      // Files call the strip `Sequence` and its data `Strip`; Blender's own names for them changed in 5.0.
+      // Files name the strip `Sequence` and its data `Strip`; Blender renamed both in 5.0.
       Sequence: readStrip,
       Strip: (fields, place) =>
         fields.has('dir') || fields.has('dirpath') ? readData(fields, place) : readStrip(fields),
@@ -260,7 +259,7 @@ const LAST_NUMBER = /\d+(?=\D*$)/;
 
 const numberIn = (name: string): number => Number(LAST_NUMBER.exec(name)?.[0] ?? 0);
 
-/** Pictures mostly follow each other. */
+/** Adds a number to the last run if it follows, else to a new run. */
 function addToRuns(runs: [number, number][], number: number): void {
   const last = runs.at(-1)!;
   if (number === last[1] + 1) last[1] = number;
@@ -274,7 +273,7 @@ function joined(folder: string, name: string): string {
 /** `SPK_MUTED` of `Speaker.flag` in Blender's `DNA_speaker_types.h`. */
 const SPEAKER_MUTED = 1 << 1;
 
-/** Speakers that have a sound. Whether one is ever heard lies in the animation of its objects, which is not looked at. */
+/** Unmuted speakers with a sound. Only the animation of their objects decides whether it plays. */
 export function speakers(findings: Findings): ContentsPart {
   return {
     structs: {

@@ -1,6 +1,6 @@
 import type { ContentsPart, Findings } from './findings';
 
-/** What Blender 3.4 knows without Python, and with how many arguments each. */
+/** Functions that Blender 3.4 knows without Python, with their numbers of arguments. */
 const FUNCTIONS: Readonly<Record<string, readonly number[] | 'any'>> = {
   ...Object.fromEntries(
     'radians degrees abs fabs floor ceil trunc round int sin cos tan asin acos atan exp log sqrt clamp'
@@ -22,18 +22,18 @@ const SIMPLE_TOKEN =
   /\s*(?:((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|([A-Za-z_]\w*)|([!=<>]=|[-+*/()<>,])|(\S))/y;
 
 /**
- * Whether a driver's expression is one of those that Blender works out by itself, so that it holds even where scripts
- * may not run. `variables` are the names of the driver's own.
+ * Whether Blender evaluates a driver's expression itself, so that it works without scripts. `variables` are the names of the
+ * driver's variables.
  *
- * The grammar is the part of Python's that the manual lists under "Simple Expressions": numbers, variables, `frame`, a
- * few functions and constants, `+ - * /`, comparisons, `and`, `or`, `not` and `… if … else …`.
+ * The grammar is "Simple Expressions" in Blender's manual: numbers, variables, `frame`, a few functions and constants, `+ - *
+ * /`, comparisons, `and`, `or`, `not` and `… if … else …`.
  */
 function isSimpleExpression(expression: string, variables: readonly string[]): boolean {
   const tokens = tokensOf(expression);
   return tokens !== undefined && new Grammar(tokens, variables).isWhole();
 }
 
-/** `undefined` where there is something that is none. */
+/** `undefined` if something is not a token. */
 function tokensOf(expression: string): string[] | undefined {
   const tokens: string[] = [];
   const text = expression.trimEnd();
@@ -41,14 +41,14 @@ function tokensOf(expression: string): string[] | undefined {
   while (SIMPLE_TOKEN.lastIndex < text.length) {
     const [, number, name, sign] = SIMPLE_TOKEN.exec(text) ?? [];
     const token = number ?? name ?? sign;
-    // Python has no octal numbers that start with 0, and Blender holds to that.
+    // Python rejects octal numbers with a leading 0, and so does Blender.
     if (token === undefined || /^0\d*[1-9]\d*$/.test(token)) return undefined;
     tokens.push(token);
   }
   return tokens;
 }
 
-/** Goes down through the grammar; each method takes what it is named after and tells whether it was there. */
+/** A recursive descent parser: each method consumes what it is named after and returns whether it was present. */
 class Grammar {
   readonly #tokens: readonly string[];
   readonly #variables: readonly string[];
@@ -104,7 +104,7 @@ class Grammar {
     return count > 0 && (counts === 'any' || counts.includes(count));
   }
 
-  /** How many there are, in parentheses; 0 where it is no such list. */
+  /** The number of arguments in parentheses; 0 if there is no such list. */
   #arguments(): number {
     if (!this.#take('(')) return 0;
     let count = 0;
@@ -128,7 +128,7 @@ class Grammar {
   }
 }
 
-/** What Blender lets Python look up where scripts are not allowed (its `bpy_driver.cc`), and all of Python's `math`. */
+/** Names that Blender lets Python look up without scripts (its `bpy_driver.cc`), with all of Python's `math`. */
 const ALLOWED: ReadonlySet<string> = new Set(
   (
     'all any len max min pow round sum bool float int clamp lerp smoothstep frame self depsgraph bpy noise ' +
@@ -143,10 +143,9 @@ const TOKEN =
   /(#.*)|((\w*)(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"))|(\d\w*\.?\w*(?:(?<=[eE])[-+]\d+)?|\.\d\w*)|([^\W\d]\w*(?:\s*=(?!=))?)|(\S)/gu;
 
 /**
- * Whether Blender refuses to work out a driver's expression where scripts may not run. It works out simple ones by itself,
- * and lets Python work out others as long as they use a few known names, and neither members, functions of their own
- * (`lambda`, comprehensions) nor formatted strings. An expression that is wrong fails either way. `variables` are the
- * names of the driver's own.
+ * Whether Blender refuses to evaluate a driver's expression without scripts. It evaluates simple ones itself. Python may
+ * evaluate others that use only a few known names: no members, own functions (`lambda`, comprehensions) or formatted strings. A
+ * wrong expression fails either way. `variables` are the names of the driver's variables.
  */
 export function needsScripts(expression: string, variables: readonly string[]): boolean {
   return !isSimpleExpression(expression, variables) && !isAllowed(expression, variables);
@@ -161,7 +160,7 @@ function isAllowed(expression: string, variables: readonly string[]): boolean {
     const assigns = token === '=' && previous === ':';
     if (spreads || assigns) return false;
     if (name !== undefined && string === undefined && number === undefined) {
-      // A name with `=` behind it is that of an argument.
+      // A name before `=` is that of an argument.
       const isArgument = name.endsWith('=');
       if (previous === '.' || (!isArgument && !ALLOWED.has(name) && !variables.includes(name))) return false;
     }
@@ -180,11 +179,11 @@ const PYTHON = 1;
 const USES_FREESTYLE = 1 << 25;
 const BY_SCRIPTS = 1;
 
-/** As `is_unsafe` of `container/worker/blender/scripts_off.py`. */
+/** As `is_unsafe` in `container/worker/blender/scripts_off.py`. */
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const UNSAFE = /[\\\u0000-\u001f]/;
 
-/** `CAM_CUSTOM` of `Camera.type` in `DNA_camera_types.h`: an OSL shader makes its rays. */
+/** `CAM_CUSTOM` of `Camera.type` in `DNA_camera_types.h`: an OSL shader creates its rays. */
 const CUSTOM_CAMERA = 3;
 
 const MAX_VARIABLES = 256;
@@ -195,8 +194,8 @@ interface Driver {
 }
 
 /**
- * What a file would run. Freestyle's modules run only in scenes that use it, in its mode for scripts; the names of its line
- * sets only in its other mode.
+ * Scripts that a file would run. Freestyle modules run only in scenes that use Freestyle in script mode; names of line sets
+ * only in its other mode.
  */
 export function scripts(findings: Findings): ContentsPart {
   let driver: Driver | undefined;
@@ -227,7 +226,7 @@ export function scripts(findings: Findings): ContentsPart {
         if (findings.mayKeep(name)) texts.set(address, name);
         if ((fields.number('flags') & REGISTERED) !== 0) findings.addText(name);
       },
-      // A text that is linked from a library has only its name here.
+      // A linked text has only its name here.
       ID(fields, { owner }) {
         const name = fields.text('name');
         if (name.startsWith('TX') && findings.mayKeep(name)) texts.set(owner.address, name.slice(2));
@@ -241,10 +240,10 @@ export function scripts(findings: Findings): ContentsPart {
       ChannelDriver(fields) {
         settleDriver();
         const expression = fields.text('expression');
-        // Without an expression it is 0, which takes no Python.
+        // An empty expression is 0, without Python.
         if (fields.number('type') === PYTHON && expression !== '') driver = { expression, variables: [] };
       },
-      // A driver's variables follow it.
+      // The variables of a driver follow it.
       DriverVar(fields) {
         if (driver !== undefined && driver.variables.length < MAX_VARIABLES) {
           driver.variables.push(fields.text('name'));

@@ -1,19 +1,22 @@
-import type { PointCaches } from './caches';
-import { type ContentsPart, type Findings, isRendered, modifierLabel, type StructPlace } from './findings';
+import type { CacheFrames } from './blend-contents';
+import {
+  type ContentsPart,
+  type Findings,
+  isRendered,
+  modifierLabel,
+  type Owner,
+  type StructPlace,
+} from './findings';
 import type { Fields } from './frugal-reader';
 
-/** `FluidDomainSettings.type` and `.cache_flag` in Blender's `DNA_fluid_types.h`. */
+/** `FluidDomainSettings.type` and `.cache_flag` in Blender's `DNA_fluid_types.h`: a flag for each kind of data. */
 const GAS = 0;
 const BAKED_DATA = 1 << 1;
-const BAKED_NOISE = 1 << 3;
-const BAKED_MESH = 1 << 5;
-const BAKED_PARTICLES = 1 << 7;
-const BAKED_GUIDE = 1 << 9;
-const DOMAIN_BAKED = BAKED_DATA | BAKED_NOISE | BAKED_MESH | BAKED_PARTICLES | BAKED_GUIDE;
+const BAKED_ANY = BAKED_DATA | (1 << 3) | (1 << 5) | (1 << 7) | (1 << 9);
 
 /**
- * Domains of smoke and liquids since 2.82, whose frames lie in a folder. What a domain of the kind "Replay" leaves there
- * when it is played is not told in the file, and does not count.
+ * Domains of smoke and liquids since 2.82, whose frames are in a folder. Playback frames of the type "Replay" do not count: the
+ * file does not list them.
  */
 export function fluidDomains(findings: Findings): ContentsPart {
   let modifier: { readonly label: string; readonly isRendered: boolean } | undefined;
@@ -22,11 +25,11 @@ export function fluidDomains(findings: Findings): ContentsPart {
       FluidModifierData(fields, { owner }) {
         modifier = { label: modifierLabel(fields, owner), isRendered: isRendered(fields) };
       },
-      // It follows its modifier.
+      // The settings follow their modifier.
       FluidDomainSettings(fields, { owner }) {
         const label = modifier?.label ?? owner.label;
         const flag = fields.number('cache_flag');
-        if ((flag & DOMAIN_BAKED) !== 0) {
+        if ((flag & BAKED_ANY) !== 0) {
           findings.addDependency({
             kind: 'fluid-cache',
             extent: 'folder',
@@ -60,12 +63,12 @@ interface Cloth extends Modifier {
 }
 
 /**
- * Cloth, soft bodies, dynamic paint and the smoke of Blender ≤ 2.81: what objects simulate with their modifiers. Only
- * those count that are switched on for rendering. Dynamic paint onto images is none: it is baked or does nothing.
+ * Cloth, soft bodies, dynamic paint and the smoke of Blender ≤ 2.81, if the modifier is enabled for rendering. Dynamic paint
+ * onto images needs no simulation: it is baked or does nothing.
  */
 export function objectSimulations(findings: Findings, pointCaches: PointCaches): ContentsPart {
   let cloths: Cloth[] = [];
-  /** They belong to particle systems, as the settings of their hair. */
+  /** Cloth modifiers for the hair of particle systems. */
   let hairCloths = new Set<bigint>();
   let softBody: Modifier | undefined;
   let softBodyCaches: bigint[] = [];
@@ -95,7 +98,7 @@ export function objectSimulations(findings: Findings, pointCaches: PointCaches):
       SoftBody(fields) {
         softBodyCaches = [fields.pointer('pointcache')];
       },
-      // Since 2.80; it follows the other.
+      // Since 2.80; it follows `SoftBody`.
       SoftBody_Shared(fields) {
         softBodyCaches = [fields.pointer('pointcache'), ...softBodyCaches.slice(-1)];
       },
@@ -153,13 +156,12 @@ interface Settings {
 }
 
 /**
- * Particles that move by physics, and hair that does. Particles without physics and keyed ones can be worked out for
- * any frame. What kind they are stands in their settings, another data block; where these are linked, the file can't
- * tell, and nothing is said of them.
+ * Particles that move by physics, and hair dynamics. Particles without physics and keyed ones can be computed for any frame.
+ * Particles with linked settings are left out, since the file lacks their type.
  */
 export function particleSystems(findings: Findings, pointCaches: PointCaches): ContentsPart {
   let systems: System[] = [];
-  /** Those whose modifier is switched on for rendering. */
+  /** Systems whose modifier is enabled for rendering. */
   let rendered = new Set<bigint>();
   const unbaked: System[] = [];
   const settings = new Map<bigint, Settings>();
@@ -220,25 +222,24 @@ interface World {
   caches: readonly bigint[];
 }
 
-/** Worlds without a bake that have the same collection. */
+/** Unbaked worlds with the same collection. */
 interface Unbaked {
-  /** Of their scenes. */
+  /** Labels of scenes. */
   readonly labels: string[];
   isLinked: boolean;
   isEmpty: boolean;
 }
 
 /**
- * Worlds of rigid bodies. One counts where a body of the file's own is moved by physics, whichever scene it is in, or
- * where the world's collection is linked, in which there may be any. A world whose collection is empty has no bodies. A body
- * that turns from animated to physical during the film counts as animated.
+ * Worlds of rigid bodies. A world counts if physics moves a body of the file, in any scene, or if the world's collection is
+ * linked and so unknown. Worlds with an empty collection, and bodies that turn physical during the film, do not count.
  */
 export function rigidBodies(findings: Findings, pointCaches: PointCaches): ContentsPart {
   let world: World | undefined;
   let hasBody = false;
-  /** By their collections. */
+  /** By collection. */
   const unbaked = new Map<bigint, Unbaked>();
-  // Collections follow the scenes. They were groups up to 2.79.
+  // Collections follow the scenes. Up to 2.79 they are groups.
   const noteEmpty = (fields: Fields, { address }: StructPlace): void => {
     const waiting = unbaked.get(address);
     if (waiting === undefined) return;
@@ -287,4 +288,112 @@ export function rigidBodies(findings: Findings, pointCaches: PointCaches): Conte
       }
     },
   };
+}
+
+/** `PointCache.flag` in Blender's `DNA_pointcache_types.h`. */
+const BAKED = 1 << 0;
+const ON_DISK = 1 << 6;
+const EXTERNAL = 1 << 9;
+
+interface Cache {
+  readonly flag: number;
+  readonly path: string;
+  readonly name: string;
+  readonly index: number;
+  readonly start: number;
+  readonly end: number;
+  readonly step: number;
+}
+
+/** A user of a point cache; `label` is as for `usedBy`. */
+interface CacheUser {
+  readonly label: string;
+  /** Possible addresses of its cache; the first that exists counts. */
+  readonly caches: readonly bigint[];
+  /** Called once, at the end of the owner, with whether all frames are stored. */
+  readonly settle: (baked: boolean) => void;
+}
+
+/**
+ * The point caches of cloth, particles and others. A cache in the file, or in the folder that Blender derives from the file's
+ * name, counts only if it is baked: playback may have left any part of it. An external cache counts as it is.
+ */
+export class PointCaches implements ContentsPart {
+  readonly #findings: Findings;
+  readonly #folder: string;
+  #caches = new Map<bigint, Cache>();
+  #users: CacheUser[] = [];
+
+  /** `blendName` is the file's name: its disk caches are in `blendcache_<name>` beside it. */
+  constructor(findings: Findings, blendName: string) {
+    this.#findings = findings;
+    this.#folder = `//blendcache_${blendName.replace(/\.blend$/i, '')}/`;
+  }
+
+  readonly structs: ContentsPart['structs'] = {
+    PointCache: (fields, { address }) => {
+      const path = fields.text('path');
+      if (this.#findings.mayKeepForOwner(path))
+        this.#caches.set(address, {
+          flag: fields.number('flag'),
+          path,
+          name: fields.text('name'),
+          index: fields.number('index') | 0,
+          start: fields.number('startframe') | 0,
+          end: fields.number('endframe') | 0,
+          step: Math.max(fields.number('step') | 0, 1),
+        });
+    },
+  };
+
+  addUser(user: CacheUser): void {
+    if (this.#findings.mayKeepForOwner(user.label)) this.#users.push(user);
+  }
+
+  ownerEnds(owner: Owner): void {
+    const users = new Map<Cache, string>();
+    for (const { label, caches, settle } of this.#users) {
+      const cache = caches.map((address) => this.#caches.get(address)).find((found) => found !== undefined);
+      if (cache !== undefined) users.set(cache, label);
+      settle(cache !== undefined && (cache.flag & (BAKED | EXTERNAL)) !== 0);
+    }
+    for (const cache of this.#caches.values()) this.#addFolder(cache, users.get(cache), owner);
+    this.#users = [];
+    this.#caches = new Map();
+  }
+
+  /** The files of a cache without a user, such as a painted image, are unknown. */
+  #addFolder(cache: Cache, user: string | undefined, owner: Owner): void {
+    const usedBy = user ?? owner.label;
+    const { flag, path } = cache;
+    const isExternal = (flag & EXTERNAL) !== 0;
+    if (!isExternal && (flag & (ON_DISK | BAKED)) !== (ON_DISK | BAKED)) return;
+    const areKnown = user !== undefined && !isExternal && owner.code === 'OB' && cache.index >= 0;
+    this.#findings.addDependency({
+      kind: 'point-cache',
+      extent: 'folder',
+      path: isExternal ? path : this.#folder,
+      packed: false,
+      usedBy,
+      ...(areKnown && { caches: [framesOf(cache, usedBy, owner)] }),
+    });
+  }
+}
+
+/**
+ * Names files as `ptcache_filename` in Blender's pointcache.cc does: by the cache's own name, else by the object's name in
+ * hexadecimal.
+ */
+function framesOf({ name, index, start, end, step }: Cache, usedBy: string, owner: Owner): CacheFrames {
+  const head = name === '' ? hexadecimal(owner.name) : name;
+  return { usedBy, head: `${head}_`, tail: `_${String(index).padStart(2, '0')}.bphys`, start, end, step };
+}
+
+/** Blender writes a non-ASCII byte as a negative number of 32 bits. */
+function hexadecimal(name: string): string {
+  const digits = [...Buffer.from(name)].map((byte) => {
+    const text = byte.toString(16).toUpperCase().padStart(2, '0');
+    return byte < 0x80 ? text : `FFFFFF${text}`;
+  });
+  return digits.join('');
 }

@@ -5,7 +5,7 @@ import { decodeText, StructView } from '../blend/struct-view';
 import { type ContentsPart, type Owner, ROOM, type StructPlace } from './findings';
 import { Fields } from './frugal-reader';
 
-/** What artists call them; others go by their code. */
+/** The artist's words; other codes stay as they are. */
 const KINDS: Readonly<Record<string, string>> = {
   AC: 'action',
   BR: 'brush',
@@ -41,25 +41,22 @@ const KINDS: Readonly<Record<string, string>> = {
   WO: 'world',
 };
 
-/** What artists call data blocks with that code: `object` for `OB`. */
+/** The artist's word for data blocks with that code: `object` for `OB`. */
 export function kindOfCode(code: string): string {
   return Object.hasOwn(KINDS, code) ? KINDS[code]! : code;
 }
 
-/** Where a block has the name of the data block that it starts. */
+/** The place of a data block's name in its first block. */
 export interface NameRange {
   readonly offset: number;
   readonly length: number;
 }
 
-/**
- * Tells where the name stands in a block that starts a data block: all of these start with a struct `ID`, which has it.
- * Others, such as `REND`, have no name.
- */
+/** Locates names: every data block starts with a struct `ID`, which has the name. Other blocks, such as `REND`, have none. */
 class OwnerNames {
   readonly #sdna: Sdna;
   readonly #field: NameRange | undefined;
-  /** By index of the struct: whether it starts with an `ID`. */
+  /** Whether a struct starts with an `ID`, by its index. */
   readonly #named = new Map<number, boolean>();
 
   constructor(sdna: Sdna) {
@@ -69,7 +66,7 @@ class OwnerNames {
       field === undefined || field.isPointer ? undefined : { offset: field.offset, length: field.bytes };
   }
 
-  /** The longest that a range is. */
+  /** The largest `length` of a range. */
   get maxBytes(): number {
     return this.#field?.length ?? 0;
   }
@@ -93,20 +90,20 @@ class OwnerNames {
   }
 }
 
-/** The data block that `block` starts. `name` is as it stands in the file, with the block's code in front; it is read when it is asked for. */
+/** The data block that starts with `block`. `name` is raw, with the code first; it is decoded on request. */
 function ownerOf(block: Pick<Block, 'code' | 'address'>, name?: Uint8Array): Owner {
   return new NamedOwner(block, name);
 }
 
 /**
- * Most owners are never asked for their name. A class, since V8 makes a hidden class for each object that is written with
- * getters of its own, which quick collections do not free: with a million of them that is tens of megabytes.
+ * Decodes names late, since most are never used. A class avoids tens of megabytes: V8 makes a hidden class for each object
+ * literal with getters, and a file may have a million owners.
  */
 class NamedOwner implements Owner {
   readonly code: string;
   readonly address: bigint;
   readonly #name: Uint8Array | undefined;
-  /** One text, however much of the owner's goes by it. */
+  /** One text for everything of the owner. */
   #label: string | undefined;
 
   constructor({ code, address }: Pick<Block, 'code' | 'address'>, name: Uint8Array | undefined) {
@@ -125,58 +122,55 @@ class NamedOwner implements Owner {
   }
 }
 
-/** Bytes that a walk goes over, for the most part without waiting. */
+/** Bytes for a walk, mostly without waiting. */
 interface WalkBytes extends ByteReader {
   /** The bytes if they are in memory already. */
   peek(offset: number, length: number): Uint8Array | undefined;
 }
 
-/** Is shown the bytes of blocks as they are, before the parts are shown their structs. */
+/** Sees the raw bytes of blocks before the parts see their structs. */
 export interface BlockTap {
-  /** How many bytes of the block's data it wants, 0 for none. */
+  /** Number of bytes of the block's data that it needs, 0 for none. */
   wants(block: Block): number;
   /** The bytes are valid until this returns. */
   take(block: Block, bytes: Uint8Array): void;
-  /** The block that was shown last was the last of its data block. Parts have been told before. */
+  /** Called after the last block of a data block, and after the parts. */
   ownerEnds(): void;
 }
 
-/** What blocks have for a struct that hold none but text or numbers, whatever struct comes first in the SDNA. */
+/** Struct index of blocks without structs, which hold text or numbers. */
 const RAW_DATA = 0;
 
-/** More than a sequence of pictures ever has frames; there, an array of names is the largest of all that is read. */
+/** More than any picture sequence has frames; its array of names is the largest block. */
 const MAX_STRUCTS_IN_BLOCK = 1 << 16;
 
-/**
- * Structs that are looked at, and blocks that are passed: a packed file of a few MB may have far more. Each takes some
- * microseconds.
- */
+/** Limits on structs and blocks: a packed file of a few MB may have far more. Each takes some microseconds. */
 export const WALK_LIMITS: WalkLimits = { blocks: 1 << 22, shown: 1 << 20 };
 
-/** How much of a file a walk goes through. */
+/** Limits of a walk. */
 export interface WalkLimits {
   readonly blocks: number;
-  /** Structs that are shown to parts. */
+  /** Structs that parts see. */
   readonly shown: number;
 }
 
-/** Paths take at most 1024 bytes in Blender. */
+/** Paths have at most 1024 bytes in Blender. */
 const MAX_TEXT_BYTES = 4096;
 const MAX_WANTED_TEXTS = 1024;
 
 type Reader = NonNullable<ContentsPart['structs'][string]>;
 
-/** What a walk shows its parts of one struct. */
+/** A struct that parts read. */
 interface Shown {
   readonly struct: SdnaStruct;
   readonly readers: readonly Reader[];
 }
 
 /**
- * Goes once over all blocks of a file and shows the parts the structs that they ask for, in the order of the file. Of
- * other blocks the data is skipped, but for names of owners.
- * Throws `truncated` for a file without its end block, `bad-block` and `bad-sdna`, and `ReadBudgetSpent` where there is
- * too much of it, or once `isFull` tells that the parts can't hold more.
+ * Walks once over all blocks of a file and gives the parts the structs that they read, in file order. Other data is skipped,
+ * except names of owners.
+ * Throws `truncated` without an end block, `bad-block`, `bad-sdna`, and `ReadBudgetSpent` past `limits`, or once `isFull`
+ * returns true.
  */
 export async function walkContents(
   bytes: WalkBytes,
@@ -199,12 +193,12 @@ export async function walkContents(
       offset = block.dataOffset + block.length;
     }
   } finally {
-    // Also where the walk breaks off: what was seen of the last owner is true.
+    // The last owner counts even if the walk stops early.
     walk.endOwner();
   }
 }
 
-/** The state of a walk: whose blocks these are, and which texts are waited for. */
+/** The state of a walk: the current owner and the requested texts. */
 class ContentsWalk {
   readonly #bytes: WalkBytes;
   readonly #sdna: Sdna;
@@ -214,11 +208,11 @@ class ContentsWalk {
   readonly #tap: BlockTap | undefined;
   readonly #shown: ReadonlyMap<number, Shown>;
   readonly #names: OwnerNames;
-  /** Where the owner's name stands: of a hundred thousand owners it is the same. */
+  /** Buffer for the owner's name, shared by a hundred thousand owners. */
   readonly #nameRoom: Uint8Array;
   #wanted = new Map<bigint, (text: string) => void>();
   #owner = ownerOf({ code: '', address: 0n });
-  /** Whether the parts were shown anything of the owner's. */
+  /** Whether the parts have seen anything of the owner. */
   #hasShown = false;
   #blocks = 0;
   #structs = 0;
@@ -242,7 +236,7 @@ class ContentsWalk {
     this.#nameRoom = new Uint8Array(this.#names.maxBytes);
   }
 
-  /** A promise only where there is something to be done: most blocks are none of anybody's. */
+  /** Returns a promise only if there is work: most blocks need none. */
   pass(block: Block): Promise<void> | undefined {
     this.#blocks += 1;
     if (this.#blocks > this.#limits.blocks) throw new ReadBudgetSpent(`${this.#limits.blocks} blocks`);
@@ -284,7 +278,7 @@ class ContentsWalk {
     return shown && this.#show(block, shown);
   }
 
-  /** Where the name is not at hand yet. */
+  /** For names that are not in memory yet. */
   async #fetchOwner(block: Block, shown: Shown | undefined): Promise<void> {
     const { offset, length } = this.#names.rangeIn(block)!;
     this.#owner = ownerOf(block, this.#keepName(await this.#bytes.read(offset, length)));
@@ -296,7 +290,7 @@ class ContentsWalk {
     return this.#nameRoom.subarray(0, name.length);
   }
 
-  /** Without waiting as long as the bytes are at hand: a file may have a million structs, and promises outlive quick collections. */
+  /** Synchronous while the bytes are in memory: a file may have a million structs, and promises survive quick collections. */
   #show(block: Block, shown: Shown): Promise<void> | undefined {
     const { bytes, name } = shown.struct;
     const count = this.#countIn(block, shown);
@@ -317,7 +311,7 @@ class ContentsWalk {
     }
   }
 
-  /** One at least: what is too short for that is an error. */
+  /** At least one: a shorter block is an error. */
   #countIn(block: Block, { struct }: Shown): number {
     return Math.max(Math.min(Math.floor(block.length / struct.bytes), MAX_STRUCTS_IN_BLOCK), 1);
   }
@@ -350,7 +344,7 @@ class ContentsWalk {
   }
 }
 
-/** By the index that block headers have. */
+/** By the index in block headers. */
 function shownStructs(sdna: Sdna, parts: readonly ContentsPart[]): Map<number, Shown> {
   const shown = new Map<number, Shown>();
   const names = new Set(parts.flatMap((part) => Object.keys(part.structs)));

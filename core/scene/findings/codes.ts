@@ -3,23 +3,23 @@ import type { Dependency, DependencyKind, Reach } from '../contents/blend-conten
 
 interface FindingRule {
   readonly severity: Severity;
-  /** Whether `--force` turns this error into a warning: rendering on can make sense. */
+  /** Whether `--force` turns this error into a warning, because rendering anyway can make sense. */
   readonly mayBeForced?: true;
 }
 
 /**
- * Every code that the preflight gives, and how bad it is. Codes are stable: scripts may compare them.
+ * Every code of the preflight, with its severity. Codes are stable: scripts may compare them.
  *
- * A missing file is an error if a frame surely needs it, a warning if a frame may need it, and a note if no frame does
- * (`Dependency.reach`). The table has the severity for files of which that is unknown.
+ * A missing file is an error if a frame certainly needs it, a warning if one may, and a note if none does
+ * (`Dependency.reach`). The table has the severity for files whose reach is unknown.
  */
 export const FINDING_RULES = {
-  // The scene's own settings; `core/scene/plan.ts` finds these.
+  // Settings of the scene; `core/scene/plan.ts` finds these.
   'no-such-scene': { severity: 'error' },
-  /** The file could not be read as far as the scene. */
+  /** The file could not be read up to the scene. */
   'scene-unread': { severity: 'error' },
   'no-camera': { severity: 'error' },
-  /** Asked for by the options. */
+  /** Requested by the options. */
   'no-such-camera': { severity: 'error' },
   'bad-step': { severity: 'error' },
   'empty-range': { severity: 'error' },
@@ -29,28 +29,31 @@ export const FINDING_RULES = {
   'bad-resolution': { severity: 'error' },
   /** Saved by a newer Blender than the one that would render. */
   'blender-too-old': { severity: 'error', mayBeForced: true },
-  /** Asked for by the options, and not there. */
+  /** Requested by the options, but missing. */
   'no-gpu': { severity: 'error' },
-  /** Of the scene or of a file that it needs: a worker could not write it to its disk. */
+  /** The path of the scene, or of a file that it needs: a worker could not write it to its disk. */
   'bad-path': { severity: 'error' },
 
   'library-missing': { severity: 'error', mayBeForced: true },
-  /** There, but without a data block that the scene takes from it. */
+  /** The library exists, but lacks a data block that the scene links. */
   'library-data-missing': { severity: 'error', mayBeForced: true },
   /** Saved by a newer Blender than the one that would render. */
   'library-newer': { severity: 'error', mayBeForced: true },
-  /** There, but no `.blend`, or a damaged one. */
+  /** The library exists, but is not a `.blend`, or is damaged. */
   'library-unreadable': { severity: 'error', mayBeForced: true },
-  /** Spotreel never uploads it: hidden, no asset, or not what its name says. With `--force` the scene goes without it. */
+  /**
+   * Spotreel never uploads the file: it is hidden, not an asset, or not what its name says. With `--force` the scene renders
+   * without it.
+   */
   'upload-refused': { severity: 'error', mayBeForced: true },
-  /** Out of the project of a scene in a watch folder, where Blender could read it. */
+  /** Outside the project of a scene in a watch folder, where Blender could read it. */
   'outside-upload': { severity: 'error' },
-  /** More than a manifest holds. */
+  /** More files than a manifest holds. */
   'too-many-files': { severity: 'error' },
 
   'image-missing': { severity: 'warning', mayBeForced: true },
   'font-missing': { severity: 'warning', mayBeForced: true },
-  /** No frame needs it; the video lacks it. */
+  /** No frame needs sound; the video lacks it. */
   'sound-missing': { severity: 'warning' },
   'movie-clip-missing': { severity: 'warning', mayBeForced: true },
   'volume-missing': { severity: 'warning', mayBeForced: true },
@@ -65,24 +68,24 @@ export const FINDING_RULES = {
   'import-missing': { severity: 'warning', mayBeForced: true },
   'ies-missing': { severity: 'warning', mayBeForced: true },
   'osl-missing': { severity: 'warning', mayBeForced: true },
-  /** Named by the user's OCIO configuration; whether the scene's colours need it is unknown. */
+  /** Named by the user's OCIO configuration; the scene's colours may not need it. */
   'ocio-missing': { severity: 'warning', mayBeForced: true },
-  /** There by another spelling of capital and small letters, which Linux takes for another name. */
+  /** Exists with other capital and small letters, which make another name on Linux. */
   'letter-case': { severity: 'warning', mayBeForced: true },
-  /** On this machine, which renders, by another Unicode form of the name, which Linux takes for another name. */
+  /** Exists on this machine, which renders, in another Unicode form, which makes another name on Linux. */
   'unicode-form': { severity: 'warning', mayBeForced: true },
-  /** A place of one machine only. */
+  /** Exists on one machine only. */
   'absolute-path': { severity: 'warning', mayBeForced: true },
-  /** The same, and that machine is this one, which renders. */
+  /** The same, but that machine renders. */
   'absolute-path-found': { severity: 'note' },
   'network-path': { severity: 'warning', mayBeForced: true },
-  /** Leads out of the project by `..` or by a link, or the scene lies in no project's folder. */
+  /** Outside the project by `..` or a link, or the scene is in no project's folder. */
   'outside-project': { severity: 'warning', mayBeForced: true },
-  /** Without `//`, and so relative to whichever folder Blender is started in. */
+  /** Without `//`, so relative to the folder where Blender starts. */
   'unanchored-path': { severity: 'warning', mayBeForced: true },
-  /** Libraries or folders were too many, or libraries too deep in each other, to look into all of them. */
+  /** Too many libraries or folders, or too deeply nested ones, to check all of them. */
   'files-unread': { severity: 'warning' },
-  /** The file was too large to look through whole. */
+  /** The file was too large to read whole. */
   'contents-incomplete': { severity: 'error', mayBeForced: true },
 
   /** Makes the plan one slice. */
@@ -90,19 +93,19 @@ export const FINDING_RULES = {
   'engine-needs-display': { severity: 'warning' },
   /** Blender would render with EEVEE instead. */
   'engine-gone': { severity: 'error', mayBeForced: true },
-  /** Of an add-on. Blender would render with EEVEE instead. */
+  /** An engine of an add-on. Blender would render with EEVEE instead. */
   'engine-unknown': { severity: 'error', mayBeForced: true },
   /** A view transform of another OpenColorIO configuration. */
   'view-missing': { severity: 'error', mayBeForced: true },
-  /** An OCIO archive or built-in configuration, and a Blender that knows neither. Blender would render with its own colours. */
+  /** An OCIO archive or built-in configuration, for a Blender that supports neither and would use its own colours. */
   'ocio-too-new': { severity: 'error' },
-  /** Every frame would fail: forcing cannot help. */
+  /** Every frame would fail, so `--force` cannot help. */
   'denoiser-missing': { severity: 'error' },
-  /** Of the compositor: such a Blender passes the picture on as it is. */
+  /** Denoise nodes of the compositor: this Blender passes the picture on unchanged. */
   'denoise-nodes-off': { severity: 'warning' },
-  /** Node trees of add-ons, which are not loaded. */
+  /** Node trees of add-ons, which Spotreel does not load. */
   'addon-nodes': { severity: 'warning' },
-  /** Texts that are registered. */
+  /** Registered texts. */
   'scripts-off': { severity: 'warning' },
   'drivers-off': { severity: 'warning' },
   /** Style modules, which are Python. */
@@ -111,61 +114,61 @@ export const FINDING_RULES = {
   'freestyle-names': { severity: 'warning' },
   /** Script nodes and cameras in Open Shading Language. */
   'osl-scripts': { severity: 'warning' },
-  /** In place of the five before, where the options allow scripts. */
+  /** Replaces the five above if the options allow scripts. */
   'scripts-run': { severity: 'warning' },
-  /** Scripts run, and this machine has no sandbox. */
+  /** Scripts run, but this machine has no sandbox. */
   'scripts-unconfined': { severity: 'warning' },
   /** The farm was deployed without `allowScripts`. */
   'scripts-refused': { severity: 'error' },
-  /** Its files are kept elsewhere than the scene says. */
+  /** Spotreel keeps its files in another place than the scene says. */
   'file-output': { severity: 'note' },
   'marker-cameras': { severity: 'warning' },
-  /** Of a stereo film, one picture a frame is rendered. */
+  /** A stereo film renders as one picture per frame. */
   'stereo-one-view': { severity: 'warning' },
   'movie-output': { severity: 'note' },
   /** The video has too few bits for the scene's HDR display. */
   'hdr-video': { severity: 'warning' },
-  /** The same of the frames. */
+  /** The same for frames. */
   'hdr-depth': { severity: 'warning' },
-  /** There is sound, and it can't go with these frames or this format. */
+  /** The scene has sound, but the chosen frames or format exclude it. */
   'sound-left-out': { severity: 'warning' },
   /** Sound that depends on the camera. */
   speakers: { severity: 'note' },
-  /** A format of one file a frame that is neither PNG nor one that is kept beside it. */
+  /** A format with one file per frame that Spotreel neither renders nor keeps. */
   'format-not-kept': { severity: 'note' },
-  /** Beyond as many as are told one by one. */
+  /** More findings than are listed one by one. */
   'more-findings': { severity: 'note' },
 } as const satisfies Record<string, FindingRule> & Record<`${DependencyKind}-missing`, FindingRule>;
 
 export type FindingCode = keyof typeof FINDING_RULES;
 
-/** How bad a finding of this code is; anything that the table does not know is an error for good. */
+/** The rule of a code; an unknown code is an error that cannot be forced. */
 export function ruleOf(code: string): FindingRule {
   const rules: Readonly<Record<string, FindingRule>> = FINDING_RULES;
   return Object.hasOwn(rules, code) ? rules[code]! : { severity: 'error' };
 }
 
-/** Findings that are told one by one: more than that nobody reads, and a manifest holds them all. */
+/** Findings that are listed one by one. A manifest holds all of them. */
 const MOST_FINDINGS = 500;
 
 const ORDER: readonly Severity[] = ['error', 'warning', 'note'];
 
-/** A finding of the preflight, which always says how bad it is. */
+/** A finding of the preflight, always with a severity. */
 export type PreflightFinding = Finding & { readonly severity: Severity };
 
-/** A finding, as bad as its code says or as `severity`; `path` is the one at fault, as written in the scene. */
+/** A finding with the severity of its code, or another; `path` is the path in the scene that causes it. */
 export function finding(
   code: FindingCode,
   message: string,
   path?: string,
   severity: Severity = ruleOf(code).severity,
 ): PreflightFinding {
-  return { code, severity, message, ...(path !== undefined && { path }) };
+  return { code, severity, message, path };
 }
 
 /**
- * Errors first, then warnings, then notes, each in the order in which they were found, none twice. With `force`, errors
- * that may be overruled are warnings. Beyond 500 the rest is counted.
+ * Sorts errors, warnings, notes, each in the order found, and removes duplicates. With `force`, errors that may be forced
+ * become warnings. Counts the rest beyond 500.
  */
 export function sortFindings(findings: readonly PreflightFinding[], force = false): PreflightFinding[] {
   const judged = findings.map((one) =>
@@ -177,20 +180,20 @@ export function sortFindings(findings: readonly PreflightFinding[], force = fals
   const sorted = ORDER.flatMap((severity) => once.filter((one) => one.severity === severity));
   const untold = sorted.length - MOST_FINDINGS;
   if (untold <= 0) return sorted;
-  const rest = finding('more-findings', `and ${untold} more findings: mend these first`);
+  const rest = finding('more-findings', `and ${untold} more findings; fix these first`);
   return [...sorted.slice(0, MOST_FINDINGS), rest];
 }
 
-/** How bad it is that something is missing that can reach a frame so surely. */
+/** Severity of something missing, by its reach. */
 const SEVERITIES: Readonly<Record<Reach, Severity>> = { rendered: 'error', maybe: 'warning', unused: 'note' };
 
-/** How bad it is that a file is missing; `undefined` where its reach is unknown. No frame needs sound, so it never stops a render. */
+/** Severity of a missing file; `undefined` if its reach is unknown. No frame needs sound, so it never stops a render. */
 export function missingSeverity({ kind, reach }: Pick<Dependency, 'kind' | 'reach'>): Severity | undefined {
   if (reach === undefined) return undefined;
   return kind === 'sound' && reach === 'rendered' ? 'warning' : SEVERITIES[reach];
 }
 
-/** The same of anything else. */
+/** Severity of any other fault; `undefined` if the reach is unknown. */
 export function reachSeverity(reach: Reach | undefined): Severity | undefined {
   return reach && SEVERITIES[reach];
 }

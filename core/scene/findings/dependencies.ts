@@ -4,7 +4,7 @@ import {
   formatBlenderVersion,
 } from '../../render/blender-version';
 import { MOST_DEPENDENCIES } from '../../render/manifest';
-import { printableName } from '../../text';
+import { listNames, printableName } from '../../text';
 import type { DependencyKind, LinkedData } from '../contents/blend-contents';
 import { kindOfCode } from '../contents/walk';
 import type { FoundDependency, FoundLibrary, ProjectFiles } from '../project/dependencies';
@@ -17,7 +17,7 @@ import {
   ruleOf,
 } from './codes';
 
-/** What is wrong with libraries that are there, rendered by `blender` as far as that is known: pure. */
+/** Findings about existing libraries; `blender` is the one that renders, if known. Pure. */
 function libraryFindings(
   libraries: readonly FoundLibrary[],
   blender: BlenderVersion | undefined,
@@ -49,15 +49,14 @@ function lackingData({ location, lacking: all = [] }: FoundLibrary): PreflightFi
   const needed = all.filter(({ reach }) => reach !== 'unused');
   const [first] = needed;
   if (!first) return undefined;
-  const named = needed.slice(0, MOST_NAMES).map(nameOf).join(', ');
-  const more = needed.length > MOST_NAMES ? ` and ${needed.length - MOST_NAMES} more` : '';
+  const named = listNames(needed.map(nameOf), MOST_NAMES);
   const isOne = needed.length === 1;
   const are = isOne ? 'is' : 'are';
   const fix = isOne
-    ? 'give it its name back in the library, or link it again'
-    : 'give them their names back in the library, or link them again';
+    ? 'restore its name in the library, or link it again'
+    : 'restore their names in the library, or link them again';
   const isSure = needed.some(({ reach }) => reach === 'rendered');
-  const message = `${named}${more} ${are} missing from library ${printableName(location)}: ${fix}; ${FORCED}`;
+  const message = `${named} ${are} missing from library ${printableName(location)}: ${fix}; ${FORCED}`;
   return finding('library-data-missing', message, undefined, isSure ? 'error' : 'warning');
 }
 
@@ -66,10 +65,10 @@ function nameOf({ name }: LinkedData): string {
   return `${kindOfCode(name.slice(0, 2))} "${printableName(name.slice(2))}"`;
 }
 
-/** Where the scene will be rendered. */
+/** Where the scene renders: on this machine or on a farm. */
 export type RenderPlace = 'here' | 'farm';
 
-/** What a dependency is called where the file has no name for it. */
+/** Users without a name in the file. */
 const NAMES: Readonly<Record<DependencyKind, string>> = {
   image: 'an image',
   library: 'a linked library',
@@ -91,17 +90,16 @@ const NAMES: Readonly<Record<DependencyKind, string>> = {
   ocio: 'the OCIO configuration',
 };
 
-/** Names in one message. */
+/** Names that one message lists. */
 const MOST_NAMES = 5;
 
-/** What `--force` does about an error. */
 const FORCED = '--force renders without it';
 
 const BAKED = 'bake it again and save the .blend';
 const FIND = 'choose it again by File > External Data > Find Missing Files';
 const PACK = `${FIND}, or pack it (File > External Data > Pack Resources)`;
 
-/** How a missing one is fixed in Blender, besides putting it back. */
+/** How to fix a missing file in Blender, besides putting it back. */
 export const FIXES: Readonly<Record<DependencyKind, string>> = {
   image: PACK,
   library: 'relocate it (Outliner > Blender File, right click on it > ID Data > Relocate)',
@@ -123,7 +121,7 @@ export const FIXES: Readonly<Record<DependencyKind, string>> = {
   ocio: 'correct its path in the configuration',
 };
 
-/** What is wrong with the files that a scene needs, rendered by `blender` as far as that is known: pure. */
+/** Findings about the files that a scene needs; `blender` is the one that renders, if known. Pure. */
 export function dependencyFindings(
   { dependencies, libraries, isCut }: ProjectFiles,
   place: RenderPlace,
@@ -138,8 +136,7 @@ export function dependencyFindings(
     ...libraryFindings(libraries, blender),
   ];
   if (isCut) {
-    const message =
-      'the scene needs more libraries or folders than are looked into: what lies beyond is not checked';
+    const message = 'the scene needs more libraries or folders than Spotreel checks; the rest is unchecked';
     findings.push(finding('files-unread', message));
   }
   return [...findings, ...tooMany(dependencies)];
@@ -163,7 +160,7 @@ function judge(found: FoundDependency, place: RenderPlace): PreflightFinding | u
   return missingFinding(finalCode, `${subject(found)} ${what}: ${fix}`, found);
 }
 
-/** As bad as the file's reach says, but for what never renders at all. */
+/** A finding with the severity of the file's reach, unless the code always stops the render. */
 function missingFinding(
   code: FindingCode,
   message: string,
@@ -176,21 +173,20 @@ function missingFinding(
   return finding(code, `${message}${forced}`, dependency.path, severity);
 }
 
-/** Of a sequence or of tiles some are there, and others are not. */
+/** Some files of a sequence or of tiles are missing. */
 function someAbsent(found: FoundDependency): PreflightFinding | undefined {
   const { dependency, absent } = found;
   const needs = needOf(found);
   if (absent.length === 0) return undefined;
-  const told = absent.slice(0, MOST_NAMES).map(printableName).join(', ');
-  const more = absent.length > MOST_NAMES ? ` and ${absent.length - MOST_NAMES} more` : '';
+  const named = listNames(absent.map(printableName), MOST_NAMES);
   const are = absent.length > 1 ? 'which are' : 'which is';
-  const message = `${subject(found)} ${needs} ${printableName(dependency.path)} with ${told}${more}, ${are} missing: put what is missing there, or ${FIXES[dependency.kind]}`;
-  // Which of them a frame needs is not known for sure: the worker checks each frame.
+  const message = `${subject(found)} ${needs} ${printableName(dependency.path)} with ${named}, ${are} missing: put the missing files there, or ${FIXES[dependency.kind]}`;
+  // It is unknown which of them a frame needs: the worker checks each frame.
   const severity = dependency.reach === 'unused' ? 'note' : 'warning';
   return finding(`${dependency.kind}-missing`, message, dependency.path, severity);
 }
 
-/** Disk caches of simulations of which frames are missing. */
+/** Frames are missing from disk caches of simulations. */
 function someLacking({ dependency, lacking = [] }: FoundDependency): PreflightFinding | undefined {
   if (lacking.length === 0) return undefined;
   const named = lacking.slice(0, MOST_NAMES).map(printableName).join(', ');
@@ -199,27 +195,28 @@ function someLacking({ dependency, lacking = [] }: FoundDependency): PreflightFi
   return finding(`${dependency.kind}-missing`, message, dependency.path);
 }
 
-/** Files that are there, and empty, damaged or pointers of Git LFS. */
+/** Files that exist, but are empty, damaged or Git LFS pointers. */
 function someUseless(found: FoundDependency): PreflightFinding | undefined {
   const { dependency, refused = [], faults = [] } = found;
   const [first, ...others] = faults.filter(
     ({ location }) => !refused.some((one) => one.location === location),
   );
   if (!first) return undefined;
-  const more = others.length > 0 ? `, and ${others.length} more of its files are of no use` : '';
-  const message = `${subject(found)} ${needOf(found)} ${printableName(dependency.path)}, and ${printableName(first.location)} ${first.why}${more}; replace it by a good file, or ${FIXES[dependency.kind]}`;
-  // Of several files a frame may need others: the worker checks each frame.
+  const more = others.length > 0 ? `, and ${others.length} more of its files are unusable` : '';
+  const message = `${subject(found)} ${needOf(found)} ${printableName(dependency.path)}, and ${printableName(first.location)} ${first.why}${more}; replace it with an intact file, or ${FIXES[dependency.kind]}`;
+  // A frame may need only the other files: the worker checks each frame.
   if (dependency.extent === 'file') return missingFinding(`${dependency.kind}-missing`, message, found);
   const severity = dependency.reach === 'unused' ? 'note' : 'warning';
   return finding(`${dependency.kind}-missing`, message, dependency.path, severity);
 }
 
-/** Files that are there and are never uploaded. */
+/** Files that exist, but are never uploaded. */
 function someRefused(found: FoundDependency): PreflightFinding | undefined {
-  const { dependency, refused: [first, ...others] = [] } = found;
+  const { dependency, refused = [] } = found;
+  const [first] = refused;
   if (!first) return undefined;
-  const more = others.length > 0 ? ` and ${others.length} more` : '';
-  const message = `${subject(found)} ${needOf(found)} ${printableName(dependency.path)}, and Spotreel does not upload ${printableName(first.location)}${more}: ${first.why}. If it is an asset, pack it, or give it a usual name in the scene's folder and choose it again`;
+  const named = listNames([printableName(first.location)], 1, refused.length);
+  const message = `${subject(found)} ${needOf(found)} ${printableName(dependency.path)}, and Spotreel does not upload ${named}: ${first.why}; if it is an asset, pack it, or give it a usual name in the scene's folder and choose it again`;
   const severity = dependency.reach === 'unused' ? 'note' : undefined;
   return finding('upload-refused', message, dependency.path, severity);
 }
@@ -227,7 +224,7 @@ function someRefused(found: FoundDependency): PreflightFinding | undefined {
 function absoluteFound(found: FoundDependency, place: RenderPlace): PreflightFinding {
   const { kind, path } = found.dependency;
   const needs = needOf(found);
-  const where = `${subject(found)} ${needs} ${printableName(path)}, which is found on this machine only`;
+  const where = `${subject(found)} ${needs} ${printableName(path)}, which exists on this machine only`;
   if (place === 'here')
     return finding('absolute-path-found', `${where}: ${RELATIVE} to render elsewhere`, path);
   return missingFinding(
@@ -237,10 +234,10 @@ function absoluteFound(found: FoundDependency, place: RenderPlace): PreflightFin
   );
 }
 
-/** A render elsewhere gets its files by the names that the scene has for them. */
+/** Renders elsewhere get their files under the names in the scene. */
 function otherForm(found: FoundDependency): PreflightFinding {
   const { kind, path } = found.dependency;
-  const message = `${subject(found)} ${needOf(found)} ${printableName(path)}, and the name on this disk has another Unicode form (such as e and an accent for é), which Linux takes for another name: rename the file or folder to the letters that the scene has, or choose it again in Blender`;
+  const message = `${subject(found)} ${needOf(found)} ${printableName(path)}, but the name on this disk has another Unicode form (such as e and an accent for é), which is another name on Linux: rename the file or folder as in the scene, or choose it again in Blender`;
   return missingFinding(kind === 'library' ? 'library-missing' : 'unicode-form', message, found);
 }
 
@@ -253,36 +250,36 @@ function fault(found: FoundDependency): [code: FindingCode, what: string, fix: s
   const needs = needOf(found);
   switch (state) {
     case 'absolute':
-      return ['absolute-path', `${needs} ${written}, a place of one machine only`, RELATIVE];
+      return ['absolute-path', `${needs} ${written}, which exists on one machine only`, RELATIVE];
     case 'network':
-      return ['network-path', `${needs} ${written}, a place in one network only`, RELATIVE];
+      return ['network-path', `${needs} ${written}, which exists in one network only`, RELATIVE];
     case 'outside':
       return ['outside-project', `${needs} ${written}, which leads out of the project's folder`, RELATIVE];
     case 'no-project':
       return [
         'outside-project',
-        `${needs} ${written}, and a scene in no project's folder may read nothing besides itself`,
+        `${needs} ${written}, but a scene in no project's folder may read only itself`,
         'put the scene and its files into uploads/<project>/, or pack them',
       ];
     case 'forbidden':
       return [
         'outside-upload',
-        `${needs} ${written}, and a scene in a watch folder may read only the files of its project's folder, uploads/<project>/`,
+        `${needs} ${written}, but a scene in a watch folder may read only the files of its project's folder, uploads/<project>/`,
         'put it there and choose File > External Data > Make Paths Relative, or pack it',
       ];
     case 'no-file':
       return [
         `${dependency.kind}-missing`,
-        `${needs} ${written}, which is a folder, pipe or device and no file`,
+        `${needs} ${written}, which is a folder, pipe or device, not a file`,
         FIXES[dependency.kind],
       ];
     case 'unanchored':
-      return ['unanchored-path', `${needs} ${written}, which does not say beside what`, RELATIVE];
+      return ['unanchored-path', `${needs} ${written}, which is relative to no known folder`, RELATIVE];
     case 'other-case':
       return [
         'letter-case',
-        `${needs} ${written}, and what is there is called ${printableName(otherCase ?? '')}, which Linux takes for another`,
-        'make capital and small letters of both the same',
+        `${needs} ${written}, but the name there is ${printableName(otherCase ?? '')}, which is another name on Linux`,
+        'use the same capital and small letters in both',
       ];
     default: {
       const place = location === undefined ? '' : ` (${printableName(location)})`;
@@ -292,7 +289,6 @@ function fault(found: FoundDependency): [code: FindingCode, what: string, fix: s
   }
 }
 
-/** What several do, and one does. */
 function needOf({ dependency: { usedBy } }: FoundDependency): string {
   return usedBy.length > 1 ? 'need' : 'needs';
 }
@@ -305,7 +301,7 @@ function subject({ dependency, library }: FoundDependency): string {
   return `${printableName(user)}${more}${of}`;
 }
 
-/** What several files of a kind are called. */
+/** Plural nouns for the files of a kind. */
 const PLURALS: Readonly<Record<DependencyKind, string>> = {
   image: 'images',
   library: 'libraries',
@@ -328,8 +324,8 @@ const PLURALS: Readonly<Record<DependencyKind, string>> = {
 };
 
 /**
- * One sentence for all missing files of a code that stop the render, by that code, where there are several: `3 images are missing: …`.
- * `fixes` says how each kind is fixed.
+ * One sentence per code for two or more missing files that stop the render: `3 images are missing: …`. `fixes` has the fix for
+ * each kind.
  */
 export function groupMissing(
   dependencies: readonly FoundDependency[],
@@ -353,11 +349,9 @@ export function groupMissing(
 }
 
 function sentence(kind: DependencyKind, several: readonly FoundDependency[], fix: string): string {
-  const named = several.slice(0, MOST_NAMES).map(({ dependency: { path, usedBy } }) => {
+  const named = several.map(({ dependency: { path, usedBy } }) => {
     const [user] = usedBy;
     return `${printableName(path)}${user === undefined ? '' : ` (${printableName(user)})`}`;
   });
-  const rest = several.length - named.length;
-  const more = rest > 0 ? ` and ${rest} more` : '';
-  return `${several.length} ${PLURALS[kind]} are missing: ${named.join(', ')}${more}: put them there, or ${fix}; --force renders without them`;
+  return `${several.length} ${PLURALS[kind]} are missing: ${listNames(named, MOST_NAMES)}: put them there, or ${fix}; --force renders without them`;
 }

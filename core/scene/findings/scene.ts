@@ -2,14 +2,14 @@ import { type BlenderVersion, compareBlenderVersions } from '../../render/blende
 import { countFrames } from '../../render/frames';
 import type { RenderOptions } from '../../render/options';
 import { displayOf, isHdr, type VideoFileFormat } from '../../render/video';
-import { printableName } from '../../text';
+import { listNames, printableName } from '../../text';
 import type { BlendFacts, SceneFacts } from '../blend/facts';
 import type { BlendContents } from '../contents/blend-contents';
 import { chosenScene, chosenVideo, hasSound, plannedFrames, soundFault } from '../plan';
 import type { ColorConfig } from '../project/examine';
 import { finding, type PreflightFinding } from './codes';
 
-/** The engines that are Blender's own, and what each needs. */
+/** Blender's own engines and their needs. */
 const ENGINES: Readonly<Record<string, 'any' | 'display' | 'gone'>> = {
   CYCLES: 'any',
   BLENDER_EEVEE: 'display',
@@ -20,7 +20,7 @@ const ENGINES: Readonly<Record<string, 'any' | 'display' | 'gone'>> = {
   BLENDER_GAME: 'gone',
 };
 
-/** What frames are rendered in, and what is kept beside it (`MASTERS` in `formats.py`). */
+/** Formats that Spotreel renders, or keeps besides (`MASTERS` in `formats.py`). */
 const FORMATS = new Set([
   'PNG',
   'JPEG',
@@ -39,10 +39,10 @@ const FORMATS = new Set([
   'IRIS',
 ]);
 
-/** Formats of one file for all frames, as `outputFormatName` spells them. */
+/** Formats with one file for all frames, spelled as by `outputFormatName`. */
 const MOVIES = new Set(['AVI_RAW', 'AVI_JPEG', 'FFMPEG', 'H264', 'XVID', 'THEORA', 'AV1']);
 
-/** What of a scene's settings renders otherwise than its maker may think, besides what `planRender` refuses: pure. */
+/** Settings of a scene that render differently than its maker may expect, besides those that `planRender` refuses. Pure. */
 export function sceneFindings(
   facts: BlendFacts,
   options: RenderOptions,
@@ -63,9 +63,9 @@ function engineFindings(engine: string, scene: SceneFacts, hasDisplay: boolean):
   if (scene.usesSequencer) return [];
   const needs = Object.hasOwn(ENGINES, engine) ? ENGINES[engine] : undefined;
   const name = printableName(engine);
-  const fix = 'set Render Properties > Render Engine to Cycles, or give --engine cycles';
+  const fix = 'set Render Properties > Render Engine to Cycles, or use --engine cycles';
   if (needs === 'display' && !hasDisplay) {
-    const message = `engine ${name} draws by OpenGL: without a GPU it is slow, and without a display some Blenders don't start it; ${fix}`;
+    const message = `engine ${name} draws with OpenGL: it is slow without a GPU, and some Blenders cannot start it without a display; ${fix}`;
     return [finding('engine-needs-display', message)];
   }
   const otherwise = `Blender would render with EEVEE instead; ${fix}`;
@@ -85,28 +85,28 @@ function views({ usesViews, usesSequencer }: SceneFacts): PreflightFinding[] {
   const shown = usesSequencer
     ? 'one picture'
     : "one picture, by the scene's camera without its stereo offset";
-  const message = `Stereoscopy is on: Spotreel renders ${shown}, and no left or right view is kept; render each view from a scene of its own, or with Blender itself (Output Properties > Stereoscopy)`;
+  const message = `Stereoscopy is on: Spotreel renders ${shown}, and keeps no left or right view; render each view from its own scene, or with Blender itself (Output Properties > Stereoscopy)`;
   return [finding('stereo-one-view', message)];
 }
 
 function markers({ switchesCameras }: SceneFacts): PreflightFinding[] {
   if (!switchesCameras) return [];
   const message =
-    'markers switch cameras: each frame is rendered by the camera that its marker says, whatever Scene Properties > Camera says; see that all those cameras are meant';
+    'markers switch cameras: each frame uses the camera of its marker, not Scene Properties > Camera; check the cameras of all markers';
   return [finding('marker-cameras', message)];
 }
 
 function formatFindings({ outputFormat }: SceneFacts): PreflightFinding[] {
   if (FORMATS.has(outputFormat)) return [];
   if (MOVIES.has(outputFormat)) {
-    const message = `the output format ${outputFormat} is one file for all frames: frames are rendered as PNG instead, and a video is made of them`;
+    const message = `the output format ${outputFormat} is one file for all frames: Spotreel renders PNG frames instead and makes a video of them`;
     return [finding('movie-output', message)];
   }
-  const message = `Spotreel does not know the output format ${outputFormat} and keeps PNG frames alone; to keep files beside them, set Output Properties > Output > File Format to OpenEXR or TIFF`;
+  const message = `Spotreel does not know the output format ${outputFormat} and keeps only PNG frames; to keep other files too, set Output Properties > Output > File Format to OpenEXR or TIFF`;
   return [finding('format-not-kept', message)];
 }
 
-/** Both ways out of a Blender without OpenImageDenoise; `off` is where denoising is switched off. */
+/** Two fixes for a Blender without OpenImageDenoise; `off` says where to disable denoising. */
 export const denoiserFix = (off: string): string =>
   `install a Blender from blender.org and name it in SPOTREEL_BLENDER, or ${off}`;
 
@@ -114,12 +114,12 @@ const CYCLES_OFF = 'switch off Render Properties > Sampling > Render > Denoise a
 
 type Scene = Readonly<{ facts: BlendFacts; contents: Pick<BlendContents, 'denoiseNodes' | 'composites'> }>;
 
-/** Whether it matters that the Blender that renders has OpenImageDenoise: asking it takes a second. */
+/** Whether the render needs a Blender with OpenImageDenoise: checking one takes a second. */
 export function needsDenoiser({ facts, contents }: Scene, options: RenderOptions): boolean {
   return isDenoised({ facts, contents }, options) || hasDenoiseNodes({ facts, contents }, options);
 }
 
-/** What a Blender without OpenImageDenoise does with the scene: pure. Nothing where that is unknown. */
+/** Findings if the Blender lacks OpenImageDenoise; none if that is unknown. Pure. */
 export function denoiseFindings(
   scene: Scene,
   options: RenderOptions,
@@ -135,7 +135,7 @@ export function denoiseFindings(
   ];
 }
 
-/** A scene that only composites is drawn by Cycles in the scenes that it shows. */
+/** For a scene that only composites, the scenes that it shows decide. */
 function isDenoised({ facts, contents }: Scene, options: RenderOptions): boolean {
   const scene = chosenScene(facts, options);
   if (scene === undefined || scene.usesSequencer) return false;
@@ -152,10 +152,10 @@ function hasDenoiseNodes({ facts, contents }: Scene, options: RenderOptions): bo
   return contents.denoiseNodes.length > 0 && chosenScene(facts, options)?.usesCompositor === true;
 }
 
-/** Formats that have 10 bits for such a display. */
+/** Formats with 10 bits for an HDR display. */
 const DEEP: ReadonlySet<VideoFileFormat> = new Set(['hevc', 'av1', 'prores']);
 
-/** What a video or its frames lose of the scene's display: pure. */
+/** Findings if a video or its frames lose some of the scene's HDR display. Pure. */
 export function videoFindings(facts: BlendFacts, options: RenderOptions): PreflightFinding[] {
   const scene = chosenScene(facts, options);
   const frames = scene && plannedFrames(scene, options);
@@ -174,10 +174,10 @@ export function videoFindings(facts: BlendFacts, options: RenderOptions): Prefli
   return found;
 }
 
-/** Names that one message tells. */
+/** Names that one message lists. */
 const MOST_NAMES = 5;
 
-/** What of a scene's sound is otherwise than its maker may think: pure. Files that are missing are told with all others. */
+/** Sound that differs from what the scene's maker may expect. Missing files are reported with all others. Pure. */
 export function soundFindings(
   facts: BlendFacts,
   options: RenderOptions,
@@ -194,14 +194,12 @@ export function soundFindings(
     return [finding('sound-left-out', message)];
   }
   if (speakers.length === 0) return [];
-  const told = speakers.slice(0, MOST_NAMES).map((name) => `"${printableName(name)}"`);
-  const untold = speakers.length - told.length;
-  const all = `${told.join(', ')}${untold > 0 ? ` and ${untold} more` : ''}`;
-  const message = `speakers (${all}) are heard in the video as the scene's camera hears them, where a sound strip of their animation plays them`;
+  const named = speakers.map((name) => `"${printableName(name)}"`);
+  const message = `the video has speakers (${listNames(named, MOST_NAMES)}) as the scene's camera hears them, wherever a sound strip of their animation plays`;
   return [finding('speakers', message)];
 }
 
-/** Views of the OpenColorIO configurations of Blender 2.64 to 5.3. `Default` became `Standard` in 2.80. */
+/** Views of the OpenColorIO configurations in Blender 2.64 to 5.3. `Default` became `Standard` in 2.80. */
 const OWN_VIEWS: ReadonlySet<string> = new Set([
   '',
   'Default',
@@ -218,25 +216,25 @@ const OWN_VIEWS: ReadonlySet<string> = new Set([
   'Film',
 ]);
 
-/** Those that Blender replaces on opening by what means the same. */
+/** Views that Blender replaces with equivalent ones on opening. */
 const RENAMED_VIEWS: ReadonlySet<string> = new Set(['', 'Default']);
 
-/** What is known of the colours where the scene renders. */
+/** Colours where the scene renders. */
 interface Colors {
-  /** Whether `OCIO` names a configuration there, of which nothing is known here. */
-  readonly hasOwnColors?: boolean | undefined;
-  /** The configuration that the render asks for. */
-  readonly colorConfig?: ColorConfig | undefined;
-  /** The Blender that would render; absent where that is unknown. */
-  readonly blender?: BlenderVersion | undefined;
+  /** Whether `OCIO` names a configuration there; its contents are unknown. */
+  readonly hasOwnColors?: boolean;
+  /** The configuration that the render requests. */
+  readonly colorConfig?: ColorConfig;
+  /** The Blender that would render; absent if unknown. */
+  readonly blender?: BlenderVersion;
 }
 
 /** The first Blender with OpenColorIO 2.2, which has archives and built-in configurations. */
 const WITH_OCIO_2_2: BlenderVersion = { major: 3, minor: 5 };
 
 /**
- * Colours that Blender would replace: pure. A view that no Blender has by itself, or that the render's own configuration lacks; the
- * worker checks the display and the look as well, exactly.
+ * Findings about colours that Blender would replace: a view missing from Blender's own views or from the render's
+ * configuration. The worker checks display and look as well. Pure.
  */
 export function colorFindings(
   facts: BlendFacts,
@@ -248,12 +246,12 @@ export function colorFindings(
   if (colorConfig ? hasView(colorConfig, view) : hasOwnColors || OWN_VIEWS.has(view)) return tooNew;
   const name = `view "${printableName(view)}"`;
   const message = colorConfig
-    ? `${name} is missing in the OCIO configuration ${colorConfig.location}, and Blender would render with another view; give the configuration of the scene with --ocio, or choose another view in Render Properties > Color Management`
-    : `${name} is missing in Blender's own colour configuration, and Blender would render with another view; give the OCIO configuration of the scene with --ocio FILE (metadata ocio), or choose another view in Render Properties > Color Management`;
+    ? `${name} is missing in the OCIO configuration ${colorConfig.location}, and Blender would render with another view; use the configuration of the scene with --ocio, or choose another view in Render Properties > Color Management`
+    : `${name} is missing in Blender's own colour configuration, and Blender would render with another view; use the OCIO configuration of the scene with --ocio FILE (metadata ocio), or choose another view in Render Properties > Color Management`;
   return [...tooNew, finding('view-missing', message)];
 }
 
-/** `true` where only Blender can say: names may be written in several ways, but not without their letters. */
+/** `true` if only Blender can decide: names have several spellings, but all keep their letters. */
 function hasView({ text }: ColorConfig, view: string): boolean {
   return text === undefined || RENAMED_VIEWS.has(view) || text.includes(view) || text.includes('\\');
 }
@@ -261,6 +259,6 @@ function hasView({ text }: ColorConfig, view: string): boolean {
 function ocioTooNew({ text, location }: ColorConfig, blender: BlenderVersion): PreflightFinding[] {
   if (text !== undefined || compareBlenderVersions(blender, WITH_OCIO_2_2) >= 0) return [];
   const { major, minor } = blender;
-  const message = `OCIO configuration ${location} needs Blender 3.5 or newer, and Blender ${major}.${minor} would render with its own colours; give a .ocio file with --ocio, or render with a newer Blender`;
+  const message = `OCIO configuration ${location} needs Blender 3.5 or newer, and Blender ${major}.${minor} would render with its own colours; use a .ocio file with --ocio, or render with a newer Blender`;
   return [finding('ocio-too-new', message)];
 }

@@ -19,12 +19,12 @@ export interface FrameSpan {
   readonly end: number;
 }
 
-/** Frames that are worked out one by one; more than that no sequence has. */
+/** Frames that are computed one by one: more than any sequence has. */
 const LONGEST_SPAN = 100_000;
 
 /**
- * The numbers of a sequence's pictures that are shown while a scene runs, ascending: pure.
- * As `BKE_image_user_frame_get` in Blender's `image.cc` and `volume_sequence_frame` in `volume.cc` have it.
+ * The numbers of a sequence's pictures that a scene shows, ascending (`BKE_image_user_frame_get` in Blender's `image.cc`,
+ * `volume_sequence_frame` in `volume.cc`). Pure.
  */
 export function playedFrames(plays: readonly SequencePlay[], { start, end }: FrameSpan): number[] {
   if (end - start >= LONGEST_SPAN) return [];
@@ -38,7 +38,7 @@ export function playedFrames(plays: readonly SequencePlay[], { start, end }: Fra
   return [...pictures].filter((picture) => picture >= 0).toSorted((a, b) => a - b);
 }
 
-/** All numbers of these runs, at most 100,000: pure. */
+/** All numbers of these runs, at most 100,000. Pure. */
 export function numbersIn(runs: readonly (readonly [first: number, last: number])[]): number[] {
   const numbers: number[] = [];
   for (const [first, last] of runs) {
@@ -48,7 +48,7 @@ export function numbersIn(runs: readonly (readonly [first: number, last: number]
   return numbers;
 }
 
-/** From 1 on, and 0 before the start of a play `from-zero`; `undefined` where no picture is shown. */
+/** Starts at 1; 0 before the start of a play `from-zero`; `undefined` if no picture is shown. */
 function positionAt(frame: number, { frames, start, cyclic, mode }: SequencePlay): number | undefined {
   const position = frame - start + 1;
   if (cyclic) return wrapped(position, frames);
@@ -68,26 +68,26 @@ function positionAt(frame: number, { frames, start, cyclic, mode }: SequencePlay
   }
 }
 
-/** From 1 to `length`, over and over. */
+/** Repeats 1 to `length`. */
 function wrapped(position: number, length: number): number {
   const rest = ((position % length) + length) % length;
   return rest === 0 ? length : rest;
 }
 
-/** Seconds that the files of an upload are looked for. The Lambda that handles it has 180 for all of its work. */
+/** Seconds for looking up the files of an upload. Its Lambda has 180 for all of its work. */
 export const UPLOAD_SECONDS = 60;
 
-/** What all libraries of a scene hold together: each entry is kept in memory. */
+/** Entries of all libraries of a scene; each is kept in memory. */
 const MOST_HELD = 200_000;
 
-/** Bounds time and memory of a walk: a few hundred small files can name work for hours. */
+/** Bounds time and memory of a walk: a few hundred small files can cause hours of work. */
 export class WalkBudget {
   /** Whether something was left out. */
   isSpent = false;
   private held = 0;
   private readonly end: number;
 
-  /** Without `seconds` only memory is bounded. `now` in milliseconds, of any clock that never goes back. */
+  /** Without `seconds` only memory is bounded. `now`: milliseconds of a monotonic clock. */
   constructor(
     seconds = Infinity,
     private readonly now: () => number = () => performance.now(),
@@ -95,13 +95,13 @@ export class WalkBudget {
     this.end = now() + seconds * 1000;
   }
 
-  /** To be asked before each dependency is looked for, and before each library is read. */
+  /** Call it before looking up a dependency and before reading a library. */
   hasMore(): boolean {
     this.isSpent ||= this.held > MOST_HELD || this.now() > this.end;
     return !this.isSpent;
   }
 
-  /** To be told of what a library holds. */
+  /** Counts the contents of a library. */
   hold({ dependencies, unbaked, scripts, fileOutputs, speakers }: BlendContents): void {
     const { texts, freestyleModules, unsafeNames, scriptNodes } = scripts;
     for (const kept of [dependencies, unbaked, texts, freestyleModules, unsafeNames, scriptNodes])
@@ -110,30 +110,30 @@ export class WalkBudget {
   }
 }
 
-/** A file that is there and of no use. */
+/** A file that exists but is unusable. */
 export interface FileFault {
   readonly location: string;
   /** `is empty`. */
   readonly why: string;
 }
 
-/** What became of a dependency's path. `found` has files; all others but `packed` have none. */
+/** The result for a dependency's path. Only `found` and `packed` have files. */
 export type DependencyState =
   | 'packed'
   | 'found'
   | 'missing'
-  /** There, by another spelling of capital and small letters. */
+  /** Exists with other capital and small letters. */
   | 'other-case'
-  /** A place of one machine, and not on this one or not to be reached from here. */
+  /** Exists on one machine only: another one, or out of reach. */
   | 'absolute'
   | 'network'
-  /** A folder, pipe, socket or device in place of a file. */
+  /** A folder, pipe, socket or device instead of a file. */
   | 'no-file'
-  /** Out of the project. */
+  /** Outside the project. */
   | 'outside'
-  /** The scene lies in no project folder, so that it may need no files. */
+  /** The scene is in no project folder, so it may need no files. */
   | 'no-project'
-  /** Out of the project of a scene that Blender opens where it lies. */
+  /** Outside the project of a scene that Blender opens in place. */
   | 'forbidden'
   /** Written without `//`. */
   | 'unanchored'
@@ -145,77 +145,77 @@ export interface RefusedFile {
   readonly why: string;
 }
 
-/** A dependency of a scene, or of a library of it, and where it was looked for. */
+/** A dependency of a scene or of its library, with the lookup result. */
 export interface FoundDependency {
   readonly dependency: Dependency;
   readonly state: DependencyState;
-  /** Where it should lie, as people write it; absent where the path leads nowhere in the project. */
-  readonly location?: string | undefined;
-  /** Whether its path was written as an absolute one. */
+  /** Its expected place, as users write it; absent if the path leads outside the project. */
+  readonly location?: string;
+  /** Whether the scene has an absolute path for it. */
   readonly isAbsolute: boolean;
   readonly files: readonly FoundFile[];
-  /** Where those of a sequence or of tiles should lie that are not there, though others are. */
+  /** Expected places of missing files of a sequence or of tiles, if others exist. */
   readonly absent: readonly string[];
-  readonly otherCase?: string | undefined;
-  /** Whether its files are on this disk by another Unicode form of its path only, and this system takes that for another name. */
-  readonly isOtherForm?: boolean | undefined;
-  /** Files of it that are there and are not uploaded; no part of `files`. */
+  readonly otherCase?: string;
+  /** Whether the files exist only in another Unicode form of the path, which this system treats as another name. */
+  readonly isOtherForm?: boolean;
+  /** Existing files that are not uploaded; not part of `files`. */
   readonly refused?: readonly RefusedFile[];
-  /** Frames that disk caches should hold and do not, such as `frames 2-5 of modifier "Cloth" of object "Grid"`. */
+  /** Frames missing from disk caches, such as `frames 2-5 of modifier "Cloth" of object "Grid"`. */
   readonly lacking?: readonly string[];
-  /** Files of it that are there, and empty, damaged or pointers of Git LFS. */
+  /** Existing files that are empty, damaged or Git LFS pointers. */
   readonly faults?: readonly FileFault[];
-  /** Where the library lies that names it; absent for the scene itself. */
-  readonly library?: string | undefined;
+  /** The place of the library that names it; absent for the scene itself. */
+  readonly library?: string;
 }
 
-/** A library as far as it could be read. */
+/** A library, as far as it could be read. */
 export interface FoundLibrary {
-  /** Where it lies, as people write it. */
+  /** Its place, as users write it. */
   readonly location: string;
-  /** Whether anything of it is used. */
+  /** Whether anything is linked from it. */
   readonly isLinked: boolean;
   readonly contents?: BlendContents;
-  /** Data blocks that the scene takes from it and that it does not hold. */
+  /** Data blocks that the scene links from it, but it lacks. */
   readonly lacking?: readonly LinkedData[];
-  /** Whether anything of it can reach a frame; absent where that is unknown. */
-  readonly reach?: Reach | undefined;
+  /** Whether anything from it can reach a frame; absent if unknown. */
+  readonly reach?: Reach;
   /** Why it could not be read. */
   readonly fault?: BlendFormatError;
 }
 
-/** All that a scene needs besides itself, as it lies there. */
+/** All files that a scene needs. */
 export interface ProjectFiles {
   readonly dependencies: readonly FoundDependency[];
   readonly libraries: readonly FoundLibrary[];
-  /** Whether libraries, folders or files were not looked at, because there were too many of them or too deep. */
+  /** Whether libraries, folders or files were skipped, because there were too many or too deep ones. */
   readonly isCut: boolean;
 }
 
-/** Reads what a library holds. */
+/** Reads the contents of a library. */
 export type ReadContents = (source: ByteSource, part?: RenderedPart) => Promise<BlendContents>;
 
-/** Where the walk looks. */
+/** Where a walk looks for files. */
 export interface WalkPlace {
   readonly storage: Storage;
   readonly root: ProjectRoot;
   readonly readContents: ReadContents;
-  /** The scene's frames: which pictures of a sequence are seen. */
+  /** The scene's frames, which decide the shown pictures of sequences. */
   readonly frames?: FrameSpan;
-  /** How much work it may take. */
+  /** Limits the work. */
   readonly budget?: WalkBudget;
 }
 
 const ORDER: readonly Reach[] = ['unused', 'maybe', 'rendered'];
 
-/** What is taken from each library, by all that were found to link it; `undefined` where one can't tell. */
+/** The data linked from each library, by all files that link it; `undefined` if unknown. */
 export class LibraryData {
   readonly #wanted = new Map<string, Map<string, Reach> | undefined>();
-  /** Libraries that were read before all of that was known. */
+  /** Libraries that were read before all of their linked data was known. */
   readonly #late = new Set<string>();
   readonly #read = new Set<string>();
 
-  /** Notes what a file takes from the library at `place`. */
+  /** Adds the data that a file links from the library at `place`. */
   add(place: string, linked: readonly LinkedData[] | undefined): void {
     const known = this.#wanted.get(place);
     if (linked === undefined || (known === undefined && this.#wanted.has(place))) {
@@ -233,27 +233,27 @@ export class LibraryData {
     }
   }
 
-  /** To read the library by; from now on what is added comes too late. */
+  /** The data to read the library for; later additions come too late. */
   take(place: string): RenderedPart | undefined {
     this.#read.add(place);
     const data = this.#wanted.get(place);
     return data && { data };
   }
 
-  /** What of the library's files is said of one: `unused` may be wrong where more of it was taken later. */
+  /** Corrects the reach of a library's file: `unused` may be wrong if more was linked later. */
   judge(place: string, reach: Reach | undefined): Reach | undefined {
     return reach === 'unused' && this.#late.has(place) ? 'maybe' : reach;
   }
 }
 
-/** A library that is there, to be read. */
+/** An existing library, not yet read. */
 interface UnreadLibrary {
   readonly file: FoundFile;
   readonly isLinked: boolean;
   readonly reach: Reach | undefined;
 }
 
-/** Libraries that are there and were not met before; notes them as met. */
+/** Existing libraries that are new to `seen`; adds them to it. */
 export function unreadLibraries(
   found: readonly FoundDependency[],
   seen: Set<string>,
@@ -271,7 +271,7 @@ export function unreadLibraries(
   return unread;
 }
 
-/** Reads a library; a damaged one has a `fault`. Throws storage's errors. */
+/** Reads a library; a damaged one gets a `fault`. Throws storage's errors. */
 export async function readLibrary(
   { file, isLinked, reach }: UnreadLibrary,
   { storage, readContents }: WalkPlace,
@@ -301,12 +301,12 @@ function reachOf(name: string, part: RenderedPart | undefined): Reach {
   return (part && 'data' in part && part.data.get(name)) || 'maybe';
 }
 
-/** Frames of one cache that are looked for. */
+/** Frames of one cache that are looked up. */
 const LONGEST_CACHE = 100_000;
 
 /**
- * Frames that a simulation's disk cache should hold and that have no file, such as `frames 2-5 of modifier "Cloth"`:
- * pure. `names` are the files of the cache's folder. Blender holds the first and the last frame outside the cache's range.
+ * Frames missing from a simulation's disk cache, such as `frames 2-5 of modifier "Cloth"`; `names` are the files of its folder.
+ * Outside the cache's range Blender uses its first or last frame. Pure.
  */
 export function lackingFrames(
   caches: readonly CacheFrames[],
@@ -317,7 +317,7 @@ export function lackingFrames(
     const within = (frame: number): number => Math.min(Math.max(frame, start), end);
     const last = within(scene?.end ?? end);
     if (last - start >= LONGEST_CACHE || step < 1) return [];
-    // What is between two frames of the cache is worked out from both.
+    // Blender interpolates between two frames of the cache.
     const first = start + Math.floor((within(scene?.start ?? start) - start) / step) * step;
     const lacking: number[] = [];
     for (let frame = first; frame <= last; frame += step) {
@@ -329,7 +329,7 @@ export function lackingFrames(
   });
 }
 
-/** Frames that follow each other in steps. */
+/** Runs of frames with equal steps. */
 function runsOf(frames: readonly number[], step: number): { start: number; end: number; step: number }[] {
   const runs: { start: number; end: number; step: number }[] = [];
   for (const frame of frames) {

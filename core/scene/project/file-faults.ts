@@ -5,23 +5,23 @@ import { LUT_ENDINGS } from '../ocio-config';
 import type { FoundDependency } from './dependencies';
 import type { FoundFile } from './find-files';
 
-/** Files that are looked at at a time. */
+/** Files that are checked concurrently. */
 const LOOKED_AT_ONCE = 16;
 
-/** Files that are looked into: on this machine, and in a bucket, where each is a request. */
+/** Files that are checked: on this machine, and in a bucket, where each is a request. */
 const MOST_LOCAL = 20_000;
 const MOST_STORED = 100;
 
-/** A pointer of Git LFS has three short lines: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md */
+/** A Git LFS pointer has three short lines: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md */
 const MAX_POINTER_BYTES = 1024;
 const POINTER = 'version https://git-lfs.github.com/spec/v1';
 
 const HEAD_BYTES = 64;
 
-/** Some programs write something of their own behind a picture's end. */
+/** Some programs append data of their own to a picture. */
 const TAIL_BYTES = 64 << 10;
 
-/** Pictures that Blender knows by their first bytes. TGA has none. */
+/** Pictures that Blender recognizes by their first bytes. TGA has none. */
 const PICTURE =
   /\.(?:png|jpe?g|jpe|jfif|bmp|sgi|rgba?|bw|tiff?|tx|jp2|j2c|j2k|hdr|dds|dpx|cin|exr|psd|webp|gif)$/i;
 
@@ -52,8 +52,8 @@ const STARTS: readonly string[] = [
 const isContainer = (head: string): boolean => /^(?:RIFF[^]{4}WEBP|[^]{4}ftyp)/.test(head);
 
 /**
- * Adds to each dependency which of its files are empty, are pointers of Git LFS, or, on this machine, are damaged
- * pictures: of each at most the head and the tail are read. Libraries are read elsewhere.
+ * Adds the faults of files to each dependency: empty files, Git LFS pointers, and, on this machine, damaged pictures. Reads at
+ * most head and tail of each file. Libraries are read elsewhere.
  */
 export async function withFileFaults(
   dependencies: readonly FoundDependency[],
@@ -94,7 +94,7 @@ async function faultOf(
   left[isLocal ? 'local' : 'stored'] -= 1;
   if (Math.min(left.local, left.stored) < 0 || !hasMore()) return undefined;
   const source = await storage.open(url).catch(() => undefined);
-  // It has gone since it was found, or may not be read: Blender will report that.
+  // It disappeared or is unreadable: Blender reports that.
   if (!source) return undefined;
   try {
     return await faultIn(source, isLocal && PICTURE.test(path));
@@ -117,7 +117,7 @@ async function faultIn(source: ByteSource, isPicture: boolean): Promise<string |
   return (await isCut(head, size, tail)) ? 'is damaged: its end is missing' : undefined;
 }
 
-/** Whether the end of the picture is missing, as far as its format says where that is: pure but for `tail`. */
+/** Whether the end of the picture is missing, if its format shows that. Pure, except for `tail`. */
 async function isCut(head: string, size: number, tail: () => Promise<string>): Promise<boolean> {
   if (head.startsWith('\x89PNG')) return !(await tail()).includes('IEND');
   if (head.startsWith('\xff\xd8')) return !(await tail()).includes('\xff\xd9');
@@ -133,8 +133,8 @@ function numberAt(head: string, offset: number): number {
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
 /**
- * Blender's `imb_ext_image` (source/blender/imbuf/intern/util.cc), with `gif`, and with endings of the same formats that
- * Blender opens because it looks at the content.
+ * Blender's `imb_ext_image` (source/blender/imbuf/intern/util.cc), `gif`, and other endings of the same formats, which Blender
+ * opens by content.
  */
 const IMAGES =
   'png tga bmp dib jpg jpeg jpe jfif sgi rgb rgba bw tif tiff tx jp2 j2c j2k hdr dds dpx cin exr psd pdd psb webp gif';
@@ -147,8 +147,8 @@ const MOVIES =
 const SOUNDS = 'wav ogg oga mp3 mp2 ac3 aac flac wma eac3 aif aiff m4a mka opus';
 
 /**
- * The files that a dependency of each kind can be, by how their paths end. Where no other source is named, it is
- * `ED_path_extension_type` in Blender's source/blender/editors/space_file/filelist.cc.
+ * Files that each kind of dependency can be, by the ends of their paths. By default from `ED_path_extension_type` in Blender's
+ * source/blender/editors/space_file/filelist.cc.
  */
 const ASSETS: Readonly<Record<DependencyKind, RegExp>> = {
   image: endings(IMAGES, MOVIES),
@@ -162,7 +162,7 @@ const ASSETS: Readonly<Record<DependencyKind, RegExp>> = {
   'cache-file': endings('abc usd usda usdc usdz'),
   // MOD_meshcache_mdd.cc and MOD_meshcache_pc2.cc.
   'mesh-cache': endings('mdd pc2'),
-  // `BKE_ocean_bake` in ocean.cc writes OpenEXR alone.
+  // `BKE_ocean_bake` in ocean.cc writes only OpenEXR.
   'ocean-cache': endings('exr'),
   // `FLUID_DOMAIN_EXTENSION_*` in DNA_fluid_types.h; up to 2.81 `bobj.gz` and `bvel.gz`.
   'fluid-cache': endings('uni vdb raw obj bobj.gz bvel.gz'),
@@ -178,18 +178,18 @@ const ASSETS: Readonly<Record<DependencyKind, RegExp>> = {
   ocio: endings('ocio ocioz', LUT_ENDINGS, 'icc icm'),
 };
 
-/** Asset files that may be text from their first byte on. */
+/** Asset files that may start with text. */
 const MAY_BE_TEXT = endings('ies osl oso usd usda json obj hdr stl ply csv txt ocio', LUT_ENDINGS);
 
-/** Bytes of a file that `isText` looks at. */
+/** Bytes of a file that `isText` reads. */
 export const TEXT_PROBE_BYTES = 512;
 
-/** Whether a file at `path` can be what a dependency of this kind needs, by its name: pure. */
+/** Whether a file at `path` can be a dependency of this kind, by its name. Pure. */
 export function isAsset(kind: DependencyKind, path: string): boolean {
   return ASSETS[kind].test(path);
 }
 
-/** Whether the first bytes of the file at `path` are text, as those of no binary asset are: pure. */
+/** Whether the file at `path` starts with text, but should be binary. Pure. */
 export function isTextInstead(path: string, start: Uint8Array): boolean {
   return start.length > 0 && !MAY_BE_TEXT.test(path) && isText(start);
 }
@@ -197,7 +197,10 @@ export function isTextInstead(path: string, start: Uint8Array): boolean {
 // oxlint-disable-next-line no-control-regex -- control characters are the subject
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
-/** Text without control characters in UTF-8, or in UTF-16 with its mark; the last character may be cut off. */
+/**
+ * Whether the bytes are text without control characters, in UTF-8 or in UTF-16 with its mark; the last character may be
+ * incomplete.
+ */
 function isText(bytes: Uint8Array): boolean {
   const isMarked = (first: number, second: number) => bytes[0] === first && bytes[1] === second;
   const utf16 = isMarked(0xff, 0xfe) ? 'utf-16le' : isMarked(0xfe, 0xff) ? 'utf-16be' : undefined;

@@ -20,37 +20,37 @@ import {
   type ProjectRoot,
 } from './paths';
 
-/** Entries of a folder that are listed, in a bucket 1,000 a request, before what is wanted of it is asked for by name. */
+/** Entries listed in a folder, in a bucket 1,000 per request, before names are looked up one by one. */
 const MOST_LISTED = 50_000;
 
-/** Folders that are looked into for one scene: each is a request, and a scene that was made to do harm can name any number. */
+/** Folders listed for one scene: each is a request, and a hostile scene can name any number. */
 const MOST_FOLDERS = 5_000;
 
-/** A file as it lies there. */
+/** A listed file. */
 interface ListedFile {
   readonly url: URL;
   /** Bytes. */
   readonly size: number;
   /** ISO 8601. */
   readonly modified: string;
-  /** Where the listing tells it: not on a disk. */
-  readonly etag?: string | undefined;
+  /** If the listing has it; not on a disk. */
+  readonly etag?: string;
 }
 
-/** What lies in one folder itself. */
+/** The direct contents of a folder. */
 interface FolderListing {
   readonly files: ReadonlyMap<string, ListedFile>;
-  /** Names of folders within it, in buckets of those with anything in them. */
+  /** Names of its subfolders; in buckets, only non-empty ones. */
   readonly folders: readonly string[];
-  /** Whether there was more than could be listed. */
+  /** Whether the list was cut off. */
   readonly isCut: boolean;
 }
 
 const NOTHING: FolderListing = { files: new Map(), folders: [], isCut: false };
 
-/** Looks into folders through storage, into each once, however many files of it are asked for. */
+/** Lists folders through storage, each once, for any number of files. */
 class FolderListings {
-  /** Whether folders were left out, as if they were empty. */
+  /** Whether folders were skipped and count as empty. */
   isCut = false;
   private readonly known = new Map<string, Promise<FolderListing>>();
 
@@ -61,8 +61,8 @@ class FolderListings {
   ) {}
 
   /**
-   * The folder at `folder`, which ends in `/`; a folder that is not there has nothing in it. `wanted` is how the names
-   * begin that are looked for: in a folder that holds more than can be listed, only those are.
+   * The listing of `folder`, which ends in `/`; a missing folder is empty. Only names that start with `wanted` are listed if
+   * the folder has too many.
    */
   async of(folder: URL, wanted: string): Promise<FolderListing> {
     const whole = await this.remember(folder.href, () => this.look(folder, this.storage.listFolder(folder)));
@@ -98,17 +98,16 @@ class FolderListings {
   }
 }
 
-/** Everything below `folder`, as deep as it goes. */
+/** All files below `folder`, at any depth. */
 function listBelow(folder: URL, storage: Storage): AsyncGenerator<ObjectInfo> {
   return orNothing(storage.list(folder), folder);
 }
 
-/** What a listing tells of an object. */
 function listedFile({ url, size, lastModified, etag }: ObjectInfo): ListedFile {
   return { url, size, modified: lastModified.toISOString(), etag };
 }
 
-/** Of `folder` itself, what begins as `prefix` does. */
+/** Direct contents of `folder` that start with `prefix`. */
 async function* entriesBelow(prefix: URL, folder: URL, storage: Storage): AsyncGenerator<FolderEntry> {
   const start = pathOf(folder).length;
   for await (const object of storage.list(prefix)) {
@@ -121,7 +120,7 @@ function pathOf(url: URL): string {
   return url.protocol === 'file:' ? filePath(url) : bucketAndKey(url).key;
 }
 
-/** A path in a scene may be longer than any can be, or, on a disk, lead where nothing can be read: nothing lies there. */
+/** Treats impossible paths, and unreadable places on a disk, as empty. */
 async function* orNothing<T>(entries: AsyncIterable<T>, folder: URL): AsyncGenerator<T> {
   try {
     yield* entries;
@@ -132,31 +131,31 @@ async function* orNothing<T>(entries: AsyncIterable<T>, folder: URL): AsyncGener
   }
 }
 
-/** Files of one folder that are kept: one more than a render may have is too many already. */
+/** Files kept for one folder: one more than a render may have. */
 const MOST_IN_FOLDER = MOST_DEPENDENCIES + 1;
 
-/** Files below all folders of a scene together that are looked at; a path such as `//../../` can name a whole disk. */
+/** Files below all folders of a scene; a path such as `//../../` can name a whole disk. */
 const MOST_BELOW = 200_000;
 
-/** Files that all sequences and tiles of a scene stand for together, and names of them that are missing. Each is kept. */
+/** Files of all sequences and tiles of a scene, and names of missing ones. All are kept in memory. */
 const MOST_NUMBERED = 200_000;
 const MOST_ABSENT = 100_000;
 
-/** A file that a scene needs, as it lies there. */
+/** An existing file that a scene needs. */
 export interface FoundFile extends ListedFile {
-  /** From the project's root, joined by `/`, as the scene spells it: `url` may have another Unicode form. */
+  /** Its path from the project's root, joined by `/`, as in the scene: `url` may have another Unicode form. */
   readonly path: string;
 }
 
-/** What lies where a path leads. */
+/** The files at a path. */
 export interface FoundFiles {
-  /** In the order of their names; none where it is missing. */
+  /** Sorted by name; empty if missing. */
   readonly files: readonly FoundFile[];
-  /** Paths of those that should be among them and are not. */
+  /** Paths of missing files of the set. */
   readonly absent: readonly string[];
-  /** A name that is there and differs only in capital and small letters. */
-  readonly otherCase?: string | undefined;
-  /** Whether the files are there by another Unicode form of the path only. */
+  /** An existing name that differs only in capital and small letters. */
+  readonly otherCase?: string;
+  /** Whether the files exist only in another Unicode form of the path. */
   readonly isOtherForm?: true;
 }
 
@@ -168,12 +167,12 @@ interface FinderLimits {
   readonly mostAbsent?: number;
 }
 
-/** Finds files of a project through storage; looks into each folder once. */
+/** Finds files of a project through storage; lists each folder once. */
 export class FileFinder {
   private readonly listings: FolderListings;
-  /** Names of files by their common form. */
+  /** Names of files by their common Unicode form. */
   private readonly forms = new WeakMap<FolderListing, ReadonlyMap<string, string>>();
-  /** Files below folders that may still be looked at. */
+  /** Remaining files below folders. */
   private left: number;
   private numberedLeft: number;
   private absentLeft: number;
@@ -189,12 +188,15 @@ export class FileFinder {
     this.absentLeft = limits.mostAbsent ?? MOST_ABSENT;
   }
 
-  /** Whether there was more than is looked at; the rest counts as missing. */
+  /** Whether a limit was reached; the rest counts as missing. */
   get isCut(): boolean {
     return this.listings.isCut || Math.min(this.left, this.numberedLeft, this.absentLeft) < 0;
   }
 
-  /** The files at `segments` below the project's root, of which there are several but for `file`; `numbers` of tiles or pictures. Below a folder only those that `isWanted` by their path. */
+  /**
+   * The files at `segments` below the project's root: one for `file`, else several. `numbers`: of tiles or pictures. Below a
+   * folder, only paths for which `isWanted` returns true.
+   */
   async find(
     segments: readonly string[],
     extent: DependencyExtent,
@@ -236,7 +238,7 @@ export class FileFinder {
     };
   }
 
-  /** The files whose names differ from the written ones in their Unicode form only. */
+  /** Files whose names differ only in Unicode form. */
   private async inOtherForm(
     segments: readonly string[],
     extent: DependencyExtent,
@@ -250,7 +252,7 @@ export class FileFinder {
     const listing = await this.listings.of(folderAt(there, this.root), commonStart(pattern.start));
     const forms = this.formsIn(listing);
     const found = this.namesOf(commonForm(name), extent, form, forms);
-    // Between its start and its end a name has digits only.
+    // Only digits are between the start and end of a name.
     const written = found.map(
       (one) => pattern.start + one.slice(form.start.length, one.length - form.end.length) + pattern.end,
     );
@@ -270,7 +272,7 @@ export class FileFinder {
     return forms;
   }
 
-  /** The folder at `segments` by the names that the folders have there. */
+  /** The folder at `segments`, with the names that exist. */
   private async spelledThere(segments: readonly string[]): Promise<string[]> {
     const there: string[] = [];
     for (const segment of segments) {
@@ -308,7 +310,7 @@ export class FileFinder {
     return absent;
   }
 
-  /** Another spelling of the name, or, where it is the same, of the folder that it should lie in. */
+  /** Another spelling of the name, or else of its folder. */
   private async otherCase(
     folder: readonly string[],
     pattern: NamePattern,
@@ -322,7 +324,7 @@ export class FileFinder {
     return found === undefined ? undefined : `${found}/`;
   }
 
-  /** What lies below the folder at `there`, as if that were called `segments`. */
+  /** Files below the folder at `there`, with paths as if it were `segments`. */
   private async below(
     segments: readonly string[],
     there: readonly string[],

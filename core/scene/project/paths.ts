@@ -3,24 +3,24 @@ import { SUBMITTED_FOLDER, UPLOAD_PREFIX } from '../../render/keys';
 import { bucketAndKey, childUrl, filePath, fileUrl, keyUrl } from '../../storage/storage';
 import type { DependencyExtent } from '../contents/blend-contents';
 
-/** Names of files that one path stands for. */
+/** The file names that one path stands for. */
 export interface NamePattern {
-  /** How they all begin. */
+  /** Common start of all names. */
   readonly start: string;
-  /** How they all end behind what is numbered; empty for a single name. */
+  /** Common end after the number; empty for a single name. */
   readonly end: string;
   readonly matches: (name: string) => boolean;
-  /** The same, but for capital and small letters. */
+  /** Like `matches`, but ignores case. */
   readonly resembles: (name: string) => boolean;
   /**
-   * Names that should be among `there` and are not: those of `numbers`, tiles or pictures of a sequence, where these are
-   * known. Else, of a sequence, its own name and those between the first and the last that are there.
+   * Names missing from `there`: those of `numbers`, tiles or pictures of a sequence, if known. Otherwise a sequence needs its
+   * own name and all names between its first and last.
    */
   readonly absent: (there: readonly string[], numbers?: readonly number[]) => string[];
 }
 
 /**
- * What stands in a name for a tile's number, and the numbers: Mari's, from 1001 on, and ZBrush's.
+ * Placeholders for a tile's number, and how Mari (from 1001 on) and ZBrush write it.
  * https://docs.blender.org/manual/en/latest/modeling/meshes/uv/workflows/udims.html
  */
 const TILES: readonly TileToken[] = [
@@ -32,20 +32,20 @@ const TILES: readonly TileToken[] = [
   },
 ];
 
-/** How a tile's number, 1001 + u + 10 v, stands in a name. */
+/** How a name holds a tile's number, 1001 + u + 10 v. */
 interface TileToken {
   readonly token: string;
   readonly pattern: string;
   readonly write: (tile: number) => string;
 }
 
-/** Frames between the first and the last of a sequence that are looked for. */
+/** Frames of a sequence, from first to last, that are looked up. */
 const LONGEST_SEQUENCE = 100_000;
 
-/** From the last digit of a name on. */
+/** The last digit of a name and the rest. */
 const LAST_DIGIT = /\d\D*$/;
 
-/** The names of files that `name`, the last part of a path, stands for: pure. */
+/** The file names that `name`, the last part of a path, stands for. Pure. */
 export function namePattern(name: string, extent: DependencyExtent): NamePattern {
   const tiles = TILES.find(({ token }) => name.includes(token));
   if (tiles) {
@@ -72,7 +72,7 @@ function without(there: readonly string[], wanted: readonly string[]): string[] 
   return wanted.filter((name) => !present.has(name));
 }
 
-/** The names of all frames from the first to the last of `names`. */
+/** Names of all frames from the first to the last of `names`. */
 function namesBetween(numbered: NumberedName, names: readonly string[]): string[] {
   const { head, tail } = numbered;
   const frames = names.map((name) => Number(name.slice(head.length, name.length - tail.length)));
@@ -92,8 +92,8 @@ interface NumberedName {
 }
 
 /**
- * What stands before and behind the frame's number; `undefined` where there is none. The last digits before the ending count
- * frames (`BLI_path_sequence_decode` in Blender's path_util.c).
+ * Splits a name at the frame's number; `undefined` without one. The last digits before the ending are the frame
+ * (`BLI_path_sequence_decode` in Blender's path_util.c).
  */
 function splitFrame(name: string): NumberedName | undefined {
   const dot = name.lastIndexOf('.');
@@ -122,19 +122,19 @@ function literal(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
-/** Out of what a scene may take files. */
+/** The files that a scene may use. */
 export interface ProjectRoot {
-  /** A folder; the scene lies in it or below it. */
+  /** A folder with the scene in it or below it. */
   readonly url: URL;
-  /** `disk`: any file of this machine. `folder`: what lies below `url`. `scene`: nothing besides the scene itself. */
+  /** `disk`: any file of this machine. `folder`: files below `url`. `scene`: only the scene itself. */
   readonly reach: 'disk' | 'folder' | 'scene';
-  /** Blender opens the scene where it lies and could read other projects, so a file outside is an error. */
+  /** Blender opens the scene in place and could read other projects, so a file outside is an error. */
   readonly inPlace?: true;
 }
 
 /**
- * The project of a scene. On a disk it is the whole disk, because the scene is rendered where it lies. In a bucket it is
- * `uploads/<project>/`, or, outside of `uploads/`, the scene's own folder. A scene in no folder has no project.
+ * The project of a scene. On a disk it is the whole disk, because the scene renders in place. In a bucket it is
+ * `uploads/<project>/`, or the scene's folder outside `uploads/`. A scene in no folder has no project.
  */
 export function projectRootOf(scene: URL): ProjectRoot {
   if (scene.protocol === 'file:') return { url: fileUrl('/'), reach: 'disk' };
@@ -143,31 +143,31 @@ export function projectRootOf(scene: URL): ProjectRoot {
   return { url: keyUrl(scene.protocol === 's3:' ? 's3:' : 'memory:', bucket, folder), reach };
 }
 
-/** The project of the scene at `key` in a watch folder: the same folders as in a bucket. */
+/** The project of the scene at `key` in a watch folder; the folders are as in a bucket. */
 export function watchRootOf(directory: URL, key: string): ProjectRoot {
   const { folder, reach } = projectOf(key);
   const inPlace = directory.protocol === 'file:' && ({ inPlace: true } as const);
   return { url: childUrl(directory, folder), reach, ...inPlace };
 }
 
-/** Whether the plan of a scene in a bucket may name the file at `file`: one of its project, or one that `submit` stored. */
+/** Whether the plan of a scene in a bucket may use `file`: one of its project, or one stored by `submit`. */
 export function mayNeed(scene: URL, file: URL): boolean {
   const { url, reach } = projectRootOf(scene);
   const submitted = new URL(`/${UPLOAD_PREFIX}${SUBMITTED_FOLDER}/`, url);
   return isBelow(file, submitted) || (reach === 'folder' && isBelow(file, url));
 }
 
-/** Whether `url` lies in the folder at `folder`, with or without its trailing slash, or below it. */
+/** Whether `url` is below `folder`, which may lack its trailing slash. */
 export function isBelow(url: URL, folder: URL): boolean {
   return url.href.startsWith(folder.href.endsWith('/') ? folder.href : `${folder.href}/`);
 }
 
-/** Where `url`, which must lie below the root, lies in it. */
+/** The path of `url` below the root, which must contain it. */
 export function segmentsOf(url: URL, root: ProjectRoot): string[] {
   return pathOf(url).slice(pathOf(root.url).length).split('/');
 }
 
-/** The folder at `segments` below the root, with a slash at its end. */
+/** The URL of the folder at `segments` below the root, with a trailing slash. */
 export function folderAt(segments: readonly string[], root: ProjectRoot): URL {
   return segments.length === 0 ? root.url : childUrl(root.url, ...segments, '');
 }
@@ -176,7 +176,7 @@ function projectOf(key: string): { readonly folder: string; readonly reach: 'fol
   const own = key.slice(0, key.lastIndexOf('/') + 1);
   if (!own.startsWith(UPLOAD_PREFIX)) return { folder: own, reach: own === '' ? 'scene' : 'folder' };
   const folders = own.slice(UPLOAD_PREFIX.length).split('/').slice(0, -1);
-  // What is submitted lies in a folder for each content, whichever project it came with.
+  // Submitted files are in a folder for each content, for all projects.
   const depth = folders[0] === SUBMITTED_FOLDER ? 2 : 1;
   if (folders.length < depth) return { folder: own, reach: 'scene' };
   return { folder: `${UPLOAD_PREFIX}${folders.slice(0, depth).join('/')}/`, reach: 'folder' };
@@ -186,26 +186,25 @@ function pathOf(url: URL): string {
   return url.protocol === 'file:' ? filePath(url) : bucketAndKey(url).key;
 }
 
-/** What a path that is written in a `.blend` means. */
+/** The meaning of a path in a `.blend`. */
 export type ResolvedPath =
-  /** Within the project; `segments` from its root, at least one, none of them `.`, `..` or empty. */
+  /** In the project; at least one of `segments` from its root, none `.`, `..` or empty. */
   | { readonly kind: 'project'; readonly segments: readonly string[] }
-  /** A place in a file system as a whole; `segments` from its root where the path is one of Linux or macOS. */
+  /** An absolute path; `segments` from the root for paths of Linux or macOS. */
   | { readonly kind: 'absolute'; readonly segments?: readonly string[] }
   /** `\\host\share\…`. */
   | { readonly kind: 'network' }
-  /** Leads out of the project by `..`. */
+  /** Leaves the project by `..`. */
   | { readonly kind: 'outside' }
-  /** Without `//`, so that it counts from wherever Blender happens to be started. */
+  /** Without `//`, so relative to the folder where Blender starts. */
   | { readonly kind: 'unanchored' }
-  /** Nothing that could name a file: empty, or with a zero byte. */
+  /** Cannot name a file: empty, or with a zero byte. */
   | { readonly kind: 'unusable' };
 
 /**
- * What `written` means in a file that lies in the folder `folder` (segments from the project's root): pure. `\` counts as
- * `/`, as Blender takes it on every system (`BLI_path_abs` in its path_util.c), and `..` is folded as text. A leading `//`
- * is the folder of the file, a leading `\\` a network path of Windows. On a disk (`isDisk`) `..` above the root stays at the
- * root, as in Blender: such a path names a place of this machine.
+ * Resolves `written` in a file in `folder` (segments from the project's root). `\` counts as `/`, as in Blender on every system
+ * (`BLI_path_abs` in its path_util.c), and `..` is resolved as text. A leading `//` is the file's folder, a leading `\\` a
+ * network path of Windows. On a disk (`isDisk`) `..` above the root stays there, as in Blender. Pure.
  */
 export function resolvePath(written: string, folder: readonly string[], isDisk = false): ResolvedPath {
   if (written === '' || written.includes('\0')) return { kind: 'unusable' };
@@ -214,7 +213,7 @@ export function resolvePath(written: string, folder: readonly string[], isDisk =
   const path = written.replaceAll('\\', '/');
   if (path.startsWith('//')) return within(path, folder, isDisk);
   if (!path.startsWith('/')) return { kind: 'unanchored' };
-  // A lone backslash is the root of whichever drive Windows is on.
+  // A leading backslash is the root of a drive on Windows.
   if (written.startsWith('\\')) return { kind: 'absolute' };
   return absolute(fold(path, [], isDisk));
 }
@@ -229,7 +228,7 @@ function absolute(segments: readonly string[] | undefined): ResolvedPath {
   return segments && segments.length > 0 ? { kind: 'absolute', segments } : { kind: 'unusable' };
 }
 
-/** `undefined` where `..` leads above the root, unless it `stays` there. */
+/** `undefined` if `..` leads above the root, unless it `stays` there. */
 function fold(path: string, folder: readonly string[], stays = false): string[] | undefined {
   const segments = [...folder];
   for (const segment of path.split('/')) {
@@ -241,8 +240,8 @@ function fold(path: string, folder: readonly string[], stays = false): string[] 
 }
 
 /**
- * Names that look alike and differ in bytes: `é` is one character (NFC, as most keyboards write it) or `e` and an accent
- * (NFD, as older file systems of macOS and archives from there have it). https://unicode.org/reports/tr15/
+ * Names that look alike but differ in bytes: `é` is one character (NFC, as on most keyboards), or `e` and an accent (NFD, as in
+ * older file systems of macOS). https://unicode.org/reports/tr15/
  */
 
 // oxlint-disable-next-line no-control-regex -- all of ASCII is the subject
@@ -253,18 +252,18 @@ export function hasForms(text: string): boolean {
   return ASCII_START.exec(text)![0].length < text.length;
 }
 
-/** The same for all forms of a text. */
+/** One form for all forms of a text. */
 export function commonForm(text: string): string {
   return text.normalize('NFC');
 }
 
-/** How all forms of `text` begin: an accent may belong to the last letter before it. */
+/** The common start of all forms of `text`: an accent may belong to the letter before it. */
 export function commonStart(text: string): string {
   const [start] = ASCII_START.exec(text)!;
   return start.length < text.length ? start.slice(0, -1) : text;
 }
 
-/** Names by their common form; of several that share one, the first. */
+/** Names by common form; the first of several wins. */
 export function byForm(names: Iterable<string>): Map<string, string> {
   const forms = new Map<string, string>();
   for (const name of names) {
@@ -275,9 +274,8 @@ export function byForm(names: Iterable<string>): Map<string, string> {
 }
 
 /**
- * Where Blender on Linux or macOS opens the path `written` of a file in the folder `folder`, also where it leads out of the
- * project: pure. It drops a drive letter and takes `\` for `/` (`BLI_path_abs` in path_utils.cc). A path without `//` counts
- * from `cwd`.
+ * Where Blender on Linux or macOS opens the path `written` in a file in `folder`, even outside the project. It drops a drive
+ * letter and treats `\` as `/` (`BLI_path_abs` in path_utils.cc). A path without `//` is relative to `cwd`. Pure.
  */
 export function placeOnDisk(written: string, folder: string, cwd: string): string {
   const path = written.replaceAll('\\', '/').replace(/^[A-Za-z]:/, '');

@@ -10,25 +10,25 @@ import { isAsset, isTextInstead, TEXT_PROBE_BYTES } from './file-faults';
 import type { FoundFile } from './find-files';
 import { isBelow } from './paths';
 
-/** Files that are looked at at a time. */
+/** Files that are checked concurrently. */
 const JUDGED_AT_ONCE = 16;
 
-/** A file outside the folder that may be uploaded without asking. */
+/** A file outside the folder that may be uploaded without confirmation. */
 export interface OutsideFile {
   readonly path: string;
-  /** Where it lies when links are followed. */
+  /** Its path after following links. */
   readonly realPath: string;
   /** Bytes. */
   readonly size: number;
 }
 
 export interface JudgedUploads {
-  /** Without the files that are refused; `refused` of their dependencies names them. */
+  /** Without refused files; `refused` of their dependencies names them. */
   readonly examination: SceneExamination;
   readonly outside: readonly OutsideFile[];
 }
 
-/** A folder of this machine, as it is written and where it lies when links are followed. */
+/** A folder of this machine, as written and after following links. */
 interface Folder {
   readonly url: URL;
   readonly real: URL;
@@ -40,8 +40,8 @@ interface Looked {
 }
 
 /**
- * Judges which files of a scene on this machine may be uploaded. Hidden files, files that are no assets and text in
- * place of a binary asset are refused, wherever they lie. `folder` may be uploaded without asking.
+ * Decides which files of a scene on this machine may be uploaded. It refuses hidden files, files that are not assets, and text
+ * instead of a binary asset. `folder` may be uploaded without confirmation.
  */
 export async function judgeUploads(
   examination: SceneExamination,
@@ -50,7 +50,7 @@ export async function judgeUploads(
 ): Promise<JudgedUploads> {
   const { project } = examination;
   const files = uploadable(project.dependencies);
-  // The preflight refuses a scene with more.
+  // The preflight refuses scenes with more files.
   if (files.size > MOST_DEPENDENCIES) return { examination, outside: [] };
   const base: Folder = { url: folder, real: (await realPlace(folder)) ?? folder };
   const looks = await mapConcurrently([...files.values()], JUDGED_AT_ONCE, async (file) => {
@@ -68,7 +68,7 @@ export async function judgeUploads(
   return { examination: { ...examination, project: { ...project, dependencies } }, outside };
 }
 
-/** By path. Files that are named by absolute paths stay on this machine. */
+/** Files by path. Files with absolute paths stay on this machine. */
 function uploadable(dependencies: readonly FoundDependency[]): Map<string, FoundFile> {
   const files = dependencies.flatMap((found) => (found.isAbsolute ? [] : found.files));
   return new Map(files.map((file) => [file.path, file]));
@@ -87,7 +87,7 @@ function judge(
   return refused.length === 0 ? found : { ...found, files, refused };
 }
 
-/** `undefined` for a file that has gone since it was found. */
+/** `undefined` if the file disappeared. */
 async function look({ url }: FoundFile, storage: Storage): Promise<Looked | undefined> {
   const real = await realPlace(url);
   if (!real) return undefined;
@@ -99,14 +99,14 @@ async function look({ url }: FoundFile, storage: Storage): Promise<Looked | unde
   }
 }
 
-/** Why a file never leaves this machine; `undefined` where it may. */
+/** Why a file must not leave this machine; `undefined` if it may. */
 function refusal(
   kind: DependencyKind,
   { url }: FoundFile,
   looked: Looked | undefined,
   base: Folder,
 ): string | undefined {
-  if (!looked) return 'it has gone';
+  if (!looked) return 'it no longer exists';
   const places = [
     ['', pathFrom(base.url, url)],
     [' where it leads', pathFrom(base.real, looked.real)],
@@ -119,7 +119,7 @@ function refusal(
   return isTextInstead(filePath(looked.real), looked.start) ? 'its content is text' : undefined;
 }
 
-/** The path of `url` from the innermost folder that holds both it and the folder `from`. */
+/** The path of `url` below the innermost folder that contains it and `from`. */
 function pathFrom(from: URL, url: URL): string {
   const [folder, path] = [filePath(from).split('/'), filePath(url).split('/')];
   const differs = path.findIndex((segment, index) => segment !== folder[index]);

@@ -19,17 +19,17 @@ const MUTED = 1 << 9;
 const IS_ACTIVE = 1 << 6;
 const LINK_MUTED = 1 << 4;
 
-/** `bNodeTree.type`: shader, compositing, texture, geometry. Others are of add-ons. */
+/** `bNodeTree.type`: shader, compositing, texture, geometry. Others belong to add-ons. */
 const BUILT_IN: readonly number[] = [0, 1, 2, 3];
 
-/** More than any tree of a real film has; of others nothing is known. */
+/** More than any tree of a real film has; larger ones are unknown. */
 const MOST_NODES = 1 << 14;
 const MOST_LINKS = 1 << 16;
 
 interface Node {
   readonly idname: string;
   readonly flag: number;
-  /** Of an output: the engine that it is for, 0 for all. */
+  /** For an output: its engine, 0 for all. */
   readonly engine: number;
   strength: Strength;
 }
@@ -39,16 +39,16 @@ interface Link {
   readonly isMuted: boolean;
 }
 
-/** Which nodes of one data block's node tree have an effect: those from which links lead to its active output. */
+/** Which nodes of one data block's tree have an effect: those linked to its active output. */
 class NodeUse {
   readonly #nodes = new Map<number, Node>();
-  /** By the node that they lead to. */
+  /** By target node. */
   readonly #links = new Map<number, Link[]>();
   #linkCount = 0;
   #isUnknown = false;
   #isGroup = false;
 
-  /** Notes a tree; nodes that follow are its. */
+  /** Starts a tree; later nodes belong to it. */
   addTree(type: number, isGroup: boolean): void {
     if (!BUILT_IN.includes(type)) this.#isUnknown = true;
     this.#isGroup = isGroup;
@@ -69,12 +69,12 @@ class NodeUse {
     else this.#links.set(to, [link]);
   }
 
-  /** Whether there is an output that has an effect. */
+  /** Whether any output has an effect. */
   get hasOutput(): boolean {
     return this.#isUnknown || this.#outputs().size > 0;
   }
 
-  /** To be asked once all nodes and links are known, before `strengthOf`. */
+  /** Call it after all nodes and links, before `strengthOf`. */
   settle(): void {
     if (this.#isUnknown || this.#nodes.size === 0) return;
     const waiting: [address: number, strength: 1 | 2][] = [...this.#outputs()];
@@ -85,7 +85,7 @@ class NodeUse {
       const isMuted = (node.flag & MUTED) !== 0;
       if (node.strength === OFF || (node.strength !== NONE && node.strength >= strength)) continue;
       node.strength = isMuted ? OFF : strength;
-      // A muted node hands on one of its inputs.
+      // A muted node passes on one of its inputs.
       const handed = isMuted ? MAYBE : strength;
       for (const { from, isMuted: isCut } of this.#links.get(address) ?? []) {
         if (!isCut) waiting.push([from, handed]);
@@ -105,7 +105,7 @@ class NodeUse {
       const isSingle = outputs.length === 1;
       const active = outputs.find(([, { flag }]) => (flag & IS_ACTIVE) !== 0) ?? outputs[0];
       const isForAll = outputs.every(([, { engine }]) => engine === 0);
-      // Within a group only the group's own output is one.
+      // In a group only the group output counts.
       const isOwn = this.#isGroup === (idname === 'NodeGroupOutput');
       if (isForAll && isOwn && active) found.set(active[0], SURE);
       else if (!isOwn || !isSingle || !isForAll) for (const [address] of outputs) found.set(address, MAYBE);
@@ -117,18 +117,19 @@ class NodeUse {
   }
 }
 
-/** `OBJECT` slots of Blender are at most this many. */
+/** Blender allows at most this many slots. */
 const MOST_SLOTS = 32_767;
 
 /**
- * The material slots of the data block at hand: pointers to materials in one array, and of a mesh the slot of each face in another.
+ * The material slots of the current data block: an array of pointers to materials, and for a mesh an array with the slot of
+ * each face.
  */
 class SlotUse {
   /** Address of the array of materials. */
   array = 0;
   /** Address of the array of slots of faces. */
   faces = 0;
-  /** Whether faces tell their slots in this file's way of writing meshes, or none does and all are in the first. */
+  /** Whether the file stores slots of faces as an attribute, without which all faces use the first slot. */
   tellsFaces = false;
   slots: number[] = [];
   readonly #used = new Set<number>();
@@ -139,10 +140,10 @@ class SlotUse {
     this.slots = Array.from({ length: count }, (_, at) => addressAt(view, at * header.pointerBytes, header));
   }
 
-  /** The slots of faces, each `step` bytes behind the one before. */
+  /** Reads the slots of faces, `step` bytes apart. */
   readFaces(view: DataView, first: number, step: number, bytes: 2 | 4, littleEndian: boolean): void {
     this.#isRead = true;
-    // Which materials there are is told first.
+    // The materials come first.
     if (this.slots.length === 0) return;
     for (let at = first; at + bytes <= view.byteLength; at += step) {
       const slot = bytes === 2 ? view.getInt16(at, littleEndian) : view.getInt32(at, littleEndian);
@@ -151,16 +152,16 @@ class SlotUse {
     }
   }
 
-  /** Whether it is still to be seen that what was read were the slots of faces. */
+  /** Whether it is still uncertain that these were the slots of faces. */
   isGuess = false;
 
-  /** What was read were not the slots of faces, which then are unknown. */
+  /** The bytes were not the slots of faces, so these are unknown. */
   forget(): void {
     this.#isRead = true;
     this.#used.clear();
   }
 
-  /** What leads from a mesh to its materials: surely to those of faces, and to others only where a modifier may use them. */
+  /** Edges from a mesh to its materials: certain for those of faces; for others, only a modifier may use them. */
   edgesOfMesh(): Edge[] {
     const [only] = this.slots;
     if (this.slots.length === 1) return [{ target: only!, base: SURE, extra: NONE }];
@@ -173,13 +174,13 @@ class SlotUse {
     });
   }
 
-  /** From another data block, whose parts have slots of their own that are not looked at. */
+  /** Edges from other data blocks, whose parts have slots that are not read. */
   edgesOfOther(): Edge[] {
     const base = this.slots.length === 1 ? SURE : MAYBE;
     return this.slots.map((target) => ({ target, base, extra: NONE }));
   }
 
-  /** From an object to materials of its own: those that its data's are not taken for. */
+  /** Edges from an object to its own materials: `OFF` if its data's materials apply. */
   edgesOfObject(bits: Uint8Array | undefined): Edge[] {
     return this.slots.map((target, slot) => {
       const isOwn = bits !== undefined && bits[slot] === 1;
@@ -189,7 +190,7 @@ class SlotUse {
   }
 }
 
-/** Kept for one data block until it ends; of one with more nothing is known. */
+/** Edges kept for one data block until it ends; a larger one is unknown. */
 const MOST_PENDING = 1 << 17;
 
 interface NodeEdge extends Edge {
@@ -200,58 +201,58 @@ interface StripEdge extends Edge {
   readonly strip: number;
 }
 
-/** Who needs a file. */
+/** The user of a file. */
 export interface FileUser {
   readonly label: string;
   readonly kind: string;
-  /** Whether a frame may do without it though the data block is shown. */
+  /** Whether frames may not need it even if they show its data block. */
   readonly isSpare?: boolean;
 }
 
-/** A file that the data block at hand needs. */
+/** A file that the current data block needs. */
 export interface FileUse extends FileUser {
-  /** Of the node that it belongs to, 0 for none. */
+  /** Its node, 0 for none. */
   readonly node: number;
 }
 
-/** Data blocks that are one file's stand-in, and need it whole. */
+/** Data blocks that stand for one file, and need it whole. */
 const FILES: ReadonlySet<string> = new Set(['IM', 'VF', 'MC', 'VO', 'CF', 'SO', 'LI']);
 
-/** Of a scene, what a render takes from it. */
+/** What a render takes from a scene. */
 export interface SceneState {
   readonly usesStrips: boolean;
-  /** How sure the tree of the scene itself is to be used. */
+  /** How certainly the scene's own tree is used. */
   readonly composites: Strength;
-  /** Whether another tree is. */
+  /** Whether a shared tree is used. */
   readonly hasGroup: boolean;
   readonly start: number;
   readonly end: number;
 }
 
-/** What is known of the data block at hand until its last block: which of its parts are used turns out only then. */
+/** The edges of the current data block: only its last block shows which parts are used. */
 export class OwnerEdges {
   readonly code: string;
-  /** With its code in front; the code alone where the name is not needed. */
+  /** Starts with its code; only the code if the name is not needed. */
   readonly name: string;
   readonly index: number;
   readonly address: number;
   readonly slots = new SlotUse();
   firstStrip = 0;
   firstChannel = 0;
-  /** The node, and the strip, whose blocks are being shown; 0 for none. */
+  /** The current node and strip; 0 for none. */
   node = 0;
   nodeName = '';
   strip = 0;
   scene: SceneState | undefined;
-  /** Of the tree of its own. */
+  /** Strength of its own tree. */
   treeStrength: Strength = SURE;
-  /** Of an object: whether its modifiers may give its faces other slots. */
+  /** For an object: whether its modifiers may change the slots of faces. */
   mayMoveSlots = false;
   data = 0;
   slotBits: Uint8Array | undefined;
-  /** At most how sure anything of it is, such as for an object that the camera may not see. */
+  /** Limit for all its edges, such as for an object that the camera may not see. */
   most: Strength = SURE;
-  /** Strength of each scene's render that the tree shows, 0 for its own. */
+  /** Scenes whose render the tree shows, 0 for its own. */
   readonly renderLayers: { readonly node: number; readonly scene: number }[] = [];
   hasGroupNodes = false;
   readonly #edges: Edge[] = [];
@@ -259,7 +260,7 @@ export class OwnerEdges {
   readonly #stripEdges: StripEdge[] = [];
   #stripStrengths: ReadonlyMap<number, Strength> = new Map();
   #strengthsByLabel: Map<string, Strength> | undefined;
-  // Of a hundred thousand objects few have any of these.
+  // Allocated on demand: few of a hundred thousand objects have these.
   #nodes: NodeUse | undefined;
   #strips: Map<number, Strip> | undefined;
   #channels: Map<number, Channel> | undefined;
@@ -286,12 +287,12 @@ export class OwnerEdges {
     return (this.#channels ??= new Map());
   }
 
-  /** By `modifier "Cloth"`. */
+  /** By label: `modifier "Cloth"`. */
   get modifiers(): Map<string, Strength> {
     return (this.#modifiers ??= new Map());
   }
 
-  /** Belongs to the node or strip at hand, where there is one. */
+  /** Adds an edge of the current node or strip, if any. */
   add(edge: Edge): void {
     if (!this.mayKeep()) return;
     if (this.node !== 0) this.#nodeEdges.push({ ...edge, node: this.node });
@@ -305,7 +306,7 @@ export class OwnerEdges {
     return !this.isFull;
   }
 
-  /** Puts its edges into the graph. What is asked below holds from then on. */
+  /** Adds its edges to the graph. The methods below are valid afterwards. */
   settle(graph: DataGraph): void {
     this.#nodes?.settle();
     const { scene, slots } = this;
@@ -328,7 +329,7 @@ export class OwnerEdges {
       byLabel.set(label, stronger(byLabel.get(label) ?? NONE, this.#stripStrength(address)));
   }
 
-  /** How sure the file is to be needed where the data block is. */
+  /** How certainly the file is needed if the data block is used. */
   strengthOfUse({ label, kind, node, isSpare }: FileUse): Strength {
     if (isSpare) return MAYBE;
     if (node !== 0) return this.#nodeStrength(node);
@@ -338,13 +339,13 @@ export class OwnerEdges {
     return FILES.has(this.code) ? SURE : MAYBE;
   }
 
-  /** Whether the scene shows its strips in place of its layers. */
+  /** Whether the scene shows its strips instead of its layers. */
   get showsStrips(): boolean {
     const { scene, strips, channels, firstStrip, firstChannel } = this;
     return scene?.usesStrips === true && rendersStrips({ strips, channels, firstStrip, firstChannel });
   }
 
-  /** How sure its own scene's layers are to be rendered, where it is the scene. */
+  /** For a scene: how certainly its own layers render. */
   get rendersLayers(): Strength {
     const { scene } = this;
     if (!scene || scene.composites === NONE || scene.composites === OFF)
@@ -382,10 +383,10 @@ export class OwnerEdges {
   }
 }
 
-/** By strength: `NONE`, then `OFF`, then `MAYBE`, then `SURE`. */
+/** Ranks of `NONE`, `MAYBE`, `SURE` and `OFF`: the order is `NONE`, `OFF`, `MAYBE`, `SURE`. */
 const RANKS: readonly number[] = [0, 2, 3, 1];
 
-/** Where both have to hold. */
+/** The strength if both are required. */
 function weaker(one: Strength, other: Strength): Strength {
   return RANKS[one]! < RANKS[other]! ? one : other;
 }

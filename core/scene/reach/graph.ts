@@ -1,8 +1,8 @@
-/** How sure it is that something comes into a frame. */
+/** How certainly something comes into a frame. */
 export const NONE = 0;
 export const MAYBE = 1;
 export const SURE = 2;
-/** Switched off, and so `NONE` where no animation switches it. Only of edges. */
+/** Switched off: `NONE` unless an animation switches it. Only for edges. */
 export const OFF = 3;
 
 export type Level = 0 | 1 | 2;
@@ -19,19 +19,19 @@ export function higher<T extends number>(one: T, other: T): T {
 const STRENGTHS: readonly Strength[] = [NONE, MAYBE, SURE, OFF];
 
 /**
- * How one data block leads to another. Each has two parts, of which either may be reached alone: of a scene what it
- * composites or edits (`base`), and what it renders of its layers (`extra`); of a collection its objects, and the collections within it;
- * of a mesh what its faces use, and the slots that no face uses.
+ * A link from one data block to another. Each has two parts, which are reached separately. `base` is what a scene composites or
+ * edits, a collection's objects, or the materials of a mesh's faces. `extra` is what a scene renders of its layers, nested
+ * collections, or the slots without faces.
  */
 export interface Edge {
   readonly target: number;
   readonly base: Strength;
   readonly extra: Strength;
-  /** Whether the target has to be visible in renders. */
+  /** Whether the target must be visible in renders. */
   readonly gated?: boolean;
-  /** Whether it is followed only where the source's extra part is reached. */
+  /** Whether only the source's extra part leads on. */
   readonly ofExtra?: boolean;
-  /** Whether it stands in for all materials. */
+  /** Whether it replaces all materials. */
   readonly overrides?: boolean;
 }
 
@@ -39,16 +39,16 @@ const GATED = 1 << 4;
 const OF_EXTRA = 1 << 5;
 const OVERRIDES = 1 << 6;
 
-/** What a graph may hold: 100,000 objects of an ordinary film take half of it. */
+/** Limits of a graph: 100,000 objects of an ordinary film need half of it. */
 const MOST_BLOCKS = 1 << 18;
 const MOST_EDGES = 1 << 20;
 
-/** Beside a packed file that is held. */
+/** For use beside a packed file in memory. */
 const LITTLE = 1 / 8;
 
 const LINKED_ACTION = 'LINKED AC';
 
-/** The data blocks of a file and what leads from one to another, in bounded memory: `isFull` once there are too many of them. */
+/** The data blocks of a file and their links, in bounded memory: `isFull` if there are too many. */
 export class DataGraph {
   readonly #indices = new Map<number, number>();
   readonly #codes: string[] = [];
@@ -78,7 +78,7 @@ export class DataGraph {
     return this.#hidden[index]!;
   }
 
-  /** The next data block; edges that follow are its. */
+  /** Adds a data block; later edges belong to it. */
   addBlock(address: number, code: string): number {
     const index = this.#codes.length;
     if (index >= MOST_BLOCKS * this.#share) this.isFull = true;
@@ -91,17 +91,17 @@ export class DataGraph {
     return index;
   }
 
-  /** Of the last block. */
+  /** Hides the last block. */
   hide(): void {
     this.#hidden[this.#hidden.length - 1] = true;
   }
 
-  /** Of the last block: an animation of it switches something on or off. */
+  /** Marks the last block: its animation switches something. */
   markSwitched(): void {
     this.#switched.add(this.#codes.length - 1);
   }
 
-  /** Of the last block, and, where they are given, with other strengths than its own. */
+  /** Adds an edge of the last block, optionally with other strengths. */
   addEdge(edge: Edge, base: Strength = edge.base, extra: Strength = edge.extra): void {
     const { target, gated, ofExtra, overrides } = edge;
     if (target === 0 || base + extra === 0 || this.isFull) return;
@@ -111,12 +111,12 @@ export class DataGraph {
     this.#kinds.push(base | (extra << 2) | flags);
   }
 
-  /** More edges of a block, known only once all blocks are. */
+  /** Adds edges that are known only after all blocks. */
   addLate(index: number, edges: readonly Edge[]): void {
     this.#late.set(index, edges);
   }
 
-  /** Those of a block, in their order, and the index of the block that each leads to; edges to no block are left out. */
+  /** The edges of a block in order, with the index of each target; edges without a target block are left out. */
   *edges(index: number): Iterable<Edge & { readonly to: number }> {
     const end = this.#firstEdges[index + 1] ?? this.#targets.length;
     for (let at = this.#firstEdges[index]!; at < end; at += 1) {
@@ -140,7 +140,7 @@ export class DataGraph {
     }
   }
 
-  /** Whether an animation may switch things of the block: its own drivers, or an action that it uses. A linked action may do anything. */
+  /** Whether an animation may switch things of the block: its own drivers or its action. A linked action may do anything. */
   isSwitched(index: number): boolean {
     if (this.#switched.has(index)) return true;
     if (this.#switched.size === 0 && !this.#hasLinkedActions) return false;
@@ -152,22 +152,22 @@ export class DataGraph {
   }
 }
 
-/** Where a search starts. */
+/** A start of the search. */
 export interface Root {
   readonly index: number;
   readonly base: Level;
   readonly extra: Level;
 }
 
-/** How surely each data block comes into the frame. */
+/** How certainly each data block comes into a frame. */
 export interface Levels {
   base(index: number): Level;
   extra(index: number): Level;
 }
 
 /**
- * Follows a graph from its roots: a block is as sure as the weakest step of the surest way to it. Takes time in proportion
- * to the edges, since a block can rise only four times.
+ * Follows a graph from its roots: the strongest path to a block counts, and its weakest step decides. Time is proportional to
+ * the edges, since a block rises at most four times.
  */
 export function spreadReach(graph: DataGraph, roots: readonly Root[], materialsReplaced: boolean): Levels {
   const bases = new Map<number, Level>();
@@ -208,7 +208,7 @@ export function spreadReach(graph: DataGraph, roots: readonly Root[], materialsR
   return { base: (index) => bases.get(index) ?? NONE, extra: (index) => extras.get(index) ?? NONE };
 }
 
-/** What an edge is worth where animations switch things of its block, or don't. */
+/** The level of an edge; `switched`: whether animations switch things of its block. */
 export function levelOf(strength: Strength, switched: boolean): Level {
   if (strength === OFF) return switched ? MAYBE : NONE;
   return switched && strength === SURE ? MAYBE : strength;
@@ -230,11 +230,11 @@ export interface Strip {
   readonly type: number;
   readonly flag: number;
   readonly channel: number;
-  /** Frames that it covers: from the first to before the last. */
+  /** Frames that it covers; `end` is exclusive. */
   readonly start: number;
   readonly end: number;
   readonly opacity: number;
-  /** Whether its frames are not told by start and length alone. */
+  /** Whether more than start and length decides its frames. */
   readonly isRetimed: boolean;
   readonly firstChild: number;
   readonly firstChannel: number;
@@ -246,7 +246,7 @@ export interface Channel {
   readonly flag: number;
 }
 
-/** The lists of a sequence editor, by addresses. */
+/** The lists of a sequence editor, by address. */
 export interface Edit {
   readonly strips: ReadonlyMap<number, Strip>;
   readonly channels: ReadonlyMap<number, Channel>;
@@ -259,7 +259,7 @@ interface Span {
   readonly end: number;
 }
 
-/** How surely each strip is seen in the frames `span`, by address. Strips of no list are left out. */
+/** How certainly each strip is seen in the frames `span`, by address. Strips in no list are left out. */
 export function stripStrengths(edit: Edit, span: Span): Map<number, Strength> {
   const found = new Map<number, Strength>();
   const walk = (first: number, firstChannel: number, most: Strength, depth: number): void => {
@@ -277,7 +277,7 @@ export function stripStrengths(edit: Edit, span: Span): Map<number, Strength> {
   return found;
 }
 
-/** Whether Blender renders the sequencer instead of the scene (`RE_seq_render_active`), as far as the strips tell. */
+/** Whether Blender renders the sequencer instead of the scene (`RE_seq_render_active`), as far as strips show. */
 export function rendersStrips({ strips, firstStrip }: Edit): boolean {
   return listOf(strips, firstStrip).some(
     ([, { type, flag }]) => !SOUNDS.includes(type) && (flag & MUTED) === 0,
@@ -311,7 +311,7 @@ function mutedChannels(channels: ReadonlyMap<number, Channel>, first: number): S
   return muted;
 }
 
-/** Siblings that are compared: beyond that nothing is said for sure, so that time stays in proportion to the strips. */
+/** Strips that are compared with each other: with more the answer is `MAYBE`, so that time stays proportional to the strips. */
 const MOST_SIBLINGS = 500;
 
 function strengthOf(
@@ -329,7 +329,7 @@ function strengthOf(
   for (const [, other] of siblings) {
     if (other.channel <= strip.channel || isMuted(other)) continue;
     if (SOUNDS.includes(other.type) || other.type === TEXT) continue;
-    // An effect lies over those that it is made from.
+    // An effect covers its own inputs.
     if (other.type >= FIRST_EFFECT || other.isRetimed) return MAYBE;
     seen = seen.flatMap((span) => without(span, other));
   }

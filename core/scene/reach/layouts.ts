@@ -1,16 +1,16 @@
 import type { Sdna, SdnaField, SdnaStruct } from '../blend/sdna';
 
 /**
- * What a pointer of one data block to another means for a rendered frame. A member that no table names leads to `maybe`:
- * a Blender may have members that are not known here.
+ * What a pointer from one data block to another means for a rendered frame. Members in no table mean `maybe`: a Blender may
+ * have unknown ones.
  */
 
-/** Members that never bring anything into a frame, by struct and member, and why. `*` is the whole struct. */
+/** Members that never affect a frame, by struct and member, with the reason. `*` is the whole struct. */
 const EXCLUDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ID: {
     newid: 'only set while data is copied',
     orig_id: 'only set while Blender runs',
-    lib: 'names where the data block comes from; the placeholder itself stands for its library',
+    lib: 'names where the data block comes from; the placeholder itself represents its library',
   },
   IDOverrideLibrary: { hierarchy_root: 'only groups overrides in the interface' },
   IDOverrideLibraryPropertyOperation: { '*': 'names what an override changes' },
@@ -30,14 +30,14 @@ const EXCLUDED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   LayerCollection: { '*': 'is looked at with its flags' },
   bNodeTree: { owner_id: 'leads back to the owner of the tree', gpd: 'annotations are not rendered' },
   MovieClip: { gpd: 'annotations are not rendered' },
-  ImageUser: { scene: 'only tells the frame' },
+  ImageUser: { scene: 'only selects the frame' },
   CameraBGImage: { '*': 'background images are for the viewport' },
   bPoseChannel: { custom: 'shapes of bones are for the viewport', custom_tx: 'places such a shape' },
   AnimData: { tmpact: 'only set while tweaking in the interface' },
   Library: { parent: 'who linked it', archive_parent_library: 'where packed data came from' },
 };
 
-/** Members that a rendered data block always takes into the frame with it. */
+/** Members that always come into the frame with a rendered data block. */
 const SURE: Readonly<Record<string, readonly string[]>> = {
   Scene: ['world', 'camera'],
   Mesh: ['mat', 'key'],
@@ -56,20 +56,20 @@ const SURE: Readonly<Record<string, readonly string[]>> = {
   NodesModifierData: ['node_group'],
 };
 
-/** Structs that a pointer without a type may lead out of to a data block. */
+/** Untyped pointers that may lead to a data block, by struct. */
 const UNTYPED: Readonly<Record<string, readonly string[]>> = {
   Object: ['data'],
   LinkData: ['data'],
 };
 
-/** Codes of data blocks that only the interface uses: nothing of them is looked at. */
+/** Codes of data blocks that only the interface uses; these are skipped. */
 export const INTERFACE: ReadonlySet<string> = new Set(['SR', 'SN', 'WM', 'WS', 'BR', 'PL', 'PC', 'TX']);
 
-/** Properties that switch something off or on when they are animated. */
+/** Properties that switch something if they are animated. */
 export const SWITCHES =
   /hide_render|show_render|mute|material_index|use_nodes|use_sequencer|use_compositing|blend_alpha|instance_|\.use$|^use$|enabled/;
 
-/** Nodes that hand on the data block of their own. Others only may. */
+/** Nodes that always pass on their data block. Others may. */
 export const NODES_OF_DATA: ReadonlySet<string> = new Set([
   'ShaderNodeTexImage',
   'ShaderNodeTexEnvironment',
@@ -83,7 +83,7 @@ export const NODES_OF_DATA: ReadonlySet<string> = new Set([
   'TextureNodeImage',
 ]);
 
-/** Outputs of trees, of which the active one counts. */
+/** Outputs of trees; only the active one counts. */
 export const OUTPUTS: ReadonlySet<string> = new Set([
   'ShaderNodeOutputMaterial',
   'ShaderNodeOutputWorld',
@@ -94,13 +94,13 @@ export const OUTPUTS: ReadonlySet<string> = new Set([
   'NodeGroupOutput',
 ]);
 
-/** Nodes that may have an effect without being linked to an output. */
+/** Nodes that may have an effect without a link to an output. */
 export const MAYBE_OUTPUTS =
   /OutputAOV|OutputFile|Simulation|Repeat|Foreach|Closure|^(?!Shader|Compositor|Geometry|Texture|Function|Node)/;
 
 /**
- * Types of modifiers (`ModifierType` in `DNA_modifier_types.h`) after which the faces have the material slots that they had:
- * subdivision and others that only move vertices, and mirror, edge split, triangulate and data transfer.
+ * Types of modifiers (`ModifierType` in `DNA_modifier_types.h`) that keep the material slots of faces: subdivision and others
+ * that only move vertices, mirror, edge split, triangulate and data transfer.
  */
 export const KEEPS_SLOTS: ReadonlySet<number> = new Set([
   1, 2, 3, 5, 7, 8, 9, 10, 13, 14, 15, 16, 17, 18, 22, 23, 25, 28, 29, 30, 35, 36, 37, 38, 40, 43, 44, 45, 46,
@@ -116,12 +116,12 @@ const HIGH_BITS = 0x1fffff;
 /** A member that points to a data block. */
 export interface IdPointer {
   readonly offset: number;
-  /** By its own name, without those of structs around it. */
+  /** Its own name, without those of outer structs. */
   readonly member: string;
   readonly isSure: boolean;
 }
 
-/** One struct of the file, with its pointers to data blocks found once. */
+/** One struct of the file; its pointers to data blocks are found once. */
 export class StructLayout {
   readonly name: string;
   readonly bytes: number;
@@ -129,7 +129,7 @@ export class StructLayout {
   readonly isModifier: boolean;
   readonly #sdna: Sdna;
   readonly #struct: SdnaStruct;
-  /** By path; -1 for what the file's Blender lacks. */
+  /** By path; offset -1 if the file's Blender lacks the member. */
   readonly #offsets = new Map<string, { readonly offset: number; readonly bytes: number }>();
 
   constructor(sdna: Sdna, struct: SdnaStruct, isId: (type: string) => boolean) {
@@ -147,7 +147,7 @@ export class StructLayout {
     return this.#place(path).offset >= 0;
   }
 
-  /** A whole number, taken as signed where `bytes` is 4. 0 where the file's Blender had no such member. */
+  /** An integer, signed if it has 4 bytes; 0 if the file's Blender lacks the member. */
   number(view: DataView, base: number, path: string): number {
     const { offset, bytes } = this.#place(path);
     const { littleEndian } = this.#sdna.header;
@@ -172,7 +172,7 @@ export class StructLayout {
     return offset < 0 || bytes < header.pointerBytes ? 0 : addressAt(view, base + offset, header);
   }
 
-  /** Up to its NUL, of a text that is part of the struct. */
+  /** A text in the struct, up to its NUL. */
   text(view: DataView, base: number, path: string): string {
     const { offset, bytes } = this.#place(path);
     if (offset < 0) return '';
@@ -205,8 +205,8 @@ export class StructLayout {
 }
 
 /**
- * The low 53 bits of an address, which a double holds exactly. Blender 5 writes 64-bit numbers in place of addresses, of which
- * two of a file with 100,000 data blocks have these bits in common once in a million files.
+ * The low 53 bits of an address, which fit a double exactly. Blender 5 writes 64-bit numbers instead of addresses; with 100,000
+ * data blocks, two collide in one of a million files.
  */
 export function addressAt(
   view: DataView,
@@ -219,13 +219,13 @@ export function addressAt(
   return littleEndian ? first + (second & HIGH_BITS) * 2 ** 32 : second + (first & HIGH_BITS) * 2 ** 32;
 }
 
-/** The same of a block's address. */
+/** The low 53 bits of a block's address. */
 export function keyOf(address: bigint): number {
   const whole = Number(address);
   return whole <= Number.MAX_SAFE_INTEGER ? whole : Number(BigInt.asUintN(53, address));
 }
 
-/** The layouts of a file's structs, by the index in block headers, each made when it is asked for. */
+/** The layouts of a file's structs, by the index in block headers, made on request. */
 export class StructLayouts {
   readonly #sdna: Sdna;
   readonly #known = new Map<number, StructLayout | undefined>();
@@ -235,7 +235,7 @@ export class StructLayouts {
     this.#sdna = sdna;
   }
 
-  /** Throws `bad-sdna` for a struct that does not hold, and `RangeError` for one with absurdly many pointers. */
+  /** Throws `bad-sdna` for a damaged struct, and `RangeError` for one with absurdly many pointers. */
   at(index: number): StructLayout | undefined {
     if (this.#known.has(index)) return this.#known.get(index);
     const struct = this.#sdna.structAt(index);
@@ -282,7 +282,7 @@ function collect(
       for (let at = 0; at + inner.bytes <= bytes && pointers.length <= MOST_POINTERS; at += inner.bytes) {
         const before = pointers.length;
         collect(sdna, inner, isId, base + offset + at, depth - 1, pointers);
-        // An array of structs without pointers.
+        // The array has structs without pointers.
         if (pointers.length === before) break;
       }
     }

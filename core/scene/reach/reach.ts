@@ -7,26 +7,26 @@ import { INTERFACE, keyOf, type StructLayout, StructLayouts, SWITCHES } from './
 import { type At, StructReader } from './structs';
 import type { ReachSummary } from './summary';
 
-/** Of one mesh: as many faces as no real one has. */
+/** Bytes of faces of one mesh: more than any real one has. */
 const MOST_MESH_BYTES = 64 << 20;
 const MOST_NAME_BYTES = 1024;
 const MOST_WANTED = 1 << 16;
 
-/** `MPoly`, in `DNA_meshdata_types.h`: its material slot, and the length of all. */
+/** `MPoly`, in `DNA_meshdata_types.h`: offset of its material slot, and its size. */
 const POLYGON = { slot: 8, bytes: 12 };
 
 type Take = (view: DataView) => void;
 
-/** The blocks of the data block at hand that mean something only by what points to them: arrays of materials, slots of faces, names. */
+/** Blocks of the current data block whose meaning depends on pointers to them: arrays of materials, slots of faces, names. */
 class RawBlocks {
   readonly #owner: OwnerEdges;
   readonly #graph: DataGraph;
   readonly #sdna: Sdna;
   readonly #polygons: number | undefined;
   readonly #wanted = new Map<number, { readonly bytes: number; readonly take: Take }>();
-  /** Of the attribute with the slots of faces, the struct that tells where they are: it follows them. */
+  /** Address of the struct that locates the slots of faces; it follows them. */
   #slotsAttribute = 0;
-  /** The block that follows the name of that attribute. */
+  /** The block after the name of that attribute. */
   #guess: { readonly bytes: number; address: number } | undefined;
   isFull = false;
 
@@ -37,7 +37,7 @@ class RawBlocks {
     this.#polygons = sdna.indexOf('MPoly');
   }
 
-  /** Of a block that is wanted, the bytes that are; 0 for others. */
+  /** Number of bytes needed of a block, 0 for none. */
   bytesOf({ sdnaIndex, address, length }: Block, rawData: number): number {
     if (sdnaIndex === rawData) {
       const wanted = this.#wanted.size === 0 ? undefined : this.#wanted.get(keyOf(address));
@@ -48,7 +48,7 @@ class RawBlocks {
     return isWanted && length <= MOST_MESH_BYTES ? length : 0;
   }
 
-  /** Whether the block was one that is wanted. */
+  /** Returns whether the block was needed. */
   take({ sdnaIndex, address }: Block, view: DataView, rawData: number): boolean {
     if (sdnaIndex === this.#polygons) {
       this.#owner.slots.readFaces(view, POLYGON.slot, POLYGON.bytes, 2, this.#sdna.header.littleEndian);
@@ -62,7 +62,7 @@ class RawBlocks {
     return true;
   }
 
-  /** Of the first struct of a data block, its array of materials. */
+  /** Requests the array of materials of a data block, given its first struct. */
   wantSlots(layout: StructLayout, view: DataView): void {
     const { slots } = this.#owner;
     if (slots.array !== 0)
@@ -73,14 +73,14 @@ class RawBlocks {
     });
   }
 
-  /** Whether the struct tells nothing but of such blocks. */
+  /** Returns whether the struct only locates such blocks. */
   read({ layout, view, base }: At, address: number): boolean {
     switch (layout.name) {
       case 'FCurve':
         this.#want(layout.address(view, base, 'rna_path'), MOST_NAME_BYTES, (path) => {
           if (SWITCHES.test(textOf(path))) this.#graph.markSwitched();
         });
-        // Its driver may point to data blocks, in structs of their own.
+        // Structs of its driver may point to data blocks.
         return true;
       case 'CustomDataLayer':
         if (this.#owner.code === 'ME' && layout.text(view, base, 'name') === 'material_index')
@@ -126,7 +126,7 @@ class RawBlocks {
 
   #want(address: number, bytes: number, take: Take): void {
     if (address === 0) return;
-    // What is wanted mostly follows at once.
+    // Most needed blocks follow at once.
     if (this.#wanted.size >= MOST_WANTED) this.isFull = true;
     else this.#wanted.set(address, { bytes, take });
   }
@@ -138,13 +138,13 @@ function textOf(view: DataView): string {
   return bytes.toString('utf8', 0, end < 0 ? bytes.length : end);
 }
 
-/** What blocks have for a struct that hold none but text, numbers or addresses. */
+/** Struct index of blocks without structs, which hold text, numbers or addresses. */
 const RAW_DATA = 0;
 
-/** Of one block of structs: more is a file that was made to do harm. */
+/** Bytes of one block of structs: only hostile files have more. */
 const MOST_STRUCT_BYTES = 8 << 20;
 
-/** Structs that matter though none of their members points to a data block. */
+/** Structs that matter although no member points to a data block. */
 const WANTED: ReadonlySet<string> = new Set([
   ...['bNode', 'bNodeTree', 'bNodeLink', 'LayerCollection', 'ViewLayer', 'Editing', 'SeqTimelineChannel'],
   ...[
@@ -160,8 +160,8 @@ const WANTED: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Collects the graph of a file's data blocks while the file is walked through, for `ReachSummary`. It gives up where there are more of
- * them than fit the memory, and on files of Blender 2.79 and older.
+ * Collects the graph of a file's data blocks during a walk, for `ReachSummary`. Gives up if they exceed the memory, and on
+ * files of Blender 2.79 and older.
  */
 export class ReachTap implements BlockTap {
   readonly #layouts: StructLayouts;
@@ -172,7 +172,7 @@ export class ReachTap implements BlockTap {
   #raw: RawBlocks | undefined;
   readonly #sdna: Sdna;
 
-  /** `version` is the major one of the Blender that saved the file. */
+  /** `version`: major version of the Blender that saved the file. */
   constructor(sdna: Sdna, version: number, summary: ReachSummary) {
     this.#sdna = sdna;
     this.#layouts = new StructLayouts(sdna);
@@ -213,12 +213,12 @@ export class ReachTap implements BlockTap {
     if (!layout || block.length < layout.bytes) return 0;
     if (block.code !== 'DATA') return layout.bytes;
     if (layout.pointers.length === 0 && !layout.isModifier && !WANTED.has(layout.name)) return 0;
-    // An array of absurd length: the last of it would be missed.
+    // The end of such an array would be missed.
     if (block.length > MOST_STRUCT_BYTES) this.#summary.giveUp();
     return Math.min(block.length, MOST_STRUCT_BYTES);
   }
 
-  /** A struct that does not hold is left to those who need it. */
+  /** Other readers report a damaged struct. */
   #layoutAt(index: number): StructLayout | undefined {
     try {
       return this.#layouts.at(index);
@@ -230,7 +230,7 @@ export class ReachTap implements BlockTap {
 
   #startOwner(code: string, address: number, layout: StructLayout, view: DataView): void {
     const isLinked = code === 'ID';
-    // Of a hundred thousand objects no name is needed.
+    // Names are decoded only if needed: a file may have a hundred thousand objects.
     const isNamed = code === 'SC' || this.#summary.wantsNames;
     const name = isLinked ? layout.text(view, 0, 'name') : isNamed ? layout.text(view, 0, 'id.name') : code;
     const index = this.#graph.addBlock(address, isLinked ? `LINKED ${name.slice(0, 2)}` : code);
@@ -238,7 +238,7 @@ export class ReachTap implements BlockTap {
     if (isLinked) this.#summary.addLinked(index, name, layout.address(view, 0, 'lib'), owner);
     else this.#summary.addBlock(index, name);
     this.#summary.owner = owner;
-    // Nothing of the interface is looked at.
+    // Data of the interface is skipped.
     this.#owner = INTERFACE.has(code) ? undefined : owner;
     this.#raw = new RawBlocks(owner, this.#graph, this.#sdna);
     if (this.#owner && !isLinked) this.#reader.readOwner({ layout, view, base: 0 }, owner);

@@ -4,7 +4,7 @@ import { type DataGraph, MAYBE, NONE, OFF, type Strength, SURE } from './graph';
 import { addressAt, KEEPS_SLOTS, NODES_OF_DATA, type StructLayout } from './layouts';
 import type { ReachSummary } from './summary';
 
-/** A struct at hand. */
+/** The current struct. */
 export interface At {
   readonly layout: StructLayout;
   readonly view: DataView;
@@ -35,17 +35,17 @@ const MODIFIER_RENDERS = 1 << 1;
 const IMAGE_TEXTURE = 8;
 const PROPERTY_OF_DATA = 7;
 
-/** From 5.0 on `use_nodes` of materials, worlds and lights is always on, whatever files have. */
+/** From 5.0 on `use_nodes` of materials, worlds and lights is always on, whatever the file says. */
 const NODES_ALWAYS = 5;
 
-/** What the structs of a file tell of the ways between data blocks, and puts it into the owner at hand. */
+/** Reads links between data blocks from structs, and adds them to the current owner. */
 export class StructReader {
   readonly #sdna: Sdna;
   readonly #graph: DataGraph;
   readonly #summary: ReachSummary;
   readonly #version: number;
 
-  /** `version` is the major one of the Blender that saved the file. */
+  /** `version`: major version of the Blender that saved the file. */
   constructor(sdna: Sdna, summary: ReachSummary, version: number) {
     this.#sdna = sdna;
     this.#summary = summary;
@@ -53,7 +53,7 @@ export class StructReader {
     this.#version = version;
   }
 
-  /** The first struct of a data block. */
+  /** Reads the first struct of a data block. */
   readOwner(at: At, owner: OwnerEdges): void {
     const { layout, view, base } = at;
     const read = (path: string): number => layout.number(view, base, path);
@@ -84,7 +84,7 @@ export class StructReader {
     this.#follow(at, owner);
   }
 
-  /** Any other struct. */
+  /** Reads any other struct. */
   read(at: At, address: number, owner: OwnerEdges): void {
     const { layout, view, base } = at;
     const read = (path: string): number => layout.number(view, base, path);
@@ -103,7 +103,7 @@ export class StructReader {
       case 'CollectionObject':
         return owner.add({ target: pointer('ob'), base: SURE, extra: MAYBE, gated: true });
       case 'CollectionChild':
-        // Those of a scene are in its view layers.
+        // The view layers of a scene have its collections.
         if (owner.scene) return undefined;
         return owner.add({
           target: pointer('collection'),
@@ -154,7 +154,7 @@ export class StructReader {
     const isShown = !isInstancer || (read('duplicator_visibility_flag') & SHOWS_INSTANCER) !== 0;
     const isPartly = (visibility & PARTLY_HIDDEN) !== 0 && read('type') !== LAMP;
     if (isPartly || !isShown) owner.most = MAYBE;
-    // An empty shows its picture in the viewport only.
+    // An empty shows its picture only in the viewport.
     if (read('type') !== EMPTY) owner.data = layout.address(view, base, 'data');
     owner.mayMoveSlots = layout.address(view, base, 'particlesystem.first') !== 0;
     const isInstance = (read('transflag') & INSTANCES_COLLECTION) !== 0;
@@ -241,7 +241,7 @@ export class StructReader {
       firstChild: pointer('seqbase.first'),
       firstChannel: pointer('channels.first'),
     });
-    // Sound is mixed whether the sequencer's pictures are rendered or not.
+    // Sound is mixed even if the sequencer's pictures are not rendered.
     owner.add({ target: pointer('sound'), base: MAYBE, extra: NONE, ofExtra: false });
     owner.strip = address;
     owner.add({ target: pointer('scene'), base: MAYBE, extra: SURE });

@@ -29,7 +29,7 @@ const DEEPEST = 256;
 interface LayerNode {
   readonly next: number;
   readonly firstChild: number;
-  /** Of the collection; of the first node, the scene's own. */
+  /** Address of its collection; for the first node, the scene's own. */
   readonly collection: number;
   readonly flag: number;
 }
@@ -40,8 +40,8 @@ interface ViewLayer {
 }
 
 /**
- * What the view layers of a scene render: an edge to each collection that is not excluded from one of them, for its own objects only.
- * `isHidden` tells which are hidden in renders, and their children with them.
+ * What the view layers of a scene render: an edge to each collection that one of them includes, only for its own objects.
+ * `isHidden` returns whether a collection and its children are hidden in renders.
  */
 function layerEdges(
   layers: readonly ViewLayer[],
@@ -60,7 +60,7 @@ function layerEdges(
         const base = (node.flag & (HOLDOUT | INDIRECT_ONLY)) === 0 ? SURE : MAYBE;
         const isExcluded = (node.flag & EXCLUDED) !== 0;
         if (!isExcluded) edges.push({ target: node.collection, base, extra: NONE, ofExtra: true });
-        // A child of an excluded collection need not be excluded itself.
+        // A child of an excluded collection may be included.
         walk(node.firstChild, depth + 1);
       }
       address = node.next;
@@ -70,12 +70,12 @@ function layerEdges(
   return edges;
 }
 
-/** Users of files, and data blocks that are linked, that are kept. */
+/** Users of files and linked data blocks that are kept. */
 const MOST_USES = 1 << 16;
 const MOST_LINKED = 1 << 13;
 const MOST_LAYERS = 1 << 16;
 
-/** What the reach of a file is told of. */
+/** A file that receives its reach. */
 export interface Reached {
   reach?: Reach;
   linkedData?: readonly LinkedData[];
@@ -96,12 +96,12 @@ interface Linked {
 const WORDS: readonly Reach[] = ['unused', 'maybe', 'rendered'];
 const LEVELS: Readonly<Record<Reach, Level>> = { unused: NONE, maybe: MAYBE, rendered: SURE };
 
-/** From what a file's data blocks lead to, which of the files that they name can reach a rendered frame. */
+/** Decides which files can reach a rendered frame, from the links between data blocks. */
 export class ReachSummary {
   readonly graph = new DataGraph();
-  /** The data block at hand. */
+  /** The current data block. */
   owner: OwnerEdges | undefined;
-  /** Layer collections by address, view layers by the index of their scene, and scenes where a material stands in for others. */
+  /** Layer collections by address, view layers by index of their scene, and scenes with a replacement material. */
   readonly layerNodes = new Map<number, LayerNode>();
   readonly viewLayers = new Map<number, ViewLayer[]>();
   readonly replaced = new Set<number>();
@@ -112,13 +112,13 @@ export class ReachSummary {
   readonly #files = new Set<Reached>();
   readonly #libraries = new Map<number, Reached>();
   readonly #linked: Linked[] = [];
-  /** Of the part's data. */
+  /** Roots in the requested data. */
   readonly #roots: Root[] = [];
   #scene: { readonly index: number; readonly layers: Strength } | undefined;
   readonly #found = new Set<string>();
   #hasGivenUp: boolean;
 
-  /** Without `part` nothing is found out. */
+  /** Without `part` it finds nothing. */
   constructor(part: RenderedPart | undefined) {
     this.#part = part;
     this.#hasGivenUp = part === undefined;
@@ -128,7 +128,7 @@ export class ReachSummary {
     return this.#hasGivenUp;
   }
 
-  /** Whether data blocks besides scenes have to be named. */
+  /** Whether data blocks other than scenes need names. */
   get wantsNames(): boolean {
     return this.#isLibrary;
   }
@@ -137,31 +137,31 @@ export class ReachSummary {
     this.#hasGivenUp = true;
   }
 
-  /** Names of the part's data that the file does not hold; none where it was not walked to its end. */
+  /** Requested data that the file lacks; empty if it was not read to its end. */
   lacking(complete: boolean): string[] {
     if (!complete || this.#hasGivenUp || !this.#part || !('data' in this.#part)) return [];
     return [...this.#part.data.keys()].filter((name) => !this.#found.has(name));
   }
 
-  /** A data block of the file's own. `name` has its code in front. */
+  /** Adds a data block of the file. `name` starts with its code. */
   addBlock(index: number, name: string): void {
     if (!this.#part || !('data' in this.#part)) return;
     const reach = this.#part.data.get(name);
     if (reach === undefined) return;
     this.#found.add(name);
     const level = LEVELS[reach];
-    // All that a scene takes from a library it takes as a whole.
+    // Linked data is used as a whole.
     this.#roots.push({ index, base: level, extra: level });
   }
 
-  /** A placeholder of a data block that is in a library. */
+  /** Adds the placeholder of a linked data block. */
   addLinked(index: number, name: string, library: number, owner: OwnerEdges): void {
     owner.add({ target: library, base: SURE, extra: SURE });
     if (this.#linked.length < MOST_LINKED) this.#linked.push({ index, name, library });
     else this.giveUp();
   }
 
-  /** The data block at hand needs a file. A library needs none itself: what is linked from it does. */
+  /** Adds a file that the current data block needs. Not the library itself, but its linked data decides its reach. */
   addUse(file: Reached, user: FileUser, library?: bigint): void {
     if (!this.#part) return;
     const use = { ...user, node: this.owner?.node ?? 0 };
@@ -183,7 +183,7 @@ export class ReachSummary {
     this.#scene = { index, layers: owner.showsStrips ? OFF : owner.rendersLayers };
   }
 
-  /** Tells each file how it is reached, once all blocks were shown; `complete` tells whether they were. */
+  /** Sets the reach of each file, after the last block; `complete`: whether all blocks were read. */
   settle(complete: boolean): void {
     const isKnown = complete && !this.#hasGivenUp && (this.#scene !== undefined || this.#isLibrary);
     if (!isKnown) {
@@ -225,7 +225,7 @@ export class ReachSummary {
   }
 
   #allRoots(): Root[] {
-    // What is hidden in the library may be used all the same, such as by a modifier.
+    // Data hidden in the library may still be used, for example by a modifier.
     const roots = this.#roots.map(({ index, base, extra }): Root => {
       return { index, base: this.graph.isHidden(index) ? lower<Level>(base, MAYBE) : base, extra };
     });

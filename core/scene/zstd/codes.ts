@@ -1,4 +1,4 @@
-/** What is wrong with a zstd frame; the frame's place and the error that callers see are added by who knows them. */
+/** Damage in a zstd frame. Callers add the frame's offset and turn it into a `BlendFormatError`. */
 export class ZstdDamage extends Error {}
 
 export function damaged(reason: string): never {
@@ -6,12 +6,11 @@ export function damaged(reason: string): never {
 }
 
 /**
- * The decoding table of a finite state entropy code (RFC 8878, section 4.1): a state stands for a symbol, and tells how many
- * bits to read and what to add to them for the next one. Filled anew for each description, so that a file of any length takes
- * the memory of one.
+ * The decoding table of a finite state entropy code (RFC 8878, section 4.1). Each state has a symbol, the bits to read, and a
+ * base to add for the next state. Tables are reused, so that a file of any length takes the memory of one.
  */
 class FseTable {
-  /** Bits of the first state. */
+  /** Bits of a state. */
   log = 0;
   /** By state. */
   readonly symbols: Uint8Array;
@@ -19,7 +18,7 @@ class FseTable {
   readonly bases: Uint16Array;
   readonly #maxLog: number;
   readonly #maxSymbol: number;
-  /** By symbol: how many states have it; -1 for one that is rarer than that. */
+  /** By symbol: its number of states; -1 if it is rarer than one. */
   readonly #counts: Int16Array;
 
   constructor(maxLog: number, maxSymbol: number) {
@@ -31,7 +30,7 @@ class FseTable {
     this.#counts = new Int16Array(maxSymbol + 1);
   }
 
-  /** A table as the format has it in advance. */
+  /** A predefined table of the format. */
   static of(log: number, counts: readonly number[]): FseTable {
     const table = new FseTable(log, counts.length - 1);
     table.log = log;
@@ -40,7 +39,7 @@ class FseTable {
     return table;
   }
 
-  /** One symbol, for which no bits are read. Throws `ZstdDamage`. */
+  /** A table of one symbol, which takes no bits. Throws `ZstdDamage`. */
   setOnly(symbol: number): void {
     if (symbol > this.#maxSymbol) damaged('an unknown code');
     this.log = 0;
@@ -49,7 +48,7 @@ class FseTable {
     this.bases[0] = 0;
   }
 
-  /** Reads a description (section 4.1.1) at `position`, and tells where it ends. Throws `ZstdDamage`. */
+  /** Reads a table (section 4.1.1) at `position` and returns where it ends. Throws `ZstdDamage`. */
   read(bytes: Uint8Array, position: number, end: number): number {
     let bit = position * 8;
     const peek = (count: number): number => {
@@ -65,7 +64,7 @@ class FseTable {
     this.#counts.fill(0);
     while (left > 0) {
       if (symbol > this.#maxSymbol || bit > end * 8) damaged('a table of codes has no end');
-      // Numbers up to `left + 1`, the lower ones in a bit less.
+      // Numbers up to `left + 1`; the lower ones take one bit less.
       const width = bitLength(left + 1);
       const half = (1 << (width - 1)) - 1;
       const short = 2 * half - left;
@@ -81,7 +80,7 @@ class FseTable {
       left -= Math.abs(count);
       this.#counts[symbol] = count;
       symbol += 1;
-      // Zeros that follow are counted, three at a time.
+      // Then come counts of zeros, up to three at a time.
       for (let more = count === 0; more;) {
         const zeros = peek(2);
         bit += 2;
@@ -113,7 +112,7 @@ class FseTable {
         do state = (state + step) & (size - 1);
         while (state > high);
       }
-      // From here on: the next of the symbol's states.
+      // From here on, `counts` holds the next state of each symbol.
       counts[symbol] = Math.abs(counts[symbol]!);
     }
     for (state = 0; state < size; state++) {
@@ -127,30 +126,29 @@ class FseTable {
   }
 }
 
-/** How many bits it takes to write the number. */
+/** Bits needed to write the number. */
 function bitLength(number: number): number {
   return 32 - Math.clz32(number);
 }
 
-/** Of a code for literals (RFC 8878, section 4.2.1). */
+/** Limits of codes for literals (RFC 8878, section 4.2.1). */
 const MAX_BITS = 11;
 const MAX_WEIGHTS = 255;
 
-/** The decoding table of a Huffman code (RFC 8878, section 4.2), filled anew for each description. */
+/** The decoding table of a Huffman code (RFC 8878, section 4.2), reused for each description. */
 export class HuffmanTable {
-  /** Bits of the longest code; 0 where none has been read yet. */
+  /** Bits of the longest code; 0 before the first read. */
   #bits = 0;
-  /** By the next `#bits` bits: the symbol, and below it in four bits the length of its code. */
+  /** By the next `#bits` bits: the symbol, and the length of its code in the low four bits. */
   readonly #entries = new Uint16Array(1 << MAX_BITS);
   readonly #weights = new Uint8Array(MAX_WEIGHTS + 1);
   readonly #weightCodes = new FseTable(6, MAX_BITS + 1);
 
-  /** Forgets what it has. */
   clear(): void {
     this.#bits = 0;
   }
 
-  /** Reads a description (section 4.2.1) at `position`, and tells where it ends. Throws `ZstdDamage`. */
+  /** Reads a code (section 4.2.1) at `position` and returns where it ends. Throws `ZstdDamage`. */
   read(bytes: Uint8Array, position: number, end: number): number {
     if (position >= end) damaged('a Huffman code is cut off');
     const first = bytes[position]!;
@@ -169,7 +167,7 @@ export class HuffmanTable {
     return next;
   }
 
-  /** Two codes in turn, from the end on (section 4.2.1.2). */
+  /** Two interleaved codes, read from the end (section 4.2.1.2). */
   #readWeights(bytes: Uint8Array, position: number, end: number): number {
     const table = this.#weightCodes;
     const stream = bytes.subarray(table.read(bytes, position, end), end);
@@ -195,7 +193,7 @@ export class HuffmanTable {
     return damaged('a Huffman code has too many symbols');
   }
 
-  /** The last symbol's weight is what is left. */
+  /** The weight of the last symbol follows from the others. */
   #build(count: number): void {
     const weights = this.#weights;
     let sum = 0;
@@ -220,7 +218,7 @@ export class HuffmanTable {
     this.#bits = bits;
   }
 
-  /** Fills `out` with what `stream` holds, which is read from its end (section 4.2.2). Throws `ZstdDamage`. */
+  /** Decodes `stream` into `out`, from its end (section 4.2.2). Throws `ZstdDamage`. */
   decode(stream: Uint8Array, out: Uint8Array): void {
     const bits = this.#bits;
     const entries = this.#entries;
@@ -228,7 +226,7 @@ export class HuffmanTable {
     const mask = (1 << bits) - 1;
     let left = bitsIn(stream);
     let index = 0;
-    // Bits behind the end of the stream do not get past the mask.
+    // The mask removes bits after the end of the stream.
     for (let low = left - bits; low >= 0 && index < out.length; low = left - bits) {
       const at = low >> 3;
       const word = stream[at]! | (stream[at + 1]! << 8) | (stream[at + 2]! << 16);
@@ -236,7 +234,7 @@ export class HuffmanTable {
       out[index++] = entry >> 4;
       left -= entry & 15;
     }
-    // Near the stream's start it goes on as if there were zeros before it.
+    // At the start of the stream, zeros precede it.
     const word = stream[0]! | ((stream[1] ?? 0) << 8);
     for (; left >= 0 && index < out.length; index++) {
       const entry = entries[(word << (bits - left)) & mask]!;
@@ -247,14 +245,14 @@ export class HuffmanTable {
   }
 }
 
-/** Of a stream that is read from its end, where a 1 stands above its first bit. Throws `ZstdDamage`. */
+/** Bits of a stream that is read from its end; a 1 marks the bit above its first. Throws `ZstdDamage`. */
 export function bitsIn(stream: Uint8Array): number {
   const last = stream.at(-1) ?? 0;
   if (last === 0) damaged('a stream of bits has no end');
   return stream.length * 8 - 9 + bitLength(last);
 }
 
-/** A table that every decoder has (RFC 8878, section 3.1.1.3.2.2). */
+/** A predefined table (RFC 8878, section 3.1.1.3.2.2). */
 interface Preset {
   readonly log: number;
   readonly counts: readonly number[];
@@ -279,10 +277,10 @@ const OFFSET_DEFAULT: Preset = {
   counts: [1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1],
 };
 
-/** A table that a block may describe, take in advance, or have as the block before. */
+/** The table of a block: its own, the predefined one, or that of the block before. */
 export class SequenceCodes {
   readonly #own: FseTable;
-  /** Made when a block first takes it: a program that starts has nothing to unpack yet. */
+  /** Built on first use, to keep program start fast. */
   #default: FseTable | undefined;
   #current: FseTable | undefined;
 
@@ -299,10 +297,10 @@ export class SequenceCodes {
   }
 
   get table(): FseTable {
-    return this.#current ?? damaged('codes of a block before that has none');
+    return this.#current ?? damaged('the block before has no codes to repeat');
   }
 
-  /** By a block's mode (RFC 8878, section 3.1.1.3.2.1.2). Tells where the description ends. */
+  /** Selects a table by a block's mode (RFC 8878, section 3.1.1.3.2.1.2). Returns where the description ends. */
   read(mode: number, bytes: Uint8Array, position: number): number {
     if (mode === 0) this.#current = this.#default ??= FseTable.of(this.preset.log, this.preset.counts);
     if (mode === 1 || mode === 2) this.#current = this.#own;
@@ -317,3 +315,25 @@ export class SequenceCodes {
 export const literalsCodes = (): SequenceCodes => new SequenceCodes(9, 35, LITERALS_DEFAULT);
 export const offsetCodes = (): SequenceCodes => new SequenceCodes(8, 31, OFFSET_DEFAULT);
 export const matchCodes = (): SequenceCodes => new SequenceCodes(9, 52, MATCH_DEFAULT);
+
+/** Extra bits of each length code; the bases below are its least length (RFC 8878, section 3.1.1.3.2.1.1). */
+export const LITERALS_BITS = Uint8Array.of(
+  ...Array.from({ length: 16 }, () => 0),
+  ...[1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+);
+export const MATCH_BITS = Uint8Array.of(
+  ...Array.from({ length: 32 }, () => 0),
+  ...[1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+);
+export const LITERALS_BASES = basesOf(LITERALS_BITS, 0);
+export const MATCH_BASES = basesOf(MATCH_BITS, 3);
+
+function basesOf(bits: Uint8Array, first: number): Uint32Array {
+  const bases = new Uint32Array(bits.length);
+  let base = first;
+  for (const [code, width] of bits.entries()) {
+    bases[code] = base;
+    base += 2 ** width;
+  }
+  return bases;
+}

@@ -1,35 +1,146 @@
 import * as zlib from 'node:zlib';
 import { messageOf } from '../../errors';
 import { BlendFormatError } from '../blend/header';
-import { bitsIn, damaged, HuffmanTable, literalsCodes, matchCodes, offsetCodes } from './codes';
-import { MAX_ZSTD_BLOCK_BYTES, ZSTD_BLOCK_HEADER_BYTES, type ZstdFrameHeader } from './frame';
+import {
+  bitsIn,
+  damaged,
+  HuffmanTable,
+  LITERALS_BASES,
+  LITERALS_BITS,
+  literalsCodes,
+  MATCH_BASES,
+  MATCH_BITS,
+  matchCodes,
+  offsetCodes,
+} from './codes';
 
-/** Bits that follow the code of a length, by code; and the least length of each (RFC 8878, section 3.1.1.3.2.1.1). */
-const LITERALS_BITS = Uint8Array.of(
-  ...Array.from({ length: 16 }, () => 0),
-  ...[1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
-);
-const MATCH_BITS = Uint8Array.of(
-  ...Array.from({ length: 32 }, () => 0),
-  ...[1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
-);
-const LITERALS_BASES = basesOf(LITERALS_BITS, 0);
-const MATCH_BASES = basesOf(MATCH_BITS, 3);
+/** Little-endian integers from RFC 8878, sections 3.1.1 and 3.1.2. */
+export const ZSTD_MAGIC = 0xfd2fb528;
+const SKIPPABLE_MAGIC = 0x184d2a50;
 
-/** An offset's code is its number of bits; with these it is beyond any window that `parseZstdFrameHeader` accepts. */
+/**
+ * The limit that the RFC recommends (section 3.1.1.1.2), since a decoder needs that much memory. Blender's own frames use 2 MiB
+ * at most.
+ */
+const MAX_WINDOW_BYTES = 8 << 20;
+
+/** The most that a block may unpack to. */
+export const MAX_ZSTD_BLOCK_BYTES = 128 << 10;
+
+/** Bytes that `parseZstdFrameHeader` needs; fewer at the end of the file. */
+export const MAX_ZSTD_HEADER_BYTES = 18;
+
+export const ZSTD_BLOCK_HEADER_BYTES = 3;
+
+/** The start of one frame of a zstd file. */
+export interface ZstdFrameHeader {
+  /** Bytes up to the first block; for a skippable frame, all of its bytes. */
+  readonly bytes: number;
+  /** A skippable frame holds a seek table or similar; there is nothing to unpack. */
+  readonly skippable: boolean;
+  /** The declared number of unpacked bytes, if any. */
+  readonly contentBytes: number | undefined;
+  /** How many bytes back its blocks may point. */
+  readonly windowBytes: number;
+  /** Bytes after the last block. */
+  readonly checksumBytes: 0 | 4;
+}
+
+/**
+ * Reads the header of the frame that starts with `bytes` (RFC 8878, section 3.1.1); `offset` is its place, for errors. Accepted
+ * frames have a sane window and need no dictionary. `undefined` if no frame starts here.
+ * Throws `bad-zstd`, `too-large` and `truncated`.
+ */
+export function parseZstdFrameHeader(bytes: Uint8Array, offset: number): ZstdFrameHeader | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 4) return undefined;
+  const magic = view.getUint32(0, true);
+  const end = offset + bytes.length;
+  if (magic >>> 4 === SKIPPABLE_MAGIC >>> 4) {
+    if (bytes.length < 8) throw zstdTruncated(end);
+    const skipped = 8 + view.getUint32(4, true);
+    return { bytes: skipped, skippable: true, contentBytes: 0, windowBytes: 0, checksumBytes: 0 };
+  }
+  if (magic !== ZSTD_MAGIC) return undefined;
+
+  if (bytes.length < 6) throw zstdTruncated(end);
+  const descriptor = view.getUint8(4);
+  const singleSegment = (descriptor & 0x20) !== 0;
+  if (descriptor & 0x08) throw new BlendFormatError('bad-zstd', offset, 'a zstd frame header is damaged');
+  if (descriptor & 0x03) throw new BlendFormatError('bad-zstd', offset, 'a zstd frame asks for a dictionary');
+
+  const sizeField = descriptor >> 6;
+  const sizeFieldBytes = sizeField > 0 ? 1 << sizeField : singleSegment ? 1 : 0;
+  const sizeFieldOffset = singleSegment ? 5 : 6;
+  const headerBytes = sizeFieldOffset + sizeFieldBytes;
+  if (bytes.length < headerBytes) throw zstdTruncated(end);
+  const contentBytes = contentBytesOf(view, sizeFieldOffset, sizeFieldBytes);
+  const windowBytes = singleSegment ? contentBytes! : windowBytesOf(view.getUint8(5));
+  if (windowBytes > MAX_WINDOW_BYTES) {
+    throw new BlendFormatError('too-large', offset, `a zstd frame asks for a window of ${windowBytes} bytes`);
+  }
+  const checksumBytes = descriptor & 0x04 ? 4 : 0;
+  return { bytes: headerBytes, skippable: false, contentBytes, windowBytes, checksumBytes };
+}
+
+/** One block within a frame. */
+export interface ZstdBlock {
+  /** Header included. */
+  readonly bytes: number;
+  readonly last: boolean;
+}
+
+/** Reads the three bytes of a block's header (RFC 8878, section 3.1.1.2). Throws `truncated` and `bad-zstd`. */
+export function parseZstdBlock(bytes: Uint8Array, offset: number): ZstdBlock {
+  if (bytes.length < ZSTD_BLOCK_HEADER_BYTES) throw zstdTruncated(offset + bytes.length);
+  const word = bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16);
+  const type = (word >> 1) & 3;
+  const size = word >> 3;
+  if (type === 3 || size > MAX_ZSTD_BLOCK_BYTES) {
+    throw new BlendFormatError('bad-zstd', offset, 'a zstd block is damaged');
+  }
+  // Type 1 repeats one byte.
+  return { bytes: ZSTD_BLOCK_HEADER_BYTES + (type === 1 ? 1 : size), last: (word & 1) === 1 };
+}
+
+/** `offset` is the end of the file. */
+export function zstdTruncated(offset: number): BlendFormatError {
+  return new BlendFormatError('truncated', offset, 'the zstd data ends early');
+}
+
+function contentBytesOf(view: DataView, offset: number, fieldBytes: number): number | undefined {
+  switch (fieldBytes) {
+    case 1:
+      return view.getUint8(offset);
+    case 2:
+      return view.getUint16(offset, true) + 256;
+    case 4:
+      return view.getUint32(offset, true);
+    case 8:
+      return Number(view.getBigUint64(offset, true));
+    default:
+      return undefined;
+  }
+}
+
+function windowBytesOf(descriptor: number): number {
+  const base = 2 ** (10 + (descriptor >> 3));
+  return base + (base / 8) * (descriptor & 7);
+}
+
+/** The code of an offset is its number of bits. More would exceed every window that `parseZstdFrameHeader` accepts. */
 const MAX_OFFSET_CODE = 24;
 
-/** Section 3.1.1.5. */
+/** The first repeat offsets (section 3.1.1.5). */
 const FIRST_OFFSETS = [1, 4, 8];
 
-/** One for all: nothing waits while a block is unpacked. */
+/** Shared by all decoders: unpacking a block is synchronous. */
 const LITERALS = new Uint8Array(MAX_ZSTD_BLOCK_BYTES);
 
 /**
- * Unpacks the blocks of one zstd frame after the other (RFC 8878, section 3.1.1.2), each into room that the caller has and
- * behind what the frame's blocks before it gave. It allocates next to nothing however much comes out, which is what it is
- * for: V8 lets tens of megabytes of buffers that nobody needs any more lie about. Nothing that it is given can make it write
- * outside that room, or work for longer than the room and the packed bytes take.
+ * Unpacks the blocks of zstd frames (RFC 8878, section 3.1.1.2) into the caller's buffer, after the blocks before. It allocates
+ * next to nothing; V8 would keep tens of megabytes of unused buffers. Hostile input can neither write outside the buffer nor
+ * take time out of proportion to both sizes.
  */
 class ZstdBlockDecoder {
   #windowBytes = 0;
@@ -37,10 +148,10 @@ class ZstdBlockDecoder {
   readonly #literalsCodes = literalsCodes();
   readonly #offsetCodes = offsetCodes();
   readonly #matchCodes = matchCodes();
-  /** The last three offsets, the latest first. */
+  /** The last three offsets, latest first. */
   readonly #offsets = new Uint32Array(3);
 
-  /** Begins a frame, whose blocks may point back as far as `windowBytes`. */
+  /** Begins a frame whose blocks may point back up to `windowBytes`. */
   begin(windowBytes: number): void {
     this.#windowBytes = windowBytes;
     this.#huffman.clear();
@@ -49,9 +160,9 @@ class ZstdBlockDecoder {
   }
 
   /**
-   * Unpacks `block`, a whole one with its header that has passed `parseZstdBlock`, to `out` from `position` on. The frame's
-   * bytes before it stand in front of that, from `start` on, as far back as its window reaches. Tells the position behind the
-   * last byte. Throws `ZstdDamage`, also where there is no room.
+   * Unpacks `block`, with its header, which must have passed `parseZstdBlock`, to `out` at `position`. The frame's earlier
+   * bytes are before that, from `start` on, as far back as its window reaches. Returns the end of the output.
+   * Throws `ZstdDamage`, also if there is no room.
    */
   decode(block: Uint8Array, out: Uint8Array, start: number, position: number): number {
     const word = block[0]! | (block[1]! << 8) | (block[2]! << 16);
@@ -103,7 +214,7 @@ class ZstdBlockDecoder {
     return { literals, next };
   }
 
-  /** Four streams, whose lengths but for the last's stand in front of them. */
+  /** Four streams, preceded by the lengths of the first three. */
   #decodeFour(streams: Uint8Array, literals: Uint8Array): void {
     const part = (literals.length + 3) >> 2;
     if (streams.length < 6 || 3 * part > literals.length) damaged('literals are cut off');
@@ -130,7 +241,7 @@ class ZstdBlockDecoder {
     let at = from;
     let count = block[at++]!;
     if (count === 0) {
-      if (at !== block.length) damaged('the block goes on behind its end');
+      if (at !== block.length) damaged('the block continues after its end');
       return append(literals, 0, out, position);
     }
     if (count === 255) {
@@ -148,7 +259,7 @@ class ZstdBlockDecoder {
     return this.#execute(block.subarray(at), count, literals, out, start, position);
   }
 
-  /** Literals and copies of what came before, in turn (sections 3.1.1.3.2.1.1 and 3.1.1.4). */
+  /** Interleaves literals and copies of earlier bytes (sections 3.1.1.3.2.1.1 and 3.1.1.4). */
   #execute(
     stream: Uint8Array,
     count: number,
@@ -161,7 +272,7 @@ class ZstdBlockDecoder {
     const offsetTable = this.#offsetCodes.table;
     const matchTable = this.#matchCodes.table;
     let left = bitsIn(stream);
-    /** At most 24 bits: with the 7 beside them they fit into a word. Past the start of the stream `left` is negative. */
+    /** At most 24 bits, which fit into a word with 7 neighbours. Before the start of the stream `left` is negative. */
     const take = (bits: number): number => {
       left -= bits;
       const at = left >> 3;
@@ -177,7 +288,7 @@ class ZstdBlockDecoder {
       const offsetCode = offsetTable.symbols[offsetState]!;
       const matchCode = matchTable.symbols[matchState]!;
       const literalsCode = literalsTable.symbols[literalsState]!;
-      if (offsetCode > MAX_OFFSET_CODE) damaged('a copy from too far back');
+      if (offsetCode > MAX_OFFSET_CODE) damaged('a copy starts too far back');
       const value = 2 ** offsetCode + take(offsetCode);
       const length = MATCH_BASES[matchCode]! + take(MATCH_BITS[matchCode]!);
       const plain = LITERALS_BASES[literalsCode]! + take(LITERALS_BITS[literalsCode]!);
@@ -195,21 +306,21 @@ class ZstdBlockDecoder {
       else for (let byte = 0; byte < plain; byte++) out[position + byte] = literals[used + byte]!;
       position += plain;
       used = end;
-      if (offset > position - start || offset > this.#windowBytes) damaged('a copy from too far back');
+      if (offset > position - start || offset > this.#windowBytes) damaged('a copy starts too far back');
       repeat(out, position, offset, length);
       position += length;
     }
-    if (left !== 0) damaged('the block goes on behind its end');
+    if (left !== 0) damaged('the block continues after its end');
     return append(literals, used, out, position);
   }
 
-  /** The offset that a number stands for: one of the last three, or, from 4 on, one of its own (section 3.1.1.5). */
+  /** Resolves an offset: 1 to 3 repeat a recent one, larger values are new (section 3.1.1.5). */
   #offsetOf(value: number, noLiterals: boolean): number {
     const [first, second, third] = this.#offsets;
     const which = value > 3 ? value : value + Number(noLiterals);
     if (which === 1 && value <= 3) return first!;
     const offset = value > 3 ? value - 3 : which === 2 ? second! : which === 3 ? third! : first! - 1;
-    if (offset === 0) damaged('a copy from nowhere');
+    if (offset === 0) damaged('a copy has no offset');
     if (value > 3 || which !== 2) this.#offsets[2] = second!;
     this.#offsets[1] = first!;
     this.#offsets[0] = offset;
@@ -217,10 +328,10 @@ class ZstdBlockDecoder {
   }
 }
 
-/** From here on a call is faster than a loop. */
+/** Above this length a call is faster than a loop. */
 const MANY = 24;
 
-/** Copies `length` bytes from `offset` before `position`; what is copied may be part of what it gives. */
+/** Copies `length` bytes from `offset` before `position`; both ranges may overlap. */
 function repeat(out: Uint8Array, position: number, offset: number, length: number): void {
   const from = position - offset;
   if (length > MANY && offset >= length) out.copyWithin(position, from, from + length);
@@ -228,7 +339,7 @@ function repeat(out: Uint8Array, position: number, offset: number, length: numbe
   else for (let byte = 0; byte < length; byte++) out[position + byte] = out[from + byte]!;
 }
 
-/** The literals that are left. */
+/** Appends the remaining literals. */
 function append(literals: Uint8Array, used: number, out: Uint8Array, position: number): number {
   const rest = literals.subarray(used);
   if (position + rest.length > out.length) damaged('it unpacks to more than it may');
@@ -236,32 +347,19 @@ function append(literals: Uint8Array, used: number, out: Uint8Array, position: n
   return position + rest.length;
 }
 
-function basesOf(bits: Uint8Array, first: number): Uint32Array {
-  const bases = new Uint32Array(bits.length);
-  let base = first;
-  for (const [code, width] of bits.entries()) {
-    bases[code] = base;
-    base += 2 ** width;
-  }
-  return bases;
-}
-
 type NativeDecoder = (frame: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
 
-/** Node ≥ 22.15 has zstd built in: several times faster, and sound on hostile input. */
+/** Node ≥ 22.15 has zstd built in: several times faster, and safe with hostile input. */
 const NATIVE: NativeDecoder | undefined = Reflect.get(zlib, 'zstdDecompressSync');
 
-/** Whether whole frames are best unpacked at once, by `unpackNatively`. */
+/** Whether `unpackNatively` can unpack whole frames, which is faster. */
 export const UNPACKS_NATIVELY = NATIVE !== undefined;
 
-/**
- * Unpacks exactly one frame, of which it is known that it is whole and that it has to unpack to `bytes`. `offset` tells where
- * it stands in the file, for errors. Throws `bad-zstd`.
- */
+/** Unpacks exactly one whole frame that must unpack to `bytes`. `offset` is its place, for errors. Throws `bad-zstd`. */
 export function unpackNatively(frame: Uint8Array, bytes: number, offset: number): Uint8Array {
   let content: Uint8Array | undefined;
   try {
-    // It can't be asked for nothing at all.
+    // The limit must be at least 1.
     content = NATIVE!(frame, { maxOutputLength: Math.max(bytes, 1) });
   } catch (error) {
     throw damagedFrame(offset, error);
@@ -270,12 +368,12 @@ export function unpackNatively(frame: Uint8Array, bytes: number, offset: number)
   return content;
 }
 
-/** Unpacks frames block by block. What passes through it has passed `parseZstdFrameHeader` and `parseZstdBlock`. */
+/** Unpacks frames block by block. Their headers must have passed `parseZstdFrameHeader` and `parseZstdBlock`. */
 export class ZstdDecoder {
   readonly #blocks = new ZstdBlockDecoder();
   #offset = 0;
 
-  /** Begins with the first block of a frame, which stands at `offset`. */
+  /** Begins a frame at `offset`. */
   begin({ windowBytes }: ZstdFrameHeader, offset: number): void {
     this.#blocks.begin(windowBytes);
     this.#offset = offset;
@@ -291,9 +389,9 @@ export class ZstdDecoder {
   }
 }
 
-/** For a frame that does not unpack to what it or the seek table says. */
+/** For a frame whose size differs from the declared one or that of the seek table. */
 export function brokenPromise(promisedBytes: number, offset: number): BlendFormatError {
-  const reason = `a zstd frame does not unpack to the promised ${promisedBytes} bytes`;
+  const reason = `a zstd frame does not unpack to the declared ${promisedBytes} bytes`;
   return new BlendFormatError('bad-zstd', offset, reason);
 }
 

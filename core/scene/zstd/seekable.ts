@@ -1,36 +1,39 @@
 import { type ByteReader, ByteWindow, type DecodedBlend, FRUGAL } from '../blend/bytes';
 import { BlendFormatError } from '../blend/header';
-import { brokenPromise, unpackNatively, UNPACKS_NATIVELY, ZstdDecoder } from './decoder';
 import {
+  brokenPromise,
   MAX_ZSTD_HEADER_BYTES,
   parseZstdBlock,
   parseZstdFrameHeader,
+  unpackNatively,
+  UNPACKS_NATIVELY,
   ZSTD_BLOCK_HEADER_BYTES,
+  ZstdDecoder,
   type ZstdFrameHeader,
-} from './frame';
+} from './decoder';
 
-/** One frame by the seek table. */
+/** One frame in the seek table. */
 interface SeekEntry {
-  /** Where the frame stands in the file. */
+  /** Offset of the frame in the file. */
   readonly offset: number;
   readonly packedBytes: number;
-  /** Where its content stands in the unpacked bytes. */
+  /** Offset of its content in the unpacked bytes. */
   readonly start: number;
   readonly bytes: number;
 }
 
-/** The frames of a file that unpack to something, in its order, as plain numbers: 65,536 objects would take ten times as much. */
+/** The non-empty frames of a file, in order, as plain numbers: 65,536 objects would take ten times the memory. */
 class SeekTable {
   readonly #packedBytes: number[] = [];
   readonly #offsets: number[] = [];
-  /** Where each one's content starts, and, as the last, where that of all ends. */
+  /** Where the content of each starts, and at last, where all content ends. */
   readonly #starts: number[] = [0];
 
   get length(): number {
     return this.#offsets.length;
   }
 
-  /** Bytes that all of it unpacks to. */
+  /** Unpacked bytes of all frames. */
   get bytes(): number {
     return this.#starts.at(-1)!;
   }
@@ -41,7 +44,7 @@ class SeekTable {
     this.#starts.push(this.bytes + bytes);
   }
 
-  /** By an index below `length`. */
+  /** `index` must be below `length`. */
   at(index: number): SeekEntry {
     const start = this.#starts[index]!;
     return {
@@ -52,7 +55,7 @@ class SeekTable {
     };
   }
 
-  /** The index of the frame that holds the byte at `position`, which is less than `bytes`. */
+  /** The index of the frame that holds the byte at `position`, which must be below `bytes`. */
   indexAt(position: number): number {
     let low = 0;
     let high = this.length - 1;
@@ -69,16 +72,15 @@ const TABLE_MAGIC = 0x184d2a5e;
 const FOOTER_MAGIC = 0x8f92eab1;
 const FOOTER_BYTES = 9;
 
-/** Where Blender cuts. More is legal, but several of them are held at a time. */
+/** Blender's frame size. More is legal, but several frames are kept at a time. */
 const MAX_FRAME_BYTES = 2 << 20;
 
-/** 128 GiB in frames of 2 MiB; the table itself is held too. */
+/** 128 GiB in frames of 2 MiB; the table is kept in memory. */
 const MAX_FRAMES = 1 << 16;
 
 /**
- * Reads the seek table with which Blender ≥ 3.0 ends a compressed file: zstd's "seekable format", version 0.1.0.
- * `undefined` where there is none that is consistent with the file; such a file is unpacked from its start, as
- * Blender does. Entries without content are left out.
+ * Reads the seek table at the end of a file that Blender ≥ 3.0 compressed: zstd's "seekable format", version 0.1.0. Empty
+ * entries are left out. `undefined` if there is no consistent table; such a file is unpacked from its start, as in Blender.
  */
 export async function readSeekTable(source: ByteReader): Promise<SeekTable | undefined> {
   if (source.size < FOOTER_BYTES + 8) return undefined;
@@ -101,7 +103,7 @@ export async function readSeekTable(source: ByteReader): Promise<SeekTable | und
   for (let index = 0; index < count; index++) {
     const packedBytes = table.getUint32(8 + index * entryBytes, true);
     const bytes = table.getUint32(8 + index * entryBytes + 4, true);
-    // A frame is at most a little larger than its content, or the encoder would have stored it as it is.
+    // A frame is at most slightly larger than its content: the encoder would store it uncompressed.
     if (bytes > MAX_FRAME_BYTES || packedBytes > MAX_FRAME_BYTES + (MAX_FRAME_BYTES >> 7)) return undefined;
     if (bytes > 0) entries.add(offset, packedBytes, bytes);
     offset += packedBytes;
@@ -113,20 +115,20 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** One frame of a zstd file by the seek table, unpacked as far as it is read. */
+/** One frame of a zstd file, unpacked as far as it is read. */
 class SeekableFrame {
   readonly #entry: SeekEntry;
   readonly #decoder: ZstdDecoder;
   readonly #packed: Uint8Array;
   readonly #content: Uint8Array;
-  /** How far it is unpacked, in packed and in unpacked bytes. */
+  /** Progress in packed and in unpacked bytes. */
   #packedDone: number;
   #done = 0;
   #whole = false;
 
   /**
-   * `packed` are the frame's bytes, for which `checkFrame` gave `header`, and `content` is room for what they unpack to. Both
-   * are the frame's as long as it is read, and so is `decoder`.
+   * `packed` are the frame's bytes, `header` comes from `checkFrame`, and `content` has space for the unpacked bytes. The frame
+   * owns these and `decoder` while it is read.
    */
   constructor(
     entry: SeekEntry,
@@ -143,10 +145,10 @@ class SeekableFrame {
     decoder.begin(header, entry.offset);
   }
 
-  /** The unpacked bytes from `start` to `end`, which are within what the table says. Throws `bad-zstd`. */
+  /** The unpacked bytes from `start` to `end`, which must be within the frame. Throws `bad-zstd`. */
   read(start: number, end: number): Uint8Array {
     while (!this.#whole && this.#done < end) this.#unpackBlock();
-    // What lies beyond is checked when it is read.
+    // Later bytes are checked when they are read.
     const { bytes, offset } = this.#entry;
     if (this.#done < end || (this.#whole && this.#done !== bytes)) throw brokenPromise(bytes, offset);
     return this.#content.subarray(start, end);
@@ -162,7 +164,7 @@ class SeekableFrame {
   }
 }
 
-/** The header of a frame. Throws `bad-zstd` unless the bytes that the table calls a frame are one, and nothing besides. */
+/** The header of a frame. Throws `bad-zstd` unless the bytes are exactly one frame. */
 function checkFrame(packed: Uint8Array, { offset, packedBytes }: SeekEntry): ZstdFrameHeader {
   let cause: unknown;
   try {
@@ -171,11 +173,11 @@ function checkFrame(packed: Uint8Array, { offset, packedBytes }: SeekEntry): Zst
   } catch (error) {
     cause = error;
   }
-  const reason = 'no zstd frame stands where the seek table tells';
+  const reason = 'the seek table points to something other than a zstd frame';
   throw new BlendFormatError('bad-zstd', offset, reason, { cause });
 }
 
-/** How long the frame is by its blocks' headers. */
+/** The length of the frame by its blocks' headers. */
 function frameBytes(packed: Uint8Array, header: ZstdFrameHeader, offset: number): number {
   let end = header.bytes;
   for (let last = false; !last;) {
@@ -186,38 +188,37 @@ function frameBytes(packed: Uint8Array, header: ZstdFrameHeader, offset: number)
   return end + header.checksumBytes;
 }
 
-/** Of Blender's own frames, packed and unpacked, that is two. */
+/** Two of Blender's own frames, packed and unpacked. */
 const ROOM_BYTES = 8 << 20;
 
-/** Each has a decoder, of some 10 kB. */
+/** Each has a decoder of some 10 kB. */
 const MAX_OPEN_FRAMES = 32;
 
-/** Gives what a frame unpacks to, from `start` to `end`. Throws `bad-zstd`. */
+/** Returns unpacked bytes of a frame from `start` to `end`. Throws `bad-zstd`. */
 type UnpackFrame = (start: number, end: number) => Uint8Array;
 
 interface Cached {
-  /** Into the table. */
+  /** Index in the table. */
   readonly index: number;
   readonly read: UnpackFrame;
   readonly decoder: ZstdDecoder;
-  /** Its place in the room. */
+  /** Its place in the buffer. */
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * The last few frames of a zstd file that were read, each with its packed bytes in front of those that it unpacks to. They
- * stand one after the other in one room and, at its end, from its start again, so that a walk through a large file takes no
- * more memory than one through a small one.
+ * The last few frames of a zstd file, each as its packed and then its unpacked bytes. They share one ring buffer, so a walk
+ * through a large file takes no more memory than through a small one.
  */
 class FrameCache {
   readonly #room: Uint8Array;
   #end = 0;
-  /** The oldest first. */
+  /** Oldest first. */
   readonly #frames: Cached[] = [];
   readonly #idle: ZstdDecoder[] = [];
 
-  /** `fileBytes` are those of the whole file, packed and unpacked. */
+  /** `fileBytes`: of the whole file, packed and unpacked together. */
   constructor(fileBytes: number) {
     this.#room = new Uint8Array(Math.min(fileBytes, ROOM_BYTES));
   }
@@ -227,8 +228,8 @@ class FrameCache {
   }
 
   /**
-   * Copies the packed bytes, and lets go of the oldest frames: what those gave is overwritten. Throws `bad-zstd` for bytes
-   * that are not that frame.
+   * Copies the packed bytes and drops the oldest frames, whose bytes become invalid. Throws `bad-zstd` if the bytes are not
+   * that frame.
    */
   add(index: number, entry: SeekEntry, packed: Uint8Array): UnpackFrame {
     const header = checkFrame(packed, entry);
@@ -251,12 +252,12 @@ class FrameCache {
     return read;
   }
 
-  /** Where there are so many bytes, without a frame in them. */
+  /** Makes space for the bytes and returns its start. */
   #makeRoom(bytes: number): number {
     const fits = this.#end + bytes <= this.#room.length;
     const from = fits ? this.#end : 0;
     for (let oldest = this.#frames[0]; oldest !== undefined; oldest = this.#frames[0]) {
-      // The rest of the room, which is left empty, has the oldest of all.
+      // The unused rest of the buffer holds the oldest frames.
       const isInRest = !fits && oldest.from >= this.#end;
       const overlaps = oldest.from < from + bytes && oldest.to > from;
       if (!isInRest && !overlaps && this.#frames.length < MAX_OPEN_FRAMES) break;
@@ -267,20 +268,20 @@ class FrameCache {
   }
 }
 
-/** Random access to what a zstd file unpacks to, by its seek table; holds the last few frames that were unpacked. */
+/** Random access to the unpacked bytes of a zstd file by its seek table; keeps the last few frames. */
 export class SeekableZstdBlend implements DecodedBlend {
   readonly compression = 'zstd';
   readonly size: number;
-  /** Blender puts `DNA1` and the end block into a frame of their own, the last. */
+  /** Blender puts `DNA1` and the end block into the last frame. */
   readonly tailOffset: number;
   readonly #source: ByteReader;
-  /** Many frames in a request. */
+  /** Reads many frames in one request. */
   readonly #window: ByteWindow;
   readonly #table: SeekTable;
   readonly #frames: FrameCache;
   #bytesLeft: number;
 
-  /** `table` has one entry at least; `limitBytes` is how much may be unpacked in all. */
+  /** `table` must not be empty; `limitBytes` is how much may be unpacked in total. */
   constructor(source: ByteReader, table: SeekTable, limitBytes: number) {
     this.#source = source;
     this.#window = new ByteWindow(source, FRUGAL);
@@ -304,7 +305,7 @@ export class SeekableZstdBlend implements DecodedBlend {
     return result;
   }
 
-  /** What the frame has of these bytes. */
+  /** The part of these bytes in the frame. */
   async #partOf(index: number, offset: number, end: number): Promise<Uint8Array> {
     const { start, bytes } = this.#table.at(index);
     const read = this.#frames.get(index) ?? (await this.#open(index));
@@ -315,13 +316,13 @@ export class SeekableZstdBlend implements DecodedBlend {
     const entry = this.#table.at(index);
     this.#bytesLeft -= entry.bytes;
     if (this.#bytesLeft < 0) {
-      const reason = 'the file has too much in small blocks to be read through';
+      const reason = 'the file has too many small blocks to read through';
       throw new BlendFormatError('too-large', entry.offset, reason);
     }
     return this.#frames.add(index, entry, await this.#packed(entry.offset, entry.packedBytes));
   }
 
-  /** Without read-ahead where it is held: that might ask for more than is. */
+  /** Without read-ahead if the bytes are in memory: that could ask for more. */
   async #packed(offset: number, length: number): Promise<Uint8Array> {
     return this.#source.peek?.(offset, length) ?? this.#window.read(offset, length);
   }

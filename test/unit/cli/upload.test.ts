@@ -12,8 +12,8 @@ import {
 import { startsRender } from '../../../core/render/keys';
 import type { Dependency } from '../../../core/scene/contents/blend-contents';
 import { preflight } from '../../../core/scene/preflight';
+import { walkDependencies } from '../../../core/scene/project/examine';
 import { projectRootOf, segmentsOf } from '../../../core/scene/project/paths';
-import { walkDependencies } from '../../../core/scene/project/walk';
 import { FileStorage } from '../../../core/storage/file-storage';
 import { routeStorage } from '../../../core/storage/open-storage';
 import { filePath, fileUrl, type ObjectHead, type UploadOptions } from '../../../core/storage/storage';

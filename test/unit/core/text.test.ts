@@ -1,4 +1,5 @@
 import {
+  listNames,
   formatExactSeconds,
   formatSeconds,
   printable,
@@ -54,5 +55,16 @@ describe('printable', () => {
 
   test('a line is cut before its characters are escaped', () => {
     expect(printableLine('\n'.repeat(5), 3)).toBe('\\u000a\\u000a\\u000a…');
+  });
+});
+
+describe('listNames', () => {
+  it.each([
+    [['a'], undefined, 'a'],
+    [['a', 'b', 'c'], undefined, 'a, b and 1 more'],
+    [['a', 'b'], 5, 'a, b and 3 more'],
+    [[], undefined, ''],
+  ])('writes %j of %s as "%s"', (names, total, text) => {
+    expect(listNames(names, 2, total)).toBe(text);
   });
 });

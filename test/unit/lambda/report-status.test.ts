@@ -1,5 +1,6 @@
 import { SpotreelError } from '../../../core/errors';
-import { parseStatus, type RenderStatus } from '../../../core/render/records';
+import type { RenderStatus } from '../../../core/render/records';
+import { Render } from '../../../core/render/render';
 import { consoleUrl, type Notification, reportStatus, weigh } from '../../../lambda/report-status';
 import { MemoryStorage } from '../../support/memory-storage';
 
@@ -85,19 +86,19 @@ describe('report status', () => {
   function setUp() {
     const storage = new MemoryStorage();
     const told: Notification[] = [];
+    const render = Render.in(folder, storage);
     const services = {
-      storage,
       notify: async (notification: Notification) => void told.push(notification),
       now: () => new Date(1000),
     };
-    const read = async () => parseStatus(await storage.get(statusUrl), 'x');
-    return { storage, told, services, read };
+    const read = () => render.status.require();
+    return { storage, render, told, services, read };
   }
 
   test('reportStatus notifies people once and records this in the status', async () => {
-    const { told, services, read } = setUp();
-    expect(await reportStatus(complete, folder, services)).toBe('reported');
-    expect(await reportStatus(complete, folder, services)).toBe('kept');
+    const { render, told, services, read } = setUp();
+    expect(await reportStatus(complete, render, services)).toBe('reported');
+    expect(await reportStatus(complete, render, services)).toBe('kept');
     expect(await read()).toEqual({ ...complete, notifiedAt: '1970-01-01T00:00:01.000Z' });
     expect(told).toEqual([
       { subject: 'Render shot is complete', message: expect.stringContaining('Folder: memory://') },
@@ -105,21 +106,21 @@ describe('report status', () => {
   });
 
   test('reportStatus sends no second message for a better reason', async () => {
-    const { told, services, read } = setUp();
-    await reportStatus(stitchFailed, folder, services);
-    await reportStatus(renderFailed, folder, services);
+    const { render, told, services, read } = setUp();
+    await reportStatus(stitchFailed, render, services);
+    await reportStatus(renderFailed, render, services);
     expect(told).toHaveLength(1);
     expect(await read()).toMatchObject({ reason: 'a frame failed', notifiedAt: expect.any(String) });
   });
 
   test('reportStatus sends a failed message again at the next report', async () => {
-    const { told, services, read } = setUp();
+    const { render, told, services, read } = setUp();
     const notify = async () => {
       throw new SpotreelError('unavailable', 'passing', 'no SNS');
     };
-    await expect(reportStatus(complete, folder, { ...services, notify })).rejects.toThrow('no SNS');
+    await expect(reportStatus(complete, render, { ...services, notify })).rejects.toThrow('no SNS');
     expect(await read()).not.toHaveProperty('notifiedAt');
-    await reportStatus(complete, folder, services);
+    await reportStatus(complete, render, services);
     expect(told).toHaveLength(1);
     expect(await read()).toHaveProperty('notifiedAt');
   });
@@ -129,16 +130,16 @@ describe('report status', () => {
       [stitchFailed, renderFailed],
       [renderFailed, stitchFailed],
     ]) {
-      const { services, read } = setUp();
-      await Promise.all(pair.map((next) => reportStatus(next, folder, services)));
+      const { render, services, read } = setUp();
+      await Promise.all(pair.map((next) => reportStatus(next, render, services)));
       expect(await read()).toMatchObject({ endedJob: 'r1' });
     }
   });
 
   test('reportStatus replaces an unreadable status', async () => {
-    const { storage, services, read } = setUp();
+    const { storage, render, services, read } = setUp();
     await storage.put(statusUrl, '{"version":0}');
-    await reportStatus(complete, folder, services);
+    await reportStatus(complete, render, services);
     expect(await read()).toMatchObject({ state: 'complete' });
   });
 });

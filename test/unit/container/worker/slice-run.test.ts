@@ -1,17 +1,14 @@
 import { SliceReporter } from '../../../../container/worker/slice-run';
-import { sliceReportUrl } from '../../../../core/render/keys';
-import { sliceReportSchema } from '../../../../core/render/records';
+import { Render } from '../../../../core/render/render';
 import { MemoryStorage } from '../../../support/memory-storage';
 
 test('a slice report lists frames in the order of saving, even if a later frame is stored first', async () => {
-  const [storage, folder] = [new MemoryStorage(), new URL('memory://films/renders/shot/')];
+  const render = Render.in(new URL('memory://films/renders/shot/'), new MemoryStorage());
   const at = new Date(0).toISOString();
-  const reporter = await SliceReporter.begin(storage, folder, 0, { attempt: 1, startedAt: at, kept: 0 });
+  const reporter = await SliceReporter.begin(render, 0, { attempt: 1, startedAt: at, kept: 0 });
   const store = (frame: number, place: number) =>
     reporter.stored({ frame, seconds: 1, storedAt: at, bytes: 1 }, place);
   await Promise.all([store(12, 1), store(11, 0), store(14, 3), store(13, 2)]);
-  const report = sliceReportSchema.parse(
-    JSON.parse(Buffer.from(await storage.get(sliceReportUrl(folder, 0))).toString()),
-  );
+  const report = await render.slice(0).require();
   expect(report.attempts[0]!.frames.map(({ frame }) => frame)).toEqual([11, 12, 13, 14]);
 });

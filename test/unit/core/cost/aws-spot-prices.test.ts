@@ -1,4 +1,8 @@
-import { DescribeSpotPriceHistoryCommand, EC2Client } from '@aws-sdk/client-ec2';
+import {
+  DescribeSpotPriceHistoryCommand,
+  type DescribeSpotPriceHistoryCommandInput,
+  EC2Client,
+} from '@aws-sdk/client-ec2';
 import { mockClient } from 'aws-sdk-client-mock';
 import { askSpotOffers } from '../../../../core/cost/aws-spot-prices';
 
@@ -16,29 +20,32 @@ const told = (InstanceType: 'm6i.xlarge' | 'm6a.xlarge', zone: string, SpotPrice
 const pool = (instanceTypes: string[]) => ({ instanceTypes, vcpus: 4, gpu: false });
 
 test('all pages, each machine in each zone once, at its latest price', async () => {
-  ec2
-    .on(DescribeSpotPriceHistoryCommand)
-    .resolvesOnce({
+  const pages = [
+    {
       SpotPriceHistory: [told('m6i.xlarge', 'a', '0.071'), told('m6i.xlarge', 'b', '0.08', 9)],
       NextToken: 'more',
-    })
-    .resolvesOnce({
+    },
+    {
       SpotPriceHistory: [told('m6i.xlarge', 'b', '0.5', 7), told('m6i.xlarge', 'c', 'none'), {}],
       NextToken: '',
-    });
+    },
+  ];
+  // The SDK's paginator changes one input from page to page, so that it is copied here.
+  const asked: DescribeSpotPriceHistoryCommandInput[] = [];
+  ec2
+    .on(DescribeSpotPriceHistoryCommand)
+    .callsFake((input: DescribeSpotPriceHistoryCommandInput) => pages[asked.push({ ...input }) - 1]);
   expect(await askSpotOffers(pool(['m6i']), new EC2Client({ region: 'us-east-1' }), NOW)).toEqual([
     { instanceType: 'm6i.xlarge', zone: 'a', hourUsd: 0.071 },
     { instanceType: 'm6i.xlarge', zone: 'b', hourUsd: 0.08 },
   ]);
-  const [first, second, ...rest] = ec2
-    .commandCalls(DescribeSpotPriceHistoryCommand)
-    .map(({ args }) => args[0].input);
+  const [first, second, ...rest] = asked;
   expect(rest).toEqual([]);
   expect(first).toMatchObject({
     StartTime: NOW,
     ProductDescriptions: ['Linux/UNIX', 'Linux/UNIX (Amazon VPC)'],
   });
-  expect(first).not.toHaveProperty('NextToken');
+  expect(first!.NextToken).toBeUndefined();
   expect(second).toMatchObject({ NextToken: 'more', Filters: first!.Filters });
 });
 

@@ -95,7 +95,7 @@ describe('receipt', () => {
         interrupted: 80 + 70,
         lost: 80 - 40 + (70 - 60),
       },
-      frameSeconds: { quarter: 20, median: 40, threeQuarters: 50, slowest: { frame: 3, seconds: 60 } },
+      frameSeconds: { quarter: 35, median: 45, threeQuarters: 52.5, slowest: { frame: 3, seconds: 60 } },
       slices: { machineSeconds: [150, 0, 150, 0], lostSeconds: [40, 0, 10, 0], attempts: [2, 0, 2, 0] },
     });
   });

@@ -1,9 +1,9 @@
 import { type CapServices, watchCaps } from '../../../../core/cost/watch-caps';
-import { submitRender } from '../../../../core/jobs/submit';
-import { readCap, setCap } from '../../../../core/render/cap';
-import { capUrl, renderFolder, sliceReportUrl } from '../../../../core/render/keys';
+import { setCap, submitRender } from '../../../../core/jobs/submit';
 import type { SliceReport } from '../../../../core/render/records';
+import { Render } from '../../../../core/render/render';
 import type { Storage } from '../../../../core/storage/storage';
+import { capUrl, sliceReportUrl } from '../../../support/render-urls';
 import { setUpSubmit } from '../../../support/submit-scene';
 
 const SECOND = 1000;
@@ -24,7 +24,7 @@ const prices = {
 async function setUp(maxUsd: number, more: Partial<CapServices> = {}) {
   const { services: submit, request, storage, batch } = await setUpSubmit();
   const cap = { maxUsd, at: iso(0), prices };
-  const { folder, manifest, jobs } = await submitRender({ ...request, name: 'shot', cap }, submit);
+  const { render, manifest, jobs } = await submitRender({ ...request, name: 'shot', cap }, submit);
   expect(manifest.sliceCount).toBe(3);
   const services: CapServices = {
     output: request.output,
@@ -48,9 +48,9 @@ async function setUp(maxUsd: number, more: Partial<CapServices> = {}) {
       failed: [],
     };
     const written: SliceReport = { version: 1, slice, attempts: [attempt] };
-    return storage.put(sliceReportUrl(folder, slice), JSON.stringify(written));
+    return storage.put(sliceReportUrl(render.folder, slice), JSON.stringify(written));
   };
-  return { services, storage, batch, folder, job, report, submit, request };
+  return { services, storage, batch, folder: render.folder, job, report, submit, request };
 }
 
 /** The same storage, with the names of its calls. */
@@ -81,7 +81,7 @@ test('the cap is there before the jobs, and is no part of the render', async () 
   let seen: Promise<unknown> | undefined;
   batch.fault = (call, when) => {
     if (call === 'submitJob' && when === 'before')
-      seen ??= readCap(renderFolder(request.output, 'shot'), storage);
+      seen ??= Render.at(request.output, 'shot', storage).cap.readIfValid();
   };
   const cap = { maxUsd: 3, at: iso(0) };
   const { manifest } = await submitRender({ ...request, name: 'shot', cap }, services);
@@ -105,7 +105,9 @@ test('one that has come to its cap is stopped, once, with a reason; the cap goes
     status: 'FAILED',
     statusReason: 'stopped at its cap of 1.50 USD: by the highest prices 2.00 USD are spent',
   });
-  expect(await readCap(folder, storage)).toMatchObject({ stopped: { jobId: job.jobId, usd: 2 } });
+  expect(await Render.in(folder, storage).cap.readIfValid()).toMatchObject({
+    stopped: { jobId: job.jobId, usd: 2 },
+  });
   // AWS Batch takes its time until all children have ended.
   job.status = 'RUNNING';
   expect(await watchCaps(services)).toMatchObject([{ outcome: 'stopping' }]);
@@ -134,7 +136,7 @@ test('a slice whose machine is gone and that waits for another costs nothing mea
 test('without the account’s prices it is reckoned by the table, on GPUs by theirs', async () => {
   const { services, storage, folder, report } = await setUp(100);
   await report(0, 0, HOUR);
-  await setCap({ version: 1, renderId: 'shot', maxUsd: 100, at: iso(1) }, folder, storage);
+  await setCap({ version: 1, renderId: 'shot', maxUsd: 100, at: iso(1) }, Render.in(folder, storage));
   const machines = { ...services.machines, gpuInstanceTypes: ['g5'] };
   const [byCpu] = await watchCaps({ ...services, machines });
   const [byGpu] = await watchCaps({ ...services, machines, gpuJobQueue: 'queue' });
@@ -149,14 +151,14 @@ test('raised while it was looked at: nothing is stopped, and the next look goes 
     ...services,
     now: () => {
       // Asked for after the spending is known, and before it is noted.
-      void setCap({ version: 1, renderId: 'shot', maxUsd: 5, at: iso(T0) }, folder, storage);
+      void setCap({ version: 1, renderId: 'shot', maxUsd: 5, at: iso(T0) }, Render.in(folder, storage));
       return new Date(T0 + HOUR);
     },
   };
   expect(await watchCaps(raising)).toMatchObject([{ outcome: 'kept' }]);
   expect(job.status).toBe('RUNNING');
   const cap = { maxUsd: 5, prices };
-  await setCap({ version: 1, renderId: 'shot', ...cap, at: iso(T0 + 1) }, folder, storage);
+  await setCap({ version: 1, renderId: 'shot', ...cap, at: iso(T0 + 1) }, Render.in(folder, storage));
   expect(await watchCaps(services)).toMatchObject([{ outcome: 'kept', usd: 1, maxUsd: 5 }]);
 });
 
@@ -165,7 +167,7 @@ test('a cap for jobs that are to come waits for them while the ones before are k
   job.status = 'FAILED';
   // After the job, which has no time of its own here.
   const at = iso(T0 + HOUR - 60 * SECOND);
-  await setCap({ version: 1, renderId: 'shot', maxUsd: 8, at }, folder, storage);
+  await setCap({ version: 1, renderId: 'shot', maxUsd: 8, at }, Render.in(folder, storage));
   expect(await watchCaps(services)).toMatchObject([{ outcome: 'waiting' }]);
   const later = { ...services, now: () => new Date(T0 + 3 * HOUR) };
   expect(await watchCaps(later)).toMatchObject([{ outcome: 'removed' }]);
@@ -184,7 +186,7 @@ test('a render job that has just ended may be followed by another: its cap stays
     now: () => new Date(T0 + HOUR + seconds * SECOND),
   });
   expect(await watchCaps(at(60))).toMatchObject([{ outcome: 'waiting' }]);
-  expect(await readCap(folder, storage)).toMatchObject({ maxUsd: 5 });
+  expect(await Render.in(folder, storage).cap.readIfValid()).toMatchObject({ maxUsd: 5 });
   expect(await watchCaps(at(900))).toMatchObject([{ outcome: 'removed' }]);
 });
 

@@ -58,7 +58,7 @@ describe('errors', () => {
   test('say what was tried and what AWS Batch said', async () => {
     mock.on(SubmitJobCommand).rejects(clientException());
     await expect(batch.submitJob(request)).rejects.toThrow(
-      'AWS Batch refused to submit job shot_Rendering (ClientException: JobQueue x not found)',
+      'AWS Batch request to submit job shot_Rendering failed: request refused (400, ClientException: JobQueue x not found)',
     );
   });
 });
@@ -101,6 +101,13 @@ test('no ids, no call', async () => {
   expect(mock.calls()).toHaveLength(0);
 });
 
+/** The SDK's paginator changes one input from page to page, so that it is copied here. */
+function answerInPages(...pages: object[]): object[] {
+  const asked: object[] = [];
+  mock.on(ListJobsCommand).callsFake((input: object) => pages[asked.push({ ...input }) - 1]);
+  return asked;
+}
+
 test('jobs of a name are listed page by page, whatever their status: no children, and exactly that name', async () => {
   const job = (jobId: string, jobName: string) => ({
     jobId,
@@ -108,16 +115,13 @@ test('jobs of a name are listed page by page, whatever their status: no children
     status: 'FAILED' as const,
     createdAt: 1,
   });
-  mock
-    .on(ListJobsCommand)
-    .resolvesOnce({
-      jobSummaryList: [job('a', 'Shot_Rendering'), job('b', 'shot_rendering')],
-      nextToken: 'more',
-    })
-    .resolvesOnce({ jobSummaryList: [job('c', 'Shot_Rendering'), job('c:0', 'Shot_Rendering')] });
+  const asked = answerInPages(
+    { jobSummaryList: [job('a', 'Shot_Rendering'), job('b', 'shot_rendering')], nextToken: 'more' },
+    { jobSummaryList: [job('c', 'Shot_Rendering'), job('c:0', 'Shot_Rendering')] },
+  );
   const jobs = await batch.listJobs({ jobQueue: 'queue', jobName: 'Shot_Rendering' });
   expect(jobs.map(({ jobId }) => jobId)).toEqual(['a', 'c']);
-  expect(mock.commandCalls(ListJobsCommand).map(({ args }) => args[0].input)).toEqual([
+  expect(asked).toEqual([
     { jobQueue: 'queue', filters: [{ name: 'JOB_NAME', values: ['Shot_Rendering'] }] },
     { jobQueue: 'queue', filters: [{ name: 'JOB_NAME', values: ['Shot_Rendering'] }], nextToken: 'more' },
   ]);
@@ -138,13 +142,13 @@ test('children are listed in every status; one that moves on meanwhile is listed
 test('children of one status are listed until there are enough of them', async () => {
   const page = (first: number) =>
     [first, first + 1].map((i) => ({ jobId: `p:${i}`, jobName: 'n', status: 'FAILED' as const }));
-  mock
-    .on(ListJobsCommand)
-    .resolvesOnce({ jobSummaryList: page(0), nextToken: 'more' })
-    .resolves({ jobSummaryList: page(2), nextToken: 'still more' });
+  const asked = answerInPages(
+    { jobSummaryList: page(0), nextToken: 'more' },
+    { jobSummaryList: page(2), nextToken: 'still more' },
+  );
   const children = await batch.listJobs({ arrayJobId: 'p', jobStatus: 'FAILED', most: 3 });
   expect(children.map(({ jobId }) => jobId)).toEqual(['p:0', 'p:1', 'p:2']);
-  expect(mock.commandCalls(ListJobsCommand).map(({ args }) => args[0].input)).toEqual([
+  expect(asked).toEqual([
     { arrayJobId: 'p', jobStatus: 'FAILED' },
     { arrayJobId: 'p', jobStatus: 'FAILED', nextToken: 'more' },
   ]);

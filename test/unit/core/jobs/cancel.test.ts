@@ -9,6 +9,7 @@ import { AwsBatch } from '../../../../core/jobs/aws-batch';
 import type { JobStatus } from '../../../../core/jobs/batch';
 import { cancelJobs, livingJobs } from '../../../../core/jobs/cancel';
 import { workerArgv } from '../../../../core/jobs/worker';
+import { Render } from '../../../../core/render/render';
 import { MemoryStorage } from '../../../support/memory-storage';
 
 const mock = mockClient(BatchClient);
@@ -65,7 +66,7 @@ async function renderWith(files: Record<string, object>) {
   for (const [name, content] of Object.entries(files)) {
     await storage.put(new URL(name, folder), JSON.stringify(content));
   }
-  return { renderId: 'shot', folder, storage, batch };
+  return { render: Render.in(folder, storage), batch };
 }
 
 const NOTED = {
@@ -99,7 +100,7 @@ test('a video of what is there is stopped, too, also one that begins meanwhile',
   const render = await renderWith({ 'jobs.json': NOTED });
   const { wait } = watched();
   const pause = async () =>
-    render.storage.put(
+    render.render.storage.put(
       new URL('salvage.json', folder),
       JSON.stringify({
         version: 1,

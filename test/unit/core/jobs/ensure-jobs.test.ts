@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { SpotreelError } from '../../../../core/errors';
 import { TAKEN_BACK } from '../../../../core/jobs/ensure-jobs';
 import { type RenderRequest, submitRender, type SubmitServices } from '../../../../core/jobs/submit';
-import { claimUrl, jobsUrl, renderFolder } from '../../../../core/render/keys';
 import { MemoryStorage } from '../../../support/memory-storage';
 import { RecordingBatch } from '../../../support/recording-batch';
+import { claimUrl, jobsUrl, renderFolder } from '../../../support/render-urls';
 
 const SCENE = readFileSync(join(__dirname, '../../../fixtures/blend/3.4-zstd.blend'));
 const source = new URL('memory://films/uploads/shot.blend');

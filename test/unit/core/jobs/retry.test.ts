@@ -1,13 +1,15 @@
 import { SpotreelError } from '../../../../core/errors';
-import { readJobs, TAKEN_BACK } from '../../../../core/jobs/ensure-jobs';
+import { TAKEN_BACK } from '../../../../core/jobs/ensure-jobs';
 import { isReusable } from '../../../../core/jobs/pair';
 import { retryRender, type RetryServices, type RetryWish } from '../../../../core/jobs/retry';
 import { parseWorkerArgv } from '../../../../core/jobs/worker';
-import { claimUrl, jobsUrl, retryUrl } from '../../../../core/render/keys';
-import { parseRetryPlan, type RenderJobs } from '../../../../core/render/records';
+import type { RenderJobs } from '../../../../core/render/records';
+import { Render } from '../../../../core/render/render';
+import { parseRetryPlan } from '../../../support/documents';
 import { CALL_FAULTS, FaultyProcess } from '../../../support/faulty-calls';
 import { MemoryStorage } from '../../../support/memory-storage';
 import { RecordingBatch } from '../../../support/recording-batch';
+import { claimUrl, jobsUrl, retryUrl } from '../../../support/render-urls';
 import { manifestFor } from '../../../support/stored-render';
 
 const FOLDER = new URL('memory://films/renders/shot/');
@@ -48,7 +50,6 @@ class World {
 
   retry(owner: string, more: Partial<RetryWish> = {}, process = new FaultyProcess()) {
     const services: RetryServices = {
-      storage: process.see(this.storage),
       batch: process.see(this.batch),
       now: () => new Date(this.seconds * 1000),
       targets: {
@@ -57,7 +58,7 @@ class World {
       },
       claim: { owner, staleAfterSeconds: STALE_AFTER_SECONDS },
     };
-    return retryRender(MANIFEST, FOLDER, this.wish(more), services);
+    return retryRender(Render.in(FOLDER, process.see(this.storage)), MANIFEST, this.wish(more), services);
   }
 
   /** The jobs of retries. */
@@ -70,7 +71,7 @@ class World {
   }
 
   async plan(number: number) {
-    return parseRetryPlan(await this.storage.get(retryUrl(FOLDER, number)), 'the plan');
+    return parseRetryPlan(await this.storage.get(retryUrl(FOLDER, number)));
   }
 }
 
@@ -100,9 +101,9 @@ test('a child for each slice that lacks frames, a stitch job after them, and bot
     ],
     frames: [{ start: 3 }, { start: 9, end: 10 }],
   });
-  expect(await readJobs(FOLDER, world.storage)).toEqual({
+  expect(await Render.in(FOLDER, world.storage).jobs.readIfValid()).toEqual({
     ...jobs,
-    retry: { number: 1, why: 'asked', slices: 2, frames: 3, partial: true },
+    retry: { kind: 'frames', number: 1, why: 'asked', slices: 2, frames: 3, partial: true },
   });
   expect(await world.storage.head(claimUrl(FOLDER))).toBeUndefined();
 });
@@ -130,7 +131,7 @@ test('nothing to render: the stitch job alone, which waits for nothing', async (
   const { jobs } = await world.retry('a', { slices: [], frames: [] });
   expect(world.names()).toEqual(['shot_Retry1_Stitching']);
   expect(world.request('shot_Retry1_Stitching').dependsOn).toBeUndefined();
-  expect(jobs).toMatchObject({ render: { jobId: 'job-1' }, retry: { slices: 0 } });
+  expect(jobs).toMatchObject({ render: { jobId: 'job-1' }, retry: { kind: 'video', slices: 0 } });
 });
 
 test('of many at once one submits, and who asks the same again gets the same', async () => {
@@ -171,7 +172,7 @@ test('wherever a runner dies, those after it make one pair of it, whatever they 
           at,
           names: PAIR,
         });
-        const jobs = await readJobs(FOLDER, world.storage);
+        const jobs = await Render.in(FOLDER, world.storage).jobs.readIfValid();
         expect(world.batch.find(jobs!.render.jobId).request.jobName).toBe(alive[0]);
         expect(world.batch.find(jobs!.stitch.jobId).request.jobName).toBe(alive[1]);
         expect((await world.plan(jobs!.retry!.number)).number).toBe(jobs!.retry!.number);
@@ -218,17 +219,22 @@ test.each<
 >([
   [
     'of all that was missing',
-    { number: 1, why: 'asked', slices: 1, frames: 1 },
+    { kind: 'frames', number: 1, why: 'asked', slices: 1, frames: 1 },
     ['SUCCEEDED', 'SUCCEEDED'],
     true,
   ],
   [
     'of a part',
-    { number: 1, why: 'asked', slices: 1, frames: 1, partial: true },
+    { kind: 'frames', number: 1, why: 'asked', slices: 1, frames: 1, partial: true },
     ['SUCCEEDED', 'SUCCEEDED'],
     false,
   ],
-  ['of the video alone', { number: 1, why: 'asked', slices: 0, frames: 0 }, ['FAILED', 'SUCCEEDED'], true],
+  [
+    'of the video alone',
+    { kind: 'video', number: 1, why: 'asked', slices: 0, frames: 0 },
+    ['FAILED', 'SUCCEEDED'],
+    true,
+  ],
 ])('a retry %s counts as the render, or not', async (_, retry, [render, stitch], counts) => {
   const world = await World.of();
   world.batch.find('job-1').status = render;

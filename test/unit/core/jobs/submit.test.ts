@@ -1,18 +1,18 @@
 import { SpotreelError } from '../../../../core/errors';
 import { type RenderRequest, submitRender } from '../../../../core/jobs/submit';
 import { parseWorkerArgv } from '../../../../core/jobs/worker';
-import { jobsUrl, manifestUrl } from '../../../../core/render/keys';
-import { parseManifest } from '../../../../core/render/manifest';
+import { parseManifest } from '../../../support/documents';
 import { contents, dependency, examine, facts } from '../../../support/made-scenes';
+import { jobsUrl, manifestUrl } from '../../../support/render-urls';
 import { SCENE, setUpSubmit, SOURCE, withBlenders } from '../../../support/submit-scene';
 
 test('two jobs are submitted: an array of slices, and a stitch job that waits for it', async () => {
   const { batch, services, request } = await setUpSubmit();
-  const { jobs, folder, manifest } = await submitRender(request, services);
+  const { jobs, render: submitted, manifest } = await submitRender(request, services);
   const [render, stitch] = batch.jobs.map((job) => job.request);
   const output = `memory://films/renders/${manifest.renderId}`;
   const tagged = { tags: { 'spotreel:render': manifest.renderId }, propagateTags: true };
-  expect(folder.href).toBe(`${output}/`);
+  expect(submitted.folder.href).toBe(`${output}/`);
   expect(render).toEqual({
     ...tagged,
     jobName: `${manifest.renderId}_Rendering`,
@@ -72,9 +72,9 @@ test('the worker reads from its command what the plan says', async () => {
 
 test('the manifest and the job ids are left in the folder', async () => {
   const { storage, services, request } = await setUpSubmit();
-  const { folder, manifest, jobs } = await submitRender(request, services);
-  expect(parseManifest(await storage.get(manifestUrl(folder)), 'x')).toEqual(manifest);
-  expect(JSON.parse(Buffer.from(await storage.get(jobsUrl(folder))).toString())).toEqual(jobs);
+  const { render, manifest, jobs } = await submitRender(request, services);
+  expect(parseManifest(await storage.get(manifestUrl(render.folder)))).toEqual(manifest);
+  expect(JSON.parse(Buffer.from(await storage.get(jobsUrl(render.folder))).toString())).toEqual(jobs);
 });
 
 test('the same event twice is one render', async () => {

@@ -1,9 +1,9 @@
 import { type FaultKind, SpotreelError } from '../../../../core/errors';
+import { retryStrategy } from '../../../../core/jobs/batch';
 import {
   EXIT,
   exitCodeOf,
   parseWorkerArgv,
-  retryStrategy,
   workerArgv,
   type WorkerCommand,
 } from '../../../../core/jobs/worker';

@@ -3,7 +3,6 @@ import {
   type AttemptEnd,
   dependencyVerdict,
   evaluateOnExit,
-  settledChildren,
 } from '../../../../core/local-batch/dependencies';
 import type { JobState } from '../../../../core/local-batch/job-state';
 import { apply, jobsById, makeJob } from '../../../support/job-builders';
@@ -100,7 +99,7 @@ describe('dependencies', () => {
 
   describe('a job without dependencies', () => {
     test('is ready', () => {
-      expect(dependencyVerdict(makeJob(), 0, new Map())).toBe('ready');
+      expect(dependencyVerdict(makeJob(), new Map())).toBe('ready');
     });
   });
 
@@ -110,9 +109,9 @@ describe('dependencies', () => {
       const second = makeJob(undefined, [{ jobId: first.jobId, type }]);
       const jobs = jobsById(first, second);
       end(first, 0, 'FAILED');
-      expect(dependencyVerdict(second, 0, jobs)).toBe('waiting');
+      expect(dependencyVerdict(second, jobs)).toBe('waiting');
       end(first, 1, 'SUCCEEDED');
-      expect(dependencyVerdict(second, 0, jobs)).toBe('doomed');
+      expect(dependencyVerdict(second, jobs)).toBe('doomed');
     });
   });
 
@@ -122,36 +121,18 @@ describe('dependencies', () => {
     const job = makeJob(3, dependsOn);
     const jobs = jobsById(a, b, job);
     end(a, 0, 'SUCCEEDED');
-    expect(settledChildren(job, jobs)).toEqual({ ready: [], doomed: [] });
+    expect(dependencyVerdict(job, jobs)).toBe('waiting');
     end(b, 0, 'SUCCEEDED');
-    expect(settledChildren(job, jobs)).toEqual({ ready: [0, 1, 2], doomed: [] });
+    expect(dependencyVerdict(job, jobs)).toBe('ready');
 
     const [c, d] = [makeJob(), makeJob()];
     const doomed = makeJob(undefined, [{ jobId: c.jobId }, { jobId: d.jobId }]);
     end(d, 0, 'FAILED');
-    expect(dependencyVerdict(doomed, 0, jobsById(c, d, doomed))).toBe('doomed');
-  });
-
-  test('N_TO_N goes child by child', () => {
-    const first = makeJob(3);
-    const second = makeJob(3, [{ jobId: first.jobId, type: 'N_TO_N' }]);
-    end(first, 0, 'SUCCEEDED');
-    end(first, 2, 'FAILED');
-    expect(settledChildren(second, jobsById(first, second))).toEqual({ ready: [0], doomed: [2] });
-  });
-
-  test('SEQUENTIAL without a job id starts each child after the one before', () => {
-    const job = makeJob(3, [{ type: 'SEQUENTIAL' }]);
-    const jobs = jobsById(job);
-    expect(settledChildren(job, jobs)).toEqual({ ready: [0], doomed: [] });
-    end(job, 0, 'SUCCEEDED');
-    expect(settledChildren(job, jobs)).toEqual({ ready: [1], doomed: [] });
-    end(job, 1, 'FAILED');
-    expect(settledChildren(job, jobs)).toEqual({ ready: [], doomed: [2] });
+    expect(dependencyVerdict(doomed, jobsById(c, d, doomed))).toBe('doomed');
   });
 
   test('a dependency whose journal was removed counts as failed', () => {
     const job = makeJob(undefined, [{ jobId: 'gone' }]);
-    expect(dependencyVerdict(job, 0, jobsById(job))).toBe('doomed');
+    expect(dependencyVerdict(job, jobsById(job))).toBe('doomed');
   });
 });

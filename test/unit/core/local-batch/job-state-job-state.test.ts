@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
+import { isEnded } from '../../../../core/jobs/batch';
 import {
   applyEvent,
-  isEnded,
   type JobEvent,
   type JobState,
   jobStatus,
@@ -45,14 +45,19 @@ describe('a plain job', () => {
     expect(describeJob(job).attempts).toEqual([]);
   });
 
-  test.each(['cancelled', 'terminated'] as const)(
-    'that was %s while it ran is not started again once lost',
-    (type) => {
-      const job = apply(makeJob(), READY, STARTED, { type, reason: 'enough' }, { type: 'lost', index: 0 });
-      expect(jobStatus(job)).toBe('FAILED');
-      expect(jobStatusReason(job)).toBe('enough');
-    },
-  );
+  test('that was terminated while it ran is not started again once lost', () => {
+    const terminated = { type: 'terminated', reason: 'enough' } as const;
+    const job = apply(makeJob(), READY, STARTED, terminated, { type: 'lost', index: 0 });
+    expect(jobStatus(job)).toBe('FAILED');
+    expect(jobStatusReason(job)).toBe('enough');
+  });
+
+  test('that is terminated twice keeps the first reason', () => {
+    const terminated = { type: 'terminated', reason: 'enough' } as const;
+    const again = { ...terminated, reason: 'really' };
+    const job = apply(makeJob(), READY, STARTED, terminated, again, { type: 'lost', index: 0 });
+    expect(jobStatusReason(job)).toBe('enough');
+  });
 
   test('refuses what can not follow', () => {
     expect(() => apply(makeJob(), STARTED)).toThrow(/is PENDING, so "started" can't happen to it$/);
@@ -79,13 +84,13 @@ describe('an array job', () => {
     expect(jobStatus(job)).toBe('FAILED');
     expect(jobStatusReason(job)).toBe('Array Child Job failed');
     // Too late to be the reason.
-    expect(jobStatusReason(apply(job, { type: 'cancelled', reason: 'enough' }))).toBe(
+    expect(jobStatusReason(apply(job, { type: 'terminated', reason: 'enough' }))).toBe(
       'Array Child Job failed',
     );
   });
 
-  test('that is cancelled fails what has not started', () => {
-    const job = apply(makeJob(3), READY, STARTED, { type: 'cancelled', reason: 'enough' });
+  test('that is terminated fails what has not started', () => {
+    const job = apply(makeJob(3), READY, STARTED, { type: 'terminated', reason: 'enough' });
     expect(statuses(job)).toEqual(['RUNNING', 'FAILED', 'FAILED']);
     expect(jobStatus(apply(job, SUCCEEDED))).toBe('FAILED');
     expect(jobStatusReason(job)).toBe('enough');
@@ -103,7 +108,7 @@ describe('whatever happens to a job', () => {
   const event = fc.oneof(
     fc.record({ type: fc.constantFrom('ready' as const, 'dependency-failed' as const), index }),
     fc.record({
-      type: fc.constantFrom('cancelled' as const, 'terminated' as const),
+      type: fc.constant('terminated' as const),
       index,
       reason: fc.string(),
     }),

@@ -66,8 +66,6 @@ test.each<[string, Partial<SubmitJobRequest>, string]>([
     { dependsOn: [{ jobId: UNKNOWN }] },
     `names the job id "${UNKNOWN}", which is unknown`,
   ],
-  ['a dependency on nothing', { dependsOn: [{}] }, 'needs a jobId unless its type is SEQUENTIAL'],
-  ['a plain job in sequence', { dependsOn: [{ type: 'SEQUENTIAL' }] }, 'which only an array job can be'],
   [
     'a timeout of 0',
     { timeout: { attemptDurationSeconds: 0 } },
@@ -78,21 +76,6 @@ test.each<[string, Partial<SubmitJobRequest>, string]>([
   expect(codeOf(error)).toBe('client-exception');
   expect(messageOf(error)).toContain(message);
   expect(await batch.listJobs({ jobQueue: 'queue', jobName: rest.jobName ?? 'job' })).toEqual([]);
-});
-
-test('submitJob refuses N_TO_N between arrays of different sizes', async () => {
-  const request = {
-    jobName: 'a',
-    jobQueue: 'queue',
-    jobDefinition: 'definition',
-    arrayProperties: { size: 3 },
-  };
-  const { jobId } = await batch.submitJob(request);
-  const error: unknown = await submit({
-    arrayProperties: { size: 2 },
-    dependsOn: [{ jobId, type: 'N_TO_N' }],
-  }).catch((thrown: unknown) => thrown);
-  expect(messageOf(error)).toContain(`but this one has 2 and job ${jobId} has 3`);
 });
 
 test('jobs are found by their ids and names, unknown ones are left out', async () => {
@@ -108,7 +91,7 @@ test('jobs are found by their ids and names, unknown ones are left out', async (
   ]);
   expect(await batch.listJobs({ jobQueue: 'queue', jobName: 'A' })).toEqual([]);
   expect(await batch.listJobs({ arrayJobId: plain })).toEqual([]);
-  await expect(batch.cancelJob(UNKNOWN, 'enough').catch(codeOf)).resolves.toBe('client-exception');
+  await expect(batch.terminateJob(UNKNOWN, 'enough').catch(codeOf)).resolves.toBe('client-exception');
 });
 
 test.each<[Partial<LocalBatchOptions>, string]>([

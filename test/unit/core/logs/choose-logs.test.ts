@@ -164,7 +164,7 @@ describe('choose logs', () => {
     expect(namedLogs({ stitch: true }, retried)).toEqual({ jobId: 's1', what: 'the video (job 2 of 2)' });
     expect(namedLogs({ stitch: true, job: 3 }, { ...retried, salvage: 'v' })?.jobId).toBe('v');
     expect(() => namedLogs({ slice: 3, job: 3 }, retried)).toThrow(
-      'slice 3 was the task of 2 jobs: there is no job 3',
+      'slice 3 had 2 jobs, not 3; give --job 1 to 2',
     );
     expect(() => namedLogs({ job: 1 }, retried)).toThrow('--job needs --frame, --slice or --stitch');
   });
@@ -179,7 +179,7 @@ describe('choose logs', () => {
   });
 
   test('of a retry that makes the video alone, what failed before it is not shown', async () => {
-    const retry = { number: 1, why: 'asked', slices: 0, frames: 0 } as const;
+    const retry = { kind: 'video', number: 1, why: 'asked', slices: 0, frames: 0 } as const;
     const told = {
       r: parent({ FAILED: 1, SUCCEEDED: 3 }, 'FAILED'),
       'r:1': ran('FAILED'),

@@ -11,8 +11,8 @@ import {
   parseFrameRanges,
   positionOf,
 } from '../../../../core/render/frames';
-import { parseManifest } from '../../../../core/render/manifest';
 import { childUrl } from '../../../../core/storage/storage';
+import { parseManifest } from '../../../support/documents';
 import { SCENE, UploadWorld } from '../../../support/upload-world';
 
 describe('frame range', () => {
@@ -201,7 +201,7 @@ describe('hostile uploads', () => {
     expect([await world.deliver(body), await world.deliver(body)]).toEqual([true, true]);
     const keys = await world.keys();
     for (const manifest of keys.filter((name) => name.endsWith('/manifest.json')))
-      parseManifest(await world.storage.get(childUrl(world.bucket, manifest)), manifest);
+      parseManifest(await world.storage.get(childUrl(world.bucket, manifest)));
     for (const { subject, message } of world.notifications) {
       expect(subject).toMatch(/^[\x20-\x7e]{1,99}$/);
       expect(message).not.toMatch(TREACHEROUS);

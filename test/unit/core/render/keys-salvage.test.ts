@@ -1,5 +1,12 @@
 import { workerArgv } from '../../../../core/jobs/worker';
-import { capReason } from '../../../../core/render/cap';
+import { capReason } from '../../../../core/render/records';
+import { parseJobStateChange } from '../../../../lambda/finish-render/ended-job';
+import { finishRender } from '../../../../lambda/finish-render/finish-render';
+import { jobStateChange } from '../../../support/aws-events';
+import { CALL_FAULTS, FaultyProcess } from '../../../support/faulty-calls';
+import { tryAsLambdaDoes } from '../../../support/lambda-tries';
+import { MemoryStorage } from '../../../support/memory-storage';
+import { RecordingBatch } from '../../../support/recording-batch';
 import {
   capUrl,
   frameUrl,
@@ -11,14 +18,7 @@ import {
   salvageUrl,
   statusUrl,
   videoUrl,
-} from '../../../../core/render/keys';
-import { parseJobStateChange } from '../../../../lambda/finish-render/ended-job';
-import { finishRender } from '../../../../lambda/finish-render/finish-render';
-import { jobStateChange } from '../../../support/aws-events';
-import { CALL_FAULTS, FaultyProcess } from '../../../support/faulty-calls';
-import { tryAsLambdaDoes } from '../../../support/lambda-tries';
-import { MemoryStorage } from '../../../support/memory-storage';
-import { RecordingBatch } from '../../../support/recording-batch';
+} from '../../../support/render-urls';
 
 const output = new URL('memory://films/renders/');
 const folder = renderFolder(output, 'shot-1');

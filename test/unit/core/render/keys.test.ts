@@ -2,23 +2,16 @@ import {
   asciiName,
   canonicalOptions,
   checkRenderName,
-  failureUrl,
   fileOutputAt,
   frameName,
   frameOfMaster,
   frameOfName,
-  frameUrl,
   isFileOutput,
-  manifestUrl,
-  masterUrl,
   mayBeOfFrames,
   outputUrl,
-  renderFolder,
   renderIdOf,
   sourceWithoutFolder,
-  sliceReportUrl,
   startsRender,
-  videoUrl,
 } from '../../../../core/render/keys';
 import { renderJobName, salvageJobName } from '../../../../core/render/records';
 
@@ -102,36 +95,6 @@ describe('keys', () => {
     '-0000.png',
   ])('%s is no frame', (name) => {
     expect(frameOfName(name)).toBeUndefined();
-  });
-
-  test.each(['s3://bucket/films', 's3://bucket/films/'])(
-    'everything of a render lies below its folder in %s',
-    (output) => {
-      const folder = renderFolder(new URL(output), 'shot-1234abcd');
-      expect(folder.href).toBe('s3://bucket/films/shot-1234abcd/');
-      const keys = [
-        manifestUrl(folder),
-        frameUrl(folder, -3),
-        masterUrl(folder, -3, 'exr'),
-        masterUrl(folder, 10000, 'jpg'),
-        sliceReportUrl(folder, 12),
-        failureUrl(folder, 7),
-        videoUrl(folder),
-      ];
-      expect(keys.map(({ href }) => href.slice(folder.href.length))).toEqual([
-        'manifest.json',
-        'frames/-0003.png',
-        'masters/-0003.exr',
-        'masters/10000.jpg',
-        'slices/12.json',
-        'failures/7.json',
-        'output.mp4',
-      ]);
-    },
-  );
-
-  test('a folder without its slash is still the folder', () => {
-    expect(frameUrl(new URL('file:///films/shot'), 1).href).toBe('file:///films/shot/frames/0001.png');
   });
 
   test.each([

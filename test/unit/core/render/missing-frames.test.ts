@@ -1,9 +1,15 @@
 import fc from 'fast-check';
 import { framesAt } from '../../../../core/render/frames';
-import { failureUrl, frameUrl, gapsUrl } from '../../../../core/render/keys';
-import { chooseRetry, findMissingFrames } from '../../../../core/render/missing-frames';
-import { childrenOfFrames, SLICE_ORDERS, sliceOfChild, slicePositions } from '../../../../core/render/slices';
+import { Render } from '../../../../core/render/render';
+import {
+  chooseRetry,
+  childrenOfFrames,
+  SLICE_ORDERS,
+  sliceOfChild,
+  slicePositions,
+} from '../../../../core/render/slices';
 import { MemoryStorage } from '../../../support/memory-storage';
+import { failureUrl, frameUrl, gapsUrl } from '../../../support/render-urls';
 import { manifestFor } from '../../../support/stored-render';
 
 const FOLDER = new URL('memory://films/renders/shot/');
@@ -71,12 +77,12 @@ test('missing is what has no file, and a file that the video shows to be bad, un
     gaps: [3, 11, 12].map(gap),
   });
   await storage.put(gapsUrl(FOLDER), JSON.stringify(gaps(lastModified)));
-  const found = await findMissingFrames(MANIFEST, FOLDER, storage);
+  const found = await Render.in(FOLDER, storage).missingFrames(MANIFEST);
   expect({ missing: [...found.missing], failed: [...found.failed] }).toEqual({
     missing: [3, 11, 12],
     failed: [11],
   });
   // The frame is of later than the video.
   await storage.put(gapsUrl(FOLDER), JSON.stringify(gaps(new Date(lastModified.getTime() - 1000))));
-  expect([...(await findMissingFrames(MANIFEST, FOLDER, storage)).missing]).toEqual([11, 12]);
+  expect([...(await Render.in(FOLDER, storage).missingFrames(MANIFEST)).missing]).toEqual([11, 12]);
 });

@@ -138,9 +138,60 @@ describe('slices', () => {
   });
 });
 
+describe('files of earlier versions', () => {
+  const EARLIER_JOBS = {
+    render: { jobId: 'r', jobName: 'shot_Rendering' },
+    stitch: { jobId: 's', jobName: 'shot_Retry1_Stitching' },
+  };
+  const EARLIER_RETRY = { number: 1, why: 'asked', frames: 0 };
+
+  test.each([
+    [0, 'video'],
+    [3, 'frames'],
+  ])('a retry of %i slices in jobs.json has the kind %s', async (slices, kind) => {
+    const { render, storage } = shot();
+    const retry = { ...EARLIER_RETRY, slices };
+    await storage.put(render.jobs.url, JSON.stringify({ ...EARLIER_JOBS, retry }));
+    expect((await render.jobs.require()).retry).toEqual({ ...retry, kind });
+  });
+
+  test.each([
+    [[], 'video'],
+    [[{ start: 0, end: 2, step: 1 }], 'frames'],
+  ])('a retry plan with the slices %j has the kind %s', async (slices, kind) => {
+    const { render, storage } = shot();
+    const plan = { version: 1, number: 1, createdAt: AT, why: 'asked', slices, frames: [], jobQueue: 'spot' };
+    await storage.put(render.retry(1).url, JSON.stringify(plan));
+    expect(await render.retry(1).require()).toEqual({ ...plan, kind });
+  });
+
+  test('a retry in status.json has a kind', async () => {
+    const { render, storage } = shot();
+    const status = {
+      version: 1,
+      renderId: 'shot',
+      state: 'complete',
+      at: AT,
+      retry: { ...EARLIER_RETRY, slices: 0 },
+      findings: [],
+      links: { folder: 's3://films/renders/shot/' },
+    };
+    await storage.put(render.status.url, JSON.stringify(status));
+    expect((await render.status.require()).retry).toMatchObject({ kind: 'video', slices: 0 });
+  });
+});
+
 describe('retries', () => {
   const plan = (number: number) => ({
-    ...{ version: 1 as const, number, createdAt: AT, why: 'asked' as const, slices: [], frames: [] },
+    ...{
+      version: 1 as const,
+      kind: 'video' as const,
+      number,
+      createdAt: AT,
+      why: 'asked' as const,
+      slices: [],
+      frames: [],
+    },
     jobQueue: 'spot',
   });
 

@@ -1,5 +1,5 @@
 import type { SliceAttempt, SliceReport } from '../../../../core/render/records';
-import { reportFigures } from '../../../../core/render/slice-figures';
+import { quantileOf, reportFigures } from '../../../../core/render/slice-figures';
 
 const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1) + seconds * 1000).toISOString();
 
@@ -82,5 +82,16 @@ test('nothing that ran makes nothing, not NaN', () => {
     renderSeconds: 0,
     droppedSeconds: 0,
     interruptions: 0,
+  });
+});
+
+describe('quantileOf', () => {
+  it.each([
+    [[4], 0.5, 4],
+    [[2, 9], 0.5, 5.5],
+    [[1, 2, 3, 4], 0.25, 1.75],
+    [[1, 2, 3], 1, 3],
+  ])('of %j at %f is %f', (values, share, expected) => {
+    expect(quantileOf(values, share)).toBe(expected);
   });
 });

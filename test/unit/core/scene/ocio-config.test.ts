@@ -19,7 +19,7 @@ test.each([
   expect(ocioFiles(text).searchPaths).toEqual(expected);
 });
 
-test('ocioFiles finds the files of FileTransforms in every style, and no colour spaces', () => {
+test('ocioFiles finds the files of FileTransforms in every style, but no colour spaces', () => {
   const text = `${START}
 colorspaces:
   - !<ColorSpace>
@@ -46,7 +46,7 @@ test.each<[string, OcioFiles, string[], Record<string, string[]>]>([
     { 'a.cube': ['//colors/luts/a.cube', '//shared/a.cube'] },
   ],
   [
-    'its own folder, of which no other files travel',
+    'its own folder, whose other files do not travel',
     { searchPaths: ['.'], sources: ['a.cube'] },
     [],
     { 'a.cube': ['//colors/a.cube'] },
@@ -101,7 +101,7 @@ test.each([
   expect(mayLeadOut(`${START}${line}\n`)).toBe(true);
 });
 
-test('mayLeadOut takes names with slashes and percent signs for what they are', () => {
+test('mayLeadOut accepts names with slashes and percent signs', () => {
   const text = `${START}# from /usr and ..\nsearch_path: luts:more/luts\ndescription: sRGB / Rec.709, at 100 %\nfamily: Input/Camera\n`;
   expect(mayLeadOut(text)).toBe(false);
 });

@@ -30,7 +30,7 @@ describe('cameras', () => {
       expect(choose(camera)).toEqual(expected);
     });
 
-    test('takes an exact name before a comma or "all" means anything', () => {
+    test('prefers an exact name to commas and "all"', () => {
       expect(choose('Wide, low', ['Wide', 'Wide, low'])).toEqual(['Wide, low']);
       expect(choose('all', ['all', 'Wide'])).toEqual(['all']);
     });
@@ -45,7 +45,7 @@ describe('cameras', () => {
       );
     });
 
-    test('leaves a name that a library may hold to Blender', () => {
+    test('accepts a name that a library may hold', () => {
       expect(choose('Of a library', [], false)).toEqual(['Of a library']);
     });
 
@@ -86,7 +86,7 @@ describe('cameras', () => {
       expect(second).toEqual({ options: { camera: 'Cam A' }, group: first!.group });
     });
 
-    test('puts the camera, or its place, behind a name', () => {
+    test('appends the camera, or its number, to a name', () => {
       expect(of('all', 'take').map(({ name }) => name)).toEqual([
         'take-Cam-A',
         'take-Cam-B',
@@ -144,7 +144,7 @@ describe('plan', () => {
     return planRender({ renderId: 'shot', source, facts, options, parallel: 2, now: new Date(0), checked });
   }
 
-  test('a plan holds what the file says of its active scene', () => {
+  test('a plan has the settings of the active scene', () => {
     expect(manifestSchema.parse(plan({}))).toMatchObject({
       scene: 'Shot',
       frames: [{ start: 1, end: 48, step: 1 }],
@@ -158,13 +158,13 @@ describe('plan', () => {
     });
   });
 
-  test("the scene's start and step are honoured, and its last frame is not overshot", () => {
+  test("a plan keeps the scene's start and step within its last frame", () => {
     const { frames, frameCount } = plan({ frameStart: 101, frameEnd: 120, frameStep: 3 });
     expect(frames).toEqual([{ start: 101, end: 119, step: 3 }]);
     expect(frameCount).toBe(7);
   });
 
-  test('options stand in place of the scene', () => {
+  test('options replace settings of the scene', () => {
     const options = {
       frames: '1-3,9',
       resolutionPercent: 10,
@@ -180,7 +180,7 @@ describe('plan', () => {
     });
   });
 
-  describe('what the preflight found', () => {
+  describe('results of the preflight', () => {
     const finding = { code: 'unbaked-simulation', severity: 'warning', message: 'cloth' } as const;
     const files = [{ path: 'lib/a.png', url: 's3://films/a.png', size: 1, etag: 'e' }];
     const checked: CheckedScene = {
@@ -191,7 +191,7 @@ describe('plan', () => {
       hasSpeakers: false,
     };
 
-    test('stands in the plan', () => {
+    test('are in the plan', () => {
       expect(manifestSchema.parse(plan({}, {}, checked))).toMatchObject({
         scenePath: 'shots/shot.blend',
         dependencies: files,
@@ -209,17 +209,20 @@ describe('plan', () => {
       expect(plan({}, options, { ...checked, needsOneSlice: true }).sliceCount).toBe(slices);
     });
 
-    test.each(['../a.png', '/a.png', 'a/../../b', 'a\\b', ''])('a plan with the path %j is none', (path) => {
-      const evil = { ...plan({}, {}, checked), dependencies: [{ ...files[0]!, path }] };
-      expect(manifestSchema.safeParse(evil).success).toBe(false);
-    });
+    test.each(['../a.png', '/a.png', 'a/../../b', 'a\\b', ''])(
+      'make an invalid plan with the path %j',
+      (path) => {
+        const evil = { ...plan({}, {}, checked), dependencies: [{ ...files[0]!, path }] };
+        expect(manifestSchema.safeParse(evil).success).toBe(false);
+      },
+    );
 
-    test('an older plan, without any of it, is one still', () => {
+    test('may be missing from an older plan', () => {
       expect(manifestSchema.parse(plan({}))).not.toHaveProperty('dependencies');
     });
   });
 
-  test('of a file that could not be read as far as its scene it is said how to mend that', () => {
+  test('a file that could not be read up to its scene gets an error with a fix', () => {
     const facts = { ...factsOf({}), scenes: [], incomplete: true };
     expect(sceneFaults(facts, {}, 'shot.blend')).toMatchObject([
       { code: 'scene-unread', message: expect.stringContaining('save it without Compress') },
@@ -253,11 +256,11 @@ describe('plan', () => {
   test.each<[string, Partial<SceneFacts>]>([
     ['markers bring cameras', { hasCamera: false, markerCameras: true }],
     ['the sequencer renders', { hasCamera: false, usesSequencer: true }],
-  ])('no camera is needed where %s', (_, changes) => {
+  ])('a plan needs no camera if %s', (_, changes) => {
     expect(plan(changes).frameCount).toBe(48);
   });
 
-  test("a plan for Blender's longest range is made without walking it", () => {
+  test("a plan for Blender's longest range does not walk its frames", () => {
     expect(plan({ frameStart: -1_048_574, frameEnd: 1_048_574 })).toMatchObject({
       frameCount: 2_097_149,
       sliceCount: 16,
@@ -290,14 +293,14 @@ describe('plan', () => {
       expect(manifestSchema.parse(plan(changes, options)).sound).toBe(sound);
     });
 
-    test('of a scene that a strip shows', () => {
+    test('comes from a scene that a strip shows', () => {
       const facts = factsOf({ hasSceneStrips: true });
       const shown = { ...facts, scenes: [{ ...facts.scenes[0]!, hasSoundStrips: true }, facts.scenes[1]!] };
       expect(hasSound(shown, shown.scenes[1]!, false)).toBe(true);
       expect(hasSound(shown, { ...shown.scenes[1]!, hasSceneStrips: false }, false)).toBe(false);
     });
 
-    test('of speakers', () => {
+    test('comes from speakers', () => {
       expect(plan({}, {}, checked).sound).toBe(true);
       expect(plan({}, {}, { ...checked, hasSpeakers: false })).not.toHaveProperty('sound');
     });

@@ -52,7 +52,7 @@ describe('reach findings', () => {
       ['//../../../wood.png', 'outside-project'],
       ['wood.png', 'unanchored-path'],
       ['\\\\server\\wood.png', 'network-path'],
-    ])('at %s that a frame needs is an error', async (path, code) => {
+    ])('at %s is an error if a frame needs it', async (path, code) => {
       const { findings } = await check([dependency(path, { reach: 'rendered' })]);
       expect(findings).toMatchObject([{ severity: 'error', code, path }]);
     });
@@ -64,7 +64,7 @@ describe('reach findings', () => {
       expect(findings).toMatchObject([{ severity: 'warning', code: 'image-missing' }]);
     });
 
-    test('names --force only where it stops the render', async () => {
+    test('names --force only if it stops the render', async () => {
       const [error, note] = (
         await check([
           dependency('//a.png', { reach: 'rendered' }),
@@ -93,7 +93,7 @@ describe('reach findings', () => {
       );
     });
 
-    test('are a finding each for programs', async () => {
+    test('are separate findings for programs', async () => {
       const { findings } = await check(needed);
       expect(findings.map(({ code, path }) => [code, path])).toEqual(
         needed.map(({ path }) => ['image-missing', path]),
@@ -136,7 +136,7 @@ describe('reach findings', () => {
           severity: 'error',
           code: 'library-data-missing',
           message:
-            'object "Hero" is missing from library /film/lib.blend: give it its name back in the library, or link it again; --force renders without it',
+            'object "Hero" is missing from library /film/lib.blend: restore its name in the library, or link it again; --force renders without it',
         },
       ]);
     });
@@ -145,7 +145,7 @@ describe('reach findings', () => {
       expect(judge({ lacking: lacking('maybe') })).toMatchObject([{ severity: 'warning' }]);
     });
 
-    test('without an object that no frame needs is nothing', () => {
+    test('without an object that no frame needs is no finding', () => {
       expect(judge({ lacking: lacking('unused') })).toEqual([]);
     });
 
@@ -159,19 +159,19 @@ describe('reach findings', () => {
       ]);
     });
 
-    test('of a newer Blender is nothing where no frame needs it', () => {
+    test('of a newer Blender is no finding if no frame needs it', () => {
       expect(judge({ contents: held, reach: 'unused' }, { major: 3, minor: 4 })).toEqual([]);
     });
 
     test.each([[{ major: 5, minor: 2 }], [{ major: 6, minor: 0 }], [undefined]])(
-      'of Blender 5.2 is nothing where %j renders',
+      'of Blender 5.2 is no finding if %j renders',
       (blender) => {
         expect(judge({ contents: held }, blender)).toEqual([]);
       },
     );
   });
 
-  test('a library is read for the data that the scene takes from it', async () => {
+  test('a library is read for the data that the scene links', async () => {
     const storage = new CountingStorage();
     await putAll(storage, { 'uploads/film/lib.blend': JSON.stringify(contents([dependency('//gone.png')])) });
     const linkedData: LinkedData[] = [{ name: 'OBHero', reach: 'maybe' }];
@@ -230,17 +230,17 @@ describe('script findings', () => {
   const codes = async (one: Case) =>
     (await check(one)).findings.map(({ severity, code }) => `${severity} ${code}`);
 
-  test('scripts of every kind are reported by a code of their own', async () => {
+  test('scripts of each kind are reported by their own code', async () => {
     expect(await codes({ scripts: SCRIPTS })).toEqual(SCRIPT_CODES);
   });
 
-  test('scripts that are allowed are reported as running', async () => {
+  test('allowed scripts are reported as running', async () => {
     expect(await codes({ scripts: SCRIPTS, options: { allowScripts: true } })).toEqual([
       'warning scripts-run',
     ]);
   });
 
-  test('a scene without scripts is not reported where they are allowed', async () => {
+  test('a scene without scripts is not reported if scripts are allowed', async () => {
     expect(await codes({ options: { allowScripts: true } })).toEqual([]);
   });
 
@@ -254,11 +254,11 @@ describe('script findings', () => {
         expect(message).toContain('of library memory://films/uploads/film/lib.blend');
     });
 
-    test('are not reported where nothing is linked from it', async () => {
+    test('are not reported if nothing is linked from it', async () => {
       expect(await codes({ library: { ...library, linked: [] } })).toEqual([]);
     });
 
-    test('are reported as running where scripts are allowed', async () => {
+    test('are reported as running if scripts are allowed', async () => {
       const { findings } = await check({ library, options: { allowScripts: true } });
       expect(findings).toEqual([expect.objectContaining({ code: 'scripts-run', severity: 'warning' })]);
       expect(findings[0]?.message).toContain('Freestyle style module "f.py"');
@@ -273,7 +273,7 @@ describe('script findings', () => {
     );
   });
 
-  test('a farm that does not allow scripts refuses a scene that asks for them, also by force', async () => {
+  test('a farm without scripts refuses a scene that requests them, even with --force', async () => {
     const placeFaults = [new SpotreelError('scripts-refused', 'usage', 'this farm does not allow scripts')];
     const checked = await check({ placeFaults, options: { allowScripts: true, force: true } });
     expect(() => refuseErrors(checked, FILE)).toThrow(

@@ -115,7 +115,7 @@ describe('preflight', () => {
   const codes = async (one: Case) =>
     (await check(one)).findings.map(({ severity, code }) => `${severity} ${code}`);
 
-  test('nothing is said of a scene with nothing wrong', async () => {
+  test('a scene without faults has no findings', async () => {
     const files = { 'uploads/film/wood.png': 'wood' };
     const checked = await check({
       needed: [dependency('//wood.png'), dependency('//in.png', { packed: true })],
@@ -145,12 +145,12 @@ describe('preflight', () => {
         'absolute, of Windows',
         dependency('C:\\tex\\wood.png'),
         'warning absolute-path',
-        'needs C:\\tex\\wood.png, a place of one machine only: put it into the folder of the .blend and choose File > External Data > Make Paths Relative',
+        'needs C:\\tex\\wood.png, which exists on one machine only: put it into the folder of the .blend and choose File > External Data > Make Paths Relative',
       ],
       ['absolute', dependency('/home/anna/wood.png'), 'warning absolute-path', 'one machine only'],
       ['on a network drive', dependency('\\\\nas\\wood.png'), 'warning network-path', 'one network only'],
       [
-        'out of the project',
+        'outside the project',
         dependency('//../../wood.png'),
         'warning outside-project',
         "leads out of the project's folder",
@@ -160,9 +160,14 @@ describe('preflight', () => {
         'of another spelling',
         dependency('//There.PNG'),
         'warning letter-case',
-        'what is there is called there.png, which Linux takes for another',
+        'the name there is there.png, which is another name on Linux',
       ],
-      ['of a folder of another spelling', dependency('//Tex/x.png'), 'warning letter-case', 'is called tex/'],
+      [
+        'of a folder of another spelling',
+        dependency('//Tex/x.png'),
+        'warning letter-case',
+        'the name there is tex/',
+      ],
       [
         'without tiles',
         dependency('//w.<UDIM>.png', { extent: 'tiles' }),
@@ -200,7 +205,7 @@ describe('preflight', () => {
       expect(path).toBe(one.path);
     });
 
-    test('names out of a file reach no message as they are', async () => {
+    test('messages show names from a file only as printable text', async () => {
       const evil = '//\u001b[2J\n::error::\u202e.png';
       const { findings } = await check({ needed: [dependency(evil, { usedBy: ['image "\u0007\nx"'] })] });
       // oxlint-disable-next-line no-control-regex -- control characters are what it is about
@@ -208,7 +213,7 @@ describe('preflight', () => {
       expect(findings[0]!.message).toContain('\\u001b[2J\\u000a::error::');
     });
 
-    test('two that need the same file are told once, and it is fetched once', async () => {
+    test('that two users need are reported once and fetched once', async () => {
       const needed = [
         dependency('//a.png'),
         dependency('//./a.png'),
@@ -232,7 +237,7 @@ describe('preflight', () => {
       ['EEVEE', { scene: { engine: 'BLENDER_EEVEE' } }, ['warning engine-needs-display']],
       ['EEVEE with a display', { scene: { engine: 'BLENDER_EEVEE' }, input: { hasDisplay: true } }, []],
       [
-        'EEVEE, but Cycles is asked for',
+        'EEVEE, but the options request Cycles',
         { scene: { engine: 'BLENDER_EEVEE' }, options: { engine: 'CYCLES' } },
         [],
       ],
@@ -287,10 +292,10 @@ describe('preflight', () => {
     });
   });
 
-  describe('simulations that are not baked', () => {
+  describe('unbaked simulations', () => {
     const unbaked = [{ kind: 'cloth', what: 'modifier "Cloth"' }];
 
-    test('need one slice, and it is said why', async () => {
+    test('need one slice, with the reason', async () => {
       const { needsOneSlice, findings } = await check({ held: { unbaked } });
       expect(needsOneSlice).toBe(true);
       expect(findings[0]).toMatchObject({ code: 'unbaked-simulation', severity: 'warning' });
@@ -300,7 +305,7 @@ describe('preflight', () => {
     test.each([
       [['OBFlag'], true],
       [[], false],
-    ])('in a library of which %j is linked', async (linked, expected) => {
+    ])('in a library with %j linked', async (linked, expected) => {
       const needed = [dependency('//lib.blend', { kind: 'library', linked })];
       const files = { 'uploads/film/lib.blend': JSON.stringify(contents([], { unbaked })) };
       expect(await check({ needed, files })).toMatchObject({ needsOneSlice: expected });
@@ -313,7 +318,7 @@ describe('preflight', () => {
       needed: [dependency('//l.blend', { kind: 'library' }), dependency('//x.png')],
     };
 
-    test('several errors are one error that lists them, with all findings', async () => {
+    test('several errors become one error that lists them and has all findings', async () => {
       const checked = await check(broken);
       const refuse = () => refuseErrors(checked, FILE);
       expect(refuse).toThrow(PreflightError);
@@ -325,20 +330,20 @@ describe('preflight', () => {
       );
     });
 
-    test('a single error is itself', async () => {
+    test('a single error keeps its code and message', async () => {
       const checked = await check({ scene: { hasCamera: false } });
       expect(() => refuseErrors(checked, FILE)).toThrow(
         expect.objectContaining({ code: 'no-camera', message: expect.stringContaining('has no camera') }),
       );
     });
 
-    test('warnings are nothing to refuse', async () => {
+    test('warnings refuse nothing', async () => {
       const checked = await check({ needed: [dependency('//x.png')] });
       expect(checked.findings).toHaveLength(1);
       expect(() => refuseErrors(checked, FILE)).not.toThrow();
     });
 
-    test('force goes on without a library, not without a camera', async () => {
+    test('--force renders without a library, but not without a camera', async () => {
       expect(await codes({ ...broken, options: { force: true } })).toEqual([
         'error no-camera',
         'warning library-missing',
@@ -346,13 +351,13 @@ describe('preflight', () => {
       ]);
     });
 
-    test('more findings than anybody reads are counted', async () => {
+    test('findings beyond 500 are counted', async () => {
       const needed = Array.from({ length: 700 }, (_, n) => dependency(`//${n}.png`));
       const { findings } = await check({ needed });
       expect(findings).toHaveLength(501);
       expect(findings.at(-1)).toMatchObject({
         code: 'more-findings',
-        message: 'and 200 more findings: mend these first',
+        message: 'and 200 more findings; fix these first',
       });
     });
   });
@@ -361,7 +366,7 @@ describe('preflight', () => {
     expect(await codes({ scene: { usesViews: true } })).toEqual(['warning stereo-one-view']);
   });
 
-  test('sets of files are told apart by path, size and version', () => {
+  test('digests of files depend on path, size and version', () => {
     const file = { path: 'a', url: 'x', size: 1, etag: 'e' };
     const digests = [
       [file],

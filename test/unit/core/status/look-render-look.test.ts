@@ -2,12 +2,12 @@ import { BatchClient, DescribeJobsCommand, type DescribeJobsCommandOutput } from
 import { mockClient } from 'aws-sdk-client-mock';
 import { SliceDigests } from '../../../../core/cost/slice-digests';
 import { AwsBatch } from '../../../../core/jobs/aws-batch';
-import { submitRender } from '../../../../core/jobs/submit';
-import { setCap, writeCap } from '../../../../core/render/cap';
-import { capUrl, sliceReportUrl } from '../../../../core/render/keys';
+import { setCap, submitRender } from '../../../../core/jobs/submit';
 import type { SliceReport } from '../../../../core/render/records';
+import { Render } from '../../../../core/render/render';
 import { RenderLook } from '../../../../core/status/look';
 import { StorageError } from '../../../../core/storage/storage';
+import { sliceReportUrl } from '../../../support/render-urls';
 import { setUpSubmit } from '../../../support/submit-scene';
 
 const mock = mockClient(BatchClient);
@@ -16,9 +16,9 @@ beforeEach(() => mock.reset());
 
 async function setUp() {
   const { services, request, storage } = await setUpSubmit();
-  const { folder, manifest } = await submitRender(request, services);
-  const place = { renderId: manifest.renderId, folder, storage, batch, now: Date.now };
-  return { storage, folder, place };
+  const { render } = await submitRender(request, services);
+  const place = { render, batch, now: Date.now };
+  return { storage, folder: render.folder, place };
 }
 
 const aws = { jobQueue: 'queue', jobDefinition: 'definition', startedAt: 1 };
@@ -93,7 +93,7 @@ test('a second look at slices fetches those that changed; a running attempt is n
   await put(1, attempt(1, [4]), attempt(2, [5], 0));
   const get = jest.spyOn(storage, 'get');
   const digests = new SliceDigests();
-  expect(await digests.read(folder, storage)).toEqual({
+  expect(await digests.read(Render.in(folder, storage))).toEqual({
     attempts: 4,
     interruptions: 2,
     machineSeconds: 100,
@@ -106,12 +106,12 @@ test('a second look at slices fetches those that changed; a running attempt is n
   // What runs is held for still since it was last heard of.
   expect(digests.held(1, later)).toEqual({ spotSeconds: 160, onDemandSeconds: 0 });
   await put(2, { ...attempt(1, [1]), onDemand: true });
-  await digests.read(folder, storage);
+  await digests.read(Render.in(folder, storage));
   // One of two whose end nobody knows is gone with its machine; which, nobody knows either.
   expect(digests.held(1, later)).toEqual({ spotSeconds: 100 + 60 / 2, onDemandSeconds: 160 / 2 });
   // It asked for other vCPUs, which is known from its beginning on.
   await put(2, { ...attempt(1, [1]), onDemand: true, vcpus: 16 });
-  await digests.read(folder, storage);
+  await digests.read(Render.in(folder, storage));
   expect(digests.held(2, later)).toEqual({
     spotSeconds: 160,
     onDemandSeconds: 160,
@@ -119,20 +119,24 @@ test('a second look at slices fetches those that changed; a running attempt is n
   });
   get.mockClear();
   await put(0, attempt(1, [1, 2], 143), attempt(2, [3, 9], 0));
-  expect(await digests.read(folder, storage)).toMatchObject({ attempts: 5, machineSeconds: 150 });
+  expect(await digests.read(Render.in(folder, storage))).toMatchObject({ attempts: 5, machineSeconds: 150 });
   expect(get).toHaveBeenCalledTimes(1);
 });
 
 test('what a render may cost is told while it goes on, and that it came to that; where that may not be read, nothing', async () => {
-  const { storage, folder, place } = await setUp();
+  const { storage, place } = await setUp();
   mock.on(DescribeJobsCommand).resolves(answered);
-  const cap = { version: 1, renderId: place.renderId, maxUsd: 5, at: new Date(0).toISOString() } as const;
-  await setCap(cap, folder, storage);
+  const cap = {
+    version: 1,
+    renderId: place.render.renderId,
+    maxUsd: 5,
+    at: new Date(0).toISOString(),
+  } as const;
+  await setCap(cap, place.render);
   const render = new RenderLook(place);
   expect((await render.look())?.state).toMatchObject({ cap: { maxUsd: 5, reached: false } });
   const stopped = { jobId: 'job-1', usd: 5.1, at: cap.at };
-  const { etag } = (await storage.head(capUrl(folder)))!;
-  await writeCap({ ...cap, stopped }, folder, etag, storage);
+  await place.render.cap.write({ ...cap, stopped });
   expect((await render.look())?.state).toMatchObject({ cap: { maxUsd: 5, reached: true } });
   const get = storage.get.bind(storage);
   jest.spyOn(storage, 'get').mockImplementation((url) => {

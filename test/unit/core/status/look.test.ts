@@ -1,5 +1,6 @@
 import { SpotreelError } from '../../../../core/errors';
 import type { JobStatus } from '../../../../core/jobs/batch';
+import { Render } from '../../../../core/render/render';
 import { hasEnded } from '../../../../core/status/look';
 import { MemoryStorage } from '../../../support/memory-storage';
 import { RecordingBatch } from '../../../support/recording-batch';
@@ -70,9 +71,9 @@ test.each<[string, object, number, boolean]>([
     5,
     false,
   ],
-])('%s', async (_, files, seconds, ended) => {
+])('hasEnded: %s', async (_, files, seconds, ended) => {
   const storage = await storageWith(files);
-  expect(await hasEnded({ folder: FOLDER, storage, now: after(seconds) })).toBe(ended);
+  expect(await hasEnded({ render: Render.in(FOLDER, storage), now: after(seconds) })).toBe(ended);
 });
 
 async function storageWith(files: object): Promise<MemoryStorage> {
@@ -90,7 +91,7 @@ test.each<[string, JobStatus | 'unknown' | 'denied', boolean]>([
   ['failed, too', 'FAILED', true],
   ['is forgotten', 'unknown', true],
   ['is not ours to ask about', 'denied', false],
-])('the salvage job %s', async (_, told, ended) => {
+])('hasEnded: the salvage job %s', async (_, told, ended) => {
   const storage = await storageWith({
     'jobs.json': JOBS,
     'status.json': status('failed'),
@@ -105,5 +106,5 @@ test.each<[string, JobStatus | 'unknown' | 'denied', boolean]>([
     await batch.submitJob({ jobName: 'shot_Salvaging', jobQueue: 'queue', jobDefinition: 'stitch' });
     batch.find('job-1').status = told;
   }
-  expect(await hasEnded({ folder: FOLDER, storage, batch, now: after(900) })).toBe(ended);
+  expect(await hasEnded({ render: Render.in(FOLDER, storage), batch, now: after(900) })).toBe(ended);
 });

@@ -3,9 +3,8 @@ import {
   describeLacking,
   describeReasons,
   groupReasons,
-  plainStartFailure,
-  plainStatusReason,
-} from '../../../../core/status/render-state';
+} from '../../../../core/render/frames';
+import { plainStartFailure, plainStatusReason } from '../../../../core/status/render-state';
 
 describe('reasons', () => {
   const lacking = (frame: number, ...missing: string[]) => ({ frame, reason: 'it needs a file', missing });

@@ -3,9 +3,9 @@ import { jobIdsOf, seenOnFarm } from '../../../../core/status/seen-jobs';
 import { at, ended, GAPS, iso, job, known, type Known, NOW, PARTIAL } from '../../../support/known-renders';
 
 const waiting = job('s', 'PENDING');
-const retry = { number: 1, why: 'asked', slices: 2, frames: 3 } as const;
+const retry = { kind: 'frames', number: 1, why: 'asked', slices: 2, frames: 3 } as const;
 const jobs = { ...known({}).records.jobs!, retry };
-const videoAlone = { ...jobs, retry: { ...retry, slices: 0, frames: 0 } };
+const videoAlone = { ...jobs, retry: { ...retry, kind: 'video', slices: 0, frames: 0 } } as const;
 
 test('is told, and its slices are those that are counted', () => {
   const render = job('r', 'PENDING', { arrayProperties: { size: 2, statusSummary: { RUNNING: 1 } } });

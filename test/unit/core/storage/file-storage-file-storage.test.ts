@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
-import { findRecord } from '../../../../core/render/read-files';
+import { Document } from '../../../../core/render/document';
 import { FileStorage } from '../../../../core/storage/file-storage';
 import { sweepPartials } from '../../../../core/storage/file-writes';
 import { filePath, fileUrl } from '../../../../core/storage/storage';
@@ -64,8 +64,12 @@ describe('FileStorage', () => {
       message: `can't read ${folder}/endless: it is too large; remove it`,
     });
     const schema = z.object({});
-    expect(await findRecord(schema, at('loop'), storage)).toEqual({ damage: 'it is a symbolic link' });
-    expect(await findRecord(schema, at('endless'), storage)).toEqual({ damage: 'it is too large' });
+    expect(await new Document(at('loop'), { name: 'record', schema }, storage).find()).toEqual({
+      damage: 'it is a symbolic link',
+    });
+    expect(await new Document(at('endless'), { name: 'record', schema }, storage).find()).toEqual({
+      damage: 'it is too large',
+    });
   });
 
   it('says that a file stands where a folder is wanted', async () => {
@@ -106,8 +110,8 @@ describe('FileStorage', () => {
       'the disk is full (EDQUOT); free space or choose another output folder',
     ],
     ['EROFS', 'denied', 'usage', 'the disk is read-only; choose another output folder'],
-    ['EACCES', 'denied', 'usage', 'permission denied; choose another output folder or mend the permissions'],
-    ['EIO', 'unavailable', 'passing', 'see whether the disk is in order and try again'],
+    ['EACCES', 'denied', 'usage', 'permission denied; choose another output folder or fix the permissions'],
+    ['EIO', 'unavailable', 'passing', 'check the disk and try again'],
   ])('says what to do about %s and leaves nothing behind', async (errno, code, kind, words) => {
     await storage.put(at('1.png'), 'old');
     jest.mocked(fs.writeFile).mockImplementationOnce(async (path) => {
@@ -171,8 +175,8 @@ describe('FileStorage', () => {
       sub: undefined,
       'a.png': undefined,
       dangling: 'is a link that leads nowhere',
-      device: 'is a link to something that is no regular file',
-      pipe: 'is no regular file',
+      device: 'is a link to something that is not a regular file',
+      pipe: 'is not a regular file',
     });
   });
 

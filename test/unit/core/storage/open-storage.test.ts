@@ -31,7 +31,7 @@ describe('routeStorage', () => {
     await expect(storage.get(new URL('https://example.com/scene.blend'))).rejects.toMatchObject({
       code: 'bad-url',
       kind: 'usage',
-      message: "https://example.com/scene.blend can't be used: give one of file://, s3://",
+      message: 'https://example.com/scene.blend is not supported; use one of file://, s3://',
     });
     await expect(storage.get(new URL('constructor://x/y'))).rejects.toMatchObject({ code: 'bad-url' });
   });

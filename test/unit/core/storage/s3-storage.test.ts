@@ -78,14 +78,14 @@ describe('S3Storage', () => {
       failed(403, 'AccessDenied'),
       'denied',
       'usage',
-      `access to ${place} was denied (AccessDenied): check the cred`,
+      `S3 request for ${place} failed: access denied (403, AccessDenied: because); check the cred`,
     ],
-    [failed(404, 'NoSuchKey'), 'not-found', 'scene', `there is no object ${place}: check the key and`],
+    [failed(404, 'NoSuchKey'), 'not-found', 'scene', `${place} does not exist; check the key and`],
     [
       failed(404, 'NoSuchBucket'),
       'not-found',
       'scene',
-      `there is no bucket "bucket" (${place}): check its name`,
+      `bucket "bucket" of ${place} does not exist; check its name`,
     ],
     [
       failed(412, 'PreconditionFailed'),
@@ -93,33 +93,43 @@ describe('S3Storage', () => {
       'scene',
       `${place} was changed since the render was submitted`,
     ],
-    [failed(400, 'ExpiredToken'), 'denied', 'usage', `the AWS credentials for ${place} are no longer valid`],
+    [
+      failed(400, 'ExpiredToken'),
+      'denied',
+      'usage',
+      `S3 request for ${place} failed: the AWS credentials are no longer valid`,
+    ],
     [
       failed(301, 'PermanentRedirect'),
       'denied',
       'usage',
-      `bucket "bucket" (${place}) is in another region: set`,
+      `S3 request for ${place} failed: wrong region (301, PermanentRedirect: because); set AWS_REGION`,
     ],
-    [failed(400, 'KeyTooLongError'), 'bad-url', 'usage', `the key of ${place} is longer than the 1024 bytes`],
+    [
+      failed(400, 'KeyTooLongError'),
+      'bad-url',
+      'usage',
+      `S3 request for ${place} failed: the key has more than 1024 bytes`,
+    ],
     [
       failed(429, 'TooManyRequests'),
       'unavailable',
       'passing',
-      `S3 did not do its work on ${place} (429, Too`,
+      `S3 request for ${place} failed: too many requests (429, Too`,
     ],
     [
       failed(503, 'SlowDown'),
       'unavailable',
       'passing',
-      `S3 did not do its work on ${place} (503, SlowDown: b`,
+      `S3 request for ${place} failed: too many requests (503, SlowDown: b`,
     ],
     [
       broken,
       'unavailable',
       'passing',
-      `S3 did not do its work on ${place} (no answer, Error: socket hang up): try`,
+      `S3 request for ${place} failed: service unavailable (no answer, socket hang up); try`,
     ],
-  ])('tells what %j means', async (answer, code, kind, words) => {
+  ])('explains %j', async (answer, code, kind, words) => {
     const { s3 } = fakeS3(() => answer);
     for (const attempt of [s3.get(url), s3.put(url, 'x'), s3.fetch(url, folder)]) {
       await expect(attempt).rejects.toMatchObject({ code, kind, url: { href: url.href } });
@@ -132,7 +142,7 @@ describe('S3Storage', () => {
     const { s3 } = fakeS3(() => ({ status: 200 }), { credentials: noCredentials });
     await expect(s3.head(url)).rejects.toMatchObject({ code: 'unavailable', kind: 'passing' });
     await expect(s3.head(url)).rejects.toThrow(
-      `no AWS credentials for ${place}: sign in with "aws sso login"`,
+      `S3 request for ${place} failed: no AWS credentials (CredentialsProviderError: no providers); sign in`,
     );
   });
 

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { takeLock } from '../../../../core/local-batch/lock';
+import { Render } from '../../../../core/render/render';
 import {
   lookAtQueue,
   queueAround,
@@ -25,7 +26,8 @@ describe('look at queue', () => {
   test('where nobody ever watched there is no queue', () => {
     expect(lookAtQueue(output())).toBeUndefined();
     expect(lookAtQueue(new URL('s3://films/renders/'))).toBeUndefined();
-    expect(queueAround(new URL('s3://films/renders/shot-1a2b3c4d/'))).toEqual({ renderId: 'shot-1a2b3c4d' });
+    const inBucket = Render.in(new URL('s3://films/renders/shot-1a2b3c4d/'), new MemoryStorage());
+    expect(queueAround(inBucket)).toBeUndefined();
   });
 
   test('only a queue that somebody works on gives turns', async () => {
@@ -34,9 +36,10 @@ describe('look at queue', () => {
     expect(left).toEqual({ holder: undefined, waiting: ['b', 'c'] });
     expect(turnOf('c', left)).toBeUndefined();
     const lock = await takeLock(at('renders/.farm'));
-    const { renderId, queue } = queueAround(new URL('c/', output()));
+    const render = Render.at(output(), 'c', new MemoryStorage());
+    const queue = queueAround(render);
     expect(queue?.holder?.pid).toBe(process.pid);
-    expect(['a', 'b', renderId].map((id) => turnOf(id, queue))).toEqual([undefined, 0, 1]);
+    expect(['a', 'b', render.renderId].map((id) => turnOf(id, queue))).toEqual([undefined, 0, 1]);
     lock.release();
   });
 

@@ -1,7 +1,21 @@
 import type { AttemptDetail, JobDetail } from '../../../../core/jobs/batch';
-import { readJobs } from '../../../../core/jobs/ensure-jobs';
 import { workerArgv } from '../../../../core/jobs/worker';
-import { capReason } from '../../../../core/render/cap';
+import type { Manifest } from '../../../../core/render/manifest';
+import {
+  capReason,
+  type JobsRetry,
+  type RenderJobs,
+  type RenderStatus,
+} from '../../../../core/render/records';
+import { Render } from '../../../../core/render/render';
+import { parseJobStateChange } from '../../../../lambda/finish-render/ended-job';
+import { finishRender } from '../../../../lambda/finish-render/finish-render';
+import { jobStateChange } from '../../../support/aws-events';
+import { parseStatus } from '../../../support/documents';
+import { CALL_FAULTS, FaultyProcess } from '../../../support/faulty-calls';
+import { tryAsLambdaDoes } from '../../../support/lambda-tries';
+import { MemoryStorage } from '../../../support/memory-storage';
+import { RecordingBatch } from '../../../support/recording-batch';
 import {
   failureUrl,
   frameUrl,
@@ -9,22 +23,7 @@ import {
   manifestUrl,
   statusUrl,
   videoUrl,
-} from '../../../../core/render/keys';
-import type { Manifest } from '../../../../core/render/manifest';
-import { readRetryPlan } from '../../../../core/render/read-files';
-import {
-  type JobsRetry,
-  parseStatus,
-  type RenderJobs,
-  type RenderStatus,
-} from '../../../../core/render/records';
-import { parseJobStateChange } from '../../../../lambda/finish-render/ended-job';
-import { finishRender } from '../../../../lambda/finish-render/finish-render';
-import { jobStateChange } from '../../../support/aws-events';
-import { CALL_FAULTS, FaultyProcess } from '../../../support/faulty-calls';
-import { tryAsLambdaDoes } from '../../../support/lambda-tries';
-import { MemoryStorage } from '../../../support/memory-storage';
-import { RecordingBatch } from '../../../support/recording-batch';
+} from '../../../support/render-urls';
 import { manifestFor } from '../../../support/stored-render';
 
 describe('rescue', () => {
@@ -127,7 +126,7 @@ describe('rescue', () => {
     }
 
     async status() {
-      return parseStatus(await this.storage.get(statusUrl(FOLDER)), 'the status');
+      return parseStatus(await this.storage.get(statusUrl(FOLDER)));
     }
   }
 
@@ -166,7 +165,7 @@ describe('rescue', () => {
     // Others are missing for good: the video has gaps.
     expect(stitch).toMatchObject({ jobQueue: 'spot', dependsOn: [{ jobId: 'job-1', type: 'SEQUENTIAL' }] });
     expect(stitch!.containerOverrides!.command).toContain('--partial');
-    expect(await readRetryPlan(FOLDER, 1, world.storage)).toMatchObject({
+    expect(await Render.in(FOLDER, world.storage).retry(1).require()).toMatchObject({
       why: 'reclaimed',
       onDemand: true,
       after: { render: 'render-1', stitch: 'stitch-1' },
@@ -215,7 +214,7 @@ describe('rescue', () => {
     expect(world.batch.jobs[1]!.request.containerOverrides!.command).not.toContain('--partial');
   });
 
-  const ASKED: JobsRetry = { number: 1, why: 'asked', slices: 1, frames: 2 };
+  const ASKED: JobsRetry = { kind: 'frames', number: 1, why: 'asked', slices: 1, frames: 2 };
 
   test.each<[string, Given, object]>([
     [
@@ -255,7 +254,7 @@ describe('rescue', () => {
         const process = new FaultyProcess(at, fault);
         await tryAsLambdaDoes(world, renderFailed, process);
         expect({ fault, at, names: world.names() }).toEqual({ fault, at, names: RESCUE });
-        expect(await readJobs(FOLDER, world.storage)).toMatchObject({
+        expect(await Render.in(FOLDER, world.storage).jobs.readIfValid()).toMatchObject({
           render: { jobId: 'job-1' },
           retry: { number: 1 },
         });
@@ -285,7 +284,7 @@ describe('retried', () => {
     const jobs: RenderJobs = {
       render: { jobId: 'r2', jobName: 'shot_Retry1_Rendering' },
       stitch: { jobId: 's2', jobName: 'shot_Retry1_Stitching' },
-      retry: { number: 1, why: 'asked', slices: 1, frames: 2, ...(partial && { partial }) },
+      retry: { kind: 'frames', number: 1, why: 'asked', slices: 1, frames: 2, ...(partial && { partial }) },
     };
     await storage.put(jobsUrl(FOLDER), JSON.stringify(jobs));
     for (let frame = 1; frame <= 5; frame += 1) await storage.put(frameUrl(FOLDER, frame), 'x');
@@ -307,7 +306,7 @@ describe('retried', () => {
       region: 'eu-central-1',
       now: () => new Date(0),
     });
-    return parseStatus(await storage.get(new URL('status.json', FOLDER)), 'the status');
+    return parseStatus(await storage.get(new URL('status.json', FOLDER)));
   }
 
   const GAPS = JSON.stringify({

@@ -1,6 +1,12 @@
 import { SpotreelError } from '../../../../core/errors';
 import { TAKEN_BACK } from '../../../../core/jobs/ensure-jobs';
 import { workerArgv } from '../../../../core/jobs/worker';
+import { parseJobStateChange } from '../../../../lambda/finish-render/ended-job';
+import { finishRender } from '../../../../lambda/finish-render/finish-render';
+import type { Notification } from '../../../../lambda/report-status';
+import { jobStateChange } from '../../../support/aws-events';
+import { CALL_FAULTS, FaultyProcess } from '../../../support/faulty-calls';
+import { MemoryStorage } from '../../../support/memory-storage';
 import {
   failureUrl,
   frameUrl,
@@ -10,13 +16,7 @@ import {
   renderFolder,
   statusUrl,
   videoUrl,
-} from '../../../../core/render/keys';
-import { parseJobStateChange } from '../../../../lambda/finish-render/ended-job';
-import { finishRender } from '../../../../lambda/finish-render/finish-render';
-import type { Notification } from '../../../../lambda/report-status';
-import { jobStateChange } from '../../../support/aws-events';
-import { CALL_FAULTS, FaultyProcess } from '../../../support/faulty-calls';
-import { MemoryStorage } from '../../../support/memory-storage';
+} from '../../../support/render-urls';
 
 const output = new URL('memory://films/renders/');
 const folder = renderFolder(output, 'shot-1');

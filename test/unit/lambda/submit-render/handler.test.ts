@@ -62,11 +62,21 @@ test('the submit Lambda writes status.json and sends a link for an upload with w
   );
 });
 
-test('the submit Lambda reports only the failed message for another delivery', async () => {
+test('the submit Lambda reports a failed message for another delivery', async () => {
+  expect(await handle([sqsRecord('hello', 'bad')])).toEqual({
+    batchItemFailures: [{ itemIdentifier: 'bad' }],
+  });
+});
+
+test('the submit Lambda ignores a scene that starts no render', async () => {
   const asset = objectCreated({ bucket: 'films', key: 'uploads/film/lib/props.blend', etag: 'abc' });
-  const records = [sqsRecord(asset, 'good'), sqsRecord('hello', 'bad')];
-  expect(await handle(records)).toEqual({ batchItemFailures: [{ itemIdentifier: 'bad' }] });
+  expect(await handle([sqsRecord(asset)])).toEqual({ batchItemFailures: [] });
   expect(s3.calls()).toHaveLength(0);
+});
+
+test('the submit Lambda leaves several messages to SQS', async () => {
+  const records = [sqsRecord('hello', 'a'), sqsRecord('hello', 'b')];
+  await expect(handle(records)).rejects.toMatchObject({ code: 'bad-event' });
 });
 
 describe('the submit Lambda does not start with the wrong variable', () => {

@@ -218,7 +218,7 @@ describe('submit upload faults', () => {
     for (const { request } of world.batch.jobs) {
       const [waitedFor] = request.dependsOn ?? [];
       if (!waitedFor) continue;
-      const render = world.batch.find(waitedFor.jobId!).request.jobName;
+      const render = world.batch.find(waitedFor.jobId).request.jobName;
       expect(render).toBe(request.jobName.replace('_Stitching', '_Rendering'));
     }
   }, 120_000);

@@ -2,7 +2,8 @@ import { copyFileSync, linkSync, mkdirSync, readdirSync, symlinkSync, writeFileS
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { deliverFrame } from '../../../../../container/worker/frames/delivery';
-import { failureUrl, frameUrl, masterUrl, MOST_OUTPUTS, outputUrl } from '../../../../../core/render/keys';
+import { MOST_OUTPUTS } from '../../../../../core/render/keys';
+import { Render } from '../../../../../core/render/render';
 import { CALL_FAULTS, FaultyProcess } from '../../../../support/faulty-calls';
 import { MemoryStorage } from '../../../../support/memory-storage';
 import { useScratchFolder } from '../../../../support/scratch-folder';
@@ -12,7 +13,10 @@ describe('frame delivery', () => {
   const at = useScratchFolder();
   const FOLDER = new URL('memory://films/renders/clock/');
   const MANIFEST = { resolution: { width: 32, height: 18 } };
-  const MASTER = masterUrl(FOLDER, 7, 'exr');
+  const RENDER = Render.in(FOLDER, new MemoryStorage());
+  const MASTER = RENDER.masterUrl(7, 'exr');
+  const FRAME = RENDER.frameUrl(7);
+  const FAILURE = RENDER.failure(7).url;
 
   /** As Blender leaves it: a PNG, and an OpenEXR with all its passes. */
   function saveFrame() {
@@ -22,7 +26,7 @@ describe('frame delivery', () => {
   }
 
   const deliver = (saved: Parameters<typeof deliverFrame>[0], storage: MemoryStorage) =>
-    deliverFrame(saved, { manifest: MANIFEST, folder: FOLDER, storage, own: at('own') });
+    deliverFrame(saved, { manifest: MANIFEST, render: Render.in(FOLDER, storage), own: at('own') });
 
   beforeEach(() => mkdirSync(at('own')));
 
@@ -31,13 +35,13 @@ describe('frame delivery', () => {
       '(%s) leaves no failure record beside a stored frame and no frame without its master',
       async (fault) => {
         const storage = new MemoryStorage();
-        await storage.put(failureUrl(FOLDER, 7), '{}');
+        await storage.put(FAILURE, '{}');
         const seen = new FaultyProcess(call, fault).see(storage);
-        const place = { manifest: MANIFEST, folder: FOLDER, storage: seen, own: at('own') };
+        const place = { manifest: MANIFEST, render: Render.in(FOLDER, seen), own: at('own') };
         const delivered = deliverFrame(saveFrame(), place);
         await expect(delivered).rejects.toThrow(/the call failed|the process is gone/);
-        const frame = await storage.head(frameUrl(FOLDER, 7));
-        expect(frame && (await storage.head(failureUrl(FOLDER, 7)))).toBeUndefined();
+        const frame = await storage.head(FRAME);
+        expect(frame && (await storage.head(FAILURE))).toBeUndefined();
         expect(frame && !(await storage.head(MASTER))).toBeFalsy();
       },
     );
@@ -46,7 +50,7 @@ describe('frame delivery', () => {
   test('frame delivery moves a frame and its master from scratch to storage', async () => {
     const storage = new MemoryStorage();
     expect(await deliver(saveFrame(), storage)).toEqual({ bytes: expect.any(Number) });
-    expect(await storage.head(frameUrl(FOLDER, 7))).toBeDefined();
+    expect(await storage.head(FRAME)).toBeDefined();
     expect((await storage.get(MASTER)).byteLength).toBe(2119);
     expect(readdirSync(at(), { recursive: true })).toEqual(['own']);
   });
@@ -55,7 +59,7 @@ describe('frame delivery', () => {
     const storage = new MemoryStorage();
     const { frame, path } = saveFrame();
     await deliver({ frame, path }, storage);
-    expect(await storage.head(frameUrl(FOLDER, 7))).toBeDefined();
+    expect(await storage.head(FRAME)).toBeDefined();
     expect(await storage.head(MASTER)).toBeUndefined();
   });
 
@@ -75,7 +79,7 @@ describe('frame delivery', () => {
     symlinkSync(saved.master.path, at('link.exr'));
     const master = { path: at(name), ending: 'exr' } as const;
     expect(await deliver({ ...saved, master }, storage)).toEqual({ fault });
-    expect(await storage.head(frameUrl(FOLDER, 7))).toBeUndefined();
+    expect(await storage.head(FRAME)).toBeUndefined();
     expect(await storage.head(MASTER)).toBeUndefined();
   });
 });
@@ -83,6 +87,8 @@ describe('frame delivery', () => {
 describe('output delivery', () => {
   const at = useScratchFolder();
   const FOLDER = new URL('memory://films/renders/clock/');
+  const RENDER = Render.in(FOLDER, new MemoryStorage());
+  const FRAME = RENDER.frameUrl(7);
   const MANIFEST = { resolution: { width: 64, height: 48 } };
   const MASK = { node: 'Mask', file: 'sub/Image0007.png' };
   const DEPTH = { node: 'Tiefe_ü', file: 'z 0007.tif' };
@@ -105,13 +111,13 @@ describe('output delivery', () => {
   }
 
   const deliver = (saved: Parameters<typeof deliverFrame>[0], storage: MemoryStorage) =>
-    deliverFrame(saved, { manifest: MANIFEST, folder: FOLDER, storage, own: at('own') });
+    deliverFrame(saved, { manifest: MANIFEST, render: Render.in(FOLDER, storage), own: at('own') });
 
   test('output delivery moves files of File Output nodes from scratch to storage', async () => {
     const storage = new MemoryStorage();
     expect(await deliver(saveFrame(), storage)).toEqual({ bytes: expect.any(Number) });
-    for (const output of [MASK, DEPTH]) expect(await storage.head(outputUrl(FOLDER, output))).toBeDefined();
-    expect(await storage.head(frameUrl(FOLDER, 7))).toBeDefined();
+    for (const output of [MASK, DEPTH]) expect(await storage.head(RENDER.outputUrl(output))).toBeDefined();
+    expect(await storage.head(FRAME)).toBeDefined();
     expect(readdirSync(at(), { recursive: true, encoding: 'utf8' }).toSorted()).toEqual(['own', 'saved']);
   });
 
@@ -122,14 +128,13 @@ describe('output delivery', () => {
       const seen = new FaultyProcess(call, 'answer lost').see(storage);
       const delivered = deliverFrame(saveFrame(), {
         manifest: MANIFEST,
-        folder: FOLDER,
-        storage: seen,
+        render: Render.in(FOLDER, seen),
         own: at('own'),
       });
       await expect(delivered).rejects.toThrow('the call failed');
-      const frame = await storage.head(frameUrl(FOLDER, 7));
+      const frame = await storage.head(FRAME);
       for (const output of [MASK, DEPTH]) {
-        expect(frame && !(await storage.head(outputUrl(FOLDER, output)))).toBeFalsy();
+        expect(frame && !(await storage.head(RENDER.outputUrl(output)))).toBeFalsy();
       }
     },
   );
@@ -159,8 +164,8 @@ describe('output delivery', () => {
     const bad = { ...outputs[1]!, ...names, ...(path !== undefined && { path: at(path) }) };
     const delivery = await deliver({ ...saved, outputs: [outputs[0]!, bad] }, storage);
     expect(delivery).toEqual({ fault: expect.stringMatching(fault) });
-    expect(await storage.head(frameUrl(FOLDER, 7))).toBeUndefined();
-    expect(await storage.head(outputUrl(FOLDER, MASK))).toBeUndefined();
+    expect(await storage.head(FRAME)).toBeUndefined();
+    expect(await storage.head(RENDER.outputUrl(MASK))).toBeUndefined();
     expect(readdirSync(at('own'))).toEqual([]);
   });
 

@@ -12,7 +12,7 @@ describe('byte window', () => {
   const MIB = 2 ** 20;
 
   describe('ByteWindow', () => {
-    test('gives the same bytes as its reader, whatever the order', async () => {
+    test('returns the same bytes as its reader, in any order', async () => {
       const bytes = Buffer.from(Array.from({ length: 5000 }, (_, index) => index % 251));
       const step = fc.record({ offset: fc.nat(6000), length: fc.nat(3000) });
       await fc.assert(
@@ -26,7 +26,7 @@ describe('byte window', () => {
       );
     });
 
-    test('reads a dense walk in ever larger pieces, up to 8 MiB', async () => {
+    test('reads a dense walk in growing pieces, up to 8 MiB', async () => {
       const source = bytesSource(Buffer.alloc(64 * MIB));
       const window = new ByteWindow(source);
       for (let offset = 0; offset < source.size; offset += 1000) await window.read(offset, 24);
@@ -35,7 +35,7 @@ describe('byte window', () => {
       expect(source.readBytes).toBeLessThan(65 * MIB);
     });
 
-    test('asks for no byte twice, though steps end anywhere: to go back may take a pass through the file', async () => {
+    test('requests no byte twice, wherever steps end', async () => {
       const source = bytesSource(Buffer.alloc(MIB));
       const window = new ByteWindow(source, { firstBytes: 64 << 10, maxBytes: 64 << 10 });
       for (let offset = 0; offset < source.size; offset += 1000) await window.read(offset, 1000);
@@ -56,7 +56,7 @@ describe('ranged source', () => {
   const MIB = 2 ** 20;
 
   describe('RangedSource', () => {
-    test('gives the same bytes as its source, at the seams too', async () => {
+    test('returns the same bytes as its source, even at the seams', async () => {
       const size = HEAD_BYTES + TAIL_BYTES + 5000;
       const bytes = Buffer.from(Uint8Array.from({ length: size }, (_, index) => (index * 7919) % 251));
       const seam = fc.constantFrom(0, HEAD_BYTES, size - TAIL_BYTES, size);
@@ -73,7 +73,7 @@ describe('ranged source', () => {
       );
     });
 
-    test('fetches what is missing, and nothing that it holds', async () => {
+    test('fetches only missing bytes', async () => {
       const source = sparseSource(8 * MIB, []);
       const ranged = await RangedSource.open(source);
       expect([source.reads, source.readBytes]).toEqual([2, HEAD_BYTES + TAIL_BYTES]);
@@ -86,7 +86,7 @@ describe('ranged source', () => {
       expect(source.reads).toBe(4);
     });
 
-    test('asks for nothing beyond its budget', async () => {
+    test('requests nothing beyond its budget', async () => {
       const source = sparseSource(80 * MIB, []);
       const ranged = await RangedSource.open(source, { requests: 4, bytes: 10 * MIB });
       await ranged.read(2 * MIB, MIB);

@@ -80,7 +80,7 @@ describe('denoises', () => {
       expect(await scene.denoises()).toBe(expected);
     });
 
-    test('of a list of properties that ends in itself', async () => {
+    test('in a list of properties that loops', async () => {
       const scene = new Scene().property(10n, GROUP, '', 11n).property(11n, 1, 'x', 1, 11n);
       expect(await scene.denoises()).toBe(true);
     });
@@ -141,14 +141,14 @@ describe('scene facts hostile', () => {
       ['zstd', seekableZstd(RAW)],
       ['zstd of Blender 3.4', readFileSync(join(FILES, '3.4-zstd.blend'))],
     ];
-    test.each(packings)('for %s, wherever it is cut', async (_, bytes) => {
+    test.each(packings)('for %s, cut anywhere', async (_, bytes) => {
       const cuts = [0.02, 0.1, 0.5, 0.9, 0.99].map((part) => Math.floor(bytes.length * part));
       for (const length of [...cuts, bytes.length - 21]) {
         expect(await errorOf(bytes.subarray(0, length))).toMatchObject({ code: 'truncated' });
       }
     });
 
-    test('for a large file, wherever it is cut', async () => {
+    test('for a large file, cut anywhere', async () => {
       const dense = new BlendWriter().block('DATA', Buffer.alloc(1000)).bytes().subarray(12);
       const large = new BlendWriter()
         .scene('A')
@@ -166,7 +166,7 @@ describe('scene facts hostile', () => {
       expect((await errorOf('BLENDER17-01v05')).code).toBe('truncated');
     });
 
-    test('for a file without an end block, and for a block that is longer than the file', async () => {
+    test('for a missing end block, and for a block longer than the file', async () => {
       expect(await errorOf(new BlendWriter().scene('A').bytes())).toMatchObject({ code: 'truncated' });
       const long = new BlendWriter().block('OB', Buffer.alloc(9), { length: 2n ** 31n - 1n });
       expect(await errorOf(long.end())).toMatchObject({ code: 'truncated', offset: 12 });
@@ -183,30 +183,27 @@ describe('scene facts hostile', () => {
         () => new BlendWriter(BLENDER_5_0).block('OB', Buffer.alloc(9), { length: -24n }),
       ],
       ['a scene of another struct', () => new BlendWriter().struct('SC', 'FileGlobal', {})],
-      [
-        'a scene of a struct that there is not',
-        () => new BlendWriter().scene('A', {}, { sdnaIndex: 999_999 }),
-      ],
+      ['a scene of an unknown struct', () => new BlendWriter().scene('A', {}, { sdnaIndex: 999_999 })],
       ['a scene of a negative struct', () => new BlendWriter().scene('A', {}, { sdnaIndex: -1 })],
       ['a scene that is too short', () => new BlendWriter().block('SC', Buffer.alloc(40), { sdnaIndex: 4 })],
     ])('for %s', async (_, writer) => {
       expect((await errorOf(writer().end())).code).toBe('bad-block');
     });
 
-    test('or truncated, for a length of 2^63-1', async () => {
+    test('(or truncated) for a length of 2^63-1', async () => {
       const writer = new BlendWriter(BLENDER_5_0).block('OB', Buffer.alloc(9), { length: 2n ** 63n - 1n });
       expect((await errorOf(writer.end())).code).toBe('truncated');
     });
   });
 
-  describe('readBlendFacts throws for a seek table that lies', () => {
+  describe('readBlendFacts, with a wrong seek table,', () => {
     const { frames, sizes } = storedFrames(RAW, 64 << 10);
     const packed = (table: Buffer): Buffer => Buffer.concat([...frames, table]);
 
     // 300 kB of another block lie in the middle, which are jumped over: a lie about those frames is never met.
     const LAST = sizes.length - 1;
 
-    test('about the size of a frame that is read: bad-zstd', async () => {
+    test('throws bad-zstd for the size of a frame that it reads', async () => {
       for (const lying of [0, LAST]) {
         for (const difference of [-1, 1, 1000]) {
           const lie = sizes.map((size, index) =>
@@ -217,7 +214,7 @@ describe('scene facts hostile', () => {
       }
     });
 
-    test('about the size of another frame: a correct answer, or bad-zstd', async () => {
+    test('answers correctly or throws bad-zstd for the size of another frame', async () => {
       for (const difference of [-1, 1, 1000]) {
         const lie = sizes.map((size, index) =>
           index === 2 ? { ...size, bytes: size.bytes + difference } : size,
@@ -229,7 +226,7 @@ describe('scene facts hostile', () => {
       }
     });
 
-    test('about where frames start: bad-zstd', async () => {
+    test('throws bad-zstd for the starts of frames', async () => {
       for (const index of [0, LAST - 1]) {
         const lie = sizes.map((size, at) => ({
           ...size,
@@ -239,7 +236,7 @@ describe('scene facts hostile', () => {
       }
     });
 
-    test('not where the lie shows: the file is unpacked from its start', async () => {
+    test('unpacks from the start if the table is inconsistent', async () => {
       const tables = [
         seekTable(sizes, { count: sizes.length - 1 }),
         seekTable(sizes, { count: 0xffffffff }),
@@ -283,7 +280,7 @@ describe('scene facts hostile', () => {
       expect((await errorOf(Buffer.concat([first, ...frames, table]))).code).toBe('too-large');
     });
 
-    test('for a frame that asks for a window of gigabytes', async () => {
+    test('for a frame that needs a window of gigabytes', async () => {
       const frame = Buffer.from(storedFrame(RAW));
       frame[5] = 0xff;
       expect((await errorOf(frame)).code).toBe('too-large');
@@ -319,7 +316,7 @@ describe('scene facts hostile', () => {
       });
     });
 
-    describe('passes on what storage throws', () => {
+    describe('passes on errors of storage', () => {
       const large = new BlendWriter()
         .block('DATA', randomBytes(3 * MIB))
         .scene('A')
@@ -350,7 +347,7 @@ describe('scene facts mutations', () => {
   const ROUNDS = 60;
 
   // `npm run fuzz` has more of it.
-  test('a spoilt file is answered or refused with a typed error, within the budget', async () => {
+  test('a damaged file gets an answer or a typed error, within the budget', async () => {
     const refused: Record<string, number> = {};
     let answers = 0;
     for (const subject of await fuzzSubjects()) {

@@ -15,8 +15,8 @@ for (let offset = 12; offset < CONTENT.length; offset += 4) CONTENT.writeUInt32L
 describe.each([
   ['gzip', gzipSync(CONTENT, { level: 1 })],
   ['zstd', Buffer.concat(storedFrames(CONTENT, 3 * MIB).frames)],
-])('what %s unpacks to, when it has to be unpacked from its start,', (compression, packed) => {
-  test('is given as it is, from its ends, its middle, forward and backward', async () => {
+])('%s data that must be unpacked from its start', (compression, packed) => {
+  test('reads correctly at its ends, in its middle, forward and backward', async () => {
     const decoded = await openDecodedBlend(bytesSource(packed), LIMITS);
     expect(decoded).toMatchObject({ compression, size: CONTENT.length, cut: false });
     const offsets = [0, 9 * MIB, 18 * MIB, 8 * MIB - 5, 9 * MIB, CONTENT.length - 10, CONTENT.length + 5];
@@ -28,7 +28,7 @@ describe.each([
     }
   });
 
-  test('is unpacked twice by a walk from start to end, and not again', async () => {
+  test('is unpacked exactly twice by a walk from start to end', async () => {
     const source = bytesSource(packed);
     const decoded = await openDecodedBlend(source, LIMITS);
     const once = source.readBytes;
@@ -37,7 +37,7 @@ describe.each([
     expect(source.readBytes).toBeLessThanOrEqual(2 * once);
   });
 
-  test('is cut where the source gives no more', async () => {
+  test('is cut where the source ends', async () => {
     const source = await RangedSource.open(bytesSource(packed), { requests: 9, bytes: packed.length - 1 });
     const decoded = await openDecodedBlend(source, LIMITS);
     expect(decoded.cut).toBe(true);
@@ -47,7 +47,7 @@ describe.each([
 });
 
 describe('KeptEnds', () => {
-  test('keeps both ends of what streams by, whatever the pieces', () => {
+  test('keeps both ends of a stream, for pieces of any size', () => {
     const lengths = fc.array(fc.oneof(fc.nat(10), fc.nat(3 * MIB)), { maxLength: 20 });
     fc.assert(
       fc.property(lengths, (pieces) => {

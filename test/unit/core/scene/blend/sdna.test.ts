@@ -9,6 +9,6 @@ test.each([
   ['*mtex[18]', 'mtex', true, 18],
   ['(*free)()', 'free', true, 1],
   ['', '', false, 1],
-])('parseMemberName takes %s apart', (declarator, name, isPointer, count) => {
+])('parseMemberName parses %s', (declarator, name, isPointer, count) => {
   expect(parseMemberName(declarator)).toEqual({ name, isPointer, count });
 });

@@ -53,7 +53,7 @@ describe.each<[string, BlendShape]>([
     }
   });
 
-  test('gives the bytes of members of any type, and pointers of an array', async () => {
+  test('returns bytes of members of any type, and pointers of an array', async () => {
     const { window, sdna, block } = await open(two());
     const view = await StructView.read(window, sdna, block, 'Item');
     expect(Buffer.from(view.bytes('name')!).toString('latin1')).toBe('one\0\0\0\0\0');

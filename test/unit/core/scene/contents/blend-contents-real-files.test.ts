@@ -118,7 +118,7 @@ describe('readBlendContents of files that Blender 3.4 wrote', () => {
     await expect(read('scripts.blend')).resolves.toEqual({ ...NOTHING, scripts: SCRIPTS, fileOutputs });
   });
 
-  test('simulations that were not baked', async () => {
+  test('unbaked simulations', async () => {
     await expect(read('unbaked.blend')).resolves.toEqual({
       ...NOTHING,
       dependencies: [
@@ -134,7 +134,7 @@ describe('readBlendContents of files that Blender 3.4 wrote', () => {
     });
   });
 
-  test('the same ones, baked', async () => {
+  test('the same simulations, baked', async () => {
     await expect(read('baked.blend')).resolves.toEqual({
       ...NOTHING,
       dependencies: [
@@ -200,7 +200,7 @@ describe('readBlendContents of files that Blender 5.2 wrote', () => {
   });
 });
 
-test('it makes no difference how the file is packed', async () => {
+test('readBlendContents returns the same for any compression', async () => {
   const packed = readFileSync(join(FOLDER, 'files.blend'));
   const decoded = await openDecodedBlend(bytesSource(packed), DECODE_LIMITS);
   const raw = await decoded.read(0, decoded.size);
@@ -216,7 +216,7 @@ test('it makes no difference how the file is packed', async () => {
   }
 });
 
-test('a disk cache goes by the name of the file as it is now', async () => {
+test('a disk cache uses the current name of the file', async () => {
   const bytes = readFileSync(join(FOLDER, 'baked.blend'));
   const { dependencies } = await readBlendContents(bytesSource(bytes, 'Der Film.v2.BLEND'));
   expect(dependencies[0]!.path).toBe('//blendcache_Der Film.v2/');

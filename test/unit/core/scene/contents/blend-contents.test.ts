@@ -60,7 +60,7 @@ describe('readBlendContents throws', () => {
     });
   });
 
-  test('what storage throws, however the file is packed', async () => {
+  test('the errors of storage, for any compression', async () => {
     const raw = small().end();
     for (const bytes of [raw, gzipSync(raw), seekableZstd(raw), storedFrame(raw)]) {
       const source = bytesSource(bytes);
@@ -70,8 +70,8 @@ describe('readBlendContents throws', () => {
   });
 });
 
-describe('readBlendContents answers', () => {
-  test('a bomb with what it holds up to the limit, or too-large', async () => {
+describe('readBlendContents reads', () => {
+  test('a bomb up to the limit, or throws too-large', async () => {
     const bomb = Buffer.concat([small().bytes(), Buffer.alloc(32 * MIB)]);
     const contents = await read(gzipSync(bomb));
     expect(contents.incomplete).toBe(true);
@@ -82,7 +82,7 @@ describe('readBlendContents answers', () => {
     });
   });
 
-  test('structs whose index leads nowhere, or of members that are missing', async () => {
+  test('structs with an invalid index or missing members', async () => {
     const writer = small()
       .block('DATA', Buffer.alloc(10), { sdnaIndex: 60_000 })
       .block('DATA', Buffer.alloc(10), { sdnaIndex: -1 });
@@ -93,7 +93,7 @@ describe('readBlendContents answers', () => {
     await expect(read(lacking.end())).resolves.toMatchObject({ dependencies: [], incomplete: false });
   });
 
-  test('names without an end, and of nothing', async () => {
+  test('names without an end, and empty names', async () => {
     const writer = new ContentsWriter()
       .struct('IM', 'Image', { 'id.name': 'IM'.padEnd(66, 'x'), name: 'y'.repeat(1024), source: 1 })
       .struct('IM', 'Image', { 'id.name': '', name: '//z', source: 1 });
@@ -101,7 +101,7 @@ describe('readBlendContents answers', () => {
     expect(dependencies.map(({ usedBy }) => usedBy)).toEqual([[`image "${'x'.repeat(64)}"`], ['image ""']]);
   });
 
-  test('a decoy of the structs: the ones that Blender reads count', async () => {
+  test('the same structs as Blender despite a decoy', async () => {
     const decoy = new ContentsWriter(BLENDER_3_4, { Image: ['char name[8]'] }).dna();
     const within = small().block('DATA', new ContentsWriter().block('DNA1', decoy).block('ENDB').bytes());
     await expect(read(within.end())).resolves.toMatchObject({ dependencies: [{ path: '//a.png' }] });
@@ -111,7 +111,7 @@ describe('readBlendContents answers', () => {
     });
   });
 
-  test('trailing bytes, and an end block that is cut short', async () => {
+  test('files with trailing bytes or a short end block', async () => {
     const whole = small().end();
     for (const bytes of [whole.subarray(0, -20), Buffer.concat([whole, Buffer.alloc(1000, 'x')])]) {
       await expect(read(bytes)).resolves.toMatchObject({ dependencies: [{ path: '//a.png' }] });
@@ -119,7 +119,7 @@ describe('readBlendContents answers', () => {
   });
 });
 
-describe('readBlendContents holds no more than it says', () => {
+describe('readBlendContents stays within its memory', () => {
   /** With short texts, so that many of them fit into a file. */
   const SHORT = Object.fromEntries(
     Object.entries(CONTENTS_STRUCTS).map(([name, members]) => [
@@ -133,7 +133,7 @@ describe('readBlendContents holds no more than it says', () => {
     return Buffer.alloc(count * block.length, block);
   };
 
-  test('of 40,000 files, and tells it', async () => {
+  test('for 40,000 files, and reports the limit', async () => {
     const blocks = many(writer().data('CustomDataExternal'), 40_000);
     for (let index = 0; index < 40_000; index++) blocks.write(`//${index}`, index * 40 + 24);
     const { dependencies, incomplete } = await readBlendContents(
@@ -144,7 +144,7 @@ describe('readBlendContents holds no more than it says', () => {
     expect(dependencies[32_767]!.path).toBe('//32767');
   });
 
-  test('of 10,000 files with the longest of paths', async () => {
+  test('for 10,000 files with the longest paths', async () => {
     const blocks = many(
       new ContentsWriter().data('CustomDataExternal', { filename: Buffer.alloc(1024, 'x') }),
       10_000,
@@ -163,7 +163,7 @@ describe('readBlendContents holds no more than it says', () => {
     ['PA', 'ParticleSettings'],
     ['NT', 'bNodeTree'],
     ['TX', 'Text'],
-  ])('of 70,000 data blocks %s', async (code, struct) => {
+  ])('for 70,000 data blocks %s', async (code, struct) => {
     const blocks = many(writer().id(code, struct, 'A', { name: '//a', type: 3 }), 70_000);
     expect((await readBlendContents(bytesSource(writer().raw(blocks).end()))).incomplete).toBe(true);
   });
@@ -183,7 +183,7 @@ describe('readBlendContents holds no more than it says', () => {
     'bNode',
     'DriverVar',
     'FreestyleModuleConfig',
-  ])('of 30,000 times %s in one data block', async (struct) => {
+  ])('for 30,000 structs %s in one data block', async (struct) => {
     const pointers = { strip: 5n, stripdata: 5n, part: 5n, bakes: 5n, node_group: 5n, id: 5n };
     const values = { 'modifier.mode': 3, name: 'a', ...pointers };
     const head = writer()
@@ -223,7 +223,7 @@ function oneOfEach(): Buffer {
   return writer.end();
 }
 
-describe('a mutated file is read or is a BlendFormatError', () => {
+describe('a mutated file is read or throws BlendFormatError', () => {
   const subjects: [string, () => Promise<Buffer>][] = [
     ['one of each struct', async () => oneOfEach()],
     ['one of each struct, gzip', async () => gzipSync(oneOfEach())],

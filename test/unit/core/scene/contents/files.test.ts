@@ -96,7 +96,7 @@ describe('file paths', () => {
     });
   });
 
-  test('names of members that a later Blender may write', async () => {
+  test('member names that a later Blender may write', async () => {
     const renamed = Object.fromEntries(
       ['Image', 'VFont', 'bSound', 'MovieClip'].map((struct) => [
         struct,
@@ -130,7 +130,7 @@ describe('file paths', () => {
   });
 
   describe('packed', () => {
-    test('by the pointer, or by the list that images have since 2.7x', async () => {
+    test('by a pointer, or by the list of images since 2.7x', async () => {
       const { dependencies } = await new ContentsWriter()
         .id('IM', 'Image', 'A', { name: '//a.png', source: 1, packedfile: 1n })
         .id('IM', 'Image', 'B', { name: '//b.png', source: 1, 'packedfiles.first': 1n })
@@ -141,7 +141,7 @@ describe('file paths', () => {
       expect(dependencies.map(({ packed }) => packed)).toEqual([true, true, true, true, true]);
     });
 
-    test('a path that two use is packed only if both have packed it', async () => {
+    test('a path with two users is packed only if both have packed it', async () => {
       const { dependencies } = await new ContentsWriter()
         .id('IM', 'Image', 'A', { name: '//a.png', source: 1, packedfile: 1n })
         .id('IM', 'Image', 'B', { name: '//a.png', source: 1 })
@@ -152,7 +152,7 @@ describe('file paths', () => {
     });
   });
 
-  describe('what needs no file', () => {
+  describe('without a file', () => {
     test.each<[string, (writer: ContentsWriter) => unknown]>([
       ['a generated image', (writer) => writer.id('IM', 'Image', 'A', { name: '//a.png', source: 4 })],
       ['a render result', (writer) => writer.id('IM', 'Image', 'A', { name: '//a.png', source: 5 })],
@@ -160,7 +160,7 @@ describe('file paths', () => {
       ["Blender's own font", (writer) => writer.id('VF', 'VFont', 'Bfont', { name: '<builtin>' })],
       ['an ocean without a cache', (writer) => writer.data('OceanModifierData', { cachepath: '//ocean' })],
       [
-        'a fluid that is no domain',
+        'a fluid that is not a domain',
         (writer) => writer.data('FluidsimSettings', { type: 4, surfdataPath: '//f' }),
       ],
       ['IES in a text', (writer) => writer.data('NodeShaderTexIES', { mode: 0, filepath: '//a.ies' })],
@@ -172,7 +172,7 @@ describe('file paths', () => {
     });
   });
 
-  test('of many users eight are named, none twice', async () => {
+  test('at most eight users are listed, each once', async () => {
     const writer = new ContentsWriter();
     for (const name of ['0', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
       writer.id('IM', 'Image', name, { name: '//a.png', source: 1 });
@@ -180,7 +180,7 @@ describe('file paths', () => {
     expect(image!.usedBy).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((name) => `image "${name}"`));
   });
 
-  test('a path that is no UTF-8, or fills its member', async () => {
+  test('a path that is not UTF-8 or fills its member is read', async () => {
     const { dependencies } = await new ContentsWriter()
       .id('IM', 'Image', 'A', { name: Buffer.from([0x2f, 0x2f, 0xff, 0x61]), source: 1 })
       .id('IM', 'Image', 'B', { name: Buffer.alloc(1024, 'é'), source: 1 })
@@ -189,7 +189,7 @@ describe('file paths', () => {
   });
 
   describe('libraries', () => {
-    test('tell what is linked from them', async () => {
+    test('list their linked data', async () => {
       const writer = new ContentsWriter()
         .id('LI', 'Library', 'props.blend', { name: '//lib/props.blend' }, 7n)
         .id('ID', 'ID', '', { name: 'OBTree', lib: 7n })
@@ -215,7 +215,7 @@ describe('file paths', () => {
       ]);
     });
 
-    test('are not needed where nothing is linked, or all of it is in the file', async () => {
+    test('are not needed if nothing is linked or all of it is in the file', async () => {
       const writer = new ContentsWriter()
         .id('LI', 'Library', 'unused.blend', { name: '//unused.blend' }, 7n)
         .id('LI', 'Library', 'archive.blend', { name: '//archive.blend', flag: 1 }, 8n)
@@ -224,7 +224,7 @@ describe('file paths', () => {
       expect((await writer.read()).dependencies).toEqual([]);
     });
 
-    test('name eight of what is linked', async () => {
+    test('list at most eight linked data blocks', async () => {
       const writer = new ContentsWriter().id('LI', 'Library', 'a.blend', { name: '//a.blend' }, 7n);
       for (let index = 0; index < 20; index++) writer.id('ID', 'ID', '', { name: `OB${index}`, lib: 7n });
       const [library] = (await writer.read()).dependencies;
@@ -237,7 +237,7 @@ describe('file paths', () => {
     [1, { cyclic: false, mode: 'extend' }],
     [2, { cyclic: true }],
     [3, { cyclic: false, mode: 'ping-pong' }],
-  ])('a sequence of volumes with mode %i says how it is played', async (mode, expected) => {
+  ])('a sequence of volumes with mode %i shows how it plays', async (mode, expected) => {
     const values = {
       is_sequence: 1,
       sequence_mode: mode,
@@ -276,21 +276,21 @@ describe('image users', () => {
     ['NodeTexImage', inNode(USER), OF_TEXTURE_NODE],
     ['NodeTexEnvironment', inNode(USER), OF_TEXTURE_NODE],
     ['ImageUser', USER, PLAY],
-  ])('a node with a %s says how its sequence is played', async (struct, values, play) => {
+  ])('a node with a %s shows how its sequence plays', async (struct, values, play) => {
     const written = writer().id('MA', 'Material', 'M').data('bNode', { id: 70n, storage: 80n });
     expect(await playsOf(written.data(struct, values, 80n))).toEqual([[play]]);
   });
 
-  test('a sequence without Auto Refresh is played all the same', async () => {
+  test('a sequence without Auto Refresh plays as with it', async () => {
     const written = writer().id('MA', 'Material', 'M').data('bNode', { id: 70n, storage: 80n });
     expect(await playsOf(written.data('ImageUser', { ...USER, flag: 0 }, 80n))).toEqual([[PLAY]]);
   });
 
-  test('a texture of a modifier says how its sequence is played', async () => {
+  test('a texture of a modifier shows how its sequence plays', async () => {
     expect(await playsOf(writer().id('TE', 'Tex', 'T', { ima: 70n, ...inNode(USER) }))).toEqual([[PLAY]]);
   });
 
-  test('the same where the image stands behind the node', async () => {
+  test('an image may follow its node', async () => {
     const written = new ContentsWriter()
       .id('MA', 'Material', 'M')
       .data('bNode', { id: 70n, storage: 80n })
@@ -303,17 +303,17 @@ describe('image users', () => {
     ['has no pictures', { ...USER, frames: 0 }, 80n, 70n],
     ["is another node's", USER, 81n, 70n],
     ['has no image', USER, 80n, 0n],
-  ])('settings of which one %s tell nothing', async (_, user, address, id) => {
+  ])('settings are ignored if one %s', async (_, user, address, id) => {
     const written = writer().id('MA', 'Material', 'M').data('bNode', { id, storage: 80n });
     expect(await playsOf(written.data('NodeTexImage', inNode(user), address))).toEqual([undefined]);
   });
 
-  test('an image that is no sequence is not played', async () => {
+  test('an image that is not a sequence does not play', async () => {
     const written = writer(1).id('MA', 'Material', 'M').data('bNode', { id: 70n, storage: 80n });
     expect(await playsOf(written.data('NodeTexImage', inNode(USER), 80n))).toEqual([undefined]);
   });
 
-  test('of many ways to play it eight are kept', async () => {
+  test('at most eight ways to play a sequence are kept', async () => {
     const written = writer().id('MA', 'Material', 'M');
     for (let node = 0n; node < 20n; node += 1n) {
       written
@@ -334,14 +334,14 @@ describe('image views', () => {
     return (await written.read()).dependencies.map(({ path }) => path);
   }
 
-  test('an image with views needs their files in place of its own', async () => {
+  test('an image with views needs their files instead of its own', async () => {
     const written = writer()
       .data(...view('left', '//eye_L.png'))
       .data(...view('right', '//eye_R.png'));
     expect(await pathsOf(written)).toEqual(['//eye_L.png', '//eye_R.png']);
   });
 
-  test('views without paths of their own are in the file of the image', async () => {
+  test('views without paths use the file of the image', async () => {
     expect(
       await pathsOf(
         writer('//pair.exr')
@@ -367,7 +367,7 @@ describe('image views', () => {
     expect((await written.read()).dependencies).toMatchObject([{ path: '//t.<UDIM>.png', tiles: [1001] }]);
   });
 
-  test('of very many views 64 are kept', async () => {
+  test('at most 64 views are kept', async () => {
     const written = writer();
     for (let index = 0; index < 200; index += 1) written.data(...view(`v${index}`, `//v${index}.png`));
     expect(await pathsOf(written)).toHaveLength(64);

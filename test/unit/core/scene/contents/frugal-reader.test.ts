@@ -64,7 +64,7 @@ describe('budget', () => {
       expect(source.readBytes).toBeLessThan(4 * MIB);
     });
 
-    test('for a file of any blocks: 3 + size / 2 MiB requests, and never a byte twice', async () => {
+    test('for any blocks: 3 + size / 2 MiB requests, and never a byte twice', async () => {
       const size = fc.oneof(
         fc.integer({ min: 0, max: 5000 }),
         fc.integer({ min: 0, max: 3 * MIB }),
@@ -97,7 +97,7 @@ describe('budget', () => {
       expectLaw(source);
     });
 
-    test('for 800 blocks of 100 kB, of which it reads all', async () => {
+    test('for 800 blocks of 100 kB, which it reads whole', async () => {
       const sizes = Array.from({ length: 800 }, () => 100_000);
       const source = withBlocks(sizes);
       const { dependencies, incomplete } = await readBlendContents(source);
@@ -106,7 +106,7 @@ describe('budget', () => {
       expectLaw(source);
     });
 
-    test('for 5 GiB in blocks of 10 MiB, of which it reads little', async () => {
+    test('for 5 GiB in blocks of 10 MiB, which it mostly skips', async () => {
       const sizes = Array.from({ length: 512 }, () => 10 * MIB);
       const source = withBlocks(sizes);
       const { dependencies, incomplete } = await readBlendContents(source);
@@ -115,7 +115,7 @@ describe('budget', () => {
       expect(source.readBytes).toBeLessThan(140 * MIB);
     });
 
-    test('for more requests than it may make: the answer is incomplete, names the limit, and is true as far as it goes', async () => {
+    test('with too many requests: the incomplete answer is correct and names the limit', async () => {
       const source = withBlocks(Array.from({ length: 1500 }, () => 3 * MIB));
       const contents = await readBlendContents(source);
       expect(contents).toMatchObject({ incomplete: true, limit: '1280 requests to storage' });
@@ -124,7 +124,7 @@ describe('budget', () => {
       expectLaw(source);
     });
 
-    test('for a library of which it has not seen what is linked: the library counts', async () => {
+    test('for a library whose linked data is beyond it: the library counts', async () => {
       const gap = 3 * MIB;
       const writer = new ContentsWriter(BLENDER_5_0).id('LI', 'Library', 'a.blend', { name: '//a.blend' });
       const head = writer.bytes();
@@ -144,7 +144,7 @@ describe('budget', () => {
       expect(contents.dependencies.map(({ path }) => path)).toEqual(['//a.blend']);
     });
 
-    test('not for a file on this machine, which it reads through', async () => {
+    test('except for a file on this machine, which it reads whole', async () => {
       const source = withBlocks(Array.from({ length: 1500 }, () => 3 * MIB));
       const local = { ...source, url: pathToFileURL('/scene.blend') };
       const { dependencies, incomplete } = await readBlendContents(local);
@@ -170,7 +170,7 @@ describe('budget', () => {
       }
     });
 
-    test('for a large zstd file: by its seek table, only what is needed', async () => {
+    test('for a large zstd file, of which it reads only needed frames', async () => {
       const writer = new ContentsWriter(BLENDER_5_0)
         .id('IM', 'Image', 'A', { name: '//a.png', source: 1 })
         .block('DATA', Buffer.alloc(60 * MIB));
@@ -183,7 +183,7 @@ describe('budget', () => {
       expect(source.readBytes).toBeLessThan(20 * MIB);
     });
 
-    test('for a packed file beyond it: nothing is known, and that is told', async () => {
+    test('for a packed file beyond it: the answer is incomplete', async () => {
       const noise = Buffer.alloc(70 * MIB);
       const raw = new ContentsWriter()
         .id('IM', 'Image', 'A', { name: '//a.png', source: 1 })
@@ -225,7 +225,7 @@ describe('frugal reader', () => {
   });
 
   describe('FrugalReader', () => {
-    test('gives the right bytes in 3 + size / 2 MiB requests and no byte twice, whatever the walk', async () => {
+    test('returns correct bytes in 3 + size / 2 MiB requests and no byte twice, for any walk', async () => {
       await fc.assert(
         fc.asyncProperty(
           fc.constantFrom(BYTES, PACKED.subarray(0, 39 * MIB)),
@@ -249,7 +249,7 @@ describe('frugal reader', () => {
       );
     });
 
-    test('reads through all of it within the law, in small steps and in large ones', async () => {
+    test('reads a whole file within that limit, in small and large steps', async () => {
       for (const size of [
         1,
         4 * MIB,
@@ -271,7 +271,7 @@ describe('frugal reader', () => {
       }
     });
 
-    test('reads what is near the end first, and a packed file from its start after that, within the law', async () => {
+    test('reads the end first, then a packed file from its start, within that limit', async () => {
       const end = fc.record({
         size: fc.integer({ min: 1, max: 39 * MIB }),
         back: fc.integer({ min: 1, max: 20 * MIB }),
@@ -296,7 +296,7 @@ describe('frugal reader', () => {
       );
     });
 
-    test('goes to and fro in a packed file without asking again', async () => {
+    test('reads back and forth in a packed file without repeated requests', async () => {
       const source = bytesSource(PACKED.subarray(0, 39 * MIB));
       const reader = await FrugalReader.open(source);
       for (let pass = 0; pass < 3; pass++) {
@@ -309,7 +309,7 @@ describe('frugal reader', () => {
       expectLaw(source);
     });
 
-    test('does not hold more than 40 MiB of a packed file for that, but lets go of what a walk has passed', async () => {
+    test('keeps at most 40 MiB of a packed file, and drops parts behind a walk', async () => {
       const read = async (starts: boolean): Promise<CountingSource> => {
         const source = bytesSource(PACKED);
         const reader = await FrugalReader.open(source);
@@ -331,7 +331,7 @@ describe('frugal reader', () => {
       expect(reader.peek(2 ** 31 + 1000, 24)).toHaveLength(24);
     });
 
-    test('reads a gap of less than 2 MiB, which costs less than a request, and jumps over a larger one', async () => {
+    test('reads a gap of less than 2 MiB and skips a larger one', async () => {
       const walk = async (stride: number): Promise<CountingSource> => {
         const source = sparseSource(200 * MIB, [{ offset: 0, bytes: Buffer.from('BLENDER') }]);
         const reader = await FrugalReader.open(source);
@@ -346,7 +346,7 @@ describe('frugal reader', () => {
       expect(sparse.readBytes).toBeLessThan(16 * MIB);
     });
 
-    test('holds no more of an unpacked file than the piece at hand', async () => {
+    test('keeps only the current piece of an unpacked file', async () => {
       const reader = await FrugalReader.open(bytesSource(BYTES));
       for (let offset = 0; offset < BYTES.length; offset += MIB) await reader.read(offset, MIB);
       expect(reader.peek(0, 24)).toBeUndefined();
@@ -368,7 +368,7 @@ describe('frugal reader', () => {
       expect(source.readBytes).toBeLessThanOrEqual(budget.bytes);
     });
 
-    test('throws truncated where the source has less than it says', async () => {
+    test('throws truncated if the source is shorter than its size', async () => {
       const source = { ...bytesSource(BYTES.subarray(0, 100)), size: 200 };
       await expect(FrugalReader.open(source)).rejects.toMatchObject({ code: 'truncated', offset: 100 });
     });

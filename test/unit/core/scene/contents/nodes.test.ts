@@ -17,7 +17,7 @@ describe('geometry nodes', () => {
     const NODES = { ...RENDERED, node_group: 20n };
     const UNBAKED = [{ kind: 'geometry-nodes', what: WHERE }];
 
-    test('count with a simulation zone, also one in a group of a group, and in circles', async () => {
+    test('count with a simulation zone, even in nested or cyclic groups', async () => {
       expect((await zone(cube().data('NodesModifierData', NODES)).read()).unbaked).toEqual(UNBAKED);
       const nested = cube()
         .data('NodesModifierData', NODES)
@@ -30,7 +30,7 @@ describe('geometry nodes', () => {
       expect((await zone(nested, 22n).read()).unbaked).toEqual(UNBAKED);
     });
 
-    test('do not count without one, not rendered, or with a group that is linked', async () => {
+    test('do not count without a zone, if not rendered, or with a linked group', async () => {
       const plain = cube().data('NodesModifierData', NODES).id('NT', 'bNodeTree', 'Plain', { type: 3 }, 20n);
       expect((await plain.data('bNode', { id: 20n }).read()).unbaked).toEqual([]);
       expect((await cube().data('NodesModifierData', NODES).read()).unbaked).toEqual([]);
@@ -38,7 +38,7 @@ describe('geometry nodes', () => {
       expect((await zone(hidden).read()).unbaked).toEqual([]);
     });
 
-    test('of a shader do not count, nor those within a material', async () => {
+    test('of shaders and materials do not count', async () => {
       const writer = cube()
         .data('NodesModifierData', NODES)
         .id('MA', 'Material', 'Wood')
@@ -92,7 +92,7 @@ describe('geometry nodes', () => {
       expect(await read([{}], '')).toEqual({ dependencies: [], unbaked: UNBAKED });
     });
 
-    test('of 3.6 have the folder of the modifier alone, by a later name or this one', async () => {
+    test('of 3.6 have only the folder of the modifier, by either name', async () => {
       const structs = {
         ...CONTENTS_STRUCTS,
         NodesModifierData: ['ModifierData modifier', 'bNodeTree *node_group', 'char *bake_directory'],
@@ -137,11 +137,11 @@ describe('import nodes', () => {
   describe('an Import node needs the file', () => {
     const node = 'node "Import STL" of node group "G"';
 
-    test('of its own path', async () => {
+    test('at its own path', async () => {
       expect(await pathsOf(group())).toEqual([`import //own.stl ${node}`]);
     });
 
-    test('of the String node that is linked to it', async () => {
+    test('from a linked String node', async () => {
       const writer = group()
         .data('bNode', { idname: 'FunctionNodeInputString', storage: 30n })
         .data('bNodeSocket', { identifier: 'String' }, 31n)
@@ -151,7 +151,7 @@ describe('import nodes', () => {
       expect(await pathsOf(writer)).toEqual([`import //string.stl ${node}`]);
     });
 
-    test('that a modifier sets, where an input of the group is linked to it', async () => {
+    test('that a modifier sets through an input of the group', async () => {
       const writer = group()
         .data('bNode', { idname: 'NodeGroupInput' })
         .data('bNodeSocket', { identifier: 'Socket_2' }, 41n)
@@ -161,7 +161,7 @@ describe('import nodes', () => {
       ]);
     });
 
-    test('that is unknown, where another node works it out', async () => {
+    test('which is unknown if another node computes the path', async () => {
       expect(await pathsOf(group().data('bNodeLink', { fromsock: 99n, tosock: 21n }))).toEqual([]);
     });
   });
@@ -178,7 +178,7 @@ describe('special nodes', () => {
     bNode: ['bNode *next', 'char idname[62]', 'short flag'],
   };
 
-  test('readBlendContents names types of node trees that are not Blender’s own, each once', async () => {
+  test('readBlendContents lists types of node trees of add-ons once each', async () => {
     const { addonTrees } = await new ContentsWriter(BLENDER_3_4, TABLE)
       .id('NT', 'bNodeTree', 'A', { idname: 'an_AnimationNodeTree' })
       .id('NT', 'bNodeTree', 'B', { idname: 'an_AnimationNodeTree' })
@@ -188,7 +188,7 @@ describe('special nodes', () => {
     expect(addonTrees).toEqual(['an_AnimationNodeTree']);
   });
 
-  test('readBlendContents finds compositor nodes that denoise and are not muted', async () => {
+  test('readBlendContents finds unmuted Denoise nodes of the compositor', async () => {
     const { denoiseNodes } = await new ContentsWriter(BLENDER_3_4, TABLE)
       .id('SC', 'Scene', 'On')
       .data('bNode', { idname: 'CompositorNodeDenoise' })

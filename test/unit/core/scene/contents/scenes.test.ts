@@ -14,7 +14,7 @@ describe('cameras', () => {
   const writer = () => new ContentsWriter(BLENDER_3_4, TABLE);
 
   describe('readBlendContents lists the cameras of each scene', () => {
-    test('in its collections and theirs, though these hold each other', async () => {
+    test('in nested collections that contain each other', async () => {
       const { cameras } = await writer()
         .id('SC', 'Scene', 'A', {}, 1n)
         .data('CollectionObject', { ob: 10n })
@@ -36,7 +36,7 @@ describe('cameras', () => {
       ]);
     });
 
-    test('of Blender 2.79, whose scenes hold objects themselves', async () => {
+    test('in files of Blender 2.79, whose scenes hold objects themselves', async () => {
       const { cameras } = await writer()
         .id('SC', 'Scene', 'A', {}, 1n)
         .data('Base', { object: 10n })
@@ -45,7 +45,7 @@ describe('cameras', () => {
       expect(cameras).toEqual([{ scene: 'A', names: ['Old'], isWhole: true }]);
     });
 
-    test('and says so if a library may hold more', async () => {
+    test('as incomplete if a library may hold more', async () => {
       const { cameras } = await writer()
         .id('SC', 'Scene', 'A', {}, 1n)
         .data('CollectionChild', { collection: 7n })
@@ -57,7 +57,7 @@ describe('cameras', () => {
 });
 
 describe('speakers', () => {
-  test('speakers are those with a sound that are not muted', async () => {
+  test('readBlendContents lists unmuted speakers with a sound', async () => {
     const { speakers } = await new ContentsWriter()
       .id('SK', 'Speaker', 'Radio', { sound: 7n })
       .id('SK', 'Speaker', 'Empty')
@@ -111,7 +111,7 @@ describe('strips', () => {
       expect(await paths([''])).toEqual([]);
     });
 
-    test('of movies are a file; folders may lack their last slash', async () => {
+    test('of movies are a file, even in folders without a last slash', async () => {
       expect(await pathsOf(addStrip(scene(), 3, ['a.mp4'], '//shots'))).toEqual(['file //shots/a.mp4']);
       expect(await pathsOf(addStrip(scene(), 3, ['a.mp4'], 'C:\\shots\\'))).toEqual([
         'file C:\\shots\\a.mp4',
@@ -119,7 +119,7 @@ describe('strips', () => {
       expect(await pathsOf(addStrip(scene(), 3, ['a.mp4'], ''))).toEqual(['file a.mp4']);
     });
 
-    test('of sound are left to the sound, unless they have none', async () => {
+    test('of sound count only if they have no sound data block', async () => {
       expect(await pathsOf(addStrip(scene(), 4, ['a.wav'], '//', 80n))).toEqual([]);
       expect(await pathsOf(addStrip(scene(), 5, ['a.wav'], '//'))).toEqual(['file //a.wav']);
     });
@@ -128,11 +128,11 @@ describe('strips', () => {
       expect(await pathsOf(addStrip(scene(), 28, ['a.png']))).toEqual([]);
     });
 
-    test('need nothing in a scene that does not render its sequencer', async () => {
+    test('need nothing if the scene does not render its sequencer', async () => {
       expect(await pathsOf(addStrip(scene({ 'r.scemode': 64 }), 0, ['a.png']))).toEqual([]);
     });
 
-    test('point to nothing of another scene', async () => {
+    test('of one scene use no data of another', async () => {
       const writer = scene()
         .data('Sequence', { name: 'SQShot', type: 0, strip: 70n })
         .id('SC', 'Scene', 'Other', SEQUENCER_ON)
@@ -141,7 +141,7 @@ describe('strips', () => {
       expect(await pathsOf(writer)).toEqual([]);
     });
 
-    test('may all stand before their data, as up to 2.79', async () => {
+    test('may all precede their data, as up to 2.79', async () => {
       const writer = scene()
         .data('Sequence', { name: 'SQOne', type: 0, strip: 70n })
         .data('Sequence', { name: 'SQTwo', type: 3, strip: 72n })
@@ -156,7 +156,7 @@ describe('strips', () => {
       ]);
     });
 
-    test('by the names that Blender has for them since 5.0, should a file have them', async () => {
+    test('are found by their struct names since Blender 5.0', async () => {
       const { Sequence: _, Strip: __, StripElem: ___, ...others } = CONTENTS_STRUCTS;
       const structs: StructTable = {
         ...others,
@@ -172,7 +172,7 @@ describe('strips', () => {
       expect(await pathsOf(writer)).toEqual(['file //a.mp4']);
     });
 
-    test('of numbered pictures name the numbers that they hold', async () => {
+    test('of numbered pictures list their numbers', async () => {
       const names = ['a_01.png', 'a_02.png', 'a_04.png', 'a_04.png', 'a_03.png'];
       const { dependencies } = await addStrip(scene(), 0, names).read();
       expect(dependencies.map(({ runs }) => runs)).toEqual([

@@ -8,7 +8,7 @@ const USES_FREESTYLE = 1 << 25;
 const COMPOSITES = 1 << 6;
 
 describe('texts', () => {
-  test('count where they are registered', async () => {
+  test('count if they are registered', async () => {
     const { scripts } = await new ContentsWriter()
       .id('TX', 'Text', 'setup.py', { flags: (1 << 4) | 1 })
       .id('TX', 'Text', 'notes', { flags: 1 })
@@ -24,7 +24,7 @@ describe('drivers', () => {
     return (await writer.read()).scripts.driverExpressions;
   };
 
-  test('count where their expression needs scripts, their own variables known', async () => {
+  test('count if their expression needs scripts, apart from their own variables', async () => {
     expect(await count((writer) => writer.data('ChannelDriver', { type: PYTHON, expression: 'bpy.x' }))).toBe(
       1,
     );
@@ -38,7 +38,7 @@ describe('drivers', () => {
     expect(await count((writer) => known(writer).object('Other').data('ChannelDriver', driver))).toBe(1);
   });
 
-  test('of other kinds, and without an expression, do not', async () => {
+  test('of other kinds, or without an expression, do not count', async () => {
     expect(await count((writer) => writer.data('ChannelDriver', { type: 0, expression: 'bpy.x' }))).toBe(0);
     expect(await count((writer) => writer.data('ChannelDriver', { type: PYTHON }))).toBe(0);
   });
@@ -57,14 +57,14 @@ describe("Freestyle's modules", () => {
       .id('TX', 'Text', 'line.py', {}, 90n);
   const modulesOf = async (writer: ContentsWriter) => (await writer.read()).scripts.freestyleModules;
 
-  test('are told by the names of their texts, of view layers and of render layers', async () => {
+  test('are reported by the names of their texts, from view layers and render layers', async () => {
     expect(await modulesOf(withLayer(USES_FREESTYLE, 'ViewLayer', 'freestyle_config'))).toEqual(['line.py']);
     expect(await modulesOf(withLayer(USES_FREESTYLE, 'SceneRenderLayer', 'freestyleConfig'))).toEqual([
       'line.py',
     ]);
   });
 
-  test('are not where nothing uses them', async () => {
+  test('are not reported if nothing uses them', async () => {
     expect(await modulesOf(withLayer(0, 'ViewLayer', 'freestyle_config'))).toEqual([]);
     expect(await modulesOf(withLayer(USES_FREESTYLE, 'ViewLayer', 'freestyle_config', 0))).toEqual([]);
     const byEditor = withLayer(USES_FREESTYLE, 'ViewLayer', 'other');
@@ -72,7 +72,7 @@ describe("Freestyle's modules", () => {
   });
 });
 
-test("the text of Freestyle's module is known by its name where it is linked from a library", async () => {
+test('a Freestyle module linked from a library is reported by its name', async () => {
   const { scripts } = await new ContentsWriter()
     .id('SC', 'Scene', 'Scene', { 'r.mode': USES_FREESTYLE })
     .data('ViewLayer', { 'freestyle_config.mode': BY_SCRIPTS })
@@ -98,13 +98,13 @@ describe('names of line sets and view layers that Blender 3.4 runs', () => {
     expect(await namesOf(USES_FREESTYLE, BY_EDITOR)).toEqual(['new\nline', EVIL]);
   });
 
-  test('are none where Freestyle is off or runs style modules', async () => {
+  test('are not reported if Freestyle is off or runs style modules', async () => {
     expect(await namesOf(0, BY_EDITOR)).toEqual([]);
     expect(await namesOf(USES_FREESTYLE, BY_SCRIPTS)).toEqual([]);
   });
 });
 
-test('Script nodes count by the data block that has them', async () => {
+test('Script nodes are reported by their data block', async () => {
   const { scripts } = await new ContentsWriter()
     .id('MA', 'Material', 'Wood')
     .data('NodeShaderScript', { mode: 0 })
@@ -113,7 +113,7 @@ test('Script nodes count by the data block that has them', async () => {
   expect(scripts.scriptNodes).toEqual(['material "Wood"']);
 });
 
-test('cameras with a shader of their own count with the Script nodes', async () => {
+test('cameras with their own shader count as Script nodes', async () => {
   const { scripts } = await new ContentsWriter(BLENDER_3_4, {
     ...CONTENTS_STRUCTS,
     Camera: ['ID id', 'char type'],
@@ -135,18 +135,18 @@ describe('File Output nodes', () => {
   const node = (writer: ContentsWriter, flag: number, path: string) =>
     writer.data('bNode', { flag, storage: 5n }).data('NodeImageMultiFile', { base_path: path }, 5n);
 
-  test('are told by their folders, none twice', async () => {
+  test('are listed by folder, each once', async () => {
     const write = (writer: ContentsWriter) => node(node(node(writer, 0, '/a'), 0, '//b/'), 0, '/a');
     expect(await outputs(IN_USE, write)).toEqual(['/a', '//b/']);
   });
 
-  test('are not where they are muted, or the scene does not use them', async () => {
+  test('are not listed if they are muted or unused by the scene', async () => {
     expect(await outputs(IN_USE, (writer) => node(node(writer, MUTED, '/a'), 0, '/b'))).toEqual(['/b']);
     expect(await outputs({ ...IN_USE, use_nodes: 0 }, (writer) => node(writer, 0, '/a'))).toEqual([]);
     expect(await outputs({ use_nodes: 1, 'r.scemode': 1 }, (writer) => node(writer, 0, '/a'))).toEqual([]);
   });
 
-  test('in a group of their own are told, whatever the scenes say', async () => {
+  test('in a group are listed for any scene', async () => {
     const group = (writer: ContentsWriter) =>
       node(writer.id('NT', 'bNodeTree', 'Group', { type: 1 }), 0, '/a');
     expect(await outputs({ use_nodes: 0 }, group)).toEqual(['/a']);

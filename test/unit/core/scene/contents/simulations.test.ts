@@ -63,13 +63,13 @@ describe.each(CACHED)('%s', (kind, what, write) => {
     return withSettings(writer).read('film.blend');
   };
 
-  test('without a bake is told, also where the cache is on disk or leads nowhere', async () => {
+  test('without a bake is reported, even with a disk cache or a dangling one', async () => {
     for (const flag of [0, ON_DISK, 1 << 2, undefined]) {
       await expect(read(flag)).resolves.toMatchObject({ unbaked: [{ kind, what }], dependencies: [] });
     }
   });
 
-  test('with one is not: in the file, on disk or elsewhere', async () => {
+  test('with a bake in the file, on disk or elsewhere is not reported', async () => {
     await expect(read(BAKED)).resolves.toMatchObject({ unbaked: [], dependencies: [] });
     const folder = { kind: 'point-cache', extent: 'folder', packed: false, usedBy: [what] };
     await expect(read(BAKED | ON_DISK)).resolves.toMatchObject({
@@ -84,11 +84,11 @@ describe.each(CACHED)('%s', (kind, what, write) => {
     }
   });
 
-  test('that is not rendered is not told', async () => {
+  test('that is not rendered is not reported', async () => {
     expect((await read(0, NOT_RENDERED)).unbaked).toEqual([]);
   });
 
-  test('does not take the cache of another object for its own', async () => {
+  test('does not use the cache of another object', async () => {
     const writer = cube();
     write(writer, 7n);
     writer.object('Other').data('PointCache', { flag: BAKED }, 7n);
@@ -97,7 +97,7 @@ describe.each(CACHED)('%s', (kind, what, write) => {
 });
 
 describe('a soft body', () => {
-  test('of Blender ≤ 2.79 has the cache in itself', async () => {
+  test('of Blender ≤ 2.79 has its cache in its own struct', async () => {
     for (const [flag, count] of [
       [BAKED, 0],
       [0, 1],
@@ -110,7 +110,7 @@ describe('a soft body', () => {
     }
   });
 
-  test('without its modifier is none', async () => {
+  test('without its modifier is not reported', async () => {
     expect((await cube().data('SoftBody').read()).unbaked).toEqual([]);
   });
 });
@@ -135,7 +135,7 @@ describe('particles', () => {
     expect((await read({ type, phystype })).unbaked).toHaveLength(counts ? 1 : 0);
   });
 
-  test('hair with dynamics, whose cloth is no modifier', async () => {
+  test('of hair with dynamics have a cloth that is not a modifier', async () => {
     const { unbaked } = await cube()
       .data('ParticleSystem', { name: 'Fur', flag: 1 << 2, part: 50n, clmd: 60n, pointcache: 7n }, 40n)
       .data('ClothModifierData', { 'modifier.mode': 3 }, 60n)
@@ -146,7 +146,7 @@ describe('particles', () => {
     expect(unbaked).toEqual([{ kind: 'particles', what: 'particle system "Fur" of object "Cube"' }]);
   });
 
-  test('that are switched off, or whose settings are linked, are not told', async () => {
+  test('that are disabled or have linked settings are not reported', async () => {
     expect((await read({ type: 0, phystype: 1 }, 1 << 13)).unbaked).toEqual([]);
     const linked = cube()
       .data('ParticleSystem', { name: 'P', part: 50n }, 40n)
@@ -156,7 +156,7 @@ describe('particles', () => {
     expect((await linked.read()).unbaked).toEqual([]);
   });
 
-  test('may stand before their objects in the file', async () => {
+  test('may precede their objects in the file', async () => {
     const { unbaked } = await new ContentsWriter()
       .id('PA', 'ParticleSettings', 'Settings', { type: 0, phystype: 1 }, 50n)
       .object('Cube')
@@ -171,7 +171,7 @@ describe('dynamic paint', () => {
   test.each([
     ['onto images', { format: 2, flags: 1 }],
     ['that is switched off', { format: 1, flags: 0 }],
-  ])('%s is none', async (_, surface) => {
+  ])('%s is not reported', async (_, surface) => {
     const writer = cube().data('DynamicPaintModifierData', RENDERED).data('DynamicPaintSurface', surface);
     expect((await writer.read()).unbaked).toEqual([]);
   });
@@ -191,7 +191,7 @@ describe('fluid domains', () => {
     usedBy: [WHERE],
   };
 
-  test('need their folder once they are baked', async () => {
+  test('need their folder if they are baked', async () => {
     await expect(read({ cache_flag: 1 << 1 })).resolves.toMatchObject({ unbaked: [], dependencies: [CACHE] });
     // A mesh was baked whose data were freed again.
     await expect(read({ cache_flag: 1 << 5, type: 1 })).resolves.toMatchObject({
@@ -218,7 +218,7 @@ describe('rigid bodies', () => {
   const ACTIVE = { type: 0 };
   const UNBAKED = [{ kind: 'rigid-body', what: 'rigid body world of scene "Scene"' }];
 
-  test('count where one of them is moved by physics', async () => {
+  test('count if physics moves one of them', async () => {
     const read = async (body: object) =>
       (
         await scene({})
@@ -232,7 +232,7 @@ describe('rigid bodies', () => {
     expect(await read({ type: 0, flag: 1 << 5 })).toEqual([]);
   });
 
-  test('count where the collection is linked', async () => {
+  test('count if the collection is linked', async () => {
     const writer = scene({})
       .id('LI', 'Library', 'a.blend', { name: '//a.blend' }, 9n)
       .id('ID', 'ID', '', { name: 'GRBodies', lib: 9n }, 30n);
@@ -249,7 +249,7 @@ describe('rigid bodies', () => {
     expect((await writer.id('GR', 'Collection', 'Bodies', held, 30n).read()).unbaked).toEqual(unbaked);
   });
 
-  test('do not count where the world is muted or empty, or baked', async () => {
+  test('do not count if the world is muted, empty or baked', async () => {
     const read = async (writer: ContentsWriter) =>
       (await writer.object('Cube').data('RigidBodyOb', ACTIVE).read()).unbaked;
     expect(await read(scene({ flag: 1 }))).toEqual([]);
@@ -268,7 +268,7 @@ test.each([
   ['Ä', '', 'FFFFFFC3FFFFFF84_'],
   ['Grid', 'cape', 'cape_'],
 ])(
-  'a disk cache of object %s with the name "%s" has files that begin with %s',
+  'a disk cache of object %s with the name "%s" has files that start with %s',
   async (object, name, head) => {
     const cache = { flag: BAKED | ON_DISK, name, index: 2, startframe: 3, endframe: 9, step: 1 };
     const { dependencies } = await new ContentsWriter()

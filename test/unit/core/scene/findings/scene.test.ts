@@ -22,7 +22,7 @@ test('frames of 8 bits for an HDR display are a warning', () => {
   expect(codesOf({ ...PQ, bitDepth: 8 }, { video: 'hevc' })).toEqual(['hdr-depth']);
 });
 
-test('other displays are no reason to warn', () => {
+test('other displays cause no warning', () => {
   for (const display of ['Display P3', 'Rec.2020', 'Rec.1886'])
     expect(codesOf({ display, bitDepth: 8 })).toEqual([]);
   expect(codesOf({})).toEqual([]);

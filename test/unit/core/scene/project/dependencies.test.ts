@@ -6,10 +6,10 @@ describe('lacking frames', () => {
 
   test.each([
     ['a whole cache', {}, [1, 2, 3, 4, 5], undefined, []],
-    ['a cache that holds its first frame alone', {}, [1], undefined, ['frames 2-5 of modifier "C"']],
+    ['a cache with only its first frame', {}, [1], undefined, ['frames 2-5 of modifier "C"']],
     ['a cache with one hole', {}, [1, 2, 4, 5], undefined, ['frame 3 of modifier "C"']],
-    ['a hole behind the end of the scene', {}, [1, 2, 3], { start: 1, end: 3 }, []],
-    ['a scene that starts behind the cache', {}, [1], { start: 9, end: 20 }, ['frame 5 of modifier "C"']],
+    ['a hole after the end of the scene', {}, [1, 2, 3], { start: 1, end: 3 }, []],
+    ['a scene that starts after the cache', {}, [1], { start: 9, end: 20 }, ['frame 5 of modifier "C"']],
     ['a cache of every second frame', { step: 2 }, [1, 3, 5], undefined, []],
     [
       'every second frame with a hole',
@@ -37,7 +37,7 @@ describe('played frames', () => {
     ['numbers below 0, which no file has', { offset: -3 }, { start: 1, end: 5 }, [0, 1, 2]],
     ['clipped at both ends', { mode: 'clip' as const, start: 3 }, { start: 1, end: 20 }, [1, 2, 3, 4, 5]],
     ['extended at both ends', { mode: 'extend' as const, start: 3 }, { start: 1, end: 2 }, [1]],
-    ['to and fro', { mode: 'ping-pong' as const }, { start: 6, end: 8 }, [2, 3, 4]],
+    ['back and forth', { mode: 'ping-pong' as const }, { start: 6, end: 8 }, [2, 3, 4]],
     [
       'from the picture before the first',
       { mode: 'from-zero' as const, start: 3 },
@@ -49,7 +49,7 @@ describe('played frames', () => {
     expect(playedFrames([{ ...PLAY, ...differences }], span)).toEqual(expected);
   });
 
-  test('runs of numbers are put together, at most 100,000', () => {
+  test('runs of numbers are joined, up to 100,000', () => {
     expect(
       numbersIn([
         [1, 3],
@@ -59,7 +59,7 @@ describe('played frames', () => {
     expect(numbersIn([[1, 4_000_000_000]])).toHaveLength(100_000);
   });
 
-  test('several ways to play it are put together', () => {
+  test('several ways to play a sequence are joined', () => {
     const plays = [PLAY, { ...PLAY, offset: 50 }];
     expect(playedFrames(plays, { start: 1, end: 2 })).toEqual([1, 2, 51, 52]);
   });

@@ -4,7 +4,7 @@ import { preflight } from '../../../../../core/scene/preflight';
 import { readColorConfig, settleColorConfig } from '../../../../../core/scene/project/examine';
 import { projectRootOf, segmentsOf, watchRootOf } from '../../../../../core/scene/project/paths';
 import { judgeUploads } from '../../../../../core/scene/project/uploads';
-import { walkDependencies } from '../../../../../core/scene/project/walk';
+import { walkDependencies } from '../../../../../core/scene/project/examine';
 import { FileStorage } from '../../../../../core/storage/file-storage';
 import { fileUrl } from '../../../../../core/storage/storage';
 import { contents, facts, readJsonContents } from '../../../../support/made-scenes';
@@ -49,7 +49,7 @@ async function submit(ocio: string, view = 'Studio', blender = { major: 5, minor
   };
 }
 
-test('a configuration travels with the colour files of its search paths and nothing else', async () => {
+test('a configuration travels only with the colour files of its search paths', async () => {
   write('film/shots/colors/config.ocio', CONFIG);
   write('film/shots/colors/luts/show.cube');
   write('film/shots/colors/luts/notes.txt');
@@ -61,14 +61,14 @@ test('a configuration travels with the colour files of its search paths and noth
   });
 });
 
-test('a configuration outside the folder of the scene is uploaded only after asking', async () => {
+test('a configuration outside the folder of the scene needs confirmation', async () => {
   write('film/colors/config.ocio', CONFIG);
   write('film/colors/extra/show.cube');
   const files = [at('film/colors/config.ocio'), at('film/colors/extra/show.cube')];
   expect(await submit('//../colors/config.ocio')).toEqual({ outside: files, files, findings: [] });
 });
 
-test('hidden files and files that are no colour files are never uploaded', async () => {
+test('hidden files and other files than colours are never uploaded', async () => {
   write('film/shots/colors/config.ocio', CONFIG.replace('show.cube', '../key.pem').replace('extra', '.git'));
   write('film/shots/colors/key.pem', 'secret');
   write('film/shots/colors/.git/show.cube');
@@ -81,7 +81,7 @@ test('hidden files and files that are no colour files are never uploaded', async
   ]);
 });
 
-test('a file that the configuration names and that is missing is one warning', async () => {
+test('a missing file of the configuration is one warning', async () => {
   write('film/shots/colors/config.ocio', CONFIG);
   const { findings } = await submit('//colors/config.ocio');
   expect(findings).toEqual([
@@ -111,8 +111,8 @@ test('a built-in configuration needs no file', async () => {
 
 test.each([
   ['//gone.ocio', 'is missing'],
-  ['//notes.ocio', 'is no OCIO configuration: it has no ocio_profile_version'],
-  ['//notes.ocioz', 'is no OCIO archive'],
+  ['//notes.ocio', 'is not an OCIO configuration: it has no ocio_profile_version'],
+  ['//notes.ocioz', 'is not an OCIO archive'],
 ])('%s is refused: it %s', async (ocio, fault) => {
   write('film/shots/notes.ocio', 'colours');
   write('film/shots/notes.ocioz', 'colours');
@@ -130,7 +130,7 @@ describe('in a watch folder', () => {
     return readColorConfig(ocio, scene, watchRootOf(fileUrl(`${at()}/`), KEY), storage);
   };
 
-  test('a configuration of the project is taken', async () => {
+  test('a configuration of the project is accepted', async () => {
     write('uploads/film/colors/config.ocio', CONFIG);
     await expect(read('//colors/config.ocio')).resolves.toMatchObject({ text: CONFIG });
   });
@@ -140,7 +140,7 @@ describe('in a watch folder', () => {
     await expect(read('//config.ocio')).rejects.toMatchObject({ code: 'outside-upload', kind: 'scene' });
   });
 
-  test('a configuration of another project, and a link to one, are refused', async () => {
+  test('a configuration of another project is refused, also by a link', async () => {
     write('uploads/other/config.ocio', CONFIG);
     write('uploads/film/readme.txt');
     symlinkSync(at('uploads/other/config.ocio'), at('uploads/film/link.ocio'));

@@ -66,11 +66,11 @@ test.each([
   'folder/.exr',
   'wood.png/secret',
   'wood.png\nsecret',
-])('no dependency can be %j', (path) => {
+])('%j cannot be a dependency', (path) => {
   expect(KINDS.filter((kind) => isAsset(kind, path))).toEqual([]);
 });
 
-test('a folder of baked geometry gives no JSON but that of its frames', () => {
+test('a folder of baked geometry has no JSON files except those of its frames', () => {
   expect(isAsset('bake', 'home/config.json')).toBe(false);
   expect(isAsset('bake', 'home/meta/secrets.json')).toBe(false);
 });
@@ -92,6 +92,6 @@ test.each<[string, string, Uint8Array, boolean]>([
   ['an empty file', 'wood.png', Buffer.from(''), false],
   ['an HDR, whose head is text', 'sky.hdr', Buffer.from('#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n'), false],
   ['a light profile', 'lamp.ies', Buffer.from('IESNA:LM-63-1995\n'), false],
-])('%s: text in place of an asset is seen', (_, path, start, expected) => {
+])('text instead of an asset is detected: %s', (_, path, start, expected) => {
   expect(isTextInstead(path, start)).toBe(expected);
 });

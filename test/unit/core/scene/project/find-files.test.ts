@@ -50,7 +50,7 @@ describe('in a bucket', () => {
     }
   });
 
-  test('a folder is listed once, however many files of it are looked for, and no file is asked about', async () => {
+  test('a folder is listed once for any number of its files', async () => {
     const { storage, root } = await bucket();
     const finder = new FileFinder(storage, root);
     const names = Array.from({ length: 1000 }, (_, index) => `none-${index}.png`);
@@ -60,7 +60,7 @@ describe('in a bucket', () => {
     expect(storage.counts).toMatchObject({ listFolder: 2, head: 0 });
   });
 
-  test('a folder that is too large to be listed is asked for what is wanted of it', async () => {
+  test('a folder that is too large to list is searched by name', async () => {
     const { storage, root } = await bucket();
     const finder = new FileFinder(storage, root, { mostListed: 3 });
     const { files } = await finder.find(['textures', 'tile.<UDIM>.png'], 'tiles');
@@ -69,7 +69,7 @@ describe('in a bucket', () => {
   });
 });
 
-test('of more folders than are looked into it is said that there were more', async () => {
+test('too many folders are reported as cut', async () => {
   const storage = new CountingStorage();
   const root = projectRootOf(new URL('memory://films/uploads/shot.blend'));
   const finder = new FileFinder(storage, root, { mostFolders: 3 });
@@ -80,7 +80,7 @@ test('of more folders than are looked into it is said that there were more', asy
   expect([finder.isCut, storage.counts.listFolder]).toEqual([true, 3]);
 });
 
-test('of more files below folders than are looked at it is said that there were more', async () => {
+test('too many files below folders are reported as cut', async () => {
   const storage = new CountingStorage();
   await putAll(storage, { 'uploads/film/a.txt': 'a', 'uploads/film/b.txt': 'b', 'uploads/film/c.vdb': 'c' });
   const root = projectRootOf(new URL('memory://films/uploads/film/shot.blend'));
@@ -100,7 +100,7 @@ describe('sequences that many paths name', () => {
     return new FileFinder(storage, root, limits);
   }
 
-  test('stop giving files after the limit', async () => {
+  test('yield no files after the limit', async () => {
     const finder = await finderOf({ mostNumbered: 3 });
     const counts: number[] = [];
     for (let path = 0; path < 3; path += 1)
@@ -108,7 +108,7 @@ describe('sequences that many paths name', () => {
     expect([counts, finder.isCut]).toEqual([[2, 2, 0], true]);
   });
 
-  test('stop giving missing names after the limit', async () => {
+  test('yield no missing names after the limit', async () => {
     const finder = await finderOf({ mostAbsent: 10 });
     const counts: number[] = [];
     for (let path = 0; path < 3; path += 1)
@@ -133,7 +133,7 @@ describe('on a disk', () => {
     for (const { url } of files) expect((await new FileStorage().get(url)).length).toBeGreaterThan(0);
   });
 
-  test('a link to a file counts, one that leads nowhere does not', async () => {
+  test('a link counts only if it leads to a file', async () => {
     const finder = disk();
     symlinkSync(at('textures/wood.png'), at('textures/link.png'));
     symlinkSync(at('textures/gone.png'), at('textures/dead.png'));
@@ -146,7 +146,7 @@ describe('on a disk', () => {
     ['Textures/wood.png', 'textures/'],
     ['textures/Tile.<UDIM>.png', 'tile.1001.png'],
     ['textures/stone.png', undefined],
-  ])('%s is there as %s', async (path, otherCase) => {
+  ])('%s is found as %s', async (path, otherCase) => {
     expect(await disk().find(path.split('/'), 'file')).toEqual({ files: [], absent: [], otherCase });
   });
 });

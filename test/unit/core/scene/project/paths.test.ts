@@ -15,7 +15,7 @@ import {
   resolvePath,
   watchRootOf,
 } from '../../../../../core/scene/project/paths';
-import { walkDependencies } from '../../../../../core/scene/project/walk';
+import { walkDependencies } from '../../../../../core/scene/project/examine';
 import { FileStorage } from '../../../../../core/storage/file-storage';
 import { filePath, fileUrl } from '../../../../../core/storage/storage';
 import {
@@ -57,7 +57,7 @@ describe('name pattern', () => {
     for (const one of there) expect(one.startsWith(start)).toBe(true);
   });
 
-  test('another spelling is recognised, and only that', () => {
+  test('a pattern recognizes other spellings and nothing else', () => {
     const { matches, resembles } = namePattern('Wood.<UDIM>.PNG', 'tiles');
     expect([matches('wood.1001.png'), resembles('wood.1001.png'), resembles('wood.png')]).toEqual([
       false,
@@ -78,7 +78,7 @@ describe('name pattern', () => {
     ['w.<UVTILE>.png', 'tiles', ['w.u1_v1.png'], [1001, 1010, 1011], ['w.u10_v1.png', 'w.u1_v2.png']],
     ['f_1.png', 'sequence', ['f_1.png', 'f_9999999.png'], undefined, []],
     ['wood.png', 'file', ['wood.png'], undefined, []],
-  ])('of %s as %s with %j and tiles %j there lack %j', (name, extent, there, tiles, expected) => {
+  ])('%s as %s with %j and tiles %j lacks %j', (name, extent, there, tiles, expected) => {
     expect(namePattern(name, extent).absent(there, tiles)).toEqual(expected);
   });
 });
@@ -163,11 +163,11 @@ describe('resolve path', () => {
     expect(resolvePath(written, FOLDER)).toEqual({ kind });
   });
 
-  test('the project itself is no file', () => {
+  test('the project itself is not a file', () => {
     expect(resolvePath('//', [])).toEqual({ kind: 'unusable' });
   });
 
-  test('an absolute path of this kind of system is folded', () => {
+  test('an absolute path of this system is normalized', () => {
     const segments = ['home', 'anna', 'wood.png'];
     expect(resolvePath('/home/anna/x/../wood.png', FOLDER)).toEqual({ kind: 'absolute', segments });
     expect(resolvePath('/../etc/passwd', FOLDER)).toEqual({ kind: 'unusable' });
@@ -186,7 +186,7 @@ describe('resolve path', () => {
     .map(([start, parts]) => start + parts.flat().join(''));
   const folder = fc.array(fc.stringMatching(/^[a-z]{1,3}$/), { maxLength: 3 });
 
-  test('no written path whatsoever leads out of the root', () => {
+  test('no path leads out of the root', () => {
     fc.assert(
       fc.property(fc.oneof(path, fc.string({ unit: 'binary' })), folder, (written, below) => {
         const resolved = resolvePath(written, below);
@@ -199,7 +199,7 @@ describe('resolve path', () => {
     );
   });
 
-  test('a path within is found where POSIX would find it', () => {
+  test('a path in the project resolves as in POSIX', () => {
     const names = fc.array(fc.constantFrom('a', 'b', '..', '.'), { minLength: 1, maxLength: 8 });
     fc.assert(
       fc.property(names, folder, (parts, below) => {
@@ -265,7 +265,7 @@ describe('unicode forms', () => {
     });
   });
 
-  test('of a sequence the missing pictures are named as the scene spells them', async () => {
+  test('missing pictures of a sequence are spelled as in the scene', async () => {
     const storage = new CountingStorage();
     const names = ['é_0001.png', 'é_0003.png'].map((name) => `uploads/${name.normalize('NFD')}`);
     await putAll(storage, Object.fromEntries(names.map((name) => [name, name])));
@@ -274,7 +274,7 @@ describe('unicode forms', () => {
     expect(absent).toEqual(['é_0002.png'.normalize('NFC')]);
   });
 
-  test('the very spelling comes before another', async () => {
+  test('the exact spelling wins over another', async () => {
     const storage = new CountingStorage();
     const [written, other] = ['é.png'.normalize('NFC'), 'é.png'.normalize('NFD')];
     await putAll(storage, { [`uploads/${written}`]: 'written', [`uploads/${other}`]: 'other' });
@@ -283,7 +283,7 @@ describe('unicode forms', () => {
     expect({ files: files.map(({ path }) => path), isOtherForm }).toEqual({ files: [written] });
   });
 
-  test('what a library in a folder of another form needs travels beside it as it is written', async () => {
+  test('files of a library in a folder of another form travel beside it as written', async () => {
     const storage = new CountingStorage();
     await putAll(storage, {
       ['uploads/film/ä/tree.blend'.normalize('NFD')]: JSON.stringify(contents([dependency('//bark.png')])),
@@ -318,7 +318,7 @@ describe('unicode forms', () => {
       ['maybe', 'warning'],
       ['unused', 'note'],
     ] as const)(
-      'a file of another form that is %s is an %s where it is opened there',
+      'a file of another form that is %s is an %s if it is opened in place',
       async (reach, severity) => {
         expect(await findings('here', reach)).toMatchObject([
           { severity, message: expect.stringContaining('another Unicode form') },
@@ -326,7 +326,7 @@ describe('unicode forms', () => {
       },
     );
 
-    test('a farm gets it by the written name, so there is nothing to say', async () => {
+    test('a farm gets it by the written name, without a finding', async () => {
       expect(await findings('farm', 'rendered')).toEqual([]);
     });
   });

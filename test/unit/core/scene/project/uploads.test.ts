@@ -3,7 +3,7 @@ import type { Dependency } from '../../../../../core/scene/contents/blend-conten
 import { preflight } from '../../../../../core/scene/preflight';
 import { projectRootOf, segmentsOf } from '../../../../../core/scene/project/paths';
 import { judgeUploads } from '../../../../../core/scene/project/uploads';
-import { walkDependencies } from '../../../../../core/scene/project/walk';
+import { walkDependencies } from '../../../../../core/scene/project/examine';
 import { FileStorage } from '../../../../../core/storage/file-storage';
 import { fileUrl } from '../../../../../core/storage/storage';
 import { contents, dependency, facts, readJsonContents } from '../../../../support/made-scenes';
@@ -42,7 +42,7 @@ async function judge(needed: readonly Dependency[], options = {}) {
   };
 }
 
-test('files beside the scene and below it may be uploaded without asking', async () => {
+test('files in the scene folder and below need no confirmation', async () => {
   write('home/film/shots/tex/wood.png');
   const { outside, files, findings } = await judge([dependency('//tex/wood.png')]);
   expect({ outside, files, findings }).toEqual({
@@ -52,7 +52,7 @@ test('files beside the scene and below it may be uploaded without asking', async
   });
 });
 
-test('an asset outside of the scene folder is listed, and may be uploaded', async () => {
+test('an asset outside the scene folder is listed as such', async () => {
   write('home/film/textures/wood.png');
   const { outside, files, findings } = await judge([dependency('//../textures/wood.png')]);
   const wood = at('home/film/textures/wood.png');
@@ -83,7 +83,7 @@ test.each([
   expect(forced.findings).toEqual([expect.stringMatching(/^warning upload-refused: /)]);
 });
 
-test('hidden folders above the whole project do not count', async () => {
+test('hidden folders above the whole project are ignored', async () => {
   const storage = new FileStorage();
   write('.local/film/textures/wood.png');
   mkdirSync(at('.local/film/shots'), { recursive: true });
@@ -95,14 +95,14 @@ test('hidden folders above the whole project do not count', async () => {
   expect(outside.map(({ path }) => path)).toEqual([at('.local/film/textures/wood.png')]);
 });
 
-test('text that is called an image is refused', async () => {
+test('text with the name of an image is refused', async () => {
   write('home/film/shots/wood.png', KEY);
   const { files, findings } = await judge([dependency('//wood.png')]);
   expect(files).toEqual([]);
   expect(findings).toEqual([expect.stringContaining('its content is text')]);
 });
 
-test('a link counts by where it leads', async () => {
+test('a link is judged by its target', async () => {
   write('home/.ssh/id_rsa', KEY);
   write('home/.ssh/photo.png');
   write('mnt/wood.png');
@@ -123,7 +123,7 @@ test('a link counts by where it leads', async () => {
   ]);
 });
 
-test('of the folder of a cache only files of the cache are taken', async () => {
+test('the folder of a cache yields only files of the cache', async () => {
   write('home/film/cache/config/config_0001.uni');
   write('home/film/cache/notes.txt');
   write('home/film/cache/.DS_Store');
@@ -134,7 +134,7 @@ test('of the folder of a cache only files of the cache are taken', async () => {
   });
 });
 
-test('a folder of keys that is called a cache gives nothing', async () => {
+test('a folder of keys with the name of a cache yields nothing', async () => {
   write('home/.ssh/id_rsa', KEY);
   write('home/.ssh/known.uni');
   const fluid = dependency('//../../.ssh/', { kind: 'fluid-cache', extent: 'folder' });
@@ -143,7 +143,7 @@ test('a folder of keys that is called a cache gives nothing', async () => {
   expect(findings).toEqual([expect.stringContaining('".ssh" is hidden')]);
 });
 
-test('a file that one kind may be and another may not goes for the one alone', async () => {
+test('a file that suits one of two kinds is uploaded only for that one', async () => {
   write('home/film/shots/film.mp4', Uint8Array.of(0, 0, 0, 24));
   const { files, findings } = await judge([
     dependency('//film.mp4', { kind: 'strip' }),
@@ -153,7 +153,7 @@ test('a file that one kind may be and another may not goes for the one alone', a
   expect(findings).toHaveLength(1);
 });
 
-test('a name with control characters is printable in the finding', async () => {
+test('a finding shows control characters in names as escapes', async () => {
   write('home/film/shots/\u001b[2Jevil.txt');
   const { findings } = await judge([dependency('//\u001b[2Jevil.txt')]);
   expect(findings).toHaveLength(1);

@@ -44,8 +44,8 @@ function reference(bytes: Uint8Array): Buffer | undefined {
 const SAMPLES = ['ultra', 'best', 'usual', 'fast'].map((name) => `${name}.zst`);
 const SAMPLE_FOLDER = join(__dirname, '../../../../fixtures/zstd');
 
-describe('a zstd frame is unpacked as another decoder does it', () => {
-  test.each(['3.4-zstd.blend', '5.0-zstd.blend'])('of Blender: %s', async (name) => {
+describe('a zstd frame unpacks as by another decoder', () => {
+  test.each(['3.4-zstd.blend', '5.0-zstd.blend'])('from Blender: %s', async (name) => {
     const bytes = readFileSync(join(FILES, name));
     expect((await unpack(bytes)).equals(reference(bytes)!)).toBe(true);
   });
@@ -57,7 +57,7 @@ describe('a zstd frame is unpacked as another decoder does it', () => {
     expect(unpacked.equals(reference(bytes)!)).toBe(true);
   });
 
-  test('stored, repeated, empty, and several after each other', async () => {
+  test('with stored, repeated and empty blocks, and several frames in a row', async () => {
     const content = Buffer.alloc(300_000, 'spotreel');
     const bytes = Buffer.concat([
       storedFrame(content),
@@ -70,35 +70,32 @@ describe('a zstd frame is unpacked as another decoder does it', () => {
   });
 });
 
-describe('a zstd frame that is damaged', () => {
+describe('a damaged zstd frame', () => {
   const hit = fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), byte: fc.nat(255) });
 
-  test.each(SAMPLES)(
-    'is refused with a typed error, or unpacked as another decoder does it: %s',
-    async (name) => {
-      const whole = readFileSync(join(SAMPLE_FOLDER, name));
-      let refused = 0;
-      await fc.assert(
-        fc.asyncProperty(fc.array(hit, { minLength: 1, maxLength: 4 }), async (hits) => {
-          const bytes = Buffer.from(whole);
-          for (const { at, byte } of hits) bytes[6 + Math.floor(at * (bytes.length - 7))] = byte;
-          const ended = await outcome(bytes);
-          if (typeof ended === 'string') refused += 1;
-          // Where both have an answer, it is the same.
-          else expectSame(ended, reference(bytes) ?? ended);
-        }),
-        { numRuns: 100, seed: 5 },
-      );
-      expect(refused).toBeGreaterThan(10);
-    },
-  );
+  test.each(SAMPLES)('is refused with a typed error, or unpacks as by another decoder: %s', async (name) => {
+    const whole = readFileSync(join(SAMPLE_FOLDER, name));
+    let refused = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(hit, { minLength: 1, maxLength: 4 }), async (hits) => {
+        const bytes = Buffer.from(whole);
+        for (const { at, byte } of hits) bytes[6 + Math.floor(at * (bytes.length - 7))] = byte;
+        const ended = await outcome(bytes);
+        if (typeof ended === 'string') refused += 1;
+        // Where both have an answer, it is the same.
+        else expectSame(ended, reference(bytes) ?? ended);
+      }),
+      { numRuns: 100, seed: 5 },
+    );
+    expect(refused).toBeGreaterThan(10);
+  });
 
   // If it were not, it would run into the test's time limit.
   test('is refused before it copies for minutes', async () => {
     await expect(unpack(SLOW_FRAME)).rejects.toMatchObject({ code: 'bad-zstd', offset: 0 });
   });
 
-  test('is refused for more or less than it says it unpacks to', async () => {
+  test('is refused for more or less bytes than it declares', async () => {
     for (const contentBytes of [299_999, 300_001, 0]) {
       const frame = storedFrame(Buffer.alloc(300_000), { contentBytes });
       await expect(unpack(frame)).rejects.toMatchObject({ code: 'bad-zstd' });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { hasContentOf } from '../../../core/etag';
-import { useScratchFolder } from '../../support/scratch-folder';
+import { hasContentOf } from '../../../../core/storage/s3-reads';
+import { useScratchFolder } from '../../../support/scratch-folder';
 
 const at = useScratchFolder();
 const MIB = 1024 * 1024;

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { faultOf, masterFault } from '../../../../../container/worker/frames/fault';
+import { faultOf, masterFault } from '../../../../../container/worker/frames/delivery';
 import { pictureEndingOf } from '../../../../../core/render/keys';
 import { bytesOf, wholeBeginnings } from '../../../../support/master-bytes';
 import { ROOT } from '../../../../support/source-files';

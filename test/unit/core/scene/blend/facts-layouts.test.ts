@@ -34,7 +34,7 @@ describe('scene facts layouts', () => {
     'r.engine': 'CYCLES',
   };
 
-  describe('readBlendFacts by the shape of the file', () => {
+  describe('readBlendFacts reads any layout', () => {
     const shapes: [string, BlendShape, string][] = [
       ['64-bit, little-endian', BLENDER_3_4, '3.4'],
       ['64-bit, big-endian', { ...BLENDER_3_4, littleEndian: false, version: 279 }, '2.79'],
@@ -85,7 +85,7 @@ describe('scene facts layouts', () => {
       });
     });
 
-    test('a file of 2.4x lacks members, and has others with fewer bits', async () => {
+    test('a file of 2.4x with missing and smaller members', async () => {
       const values = {
         'r.imtype': 4,
         'r.sfra': -7,
@@ -111,7 +111,7 @@ describe('scene facts layouts', () => {
       expect(scenes[0]).toMatchObject({ engine: 'BLENDER_RENDER', outputFormat: 'JPEG' });
     });
 
-    test('blocks after the end block do not count, and it may be cut short', async () => {
+    test('a file with a short end block and blocks after it', async () => {
       const writer = new BlendWriter().scene('A');
       const whole = writer.end();
       for (const cut of [0, 16, 20]) {
@@ -136,11 +136,11 @@ describe('scene facts layouts', () => {
 
   describe('readBlendFacts on the active scene', () => {
     test.each([
-      ['the one that GLOB points to, whatever REND says', 2n, 'A', 'B'],
-      ['the one that REND names, where the pointer is null', 0n, 'B', 'B'],
-      ['the one that REND names, where the pointer leads nowhere', 9n, 'B', 'B'],
-      ['the first, where REND names none of them', 9n, 'C', 'A'],
-      ['the first, where there is no REND', 0n, undefined, 'A'],
+      ['the one of GLOB, regardless of REND', 2n, 'A', 'B'],
+      ['the one of REND, if the pointer is null', 0n, 'B', 'B'],
+      ['the one of REND, if the pointer leads nowhere', 9n, 'B', 'B'],
+      ['the first, if REND names an unknown one', 9n, 'C', 'A'],
+      ['the first, without REND', 0n, undefined, 'A'],
     ])('%s', async (_, curscene, render, expected) => {
       const writer = new BlendWriter();
       if (render) writer.render(render);
@@ -148,7 +148,7 @@ describe('scene facts layouts', () => {
       await expect(read(addTwoScenes(writer).end())).resolves.toMatchObject({ activeScene: expected });
     });
 
-    test('GLOB may stand last, as up to 2.41, or be missing', async () => {
+    test('reads GLOB at the end, as up to 2.41, or works without it', async () => {
       const last = addTwoScenes(new BlendWriter()).struct('GLOB', 'FileGlobal', { curscene: 2n }).end();
       await expect(read(last)).resolves.toMatchObject({ activeScene: 'B' });
       await expect(read(addTwoScenes(new BlendWriter()).end())).resolves.toMatchObject({ activeScene: 'A' });
@@ -245,7 +245,7 @@ describe('scene facts requests', () => {
       expectWithin(source, ORDINARY);
     });
 
-    test('of zstd with its seek table, of which only the frames in use are fetched', async () => {
+    test('of zstd with its seek table, which fetches only used frames', async () => {
       const content = ordinaryFront()
         .block('ME', randomBytes(40 * MIB))
         .end();
@@ -263,7 +263,7 @@ describe('scene facts requests', () => {
       expectWithin(source, ORDINARY);
     });
 
-    test.each([0, 11, MIB, 1.1875 * MIB])('of %d bytes takes one', async (size) => {
+    test.each([0, 11, MIB, 1.1875 * MIB])('of %d bytes takes one request', async (size) => {
       const source = bytesSource(Buffer.alloc(size, 'BLENDER-v304'));
       await expect(readBlendFacts(source)).rejects.toThrow(BlendFormatError);
       expect(source.reads).toBe(size > 0 ? 1 : 0);
@@ -318,7 +318,7 @@ describe('scene facts requests', () => {
             { level: 0 },
           ),
       ],
-    ])('else the answer is incomplete: %s', async (_, bytes) => {
+    ])('otherwise the answer is incomplete: %s', async (_, bytes) => {
       const source = bytesSource(bytes());
       await expect(readBlendFacts(source)).resolves.toMatchObject(UNKNOWN);
       expectWithin(source, ANY);

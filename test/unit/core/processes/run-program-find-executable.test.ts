@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { findExecutable, usualPaths } from '../../../../core/processes/find-executable';
+import { findExecutable, usualPaths } from '../../../../core/processes/run-program';
 
 let directory: string;
 let searchPath: string;

@@ -36,26 +36,26 @@ async function faultsOf(name: string, bytes: Buffer): Promise<string[]> {
 
 test.each([
   ['a whole PNG', 'a.png', PNG],
-  ['a PNG with a little behind its end', 'b.png', Buffer.concat([PNG, Buffer.alloc(3000)])],
+  ['a PNG with some bytes after its end', 'b.png', Buffer.concat([PNG, Buffer.alloc(3000)])],
   ['a whole JPEG under another name', 'c.png', JPEG],
   ['a whole WebP', 'd.webp', WEBP],
   ['a film as an image', 'e.mp4', Buffer.alloc(2000)],
   ['a TGA, which has no mark', 'f.tga', Buffer.alloc(2000)],
-])('%s is sound', async (_, name, bytes) => {
+])('%s has no fault', async (_, name, bytes) => {
   expect(await faultsOf(name, bytes)).toEqual([]);
 });
 
 test.each([
   ['an empty file', 'g.vdb', Buffer.alloc(0), 'is empty'],
-  ['a pointer of Git LFS', 'h.png', POINTER, 'is a Git LFS pointer, not the file itself: run git lfs pull'],
+  ['a Git LFS pointer', 'h.png', POINTER, 'is a Git LFS pointer, not the file itself: run git lfs pull'],
   [
-    'a pointer in place of a film',
+    'a pointer instead of a film',
     'i.mp4',
     POINTER,
     'is a Git LFS pointer, not the file itself: run git lfs pull',
   ],
   [
-    'text in place of a picture',
+    'text instead of a picture',
     'j.png',
     Buffer.from('not a png'),
     'is damaged: it does not start like a picture',

@@ -3,7 +3,7 @@ import { BlendFormatError } from '../../../../../core/scene/blend/header';
 import type { Dependency } from '../../../../../core/scene/contents/blend-contents';
 import { type ReadContents, WalkBudget } from '../../../../../core/scene/project/dependencies';
 import { projectRootOf } from '../../../../../core/scene/project/paths';
-import { DEEPEST_LIBRARY, MOST_LIBRARIES, walkDependencies } from '../../../../../core/scene/project/walk';
+import { DEEPEST_LIBRARY, MOST_LIBRARIES, walkDependencies } from '../../../../../core/scene/project/examine';
 import {
   contents,
   CountingStorage,
@@ -17,7 +17,7 @@ const UPLOADS = 'memory://films/uploads/';
 const library = (path: string) => dependency(path, { kind: 'library', usedBy: [], linked: ['OBTree'] });
 const json = (...needed: Dependency[]) => JSON.stringify(contents(needed));
 
-test('what a library needs is looked for beside the library, and what it needs in turn', async () => {
+test('files of a library are looked up beside the library, at any depth', async () => {
   const storage = new CountingStorage();
   await putAll(storage, {
     'uploads/film/lib/tree.blend': json(dependency('//tex/bark.png'), library('//leaf/leaf.blend')),
@@ -39,7 +39,7 @@ test('what a library needs is looked for beside the library, and what it needs i
   expect(project.isCut).toBe(false);
 });
 
-test('libraries that link each other, and the scene, are read once each', async () => {
+test('libraries that link each other and the scene are read once each', async () => {
   const storage = new CountingStorage();
   await putAll(storage, {
     'uploads/film/shot.blend': 'the scene',
@@ -56,7 +56,7 @@ test('libraries that link each other, and the scene, are read once each', async 
   expect(project.isCut).toBe(false);
 });
 
-test('libraries without end are followed to a depth, and it is said', async () => {
+test('endless libraries are followed to a limited depth, which is reported', async () => {
   const storage = new CountingStorage();
   const chain = Array.from({ length: 40 }, (_, n) => [
     `uploads/film/${n}.blend`,
@@ -68,7 +68,7 @@ test('libraries without end are followed to a depth, and it is said', async () =
   expect(project.isCut).toBe(true);
 });
 
-test('after its time a walk reads no more libraries and looks for no more files', async () => {
+test('a walk out of time reads no more libraries and looks up no more files', async () => {
   const storage = new CountingStorage();
   const chain = [0, 1, 2, 3].map((n) => [`uploads/film/${n}.blend`, json(library(`//${n + 1}.blend`))]);
   await putAll(storage, Object.fromEntries(chain));
@@ -89,7 +89,7 @@ test('after its time a walk reads no more libraries and looks for no more files'
   expect(found.isCut).toBe(true);
 });
 
-test('a walk reads no more libraries once they hold more than fits into memory', async () => {
+test('a walk reads no more libraries once their contents exceed the memory', async () => {
   const storage = new CountingStorage();
   const texts = Array.from({ length: 150_000 }, (_, n) => String(n));
   const scripts = { ...contents().scripts, texts };
@@ -103,7 +103,7 @@ test('a walk reads no more libraries once they hold more than fits into memory',
   expect(project.isCut).toBe(true);
 });
 
-test('more libraries than can be read are not read, and it is said', async () => {
+test('too many libraries are not read, which is reported', async () => {
   const storage = new CountingStorage();
   const many = Array.from({ length: MOST_LIBRARIES + 1 }, (_, n) => `${n}.blend`);
   await putAll(storage, Object.fromEntries(many.map((name) => [`uploads/film/${name}`, json()])));
@@ -113,7 +113,7 @@ test('more libraries than can be read are not read, and it is said', async () =>
   expect(project.isCut).toBe(true);
 });
 
-test('a library that is no .blend is a fault of its own, not of the walk', async () => {
+test('an invalid library gets its own fault and does not end the walk', async () => {
   const storage = new CountingStorage();
   await putAll(storage, { 'uploads/film/a.blend': 'x', 'uploads/film/b.blend': json() });
   const url = new URL('memory://films/uploads/film/shot.blend');
@@ -131,7 +131,7 @@ test('a library that is no .blend is a fault of its own, not of the walk', async
   ]);
 });
 
-test('nothing outside the project is ever asked for, whatever the paths say', async () => {
+test('a walk requests nothing outside the project, for any path', async () => {
   const dots = fc.array(fc.constantFrom('..', '.', 'a', 'etc', '..\\..', 'C:'), { maxLength: 8 });
   await fc.assert(
     fc.asyncProperty(fc.constantFrom('//', '/', '\\\\', '', 'D:\\'), dots, async (start, parts) => {

@@ -36,13 +36,13 @@ describe('scene facts sdna', () => {
       }
     });
 
-    test('for one that is cut anywhere', async () => {
+    test('for structs that are cut anywhere', async () => {
       for (let length = 0; length < DNA.length; length += 7) {
         expect((await errorOf(withDna(DNA.subarray(0, length)))).code).toBe('bad-sdna');
       }
     });
 
-    test('for none at all, and for arrays of absurd sizes', async () => {
+    test('for missing structs, and for arrays of absurd sizes', async () => {
       expect((await errorOf(new BlendWriter().scene('A').block('ENDB').bytes())).code).toBe('bad-sdna');
       for (const name of ['pic[9999]', 'pic[1e99]', 'pi[99999]', '[][][][]]']) {
         const dna = Buffer.from(DNA.toString('latin1').replace('pic[1024]', name), 'latin1');
@@ -50,7 +50,7 @@ describe('scene facts sdna', () => {
       }
     });
 
-    test('for names without an end, or with one that is far', async () => {
+    test('for names without an end, and for names that are too long', async () => {
       for (const name of ['x'.repeat(5000), 'Scene'.padEnd(1025, 'e')]) {
         const dna = Buffer.from(DNA.toString('latin1').replace('Scene\0', `${name}\0`), 'latin1');
         expect((await errorOf(withDna(dna))).code).toBe('bad-sdna');
@@ -67,7 +67,7 @@ describe('scene facts sdna', () => {
       });
     });
 
-    test('for a Scene without frames, or with frames that are no number', async () => {
+    test('for a Scene whose frames are missing or not numbers', async () => {
       for (const name of ['afra', '*fra']) {
         const dna = Buffer.from(DNA.toString('latin1').replace('\0sfra\0', `\0${name}\0`), 'latin1');
         expect((await errorOf(withDna(dna))).code).toBe('bad-sdna');
@@ -101,7 +101,7 @@ describe('scene facts sdna', () => {
 describe('scene facts values', () => {
   const read = (bytes: Uint8Array) => readBlendFacts(bytesSource(bytes));
 
-  describe('readBlendFacts reports raw', () => {
+  describe('readBlendFacts reports unchanged', () => {
     test('values that make no sense', async () => {
       const values = {
         'r.frs_sec_base': Number.NaN,
@@ -134,7 +134,7 @@ describe('scene facts values', () => {
       },
     );
 
-    test('texts that are meant to be taken for something else', async () => {
+    test('texts that imitate something else', async () => {
       const texts = { 'r.engine': 'CYCLES --python-expr x', 'r.pic': '//../../etc/passwd' };
       const [scene] = (await read(new BlendWriter().scene('A', texts).end())).scenes;
       expect(scene).toMatchObject({ engine: 'CYCLES --python-expr x', outputPath: '//../../etc/passwd' });
@@ -157,7 +157,7 @@ describe('scene facts values', () => {
       expect(facts).toMatchObject({ activeScene: name, renderRanges: [{ scene: name }] });
     });
 
-    test('a name that is no UTF-8, and one without an end', async () => {
+    test('a name that is not UTF-8, and one without an end', async () => {
       const bytes = new BlendWriter()
         .scene('', { 'id.name': Buffer.from([0x53, 0x43, 0x61, 0xff, 0x62, 0]) })
         .end();
@@ -166,11 +166,11 @@ describe('scene facts values', () => {
       expect((await read(endless)).scenes[0]!.name).toBe('x'.repeat(64));
     });
 
-    test('a crop only where both of its switches are on', async () => {
+    test('a crop only if both of its switches are on', async () => {
       const border = { 'r.border.xmin': 0.25, 'r.border.xmax': 1, 'r.border.ymin': 0, 'r.border.ymax': 0.5 };
       for (const mode of [0, 1 << 9, 1 << 11]) {
         const facts = await read(new BlendWriter().scene('A', { ...border, 'r.mode': mode }).end());
-        expect(facts.scenes[0]).not.toHaveProperty('crop');
+        expect(facts.scenes[0]!.crop).toBeUndefined();
       }
       const facts = await read(
         new BlendWriter().scene('A', { ...border, 'r.mode': (1 << 9) | (1 << 11) | 1 }).end(),
@@ -178,7 +178,7 @@ describe('scene facts values', () => {
       expect(facts.scenes[0]!.crop).toEqual({ xmin: 0.25, xmax: 1, ymin: 0, ymax: 0.5 });
     });
 
-    test('a sequencer only with strips of pictures, and not switched off', async () => {
+    test('an enabled sequencer with strips of pictures', async () => {
       const facts = await read(
         new BlendWriter()
           .scene('an empty sequencer', { ed: 5n, 'r.scemode': 1 })
@@ -194,7 +194,7 @@ describe('scene facts values', () => {
       expect(facts.scenes.map((scene) => scene.usesSequencer)).toEqual([false, false, false, true]);
     });
 
-    test('sound where strips are heard: not muted, unless an animation may change that', async () => {
+    test('sound of strips that are not muted or whose scene is animated', async () => {
       const [muted, sound, shown] = [1 << 5, { type: 4 }, { type: 2 }];
       const strip = (writer: BlendWriter, values: Values): BlendWriter =>
         writer.struct('DATA', 'Sequence', values);
@@ -217,7 +217,7 @@ describe('scene facts values', () => {
       ]);
     });
 
-    test('cameras as bound to markers, and as switched only where they differ', async () => {
+    test('cameras that are bound to markers, as switched only if they differ', async () => {
       const marker = (writer: BlendWriter, camera: bigint): BlendWriter =>
         writer.struct('DATA', 'TimeMarker', { camera });
       const writer = new BlendWriter().scene('none');
@@ -232,7 +232,7 @@ describe('scene facts values', () => {
       ]);
     });
 
-    test('a compositor only with nodes, and not switched off in one of two places', async () => {
+    test('a compositor only with nodes and both switches on', async () => {
       const on = { nodetree: 9n, use_nodes: 1, 'r.scemode': 1 << 6 };
       const { scenes } = await read(
         new BlendWriter()
@@ -245,7 +245,7 @@ describe('scene facts values', () => {
       expect(scenes.map((scene) => scene.usesCompositor)).toEqual([true, false, false, false]);
     });
 
-    test('a compositor since 5.0 by its node group, whatever the old switch says', async () => {
+    test('a compositor since 5.0 by its node group, regardless of the old switch', async () => {
       const old = { nodetree: 9n, use_nodes: 1, 'r.scemode': 1 << 6 };
       const { scenes } = await read(
         new BlendWriter(BLENDER_5_0, STRUCTS_5_0)
@@ -275,7 +275,7 @@ describe('scene facts values', () => {
       expect(scenes.map((scene) => scene.viewLayers)).toEqual([['Vordergrund', 'Äther'], []]);
     });
 
-    test('what REND and GLOB say, in either byte order', async () => {
+    test('REND and GLOB in either byte order', async () => {
       for (const shape of [BLENDER_3_4, BLENDER_5_0, { ...BLENDER_3_4, littleEndian: false, version: 279 }]) {
         const facts = await read(
           new BlendWriter(shape)
@@ -308,7 +308,7 @@ describe('scene facts', () => {
 
   const RANGE = { scene: 'Zähne 🎬', frameStart: 101, frameEnd: 119 };
 
-  describe('readBlendFacts tells what the Blender that wrote the file tells of it', () => {
+  describe('readBlendFacts agrees with the Blender that wrote the file', () => {
     test.each([
       ['3.4-zstd', '3.4', 'zstd', [RANGE]],
       ['3.4-raw', '3.4', 'none', []],
@@ -332,7 +332,7 @@ describe('scene facts', () => {
       expect(source.reads).toBe(1);
     });
 
-    test('which differs from scene to scene', () => {
+    test('on scenes that differ', () => {
       const { scenes, activeScene } = asked('3.4-zstd');
       expect(activeScene).toBe('Zähne 🎬');
       expect(scenes).toMatchObject([
@@ -343,7 +343,7 @@ describe('scene facts', () => {
     });
   });
 
-  describe('readBlendFacts tells the same, however the file is packed', () => {
+  describe('readBlendFacts returns the same for any compression', () => {
     const { scenes, activeScene } = asked('3.4-zstd');
 
     test('gzip, as up to 2.93', async () => {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fetchScene, ocioOfScene } from '../../../../../container/worker/blender/prepare';
 import type { WorkerContext } from '../../../../../container/worker/context';
-import { fetchScene, ocioOfScene } from '../../../../../container/worker/files/scene-files';
 import type { Manifest } from '../../../../../core/render/manifest';
 import { CountingStorage, putAll } from '../../../../support/made-scenes';
 import { useScratchFolder } from '../../../../support/scratch-folder';

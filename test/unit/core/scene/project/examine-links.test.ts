@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { Dependency } from '../../../../../core/scene/contents/blend-contents';
 import { preflight } from '../../../../../core/scene/preflight';
 import { type ProjectRoot, projectRootOf, watchRootOf } from '../../../../../core/scene/project/paths';
-import { walkDependencies } from '../../../../../core/scene/project/walk';
+import { walkDependencies } from '../../../../../core/scene/project/examine';
 import { FileStorage } from '../../../../../core/storage/file-storage';
 import { fileUrl } from '../../../../../core/storage/storage';
 import { contents, dependency, facts, readJsonContents } from '../../../../support/made-scenes';
@@ -27,7 +27,7 @@ const statesOf = async (...args: Parameters<typeof walk>) =>
 describe('a project that is one folder', () => {
   const folder = (): ProjectRoot => ({ url: fileUrl(`${at('film')}/`), reach: 'folder' });
 
-  test('has files below it and none beside it', async () => {
+  test('includes files below it, but none beside it', async () => {
     write('film/textures/wood.png');
     write('secret.png');
     symlinkSync(at('secret.png'), at('film/link.png'));
@@ -41,7 +41,7 @@ describe('a project that is one folder', () => {
     expect(states).toEqual(['found', 'outside', 'outside', 'found']);
   });
 
-  test('takes nothing by an absolute path', async () => {
+  test('includes nothing by an absolute path', async () => {
     write('film/wood.png');
     expect(await statesOf('film/shot.blend', [dependency(at('film/wood.png'))], folder())).toEqual([
       'absolute',
@@ -49,25 +49,22 @@ describe('a project that is one folder', () => {
   });
 });
 
-test.each(['pipe', 'folder'])(
-  'a %s in place of an image is not opened, and the finding says so',
-  async (what) => {
-    mkdirSync(at('film'));
-    if (what === 'pipe') execFileSync('mkfifo', [at('film/wood.png')]);
-    else mkdirSync(at('film/wood.png'));
-    const root = projectRootOf(fileUrl(at('film/shot.blend')));
-    const project = await walk('film/shot.blend', [dependency('//wood.png')], root);
-    expect(project.dependencies.map(({ state }) => state)).toEqual(['no-file']);
-    const examination = { facts: facts(), contents: contents(), project, scenePath: 'shot.blend' };
-    const input = { file: 'shot.blend', options: {}, place: 'farm', hasDisplay: false } as const;
-    expect(preflight(examination, input).findings).toEqual([
-      expect.objectContaining({
-        code: 'image-missing',
-        message: expect.stringContaining('a folder, pipe or device and no file'),
-      }),
-    ]);
-  },
-);
+test.each(['pipe', 'folder'])('a %s instead of an image is reported and not opened', async (what) => {
+  mkdirSync(at('film'));
+  if (what === 'pipe') execFileSync('mkfifo', [at('film/wood.png')]);
+  else mkdirSync(at('film/wood.png'));
+  const root = projectRootOf(fileUrl(at('film/shot.blend')));
+  const project = await walk('film/shot.blend', [dependency('//wood.png')], root);
+  expect(project.dependencies.map(({ state }) => state)).toEqual(['no-file']);
+  const examination = { facts: facts(), contents: contents(), project, scenePath: 'shot.blend' };
+  const input = { file: 'shot.blend', options: {}, place: 'farm', hasDisplay: false } as const;
+  expect(preflight(examination, input).findings).toEqual([
+    expect.objectContaining({
+      code: 'image-missing',
+      message: expect.stringContaining('a folder, pipe or device, not a file'),
+    }),
+  ]);
+});
 
 describe('a scene in a watch folder', () => {
   const states = (key: string, ...paths: string[]) =>
@@ -77,13 +74,13 @@ describe('a scene in a watch folder', () => {
       watchRootOf(fileUrl(`${at()}/`), key),
     );
 
-  test('may need files of its project', async () => {
+  test('may use files of its project', async () => {
     write('uploads/film/tex/wood.png');
     expect(await states('uploads/film/shot.blend', '//tex/wood.png')).toEqual(['found']);
     expect(await states('uploads/film/shot.blend', at('uploads/film/tex/wood.png'))).toEqual(['absolute']);
   });
 
-  test('may need no file of another project, however it is written', async () => {
+  test('may use no file of another project, with any spelling', async () => {
     write('uploads/other/plate.png');
     mkdirSync(at('uploads/film'));
     symlinkSync(at('uploads/other/plate.png'), at('uploads/film/link.png'));
@@ -102,7 +99,7 @@ describe('a scene in a watch folder', () => {
     }
   });
 
-  test('may name places where nothing is', async () => {
+  test('may name places without files', async () => {
     mkdirSync(at('uploads/film'), { recursive: true });
     const paths = ['//../other/none.png', '/no/such/wood.png', 'C:\\Users\\anna\\wood.png', 'wood-none.png'];
     expect(await states('uploads/film/shot.blend', ...paths)).toEqual([
@@ -113,14 +110,14 @@ describe('a scene in a watch folder', () => {
     ]);
   });
 
-  test('needs nothing besides itself where it lies in no project', async () => {
+  test('may use only itself if it is in no project', async () => {
     write('uploads/wood.png');
     write('uploads/film/plate.png');
     const paths = ['//wood.png', '//film/plate.png', '//none.png'];
     expect(await states('uploads/shot.blend', ...paths)).toEqual(['forbidden', 'forbidden', 'no-project']);
   });
 
-  test('is refused for a file of another project, also with --force', async () => {
+  test('is refused for a file of another project, even with --force', async () => {
     write('uploads/other/plate.png');
     mkdirSync(at('uploads/film'));
     const root = watchRootOf(fileUrl(`${at()}/`), 'uploads/film/shot.blend');
