@@ -12,7 +12,7 @@ import {
   printable,
   printableName,
 } from '../core/text';
-import { describeFinding, describeRows, type Reading } from './output';
+import { describeFinding, describeRows, localTime, type Reading } from './output';
 
 /** What each state is called. */
 export const STATE_WORDS: Readonly<Record<StateName, string>> = {
@@ -153,9 +153,9 @@ function waitingRows(
   ];
 }
 
-/** `2026-11-22T10:00:00.000Z (3 min 20 s ago)`. */
+/** `2026-11-22 10:00 (3 min 20 s ago)`, in local time. */
 function ago(at: string, now: number): string {
-  return `${at} (${formatSeconds(Math.max(0, (now - Date.parse(at)) / 1000))} ago)`;
+  return `${localTime(at)} (${formatSeconds(Math.max(0, (now - Date.parse(at)) / 1000))} ago)`;
 }
 
 /** Frames per minute are those of so long back. */

@@ -4,7 +4,7 @@ import { messageOf, SpotreelError } from '../core/errors';
 import { printable } from '../core/text';
 import { version } from '../package.json';
 import type { AddCommand, Run } from './help';
-import { reportFindings } from './output';
+import { errorJson, print, reportFindings } from './output';
 
 /** A command in the list of `--help`, and its file, which takes long to load. */
 interface ListedCommand {
@@ -138,8 +138,11 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
-    if (isExcess(error)) process.stderr.write(`${printable(quotingHint(argv, isFile))}\n`);
-    return await reportError(error);
+    if (isExcess(error)) print(printable(quotingHint(argv, isFile)), process.stderr);
+    const failedCode = await reportError(error);
+    if (failedCode !== CLI_EXIT.done && argv.includes('--json'))
+      process.stdout.write(`${errorJson(error)}\n`);
+    return failedCode;
   }
 }
 
@@ -161,7 +164,7 @@ async function describeError(error: unknown): Promise<string> {
 async function reportError(error: unknown): Promise<number> {
   // commander has printed its own message; --help is no error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? CLI_EXIT.done : CLI_EXIT.usage;
-  process.stderr.write(`spotreel: ${printable(await describeError(error))}\n`);
+  print(`spotreel: ${printable(await describeError(error))}`, process.stderr);
   if (error instanceof SpotreelError) return error.kind === 'usage' ? CLI_EXIT.usage : CLI_EXIT.failed;
   if (error instanceof Error && error.stack) process.stderr.write(`${printable(error.stack)}\n`);
   return CLI_EXIT.failed;

@@ -1,12 +1,14 @@
 import { createInterface } from 'node:readline/promises';
+import { styleText } from 'node:util';
 import { SingleBar } from 'cli-progress';
-import { codeOf, SpotreelError } from '../core/errors';
+import { CommanderError } from 'commander';
+import { codeOf, messageOf, SpotreelError } from '../core/errors';
 import type { Finding } from '../core/render/manifest';
 import { printable } from '../core/text';
 
 /** Writes a line for the user to standard error; standard output is for results. */
 export function say(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
+  print(printable(text), process.stderr);
 }
 
 /** A line for each name and its text, the texts in a column that begins after `width` characters. */
@@ -56,26 +58,32 @@ export function createMeter(stream: NodeJS.WriteStream, now: () => number): Mete
   return stream.isTTY ? new BarMeter(stream) : new PlainMeter(stream, now);
 }
 
+/** Columns of the bar itself, on a wide terminal and on a narrow one. */
+const BAR = { usual: 24, narrow: 10, narrowBelow: 90 };
+
 class BarMeter implements Meter {
   private readonly bar: SingleBar;
+  private readonly barSize: number;
   private started = false;
   /** The bar hides the cursor and switches line wrap off. Whatever ends the program, the terminal gets both back. */
   private readonly restore = (): void => this.bar.stop();
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(private readonly stream: NodeJS.WriteStream) {
     const format = '{bar} {count}  {note}';
+    this.barSize = columnsOf(stream, BAR.narrowBelow) < BAR.narrowBelow ? BAR.narrow : BAR.usual;
     this.bar = new SingleBar({
       stream,
       format,
       barCompleteChar: '█',
       barIncompleteChar: '░',
-      barsize: 24,
+      barsize: this.barSize,
       hideCursor: true,
       gracefulExit: false,
     });
   }
 
-  show({ total, done, ...payload }: Reading): void {
+  show({ total, done, ...words }: Reading): void {
+    const payload = fitReading(words, columnsOf(this.stream, Infinity) - this.barSize - 1);
     if (this.started) {
       this.bar.update(done, payload);
       return;
@@ -91,6 +99,16 @@ class BarMeter implements Meter {
     this.bar.stop();
     this.started = false;
   }
+}
+
+/** Both texts in so many columns, shortened in the middle: a line with a bar cannot wrap. Pure. */
+export function fitReading(
+  { count, note }: Pick<Reading, 'count' | 'note'>,
+  columns: number,
+): Pick<Reading, 'count' | 'note'> {
+  const short = shorten(count, Math.max(1, columns - 1));
+  const room = columns - widthOf(short) - 3;
+  return { count: short, note: room < 1 ? '' : shorten(note, room) };
 }
 
 class PlainMeter implements Meter {
@@ -116,17 +134,129 @@ class PlainMeter implements Meter {
   }
 }
 
+/**
+ * An error as one JSON object, of every command with `--json`: `{"error":{"code":"no-render","message":"…"}}`, and
+ * `findings` if a scene has several faults. `code` is stable; `internal` is a fault of Spotreel. Pure.
+ */
+export function errorJson(error: unknown): string {
+  if (error instanceof CommanderError) {
+    const message = error.message.replace(/^error: /, '');
+    return JSON.stringify({ error: { code: 'bad-usage', message } });
+  }
+  const code = error instanceof SpotreelError ? error.code : 'internal';
+  const findings = error instanceof SpotreelError && 'findings' in error ? error.findings : undefined;
+  const message = findings === undefined ? messageOf(error) : messageOf(error).split('\n', 1)[0];
+  return JSON.stringify({ error: { code, message, findings } });
+}
+
+/** A stream that may be a terminal. */
+type Terminal = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+
+/** The columns of a terminal; `otherwise` for a stream that is none. */
+function columnsOf({ isTTY, columns }: Terminal, otherwise: number): number {
+  return isTTY && columns ? columns : otherwise;
+}
+
+const WIDE =
+  /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Hangul}\p{Emoji_Presentation}\uff01-\uff60]/u;
+const ZERO_WIDTH = /\p{M}/u;
+
+/** Columns that a terminal needs for a text. */
+function widthOf(text: string): number {
+  let width = 0;
+  for (const letter of text) width += ZERO_WIDTH.test(letter) ? 0 : WIDE.test(letter) ? 2 : 1;
+  return width;
+}
+
+/** A text in so many columns, 1 or more, with `…` in place of its middle if it is longer. Pure. */
+export function shorten(text: string, columns: number): string {
+  if (widthOf(text) <= columns) return text;
+  const letters = Array.from(text);
+  const [head, tail]: [string[], string[]] = [[], []];
+  let left = columns - 1;
+  for (let isHead = true; ; isHead = !isHead) {
+    const letter = isHead ? letters.shift() : letters.pop();
+    left -= letter === undefined ? Infinity : widthOf(letter);
+    if (left < 0) return `${head.join('')}…${tail.toReversed().join('')}`;
+    (isHead ? head : tail).push(letter!);
+  }
+}
+
+/** The widest label that continued lines are indented by. */
+const MOST_INDENT = 28;
+
+/** Lines broken at spaces into so many columns; what follows a label stays behind it. Words are never broken. Pure. */
+export function wrap(text: string, columns: number): string {
+  return text
+    .split('\n')
+    .map((line) => wrapLine(line, columns))
+    .join('\n');
+}
+
+function wrapLine(line: string, columns: number): string {
+  if (widthOf(line) <= columns) return line;
+  const label = new RegExp(`^.{0,${MOST_INDENT - 2}} {2}(?=\\S)`, 'u').exec(line)?.[0] ?? '';
+  const indent = ' '.repeat(label === '' ? 2 : Math.min(widthOf(label), Math.floor(columns / 2)));
+  let current = label;
+  let lines: string[] = [];
+  const words = line.slice(label.length).match(/\s*\S+/g) ?? [];
+  for (const word of words) {
+    const isFirst = current.trim() === '' || current === label;
+    if (isFirst || widthOf(current + word) <= columns) {
+      current += isFirst ? word.trimStart() : word;
+    } else {
+      lines = [...lines, current];
+      current = indent + word.trimStart();
+    }
+  }
+  return [...lines, current].join('\n');
+}
+
+type Color = Parameters<typeof styleText>[0];
+
+/** Words of our own at the start of a line, and behind the name of a render. */
+const COLORS: ReadonlyArray<readonly [pattern: RegExp, color: Color]> = [
+  [/^(?:spotreel|error|wrong|failed)(?=[: ])/gm, 'red'],
+  [/^(?:warning|partial|stopped)(?=[: ])/gm, 'yellow'],
+  [/^ok(?= )/gm, 'green'],
+  [/^(?:note|skipped)(?=[: ])/gm, 'gray'],
+  [/^(?:picture|report|video|frames):/gm, 'bold'],
+  [/(?<=^ *[^\s:]+(?::| ) *)complete(?=$| {2})/gm, 'green'],
+  [/(?<=^ *[^\s:]+(?::| ) *)(?:failed|refused)(?=$| {2})/gm, 'red'],
+  [/(?<=^ *[^\s:]+(?::| ) *)(?:partial|stopped)(?=$|:| {2})/gm, 'yellow'],
+  [/(?<=^ *[^\s:]+(?::| ) *)(?:rendering|making the video|waiting)(?=$| {2})/gm, 'cyan'],
+];
+
+/**
+ * Writes lines for people: on a terminal wrapped to its width, and coloured unless `NO_COLOR` is set or the terminal has no
+ * colours. Text from a scene must have been through `printable`.
+ */
+export function print(text: string, stream: Terminal): void {
+  const wrapped = wrap(text, columnsOf(stream, Infinity));
+  const color = (found: string, style: Color) => styleText(style, found, { stream });
+  stream.write(
+    `${COLORS.reduce((all, [pattern, style]) => all.replace(pattern, (found) => color(found, style)), wrapped)}\n`,
+  );
+}
+
+/** `2026-11-30 14:05` in the time zone of this machine (`TZ`), from ISO 8601; a text that is no time as it is. */
+export function localTime(at: string, seconds = false): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return at;
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  return `${day} ${time}${seconds ? `:${two(date.getSeconds())}` : ''}`;
+}
+
 /** A finding in one line: `warning: image-missing: image "Wood" needs …`. */
 export function describeFinding({ severity = 'error', code, message }: Finding): string {
   return printable(`${severity}: ${code}: ${message.replaceAll('\n', ' ')}`);
 }
 
 /** Writes each finding in a line of its own. */
-export function reportFindings(
-  findings: readonly Finding[],
-  stream: NodeJS.WritableStream = process.stderr,
-): void {
-  for (const finding of findings) stream.write(`${describeFinding(finding)}\n`);
+export function reportFindings(findings: readonly Finding[], stream: Terminal = process.stderr): void {
+  for (const finding of findings) print(describeFinding(finding), stream);
 }
 
 /** What asks a program to stop, and the exit code that a shell gives for it (128 + the signal's number). */

@@ -70,6 +70,11 @@ export interface PlaceFlags {
   readonly farm?: string;
 }
 
+/** The same flags, for a command that a message names. Pure. */
+export function formatPlace({ output, farm }: PlaceFlags): string {
+  return `${output === undefined ? '' : ` -o ${output}`}${farm === undefined ? '' : ` --farm ${farm}`}`;
+}
+
 /** Where renders lie, and who runs them there. */
 export interface Place {
   /** The folder under which each render has its own. */
@@ -84,8 +89,8 @@ export interface Place {
 export const LOCAL_OUTPUT = 'renders';
 
 /**
- * Where to look: what `-o` or `--farm` says, with both of them a folder of that farm's; without either this machine's folder `renders` where there is one, else the
- * farm. `client` is how AWS Batch is called, where it is. Throws what `readFarm` throws.
+ * The folder of `-o` or the bucket of `--farm`; with both, a folder of that farm. Without them `SPOTREEL_FARM_NAME`, then
+ * `./renders`. `client` configures AWS Batch, if the place is on AWS. Throws `no-renders`, and what `readFarm` throws.
  */
 export async function findPlace(
   { output, farm }: PlaceFlags,
@@ -98,16 +103,22 @@ export async function findPlace(
     return { output: url, batch: await awsBatch(client), ...named };
   }
   const name = farm ?? process.env.SPOTREEL_FARM_NAME;
-  if (name === undefined && existsSync(LOCAL_OUTPUT)) {
+  if (name === undefined) {
+    if (!existsSync(LOCAL_OUTPUT)) throw noRenders();
     return { output: parseLocation(`${LOCAL_OUTPUT}/`, process.cwd()) };
   }
-  const description = await farmNamed(name ?? 'main');
+  const description = await farmNamed(name);
   const bucket = keyUrl('s3:', description.bucket, '');
   return {
     output: childUrl(bucket, description.outputPrefix),
     batch: await awsBatch(client),
     farm: description,
   };
+}
+
+function noRenders(): SpotreelError {
+  const message = `no renders here: there is no folder ./${LOCAL_OUTPUT}; go to the folder of the project, name its renders with -o, or name a farm with --farm`;
+  return new SpotreelError('no-renders', 'usage', message);
 }
 
 /** Loads the SDK only where a farm is asked for. */
@@ -166,6 +177,17 @@ export async function findFolder(
 
 const PLAN_FAULTS: ReadonlySet<string> = new Set(['bad-manifest', 'newer-manifest', 'denied']);
 
+/** The render that is named, else the newest in the place. Throws `no-render` if there is none. */
+export async function renderOrNewest(
+  renderId: string | undefined,
+  { output }: Pick<Place, 'output'>,
+  storage: Storage,
+): Promise<string> {
+  const id = renderId ?? (await newestRender(output, storage));
+  if (id === undefined) throw noRender('', output);
+  return id;
+}
+
 /**
  * What `status` and `watch` look at: the render of this id, without one the newest in the place, to be looked at again and
  * again. Throws `no-render`.
@@ -175,8 +197,7 @@ export async function lookAtRender(
   { output, batch }: Place,
   storage: Storage,
 ): Promise<{ readonly render: Render; readonly look: () => Promise<Look> }> {
-  const id = renderId ?? (await newestRender(output, storage));
-  if (id === undefined) throw noRender('', output);
+  const id = await renderOrNewest(renderId, { output }, storage);
   const render = renderNamed(id, { output }, storage);
   const looking = new RenderLook({ render, batch, now: Date.now });
   const look = async () => {
@@ -189,9 +210,35 @@ export async function lookAtRender(
 
 function noRender(renderId: string, output: URL, cause?: unknown): SpotreelError {
   const named = renderId === '' ? '' : ` "${renderId}"`;
-  const message = `there is no render${named} in ${formatLocation(output)}; "spotreel list" names those that are, -o and --farm say where to look`;
+  const message = `there is no render${named} in ${formatLocation(output)}; run "spotreel list" for their names, or name another place with -o or --farm`;
   return new SpotreelError('no-render', 'usage', message, { cause });
 }
+
+/** What a render has for people to open: paths or URLs. */
+export interface ToOpen {
+  readonly report?: string;
+  /** The frame of a still. */
+  readonly picture?: string;
+}
+
+/** Two small requests at most. */
+export async function findToOpen(render: Render, frameCount: number | undefined): Promise<ToOpen> {
+  const { reportUrl, storage } = render;
+  const hasReport = (await storage.head(reportUrl)) !== undefined;
+  let picture: string | undefined;
+  if (frameCount === 1)
+    for await (const { object } of render.frameFiles()) picture ??= formatLocation(object.url);
+  return {
+    ...(picture !== undefined && { picture }),
+    ...(hasReport && { report: formatLocation(reportUrl) }),
+  };
+}
+
+/** The last lines of a command that ends with a finished render. */
+export const linesToOpen = ({ picture, report }: ToOpen): string[] => [
+  ...(picture === undefined ? [] : [`picture: ${picture}`]),
+  ...(report === undefined ? [] : [`report: ${report}`]),
+];
 
 /** The flags of a render's options, read by `withShotOptions`. */
 export interface OptionFlags extends Omit<RenderOptions, 'ocio'> {

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 for (const args of [
-  [at('scripts/setup.mjs')],
+  [at('scripts/setup.mjs'), '--no-link'],
   [at('dist/spotreel.js'), 'render', at('examples/clock.blend'), '-o', at('renders')],
 ]) {
   const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });

@@ -1,7 +1,8 @@
 // Makes this checkout ready to run: node packages, bundles, and Blender and ffmpeg from the system's packages.
 // Needs nothing but Node and npm.
 //
-//   node scripts/setup.mjs             all of it
+//   node scripts/setup.mjs             all of it, and the command spotreel in every folder
+//   node scripts/setup.mjs --no-link   without that command
 //   node scripts/setup.mjs --packages  node packages and bundles only
 //   node scripts/setup.mjs --tests     and the emulators that the tests run against
 //   node scripts/setup.mjs --containers  and what builds and runs containers
@@ -37,6 +38,7 @@ function main(flags) {
   run(process.execPath, [join(root, 'scripts/build.mjs')]);
   if (flags.includes('--packages')) return;
   installPrograms();
+  if (flags.length === 0) linkCommand();
   if (flags.includes('--tests')) installForTests();
   if (flags.includes('--containers')) installForContainers();
   if (flags.includes('--pixels')) installModules(root, { say, run, fail, aptInstall });
@@ -61,21 +63,69 @@ function installNodePackages() {
 }
 
 function installPrograms() {
-  const missing = ['blender', 'ffmpeg'].filter((program) => !isAtHand(program));
-  if (missing.length === 0) return;
-  if (process.platform === 'darwin') {
-    fail(`${missing.join(' and ')} missing; run: brew install ${missing.join(' ')}   and then this again`);
+  const { missing } = checkPrograms();
+  if (missing.length > 0) {
+    if (process.platform === 'darwin') {
+      const commands = missing.map((program) => BREW[program]).join(' && ');
+      fail(`${missing.join(' and ')} missing; run: ${commands}, then run this command again`);
+    }
+    if (!onPath('apt-get'))
+      fail(
+        `${missing.join(' and ')} missing; install ${missing.map((program) => FROM[program]).join(', ')}, then run this command again`,
+      );
+    aptInstall(SYSTEM_PACKAGES);
   }
-  if (!onPath('apt-get')) {
-    fail(`${missing.join(' and ')} missing; install with your system's packages, then run this again`);
-  }
-  aptInstall(SYSTEM_PACKAGES);
+  const { old } = checkPrograms();
+  if (old !== undefined) say(`warning: ${old}`);
 }
 
-function isAtHand(program) {
-  const named = process.env[`SPOTREEL_${program.toUpperCase()}`];
-  const application = '/Applications/Blender.app/Contents/MacOS/Blender';
-  return Boolean(named) || onPath(program) || (program === 'blender' && existsSync(application));
+const BREW = { blender: 'brew install --cask blender', ffmpeg: 'brew install ffmpeg' };
+const FROM = {
+  blender: 'Blender from https://www.blender.org/download/',
+  ffmpeg: 'ffmpeg from https://ffmpeg.org/download.html',
+};
+
+/** By the rules of a render, Windows and macOS among them. */
+function checkPrograms() {
+  const args = ['--import', 'tsx', join(root, 'scripts/check-programs.ts')];
+  const { status, stdout } = spawnSync(process.execPath, args, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (status !== 0) fail('cannot check Blender and ffmpeg: see the message above');
+  return JSON.parse(stdout);
+}
+
+/** Makes `spotreel` a command of every folder. A folder of npm that only root may write to is no reason to fail. */
+function linkCommand() {
+  const prefix = npm(['prefix', '-g']).stdout.trim();
+  const isWindows = process.platform === 'win32';
+  const { status, stderr } = npm(['link', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
+  if (status !== 0) {
+    const why = /EACCES|EPERM|EROFS/.test(stderr)
+      ? `${prefix} is not writable`
+      : stderr.trim().split('\n')[0];
+    say(`spotreel works only in this folder (npx spotreel), because npm link failed: ${why}`);
+    say(
+      isWindows
+        ? 'fix that and run: npm link'
+        : 'run: sudo npm link   or, without root: npm config set prefix ~/.local && npm link',
+    );
+    return;
+  }
+  say('spotreel works in every folder; to undo that, run: npm unlink -g spotreel');
+  const bin = isWindows ? prefix : join(prefix, 'bin');
+  if (!(process.env.PATH ?? '').split(delimiter).includes(bin)) say(`warning: add ${bin} to PATH`);
+}
+
+function npm(args) {
+  const { status, stdout, stderr } = spawnSync('npm', args, {
+    cwd: root,
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  });
+  return { status, stdout: stdout ?? '', stderr: stderr ?? '' };
 }
 
 function installForTests() {

@@ -94,8 +94,12 @@ async function stopLocal(
   }
 }
 
+interface CancelFlags extends PlaceFlags {
+  readonly json?: boolean;
+}
+
 /** `spotreel cancel RENDERID`: nothing of it runs any more when this ends with 0. Gives the exit code. */
-export async function cancelCommand(renderId: string, flags: PlaceFlags): Promise<number> {
+export async function cancelCommand(renderId: string, flags: CancelFlags): Promise<number> {
   const storage = openStorage();
   const place = await findPlace(flags);
   const { render, manifest } = await findFolder(renderId, place, storage);
@@ -111,11 +115,15 @@ export async function cancelCommand(renderId: string, flags: PlaceFlags): Promis
     ? 'dropped into the watch folder again, the scene'
     : `"spotreel ${goOn}" of the same scene`;
   say(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
-  if (!manifest) return 0;
-  const kept = (await render.storedFrames(manifest)).size;
-  say(
-    `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${render.location}; ${again} goes on from there`,
-  );
+  const kept = manifest && (await render.storedFrames(manifest)).size;
+  if (manifest)
+    say(
+      `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${render.location}; ${again} resumes the render`,
+    );
+  if (flags.json) {
+    const frames = manifest && { stored: kept, total: manifest.frameCount };
+    process.stdout.write(`${JSON.stringify({ renderId, stopped, folder: render.location, frames })}\n`);
+  }
   return 0;
 }
 
@@ -135,9 +143,9 @@ function noBatch({ location }: Render): SpotreelError {
 }
 
 export function addCancel(command: Command, run: Run): void {
-  withRenderId(command).action((renderId: string, flags: PlaceFlags) =>
-    run(async () => cancelCommand(renderId, flags)),
-  );
+  withRenderId(command)
+    .option('--json', 'print the result as one JSON object')
+    .action((renderId: string, flags: CancelFlags) => run(async () => cancelCommand(renderId, flags)));
   explain(withPlaceOptions(command), {
     notes:
       'On a farm, cancel terminates all jobs of the render and waits up to 10 minutes until they end. ' +

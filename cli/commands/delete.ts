@@ -53,6 +53,7 @@ async function deleteFolder(path: string, plan: string): Promise<number> {
 
 interface DeleteFlags extends PlaceFlags {
   readonly yes?: boolean;
+  readonly json?: boolean;
 }
 
 /** `spotreel delete RENDERID`: everything of a render, for good. Gives the exit code. */
@@ -65,6 +66,7 @@ export async function deleteCommand(renderId: string, flags: DeleteFlags): Promi
     const frames = manifest ? ` with ${countOf((await render.storedFrames(manifest)).size, 'frame')}` : '';
     if (!(await confirm(`delete ${render.location}${frames}, for good?`))) {
       say('nothing was deleted');
+      if (flags.json) process.stdout.write(`${JSON.stringify({ renderId, deleted: false, files: 0 })}\n`);
       return 1;
     }
     // The question may have stood there for a while.
@@ -77,6 +79,7 @@ export async function deleteCommand(renderId: string, flags: DeleteFlags): Promi
       meter.show({ total: Math.max(total, done), done, count: `${done} objects deleted`, note: '' }),
     );
     say(`${renderId} is deleted: ${count} ${count === 1 ? 'file' : 'files'}`);
+    if (flags.json) process.stdout.write(`${JSON.stringify({ renderId, deleted: true, files: count })}\n`);
   } finally {
     meter.stop();
   }
@@ -100,6 +103,7 @@ async function refuseRunning(render: Render, { batch, farm }: Place): Promise<vo
 export function addDelete(command: Command, run: Run): void {
   withRenderId(command)
     .option('-y, --yes', 'do not ask for confirmation')
+    .option('--json', 'print the result as one JSON object')
     .action((renderId: string, flags: DeleteFlags) => run(async () => deleteCommand(renderId, flags)));
   explain(withPlaceOptions(command), {
     notes:

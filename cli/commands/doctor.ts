@@ -3,6 +3,7 @@ import { type Check, describeChecks } from '../doctor/check';
 import { judgeAccount, judgeFarm } from '../doctor/judge-farm';
 import { findLocalFacts, judgeLocal } from '../doctor/local';
 import { explain, type Run } from '../help';
+import { print } from '../output';
 import { LOCAL_OUTPUT } from '../place';
 
 interface DoctorFlags {
@@ -18,7 +19,8 @@ export async function doctorCommand({ farm, json }: DoctorFlags): Promise<number
     checkFarm(asked ?? 'main', asked !== undefined),
   ]);
   const checks = [...local, ...ofFarm];
-  process.stdout.write(`${json ? JSON.stringify({ checks }) : describeChecks(checks)}\n`);
+  if (json) process.stdout.write(`${JSON.stringify({ checks })}\n`);
+  else print(describeChecks(checks), process.stdout);
   return checks.some(({ state }) => state === 'wrong') ? 1 : 0;
 }
 

@@ -1,4 +1,11 @@
 import type { Command } from 'commander';
+import { askBlenderVersion, findProgram } from '../../container/worker/programs';
+import type { SpotreelError } from '../../core/errors';
+import {
+  type BlenderVersion,
+  blenderTooOld,
+  compareBlenderVersions,
+} from '../../core/render/blender-version';
 import { formatFrameRanges } from '../../core/render/frames';
 import { formatFrameRate, frameRateOf, frameResolution } from '../../core/render/video';
 import type { BlendFacts, SceneFacts } from '../../core/scene/blend/facts';
@@ -11,7 +18,7 @@ import { formatLocation } from '../../core/storage/storage';
 import { printable, printableName } from '../../core/text';
 import { explain, renderOption, type Run } from '../help';
 import { denoiserFor, hasDisplay, hasOwnColors } from '../local/farm';
-import { describeFinding, describeRows } from '../output';
+import { describeFinding, describeRows, print } from '../output';
 import { findSource, ocioOption } from '../place';
 
 /** What people call each state. */
@@ -90,12 +97,14 @@ export async function inspectCommand(file: string, { json, allowScripts }: Inspe
   const ocio = ocioOption(undefined, url, process.env);
   const examination = await examineScene(url, undefined, storage, undefined, undefined, ocio);
   const options = allowScripts ? { allowScripts } : {};
+  const blender = place === 'here' ? await blenderHere(process.env) : undefined;
   const { findings } = preflight(examination, {
     file: location,
     options,
     hasOwnColors: place === 'here' && hasOwnColors(process.env),
     ...(place === 'here' && { hasDenoiser: await denoiserFor(examination, options, process.env) }),
     place,
+    ...(blender && { blender, placeFaults: faultsOf(examination.facts.blenderVersion, blender, location) }),
     hasDisplay: place === 'here' && hasDisplay(process.env, process.platform),
   });
   const { facts, project, contents } = examination;
@@ -113,8 +122,22 @@ export async function inspectCommand(file: string, { json, allowScripts }: Inspe
         ...describeDependencies(project.dependencies),
         ...findings.map(describeFinding),
       ].join('\n');
-  process.stdout.write(`${json ? text : printable(text)}\n`);
+  if (json) process.stdout.write(`${text}\n`);
+  else print(printable(text), process.stdout);
   return 0;
+}
+
+/** The file may be opened where no Blender is installed. */
+async function blenderHere(environment: NodeJS.ProcessEnv): Promise<BlenderVersion | undefined> {
+  try {
+    return await askBlenderVersion(findProgram('blender', environment), environment);
+  } catch {
+    return undefined;
+  }
+}
+
+function faultsOf(saved: BlenderVersion, here: BlenderVersion, scene: string): SpotreelError[] {
+  return compareBlenderVersions(saved, here) > 0 ? [blenderTooOld(saved, [here], scene, 'here')] : [];
 }
 
 function describeFacts(

@@ -5,6 +5,7 @@ import { formatLocation } from '../../core/storage/storage';
 import { printable, printableName } from '../../core/text';
 import { STATE_WORDS } from '../describe-state';
 import { explain, type Run, withPlaceOptions } from '../help';
+import { localTime, print } from '../output';
 import { findPlace, type PlaceFlags } from '../place';
 
 interface ListFlags extends PlaceFlags {
@@ -16,8 +17,11 @@ export async function listCommand(flags: ListFlags): Promise<number> {
   const { output, batch } = await findPlace(flags);
   const renders = await listRenders({ output, batch, storage: openStorage(), now: Date.now });
   const lines = flags.json ? renders.map((render) => JSON.stringify(render)) : tableOf(renders);
-  if (renders.length === 0) process.stderr.write(`no renders in ${printable(formatLocation(output))}\n`);
-  for (const line of lines) process.stdout.write(`${line}\n`);
+  if (renders.length === 0) print(`no renders in ${printable(formatLocation(output))}`, process.stderr);
+  for (const line of lines) {
+    if (flags.json) process.stdout.write(`${line}\n`);
+    else print(line, process.stdout);
+  }
   return 0;
 }
 
@@ -46,7 +50,7 @@ function rowOf(
     // A column holds no more than the state's name.
     STATE_WORDS[state].replace(/:.*/, ''),
     frames ? `${frames.stored}/${frames.total}` : '',
-    createdAt?.replace(/\.\d+Z$/, 'Z') ?? '',
+    createdAt === undefined ? '' : localTime(createdAt),
     printable(told.join(': ').replaceAll('\n', ' ')),
   ];
 }

@@ -5,8 +5,9 @@ import { formatTags } from '../../core/render/options';
 import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import { formatExactSeconds, formatSeconds, printable, printableName } from '../../core/text';
-import { explain, type Run, withPlaceOptions, withRenderId } from '../help';
-import { findPlace, findRender, type PlaceFlags } from '../place';
+import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
+import { print } from '../output';
+import { findPlace, findRender, type PlaceFlags, renderOrNewest } from '../place';
 import { CostTeller } from '../tellers';
 import { describeRows } from '../output';
 
@@ -73,11 +74,12 @@ interface ReceiptFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
-/** `spotreel receipt renderId`: what a render took, and what that costs at today's prices. Gives the exit code. */
-export async function receiptCommand(renderId: string, flags: ReceiptFlags): Promise<number> {
+/** `spotreel receipt [renderId]`: what a render took, and its cost at today's prices. Gives the exit code. */
+export async function receiptCommand(renderId: string | undefined, flags: ReceiptFlags): Promise<number> {
   const place = await findPlace(flags);
   const storage = openStorage();
-  const { render, manifest } = await findRender(renderId, place, storage);
+  const id = await renderOrNewest(renderId, place, storage);
+  const { render, manifest } = await findRender(id, place, storage);
   const reckon = await new CostTeller(place.farm).reckoner(manifest.options.device === 'GPU');
   const ended = await hasEnded({ render, batch: place.batch, now: Date.now });
   const stored = await render.storedFrames(manifest);
@@ -90,14 +92,17 @@ export async function receiptCommand(renderId: string, flags: ReceiptFlags): Pro
     costOf: (usage) => reckon?.(usage),
     at: new Date(),
   });
-  process.stdout.write(`${flags.json ? JSON.stringify(receipt) : describeReceipt(receipt, ended)}\n`);
+  if (flags.json) process.stdout.write(`${JSON.stringify(receipt)}\n`);
+  else print(describeReceipt(receipt, ended), process.stdout);
   return 0;
 }
 
 export function addReceipt(command: Command, run: Run): void {
-  withRenderId(command)
+  withOptionalRenderId(command)
     .option('--json', 'print one JSON object, with all slices')
-    .action((renderId: string, flags: ReceiptFlags) => run(async () => receiptCommand(renderId, flags)));
+    .action((renderId: string | undefined, flags: ReceiptFlags) =>
+      run(async () => receiptCommand(renderId, flags)),
+    );
   explain(withPlaceOptions(command), {
     notes:
       'The receipt has machine time, time lost to interruptions, seconds per frame and tags. ' +

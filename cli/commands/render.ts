@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type CameraRender, cameraRenders } from '../../core/jobs/submit';
+import { sourceWithoutFolder } from '../../core/render/keys';
 import type { RenderOptions } from '../../core/render/options';
 import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
 import { openStorage } from '../../core/storage/open-storage';
@@ -9,7 +10,7 @@ import { explain, type Run, withMachineOptions, withRenderOptions } from '../hel
 import { divideMachine, hasDisplay } from '../local/farm';
 import { describeOutcome, LocalRender, outcomeJson } from '../local/render';
 import { createProgressView } from '../local/run';
-import { onStopSignal, reportFindings } from '../output';
+import { onStopSignal, print, reportFindings } from '../output';
 import { findSource, localFolder, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
 
 interface RenderFlags extends OptionFlags {
@@ -69,7 +70,7 @@ async function plannedRenders({ source, options, flags, storage }: Wish): Promis
   const { name } = flags;
   if (options.camera === undefined) return { renders: [{ options, ...(name !== undefined && { name }) }] };
   const examination = await examineScene(source.url, source.etag, storage, undefined, undefined, options);
-  const identity = { source: source.url, etag: source.etag, options };
+  const identity = { source: sourceWithoutFolder(source.url), etag: source.etag, options };
   return { renders: cameraRenders(identity, examination, name), examination };
 }
 
@@ -98,13 +99,13 @@ async function runToEnd(render: LocalRender, { json }: RenderFlags, stopped: () 
   const startedAt = performance.now();
   const outcome = await render.run();
   const seconds = (performance.now() - startedAt) / 1000;
-  process.stderr.write(`${describeOutcome(outcome, seconds)}\n`);
+  print(describeOutcome(outcome, seconds), process.stderr);
   if (json) process.stdout.write(`${JSON.stringify(outcomeJson(outcome, seconds))}\n`);
   return outcome.state === 'interrupted' ? stopped() : EXIT_CODES[outcome.state];
 }
 
 function sayCamera(camera: string | undefined): void {
-  process.stderr.write(`${printable(`camera ${printableName(camera ?? '')}:`)}\n`);
+  print(printable(`camera ${printableName(camera ?? '')}:`), process.stderr);
 }
 
 export function addRender(command: Command, run: Run): void {

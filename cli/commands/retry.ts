@@ -26,10 +26,18 @@ import {
   withRenderId,
 } from '../help';
 import { divideMachine, hasOwnColors } from '../local/farm';
-import { describeOutcome, retryLocally } from '../local/render';
+import { describeOutcome, outcomeJson, retryLocally } from '../local/render';
 import { createProgressView } from '../local/run';
-import { confirm, listenForStop, reportFindings, say } from '../output';
-import { findPlace, findRender, lookAtRender, namedFrames, type Place, type PlaceFlags } from '../place';
+import { confirm, listenForStop, print, reportFindings, say } from '../output';
+import {
+  findPlace,
+  findRender,
+  formatPlace,
+  lookAtRender,
+  namedFrames,
+  type Place,
+  type PlaceFlags,
+} from '../place';
 
 /** Throws `running` while there is more to come, and where AWS Batch does not say whether there is. */
 function refuseRunning({ renderId, state, ended, fault }: RenderState): void {
@@ -51,8 +59,9 @@ function refuseHeldElsewhere(render: Render): void {
 async function refuseChangedScene({ renderId, source }: Manifest, storage: Storage): Promise<void> {
   const head = await storage.head(parseLocation(source.url, process.cwd()));
   if (head?.etag === source.etag) return;
-  const what = head ? 'is not the file any more that' : 'is gone, and';
-  const message = `${source.url} ${what} ${renderId} was planned from: put that one back, or render it as it is now, which is another render`;
+  const message = head
+    ? `${source.url} has changed since ${renderId} was planned: put that file back, or render it as it is now, which is another render`
+    : `${source.url} is missing: put it back, or run "spotreel render" for the place that it moved to, which resumes ${renderId}`;
   throw new SpotreelError('scene-changed', 'usage', message);
 }
 
@@ -67,6 +76,7 @@ interface RetryFlags extends PlaceFlags {
   readonly parallel?: number;
   readonly threads?: number;
   readonly yes?: boolean;
+  readonly json?: boolean;
 }
 
 /** The render, what of it is asked for, and what of that is missing. */
@@ -105,6 +115,8 @@ export async function retryCommand(renderId: string, flags: RetryFlags): Promise
   const nothing = nothingToDo(choice, asked, manifest, state);
   if (nothing !== undefined) {
     say(`${renderId}: ${nothing}`);
+    if (flags.json)
+      process.stdout.write(`${JSON.stringify({ renderId, state: 'unchanged', reason: nothing })}\n`);
     return 0;
   }
   await refuseChangedScene(manifest, storage);
@@ -177,8 +189,8 @@ function colorsDoubt({ options }: Manifest): string[] {
 }
 
 async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise<number> {
-  const { render: known, manifest, jobs, choice, flags } = retry;
-  const found = await findRetryTargets(flags, { manifest, farm, batch, jobs });
+  const { render: known, manifest, jobs: newest, choice, flags } = retry;
+  const found = await findRetryTargets(flags, { manifest, farm, batch, jobs: newest });
   const { targets, jobQueue, onDemand, otherBlender } = found;
   const agreed = await isAgreed(
     [
@@ -202,16 +214,20 @@ async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise
     vcpus,
     jobQueue,
     onDemand,
-    after: jobs,
+    after: newest,
   } as const;
   const claim = { owner: randomUUID(), staleAfterSeconds: CLAIM_STALE_AFTER_SECONDS };
   const services = { batch, now: () => new Date(), targets, claim };
   const submitted = await retryRender(known, manifest, wish, services);
   const { renderId } = manifest;
   if (submitted.resumed) say('a retry that was cut off while it was submitted goes on, in place of this one');
-  say(`submitted as retry ${submitted.plan.number}; "spotreel watch ${renderId}" tells how it does`);
+  say(
+    `submitted as retry ${submitted.plan.number}; "spotreel watch ${renderId}${formatPlace(flags)}" shows how it goes`,
+  );
   const { render, stitch, retry: noted } = submitted.jobs;
-  process.stdout.write(`${JSON.stringify(noted?.kind === 'video' ? [stitch] : [render, stitch])}\n`);
+  const jobs = noted?.kind === 'video' ? [stitch] : [render, stitch];
+  const told = flags.json ? { renderId, state: 'submitted', retry: submitted.plan.number, jobs } : jobs;
+  process.stdout.write(`${JSON.stringify(told)}\n`);
   return 0;
 }
 
@@ -231,7 +247,9 @@ async function retryHere(retry: Retry): Promise<number> {
       view: createProgressView(process.stderr, Date.now),
       signal: stopping.signal,
     });
-    process.stderr.write(`${describeOutcome(outcome, (performance.now() - startedAt) / 1000)}\n`);
+    const seconds = (performance.now() - startedAt) / 1000;
+    print(describeOutcome(outcome, seconds), process.stderr);
+    if (flags.json) process.stdout.write(`${JSON.stringify(outcomeJson(outcome, seconds))}\n`);
     return outcome.state === 'interrupted' ? stopping.exitCode() : EXIT_CODES[outcome.state];
   } finally {
     stopping.release();
@@ -253,6 +271,7 @@ export function addRetry(command: Command, run: Run): void {
     .option('--queue <name>', "job queue (farm only; default: the farm's)")
     .option('--on-demand', "use the farm's On-Demand machines at full price (farm only)")
     .option('-y, --yes', 'do not ask for confirmation')
+    .option('--json', 'print the result as one JSON object')
     .action((renderId: string, flags: RetryFlags) => run(async () => retryCommand(renderId, flags)));
   withMachineOptions(command).addOption(renderOption('threads'));
   explain(withPlaceOptions(command), {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { openStorage } from '../../core/storage/open-storage';
 import { describeState, STATE_EXIT } from '../describe-state';
 import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
+import { print } from '../output';
 import { findPlace, lookAtRender, type PlaceFlags } from '../place';
 import { CostTeller, WaitTeller } from '../tellers';
 
@@ -21,9 +22,8 @@ export async function statusCommand(renderId: string | undefined, flags: StatusF
     render.outputNodes(),
   ]);
   const state = { ...explained, ...(outputs.length > 0 && { outputs }) };
-  process.stdout.write(
-    `${flags.json ? JSON.stringify({ ...state, ...(cost && { cost }) }) : describeState(state, Date.now(), cost)}\n`,
-  );
+  if (flags.json) process.stdout.write(`${JSON.stringify({ ...state, ...(cost && { cost }) })}\n`);
+  else print(describeState(state, Date.now(), cost), process.stdout);
   return STATE_EXIT[state.state];
 }
 

@@ -4,14 +4,16 @@ import type { Command } from 'commander';
 import { programVariable } from '../../container/worker/programs';
 import { messageOf, SpotreelError } from '../../core/errors';
 import { findExecutable } from '../../core/processes/run-program';
+import { Render } from '../../core/render/render';
 import type { Look } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import type { Storage } from '../../core/storage/storage';
+import { printable } from '../../core/text';
 import { describeState, Pace, renderReading, secondsLeft, STATE_EXIT } from '../describe-state';
 import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
-import { createMeter, listenForStop, type Meter } from '../output';
+import { createMeter, listenForStop, type Meter, print } from '../output';
 import { pictureProtocol, PictureView } from '../picture';
-import { findPlace, lookAtRender, type PlaceFlags } from '../place';
+import { findPlace, findToOpen, linesToOpen, lookAtRender, type PlaceFlags } from '../place';
 import { CostTeller, WaitTeller } from '../tellers';
 
 /**
@@ -74,7 +76,12 @@ export async function watchCommand(renderId: string | undefined, flags: WatchFla
     meter.stop();
     if (last) {
       const cost = await costs.costOf(last);
-      if (!flags.json) process.stdout.write(`${describeState(last.state, Date.now(), cost)}\n`);
+      if (!flags.json) {
+        const render = Render.at(place.output, last.state.renderId, storage);
+        const toOpen = await findToOpen(render, last.state.frames?.total);
+        const lines = [describeState(last.state, Date.now(), cost), ...linesToOpen(toOpen).map(printable)];
+        print(lines.join('\n'), process.stdout);
+      }
       return STATE_EXIT[last.state.state];
     }
     const who = place.batch ? 'the farm goes on' : 'what renders goes on';

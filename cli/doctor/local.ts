@@ -19,6 +19,7 @@ import {
   type BlenderVersion,
   compareBlenderVersions,
   formatBlenderVersion,
+  oldBlender,
 } from '../../core/render/blender-version';
 import { VIDEO_FORMATS } from '../../core/render/video';
 import { denoiserFix } from '../../core/scene/findings/scene';
@@ -208,11 +209,13 @@ function judgeBlender(blender: LocalFacts['blender']): Check {
   if ('fault' in blender) return programFault('Blender', blender.fault);
   const { path, version } = blender.value;
   const text = `${formatBlenderVersion(version)}, ${path}`;
+  const [old, fix] = oldBlender(version)?.split('; ') ?? [];
+  if (old !== undefined && fix !== undefined) return warning('Blender', `${path}: ${old}`, fix);
   const { oldest, newest } = TRIED_BLENDERS;
   if (compareBlenderVersions(version, oldest) >= 0 && compareBlenderVersions(version, newest) <= 0)
     return ok('Blender', text);
   const [from, to] = [formatBlenderVersion(oldest), formatBlenderVersion(newest)];
-  const mend = `what is tried is ${from} to ${to}; SPOTREEL_BLENDER names another one`;
+  const mend = `Spotreel is tested with Blender ${from} to ${to}; name one of them in SPOTREEL_BLENDER`;
   return warning('Blender', text, mend);
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { forEachConcurrently } from '../../core/concurrency';
 import { compressFrames, formatFrameRanges, formatFrames } from '../../core/render/frames';
-import { mayBeOfFrames } from '../../core/render/keys';
+import { frameName, mayBeOfFrames } from '../../core/render/keys';
 import type { Manifest } from '../../core/render/manifest';
 import type { Render } from '../../core/render/render';
 import type { VideoFormat } from '../../core/render/video';
@@ -9,6 +9,7 @@ import { plannedVideo } from '../../core/scene/plan';
 import type { ObjectInfo } from '../../core/storage/storage';
 import { countOf } from '../../core/text';
 import type { Reading } from '../output';
+import { linesToOpen } from '../place';
 import { formatMebibytes } from '../upload';
 import { fetchObject, type FetchServices, isWhole, makeFolderOf } from './fetch';
 
@@ -30,6 +31,7 @@ interface WantedFile {
   /** Of a frame's picture; a master has none. */
   readonly frame?: number;
   readonly isVideo?: boolean;
+  readonly isReport?: boolean;
 }
 
 /** Files that are wanted and there, as they are listed: frames, masters, files of File Output nodes, then the rest. */
@@ -64,7 +66,11 @@ async function* others(wanted: Wanted, render: Render, video: VideoFormat): Asyn
   const extras = [reportUrl, receipt.url, posterUrl, contactSheetUrl, previewUrl].map(nameOf);
   for (const name of [...(wanted.video ? film : []), ...(wanted.extras ? extras : [])]) {
     const object = there.get(name);
-    if (object) yield { name, object, isVideo: name === whole || name === withGaps };
+    const kind = {
+      isVideo: name === whole || name === withGaps,
+      isReport: name === nameOf(reportUrl),
+    };
+    if (object) yield { name, object, ...kind };
   }
 }
 
@@ -83,6 +89,8 @@ export interface Tally {
   bytes: number;
   /** The video's name, once it lies in the directory whole. */
   video?: string;
+  /** The same of the report. */
+  report?: string;
 }
 
 export interface Download {
@@ -119,6 +127,7 @@ export async function downloadOnce(download: Download, tally: Tally, known: Know
     }
     if (file.frame !== undefined) tally.frames.add(file.frame);
     if (file.isVideo) tally.video = file.name;
+    if (file.isReport) tally.report = file.name;
     onProgress();
   };
   await forEachConcurrently(wantedFiles(wanted, render, manifest), AT_ONCE, bring);
@@ -146,6 +155,9 @@ export interface DownloadReport {
   readonly missing: string;
   /** Its path; absent where none was asked for. `null` where there is none (yet). */
   readonly video?: string | null;
+  /** Path of the only frame of a still. */
+  readonly picture?: string;
+  readonly report?: string;
 }
 
 export function reportOf(
@@ -155,7 +167,8 @@ export function reportOf(
   const missing = missingFrames(wanted.frames, tally);
   const isVideoWanted = wanted.video && makesVideo(manifest);
   const hasWholeVideo = !isVideoWanted || (tally.video !== undefined && !hasGaps(tally.video));
-  const { fetched, kept, bytes, video } = tally;
+  const { fetched, kept, bytes, video, report } = tally;
+  const still = makesVideo(manifest) || manifest.frameCount > 1 ? undefined : manifest.frames[0]?.start;
   return {
     renderId: manifest.renderId,
     state: missing.length === 0 && hasWholeVideo ? 'complete' : 'partial',
@@ -167,6 +180,9 @@ export function reportOf(
     frames: { wanted: wanted.frames.size, here: tally.frames.size },
     missing: formatFrameRanges(compressFrames(missing)),
     ...(isVideoWanted && { video: video === undefined ? null : join(directory, video) }),
+    ...(still !== undefined &&
+      tally.frames.has(still) && { picture: join(directory, 'frames', frameName(still)) }),
+    ...(report !== undefined && { report: join(directory, report) }),
   };
 }
 
@@ -194,6 +210,7 @@ export function describeDownload(report: DownloadReport, wanted: ReadonlySet<num
       : `${directory}: ${files}`,
     ...(missing.length > 0 ? [`not there (yet): frames ${formatFrames(missing)}`] : []),
     ...videoLines(video),
+    ...linesToOpen(report),
   ].join('\n');
 }
 

@@ -21,6 +21,7 @@ import { examineScene, type SceneExamination } from '../../core/scene/project/ex
 import { formatLocation, type ObjectHead, type Storage } from '../../core/storage/storage';
 import { countOf, formatSeconds, printable } from '../../core/text';
 import { describeFinding } from '../output';
+import { linesToOpen } from '../place';
 import {
   denoiserQuestion,
   findPrograms,
@@ -196,7 +197,7 @@ const MOST_REASONS = 10;
 
 /** How a render ended, for a person; `again` is what goes on from there. */
 export function describeOutcome(outcome: RenderOutcome, seconds: number, again = 'the same command'): string {
-  const { state, render, manifest, progress } = outcome;
+  const { state, render, manifest, progress, toOpen = {} } = outcome;
   const { frameCount } = manifest;
   const frames = `${progress.done.size} of ${countOf(frameCount, 'frame')}`;
   const are = frameCount === 1 ? 'is' : 'are';
@@ -206,12 +207,11 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
     const size = `${countOf(frameCount, 'frame')} of ${width}×${height}`;
     const video = videoOf(outcome);
     if (frameCount === 1 && video === undefined) {
-      const picture = formatLocation(render.frameUrl(manifest.frames[0]!.start));
       const lines = [
         `${size} in ${formatSeconds(seconds)}`,
         ...warningLines(outcome),
-        `frame: ${picture}`,
         ...lackingLines(outcome),
+        ...linesToOpen(toOpen),
       ];
       return printable(lines.join('\n'));
     }
@@ -222,6 +222,7 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
       ...(video === undefined ? [] : [`video:  ${video}`]),
       ...warningLines(outcome),
       ...lackingLines(outcome),
+      ...linesToOpen(toOpen),
     ];
     return printable(told.join('\n'));
   }
@@ -243,12 +244,16 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
       ...lines,
       `${gaps.length > 0 ? 'video with gaps' : 'video without all sound'}:  ${video}`,
       ...lackingLines(outcome),
+      ...linesToOpen(toOpen),
     ];
     return printable(told.join('\n'));
   }
-  return printable(
-    [...frameLines(outcome), ...errorLines(outcome), `failed: ${frames} ${are} safe in ${where}`].join('\n'),
-  );
+  const failed = [
+    ...frameLines(outcome),
+    ...errorLines(outcome),
+    `failed: ${frames} ${are} safe in ${where}`,
+  ];
+  return printable([...failed, ...linesToOpen(toOpen)].join('\n'));
 }
 
 /** One line for all frames that failed for the same reason. */
@@ -306,6 +311,8 @@ export function outcomeJson(outcome: RenderOutcome, seconds: number) {
     state,
     folder: render.location,
     video: videoOf(outcome),
+    picture: outcome.toOpen?.picture,
+    report: outcome.toOpen?.report,
     gaps: outcome.gaps?.gaps,
     soundLacks: outcome.gaps?.sound,
     frameCount: manifest.frameCount,

@@ -13,6 +13,7 @@ import { sweepPartials } from '../../core/storage/file-writes';
 import { filePath } from '../../core/storage/storage';
 import { countOf, formatSeconds } from '../../core/text';
 import { createMeter } from '../output';
+import { findToOpen, type ToOpen } from '../place';
 import { type LocalPrograms, localTargets, type Machine, openLocalFarm } from './farm';
 import { repairRender } from './repair';
 
@@ -164,6 +165,7 @@ export interface RenderOutcome {
   readonly render: Render;
   readonly manifest: Manifest;
   readonly progress: RenderProgress;
+  readonly toOpen?: ToOpen;
 }
 
 /** Opens the local Batch in the render's folder and has it run a pair of jobs to their end. Throws `locked`, and what `submit` throws. */
@@ -205,7 +207,8 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
       stitch.status === 'SUCCEEDED'
         ? partialOf(await render.gapsSince(stitch.createdAt), 'complete')
         : await salvage(jobs, farm, work);
-    return { ...end, lacking: await render.missingFiles.readIfValid(), render, manifest, progress };
+    const toOpen = await findToOpen(render, manifest.frameCount);
+    return { ...end, lacking: await render.missingFiles.readIfValid(), render, manifest, progress, toOpen };
   } catch (error) {
     keepsCache = codeOf(error) === 'lock-lost';
     if (!signal.aborted) throw error;

@@ -20,6 +20,7 @@ import {
   type ReadOptions,
   type ToldLine,
 } from '../../core/logs/read-logs';
+import { localTime } from '../output';
 import { countOf, formatExactSeconds, printable } from '../../core/text';
 
 /** What is known of a line besides itself. */
@@ -30,9 +31,9 @@ interface LineContext {
   readonly attempt: number;
 }
 
-/** A line for a person: `2026-11-22T10:00:00Z  slice 3, attempt 1  frame 12 is stored (4.2 s)`. Pure. */
+/** A line for a person: `2026-11-22 10:00:00  slice 3, attempt 1  frame 12 is stored (4.2 s)`. Pure. */
 export function describeLine(line: LogLine, { event }: ToldLine, { slice, attempt }: LineContext): string {
-  const time = line.at === undefined ? '' : `${new Date(line.at).toISOString().replace(/\.\d+Z$/, 'Z')}  `;
+  const time = line.at === undefined ? '' : `${localTime(new Date(line.at).toISOString(), true)}  `;
   const who = `${slice === undefined ? 'video' : `slice ${slice}`}, attempt ${attempt}`;
   return printable(`${time}${who}  ${messageOfLine(line.text, event)}`.replaceAll('\n', ' '));
 }

@@ -9,7 +9,7 @@ import type { TakenUpload } from '../../core/watch-folder/uploads';
 import type { Machine } from '../local/farm';
 import { describeOutcome, LocalRender, outcomeJson } from '../local/render';
 import { describeProgress, type ProgressView, type RenderOutcome } from '../local/run';
-import { describeFinding, type Meter, reportFindings } from '../output';
+import { describeFinding, type Meter, print, reportFindings } from '../output';
 
 /** What is told of a watch folder: lines for people on standard error, or objects for programs on standard output. */
 export interface FolderView {
@@ -45,7 +45,7 @@ export function createFolderView(
 ): FolderView {
   const say = (text: string): void => {
     meter.stop();
-    err.write(`${printable(text)}\n`);
+    print(printable(text), err);
   };
   const tell = (event: string, fields: Record<string, unknown>): void => {
     if (json) out.write(`${JSON.stringify({ event, ...fields })}\n`);

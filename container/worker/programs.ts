@@ -2,8 +2,12 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf, SpotreelError } from '../../core/errors';
-import { findExecutable, runProgram } from '../../core/processes/run-program';
-import { type BlenderVersion, parseBlenderVersion } from '../../core/render/blender-version';
+import { findExecutable, runProgram, usualPaths } from '../../core/processes/run-program';
+import {
+  BLENDER_DOWNLOAD,
+  type BlenderVersion,
+  parseBlenderVersion,
+} from '../../core/render/blender-version';
 
 /** What Blender, ffmpeg and the libraries that they load may know of the worker's environment. */
 const PASSED_ON = ['PATH', 'LANG', 'LC_ALL', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'OCIO', 'TZ'];
@@ -25,12 +29,6 @@ export function programEnvironment(environment: NodeJS.ProcessEnv, folder: strin
 /** The programs that do the work. */
 export type Program = 'blender' | 'ffmpeg';
 
-/** Where macOS puts an application that is on no PATH. */
-const BESIDE_PATH: Record<Program, readonly string[]> = {
-  blender: ['/Applications/Blender.app/Contents/MacOS/Blender'],
-  ffmpeg: [],
-};
-
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The most time that a program may take to answer a question about itself. */
@@ -39,13 +37,19 @@ const ANSWER_MS = 60_000;
 /** The variable that names another program than the first on PATH. */
 export const programVariable = (program: Program): string => `SPOTREEL_${program.toUpperCase()}`;
 
+/** Debian's Blender is too old for many scenes, so the download comes first. */
+const INSTALL: Readonly<Record<Program, string>> = {
+  blender: `download it from ${BLENDER_DOWNLOAD} (macOS: brew install --cask blender)`,
+  ffmpeg: 'install it (Debian and Ubuntu: apt-get install ffmpeg, macOS: brew install ffmpeg)',
+};
+
 /**
  * The path of a program: what `SPOTREEL_BLENDER` or `SPOTREEL_FFMPEG` says, else the first on PATH. Throws
  * `no-program` saying how to get it.
  */
 export function findProgram(program: Program, environment: Environment): string {
   const named = environment[programVariable(program)];
-  const names = named ? [named] : [program, ...BESIDE_PATH[program]];
+  const names = named ? [named] : [program, ...usualPaths(program, process.platform)];
   for (const name of names) {
     const path = findExecutable(name, environment.PATH);
     if (path) return path;
@@ -55,7 +59,7 @@ export function findProgram(program: Program, environment: Environment): string 
   throw new SpotreelError(
     'no-program',
     'usage',
-    `${sought}; install it (Debian and Ubuntu: apt-get install ${program}, macOS: brew install ${program}) or set ${variable} to its path`,
+    `${sought}; ${INSTALL[program]}, or set ${variable} to its path`,
   );
 }
 

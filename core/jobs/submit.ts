@@ -1,6 +1,13 @@
 import { messageOf, SpotreelError } from '../errors';
 import { parseJson } from '../json';
-import { canonicalOptions, checkRenderName, type RenderIdentity, renderIdOf, slugText } from '../render/keys';
+import {
+  canonicalOptions,
+  checkRenderName,
+  movableRenderId,
+  type RenderIdentity,
+  renderIdOf,
+  slugText,
+} from '../render/keys';
 import { type Finding, type Manifest, manifestSchema } from '../render/manifest';
 import type { RenderOptions, Tags } from '../render/options';
 import type { CostCap, RenderJobs, RenderStatus } from '../render/records';
@@ -123,7 +130,7 @@ export interface SubmitServices extends JobServices {
   /** Asks whether the Blender there has OpenImageDenoise; called for scenes to which that matters. Absent for the farm's, which has. */
   readonly hasDenoiser?: () => Promise<boolean | undefined>;
   /**
-   * Moves a damaged plan out of the way, so that it is made again. Throws where a process uses it. Absent where a damaged plan is an
+   * Moves a plan out of the way that is damaged, or of a scene that has moved, so that it is made again. Throws where a process uses it. Absent where a damaged plan is an
    * error, as in a bucket, which tears no files.
    */
   readonly setAsidePlan?: (render: Render) => Promise<void>;
@@ -186,12 +193,14 @@ export async function prepareRender(
 ): Promise<PreparedRender> {
   const { source, name, filesCount } = request;
   const known = filesCount ? await check(request, services) : undefined;
-  const ownId = idOf(request, known?.checked.files);
+  const ownId = await ownIdOf(request, known?.checked.files, services.storage);
   const renderId = name ? checkRenderName(name) : ownId;
   const render = Render.at(request.output, renderId, services.storage);
   const { plan: before, damage } = await findPlan(render, services);
   if (damage) await setAside(render, renderId === ownId, services);
-  if (before) {
+  const moved = before && known && hasMoved(before, request, render, known.checked, services);
+  if (moved) await services.setAsidePlan?.(render);
+  else if (before) {
     // Another render is none of this request's, whatever it needs.
     const manifest = checkSame(before, request, render, known?.checked);
     refuseTargets(manifest, services, services.place ?? 'farm');
@@ -218,7 +227,22 @@ export async function prepareRender(
   refuseBadPlan(plan);
   // Another process may have planned the same render meanwhile. Its plan counts.
   const manifest = checkSame(await render.manifest.create(plan), request, render);
-  return { render, manifest, ...(damage && { rebuilt: messageOf(damage) }) };
+  const rebuilt = moved ? `the scene was in ${before.source.url}` : damage && messageOf(damage);
+  return { render, manifest, ...(rebuilt !== undefined && { rebuilt }) };
+}
+
+/** Whether the plan is of the same scene and files in another folder of this machine. Throws `name-taken` if they differ. */
+function hasMoved(
+  plan: Manifest,
+  request: PrepareRequest,
+  render: Render,
+  checked: Preflight,
+  { setAsidePlan }: PrepareServices,
+): boolean {
+  const url = formatLocation(request.source.url);
+  if (!setAsidePlan || plan.source.url === url || /:\/\//.test(url + plan.source.url)) return false;
+  checkSame({ ...plan, source: { ...plan.source, url } }, request, render, checked);
+  return true;
 }
 
 interface Checked {
@@ -249,10 +273,20 @@ async function check(
   return { facts: found.facts, checked };
 }
 
-function idOf({ source, options }: PrepareRequest, files: Preflight['files'] = []): string {
+/** Where the scene's files count, its folder does not: a project may move. */
+async function ownIdOf(
+  { source, options, output, filesCount }: PrepareRequest,
+  files: Preflight['files'] = [],
+  storage: Storage,
+): Promise<string> {
   const digest = digestOfFiles(files);
   const etag = digest === undefined ? source.etag : `${source.etag}+${digest}`;
-  return renderIdOf({ source: source.url, etag, options });
+  const identity = { source: source.url, etag, options };
+  if (!filesCount) return renderIdOf(identity);
+  return movableRenderId(
+    identity,
+    async (id) => (await Render.at(output, id, storage).manifest.modifiedAt()) !== undefined,
+  );
 }
 
 /** A plan that no worker can read must fail here, before its jobs are submitted. */

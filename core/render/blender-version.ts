@@ -6,12 +6,25 @@ export interface BlenderVersion {
   readonly minor: number;
 }
 
+export const BLENDER_DOWNLOAD = 'https://www.blender.org/download/';
+
+/** The oldest release that blender.org still supports. https://www.blender.org/download/lts/ */
+const OLDEST_SUPPORTED: BlenderVersion = { major: 4, minor: 5 };
+
+/** Why a Blender is too old for many scenes, and what to do; `undefined` for one that is not. Pure. */
+export function oldBlender(version: BlenderVersion): string | undefined {
+  if (compareBlenderVersions(version, OLDEST_SUPPORTED) >= 0) return undefined;
+  return `Blender ${formatBlenderVersion(version)} is old and refuses scenes that a newer Blender saved; ${NEWER_BLENDER}`;
+}
+
+const NEWER_BLENDER = `download a newer Blender from ${BLENDER_DOWNLOAD} and set SPOTREEL_BLENDER=/path/to/blender`;
+
 /** Where the Blender is that would render, and how to get a newer one there. */
 const PLACES = {
   here: {
     has: 'the Blender here is',
     remedy: (needed: string) =>
-      `install Blender ${needed} or newer (SPOTREEL_BLENDER names another one), or save the scene with an older Blender`,
+      `download Blender ${needed} or newer from ${BLENDER_DOWNLOAD} and set SPOTREEL_BLENDER=/path/to/blender, or save the scene with an older Blender`,
   },
   farm: {
     has: 'the farm has Blender',

@@ -191,6 +191,24 @@ export function renderIdOf({ source, etag, options }: RenderIdentity): string {
   return `${slugOf(source)}-${digest.slice(0, 8)}`;
 }
 
+/** A scene of this machine by its name alone, for an id that stays when a project's folder moves; others as they are. Pure. */
+export function sourceWithoutFolder(source: URL): URL {
+  return source.protocol === 'file:' ? new URL(`file:///${source.pathname.split('/').pop()}`) : source;
+}
+
+/**
+ * The id of a render on this machine, without the scene's folder in it. Ids of earlier versions had it: a render that has
+ * such an id, by `hasPlan`, keeps it.
+ */
+export async function movableRenderId(
+  identity: RenderIdentity,
+  hasPlan: (renderId: string) => Promise<boolean>,
+): Promise<string> {
+  const id = renderIdOf({ ...identity, source: sourceWithoutFolder(identity.source) });
+  const older = renderIdOf(identity);
+  return !(await hasPlan(id)) && (await hasPlan(older)) ? older : id;
+}
+
 /** What is the same said or left out. */
 const DEFAULTS: ReadonlyMap<string, unknown> = new Map([
   ['video', 'h264'],

@@ -18,10 +18,11 @@ p { margin: .4rem 0; overflow-wrap: anywhere; }
 .complete { color: var(--done); }
 .partial { color: var(--failed); }
 video, .sheet { display: block; width: 100%; height: auto; margin: 1rem 0; border-radius: 4px; background: #000; }
-svg { display: block; width: 100%; height: auto; }
-@media (max-width: 45rem) { .wide svg { width: 48rem; } }
-.axis { fill: none; stroke: var(--line); }
-.tick { font-size: 13px; fill: var(--quiet); }
+.chart { display: grid; grid-template-columns: auto minmax(0, 1fr); column-gap: 6px; font-size: 13px; line-height: 14px; }
+.chart svg { display: block; width: 100%; }
+.rows { display: flex; flex-direction: column; justify-content: space-between; text-align: right; white-space: nowrap; }
+.columns { grid-column: 2; display: flex; justify-content: space-between; padding-top: 4px; }
+.axis { fill: none; stroke: var(--line); vector-effect: non-scaling-stroke; }
 .bar { fill: var(--bar); }
 .stretch.done, .key.done { fill: var(--done); background: var(--done); }
 .stretch.stopped, .key.stopped { fill: var(--stopped); background: var(--stopped); }
@@ -74,11 +75,9 @@ function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ESCAPES[character]!);
 }
 
-/** In SVG's units, which the page scales to its width. */
+/** A plot's width in SVG units: the page stretches it to the width of its column. Heights are CSS pixels. */
 const WIDTH = 1000;
-const HEIGHT = 220;
-const LEFT = 56;
-const BOTTOM = 24;
+const HEIGHT = 196;
 
 /** Beyond so many, neighbours are drawn as one bar: no screen has more columns, and the page stays small. */
 const MOST_BARS = 500;
@@ -86,38 +85,62 @@ const MOST_BARS = 500;
 const MOST_ROWS = 150;
 const ROW = 14;
 
+interface Chart {
+  readonly name: string;
+  readonly title: string;
+  readonly height: number;
+  readonly marks: readonly Html[];
+  /** Labels beside the plot, from its top to its bottom. */
+  readonly rows: readonly string[];
+  /** Labels below its left and right ends. */
+  readonly columns: readonly [string | number, string | number];
+}
+
+/** Labels are text beside the plot, so a narrow screen shows all of it and can still read them. */
+function chart({ name, title, height, marks, rows, columns }: Chart): Html {
+  return html`<div class="chart">
+    <div class="rows tick">${rows.map((label) => html`<span>${label}</span>`)}</div>
+    <svg
+      viewBox="0 0 ${WIDTH} ${height}"
+      height="${height}"
+      preserveAspectRatio="none"
+      role="img"
+      aria-label="${title}"
+      data-chart="${name}"
+    >
+      <path class="axis" d="M0 0V${height}H${WIDTH}" />
+      ${marks}
+    </svg>
+    <div class="columns tick">${columns.map((label) => html`<span>${label}</span>`)}</div>
+  </div>`;
+}
+
 /** Seconds of each frame over the shot, one bar a frame; of neighbours drawn as one, the slowest. */
 export function frameChart(frames: readonly FrameSeconds[]): Html {
   if (frames.length === 0) return html`<p class="none">No frame was rendered.</p>`;
   const bars = joinNeighbours(frames);
   const top = bars.reduce((high, { seconds }) => Math.max(high, seconds), 0) || 1;
-  const step = (WIDTH - LEFT) / bars.length;
-  const plot = HEIGHT - BOTTOM;
+  const step = WIDTH / bars.length;
   const marks = bars.map(({ first, last, seconds }, i) => {
-    const height = Math.max(1, (seconds / top) * (plot - 10));
+    const height = Math.max(1, (seconds / top) * HEIGHT);
     const label = `${first === last ? `frame ${first}` : `frames ${first} to ${last}`}: ${formatExactSeconds(seconds)}`;
     return html`<rect
       class="bar"
-      x="${round(LEFT + i * step)}"
-      y="${round(plot - height)}"
+      x="${round(i * step)}"
+      y="${round(HEIGHT - height)}"
       width="${round(Math.max(0.5, step * 0.9))}"
       height="${round(height)}"
       ><title>${label}</title></rect
     >`;
   });
-  return html`<svg
-    viewBox="0 0 ${WIDTH} ${HEIGHT}"
-    role="img"
-    aria-label="Seconds per frame"
-    data-chart="frames"
-  >
-    ${axis(plot)}
-    <text class="tick" x="${LEFT - 6}" y="16" text-anchor="end">${formatExactSeconds(top)}</text>
-    <text class="tick" x="${LEFT - 6}" y="${plot}" text-anchor="end">0</text>
-    ${marks}
-    <text class="tick" x="${LEFT}" y="${HEIGHT - 6}">${frames[0]!.frame}</text>
-    <text class="tick" x="${WIDTH}" y="${HEIGHT - 6}" text-anchor="end">${frames.at(-1)!.frame}</text>
-  </svg>`;
+  return chart({
+    name: 'frames',
+    title: 'Seconds per frame',
+    height: HEIGHT,
+    marks,
+    rows: [formatExactSeconds(top), '0'],
+    columns: [frames[0]!.frame, frames.at(-1)!.frame],
+  });
 }
 
 /** Slices over time, a row each, one stretch an attempt: who worked when, and who waited for whom. */
@@ -126,15 +149,10 @@ export function sliceChart(stretches: readonly Stretch[]): Html {
   const rows = rowsOf(stretches);
   const from = stretches.reduce((low, one) => Math.min(low, one.from), Infinity);
   const to = stretches.reduce((high, one) => Math.max(high, one.to), -Infinity);
-  const scale = (WIDTH - LEFT) / Math.max(1, to - from);
-  const plot = rows.length * ROW + 4;
-  const marks = rows.map(({ slice, attempts }, row) => {
+  const scale = WIDTH / Math.max(1, to - from);
+  const marks = rows.map(({ attempts }, row) => {
     const y = 2 + row * ROW;
-    const label =
-      rows.length <= 40 || row % 10 === 0
-        ? html`<text class="tick" x="${LEFT - 6}" y="${y + ROW - 4}" text-anchor="end">${slice}</text>`
-        : html``;
-    return html`${label}${attempts.map((one) => stretchMark(one, { y, from, scale }))} `;
+    return html`${attempts.map((one) => stretchMark(one, { y, from, scale }))} `;
   });
   const untold = new Set(stretches.map(({ slice }) => slice)).size - rows.length;
   const note =
@@ -143,19 +161,24 @@ export function sliceChart(stretches: readonly Stretch[]): Html {
           ${countOf(untold, 'slice')} that took less long ${untold === 1 ? 'is' : 'are'} not drawn.
         </p>`
       : html``;
-  return html`<svg
-      viewBox="0 0 ${WIDTH} ${plot + BOTTOM}"
-      role="img"
-      aria-label="Slices over time"
-      data-chart="slices"
-    >
-      ${axis(plot)}${marks}
-      <text class="tick" x="${LEFT}" y="${plot + BOTTOM - 6}">0</text>
-      <text class="tick" x="${WIDTH}" y="${plot + BOTTOM - 6}" text-anchor="end">
-        ${formatSeconds((to - from) / 1000)}
-      </text></svg
-    >${note}`;
+  const plot = chart({
+    name: 'slices',
+    title: 'Slices over time',
+    height: rows.length * ROW,
+    marks,
+    rows: rows.map(({ slice }, row) =>
+      rows.length <= MOST_LABELS || row % 10 === 0 ? String(slice) : NO_LABEL,
+    ),
+    columns: ['0', formatSeconds((to - from) / 1000)],
+  });
+  return html`${plot}${note}`;
 }
+
+/** Rows that each have a label; of more, one in ten has. */
+const MOST_LABELS = 40;
+
+/** A space that keeps the height of its row. */
+const NO_LABEL = '\u00a0';
 
 function stretchMark(one: Stretch, { y, from, scale }: { y: number; from: number; scale: number }): Html {
   const { slice, attempt, end, frames, reason } = one;
@@ -165,10 +188,10 @@ function stretchMark(one: Stretch, { y, from, scale }: { y: number; from: number
   const seconds = formatSeconds((one.to - one.from) / 1000);
   const why = reason === undefined ? '' : `: ${reason}`;
   const label = `slice ${slice}, attempt ${attempt}: ${countOf(frames, 'frame')} in ${seconds}, ${words}${why}`;
-  const width = Math.max(2, (one.to - one.from) * scale);
+  const width = Math.max(4, (one.to - one.from) * scale);
   return html`<rect
     class="stretch ${end}"
-    x="${round(LEFT + (one.from - from) * scale)}"
+    x="${round((one.from - from) * scale)}"
     y="${y}"
     width="${round(width)}"
     height="${ROW - 3}"
@@ -215,7 +238,5 @@ function joinNeighbours(frames: readonly FrameSeconds[]): Bar[] {
     return { first: some[0]!.frame, last: some.at(-1)!.frame, seconds };
   });
 }
-
-const axis = (plot: number): Html => html`<path class="axis" d="M${LEFT} 4V${plot}H${WIDTH}" /> `;
 
 const round = (value: number): number => Math.round(value * 100) / 100;

@@ -136,8 +136,8 @@ export function reportPage(input: ReportInput): string {
       <body>
         <main>
           ${headline(input, figures)} ${film(input, input.missing.length)} ${missingFrames(input)}
-          ${section('Seconds per frame', wide(frameChart(figures.frames)))}
-          ${section('Slices over time', html`${wide(sliceChart(figures.stretches))}${LEGEND}`)}
+          ${section('Seconds per frame', frameChart(figures.frames))}
+          ${section('Slices over time', html`${sliceChart(figures.stretches)}${LEGEND}`)}
           ${figuresTable(input, figures)} ${interruptions(figures)}
           ${findings('What was found before', input.manifest.findings ?? [])}
           ${findings('What was found when the video was made', input.findings ?? [])} ${settings(input)}
@@ -210,7 +210,7 @@ function missingFrames({ missing }: ReportInput): Html {
 function figuresTable({ manifest, cost }: ReportInput, figures: ReportFigures): Html {
   const seconds = figures.frames.map((one) => one.seconds).toSorted((a, b) => a - b);
   const rows: Array<readonly [string, string]> = [
-    ['Slices', `${manifest.sliceCount} of ${countOf(manifest.framesPerSlice, 'frame')}`],
+    ['Slices', describeSlices(manifest)],
     ['Attempts', String(figures.stretches.length)],
     ['Interruptions', String(figures.interruptions)],
     ['Time that machines were held for', formatSeconds(figures.slotSeconds)],
@@ -230,6 +230,12 @@ function figuresTable({ manifest, cost }: ReportInput, figures: ReportFigures): 
       `${describeSpread(cost.usd)}, ${describePrices(cost.prices)}; ${NOT_IN_COST}`,
     ]);
   return section('Figures', pairs(rows));
+}
+
+/** `4 slices of up to 18 frames`: the last one may have fewer. */
+function describeSlices({ sliceCount, framesPerSlice }: ReportInput['manifest']): string {
+  const upTo = sliceCount > 1 ? 'up to ' : '';
+  return `${countOf(sliceCount, 'slice')} of ${upTo}${countOf(framesPerSlice, 'frame')}`;
 }
 
 function interruptions({ stretches }: ReportFigures): Html {
@@ -324,7 +330,7 @@ function rest(count: number, where: string): Html {
   return count > MOST_ROWS ? html`<p class="none">${count - MOST_ROWS} more; ${where}.</p>` : html``;
 }
 
-/** What may be wider than a phone, and is moved sideways there. */
+/** A table that may be wider than a phone, where it scrolls sideways. */
 const wide = (content: Html): Html => html`<div class="wide">${content}</div>`;
 
 const section = (title: string, content: Html): Html =>

@@ -28,7 +28,7 @@ test('a render with --force reports the files that it was made without wherever 
   const flags = [...place, '--frames', '1-2', '--force', '--resolution-percent', '50', '--json'];
   const rendered = await spotreel(['render', scene, ...flags]);
   expect(rendered.exitCode).toBe(0);
-  expect(rendered.stderr.trimEnd().split('\n').at(-1)).toBe(WORDS);
+  expect(rendered.stderr.trimEnd().split('\n').at(-2)).toBe(WORDS);
   const missingFiles = { frames: 2, count: 1, files: ['//tex/gone.png'] };
   expect(JSON.parse(rendered.stdout)).toMatchObject({ state: 'complete', missingFiles });
 

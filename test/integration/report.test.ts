@@ -67,6 +67,19 @@ const PLAY = `(async () => {
 
 const STICKS_OUT = 'document.documentElement.scrollWidth > document.documentElement.clientWidth';
 
+/** Whether each chart, with its labels, is within the page and hides nothing that would have to be scrolled to. */
+const CHARTS_ARE_WHOLE = `[...document.querySelectorAll('.chart')].map((chart) => {
+  const parts = [chart, ...chart.querySelectorAll('svg, span')];
+  const width = document.documentElement.clientWidth;
+  const within = parts.every((part) => {
+    const { left, right } = part.getBoundingClientRect();
+    return left >= 0 && right <= width;
+  });
+  let whole = within;
+  for (let box = chart; box; box = box.parentElement) whole &&= box.scrollWidth <= box.clientWidth;
+  return whole;
+})`;
+
 const marks = (page: Page, chart: string) => page.locator(`svg[data-chart=${chart}] rect`).count();
 
 test('the report of a render opens in a browser by itself: film, contact sheet, charts, nothing from elsewhere', async () => {
@@ -100,14 +113,17 @@ test('the report of a render opens in a browser by itself: film, contact sheet, 
   expect(requests.filter((url) => !url.startsWith('data:'))).toEqual([
     pathToFileURL(join(folder, 'report.html')).href,
   ]);
+  expect(await page.locator('.pairs').first().innerText()).toMatch(/Slices\s+3 slices of up to 4 frames/);
   await look(page, 'light');
   for (const [name, options] of [
     ['dark', { colorScheme: 'dark' }],
     ['phone', { viewport: { width: 390, height: 844 } }],
+    ['small-phone', { viewport: { width: 360, height: 740 } }],
   ] as const) {
     const other = await open(join(folder, 'report.html'), options);
     // Nothing sticks out: a phone shows it without scrolling sideways.
     expect(await other.page.evaluate(STICKS_OUT)).toBe(false);
+    expect(await other.page.evaluate(CHARTS_ARE_WHOLE)).toEqual([true, true]);
     await look(other.page, name);
   }
 });

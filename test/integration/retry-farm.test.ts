@@ -160,7 +160,7 @@ test('without a farm, by the queue and definitions of the jobs of before; and wh
   await storage.put(scene, 'another film');
   const changed = await run('retry', 'plain', ...place);
   expect(changed).toMatchObject({ exitCode: 2 });
-  expect(changed.stderr).toContain('is not the file any more that plain was planned from');
+  expect(changed.stderr).toContain('has changed since plain was planned');
   expect(await storage.head(retryUrl(folder, 1))).toBeUndefined();
 
   await storage.put(scene, readFileSync(SCENE));

@@ -152,7 +152,7 @@ if (runsHeavy('retry'))
     appendFileSync(at('clock.blend'), 'x');
     const changed = await retry({});
     expect(changed).toMatchObject({ exitCode: 2 });
-    expect(changed.stderr).toContain('is not the file any more that clock was planned from');
+    expect(changed.stderr).toContain('has changed since clock was planned');
     copyFileSync(SCENE, at('clock.blend'));
 
     const retried = await retry({}, '--samples', '1', '--yes');

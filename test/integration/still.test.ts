@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { makeScene } from '../support/blender';
 import { useScratchFolder } from '../support/scratch-folder';
 import { spotreel } from '../support/spotreel';
@@ -16,8 +16,11 @@ test('a still is a picture: the last line names it, the report shows it, and the
   const { exitCode, stderr } = await render();
   expect(exitCode).toBe(0);
   const lines = stderr.trim().split('\n');
-  expect(lines.at(-1)).toBe(`frame: ${at('out/still/frames/0007.png')}`);
-  expect(lines.at(-2)).toMatch(/^1 frame of \d+×\d+ in /);
+  expect(lines.slice(-2)).toEqual([
+    `picture: ${at('out/still/frames/0007.png')}`,
+    `report: ${at('out/still/report.html')}`,
+  ]);
+  expect(lines.at(-3)).toMatch(/^1 frame of \d+×\d+ in /);
   expect(stderr).not.toMatch(/\b1 (frames|slices)/);
   for (const name of ['output.mp4', 'preview.mp4', 'contact-sheet.jpg'])
     expect(existsSync(at('out/still', name))).toBe(false);
@@ -32,6 +35,13 @@ test('a still is a picture: the last line names it, the report shows it, and the
   expect(download.exitCode).toBe(0);
   expect(JSON.parse(download.stdout)).toMatchObject({ state: 'complete', frames: { wanted: 1, here: 1 } });
   expect(JSON.parse(download.stdout)).not.toHaveProperty('video');
+  const copied = [`picture: ${at('copy/frames/0007.png')}`, `report: ${at('copy/report.html')}`];
+  expect(download.stderr.trim().split('\n').slice(-2)).toEqual(copied);
+  const watch = await spotreel(['watch', 'still', '-o', at('out')]);
+  expect(watch.stdout.trim().split('\n').slice(-2)).toEqual(lines.slice(-2));
+  rmSync(at('out/still/frames/0007.png'));
+  const retry = await spotreel(['retry', 'still', '-o', at('out')]);
+  expect(retry.stderr.trim().split('\n').slice(-2)).toEqual(lines.slice(-2));
 });
 
 test('a still has a video if one is asked for', async () => {

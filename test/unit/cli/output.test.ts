@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describeDependencies } from '../../../cli/commands/inspect';
 import { runCommandLine } from '../../../cli/main';
-import { describeFinding, reportFindings } from '../../../cli/output';
+import { describeFinding, fitReading, localTime, reportFindings, shorten, wrap } from '../../../cli/output';
 import { contents, CountingStorage, dependency, examine, putAll } from '../../support/made-scenes';
 
 test('a finding is one line, whatever stands in it', () => {
@@ -53,4 +53,53 @@ test('help tells of --force', async () => {
   } finally {
     write.mockRestore();
   }
+});
+
+describe('shorten', () => {
+  test('leaves a text that fits', () => {
+    expect(shorten('shot-1a2b3c4d', 13)).toBe('shot-1a2b3c4d');
+  });
+
+  test('keeps both ends of a longer one', () => {
+    expect(shorten('shot-1a2b3c4d', 8)).toBe('shot…c4d');
+  });
+
+  test('counts two columns for a wide letter', () => {
+    expect(shorten('シーン-シーン', 6)).toBe('シ…ン');
+  });
+});
+
+describe('wrap', () => {
+  test('indents what follows a label behind it', () => {
+    expect(wrap('  video    one two three', 20)).toBe('  video    one two\n          three');
+    expect(wrap('  video    one two three', 23)).toBe('  video    one two\n           three');
+  });
+
+  test('breaks a sentence at spaces and never within a word', () => {
+    expect(wrap('stored in /films/a-long-path now', 12)).toBe('stored in\n  /films/a-long-path\n  now');
+  });
+
+  test('leaves lines that fit', () => {
+    expect(wrap('a  b\nc', 60)).toBe('a  b\nc');
+  });
+});
+
+test('fitReading keeps count and note within the columns', () => {
+  const note = 'rendering 101-140, about 3 h 20 min left';
+  const fitted = fitReading({ count: '12 of 72 frames', note }, 40);
+  expect(fitted.count).toBe('12 of 72 frames');
+  expect(`${fitted.count}  ${fitted.note}`.length).toBeLessThan(40);
+  expect(fitted.note).toMatch(/^rendering.*….*left$/);
+});
+
+describe('localTime', () => {
+  test('is the time of this machine', () => {
+    const at = new Date(2026, 10, 3, 9, 5, 7).toISOString();
+    expect(localTime(at)).toBe('2026-11-03 09:05');
+    expect(localTime(at, true)).toBe('2026-11-03 09:05:07');
+  });
+
+  test('leaves a text that is no time', () => {
+    expect(localTime('yesterday')).toBe('yesterday');
+  });
 });

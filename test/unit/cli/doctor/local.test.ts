@@ -44,7 +44,7 @@ test.each<[string, Partial<LocalFacts>, string, 'warning' | 'wrong' | 'ok', RegE
     'warning',
     /^install a Blender from blender\.org and name it in SPOTREEL_BLENDER, or switch off Render Properties/,
   ],
-  ['an old Blender', { blender: blender(2, 93) }, 'Blender', 'warning', /3\.4 to 5\.2/],
+  ['an old Blender', { blender: blender(3, 4) }, 'Blender', 'warning', /blender\.org\/download/],
   ['a Blender of tomorrow', { blender: blender(6, 0) }, 'Blender', 'warning', /3\.4 to 5\.2/],
   [
     'no encoder of the usual video',

@@ -7,10 +7,13 @@ import {
   showLogs,
   type ShowOptions,
 } from '../../../../cli/logs/show-logs';
+import { localTime } from '../../../../cli/output';
 import { SpotreelError } from '../../../../core/errors';
 import type { JobDetail, JobStatus } from '../../../../core/jobs/batch';
 import type { LoggedRender } from '../../../../core/logs/choose-logs';
 import { FrameLines } from '../../../../core/logs/read-logs';
+
+const TIME = localTime('2026-11-22T10:00:00.123Z', true);
 
 describe('a line of a log', () => {
   const AT = Date.UTC(2026, 10, 22, 10, 0, 0, 123);
@@ -40,7 +43,7 @@ describe('a line of a log', () => {
     ['some other line', 'some other line'],
     ['{"event":"of tomorrow"}', { event: 'of tomorrow' }],
   ])('a person reads: %s', (words, event) => {
-    expect(inWords(event)).toBe(`2026-11-22T10:00:00Z  slice 3, attempt 2  ${words}`);
+    expect(inWords(event)).toBe(`${TIME}  slice 3, attempt 2  ${words}`);
   });
 
   test('a line has no time where none is known, and the video no slice', () => {

@@ -4,6 +4,7 @@ import {
   checkBlenderVersion,
   compareBlenderVersions,
   lowestFor,
+  oldBlender,
   parseBlenderVersion,
 } from '../../../../core/render/blender-version';
 
@@ -61,4 +62,22 @@ test('versions are compared as numbers, not as texts', () => {
   expect(['4.10', '5.0', '4.2', '2.93'].map(version).toSorted(compareBlenderVersions)).toEqual(
     ['2.93', '4.2', '4.10', '5.0'].map(version),
   );
+});
+
+describe('oldBlender', () => {
+  test.each(['2.93', '3.4', '4.4'])('says where a newer Blender than %s comes from', (text) => {
+    expect(oldBlender(version(text))).toBe(
+      `Blender ${text} is old and refuses scenes that a newer Blender saved; download a newer Blender from https://www.blender.org/download/ and set SPOTREEL_BLENDER=/path/to/blender`,
+    );
+  });
+
+  test.each(['4.5', '5.0', '6.1'])('has nothing to say about Blender %s', (text) => {
+    expect(oldBlender(version(text))).toBeUndefined();
+  });
+});
+
+test('blenderTooOld names the download and the variable for this machine', () => {
+  const { message } = blenderTooOld(version('5.0'), [version('3.4')], 'x.blend', 'here');
+  expect(message).toContain('download Blender 5.0 or newer from https://www.blender.org/download/');
+  expect(message).toContain('set SPOTREEL_BLENDER=/path/to/blender');
 });

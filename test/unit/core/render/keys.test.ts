@@ -10,6 +10,7 @@ import {
   mayBeOfFrames,
   outputUrl,
   renderIdOf,
+  sourceWithoutFolder,
   startsRender,
 } from '../../../../core/render/keys';
 import { renderJobName, salvageJobName } from '../../../../core/render/records';
@@ -133,6 +134,16 @@ describe('render id', () => {
     ['options', { options: { frames: '1-3' } }],
   ])('other %s make another render', (_, change) => {
     expect(renderIdOf({ ...identity, ...change })).not.toBe(renderIdOf(identity));
+  });
+
+  test("a scene's folder on this machine is no part of its identity", () => {
+    const at = (path: string) => renderIdOf({ ...identity, source: sourceWithoutFolder(new URL(path)) });
+    expect(at('file:///films/one/shot.blend')).toBe(at('file:///D:/two/shot.blend'));
+    expect(at('file:///films/one/shot.blend')).not.toBe(at('file:///films/one/shot2.blend'));
+  });
+
+  test('the key of a scene in a bucket is part of its identity', () => {
+    expect(sourceWithoutFolder(identity.source)).toBe(identity.source);
   });
 
   test.each(['..blend', '%24(rm%20-rf).blend', '%E5%AD%97.blend', 'x'.repeat(300)])(
