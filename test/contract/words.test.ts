@@ -10,10 +10,12 @@ const NOT_YET: readonly string[] = [];
 const CHECKED_FOLDERS: readonly string[] = [
   'bin',
   'core/local-batch',
+  'core/logs',
   'lambda',
   'lib',
   'test/infra',
   'test/unit/core/local-batch',
+  'test/unit/core/logs',
 ];
 
 /** What is no prose of ours. */
