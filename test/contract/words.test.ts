@@ -11,11 +11,13 @@ const CHECKED_FOLDERS: readonly string[] = [
   'bin',
   'core/local-batch',
   'core/logs',
+  'core/watch-folder',
   'lambda',
   'lib',
   'test/infra',
   'test/unit/core/local-batch',
   'test/unit/core/logs',
+  'test/unit/core/watch-folder',
 ];
 
 /** What is no prose of ours. */
