@@ -11,12 +11,14 @@ const CHECKED_FOLDERS: readonly string[] = [
   'bin',
   'core/local-batch',
   'core/logs',
+  'core/processes',
   'core/watch-folder',
   'lambda',
   'lib',
   'test/infra',
   'test/unit/core/local-batch',
   'test/unit/core/logs',
+  'test/unit/core/processes',
   'test/unit/core/watch-folder',
 ];
 
