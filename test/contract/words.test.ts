@@ -12,6 +12,7 @@ const CHECKED_FOLDERS: readonly string[] = [
   'core/local-batch',
   'core/logs',
   'core/processes',
+  'core/storage',
   'core/watch-folder',
   'lambda',
   'lib',
@@ -19,6 +20,7 @@ const CHECKED_FOLDERS: readonly string[] = [
   'test/unit/core/local-batch',
   'test/unit/core/logs',
   'test/unit/core/processes',
+  'test/unit/core/storage',
   'test/unit/core/watch-folder',
 ];
 
