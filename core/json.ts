@@ -21,7 +21,7 @@ export function parseJson<T>(schema: Schema<T>, bytes: Uint8Array, fail: (reason
   try {
     value = JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch {
-    throw fail('it is no JSON');
+    throw fail('it is not JSON');
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
