@@ -223,7 +223,7 @@ export async function chooseLogs(
     if (found.jobs.length > 0) return { ...found, ended };
   }
   const made = videos.findLast((video) => video && attemptsOf(video).length > 0);
-  if (!made) return { jobs: [], why: 'nothing of it has run yet', ended };
+  if (!made) return { jobs: [], why: 'no job of this render has run yet', ended };
   return { jobs: [videoLogs(made.jobId)], why: 'the job that made the video', ended };
 }
 
@@ -243,7 +243,7 @@ async function failedLogs(
   const begun = (await batch.describeJobs(children)).filter((child) => attemptsOf(child).length > 0);
   const failed = videos.filter((video) => video?.status === 'FAILED' && attemptsOf(video).length > 0);
   const ids = begun.map(({ jobId }) => jobId);
-  return foundLogs('what failed', render, ids, failed, childrenIn('FAILED', job));
+  return foundLogs('failed jobs', render, ids, failed, childrenIn('FAILED', job));
 }
 
 async function runningLogs(
@@ -254,7 +254,7 @@ async function runningLogs(
 ): Promise<Found> {
   const children = await childrenOf('RUNNING', MOST, job, batch);
   const running = videos.filter((video) => video?.status === 'RUNNING');
-  return foundLogs('what runs now', render, children, running, childrenIn('RUNNING', job));
+  return foundLogs('running jobs', render, children, running, childrenIn('RUNNING', job));
 }
 
 /** The first of some children, sorted by slice, and video jobs. `count` is the number of children in the same state. */
