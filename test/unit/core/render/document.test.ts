@@ -79,7 +79,7 @@ describe('reading', () => {
   );
 
   test('damage is reported in one line without the name', async () => {
-    expect(await (await holding('torn')).find()).toEqual({ damage: 'it is no JSON' });
+    expect(await (await holding('torn')).find()).toEqual({ damage: 'it is not JSON' });
   });
 
   test('a newer format has the error code of its kind', async () => {
@@ -130,7 +130,7 @@ describe('creating', () => {
     const document = await holding('torn');
     await expect(document.create(count(1))).rejects.toMatchObject({ code: 'bad-count' });
     expect(await document.createNew(count(1))).toBe(false);
-    expect(await document.find()).toEqual({ damage: 'it is no JSON' });
+    expect(await document.find()).toEqual({ damage: 'it is not JSON' });
   });
 });
 
@@ -200,7 +200,7 @@ describe('a version', () => {
   test('can be replaced while nobody changes the document', async () => {
     const document = await holding('torn');
     const { damage, modifiedAt, replace } = await document.version();
-    expect(damage).toBe('it is no JSON');
+    expect(damage).toBe('it is not JSON');
     expect(modifiedAt).toEqual(await document.modifiedAt());
     expect(await replace(count(1))).toBe(true);
     expect(await document.read()).toEqual(count(1));

@@ -286,7 +286,7 @@ describe('other files', () => {
       'failures/1.json',
       'retries/1.json',
     ]);
-    expect(await found[4]!.find()).toEqual({ damage: 'it is no JSON' });
+    expect(await found[4]!.find()).toEqual({ damage: 'it is not JSON' });
     expect(await found[0]!.find()).toEqual({});
   });
 });

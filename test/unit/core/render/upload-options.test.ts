@@ -22,7 +22,7 @@ describe('sidecar', () => {
   });
 
   test.each([
-    ['no JSON', 'frames: 1', 'shot.blend.json holds no options (it is no JSON)'],
+    ['no JSON', 'frames: 1', 'shot.blend.json holds no options (it is not JSON)'],
     ['a list', '[1]', 'shot.blend.json holds no options ('],
     ['an option in an option', '{"frames": {"start": 1}}', 'shot.blend.json holds no options (frames: '],
     [
