@@ -378,5 +378,5 @@ export const MAX_COST_REASON = 'stopped at its cap';
 
 /** Why a render was stopped, in one line; it begins with `MAX_COST_REASON`. Pure. */
 export function capReason(maxUsd: number, spentUsd: number): string {
-  return `${MAX_COST_REASON} of ${formatUsd(maxUsd)} USD: by the highest prices ${formatUsd(spentUsd)} USD are spent`;
+  return `${MAX_COST_REASON} of ${formatUsd(maxUsd)} USD: at the highest prices ${formatUsd(spentUsd)} USD are spent`;
 }

@@ -219,7 +219,7 @@ describe('on a farm', () => {
     expect(cost.spot.low).toBeGreaterThan((((3600 + 1800) / 3600) * 4 * 0.00001) / 192);
     expect(cost.onDemand.middle).toBeCloseTo((1800 / 3600) * 4 * 0.0432);
     const text = (await ask(['status', 'shot', '--farm', 'main'])).stdout;
-    expect(text).toMatch(/cost so far {3}[\d.,]+ to [\d.,]+ USD, about .*EC2 told this account/);
+    expect(text).toMatch(/cost so far {3}[\d.,]+ to [\d.,]+ USD, about .*EC2 reported to this account/);
     expect(text).toContain('artist=ann, shot=12');
   });
 

@@ -48,7 +48,7 @@ test('what is no cap is none', async () => {
 test('the reason of a stop names cap and spending, and begins as the finish Lambda expects', () => {
   const reason = capReason(5, 5.123);
   expect(reason.startsWith(MAX_COST_REASON)).toBe(true);
-  expect(reason).toBe('stopped at its cap of 5.00 USD: by the highest prices 5.12 USD are spent');
+  expect(reason).toBe('stopped at its cap of 5.00 USD: at the highest prices 5.12 USD are spent');
 });
 
 test('the same request again keeps the note that the cap was reached', async () => {
