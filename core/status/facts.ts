@@ -15,7 +15,7 @@ import type { VideoFormat } from '../render/video';
 import { chosenVideo } from '../scene/plan';
 import { formatLocation, type ObjectInfo } from '../storage/storage';
 
-/** What is kept of a plan: it may name 20,000 files. */
+/** The part of a plan that is kept: a plan may name 20,000 files. */
 export type Plan = Pick<
   Manifest,
   'createdAt' | 'frames' | 'frameCount' | 'sliceCount' | 'findings' | 'tags'
@@ -23,43 +23,43 @@ export type Plan = Pick<
   readonly video: VideoFormat;
   /** Whether its slices run on machines with GPUs. */
   readonly onGpu: boolean;
-  /** Of a render of one of several cameras. */
+  /** Absent for a render of its own. */
   readonly group?: string | undefined;
   readonly camera?: string | undefined;
 };
 
-/** What a render's folder says about how it was begun and ended; few requests, however large the render. */
+/** Records of a render's start and end: few requests, whatever its size. */
 export interface RenderRecords extends JobRecords {
   readonly render: Render;
   readonly plan?: Plan | undefined;
-  /** Why the plan cannot be read, where there is one. */
+  /** Why the plan cannot be read; absent if it can, or if it is missing. */
   readonly planFault?: string | undefined;
 }
 
-/** Of those, what tells of the newest jobs. */
+/** Records of the newest jobs. */
 export interface JobRecords {
   readonly jobs?: RenderJobs | undefined;
   /** When `jobs` was noted, in milliseconds since 1970. */
   readonly jobsNotedAt?: number | undefined;
-  /** Who makes, or made, a video of what there is of the render job `renderJob`. */
+  /** The job that makes a video of the stored frames after the render job `renderJob` failed. */
   readonly salvage?: Pick<Salvage, 'renderJob' | 'jobId'> | undefined;
-  /** `status.json`, where it says how these jobs ended. */
+  /** `status.json` if it reports the end of these jobs. */
   readonly status?: EndStatus | undefined;
-  /** Files that cannot be used and why, a line each. */
+  /** Files that cannot be used, and why; a line each. */
   readonly damage?: readonly string[];
 }
 
-/** What came of the render so far. */
+/** Results of the render so far. */
 export interface RenderResults {
   readonly stored: number;
-  /** The frame that was written last. */
+  /** The newest frame. */
   readonly newestFrame?: URL | undefined;
   readonly failed: number;
   readonly failures: FrameFailures['first'];
   readonly gaps?: Gaps | undefined;
-  /** What frames were rendered without. */
+  /** Files that frames were rendered without. */
   readonly lacking?: MissingFiles | undefined;
-  /** Why slices failed where no frame has a reason. */
+  /** Why slices failed, if no frame has a reason. */
   readonly sliceReasons?: readonly string[];
   /** As in `JobRecords`. */
   readonly damage?: readonly string[];
@@ -85,7 +85,7 @@ async function findManifest(
   }
 }
 
-/** What is noted of a render's jobs and of their end. Does not read the plan, which may be large. */
+/** Records of a render's jobs and their end. Does not read the plan, which may be large. */
 export async function readJobRecords(render: Render): Promise<JobRecords> {
   const [found, noted] = await Promise.all([render.status.find(), render.jobs.find()]);
   const { value: jobs } = noted;
@@ -110,13 +110,13 @@ function damageOf({ url }: Pick<Document<unknown>, 'url'>, damage: string | unde
   return damage === undefined ? [] : [`${formatLocation(url)} is damaged (${damage})`];
 }
 
-/** That a render goes on elsewhere is no end of it. */
+/** A status `rescuing` is not an end. */
 function asEnd(status: RenderStatus): EndStatus | undefined {
   const { state } = status;
   return state === 'rescuing' ? undefined : { ...status, state };
 }
 
-/** What tells of an earlier pair of jobs says nothing of the newest. */
+/** Whether a status is about these jobs and not about an earlier pair. */
 function isAbout({ render, stitch }: RenderJobs, { jobs }: EndStatus): boolean {
   return jobs?.render === render.jobId && jobs.stitch === stitch.jobId;
 }
@@ -136,7 +136,7 @@ function planOf({
   return { ...planned, video: chosenVideo(options, frameCount), onGpu: device === 'GPU' };
 }
 
-/** One listing of the frames and one of the failures. Without a plan nothing can be counted. */
+/** Makes one listing of the frames and one of the failures. Without a plan no frames are counted. */
 export async function readRenderResults({ render, plan }: RenderRecords): Promise<RenderResults> {
   if (!plan) return { stored: 0, failed: 0, failures: [] };
   let newest: ObjectInfo | undefined;
@@ -159,10 +159,10 @@ export async function readRenderResults({ render, plan }: RenderRecords): Promis
   };
 }
 
-/** Slices whose latest reason is read. */
+/** Most slices whose latest reason is read. */
 const SOME_SLICES = 16;
 
-/** Why the first slices of a render failed, each reason once. */
+/** Reasons of the first failed slices, each once. */
 export async function readSliceReasons(render: Render): Promise<string[]> {
   const reasons = new Set<string>();
   let read = 0;

@@ -9,45 +9,48 @@ import { queueAround, type QueueLook, turnOf } from '../watch-folder/queue';
 import type { RenderRecords } from './facts';
 import { plainStartFailure } from './render-state';
 
-/** The process that renders into a folder, of this machine or of another one that shares the folder. */
+/** The process that renders into a folder, on this machine or another one that shares the folder. */
 export function localHolder(render: Render): LockHolder | undefined {
   return findLockHolder(render.localBatchFolder);
 }
 
-/** Whether a process renders into a folder, here or on a machine that shares it, or will because it is in a watch folder's queue. */
+/**
+ * Whether a process renders into a folder, here or on a machine that shares it, or a watch folder's queue has the
+ * render.
+ */
 export function isGoingHere(render: Render): boolean {
-  // The queue first: a render leaves it only once it has ended.
+  // The queue first: a render leaves it only after its end.
   return turnOf(render.renderId, queueAround(render)) !== undefined || localHolder(render) !== undefined;
 }
 
-/** What a Batch says of a render's jobs. */
+/** What a Batch reports about a render's jobs. */
 export interface SeenJobs {
   readonly place: 'farm' | 'here';
   readonly render?: JobDetail | undefined;
   readonly stitch?: JobDetail | undefined;
   readonly salvage?: JobDetail | undefined;
-  /** Some children of the render job, those that are to run next. */
+  /** Some children of the render job: those that run next. */
   readonly children?: readonly JobDetail[];
-  /** On one machine: whether a process is at it. */
+  /** On one machine: whether a process renders it. */
   readonly attended?: boolean;
-  /** On one machine: how many renders a watch folder's queue has before it; absent where it is in none that is worked on. */
+  /** On one machine: renders before it in a watch folder's queue; absent if no process works on such a queue. */
   readonly turn?: number | undefined;
-  /** On one machine: the newest pair of jobs in the journals, where `jobs.json` names none. */
+  /** On one machine: the newest pair of jobs in the journals, if `jobs.json` names none. */
   readonly foundJobs?: RenderJobs | undefined;
-  /** Why the first slice that never came up did not. */
+  /** Why the first slice that did not start failed. */
   readonly cause?: string | undefined;
-  /** Journals that cannot be read and why, a line each. */
+  /** Journals that cannot be read, and why; a line each. */
   readonly damage?: readonly string[];
-  /** Why the Batch could not be asked. */
+  /** Why the Batch did not answer. */
   readonly fault?: string | undefined;
 }
 
-/** Children that are described along with their parent, in the same call: one of them may hold up the queue. */
+/** Most children that are described in the call for their parent: one of them may block the queue. */
 const SOME_CHILDREN = 10;
 
 /**
- * The ids to describe for one render: its jobs (a parent tells of all its children), and `some` children from the one on
- * that is next to run when `ended` have. Far below the 100 that one call takes.
+ * The ids to describe for one render: its jobs (a parent has the counts of its children), and `some` children from the
+ * first that runs once `ended` have. Far fewer than the 100 of one call.
  */
 export function jobIdsOf(
   { jobs, salvage, plan }: RenderRecords,
@@ -68,7 +71,7 @@ export function jobIdsOf(
   ];
 }
 
-/** What was described, as one render's. Pure. */
+/** The described jobs as those of one render. Pure. */
 export function seenOnFarm({ jobs, salvage }: RenderRecords, details: readonly JobDetail[]): SeenJobs {
   const find = (id: string | undefined) => details.find(({ jobId }) => jobId === id);
   return {
@@ -80,21 +83,21 @@ export function seenOnFarm({ jobs, salvage }: RenderRecords, details: readonly J
   };
 }
 
-/** Asks AWS Batch, in one call. Throws what it refuses. */
+/** Asks AWS Batch in one call. Throws what AWS Batch refuses. */
 export async function askBatch(records: RenderRecords, batch: Batch, ended = 0): Promise<SeenJobs> {
   const ids = jobIdsOf(records, ended);
   return seenOnFarm(records, ids.length === 0 ? [] : await batch.describeJobs(ids));
 }
 
 /**
- * Reads the journals of the local Batch in a render's folder, which another process may be writing, and whether one has it or
- * will. Without `jobs` the newest pair in the journals is taken.
+ * Reads the journals of the local Batch in a render's folder, which another process may write, and who holds the
+ * folder or will. Without `jobs` it takes the newest pair in the journals.
  */
 export function lookHere(
   { render: { renderId, localBatchFolder }, jobs: noted }: Pick<RenderRecords, 'render' | 'jobs'>,
   queue?: QueueLook,
 ): SeenJobs {
-  // Before the journals: who lets go of them has written all of them.
+  // Before the journals: a process releases the folder after it has written all of them.
   const attended = findLockHolder(localBatchFolder) !== undefined;
   const { jobs: journaled, damage } = peekJobs(join(localBatchFolder, 'jobs'));
   const foundJobs = noted ? undefined : newestPair(journaled);
@@ -119,7 +122,7 @@ export function lookHere(
   };
 }
 
-/** Of an attempt without an exit code nothing came up. */
+/** An attempt without an exit code did not start. */
 function causeOf({ children }: JobState): string | undefined {
   for (const { attempts } of children) {
     const { exitCode, reason } = attempts.at(-1)?.container ?? {};
@@ -128,7 +131,7 @@ function causeOf({ children }: JobState): string | undefined {
   return undefined;
 }
 
-/** All jobs of a folder are its render's; those of a retry have its number in their names. */
+/** All jobs of a folder belong to its render. Those of a retry have its number in their names. */
 function newestPair(journaled: readonly JobState[]): RenderJobs | undefined {
   const newest = (ending: string) => journaled.findLast(({ request }) => request.jobName.endsWith(ending));
   const [render, stitch] = [newest('_Rendering'), newest('_Stitching')];
@@ -138,7 +141,7 @@ function newestPair(journaled: readonly JobState[]): RenderJobs | undefined {
 
 const identityOf = ({ jobId, request }: JobState) => ({ jobId, jobName: request.jobName });
 
-/** Children, or jobs without any, that wait for nothing but a machine. Pure. */
+/** Children, or jobs without children, that wait for a machine only. Pure. */
 export function countRunnable(jobs: ReadonlyArray<JobDetail | undefined>): number {
   return jobs.reduce((sum, job) => {
     const summary = job?.arrayProperties?.statusSummary;

@@ -11,11 +11,13 @@ const CHECKED_FOLDERS: readonly string[] = [
   'bin',
   'core/cost',
   'core/report',
+  'core/status',
   'lambda',
   'lib',
   'test/infra',
   'test/unit/core/cost',
   'test/unit/core/report',
+  'test/unit/core/status',
 ];
 
 /** What is no prose of ours. */
