@@ -10,12 +10,14 @@ const NOT_YET: readonly string[] = [];
 const CHECKED_FOLDERS: readonly string[] = [
   'bin',
   'core/cost',
+  'core/jobs',
   'core/report',
   'core/status',
   'lambda',
   'lib',
   'test/infra',
   'test/unit/core/cost',
+  'test/unit/core/jobs',
   'test/unit/core/report',
   'test/unit/core/status',
 ];
