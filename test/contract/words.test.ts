@@ -11,6 +11,7 @@ const CHECKED_FOLDERS: readonly string[] = [
   'bin',
   'core/cost',
   'core/jobs',
+  'core/render',
   'core/report',
   'core/status',
   'lambda',
@@ -18,6 +19,7 @@ const CHECKED_FOLDERS: readonly string[] = [
   'test/infra',
   'test/unit/core/cost',
   'test/unit/core/jobs',
+  'test/unit/core/render',
   'test/unit/core/report',
   'test/unit/core/status',
 ];
