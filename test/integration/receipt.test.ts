@@ -217,9 +217,9 @@ describe('on a farm', () => {
     expect(cost).toMatchObject({ prices: { source: 'account', region: 'us-east-1' } });
     // The attempt that runs counts up to now: far more than the hour and a half that were noted.
     expect(cost.spot.low).toBeGreaterThan((((3600 + 1800) / 3600) * 4 * 0.00001) / 192);
-    expect(cost.onDemand.middle).toBeCloseTo((1800 / 3600) * 4 * onDemand, 4);
+    expect(cost.onDemand.middle).toBeCloseTo((1800 / 3600) * 4 * 0.0456, 4);
     const text = (await ask(['status', 'shot', '--farm', 'main'])).stdout;
-    expect(text).toMatch(/cost so far {3}[\d.,]+ to [\d.,]+ USD, about .*EC2 told this account/);
+    expect(text).toMatch(/cost so far {3}[\d.,]+ to [\d.,]+ USD, about .*EC2 reported to this account/);
     expect(text).toContain('artist=ann, shot=12');
   });
 

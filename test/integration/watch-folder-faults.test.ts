@@ -33,7 +33,7 @@ const FAULTS: Readonly<Record<string, readonly [put: (path: string) => void, rea
   'pipe.blend': [(path) => execFileSync('mkfifo', [path]), 'is not a regular file'],
   'torn-options.blend': [
     withSidecar((path) => writeFileSync(path, '{')),
-    'holds no options (it is not JSON)',
+    'has no readable options (it is not JSON)',
   ],
   'folder-options.blend': [
     withSidecar((path) => mkdirSync(path)),

@@ -17,7 +17,7 @@ const URL_OF_COUNT = new URL('memory://films/renders/shot/count.json');
 const count = (n: number): Count => ({ version: 1, count: n });
 const plusOne = (before: Count | undefined): Count => count((before?.count ?? 0) + 1);
 
-/** Another writer is faster: it does its deed before each of the first so many writes. */
+/** Storage with another writer that acts before each of the first writes. */
 class ContendedStorage extends MemoryStorage {
   private deeds: Array<() => Promise<void>> = [];
 
@@ -197,7 +197,7 @@ describe('updating', () => {
 });
 
 describe('a version', () => {
-  test('can be replaced while nobody changes the document', async () => {
+  test('can be replaced if no other writer changes the document', async () => {
     const document = await holding('torn');
     const { damage, modifiedAt, replace } = await document.version();
     expect(damage).toBe('it is not JSON');
