@@ -20,7 +20,7 @@ const lacking = (video: string, encoder: string, isSound: boolean) => ({
   value: { path: '/f', version: '7', missing: [{ video, encoder, isSound }] },
 });
 
-test('a machine on which all is well', () => {
+test('judgeLocal reports a healthy machine as ok', () => {
   const checks = judgeLocal(WELL);
   expect(checks.map(({ state }) => state)).toEqual(checks.map(() => 'ok'));
   expect(describeChecks(checks)).toMatch(/^ok {7}Node {4} v20\.20\.0\n[^]*\nnothing is wrong$/);
@@ -36,7 +36,13 @@ test.each<[string, Partial<LocalFacts>, string, 'warning' | 'wrong' | 'ok', RegE
     'wrong',
     /^install it or set SPOTREEL_BLENDER$/,
   ],
-  ['a Blender without a mend', { blender: { fault: 'it burns' } }, 'Blender', 'wrong', /SPOTREEL_BLENDER/],
+  [
+    'a Blender whose fault has no known fix',
+    { blender: { fault: 'it burns' } },
+    'Blender',
+    'wrong',
+    /SPOTREEL_BLENDER/,
+  ],
   [
     'a Blender without OpenImageDenoise',
     { blender: { value: { path: '/b', version: { major: 4, minor: 2 }, hasDenoiser: false } } },
@@ -45,7 +51,7 @@ test.each<[string, Partial<LocalFacts>, string, 'warning' | 'wrong' | 'ok', RegE
     /^install a Blender from blender\.org and name it in SPOTREEL_BLENDER, or switch off Render Properties/,
   ],
   ['an old Blender', { blender: blender(2, 93) }, 'Blender', 'warning', /3\.4 to 5\.2/],
-  ['a Blender of tomorrow', { blender: blender(6, 0) }, 'Blender', 'warning', /3\.4 to 5\.2/],
+  ['a Blender newer than the tried ones', { blender: blender(6, 0) }, 'Blender', 'warning', /3\.4 to 5\.2/],
   [
     'no encoder of the usual video',
     { ffmpeg: lacking('h264', 'libx264', false) },
@@ -90,14 +96,14 @@ test.each<[string, Partial<LocalFacts>, string, 'warning' | 'wrong' | 'ok', RegE
     /^$/,
   ],
   [
-    'a sandbox that breaks',
+    'a sandbox that fails',
     { sandbox: { lacks: [], fault: 'EPERM' } },
     'sandbox',
     'wrong',
     /SPOTREEL_SANDBOX=off/,
   ],
-  ['little room', { disks: [{ path: '/', freeBytes: GIB }] }, 'disk', 'warning', /-o/],
-  ['no room', { disks: [{ path: '/', freeBytes: 0 }] }, 'disk', 'wrong', /-o/],
+  ['little disk space', { disks: [{ path: '/', freeBytes: GIB }] }, 'disk', 'warning', /-o/],
+  ['no disk space', { disks: [{ path: '/', freeBytes: 0 }] }, 'disk', 'wrong', /-o/],
   ['little memory', { memory: { totalBytes: GIB, availableBytes: GIB } }, 'memory', 'warning', /-p 1/],
   [
     'a folder of another user',
@@ -106,7 +112,7 @@ test.each<[string, Partial<LocalFacts>, string, 'warning' | 'wrong' | 'ok', RegE
     'wrong',
     /owner/,
   ],
-])('%s', (_, change, name, state, mend) => {
+])('judgeLocal judges %s', (_, change, name, state, mend) => {
   const check = judgeLocal({ ...WELL, ...change }).find((one) => one.name === name);
   expect(check?.state).toBe(state);
   expect(check?.mend ?? '').toMatch(mend);
@@ -120,7 +126,7 @@ test('doctor shows what the sandbox of this kernel lacks in one line', () => {
   expect(check?.found).toBe(`Blender writes only to its folders and has no network; ${lacks[0]}`);
 });
 
-test('what it is held against is what package.json and the golden frames say', () => {
+test('doctor expects the versions of package.json and of the golden frames', () => {
   const { engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   expect(engines.node).toBe(`>=${LEAST_NODE.major}.${LEAST_NODE.minor}`);
   const versions = readdirSync(join(ROOT, 'test/fixtures/golden')).filter((name) => /^\d/.test(name));
@@ -132,15 +138,15 @@ test('what it is held against is what package.json and the golden frames say', (
   ]);
 });
 
-test('what is wrong is counted, its mend stands below, and nothing of it moves the cursor', () => {
+test('describeChecks lists each fault with its fix below and escapes control characters', () => {
   const text = describeChecks([
-    { name: 'a', state: 'wrong', found: 'x\u001b[2J', mend: 'mend it' },
+    { name: 'a', state: 'wrong', found: 'x\u001b[2J', mend: 'fix it' },
     { name: 'bcd', state: 'warning', found: 'y', mend: 'look' },
   ]);
   expect(text).toBe(
     [
       'wrong    a    x\\u001b[2J',
-      '              mend it',
+      '              fix it',
       'warning  bcd  y',
       '              look',
       '1 wrong, 1 to look at',
