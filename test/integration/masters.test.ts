@@ -53,7 +53,7 @@ function mastersOf(folder: string): string[] {
   return existsSync(masters) ? readdirSync(masters).toSorted() : [];
 }
 
-/** Samples as they stand in the file, 8 or 16 bits each, and how many to a pixel. */
+/** Samples as stored in the file, 8 or 16 bits each, and how many to a pixel. */
 function samplesOf(path: string) {
   const bytes = readFileSync(path);
   const { data, depth, color, alpha } = PNG.sync.read(bytes, { skipRescale: true }) as PNG & {
