@@ -135,7 +135,7 @@ if (runsHeavy('retry'))
   });
 
 if (runsHeavy('retry'))
-  test('retry --samples asks first and refuses a scene that has changed', async () => {
+  test('retry --samples asks before it renders frames that look different', async () => {
     copyFileSync(SCENE, at('clock.blend'));
     const flags = ['--resolution-percent', '10', '--frames', '1-4', '-f', '2', '-p', '2', '-n', 'clock'];
     const made = await spotreel(['render', at('clock.blend'), '-o', at('out'), ...flags]);
