@@ -12,12 +12,12 @@ const PROGRAM = [process.execPath, join(ROOT, 'dist/spotreel.js')] as const;
 
 interface Pair {
   readonly estimate: Estimate;
-  /** That the estimate itself took, and then the render of all. */
+  /** Taken by the estimate, and then by the whole render. */
   readonly estimateSeconds: number;
   readonly renderSeconds: number;
 }
 
-/** What `estimate` tells of the example beside what its render then takes. `say` gets the text at the end. */
+/** Compares the estimate for the example with its render. `say` gets the text at the end. */
 export async function benchEstimate(runs: number, say: (text: string) => Promise<void>): Promise<void> {
   const pairs: Pair[] = [];
   for (let turn = 1; turn <= runs; turn += 1) {
@@ -35,7 +35,7 @@ export async function benchEstimate(runs: number, say: (text: string) => Promise
 
 async function compare(folder: string): Promise<Pair> {
   const [program, spotreel] = PROGRAM;
-  // Nobody is asked: the answer of AWS would be measured, too.
+  // Without AWS: its answer would be measured, too.
   const env = { ...process.env, AWS_EC2_METADATA_DISABLED: 'true', AWS_ACCESS_KEY_ID: '', AWS_PROFILE: '' };
   const began = process.hrtime.bigint();
   const args = [spotreel, 'estimate', SCENE, '--json', '-o', join(folder, 'estimates')];

@@ -14,7 +14,7 @@ export interface FilmResults {
 
 const MIB = 1024 * 1024;
 
-/** What docs/benchmarks.md says of it. */
+/** The section for docs/benchmarks.md. */
 export function describeFilm({
   runs,
   frames,

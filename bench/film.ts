@@ -39,7 +39,7 @@ export async function benchFilm(runs: number, say: (text: string) => Promise<voi
       resolutionPercent: RESOLUTION_PERCENT,
       manyFrames: await manyFrames(join(folder, 'many')),
     };
-    // After every turn: on a machine that others use too, the last turns may be worth doing without.
+    // After every turn, so that a run on a busy machine can be stopped early.
     await compareWays(film, runs, (turn, ways) => say(describeFilm({ runs: turn, ways, ...rest })));
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -63,7 +63,7 @@ async function compareWays(
   const ways: FilmResults['ways'] = Object.fromEntries(Object.keys(WAYS).map((name) => [name, []]));
   for (let turn = 1; turn <= runs; turn += 1) {
     for (const [name, way] of Object.entries(WAYS)) {
-      // The side question comes last, when the ways that matter have been gone often enough.
+      // The side question comes last, after the runs that matter.
       if (name === ONE_BLENDER && turn <= runs - ONE_BLENDER_RUNS) continue;
       await rm(film.folder, { recursive: true, force: true });
       const measured = await way(film);

@@ -4,13 +4,13 @@ import { Podman } from '../test/rehearsal-containers/podman';
 import { BLENDER_OF } from '../test/rehearsal-containers/stand-in-base';
 import { distContext, workerImage } from '../test/rehearsal-containers/worker-image';
 
-/** One step of the Dockerfile, as `podman history` tells it. */
+/** One step of the Dockerfile, as `podman history` reports it. */
 interface Step {
   readonly size: number;
   readonly CreatedBy: string;
 }
 
-/** What a layer holds, by what its step says, from the base on. */
+/** The content of a layer by the text of its step, from the base on. */
 const HOLDS: ReadonlyArray<readonly [pattern: RegExp, what: string, changes: string]> = [
   [/apt-get install .*ffmpeg/, 'ffmpeg, libraries, a GL in software', 'with the list of packages'],
   [
@@ -23,7 +23,7 @@ const HOLDS: ReadonlyArray<readonly [pattern: RegExp, what: string, changes: str
   [/COPY .*\/opt\/spotreel|COPY multi/, 'the worker', 'with Spotreel'],
 ];
 
-/** The image's layers and sizes, and which of them a change of the worker makes anew. */
+/** The image's layers with their sizes, and those that a change of the worker rebuilds. */
 export async function benchImage(_runs: number, say: (text: string) => Promise<void>): Promise<void> {
   const podman = new Podman();
   const image = await workerImage(podman, 'bookworm');
@@ -32,7 +32,7 @@ export async function benchImage(_runs: number, say: (text: string) => Promise<v
   await appendFile(join(context, 'worker.js'), '// changed\n');
   const changed = await workerImage(podman, 'bookworm', context);
   const kept = image.layers.filter((layer, index) => changed.layers[index] === layer).length;
-  // The image of dist/ as it is gets its name back.
+  // Gives the name back to the image of the unchanged dist/.
   await workerImage(podman, 'bookworm');
   await say(describe(steps, image.layers.length, kept));
 }
@@ -42,7 +42,7 @@ function describe(steps: readonly Step[], layers: number, kept: number): string 
   const rows = large.map(({ size, CreatedBy }, index) => {
     const [, what, changes] = HOLDS.find(([pattern]) => pattern.test(CreatedBy)) ?? [];
     const [holds, when] = index === 0 ? ['Debian 12 and Node', 'with `BASE_IMAGE`'] : [what, changes];
-    if (holds === undefined) throw new Error(`what is the layer of ${CreatedBy}?`);
+    if (holds === undefined) throw new Error(`unknown layer: ${CreatedBy}`);
     return `| ${holds} | ${megabytes(size)} | ${when ?? ''} |`;
   });
   const total = steps.reduce((sum, { size }) => sum + size, 0);

@@ -14,7 +14,7 @@ const FRAMES_PER_SLICE = 6;
 const FRAMES = SLICES * FRAMES_PER_SLICE;
 const RESOLUTION_PERCENT = 40;
 
-/** The share of attempts that are interrupted, and the seed that says which, and when. */
+/** The share of attempts that are interrupted, and the seed for which and when. */
 const INTERRUPTED = 0.3;
 const SEED = 5;
 
@@ -24,7 +24,7 @@ const NOTICE_SECONDS = 3;
 /** How an attempt is interrupted: the machine is gone at once, or after a notice. */
 type Kind = 'killed' | 'noticed';
 
-/** What an interruption cost: work of Blender's that has to be done again. */
+/** The cost of an interruption: Blender's work that has to be repeated. */
 interface Loss {
   readonly seconds: number;
   readonly frames: number;
@@ -36,7 +36,7 @@ interface Outcome {
   readonly losses: readonly Loss[];
 }
 
-/** One attempt of a slice; cut off `cutAt` seconds after its first frame began, where it is. Its loss, if it was. */
+/** One attempt of a slice, interrupted `cutAt` seconds after its first frame began, if given. Gives the loss then. */
 type Attempt = (slice: number, cutAt: number | undefined) => Promise<{ seconds: number; loss?: Loss }>;
 
 /** Slices under the same interruptions, Spotreel's way and the workshop's. `say` gets the text at the end. */
@@ -66,7 +66,7 @@ async function trial(scene: string, folder: string): Promise<number> {
   return seconds / FRAMES_PER_SLICE;
 }
 
-/** Every slice until it is done. The same attempts of the same slices are interrupted at the same seconds, whoever renders. */
+/** Renders every slice to its end. Both ways are interrupted in the same attempts at the same seconds. */
 async function renderAll(attempt: Attempt, frameSeconds: number): Promise<Outcome> {
   const losses: Loss[] = [];
   let renderSeconds = 0;
@@ -85,7 +85,7 @@ async function renderAll(attempt: Attempt, frameSeconds: number): Promise<Outcom
   return { renderSeconds, losses };
 }
 
-/** The worker. What is stored when it is interrupted is not lost. */
+/** The worker: stored frames survive an interruption. */
 function spotreel(scene: string, output: string, kind: Kind): Attempt {
   const notice = `${output}-notice.json`;
   const figures = ['-f', String(FRAMES_PER_SLICE), '-t', String(FRAMES)];
@@ -107,7 +107,7 @@ function spotreel(scene: string, output: string, kind: Kind): Attempt {
       cutAt,
       cut: async (kill) => {
         if (kind === 'killed') return kill();
-        // Where the notice is a good deal shorter than EC2's, so is what the worker keeps back of it.
+        // The notice is much shorter than EC2's, so the worker's reserve is shorter, too.
         const time = new Date(Date.now() + (20 + NOTICE_SECONDS) * 1000).toISOString();
         await writeFile(notice, JSON.stringify({ action: 'terminate', time }));
       },
@@ -129,7 +129,7 @@ function spotreel(scene: string, output: string, kind: Kind): Attempt {
   };
 }
 
-/** One `blender -a` for the slice, its frames moved when all are done: interrupted, it has nothing to show. */
+/** One `blender -a` for the slice, which moves its frames at the end: an interruption loses all of them. */
 function workshop(scene: string, output: string): Attempt {
   return async (slice, cutAt) => {
     const scratch = join(output, `job-${slice}`);
@@ -175,11 +175,11 @@ function workshop(scene: string, output: string): Attempt {
 interface Cut {
   readonly cutAt: number | undefined;
   readonly cut: (kill: () => void) => void | Promise<void>;
-  /** Hears a line, at milliseconds; whether frames have begun. */
+  /** Reads a line at a time in milliseconds; gives whether frames have begun. */
   readonly hear: (line: string, at: number) => boolean;
 }
 
-/** Runs a program and cuts it off `cutAt` seconds after its first frame began. */
+/** Runs a program and interrupts it `cutAt` seconds after its first frame began. */
 async function runCut(command: readonly string[], environment: NodeJS.ProcessEnv, { cutAt, cut, hear }: Cut) {
   const [program, ...args] = command;
   const env = { ...process.env, ...environment };

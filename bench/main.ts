@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
   for (const name of names) {
     const part = PARTS[name];
-    if (!part) throw new Error(`there is no part ${name}; the parts are ${Object.keys(PARTS).join(', ')}`);
+    if (!part) throw new Error(`unknown part ${name}; choose one of ${Object.keys(PARTS).join(', ')}`);
     await part(Number(values.runs), (text) => writeSection(name, `${text.trim()}\n\nMachine: ${machine()}`));
   }
 }

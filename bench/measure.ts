@@ -4,17 +4,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** Wall-clock seconds of a program, and the peak memory of those of its processes that `isOwn` picks. */
 export interface Measured {
   readonly seconds: number;
-  /** The largest single process, in bytes; 0 where nothing was picked or `/proc` is not there. */
+  /** The largest single process, in bytes; 0 if none was picked or `/proc` is missing. */
   readonly peakMemoryBytes: number;
 }
 
 /**
  * Milliseconds between looks at `/proc`. The kernel keeps the peak, so only the last moments of a process are missed; a
- * look reads every process's command line, and more of them would slow down what is measured.
+ * look reads every process's command line, and more looks would slow down the measured program.
  */
 const LOOK_EVERY = 1000;
 
-/** Runs a program to its end. Throws when it fails: a failed run is no measurement. */
+/** Runs a program to its end. Throws if it fails. */
 export async function measure(
   argv: readonly string[],
   options: { environment?: NodeJS.ProcessEnv; isOwn?: (commandLine: string) => boolean } = {},
@@ -34,7 +34,7 @@ export async function measure(
   return { seconds: Number(process.hrtime.bigint() - began) / 1e9, peakMemoryBytes };
 }
 
-/** Runs a program quietly. Throws with its last words when it does not end with 0. */
+/** Runs a program without showing its output. If it does not end with 0, throws with the end of its output. */
 export function run(argv: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<void> {
   const [program, ...args] = argv;
   const child = spawn(program!, args, {
@@ -75,7 +75,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** `1.234 (1.200 to 1.300)`: the median and how far the runs lie apart. */
+/** `1.234 (1.200 to 1.300)`: the median and the range of the runs. */
 export function spread(values: readonly number[], digits = 2): string {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   return `${median(values).toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;

@@ -14,7 +14,7 @@ const call = promisify(execFile);
 /** Where Debian and Blender's own archives keep `blend_render_info.py`. */
 const MODULES = `import bpy.utils; print("MODULES " + bpy.utils.script_paths(subdir="modules")[0])`;
 
-/** A scene and a mesh of some 100 MB, raw and packed, as large scenes are: nearly all of it is no fact. */
+/** A scene and a mesh of some 100 MB, raw and packed. As in large scenes, hardly any of it is facts. */
 const HEAVY = `
 import bpy, sys
 folder = sys.argv[-1]
@@ -114,14 +114,14 @@ async function measureOnce(timing: Timing, program: string, modules: string): Pr
 
   const ask = join(ROOT, 'test/fixtures/blend/ask.py');
   const blender = await timed(['blender', '-b', '-Y', timing.file, '--python', ask]);
-  if (!blender.stdout.includes('FACTS ')) throw new Error(`Blender told nothing of ${timing.file}`);
+  if (!blender.stdout.includes('FACTS ')) throw new Error(`Blender printed no facts of ${timing.file}`);
   timing.blender.push(blender.seconds);
 
   try {
     const info = await timed(['python3', '-c', RENDER_INFO, modules, timing.file]);
     timing.renderInfo.push(Number(info.stdout.split(' ')[0]));
   } catch (error) {
-    // Compressed files take a module that Python does not bring along.
+    // Compressed files need a module that is not part of Python.
     if (!String(error).includes("No module named 'zstandard'")) throw error;
   }
 }
@@ -135,7 +135,7 @@ async function timed(argv: readonly string[]): Promise<{ stdout: string; seconds
 async function modulesFolder(): Promise<string> {
   const { stdout } = await call('blender', ['-b', '--factory-startup', '--python-expr', MODULES]);
   const line = stdout.split('\n').find((text) => text.startsWith('MODULES '));
-  if (line === undefined) throw new Error('Blender did not tell where its modules are');
+  if (line === undefined) throw new Error('Blender did not print the path of its modules');
   return line.slice('MODULES '.length);
 }
 

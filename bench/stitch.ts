@@ -13,16 +13,16 @@ const WIDTH = 1920;
 const HEIGHT = 1080;
 const FPS = 24;
 
-/** Different pictures, shown to and fro: what a frame costs an encoder does not hang on a film's length. */
+/** Different pictures, shown forwards and backwards: the cost of a frame does not depend on a film's length. */
 const PICTURES = 12;
 
-/** The film that is looked at as a whole: time, memory and files. One pair, as each of the two takes minutes. */
+/** The film whose time, memory and files are measured. One pair of runs, as each takes minutes. */
 const LONG_FILM = 5000;
 
-/** Of the film that both ways are timed by, pair by pair: here what does not grow with the film shows. */
+/** Frames of the short film that both ways are timed with, pair by pair. It shows the fixed costs. */
 const SHORT_FILM = 240;
 
-/** Milliseconds between looks at what lies on the disk. */
+/** Milliseconds between looks at the disk. */
 const LOOK_EVERY = 200;
 
 /** The stitch job beside plain ffmpeg on the same files, and a long film's memory and disk. `say` gets the text at the end. */
@@ -49,7 +49,7 @@ export async function benchStitch(runs: number, say: (text: string) => Promise<v
   }
 }
 
-/** By the example: Cycles' noise makes PNGs as large as a film's. Gives their paths. */
+/** Frames of the example: Cycles' noise makes PNGs as large as a film's. Gives their paths. */
 async function drawPictures(folder: string): Promise<string[]> {
   const scene = join(ROOT, 'examples/clock.blend');
   const settings = [

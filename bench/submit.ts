@@ -14,7 +14,7 @@ const PAIRS = 101;
 /** Ten frames, and a film of over an hour. */
 const FILMS = [10, 100_000];
 
-/** The clients and calls of the submit Lambda, and nothing of ours. */
+/** The clients and calls of the submit Lambda, without Spotreel's code. */
 const CLIENTS = `
 import { BatchClient, DescribeJobsCommand, paginateListJobs, SubmitJobCommand, TerminateJobCommand } from '@aws-sdk/client-batch';
 import { AbortMultipartUploadCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, paginateListObjectsV2, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';

@@ -10,7 +10,7 @@ import { startS3Emulator } from '../test/support/s3-emulator';
 import { run } from './measure';
 import { ROOT } from './ways';
 
-/** What one upload asks of AWS. */
+/** The requests of one upload to AWS. */
 export interface UploadCost {
   readonly frames: number;
   readonly s3Calls: number;
@@ -19,7 +19,7 @@ export interface UploadCost {
   readonly bytesRead: number;
 }
 
-/** The submit Lambda's use case for a scene of so many frames, with moto as S3. Throws when no two jobs come of it. */
+/** The submit Lambda's use case for a scene of so many frames, with moto as S3. Throws unless it submits two jobs. */
 export async function uploadCost(frames: number, folder: string): Promise<UploadCost> {
   const scene = join(folder, `${frames}.blend`);
   const changes = [
@@ -66,7 +66,7 @@ export async function uploadCost(frames: number, folder: string): Promise<Upload
   }
 }
 
-/** Counts requests as they leave, and the bytes of objects as they come. */
+/** Counts sent requests and received bytes of objects. */
 function countCalls(client: S3Client, counted: { s3Calls: number; bytesRead: number }): void {
   client.middlewareStack.add(
     (next, { commandName }) =>

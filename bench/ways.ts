@@ -9,7 +9,7 @@ export interface Film {
   readonly scene: string;
   readonly frames: number;
   readonly fps: number;
-  /** Emptied before each way is gone. */
+  /** Emptied before each run. */
   readonly folder: string;
 }
 
@@ -29,7 +29,7 @@ export function saveExample(path: string, settings: readonly string[]): Promise<
 /** One way to make a film, start to end. */
 export type Way = (film: Film) => Promise<Measured>;
 
-/** (a) One Blender over the whole range, then one ffmpeg: the least that this machine can do. */
+/** (a) One Blender over the whole range, then one ffmpeg: the baseline. */
 export const plainBlender: Way = (film) =>
   timed(async () => {
     const { scene, folder, frames } = film;
@@ -38,7 +38,7 @@ export const plainBlender: Way = (film) =>
     await plainFfmpeg({ frames: film.folder, video: join(film.folder, 'output.mp4'), fps: film.fps });
   });
 
-/** (b) Spotreel, with what it chooses by itself or with `flags`. */
+/** (b) Spotreel, with its defaults or with `flags`. */
 export function spotreelWith(...flags: string[]): Way {
   return ({ scene, folder, frames }) => {
     const program = join(ROOT, 'dist/spotreel.js');

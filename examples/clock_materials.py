@@ -55,7 +55,7 @@ class Shader:
 def new_material(name, build):
     material = bpy.data.materials.new(name)
     material.use_nodes = True
-    material.cycles.sample_as_light = False  # what glows lights nothing else
+    material.cycles.sample_as_light = False  # a glowing surface lights nothing else
     material.node_tree.nodes.clear()
     shader = Shader(material.node_tree)
     output = material.node_tree.nodes.new("ShaderNodeOutputMaterial")
@@ -81,7 +81,7 @@ def matte(name, srgb):
 
 
 def bokeh(name, srgb):
-    """A light out of focus, brightest at the rim. It is added to what lies behind, as a mix
+    """A light out of focus, brightest at the rim. It is added to what is behind it, as a mix
     with transparency would be noisy."""
 
     def build(shader):

@@ -200,7 +200,7 @@ def add_words():
 
 
 def add_patches():
-    """Lay the strip of flat colours, and return where their insides lie, for clock.json."""
+    """Make the strip of flat colours. Return the areas inside them, for clock.json."""
     measures = []
     for i, (name, srgb) in enumerate(PATCHES.items()):
         x = PATCH_LEFT + i * PATCH_PITCH

@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * The module of each version runs in one version of Python only. Where that Python cannot be had, another module stands in.
+ * The module of each version runs in one version of Python only. If that Python is missing, another module replaces it.
  * Source: the wheels of the package bpy.
  */
 const MODULES = [
@@ -25,7 +25,7 @@ const LIBRARIES = [
   'libgl1',
 ];
 
-/** Makes `<root>/.venv-bpy/<version>` for each module, and says which one stands in for another. */
+/** Makes `<root>/.venv-bpy/<version>` for each module, and reports which one replaces another. */
 export function installModules(root, effects) {
   for (const module of MODULES) {
     if (install(root, module, effects)) continue;
@@ -35,11 +35,11 @@ export function installModules(root, effects) {
         `bpy ${module.version} needs Python ${module.python} with venv; install it, then run this again`,
       );
     }
-    effects.say(`no Python ${module.python}: bpy ${otherwise.version} stands in for bpy ${module.version}`);
+    effects.say(`no Python ${module.python}: bpy ${otherwise.version} replaces bpy ${module.version}`);
   }
 }
 
-/** Gives whether the module is there now: not if this machine has no Python for it. */
+/** Gives whether the module is installed now: not if this machine has no Python for it. */
 function install(root, { version, python }, { say, run, fail, aptInstall }) {
   const folder = join(root, '.venv-bpy', version);
   const stamp = join(folder, '.spotreel-complete');

@@ -1,4 +1,4 @@
-// Bundles the command line and the worker into dist/, and puts what they read beside them.
+// Bundles the command line and the worker into dist/, and puts the files that they read beside them.
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import process from 'node:process';
@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
 
-/** Parts of the SDK that are so large that each has a file of its own, read only once a command needs it: `--help` felt them. */
+/** Large parts of the SDK. Each has its own file, which only the commands that need it read, so that `--help` is fast. */
 const APART = { '@aws-sdk/client-ec2': 'aws-ec2' };
 
 const apart = {
@@ -41,7 +41,7 @@ const { outputFiles } = await build({
 await mkdir(dist, { recursive: true });
 for (const { path, contents } of outputFiles)
   await put(path, contents, basename(path) === 'spotreel.js' ? 0o755 : 0o644);
-// What the worker starts other programs with; the image has them beside it, too (lib/constructs/worker-images.ts).
+// The programs with which the worker starts others; the image has them, too (lib/constructs/worker-images.ts).
 const forBlender = (await readdir(join(root, 'container/worker/blender'))).filter((name) =>
   name.endsWith('.py'),
 );
@@ -54,7 +54,7 @@ for (const script of scripts) {
   await put(join(dist, basename(script)), await readFile(join(root, script)));
 }
 
-/** Whole or not at all, and only what has changed: a program that runs from here may be starting another. */
+/** Replaces only changed files, each at once, as programs may be running from here. */
 async function put(path, contents, mode = 0o644) {
   const there = await readFile(path).catch(() => undefined);
   if (there?.equals(contents)) return;

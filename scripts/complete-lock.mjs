@@ -1,6 +1,6 @@
 // Completes package-lock.json after a package was added through a registry mirror that carries the builds of one
 // platform only: npm then leaves the other platforms' optional packages out of the lock, and `npm ci` refuses it
-// everywhere. Run after `npm install`; it changes nothing when nothing is missing.
+// everywhere. Run it after `npm install`; it changes nothing if nothing is missing.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 

@@ -1,4 +1,4 @@
-// `npm run demo`: sets up what is missing and renders the example scene to a video.
+// `npm run demo`: installs what is missing and renders the example scene to a video.
 import { spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';

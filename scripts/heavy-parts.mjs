@@ -1,5 +1,5 @@
 // Prints the parts of test/heavy.json whose paths have changed since the branch left the default branch, with commas between
-// them. Where git does not know, it prints `all`.
+// them. If git cannot answer, it prints `all`.
 //
 //   node scripts/heavy-parts.mjs [BASE]
 import { spawnSync } from 'node:child_process';
@@ -21,7 +21,7 @@ function heavyParts(all, paths) {
   );
 }
 
-/** Committed or not; `undefined` if git does not know. */
+/** Committed or not; `undefined` if git cannot answer. */
 function changedPaths(since) {
   if (since === undefined) return undefined;
   const paths = git('diff', '--name-only', '--no-renames', since);

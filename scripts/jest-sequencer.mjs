@@ -1,5 +1,5 @@
-// The order of jest's test files: the longest first, so that none of them is alone at the end. How long each took is kept from
-// run to run; of a file that has not run yet, its kind and size say it.
+// The order of jest's test files: the longest first, so that both cores are busy to the end. Their times are kept from run
+// to run; the time of a new file is estimated from its kind and size.
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';

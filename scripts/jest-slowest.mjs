@@ -1,4 +1,4 @@
-// A reporter for jest: prints the ten test files that took longest.
+// A reporter for jest: prints the ten slowest test files.
 import { relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';

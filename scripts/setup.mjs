@@ -21,13 +21,13 @@ const LEAST_NODE = [20, 19];
 /** Debian's names. The two libraries let EEVEE draw without a display or a GPU. */
 const SYSTEM_PACKAGES = ['blender', 'ffmpeg', 'libegl1', 'libgl1-mesa-dri'];
 /**
- * curl: what a farm's machines watch for their Spot notice with, run for real in a test. openssl: makes the certificate
+ * curl: a farm's machines use it to watch for Spot notices, and a test runs it. openssl: makes the certificate
  * of the emulator in the rehearsal. chromium: opens the report page.
  */
 const TEST_PACKAGES = ['python3-venv', 'curl', 'openssl', 'chromium'];
 
 /**
- * What the rehearsal with containers builds and runs images with: runc, because crun wants what a machine without systemd
+ * Programs that build and run images in the rehearsal: runc, because crun needs something that a machine without systemd
  * lacks; catatonit is the first program of a container; xz-utils packs an archive as Blender's are.
  */
 const CONTAINER_PACKAGES = ['podman', 'runc', 'catatonit', 'debootstrap', 'xz-utils'];
@@ -50,7 +50,7 @@ function checkNode() {
   fail(`Node ${process.versions.node} is too old; install Node ${LEAST_NODE.join('.')} or newer`);
 }
 
-/** `npm ci`, unless what is installed is what the lock file says. */
+/** `npm ci`, unless the installed packages are those of the lock file. */
 function installNodePackages() {
   const stamp = join(root, 'node_modules/.spotreel-lock-hash');
   const hash = createHash('sha256')
@@ -142,7 +142,7 @@ function installForContainers() {
   aptInstall(CONTAINER_PACKAGES);
 }
 
-/** What plays AWS, in a virtual environment of the checkout's own. */
+/** The emulators of AWS, in the checkout's own virtual environment. */
 function installEmulators() {
   const venv = join(root, '.venv');
   const requirements = join(root, 'scripts/requirements-test.txt');

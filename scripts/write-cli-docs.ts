@@ -100,7 +100,7 @@ function wrapped(text: string): string {
 }
 
 async function writeDocs(): Promise<void> {
-  // A variable of this terminal is no default of the program.
+  // A variable of this terminal must not show as a default.
   delete process.env.SPOTREEL_FARM_NAME;
   const program = await buildProgram(async () => undefined);
   writeFileSync(join(__dirname, '../docs/cli.md'), describeProgram(program));

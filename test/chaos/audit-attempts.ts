@@ -7,7 +7,7 @@ import type { RoundFacts } from './round-facts';
 
 const KILLED = 137;
 
-/** Each attempt that did not succeed has a cause among what was done to it, and the slice's report knows of it. */
+/** Each failed attempt has a cause among the faults of the round, and the slice's report records it. */
 export function auditAttempts(facts: RoundFacts): string[] {
   return facts.jobs.flatMap((job) =>
     job.children.flatMap((child, index) => {
@@ -66,7 +66,7 @@ function auditReport({ status, attempts }: ChildState, slice: number, facts: Rou
   return faults;
 }
 
-/** An attempt that came to its own end is in the report with it, unless storage failed to take it. */
+/** The report has the end of each attempt that ended by itself, unless storage failed. */
 function auditEntry(
   attempt: number,
   { container, startedAt = 0 }: AttemptDetail,

@@ -3,8 +3,8 @@ import { storageFailed } from './causes';
 import type { BlenderNote, RoundFacts } from './round-facts';
 
 /**
- * A worker that was asked to stop, and that nothing else befell, finished the frame that its Blender had begun (frames take
- * milliseconds, the grace is seconds) and stored each that was rendered. Told only of buckets, whose requests are noted.
+ * A worker that was only asked to stop finished the frame that its Blender had begun (frames take milliseconds, the
+ * grace is seconds) and stored every rendered frame. Checked only for buckets, whose requests are recorded.
  */
 export function auditLost(facts: RoundFacts): string[] {
   const { plan, farm, signals } = facts;
@@ -28,9 +28,11 @@ function lostBy(pid: number, { plan, blender, requests }: RoundFacts): string[] 
     (frame) => !rendered.includes(frame) && !(frame in plan.frameFaults),
   );
   return [
-    ...dropped.map((frame) => `frame ${frame} was begun and dropped when worker ${pid} was asked to stop`),
+    ...dropped.map(
+      (frame) => `worker ${pid} dropped frame ${frame}, which it had begun, when it was asked to stop`,
+    ),
     ...rendered
       .filter((frame) => !stored.has(frameName(frame)))
-      .map((frame) => `frame ${frame} was rendered and lost when worker ${pid} was asked to stop`),
+      .map((frame) => `worker ${pid} lost frame ${frame}, which it had rendered, when it was asked to stop`),
   ];
 }

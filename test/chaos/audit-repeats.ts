@@ -13,9 +13,9 @@ interface Beginning {
 /**
  * No frame is rendered again once it is safely stored.
  *
- * A worker looks whether a frame is there before it renders. What a worker before it had still on its way when it was killed
- * may land after that look, and nobody could know: such a beginning is excused by an answer of its own that the frame was
- * not there. It is not excused when the worker itself had stored the frame, or never asked.
+ * A worker checks whether a frame is stored before it renders. An upload of a killed worker may arrive after that
+ * check. Rendering the frame again is then allowed if storage answered that the frame was missing, but not if the
+ * worker itself had stored the frame or never asked.
  */
 export function auditRepeats({ plan, blender, requests }: RoundFacts): string[] {
   const repeated = blender.filter(({ what, stored }) => what === 'started' && stored);
@@ -25,7 +25,7 @@ export function auditRepeats({ plan, blender, requests }: RoundFacts): string[] 
       : uploadsOf(plan.frames, requests);
   const again = beginnings.filter((beginning) => isRepeated(beginning, requests));
   return [...new Set([...repeated, ...again])].map(
-    ({ frame, worker }) => `frame ${frame} was rendered again by worker ${worker} when it was safely stored`,
+    ({ frame, worker }) => `worker ${worker} rendered frame ${frame} again, which was safely stored`,
   );
 }
 
@@ -42,7 +42,7 @@ function isRepeated({ frame, worker, at }: Beginning, requests: readonly Storage
   return stored.some(({ signer }) => signer === own || !asked);
 }
 
-/** The real Blender keeps no log: a frame that is sent was rendered a moment before. Repeats of the same request are none. */
+/** The real Blender keeps no log: an upload shows that a frame was rendered. Retries of a request do not count. */
 function uploadsOf(frames: readonly number[], requests: readonly StorageRequest[]): Beginning[] {
   return frames.flatMap((frame) => {
     const sent = requests.filter(

@@ -8,7 +8,7 @@ import { auditRepeats } from './audit-repeats';
 import { mayFail, storageFailed } from './causes';
 import type { RoundFacts } from './round-facts';
 
-/** What must not have happened and did; none for a round that held. */
+/** The broken promises of a round; empty if all were kept. */
 export function auditRound(facts: RoundFacts): string[] {
   const { farm, leftovers } = facts;
   if (farm.exitCode !== 0) return [`the farm ended with ${farm.exitCode}: ${farm.words}`, ...leftovers];
@@ -26,24 +26,24 @@ export function auditRound(facts: RoundFacts): string[] {
   ];
 }
 
-/** It ends before its end only when it is told to, or cannot read or write what it must. */
+/** The farm ends early only if it gets a signal or if storage fails. */
 function auditFarm(facts: RoundFacts): string[] {
-  const told = facts.signals.filter(({ target }) => target === 'scheduler').length;
+  const signalled = facts.signals.filter(({ target }) => target === 'scheduler').length;
   const { restarts, words } = facts.farm;
-  return restarts <= told || storageFailed(facts)
+  return restarts <= signalled || storageFailed(facts)
     ? []
-    : [`the farm ended by itself ${restarts - told} times: ${words}`];
+    : [`the farm ended by itself ${restarts - signalled} times: ${words}`];
 }
 
 function auditPlan({ plan, manifest }: RoundFacts): string[] {
-  if (!manifest) return ['there is no manifest'];
+  if (!manifest) return ['the manifest is missing'];
   const planned = [...framesOf(manifest.frames)].join();
   return planned === plan.frames.join()
     ? []
     : [`the manifest's frames are ${planned}, not ${plan.frames.join()}`];
 }
 
-/** Each frame is there and whole, or its absence has a cause and is told. */
+/** Each frame is stored and whole, or it is missing for a cause and reported. */
 function auditFrames(facts: RoundFacts): string[] {
   const { plan, frames, failures } = facts;
   const names = new Set(plan.frames.map((frame) => frameName(frame)));
@@ -53,9 +53,9 @@ function auditFrames(facts: RoundFacts): string[] {
   );
   const stale = [...failures.keys()].filter((name) => frames.has(frameName(Number.parseInt(name, 10))));
   return [
-    ...strange.map((name) => `frames/ holds ${name}, which nobody asked for`),
+    ...strange.map((name) => `frames/ holds ${name}, which was not requested`),
     ...broken,
-    ...stale.map((name) => `failures/${name} tells of a frame that is there`),
+    ...stale.map((name) => `failures/${name} reports a frame that is stored`),
     ...plan.frames
       .filter((frame) => !frames.has(frameName(frame)))
       .flatMap((frame) => auditMissing(frame, facts)),
@@ -64,15 +64,16 @@ function auditFrames(facts: RoundFacts): string[] {
 
 function auditMissing(frame: number, facts: RoundFacts): string[] {
   const { plan, failures, reports, blender } = facts;
-  const told = failures.get(`${frame}.json`);
+  const reported = failures.get(`${frame}.json`);
   const slice = Math.floor(plan.frames.indexOf(frame) / plan.framesPerSlice);
   const last = reports.find((report) => report.slice === slice)?.attempts.at(-1);
   // A Blender that never came up has tried none of the slice's frames.
   const untried = last?.exitCode === 65 && last.reason?.startsWith('Blender could not render');
-  if (!told && !untried) return [`frame ${frame} is missing and nothing tells why`];
-  if (!mayFail(frame, facts)) return [`frame ${frame} was given up without a cause: ${told ?? last?.reason}`];
+  if (!reported && !untried) return [`frame ${frame} is missing and no file gives the reason`];
+  if (!mayFail(frame, facts))
+    return [`frame ${frame} was given up without a cause: ${reported ?? last?.reason}`];
   const begun = blender.filter((note) => note.what === 'started' && note.frame === frame).length;
-  return told && plan.blender === 'fake' && begun < 2
+  return reported && plan.blender === 'fake' && begun < 2
     ? [`frame ${frame} was given up after ${begun} tries`]
     : [];
 }
@@ -85,12 +86,12 @@ function auditEnd(facts: RoundFacts): string[] {
   const said = complete ? 'is complete' : 'failed';
   const faults = [
     status?.state !== state &&
-      `status.json says ${status?.state ?? 'nothing'} of a render that is ${state}: ${status?.reason}`,
-    !messages.some((subject) => subject.includes(said)) && `nobody was told that it ${said}`,
+      `status.json has the state ${status?.state ?? 'none'} for a render that is ${state}: ${status?.reason}`,
+    !messages.some((subject) => subject.includes(said)) && `no message says that it ${said}`,
     complete &&
       video?.join() !== wanted &&
-      `the video shows the frames ${video?.join() ?? 'not at all'}, not ${wanted}`,
-    !complete && video && 'there is a video of a render that lacks frames',
+      `the video shows the frames ${video?.join() ?? '(none)'}, not ${wanted}`,
+    !complete && video && 'a video exists for a render that lacks frames',
     status?.frames &&
       status.frames.stored !== frames.size &&
       `status.json counts ${status.frames.stored} frames of ${frames.size}`,
@@ -111,8 +112,8 @@ function auditPair({ jobs, frames, plan, manifest }: RoundFacts): string[] {
 }
 
 /**
- * Who is killed can't abort, nor who never heard of the upload that it began or whose abort failed; then the bucket's own rule
- * (`aborted-uploads` in `film-bucket.ts`) does. Nobody else leaves one.
+ * A killed worker leaves its upload unfinished, as does one whose request to begin or abort it failed. The bucket's rule
+ * (`aborted-uploads` in `film-bucket.ts`) then deletes it. No other process leaves one.
  */
 function auditUploads({ unfinishedUploads, signals, requests }: RoundFacts): string[] {
   if (signals.some(({ signal, target }) => signal === 'SIGKILL' || target === 'scheduler')) return [];

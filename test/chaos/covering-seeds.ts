@@ -1,9 +1,9 @@
 import type { RoundPlan } from './round-plan';
 
-/** Seeds whose rounds together have everything that can befall a render, each twice or more; a test holds this. */
+/** Seeds whose rounds together have every kind of fault at least twice; a test checks this. */
 export const COVERING_SEEDS: readonly number[] = [434, 498, 110, 1459, 408, 1027, 1870, 35, 7, 118];
 
-/** What befalls the render of a plan, in words. */
+/** The faults of a plan, in words. */
 export function traitsOf(plan: RoundPlan): Set<string> {
   const deliveries = plan.waves.flat();
   return new Set([

@@ -16,8 +16,8 @@ import type { RoundPlan } from './round-plan';
 const MOST_RUNS = 20;
 
 /**
- * Hands what AWS Batch tells of ended jobs to the finish Lambda's use case: each event as often as the plan says, all at
- * the same moment or in any order, each until it is taken. Throws when one never is.
+ * Delivers AWS Batch's events of ended jobs to the finish Lambda's use case: each event as often as the plan says, all at
+ * the same moment or in any order, each until it is accepted. Throws if one never is.
  */
 export async function deliverEndings(
   plan: RoundPlan,

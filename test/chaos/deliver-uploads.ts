@@ -33,7 +33,7 @@ export interface UploadServices {
 /** Longer than any run of the Lambda, and than AWS Batch takes to list a job. */
 const STALE_SECONDS = 500;
 
-/** Between two waves: all runs of the one before are over. */
+/** Between two waves: all runs of the previous one have ended. */
 const WAVE_SECONDS = 2 * STALE_SECONDS;
 
 /** More than all waves of one process together. */
@@ -43,8 +43,8 @@ const RESTART_SECONDS = 100 * WAVE_SECONDS;
 const MOST_WAVES = 20;
 
 /**
- * Hands the upload's event to the submit Lambda's use case as the plan says, and then until it has been taken. Gives what
- * was submitted. Throws what storage throws, and an `Error` for an answer that must not be.
+ * Delivers the upload's event to the submit Lambda's use case as the plan says, and then until it is accepted. Gives the
+ * submitted jobs. Throws what storage throws, and an `Error` for a wrong answer.
  */
 export async function deliverUploads(task: FarmTask, services: UploadServices): Promise<SubmittedRender> {
   const { plan } = task;
@@ -162,7 +162,7 @@ function folderSubmission(task: FarmTask, services: UploadServices): Submission 
       return undefined;
     }
   };
-  // One after the other: who holds the lock is alone.
+  // One after the other: the lock is exclusive.
   return async (delivery, now) => {
     const turn = before.then(() => submit(delivery, now));
     before = turn.catch(() => undefined);

@@ -1,6 +1,6 @@
 // The farm of one round: a local Batch, the submit Lambda's use case before it and the finish Lambda's behind it, in a
 // process that may be killed at any moment and be started again. Bundled by run-round.ts. Ends with 0 when the render has
-// ended and people have been told.
+// ended and its message has been sent.
 // farm-process TASK.json
 import { appendFileSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -110,7 +110,7 @@ main(JSON.parse(readFileSync(process.argv[2]!, 'utf8'))).then(
   () => process.exit(0),
   async (error: unknown) => {
     process.stderr.write(`${messageOf(error)}\n`);
-    // Who is being stopped ends when all is stopped.
+    // A process that is being stopped ends once everything has stopped.
     await stopping;
     process.exit(1);
   },

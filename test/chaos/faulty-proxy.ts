@@ -13,7 +13,7 @@ export interface StorageRequest {
   readonly method: string;
   /** Within the bucket. */
   readonly key: string;
-  /** Who signed it: `worker-<process id>`, or another program's key. */
+  /** Its signer: `worker-<process id>`, or another program's key. */
   readonly signer: string;
   /** Milliseconds since 1970 at which it was passed on; absent where it never was. */
   passedAt?: number;
@@ -21,7 +21,7 @@ export interface StorageRequest {
   doneAt?: number;
   /** Storage's own answer; absent where it was not asked. */
   status?: number;
-  /** Whether the answer reached the one who asked. */
+  /** Whether the answer reached the client. */
   answered: boolean;
   readonly fault?: RequestFault | undefined;
 }
@@ -36,7 +36,7 @@ interface Answer {
   readonly body: Buffer;
 }
 
-/** Stands before an S3 and has requests fail as `faults` says. What it was asked is noted with what came of it. */
+/** A proxy before an S3 that lets requests fail by `faults`. It records each request with its result. */
 export async function startFaultyProxy(target: string, faults: RequestFaults): Promise<FaultyProxy> {
   const requests: StorageRequest[] = [];
   const server = await startHttpServer((incoming, answer) => {
@@ -45,13 +45,13 @@ export async function startFaultyProxy(target: string, faults: RequestFaults): P
     const signer = /Credential=([^/]+)\//.exec(headers.authorization ?? '')?.[1] ?? '';
     const noted: StorageRequest = { method, key, signer, answered: false, fault: faults.next(method, key) };
     requests.push(noted);
-    // Who is killed hangs up, which is nothing to fall over for.
+    // A killed program closes its connection, which is no fault of the proxy.
     void serve(incoming, answer, noted, target).catch(() => answer.destroy());
   });
   return { ...server, requests };
 }
 
-/** The path without the bucket; a listing's prefix stands for its key. */
+/** The path without the bucket; for a listing, its prefix. */
 function keyOf(url: string): string {
   const { pathname, searchParams } = new URL(url, 'http://s3');
   const key = decodeURIComponent(pathname.split('/').slice(2).join('/'));

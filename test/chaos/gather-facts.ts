@@ -18,7 +18,7 @@ import type { BlenderNote, RoundFacts } from './round-facts';
 import { blenderLog, messagesFile, resolutionOf, type RoundPlace, stateDirectory } from './round-place';
 import type { RoundPlan } from './round-plan';
 
-/** What lies where the round took place. Reads storage itself, not through the proxy. */
+/** What a round has left. Reads storage directly, not through the proxy. */
 export async function gatherFacts(
   plan: RoundPlan,
   place: RoundPlace,

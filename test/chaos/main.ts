@@ -1,7 +1,7 @@
 /**
  * `npm run chaos [-- --seed N|random] [--rounds N] [--covering] [--at-once N] [--keep]`: renders on the local farm while things
- * go wrong, and looks after each round whether the promises hold. Round k (from 0) has the seed N + k. `--covering` first
- * plays the rounds that together have everything (`covering-seeds.ts`). Ends with 1 when a round did not hold; `--keep` leaves
+ * go wrong, and checks the promises after each round. Round k (from 0) has the seed N + k. `--covering` first
+ * plays the rounds that together have every fault (`covering-seeds.ts`). Ends with 1 if a round broke a promise; `--keep` keeps
  * its files.
  */
 import { randomInt } from 'node:crypto';
@@ -78,7 +78,7 @@ async function playAndTell(seed: number, services: RoundServices): Promise<boole
   const started = performance.now();
   const { violations, signals, storageFaults } = await runRound(plan, services).catch((error: unknown) => ({
     violations: [
-      `the round itself failed: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}`,
+      `the round could not be played: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}`,
     ],
     signals: 0,
     storageFaults: 0,

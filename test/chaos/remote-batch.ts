@@ -12,8 +12,8 @@ export interface Remoteness {
 const LONGEST_WAY_MS = 120;
 
 /**
- * A Batch as it looks from afar: calls take their time, so that runs of the Lambda overlap in them, and answers may be behind
- * the times. By the documentation AWS Batch's are eventually consistent.
+ * A Batch behind a network: calls take time, so that runs of the Lambda overlap in them, and answers may be out of date.
+ * AWS Batch's answers are eventually consistent by its documentation.
  */
 export function seenFromAfar(batch: Batch, { random, lateAnswers }: Remoteness): Batch {
   const since = Date.now();

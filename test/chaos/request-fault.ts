@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { StorageFaults } from './round-plan';
 
-/** What befalls one request to storage. */
+/** The fault of one request to storage. */
 export type RequestFault =
   /** InternalError. */
   | '500'
@@ -18,13 +18,13 @@ export type RequestFault =
 
 const FAULTS: readonly RequestFault[] = ['500', '503', 'slow', 'drop-upload', 'drop-download', 'answer-lost'];
 
-/** Repeats that go wrong together outlast the SDK's own (3 tries). */
+/** More failures in a row than the SDK's own 3 tries. */
 const BURST_RATE = 0.25;
 const BURST = 3;
 
 /**
  * Decides for each request by seed, method, key and how often that was asked before, not by the order in which requests of
- * different programs happen to arrive. After `most` faults all goes well.
+ * different programs happen to arrive. After `most` faults no request fails.
  */
 export class RequestFaults {
   private readonly seen = new Map<string, number>();

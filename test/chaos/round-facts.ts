@@ -13,23 +13,23 @@ export interface BlenderNote {
   readonly worker: number;
   /** Milliseconds since 1970. */
   readonly at: number;
-  /** Whether the frame lay in its folder by then; always `false` where storage is a bucket. */
+  /** Whether the frame was in its folder by then; always `false` if storage is a bucket. */
   readonly stored: boolean;
 }
 
-/** All that was found when a round was over. */
+/** All facts about a round that has ended. */
 export interface RoundFacts {
   readonly plan: RoundPlan;
-  /** How the farm's process ended in the end, and its last words. */
+  /** How the farm's last process ended, and the end of its output. */
   readonly farm: { readonly exitCode: number | null; readonly restarts: number; readonly words: string };
   readonly manifest?: Manifest | undefined;
-  /** What lies in `frames/`, by name, and what is wrong with it. */
+  /** Files in `frames/` by name, each with its fault, if any. */
   readonly frames: ReadonlyMap<string, string | undefined>;
   /** Reasons, by the names in `failures/`. */
   readonly failures: ReadonlyMap<string, string>;
   readonly reports: readonly SliceReport[];
   readonly status?: RenderStatus | undefined;
-  /** Subjects of what people were told. */
+  /** Subjects of the messages. */
   readonly messages: readonly string[];
   /** For each frame of the video, which of the stored frames it resembles most, from 0; absent where there is no video. */
   readonly video?: readonly number[] | undefined;

@@ -6,7 +6,7 @@ import type { RoundPlan } from './round-plan';
 export interface RoundPlace {
   /** The round's own; its name is in the command line or environment of every process of it. */
   readonly directory: string;
-  /** Of the S3 emulator; the scene is put there by who set the place up. */
+  /** Of the S3 emulator; the caller puts the scene there. */
   readonly bucket: string;
   /** Program that runs each job's command. */
   readonly worker: string;
@@ -15,7 +15,7 @@ export interface RoundPlace {
   readonly blender: string;
 }
 
-/** What the farm's process is told. */
+/** The task of the farm's process. */
 export interface FarmTask {
   readonly plan: RoundPlan;
   readonly place: RoundPlace;
@@ -26,11 +26,11 @@ export interface FarmTask {
 export const stateDirectory = ({ directory }: RoundPlace): string => join(directory, 'state');
 export const cacheDirectory = ({ directory }: RoundPlace): string => join(directory, 'cache');
 export const outputDirectory = ({ directory }: RoundPlace): string => join(directory, 'renders');
-/** What people were told, a JSON line each. */
+/** The messages, a JSON line each. */
 export const messagesFile = ({ directory }: RoundPlace): string => join(directory, 'messages.jsonl');
 /** What the fake Blender did, a JSON line each. */
 export const blenderLog = ({ directory }: RoundPlace): string => join(directory, 'blender.jsonl');
-/** The notice of the machine of a worker lies at this and `-<process id>`. */
+/** The path of the Spot notice of a worker's machine, without the suffix `-<process id>`. */
 export const spotNotice = ({ directory }: RoundPlace): string => join(directory, 'spot-notice.json');
 export const scenePath = ({ directory }: RoundPlace): string => join(directory, 'clock.blend');
 

@@ -9,9 +9,9 @@ export interface PlannedSignal {
   readonly target: SignalTarget;
   /** `notice`: EC2's notice that the worker's machine is about to go. */
   readonly signal: 'SIGKILL' | 'SIGTERM' | 'notice';
-  /** Sent once so many things have happened: requests to storage and frames begun or ended by Blender. */
+  /** Sent after so many steps: requests to storage, and frames that Blender began or ended. */
   readonly afterSteps: number;
-  /** And so much later. */
+  /** A delay after that. */
   readonly delayMs: number;
 }
 
@@ -21,11 +21,11 @@ export interface PlannedFrameFault {
   readonly once: boolean;
 }
 
-/** What befalls requests to storage; see `request-fault.ts`. */
+/** The faults of requests to storage; see `request-fault.ts`. */
 export interface StorageFaults {
   /** Of all requests, from 0 to 1. */
   readonly rate: number;
-  /** So many at most: whatever happens, it passes. */
+  /** At most so many faults, so that they end. */
   readonly most: number;
 }
 

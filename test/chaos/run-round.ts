@@ -66,12 +66,12 @@ export interface RoundServices {
   readonly keep: boolean;
 }
 
-/** Plays one round and looks at what it left; everything of it is gone afterwards, unless it is to be kept. */
+/** Plays one round and audits it. Deletes its files afterwards, unless they are to be kept. */
 export async function runRound(
   plan: RoundPlan,
   { emulator, folder, farmProgram, keep }: RoundServices,
 ): Promise<RoundResult> {
-  // Names no other round's: processes are told by it.
+  // No other round's: it identifies the round's processes.
   const directory = join(folder, `seed-${plan.seed}-`);
   mkdirSync(directory);
   const proxy = await startFaultyProxy(emulator.endpoint, new RequestFaults(plan.seed, plan.storageFaults));
@@ -132,7 +132,7 @@ function placeOf(plan: RoundPlan, directory: string): RoundPlace {
     faults: Object.fromEntries(faults.map(([frame, { fault }]) => [frame, fault])),
     onceIn: notes,
     onceFor: faults.filter(([, { once }]) => once).map(([frame]) => Number(frame)),
-    // Far enough apart to be told in a video.
+    // Far enough apart to be distinguished in a video.
     greys: Object.fromEntries(plan.frames.map((frame, i) => [frame, 10 + 12 * i])),
     log: blenderLog(place),
     ...(plan.storage === 'folder' && { storedIn: join(outputDirectory(place), RENDER_NAME, 'frames') }),

@@ -8,7 +8,7 @@ export interface SentSignal extends PlannedSignal {
   readonly pid: number;
 }
 
-/** Sends the signal to one process of that kind of a farm's; nothing while there is none. */
+/** Sends the signal to one process of that kind of a farm, if one exists. */
 export function sendSignal(
   planned: PlannedSignal,
   farmPid: number,
@@ -22,7 +22,7 @@ export function sendSignal(
   return { ...planned, pid };
 }
 
-/** As `lib/host/watch-spot-notice.sh` writes it. Only who runs there sees it: a machine that drains gets no new jobs. */
+/** As `lib/host/watch-spot-notice.sh` writes it. Only running jobs see it: a draining machine gets no new jobs. */
 function giveNotice(pid: number, place: RoundPlace): void {
   const time = new Date(Date.now() + NOTICE_SECONDS * 1000).toISOString();
   writeFileSync(`${spotNotice(place)}-${pid}`, JSON.stringify({ action: 'terminate', time }));
@@ -41,7 +41,7 @@ function kill(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-/** What a command line is of: `node [--require …] program.js …`, or Blender by its own name. */
+/** The kind of a command line: `node [--require …] program.js …`, or Blender by its own name. */
 function targetOf(command: readonly string[]): SignalTarget | undefined {
   const names = command.slice(0, 4).map((part) => basename(part));
   // The parent of one of the others.

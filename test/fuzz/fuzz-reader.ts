@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz [-- ROUNDS [SEED]]`: spoils good files and has the reader read them; 100,000 rounds if not told otherwise.
+ * `npm run fuzz [-- ROUNDS [SEED]]`: spoils good files and has the reader read them; 100,000 rounds by default.
  * Ends with 1 at the first round that is neither answered nor refused with a typed error, that takes longer than
  * `SLOW_MILLISECONDS`, or after which this process holds more than `MAX_RESIDENT_BYTES`.
  */

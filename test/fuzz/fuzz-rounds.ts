@@ -7,17 +7,17 @@ import { randomOf } from '../support/random';
 import { mutate } from './mutate';
 import type { Subject } from './subjects';
 
-/** Less than the reader's own, so that a bomb is told by as much. */
+/** Less than the reader's own budget, so that a bomb is detected early. */
 const LIMITS = { wholeBytes: 32 << 20, seekableBytes: 64 << 20 };
 
 /** How the rounds of one subject ended. */
 export interface Outcome {
-  /** Files that were read in spite of it all. */
+  /** Files that were read despite their damage. */
   answers: number;
   /** By their code. */
   readonly errors: Record<string, number>;
   slowestMilliseconds: number;
-  /** By which the slowest comes again. */
+  /** The seed of the slowest round. */
   slowestSeed: number;
 }
 
@@ -34,7 +34,7 @@ export async function fuzzRound(subject: Subject, seed: number, outcome: Outcome
   if (code === undefined) outcome.answers += 1;
   else outcome.errors[code] = (outcome.errors[code] ?? 0) + 1;
   if (source.reads > 64 || source.readBytes > 64 << 20) {
-    throw new Error(`${name}: ${source.reads} requests, ${source.readBytes} bytes`);
+    throw new Error(`${name}: too much was read: ${source.reads} requests, ${source.readBytes} bytes`);
   }
   await errorOf(`${name}, contents`, () => readBlendContents(bytesSource(bytes)));
   const took = performance.now() - started;
@@ -51,7 +51,7 @@ async function readFacts(source: ByteSource): Promise<void> {
   if (!names.includes(facts.activeScene)) throw new Error(`the active scene is not among ${names.join()}`);
 }
 
-/** The code of the typed error that it ends with; `undefined` for an answer. Throws for any other error. */
+/** The code of its typed error; `undefined` for an answer. Throws for any other error. */
 async function errorOf(name: string, read: () => Promise<unknown>): Promise<string | undefined> {
   try {
     await read();

@@ -9,12 +9,12 @@ import { bytesSource } from '../support/counting-source';
 import { seekableZstd, storedFrames } from '../support/zstd-frames';
 import type { HotSpot } from './mutate';
 
-/** A good file to be spoilt. */
+/** A good file that a round damages. */
 export interface Subject {
   readonly name: string;
   readonly bytes: Buffer;
   readonly hot: readonly HotSpot[];
-  /** Done to the spoilt bytes, so that the damage lies within what is packed. */
+  /** Applied to the damaged bytes, so that the damage is inside the packed data. */
   readonly pack: (bytes: Buffer) => Buffer;
 }
 
@@ -84,7 +84,7 @@ async function raw(name: string, bytes: Buffer): Promise<Subject> {
   };
 }
 
-/** Hot are the two ends, where headers and tables stand. */
+/** Hot are the two ends, which hold headers and tables. */
 function packed(name: string, bytes: Buffer): Subject {
   const hot = [
     { start: 0, end: 40 },

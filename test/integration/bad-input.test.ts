@@ -35,13 +35,13 @@ function expectMessage({ exitCode, stdout, stderr }: Finished, code: number, ...
   expect(stderr).not.toMatch(/^\s+at /m);
 }
 
-describe('a file that can not be rendered is refused before anything is written', () => {
+describe('render, before it writes anything, refuses', () => {
   test.each<[string, () => Promise<string>, number, string[]]>([
-    ['no file', async () => at('none.blend'), 1, ['none.blend', 'check the path']],
+    ['a missing file', async () => at('none.blend'), 1, ['none.blend', 'check the path']],
     ['a folder', async () => `${at()}/`, 2, ['names a folder']],
     ['a folder without a slash', async () => at(), 1, ['is a folder: give the .blend in it']],
     [
-      'no .blend',
+      'a file that is not a .blend',
       async () => write('film.blend', 'a letter from home'),
       1,
       ['film.blend is not a scene', 'save the scene in Blender (File > Save As)'],
@@ -59,13 +59,18 @@ describe('a file that can not be rendered is refused before anything is written'
       ['film.blend is cut off', 'copy or upload it again'],
     ],
     [
-      'no camera',
+      'a scene without a camera',
       () => scene("bpy.data.objects.remove(bpy.data.objects['Camera'])"),
       1,
       ['has no camera', 'Scene Properties'],
     ],
-    ['start after end', () => reversedRange(9, 5), 1, ['starts at frame 9, after its end 5']],
-    ['a newer Blender', async () => BLENDER_5, 1, ['saved by Blender 5.0', 'SPOTREEL_BLENDER']],
+    [
+      'a range that starts after its end',
+      () => reversedRange(9, 5),
+      1,
+      ['starts at frame 9, after its end 5'],
+    ],
+    ['a scene of a newer Blender', async () => BLENDER_5, 1, ['saved by Blender 5.0', 'SPOTREEL_BLENDER']],
   ])('%s', async (_, make, code, words) => {
     expectMessage(await render(await make()), code, ...words);
     expect(existsSync(at('out'))).toBe(false);
@@ -95,7 +100,7 @@ describe('a file that can not be rendered is refused before anything is written'
   }
 });
 
-/** Writes another frame range over the scene's, which stands in the file as two 32-bit numbers beside each other. */
+/** Writes another frame range over the scene's, which the file holds as two adjacent 32-bit numbers. */
 function patchRange(path: string, from: [number, number], to: [number, number]): void {
   const bytes = readFileSync(path);
   const needle = Buffer.alloc(8);
@@ -108,13 +113,13 @@ function patchRange(path: string, from: [number, number], to: [number, number]):
   writeFileSync(path, bytes);
 }
 
-test('a range of 4 billion frames is refused at once', async () => {
+test('render refuses a range of 4 billion frames at once', async () => {
   const path = await makeScene(at('film.blend'), 'scene.frame_start = 777\nscene.frame_end = 888');
   patchRange(path, [777, 888], [-2_147_483_648, 2_147_483_647]);
   expectMessage(await render(path), 1, '-2147483648 to 2147483647', "beyond Blender's limits", '--frames');
 });
 
-describe('wrong usage ends with 2 and says which flag', () => {
+describe('wrong usage', () => {
   test.each<[string[], string]>([
     [['--scene', 'Nowhere'], 'there is no scene "Nowhere"'],
     [['--frames', '5-1'], 'write 1-5'],
@@ -125,7 +130,7 @@ describe('wrong usage ends with 2 and says which flag', () => {
       '--resolution-percent 99999 is invalid: give a whole number from 1 to 32767',
     ],
     [['--name', '../../etc'], "a render's name"],
-  ])('%j', async (flags, words) => {
+  ])('of %j ends with a message that names the fault', async (flags, words) => {
     const result = await render(CLOCK, ...flags);
     expect(result.exitCode).toBe(flags[0] === '--scene' ? 1 : 2);
     expect(result.stderr).toContain(words);
@@ -137,22 +142,22 @@ describe('wrong usage ends with 2 and says which flag', () => {
     [['render', 'x.blend', '-f', '0'], 'whole number of 1 or more'],
     [['render', 'x.blend', '--parallel', 'lots'], 'whole number of 1 or more'],
     [['dance'], "unknown command 'dance'"],
-  ])('%j', async (args, words) => {
+  ])('of %j ends with 2', async (args, words) => {
     const { exitCode, stderr, stdout } = await spotreel(args);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toContain(words);
   });
 });
 
-test('the same name for other options is refused, and the first render is left alone', async () => {
+test('render refuses the same name for other options', async () => {
   const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
   const flags = ['render', CLOCK, '-o', at('out'), '--resolution-percent', '10', '--name', 'take'];
   expect((await spotreel([...flags, '--frames', '1-2'], { environment })).exitCode).toBe(0);
   expectMessage(await spotreel([...flags, '--frames', '1-3'], { environment }), 2, 'choose another name');
 });
 
-describe('a machine without the programs', () => {
-  test.each(['blender', 'ffmpeg'])('no %s', async (program) => {
+describe('render refuses a machine with', () => {
+  test.each(['blender', 'ffmpeg'])('%s missing', async (program) => {
     mkdirSync(at('bin'));
     for (const name of ['blender', 'ffmpeg'].filter((other) => other !== program)) {
       symlinkSync(findExecutable(name, process.env.PATH)!, at('bin', name));
@@ -161,7 +166,7 @@ describe('a machine without the programs', () => {
     expectMessage(result, 2, `there is no ${program} on PATH`, `apt-get install ${program}`, 'brew install');
   });
 
-  test('a named program that is not there', async () => {
+  test('a wrong SPOTREEL_BLENDER', async () => {
     const environment = { SPOTREEL_BLENDER: at('nowhere') };
     expectMessage(
       await spotreel(['render', CLOCK, '-o', at('out')], { environment }),
@@ -171,13 +176,13 @@ describe('a machine without the programs', () => {
   });
 });
 
-describe('an output folder that can not be written', () => {
-  test('a file stands in its place', async () => {
+describe('render refuses an output folder', () => {
+  test('that is a file', async () => {
     writeFileSync(at('out'), 'a file');
     expectMessage(await render(CLOCK), 2, at('out'));
   });
 
-  test('a file system that is read-only', async () => {
+  test('on a read-only file system', async () => {
     if (!onTmpfs(at('disk'), 'ro,size=1m')) return;
     try {
       expectMessage(
@@ -192,7 +197,7 @@ describe('an output folder that can not be written', () => {
   });
 });
 
-test('a disk that fills up while frames are stored ends with one reason, and a rerun with room completes', async () => {
+test('a rerun with free space completes a render that filled its disk', async () => {
   if (!onTmpfs(at('disk'), 'size=3m')) return;
   const environment = {
     ...installFakeBlender(at('blender'), { width: 640, height: 360, noise: true }),
@@ -228,7 +233,7 @@ function onTmpfs(path: string, options: string): boolean {
   }
 }
 
-test('a scene that changes while it renders stops the render, and the changed scene is another one', async () => {
+test('a scene that changes while it renders stops the render', async () => {
   const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 400 });
   const scene = at('film.blend');
   copyFileSync(CLOCK, scene);
@@ -254,7 +259,7 @@ test('a scene that changes while it renders stops the render, and the changed sc
   expect(readdirSync(at('out'))).toHaveLength(2);
 });
 
-test('a state folder in use by another spotreel is named, with its process id', async () => {
+test('render names the process that uses the same state folder', async () => {
   const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 2000 });
   const command = ['render', CLOCK, '-o', at('out'), '--resolution-percent', '10', '--frames', '1-6'];
   const started = startProgram('spotreel', command, { environment });

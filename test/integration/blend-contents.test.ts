@@ -13,7 +13,7 @@ import { bytesSource } from '../support/counting-source';
 const run = promisify(execFile);
 const FIXTURES = join(__dirname, '../fixtures/blend-contents');
 
-/** What Blender's own interface tells of the file that it has open, in the words of `BlendContents`. */
+/** What Blender's own interface reports of its open file, in the words of `BlendContents`. */
 const ASK = `
 import bpy, json, re
 

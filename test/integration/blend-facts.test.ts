@@ -141,7 +141,7 @@ describe('readBlendFacts agrees with Blender on files of an older one', () => {
     expect(facts.blenderVersion.text).toBe(version);
     expect(facts).toMatchObject({ compression, activeScene: asked.activeScene, incomplete: false });
     expect(facts.blenderSubversion).toBe(asked.version[2]);
-    // Blender turns separators of Windows round as it loads a file; the reader tells what is written in it.
+    // Blender turns separators of Windows round as it loads a file; the reader reports what the file holds.
     const scenes = facts.scenes.map((scene) => ({
       ...scene,
       outputPath: scene.outputPath.replaceAll('\\', '/'),
@@ -151,17 +151,20 @@ describe('readBlendFacts agrees with Blender on files of an older one', () => {
   });
 });
 
-test.each(['heavy.blend', 'heavy-zstd.blend'])('%s takes two requests and 1.25 MiB at most', async (name) => {
-  const source = countingSource(await new FileStorage().open(pathToFileURL(join(folder, name))));
-  expect(source.size).toBeGreaterThan(2 * MIB);
-  const facts = await readBlendFacts(source);
-  expect(facts.scenes).toHaveLength(42);
-  expect(source.reads).toBeLessThanOrEqual(2);
-  expect(source.readBytes).toBeLessThanOrEqual(1.25 * MIB);
-  await source.close();
-});
+test.each(['heavy.blend', 'heavy-zstd.blend'])(
+  'readBlendFacts reads %s in two requests of 1.25 MiB at most',
+  async (name) => {
+    const source = countingSource(await new FileStorage().open(pathToFileURL(join(folder, name))));
+    expect(source.size).toBeGreaterThan(2 * MIB);
+    const facts = await readBlendFacts(source);
+    expect(facts.scenes).toHaveLength(42);
+    expect(source.reads).toBeLessThanOrEqual(2);
+    expect(source.readBytes).toBeLessThanOrEqual(1.25 * MIB);
+    await source.close();
+  },
+);
 
-test('a sparse file of 5 GB on a disk is read', async () => {
+test('readBlendFacts reads a sparse file of 5 GB', async () => {
   const file = join(folder, 'sparse.blend');
   const head = new BlendWriter(BLENDER_5_0)
     .scene('A')

@@ -64,7 +64,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test('the test covers every scene that Blender makes', () => {
+test('every made scene has an expected reach', () => {
   expect([...differences.keys()].toSorted()).toEqual(Object.keys(EXPECTED).toSorted());
 });
 

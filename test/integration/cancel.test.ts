@@ -15,7 +15,7 @@ const at = useScratchFolder();
 const SCENE = join(ROOT, 'examples/clock.blend');
 const FLAGS = ['--resolution-percent', '10', '--frames', '1-40', '--parallel', '1', '-n', 'clock'];
 
-test('a render of another process is cancelled and keeps its frames; until then it is not deleted, then it is', async () => {
+test('cancel stops a render of another process and keeps its frames', async () => {
   const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 300 });
   const rendering = startProgram('spotreel', ['render', SCENE, '-o', at('out'), ...FLAGS], { environment });
   while (!existsSync(at('out/clock/frames/0001.png'))) await sleep(20);
@@ -45,7 +45,7 @@ test('a render of another process is cancelled and keeps its frames; until then 
   expect(readdirSync(at('out'))).toEqual([]);
 });
 
-test('delete goes no further than the folder of the render', async () => {
+test("delete deletes nothing outside of the render's folder", async () => {
   for (const name of ['a', 'b']) {
     mkdirSync(at('out', name), { recursive: true });
     writeFileSync(at('out', name, 'manifest.json'), JSON.stringify(manifestFor(name, 1)));

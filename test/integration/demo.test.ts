@@ -51,7 +51,7 @@ function difference(png: Buffer, rgb: Buffer): number {
   return sum / rgb.length;
 }
 
-test('frames, order, timing and colours of the example are right in the frames and in the video', async () => {
+test('the video of the example has the right frames, order, timing and colours', async () => {
   const result = await spotreel([
     'render',
     join(ROOT, 'examples/clock.blend'),

@@ -19,7 +19,7 @@ jest.setTimeout(120_000);
 
 const at = useScratchFolder();
 
-/** Of who has never heard of AWS. */
+/** The environment of a user without AWS. */
 const NO_AWS: NodeJS.ProcessEnv = {
   AWS_EC2_METADATA_DISABLED: 'true',
   ...Object.fromEntries(
@@ -44,7 +44,7 @@ async function doctor(environment: NodeJS.ProcessEnv, ...more: string[]) {
   return { exitCode, stderr, checks, stateOf };
 }
 
-test('this machine, with its real programs and without AWS: nothing is wrong, and nothing is left behind', async () => {
+test('doctor finds nothing wrong with this machine without AWS', async () => {
   const { exitCode, checks, stateOf } = await doctor({});
   expect(checks.filter(({ state }) => state === 'wrong')).toEqual([]);
   expect(exitCode).toBe(0);
@@ -70,7 +70,7 @@ test('this machine, with its real programs and without AWS: nothing is wrong, an
   expect(stdout).toMatch(/^ok {7}Node {5}v\d+/);
 });
 
-test('without Blender that is wrong, and how to mend it is said; all else is looked at all the same', async () => {
+test('doctor reports a missing Blender with its fix', async () => {
   const { exitCode, checks, stateOf } = await doctor({ SPOTREEL_BLENDER: '/nowhere/blender' });
   expect(exitCode).toBe(1);
   expect(checks.find(({ name }) => name === 'Blender')).toMatchObject({
@@ -81,13 +81,13 @@ test('without Blender that is wrong, and how to mend it is said; all else is loo
   expect(stateOf('ffmpeg')).toEqual(['ok']);
 });
 
-test('a farm that is asked for by name, and no credentials', async () => {
+test('doctor reports missing credentials if a farm is named', async () => {
   const { exitCode, stateOf } = await doctor({}, '--farm', 'films');
   expect(exitCode).toBe(1);
   expect(stateOf('AWS')).toEqual(['wrong']);
 });
 
-describe('a farm in the account', () => {
+describe('doctor, with a farm,', () => {
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
   let aws: S3Emulator;
   let batch: BatchClient;
@@ -111,7 +111,7 @@ describe('a farm in the account', () => {
   });
   afterAll(() => aws.stop());
 
-  test('all of it is there, nothing is written; what this emulator does not know is a warning', async () => {
+  test('checks every part and writes nothing', async () => {
     const { exitCode, stderr, checks, stateOf } = await doctor(environment, '--farm', 'films');
     expect(checks.filter(({ state }) => state === 'wrong')).toEqual([]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
@@ -138,7 +138,7 @@ describe('a farm in the account', () => {
     expect(Uploads).toEqual([]);
   });
 
-  test('machines of the farm and of nobody: what has joined the cluster of its compute environment is counted', async () => {
+  test("counts only the farm's machines that have joined the cluster", async () => {
     const { computeEnvironments = [] } = await batch.send(new DescribeComputeEnvironmentsCommand({}));
     const cluster = computeEnvironments[0]!.ecsClusterArn!;
     const start = async (Value: string) => {
@@ -167,7 +167,7 @@ describe('a farm in the account', () => {
     await ec2.send(new TerminateInstancesCommand({ InstanceIds: [...ids, others] }));
   });
 
-  test('what may not be asked is a warning that names the permission, and hides nothing else', async () => {
+  test('warns of each missing permission', async () => {
     const denying = await startHttpServer((_, response) => {
       response.writeHead(403, {
         'content-type': 'application/json',
@@ -194,7 +194,7 @@ describe('a farm in the account', () => {
     }
   });
 
-  test('a queue that was switched off and an image that is gone are wrong; so is a farm that is not there', async () => {
+  test('reports a disabled queue, a missing image and an unknown farm', async () => {
     await batch.send(new UpdateJobQueueCommand({ jobQueue: 'queue', state: 'DISABLED' }));
     await ecr.send(
       new BatchDeleteImageCommand({ repositoryName: 'assets', imageIds: [{ imageTag: 'tag' }] }),

@@ -75,13 +75,13 @@ async function until(isSo: () => boolean, { process: program, finished }: Starte
   }
 }
 
-test('1,200 frames, killed twice: complete and right, and no frame that was whole is fetched again', async () => {
+test('download of 1,200 frames, killed twice, fetches no whole frame again', async () => {
   const count = 1200;
   const numbers = Array.from({ length: count }, (_, index) => index + 1);
   await putManifest('long', count);
   await mapConcurrently(numbers, 16, (frame) => put(`long/frames/${frameName(frame)}`, frameBytes(frame)));
   await put('long/output.mp4', bytesOf('film', 3000));
-  // What lies there besides is none of the contract's.
+  // Other files there are not part of the contract.
   await put('long/frames/1.png', 'x');
   await put('long/frames/sub/0001.png', 'x');
   await put('long/frames/2001.png', 'no frame of this render');
@@ -133,7 +133,7 @@ test('1,200 frames, killed twice: complete and right, and no frame that was whol
   expect(gets(/^\/films\/?$/)).toHaveLength(5);
 });
 
-test('a large file goes on where it broke off, and not over another version', async () => {
+test('download resumes a large file only if its version is the same', async () => {
   await putManifest('large', 2);
   const film = bytesOf('a large film', 40 * MIB);
   await put('large/output.mp4', film);
@@ -160,7 +160,7 @@ test('a large file goes on where it broke off, and not over another version', as
   expect(readFileSync(at('here/output.mp4')).equals(other)).toBe(true);
 });
 
-test('Ctrl-C: 130, and what is missing is said with 3; a file that was changed here is fetched again', async () => {
+test('download ends with 130 at Ctrl-C, and the same command resumes it', async () => {
   await putManifest('some', 400);
   const numbers = Array.from({ length: 399 }, (_, index) => index + 1);
   await mapConcurrently(numbers, 16, (frame) => put(`some/frames/${frameName(frame)}`, frameBytes(frame)));
@@ -182,7 +182,7 @@ test('Ctrl-C: 130, and what is missing is said with 3; a file that was changed h
   expect(await download('some', '--frames', '401-410')).toMatchObject({ exitCode: 2 });
 });
 
-test('nothing is written through a link', async () => {
+test('download writes nothing through a link', async () => {
   await putManifest('links', 1);
   await put('links/frames/0001.png', frameBytes(1));
   mkdirSync(at('elsewhere'));
@@ -200,7 +200,7 @@ test('nothing is written through a link', async () => {
   expect(await download('../links')).toMatchObject({ exitCode: 2 });
 });
 
-test('--watch fetches frames as they come, and ends when the render has', async () => {
+test('download --watch fetches frames as they are stored and ends with the render', async () => {
   await putManifest('live', 2);
   await put('live/frames/0001.png', frameBytes(1));
   const watching = startProgram('spotreel', argv('live', '--watch'), { environment });
@@ -223,7 +223,7 @@ test('--watch fetches frames as they come, and ends when the render has', async 
   expect(gets(/frames\/000\d\.png$/)).toHaveLength(2);
 });
 
-test('a render of this machine is downloaded by the same command', async () => {
+test('download copies a render of this machine', async () => {
   const folder = at('renders/local');
   mkdirSync(`${folder}/frames`, { recursive: true });
   writeFileSync(`${folder}/manifest.json`, JSON.stringify(manifestFor('local', 1)));

@@ -13,7 +13,7 @@ jest.setTimeout(180_000);
 const at = useScratchFolder();
 const CLOCK = join(ROOT, 'examples/clock.blend');
 
-/** Nobody's account: no keys, and no machine that would hand some out. */
+/** No AWS account: no keys, and no metadata service that gives some. */
 const NO_AWS: NodeJS.ProcessEnv = {
   AWS_EC2_METADATA_DISABLED: 'true',
   AWS_CONFIG_FILE: '/nowhere',
@@ -36,7 +36,7 @@ function ascends({ low, middle, high }: { low: number; middle: number; high: num
   return 0 < low && low <= middle && middle <= high;
 }
 
-test('an artist without an AWS account reads off what it takes here and would cost there', async () => {
+test('estimate needs no AWS account to show time here and cost on a farm', async () => {
   const args = [CLOCK, '--resolution-percent', '10', '--samples', '1', '-p', '2'];
   const first = await estimate([...args, '--json']);
   expect(first).toMatchObject({ exitCode: 0 });
@@ -74,7 +74,7 @@ test('an artist without an AWS account reads off what it takes here and would co
     /the farm is one as it is deployed without settings \(none was found/,
   );
 
-  // The same again: told from what is there.
+  // The same again: estimated from the stored test frames.
   const written = writeTimes(folder);
   const again = await estimate(args);
   expect(again).toMatchObject({ exitCode: 0 });
@@ -83,12 +83,12 @@ test('an artist without an AWS account reads off what it takes here and would co
   for (const words of ['72 frames of 64×36', 'Spot', 'On-Demand', 'by the table of', frames[0]!.thumbnail])
     expect(again.stdout).toContain(words);
 
-  // Asked for in another way it is tested anew.
+  // With other options, test frames are rendered again.
   await estimate([...args, '--test-frames', '1', '-p', '1']);
   expect(readdirSync(at('out'))).toHaveLength(2);
 });
 
-test('a scene at fault is refused before anything is rendered', async () => {
+test('estimate refuses a faulty scene before it renders', async () => {
   const scene = await makeScene(at('shot.blend'), 'scene.camera = None');
   const refused = await estimate([scene]);
   expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
@@ -96,7 +96,7 @@ test('a scene at fault is refused before anything is rendered', async () => {
   expect(existsSync(at('out'))).toBe(false);
 });
 
-test('frames that fail are told, and the others reckoned with; where none comes out there is no estimate', async () => {
+test('estimate lists failed test frames and fails if all of them failed', async () => {
   const args = [CLOCK, '--resolution-percent', '10', '-p', '1'];
   const fake = { width: 64, height: 36 };
   const some = installFakeBlender(at('some'), { ...fake, faults: { 36: 'fail', 37: 'fail' } });
@@ -109,7 +109,7 @@ test('frames that fail are told, and the others reckoned with; where none comes 
   expect(failed.stderr).toContain('none of the test frames');
 });
 
-test('a farm that is named has to be there', async () => {
+test('estimate fails if the named farm does not exist', async () => {
   const { exitCode, stderr } = await estimate([CLOCK, '--farm', 'other'], {
     ...NO_AWS,
     AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
@@ -119,7 +119,7 @@ test('a farm that is named has to be there', async () => {
   expect(existsSync(at('out'))).toBe(false);
 });
 
-describe('with a farm', () => {
+describe('estimate on a farm', () => {
   let farm: PlayedFarm;
   beforeAll(async () => {
     farm = await startPlayedFarm();
@@ -128,7 +128,7 @@ describe('with a farm', () => {
 
   const SMALL = [CLOCK, '--resolution-percent', '10', '--samples', '1'];
 
-  test('its machines render the test frames, a slice each, and its size is reckoned with', async () => {
+  test("renders the test frames in one slice each and uses the farm's size", async () => {
     const { exitCode, stdout, stderr } = await estimate([...SMALL, '--on-farm', '--json'], farm.environment);
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
     const told = JSON.parse(stdout);
@@ -145,7 +145,7 @@ describe('with a farm', () => {
     expect(farm.jobs).toHaveLength(2);
   });
 
-  test('it refuses a test whose scripts it does not allow', async () => {
+  test('refuses a test whose scripts the farm does not allow', async () => {
     const before = farm.jobs.length;
     const { exitCode, stderr } = await estimate([...SMALL, '--on-farm', '--allow-scripts'], farm.environment);
     expect(exitCode).toBe(2);

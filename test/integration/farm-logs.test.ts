@@ -120,7 +120,7 @@ const child = (index: number, status: string, streams: readonly string[], runnin
 const logs = (...more: string[]) =>
   spotreel(['logs', 'shot', '-o', `s3://${aws.bucket}/renders`, ...more], { environment });
 
-test('without a choice the slices that failed are shown, page after page, from the log group that their job names', async () => {
+test('logs shows failed slices from the log group of their job, page after page', async () => {
   const many = Array.from({ length: 12_000 }, (_, i) => `line ${i}`);
   for (const at of [0, 6_000]) await write('render/a', many.slice(at, at + 6_000));
   described = () => [
@@ -139,7 +139,7 @@ test('without a choice the slices that failed are shown, page after page, from t
   expect(gone.stderr).toContain('slice 2, attempt 1: there is no log');
 });
 
-test('the lines of one frame, of all attempts', async () => {
+test('logs --frame shows the lines of all attempts', async () => {
   await write('render/b1', [began(3), began(4), stored(3), 'something else']);
   await write('render/b2', [line({ event: 'frame-kept', frame: 3 }), began(4), stored(4)]);
   described = () => [parent({}), job('s', 'PENDING'), child(1, 'SUCCEEDED', ['render/b1', 'render/b2'])];
@@ -156,7 +156,7 @@ test('the lines of one frame, of all attempts', async () => {
   ]);
 });
 
-test('by the name of the farm: its own log group, where a job names none', async () => {
+test("logs --farm reads the farm's log group if a job names none", async () => {
   await write('stitch/a', [line({ event: 'stitching', frames: 8, total: 8 })], FARM_GROUP);
   const container = { logStreamName: 'stitch/a' };
   described = () => [parent({ SUCCEEDED: 4 }), job('s', 'SUCCEEDED', { container })];
@@ -165,7 +165,7 @@ test('by the name of the farm: its own log group, where a job names none', async
   expect(stdout).toContain('video, attempt 1  8 of 8 frames are in the video\n');
 });
 
-test('followed into the next attempt and to the end; a job that AWS Batch has forgotten is said', async () => {
+test('logs --follow shows the next attempt, to the end', async () => {
   await write('render/c1', [began(7)]);
   let now = child(3, 'RUNNING', [], 'render/c1');
   described = () => [parent({ RUNNING: 1 }), job('s', 'PENDING'), now];

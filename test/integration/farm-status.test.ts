@@ -97,7 +97,7 @@ async function submitted(name: string, stored = 0): Promise<URL> {
 
 const place = () => ['-o', `s3://${aws.bucket}${output.pathname}`];
 
-test('a render that waits says why, as AWS Batch does, from one call', async () => {
+test("status shows AWS Batch's reason for waiting, from one request", async () => {
   await submitted('shot');
   const statusReason =
     'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested';
@@ -114,7 +114,7 @@ test('a render that waits says why, as AWS Batch does, from one call', async () 
   expect(calls).toEqual([['job-1', 'job-2', 'job-1:0', 'job-1:1', 'job-1:2', 'job-1:3']]);
 });
 
-test('AWS Batch does not answer: the frames are told all the same, and that the rest is not known', async () => {
+test('status shows the frames even if AWS Batch does not answer', async () => {
   await submitted('shot', 3);
   answer = () => 500;
   const { exitCode, stdout } = await spotreel(['status', '--json', ...place()], { environment });
@@ -127,7 +127,7 @@ test('AWS Batch does not answer: the frames are told all the same, and that the 
   });
 });
 
-test('watched to its end: one call a look, throttled or failing ones told and survived', async () => {
+test('watch survives throttled and failed requests to the end', async () => {
   const folder = await submitted('shot', 2);
   const looks: Array<() => Partial<JobDetail>[] | number> = [
     () => [parent({ RUNNABLE: 2, RUNNING: 2 }), job('job-2', 'PENDING')],
@@ -165,7 +165,7 @@ test('watched to its end: one call a look, throttled or failing ones told and su
   });
 });
 
-test('Ctrl-C while AWS Batch is late ends the watching, and says that the farm goes on', async () => {
+test('watch ends at Ctrl-C while AWS Batch is late', async () => {
   await submitted('shot');
   answer = () => 'late';
   const { process: watching, finished } = startProgram('spotreel', ['watch', 'shot', ...place()], {
@@ -181,7 +181,7 @@ test('Ctrl-C while AWS Batch is late ends the watching, and says that the farm g
   expect(calls).toHaveLength(1);
 });
 
-test('many renders are listed by a call for each 100 jobs, and none for those that have ended', async () => {
+test('list asks once for each 100 jobs and never for ended ones', async () => {
   const model = await submitted('model');
   const manifest = JSON.parse(Buffer.from(await storage.get(manifestUrl(model))).toString('utf8'));
   const names = Array.from({ length: 70 }, (_, i) => `shot-${i}`);

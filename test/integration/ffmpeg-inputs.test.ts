@@ -29,7 +29,7 @@ const PICTURES = CALLS.filter(([name]) => name !== 'sound');
 
 const run = (args: readonly string[]) => promisify(execFile)('ffmpeg', [...args]);
 
-test.each(PICTURES)('%s is made of a PNG', async (_, args) => {
+test.each(PICTURES)('ffmpeg makes %s of a PNG', async (_, args) => {
   writeFileSync(at('in 1%.png'), PNG.sync.write(new PNG({ width: 64, height: 36 })));
   await run(args());
   expect(readFileSync(args().at(-1)!).length).toBeGreaterThan(100);
@@ -41,14 +41,14 @@ const LISTS = {
   'list for concat': "ffconcat version 1.0\nfile 'other.ts'\n",
 };
 
-describe.each(Object.entries(LISTS))('if an input is in truth a %s', (_, text) => {
+describe.each(Object.entries(LISTS))('for an input that is really a %s', (_, text) => {
   beforeEach(async () => {
     const film = ['-f', 'lavfi', '-i', 'testsrc=d=1:r=25', '-f', 'lavfi', '-i', 'sine=d=1', '-f', 'mpegts'];
     await run(['-hide_banner', '-loglevel', 'error', ...film, at('other.ts')]);
     writeFileSync(at('in 1%.png'), text);
   });
 
-  test('ffmpeg itself would show the other file', async () => {
+  test('ffmpeg by itself shows the other file', async () => {
     await run([
       '-hide_banner',
       '-loglevel',
@@ -62,7 +62,7 @@ describe.each(Object.entries(LISTS))('if an input is in truth a %s', (_, text) =
     expect(PNG.sync.read(readFileSync(at('shown.png')))).toMatchObject({ width: 320, height: 240 });
   });
 
-  test.each(CALLS)('no %s is made', async (__, args) => {
+  test.each(CALLS)('Spotreel makes no %s', async (__, args) => {
     await expect(run(args())).rejects.toThrow('Command failed');
   });
 });

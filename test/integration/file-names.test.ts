@@ -86,7 +86,7 @@ test('a farm renders files with #, %, +, spaces and quotes in their names, and o
   expect(dependencies.map(({ path }) => path)).toContain(NFC);
 });
 
-test('one machine renders these files, and files in a linked folder', async () => {
+test('one machine renders files with such names and files in a linked folder', async () => {
   await makeScene(at(SCENE), squares(['linked/a.png', ODD, 'tex/plain.png']));
   mkdirSync(at('elsewhere'));
   renameSync(at('linked'), at('elsewhere/linked'));

@@ -15,7 +15,7 @@ jest.setTimeout(240_000);
 
 const at = useScratchFolder();
 const SCENE = join(ROOT, 'examples/clock.blend');
-/** 64×36, as the fake is told to draw. */
+/** 64×36, the size of the fake's frames. */
 const FLAGS = ['--resolution-percent', '10', '--frames', '1-8', '--frames-per-slice', '4', '--parallel', '2'];
 
 async function render(behaviour: Partial<FakeBehaviour>, ...more: string[]) {
@@ -34,7 +34,7 @@ const FAULTS = ['crash', 'fail', 'truncate', 'no-file', 'quit', 'small'] as cons
 const USUAL: ReadonlyArray<(typeof FAULTS)[number]> = ['crash', 'fail', 'truncate'];
 
 describe.each(fewOrAll('frame-faults', FAULTS, (fault) => USUAL.includes(fault)))(
-  'a Blender that does "%s"',
+  'a Blender that fails with "%s"',
   (fault) => {
     if (fault === 'crash' || runsHeavy('frame-faults'))
       test('once costs a second try and no frame', async () => {
@@ -44,7 +44,7 @@ describe.each(fewOrAll('frame-faults', FAULTS, (fault) => USUAL.includes(fault))
         expect((await probeVideo(join(folder, 'output.mp4'))).nb_read_frames).toBe('8');
       });
 
-    test('always costs that frame only, says which and why, and leaves a video with a gap', async () => {
+    test('always costs that frame only, which the error names with its reason', async () => {
       // Frame 8 does it once, which costs a second try and no frame.
       const faults = { 3: fault, 8: fault };
       const { exitCode, folder, json, stderr } = await render({ faults, onceIn: at(), onceFor: [8] });
@@ -66,7 +66,7 @@ describe.each(fewOrAll('frame-faults', FAULTS, (fault) => USUAL.includes(fault))
   },
 );
 
-test('3 dead frames of 8: each gap shows the frame before it, the first ones the next, and all are named', async () => {
+test('each gap of a video shows the frame before it, or the next at the start', async () => {
   const greys = { 1: 10, 2: 40, 3: 70, 4: 100, 5: 130, 6: 160, 7: 190, 8: 220 };
   const { exitCode, folder, json } = await render({
     greys,
@@ -91,7 +91,7 @@ test('3 dead frames of 8: each gap shows the frame before it, the first ones the
 const reportOf = (folder: string) =>
   readFileSync(join(folder, 'report.html'), 'utf8').replace(/>\s+/g, '>').replace(/\s+</g, '<');
 
-test('3 dead frames of 48: a video of 48 frames, and a report that names the three and why', async () => {
+test('the report names 3 failed frames of 48 with their reasons', async () => {
   const dead = { 7: 'fail', 21: 'crash', 48: 'truncate' } as const;
   const flags = ['--frames', '1-48', '--frames-per-slice', '16'];
   const { exitCode, folder, json } = await render({ faults: dead }, ...flags);
@@ -111,7 +111,7 @@ test('3 dead frames of 48: a video of 48 frames, and a report that names the thr
   }
 });
 
-test('marked gaps say so in the picture', async () => {
+test('a marked gap is labelled in the picture', async () => {
   const greys = { 1: 128, 2: 128, 3: 128, 4: 128, 5: 128, 6: 128, 7: 128, 8: 128 };
   const { exitCode, folder } = await render({ greys, faults: { 3: 'fail' } }, '--gaps', 'mark');
   expect(exitCode).toBe(3);
@@ -124,7 +124,7 @@ test('marked gaps say so in the picture', async () => {
   expect(parseGaps(readFileSync(join(folder, 'gaps.json'))).marked).toBe(true);
 });
 
-test('without a single frame there is no video, and it is said', async () => {
+test('a render without a single frame makes no video', async () => {
   const faults = Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8].map((frame) => [frame, 'fail' as const]));
   const { exitCode, folder, json } = await render({ faults });
   expect(exitCode).toBe(1);
@@ -134,7 +134,7 @@ test('without a single frame there is no video, and it is said', async () => {
   expect(readdirSync(folder).filter((name) => name.startsWith('output') || name === 'gaps.json')).toEqual([]);
 });
 
-test('once the fault is mended, the same command renders what is missing and nothing else', async () => {
+test('the same command renders only the missing frames once the fault is fixed', async () => {
   const before = await render({ faults: { 3: 'fail' } });
   expect(existsSync(join(before.folder, 'output.partial.mp4'))).toBe(true);
   const times = writeTimes(before.folder);
@@ -149,7 +149,7 @@ test('once the fault is mended, the same command renders what is missing and not
   expect(after).toEqual(times);
 });
 
-test('a frame cut short in place is not trusted', async () => {
+test('a truncated frame in frames/ is rendered again', async () => {
   const before = await render({ faults: { 5: 'fail' } });
   truncateSync(join(before.folder, 'frames/0002.png'), 100);
   writeFileSync(join(before.folder, 'frames/0007.png'), '');
@@ -161,7 +161,7 @@ test('a frame cut short in place is not trusted', async () => {
   expect(rendered.toSorted((a, b) => a - b)).toEqual([2, 5, 7]);
 });
 
-test('files that are no frames do no harm in the frames folder', async () => {
+test('other files in the frames folder do no harm', async () => {
   const before = await render({ faults: { 5: 'fail' } });
   writeFileSync(join(before.folder, 'frames/notes.txt'), 'keep');
   copyFileSync(join(before.folder, 'frames/0001.png'), join(before.folder, 'frames/0009.png'));
@@ -170,14 +170,14 @@ test('files that are no frames do no harm in the frames folder', async () => {
   expect((await probeVideo(join(folder, 'output.mp4'))).nb_read_frames).toBe('8');
 });
 
-test('a Blender that can not open the scene is tried twice and quoted', async () => {
+test('a Blender that cannot open the scene is tried twice and quoted', async () => {
   const { exitCode, stderr, json } = await render({ refuse: "Error: File format is not a blend file: 'x'" });
   expect(exitCode).toBe(1);
   expect(json.errors).toContainEqual(expect.stringContaining('could not render'));
   expect(stderr).toContain('File format is not a blend file');
 });
 
-test('seconds, attempts and bytes of each frame stand in the report of its slice', async () => {
+test('the report of a slice has seconds, attempts and bytes of each frame', async () => {
   const { folder } = await render({ delayMs: 20 });
   const reports = sliceReports(folder);
   expect(reports.map(({ slice }) => slice).toSorted((a, b) => a - b)).toEqual([0, 1]);

@@ -15,7 +15,7 @@ jest.setTimeout(300_000);
 const at = useScratchFolder();
 const GOLDEN = join(ROOT, 'test/fixtures/golden');
 
-/** Set, golden frames are made anew for the Blender at hand and nothing is compared. */
+/** If set, golden frames are made again for the Blender in use and nothing is compared. */
 const IS_MAKING = process.env.SPOTREEL_GOLDEN === 'make';
 
 /** Versions that must have golden frames: Debian's, which the tests usually have, and those of a farm's own image. */
@@ -49,7 +49,7 @@ const SCENES: readonly Scene[] = [
   { name: 'alpha', file: 'test/fixtures/golden/alpha.blend', frames: [1], tolerance: CYCLES },
 ];
 
-test.each(SCENES)('frames of the scene $name look as they always have', async (scene) => {
+test.each(SCENES)('frames of the scene $name equal their golden frames', async (scene) => {
   const series = seriesOf(await versionAtHand());
   const folder = join(GOLDEN, series);
   if (!IS_MAKING && !existsSync(folder) && !NAMED.includes(series)) {
@@ -82,7 +82,7 @@ async function render({ file, frames, flags = [] }: Scene): Promise<Map<number, 
 function keep({ name }: Scene, rendered: ReadonlyMap<number, Buffer>, folder: string): void {
   mkdirSync(folder, { recursive: true });
   for (const [frame, bytes] of rendered) {
-    // Written anew, without the paths and times that Blender notes in its PNGs.
+    // Written again, without the paths and times that Blender notes in its PNGs.
     writeFileSync(join(folder, `${name}-${frameName(frame)}`), PNG.sync.write(PNG.sync.read(bytes)));
   }
 }

@@ -38,7 +38,7 @@ async function interrupted(variables: NodeJS.ProcessEnv, interrupt: (kill: () =>
 const frames = (count: number) =>
   Array.from({ length: count }, (_, i) => `${String(i + 1).padStart(4, '0')}.png`);
 
-test('SIGTERM: the frame in flight is finished and stored, no other is begun, and Batch is told to try again', async () => {
+test('a worker stores the frame in work at SIGTERM and begins no other', async () => {
   const { exitCode, attempt } = await interrupted(environment({ delayMs: 1500 }), (kill) => kill());
   expect(exitCode).toBe(143);
   expect(frameFiles(at('out'))).toEqual(frames(3));
@@ -47,7 +47,7 @@ test('SIGTERM: the frame in flight is finished and stored, no other is begun, an
   expect(readdirSync(at('tmp'))).toEqual([]);
 });
 
-test('a frame that is not done within the grace is dropped whole, and the report says what that cost', async () => {
+test("a frame that exceeds the grace period is dropped, and its slice's report says so", async () => {
   const slow = environment({ delayMs: 1500 }, { SPOTREEL_STOP_SECONDS: '0.3' });
   const { exitCode, attempt } = await interrupted(slow, (kill) => kill());
   expect(exitCode).toBe(143);
@@ -56,7 +56,7 @@ test('a frame that is not done within the grace is dropped whole, and the report
   expect(attempt.dropped?.seconds).toBeGreaterThan(0.2);
 });
 
-test('the Spot notice of the machine does the same, and the next attempt renders only what is missing', async () => {
+test('the next attempt after a Spot notice renders only the missing frames', async () => {
   const notice = at('spot-notice.json');
   const noticed = environment({ delayMs: 1500 }, { SPOTREEL_SPOT_NOTICE: notice });
   const time = new Date(Date.now() + 120_000).toISOString();
@@ -76,7 +76,7 @@ test('the Spot notice of the machine does the same, and the next attempt renders
   expect(frameFiles(at('out'))).toHaveLength(FRAMES);
 });
 
-test('a Blender that hangs is ended, costs its frame alone, and the setting is named', async () => {
+test('a Blender that hangs costs one frame, whose error names the setting', async () => {
   const { exitCode } = await worker(ARGS(), {
     environment: environment({ faults: { 2: 'hang' } }, { SPOTREEL_HANG_SECONDS: '4' }),
   });
@@ -85,7 +85,7 @@ test('a Blender that hangs is ended, costs its frame alone, and the setting is n
   expect(failure(2)).toMatchObject({ tries: 2, reason: expect.stringContaining('hangMinutes') });
 });
 
-test('a frame for which memory is short says how much there is and what to raise', async () => {
+test('a frame that runs out of memory names the memory and the setting to raise', async () => {
   const { exitCode } = await worker(ARGS(), {
     environment: environment({ faults: { 2: 'memory' } }, { SPOTREEL_MEMORY_MIB: '2000' }),
   });
@@ -95,7 +95,7 @@ test('a frame for which memory is short says how much there is and what to raise
   expect(reason).toContain('2000 MiB: raise the setting renderMemoryMib');
 });
 
-test('Blender is not started for ever where each start lacks the same file', async () => {
+test('a worker stops trying once each start lacks the same file', async () => {
   const { exitCode, stdout } = await worker(ARGS(), {
     environment: environment({ faults: { 2: 'missing', 3: 'missing', 4: 'missing', 5: 'missing' } }),
   });

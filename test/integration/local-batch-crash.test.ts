@@ -49,7 +49,7 @@ function startScheduler(...args: string[]) {
 }
 
 describe('a scheduler that is killed', () => {
-  test('takes along what it runs, even if that ignores everything', async () => {
+  test('leaves no process, even if its job ignores every signal', async () => {
     const stateDirectory = makeDirectory();
     const killed = startScheduler(stateDirectory, 'run', programFile('await-signal.js'), 'ignore');
     // Each with its supervisor.
@@ -64,7 +64,7 @@ describe('a scheduler that is killed', () => {
     expect(processesWith('MARKER', stateDirectory)).toEqual([]);
   });
 
-  test('again and again, at any moment, brings every child to its end and leaves no process', async () => {
+  test('repeatedly still completes every child', async () => {
     const stateDirectory = makeDirectory();
     const file = join(makeDirectory(), 'runs');
     const args = [stateDirectory, 'run', programFile('record-run.js'), file];
@@ -76,7 +76,7 @@ describe('a scheduler that is killed', () => {
       await sleep(delay);
       killed.child.kill('SIGKILL');
       await killed.hasExited;
-      // The kernel has told them to end by now; how soon they are gone is up to it.
+      // The kernel has signalled them by now; how soon they end is up to it.
       await until(() => processesWith('MARKER', stateDirectory).length === 0);
     }
     const output = await startScheduler(...args).output;
@@ -115,7 +115,7 @@ describe('a state directory', () => {
     expect(existsSync(join(outside, 'kept'))).toBe(true);
   });
 
-  test('belongs to one of two that open it at once', async () => {
+  test('belongs to one of two schedulers that open it at once', async () => {
     const stateDirectory = makeDirectory();
     const outcomes = await Promise.allSettled([openBatch({ stateDirectory }), openBatch({ stateDirectory })]);
     const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
@@ -123,7 +123,7 @@ describe('a state directory', () => {
     expect(messageOf(failures[0])).toContain(`${stateDirectory} is in use by process ${process.pid}`);
   });
 
-  test('is taken over from a killed program by one of several', async () => {
+  test('of a killed scheduler is taken over by one of several', async () => {
     const stateDirectory = makeDirectory();
     for (let round = 0; round < 3; round += 1) {
       const killed = startScheduler(stateDirectory, 'hold');

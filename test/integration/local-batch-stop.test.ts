@@ -7,7 +7,7 @@ afterEach(cleanUp);
 
 const RETRY_ALWAYS = { attempts: 5 };
 
-test('a timeout fails the job without another attempt', async () => {
+test('a timeout of LocalBatch fails the job without another attempt', async () => {
   const { batch, submit } = await openBatch();
   const timeout = { attemptDurationSeconds: 1 };
   const jobId = await submit(['await-signal.js', 'obey'], { timeout, retryStrategy: RETRY_ALWAYS });
@@ -16,7 +16,7 @@ test('a timeout fails the job without another attempt', async () => {
   expect(detail.attempts).toHaveLength(1);
 });
 
-test('a program that ignores SIGTERM is killed after the stop timeout', async () => {
+test('LocalBatch kills a program that ignores SIGTERM after the stop timeout', async () => {
   const { batch, submit, untilLogged, events } = await openBatch({ stopTimeoutSeconds: 0.2 });
   const jobId = await submit(['await-signal.js', 'ignore'], { retryStrategy: RETRY_ALWAYS });
   await untilLogged(jobId, 'ready');
@@ -27,7 +27,7 @@ test('a program that ignores SIGTERM is killed after the stop timeout', async ()
   expect(events).toContainEqual({ type: 'log', jobId, attempt: 1, line: 'got SIGTERM' });
 });
 
-test('terminating an array stops what runs and fails what waits', async () => {
+test('terminating an array stops its running children and fails its waiting ones', async () => {
   const { batch, submit, untilLogged } = await openBatch({ maxParallel: 1 });
   const jobId = await submit(['await-signal.js', 'obey'], { arrayProperties: { size: 3 } });
   await untilLogged(jobId, 'ready', 0);
@@ -55,7 +55,7 @@ test('a batch whose directory another machine took over stops its jobs and write
   expect(tidied).toBe(1);
 });
 
-test('what an attempt started does not survive it', async () => {
+test('no process of an attempt survives it', async () => {
   const { batch, submit, events } = await openBatch();
   const jobId = await submit(['leave-grandchild.js']);
   expect(await batch.wait(jobId)).toMatchObject({ status: 'SUCCEEDED' });
@@ -65,7 +65,7 @@ test('what an attempt started does not survive it', async () => {
   await until(() => !isRunning(pid));
 });
 
-test('after stop no process is left, and the next open goes on without using up an attempt', async () => {
+test('no process is left after stop, and the next open uses up no attempt', async () => {
   const stateDirectory = makeDirectory();
   const file = join(makeDirectory(), 'runs');
   const environment = { MARKER: stateDirectory };

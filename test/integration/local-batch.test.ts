@@ -14,8 +14,8 @@ function exitCodes(detail: JobDetail | undefined): (number | undefined)[] | unde
   return detail?.attempts?.map((attempt) => attempt.container?.exitCode);
 }
 
-describe('environment of an attempt', () => {
-  test("a child has AWS Batch's variables, and nothing of this process's", async () => {
+describe('the environment of an attempt', () => {
+  test("has AWS Batch's variables and none of this process", async () => {
     const { batch, submit, directory } = await openBatch();
     const folder = makeDirectory();
     const jobId = await submit(['write-environment.js', folder], { arrayProperties: { size: 2 } });
@@ -35,7 +35,7 @@ describe('environment of an attempt', () => {
     expect(readdirSync(join(directory, 'scratch'))).toEqual([]);
   });
 
-  test('a plain job has no array variables; the job overrides its definition', async () => {
+  test('has no array variables in a plain job', async () => {
     const folder = makeDirectory();
     const { batch } = await openBatch({
       jobDefinitions: {
@@ -115,7 +115,7 @@ describe('dependencies', () => {
 describe('attempts', () => {
   const rules = [{ action: 'RETRY', onExitCode: '75' } as const, { action: 'EXIT', onReason: '*' } as const];
 
-  test('are made as the rules and the number of attempts say', async () => {
+  test('follow the rules and the number of attempts', async () => {
     const { batch, submit, directory } = await openBatch();
     const jobId = await submit(['exit-by-attempt.js', '0', '0=75,0', '1=65', '2=75'], {
       arrayProperties: { size: 4 },
@@ -136,7 +136,7 @@ describe('attempts', () => {
     expect(parseStamped(lines[0]![0]!).at).toBeGreaterThan(Date.now() - 60_000);
   });
 
-  test("the definition's retry strategy counts where the job has none", async () => {
+  test("follow the definition's retry strategy if the job has none", async () => {
     const { batch, submit } = await openBatch({
       jobDefinitions: { node: { entrypoint: [process.execPath], retryStrategy: { attempts: 2 } } },
     });
@@ -147,7 +147,7 @@ describe('attempts', () => {
     expect([inherits, overrides].map(exitCodes)).toEqual([[1, 1], [1]]);
   });
 
-  test('a program that is not there is a start failure without an exit code', async () => {
+  test('of a missing program fail to start, without an exit code', async () => {
     const { batch } = await openBatch({ jobDefinitions: { gone: { entrypoint: ['no-such-program'] } } });
     const request = { jobName: 'job', jobQueue: QUEUE, jobDefinition: 'gone' };
     const { attempts, ...detail } = await batch.wait((await batch.submitJob(request)).jobId);

@@ -11,7 +11,7 @@ jest.setTimeout(120_000);
 
 const at = useScratchFolder();
 const SCENE = join(ROOT, 'examples/clock.blend');
-/** 64×36, as the fake is told to draw. */
+/** 64×36, the size of the fake's frames. */
 const FLAGS = ['--resolution-percent', '10', '--frames', '1-8', '-f', '4', '-p', '2'];
 
 function start(behaviour: Partial<FakeBehaviour>, ...more: string[]) {
@@ -31,7 +31,7 @@ async function listed() {
     .map((line): unknown => JSON.parse(line));
 }
 
-test('a render that is complete', async () => {
+test('status and list show a complete render', async () => {
   expect((await start({}, '-n', 'shot').finished).exitCode).toBe(0);
   const asked = await status('--json');
   expect(asked.exitCode).toBe(0);
@@ -55,7 +55,7 @@ test('a render that is complete', async () => {
   ]);
 });
 
-test('a render that lacks a frame says which and why, and ends with 3', async () => {
+test('status ends with 3 and names a missing frame with its reason', async () => {
   await start({ faults: { 3: 'fail' } }).finished;
   const asked = await status();
   expect(asked.exitCode).toBe(3);
@@ -65,7 +65,7 @@ test('a render that lacks a frame says which and why, and ends with 3', async ()
   expect((await watch()).exitCode).toBe(3);
 });
 
-test('a render of which nothing came', async () => {
+test('status shows a render that failed', async () => {
   await start({ refuse: 'no' }).finished;
   const asked = await status('--json');
   expect(asked.exitCode).toBe(1);
@@ -73,7 +73,7 @@ test('a render of which nothing came', async () => {
   expect((await watch()).exitCode).toBe(1);
 });
 
-test('a render that goes on, is interrupted, and goes on to the end while it is watched', async () => {
+test('watch follows a render that is interrupted and resumed to the end', async () => {
   const started = start({ delayMs: 4000 });
   const isBegun = () => {
     const frames = begunFrames(at('out'));
@@ -107,7 +107,7 @@ test('a render that goes on, is interrupted, and goes on to the end while it is 
   expect(JSON.parse(lines.at(-1)!)).toMatchObject({ state: 'complete', frames: { stored: 8 } });
 });
 
-test('what is no render is not listed, and has no status', async () => {
+test('list leaves out folders that are not renders', async () => {
   mkdirSync(at('out', 'else'), { recursive: true });
   expect(await listed()).toEqual([]);
   for (const id of [[], ['else'], ['..'], ['%2e%2e'], ['else/../..']]) {

@@ -10,7 +10,7 @@ jest.setTimeout(180_000);
 
 const at = useScratchFolder();
 const SCENE = join(ROOT, 'examples/clock.blend');
-/** 64×36, as the fake is told to draw; slices of frames 1-4 and 5-8. */
+/** 64×36, the size of the fake's frames; slices of frames 1-4 and 5-8. */
 const FLAGS = ['--resolution-percent', '10', '--frames', '1-8', '-f', '4', '-p', '2', '-n', 'shot'];
 
 function start(environment: NodeJS.ProcessEnv = {}) {
@@ -26,7 +26,7 @@ const jsonLines = (text: string) =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-test('what real Blender said: of the video, a slice, a frame alone; in words, as JSON, as it was written', async () => {
+test("logs shows real Blender's lines of a video, a slice or a frame in three formats", async () => {
   expect((await start().finished).exitCode).toBe(0);
   const video = await logs();
   expect(video).toMatchObject({ exitCode: 0 });
@@ -59,13 +59,13 @@ test('what real Blender said: of the video, a slice, a frame alone; in words, as
     expect.objectContaining({ event: 'frame-started', frame: 5, slice: 1 }),
   );
 
-  // Read by a program that wants no more.
+  // The reader ends early.
   const head = startProgram('spotreel', ['logs', '-o', at('out'), 'shot', '--slice', '0', '--raw']);
   head.process.stdout?.destroy();
   expect((await head.finished).stderr).not.toContain('EPIPE');
 });
 
-test('where nobody chose, what failed is shown; a log that is gone, or never was, is said', async () => {
+test('logs without a choice shows what failed', async () => {
   await faked({ faults: { 6: 'fail' } }).finished;
   const failed = await logs('shot');
   expect(failed).toMatchObject({ exitCode: 0 });
@@ -73,7 +73,7 @@ test('where nobody chose, what failed is shown; a log that is gone, or never was
   expect(failed.stdout).toMatch(/frame 6 failed, it is tried again: Error: the fake was told to fail/);
   expect(failed.stdout).toMatch(/frame 6 failed: Error: the fake was told to fail/);
   expect(failed.stdout).toMatch(/error: frames-failed: /);
-  // The one that made a video of what there is.
+  // The job that made the partial video.
   expect((await logs('shot', '--stitch')).stdout).toContain('8 of 8 frames are in the video');
 
   const never = await logs('shot', '--slice', '0', '--attempt', '2');
@@ -90,7 +90,7 @@ test('where nobody chose, what failed is shown; a log that is gone, or never was
   expect(gone.stderr).toContain('slice 1, attempt 1: there is no log');
 });
 
-test('followed over an interruption to its end, and left by Ctrl-C before', async () => {
+test('logs --follow continues after an interruption until the render ends', async () => {
   const first = faked({ delayMs: 2500 });
   while (!existsSync(at('out/shot/frames/0001.png'))) await sleep(20);
   const leaving = startProgram('spotreel', ['logs', 'shot', '--follow', '-o', at('out')]);

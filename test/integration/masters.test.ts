@@ -53,7 +53,7 @@ function mastersOf(folder: string): string[] {
   return existsSync(masters) ? readdirSync(masters).toSorted() : [];
 }
 
-/** Samples as they stand in the file, 8 or 16 bits each, and how many to a pixel. */
+/** Samples as stored in the file, 8 or 16 bits each, and how many to a pixel. */
 function samplesOf(path: string) {
   const bytes = readFileSync(path);
   const { data, depth, color, alpha } = PNG.sync.read(bytes, { skipRescale: true }) as PNG & {
@@ -89,7 +89,7 @@ const SAVED: ReadonlyArray<readonly [string, string, string | undefined]> = [
 const USUAL = ['PNG of 16 bits', 'JPEG', 'OpenEXR with layers'];
 
 test.each(fewOrAll('masters', SAVED, ([name]) => USUAL.includes(name)))(
-  '%s: frames and masters equal those of Blender itself',
+  'frames and masters of %s equal those of Blender itself',
   async (_, settings, ending) => {
     const names = 'settings.file_format, settings.color_mode, settings.color_depth';
     const scene = await makeScene(

@@ -21,7 +21,7 @@ const submit = (...args: string[]) =>
   spotreel(['submit', ...SMALL, ...args], { environment: farm.environment, cwd: at() });
 const cap = async (renderId: string) => JSON.parse(await farm.get(`caps/${renderId}.json`));
 
-test('submit --max-cost: what costs more even at the lowest is refused, and nothing is uploaded', async () => {
+test('submit --max-cost refuses a render whose lowest estimate exceeds the cap', async () => {
   const before = farm.jobs.length;
   const refused = await submit('--max-cost', '0.000001', '-n', 'dear');
   expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
@@ -41,7 +41,7 @@ test('submit --max-cost: what costs more even at the lowest is refused, and noth
   expect(await cap('cheap')).toMatchObject({ renderId: 'cheap', maxUsd: 1000 });
 });
 
-test('submit --max-cost --test-frames 0 asks nobody beforehand', async () => {
+test('submit --max-cost --test-frames 0 makes no estimate', async () => {
   const taken = await submit('--max-cost', '0.01', '--test-frames', '0', '-n', 'blind');
   expect(taken).toMatchObject({ exitCode: 0 });
   expect(await cap('blind')).toMatchObject({ maxUsd: 0.01 });
@@ -53,7 +53,7 @@ test('submit --max-cost --test-frames 0 asks nobody beforehand', async () => {
   expect(await cap('blind')).toMatchObject({ maxUsd: 0.02 });
 });
 
-test('without a Blender here nothing is known beforehand, and that is said', async () => {
+test('submit --max-cost reports that it makes no estimate without Blender', async () => {
   const environment = { ...farm.environment, SPOTREEL_BLENDER: at('nowhere') };
   const flags = ['--max-cost', '0.01', '-n', 'unknown'];
   const { exitCode, stderr } = await spotreel(['submit', ...SMALL, ...flags], { environment });
@@ -63,9 +63,9 @@ test('without a Blender here nothing is known beforehand, and that is said', asy
 });
 
 test.each([
-  ['where nobody would watch', ['-o', 's3://elsewhere'], '--max-cost: only the farm'],
+  ['outside of a farm', ['-o', 's3://elsewhere'], '--max-cost: only the farm'],
   ['of nothing', ['--max-cost', '0'], 'more than 0'],
-])('a cap %s is refused', async (_, flags, words) => {
+])('submit refuses a cap %s', async (_, flags, words) => {
   const { exitCode, stderr } = await submit('--max-cost', '5', '--test-frames', '0', ...flags);
   expect(exitCode).toBe(2);
   expect(stderr).toContain(words);

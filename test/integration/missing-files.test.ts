@@ -10,7 +10,7 @@ const FIXTURES = join(ROOT, 'test/fixtures/missing');
 /** Frames of each scene that are asked about. */
 const FRAMES = 4;
 
-/** What each frame of a scene lacks, by frame; one list stands for all of them. */
+/** What each frame of a scene lacks, by frame; one list applies to all of them. */
 const WANTED: Readonly<Record<string, string[] | Readonly<Record<number, string[]>>>> = {
   used: ['//gone.png'],
   unconnected: [],
@@ -30,7 +30,7 @@ const WANTED: Readonly<Record<string, string[] | Readonly<Record<number, string[
   font: ['//gone.ttf'],
   volume: { 2: ['//smoke/s_0002.vdb'], 3: ['//smoke/s_0003.vdb (damaged)'], 4: ['//smoke/s_0004.vdb'] },
   clip: [],
-  // From frame 4 on another strip lies over these pictures; before, a muted one does.
+  // From frame 4 on another strip covers these pictures; before, a muted one does.
   strip: { 3: ['//strip/s_0003.png'], 4: ['//late.mp4'] },
   strip_scene: { 3: ['//gone.png'], 4: ['//gone.png'] },
   stereo: [],

@@ -42,7 +42,7 @@ function view() {
   return { look };
 }
 
-/** What was written before the picture, and the picture. */
+/** The text before the picture, and the picture. */
 function sent(written: string) {
   const [before, rest = ''] = written.split('\x1b7\x1b[10A\r\x1b]1337;File=');
   const [base64, after] = rest.slice(rest.indexOf(':') + 1).split('\x07');
@@ -50,7 +50,7 @@ function sent(written: string) {
   return { before, png: PNG.sync.read(Buffer.from(base64!, 'base64')) };
 }
 
-test('the newest frame, made small, in one place, and not more often than every 10 seconds', async () => {
+test('watch shows the newest frame in one place, at most every 10 seconds', async () => {
   const { look } = view();
   const first = sent(await look('0001.png', picture(720, 405), 0));
   expect(first.before).toBe(`(line)${'\n'.repeat(10)}`);
@@ -63,7 +63,7 @@ test('the newest frame, made small, in one place, and not more often than every 
   expect(await look('0003.png', picture(64, 36), 30)).toBe('');
 });
 
-test('a large frame of a bucket is followed by the next one later', async () => {
+test('watch waits longer after a large frame of a bucket', async () => {
   const { look } = view();
   const bytes = padded(picture(64, 36), 2_000_000);
   expect(await look('0001.png', bytes, 0)).not.toBe('');
@@ -71,7 +71,7 @@ test('a large frame of a bucket is followed by the next one later', async () => 
   expect(await look('0003.png', picture(64, 36), 60)).not.toBe('');
 });
 
-test('what is no whole PNG, or too large, is not shown, and the next frame is', async () => {
+test('watch skips a frame that is too large or not a whole PNG', async () => {
   const { look } = view();
   const good = picture(64, 36);
   const flipped = Buffer.from(good);

@@ -40,7 +40,7 @@ describe('on this machine', () => {
     };
   };
 
-  test('a receipt lies beside the report, and no cost is in it: nobody is paid', async () => {
+  test('a receipt is beside the report and has no cost', async () => {
     expect((await render()).exitCode).toBe(0);
     const written = read('receipt.json');
     expect(written).toMatchObject({
@@ -72,7 +72,7 @@ describe('on this machine', () => {
       expect(told).not.toMatch(/^ *cost/m);
   });
 
-  test('one of a render that lacks a frame; where machines are told, by the table, with its tags', async () => {
+  test('a receipt has tags, and costs by the price table if machines are known', async () => {
     const { exitCode, environment } = await render({ 3: 'fail' });
     expect(exitCode).toBe(3);
     expect(read('receipt.json')).toMatchObject({ frames: { total: 8, stored: 7 } });
@@ -96,7 +96,7 @@ describe('on this machine', () => {
     expect(page).toContain('artist=&lt;ann&gt;');
   });
 
-  test('machines that can not be read cost the receipt, not the video', async () => {
+  test('an invalid list of machines costs the receipt, not the video', async () => {
     const { environment } = await render();
     const again = await worker(['stitch', '-i', at('out/shot'), '-o', at('out/shot')], {
       environment: { ...environment, SPOTREEL_MACHINES: '{}' },
@@ -114,7 +114,7 @@ describe('on a farm', () => {
   let folder: URL;
   /** Plays DescribeJobs alone: the render job is described as running. */
   let batch: HttpServer;
-  /** EC2 that says no. */
+  /** An EC2 that denies access. */
   let refusing: HttpServer;
 
   beforeAll(async () => {
@@ -208,7 +208,7 @@ describe('on a farm', () => {
   const ask = (args: string[], changes: NodeJS.ProcessEnv = {}) =>
     spotreel(args, { environment: { ...environment, ...changes } });
 
-  test('what it has cost so far is told by Spot prices that EC2 is asked for', async () => {
+  test('status shows the cost so far by Spot prices from EC2', async () => {
     const { exitCode, stdout } = await ask(['status', 'shot', '--farm', 'main', '--json']);
     expect(exitCode).toBe(0);
     const { state, tags, cost } = JSON.parse(stdout);
@@ -223,7 +223,7 @@ describe('on a farm', () => {
     expect(text).toContain('artist=ann, shot=12');
   });
 
-  test('who may not ask EC2 has the table, and is told why', async () => {
+  test('receipt uses the price table and gives the reason if EC2 denies access', async () => {
     const { exitCode, stdout } = await ask(['receipt', 'shot', '--farm', 'main'], {
       AWS_ENDPOINT_URL_EC2: refusing.endpoint,
     });
@@ -236,7 +236,7 @@ describe('on a farm', () => {
     expect(stdout).toContain('a reckoning, not the bill');
   });
 
-  test('a farm of before, and a bucket alone, tell no cost', async () => {
+  test('receipt has no cost for an older farm or a bucket alone', async () => {
     for (const place of [
       ['--farm', 'old'],
       ['-o', `s3://${aws.bucket}/renders/`],
@@ -247,7 +247,7 @@ describe('on a farm', () => {
     }
   });
 
-  test('ended, what it has cost is told by what was noted, the video’s job in it', async () => {
+  test('the cost of an ended render includes the video’s job', async () => {
     const status: RenderStatus = {
       version: 1,
       renderId: 'shot',
@@ -280,7 +280,7 @@ describe('on a farm', () => {
   });
 });
 
-test('a tag that AWS would refuse is refused before anything is read', async () => {
+test('submit refuses a tag that AWS would refuse', async () => {
   const { exitCode, stderr } = await spotreel(['submit', SCENE, '--tag', 'aws:artist=ann']);
   expect(exitCode).toBe(2);
   expect(stderr).toContain('tag "aws:artist=ann" must have another name');

@@ -18,7 +18,7 @@ async function render(scene: string, ...flags: string[]): Promise<string> {
   return onlyRender(at('out'));
 }
 
-test('frames 101 to 119 step 3 of odd size at 24/1.001 fps', async () => {
+test('a video has frames 101 to 119 step 3 of odd size at 24/1.001 fps', async () => {
   const scene = await makeScene(
     at('a film.blend'),
     `
@@ -48,7 +48,7 @@ scene.render.resolution_x, scene.render.resolution_y = 101, 57`,
   ).toEqual(frames);
 });
 
-test('a frame is what Blender itself renders', async () => {
+test('a frame equals what Blender itself renders', async () => {
   const scene = await makeScene(
     at('shot.blend'),
     "scene.render.image_settings.file_format = 'JPEG'\nscene.cycles.seed = 3",
@@ -58,7 +58,7 @@ test('a frame is what Blender itself renders', async () => {
   expect(pixels(join(out, 'frames/0004.png')).equals(pixels(at('own-0004.png')))).toBe(true);
 });
 
-test('frames below 0 and above 9,999 are rendered under the names that Blender gives', async () => {
+test('frames below 0 and above 9,999 have the names that Blender gives', async () => {
   const scene = await makeScene(
     at('shot.blend'),
     "cube = bpy.data.objects['Cube']\nfor f, x in ((-2, -2.0), (10001, 2.0)):\n  cube.location.x = x\n  cube.keyframe_insert('location', frame=f)",
@@ -77,7 +77,7 @@ test('frames below 0 and above 9,999 are rendered under the names that Blender g
   expect(pixels(join(out, 'frames/-0002.png')).equals(pixels(join(out, 'frames/10001.png')))).toBe(false);
 });
 
-test('options: scene, per cent, samples and engine', async () => {
+test('render follows the options for scene, per cent, samples and engine', async () => {
   const scene = await makeScene(
     at('shot.blend'),
     "bpy.ops.scene.new(type='FULL_COPY')\nbpy.context.scene.name = 'Zweite Szene ß'",
@@ -100,7 +100,7 @@ test('options: scene, per cent, samples and engine', async () => {
   expect(manifestOf(out)).toMatchObject({ scene: 'Scene', engine: 'BLENDER_WORKBENCH' });
 });
 
-test('a cropped render region gives frames of the size that the plan says', async () => {
+test('a cropped render region gives frames of the planned size', async () => {
   const scene = await makeScene(
     at('shot.blend'),
     `
@@ -118,7 +118,7 @@ test.each(['FFMPEG', 'AVI_JPEG'])('a scene saved to write %s gives PNG frames', 
   expect(frameFiles(out)).toEqual(['0001.png', '0002.png']);
 });
 
-test('EEVEE renders without a display', async () => {
+test('render draws EEVEE without a display', async () => {
   const scene = await makeScene(
     at('shot.blend'),
     "scene.render.engine = 'BLENDER_EEVEE'\nscene.eevee.taa_render_samples = 1",
@@ -136,7 +136,7 @@ test('registered scripts of a scene do not run', async () => {
   expect(() => readFileSync(marker)).toThrow('ENOENT');
 });
 
-test('the same command again does nothing twice; a frame taken away or cut short comes back alone', async () => {
+test('the same command renders only missing and truncated frames again', async () => {
   const scene = await makeScene(at('shot.blend'));
   const out = await render(scene);
   const again = await spotreel(['render', scene, '-o', at('out'), '--json']);
@@ -150,12 +150,12 @@ test('the same command again does nothing twice; a frame taken away or cut short
   expect(rendered).toEqual([3]);
 });
 
-test('a GPU that was asked for and is not there is said, and nothing is rendered on the CPU instead', async () => {
+test('--device gpu fails without a GPU instead of rendering on the CPU', async () => {
   const scene = await makeScene(at('shot.blend'), "scene.cycles.device = 'GPU'");
   const asked = await spotreel(['render', scene, '-o', at('asked'), '--frames', '1', '--device', 'gpu']);
   expect(asked.exitCode).toBe(1);
   expect(asked.stderr).toContain('device is GPU, but Cycles finds no usable GPU on this machine');
-  // The scene's own wish is none of this render's.
+  // The scene's own device does not matter to this render.
   const out = await render(scene, '--frames', '1');
   expect(frameFiles(out)).toEqual(['0001.png']);
 });

@@ -82,7 +82,7 @@ const CHARTS_ARE_WHOLE = `[...document.querySelectorAll('.chart')].map((chart) =
 
 const marks = (page: Page, chart: string) => page.locator(`svg[data-chart=${chart}] rect`).count();
 
-test('the report of a render opens in a browser by itself: film, contact sheet, charts, nothing from elsewhere', async () => {
+test('the report is one page with film, contact sheet and charts that needs no network', async () => {
   const flags = [
     '--frames',
     '1-12',
@@ -128,7 +128,7 @@ test('the report of a render opens in a browser by itself: film, contact sheet, 
   }
 });
 
-test('what a scene names is text on the page, never part of it', async () => {
+test("a scene's names are text on the page, never markup", async () => {
   const name = `</title><script>document.title='taken'</script>"'&`;
   const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
   const flags = ['--frames', '1-2', '--resolution-percent', '10'];
@@ -171,7 +171,7 @@ scene.use_nodes = True
 scene.node_tree.nodes.new('CompositorNodeOutputFile').base_path = '/tmp/fo\\x1b[31m<img src=x onerror=window.pwned=2>'
 `;
 
-test('hostile names of a scene are text in messages and on the page', async () => {
+test("a scene's hostile names are text in messages and on the page", async () => {
   const scene = await makeScene(at('names.blend'), HOSTILE_NAMES);
   const { exitCode, stdout, stderr } = await spotreel(['render', scene, '-o', at('out')]);
   expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });

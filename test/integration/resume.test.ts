@@ -36,7 +36,7 @@ const command = () => [
 
 const KILLS = runsHeavy('resume') ? 20 : 5;
 
-test('killed with SIGKILL again and again, the demo still ends with every frame whole and none rendered twice', async () => {
+test('a render killed again and again with SIGKILL ends with every frame rendered once', async () => {
   let stored = new Map<string, number>();
   for (let kill = 0; kill < KILLS; kill += 1) {
     const started = startProgram('spotreel', command());
@@ -63,7 +63,7 @@ test('killed with SIGKILL again and again, the demo still ends with every frame 
   expect(processesWith(at('out'))).toEqual([]);
 });
 
-/** What was stored before still is, untouched since; gives what is stored now. */
+/** Frames that were stored before are unchanged; gives the frames that are stored now. */
 function expectKept(before: ReadonlyMap<string, number>): Map<string, number> {
   if (!begunFrames(at('out'))) return new Map();
   const times = writeTimes(onlyRender(at('out')));
@@ -75,20 +75,17 @@ function expectKept(before: ReadonlyMap<string, number>): Map<string, number> {
 test.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
-] as const)(
-  '%s stops everything and ends with %i; the same command goes on from there',
-  async (signal, code) => {
-    const started = startProgram('spotreel', command());
-    const frames = () => (begunFrames(at('out')) ? storedFiles(onlyRender(at('out'))) : []);
-    while (frames().length < 2) await sleep(50);
-    started.process.kill(signal);
-    const { exitCode, stderr } = await started.finished;
-    expect(exitCode).toBe(code);
-    expect(stderr).toContain('the same command goes on from there');
-    expect(processesWith(at('out'))).toEqual([]);
-    const stored = expectKept(new Map());
-    expect(stored.size).toBeGreaterThanOrEqual(2);
-    expect((await spotreel(command())).exitCode).toBe(0);
-    expectKept(stored);
-  },
-);
+] as const)('%s ends render with %i, and the same command resumes it', async (signal, code) => {
+  const started = startProgram('spotreel', command());
+  const frames = () => (begunFrames(at('out')) ? storedFiles(onlyRender(at('out'))) : []);
+  while (frames().length < 2) await sleep(50);
+  started.process.kill(signal);
+  const { exitCode, stderr } = await started.finished;
+  expect(exitCode).toBe(code);
+  expect(stderr).toContain('the same command goes on from there');
+  expect(processesWith(at('out'))).toEqual([]);
+  const stored = expectKept(new Map());
+  expect(stored.size).toBeGreaterThanOrEqual(2);
+  expect((await spotreel(command())).exitCode).toBe(0);
+  expectKept(stored);
+});

@@ -73,7 +73,7 @@ async function retryChild(name: string, index?: number) {
 const retriesOf = async (name: string, queue = farm.jobQueue) =>
   (await batch.listJobs({ jobQueue: queue, jobName: `${name}_Retry1_Rendering` })).length;
 
-test('what is missing is submitted, once for many who ask, and its worker renders just that', async () => {
+test('several retries at once submit the missing frames once', async () => {
   const folder = await failed('shot', [1, 2, 4, 5]);
   const asked = await Promise.all([1, 2].map(() => run('retry', 'shot', '--farm', 'main')));
   expect(asked.some(({ exitCode }) => exitCode === 0)).toBe(true);
@@ -86,7 +86,7 @@ test('what is missing is submitted, once for many who ask, and its worker render
   const [job] = await batch.describeJobs([render.jobId]);
   expect(job).toMatchObject({ arrayProperties: { size: 2 } });
 
-  // The render that it was has failed; that one is going on.
+  // The first render has failed; the retry continues.
   const status = JSON.parse((await run('status', 'shot', '--farm', 'main', '--json')).stdout);
   expect(status).toMatchObject({ retry: { number: 1 }, frames: { stored: 4 } });
 
@@ -101,7 +101,7 @@ test('what is missing is submitted, once for many who ask, and its worker render
   expect(none).toMatchObject({ exitCode: 64 });
 });
 
-test('who sees a render that has failed, and finds it submitted again by then, does not submit it a second time', async () => {
+test('a retry does not submit again if another one was submitted meanwhile', async () => {
   const folder = await failed('race', [1, 2, 4, 5]);
   let other: Promise<unknown> | undefined;
   // The scene is looked for between the look at the render and the submission.
@@ -126,7 +126,7 @@ test('retry refuses --threads for a farm', async () => {
   expect(refused.stderr).toContain('--threads is for a render of this machine');
 });
 
-test('On-Demand machines are asked about first, and noted; memory is passed on', async () => {
+test('retry --on-demand asks first and passes memory and vCPUs on', async () => {
   const folder = await failed('dear', [1, 2, 3, 4, 5]);
   const flags = ['--on-demand', '--memory', '30000', '--vcpus', '8'];
   const unasked = await run('retry', 'dear', '--farm', 'main', ...flags);
@@ -147,7 +147,7 @@ test('On-Demand machines are asked about first, and noted; memory is passed on',
   expect(report.attempts).toMatchObject([{ onDemand: true, vcpus: 8, frames: [{ frame: 6 }] }]);
 });
 
-test('without a farm, by the queue and definitions of the jobs of before; and what is in the way is said', async () => {
+test('retry without a farm uses the queue and definitions of the earlier jobs', async () => {
   const folder = await failed('plain', [1, 2, 3, 4, 5]);
   const place = ['-o', `s3://${aws.bucket}/renders`];
   const { render } = await json(jobsUrl(folder));

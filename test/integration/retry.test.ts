@@ -22,7 +22,7 @@ jest.setTimeout(180_000);
 
 const at = useScratchFolder();
 const SCENE = join(ROOT, 'examples/clock.blend');
-/** 64×36, as the fake is told to draw. */
+/** 64×36, the size of the fake's frames. */
 const FLAGS = ['--resolution-percent', '10', '--frames', '1-8', '-f', '2', '-p', '2', '-n', 'clock'];
 
 function blender(behaviour: Partial<FakeBehaviour>): NodeJS.ProcessEnv {
@@ -58,7 +58,7 @@ const rendered = (folder: string) =>
     ]),
   );
 
-test('frames that failed are mended: only they are rendered, and the video is made whole; then there is nothing to do', async () => {
+test('retry renders only the failed frames and completes the video', async () => {
   expect((await render(blender({ faults: { 3: 'fail', 8: 'crash' } }))).exitCode).toBe(3);
   const folder = onlyRender(at('out'));
   const before = writeTimes(folder);
@@ -85,7 +85,7 @@ test('frames that failed are mended: only they are rendered, and the video is ma
   const status = await spotreel(['status', 'clock', '-o', at('out'), '--json']);
   expect(JSON.parse(status.stdout)).toMatchObject({ state: 'complete', retry: { number: 1 } });
 
-  // What was said before can be read as ever.
+  // Logs of the first jobs are still readable.
   const logs = (...more: string[]) => spotreel(['logs', 'clock', '-o', at('out'), '--slice', '3', ...more]);
   const [last, earlier] = [await logs(), await logs('--job', '1')];
   expect(last.stderr).toContain('slice 3 (job 2 of 2)');
@@ -107,7 +107,7 @@ test('frames that failed are mended: only they are rendered, and the video is ma
 });
 
 if (runsHeavy('retry'))
-  test('some of the missing frames: the video has gaps for the others, which render, or another retry, makes good', async () => {
+  test('retry --frames leaves gaps for the other missing frames, which render fills', async () => {
     expect((await render(blender({ faults: { 3: 'fail', 4: 'fail', 6: 'fail' } }))).exitCode).toBe(3);
     const folder = onlyRender(at('out'));
 
@@ -122,20 +122,20 @@ if (runsHeavy('retry'))
     expect(there).toMatchObject({ exitCode: 0 });
     expect(there.stderr).toContain('the frames asked for are there; others are missing');
 
-    // It fails again: what is known of it is of this time.
+    // It fails again: the record is of this try.
     const worse = await retry(blender({ faults: { 6: 'crash' } }), '--failed');
     expect(worse).toMatchObject({ exitCode: 3 });
     expect(frameFiles(folder)).toHaveLength(7);
     expect(readdirSync(join(folder, 'failures'))).toEqual(['6.json']);
 
-    // That jobs of a part have succeeded is no reason for render not to go on.
+    // Though a partial retry has succeeded, render still resumes.
     expect((await render(blender({}))).exitCode).toBe(0);
     expect(products(folder)).toEqual(['output.mp4']);
     expect(retryOf(folder)).toBeUndefined();
   });
 
 if (runsHeavy('retry'))
-  test('real Blender, with fewer samples: asked for first; not of a scene that has changed meanwhile', async () => {
+  test('retry --samples asks before it renders frames that look different', async () => {
     copyFileSync(SCENE, at('clock.blend'));
     const flags = ['--resolution-percent', '10', '--frames', '1-4', '-f', '2', '-p', '2', '-n', 'clock'];
     const made = await spotreel(['render', at('clock.blend'), '-o', at('out'), ...flags]);
@@ -164,7 +164,7 @@ if (runsHeavy('retry'))
     expect((await probeVideo(join(folder, 'output.mp4'))).nb_read_frames).toBe('4');
   });
 
-test('a render that runs is left alone; stopped, it goes on, or what is asked for of it is rendered', async () => {
+test('retry refuses a running render and resumes a stopped one', async () => {
   const slow = held();
   const started = startProgram('spotreel', renderArgs(), { environment: slow });
   while (!existsSync(at('out/clock/frames/0001.png'))) await sleep(20);
@@ -187,7 +187,7 @@ test('a render that runs is left alone; stopped, it goes on, or what is asked fo
 });
 
 if (runsHeavy('retry'))
-  test('stopped, and retried without more words, the same jobs go on', async () => {
+  test('retry without options resumes the jobs of a stopped render', async () => {
     const started = startProgram('spotreel', renderArgs(), { environment: held() });
     while (!existsSync(at('out/clock/frames/0001.png'))) await sleep(20);
     await interrupt(started);
@@ -197,7 +197,7 @@ if (runsHeavy('retry'))
     expect(retryOf(folder)).toBeUndefined();
   });
 
-test('what is wrong is said, and nothing is done', async () => {
+test('retry refuses wrong options and changes nothing', async () => {
   expect((await render(blender({ faults: { 3: 'fail' } }))).exitCode).toBe(3);
   const wrong: Array<[string[], string]> = [
     [['--memory', '9000'], '--memory is for a farm'],

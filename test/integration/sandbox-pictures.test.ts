@@ -48,7 +48,7 @@ const isSilent = (flags: readonly string[]) => flags.includes('none');
 test.each([
   ['Cycles, and the sound,', ['--engine', 'CYCLES', '--video', 'prores']],
   ['EEVEE', ['--engine', 'BLENDER_EEVEE', '--video', 'none']],
-])('%s gives the same in the sandbox as without, to the bit', async (_, flags) => {
+])('%s gives the same bits in the sandbox as without', async (_, flags) => {
   writeFileSync(at('clicks.wav'), clicksWav([0, 0.02], 1));
   await makeScene(at('scene.blend'), SCENE);
   const expected = await render('free', flags, { SPOTREEL_SANDBOX: 'off' });

@@ -28,7 +28,7 @@ async function setUp() {
 
 const read = (name: string) => readFileSync(at(name), 'utf8');
 
-test('a job that rewrites its file changes neither the file of another job nor the cache', async () => {
+test('a job cannot change the file of another job or the cache', async () => {
   const { storage, take } = await setUp();
   for (const job of ['a', 'b']) await take(`${job}/wood.png`);
   chmodSync(at('a/wood.png'), 0o666);
@@ -55,7 +55,7 @@ const REPLACEMENTS: ReadonlyArray<[string, (content: string) => unknown]> = [
 ];
 
 test.each(REPLACEMENTS)(
-  '%s in place of the content of an entry costs a download and nothing else',
+  'a cache entry whose content was replaced by %s is downloaded again',
   async (_, replace) => {
     const { storage, take } = await setUp();
     writeFileSync(at('own'), 'wood');
@@ -71,7 +71,7 @@ test.each(REPLACEMENTS)(
   },
 );
 
-test('a link in place of an entry is not followed', async () => {
+test('the cache does not follow a link in place of an entry', async () => {
   const { take } = await setUp();
   await take('a/wood.png');
   const entry = at('cache', readdirSync(at('cache'))[0]!);

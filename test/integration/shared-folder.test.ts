@@ -35,7 +35,7 @@ function age(folder: string, seconds: number): void {
 }
 
 asRoot('a folder that two machines share', () => {
-  test('has one render at a time, and the next machine resumes once the first is gone', async () => {
+  test('has one render at a time, which the next machine resumes', async () => {
     const hold = { frames: [4], until: at('go') };
     const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
     const render = ['render', CLOCK, '-o', at('out'), '--frames', '1-24', ...FLAGS];
@@ -99,7 +99,7 @@ asRoot('a folder that two machines share', () => {
     expect(frameFiles(at('out/clock'))).toHaveLength(24);
   });
 
-  test('has one farm at a time, and the next machine goes on with its queue', async () => {
+  test('has one farm at a time, whose queue the next machine continues', async () => {
     const hold = { frames: [4], until: at('go') };
     const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
     drop(CLOCK, at(), 'clock.blend', { 'resolution-percent': 10, frames: '1-24', name: 'clock' });

@@ -232,7 +232,7 @@ test('a scene without sound starts no Blender for its video', async () => {
   expect(existsSync(at('started'))).toBe(false);
 });
 
-test('a packed sound and a speaker sound as the camera hears them', async () => {
+test("a video has a packed sound and a speaker's sound as the camera hears them", async () => {
   mkdirSync(at('lost'));
   writeFileSync(at('lost/clicks.wav'), clicksWav([0.5], 2));
   const lines = `

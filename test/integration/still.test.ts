@@ -11,7 +11,7 @@ const at = useScratchFolder();
 const render = (...flags: string[]) =>
   spotreel(['render', at('still.blend'), '-o', at('out'), '-n', 'still', '--frames', '7', ...flags]);
 
-test('a still is a picture: the last line names it, the report shows it, and there is no video', async () => {
+test('a still is a picture in messages, report, status and download, without a video', async () => {
   await makeScene(at('still.blend'));
   const { exitCode, stderr } = await render();
   expect(exitCode).toBe(0);

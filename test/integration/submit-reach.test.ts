@@ -125,7 +125,7 @@ bpy.ops.wm.save_as_mainfile(filepath=${JSON.stringify(join(folder, 'film/shots/s
   return folder;
 }
 
-test('files outside of the scene folder are listed, and without a terminal nothing is uploaded', async () => {
+test('submit lists files outside of the scene folder and uploads nothing without consent', async () => {
   const scene = copyHonest();
   const before = await keys('uploads/');
   const { exitCode, stdout, stderr } = await submit(scene);
@@ -156,7 +156,7 @@ test.each([
     expect(squaresOf(readFileSync(at(`got/frames/000${frame}.png`)))).toEqual(PROJECT_COLOURS[frame]);
 });
 
-test('with --project nothing outside of that folder is uploaded, and each file of it is named', async () => {
+test('submit --project uploads nothing outside of that folder', async () => {
   const scene = copyHonest();
   renameSync(at('copy/film/plates/plate_0001.png'), at('elsewhere.png'));
   symlinkSync(at('elsewhere.png'), at('copy/film/plates/plate_0001.png'));
@@ -172,7 +172,7 @@ test('with --project nothing outside of that folder is uploaded, and each file o
   );
 });
 
-test('--project without the scene in it is wrong usage', async () => {
+test('submit refuses a --project folder without the scene', async () => {
   const scene = copyHonest();
   mkdirSync(at('other'));
   const wrong = await submit(scene, '--project', 'other');
@@ -180,7 +180,7 @@ test('--project without the scene in it is wrong usage', async () => {
   expect(wrong.stderr).toContain('--project other does not hold the scene');
 });
 
-test('an empty --project is wrong usage, not the whole disk', async () => {
+test('submit refuses an empty --project', async () => {
   const scene = copyHonest();
   const before = await keys('uploads/');
   const wrong = await submit(scene, '--project', '');
@@ -189,7 +189,7 @@ test('an empty --project is wrong usage, not the whole disk', async () => {
   expect(await keys('uploads/')).toEqual(before);
 });
 
-test('estimating on the farm needs the same consent', async () => {
+test('estimate --on-farm needs the same consent', async () => {
   const scene = copyHonest();
   const before = await keys('uploads/');
   const { exitCode, stderr } = await spotreel(['estimate', scene, '--on-farm'], {
@@ -201,7 +201,7 @@ test('estimating on the farm needs the same consent', async () => {
   expect(await keys('uploads/')).toEqual(before);
 });
 
-test('estimating on the farm uploads no keys, with --yes', async () => {
+test('estimate --on-farm --yes uploads no keys', async () => {
   const scene = await makeTheft();
   const before = await keys('uploads/');
   const { exitCode, stderr } = await spotreel(['estimate', scene, '--on-farm', '--yes'], {
@@ -235,7 +235,7 @@ test('a scene in the bucket gets no file of another project into its plan', asyn
   expect(manifest.dependencies ?? []).toEqual([]);
 });
 
-test('a watch folder refuses a scene that needs a file of another project, and a scene that is a link', async () => {
+test('a watch folder refuses a scene that is a link or needs a file of another project', async () => {
   const scene = await makeScene(at('leak.blend'), LEAK);
   drop(scene, at('watched'), 'mine/leak.blend', { force: true });
   drop(scene, at('watched'), 'other/plate.png');

@@ -50,7 +50,7 @@ async function get(key: string): Promise<Uint8Array> {
   return Body!.transformToByteArray();
 }
 
-test('a scene of this machine is uploaded, and its two jobs are submitted: one line of JSON, render first', async () => {
+test('submit uploads a local scene and prints its two jobs as one line of JSON', async () => {
   const scene = at('my shot +1.blend');
   writeFileSync(scene, readFileSync(SCENE));
   const first = await submit(scene, '-f', '3', '--tag', 'shot=12', '--tag', 'artist=ann');
@@ -81,7 +81,7 @@ test('a scene of this machine is uploaded, and its two jobs are submitted: one l
   });
 });
 
-test('a project is uploaded with all that its scene needs, once, and workers render it right from there', async () => {
+test('submit uploads every file that a scene needs once, for workers to render', async () => {
   copyProject(at('copy'));
   const scene = at('copy/film/shot.blend');
   const first = await submit(scene, '-f', '2', '-n', 'Project-1');
@@ -113,7 +113,7 @@ test('a project is uploaded with all that its scene needs, once, and workers ren
   }
 });
 
-test('a scene at fault is refused before anything is uploaded', async () => {
+test('submit refuses a faulty scene before it uploads anything', async () => {
   copyProject(at('copy'));
   rmSync(at('copy/film/lib/props.blend'));
   const before = await keys('');
@@ -123,7 +123,7 @@ test('a scene at fault is refused before anything is uploaded', async () => {
   expect(await keys('')).toEqual(before);
 });
 
-test("the workshop's flags, without a deployed farm", async () => {
+test("submit takes the workshop's flags without a deployed farm", async () => {
   const key = 'scenes/a b/shot.blend';
   await aws.client.send(new PutObjectCommand({ Bucket: BUCKET, Key: key, Body: readFileSync(SCENE) }));
   const flags = ['-i', `s3://${BUCKET}/${key}`, '-o', `s3://${BUCKET}/out`, '-f', '1', '-n', 'Take-2'];
@@ -145,11 +145,11 @@ test("the workshop's flags, without a deployed farm", async () => {
 test.each<[string, string[], number, string]>([
   ['no scene', [], 2, 'name one scene'],
   ['two scenes', ['a.blend', '-i', 'b.blend'], 2, 'name one scene'],
-  ['a scene that is not there', [`s3://${BUCKET}/none.blend`], 1, 'none.blend'],
+  ['a missing scene', [`s3://${BUCKET}/none.blend`], 1, 'none.blend'],
   ['frames per slice below 1', [SCENE, '-f', '0'], 2, 'whole number of 1 or more'],
-  ['a GPU, of a farm without one', [SCENE, '--device', 'gpu'], 2, 'the setting gpuVcpus'],
-  ['a device that is none', [SCENE, '--device', 'tpu'], 2, '--device tpu is invalid: give CPU or GPU'],
-  ['no such farm', [SCENE, '--farm', 'elsewhere'], 2, '/spotreel/elsewhere'],
+  ['a GPU on a farm without one', [SCENE, '--device', 'gpu'], 2, 'the setting gpuVcpus'],
+  ['an unknown device', [SCENE, '--device', 'tpu'], 2, '--device tpu is invalid: give CPU or GPU'],
+  ['an unknown farm', [SCENE, '--farm', 'elsewhere'], 2, '/spotreel/elsewhere'],
   ['an output on this machine', [SCENE, '-o', 'renders'], 2, 'no place in S3'],
   [
     'a local scene without a farm',
@@ -157,13 +157,13 @@ test.each<[string, string[], number, string]>([
     2,
     'lies on this machine',
   ],
-])('%s: a message on standard error, nothing on standard output', async (_, args, exitCode, words) => {
+])('submit refuses %s with a message on standard error only', async (_, args, exitCode, words) => {
   const result = await submit(...args);
   expect(result).toMatchObject({ exitCode, stdout: '' });
   expect(result.stderr).toContain(words);
 });
 
-test('a farm that does not allow scripts is told nothing of a scene that asks for them', async () => {
+test('submit --allow-scripts uploads nothing to a farm that does not allow scripts', async () => {
   const scene = at('trusted.blend');
   writeFileSync(scene, readFileSync(SCENE));
   const before = await keys('');

@@ -66,7 +66,7 @@ describe.each(runsAsRoot ? ['root', 'the worker'] : ['this user'])('a supervisor
     expect(await endOf(supervise('sh', '-c', script))).toEqual({ exitCode, signal });
   });
 
-  test('says which program it could not start', async () => {
+  test('names the program that it could not start', async () => {
     const child = supervise(at('missing'));
     const [words, { exitCode }] = await Promise.all([text(child.stderr!), endOf(child)]);
     expect(exitCode).toBe(127);
@@ -122,7 +122,7 @@ describe.each(runsAsRoot ? ['root', 'the worker'] : ['this user'])('a supervisor
     expect(left()).toEqual([]);
   });
 
-  test('kills everything when stopProgram has waited in vain', async () => {
+  test('kills everything after the wait of stopProgram', async () => {
     const child = supervise('sh', '-c', `trap '' TERM; perl "${at('leave-daemon.pl')}"; cat`);
     await firstLine(child);
     stopProgram(child, 50);
@@ -155,7 +155,7 @@ describe.each(runsAsRoot ? ['root', 'the worker'] : ['this user'])('a supervisor
     expect(existsSync(at('started'))).toBe(false);
   });
 
-  test('takes the program along when it is killed itself', async () => {
+  test('ends the program when it is killed itself', async () => {
     const child = supervise('sh', '-c', 'echo ready; read _');
     await firstLine(child);
     child.kill('SIGKILL');
@@ -186,7 +186,7 @@ test('programPid leads to the memory of the program, not to that of its supervis
   await endOf(child);
 });
 
-test('endOf cuts a pipe that a process outside holds, after it has heard everything', async () => {
+test('endOf reads everything and cuts a pipe that an outside process holds', async () => {
   const child = spawn('sh', ['-c', 'sleep 600 & echo $!']);
   started.push(child);
   let words = '';

@@ -15,7 +15,7 @@ const SPOTREEL = join(ROOT, 'dist/spotreel.js');
 const SHOWS_CURSOR = '\x1b[?25h';
 const WRAPS_LINES = '\x1b[?7h';
 
-test('a second Ctrl-C gives the terminal its cursor and its line wrap back', async () => {
+test("a second Ctrl-C restores the terminal's cursor and line wrap", async () => {
   const hold = { frames: [2], until: at('never') };
   const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
   const program = join(ROOT, 'test/fixtures/programs/interrupt-twice.py');

@@ -94,7 +94,7 @@ describe.each(STATES)('with a damaged file of a %s render', (state) => {
   // Every other kind of damage is usual in one of the states, all else heavy.
   const isUsual = (_: string, index: number) => index % 6 === 2 * STATES.indexOf(state);
   test.each(fewOrAll('torn-files', Object.keys(GARBLES), isUsual))(
-    '(%s) every command ends with words for people',
+    '(%s) every command ends with a readable message',
     async (name) => {
       const output = at(`garbled-${state}`);
       rmSync(output, { recursive: true, force: true });
@@ -177,7 +177,7 @@ describe('render resumes', () => {
     },
   );
 
-  test('and names what it set aside', async () => {
+  test('and names the files that it set aside', async () => {
     const output = restored();
     const render = join(output, renders.stopped);
     for (const file of ['manifest.json', 'jobs.json', 'slices/0.json']) garble(join(render, file), 'half');
@@ -208,7 +208,7 @@ describe('render resumes', () => {
   });
 });
 
-test('a retry goes on without the damaged files of the retry before', async () => {
+test('a retry ignores the damaged files of the retry before', async () => {
   const output = at('partial');
   const render = join(output, renders.partial);
   for (const file of stateFiles(render)) if (file !== 'manifest.json') garble(join(render, file), 'half');
@@ -217,7 +217,7 @@ test('a retry goes on without the damaged files of the retry before', async () =
   expect(retried.stderr).not.toMatch(UGLY);
 });
 
-test('a watch folder plans a render of its queue again whose plan is damaged, and makes a damaged queue again', async () => {
+test('a watch folder replaces damaged plans and queues', async () => {
   const watched = at('watched');
   drop(CLOCK, watched, 'clock.blend', { 'resolution-percent': 10, frames: '1-3' });
   await startFarm(watched, ['--once'], { environment }).finished;
@@ -276,7 +276,7 @@ if (!isRoot) process.stderr.write('NOT RUN: files that may not be read need Linu
 const PIPES = ['.batch/jobs/J.jsonl', '.batch/lock/C', 'jobs.json', 'manifest.json'];
 
 test.each(fewOrAll('torn-files', PIPES, (file) => file.endsWith('C') || file === 'manifest.json'))(
-  'a pipe in the place of %s keeps no command waiting',
+  'no command waits for a pipe in place of %s',
   (file) => {
     const output = at('pipes');
     rmSync(output, { recursive: true, force: true });

@@ -66,7 +66,7 @@ describe.each(FORMATS)('%s', (video, name, codec, opaque, seeThrough, even) => {
 test.each([
   ['prores', 'output.mov', 'prores'],
   ['vp9', 'output.webm', 'libvpx-vp9'],
-] as const)('%s keeps the alpha itself', async (video, name, decoder) => {
+] as const)('video %s keeps alpha', async (video, name, decoder) => {
   await stitched({ options: { video }, bitDepth: 8, alpha: true, size: [32, 18] });
   const [, , , alpha] = await decodePixel(at('out', name), decoder);
   expect(Math.abs(alpha! - 128)).toBeLessThan(4);
@@ -91,7 +91,7 @@ const EXTREMES = [
 ] as const;
 
 test.each(fewOrAll('videos', EXTREMES, ([video]) => video === 'h264'))(
-  '%s of %j pixels, %i frames at %j fps',
+  'video %s of %j pixels has %i frames at %j fps',
   async (video, size, frames, rate) => {
     const result = await stitched({ options: { video }, bitDepth: 8, alpha: false, size, frames, rate });
     expect(result).toMatchObject({ exitCode: 0 });
@@ -102,7 +102,7 @@ test.each(fewOrAll('videos', EXTREMES, ([video]) => video === 'h264'))(
   },
 );
 
-test('video none checks the frames and makes no video', async () => {
+test('--video none checks the frames and makes no video', async () => {
   const result = await stitched({ options: { video: 'none' }, bitDepth: 8, alpha: false, size: [32, 18] });
   expect(result).toMatchObject({ exitCode: 0 });
   expect(readdirSync(at('out')).filter((name) => name.startsWith('output'))).toEqual([]);
@@ -123,7 +123,7 @@ test('an ffmpeg without the encoder is reported with a fix', async () => {
 });
 
 if (runsHeavy('videos'))
-  test('frames up to 105,999 become a film in order, and a preview of some', async () => {
+  test('frames up to 105,999 are in the film in order', async () => {
     // Names of five and of six digits.
     const [first, frames] = [95_000, 11_000];
     const film: Film = { options: {}, bitDepth: 8, alpha: false, size: [16, 16], first, frames };

@@ -19,7 +19,7 @@ jest.setTimeout(240_000);
 const at = useScratchFolder();
 const SCENE = 'test/fixtures/blend/3.4-zstd.blend';
 const CLOCK = 'examples/clock.blend';
-/** 64×36, as the fake is told to draw. */
+/** 64×36, the size of the fake's frames. */
 const GOOD = { frames: '1-2', 'resolution-percent': 10 };
 
 /** Puts an upload at fault into the folder `uploads`, and gives why it is refused. */
@@ -58,7 +58,7 @@ function withSidecar(put: (path: string) => void) {
   };
 }
 
-test('a farm refuses each bad upload with its reason, renders the good one, and refuses none of them twice', async () => {
+test('a farm refuses each bad upload once, with its reason', async () => {
   const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
   mkdirSync(at('uploads/p\\q'), { recursive: true });
   // No scenes, but a project with none in it, and a file whose name Node can't give back.
@@ -97,7 +97,7 @@ test('a farm refuses each bad upload with its reason, renders the good one, and 
   expect(again.events.map(({ event }) => event)).toEqual(['watching']);
 });
 
-test('a farm fails a queued render whose plan a newer version wrote, and renders the next one', async () => {
+test('a farm fails only the queued render whose plan a newer version wrote', async () => {
   const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
   const first = drop(SCENE, at(), 'a.blend');
   const { size, mtime } = statSync(first);
@@ -118,7 +118,7 @@ test('a farm fails a queued render whose plan a newer version wrote, and renders
   ]);
 });
 
-test('a queue that cannot be written is tried again, and the farm goes on', async () => {
+test('a farm retries a queue that it cannot write', async () => {
   const hold = { frames: [2], until: at('go') };
   const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
   drop(CLOCK, at(), 'a.blend', { 'resolution-percent': 10, frames: '1-3', name: 'a' });

@@ -24,7 +24,7 @@ jest.setTimeout(240_000);
 
 const at = useScratchFolder();
 const CLOCK = join(ROOT, 'examples/clock.blend');
-/** 64×36, as the fake is told to draw. */
+/** 64×36, the size of the fake's frames. */
 const SMALL = { 'resolution-percent': 10, 'frames-per-slice': 4 };
 
 const rendersOf = (): string[] => readdirSync(at('renders')).filter((name) => !name.startsWith('.'));
@@ -39,7 +39,7 @@ async function stateOf(renderId: string) {
   return JSON.parse(stdout);
 }
 
-test('what lies in uploads is rendered, what is wrong is refused, and what is complete not rendered again', async () => {
+test('a watch folder renders each scene in uploads once and refuses faulty ones', async () => {
   const scene = await makeScene(at('scene.blend'), 'scene.frame_end = 3');
   drop(scene, at(), 'a.blend');
   drop(scene, at(), 'film/b.blend', { frames: '2-3', name: 'Take-2' });
@@ -86,8 +86,8 @@ test('what lies in uploads is rendered, what is wrong is refused, and what is co
   expect(writeTimes(folderOf('a-'))).toEqual(times);
 });
 
-test('killed in the middle of a render, it goes on in the same order, and no frame is rendered twice', async () => {
-  // Slow enough for other commands to have a look meanwhile.
+test('a killed watch folder resumes its queue in order and renders no frame twice', async () => {
+  // Slow enough for other commands to read it meanwhile.
   const slow = installFakeBlender(at('slow'), { width: 64, height: 36, delayMs: 600 });
   drop(CLOCK, at(), 'first.blend', { ...SMALL, 'frames-per-slice': 24, frames: '1-48' });
   drop(CLOCK, at(), 'second.blend', { ...SMALL, frames: '1-6' });
@@ -141,7 +141,7 @@ test('killed in the middle of a render, it goes on in the same order, and no fra
   expect(await survivorsWith(at())).toEqual([]);
 });
 
-test('a slow copy: half a scene is no render, and the whole of it is the right one', async () => {
+test('a watch folder waits until a scene is copied completely', async () => {
   const bytes = readFileSync(await makeScene(at('scene.blend'), 'scene.frame_end = 2'));
   const half = Math.floor(bytes.length / 2);
   mkdirSync(at('uploads'));
@@ -168,7 +168,7 @@ test('a slow copy: half a scene is no render, and the whole of it is the right o
   expect(farm.events.filter(({ event }) => event === 'ended')).toHaveLength(2);
 });
 
-test('cancelled renders stop alone, stay so, and go on once they are dropped again', async () => {
+test('a cancelled render of a watch folder resumes only once it is uploaded again', async () => {
   const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 600 });
   drop(CLOCK, at(), 'a.blend', { ...SMALL, frames: '1-200' });
   drop(CLOCK, at(), 'b.blend', { ...SMALL, frames: '1-201' });
@@ -211,14 +211,14 @@ test('cancelled renders stop alone, stay so, and go on once they are dropped aga
   expect(await again.finished).toMatchObject({ exitCode: 130 });
   for (const [name, time] of kept) expect(writeTimes(at('renders', a)).get(name)).toBe(time);
 
-  // Cancelled while nobody watches, it does not go on with the next start.
+  // Cancelled while no farm runs, it does not resume with the next start.
   const unwatched = await spotreel(['cancel', a, '-o', at('renders')]);
   expect(unwatched.stderr).toContain(`${a} is cancelled`);
   expect(await startFarm(at(), ['--once'], { environment }).finished).toMatchObject({ exitCode: 0 });
   expect(await survivorsWith(at())).toEqual([]);
 });
 
-test('a watch folder runs scripts only where it was started with --allow-scripts', async () => {
+test('a watch folder runs scripts only with --allow-scripts', async () => {
   const scene = await makeScene(at('scene.blend'), 'scene.frame_end = 1');
   drop(scene, at(), 'trusted.blend', { 'allow-scripts': true, video: 'none' });
   const refused = await startFarm(at(), ['--once']).finished;

@@ -52,7 +52,7 @@ function report(slice: number): string {
   return JSON.stringify(written);
 }
 
-/** The bucket with a film of which everything is there but the video. */
+/** The bucket with a film that lacks nothing but the video. */
 function film(): Map<string, string> {
   const manifest = manifestFor('long', FRAMES, { framesPerSlice: 2, sliceCount: SLICES });
   const jobs = { render: { jobId: 'r', jobName: 'r' }, stitch: { jobId: 's', jobName: 's' } };
@@ -77,7 +77,7 @@ const job = (
   ...(counts && { arrayProperties: { size: SLICES, statusSummary: counts } }),
 });
 
-test('10,000 slices, with AWS Batch failing, throttled and late: right to the end, in one call a look and 200 MB', async () => {
+test('watch of 10,000 slices takes one request a look and 200 MB while AWS Batch fails', async () => {
   const objects = film();
   const [rendering, stitching] = [
     [job('r', 'PENDING', { SUCCEEDED: 9_000, RUNNING: 600, RUNNABLE: 400 }), job('s', 'PENDING')],
@@ -159,10 +159,10 @@ test('10,000 slices, with AWS Batch failing, throttled and late: right to the en
     expect.stringContaining('too many requests'),
     expect.stringContaining('has not answered'),
   ]);
-  // What was known before is still told.
+  // The last known state is still reported.
   for (const state of faults) expect(state).toMatchObject({ ...known, state: 'rendering', ended: false });
   expect(told.at(-1)).toMatchObject({ state: 'complete', ended: true, slices: { succeeded: SLICES } });
-  // A call has at most 100 ids, and never is there a second one for what is late.
+  // A request has at most 100 ids, and a late one is never repeated.
   for (const ids of calls) expect(ids.length).toBeLessThanOrEqual(100);
   expect(calls.length).toBeLessThan(looks);
   expect(megabytes).toBeGreaterThan(40);

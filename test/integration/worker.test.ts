@@ -67,7 +67,7 @@ const errorOf = (finished: Finished) =>
   events(finished).find((event): event is WorkerEvent & { event: 'error' } => event.event === 'error')
     ?.message;
 
-test('submitted by hand, without a manifest, the worker plans from the .blend and the video follows', async () => {
+test('the worker plans from the .blend if there is no manifest', async () => {
   for (const index of ['0', '1']) {
     const { exitCode } = await worker(renderArgs(36), {
       environment: { ...fake(), AWS_BATCH_JOB_ARRAY_INDEX: index },
@@ -85,7 +85,7 @@ test('submitted by hand, without a manifest, the worker plans from the .blend an
   expect((await probeVideo(at('out/output.mp4'))).nb_read_frames).toBe('72');
 });
 
-test('of a render of many slices the first ones are spread over the shot, and a preview comes of them', async () => {
+test('the first 16 slices of many are spread over the shot and give a preview', async () => {
   const child = (index: number) =>
     worker(renderArgs(2), { environment: { ...fake(), AWS_BATCH_JOB_ARRAY_INDEX: String(index) } });
   for (let index = 0; index < 15; index += 1) expect((await child(index)).exitCode).toBe(0);
@@ -100,7 +100,7 @@ test('of a render of many slices the first ones are spread over the shot, and a 
   expect(Math.abs(Number(preview.format.duration) - FRAMES / 24)).toBeLessThan(0.05);
 }, 300_000);
 
-test('frames that are missing or not whole make no video, and are named', async () => {
+test('frames that are missing or damaged make no video', async () => {
   cpSync(rendered, at('out'), { recursive: true });
   truncateSync(at('out/frames/0040.png'), 1000);
   const bad = await worker(stitchArgs());
@@ -116,7 +116,7 @@ test('frames that are missing or not whole make no video, and are named', async 
   expect(existsSync(at('out/output.mp4'))).toBe(false);
 });
 
-test('a frame without its last rows makes no video, though its checksums hold, and is named', async () => {
+test('a frame without its last rows makes no video, though its checksums are right', async () => {
   cpSync(rendered, at('out'), { recursive: true });
   const { resolution } = manifestOf(at('out'));
   const rows = Buffer.alloc((1 + 3 * resolution.width) * (resolution.height - 4));
@@ -127,7 +127,7 @@ test('a frame without its last rows makes no video, though its checksums hold, a
   expect(existsSync(at('out/output.mp4'))).toBe(false);
 });
 
-test('a partial stitch takes a frame that is not whole for missing, and names both kinds', async () => {
+test('a partial stitch names missing and damaged frames as gaps', async () => {
   cpSync(rendered, at('out'), { recursive: true });
   truncateSync(at('out/frames/0040.png'), 1000);
   rmSync(at('out/frames/0001.png'));
@@ -142,7 +142,7 @@ test('a partial stitch takes a frame that is not whole for missing, and names bo
 });
 
 test.each<[string, string[], NodeJS.ProcessEnv, number, string]>([
-  ['no command', [], {}, 64, 'must be render or stitch'],
+  ['a missing command', [], {}, 64, 'must be render or stitch'],
   [
     'a total that differs from the scene',
     renderArgsOf(10, 50),
@@ -151,14 +151,20 @@ test.each<[string, string[], NodeJS.ProcessEnv, number, string]>([
     "-t says 50 frames, the render's plan 72",
   ],
   [
-    'a slice that is not there',
+    'a slice beyond the last',
     renderArgsOf(36, 72),
     { AWS_BATCH_JOB_ARRAY_INDEX: '2' },
     64,
     'there is no slice 2',
   ],
-  ['no Blender', renderArgsOf(72, 72), { SPOTREEL_BLENDER: '/nowhere' }, 64, 'SPOTREEL_BLENDER is /nowhere'],
-])('%s', async (_, args, environment, exitCode, words) => {
+  [
+    'a missing Blender',
+    renderArgsOf(72, 72),
+    { SPOTREEL_BLENDER: '/nowhere' },
+    64,
+    'SPOTREEL_BLENDER is /nowhere',
+  ],
+])('the worker refuses %s', async (_, args, environment, exitCode, words) => {
   const finished = await worker(
     args.map((arg) => arg.replace('OUT', at('out'))),
     { environment: { ...fake(), ...environment } },
@@ -171,7 +177,7 @@ function renderArgsOf(f: number, t: number): string[] {
   return ['render', '-i', CLOCK, '-o', 'OUT', '-f', String(f), '-t', String(t)];
 }
 
-test('SIGTERM ends with 143, stores what was saved, and leaves no scratch', async () => {
+test('the worker ends with 143 at SIGTERM and leaves no scratch', async () => {
   const environment = fake({ delayMs: 400 });
   const started = startProgram('worker', renderArgs(FRAMES), { environment });
   while (!existsSync(at('out/frames/0003.png'))) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -181,7 +187,7 @@ test('SIGTERM ends with 143, stores what was saved, and leaves no scratch', asyn
   expect(readdirSync(at('tmp'))).toEqual([]);
 });
 
-test('an ffmpeg that is killed is a passing fault, and leaves no video', async () => {
+test('a killed ffmpeg is a passing fault and leaves no video', async () => {
   cpSync(rendered, at('out'), { recursive: true });
   writeFileSync(at('ffmpeg'), '#!/bin/sh\nkill -KILL $$\n', { mode: 0o755 });
   const killed = await worker(stitchArgs(), { environment: { ...fake(), SPOTREEL_FFMPEG: at('ffmpeg') } });

@@ -6,9 +6,9 @@ import { ROOT } from '../support/source-files';
 
 const MODULE_PROGRAM = join(ROOT, 'test/fixtures/programs/bpy-blender.py');
 
-/** A Blender to hold against the scenes. */
+/** A Blender to compare with. */
 export interface BlenderAtHand {
-  /** What runs it, before its arguments. */
+  /** The command before its arguments. */
   readonly command: readonly string[];
   /** `4.5.15`. */
   readonly version: string;

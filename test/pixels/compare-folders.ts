@@ -9,7 +9,7 @@ export interface FolderPair {
 }
 
 export interface FolderDifference {
-  /** In levels of 255; infinite for what can't be compared. */
+  /** In levels of 255; infinite if the files cannot be compared. */
   readonly max: number;
   readonly words: string;
 }
@@ -43,7 +43,7 @@ async function compareFolder({ ours, plain }: FolderPair, onlyOurs: boolean): Pr
 }
 
 const shown = (max: number): string =>
-  Number.isFinite(max) ? `${max.toFixed(2)} of 255` : 'more than can be said';
+  Number.isFinite(max) ? `${max.toFixed(2)} of 255` : 'an unknown amount';
 
 function picturesIn(folder: string): string[] {
   if (!existsSync(folder)) return [];

@@ -24,12 +24,12 @@ test('comparePictures finds no difference between pictures of the same samples',
   expect(await comparePictures(one, at('other.png'))).toEqual({ max: 0, where: '' });
 });
 
-test('comparePictures finds one level in one sample, and where', async () => {
+test('comparePictures finds one level in one sample and its place', async () => {
   const other = grey('other.png', ({ data }) => (data[4 * 4 + 1] = 101));
   expect(await comparePictures(grey('one.png'), other)).toEqual({ max: 1, where: 'pixel 1,1' });
 });
 
-test('comparePictures takes another depth for a difference', async () => {
+test('comparePictures reports another depth as a difference', async () => {
   const { max, where } = await comparePictures(grey('one.png'), grey('deep.png', undefined, 16));
   expect(max).toBe(Infinity);
   expect(where).toMatch('8 bits');
@@ -48,7 +48,7 @@ test('comparePictures finds a difference of 16 bits that 8 bits would hide', asy
   expect((await comparePictures(one, at('other.png'))).max).toBeCloseTo(1 / 257);
 });
 
-test('comparePictures ignores what only notes a time', async () => {
+test('comparePictures ignores metadata of time', async () => {
   const one = grey('one.png');
   const bytes = readFileSync(one);
   const note = pngChunk('tEXt', Buffer.from('Date\0today'));

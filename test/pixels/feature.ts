@@ -1,4 +1,4 @@
-/** What Spotreel must make of a scene. */
+/** What Spotreel must do with a scene. */
 export type Expectation =
   /** Every picture equals that of plain Blender. */
   | { readonly kind: 'equal' }

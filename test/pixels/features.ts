@@ -5,7 +5,7 @@ import { FRAMES } from './features/frames';
 import { LOOKS } from './features/looks';
 import { SEQUENCER } from './features/sequencer';
 
-/** Everything that is held against plain Blender. */
+/** All scenes that are compared with plain Blender. */
 export const FEATURES: readonly Feature[] = [
   ...FRAMES,
   ...LOOKS,

@@ -9,7 +9,7 @@ import { featuresOf, runFeatures } from './run-features';
 
 jest.setTimeout(1_200_000);
 
-/** Of each kind one; the gate renders a third of all with this Blender, too. */
+/** One of each kind; the gate also renders a third of all with this Blender. */
 const USUAL = ['still', 'geometry', 'strip-effects', 'file-output', 'libraries', 'image-missing'];
 const WANTED = fewOrAll('pixels', FEATURES, ({ name }) => USUAL.includes(name));
 
@@ -33,11 +33,11 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('each feature has a name of its own', () => {
+test('no two features have the same name', () => {
   expect(new Set(FEATURES.map(({ name }) => name)).size).toBe(FEATURES.length);
 });
 
-test.each(WANTED)('scene $name: Spotreel renders what plain Blender renders, or refuses it', (feature) => {
+test.each(WANTED)('Spotreel renders scene $name as plain Blender does, or refuses it', (feature) => {
   if (!featuresOf(blender, [feature]).includes(feature)) return;
   expect(verdicts.get(feature.name)?.faults).toEqual([]);
 });

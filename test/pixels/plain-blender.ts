@@ -18,7 +18,7 @@ export interface PlainPlace {
   readonly folder: string;
 }
 
-/** Values in which `{here}` stands for the folder of the scene. */
+/** Values in which `{here}` is the folder of the scene. */
 export function valuesIn(
   values: Readonly<Record<string, string>> = {},
   here: string,
@@ -59,7 +59,7 @@ export async function renderPlainly(
   });
 }
 
-/** Renders the scenes of many features by few Blenders. What one of them leaves undone is missing. */
+/** Renders the scenes of many features by few Blenders. Scenes that one of them does not reach stay missing. */
 export async function renderBatches(
   features: readonly Feature[],
   blender: BlenderAtHand,

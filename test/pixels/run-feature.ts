@@ -19,12 +19,12 @@ export interface Bench {
   readonly work: string;
 }
 
-/** How a feature went. */
+/** The verdict on a feature. */
 export interface Verdict {
   readonly name: string;
   /** Empty: as expected. */
   readonly faults: readonly string[];
-  /** Worth a look, and no fault. */
+  /** Remarks that are no faults. */
   readonly notes: readonly string[];
   readonly seconds: number;
 }
@@ -76,7 +76,7 @@ class FeatureRun {
     const { says } = this.feature;
     const faults = says === undefined ? await this.severity(code, 'error') : [];
     if (says !== undefined && !stderr.includes(says)) faults.push(`it does not say "${says}"`);
-    if (exitCode === 0) faults.push(`it is rendered (${result?.state}), and ${code} should refuse it`);
+    if (exitCode === 0) faults.push(`it is rendered (${result?.state}), but ${code} should refuse it`);
     else if (result && result.framesDone > 0)
       faults.push(`${result.framesDone} frames are rendered before it is refused`);
     else if (result)
@@ -88,7 +88,7 @@ class FeatureRun {
   private async failedFrames(code: string): Promise<string[]> {
     const { exitCode, result } = await this.bySpotreel('unforced');
     const faults = await this.severity(code, 'warning');
-    if (!result) return [...faults, 'it is refused, and some of its frames may need no file'];
+    if (!result) return [...faults, 'it is refused, but some of its frames may need no file'];
     if (exitCode === 0 || result.framesDone === result.frameCount)
       faults.push(`all frames are rendered without --force (${result.state}), though a file is missing`);
     if (result.framesDone > 0 && !this.crashes())
@@ -102,14 +102,14 @@ class FeatureRun {
     return severity === expected ? [] : [`inspect reports ${code} as ${severity}, not as ${expected}`];
   }
 
-  /** What Spotreel renders equals what plain Blender renders. */
+  /** Spotreel's pictures equal those of plain Blender. */
   private async likeness(): Promise<string[]> {
     const { expect } = this.feature;
     const { exitCode, result, stderr } = await this.bySpotreel(
       'spotreel',
       'missing' in expect ? ['--force'] : [],
     );
-    // There is nothing to compare with. A run without a crash must still count the missing files.
+    // Nothing to compare with. A run without a crash must still count the missing files.
     if (this.crashes()) return exitCode === 0 && result ? this.words(result, stderr) : [];
     if (exitCode !== 0 || result?.state !== 'complete') {
       return [
@@ -146,7 +146,7 @@ class FeatureRun {
       const quick = await this.compare(folder, place, onlyOurs);
       if (quick.length === 0) return [];
     }
-    // Only now, as most scenes are equal at once: Blender by its own command line, twice, as it may differ from run to run.
+    // Only for scenes that differ: Blender by its own command line, twice, as its pictures may vary between runs.
     const [once, again] = [
       plainPlace(this.bench, this.feature, 'once'),
       plainPlace(this.bench, this.feature, 'again'),

@@ -18,7 +18,7 @@ export interface BlenderMirror {
 }
 
 export interface MirrorOptions {
-  /** What the Blender in the archive says of itself. @default - the archive's */
+  /** The version that the Blender in the archive prints. @default - the archive's */
   readonly says?: string;
   /** The list of hashes, from the archive's own. @default - a line for the archive and one for another file */
   readonly list?: (sha256: string) => string;
@@ -29,7 +29,7 @@ const ARCHIVE = `blender-${MIRRORED_VERSION}-linux-x64.tar.xz`;
 const WHOLE_LIST = (sha256: string): string =>
   `${'0'.repeat(64)}  blender-${MIRRORED_VERSION}-windows-x64.zip\n${sha256}  ${ARCHIVE}\n`;
 
-/** Starts one whose Blender is a script that says its version: what is tried is the way of an archive into the image. */
+/** Starts a mirror whose Blender is a script that prints its version: the test is about unpacking an archive. */
 export async function startBlenderMirror({
   says = MIRRORED_VERSION,
   list = WHOLE_LIST,

@@ -13,7 +13,7 @@ import { Podman } from './podman';
 import { BLENDER_OF } from './stand-in-base';
 import { workerImage } from './worker-image';
 
-// On a machine that has never built the images, five minutes.
+// Five minutes on a machine that has not built the images yet.
 jest.setTimeout(900_000);
 
 const at = useScratchFolder();
@@ -28,15 +28,15 @@ beforeAll(async () => {
 });
 afterAll(() => containers?.stop());
 
-/** Where a user sits, and where renders are. */
+/** A place where a user works, with its renders. */
 interface Place {
-  /** Runs the command line there, to its end. */
+  /** Runs a command there to its end. */
   run(...args: string[]): Promise<Finished>;
   /** Has a scene rendered, and gives the render's id; on the farm it is submitted, no more. */
   render(scene: string, ...flags: string[]): Promise<string>;
-  /** A render that goes on for long. Gives its id once it is begun, and what there is to wait for when it was stopped. */
+  /** Starts a long render. Gives its id once it has begun, and a promise of its end after it was stopped. */
   begin(scene: string, ...flags: string[]): Promise<{ id: string; stopped: () => Promise<unknown> }>;
-  /** All that was submitted is done. */
+  /** Runs all submitted jobs. */
   work(): Promise<void>;
   /** An object of a render. */
   read(id: string, key: string): Promise<Uint8Array>;
@@ -44,7 +44,7 @@ interface Place {
 }
 
 function parsed({ exitCode, stdout, stderr }: Finished) {
-  // Shown by jest where it is not so.
+  // Shown by jest if it differs.
   expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
   return JSON.parse(stdout);
 }
@@ -98,12 +98,12 @@ describe.each([
     where: 'on a farm whose jobs are containers',
     open: onTheFarm,
     looked: ['credentials', 'farm', 'bucket', 'queue', 'image'],
-    // The emulator finds no compute environment by its ARN, and the image lies in no registry.
+    // The emulator finds no compute environment by its ARN, and the image is in no registry.
     wrong: ['machines', 'image'],
   },
   { where: 'on this machine', open: onThisMachine, looked: ['AWS'], wrong: [] },
 ])('$where', ({ open, looked, wrong }) => {
-  test('a scene is looked at, rendered, watched, fetched and deleted by the same commands', async () => {
+  test('inspect, render, watch, download and delete work', async () => {
     const place = open();
     const inspected = parsed(await place.run('inspect', SCENE, '--json'));
     expect(inspected).toMatchObject({ activeScene: 'Clock', findings: [] });
@@ -124,7 +124,7 @@ describe.each([
     expect(watched).toMatchObject({ exitCode: 0 });
     expect(watched.stdout).toContain(`${id}: complete`);
 
-    // Of the second slice's first frame alone: what its Blender said when it had saved it.
+    // Only of the second slice's first frame: Blender's line after it saved the frame.
     const logged = await place.run('logs', id, '--frame', '3');
     expect(logged).toMatchObject({ exitCode: 0 });
     expect(logged.stdout).toMatch(/Saved:.*0003/);
@@ -141,7 +141,7 @@ describe.each([
     expect(await place.run('list', '--json')).toMatchObject({ exitCode: 0, stdout: '' });
   });
 
-  test('what is missing of a render is rendered again, and nothing else, by retry', async () => {
+  test('retry renders only the missing frames', async () => {
     const place = open();
     const id = await place.render(SCENE, ...FLAGS, '-n', 'torn');
     await place.work();
@@ -166,14 +166,14 @@ describe.each([
     expect(nothing.stderr).toMatch(/nothing/);
   });
 
-  test('doctor looks at all of it, and finds wrong what is', async () => {
+  test('doctor checks every part and finds the faults', async () => {
     const { stdout } = await open().run('doctor', '--json');
     const { checks }: { checks: Array<{ name: string; state: string }> } = JSON.parse(stdout);
     expect(checks.map(({ name }) => name)).toEqual(expect.arrayContaining(['Blender', 'ffmpeg', ...looked]));
     expect(checks.filter(({ state }) => state === 'wrong').map(({ name }) => name)).toEqual(wrong);
   });
 
-  test('a render is cancelled: nothing of it goes on, and what is there is kept', async () => {
+  test('cancel stops a render and keeps its frames', async () => {
     const place = open();
     const scene = await makeScene(at('long.blend'), 'scene.cycles.samples = 400');
     const { id, stopped } = await place.begin(scene, '--frames', '1-200', '-f', '100');
@@ -191,7 +191,7 @@ describe.each([
   });
 });
 
-test('a folder of this machine is a farm, too', async () => {
+test('a watch folder is a farm, too', async () => {
   const watched = at('watched');
   mkdirSync(join(watched, 'uploads'), { recursive: true });
   copyFileSync(SCENE, join(watched, 'uploads/clock.blend'));

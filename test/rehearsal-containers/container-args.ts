@@ -3,7 +3,7 @@ import { z } from 'zod';
 const settingSchema = z.strictObject({ name: z.string(), value: z.string() });
 
 /**
- * A job definition's container, as far as Spotreel's own go. Strict: what this fake would silently leave out is refused.
+ * A job definition's container, as far as Spotreel's own go. Strict: settings that this fake does not support are refused.
  * https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerProperties.html
  */
 export const containerPropertiesSchema = z.strictObject({
@@ -37,7 +37,7 @@ export const containerPropertiesSchema = z.strictObject({
     z.strictObject({ sourceVolume: z.string(), containerPath: z.string(), readOnly: z.boolean() }),
   ),
   jobRoleArn: z.string(),
-  // What ECS does with these leaves no trace in the container.
+  // ECS's settings that a container does not see.
   executionRoleArn: z.string(),
   logConfiguration: z.unknown(),
 });
@@ -52,7 +52,7 @@ export interface ContainerRun {
   readonly properties: ContainerProperties;
   /** Without `Ref::`. */
   readonly command: readonly string[];
-  /** What Batch and ECS add to the definition's environment; theirs goes first. */
+  /** The variables that Batch and ECS add to the definition's environment; they win. */
   readonly environment: Readonly<Record<string, string>>;
   /** The folder that plays the machine's root: `/run/spotreel` of the definition is below it. Labels its containers. */
   readonly machine: string;
@@ -63,7 +63,7 @@ export interface ContainerRun {
 }
 
 /**
- * The arguments of `podman` that make of a container what ECS makes of it by Docker, by the documentation:
+ * The arguments of `podman` for a container like the one that ECS starts by Docker, by the documentation:
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
  */
 export function containerArgs(run: ContainerRun): string[] {
@@ -84,7 +84,7 @@ export function containerArgs(run: ContainerRun): string[] {
       '--read-only-tmpfs=false',
     ],
     ...['--user', user, ...(readonlyRootFilesystem ? ['--read-only'] : [])],
-    // Debian has it elsewhere than podman looks.
+    // Debian has it in another place than podman expects.
     ...(linuxParameters.initProcessEnabled ? ['--init', '--init-path', '/usr/bin/catatonit'] : []),
     ...linuxParameters.tmpfs.flatMap(tmpfsArgs),
     ...properties.mountPoints.flatMap((point) => volumeArgs(point, properties, run.machine)),
@@ -112,7 +112,7 @@ function volumeArgs(
   const volume = volumes.find(({ name }) => name === sourceVolume);
   if (!volume) throw new Error(`the job definition has no volume ${sourceVolume}`);
   const source = volume.host?.sourcePath;
-  // Without a path of the host it is the container's own, made with it and gone with it.
+  // Without a path of the host it is created and deleted with the container.
   const mount = source === undefined ? containerPath : `${machine}${source}:${containerPath}`;
   return ['--volume', source !== undefined && readOnly ? `${mount}:ro` : mount];
 }

@@ -20,38 +20,38 @@ export interface Attempt extends AttemptEnd {
   readonly index?: number;
   /** 1-based. */
   readonly attempt: number;
-  /** What the container wrote to its standard output. */
+  /** The container's standard output. */
   readonly lines: readonly string[];
-  /** Where they lie in the farm's log group. */
+  /** The log stream of these lines in the farm's log group. */
   readonly logStreamName: string;
-  /** Why the worker ended, where it ended badly and could say so. */
+  /** The worker's own reason, if it failed and could report one. */
   readonly error?: string | undefined;
 }
 
-/** A running attempt, for those who mean it harm. */
+/** A running attempt, for tests that disturb it. */
 export interface RunningContainer {
   readonly jobName: string;
   readonly index?: number | undefined;
   readonly attempt: number;
   readonly container: string;
-  /** Takes its machine away: killed at once, without a word. */
+  /** Takes its machine away: the container is killed without notice. */
   reclaim(): void;
 }
 
 export interface ContainerBatchOptions {
   readonly podman: Podman;
   readonly farm: DeployedFarm;
-  /** What a registry would give: the definition's image → the id of one that is here. */
+  /** In place of a registry: the definition's image → the id of a local one. */
   readonly images: Readonly<Record<string, string>>;
-  /** What finds the emulator and the role's credentials. */
+  /** Variables with which a container finds the emulator and the role's credentials. */
   readonly environment: Readonly<Record<string, string>>;
   /** Files of this machine that a container sees, for the same purpose. */
   readonly shown: Readonly<Record<string, string>>;
 }
 
-/** What differs for one go. */
+/** Settings of one run of the queue. */
 export interface RunJobsOptions {
-  /** Told of each line as it comes. */
+  /** Called with each line as it comes. */
   readonly onLine?: (line: string, running: RunningContainer) => void;
   /** More files that the containers see. */
   readonly shown?: Readonly<Record<string, string>>;
@@ -66,20 +66,20 @@ const definitionSchema = z.object({
 
 type Definition = z.infer<typeof definitionSchema>;
 
-/** As AWS Batch says it of a machine that EC2 took back (by the documentation; see core/jobs/worker.ts). */
+/** AWS Batch's reason for a machine that EC2 reclaimed (by the documentation; see core/jobs/worker.ts). */
 const RECLAIMED = 'Host EC2 (instance i-0123456789abcdef0) terminated.';
 
 /** podman's own exit codes, for a container that did not come up. */
 const NOT_STARTED = new Set([125, 126, 127]);
 
 /**
- * A fake in place of what AWS Batch and ECS do with a job: its children run as containers of podman on this machine,
+ * A fake of AWS Batch and ECS: the children of a job run as containers of podman on this machine,
  * made from the deployed job definition, two at a time; failed attempts are retried by the definition's rules; what a child
- * is at and the end of a job is told to the emulator, which tells EventBridge; what containers say comes into the farm's log
- * group once they have ended. It knows no queue, machine or timeout.
+ * does and the end of a job are reported to the emulator, which notifies EventBridge; the output of containers is put into the
+ * farm's log group once they have ended. It knows no queue, machine or timeout.
  */
 export class ContainerBatch {
-  /** Stands for the disk of the farm's machine, of which containers see two folders. */
+  /** Plays the disk of the farm's machine, of which containers see two folders. */
   readonly machine: string;
   private readonly ended = new Set<string>();
 
@@ -97,7 +97,7 @@ export class ContainerBatch {
     const failed = new Set<string>();
     for (const job of await this.options.farm.jobs()) {
       const jobId = job.jobId!;
-      // Somebody has cancelled it.
+      // It was cancelled.
       if (job.status === 'FAILED') failed.add(jobId);
       if (this.ended.has(jobId) || job.status === 'FAILED') continue;
       this.ended.add(jobId);
@@ -114,7 +114,7 @@ export class ContainerBatch {
     return attempts;
   }
 
-  /** Takes away what a test that was cut short has left. */
+  /** Removes the containers that an interrupted test has left. */
   async stop(): Promise<void> {
     const left = await this.options.podman.run('ps', '--all', '--quiet', '--filter', `label=${this.machine}`);
     for (const container of left.split('\n').filter(Boolean)) {
@@ -154,7 +154,7 @@ export class ContainerBatch {
       await farm.tell(child, { attempts: described });
       if (exitCode === 0 || evaluateOnExit(rules, end) === 'EXIT') break;
     }
-    // That a job without children has ended is told with its end.
+    // The end of a job without children is reported below.
     if (index !== undefined)
       await farm.tell(child, { status: made.at(-1)!.exitCode === 0 ? 'SUCCEEDED' : 'FAILED' });
     return made;
@@ -169,7 +169,7 @@ export class ContainerBatch {
   ): Promise<Attempt> {
     const { podman, images, farm } = this.options;
     const image = images[properties.image];
-    if (image === undefined) throw new Error(`no image here is ${properties.image}`);
+    if (image === undefined) throw new Error(`no local image for ${properties.image}`);
     const name = `spotreel-${job.jobId!}-${index ?? 0}-${attempt}`;
     const container: ContainerRun = {
       name,

@@ -8,14 +8,14 @@ import { ContainerBatch } from './container-batch';
 import { startCredentialsEndpoint, type CredentialsEndpoint } from './credentials-endpoint';
 import type { Podman } from './podman';
 
-/** Where the defaults would ask for more than the machine has. */
+/** Settings that ask for less than the defaults, which are too much for this machine. */
 const SETTINGS = {
   SPOTREEL_GPU_VCPUS: '0',
   SPOTREEL_RENDER_MEMORY_MIB: '3000',
   SPOTREEL_STITCH_MEMORY_MIB: '1000',
 };
 
-/** Where a container sees the certificate of the emulator. */
+/** The path of the emulator's certificate in a container. */
 const CERTIFICATE = '/emulator.crt';
 
 /** A farm in the emulator, under its templates' own policies, whose jobs run as containers. */

@@ -13,7 +13,7 @@ export interface LogLine {
   readonly message: string;
 }
 
-/** Puts what a container said where the agent of its machine would. CloudWatch takes no empty line. */
+/** Uploads a container's output to its log stream, as the agent of its machine would. CloudWatch accepts no empty line. */
 export async function putLog(
   logGroupName: string,
   logStreamName: string,

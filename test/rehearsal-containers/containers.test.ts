@@ -20,7 +20,7 @@ import { Podman } from './podman';
 import { BLENDER_OF } from './stand-in-base';
 import { workerImage } from './worker-image';
 
-// On a machine that has never built the images, five minutes.
+// Five minutes on a machine that has not built the images yet.
 jest.setTimeout(900_000);
 
 const at = useScratchFolder();
@@ -42,7 +42,7 @@ beforeAll(async () => {
 });
 afterAll(() => containers?.stop());
 
-/** How they ended; jest shows the error of one that should not have had any. */
+/** How the attempts ended; jest shows the error of one that should have none. */
 const endsOf = (attempts: readonly Attempt[]) =>
   attempts.map(({ index, attempt, exitCode, error }) => ({ index, attempt, exitCode, error }));
 
@@ -56,7 +56,7 @@ async function sliceReport(folder: string, slice: number): Promise<SliceReport> 
   return sliceReportSchema.parse(JSON.parse(Buffer.from(bytes).toString()));
 }
 
-test('a film by an array job in containers is, pixel for pixel, what this machine renders by itself', async () => {
+test('a film by an array job in containers equals, pixel for pixel, that of this machine', async () => {
   const scene = join(ROOT, 'examples/clock.blend');
   const folder = await containers.upload('uploads/clock.blend', readFileSync(scene), {
     frames: '1-4',
@@ -96,12 +96,12 @@ test('a film by an array job in containers is, pixel for pixel, what this machin
     const pictures = await Promise.all(
       [video, join(own, 'output.mp4')].map((path) => decodeFrame(path, index)),
     );
-    // The newest image's ffmpeg there, another release's here, and both lose a little of the same frames.
+    // Two releases of ffmpeg each lose a little of the same frames.
     expect(differenceOf(pictures[0]!, pictures[1]!)).toBeLessThanOrEqual(2);
   }
 });
 
-test('a child whose machine is reclaimed is tried again and renders what is missing, and no more', async () => {
+test('a child whose machine is reclaimed is retried and renders only the missing frames', async () => {
   const scene = await makeScene(at('reclaimed.blend'), 'scene.cycles.samples = 400');
   const folder = await containers.upload('uploads/reclaimed.blend', readFileSync(scene), {
     frames: '1-6',
@@ -133,7 +133,7 @@ test('a child whose machine is reclaimed is tried again and renders what is miss
   });
 });
 
-test('a scene finds its textures and its linked library in its project’s folder', async () => {
+test('a scene in a container has the textures and the library of its project', async () => {
   project(at('project'));
   for (const path of PROJECT_FILES) {
     await containers.farm.put(`uploads/${path}`, readFileSync(at('project', path)));
@@ -147,7 +147,7 @@ test('a scene finds its textures and its linked library in its project’s folde
   }
 });
 
-test('EEVEE and Cycles both draw without a GPU and without a display', async () => {
+test('EEVEE and Cycles render without a GPU or a display', async () => {
   const folders: string[] = [];
   for (const [name, engine] of [
     ['cycles', 'CYCLES'],
@@ -164,11 +164,11 @@ test('EEVEE and Cycles both draw without a GPU and without a display', async () 
   }
 });
 
-/** What the image's Blender says of itself in a job's log. */
+/** The version of the image's Blender in a job's log. */
 const blenderIn = ({ lines }: Attempt) => /Blender (\d+\.\d+\.\d+)/.exec(lines.join('\n'))?.[1];
 
 (HAS_TWO_IMAGES ? describe : describe.skip)('a farm with two Blenders', () => {
-  test('a scene that a newer Blender saved goes to the image that has it', async () => {
+  test('a scene of a newer Blender is rendered by the image with that Blender', async () => {
     const save = [
       'import bpy',
       // Debian's Blender can't.
@@ -190,8 +190,8 @@ const blenderIn = ({ lines }: Attempt) => /Blender (\d+\.\d+\.\d+)/.exec(lines.j
     expect(colourCount(await containers.farm.get(`${folder}/frames/0001.png`))).toBeGreaterThan(50);
   });
 
-  test('a scene older than the image’s Blender is rendered by it, submitted by hand', async () => {
-    // So deep that it starts nothing by itself.
+  test('a newer Blender renders an older scene that was submitted by hand', async () => {
+    // At a key that starts no render.
     const key = 'uploads/by/hand/older.blend';
     await containers.farm.put(key, readFileSync(await makeScene(at('older.blend'))));
     const { bucket, jobQueue, renderDefinitions } = containers.farm.description;
@@ -215,7 +215,7 @@ const blenderIn = ({ lines }: Attempt) => /Blender (\d+\.\d+\.\d+)/.exec(lines.j
     expect(await containers.farm.keys('renders/by-hand/frames/')).toHaveLength(6);
   });
 
-  test('a scene newer than every image’s Blender is refused, with the versions at hand', async () => {
+  test('a scene newer than every image’s Blender is refused with a list of the versions', async () => {
     const newer = readFileSync(join(ROOT, 'test/fixtures/blend/5.2-raw.blend'));
     await containers.farm.put('uploads/newer.blend', newer, { frames: '101' });
     const { state, findings } = await containers.farm.status('renders/newer');
@@ -226,12 +226,12 @@ const blenderIn = ({ lines }: Attempt) => /Blender (\d+\.\d+\.\d+)/.exec(lines.j
   });
 });
 
-test('a frame for which the container has too little memory costs itself, and says what to raise', async () => {
+test('a frame that needs more memory than its container fails alone and names the setting', async () => {
   const lines = "scene.objects['Cube'].modifiers.new('Fine', 'SUBSURF').render_levels = 10";
   const large = readFileSync(await makeScene(at('large.blend'), lines));
   const folder = await containers.upload('uploads/large.blend', large, { frames: '1' });
   const [attempt, ...more] = await containers.batch.runJobs({ memoryMib: 500 });
-  // Blender was ended, and the worker lived to tell.
+  // Blender was killed, and the worker survived to report it.
   expect(attempt).toMatchObject({ attempt: 1, exitCode: EXIT.scene.code });
   expect(more).toEqual([]);
   const failure = failureSchema.parse(
@@ -241,7 +241,7 @@ test('a frame for which the container has too little memory costs itself, and sa
   expect(await containers.farm.status(folder)).toMatchObject({ state: 'failed', frames: { stored: 0 } });
 });
 
-test('a hostile scene is rendered without its scripts, and writes nothing where it should not', async () => {
+test('a hostile scene in a container writes nothing outside of its render', async () => {
   const scene = readFileSync(await makeScene(at('hostile.blend'), HOSTILE_LINES));
   const folder = await containers.upload('uploads/hostile.blend', scene, { frames: '1' });
   const askedBefore = containers.credentials.asked();
@@ -253,12 +253,12 @@ test('a hostile scene is rendered without its scripts, and writes nothing where 
   // The two workers themselves.
   expect(containers.credentials.asked() - askedBefore).toBe(2);
   expect(colourCount(await containers.farm.get(`${folder}/frames/0001.png`))).toBeGreaterThan(50);
-  // Of all that a container can write to, the cache alone outlives it; its entries are named by hashes.
+  // Only the cache outlives a container that can write to it; its entries are named by hashes.
   const cached = readdirSync(join(containers.batch.machine, CACHE_FOLDER));
   expect(cached.filter((name) => !/^[0-9a-f]{32}$/.test(name))).toEqual([]);
 });
 
-test('a script that has found a way to run within Blender reaches no credentials and writes nowhere', async () => {
+test('a script that runs within Blender reaches no credentials and writes nowhere', async () => {
   const probe = at('probe.py');
   const script = readFileSync(join(ROOT, 'container/worker/blender/render_frames.py'), 'utf8');
   const { credentials, aws } = containers;
@@ -274,7 +274,7 @@ test('a script that has found a way to run within Blender reaches no credentials
   expect(results).toEqual({ ...denied, ...granted });
 });
 
-/** The probe's JSON, out of the worker's event that carries Blender's line. */
+/** The probe's JSON from the worker's event with Blender's line. */
 function resultsIn(event: string): string {
   const line: string = JSON.parse(event).line;
   return line.slice(line.indexOf(PROBE_RESULTS) + PROBE_RESULTS.length);

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { Credentials } from '../rehearsal/aws-emulator';
 
-/** Stands in for the ECS agent, which hands a container the credentials of its job's role. */
+/** A fake of the ECS agent, which gives a container the credentials of its job's role. */
 export interface CredentialsEndpoint {
-  /** What a container needs in its environment to find it. */
+  /** The environment with which a container finds it. */
   readonly environment: Readonly<Record<string, string>>;
   readonly url: string;
   /** How often it was asked for credentials. */

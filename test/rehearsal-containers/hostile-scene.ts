@@ -1,15 +1,15 @@
-/** What a script of the scene would print, had it run. It holds the words in two halves: Blender prints what it refuses. */
+/** The text that a script of the scene would print. The script holds it in two halves, as Blender prints refused scripts. */
 export const SCRIPT_RAN = 'HOSTILE SCRIPT RAN';
 export const DRIVER_RAN = 'HOSTILE DRIVER RAN';
 
 const inHalves = (words: string): string => `'${words.slice(0, 8)}' + '${words.slice(8)}'`;
 
-/** Where the scene's File Output nodes want to write. */
+/** The folders to which the scene's File Output nodes try to write. */
 export const UNWANTED_FOLDERS = ['/etc/', '/opt/spotreel/', '/spotreel/host/', '/spotreel/cache/'];
 
 /**
  * Python that makes a scene hostile: a text block that Blender runs when it opens the file, a driver that calls Python, and
- * nodes that save pictures where they have no business.
+ * nodes that save pictures outside of the render.
  */
 export const HOSTILE_LINES = `
 text = bpy.data.texts.new('setup.py')
@@ -28,12 +28,12 @@ for folder in ${JSON.stringify(UNWANTED_FOLDERS)}:
     links.new(layers.outputs['Image'], output.inputs[0])
 `;
 
-/** What begins the line with the probe's results: an object of what it tried, `true` where it got through. */
+/** The beginning of the line with the probe's results: an object of its attempts, `true` for those that succeeded. */
 export const PROBE_RESULTS = 'PROBE ';
 
 /**
- * Python to be run by the worker's Blender after its own script, by the same process: tries what a scene's script would try
- * that has found a way to run. Its result is one line of JSON.
+ * Python that the worker's Blender runs after its own script, in the same process. It tries what a hostile script would try
+ * if it could run. Its result is one line of JSON.
  */
 export function probeScript(credentialsUrl: string, emulator: URL): string {
   return `

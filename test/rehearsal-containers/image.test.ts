@@ -12,7 +12,7 @@ import { Podman } from './podman';
 import { standInBase } from './stand-in-base';
 import { type BuiltImage, distContext, tryBuild, workerImage } from './worker-image';
 
-// On a machine that has never built it, two minutes.
+// Two minutes on a machine that has not built it yet.
 jest.setTimeout(600_000);
 
 let podman: Podman;
@@ -23,14 +23,14 @@ beforeAll(async () => {
   image = await workerImage(podman, 'bookworm');
 });
 
-/** Runs a program in the image, as its own user unless told otherwise, and gives what it said. */
+/** Runs a program in the image, by default as the image's user, and gives its output. */
 async function inImage(program: string, args: readonly string[] = [], user?: string): Promise<string> {
   const run = ['run', '--rm', '--no-healthcheck', '--read-only', ...(user ? ['--user', user] : [])];
   const { stdout } = await podman.try([...run, '--entrypoint', program, image.id, ...args]);
   return stdout.trim();
 }
 
-test('a new worker is one new layer: those of Blender and all else are used again', async () => {
+test('a new worker changes only the last layer of the image', async () => {
   const context = distContext();
   appendFileSync(join(context, 'worker.js'), '// changed\n');
   const changed = await workerImage(podman, 'bookworm', context);
@@ -38,7 +38,7 @@ test('a new worker is one new layer: those of Blender and all else are used agai
   expect(changed.layers.at(-1)).not.toBe(image.layers.at(-1));
 });
 
-test('the image says what it is and asks for no health checks', async () => {
+test('the image has labels and no health check', async () => {
   const [{ Config: config, Healthcheck: check }] = JSON.parse(await podman.run('image', 'inspect', image.id));
   expect(config).toMatchObject({
     User: `${WORKER_UID}:${WORKER_UID}`,
@@ -50,7 +50,7 @@ test('the image says what it is and asks for no health checks', async () => {
   expect(check).toEqual({ Test: ['NONE'] });
 });
 
-test('no program in it makes anyone root, and it holds nothing that is the worker’s to change', async () => {
+test('the image has no setuid program and no file that the worker may change', async () => {
   const root = [
     '/',
     '-xdev',
@@ -73,7 +73,7 @@ test('no program in it makes anyone root, and it holds nothing that is the worke
   expect(own).toBe('/scratch');
 });
 
-test('Blender, ffmpeg and Node answer in it; what they were fetched with is not in it', async () => {
+test('the image has Blender, ffmpeg and Node, but not the programs that fetched them', async () => {
   expect(await inImage('blender', ['--version'])).toMatch(/^Blender 3\.4\.1$/m);
   expect(await inImage('ffmpeg', ['-version'])).toMatch(/--enable-libx264/);
   expect(await inImage('node', ['--version'])).toBe(process.version);

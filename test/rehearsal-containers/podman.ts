@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** What podman said. */
+/** The result of podman. */
 export interface PodmanResult {
   readonly exitCode: number | null;
   readonly stdout: string;
@@ -11,23 +11,23 @@ export interface PodmanResult {
 }
 
 export interface PodmanOptions {
-  /** Told of each line of standard output as it comes. */
+  /** Called with each line of standard output as it comes. */
   readonly onLine?: (line: string) => void;
 }
 
-/** What `statfs` says of a file system that is an overlay itself, on which the kernel makes no other. */
+/** The type that `statfs` gives for an overlay file system, on which the kernel allows no other overlay. */
 const OVERLAYFS_MAGIC = 0x794c7630;
 
 /**
- * podman with a storage of its own, so that nobody's own images and containers are touched. It lies in the user's cache
+ * podman with a storage of its own, so that the user's images and containers stay untouched. It is in the user's cache
  * folder, so that the next rehearsal finds its images again; deleting the folder frees the space.
  */
 export class Podman {
-  /** What the storage lies in, and what else is worth keeping. */
+  /** The folder of the storage and of other files worth keeping. */
   readonly folder: string;
   private readonly environment: NodeJS.ProcessEnv;
 
-  /** Throws, with what to do, where podman can't work. */
+  /** Throws with a fix if podman cannot work. */
   constructor() {
     checkMachine();
     this.folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'spotreel/containers');
@@ -38,7 +38,7 @@ export class Podman {
     this.environment = { ...process.env, CONTAINERS_CONF: engine, CONTAINERS_STORAGE_CONF: storage };
   }
 
-  /** Runs podman to its end, whatever that is. */
+  /** Runs podman to its end and never throws for its exit code. */
   async try(args: readonly string[], { onLine }: PodmanOptions = {}): Promise<PodmanResult> {
     const child = spawn('podman', args, {
       // conmon leaves a file where it was started, of a container that ran out of memory.
@@ -61,7 +61,7 @@ export class Podman {
     return { exitCode, stdout, stderr };
   }
 
-  /** The same, but throws with podman's last words when it does not end with 0. Gives what it said, trimmed. */
+  /** The same, but throws with the end of podman's output if it does not end with 0. Gives its trimmed output. */
   async run(...args: string[]): Promise<string> {
     const { exitCode, stdout, stderr } = await this.try(args);
     if (exitCode === 0) return stdout.trim();

@@ -12,7 +12,7 @@ export const BLENDER_OF = { bookworm: '3.4.1', trixie: '4.3.2' } as const;
 export type Suite = keyof typeof BLENDER_OF;
 
 /**
- * The image that stands in for `node:24-…-slim` where no container registry can be reached: the release's smallest
+ * The image that replaces `node:24-…-slim` if no container registry can be reached: the release's smallest
  * system, made by debootstrap, with the Node that runs this. Made once and kept. Gives its name.
  */
 export async function standInBase(podman: Podman, suite: Suite): Promise<string> {

@@ -12,14 +12,14 @@ export type BuildArguments = Readonly<Record<string, string>>;
 export interface BuildOptions {
   /** The stage to end with. @default - the last */
   readonly target?: string;
-  /** Tells of the build's steps, and which of them were taken from before. */
+  /** The build's log: its steps, and those that were cached. */
   readonly onLine?: (line: string) => void;
 }
 
 /** An image of the podman that built it. */
 export interface BuiltImage {
   readonly id: string;
-  /** What was built, from the first layer to the last, as `sha256:…` of what each holds. */
+  /** The layers from the first to the last, each as the `sha256:…` of its content. */
   readonly layers: readonly string[];
 }
 
@@ -55,7 +55,7 @@ export async function workerImage(
     const { exitCode, stdout, stderr } = await tryBuild(podman, context, build);
     if (exitCode !== 0) throw new Error(`the image can't be built: ${`${stdout}\n${stderr}`.slice(-4000)}`);
     const id = stdout.trim().split('\n').at(-1)!;
-    // A name keeps it from being tidied away with what nobody uses.
+    // A name keeps it from being removed with unused images.
     await podman.run('tag', id, `localhost/spotreel-rehearsal/worker:${BLENDER_OF[suite]}`);
     return { id, layers: await layersOf(podman, id) };
   } finally {

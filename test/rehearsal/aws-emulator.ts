@@ -7,13 +7,13 @@ import { startPythonServer } from '../support/server-process';
 export const ACCOUNT = '111122223333';
 export const REGION = 'eu-central-1';
 
-/** The reason for which the emulator takes a terminated job as done, for want of anyone to run it. See emulator.py. */
+/** A job that is terminated for this reason has succeeded, as the emulator runs no jobs. See emulator.py. */
 export const JOB_IS_DONE = 'rehearsal: done';
 
-/** A reason that begins so terminates nothing: the JSON behind it is what is described of the job, or child, from now on. */
-export const JOB_TOLD = 'rehearsal: told ';
+/** A reason that begins so terminates nothing: its JSON is the new description of the job or child. */
+export const JOB_TOLD = 'rehearsal: report ';
 
-/** Keys of whoever deploys: the emulator's root. */
+/** Keys of the emulator's root user, who deploys. */
 export interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -25,29 +25,29 @@ const ROOT_USER: Credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
 /** AWS as far as the rehearsal goes (see emulator.py), on this machine. */
 export interface AwsEmulator {
   readonly endpoint: string;
-  /** The file with the certificate that its answers are signed with. */
+  /** The file with its TLS certificate. */
   readonly certificate: string;
-  /** What a client of the SDK needs, for the root user or another one. */
+  /** Settings of an SDK client, for the root user or another one. */
   clientConfig(credentials?: Credentials): {
     readonly endpoint: string;
     readonly region: string;
     readonly credentials: Credentials;
     readonly requestHandler: { readonly httpsAgent: Agent };
   };
-  /** What a program needs, as environment variables. Nothing of this process's own AWS settings. */
+  /** Environment variables for a program, without this process's own AWS settings. */
   environment(credentials?: Credentials): Record<string, string>;
-  /** The last that it and its Lambdas wrote. */
+  /** The end of its output and that of its Lambdas. */
   log(): string;
   stop(): Promise<void>;
 }
 
-/** Starts it, with TLS, which the bucket's policy asks for. `enforceIam`: every call is held against the policies. */
+/** Starts it, with TLS, which the bucket's policy asks for. `enforceIam`: every call is checked against the policies. */
 export async function startAwsEmulator(enforceIam: boolean): Promise<AwsEmulator> {
   const folder = mkdtempSync(join(tmpdir(), 'spotreel-aws-'));
   const server = await startPythonServer((port) => ({
     args: [join(__dirname, 'emulator.py')],
     environment: {
-      // Its Lambdas get what it has, so it has no more than it needs.
+      // Its Lambdas inherit its environment, so that is minimal.
       PATH: process.env.PATH,
       HOME: folder,
       TMPDIR: folder,

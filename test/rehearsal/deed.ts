@@ -8,7 +8,7 @@ import { STSClient } from '@aws-sdk/client-sts';
 import type { AwsEmulator } from './aws-emulator';
 import type { DeployedFarm } from './deployed-farm';
 
-/** A role of the farm, by what it is for, and the beginning of its logical id. */
+/** A role of the farm: its purpose and the beginning of its logical id. */
 export const ROLES = {
   submit: 'UploadSubmitRole',
   finish: 'FinishRole',
@@ -24,7 +24,7 @@ const isRole = (name: string): name is Role => Object.hasOwn(ROLES, name);
 
 export const ROLE_NAMES = Object.keys(ROLES).filter(isRole);
 
-/** Something that somebody might do, and the roles that may. */
+/** A possible call, and the roles that may make it. */
 export interface Deed {
   readonly what: string;
   readonly by: readonly Role[];

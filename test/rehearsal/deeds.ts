@@ -19,12 +19,12 @@ import { BATCH_DEEDS } from './batch-deeds';
 import { clientsOf, type Deed, type Role } from './deed';
 import type { DeployedFarm } from './deployed-farm';
 
-/** A bucket of the same account that is none of the farm's. */
+/** A bucket of the same account that does not belong to the farm. */
 export const ANOTHER_BUCKET = 'another-bucket';
 
 const ELSEWHERE = { Bucket: ANOTHER_BUCKET, Key: 'uploads/theirs.blend' };
 
-/** What the code calls, each with a neighbour that it must not get at, and what nobody of the farm has to do with. */
+/** Calls of the code, each with one that the role must not make, and calls that no role of the farm may make. */
 const DEEDS: readonly Deed[] = [
   ...[
     { key: 'uploads/x.blend', readers: ['submit', 'worker'], writers: [], removers: [] } as const,
@@ -162,7 +162,7 @@ const DEEDS: readonly Deed[] = [
   },
 ];
 
-/** What `role` gets when it tries everything: deed → whether it was let. */
+/** The result of every call by `role`: deed → whether it was allowed. */
 export async function tryEverything(
   credentials: Credentials,
   farm: DeployedFarm,
@@ -181,7 +181,7 @@ export function rightsOf(role: Role): Record<string, 'allowed' | 'denied'> {
   );
 }
 
-/** Names under which AWS's services refuse for want of a right. */
+/** Names of AWS's errors for a missing permission. */
 const DENIED = new Set([
   'AccessDenied',
   'AccessDeniedException',

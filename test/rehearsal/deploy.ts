@@ -6,10 +6,10 @@ import { ACCOUNT, REGION, type AwsEmulator } from './aws-emulator';
 
 const CDK = join(ROOT, 'node_modules/.bin/cdk');
 
-/** Of the farm's images. */
+/** The Blender versions of the farm's images. */
 export const BLENDER_VERSIONS = ['4.5.1', '5.2.3'] as const;
 
-/** No image can be built or kept here: those of a private repository are named. */
+/** Images cannot be built or stored here, so the settings name those of a private repository. */
 export const imageOf = (version: string): string =>
   `${ACCOUNT}.dkr.ecr.${REGION}.amazonaws.com/spotreel:${version}`;
 

@@ -25,7 +25,7 @@ import { ACCOUNT, type AwsEmulator, type Credentials, JOB_IS_DONE, JOB_TOLD, REG
 
 const STACKS = ['spotreel-main-storage', 'spotreel-main-farm'];
 
-/** Long enough for a Lambda to start, on a machine that does something else too. */
+/** Long enough for a Lambda to start on a busy machine. */
 const PATIENCE_SECONDS = 60;
 
 export interface StackResource {
@@ -44,7 +44,7 @@ export class DeployedFarm {
 
   private constructor(
     private readonly aws: AwsEmulator,
-    /** What the command line finds, too. */
+    /** The description that the command line finds, too. */
     readonly description: FarmDescription,
     readonly resources: readonly StackResource[],
   ) {
@@ -78,7 +78,7 @@ export class DeployedFarm {
     return found[0]!.physicalId;
   }
 
-  /** What a role may do and no more: its policies are left as they are, who may take it on is not. */
+  /** A client with a role's permissions: its policies stay as they are, only its trust policy is changed. */
   async credentialsOf(idStart: string): Promise<Credentials> {
     const roleName = this.idOf('AWS::IAM::Role', idStart);
     const trust = {
@@ -123,7 +123,7 @@ export class DeployedFarm {
     return Contents.map(({ Key }) => Key!);
   }
 
-  /** The first object below `prefix` whose key ends so, once it is there. */
+  /** The first object below `prefix` whose key ends so, once it exists. */
   async appears(prefix: string, ending: string): Promise<string> {
     for (const deadline = Date.now() + PATIENCE_SECONDS * 1000; Date.now() < deadline; await sleep(200)) {
       const key = (await this.keys(prefix)).find((one) => one.endsWith(ending));
@@ -132,17 +132,17 @@ export class DeployedFarm {
     throw new Error(`no ${prefix}…${ending} after ${PATIENCE_SECONDS} s; the emulator: ${this.aws.log()}`);
   }
 
-  /** How a render ended, once people have been told. */
+  /** How a render ended, once its message was sent. */
   async status(folderStart: string): Promise<RenderStatus> {
     const key = await this.appears(folderStart, '/status.json');
     for (const deadline = Date.now() + PATIENCE_SECONDS * 1000; Date.now() < deadline; await sleep(200)) {
       const status = parseStatus(await this.get(key));
       if (status.notifiedAt !== undefined) return status;
     }
-    throw new Error(`nobody was told of ${key} after ${PATIENCE_SECONDS} s; the emulator: ${this.aws.log()}`);
+    throw new Error(`no message about ${key} after ${PATIENCE_SECONDS} s; the emulator: ${this.aws.log()}`);
   }
 
-  /** The same, once it has come to be in this state. */
+  /** The same, once the render has this state. */
   async statusIn(folder: string, state: RenderStatus['state']): Promise<RenderStatus> {
     for (const deadline = Date.now() + PATIENCE_SECONDS * 1000; Date.now() < deadline; await sleep(200)) {
       const status = await this.status(folder);
@@ -153,7 +153,7 @@ export class DeployedFarm {
     );
   }
 
-  /** The id of a render's salvage job, once whoever submitted it has noted it. */
+  /** The id of a render's salvage job, once it is recorded. */
   async salvageJob(folder: string): Promise<string> {
     const key = await this.appears(folder, '/salvage.json');
     for (const deadline = Date.now() + PATIENCE_SECONDS * 1000; Date.now() < deadline; await sleep(200)) {
@@ -203,12 +203,12 @@ export class DeployedFarm {
     await promisify(execFile)(join(ROOT, '.venv/bin/python'), ['-c', program, name], { env: environment });
   }
 
-  /** AWS Batch's part, which nobody plays here: a job is done, and EventBridge is told. */
+  /** Plays AWS Batch: a job ends, and EventBridge gets the event. */
   async done(jobId: string): Promise<void> {
     await this.fail(jobId, JOB_IS_DONE);
   }
 
-  /** What a job, or a child `<jobId>:<index>`, that runs elsewhere is at. */
+  /** Reports the state of a job, or of a child `<jobId>:<index>`, that runs elsewhere. */
   async tell(
     jobId: string,
     told: Partial<Pick<JobDetail, 'status' | 'startedAt' | 'attempts'>>,

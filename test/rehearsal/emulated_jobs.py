@@ -1,4 +1,4 @@
-"""The jobs of the rehearsal's AWS Batch: submitted, described, listed and ended, run by nobody. See emulator.py."""
+"""The jobs of the rehearsal's AWS Batch: submitted, described, listed and ended, but never run. See emulator.py."""
 
 import functools
 import json
@@ -10,7 +10,7 @@ from ministack.services import batch, eventbridge
 
 # As aws-emulator.ts has them.
 JOB_IS_DONE = "rehearsal: done"
-JOB_TOLD = "rehearsal: told "
+JOB_TOLD = "rehearsal: report "
 
 # --- AWS's own model of the calls ---
 
@@ -21,7 +21,7 @@ def model_of(service):
 
 
 def problem_with(operation, params, service="batch"):
-    """What AWS's model has against these parameters: unknown, missing or of another type. None if nothing."""
+    """The faults of these parameters by AWS's model: unknown, missing or of another type. None without a fault."""
     shape = model_of(service).operation_model(operation).input_shape
     report = ParamValidator().validate(params, shape)
     return report.generate_report() if report.has_errors() else None
@@ -66,7 +66,7 @@ def submit_job(params):
     if size is not None and not 2 <= size <= 10_000:
         return refused("Array size must be between 2 and 10000.")
     if any(on["jobId"] not in batch._jobs for on in params.get("dependsOn", [])):
-        return refused("A job that it depends on is not there.")
+        return refused("A job that it depends on does not exist.")
     job_id = new_uuid()
     overrides = params.get("containerOverrides", {})
     own = definition["containerProperties"]
@@ -110,7 +110,7 @@ def list_jobs(params):
 
 
 def end_job(job, status, reason):
-    """As AWS Batch tells it."""
+    """Sends the event that AWS Batch would send."""
     job["status"] = status
     job["statusReason"] = reason
     eventbridge._dispatch_event(
@@ -128,7 +128,7 @@ def end_job(job, status, reason):
     )
 
 
-# (job id, index) -> what was told of that child
+# (job id, index) -> the reported description of that child
 children = {}
 
 

@@ -1,15 +1,15 @@
-"""ministack, with AWS Batch as far as the rehearsal needs it and ministack leaves it out.
+"""ministack, with those parts of AWS Batch that the rehearsal needs and ministack lacks.
 
 Settings are ministack's own, from the environment: GATEWAY_PORT, AUTH, USE_SSL.
 
 ministack takes CloudFormation's templates, delivers S3's events through EventBridge and SQS, runs Lambdas and, with
-AUTH=true, holds every call against IAM's policies. Of AWS Batch it has a stub; what follows is a fake in its place
+AUTH=true, checks every call against IAM's policies. It has only a stub of AWS Batch, which this fake replaces
 (its jobs are those of emulated_jobs.py):
 
-- AWS::Batch::* in CloudFormation, handed as they are to the Create calls, after a check against AWS's own model of them;
-- SubmitJob: checked against that model, refused for a queue or definition that is not there, kept whole. No job runs: it
-  stays RUNNABLE until it is terminated, with a reason of our own for "it is done", and EventBridge is told. Whoever runs
-  it elsewhere tells of it by the same call: a reason of our own with what is to be described of a job or a child;
+- AWS::Batch::* in CloudFormation, passed unchanged to the Create calls, after a check against AWS's own model of them;
+- SubmitJob: checked against that model, refused for an unknown queue or definition, stored whole. No job runs: it stays
+  RUNNABLE until it is terminated, with a special reason for "succeeded", and EventBridge gets the event. A program that
+  runs it elsewhere reports its state by the same call: a special reason with the description of a job or a child;
 - DescribeJobs, ListJobs, TerminateJob and CancelJob;
 - alarms on several metrics, which ministack does not know;
 - which resources a call is about, and which tags they and the request have, for IAM. SubmitJob with tags needs the right to
@@ -89,7 +89,7 @@ whole_alarm = provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"]
 
 
 def make_alarm(logical_id, props, stack_name):
-    """ministack knows no alarm on several metrics: such a one is checked against AWS's model, and never rings."""
+    """ministack has no alarms on several metrics: they are checked against AWS's model and never ring."""
     if "Metrics" not in props:
         return whole_alarm["create"](logical_id, props, stack_name)
     name = f"{stack_name}-{logical_id}"

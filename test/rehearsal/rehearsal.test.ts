@@ -35,7 +35,7 @@ function templateResources(): Record<string, string> {
     const template: { Resources: Record<string, { Type: string }> } = JSON.parse(
       readFileSync(join(assembly, `${stack}.template.json`), 'utf8'),
     );
-    // The CDK's own note of what it was made with is in no account.
+    // The CDK's metadata resource is in no account.
     for (const [id, { Type }] of Object.entries(template.Resources)) {
       if (Type !== 'AWS::CDK::Metadata') types[id] = Type;
     }
@@ -43,7 +43,7 @@ function templateResources(): Record<string, string> {
   return types;
 }
 
-test('cfn-lint has nothing to say of the templates', async () => {
+test('cfn-lint finds no fault in the templates', async () => {
   const templates = ['SpotreelStorage', 'SpotreelFarm'].map((stack) =>
     join(assembly, `${stack}.template.json`),
   );
@@ -51,7 +51,7 @@ test('cfn-lint has nothing to say of the templates', async () => {
   expect(await lint.catch((error: unknown) => error)).toMatchObject({ stdout: '', stderr: '' });
 });
 
-// In order: each test goes on where the one before it stopped, as a day at the farm does.
+// In order: each test continues where the one before it stopped.
 describe.each([
   { rules: 'with every call allowed', enforceIam: false },
   { rules: "under the templates' own policies", enforceIam: true },
@@ -69,7 +69,7 @@ describe.each([
   });
   afterAll(() => aws?.stop());
 
-  /** What the container of a job, or of the child `index` of one, would do, with the rights of the farm's workers. */
+  /** Does the work of a job's container, or of its child `index`, with the rights of the farm's workers. */
   async function work({ jobId, container }: JobDetail, index?: number) {
     const environment = {
       ...aws.environment(await farm.credentialsOf('JobsWorkerRole')),
@@ -121,7 +121,7 @@ describe.each([
     });
   });
 
-  test('what starts no render starts none, and the same upload again starts no other', async () => {
+  test('an upload elsewhere, or the same upload again, starts no render', async () => {
     await farm.put('uploads/a day/my clock +ü.blend', SCENE, {
       frames: '1-6x2,72',
       'frames-per-slice': '2',
@@ -134,7 +134,7 @@ describe.each([
     expect(await farm.jobs()).toHaveLength(2);
   });
 
-  test('an upload that is no scene is refused in words, and not tried again', async () => {
+  test('an upload that is not a scene is refused once, with the reason', async () => {
     await farm.put('uploads/holiday.blend', NO_SCENE);
     expect(await farm.status('renders/holiday')).toMatchObject({
       state: 'refused',
@@ -144,7 +144,7 @@ describe.each([
     expect(await farm.jobs()).toHaveLength(2);
   });
 
-  test('the jobs, done by hand with the rights of the farm’s workers, end in a video and a message', async () => {
+  test('the rights of the farm’s workers are enough to make a video', async () => {
     const [render, stitch] = await farm.jobs();
     for (const index of [0, 1]) expect(await work(render!, index)).toMatchObject({ exitCode: 0 });
     await farm.done(render!.jobId!);
@@ -162,7 +162,7 @@ describe.each([
     });
   });
 
-  test('of a render whose job has failed a partial video is made, once, and people are told what is missing', async () => {
+  test('a render whose job failed gets one partial video and a message with its gaps', async () => {
     const before = (await farm.jobs()).length;
     await farm.put('uploads/torn clock.blend', SCENE, {
       frames: '1-4',
@@ -172,7 +172,7 @@ describe.each([
     const torn = (await farm.appears('renders/torn-clock', '/jobs.json')).replace('/jobs.json', '');
     const [render, stitch] = (await farm.jobs()).slice(before);
     expect(await work(render!, 0)).toMatchObject({ exitCode: 0 });
-    // Of child 1 nothing is heard.
+    // Child 1 reports nothing.
     await farm.fail(render!.jobId!, 'Array Child Job failed');
     const noted = await farm.salvageJob(torn);
     expect(await farm.status(torn)).toMatchObject({ state: 'failed', frames: { total: 4, stored: 2 } });
@@ -196,7 +196,7 @@ describe.each([
     expect((await farm.jobs()).slice(before + 3)).toEqual([]);
   });
 
-  test('a render that comes to its cap is stopped: its frames stay, and a partial video is made of them', async () => {
+  test('a render that reaches its cap is stopped with a partial video of its frames', async () => {
     const before = (await farm.jobs()).length;
     await farm.call('CostsWatch');
     await farm.put('uploads/dear clock.blend', SCENE, {
@@ -250,7 +250,7 @@ describe.each([
     expect(jobs.at(-2)).not.toHaveProperty('arrayProperties');
   });
 
-  test('a GPU asked for: frames by the queue that has them, the video by the other one', async () => {
+  test('--device gpu renders frames on the GPU queue and the video on the other one', async () => {
     const before = (await farm.jobs()).length;
     await farm.put('uploads/bright clock.blend', SCENE, { device: 'gpu', frames: '1-2' });
     const key = await farm.appears('renders/bright-clock', '/jobs.json');
@@ -273,7 +273,7 @@ describe.each([
 
   if (!enforceIam) return;
 
-  test.each(ROLE_NAMES)('the role for %s may do what is its own and nothing else', async (role) => {
+  test.each(ROLE_NAMES)('the role for %s may make only its own calls', async (role) => {
     const credentials = await farm.credentialsOf(ROLES[role]);
     expect(await tryEverything(credentials, farm, aws)).toEqual(rightsOf(role));
   });

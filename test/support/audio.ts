@@ -5,10 +5,10 @@ const run = promisify(execFile);
 
 const SAMPLE_RATE = 48_000;
 
-/** Of a sine between its zeros; clicks are far louder, and what a codec adds before one far quieter. */
+/** The least amplitude of a click: clicks are far louder, and what a codec adds before one is far quieter. */
 const LOUD = 0.2;
 
-/** Between clicks it is silent for longer. */
+/** Seconds of silence that separate two clicks. */
 const SILENT_SECONDS = 0.2;
 
 export interface AudioFacts {
@@ -17,7 +17,7 @@ export interface AudioFacts {
   readonly channels: number;
 }
 
-/** What ffprobe says of the one audio stream in a file; `undefined` where there is none. */
+/** What ffprobe says of the one audio stream in a file; `undefined` without one. */
 export async function probeAudio(path: string): Promise<AudioFacts | undefined> {
   const args = ['-v', 'error', '-select_streams', 'a', '-show_streams', '-of', 'json', path];
   const { stdout } = await run('ffprobe', args);

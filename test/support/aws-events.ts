@@ -36,7 +36,7 @@ export function objectCreated({ bucket, key, etag, size = 5 }: CreatedObject) {
   };
 }
 
-/** A message of SQS as Lambda hands it over. */
+/** A message of SQS as Lambda passes it. */
 export function sqsRecord(body: unknown, messageId = 'message-1'): SQSRecord {
   return {
     messageId,

@@ -1,4 +1,4 @@
-/** The shapes of .blend file; not all of them can be written by a Blender of today. */
+/** The formats of .blend files, also those that only older Blenders write. */
 export interface BlendShape {
   readonly format: 0 | 1;
   readonly pointerBytes: 4 | 8;
@@ -72,7 +72,7 @@ export const STRUCTS_2_7: StructTable = Object.fromEntries(
   Object.entries(STRUCTS).filter(([name]) => name !== 'ViewLayer'),
 );
 
-/** What Blender 2.4x did not have yet. */
+/** Structs and members that Blender 2.4x did not have. */
 export const STRUCTS_2_4: StructTable = {
   ...STRUCTS,
   ID: ['void *next', 'void *prev', 'char name[24]'],

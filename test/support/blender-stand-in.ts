@@ -33,7 +33,7 @@ export function blenderStandIn(): string | undefined {
   const version = /^Blender (\d+\.\d+\.\d+)/m.exec(stdout)?.[1];
   if (version === undefined) return undefined;
   mkdirSync(join(CACHE, key), { recursive: true });
-  // Whole or not at all: other tests run meanwhile.
+  // Replaced at once: other tests run meanwhile.
   const partial = `${path}.${randomUUID()}`;
   writeFileSync(partial, standInScript([blender], version), { mode: 0o755 });
   renameSync(partial, path);

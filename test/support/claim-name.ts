@@ -7,5 +7,5 @@ export function claimName(given: Partial<Claim> = {}): string {
   return ['000000000000001', 'abcdef01', host, boot, pids, pid, startTime, hostName].join('_');
 }
 
-/** What differs in a claim of another machine. Its process id is that of a process which runs here: it must not count. */
+/** A claim of another machine. Its process id is that of a process here, which must not matter. */
 export const ELSEWHERE = { host: 'f00d', boot: 'beef', hostName: 'render-2', pid: 1 };

@@ -6,7 +6,7 @@ export interface Difference {
   readonly max: number;
 }
 
-/** Compares two PNGs. Throws where they are not of one size. */
+/** Compares two PNGs. Throws if their sizes differ. */
 export function comparePictures(golden: Buffer, frame: Buffer): Difference {
   const [a, b] = [PNG.sync.read(golden), PNG.sync.read(frame)];
   if (a.width !== b.width || a.height !== b.height) {

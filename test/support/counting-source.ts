@@ -1,8 +1,8 @@
 import type { ByteSource } from '../../core/storage/storage';
 
-/** An opened object that counts what is asked of it. */
+/** An opened object that counts its reads. */
 export interface CountingSource extends ByteSource {
-  /** Calls of `read`, each of which is a request where the object lies on S3. */
+  /** Calls of `read`; each is a request if the object is in S3. */
   reads: number;
   /** Bytes that they gave. */
   readBytes: number;

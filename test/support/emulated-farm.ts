@@ -10,7 +10,7 @@ import type { S3Emulator } from './s3-emulator';
 
 const ACCOUNT = '123456789012';
 
-/** In which programs under test find the emulator. */
+/** The environment in which programs under test find the emulator. */
 export function emulatedEnvironment({ endpoint }: S3Emulator): NodeJS.ProcessEnv {
   return {
     AWS_ENDPOINT_URL: endpoint,
@@ -27,7 +27,7 @@ const configOf = ({ endpoint }: S3Emulator) => ({
   credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
 });
 
-/** moto's Batch wants the role to be there. The request is IAM's own; its signature is nobody's, and moto asks for none. */
+/** Creates the role that moto's Batch needs, by a request to IAM with a dummy signature, which moto accepts. */
 async function makeRole(name: string, { endpoint }: S3Emulator): Promise<string> {
   const body = new URLSearchParams({
     Action: 'CreateRole',
@@ -42,7 +42,7 @@ async function makeRole(name: string, { endpoint }: S3Emulator): Promise<string>
   return `arn:aws:iam::${ACCOUNT}:role/${name}`;
 }
 
-/** A farm named `main` in moto's Batch and SSM, which takes jobs and, without a Docker engine, runs none; its bucket is the emulator's. */
+/** A farm named `main` in moto's Batch and SSM, which accepts jobs but runs none. Its bucket is the emulator's. */
 export async function makeEmulatedFarm(aws: S3Emulator): Promise<FarmDescription> {
   const batch = new BatchClient(configOf(aws));
   const serviceRole = await makeRole('batch', aws);
@@ -98,5 +98,5 @@ export async function makeEmulatedFarm(aws: S3Emulator): Promise<FarmDescription
   return farm;
 }
 
-/** AWS Batch as the emulator plays it. */
+/** The emulator's AWS Batch. */
 export const emulatedBatch = (aws: S3Emulator): BatchClient => new BatchClient(configOf(aws));

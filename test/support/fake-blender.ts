@@ -16,7 +16,7 @@ export type BlenderFault =
   | 'empty'
   /** It dies with half of the file written. */
   | 'die-saving'
-  /** It says and does nothing any more. */
+  /** It hangs without output. */
   | 'hang'
   /** It finds that a file is missing. */
   | 'missing'
@@ -46,14 +46,14 @@ export interface FakeBehaviour {
   readonly storedIn?: string;
 }
 
-/** Writes a program that plays Blender with these faults; gives the environment in which Spotreel takes it for Blender. */
+/** Writes a fake Blender with these faults; gives the environment in which Spotreel uses it. */
 export function installFakeBlender(path: string, behaviour: FakeBehaviour): NodeJS.ProcessEnv {
   const fake = join(ROOT, 'test/fixtures/programs/fake-blender.js');
   const program = `${path}.js`;
   writeFileSync(program, `require(${JSON.stringify(fake)})(${JSON.stringify(behaviour)});\n`);
   writeFileSync(path, standInScript(['node', program], behaviour.version ?? '3.4.1'));
   chmodSync(path, 0o755);
-  // What the fake notes lies outside of the worker's scratch folder.
+  // The fake's notes are outside of the worker's scratch folder.
   const takesNotes = behaviour.onceIn !== undefined || behaviour.log !== undefined;
   return { SPOTREEL_BLENDER: path, ...(takesNotes && { SPOTREEL_SANDBOX: 'off' }) };
 }

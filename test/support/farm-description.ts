@@ -1,6 +1,6 @@
 import type { FarmDescription } from '../../core/jobs/farm';
 
-/** Of a farm that is nowhere. */
+/** The description of a farm that does not exist. */
 export const makeFarmDescription = (): FarmDescription => ({
   version: 1,
   name: 'main',

@@ -1,25 +1,25 @@
 import { SpotreelError } from '../../core/errors';
 
-/** What befalls one call of a process. */
+/** The fault of one call of a process. */
 export type CallFault =
-  /** It fails and had no effect. */
+  /** It fails without effect. */
   | 'fails'
-  /** It had its effect, and the answer is lost. */
+  /** It takes effect, and the answer is lost. */
   | 'answer lost'
-  /** The process is gone before it is made. */
+  /** The process dies before the call. */
   | 'crash before'
-  /** The process is gone once it had its effect. */
+  /** The process dies after the call took effect. */
   | 'crash after';
 
 export const CALL_FAULTS: readonly CallFault[] = ['fails', 'answer lost', 'crash before', 'crash after'];
 
-/** A process whose calls are counted, and one of which goes wrong. */
+/** A process whose calls are counted, and one of which fails. */
 export class FaultyProcess {
   /** So far. */
   calls = 0;
   private gone = false;
 
-  /** `at` counts from 1; without it all goes well. `pause` is awaited before each call. */
+  /** `at` counts from 1; without it no call fails. `pause` is awaited before each call. */
   constructor(
     private readonly at = 0,
     private readonly fault: CallFault = 'fails',
@@ -47,7 +47,7 @@ export class FaultyProcess {
     if (fault === 'fails' || fault === 'crash before' || (this.gone && !fault)) throw this.error();
     const result = await effect();
     if (fault) throw this.error();
-    // What is read from is called, too.
+    // Reads of a result are calls, too.
     return isByteSource(result) ? this.see(result) : result;
   }
 

@@ -28,7 +28,7 @@ export function stateFiles(folder: string): string[] {
     .toSorted();
 }
 
-/** Damages a file; `false` where this garble leaves it as it is. */
+/** Damages a file; `false` if this garble leaves it as it is. */
 export function garble(path: string, name: string): boolean {
   const text = readFileSync(path, 'utf8');
   const garbled = GARBLES[name]!(text);

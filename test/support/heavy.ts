@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './source-files';
 
-/** The parts of the program with tests that are too heavy for each run, and the paths whose change calls for them. */
+/** Parts of the program whose tests are too heavy for each run, and the paths whose change requires them. */
 export const HEAVY_PARTS: Readonly<Record<string, readonly string[]>> = JSON.parse(
   readFileSync(join(ROOT, 'test/heavy.json'), 'utf8'),
 );

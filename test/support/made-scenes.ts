@@ -54,7 +54,7 @@ const SCENE: SceneFacts = {
   viewLayers: ['ViewLayer'],
 };
 
-/** The facts of a file with one scene, which nothing is wrong with but for `changes`. */
+/** The facts of a file with one scene that is right except for `changes`. */
 export function facts(changes: Partial<SceneFacts> = {}): BlendFacts {
   return {
     blenderVersion: { major: 3, minor: 4, text: '3.4' },
@@ -71,7 +71,7 @@ export function facts(changes: Partial<SceneFacts> = {}): BlendFacts {
 export const readJsonContents: ReadContents = async (source) =>
   JSON.parse(Buffer.from(await source.read(0, source.size)).toString());
 
-/** Counts what is asked of it. */
+/** Counts its requests. */
 export class CountingStorage extends MemoryStorage {
   readonly counts = { list: 0, listFolder: 0, head: 0, open: 0, fetch: 0 };
 
@@ -108,7 +108,7 @@ export async function putAll(storage: Storage, objects: Readonly<Record<string, 
   }
 }
 
-/** What is found of a scene in the bucket `films` that holds `held`. */
+/** The result of examining a scene in the bucket `films` that holds `held`. */
 export async function examine(
   key: string,
   held: BlendContents,

@@ -15,14 +15,14 @@ import {
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { type FarmDescription, farmParameterName } from '../../core/jobs/farm';
 
-/** How the emulator is called. */
+/** Settings of clients of the emulator. */
 interface EmulatorClient {
   readonly endpoint: string;
   readonly region: string;
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
-/** A farm named `films` as the stack would make it, by hand in moto: with a compute environment, an image and all that they need. */
+/** Creates a farm named `films` in moto as the stack would, with a compute environment and an image. */
 export async function deployManagedFarm(bucket: string, client: EmulatorClient): Promise<void> {
   const batch = new BatchClient(client);
   const ecr = new ECRClient(client);

@@ -8,7 +8,7 @@ export function bytesOf(bytes: Uint8Array): MasterBytes {
   };
 }
 
-/** How long those beginnings of a file are in which `fault` finds nothing wrong. */
+/** Lengths of the beginnings of a file in which `fault` finds no fault. */
 export async function wholeBeginnings(
   file: Uint8Array,
   fault: (bytes: Uint8Array) => Promise<string | undefined>,

@@ -26,7 +26,7 @@ interface StoredObject {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Objects in this process's memory, at `memory://bucket/key`: for tests. Every bucket is there from the start. */
+/** Objects in this process's memory, at `memory://bucket/key`: for tests. Every bucket exists from the start. */
 export class MemoryStorage implements Storage {
   /** By bucket, then by key. */
   private readonly buckets = new Map<string, Map<string, StoredObject>>();

@@ -21,7 +21,7 @@ function expand(path: string): string[] {
   return choices === undefined ? [path] : choices.split(',').map((choice) => `${before}${choice}${after}`);
 }
 
-/** Whether a test's file holds a name as a page quotes it; `…` stands for anything. */
+/** Whether a test's file holds a name as a page quotes it; `…` matches anything. */
 function holds(text: string, quoted: string): boolean {
   const parts = quoted.split('…').map((part) => part.trim().replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(parts.join('[^\\n]*')).test(text);

@@ -1,4 +1,4 @@
-/** Something that the writing rules of CONTRIBUTING.md do not allow. */
+/** A breach of the writing rules of CONTRIBUTING.md. */
 export interface LanguageFault {
   /** From 1. */
   readonly line: number;

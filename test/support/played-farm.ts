@@ -11,7 +11,7 @@ import { worker } from './spotreel';
 /** A farm to which the command line can submit. */
 export interface PlayedFarm {
   readonly aws: S3Emulator;
-  /** For programs that are to find it. */
+  /** The environment in which programs find it. */
   readonly environment: NodeJS.ProcessEnv;
   /** The text of an object. */
   get(key: string): Promise<string>;
@@ -30,8 +30,8 @@ interface PlayedJob {
 const REGION = 'us-east-1';
 
 /**
- * A farm in a bucket of moto's, and a fake of AWS Batch in front of real workers: each job that is submitted is run at once, its
- * children side by side, on this machine.
+ * A farm in a bucket of moto, and a fake of AWS Batch before real workers. It runs each submitted job at once on this machine,
+ * with its children side by side.
  */
 export async function startPlayedFarm(more: Partial<FarmDescription> = {}): Promise<PlayedFarm> {
   const aws = await startS3Emulator();
@@ -103,7 +103,7 @@ export async function startPlayedFarm(more: Partial<FarmDescription> = {}): Prom
     environment: {
       ...common,
       AWS_ENDPOINT_URL_BATCH: batch.endpoint,
-      // moto's prices are next to nothing: what is not answered is reckoned by the table.
+      // moto's prices are near zero: without an answer the price table is used.
       AWS_ENDPOINT_URL_EC2: 'http://127.0.0.1:9',
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     },

@@ -12,7 +12,7 @@ export const PROJECT_COLOURS: Readonly<Record<number, readonly string[]>> = {
   3: ['ff0000', 'ffffff', '00ff00', '0000ff'],
 };
 
-/** What Blender shows of a picture that is not there. */
+/** The colour in which Blender shows a missing picture. */
 export const MISSING_COLOUR = 'ff00ff';
 
 /** Every file of the project but the scene, `film/shot.blend`. */

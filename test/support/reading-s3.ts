@@ -5,8 +5,8 @@ import { startHttpServer, type HttpServer } from './http-server';
 const PAGE = 1000;
 
 /**
- * A fake of S3 at the last inch, for tests in which an emulator would take minutes: lists and gives what `objects` holds, in the
- * order of their keys, and can do nothing else. Keys hold letters, digits, `.`, `-` and `/`.
+ * A minimal fake of S3, for tests in which an emulator would take minutes. It lists and gives `objects` in the order of their
+ * keys and can do nothing else. Keys hold letters, digits, `.`, `-` and `/`.
  */
 export async function startReadingS3(
   objects: ReadonlyMap<string, string>,
@@ -63,5 +63,5 @@ function answerList(
   );
 }
 
-/** What is here does not change; a hash of all of it would take as long as all else. */
+/** Objects do not change, and hashing them would be slow. */
 const etagOf = (body: string): string => `"${body.length}"`;

@@ -17,7 +17,7 @@ interface RecordedJob {
   statusReason?: string;
 }
 
-/** A fake of AWS Batch for tests: takes jobs and runs none. Calls can be made to fail, before or after they took effect. */
+/** A fake of AWS Batch for tests: accepts jobs and runs none. Calls can be made to fail, before or after they took effect. */
 export class RecordingBatch implements Batch {
   readonly jobs: RecordedJob[] = [];
   /** Called before and after each call takes effect; throws to make it fail there. */

@@ -1,7 +1,7 @@
 import { request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { startHttpServer, type HttpServer } from './http-server';
 
-/** A request as it came by. */
+/** A recorded request. */
 export interface ProxiedRequest {
   readonly method: string;
   /** Decoded, without the query. */
@@ -14,7 +14,7 @@ export interface RecordingProxy extends HttpServer {
   readonly requests: ProxiedRequest[];
 }
 
-/** Stands before an HTTP server and notes what is asked of it. A request is passed on when what is to happen `before` it has. */
+/** A proxy before an HTTP server that records requests. It awaits `before` and then passes each request to the server. */
 export async function startRecordingProxy(
   target: string,
   before: (request: ProxiedRequest) => Promise<unknown> = async () => undefined,

@@ -11,7 +11,7 @@ export function onlyRender(output: string): string {
   return join(output, names[0]!);
 }
 
-/** The folder of that render's frames once there is one; the output folder, too, may not be there yet, or be empty. */
+/** The folder of that render's frames, once it exists; the output folder may be missing or empty, too. */
 export function begunFrames(output: string): string | undefined {
   if (!existsSync(output) || readdirSync(output).length === 0) return undefined;
   const frames = join(onlyRender(output), 'frames');
@@ -22,7 +22,7 @@ export function frameFiles(folder: string): string[] {
   return readdirSync(join(folder, 'frames')).toSorted();
 }
 
-/** The same without what is being written: that is not stored yet. */
+/** The same without files that are still being written. */
 export function storedFiles(folder: string): string[] {
   return frameFiles(folder).filter((name) => !name.startsWith('.'));
 }

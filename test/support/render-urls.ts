@@ -1,6 +1,6 @@
 import { frameName } from '../../core/render/keys';
 
-// Where the files of a render are, spelled out once more: tests check the layout by it.
+// The layout of a render's folder, spelled out again so that tests check it.
 
 const below = (folder: URL, name: string): URL =>
   new URL(name, folder.href.endsWith('/') ? folder : `${folder.href}/`);

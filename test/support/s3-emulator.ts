@@ -2,8 +2,8 @@ import { CreateBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/cli
 import { startPythonServer } from './server-process';
 
 /**
- * moto's own command, but with one request at a time: moto looks whether a key is free and takes it in two steps, so
- * that of conditional writes that arrive together several win, where S3 lets one win. moto has no setting for it.
+ * moto's own command, but with one request at a time. moto checks a key and writes it in two steps, so several
+ * conditional writes at once could succeed, while S3 lets only one succeed. moto has no setting for it.
  */
 const MOTO_SERVER = `
 import sys, threading, moto.server

@@ -6,7 +6,7 @@ import { ROOT } from './source-files';
 const PROGRAM = join(ROOT, 'test/fixtures/programs/scene_maker.py');
 const ARGUMENTS = ['--background', '-noaudio', '--factory-startup', '--python', PROGRAM];
 
-/** A scene to be made: Python, and where Blender saves what it leaves. */
+/** A scene to be made: Python lines, and the path at which Blender saves the result. */
 export interface SceneWanted {
   readonly script: string;
   readonly path: string;
@@ -17,7 +17,7 @@ export interface SceneWanted {
 export class SceneMaker {
   private readonly blender = spawn('blender', ARGUMENTS, { stdio: ['pipe', 'pipe', 'pipe'] });
   private readonly answers: Array<(answer: Error | null) => void> = [];
-  /** The last that it printed. */
+  /** The end of its output. */
   private said = '';
   private ended = false;
 

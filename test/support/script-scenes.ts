@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { blender, makeScene } from './blender';
 import { payloadScene } from './payload-scene';
 
-/** What `PAYLOAD` prints where it runs. It holds the words in two halves: Blender prints names, too. */
+/** The text that `PAYLOAD` prints if it runs. `PAYLOAD` holds it in two halves, as Blender prints names, too. */
 export const RAN = 'HOSTILE SCRIPT RAN';
 
 /** Python that says that it runs. */

@@ -13,7 +13,7 @@ const START_TIMEOUT_SECONDS = 60;
 /** A server for tests, in a process of its own. */
 export interface ServerProcess {
   readonly port: number;
-  /** The last that it wrote to standard error. */
+  /** The end of its standard error. */
   readonly log: () => string;
   stop(): Promise<void>;
 }
@@ -51,7 +51,7 @@ export async function startPythonServer(
       if (server.exitCode !== null || server.signalCode !== null) return;
       const exited = new Promise((done) => server.once('exit', done));
       server.kill('SIGTERM');
-      // One that waits for its clients to hang up would wait for ever.
+      // A server that waits for its clients to disconnect would never end.
       const impatience = setTimeout(kill, 3000);
       await exited;
       clearTimeout(impatience);

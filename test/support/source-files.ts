@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 export const ROOT = join(__dirname, '../..');
 
-/** What is made, not written: installed packages, bundles, results. */
+/** Generated folders: installed packages, bundles, results. */
 const NOT_SOURCE = new Set(['node_modules', 'dist', 'cdk.out', 'coverage', 'renders', '__pycache__']);
 
 export interface SourceFile {

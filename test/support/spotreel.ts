@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { blenderStandIn } from './blender-stand-in';
 import { ROOT } from './source-files';
 
-/** What a finished program said. */
+/** The result of a finished program. */
 export interface Finished {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -15,7 +15,7 @@ export interface Finished {
 export interface RunOptions {
   readonly cwd?: string;
   readonly environment?: NodeJS.ProcessEnv;
-  /** Whom it runs as; `readableDist` gives the programs. Only root can ask for another user. */
+  /** The user that it runs as; `readableDist` gives the programs. Only root can run as another user. */
   readonly user?: { readonly id: number; readonly dist: string };
   /** Runs it as on another machine of this name: with a host name and process ids of its own. Linux, as root. */
   readonly machine?: string;
@@ -31,7 +31,7 @@ export interface Started {
   readonly finished: Promise<Finished>;
 }
 
-/** Copies dist/ to a folder that every user can read: the checkout may lie where only its owner can. */
+/** Copies dist/ to a folder that every user can read: the checkout may be readable by its owner only. */
 export function readableDist(folder: string): string {
   cpSync(join(ROOT, 'dist'), folder, { recursive: true });
   chmodSync(folder, 0o755);
@@ -67,7 +67,7 @@ export function startProgram(
   return { process: child, finished };
 }
 
-/** Has a program find a Blender that knows its version. Another user may be unable to read it; another PATH may have no Blender. */
+/** Gives a program a Blender that knows its version, unless the program runs as another user or with another PATH. */
 function usualEnvironment({ user, environment }: RunOptions): NodeJS.ProcessEnv {
   if (user !== undefined || environment?.PATH !== undefined) return {};
   const blender = blenderStandIn();

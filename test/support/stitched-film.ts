@@ -8,10 +8,10 @@ import { filePath, parseLocation } from '../../core/storage/storage';
 import { frameUrl, manifestUrl } from './render-urls';
 import { worker } from './spotreel';
 
-/** Of the first frames; after them the same again. */
+/** The greys of the first frames; later frames repeat them. */
 export const GREYS = [30, 70, 110, 150, 190];
 
-/** A render whose frames are all there. */
+/** A render whose frames are all stored. */
 export interface Film {
   readonly options: RenderOptions;
   readonly bitDepth: 8 | 16;
@@ -22,7 +22,7 @@ export interface Film {
   readonly frames?: number;
   readonly first?: number;
   readonly rate?: readonly [numerator: number, denominator: number];
-  /** What the pictures say of their pixels, in pixels per metre (pHYs), such as Blender 5 writes. */
+  /** The pixel density of the pictures, in pixels per metre (pHYs), as Blender 5 writes it. */
   readonly physical?: readonly [x: number, y: number];
   /** More of the manifest. */
   readonly plan?: Partial<Manifest>;
@@ -58,7 +58,7 @@ function withPhysical(png: Buffer, physical: Film['physical']): Buffer {
   return Buffer.concat([png.subarray(0, 33), chunk, png.subarray(33)]);
 }
 
-/** Puts the film's frames and plan there, and stitches them; gives the end of that. */
+/** Writes the film's frames and plan and stitches them; gives the result. */
 export async function stitchFilm(directory: string, film: Film, environment: NodeJS.ProcessEnv = {}) {
   const folder = parseLocation(`${directory}/`, '/');
   const frames = film.frames ?? GREYS.length;

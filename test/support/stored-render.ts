@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Manifest } from '../../core/render/manifest';
 
-/** The plan of a render of frames 1 to so many, for tests of what is done with its folder. */
+/** The plan of a render of frames 1 to `frameCount`, for tests of its folder. */
 export function manifestFor(renderId: string, frameCount: number, changes: Partial<Manifest> = {}): Manifest {
   return {
     version: 1,

@@ -1,4 +1,4 @@
-/** What the submit Lambda wants to be told before it can be loaded. */
+/** The environment that the submit Lambda needs when it is loaded. */
 export const SUBMIT_ENVIRONMENT = {
   BUCKET: 'films',
   FARM_NAME: 'main',

@@ -9,7 +9,7 @@ import { RecordingBatch } from './recording-batch';
 export const SCENE = readFileSync(join(__dirname, '../fixtures/blend/3.4-zstd.blend'));
 export const SOURCE = new URL('memory://films/uploads/my%20shot.blend');
 
-/** A scene in a bucket, a Batch that takes jobs, and what the submit use case wants of both. */
+/** A scene in a bucket, a Batch that accepts jobs, and the settings of the submit use case. */
 export async function setUpSubmit() {
   const storage = new MemoryStorage();
   await storage.put(SOURCE, SCENE);

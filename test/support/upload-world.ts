@@ -11,7 +11,7 @@ import { RecordingBatch } from './recording-batch';
 
 export const SCENE = readFileSync(join(__dirname, '../fixtures/blend/3.4-zstd.blend'));
 
-/** Longer than a claim lives. */
+/** Longer than the lifetime of a claim. */
 const LONG_SECONDS = 1000;
 
 /** A bucket, a job queue and people who get messages, with the submit Lambda between them. */
@@ -44,7 +44,7 @@ export class UploadWorld {
     return JSON.stringify(objectCreated({ bucket: 'films', key, etag, size }));
   }
 
-  /** Hands one message to the Lambda; `false` when it is to be delivered again. */
+  /** Passes one message to the Lambda; `false` if it is to be delivered again. */
   async deliver(body: string, process = new FaultyProcess()): Promise<boolean> {
     const record = sqsRecord(body, `message-${(this.deliveries += 1)}`);
     const people = { notify: async (message: Notification) => void this.notifications.push(message) };

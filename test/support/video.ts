@@ -66,7 +66,7 @@ export async function decodePixel(path: string, decoder: string): Promise<number
   return [...(await decode(path, filter, ['-frames:v', '1'], ['-c:v', decoder]))];
 }
 
-/** What ffmpeg makes of a video, as raw pixels. */
+/** A video decoded by ffmpeg to raw pixels. */
 async function decode(
   path: string,
   filter: string,

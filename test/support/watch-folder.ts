@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startProgram, type Finished, type RunOptions } from './spotreel';
 
-/** What `spotreel farm --json` tells, one object a line. */
+/** The output of `spotreel farm --json`, one object a line. */
 export interface FarmEvent {
   readonly event: string;
   readonly renderId?: string;
@@ -19,7 +19,7 @@ export interface StartedFarm {
   until(isMeant: (event: FarmEvent) => boolean): Promise<FarmEvent>;
 }
 
-/** Starts `spotreel farm directory --json` and reads what it tells. */
+/** Starts `spotreel farm directory --json` and reads its events. */
 export function startFarm(
   directory: string,
   flags: readonly string[] = [],
@@ -51,7 +51,7 @@ export function startFarm(
   };
 }
 
-/** Puts a scene, and the options that are to stand beside it, into a watch folder. */
+/** Puts a scene and its file of options into a watch folder. */
 export function drop(scene: string, directory: string, key: string, options?: object): string {
   const path = join(directory, 'uploads', key);
   mkdirSync(dirname(path), { recursive: true });

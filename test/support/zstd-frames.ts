@@ -21,7 +21,7 @@ export function storedFrame(
   return Buffer.concat(parts);
 }
 
-/** A frame of `blocks` times 128 KiB of zeros, in four bytes each, that does not tell its size. */
+/** A frame of `blocks` times 128 KiB of zeros, in four bytes each, without its size. */
 export function bombFrame(blocks: number): Buffer {
   const parts: Buffer[] = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 11 << 3])];
   for (let block = 1; block <= blocks; block++) {

@@ -112,7 +112,7 @@ def freestyle():
     scene.render.use_freestyle = True
     settings = scene.view_layers[0].freestyle_settings
     lines = settings.linesets[0] if settings.linesets else settings.linesets.new("Lines")
-    # What an empty file makes has none.
+    # A new line set has no line style.
     if lines.linestyle is None:
         lines.linestyle = bpy.data.linestyles.new("Style")
     save()

@@ -137,7 +137,7 @@ def compositor_image_missing():
 
 @feature("nodes-bake-missing")
 def nodes_bake_missing():
-    """A Bake node of geometry nodes whose folder is gone."""
+    """A Bake node of geometry nodes whose folder is missing."""
     _, red = stage(frames=(1, 2))
 
     def build(tree, geometry_in):

@@ -1,4 +1,4 @@
-"""Simulations that nobody baked: a frame needs all the frames before it."""
+"""Simulations without a bake: a frame needs all the frames before it."""
 
 import bpy
 
@@ -114,7 +114,7 @@ def disk_cache():
 
 
 def on_disk(scene, red):
-    """A disk cache lies beside the file, so the file must be saved first."""
+    """A disk cache is beside the file, so the file must be saved first."""
     save()
     bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
     scene = bpy.context.scene

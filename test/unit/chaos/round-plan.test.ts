@@ -3,13 +3,13 @@ import { describePlan, planRound } from '../../chaos/round-plan';
 
 const SEEDS = Array.from({ length: 500 }, (_, seed) => seed);
 
-test('the same seed gives the same plan, and others give others', () => {
+test('planRound depends on nothing but the seed', () => {
   const plans = SEEDS.map((seed) => JSON.stringify(planRound(seed)));
   expect(SEEDS.map((seed) => JSON.stringify(planRound(seed)))).toEqual(plans);
   expect(new Set(plans).size).toBe(plans.length);
 });
 
-test('500 rounds try everything', () => {
+test('planRound tries everything within 500 seeds', () => {
   const words = SEEDS.map((seed) => describePlan(planRound(seed))).join('\n');
   const wanted = [
     's3',
@@ -34,14 +34,14 @@ test('500 rounds try everything', () => {
 });
 
 // A child has 10 attempts: faults that spend them all would be no fault of the product's.
-test('what is done to a round can not use up the attempts of a slice', () => {
+test('planRound never uses up the attempts of a slice', () => {
   const triesOfSdk = 3;
   for (const { signals, storageFaults } of SEEDS.map(planRound)) {
     expect(signals.length + Math.ceil(storageFaults.most / triesOfSdk)).toBeLessThan(10);
   }
 });
 
-test('requests to storage fail as the seed says, in whatever order they come, and only so often', () => {
+test('RequestFaults depends on the seed and not on the order of requests', () => {
   const keys = Array.from({ length: 200 }, (_, i) => `key-${i}`);
   const faultsOf = (order: readonly string[]) => {
     const faults = new RequestFaults(1, { rate: 0.3, most: 1000 });

@@ -1,6 +1,6 @@
 import { Pace, secondsLeft } from '../../../cli/describe-state';
 
-test('frames a minute are those of the last 5 minutes', () => {
+test('Pace counts the frames of the last 5 minutes', () => {
   const pace = new Pace();
   expect(pace.framesPerMinute()).toBeUndefined();
   pace.add(0, 100);
@@ -12,14 +12,14 @@ test('frames a minute are those of the last 5 minutes', () => {
   expect(pace.framesPerMinute()).toBeCloseTo(28 / (280 / 60));
 });
 
-test('a frame that was found to be bad makes no pace below zero', () => {
+test('Pace is never below zero when a frame turns out to be bad', () => {
   const pace = new Pace();
   pace.add(0, 5);
   pace.add(1000, 4);
   expect(pace.framesPerMinute()).toBe(0);
 });
 
-describe('seconds left', () => {
+describe('secondsLeft', () => {
   const frames = { total: 100, stored: 60, failed: 0 };
   const slices = { total: 10, waiting: 2, running: 4, succeeded: 4, failed: 0 };
   const figures = {
@@ -29,20 +29,20 @@ describe('seconds left', () => {
     frameSeconds: { quarter: 2, median: 3, threeQuarters: 5 },
   };
 
-  test('from the quicker to the slower quarter of the frames, by what runs', () => {
+  test('ranges from the quicker to the slower quarter of the frames, divided by the running slices', () => {
     expect(secondsLeft({ frames, slices, figures })).toEqual({ from: 20, to: 50 });
   });
 
   test.each([
     ['nothing runs', { slices: { ...slices, running: 0 } }],
     ['no frame is left', { frames: { total: 100, stored: 98, failed: 2 } }],
-    ['too few frames are there', { frames: { total: 100, stored: 2, failed: 0 } }],
-    ['no slice has told anything', { figures: undefined }],
-  ])('are not told where %s', (_, change) => {
+    ['too few frames are stored', { frames: { total: 100, stored: 2, failed: 0 } }],
+    ['no slice has reported anything', { figures: undefined }],
+  ])('is undefined if %s', (_, change) => {
     expect(secondsLeft({ frames, slices, figures, ...change })).toBeUndefined();
   });
 
-  test('of one frame are not divided by the many that run', () => {
+  test('does not divide one frame by several running slices', () => {
     expect(secondsLeft({ frames: { total: 61, stored: 60, failed: 0 }, slices, figures })?.from).toBe(2);
   });
 });

@@ -10,16 +10,16 @@ import { describeProgram } from '../../../scripts/write-cli-docs';
 
 const everyCommand = () => buildProgram(async () => undefined);
 
-test('docs/cli.md is current; "npm run docs" writes it', async () => {
+test('docs/cli.md is current after "npm run docs"', async () => {
   const written = readFileSync(join(__dirname, '../../../docs/cli.md'), 'utf8');
   expect(written).toBe(describeProgram(await everyCommand()));
 });
 
-test('the program has a version of three numbers', async () => {
+test('spotreel has a version of three numbers', async () => {
   expect((await everyCommand()).version()).toMatch(/^\d+\.\d+\.\d+$/);
 });
 
-test('every command has examples of itself, and its exit codes in order', async () => {
+test('every command lists examples and sorted exit codes', async () => {
   const { commands } = await everyCommand();
   expect(commands.length).toBeGreaterThan(5);
   for (const command of commands) {
@@ -112,7 +112,7 @@ describe('the flags of a render', () => {
     },
   );
 
-  test('the flag of frames refuses a range that is none', () => {
+  test('the flag of frames refuses an invalid range', () => {
     expect(() => read('--frames', 'all')).toThrow('"all" is not a frame or range');
   });
 

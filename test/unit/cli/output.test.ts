@@ -4,14 +4,14 @@ import { runCommandLine } from '../../../cli/main';
 import { describeFinding, fitReading, localTime, reportFindings, shorten, wrap } from '../../../cli/output';
 import { contents, CountingStorage, dependency, examine, putAll } from '../../support/made-scenes';
 
-test('a finding is one line, whatever stands in it', () => {
+test('describeFinding gives one line without control characters', () => {
   const message = 'image "a\u001b[2J" needs\nit';
   expect(describeFinding({ severity: 'warning', code: 'image-missing', message })).toBe(
     'warning: image-missing: image "a\\u001b[2J" needs it',
   );
 });
 
-test('each has a line of its own', () => {
+test('reportFindings prints each finding in its own line', () => {
   const stream = new PassThrough();
   reportFindings(
     [
@@ -23,7 +23,7 @@ test('each has a line of its own', () => {
   expect(String(stream.read())).toBe('error: no-camera: a\nnote: movie-output: b\n');
 });
 
-test('files are shown with what became of each', async () => {
+test('describeDependencies shows each file with its state', async () => {
   const storage = new CountingStorage();
   await putAll(storage, { 'uploads/film/w.1001.png': 'a', 'uploads/film/w.1002.png': 'b' });
   const needed = [
@@ -45,7 +45,7 @@ test('files are shown with what became of each', async () => {
   expect(describeDependencies([])).toEqual([]);
 });
 
-test('help tells of --force', async () => {
+test('submit --help shows --force', async () => {
   const write = jest.spyOn(process.stdout, 'write').mockReturnValue(true);
   try {
     expect(await runCommandLine(['submit', '--help'])).toBe(0);

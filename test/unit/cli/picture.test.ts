@@ -1,15 +1,15 @@
 import { encodePicture, inRoom, makeRoom, pictureProtocol } from '../../../cli/picture';
 
-describe('encode picture', () => {
+describe('encodePicture', () => {
   const ESC = '\x1b';
 
-  test('iTerm2: one sequence, with the size in bytes and lines', () => {
+  test('writes one sequence with the size in bytes and lines for iTerm2', () => {
     expect(encodePicture(Buffer.from('picture'), 10, 'iterm2')).toBe(
       `${ESC}]1337;File=inline=1;size=7;width=auto;height=10;preserveAspectRatio=1:cGljdHVyZQ==\x07`,
     );
   });
 
-  test('kitty: a small picture in one sequence, without an answer and without moving the cursor', () => {
+  test('writes a small picture for kitty in one sequence that keeps the cursor in place', () => {
     expect(encodePicture(Buffer.from('picture'), 10, 'kitty')).toBe(
       `${ESC}_Ga=T,f=100,i=7768,r=10,q=2,C=1,m=0;cGljdHVyZQ==${ESC}\\`,
     );
@@ -19,7 +19,7 @@ describe('encode picture', () => {
     [3072, [4096]],
     [3073, [4096, 4]],
     [10_000, [4096, 4096, 4096, 1048]],
-  ])('kitty: %i bytes in pieces of at most 4,096 characters', (size, lengths) => {
+  ])('splits %i bytes for kitty into pieces of at most 4,096 characters', (size, lengths) => {
     const bytes = Buffer.alloc(size, 0xa5);
     const pieces = encodePicture(bytes, 4, 'kitty').split(`${ESC}\\`).slice(0, -1);
     for (const piece of pieces) expect(piece.startsWith(`${ESC}_G`)).toBe(true);
@@ -34,25 +34,25 @@ describe('encode picture', () => {
     expect(Buffer.from(base64.join(''), 'base64').equals(bytes)).toBe(true);
   });
 
-  test.each(['iterm2', 'kitty'] as const)('%s: bytes that would end the sequence stay in it', (protocol) => {
+  test.each(['iterm2', 'kitty'] as const)('lets no byte of a picture end the sequence of %s', (protocol) => {
     const hostile = Buffer.from(`\x07${ESC}\\${ESC}]0;title\x07${ESC}c\n`);
     const sequence = encodePicture(hostile, 4, protocol);
     const body = protocol === 'kitty' ? sequence.slice(2, -2) : sequence.slice(2, -1);
     expect(body).toMatch(/^[\x20-\x7e]+$/);
   });
 
-  test('a view of a larger buffer goes out alone', () => {
+  test('writes only the given part of a larger buffer', () => {
     const whole = Buffer.from('secret picture secret');
     expect(encodePicture(whole.subarray(7, 14), 4, 'iterm2')).toContain(':cGljdHVyZQ==\x07');
   });
 
-  test('in its room: up, drawn, and back', () => {
+  test('draws in its room and returns the cursor', () => {
     expect(makeRoom(3)).toBe('\n\n\n');
     expect(inRoom('PICTURE', 3)).toBe(`${ESC}7${ESC}[3A\rPICTURE${ESC}8`);
   });
 });
 
-describe('picture protocol', () => {
+describe('pictureProtocol', () => {
   test.each<[string, NodeJS.ProcessEnv, ReturnType<typeof pictureProtocol>]>([
     ['kitty', { TERM: 'xterm-kitty', KITTY_WINDOW_ID: '1' }, 'kitty'],
     ['kitty, by ssh', { TERM: 'xterm-kitty' }, 'kitty'],
@@ -70,5 +70,5 @@ describe('picture protocol', () => {
     ['tmux in kitty', { TERM: 'tmux-256color', TMUX: '/tmp/tmux', KITTY_WINDOW_ID: '1' }, undefined],
     ['screen in iTerm2', { TERM: 'screen', STY: '1.x', LC_TERMINAL: 'iTerm2' }, undefined],
     ['no terminal', {}, undefined],
-  ])('%s', (_, environment, protocol) => expect(pictureProtocol(environment)).toBe(protocol));
+  ])('is right for %s', (_, environment, protocol) => expect(pictureProtocol(environment)).toBe(protocol));
 });

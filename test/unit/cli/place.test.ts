@@ -19,7 +19,7 @@ test.each(['', 'colors', 'config.txt', 'ocio://a/b'])('--ocio "%s" is refused', 
   expect(() => ocioOption(flag, scene)).toThrow(`--ocio ${flag} is invalid: give a .ocio or .ocioz file`);
 });
 
-test('OCIO stands in for the flag, for scenes of this machine', () => {
+test('OCIO replaces a missing --ocio for scenes of this machine', () => {
   const OCIO = '/films/colors/config.ocio';
   expect(ocioOption(undefined, scene, { OCIO })).toEqual({ ocio: '//../colors/config.ocio' });
   expect(ocioOption('/films/other.ocio', scene, { OCIO })).toEqual({ ocio: '//../other.ocio' });

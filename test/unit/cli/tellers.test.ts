@@ -6,7 +6,7 @@ import { makeFarmDescription } from '../../support/farm-description';
 
 const FARM = makeFarmDescription();
 const NONE = { told: [] };
-/** Nothing is there at all. */
+/** An account without anything. */
 const FACTS: ComputeFacts = {
   queues: NONE,
   environments: NONE,
@@ -26,7 +26,7 @@ const waits = (seconds: number, statusReason?: string): RenderState => {
   return { renderId: 'shot', state: 'waiting', ended: false, waiting, failures: [], findings: [], links };
 };
 
-test('AWS is asked once waiting is unusual, again after a while, and what it says takes the place of guesses', async () => {
+test('WaitTeller asks AWS every 5 minutes once a render waits unusually long', async () => {
   let [now, asked] = [0, 0];
   const teller = new WaitTeller(
     FARM,
@@ -48,7 +48,7 @@ test('AWS is asked once waiting is unusual, again after a while, and what it say
   expect(asked).toBe(2);
 });
 
-test('who watches does not wait for the answer, and has what was said before meanwhile', async () => {
+test('WaitTeller gives the last answer while it waits for the next one', async () => {
   let answer: (facts: ComputeFacts) => void = () => undefined;
   const teller = new WaitTeller(FARM, () => new Promise((resolve) => (answer = resolve)));
   expect(teller.explainedSoFar(waits(600))).toEqual(waits(600));
@@ -58,7 +58,7 @@ test('who watches does not wait for the answer, and has what was said before mea
   expect(waiting?.found?.length).toBeGreaterThan(0);
 });
 
-test('nobody is asked where AWS Batch says why, without a farm, and of a render that does not wait', async () => {
+test('WaitTeller asks nothing if AWS Batch gives the reason, without a farm, or if the render runs', async () => {
   const find = () => Promise.reject(new Error('asked'));
   const capacity = waits(600, 'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill');
   const { waiting: _, ...running } = waits(600);
@@ -67,7 +67,7 @@ test('nobody is asked where AWS Batch says why, without a farm, and of a render 
   expect(await new WaitTeller(undefined, find).explained(waits(600))).toEqual(waits(600));
 });
 
-test('where too little may be asked, the guesses stay', async () => {
+test('WaitTeller keeps its guesses if access is denied', async () => {
   const denied = { why: 'denied', fault: 'no', permission: 'batch:DescribeJobQueues' } as const;
   const facts = { ...FACTS, queues: denied, environments: denied, definitions: denied, machines: denied };
   const teller = new WaitTeller(FARM, async () => facts);

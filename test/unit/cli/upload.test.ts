@@ -21,27 +21,27 @@ import { contents, CountingStorage, dependency, facts, readJsonContents } from '
 import { MemoryStorage } from '../../support/memory-storage';
 import { useScratchFolder } from '../../support/scratch-folder';
 
-describe('confirm uploads', () => {
+describe('confirmUploads', () => {
   const MIB = 1024 * 1024;
   const file = (path: string, size = MIB, realPath = path) => ({ path, realPath, size });
   const files = (folder: string, count: number) =>
     Array.from({ length: count }, (_, index) => file(`${folder}/${index}.png`));
 
-  test('files outside of the scene folder are listed with their sizes', () => {
+  test('lists files outside of the scene folder with their sizes', () => {
     expect(describeOutside([file('/film/wood.png'), file('/film/oak.png', MIB / 2)])).toEqual([
       '  /film/wood.png (1.0 MiB)',
       '  /film/oak.png (0.5 MiB)',
     ]);
   });
 
-  test('many files of one folder are one line', () => {
+  test('lists many files of one folder in one line', () => {
     expect(describeOutside([...files('/film/plates', 240), file('/film/wood.png')])).toEqual([
       '  /film/plates/: 240 files (240.0 MiB)',
       '  /film/wood.png (1.0 MiB)',
     ]);
   });
 
-  test('a list has an end', () => {
+  test('shortens a long list', () => {
     const lines = describeOutside(
       Array.from({ length: 1000 }, (_, index) => file(`/film/${index}/wood.png`)),
     );
@@ -49,25 +49,25 @@ describe('confirm uploads', () => {
     expect(lines.at(-1)).toBe('  and 960 files (960.0 MiB) more');
   });
 
-  test('a link is listed with the place that it leads to', () => {
+  test('lists a link with its target', () => {
     expect(describeOutside([file('/film/wood.png', MIB, '/mnt/oak.png')])).toEqual([
       '  /film/wood.png, a link to /mnt/oak.png (1.0 MiB)',
     ]);
   });
 
-  test('hostile names are listed in printable characters', () => {
+  test('lists hostile names in printable characters', () => {
     const [line] = describeOutside([file('/film/\u001b[2J\r\n\u202egnp.exe', MIB, '/mnt/\u0007\n.png')]);
     // oxlint-disable-next-line no-control-regex -- control characters are what it is about
     expect(line).not.toMatch(/[\u0000-\u001f\u202e]/);
   });
 
-  test('nothing outside is nothing to ask', async () => {
+  test('asks nothing if no file is outside', async () => {
     const said: string[] = [];
     expect(await confirmUploads([], false, (text) => said.push(text))).toBe(true);
     expect(said).toEqual([]);
   });
 
-  test('--yes answers, and the list is shown all the same', async () => {
+  test('shows the list with --yes, too', async () => {
     const said: string[] = [];
     expect(await confirmUploads([file('/film/wood.png')], true, (text) => said.push(text))).toBe(true);
     expect(said).toEqual([
@@ -76,7 +76,7 @@ describe('confirm uploads', () => {
     ]);
   });
 
-  test('a list that is cut is no question', async () => {
+  test('refuses a list that is too long to show', async () => {
     const many = Array.from({ length: 41 }, (_, index) => file(`/film/${index}/wood.png`));
     const said: string[] = [];
     const asked = confirmUploads(many, false, (text) => said.push(text));
@@ -88,7 +88,7 @@ describe('confirm uploads', () => {
   });
 });
 
-describe('upload files', () => {
+describe('uploadFiles', () => {
   const at = useScratchFolder();
   const UPLOADS = new URL('memory://films/uploads/');
 
@@ -110,7 +110,7 @@ describe('upload files', () => {
     return { said, shown, view };
   }
 
-  test('a scene goes where it starts nothing by itself, and only when it is not there', async () => {
+  test('uploads a scene once, to a key that starts no render', async () => {
     const storage = new MemoryStorage();
     const first = watched();
     const [there] = await uploadFiles([scene('one', '0123456789abcdef0123')], UPLOADS, storage, first.view);
@@ -133,7 +133,7 @@ describe('upload files', () => {
     expect(basename(changed!.url.pathname)).toBe(basename(there!.url.pathname));
   });
 
-  test('other bytes of the same size at its place are uploaded over', async () => {
+  test('replaces other bytes of the same size', async () => {
     const storage = new MemoryStorage();
     const wood = scene('wood', '0'.repeat(32), 'wood.png');
     const target = new URL(`submitted/${'0'.repeat(16)}/wood.png`, UPLOADS);
@@ -145,7 +145,7 @@ describe('upload files', () => {
     expect(object!.etag).toBe((await storage.head(target))!.etag);
   });
 
-  /** Tells of its way, and may lose what it was given. */
+  /** Reports its progress, and may lose the file. */
   class SlowStorage extends MemoryStorage {
     constructor(private readonly loses: boolean) {
       super();
@@ -158,7 +158,7 @@ describe('upload files', () => {
     }
   }
 
-  test('an upload shows how far it is, and what is left', async () => {
+  test('shows progress and the time left', async () => {
     const { said, shown, view } = watched();
     const bytes = 'x'.repeat(4 * 1024 * 1024);
     await uploadFiles([scene(bytes, 'a'.repeat(32))], UPLOADS, new SlowStorage(false), view);
@@ -168,12 +168,12 @@ describe('upload files', () => {
     expect(uploadReading(0, 10, 0).note).toBe('');
   });
 
-  test('an upload that did not arrive is an error, not a render of nothing', async () => {
+  test('throws upload-lost if the uploaded file is missing afterwards', async () => {
     const lost = uploadFiles([scene('one', 'a'.repeat(32))], UPLOADS, new SlowStorage(true), watched().view);
     await expect(lost).rejects.toMatchObject({ code: 'upload-lost', kind: 'passing' });
   });
 
-  test('of several files only those go that are not there, each once, and progress is that of all of them', async () => {
+  test('uploads each missing file once, with one progress for all', async () => {
     const storage = new SlowStorage(false);
     const files = [
       scene('old'.repeat(1000), '1'.repeat(32), 'old.png'),
@@ -197,7 +197,7 @@ describe('upload files', () => {
   });
 });
 
-describe('upload project', () => {
+describe('uploadProject', () => {
   const at = useScratchFolder();
   const UPLOADS = new URL('memory://films/uploads/');
 
@@ -247,7 +247,7 @@ describe('upload project', () => {
   };
   const NEEDED = [dependency('//tex/wood.png'), library('//../../lib/tree.blend')];
 
-  test('files keep their places to each other, from the folder that holds all of them', async () => {
+  test('keeps the paths of files relative to their common folder', async () => {
     write(FILES);
     const { bucket, uploaded, checked } = await submit('film/shots/010/shot.blend', NEEDED);
     expect(checked).toMatchObject({ findings: [], scenePath: 'shots/010/shot.blend' });
@@ -264,7 +264,7 @@ describe('upload project', () => {
     expect(uploaded.source.url.protocol).toBe('memory:');
   });
 
-  test('of a project that was submitted before only what changed goes', async () => {
+  test('uploads only the changed files of a project that was submitted before', async () => {
     write(FILES);
     const first = await submit('film/shots/010/shot.blend', NEEDED);
     write({ 'film/lib/bark.png': picture('other bark') });
@@ -274,12 +274,12 @@ describe('upload project', () => {
       ({ url }) => !first.checked.files.some((file) => file.url === url),
     );
     expect(changed.map(({ path }) => path)).toEqual(['lib/bark.png']);
-    // What a running render of the first reads is still there.
+    // The files of the first render still exist.
     const before = first.checked.files.find(({ path }) => path === 'lib/bark.png')!;
     expect(Buffer.from(await second.bucket.get(new URL(before.url))).toString()).toBe(picture('bark'));
   });
 
-  test('files by absolute paths stay on this machine, and it is said', async () => {
+  test('leaves out files with absolute paths, with a warning', async () => {
     write({ 'shot.blend': 'scene', 'wood.png': picture('wood') });
     const { bucket, checked } = await submit('shot.blend', [dependency(filePath(fileUrl(at('wood.png'))))]);
     expect(checked.files).toEqual([]);

@@ -6,16 +6,16 @@ function waits(count: number, look: Parameters<typeof nextWaitSeconds>[1]): numb
   return all;
 }
 
-test('longer and longer while nothing changes, 30 seconds at most', () => {
+test('nextWaitSeconds grows to 30 seconds while nothing changes', () => {
   expect(waits(9, { changed: false, throttled: false })).toEqual([
     2, 3, 4.5, 6.75, 10.125, 15.1875, 22.78125, 30, 30,
   ]);
 });
 
-test('soon again once something has changed', () => {
+test('nextWaitSeconds is 2 seconds after a change', () => {
   expect(nextWaitSeconds(30, { changed: true, throttled: false })).toBe(2);
 });
 
-test('longer at once where AWS Batch is throttled, whatever changed', () => {
+test('nextWaitSeconds grows at once to 120 seconds while AWS Batch throttles requests', () => {
   expect(waits(6, { changed: true, throttled: true })).toEqual([2, 15, 30, 60, 120, 120]);
 });

@@ -32,7 +32,7 @@ const instance = (InstanceId: string, minutesAgo: number) => ({
   LaunchTime: new Date(NOW.getTime() - minutesAgo * 60_000),
 });
 
-test('machines of the farm in all its clusters, page by page: what has joined, what is about to, what never will', async () => {
+test('askMachines counts started, joined and lost machines in all clusters, page by page', async () => {
   ec2
     .on(DescribeInstancesCommand)
     .resolvesOnce({ Reservations: [{ Instances: [instance('i-1', 60)] }], NextToken: 'more' })
@@ -62,7 +62,7 @@ test('machines of the farm in all its clusters, page by page: what has joined, w
   ]);
 });
 
-test('who may not ask one of them is told what for, and nothing is made up', async () => {
+test('askMachines names the missing permission if a request is denied', async () => {
   const denied = Object.assign(new Error('no'), { name: 'AccessDeniedException' });
   ec2.on(DescribeInstancesCommand).resolves({});
   ecs.on(ListContainerInstancesCommand).rejects(denied);

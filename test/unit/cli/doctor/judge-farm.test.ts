@@ -39,7 +39,7 @@ const WELL: FarmFacts = {
   machines: told({ started: 3, joined: 2, lost: [] }),
 };
 
-test('a farm of which all is well', () => {
+test('judgeFarm reports a healthy farm as ok', () => {
   const checks = judgeFarm(WELL);
   expect(checks.map(({ name, state }) => `${state} ${name}`)).toEqual([
     'ok bucket',
@@ -55,117 +55,123 @@ test('a farm of which all is well', () => {
 });
 
 test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
-  ['the bucket is not there', { listed: refused('refused') }, 'bucket', 'wrong', /deploy/],
+  ['the bucket does not exist', { listed: refused('refused') }, 'bucket', 'wrong', /deploy/],
   [
-    'the bucket may not be read',
+    'access to read the bucket is denied',
     { listed: refused('denied', 's3:ListBucket') },
     'bucket',
     'warning',
     /s3:ListBucket/,
   ],
   [
-    'nothing may be put into it',
+    'access to write to the bucket is denied',
     { written: [{ prefix: 'uploads/', answer: refused('denied', 's3:PutObject') }] },
     'bucket',
     'warning',
     /s3:PutObject/,
   ],
-  ['S3 is late', { written: [{ prefix: 'r/', answer: refused('late') }] }, 'bucket', 'warning', /again/],
   [
-    'a queue is gone',
+    'S3 does not answer in time',
+    { written: [{ prefix: 'r/', answer: refused('late') }] },
+    'bucket',
+    'warning',
+    /again/,
+  ],
+  [
+    'a queue is missing',
     { queues: told([{ name: 'q', state: 'not there', status: 'not there' }]) },
     'queue',
     'wrong',
     /deploy/,
   ],
   [
-    'a queue is off',
+    'a queue is disabled',
     { queues: told([{ name: 'q', ...VALID, state: 'DISABLED' }]) },
     'queue',
     'wrong',
     /enable/,
   ],
   [
-    'a queue is made',
+    'a queue is being created',
     { queues: told([{ name: 'q', ...VALID, status: 'CREATING' }]) },
     'queue',
     'warning',
     /wait/,
   ],
-  ['queues may not be looked at', { queues: refused('denied', 'batch:D') }, 'queue', 'warning', /batch:D/],
+  ['access to queues is denied', { queues: refused('denied', 'batch:D') }, 'queue', 'warning', /batch:D/],
   [
-    'machines are invalid',
+    'a compute environment is invalid',
     { environments: told([{ ...SPOT, status: 'INVALID' }]) },
     'machines',
     'wrong',
     /deploy/,
   ],
-  ['there are no machines', { environments: told([]) }, 'machines', 'wrong', /deploy/],
+  ['compute environments are missing', { environments: told([]) }, 'machines', 'wrong', /deploy/],
   [
-    'machines are too few',
+    'the compute environment is too small for a slice',
     { environments: told([{ ...SPOT, maxVcpus: 2 }]) },
     'machines',
     'wrong',
     /spotVcpus/,
   ],
-  ['a job is gone', { definitions: told([{ arn: 'a/x:1' }]) }, 'job', 'wrong', /deploy/],
+  ['a job definition is missing', { definitions: told([{ arn: 'a/x:1' }]) }, 'job', 'wrong', /deploy/],
   [
-    'a job is taken back',
+    'a job definition is inactive',
     { definitions: told([{ arn: 'a/x:1', status: 'INACTIVE' }]) },
     'job',
     'wrong',
     /deploy/,
   ],
   [
-    'the image is gone',
+    'the image is missing',
     { images: [{ uri: IMAGE, answer: told({ uri: IMAGE }) }] },
     'image',
     'wrong',
     /imageUri/,
   ],
   [
-    'images may not be looked at',
+    'access to images is denied',
     { images: [{ uri: IMAGE, answer: refused('denied', 'ecr:D') }] },
     'image',
     'warning',
     /ecr:D/,
   ],
-  ['the image lies elsewhere', { images: [] }, 'image', 'skipped', /^$/],
-  ['the quota is below the farm', { quotas: quota(64) }, 'quota', 'warning', /L-34B43A08/],
+  ['the image is not in ECR', { images: [] }, 'image', 'skipped', /^$/],
+  ['the quota is below the size of the farm', { quotas: quota(64) }, 'quota', 'warning', /L-34B43A08/],
   [
-    'the quota is below a slice',
+    'the quota is below one slice',
     { quotas: quota(3) },
     'quota',
     'wrong',
     /Service Quotas > EC2 > All Standard/,
   ],
-  ['the quota is not known', { quotas: quota() }, 'quota', 'warning', /L-34B43A08/],
+  ['the quota is unknown', { quotas: quota() }, 'quota', 'warning', /L-34B43A08/],
   [
-    'machines never join',
+    'machines never join their cluster',
     { machines: told({ started: 3, joined: 1, lost: ['i-1', 'i-2'] }) },
     'running',
     'wrong',
     /terminate/,
   ],
   [
-    'machines may not be looked at',
+    'access to machines is denied',
     { machines: refused('denied', 'ec2:DescribeInstances') },
     'running',
     'warning',
     /ec2:DescribeInstances/,
   ],
-])('%s', (_, change, name, state, mend) => {
+])('judgeFarm reports that %s', (_, change, name, state, mend) => {
   const checks = judgeFarm({ ...WELL, ...change });
   const check = checks.find((one) => one.name === name);
   expect(check?.state).toBe(state);
   expect(check?.mend ?? '').toMatch(mend);
-  // Nothing of it is hidden by what could not be asked.
+  // A refused request hides no other check.
   expect(checks.map((one) => one.name)).toEqual(
     expect.arrayContaining(['bucket', 'queue', 'machines', 'job']),
   );
 });
 
-test('what AWS Batch says of a part is told', () => {
+test('judgeFarm shows the status and reason that AWS Batch gives for a queue', () => {
   const queues = told([{ name: 'q', state: 'ENABLED', status: 'INVALID', statusReason: 'no role' }]);
   expect(judgeFarm({ ...WELL, queues })[1]?.found).toBe('q is ENABLED, INVALID (no role)');
 });
@@ -175,7 +181,7 @@ const IDENTITY = told({ account: '123456789012', arn: 'arn:aws:iam::123456789012
 test.each<[string, AccountFacts, unasked: string, asked: string, RegExp]>([
   ['no credentials', {}, 'skipped AWS', 'wrong AWS', /aws sso login|^$/],
   [
-    'expired ones',
+    'expired credentials',
     { credentials: refused('no-credentials') },
     'warning credentials',
     'wrong credentials',
@@ -198,14 +204,14 @@ test.each<[string, AccountFacts, unasked: string, asked: string, RegExp]>([
     /^deploy it again$/,
   ],
   [
-    'a farm that may not be read',
+    'a farm to which access is denied',
     { credentials: IDENTITY, region: 'r', farm: refused('denied', 'ssm:GetParameter') },
     'warning farm',
     'wrong farm',
     /ssm:GetParameter/,
   ],
   ['a farm', { credentials: IDENTITY, region: 'r', farm: { told: FARM } }, 'ok farm', 'ok farm', /^$/],
-])('of an account with %s', (_, facts, unasked, asked, mend) => {
+])('judgeAccount reports the last check of an account with %s', (_, facts, unasked, asked, mend) => {
   for (const [isAskedFor, expected] of [
     [false, unasked],
     [true, asked],
@@ -223,11 +229,11 @@ test.each<[string[], boolean, string[]]>([
   [['p4d', 'g4dn', 'm6i'], true, ['L-7212CCBC', 'L-3819A6DF', 'L-34B43A08']],
   [['hpc7a', 'inf2', 'x2idn', 'trn1', 'u-6tb1', 'dl1', 'f2', 'mac2'], true, []],
   [['i4i', 'im4gn', 'd3', 'h1', 't3', 'z1d', 'a1'], false, ['L-1216C47A']],
-])('machines %p count against their quotas', (instanceTypes, isSpot, codes) => {
+])('quotasOf finds the quotas of machines %p', (instanceTypes, isSpot, codes) => {
   expect(quotasOf({ ...SPOT, isSpot, instanceTypes }).map(({ code }) => code)).toEqual(codes);
 });
 
-test('an image in ECR is told from others, with its tag, its digest, or the usual tag', () => {
+test('parseEcrImage reads the tag or digest of images in ECR only', () => {
   const found = { registryId: '123456789012', region: 'eu-west-1', repositoryName: 'a/b' };
   const uri = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/a/b';
   expect(parseEcrImage(`${uri}:5.2`)).toEqual({ ...found, imageId: { imageTag: '5.2' } });
@@ -237,19 +243,19 @@ test('an image in ECR is told from others, with its tag, its digest, or the usua
   expect(parseEcrImage('public.ecr.aws/me/blender:5.2')).toBeUndefined();
 });
 
-test('why jobs wait that long could run: what is wrong, or else how many machines there are', () => {
+test('explainWaiting gives the faults of the farm and the number of its machines', () => {
   const why = (change: Partial<FarmFacts>) => explainWaiting({ ...WELL, ...change });
   const machines = (started: number, joined: number) => told({ started, joined, lost: [] });
   expect(why({})).toEqual([expect.stringMatching(/^2 machines of the farm can take jobs/)]);
   expect(why({ machines: machines(1, 0) })).toEqual([expect.stringMatching(/^1 machine is starting/)]);
   expect(why({ machines: machines(0, 0) })).toEqual([expect.stringMatching(/^no machine of the farm runs/)]);
-  // It may be wrong with another queue than the one where something waits: the machines are told, too.
+  // The fault may concern another queue than the one of the waiting job, so the machines are listed, too.
   expect(why({ quotas: quota(3) })).toEqual([
     expect.stringMatching(/3 vCPUs, and one slice asks for 4.*ask for more: Service Quotas/),
     expect.stringMatching(/^2 machines of the farm can take jobs/),
   ]);
   expect(why({ quotas: quota(3), machines: told({ started: 1, joined: 0, lost: ['i-1'] }) })).toHaveLength(2);
-  // A quota below the farm's size, or that may not be asked for, is a reason only where nothing runs.
+  // A quota that is unknown or below the farm's size is a reason only if no machine runs.
   expect(why({ quotas: quota(64) })).toHaveLength(1);
   expect(why({ quotas: quota(64), machines: machines(0, 0) })).toEqual([
     expect.stringMatching(/^no machine of the farm runs/),
@@ -262,6 +268,6 @@ test('why jobs wait that long could run: what is wrong, or else how many machine
   ]);
   expect(why({ machines: refused('denied') })).toBeUndefined();
   expect(why({ environments: refused('late'), machines: refused('late') })).toBeUndefined();
-  // What could be looked at is told all the same.
+  // A late answer hides no other fault.
   expect(why({ machines: refused('late'), quotas: quota(3) })).toHaveLength(1);
 });

@@ -20,7 +20,7 @@ const lacking = (video: string, encoder: string, isSound: boolean) => ({
   value: { path: '/f', version: '7', missing: [{ video, encoder, isSound }] },
 });
 
-test('a machine on which all is well', () => {
+test('judgeLocal reports a healthy machine as ok', () => {
   const checks = judgeLocal(WELL);
   expect(checks.map(({ state }) => state)).toEqual(checks.map(() => 'ok'));
   expect(describeChecks(checks)).toMatch(/^ok {7}Node {4} v20\.20\.0\n[^]*\nnothing is wrong$/);
@@ -106,7 +106,7 @@ test.each<[string, Partial<LocalFacts>, string, 'warning' | 'wrong' | 'ok', RegE
     'wrong',
     /owner/,
   ],
-])('%s', (_, change, name, state, mend) => {
+])('judgeLocal judges %s', (_, change, name, state, mend) => {
   const check = judgeLocal({ ...WELL, ...change }).find((one) => one.name === name);
   expect(check?.state).toBe(state);
   expect(check?.mend ?? '').toMatch(mend);
@@ -120,7 +120,7 @@ test('doctor shows what the sandbox of this kernel lacks in one line', () => {
   expect(check?.found).toBe(`Blender writes only to its folders and has no network; ${lacks[0]}`);
 });
 
-test('what it is held against is what package.json and the golden frames say', () => {
+test('doctor expects the versions of package.json and of the golden frames', () => {
   const { engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   expect(engines.node).toBe(`>=${LEAST_NODE.major}.${LEAST_NODE.minor}`);
   const versions = readdirSync(join(ROOT, 'test/fixtures/golden')).filter((name) => /^\d/.test(name));
@@ -132,7 +132,7 @@ test('what it is held against is what package.json and the golden frames say', (
   ]);
 });
 
-test('what is wrong is counted, its mend stands below, and nothing of it moves the cursor', () => {
+test('describeChecks lists each fault with its fix below and escapes control characters', () => {
   const text = describeChecks([
     { name: 'a', state: 'wrong', found: 'x\u001b[2J', mend: 'mend it' },
     { name: 'bcd', state: 'warning', found: 'y', mend: 'look' },

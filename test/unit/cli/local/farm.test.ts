@@ -1,6 +1,6 @@
 import { divideMachine } from '../../../../cli/local/farm';
 
-test('divideMachine gives each Blender as many threads as the user says', () => {
+test('divideMachine gives each Blender as many threads as the user asks for', () => {
   expect(divideMachine(undefined, 1, 8)).toEqual({ parallel: 2, threads: 1 });
   expect(divideMachine(1, 12, 8)).toEqual({ parallel: 1, threads: 12 });
 });
@@ -12,6 +12,6 @@ test.each([
   [undefined, 64, { parallel: 8, threads: 8 }],
   [4, 2, { parallel: 4, threads: 1 }],
   [3, 8, { parallel: 3, threads: 2 }],
-])('parallel %p on %i cores', (parallel, cores, expected) => {
+])('divideMachine for --parallel %p on %i cores is %j', (parallel, cores, expected) => {
   expect(divideMachine(parallel, undefined, cores)).toEqual(expected);
 });

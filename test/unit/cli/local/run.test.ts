@@ -8,7 +8,7 @@ function progressOf(total: number): RenderProgress {
   return progress;
 }
 
-test('knows the frames that are done and those being rendered', () => {
+test('RenderProgress lists finished frames and frames in work', () => {
   const progress = progressOf(24);
   expect([...progress.done]).toEqual([1]);
   expect(progress.frames()).toEqual([{ frame: 2 }, { frame: 13 }]);
@@ -17,7 +17,7 @@ test('knows the frames that are done and those being rendered', () => {
   expect([...progress.done]).toEqual([1, 2]);
 });
 
-test('tells what is left from the pace of this run, not from frames that were there', () => {
+test('RenderProgress estimates the time left from this run, not from older frames', () => {
   const progress = progressOf(24);
   expect(progress.secondsLeft(2000)).toBeUndefined();
   progress.apply({ event: 'frame-stored', frame: 2, seconds: 2 }, 0, 3000);
@@ -25,13 +25,13 @@ test('tells what is left from the pace of this run, not from frames that were th
   expect(progress.secondsLeft(3000)).toBe(44);
 });
 
-test('a frame that is rendered again was not whole', () => {
+test('RenderProgress does not count a frame as done once it is rendered again', () => {
   const progress = progressOf(24);
   progress.apply({ event: 'frame-started', frame: 1 }, 0, 2000);
   expect(progress.done.size).toBe(0);
 });
 
-test('a failed try is no failure until the last one', () => {
+test('RenderProgress counts a frame as failed only after its last try', () => {
   const progress = progressOf(24);
   progress.apply({ event: 'frame-failed', frame: 2, reason: 'x', final: false }, 0, 2000);
   expect(progress.failed.size).toBe(0);
@@ -39,7 +39,7 @@ test('a failed try is no failure until the last one', () => {
   expect([...progress.failed]).toEqual([[2, { reason: 'x' }]]);
 });
 
-test('says it all in a line', () => {
+test('describeProgress shows the frames in work, the time left and the video', () => {
   const progress = progressOf(24);
   expect(describeProgress(progress, 2000)).toBe('rendering 2, 13');
   progress.apply({ event: 'frame-stored', frame: 2, seconds: 2 }, 0, 3000);
@@ -48,7 +48,7 @@ test('says it all in a line', () => {
   expect(describeProgress(progress, 4000)).toBe('video: 5 of 24 frames');
 });
 
-test('what the video lacks is told once, however many stitch it', () => {
+test('RenderProgress keeps the same warning once', () => {
   const progress = progressOf(24);
   const warning = { event: 'warning', code: 'sound-failed', message: 'no sound' } as const;
   progress.apply(warning, 0, 2000);

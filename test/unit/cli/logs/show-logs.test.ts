@@ -42,20 +42,20 @@ describe('a line of a log', () => {
     ['warning: sound: none', { event: 'warning', code: 'sound', message: 'none' }],
     ['some other line', 'some other line'],
     ['{"event":"of tomorrow"}', { event: 'of tomorrow' }],
-  ])('a person reads: %s', (words, event) => {
+  ])('is readable: %s', (words, event) => {
     expect(inWords(event)).toBe(`${TIME}  slice 3, attempt 2  ${words}`);
   });
 
-  test('a line has no time where none is known, and the video no slice', () => {
+  test('has neither time nor slice if they are unknown', () => {
     expect(describeLine({ text: 'x' }, {}, { attempt: 1 })).toBe('video, attempt 1  x');
   });
 
-  test('what a scene makes Blender say moves no cursor and makes no second line', () => {
+  test('escapes control characters of a scene', () => {
     const line = 'a\u001b[2Jb\nc\u202ed';
     expect(inWords({ event: 'output', program: 'blender', line })).toMatch(/a\\u001b\[2Jb c\\u202ed$/);
   });
 
-  test('a program reads the same, and what the worker said', () => {
+  test('is readable as JSON, too', () => {
     const event = { event: 'frame-kept', frame: 12 } as const;
     const told = new FrameLines().read(JSON.stringify(event));
     const json = (at?: number) => JSON.parse(lineJson({ at, text: '' }, told, { slice: 3, attempt: 2 }));
@@ -71,7 +71,7 @@ describe('a line of a log', () => {
   });
 });
 
-describe('show logs', () => {
+describe('showLogs', () => {
   const jobs = { render: { jobId: 'r', jobName: 'r' }, stitch: { jobId: 's', jobName: 's' } };
   const frames = [{ start: 1, end: 8, step: 1 }];
   const RENDER: LoggedRender = {
@@ -125,7 +125,7 @@ describe('show logs', () => {
     return { shown, written: written.join(''), said };
   }
 
-  test('a render that is followed from before its beginning to its end: each log once, and what is waited for', async () => {
+  test('follows a render from start to end and prints each log once', async () => {
     const fault = new SpotreelError('throttled', 'passing', 'too much to do');
     const looks: Looks = [
       ['RUNNABLE', 'PENDING'],
@@ -153,14 +153,14 @@ describe('show logs', () => {
     ]);
   });
 
-  test('a fault that will not pass ends it, and any without follow', async () => {
+  test('ends at a permanent fault, and at any fault without --follow', async () => {
     const denied = new SpotreelError('denied', 'usage', 'no');
     await expect(show([denied], { follow: true })).rejects.toBe(denied);
     const fault = new SpotreelError('throttled', 'passing', 'too much to do');
     await expect(show([fault], {})).rejects.toBe(fault);
   });
 
-  test('nothing has run yet: nothing is shown, and that is said once', async () => {
+  test('reports once that nothing has run yet', async () => {
     const { shown, written, said } = await show([['RUNNABLE', 'PENDING']], {});
     expect({ shown, written, said }).toEqual({
       shown: false,
@@ -169,7 +169,7 @@ describe('show logs', () => {
     });
   });
 
-  test('of a frame that no line is about, that is said', async () => {
+  test('reports that no line is about a frame', async () => {
     const { shown, written, said } = await show([['SUCCEEDED', 'SUCCEEDED']], { frame: 3 });
     expect({ shown, written }).toEqual({ shown: false, written: '' });
     expect(said.at(-1)).toBe('no line is about frame 3; --slice 0 shows all that there is');
