@@ -75,7 +75,7 @@ test('without Blender that is wrong, and how to mend it is said; all else is loo
   expect(exitCode).toBe(1);
   expect(checks.find(({ name }) => name === 'Blender')).toMatchObject({
     state: 'wrong',
-    found: "SPOTREEL_BLENDER is /nowhere/blender, which can't be run",
+    found: 'SPOTREEL_BLENDER is /nowhere/blender, which cannot be run',
     mend: expect.stringContaining('https://www.blender.org/download/'),
   });
   expect(stateOf('ffmpeg')).toEqual(['ok']);

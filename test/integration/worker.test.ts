@@ -148,7 +148,7 @@ test.each<[string, string[], NodeJS.ProcessEnv, number, string]>([
     renderArgsOf(10, 50),
     {},
     64,
-    "-t says 50 frames, the render's plan 72",
+    "-t is 50 frames, but the render's plan has 72",
   ],
   [
     'a slice that is not there',
