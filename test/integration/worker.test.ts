@@ -135,7 +135,7 @@ test('a partial stitch takes a frame that is not whole for missing, and names bo
   expect(exitCode).toBe(0);
   expect(parseGaps(readFileSync(at('out/gaps.json'))).gaps).toEqual([
     { frame: 1, reason: 'it was not rendered', shown: 2 },
-    { frame: 40, reason: expect.stringContaining('not whole: it does not decode'), shown: 39 },
+    { frame: 40, reason: expect.stringContaining('its file is damaged: it does not decode'), shown: 39 },
   ]);
   expect((await probeVideo(at('out/output.partial.mp4'))).nb_read_frames).toBe('72');
   expect(existsSync(at('out/output.mp4'))).toBe(false);
