@@ -17,95 +17,6 @@ import { type DroppedFrame, type FrameFault, type FramesResult, renderFrames } f
 import { stoppedError, type WorkerContext } from './context';
 import { deliverFrame, type Delivery, type SavedFrame } from './frames/delivery';
 
-/** A disk with less free space is full: no frame fits. */
-const LEAST_BYTES = 1024 * 1024;
-
-/** Whether the disk that holds `folder` is full. */
-async function isDiskFull(folder: string): Promise<boolean> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize < LEAST_BYTES;
-}
-
-/** Passing: another machine has another disk, and other work on this one may free space. */
-export function diskFull(folder: string): SpotreelError {
-  const message = `the disk that holds ${folder} is full: raise the setting diskGib, or make room where you render locally`;
-  return new SpotreelError('disk-full', 'passing', message);
-}
-
-/** Fields of an attempt that are known when it begins. */
-type Beginning = Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'onDemand' | 'vcpus'>;
-
-/** Adds this attempt to `slices/<index>.json`, after earlier attempts, and keeps it up to date. */
-export class SliceReporter {
-  private writing: Promise<void> = Promise.resolve();
-  private waiting = false;
-  /** For each frame of the attempt, its place in the order in which Blender saved them. */
-  private readonly places: number[] = [];
-
-  private constructor(
-    private readonly document: Document<SliceReport>,
-    private readonly report: SliceReport,
-    private readonly current: SliceAttempt,
-  ) {}
-
-  /** Begins an attempt. Writes at once, so that read-only storage fails before Blender starts. */
-  static async begin(render: Render, slice: number, attempt: Beginning): Promise<SliceReporter> {
-    const document = render.slice(slice);
-    // An unreadable report is a lost report, not a reason to lose the slice.
-    const before = await document.readIfValid();
-    const current: SliceAttempt = { ...attempt, frames: [], failed: [] };
-    const report: SliceReport = { version: 1, slice, attempts: [...(before?.attempts ?? []), current] };
-    const reporter = new SliceReporter(document, report, current);
-    await reporter.write();
-    return reporter;
-  }
-
-  /** Notes a stored frame. The report keeps the order in which Blender saved frames, counted by `place`. */
-  async stored(frame: SliceAttempt['frames'][number], place: number): Promise<void> {
-    const at = this.places.findLastIndex((before) => before < place) + 1;
-    this.places.splice(at, 0, place);
-    this.current.frames.splice(at, 0, frame);
-    await this.save();
-  }
-
-  /** Notes files that a frame was rendered without; the next write stores them. */
-  lacking(files: readonly string[], more: number): void {
-    const all = new Set([...(this.current.missingFiles ?? []), ...files]);
-    this.current.missingFiles = [...all].slice(0, MOST_MISSING_FILES);
-    const count = Math.max(this.current.missingFileCount ?? 0, all.size, files.length + more);
-    if (count > this.current.missingFiles.length) this.current.missingFileCount = count;
-  }
-
-  async failed(frame: number): Promise<void> {
-    this.current.failed.push(frame);
-    await this.save();
-  }
-
-  async end(
-    end: Omit<SliceAttempt, keyof Beginning | 'frames' | 'failed' | 'missingFiles' | 'missingFileCount'>,
-  ): Promise<void> {
-    Object.assign(this.current, end);
-    await this.save();
-  }
-
-  /** One write at a time; the next write includes all changes made meanwhile. */
-  private async save(): Promise<void> {
-    if (!this.waiting) {
-      this.waiting = true;
-      this.writing = this.writing.then(
-        () => this.write(),
-        () => this.write(),
-      );
-    }
-    await this.writing;
-  }
-
-  private async write(): Promise<void> {
-    this.waiting = false;
-    await this.document.write(this.report);
-  }
-}
-
 /** How often a frame is tried before it fails, and Blender's start before the slice fails. */
 const MOST_TRIES = 2;
 
@@ -292,4 +203,93 @@ export class SliceRun {
     const message = `frames failed ${MOST_TRIES} times or lack a file: ${frames}; see failures/ for the reasons`;
     return new SpotreelError('frames-failed', 'scene', message);
   }
+}
+
+/** Fields of an attempt that are known when it begins. */
+type Beginning = Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'onDemand' | 'vcpus'>;
+
+/** Adds this attempt to `slices/<index>.json`, after earlier attempts, and keeps it up to date. */
+export class SliceReporter {
+  private writing: Promise<void> = Promise.resolve();
+  private waiting = false;
+  /** For each frame of the attempt, its place in the order in which Blender saved them. */
+  private readonly places: number[] = [];
+
+  private constructor(
+    private readonly document: Document<SliceReport>,
+    private readonly report: SliceReport,
+    private readonly current: SliceAttempt,
+  ) {}
+
+  /** Begins an attempt. Writes at once, so that read-only storage fails before Blender starts. */
+  static async begin(render: Render, slice: number, attempt: Beginning): Promise<SliceReporter> {
+    const document = render.slice(slice);
+    // An unreadable report is a lost report, not a reason to lose the slice.
+    const before = await document.readIfValid();
+    const current: SliceAttempt = { ...attempt, frames: [], failed: [] };
+    const report: SliceReport = { version: 1, slice, attempts: [...(before?.attempts ?? []), current] };
+    const reporter = new SliceReporter(document, report, current);
+    await reporter.write();
+    return reporter;
+  }
+
+  /** Notes a stored frame. The report keeps the order in which Blender saved frames, counted by `place`. */
+  async stored(frame: SliceAttempt['frames'][number], place: number): Promise<void> {
+    const at = this.places.findLastIndex((before) => before < place) + 1;
+    this.places.splice(at, 0, place);
+    this.current.frames.splice(at, 0, frame);
+    await this.save();
+  }
+
+  /** Notes files that a frame was rendered without; the next write stores them. */
+  lacking(files: readonly string[], more: number): void {
+    const all = new Set([...(this.current.missingFiles ?? []), ...files]);
+    this.current.missingFiles = [...all].slice(0, MOST_MISSING_FILES);
+    const count = Math.max(this.current.missingFileCount ?? 0, all.size, files.length + more);
+    if (count > this.current.missingFiles.length) this.current.missingFileCount = count;
+  }
+
+  async failed(frame: number): Promise<void> {
+    this.current.failed.push(frame);
+    await this.save();
+  }
+
+  async end(
+    end: Omit<SliceAttempt, keyof Beginning | 'frames' | 'failed' | 'missingFiles' | 'missingFileCount'>,
+  ): Promise<void> {
+    Object.assign(this.current, end);
+    await this.save();
+  }
+
+  /** One write at a time; the next write includes all changes made meanwhile. */
+  private async save(): Promise<void> {
+    if (!this.waiting) {
+      this.waiting = true;
+      this.writing = this.writing.then(
+        () => this.write(),
+        () => this.write(),
+      );
+    }
+    await this.writing;
+  }
+
+  private async write(): Promise<void> {
+    this.waiting = false;
+    await this.document.write(this.report);
+  }
+}
+
+/** A disk with less free space is full: no frame fits. */
+const LEAST_BYTES = 1024 * 1024;
+
+/** Whether the disk that holds `folder` is full. */
+async function isDiskFull(folder: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize < LEAST_BYTES;
+}
+
+/** Passing: another machine has another disk, and other work on this one may free space. */
+export function diskFull(folder: string): SpotreelError {
+  const message = `the disk that holds ${folder} is full: raise the setting diskGib, or make room where you render locally`;
+  return new SpotreelError('disk-full', 'passing', message);
 }

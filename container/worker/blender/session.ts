@@ -12,124 +12,6 @@ import {
 import { MASTER_ENDINGS } from '../../../core/render/keys';
 import { failureReason, LogTail, memoryWords } from './log';
 
-/** How a Blender ended. */
-export interface Ending {
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
-  /** The last lines of its output. */
-  readonly lines: readonly string[];
-  /** Set if the worker ended it because it was silent for so many seconds. */
-  readonly silentSeconds?: number;
-  /** The kernel killed a process while it ran, because memory was full. */
-  readonly ranOutOfMemory: boolean;
-}
-
-/** The setting of a farm that sets a job's memory. */
-type MemorySetting = 'renderMemoryMib' | 'stitchMemoryMib';
-
-interface Memory {
-  /** Of the job, if known. */
-  readonly memoryMib?: number;
-  /** `renderMemoryMib` by default. */
-  readonly memorySetting?: MemorySetting;
-}
-
-/** Why a Blender failed, as far as known, and which setting to change. */
-export function describeEnding(ending: Ending, memory: Memory): string {
-  const { exitCode, signal, lines, silentSeconds, ranOutOfMemory } = ending;
-  if (silentSeconds !== undefined) {
-    return failureReason(
-      lines,
-      `Blender was silent for ${silentSeconds} seconds, so Spotreel ended it; if it needs longer, raise the setting hangMinutes (SPOTREEL_HANG_SECONDS on this machine)`,
-    );
-  }
-  const how = signal ? `Blender was ended by ${signal}` : `Blender ended with exit code ${exitCode}`;
-  const words = memoryWords(lines);
-  if (words === 'gpu') {
-    return failureReason(lines, `${how}: the GPU's memory does not hold the scene; render with --device cpu`);
-  }
-  if (words === 'machine' || (signal === 'SIGKILL' && ranOutOfMemory)) {
-    return failureReason(lines, `out of memory: ${how}; ${memoryRemedy(memory)}`);
-  }
-  return failureReason(lines, how);
-}
-
-function memoryRemedy({ memoryMib, memorySetting = 'renderMemoryMib' }: Memory): string {
-  return memoryMib === undefined
-    ? 'render fewer frames at a time (--parallel 1), at a lower resolution, or on a machine with more memory'
-    : `${memorySetting === 'renderMemoryMib' ? 'a slice' : 'the stitch job'} has ${memoryMib} MiB: raise the setting ${memorySetting}`;
-}
-
-/** Calls `listener` for each line, cut by `LineSplitter`. Resolves when the stream ends or is destroyed. */
-export async function eachLine(stream: Readable | null, listener: (line: string) => void): Promise<void> {
-  if (!stream) return;
-  const lines = new LineSplitter(listener);
-  // A pipe breaks when its process ends, which is reported anyway.
-  stream.on('error', () => undefined);
-  stream.on('data', (chunk: Uint8Array) => lines.push(chunk));
-  await new Promise((ended) => {
-    stream.once('end', ended);
-    stream.once('close', ended);
-  });
-  lines.end();
-}
-
-/**
- * Where Linux counts the processes that it killed because memory was full: in this container (cgroup 2, cgroup 1), and on
- * the whole machine. https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
- */
-const COUNTERS = ['/sys/fs/cgroup/memory.events', '/sys/fs/cgroup/memory/memory.oom_control', '/proc/vmstat'];
-
-/** A number that grows when the kernel kills a process because memory is full; 0 if the system does not count them. */
-export function countMemoryKills(read: (path: string) => string = readText): number {
-  return COUNTERS.reduce((sum, path) => sum + countIn(read(path)), 0);
-}
-
-function countIn(text: string): number {
-  return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
-}
-
-/** The peak memory of a running process, in bytes; `undefined` if the system does not report it. Linux only. */
-export function peakMemoryBytes(pid: number, read: (path: string) => string = readText): number | undefined {
-  const kibibytes = /^VmHWM:\s*(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1];
-  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-/** The longest delay of a timer, in milliseconds: a longer one would fire at once. */
-const LONGEST_MS = 2 ** 31 - 1;
-
-/** Calls `onSilence` if nothing is heard for too long while something is expected. */
-class SilenceAlarm {
-  private timer: NodeJS.Timeout | undefined;
-
-  constructor(private readonly onSilence: () => void) {}
-
-  /** Fires once nothing is heard for `seconds` from now on. */
-  listen(seconds: number): void {
-    this.rest();
-    // Blender keeps this process alive; the alarm alone does not.
-    this.timer = setTimeout(this.onSilence, Math.min(seconds * 1000, LONGEST_MS)).unref();
-  }
-
-  heard(): void {
-    this.timer?.refresh();
-  }
-
-  /** Accepts silence. */
-  rest(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
-  }
-}
-
 const sessionEventSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('ready') }),
   z.object({ event: z.literal('started'), frame: z.int() }),
@@ -295,6 +177,124 @@ function parseEvent(line: string): SessionEvent | undefined {
     return sessionEventSchema.safeParse(JSON.parse(line)).data;
   } catch {
     return undefined;
+  }
+}
+
+/** How a Blender ended. */
+export interface Ending {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The last lines of its output. */
+  readonly lines: readonly string[];
+  /** Set if the worker ended it because it was silent for so many seconds. */
+  readonly silentSeconds?: number;
+  /** The kernel killed a process while it ran, because memory was full. */
+  readonly ranOutOfMemory: boolean;
+}
+
+/** The setting of a farm that sets a job's memory. */
+type MemorySetting = 'renderMemoryMib' | 'stitchMemoryMib';
+
+interface Memory {
+  /** Of the job, if known. */
+  readonly memoryMib?: number;
+  /** `renderMemoryMib` by default. */
+  readonly memorySetting?: MemorySetting;
+}
+
+/** Why a Blender failed, as far as known, and which setting to change. */
+export function describeEnding(ending: Ending, memory: Memory): string {
+  const { exitCode, signal, lines, silentSeconds, ranOutOfMemory } = ending;
+  if (silentSeconds !== undefined) {
+    return failureReason(
+      lines,
+      `Blender was silent for ${silentSeconds} seconds, so Spotreel ended it; if it needs longer, raise the setting hangMinutes (SPOTREEL_HANG_SECONDS on this machine)`,
+    );
+  }
+  const how = signal ? `Blender was ended by ${signal}` : `Blender ended with exit code ${exitCode}`;
+  const words = memoryWords(lines);
+  if (words === 'gpu') {
+    return failureReason(lines, `${how}: the GPU's memory does not hold the scene; render with --device cpu`);
+  }
+  if (words === 'machine' || (signal === 'SIGKILL' && ranOutOfMemory)) {
+    return failureReason(lines, `out of memory: ${how}; ${memoryRemedy(memory)}`);
+  }
+  return failureReason(lines, how);
+}
+
+function memoryRemedy({ memoryMib, memorySetting = 'renderMemoryMib' }: Memory): string {
+  return memoryMib === undefined
+    ? 'render fewer frames at a time (--parallel 1), at a lower resolution, or on a machine with more memory'
+    : `${memorySetting === 'renderMemoryMib' ? 'a slice' : 'the stitch job'} has ${memoryMib} MiB: raise the setting ${memorySetting}`;
+}
+
+/** Calls `listener` for each line, cut by `LineSplitter`. Resolves when the stream ends or is destroyed. */
+export async function eachLine(stream: Readable | null, listener: (line: string) => void): Promise<void> {
+  if (!stream) return;
+  const lines = new LineSplitter(listener);
+  // A pipe breaks when its process ends, which is reported anyway.
+  stream.on('error', () => undefined);
+  stream.on('data', (chunk: Uint8Array) => lines.push(chunk));
+  await new Promise((ended) => {
+    stream.once('end', ended);
+    stream.once('close', ended);
+  });
+  lines.end();
+}
+
+/**
+ * Where Linux counts the processes that it killed because memory was full: in this container (cgroup 2, cgroup 1), and on
+ * the whole machine. https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
+ */
+const COUNTERS = ['/sys/fs/cgroup/memory.events', '/sys/fs/cgroup/memory/memory.oom_control', '/proc/vmstat'];
+
+/** A number that grows when the kernel kills a process because memory is full; 0 if the system does not count them. */
+export function countMemoryKills(read: (path: string) => string = readText): number {
+  return COUNTERS.reduce((sum, path) => sum + countIn(read(path)), 0);
+}
+
+function countIn(text: string): number {
+  return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+}
+
+/** The peak memory of a running process, in bytes; `undefined` if the system does not report it. Linux only. */
+export function peakMemoryBytes(pid: number, read: (path: string) => string = readText): number | undefined {
+  const kibibytes = /^VmHWM:\s*(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1];
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** The longest delay of a timer, in milliseconds: a longer one would fire at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Calls `onSilence` if nothing is heard for too long while something is expected. */
+class SilenceAlarm {
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly onSilence: () => void) {}
+
+  /** Fires once nothing is heard for `seconds` from now on. */
+  listen(seconds: number): void {
+    this.rest();
+    // Blender keeps this process alive; the alarm alone does not.
+    this.timer = setTimeout(this.onSilence, Math.min(seconds * 1000, LONGEST_MS)).unref();
+  }
+
+  heard(): void {
+    this.timer?.refresh();
+  }
+
+  /** Accepts silence. */
+  rest(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
   }
 }
 

@@ -22,116 +22,12 @@ import { hasContentOf } from '../../../core/storage/s3-reads';
 import { type Storage, StorageError } from '../../../core/storage/storage';
 import { takeCopy, UNSAFE_FILE } from './take-file';
 
-/** How often a holder refreshes its claim, and when others consider it stale. */
-const BEAT_SECONDS = 2;
-const LOOK = { staleSeconds: 20, remove: true };
-
-const POLL_MS = 50;
-
-/** An exclusive claim on a folder. */
-export interface FolderClaim {
-  release(): Promise<void>;
-}
-
-/**
- * Waits for an exclusive claim on `directory`, also among processes of other containers that see the folder. Returns
- * `undefined` as soon as `isSettled` says that no claim is needed. The claim of a killed process ends at once in the same
- * container, else after 20 seconds without a refresh.
- *
- * Each process writes its own claim and then looks for others, so of two at least one sees the other. A process that sees an
- * earlier claim removes its own and waits. One that sees only later claims keeps its own until those are gone.
- */
-export async function claimFolder(
-  directory: string,
-  isSettled: () => Promise<boolean>,
-): Promise<FolderClaim | undefined> {
-  await mkdir(directory, { recursive: true });
-  const clock = new FolderClock(directory);
-  for (;;) {
-    const own = putClaim(directory);
-    const beat = setInterval(() => refresh(join(directory, own.name)), BEAT_SECONDS * 1000);
-    const release = async (): Promise<void> => {
-      clearInterval(beat);
-      await rm(join(directory, own.name), { force: true });
-    };
-    try {
-      if (await isOnlyClaim(directory, clock, own, isSettled)) return { release };
-    } catch (error) {
-      await release();
-      throw error;
-    }
-    await release();
-    do {
-      if (await isSettled()) return undefined;
-      await sleep(POLL_MS);
-    } while (livingClaims(directory, clock, LOOK).length > 0);
-  }
-}
-
-/**
- * Waits while all other claims are later. Returns `false` once an earlier one exists or no claim is needed: a claim of the
- * same millisecond may count as later and already hold the folder.
- */
-async function isOnlyClaim(
-  directory: string,
-  clock: FolderClock,
-  own: Claim,
-  isSettled: () => Promise<boolean>,
-): Promise<boolean> {
-  for (;;) {
-    const others = livingClaims(directory, clock, LOOK).filter(({ name }) => name !== own.name);
-    if (others.length === 0) return true;
-    if (others.some(({ name }) => name < own.name) || (await isSettled())) return false;
-    await sleep(POLL_MS);
-  }
-}
-
-function refresh(path: string): void {
-  try {
-    refreshClaim(path);
-  } catch {
-    // A claim that cannot be refreshed becomes stale.
-  }
-}
-
 /** One version of a project's file. */
 export interface SceneFile {
   readonly url: URL;
   readonly etag?: string;
   /** Bytes. */
   readonly size: number;
-}
-
-/** Mode of fetched files: Blender must not change its inputs. */
-const READ_ONLY = 0o444;
-
-/** Downloads the file to a new path below `folder`, and returns the path. */
-async function download({ url, etag }: SceneFile, folder: string, storage: Storage): Promise<string> {
-  const path = await storage.fetch(url, folder, etag);
-  await chmod(path, READ_ONLY);
-  return path;
-}
-
-/** Downloads the file to `target` and makes missing folders. Throws storage's errors. */
-export async function downloadTo(file: SceneFile, target: string, storage: Storage): Promise<void> {
-  // The object's name may differ from the target's.
-  const folder = join(dirname(target), `.${randomUUID()}.download`);
-  try {
-    await moveTo(await download(file, folder, storage), target);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-async function moveTo(path: string, target: string): Promise<void> {
-  try {
-    await mkdir(dirname(target), { recursive: true });
-    await rename(path, target);
-  } catch (error) {
-    if (codeOf(error) !== 'EXDEV') throw fileError(error, target, 'write');
-    await copyFile(path, target);
-    await rm(path, { force: true });
-  }
 }
 
 /** Bytes of the disk that stay free for frames and Blender's own files. */
@@ -238,6 +134,12 @@ export class FileCache {
   }
 }
 
+/** Makes the cache's folder, which other users of the machine cannot read. */
+export async function openFileCache(directory: string, storage: Storage): Promise<FileCache> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  return new FileCache(directory, storage);
+}
+
 const contentOf = (entry: string): string => join(entry, 'content');
 
 /** A file that marks an entry as not shareable, because the ETag does not depend on the bytes. */
@@ -319,8 +221,106 @@ function isLink(path: string): Promise<boolean> {
   );
 }
 
-/** Makes the cache's folder, which other users of the machine cannot read. */
-export async function openFileCache(directory: string, storage: Storage): Promise<FileCache> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  return new FileCache(directory, storage);
+/** Mode of fetched files: Blender must not change its inputs. */
+const READ_ONLY = 0o444;
+
+/** Downloads the file to a new path below `folder`, and returns the path. */
+async function download({ url, etag }: SceneFile, folder: string, storage: Storage): Promise<string> {
+  const path = await storage.fetch(url, folder, etag);
+  await chmod(path, READ_ONLY);
+  return path;
+}
+
+/** Downloads the file to `target` and makes missing folders. Throws storage's errors. */
+export async function downloadTo(file: SceneFile, target: string, storage: Storage): Promise<void> {
+  // The object's name may differ from the target's.
+  const folder = join(dirname(target), `.${randomUUID()}.download`);
+  try {
+    await moveTo(await download(file, folder, storage), target);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function moveTo(path: string, target: string): Promise<void> {
+  try {
+    await mkdir(dirname(target), { recursive: true });
+    await rename(path, target);
+  } catch (error) {
+    if (codeOf(error) !== 'EXDEV') throw fileError(error, target, 'write');
+    await copyFile(path, target);
+    await rm(path, { force: true });
+  }
+}
+
+/** How often a holder refreshes its claim, and when others consider it stale. */
+const BEAT_SECONDS = 2;
+const LOOK = { staleSeconds: 20, remove: true };
+
+const POLL_MS = 50;
+
+/** An exclusive claim on a folder. */
+export interface FolderClaim {
+  release(): Promise<void>;
+}
+
+/**
+ * Waits for an exclusive claim on `directory`, also among processes of other containers that see the folder. Returns
+ * `undefined` as soon as `isSettled` says that no claim is needed. The claim of a killed process ends at once in the same
+ * container, else after 20 seconds without a refresh.
+ *
+ * Each process writes its own claim and then looks for others, so of two at least one sees the other. A process that sees an
+ * earlier claim removes its own and waits. One that sees only later claims keeps its own until those are gone.
+ */
+export async function claimFolder(
+  directory: string,
+  isSettled: () => Promise<boolean>,
+): Promise<FolderClaim | undefined> {
+  await mkdir(directory, { recursive: true });
+  const clock = new FolderClock(directory);
+  for (;;) {
+    const own = putClaim(directory);
+    const beat = setInterval(() => refresh(join(directory, own.name)), BEAT_SECONDS * 1000);
+    const release = async (): Promise<void> => {
+      clearInterval(beat);
+      await rm(join(directory, own.name), { force: true });
+    };
+    try {
+      if (await isOnlyClaim(directory, clock, own, isSettled)) return { release };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    await release();
+    do {
+      if (await isSettled()) return undefined;
+      await sleep(POLL_MS);
+    } while (livingClaims(directory, clock, LOOK).length > 0);
+  }
+}
+
+/**
+ * Waits while all other claims are later. Returns `false` once an earlier one exists or no claim is needed: a claim of the
+ * same millisecond may count as later and already hold the folder.
+ */
+async function isOnlyClaim(
+  directory: string,
+  clock: FolderClock,
+  own: Claim,
+  isSettled: () => Promise<boolean>,
+): Promise<boolean> {
+  for (;;) {
+    const others = livingClaims(directory, clock, LOOK).filter(({ name }) => name !== own.name);
+    if (others.length === 0) return true;
+    if (others.some(({ name }) => name < own.name) || (await isSettled())) return false;
+    await sleep(POLL_MS);
+  }
+}
+
+function refresh(path: string): void {
+  try {
+    refreshClaim(path);
+  } catch {
+    // A claim that cannot be refreshed becomes stale.
+  }
 }

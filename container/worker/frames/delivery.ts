@@ -33,53 +33,6 @@ export interface SavedOutput extends FileOutput {
   readonly path: string;
 }
 
-/** A file of a File Output node, copied to the worker's own folder and checked. */
-export interface TakenOutput extends FileOutput {
-  readonly copy: string;
-  readonly ending: PictureEnding;
-}
-
-/**
- * Copies the files of a frame's File Output nodes to `own` and checks each; pictures may have any size in pixels. Returns the
- * first fault. Throws `unsafe-file`. The caller removes the copies with `removeTaken`.
- */
-async function takeOutputs(
-  outputs: readonly SavedOutput[],
-  { own, resolution }: { readonly own: string; readonly resolution: Resolution },
-): Promise<{ readonly taken: readonly TakenOutput[] } | { readonly fault: string }> {
-  if (outputs.length > MOST_OUTPUTS || !outputs.every(isFileOutput))
-    return {
-      fault: 'Blender reported too many files of File Output nodes, or files with invalid names',
-    };
-  const taken: TakenOutput[] = [];
-  for (const output of outputs) {
-    const { node, file, path } = output;
-    const name = `file "${printableName(file)}" of File Output node "${printableName(node)}"`;
-    const ending = pictureEndingOf(file);
-    if (!ending) return { fault: `Blender saved ${name}, which has a format that Spotreel cannot check` };
-    const copy = copyOf(output, own);
-    await takeCopy({ path, writer: 'Blender', name, mostBytes: mostOutputBytes(resolution) }, copy);
-    const fault = await pictureFault(copy, ending);
-    if (fault !== undefined) return { fault: `Blender saved a bad ${name}: ${fault}` };
-    taken.push({ node, file, copy, ending });
-  }
-  return { taken };
-}
-
-async function storeOutputs(taken: readonly TakenOutput[], render: Render): Promise<void> {
-  for (const output of taken) {
-    const options = { contentType: contentTypeOf(output.ending), durable: true };
-    await render.storage.upload(output.copy, render.outputUrl(output), options);
-  }
-}
-
-/** Removes the copies of a frame's files from the worker's own folder, if they exist. */
-async function removeTaken(outputs: readonly SavedOutput[], own: string): Promise<void> {
-  for (const output of outputs) await rm(copyOf(output, own), { force: true });
-}
-
-const copyOf = ({ path }: SavedOutput, own: string): string => join(own, basename(path));
-
 /** The stored bytes of a frame, or what is wrong with it. */
 export type Delivery = { readonly bytes: number } | { readonly fault: string };
 
@@ -156,6 +109,53 @@ async function deliver(
   await render.storage.put(render.frameUrl(frame), bytes, { contentType: 'image/png', durable: true });
   return { bytes: bytes.byteLength };
 }
+
+/** A file of a File Output node, copied to the worker's own folder and checked. */
+export interface TakenOutput extends FileOutput {
+  readonly copy: string;
+  readonly ending: PictureEnding;
+}
+
+/**
+ * Copies the files of a frame's File Output nodes to `own` and checks each; pictures may have any size in pixels. Returns the
+ * first fault. Throws `unsafe-file`. The caller removes the copies with `removeTaken`.
+ */
+async function takeOutputs(
+  outputs: readonly SavedOutput[],
+  { own, resolution }: { readonly own: string; readonly resolution: Resolution },
+): Promise<{ readonly taken: readonly TakenOutput[] } | { readonly fault: string }> {
+  if (outputs.length > MOST_OUTPUTS || !outputs.every(isFileOutput))
+    return {
+      fault: 'Blender reported too many files of File Output nodes, or files with invalid names',
+    };
+  const taken: TakenOutput[] = [];
+  for (const output of outputs) {
+    const { node, file, path } = output;
+    const name = `file "${printableName(file)}" of File Output node "${printableName(node)}"`;
+    const ending = pictureEndingOf(file);
+    if (!ending) return { fault: `Blender saved ${name}, which has a format that Spotreel cannot check` };
+    const copy = copyOf(output, own);
+    await takeCopy({ path, writer: 'Blender', name, mostBytes: mostOutputBytes(resolution) }, copy);
+    const fault = await pictureFault(copy, ending);
+    if (fault !== undefined) return { fault: `Blender saved a bad ${name}: ${fault}` };
+    taken.push({ node, file, copy, ending });
+  }
+  return { taken };
+}
+
+async function storeOutputs(taken: readonly TakenOutput[], render: Render): Promise<void> {
+  for (const output of taken) {
+    const options = { contentType: contentTypeOf(output.ending), durable: true };
+    await render.storage.upload(output.copy, render.outputUrl(output), options);
+  }
+}
+
+/** Removes the copies of a frame's files from the worker's own folder, if they exist. */
+async function removeTaken(outputs: readonly SavedOutput[], own: string): Promise<void> {
+  for (const output of outputs) await rm(copyOf(output, own), { force: true });
+}
+
+const copyOf = ({ path }: SavedOutput, own: string): string => join(own, basename(path));
 
 /** Whether a frame is stored and whole. */
 export async function isFrameInPlace(frame: number, { manifest, render }: Place): Promise<boolean> {

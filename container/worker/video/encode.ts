@@ -26,6 +26,72 @@ import {
 } from './ffmpeg';
 import { PREVIEW_CODEC, PREVIEW_ENCODER, PREVIEW_NAME, previewFilter } from './showcase';
 
+/** A video on this machine. */
+export interface MadeVideo {
+  /** In the worker's own folder. */
+  readonly path: string;
+  /** Whether a small version is in ffmpeg's folder as `PREVIEW_NAME`; not every ffmpeg can make it. */
+  readonly hasPreview: boolean;
+  /** Missing sound that the preflight did not report. */
+  readonly findings: readonly Finding[];
+  /** All missing sound, a sentence each. */
+  readonly lacks: readonly string[];
+}
+
+/** Black. */
+const DEFAULT_BACKGROUND = '000000';
+
+/** Makes the video of these pictures, with sound if the plan has any. Throws `ffmpeg-failed` and the errors of `pngs`. */
+export async function makeVideo(
+  manifest: Manifest,
+  video: VideoFileFormat,
+  pngs: AsyncIterable<Uint8Array>,
+  context: WorkerContext,
+): Promise<MadeVideo> {
+  const { scratch, say, signal } = context;
+  const name = `output.${VIDEO_FILES[video].ending}`;
+  const total = manifest.frameCount;
+  const { path: ffmpeg, command, environment } = prepareFfmpeg(context);
+  await requireEncoder(ffmpeg, encoderOf(video), video, environment);
+  const { path: sound, findings, lacks } = await mixSound(manifest, video, context);
+  const hasPreview = await hasEncoder(ffmpeg, PREVIEW_ENCODER, environment);
+  const { first, all: frames } = await withFirst(pngs);
+  const [encoded, path] = [join(scratch.ffmpeg, name), join(scratch.own, name)];
+  try {
+    await encodeVideo({
+      command,
+      environment,
+      format: video,
+      // All frames have the same settings, so the first shows whether they have alpha.
+      alpha: first !== undefined && hasAlpha(first),
+      background: manifest.options.background ?? DEFAULT_BACKGROUND,
+      pixelAspect: manifest.pixelAspect,
+      display: manifest.display,
+      sound,
+      ...(hasPreview && {
+        preview: {
+          filter: previewFilter(total, manifest),
+          codec: PREVIEW_CODEC,
+          path: join(scratch.ffmpeg, PREVIEW_NAME),
+        },
+      }),
+      path: encoded,
+      frameRate: manifest.frameRate,
+      frameCount: total,
+      frames,
+      signal,
+      progress: (done) => say({ event: 'stitching', frames: done, total }),
+      onOutput: (line) => say({ event: 'output', program: 'ffmpeg', line }),
+    });
+    const mostBytes = mostVideoBytes(manifest.resolution, total);
+    await takeCopy({ path: encoded, writer: 'ffmpeg', name: 'the video', mostBytes }, path);
+    return { path, findings, lacks, hasPreview };
+  } catch (error) {
+    if (signal.aborted) throw stoppedError(signal);
+    throw codeOf(error) === 'ENOSPC' ? diskFull(scratch.own) : error;
+  }
+}
+
 export interface EncodeOptions extends VideoOptions {
   /** ffmpeg's path, after the sandbox that starts it, if any. */
   readonly command: readonly string[];
@@ -127,72 +193,6 @@ async function withFirst<T>(
     yield* { [Symbol.asyncIterator]: () => iterator };
   }
   return { first, all: all() };
-}
-
-/** A video on this machine. */
-export interface MadeVideo {
-  /** In the worker's own folder. */
-  readonly path: string;
-  /** Whether a small version is in ffmpeg's folder as `PREVIEW_NAME`; not every ffmpeg can make it. */
-  readonly hasPreview: boolean;
-  /** Missing sound that the preflight did not report. */
-  readonly findings: readonly Finding[];
-  /** All missing sound, a sentence each. */
-  readonly lacks: readonly string[];
-}
-
-/** Black. */
-const DEFAULT_BACKGROUND = '000000';
-
-/** Makes the video of these pictures, with sound if the plan has any. Throws `ffmpeg-failed` and the errors of `pngs`. */
-export async function makeVideo(
-  manifest: Manifest,
-  video: VideoFileFormat,
-  pngs: AsyncIterable<Uint8Array>,
-  context: WorkerContext,
-): Promise<MadeVideo> {
-  const { scratch, say, signal } = context;
-  const name = `output.${VIDEO_FILES[video].ending}`;
-  const total = manifest.frameCount;
-  const { path: ffmpeg, command, environment } = prepareFfmpeg(context);
-  await requireEncoder(ffmpeg, encoderOf(video), video, environment);
-  const { path: sound, findings, lacks } = await mixSound(manifest, video, context);
-  const hasPreview = await hasEncoder(ffmpeg, PREVIEW_ENCODER, environment);
-  const { first, all: frames } = await withFirst(pngs);
-  const [encoded, path] = [join(scratch.ffmpeg, name), join(scratch.own, name)];
-  try {
-    await encodeVideo({
-      command,
-      environment,
-      format: video,
-      // All frames have the same settings, so the first shows whether they have alpha.
-      alpha: first !== undefined && hasAlpha(first),
-      background: manifest.options.background ?? DEFAULT_BACKGROUND,
-      pixelAspect: manifest.pixelAspect,
-      display: manifest.display,
-      sound,
-      ...(hasPreview && {
-        preview: {
-          filter: previewFilter(total, manifest),
-          codec: PREVIEW_CODEC,
-          path: join(scratch.ffmpeg, PREVIEW_NAME),
-        },
-      }),
-      path: encoded,
-      frameRate: manifest.frameRate,
-      frameCount: total,
-      frames,
-      signal,
-      progress: (done) => say({ event: 'stitching', frames: done, total }),
-      onOutput: (line) => say({ event: 'output', program: 'ffmpeg', line }),
-    });
-    const mostBytes = mostVideoBytes(manifest.resolution, total);
-    await takeCopy({ path: encoded, writer: 'ffmpeg', name: 'the video', mostBytes }, path);
-    return { path, findings, lacks, hasPreview };
-  } catch (error) {
-    if (signal.aborted) throw stoppedError(signal);
-    throw codeOf(error) === 'ENOSPC' ? diskFull(scratch.own) : error;
-  }
 }
 
 /**

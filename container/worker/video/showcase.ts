@@ -26,6 +26,102 @@ import { takeBytes } from '../files/take-file';
 import { MOST_SHOWN_BYTES } from '../frames/bytes';
 import { colourTags, EXACT, inColours, type PreparedFfmpeg, prepareFfmpeg } from './ffmpeg';
 
+/** Pictures and previews up to this size are embedded in the page; phones do not open larger pages. */
+const MOST_EMBEDDED_BYTES = 16 * 1024 * 1024;
+
+const FETCHED_AT_ONCE = 4;
+
+/** A picture that takes ffmpeg longer is skipped, so that a hung ffmpeg does not bill until the job's timeout. */
+const MOST_FFMPEG_MS = 10 * 60 * 1000;
+
+export interface Showcase {
+  readonly manifest: Manifest;
+  readonly render: Render;
+  /** The whole frames. */
+  readonly there: ReadonlySet<number>;
+  /** The video on this machine, with its name in storage; absent without a video. */
+  readonly video?: string;
+  /** Whether the small film is in ffmpeg's folder as `PREVIEW_NAME`. */
+  readonly hasPreview?: boolean;
+  /** The sound that the video lacks, a sentence each. */
+  readonly lacks?: readonly string[];
+  /** Findings of making the video. */
+  readonly findings?: readonly Finding[];
+}
+
+/**
+ * Stores poster, contact sheet, small preview, receipt and `report.html`. None of them can fail the job: it logs what it
+ * cannot make, and skips it.
+ */
+export async function showRender(showcase: Showcase, context: WorkerContext): Promise<void> {
+  const { manifest, render, there, video, hasPreview = false, findings = [], lacks = [] } = showcase;
+  const { storage, scratch, now } = context;
+  const directory = join(scratch.own, 'showcase');
+  await mkdir(directory, { recursive: true });
+  const show = new Shower(directory, context);
+  const frames = [...framesOf(manifest.frames)].filter((frame) => there.has(frame));
+  const poster = await show.make('poster.jpg', render.posterUrl, 'image/jpeg', async (path) => {
+    const [file] = await show.fetch(frames.slice(Math.floor(frames.length / 2)).slice(0, 1), render);
+    if (file) await show.ffmpeg(posterArgs(file.path, path, manifest));
+    return file !== undefined;
+  });
+  const sheet = await show.make('contact-sheet.jpg', render.contactSheetUrl, 'image/jpeg', async (path) => {
+    const files = await show.fetch(evenlySpaced(frames, MOST_TILES), render);
+    // For a still, it would only repeat the poster.
+    if (files.length === 0 || manifest.frameCount === 1) return false;
+    await show
+      .ffmpeg(contactSheetArgs(files, path, manifest, true))
+      .catch(() => show.ffmpeg(contactSheetArgs(files, path, manifest, false)));
+    return true;
+  });
+  const preview = await show.make(PREVIEW_NAME, render.previewUrl, 'video/mp4', async () => hasPreview);
+  const account = await show.attempt('receipt.json', () => giveReceipt(showcase, context));
+  await show.attempt('report.html', async () => {
+    const records = account?.records ?? (await readSliceRecords(render, manifest, there));
+    const media = {
+      ...dataUrl('poster', 'image/jpeg', poster),
+      ...dataUrl('contactSheet', 'image/jpeg', sheet),
+      ...dataUrl('preview', 'video/mp4', preview),
+    };
+    const named = video === undefined ? {} : { video: basename(video) };
+    const page = reportPage({
+      ...records,
+      ...{ media, ...named, findings, lacks, cost: account?.cost, at: now() },
+    });
+    await storage.put(render.reportUrl, page, { contentType: 'text/html; charset=utf-8' });
+  });
+}
+
+/** Writes the receipt. Returns the cost and the records that it was computed from. */
+async function giveReceipt(
+  { manifest, render, there }: Showcase,
+  { environment, now }: WorkerContext,
+): Promise<{ readonly records: SliceRecords; readonly cost: RenderCost | undefined }> {
+  const at = now();
+  const records = await readSliceRecords(render, manifest, there);
+  const lacking = lackingOf(records.slices);
+  if (lacking) await render.missingFiles.write(lacking);
+  else await render.missingFiles.delete();
+  const noted = await render.stitchRecord.readIfValid();
+  const stitch = noted && untilNow(noted, at);
+  const receipt = makeReceipt({
+    manifest,
+    slices: records.slices,
+    stored: there.size,
+    stitch,
+    ended: true,
+    costOf: (usage) => tableCost(usage, manifest, environment),
+    at,
+  });
+  await render.receipt.write(receipt);
+  return { records, cost: receipt.cost };
+}
+
+function dataUrl(name: string, type: string, bytes: Uint8Array | undefined): Record<string, string> {
+  if (!bytes || bytes.byteLength > MOST_EMBEDDED_BYTES) return {};
+  return { [name]: `data:${type};base64,${Buffer.from(bytes).toString('base64')}` };
+}
+
 /** Widths in pixels; smaller sources are not enlarged. */
 const POSTER_WIDTH = 1280;
 const THUMBNAIL_WIDTH = 480;
@@ -171,102 +267,6 @@ function tableCost(
     return new SpotreelError('bad-machines', 'usage', message);
   });
   return renderCost(usage, machines, tableRenderPrices(machines, options.device === 'GPU', AWS_REGION));
-}
-
-/** Pictures and previews up to this size are embedded in the page; phones do not open larger pages. */
-const MOST_EMBEDDED_BYTES = 16 * 1024 * 1024;
-
-const FETCHED_AT_ONCE = 4;
-
-/** A picture that takes ffmpeg longer is skipped, so that a hung ffmpeg does not bill until the job's timeout. */
-const MOST_FFMPEG_MS = 10 * 60 * 1000;
-
-export interface Showcase {
-  readonly manifest: Manifest;
-  readonly render: Render;
-  /** The whole frames. */
-  readonly there: ReadonlySet<number>;
-  /** The video on this machine, with its name in storage; absent without a video. */
-  readonly video?: string;
-  /** Whether the small film is in ffmpeg's folder as `PREVIEW_NAME`. */
-  readonly hasPreview?: boolean;
-  /** The sound that the video lacks, a sentence each. */
-  readonly lacks?: readonly string[];
-  /** Findings of making the video. */
-  readonly findings?: readonly Finding[];
-}
-
-/**
- * Stores poster, contact sheet, small preview, receipt and `report.html`. None of them can fail the job: it logs what it
- * cannot make, and skips it.
- */
-export async function showRender(showcase: Showcase, context: WorkerContext): Promise<void> {
-  const { manifest, render, there, video, hasPreview = false, findings = [], lacks = [] } = showcase;
-  const { storage, scratch, now } = context;
-  const directory = join(scratch.own, 'showcase');
-  await mkdir(directory, { recursive: true });
-  const show = new Shower(directory, context);
-  const frames = [...framesOf(manifest.frames)].filter((frame) => there.has(frame));
-  const poster = await show.make('poster.jpg', render.posterUrl, 'image/jpeg', async (path) => {
-    const [file] = await show.fetch(frames.slice(Math.floor(frames.length / 2)).slice(0, 1), render);
-    if (file) await show.ffmpeg(posterArgs(file.path, path, manifest));
-    return file !== undefined;
-  });
-  const sheet = await show.make('contact-sheet.jpg', render.contactSheetUrl, 'image/jpeg', async (path) => {
-    const files = await show.fetch(evenlySpaced(frames, MOST_TILES), render);
-    // For a still, it would only repeat the poster.
-    if (files.length === 0 || manifest.frameCount === 1) return false;
-    await show
-      .ffmpeg(contactSheetArgs(files, path, manifest, true))
-      .catch(() => show.ffmpeg(contactSheetArgs(files, path, manifest, false)));
-    return true;
-  });
-  const preview = await show.make(PREVIEW_NAME, render.previewUrl, 'video/mp4', async () => hasPreview);
-  const account = await show.attempt('receipt.json', () => giveReceipt(showcase, context));
-  await show.attempt('report.html', async () => {
-    const records = account?.records ?? (await readSliceRecords(render, manifest, there));
-    const media = {
-      ...dataUrl('poster', 'image/jpeg', poster),
-      ...dataUrl('contactSheet', 'image/jpeg', sheet),
-      ...dataUrl('preview', 'video/mp4', preview),
-    };
-    const named = video === undefined ? {} : { video: basename(video) };
-    const page = reportPage({
-      ...records,
-      ...{ media, ...named, findings, lacks, cost: account?.cost, at: now() },
-    });
-    await storage.put(render.reportUrl, page, { contentType: 'text/html; charset=utf-8' });
-  });
-}
-
-/** Writes the receipt. Returns the cost and the records that it was computed from. */
-async function giveReceipt(
-  { manifest, render, there }: Showcase,
-  { environment, now }: WorkerContext,
-): Promise<{ readonly records: SliceRecords; readonly cost: RenderCost | undefined }> {
-  const at = now();
-  const records = await readSliceRecords(render, manifest, there);
-  const lacking = lackingOf(records.slices);
-  if (lacking) await render.missingFiles.write(lacking);
-  else await render.missingFiles.delete();
-  const noted = await render.stitchRecord.readIfValid();
-  const stitch = noted && untilNow(noted, at);
-  const receipt = makeReceipt({
-    manifest,
-    slices: records.slices,
-    stored: there.size,
-    stitch,
-    ended: true,
-    costOf: (usage) => tableCost(usage, manifest, environment),
-    at,
-  });
-  await render.receipt.write(receipt);
-  return { records, cost: receipt.cost };
-}
-
-function dataUrl(name: string, type: string, bytes: Uint8Array | undefined): Record<string, string> {
-  if (!bytes || bytes.byteLength > MOST_EMBEDDED_BYTES) return {};
-  return { [name]: `data:${type};base64,${Buffer.from(bytes).toString('base64')}` };
 }
 
 /** Makes and stores pictures. `directory` exists, is in the worker's own folder, and holds the source frames. */
