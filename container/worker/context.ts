@@ -6,18 +6,18 @@ import type { WorkerCommand, WorkerEvent } from '../../core/jobs/worker';
 import type { Storage } from '../../core/storage/storage';
 import type { Scratch } from './files/take-file';
 
-/** What stands in every line of a worker's log, so that lines of many children can be told apart. */
+/** Fields of every line of a worker's log, which show the child that wrote it. */
 export interface LogContext {
   readonly renderId: string;
-  /** Of `render` only; in a retry known once its plan has been read. */
+  /** Of `render` only; in a retry, known once its plan was read. */
   readonly slice?: number;
-  /** The number of the retry that this is part of. */
+  /** The number of the retry. */
   readonly retry?: number;
   /** 1-based. */
   readonly attempt: number;
 }
 
-/** From the command and the variables that AWS Batch sets. The render's own folder is named by its id. */
+/** From the command and the variables that AWS Batch sets. The render's id is the name of its folder. */
 export function logContext(
   command: WorkerCommand,
   { AWS_BATCH_JOB_ARRAY_INDEX, AWS_BATCH_JOB_ATTEMPT }: Readonly<Record<string, string | undefined>>,
@@ -32,17 +32,17 @@ export function logContext(
   };
 }
 
-/** A line of the log: one JSON object, what happened first. */
+/** A line of the log: one JSON object that begins with the event. */
 export function logLine(event: WorkerEvent, context: Partial<LogContext>): string {
   return JSON.stringify({ ...event, ...context });
 }
 
-/** What a worker's commands are given by the program's rim. */
+/** What the commands of a worker get from `main`. */
 export interface WorkerContext {
   readonly storage: Storage;
   /** The process's variables. */
   readonly environment: NodeJS.ProcessEnv;
-  /** Folders of this worker, which are removed after it. */
+  /** Folders of this worker, removed at its end. */
   readonly scratch: Scratch;
   /** Aborted when the worker is asked to stop (see `watchInterruptions`). */
   readonly signal: AbortSignal;
@@ -50,18 +50,18 @@ export interface WorkerContext {
   readonly now: () => Date;
 }
 
-/** Why a worker has to stop, as its `AbortSignal` gives it for a reason. */
+/** Why a worker has to stop: the reason of its `AbortSignal`. */
 export class Interruption {
   constructor(
     readonly reason: string,
-    /** Milliseconds since 1970: until then the frame in flight may be finished; storing it may take a little longer. */
+    /** Milliseconds since 1970. The current frame may render until then; storing it may take a little longer. */
     readonly deadline: number,
   ) {}
 }
 
 export interface InterruptionSource {
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** The process, as far as it hears signals and reads its standard input. */
+  /** The process that gets signals and reads standard input. */
   readonly process: {
     once(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
     readonly stdin: Pick<Readable, 'once' | 'resume'>;
@@ -69,22 +69,23 @@ export interface InterruptionSource {
   readonly now: () => number;
 }
 
-/** From SIGTERM; ECS itself gives 30 seconds until SIGKILL where nobody says otherwise. */
+/** Seconds after SIGTERM. ECS sends SIGKILL after 30 seconds by default. */
 const USUAL_GRACE_SECONDS = 20;
 
 /**
- * Before the machine goes, for storing the frame. The notice comes two minutes before:
+ * Time to store the frame before EC2 reclaims the machine. The notice comes two minutes before:
  * https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
  */
 const SECONDS_BEFORE_MACHINE_GOES = 20;
 
-/** How often the Spot notice is looked for. */
+/** How often the worker looks for the Spot notice. */
 const POLL_SECONDS = 1;
 
 /**
- * Gives the signal that aborts, with an `Interruption` as its reason, when the worker is asked to stop: by SIGTERM or
- * SIGINT (`SPOTREEL_STOP_SECONDS` of grace), by the Spot notice that the machine's watcher puts at `SPOTREEL_SPOT_NOTICE`, or by
- * the end of a local scheduler that holds the other end of standard input (`SPOTREEL_LIFELINE=stdin`; no grace: nobody waits).
+ * Returns a signal that aborts, with an `Interruption` as its reason, when the worker must stop:
+ * - SIGTERM or SIGINT, with `SPOTREEL_STOP_SECONDS` of grace.
+ * - The Spot notice, which the machine's watcher writes to `SPOTREEL_SPOT_NOTICE`.
+ * - The end of a local scheduler that holds standard input open (`SPOTREEL_LIFELINE=stdin`), without grace.
  */
 export function watchInterruptions({ environment, process, now }: InterruptionSource): AbortSignal {
   const stop = new AbortController();
@@ -96,7 +97,8 @@ export function watchInterruptions({ environment, process, now }: InterruptionSo
     );
   }
   if (environment.SPOTREEL_LIFELINE === 'stdin') {
-    const gone = () => interrupt(new Interruption('stopped: whoever started this worker is gone', now()));
+    const gone = () =>
+      interrupt(new Interruption('stopped: the process that started this worker has ended', now()));
     process.stdin.once('end', gone);
     process.stdin.resume();
   }
@@ -104,7 +106,7 @@ export function watchInterruptions({ environment, process, now }: InterruptionSo
   return stop.signal;
 }
 
-/** The worker was asked to stop before it was done; ends with exit code 143. */
+/** The error of a worker that had to stop before it was done; exit code 143. */
 export function stoppedError(signal: AbortSignal): SpotreelError {
   return new SpotreelError('stopped', 'stopped', interruptionOf(signal).reason);
 }
@@ -116,14 +118,14 @@ export function interruptionOf({ reason }: AbortSignal): Interruption {
 
 const noticeSchema = z.object({ action: z.string(), time: z.iso.datetime() });
 
-/** What the notice says, as the watcher wrote it. One that can't be read says at least that the machine goes. */
+/** Reads the notice that the watcher wrote. An unreadable notice still means that the machine goes. */
 export function readNotice(text: string, now: number): Interruption {
   try {
     const { action, time } = noticeSchema.parse(JSON.parse(text));
     const deadline = Date.parse(time) - SECONDS_BEFORE_MACHINE_GOES * 1000;
     return new Interruption(`interrupted: EC2 reclaims this Spot machine (${action} at ${time})`, deadline);
   } catch {
-    const reason = 'interrupted: EC2 reclaims this Spot machine (its notice could not be read)';
+    const reason = 'interrupted: EC2 reclaims this Spot machine (its notice is unreadable)';
     return new Interruption(reason, now + USUAL_GRACE_SECONDS * 1000);
   }
 }

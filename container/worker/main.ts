@@ -13,7 +13,7 @@ import { sandboxGaps, whyNoSandbox } from './programs';
 import { childWork, renderSlice } from './render-slice';
 import { stitch } from './video/stitch';
 
-/** The container's program: `render …` or `stitch …`. Ends with one of the exit codes of the contract. */
+/** The container's program: `render …` or `stitch …`. Resolves with one of the exit codes of the contract. */
 async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const signal = watchInterruptions({ environment, process, now: Date.now });
   const log = new WorkerLog((text) => void process.stdout.write(text), mostLogBytes(environment));
@@ -46,7 +46,7 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   }
 }
 
-/** Every program of this worker has ended by now. What cannot be removed goes with the container or the attempt. */
+/** Runs after every program of this worker has ended. The end of the container or attempt removes what stays. */
 function removeScratch(root: string, say: (event: WorkerEvent) => void): void {
   try {
     removeFolder(root);
@@ -55,10 +55,10 @@ function removeScratch(root: string, say: (event: WorkerEvent) => void): void {
   }
 }
 
-// Nobody listens any more: that says nothing of the work, and is no reason to leave it with scratch and Blender behind.
+// If no process reads the log any more, the work continues, so that Blender and scratch are not left behind.
 process.stdout.on('error', () => undefined);
 void main(process.argv.slice(2), process.env).then((exitCode) => {
-  // Not process.exit: what was said must be out first. An open standard input does not keep the process.
+  // Not process.exit, which would lose output. The open standard input must not keep the process alive.
   process.exitCode = exitCode;
   process.stdin.destroy();
 });

@@ -9,15 +9,15 @@ import {
   parseBlenderVersion,
 } from '../../core/render/blender-version';
 
-/** What Blender, ffmpeg and the libraries that they load may know of the worker's environment. */
+/** Variables of the worker that Blender, ffmpeg and their libraries may read. */
 const PASSED_ON = ['PATH', 'LANG', 'LC_ALL', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH', 'OCIO', 'TZ'];
 
-/** The same for a container that has GPUs: NVIDIA's libraries look for these. */
+/** Variables that NVIDIA's libraries read in a container with GPUs. */
 const FAMILIES_PASSED_ON = /^(CUDA|NVIDIA)_/;
 
 /**
- * The environment of a program that opens what users upload: a short list of what it needs, so that no credentials,
- * present or future, come near a scene's scripts. `folder` is its home and temporary folder, which it may write to.
+ * The environment of a program that opens uploaded files. It is a short list, so that a scene's scripts never see
+ * credentials. `folder` is the program's home and temporary folder, which it may write to.
  */
 export function programEnvironment(environment: NodeJS.ProcessEnv, folder: string): NodeJS.ProcessEnv {
   const passed = Object.entries(environment).filter(
@@ -26,7 +26,7 @@ export function programEnvironment(environment: NodeJS.ProcessEnv, folder: strin
   return { ...Object.fromEntries(passed), HOME: folder, TMPDIR: folder };
 }
 
-/** The programs that do the work. */
+/** A program that the worker runs. */
 export type Program = 'blender' | 'ffmpeg';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -34,18 +34,18 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** The most time that a program may take to answer a question about itself. */
 const ANSWER_MS = 60_000;
 
-/** The variable that names another program than the first on PATH. */
+/** The variable that names a program in place of the first on PATH. */
 export const programVariable = (program: Program): string => `SPOTREEL_${program.toUpperCase()}`;
 
-/** Debian's Blender is too old for many scenes, so the download comes first. */
+/** How to get each program. Debian's Blender is too old for many scenes, so the download comes first. */
 const INSTALL: Readonly<Record<Program, string>> = {
   blender: `download it from ${BLENDER_DOWNLOAD} (macOS: brew install --cask blender)`,
   ffmpeg: 'install it (Debian and Ubuntu: apt-get install ffmpeg, macOS: brew install ffmpeg)',
 };
 
 /**
- * The path of a program: what `SPOTREEL_BLENDER` or `SPOTREEL_FFMPEG` says, else the first on PATH. Throws
- * `no-program` saying how to get it.
+ * The path of a program: `SPOTREEL_BLENDER` or `SPOTREEL_FFMPEG` if set, else the first on PATH. Throws `no-program` with
+ * the way to get it.
  */
 export function findProgram(program: Program, environment: Environment): string {
   const named = environment[programVariable(program)];
@@ -55,7 +55,7 @@ export function findProgram(program: Program, environment: Environment): string 
     if (path) return path;
   }
   const variable = programVariable(program);
-  const sought = named ? `${variable} is ${named}, which can't be run` : `there is no ${program} on PATH`;
+  const sought = named ? `${variable} is ${named}, which cannot be run` : `there is no ${program} on PATH`;
   throw new SpotreelError(
     'no-program',
     'usage',
@@ -63,10 +63,7 @@ export function findProgram(program: Program, environment: Environment): string 
   );
 }
 
-/**
- * Throws `no-encoder` when an ffmpeg can't make a format for want of this encoder; one that only can't be asked shows its
- * fault when it is used.
- */
+/** Throws `no-encoder` if an ffmpeg lacks the encoder of a format. An ffmpeg that does not answer fails in use. */
 export async function requireEncoder(
   ffmpeg: string,
   encoder: string,
@@ -78,7 +75,7 @@ export async function requireEncoder(
   throw new SpotreelError('no-encoder', 'usage', message);
 }
 
-/** Whether it has, as far as it says: where it does not answer, its own words will tell later. */
+/** Whether an ffmpeg has an encoder; `true` if it does not answer, as its own error will show why later. */
 export async function hasEncoder(
   ffmpeg: string,
   encoder: string,
@@ -109,7 +106,7 @@ export async function askBlenderVersion(
 
 const ASK_DENOISER = 'import _cycles; print("openimagedenoise", _cycles.with_openimagedenoise)';
 
-/** Whether a Blender was built with OpenImageDenoise, as those of blender.org are; `undefined` if it does not answer. Takes a second. */
+/** Whether a Blender has OpenImageDenoise, as those of blender.org do; `undefined` if it does not answer. Takes 1 s. */
 export async function hasDenoiser(
   blender: string,
   environment: NodeJS.ProcessEnv,
@@ -120,9 +117,9 @@ export async function hasDenoiser(
   return answer === undefined ? undefined : answer === 'True';
 }
 
-/** What a program in the sandbox may use. */
+/** Rights of a program in the sandbox. */
 export interface SandboxGrant {
-  /** It can change files below these folders and nowhere else. They must exist. */
+  /** The only folders below which it can change files. They must exist. */
   readonly write: readonly string[];
   /** It keeps file descriptor 3, on which Blender reports. */
   readonly events?: boolean;
@@ -132,8 +129,8 @@ export interface SandboxGrant {
 const SCRIPT = join(__dirname, 'sandbox.pl');
 
 /**
- * The same command, started in the sandbox: see `sandbox.pl` and ADR 11. Where there is no sandbox (`whyNoSandbox`), it
- * returns the command unchanged.
+ * The command that starts `command` in the sandbox: see `sandbox.pl` and ADR 11. Without a sandbox (`whyNoSandbox`), it
+ * returns `command` unchanged.
  */
 export function sandboxed(
   command: readonly string[],
@@ -151,14 +148,14 @@ export function whyNoSandbox(environment: Environment): string | undefined {
   const why = isSwitchedOff(environment)
     ? 'SPOTREEL_SANDBOX is off'
     : process.platform === 'linux'
-      ? 'there is no perl on PATH'
-      : 'only Linux has one';
-  return `there is none: ${why}; Blender and ffmpeg can write and reach the network as this user can`;
+      ? 'perl is missing on PATH'
+      : 'it needs Linux';
+  return `off: ${why}; Blender and ffmpeg can write files and use the network as this user can`;
 }
 
 /**
  * What this kernel's sandbox lacks, one line each: `missing: …` is open, `replaced: …` is closed by other means. Empty
- * if there is no sandbox at all.
+ * without a sandbox.
  */
 export async function sandboxGaps(environment: Environment): Promise<string[]> {
   const [perl, ...script] = findScript(environment) ?? [];

@@ -15,9 +15,9 @@ import { isFrameInPlace } from './frames/delivery';
 import { diskFull, type SliceFindings, SliceReporter, SliceRun } from './slice-run';
 import { EarlyPreview } from './video/showcase';
 
-/** What a child of a render job, or of a retry's, works on. */
+/** The work of one child of a render job or of a retry's job. */
 interface ChildWork {
-  /** Array index in the render's first array job, after which its report is named. */
+  /** Array index in the render's first array job; the name of the report. */
   readonly slice: number;
   /** Absent in the first pair of jobs. */
   readonly retry?: RetryPlan;
@@ -39,9 +39,9 @@ export async function childWork(
 }
 
 /**
- * `render`: renders the frames of one slice that are not in storage yet, and stores each as soon as it is saved and
- * checked. Throws `frames-failed` and `files-missing` (scene) when frames were given up, `blender-failed` when Blender
- * can't open the scene, `disk-full` (passing), `stopped` when asked to stop; storage's errors pass through.
+ * `render`: renders the frames of one slice that are not in storage yet. It checks and stores each as soon as it is saved.
+ * Throws `frames-failed` and `files-missing` (scene) if frames were given up, `blender-failed` if Blender cannot open the
+ * scene, `disk-full` (passing), `stopped` on request, and storage's errors.
  */
 export async function renderSlice(
   command: RenderCommand,
@@ -54,14 +54,14 @@ export async function renderSlice(
   const frames = framesOfChild(manifest, slice, retry);
   const startedAt = now().toISOString();
   const missing = await missingFrames(frames, manifest, render, context);
-  // They are tried anew: what befell them before says nothing of what becomes of them now.
+  // These frames are tried again, so their earlier failures no longer count.
   if (retry) for (const frame of missing) await render.failure(frame).delete();
   const reporter = await SliceReporter.begin(render, slice, {
     attempt: Number(environment.AWS_BATCH_JOB_ATTEMPT ?? 1),
     startedAt,
     kept: frames.length - missing.length,
     ...(retry?.onDemand && { onDemand: true }),
-    ...(retry?.vcpus !== undefined && { vcpus: retry.vcpus }),
+    vcpus: retry?.vcpus,
   });
   const preview = new EarlyPreview(manifest, render, slice, context);
   const run = new SliceRun(manifest, render, slice, reporter, context, () => {
@@ -70,11 +70,11 @@ export async function renderSlice(
   try {
     if (missing.length > 0) await run.run(missing, await prepareBlender(manifest, context));
   } catch (thrown) {
-    // It writes into scratch, which goes with the worker.
+    // The preview writes to scratch, which is removed with the worker.
     await preview.end();
     const error = codeOf(thrown) === 'ENOSPC' ? diskFull(context.scratch.own) : thrown;
     const end = { ...ending(now, run.figures), exitCode: exitCodeOf(error), reason: messageOf(error) };
-    // The first fault is the one to report; storage that fails may be that very fault.
+    // Report the first error. Failing storage may be that error, and then this write fails too.
     await reporter.end(end).catch(() => undefined);
     throw error;
   }
@@ -85,19 +85,19 @@ export async function renderSlice(
 function ending(now: WorkerContext['now'], { dropped, peakMemoryBytes }: SliceFindings) {
   return {
     stoppedAt: now().toISOString(),
-    ...(dropped && { dropped }),
+    dropped,
     // Node gives kilobytes: https://nodejs.org/api/process.html#processresourceusage
     peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
-    ...(peakMemoryBytes !== undefined && { blenderPeakMemoryBytes: peakMemoryBytes }),
+    blenderPeakMemoryBytes: peakMemoryBytes,
   };
 }
 
-/** What a retry changes of the plan. */
+/** The plan with the changes of a retry. */
 function asRetried(manifest: Manifest, { samples }: Partial<RetryPlan> = {}): Manifest {
   return samples === undefined ? manifest : { ...manifest, options: { ...manifest.options, samples } };
 }
 
-/** All of a slice, or what of it is to be rendered once more. Throws `no-such-slice` for a child beyond the last. */
+/** The frames of a slice; in a retry, those to render again. Throws `no-such-slice` for a child beyond the last. */
 function framesOfChild(manifest: Manifest, index: number, retry: RetryPlan | undefined): number[] {
   const { frames, framesPerSlice, frameCount, sliceCount, sliceOrder = 'ascending' } = manifest;
   const slice = index < sliceCount ? sliceOfChild(index, sliceCount, sliceOrder) : index;
@@ -108,7 +108,7 @@ function framesOfChild(manifest: Manifest, index: number, retry: RetryPlan | und
   return all.filter((frame) => wanted.has(frame));
 }
 
-/** The frames that are not whole in storage. */
+/** The frames that are missing or damaged in storage. */
 async function missingFrames(
   frames: readonly number[],
   manifest: Manifest,
@@ -125,8 +125,8 @@ async function missingFrames(
 }
 
 /**
- * The plan of a `render` command: the one that was submitted, else (a job submitted by hand) one made here from the
- * `.blend` itself. Throws `bad-usage` where the plan and the command's own figures differ.
+ * The plan of a `render` command: the submitted plan, else (a job submitted by hand) one made here from the `.blend`. Throws
+ * `bad-usage` if the figures of the plan and the command differ.
  */
 async function manifestForRender(command: RenderCommand, render: Render, now: Date): Promise<Manifest> {
   const manifest = (await render.manifest.read()) ?? (await planByHand(command, render, now));
@@ -148,7 +148,7 @@ async function planByHand(
   const { storage } = render;
   const url = parseLocation(input, process.cwd());
   const head = await storage.head(url);
-  if (!head) throw new StorageError('not-found', url, `there is no scene at ${input}; check -i`);
+  if (!head) throw new StorageError('not-found', url, `the scene ${input} does not exist; check -i`);
   const examination = await examineScene(url, head.etag, storage);
   const options = { framesPerSlice };
   const file = formatLocation(url);
@@ -170,7 +170,7 @@ async function planByHand(
     now,
     checked,
   });
-  // All children make the same plan. The first one is kept, and the stitch job reads it.
+  // All children make the same plan. Storage keeps the first, and the stitch job reads it.
   return render.manifest.create(manifest);
 }
 
@@ -179,6 +179,6 @@ function checkFigure(flag: string, given: number, planned: number, unit: string)
   throw new SpotreelError(
     'bad-usage',
     'usage',
-    `${flag} says ${given} ${unit}, the render's plan ${planned}`,
+    `${flag} is ${given} ${unit}, but the render's plan has ${planned}; pass the figure of the plan`,
   );
 }

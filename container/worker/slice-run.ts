@@ -17,130 +17,41 @@ import { type DroppedFrame, type FrameFault, type FramesResult, renderFrames } f
 import { stoppedError, type WorkerContext } from './context';
 import { deliverFrame, type Delivery, type SavedFrame } from './frames/delivery';
 
-/** Less than this is none: no frame fits in it. */
-const LEAST_BYTES = 1024 * 1024;
-
-/** Whether there is no room left where `folder` lies. */
-async function isDiskFull(folder: string): Promise<boolean> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize < LEAST_BYTES;
-}
-
-/** Passing: another machine has another disk, and this one has room again when others on it are done. */
-export function diskFull(folder: string): SpotreelError {
-  const message = `the disk that holds ${folder} is full: raise the setting diskGib, or make room where you render locally`;
-  return new SpotreelError('disk-full', 'passing', message);
-}
-
-/** What is known of an attempt when it begins. */
-type Beginning = Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'onDemand' | 'vcpus'>;
-
-/** Keeps `slices/<index>.json` up to date with what this attempt does, after the attempts that were before it. */
-export class SliceReporter {
-  private writing: Promise<void> = Promise.resolve();
-  private waiting = false;
-  /** Of each frame of this attempt, which one it is of those that Blender saved. */
-  private readonly places: number[] = [];
-
-  private constructor(
-    private readonly document: Document<SliceReport>,
-    private readonly report: SliceReport,
-    private readonly current: SliceAttempt,
-  ) {}
-
-  /** Begins an attempt. Writes at once, so that storage that can't be written to shows before Blender starts. */
-  static async begin(render: Render, slice: number, attempt: Beginning): Promise<SliceReporter> {
-    const document = render.slice(slice);
-    // An unreadable report is a lost report, not a reason to lose the slice.
-    const before = await document.readIfValid();
-    const current: SliceAttempt = { ...attempt, frames: [], failed: [] };
-    const report: SliceReport = { version: 1, slice, attempts: [...(before?.attempts ?? []), current] };
-    const reporter = new SliceReporter(document, report, current);
-    await reporter.write();
-    return reporter;
-  }
-
-  /** Notes a stored frame. Storing may overtake, so `place` counts the frames as Blender saved them, and the report keeps that order. */
-  async stored(frame: SliceAttempt['frames'][number], place: number): Promise<void> {
-    const at = this.places.findLastIndex((before) => before < place) + 1;
-    this.places.splice(at, 0, place);
-    this.current.frames.splice(at, 0, frame);
-    await this.save();
-  }
-
-  /** Notes files that a frame was rendered without; written with the frame. */
-  lacking(files: readonly string[], more: number): void {
-    const all = new Set([...(this.current.missingFiles ?? []), ...files]);
-    this.current.missingFiles = [...all].slice(0, MOST_MISSING_FILES);
-    const count = Math.max(this.current.missingFileCount ?? 0, all.size, files.length + more);
-    if (count > this.current.missingFiles.length) this.current.missingFileCount = count;
-  }
-
-  async failed(frame: number): Promise<void> {
-    this.current.failed.push(frame);
-    await this.save();
-  }
-
-  async end(
-    end: Omit<SliceAttempt, keyof Beginning | 'frames' | 'failed' | 'missingFiles' | 'missingFileCount'>,
-  ): Promise<void> {
-    Object.assign(this.current, end);
-    await this.save();
-  }
-
-  /** One write at a time; what comes meanwhile goes into the next one together. */
-  private async save(): Promise<void> {
-    if (!this.waiting) {
-      this.waiting = true;
-      this.writing = this.writing.then(
-        () => this.write(),
-        () => this.write(),
-      );
-    }
-    await this.writing;
-  }
-
-  private async write(): Promise<void> {
-    this.waiting = false;
-    await this.document.write(this.report);
-  }
-}
-
-/** How often a frame is tried before it is given up, and Blender's start before the slice is. */
+/** How often a frame is tried before it fails, and Blender's start before the slice fails. */
 const MOST_TRIES = 2;
 
-/** So many starts of Blender in a row that were left as the frame lacked the same files, though it had looked ahead. */
+/** A slice fails once Blender had to be started again so many times in a row because of the same missing files. */
 const MOST_WITHOUT_FILES = 3;
 
-/** How often a frame's progress is told, in milliseconds: a log line each, which costs on AWS. */
+/** Milliseconds between reports of a frame's progress: each is a log line, which costs money on AWS. */
 const PROGRESS_EVERY_MS = 5_000;
 
-/** Files as they are noted: a scene's paths may have any length. */
+/** Bounded for records, because a scene's paths may have any length. */
 const boundedFiles = (files: readonly string[]): string[] =>
   files.slice(0, MOST_MISSING_FILES).map((file) => file.slice(0, LONGEST_PATH));
 
-/** Characters of a path that are noted: Blender's own have up to 1,024 bytes. */
+/** Characters of a path that are kept: Blender's own have up to 1,024 bytes. */
 const LONGEST_PATH = 1024;
 
-/** What a slice's rendering found out besides its frames. */
+/** Results of a slice besides its frames. */
 export interface SliceFindings {
   dropped?: DroppedFrame;
   /** Of the largest Blender, in bytes. */
   peakMemoryBytes?: number;
 }
 
-/** The rendering of one slice, over as many Blenders as its frames make necessary. */
+/** Renders one slice with as many Blenders as its frames need. */
 export class SliceRun {
   /** Kept up to date, also when `run` throws. */
   readonly figures: SliceFindings = {};
   private readonly stored = new Set<number>();
   private readonly givenUp = new Set<number>();
   private readonly tries = new Map<number, number>();
-  /** Of the last frames, the files that each of them lacked. */
+  /** The missing files of each of the last failed frames. */
   private withoutFiles: string[] = [];
   /** Frames that were rendered without files that they need. */
   private readonly lacking = new Set<number>();
-  /** Whether the next Blender looks for missing files before it renders: the last one was left for some. */
+  /** Whether the next Blender looks for missing files before it renders, because the last one ended over some. */
   private looksAhead = false;
   private progressTold = 0;
   private savedCount = 0;
@@ -151,7 +62,7 @@ export class SliceRun {
     private readonly slice: number,
     private readonly reporter: SliceReporter,
     private readonly context: WorkerContext,
-    /** Told after each frame that was stored. */
+    /** Called after each stored frame. */
     private readonly onStored: () => void,
   ) {}
 
@@ -161,7 +72,7 @@ export class SliceRun {
     while (pending.length > 0) {
       const { failed, unusable } = await this.runBlender(pending, prepared);
       this.looksAhead = [...failed.values()].some(({ endsBlender }) => endsBlender);
-      // Also when it was stopped: what failed until then did not fail for that.
+      // Also after a stop: these frames failed before it, for other reasons.
       for (const [frame, fault] of failed) await this.frameFailed(frame, fault);
       const left = pending.filter((frame) => !this.stored.has(frame) && !this.givenUp.has(frame));
       if (left.length > 0 && this.context.signal.aborted) throw stoppedError(this.context.signal);
@@ -215,7 +126,7 @@ export class SliceRun {
   }
 
   private tellStepping(frame: number, at: number): void {
-    // Every frame is one step from the one before it, and needs no words.
+    // A frame that is one step after the last needs no report.
     const now = this.context.now().getTime();
     if (at === frame || now - this.progressTold < PROGRESS_EVERY_MS) return;
     this.progressTold = now;
@@ -247,7 +158,7 @@ export class SliceRun {
   private async frameFailed(frame: number, fault: FrameFault): Promise<void> {
     const { missing } = fault;
     const reason = printableReason(fault.reason);
-    // No fault of the frame's, and it may pass.
+    // The frame is not at fault, and the disk may have space again.
     if (await isDiskFull(this.context.scratch.own)) throw diskFull(this.context.scratch.own);
     const tries = (this.tries.get(frame) ?? 0) + 1;
     this.tries.set(frame, tries);
@@ -277,11 +188,11 @@ export class SliceRun {
     this.withoutFiles.push(files);
     if (this.withoutFiles.length < MOST_WITHOUT_FILES) return;
     const frames = formatFrames([...this.givenUp].toSorted((a, b) => a - b));
-    const message = `frames ${frames} of this slice, the others were not tried: ${reason}`;
+    const message = `frames ${frames} of this slice failed, and the others were skipped: ${reason}`;
     throw new SpotreelError('files-missing', 'scene', message);
   }
 
-  private async blenderFault(reason = 'it ended without a word'): Promise<SpotreelError> {
+  private async blenderFault(reason = 'it ended without a message'): Promise<SpotreelError> {
     if (await isDiskFull(this.context.scratch.own)) return diskFull(this.context.scratch.own);
     const message = `Blender could not render ${this.manifest.source.url}: ${printableReason(reason)}`;
     return new SpotreelError('blender-failed', 'scene', message);
@@ -289,7 +200,96 @@ export class SliceRun {
 
   private framesFault(): SpotreelError {
     const frames = formatFrames([...this.givenUp].toSorted((a, b) => a - b));
-    const message = `frames that failed ${MOST_TRIES} times, or lack a file: ${frames}; failures/ holds the reasons`;
+    const message = `frames failed ${MOST_TRIES} times or lack a file: ${frames}; see failures/ for the reasons`;
     return new SpotreelError('frames-failed', 'scene', message);
   }
+}
+
+/** Fields of an attempt that are known when it begins. */
+type Beginning = Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'onDemand' | 'vcpus'>;
+
+/** Adds this attempt to `slices/<index>.json`, after earlier attempts, and keeps it up to date. */
+export class SliceReporter {
+  private writing: Promise<void> = Promise.resolve();
+  private waiting = false;
+  /** For each frame of the attempt, its place in the order in which Blender saved them. */
+  private readonly places: number[] = [];
+
+  private constructor(
+    private readonly document: Document<SliceReport>,
+    private readonly report: SliceReport,
+    private readonly current: SliceAttempt,
+  ) {}
+
+  /** Begins an attempt. Writes at once, so that read-only storage fails before Blender starts. */
+  static async begin(render: Render, slice: number, attempt: Beginning): Promise<SliceReporter> {
+    const document = render.slice(slice);
+    // An unreadable report is a lost report, not a reason to lose the slice.
+    const before = await document.readIfValid();
+    const current: SliceAttempt = { ...attempt, frames: [], failed: [] };
+    const report: SliceReport = { version: 1, slice, attempts: [...(before?.attempts ?? []), current] };
+    const reporter = new SliceReporter(document, report, current);
+    await reporter.write();
+    return reporter;
+  }
+
+  /** Notes a stored frame. The report keeps the order in which Blender saved frames, counted by `place`. */
+  async stored(frame: SliceAttempt['frames'][number], place: number): Promise<void> {
+    const at = this.places.findLastIndex((before) => before < place) + 1;
+    this.places.splice(at, 0, place);
+    this.current.frames.splice(at, 0, frame);
+    await this.save();
+  }
+
+  /** Notes files that a frame was rendered without; the next write stores them. */
+  lacking(files: readonly string[], more: number): void {
+    const all = new Set([...(this.current.missingFiles ?? []), ...files]);
+    this.current.missingFiles = [...all].slice(0, MOST_MISSING_FILES);
+    const count = Math.max(this.current.missingFileCount ?? 0, all.size, files.length + more);
+    if (count > this.current.missingFiles.length) this.current.missingFileCount = count;
+  }
+
+  async failed(frame: number): Promise<void> {
+    this.current.failed.push(frame);
+    await this.save();
+  }
+
+  async end(
+    end: Omit<SliceAttempt, keyof Beginning | 'frames' | 'failed' | 'missingFiles' | 'missingFileCount'>,
+  ): Promise<void> {
+    Object.assign(this.current, end);
+    await this.save();
+  }
+
+  /** One write at a time; the next write includes all changes made meanwhile. */
+  private async save(): Promise<void> {
+    if (!this.waiting) {
+      this.waiting = true;
+      this.writing = this.writing.then(
+        () => this.write(),
+        () => this.write(),
+      );
+    }
+    await this.writing;
+  }
+
+  private async write(): Promise<void> {
+    this.waiting = false;
+    await this.document.write(this.report);
+  }
+}
+
+/** A disk with less free space is full: no frame fits. */
+const LEAST_BYTES = 1024 * 1024;
+
+/** Whether the disk that holds `folder` is full. */
+async function isDiskFull(folder: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize < LEAST_BYTES;
+}
+
+/** Passing: another machine has another disk, and other work on this one may free space. */
+export function diskFull(folder: string): SpotreelError {
+  const message = `the disk that holds ${folder} is full: raise the setting diskGib, or make room where you render locally`;
+  return new SpotreelError('disk-full', 'passing', message);
 }

@@ -10,6 +10,7 @@ const NOT_YET: readonly string[] = [];
 const CHECKED_FOLDERS: readonly string[] = [
   'bench',
   'bin',
+  'container',
   'core/cost',
   'core/jobs',
   'core/local-batch',
@@ -17,6 +18,7 @@ const CHECKED_FOLDERS: readonly string[] = [
   'core/processes',
   'core/render',
   'core/report',
+  'core/scene',
   'core/status',
   'core/storage',
   'core/watch-folder',

@@ -75,7 +75,7 @@ test('doctor reports a missing Blender with its fix', async () => {
   expect(exitCode).toBe(1);
   expect(checks.find(({ name }) => name === 'Blender')).toMatchObject({
     state: 'wrong',
-    found: "SPOTREEL_BLENDER is /nowhere/blender, which can't be run",
+    found: 'SPOTREEL_BLENDER is /nowhere/blender, which cannot be run',
     mend: expect.stringContaining('https://www.blender.org/download/'),
   });
   expect(stateOf('ffmpeg')).toEqual(['ok']);

@@ -106,7 +106,7 @@ test('a worker stops trying once each start lacks the same file', async () => {
     reason: expect.stringContaining('//textures/wood.png, which is missing'),
   });
   expect(existsSync(at('out/failures/5.json'))).toBe(false);
-  expect(stdout).toContain('frames 2-4 of this slice, the others were not tried');
+  expect(stdout).toContain('frames 2-4 of this slice failed, and the others were skipped');
 });
 
 function failure(frame: number): FrameFailure {

@@ -135,7 +135,7 @@ test('a partial stitch names missing and damaged frames as gaps', async () => {
   expect(exitCode).toBe(0);
   expect(parseGaps(readFileSync(at('out/gaps.json'))).gaps).toEqual([
     { frame: 1, reason: 'it was not rendered', shown: 2 },
-    { frame: 40, reason: expect.stringContaining('not whole: it does not decode'), shown: 39 },
+    { frame: 40, reason: expect.stringContaining('its file is damaged: it does not decode'), shown: 39 },
   ]);
   expect((await probeVideo(at('out/output.partial.mp4'))).nb_read_frames).toBe('72');
   expect(existsSync(at('out/output.mp4'))).toBe(false);
@@ -148,7 +148,7 @@ test.each<[string, string[], NodeJS.ProcessEnv, number, string]>([
     renderArgsOf(10, 50),
     {},
     64,
-    "-t says 50 frames, the render's plan 72",
+    "-t is 50 frames, but the render's plan has 72",
   ],
   [
     'a slice beyond the last',

@@ -1,10 +1,10 @@
 import type { WorkerEvent } from '../../../core/jobs/worker';
 import { type LogContext, logLine } from '../context';
 
-/** How many of the last lines are kept: Blender's reason stands near the end. */
+/** How many of the last lines are kept: Blender gives its reason near the end. */
 const TAIL_LINES = 40;
 
-/** Characters that are kept of each: patterns are sought in them, which takes long in a long line. */
+/** Characters kept of each line, because searching a long line for patterns is slow. */
 const TAIL_CHARACTERS = 4096;
 
 /** The last lines of an output, whatever its length. */
@@ -23,42 +23,42 @@ export class LogTail {
 }
 
 /** Lines that Blender and its libraries write when something fails. */
-const TELLING =
+const FAULT =
   /\berror\b|not a blend file|out of memory|bad_alloc|alloc returns null|cannot|failed|no such file|no space left|traceback|exception|segmentation/i;
 
-/** Lines that only say that Blender is at work, or gone. */
+/** Lines that only report progress or the end. */
 const ORDINARY = /^(Fra:|Saved:|\s*Time:|Blender quit|Read blend|Blender \d)/;
 
 /**
- * What Blender 5.0 and newer put before a line: time since the start, and the part of Blender that speaks:
- * `00:00.843  cycles           | ERROR Image file …`. Not before reports such as `Warning: …`, which are as they were.
+ * Blender 5.0 and newer begin a line with the time since the start and the name of the module:
+ * `00:00.843  cycles           | ERROR Image file …`. Reports such as `Warning: …` have no such prefix.
  */
 const PREFIX = /^\d{2,}:\d{2}\.\d{3}\s+[\w.]+\s+\| /;
 
 const LONGEST_REASON = 500;
 
-/** Why Blender failed, in its own words where it has any (the last telling line), and how it ended. */
+/** Why Blender failed: the last line that reports a fault, if there is one, and how Blender ended. */
 export function failureReason(lines: readonly string[], ending: string): string {
-  const words = lines.filter((line) => TELLING.test(line) && !ORDINARY.test(line.replace(PREFIX, '')));
-  // A crash says nothing of the line before it, and the line before it little of the crash: both are needed.
+  const words = lines.filter((line) => FAULT.test(line) && !ORDINARY.test(line.replace(PREFIX, '')));
+  // The line does not show how Blender ended, and the ending does not show why: both are needed.
   const last = words.at(-1)?.trim().slice(0, LONGEST_REASON);
   return last ? `${last} (${ending})` : ending;
 }
 
-/** A line that tells of progress is shorter. */
+/** Lines that report progress are shorter. */
 const PROGRESS_CHARACTERS = 1024;
 
-/** How far Blender is with a frame. */
+/** Blender's progress with a frame. */
 export interface FrameProgress {
   readonly sample: number;
   readonly samples: number;
-  /** Of the render engine itself, in MiB. */
+  /** Memory of the render engine itself, in MiB. */
   readonly memoryMib?: number;
 }
 
 /**
- * What a line of Blender's says of the frame that it is at; `undefined` for lines that say nothing of it. Of all versions
- * (as Blender 3.4, 4.5, 5.0 and 5.2 write them):
+ * The progress that a line of Blender reports; `undefined` for other lines. Reads the formats of Blender 3.4, 4.5, 5.0 and
+ * 5.2:
  *
  *     Fra:3 Mem:10.08M (Peak 10.84M) | Time:00:00.12 | Remaining:00:00.01 | Mem:0.91M, Peak:0.91M | Scene, ViewLayer | Sample 1/8
  *     00:01.326  render           | Fra:3 | Remaining: 00:00.01 | Mem: 2M | Sample 1/8
@@ -70,11 +70,7 @@ export function parseBlenderProgress(line: string): FrameProgress | undefined {
   const [, size, unit] = /.*\bMem: ?([\d.]+)([KMG])\b/.exec(text) ?? [];
   const mib = MIB_OF_UNIT.get(unit ?? '');
   const memoryMib = mib === undefined ? undefined : Math.round(Number(size) * mib);
-  return {
-    sample: Number(match[1]),
-    samples: Number(match[2]),
-    ...(memoryMib !== undefined && { memoryMib }),
-  };
+  return { sample: Number(match[1]), samples: Number(match[2]), memoryMib };
 }
 
 const MIB_OF_UNIT = new Map([
@@ -83,7 +79,7 @@ const MIB_OF_UNIT = new Map([
   ['G', 1024],
 ]);
 
-/** Blender's words for no memory: the machine's, or a GPU's. */
+/** Whose memory was full, as Blender reports it; `undefined` if no line says so. */
 export function memoryWords(lines: readonly string[]): 'machine' | 'gpu' | undefined {
   const text = lines.join('\n');
   if (/out of (gpu )?memory in (cuda|optix|hip)|out of gpu memory|GPU.*out of memory/i.test(text))
@@ -91,7 +87,7 @@ export function memoryWords(lines: readonly string[]): 'machine' | 'gpu' | undef
   return /bad_alloc|alloc(N|_arrayN)? returns null|out of memory/i.test(text) ? 'machine' : undefined;
 }
 
-/** What OpenColorIO says of a configuration that it cannot load, in every Blender since 3.4; `undefined` for other lines. Pure. */
+/** Why OpenColorIO cannot load a configuration, in every Blender since 3.4; `undefined` for other lines. Pure. */
 export function colorFault(line: string): string | undefined {
   const text = line.slice(0, PROGRESS_CHARACTERS);
   const [, fault] = /OpenColorIO Error: Error:? ((?:Loading the|could not read) .*)$/.exec(text) ?? [];
@@ -100,15 +96,15 @@ export function colorFault(line: string): string | undefined {
 
 const MIB = 1024 * 1024;
 
-/** MiB of the log of one attempt, unless the setting `logMiB` says otherwise (`SPOTREEL_LOG_MIB`). */
+/** MiB of the log of one attempt by default; the setting `logMiB` changes it (`SPOTREEL_LOG_MIB`). */
 const USUAL_LOG_MIB = 64;
 
 /**
- * The log of one attempt. Once it has `mostBytes`, lines of Blender and ffmpeg are dropped and counted; the worker's own events, which
- * are few and bounded, are still written.
+ * The log of one attempt. Beyond `mostBytes` it drops and counts lines of Blender and ffmpeg. It still writes the worker's
+ * own events, which are few and bounded.
  */
 export class WorkerLog {
-  /** What stands in every line. */
+  /** Fields of every line. */
   context: Partial<LogContext> = {};
   private bytes = 0;
   private readonly dropped = { lines: 0, bytes: 0 };
@@ -129,7 +125,7 @@ export class WorkerLog {
     this.write(line);
   }
 
-  /** Says how much was dropped, if anything. */
+  /** Reports how much was dropped, if anything. */
   end(): void {
     const { lines, bytes } = this.dropped;
     if (lines === 0) return;
@@ -138,7 +134,7 @@ export class WorkerLog {
   }
 
   private drop(size: number): void {
-    // Also at once: an attempt that is killed has no end.
+    // Reported at once, because a killed attempt never reaches `end`.
     if (this.dropped.lines === 0)
       this.note(`drops lines of Blender and ffmpeg from here on: ${this.limit()}`);
     this.dropped.lines += 1;
@@ -155,7 +151,7 @@ export class WorkerLog {
   }
 }
 
-/** From the worker's variables. */
+/** Bytes of the log at most, from the worker's variables. */
 export function mostLogBytes({ SPOTREEL_LOG_MIB }: NodeJS.ProcessEnv): number {
   const mebibytes = Number(SPOTREEL_LOG_MIB ?? USUAL_LOG_MIB);
   return (mebibytes > 0 ? mebibytes : USUAL_LOG_MIB) * MIB;

@@ -12,7 +12,7 @@ import { downloadTo, type FileCache, openFileCache, type SceneFile } from '../fi
 import { askBlenderVersion, findProgram, programEnvironment, sandboxed } from '../programs';
 import type { SessionOptions } from './session';
 
-/** What Blender is started with. */
+/** Options of a Blender that renders frames. */
 export interface BlenderStart {
   /** The `.blend` on this machine. */
   readonly file: string;
@@ -21,15 +21,16 @@ export interface BlenderStart {
   readonly directory: string;
   /** The script that renders frame after frame. */
   readonly script: string;
-  /** 0: as many as there are cores. */
+  /** 0: one for each core. */
   readonly threads: number;
 }
 
 /**
- * Blender's argument list. The order matters: Blender acts on each argument as it meets it. `-Y` (scripts off; `-y`: on) must
- * stand before the file, or its scripts have run by then; factory settings come first so that nobody's add-ons and preferences change
- * the pictures; `-S` only prints a line for an unknown scene, so the script checks it again. Not `-F`: the script is to see
- * which format the scene itself has, and says where frames are saved, too.
+ * Blender's argument list. The order matters, because Blender acts on each argument in turn:
+ * - Factory settings come first, so that no user's add-ons and preferences change the pictures.
+ * - `-Y` (scripts off; `-y`: on) must come before the file, or the file's scripts have already run.
+ * - `-S` only prints a line for an unknown scene, so the script checks it again.
+ * - `-F` is absent: the script must see the scene's own format, and sets where frames are saved.
  */
 export function blenderArgs({ file, manifest, directory, script, threads }: BlenderStart): string[] {
   const { scene, options } = manifest;
@@ -41,15 +42,15 @@ export function blenderArgs({ file, manifest, directory, script, threads }: Blen
   return [...opening(file, scene, allowScripts), ...running(script, threads, job)];
 }
 
-/** What Blender is started with to mix the sound of a scene. */
+/** Options of a Blender that mixes the sound of a scene. */
 interface MixStart extends Pick<BlenderStart, 'file' | 'manifest' | 'script' | 'threads'> {
   /** Both inclusive. */
   readonly frames: { readonly start: number; readonly end: number };
-  /** Of the FLAC file. */
+  /** Where the FLAC file is saved. */
   readonly path: string;
 }
 
-/** Blender's argument list to mix sound, in the same order. A mixdown needs no audio device, so `-noaudio` does no harm. */
+/** Blender's argument list to mix sound, in the same order. `-noaudio` is harmless: a mixdown needs no audio device. */
 export function mixArgs({ file, manifest, script, threads, frames, path }: MixStart): string[] {
   const { scene, options } = manifest;
   const { start, end } = frames;
@@ -69,10 +70,10 @@ function running(script: string, threads: number, job: object): string[] {
   return ['-t', String(threads), ...python, '--', JSON.stringify(job)];
 }
 
-/** Generous: some scenes take long to open, and say nothing meanwhile. */
+/** Long, because some scenes take long to open and print nothing meanwhile. */
 const USUAL_HANG_SECONDS = 3600;
 
-/** How Blender is started on the scene of a manifest; the same for every start of a slice. */
+/** How to start Blender on the scene of a manifest; the same for every start of a slice. */
 export interface PreparedBlender extends Pick<SessionOptions, 'hangSeconds' | 'memoryMib'> {
   /** Its path and arguments, in the sandbox. */
   readonly command: readonly string[];
@@ -82,8 +83,8 @@ export interface PreparedBlender extends Pick<SessionOptions, 'hangSeconds' | 'm
 }
 
 /**
- * Finds Blender, refuses one older than the file, and fetches the scene and its files. Throws `no-program`, `blender-too-old`,
- * `scripts-refused`, and storage's `not-found` and `changed`.
+ * Finds Blender, refuses one older than the file, and fetches the scene and its files. Throws `no-program`,
+ * `blender-too-old`, `scripts-refused`, and storage's `not-found` and `changed`.
  */
 export async function prepareBlender(manifest: Manifest, context: WorkerContext): Promise<PreparedBlender> {
   const directory = context.scratch.saved;
@@ -94,7 +95,7 @@ export async function prepareBlender(manifest: Manifest, context: WorkerContext)
   return { ...prepared, directory };
 }
 
-/** The same for mixing the sound of these frames into the FLAC file at `path`. */
+/** Like `prepareBlender`, but to mix the sound of these frames into the FLAC file at `path`. */
 export async function prepareMix(
   manifest: Manifest,
   frames: MixStart['frames'],
@@ -108,7 +109,7 @@ export async function prepareMix(
   );
 }
 
-/** Most of what a scene needs, and nothing that is heard. */
+/** Whether a file certainly has no sound; most files of a scene are pictures. */
 const isPicture = (path: string): boolean =>
   /\.(png|jpe?g|exr|hdr|tiff?|tga|bmp|webp|psd|dds|vdb)$/i.test(path);
 
@@ -139,9 +140,9 @@ async function prepare(
 }
 
 /**
- * The manifest alone does not let scripts run: on a farm it lies in a bucket that others may write to. `SPOTREEL_ALLOW_SCRIPTS` comes
- * from the job definition there, and from the command line here. AWS Batch lets SubmitJob change it, and also the whole command: whoever
- * may submit jobs may run anything in them anyhow.
+ * The manifest alone does not allow scripts: on a farm, others may write to its bucket. `SPOTREEL_ALLOW_SCRIPTS` comes from
+ * the job definition there, and from the command line here. SubmitJob can change it, but also the whole command: users who
+ * may submit jobs can run anything in them.
  */
 function refuseScripts({ options }: Manifest, { SPOTREEL_ALLOW_SCRIPTS }: NodeJS.ProcessEnv): void {
   const [fault] = scriptFaults(options, { allowsScripts: SPOTREEL_ALLOW_SCRIPTS === '1' });
@@ -154,23 +155,23 @@ async function checkVersion(
   forBlender: NodeJS.ProcessEnv,
   environment: NodeJS.ProcessEnv,
 ): Promise<void> {
-  // Starting Blender to ask costs as much as a small frame, so whoever started this worker may have asked before.
+  // Starting Blender to ask takes as long as a small frame, so the variable can hold an earlier answer.
   const version = parseBlenderVersion(environment.SPOTREEL_BLENDER_VERSION ?? '');
   checkBlenderVersion(needed, version ?? (await askBlenderVersion(blender, forBlender)), source.url, 'here');
 }
 
-/** Files that are fetched at a time: many are small, and a connection to S3 brings some 100 MB/s. */
+/** Files fetched at a time: many are small, and one connection to S3 carries about 100 MB/s. */
 const FETCHED_AT_ONCE = 8;
 
 interface ProjectFile extends SceneFile {
-  /** From the project's root. */
+  /** Relative to the project's root. */
   readonly path: string;
 }
 
 /**
- * The scene's path on this machine, with all that it needs beside it as its `//` paths expect. A scene on a disk is used
- * where it lies. One in a bucket is laid out in the worker's own folder, which Blender cannot write to, out of the cache that `SPOTREEL_CACHE` names, if any.
- * Throws `changed` and `not-found` naming the file, and storage's other errors.
+ * The scene's path on this machine, with its files where its `//` paths expect them. A scene on a disk is used in place. A
+ * scene in a bucket is copied to the worker's own folder, which Blender cannot write to, through the cache that
+ * `SPOTREEL_CACHE` names, if any. Throws `changed` and `not-found` naming the file, and storage's other errors.
  */
 export async function fetchScene(
   manifest: Pick<Manifest, 'source' | 'scenePath' | 'dependencies'>,
@@ -196,7 +197,7 @@ export async function fetchScene(
   return targetOf(path, root);
 }
 
-/** A plan names only files of the scene's own project, and files that `submit` stored. */
+/** Accepts only files of the scene's own project, and files that `submit` stored. Throws `bad-manifest`. */
 function urlOf({ url: text, path }: { readonly url: string; readonly path: string }, scene: URL): URL {
   const url = parseLocation(text, process.cwd());
   if (mayNeed(scene, url)) return url;
@@ -205,7 +206,7 @@ function urlOf({ url: text, path }: { readonly url: string; readonly path: strin
   );
 }
 
-/** A cache whose folder can't be made is none: the files are fetched all the same. */
+/** `undefined` without a cache, also if its folder cannot be made: the files are then fetched directly. */
 async function findCache(
   { SPOTREEL_CACHE: directory }: NodeJS.ProcessEnv,
   storage: Storage,
@@ -213,7 +214,7 @@ async function findCache(
   return directory ? openFileCache(directory, storage).catch(() => undefined) : undefined;
 }
 
-/** Once more, whoever wrote the manifest: nothing is written outside the folder. */
+/** Checks the path again, because the manifest is not trusted: nothing is written outside the folder. */
 function targetOf(path: string, root: string): string {
   if (isProjectPath(path)) return join(root, path);
   throw badManifest(`the plan has a file "${printableName(path)}", which leads out of its project`);
@@ -223,17 +224,17 @@ function badManifest(fault: string): SpotreelError {
   return new SpotreelError('bad-manifest', 'scene', `${fault}: submit the scene again`);
 }
 
-/** A file that was there when the render was planned. */
+/** Explains a file that has gone missing since the render was planned. */
 function gone(error: unknown, { url, path }: ProjectFile): unknown {
   if (!(error instanceof StorageError) || error.code !== 'not-found' || error.url.href !== url.href)
     return error;
-  const message = `${printableName(path)} was there when the render was planned and is gone (${printableName(url.href)}): put it back and submit the scene again`;
+  const message = `${printableName(path)} existed when the render was planned and is missing now (${printableName(url.href)}): put it back and submit the scene again`;
   return new StorageError('not-found', url, message, { cause: error });
 }
 
 /**
- * What `OCIO` is for the scene that was placed at `file`: the configuration that its render asks for, beside it; `undefined` where
- * it asks for none. Throws `bad-manifest` for a configuration that is none of the plan's files. Pure.
+ * The value of `OCIO` for the scene at `file`: the configuration that the render names, beside the scene; `undefined` if it
+ * names none. Throws `bad-manifest` if the plan lacks that file. Pure.
  */
 export function ocioOfScene(
   { options: { ocio }, source, scenePath = '', dependencies = [] }: PlanWithColors,

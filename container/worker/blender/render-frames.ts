@@ -6,10 +6,10 @@ import type { Delivery, SavedFrame, SavedOutput } from '../frames/delivery';
 import { colorFault, type FrameProgress, parseBlenderProgress } from './log';
 import { BlenderSession, type SessionEvent, type SessionOptions, StrayEvents } from './session';
 
-/** Frames that are saved but not yet stored; Blender waits beyond that, so that scratch stays small. */
+/** Frames saved but not yet stored, at most. Blender waits beyond that, so that scratch stays small. */
 const MOST_UNDELIVERED = 4;
 
-/** What one Blender is asked to do. */
+/** The work of one Blender. */
 export interface FramesTask {
   readonly frames: readonly number[];
   readonly blender: Omit<SessionOptions, 'onEvent' | 'expects'>;
@@ -18,48 +18,47 @@ export interface FramesTask {
   /** Its reason is an `Interruption`. */
   readonly signal: AbortSignal;
   readonly started: (frame: number) => void;
-  /** Told before the frame is delivered: files that it was rendered without, and how many there are besides. */
+  /** Called before the frame is delivered: files that it was rendered without, and the number of further ones. */
   readonly lacking: (frame: number, files: readonly string[], more: number) => void;
   readonly progress: (frame: number, progress: FrameProgress) => void;
-  /** Blender plays a simulation up to `frame` and has reached `at`. */
+  /** Blender is playing a simulation up to `frame` and has reached `at`. */
   readonly stepping: (frame: number, at: number) => void;
   /** Checks and stores a saved frame while the next one renders. */
   readonly deliver: (saved: SavedFrame, seconds: number) => Promise<Delivery>;
 }
 
-/** Why a frame did not come out. */
+/** Why a frame failed. */
 export interface FrameFault {
   readonly reason: string;
-  /** Files that it needs and that are not there: trying again can't help. */
+  /** Missing files that the frame needs: a retry cannot help. */
   readonly missing?: readonly string[];
-  /** Whether Blender had to be left for it: each such frame costs a start. */
+  /** Whether Blender has to be started again after it. */
   readonly endsBlender?: true;
 }
 
-/** A frame that was given up half done because the worker had to stop. */
+/** A frame that was left unfinished because the worker had to stop. */
 export interface DroppedFrame {
   readonly frame: number;
-  /** Blender's work on it, which is lost. */
+  /** Seconds of work that are lost. */
   readonly seconds: number;
 }
 
-/** What came of it. */
 export interface FramesResult {
-  /** Frames that did not come out, and why. Frames that were never begun are in neither this nor storage. */
+  /** Failed frames, and why. Frames that were never begun are neither here nor in storage. */
   readonly failed: ReadonlyMap<number, FrameFault>;
   readonly dropped?: DroppedFrame;
-  /** Set when Blender ended before it could render anything. */
+  /** Why Blender ended before it could render anything. */
   readonly unusable?: string;
-  /** What Blender reported of frames that it was not asked for, in words. */
+  /** A message about reports that Blender was not asked for. */
   readonly ignored?: string;
-  /** Blender's, in bytes, where the system tells. */
+  /** Blender's, in bytes, if the system reports it. */
   readonly peakMemoryBytes?: number;
 }
 
 /**
- * Renders frames with one Blender, start to end. When the signal aborts, the frame in flight is finished if that can be
- * by the deadline, and none is begun. Throws what `deliver` throws (storage that fails), after Blender is gone;
- * otherwise every way in which Blender can fail is a result.
+ * Renders frames with one Blender, start to end. When the signal aborts, it begins no frame and finishes the current one if
+ * it can by the deadline. Throws what `deliver` throws (storage errors), after Blender has ended. Every failure of Blender
+ * itself is a result.
  */
 export async function renderFrames(task: FramesTask): Promise<FramesResult> {
   const run = new FramesRun(task);
@@ -75,12 +74,12 @@ class FramesRun {
   private readonly session: BlenderSession;
   private ready = false;
   private isLeaving = false;
-  /** A simulation is played on the way to the current frame. */
+  /** Blender is playing a simulation up to the current frame. */
   private isStepping = false;
   private unusable: string | undefined;
   private colorFault: string | undefined;
   private readonly stray = new StrayEvents();
-  /** The frame that Blender was asked for, when that was, and since when it has been at it, if it has said so. */
+  /** The frame that Blender was asked for, when it was asked, and when Blender reported that it began. */
   private current:
     { readonly frame: number; readonly asked: number; since?: number; lacks?: true } | undefined;
   private peakMemoryBytes = 0;
@@ -112,14 +111,14 @@ class FramesRun {
       const dropped = this.dropped();
       await Promise.all(this.deliveries);
       if (this.fault) throw this.fault.error;
-      return { ...this.conclude(reason), ...(dropped && { dropped }) };
+      return { ...this.conclude(reason), dropped };
     } finally {
       clearTimeout(this.deadline);
       signal.removeEventListener('abort', stop);
     }
   }
 
-  /** No frame is begun any more; the one in flight has until the deadline. */
+  /** Begins no more frames; the current one has until the deadline. */
   private stop(): void {
     const hasBegunNothing = (this.current === undefined && !this.ready) || this.isStepping;
     if (hasBegunNothing) return this.session.kill();
@@ -140,17 +139,17 @@ class FramesRun {
     const result = {
       failed,
       ...(peakMemoryBytes > 0 && { peakMemoryBytes }),
-      ...(ignored !== undefined && { ignored }),
+      ignored,
     };
     if (this.task.signal.aborted) return result;
     if (this.colorFault !== undefined) return { ...result, unusable: this.colorFault };
     if (!this.ready) return { ...result, unusable: this.unusable ?? reason };
-    // What befell a Blender before it had begun the frame is no fault of the frame's.
+    // If Blender ended before it began the frame, the frame is not at fault.
     if (this.current?.since !== undefined) this.failed.set(this.current.frame, { reason });
     return result;
   }
 
-  /** Of frames only the one in flight, once each; the start is over once. */
+  /** Accepts each event of the current frame once, and the end of the start once. */
   private expects(event: SessionEvent): boolean {
     switch (event.event) {
       case 'ready':
@@ -208,7 +207,7 @@ class FramesRun {
           ...(!event.stays && { endsBlender: true }),
         });
         if (event.stays) break;
-        // What is left is for another Blender.
+        // Another Blender renders the rest.
         this.isLeaving = true;
         this.session.finish();
         return;
@@ -216,7 +215,7 @@ class FramesRun {
     this.next();
   }
 
-  /** No more than have passed: a slice's report with 1e308 seconds could not be read again, and with it what the slice cost. */
+  /** At most the seconds that have passed: a report with 1e308 seconds would be unreadable, and the slice's cost lost. */
   private believable(seconds: number): number {
     const { asked } = this.current!;
     return Math.min(seconds, (performance.now() - asked) / 1000);
@@ -227,7 +226,7 @@ class FramesRun {
     this.peakMemoryBytes = Math.max(this.peakMemoryBytes, this.session.peakMemoryBytes() ?? 0);
   }
 
-  /** Blender would render with colours of its own. */
+  /** Ends Blender, which would otherwise render with its own colours. */
   private hearColorFault(line: string): void {
     const fault = colorFault(line);
     if (fault === undefined) return;
@@ -264,7 +263,7 @@ class FramesRun {
     const path = join(directory, frameName(frame));
     const master = ending && { ending, path: join(directory, frameName(frame, ending)) };
     try {
-      const saved = { frame, path, ...(master && { master }), outputs: pathsOf(outputs, frame, directory) };
+      const saved = { frame, path, master, outputs: pathsOf(outputs, frame, directory) };
       const outcome = await this.task.deliver(saved, seconds);
       if ('fault' in outcome) this.failed.set(frame, { reason: outcome.fault });
     } catch (error) {

@@ -22,132 +22,29 @@ import { hasContentOf } from '../../../core/storage/s3-reads';
 import { type Storage, StorageError } from '../../../core/storage/storage';
 import { takeCopy, UNSAFE_FILE } from './take-file';
 
-/** How often a holder refreshes its claim, and how long the others believe it. */
-const BEAT_SECONDS = 2;
-const LOOK = { staleSeconds: 20, remove: true };
-
-const POLL_MS = 50;
-
-/** The sole right to a folder, held for a while. */
-export interface FolderClaim {
-  release(): Promise<void>;
-}
-
-/**
- * Waits until this is the only claim on `directory`, among processes that see the folder, also out of other containers;
- * gives `undefined` as soon as `isSettled` says that none is needed any more.
- * What a killed process held falls to the next one: at once if it ran in this container, else after 20 seconds without a refresh.
- *
- * Each puts down a claim of its own and then looks for others: of two at least one sees the other. Who sees an earlier one
- * takes its own back and waits; who sees only later ones stays until those are gone. No two hold it, and the earliest never gives way.
- */
-export async function claimFolder(
-  directory: string,
-  isSettled: () => Promise<boolean>,
-): Promise<FolderClaim | undefined> {
-  await mkdir(directory, { recursive: true });
-  const clock = new FolderClock(directory);
-  for (;;) {
-    const own = putClaim(directory);
-    const beat = setInterval(() => refresh(join(directory, own.name)), BEAT_SECONDS * 1000);
-    const release = async (): Promise<void> => {
-      clearInterval(beat);
-      await rm(join(directory, own.name), { force: true });
-    };
-    try {
-      if (await standsAlone(directory, clock, own, isSettled)) return { release };
-    } catch (error) {
-      await release();
-      throw error;
-    }
-    await release();
-    do {
-      if (await isSettled()) return undefined;
-      await sleep(POLL_MS);
-    } while (livingClaims(directory, clock, LOOK).length > 0);
-  }
-}
-
-/**
- * Waits while the others are later ones; `false` as soon as there is an earlier one, or all is settled: one that was put down
- * in the same millisecond may count as later and hold the folder already.
- */
-async function standsAlone(
-  directory: string,
-  clock: FolderClock,
-  own: Claim,
-  isSettled: () => Promise<boolean>,
-): Promise<boolean> {
-  for (;;) {
-    const others = livingClaims(directory, clock, LOOK).filter(({ name }) => name !== own.name);
-    if (others.length === 0) return true;
-    if (others.some(({ name }) => name < own.name) || (await isSettled())) return false;
-    await sleep(POLL_MS);
-  }
-}
-
-function refresh(path: string): void {
-  try {
-    refreshClaim(path);
-  } catch {
-    // A claim that cannot be refreshed becomes stale.
-  }
-}
-
-/** A file of a project, and which version of it. */
+/** One version of a project's file. */
 export interface SceneFile {
   readonly url: URL;
-  readonly etag?: string | undefined;
+  readonly etag?: string;
   /** Bytes. */
   readonly size: number;
 }
 
-/** For reading only: Blender has no business in changing what it was given. */
-const READ_ONLY = 0o444;
-
-/** Downloads the file into a folder of its own beneath `folder`, and gives its path there. */
-async function download({ url, etag }: SceneFile, folder: string, storage: Storage): Promise<string> {
-  const path = await storage.fetch(url, folder, etag);
-  await chmod(path, READ_ONLY);
-  return path;
-}
-
-/** Downloads the file to `target` itself, with missing folders. Throws storage's errors. */
-export async function downloadTo(file: SceneFile, target: string, storage: Storage): Promise<void> {
-  // The object's own name may be another than the one that it is to have.
-  const folder = join(dirname(target), `.${randomUUID()}.download`);
-  try {
-    await moveTo(await download(file, folder, storage), target);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-async function moveTo(path: string, target: string): Promise<void> {
-  try {
-    await mkdir(dirname(target), { recursive: true });
-    await rename(path, target);
-  } catch (error) {
-    if (codeOf(error) !== 'EXDEV') throw fileError(error, target, 'write');
-    await copyFile(path, target);
-    await rm(path, { force: true });
-  }
-}
-
-/** Bytes of the disk that stay free: frames and Blender's own files need room, too. */
+/** Bytes of the disk that stay free for frames and Blender's own files. */
 const KEPT_FREE = 1024 * 1024 * 1024;
 
-/** Whether so many bytes fit on the disk on which `directory` lies. */
+/** Whether so many bytes fit on the disk that holds `directory`. */
 type Fits = (directory: string, bytes: number) => Promise<boolean>;
 
-/** How often a child finds an entry that was changed before it downloads the file for itself. */
+/** A child that finds a changed entry more often than this downloads the file for itself. */
 const MOST_CHANGED = 2;
 
 /**
- * Files that the children of one machine share, in a folder of that machine: each is downloaded once, also by children that
- * start at the same moment. An entry is named by URL and ETag and holds a whole file or none. Other containers may write to the folder at
- * any time, so each child gets a copy of its own, which is checked against the ETag in the child's own folder. Where an ETag says
- * nothing about the bytes (see `hasContentOf`) each child downloads its own. What was not used for longest makes room for what is new.
+ * Files that the children of one machine share in a folder: each is downloaded once, also if children start together. An
+ * entry is named by URL and ETag and holds a whole file or none. The least recently used contents make room for new ones.
+ *
+ * Other containers may write to the folder at any time, so each child copies the file and checks the copy against the ETag.
+ * If the ETag does not depend on the bytes (see `hasContentOf`), each child downloads the file itself.
  */
 export class FileCache {
   constructor(
@@ -157,8 +54,8 @@ export class FileCache {
   ) {}
 
   /**
-   * Puts the file at `target`, in a folder that only this worker can write to. A cache that does not work costs a download. Throws
-   * storage's errors.
+   * Puts the file at `target`, in a folder that only this worker can write to. If the cache fails, it downloads the file.
+   * Throws storage's errors.
    */
   async take(file: SceneFile, target: string): Promise<void> {
     const { etag } = file;
@@ -171,7 +68,7 @@ export class FileCache {
     if (!isShared) await downloadTo(file, target, this.storage);
   }
 
-  /** `false` where the file can't be shared. */
+  /** `false` if the file cannot be shared. */
   private async takeShared(file: SceneFile, etag: string, target: string): Promise<boolean> {
     const entry = this.entryOf(file, etag);
     if (await isLink(entry)) return false;
@@ -185,7 +82,7 @@ export class FileCache {
       if (await exists(unsharedMark(entry))) return false;
       const claim = await claimFolder(join(entry, 'claims'), () => isEntrySettled(entry));
       try {
-        // Whoever held the claim until now may have brought it.
+        // The previous holder of the claim may have brought the file.
         if (claim && !(await isEntrySettled(entry))) {
           await this.bring(file, etag, entry, target);
           return true;
@@ -202,7 +99,7 @@ export class FileCache {
     return join(this.directory, name);
   }
 
-  /** Takes away contents, the longest unused first, until `bytes` more fit on the disk. */
+  /** Removes contents, the least recently used first, until `bytes` more fit on the disk. */
   private async makeRoom(bytes: number): Promise<void> {
     if (await this.fits(this.directory, bytes)) return;
     const entries = await Promise.all(
@@ -217,7 +114,7 @@ export class FileCache {
     }
   }
 
-  /** Downloads to `target`, and from there into the entry if that can be done. */
+  /** Downloads to `target`, and copies it from there to the entry if possible. */
   private async bring(file: SceneFile, etag: string, entry: string, target: string): Promise<void> {
     await downloadTo(file, target, this.storage);
     if (await hasContentOf(target, etag)) await this.share(file, entry, target).catch(ignoreSystemError);
@@ -237,17 +134,23 @@ export class FileCache {
   }
 }
 
+/** Makes the cache's folder, which other users of the machine cannot read. */
+export async function openFileCache(directory: string, storage: Storage): Promise<FileCache> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  return new FileCache(directory, storage);
+}
+
 const contentOf = (entry: string): string => join(entry, 'content');
 
-/** Says that the file's ETag is none of its bytes, so that nobody need try again to share it. */
+/** A file that marks an entry as not shareable, because the ETag does not depend on the bytes. */
 const unsharedMark = (entry: string): string => join(entry, 'unshared');
 
-/** Whether there is nothing to be brought into the entry. */
+/** Whether the entry needs no download. */
 async function isEntrySettled(entry: string): Promise<boolean> {
   return (await exists(contentOf(entry))) || exists(unsharedMark(entry));
 }
 
-/** Copies the content of the entry to `target`, and checks the copy: the entry may change meanwhile. */
+/** Copies the entry's content to `target` and checks the copy, because the entry may change meanwhile. */
 async function takeContent(
   entry: string,
   { size }: SceneFile,
@@ -273,10 +176,10 @@ async function takeContent(
   return 'changed';
 }
 
-/** What goes wrong with the cache's own folder is no fault of the file. */
+/** For errors of the cache's folder, which must not fail the file. */
 const ignoreSystemError = (): undefined => undefined;
 
-/** Half downloads of processes that were killed: the claim is held, so no other is at it. */
+/** Removes partial copies of killed processes. The caller holds the claim, so no other process writes one. */
 async function removeLeftovers(entry: string): Promise<void> {
   const names = (await readdir(entry)).filter((name) => name.startsWith('incoming-'));
   await Promise.all(names.map((name) => rm(join(entry, name), { force: true })));
@@ -287,7 +190,7 @@ async function fitsOnDisk(directory: string, bytes: number): Promise<boolean> {
   return bavail * bsize >= bytes + KEPT_FREE;
 }
 
-/** None where the folder is not to be listed: then whoever may list it makes room. */
+/** Empty if this process may not list the folder; one that may makes room. */
 async function namesIn(directory: string): Promise<string[]> {
   return readdir(directory).catch((error: unknown) => {
     if (codeOf(error) === 'EACCES') return [];
@@ -295,7 +198,7 @@ async function namesIn(directory: string): Promise<string[]> {
   });
 }
 
-/** Milliseconds; 0 for an entry that is gone. */
+/** Milliseconds since 1970; 0 for a missing entry. */
 function lastUsed(entry: string): Promise<number> {
   return stat(entry).then(
     ({ mtimeMs }) => mtimeMs,
@@ -303,7 +206,7 @@ function lastUsed(entry: string): Promise<number> {
   );
 }
 
-/** Also of a link that leads nowhere. */
+/** `true` also for a broken link. */
 function exists(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,
@@ -318,8 +221,106 @@ function isLink(path: string): Promise<boolean> {
   );
 }
 
-/** Makes the cache's folder; whoever may use the machine's temporary folder need not read it. */
-export async function openFileCache(directory: string, storage: Storage): Promise<FileCache> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  return new FileCache(directory, storage);
+/** Mode of fetched files: Blender must not change its inputs. */
+const READ_ONLY = 0o444;
+
+/** Downloads the file to a new path below `folder`, and returns the path. */
+async function download({ url, etag }: SceneFile, folder: string, storage: Storage): Promise<string> {
+  const path = await storage.fetch(url, folder, etag);
+  await chmod(path, READ_ONLY);
+  return path;
+}
+
+/** Downloads the file to `target` and makes missing folders. Throws storage's errors. */
+export async function downloadTo(file: SceneFile, target: string, storage: Storage): Promise<void> {
+  // The object's name may differ from the target's.
+  const folder = join(dirname(target), `.${randomUUID()}.download`);
+  try {
+    await moveTo(await download(file, folder, storage), target);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function moveTo(path: string, target: string): Promise<void> {
+  try {
+    await mkdir(dirname(target), { recursive: true });
+    await rename(path, target);
+  } catch (error) {
+    if (codeOf(error) !== 'EXDEV') throw fileError(error, target, 'write');
+    await copyFile(path, target);
+    await rm(path, { force: true });
+  }
+}
+
+/** How often a holder refreshes its claim, and when others consider it stale. */
+const BEAT_SECONDS = 2;
+const LOOK = { staleSeconds: 20, remove: true };
+
+const POLL_MS = 50;
+
+/** An exclusive claim on a folder. */
+export interface FolderClaim {
+  release(): Promise<void>;
+}
+
+/**
+ * Waits for an exclusive claim on `directory`, also among processes of other containers that see the folder. Returns
+ * `undefined` as soon as `isSettled` says that no claim is needed. The claim of a killed process ends at once in the same
+ * container, else after 20 seconds without a refresh.
+ *
+ * Each process writes its own claim and then looks for others, so of two at least one sees the other. A process that sees an
+ * earlier claim removes its own and waits. One that sees only later claims keeps its own until those are gone.
+ */
+export async function claimFolder(
+  directory: string,
+  isSettled: () => Promise<boolean>,
+): Promise<FolderClaim | undefined> {
+  await mkdir(directory, { recursive: true });
+  const clock = new FolderClock(directory);
+  for (;;) {
+    const own = putClaim(directory);
+    const beat = setInterval(() => refresh(join(directory, own.name)), BEAT_SECONDS * 1000);
+    const release = async (): Promise<void> => {
+      clearInterval(beat);
+      await rm(join(directory, own.name), { force: true });
+    };
+    try {
+      if (await isOnlyClaim(directory, clock, own, isSettled)) return { release };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    await release();
+    do {
+      if (await isSettled()) return undefined;
+      await sleep(POLL_MS);
+    } while (livingClaims(directory, clock, LOOK).length > 0);
+  }
+}
+
+/**
+ * Waits while all other claims are later. Returns `false` once an earlier one exists or no claim is needed: a claim of the
+ * same millisecond may count as later and already hold the folder.
+ */
+async function isOnlyClaim(
+  directory: string,
+  clock: FolderClock,
+  own: Claim,
+  isSettled: () => Promise<boolean>,
+): Promise<boolean> {
+  for (;;) {
+    const others = livingClaims(directory, clock, LOOK).filter(({ name }) => name !== own.name);
+    if (others.length === 0) return true;
+    if (others.some(({ name }) => name < own.name) || (await isSettled())) return false;
+    await sleep(POLL_MS);
+  }
+}
+
+function refresh(path: string): void {
+  try {
+    refreshClaim(path);
+  } catch {
+    // A claim that cannot be refreshed becomes stale.
+  }
 }

@@ -6,7 +6,7 @@ import { codeOf, SpotreelError } from '../../../core/errors';
 /** A file in a folder that an untrusted program can write to. */
 export interface SavedFile {
   readonly path: string;
-  /** The program and what it saved, for a reason: "Blender", "frame 12". */
+  /** The program and what it saved, for messages: "Blender", "frame 12". */
   readonly writer: string;
   readonly name: string;
   /** A larger file is refused. Bytes. */
@@ -16,12 +16,12 @@ export interface SavedFile {
 /** Code of the `SpotreelError` (of kind `scene`) for a file that is refused. */
 export const UNSAFE_FILE = 'unsafe-file';
 
-/** Bytes that are copied at once. */
+/** Bytes copied at once. */
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * The bytes of a saved file, in memory. Only a regular file with a single name and a bounded size is taken: no link is followed,
- * and no pipe is waited for. Throws `unsafe-file` with the reason.
+ * The bytes of a saved file, in memory. Accepts only a regular file with a single name and a bounded size: it follows no
+ * link and waits for no pipe. Throws `unsafe-file` with the reason.
  */
 export function takeBytes(saved: SavedFile): Promise<Buffer> {
   return withOpened(saved, async (file, size) => {
@@ -33,8 +33,8 @@ export function takeBytes(saved: SavedFile): Promise<Buffer> {
 }
 
 /**
- * Copies a saved file, under the rules of `takeBytes`, to a new file at `target`. The folder of `target` must exist, and no untrusted
- * program may write to it. The copy shares its blocks with the file where the file system can do that.
+ * Copies a saved file, under the rules of `takeBytes`, to a new file at `target`. The folder of `target` must exist, and no
+ * untrusted program may write to it. The copy shares blocks with the file if the file system can.
  */
 export async function takeCopy(saved: SavedFile, target: string): Promise<void> {
   await rm(target, { force: true });
@@ -50,7 +50,7 @@ export async function takeCopy(saved: SavedFile, target: string): Promise<void> 
   }
 }
 
-/** Removes a name from an untrusted folder. A folder stays, because deleting its contents could follow a link that replaces it. */
+/** Removes a file from an untrusted folder. Keeps folders: removing their contents could follow a link. */
 export async function removeSaved(path: string): Promise<void> {
   await unlink(path).catch(() => undefined);
 }
@@ -74,7 +74,7 @@ async function withOpened<T>(
 
 async function openSaved(saved: SavedFile): Promise<FileHandle> {
   try {
-    // Before it is opened, because opening a device can have effects. The opened file is checked once more.
+    // Checked before it is opened, because opening a device can have effects. The opened file is checked again.
     checkKind(await lstat(saved.path), saved);
     return await open(saved.path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
@@ -107,12 +107,12 @@ function kindOf(stats: Stats): string | undefined {
   return stats.isSocket() ? 'a socket' : 'a device';
 }
 
-/** Clones the file that was opened, whatever has its name by now: only Linux has such paths, and only Linux has the sandbox. */
+/** Clones the opened file, even if its name was replaced. Only Linux has such paths, and only Linux has the sandbox. */
 async function clone(file: FileHandle, { path }: SavedFile, target: string): Promise<boolean> {
   const opened = process.platform === 'linux' ? `/proc/self/fd/${file.fd}` : path;
   try {
     await copyFile(opened, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
-    // The permissions come with the copy.
+    // The clone has the original's permissions.
     await chmod(target, 0o600);
     return true;
   } catch {
@@ -137,7 +137,7 @@ async function copy(file: FileHandle, size: number, saved: SavedFile, target: st
   }
 }
 
-/** How many bytes were read; at least one. */
+/** The number of bytes read, at least one. */
 async function readInto(file: FileHandle, room: Buffer, offset: number, saved: SavedFile): Promise<number> {
   const { bytesRead } = await file.read(room, 0, room.length, offset);
   if (bytesRead === 0) throw changed(saved);
@@ -157,8 +157,8 @@ function refusal(reason: string): SpotreelError {
 }
 
 /**
- * The folders of a worker. A sandboxed program can write below the folders that it is granted, and can replace none of them by a
- * link, because the folder above them is not granted.
+ * The folders of a worker. A sandboxed program can write only below its own folders. It cannot replace them by links, because
+ * it cannot write to the folder above.
  */
 export interface Scratch {
   /** Home and temporary folder of Blender, which may write here. */

@@ -28,69 +28,20 @@ import { bmpFault, cineonFault, dpxFault, hdrFault, irisFault, targaFault, tiffF
 import { frameFault, pngFault } from './png';
 import { avifFault, jpeg2000Fault, jpegFault, webpFault } from './web-formats';
 
-/** A file of a File Output node, where Blender left it. */
+/** A file of a File Output node, where Blender saved it. */
 export interface SavedOutput extends FileOutput {
   readonly path: string;
 }
 
-/** The same, copied into the worker's own folder and checked. */
-export interface TakenOutput extends FileOutput {
-  readonly copy: string;
-  readonly ending: PictureEnding;
-}
-
-/**
- * Copies the files of a frame's File Output nodes into `own` and checks each; its pictures may have any size in pixels. Gives what is
- * wrong with one of them, in words. Throws `unsafe-file`. The caller removes the copies with `removeTaken`.
- */
-async function takeOutputs(
-  outputs: readonly SavedOutput[],
-  { own, resolution }: { readonly own: string; readonly resolution: Resolution },
-): Promise<{ readonly taken: readonly TakenOutput[] } | { readonly fault: string }> {
-  if (outputs.length > MOST_OUTPUTS || !outputs.every(isFileOutput))
-    return {
-      fault:
-        'Blender reported files of File Output nodes with names or in a number that Spotreel does not keep',
-    };
-  const taken: TakenOutput[] = [];
-  for (const output of outputs) {
-    const { node, file, path } = output;
-    const name = `file "${printableName(file)}" of File Output node "${printableName(node)}"`;
-    const ending = pictureEndingOf(file);
-    if (!ending) return { fault: `Blender saved ${name}, which is not of a kind that Spotreel can check` };
-    const copy = copyOf(output, own);
-    await takeCopy({ path, writer: 'Blender', name, mostBytes: mostOutputBytes(resolution) }, copy);
-    const fault = await pictureFault(copy, ending);
-    if (fault !== undefined) return { fault: `Blender saved a bad ${name}: ${fault}` };
-    taken.push({ node, file, copy, ending });
-  }
-  return { taken };
-}
-
-/** Stores the files of a frame, each whole. */
-async function storeOutputs(taken: readonly TakenOutput[], render: Render): Promise<void> {
-  for (const output of taken) {
-    const options = { contentType: contentTypeOf(output.ending), durable: true };
-    await render.storage.upload(output.copy, render.outputUrl(output), options);
-  }
-}
-
-/** Removes the copies of a frame's files from the worker's own folder, whether they were made or not. */
-async function removeTaken(outputs: readonly SavedOutput[], own: string): Promise<void> {
-  for (const output of outputs) await rm(copyOf(output, own), { force: true });
-}
-
-const copyOf = ({ path }: SavedOutput, own: string): string => join(own, basename(path));
-
-/** What became of a frame that Blender says it has saved. */
+/** The stored bytes of a frame, or what is wrong with it. */
 export type Delivery = { readonly bytes: number } | { readonly fault: string };
 
-/** What Blender has saved of a frame, in a folder that it can write to. */
+/** The files of a frame, in a folder that Blender can write to. */
 export interface SavedFrame {
   readonly frame: number;
-  /** Of the PNG. */
+  /** The PNG. */
   readonly path: string;
-  /** The frame in the scene's own format, where that is kept. */
+  /** The frame in the scene's own format, if that is kept. */
   readonly master?: { readonly path: string; readonly ending: MasterEnding };
   /** Files of File Output nodes. */
   readonly outputs?: readonly SavedOutput[];
@@ -101,12 +52,12 @@ interface Place {
   readonly render: Render;
 }
 
-/** With a folder that only the worker can write to. */
+/** `own` is a folder that only the worker can write to. */
 type Delivering = Place & { readonly own: string };
 
 /**
- * Checks a saved frame, its master and the files of its File Output nodes, removes any record of an earlier failure, and moves all into
- * storage, the PNG last: a PNG in storage means that the others are there too. Nothing is left in scratch.
+ * Checks a saved frame, its master and the files of its File Output nodes, deletes the record of an earlier failure, and
+ * moves all to storage. The PNG comes last: if it is stored, all are. Leaves nothing in scratch.
  */
 export async function deliverFrame(saved: SavedFrame, place: Delivering): Promise<Delivery> {
   const { path, master, outputs = [] } = saved;
@@ -147,8 +98,8 @@ async function deliver(
   }
   const kept = await takeOutputs(outputs, { own, resolution });
   if ('fault' in kept) return kept;
-  // In this order, so that who is killed between the two leaves no record of a failure beside a frame that is whole: the
-  // next attempt would keep the frame and the record with it.
+  // Delete the failure first. If the worker is killed in between, no whole frame has a record of failure, which the next
+  // attempt would keep.
   await render.failure(frame).delete();
   await storeOutputs(kept.taken, render);
   if (master && copied !== undefined) {
@@ -159,7 +110,54 @@ async function deliver(
   return { bytes: bytes.byteLength };
 }
 
-/** Whether a frame is stored and not damaged. */
+/** A file of a File Output node, copied to the worker's own folder and checked. */
+export interface TakenOutput extends FileOutput {
+  readonly copy: string;
+  readonly ending: PictureEnding;
+}
+
+/**
+ * Copies the files of a frame's File Output nodes to `own` and checks each; pictures may have any size in pixels. Returns the
+ * first fault. Throws `unsafe-file`. The caller removes the copies with `removeTaken`.
+ */
+async function takeOutputs(
+  outputs: readonly SavedOutput[],
+  { own, resolution }: { readonly own: string; readonly resolution: Resolution },
+): Promise<{ readonly taken: readonly TakenOutput[] } | { readonly fault: string }> {
+  if (outputs.length > MOST_OUTPUTS || !outputs.every(isFileOutput))
+    return {
+      fault: 'Blender reported too many files of File Output nodes, or files with invalid names',
+    };
+  const taken: TakenOutput[] = [];
+  for (const output of outputs) {
+    const { node, file, path } = output;
+    const name = `file "${printableName(file)}" of File Output node "${printableName(node)}"`;
+    const ending = pictureEndingOf(file);
+    if (!ending) return { fault: `Blender saved ${name}, which has a format that Spotreel cannot check` };
+    const copy = copyOf(output, own);
+    await takeCopy({ path, writer: 'Blender', name, mostBytes: mostOutputBytes(resolution) }, copy);
+    const fault = await pictureFault(copy, ending);
+    if (fault !== undefined) return { fault: `Blender saved a bad ${name}: ${fault}` };
+    taken.push({ node, file, copy, ending });
+  }
+  return { taken };
+}
+
+async function storeOutputs(taken: readonly TakenOutput[], render: Render): Promise<void> {
+  for (const output of taken) {
+    const options = { contentType: contentTypeOf(output.ending), durable: true };
+    await render.storage.upload(output.copy, render.outputUrl(output), options);
+  }
+}
+
+/** Removes the copies of a frame's files from the worker's own folder, if they exist. */
+async function removeTaken(outputs: readonly SavedOutput[], own: string): Promise<void> {
+  for (const output of outputs) await rm(copyOf(output, own), { force: true });
+}
+
+const copyOf = ({ path }: SavedOutput, own: string): string => join(own, basename(path));
+
+/** Whether a frame is stored and whole. */
 export async function isFrameInPlace(frame: number, { manifest, render }: Place): Promise<boolean> {
   return (await readFrame(frame, render, manifest.resolution)).bytes !== undefined;
 }
@@ -182,7 +180,7 @@ const CHECKS: Readonly<Record<PictureEnding, PictureCheck>> = {
   rgb: irisFault,
 };
 
-/** What is wrong with a frame in the scene's own format, as `pictureFault` finds it. */
+/** What is wrong with a frame in the scene's own format, by `pictureFault`. */
 export const masterFault = (
   path: string,
   ending: MasterEnding,
@@ -190,8 +188,8 @@ export const masterFault = (
 ): Promise<string | undefined> => pictureFault(path, ending, expected);
 
 /**
- * What is wrong with a picture file; `undefined` if it is whole. Without `expected` it may have any size in pixels. `path` must be in a
- * folder that only the worker can write to. The file may be large, so it is never held in memory.
+ * What is wrong with a picture file; `undefined` if it is whole. Without `expected` it may have any size in pixels. `path`
+ * must be in a folder that only the worker can write to. The file is never held in memory, as it may be large.
  */
 async function pictureFault(
   path: string,
@@ -215,7 +213,7 @@ async function pictureFault(
   }
 }
 
-/** The same of bytes that are at hand in any way. */
+/** Like `pictureFault`, for bytes from any source. */
 export async function faultOf(
   bytes: MasterBytes,
   ending: PictureEnding,

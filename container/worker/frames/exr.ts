@@ -7,7 +7,7 @@ import { type MasterBytes, sizeFault } from './bytes';
  * Source: https://openexr.com/en/latest/OpenEXRFileLayout.html
  */
 
-/** Pixels, both ends included. */
+/** In pixels, both ends inclusive. */
 interface Window {
   readonly xMin: number;
   readonly yMin: number;
@@ -15,19 +15,19 @@ interface Window {
   readonly yMax: number;
 }
 
-/** One picture with its channels; ordinary files hold one. */
+/** One picture with its channels; most files have one. */
 interface ExrPart {
   readonly dataWindow: Window;
   readonly displayWindow: Window;
   readonly compression: number;
-  /** Files with several parts say it of each. */
+  /** Present in files with several parts. */
   readonly chunkCount?: number;
 }
 
 interface ExrHeaders {
   readonly parts: readonly ExrPart[];
   readonly isMultiPart: boolean;
-  /** Where the offset tables begin, in bytes. */
+  /** Offset of the offset tables, in bytes. */
   readonly end: number;
 }
 
@@ -44,19 +44,19 @@ const TILED = 0x200;
 const DEEP = 0x800;
 const MULTI_PART = 0x1000;
 
-/** Attributes of all parts at most. Blender writes some for each part, and some for each layer with Cryptomatte. */
+/** Attributes of all parts at most. Blender writes a few for each part and each Cryptomatte layer. */
 const MOST_ENTRIES = 65_536;
 
-/** Lines of a chunk, by compression: none, RLE, ZIPS, ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB, HTJ2K256, HTJ2K32. */
+/** Lines of a chunk by compression: none, RLE, ZIPS, ZIP, PIZ, PXR24, B44, B44A, DWAA, DWAB, HTJ2K256, HTJ2K32. */
 const LINES_OF_CHUNK = [1, 1, 1, 16, 32, 16, 32, 32, 32, 256, 256, 32];
 
 /**
- * Reads the headers from the first bytes of a file: pure. Throws `ExrHeadersCut` where more bytes are needed, and what is
- * wrong. Tiles and deep pixels are wrong: Blender writes neither.
+ * Reads the headers from the first bytes of a file. Throws `ExrHeadersCut` if it needs more bytes, else an error with the
+ * fault. Refuses tiles and deep pixels, which Blender does not write. Pure.
  */
 export function readExrHeaders(bytes: Uint8Array): ExrHeaders {
   const cursor = new Cursor(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-  if (cursor.int() !== MAGIC) throw new Error('it is no OpenEXR file');
+  if (cursor.int() !== MAGIC) throw new Error('it is not an OpenEXR file');
   const version = cursor.int();
   if ((version & 0xff) !== VERSION) throw new Error(`it is of OpenEXR version ${version & 0xff}`);
   if ((version & (TILED | DEEP)) !== 0)
@@ -64,13 +64,13 @@ export function readExrHeaders(bytes: Uint8Array): ExrHeaders {
   const isMultiPart = (version & MULTI_PART) !== 0;
   const parts = [readPart(cursor)];
   if (isMultiPart) {
-    // They end with an empty header.
+    // An empty header ends the list.
     while (cursor.peek() !== 0) parts.push(readPart(cursor));
   }
   return { parts, isMultiPart, end: cursor.at + (isMultiPart ? 1 : 0) };
 }
 
-/** Into how many chunks a part is divided; `undefined` for a compression that is newer than this. */
+/** The number of chunks of a part; `undefined` for an unknown, newer compression. */
 function chunkCountOf({ chunkCount, compression, dataWindow }: ExrPart): number | undefined {
   if (chunkCount !== undefined) return chunkCount;
   const lines = LINES_OF_CHUNK[compression];
@@ -92,17 +92,17 @@ function readPart(cursor: Cursor): ExrPart {
   if (!dataWindow || !displayWindow || compression === undefined) {
     throw new Error('its header lacks its size or its compression');
   }
-  return { dataWindow, displayWindow, compression, ...(chunkCount !== undefined && { chunkCount }) };
+  return { dataWindow, displayWindow, compression, chunkCount };
 }
 
-/** Reads on from a place. Little-endian throughout. */
+/** Reads values one after another, all little-endian. */
 class Cursor {
   at = 0;
   private entries = 0;
 
   constructor(private readonly bytes: Buffer) {}
 
-  /** Counts an attribute: a header of many millions would keep the worker from all else for seconds. */
+  /** Counts an attribute. Throws if there are too many: millions of them would block the worker for seconds. */
   count(): void {
     this.entries += 1;
     if (this.entries > MOST_ENTRIES) throw new Error('its header has too many entries');
@@ -123,7 +123,7 @@ class Cursor {
     return this.taken(4).bytes.readInt32LE();
   }
 
-  /** Up to a zero byte. */
+  /** The text up to a zero byte. */
   text(): string {
     const end = this.bytes.indexOf(0, this.at);
     if (end < 0) throw new ExrHeadersCut();
@@ -145,20 +145,20 @@ class Cursor {
   }
 }
 
-/** Headers are read with so many bytes first, and twice as many each time; lists of objects (Cryptomatte) can make them long. */
+/** Bytes of the first read; each further read doubles them. Object lists (Cryptomatte) can make headers long. */
 const FIRST_BYTES = 64 << 10;
 const MOST_HEADER_BYTES = 64 << 20;
 
-/** Of all parts: 200 layers of 16K, each line a chunk. */
+/** Chunks of all parts at most: 200 layers of 16K, one chunk for each line. */
 const MOST_CHUNKS = 1 << 22;
 
 /** Bytes of an entry of an offset table. */
 const ENTRY = 8;
 
 /**
- * What is wrong with an OpenEXR file; `undefined` where it is whole by its structure: its headers give the right size, its
- * offset tables are complete, and its last chunk ends where the file ends. OpenEXR has no checksums, and nothing is
- * unpacked; but the offset tables are written last, so a file that was not finished shows.
+ * What is wrong with an OpenEXR file; `undefined` if its headers give the right size, its offset tables are complete, and
+ * its last chunk ends at the file's end. OpenEXR has no checksums, and nothing is unpacked. An unfinished file is found,
+ * because writers write the offset tables last.
  */
 export async function exrFault(file: MasterBytes, expected?: Resolution): Promise<string | undefined> {
   if (file.size === 0) return 'it is empty';
@@ -183,7 +183,7 @@ async function readHeaders(file: MasterBytes): Promise<ExrHeaders> {
   }
 }
 
-/** A cropped picture may be that part of a larger one, and a picture may leave out what is empty around it. */
+/** Accepts either window: a cropped picture may be part of a larger one, and a picture may omit its empty border. */
 function checkSize({ dataWindow, displayWindow }: ExrPart, expected: Resolution | undefined): void {
   const sizes = [displayWindow, dataWindow].map(({ xMin, yMin, xMax, yMax }) => ({
     width: xMax - xMin + 1,
@@ -210,14 +210,14 @@ async function checkChunks(file: MasterBytes, { parts, isMultiPart, end }: ExrHe
   await checkEnd(file, last, isMultiPart);
 }
 
-/** Where nobody tells how many: the table ends where the first chunk begins, and Blender writes the first line first. */
+/** Counts chunks by the first offset: the table ends where the first chunk begins, and Blender writes line 1 first. */
 async function countByFirst(file: MasterBytes, end: number): Promise<number> {
   const first = await file.read(end, ENTRY);
   if (first.length < ENTRY) throw new ExrHeadersCut();
   return (readOffset(Buffer.from(first), 0) - end) / ENTRY;
 }
 
-/** A chunk: the part's number where there are several, its first line, its length, and so many bytes. */
+/** A chunk has the part's number (multi-part files only), its first line, its length, and its bytes. */
 async function checkEnd(file: MasterBytes, last: number, isMultiPart: boolean): Promise<void> {
   const headBytes = isMultiPart ? 12 : 8;
   const head = Buffer.from(await file.read(last, headBytes));

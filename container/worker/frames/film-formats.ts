@@ -1,18 +1,18 @@
 import type { Resolution } from '../../../core/render/video';
 import { type MasterBytes, type PictureCheck, readExactly, sizeFault } from './bytes';
 
-/** Bytes that are read at once, and bytes that a step may look at. */
+/** Bytes read at once, and bytes that one step may read. */
 const PIECE = 1 << 20;
 const STEP_BYTES = 4;
 
 /** Counts packed pixels. */
 interface PackedPixels {
   readonly isDone: () => boolean;
-  /** The length of the packet at `at`, in bytes and at least 1; counts its pixels. Throws if there are too many of them. */
+  /** Counts the pixels of the packet at `at` and returns its bytes, at least 1. Throws if there are too many pixels. */
   readonly take: (bytes: Buffer, at: number) => number;
 }
 
-/** Walks over run-length packed pixels that begin at `start`, and gives where they end. Throws if that is beyond the file's end. */
+/** The end of the run-length packed pixels that begin at `start`. Throws if it is beyond the file's end. */
 async function packedEnd(file: MasterBytes, start: number, pixels: PackedPixels): Promise<number> {
   let base = start;
   let bytes = Buffer.alloc(0);
@@ -23,7 +23,7 @@ async function packedEnd(file: MasterBytes, start: number, pixels: PackedPixels)
       at = 0;
       if (base >= file.size) throw new Error('it is cut off');
       bytes = Buffer.from(await file.read(base, PIECE));
-      // Zeros beyond the end: a packet that needs them is found to be too long.
+      // Pad with zeros: a packet that needs them is found to be too long.
       if (bytes.length < STEP_BYTES) bytes = Buffer.concat([bytes, Buffer.alloc(STEP_BYTES)]);
     }
     at += pixels.take(bytes, at);
@@ -37,13 +37,12 @@ async function packedEnd(file: MasterBytes, start: number, pixels: PackedPixels)
  * (https://www.dca.fee.unicamp.br/~martino/disciplinas/ea978/tgaffs.pdf) and IRIS (https://paulbourke.net/dataformats/sgirgb/).
  */
 
-/** Bytes of a Radiance header at most: Blender writes some lines. */
+/** Bytes of a Radiance header at most: Blender writes a few lines. */
 const MOST_HEADER_BYTES = 64 << 10;
 
-/** What is wrong with a Radiance HDR file. */
 export async function hdrFault(file: MasterBytes, expected?: Resolution): Promise<string | undefined> {
   const head = Buffer.from(await file.read(0, MOST_HEADER_BYTES)).toString('latin1');
-  if (!head.startsWith('#?RADIANCE')) return 'it is no Radiance HDR file';
+  if (!head.startsWith('#?RADIANCE')) return 'it is not a Radiance HDR file';
   const match = /\n\n-Y (\d{1,6}) \+X (\d{1,6})\n/.exec(head);
   if (!match) return 'it is cut off within its header';
   const size = { width: Number(match[2]), height: Number(match[1]) };
@@ -51,7 +50,7 @@ export async function hdrFault(file: MasterBytes, expected?: Resolution): Promis
   return sizeFault(size, expected) ?? endFault(file, await packedEnd(file, start, hdrPixels(size)));
 }
 
-/** A line has a head of four bytes and four packed channels, or is not packed. */
+/** A line is unpacked, or has a head of four bytes and four packed channels. */
 function hdrPixels({ width, height }: Resolution): PackedPixels {
   let lines = height;
   let left = 0;
@@ -75,15 +74,14 @@ function hdrPixels({ width, height }: Resolution): PackedPixels {
 }
 
 const TARGA_HEADER = 18;
-/** The end of a file of version 2: after the pixels, with what it leads to before it. */
+/** The end of a file of version 2; extensions may come between the pixels and it. */
 const TARGA_FOOTER = 'TRUEVISION-XFILE.\0';
 
-/** What is wrong with a Targa file. */
 export async function targaFault(file: MasterBytes, expected?: Resolution): Promise<string | undefined> {
   const head = await readExactly(file, 0, TARGA_HEADER);
   const [idBytes, hasMap, type] = head;
   // Colour or grey, packed or not.
-  if (hasMap !== 0 || ![2, 3, 10, 11].includes(type!)) return 'it is no Targa file';
+  if (hasMap !== 0 || ![2, 3, 10, 11].includes(type!)) return 'it is not a Targa file';
   const size = { width: head.readUInt16LE(12), height: head.readUInt16LE(14) };
   const fault = sizeFault(size, expected);
   if (fault !== undefined) return fault;
@@ -115,10 +113,10 @@ function targaPixels(pixels: number, pixelBytes: number): PackedPixels {
 const IRIS_MAGIC = 0x01da;
 const IRIS_HEADER = 512;
 
-/** What is wrong with an IRIS file: if it is packed, a table says where each line of each channel is. */
+/** What is wrong with an IRIS file. A packed file has a table with the place of each line of each channel. */
 export async function irisFault(file: MasterBytes, expected?: Resolution): Promise<string | undefined> {
   const head = Buffer.from(await file.read(0, IRIS_HEADER));
-  if (head.length < 2 || head.readUInt16BE(0) !== IRIS_MAGIC) return 'it is no IRIS file';
+  if (head.length < 2 || head.readUInt16BE(0) !== IRIS_MAGIC) return 'it is not an IRIS file';
   if (head.length < IRIS_HEADER) return 'it is cut off within its header';
   const [isPacked, channelBytes] = [head[2] === 1, head[3]!];
   const [width, height, channels] = [head.readUInt16BE(6), head.readUInt16BE(8), head.readUInt16BE(10)];
@@ -150,18 +148,15 @@ interface FilmHeader {
   readonly fileBytes: number;
   readonly dataOffset: number;
   readonly size: Resolution;
-  /** Of a pixel at least, in bits. */
+  /** Bits of a pixel at least. */
   readonly pixelBits: number;
 }
 
-/** What is wrong with a DPX file. */
 export const dpxFault: PictureCheck = (file, expected) => filmFault(file, expected, 'DPX', readDpx);
-/** What is wrong with a Cineon file. */
 export const cineonFault: PictureCheck = (file, expected) => filmFault(file, expected, 'Cineon', readCineon);
-/** What is wrong with a BMP file. */
 export const bmpFault: PictureCheck = (file, expected) => filmFault(file, expected, 'BMP', readBmp);
 
-/** Bytes at the front that hold all that is looked at. */
+/** Bytes at the front that hold all checked fields. */
 const HEADER_BYTES = 1024;
 
 async function filmFault(
@@ -171,9 +166,9 @@ async function filmFault(
   read: (head: Buffer) => FilmHeader | undefined,
 ): Promise<string | undefined> {
   const bytes = Buffer.from(await file.read(0, HEADER_BYTES));
-  // Zeros beyond the end of a short file: its size then shows that it is cut off.
+  // Pad a short file with zeros: its size then shows that it is cut off.
   const header = read(Buffer.concat([bytes, Buffer.alloc(HEADER_BYTES - bytes.length)]));
-  if (!header) return `it is no ${name} file`;
+  if (!header) return `it is not a ${name} file`;
   const { fileBytes, dataOffset, size, pixelBits } = header;
   if (fileBytes > file.size) return 'it is cut off';
   if (fileBytes < file.size) return 'something follows its end';
@@ -204,7 +199,7 @@ function readCineon(head: Buffer): FilmHeader | undefined {
     fileBytes: head.readUInt32BE(20),
     dataOffset: head.readUInt32BE(4),
     size: { width: head.readUInt32BE(200), height: head.readUInt32BE(204) },
-    // Three of 10 bits in 32.
+    // Three samples of 10 bits in 32.
     pixelBits: 32,
   };
 }
@@ -214,16 +209,16 @@ function readBmp(head: Buffer): FilmHeader | undefined {
   return {
     fileBytes: head.readUInt32LE(2),
     dataOffset: head.readUInt32LE(10),
-    // A negative height is that of a picture whose first line is the upper one.
+    // A negative height means that the top line comes first.
     size: { width: head.readInt32LE(18), height: Math.abs(head.readInt32LE(22)) },
     pixelBits: head.readUInt16LE(28),
   };
 }
 
-/** Tags. Source of all this: TIFF 6.0, https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf (sections 2 and 8). */
+/** Tags. Source of the TIFF part: TIFF 6.0, https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf (sections 2 and 8). */
 const [WIDTH, HEIGHT, STRIP_OFFSETS, STRIP_BYTES] = [256, 257, 273, 279];
 
-/** Bytes of a value, by its type. */
+/** Bytes of a value, by type. */
 const TYPE_BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8];
 const SHORT = 3;
 
@@ -232,7 +227,7 @@ const ENTRY = 12;
 /** Strips at most: one for each line of a very high picture. */
 const MOST_STRIPS = 1 << 20;
 
-/** A file with either order of bytes. */
+/** A file with either byte order. */
 class TiffFile {
   constructor(
     readonly file: MasterBytes,
@@ -250,16 +245,13 @@ class TiffFile {
 
 type Directory = ReadonlyMap<number, readonly number[]>;
 
-/**
- * What is wrong with a TIFF file, which holds one picture in strips: its directory, all values of it and all strips are within the
- * file.
- */
+/** What is wrong with a TIFF file of one picture in strips: its directory, values and strips must be within the file. */
 export async function tiffFault(file: MasterBytes, expected?: Resolution): Promise<string | undefined> {
   const head = Buffer.from(await file.read(0, 8));
   const order = head.toString('latin1', 0, 2);
   const tiff = new TiffFile(file, order === 'II');
   if (head.length < 8 || !['II', 'MM'].includes(order) || tiff.short(head, 2) !== 42)
-    return 'it is no TIFF file';
+    return 'it is not a TIFF file';
   const directory = await readDirectory(tiff, tiff.long(head, 4));
   const [width = 0, height = 0] = [directory.get(WIDTH)?.[0], directory.get(HEIGHT)?.[0]];
   return sizeFault({ width, height }, expected) ?? stripFault(directory, file);
@@ -272,7 +264,7 @@ function stripFault(directory: Directory, { size }: MasterBytes): string | undef
   return isWhole ? undefined : 'it is cut off';
 }
 
-/** The numbers of those tags that are looked at. Throws if a value of any tag is beyond the file's end. */
+/** The numbers of the checked tags. Throws if a value of any tag is beyond the file's end. */
 async function readDirectory(tiff: TiffFile, at: number): Promise<Directory> {
   const { file } = tiff;
   const count = tiff.short(await readExactly(file, at, 2), 0);

@@ -5,28 +5,28 @@ import { messageOf } from '../../../core/errors';
 import type { Resolution } from '../../../core/render/video';
 import { type MasterBytes, readExactly, sizeFault } from './bytes';
 
-/** The IHDR chunk. Source of all this: PNG specification, https://www.w3.org/TR/png-3/ (5, 11.2, 13). */
+/** The IHDR chunk. Source of this file: PNG specification, https://www.w3.org/TR/png-3/ (5, 11.2, 13). */
 interface PngHeader extends Resolution {
-  /** Of a sample, in bits. */
+  /** Bits of a sample. */
   readonly bitDepth: number;
   /** 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGBA. */
   readonly colourType: number;
   readonly interlaced: boolean;
 }
 
-/** Rows of equal length, as they follow each other in the unpacked picture. */
+/** Consecutive rows of equal length in the unpacked picture. */
 interface PngRows {
   readonly rows: number;
-  /** The byte that names the row's filter included. */
+  /** Includes the byte of the row's filter. */
   readonly rowBytes: number;
 }
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
-/** Signature, then the first chunk's length and type, then IHDR's 13 bytes. */
+/** Signature, length and type of the first chunk, and the 13 bytes of IHDR. */
 const HEADER_BYTES = 29;
 
-/** Samples of a pixel, by colour type, and the bit depths that go with it. */
+/** Samples of a pixel and allowed bit depths, by colour type. */
 const COLOUR_TYPES: Readonly<
   Record<number, { readonly samples: number; readonly depths: readonly number[] }>
 > = {
@@ -37,7 +37,7 @@ const COLOUR_TYPES: Readonly<
   6: { samples: 4, depths: [8, 16] },
 };
 
-/** Adam7: where each pass begins and how far apart its pixels are. Source: PNG specification, 8.2. */
+/** Adam7: start of each pass and distance of its pixels. Source: PNG specification, 8.2. */
 const ADAM7 = [
   { x: 0, y: 0, dx: 8, dy: 8 },
   { x: 4, y: 0, dx: 8, dy: 8 },
@@ -48,7 +48,7 @@ const ADAM7 = [
   { x: 0, y: 1, dx: 1, dy: 2 },
 ];
 
-/** The header, which must come first, as it says it is; `undefined` where there is none. */
+/** The unchecked header at the start of the bytes; `undefined` if it is missing. */
 export function readPngHeader(bytes: Uint8Array): PngHeader | undefined {
   const buffer = asBuffer(bytes);
   if (buffer.length < HEADER_BYTES || !buffer.subarray(0, 8).equals(SIGNATURE)) return undefined;
@@ -61,16 +61,15 @@ export function readPngHeader(bytes: Uint8Array): PngHeader | undefined {
   };
 }
 
-/** Whether a picture has an alpha channel. */
 export function hasAlpha(bytes: Uint8Array): boolean {
   return [4, 6].includes(readPngHeader(bytes)?.colourType ?? 0);
 }
 
-/** How the rows of an unpacked picture follow each other: pure. Throws for what can be no picture. */
+/** The rows of an unpacked picture, in order. Throws for an invalid header. Pure. */
 function pngRows({ width, height, bitDepth, colourType, interlaced }: PngHeader): PngRows[] {
   const type = COLOUR_TYPES[colourType];
   if (!type?.depths.includes(bitDepth)) {
-    throw new Error(`colour type ${colourType} with ${bitDepth} bits is none`);
+    throw new Error(`colour type ${colourType} with ${bitDepth} bits is invalid`);
   }
   const passes = interlaced ? ADAM7 : [{ x: 0, y: 0, dx: 1, dy: 1 }];
   return passes.flatMap(({ x, y, dx, dy }) => {
@@ -81,17 +80,17 @@ function pngRows({ width, height, bitDepth, colourType, interlaced }: PngHeader)
   });
 }
 
-/** Chunks at most, and one more for each KiB. Blender divides a picture into chunks of 8 KiB or larger ones. */
+/** Chunks at most, plus one for each KiB. Blender writes chunks of 8 KiB or more. */
 const MOST_CHUNKS = 1_000;
 const BYTES_PER_CHUNK = 1024;
 
-/** Bytes of chunks at most whose text or profile is packed: decoders unpack them, to a thousand times as many. */
+/** Bytes of packed texts and profiles at most: decoders unpack them to up to a thousand times the size. */
 const MOST_PACKED_TEXT = 64 * 1024;
 const PACKED_TEXT = new Set(['zTXt', 'iTXt', 'iCCP']);
 
 /**
- * Walks the chunks from signature to end and checks each checksum; gives the packed picture. Throws what is wrong: every
- * byte of a PNG is part of the signature, of a length, or under a checksum.
+ * Checks all chunks and their checksums from signature to end, and returns the packed picture. Throws the fault. Every byte
+ * of a PNG is part of the signature, of a length, or of checked data.
  */
 function packedPicture(bytes: Uint8Array): Uint8Array[] {
   const buffer = asBuffer(bytes);
@@ -132,15 +131,15 @@ function readChunk(buffer: Buffer, at: number): { type: string; content: Buffer;
 function checkHeader(type: string, content: Buffer): void {
   if (type !== 'IHDR' || content.length !== 13) throw new Error('its header does not come first');
   const [compression, filter, interlace] = content.subarray(10);
-  if (compression !== 0 || filter !== 0 || interlace! > 1) throw new Error('it is packed in no known way');
+  if (compression !== 0 || filter !== 0 || interlace! > 1) throw new Error('its compression is unknown');
 }
 
 const CRITICAL = ['IHDR', 'PLTE', 'IDAT', 'IEND'];
 
-/** `last` is the type of the chunk before it, `seen` has those of all before it. */
+/** `last` is the type of the previous chunk; `seen` has those of all previous ones. */
 function checkChunk(type: string, last: string, seen: ReadonlySet<string>): void {
-  // Bit 5 of the first letter: what no reader may pass over has a capital.
-  if (/^[A-Z]/.test(type) && !CRITICAL.includes(type)) throw new Error(`nobody knows its chunk ${type}`);
+  // Bit 5 of the first letter: a capital marks chunks that readers must know.
+  if (/^[A-Z]/.test(type) && !CRITICAL.includes(type)) throw new Error(`its chunk ${type} is unknown`);
   if (type === 'IHDR' && seen.size > 0) throw new Error('it has two headers');
   if (type === 'IDAT' && last !== 'IDAT' && seen.has('IDAT')) {
     throw new Error('its picture is not in one piece');
@@ -149,13 +148,12 @@ function checkChunk(type: string, last: string, seen: ReadonlySet<string>): void
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** A check of a frame's bytes: what is wrong with them, `undefined` where nothing is. */
+/** Returns what is wrong with a frame's bytes; `undefined` if they are whole. */
 export type FrameCheck = (bytes: Uint8Array, expected: Resolution) => Promise<string | undefined>;
 
 /**
- * What is wrong with a frame's bytes; `undefined` when it is whole: its checksums hold, its picture unpacks to the last
- * row and no further, and it has the right dimensions. The only rule by which a frame counts as rendered. Nothing is
- * turned into pixels, and what is unpacked is dropped piece by piece, in zlib's own threads.
+ * The only check that decides whether a frame is rendered. A frame is whole if it has the right size, its checksums hold,
+ * and its picture unpacks to exactly its rows. It is unpacked piece by piece in zlib's threads, and not decoded to pixels.
  */
 export const frameFault: FrameCheck = async (bytes, expected) => {
   const fault = headerFault(bytes, expected);
@@ -169,8 +167,8 @@ export const frameFault: FrameCheck = async (bytes, expected) => {
 };
 
 /**
- * The same without unpacking, for frames that a decoder is about to unpack: of a frame that was whole when it was stored,
- * the checksums tell as much. A twentieth of the time.
+ * Like `frameFault` without unpacking, for frames that a decoder unpacks next. For frames that were whole when stored, the
+ * checksums suffice, in a twentieth of the time.
  */
 export const checksumFault: FrameCheck = async (bytes, expected) => {
   const fault = headerFault(bytes, expected);
@@ -183,23 +181,23 @@ export const checksumFault: FrameCheck = async (bytes, expected) => {
   }
 };
 
-/** Before unpacking: a picture of another size may be of any size. */
+/** Checks the size before unpacking, because an unexpected one could be huge. */
 function headerFault(bytes: Uint8Array, expected: Resolution): string | undefined {
   const header = readPngHeader(bytes);
-  if (!header) return bytes.byteLength === 0 ? 'it is empty' : 'it is no PNG';
+  if (!header) return bytes.byteLength === 0 ? 'it is empty' : 'it is not a PNG';
   if (header.width === expected.width && header.height === expected.height) return undefined;
   return `it is ${header.width}×${header.height}, not ${expected.width}×${expected.height}`;
 }
 
 const undecodable = (error: unknown): string => `it does not decode: ${messageOf(error)}`;
 
-/** Pieces of an unpacked picture, in bytes: larger ones cost memory, smaller ones time. */
+/** Bytes of a piece of the unpacked picture: larger pieces need memory, smaller ones time. */
 const CHUNK_BYTES = 256 * 1024;
 
-/** The last of the filters that a row can begin with. Source: PNG specification, 9.2 Filter types for filter method 0. */
+/** The highest filter of a row. Source: PNG specification, 9.2 Filter types for filter method 0. */
 const LAST_FILTER = 4;
 
-/** Unpacks the picture. zlib itself throws where its own checksum fails or the end is missing. */
+/** Unpacks the picture. zlib throws if its checksum fails or the end is missing. */
 async function checkRows(data: readonly Uint8Array[], passes: readonly PngRows[]): Promise<void> {
   const rows = new RowCheck(passes);
   let fault: unknown;
@@ -213,16 +211,16 @@ async function checkRows(data: readonly Uint8Array[], passes: readonly PngRows[]
     }
   };
   const unpack = createInflate({ chunkSize: CHUNK_BYTES });
-  // A pipeline that is ended from its end may speak of that in place of the reason.
+  // If `check` ends the pipeline, its error may hide the fault.
   await pipeline(Readable.from(data), unpack, check).catch((error: unknown) => {
     throw fault ?? error;
   });
 }
 
-/** Walks through an unpacked picture from row to row. */
+/** Checks an unpacked picture row by row. */
 class RowCheck {
   private readonly passes: PngRows[];
-  /** Of the row that is at hand, bytes still to come; 0 before a row. */
+  /** Missing bytes of the current row; 0 before a row. */
   private rest = 0;
   private rowsLeft = 0;
   private rowBytes = 0;
@@ -247,22 +245,22 @@ class RowCheck {
   private beginRow(filter: number): void {
     if (this.rowsLeft === 0) {
       const pass = this.passes.shift();
-      if (!pass) throw new Error('there is more in it than its rows');
+      if (!pass) throw new Error('it has data after its last row');
       ({ rows: this.rowsLeft, rowBytes: this.rowBytes } = pass);
     }
-    if (filter > LAST_FILTER) throw new Error(`a row has the filter ${filter}, which there is not`);
+    if (filter > LAST_FILTER) throw new Error(`a row has the unknown filter ${filter}`);
     this.rowsLeft -= 1;
     this.rest = this.rowBytes;
   }
 }
 
-/** Bytes that are read at once. */
+/** Bytes read at once. */
 const PIECE = 1 << 20;
 
-/** What is wrong with a PNG file, which may be large: each chunk is whole and its checksum holds. Nothing is unpacked. */
+/** What is wrong with a PNG file, which may be large: checks each chunk and its checksum. Unpacks nothing. */
 export async function pngFault(file: MasterBytes, expected?: Resolution): Promise<string | undefined> {
   const header = readPngHeader(await file.read(0, HEADER_BYTES));
-  if (!header) return 'it is no PNG file';
+  if (!header) return 'it is not a PNG file';
   const fault = sizeFault(header, expected);
   if (fault !== undefined) return fault;
   const mostChunks = MOST_CHUNKS + file.size / 1024;
@@ -283,7 +281,7 @@ export async function pngFault(file: MasterBytes, expected?: Resolution): Promis
   return 'it is in too many pieces';
 }
 
-/** Whether the checksum holds that follows the `length` bytes at `start`. */
+/** Whether the `length` bytes at `start` match the checksum after them. */
 async function isIntact(file: MasterBytes, start: number, length: number): Promise<boolean> {
   let sum = 0;
   for (let done = 0; done < length;) {

@@ -6,29 +6,28 @@ const START = 0xd8;
 const END = 0xd9;
 const START_OF_SCAN = 0xda;
 
-/** Start of frame 0 to 15, but for those among them that mean tables (DHT, DAC) or nothing yet (JPG). */
+/** Start of frame 0 to 15, except the markers of tables (DHT, DAC) and the reserved one (JPG). */
 const isStartOfFrame = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 
-/** Segments before the picture at most: tables, and a colour profile, which is divided into 255 at most. */
+/** Segments before the picture at most: tables, and a colour profile in up to 255 segments. */
 const MOST_SEGMENTS = 1_000;
 
 /**
- * What is wrong with a JPEG file; `undefined` where it is whole by its structure: it begins and ends as a JPEG does and has
- * the right size. Nothing is decoded.
+ * What is wrong with a JPEG file; `undefined` if its start, end and size are right. Decodes nothing.
  */
 export async function jpegFault(file: MasterBytes, expected?: Resolution): Promise<string | undefined> {
   if (file.size === 0) return 'it is empty';
-  if (!isMarker(await file.read(0, 2), START)) return 'it is no JPEG file';
+  if (!isMarker(await file.read(0, 2), START)) return 'it is not a JPEG file';
   if (!isMarker(await file.read(file.size - 2, 2), END)) return 'it is cut off';
   const size = await readSize(file);
   return size ? sizeFault(size, expected) : 'it holds no picture';
 }
 
-/** Walks from segment to segment up to where the picture begins. */
+/** The size, from the segments before the picture. */
 async function readSize(file: MasterBytes): Promise<Resolution | undefined> {
   let size: Resolution | undefined;
-  // FF, the marker, the length of what follows, and of a frame's start bits, height and width.
+  // FF, marker and length; then, for a start of frame, bits, height and width.
   let at = 2;
   for (let count = 0; count < MOST_SEGMENTS && at < file.size; count += 1) {
     const segment = Buffer.from(await file.read(at, 9));
@@ -47,7 +46,7 @@ const isMarker = (bytes: Uint8Array, marker: number): boolean => bytes[0] === 0x
 export async function webpFault(file: MasterBytes, expected?: Resolution): Promise<string | undefined> {
   const head = Buffer.from(await file.read(0, 12));
   if (head.toString('latin1', 0, 4) !== 'RIFF' || head.toString('latin1', 8) !== 'WEBP')
-    return 'it is no WebP file';
+    return 'it is not a WebP file';
   const end = 8 + head.readUInt32LE(4);
   if (end > file.size) return 'it is cut off';
   if (end < file.size) return 'something follows its end';
@@ -55,7 +54,7 @@ export async function webpFault(file: MasterBytes, expected?: Resolution): Promi
   return size ? sizeFault(size, expected) : 'it holds no picture';
 }
 
-/** From the first chunk: its name and length, then a picture that is lossy or not, or what is true of all chunks. */
+/** The size, from the first chunk: extended header, lossy picture or lossless picture. */
 function sizeOf(chunk: Buffer): Resolution | undefined {
   switch (chunk.toString('latin1', 0, 4)) {
     case 'VP8X':
@@ -78,18 +77,18 @@ function sizeOf(chunk: Buffer): Resolution | undefined {
 
 interface Box {
   readonly type: string;
-  /** Of what it holds. */
+  /** Of its content. */
   readonly start: number;
   readonly end: number;
 }
 
-/** Boxes that are looked at, in all of a file. */
+/** Boxes of a file at most. */
 const MOST_BOXES = 1_000;
 
-/** What is wrong with an AVIF file: it has pictures of the right size, and its boxes end where the file ends. */
+/** What is wrong with an AVIF file: it needs a picture of the right size, and its boxes must fill the file. */
 export async function avifFault(file: MasterBytes, expected?: Resolution): Promise<string | undefined> {
   const [first] = await boxesIn(file, 0, Math.min(file.size, 16), true);
-  if (first?.type !== 'ftyp' || (await textAt(file, first.start)) !== 'avif') return 'it is no AVIF file';
+  if (first?.type !== 'ftyp' || (await textAt(file, first.start)) !== 'avif') return 'it is not an AVIF file';
   const boxes = await boxesIn(file, 0, file.size);
   const meta = boxes.find(({ type }) => type === 'meta');
   if (!meta || !boxes.some(({ type }) => type === 'mdat')) return 'it is cut off';
@@ -103,12 +102,12 @@ export async function avifFault(file: MasterBytes, expected?: Resolution): Promi
     sizes.push({ width: bytes.readUInt32BE(4), height: bytes.readUInt32BE(8) });
   }
   if (sizes.length === 0) return 'it holds no picture';
-  // Alpha is a picture of its own, and a large picture may be divided into smaller ones.
+  // Alpha is a separate picture, and a large picture may be divided into smaller ones.
   const isRight = sizes.some((size) => sizeFault(size, expected) === undefined);
   return isRight ? undefined : sizeFault(sizes[0]!, expected);
 }
 
-/** What is wrong with a JPEG 2000 file, whether its picture is in boxes (`.jp2`) or not (`.j2c`). */
+/** What is wrong with a JPEG 2000 file, with boxes (`.jp2`) or without (`.j2c`). */
 export async function jpeg2000Fault(file: MasterBytes, expected?: Resolution): Promise<string | undefined> {
   const head = Buffer.from(await file.read(0, 12));
   if (head.toString('latin1', 4, 8) === 'jP  ') {
@@ -118,12 +117,12 @@ export async function jpeg2000Fault(file: MasterBytes, expected?: Resolution): P
   }
   return head.toString('hex', 0, 4) === CODESTREAM
     ? codestreamFault(file, 0, expected)
-    : 'it is no JPEG 2000 file';
+    : 'it is not a JPEG 2000 file';
 }
 
-/** Start of codestream, and of the segment that gives the size. */
+/** Markers of the codestream's start and of its size segment. */
 const CODESTREAM = 'ff4fff51';
-/** End of codestream; its second byte can follow no 0xff within the picture. */
+/** End of codestream; these two bytes cannot occur in the picture. */
 const END_OF_CODESTREAM = 0xffd9;
 
 async function codestreamFault(
@@ -146,7 +145,7 @@ async function childOf(file: MasterBytes, { start, end }: Box, type: string): Pr
   return (await boxesIn(file, start, end)).find((box) => box.type === type);
 }
 
-/** The boxes from `start` to `end`, which must fill it, unless only the first one is wanted. Throws what is wrong. */
+/** The boxes from `start` to `end`, which they must fill; or only the first one. Throws the fault. */
 async function boxesIn(file: MasterBytes, start: number, end: number, isFirstEnough = false): Promise<Box[]> {
   const boxes: Box[] = [];
   for (let at = start; at < end;) {
@@ -155,7 +154,7 @@ async function boxesIn(file: MasterBytes, start: number, end: number, isFirstEno
     const isLong = length === 1;
     const headBytes = isLong ? 16 : 8;
     const whole = isLong ? Number((await readExactly(file, at + 8, 8)).readBigUInt64BE()) : length;
-    // A length of 0 is up to the end.
+    // A length of 0 means up to the end.
     const next = whole === 0 ? end : at + whole;
     boxes.push({ type: head.toString('latin1', 4), start: at + headBytes, end: next });
     if (isFirstEnough) return boxes;

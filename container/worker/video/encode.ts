@@ -26,126 +26,22 @@ import {
 } from './ffmpeg';
 import { PREVIEW_CODEC, PREVIEW_ENCODER, PREVIEW_NAME, previewFilter } from './showcase';
 
-export interface EncodeOptions extends VideoOptions {
-  /** ffmpeg's path, and whatever starts it. */
-  readonly command: readonly string[];
-  readonly environment: NodeJS.ProcessEnv;
-  /** What must come out. */
-  readonly frameCount: number;
-  /** PNG pictures, in order. */
-  readonly frames: AsyncIterable<Uint8Array>;
-  readonly signal: AbortSignal;
-  readonly progress: (frames: number) => void;
-  readonly onOutput: (line: string) => void;
-}
-
-/**
- * Feeds frames to ffmpeg as fast as it takes them. Throws `ffmpeg-failed` with ffmpeg's last words when it fails, when
- * it finds a frame cut short, or when it counts another number of frames than it was given; what `frames` throws passes
- * through.
- */
-async function encodeVideo(options: EncodeOptions): Promise<void> {
-  const { command, environment, frameCount, signal } = options;
-  const [program, ...argv] = withLifeline([...command, ...ffmpegArgs(options)]);
-  const stdio: StdioOptions = ['pipe', 'pipe', 'pipe'];
-  const child = spawn(program!, argv, { env: environment, stdio });
-  const heard = listen(child, options);
-  const ended = endOf(child);
-  const fed = feed(child, options.frames);
-  const stop = () => killProgram(child);
-  signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
-  try {
-    const [{ exitCode }, { encoded, lastWords, cutShort }] = await Promise.all([ended, heard, fed]);
-    if (exitCode === null) throw killed();
-    if (exitCode !== 0) throw failed(lastWords || `it ended with exit code ${exitCode}`);
-    if (cutShort !== undefined) throw failed(cutShort);
-    if (encoded !== frameCount) throw failed(`it encoded ${encoded} of ${countOf(frameCount, 'frame')}`);
-  } catch (error) {
-    killProgram(child);
-    await Promise.allSettled([ended, heard, fed]);
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-/** What a pipe says whose reader is gone: ffmpeg's own words tell why. */
-const READER_GONE = ['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET'];
-
-async function feed({ stdin }: ChildProcess, frames: AsyncIterable<Uint8Array>): Promise<void> {
-  if (!stdin) return;
-  try {
-    await pipeline(frames, stdin);
-  } catch (error) {
-    if (!READER_GONE.includes(codeOf(error) ?? '')) throw error;
-  }
-}
-
-/** What ffmpeg's PNG decoder says of a picture without its last rows, which it shows all the same. */
-const CUT_SHORT = 'IEND without all image';
-
-async function listen({ stdout, stderr }: ChildProcess, { frameCount, progress, onOutput }: EncodeOptions) {
-  let encoded = 0;
-  let lastWords = '';
-  let cutShort: string | undefined;
-  const hearProgress = (line: string) => {
-    const frames = parseFfmpegProgress(line);
-    if (frames === undefined || frames <= encoded) return;
-    encoded = frames;
-    // Each is an event in the log: at most one for each frame.
-    if (frames <= frameCount) progress(frames);
-  };
-  const hearWords = (line: string) => {
-    if (line.trim() !== '') lastWords = line.trim();
-    if (line.includes(CUT_SHORT)) cutShort ??= line.trim();
-    onOutput(line);
-  };
-  await Promise.all([eachLine(stdout, hearProgress), eachLine(stderr, hearWords)]);
-  return { encoded, lastWords, cutShort };
-}
-
-/** By a signal: no word of the frames, and the next attempt may have more luck. */
-function killed(): SpotreelError {
-  const message =
-    'ffmpeg was killed before the video was done; if it is again, memory is short: raise the setting stitchMemoryMib';
-  return new SpotreelError('ffmpeg-failed', 'passing', message);
-}
-
-function failed(words: string): SpotreelError {
-  return new SpotreelError('ffmpeg-failed', 'scene', `ffmpeg could not make the video: ${words}`);
-}
-
-/** The first of `items`, and all of them, that one too. */
-async function withFirst<T>(
-  items: AsyncIterable<T>,
-): Promise<{ readonly first?: T; readonly all: AsyncIterable<T> }> {
-  const iterator = items[Symbol.asyncIterator]();
-  const { value: first, done } = await iterator.next();
-  if (done) return { all: { [Symbol.asyncIterator]: () => iterator } };
-  async function* all(): AsyncGenerator<T> {
-    yield first;
-    yield* { [Symbol.asyncIterator]: () => iterator };
-  }
-  return { first, all: all() };
-}
-
 /** A video on this machine. */
 export interface MadeVideo {
   /** In the worker's own folder. */
   readonly path: string;
-  /** Whether the same, small, is in ffmpeg's folder, as `PREVIEW_NAME`; ffmpeg may be unable to make it. */
+  /** Whether a small version is in ffmpeg's folder as `PREVIEW_NAME`; not every ffmpeg can make it. */
   readonly hasPreview: boolean;
-  /** What of its sound it lacks. */
+  /** Missing sound that the preflight did not report. */
   readonly findings: readonly Finding[];
-  /** All that it lacks of its sound, a sentence each. */
+  /** All missing sound, a sentence each. */
   readonly lacks: readonly string[];
 }
 
 /** Black. */
 const DEFAULT_BACKGROUND = '000000';
 
-/** Makes the video of these pictures, with its sound where there is any. Throws `ffmpeg-failed`, and what `pngs` throws. */
+/** Makes the video of these pictures, with sound if the plan has any. Throws `ffmpeg-failed` and the errors of `pngs`. */
 export async function makeVideo(
   manifest: Manifest,
   video: VideoFileFormat,
@@ -166,7 +62,7 @@ export async function makeVideo(
       command,
       environment,
       format: video,
-      // All frames come from the same settings of the same scene.
+      // All frames have the same settings, so the first shows whether they have alpha.
       alpha: first !== undefined && hasAlpha(first),
       background: manifest.options.background ?? DEFAULT_BACKGROUND,
       pixelAspect: manifest.pixelAspect,
@@ -196,9 +92,112 @@ export async function makeVideo(
   }
 }
 
+export interface EncodeOptions extends VideoOptions {
+  /** ffmpeg's path, after the sandbox that starts it, if any. */
+  readonly command: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  /** The number of frames that the video must have. */
+  readonly frameCount: number;
+  /** PNG pictures, in order. */
+  readonly frames: AsyncIterable<Uint8Array>;
+  readonly signal: AbortSignal;
+  readonly progress: (frames: number) => void;
+  readonly onOutput: (line: string) => void;
+}
+
 /**
- * What `read` gives for each of `items`, in their order, at most `most` of them begun and not yet taken. A fault comes at
- * its place in the order.
+ * Feeds frames to ffmpeg as fast as it reads them. Throws `ffmpeg-failed` with ffmpeg's last message if ffmpeg fails, finds
+ * a truncated frame, or encodes another number of frames; and the errors of `frames`.
+ */
+async function encodeVideo(options: EncodeOptions): Promise<void> {
+  const { command, environment, frameCount, signal } = options;
+  const [program, ...argv] = withLifeline([...command, ...ffmpegArgs(options)]);
+  const stdio: StdioOptions = ['pipe', 'pipe', 'pipe'];
+  const child = spawn(program!, argv, { env: environment, stdio });
+  const heard = listen(child, options);
+  const ended = endOf(child);
+  const fed = feed(child, options.frames);
+  const stop = () => killProgram(child);
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  try {
+    const [{ exitCode }, { encoded, lastWords, cutShort }] = await Promise.all([ended, heard, fed]);
+    if (exitCode === null) throw killed();
+    if (exitCode !== 0) throw failed(lastWords || `it ended with exit code ${exitCode}`);
+    if (cutShort !== undefined) throw failed(cutShort);
+    if (encoded !== frameCount) throw failed(`it encoded ${encoded} of ${countOf(frameCount, 'frame')}`);
+  } catch (error) {
+    killProgram(child);
+    await Promise.allSettled([ended, heard, fed]);
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Errors of a pipe whose reader has ended: ffmpeg's own messages show why. */
+const READER_GONE = ['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ECONNRESET'];
+
+async function feed({ stdin }: ChildProcess, frames: AsyncIterable<Uint8Array>): Promise<void> {
+  if (!stdin) return;
+  try {
+    await pipeline(frames, stdin);
+  } catch (error) {
+    if (!READER_GONE.includes(codeOf(error) ?? '')) throw error;
+  }
+}
+
+/** The message of ffmpeg's PNG decoder for a picture without its last rows, which it still decodes. */
+const CUT_SHORT = 'IEND without all image';
+
+async function listen({ stdout, stderr }: ChildProcess, { frameCount, progress, onOutput }: EncodeOptions) {
+  let encoded = 0;
+  let lastWords = '';
+  let cutShort: string | undefined;
+  const hearProgress = (line: string) => {
+    const frames = parseFfmpegProgress(line);
+    if (frames === undefined || frames <= encoded) return;
+    encoded = frames;
+    // Each is an event in the log, so at most one for each frame.
+    if (frames <= frameCount) progress(frames);
+  };
+  const hearWords = (line: string) => {
+    if (line.trim() !== '') lastWords = line.trim();
+    if (line.includes(CUT_SHORT)) cutShort ??= line.trim();
+    onOutput(line);
+  };
+  await Promise.all([eachLine(stdout, hearProgress), eachLine(stderr, hearWords)]);
+  return { encoded, lastWords, cutShort };
+}
+
+/** ffmpeg was killed by a signal: the frames are not at fault, and the next attempt may succeed. */
+function killed(): SpotreelError {
+  const message =
+    'ffmpeg was killed before the video was done; if this happens again, raise the setting stitchMemoryMib';
+  return new SpotreelError('ffmpeg-failed', 'passing', message);
+}
+
+function failed(words: string): SpotreelError {
+  return new SpotreelError('ffmpeg-failed', 'scene', `ffmpeg could not make the video: ${words}`);
+}
+
+/** The first of `items`, and all of them including the first. */
+async function withFirst<T>(
+  items: AsyncIterable<T>,
+): Promise<{ readonly first?: T; readonly all: AsyncIterable<T> }> {
+  const iterator = items[Symbol.asyncIterator]();
+  const { value: first, done } = await iterator.next();
+  if (done) return { all: { [Symbol.asyncIterator]: () => iterator } };
+  async function* all(): AsyncGenerator<T> {
+    yield first;
+    yield* { [Symbol.asyncIterator]: () => iterator };
+  }
+  return { first, all: all() };
+}
+
+/**
+ * Yields the results of `read` for `items`, in their order, with at most `most` reads ahead. A failed read throws at its
+ * place in the order.
  */
 export async function* readAhead<T, R>(
   items: Iterable<T>,
@@ -209,7 +208,7 @@ export async function* readAhead<T, R>(
   for (const item of items) {
     if (ahead.length === most) yield await ahead.shift()!;
     const result = read(item);
-    // Whoever awaits it hears of a failure; until then it is nobody's unhandled rejection.
+    // The `await` below reports a failure; until then it must not be an unhandled rejection.
     result.catch(() => undefined);
     ahead.push(result);
   }
@@ -218,18 +217,17 @@ export async function* readAhead<T, R>(
 
 /** The sound of a video. */
 export interface MixedSound {
-  /** A FLAC file in the worker's own folder, to the sample as long as the video; absent where there is none. */
+  /** A FLAC file in the worker's own folder, exactly as long as the video; absent if there is no sound. */
   readonly path?: string;
-  /** What there should have been to hear and is not, as far as the preflight did not report it. */
+  /** Missing sound that the preflight did not report. */
   readonly findings: readonly Finding[];
-  /** All that there should have been to hear and is not, a sentence each. */
+  /** All missing sound, a sentence each. */
   readonly lacks: readonly string[];
 }
 
 /**
- * What Blender mixes down of the scene's sound over the frames of the video, where the plan has sound. Nothing that goes
- * wrong with it costs the video, which then ends as partial, but for storage that fails for the moment, which the frames need as well. Throws that, and
- * `stopped` when asked to stop.
+ * Lets Blender mix the scene's sound over the frames of the video, if the plan has sound. A failure makes the video partial
+ * and is a finding. Throws only passing storage errors, which would fail the frames too, and `stopped` on request.
  */
 export async function mixSound(
   manifest: Manifest,
@@ -266,13 +264,13 @@ export async function mixSound(
   return sound;
 }
 
-/** Missing files that are named, each in a warning: as many as `mix_sound.py` reports. */
+/** Missing files named at most, each in a warning: as many as `mix_sound.py` reports. */
 const MOST_MISSING = 10;
 
 const secondsOf = (frames: number, { frameRate }: Manifest): number =>
   (frames * frameRate.denominator) / frameRate.numerator;
 
-/** Puts the mixed sound at `path`; gives the paths of sounds that were not there. Throws why it could not be mixed. */
+/** Puts the mixed sound at `path` and returns the paths of missing sounds. Throws if Blender cannot mix it. */
 async function mixDown(manifest: Manifest, path: string, context: WorkerContext): Promise<MixedEvent> {
   const { scratch, signal, say } = context;
   const frames = { start: manifest.frames[0]!.start, end: manifest.frames.at(-1)!.end };
@@ -307,10 +305,10 @@ async function mixDown(manifest: Manifest, path: string, context: WorkerContext)
 
 type MixedEvent = Extract<SessionEvent, { event: 'mixed' }>;
 
-/** What Blender may report while it mixes. */
+/** Events that Blender may report while it mixes. */
 const MIX_EVENTS: ReadonlySet<SessionEvent['event']> = new Set(['started', 'mixed', 'unusable']);
 
-/** Whether the preflight has reported the same file. */
+/** Whether the preflight reported the same file. */
 const isSame = (known: Finding, { code, path }: Finding): boolean =>
   known.code === code && path !== undefined && known.path === path;
 

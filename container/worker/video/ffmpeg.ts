@@ -8,19 +8,19 @@ import {
 import type { WorkerContext } from '../context';
 import { findProgram, programEnvironment, sandboxed } from '../programs';
 
-/** How a video is tagged, in ffmpeg's names. */
+/** Colour tags of a video, by ffmpeg's names. */
 interface Colours {
   readonly primaries: string;
   readonly transfer: string;
   readonly matrix: string;
-  /** The matrix as the scale filter calls it. */
+  /** The matrix by the name of the scale filter. */
   readonly scaleMatrix: string;
 }
 
 const BT709: Colours = { primaries: 'bt709', transfer: 'bt709', matrix: 'bt709', scaleMatrix: 'bt709' };
 const BT2020: Colours = { primaries: 'bt2020', transfer: 'bt709', matrix: 'bt2020nc', scaleMatrix: 'bt2020' };
 
-/** As Blender 5.2 tags its own videos (tried); its transfer of Display P3 is that of BT.709, too. */
+/** The tags that Blender 5.2 writes (tested); it also gives Display P3 the transfer of BT.709. */
 const BY_DISPLAY: Readonly<Record<Display, Colours>> = {
   'rec2100-pq': { ...BT2020, transfer: 'smpte2084' },
   'rec2100-hlg': { ...BT2020, transfer: 'arib-std-b67' },
@@ -30,7 +30,7 @@ const BY_DISPLAY: Readonly<Record<Display, Colours>> = {
 
 const coloursOf = (display: Display | undefined): Colours => (display ? BY_DISPLAY[display] : BT709);
 
-/** Arguments of an output that say how its colours are meant, so that players do not guess by the picture's size. */
+/** Arguments that tag the colours of an output, so that players do not guess them from the picture's size. */
 export function colourTags(display: Display | undefined): string[] {
   const { primaries, transfer, matrix } = coloursOf(display);
   return [
@@ -52,19 +52,19 @@ export function inColours(pixels: string, display: Display | undefined): string[
   return [
     `scale=${scaleOptions(display)}`,
     `format=${pixels}`,
-    // ProRes goes by what its frames say.
+    // The ProRes encoder takes the tags of its frames.
     `setparams=range=tv:color_primaries=${primaries}:color_trc=${transfer}:colorspace=${matrix}`,
   ];
 }
 
-/** The picture over a colour `rrggbb`, which is made from the picture itself, so that both have the same size, time and number. */
+/** The picture over a colour `rrggbb`. The colour is made from the picture, so both have the same size and timing. */
 function overColour(background: string): string {
   const [r, g, b] = channelsOf(background);
   const colour = `lutrgb=r=${r}:g=${g}:b=${b}:a=255,format=gbrp`;
   return `format=gbrap,split[front][back];[back]${colour}[colour];[colour][front]overlay=format=gbrp`;
 }
 
-/** The same in 16 bits, which the overlay filter does not know. */
+/** Like `overColour`, in 16 bits, which the overlay filter does not support. */
 function overDeepColour(background: string): string {
   const [r, g, b] = channelsOf(background).map((value) => value * 257);
   return [
@@ -80,46 +80,46 @@ function channelsOf(background: string): number[] {
   return [0, 2, 4].map((at) => Number.parseInt(background.slice(at, at + 2), 16));
 }
 
-/** What the video is made from. */
+/** How to make a video. */
 export interface VideoOptions {
   readonly format: VideoFileFormat;
   readonly frameRate: FrameRate;
-  /** Whether the pictures can be see-through. */
+  /** Whether the pictures have alpha. */
   readonly alpha: boolean;
-  /** Absent for square pixels; whatever the pictures themselves say. */
-  readonly pixelAspect?: PixelAspect | undefined;
-  /** What the pictures' colours are meant for; absent for BT.709. */
-  readonly display?: Display | undefined;
-  /** What is seen through them in formats that can't, as `rrggbb`. */
+  /** Absent for square pixels. Overrides what the pictures say. */
+  readonly pixelAspect?: PixelAspect;
+  /** The display of the pictures' colours; absent for BT.709. */
+  readonly display?: Display;
+  /** Background colour `rrggbb` in formats without alpha. */
   readonly background: string;
-  /** A file of sound that is as long as the video; absent where there is none, and left out of formats that have none. */
-  readonly sound?: string | undefined;
+  /** A sound file as long as the video, if there is sound; ignored by formats without sound. */
+  readonly sound?: string;
   /** Where the video is written. */
   readonly path: string;
-  /** The same film small, made from the same pictures; absent where none is wanted. */
+  /** A small version, made from the same pictures; absent if not wanted. */
   readonly preview?: { readonly filter: string; readonly codec: readonly string[]; readonly path: string };
 }
 
-/** How a format is made. */
+/** How to make a format. */
 interface Recipe {
-  /** ffmpeg's name of it. */
+  /** ffmpeg's name of the encoder. */
   readonly encoder: string;
   readonly container: string;
-  /** Whether both sides must be even, as halved colours ask for. */
+  /** Whether width and height must be even, for halved colours. */
   readonly even?: boolean;
-  /** Absent for one that has no alpha. */
+  /** Absent for a format without alpha. */
   readonly alphaPixels?: string;
-  /** Absent for one that has colours of its own. */
+  /** Absent for a format with a palette. */
   readonly pixels?: string;
-  /** In place of those, for displays that show more than BT.709. */
+  /** Replaces `pixels` for displays that show more than BT.709. */
   readonly widePixels?: string;
   readonly args: readonly string[];
-  /** Absent for one that has no sound. */
+  /** Absent for a format without sound. */
   readonly sound?: SoundRecipe;
 }
 
 interface SoundRecipe {
-  /** ffmpeg's name of it. */
+  /** ffmpeg's name of the encoder. */
   readonly encoder: string;
   readonly args: readonly string[];
 }
@@ -141,7 +141,7 @@ const RECIPES: Readonly<Record<VideoFileFormat, Recipe>> = {
     even: true,
     pixels: 'yuv420p',
     widePixels: 'yuv420p10le',
-    // Apple's players take it under no other tag.
+    // Apple's players accept only this tag.
     args: [
       ...['-preset', 'medium', '-crf', '20', '-x265-params', 'log-level=error'],
       ...['-tag:v', 'hvc1', '-movflags', '+faststart'],
@@ -169,22 +169,22 @@ const RECIPES: Readonly<Record<VideoFileFormat, Recipe>> = {
     container: 'webm',
     pixels: 'yuv420p',
     alphaPixels: 'yuva420p',
-    // Of a constant quality. Frames out of order would part a picture from its alpha.
+    // Constant quality. Reordered frames would separate a picture from its alpha.
     args: ['-crf', '24', '-b:v', '0', '-row-mt', '1', '-auto-alt-ref', '0'],
     sound: { encoder: 'libopus', args: ['-b:a', '160k'] },
   },
   gif: { encoder: 'gif', container: 'gif', args: [] },
 };
 
-/** The encoder without which ffmpeg can't make a format. */
+/** The encoder that ffmpeg needs for a format. */
 export const encoderOf = (format: VideoFileFormat): string => RECIPES[format].encoder;
 
-/** The encoder without which a format has no sound; `undefined` for one that never has any. */
+/** The encoder that a format's sound needs; `undefined` for a format without sound. */
 export const soundEncoderOf = (format: VideoFileFormat): string | undefined => RECIPES[format].sound?.encoder;
 
 /**
- * ffmpeg's argument list: PNG pictures on its standard input, one after another, so that no numbering of files can
- * skip or reorder a frame; an MP4 that browsers play from its first byte. Progress goes to standard output.
+ * ffmpeg's argument list. PNG pictures come on standard input, so that no file numbering can skip or reorder frames.
+ * Browsers can play the MP4 from its first byte. Progress is written to standard output.
  */
 export function ffmpegArgs(options: VideoOptions): string[] {
   const { encoder, container, args, pixels, sound } = RECIPES[options.format];
@@ -218,13 +218,10 @@ export function ffmpegArgs(options: VideoOptions): string[] {
 
 const PREVIEW_SOUND: SoundRecipe = { encoder: 'aac', args: ['-b:a', '96k'] };
 
-/** Of sound, Hz: what videos have. */
+/** Hz, as usual for videos. */
 const SAMPLE_RATE = 48_000;
 
-/**
- * ffmpeg's argument list: all of a mixdown, and then as long as the video to the sample. Where that fails, the video is
- * not begun yet.
- */
+/** ffmpeg's argument list that makes a mixdown exactly as long as the video, before the video is begun. */
 export function soundArgs(
   mixed: string,
   { frameCount, frameRate }: { readonly frameCount: number; readonly frameRate: FrameRate },
@@ -237,12 +234,12 @@ export function soundArgs(
 }
 
 /**
- * A FLAC file as input. ffmpeg takes it for nothing else and reads no other protocol: a playlist under this name would make it open
+ * A FLAC file as input. ffmpeg accepts no other format and protocol, because a playlist under this name would make it open
  * other files.
  */
 const flacInput = (path: string): string[] => ['-protocol_whitelist', 'file', '-f', 'flac', '-i', path];
 
-/** Film and preview side by side, because decoding every picture twice would cost a tenth of the whole. */
+/** Makes film and preview from one decoder: decoding every picture twice would take a tenth of the time. */
 function filterGraph({ format, alpha, background, display, pixelAspect, preview }: VideoOptions): string {
   const { even, alphaPixels, ...recipe } = RECIPES[format];
   const pixels = (display && recipe.widePixels) ?? recipe.pixels;
@@ -262,7 +259,7 @@ function filterGraph({ format, alpha, background, display, pixelAspect, preview 
   return `${pictures}split[whole][small];[whole]${film}[film];[small]${small}[preview]`;
 }
 
-/** No player knows of a GIF's pixels that they are not square. */
+/** Scales to square pixels, because players ignore the pixel aspect of a GIF. */
 function squarePixels(aspect: PixelAspect | undefined): string[] {
   if (!aspect) return [];
   const { numerator, denominator } = aspect;
@@ -271,25 +268,24 @@ function squarePixels(aspect: PixelAspect | undefined): string[] {
   return [`scale=${numerator > denominator ? wider : higher}:flags=lanczos+${EXACT}`];
 }
 
-/** 256 colours for each picture: one palette for all would need all pictures in memory at once. */
+/** 256 colours for each picture: a common palette would need all pictures in memory. */
 const PALETTE = 'split[p][q];[p]palettegen=stats_mode=single[r];[q][r]paletteuse=new=1';
 
-/** How many frames are encoded, from a line of ffmpeg's progress; `undefined` for its other lines. */
+/** The number of encoded frames, from a line of ffmpeg's progress; `undefined` for other lines. */
 export function parseFfmpegProgress(line: string): number | undefined {
   const match = /^frame=\s*(\d+)$/.exec(line.trim());
   return match ? Number(match[1]) : undefined;
 }
 
-/** How ffmpeg is started. */
+/** How to start ffmpeg. */
 export interface PreparedFfmpeg {
-  /** Its path. */
   readonly path: string;
-  /** Its path, in the sandbox: it writes into `scratch.ffmpeg` only. */
+  /** Starts it in the sandbox, where it writes to `scratch.ffmpeg` only. */
   readonly command: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** SVT-AV1 describes itself in eleven lines of the log otherwise. */
+/** Hides the eleven lines with which SVT-AV1 starts the log. */
 const QUIET = { SVT_LOG: '1' };
 
 /** Throws `no-program`. */

@@ -7,33 +7,33 @@ import type { Resolution } from '../../../core/render/video';
 import { StorageError } from '../../../core/storage/storage';
 import { type FrameCheck, frameFault, readPngHeader } from '../frames/png';
 
-/** A frame of the plan on its way into the video. */
+/** A frame of the plan, as read for the video. */
 export interface ReadFrame {
   readonly frame: number;
-  /** Of a PNG that was found whole; absent for a frame that is missing. */
-  readonly bytes?: Uint8Array | undefined;
-  /** What is wrong with a frame that is there. */
-  readonly fault?: string | undefined;
+  /** The whole PNG; absent if it is missing or damaged. */
+  readonly bytes?: Uint8Array;
+  /** What is wrong with a damaged frame. */
+  readonly fault?: string;
 }
 
-/** A frame of the plan that is missing. */
+/** A frame of the plan that is missing or damaged. */
 export interface Gap {
   readonly frame: number;
-  readonly fault?: string | undefined;
-  /** The frame whose picture stands in its place. */
+  readonly fault?: string;
+  /** The frame that the video shows instead. */
   readonly shown: number;
 }
 
 interface Filling {
-  /** Told of each gap, in their order. */
+  /** Called for each gap, in their order. */
   readonly gap: (gap: Gap) => void;
-  /** The picture to be shown in place of a missing frame. */
+  /** Returns the picture to show instead of a missing frame. */
   readonly picture: (held: Uint8Array, missing: number) => Uint8Array;
 }
 
 /**
- * One picture for each frame that comes: its own, or where it is missing that of the frame before it; before the first
- * that is there, that one's. Two pictures are held at most. Of frames that are all missing nothing comes.
+ * Yields one picture for each frame. A missing frame gets the picture of the previous whole frame, or of the first whole
+ * frame if none precedes it. Yields nothing if all are missing. Holds two pictures at most.
  */
 export async function* fillGaps(
   frames: AsyncIterable<ReadFrame>,
@@ -58,7 +58,7 @@ export async function* fillGaps(
   }
 }
 
-/** A stored frame with its bytes, or what is wrong with it; neither if it is missing. */
+/** A stored frame with its bytes or its fault; neither if it is missing. */
 export async function readFrame(
   frame: number,
   render: Render,
@@ -75,21 +75,21 @@ export async function readFrame(
   }
 }
 
-/** Objects that are asked for at a time. */
+/** Objects read at a time. */
 const AT_ONCE = 8;
 
-/** Why a frame was given up; `undefined` if no readable file says so. */
+/** Why a frame failed; `undefined` without a readable record. */
 export async function gapReason(frame: number, render: Render): Promise<string | undefined> {
   return (await render.failure(frame).readIfValid())?.reason;
 }
 
 /** The gaps as `gaps.json` lists them, each with its reason. */
 export async function gapsOf(gaps: readonly Gap[], render: Render): Promise<Gaps['gaps']> {
-  // One listing in place of a request for each of many thousand gaps.
+  // One listing replaces a request for each of many thousand gaps.
   const failed = await render.failedFrames();
   return mapConcurrently(gaps, AT_ONCE, async ({ frame, fault, shown }) => {
     const failure = failed.has(frame) ? await gapReason(frame, render) : undefined;
-    const bad = fault === undefined ? undefined : `its file is not whole: ${fault}`;
+    const bad = fault === undefined ? undefined : `its file is damaged: ${fault}`;
     return { frame, reason: bad ?? failure ?? 'it was not rendered', shown };
   });
 }
@@ -108,7 +108,7 @@ export async function stillMissing(
   return false;
 }
 
-/** Letters of 5×7 pixels: as many as it takes to say which frame is missing. */
+/** Letters of 5×7 pixels, only those of "FRAME 12 MISSING". */
 const GLYPH_WIDTH = 5;
 const GLYPH_HEIGHT = 7;
 
@@ -135,18 +135,17 @@ const GLYPHS: Readonly<Record<string, string>> = {
   S: '.#### #.... #.... .###. ....# ....# ####.',
 };
 
-/** The rows of a letter, from above; `#` is ink. Of a letter that there is not, none. */
+/** The rows of a letter from the top; `#` is ink. Empty for an unknown letter. */
 function glyphRows(letter: string): readonly string[] {
   return GLYPHS[letter]?.split(' ') ?? [];
 }
 
-/** Of the picture's width, what the words take up at most. */
+/** Width of the text at most, as a part of the picture's width. */
 const WIDEST = 0.6;
 
 /**
- * The same picture with "FRAME 12 MISSING" in its lower left corner, white on black: with letters of its own, so that no
- * font and no filter of ffmpeg's has to be there. Colour type and bit depth stay as they are. A picture that pngjs cannot decode, though
- * ffmpeg can, stays without words.
+ * The picture with "FRAME 12 MISSING" in its lower left corner, white on black. Needs no font and no ffmpeg filter. Keeps
+ * colour type and bit depth. A picture that pngjs cannot decode stays unchanged.
  */
 export function markFrame(bytes: Uint8Array, missing: number): Uint8Array {
   try {
@@ -161,7 +160,7 @@ function marked(bytes: Uint8Array, missing: number): Buffer {
   const png = PNG.sync.read(Buffer.from(bytes), { skipRescale: bitDepth === 16 });
   const { width, height } = png;
   const text = `FRAME ${missing} MISSING`;
-  // A letter and the room between letters, and the same around them.
+  // One column after each letter, and a margin of one pixel.
   const columns = text.length * (GLYPH_WIDTH + 1) + 1;
   const rows = GLYPH_HEIGHT + 2;
   const scale = Math.max(1, Math.floor((width * WIDEST) / columns));
@@ -174,7 +173,7 @@ function marked(bytes: Uint8Array, missing: number): Buffer {
       png.data[(y * width + x) * 4 + 3] = white;
     }
   }
-  // It lives for a moment: packed quickly, not well.
+  // The picture is used once, so speed matters more than size.
   const quickly = { deflateLevel: 1, filterType: 0 } as const;
   return PNG.sync.write(png, {
     bitDepth: bitDepth === 16 ? 16 : 8,
@@ -183,14 +182,14 @@ function marked(bytes: Uint8Array, missing: number): Buffer {
   });
 }
 
-/** Whether the words have ink at this place, in pixels of their letters from the first letter's upper left corner. */
+/** Whether the text has ink here, in letter pixels from the upper left corner of its first letter. */
 function isLit(text: string, x: number, y: number): boolean {
   const index = Math.floor(x / (GLYPH_WIDTH + 1));
   const row = x < 0 || y < 0 ? undefined : glyphRows(text[index] ?? ' ')[y];
   return row?.[x % (GLYPH_WIDTH + 1)] === '#';
 }
 
-/** pngjs writes no palettes. */
+/** The colour type to write: pngjs cannot write palettes. */
 function writable(colourType: number): 0 | 2 | 4 | 6 {
   return colourType === 0 || colourType === 2 || colourType === 4 ? colourType : 6;
 }

@@ -26,184 +26,32 @@ import { takeBytes } from '../files/take-file';
 import { MOST_SHOWN_BYTES } from '../frames/bytes';
 import { colourTags, EXACT, inColours, type PreparedFfmpeg, prepareFfmpeg } from './ffmpeg';
 
-/** Of pictures to look at, in pixels; a smaller source is not blown up. */
-const POSTER_WIDTH = 1280;
-const THUMBNAIL_WIDTH = 480;
-const PREVIEW_WIDTH = 640;
-const TILE_WIDTH = 320;
-const TILES_ACROSS = 4;
-
-/** Of the contact sheet; 4 rows of 4 at most. */
-const MOST_TILES = 16;
-
-/** What a plan says of how its frames are to be shown. */
-export interface FrameLook {
-  readonly pixelAspect?: PixelAspect | undefined;
-  readonly display?: Display | undefined;
-}
-
-/** A frame's file on this machine. */
-interface FrameFile {
-  readonly frame: number;
-  readonly path: string;
-}
-
-const COMMON = ['-hide_banner', '-loglevel', 'error', '-nostdin', '-y'];
-
-/**
- * A PNG file as input. ffmpeg takes it for nothing else and reads no other protocol: a playlist under this name would make it open
- * other files.
- */
-const pngInput = (path: string): string[] => [
-  ...['-protocol_whitelist', 'file', '-f', 'image2', '-pattern_type', 'none', '-c:v', 'png', '-i', path],
-];
-
-/**
- * In square pixels of the same shape; both sides even, as JPEG's and H.264's halved colours ask for. Black where a frame is
- * transparent.
- */
-function scaled(width: number, { pixelAspect }: FrameLook, options: string): string {
-  const { numerator = 1, denominator = 1 } = pixelAspect ?? {};
-  const wide = `iw*${Math.max(numerator, denominator)}/${denominator}`;
-  const height = pixelAspect ? `'max(2,round(ow*ih*${denominator}/(iw*${numerator})/2)*2)'` : '-2';
-  return `scale='max(2,trunc(min(${width},${wide})/2)*2)':${height}:${options},setsar=1`;
-}
-
-/** As JPEG has it: without `accurate_rnd` greys of 16 bits get a tint, and fewer steps than 256 would be off by one. */
-const jpegScaled = (width: number, look: FrameLook): string =>
-  `${scaled(width, look, `out_color_matrix=bt601:out_range=pc:flags=lanczos+${EXACT}`)},format=yuvj420p`;
-
-/** As a small H.264 has it, in the film's own colours. */
-const videoScaled = (look: FrameLook, how: string): string =>
-  [scaled(PREVIEW_WIDTH, look, `flags=${how}+${EXACT}`), ...inColours('yuv420p', look.display)].join(',');
-
-/** One frame as a JPEG. */
-export function posterArgs(frame: string, output: string, look: FrameLook, width = POSTER_WIDTH): string[] {
-  return [
-    ...COMMON,
-    ...pngInput(frame),
-    '-vf',
-    jpegScaled(width, look),
-    '-frames:v',
-    '1',
-    '-q:v',
-    '3',
-    output,
-  ];
-}
-
-/** The same, small. */
-export function thumbnailArgs(frame: string, output: string, look: FrameLook): string[] {
-  return posterArgs(frame, output, look, THUMBNAIL_WIDTH);
-}
-
-/**
- * Single frames as a film of `seconds`, each shown for as long as the others: what a shot will look like, before it is
- * rendered.
- */
-export function coarsePreviewArgs(
-  frames: readonly string[],
-  seconds: number,
-  look: FrameLook,
-  output: string,
-): string[] {
-  const rate = (frames.length / seconds).toFixed(6);
-  const inputs = frames.flatMap((path) => ['-framerate', rate, ...pngInput(path)]);
-  const scaledAll = frames.map((_, i) => `[${i}:v]${videoScaled(look, 'lanczos')}[f${i}]`).join(';');
-  const joined = frames.map((_, i) => `[f${i}]`).join('');
-  const filter = [
-    '-filter_complex',
-    `${scaledAll};${joined}concat=n=${frames.length}:v=1:a=0,setpts=N/${rate}/TB`,
-  ];
-  return [...COMMON, ...inputs, ...filter, '-r', rate, ...PREVIEW_CODEC, ...colourTags(look.display), output];
-}
-
-/** Of the small film, in ffmpeg's folder and in storage. */
-export const PREVIEW_NAME = 'preview.mp4';
-
-export const PREVIEW_ENCODER = 'libx264';
-
-export const PREVIEW_CODEC: readonly string[] = [
-  ...['-c:v', PREVIEW_ENCODER, '-preset', 'veryfast', '-crf', '28', '-movflags', '+faststart'],
-];
-
-/** Pictures in a preview at most, give or take one: of a long film only every so manyth. */
-const MOST_PREVIEW_FRAMES = 600;
-
-/** What makes a film of so many frames small enough to be sent by mail or to stand in a page. */
-export function previewFilter(frameCount: number, look: FrameLook): string {
-  const every = Math.ceil(frameCount / MOST_PREVIEW_FRAMES);
-  return [...(every > 1 ? [`framestep=${every}`] : []), videoScaled(look, 'bilinear')].join(',');
-}
-
-/** Frames side by side in rows, each with its number in a corner unless `numbers` is false (not every ffmpeg can write). */
-export function contactSheetArgs(
-  frames: readonly FrameFile[],
-  output: string,
-  look: FrameLook,
-  numbers: boolean,
-): string[] {
-  const inputs = frames.flatMap(({ path }) => pngInput(path));
-  const tiles = frames.map(({ frame }, i) => {
-    const number = `,drawtext=text='${frame}':x=8:y=6:fontsize=22:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=4`;
-    return `[${i}:v]${jpegScaled(TILE_WIDTH, look)}${numbers ? number : ''}[t${i}]`;
-  });
-  const joined = frames.map((_, i) => `[t${i}]`).join('');
-  const [across, down] = gridOf(frames.length);
-  const sheet = `${joined}concat=n=${frames.length}:v=1:a=0,tile=${across}x${down}:margin=4:padding=4:color=black`;
-  const filter = ['-filter_complex', `${tiles.join(';')};${sheet}`];
-  return [...COMMON, ...inputs, ...filter, '-frames:v', '1', '-q:v', '4', output];
-}
-
-function gridOf(tiles: number): [number, number] {
-  const across = Math.min(TILES_ACROSS, tiles);
-  return [across, Math.ceil(tiles / across)];
-}
-
-/**
- * What a render has cost by the built-in table, as a job has no right to ask EC2; `undefined` where its job definition does
- * not tell the farm's machines (`SPOTREEL_MACHINES`, JSON), as on one's own machine, where nobody is paid. Throws
- * `bad-machines`.
- */
-function tableCost(
-  usage: MachineUsage,
-  { options }: Pick<Manifest, 'options'>,
-  { SPOTREEL_MACHINES, AWS_REGION = 'unknown' }: NodeJS.ProcessEnv,
-): RenderCost | undefined {
-  if (SPOTREEL_MACHINES === undefined) return undefined;
-  const machines = parseJson(machinesSchema, Buffer.from(SPOTREEL_MACHINES), (reason) => {
-    const message = `SPOTREEL_MACHINES of the job definition does not tell the farm's machines (${reason}): deploy again`;
-    return new SpotreelError('bad-machines', 'usage', message);
-  });
-  return renderCost(usage, machines, tableRenderPrices(machines, options.device === 'GPU', AWS_REGION));
-}
-
-/** A preview up to so many bytes stands in the page itself; a page that is larger opens on no phone. */
+/** Pictures and previews up to this size are embedded in the page; phones do not open larger pages. */
 const MOST_EMBEDDED_BYTES = 16 * 1024 * 1024;
 
 const FETCHED_AT_ONCE = 4;
 
-/** A picture or preview that takes ffmpeg longer is left out, so that a hung ffmpeg does not bill until the job's timeout. */
+/** A picture that takes ffmpeg longer is skipped, so that a hung ffmpeg does not bill until the job's timeout. */
 const MOST_FFMPEG_MS = 10 * 60 * 1000;
 
 export interface Showcase {
   readonly manifest: Manifest;
   readonly render: Render;
-  /** The frames that are whole. */
+  /** The whole frames. */
   readonly there: ReadonlySet<number>;
-  /** The video on this machine, under the name that it has in the folder; absent where there is none. */
+  /** The video on this machine, with its name in storage; absent without a video. */
   readonly video?: string;
-  /** Whether the small film is in ffmpeg's folder, as `PREVIEW_NAME`. */
+  /** Whether the small film is in ffmpeg's folder as `PREVIEW_NAME`. */
   readonly hasPreview?: boolean;
-  /** What of the sound the video lacks, a sentence each. */
+  /** The sound that the video lacks, a sentence each. */
   readonly lacks?: readonly string[];
-  /** What was found when the video was made. */
+  /** Findings of making the video. */
   readonly findings?: readonly Finding[];
 }
 
 /**
- * What there is to look at besides the video: poster, contact sheet, a small preview and `report.html`. None of them is
- * worth failing for when the video is made: what can't be is said in the log and left out.
+ * Stores poster, contact sheet, small preview, receipt and `report.html`. None of them can fail the job: it logs what it
+ * cannot make, and skips it.
  */
 export async function showRender(showcase: Showcase, context: WorkerContext): Promise<void> {
   const { manifest, render, there, video, hasPreview = false, findings = [], lacks = [] } = showcase;
@@ -219,7 +67,7 @@ export async function showRender(showcase: Showcase, context: WorkerContext): Pr
   });
   const sheet = await show.make('contact-sheet.jpg', render.contactSheetUrl, 'image/jpeg', async (path) => {
     const files = await show.fetch(evenlySpaced(frames, MOST_TILES), render);
-    // Of a still it would be the poster, small.
+    // For a still, it would only repeat the poster.
     if (files.length === 0 || manifest.frameCount === 1) return false;
     await show
       .ffmpeg(contactSheetArgs(files, path, manifest, true))
@@ -244,7 +92,7 @@ export async function showRender(showcase: Showcase, context: WorkerContext): Pr
   });
 }
 
-/** Writes what the render took, and gives what that comes to and what it was read from. */
+/** Writes the receipt. Returns the cost and the records that it was computed from. */
 async function giveReceipt(
   { manifest, render, there }: Showcase,
   { environment, now }: WorkerContext,
@@ -274,7 +122,154 @@ function dataUrl(name: string, type: string, bytes: Uint8Array | undefined): Rec
   return { [name]: `data:${type};base64,${Buffer.from(bytes).toString('base64')}` };
 }
 
-/** Makes things to look at. `directory` is for the pictures of which it makes them; it exists and is in the worker's own folder. */
+/** Widths in pixels; smaller sources are not enlarged. */
+const POSTER_WIDTH = 1280;
+const THUMBNAIL_WIDTH = 480;
+const PREVIEW_WIDTH = 640;
+const TILE_WIDTH = 320;
+const TILES_ACROSS = 4;
+
+/** Tiles of the contact sheet at most, in 4 rows. */
+const MOST_TILES = 16;
+
+/** Fields of a plan that decide how to show its frames. */
+export interface FrameLook {
+  readonly pixelAspect?: PixelAspect;
+  readonly display?: Display;
+}
+
+/** A frame's file on this machine. */
+interface FrameFile {
+  readonly frame: number;
+  readonly path: string;
+}
+
+const COMMON = ['-hide_banner', '-loglevel', 'error', '-nostdin', '-y'];
+
+/**
+ * A PNG file as input. ffmpeg accepts no other format and protocol, because a playlist under this name would make it open
+ * other files.
+ */
+const pngInput = (path: string): string[] => [
+  ...['-protocol_whitelist', 'file', '-f', 'image2', '-pattern_type', 'none', '-c:v', 'png', '-i', path],
+];
+
+/**
+ * Scales to square pixels with even width and height, for the halved colours of JPEG and H.264. Transparent areas get black.
+ */
+function scaled(width: number, { pixelAspect }: FrameLook, options: string): string {
+  const { numerator = 1, denominator = 1 } = pixelAspect ?? {};
+  const wide = `iw*${Math.max(numerator, denominator)}/${denominator}`;
+  const height = pixelAspect ? `'max(2,round(ow*ih*${denominator}/(iw*${numerator})/2)*2)'` : '-2';
+  return `scale='max(2,trunc(min(${width},${wide})/2)*2)':${height}:${options},setsar=1`;
+}
+
+/** Scaled for JPEG. Without `accurate_rnd`, greys of 16 bits get a tint and other values can be off by one. */
+const jpegScaled = (width: number, look: FrameLook): string =>
+  `${scaled(width, look, `out_color_matrix=bt601:out_range=pc:flags=lanczos+${EXACT}`)},format=yuvj420p`;
+
+/** Scaled for a small H.264, in the film's own colours. */
+const videoScaled = (look: FrameLook, how: string): string =>
+  [scaled(PREVIEW_WIDTH, look, `flags=${how}+${EXACT}`), ...inColours('yuv420p', look.display)].join(',');
+
+/** ffmpeg's arguments to make a JPEG of one frame. */
+export function posterArgs(frame: string, output: string, look: FrameLook, width = POSTER_WIDTH): string[] {
+  return [
+    ...COMMON,
+    ...pngInput(frame),
+    '-vf',
+    jpegScaled(width, look),
+    '-frames:v',
+    '1',
+    '-q:v',
+    '3',
+    output,
+  ];
+}
+
+/** Like `posterArgs`, smaller. */
+export function thumbnailArgs(frame: string, output: string, look: FrameLook): string[] {
+  return posterArgs(frame, output, look, THUMBNAIL_WIDTH);
+}
+
+/** ffmpeg's arguments to show single frames as a film of `seconds`, each equally long: a preview of a running render. */
+export function coarsePreviewArgs(
+  frames: readonly string[],
+  seconds: number,
+  look: FrameLook,
+  output: string,
+): string[] {
+  const rate = (frames.length / seconds).toFixed(6);
+  const inputs = frames.flatMap((path) => ['-framerate', rate, ...pngInput(path)]);
+  const scaledAll = frames.map((_, i) => `[${i}:v]${videoScaled(look, 'lanczos')}[f${i}]`).join(';');
+  const joined = frames.map((_, i) => `[f${i}]`).join('');
+  const filter = [
+    '-filter_complex',
+    `${scaledAll};${joined}concat=n=${frames.length}:v=1:a=0,setpts=N/${rate}/TB`,
+  ];
+  return [...COMMON, ...inputs, ...filter, '-r', rate, ...PREVIEW_CODEC, ...colourTags(look.display), output];
+}
+
+/** Name of the small film, in ffmpeg's folder and in storage. */
+export const PREVIEW_NAME = 'preview.mp4';
+
+export const PREVIEW_ENCODER = 'libx264';
+
+export const PREVIEW_CODEC: readonly string[] = [
+  ...['-c:v', PREVIEW_ENCODER, '-preset', 'veryfast', '-crf', '28', '-movflags', '+faststart'],
+];
+
+/** Pictures in a preview at most, plus or minus one: a preview of a long film skips frames. */
+const MOST_PREVIEW_FRAMES = 600;
+
+/** The filter that makes a film of so many frames small enough for a mail or a page. */
+export function previewFilter(frameCount: number, look: FrameLook): string {
+  const every = Math.ceil(frameCount / MOST_PREVIEW_FRAMES);
+  return [...(every > 1 ? [`framestep=${every}`] : []), videoScaled(look, 'bilinear')].join(',');
+}
+
+/** Arguments for rows of frames, with numbers in the corner if `numbers`: not every ffmpeg has `drawtext`. */
+export function contactSheetArgs(
+  frames: readonly FrameFile[],
+  output: string,
+  look: FrameLook,
+  numbers: boolean,
+): string[] {
+  const inputs = frames.flatMap(({ path }) => pngInput(path));
+  const tiles = frames.map(({ frame }, i) => {
+    const number = `,drawtext=text='${frame}':x=8:y=6:fontsize=22:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=4`;
+    return `[${i}:v]${jpegScaled(TILE_WIDTH, look)}${numbers ? number : ''}[t${i}]`;
+  });
+  const joined = frames.map((_, i) => `[t${i}]`).join('');
+  const [across, down] = gridOf(frames.length);
+  const sheet = `${joined}concat=n=${frames.length}:v=1:a=0,tile=${across}x${down}:margin=4:padding=4:color=black`;
+  const filter = ['-filter_complex', `${tiles.join(';')};${sheet}`];
+  return [...COMMON, ...inputs, ...filter, '-frames:v', '1', '-q:v', '4', output];
+}
+
+function gridOf(tiles: number): [number, number] {
+  const across = Math.min(TILES_ACROSS, tiles);
+  return [across, Math.ceil(tiles / across)];
+}
+
+/**
+ * What a render cost by the built-in price table, because a job may not query EC2. `undefined` without the job definition's
+ * `SPOTREEL_MACHINES` (JSON), as on the user's own machine, which costs nothing. Throws `bad-machines`.
+ */
+function tableCost(
+  usage: MachineUsage,
+  { options }: Pick<Manifest, 'options'>,
+  { SPOTREEL_MACHINES, AWS_REGION = 'unknown' }: NodeJS.ProcessEnv,
+): RenderCost | undefined {
+  if (SPOTREEL_MACHINES === undefined) return undefined;
+  const machines = parseJson(machinesSchema, Buffer.from(SPOTREEL_MACHINES), (reason) => {
+    const message = `SPOTREEL_MACHINES of the job definition is invalid: ${reason}; deploy again`;
+    return new SpotreelError('bad-machines', 'usage', message);
+  });
+  return renderCost(usage, machines, tableRenderPrices(machines, options.device === 'GPU', AWS_REGION));
+}
+
+/** Makes and stores pictures. `directory` exists, is in the worker's own folder, and holds the source frames. */
 export class Shower {
   private readonly prepared: PreparedFfmpeg;
 
@@ -285,7 +280,7 @@ export class Shower {
     this.prepared = prepareFfmpeg(context);
   }
 
-  /** The bytes of a file that `work` made at the path that it is given, once they are stored; nothing where it made none (`false`). */
+  /** Stores the file that `work` made at the given path and returns its bytes; nothing if `work` returns `false`. */
   async make(
     name: string,
     url: URL,
@@ -302,7 +297,7 @@ export class Shower {
     });
   }
 
-  /** What `work` gives; nothing where it fails, which is said. */
+  /** The result of `work`; if it fails, logs that and returns nothing. */
   async attempt<T>(name: string, work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
@@ -328,9 +323,9 @@ export class Shower {
 }
 
 /**
- * `preview.mp4` while a render still runs: one frame of each slice that came first, shown for as long as the film will be.
- * Every one of those slices' children looks once, after its first frame, whether all such frames are there, so that the last
- * of them makes it; the stitch job puts the whole film in its place.
+ * Makes `preview.mp4` while a render still runs: one frame of each of the first slices, as long as the film. Each child of
+ * these slices checks once, after its first frame, whether all these frames exist, so the last one makes the preview. The
+ * stitch job replaces it.
  */
 export class EarlyPreview {
   private readonly frames: readonly number[];
@@ -350,12 +345,12 @@ export class EarlyPreview {
         : [];
   }
 
-  /** Once, beside whatever else goes on: nothing waits for it, and nothing fails by it. */
+  /** Starts once, in the background. It never fails the slice. */
   begin(): void {
     if (this.frames.length > 0) this.work ??= this.make().catch(() => undefined);
   }
 
-  /** When it is over, if it was begun. */
+  /** Resolves when it has ended, if it was begun. */
   async end(): Promise<void> {
     await this.work;
   }

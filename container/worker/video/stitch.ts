@@ -26,8 +26,7 @@ import {
 import { showRender } from './showcase';
 
 /**
- * Notes in `stitch.json` how long `work` takes, after the attempts that were before it: its machine has to be paid. No video
- * is lost for it: what can't be noted is said in the log.
+ * Adds an attempt with the time that `work` takes to `stitch.json`, for the costs. If it cannot, it logs that and continues.
  */
 async function recordStitch(
   render: Render,
@@ -37,7 +36,7 @@ async function recordStitch(
   const startedAt = now().toISOString();
   const noted = async (note: () => Promise<void>): Promise<void> => {
     await note().catch((error: unknown) => {
-      const line = `stitch.json does not tell of this attempt: ${messageOf(error)}`;
+      const line = `stitch.json lacks this attempt: ${messageOf(error)}`;
       say({ event: 'output', program: 'worker', line });
     });
   };
@@ -59,10 +58,10 @@ async function recordStitch(
   await end(EXIT.done.code);
 }
 
-/** Frames fetched and checked ahead of the encoder, so that it does not wait for storage; all are held in memory. */
+/** Frames fetched and checked ahead of the encoder, so that it does not wait; all are held in memory. */
 const READ_AHEAD = 8;
 
-/** What a stitch works on. */
+/** Inputs of a stitch. */
 interface Stitching {
   readonly manifest: Manifest;
   /** Has the frames. */
@@ -73,20 +72,18 @@ interface Stitching {
   readonly there: ReadonlySet<number>;
 }
 
-/** Of a video, which is wanted. */
+/** A stitch that makes a video. */
 interface VideoStitching extends Stitching {
   readonly video: VideoFileFormat;
 }
 
 /**
- * `stitch`: the video of exactly the manifest's frames, in order, at the scene's frame rate. Throws `frames-missing`
- * or `frame-bad` (scene) naming the frames, and then leaves no video, of bad frames a partial one; `ffmpeg-failed` with
- * ffmpeg's own words.
+ * `stitch`: makes the video of exactly the manifest's frames, in order, at the scene's frame rate. Throws `frames-missing`
+ * (scene) without a video, `frame-bad` (scene) after it made a partial video, and `ffmpeg-failed` with ffmpeg's message.
  *
- * A video that lacks sound is `output.partial.mp4` with `gaps.json` beside it.
- *
- * With `partial` frames that are missing or not whole are held over by others, and the video is partial, too; only where there is no frame at all it throws `frames-missing`. A whole video takes the place of
- * a partial one, and the other way round.
+ * With `partial`, the video repeats neighbouring frames instead of missing or damaged ones. It then throws `frames-missing`
+ * only if no frame is whole. A video that lacks frames or sound is `output.partial.mp4` with `gaps.json` beside it. A whole
+ * video replaces a partial one, and vice versa.
  */
 export async function stitch(command: StitchCommand, context: WorkerContext): Promise<void> {
   const { storage } = context;
@@ -103,7 +100,7 @@ export async function stitch(command: StitchCommand, context: WorkerContext): Pr
   });
 }
 
-/** No video is wanted: all frames are there and whole, or it throws. */
+/** For renders without a video: throws unless all frames exist and are whole. */
 async function checkFrames(stitching: Stitching, context: WorkerContext): Promise<void> {
   await checkAllThere(stitching);
   await checkPictures(stitching, context);
@@ -111,7 +108,7 @@ async function checkFrames(stitching: Stitching, context: WorkerContext): Promis
   await showRender({ manifest, render, there }, context);
 }
 
-/** Throws `frame-bad` for the first that is not whole. */
+/** Throws `frame-bad` for the first missing or damaged frame. */
 async function checkPictures(stitching: Stitching, context: WorkerContext): Promise<void> {
   const total = stitching.manifest.frameCount;
   let frames = 0;
@@ -128,7 +125,7 @@ async function stitchWhole(stitching: VideoStitching, context: WorkerContext): P
   try {
     made = await encodeWhole(stitching, context);
   } catch (error) {
-    // A frame that was whole when it was stored, and is no more: the others are a video all the same.
+    // A frame was damaged after it was stored: the others make a partial video.
     if (codeOf(error) === 'frame-bad') await stitchPartly(stitching, context);
     throw error;
   }
@@ -140,7 +137,7 @@ async function encodeWhole(stitching: VideoStitching, context: WorkerContext): P
     const { manifest, video } = stitching;
     return await makeVideo(manifest, video, pictures(stitching, checksumFault), context);
   } catch (error) {
-    // What ffmpeg found when it unpacked them: the frame's name is what its owner needs.
+    // ffmpeg found a fault without the frame's number: find the frame, because the user needs it.
     if (codeOf(error) === 'ffmpeg-failed') await checkPictures(stitching, context);
     throw error;
   }
@@ -158,20 +155,20 @@ async function stitchPartly(stitching: VideoStitching, context: WorkerContext): 
   });
   const some = someOf(filled, stitching);
   const made = await makeVideo(manifest, video, some, context).catch(async (error: unknown) => {
-    // The reasons are there to be read, though nothing is to be seen.
+    // The report shows the reasons, even without a picture.
     if (codeOf(error) === 'frames-missing')
       await showRender({ manifest, render: output, there: new Set() }, context);
     throw error;
   });
   if (gaps.length > 0 && !(await stillMissing(gaps, stitching))) {
     const line =
-      'the frames that were missing have come meanwhile: this video is out of date and is not kept';
+      'the missing frames have been stored meanwhile: this partial video is out of date and was not stored';
     return say({ event: 'output', program: 'worker', line });
   }
   await publish(stitching, made, gaps, context);
 }
 
-/** Puts a video in its place, and takes away the other one of the two. */
+/** Stores the video as whole or partial, and deletes the other one. */
 async function publish(
   stitching: VideoStitching,
   made: MadeVideo,
@@ -226,14 +223,14 @@ async function publishWhole(
   await showRender({ manifest, render: output, there, video: path, ...rest }, context);
 }
 
-/** The plan's frames in order, each checked once more: what is shown was seen whole. */
+/** The plan's frames in order, each checked again. */
 function framesIn({ manifest, input, there }: Stitching, check: FrameCheck): AsyncGenerator<ReadFrame> {
   return readAhead(framesOf(manifest.frames), READ_AHEAD, async (frame) =>
     there.has(frame) ? readFrame(frame, input, manifest.resolution, check) : { frame },
   );
 }
 
-/** All of them. Throws `frame-bad` where one is none. */
+/** Yields every frame. Throws `frame-bad` if one is missing or damaged. */
 async function* pictures(stitching: Stitching, check: FrameCheck): AsyncGenerator<Uint8Array> {
   for await (const { frame, bytes, fault } of framesIn(stitching, check)) {
     if (!bytes) throw badFrame(frame, stitching.input, fault ?? 'it is missing');
@@ -241,7 +238,7 @@ async function* pictures(stitching: Stitching, check: FrameCheck): AsyncGenerato
   }
 }
 
-/** Throws `frames-missing` where there are none. */
+/** Yields all pictures. Throws `frames-missing` if there are none. */
 async function* someOf(
   filled: AsyncIterable<Uint8Array>,
   { manifest, input }: Stitching,
@@ -252,7 +249,7 @@ async function* someOf(
     yield bytes;
   }
   if (any) return;
-  const message = `no video, not even a partial one: none of the ${manifest.frameCount} frames of ${input.location} is there and whole; failures/ and slices/ hold the reasons`;
+  const message = `no video, not even a partial one: all ${manifest.frameCount} frames of ${input.location} are missing or damaged; see failures/ and slices/ for the reasons`;
   throw new SpotreelError('frames-missing', 'scene', message);
 }
 
@@ -271,6 +268,6 @@ async function checkAllThere({ manifest, input, there }: Stitching): Promise<voi
 
 function badFrame(frame: number, render: Render, fault: string): SpotreelError {
   const where = formatLocation(render.frameUrl(frame));
-  const message = `no video: frame ${frame} (${where}) is not whole: ${fault}; render again to replace it`;
+  const message = `no video: frame ${frame} (${where}) is damaged: ${fault}; render again to replace it`;
   return new SpotreelError('frame-bad', 'scene', message);
 }

@@ -123,7 +123,7 @@ test.each<[string, Partial<RoundFacts>, RegExp]>([
   ['a frame that vanished', { frames: without(5) }, /frame 5 is missing and nothing tells why/],
   [
     'a frame that was given up without a report',
-    { frames: without(5), reports: [withAttempt({ exitCode: 65, reason: 'frames that failed 2 times: 5' })] },
+    { frames: without(5), reports: [withAttempt({ exitCode: 65, reason: 'frames failed 2 times or lack a file: 5' })] },
     /frame 5 is missing and nothing tells why/,
   ],
   ['a half-written file', { halfWritten: ['frames/.0005.png.part'] }, /left over: frames/],

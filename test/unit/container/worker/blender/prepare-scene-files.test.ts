@@ -147,7 +147,7 @@ describe('scene files', () => {
 
   test.each([
     ['changed', 'put', /wood\.png was changed since/],
-    ['not-found', 'delete', /film\/tex\/wood\.png was there when the render was planned and is gone/],
+    ['not-found', 'delete', /film\/tex\/wood\.png existed when the render was planned and is missing now/],
   ] as const)('a child fails and names the file if it is %s since the plan', async (code, call, words) => {
     const { storage, plan, child } = await setUp();
     await storage[call](new URL('memory://films/uploads/film/tex/wood.png'), 'oak');

@@ -18,7 +18,7 @@ describe('blender ending', () => {
 
   test.each<[string, Partial<Ending>, string[]]>([
     ['a crash', { signal: 'SIGSEGV' }, ['Blender was ended by SIGSEGV']],
-    ['silence', { signal: 'SIGTERM', silentSeconds: 90 }, ['nothing for 90 seconds', 'hangMinutes']],
+    ['silence', { signal: 'SIGTERM', silentSeconds: 90 }, ['silent for 90 seconds', 'hangMinutes']],
     [
       'a kill by the kernel for lack of memory',
       { signal: 'SIGKILL', ranOutOfMemory: true },

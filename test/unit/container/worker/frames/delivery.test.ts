@@ -69,7 +69,7 @@ describe('frame delivery', () => {
     ['is a folder', 'folder', 'Blender saved the EXR file of frame 7 as a folder, not a file'],
     ['has another name', 'hard.exr', 'Blender saved the EXR file of frame 7 as a hard link to another file'],
     ['is empty', 'empty.exr', 'Blender saved a bad EXR file: it is empty'],
-    ['is no OpenEXR file', '0007.png', 'Blender saved a bad EXR file: it is no OpenEXR file'],
+    ['is not an OpenEXR file', '0007.png', 'Blender saved a bad EXR file: it is not an OpenEXR file'],
   ])('frame delivery fails the frame and stores nothing if the master %s', async (_, name, fault) => {
     const storage = new MemoryStorage();
     const saved = saveFrame();
@@ -148,10 +148,10 @@ describe('output delivery', () => {
     ['is a second name of a file', { path: 'hard' }, /as a hard link/],
     ['is missing', { path: 'nothing' }, /as saved but wrote no file/],
     ['is cut off', { path: 'cut' }, /bad file "z 0007.tif" of File Output node "Tiefe_ü": it is cut off/],
-    ['is of another kind than its name', { file: 'a.exr' }, /bad file "a.exr" .*: it is no OpenEXR file/],
-    ['is of an unknown kind', { file: 'a.mp4' }, /not of a kind that Spotreel can check/],
-    ['leads out of its folder', { file: '../../frames/0001.png' }, /names or in a number/],
-    ['has a node that leads out', { node: '..' }, /names or in a number/],
+    ['is of another kind than its name', { file: 'a.exr' }, /bad file "a.exr" .*: it is not an OpenEXR file/],
+    ['is of an unknown kind', { file: 'a.mp4' }, /a format that Spotreel cannot check/],
+    ['leads out of its folder', { file: '../../frames/0001.png' }, /files with invalid names/],
+    ['has a node that leads out', { node: '..' }, /files with invalid names/],
   ])('output delivery fails the frame if a file %s', async (_, changes, fault) => {
     const storage = new MemoryStorage();
     const { outputs, ...saved } = saveFrame();

@@ -54,8 +54,8 @@ describe.each([
 
 test.each([
   ['empty', Buffer.alloc(0), 'it is empty'],
-  ['a PNG', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), 'it is no OpenEXR file'],
-  ['zeros', Buffer.alloc(4096), 'it is no OpenEXR file'],
+  ['a PNG', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), 'it is not an OpenEXR file'],
+  ['zeros', Buffer.alloc(4096), 'it is not an OpenEXR file'],
   ['of version 3', Buffer.from('762f310103040000', 'hex'), 'it is of OpenEXR version 3'],
   [
     'in tiles',

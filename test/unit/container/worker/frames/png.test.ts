@@ -66,7 +66,7 @@ test('the frame check refuses a frame with any byte changed', async () => {
 test.each([
   ['of another size', frame({ width: 16, height: 24 }), 'it is 16×24, not 24×16'],
   ['that is empty', Buffer.alloc(0), 'it is empty'],
-  ['that is something else', Buffer.from('JFIF'.repeat(20)), 'it is no PNG'],
+  ['that is something else', Buffer.from('JFIF'.repeat(20)), 'it is not a PNG'],
 ])('the frame check names the fault of a frame %s', async (_, bytes, fault) => {
   expect(await frameFault(bytes, size)).toBe(fault);
 });
@@ -98,7 +98,7 @@ describe('the frame check with correct checksums', () => {
   });
 
   test.each<[string, Buffer, string]>([
-    ['an unknown filter', pngOf(size, pngChunk('IDAT', rows(16, 5))), 'the filter 5'],
+    ['an unknown filter', pngOf(size, pngChunk('IDAT', rows(16, 5))), 'the unknown filter 5'],
     ['an unknown critical chunk', pngOf(size, pngChunk('ABCD', packed), idat), 'chunk ABCD'],
     ['something after its end', Buffer.concat([pngOf(size, idat), Buffer.from('x')]), 'follows its end'],
     ['an unknown bit depth', pngOf({ ...size, bitDepth: 3 }, idat), 'with 3 bits'],
@@ -142,7 +142,7 @@ describe('the frame check with correct checksums', () => {
 
   test('refuses a picture that unpacks to more than its rows', async () => {
     const bomb = pngOf(size, pngChunk('IDAT', deflateSync(Buffer.alloc(50_000_000))));
-    expect(await frameFault(bomb, size)).toContain('more in it than its rows');
+    expect(await frameFault(bomb, size)).toContain('data after its last row');
   });
 
   test('counts interlaced rows for each pass', async () => {

@@ -25,7 +25,7 @@ describe.each(['3.4-picture.jpg', '5.2-picture.jpg'])('%s, as Blender wrote it,'
 
 test.each([
   ['empty', '', 'it is empty'],
-  ['all zeros', '0000000000000000', 'it is no JPEG file'],
+  ['all zeros', '0000000000000000', 'it is not a JPEG file'],
   ['only start and end', 'ffd8ffd9', 'it holds no picture'],
   ['a segment that never ends', 'ffd8ffe0ffff0000000000ffd9', 'it holds no picture'],
   ['segments of no length', `ffd8${'ffe00000'.repeat(20)}ffd9`, 'it holds no picture'],
