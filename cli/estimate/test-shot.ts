@@ -3,7 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeScratch } from '../../container/worker/files/take-file';
+import { makeScratch } from '../../container/worker/context';
 import { type FrameLook, Shower, thumbnailArgs } from '../../container/worker/video/showcase';
 import { framePace, type TestedPace } from '../../core/cost/estimate';
 import { chooseTestFrames, readTest, testOptions, type TestResults } from '../../core/cost/test-frames';

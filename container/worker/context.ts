@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { messageOf, SpotreelError } from '../../core/errors';
 import type { WorkerCommand, WorkerEvent } from '../../core/jobs/worker';
 import type { Storage } from '../../core/storage/storage';
-import type { Scratch } from './files/take-file';
 
 /** Fields of every line of a worker's log, which show the child that wrote it. */
 export interface LogContext {
@@ -138,4 +138,27 @@ async function pollNotice(
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text !== undefined) return interrupt(readNotice(text, now()));
   setTimeout(() => void pollNotice(path, interrupt, now), POLL_SECONDS * 1000).unref();
+}
+
+/**
+ * The folders of a worker. A sandboxed program can write only below its own folders. It cannot replace them by links, because
+ * it cannot write to the folder above.
+ */
+export interface Scratch {
+  /** Home and temporary folder of Blender, which may write here. */
+  readonly blender: string;
+  /** Where Blender saves frames and sound; it may write here. Files are directly in it. */
+  readonly saved: string;
+  /** Home, temporary folder and outputs of ffmpeg, which may write here. */
+  readonly ffmpeg: string;
+  /** Files of the worker: no sandboxed program may write here. */
+  readonly own: string;
+}
+
+/** Makes the folders below `root`, for this user alone. */
+export async function makeScratch(root: string): Promise<Scratch> {
+  const at = (name: string) => join(root, name);
+  const scratch = { blender: at('blender'), saved: at('saved'), ffmpeg: at('ffmpeg'), own: at('own') };
+  for (const folder of Object.values(scratch)) await mkdir(folder, { recursive: true, mode: 0o700 });
+  return scratch;
 }

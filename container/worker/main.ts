@@ -8,7 +8,7 @@ import { openStorage } from '../../core/storage/open-storage';
 import { printableReason } from '../../core/text';
 import { mostLogBytes, WorkerLog } from './blender/log';
 import { logContext, watchInterruptions, type WorkerContext } from './context';
-import { makeScratch } from './files/take-file';
+import { makeScratch } from './context';
 import { sandboxGaps, whyNoSandbox } from './programs';
 import { childWork, renderSlice } from './render-slice';
 import { stitch } from './video/stitch';

@@ -12,8 +12,7 @@ import {
   withLifeline,
 } from '../processes/run-program';
 import { openRegularFile } from '../storage/file-storage';
-import { evaluateOnExit } from './dependencies';
-import { childOf, type JobEvent, type JobState } from './job-state';
+import { childOf, evaluateOnExit, type JobEvent, type JobState } from './job-state';
 
 export interface AttemptOutcome {
   /** 128 + n if signal n killed it; absent if no process started. */

@@ -12,8 +12,8 @@ import type {
   SubmitJobResponse,
 } from '../jobs/batch';
 import type { RunningAttempt } from './attempt';
-import { checkDependencies } from './dependencies';
 import {
+  checkDependencies,
   createJobState,
   firstFault,
   type JobEvent,

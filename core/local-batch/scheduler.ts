@@ -1,8 +1,15 @@
 import { SpotreelError } from '../errors';
 import { isEnded, type JobStatus, type RetryStrategy } from '../jobs/batch';
 import { attemptEvent, type AttemptOutcome, type RunningAttempt } from './attempt';
-import { dependencyVerdict } from './dependencies';
-import { applyEvent, childOf, type JobEvent, type JobState, jobStatus, jobStatusReason } from './job-state';
+import {
+  applyEvent,
+  childOf,
+  dependencyVerdict,
+  type JobEvent,
+  type JobState,
+  jobStatus,
+  jobStatusReason,
+} from './job-state';
 
 /** A child that can start. */
 interface RunnableChild {

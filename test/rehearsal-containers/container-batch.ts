@@ -5,8 +5,7 @@ import { type AttemptDetail, DescribeJobDefinitionsCommand, type JobDetail } fro
 import { z } from 'zod';
 import { mapConcurrently } from '../../core/concurrency';
 import { parseWorkerEvent } from '../../core/jobs/worker';
-import { type AttemptEnd, evaluateOnExit } from '../../core/local-batch/dependencies';
-import { retryStrategySchema } from '../../core/local-batch/job-state';
+import { type AttemptEnd, evaluateOnExit, retryStrategySchema } from '../../core/local-batch/job-state';
 import { CACHE_FOLDER, HOST_FOLDER } from '../../lib/constructs/machines';
 import type { DeployedFarm } from '../rehearsal/deployed-farm';
 import { containerArgs, containerPropertiesSchema, type ContainerRun, fillIn } from './container-args';

@@ -1,6 +1,5 @@
 import { constants, type Stats } from 'node:fs';
-import { chmod, copyFile, type FileHandle, lstat, mkdir, open, rm, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, copyFile, type FileHandle, lstat, open, rm, stat, unlink } from 'node:fs/promises';
 import { codeOf, SpotreelError } from '../../../core/errors';
 
 /** A file in a folder that an untrusted program can write to. */
@@ -154,27 +153,4 @@ function changed({ writer, name }: SavedFile): SpotreelError {
 
 function refusal(reason: string): SpotreelError {
   return new SpotreelError(UNSAFE_FILE, 'scene', reason);
-}
-
-/**
- * The folders of a worker. A sandboxed program can write only below its own folders. It cannot replace them by links, because
- * it cannot write to the folder above.
- */
-export interface Scratch {
-  /** Home and temporary folder of Blender, which may write here. */
-  readonly blender: string;
-  /** Where Blender saves frames and sound; it may write here. Files are directly in it. */
-  readonly saved: string;
-  /** Home, temporary folder and outputs of ffmpeg, which may write here. */
-  readonly ffmpeg: string;
-  /** Files of the worker: no sandboxed program may write here. */
-  readonly own: string;
-}
-
-/** Makes the folders below `root`, for this user alone. */
-export async function makeScratch(root: string): Promise<Scratch> {
-  const at = (name: string) => join(root, name);
-  const scratch = { blender: at('blender'), saved: at('saved'), ffmpeg: at('ffmpeg'), own: at('own') };
-  for (const folder of Object.values(scratch)) await mkdir(folder, { recursive: true, mode: 0o700 });
-  return scratch;
 }

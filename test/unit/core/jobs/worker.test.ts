@@ -7,7 +7,7 @@ import {
   workerArgv,
   type WorkerCommand,
 } from '../../../../core/jobs/worker';
-import { evaluateOnExit } from '../../../../core/local-batch/dependencies';
+import { evaluateOnExit } from '../../../../core/local-batch/job-state';
 
 describe('exit codes', () => {
   test.each<[FaultKind, number]>([

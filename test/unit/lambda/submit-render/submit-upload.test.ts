@@ -1,225 +1,300 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { parseUploadEvent } from '../../../../lambda/submit-render/submit-upload';
+import { SpotreelError } from '../../../../core/errors';
+import { asciiName } from '../../../../core/render/keys';
+import { childUrl } from '../../../../core/storage/storage';
 import { objectCreated } from '../../../support/aws-events';
-import { CALL_FAULTS, FaultyProcess } from '../../../support/faulty-calls';
-import { UploadWorld } from '../../../support/upload-world';
+import { sceneWithCameras } from '../../../support/camera-scene';
+import { SCENE, UploadWorld } from '../../../support/upload-world';
 
-describe('event', () => {
-  const created = (object: Record<string, unknown>, rest: Record<string, unknown> = {}): string => {
-    const event = objectCreated({ bucket: 'films', key: 'uploads/shot.blend', etag: 'abc' });
-    return JSON.stringify({
-      ...event,
-      detail: { ...event.detail, object: { ...event.detail.object, ...object } },
-      ...rest,
-    });
-  };
+describe('an upload becomes a render', () => {
+  test.each([
+    ['uploads/shot.blend', /^shot-[0-9a-f]{8}$/],
+    ['uploads/my shot.blend', /^my-shot-/],
+    ['uploads/my+shot.blend', /^my-shot-/],
+    ['uploads/a%20b%2B.blend', /^a-20b-2B-/],
+    ['uploads/Übung 映画🎬.blend', /^Übung-映画-[0-9a-f]{8}$/],
+    ['uploads/my film/Shot 1.BLEND', /^Shot-1-/],
+  ])('%s', async (key, renderId) => {
+    const world = new UploadWorld();
+    expect(await world.deliver(await world.upload(key))).toBe(true);
+    const [render] = world.batch.jobs;
+    expect(render?.request.containerOverrides?.command).toContain(`memory://films/${key}`);
+    const keys = await world.keys();
+    const id = keys.map((one) => one.split('/')[1]!).find((part) => renderId.test(part));
+    expect(render?.request.jobName).toBe(`${asciiName(id!)}_Rendering`);
+    expect(keys).toEqual([`renders/${id}/jobs.json`, `renders/${id}/manifest.json`, key].toSorted());
+    expect(world.notifications).toEqual([]);
+  });
 
-  test('parseUploadEvent reads the documented event of S3', () => {
-    expect(parseUploadEvent(created({}))).toEqual({
-      bucket: 'films',
-      key: 'uploads/shot.blend',
-      etag: 'abc',
-      size: 5,
-      versionId: 'IYV3p45BT0ac8hjHg1houSdS1a.Mro8e',
-      reason: 'PutObject',
+  test('with the options in its metadata', async () => {
+    const world = new UploadWorld();
+    const metadata = { frames: '1-10', 'frames-per-slice': '3', name: 'Take-2', 'somebody-elses': 'x' };
+    await world.deliver(await world.upload('uploads/shot.blend', metadata));
+    expect(world.jobNames()).toEqual(['Take-2_Rendering', 'Take-2_Stitching']);
+    expect(world.batch.jobs[0]?.request.arrayProperties).toEqual({ size: 4 });
+    expect(await world.json('renders/Take-2/manifest.json')).toMatchObject({
+      options: { frames: '1-10', framesPerSlice: 3 },
     });
+  });
+
+  test('for each camera in its metadata once, even if delivered twice', async () => {
+    const world = new UploadWorld();
+    const metadata = { camera: 'Right,Left', name: 'Take', 'max-cost': '4' };
+    const event = await world.upload('uploads/shot.blend', metadata, sceneWithCameras('Left', 'Right'));
+    await world.deliver(event);
+    await world.deliver(event);
+    expect(world.jobNames().filter((name) => name.endsWith('_Rendering'))).toEqual([
+      'Take-Right_Rendering',
+      'Take-Left_Rendering',
+    ]);
+    expect(await world.json('renders/Take-Left/manifest.json')).toMatchObject({
+      options: { camera: 'Left' },
+      group: 'Take',
+      cap: { maxUsd: 2 },
+    });
+  });
+
+  test('again for the same bytes with other options', async () => {
+    const world = new UploadWorld();
+    await world.deliver(await world.upload('uploads/shot.blend'));
+    await world.deliver(await world.upload('uploads/shot.blend', { samples: '8' }));
+    expect(new Set(world.jobNames()).size).toBe(4);
+  });
+});
+
+describe('the submit Lambda starts nothing for', () => {
+  test.each([
+    ['an asset', 'uploads/film/lib/props.blend'],
+    ['a backup', 'uploads/shot.blend1'],
+    ['an output', 'renders/shot/frames/0001.png'],
+  ])('%s', async (_, key) => {
+    const world = new UploadWorld();
+    expect(await world.deliver(await world.upload(key))).toBe(true);
+    expect(world.batch.jobs).toEqual([]);
+    expect(world.log).toEqual([expect.objectContaining({ event: 'upload-ignored', why: 'no-scene', key })]);
+  });
+
+  test('an event of another bucket', async () => {
+    const world = new UploadWorld();
+    const body = (await world.upload('uploads/shot.blend')).replaceAll('films', 'others');
+    expect(await world.deliver(body)).toBe(true);
+    expect(world.batch.jobs).toEqual([]);
+    expect(world.log).toEqual([expect.objectContaining({ level: 'warn', why: 'other-bucket' })]);
+  });
+
+  test('an object that is missing or was replaced', async () => {
+    const world = new UploadWorld();
+    const old = await world.upload('uploads/shot.blend', {}, Buffer.from('old'));
+    const now = await world.upload('uploads/shot.blend');
+    expect(await world.deliver(old)).toBe(true);
+    expect(
+      await world.deliver(
+        JSON.stringify(objectCreated({ bucket: 'films', key: 'uploads/x.blend', etag: 'e' })),
+      ),
+    ).toBe(true);
+    expect(world.batch.jobs).toEqual([]);
+    await world.deliver(now);
+    expect(world.batch.jobs).toHaveLength(2);
+    expect(world.log.map(({ event }) => event)).toEqual([
+      'upload-outdated',
+      'upload-outdated',
+      'upload-submitted',
+    ]);
+  });
+
+  test('an object that is replaced while it is read', async () => {
+    const world = new UploadWorld();
+    const body = await world.upload('uploads/shot.blend');
+    const open = world.storage.open.bind(world.storage);
+    world.storage.open = async (url) => {
+      await world.upload('uploads/shot.blend', {}, Buffer.concat([SCENE, Buffer.from('x')]));
+      return open(url);
+    };
+    expect(await world.deliver(body)).toBe(true);
+    expect(world.batch.jobs).toEqual([]);
+    expect(world.notifications).toEqual([]);
+  });
+});
+
+describe('the submit Lambda', () => {
+  test.each<[string, Record<string, string>, Uint8Array, string]>([
+    ['a file without a scene', {}, Buffer.from('hello'), 'not-blend'],
+    ['a truncated scene', {}, SCENE.subarray(0, 1000), 'truncated'],
+    ['an unknown scene name', { scene: 'Nope' }, SCENE, 'no-such-scene'],
+    ['invalid frames', { frames: 'all' }, SCENE, 'bad-metadata'],
+    ['an invalid name', { name: '../x' }, SCENE, 'bad-metadata'],
+  ])('refuses %s with one message', async (_, metadata, bytes, code) => {
+    const world = new UploadWorld();
+    const body = await world.upload('uploads/shot.blend', metadata, bytes);
+    expect(await world.deliver(body)).toBe(true);
+    expect(await world.deliver(body)).toBe(true);
+    expect(world.batch.jobs).toEqual([]);
+    const [statusKey] = (await world.keys()).filter((key) => key.endsWith('status.json'));
+    const status = await world.json(statusKey!);
+    expect(status).toMatchObject({
+      state: 'refused',
+      source: { url: 'memory://films/uploads/shot.blend' },
+      findings: [{ code }],
+      notifiedAt: expect.any(String),
+    });
+    // Once, though the event came twice.
+    expect(world.notifications).toHaveLength(1);
+    expect(world.notifications[0]?.subject).toBe(`Render ${String(status.renderId)} was refused`);
+    expect(world.notifications[0]?.message).toContain(String(status.reason));
+    expect(world.notifications[0]?.message).toContain('memory://films/uploads/shot.blend');
   });
 
   test.each([
-    'uploads/my shot.blend',
-    'uploads/a+b.blend',
-    'uploads/100%25.blend',
-    'uploads/Übung 映画🎬.blend',
-  ])('parseUploadEvent does not decode the key %s', (key) =>
-    expect(parseUploadEvent(created({ key })).key).toBe(key),
-  );
-
-  describe('parseUploadEvent accepts an event', () => {
-    test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
-      ['without a version', { 'version-id': undefined }, {}],
-      ['of an empty object', { size: 0 }, {}],
-      ['with an ETag of parts', { etag: 'abc-12' }, {}],
-      ['with unknown fields', { storage: 'STANDARD' }, { 'replay-name': 'x' }],
-    ])('%s', (_, object, rest) => {
-      expect(parseUploadEvent(created(object, rest)).key).toBe('uploads/shot.blend');
-    });
-
-    test('with quotes around the ETag', () => {
-      expect(parseUploadEvent(created({ etag: '"abc"' })).etag).toBe('abc');
-    });
-  });
-
-  describe('parseUploadEvent names the wrong field of', () => {
-    test.each<[string, string, string]>([
-      ['text that is not JSON', 'hello', 'it is not JSON'],
-      ['an empty body', '', 'it is not JSON'],
-      ['a list', '[]', 'value'],
-      ['a notification of S3 itself', '{"Records":[{"s3":{}}]}', 'detail-type'],
-      ['the test message of S3', '{"Service":"Amazon S3","Event":"s3:TestEvent"}', 'source'],
-      ['an event of a deleted object', created({}, { 'detail-type': 'Object Deleted' }), 'detail-type'],
-      ['an event of another service', created({}, { source: 'aws.ec2' }), 'source'],
-      ['an event without a key', created({ key: undefined }), 'detail.object.key'],
-      ['an event with an empty key', created({ key: '' }), 'detail.object.key'],
-      ['an event without an ETag', created({ etag: undefined }), 'detail.object.etag'],
-    ])('%s', (_, body, field) => {
-      const read = () => parseUploadEvent(body);
-      expect(read).toThrow(expect.objectContaining({ code: 'bad-event', kind: 'internal' }));
-      expect(read).toThrow(field);
-    });
-  });
-});
-
-describe('submit scripts', () => {
-  describe('an upload that asks to run its scripts', () => {
-    const metadata = { 'allow-scripts': 'true', name: 'Take-2' };
-
-    test('is refused with a message by a farm without allowScripts', async () => {
-      const world = new UploadWorld();
-      expect(await world.deliver(await world.upload('uploads/shot.blend', metadata))).toBe(true);
-      expect(world.batch.jobs).toEqual([]);
-      const status = await world.json('renders/Take-2/status.json');
-      expect(status).toMatchObject({ state: 'refused' });
-      expect(status.findings).toContainEqual(expect.objectContaining({ code: 'scripts-refused' }));
-      expect(status.reason).toContain('this farm does not allow scripts');
-      expect(world.notifications[0]?.message).toContain('allowScripts: true');
-    });
-
-    test('is rendered with its scripts by a farm with allowScripts', async () => {
-      const world = new UploadWorld();
-      world.allowsScripts = true;
-      await world.deliver(await world.upload('uploads/shot.blend', metadata));
-      expect(world.batch.jobs).toHaveLength(2);
-      expect(await world.json('renders/Take-2/manifest.json')).toMatchObject({
-        options: { allowScripts: true },
-      });
-    });
-  });
-});
-
-describe('submit upload faults', () => {
-  /** Not packed, so that hundreds of them are read in seconds. */
-  const RAW_SCENE = readFileSync(join(__dirname, '../../../fixtures/blend/3.4-raw.blend'));
-
-  /** Delivers with a fault at each call in turn, until a delivery makes fewer calls than that. */
-  async function atEachCall(
-    upload: (world: UploadWorld) => Promise<string>,
-    check: (world: UploadWorld, body: string, process: FaultyProcess) => Promise<void>,
-  ): Promise<number> {
-    let tried = 0;
-    for (const fault of CALL_FAULTS) {
-      for (let at = 1; ; at += 1) {
-        const world = new UploadWorld();
-        const body = await upload(world);
-        const process = new FaultyProcess(at, fault);
-        await check(world, body, process);
-        if (process.calls < at) break;
-        tried += 1;
-      }
-    }
-    return tried;
-  }
-
-  function expectOnePair(world: UploadWorld): void {
-    const [render, stitch] = world.batch.jobs;
-    expect(world.jobNames()).toEqual([
-      expect.stringMatching(/^shot-[0-9a-f]{8}_Rendering$/),
-      expect.stringMatching(/^shot-[0-9a-f]{8}_Stitching$/),
+    [['3.4.1'], '3.4.1'],
+    [['5.2.0'], '5.2.0'],
+    [['3.3.0', '3.6.9', '4.5.1'], '3.6.9'],
+    [[undefined], undefined],
+  ])('renders a scene of Blender 3.4 on a farm with %j by %s', async (versions, chosen) => {
+    const world = new UploadWorld(versions);
+    await world.deliver(await world.upload('uploads/shot.blend'));
+    expect(world.batch.jobs.map(({ request }) => request.jobDefinition)).toEqual([
+      `render ${chosen}`,
+      'stitch',
     ]);
-    expect(stitch?.request.dependsOn).toEqual([{ jobId: render?.jobId, type: 'SEQUENTIAL' }]);
-    expect(world.batch.alive()).toHaveLength(2);
-  }
+  });
 
-  test('redelivery after any failed call leads to one array job and one stitch job', async () => {
-    const tried = await atEachCall(
-      (world) => world.upload('uploads/shot.blend', { 'frames-per-slice': '1', frames: '1-20' }),
-      async (world, body, process) => {
-        expect((await world.deliver(body, process)) || (await world.redeliver(body))).toBe(true);
-        expectOnePair(world);
-        expect(world.batch.jobs[0]?.request.arrayProperties).toEqual({ size: 20 });
-        // And a duplicate that comes late changes nothing.
-        expect(await world.redeliver(body)).toBe(true);
-        expectOnePair(world);
-      },
-    );
-    // head, manifest, open, reads, manifest, jobs, claim, jobs, two lists, two jobs, jobs, claim.
-    expect(tried).toBeGreaterThan(CALL_FAULTS.length * 13);
-  }, 120_000);
-
-  test('redelivery beside a concurrent duplicate leads to one array job and one stitch job', async () => {
-    await atEachCall(
-      (world) => world.upload('uploads/shot.blend', {}, RAW_SCENE),
-      async (world, body, process) => {
-        const results = await Promise.all([world.deliver(body, process), world.deliver(body)]);
-        expect(!results.includes(false) || (await world.redeliver(body))).toBe(true);
-        expectOnePair(world);
-      },
-    );
-  }, 120_000);
-
-  test('a refused upload is reported with its reason, whichever call fails', async () => {
-    await atEachCall(
-      (world) => world.upload('uploads/shot.blend', {}, Buffer.from('no scene')),
-      async (world, body, process) => {
-        expect((await world.deliver(body, process)) || (await world.redeliver(body))).toBe(true);
-        expect(world.batch.jobs).toEqual([]);
-        expect(world.notifications.length).toBeGreaterThanOrEqual(1);
-        expect(world.notifications.length).toBeLessThanOrEqual(2);
-        const statuses = (await world.keys()).filter((key) => key.endsWith('status.json'));
-        expect(await world.json(statuses[0]!)).toMatchObject({ state: 'refused' });
-      },
+  test('refuses a scene newer than all Blenders of the farm', async () => {
+    const world = new UploadWorld(['2.93.18', '3.3.0']);
+    await world.deliver(await world.upload('uploads/shot.blend'));
+    expect(world.batch.jobs).toHaveLength(0);
+    expect(world.notifications[0]?.message).toContain(
+      'the farm has Blender 2.93 and 3.3; deploy the farm with 3.4.0 or newer in the setting blenderVersions',
     );
   });
 
-  /** Numbers from 0 to 1, the same in each run (mulberry32). */
-  function seededRandom(seed: number): () => number {
-    let state = seed;
-    return () => {
-      state = (state + 0x6d2b79f5) | 0;
-      let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-      mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-      return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-    };
-  }
-
-  test('each of 1,000 uploads becomes one render, despite 30 % duplicates, 50 at a time', async () => {
-    const random = seededRandom(2026);
+  test('refuses a render on GPU if the farm has no GPUs', async () => {
     const world = new UploadWorld();
-    const bodies: string[] = [];
-    for (let index = 0; index < 700; index += 1) {
-      bodies.push(await world.upload(`uploads/film ${index % 7}/shot+${index}.blend`, {}, RAW_SCENE));
-    }
-    const duplicates = Array.from({ length: 300 }, () => bodies[Math.floor(random() * bodies.length)]!);
-    const queue = [...bodies, ...duplicates]
-      .map((body) => ({ body, order: random() }))
-      .toSorted((a, b) => a.order - b.order)
-      .map(({ body }) => body);
-    expect(queue).toHaveLength(1000);
+    await world.deliver(await world.upload('uploads/shot.blend', { device: 'gpu' }));
+    expect(world.batch.jobs).toHaveLength(0);
+    expect(world.notifications[0]?.message).toContain('the farm has no GPUs: deploy it with');
+  });
 
-    let redeliveries = 0;
-    const pause = async (): Promise<void> => {
-      for (let turns = Math.floor(random() * 4); turns > 0; turns -= 1) await nextTurn();
+  test('refuses an upload if AWS Batch refuses its jobs', async () => {
+    const world = new UploadWorld();
+    world.batch.fault = (call) => {
+      if (call === 'submitJob') throw new SpotreelError('client-exception', 'usage', 'no such queue');
     };
-    const worker = async (): Promise<void> => {
-      for (let body = queue.shift(); body !== undefined; body = queue.shift()) {
-        if (await world.deliver(body, new FaultyProcess(0, 'fails', pause))) continue;
-        redeliveries += 1;
-        await nextTurn();
-        queue.push(body);
-      }
-    };
-    await Promise.all(Array.from({ length: 50 }, worker));
+    expect(await world.deliver(await world.upload('uploads/shot.blend'))).toBe(true);
+    expect(world.notifications[0]?.message).toContain('no such queue');
+  });
 
-    expect(new Set(world.jobNames()).size).toBe(1400);
-    expect(world.batch.jobs).toHaveLength(1400);
+  test('does not write a refusal to another render with the same name', async () => {
+    const world = new UploadWorld();
+    await world.deliver(await world.upload('uploads/a.blend', { name: 'Take-1' }));
+    await world.deliver(await world.upload('uploads/b.blend', { name: 'Take-1' }));
+    expect(world.jobNames()).toHaveLength(2);
+    const statuses = (await world.keys()).filter((key) => key.endsWith('status.json'));
+    expect(statuses).toEqual([expect.stringMatching(/^renders\/b-[0-9a-f]{8}\/status\.json$/)]);
+    expect(world.notifications[0]?.message).toContain('choose another name');
+  });
+
+  test('does not write a refusal to a render of the same name that it no longer accepts', async () => {
+    const world = new UploadWorld();
+    world.allowsScripts = true;
+    await world.deliver(await world.upload('uploads/a.blend', { name: 'Take-1', 'allow-scripts': 'true' }));
+    world.allowsScripts = false;
+    await world.deliver(await world.upload('uploads/b.blend', { name: 'Take-1' }));
+    const statuses = (await world.keys()).filter((key) => key.endsWith('status.json'));
+    expect(statuses).toEqual([expect.stringMatching(/^renders\/b-[0-9a-f]{8}\/status\.json$/)]);
+  });
+
+  test('does not write a refusal to a render of the same name that a newer version planned', async () => {
+    const world = new UploadWorld();
+    await world.storage.put(childUrl(world.output, 'Take-1/manifest.json'), '{"version": 2}');
+    await world.deliver(await world.upload('uploads/b.blend', { name: 'Take-1' }));
+    const statuses = (await world.keys()).filter((key) => key.endsWith('status.json'));
+    expect(statuses).toEqual([expect.stringMatching(/^renders\/b-[0-9a-f]{8}\/status\.json$/)]);
+  });
+
+  test('renders a fixed scene that is uploaded again', async () => {
+    const world = new UploadWorld();
+    await world.deliver(await world.upload('uploads/shot.blend', {}, Buffer.from('hello')));
+    await world.deliver(await world.upload('uploads/shot.blend'));
+    expect(world.jobNames()).toHaveLength(2);
+  });
+});
+
+describe('the preflight of an upload', () => {
+  const fixture = (name: string) => readFileSync(join(__dirname, '../../../fixtures/blend-contents', name));
+
+  test('records missing files in the plan with force, and fetches the others', async () => {
+    const world = new UploadWorld();
+    await world.upload('uploads/film/still.png', {}, Buffer.from('still'));
+    expect(
+      await world.deliver(
+        await world.upload('uploads/film/strips.blend', { force: 'true' }, fixture('strips.blend')),
+      ),
+    ).toBe(true);
+    expect(world.jobNames()).toHaveLength(2);
+    const key = (await world.keys()).find((one) => one.endsWith('manifest.json'))!;
+    const { dependencies, findings, scenePath } = await world.json(key);
+    expect(scenePath).toBe('strips.blend');
+    expect(dependencies).toMatchObject([
+      { path: 'still.png', url: 'memory://films/uploads/film/still.png', size: 5 },
+    ]);
+    const missing = expect.objectContaining({
+      code: 'strip-missing',
+      severity: 'warning',
+      path: '//film.mp4',
+    });
+    expect(findings).toContainEqual(missing);
+    expect(findings).not.toContainEqual(expect.objectContaining({ path: '//still.png' }));
+  });
+
+  test('refuses a scene with errors and lists each error', async () => {
+    const world = new UploadWorld();
+    expect(
+      await world.deliver(await world.upload('uploads/film/files.blend', {}, fixture('files.blend'))),
+    ).toBe(true);
+    expect(world.batch.jobs).toEqual([]);
+    const key = (await world.keys()).find((one) => one.endsWith('status.json'))!;
+    const { findings, reason } = await world.json(key);
+    expect(findings).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ severity: 'error', code: 'no-camera' }),
+        expect.objectContaining({ severity: 'error', code: 'library-missing', path: '//props.blend' }),
+        expect.objectContaining({ severity: 'error', code: 'volume-missing', path: '//cloud_0001.vdb' }),
+      ]),
+    );
+    expect(reason).toMatch(
+      /^5 errors in memory:\/\/films\/uploads\/film\/files\.blend, the first: .*has no camera/,
+    );
+    expect(world.notifications[0]?.message).toContain('library "props.blend" needs //props.blend');
+  });
+
+  test('accepts a scene newer than the farm with force', async () => {
+    const world = new UploadWorld(['3.3.0', '2.93.18']);
+    await world.deliver(await world.upload('uploads/shot.blend', { force: 'true' }));
+    expect(world.jobNames()).toHaveLength(2);
+    expect(world.batch.jobs[0]?.request.jobDefinition).toBe('render 3.3.0');
+  });
+});
+
+describe('SQS delivers a message again after', () => {
+  test('an invalid event', async () => {
+    const world = new UploadWorld();
+    expect(await world.deliver('hello')).toBe(false);
+    expect(world.log).toEqual([
+      expect.objectContaining({
+        level: 'error',
+        event: 'upload-failed',
+        error: expect.objectContaining({ code: 'bad-event' }),
+      }),
+    ]);
+  });
+
+  test('a missing permission', async () => {
+    const world = new UploadWorld();
+    world.batch.fault = (call) => {
+      if (call === 'submitJob') throw new SpotreelError('denied', 'usage', 'not allowed');
+    };
+    expect(await world.deliver(await world.upload('uploads/shot.blend'))).toBe(false);
     expect(world.notifications).toEqual([]);
-    expect(redeliveries).toBeLessThan(10_000);
-    for (const { request } of world.batch.jobs) {
-      const [waitedFor] = request.dependsOn ?? [];
-      if (!waitedFor) continue;
-      const render = world.batch.find(waitedFor.jobId).request.jobName;
-      expect(render).toBe(request.jobName.replace('_Stitching', '_Rendering'));
-    }
-  }, 120_000);
+  });
 });

@@ -6,7 +6,7 @@ import {
   prepareMix,
 } from '../../../../../container/worker/blender/prepare';
 import type { WorkerContext } from '../../../../../container/worker/context';
-import { makeScratch } from '../../../../../container/worker/files/take-file';
+import { makeScratch } from '../../../../../container/worker/context';
 import { planRender } from '../../../../../core/scene/plan';
 import { CountingStorage, facts, putAll } from '../../../../support/made-scenes';
 import { useScratchFolder } from '../../../../support/scratch-folder';

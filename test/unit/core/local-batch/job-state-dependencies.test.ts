@@ -3,8 +3,8 @@ import {
   type AttemptEnd,
   dependencyVerdict,
   evaluateOnExit,
-} from '../../../../core/local-batch/dependencies';
-import type { JobState } from '../../../../core/local-batch/job-state';
+  type JobState,
+} from '../../../../core/local-batch/job-state';
 import { apply, jobsById, makeJob } from '../../../support/job-builders';
 
 describe('evaluate on exit', () => {
