@@ -19,12 +19,12 @@ export class CostTeller {
   /** By what a look at a render saw. */
   async costOf({ usage }: { readonly usage?: RenderUsage }): Promise<RenderCost | undefined> {
     if (!usage) return undefined;
-    const reckon = await this.reckoner(usage.onGpu);
-    return reckon?.(usage);
+    const costOf = await this.calculator(usage.onGpu);
+    return costOf?.(usage);
   }
 
   /** By what a render's cost is reckoned, whose slices run on machines with GPUs or without. */
-  async reckoner(onGpu: boolean): Promise<((usage: MachineUsage) => RenderCost) | undefined> {
+  async calculator(onGpu: boolean): Promise<((usage: MachineUsage) => RenderCost) | undefined> {
     const { machines, region } = this.farm ?? {};
     if (!machines || region === undefined) return undefined;
     const pools = machinePools(machines, onGpu);
@@ -50,7 +50,7 @@ export async function findPrices(pool: MachinePool, region: string): Promise<Vcp
     return accountPrices(await askSpotOffers(pool, createEc2(region), at), pool, region, at);
   } catch (error) {
     if (!(error instanceof SpotreelError)) throw error;
-    return withNote(tablePrices(pool, region), `EC2 could not be asked for Spot prices: ${messageOf(error)}`);
+    return withNote(tablePrices(pool, region), `cannot get Spot prices from EC2: ${messageOf(error)}`);
   }
 }
 

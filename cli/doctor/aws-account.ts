@@ -19,11 +19,11 @@ export async function findAccount(farmName: string): Promise<AccountFacts> {
   const sts = new STSClient(CLIENT);
   const found = await ask('sts:GetCallerIdentity', () => sts.config.credentials());
   const region = await sts.config.region().catch(() => undefined);
-  if (!('told' in found)) {
+  if (!('value' in found)) {
     return NONE.test(found.fault) ? { region } : { credentials: found, region };
   }
   // Without a region nothing can be asked.
-  if (region === undefined) return { credentials: { told: { account: '', arn: '' } } };
+  if (region === undefined) return { credentials: { value: { account: '', arn: '' } } };
   const [credentials, farm] = await Promise.all([
     ask('sts:GetCallerIdentity', async () => {
       const { Account: account = '', Arn: arn = '' } = await sts.send(new GetCallerIdentityCommand({}));
@@ -31,15 +31,15 @@ export async function findAccount(farmName: string): Promise<AccountFacts> {
     }),
     ask('ssm:GetParameter', () => findFarm(farmName)),
   ]);
-  if (!('told' in farm)) return { credentials, region, farm };
-  return { credentials, region, farm: farm.told };
+  if (!('value' in farm)) return { credentials, region, farm };
+  return { credentials, region, farm: farm.value };
 }
 
 async function findFarm(name: string): Promise<NonNullable<AccountFacts['farm']>> {
   try {
-    return { told: await readFarm(name, new SSMClient(CLIENT)) };
+    return { value: await readFarm(name, new SSMClient(CLIENT)) };
   } catch (error) {
-    // What AWS itself refused is told as such.
+    // What AWS itself refused is value as such.
     if (error instanceof SpotreelError && error.kind === 'passing') throw error.cause ?? error;
     return { code: codeOf(error) ?? 'internal', fault: messageOf(error) };
   }

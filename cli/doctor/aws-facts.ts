@@ -63,17 +63,17 @@ export async function askMachines(
   environments: Answer<readonly EnvironmentFacts[]>,
   now: Date,
 ): Promise<Answer<MachineFacts>> {
-  if (!('told' in environments)) return environments;
-  const clusters = environments.told.flatMap(({ cluster }) => cluster ?? []);
+  if (!('value' in environments)) return environments;
+  const clusters = environments.value.flatMap(({ cluster }) => cluster ?? []);
   const [started, joined] = await Promise.all([
     ask('ec2:DescribeInstances', () => instancesOf(name, new EC2Client({ ...CLIENT, region }))),
     ask('ecs:ListContainerInstances and ecs:DescribeContainerInstances', () =>
       connectedIn(clusters, new ECSClient({ ...CLIENT, region })),
     ),
   ]);
-  if (!('told' in started)) return started;
-  if (!('told' in joined)) return joined;
-  return { told: machineFacts(started.told, joined.told, now) };
+  if (!('value' in started)) return started;
+  if (!('value' in joined)) return joined;
+  return { value: machineFacts(started.value, joined.value, now) };
 }
 
 /** `joined` are instance ids, of other farms' machines, too, perhaps. Pure. */
@@ -144,8 +144,8 @@ export async function findComputeFacts(farm: FarmDescription): Promise<ComputeFa
   return { queues, environments, definitions, images, quotas, machines };
 }
 
-function mapAnswer<T, U>(answer: Answer<T>, map: (told: T) => U): Answer<U> {
-  return 'told' in answer ? { told: map(answer.told) } : answer;
+function mapAnswer<T, U>(answer: Answer<T>, map: (value: T) => U): Answer<U> {
+  return 'value' in answer ? { value: map(answer.value) } : answer;
 }
 
 /** An upload in parts that is given up at once: it needs what a whole one needs, and leaves no object, no version, no event. */
@@ -179,8 +179,8 @@ function askQueues(farm: FarmDescription, batch: BatchClient): Promise<Answer<Jo
 function queueOf({ jobQueueName = '', state, status, statusReason }: JobQueueDetail): QueueFacts {
   return {
     name: nameOf(jobQueueName),
-    state: state ?? 'not there',
-    status: status ?? 'not there',
+    state: state ?? 'missing',
+    status: status ?? 'missing',
     statusReason,
   };
 }
@@ -189,10 +189,10 @@ async function askEnvironments(
   queues: Answer<readonly JobQueueDetail[]>,
   batch: BatchClient,
 ): Promise<Answer<readonly EnvironmentFacts[]>> {
-  if (!('told' in queues)) return queues;
-  const orders = queues.told.flatMap(({ computeEnvironmentOrder = [] }) => computeEnvironmentOrder);
+  if (!('value' in queues)) return queues;
+  const orders = queues.value.flatMap(({ computeEnvironmentOrder = [] }) => computeEnvironmentOrder);
   const computeEnvironments = orders.flatMap(({ computeEnvironment }) => computeEnvironment ?? []);
-  if (computeEnvironments.length === 0) return { told: [] };
+  if (computeEnvironments.length === 0) return { value: [] };
   return ask('batch:DescribeComputeEnvironments', async () => {
     const answer = await batch.send(new DescribeComputeEnvironmentsCommand({ computeEnvironments }));
     return (answer.computeEnvironments ?? []).map((environment) => ({
@@ -238,8 +238,8 @@ function definitionOf(arn: string, definition: JobDefinition | undefined): Defin
 }
 
 async function askImages(definitions: Answer<readonly DefinitionFacts[]>): Promise<FarmFacts['images']> {
-  if (!('told' in definitions)) return [];
-  const uris = new Set(definitions.told.flatMap(({ image }) => image ?? []));
+  if (!('value' in definitions)) return [];
+  const uris = new Set(definitions.value.flatMap(({ image }) => image ?? []));
   const known = [...uris].flatMap((uri) => {
     const image = parseEcrImage(uri);
     return image ? [{ uri, image }] : [];
@@ -268,9 +268,9 @@ async function describeImage(
 }
 
 async function askQuotas(environments: Answer<readonly EnvironmentFacts[]>): Promise<FarmFacts['quotas']> {
-  if (!('told' in environments)) return [];
+  if (!('value' in environments)) return [];
   const client = new ServiceQuotasClient(CLIENT);
-  const codes = new Set(environments.told.flatMap(quotasOf).map(({ code }) => code));
+  const codes = new Set(environments.value.flatMap(quotasOf).map(({ code }) => code));
   return Promise.all(
     [...codes].map(async (code) => {
       const answer = await ask('servicequotas:GetServiceQuota', () => quotaValue(code, client));

@@ -15,35 +15,35 @@ export interface Check {
   readonly state: CheckState;
   readonly found: string;
   /** What to do about it. */
-  readonly mend?: string;
+  readonly fix?: string;
 }
 
 export const ok = (name: string, found: string): Check => ({ name, state: 'ok', found });
-export const skipped = (name: string, found: string, mend?: string): Check => ({
+export const skipped = (name: string, found: string, fix?: string): Check => ({
   name,
   state: 'skipped',
   found,
-  ...(mend !== undefined && { mend }),
+  ...(fix !== undefined && { fix }),
 });
-export const warning = (name: string, found: string, mend: string): Check => ({
+export const warning = (name: string, found: string, fix: string): Check => ({
   name,
   state: 'warning',
   found,
-  mend,
+  fix,
 });
-export const wrong = (name: string, found: string, mend: string): Check => ({
+export const wrong = (name: string, found: string, fix: string): Check => ({
   name,
   state: 'wrong',
   found,
-  mend,
+  fix,
 });
 
-/** A line a check, and one for its mend. Pure. */
+/** A line a check, and one for its fix. Pure. */
 export function describeChecks(checks: readonly Check[]): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
-  const lines = checks.flatMap(({ name, state, found, mend }) => [
+  const lines = checks.flatMap(({ name, state, found, fix }) => [
     `${state.padEnd(8)} ${name.padEnd(width)}  ${found}`,
-    ...(mend === undefined ? [] : [`${' '.repeat(width + 11)}${mend}`]),
+    ...(fix === undefined ? [] : [`${' '.repeat(width + 11)}${fix}`]),
   ]);
   const count = (state: CheckState) => checks.filter((check) => check.state === state).length;
   const counts = [counted(count('wrong'), 'wrong'), counted(count('warning'), 'to look at')].filter(Boolean);
@@ -67,7 +67,7 @@ export interface Refusal {
 }
 
 /** What AWS said. */
-export type Answer<T> = { readonly told: T } | Refusal;
+export type Answer<T> = { readonly value: T } | Refusal;
 
 /** Asks, and never throws. */
 export async function ask<T>(permission: string, question: () => Promise<T>): Promise<Answer<T>> {
@@ -77,7 +77,7 @@ export async function ask<T>(permission: string, question: () => Promise<T>): Pr
     () => new Promise<never>(() => undefined),
   );
   const answer = question().then(
-    (told): Answer<T> => ({ told }),
+    (value): Answer<T> => ({ value }),
     (error: unknown): Answer<T> => {
       const { kind, text } = awsFault(error);
       return { why: kind, fault: text, permission };
@@ -91,10 +91,10 @@ export async function ask<T>(permission: string, question: () => Promise<T>): Pr
 }
 
 /** What is to be said where there is no answer: it says nothing of what was asked about. */
-export function notTold(name: string, { why, fault, permission }: Refusal): Check {
+export function unanswered(name: string, { why, fault, permission }: Refusal): Check {
   if (why === 'denied') {
-    const found = `not looked at: these credentials may not ask (${permission})`;
-    return warning(name, found, `allow ${permission} to whoever looks after the farm`);
+    const found = `not checked: these credentials lack ${permission}`;
+    return warning(name, found, `grant ${permission} to the users who operate the farm`);
   }
-  return warning(name, `not found out: ${fault}`, 'try again, or look in the AWS console');
+  return warning(name, `not checked: ${fault}`, 'try again, or look in the AWS console');
 }

@@ -6,7 +6,7 @@ export interface QueueFacts {
   readonly name: string;
   readonly state: string;
   readonly status: string;
-  readonly statusReason?: string | undefined;
+  readonly statusReason?: string;
 }
 
 /** A compute environment of one of the farm's queues. */
@@ -15,7 +15,7 @@ export interface EnvironmentFacts extends QueueFacts {
   readonly maxVcpus: number;
   readonly instanceTypes: readonly string[];
   /** ARN of the ECS cluster that its machines join; absent while it has none. */
-  readonly cluster?: string | undefined;
+  readonly cluster?: string;
 }
 
 /** The machines that a farm has now, of all its compute environments. */
@@ -33,22 +33,22 @@ export interface DefinitionFacts {
   /** ARN. */
   readonly arn: string;
   /** Absent where AWS Batch does not know it. */
-  readonly status?: string | undefined;
-  readonly image?: string | undefined;
-  readonly vcpus?: number | undefined;
+  readonly status?: string;
+  readonly image?: string;
+  readonly vcpus?: number;
 }
 
 /** An image of a private ECR repository. */
 export interface ImageFacts {
   readonly uri: string;
   /** Bytes, compressed; absent where it is not there. */
-  readonly size?: number | undefined;
+  readonly size?: number;
 }
 
 /** One of EC2's quotas, in vCPUs; `value` is absent where Service Quotas does not know what applies. */
 export interface QuotaFacts {
   readonly code: string;
-  readonly value?: number | undefined;
+  readonly value?: number;
 }
 
 /** What AWS tells of what a farm renders by. */
@@ -74,7 +74,7 @@ export interface FarmFacts extends ComputeFacts {
 export interface AccountFacts {
   /** Absent where none were found at all. */
   readonly credentials?: Answer<{ readonly account: string; readonly arn: string }> | undefined;
-  readonly region?: string | undefined;
+  readonly region?: string;
   /** Absent where nobody could be asked. */
   readonly farm?: Answer<FarmDescription> | { readonly code: string; readonly fault: string } | undefined;
 }

@@ -49,7 +49,7 @@ export interface LocalFacts {
     readonly path: string;
     readonly version: BlenderVersion;
     /** Whether it has OpenImageDenoise; absent if it does not answer. */
-    readonly hasDenoiser?: boolean | undefined;
+    readonly hasDenoiser?: boolean;
   }>;
   readonly ffmpeg: Found<{
     readonly path: string;
@@ -59,11 +59,11 @@ export interface LocalFacts {
   readonly hasDisplay: boolean;
   readonly sandbox: {
     /** Why there is none at all. */
-    readonly none?: string | undefined;
+    readonly none?: string;
     /** What this kernel lacks: `missing: …` is open, `replaced: …` is closed by other means. */
     readonly lacks: readonly string[];
     /** Why nothing can be started in it. */
-    readonly fault?: string | undefined;
+    readonly fault?: string;
   };
   readonly disks: ReadonlyArray<{ readonly path: string; readonly freeBytes: number }>;
   readonly memory: { readonly totalBytes: number; readonly availableBytes: number };
@@ -112,7 +112,7 @@ async function findFfmpeg(environment: NodeJS.ProcessEnv) {
   const path = findProgram('ffmpeg', environment);
   const { stdout } = await run(path, ['-version'], { env: environment, timeout: PROGRAM_MS });
   const version = /^ffmpeg version (\S+)/.exec(stdout)?.[1];
-  if (version === undefined) throw new Error(`${path} does not answer as ffmpeg does`);
+  if (version === undefined) throw new Error(`${path} does not respond like ffmpeg`);
   const wanted = VIDEO_FORMATS.filter((format) => format !== 'none').flatMap((video) => {
     const sound = soundEncoderOf(video);
     const picture = { video, encoder: encoderOf(video), isSound: false };
@@ -184,7 +184,7 @@ export function judgeLocal(facts: LocalFacts): Check[] {
     ...judgeDenoiser(facts.blender),
     judgeFfmpeg(facts.ffmpeg),
     facts.hasDisplay
-      ? ok('display', 'there is one')
+      ? ok('display', 'available')
       : warning(
           'display',
           'none: EEVEE and Workbench are slow without a GPU, and some Blenders don’t start them',
@@ -215,8 +215,8 @@ function judgeBlender(blender: LocalFacts['blender']): Check {
   if (compareBlenderVersions(version, oldest) >= 0 && compareBlenderVersions(version, newest) <= 0)
     return ok('Blender', text);
   const [from, to] = [formatBlenderVersion(oldest), formatBlenderVersion(newest)];
-  const mend = `Spotreel is tested with Blender ${from} to ${to}; name one of them in SPOTREEL_BLENDER`;
-  return warning('Blender', text, mend);
+  const tested = `Spotreel is tested with Blender ${from} to ${to}; name one of them in SPOTREEL_BLENDER`;
+  return warning('Blender', text, tested);
 }
 
 function judgeDenoiser(blender: LocalFacts['blender']): Check[] {
@@ -235,10 +235,10 @@ function judgeFfmpeg(ffmpeg: LocalFacts['ffmpeg']): Check {
     return `${encoder} (${sound}--video ${video})`;
   });
   const found = `${version}, ${path}, lacks the encoders ${lacks.join(', ')}`;
-  const mend =
+  const fix =
     'install an ffmpeg that has them (Debian’s, Ubuntu’s and Homebrew’s do) and name it in SPOTREEL_FFMPEG';
   const isUsual = missing.some(({ video, isSound }) => video === 'h264' && !isSound);
-  return isUsual ? wrong('ffmpeg', found, mend) : warning('ffmpeg', found, mend);
+  return isUsual ? wrong('ffmpeg', found, fix) : warning('ffmpeg', found, fix);
 }
 
 /** What `findProgram` and the like say has what is wrong before the first `;`, and what to do behind it. */
@@ -249,9 +249,9 @@ function programFault(name: string, fault: string): Check {
 
 function judgeSandbox({ none, lacks, fault }: LocalFacts['sandbox']): Check {
   if (fault !== undefined) {
-    const mend =
-      'where this system forbids it, SPOTREEL_SANDBOX=off renders without: only scenes that you trust';
-    return wrong('sandbox', `nothing can be started in it: ${fault}`, mend);
+    const fix =
+      'if this system forbids sandboxes, set SPOTREEL_SANDBOX=off and render only scenes that you trust';
+    return wrong('sandbox', `programs cannot start in it: ${fault}`, fix);
   }
   if (none !== undefined) return warning('sandbox', none, 'render only scenes that you trust');
   const found = ['Blender writes only to its folders and has no network', ...lacks].join('; ');
@@ -263,20 +263,20 @@ function judgeSandbox({ none, lacks, fault }: LocalFacts['sandbox']): Check {
 
 function judgeDisk({ path, freeBytes }: LocalFacts['disks'][number]): Check {
   const found = `${gib(freeBytes)} GiB free in ${path}`;
-  const mend = 'make room, or render elsewhere (-o; TMPDIR for what is in between)';
-  if (freeBytes < DISK.least) return wrong('disk', found, mend);
-  return freeBytes < DISK.usual ? warning('disk', found, mend) : ok('disk', found);
+  const fix = 'free some space, or use another disk (-o for renders, TMPDIR for temporary files)';
+  if (freeBytes < DISK.least) return wrong('disk', found, fix);
+  return freeBytes < DISK.usual ? warning('disk', found, fix) : ok('disk', found);
 }
 
 function judgeMemory({ totalBytes, availableBytes }: LocalFacts['memory']): Check {
   const found = `${gib(availableBytes)} GiB of ${gib(totalBytes)} GiB are free`;
   if (availableBytes >= USUAL_MEMORY) return ok('memory', found);
-  return warning('memory', found, 'end other programs, or render by one Blender at a time (-p 1)');
+  return warning('memory', found, 'close other programs, or render with one Blender at a time (-p 1)');
 }
 
 function judgeOutput({ path, exists, isWritable }: LocalFacts['output']): Check {
-  if (isWritable) return ok('output', exists ? path : `${path} (made by the first render)`);
-  return wrong('output', `${path} can’t be written to`, 'choose another folder with -o, or change its owner');
+  if (isWritable) return ok('output', exists ? path : `${path} (the first render creates it)`);
+  return wrong('output', `${path} is not writable`, 'choose another folder with -o, or change its owner');
 }
 
 function gib(bytes: number): string {

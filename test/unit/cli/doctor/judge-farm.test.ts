@@ -10,7 +10,7 @@ import { explainWaiting, judgeAccount, judgeFarm } from '../../../../cli/doctor/
 import { makeFarmDescription } from '../../../support/farm-description';
 
 const FARM = makeFarmDescription();
-const told = <T>(value: T): Answer<T> => ({ told: value });
+const answered = <T>(value: T): Answer<T> => ({ value });
 const refused = (why: Refusal['why'], permission = 'x:Do'): Refusal => ({
   why,
   fault: `AWS says ${why}`,
@@ -26,17 +26,17 @@ const SPOT: EnvironmentFacts = {
 };
 const IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/assets:tag';
 const definition = { arn: 'arn:…:job-definition/render:1', status: 'ACTIVE', image: IMAGE, vcpus: 4 };
-const quota = (value?: number) => [{ code: 'L-34B43A08', answer: told({ code: 'L-34B43A08', value }) }];
+const quota = (value?: number) => [{ code: 'L-34B43A08', answer: answered({ code: 'L-34B43A08', value }) }];
 const WELL: FarmFacts = {
   farm: FARM,
-  listed: told({}),
-  written: [{ prefix: 'uploads/', answer: told(undefined) }],
-  queues: told([{ name: 'queue', ...VALID }]),
-  environments: told([SPOT]),
-  definitions: told([definition]),
-  images: [{ uri: IMAGE, answer: told({ uri: IMAGE, size: 2e9 }) }],
+  listed: answered({}),
+  written: [{ prefix: 'uploads/', answer: answered(undefined) }],
+  queues: answered([{ name: 'queue', ...VALID }]),
+  environments: answered([SPOT]),
+  definitions: answered([definition]),
+  images: [{ uri: IMAGE, answer: answered({ uri: IMAGE, size: 2e9 }) }],
   quotas: quota(640),
-  machines: told({ started: 3, joined: 2, lost: [] }),
+  machines: answered({ started: 3, joined: 2, lost: [] }),
 };
 
 test('a farm of which all is well', () => {
@@ -50,8 +50,8 @@ test('a farm of which all is well', () => {
     'ok quota',
     'ok running',
   ]);
-  expect(checks.at(-2)?.found).toContain('640 vCPUs, the farm takes up to 256');
-  expect(checks.at(-1)?.found).toBe('2 of 3 machines at work or ready for it');
+  expect(checks.at(-2)?.found).toContain('640 vCPUs, the farm uses up to 256');
+  expect(checks.at(-1)?.found).toBe('2 of 3 machines are working or ready');
 });
 
 test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
@@ -73,21 +73,21 @@ test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
   ['S3 is late', { written: [{ prefix: 'r/', answer: refused('late') }] }, 'bucket', 'warning', /again/],
   [
     'a queue is gone',
-    { queues: told([{ name: 'q', state: 'not there', status: 'not there' }]) },
+    { queues: answered([{ name: 'q', state: 'missing', status: 'missing' }]) },
     'queue',
     'wrong',
     /deploy/,
   ],
   [
     'a queue is off',
-    { queues: told([{ name: 'q', ...VALID, state: 'DISABLED' }]) },
+    { queues: answered([{ name: 'q', ...VALID, state: 'DISABLED' }]) },
     'queue',
     'wrong',
     /enable/,
   ],
   [
     'a queue is made',
-    { queues: told([{ name: 'q', ...VALID, status: 'CREATING' }]) },
+    { queues: answered([{ name: 'q', ...VALID, status: 'CREATING' }]) },
     'queue',
     'warning',
     /wait/,
@@ -95,30 +95,30 @@ test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
   ['queues may not be looked at', { queues: refused('denied', 'batch:D') }, 'queue', 'warning', /batch:D/],
   [
     'machines are invalid',
-    { environments: told([{ ...SPOT, status: 'INVALID' }]) },
+    { environments: answered([{ ...SPOT, status: 'INVALID' }]) },
     'machines',
     'wrong',
     /deploy/,
   ],
-  ['there are no machines', { environments: told([]) }, 'machines', 'wrong', /deploy/],
+  ['there are no machines', { environments: answered([]) }, 'machines', 'wrong', /deploy/],
   [
     'machines are too few',
-    { environments: told([{ ...SPOT, maxVcpus: 2 }]) },
+    { environments: answered([{ ...SPOT, maxVcpus: 2 }]) },
     'machines',
     'wrong',
     /spotVcpus/,
   ],
-  ['a job is gone', { definitions: told([{ arn: 'a/x:1' }]) }, 'job', 'wrong', /deploy/],
+  ['a job is gone', { definitions: answered([{ arn: 'a/x:1' }]) }, 'job', 'wrong', /deploy/],
   [
     'a job is taken back',
-    { definitions: told([{ arn: 'a/x:1', status: 'INACTIVE' }]) },
+    { definitions: answered([{ arn: 'a/x:1', status: 'INACTIVE' }]) },
     'job',
     'wrong',
     /deploy/,
   ],
   [
     'the image is gone',
-    { images: [{ uri: IMAGE, answer: told({ uri: IMAGE }) }] },
+    { images: [{ uri: IMAGE, answer: answered({ uri: IMAGE }) }] },
     'image',
     'wrong',
     /imageUri/,
@@ -142,7 +142,7 @@ test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
   ['the quota is not known', { quotas: quota() }, 'quota', 'warning', /L-34B43A08/],
   [
     'machines never join',
-    { machines: told({ started: 3, joined: 1, lost: ['i-1', 'i-2'] }) },
+    { machines: answered({ started: 3, joined: 1, lost: ['i-1', 'i-2'] }) },
     'running',
     'wrong',
     /terminate/,
@@ -154,11 +154,11 @@ test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
     'warning',
     /ec2:DescribeInstances/,
   ],
-])('%s', (_, change, name, state, mend) => {
+])('%s', (_, change, name, state, fix) => {
   const checks = judgeFarm({ ...WELL, ...change });
   const check = checks.find((one) => one.name === name);
   expect(check?.state).toBe(state);
-  expect(check?.mend ?? '').toMatch(mend);
+  expect(check?.fix ?? '').toMatch(fix);
   // Nothing of it is hidden by what could not be asked.
   expect(checks.map((one) => one.name)).toEqual(
     expect.arrayContaining(['bucket', 'queue', 'machines', 'job']),
@@ -166,11 +166,11 @@ test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
 });
 
 test('what AWS Batch says of a part is told', () => {
-  const queues = told([{ name: 'q', state: 'ENABLED', status: 'INVALID', statusReason: 'no role' }]);
+  const queues = answered([{ name: 'q', state: 'ENABLED', status: 'INVALID', statusReason: 'no role' }]);
   expect(judgeFarm({ ...WELL, queues })[1]?.found).toBe('q is ENABLED, INVALID (no role)');
 });
 
-const IDENTITY = told({ account: '123456789012', arn: 'arn:aws:iam::123456789012:user/a' });
+const IDENTITY = answered({ account: '123456789012', arn: 'arn:aws:iam::123456789012:user/a' });
 
 test.each<[string, AccountFacts, unasked: string, asked: string, RegExp]>([
   ['no credentials', {}, 'skipped AWS', 'wrong AWS', /aws sso login|^$/],
@@ -204,15 +204,15 @@ test.each<[string, AccountFacts, unasked: string, asked: string, RegExp]>([
     'wrong farm',
     /ssm:GetParameter/,
   ],
-  ['a farm', { credentials: IDENTITY, region: 'r', farm: { told: FARM } }, 'ok farm', 'ok farm', /^$/],
-])('of an account with %s', (_, facts, unasked, asked, mend) => {
+  ['a farm', { credentials: IDENTITY, region: 'r', farm: { value: FARM } }, 'ok farm', 'ok farm', /^$/],
+])('of an account with %s', (_, facts, unasked, asked, fix) => {
   for (const [isAskedFor, expected] of [
     [false, unasked],
     [true, asked],
   ] as const) {
     const last = judgeAccount(facts, isAskedFor).at(-1)!;
     expect(`${last.state} ${last.name}`).toBe(expected);
-    expect(last.mend ?? '').toMatch(mend);
+    expect(last.fix ?? '').toMatch(fix);
   }
 });
 
@@ -239,16 +239,18 @@ test('an image in ECR is told from others, with its tag, its digest, or the usua
 
 test('why jobs wait that long could run: what is wrong, or else how many machines there are', () => {
   const why = (change: Partial<FarmFacts>) => explainWaiting({ ...WELL, ...change });
-  const machines = (started: number, joined: number) => told({ started, joined, lost: [] });
+  const machines = (started: number, joined: number) => answered({ started, joined, lost: [] });
   expect(why({})).toEqual([expect.stringMatching(/^2 machines of the farm can take jobs/)]);
   expect(why({ machines: machines(1, 0) })).toEqual([expect.stringMatching(/^1 machine is starting/)]);
   expect(why({ machines: machines(0, 0) })).toEqual([expect.stringMatching(/^no machine of the farm runs/)]);
   // It may be wrong with another queue than the one where something waits: the machines are told, too.
   expect(why({ quotas: quota(3) })).toEqual([
-    expect.stringMatching(/3 vCPUs, and one slice asks for 4.*ask for more: Service Quotas/),
+    expect.stringMatching(/3 vCPUs, but one slice needs 4.*request more: Service Quotas/),
     expect.stringMatching(/^2 machines of the farm can take jobs/),
   ]);
-  expect(why({ quotas: quota(3), machines: told({ started: 1, joined: 0, lost: ['i-1'] }) })).toHaveLength(2);
+  expect(
+    why({ quotas: quota(3), machines: answered({ started: 1, joined: 0, lost: ['i-1'] }) }),
+  ).toHaveLength(2);
   // A quota below the farm's size, or that may not be asked for, is a reason only where nothing runs.
   expect(why({ quotas: quota(64) })).toHaveLength(1);
   expect(why({ quotas: quota(64), machines: machines(0, 0) })).toEqual([
@@ -258,7 +260,7 @@ test('why jobs wait that long could run: what is wrong, or else how many machine
   const unasked = [{ code: 'L-34B43A08', answer: refused('denied', 'servicequotas:GetServiceQuota') }];
   expect(why({ quotas: unasked, machines: machines(0, 0) })).toEqual([
     expect.stringMatching(/^no machine of the farm runs/),
-    expect.stringContaining('may not ask (servicequotas:GetServiceQuota)'),
+    expect.stringContaining('lack servicequotas:GetServiceQuota'),
   ]);
   expect(why({ machines: refused('denied') })).toBeUndefined();
   expect(why({ environments: refused('late'), machines: refused('late') })).toBeUndefined();
