@@ -19,10 +19,10 @@ export function describeRows(rows: Iterable<readonly [name: string, text: string
 /** Asks on the terminal. Throws `bad-usage` where there is none; `instead` says what to give then. */
 export async function confirm(
   question: string,
-  instead = 'give --yes to go on without being asked',
+  instead = 'give --yes to continue without confirmation',
 ): Promise<boolean> {
   if (!process.stdin.isTTY) {
-    const message = `there is no terminal to ask on: ${instead}`;
+    const message = `cannot ask for confirmation without a terminal: ${instead}`;
     throw new SpotreelError('bad-usage', 'usage', message);
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });

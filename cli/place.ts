@@ -49,7 +49,7 @@ export function localFolder(folder: string): URL {
   throw new SpotreelError(
     'bad-output',
     'usage',
-    `-o ${folder} is no folder of this machine; give one, such as -o renders`,
+    `-o ${folder} is not a folder of this machine; give one, such as -o renders`,
   );
 }
 
@@ -58,7 +58,7 @@ export function namedFrames(text: string, { frames }: Pick<Manifest, 'frames'>):
   const planned = new Set(framesOf(frames));
   const named = [...framesOf(parseFrameRanges(text))].filter((frame) => planned.has(frame));
   if (named.length > 0) return new Set(named);
-  const message = `--frames ${printableName(text)}: none of them is a frame of this render, which has ${describeRanges(frames)}`;
+  const message = `--frames ${printableName(text)}: this render has no such frames, only ${describeRanges(frames)}`;
   throw new SpotreelError('bad-usage', 'usage', message);
 }
 
@@ -210,7 +210,7 @@ export async function lookAtRender(
 
 function noRender(renderId: string, output: URL, cause?: unknown): SpotreelError {
   const named = renderId === '' ? '' : ` "${renderId}"`;
-  const message = `there is no render${named} in ${formatLocation(output)}; run "spotreel list" for their names, or name another place with -o or --farm`;
+  const message = `there is no render${named} in ${formatLocation(output)}; run "spotreel list" to list renders, or name another place with -o or --farm`;
   return new SpotreelError('no-render', 'usage', message, { cause });
 }
 

@@ -115,18 +115,18 @@ function announcement(wanted: readonly Upload[], missing: readonly Upload[]): st
     const to = formatLocation(only.target);
     const { url, size } = only.file;
     return missing.length === 0
-      ? `${to} is there already`
+      ? `${to} is already uploaded`
       : `uploading ${filePath(url)} (${formatMebibytes(size)}) to ${to}`;
   }
   const bytes = missing.reduce((sum, { file }) => sum + file.size, 0);
   const kept = wanted.length - missing.length;
-  if (missing.length === 0) return `all ${wanted.length} files are there already`;
-  const rest = kept > 0 ? `; ${kept} are there already` : '';
+  if (missing.length === 0) return `all ${wanted.length} files are already uploaded`;
+  const rest = kept > 0 ? `; ${kept} are already uploaded` : '';
   return `uploading ${missing.length} ${missing.length === 1 ? 'file' : 'files'} (${formatMebibytes(bytes)})${rest}`;
 }
 
 function uploadLost({ file, target }: Upload): SpotreelError {
-  const message = `${formatLocation(target)} is not what was uploaded from ${filePath(file.url)}; submit again`;
+  const message = `${formatLocation(target)} no longer matches ${filePath(file.url)}; submit again`;
   return new SpotreelError('upload-lost', 'passing', message);
 }
 
@@ -175,7 +175,7 @@ function filesToUpload({ project, scenePath }: SceneExamination): FoundFile[] {
 async function headOf({ url }: FoundFile, storage: Storage): Promise<ObjectHead> {
   const head = await storage.head(url);
   if (head) return head;
-  const message = `${formatLocation(url)} was there a moment ago and is gone: put it back and submit again`;
+  const message = `${formatLocation(url)} disappeared during the upload: restore it and submit again`;
   throw new StorageError('not-found', url, message);
 }
 

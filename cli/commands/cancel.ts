@@ -36,7 +36,7 @@ async function cancelQueued(render: Render, { pause }: Pick<Wait, 'pause'>): Pro
     // The mark stays, and whoever watches next obeys it first.
     if (!isHolderAlive(directory, holder)) return true;
     if (waited >= MOST_SECONDS) {
-      const message = `${describeHolder(holder)} was asked to stop ${renderId} ${MOST_SECONDS} s ago and has not: stop it by hand, or wait`;
+      const message = `${describeHolder(holder)} has not stopped ${renderId} after ${MOST_SECONDS} s: wait, or stop that process by hand`;
       throw new SpotreelError('still-stopping', 'passing', message);
     }
     await pause(LOOK_SECONDS);
@@ -74,7 +74,7 @@ async function stopLocal(
   if (!isHolderProven(directory, holder)) {
     if (!isProcessAlive(pid, startTime)) return;
     const message =
-      `a claim in ${join(directory, 'lock')} names process ${pid}, which is not proven to be Spotreel's, so it gets no signal; ` +
+      `a claim in ${join(directory, 'lock')} names process ${pid}, but Spotreel cannot prove that it started this process, and does not stop it; ` +
       `if it renders, stop it by hand (kill ${pid}), else delete the claim ${holder.name}`;
     throw new SpotreelError('not-proven', 'usage', message);
   }
@@ -87,7 +87,7 @@ async function stopLocal(
   }
   for (let waited = 0; isProcessAlive(pid, startTime); waited += LOOK_SECONDS) {
     if (waited >= MOST_STOP_SECONDS) {
-      const message = `process ${pid} was asked to stop ${MOST_STOP_SECONDS} s ago and still runs: stop it by hand (kill ${pid}) or wait`;
+      const message = `process ${pid} has not stopped after ${MOST_STOP_SECONDS} s: wait, or stop it by hand (kill ${pid})`;
       throw new SpotreelError('still-stopping', 'passing', message);
     }
     await pause(LOOK_SECONDS);
@@ -110,15 +110,15 @@ export async function cancelCommand(renderId: string, flags: CancelFlags): Promi
   } else {
     stopped = await cancelLocal(render);
   }
-  const goOn = place.batch ? 'submit' : 'render';
+  const resume = place.batch ? 'submit' : 'render';
   const again = queueAround(render)
-    ? 'dropped into the watch folder again, the scene'
-    : `"spotreel ${goOn}" of the same scene`;
+    ? 'drop the scene into the watch folder again'
+    : `run "spotreel ${resume}" with the same scene`;
   say(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
   const kept = manifest && (await render.storedFrames(manifest)).size;
   if (manifest)
     say(
-      `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${render.location}; ${again} resumes the render`,
+      `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${render.location}; to resume, ${again}`,
     );
   if (flags.json) {
     const frames = manifest && { stored: kept, total: manifest.frameCount };
@@ -138,7 +138,7 @@ async function cancelLocal(render: Render): Promise<boolean> {
 }
 
 function noBatch({ location }: Render): SpotreelError {
-  const message = `nobody can be asked who renders into ${location}; give s3://… or a folder of this machine`;
+  const message = `cannot determine which process renders into ${location}; give s3://… or a folder of this machine`;
   return new SpotreelError('bad-usage', 'usage', message);
 }
 

@@ -74,7 +74,7 @@ export async function downloadCommand(
   }
   const report = reportOf(download, tally);
   say(describeDownload(report, wanted.frames, tally));
-  if (stopping.signal.aborted) say('stopped: the same command goes on from there');
+  if (stopping.signal.aborted) say('stopped: run the same command again to resume');
   if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
   return stopping.exitCode() || EXIT_CODES[report.state];
 }
@@ -114,7 +114,7 @@ function wantedOf({ frames, video = false }: DownloadFlags, manifest: Manifest):
     throw new SpotreelError(
       'bad-usage',
       'usage',
-      '--video: this render makes no video, it was asked for frames alone',
+      '--video: this render makes no video; it was planned for frames only',
     );
   }
   if (frames === undefined) {

@@ -74,7 +74,7 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
         say,
       });
       if (!estimate) {
-        say(`stopped: ${testOn ? 'the farm goes on, and ' : ''}the same command goes on from there`);
+        say(`stopped: ${testOn ? 'the farm continues; ' : ''}run the same command again to resume`);
         return stopping.exitCode();
       }
       if (shots.length > 1) say(`camera ${printableName(shot.options.camera ?? '')}:`);

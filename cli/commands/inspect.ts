@@ -147,7 +147,7 @@ function describeFacts(
 ): string {
   const packed = compression === 'none' ? 'uncompressed' : `compressed with ${compression}`;
   const subversion = blenderSubversion === undefined ? '' : ` (subversion ${blenderSubversion})`;
-  const part = incomplete ? '; too large to be read whole: what stands here is not all of it' : '';
+  const part = incomplete ? '; too large to read whole: this list is incomplete' : '';
   const head = `${file}: saved by Blender ${blenderVersion.text}${subversion}, ${packed}${part}`;
   return [head, ...scenes.flatMap((scene) => describeScene(scene, scene.name === activeScene, cameras))].join(
     '\n',

@@ -49,7 +49,7 @@ export async function logsCommand(renderId: string | undefined, flags: LogsFlags
     const work = showLogs(findRenderNow, flags, services, printer);
     const shown = await Promise.race([work, stopped(stop.signal), printer.closed]);
     if (shown !== undefined) return shown ? 0 : 1;
-    const who = place.batch ? 'the farm goes on' : 'what renders goes on';
+    const who = place.batch ? 'the farm continues' : 'the render continues';
     if (stopping.exitCode() !== 0) process.stderr.write(`stopped; ${who}\n`);
     // A call that is late would hold the process up, and nobody wants its answer any more.
     return process.exit(stopping.exitCode());
@@ -77,7 +77,7 @@ async function findJobs(render: Render) {
   const here = render.folder.protocol === 'file:' ? lookHere({ render, jobs: noted }) : undefined;
   const jobs = noted ?? here?.foundJobs;
   if (!jobs) {
-    const message = `no jobs are noted in ${render.location} (jobs.json): nothing of it has run yet`;
+    const message = `jobs.json is missing in ${render.location}: the render has not started yet`;
     throw new SpotreelError('no-jobs', 'passing', message);
   }
   const sliceCount = here?.render?.arrayProperties?.size ?? 1;

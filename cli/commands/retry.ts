@@ -45,7 +45,7 @@ function refuseRunning({ renderId, state, ended, fault }: RenderState): void {
   const message =
     fault === undefined
       ? `${renderId} has not ended (${state}): wait for it, or stop it first (spotreel cancel ${renderId})`
-      : `nobody can say whether ${renderId} has ended: ${fault}`;
+      : `cannot determine whether ${renderId} has ended: ${fault}`;
   throw new SpotreelError('running', fault === undefined ? 'usage' : 'passing', message);
 }
 
@@ -60,8 +60,8 @@ async function refuseChangedScene({ renderId, source }: Manifest, storage: Stora
   const head = await storage.head(parseLocation(source.url, process.cwd()));
   if (head?.etag === source.etag) return;
   const message = head
-    ? `${source.url} has changed since ${renderId} was planned: put that file back, or render it as it is now, which is another render`
-    : `${source.url} is missing: put it back, or run "spotreel render" for the place that it moved to, which resumes ${renderId}`;
+    ? `${source.url} has changed since ${renderId} was planned: restore that file, or render the changed scene as a new render`
+    : `${source.url} is missing: restore it, or run "spotreel render" with its new path to resume ${renderId}`;
   throw new SpotreelError('scene-changed', 'usage', message);
 }
 
@@ -147,17 +147,17 @@ function nothingToDo(
 ): string | undefined {
   if (frames.length > 0) return undefined;
   if (partial) {
-    const which = asked.failed ? 'no frame of those asked for has failed' : 'the frames asked for are there';
-    return `${which}; others are missing, which "spotreel retry" without them renders`;
+    const which = asked.failed
+      ? 'none of the requested frames has failed'
+      : 'the requested frames are complete';
+    return `${which}; "spotreel retry" without --frames and --failed renders the other missing frames`;
   }
   const isMade = plannedVideo(manifest) === 'none' || links.video !== undefined;
-  return state === 'complete' && isMade
-    ? 'every frame and the video are there: there is nothing to do'
-    : undefined;
+  return state === 'complete' && isMade ? 'every frame and the video are complete: nothing to do' : undefined;
 }
 
 function describeChoice({ frames, slices }: RetryChoice): string {
-  if (frames.length === 0) return 'every frame is there, and the video is made';
+  if (frames.length === 0) return 'every frame is complete; only the video is made';
   const [count, parts] = [frames.length, slices.length];
   const what = `${countOf(count, 'frame')} in ${countOf(parts, 'slice')}`;
   return `${what} (${formatFrames(frames)})`;
@@ -168,7 +168,7 @@ async function isAgreed(doubts: readonly string[], { choice, manifest, flags }: 
   say(`${manifest.renderId}: ${describeChoice(choice)}`);
   for (const doubt of doubts) say(`warning: ${doubt}`);
   if (doubts.length === 0 || flags.yes) return true;
-  if (await confirm('render them so?')) return true;
+  if (await confirm('render these frames anyway?')) return true;
   say('nothing was submitted');
   return false;
 }
@@ -198,7 +198,7 @@ async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise
       ...(otherBlender === undefined
         ? []
         : [
-            `the farm has Blender ${manifest.renderBlenderVersion} no more: these frames come from ${otherBlender}`,
+            `the farm no longer has Blender ${manifest.renderBlenderVersion}: these frames come from ${otherBlender}`,
           ]),
       ...(onDemand ? ['On-Demand machines cost their full price'] : []),
     ],
@@ -220,9 +220,10 @@ async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise
   const services = { batch, now: () => new Date(), targets, claim };
   const submitted = await retryRender(known, manifest, wish, services);
   const { renderId } = manifest;
-  if (submitted.resumed) say('a retry that was cut off while it was submitted goes on, in place of this one');
+  if (submitted.resumed)
+    say('resumed an earlier retry that was interrupted while submitting, instead of starting this one');
   say(
-    `submitted as retry ${submitted.plan.number}; "spotreel watch ${renderId}${formatPlace(flags)}" shows how it goes`,
+    `submitted as retry ${submitted.plan.number}; "spotreel watch ${renderId}${formatPlace(flags)}" shows its progress`,
   );
   const { render, stitch, retry: noted } = submitted.jobs;
   const jobs = noted?.kind === 'video' ? [stitch] : [render, stitch];

@@ -128,7 +128,8 @@ async function submitOne(
   );
   const { frameCount, sliceCount, renderBlenderVersion } = manifest;
   const keptTags = formatTags(manifest.tags ?? {});
-  if (keptTags !== formatTags(tags)) say(`it was planned before, and keeps its tags: ${keptTags || 'none'}`);
+  if (keptTags !== formatTags(tags))
+    say(`the render was planned before and keeps its tags: ${keptTags || 'none'}`);
   const by = renderBlenderVersion === undefined ? '' : ` by Blender ${renderBlenderVersion}`;
   say(
     `${countOf(frameCount, 'frame')} in ${countOf(sliceCount, 'slice')}${by}; results will be in ${render.location}`,
@@ -208,8 +209,8 @@ function watchingFarm({ farm, output }: Target): FarmDescription {
   const isOwn = farm && output.href === childUrl(keyUrl('s3:', farm.bucket, ''), farm.outputPrefix).href;
   if (isOwn && farm.capPrefix !== undefined) return farm;
   const why = isOwn
-    ? `farm ${farm.name} was deployed by an earlier version, which looks after none: deploy it again`
-    : 'only the farm looks after what renders cost, and only in its own folder: leave out -o (and one of -q and -d)';
+    ? `farm ${farm.name} was deployed by an earlier version without cost caps: deploy it again`
+    : 'only a farm enforces cost caps, and only in its own folder: leave out -o (and one of -q and -d)';
   throw new SpotreelError('bad-usage', 'usage', `--max-cost: ${why}`);
 }
 
@@ -225,7 +226,7 @@ function outputOf(text: string): URL {
   throw new SpotreelError(
     'bad-output',
     'usage',
-    `-o ${text} is no place in S3; give s3://bucket or s3://bucket/prefix`,
+    `-o ${text} is not an S3 location; give s3://bucket or s3://bucket/prefix`,
   );
 }
 
@@ -260,7 +261,7 @@ async function inBucket(
 }
 
 function nowhereToGo({ url }: ObjectHead): SpotreelError {
-  const message = `${formatLocation(url)} lies on this machine: give s3://bucket/key, or leave out one of -q, -d and -o so that the farm's bucket is looked up`;
+  const message = `${formatLocation(url)} is on this machine: give s3://bucket/key, or leave out one of -q, -d and -o to use the farm's bucket`;
   return new SpotreelError('bad-usage', 'usage', message);
 }
 

@@ -84,8 +84,8 @@ export async function watchCommand(renderId: string | undefined, flags: WatchFla
       }
       return STATE_EXIT[last.state.state];
     }
-    const who = place.batch ? 'the farm goes on' : 'what renders goes on';
-    process.stderr.write(`stopped watching; ${who}, and the same command looks again\n`);
+    const who = place.batch ? 'the farm continues' : 'the render continues';
+    process.stderr.write(`stopped watching; ${who}\n`);
     // An answer that is late would hold the process up, and nobody wants it any more.
     return process.exit(stopping.exitCode());
   } finally {
@@ -122,7 +122,7 @@ interface Shown {
   readonly meter: Meter;
   readonly costs: CostTeller;
   readonly waits: WaitTeller;
-  readonly picture?: PictureView | undefined;
+  readonly picture?: PictureView;
 }
 
 async function watch(

@@ -203,12 +203,12 @@ function hasGaps(video: string): boolean {
 export function describeDownload(report: DownloadReport, wanted: ReadonlySet<number>, tally: Tally): string {
   const { directory, frames, fetched, kept, bytes, video } = report;
   const missing = missingFrames(wanted, tally);
-  const files = `${countOf(fetched, 'file')} fetched (${formatMebibytes(bytes)}), ${kept} there already`;
+  const files = `${countOf(fetched, 'file')} downloaded (${formatMebibytes(bytes)}), ${kept} already complete`;
   return [
     frames.wanted > 0
       ? `${frames.here} of ${countOf(frames.wanted, 'frame')} ${frames.wanted === 1 ? 'is' : 'are'} in ${directory}: ${files}`
       : `${directory}: ${files}`,
-    ...(missing.length > 0 ? [`not there (yet): frames ${formatFrames(missing)}`] : []),
+    ...(missing.length > 0 ? [`missing so far: frames ${formatFrames(missing)}`] : []),
     ...videoLines(video),
     ...linesToOpen(report),
   ].join('\n');
@@ -216,7 +216,7 @@ export function describeDownload(report: DownloadReport, wanted: ReadonlySet<num
 
 function videoLines(video: DownloadReport['video']): string[] {
   if (video === undefined) return [];
-  if (video === null) return ['there is no video (yet)'];
+  if (video === null) return ['no video yet'];
   return [
     hasGaps(video) ? `video that lacks frames or sound: ${video}; gaps.json names them` : `video: ${video}`,
   ];
@@ -230,6 +230,6 @@ export function readingOfDownload(tally: Tally, wanted: number): Reading {
     total: wanted,
     done: frames.size,
     count: `${frames.size} of ${countOf(wanted, 'frame')}`,
-    note: `${formatMebibytes(bytes)} fetched`,
+    note: `${formatMebibytes(bytes)} downloaded`,
   };
 }

@@ -39,8 +39,8 @@ export async function makeFolderOf(directory: string, name: string): Promise<str
 async function refuseOther(path: string): Promise<void> {
   const stats = await lstatOf(path);
   if (stats === undefined || stats.isDirectory()) return;
-  const what = stats.isSymbolicLink() ? 'a link' : 'no folder';
-  const message = `${path} is ${what}, where the download has a folder of its own: remove it or choose another directory`;
+  const what = stats.isSymbolicLink() ? 'a link' : 'not a folder';
+  const message = `${path} is ${what}, but the download needs a folder there: remove it or choose another directory`;
   throw new SpotreelError('bad-directory', 'usage', message);
 }
 
@@ -48,7 +48,7 @@ async function refuseOther(path: string): Promise<void> {
 export async function refuseSameFolder(directory: string, render: string): Promise<void> {
   const [target, source] = await Promise.all([directory, render].map((path) => realpath(path)));
   if (target !== source) return;
-  const message = `${directory} is where the render lies already: choose another directory`;
+  const message = `${directory} is the folder of the render itself: choose another directory`;
   throw new SpotreelError('bad-directory', 'usage', message);
 }
 
@@ -238,6 +238,6 @@ function refuseStopped(signal: AbortSignal): void {
 }
 
 function changed(url: URL): StorageError {
-  const message = `${formatLocation(url)} was changed while it was fetched: the same command fetches it anew`;
+  const message = `${formatLocation(url)} changed during the download: run the same command again`;
   return new StorageError('changed', url, message);
 }

@@ -147,10 +147,10 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
       ...placeAssumption(test, machine, threadsThere, onGpu),
       ...(shot.checked.needsOneSlice
         ? [
-            'a simulation is not baked: the test stepped through it up to its last frame, and that time counts as part of the start; another start, such as after a Spot interruption, steps again',
+            'a simulation is not baked: the start includes simulating up to the last test frame; every further start, such as after a Spot interruption, simulates again',
           ]
         : []),
-      `machines of a farm have started after ${FIRST_MACHINE_SECONDS / 60} minutes`,
+      `machines of a farm start within ${FIRST_MACHINE_SECONDS / 60} minutes`,
       ...farm.notes,
       ...notes,
       NOT_IN_COST,
@@ -160,8 +160,8 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
 
 function spreadAssumption(count: number): string {
   if (count === 1)
-    return 'one frame tells nothing of how far others are from it: low and high are a tenth off, as much as the same work may differ';
-  return `low and high: all frames like the quickest and like the slowest of the ${count} that were tested, and a tenth off, as much as the same work may differ; one that is unlike all of them was not seen`;
+    return 'a single frame does not show how much frames differ: low and high are 10 % off, the usual difference between equal frames';
+  return `low and high: every frame is as fast as the fastest, or as slow as the slowest, of ${count} test frames, and 10 % beyond; frames unlike all of these are not covered`;
 }
 
 function placeAssumption(
@@ -170,12 +170,12 @@ function placeAssumption(
   threadsOnFarm: number,
   onGpu: boolean,
 ): string[] {
-  if (onGpu) return ['a GPU of the farm is as quick as the one that tested'];
+  if (onGpu) return ['a GPU of the farm is as fast as the one of the test'];
   const there = on === 'here' ? threadsOnFarm : machine.threads;
   const where = on === 'here' ? 'on a farm' : 'here';
   const more = on === 'here' ? '; --on-farm measures it' : '';
   return [
-    `a frame takes ${(threads / there).toFixed(2)} times as long ${where}: ${threads} of its threads against ${there}, a vCPU being one${more}`,
+    `a frame takes ${(threads / there).toFixed(2)} times as long ${where}: ${there} threads instead of ${threads}, counting a vCPU as a thread${more}`,
   ];
 }
 
@@ -217,7 +217,7 @@ export function describeEstimate(estimate: Estimate): string {
     ...farm.refusals.map(({ message }) => ['not on a farm', message] as const),
     ...test.failures.map(({ frame, reason }) => [`frame ${frame}`, `failed: ${reason}`] as const),
     ...picturesRow(test),
-    ...estimate.assumptions.map((text, i) => [i === 0 ? 'taken so' : '', text] as const),
+    ...estimate.assumptions.map((text, i) => [i === 0 ? 'assumptions' : '', text] as const),
   ];
   const head = `${printableName(file)}: ${countOf(frameCount, 'frame')} of ${width}×${height}, ${engine}`;
   const lines = describeRows(rows, 15);
@@ -276,7 +276,7 @@ function picturesRow({ frames }: Estimate['test']): Array<readonly [string, stri
 export interface EstimateRequest {
   readonly shot: Shot;
   /** Where to test: this machine, where it is absent. */
-  readonly testOn?: AskedFarm | undefined;
+  readonly testOn?: AskedFarm;
   readonly testFrames: number;
   /** A folder of this machine, for the test's own folder. */
   readonly output: URL;
@@ -353,13 +353,13 @@ export async function refuseAbove(shot: Shot, check: CostCheck): Promise<'checke
 function judge({ farm }: Estimate, maxUsd: number, file: string, say: CostCheck['say']): void {
   const { spot } = farm.cost;
   if (spot.low > maxUsd) {
-    const message = `${file} would cost ${formatUsd(spot.low)} USD on Spot machines even at the lowest (${describeSpread(spot)}), and --max-cost is ${maxUsd}: raise it, ask for less (--samples, --resolution-percent, --frames), or submit it all the same with --test-frames 0`;
+    const message = `${file} would cost at least ${formatUsd(spot.low)} USD on Spot machines (${describeSpread(spot)}), and --max-cost is ${maxUsd}: raise it, render less (--samples, --resolution-percent, --frames), or skip this check with --test-frames 0`;
     throw new SpotreelError('over-cap', 'scene', message);
   }
   say(`estimated at ${describeSpread(spot)} on Spot machines`);
   if (spot.high > maxUsd)
     say(
-      `warning: it may come to its cap of ${formatUsd(maxUsd)} USD, and is stopped then; what is rendered by then stays`,
+      `warning: the render may reach its cap of ${formatUsd(maxUsd)} USD; the farm then stops it and keeps its frames`,
     );
 }
 
@@ -373,6 +373,6 @@ function whyNoTest(): string | undefined {
 }
 
 function unknownBeforehand(why: string, say: CostCheck['say']): 'checked' {
-  say(`what it will cost is not known beforehand (${why}); the cap holds while it renders`);
+  say(`the cost cannot be estimated beforehand (${why}); the farm enforces the cap while it renders`);
   return 'checked';
 }

@@ -15,9 +15,9 @@ export interface FarmSize {
   /** Whether it has been deployed, so that its account can be asked for prices. */
   readonly isThere: boolean;
   /** Whether scenes may run their scripts there. */
-  readonly allowsScripts?: boolean | undefined;
+  readonly allowsScripts?: boolean;
   /** Whether its images have an OpenColorIO configuration built in. */
-  readonly hasOcio?: boolean | undefined;
+  readonly hasOcio?: boolean;
   /** What of it is not the farm's own, for people. */
   readonly notes: readonly string[];
 }
@@ -41,7 +41,7 @@ export function usualFarm(why: string): FarmSize {
     parallel: Math.floor(spotVcpus / renderVcpus),
     region: 'us-east-1',
     isThere: false,
-    notes: [`the farm is one as it is deployed without settings (${why})`],
+    notes: [`assuming a farm deployed with default settings (${why})`],
   };
 }
 
@@ -55,7 +55,7 @@ export async function askFarmSize(name: string, onGpu: boolean): Promise<AskedFa
 /** As its description has it: pure. */
 export function sizeOf(farm: FarmDescription, onGpu: boolean): FarmSize {
   const usual = usualFarm(
-    `farm ${farm.name} was deployed by an earlier version, which tells no more of itself`,
+    `farm ${farm.name} was deployed by an earlier version, which does not describe its machines`,
   );
   return {
     machines: farm.machines ?? usual.machines,
@@ -76,13 +76,13 @@ export async function askFarmIfAny(name: string, onGpu: boolean): Promise<AskedF
   const timer = new AbortController();
   const late = new Promise<FarmSize>((resolve) => {
     const timeout = setTimeout(
-      () => resolve(usualFarm(`AWS has not answered for ${PATIENCE_SECONDS} s`)),
+      () => resolve(usualFarm(`AWS has not answered within ${PATIENCE_SECONDS} s`)),
       PATIENCE_SECONDS * 1000,
     );
     timer.signal.addEventListener('abort', () => clearTimeout(timeout));
   });
   const asked = askFarmSize(name, onGpu).catch((error: unknown) =>
-    usualFarm(`none was found: ${messageOf(error)}`),
+    usualFarm(`no farm found: ${messageOf(error)}`),
   );
   try {
     return await Promise.race([asked, late]);

@@ -90,8 +90,8 @@ async function conclude(
   if (frames.length > 0)
     return { ...test, results, pace: { frameSeconds: framePace(frames, plan.frames), startSeconds } };
   const [first] = failures;
-  const reason = why ?? (first ? `frame ${first.frame}: ${first.reason}` : 'nobody said why');
-  const message = `none of the test frames of ${formatLocation(source.url)} came out: ${reason}`;
+  const reason = why ?? (first ? `frame ${first.frame}: ${first.reason}` : 'unknown reason');
+  const message = `all test frames of ${formatLocation(source.url)} failed: ${reason}`;
   throw new SpotreelError('no-test-frame', 'scene', message);
 }
 

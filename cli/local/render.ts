@@ -40,7 +40,7 @@ export interface LocalRenderOptions {
   /** A folder of this machine, under which the render's own folder is made. */
   readonly output: URL;
   readonly options: RenderOptions;
-  readonly name?: string | undefined;
+  readonly name?: string;
   /** Of the renders of several cameras. */
   readonly group?: string;
   /** Whether other versions of the files that the scene needs make another render: `RenderRequest` says when. */
@@ -137,10 +137,10 @@ export interface LocalRetryOptions {
   /** Stops everything; what is done is kept. */
   readonly signal: AbortSignal;
   readonly asked: AskedFrames;
-  readonly samples?: number | undefined;
+  readonly samples?: number;
 }
 
-const REASON = 'a retry takes its place';
+const REASON = 'replaced by a retry';
 
 /**
  * Renders what is missing on this machine, as `LocalRender` renders all. Jobs that were stopped half way go on where nothing but
@@ -196,7 +196,11 @@ async function endJobs(ids: readonly string[], batch: LocalBatch): Promise<void>
 const MOST_REASONS = 10;
 
 /** How a render ended, for a person; `again` is what goes on from there. */
-export function describeOutcome(outcome: RenderOutcome, seconds: number, again = 'the same command'): string {
+export function describeOutcome(
+  outcome: RenderOutcome,
+  seconds: number,
+  again = 'run the same command again',
+): string {
   const { state, render, manifest, progress, toOpen = {} } = outcome;
   const { frameCount } = manifest;
   const frames = `${progress.done.size} of ${countOf(frameCount, 'frame')}`;
@@ -227,15 +231,17 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
     return printable(told.join('\n'));
   }
   if (state === 'interrupted') {
-    return printable(`stopped: ${frames} ${are} safe in ${where}; ${again} goes on from there`);
+    return printable(`stopped: ${frames} ${are} stored in ${where}; ${again} to resume`);
   }
   if (outcome.gaps) {
     const video = formatLocation(render.partialVideoUrl(plannedVideo(manifest)));
     const { gaps, sound = [] } = outcome.gaps;
     const lines =
       gaps.length > 0
-        ? [`partial: ${frames} ${are} safe in ${where}; ${again} tries the others again`]
-        : [`partial: ${frames} ${are} safe in ${where}, and the video lacks sound; ${again} makes it again`];
+        ? [`partial: ${frames} ${are} stored in ${where}; ${again} to retry the others`]
+        : [
+            `partial: ${frames} ${are} stored in ${where}, and the video lacks sound; ${again} to make it again`,
+          ];
     const told = [
       ...gapLines(outcome.gaps, outcome),
       ...errorLines(outcome),
@@ -251,7 +257,7 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
   const failed = [
     ...frameLines(outcome),
     ...errorLines(outcome),
-    `failed: ${frames} ${are} safe in ${where}`,
+    `failed: ${frames} ${are} stored in ${where}`,
   ];
   return printable([...failed, ...linesToOpen(toOpen)].join('\n'));
 }
@@ -293,8 +299,8 @@ function gapLines({ gaps }: Gaps, { progress }: RenderOutcome): string[] {
   const [one] = gaps;
   const shown =
     gaps.length === 1 && one
-      ? `frame ${one.frame} is missing; the video shows frame ${one.shown} in its place`
-      : `frames ${frames} are missing; the video shows others in their places`;
+      ? `frame ${one.frame} is missing; the video shows frame ${one.shown} instead`
+      : `frames ${frames} are missing; the video repeats neighbouring frames instead`;
   return [
     shown,
     ...reasonLines(

@@ -22,10 +22,7 @@ export class RenderProgress {
   /** Frames that are whole in storage. */
   readonly done = new Set<number>();
   /** Frames given up, and why. */
-  readonly failed = new Map<
-    number,
-    { readonly reason: string; readonly missing?: readonly string[] | undefined }
-  >();
+  readonly failed = new Map<number, { readonly reason: string; readonly missing?: readonly string[] }>();
   /** Why workers ended badly, each reason once. */
   readonly errors = new Set<string>();
   /** What the video lacks, each once by its message. */
@@ -121,7 +118,7 @@ export function createProgressView(stream: NodeJS.WriteStream, now: () => number
 export function describeProgress(progress: RenderProgress, at: number): string {
   if (progress.stitched !== undefined)
     return `video: ${progress.stitched} of ${countOf(progress.total, 'frame')}`;
-  if (progress.done.size + progress.failed.size >= progress.total) return 'every frame is dealt with';
+  if (progress.done.size + progress.failed.size >= progress.total) return 'no frames left';
   const frames = progress.frames();
   const parts = [frames.length > 0 ? `rendering ${describeFrames(frames)}` : 'starting Blender'];
   if (progress.failed.size > 0) parts.push(`${progress.failed.size} failed`);
@@ -159,9 +156,9 @@ export interface LocalWork {
 export interface RenderOutcome {
   readonly state: 'complete' | 'partial' | 'failed' | 'interrupted';
   /** For `partial`: the frames and the sound that the video lacks. */
-  readonly gaps?: Gaps | undefined;
+  readonly gaps?: Gaps;
   /** What frames were rendered without, as `--force` allows. */
-  readonly lacking?: MissingFiles | undefined;
+  readonly lacking?: MissingFiles;
   readonly render: Render;
   readonly manifest: Manifest;
   readonly progress: RenderProgress;

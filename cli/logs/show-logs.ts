@@ -26,7 +26,7 @@ import { countOf, formatExactSeconds, printable } from '../../core/text';
 /** What is known of a line besides itself. */
 interface LineContext {
   /** In `slices/<slice>.json`; absent for the job that makes the video. */
-  readonly slice?: number | undefined;
+  readonly slice?: number;
   /** 1-based. */
   readonly attempt: number;
 }
@@ -57,9 +57,9 @@ function messageOfLine(text: string, event: WorkerEvent | undefined): string {
     case 'frame-stored':
       return `frame ${event.frame} is stored (${formatExactSeconds(event.seconds)})`;
     case 'frame-kept':
-      return `frame ${event.frame} was there already`;
+      return `frame ${event.frame} was already stored`;
     case 'frame-failed':
-      return `frame ${event.frame} failed${event.final ? '' : ', it is tried again'}: ${event.reason}`;
+      return `frame ${event.frame} failed${event.final ? '' : ', retrying'}: ${event.reason}`;
     case 'stitching':
       return `${event.frames} of ${countOf(event.total, 'frame')} ${event.total === 1 ? 'is' : 'are'} in the video`;
     case 'output':
@@ -89,23 +89,23 @@ function describeNews(news: LogNews, { what, frame }: LogJob): string | undefine
     }
     case 'missing': {
       const why = news.attempt.reason === undefined ? '' : ` (${news.attempt.reason})`;
-      return `${what}, attempt ${news.attempt.attempt}: there is no log${why}: its machine went before a word, or its days are over (the setting logDays)`;
+      return `${what}, attempt ${news.attempt.attempt}: no log${why}: the machine stopped before it wrote one, or the log has expired (the setting logDays)`;
     }
     case 'unknown':
-      return `${what}: its job is not known (any more), so its log can't be found: AWS Batch keeps jobs for 7 days at least after their end`;
+      return `${what}: the job is unknown, so its log cannot be found; AWS Batch keeps jobs for at least 7 days after they end`;
     case 'waiting':
-      return `${what} has not begun yet (${news.job.status}); waiting`;
+      return `${what} has not started yet (${news.job.status}); waiting`;
     case 'not-begun': {
       const { job, of } = news;
       const reason = job.statusReason === undefined ? '' : `, ${job.statusReason}`;
-      const begun = of === 0 ? 'it has not begun' : `it has had ${of} ${of === 1 ? 'attempt' : 'attempts'}`;
-      return `${what}: there is no such log: ${begun} (${job.status}${reason})`;
+      const begun = of === 0 ? 'it has not started' : `it has had ${of} ${of === 1 ? 'attempt' : 'attempts'}`;
+      return `${what}: no such log: ${begun} (${job.status}${reason})`;
     }
     case 'fault':
-      return `${news.message}; going on`;
+      return `${news.message}; continuing`;
     default:
       news.type satisfies 'abandoned';
-      return `${what}: nobody renders any more; the same render goes on from there`;
+      return `${what}: no process renders it any more; render the same scene again to resume`;
   }
 }
 
@@ -165,7 +165,7 @@ export class LogPrinter {
 
 export interface ShowOptions extends WantedLogs, Pick<ReadOptions, 'follow'> {
   /** 1-based. */
-  readonly attempt?: number | undefined;
+  readonly attempt?: number;
 }
 
 /** Seconds between two looks for something that runs. */
@@ -211,7 +211,7 @@ async function unlessPassing(choose: () => Promise<ChosenLogs>, printer: LogPrin
     return await choose();
   } catch (error) {
     if (!(error instanceof SpotreelError) || error.kind !== 'passing') throw error;
-    printer.say(`${messageOf(error)}; going on`);
+    printer.say(`${messageOf(error)}; continuing`);
     return { jobs: [], why: '', ended: false };
   }
 }
@@ -233,7 +233,7 @@ async function showLog(
     if (news.type === 'lines') lines += await print(news.lines);
   }
   if (lines === 0 && job.frame !== undefined) {
-    printer.say(`no line is about frame ${job.frame}; --slice ${job.slice} shows all that there is`);
+    printer.say(`no line mentions frame ${job.frame}; --slice ${job.slice} shows the whole log`);
   }
   return lines > 0;
 }

@@ -27,20 +27,20 @@ export interface FolderView {
 
 const WHY = {
   cancelled: 'cancelled; its frames are kept',
-  deleted: 'it was deleted, and is not rendered',
-  outdated: 'its scene is another by now, or gone: it is not rendered',
+  deleted: 'the render was deleted; not rendered',
+  outdated: 'its scene has changed or is missing; not rendered',
 } as const;
 
 /** Characters of a reason. */
 const LONGEST_REASON = 4096;
 
 /** What has a render go on that the watch folder is done with. */
-const AGAIN = 'dropped into uploads again, the scene';
+const AGAIN = 'drop the scene into uploads again';
 
 /** With `json` each event is one object in a line on `out`. `now` in milliseconds. */
 export function createFolderView(
   meter: Meter,
-  { json, out, err }: { json?: boolean | undefined; out: NodeJS.WritableStream; err: NodeJS.WritableStream },
+  { json, out, err }: { json?: boolean; out: NodeJS.WritableStream; err: NodeJS.WritableStream },
   now: () => number,
 ): FolderView {
   const say = (text: string): void => {
@@ -75,7 +75,7 @@ export function createFolderView(
     },
     delayed: (key, error) =>
       say(
-        `${printableName(key)}: not taken yet, tried again soon: ${printableLine(messageOf(error), LONGEST_REASON)}`,
+        `${printableName(key)}: not queued yet, retrying: ${printableLine(messageOf(error), LONGEST_REASON)}`,
       ),
     progress: (renderId, waiting) => ({
       show: (progress) => {
@@ -99,7 +99,7 @@ export function createFolderView(
       tell('ended', outcomeJson(outcome, seconds));
     },
     failed: (renderId, error) => {
-      say(`${renderId}: failed: ${messageOf(error)}; ${AGAIN} goes on from there`);
+      say(`${renderId}: failed: ${messageOf(error)}; ${AGAIN} to resume`);
       tell('ended', { renderId, state: 'failed', errors: [messageOf(error)] });
     },
     dropped: (renderId, why) => {

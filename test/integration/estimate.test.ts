@@ -71,7 +71,7 @@ test('an artist without an AWS account reads off what it takes here and would co
   expect(farm.cost.onDemand.low).toBeGreaterThan(farm.cost.spot.low);
   expect(told.assumptions.join('\n')).toMatch(/quickest and like the slowest of the 4/);
   expect(told.assumptions.join('\n')).toMatch(
-    /the farm is one as it is deployed without settings \(none was found/,
+    /assuming a farm deployed with default settings \(no farm found/,
   );
 
   // The same again: told from what is there.

@@ -109,7 +109,7 @@ test('a render that waits says why, as AWS Batch does, from one call', async () 
   const { exitCode, stdout } = await spotreel(['status', 'shot', ...place()], { environment });
   expect(exitCode).toBe(0);
   expect(stdout).toContain('shot: waiting');
-  expect(stdout).toContain('4 jobs for a machine (RUNNABLE)');
+  expect(stdout).toContain('4 jobs waiting for a machine (RUNNABLE)');
   expect(stdout).toContain(statusReason);
   expect(calls).toEqual([['job-1', 'job-2', 'job-1:0', 'job-1:1', 'job-1:2', 'job-1:3']]);
 });
@@ -177,7 +177,7 @@ test('Ctrl-C while AWS Batch is late ends the watching, and says that the farm g
   const { exitCode, stderr } = await finished;
   clearTimeout(deadline);
   expect(exitCode).toBe(130);
-  expect(stderr).toContain('the farm goes on');
+  expect(stderr).toContain('the farm continues');
   expect(calls).toHaveLength(1);
 });
 
