@@ -14,7 +14,7 @@ import {
 } from '../core/text';
 import { describeFinding, describeRows, localTime, type Reading } from './output';
 
-/** What each state is called. */
+/** The word for each state. */
 export const STATE_WORDS: Readonly<Record<StateName, string>> = {
   refused: 'refused',
   waiting: 'waiting',
@@ -27,7 +27,7 @@ export const STATE_WORDS: Readonly<Record<StateName, string>> = {
   unknown: 'unknown',
 };
 
-/** Exit codes of `status` and `watch`, by state. What goes on is no failure. */
+/** Exit codes of `status` and `watch`, by state. A running render is no failure. */
 export const STATE_EXIT: Readonly<Record<StateName, number>> = {
   refused: 1,
   waiting: 0,
@@ -40,7 +40,7 @@ export const STATE_EXIT: Readonly<Record<StateName, number>> = {
   unknown: 1,
 };
 
-/** All about a render, for a person; `now` in milliseconds since 1970. */
+/** Describes a render for a person; `now` in milliseconds since 1970. */
 export function describeState(state: RenderState, now: number, cost?: RenderCost): string {
   const {
     renderId,
@@ -84,7 +84,7 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
   );
 }
 
-/** Names that are shown. */
+/** Most names that are listed. */
 const MOST_OUTPUTS = 10;
 
 function describeOutputs(outputs: readonly string[]): string {
@@ -158,13 +158,13 @@ function ago(at: string, now: number): string {
   return `${localTime(at)} (${formatSeconds(Math.max(0, (now - Date.parse(at)) / 1000))} ago)`;
 }
 
-/** Frames per minute are those of so long back. */
+/** Seconds over which frames per minute are measured. */
 const WINDOW_SECONDS = 300;
 
-/** Frames of which a median tells something. */
+/** Least number of frames for an estimate of the remaining time. */
 const LEAST_FRAMES = 3;
 
-/** How fast a render goes, from looks at it. */
+/** The pace of a render, measured over several looks. */
 export class Pace {
   private looks: Array<{ readonly at: number; readonly stored: number }> = [];
 
@@ -182,8 +182,8 @@ export class Pace {
 }
 
 /**
- * Seconds until the last frame if what runs now goes on to run, were all frames that are left like those of the quicker
- * quarter, and like those of the slower one; `undefined` where nothing runs or too little is known. Pure.
+ * Seconds until the last frame at the current number of slices, if all remaining frames are like the faster or the
+ * slower quarter; `undefined` if nothing runs or too little is known. Pure.
  */
 export function secondsLeft({
   frames,
@@ -196,7 +196,7 @@ export function secondsLeft({
   const { frameSeconds } = figures ?? {};
   if (!frames || !frameSeconds || left <= 0 || running === 0 || frames.stored < LEAST_FRAMES)
     return undefined;
-  // Never more at a time than there are frames left, nor than slices that are left hold.
+  // At most one slice per remaining frame, and only remaining slices.
   const parallel = Math.min(running, left, running + waiting);
   return {
     from: (left * frameSeconds.quarter) / parallel,
@@ -204,7 +204,7 @@ export function secondsLeft({
   };
 }
 
-/** What is shown of a render while it is watched; `now` in milliseconds since 1970. Pure. */
+/** The progress of a watched render; `now` in milliseconds since 1970. Pure. */
 export function renderReading(
   state: RenderState,
   framesPerMinute: number | undefined,

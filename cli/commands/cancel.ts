@@ -14,13 +14,13 @@ import { explain, type Run, withPlaceOptions, withRenderId } from '../help';
 import { findFolder, findPlace, type PlaceFlags } from '../place';
 import { say } from '../output';
 
-/** Seconds between two looks, and how long whoever watches the folder may take: workers finish frames that are nearly done. */
+/** Seconds between two checks, and the longest wait: workers first finish frames that are nearly done. */
 const LOOK_SECONDS = 0.2;
 const MOST_SECONDS = 90;
 
 /**
- * Has a render of a watch folder stopped, or taken out of its queue, whether somebody watches it now or will later; all else in
- * the queue goes on. `false` where it is no render of any. Throws `still-stopping` (passing) when it takes too long.
+ * Stops a render of a watch folder or removes it from the queue; other renders continue. `false` for a render of
+ * another place. Throws `still-stopping` (passing) if it takes too long.
  */
 async function cancelQueued(render: Render, { pause }: Pick<Wait, 'pause'>): Promise<boolean> {
   const { output, renderId, storage } = render;
@@ -33,7 +33,7 @@ async function cancelQueued(render: Render, { pause }: Pick<Wait, 'pause'>): Pro
   say(`asking ${describeHolder(holder)}, which watches the folder, to stop it`);
   const directory = filePath(queueFolder(output));
   for (let waited = 0; await storage.head(mark); waited += LOOK_SECONDS) {
-    // The mark stays, and whoever watches next obeys it first.
+    // The mark stays: the next process that watches the folder obeys it first.
     if (!isHolderAlive(directory, holder)) return true;
     if (waited >= MOST_SECONDS) {
       const message = `${describeHolder(holder)} has not stopped ${renderId} after ${MOST_SECONDS} s: wait, or stop that process by hand`;
@@ -44,7 +44,7 @@ async function cancelQueued(render: Render, { pause }: Pick<Wait, 'pause'>): Pro
   return true;
 }
 
-/** A version that another has taken the place of still renders to its end. */
+/** A render whose scene has a newer version still runs to its end. */
 function isIn({ waiting, holder }: QueueLook, render: Render): boolean {
   if (waiting.includes(render.renderId)) return true;
   const own = localHolder(render);
@@ -54,12 +54,9 @@ function isIn({ waiting, holder }: QueueLook, render: Render): boolean {
 const MOST_STOP_SECONDS = 60;
 
 /**
- * Asks the process that has `directory` to stop (SIGTERM) and waits until it is gone. Only a process of this machine that is proven
- * to be the holder gets a signal. Node has no pidfd_send_signal(2), so the id could be used again between the proof and the signal;
- * nothing happens in between.
- *
- * Throws `not-here` for a process of another machine, `not-proven` where anybody may have written the claim, `not-allowed` for a
- * process of another user, `still-stopping` (passing) when it takes too long.
+ * Sends SIGTERM to the process that holds `directory`, if it is proven to be the holder, and waits for its end.
+ * Throws `not-here` (another machine), `not-proven`, `not-allowed` (another user), `still-stopping` (passing). Node
+ * has no pidfd_send_signal(2), so nothing runs between the proof and the signal.
  */
 async function stopLocal(
   directory: string,
@@ -98,7 +95,7 @@ interface CancelFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
-/** `spotreel cancel RENDERID`: nothing of it runs any more when this ends with 0. Gives the exit code. */
+/** `spotreel cancel RENDERID`: ends with 0 once no job of the render runs. Returns the exit code. */
 export async function cancelCommand(renderId: string, flags: CancelFlags): Promise<number> {
   const storage = openStorage();
   const place = await findPlace(flags);

@@ -11,7 +11,7 @@ interface DoctorFlags {
   readonly json?: boolean;
 }
 
-/** `spotreel doctor`. Gives the exit code. */
+/** `spotreel doctor`. Returns the exit code. */
 export async function doctorCommand({ farm, json }: DoctorFlags): Promise<number> {
   const asked = farm ?? process.env.SPOTREEL_FARM_NAME;
   const [local, ofFarm] = await Promise.all([
@@ -24,7 +24,7 @@ export async function doctorCommand({ farm, json }: DoctorFlags): Promise<number
   return checks.some(({ state }) => state === 'wrong') ? 1 : 0;
 }
 
-/** The key of `fix` in JSON is `mend`, which programs read. */
+/** JSON has kept the older key of `fix`. */
 function checksJson(checks: readonly Check[]): string {
   return JSON.stringify({ checks: checks.map(({ fix: mend, ...check }) => ({ ...check, mend })) });
 }

@@ -25,7 +25,7 @@ interface FarmFlags {
   readonly json?: boolean;
 }
 
-/** `spotreel farm DIR`: renders what is dropped into `DIR/uploads`, until it is stopped. Gives the exit code. */
+/** `spotreel farm DIR`: renders scenes from `DIR/uploads` until it is stopped. Returns the exit code. */
 export async function farmCommand(directory: string, flags: FarmFlags): Promise<number> {
   const machine = divideMachine(flags.parallel, flags.threads);
   const { allowScripts = false } = flags;

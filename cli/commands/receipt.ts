@@ -11,7 +11,6 @@ import { findPlace, findRender, type PlaceFlags, renderOrNewest } from '../place
 import { CostTeller } from '../tellers';
 import { describeRows } from '../output';
 
-/** A receipt for a person. */
 function describeReceipt(receipt: Receipt, ended: boolean): string {
   const { renderId, source, tags, frames, attempts, interruptions, machineSeconds, frameSeconds, cost } =
     receipt;
@@ -69,7 +68,7 @@ interface ReceiptFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
-/** `spotreel receipt [renderId]`: what a render took, and its cost at today's prices. Gives the exit code. */
+/** `spotreel receipt [renderId]`: machine time of a render and its cost at current prices. Returns the exit code. */
 export async function receiptCommand(renderId: string | undefined, flags: ReceiptFlags): Promise<number> {
   const place = await findPlace(flags);
   const storage = openStorage();

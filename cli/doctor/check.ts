@@ -2,19 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { awsFault, type AwsFault } from '../../core/aws-error';
 import { printable } from '../../core/text';
 
-/**
- * - `wrong`: a render can't be made like this.
- * - `warning`: some renders can't, or it could not be found out.
- * - `skipped`: it is not looked at, and why.
- */
+/** `wrong`: renders fail. `warning`: some renders may fail, or the check was not possible. `skipped`: not checked. */
 export type CheckState = 'ok' | 'warning' | 'wrong' | 'skipped';
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Check {
   readonly name: string;
   readonly state: CheckState;
   readonly found: string;
-  /** What to do about it. */
+  /** How to fix it. */
   readonly fix?: string;
 }
 
@@ -38,7 +34,7 @@ export const wrong = (name: string, found: string, fix: string): Check => ({
   fix,
 });
 
-/** A line a check, and one for its fix. Pure. */
+/** One line per check, and one for its fix. Pure. */
 export function describeChecks(checks: readonly Check[]): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const lines = checks.flatMap(({ name, state, found, fix }) => [
@@ -54,22 +50,22 @@ function counted(count: number, what: string): string {
   return count > 0 ? `${count} ${what}` : '';
 }
 
-/** Seconds that an answer of AWS is waited for. */
+/** Seconds to wait for an answer of AWS. */
 const MOST_SECONDS = 15;
 
-/** Why there is no answer. */
+/** Why AWS gave no answer. */
 export interface Refusal {
   readonly why: AwsFault['kind'] | 'late';
-  /** In the words of AWS. */
+  /** The message of AWS. */
   readonly fault: string;
-  /** What the question needs, such as `batch:DescribeJobQueues`. */
+  /** The permission that the question needs, such as `batch:DescribeJobQueues`. */
   readonly permission: string;
 }
 
-/** What AWS said. */
+/** An answer of AWS, or why it is missing. */
 export type Answer<T> = { readonly value: T } | Refusal;
 
-/** Asks, and never throws. */
+/** Asks AWS. Never throws. */
 export async function ask<T>(permission: string, question: () => Promise<T>): Promise<Answer<T>> {
   const stop = new AbortController();
   const late = sleep(MOST_SECONDS * 1000, undefined, { signal: stop.signal }).then(
@@ -90,7 +86,7 @@ export async function ask<T>(permission: string, question: () => Promise<T>): Pr
   }
 }
 
-/** What is to be said where there is no answer: it says nothing of what was asked about. */
+/** The check for a missing answer: it says nothing about the part itself. */
 export function unanswered(name: string, { why, fault, permission }: Refusal): Check {
   if (why === 'denied') {
     const found = `not checked: these credentials lack ${permission}`;

@@ -14,8 +14,8 @@ import {
 const DEPLOY = 'deploy the farm again: npx cdk deploy --all';
 
 /**
- * What is to be said of credentials, region and farm: pure. Who has no AWS, and asks for none, has nothing wrong; `isAskedFor`
- * where somebody named a farm.
+ * Checks credentials, region and farm. Without AWS nothing is wrong, unless the user named a farm (`isAskedFor`).
+ * Pure.
  */
 export function judgeAccount({ credentials, region, farm }: AccountFacts, isAskedFor: boolean): Check[] {
   if (!credentials) {
@@ -35,7 +35,7 @@ export function judgeAccount({ credentials, region, farm }: AccountFacts, isAske
   return farm ? [...checks, judgeDescription(farm, isAskedFor)] : checks;
 }
 
-/** A render on this machine needs no account, but a farm that is asked for and can't be looked at is wrong. */
+/** A farm that the user named is wrong if doctor cannot check it; local renders need no account. */
 function heavier(check: Check, isAskedFor: boolean): Check {
   return isAskedFor ? { ...check, state: 'wrong' } : check;
 }
@@ -57,12 +57,12 @@ function judgeDescription(farm: NonNullable<AccountFacts['farm']>, isAskedFor: b
   return wrong('farm', found, fix.join('; ') || DEPLOY);
 }
 
-/** What is to be said of a farm's parts, in the order of its telling: pure. */
+/** Checks all parts of a farm, in the order of the output. Pure. */
 export function judgeFarm(facts: FarmFacts): Check[] {
   return [judgeBucket(facts), ...judgeCompute(facts)];
 }
 
-/** What is to be said of what a farm renders by: pure. */
+/** Checks the compute parts of a farm. Pure. */
 function judgeCompute(facts: ComputeFacts): Check[] {
   return [
     ...each('queue', facts.queues, (queue) => judgeBatchPart('queue', queue)),
@@ -99,7 +99,7 @@ function judgeBucket({ farm, listed, written }: FarmFacts): Check {
     : warning('bucket', found, 'try again');
 }
 
-/** How AWS Batch says that a queue or a compute environment is in order. */
+/** Checks the state of a queue or a compute environment. */
 function judgeBatchPart(kind: string, { name, state, status, statusReason }: QueueFacts): Check {
   const why = statusReason === undefined ? '' : ` (${statusReason})`;
   if (state === 'ENABLED' && status === 'VALID') return ok(kind, `${name} is enabled and valid`);
@@ -124,7 +124,7 @@ function judgeEnvironment(environment: EnvironmentFacts, facts: ComputeFacts): C
   return ok('machines', `${check.found}: up to ${maxVcpus} vCPUs, ${isSpot ? 'Spot' : 'On-Demand'}`);
 }
 
-/** What the largest of the farm's jobs asks for; 0 where that is not known. */
+/** vCPUs of the largest job definition; 0 if unknown. */
 function sliceVcpus({ definitions }: ComputeFacts): number {
   if (!('value' in definitions)) return 0;
   return Math.max(0, ...definitions.value.map(({ vcpus = 0 }) => vcpus));
@@ -150,7 +150,7 @@ function judgeImages({ definitions, images }: ComputeFacts): Check[] {
   });
 }
 
-/** The hash by which the CDK names an image says enough by its beginning. */
+/** Shortens the hash that the CDK uses as a tag. */
 function shortImage(uri: string): string {
   const image = parseEcrImage(uri);
   if (!image) return uri;
@@ -203,9 +203,8 @@ function judgeMachines({ machines }: ComputeFacts): Check {
 }
 
 /**
- * Why jobs of a farm that long could run do not, by what AWS says of its queues, machines, quotas and images: what is wrong, of
- * whichever queue, and how many machines there are; where there are none, also what is doubtful or could not be looked at.
- * `undefined` where too little was value to say anything. Pure.
+ * Explains why runnable jobs wait: faults of any queue, the number of machines and, if there are none, warnings.
+ * `undefined` if AWS answered too little. Pure.
  */
 export function explainWaiting(facts: ComputeFacts): readonly string[] | undefined {
   const checks = judgeCompute(facts);
@@ -221,7 +220,7 @@ function describeCheck({ found, fix }: Check): string {
   return fix === undefined ? found : `${found}: ${fix}`;
 }
 
-/** Of those that are lost another line tells. */
+/** Lost machines have a line of their own. */
 function describeMachines({ started, joined, lost }: MachineFacts): string[] {
   const starting = started - joined - lost.length;
   if (joined > 0)

@@ -30,18 +30,18 @@ const run = promisify(execFile);
 
 const PROGRAM_MS = 60_000;
 
-/** What was found, or why it could not be. */
+/** A value, or why it is missing. */
 export type Found<T> = { readonly value: T } | { readonly fault: string };
 
-/** What an ffmpeg can't make, and for want of what. */
+/** A video format that an ffmpeg cannot make, and the missing encoder. */
 export interface MissingEncoder {
   readonly video: string;
   readonly encoder: string;
-  /** Of its sound alone. */
+  /** Whether the encoder is for sound. */
   readonly isSound: boolean;
 }
 
-/** What this machine is like, as far as renders are concerned. */
+/** Facts about this machine that matter for renders. */
 export interface LocalFacts {
   /** Such as `v20.20.0`. */
   readonly node: string;
@@ -58,20 +58,20 @@ export interface LocalFacts {
   }>;
   readonly hasDisplay: boolean;
   readonly sandbox: {
-    /** Why there is none at all. */
+    /** Why there is no sandbox. */
     readonly none?: string;
-    /** What this kernel lacks: `missing: …` is open, `replaced: …` is closed by other means. */
+    /** Features that this kernel lacks: `missing: …` is unprotected, `replaced: …` is protected by other means. */
     readonly lacks: readonly string[];
-    /** Why nothing can be started in it. */
+    /** Why programs cannot start in it. */
     readonly fault?: string;
   };
   readonly disks: ReadonlyArray<{ readonly path: string; readonly freeBytes: number }>;
   readonly memory: { readonly totalBytes: number; readonly availableBytes: number };
-  /** Where `render` writes to where nothing else is said. */
+  /** Default output of `render`. */
   readonly output: { readonly path: string; readonly exists: boolean; readonly isWritable: boolean };
 }
 
-/** Asks programs and system, all at a time. */
+/** Asks programs and the system in parallel. */
 export async function findLocalFacts(environment: NodeJS.ProcessEnv, folder: string): Promise<LocalFacts> {
   const output = outputOf(folder);
   const [blender, ffmpeg, sandbox, ...disks] = await Promise.all([
@@ -122,7 +122,7 @@ async function findFfmpeg(environment: NodeJS.ProcessEnv) {
   return { path, version, missing: wanted.filter((_, i) => !there[i]) };
 }
 
-/** Starts something in the sandbox, as Blender is started in it. */
+/** Starts a program in the sandbox, as the worker starts Blender. */
 async function trySandbox(environment: NodeJS.ProcessEnv): Promise<LocalFacts['sandbox']> {
   const none = whyNoSandbox(environment);
   if (none !== undefined) return { none, lacks: [] };
@@ -157,7 +157,7 @@ function outputOf(folder: string): LocalFacts['output'] {
   }
 }
 
-/** The folder itself, or the nearest one above that is there. */
+/** The path, or its nearest existing parent. */
 function existing(path: string): string {
   return existsSync(path) ? path : existing(dirname(path));
 }
@@ -165,18 +165,18 @@ function existing(path: string): string {
 /** As in package.json. */
 export const LEAST_NODE = { major: 20, minor: 19 };
 
-/** The Blenders that renders are compared with pictures of (test/fixtures/golden). */
+/** Blender versions whose pictures the tests compare (test/fixtures/golden). */
 export const TRIED_BLENDERS = { oldest: { major: 3, minor: 4 }, newest: { major: 5, minor: 2 } };
 
 const GIB = 1024 ** 3;
 
-/** Below that not even a short film and its video fit, and below that a long one may not. */
+/** Below `least`, even short films do not fit; below `usual`, long ones may not. */
 const DISK = { least: GIB / 4, usual: 5 * GIB };
 
-/** Two Blenders (what renders at a time on a small machine) with a small scene each. */
+/** Bytes for two Blenders, the default of a small machine, with small scenes. */
 const USUAL_MEMORY = 2 * GIB;
 
-/** What is to be said of this machine, in the order of its telling: pure. */
+/** Checks this machine, in the order of the output. Pure. */
 export function judgeLocal(facts: LocalFacts): Check[] {
   return [
     judgeNode(facts.node),
@@ -241,7 +241,7 @@ function judgeFfmpeg(ffmpeg: LocalFacts['ffmpeg']): Check {
   return isUsual ? wrong('ffmpeg', found, fix) : warning('ffmpeg', found, fix);
 }
 
-/** What `findProgram` and the like say has what is wrong before the first `;`, and what to do behind it. */
+/** Splits a message of `findProgram`: fault before the first `;`, fix after it. */
 function programFault(name: string, fault: string): Check {
   const [found = fault, ...rest] = fault.split('; ');
   return wrong(name, found, rest.join('; ') || `set SPOTREEL_${name.toUpperCase()} to one that works`);

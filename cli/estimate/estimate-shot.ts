@@ -39,7 +39,7 @@ import {
   testOnFarm,
 } from './test-shot';
 
-/** What a shot would take and cost, and how it was found out. Seconds and US dollars. */
+/** The estimate of a shot and its basis, in seconds and US dollars. */
 export interface Estimate {
   readonly file: string;
   readonly scene: string;
@@ -58,7 +58,7 @@ export interface Estimate {
     }>;
     readonly failures: ShotTest['results']['failures'];
   };
-  /** Where it was tested; see `framePace`. */
+  /** Where the test ran; see `framePace`. */
   readonly frameSeconds: Spread;
   readonly startSeconds: number;
   readonly here: PlaceEstimate & Machine & { readonly sliceCount: number };
@@ -68,17 +68,17 @@ export interface Estimate {
     readonly sliceCount: number;
     readonly cost: CostEstimate;
     readonly prices: Pick<VcpuPrices, 'source' | 'at' | 'region'>;
-    /** For what it would be refused there, though it can be rendered here. */
+    /** Why a farm would refuse the scene although it renders here. */
     readonly refusals: readonly Finding[];
   };
-  /** What all this takes for granted, for people. */
+  /** Assumptions, for people. */
   readonly assumptions: readonly string[];
 }
 
-/** Here the first slice begins after so many seconds: programs are looked at, the scene is read, the plan is written. Measured. */
+/** Seconds until the first slice starts here: check programs, read the scene, write the plan. Measured. */
 const BEGIN_SECONDS = 2;
 
-/** A farm's machines are there after so many seconds: EC2 starts them, and they pull the image. Assumed, and not measured. */
+/** Seconds until the machines of a farm run: EC2 starts them, and they pull the image. Assumed. */
 const FIRST_MACHINE_SECONDS = 5 * 60;
 
 export interface EstimateInput {
@@ -90,7 +90,7 @@ export interface EstimateInput {
   readonly prices: RenderPrices;
 }
 
-/** From a test to all of the shot, here and on a farm: pure. */
+/** Computes the estimate of a shot from its test. Pure. */
 function estimateShot({ shot, test, thumbnails, machine, farm, prices }: EstimateInput): Estimate {
   const { on, pace, threads, results } = test;
   const { renderVcpus, stitchVcpus } = farm.machines;
@@ -179,7 +179,7 @@ function placeAssumption(
   ];
 }
 
-/** What keeps a scene from a farm alone, such as absolute paths. */
+/** Faults that matter on a farm only, such as absolute paths. */
 function refusalsOnFarm({ examination, options, checked }: Shot, file: string, farm: FarmSize): Finding[] {
   const placeFaults = scriptFaults(options, farm);
   const { findings } = preflight(examination, {
@@ -194,7 +194,7 @@ function refusalsOnFarm({ examination, options, checked }: Shot, file: string, f
   return findings.filter(({ severity, message }) => severity === 'error' && !known.has(message));
 }
 
-/** An estimate for a person: short, the figures first and what they rest on below them. */
+/** The estimate for a person: figures first, then assumptions. */
 export function describeEstimate(estimate: Estimate): string {
   const { file, frameCount, resolution, engine, test, frameSeconds, startSeconds, here, farm } = estimate;
   const { width, height } = resolution;
@@ -224,7 +224,7 @@ export function describeEstimate(estimate: Estimate): string {
   return printable([head, ...lines].join('\n'));
 }
 
-/** All cameras together, one after the other here. */
+/** The sum over all cameras, which render one after the other here. */
 export function describeSum(estimates: readonly Estimate[]): string {
   const sum = (of: (estimate: Estimate) => Spread): Spread => ({
     low: estimates.reduce((total, one) => total + of(one).low, 0),
@@ -261,13 +261,13 @@ function ofSpread({ low, middle, high }: Spread, format: (value: number) => stri
 
 const formatHours = (seconds: number): string => (seconds / 3600).toFixed(seconds < 36_000 ? 2 : 0);
 
-/** As seen from here, where it lies below. */
+/** The path relative to the current folder if it is below it. */
 function shorter(path: string): string {
   const seen = relative(process.cwd(), path);
   return seen.startsWith('..') ? path : seen;
 }
 
-/** They have frames' numbers as their names. */
+/** Thumbnails are named by their frames. */
 function picturesRow({ frames }: Estimate['test']): Array<readonly [string, string]> {
   const paths = frames.flatMap(({ thumbnail }) => (thumbnail === undefined ? [] : [thumbnail]));
   return paths.map((path, i) => [i === 0 ? 'pictures' : '', shorter(path)] as const);
@@ -275,13 +275,13 @@ function picturesRow({ frames }: Estimate['test']): Array<readonly [string, stri
 
 export interface EstimateRequest {
   readonly shot: Shot;
-  /** Where to test: this machine, where it is absent. */
+  /** Farm to test on; absent to test on this machine. */
   readonly testOn?: AskedFarm;
   readonly testFrames: number;
-  /** A folder of this machine, for the test's own folder. */
+  /** Folder of this machine for the folder of the test. */
   readonly output: URL;
   readonly machine: Machine;
-  /** Told when the test is done. */
+  /** Called when the test is done. */
   readonly farm: Promise<FarmSize>;
   readonly pricesOf: (farm: FarmSize) => Promise<RenderPrices>;
   readonly storage: Storage;
@@ -289,7 +289,9 @@ export interface EstimateRequest {
   readonly say: (text: string) => void;
 }
 
-/** Tests a shot and reckons with what came out; progress goes to standard error. `undefined` when it was asked to stop. */
+/**
+ * Tests a shot and computes its estimate; shows progress on standard error. `undefined` if the user asked to stop.
+ */
 export async function makeEstimate(request: EstimateRequest): Promise<Estimate | undefined> {
   const { shot, testOn, testFrames, output, machine, storage, signal, say } = request;
   const { stderr } = process;
@@ -307,9 +309,9 @@ export async function makeEstimate(request: EstimateRequest): Promise<Estimate |
 }
 
 export interface CostCheck {
-  /** US dollars that the shot may cost. */
+  /** The cap in US dollars. */
   readonly maxUsd: number;
-  /** 0 to check nothing. */
+  /** Least number of test frames; 0 for no check. */
   readonly testFrames: number;
   readonly farm: FarmSize;
   readonly prices: RenderPrices;
@@ -319,8 +321,8 @@ export interface CostCheck {
 }
 
 /**
- * Estimates on this machine, where that can be, what a shot would cost on Spot machines, and throws `over-cap` where that is more
- * than it may even at the lowest. Where nothing can be known beforehand, that is said. `stopped` when it was asked to stop.
+ * Estimates the Spot cost of a shot from test frames on this machine. Throws `over-cap` if even the low value is
+ * above the cap. Says so if no estimate is possible. `stopped` if the user asked to stop.
  */
 export async function refuseAbove(shot: Shot, check: CostCheck): Promise<'checked' | 'stopped'> {
   const { maxUsd, testFrames, say } = check;
@@ -341,7 +343,7 @@ export async function refuseAbove(shot: Shot, check: CostCheck): Promise<'checke
       say,
     });
   } catch (error) {
-    // A Blender that is too old here, say, is no fault of the farm's.
+    // The farm may still render it, for example if only this Blender is too old.
     if (!(error instanceof SpotreelError) || error.code === 'no-test-frame') throw error;
     return unknownBeforehand(`the test frames could not be rendered here: ${messageOf(error)}`, say);
   }

@@ -23,9 +23,9 @@ import {
 import { localTime } from '../output';
 import { countOf, formatExactSeconds, printable } from '../../core/text';
 
-/** What is known of a line besides itself. */
+/** The origin of a line. */
 interface LineContext {
-  /** In `slices/<slice>.json`; absent for the job that makes the video. */
+  /** As in `slices/<slice>.json`; absent for the job that makes the video. */
   readonly slice?: number;
   /** 1-based. */
   readonly attempt: number;
@@ -38,14 +38,14 @@ export function describeLine(line: LogLine, { event }: ToldLine, { slice, attemp
   return printable(`${time}${who}  ${messageOfLine(line.text, event)}`.replaceAll('\n', ' '));
 }
 
-/** The same for a program: one JSON object. */
+/** The same line as JSON. */
 export function lineJson(line: LogLine, { event, frame }: ToldLine, context: LineContext): string {
   const timestamp = line.at === undefined ? null : new Date(line.at).toISOString();
   const message = messageOfLine(line.text, event);
   return JSON.stringify({ timestamp, ...context, frame, message, event });
 }
 
-/** What the worker says in words; what others say as they do. */
+/** Describes events of the worker; other lines stay as they are. */
 function messageOfLine(text: string, event: WorkerEvent | undefined): string {
   switch (event?.event) {
     case 'frame-started':
@@ -72,7 +72,7 @@ function messageOfLine(text: string, event: WorkerEvent | undefined): string {
   }
 }
 
-/** What there is to say of a log besides its lines; `undefined` of those. Pure. */
+/** Describes news about a log; `undefined` for its lines. Pure. */
 function describeNews(news: LogNews, { what, frame }: LogJob): string | undefined {
   const frames = frame === undefined ? '' : `, frame ${frame} alone`;
   switch (news.type) {
@@ -109,7 +109,7 @@ function describeNews(news: LogNews, { what, frame }: LogJob): string | undefine
   }
 }
 
-/** Empty where nothing is known of it. */
+/** Empty if nothing is known. */
 function endingOf({ exitCode, reason }: LoggedAttempt): string {
   const code = exitCode === undefined ? '' : `exit code ${exitCode}`;
   return [code, reason].filter(Boolean).join(', ');
@@ -117,12 +117,12 @@ function endingOf({ exitCode, reason }: LoggedAttempt): string {
 
 export type LogFormat = 'words' | 'json' | 'raw';
 
-/** Writes some lines; gives how many of them were wanted. */
+/** Writes lines; returns how many of them were wanted. */
 export type PrintLines = (lines: readonly LogLine[]) => Promise<number>;
 
-/** Writes lines of logs to a stream no faster than it takes them, and what is said about them to another. */
+/** Writes log lines to a stream at its own pace, and notes to another. */
 export class LogPrinter {
-  /** Resolves when nobody reads any more. */
+  /** Resolves when the reader has closed the output. */
   readonly closed: Promise<undefined>;
 
   constructor(
@@ -139,12 +139,12 @@ export class LogPrinter {
     this.notes.write(`${printable(text)}\n`);
   }
 
-  /** For the lines of one attempt, in order; of a frame its own alone. */
+  /** Prints the lines of one attempt in order; for a frame, only its own. */
   forAttempt({ slice, frame }: LogJob, attempt: number): PrintLines {
     const frames = new FrameLines();
     return async (lines) => {
-      const told = lines.map((line) => ({ line, seen: frames.read(line.text) }));
-      const wanted = frame === undefined ? told : told.filter(({ seen }) => seen.frame === frame);
+      const read = lines.map((line) => ({ line, seen: frames.read(line.text) }));
+      const wanted = frame === undefined ? read : read.filter(({ seen }) => seen.frame === frame);
       await this.write(wanted.map(({ line, seen }) => `${this.textOf(line, seen, { slice, attempt })}\n`));
       return wanted.length;
     };
@@ -155,7 +155,7 @@ export class LogPrinter {
     await Promise.race([once(this.output, 'drain'), this.closed]);
   }
 
-  /** Raw is as it was written, but not to a terminal, which could be made to do things. */
+  /** `--raw` prints lines unchanged, but not to a terminal, which they could control. */
   private textOf(line: LogLine, seen: ToldLine, context: LineContext): string {
     if (this.format === 'json') return lineJson(line, seen, context);
     if (this.format === 'words') return describeLine(line, seen, context);
@@ -168,12 +168,12 @@ export interface ShowOptions extends WantedLogs, Pick<ReadOptions, 'follow'> {
   readonly attempt?: number;
 }
 
-/** Seconds between two looks for something that runs. */
+/** Seconds between two looks for running jobs. */
 const LOOK_SECONDS = 5;
 
 /**
- * Shows what is wanted of a render's logs; gives whether any line was. `findRender` is asked again and again where it is
- * followed: jobs may come to it.
+ * Shows the wanted logs; returns whether any line was printed. With `--follow`, calls `findRender` repeatedly to see
+ * new jobs.
  */
 export async function showLogs(
   findRender: () => Promise<LoggedRender>,
@@ -185,7 +185,7 @@ export async function showLogs(
   const named = namedLogs(options, await findRender());
   if (named) return show(named);
   const seen = new Set<string>();
-  let [any, told] = [false, ''];
+  let [any, said] = [false, ''];
   for (;;) {
     const attended = services.isAttended();
     const choose = async () => chooseLogs(await findRender(), services.batch, options.follow);
@@ -194,18 +194,18 @@ export async function showLogs(
     const fresh = jobs.filter(({ jobId }) => !seen.has(jobId));
     const isWaiting = goesOn && fresh.length === 0;
     const news = isWaiting ? 'nothing else runs now; waiting' : why;
-    if (news !== told && (isWaiting || fresh.length > 0 || seen.size === 0)) printer.say(news);
-    told = news;
+    if (news !== said && (isWaiting || fresh.length > 0 || seen.size === 0)) printer.say(news);
+    said = news;
     for (const { jobId } of fresh) seen.add(jobId);
     if (goesOn) any = (await Promise.all(fresh.map(show))).includes(true) || any;
-    // What is over comes one after another.
+    // Ended jobs are shown one after another.
     else for (const job of fresh) any = (await show(job)) || any;
     if (!goesOn) return any;
     if (isWaiting) await services.pause(LOOK_SECONDS);
   }
 }
 
-/** Who follows looks again after a passing fault, and is told of it. */
+/** With `--follow`, reports a passing fault and tries again later. */
 async function unlessPassing(choose: () => Promise<ChosenLogs>, printer: LogPrinter): Promise<ChosenLogs> {
   try {
     return await choose();
@@ -224,7 +224,7 @@ async function showLog(
 ): Promise<boolean> {
   let lines = 0;
   let print = printer.forAttempt(job, 0);
-  // A frame may have been begun by one attempt and ended by another.
+  // A frame may start in one attempt and end in another.
   const which = attempt ?? (job.frame === undefined ? undefined : 'all');
   for await (const news of readLogs(job.jobId, { attempt: which, follow }, services)) {
     const text = describeNews(news, job);
