@@ -213,7 +213,7 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
   } finally {
     view.stop();
     await farm.stop();
-    // The stopped process may resume, and another machine may use the folder by now.
+    // A stopped render may resume with these files; after a lost lock, another machine may use them.
     if (!signal.aborted && !keepsCache) await rm(cacheDirectory, { recursive: true, force: true });
     signal.removeEventListener('abort', stopFarm);
   }
