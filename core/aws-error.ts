@@ -45,7 +45,7 @@ const REFUSED = {
 } as const satisfies Meaning;
 
 /**
- * The one table of AWS errors: the first row with the error's name or status holds. Other statuses of 400 to 499 except 408 are
+ * The one table of AWS errors: the first row with the error's name or status applies. Other statuses of 400 to 499 except 408 are
  * `refused`, and all else is `unavailable`: the request may have had an effect. A throttled request had none.
  * https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
  * https://docs.aws.amazon.com/batch/latest/APIReference/CommonErrors.html

@@ -1,6 +1,6 @@
 /**
- * `work` for every item, `most` of them at a time; results in the order of the items. The first fault is thrown once the
- * work that had begun has ended, and nothing is begun after it.
+ * Runs `work` for every item, at most `most` at once, and returns the results in the order of the items. After a fault, starts no more
+ * work, waits for the running work and throws the first fault.
  */
 export async function mapConcurrently<T, R>(
   items: readonly T[],
@@ -26,8 +26,8 @@ export async function mapConcurrently<T, R>(
 }
 
 /**
- * The same for items that come one after another, such as a listing: none is asked for before there is a hand free for it, so
- * that however many there are, only `most` are held.
+ * As `mapConcurrently` for a sequence of items, such as a listing. Requests an item only when its work can start, so at most `most` items
+ * are in memory.
  */
 export async function forEachConcurrently<T>(
   items: AsyncIterable<T>,

@@ -1,13 +1,12 @@
 import { en } from 'zod/locales';
 import { config } from 'zod/mini';
 
-// Schemas that a Lambda reads by are written with zod's small variant: a cold start feels the large one, and a bundler
-// can leave out nothing of it. The small one has to be told in which language it speaks. `z.lazy` around a schema keeps
-// it from being made before anything is read by it, and without `jitless` zod would first compile a program for each,
-// which takes longer than what it saves on a few values.
+// The Lambdas' schemas use zod's small variant, because the large one slows down a cold start. The small one needs a
+// locale for its messages. `z.lazy` delays the creation of a schema until its first use. `jitless` avoids compiling each
+// schema, which takes longer than it saves for a few values.
 config({ ...en(), jitless: true });
 
-/** What has checked a value and can say what is wrong with it: a schema of either variant of zod. */
+/** A schema of either variant of zod. */
 export interface Schema<T> {
   safeParse(value: unknown): { success: true; data: T } | { success: false; error: Issues };
 }
@@ -16,13 +15,13 @@ interface Issues {
   readonly issues: ReadonlyArray<{ readonly path: readonly PropertyKey[]; readonly message: string }>;
 }
 
-/** JSON bytes as what `schema` describes; what is wrong with them goes, in one line, to `fail`, whose error is thrown. */
+/** Parses and checks JSON bytes. Throws the error that `fail` returns for the reason, which is one line. */
 export function parseJson<T>(schema: Schema<T>, bytes: Uint8Array, fail: (reason: string) => Error): T {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch {
-    throw fail('it is no JSON');
+    throw fail('it is not JSON');
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
@@ -30,10 +29,10 @@ export function parseJson<T>(schema: Schema<T>, bytes: Uint8Array, fail: (reason
   throw fail(describeIssues(result.error));
 }
 
-/** The reason for a file in a format that came after this version of Spotreel. Such a file is not damaged. */
+/** The reason for a file in a newer format. Such a file is not damaged. */
 export const NEWER_FORMAT = 'a newer version of Spotreel wrote it';
 
-/** Above that a version is damage. */
+/** A higher version counts as damage. */
 const LAST_FORMAT = 999;
 
 function isNewer(value: unknown): boolean {
@@ -41,10 +40,10 @@ function isNewer(value: unknown): boolean {
   return Number.isInteger(version) && Number(version) > 1 && Number(version) <= LAST_FORMAT;
 }
 
-/** Faults that are named; a file of the wrong kind may have hundreds. */
+/** Most faults to list; a file of the wrong kind may have hundreds. */
 const MOST_ISSUES = 3;
 
-/** What zod found, in one line: `frames.0.step: Too small…`. */
+/** The faults that zod found, in one line: `frames.0.step: Too small…`. */
 export function describeIssues({ issues }: Issues): string {
   const named = issues.slice(0, MOST_ISSUES).map(({ path, message }) => {
     const fault = message

@@ -2,26 +2,26 @@ import { EC2Client, paginateDescribeSpotPriceHistory, type SpotPrice } from '@aw
 import { messageOf, SpotreelError } from '../errors';
 import { type MachinePool, possibleTypes, type SpotOffer } from './prices';
 
-/** Values of a filter in one request. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html */
+/** Most values of a filter in one request. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html */
 const VALUES_PER_CALL = 200;
 
-/** Offers of a page; the most that the documentation allows. */
+/** Offers per page; the most that the documentation allows. */
 const PAGE = 1000;
 
-/** Accounts see their machines under the one or the other name; prices are the same. */
+/** An account sees its machines under one of these names; prices are the same. */
 const PRODUCTS = ['Linux/UNIX', 'Linux/UNIX (Amazon VPC)'];
 
-/** Prices are worth so long a wait, and no longer: there is a table. */
+/** Most seconds to wait for prices. The built-in table replaces them after that. */
 const MOST_SECONDS = 8;
 
-/** EC2 of a region, by the user's own credentials, which need `ec2:DescribeSpotPriceHistory`. */
+/** An EC2 client with the user's own credentials, which need `ec2:DescribeSpotPriceHistory`. */
 export function createEc2(region: string): EC2Client {
   return new EC2Client({ region, maxAttempts: 2 });
 }
 
 /**
- * What machines of a pool cost as Spot machines now, each type in each zone that has it. Families are asked for by all types
- * that there might be of them: of what is not there, EC2 tells nothing. Throws `prices-unknown` (passing).
+ * Current Spot prices of a pool, by type and zone. For a family it asks for all possible types; EC2 ignores types that
+ * do not exist. Throws `prices-unknown` (passing).
  * https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSpotPriceHistory.html
  */
 export async function askSpotOffers(
@@ -42,7 +42,7 @@ export async function askSpotOffers(
   return [...latest.values()].flatMap(offerOf);
 }
 
-/** Since `now`: EC2 reports the price that holds then, too. */
+/** EC2 includes the price that holds at the start time. */
 async function* pricesOf(
   types: string[],
   client: EC2Client,
@@ -65,7 +65,7 @@ async function* pricesOf(
 
 const timeOf = ({ Timestamp }: SpotPrice): number => Timestamp?.getTime() ?? 0;
 
-/** What lacks a field is no offer. */
+/** An answer without one of the fields is no offer. */
 function offerOf({ InstanceType, AvailabilityZone, SpotPrice: price }: SpotPrice): SpotOffer[] {
   const hourUsd = Number(price);
   if (InstanceType === undefined || AvailabilityZone === undefined || !(hourUsd > 0)) return [];

@@ -6,32 +6,31 @@ import { chosenVideo } from '../scene/plan';
 import type { Spread } from './prices';
 import { renderCost, type RenderPrices } from './receipt';
 
-/** Each of the three by itself: pure. */
 function mapSpread({ low, middle, high }: Spread, change: (value: number) => number): Spread {
   return { low: change(low), middle: change(middle), high: change(high) };
 }
 
-/** How far the same work may differ from one time to the next: as a machine does other things, too. */
+/** The share by which the time of the same work varies, for example when a machine does other work, too. */
 const UNSTEADY = 0.1;
 
-/** With so much more at both ends: pure. */
+/** The range, wider by `UNSTEADY` at both ends. */
 function widened({ low, middle, high }: Spread): Spread {
   return { low: low * (1 - UNSTEADY), middle, high: high * (1 + UNSTEADY) };
 }
 
-/** What a test told of a shot. */
+/** Results of a test render. */
 export interface TestedPace {
-  /** Of one frame, where it was tested. */
+  /** Seconds of one frame on the machine of the test. */
   readonly frameSeconds: Spread;
-  /** What each Blender takes besides its frames: starting, opening the scene, warming up, storing the last one. */
+  /** Seconds of each Blender besides its frames: start, opening the scene, warm-up, storing the last frame. */
   readonly startSeconds: number;
 }
 
-/** Where a shot could be rendered. */
+/** A place that could render a shot. */
 export interface EstimatePlace {
   /** Slices at a time. */
   readonly parallel: number;
-  /** How many times as long as where it was tested a frame takes here; see `threadFactor`. */
+  /** Frame time here divided by frame time in the test; see `threadFactor`. */
   readonly factor: number;
   /** Threads that make the video. */
   readonly videoThreads: number;
@@ -39,25 +38,25 @@ export interface EstimatePlace {
   readonly leadSeconds: number;
 }
 
-/** How long a shot takes in a place. */
+/** The time of a shot in one place. */
 export interface PlaceEstimate {
-  /** What machines are held for by slices, all of them added up. */
+  /** Machine time of all slices. */
   readonly machineSeconds: Spread;
-  /** What the video takes once the frames are there; 0 for none. */
+  /** Seconds to make the video after the last frame; 0 without a video. */
   readonly videoSeconds: number;
-  /** From the beginning to the video. */
+  /** From the start to the finished video. */
   readonly wallSeconds: Spread;
 }
 
 /**
- * What the stitch job takes, as measured by two threads (docs/benchmarks.md, "The stitch job": films of 240 and of 5,000 frames of
- * 1920×1080 as H.264): of most films little beside their frames. Other formats take more or less.
+ * Seconds of the stitch job, measured with two threads (docs/benchmarks.md, "The stitch job": films of 240 and of
+ * 5,000 frames of 1920×1080 as H.264). Other formats take more or less time.
  */
 const VIDEO_THREAD_SECONDS_PER_MEGAPIXEL = 0.07;
-/** Node's and ffmpeg's starts, poster, contact sheet and report. */
+/** Seconds for the start of Node and ffmpeg, the poster, the contact sheet and the report. */
 const VIDEO_START_SECONDS = 4;
 
-/** Pure. `plan` is how the whole shot would be rendered in this place. */
+/** Estimates the time of `plan`, the plan of the whole shot for this place. Pure. */
 export function estimatePlace(
   { frameSeconds, startSeconds }: TestedPace,
   plan: Pick<Manifest, 'frameCount' | 'sliceCount' | 'resolution' | 'options'>,
@@ -68,7 +67,7 @@ export function estimatePlace(
     mapSpread(frameSeconds, (seconds) => seconds * factor * frameCount + startSeconds * sliceCount),
   );
   const videoSeconds = videoSecondsOf(plan, videoThreads);
-  // The last round takes as long with one slice in it as with all.
+  // A last round takes the same time with one slice as with many.
   const rounds = Math.ceil(sliceCount / parallel);
   const wallSeconds = mapSpread(
     machineSeconds,
@@ -87,21 +86,20 @@ function videoSecondsOf(
 }
 
 /**
- * How many times as long a frame takes with `there` threads as with `here`: an assumption, and a rough one. A vCPU is a
- * hyper-thread of a server, as a thread here is one of this machine
- * (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-optimize-cpu.html); which of them is the faster one is not known,
- * nor does a frame gain as much by the second of two threads as by the first.
+ * Frame time with `there` threads divided by frame time with `here` threads: a rough assumption. A vCPU is a
+ * hyper-thread of a server (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-optimize-cpu.html). Its speed
+ * compared with a thread of this machine is unknown.
  */
 export const threadFactor = (here: number, there: number): number => here / there;
 
-/** What a shot would cost on a farm, in US dollars: as `renderCost` reckons it, see there what is not in it. */
+/** The estimated cost of a shot on a farm, in US dollars. See `NOT_IN_COST` for what it excludes. */
 export interface CostEstimate {
   readonly spot: Spread;
-  /** Were all slices to run on On-Demand machines. */
+  /** If all slices run on On-Demand machines. */
   readonly onDemand: Spread;
 }
 
-/** The quickest frames at the lowest prices to the slowest ones at the highest: pure. */
+/** From the fastest frames at the lowest prices to the slowest frames at the highest prices. Pure. */
 export function estimateCost(
   { machineSeconds, videoSeconds: stitchSeconds }: PlaceEstimate,
   machines: Pick<Machines, 'renderVcpus' | 'stitchVcpus'>,
@@ -120,11 +118,9 @@ export function estimateCost(
 }
 
 /**
- * Seconds that a frame of the shot takes, as some of its frames tell. `middle` is the mean of all frames, were those between two
- * tested ones on a straight line between them: a first and a last frame that are faded to black count for what is near them, no
- * more. `low` and `high` are the quickest and the slowest that were tested, which is what they are and nothing else: of three
- * frames picked by chance, they have the median of all frames between them three times in four, and a frame unlike all of them
- * (one explosion) is not seen at all. `tested` is ascending and not empty. Pure.
+ * Seconds per frame, estimated from the tested frames: ascending, at least one. `middle` is the mean of all frames,
+ * with straight lines between the tested ones. `low` and `high` are the fastest and slowest tested frames: one much
+ * heavier frame between them stays unseen. Pure.
  */
 export function framePace(tested: readonly FrameSeconds[], frames: FrameRanges): Spread {
   const seconds = tested.map((one) => one.seconds);
@@ -135,7 +131,7 @@ export function framePace(tested: readonly FrameSeconds[], frames: FrameRanges):
   };
 }
 
-/** Seconds at positions (0-based) among `count` frames. */
+/** Seconds of the frame at a position, from 0. */
 interface Placed {
   readonly points: ReadonlyArray<{ readonly position: number; readonly seconds: number }>;
   readonly count: number;
@@ -155,7 +151,7 @@ function placesOf(tested: readonly FrameSeconds[], frames: FrameRanges): Placed 
 
 function meanOf({ points, count }: Placed): number {
   const [first, last] = [points[0]!, points.at(-1)!];
-  // Before the first tested frame and after the last one: as they are.
+  // Frames before the first and after the last tested frame take as long as that frame.
   let sum = first.seconds * (first.position + 0.5) + last.seconds * (count - last.position - 0.5);
   for (const [i, to] of points.entries()) {
     const from = points[i - 1];

@@ -2,8 +2,8 @@ import { quantileOf } from '../render/slice-figures';
 import { formatUsd, LEAST_USD } from '../text';
 
 /**
- * On-Demand prices of Linux machines in US dollars, as AWS's price list had them on this day in this region. Where a farm's
- * account can be asked, it is asked for Spot prices instead (see `aws-spot-prices.ts`).
+ * Date of the table: On-Demand prices of Linux machines in US dollars, from AWS's price list. Accounts that can be
+ * asked report Spot prices instead (see `aws-spot-prices.ts`).
  * Source: https://aws.amazon.com/ec2/pricing/on-demand/
  */
 export const TABLE_DATE = '2026-02-09';
@@ -49,7 +49,7 @@ const FAMILY_VCPU_USD: Readonly<Record<string, number>> = {
 };
 
 /**
- * Machines with GPUs, by the hour: what a vCPU costs differs by their size, and the GPUs decide how many slices fit.
+ * Machines with GPUs, per hour. The price of a vCPU depends on the size, and the GPUs limit how many slices fit.
  * GPUs: https://docs.aws.amazon.com/ec2/latest/instancetypes/ac.html
  */
 const GPU_MACHINES: Readonly<Record<string, { readonly gpus: number; readonly hourUsd: number }>> = {
@@ -86,12 +86,12 @@ const GPU_MACHINES: Readonly<Record<string, { readonly gpus: number; readonly ho
 };
 
 /**
- * What Spot machines usually cost of the On-Demand price. A range that is meant to be wide, and no promise: AWS itself says
- * "up to 90 % off" and no more (https://aws.amazon.com/ec2/spot/pricing/).
+ * Usual Spot prices as a share of On-Demand prices: a wide range, and no promise. AWS says only "up to 90 % off"
+ * (https://aws.amazon.com/ec2/spot/pricing/).
  */
 export const SPOT_SHARE = { low: 0.25, middle: 0.4, high: 0.7 } as const;
 
-/** Sizes that a family may have, smallest first; bare metal is not among them, which AWS Batch takes only by name. */
+/** Possible sizes of a family, smallest first. Bare metal is excluded: AWS Batch takes it only by name. */
 const SIZES: ReadonlyArray<readonly [name: string, vcpus: number]> = [
   ['medium', 1],
   ['large', 2],
@@ -101,7 +101,7 @@ const SIZES: ReadonlyArray<readonly [name: string, vcpus: number]> = [
 
 const VCPUS = new Map(SIZES);
 
-/** `m6i` of `m6i.2xlarge`, and of itself. */
+/** `m6i` for `m6i.2xlarge` and for `m6i`. */
 function familyOf(instanceType: string): string {
   return instanceType.split('.', 1)[0]!;
 }
@@ -114,30 +114,30 @@ function vcpusOf(instanceType: string): number | undefined {
   return VCPUS.get(instanceType.slice(instanceType.indexOf('.') + 1));
 }
 
-/** Types that a setting may mean, which is a family or a type: of a family all that there might be with so many vCPUs. Pure. */
+/** Types that a setting allows. For a family these are all possible types with at least `leastVcpus`. Pure. */
 export function possibleTypes(setting: string, leastVcpus: number): string[] {
   if (setting.includes('.')) return [setting];
   return SIZES.filter(([, vcpus]) => vcpus >= leastVcpus).map(([size]) => `${setting}.${size}`);
 }
 
-/** A figure that nobody knows exactly. */
+/** A range for a figure that is not known exactly. */
 export interface Spread {
   readonly low: number;
   readonly middle: number;
   readonly high: number;
 }
 
-/** What a vCPU of a slice costs by the hour, in US dollars, on the machines that a farm may take. */
+/** Price of a slice's vCPU per hour, in US dollars, on the machines that a farm may use. */
 export interface VcpuPrices {
   readonly spot: Spread;
-  /** Of the table, wherever Spot prices come from: EC2 tells no others. */
+  /** From the table, whatever the source of the Spot prices. */
   readonly onDemand: Spread;
-  /** Where Spot prices come from: EC2, asked by this account, or the table. */
+  /** Source of the Spot prices: this account's EC2, or the table. */
   readonly source: 'account' | 'table';
-  /** The day that they are of, `2026-11-23`. */
+  /** The day of the prices, `2026-11-23`. */
   readonly at: string;
   readonly region: string;
-  /** What these prices do not know, for people. */
+  /** Gaps in these prices, for people. */
   readonly notes: readonly string[];
 }
 
@@ -147,18 +147,18 @@ export interface MachinePool {
   readonly instanceTypes: readonly string[];
   /** vCPUs of one job. */
   readonly vcpus: number;
-  /** Whether a job takes a GPU. */
+  /** Whether a job needs a GPU. */
   readonly gpu: boolean;
 }
 
-/** What a Spot machine costs now in one zone. */
+/** The current price of a Spot machine in one zone. */
 export interface SpotOffer {
   readonly instanceType: string;
   readonly zone: string;
   readonly hourUsd: number;
 }
 
-/** Prices of the built-in table. Pure; what it does not know stands in `notes`. */
+/** Prices of the built-in table. `notes` lists what the table lacks. Pure. */
 export function tablePrices(pool: MachinePool, region: string): VcpuPrices {
   const { onDemand, notes } = onDemandPrices(pool, region);
   const { low, middle, high } = onDemand;
@@ -176,8 +176,8 @@ export function tablePrices(pool: MachinePool, region: string): VcpuPrices {
 }
 
 /**
- * Spot prices as EC2 told them at `at`: nine of ten offers lie between low and high. Prices of the table, which say so, where
- * none of the offers is of a machine that such a job fits on. Pure.
+ * Spot prices from EC2 at `at`: 90 % of the offers are between low and high. If no offer fits the job, these are the
+ * table's prices with a note. Pure.
  */
 export function accountPrices(
   offers: readonly SpotOffer[],
@@ -193,16 +193,16 @@ export function accountPrices(
     const key = pool.gpu ? `${familyOf(instanceType)} ${zone}` : '';
     costs.set(key, [...(costs.get(key) ?? []), vcpuUsd]);
   }
-  // Of machines with GPUs the large ones have no more of them: nobody takes those while there are small ones.
+  // Larger machines of a family may have no more GPUs. AWS Batch takes the smallest while it can.
   const told = pool.gpu ? [...costs.values()].map(least) : (costs.get('') ?? []);
   if (told.length === 0)
-    return withNote(tablePrices(pool, region), 'EC2 told no Spot prices of these machines');
+    return withNote(tablePrices(pool, region), 'EC2 has no Spot prices for these machines');
   const { onDemand, notes } = onDemandPrices(pool, region);
   const spot = spreadOf(told, 0.1);
   return { spot, onDemand, source: 'account', at: at.toISOString().slice(0, 10), region, notes };
 }
 
-/** The same prices with one more thing to say about them, first. */
+/** The same prices with another note, which comes first. */
 export function withNote(prices: VcpuPrices, note: string): VcpuPrices {
   return { ...prices, notes: [note, ...prices.notes] };
 }
@@ -215,14 +215,12 @@ function onDemandPrices(pool: MachinePool, region: string): Pick<VcpuPrices, 'on
     ...(unknown.length === 0 ? [] : [unknownNote(unknown, prices.length > 0)]),
     ...(region === TABLE_REGION
       ? []
-      : [
-          `On-Demand prices are those of ${TABLE_REGION}; those of ${region} are others, most of them higher`,
-        ]),
+      : [`On-Demand prices are those of ${TABLE_REGION}; prices in ${region} differ and are mostly higher`]),
   ];
   return { onDemand: spreadOf(prices.length > 0 ? prices : allPrices(pool), 0), notes };
 }
 
-/** A job that is too large for all of these machines is reckoned like one that is not. */
+/** Prices of all families in the table, for a pool without a known price. */
 function allPrices({ gpu }: MachinePool): number[] {
   const families = gpu ? new Set(Object.keys(GPU_MACHINES).map(familyOf)) : Object.keys(FAMILY_VCPU_USD);
   return [...families].flatMap((family) => tablePrice(family, { instanceTypes: [], vcpus: 1, gpu }) ?? []);
@@ -231,13 +229,15 @@ function allPrices({ gpu }: MachinePool): number[] {
 function unknownNote(unknown: readonly string[], areOthers: boolean): string {
   const names =
     unknown.length > MOST_NAMES ? `${unknown.slice(0, MOST_NAMES).join(', ')}, …` : unknown.join(', ');
-  const instead = areOthers ? 'the others stand for them' : 'all that it knows stand for them';
-  return `the table of ${TABLE_DATE} knows no On-Demand price of ${names} for such a job: ${instead}`;
+  const instead = areOthers
+    ? 'the prices of the other machines are used'
+    : 'the prices of all its machines are used';
+  return `the table of ${TABLE_DATE} has no On-Demand price of ${names} for such a job: ${instead}`;
 }
 
 const MOST_NAMES = 5;
 
-/** What a vCPU of such a job costs On-Demand on a family or type, at its cheapest; `undefined` where the table does not know. */
+/** On-Demand price per vCPU-hour on the cheapest size of a family or type; `undefined` if the table lacks it. */
 function tablePrice(setting: string, pool: MachinePool): number | undefined {
   if (pool.gpu) {
     const prices = Object.entries(GPU_MACHINES)
@@ -254,8 +254,8 @@ function isMeant(instanceType: string, { instanceTypes }: MachinePool): boolean 
 }
 
 /**
- * What a vCPU of a job costs on a machine that is full of such jobs, as AWS Batch fills it. Each takes a GPU where it takes
- * any, and the machine's vCPUs that are left over then have to be paid as well. `undefined` where none fits on it.
+ * Price per vCPU-hour on a machine that is full of such jobs, as AWS Batch fills it. If each job takes a GPU, the
+ * price includes vCPUs that are left over. `undefined` if no job fits.
  */
 function vcpuPrice(instanceType: string, hourUsd: number, { vcpus, gpu }: MachinePool): number | undefined {
   const machineVcpus = vcpusOf(instanceType);
@@ -265,7 +265,7 @@ function vcpuPrice(instanceType: string, hourUsd: number, { vcpus, gpu }: Machin
   return hourUsd / (jobs * vcpus);
 }
 
-/** The median, and between which all but a `cut` on each side lie. Of at least one. */
+/** The median, and the range without a share `cut` of the values at each end. Needs at least one value. */
 function spreadOf(values: readonly number[], cut: number): Spread {
   const sorted = values.toSorted((a, b) => a - b);
   const last = sorted.length - 1;
@@ -286,9 +286,9 @@ export function describeSpread({ low, middle, high }: Spread): string {
   return about === LEAST_USD ? `${LEAST_USD} USD` : `about ${about} USD`;
 }
 
-/** By which prices: in one line, for people. */
+/** The source of the prices, in one line. */
 export function describePrices({ source, at, region }: Pick<VcpuPrices, 'source' | 'at' | 'region'>): string {
   return source === 'account'
-    ? `by Spot prices that EC2 told this account on ${at} in ${region}`
-    : `by the table of ${at}, which is built in`;
+    ? `at Spot prices that EC2 reported to this account on ${at} in ${region}`
+    : `at prices of the built-in table of ${at}`;
 }

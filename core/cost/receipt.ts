@@ -10,12 +10,15 @@ import {
 } from '../render/slice-figures';
 import { type MachinePool, type Spread, tablePrices, type VcpuPrices } from './prices';
 
-/** What machines were held for by slices, in seconds of one job each. */
+/** Machine time of slices, in seconds of one job each. */
 export interface SliceUsage {
-  /** On Spot machines, and on On-Demand ones. */
+  /** Seconds on Spot machines and on On-Demand machines. */
   readonly spotSeconds: number;
   readonly onDemandSeconds: number;
-  /** Of these the jobs that had other vCPUs than the farm's slices have, as a retry can ask for: by how many. */
+  /**
+   * The part of that time whose jobs had other vCPUs than the farm's slices, by their number. A retry can ask for
+   * that.
+   */
   readonly resized?: readonly ResizedUsage[];
 }
 
@@ -25,34 +28,33 @@ interface ResizedUsage {
   readonly onDemandSeconds: number;
 }
 
-/** What machines were held for by a render. */
+/** Machine time of a render. */
 export interface MachineUsage extends SliceUsage {
-  /** The jobs that made the video. */
+  /** Seconds of the jobs that made the video. */
   readonly stitchSeconds: number;
 }
 
-/** Prices of what one render runs on. */
+/** Prices of the machines of one render. */
 export interface RenderPrices {
-  /** Of a slice, with a GPU where the render asks for one, and of the stitch job. */
+  /** For a slice, with a GPU if the render asks for one, and for the stitch job. */
   readonly render: VcpuPrices;
   readonly stitch: VcpuPrices;
 }
 
-/** What a render has cost, in US dollars: a reckoning, not the bill (see `NOT_IN_COST`). */
+/** The estimated cost of a render, in US dollars; not the bill (see `NOT_IN_COST`). */
 export interface RenderCost {
   readonly usd: Spread;
-  /** Of these. */
   readonly spot: Spread;
   readonly onDemand: Spread;
   readonly stitch: Spread;
   readonly prices: Pick<VcpuPrices, 'source' | 'at' | 'region' | 'notes'>;
 }
 
-/** What a reckoning by seconds of jobs does not see, for people. */
+/** Costs that the estimate excludes, for people. */
 export const NOT_IN_COST =
   'not in it: starting of machines, parts of machines that no job uses, disks, public addresses, storage, requests, logs, transfer, tax';
 
-/** What slices and the stitch job run on: pure. A render that asks for GPUs of a farm without any has machines of neither. */
+/** Machines of slices and of the stitch job. Both are empty if a render asks for GPUs and the farm has none. Pure. */
 export function machinePools(machines: Machines, onGpu: boolean): Record<keyof RenderPrices, MachinePool> {
   const { renderVcpus, stitchVcpus, instanceTypes, gpuInstanceTypes = [] } = machines;
   return {
@@ -69,7 +71,7 @@ export function tableRenderPrices(machines: Machines, onGpu: boolean, region: st
   return { render: tablePrices(render, region), stitch: tablePrices(stitch, region) };
 }
 
-/** What so much time of machines costs: pure. The job that makes the video runs on Spot machines. */
+/** The cost of this machine time. The job that makes the video runs on Spot machines. Pure. */
 export function renderCost(
   usage: MachineUsage,
   { renderVcpus, stitchVcpus }: Pick<Machines, 'renderVcpus' | 'stitchVcpus'>,
@@ -104,15 +106,15 @@ function plus(a: Spread, b: Spread): Spread {
   return { low: a.low + b.low, middle: a.middle + b.middle, high: a.high + b.high };
 }
 
-/** A time, in milliseconds since 1970, that a machine was held for, and which. */
+/** A time that a machine was in use, in milliseconds since 1970. */
 export type HeldTime = Pick<Stretch, 'from' | 'to' | 'onDemand' | 'vcpus'>;
 
-/** What machines were held for by a render that has ended: pure. */
+/** Machine time of a render that has ended. Pure. */
 export function machineUsage(stretches: readonly HeldTime[], stitch: StitchRecord | undefined): MachineUsage {
   return { ...sliceUsage(stretches), stitchSeconds: stitchSeconds(stitch) };
 }
 
-/** What machines were held for by these times: pure. */
+/** Machine time of these attempts. Pure. */
 export function sliceUsage(times: readonly HeldTime[]): SliceUsage {
   return addUsage(
     times.map(({ from, to, onDemand, vcpus }) => {
@@ -123,7 +125,6 @@ export function sliceUsage(times: readonly HeldTime[]): SliceUsage {
   );
 }
 
-/** All of them together: pure. */
 export function addUsage(all: readonly SliceUsage[]): SliceUsage {
   let [spotSeconds, onDemandSeconds] = [0, 0];
   const resized = new Map<number, ResizedUsage>();
@@ -146,7 +147,7 @@ export function addUsage(all: readonly SliceUsage[]): SliceUsage {
   };
 }
 
-/** The record as it would be if the attempt that goes on had just ended: pure. */
+/** The record as if a running attempt had just ended. Pure. */
 export function untilNow({ version, attempts }: StitchRecord, now: Date): StitchRecord {
   const ended = attempts.map((attempt, i) =>
     i === attempts.length - 1 ? { stoppedAt: now.toISOString(), ...attempt } : attempt,
@@ -154,7 +155,7 @@ export function untilNow({ version, attempts }: StitchRecord, now: Date): Stitch
   return { version, attempts: ended };
 }
 
-/** How long the jobs that made the video ran: pure. Of an attempt of which no end is noted nobody knows. */
+/** Seconds of the jobs that made the video. An attempt without an end counts 0. Pure. */
 export function stitchSeconds(record: StitchRecord | undefined): number {
   return (record?.attempts ?? []).reduce((sum, { startedAt, stoppedAt = startedAt }) => {
     return sum + Math.max(0, (Date.parse(stoppedAt) - Date.parse(startedAt)) / 1000);
@@ -162,65 +163,65 @@ export function stitchSeconds(record: StitchRecord | undefined): number {
 }
 
 /**
- * `receipt.json`: what a render took, and what that comes to. Seconds are rounded to tenths; of 10,000 slices, AWS Batch's
- * most, it is some 200 KB.
+ * `receipt.json`: time and cost of a render. Seconds are rounded to tenths. For 10,000 slices, AWS Batch's limit, the
+ * file has about 200 KB.
  */
 export interface Receipt {
   readonly version: 1;
   readonly renderId: string;
-  /** When it was made out, ISO 8601. */
+  /** When the receipt was made, ISO 8601. */
   readonly at: string;
   /** The scene. */
   readonly source: string;
-  /** By whom and for what. */
+  /** Cost allocation tags. */
   readonly tags: Tags;
   readonly frames: {
     readonly total: number;
-    /** Whole in storage. */
+    /** Frames in storage. */
     readonly stored: number;
-    /** Rendered on On-Demand machines. */
+    /** Frames rendered on On-Demand machines. */
     readonly onDemand: number;
   };
   readonly attempts: number;
-  /** Attempts that were stopped or vanished with their machine. */
+  /** Attempts that were stopped or lost with their machine. */
   readonly interruptions: number;
   readonly machineSeconds: {
     readonly total: number;
-    /** Of that: slices, of those on On-Demand machines; the jobs that made the video. */
+    /** Parts of `total`: slices, slices on On-Demand machines, and the jobs that made the video. */
     readonly slices: number;
     readonly onDemand: number;
     readonly stitch: number;
-    /** Of slices: attempts that were interrupted, and what of their time is in no frame that they stored. */
+    /** Parts of `slices`: interrupted attempts, and their time that is in no stored frame. */
     readonly interrupted: number;
     readonly lost: number;
   };
-  /** Blender's work on a frame; absent where there is none. */
+  /** Blender's time per frame; absent without frames. */
   readonly frameSeconds?: Quartiles & {
     readonly slowest: { readonly frame: number; readonly seconds: number };
   };
-  /** Column by column, an entry for each slice, ascending; 0 for one that never began. */
+  /** Columns with an entry for each slice, ascending; 0 for a slice that never began. */
   readonly slices: {
     readonly machineSeconds: readonly number[];
     readonly lostSeconds: readonly number[];
     readonly attempts: readonly number[];
   };
-  /** Absent where nobody is paid, or nothing is known of the machines. */
+  /** Absent without paid machines, or if the machines are unknown. */
   readonly cost?: RenderCost;
 }
 
 export interface ReceiptInput extends Pick<SliceRecords, 'slices'> {
   readonly manifest: Pick<Manifest, 'renderId' | 'source' | 'tags' | 'frameCount' | 'sliceCount'>;
-  /** Frames that are whole. */
+  /** Frames in storage. */
   readonly stored: number;
   readonly stitch: StitchRecord | undefined;
-  /** Whether no slice is at work any more: then an attempt of which no end is known was interrupted, as any but the latest was. */
+  /** Whether no slice runs any more. An attempt without a known end was interrupted then. */
   readonly ended: boolean;
-  /** What so much time of machines costs; nothing where nobody is paid, or nothing is known of the machines. */
+  /** The cost of machine time; `undefined` without paid machines, or if the machines are unknown. */
   readonly costOf: (usage: MachineUsage) => RenderCost | undefined;
   readonly at: Date;
 }
 
-/** Makes out the receipt of a render, or of what it has come to so far: pure. */
+/** The receipt of a render up to now. Pure. */
 export function makeReceipt(input: ReceiptInput): Receipt {
   const { manifest, slices, stored, stitch, ended, costOf, at } = input;
   const { renderId, source, tags = {}, frameCount, sliceCount } = manifest;
@@ -265,7 +266,7 @@ function columnsOf(
 ): Receipt['slices'] {
   const column = (those: readonly Stretch[], valueOf: (stretch: Stretch) => number): number[] => {
     const values = Array.from({ length: sliceCount }, () => 0);
-    // A report of a slice that the plan does not have was put there by somebody else.
+    // A report of a slice that is not in the plan comes from elsewhere.
     for (const one of those) if (one.slice < sliceCount) values[one.slice]! += valueOf(one);
     return values.map(tenths);
   };
@@ -276,17 +277,17 @@ function columnsOf(
   };
 }
 
-/** The latest attempt of a slice while no end of it is known, as `keyOf` names it. */
+/** The latest attempt of a slice if its end is unknown, by its `keyOf`. */
 function openAttempt(slice: number, attempts: readonly SliceAttempt[]): string[] {
   const latest = attempts.at(-1);
   if (!latest || latest.exitCode !== undefined) return [];
   return [`${slice} ${Date.parse(latest.startedAt)}`];
 }
 
-/** An attempt's number may come again, when a job is submitted anew. */
+/** Attempt numbers repeat when a job is submitted again. */
 const keyOf = ({ slice, from }: Stretch): string => `${slice} ${from}`;
 
-/** A frame that was rendered again counts as it was rendered last. */
+/** The last rendering of a frame counts. */
 function framesOnDemand(slices: ReceiptInput['slices']): number {
   const kinds = new Map<number, boolean>();
   for (const { frames, onDemand = false } of slices.flatMap(({ attempts }) => attempts))
@@ -296,7 +297,7 @@ function framesOnDemand(slices: ReceiptInput['slices']): number {
 
 const wasInterrupted = ({ end }: Stretch): boolean => end === 'stopped' || end === 'lost';
 const secondsOf = ({ from, to }: Stretch): number => (to - from) / 1000;
-/** Blender renders while frames are stored, so that its seconds may be a little more than those of the attempt. */
+/** Blender renders while frames are uploaded, so its seconds can exceed those of the attempt. */
 const lostSeconds = (stretch: Stretch): number => Math.max(0, secondsOf(stretch) - stretch.frameSeconds);
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 const tenths = (seconds: number): number => Math.round(seconds * 10) / 10;

@@ -7,30 +7,26 @@ import { quartilesOf, reportFigures, type SliceFigures } from '../render/slice-f
 import type { ObjectInfo } from '../storage/storage';
 import { addUsage, sliceUsage, type SliceUsage } from './receipt';
 
-/** Small objects that are fetched at a time. */
+/** Reports that are fetched at a time. */
 const AT_ONCE = 16;
 
-/** What is kept of one slice's report. */
+/** The part of a slice's report that is kept. */
 interface Digest {
-  /** Tells versions of the report apart. */
+  /** The version of the report. */
   readonly version: string;
   readonly attempts: number;
   readonly interruptions: number;
   readonly usage: SliceUsage;
   readonly frameSeconds: Float64Array;
   readonly lastSeen: number;
-  /** Its latest attempt, where no end of it is known: it may be running. */
+  /** The latest attempt, if its end is unknown: it may be running. */
   readonly open?: Pick<SliceAttempt, 'onDemand' | 'vcpus'>;
 }
 
-/**
- * What the slices of one render have told. Of 10,000 reports only numbers are kept, and a second look fetches only those that
- * have changed since.
- */
+/** The reports of a render's slices, as numbers. A second look fetches only reports that have changed. */
 export class SliceDigests {
   private readonly digests = new Map<string, Digest>();
 
-  /** `atOnce`: reports that are fetched at a time. */
   constructor(private readonly atOnce = AT_ONCE) {}
 
   async read(render: Render): Promise<SliceFigures> {
@@ -57,13 +53,13 @@ export class SliceDigests {
   }
 
   /**
-   * What machines have been held for by slices, as far as it was read. Of `running` slices, which have told nothing since
-   * their latest frame, the time until `now` (milliseconds since 1970) counts as well.
+   * Machine time of slices, as far as it was read. For `running` slices it includes the time from their latest frame
+   * to `now` (milliseconds since 1970).
    */
   held(running: number, now: number): SliceUsage {
     const digests = [...this.digests.values()];
     const open = digests.flatMap((one) => (one.open ? [{ from: one.lastSeen, ...one.open }] : []));
-    // Some of them may have been cut off with their machines: nobody knows which.
+    // Some of them may have lost their machines; which ones is unknown.
     const share = open.length === 0 ? 0 : Math.min(1, running / open.length);
     const since = open.map((one) => ({ ...one, to: one.from + Math.max(0, now - one.from) * share }));
     return addUsage([...digests.map(({ usage }) => usage), sliceUsage(since)]);
@@ -76,12 +72,12 @@ function openOf(latest: SliceAttempt | undefined): Pick<Digest, 'open'> {
   return { open: { onDemand, vcpus } };
 }
 
-/** An attempt whose end nobody wrote down was cut off, unless it is the latest: that one may still be running. */
+/** An attempt without an end was interrupted, unless it is the latest: that one may be running. */
 function wasInterrupted(exitCode: number | undefined, index: number, count: number): boolean {
   return exitCode === STOPPED || (exitCode === undefined && index < count - 1);
 }
 
-/** The worker's exit code for an attempt that was stopped, not at fault. */
+/** The worker's exit code for an attempt that was stopped without a fault. */
 const STOPPED = EXIT.stopped.code;
 
 function versionOf({ size, lastModified, etag }: ObjectInfo): string {

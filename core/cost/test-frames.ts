@@ -7,10 +7,9 @@ import { type FrameSeconds, readSliceRecords, reportFigures } from '../render/sl
 import { evenlySpaced } from '../render/slices';
 
 /**
- * Seconds that a Blender's first frame takes beyond what it would take later: loading what it renders by, and on GPUs compiling
- * it. Told by the first frames of several Blenders against a straight line through all that came after them, and of those the least:
- * a warm-up is the same for all, a heavy frame is heavy by itself. 0 where there are no two Blenders that rendered two frames.
- * `runs`: the frames of each Blender in the order in which it rendered them. Pure.
+ * Extra seconds of a Blender's first frame: loading, and on GPUs compiling kernels. The excess of each first frame
+ * over a straight line through the later frames is known; the smallest counts, because a heavy frame exceeds the line
+ * by itself. 0 without two Blenders of two frames. `runs`: the frames of each Blender in their order. Pure.
  */
 export function warmUpSeconds(runs: ReadonlyArray<readonly FrameSeconds[]>): number {
   const firsts = runs.filter(({ length }) => length > 1).map(([first]) => first!);
@@ -22,7 +21,6 @@ export function warmUpSeconds(runs: ReadonlyArray<readonly FrameSeconds[]>): num
   return Math.max(0, least);
 }
 
-/** Before the first point and after the last one: as they are. */
 function lineAt(frame: number, points: readonly FrameSeconds[]): number {
   const before = points.findLast((one) => one.frame <= frame);
   const after = points.find((one) => one.frame >= frame);
@@ -32,13 +30,13 @@ function lineAt(frame: number, points: readonly FrameSeconds[]): number {
   return before.seconds + part * (after.seconds - before.seconds);
 }
 
-/** What came of the test frames. */
+/** Results of the test frames. */
 export interface TestResults {
-  /** Those that came out, ascending; without what Blender's first frame takes longer (see `warmUpSeconds`). */
+  /** Rendered frames, ascending, without the extra time of first frames (see `warmUpSeconds`). */
   readonly frames: readonly FrameSeconds[];
   /** See `TestedPace`. */
   readonly startSeconds: number;
-  /** Those that did not, ascending. */
+  /** Failed frames, ascending. */
   readonly failures: ReadonlyArray<{ readonly frame: number; readonly reason: string }>;
 }
 
@@ -60,12 +58,12 @@ export async function readTest(render: Render, manifest: Manifest): Promise<Test
     startSeconds: startSecondsOf(slices) + warmUp,
     failures: missing.map(({ frame, failure }) => ({
       frame,
-      reason: failure?.reason ?? 'its slice did not come to it',
+      reason: failure?.reason ?? 'its slice ended before this frame',
     })),
   };
 }
 
-/** Of attempts that came to their end, what they took besides their frames, in the mean. Pure. */
+/** The mean seconds that finished attempts took besides their frames. Pure. */
 function startSecondsOf(slices: readonly SliceReport[]): number {
   const starts = slices
     .flatMap(({ attempts }) => attempts)
@@ -78,9 +76,8 @@ function startSecondsOf(slices: readonly SliceReport[]): number {
 }
 
 /**
- * The frames of a plan that are rendered to tell of all: evenly spaced, the first and the last among them, of one the middle. As
- * many as are wanted, and as many more as let every Blender have as many as the others: while `atATime` of them work, each is
- * slower than alone, and the last round takes no longer with all of them at it. Pure.
+ * Test frames of a plan: evenly spaced, with the first and the last; of one frame the middle. At least as many as are
+ * wanted, rounded up so that each of `atATime` Blenders renders the same number. Pure.
  */
 export function chooseTestFrames(
   { frames }: Pick<Manifest, 'frames'>,
@@ -92,10 +89,7 @@ export function chooseTestFrames(
   return count === 1 ? [all[Math.floor((all.length - 1) / 2)]!] : evenlySpaced(all, count);
 }
 
-/**
- * The options by which only these frames are rendered, as a render by `options` would: pure. What is made of frames later, and
- * in which order, is left out.
- */
+/** Options that render only these frames, without what is made of frames afterwards. Pure. */
 export function testOptions(
   { video: _video, background: _background, gaps: _gaps, order: _order, ...options }: RenderOptions,
   frames: readonly number[],

@@ -8,48 +8,45 @@ import { renderCost, tableRenderPrices } from './receipt';
 import { SliceDigests } from './slice-digests';
 
 export interface CapServices {
-  /** The folder under which each render has its own. */
   readonly output: URL;
   readonly storage: Storage;
   readonly batch: Batch;
   readonly machines: Machines;
-  /** Of the machines with GPUs, where there are any. */
+  /** The queue of machines with GPUs, if the farm has some. */
   readonly gpuJobQueue?: string;
   readonly region: string;
-  /** By render: what was read of it before, so that only what has changed is read again. */
+  /** What earlier looks read of each render, so that only changes are read again. */
   readonly digests: Map<string, SliceDigests>;
   readonly now: () => Date;
 }
 
-/** What became of a cap. */
+/** The result of one look at a cap. */
 export interface CapOutcome {
   readonly renderId: string;
   /**
-   * - `kept`: below it; `waiting`: of its jobs nothing is known yet.
-   * - `stopped`: reached, and the render job is stopped; `stopping`: it was before, and has not ended yet.
-   * - `removed`: its render has ended. `unreadable`: it is no cap.
+   * - `kept`: not reached. `waiting`: its jobs are unknown so far.
+   * - `stopped`: reached, and the render job is stopped now. `stopping`: it was stopped before and has not ended yet.
+   * - `removed`: its render has ended. `unreadable`: the file is not a valid cap.
    */
   readonly outcome: 'kept' | 'waiting' | 'stopped' | 'stopping' | 'removed' | 'unreadable' | 'failed';
   readonly usd?: number;
   readonly maxUsd?: number;
-  /** For `failed`. */
   readonly error?: unknown;
 }
 
-/** Renders that are looked at at a time, and reports of slices of each: 10,000 of them take some seconds so. */
+/** Renders at a time, and slice reports of each. 10,000 reports take some seconds. */
 const AT_ONCE = 2;
 const REPORTS_AT_ONCE = 64;
 
-/** A job that has just ended may be followed by another one that goes on at once, on On-Demand machines. */
+/** For so long another job may follow one that ended, on On-Demand machines. */
 const FOLLOWING_SECONDS = 600;
 
-/** A cap is written before its render's jobs; after so long nobody will come to submit them. */
+/** A cap is written before its render's jobs. After so long no jobs will follow. */
 const SUBMITTING_SECONDS = 3600;
 
 /**
- * Looks at every render that may cost so much and no more, and stops those that have come to it: what a render costs is reckoned
- * by the highest price that a machine of it may have, up to now for what runs. That one of them fails keeps none of the others
- * from being looked at. Where there are no caps this is one listing.
+ * Looks at every render with a cost cap and stops those that have reached it. The cost is the time up to now at the
+ * highest possible price. A failed look stops no other. Without caps this is one listing.
  */
 export async function watchCaps(services: CapServices): Promise<CapOutcome[]> {
   const { output, storage, digests } = services;
@@ -84,16 +81,16 @@ async function watchCap(render: Render, services: CapServices): Promise<Omit<Cap
   if (usd <= maxUsd) return { outcome: 'kept', usd, maxUsd };
   const isKnown = cap.stopped?.jobId === job.jobId;
   const stopped = { jobId: job.jobId, usd, at: now().toISOString() };
-  // Raised a moment ago: the next look sees by how much.
+  // The cap was raised a moment ago. The next look checks the new one.
   if (!isKnown && !(await replace({ ...cap, stopped }))) return { outcome: 'kept', usd, maxUsd };
-  // Once more where it is known: whoever noted it may have been cut off.
+  // Stop it again: the process that noted the end may have died before it stopped the job.
   await batch.terminateJob(job.jobId, capReason(maxUsd, usd));
   return { outcome: isKnown ? 'stopping' : 'stopped', usd, maxUsd };
 }
 
 /**
- * Whether nothing more will be spent under a cap: its render job has ended, or another has come after the one that was stopped
- * for it. One that is newer than the job waits for the next one, for a while, and so does any of a job that ended just now. Pure.
+ * Whether no more will be spent under a cap: its render job has ended, or another job has followed the stopped one. A
+ * cap newer than the job waits for the next job, and so does the cap of a job that has just ended. Pure.
  */
 function isOver({ at, stopped }: CostCap, job: JobDetail | undefined, now: Date): boolean {
   const isLate = now.getTime() - Date.parse(at) > SUBMITTING_SECONDS * 1000;
@@ -104,7 +101,7 @@ function isOver({ at, stopped }: CostCap, job: JobDetail | undefined, now: Date)
   return isLate || stopped !== undefined || Date.parse(at) <= createdAt;
 }
 
-/** In US dollars, at most: at the highest price that a machine of it may have. */
+/** The most that can have been spent, in US dollars. */
 async function spentUsd(
   cap: CostCap,
   render: Render,

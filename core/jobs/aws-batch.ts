@@ -26,8 +26,8 @@ import type {
 } from './batch';
 
 /**
- * Differences to the table of AWS errors. `ClientException` (400) says why; AWS Batch answers 429 beyond about 50 requests a second.
- * `batch-unavailable` (passing): the request may have had an effect.
+ * Differences to the table of AWS errors. A `ClientException` (400) has the reason. AWS Batch answers 429 beyond about
+ * 50 requests per second. `batch-unavailable` (passing): the request may have had an effect.
  */
 const BATCH: AwsService = {
   name: 'AWS Batch',
@@ -43,7 +43,7 @@ const BATCH: AwsService = {
   },
 };
 
-/** What DescribeJobs says of a job, in our shape: what is absent stays absent. */
+/** A job of DescribeJobs as `JobDetail`; absent fields stay absent. */
 function jobDetailOf(job: AwsJob): JobDetail {
   const { arrayProperties, attempts, dependsOn } = job;
   return {
@@ -72,7 +72,7 @@ function jobDetailOf(job: AwsJob): JobDetail {
   };
 }
 
-/** What ListJobs says of a job. */
+/** A job of ListJobs as `JobSummary`. */
 function jobSummaryOf(job: AwsSummary): JobSummary {
   return {
     ...(job.jobArn !== undefined && { jobArn: job.jobArn }),
@@ -83,10 +83,10 @@ function jobSummaryOf(job: AwsSummary): JobSummary {
   };
 }
 
-/** A field without which an answer is none. Throws `bad-answer` (passing): nothing but AWS can mend it. */
+/** A field that the answer must have. Throws `bad-answer` (passing), because only AWS can fix it. */
 function required<T>(value: T | undefined, field: string): T {
   if (value !== undefined) return value;
-  throw new SpotreelError('bad-answer', 'passing', `AWS Batch's answer lacks ${field}: try again`);
+  throw new SpotreelError('bad-answer', 'passing', `AWS Batch's answer lacks ${field}; try again`);
 }
 
 /** In the order of a job's life. */
@@ -100,12 +100,12 @@ const JOB_STATUSES: readonly JobStatus[] = [
   'FAILED',
 ];
 
-/** A status that AWS Batch may have by the time this runs is neither an end nor a failure. */
+/** A status that this version does not know counts as PENDING: no end and no failure. */
 function statusOf(status: string | undefined): JobStatus {
   return JOB_STATUSES.find((known) => known === status) ?? 'PENDING';
 }
 
-/** Spotreel's jobs depend on whole jobs only. */
+/** Without dependencies of type `N_TO_N`: Spotreel's jobs depend on whole jobs only. */
 function dependencyOf({ jobId, type }: AwsDependency): JobDependency[] {
   return jobId === undefined || type === 'N_TO_N' ? [] : [{ jobId, type }];
 }
@@ -123,10 +123,10 @@ function attemptOf({ startedAt, stoppedAt, statusReason, container }: AwsAttempt
   };
 }
 
-/** Ids that DescribeJobs takes in one call. https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html */
+/** Most ids in one call of DescribeJobs. https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html */
 const IDS_PER_CALL = 100;
 
-/** AWS Batch. The client brings region, credentials and repeats. Errors: see `BATCH`. */
+/** AWS Batch. The client has the region, the credentials and the retries. Errors: see `BATCH`. */
 export class AwsBatch implements Batch {
   constructor(private readonly client: BatchClient) {}
 
@@ -153,9 +153,9 @@ export class AwsBatch implements Batch {
   }
 
   /**
-   * A filter by name brings jobs of any status but matches without case, and whether it brings children, which have
-   * their parent's name, the documentation leaves open: they are no jobs of the queue. An array's children can only be
-   * listed status by status. https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html
+   * A filter by name ignores case and gives jobs of any status. The documentation does not say whether it includes
+   * children, which have their parent's name, so this removes them. Children of an array job can only be listed status
+   * by status. https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html
    */
   async listJobs(request: ListJobsRequest): Promise<JobSummary[]> {
     if ('jobName' in request) {
@@ -168,7 +168,7 @@ export class AwsBatch implements Batch {
       return (await this.listPages({ arrayJobId, jobStatus }, most)).slice(0, most);
     }
     const children = new Map<string, JobSummary>();
-    // In the order of a job's life, so that one that moves on meanwhile is listed again, not missed.
+    // In the order of a job's life: a job whose status changes meanwhile is listed twice, not missed.
     for (const jobStatus of JOB_STATUSES) {
       const listed = await this.listPages({ arrayJobId: request.arrayJobId, jobStatus });
       for (const child of listed) children.set(child.jobId, child);
@@ -200,9 +200,9 @@ function isChild({ jobId }: JobSummary): boolean {
 }
 
 /**
- * Keeps the SDK from sending SubmitJob again, which knows no token: where the answer to the first is lost, the second
- * would be another job. Only what was throttled is known to have had no effect. Stands within the SDK's repeats, and
- * answers each but the first with what the first came to.
+ * Prevents the SDK from repeating SubmitJob, which has no token: after a lost answer the repeat would be another job.
+ * Only a throttled request certainly had no effect. Runs within the SDK's retries and answers each retry with the
+ * result of the first request.
  */
 function keepFromRepeating({ middlewareStack }: SubmitJobCommand): void {
   let failure: { readonly error: unknown } | undefined;
@@ -228,7 +228,7 @@ async function explained<T>(answer: Promise<T>, action: string): Promise<T> {
   }
 }
 
-/** The SDK's types want arrays that it could change. */
+/** A copy for the SDK's types, which demand mutable arrays. */
 function mutableCopy(request: SubmitJobRequest): SubmitJobCommandInput {
   const { dependsOn, containerOverrides, retryStrategy, ...rest } = request;
   return {
@@ -252,7 +252,7 @@ function mutableCopy(request: SubmitJobRequest): SubmitJobCommandInput {
   };
 }
 
-/** AWS Batch with region, credentials and endpoint from where the SDK looks for them. */
+/** AWS Batch with the SDK's default region, credentials and endpoint. */
 export function createAwsBatch(): AwsBatch {
   return new AwsBatch(
     new BatchClient({ requestHandler: { connectionTimeout: 10_000, socketTimeout: 60_000 } }),

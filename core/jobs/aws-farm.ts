@@ -4,8 +4,8 @@ import { parseJson } from '../json';
 import { type FarmDescription, farmDescriptionSchema, farmParameterName } from './farm';
 
 /**
- * What a deployed farm is made of, from its SSM parameter. Throws `no-farm` (usage) where there is none in this
- * account and region, `bad-farm` where another version of Spotreel deployed it, `aws-unavailable` (passing).
+ * The description of a deployed farm, from its SSM parameter. Throws `no-farm` (usage) if this account and region have
+ * none, `bad-farm` if another version of Spotreel deployed it, `aws-unavailable` (passing).
  */
 export async function readFarm(farmName: string, ssm: Pick<SSMClient, 'send'>): Promise<FarmDescription> {
   const name = farmParameterName(farmName);

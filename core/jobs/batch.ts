@@ -1,6 +1,6 @@
 /**
- * The part of AWS Batch that Spotreel uses, in AWS Batch's own shapes and words, so that its SDK's answers and a
- * local scheduler's fit the same interface.
+ * The part of AWS Batch that Spotreel uses, in AWS Batch's own shapes, so that its SDK and the local scheduler fit one
+ * interface.
  * Source: https://docs.aws.amazon.com/batch/latest/APIReference/
  */
 
@@ -9,7 +9,7 @@ import { EXIT } from './worker';
 export type JobStatus =
   'SUBMITTED' | 'PENDING' | 'RUNNABLE' | 'STARTING' | 'RUNNING' | 'SUCCEEDED' | 'FAILED';
 
-/** Whether a job in this state has ended. */
+/** Whether a job with this status has ended. */
 export function isEnded(status: JobStatus): boolean {
   return status === 'SUCCEEDED' || status === 'FAILED';
 }
@@ -20,7 +20,7 @@ export interface JobDependency {
   readonly type?: 'SEQUENTIAL';
 }
 
-/** One rule of a retry strategy. All patterns given must match; `*` may end a pattern; case does not matter. */
+/** One rule of a retry strategy. All given patterns must match. `*` may end a pattern, and case is ignored. */
 export interface EvaluateOnExit {
   readonly action: 'RETRY' | 'EXIT';
   readonly onExitCode?: string;
@@ -31,7 +31,7 @@ export interface EvaluateOnExit {
 export interface RetryStrategy {
   /** 1 to 10. */
   readonly attempts: number;
-  /** At most 5, the first that matches decides; none matches: retried. */
+  /** At most 5; the first rule that matches decides. Without a match the job is retried. */
   readonly evaluateOnExit?: readonly EvaluateOnExit[];
 }
 
@@ -40,7 +40,10 @@ export interface EnvironmentVariable {
   readonly value: string;
 }
 
-/** What a container is given; MEMORY in MiB. https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html */
+/**
+ * A resource of a container; MEMORY in MiB.
+ * https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html
+ */
 export interface ResourceRequirement {
   readonly type: 'GPU' | 'MEMORY' | 'VCPU';
   readonly value: string;
@@ -63,7 +66,7 @@ export interface SubmitJobRequest {
   readonly timeout?: { readonly attemptDurationSeconds: number };
   /** At most 50 with those of the job definition; names of 1 to 128 characters, values of up to 256. */
   readonly tags?: Readonly<Record<string, string>>;
-  /** Whether the job's tags are those of its ECS task, too. */
+  /** Whether the ECS task gets the job's tags. */
   readonly propagateTags?: boolean;
 }
 
@@ -99,18 +102,18 @@ export interface JobDetail {
   readonly dependsOn?: readonly JobDependency[];
   readonly attempts?: readonly AttemptDetail[];
   readonly container?: {
-    /** What was asked for by SubmitJob, or the job definition's. */
+    /** From SubmitJob, else from the job definition. */
     readonly command?: readonly string[];
-    /** Of the latest attempt that has begun. */
+    /** Of the latest attempt that has started. */
     readonly logStreamName?: string;
-    /** The log group of its streams, where the job says. */
+    /** The log group of its streams, if the job has one. */
     readonly logGroup?: string;
   };
   readonly arrayProperties?: {
     readonly size?: number;
-    /** Of a child. */
+    /** For a child. */
     readonly index?: number;
-    /** Of a parent: how many children are in each state. */
+    /** For a parent: the number of children by status. */
     readonly statusSummary?: Readonly<Partial<Record<JobStatus, number>>>;
   };
 }
@@ -130,27 +133,27 @@ export type ListJobsRequest =
 export interface SomeChildren {
   readonly arrayJobId: string;
   readonly jobStatus: JobStatus;
-  /** No more are looked for once there are so many; then these are any of them. */
+  /** Most jobs to list. If there are more, the answer has any of them. */
   readonly most: number;
 }
 
 export interface Batch {
   submitJob(request: SubmitJobRequest): Promise<SubmitJobResponse>;
-  /** Jobs that are not known (yet) are left out. Children are `<jobId>:<index>`. */
+  /** Omits jobs that are not known (yet). Children are `<jobId>:<index>`. */
   describeJobs(jobIds: readonly string[]): Promise<JobDetail[]>;
-  /** In any state. */
+  /** Lists jobs of any status. */
   listJobs(request: ListJobsRequest): Promise<JobSummary[]>;
-  /** Fails what has not started and stops what runs: SIGTERM, then SIGKILL. Never retried. */
+  /** Fails jobs that have not started, and stops running ones: SIGTERM, then SIGKILL. Never retried. */
   terminateJob(jobId: string, reason: string): Promise<void>;
 }
 
-/** For who only looks. */
+/** For callers that only read. */
 export type BatchView = Pick<Batch, 'describeJobs' | 'listJobs'>;
 
-/** How many of a render's slices are in which state. */
+/** A render's slices by state. */
 export interface SliceCounts {
   readonly total: number;
-  /** Not yet begun, or waiting for another attempt. */
+  /** Not started yet, or waiting for another attempt. */
   readonly waiting: number;
   /** STARTING or RUNNING. */
   readonly running: number;
@@ -158,14 +161,14 @@ export interface SliceCounts {
   readonly failed: number;
 }
 
-/** Of an array job, or of one that has no children: then it is a single slice itself. Pure. */
+/** Counts the children of an array job; a job without children is one slice. Pure. */
 export function countSlices({ status, arrayProperties }: JobDetail): SliceCounts {
   const summary: Partial<Record<JobStatus, number>> = arrayProperties?.statusSummary ?? { [status]: 1 };
   const count = (...statuses: JobStatus[]) => statuses.reduce((sum, one) => sum + (summary[one] ?? 0), 0);
   const [running, succeeded, failed] = [count('STARTING', 'RUNNING'), count('SUCCEEDED'), count('FAILED')];
   const waiting = count('SUBMITTED', 'PENDING', 'RUNNABLE');
   const total = arrayProperties?.size ?? 1;
-  // By the documentation the summary of a parent whose children are not made yet is empty.
+  // As documented, the summary of a parent is empty until its children exist.
   return {
     total,
     waiting: Math.max(waiting, total - running - succeeded - failed),
@@ -176,10 +179,9 @@ export function countSlices({ status, arrayProperties }: JobDetail): SliceCounts
 }
 
 /**
- * How Batch goes on when an attempt ends badly: again after a reclaimed machine, a container that could not start
- * and the exit codes that say so; not again for anything else. AWS Batch retries what no rule matches, so the last
- * rule ends everything (at most 5 rules, 10 attempts; by the documentation:
- * https://docs.aws.amazon.com/batch/latest/APIReference/API_RetryStrategy.html).
+ * Retries an attempt after a reclaimed machine, a container that could not start, and exit codes with `retry`; nothing
+ * else. AWS Batch retries if no rule matches, so the last rule ends everything. Limits: 5 rules, 10 attempts
+ * (https://docs.aws.amazon.com/batch/latest/APIReference/API_RetryStrategy.html).
  */
 export function retryStrategy(attempts: number): RetryStrategy {
   const exitCodes = Object.values(EXIT).filter(({ retry }) => retry);
@@ -187,7 +189,7 @@ export function retryStrategy(attempts: number): RetryStrategy {
     attempts,
     evaluateOnExit: [
       { action: 'RETRY', onStatusReason: 'Host EC2*' },
-      // CannotPullContainerError, CannotStartContainerError, CannotCreateContainerError: no exit code comes with them.
+      // CannotPullContainerError, CannotStartContainerError and CannotCreateContainerError have no exit code.
       { action: 'RETRY', onReason: 'Cannot*' },
       ...exitCodes.map(({ code }): EvaluateOnExit => ({ action: 'RETRY', onExitCode: String(code) })),
       { action: 'EXIT', onReason: '*' },

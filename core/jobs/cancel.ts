@@ -8,22 +8,22 @@ import { type Batch, isEnded, type JobDetail } from './batch';
 import type { FarmDescription } from './farm';
 import { findPair, type NamedPair, outputOf } from './pair';
 
-/** A render on a farm, and what knows its jobs. */
+/** A render on a farm, and the services that know its jobs. */
 export interface FarmRender {
   readonly render: Render;
   readonly batch: Batch;
   readonly farm?: Pick<FarmDescription, 'jobQueue' | 'gpu'> | undefined;
 }
 
-/** Seconds between two looks at jobs that are stopping, and how long they are waited for in all. */
+/** Seconds between two looks at stopping jobs, and the limit of the whole wait. */
 const LOOK_SECONDS = { first: 1, longest: 15 };
 const MOST_SECONDS = 600;
 
 const REASON = 'cancelled by spotreel cancel';
 
 /**
- * The render's jobs that have not ended: the one that makes a video of what is there, stitch, render. Throws `being-submitted`
- * (passing) where somebody is submitting them and none is noted.
+ * The render's jobs that have not ended: salvage, stitch, render. Throws `being-submitted` (passing) if none is noted
+ * and a process is submitting them.
  */
 export async function livingJobs(place: FarmRender): Promise<JobDetail[]> {
   const { render, batch } = place;
@@ -36,14 +36,14 @@ export async function livingJobs(place: FarmRender): Promise<JobDetail[]> {
     .filter(({ status }) => !isEnded(status));
 }
 
-/** As `jobs.json` has them, else as AWS Batch lists them by name in the farm's queues: whoever submitted them may have died. */
+/** From `jobs.json`, else by name from the farm's queues, because the process that submitted them may have died. */
 async function jobIds(place: FarmRender): Promise<string[]> {
   const { render, batch, farm } = place;
   const { renderId } = render;
   const jobs = await render.jobs.readIfValid();
   if (jobs) return [...(await unnotedRetry(jobs, place)), jobs.stitch.jobId, jobs.render.jobId];
   const claim = await render.claim.readIfValid();
-  // A submitter that died leaves a claim behind, which becomes stale.
+  // A process that died during a submission leaves a claim that becomes stale.
   if (claim && Date.parse(claim.staleAt) > Date.now()) {
     const message = `the jobs of ${renderId} are being submitted (${formatLocation(render.claim.url)}); try again in two minutes`;
     throw new SpotreelError('being-submitted', 'passing', message);
@@ -57,7 +57,7 @@ async function jobIds(place: FarmRender): Promise<string[]> {
   return [...new Set(found)];
 }
 
-/** Jobs of a retry that was planned and that `jobs.json` does not name: whoever submitted it may have died. */
+/** Jobs of a planned retry that `jobs.json` lacks, because the process that submitted them may have died. */
 async function unnotedRetry({ retry }: RenderJobs, { render, batch, farm }: FarmRender): Promise<string[]> {
   const { renderId } = render;
   const last = await render.lastRetry();
@@ -70,7 +70,7 @@ async function unnotedRetry({ retry }: RenderJobs, { render, batch, farm }: Farm
   try {
     return await livingPair({ ...named, output: outputOf(render) }, batch);
   } catch (error) {
-    // Its queue may be gone with an earlier deployment, and all its jobs with it.
+    // A new deployment may have removed its queue with all its jobs.
     if (codeOf(error) === 'client-exception') return [];
     throw error;
   }
@@ -81,7 +81,7 @@ async function livingPair(pair: NamedPair, batch: Batch): Promise<string[]> {
   return [stitch, render].flatMap((job) => (job ? [job.jobId] : []));
 }
 
-/** How the end of jobs is waited for; `say` is told what is still stopping. */
+/** How to wait for the end of jobs; `say` gets progress messages. */
 export interface Wait {
   readonly say: (text: string) => void;
   readonly pause: (seconds: number) => Promise<unknown>;
@@ -90,14 +90,14 @@ export interface Wait {
 export const usualPause = (seconds: number): Promise<unknown> => sleep(seconds * 1000);
 
 /**
- * Terminates the render's jobs, and the children with an array job, and waits until all have ended. Gives how many there were.
- * Throws `still-stopping` (passing) when they take too long.
+ * Terminates the render's jobs with their children, and waits until all have ended. Gives their number. Throws
+ * `still-stopping` (passing) after a time limit.
  */
 export async function cancelJobs(place: FarmRender, { say, pause }: Wait): Promise<number> {
   let seconds: number = LOOK_SECONDS.first;
   const terminated = new Set<string>();
   for (let waited = 0; ; waited += seconds, seconds = Math.min(seconds * 2, LOOK_SECONDS.longest)) {
-    // Asked anew each time: a job may have been submitted meanwhile, of what is there when the render job failed.
+    // Listed again each time: a salvage job may have been submitted after the render job failed.
     const living = await livingJobs(place);
     for (const { jobId } of living.filter((job) => !terminated.has(job.jobId))) {
       await place.batch.terminateJob(jobId, REASON);
@@ -118,6 +118,6 @@ function describeJob({ jobName, status, arrayProperties }: JobDetail): string {
 
 function stillStopping(living: readonly JobDetail[], seconds: number): SpotreelError {
   const names = living.map(describeJob).join(', ');
-  const message = `after ${seconds} s still stopping: ${names}; AWS Batch was told to, and the same command looks again`;
+  const message = `after ${seconds} s still stopping: ${names}; AWS Batch has the request to stop them; run the same command again to check`;
   return new SpotreelError('still-stopping', 'passing', message);
 }

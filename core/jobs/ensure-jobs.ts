@@ -16,13 +16,13 @@ import {
   type Reuse,
 } from './pair';
 
-/** How runners that may submit the same render at once keep out of each other's way. */
+/** How runners that may submit the same render at once exclude each other. */
 export interface ClaimPolicy {
-  /** Unique to this attempt: two with the same owner would take each other for themselves. */
+  /** Unique to this attempt: runners with the same owner would share one claim. */
   readonly owner: string;
   /**
-   * After so long this runner's claim counts as left behind by one that is gone. Longer than the runner can run, with
-   * a margin for clocks that differ and for AWS Batch's listing, which may not show a job at once.
+   * Seconds until this runner's claim counts as abandoned. Longer than the runner can run, with a margin for clock
+   * differences and for AWS Batch's listing, which may lag.
    */
   readonly staleAfterSeconds: number;
 }
@@ -62,7 +62,7 @@ export async function underClaim<T>(
   }
 }
 
-/** AWS Batch refused: it would refuse the same request again, and nothing was submitted. */
+/** Whether AWS Batch refused the request for good, so that nothing was submitted. */
 function isForGood(error: unknown): boolean {
   if (!(error instanceof SpotreelError) || error instanceof StorageError) return false;
   return error.kind === 'usage' || error.kind === 'scene';
@@ -113,7 +113,7 @@ function claimLost(render: Render): SpotreelError {
 /** The status reason of a render job that was taken back because no stitch job could follow it. */
 export const TAKEN_BACK = 'the stitch job could not be submitted';
 
-/** Submits what is not there yet of a pair of jobs. Throws what AWS Batch refuses, and `claim-lost`. */
+/** Submits the missing jobs of a pair. Throws what AWS Batch refuses, and `claim-lost`. */
 export async function submitPair(
   { render: renderRequest, stitch: stitchRequest }: JobRequests,
   found: FoundPair,
@@ -134,10 +134,10 @@ export async function submitPair(
   }
 }
 
-/** Frames that no video will follow are money burnt. */
+/** Terminates a render job without a stitch job: its frames would cost money without a video. */
 async function takeBack({ jobId }: SubmitJobResponse, reason: unknown, batch: Batch): Promise<void> {
   await batch.terminateJob(jobId, TAKEN_BACK).catch((error: unknown) => {
-    const message = `${messageOf(reason)}; and job ${jobId}, which no video will follow, could not be terminated (${messageOf(error)}): try again or terminate it`;
+    const message = `${messageOf(reason)}; and job ${jobId}, which has no stitch job, could not be terminated (${messageOf(error)}); try again or terminate it`;
     throw new SpotreelError('not-taken-back', 'passing', message, { cause: reason });
   });
 }

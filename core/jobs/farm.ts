@@ -11,57 +11,57 @@ import { machinesSchema, type RenderOptions, scriptFaults } from '../render/opti
 import { ruleOf } from '../scene/findings/codes';
 import type { RenderPlace } from '../scene/findings/dependencies';
 
-/** A job definition that renders, and the Blender in its image. */
+/** A job definition for slices, and the Blender in its image. */
 const renderDefinitionSchema = z.lazy(() =>
   z.object({
     /** Full version, such as `5.2.3`; absent if the content of a given image is unknown. */
     blenderVersion: z.optional(z.string().check(z.minLength(1))),
     /** Name or ARN. */
     jobDefinition: z.string().check(z.minLength(1)),
-    /** The same on a machine with a GPU; only where the farm has some. */
+    /** The job definition for machines with GPUs, if the farm has some. */
     gpuJobDefinition: z.optional(z.string().check(z.minLength(1))),
   }),
 );
 
 export type RenderDefinition = Readonly<z.infer<typeof renderDefinitionSchema>>;
 
-/** The job definitions that a farm renders by, one a Blender, the oldest first. */
+/** A farm's job definitions for slices, one per Blender, oldest first. */
 export const renderDefinitionsSchema = z.lazy(() => z.array(renderDefinitionSchema).check(z.minLength(1)));
 
-/** A queue beside the usual one, and how many slices it can render at once. */
+/** Another queue, and how many slices it can render at once. */
 const queueSchema = z.lazy(() =>
   z.object({ jobQueue: z.string().check(z.minLength(1)), parallel: z.int().check(z.gte(1)) }),
 );
 
-/** What a deployed farm is made of: the value of its SSM parameter, from which the command line finds everything. */
+/** The description of a deployed farm: the value of its SSM parameter, which the command line reads. */
 export const farmDescriptionSchema = z.lazy(() =>
   z.object({
     version: z.literal(1),
     name: z.string().check(z.minLength(1)),
     region: z.string().check(z.minLength(1)),
     bucket: z.string().check(z.minLength(1)),
-    /** Key prefixes with their trailing slash. */
+    /** Key prefixes with a trailing slash. */
     uploadPrefix: z.string().check(z.endsWith('/')),
     outputPrefix: z.string().check(z.endsWith('/')),
-    /** Where it looks for what renders may cost; absent where an earlier version was deployed, which looks nowhere. */
+    /** The prefix of cost caps; absent for a farm of an earlier version, which reads no caps. */
     capPrefix: z.optional(z.string().check(z.endsWith('/'))),
-    /** ARN, as are the job definitions, which name their revision. */
+    /** An ARN, like the job definitions, which include their revision. */
     jobQueue: z.string().check(z.minLength(1)),
     renderDefinitions: renderDefinitionsSchema,
     stitchJobDefinition: z.string().check(z.minLength(1)),
-    /** Only where the farm has GPUs: the queue of the machines that have them. */
+    /** The queue of machines with GPUs, if the farm has some. */
     gpu: z.optional(queueSchema),
-    /** Only where the farm has On-Demand machines: their queue. */
+    /** The queue of On-Demand machines, if the farm has some. */
     onDemand: z.optional(queueSchema),
     /** How many slices the farm can render at once. */
     parallel: z.int().check(z.gte(1)),
-    /** Only where scenes may run their scripts. */
+    /** Present if scenes may run their scripts. */
     allowScripts: z.optional(z.literal(true)),
-    /** Only where its images have an OpenColorIO configuration built in. */
+    /** Present if its images have an OpenColorIO configuration. */
     hasOcio: z.optional(z.literal(true)),
-    /** What the cost is reckoned by; absent in the description of a farm that an earlier version deployed. */
+    /** The machines for cost estimates; absent in the description of a farm that an earlier version deployed. */
     machines: z.optional(machinesSchema),
-    /** Name of the log group of all jobs; a job's `logStreamName` lies in it. */
+    /** The log group of all jobs, which has their `logStreamName`. */
     logGroup: z.string().check(z.minLength(1)),
     topicArn: z.string().check(z.minLength(1)),
   }),
@@ -72,11 +72,11 @@ export type FarmDescription = z.infer<typeof farmDescriptionSchema>;
 /** The name of the SSM parameter that holds the description of a farm. */
 export const farmParameterName = (farmName: string): string => `/spotreel/${farmName}`;
 
-/** What a farm is where its settings say nothing else: where none can be asked, this is what is told of one. */
+/** The default settings of a farm. Estimates use them if no farm can be asked. */
 export const USUAL_FARM = {
   /** Most vCPUs of Spot machines at a time. */
   spotVcpus: 256,
-  /** Of one slice, and of the job that makes the video. */
+  /** For one slice, and for the job that makes the video. */
   renderVcpus: 4,
   stitchVcpus: 4,
   /** x86 families. */
@@ -90,36 +90,38 @@ export interface JobQueue {
   readonly parallel: number;
 }
 
-/** Where jobs can go: job queues and job definitions, by name or ARN. */
+/** Job queues and job definitions for a render, by name or ARN. */
 export interface JobTargets extends JobQueue {
-  /** The queue of machines with GPUs; absent where there are none. */
+  /** The queue of machines with GPUs; absent without any. */
   readonly gpu?: JobQueue | undefined;
-  /** At least one. One whose Blender nobody knows is taken to suit any file; its worker sees then. */
+  /** At least one. A definition with an unknown Blender counts as suitable for any file, and its worker checks. */
   readonly renderDefinitions: readonly RenderDefinition[];
   readonly stitchDefinition: string;
-  /** Whether scenes may run their scripts there. By hand it is unknown; the worker's environment decides in the end. */
+  /**
+   * Whether scenes may run their scripts. `undefined` without a farm description; the worker's environment decides in
+   * the end.
+   */
   readonly allowsScripts?: boolean | undefined;
-  /** The farm's name, which its jobs carry as a tag; absent where no farm is known. */
+  /** The farm's name, a tag of its jobs; absent if no farm is known. */
   readonly farmName?: string | undefined;
 }
 
-/** Where the two jobs of one render go. */
+/** Targets of the two jobs of one render. */
 export interface ChosenTargets {
   readonly render: { readonly jobQueue: string; readonly jobDefinition: string };
   readonly stitch: { readonly jobQueue: string; readonly jobDefinition: string };
-  /** As `JobTargets` has it. */
   readonly farmName?: string | undefined;
 }
 
-/** What decides where a render's jobs go. */
+/** The facts that decide where a render's jobs go. */
 interface Wanted {
-  /** Of the Blender that saved the file. */
+  /** The Blender that saved the file. */
   readonly blenderVersion: BlenderVersion;
   readonly renderBlenderVersion?: string | undefined;
   readonly options: RenderOptions;
 }
 
-/** What keeps `targets` from rendering a scene: `blender-too-old`, `no-gpu`, `scripts-refused`. Pure. */
+/** Why `targets` cannot render a scene: `blender-too-old`, `no-gpu`, `scripts-refused`. Pure. */
 export function targetFaults(
   { blenderVersion, options, source }: Wanted & { readonly source: { readonly url: string } },
   targets: JobTargets,
@@ -144,7 +146,7 @@ export function blenderFor(
   return known(chooseDefinition(wanted, targets))[0];
 }
 
-/** Throws the first fault that came after the render was planned and that its `force` does not overrule. */
+/** Throws the first fault that arose after the plan and that `force` does not overrule. */
 export function refuseTargets(
   manifest: Wanted & { readonly source: { readonly url: string } },
   targets: JobTargets,
@@ -157,10 +159,9 @@ export function refuseTargets(
 }
 
 /**
- * Where a render's jobs go: pure. To the newest Blender where it is forced on one that is too old; to the queue with GPUs
- * where the device is one, but for the stitch job, which has no use for it. A job may depend on one of another queue: by the
- * documentation a dependency is a job's id and nothing else
- * (https://docs.aws.amazon.com/batch/latest/userguide/job_dependencies.html). Throws `no-gpu`.
+ * Where a render's jobs go. With `force` and only older Blenders, the newest one renders. A render on GPUs uses the
+ * GPU queue, except for its stitch job. A job may depend on a job of another queue: a dependency is only a job's id
+ * (https://docs.aws.amazon.com/batch/latest/userguide/job_dependencies.html). Throws `no-gpu`. Pure.
  */
 export function chooseTargets(wanted: Wanted, targets: JobTargets): ChosenTargets {
   const { jobQueue, stitchDefinition, farmName } = targets;
@@ -175,25 +176,25 @@ export function chooseTargets(wanted: Wanted, targets: JobTargets): ChosenTarget
   };
 }
 
-/** The queue for the render job of these options; `undefined` where they ask for a GPU and there is none. */
+/** The queue for the render job; `undefined` if the options need a GPU and the farm has none. */
 export function queueFor(options: RenderOptions, targets: JobTargets): JobQueue | undefined {
   return isOnGpu(options) ? targets.gpu : targets;
 }
 
-/** Whether the machine has to have a GPU. */
+/** Whether the machine must have a GPU. */
 export function isOnGpu({ device }: RenderOptions): boolean {
   return device === 'GPU';
 }
 
 function noGpu(): SpotreelError {
   const message =
-    'device GPU is asked for, and the farm has no GPUs: deploy it with the setting gpuVcpus at renderVcpus or more, or ask for device CPU';
+    'the render needs device GPU, and the farm has no GPUs: deploy it with the setting gpuVcpus at renderVcpus or more, or use device CPU';
   return new SpotreelError('no-gpu', 'usage', message);
 }
 
 /**
- * By which of the farm's job definitions a render is rendered: pure. The Blender that its manifest names while the farm has
- * it, so that frames which are rendered later, when the farm may have got other versions, are like those that are there.
+ * The job definition that renders a scene. It has the Blender of the manifest if the farm still has it, so that later
+ * frames look like earlier ones. Pure.
  */
 export function chooseDefinition(
   { blenderVersion, renderBlenderVersion }: Omit<Wanted, 'options'>,
@@ -222,13 +223,13 @@ function isVersion(definition: RenderDefinition, version: BlenderVersion): boole
   return known(definition).some((blender) => compareBlenderVersions(blender, version) === 0);
 }
 
-/** The definition's Blender with it; nothing where nobody knows it. */
+/** The definition with its Blender's version; empty if that is unknown. */
 function known(definition: RenderDefinition): Array<BlenderVersion & { definition: RenderDefinition }> {
   const version = parseBlenderVersion(definition.blenderVersion ?? '');
   return version ? [{ ...version, definition }] : [];
 }
 
-/** Where a farm's jobs go, as its description has it: pure. */
+/** The targets of a farm, from its description. Pure. */
 export function farmTargets(farm: FarmDescription): JobTargets {
   const { name: farmName, jobQueue, parallel, gpu, renderDefinitions, allowScripts: allowsScripts } = farm;
   const stitchDefinition = farm.stitchJobDefinition;

@@ -23,33 +23,33 @@ import { type ChosenTargets, isOnGpu } from './farm';
 import { parseWorkerArgv, workerArgv } from './worker';
 
 /**
- * Which jobs that are there already count as a render's: any (an event that comes twice does no work twice), all but
- * failed ones (asked for again by hand), or only those still going on (results were found to be missing).
+ * Which existing jobs count as a render's: `any` (a repeated event submits nothing), all but failed ones (repeated by
+ * a user), or unfinished ones (results are missing).
  */
 export type Reuse = 'any' | 'unfailed' | 'unfinished';
 
-/** What is there of a render's two jobs. A stitch job alone is nothing, but where it was looked for alone. */
+/** The existing jobs of a render. A stitch job without a render job counts only if it was looked up alone. */
 export interface FoundPair {
   readonly render?: SubmitJobResponse;
   readonly stitch?: SubmitJobResponse;
 }
 
-/** A queue, and the name that a job has in it. */
+/** A job's name and its queue. */
 type NamedJob = Pick<SubmitJobRequest, 'jobQueue' | 'jobName'>;
 
-/** Under which names a pair of jobs is looked up. */
+/** The names by which a pair of jobs is looked up. */
 export interface NamedPair {
-  /** Absent where there is only a stitch job. */
+  /** Absent for a pair of a stitch job alone. */
   readonly render?: NamedJob | undefined;
   readonly stitch: NamedJob;
-  /** The render's own folder, as its jobs are told it by `-o`. */
+  /** The render's own folder, the value of `-o` in its jobs. */
   readonly output: string;
 }
 
 /**
- * Looks the render's jobs up by name, each in its queue: the newest render job that `reuse` accepts, and the stitch job submitted between
- * it and the next one. The same scene rendered into another folder has jobs of the same names, which are not meant.
- * AWS Batch keeps ended jobs for 7 days at least; after that they count as never submitted.
+ * Looks up the render's jobs by name in their queues: the newest render job that `reuse` accepts, and the stitch job
+ * submitted between it and the next render job. Ignores jobs of the same names that render into another folder. AWS
+ * Batch keeps ended jobs for at least 7 days; later they count as never submitted.
  */
 export async function findPair(pair: NamedPair, reuse: Reuse, batch: Batch): Promise<FoundPair> {
   const listed = async ({ jobQueue, jobName }: NamedJob): Promise<JobSummary[]> =>
@@ -67,7 +67,7 @@ export async function findPair(pair: NamedPair, reuse: Reuse, batch: Batch): Pro
     next = from;
     const own = stitches.filter((stitch) => createdAt(stitch) >= from && createdAt(stitch) < to);
     const stitch = own.find(({ status }) => accepts(reuse, status));
-    // One that failed and never got a stitch job was taken back, and is nobody's render.
+    // A failed render job without a stitch job was taken back.
     const takenBack = render.status === 'FAILED' && own.length === 0;
     if (accepts(reuse, render.status) && !takenBack) {
       return { render: identityOf(render), ...(stitch && { stitch: identityOf(stitch) }) };
@@ -77,8 +77,8 @@ export async function findPair(pair: NamedPair, reuse: Reuse, batch: Batch): Pro
 }
 
 /**
- * Whether a pair whose ids are known still counts. Jobs that AWS Batch no longer knows count only for `any`. One that succeeded
- * though it was to leave frames out is none to go by.
+ * Whether a pair with known ids still counts. Jobs that AWS Batch has forgotten count only for `any`. A successful
+ * retry that left frames out does not count.
  */
 export async function isReusable(jobs: RenderJobs, reuse: Reuse, batch: Batch): Promise<boolean> {
   if (reuse === 'any') return true;
@@ -89,7 +89,7 @@ export async function isReusable(jobs: RenderJobs, reuse: Reuse, batch: Batch): 
   return ids.every((id) => known.some(({ jobId, status }) => jobId === id && accepts(wanted, status)));
 }
 
-/** Those that work on this folder. One of which AWS Batch does not tell the command yet is taken for ours. */
+/** Jobs that work on this folder. A job whose command AWS Batch does not show yet counts, too. */
 async function ownOf(jobs: JobSummary[], output: string, batch: Batch): Promise<JobSummary[]> {
   if (jobs.length === 0) return jobs;
   const details = await batch.describeJobs(jobs.map(({ jobId }) => jobId));
@@ -102,7 +102,7 @@ function isOfOther({ container }: JobDetail, output: string): boolean {
   try {
     return parseWorkerArgv(container.command).output !== output;
   } catch {
-    // No command of ours at all.
+    // Not a command of Spotreel.
     return true;
   }
 }
@@ -124,16 +124,16 @@ function identityOf({ jobArn, jobId, jobName }: JobSummary): SubmitJobResponse {
   return { ...(jobArn !== undefined && { jobArn }), jobId, jobName };
 }
 
-/** The two submissions of a render, or of a retry of it: pure. The stitch job waits for the render job. */
+/** The two submissions of a render or a retry. The stitch job waits for the render job. Pure. */
 export interface JobRequests {
-  /** The render's own folder, as the jobs are told it. */
+  /** The render's own folder, the value of `-o` in its jobs. */
   readonly output: string;
   readonly render: SubmitJobRequest;
-  /** Without an id it waits for nothing. */
+  /** Without an id it waits for no job. */
   readonly stitch: (renderJobId?: string) => SubmitJobRequest;
 }
 
-/** With a `plan` those of a retry: as many children as slices lack frames. */
+/** With a `plan` the jobs of that retry: a child for each slice that lacks frames. */
 export function jobRequests(
   render: Render,
   manifest: Manifest,
@@ -168,14 +168,14 @@ export function jobRequests(
   return { output, render: renderRequest, stitch };
 }
 
-/** Under which names these jobs are found again. */
+/** The names by which these jobs are found again. */
 export function namedPair({ output, render, stitch }: JobRequests): NamedPair {
   return { render, stitch: stitch(), output };
 }
 
 /**
- * More memory or vCPUs than the job definition asks for, and what the worker is told of them. Whether the requirements that are not
- * named here stay is left open by the documentation, so a GPU is named again.
+ * Memory or vCPUs other than the job definition's, and the environment that passes them to the worker. The
+ * documentation does not say whether requirements that are omitted here stay, so a GPU is repeated.
  * https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerOverrides.html
  */
 function resourceOverrides(
@@ -197,7 +197,7 @@ function resourceOverrides(
   };
 }
 
-/** The job that makes a video of the frames that exist. It depends on no job, as it follows one that has failed. Pure. */
+/** The job that makes a video of the stored frames. It follows a failed job, so it has no dependency. Pure. */
 export function salvageRequest(
   render: Render,
   manifest: Pick<Manifest, 'renderId' | 'tags'>,
@@ -213,7 +213,9 @@ export function salvageRequest(
   };
 }
 
-/** Tags show a render's share on the account's bill, and IAM limits the farm's Lambdas to jobs with the farm's tag. */
+/**
+ * Adds tags: they show a render's cost on the AWS bill, and IAM limits the farm's Lambdas to jobs with the farm's tag.
+ */
 function tagged(
   { renderId, tags }: Pick<Manifest, 'renderId' | 'tags'>,
   farmName: string | undefined,

@@ -13,24 +13,24 @@ import {
   refuseTargets,
 } from './farm';
 
-/** Where a retry on a farm is to go. */
+/** Flags for the queue of a retry. */
 export interface QueueFlags {
   /** Name or ARN. */
   readonly queue?: string;
   readonly onDemand?: boolean;
 }
 
-/** Where its jobs go. */
+/** Targets of a retry. */
 export interface RetryTargets {
   readonly targets: ChosenTargets;
-  /** Of the frames. */
+  /** The queue that renders the frames. */
   readonly jobQueue: string;
   readonly onDemand: boolean;
-  /** By which the frames are rendered, where it is another Blender than rendered the others. */
+  /** The Blender of this retry, if it differs from that of the other frames. */
   readonly otherBlender?: string;
 }
 
-/** Who knows where jobs can go: a deployed farm, or else AWS Batch by the jobs of before. */
+/** The sources of targets: a deployed farm, else the earlier jobs in AWS Batch. */
 interface Known {
   readonly manifest: Manifest;
   readonly farm?: FarmDescription | undefined;
@@ -38,14 +38,14 @@ interface Known {
   readonly jobs: RenderJobs | undefined;
 }
 
-/** Throws `blender-too-old`, `no-gpu`, `no-on-demand`, `no-targets`, `bad-usage` (usage), and what AWS Batch throws. */
+/** Throws `blender-too-old`, `no-gpu`, `no-on-demand`, `no-targets`, `bad-usage` (usage), and errors of AWS Batch. */
 export async function findRetryTargets(
   { queue, onDemand = false }: QueueFlags,
   { manifest, farm, batch, jobs }: Known,
 ): Promise<RetryTargets> {
   if (queue !== undefined && onDemand) throw usage('bad-usage', 'give --queue or --on-demand, not both');
   if (!farm) {
-    if (onDemand) throw usage('bad-usage', '--on-demand needs --farm, which knows its queue');
+    if (onDemand) throw usage('bad-usage', '--on-demand needs --farm, which has the queue');
     return likeBefore(queue, batch, jobs);
   }
   const targets = farmTargets(farm);
@@ -66,7 +66,7 @@ function onDemandQueue({ onDemand }: FarmDescription, { options }: Manifest): st
   if (isOnGpu(options)) {
     throw usage(
       'bad-usage',
-      '--on-demand: this render needs GPUs, and the farm has no On-Demand machines with those',
+      '--on-demand: this render needs GPUs, and the farm has no On-Demand machines with GPUs; leave out --on-demand',
     );
   }
   if (onDemand) return onDemand.jobQueue;
@@ -75,7 +75,7 @@ function onDemandQueue({ onDemand }: FarmDescription, { options }: Manifest): st
   throw usage('no-on-demand', message);
 }
 
-/** A queue by its ARN, or by the name at its end. */
+/** Whether `name` is the queue's ARN, or the name at its end. */
 function isNamed(arn: string | undefined, name: string): boolean {
   return arn !== undefined && (arn === name || arn.endsWith(`/${name}`));
 }
@@ -89,10 +89,7 @@ async function likeBefore(
   const known = ids.length === 0 ? [] : await batch.describeJobs(ids);
   const [render, stitch] = ids.map((id) => known.find(({ jobId }) => jobId === id));
   if (!render || !stitch) {
-    throw usage(
-      'no-targets',
-      'AWS Batch knows nothing of the jobs of this render any more: say where it goes with --farm',
-    );
+    throw usage('no-targets', 'AWS Batch no longer has the jobs of this render; name the farm with --farm');
   }
   const jobQueue = queue ?? render.jobQueue;
   return {

@@ -8,18 +8,18 @@ import { beingSubmitted, type ClaimPolicy, type HeldClaim, submitPair, underClai
 import type { ChosenTargets } from './farm';
 import { findPair, type FoundPair, jobRequests, type JobRequests, namedPair } from './pair';
 
-/** What is to be rendered once more, and how; what stands in its plan (see `RetryPlan`). */
+/** The wanted retry, as its plan records it (see `RetryPlan`). */
 export interface RetryWish extends Pick<RetryPlan, 'why' | 'jobQueue'> {
   readonly partial?: boolean | undefined;
   readonly samples?: number | undefined;
   readonly memoryMib?: number | undefined;
   readonly vcpus?: number | undefined;
   readonly onDemand?: boolean | undefined;
-  /** Array indexes of the slices that lack frames, ascending; none where only the video is made. */
+  /** Array indexes of the slices that lack frames, ascending; empty for a retry of the video alone. */
   readonly slices: readonly number[];
   /** Ascending. */
   readonly frames: readonly number[];
-  /** The newest pair of jobs when this was decided; it has ended. */
+  /** The newest pair of jobs at the time of the decision; it has ended. */
   readonly after: RenderJobs | undefined;
 }
 
@@ -34,18 +34,17 @@ export interface RetryServices {
 export interface SubmittedRetry {
   readonly plan: RetryPlan;
   readonly jobs: RenderJobs;
-  /** Whether the jobs belong to an earlier retry, whose submission was cut off. The wish is ignored then. */
+  /** Whether the jobs belong to an earlier retry whose submission was interrupted. The wish is ignored then. */
   readonly resumed: boolean;
 }
 
 /**
- * Submits a pair of jobs that renders what is missing of a render that has ended, and notes it as the newest. `spotreel
- * retry` and the rescue by On-Demand machines use it. It writes the plan first, so that every child finds it. Several runners
- * submit one pair only, even if some are killed: they work under the claim of `ensureJobs`, and each retry's jobs have names of
- * their own.
- *
- * Throws `running` (usage) if the render was submitted again after `after`, `being-submitted` (passing) while another runner
- * submits it, and what AWS Batch refuses.
+ * Submits a pair of jobs that renders the missing frames of an ended render, and notes it as the newest. The command
+ * `retry` and the rescue on On-Demand machines use it. It writes the plan first, so that every child finds it. Several
+ * runners submit only one pair, even if some are killed: they hold the claim of `ensureJobs`, and the jobs of each
+ * retry have their own names.
+ * Throws `running` (usage) if the render was submitted again after `after`, `being-submitted` (passing) while another
+ * runner submits it, and what AWS Batch refuses.
  */
 export function retryRender(
   render: Render,
@@ -77,7 +76,7 @@ function isSamePair(a: RenderJobs | undefined, b: RenderJobs | undefined): boole
   return a?.render.jobId === b?.render.jobId && a?.stitch.jobId === b?.stitch.jobId;
 }
 
-/** Another pair is the newest now: the one that was wished for, or somebody else's. */
+/** Another pair is the newest now: this retry if another runner submitted it, else an error. */
 async function sameRetry(
   render: Render,
   jobs: RenderJobs | undefined,
@@ -90,7 +89,7 @@ async function sameRetry(
   throw new SpotreelError('running', 'usage', message);
 }
 
-/** Jobs of a retry that may yet come to something. */
+/** Jobs of a planned retry that have not failed. */
 async function findLiving(
   { kind }: RetryPlan,
   requests: JobRequests,
@@ -99,7 +98,7 @@ async function findLiving(
   const names = namedPair(requests);
   const wanted = kind === 'video' ? { ...names, render: undefined } : names;
   const found = await findPair(wanted, 'unfailed', batch).catch((error: unknown): FoundPair => {
-    // Its queue may be gone with an earlier deployment, and all its jobs with it.
+    // A new deployment may have removed its queue with all its jobs.
     if (codeOf(error) === 'client-exception') return {};
     throw error;
   });
@@ -108,7 +107,7 @@ async function findLiving(
   return (await batch.describeJobs(ids)).some(({ status }) => !isEnded(status)) ? found : undefined;
 }
 
-/** Whether a plan says what is wished for now. */
+/** Whether a plan is for the same retry. */
 function isAskedFor({ number, createdAt, ...plan }: RetryPlan, wish: RetryWish): boolean {
   const { number: _, createdAt: __, ...wished } = planOf(number, wish, new Date(createdAt));
   return JSON.stringify(inOrder(plan)) === JSON.stringify(inOrder(wished));
@@ -137,7 +136,7 @@ function planOf(number: number, wish: RetryWish, now: Date): RetryPlan {
   };
 }
 
-/** A retry of the video alone keeps the render job of the pair before. */
+/** Submits the jobs. A retry of the video alone keeps the render job of the pair before. */
 async function submit(
   plan: RetryPlan,
   requests: JobRequests,

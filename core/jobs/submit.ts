@@ -34,8 +34,8 @@ export function hasGone(error: unknown, { url }: Pick<ObjectHead, 'url'>): boole
 }
 
 /**
- * The same again would end the same way, and the uploader can fix it. Only the farm's owner can fix a missing permission. A name
- * of which no URL can be made (`bad-url`) comes from the upload.
+ * Whether the uploader can fix the fault, and the same request would fail again. Only the farm's owner can fix a
+ * missing permission. `bad-url` comes from an upload whose name fits no URL.
  */
 export function isUploadsFault(error: unknown): error is SpotreelError {
   if (!(error instanceof SpotreelError) || error.code === 'denied') return false;
@@ -43,12 +43,12 @@ export function isUploadsFault(error: unknown): error is SpotreelError {
   return error.kind === 'scene' || error.kind === 'usage';
 }
 
-/** Faults of a render that lies in the folder already. */
+/** Faults of an existing render in the folder. */
 const OTHERS: ReadonlySet<string> = new Set(['name-taken', 'bad-manifest', 'newer-manifest']);
 
 /**
- * The render that a refused upload would have been, and its status, which the caller writes. `wishes` are absent if they
- * are at fault. Pure.
+ * The render that a refused upload would have made, and its status, which the caller writes. `wishes` are absent if
+ * they are at fault. Pure.
  */
 export function refusalOf(
   { url, etag }: Pick<ObjectHead, 'url' | 'etag'>,
@@ -75,63 +75,66 @@ export function refusalOf(
   return { render, status };
 }
 
-/** Characters of a reason. */
+/** Most characters of a reason. */
 const LONGEST_REASON = 4096;
 
-/** The reason in one line, and each finding by itself. */
+/** The reason in one line, and a list of the findings. */
 function told(error: SpotreelError): { reason: string; findings: Finding[] } {
   const { code } = error;
-  // A message may quote a key of the bucket or a name of the scene.
+  // A message may quote an object key or a name from the scene.
   const message = printableLine(error.message, LONGEST_REASON);
   if (!(error instanceof PreflightError)) return { reason: message, findings: [{ code, message }] };
   const { headline, findings } = error;
-  // With the first one in it, so that a second refusal for another reason is told from the same one told twice.
+  // Includes the first finding, so that a second refusal for another reason differs from a repeated one.
   const reason = code === 'preflight' ? `${headline}, the first: ${findings[0]?.message}` : headline;
   return { reason: printableLine(reason, LONGEST_REASON), findings: [...findings] };
 }
 
-/** An object has been created, and what the user wants of it. */
+/** A created object, and the user's wishes for it. */
 export interface RenderRequest {
   readonly source: Pick<ObjectHead, 'url' | 'etag' | 'size'>;
-  /** The folder under which the render's own folder lies. */
+  /** The folder of all renders. */
   readonly output: URL;
   readonly options: RenderOptions;
-  /** By whom and for what, as the bill may tell it; what was planned before keeps its own. */
+  /** Cost allocation tags; an existing plan keeps its own. */
   readonly tags?: Tags | undefined;
-  /** What it may cost; noted before any job is submitted. */
+  /** The cost cap, written before any job is submitted. */
   readonly cap?: Pick<CostCap, 'maxUsd' | 'at' | 'prices'> | undefined;
   /**
-   * Whether the cap is part of the plan, and so holds only if this request plans the render. It is for uploads: everybody who may
-   * upload could repeat another person's upload with a cap of their own.
+   * Whether the cap is part of the plan and counts only if this request makes the plan. Uploads need this: any
+   * uploader could repeat another person's upload with another cap.
    */
   readonly capIsPlanned?: boolean;
   /** A name given by hand, in place of the render id made from the source. */
   readonly name?: string;
-  /** Of the renders of several cameras; no part of what makes a render the same. */
+  /** For renders of several cameras; not part of a render's identity. */
   readonly group?: string;
   readonly reuse: Reuse;
-  /** What is known of the scene; it is read where this is absent. */
+  /** The examined scene; absent: `submitRender` reads it. */
   readonly examination?: SceneExamination;
   /**
-   * Whether the files that the scene needs make another render, too. They do for a person who asks again after mending one;
-   * an event that comes again must mean the same render whatever has come beside the scene since.
+   * Whether files that the scene needs are part of the render's identity. True for a user, who may have fixed one.
+   * False for an event, because a repeated event must mean the same render.
    */
   readonly filesCount?: boolean;
 }
 
 export interface SubmitServices extends JobServices {
   readonly storage: Storage;
-  /** Where it will be rendered; the farm by default. */
+  /** The place of the render; the farm by default. */
   readonly place?: RenderPlace;
-  /** Whether engines that draw on a screen have one there. */
+  /** Whether that place has a display for engines that need one. */
   readonly hasDisplay?: boolean;
-  /** Whether `OCIO` names a colour configuration there. */
+  /** Whether `OCIO` names a colour configuration in that place. */
   readonly hasOwnColors?: boolean | undefined;
-  /** Asks whether the Blender there has OpenImageDenoise; called for scenes to which that matters. Absent for the farm's, which has. */
+  /**
+   * Asks whether the Blender there has OpenImageDenoise; called only for scenes that use it. Absent for the farm,
+   * whose Blenders have it.
+   */
   readonly hasDenoiser?: () => Promise<boolean | undefined>;
   /**
    * Moves a plan out of the way that is damaged, or of a scene that has moved, so that it is made again. Throws where a process uses it. Absent where a damaged plan is an
-   * error, as in a bucket, which tears no files.
+   * error, as in a bucket, where writes are atomic.
    */
   readonly setAsidePlan?: (render: Render) => Promise<void>;
 }
@@ -156,16 +159,15 @@ export interface SubmittedRender {
 
 /** A render with its plan. */
 export interface PreparedRender extends Omit<SubmittedRender, 'jobs'> {
-  /** Why the plan before could not be used, where one was set aside. */
+  /** Why the earlier plan was moved away; absent if none was. */
   readonly rebuilt?: string;
 }
 
 type PrepareRequest = Omit<RenderRequest, 'reuse'>;
 
 /**
- * Plans a render and submits its two jobs: the one use case behind an upload, the command line and a local render.
- * Safe to run twice, at the same moment or after it was cut off between any two calls: the manifest is written only
- * once, and so is the pair of jobs (see `ensureJobs`).
+ * Plans a render and submits its two jobs, for uploads, the command line and local renders. Safe to run twice, also at
+ * once or after an interruption between any two calls: manifest and jobs are written only once (see `ensureJobs`).
  */
 export async function submitRender(
   request: RenderRequest,
@@ -178,14 +180,14 @@ export async function submitRender(
   return { render, manifest, jobs };
 }
 
-/** The plan's cap until jobs have been submitted. From then on the cap belongs to those who may write to `caps/`. */
+/** The plan's cap until jobs exist. From then on the cap belongs to users who may write to `caps/`. */
 async function firstCap(render: Render, { cap }: Manifest): Promise<Manifest['cap']> {
   return cap && !(await render.jobs.readIfValid()) ? cap : undefined;
 }
 
 /**
- * The first half: the render's folder with its manifest in it, made now or before. Throws what is wrong with the scene (a
- * `PreflightError` with all of it), with the options, and `name-taken`; nothing has been submitted by then.
+ * Plans a render: its folder has a manifest afterwards. Throws faults of the scene (a `PreflightError` with all of
+ * them) and of the options, and `name-taken`; no job is submitted by then.
  */
 export async function prepareRender(
   request: PrepareRequest,
@@ -201,7 +203,7 @@ export async function prepareRender(
   const moved = before && known && hasMoved(before, request, render, known.checked, services);
   if (moved) await services.setAsidePlan?.(render);
   else if (before) {
-    // Another render is none of this request's, whatever it needs.
+    // A plan of another render is refused below, whatever files it needs.
     const manifest = checkSame(before, request, render, known?.checked);
     refuseTargets(manifest, services, services.place ?? 'farm');
     return { render, manifest };
@@ -225,7 +227,7 @@ export async function prepareRender(
   };
   const plan = planRender({ ...planned, now: services.now(), checked });
   refuseBadPlan(plan);
-  // Another process may have planned the same render meanwhile. Its plan counts.
+  // Another process may have planned the same render meanwhile; its plan counts.
   const manifest = checkSame(await render.manifest.create(plan), request, render);
   const rebuilt = moved ? `the scene was in ${before.source.url}` : damage && messageOf(damage);
   return { render, manifest, ...(rebuilt !== undefined && { rebuilt }) };
@@ -289,15 +291,15 @@ async function ownIdOf(
   );
 }
 
-/** A plan that no worker can read must fail here, before its jobs are submitted. */
+/** Throws `bad-plan` for a plan that no worker could read, before jobs are submitted. */
 function refuseBadPlan(manifest: Manifest): void {
   parseJson(manifestSchema, Buffer.from(JSON.stringify(manifest)), (reason) => {
-    const message = `no valid plan can be made of ${printableName(manifest.source.url)} (${reason}); change that in the scene or its options`;
+    const message = `cannot make a valid plan of ${printableName(manifest.source.url)}: ${reason}; change that in the scene or its options`;
     return new SpotreelError('bad-plan', 'scene', message);
   });
 }
 
-/** The existing plan, or what is wrong with it if `setAsidePlan` allows to make another one. */
+/** The existing plan, or its fault if `setAsidePlan` allows a new one. */
 async function findPlan(
   render: Render,
   { setAsidePlan }: PrepareServices,
@@ -322,17 +324,19 @@ async function isFolder(render: Render): Promise<boolean> {
   return false;
 }
 
-/** The render's own id means the same film. Under a name given by hand, the stored frames may be of another film. */
+/**
+ * Moves the plan away. The render's own id proves that frames are of the same film; a name given by the user does not.
+ */
 async function setAside(render: Render, isOwnId: boolean, { setAsidePlan }: PrepareServices): Promise<void> {
   if (!isOwnId && (await render.hasFrames())) {
     const where = render.location;
-    const message = `the manifest.json in ${where} is damaged, and its frames may be of another scene, because the render has a name given by hand; delete ${where} or choose another name`;
+    const message = `the manifest.json in ${where} is damaged, and its frames may be of another scene, because the user named the render; delete ${where} or choose another name`;
     throw new SpotreelError('bad-manifest', 'scene', message);
   }
   await setAsidePlan?.(render);
 }
 
-/** A render id names one scene with one set of options: anything else under it would mix two films. */
+/** A render id identifies one scene with its options; anything else under it would mix two films. */
 function checkSame(
   manifest: Manifest,
   { source, options }: PrepareRequest,
@@ -348,7 +352,7 @@ function checkSame(
   throw new SpotreelError(
     'name-taken',
     'usage',
-    `${render.location} holds a render of ${printableName(manifest.source.url)} with other options, or of another version of it or of its files; choose another name`,
+    `${render.location} holds a render of ${printableName(manifest.source.url)} with other options, or of another version of the scene or its files; choose another name`,
   );
 }
 
@@ -356,13 +360,13 @@ function checkSame(
 export interface CameraRender {
   readonly options: RenderOptions;
   readonly name?: string;
-  /** What the renders of one request have in common. */
+  /** The name that the renders of one request share. */
   readonly group?: string;
 }
 
 /**
- * The renders that options make: one for each camera that they name. The renders of several cameras have a group, and a name
- * given by hand with the camera behind it. Throws `no-such-camera`. Pure.
+ * One render for each camera in the options. Renders of several cameras share a group, and a given name gets the
+ * camera's name appended. Throws `no-such-camera`. Pure.
  */
 export function cameraRenders(
   identity: RenderIdentity,
@@ -388,7 +392,7 @@ export function cameraRenders(
 }
 
 /**
- * Sets what a render may cost. The later request wins, so an event that comes late or twice changes nothing. Throws
+ * Sets a render's cost cap. The later request counts, so a late or repeated event changes nothing. Throws
  * `cap-contended` (passing).
  */
 export async function setCap(cap: CostCap, render: Pick<Render, 'cap'>): Promise<void> {

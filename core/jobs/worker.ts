@@ -3,20 +3,17 @@ import * as z from 'zod/mini';
 import { type FaultKind, messageOf, SpotreelError } from '../errors';
 
 /**
- * Exit codes of the worker, after BSD's sysexits; 143 is what a shell gives for SIGTERM. The job definition's retry
- * strategy is generated from `retry` (see `retryStrategy`).
+ * Exit codes of the worker, after BSD's sysexits; 143 is a shell's code for SIGTERM. `retry` makes the job
+ * definition's retry strategy (see `retryStrategy`).
  */
 export const EXIT = {
   done: { code: 0, retry: false },
-  /** Wrong usage. */
   usage: { code: 64, retry: false },
-  /** The scene or its files are at fault. */
+  /** A fault of the scene or its files. */
   scene: { code: 65, retry: false },
-  /** A fault of Spotreel's own: the same again would fail the same way. */
+  /** A fault of Spotreel itself: a retry would fail the same way. */
   internal: { code: 70, retry: false },
-  /** A passing fault. */
   passing: { code: 75, retry: true },
-  /** Stopped by SIGTERM. */
   stopped: { code: 143, retry: true },
 } as const satisfies Record<string, { code: number; retry: boolean }> & Record<FaultKind, unknown>;
 
@@ -25,7 +22,7 @@ export function exitCodeOf(error: unknown): number {
   return EXIT[error instanceof SpotreelError ? error.kind : 'internal'].code;
 }
 
-/** `render`: one slice. URLs are in the text that users write (`s3://bucket/key`, `file:///…`), see `location.ts`. */
+/** `render`: one slice. URLs are in the form that users write (`s3://bucket/key`, `file:///…`), see `location.ts`. */
 export interface RenderCommand {
   readonly command: 'render';
   /** The `.blend`. */
@@ -34,7 +31,7 @@ export interface RenderCommand {
   readonly output: string;
   readonly framesPerSlice: number;
   readonly totalFrames: number;
-  /** The number of the retry whose plan says which slice and which of its frames. */
+  /** The number of the retry whose plan has the slice and its frames. */
   readonly retry?: number;
 }
 
@@ -43,7 +40,7 @@ export interface StitchCommand {
   readonly command: 'stitch';
   readonly input: string;
   readonly output: string;
-  /** Whether a video is made though frames are missing, each of them held over by another. */
+  /** Whether to make a video in spite of missing frames, with other frames in their places. */
   readonly partial?: boolean;
 }
 
@@ -58,7 +55,7 @@ export function workerArgv(command: WorkerCommand): string[] {
   return [...common, ...slices, ...retry];
 }
 
-/** Reads what `workerArgv` writes. Throws `bad-usage` naming the flag at fault. */
+/** Reads what `workerArgv` writes. Throws `bad-usage` with the flag at fault. */
 export function parseWorkerArgv(argv: readonly string[]): WorkerCommand {
   const [command, ...args] = argv;
   if (command !== 'render' && command !== 'stitch') {
@@ -110,11 +107,11 @@ function usage(message: string): SpotreelError {
   return new SpotreelError('bad-usage', 'usage', message);
 }
 
-/** What a worker says on its standard output: one JSON object a line, so that machines and people can both follow it. */
+/** Events on a worker's standard output: one JSON object per line, for programs and people. */
 export const workerEventSchema = z.discriminatedUnion('event', [
-  /** Blender has begun the frame. */
+  /** Blender has started the frame. */
   z.object({ event: z.literal('frame-started'), frame: z.int() }),
-  /** Blender is so far with the frame; told now and then. */
+  /** Progress of Blender within the frame, now and then. */
   z.object({
     event: z.literal('frame-progress'),
     frame: z.int(),
@@ -122,28 +119,28 @@ export const workerEventSchema = z.discriminatedUnion('event', [
     samples: z.int(),
     memoryMib: z.optional(z.number()),
   }),
-  /** The frame is whole and in storage. */
+  /** The frame is complete and stored. */
   z.object({ event: z.literal('frame-stored'), frame: z.int(), seconds: z.number() }),
-  /** The frame was in storage already, and whole. */
+  /** The frame was already stored and complete. */
   z.object({ event: z.literal('frame-kept'), frame: z.int() }),
-  /** One try of the frame failed; `final` when there will be no other. */
+  /** One try of the frame failed; `final` if no other follows. */
   z.object({
     event: z.literal('frame-failed'),
     frame: z.int(),
     reason: z.string(),
     final: z.boolean(),
-    /** Files that it lacks, the first of them; absent where it failed for another reason. */
+    /** The first files that it lacks; absent if it failed for another reason. */
     missing: z.optional(z.array(z.string())),
   }),
-  /** So many frames of the video are encoded. */
+  /** Progress of the video. */
   z.object({ event: z.literal('stitching'), frames: z.int(), total: z.int() }),
-  /** A line for the log: Blender's or ffmpeg's own output, or what the worker has to say besides. */
+  /** A line for the log: output of Blender or ffmpeg, or a message of the worker. */
   z.object({
     event: z.literal('output'),
     program: z.enum(['blender', 'ffmpeg', 'worker']),
     line: z.string(),
   }),
-  /** What a video lacks that was made all the same. */
+  /** What a finished video lacks. */
   z.object({ event: z.literal('warning'), code: z.string(), message: z.string() }),
   /** Why the worker ends with an exit code other than 0. */
   z.object({ event: z.literal('error'), code: z.string(), message: z.string() }),
@@ -151,7 +148,7 @@ export const workerEventSchema = z.discriminatedUnion('event', [
 
 export type WorkerEvent = z.infer<typeof workerEventSchema>;
 
-/** The event that a line of a worker's output holds; `undefined` for any other line. */
+/** The event in a line of a worker's output; `undefined` for other lines. */
 export function parseWorkerEvent(line: string): WorkerEvent | undefined {
   if (!line.startsWith('{')) return undefined;
   try {

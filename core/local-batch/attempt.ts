@@ -15,20 +15,17 @@ import { openRegularFile } from '../storage/file-storage';
 import { evaluateOnExit } from './dependencies';
 import { childOf, type JobEvent, type JobState } from './job-state';
 
-/** How an attempt's process ended. */
 export interface AttemptOutcome {
-  /** 128 + n when signal n killed it; absent when nothing came up. */
+  /** 128 + n if signal n killed it; absent if no process started. */
   readonly exitCode?: number;
   readonly reason?: string;
-  /** Who sent it SIGTERM while it ran; absent when it ended by itself. */
+  /** Who sent SIGTERM while it ran; absent if it ended without a signal. */
   readonly stoppedBy?: 'caller' | 'timeout';
 }
 
 /**
- * What the end of an attempt means for its child: success, another attempt, failure, or an attempt that was lost
- * because the scheduler itself is being stopped.
- *
- * The status reasons are AWS Batch's and ECS's own words (as seen in their users' logs), because rules match them.
+ * The event of an attempt's end: success, another attempt, failure, or `lost` if the scheduler itself is being stopped. Uses the status
+ * reasons of AWS Batch and ECS, as seen in logs of their users, because retry rules match them.
  */
 export function attemptEvent(
   job: JobState,
@@ -60,50 +57,49 @@ export function attemptEvent(
   return { ...ended, status: isRetried ? 'RUNNABLE' : 'FAILED', statusReason };
 }
 
-/** `2026-11-22T10:00:00.000Z `: what stands before each line of a log, as CloudWatch Logs keeps a time with each. */
+/** `2026-11-22T10:00:00.000Z `: the prefix of each line of a log. CloudWatch Logs also keeps a time for each line. */
 export function timeStamp(at: number): string {
   return `${new Date(at).toISOString()} `;
 }
 
 const STAMPED = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (.*)$/s;
 
-/** A line of a log and its time, in milliseconds since 1970; none where an earlier Spotreel wrote it. */
+/** A line of a log and its time in milliseconds since 1970. Logs of earlier versions have no times. */
 export function parseStamped(line: string): { readonly at?: number; readonly text: string } {
   const [, stamp, text] = STAMPED.exec(line) ?? [];
   return stamp === undefined || text === undefined ? { text: line } : { at: Date.parse(stamp), text };
 }
 
 interface AttemptRequest {
-  /** The program and its arguments; the program is looked up on the `PATH` of `environment`. */
+  /** The program, searched for on the `PATH` of `environment`, and its arguments. */
   readonly command: readonly string[];
-  /** All of it: nothing is inherited. */
+  /** Complete: the program inherits no other variables. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Standard output and error are appended to it, line by line, each behind `timeStamp`. */
+  /** Receives the lines of standard output and error at its end, each after a `timeStamp`. */
   readonly logFile: string;
   readonly onLogLine: (line: string) => void;
   /** From the start of the attempt to its SIGTERM. */
   readonly timeoutSeconds?: number;
-  /** From SIGTERM to the killing of the program and all that it started. */
+  /** From SIGTERM until the program and all its descendants are killed. */
   readonly stopTimeoutSeconds: number;
 }
 
 export interface RunningAttempt {
-  /** Never rejects: a program that can't be started is an outcome as well. */
+  /** Never rejects: a failed start is an outcome, too. */
   readonly ended: Promise<AttemptOutcome>;
-  /** SIGTERM to the program, then all are killed after the stop timeout. Without effect once it is being stopped or has ended. */
+  /** Sends SIGTERM, and kills the program and its descendants after the stop timeout. No effect if it is being stopped or has ended. */
   stop(): void;
 }
 
-/** Bytes of a line: the worker's events are shorter, whatever characters are escaped in them. */
+/** In bytes. The worker's events are shorter, even if all their characters are escaped. */
 const MOST_LOG_LINE_BYTES = 512 * 1024;
 
-/** The longest time that a timer can hold, 24 days; a longer timeout is as good as none. */
+/** The longest time of a timer, 24 days; a longer timeout is ignored. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Runs one attempt under a supervisor in a group and session of its own, so that a Ctrl-C in the terminal reaches the
- * scheduler alone. Its standard input is a pipe that stays open while the scheduler lives: a program that reads its
- * end knows that it is alone.
+ * Runs one attempt under a supervisor in its own process group and session, so that Ctrl-C in the terminal reaches only the scheduler.
+ * Its standard input is a pipe that is open while the scheduler lives: a program that reads its end knows that the scheduler died.
  */
 export function runAttempt(request: AttemptRequest): RunningAttempt {
   const [name = '', ...args] = request.command;
@@ -131,7 +127,7 @@ function watchAttempt(child: ChildProcess, log: number, request: AttemptRequest)
   function stop(by: 'caller' | 'timeout'): void {
     if (hasExited(child) || stoppedBy !== undefined) return;
     stoppedBy = by;
-    // Only the program itself gets SIGTERM, as in a container: what it started, it ends in its own order.
+    // As in a container, only the program itself gets SIGTERM. It ends its descendants in its own order.
     child.kill('SIGTERM');
     timers.push(setTimeout(() => killProgram(child), stopTimeoutSeconds * 1000));
   }
@@ -160,7 +156,7 @@ function hasExited({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
-/** Without a supervisor: kills what the program left behind in its group. */
+/** Without a supervisor: kills the remaining processes of the program's group. */
 function killGroup({ pid }: ChildProcess): void {
   if (pid === undefined || killSignal() !== 'SIGKILL') return;
   try {
@@ -170,7 +166,7 @@ function killGroup({ pid }: ChildProcess): void {
   }
 }
 
-/** Writes whole lines of both streams in the order of their arrival; returns what ends the log. */
+/** Writes whole lines of both streams in the order of their arrival. Returns a function that ends the log. */
 function writeLog(child: ChildProcess, log: number, onLogLine: (line: string) => void): () => void {
   let isOpen = true;
   const onLine = (line: string): void => {
@@ -179,7 +175,7 @@ function writeLog(child: ChildProcess, log: number, onLogLine: (line: string) =>
     try {
       writeSync(log, `${timeStamp(Date.now())}${line}\n`);
     } catch {
-      // A full disk must not fail the attempt; its listener still gets every line.
+      // A full disk must not fail the attempt; the listener still gets every line.
     }
   };
   const lines = [child.stdout, child.stderr].map((stream) => {
@@ -187,7 +183,7 @@ function writeLog(child: ChildProcess, log: number, onLogLine: (line: string) =>
     stream?.on('data', (chunk: Buffer) => streamLines.push(chunk));
     return streamLines;
   });
-  // A program that closes its standard input is no reason to fall over.
+  // The program may close its standard input.
   child.stdin?.on('error', () => undefined);
   return () => {
     for (const streamLines of lines) streamLines.end();

@@ -2,21 +2,18 @@ import { SpotreelError } from '../errors';
 import type { EvaluateOnExit, SubmitJobRequest } from '../jobs/batch';
 import { type JobState, jobStatus } from './job-state';
 
-/** How an attempt ended, as far as retry rules look at it. */
+/** How an attempt ended: the facts that retry rules compare. */
 export interface AttemptEnd {
-  /** Absent when no container came up. */
+  /** Absent if no container started. */
   readonly exitCode?: number;
-  /** The container's reason; absent when the program simply exited. */
+  /** The container's reason; absent if the program exited without one. */
   readonly reason?: string;
   readonly statusReason?: string;
 }
 
 /**
- * What a retry strategy's rules say of a failed attempt: the first rule whose conditions all match decides, and
- * where none matches the job is retried. Whether attempts are left is for the caller to see.
- *
- * A reason that is absent counts as empty, so that `onReason: "*"` catches everything, as in AWS's own example of a
- * last rule. An exit code that is absent matches no pattern at all: start failures need a rule of their own.
+ * The decision of the first rule whose conditions all match a failed attempt, else `RETRY`. The caller checks whether attempts are left.
+ * An absent reason counts as empty, so `onReason: "*"` matches it, as in AWS's example. An absent exit code matches no pattern.
  *
  * Source: https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html and
  * https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html (by the documentation)
@@ -33,7 +30,7 @@ function ruleMatches(rule: EvaluateOnExit, end: AttemptEnd): boolean {
   );
 }
 
-/** A pattern may end in `*`, and then only the start must be the same; a `*` elsewhere is a plain character. */
+/** A `*` at the end of a pattern matches any rest; elsewhere it is a plain character. Ignores case. */
 function patternMatches(pattern: string | undefined, value: string | undefined): boolean {
   if (pattern === undefined) return true;
   if (value === undefined) return false;
@@ -44,11 +41,11 @@ function patternMatches(pattern: string | undefined, value: string | undefined):
 /** `ready`: all dependencies succeeded; `doomed`: one of them failed. */
 export type Verdict = 'ready' | 'waiting' | 'doomed';
 
-/** The jobs a verdict may look at, by id. */
+/** By id. */
 type Jobs = ReadonlyMap<string, JobState>;
 
 /**
- * Whether a job may start. One failed dependency decides at once, without waiting for the others.
+ * Whether a job may start. One failed dependency decides without waiting for the others.
  * Source: https://docs.aws.amazon.com/batch/latest/userguide/job_dependencies.html
  */
 export function dependencyVerdict({ request }: JobState, jobs: Jobs): Verdict {

@@ -30,7 +30,7 @@ export const retryStrategySchema = z.strictObject({
 export const environmentSchema = z.array(z.strictObject({ name: z.string().min(1), value: z.string() }));
 
 /**
- * AWS Batch asks for at least 60 seconds; here any positive number will do, so that a timeout can be tried out.
+ * AWS Batch requires at least 60 seconds; the local Batch accepts any positive number, so that users can try a timeout.
  * Source: https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html
  */
 export const timeoutSchema = z.strictObject({
@@ -38,8 +38,7 @@ export const timeoutSchema = z.strictObject({
 });
 
 /**
- * A `SubmitJobRequest`, with AWS Batch's limits. Strict: a setting that the local Batch would silently ignore is
- * refused. Used at both doors: when a job is submitted, and when its journal is read.
+ * A `SubmitJobRequest` with AWS Batch's limits, for submissions and journals. Rejects settings that the local Batch does not support.
  *
  * Source: https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
  */
@@ -69,15 +68,15 @@ export const submitJobRequestSchema = z.strictObject({
   propagateTags: z.boolean().optional(),
 });
 
-/** The first of a request's faults, with the field it is in. */
+/** The first fault and its field. */
 export function firstFault(error: z.ZodError): string {
   const [issue] = error.issues;
   return issue === undefined ? error.message : [issue.path.join('.'), issue.message].join(' ').trim();
 }
 
-/** Milliseconds since 1970, as far as a `Date` holds them. */
+/** Milliseconds since 1970, within the range of `Date`. */
 const atSchema = z.number().min(0).max(8.64e15);
-/** Of a child; a plain job counts as one child, 0. */
+/** Index of a child; the only child of a plain job is 0. */
 const indexSchema = z.int().nonnegative();
 
 /** The first line of a job's journal. */
@@ -85,20 +84,20 @@ export const submittedSchema = z.object({
   type: z.literal('submitted'),
   at: atSchema,
   jobId: z.uuid(),
-  /** Orders the jobs of a state directory; times alone could be equal. */
+  /** Orders the jobs of a state directory, because times can be equal. */
   sequence: z.int().nonnegative(),
   request: submitJobRequestSchema,
 });
 
 export type Submitted = z.infer<typeof submittedSchema>;
 
-/** What happened to a job, one journal line each. Without `index` it happened to every child it applies to. */
+/** Something that happened to a job: one line of its journal. Without `index` it applies to every child in a suitable state. */
 export const jobEventSchema = z.discriminatedUnion('type', [
   /** The dependencies have succeeded. */
   z.object({ type: z.literal('ready'), at: atSchema, index: indexSchema.optional() }),
   z.object({ type: z.literal('dependency-failed'), at: atSchema, index: indexSchema.optional() }),
   z.object({ type: z.literal('started'), at: atSchema, index: indexSchema }),
-  /** An attempt is over; `status` is what becomes of the child: `RUNNABLE` means that it is retried. */
+  /** An attempt ended; `status` is the new status of the child. `RUNNABLE` means a retry. */
   z.object({
     type: z.literal('ended'),
     at: atSchema,
@@ -108,7 +107,7 @@ export const jobEventSchema = z.discriminatedUnion('type', [
     reason: z.string().optional(),
     statusReason: z.string().optional(),
   }),
-  /** An attempt came to nothing because the scheduler went away. */
+  /** The scheduler ended during an attempt, which has no result. */
   z.object({ type: z.literal('lost'), at: atSchema, index: indexSchema }),
   z.object({
     type: z.literal('terminated'),
@@ -123,16 +122,16 @@ export type JobEvent = z.infer<typeof jobEventSchema>;
 export interface ChildState {
   status: JobStatus;
   statusReason?: string;
-  /** Attempts that ended by themselves or were stopped for good; lost ones are left out. */
+  /** Ended attempts, without lost ones. */
   attempts: readonly AttemptDetail[];
   /** Of the latest attempt. */
   startedAt?: number;
   stoppedAt?: number;
-  /** The reason of a termination while an attempt runs; kept until the attempt ends. */
+  /** The reason of a termination during an attempt; kept until the attempt ends. */
   terminated?: string;
 }
 
-/** A job as its journal tells it. A plain job is one child without an array around it. */
+/** A job, computed from its journal. A plain job has one child and no array. */
 export interface JobState {
   readonly jobId: string;
   readonly sequence: number;
@@ -143,17 +142,17 @@ export interface JobState {
   readonly children: readonly ChildState[];
   /** How many children are in each state; always sums to the number of children. */
   readonly statusSummary: Record<JobStatus, number>;
-  /** Why the job as a whole was failed or terminated. */
+  /** Why all children were failed or terminated at once. */
   wholeJobReason?: string;
   /** When the first child started, and when the latest one ended. */
   startedAt?: number;
   stoppedAt?: number;
 }
 
-// One array for all, because most of 10,000 children have no attempt for most of the time.
+// Shared, because most of 10,000 children have no attempt for most of the time.
 const NO_ATTEMPTS: readonly AttemptDetail[] = [];
 
-/** The state right after the submission: every child waits until its dependencies have been looked at. */
+/** The state after the submission: every child waits until the scheduler checks the dependencies. */
 export function createJobState({ jobId, sequence, at, request }: Submitted): JobState {
   const arraySize = request.arrayProperties?.size;
   const size = arraySize ?? 1;
@@ -177,8 +176,8 @@ export function createJobState({ jobId, sequence, at, request }: Submitted): Job
 }
 
 /**
- * An array's parent stays `PENDING` while its children go on, and ends when all of them have ended: `FAILED` if one
- * of them failed. Source: https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html (by the documentation)
+ * An array's parent is `PENDING` until all its children have ended, then `FAILED` if one of them failed.
+ * Source: https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html (by the documentation)
  */
 export function jobStatus(job: JobState): JobStatus {
   if (job.arraySize === undefined) return childOf(job, 0).status;
@@ -192,7 +191,7 @@ export function jobStatusReason(job: JobState): string | undefined {
   return jobStatus(job) === 'FAILED' ? (job.wholeJobReason ?? 'Array Child Job failed') : undefined;
 }
 
-/** @throws SpotreelError `internal` when the job has no such child. */
+/** @throws SpotreelError `internal` if the job has no such child. */
 export function childOf(job: JobState, index: number): ChildState {
   const child = job.children[index];
   if (child === undefined)
@@ -201,10 +200,8 @@ export function childOf(job: JobState, index: number): ChildState {
 }
 
 /**
- * Brings the state on by one event and returns the indexes of the children whose status changed. The state is
- * changed in place: a copy of 10,000 children for each of their events would cost quadratic time.
- *
- * @throws SpotreelError `internal` when the event can't follow from the state.
+ * Applies one event to the state and returns the indexes of the children whose status changed. Changes the state in place, because
+ * copies of 10,000 children for each event would take quadratic time. Throws `internal` if the event cannot happen in this state.
  */
 export function applyEvent(job: JobState, event: JobEvent): number[] {
   if (event.index !== undefined) return applyToChild(job, event.index, event) ? [event.index] : [];
@@ -250,8 +247,8 @@ function applyToChild(job: JobState, index: number, event: JobEvent): boolean {
       return move(event.status, statusReason);
     }
     default:
-      // The scheduler went away. AWS Batch's doesn't, ours does: that is no fault of the job's, so no attempt is used
-      // up. But what somebody wanted ended is not started again.
+      // The scheduler ended, which AWS Batch's never does. This does not count as an attempt, but a terminated
+      // child does not start again.
       expectStatus(job, index, event satisfies { type: 'lost' }, 'RUNNING');
       return terminated === undefined ? move('RUNNABLE') : move('FAILED', terminated);
   }

@@ -33,10 +33,7 @@ import {
   submittedSchema,
 } from './job-state';
 
-/**
- * Where the output of an attempt (1-based) is logged, under the state directory, each line behind the time of its arrival
- * (see `file-logs.ts`). A plain job has the index 0.
- */
+/** The log file of an attempt (1-based), relative to the state directory. A plain job has the index 0. */
 export function logStreamName(jobId: string, index: number, attempt: number): string {
   return `logs/${jobId}/${index}-${attempt}.log`;
 }
@@ -62,7 +59,7 @@ export function describeJob(job: JobState): JobDetail {
 
 export function describeChild(job: JobState, index: number): JobDetail {
   const { status, statusReason, startedAt, stoppedAt, attempts } = childOf(job, index);
-  // An attempt that runs, or was lost, is not among those that have ended.
+  // `attempts` does not contain a running or lost attempt.
   const isOpen = startedAt !== undefined && attempts.at(-1)?.startedAt !== startedAt;
   const begun = attempts.length + (isOpen ? 1 : 0);
   return {
@@ -101,16 +98,16 @@ function describeRequest({ request, createdAt }: JobState) {
   return { jobName, jobQueue, jobDefinition, createdAt, dependsOn };
 }
 
-/** By their ids. */
+/** By id. */
 type JobStates = ReadonlyMap<string, JobState>;
 
-/** The parent or plain job that an id names, or with `index` its child. */
+/** A parent or plain job, or with `index` a child. */
 export interface FoundJob {
   readonly job: JobState;
   readonly index?: number;
 }
 
-/** What `<jobId>` or `<jobId>:<index>` names. */
+/** Finds the job of `<jobId>` or the child of `<jobId>:<index>`. */
 export function findJob(id: string, jobs: JobStates): FoundJob | undefined {
   const [jobId = '', index, ...rest] = id.split(':');
   const job = jobs.get(jobId);
@@ -120,7 +117,7 @@ export function findJob(id: string, jobs: JobStates): FoundJob | undefined {
   return isChild ? { job, index: Number(index) } : undefined;
 }
 
-/** Those that are known, in the order of the ids. */
+/** In the order of the ids, without unknown ones. */
 export function describeJobs(ids: readonly string[], jobs: JobStates): JobDetail[] {
   return ids.flatMap((id) => {
     const found = findJob(id, jobs);
@@ -129,7 +126,7 @@ export function describeJobs(ids: readonly string[], jobs: JobStates): JobDetail
   });
 }
 
-/** In the order of their indexes; none of what is no array job. */
+/** In the order of their indexes; empty unless the job is an array job. */
 export function listChildren(
   request: { readonly arrayJobId: string } | SomeChildren,
   jobs: JobStates,
@@ -144,11 +141,8 @@ export function listChildren(
 const NEWLINE = '\n'.charCodeAt(0);
 
 /**
- * An append-only file of JSON lines.
- *
- * A line that was written is in the kernel's hands and so survives the death of this program, whatever kills it. Lines that must
- * survive a power cut as well are synced to the disk. Others may be missing then, and an attempt is run again, whose programs look
- * at what is there already.
+ * An append-only file of JSON lines. Each line survives the death of this program, and durable lines survive a power cut, too. If a
+ * power cut removes other lines, an attempt runs again and its programs find the existing results.
  */
 export class Journal {
   readonly #path: string;
@@ -159,12 +153,12 @@ export class Journal {
   }
 
   /**
-   * @param durable whether the line, and all before it, are on the disk when this returns
-   * @throws SpotreelError `journal-write` when the line can't be written; then the file is as it was before.
+   * @param durable sync this line and all earlier lines to the disk before returning
+   * @throws SpotreelError `journal-write` if writing fails; then the file is unchanged.
    */
   append(value: unknown, durable = false): void {
     try {
-      // Opened at the first line: jobs that ended long ago need no file handle.
+      // Opened at the first line, because ended jobs need no file handle.
       this.#file ??= openRegularFile(this.#path, 'append');
       const isNew = fstatSync(this.#file).size === 0;
       writeWhole(this.#file, Buffer.from(`${JSON.stringify(value)}\n`));
@@ -190,7 +184,7 @@ function syncToDisk(file: number): void {
   }
 }
 
-/** A new file has its name in its folder. */
+/** The folder holds the name of a new file. */
 function syncFolderOf(path: string): void {
   const folder = openSync(dirname(path), 'r');
   try {
@@ -200,7 +194,7 @@ function syncFolderOf(path: string): void {
   }
 }
 
-/** A line written by half would spoil the line after it, so it is taken back. */
+/** Removes a partly written line, which would damage the next line. */
 function writeWhole(file: number, bytes: Buffer): void {
   const { size } = fstatSync(file);
   try {
@@ -212,10 +206,8 @@ function writeWhole(file: number, bytes: Buffer): void {
 }
 
 /**
- * The values of a journal's lines. A last line without its line end was being written when everything stopped: it
- * is cut off, in the file as well.
- *
- * @throws SpotreelError `journal-corrupt` when another line is no JSON.
+ * The values of a journal's lines. Removes a last line without a line end from the file: its writer died. Throws `journal-corrupt` if
+ * another line is not JSON.
  */
 export function readJournal(path: string): unknown[] {
   const bytes = readBytes(path);
@@ -224,11 +216,7 @@ export function readJournal(path: string): unknown[] {
   return parseLines(path, bytes.toString('utf8', 0, length));
 }
 
-/**
- * The same of a journal that another process may be writing: nothing is cut off.
- *
- * @throws SpotreelError `journal-corrupt`
- */
+/** As `readJournal`, but does not change the file, because another process may be writing it. */
 function peekJournal(path: string): unknown[] {
   const bytes = readBytes(path);
   return parseLines(path, bytes.toString('utf8', 0, bytes.lastIndexOf(NEWLINE) + 1));
@@ -266,16 +254,11 @@ export function journalFile(jobsDirectory: string, jobId: string): string {
   return join(jobsDirectory, `${jobId}${EXTENSION}`);
 }
 
-/**
- * The jobs whose journals lie in a directory, in the order of their submission, each as its journal left it.
- *
- * @throws SpotreelError `journal-corrupt`
- */
+/** The jobs of all journals in a directory, in the order of their submission. Throws `journal-corrupt`. */
 export function recoverJobs(jobsDirectory: string): JobState[] {
   return inOrder(journalsIn(jobsDirectory).map(recoverJob));
 }
 
-/** The jobs that only a look found, and why others could not be read. */
 export interface PeekedJobs {
   readonly jobs: JobState[];
   /** One line for each damaged journal. */
@@ -283,8 +266,8 @@ export interface PeekedJobs {
 }
 
 /**
- * The same for who only looks, while another process may be writing the journals: no file is changed, and damaged ones are skipped.
- * No jobs where there is no such directory.
+ * As `recoverJobs`, but read-only, because another process may be writing the journals: changes no file and skips damaged ones. A missing
+ * directory has no jobs.
  */
 export function peekJobs(jobsDirectory: string): PeekedJobs {
   const damage: string[] = [];
@@ -293,7 +276,7 @@ export function peekJobs(jobsDirectory: string): PeekedJobs {
       const values = peekJournal(path);
       return values.length > 0 ? replay(path, values) : undefined;
     } catch (error) {
-      // Forgotten since the folder was read.
+      // Deleted since the folder was read.
       if (codeOf(error) !== 'ENOENT') damage.push(messageOf(error));
       return undefined;
     }
@@ -323,7 +306,7 @@ function inOrder(jobs: ReadonlyArray<JobState | undefined>): JobState[] {
 function recoverJob(path: string): JobState | undefined {
   const values = readJournal(path);
   if (values.length > 0) return replay(path, values);
-  // Stopped within its first line: whoever submitted it never got an answer.
+  // Its writer died within the first line, so the caller of `submitJob` got no answer.
   rmSync(path);
   return undefined;
 }
@@ -344,10 +327,7 @@ function replay(path: string, [first, ...rest]: readonly unknown[]): JobState {
   return job;
 }
 
-/**
- * The local Batch of a state directory for who only looks, while another process may run it: the journals are read anew for
- * each question. Damaged journals are skipped.
- */
+/** A read-only view of a local Batch that another process may run. Reads the journals at each call and skips damaged ones. */
 export class PeekedBatch implements BatchView {
   constructor(private readonly stateDirectory: string) {}
 

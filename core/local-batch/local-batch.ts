@@ -46,18 +46,17 @@ export type { LocalBatchEvent, LocalBatchOptions, LocalJobDefinition } from './p
 
 const DEFAULT_STOP_TIMEOUT_SECONDS = 30;
 
-/** Without the other events an attempt is run again, which finds what is there. */
+/** If other events are missing, an attempt runs again and finds the existing results. */
 const DURABLE_EVENTS: ReadonlySet<JobEvent['type']> = new Set(['ended', 'terminated']);
 
 /** By the documentation: https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html */
 const DEFAULT_RETRY_STRATEGY: RetryStrategy = { attempts: 1 };
 
 /**
- * AWS Batch's semantics on one machine: attempts are processes, the state is one journal a job. A program killed at
- * any moment finds everything as it was when it opens the same state directory again; attempts that ran then are
- * run once more.
+ * AWS Batch's semantics on one machine: attempts are processes, and each job has a journal. After a crash, open the same state directory
+ * again: all jobs resume, and attempts that were running run again.
  *
- * Differences to AWS: a terminated job that waits for another fails at once, timeouts may be shorter than 60 seconds, and
+ * Differences to AWS: a terminated job fails even while it waits for another job, timeouts may be shorter than 60 seconds, and
  * `describeJobs` takes any number of ids.
  */
 export class LocalBatch implements Batch {
@@ -69,17 +68,16 @@ export class LocalBatch implements Batch {
   #nextSequence = 0;
 
   /**
-   * Takes the state directory and goes on with the jobs in it.
+   * Takes the state directory and resumes its jobs. If another machine takes the directory over later, `wait` throws `lock-lost`.
    *
-   * @throws SpotreelError `invalid-option`; `locked` when another process has the directory; `journal-corrupt`. Whoever waits for a
-   * job gets `lock-lost` when another machine takes the directory over.
+   * @throws SpotreelError `invalid-option`; `locked` if another process has the directory; `journal-corrupt`
    */
   static async open(options: LocalBatchOptions): Promise<LocalBatch> {
     checkOptions(options);
     const stateDirectory = resolve(options.stateDirectory);
     const lock = await takeLock(stateDirectory);
     try {
-      // Processes of a scheduler that was killed may still be ending.
+      // Processes of a killed scheduler may still be ending.
       await removeScratch(join(stateDirectory, 'scratch'));
       await options.tidyUp?.();
       mkdirSync(join(stateDirectory, 'jobs'), { recursive: true });
@@ -102,7 +100,7 @@ export class LocalBatch implements Batch {
         request.retryStrategy ??
         options.jobDefinitions[request.jobDefinition]?.retryStrategy ??
         DEFAULT_RETRY_STRATEGY,
-      // The journals of a directory that is lost belong to another machine.
+      // After `lost`, the journals belong to another machine.
       record: ({ jobId }, event) => {
         if (!lock.lost.aborted) this.#journalOf(jobId).append(event, DURABLE_EVENTS.has(event.type));
       },
@@ -113,8 +111,8 @@ export class LocalBatch implements Batch {
   }
 
   /**
-   * @throws SpotreelError `client-exception` for what AWS Batch would refuse; `stopped`; `journal-write`, after which
-   * the job does not exist
+   * @throws SpotreelError `client-exception` for a request that AWS Batch would reject; `stopped`; `journal-write`, and then the job
+   * does not exist
    */
   async submitJob(submission: SubmitJobRequest): Promise<SubmitJobResponse> {
     this.#scheduler.assertGoing();
@@ -150,7 +148,7 @@ export class LocalBatch implements Batch {
   }
 
   /**
-   * Returns when the journal has it, as AWS does; `wait` for the end. Does nothing to a job that has ended.
+   * As on AWS, returns before the job has ended; `wait` for that. No effect on a job that has ended.
    *
    * @param jobId of a job, or `<jobId>:<index>` of a child
    * @throws SpotreelError `client-exception` for an unknown id; `stopped`; `journal-write`
@@ -164,8 +162,7 @@ export class LocalBatch implements Batch {
   /**
    * Resolves when a job (not a child) is SUCCEEDED or FAILED.
    *
-   * @throws SpotreelError `client-exception` for an unknown id; `stopped` after `stop`; `journal-write` when the disk
-   * has become full
+   * @throws SpotreelError `client-exception` for an unknown id; `stopped` after `stop`; `journal-write` if the disk is full
    */
   async wait(jobId: string): Promise<JobDetail> {
     const { job } = this.#require(jobId);
@@ -174,22 +171,21 @@ export class LocalBatch implements Batch {
   }
 
   /**
-   * For Ctrl-C: starts nothing more, stops what runs (SIGTERM, killed after the stop timeout) and releases the
-   * state directory once no process is left. The stopped attempts are lost, as after a crash: the next `open` runs
-   * them again, and no attempt is used up.
+   * For Ctrl-C: starts no more attempts, stops the running ones (SIGTERM, killed after the stop timeout) and then releases the state
+   * directory. As after a crash, the next `open` runs the stopped attempts again, and they do not count.
    */
   async stop(): Promise<void> {
     await this.#scheduler.stop();
     for (const jobId of this.#journals.keys()) this.#closeJournal(jobId);
     try {
-      // What lies there is another machine's now.
+      // After `lost`, the files belong to another machine.
       if (!this.#lock.lost.aborted) await this.#options.tidyUp?.();
     } finally {
       this.#lock.release();
     }
   }
 
-  /** Waits until every job has ended, those of earlier programs too, then releases the state directory. */
+  /** Waits until every job has ended, also those of earlier processes, then releases the state directory. */
   async close(): Promise<void> {
     try {
       await this.#scheduler.waitForAll();
@@ -209,7 +205,7 @@ export class LocalBatch implements Batch {
     const { jobId, request, arraySize } = job;
     const definition = this.#options.jobDefinitions[request.jobDefinition];
     if (definition === undefined) {
-      const reason = `CannotStartContainerError: the job definition "${request.jobDefinition}" is unknown by now`;
+      const reason = `CannotStartContainerError: the job definition "${request.jobDefinition}" is no longer known`;
       return { ended: Promise.resolve({ reason }), stop: () => undefined };
     }
     const plan = planAttempt(job, index, definition, {

@@ -15,17 +15,17 @@ import { openRegularFile } from '../storage/file-storage';
 import { fileError, makeFolder } from '../storage/file-writes';
 
 export interface Lock {
-  /** Aborted when the claim is gone: another machine took the directory over, or it was deleted. */
+  /** Aborted when the claim is missing: another machine took the directory over, or it was deleted. */
   readonly lost: AbortSignal;
-  /** Without effect the second time. */
+  /** The second call has no effect. */
   release(): void;
 }
 
-/** How often a holder refreshes its claim, and after how long without it other machines take the directory over. */
+/** A holder refreshes its claim every 5 seconds. Other machines take the directory over 60 seconds after the last refresh. */
 const BEAT_SECONDS = 5;
 const STALE_SECONDS = 60;
 
-/** How long the earliest of several claims waits for the later ones to step back. */
+/** How long the earliest claim waits until later claims step back. */
 const STEP_BACK_MS = 5_000;
 const POLL_MS = 20;
 
@@ -33,30 +33,27 @@ const POLL_MS = 20;
 const GONE = new Set(['ENOENT', 'ESTALE', 'ELOOP', 'ENXIO', 'EISDIR', 'ENOTDIR']);
 
 /**
- * Makes this process the only user of `<directory>/lock`, also among machines that share the directory over a network. Claims of
- * processes that are gone are removed on the way, so a lock left behind by a killed program of this machine costs no wait. The
- * claim of another machine, or of another container, counts until it was not refreshed for 60 seconds.
+ * Makes this process the only user of `directory`, also among machines that share it over a network. Claims of dead processes of this
+ * machine do not count; claims of other machines or containers count until 60 seconds after their last refresh.
  *
- * Each taker first puts down a claim of its own and then looks for others: of two takers at least one sees the
- * other, so never both win. The earlier claim stands and the later one steps back. There is no moment between
- * removing a stale lock and making a new one, as there would be with a single lock file, since a claim's name is
- * never used twice and only its owner's death allows others to remove it.
+ * Each process first writes its own claim and then looks for others, so of two processes at least one sees the other. The later claim
+ * steps back. No claim's name is used twice, so removing a stale claim cannot remove a new one, as it could with a single lock file.
  *
- * @throws SpotreelError `locked` when a living process (this one included) has the directory, `denied` when it cannot be written.
+ * @throws SpotreelError `locked` if a living process (this one included) has the directory, `denied` if it cannot be written.
  */
 export async function takeLock(directory: string): Promise<Lock> {
   const claims = join(directory, 'lock');
   await makeFolder(claims, directory);
   const own = claimIn(claims, directory);
   const path = join(claims, own.name);
-  // Kept open: this proves to others that the claim is ours (see `isProvenHolder`).
+  // The open file proves that this process owns the claim (see `isProvenHolder`).
   let file: number | undefined = openRegularFile(path, 'read');
   const lost = new AbortController();
   const beat = setInterval(() => {
     try {
       refreshClaim(path);
     } catch (error) {
-      // Other errors pass, or the claim becomes stale and is removed.
+      // Other errors may pass. If not, the claim becomes stale and another process removes it.
       if (GONE.has(codeOf(error) ?? '')) lost.abort();
     }
   }, BEAT_SECONDS * 1000);
@@ -90,7 +87,7 @@ function claimIn(claims: string, directory: string) {
   }
 }
 
-/** The error of a directory that another process has. */
+/** `locked`: another process has the directory. */
 export function inUse(directory: string, holder: LockHolder): SpotreelError {
   const message =
     `${directory} is in use by ${describeHolder(holder)}: wait until that process ends, ` +
@@ -98,11 +95,11 @@ export function inUse(directory: string, holder: LockHolder): SpotreelError {
   return new SpotreelError('locked', 'usage', message);
 }
 
-/** The error of a holder whose claim is gone. */
+/** `lock-lost`: the claim of this process is missing. */
 export function lockLost(directory: string): SpotreelError {
   const message =
-    `the claim of this process on ${directory} is gone: another machine took the folder over, because this one ` +
-    `did not answer for ${STALE_SECONDS} s, or it was deleted; run the same command again to resume`;
+    `this process lost its claim on ${directory}: another machine took the folder over after ${STALE_SECONDS} s ` +
+    'without a refresh, or the claim was deleted; run the same command again to resume';
   return new SpotreelError('lock-lost', 'passing', message);
 }
 
@@ -115,8 +112,8 @@ export function describeHolder({ pid, isHere, hostName, seenSecondsAgo }: LockHo
 }
 
 /**
- * The process that has the directory; `undefined` where none has it or there is no such directory. Claims of processes that are
- * gone stay. A claim is not trusted further than this: anybody who may write to the directory can put one there.
+ * The process that has the directory; `undefined` if no process has it or the directory is missing. Removes no claims. The claim proves
+ * nothing, because everyone with write access to the directory can write one; see `isHolderProven`.
  */
 export function findLockHolder(directory: string): LockHolder | undefined {
   const claims = join(directory, 'lock');
@@ -128,13 +125,13 @@ export function findLockHolder(directory: string): LockHolder | undefined {
   }
 }
 
-/** Whether the holder's process runs. For one of another machine: whether its claim still counts. */
+/** Whether the holder's process runs, or, on another machine, whether its claim still counts. */
 export function isHolderAlive(directory: string, holder: LockHolder): boolean {
   if (holder.isHere) return isProcessAlive(holder.pid, holder.startTime);
   return findLockHolder(directory)?.name === holder.name;
 }
 
-/** Whether a signal to the holder's process id can only reach the process that has the directory. */
+/** Whether the holder's process id certainly belongs to the process that has the directory, so that it may get a signal. */
 export function isHolderProven(directory: string, holder: LockHolder): boolean {
   return holder.isHere && isProvenHolder(holder, join(directory, 'lock'));
 }

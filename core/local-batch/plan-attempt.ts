@@ -17,15 +17,15 @@ import {
 import { childJobId, logStreamName } from './journal';
 import type { JobStateEvent } from './scheduler';
 
-/** What a job definition and its image are on AWS. */
+/** The local equivalent of a job definition and its image. */
 export interface LocalJobDefinition {
   /** The program and its first arguments, like an image's ENTRYPOINT; the job's command is appended. */
   readonly entrypoint: readonly string[];
-  /** Used when the job has no command of its own. @default - none */
+  /** For jobs without their own command. @default - none */
   readonly command?: readonly string[];
   /** @default - one attempt */
   readonly retryStrategy?: RetryStrategy;
-  /** Of each attempt. @default - none */
+  /** For each attempt. @default - none */
   readonly timeout?: { readonly attemptDurationSeconds: number };
   readonly environment?: readonly EnvironmentVariable[];
 }
@@ -44,24 +44,24 @@ interface LogEvent {
 export type LocalBatchEvent = JobStateEvent | LogEvent;
 
 export interface LocalBatchOptions {
-  /** Made if need be. Journals, logs and scratch directories lie under it; one scheduler at a time may use it. */
+  /** For journals, logs and scratch directories of one scheduler at a time. Created if it is missing. */
   readonly stateDirectory: string;
-  /** The only queue there is. */
+  /** The name of the only queue. */
   readonly jobQueue: string;
   /** How many attempts may run at once, at least 1. */
   readonly maxParallel: number;
-  /** By name. A job looks its definition up at each attempt, so a resumed job runs today's programs. */
+  /** By name. Read at each attempt, so a resumed job runs the current programs. */
   readonly jobDefinitions: Readonly<Record<string, LocalJobDefinition>>;
-  /** What every attempt finds in its environment; nothing is inherited, so `PATH` belongs in here. */
+  /** For every attempt. Attempts inherit no other variables, so this must contain `PATH`. */
   readonly environment: Readonly<Record<string, string>>;
   /**
    * From SIGTERM to SIGKILL.
    * @default 30, as ECS's stop timeout
    */
   readonly stopTimeoutSeconds?: number;
-  /** Called when no attempt runs and nobody else can start one: as soon as the state directory is this process's own, and before it gives it up. */
+  /** Called while no process can run attempts: after this process takes the state directory, and before it releases it. */
   readonly tidyUp?: () => Promise<void>;
-  /** Told of every change and every line of output; must not throw. */
+  /** Called for every change of status and every line of output; must not throw. */
   readonly onEvent?: (event: LocalBatchEvent) => void;
 }
 
@@ -79,13 +79,13 @@ const optionsSchema = z.object({
   jobDefinitions: z.record(z.string(), definitionSchema),
 });
 
-/** @throws SpotreelError `invalid-option` naming the option and what it must be. */
+/** @throws SpotreelError `invalid-option` with the option and its limits. */
 export function checkOptions(options: LocalBatchOptions): void {
   const { error } = optionsSchema.safeParse(options);
   if (error !== undefined) throw new SpotreelError('invalid-option', 'usage', firstFault(error));
 }
 
-/** The compute environment that a local job finds itself in. */
+/** The name of the compute environment in a job's variables. */
 const COMPUTE_ENVIRONMENT = 'local';
 
 interface AttemptPlan {
@@ -94,20 +94,19 @@ interface AttemptPlan {
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly logFile: string;
-  /** Its own as long as the attempt lasts; the program finds it as `TMPDIR`. */
+  /** Exists only during the attempt; the program's `TMPDIR`. */
   readonly scratchDirectory: string;
   readonly timeoutSeconds?: number;
 }
 
-/** Where attempts run. */
 export interface AttemptPlace {
   readonly stateDirectory: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Names scratch directories: a scheduler that lost the state directory removes its own, not those of the next one. */
+  /** Part of the names of scratch directories, so that a scheduler that lost the state directory removes only its own. */
   readonly schedulerId: string;
 }
 
-/** The next attempt of a child: what to run, with which environment, where. */
+/** The command, environment and folders of a child's next attempt. */
 export function planAttempt(
   job: JobState,
   index: number,
@@ -145,10 +144,10 @@ function toRecord(variables: readonly EnvironmentVariable[] = []): Record<string
   return Object.fromEntries(variables.map(({ name, value }) => [name, value]));
 }
 
-/** The most time that processes may take to end after they were killed. */
+/** How long to wait until killed processes have ended. */
 const MOST_ENDING_MS = 10_000;
 
-/** Runs a planned attempt between the making and the removal of its scratch directory. */
+/** Creates the scratch directory, runs the attempt and removes the directory. */
 export function launchAttempt(
   plan: AttemptPlan,
   stopTimeoutSeconds: number,
@@ -168,12 +167,12 @@ export function launchAttempt(
 
 async function withoutScratch(attempt: RunningAttempt, scratchDirectory: string): Promise<AttemptOutcome> {
   const outcome = await attempt.ended;
-  // What cannot be removed now is removed when the state directory is opened again; it is no reason to fail a job.
+  // If this fails, the next `open` of the state directory removes it; the job does not fail.
   await removeScratch(scratchDirectory).catch(() => undefined);
   return outcome;
 }
 
-/** Removes a scratch directory, or all of them, when the processes that used it have ended. */
+/** Removes a scratch directory, or all of them, after the processes in it have ended. */
 export async function removeScratch(directory: string): Promise<void> {
   await untilNoneIn(directory, MOST_ENDING_MS);
   removeFolder(directory);

@@ -4,16 +4,15 @@ import { attemptEvent, type AttemptOutcome, type RunningAttempt } from './attemp
 import { dependencyVerdict } from './dependencies';
 import { applyEvent, childOf, type JobEvent, type JobState, jobStatus, jobStatusReason } from './job-state';
 
-/** A child that waits for a free place. */
+/** A child that can start. */
 interface RunnableChild {
   readonly job: JobState;
   readonly index: number;
 }
 
 /**
- * Hands out children by their job's submission, then by index; a binary heap, so that a retried child finds its
- * place among 10,000 others without a search. A child that was terminated meanwhile still comes out: the taker looks
- * at its status.
+ * Children in the order of their job's submission, then of their index. A binary heap, because a retried child may join 10,000 others.
+ * Also returns children that were terminated meanwhile, so check their status.
  */
 export class RunnableQueue {
   readonly #heap: RunnableChild[] = [];
@@ -60,10 +59,10 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
-/** Stands for all jobs together; no job has this id. */
+/** The id for all jobs together; no job has it. */
 const ALL_JOBS = '';
 
-/** Who waits for the end of which job. */
+/** Callers that wait for the end of a job. */
 class Waiters {
   readonly #waiters = new Map<string, Waiter[]>();
 
@@ -95,18 +94,17 @@ class Waiters {
 export interface JobStateEvent {
   readonly type: 'job-state';
   readonly jobId: string;
-  /** Of a child of an array. */
+  /** For a child of an array. */
   readonly index?: number;
   readonly status: JobStatus;
   readonly statusReason?: string;
 }
 
-/** What the scheduler needs of the world around it. */
 export interface SchedulerOptions {
   /** How many attempts may run at once. */
   readonly maxParallel: number;
   readonly retryStrategyOf: (job: JobState) => RetryStrategy;
-  /** Keeps an event before it takes effect. What it throws stops the scheduler. */
+  /** Saves an event before it takes effect. An error stops the scheduler. */
   readonly record: (job: JobState, event: JobEvent) => void;
   readonly run: (job: JobState, index: number) => RunningAttempt;
   readonly onJobState: (event: JobStateEvent) => void;
@@ -114,21 +112,21 @@ export interface SchedulerOptions {
 }
 
 /**
- * Brings jobs from submission to their end: decides by the pure parts beside it, keeps every change before it takes
- * effect, and has attempts run. Each change costs time for the children it touches, never for all of a job's.
+ * Runs jobs from submission to their end. Saves every change before it takes effect. The time for a change depends on the children that it
+ * changes, not on the size of the job.
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #jobs = new Map<string, JobState>();
-  /** The jobs that wait for a job, by that job's id. */
+  /** By id of a job, the jobs that wait for it. */
   readonly #dependents = new Map<string, JobState[]>();
   readonly #queue = new RunnableQueue();
   readonly #running = new Map<string, { attempt: RunningAttempt; done: Promise<void> }>();
-  /** Jobs whose dependencies are to be checked. A list, so that a long chain of jobs needs no recursion. */
+  /** Jobs with unchecked dependencies. A list, because recursion would overflow the stack in a long chain of jobs. */
   readonly #unchecked: JobState[] = [];
   readonly #waiters = new Waiters();
   #unended = 0;
-  /** Why nothing is started any more. */
+  /** Why the scheduler no longer starts attempts. */
   #halt: SpotreelError | undefined;
 
   constructor(options: SchedulerOptions) {
@@ -139,7 +137,7 @@ export class Scheduler {
     return this.#jobs;
   }
 
-  /** Takes in a new job, or one that an earlier scheduler left behind. Nothing starts before `proceed`. */
+  /** Adds a new job or a job of an earlier scheduler. Call `proceed` afterwards. */
   add(job: JobState): void {
     this.#jobs.set(job.jobId, job);
     if (isEnded(jobStatus(job))) return;
@@ -149,13 +147,13 @@ export class Scheduler {
     }
     for (const [index, { status }] of job.children.entries()) {
       if (status === 'RUNNABLE') this.#queue.push({ job, index });
-      // It ran when the scheduler before this one died.
+      // It was running when the earlier scheduler died.
       if (status === 'RUNNING') this.#dispatch(job, { type: 'lost', at: Date.now(), index });
     }
     this.#unchecked.push(job);
   }
 
-  /** Does all that can be done now. Called after every change from outside. */
+  /** Starts everything that can start now. Call it after every change. */
   proceed(): void {
     try {
       for (let next = this.#unchecked.pop(); next !== undefined; next = this.#unchecked.pop()) {
@@ -164,7 +162,7 @@ export class Scheduler {
       while (this.#halt === undefined && this.#running.size < this.#options.maxParallel) {
         const next = this.#queue.pop();
         if (next === undefined) break;
-        // Others were terminated while they waited.
+        // Others were terminated in the queue.
         if (childOf(next.job, next.index).status === 'RUNNABLE') this.#start(next);
       }
     } catch (error) {
@@ -174,7 +172,7 @@ export class Scheduler {
     if (this.#unended === 0) this.#waiters.resolveIdle();
   }
 
-  /** @param index of one child; absent, the whole job */
+  /** @param index of one child; without it, terminates the whole job */
   terminate(job: JobState, index: number | undefined, reason: string): void {
     const status = index === undefined ? jobStatus(job) : childOf(job, index).status;
     if (isEnded(status)) return;
@@ -185,7 +183,7 @@ export class Scheduler {
     }
   }
 
-  /** Resolves when the job has ended. @throws SpotreelError `stopped`, or why the scheduler failed */
+  /** Resolves when the job has ended. @throws SpotreelError `stopped`, or the error that stopped the scheduler */
   async waitFor(job: JobState): Promise<void> {
     if (isEnded(jobStatus(job))) return;
     if (this.#halt !== undefined) throw this.#halt;
@@ -199,16 +197,16 @@ export class Scheduler {
     await this.#waiters.untilIdle();
   }
 
-  /** Starts nothing more, stops what runs and returns when nothing runs any longer. */
+  /** Starts no more attempts, stops the running ones and resolves when they have ended. */
   async stop(): Promise<void> {
     this.#haltWith(
-      new SpotreelError('stopped', 'passing', 'the local batch was stopped; open it again to go on'),
+      new SpotreelError('stopped', 'passing', 'the local batch was stopped; open it again to resume'),
     );
     await Promise.all(Array.from(this.#running.values(), ({ done }) => done));
     this.#rejectWaiters();
   }
 
-  /** @throws SpotreelError when the scheduler takes on no work any more. */
+  /** @throws SpotreelError if the scheduler has stopped. */
   assertGoing(): void {
     if (this.#halt !== undefined) throw this.#halt;
   }
@@ -228,7 +226,7 @@ export class Scheduler {
     this.proceed();
   }
 
-  /** One event for all children, so that the journal gets one line and not 10,000. */
+  /** One event for all children, so that the journal grows by one line, not 10,000. */
   #checkDependencies(job: JobState): void {
     if (job.statusSummary.PENDING === 0) return;
     const verdict = dependencyVerdict(job, this.#jobs);
@@ -269,7 +267,7 @@ export class Scheduler {
     }
   }
 
-  /** Stops what runs and starts nothing more; callers that wait get the error. */
+  /** Stops the running attempts and starts no more. Waiting callers get the error. */
   fail(error: unknown): void {
     this.#haltWith(
       error instanceof SpotreelError

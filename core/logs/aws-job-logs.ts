@@ -7,18 +7,18 @@ import { awsError, type AwsService } from '../aws-error';
 import type { JobLogs, LogPage, LogStream } from './job-logs';
 
 /**
- * CloudWatch Logs. A page holds up to 1 MB or 10,000 lines, and may be empty in the middle of a stream; the end is where the
- * token that comes back is the one that was given.
+ * CloudWatch Logs. A page holds up to 1 MB or 10,000 lines, and may be empty in the middle of a stream. The last page returns the token
+ * of the request.
  * https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
  */
 export class AwsJobLogs implements JobLogs {
-  /** ECS's log driver hands on what it has every 5 seconds. */
+  /** ECS's log driver sends its lines every 5 seconds. */
   readonly settleSeconds = 10;
 
-  /** The client brings region, credentials and repeats. */
+  /** The client has the region, credentials and retries. */
   constructor(private readonly client: Pick<CloudWatchLogsClient, 'send'>) {}
 
-  /** Throws what `awsError` makes of a refusal. */
+  /** Throws the errors of `awsError`. */
   async readPage({ group, name }: LogStream, from?: string): Promise<LogPage | undefined> {
     const command = new GetLogEventsCommand({
       logGroupName: group,

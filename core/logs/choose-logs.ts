@@ -7,25 +7,25 @@ import { ownRenderJob, type RenderJobs, type RetryPlan } from '../render/records
 import { childOfSlice } from '../render/slices';
 import type { LogStream } from './job-logs';
 
-/** Where AWS Batch puts the logs of jobs that say nothing of it, by the documentation of `logStreamName`. */
+/** Log group of jobs that name none. Source: AWS's documentation of `logStreamName`. */
 const USUAL_GROUP = '/aws/batch/job';
 
-/** An attempt that has begun, and where its output lies. */
+/** An attempt that has begun, and its log. */
 export interface LoggedAttempt {
   /** 1-based. */
   readonly attempt: number;
-  /** Absent for one that ended before its container ran. */
+  /** Absent if the attempt ended before its container ran. */
   readonly stream?: LogStream;
-  /** Milliseconds since 1970. Absent while it runs. */
+  /** Milliseconds since 1970. Absent while the attempt runs. */
   readonly stoppedAt?: number;
   readonly exitCode?: number;
-  /** Why it ended, as AWS Batch or ECS say. */
+  /** Why it ended, in the words of AWS Batch or ECS. */
   readonly reason?: string;
 }
 
 /**
- * The attempts of a job, or of a child, in order: pure. One that runs is not among those that AWS Batch lists, but the job's
- * own container names its stream. `farmGroup` is the farm's log group, for jobs that name none.
+ * The attempts of a job or child, in order. Pure. AWS Batch does not list a running attempt, but the job's container names its stream.
+ * `farmGroup` is the log group for jobs that name none.
  */
 export function attemptsOf({ attempts = [], container }: JobDetail, farmGroup?: string): LoggedAttempt[] {
   const group = container?.logGroup ?? farmGroup ?? USUAL_GROUP;
@@ -42,16 +42,16 @@ export function attemptsOf({ attempts = [], container }: JobDetail, farmGroup?: 
   return [...listed, { attempt: listed.length + 1, stream: streamOf(latest) }];
 }
 
-/** A render job of a render: the first one, or a retry's. */
+/** The first render job of a render, or the render job of a retry. */
 export interface RenderJob {
   readonly jobId: string;
-  /** Of a retry: the array indexes of the first job that its children take, in order. */
+  /** For a retry: the array indexes in the first job of the slices that its children take, in order. */
   readonly slices?: readonly number[];
 }
 
 /**
- * All render jobs that are known of, the newest first; `plans` are those of the retries up to the newest pair's, ascending.
- * Pure. A plan that came to nothing has no job: the one after it follows the same pair as it did.
+ * All known render jobs, the newest first. Pure. `plans` are the plans of the retries up to the newest pair, ascending. A plan whose jobs
+ * were never submitted has no job; the next plan follows the same pair.
  */
 export function renderJobsOf(
   jobs: RenderJobs,
@@ -60,17 +60,17 @@ export function renderJobsOf(
   const found: RenderJob[] = [];
   let { jobId } = jobs.render;
   for (const { slices, after } of plans.toReversed()) {
-    // Of a retry of the video alone, and of one that came to nothing, this is the job of the pair before.
+    // True for a retry of only the video and for a plan without jobs: this is the job of the earlier pair.
     if (after?.render === jobId) continue;
     found.push({ jobId, slices: [...framesOf(slices)] });
-    // Nobody knows what was before it.
+    // The earlier jobs are unknown.
     if (!after) return found;
     jobId = after.render;
   }
   return [...found, { jobId }];
 }
 
-/** The ids of all jobs, or children, that a slice was the task of, the newest first; `renderJobs` are, too. Pure. */
+/** The ids of all jobs or children that had a slice as their task. Pure. `renderJobs` and the result begin with the newest. */
 export function jobsOfSlice(slice: number, renderJobs: readonly RenderJob[], sliceCount: number): string[] {
   return renderJobs
     .filter(({ slices }) => !slices || slices.includes(slice))
@@ -80,7 +80,7 @@ export function jobsOfSlice(slice: number, renderJobs: readonly RenderJob[], sli
     });
 }
 
-/** The ids of all stitch jobs that are known of, the newest first, as `renderJobsOf` finds the others. Pure. */
+/** The ids of all known stitch jobs, the newest first; see `renderJobsOf`. Pure. */
 export function stitchJobsOf(
   jobs: RenderJobs,
   plans: ReadonlyArray<Pick<RetryPlan, 'after'>>,
@@ -89,57 +89,57 @@ export function stitchJobsOf(
   return [...new Set([jobs.stitch.jobId, ...before])];
 }
 
-/** The slice that the child with this array index takes; of a job without children it is 0. */
+/** The slice of the child with this array index, which is 0 for a job without children. */
 export function sliceOfIndex(index: number, { slices }: RenderJob): number {
   return slices?.[index] ?? index;
 }
 
-/** Logs that are shown at once where nobody chose. */
+/** Most logs to show if the user does not choose. */
 const MOST = 3;
 
-/** Failed children that are looked at for some that have a log: one call. */
+/** Most failed children to search for logs; one request describes them. */
 const MOST_FAILED = 100;
 
-/** What somebody wants to see. */
+/** The user's choice. */
 export interface WantedLogs {
   readonly frame?: number;
   readonly slice?: number;
-  /** The job that makes the video. */
+  /** Whether to show the job that makes the video. */
   readonly stitch?: boolean;
-  /** Of the jobs that had this task, one after the other, the first (1) or another; the last by default. */
+  /** Which of the jobs with this task, in order of submission, from 1; the last by default. */
   readonly job?: number;
 }
 
-/** A job, or a child, whose log is to be shown. */
+/** A job or child whose log to show. */
 export interface LogJob {
   readonly jobId: string;
   /** `slice 3`, `the video`. */
   readonly what: string;
-  /** As in `slices/<slice>.json`: the array index of its child. */
+  /** As in `slices/<slice>.json`: the array index of the child in the first job. */
   readonly slice?: number;
-  /** Its lines alone are wanted. */
+  /** Show only the lines of this frame. */
   readonly frame?: number;
 }
 
-/** A render, and what is known of its jobs. */
+/** A render and its known jobs. */
 export interface LoggedRender {
   readonly manifest: Pick<Manifest, 'renderId' | 'frames' | 'framesPerSlice' | 'sliceCount' | 'sliceOrder'>;
   readonly jobs: RenderJobs;
-  /** What retries do, up to the newest pair's, ascending. */
+  /** The plans of the retries up to the newest pair, ascending. */
   readonly retries?: ReadonlyArray<Pick<RetryPlan, 'slices' | 'after'>>;
-  /** The job that makes a video of what there is, where one was submitted. */
+  /** The job, if submitted, that makes a video of the stored frames. */
   readonly salvage?: string;
 }
 
 export interface ChosenLogs {
   readonly jobs: readonly LogJob[];
-  /** What these are, and what else there is, for a person. */
+  /** Why these jobs, and how many others there are, in words. */
   readonly why: string;
-  /** Whether no job of the render goes on. */
+  /** Whether all jobs of the render have ended. */
   readonly ended: boolean;
 }
 
-/** The job that is named. Throws `no-frame`, `no-slice`, `no-job`, `bad-usage` (usage). Pure. */
+/** The job that the user chose, if any. Throws `no-frame`, `no-slice`, `no-job`, `bad-usage` (usage). Pure. */
 export function namedLogs(wanted: WantedLogs, render: LoggedRender): LogJob | undefined {
   const { manifest, jobs, retries = [], salvage } = render;
   const { frame, slice, stitch, job } = wanted;
@@ -158,7 +158,7 @@ export function namedLogs(wanted: WantedLogs, render: LoggedRender): LogJob | un
   throw new SpotreelError('bad-usage', 'usage', '--job needs --frame, --slice or --stitch');
 }
 
-/** Which child renders a frame: its array index. */
+/** The array index of the child that renders a frame. */
 function childOfFrame(frame: number, manifest: LoggedRender['manifest']): number {
   const { renderId, frames, framesPerSlice, sliceCount, sliceOrder = 'ascending' } = manifest;
   const position = positionOf(frame, frames);
@@ -169,7 +169,7 @@ function childOfFrame(frame: number, manifest: LoggedRender['manifest']): number
   return childOfSlice(Math.floor(position / framesPerSlice), sliceCount, sliceOrder);
 }
 
-/** A job that a slice, named by the array index that it has in the first render job, was the task of. */
+/** A job of the slice with this array index in the first render job. */
 function childLogs(
   slice: number,
   job: number | undefined,
@@ -186,7 +186,7 @@ function childLogs(
 
 const videoLogs = (jobId: string, note = ''): LogJob => ({ jobId, what: `the video${note}` });
 
-/** One of the jobs that had a task, the newest first: the `wanted` one of them, as one counts them, else the last. */
+/** From the jobs of a task, the newest first: the `wanted` one, counted from the oldest as 1, else the newest. */
 function pick(
   all: readonly string[],
   wanted: number | undefined,
@@ -201,8 +201,8 @@ function pick(
 }
 
 /**
- * The jobs whose logs say most where nobody chose: those that failed, else those that run, else the one that made the video;
- * for who follows, those that run first. None where nothing has run yet.
+ * The jobs to show if the user does not choose: failed ones, else running ones, else the job that made the video. With `follow`, running
+ * ones come first. Empty if no job has run yet.
  */
 export async function chooseLogs(
   render: LoggedRender,
@@ -210,7 +210,7 @@ export async function chooseLogs(
   follow = false,
 ): Promise<ChosenLogs> {
   const { jobs, salvage } = render;
-  // A retry of the video alone has no render job: what failed in that of the pair before is no news.
+  // A retry of only the video has no render job, and failures of the earlier pair are not relevant.
   const renderJob = ownRenderJob(jobs);
   const ids = [renderJob, jobs.stitch.jobId, salvage];
   const details = await batch.describeJobs(ids.filter((id) => id !== undefined));
@@ -223,7 +223,7 @@ export async function chooseLogs(
     if (found.jobs.length > 0) return { ...found, ended };
   }
   const made = videos.findLast((video) => video && attemptsOf(video).length > 0);
-  if (!made) return { jobs: [], why: 'nothing of it has run yet', ended };
+  if (!made) return { jobs: [], why: 'no job of this render has run yet', ended };
   return { jobs: [videoLogs(made.jobId)], why: 'the job that made the video', ended };
 }
 
@@ -232,7 +232,7 @@ const FORGOTTEN =
 
 type Found = Omit<ChosenLogs, 'ended'>;
 
-/** Children that AWS Batch failed before they ran have no log, nor has a stitch job whose render job failed. */
+/** Children that failed before they ran have no log. Neither has a stitch job whose render job failed. */
 async function failedLogs(
   render: LoggedRender,
   job: JobDetail | undefined,
@@ -243,7 +243,7 @@ async function failedLogs(
   const begun = (await batch.describeJobs(children)).filter((child) => attemptsOf(child).length > 0);
   const failed = videos.filter((video) => video?.status === 'FAILED' && attemptsOf(video).length > 0);
   const ids = begun.map(({ jobId }) => jobId);
-  return foundLogs('what failed', render, ids, failed, childrenIn('FAILED', job));
+  return foundLogs('failed jobs', render, ids, failed, childrenIn('FAILED', job));
 }
 
 async function runningLogs(
@@ -254,10 +254,10 @@ async function runningLogs(
 ): Promise<Found> {
   const children = await childrenOf('RUNNING', MOST, job, batch);
   const running = videos.filter((video) => video?.status === 'RUNNING');
-  return foundLogs('what runs now', render, children, running, childrenIn('RUNNING', job));
+  return foundLogs('running jobs', render, children, running, childrenIn('RUNNING', job));
 }
 
-/** The first of some children by their ids, of so many alike, and jobs that make the video. */
+/** The first of some children, sorted by slice, and video jobs. `count` is the number of children in the same state. */
 function foundLogs(
   what: string,
   render: LoggedRender,
@@ -288,7 +288,7 @@ function childrenIn(status: Ran, job: JobDetail | undefined): number {
   return job.arrayProperties.statusSummary?.[status] ?? 0;
 }
 
-/** Ids; of a job that is no array its own. */
+/** Ids of children; the job's own id if it is not an array. */
 async function childrenOf(
   jobStatus: Ran,
   most: number,
@@ -301,7 +301,7 @@ async function childrenOf(
   return children.map(({ jobId }) => jobId);
 }
 
-/** Of `<jobId>:<index>`; 0 of a job that is no array. */
+/** The index in `<jobId>:<index>`; 0 for a job that is not an array. */
 function indexOf(jobId: string): number {
   return Number(jobId.split(':')[1] ?? 0);
 }

@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { codeOf } from '../errors';
 import { parseStamped } from '../local-batch/attempt';
 
-/** Where the output of one attempt of a job lies. */
+/** The log of one attempt of a job. */
 export interface LogStream {
-  /** CloudWatch Logs' log group; on this machine it says nothing. */
+  /** CloudWatch Logs' log group; the local Batch ignores it. */
   readonly group: string;
   readonly name: string;
 }
 
 /** A line of a job's output. */
 export interface LogLine {
-  /** When it was written, in milliseconds since 1970, where that is known. */
+  /** When it was written, in milliseconds since 1970; absent if unknown. */
   readonly at?: number;
   /** Without its line end. */
   readonly text: string;
@@ -21,17 +21,17 @@ export interface LogLine {
 
 export interface LogPage {
   readonly lines: readonly LogLine[];
-  /** From where to read on. */
+  /** The start of the next page. */
   readonly next: string;
-  /** Whether there is nothing more at present. */
+  /** Whether the stream has no more lines now. */
   readonly isLast: boolean;
 }
 
-/** The output of jobs, in pages of a megabyte or so. */
+/** The output of jobs, in pages of about 1 MB. */
 export interface JobLogs {
-  /** Seconds after the end of an attempt in which its last lines may yet arrive. */
+  /** How many seconds after its end the last lines of an attempt may arrive. */
   readonly settleSeconds: number;
-  /** The page at `from`, the first where it is absent; `undefined` where there is no such stream (yet, or any more). */
+  /** The page at `from`, the first page by default; `undefined` if the stream does not exist (yet, or any more). */
   readPage(stream: LogStream, from?: string): Promise<LogPage | undefined>;
 }
 
@@ -50,7 +50,7 @@ export class FileJobLogs implements JobLogs {
     const offset = Number(from);
     const bytes = await this.read(name, offset);
     if (!bytes) return undefined;
-    // A line without its end is being written. One that fills a page is none of the local Batch's.
+    // A line without a line end is being written. The local Batch writes no line that fills a page.
     const whole = bytes.lastIndexOf(NEWLINE) + 1;
     const length = whole === 0 && bytes.length === PAGE_BYTES ? PAGE_BYTES : whole;
     const text = bytes.toString('utf8', 0, length);
@@ -63,7 +63,7 @@ export class FileJobLogs implements JobLogs {
     try {
       file = await open(join(this.stateDirectory, name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     } catch (error) {
-      // A link is no log.
+      // The local Batch writes no links.
       if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ELOOP') return undefined;
       throw error;
     }

@@ -5,19 +5,19 @@ import { parseWorkerEvent, type WorkerEvent } from '../jobs/worker';
 import { attemptsOf, type LoggedAttempt } from './choose-logs';
 import type { JobLogs, LogLine } from './job-logs';
 
-/** What a line of a job's output holds, where it is its worker's. */
+/** The content of a line of a job's output, if the worker wrote it. */
 export interface ToldLine {
   readonly event?: WorkerEvent;
-  /** The frame that it is about, as far as it can be told. */
+  /** The frame that it is about, if known. */
   readonly frame?: number;
 }
 
-/** How Blender, of any version, begins the lines that name the frame which it is at. */
+/** The start of Blender's lines that name the current frame, in all versions. */
 const NAMES_FRAME = /^(?:\d{2,}:\d{2}\.\d{3}\s+[\w.]+\s+\| )?Fra: ?(-?\d+)\b/;
 
 /**
- * Tells of the lines of one attempt, in order, which frame each is about. What Blender says itself belongs to the frame that it
- * has begun last, unless it names another; what the worker says of a frame may come while Blender is at the next.
+ * Finds the frame of each line of one attempt; call `read` in order. A line of Blender belongs to the frame that Blender began last, unless
+ * it names another. A line of the worker may be about an earlier frame.
  */
 export class FrameLines {
   private current: number | undefined;
@@ -39,42 +39,41 @@ export class FrameLines {
   }
 }
 
-/** Seconds between two looks at a log that is followed; doubled after each that failed. */
+/** Seconds between two reads of a followed log; doubled after each failed read. */
 const LOOK_SECONDS = { usual: 2, longest: 60 };
 
-/** Looks after which a job that is not known is not waited for: AWS Batch may not know yet what was submitted just now. */
+/** Reads before an unknown job counts as missing: AWS Batch may need time to know a new job. */
 const MOST_UNKNOWN = 15;
 
-/** Who knows the jobs and their logs. */
 export interface LogServices {
   readonly batch: BatchView;
   readonly logs: JobLogs;
   /** The log group of jobs that name none. */
   readonly farmGroup?: string;
-  /** Whether anybody is there who could run the job: on this machine not always. */
+  /** Whether a process can run the job. Always true on AWS. */
   readonly isAttended: () => boolean;
-  /** Rejects when it is asked to stop meanwhile. */
+  /** Rejects if the user stops the command meanwhile. */
   readonly pause: (seconds: number) => Promise<unknown>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
 export interface ReadOptions {
-  /** 1-based: this one alone, or `all`. The last one, and with `follow` those after it, where it is absent. */
+  /** Only this attempt, from 1, or `all`. By default the last one, and with `follow` all later ones. */
   readonly attempt?: number | 'all';
-  /** Go on until the job has ended. */
+  /** Read until the job has ended. */
   readonly follow?: boolean;
 }
 
-/** What comes of reading a job's log, in order. */
+/** The results of reading a job's log, in order. */
 export type LogNews =
-  /** The Batch does not know the job (any more). */
+  /** AWS Batch does not know the job (any more). */
   | { readonly type: 'unknown' }
-  /** It has not begun yet, and is waited for. */
+  /** The job has not begun; `readLogs` waits for it. */
   | { readonly type: 'waiting'; readonly job: JobDetail }
-  /** None has begun, or not this one. */
+  /** No attempt has begun, or not the chosen one. */
   | { readonly type: 'not-begun'; readonly job: JobDetail; readonly of: number }
-  /** What follows is of this attempt, of so many. */
+  /** The next results are from this attempt; `of` is the number of attempts. */
   | {
       readonly type: 'attempt';
       readonly attempt: LoggedAttempt;
@@ -82,16 +81,16 @@ export type LogNews =
       readonly of: number;
     }
   | { readonly type: 'lines'; readonly attempt: number; readonly lines: readonly LogLine[] }
-  /** Nothing is there of an attempt that is over, or of one that nobody follows. */
+  /** The attempt has no log, and it has ended or is not followed. */
   | { readonly type: 'missing'; readonly attempt: LoggedAttempt }
-  /** Reading failed and is tried again. */
+  /** A read failed; `readLogs` tries again. */
   | { readonly type: 'fault'; readonly message: string }
-  /** Nobody is there any more who could end the job. */
+  /** No process can end the job. */
   | { readonly type: 'abandoned' };
 
 /**
- * The log of one job, page by page. Throws what Batch and logs throw; a passing fault only where nobody follows, and else it is
- * told, and read on from where it was.
+ * The log of one job, page by page. Throws the errors of `batch` and `logs`. With `follow`, yields passing faults instead and continues at
+ * the same place.
  */
 export async function* readLogs(
   jobId: string,
@@ -116,7 +115,7 @@ export async function* readLogs(
 
 class LogReader {
   isDone = false;
-  /** Of the attempt that is read, or was read last. */
+  /** The attempt that is being read or was read last. */
   private attempt: number | undefined;
   private isAnnounced = false;
   private isOver = false;
@@ -131,11 +130,11 @@ class LogReader {
     private readonly services: LogServices,
   ) {}
 
-  /** What there is now. */
+  /** Reads everything that exists now. */
   async *look(): AsyncGenerator<LogNews> {
     const { batch, farmGroup, isAttended } = this.services;
     const follow = this.options.follow ?? false;
-    // Asked first: who goes has written all before.
+    // Asked first: a process that ends has written its lines before.
     const attended = isAttended();
     const [job] = await batch.describeJobs([this.jobId]);
     if (!job) {
@@ -151,7 +150,7 @@ class LogReader {
       this.isAnnounced = true;
       const isOver = !goesOn || found.stoppedAt !== undefined || attempts.length > found.attempt;
       yield* this.read(found, isOver);
-      // Not before: a fault in the middle of it is read on from.
+      // Not earlier, so that reading continues here after a fault.
       this.isOver = isOver;
       if (!isOver) return;
       if (typeof this.options.attempt === 'number') this.isDone = true;
@@ -166,7 +165,7 @@ class LogReader {
     yield* this.end(follow && !isEnded(job.status) ? { type: 'abandoned' } : undefined);
   }
 
-  /** The attempt to read on, or the one behind one that is over; `undefined` where there is none (yet). */
+  /** The attempt to continue, or the next one if that has ended; `undefined` if it does not exist (yet). */
   private next(attempts: readonly LoggedAttempt[]): LoggedAttempt | undefined {
     if (this.attempt === undefined) {
       const { attempt = attempts.length } = this.options;
@@ -201,7 +200,7 @@ class LogReader {
     if (isOver && !this.hasPages) yield { type: 'missing', attempt };
   }
 
-  /** Lines of an attempt that has just ended may still be on their way. */
+  /** Waits for the last lines of an attempt that has just ended. */
   private async settle({ stoppedAt }: LoggedAttempt): Promise<void> {
     const { logs, now, pause } = this.services;
     if (!this.options.follow || stoppedAt === undefined) return;

@@ -38,10 +38,10 @@ export function processIds(): number[] {
   }
 }
 
-/** The start time where the system does not report one. It identifies no process. */
+/** The start time if the system does not report one. It identifies no process. */
 const UNKNOWN_START_TIME = 'unknown';
 
-/** States in which a process no longer runs: zombie (not reaped yet) and dead. */
+/** States of a process that has ended: zombie (not reaped yet) and dead. */
 const ENDED_STATES = ['Z', 'X', 'x'];
 
 /** A process at one moment: the first letter of its state, and when it started. */
@@ -52,13 +52,13 @@ interface ProcessStat {
 
 /**
  * When a process started: on Linux in clock ticks since boot, elsewhere as `ps` prints it. With the process id it identifies one
- * process, even after the id is used again. `unknown` where neither is available.
+ * process, even after the id is used again. `unknown` if neither is available.
  */
 export function processStartTime(pid: number): string {
   return readProcessStat(pid)?.startTime ?? UNKNOWN_START_TIME;
 }
 
-/** Whether the process with this start time runs. With an unknown start time any process of that id counts. */
+/** Whether the process with this start time runs. If the start time is unknown, any process with this id counts. */
 export function isProcessAlive(pid: number, startTime: string): boolean {
   try {
     process.kill(pid, 0);
@@ -111,15 +111,15 @@ export function askPs(pid: number): ProcessStat | undefined {
     : undefined;
 }
 
-/** Where a process id identifies a process: one boot of one machine, and there one PID namespace. */
+/** The scope of a process id: a PID namespace in one boot of one machine. */
 interface ProcessWorld {
   /** The machine, the same after a reboot: a digest of its machine id and its name. */
   readonly host: string;
   /** The machine's name, for people. */
   readonly hostName: string;
-  /** A digest of the boot id: another one after each boot, and on every other machine. `0` where the system has none. */
+  /** A digest of the boot id, which differs between boots and machines. `0` if the system has none. */
   readonly boot: string;
-  /** The PID namespace; `0` where the system has none. */
+  /** The PID namespace; `0` if the system has none. */
   readonly pids: string;
 }
 
@@ -154,7 +154,7 @@ function bootSession(): string {
   return (stdout ?? '').trim();
 }
 
-/** Source: machine-id(5). Machines without one are told apart by their names alone. */
+/** Source: machine-id(5). Without an id, only the name distinguishes machines. */
 function machineId(): string {
   return readText('/etc/machine-id');
 }
@@ -202,19 +202,19 @@ function temporaryFolderOf(pid: number): string | undefined {
   return variables.find((variable) => variable.startsWith(prefix))?.slice(prefix.length);
 }
 
-/** A claim on a directory: a file whose name holds all of it, so that it appears whole or not at all. */
+/** A claim on a directory: a file whose name contains all data, so that it appears whole or not at all. */
 export interface Claim extends ProcessWorld {
-  /** Of the file. Earlier claims sort first, by the clocks of their machines. */
+  /** Name of the file. Earlier claims sort first, by the clocks of their machines. */
   readonly name: string;
   readonly pid: number;
   readonly startTime: string;
 }
 
-/** A claim of a process that runs, as far as it can be known. */
+/** A claim of a process that runs, as far as known. */
 export interface LivingClaim extends Claim {
   /** Whether the process can be looked up by its id: it runs on this machine, and not in another container. */
   readonly isHere: boolean;
-  /** Since the claim was last refreshed; 0 for one that is here. */
+  /** Seconds since the last refresh of the claim; 0 if `isHere`. */
   readonly seenSecondsAgo: number;
 }
 
@@ -229,7 +229,7 @@ export function putClaim(directory: string): Claim {
   return { ...world, name, pid, startTime };
 }
 
-/** The claim that a file's name holds; none for a file that is no claim. */
+/** The claim in a file's name; empty for other files. */
 export function parseClaim(name: string): Claim[] {
   const [time, id, host, boot, pids, digits = '', startTime, hostName, ...rest] = name.split('_');
   if (!time || !id || !host || !boot || !pids || !startTime || !hostName || rest.length > 0) return [];
@@ -238,12 +238,12 @@ export function parseClaim(name: string): Claim[] {
   return [{ name, host, boot, pids, pid: Number(digits), startTime, hostName }];
 }
 
-/** Whether one process put down both claims. */
+/** Whether one process wrote both claims. */
 export function isSameClaimant(one: Claim, other: Claim): boolean {
   return one.pid === other.pid && one.boot === other.boot && one.pids === other.pids;
 }
 
-/** Marks the claim as alive. The file server sets the time: clocks of machines differ. Throws `ENOENT` if the file is gone. */
+/** Marks the claim as alive. The file server sets the time: clocks of machines differ. Throws `ENOENT` if the file is missing. */
 export function refreshClaim(path: string): void {
   const file = openRegularFile(path, 'change');
   try {
@@ -263,7 +263,7 @@ export function livingClaims(
   { staleSeconds, remove }: { readonly staleSeconds: number; readonly remove: boolean },
 ): LivingClaim[] {
   const here = thisWorld();
-  // A folder, link or pipe with a claim's name is no claim.
+  // Ignores folders, links and pipes with a claim's name.
   return readdirSync(directory, { withFileTypes: true })
     .flatMap((entry) => (entry.isFile() ? [entry.name] : []))
     .toSorted()
@@ -297,7 +297,7 @@ function lookAt(
     : { ...claim, isHere: false, seenSecondsAgo: Math.round(seconds) };
 }
 
-/** Opened first: a network file system then asks its server instead of its cache. `undefined` for a file that is gone. */
+/** Opened first: a network file system then asks its server instead of its cache. `undefined` for a missing file. */
 function lastRefresh(path: string): number | undefined {
   let file: number | undefined;
   try {
@@ -305,7 +305,7 @@ function lastRefresh(path: string): number | undefined {
     return fstatSync(file).mtimeMs;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
-    // Without the right to read it, its time is visible all the same.
+    // The time is visible without permission to read the file.
     return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
   } finally {
     if (file !== undefined) closeSync(file);

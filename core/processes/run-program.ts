@@ -5,27 +5,26 @@ import type { Readable } from 'node:stream';
 import { cutBytes } from '../text';
 import { processIds, readProc } from './claim';
 
-/** It is beside the bundles too. */
+/** Also beside the bundles. */
 const SUPERVISOR = join(__dirname, 'supervise.pl');
 
 /** The machines that `supervise.pl` knows. */
 const SUPERVISED_MACHINES = ['x64', 'arm64'];
 
 interface Launcher {
-  /** The start of each command. */
+  /** The first arguments of each command. */
   readonly prefix: readonly string[];
-  /** Ends the program at once, with all that it started where that is possible. */
+  /** Kills the program and, under a supervisor, its descendants. */
   readonly killSignal: NodeJS.Signals;
 }
 
 let launcher: Launcher | undefined;
 
 /**
- * The same command under a supervisor: once the process of this command has exited, no process that it started is alive. When
- * the caller dies, all of them are killed. The caller must start the command itself, because the supervisor compares its parent
- * with the caller's process id. The supervisor exits with the program's exit code or signal.
+ * The same command under a supervisor. Once the supervisor has exited, with the program's exit code or signal, no descendant is alive. If
+ * the caller dies, the supervisor kills all. The caller must start the command itself: the supervisor compares its parent's process id.
  *
- * Without perl, `setpriv` ties the program alone to its caller. Outside Linux the command comes back unchanged.
+ * Without perl, `setpriv` kills only the program when the caller dies. Outside Linux, returns the command unchanged.
  */
 export function withLifeline(command: readonly string[]): string[] {
   launcher ??= findLauncher();
@@ -64,7 +63,7 @@ function findSetpriv(): string[] | undefined {
   return probe.status === 0 ? prefix : undefined;
 }
 
-/** How a program ended: exactly one of the two is not `null`. */
+/** How a program ended; exactly one field is not `null`. */
 export interface ProgramEnd {
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -88,7 +87,7 @@ export function endOf(child: ChildProcess): Promise<ProgramEnd> {
     });
     let grace: NodeJS.Timeout | undefined;
     child.once('exit', () => {
-      // A turn of the event loop reads what is in the pipes by then.
+      // One turn of the event loop reads the bytes that are in the pipes.
       grace = setTimeout(() => setImmediate(() => closePipes(child)), PIPE_GRACE_MS);
     });
     child.once('close', (exitCode, signal) => {
@@ -98,16 +97,16 @@ export function endOf(child: ChildProcess): Promise<ProgramEnd> {
   });
 }
 
-/** Asks a program to end (SIGTERM), and kills it with all that it started after the grace period. */
+/** Sends SIGTERM, and kills the program and its descendants after the grace period. */
 export function stopProgram(child: ChildProcess, graceMs: number): void {
   child.kill('SIGTERM');
   setTimeout(() => killProgram(child), graceMs).unref();
 }
 
-/** Kills a program of `withLifeline` with all that it started. */
+/** Kills a program of `withLifeline` and its descendants. */
 export function killProgram(child: ChildProcess): void {
   child.kill(killSignal());
-  // A supervisor that was stopped from outside hears no other signal.
+  // A supervisor that was stopped (SIGSTOP) reads no other signal.
   child.kill('SIGCONT');
   // SIGKILL first would leave the supervisor's descendants alive.
   setTimeout(() => child.kill('SIGKILL'), LAST_RESORT_MS).unref();
@@ -156,15 +155,15 @@ export interface ProgramOutput {
   readonly stderr: Buffer;
 }
 
-/** The most that is kept of each output, in bytes. */
+/** The most bytes to keep of each output. */
 const MOST_OUTPUT_BYTES = 16 * 1024 * 1024;
 
-/** The most of standard error that an error message quotes, in characters. */
+/** The most characters of standard error in an error message. */
 const MOST_QUOTED = 1_000;
 
 /**
- * Runs a program to its end under `withLifeline`, and gives its output. Throws if the program cannot be started, ends with
- * another exit code than 0, takes longer than `timeoutMs`, or the signal aborts. No process of it is alive afterwards.
+ * Runs a program under `withLifeline` and returns its output. Throws if the program cannot start, ends with another exit code than 0 or
+ * takes longer than `timeoutMs`, or if the signal aborts. No process of it is alive afterwards.
  */
 export async function runProgram(command: readonly string[], options: RunOptions): Promise<ProgramOutput> {
   const { environment, input, timeoutMs, signal } = options;
@@ -203,7 +202,7 @@ function feed({ stdin }: ChildProcess, input: Uint8Array | undefined): void {
   stdin?.end(input);
 }
 
-/** Collects what a stream gives, up to a limit. */
+/** Collects the bytes of a stream, up to a limit. */
 function keep(stream: Readable): () => Buffer {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -256,7 +255,7 @@ export class LineSplitter {
     this.#keep(chunk.subarray(start));
   }
 
-  /** Hands on a last line that has no line end. */
+  /** Passes on a last line without a line end. */
   end(): void {
     if (this.#length > 0) this.#endLine();
   }

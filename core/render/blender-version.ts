@@ -1,6 +1,6 @@
 import { SpotreelError } from '../errors';
 
-/** Blender's version as two numbers, e.g. 3 and 4: it is these that a file carries, and that change the file format. */
+/** A Blender version as two numbers, such as 3 and 4. A file has them, and the file format depends on them. */
 export interface BlenderVersion {
   readonly major: number;
   readonly minor: number;
@@ -19,7 +19,7 @@ export function oldBlender(version: BlenderVersion): string | undefined {
 
 const NEWER_BLENDER = `download a newer Blender from ${BLENDER_DOWNLOAD} and set SPOTREEL_BLENDER=/path/to/blender`;
 
-/** Where the Blender is that would render, and how to get a newer one there. */
+/** Words for the place of the Blender, and how to get a newer one there. */
 const PLACES = {
   here: {
     has: 'the Blender here is',
@@ -33,20 +33,20 @@ const PLACES = {
   },
 } as const;
 
-/** `3.4` and what may follow, as two numbers; `undefined` for any other text. */
+/** Reads `3.4`, with or without more behind it; `undefined` for other text. */
 export function parseBlenderVersion(text: string): BlenderVersion | undefined {
   const match = /^(\d+)\.(\d+)/.exec(text);
   return match ? { major: Number(match[1]), minor: Number(match[2]) } : undefined;
 }
 
-/** Below 0 where `a` is the older one, 0 for the same. */
+/** Below 0 if `a` is older, 0 if both are the same. */
 export function compareBlenderVersions(a: BlenderVersion, b: BlenderVersion): number {
   return a.major - b.major || a.minor - b.minor;
 }
 
 /**
- * The oldest of `blenders` that is not older than the file: the one whose pictures are most like what the scene's maker saw.
- * `undefined` where all are older: they would crash on it or render it wrong.
+ * The oldest of `blenders` that is not older than the file, because its pictures are most like those that the artist
+ * saw. `undefined` if all are older: they would crash or render wrong pictures.
  */
 export function lowestFor<T extends BlenderVersion>(
   file: BlenderVersion,
@@ -57,7 +57,7 @@ export function lowestFor<T extends BlenderVersion>(
     .toSorted(compareBlenderVersions)[0];
 }
 
-/** Throws `blender-too-old` naming both versions where the Blender is older than the file. */
+/** Throws `blender-too-old` with both versions if the Blender is older than the file. */
 export function checkBlenderVersion(
   file: BlenderVersion,
   blender: BlenderVersion,
@@ -67,7 +67,7 @@ export function checkBlenderVersion(
   if (!lowestFor(file, [blender])) throw blenderTooOld(file, [blender], scene, place);
 }
 
-/** `blender-too-old`: all `blenders` at hand are older than the file. */
+/** The error `blender-too-old`: all `blenders` are older than the file. */
 export function blenderTooOld(
   file: BlenderVersion,
   blenders: readonly BlenderVersion[],
@@ -84,7 +84,6 @@ export function blenderTooOld(
   return new SpotreelError('blender-too-old', 'scene', message);
 }
 
-/** `3.4`. */
 export function formatBlenderVersion({ major, minor }: BlenderVersion): string {
   return `${major}.${minor}`;
 }

@@ -4,7 +4,7 @@ import { describeIssues, NEWER_FORMAT, parseJson, type Schema } from '../json';
 import { denialReason } from '../storage/file-writes';
 import { formatLocation, type PutOptions, type Storage, StorageError } from '../storage/storage';
 
-/** What all documents of one kind have in common. */
+/** The properties that all documents of one kind share. */
 export interface DocumentKind<T> {
   /** Part of error codes: `bad-<name>`, `<name>-contended`. */
   readonly name: string;

@@ -9,20 +9,20 @@ interface FrameRange {
   readonly step: number;
 }
 
-/** Ranges in ascending order that share no frame: a list of frames in a few numbers, however long it is. */
+/** Ascending ranges that share no frame: a short form of any list of frames. */
 export type FrameRanges = readonly FrameRange[];
 
-/** Blender's own limits of a frame number (MINAFRAME and MAXFRAME in its DNA_scene_types.h). */
+/** Blender's limits of a frame number (MINAFRAME and MAXFRAME in its DNA_scene_types.h). */
 export const MIN_FRAME = -1_048_574;
 export const MAX_FRAME = 1_048_574;
 
-/** The range with its `end` moved back to its last frame, and step 1 where it is a single frame. */
+/** The range with `end` at its last frame, and step 1 for a single frame. */
 export function rangeOf(start: number, end: number, step: number): FrameRange {
   const last = start + Math.floor((end - start) / step) * step;
   return { start, end: last, step: last === start ? 1 : step };
 }
 
-/** How many frames the ranges hold. */
+/** The number of frames. */
 export function countFrames(ranges: FrameRanges): number {
   return ranges.reduce((sum, range) => sum + countOf(range), 0);
 }
@@ -38,7 +38,7 @@ export function* framesOf(ranges: FrameRanges): Generator<number> {
   }
 }
 
-/** Where a frame stands in the whole list, 0-based; `undefined` where it does not. */
+/** The position of a frame in the whole list, from 0; `undefined` if the list lacks it. */
 export function positionOf(frame: number, ranges: FrameRanges): number | undefined {
   let offset = 0;
   for (const range of ranges) {
@@ -64,14 +64,14 @@ export function framesAt(ranges: FrameRanges, first: number, last: number): numb
   return frames;
 }
 
-/** Ascending frames as the ranges that say the same in few words. */
+/** Ascending frames as few ranges. */
 export function compressFrames(frames: readonly number[]): FrameRanges {
   const ranges: FrameRange[] = [];
   let i = 0;
   while (i < frames.length) {
     const length = runLength(frames, i);
     const step = length > 1 ? frames[i + 1]! - frames[i]! : 1;
-    // Two frames are a range only when they are neighbours: "3-9x6" reads worse than "3,9".
+    // Two frames are a range only if they are neighbours: "3-9x6" is harder to read than "3,9".
     const taken = length === 2 && step > 1 ? 1 : length;
     ranges.push(rangeOf(frames[i]!, frames[i + taken - 1]!, taken > 1 ? step : 1));
     i += taken;
@@ -96,7 +96,7 @@ export function formatFrameRanges(ranges: FrameRanges): string {
     .join(',');
 }
 
-/** Frames in words for a message: `3, 7-9 and 40 more`. */
+/** Frames for a message: `3, 7-9 and 40 more`. */
 export function formatFrames(frames: readonly number[], most = 12): string {
   return describeRanges(compressFrames(frames), most);
 }
@@ -110,14 +110,14 @@ export function describeRanges(ranges: FrameRanges, most = 12): string {
 }
 
 /**
- * Frames that are listed one by one, at most. Only overlapping ranges need it of which neither holds all frames of the other.
- * Their union may have no short form, so this also bounds the size of a manifest.
+ * Most frames that are listed one by one. Only overlapping ranges need that, if neither contains the other. Their
+ * union may have no short form, so this also limits the size of a manifest.
  */
 export const MOST_LISTED_FRAMES = 20_000;
 
 /**
- * All frames of the ranges, ascending, no frame twice. The time depends on the number of ranges and not on the number of frames.
- * Throws `bad-frame-range` (usage) if more than `MOST_LISTED_FRAMES` had to be listed one by one.
+ * All frames of the ranges, ascending, no frame twice. The time depends on the number of ranges, not of frames. Throws
+ * `bad-frame-range` (usage) if more than `MOST_LISTED_FRAMES` must be listed one by one.
  */
 function mergeRanges(ranges: FrameRanges): FrameRanges {
   const sorted = unitedClasses(ranges).toSorted((a, b) => a.start - b.start || a.end - b.end);
@@ -134,7 +134,7 @@ function mergeRanges(ranges: FrameRanges): FrameRanges {
   return joinNeighbours(pieces);
 }
 
-/** Unites ranges of one step that overlap or continue each other and whose frames are the same modulo that step. */
+/** Joins overlapping or adjacent ranges of one step whose frames are equal modulo that step. */
 function unitedClasses(ranges: FrameRanges): FrameRange[] {
   const classOf = ({ start, step }: FrameRange) => start - Math.floor(start / step) * step;
   const sorted = ranges.toSorted((a, b) => a.step - b.step || classOf(a) - classOf(b) || a.start - b.start);
@@ -149,7 +149,7 @@ function unitedClasses(ranges: FrameRanges): FrameRange[] {
 }
 
 /**
- * Cuts the ranges, which are sorted by start, at each other's ends. Each section holds the parts of all ranges between two
+ * Cuts ranges, sorted by start, at each other's ends. Each section has the parts of all ranges between two
  * neighbouring cuts.
  */
 function sectionsOf(sorted: FrameRanges): FrameRanges[] {
@@ -165,17 +165,17 @@ function sectionsOf(sorted: FrameRanges): FrameRanges[] {
   return sections;
 }
 
-/** The frames of a range between `from` and `to`, if there are any. */
+/** The frames of a range from `from` to `to`; empty without any. */
 function partOf({ start, end, step }: FrameRange, from: number, to: number): FrameRange[] {
   const first = start + Math.max(Math.ceil((from - start) / step), 0) * step;
   const last = Math.min(end, to);
   return first > last ? [] : [rangeOf(first, last, step)];
 }
 
-/** Leaves out ranges whose frames are all in another one. */
+/** Removes ranges whose frames are all in another range. */
 function withoutContained(ranges: FrameRanges): FrameRange[] {
   const kept: FrameRange[] = [];
-  // A range can only be contained in a longer one, or in an equally long one of a smaller step.
+  // Only a longer range, or one of the same length and a smaller step, can contain a range.
   const lengthOf = ({ start, end }: FrameRange) => end - start;
   const longestFirst = ranges.toSorted((a, b) => lengthOf(b) - lengthOf(a) || a.step - b.step);
   for (const range of longestFirst) if (!kept.some((other) => contains(other, range))) kept.push(range);
@@ -187,7 +187,7 @@ function contains(outer: FrameRange, { start, end, step }: FrameRange): boolean 
   return isWithin && (start === end || step % outer.step === 0);
 }
 
-/** Makes one range of neighbours that continue each other in the same step. */
+/** Joins neighbouring ranges that continue each other in the same step. */
 function joinNeighbours(ranges: FrameRanges): FrameRanges {
   const joined: FrameRange[] = [];
   for (const range of ranges) {
@@ -211,17 +211,17 @@ function tooMixed(): SpotreelError {
   return new SpotreelError('bad-frame-range', 'usage', message);
 }
 
-/** Parts between commas, at most: more than anybody types, and few enough to merge in no time. */
+/** Most parts between commas: more than a user types, and few enough to merge quickly. */
 export const MOST_PARTS = 1000;
 
-/** Frames of all parts together, at most: as many as Blender has frame numbers. More must repeat some of them. */
+/** Most frames of all parts together: as many as Blender has frame numbers. More parts must repeat frames. */
 export const MOST_FRAMES = MAX_FRAME - MIN_FRAME + 1;
 
 const PART = /^(-?\d{1,10})(?:-(-?\d{1,10})(?:x(\d{1,10}))?)?$/;
 
 /**
  * Reads `1-10,20,30-50x2` (commas between parts, `x` before a step, negative frames as in `-5--1`) into ascending
- * ranges without a repeated frame. Throws `SpotreelError` `bad-frame-range` (usage) that names the bad part or the limit.
+ * ranges without a repeated frame. Throws `bad-frame-range` (usage) with the bad part or the limit.
  */
 export function parseFrameRanges(text: string): FrameRanges {
   const parts = text.split(',', MOST_PARTS + 1);
@@ -243,7 +243,7 @@ export function parseFrameRanges(text: string): FrameRanges {
 function parsePart(part: string, where: string): FrameRange {
   const match = PART.exec(part);
   if (!match)
-    throw bad(`${where}: "${printableName(part)}" is no frame or range; write e.g. 1-10,20,30-50x2`);
+    throw bad(`${where}: "${printableName(part)}" is not a frame or range; write e.g. 1-10,20,30-50x2`);
   const start = Number(match[1]);
   const end = Number(match[2] ?? match[1]);
   const step = Number(match[3] ?? 1);
@@ -258,23 +258,23 @@ function bad(message: string): SpotreelError {
   return new SpotreelError('bad-frame-range', 'usage', message);
 }
 
-/** A frame that was given up. */
+/** A failed frame. */
 export interface FailedFrame {
   readonly frame: number;
   readonly reason: string;
-  /** Files that it lacks, as the scene names them, each with what is wrong with it in brackets unless it is missing. */
+  /** Files that it lacks, by their names in the scene; the fault follows in brackets unless the file is missing. */
   readonly missing?: readonly string[] | undefined;
 }
 
-/** Files that are named in one sentence. */
+/** Most files in one sentence. */
 const MOST_NAMED = 5;
 
-/** Sentences about one render; the rest is counted. */
+/** Most sentences about one render; the rest is counted. */
 const MOST_REASONS = 5;
 
 /**
- * Why frames failed, one sentence for all that failed for the same reason, the most frames first: "47 frames need
- * textures/wood.png, which is missing". Pure. Names from the scene are made printable.
+ * Why frames failed: a sentence per reason, such as "47 frames need textures/wood.png, which is missing". The reason
+ * of the most frames comes first. Names from the scene are made printable. Pure.
  */
 export function groupReasons(failed: readonly FailedFrame[]): string[] {
   const groups = new Map<string, FailedFrame[]>();
@@ -295,7 +295,9 @@ function describeGroup(group: readonly FailedFrame[]): string {
   return one ? `frame ${frame}: ${reason}` : `frames ${formatFrames(group.map((of) => of.frame))}: ${reason}`;
 }
 
-/** The groups as one line; `undefined` without any. `total` counts failed frames whose reasons were not read, too. Pure. */
+/**
+ * The reasons in one line; `undefined` without any. `total` includes failed frames whose reasons were not read. Pure.
+ */
 export function describeReasons(failed: readonly FailedFrame[], total = failed.length): string | undefined {
   const told = groupReasons(failed);
   if (told.length === 0) return undefined;
@@ -311,7 +313,7 @@ export function describeReasons(failed: readonly FailedFrame[], total = failed.l
 /** `textures/wood.png, which is missing`; `a.png, b.png and 3 more, which are missing`. */
 export function describeFiles(files: readonly string[], count = files.length): string {
   const faults = new Set(files.map(faultOf));
-  // Each with its own word where they differ.
+  // Each with its fault, because they differ.
   const isMixed = faults.size > 1;
   const names = files.slice(0, MOST_NAMED).map((file) => printableName(isMixed ? file : nameOf(file)));
   const more = count - names.length;
@@ -323,9 +325,9 @@ export function describeFiles(files: readonly string[], count = files.length): s
 /** Files that frames were rendered without. */
 interface LackedFiles {
   readonly count: number;
-  /** The first of them. */
+  /** The first files. */
   readonly files: readonly string[];
-  /** How many frames. */
+  /** The number of frames. */
   readonly frames: number;
 }
 

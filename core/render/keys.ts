@@ -3,7 +3,7 @@ import { SpotreelError } from '../errors';
 import { printableName } from '../text';
 import type { RenderOptions } from './options';
 
-/** How the files end that Blender saves for one frame each, and their content types. Pure data. */
+/** Endings and content types of the files that Blender saves for one frame each. Pure data. */
 
 const PICTURE_TYPES = {
   png: 'image/png',
@@ -22,7 +22,7 @@ const PICTURE_TYPES = {
   rgb: 'image/x-sgi',
 } as const;
 
-/** A picture that Blender writes and that Spotreel can check. */
+/** A picture format that Blender writes and Spotreel can check. */
 export type PictureEnding = keyof typeof PICTURE_TYPES;
 
 /** A frame in the scene's own format, kept beside the PNG. */
@@ -36,16 +36,16 @@ export const MASTER_ENDINGS: readonly MasterEnding[] = Object.keys(PICTURE_TYPES
 
 export const contentTypeOf = (ending: PictureEnding): string => PICTURE_TYPES[ending];
 
-/** The ending of a file's name; `undefined` for a file that Spotreel cannot check. */
+/** The ending of a file's name; `undefined` if Spotreel cannot check such files. */
 export function pictureEndingOf(name: string): PictureEnding | undefined {
   const ending = /\.([a-z0-9]{1,4})$/.exec(name)?.[1];
   return ending !== undefined && isPictureEnding(ending) ? ending : undefined;
 }
 
-/** The folder of a farm's bucket under which each render has its own. Not within uploads: a render must trigger none. */
+/** The folder of all renders in a farm's bucket. It is outside the uploads, because a render must not start renders. */
 export const OUTPUT_PREFIX = 'renders/';
 
-/** The folder of a farm's bucket with what renders may cost: beside that of the renders, so that few objects are looked at. */
+/** The folder of cost caps in a farm's bucket. It is outside the renders, so that a listing of caps is short. */
 export const CAPS_PREFIX = 'caps/';
 
 /** `url` as a folder: with a slash at the end. */
@@ -56,17 +56,17 @@ export function folderUrl(url: URL): URL {
   return folder;
 }
 
-/** Exists while somebody submits a render's jobs. The submit Lambda may delete it. */
+/** Exists while a process submits a render's jobs. The submit Lambda may delete it. */
 export const CLAIM_NAME = 'submitting.json';
 
-/** `0001.png`: padded to at least 4 digits, the sign before them, as Blender itself writes `####`. */
+/** `0001.png`: padded to at least 4 digits after the sign, as Blender writes `####`. */
 export function frameName(frame: number, ending: 'png' | MasterEnding = 'png'): string {
   return `${frame < 0 ? '-' : ''}${String(Math.abs(frame)).padStart(4, '0')}.${ending}`;
 }
 
 const FRAME_NAME = /^(-?)(\d{4,7})\.png$/;
 
-/** The frame whose file this is; `undefined` for a file that is no frame's. */
+/** The frame of a file; `undefined` for other files. */
 export function frameOfName(name: string): number | undefined {
   const match = FRAME_NAME.exec(name);
   if (!match) return undefined;
@@ -76,37 +76,40 @@ export function frameOfName(name: string): number | undefined {
 
 const RETRY_NAME = /^[1-9]\d{0,8}\.json$/;
 
-/** The number of the retry that this file of `retries/` plans; `undefined` for a file that plans none. */
+/** The number of the retry that this file of `retries/` plans; `undefined` for other files. */
 export function retryOfName(name: string): number | undefined {
   return RETRY_NAME.test(name) ? Number(name.slice(0, -'.json'.length)) : undefined;
 }
 
 const FAILURE_NAME = /^-?\d{1,7}\.json$/;
 
-/** The frame whose failure this file of `failures/` tells of; `undefined` for a file that tells of none. */
+/** The frame whose failure this file of `failures/` describes; `undefined` for other files. */
 export function frameOfFailure(name: string): number | undefined {
   return FAILURE_NAME.test(name) ? Number(name.slice(0, -'.json'.length)) : undefined;
 }
 
 const MASTER_ENDING = new RegExp(`\\.(${MASTER_ENDINGS.join('|')})$`);
 
-/** The frame whose master this is; `undefined` for a file that is no master. */
+/** The frame of a master; `undefined` for other files. */
 export function frameOfMaster(name: string): number | undefined {
   return MASTER_ENDING.test(name) ? frameOfName(name.replace(MASTER_ENDING, '.png')) : undefined;
 }
 
 /** A file that a File Output node of the compositor wrote for one frame. */
 export interface FileOutput {
-  /** The node's folder; letters of any script, digits, `-`, `_` and `.`. */
+  /** The node's folder: letters of any script, digits, `-`, `_` and `.`. */
   readonly node: string;
-  /** Its path below that, as Blender names it, with `/`. */
+  /** Its path below the node's folder, from Blender, with `/`. */
   readonly file: string;
 }
 
-/** Files of one frame at most. */
+/** Most files of one frame. */
 export const MOST_OUTPUTS = 256;
 
-/** Characters of a name, and parts of a file's path: more than `file_outputs.py` allows, with the frame's number and an ending. */
+/**
+ * Most characters of a name and of a part of a path: more than `file_outputs.py` allows, plus the frame's number and
+ * an ending.
+ */
 const MOST_LETTERS = 200;
 const MOST_PARTS = 16;
 
@@ -114,7 +117,7 @@ const NODE = /^[\p{L}\p{M}\p{N}_-][\p{L}\p{M}\p{N}_.-]*$/u;
 
 const UNSAFE = /[\p{C}:*?"<>|\\]/u;
 
-/** Whether the names are ones that Spotreel gives: they stay below the folder of outputs, on every system. Pure. */
+/** Whether Spotreel gives such names: they stay below the folder of outputs on every system. Pure. */
 export function isFileOutput({ node, file }: FileOutput): boolean {
   const parts = file.split('/');
   const areSafe = [node, ...parts].every(
@@ -124,16 +127,16 @@ export function isFileOutput({ node, file }: FileOutput): boolean {
   return areSafe && NODE.test(node) && parts.length <= MOST_PARTS;
 }
 
-/** The folder with a folder for each File Output node. */
+/** The folder of outputs, with a folder for each File Output node. */
 export const outputsFolder = (render: URL): URL => new URL('./outputs/', folderUrl(render));
 
-/** Where a file of a File Output node is kept. Other than all other keys, it may need escaping. */
+/** The place of a file of a File Output node. Unlike all other keys, it may need escaping. */
 export function outputUrl(render: URL, { node, file }: FileOutput): URL {
   const parts = [node, ...file.split('/')].map(encodeURIComponent);
   return new URL(`./${parts.join('/')}`, outputsFolder(render));
 }
 
-/** The opposite: the file that is kept there; `undefined` if Spotreel keeps none of that name. */
+/** The opposite of `outputUrl`; `undefined` if Spotreel writes no file of that name. */
 export function fileOutputAt(url: URL, render: URL): FileOutput | undefined {
   const [node = '', ...parts] = url.pathname
     .slice(outputsFolder(render).pathname.length)
@@ -143,7 +146,7 @@ export function fileOutputAt(url: URL, render: URL): FileOutput | undefined {
   return isFileOutput(output) ? output : undefined;
 }
 
-/** Whether a file may be of one of these frames: its name has the frame's number, or none at all. */
+/** Whether a file may belong to one of these frames: its name has the frame's number, or no number. */
 export function mayBeOfFrames({ file }: FileOutput, frames: ReadonlySet<number>): boolean {
   const name = file.split('/').at(-1)!;
   const numbers = name.match(/-?\d+/g) ?? [];
@@ -161,29 +164,29 @@ function decoded(part: string): string {
   }
 }
 
-/** What makes a render the same render. */
+/** The identity of a render. */
 export interface RenderIdentity {
   readonly source: URL;
-  /** The version of the scene's bytes. */
+  /** The version of the scene file. */
   readonly etag: string;
   readonly options: RenderOptions;
 }
 
-/** Code points; leaves room for `_Rendering` in a job name of 128 characters. */
+/** Most code points; leaves room for `_Rendering` in a job name of 128 characters. */
 const LONGEST_NAME = 100;
 const LONGEST_SLUG = 60;
 
-/** A folder's name has at most 255 bytes; an estimate adds `-estimate` to it. */
+/** Most bytes: a folder's name has at most 255, and an estimate adds `-estimate`. */
 const MOST_BYTES = 200;
 
-/** Letters and digits of every script; not those that show nothing, such as U+3164. */
+/** Letters and digits of every script, without invisible ones such as U+3164. */
 const LETTER = '(?!\\p{Default_Ignorable_Code_Point})[\\p{L}\\p{N}]';
 const NAME = new RegExp(`^${LETTER}(?:${LETTER}|[\\p{M}_-])*$`, 'u');
 const OTHERS = new RegExp(`(?:(?!${LETTER}|\\p{M}).)+`, 'gsu');
 
 /**
- * Slug of the file's name + 8 hex digits of SHA-256 over bucket, key, ETag and options: the same bytes at the same
- * key with the same options are the same render, anything changed is a new one.
+ * Slug of the file's name + 8 hex digits of SHA-256 over bucket, key, ETag and options. The same bytes at the same key
+ * with the same options are the same render; any change makes another one.
  */
 export function renderIdOf({ source, etag, options }: RenderIdentity): string {
   const identity = [source.host, decodeURIComponent(source.pathname), etag, canonicalOptions(options)];
@@ -209,14 +212,14 @@ export async function movableRenderId(
   return !(await hasPlan(id)) && (await hasPlan(older)) ? older : id;
 }
 
-/** What is the same said or left out. */
+/** Values that mean the same as an absent option. */
 const DEFAULTS: ReadonlyMap<string, unknown> = new Map([
   ['video', 'h264'],
   ['background', '000000'],
   ['gaps', 'hold'],
 ]);
 
-/** Options as pairs in one order, absent ones and defaults left out, so that equal options have equal text. */
+/** Options as sorted pairs without absent ones and defaults, so that equal options have equal text. */
 export function canonicalOptions(options: RenderOptions): Array<[string, unknown]> {
   return Object.entries(options)
     .filter(([name, value]) => value !== undefined && value !== DEFAULTS.get(name))
@@ -229,17 +232,17 @@ function slugOf(source: URL): string {
 }
 
 /**
- * A text as part of a render's name: letters keep their script, all else becomes hyphens. macOS spells letters decomposed
- * (NFD), others composed (NFC), and both are one name. Empty for a text without letters and digits. Pure.
+ * A text as part of a render's name: letters keep their script, other characters become hyphens. Letters are composed
+ * (NFC): macOS spells them decomposed (NFD). Empty for a text without letters and digits. Pure.
  */
 export function slugText(text: string): string {
   return trimmed(cutTo(trimmed(text.normalize('NFC').replace(OTHERS, '-')), LONGEST_SLUG));
 }
 
-/** A slug begins with a letter or digit, and ends with no hyphen. */
+/** Starts with a letter or digit, and does not end with a hyphen. */
 const trimmed = (slug: string): string => slug.replace(/^[-\p{M}]+|-+$/gu, '');
 
-/** The first code points, within `MOST_BYTES` of UTF-8 less the digest. */
+/** The first code points, within `MOST_BYTES` of UTF-8 minus the digest. */
 function cutTo(text: string, count: number): string {
   let kept = '';
   for (const letter of Array.from(text).slice(0, count)) {
@@ -250,7 +253,7 @@ function cutTo(text: string, count: number): string {
 }
 
 /**
- * Checks a name given by hand, which becomes a folder and, in ASCII, part of a job name. Gives it composed (NFC). Throws
+ * Checks a given name, which becomes a folder and, in ASCII, part of a job name. Gives it composed (NFC). Throws
  * `bad-name`.
  */
 export function checkRenderName(name: string): string {
@@ -268,12 +271,12 @@ export function isRenderName(name: string): boolean {
   return NAME.test(name) && Array.from(name).length <= LONGEST_NAME && Buffer.byteLength(name) <= MOST_BYTES;
 }
 
-/** Code points of `asciiName`, so that `_Retry100_Salvaging` still fits into a job name. */
+/** Most code points of `asciiName`, so that `_Retry100_Salvaging` still fits into a job name. */
 const LONGEST_ASCII_NAME = 90;
 
 /**
- * A render id where only ASCII is allowed, such as an AWS Batch job name. An id in ASCII stays as it is; others lose what is not
- * ASCII and get a digest, so that two ids never have one name. Pure.
+ * A render id in ASCII, for AWS Batch job names. An ASCII id stays as it is. Other ids lose other characters and get a
+ * digest, so that two ids never have one name. Pure.
  */
 export function asciiName(renderId: string): string {
   if (/^[A-Za-z0-9_-]*$/.test(renderId)) return renderId;
@@ -289,25 +292,25 @@ export function asciiName(renderId: string): string {
   return ascii === '' ? `render-${digest}` : `${ascii}-${digest}`;
 }
 
-/** The folder of the bucket in which uploads are looked for. Nothing that a render writes lies under it. */
+/** The folder of uploads in the bucket. A render writes nothing below it. */
 export const UPLOAD_PREFIX = 'uploads/';
 
-/** The folder below the uploads in which the command line stores scenes and their files by their content. */
+/** The folder below the uploads for scenes and files that the command line uploads, by their content. */
 export const SUBMITTED_FOLDER = 'submitted';
 
-/** How a scene's file ends, in any case. Blender's own backups end in `.blend1`. */
+/** The ending of a scene file, in any case. Blender's backups end in `.blend1`. */
 export const UPLOAD_ENDING = '.blend';
 
-/** Half of a surrogate pair: no URL can name such a key, and S3 has none. */
+/** Half of a surrogate pair: no URL and no S3 key can contain it. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** `<name>.blend` or `<project>/<name>.blend`; the `s` flag because a key may hold line breaks. */
 const SCENE = /^(?:(?<project>[^/]+)\/)?[^/]+\.blend$/is;
 
 /**
- * Whether an object created at `key` (as it is, not encoded) starts a render: `uploads/<name>.blend` or
- * `uploads/<project>/<name>.blend`. Deeper ones are assets that a scene links to; anywhere else nothing starts.
- * A project `.` or `..`, or a key that is no valid Unicode text, starts nothing either, as no URL can name it.
+ * Whether an object at `key` (not encoded) starts a render: `uploads/<name>.blend` or
+ * `uploads/<project>/<name>.blend`. Deeper ones are assets of a scene, and other folders start nothing. Neither does a
+ * project `.` or `..`, nor a key of invalid Unicode, because no URL can name it.
  */
 export function startsRender(key: string): boolean {
   if (!key.startsWith(UPLOAD_PREFIX) || LONE_SURROGATE.test(key)) return false;

@@ -4,45 +4,45 @@ import { renderOptionsSchema } from './options';
 import { SLICE_ORDERS } from './slices';
 import { DISPLAYS } from './video';
 
-/** How bad a finding is: an `error` stops the render before it costs anything. */
+/** Severity of a finding: an `error` stops the render before it costs anything. */
 const severitySchema = z.lazy(() => z.enum(['error', 'warning', 'note']));
 
 export type Severity = z.infer<typeof severitySchema>;
 
-/** What is wrong with a scene, or was with its render, and how to mend it. */
+/** A fault of a scene or of its render, and how to fix it. */
 export const findingSchema = z.lazy(() =>
   z.object({
-    /** Stable; see `core/scene/findings/codes.ts`, or `SpotreelError`. */
+    /** Stable code; see `core/scene/findings/codes.ts`, or `SpotreelError`. */
     code: z.string().check(z.minLength(1)),
     severity: z.optional(severitySchema),
-    /** For people: what is wrong and what to change. Names out of a scene are escaped (see `printableName`). */
+    /** For people: the fault and what to change. Names from a scene are escaped (see `printableName`). */
     message: z.string(),
     /** The path at fault, as written in the scene. Not escaped. */
     path: z.optional(z.string()),
-    /** Where one frame is at fault. */
+    /** Present if one frame is at fault. */
     frame: z.optional(z.int()),
   }),
 );
 
 export type Finding = z.infer<typeof findingSchema>;
 
-/** Bytes of a name that Linux takes, at most (NAME_MAX); a key of S3 may have 1,024 without a slash. */
+/** Most bytes of a name on Linux (NAME_MAX); an S3 key may have 1,024 without a slash. */
 const LONGEST_NAME = 255;
 
 // oxlint-disable-next-line no-control-regex -- control characters are the subject
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** Half of a surrogate pair, of which no UTF-8 and no URL can be made. */
+/** Half of a surrogate pair, which has no UTF-8 and no URL. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
- * Why `path` is not the path of a file within the folder that it is relative to; `undefined` if it is one. Such a path has
- * segments joined by `/`, none of them empty, `.` or `..`, no zero byte, and no backslash, which some systems take for a `/`.
+ * Why `path` is not the relative path of a file below its folder; `undefined` if it is. Such a path has segments
+ * joined by `/`, none of them empty, `.` or `..`, no zero byte and no backslash, a separator on some systems.
  */
 export function projectPathFault(path: string): string | undefined {
   if (path.includes('\\')) return 'holds a backslash';
   if (path.includes('\0')) return 'holds a zero byte';
-  if (LONE_SURROGATE.test(path)) return 'is no valid Unicode text';
+  if (LONE_SURROGATE.test(path)) return 'is not valid Unicode text';
   const segments = path.split('/');
   if (segments.some((segment) => segment === '' || segment === '.' || segment === '..'))
     return 'holds an empty name, "." or ".."';
@@ -52,7 +52,7 @@ export function projectPathFault(path: string): string | undefined {
 
 export const isProjectPath = (path: string): boolean => projectPathFault(path) === undefined;
 
-/** The same for the path of a scene, which stands in messages and logs and so may hold no control characters. */
+/** The same for the path of a scene, which messages and logs contain, so control characters are excluded. */
 export function scenePathFault(path: string): string | undefined {
   return projectPathFault(path) ?? (CONTROL.test(path) ? 'holds a control character' : undefined);
 }
@@ -67,90 +67,99 @@ const frameRangeSchema = z.lazy(() =>
     .check(z.refine(({ start, end }) => start <= end, 'starts after its end')),
 );
 
-/** Ascending, nothing twice. */
+/** Ascending, no frame twice. */
 export const rangesSchema = z.lazy(() => z.array(frameRangeSchema));
 
-/** Files besides the scene that one render may need: its manifest stays at some megabytes, which each child reads. */
+/**
+ * Most files besides the scene that one render may need, so that its manifest, which each child reads, has only some
+ * megabytes.
+ */
 export const MOST_DEPENDENCIES = 20_000;
 
 const NO_PROJECT_PATH = 'must lead to a file below the project, without ".", ".." or a backslash';
 
-/** From the project's root, joined by `/`; never out of it. */
+/** Relative to the project's root, joined by `/`, and below it. */
 const projectPathSchema = z.lazy(() => z.string().check(z.refine(isProjectPath, NO_PROJECT_PATH)));
 
 const dependencySchema = z.lazy(() =>
   z.object({
     path: projectPathSchema,
-    /** Where its bytes lie, wherever that is. */
+    /** The URL of its content, anywhere. */
     url: z.string(),
     size: z.int().check(z.gte(0)),
-    /** The version that is meant; absent on a disk. */
+    /** The version to use; absent on a disk. */
     etag: z.optional(z.string()),
-    /** When it was last written, ISO 8601, where no ETag tells its versions apart. */
+    /** When it was last written, ISO 8601; for files without an ETag. */
     modified: z.optional(z.string()),
   }),
 );
 
-/** A file that a scene needs besides itself. */
+/** A file that a scene needs. */
 export type ManifestDependency = z.infer<typeof dependencySchema>;
 
-/** The plan of a render, written once, before any job is submitted; everything else is read from it. */
+/**
+ * The plan of a render, written once before any job is submitted. Jobs and commands read the render's properties from
+ * it.
+ */
 export const manifestSchema = z.lazy(() =>
   z.object({
     version: z.literal(1),
     renderId: z.string().check(z.minLength(1)),
     createdAt: z.iso.datetime(),
-    /** The `.blend` and the version of it that is rendered. */
+    /** The `.blend` and its rendered version. */
     source: z.object({ url: z.string(), etag: z.string(), size: z.int().check(z.gte(0)) }),
     /** As the user gave them. */
     options: renderOptionsSchema,
-    /** What this render and those of other cameras were asked for by; absent for a render of its own. */
+    /** The name that this render shares with the renders of other cameras; absent for a render of its own. */
     group: z.optional(z.string().check(z.minLength(1))),
-    /** By whom and for what; absent where nobody said. They are no part of what makes a render the same. */
+    /** Cost allocation tags; absent without any. They are not part of the render's identity. */
     tags: z.optional(z.record(z.string(), z.string())),
     /**
-     * What the upload that planned the render said it may cost, in US dollars, and when it was uploaded. An upload that repeats the
-     * render changes nothing of it. Absent for other renders: `submit` writes a cap only to `caps/`.
+     * The cost cap in US dollars of the upload that planned the render, and the time of the upload. A repeated upload
+     * does not change it. Absent for other renders: `submit` writes a cap only to `caps/`.
      */
     cap: z.optional(z.object({ maxUsd: z.number().check(z.gt(0)), at: z.iso.datetime() })),
-    /** Of the Blender that saved the file. */
+    /** The Blender that saved the file. */
     blenderVersion: z.object({ major: z.int(), minor: z.int() }),
-    /** Of the Blender that it was planned to be rendered by, such as `5.2.3`; absent if unknown. */
+    /** The Blender that was planned to render it, such as `5.2.3`; absent if unknown. */
     renderBlenderVersion: z.optional(z.string()),
     scene: z.string().check(z.minLength(1)),
     engine: z.string().check(z.minLength(1)),
-    /** Of the scene as saved; the worker checks that its Blender has them. Absent in earlier plans, and without colour management. */
+    /**
+     * Colour settings of the saved scene. The worker checks that its Blender has them. Absent in earlier plans, and
+     * without colour management.
+     */
     colors: z.optional(z.object({ display: z.string(), view: z.string(), look: z.string() })),
     /** Ascending, no frame twice. */
     frames: z.array(frameRangeSchema).check(z.minLength(1)),
     frameCount: z.int().check(z.gte(1)),
     framesPerSlice: z.int().check(z.gte(1)),
     sliceCount: z.int().check(z.gte(1)),
-    /** In which order children take slices (see `sliceOfChild`); ascending where it is absent. */
+    /** Order of slices (see `sliceOfChild`); ascending if absent. */
     sliceOrder: z.optional(z.enum(SLICE_ORDERS)),
     /** Frames per second. */
     frameRate: z.object({ numerator: z.int().check(z.gte(1)), denominator: z.int().check(z.gte(1)) }),
-    /** Where the video has the scene's sound; absent where there is none, or where it can't go with these frames. */
+    /** Present if the video has the scene's sound; absent without sound, or if these frames cannot have it. */
     sound: z.optional(z.literal(true)),
-    /** Of every frame, in pixels. */
+    /** Size of every frame, in pixels. */
     resolution: z.object({ width: z.int().check(z.gte(1)), height: z.int().check(z.gte(1)) }),
-    /** Width of a pixel by its height, in lowest terms; absent for square ones. */
+    /** Width of a pixel divided by its height, in lowest terms; absent for square pixels. */
     pixelAspect: z.optional(
       z.object({
         numerator: z.int().check(z.gte(1), z.lte(255)),
         denominator: z.int().check(z.gte(1), z.lte(255)),
       }),
     ),
-    /** The display that frames are saved for; absent for those of BT.709. */
+    /** The display that frames are saved for; absent for BT.709. */
     display: z.optional(z.enum(DISPLAYS)),
     /**
-     * Where the scene lies in its project. The worker lays out scene and dependencies at their paths below a folder of its
-     * own, so that Blender finds them by `//`. Absent in plans of versions that knew no dependencies.
+     * The scene's path in its project. The worker puts scene and dependencies at their paths in its own folder, so
+     * that Blender finds them by `//`. Absent in plans of versions without dependencies.
      */
     scenePath: z.optional(projectPathSchema),
     /** Ascending by path, no path twice. */
     dependencies: z.optional(z.array(dependencySchema).check(z.maxLength(MOST_DEPENDENCIES))),
-    /** What was found before it was submitted; no errors, unless they were overruled. */
+    /** Findings before the submission; without errors, unless `force` overruled them. */
     findings: z.optional(z.array(findingSchema)),
   }),
 );

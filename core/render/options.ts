@@ -5,24 +5,23 @@ import { MAX_FRAME, parseFrameRanges } from './frames';
 import { SLICE_ORDERS } from './slices';
 import { VIDEO_FORMATS } from './video';
 
-/** Engines of Blender that a user may choose, by Blender's identifiers. EEVEE has the second one in Blender 4.2 to 4.5. */
+/** Blender's identifiers of the engines that a user may choose. EEVEE has the second one in Blender 4.2 to 4.5. */
 const ENGINES = ['CYCLES', 'BLENDER_EEVEE', 'BLENDER_EEVEE_NEXT', 'BLENDER_WORKBENCH'] as const;
 
 export type Engine = (typeof ENGINES)[number];
 
 const ENGINES_ALLOWED = 'cycles, eevee or workbench';
 
-/** For messages. */
 export const OCIO_ALLOWED =
   'a .ocio or .ocioz file by its path from the folder of the scene, such as colors/config.ocio, or ocio://NAME';
 
-/** `cycles`, `eevee`, `Blender_Workbench` …: Blender's identifier of an engine, from its name in any case. */
+/** Blender's identifier of an engine, from its name in any case: `cycles`, `eevee`, `Blender_Workbench` … */
 function engineOf(text: string): Engine | undefined {
   const id = text.trim().toUpperCase();
   return ENGINES.find((engine) => engine === id || engine === `BLENDER_${id}`);
 }
 
-/** How options name an OpenColorIO configuration: a path from the scene's folder, or a name of one that OpenColorIO has built in. */
+/** An OpenColorIO configuration in options: a path from the scene's folder, or a name that OpenColorIO has built in. */
 const BUILT_IN = /^ocio:\/\/[\w.+-]{1,200}$/;
 // oxlint-disable-next-line no-control-regex -- control characters are the subject
 const FILE = /^\/\/(?!\/)[^\\\u0000-\u001f\u007f-\u009f]*[^/\\\u0000-\u001f\u007f-\u009f]\.ocioz?$/i;
@@ -30,39 +29,39 @@ const FILE = /^\/\/(?!\/)[^\\\u0000-\u001f\u007f-\u009f]*[^/\\\u0000-\u001f\u007
 /** Whether `text` is the option `ocio` as plans have it: `//colors/config.ocio` or `ocio://cg-config-latest`. Pure. */
 export const isOcio = (text: string): boolean => BUILT_IN.test(text) || FILE.test(text);
 
-/** Whether the option names a configuration of OpenColorIO's own, which is no file. Pure. */
+/** Whether the option names a built-in configuration, which has no file. Pure. */
 export const isBuiltInOcio = (ocio: string): boolean => BUILT_IN.test(ocio);
 
-/** The option as users write it in metadata, where `//` may be left out; the schema judges the result. Pure. */
+/** The option from a user's text, which may lack `//`; the schema checks the result. Pure. */
 export function ocioOf(text: string): string {
   return text.startsWith('/') || text.startsWith('ocio://') ? text : `//${text.replace(/^(\.\/)+/, '')}`;
 }
 
-/** One row of the table of options. Its key in the table names the option in plans; `wordOf` makes the user's word of it. */
+/** A row of the table of options. Its key names the option in plans; `wordOf` makes the user's word from it. */
 interface OptionRow {
-  /** What the value is in a plan. Made at the first use, so that a start of the program does not wait for it. */
+  /** The schema of the value in a plan. Made at the first use, so that a program starts without it. */
   readonly schema: () => z.ZodMiniType;
-  /** Makes the value of a user's text, where it is no text; the schema judges the result. */
+  /** Makes the value from a user's text; absent for text options. The schema checks the result. */
   readonly read?: (text: string) => unknown;
-  /** Refuses a text that the schema accepts, by a `SpotreelError`. */
+  /** Throws a `SpotreelError` for a text that the schema accepts but another rule forbids. */
   readonly check?: (text: string) => void;
-  /** The values in words: "must be …", "give …". */
+  /** The allowed values in words: "must be …", "give …". */
   readonly limits: string;
-  /** The few values that there are, as users write them. */
+  /** All values, as users write them; absent if there are many. */
   readonly choices?: readonly string[];
   /** The flag's short form. */
   readonly short?: string;
-  /** The flag's placeholder for a value. Without it the flag stands alone and means `true`. */
+  /** The flag's placeholder for a value. A flag without one means `true`. */
   readonly argument?: string;
-  /** The flag may be repeated: commas join its values. */
+  /** The flag may be repeated; its values are joined by commas. */
   readonly repeatable?: true;
-  /** The flag takes a path of this machine, of which the command makes the value. */
+  /** The flag takes a local path, and the command makes the value from it. */
   readonly takesPath?: true;
   /** For help and docs. */
   readonly help: string;
 }
 
-/** Digits only: `Number` would also take `1e3`, `0x10` and nothing at all. */
+/** Digits only: `Number` would also accept `1e3`, `0x10` and empty text. */
 const readNumber = (text: string): number => (/^\d{1,9}$/.test(text) ? Number(text) : Number.NaN);
 const lower = (text: string): string => text.toLowerCase();
 
@@ -89,11 +88,11 @@ const consent = {
 };
 
 /**
- * Every option of a render. The command line, upload metadata, sidecar files, docs and messages read this table. A new option
- * of the worker needs a row here and the worker's own code.
+ * Every option of a render. The command line, upload metadata, sidecar files, docs and messages use this table. A new
+ * option of the worker needs a row here and code in the worker.
  */
 const TABLE = {
-  /** Frames such as `1-10,20,30-50x2`, in place of the scene's own range and step. */
+  /** Frames such as `1-10,20,30-50x2`, instead of the scene's range and step. */
   frames: {
     schema: () => z.string().check(z.minLength(1), z.maxLength(100_000)),
     check: parseFrameRanges,
@@ -101,14 +100,14 @@ const TABLE = {
     argument: '<ranges>',
     help: "frames to render, such as 1-10,20,30-50x2 (default: the scene's frame range)",
   },
-  /** The scene to render, in place of the file's active one. */
+  /** The scene to render, instead of the file's active one. */
   scene: {
     schema: () => z.string().check(z.minLength(1), z.maxLength(255)),
     limits: 'the name of a scene in the file, of 1 to 255 characters',
     argument: '<name>',
     help: "scene to render (default: the file's active scene)",
   },
-  /** The camera object, in place of the scene's; what a user asks for may also be `all`, or names with commas between them. */
+  /** The camera object, instead of the scene's. A user may ask for `all` or for several names with commas. */
   camera: {
     schema: () => z.string().check(z.minLength(1), z.maxLength(4096)),
     limits: 'a camera of the scene, all, or names with commas between them',
@@ -116,7 +115,7 @@ const TABLE = {
     repeatable: true,
     help: 'camera name, or all; several cameras make one render each (repeatable, or with commas)',
   },
-  /** The OpenColorIO configuration: `//path` from the scene's folder, or `ocio://name`; its content is a file that the scene needs. */
+  /** The OpenColorIO configuration: `//path` from the scene's folder, a file that the scene needs, or `ocio://name`. */
   ocio: {
     schema: () => z.string().check(z.maxLength(4096), z.refine(isOcio, `must be ${OCIO_ALLOWED}`)),
     read: ocioOf,
@@ -131,7 +130,7 @@ const TABLE = {
     argument: '<n>',
     help: 'frames in one slice, which is one child job (default: chosen from the number of frames)',
   },
-  /** Percentage of the scene's full resolution, in place of the scene's own percentage. */
+  /** Percentage of the scene's full resolution, instead of the scene's own percentage. */
   resolutionPercent: {
     ...wholeNumber(32_767),
     argument: '<p>',
@@ -152,8 +151,8 @@ const TABLE = {
     help: `render engine: ${ENGINES_ALLOWED} (default: the scene's)`,
   },
   /**
-   * What Cycles renders with. `GPU` never falls back to the CPU: a machine without a GPU is an error. Absent: what the scene is
-   * set to, as far as the machine has it; a farm then uses machines without GPUs.
+   * Device of Cycles. `GPU` never falls back to the CPU: a machine without a GPU is an error. Absent: the scene's
+   * setting, as far as the machine has such a device; a farm then uses machines without GPUs.
    */
   device: {
     schema: () => z.enum(['CPU', 'GPU']),
@@ -163,13 +162,16 @@ const TABLE = {
     argument: '<device>',
     help: 'device that Cycles renders with; gpu fails on a machine without a GPU',
   },
-  /** CPU threads of each Blender: at most 1024, by Blender's own limit. Absent: all of the job's vCPUs, or of the Blender's share of cores. */
+  /**
+   * CPU threads of each Blender; at most 1024, Blender's limit. Absent: all vCPUs of the job, or the Blender's share
+   * of cores.
+   */
   threads: {
     ...wholeNumber(1024),
     argument: '<n>',
     help: 'CPU threads of each Blender (default: the cores, divided among the Blenders)',
   },
-  /** What is made of the frames; H.264 by default. */
+  /** The video format; H.264 by default. */
   video: {
     ...oneOf(VIDEO_FORMATS),
     argument: '<format>',
@@ -183,24 +185,26 @@ const TABLE = {
     argument: '<rrggbb>',
     help: 'background colour for videos without alpha (default: black)',
   },
-  /** How a video fills a missing frame: with the frame before it; `mark` also writes that on the frame. */
+  /** How a video fills a missing frame: with the frame before it; `mark` also labels it. */
   gaps: {
     ...oneOf(['hold', 'mark']),
     argument: '<how>',
     help: 'what a video shows for a missing frame: hold repeats the frame before it, mark also labels it',
   },
-  /** `spread`: slices from all over the shot render first, for a preview; the default in renders of many slices. */
+  /** `spread`: slices from the whole shot render first, for a preview; the default for renders of many slices. */
   order: {
     ...oneOf(SLICE_ORDERS),
     argument: '<order>',
     help: 'order of slices; spread renders a preview of the whole shot first (default: spread from 32 slices)',
   },
-  /** Render in spite of such errors as may be overruled (see `core/scene/findings/codes.ts`). */
+  /** Render despite errors that may be overruled (see `core/scene/findings/codes.ts`). */
   force: {
     ...consent,
     help: 'render despite missing files, an unknown engine or view, or a scene of a newer Blender',
   },
-  /** Let the scene's scripts and drivers run, in the sandbox (see `docs/adr/0025-scene-scripts-run-only-with-consent.md`). */
+  /**
+   * Run the scene's scripts and drivers, in the sandbox (see `docs/adr/0025-scene-scripts-run-only-with-consent.md`).
+   */
   allowScripts: {
     ...consent,
     help: "run the scene's scripts and drivers, in a sandbox if there is one; only for scenes that you trust",
@@ -211,7 +215,7 @@ type Table = typeof TABLE;
 
 export type OptionName = keyof Table;
 
-/** Users' wishes beyond what the scene says. All optional: the scene itself is the default. */
+/** A user's options; the scene decides absent ones. */
 export type RenderOptions = {
   [Name in OptionName]?: z.infer<ReturnType<Table[Name]['schema']>> | undefined;
 };
@@ -229,12 +233,12 @@ export const renderOptionsSchema = z.lazy(() => {
   return z.strictObject(Object.fromEntries(shape) as Shape);
 });
 
-/** `frames-per-slice` of `framesPerSlice`: the option in flags, upload metadata and sidecar files. Pure. */
+/** The option's word in flags, upload metadata and sidecar files: `frames-per-slice` for `framesPerSlice`. Pure. */
 export const wordOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${lower(letter)}`);
 
 /**
- * The value that `text` means; `undefined` if it is none, and then the row's `limits` say what is. Throws what the row's `check`
- * throws. Pure.
+ * The value of a user's text; `undefined` if it is not allowed (see the row's `limits`). Throws errors of the row's
+ * `check`. Pure.
  */
 export function readOption(name: OptionName, text: string): unknown {
   const { schema, read, check }: OptionRow = TABLE[name];
@@ -244,7 +248,7 @@ export function readOption(name: OptionName, text: string): unknown {
   return value.data;
 }
 
-/** `scripts-refused` where the options ask for scripts and the farm does not allow them. Pure. */
+/** The fault `scripts-refused` if the options ask for scripts and the farm forbids them. Pure. */
 export function scriptFaults(
   { allowScripts }: RenderOptions,
   { allowsScripts }: { readonly allowsScripts?: boolean | undefined },
@@ -256,35 +260,39 @@ export function scriptFaults(
 }
 
 /**
- * The tag that everything of a farm carries, its machines and jobs too. The budget filters by it, once it is switched on as a
- * cost allocation tag; the fault-injection experiment finds machines by it; the Lambdas may terminate only jobs that have it.
+ * The tag of all resources of a farm, also machines and jobs. The budget filters by it if it is an active cost
+ * allocation tag, the fault-injection experiment finds machines by it, and the Lambdas may terminate only jobs that
+ * have it.
  */
 export const FARM_TAG = 'spotreel:farm';
 
-/** By whom and for what a render is, as AWS's bills can tell it: `artist` → `ann`. */
+/** Cost allocation tags: `artist` → `ann`. */
 export type Tags = Readonly<Record<string, string>>;
 
-/** How the names of Spotreel's own tags begin. */
+/** Prefix of Spotreel's own tags. */
 const OWN_PREFIX = 'spotreel:';
-/** How the names of AWS's own tags begin. */
+/** Prefix of AWS's own tags. */
 const AWS_PREFIX = 'aws:';
-/** The tag of each job that names its render. */
+/** The tag of each job with the render id. */
 const RENDER_TAG = `${OWN_PREFIX}render`;
 
 /**
- * AWS Batch fails a job that has more than 50 tags with those of its definition, which carries the farm's:
+ * Most tags of a user. AWS Batch fails a job with more than 50 tags, including those of its definition:
  * https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
  */
 const MOST_TAGS = 40;
 
-/** https://docs.aws.amazon.com/batch/latest/APIReference/API_TagResource.html; the characters are those that all of AWS takes. */
+/**
+ * Most characters of a name (https://docs.aws.amazon.com/batch/latest/APIReference/API_TagResource.html). Only
+ * characters that all AWS services accept are allowed.
+ */
 const LONGEST_NAME = 128;
 const LONGEST_VALUE = 256;
 const ALLOWED = /^[\p{L}\p{Zs}\p{N}_.:/=+\-@]*$/u;
 
 /**
- * Tags as people write them, `name=value` each. Throws `bad-tag` (usage), naming the tag and the limit of AWS that it
- * breaks: AWS Batch would refuse the job, or fail it after a while.
+ * Reads tags, `name=value` each. Throws `bad-tag` (usage) with the tag and the AWS limit that it exceeds: AWS Batch
+ * would refuse the job or fail it later.
  */
 export function parseTags(texts: readonly string[]): Tags {
   const tags = new Map<string, string>();
@@ -304,7 +312,10 @@ export function parseTags(texts: readonly string[]): Tags {
   return Object.fromEntries([...tags].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** The tags of a render's jobs: pure. A job does not inherit the farm's tag from its definition. ECS hands them on to the bill where the account allocates costs by tags. */
+/**
+ * The tags of a render's jobs. A job does not inherit the farm's tag from its definition. ECS passes tags to the bill
+ * if the account uses cost allocation tags. Pure.
+ */
 export function jobTags(renderId: string, tags: Tags | undefined, farmName?: string): Tags {
   return {
     ...tags,
@@ -334,7 +345,7 @@ function nameFault(name: string): string | undefined {
 }
 
 /**
- * A name without what some readers of tags ignore. Names differ by capitals, but IAM's condition keys do not
+ * A name as some readers of tags compare it. Tag names are case-sensitive, but IAM's condition keys are not
  * (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html).
  */
 function folded(name: string): string {
@@ -356,32 +367,29 @@ function badTag(text: string, fault: string): SpotreelError {
   return new SpotreelError('bad-tag', 'usage', `tag "${printableName(text)}" ${fault}`);
 }
 
-/**
- * A render id as a tag may have it: letters and digits of every script, but no combining marks, by the documentation.
- * Source: https://docs.aws.amazon.com/batch/latest/APIReference/API_TagResource.html
- */
+/** A render id as a tag value: letters and digits of every script, but no combining marks. */
 function tagValue(renderId: string): string {
   return renderId.replace(/\p{M}+/gu, '');
 }
 
-/** US dollars as people write them, `5` or `2.50`; `undefined` for what is none, and for nothing. */
+/** US dollars from a text such as `5` or `2.50`; `undefined` for other text and for 0. */
 export function parseUsd(text: string): number | undefined {
   const usd = /^\d{1,9}(\.\d{1,6})?$/.test(text) ? Number(text) : 0;
   return usd > 0 ? usd : undefined;
 }
 
-/** Names as in the settings: families or types. */
+/** Families or types, as in the settings. */
 const instanceTypes = z.lazy(() => z.array(z.string().check(z.minLength(1))).check(z.minLength(1)));
 
-/** Of what size a farm's jobs are and which machines they may run on: what their cost is reckoned by. */
+/** Sizes of a farm's jobs and their possible machines, for cost estimates. */
 export const machinesSchema = z.lazy(() =>
   z.object({
-    /** Of one slice, and of the job that makes the video. */
+    /** For one slice, and for the job that makes the video. */
     renderVcpus: z.int().check(z.gte(1)),
     stitchVcpus: z.int().check(z.gte(1)),
     /** Families (`m6i`) or types (`m6i.2xlarge`). */
     instanceTypes,
-    /** Only where the farm has GPUs. */
+    /** Present if the farm has GPUs. */
     gpuInstanceTypes: z.optional(instanceTypes),
   }),
 );

@@ -3,12 +3,12 @@ import { countOf, formatUsd } from '../text';
 import { asciiName } from './keys';
 import { findingSchema, rangesSchema } from './manifest';
 
-/** `failures/<frame>.json`: a frame that was given up. */
+/** `failures/<frame>.json`: a failed frame. */
 export const failureSchema = z.object({
   version: z.literal(1),
   frame: z.int(),
   slice: z.int().check(z.gte(0)),
-  /** How often it was tried in this attempt of the job. */
+  /** Number of tries in this attempt of the job. */
   tries: z.int().check(z.gte(1)),
   /** In Blender's own words where it has said anything. */
   reason: z.string(),
@@ -19,18 +19,18 @@ export const failureSchema = z.object({
 
 export type FrameFailure = z.infer<typeof failureSchema>;
 
-/** Of what a video lacks of its sound: what `mixSound` reports and a little more. */
+/** Most reasons why a video lacks sound: those of `mixSound`, and some more. */
 const MOST_SOUND_REASONS = 20;
 
-/** `gaps.json`: the frames and the sound that `output.partial.mp4` lacks. There is none beside a video that lacks nothing. */
+/** `gaps.json`: the frames and the sound that `output.partial.mp4` lacks. Absent beside a whole video. */
 export const gapsSchema = z.lazy(() =>
   z.object({
     version: z.literal(1),
     /** When the video was made. */
     at: z.iso.datetime(),
-    /** Of the video, gaps included. */
+    /** Frames of the video, including gaps. */
     frameCount: z.int().check(z.gte(1)),
-    /** Whether the pictures that fill gaps say so. */
+    /** Whether pictures that fill gaps are labelled. */
     marked: z.boolean(),
     /** In the order of the video. */
     gaps: z.array(
@@ -38,18 +38,18 @@ export const gapsSchema = z.lazy(() =>
         frame: z.int(),
         /** In Blender's own words where it has said anything. */
         reason: z.string(),
-        /** The frame whose picture stands in its place. */
+        /** The frame that the video shows instead. */
         shown: z.int(),
       }),
     ),
-    /** What the video lacks of the scene's sound and why, a sentence each; absent where it lacks none. */
+    /** Why the video lacks sound, a sentence each; absent if it lacks none. */
     sound: z.optional(z.array(z.string()).check(z.maxLength(MOST_SOUND_REASONS))),
   }),
 );
 
 export type Gaps = z.infer<typeof gapsSchema>;
 
-/** What the video lacks, in one line for people: pure. */
+/** What the video lacks, in one line for people. Pure. */
 export function describeGaps({ gaps, frameCount, sound = [] }: Gaps): string {
   const are = gaps.length === 1 ? 'is' : 'are';
   const frames =
@@ -70,29 +70,29 @@ const submittedJobSchema = z.lazy(() =>
   }),
 );
 
-/** What a retry does: `frames` renders missing frames and then makes the video, `video` makes the video alone. */
+/** Kind of a retry: `frames` renders missing frames and makes the video, `video` only makes the video. */
 const retryKindSchema = z.lazy(() => z.enum(['frames', 'video']));
 
-/** Files of earlier versions name no kind: a retry without slices made the video alone. */
+/** Files of earlier versions have no kind: a retry without slices only made the video. */
 const kindOf = (hasSlices: boolean): RetryKind => (hasSlices ? 'frames' : 'video');
 
 export type RetryKind = z.infer<typeof retryKindSchema>;
 
-/** The short form of a retry's plan, for the pair of jobs that it submitted. */
+/** The short form of a retry's plan, noted with its pair of jobs. */
 const jobsRetrySchema = z.lazy(() =>
   z.pipe(
     z.object({
       kind: z.optional(retryKindSchema),
-      /** Of its plan, `retries/<number>.json`. */
+      /** The number of its plan, `retries/<number>.json`. */
       number: z.int().check(z.gte(1)),
       why: z.enum(['asked', 'reclaimed']),
-      /** How many children the render job has. 0 for `video`: `render` is then the job of the pair before. */
+      /** Number of children of the render job. 0 for `video`: `render` is then the job of the pair before. */
       slices: z.int().check(z.gte(0)),
-      /** How many frames are rendered. */
+      /** Number of frames to render. */
       frames: z.int().check(z.gte(0)),
-      /** Whether frames will be missing all the same. */
+      /** Present if other frames stay missing. */
       partial: z.optional(z.literal(true)),
-      /** Whether they are rendered on On-Demand machines. */
+      /** Present for On-Demand machines. */
       onDemand: z.optional(z.literal(true)),
     }),
     z.transform((retry) => ({ ...retry, kind: retry.kind ?? kindOf(retry.slices > 0) })),
@@ -101,24 +101,27 @@ const jobsRetrySchema = z.lazy(() =>
 
 export type JobsRetry = z.infer<typeof jobsRetrySchema>;
 
-/** `jobs.json`: the newest pair of jobs of a render, as SubmitJob answered. */
+/** `jobs.json`: the newest pair of jobs of a render, from the answers of SubmitJob. */
 export const jobsSchema = z.lazy(() =>
   z.object({
     render: submittedJobSchema,
     stitch: submittedJobSchema,
-    /** Absent for the first pair, which renders all. */
+    /** Absent for the first pair, which renders all frames. */
     retry: z.optional(jobsRetrySchema),
   }),
 );
 
 export type RenderJobs = z.infer<typeof jobsSchema>;
 
-/** The id of the pair's own render job; `undefined` if the pair makes the video alone. */
+/** The id of the pair's own render job; `undefined` for a retry of the video alone. */
 export function ownRenderJob({ render, retry }: RenderJobs): string | undefined {
   return retry?.kind === 'video' ? undefined : render.jobId;
 }
 
-/** The jobs of a retry have names of their own. AWS Batch takes ASCII only, so a render id is spelled by `asciiName`. */
+/**
+ * Name of a render job; jobs of a retry have their own names. AWS Batch accepts only ASCII, so `asciiName` spells the
+ * id.
+ */
 export const renderJobName = (renderId: string, retry?: number): string =>
   `${asciiName(renderId)}${retryPart(retry)}_Rendering`;
 export const stitchJobName = (renderId: string, retry?: number): string =>
@@ -128,42 +131,42 @@ function retryPart(retry: number | undefined): string {
   return retry === undefined ? '' : `_Retry${retry}`;
 }
 
-/** The job that makes a video of what is there, once the render job has failed. */
+/** Name of the job that makes a video of the stored frames after the render job failed. */
 export const salvageJobName = (renderId: string): string => `${asciiName(renderId)}_Salvaging`;
 
 /**
- * `retries/<number>.json`: what a retry does, written once, before any of its jobs is submitted. `jobs.json` names the retry whose
- * jobs it holds. A plan that it never named came to nothing.
+ * `retries/<number>.json`: the plan of a retry, written once before its jobs are submitted. `jobs.json` names the
+ * retry of its jobs; a plan that it never named had no effect.
  */
 export const retryPlanSchema = z.lazy(() =>
   z.pipe(
     z.object({
       version: z.literal(1),
       kind: z.optional(retryKindSchema),
-      /** From 1 on. */
+      /** From 1. */
       number: z.int().check(z.gte(1)),
       createdAt: z.iso.datetime(),
-      /** `asked`: somebody asked for it. `reclaimed`: Spot machines were taken away too often. */
+      /** `asked`: a user asked for it. `reclaimed`: Spot machines were reclaimed too often. */
       why: z.enum(['asked', 'reclaimed']),
-      /** The pair of jobs that was the newest when it was planned; absent where none was noted. */
+      /** The newest pair of jobs at the time of the plan; absent if none was noted. */
       after: z.optional(z.object({ render: z.string(), stitch: z.string() })),
       /**
-       * Array indexes of the render's first array job, after which `slices/` is named, too. Child i of the retry takes the i-th of
-       * them. Empty for `video`.
+       * Array indexes in the render's first array job, as in `slices/`. Child i of the retry takes the i-th of them.
+       * Empty for `video`.
        */
       slices: rangesSchema,
-      /** What is rendered of those slices, unless it is there by then. */
+      /** Frames to render in those slices, unless they are stored by then. */
       frames: rangesSchema,
-      /** Whether frames will be missing all the same, so that the video is made with gaps. */
+      /** Present if other frames stay missing, so that the video has gaps. */
       partial: z.optional(z.literal(true)),
-      /** In place of what the render was asked for. */
+      /** Replaces the samples of the render's options. */
       samples: z.optional(z.int().check(z.gte(1))),
-      /** Of each slice, in place of what the job definition asks for. */
+      /** Memory and vCPUs of each slice, instead of the job definition's. */
       memoryMib: z.optional(z.int().check(z.gte(1))),
       vcpus: z.optional(z.int().check(z.gte(1))),
-      /** Name or ARN of where the frames are rendered. */
+      /** Name or ARN of the queue that renders the frames. */
       jobQueue: z.string().check(z.minLength(1)),
-      /** Whether that is a queue of On-Demand machines. */
+      /** Present for a queue of On-Demand machines. */
       onDemand: z.optional(z.literal(true)),
     }),
     z.transform((plan) => ({ ...plan, kind: plan.kind ?? kindOf(plan.slices.length > 0) })),
@@ -172,72 +175,72 @@ export const retryPlanSchema = z.lazy(() =>
 
 export type RetryPlan = z.infer<typeof retryPlanSchema>;
 
-/** `salvage.json`: who submits the salvage job of which render job, and then which it is. */
+/** `salvage.json`: the process that submits the salvage job for a render job, and then that salvage job. */
 export const salvageSchema = z.lazy(() =>
   z.object({
     version: z.literal(1),
-    /** The id of the render job that has failed. */
+    /** The id of the failed render job. */
     renderJob: z.string(),
     owner: z.string(),
-    /** When `owner` counts as gone, if it has noted no job. */
+    /** When `owner` counts as dead if it has noted no job. */
     staleAt: z.iso.datetime(),
     jobId: z.optional(z.string()),
-    /** Why the render job was stopped, where that was on purpose and a video was wanted all the same. */
+    /** Why the render job was stopped on purpose although a video was wanted. */
     because: z.optional(z.string()),
   }),
 );
 
 export type Salvage = z.infer<typeof salvageSchema>;
 
-/** So long after a render job has failed, a salvage job may yet be submitted. */
+/** Seconds after the failure of a render job in which a salvage job may be submitted. */
 export const SALVAGE_SECONDS = 120;
 
 const count = () => z.int().check(z.gte(0));
-/** 30 years at most: sums of damaged numbers stay finite. */
+/** At most about 30 years, so that sums of damaged numbers stay finite. */
 const seconds = () => z.number().check(z.gte(0), z.lte(1e9));
 
 const attemptSchema = z.lazy(() =>
   z.object({
-    /** AWS_BATCH_JOB_ATTEMPT, 1-based. An attempt that was cut off with its machine may stand here unended. */
+    /** AWS_BATCH_JOB_ATTEMPT, from 1. An attempt that lost its machine may have no end. */
     attempt: z.int().check(z.gte(1)),
     startedAt: z.iso.datetime(),
     stoppedAt: z.optional(z.iso.datetime()),
     exitCode: z.optional(z.int()),
-    /** Why it ended, where it did not simply succeed. */
+    /** Why it ended, unless it succeeded. */
     reason: z.optional(z.string()),
-    /** Whether its machine was an On-Demand one, as a retry can ask for; absent for Spot. */
+    /** Present for an On-Demand machine, as a retry can ask for. */
     onDemand: z.optional(z.literal(true)),
-    /** Those that its job asked for, where a retry asked for others than the farm's slices do. */
+    /** Its vCPUs, if a retry asked for others than the farm's slices have. */
     vcpus: z.optional(z.int().check(z.gte(1))),
-    /** Frames that were whole in storage when the attempt began. */
+    /** Frames that were stored when the attempt started. */
     kept: count(),
     frames: z.array(
       z.object({
         frame: z.int(),
-        /** Blender's own work on it, its saving included. */
+        /** Blender's seconds for it, including saving. */
         seconds: seconds(),
-        /** When it was safely stored. */
+        /** When it was stored. */
         storedAt: z.iso.datetime(),
         bytes: z.int().check(z.gte(1)),
-        /** Whether it was rendered without files that it needs; absent where it had all. */
+        /** Present if it lacks files that it needs. */
         lacks: z.optional(z.literal(true)),
       }),
     ),
     failed: z.array(z.int()),
-    /** Files that such frames lack, as the scene names them; 50 at most. */
+    /** Files that such frames lack, by their names in the scene; at most 50. */
     missingFiles: z.optional(z.array(z.string())),
-    /** How many there are, where that is more. */
+    /** Number of those files, if it is more than 50. */
     missingFileCount: z.optional(count()),
-    /** The frame that was given up half done because the attempt was stopped, and Blender's work on it, which is lost. */
+    /** The unfinished frame of a stopped attempt, and Blender's lost seconds for it. */
     dropped: z.optional(z.object({ frame: z.int(), seconds: seconds() })),
-    /** The worker's own, without Blender's. */
+    /** The worker's own memory, without Blender's. */
     peakMemoryBytes: z.optional(count()),
-    /** Of the largest Blender that saved a frame. Linux only. */
+    /** Memory of the largest Blender that saved a frame. Linux only. */
     blenderPeakMemoryBytes: z.optional(count()),
   }),
 );
 
-/** `slices/<index>.json`: what one child did, attempt by attempt. */
+/** `slices/<index>.json`: the attempts of one child. */
 export const sliceReportSchema = z.lazy(() =>
   z.object({
     version: z.literal(1),
@@ -252,7 +255,7 @@ export type SliceReport = z.infer<typeof sliceReportSchema>;
 const stitchAttemptSchema = z.lazy(() =>
   z.object({
     startedAt: z.iso.datetime(),
-    /** Absent while it runs, and of one that was cut off with its machine. */
+    /** Absent while it runs, and for an attempt that lost its machine. */
     stoppedAt: z.optional(z.iso.datetime()),
     exitCode: z.optional(z.int()),
   }),
@@ -265,18 +268,18 @@ export const stitchRecordSchema = z.lazy(() =>
 
 export type StitchRecord = z.infer<typeof stitchRecordSchema>;
 
-/** Files that are named at most; the rest is a number. */
+/** Most files by name; the rest is a number. */
 export const MOST_MISSING_FILES = 50;
 
-/** `missing-files.json`: what frames were rendered without, as `--force` allows. Absent where every frame had its files. */
+/** `missing-files.json`: files that frames lack, as `--force` allows. Absent if every frame had its files. */
 export const missingFilesSchema = z.lazy(() =>
   z.object({
     version: z.literal(1),
     /** Frames that lack at least one file. */
     frames: z.int().check(z.gte(1)),
-    /** How many files those are. */
+    /** Number of those files. */
     count: z.int().check(z.gte(1)),
-    /** The first of them, as the scene names them. */
+    /** The first files, by their names in the scene. */
     files: z.array(z.string()),
   }),
 );
@@ -284,30 +287,29 @@ export const missingFilesSchema = z.lazy(() =>
 export type MissingFiles = z.infer<typeof missingFilesSchema>;
 
 /**
- * `status.json`: how a render ended. There is none while it runs for the first time (AWS Batch knows more by then).
- *
- * - `refused`: it was never submitted; `findings` say what to change. Counts only where there is no `jobs.json`.
- * - `rescuing`: it has not ended: what Spot machines were taken away from too often goes on on On-Demand machines, as `jobs`.
- * - `failed`: it was submitted and there is no video.
- * - `partial`: frames are missing, and a video was made all the same, with others in their places.
- * - `complete`: the video is there, with every frame in it.
+ * `status.json`: how a render ended. Absent during its first run (AWS Batch has the state by then).
+ * - `refused`: it was never submitted; `findings` list what to change. Ignored if `jobs.json` exists.
+ * - `rescuing`: it has not ended: `jobs` render on On-Demand machines what Spot machines did not finish.
+ * - `failed`: it was submitted and has no video.
+ * - `partial`: frames are missing, and the video shows other frames instead.
+ * - `complete`: the video has every frame.
  */
 export const statusSchema = z.lazy(() =>
   z.object({
     version: z.literal(1),
     renderId: z.string().check(z.minLength(1)),
     state: z.enum(['refused', 'rescuing', 'failed', 'partial', 'complete']),
-    /** When it was found to be so. */
+    /** When this was found. */
     at: z.iso.datetime(),
     /** When the message about it was sent; absent until then. */
     notifiedAt: z.optional(z.iso.datetime()),
-    /** The scene, where it is known. */
+    /** The scene, if known. */
     source: z.optional(z.object({ url: z.string(), etag: z.string() })),
-    /** The pair of jobs that ended so; absent when none was submitted. */
+    /** The pair of jobs that ended so; absent if none was submitted. */
     jobs: z.optional(z.object({ render: z.string(), stitch: z.string() })),
-    /** Where those jobs render only what was missing. */
+    /** Present if those jobs belong to a retry. */
     retry: z.optional(jobsRetrySchema),
-    /** The job whose end this is. */
+    /** The job that ended. */
     endedJob: z.optional(z.string()),
     /** In one line, for people. */
     reason: z.optional(z.string()),
@@ -316,20 +318,20 @@ export const statusSchema = z.lazy(() =>
     frames: z.optional(
       z.object({
         total: z.int().check(z.gte(0)),
-        /** Frames that lie in storage. */
+        /** Number of frames in storage. */
         stored: z.int().check(z.gte(0)),
-        /** How many were given up. */
+        /** Number of failed frames. */
         failed: z.int().check(z.gte(0)),
-        /** The first of those, ascending. */
+        /** The first failed frames, ascending. */
         failedFrames: z.array(z.int()),
       }),
     ),
     links: z.object({
       /** `s3://bucket/renders/<renderId>/`. */
       folder: z.string(),
-      /** The folder in the AWS console, where there is one. */
+      /** The folder in the AWS console; absent outside AWS. */
       console: z.optional(z.url()),
-      /** Of the video, for `complete` and `partial`. */
+      /** The video, for `complete` and `partial`. */
       video: z.optional(z.string()),
     }),
   }),
@@ -338,15 +340,15 @@ export const statusSchema = z.lazy(() =>
 export type { Finding } from './manifest';
 export type RenderStatus = z.infer<typeof statusSchema>;
 
-/** One that tells of an end. */
+/** A status of a render that has ended. */
 export type EndStatus = RenderStatus & { readonly state: Exclude<RenderStatus['state'], 'rescuing'> };
 
 const usd = () => z.number().check(z.gte(0));
 const spread = () => z.object({ low: usd(), middle: usd(), high: usd() });
 
 /**
- * `caps/<renderId>.json`, beside the folder of all renders and no part of any: what a render may cost. It is written before the
- * render's jobs are submitted, looked at while they run, and deleted once they have ended.
+ * `caps/<renderId>.json`, outside the folder of all renders: a render's cost cap. It is written before the render's
+ * jobs are submitted, checked while they run, and deleted after their end.
  */
 export const costCapSchema = z.lazy(() =>
   z.object({
@@ -354,9 +356,9 @@ export const costCapSchema = z.lazy(() =>
     renderId: z.string().check(z.minLength(1)),
     /** US dollars. */
     maxUsd: z.number().check(z.gt(0)),
-    /** When it was asked for; of two the later one holds. */
+    /** When the user asked for it; the later of two caps counts. */
     at: z.iso.datetime(),
-    /** Prices of a slice's vCPU-hours that the account was told then; absent where none were. */
+    /** Prices of a slice's vCPU-hours from the account at that time; absent if it gave none. */
     prices: z.optional(
       z.object({
         spot: spread(),
@@ -366,17 +368,17 @@ export const costCapSchema = z.lazy(() =>
         region: z.string(),
       }),
     ),
-    /** Once it has been reached: the render job that was stopped for it, and what was spent, in US dollars at most. */
+    /** Present once the cap is reached: the render job that was stopped, and the most that was spent, in US dollars. */
     stopped: z.optional(z.object({ jobId: z.string(), usd: usd(), at: z.iso.datetime() })),
   }),
 );
 
 export type CostCap = z.infer<typeof costCapSchema>;
 
-/** How the status reason of a render job begins that was stopped because its cap was reached. */
+/** Start of the status reason of a render job that was stopped at its cap. */
 export const MAX_COST_REASON = 'stopped at its cap';
 
 /** Why a render was stopped, in one line; it begins with `MAX_COST_REASON`. Pure. */
 export function capReason(maxUsd: number, spentUsd: number): string {
-  return `${MAX_COST_REASON} of ${formatUsd(maxUsd)} USD: by the highest prices ${formatUsd(spentUsd)} USD are spent`;
+  return `${MAX_COST_REASON} of ${formatUsd(maxUsd)} USD: at the highest prices ${formatUsd(spentUsd)} USD are spent`;
 }

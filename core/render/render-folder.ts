@@ -27,13 +27,13 @@ import {
 } from './records';
 import { DEFAULT_VIDEO, VIDEO_FILES, type VideoFormat } from './video';
 
-/** `submitting.json`: who submits a render's jobs. */
+/** `submitting.json`: the process that submits a render's jobs. */
 const submitClaimSchema = z.lazy(() =>
   z.object({
-    /** Unique to one attempt to submit them. */
+    /** Unique to one attempt. */
     owner: z.string(),
     claimedAt: z.iso.datetime(),
-    /** When another may take it over. */
+    /** When another process may take it over. */
     staleAt: z.iso.datetime(),
   }),
 );
@@ -108,14 +108,14 @@ const STITCH_RECORD: DocumentKind<StitchRecord> = {
   isCompact: true,
 };
 
-/** Spotreel itself reads none: `spotreel receipt` makes a new one. */
+/** Spotreel never reads it: `spotreel receipt` makes a new one. */
 const RECEIPT: DocumentKind<object> = {
   name: 'receipt',
   schema: z.looseObject({}),
   isCompact: true,
 };
 
-/** Where everything of a render is: the part of `Render` that asks storage for nothing. Only `Render` extends it. */
+/** The places of a render's files: the part of `Render` that needs no request. Only `Render` extends it. */
 export class RenderFolder {
   protected constructor(
     /** Ends with a slash. */
@@ -150,7 +150,7 @@ export class RenderFolder {
     return this.document('jobs.json', JOBS);
   }
 
-  /** Exists while somebody submits jobs; see `core/jobs/ensure-jobs.ts`. */
+  /** Exists while a process submits jobs; see `core/jobs/ensure-jobs.ts`. */
   get claim(): Document<SubmitClaim> {
     return this.document(CLAIM_NAME, CLAIM);
   }
@@ -160,13 +160,13 @@ export class RenderFolder {
     return this.document('status.json', STATUS);
   }
 
-  /** What the render may cost. It is beside the folder of all renders, and in no render's folder. */
+  /** The cost cap. It is outside the folder of all renders. */
   get cap(): Document<CostCap> {
     const name = this.folder.pathname.split('/').at(-2);
     return this.document(`../../${CAPS_PREFIX}${name}.json`, CAP);
   }
 
-  /** Who submits the salvage job, and which it is. */
+  /** The process that submits the salvage job, and that job. */
   get salvage(): Document<Salvage> {
     return this.document('salvage.json', SALVAGE);
   }
@@ -176,32 +176,32 @@ export class RenderFolder {
     return this.document('gaps.json', GAPS);
   }
 
-  /** What frames were rendered without. */
+  /** Files that frames were rendered without. */
   get missingFiles(): Document<MissingFiles> {
     return this.document('missing-files.json', MISSING_FILES);
   }
 
-  /** How long the jobs took that made the video. */
+  /** Attempts of the jobs that made the video. */
   get stitchRecord(): Document<StitchRecord> {
     return this.document('stitch.json', STITCH_RECORD);
   }
 
-  /** What the render took, and what that costs. */
+  /** Time and cost of the render. */
   get receipt(): Document<object> {
     return this.document('receipt.json', RECEIPT);
   }
 
-  /** The plan of a retry; `number` from 1 on. */
+  /** The plan of a retry; `number` from 1. */
   retry(number: number): Document<RetryPlan> {
     return this.document(`retries/${number}.json`, RETRY);
   }
 
-  /** What the children did that had this array index in the render's first array job. */
+  /** The report of the slice with this array index in the render's first array job. */
   slice(index: number): Document<SliceReport> {
     return this.document(`slices/${index}.json`, SLICE);
   }
 
-  /** Why a frame was given up. */
+  /** Why a frame failed. */
   failure(frame: number): Document<FrameFailure> {
     return this.document(`failures/${frame}.json`, FAILURE);
   }
@@ -222,7 +222,7 @@ export class RenderFolder {
     return outputUrl(this.folder, output);
   }
 
-  /** The whole video. `none` has no file: its URL is that of H.264, and nothing is there. */
+  /** The whole video. `none` has no file; its URL is that of H.264. */
   videoUrl(video?: VideoFormat): URL {
     return this.url(`output.${endingOf(video)}`);
   }
@@ -256,7 +256,7 @@ export class RenderFolder {
     return this.url(`thumbnails/${frameName(frame, 'jpg')}`);
   }
 
-  /** Path of the local Batch, which only a render of this machine has. */
+  /** Path of the local Batch; only for renders of this machine. */
   get localBatchFolder(): string {
     return filePath(this.url('.batch/'));
   }

@@ -21,13 +21,13 @@ import type { Gaps, RetryPlan, SliceReport } from './records';
 import { FAILURE, RenderFolder, RETRY, SLICE } from './render-folder';
 import type { MissingFrames } from './slices';
 
-/** Small files that are read at a time. 10,000 slice reports, the most that AWS Batch allows, take some 20 seconds so. */
+/** Small files that are read at a time. Reading 10,000 slice reports, AWS Batch's limit, takes about 20 seconds. */
 const AT_ONCE = 16;
 
-/** Failures whose reasons are read. */
+/** Most failures whose reasons are read. */
 const MOST_REASONS = 100;
 
-/** Frames that were given up. */
+/** Failed frames. */
 export interface FrameFailures {
   /** Ascending. */
   readonly frames: readonly number[];
@@ -40,29 +40,28 @@ export interface FrameFailures {
   }>;
 }
 
-/** A document of any kind, to be looked at for damage. */
+/** A document of any kind whose damage can be checked. */
 export type RepairableDocument = Pick<Document<unknown>, 'url' | 'find'>;
 
-/** The manifest, or the part of it that names the frames. */
+/** The part of the manifest with the frames. */
 type Planned = Pick<Manifest, 'frames'>;
 
 /**
- * One render: its folder and the files in it. It knows their names and formats, and nothing of AWS Batch. Making one costs
- * nothing, and whether the render exists is shown by its documents alone. Every method that is asynchronous throws what
- * storage throws.
+ * One render: its folder and files. It knows their names and formats, and nothing of AWS Batch. An object exists
+ * without its render; only documents show that a render exists. Asynchronous methods throw what storage throws.
  */
 export class Render extends RenderFolder {
-  /** The render of this id in the folder of all renders. The id must be a checked name, or come from a listing. */
+  /** The render of this id in the folder of all renders. The id must be checked, or come from a listing. */
   static at(output: URL, renderId: string, storage: Storage): Render {
     return new Render(childUrl(output, `${renderId}/`), storage);
   }
 
-  /** The render whose own folder this is, as jobs are given it by `-o`. */
+  /** The render of this folder, the value of `-o` in its jobs. */
   static in(folder: URL, storage: Storage): Render {
     return new Render(folderUrl(folder), storage);
   }
 
-  /** All folders in a folder of renders, in no order. Some may hold no render. */
+  /** All folders in a folder of renders, unordered. Some may contain no render. */
   static async *all(output: URL, storage: Storage): AsyncGenerator<Render> {
     for await (const { name, object, fault } of storage.listFolder(folderUrl(output)))
       if (!object && fault === undefined) yield Render.at(output, name, storage);
@@ -91,7 +90,7 @@ export class Render extends RenderFolder {
     return files;
   }
 
-  /** Frames with a file, also those that the plan does not have. */
+  /** Frames with a file, including frames that are not in the plan. */
   frameFiles(): AsyncGenerator<FrameFile> {
     return listFrames(this.url('frames/'), this.storage);
   }
@@ -104,12 +103,12 @@ export class Render extends RenderFolder {
     return listOutputs(this.folder, this.storage);
   }
 
-  /** Names of the File Output nodes that files are kept of, sorted. */
+  /** Names of the File Output nodes with files, sorted. */
   outputNodes(): Promise<string[]> {
     return listOutputNodes(this.folder, this.storage);
   }
 
-  /** Whether any file is in the folder of frames, whatever it is. */
+  /** Whether the folder of frames has any file. */
   async hasFrames(): Promise<boolean> {
     for await (const _ of this.storage.list(this.url('frames/'))) return true;
     return false;
@@ -130,7 +129,7 @@ export class Render extends RenderFolder {
     return stored;
   }
 
-  /** Two listings, and a request for each file that `gaps.json` calls damaged. */
+  /** Makes two listings, and a request for each file that `gaps.json` lists as damaged. */
   async missingFrames(manifest: Planned): Promise<MissingFrames> {
     const stored = await this.storedFrames(manifest);
     for (const frame of await this.damagedFrames(stored)) stored.delete(frame);
@@ -139,7 +138,7 @@ export class Render extends RenderFolder {
     return { missing, failed: new Set(failed.toSorted((a, b) => a - b)) };
   }
 
-  /** Frames whose files were damaged when the video was made, and have not been replaced since. */
+  /** Frames whose files were damaged when the video was made and have not been replaced. */
   private async damagedFrames(stored: ReadonlySet<number>): Promise<number[]> {
     const { at = '', gaps = [] } = (await this.gaps.readIfValid()) ?? {};
     const suspects = gaps.map(({ frame }) => frame).filter((frame) => stored.has(frame));
@@ -150,12 +149,12 @@ export class Render extends RenderFolder {
     return damaged.flat();
   }
 
-  /** Frames that a failure is noted of. */
+  /** Frames with a noted failure. */
   failedFrames(): Promise<Set<number>> {
     return failedFrames(this.url('failures/'), this.storage);
   }
 
-  /** Frames that were given up and are not `stored`: one listing, and the reasons of the first. */
+  /** Failed frames that are not `stored`: one listing, and the first reasons. */
   async failures(stored: ReadonlySet<number>): Promise<FrameFailures> {
     const frames = [...(await this.failedFrames())]
       .filter((frame) => !stored.has(frame))
@@ -167,7 +166,7 @@ export class Render extends RenderFolder {
     return { frames, first };
   }
 
-  /** Reports of slices as they are listed, not read yet. */
+  /** Reports of slices, listed but not read. */
   async *sliceFiles(): AsyncGenerator<{ readonly info: ObjectInfo; readonly report: Document<SliceReport> }> {
     for await (const info of this.storage.list(this.url('slices/')))
       yield { info, report: new Document(info.url, SLICE, this.storage) };
@@ -181,7 +180,7 @@ export class Render extends RenderFolder {
     return reports.filter((report) => report !== undefined).toSorted((a, b) => a.slice - b.slice);
   }
 
-  /** The number of the last retry that was planned; 0 if none was. */
+  /** The number of the last planned retry; 0 without any. */
   lastRetry(): Promise<number> {
     return lastRetry(this.url('retries/'), this.storage);
   }
@@ -191,21 +190,24 @@ export class Render extends RenderFolder {
     return Promise.all(Array.from({ length: last }, (_, i) => this.retry(i + 1).require()));
   }
 
-  /** The gaps that a job noted which was created then, in milliseconds since 1970. Earlier ones do not count. Throws `bad-gaps`. */
+  /**
+   * The gaps noted by a job that was created then, in milliseconds since 1970; earlier gaps are ignored. Throws
+   * `bad-gaps`.
+   */
   async gapsSince(createdAt: number | undefined): Promise<Gaps | undefined> {
     const gaps = await this.gaps.read();
     return gaps && createdAt !== undefined && Date.parse(gaps.at) >= createdAt ? gaps : undefined;
   }
 
-  /** When the render was planned, else refused, ISO 8601; `undefined` if there is none. Reads newer formats, too. */
+  /** When the render was planned, else refused, ISO 8601; `undefined` if neither. Reads newer formats, too. */
   async createdAt(): Promise<string | undefined> {
     const { createdAt } = (await this.document('manifest.json', PLANNED).readIfValid()) ?? {};
     return createdAt ?? (await this.document('status.json', REFUSED).readIfValid())?.at;
   }
 
   /**
-   * Documents of a render of this machine that are made again, or done without, if they are damaged. A file may be missing,
-   * or be a folder.
+   * Documents of a local render that Spotreel makes again or ignores if they are damaged. A file may be missing, or be
+   * a folder.
    */
   async repairable(): Promise<RepairableDocument[]> {
     const found: RepairableDocument[] = [this.jobs, this.stitchRecord, this.gaps, this.receipt];
@@ -222,7 +224,7 @@ export class Render extends RenderFolder {
   }
 }
 
-/** What is read of a plan, and of the status of a render that has no plan. */
+/** The part of a plan, or of the status of an unplanned render, that is read. */
 const PLANNED = { name: 'manifest', schema: z.lazy(() => z.object({ createdAt: z.string() })) };
 const REFUSED = { name: 'status', schema: z.lazy(() => z.object({ at: z.string() })) };
 
@@ -264,7 +266,7 @@ async function lastRetry(folder: URL, storage: Storage): Promise<number> {
   return last;
 }
 
-/** Files of File Output nodes, with names that Spotreel gives. */
+/** Files of File Output nodes whose names Spotreel gives. */
 async function* listOutputs(render: URL, storage: Storage): AsyncGenerator<OutputFile> {
   for await (const object of storage.list(outputsFolder(render))) {
     const output = fileOutputAt(object.url, render);
@@ -272,7 +274,7 @@ async function* listOutputs(render: URL, storage: Storage): AsyncGenerator<Outpu
   }
 }
 
-/** One request for each 1,000 nodes. */
+/** Makes one request for 1,000 nodes. */
 async function listOutputNodes(render: URL, storage: Storage): Promise<string[]> {
   const nodes: string[] = [];
   for await (const { name, object, fault } of storage.listFolder(outputsFolder(render)))

@@ -4,18 +4,18 @@ import type { Manifest } from './manifest';
 import type { FrameFailure, SliceAttempt, SliceReport } from './records';
 import type { Render } from './render';
 
-/** What a report is made from: what the render left in its folder. */
+/** The records in a render's folder that its report needs. */
 export interface SliceRecords {
   readonly manifest: Manifest;
   /** Ascending by slice; slices that never began are absent. */
   readonly slices: readonly SliceReport[];
-  /** Frames that are not there, ascending, each with its record where one was left. */
+  /** Missing frames, ascending, with their failures if noted. */
   readonly missing: ReadonlyArray<{ readonly frame: number; readonly failure?: FrameFailure }>;
-  /** Folders of `outputs/`: a File Output node each. */
+  /** Folders of `outputs/`, one per File Output node. */
   readonly outputs?: readonly string[];
 }
 
-/** What Blender took for one frame. */
+/** Blender's time for one frame. */
 export interface FrameSeconds {
   readonly frame: number;
   readonly seconds: number;
@@ -27,36 +27,36 @@ export interface Stretch {
   readonly attempt: number;
   readonly from: number;
   readonly to: number;
-  /** How it ended: `lost` is one of which nobody knows, its machine gone. */
+  /** How it ended: `lost` with its machine, without a known end. */
   readonly end: 'done' | 'stopped' | 'failed' | 'lost';
   readonly frames: number;
-  /** Blender's work on these. */
+  /** Blender's time for these frames. */
   readonly frameSeconds: number;
-  /** Its machine was an On-Demand one. */
+  /** Present for an On-Demand machine. */
   readonly onDemand?: true;
-  /** Those of its job, where they are not the farm's usual ones. */
+  /** The job's vCPUs, if they differ from the farm's usual ones. */
   readonly vcpus?: number;
   readonly reason?: string;
 }
 
-/** The figures that a report tells, all of them counted, none guessed. */
+/** The figures of a report, all measured. */
 export interface ReportFigures {
   readonly frames: readonly FrameSeconds[];
   readonly stretches: readonly Stretch[];
-  /** From the first attempt's start to the last one's end; 0 where nothing ran. */
+  /** From the start of the first attempt to the end of the last; 0 if nothing ran. */
   readonly wallSeconds: number;
-  /** Of all attempts added up: what machines were held for. */
+  /** Machine time of all attempts. */
   readonly slotSeconds: number;
-  /** Blender's work on frames that are kept. */
+  /** Blender's time for stored frames. */
   readonly renderSeconds: number;
-  /** Blender's work that was lost to interruptions, as far as somebody was left to write it down. */
+  /** Blender's time lost to interruptions, as far as workers could report it. */
   readonly droppedSeconds: number;
   readonly interruptions: number;
-  /** Bytes of the largest Blender; absent where the system did not tell. */
+  /** Memory of the largest Blender, in bytes; absent if the system does not report it. */
   readonly blenderPeakMemoryBytes?: number;
 }
 
-/** The worker's exit codes for an attempt that was stopped, not at fault. */
+/** The worker's exit code for an attempt that was stopped without a fault. */
 const STOPPED = 143;
 
 /** Adds up what the slices report. Pure. */
@@ -79,7 +79,7 @@ export function reportFigures({ slices }: Pick<SliceRecords, 'slices'>): ReportF
   };
 }
 
-/** Ascending. A frame that had to be rendered again counts as it was rendered last. */
+/** Seconds of frames, ascending by frame. The last rendering of a frame counts. */
 function latestFrames(attempts: readonly SliceAttempt[]): FrameSeconds[] {
   const seconds = new Map<number, number>();
   for (const { frames } of attempts) for (const one of frames) seconds.set(one.frame, one.seconds);
@@ -91,7 +91,7 @@ function latestFrames(attempts: readonly SliceAttempt[]): FrameSeconds[] {
 function stretchOf(slice: number, attempt: SliceAttempt, next: SliceAttempt | undefined): Stretch {
   const { startedAt, stoppedAt, exitCode, frames, reason, onDemand, vcpus } = attempt;
   const from = Date.parse(startedAt);
-  // Of an attempt that vanished, the last that is known is its last frame, and that another one came after it.
+  // A lost attempt ends with its last frame, or with the start of the next attempt if that is earlier.
   const lastSeen = [stoppedAt, frames.at(-1)?.storedAt].flatMap((at) =>
     at === undefined ? [] : [Date.parse(at)],
   );
@@ -117,7 +117,7 @@ function endOf(exitCode: number | undefined): Stretch['end'] {
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-// Not Math.min(...values): 10,000 slices with some attempts each are more arguments than a call takes.
+// Not Math.min(...values), because 10,000 slices with some attempts each exceed the arguments of a call.
 const least = (values: readonly number[]): number =>
   values.reduce((low, value) => Math.min(low, value), Infinity);
 const most = (values: readonly number[]): number =>
@@ -126,12 +126,12 @@ const most = (values: readonly number[]): number =>
 /** Failures that are read at a time. */
 const AT_ONCE = 16;
 
-/** Missing frames whose reasons are read. The report page names no more. */
+/** Most missing frames whose reasons are read, as many as the report page shows. */
 const MOST_REASONS = 500;
 
 /**
- * What a render left in its folder, for its report. `whole` are the frames that are not missing. Unreadable records are left out,
- * so that there is a report of the rest.
+ * Reads the records of a render for its report. `whole` are the frames that are not missing. Unreadable records are
+ * left out, so that the report has the rest.
  */
 export async function readSliceRecords(
   render: Render,
@@ -161,8 +161,8 @@ export function quartilesOf(ascending: ArrayLike<number>): Quartiles | undefined
 }
 
 /**
- * The value below which this share (0 to 1) of at least one value lies, interpolated between neighbours: the median of 2 and 9 is
- * 5.5. Definition 7 of Hyndman and Fan (1996), as in NumPy and spreadsheets.
+ * The value below which this share (0 to 1) of at least one value is, interpolated: the median of 2 and 9 is 5.5.
+ * Definition 7 of Hyndman and Fan (1996), as in NumPy and spreadsheets.
  */
 export function quantileOf(ascending: ArrayLike<number>, share: number): number {
   const position = (ascending.length - 1) * share;
@@ -170,15 +170,15 @@ export function quantileOf(ascending: ArrayLike<number>, share: number): number 
   return low + (high - low) * (position % 1);
 }
 
-/** What slices have told so far, added up; seconds of Blender's own work on frames that are kept. */
+/** Totals of the slice reports so far; seconds are Blender's time for stored frames. */
 export interface SliceFigures {
   readonly attempts: number;
-  /** Attempts that were stopped or vanished with their machine. */
+  /** Attempts that were stopped or lost with their machine. */
   readonly interruptions: number;
-  /** What machines were held for. */
+  /** Machine time. */
   readonly machineSeconds: number;
-  /** A quarter of the frames took less, half of them, three quarters; absent before the first frame. */
+  /** Quartiles; absent before the first frame. */
   readonly frameSeconds?: Quartiles;
-  /** When the latest attempt is known to have run, in milliseconds since 1970. */
+  /** When the latest attempt was last known to run, in milliseconds since 1970. */
   readonly lastSeen?: number;
 }

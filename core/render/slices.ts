@@ -1,12 +1,12 @@
 import { SpotreelError } from '../errors';
 import { type FrameRanges, framesOf } from './frames';
 
-/** At most `most` (2 or more) of the items, evenly spaced, the first and the last among them. Pure. */
+/** At most `most` (2 or more) of the items, evenly spaced, including the first and the last. Pure. */
 export function evenlySpaced<T>(items: readonly T[], most: number): T[] {
   return evenPositions(items.length, most).map((position) => items[position]!);
 }
 
-/** The positions of those in a list of so many items. */
+/** Evenly spaced positions in a list of this length. */
 function evenPositions(length: number, most: number): number[] {
   if (length <= most) return Array.from({ length }, (_, position) => position);
   const step = (length - 1) / (most - 1);
@@ -16,13 +16,13 @@ function evenPositions(length: number, most: number): number[] {
 /** AWS Batch's largest array job. Source: https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html */
 export const MAX_ARRAY_SIZE = 10_000;
 
-/** Rounds of slices at most: each evens out children that were given lighter frames than others. */
+/** Most rounds of slices. Each round evens out children that had lighter frames than others. */
 const MOST_ROUNDS = 8;
 
-/** Frames a slice that one more round must leave, or starting Blender (a second or two) would weigh too much. */
+/** Least frames per slice after another round; with fewer, the start of Blender (1 to 2 seconds) counts too much. */
 const LEAST_FRAMES = 32;
 
-/** How a render's frames are dealt out to child jobs. */
+/** How frames are divided among child jobs. */
 export interface Slicing {
   /** The frames of one child job. */
   readonly framesPerSlice: number;
@@ -31,8 +31,8 @@ export interface Slicing {
 }
 
 /**
- * Slices for `frameCount` frames (at least 1). `framesPerSlice` is cut to the number of frames, and raised where it
- * would ask for more children than an array job may have. Throws `bad-frames-per-slice` below 1.
+ * Slices for `frameCount` frames (at least 1). `framesPerSlice` is limited to the number of frames, and raised if an
+ * array job may not have as many children. Throws `bad-frames-per-slice` below 1.
  */
 export function sliceFrames(frameCount: number, framesPerSlice: number): Slicing {
   if (!Number.isInteger(framesPerSlice) || framesPerSlice < 1) {
@@ -48,43 +48,45 @@ export function sliceFrames(frameCount: number, framesPerSlice: number): Slicing
 }
 
 /**
- * Frames per slice when nobody said: as many slices for each of the `parallel` children that run at once, more rounds
- * of them for a longer film, and none so short that Blender's start counts.
+ * Default frames per slice: the same number of slices for each of the `parallel` children that run at once, more
+ * rounds for a longer film, and no slice so short that Blender's start counts.
  */
 export function automaticFramesPerSlice(frameCount: number, parallel: number): number {
   const rounds = Math.min(Math.ceil(frameCount / (parallel * LEAST_FRAMES)), MOST_ROUNDS);
   return Math.ceil(frameCount / (parallel * rounds));
 }
 
-/** In which order children take their slices. */
+/** Orders in which children take their slices. */
 export const SLICE_ORDERS = ['spread', 'ascending'] as const;
 
 export type SliceOrder = (typeof SLICE_ORDERS)[number];
 
-/** Slices that come first where they are spread: as many pictures as tell a shot. */
+/** Slices that come first in a spread order: enough pictures to show a shot. */
 export const COARSE_SLICES = 16;
 
-/** From so many slices on they are spread unless somebody says otherwise: of fewer the first ones are half the film. */
+/** The number of slices from which the order is spread by default. With fewer, the first ones are half the film. */
 const LEAST_SLICES_TO_SPREAD = 2 * COARSE_SLICES;
 
 export const usualOrder = (sliceCount: number): SliceOrder =>
   sliceCount < LEAST_SLICES_TO_SPREAD ? 'ascending' : 'spread';
 
-/** The slices that come first where they are spread, evenly spaced, the first and the last among them; ascending. */
+/** The slices that come first in a spread order, evenly spaced, including the first and the last; ascending. */
 export function coarseSlices(sliceCount: number): number[] {
   return evenPositions(sliceCount, COARSE_SLICES);
 }
 
-/** The slice that the child with array index `index` renders: with `spread` first the coarse ones, then the others in order. */
+/**
+ * The slice of the child with this array index. With `spread` the coarse slices come first, then the others in order.
+ */
 export function sliceOfChild(index: number, sliceCount: number, order: SliceOrder): number {
   if (order === 'ascending') return index;
   const coarse = coarseSlices(sliceCount);
   if (index < coarse.length) return coarse[index]!;
-  // The others, counted past the coarse ones before them.
+  // The other slices, without the coarse slices before them.
   return coarse.reduce((slice, taken) => (taken <= slice ? slice + 1 : slice), index - coarse.length);
 }
 
-/** The opposite of `sliceOfChild`: the array index of the child that renders a slice. */
+/** The opposite of `sliceOfChild`: the array index of a slice's child. */
 export function childOfSlice(slice: number, sliceCount: number, order: SliceOrder): number {
   if (order === 'ascending') return slice;
   const coarse = coarseSlices(sliceCount);
@@ -93,7 +95,7 @@ export function childOfSlice(slice: number, sliceCount: number, order: SliceOrde
   return coarse.length + slice - coarse.filter((taken) => taken < slice).length;
 }
 
-/** The slice of each child: `sliceOfChild` of all of them, without counting anew for each. */
+/** The slice of each child, computed in one pass. */
 function slicesOfChildren(sliceCount: number, order: SliceOrder): number[] {
   const slices = Array.from({ length: sliceCount }, (_, slice) => slice);
   if (order === 'ascending') return slices;
@@ -101,7 +103,7 @@ function slicesOfChildren(sliceCount: number, order: SliceOrder): number[] {
   return [...coarse, ...slices.filter((slice) => !coarse.has(slice))];
 }
 
-/** What says where a frame is rendered. */
+/** The part of a plan that decides which child renders a frame. */
 interface SlicedFrames {
   readonly frames: FrameRanges;
   readonly framesPerSlice: number;
@@ -109,7 +111,7 @@ interface SlicedFrames {
   readonly sliceOrder?: SliceOrder | undefined;
 }
 
-/** The array index of the child that renders each of these frames; what is no frame of the plan is left out. */
+/** The array index of the child that renders each frame. Frames that are not in the plan are left out. */
 export function childrenOfFrames(
   wanted: ReadonlySet<number>,
   { frames, framesPerSlice, sliceCount, sliceOrder = 'ascending' }: SlicedFrames,
@@ -125,8 +127,8 @@ export function childrenOfFrames(
 }
 
 /**
- * Positions `first` to `last` (inclusive, 0-based) in the list of frames that slice `index` renders. Throws
- * `no-such-slice` for an index beyond the last slice.
+ * Positions `first` to `last` (inclusive, from 0) of the frames of slice `index`. Throws `no-such-slice` for an index
+ * beyond the last slice.
  */
 export function slicePositions(
   index: number,
@@ -144,32 +146,32 @@ export function slicePositions(
   return { first, last: Math.min(first + framesPerSlice, frameCount) - 1 };
 }
 
-/** What a render lacks. */
+/** Missing frames of a render. */
 export interface MissingFrames {
-  /** Frames without a file, or with one that the stitch job found damaged; in the order of the film. */
+  /** Frames without a file, or with a file that the stitch job found damaged; in the order of the film. */
   readonly missing: ReadonlySet<number>;
-  /** Those of them that were given up. */
+  /** Those that failed. */
   readonly failed: ReadonlySet<number>;
 }
 
-/** Which of the missing frames to render; all of them by default. */
+/** The missing frames to render; all by default. */
 export interface AskedFrames {
   readonly frames?: ReadonlySet<number> | undefined;
-  /** Only those that were given up. */
+  /** Only failed frames. */
   readonly failed?: boolean | undefined;
 }
 
-/** What a retry renders. */
+/** The frames of a retry. */
 export interface RetryChoice {
-  /** Array indexes of the slices that lack them, ascending. */
+  /** Array indexes of their slices, ascending. */
   readonly slices: readonly number[];
   /** In the order of the film. */
   readonly frames: readonly number[];
-  /** Whether others will be missing all the same. */
+  /** Whether other frames stay missing. */
   readonly partial: boolean;
 }
 
-/** Pure. */
+/** Chooses the frames of a retry. Pure. */
 export function chooseRetry(
   manifest: SlicedFrames,
   { missing, failed }: MissingFrames,

@@ -19,19 +19,18 @@ import {
 /** One encoded word of RFC 2047: charset, `B` or `Q`, text. */
 const ENCODED_WORD = /=\?([\w-]+)\?([BbQq])\?([^? ]*)\?=/g;
 
-/** RFC 8187: `UTF-8''` and percent-encoded text, as HTTP's own headers carry it (`filename*=`). */
+/** RFC 8187: `UTF-8''` and percent-encoded text, as in HTTP headers (`filename*=`). */
 const EXTENDED_VALUE = /^utf-8'[\w-]*'(.*)$/is;
 
 /**
- * The text of an HTTP header's value, which is US-ASCII on its way. S3 hands out metadata that is not as encoded
- * words of RFC 2047 (by the documentation: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html),
- * and a person can write `UTF-8''%C3%9C` (RFC 8187). Anything else is taken as it stands: a bare `%20` is three
- * characters, and what can't be decoded stays as it is.
+ * The text of an HTTP header's value, which is US-ASCII. S3 gives other metadata as encoded words of RFC 2047
+ * (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html), and a user can write `UTF-8''%C3%9C`
+ * (RFC 8187). Other text stays as it is: a bare `%20` is three characters.
  */
 function decodeHeaderText(value: string): string {
   const extended = EXTENDED_VALUE.exec(value)?.[1];
   if (extended !== undefined) return decodePercent(extended) ?? value;
-  // White space between two encoded words is no part of the text.
+  // White space between two encoded words is not part of the text.
   return value
     .replace(/(\?=)\s+(?==\?)/g, '$1')
     .replace(ENCODED_WORD, (word, charset: string, encoding: string, text: string) => {
@@ -64,27 +63,30 @@ function decodeBytes(bytes: Uint8Array, charset: string): string | undefined {
   }
 }
 
-/** A request to render a scene: the options, and what is no part of them. */
+/** A request to render a scene: its options, name, tags and cost cap. */
 export interface UploadWishes {
   readonly options: RenderOptions;
-  /** The render's name, in place of one made from the file's. */
+  /** The render's name, instead of one from the file's name. */
   readonly name?: string | undefined;
   /** Cost allocation tags. */
   readonly tags?: Tags | undefined;
-  /** US dollars that the render may cost. */
+  /** The cost cap in US dollars. */
   readonly maxCostUsd?: number | undefined;
 }
 
-/** One part of a request besides the options: its flag, its limits in words, and its help text. */
+/** A part of a request that is not an option: its flag, its limits in words, and its help text. */
 interface RequestRow {
   readonly flag: string;
   readonly limits: string;
   readonly help: string;
-  /** It concerns a farm alone, so a sidecar file may not have it. */
+  /** For farms only, so a sidecar file may not have it. */
   readonly farmOnly?: true;
 }
 
-/** The parts of a request besides the options, by their key in metadata. The command line and the docs read this table, too. */
+/**
+ * The parts of a request that are not options, by their key in metadata. The command line and the docs use this table,
+ * too.
+ */
 export const REQUEST_PARTS = {
   name: {
     flag: '-n, --name <name>',
@@ -106,9 +108,9 @@ export const REQUEST_PARTS = {
 
 const OPTION_OF: ReadonlyMap<string, OptionName> = new Map(OPTION_NAMES.map((name) => [wordOf(name), name]));
 
-/** How messages name the place of an option. */
+/** Words of messages for the place of an option. */
 interface Wording {
-  /** Before the option's key. */
+  /** Text before the option's key. */
   readonly prefix: string;
   /** What to do about a wrong value. */
   readonly fix: string;
@@ -119,13 +121,13 @@ const OBJECT_METADATA: Wording = {
   fix: 'upload the scene again with other metadata',
 };
 
-/** The keys of a sidecar file: those of metadata that mean something on one machine. */
+/** The keys of a sidecar file: those of metadata that apply to one machine. */
 export const SIDECAR_KEYS: readonly string[] = [...OPTION_OF.keys(), 'name', 'tags'];
 
 /**
- * Reads a request from an object's metadata: keys as S3 gives them, in lower case and without `x-amz-meta-`; values as
- * `decodeHeaderText` reads them. The keys are those of `RENDER_OPTIONS` and `REQUEST_PARTS`; other programs may have keys of their
- * own, which are ignored. Throws `bad-metadata` (usage) naming key, value and limits.
+ * Reads a request from an object's metadata: keys from S3 in lower case without `x-amz-meta-`, values as
+ * `decodeHeaderText` reads them. Keys are those of `RENDER_OPTIONS` and `REQUEST_PARTS`; other keys are ignored.
+ * Throws `bad-metadata` (usage) with key, value and limits.
  */
 export function parseUploadMetadata(
   metadata: Readonly<Record<string, string>>,
@@ -167,7 +169,7 @@ function readName(value: string, wording: Wording): string {
   }
 }
 
-/** `artist=ann,shot=12`: a tag has no comma in it. */
+/** Reads `artist=ann,shot=12`; tags contain no commas. */
 function readTags(value: string, wording: Wording): Tags {
   try {
     return parseTags(value.split(',').filter((text) => text.trim() !== ''));
@@ -199,23 +201,23 @@ function bad(
   return new SpotreelError('bad-metadata', 'usage', message, { cause });
 }
 
-/** A sidecar file is on a disk what metadata is in S3: `shot.blend.json` beside `shot.blend`. */
+/** A sidecar file has the role of metadata on a disk: `shot.blend.json` beside `shot.blend`. */
 export const SIDECAR_ENDING = '.json';
 
 const sidecarSchema = z.lazy(() => z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])));
 
 /**
- * Reads a sidecar: a JSON object with the names and values that an object's metadata would have (`{"frames": "1-10",
- * "samples": 16, "force": true}`). Only Spotreel reads it, so an unknown name is an error. Throws `bad-metadata`
- * (usage) naming the file, the name and what is allowed.
+ * Reads a sidecar: a JSON object with names and values of metadata (`{"frames": "1-10", "samples": 16, "force":
+ * true}`). Only Spotreel reads it, so an unknown name is an error. Throws `bad-metadata` (usage) with the file, the
+ * name and the allowed values.
  */
 export function parseSidecar(bytes: Uint8Array, where: string): UploadWishes {
   const given = parseJson(sidecarSchema, bytes, (reason) =>
-    badSidecar(where, `holds no options (${reason})`),
+    badSidecar(where, `has no readable options (${reason})`),
   );
   const unknown = Object.keys(given).find((key) => !SIDECAR_KEYS.includes(key.toLowerCase()));
   if (unknown !== undefined)
-    throw badSidecar(where, `knows no option "${unknown}"; there are ${SIDECAR_KEYS.join(', ')}`);
+    throw badSidecar(where, `has an unknown option "${unknown}"; use ${SIDECAR_KEYS.join(', ')}`);
   const metadata = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, String(value)]));
   return parseUploadMetadata(metadata, { prefix: `${where}: `, fix: 'change it there' });
 }

@@ -1,14 +1,14 @@
-/** What a video can be. `none`: the frames alone. */
+/** Video formats; `none`: no video, only frames. */
 export const VIDEO_FORMATS = ['h264', 'hevc', 'av1', 'prores', 'vp9', 'gif', 'none'] as const;
 
 export type VideoFormat = (typeof VIDEO_FORMATS)[number];
 
-/** A format that there is a file of. */
+/** A format with a file. */
 export type VideoFileFormat = Exclude<VideoFormat, 'none'>;
 
 export const DEFAULT_VIDEO: VideoFormat = 'h264';
 
-/** How the file of a format ends, and what browsers are told that it is. */
+/** Ending and content type of each format's file. */
 export const VIDEO_FILES: Readonly<
   Record<VideoFileFormat, { readonly ending: string; readonly contentType: string }>
 > = {
@@ -20,19 +20,19 @@ export const VIDEO_FILES: Readonly<
   gif: { ending: 'gif', contentType: 'image/gif' },
 };
 
-/** Frames per second as a fraction in lowest terms: 24000/1001 is no 23.976. */
+/** Frames per second as a fraction in lowest terms: 24000/1001 is not 23.976. */
 export interface FrameRate {
   readonly numerator: number;
   readonly denominator: number;
 }
 
-/** Beyond it neither part is something that a person typed, and ffmpeg's own fractions end at 31 bits. */
+/** Largest part of a frame rate: more than users type, and below the 31 bits of ffmpeg's fractions. */
 const LARGEST_PART = 10_000_000;
 
 /**
- * The frame rate of a scene: `fps / fpsBase`. Blender keeps `fps_base` as a 32-bit float, so 1.001 comes as
- * 1.00100004…: the simplest fraction that rounds to the same float is what was meant. `undefined` where the two make
- * no frame rate (zero, negative, not finite).
+ * The frame rate of a scene: `fps / fpsBase`. Blender stores `fps_base` as a 32-bit float, so 1.001 reads as
+ * 1.00100004…; this gives the simplest fraction that rounds to the same float. `undefined` for values that are zero,
+ * negative or not finite.
  */
 export function frameRateOf(fps: number, fpsBase: number): FrameRate | undefined {
   if (!Number.isInteger(fps) || fps < 1 || !Number.isFinite(fpsBase) || fpsBase <= 0) return undefined;
@@ -44,8 +44,8 @@ export function frameRateOf(fps: number, fpsBase: number): FrameRate | undefined
 }
 
 /**
- * The first convergent of the continued fraction that equals `value` as a 32-bit float, or the closest one with parts
- * of a sensible size; `undefined` where there is none above zero.
+ * The first convergent of the continued fraction that equals `value` as a 32-bit float, else the closest fraction with
+ * limited parts; `undefined` if that is 0.
  */
 function simplestFraction(value: number): FrameRate | undefined {
   const target = Math.fround(value);
@@ -66,7 +66,7 @@ function gcd(a: number, b: number): number {
   return b === 0 ? a : gcd(b, a % b);
 }
 
-/** `24000/1001`, or `24` where it is whole: as ffmpeg reads a frame rate. */
+/** `24000/1001`, or `24` for a whole number, as ffmpeg reads it. */
 export function formatFrameRate({ numerator, denominator }: FrameRate): string {
   return denominator === 1 ? String(numerator) : `${numerator}/${denominator}`;
 }
@@ -77,20 +77,20 @@ export interface Resolution {
   readonly height: number;
 }
 
-/** What of a scene decides the size of its frames. */
+/** Settings of a scene that decide the size of its frames. */
 interface ResolutionSettings {
   readonly width: number;
   readonly height: number;
   readonly resolutionPercent: number;
-  /** The border that is cut out, in fractions of the size. */
+  /** The crop border, in fractions of the size. */
   readonly crop?:
     | { readonly xmin: number; readonly xmax: number; readonly ymin: number; readonly ymax: number }
     | undefined;
 }
 
 /**
- * The size of the frames that Blender writes, in its own arithmetic: whole numbers, cut off, not rounded
- * (`render_init_from_main` in Blender's pipeline.cc; checked against Blender by test).
+ * The size of the frames that Blender writes. Like Blender, it cuts off fractions and does not round
+ * (`render_init_from_main` in Blender's pipeline.cc; a test compares it with Blender).
  */
 export function frameResolution({ width, height, resolutionPercent, crop }: ResolutionSettings): Resolution {
   const full = {
@@ -104,49 +104,50 @@ export function frameResolution({ width, height, resolutionPercent, crop }: Reso
   };
 }
 
-/** Blender multiplies a 32-bit float by a whole number and cuts. */
+/** As in Blender: a 32-bit float times a whole number, cut off. */
 function edge(fraction: number, pixels: number): number {
   return Math.trunc(Math.fround(Math.fround(fraction) * pixels));
 }
 
-/** x265 takes no smaller side (tried with ffmpeg 5.1). */
+/** Smallest side of a video of x265 (tried with ffmpeg 5.1). */
 const HEVC_LEAST_PIXELS = 16;
 
 /**
- * A GIF counts in hundredths of a second, at most 65,535 of them for a picture, and browsers show none for less than two.
+ * Fastest GIF. A GIF counts in hundredths of a second, at most 65,535 per picture, and browsers show none for less
+ * than two.
  * Source: https://www.w3.org/Graphics/GIF/spec-gif89a.txt, 23 (Delay Time)
  */
 const GIF_MOST_FPS = 50;
 const GIF_LEAST_FPS = 100 / 65_535;
 
-/** SVT-AV1 takes no smaller side (tried with 1.4). */
+/** Smallest side of a video of SVT-AV1 (tried with 1.4). */
 const AV1_LEAST_PIXELS = 64;
 
-/** Why a video of this format can't be what is asked for; `undefined` where it can. Pure. */
+/** Why a video of this format cannot have this size and frame rate; `undefined` if it can. Pure. */
 export function videoFault(
   video: VideoFormat,
   { width, height }: Resolution,
   frameRate: FrameRate,
 ): string | undefined {
   if (video === 'hevc' && Math.min(width, height) < HEVC_LEAST_PIXELS - 1) {
-    return `${width}×${height} pixels are too few for video hevc, which has ${HEVC_LEAST_PIXELS} at least each way`;
+    return `${width}×${height} pixels are too few for video hevc, which needs at least ${HEVC_LEAST_PIXELS} each way`;
   }
   if (video === 'av1' && Math.min(width, height) < AV1_LEAST_PIXELS - 1) {
-    return `${width}×${height} pixels are too few for video av1, which has ${AV1_LEAST_PIXELS} at least each way`;
+    return `${width}×${height} pixels are too few for video av1, which needs at least ${AV1_LEAST_PIXELS} each way`;
   }
   const fps = frameRate.numerator / frameRate.denominator;
   if (video === 'gif' && (fps > GIF_MOST_FPS || fps < GIF_LEAST_FPS)) {
-    return `${formatFrameRate(frameRate)} frames per second are not for video gif, which has 1/655 to ${GIF_MOST_FPS}`;
+    return `${formatFrameRate(frameRate)} frames per second are not possible for video gif, which allows 1/655 to ${GIF_MOST_FPS}`;
   }
   return undefined;
 }
 
-/** Displays whose pictures are no BT.709, and which videos are therefore tagged for. */
+/** Displays other than BT.709, for which videos are tagged. */
 export const DISPLAYS = ['rec2100-pq', 'rec2100-hlg', 'display-p3', 'rec2020'] as const;
 
 export type Display = (typeof DISPLAYS)[number];
 
-/** By Blender's names (5.2's `colormanagement/config.ocio`, and 4.x's for the last two). */
+/** Displays by Blender's names (5.2's `colormanagement/config.ocio`, and 4.x's for the last two). */
 const BY_NAME: Readonly<Record<string, Display>> = {
   'Rec.2100-PQ': 'rec2100-pq',
   'Rec.2100-HLG': 'rec2100-hlg',
@@ -154,29 +155,29 @@ const BY_NAME: Readonly<Record<string, Display>> = {
   'Rec.2020': 'rec2020',
 };
 
-/** The display that the scene's frames are for; `undefined` for those of BT.709 and for unknown ones. Pure. */
+/** The display of the scene's frames; `undefined` for BT.709 and unknown displays. Pure. */
 export function displayOf({ display }: { readonly display?: string | undefined }): Display | undefined {
   // ACES configurations add the word.
   const name = display?.replace(/ - Display$/, '') ?? '';
   return Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;
 }
 
-/** Whether 8 bits show bands on it. Pure. */
+/** Whether 8 bits would show bands on the display. Pure. */
 export const isHdr = (display: Display | undefined): boolean =>
   display === 'rec2100-pq' || display === 'rec2100-hlg';
 
-/** Width of a pixel by its height, in lowest terms: 64:45 is wider than high. */
+/** Width of a pixel divided by its height, in lowest terms: 64:45 is wider than high. */
 export interface PixelAspect {
   readonly numerator: number;
   readonly denominator: number;
 }
 
-/** Of both parts: what Blender's own videos have. */
+/** Largest value of both parts, as in Blender's videos. */
 const LARGEST_ASPECT_PART = 255;
 
 /**
- * The closest fraction to the scene's pixel aspect; `undefined` for square pixels and for values that make no aspect. Pure.
- * Blender's videos have the same one (tried with 3.4, 4.5 and 5.2).
+ * The closest fraction to the scene's pixel aspect, as in Blender's videos (tried with 3.4, 4.5 and 5.2); `undefined`
+ * for square pixels and invalid values. Pure.
  */
 export function pixelAspectOf(scene: {
   readonly pixelAspect?: { readonly x: number; readonly y: number };
@@ -188,7 +189,7 @@ export function pixelAspectOf(scene: {
   return numerator === denominator ? undefined : { numerator, denominator };
 }
 
-/** The one with the smallest parts where several are as close. */
+/** The closest fraction; of several, the one with the smallest parts. */
 function closestFraction(ratio: number): PixelAspect {
   let best = { numerator: 1, denominator: 1 };
   let smallest = Math.abs(ratio - 1);

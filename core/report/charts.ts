@@ -1,7 +1,7 @@
 import type { FrameSeconds, Stretch } from '../render/slice-figures';
 import { countOf, formatExactSeconds, formatSeconds } from '../text';
 
-/** Of `report.html`. Colours of the two schemes differ enough in lightness to be told apart by anyone. */
+/** Style of `report.html`. In both schemes the colours differ in lightness, for colour-blind readers. */
 export const REPORT_STYLE = `
 :root { --text: #1c1e21; --quiet: #5d646d; --ground: #fff; --line: #d7dbe0; --bar: #2f6fd0; --done: #2a8a57;
   --stopped: #d18a00; --lost: #8a5bc7; --failed: #c53030; }
@@ -43,14 +43,14 @@ li { margin: .4rem 0; overflow-wrap: anywhere; }
 a { color: var(--bar); }
 `;
 
-/** Text that is HTML already. Everything else is escaped where it is put in. */
+/** Escaped HTML. `html` escapes all other text. */
 export class Html {
   constructor(readonly text: string) {}
 }
 
 type Part = Html | string | number | readonly Html[];
 
-/** A template in which every value is escaped that is not `Html` itself: names out of a scene may hold anything. */
+/** A template that escapes every value except `Html`: names from a scene may hold anything. */
 export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Html {
   const text = strings.map((string, i) => string + (i < parts.length ? textOf(parts[i]!) : ''));
   return new Html(text.join(''));
@@ -79,9 +79,9 @@ function escapeHtml(text: string): string {
 const WIDTH = 1000;
 const HEIGHT = 196;
 
-/** Beyond so many, neighbours are drawn as one bar: no screen has more columns, and the page stays small. */
+/** Most bars. Neighbours share a bar beyond that, which keeps the page small. */
 const MOST_BARS = 500;
-/** Rows of slices; beyond, only those that took longest. */
+/** Most rows. If there are more slices, the chart shows those that took longest. */
 const MOST_ROWS = 150;
 const ROW = 14;
 
@@ -115,7 +115,7 @@ function chart({ name, title, height, marks, rows, columns }: Chart): Html {
   </div>`;
 }
 
-/** Seconds of each frame over the shot, one bar a frame; of neighbours drawn as one, the slowest. */
+/** Seconds of each frame, one bar per frame. Neighbours that share a bar show the slowest of them. */
 export function frameChart(frames: readonly FrameSeconds[]): Html {
   if (frames.length === 0) return html`<p class="none">No frame was rendered.</p>`;
   const bars = joinNeighbours(frames);
@@ -143,7 +143,7 @@ export function frameChart(frames: readonly FrameSeconds[]): Html {
   });
 }
 
-/** Slices over time, a row each, one stretch an attempt: who worked when, and who waited for whom. */
+/** Slices over time: a row for each slice, a bar for each attempt. */
 export function sliceChart(stretches: readonly Stretch[]): Html {
   if (stretches.length === 0) return html`<p class="none">No slice has begun.</p>`;
   const rows = rowsOf(stretches);
@@ -158,7 +158,7 @@ export function sliceChart(stretches: readonly Stretch[]): Html {
   const note =
     untold > 0
       ? html`<p class="none">
-          ${countOf(untold, 'slice')} that took less long ${untold === 1 ? 'is' : 'are'} not drawn.
+          ${countOf(untold, 'slice')} not shown, because ${untold === 1 ? 'it was' : 'they were'} quicker.
         </p>`
       : html``;
   const plot = chart({

@@ -9,7 +9,7 @@ import { quantileOf, reportFigures, type ReportFigures, type SliceRecords } from
 import { countOf, formatExactSeconds, formatSeconds } from '../text';
 import { frameChart, html, Html, REPORT_STYLE, sliceChart } from './charts';
 
-/** What the frames of these slices were rendered without, each frame as it was rendered last. Pure. */
+/** Files that frames of these slices lack. The last rendering of a frame counts. Pure. */
 export function lackingOf(slices: readonly SliceReport[]): MissingFiles | undefined {
   const attempts = slices.flatMap(({ attempts: all }) => all);
   const latest = new Map(
@@ -19,7 +19,7 @@ export function lackingOf(slices: readonly SliceReport[]): MissingFiles | undefi
   if (lacking.length === 0) return undefined;
   const concerned = [...new Set(lacking.map(({ attempt }) => attempt))];
   const files = new Set(concerned.flatMap(({ missingFiles = [] }) => missingFiles));
-  // An attempt that did not name all of them leaves unknown which frames lack the rest.
+  // An attempt that did not name all its files: it is unknown which frames lack the rest.
   const most = concerned.reduce(
     (count, { missingFileCount = 0 }) => Math.max(count, missingFileCount),
     files.size,
@@ -32,9 +32,9 @@ export function lackingOf(slices: readonly SliceReport[]): MissingFiles | undefi
   };
 }
 
-/** Pictures and films that stand in the page itself, as `data:` URLs: beside it nothing may be within reach. */
+/** Pictures and films inside the page, as `data:` URLs: the page may be opened without its neighbours. */
 interface ReportMedia {
-  /** A small film of all frames that are there. */
+  /** A small film of all stored frames. */
   readonly preview?: string;
   readonly poster?: string;
   readonly contactSheet?: string;
@@ -43,16 +43,16 @@ interface ReportMedia {
 interface FilmInput {
   readonly manifest: Pick<Manifest, 'frameCount' | 'frames'>;
   readonly media: ReportMedia;
-  /** The name of the video beside the page; absent if there is none. */
+  /** The name of the video beside the page; absent if no video was made. */
   readonly video?: string;
   /** Folders below `outputs/`. */
   readonly outputs?: readonly string[] | undefined;
 }
 
-/** File Output nodes that are linked; beyond, only their number is shown. */
+/** Most File Output nodes with a link. The page counts the others. */
 const MOST_NODES = 100;
 
-/** Where the files of File Output nodes are, beside the page. */
+/** Links to the files of File Output nodes, which are beside the page. */
 function outputLinks(outputs: readonly string[]): Html {
   if (outputs.length === 0) return html``;
   const links = outputs
@@ -62,7 +62,7 @@ function outputLinks(outputs: readonly string[]): Html {
   return html`<p>File Output nodes:${links}${more}</p>`;
 }
 
-/** The film, or the picture of a render of one frame, with what is beside the page. */
+/** The film or, for a render of one frame, its picture, with links to the files beside the page. */
 function film({ manifest, media, video, outputs = [] }: FilmInput, missing: number): Html {
   const { preview, poster, contactSheet } = media;
   const player =
@@ -95,24 +95,23 @@ const stillOf = (poster: string | undefined): Html =>
 
 export interface ReportInput extends SliceRecords {
   readonly media: ReportMedia;
-  /** The name of the video that lies beside the page, where there is one. */
+  /** The name of the video beside the page; absent if no video was made. */
   readonly video?: string;
-  /** What of its sound the video lacks, a sentence each. */
+  /** Which sound the video lacks, a sentence each. */
   readonly lacks?: readonly string[];
-  /** What was found when the video was made. */
+  /** Findings from making the video. */
   readonly findings?: readonly Finding[];
-  /** What it has cost by the built-in table; absent where nobody is paid. */
+  /** The cost at the built-in prices; absent for renders without paid machines. */
   readonly cost?: RenderCost | undefined;
-  /** When the page is made. */
   readonly at: Date;
 }
 
-/** Rows of a table; beyond, only their number is told. `failures/` and `slices/` hold all. */
+/** Most rows of a table. The page counts the others, which are in `failures/` or `slices/`. */
 const MOST_ROWS = 100;
 
 /**
- * `report.html`: what became of a render, on one page that needs nothing but itself: no script, no network, readable on a
- * phone and in the dark. Pure. What comes out of a scene is escaped.
+ * `report.html`: the result of a render on one page, for phones and dark screens, too. It needs no script, no network
+ * and no other file. Text from a scene is escaped. Pure.
  */
 export function reportPage(input: ReportInput): string {
   const figures = reportFigures(input);
@@ -139,8 +138,8 @@ export function reportPage(input: ReportInput): string {
           ${section('Seconds per frame', frameChart(figures.frames))}
           ${section('Slices over time', html`${sliceChart(figures.stretches)}${LEGEND}`)}
           ${figuresTable(input, figures)} ${interruptions(figures)}
-          ${findings('What was found before', input.manifest.findings ?? [])}
-          ${findings('What was found when the video was made', input.findings ?? [])} ${settings(input)}
+          ${findings('Findings before the render', input.manifest.findings ?? [])}
+          ${findings('Findings from making the video', input.findings ?? [])} ${settings(input)}
         </main>
       </body>
     </html> `;
@@ -182,10 +181,9 @@ function fileNameOf(url: string): string {
   return url.split('/').at(-1) ?? url;
 }
 
-/** Why a frame has no record. */
-const NEVER = 'it was never rendered: its slice did not come to it';
+const NEVER = 'not rendered: its slice ended before this frame';
 
-/** Sentences about missing frames; the table has a row for each. */
+/** Most sentences about missing frames. The table has a row for each frame. */
 const MOST_GROUPS = 5;
 
 function missingFrames({ missing }: ReportInput): Html {
@@ -194,13 +192,13 @@ function missingFrames({ missing }: ReportInput): Html {
     const why = failure?.reason ?? NEVER;
     return [frame, failure?.tries ?? '', why];
   });
-  const told = missing.map(({ frame, failure }) => ({
+  const failed = missing.map(({ frame, failure }) => ({
     frame,
     reason: failure?.reason ?? NEVER,
     missing: failure?.missing,
   }));
   const table = html`<p>${formatFrames(missing.map(({ frame }) => frame))}</p>
-    ${groupReasons(told)
+    ${groupReasons(failed)
       .slice(0, MOST_GROUPS)
       .map((reason) => html`<p>${reason}</p>`)}
     ${columns(['Frame', 'Tries', 'Why'], rows)}${rest(missing.length, 'failures/ holds all of them')}`;
@@ -213,9 +211,9 @@ function figuresTable({ manifest, cost }: ReportInput, figures: ReportFigures): 
     ['Slices', describeSlices(manifest)],
     ['Attempts', String(figures.stretches.length)],
     ['Interruptions', String(figures.interruptions)],
-    ['Time that machines were held for', formatSeconds(figures.slotSeconds)],
-    ['Blender’s work on frames that are kept', formatSeconds(figures.renderSeconds)],
-    ['Blender’s work lost to interruptions, as far as known', formatExactSeconds(figures.droppedSeconds)],
+    ['Machine time', formatSeconds(figures.slotSeconds)],
+    ['Blender’s time for stored frames', formatSeconds(figures.renderSeconds)],
+    ['Blender’s time lost to interruptions, as far as known', formatExactSeconds(figures.droppedSeconds)],
   ];
   if (seconds.length > 0) {
     const median = formatExactSeconds(quantileOf(seconds, 0.5));
@@ -226,7 +224,7 @@ function figuresTable({ manifest, cost }: ReportInput, figures: ReportFigures): 
     rows.push(['Largest Blender', `${Math.round(figures.blenderPeakMemoryBytes / 2 ** 20)} MiB`]);
   if (cost)
     rows.push([
-      'Cost, reckoned from that time',
+      'Estimated cost of that time',
       `${describeSpread(cost.usd)}, ${describePrices(cost.prices)}; ${NOT_IN_COST}`,
     ]);
   return section('Figures', pairs(rows));
@@ -242,11 +240,11 @@ function interruptions({ stretches }: ReportFigures): Html {
   const bad = stretches.filter(({ end }) => end !== 'done');
   if (bad.length === 0) return html``;
   const rows = bad.slice(0, MOST_ROWS).map(({ slice, attempt, end, frames, reason }) => {
-    const why = reason ?? (end === 'lost' ? 'its machine was gone before it could say why' : '');
+    const why = reason ?? (end === 'lost' ? 'its machine was lost before it could report a reason' : '');
     return [slice, attempt, frames, why];
   });
   const table = html`${columns(['Slice', 'Attempt', 'Frames', 'Why it ended'], rows)}${rest(bad.length, 'slices/ holds all of them')}`;
-  return section('Attempts that did not end well', table);
+  return section('Interrupted and failed attempts', table);
 }
 
 function findings(title: string, all: readonly Finding[]): Html {

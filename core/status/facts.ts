@@ -23,7 +23,7 @@ import { formatLocation, type ObjectInfo } from '../storage/storage';
 import { type QueueLook, turnOf } from '../watch-folder/queue';
 import { plainStartFailure } from './render-state';
 
-/** What is kept of a plan: it may name 20,000 files. */
+/** The part of a plan that is kept: a plan may name 20,000 files. */
 export type Plan = Pick<
   Manifest,
   'createdAt' | 'frames' | 'frameCount' | 'sliceCount' | 'findings' | 'tags'
@@ -31,43 +31,43 @@ export type Plan = Pick<
   readonly video: VideoFormat;
   /** Whether its slices run on machines with GPUs. */
   readonly onGpu: boolean;
-  /** Of a render of one of several cameras. */
+  /** Absent for a render of its own. */
   readonly group?: string | undefined;
   readonly camera?: string | undefined;
 };
 
-/** What a render's folder says about how it was begun and ended; few requests, however large the render. */
+/** Records of a render's start and end: few requests, whatever its size. */
 export interface RenderRecords extends JobRecords {
   readonly render: Render;
   readonly plan?: Plan | undefined;
-  /** Why the plan cannot be read, where there is one. */
+  /** Why the plan cannot be read; absent if it can, or if it is missing. */
   readonly planFault?: string | undefined;
 }
 
-/** Of those, what tells of the newest jobs. */
+/** Records of the newest jobs. */
 export interface JobRecords {
   readonly jobs?: RenderJobs | undefined;
   /** When `jobs` was noted, in milliseconds since 1970. */
   readonly jobsNotedAt?: number | undefined;
-  /** Who makes, or made, a video of what there is of the render job `renderJob`. */
+  /** The job that makes a video of the stored frames after the render job `renderJob` failed. */
   readonly salvage?: Pick<Salvage, 'renderJob' | 'jobId'> | undefined;
-  /** `status.json`, where it says how these jobs ended. */
+  /** `status.json` if it reports the end of these jobs. */
   readonly status?: EndStatus | undefined;
-  /** Files that cannot be used and why, a line each. */
+  /** Files that cannot be used, and why; a line each. */
   readonly damage?: readonly string[];
 }
 
-/** What came of the render so far. */
+/** Results of the render so far. */
 export interface RenderResults {
   readonly stored: number;
-  /** The frame that was written last. */
+  /** The newest frame. */
   readonly newestFrame?: URL | undefined;
   readonly failed: number;
   readonly failures: FrameFailures['first'];
   readonly gaps?: Gaps | undefined;
-  /** What frames were rendered without. */
+  /** Files that frames were rendered without. */
   readonly lacking?: MissingFiles | undefined;
-  /** Why slices failed where no frame has a reason. */
+  /** Why slices failed, if no frame has a reason. */
   readonly sliceReasons?: readonly string[];
   /** As in `JobRecords`. */
   readonly damage?: readonly string[];
@@ -93,7 +93,7 @@ async function findManifest(
   }
 }
 
-/** What is noted of a render's jobs and of their end. Does not read the plan, which may be large. */
+/** Records of a render's jobs and their end. Does not read the plan, which may be large. */
 export async function readJobRecords(render: Render): Promise<JobRecords> {
   const [found, noted] = await Promise.all([render.status.find(), render.jobs.find()]);
   const { value: jobs } = noted;
@@ -118,13 +118,13 @@ function damageOf({ url }: Pick<Document<unknown>, 'url'>, damage: string | unde
   return damage === undefined ? [] : [`${formatLocation(url)} is damaged (${damage})`];
 }
 
-/** That a render goes on elsewhere is no end of it. */
+/** A status `rescuing` is not an end. */
 function asEnd(status: RenderStatus): EndStatus | undefined {
   const { state } = status;
   return state === 'rescuing' ? undefined : { ...status, state };
 }
 
-/** What tells of an earlier pair of jobs says nothing of the newest. */
+/** Whether a status is about these jobs and not about an earlier pair. */
 function isAbout({ render, stitch }: RenderJobs, { jobs }: EndStatus): boolean {
   return jobs?.render === render.jobId && jobs.stitch === stitch.jobId;
 }
@@ -144,7 +144,7 @@ function planOf({
   return { ...planned, video: chosenVideo(options, frameCount), onGpu: device === 'GPU' };
 }
 
-/** One listing of the frames and one of the failures. Without a plan nothing can be counted. */
+/** Makes one listing of the frames and one of the failures. Without a plan no frames are counted. */
 export async function readRenderResults({ render, plan }: RenderRecords): Promise<RenderResults> {
   if (!plan) return { stored: 0, failed: 0, failures: [] };
   let newest: ObjectInfo | undefined;
@@ -167,10 +167,10 @@ export async function readRenderResults({ render, plan }: RenderRecords): Promis
   };
 }
 
-/** Slices whose latest reason is read. */
+/** Most slices whose latest reason is read. */
 const SOME_SLICES = 16;
 
-/** Why the first slices of a render failed, each reason once. */
+/** Reasons of the first failed slices, each once. */
 export async function readSliceReasons(render: Render): Promise<string[]> {
   const reasons = new Set<string>();
   let read = 0;
@@ -182,39 +182,39 @@ export async function readSliceReasons(render: Render): Promise<string[]> {
   return [...reasons];
 }
 
-/** The process that renders into a folder, of this machine or of another one that shares the folder. */
+/** The process that renders into a folder, on this machine or another one that shares the folder. */
 export function localHolder(render: Render): LockHolder | undefined {
   return findLockHolder(render.localBatchFolder);
 }
 
-/** What a Batch says of a render's jobs. */
+/** What a Batch reports about a render's jobs. */
 export interface SeenJobs {
   readonly place: 'farm' | 'here';
   readonly render?: JobDetail | undefined;
   readonly stitch?: JobDetail | undefined;
   readonly salvage?: JobDetail | undefined;
-  /** Some children of the render job, those that are to run next. */
+  /** Some children of the render job: those that run next. */
   readonly children?: readonly JobDetail[];
-  /** On one machine: whether a process is at it. */
+  /** On one machine: whether a process renders it. */
   readonly attended?: boolean;
-  /** On one machine: how many renders a watch folder's queue has before it; absent where it is in none that is worked on. */
+  /** On one machine: renders before it in a watch folder's queue; absent if no process works on such a queue. */
   readonly turn?: number | undefined;
-  /** On one machine: the newest pair of jobs in the journals, where `jobs.json` names none. */
+  /** On one machine: the newest pair of jobs in the journals, if `jobs.json` names none. */
   readonly foundJobs?: RenderJobs | undefined;
-  /** Why the first slice that never came up did not. */
+  /** Why the first slice that did not start failed. */
   readonly cause?: string | undefined;
-  /** Journals that cannot be read and why, a line each. */
+  /** Journals that cannot be read, and why; a line each. */
   readonly damage?: readonly string[];
-  /** Why the Batch could not be asked. */
+  /** Why the Batch did not answer. */
   readonly fault?: string | undefined;
 }
 
-/** Children that are described along with their parent, in the same call: one of them may hold up the queue. */
+/** Most children that are described in the call for their parent: one of them may block the queue. */
 const SOME_CHILDREN = 10;
 
 /**
- * The ids to describe for one render: its jobs (a parent tells of all its children), and `some` children from the one on
- * that is next to run when `ended` have. Far below the 100 that one call takes.
+ * The ids to describe for one render: its jobs (a parent has the counts of its children), and `some` children from the
+ * first that runs once `ended` have. Far fewer than the 100 of one call.
  */
 export function jobIdsOf(
   { jobs, salvage, plan }: RenderRecords,
@@ -235,7 +235,7 @@ export function jobIdsOf(
   ];
 }
 
-/** What was described, as one render's. Pure. */
+/** The described jobs as those of one render. Pure. */
 export function seenOnFarm({ jobs, salvage }: RenderRecords, details: readonly JobDetail[]): SeenJobs {
   const find = (id: string | undefined) => details.find(({ jobId }) => jobId === id);
   return {
@@ -247,21 +247,21 @@ export function seenOnFarm({ jobs, salvage }: RenderRecords, details: readonly J
   };
 }
 
-/** Asks AWS Batch, in one call. Throws what it refuses. */
+/** Asks AWS Batch in one call. Throws what AWS Batch refuses. */
 export async function askBatch(records: RenderRecords, batch: Batch, ended = 0): Promise<SeenJobs> {
   const ids = jobIdsOf(records, ended);
   return seenOnFarm(records, ids.length === 0 ? [] : await batch.describeJobs(ids));
 }
 
 /**
- * Reads the journals of the local Batch in a render's folder, which another process may be writing, and whether one has it or
- * will. Without `jobs` the newest pair in the journals is taken.
+ * Reads the journals of the local Batch in a render's folder, which another process may write, and who holds the
+ * folder or will. Without `jobs` it takes the newest pair in the journals.
  */
 export function lookHere(
   { render: { renderId, localBatchFolder }, jobs: noted }: Pick<RenderRecords, 'render' | 'jobs'>,
   queue?: QueueLook,
 ): SeenJobs {
-  // Before the journals: who lets go of them has written all of them.
+  // Before the journals: a process releases the folder after it has written all of them.
   const attended = findLockHolder(localBatchFolder) !== undefined;
   const { jobs: journaled, damage } = peekJobs(join(localBatchFolder, 'jobs'));
   const foundJobs = noted ? undefined : newestPair(journaled);
@@ -286,7 +286,7 @@ export function lookHere(
   };
 }
 
-/** Of an attempt without an exit code nothing came up. */
+/** An attempt without an exit code did not start. */
 function causeOf({ children }: JobState): string | undefined {
   for (const { attempts } of children) {
     const { exitCode, reason } = attempts.at(-1)?.container ?? {};
@@ -295,7 +295,7 @@ function causeOf({ children }: JobState): string | undefined {
   return undefined;
 }
 
-/** All jobs of a folder are its render's; those of a retry have its number in their names. */
+/** All jobs of a folder belong to its render. Those of a retry have its number in their names. */
 function newestPair(journaled: readonly JobState[]): RenderJobs | undefined {
   const newest = (ending: string) => journaled.findLast(({ request }) => request.jobName.endsWith(ending));
   const [render, stitch] = [newest('_Rendering'), newest('_Stitching')];
@@ -305,7 +305,7 @@ function newestPair(journaled: readonly JobState[]): RenderJobs | undefined {
 
 const identityOf = ({ jobId, request }: JobState) => ({ jobId, jobName: request.jobName });
 
-/** Children, or jobs without any, that wait for nothing but a machine. Pure. */
+/** Children, or jobs without children, that wait for a machine only. Pure. */
 export function countRunnable(jobs: ReadonlyArray<JobDetail | undefined>): number {
   return jobs.reduce((sum, job) => {
     const summary = job?.arrayProperties?.statusSummary;

@@ -15,25 +15,25 @@ import {
 } from './facts';
 import { plainStatusReason, type RenderState, type StateName, type Waiting } from './render-state';
 
-/** A machine takes some minutes to come: EC2 starts it, and it pulls the image. Before that, waiting means nothing. */
+/** Usual wait for a machine: EC2 starts it, and the machine pulls the image. */
 const USUAL_WAIT_SECONDS = 5 * 60;
 
 /**
- * What AWS Batch writes into the status reason of the RUNNABLE job that holds up a queue, by the documentation:
+ * Status reasons of a RUNNABLE job that blocks its queue, as documented:
  * https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
  */
 const REASONS: ReadonlyArray<readonly [RegExp, string]> = [
   [
     /^CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY/,
-    'the zones have no Spot machines of these types now: it goes on by itself when they have; more instanceTypes or zones: 3 help',
+    'the zones have no Spot machines of these types now; the render resumes when they have, sooner with more instanceTypes or zones: 3',
   ],
   [
     /^MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE/,
-    'the compute environment may not have as many vCPUs as one slice asks for: deploy with spotVcpus above renderVcpus',
+    'the compute environment has fewer vCPUs than one slice needs: deploy with spotVcpus above renderVcpus',
   ],
   [
     /^MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT/,
-    'no machine of the allowed types is as large as a slice asks for: lower renderMemoryMib or renderVcpus, or allow larger instanceTypes',
+    'no machine of the allowed types is large enough for a slice: lower renderMemoryMib or renderVcpus, or allow larger instanceTypes',
   ],
   [
     /^MISCONFIGURATION:(SERVICE_ROLE_PERMISSIONS|EC2_INSTANCE_CONFIGURATION_UNSUPPORTED)/,
@@ -41,44 +41,44 @@ const REASONS: ReadonlyArray<readonly [RegExp, string]> = [
   ],
   [
     /^ACTION_REQUIRED/,
-    'the compute environment is not valid: the Batch console says why; deploy the farm again',
+    'the compute environment is not valid: see the AWS Batch console, or deploy the farm again',
   ],
 ];
 
 /**
- * Where AWS Batch gives no reason, the usual ones, by the documentation:
+ * Usual reasons if AWS Batch gives none, as documented:
  * https://docs.aws.amazon.com/batch/latest/userguide/troubleshooting.html
  */
 const USUAL: readonly string[] = [
-  'machines are busy with other renders: they take turns',
-  'the quota "All Standard Spot Instance Requests" (Service Quotas > EC2; of GPUs "All G and VT Spot Instance Requests", of On-Demand machines "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances") is below what a slice asks for',
+  'machines are busy with other renders; renders take turns',
+  'the quota "All Standard Spot Instance Requests" (Service Quotas > EC2; of GPUs "All G and VT Spot Instance Requests", of On-Demand machines "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances") is too low for a slice',
   'the zones have no Spot machines of these types now',
-  'the compute environment is disabled or not valid: the Batch console says so',
+  'the compute environment is disabled or not valid: see the AWS Batch console',
   'machines start but can’t reach ECS or pull the image',
 ];
 
-/** What AWS Batch says of the first of these jobs that waits for a machine and of which it says anything. */
+/** The status reason of the first job that waits for a machine and has one. */
 function waitingReason(jobs: readonly JobDetail[]): string | undefined {
   return jobs.find(({ status, statusReason }) => status === 'RUNNABLE' && statusReason)?.statusReason;
 }
 
-/** What a status reason means, and what to do about it; `undefined` for one that is not known, and without any. Pure. */
+/** What a status reason means and what to do; `undefined` for unknown reasons and without one. Pure. */
 export function knownReason(statusReason: string | undefined): string | undefined {
   if (statusReason === undefined) return undefined;
   return REASONS.find(([pattern]) => pattern.test(statusReason))?.[1];
 }
 
-/** What may keep jobs waiting that have waited for so many seconds; nothing while that is usual. Pure. */
+/** What may delay jobs that have waited for so many seconds; nothing if that is usual. Pure. */
 export function waitingHints(seconds: number, statusReason: string | undefined): readonly string[] {
   const known = knownReason(statusReason);
   if (known !== undefined) return [known];
   return seconds < USUAL_WAIT_SECONDS ? [] : USUAL;
 }
 
-/** Jobs that were submitted so lately may not be described yet, and who plans a render submits it at once. */
+/** For so long after a submission AWS Batch may not describe the jobs, and a planned render may lack jobs. */
 const SUBMITTING_SECONDS = 120;
 
-/** All that is known of a render. */
+/** Everything that is known about a render. */
 export interface KnownRender {
   readonly records: RenderRecords;
   readonly results: RenderResults;
@@ -93,7 +93,7 @@ interface Verdict {
   readonly endedAt?: string | undefined;
 }
 
-/** What all of it comes to; `now` in milliseconds since 1970. Pure. */
+/** The state of a render; `now` in milliseconds since 1970. Pure. */
 export function judgeRender(known: KnownRender, now: number): RenderState {
   const { records, results, seen, figures } = known;
   const { render, plan, status } = records;
@@ -135,7 +135,7 @@ export function judgeRender(known: KnownRender, now: number): RenderState {
 const damageFinding = (damage: string): Finding => ({
   code: 'damaged-file',
   severity: 'warning',
-  message: `${damage}; Spotreel does without it`,
+  message: `${damage}; Spotreel ignores it`,
 });
 
 function figuresOf({
@@ -151,7 +151,7 @@ function verdictOf(known: KnownRender, now: number): Verdict {
   const { records, seen } = known;
   const { status, planFault } = records;
   const jobs = records.jobs ?? seen.foundJobs;
-  // Whatever became of it before, it is to go on.
+  // A queued render will run, whatever its last result.
   if (seen.turn !== undefined && !seen.attended)
     return { state: 'waiting', ended: false, reason: turnReason(seen.turn) };
   if (status && status.state !== 'failed') {
@@ -173,7 +173,7 @@ function turnReason(turn: number): string {
 
 function unsubmitted({ records, seen }: KnownRender, now: number): Verdict {
   if (seen.attended) return { state: 'waiting', ended: false, reason: 'it is being prepared' };
-  const reason = 'it was planned, and no jobs of it are noted: the same command again submits them';
+  const reason = 'it was planned but has no jobs; run the same command again to submit them';
   if (seen.place === 'here') return { state: 'stopped', ended: true, reason };
   const planned = records.plan ? Date.parse(records.plan.createdAt) : 0;
   if (now - planned < SUBMITTING_SECONDS * 1000)
@@ -181,11 +181,11 @@ function unsubmitted({ records, seen }: KnownRender, now: number): Verdict {
   return { state: 'unknown', ended: true, reason };
 }
 
-/** Jobs of which nothing is known: what lies in the folder is all there is to go by. */
+/** The verdict if the Batch knows neither job: the folder decides. */
 function unseen(known: KnownRender, now: number): Verdict {
   const { records, results, seen } = known;
   const { jobsNotedAt = 0 } = records;
-  // A film from before says nothing of jobs that may run; on this machine none does if no process has the folder.
+  // An existing film does not exclude running jobs. On this machine none runs if no process holds the folder.
   if (seen.fault !== undefined && (seen.place === 'farm' || seen.attended))
     return { state: 'unknown', ended: false };
   const made = madeWithoutJournal(known);
@@ -194,7 +194,7 @@ function unseen(known: KnownRender, now: number): Verdict {
     return { state: 'waiting', ended: false, reason: 'its jobs were submitted just now' };
   if (results.gaps && results.partialVideo)
     return { state: 'partial', ended: true, reason: gapsReason(results) };
-  const reason = `${seen.place === 'farm' ? 'AWS Batch' : 'the local Batch'} knows nothing of its jobs: submit it again, and what is there is kept`;
+  const reason = `${seen.place === 'farm' ? 'AWS Batch' : 'the local Batch'} does not know its jobs; submit it again to render what is missing`;
   return { state: 'unknown', ended: true, reason };
 }
 
@@ -215,15 +215,15 @@ function verdictOfJobs(known: KnownRender, now: number): Verdict {
   if (running) return { state: 'stitching', ended: false };
   if (salvage || render?.status === 'SUCCEEDED' || records.jobs?.retry?.kind === 'video')
     return open?.status === 'RUNNABLE'
-      ? { state: 'waiting', ended: false, reason: 'the frames are there, and the video is to be made' }
+      ? { state: 'waiting', ended: false, reason: 'the frames are stored, and the video is next' }
       : { state: 'stitching', ended: false };
   const slices = render && countSlices(render);
-  // Between two slices of one machine none runs for a moment.
+  // On one machine, no slice runs for a moment between two slices.
   const working = (slices?.running ?? 0) > 0 || (seen.place === 'here' && results.stored > 0);
   return { state: working ? 'rendering' : 'waiting', ended: false };
 }
 
-/** The journal of the video's job is missing or damaged: the frames and the video decide. */
+/** The journal of the video's job is missing or damaged, so frames and video decide. */
 function madeWithoutJournal({ records: { plan }, results }: KnownRender): Verdict | undefined {
   const isComplete = plan && results.stored >= plan.frameCount && (plan.video === 'none' || results.video);
   return isComplete ? { state: 'complete', ended: true } : undefined;
@@ -239,12 +239,12 @@ function madeVideo({ records, results, seen }: KnownRender, job: JobDetail): Ver
   if (plan?.video === 'none' || results.video) return { state: 'complete', ended: true, endedAt };
   if (results.gaps && results.partialVideo)
     return { state: 'partial', ended: true, endedAt, reason: gapsReason(results) };
-  const name = seen.salvage === job ? 'the video of what there is' : 'the video';
-  const reason = `${name} was made, and is not there: was it deleted? The same command again makes it anew`;
+  const name = seen.salvage === job ? 'the video of the stored frames' : 'the video';
+  const reason = `${name} was made but no longer exists; run the same command to make it again`;
   return { state: 'failed', ended: true, endedAt, reason };
 }
 
-/** One that found a frame to be bad has made a video all the same. */
+/** A stitch job that failed because of a damaged frame has made a video all the same. */
 function failedVerdict(known: KnownRender): Verdict {
   const { records, results, seen } = known;
   const { status } = records;
@@ -258,12 +258,12 @@ function failedVerdict(known: KnownRender): Verdict {
   return { state: 'failed', ended: true, endedAt, reason: status?.reason ?? failureReason(known, job) };
 }
 
-/** Frames that are listed with their reasons. */
+/** Most frames that are listed with reasons. */
 const MOST_FAILURES = 10;
 
 const lackingFacts = ({ frames, count, files }: MissingFiles) => ({ frames, count, files });
 
-/** In words: why frames failed, else why slices did, else what is known of the job. */
+/** Why frames failed, else why slices failed, else the job's status reason. */
 function failureReason({ results, seen }: KnownRender, job: JobDetail | undefined): string | undefined {
   const frames = describeReasons(results.failures, results.failed);
   if (frames !== undefined) return frames;
@@ -275,7 +275,10 @@ function failureReason({ results, seen }: KnownRender, job: JobDetail | undefine
   return [...slices, ...(why === undefined ? [] : [why])].join('; ') || undefined;
 }
 
-/** Whether jobs may yet come that render the rest, or one that makes a video of what there is, or it can't be asked for now. */
+/**
+ * Whether more jobs may follow: of a rescue, or to make a video of the stored frames. Also if AWS Batch cannot say
+ * now.
+ */
 function mayGoOn({ records, results, seen }: KnownRender, now: number): boolean {
   const { status, salvage, jobs, plan } = records;
   if (seen.salvage) return false;
@@ -285,15 +288,15 @@ function mayGoOn({ records, results, seen }: KnownRender, now: number): boolean 
   if (!isRender) return false;
   const makesVideo = plan?.video !== 'none';
   if (seen.place === 'here') return makesVideo && seen.attended === true;
-  // Until the farm has told of the end, nobody knows whether it goes on.
+  // Until the farm reports the end, a rescue may follow.
   if (status && (!makesVideo || results.stored === 0)) return false;
   const at = status ? Date.parse(status.at) : (seen.render?.stoppedAt ?? 0);
   return (salvage !== undefined && seen.fault !== undefined) || now - at < SALVAGE_SECONDS * 1000;
 }
 
 /**
- * Whether `status.json` says all there will ever be, so that no Batch need be asked; `now` in milliseconds. Pure. That the stitch job
- * failed may be all that is told yet of a render job that failed.
+ * Whether `status.json` is the last word, so that AWS Batch need not be asked; `now` in milliseconds. A failed stitch
+ * job alone may mean that the end of the render job is not reported yet. Pure.
  */
 export function isFinal({ status, jobs, salvage }: JobRecords, now: number): boolean {
   if (!status) return false;
@@ -313,7 +316,7 @@ function waitingOf({ seen, figures, records }: KnownRender, now: number): Waitin
   const jobs = [render, stitch, salvage];
   const queued = seen.turn === undefined || !records.plan ? undefined : Date.parse(records.plan.createdAt);
   const last = [figures?.lastSeen, render?.createdAt, salvage?.createdAt, records.jobsNotedAt, queued];
-  // Where nothing at all is known, from now on.
+  // Without any time, the wait starts now.
   const since = last.reduce<number>((latest, at) => Math.max(latest, at ?? 0), 0) || now;
   const runnable = countRunnable(jobs);
   const statusReason = waitingReason([...jobs.filter((job) => job !== undefined), ...children]);
@@ -330,7 +333,7 @@ function videoOf(state: StateName, { video, partialVideo }: RenderResults): URL 
   return state === 'partial' ? partialVideo : undefined;
 }
 
-/** `judgeRender` on what lies in the folder; of a render that failed without a failed frame, why its slices did. */
+/** Reads the results and calls `judgeRender`. Reads why slices failed if no frame has a reason. */
 export async function judgeWithReasons(
   known: Omit<KnownRender, 'results'>,
   now: number,

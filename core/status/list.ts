@@ -18,29 +18,28 @@ import {
 import { isFinal, judgeWithReasons } from './judge';
 import type { RenderState, StateName } from './render-state';
 
-/** Renders that are looked at at a time: some small objects each. */
+/** Renders that are read at a time: some small objects each. */
 const AT_ONCE = 16;
 
 /** A render in a list of many. */
 export interface ListedRender {
   readonly renderId: string;
   readonly state: StateName;
-  /** What it has in common with the renders of other cameras. */
+  /** The name that it shares with the renders of other cameras. */
   readonly group?: string | undefined;
-  /** The camera that was asked for. */
   readonly camera?: string | undefined;
   readonly reason?: string | undefined;
   /** Files that frames were rendered without. */
   readonly missingFiles?: RenderState['missingFiles'];
   readonly frames?: { readonly total: number; readonly stored: number } | undefined;
-  /** When it was planned, or refused, ISO 8601. Absent where its plan can't be read. */
+  /** When it was planned or refused, ISO 8601; absent if its plan cannot be read. */
   readonly createdAt?: string | undefined;
   readonly video?: string | undefined;
 }
 
 type Listable = Pick<ListedRender, 'renderId' | 'createdAt'>;
 
-/** Where renders are listed, and who knows of their jobs: AWS Batch, or each folder itself. */
+/** The folder of renders, and AWS Batch if they run there. */
 export interface ListPlace {
   readonly output: URL;
   readonly storage: Storage;
@@ -50,9 +49,9 @@ export interface ListPlace {
 }
 
 /**
- * Every render in a place, the newest first. A render that has ended costs three small requests, one that has not a listing
- * of its frames as well; AWS Batch is asked about all of those together, at most 100 jobs a call. Throws what storage throws;
- * that AWS Batch does not answer, or a plan can't be read, is told of the renders that it is about.
+ * Every render in a place, newest first. A render that has ended takes three small requests, others also a listing of
+ * frames. AWS Batch is asked about up to 100 jobs per call. If AWS Batch fails or a plan cannot be read, the renders
+ * concerned report it. Throws what storage throws.
  */
 export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
   const { output, storage, batch, now } = place;
@@ -86,7 +85,7 @@ export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
   return [...listed.filter((one) => one !== undefined), ...judged].toSorted(newestFirst);
 }
 
-/** A render of which nothing can be said. On a disk a file that fails is a fault of this render alone. Throws other errors. */
+/** A render that cannot be read. On a disk the fault is limited to this render. Throws other errors. */
 function unknownRender(renderId: string, error: unknown, output: URL): ListedRender {
   if (!(error instanceof SpotreelError)) throw error;
   if (error.kind === 'passing' && output.protocol !== 'file:') throw error;
@@ -102,7 +101,7 @@ function queueOrNone(output: URL): QueueLook | undefined {
   }
 }
 
-/** The id of the render that was planned, or refused, last; `undefined` if there is none. Does not ask AWS Batch. */
+/** The id of the newest render, planned or refused; `undefined` without any. Does not ask AWS Batch. */
 export async function newestRender(output: URL, storage: Storage): Promise<string | undefined> {
   const renders = await rendersIn(output, storage);
   const found = await mapConcurrently(renders, AT_ONCE, async (render) => {

@@ -25,7 +25,7 @@ export interface RenderPlace {
   readonly batch?: Batch | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** How long AWS Batch may take to answer; 20 by default. */
+  /** Most seconds to wait for AWS Batch; 20 by default. */
   readonly lateSeconds?: number;
 }
 
@@ -44,37 +44,36 @@ export async function hasEnded({ render, batch, now }: RenderPlace): Promise<boo
   if (isFinal(records, now())) return true;
   const { status, salvage } = records;
   if (!batch || !status || salvage?.jobId === undefined) return false;
-  // Who may read the bucket, and not ask AWS Batch, waits for the status.
+  // A user who may read the bucket, but not ask AWS Batch, waits for the status.
   const details = await batch.describeJobs([salvage.jobId]).catch(() => undefined);
   if (!details || now() - Date.parse(status.at) < SALVAGE_SECONDS * 1000) return false;
   return details.every((job) => job.status === 'FAILED');
 }
 
-/** An answer of AWS Batch that takes longer is not waited for: the next look has it. */
+/** Seconds to wait for AWS Batch by default. The next look uses a later answer. */
 const LATE_SECONDS = 20;
 const LATE = 'batch-late';
 
-/** What one look at a render saw. */
+/** The result of one look at a render. */
 export interface Look {
   readonly state: RenderState;
-  /** AWS Batch wants to be asked less often. */
+  /** Whether AWS Batch throttles requests. */
   readonly throttled: boolean;
-  /** The frame that was written last. */
+  /** The newest frame. */
   readonly newestFrame?: URL | undefined;
-  /** On a farm: what machines have been held for so far. */
+  /** Machine time so far; on a farm only. */
   readonly usage?: RenderUsage;
 }
 
-/** What a render's cost is reckoned from. */
+/** The machine time that a cost estimate needs. */
 export interface RenderUsage extends MachineUsage {
   /** Whether its slices run on machines with GPUs. */
   readonly onGpu: boolean;
 }
 
 /**
- * Looks at one render, once or again and again. A look is one call of AWS Batch at most, a listing of the frames, one of the
- * slices, and what has changed of those since the look before. That AWS Batch fails or is late is told in the state, with
- * what it said last.
+ * Looks at one render, once or repeatedly. A look makes at most one call of AWS Batch, lists frames and slices, and
+ * reads slices that have changed. If AWS Batch fails or is late, the state reports that and its last answer.
  */
 export class RenderLook {
   private readonly digests = new SliceDigests();
@@ -83,7 +82,7 @@ export class RenderLook {
 
   constructor(private readonly place: RenderPlace) {}
 
-  /** `undefined` where there is no such render. Throws what storage throws. */
+  /** `undefined` if the render does not exist. Throws what storage throws. */
   async look(): Promise<Look | undefined> {
     const { now } = this.place;
     const records = await readRenderRecords(this.place.render);
@@ -100,7 +99,7 @@ export class RenderLook {
     };
   }
 
-  /** Who may look at renders need not be allowed to look at what they may cost. */
+  /** Users with access to renders may lack access to their caps. */
   private async cap(): Promise<RenderState['cap']> {
     const cap = await this.place.render.cap.readIfValid().catch((error: unknown) => {
       if (codeOf(error) === 'denied') return undefined;
@@ -138,12 +137,12 @@ export class RenderLook {
     }
   }
 
-  /** What was seen last, while it is about the same jobs. */
+  /** The last answer, if it is about the same jobs. */
   private last({ jobs }: RenderRecords): SeenJobs | undefined {
     return this.seen?.render?.jobId === jobs?.render.jobId ? this.seen : undefined;
   }
 
-  /** One question at a time: what is late is asked no second time meanwhile. */
+  /** One request at a time: a late answer is not requested twice. */
   private async ask(records: RenderRecords, batch: Batch): Promise<SeenJobs> {
     const before = this.last(records)?.render;
     const { succeeded = 0, failed = 0, running = 0 } = before ? countSlices(before) : {};

@@ -6,14 +6,13 @@ import type { JobsRetry, MissingFiles } from '../render/records';
 import type { SliceFigures } from '../render/slice-figures';
 
 /**
- * How a render is doing:
- *
- * - `refused`: it was never submitted; `findings` say what to change.
+ * State of a render:
+ * - `refused`: it was never submitted; `findings` list what to change.
  * - `waiting`: its jobs wait; none of them runs.
- * - `rendering`, `stitching`: jobs run; the latter make the video.
- * - `complete`, `partial`, `failed`: it has ended, with a whole video, with one with gaps, with none.
- * - `stopped`: it has not ended, and nobody is at it (on one machine only).
- * - `unknown`: nothing can be said: its jobs are nowhere to be found, or AWS Batch does not answer.
+ * - `rendering`, `stitching`: jobs run; `stitching` makes the video.
+ * - `complete`, `partial`, `failed`: it has ended with a whole video, a video with gaps, no video.
+ * - `stopped`: it has not ended, and no process renders it (on one machine only).
+ * - `unknown`: its jobs cannot be found, or AWS Batch does not answer.
  */
 export type StateName =
   | 'refused'
@@ -28,54 +27,54 @@ export type StateName =
 
 /** Why nothing runs. */
 export interface Waiting {
-  /** Since when nothing is known to have run, ISO 8601. */
+  /** Since when nothing runs, ISO 8601. */
   readonly since: string;
-  /** Jobs that could run if there were a machine (RUNNABLE), children counted one by one. */
+  /** RUNNABLE jobs, which wait for a machine only; children are counted one by one. */
   readonly runnable: number;
-  /** What AWS Batch itself says of a job that holds up its queue. */
+  /** The status reason of AWS Batch for a job that blocks its queue. */
   readonly statusReason?: string;
-  /** What it may be, for people; empty while it has not taken long. */
+  /** Possible reasons, for people; empty while the wait is usual. */
   readonly hints: readonly string[];
-  /** What AWS was found to say of the farm's machines, for people; then nothing is guessed. */
+  /** What AWS reports about the farm's machines, for people; replaces `hints`. */
   readonly found?: readonly string[];
 }
 
-/** All that is told of a render at one moment. */
+/** Everything that Spotreel reports about a render at one moment. */
 export interface RenderState {
   readonly renderId: string;
   readonly state: StateName;
-  /** Whether nothing more comes by itself. */
+  /** Whether the state stays the same without a new command. */
   readonly ended: boolean;
-  /** In one line, for people, where there is more to say than the state. */
+  /** One line for people; absent if the state says it all. */
   readonly reason?: string;
-  /** When it was planned, ISO 8601; absent for one that was refused. */
+  /** When it was planned, ISO 8601; absent for a refused render. */
   readonly createdAt?: string;
-  /** When it ended, where that was noted. */
+  /** When it ended, if known. */
   readonly endedAt?: string;
-  /** By whom and for what; absent where nobody said. */
+  /** Cost allocation tags; absent without any. */
   readonly tags?: Tags;
-  /** What it may cost, in US dollars, and whether it came to that; absent where nobody said, and once it has ended. */
+  /** The cost cap in US dollars, and whether the render has reached it; absent without a cap and after the end. */
   readonly cap?: { readonly maxUsd: number; readonly reached: boolean };
   readonly frames?: { readonly total: number; readonly stored: number; readonly failed: number };
-  /** The first of those that were given up. */
+  /** The first failed frames. */
   readonly failures: ReadonlyArray<FailedFrame>;
-  /** Files that frames were rendered without, as `--force` allows; known once the video is made. */
+  /** Files that frames were rendered without, because of `--force`; known once the video is made. */
   readonly missingFiles?: Omit<MissingFiles, 'version'>;
-  /** Where the newest jobs render only what was missing; `slices` are then those of this retry. */
+  /** The retry of the newest jobs; `slices` are then those of this retry. */
   readonly retry?: JobsRetry;
-  /** Absent where no Batch tells. */
+  /** Absent if neither Batch knows the jobs. */
   readonly slices?: SliceCounts;
   readonly figures?: Omit<SliceFigures, 'lastSeen'>;
   readonly waiting?: Waiting;
   readonly findings: readonly Finding[];
-  /** Folders of File Output nodes within `outputs/` of the render's folder; absent for none. */
+  /** Folders of File Output nodes below `outputs/`; absent without any. */
   readonly outputs?: readonly string[];
   readonly links: { readonly folder: string; readonly console?: string; readonly video?: string };
-  /** Why AWS Batch could not be asked; what is told of jobs is then of earlier, or absent. */
+  /** Why AWS Batch did not answer; facts about jobs are then older, or absent. */
   readonly fault?: string;
 }
 
-/** What the status reasons of AWS Batch and ECS mean where neither runs anything; `undefined` for one that says nothing. */
+/** Status reasons of AWS Batch and ECS in words for one machine; `undefined` for one without meaning. */
 const PLAIN: ReadonlyArray<readonly [RegExp, string | undefined]> = [
   [/^Array Child Job failed/, undefined],
   [/^Dependent Job failed/i, undefined],
@@ -87,16 +86,16 @@ const PLAIN: ReadonlyArray<readonly [RegExp, string | undefined]> = [
   [/^Job attempt duration exceeded timeout/, 'a slice took longer than its timeout'],
 ];
 
-/** The status reason of a job for people: on one machine without the words of AWS Batch and ECS. Pure. */
+/** A job's status reason for people: on one machine without terms of AWS Batch and ECS. Pure. */
 export function plainStatusReason(reason: string | undefined, place: 'farm' | 'here'): string | undefined {
   if (reason === undefined) return undefined;
   const known = PLAIN.find(([pattern]) => pattern.test(reason));
   if (!known) return reason;
-  // On a farm the words lead to AWS's own documentation, but for the one that says nothing.
+  // On a farm the original text helps to find AWS's documentation, except for the one without meaning.
   return place === 'here' || known[1] === undefined ? known[1] : reason;
 }
 
-/** Why a program never came up, without ECS's name for it. Pure. */
+/** Why a program did not start, without ECS's name for it. Pure. */
 export function plainStartFailure(reason: string): string {
   return `the worker could not be started: ${reason.replace(/^CannotStartContainerError: /, '')}`;
 }

@@ -314,14 +314,14 @@ export function readRegularFile(path: string): Buffer {
 const O_PATH = 0x20_0000;
 const { O_DIRECTORY } = constants;
 
-/** How often the folder is listed again, should another process still add to it. */
+/** Most listings of the folder, in case another process still adds files. */
 const MOST_PASSES = 10;
 
 /** More folders than a render leaves, so that a process that adds folders cannot keep the removal going for ever. */
 const MOST_FOLDERS = 1_000_000;
 
 /**
- * Removes a folder with all that is in it; does nothing if it is missing. On Linux it follows no link, even if another process
+ * Removes a folder and its content; does nothing if it is missing. On Linux it follows no link, even if another process
  * replaces a folder by a link meanwhile: each step starts at an open directory, not at a path. Only the path of the folder itself
  * must be out of reach of such a process. Throws the file system's error if something is left.
  */
@@ -331,16 +331,16 @@ export function removeFolder(path: string): void {
   rmdirSync(path);
 }
 
-/** Each folder in a folder is moved up to the top, so that two directories are open however deep the tree is. */
+/** Moves each nested folder up to the top, so that only two directories are open for a tree of any depth. */
 function empty(top: number): void {
   for (let pass = 0; pass < MOST_PASSES; pass += 1) {
     const names = namesIn(top);
     if (names.length === 0) return;
-    // Grows by what is moved up.
+    // Grows by the moved folders.
     for (const name of names) {
       if (isDone(() => unlinkSync(pathIn(top, name)))) continue;
       inFolder(pathIn(top, name), (folder) => {
-        // One by one: as arguments of one call, 130,000 of them would overflow the stack.
+        // One by one, because 130,000 arguments of one call would overflow the stack.
         for (const moved of moveUp(folder, top)) names.push(moved);
       });
       isDone(() => rmdirSync(pathIn(top, name)));
@@ -349,18 +349,18 @@ function empty(top: number): void {
   }
 }
 
-/** Removes a folder's files, and gives the names under which its folders are in `top` then. */
+/** Removes a folder's files, moves its folders to `top` and returns their new names. */
 function moveUp(folder: number, top: number): Buffer[] {
   return namesIn(folder).flatMap((name) => {
     if (isDone(() => unlinkSync(pathIn(folder, name)))) return [];
-    // Moving a folder needs the right to write into it.
+    // Moving a folder needs write permission for it.
     inFolder(pathIn(folder, name), () => undefined);
     const moved = Buffer.from(randomUUID());
     return isDone(() => renameSync(pathIn(folder, name), pathIn(top, moved))) ? [moved] : [];
   });
 }
 
-/** Opens a folder, whatever its permissions are, and runs `work` on its descriptor. False if it is missing or no folder. */
+/** Opens a folder despite its permissions and runs `work` on its descriptor. False if it is missing or not a folder. */
 function inFolder(path: Buffer, work: (folder: number) => void): boolean {
   let pinned: number | undefined;
   let folder: number | undefined;
@@ -388,7 +388,7 @@ function pathIn(folder: number, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`/proc/self/fd/${folder}/`), name]);
 }
 
-/** Whether it went without an error. The next pass, or the removal of the top folder, meets what is left. */
+/** Whether `work` succeeded. The next pass, or the removal of the top folder, handles the rest. */
 function isDone(work: () => void): boolean {
   try {
     work();

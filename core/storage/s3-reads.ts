@@ -5,7 +5,7 @@ import { awsFault, type AwsFault, type AwsFaultKind, describeAwsFault } from '..
 import { fileError } from './file-writes';
 import { bucketAndKey, formatLocation, StorageError, type StorageErrorCode } from './storage';
 
-/** For each meaning in the table of AWS errors. */
+/** By kind in the table of AWS errors. */
 const CODES: Readonly<Record<AwsFaultKind, StorageErrorCode>> = {
   'no-credentials': 'unavailable', // On an AWS machine this can pass.
   'expired-credentials': 'denied',
@@ -50,26 +50,26 @@ function wording({ kind, name }: AwsFault, url: URL, error: unknown): string {
   });
 }
 
-/** Answers that broke off while their body was read, which the SDK does not repeat, before it counts as a failure. */
+/** Reading fails after so many answers whose body breaks off. The SDK does not retry them. */
 const MAX_BROKEN_BODIES = 3;
 
-/** The part of an object that is wanted, and of which version: headers of GetObject. */
+/** The part and version of an object: headers of GetObject. */
 export interface PartOfObject {
   readonly Range?: string;
   readonly IfMatch?: string;
 }
 
-/** What is looked at of GetObject's answer. */
+/** The used fields of GetObject's answer. */
 interface BodyAnswer {
   readonly Body?: unknown;
   readonly ContentLength?: number;
   readonly ETag?: string;
 }
 
-/** Sends GetObject; what it throws is a `StorageError` already. */
+/** Sends GetObject. Throws only a `StorageError`. */
 export type GetPart = (part: PartOfObject) => Promise<BodyAnswer>;
 
-/** The whole body in memory (in `room`, where it fits), asked for again when it breaks off or comes short. */
+/** The whole body in memory (in `room` if it has the same length). Retries if the body breaks off or is too short. */
 export async function readBody(
   url: URL,
   getPart: GetPart,
@@ -87,7 +87,7 @@ export async function readBody(
         filled += chunk.length;
       }
       if (filled === answer.ContentLength) return bytes;
-      throw new Error(`${filled} of ${answer.ContentLength} bytes came`);
+      throw new Error(`received ${filled} of ${answer.ContentLength} bytes`);
     } catch (error) {
       if (broken === MAX_BROKEN_BODIES) throw s3Error(error, url);
     }
@@ -95,8 +95,8 @@ export async function readBody(
 }
 
 /**
- * Streams an object into the file `partialPath`, which is to become `path`. When the connection breaks it goes on
- * behind what it has, in the same version; it gives up after three answers in a row that brought nothing.
+ * Streams an object into the file `partialPath`, which will become `path`. If the connection breaks, it continues after the received bytes,
+ * in the same version. It gives up after three answers in a row without bytes.
  */
 export async function downloadBody(
   url: URL,
@@ -120,11 +120,11 @@ export async function downloadBody(
           fruitless = 0;
         }
         if (written === size) return;
-        throw new Error(`${written} of ${size} bytes came`);
+        throw new Error(`received ${written} of ${size} bytes`);
       } catch (error) {
-        // A full disk is no broken connection.
+        // The disk failed, not the connection.
         if (error instanceof StorageError) throw error;
-        // At the full length it is the checksum that failed, and going on can't mend that.
+        // At the full length the checksum failed, and more bytes cannot fix that.
         if (fruitless === MAX_BROKEN_BODIES || written >= size) throw s3Error(error, url);
       }
       answer = await getPart({ Range: `bytes=${written}-`, IfMatch: ETag });
@@ -134,7 +134,7 @@ export async function downloadBody(
   }
 }
 
-/** The body as it comes on Node; in a browser it would be another kind of stream. */
+/** The body on Node. In a browser it would be another kind of stream. */
 function streamOf({ Body }: BodyAnswer): AsyncIterable<Uint8Array> {
   if (Body instanceof Readable) return Body;
   throw new TypeError('the answer of S3 has no stream');
@@ -152,18 +152,17 @@ const MIB = 1024 * 1024;
 const CHUNK = MIB;
 
 /**
- * Sizes in which programs cut large uploads into parts, in MiB: Spotreel, the AWS command line and its SDKs for Python and
- * Java (8), other SDKs and rclone (5), s3cmd (15), and round ones.
+ * Usual part sizes of large uploads, in MiB: Spotreel, the AWS command line and the SDKs for Python and Java (8), other SDKs and rclone
+ * (5), s3cmd (15), and round sizes.
  */
 const PART_SIZES = [8, 5, 16, 15, 10, 32, 50, 64, 100, 128, 256, 512];
 
-/** Parts that an upload may have. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+/** Most parts of an upload. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const MOST_PARTS = 10_000;
 
 /**
- * Whether the file's bytes are those that S3 gave `etag` (without quotes): their MD5, or, of an upload in parts, the MD5 of
- * the parts' MD5s, where the parts had one of the usual sizes. Of other uploads, and of those encrypted by a KMS key, the ETag
- * says nothing about the bytes, and the answer is `false`.
+ * Whether S3's `etag` (without quotes) proves that the file has the same bytes: it is their MD5 or, for an upload in parts of a usual size,
+ * the MD5 of the parts' MD5s. `false` for other part sizes and for objects encrypted with a KMS key, because their ETag proves nothing.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
  */
 export async function hasContentOf(path: string, etag: string): Promise<boolean> {
@@ -182,7 +181,7 @@ export async function hasContentOf(path: string, etag: string): Promise<boolean>
   }
 }
 
-/** Sizes of parts that make so many of them: pure. */
+/** The usual part sizes that result in so many parts. Pure. */
 function partSizes(size: number, parts: number): number[] {
   const sizes = [...PART_SIZES.map((mebibytes) => mebibytes * MIB), Math.ceil(size / MOST_PARTS)];
   return [...new Set(sizes)].filter((partSize) => partSize > 0 && Math.ceil(size / partSize) === parts);

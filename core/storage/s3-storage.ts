@@ -39,13 +39,13 @@ import {
 const PART_SIZE = 8 * 1024 * 1024;
 const PARTS_AT_ONCE = 4;
 
-/** S3's limit, which makes parts larger than `PART_SIZE` from 78 GiB on. */
+/** S3's limit. Files over 78 GiB need parts larger than `PART_SIZE`. */
 const MAX_PARTS = 10_000;
 
-/** Conflicts with another write (409), after which S3 wants the write sent again. */
+/** Most retries of a write after conflicts with another write (409). */
 const MAX_CONFLICTS = 5;
 
-/** User metadata that tells our own conditional write from another's; see `writeConditionally`. */
+/** User metadata that identifies our own conditional write; see `writeConditionally`. */
 const WRITE_ID = 'spotreel-write';
 
 type Target = Pick<
@@ -56,9 +56,8 @@ type Target = Pick<
 type Send = (target: Target) => Promise<void>;
 
 /**
- * Objects in S3 at `s3://bucket/key`. The client brings region, credentials, time limits and repeats; repeats
- * beyond it are only made where it can't make them. Listing needs `s3:ListBucket`, and without it S3 answers 403
- * (`denied`) where an object is missing.
+ * Objects in S3 at `s3://bucket/key`. The client has the region, credentials, time limits and retries; this class retries only what the
+ * client cannot. Listing needs `s3:ListBucket`. Without it, S3 answers 403 (`denied`) for a missing object.
  */
 export class S3Storage implements Storage {
   constructor(private readonly client: S3Client) {}
@@ -100,7 +99,7 @@ export class S3Storage implements Storage {
       etag: bare(head.ETag),
       read: async (offset, length, room) => {
         const end = Math.min(offset + length, size);
-        // S3 answers 416 to a range that begins past the end.
+        // S3 answers 416 to a range that starts after the end.
         if (offset >= end) return new Uint8Array();
         const part = { Range: `bytes=${offset}-${end - 1}`, IfMatch: head.ETag };
         return readBody(url, this.getPart(url), part, room?.subarray(0, end - offset));
@@ -128,7 +127,7 @@ export class S3Storage implements Storage {
 
   private async *pages(prefix: URL, Delimiter?: string): AsyncGenerator<ListObjectsV2CommandOutput> {
     const { bucket, key: start } = bucketAndKey(prefix);
-    // Encoded, because XML can't hold every character that a key can.
+    // Encoded, because XML cannot contain every character of a key.
     const input = { Bucket: bucket, Prefix: start, Delimiter, EncodingType: 'url' } as const;
     try {
       yield* paginateListObjectsV2({ client: this.client }, input);
@@ -154,7 +153,7 @@ export class S3Storage implements Storage {
       options.onProgress?.(size);
       return;
     }
-    // The condition itself is only looked at once all parts are there.
+    // S3 checks the condition only after the upload of all parts.
     if (options.ifAbsent && (await this.head(url))) throw s3Exists(url);
     await this.write(url, options, (target) => this.uploadParts(path, size, target, options.onProgress));
   }
@@ -194,13 +193,10 @@ export class S3Storage implements Storage {
   }
 
   /**
-   * S3 answers 412 where an object lies (or, with `IfMatch`, another version), 404 where with `IfMatch` there is none,
-   * and 409 where another write or a delete went on meanwhile, which says nothing yet: then the write is to be sent
-   * again.
-   * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+   * S3 answers 412 if an object (with `IfMatch`: another version) exists, 404 if it is missing with `IfMatch`, and 409 during another write
+   * or delete; then it must be sent again. https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
    *
-   * When the answer to a write that succeeded is lost, the SDK sends it again and gets 412 for its own object. The
-   * id in the metadata tells, so that a winner never takes itself for a loser.
+   * If the answer to a successful write is lost, the SDK sends it again and gets 412 for its own object. The id in the metadata shows this.
    */
   private async writeConditionally(url: URL, target: Target, send: Send): Promise<void> {
     const id = randomUUID();
@@ -226,7 +222,7 @@ export class S3Storage implements Storage {
     target: Target,
     onProgress?: UploadOptions['onProgress'],
   ): Promise<void> {
-    // Loaded here, so that programs which only write small objects (the Lambdas) need not carry it.
+    // Imported here, because programs that write only small objects (the Lambdas) do not need it.
     const { Upload } = await import('@aws-sdk/lib-storage');
     const upload = new Upload({
       client: this.client,
@@ -238,7 +234,7 @@ export class S3Storage implements Storage {
     try {
       await upload.done();
     } catch (error) {
-      // Upload itself aborts when a part fails, not when the end does; parts left behind would be paid for.
+      // `Upload` aborts if a part fails, but not if the completion fails. Remaining parts would cost money.
       const { uploadId: UploadId } = upload;
       const { Bucket, Key } = target;
       if (UploadId !== undefined) {
@@ -260,15 +256,14 @@ function* objectsOf({ Contents = [] }: ListObjectsV2CommandOutput, prefix: URL):
   const { bucket } = bucketAndKey(prefix);
   for (const { Key = '', Size = 0, LastModified = new Date(0), ETag } of Contents) {
     const key = decodeKey(Key);
-    // The console's "create folder" leaves empty objects of that name, which are no objects anywhere else; and
-    // what a URL can't hold, no caller could ask for.
+    // Skips the empty objects of the console's "create folder", and keys that a URL cannot contain.
     if (key.endsWith('/') || hasDots(key)) continue;
     const etag = ETag === undefined ? undefined : bare(ETag);
     yield { url: keyUrl('s3:', bucket, key), size: Size, lastModified: LastModified, etag };
   }
 }
 
-/** As a listing with `EncodingType: 'url'` writes it. */
+/** Decodes a key of a listing with `EncodingType: 'url'`. */
 function decodeKey(encoded: string): string {
   return decodeURIComponent(encoded.replaceAll('+', ' '));
 }
@@ -282,16 +277,16 @@ function bare(etag = ''): string {
   return etag.replaceAll('"', '');
 }
 
-/** Reading the file failed, not the network: only the former has a path. */
+/** Whether reading the file failed, not the network: only errors of the file system have a path. */
 function isSystemError(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'path' in error;
 }
 
-/** A connection on which nothing moves for so long is dead: the SDK by itself would wait for ever, and a worker with it. */
+/** A connection without traffic for so long is dead. By default, the SDK would wait forever. */
 const IDLE_MS = 120_000;
 const CONNECT_MS = 10_000;
 
-/** S3 with region, credentials and endpoint from where the SDK looks for them (environment, profile, instance role). */
+/** S3 with the SDK's default region, credentials and endpoint (environment, profile, instance role). */
 export function createS3Storage(idleMs = IDLE_MS): S3Storage {
   const requestHandler = { connectionTimeout: CONNECT_MS, socketTimeout: idleMs };
   return new S3Storage(new S3Client({ requestHandler }));

@@ -79,7 +79,7 @@ export interface UploadOptions extends PutOptions {
  * A key that is empty or ends in `/` names a folder. Only `list` and `listFolder` accept it; the others throw `bad-url`.
  */
 export interface Storage {
-  /** `undefined` when there is no such object. */
+  /** `undefined` if the object is missing. */
   head(url: URL): Promise<ObjectHead | undefined>;
   /** The whole object, for small ones. Throws `not-found`. */
   get(url: URL): Promise<Uint8Array>;

@@ -7,24 +7,24 @@ import type { Render } from '../render/render';
 import { readRegularFile } from '../storage/file-storage';
 import { childUrl, filePath, type Storage } from '../storage/storage';
 
-/** Where whoever watches a folder keeps what is its own: below the folder of renders, hidden. */
+/** The hidden folder of the watch folder's own files, below the folder of renders. */
 export const queueFolder = (output: URL): URL => childUrl(output, '.farm/');
-/** Every upload that was seen, in the order of arrival. */
+/** Every upload that `serve` has seen, in the order of arrival. */
 export const queueUrl = (output: URL): URL => childUrl(output, '.farm/uploads.json');
-/** Marks of renders that are to be cancelled. */
+/** Requests to cancel renders. */
 export const cancelFolder = (output: URL): URL => childUrl(output, '.farm/cancel/');
-/** The mark of one; `renderId` checked to be a render's name. */
+/** The request for one render. The caller must check that `renderId` is a render's name. */
 export const cancelUrl = (output: URL, renderId: string): URL => childUrl(output, `.farm/cancel/${renderId}`);
 
 const queuedUploadSchema = z.lazy(() =>
   z.object({
     key: z.string(),
-    /** As `Upload` in `uploads.ts` has it. */
+    /** As in `Upload` of `uploads.ts`. */
     version: z.string(),
     renderId: z.string(),
-    /** Renders of further cameras, each of which takes the place of the one before it. */
+    /** Renders of more cameras. Each takes the place of the previous one in the queue. */
     more: z.optional(z.array(z.string())),
-    /** `waiting` until its render has ended, was cancelled or deleted; `ended` from the start for what was refused. */
+    /** `waiting` until its renders have ended or were cancelled or deleted; `ended` from the start for a rejected upload. */
     state: z.enum(['waiting', 'ended']),
   }),
 );
@@ -34,13 +34,13 @@ const uploadQueueSchema = z.lazy(() =>
   z.object({ version: z.literal(1), uploads: z.array(queuedUploadSchema) }),
 );
 
-/** An upload that was seen, and the render that it is. */
+/** An upload and its render. */
 export type QueuedUpload = z.infer<typeof queuedUploadSchema>;
 
 /**
- * The uploads of a watch folder in the order of arrival, each version of one seen once: what was rendered, refused, cancelled or
- * deleted does not start again by itself. Written whole after each change. A file that can't be read counts as empty: then every
- * upload is looked at anew, and what is complete is found to be so.
+ * The uploads of a watch folder in the order of arrival. Each version counts once, so a finished, rejected, cancelled or deleted render does
+ * not start again. Written whole after each change. An unreadable file counts as empty: then Spotreel takes every upload again and skips
+ * complete renders.
  */
 export class UploadQueue {
   private constructor(
@@ -56,12 +56,12 @@ export class UploadQueue {
     return new UploadQueue(document, new Map(uploads.map((upload) => [upload.key, upload])));
   }
 
-  /** Those whose renders have not ended, the earliest first. */
+  /** Uploads whose renders have not ended, the earliest first. */
   waiting(): QueuedUpload[] {
     return [...this.uploads.values()].filter(({ state }) => state === 'waiting');
   }
 
-  /** Whether this render waits, now or after those of other cameras. */
+  /** Whether this render waits, now or after the renders of other cameras. */
   holds(renderId: string): boolean {
     return this.waiting().some((upload) => upload.renderId === renderId || upload.more?.includes(renderId));
   }
@@ -70,7 +70,7 @@ export class UploadQueue {
     return this.uploads.get(key)?.version === version;
   }
 
-  /** A new version takes the place of the one before it, at the end of the queue; one that is the same render keeps its turn. */
+  /** A new version replaces the previous one and goes to the end of the queue, unless it is the same render. */
   async add(upload: QueuedUpload): Promise<void> {
     const uploads = new Map(this.uploads);
     const before = uploads.get(upload.key);
@@ -78,14 +78,14 @@ export class UploadQueue {
     await this.save(uploads.set(upload.key, upload));
   }
 
-  /** Has the upload looked at again as if it were new. */
+  /** Makes the upload count as new. */
   async forget(key: string): Promise<void> {
     const uploads = new Map(this.uploads);
     uploads.delete(key);
     await this.save(uploads);
   }
 
-  /** Its render has ended. Where the upload has further ones, the next waits in its place. */
+  /** Records that a render has ended. The next camera of its upload, if any, takes its place. */
   async end(renderId: string): Promise<void> {
     const uploads = new Map(this.uploads);
     for (const [key, upload] of uploads) {
@@ -98,7 +98,7 @@ export class UploadQueue {
     await this.save(uploads);
   }
 
-  /** Forgets uploads that no longer exist, so that one that comes back is a new one. */
+  /** Forgets deleted uploads, so that they count as new if they return. */
   async keepOnly(exists: (key: string) => boolean): Promise<void> {
     const kept = new Map([...this.uploads].filter(([key]) => exists(key)));
     if (kept.size < this.uploads.size) await this.save(kept);
@@ -110,30 +110,30 @@ export class UploadQueue {
   }
 }
 
-/** The queue of a watch folder, as anybody may see it. */
+/** The public state of a watch folder's queue. */
 export interface QueueLook {
-  /** The process that works on it; absent where none does. */
+  /** The process that watches the folder, if one does. */
   readonly holder?: LockHolder;
   /** Ids of renders that have not ended, the earliest first; the first may be running. */
   readonly waiting: readonly string[];
 }
 
-/** `undefined` where nobody ever watched; only looks. */
+/** Reads the queue without changes. `undefined` if no process ever watched the folder. */
 export function lookAtQueue(output: URL): QueueLook | undefined {
   if (output.protocol !== 'file:') return undefined;
   const waiting = readWaiting(output);
-  // After the queue: who lets go of it has written all of it.
+  // Read after the queue: a process releases its lock after it has written the queue.
   const holder = findLockHolder(filePath(queueFolder(output)));
   return holder || waiting ? { holder, waiting: waiting ?? [] } : undefined;
 }
 
-/** How many renders are to come before this one; `undefined` where it is in no queue, or nobody works on that. Pure. */
+/** How many renders come before this one; `undefined` if it is not in the queue or no process watches the folder. Pure. */
 export function turnOf(renderId: string, queue: QueueLook | undefined): number | undefined {
   const turn = queue?.holder ? queue.waiting.indexOf(renderId) : -1;
   return turn < 0 ? undefined : turn;
 }
 
-/** The queue that may hold a render; `undefined` if nobody ever watched, and in a bucket. */
+/** The queue that may contain a render; `undefined` in a bucket, or if no process ever watched the folder. */
 export function queueAround({ output }: Render): QueueLook | undefined {
   return lookAtQueue(output);
 }
@@ -146,7 +146,7 @@ function readWaiting(output: URL): string[] | undefined {
       .filter(({ state }) => state === 'waiting')
       .flatMap(({ renderId, more = [] }) => [renderId, ...more]);
   } catch (error) {
-    // As the watch folder itself does, a queue that cannot be read counts as none.
+    // As in `UploadQueue`, an unreadable queue counts as missing.
     if (error instanceof SyntaxError || codeOf(error) !== undefined) return undefined;
     throw error;
   }

@@ -27,32 +27,32 @@ import {
 } from '../storage/storage';
 import { printableName } from '../text';
 
-/** Folders that are read at a time. */
+/** Folders to read at once. */
 const AT_ONCE = 16;
 
-/** A scene that lies in a watch folder, and maybe is still being copied there. */
+/** A scene in a watch folder. Another program may still be copying it. */
 export interface Upload {
   /** `uploads/<name>.blend` or `uploads/<project>/<name>.blend`. */
   readonly key: string;
   readonly url: URL;
-  /** Another one once the scene or its sidecar is another, or was written again. */
+  /** Changes when the scene or its sidecar is written. */
   readonly version: string;
-  /** Why it can't be rendered, where its name alone or that of its sidecar shows it. */
+  /** Why it cannot be rendered, if the kind or size of the file or its sidecar shows this. */
   readonly fault?: string;
 }
 
-/** All uploads, and the folders that could not be read. */
+/** All uploads, and the unreadable folders. */
 export interface FoundUploads {
   readonly uploads: readonly Upload[];
   readonly unread: ReadonlyArray<{ readonly key: string; readonly error: unknown }>;
 }
 
-/** Bytes of a sidecar, at most: the longest option is 100,000 characters of frames. */
+/** Most bytes of a sidecar: the longest option is 100,000 characters of frames. */
 const MOST_SIDECAR_BYTES = 256 * 1024;
 
 /**
- * The scenes in `directory` that start renders, in the order of their keys. Names that begin with a dot are hidden: programs
- * that copy keep half of a file, and others what is theirs, under such. A project that can't be read hides no other one.
+ * The scenes in `directory` that start renders, in the order of their keys. Skips names that begin with a dot, which copying programs give
+ * to incomplete files. Lists unreadable projects separately.
  */
 export async function findUploads(directory: URL, storage: Storage): Promise<FoundUploads> {
   const top = await look(childUrl(directory, UPLOAD_PREFIX), storage);
@@ -72,13 +72,10 @@ export async function findUploads(directory: URL, storage: Storage): Promise<Fou
   };
 }
 
-/** What projects hold, by their keys: of one look, so that a project with many scenes is listed once. */
+/** Fingerprints of projects, by key, so that one search lists a project with many scenes once. */
 export type ProjectFingerprints = Map<string, Promise<string>>;
 
-/**
- * Tells whether anything of what a scene may need has changed: its version, and where it lies in a project's folder the size
- * and time of every file in there.
- */
+/** Changes when a file that the scene may need changes: the scene itself and, in a project's folder, every file (by size and time). */
 export async function uploadFingerprint(
   { key, version }: Upload,
   directory: URL,
@@ -99,15 +96,15 @@ async function projectFingerprint(folder: URL, storage: Storage): Promise<string
   return hash.digest('hex');
 }
 
-/** What tells versions of a file apart without reading it. */
+/** Distinguishes versions of a file without reading it. */
 function versionOf({ size, lastModified }: Pick<ObjectInfo, 'size' | 'lastModified'>): string {
   return `${size}@${lastModified.getTime()}`;
 }
 
-/** What a folder holds, by name. */
+/** The content of a folder, by name. */
 interface Look {
   readonly files: Map<string, ObjectInfo>;
-  /** Names of what is neither file nor folder, and why. */
+  /** Why an entry is neither a file nor a folder. */
   readonly faults: Map<string, string>;
   readonly folders: string[];
 }
@@ -147,18 +144,18 @@ function sidecarFault(name: string, { files, faults, folders }: Look): string | 
 }
 
 /**
- * A file counts as whole once nothing of it has changed for so long. One whose copy stalls for longer is taken too early: as it
- * is then, it is refused, or is a render of its own; and when it goes on, it is another version, which is looked at anew.
+ * A file counts as complete if it has not changed for so long. If its copy pauses for longer, Spotreel takes the incomplete file, and takes
+ * the complete file later as a new version.
  */
 const STILL_SECONDS = 5;
 
-/** Since when things are as they are. */
+/** Remembers since when each upload is unchanged. */
 export class Stillness {
   private since = new Map<string, { readonly fingerprint: string; readonly at: number }>();
 
   /**
-   * Takes in a look at everything that is waited for; `at` in milliseconds, of any clock that never goes back. Gives the keys of what
-   * has been still for long enough. What is not looked at any more is forgotten.
+   * Takes the fingerprints of all awaited uploads and returns the keys of those that were unchanged for long enough. Forgets all other
+   * keys. `at` is in milliseconds of a monotonic clock.
    */
   settle(
     looks: ReadonlyArray<{ readonly key: string; readonly fingerprint: string }>,
@@ -175,26 +172,26 @@ export class Stillness {
   }
 }
 
-/** What became of an upload. */
+/** The result of `takeUpload`. */
 export type TakenUpload =
-  /** It is planned, and waits for its turn. */
+  /** It is planned and waits for its turn. */
   | {
       readonly outcome: 'queued';
       readonly renderId: string;
       readonly manifest: Manifest;
-      /** The renders of further cameras, which come after it. */
+      /** The renders of more cameras, which follow it. */
       readonly more: readonly Manifest[];
     }
   /** `status.json` says why. */
   | { readonly outcome: 'refused'; readonly renderId: string; readonly error: SpotreelError }
-  /** It is another by now, or gone: the next look has it. */
+  /** It was replaced or deleted meanwhile; search again. */
   | { readonly outcome: 'outdated' };
 
 type TakeServices = PrepareServices & { readonly directory: URL; readonly output: URL };
 
 /**
- * An upload's way into the queue, as `submitUpload` is its way to AWS Batch: options, preflight and plan. What it throws may
- * pass, and the same upload is to be tried again.
+ * Checks and plans an upload for the queue, as `submitUpload` does for AWS Batch. If it throws, the fault may pass, so try the same upload
+ * again.
  */
 export async function takeUpload(upload: Upload, services: TakeServices): Promise<TakenUpload> {
   const { storage } = services;
@@ -212,7 +209,7 @@ export async function takeUpload(upload: Upload, services: TakeServices): Promis
     const budget = new WalkBudget(UPLOAD_SECONDS);
     const examination = await examineScene(source.url, source.etag, storage, root, budget, options);
     refuseUnchecked(examination, root);
-    // A disk pins no version: what was read is that of the ETag only if nothing has changed until now.
+    // A disk pins no version, so the bytes match the ETag only if the file is still unchanged.
     if (!(await isStill(source, storage))) return { outcome: 'outdated' };
     const { output } = services;
     const identity = { source: source.url, etag: source.etag, options };
@@ -232,12 +229,12 @@ export async function takeUpload(upload: Upload, services: TakeServices): Promis
   }
 }
 
-/** What was not looked through could name files of other projects, and Blender would open them. */
+/** An unread part of a file could name files of other projects, which Blender would open. */
 function refuseUnchecked({ contents, project }: SceneExamination, { url, inPlace }: ProjectRoot): void {
   const isWhole = (held: SceneExamination['contents'] | undefined): boolean => held?.incomplete === false;
   const libraries = project.libraries.every(({ contents: held }) => isWhole(held));
   if (!inPlace || (isWhole(contents) && libraries && !project.isCut)) return;
-  const message = `the scene or a library of it is damaged or too large to look through, so it is unknown whether it needs files outside ${formatLocation(url)}: save it with a newer Blender, or use "spotreel render"`;
+  const message = `the scene or a library of it is damaged or too large to look through, so it may need files outside ${formatLocation(url)}; save it with a newer Blender, or use "spotreel render"`;
   throw new SpotreelError('outside-upload', 'scene', message);
 }
 
@@ -245,7 +242,7 @@ function refuseUnchecked({ contents, project }: SceneExamination, { url, inPlace
 async function refuseLink(scene: URL, root: ProjectRoot): Promise<void> {
   const [real, folder] = [await realPlace(scene), await realPlace(root.url)];
   if (real && folder && real.href === childUrl(folder, ...segmentsOf(scene, root)).href) return;
-  const message = `${formatLocation(scene)} is a link: a scene in a watch folder must lie there itself; copy it there`;
+  const message = `${formatLocation(scene)} is a link, but a watch folder takes only scenes that are files in it; copy the scene there`;
   throw new SpotreelError('outside-upload', 'scene', message);
 }
 
@@ -265,9 +262,9 @@ function faultOf({ key, fault }: Upload): SpotreelError {
   return new SpotreelError('no-file', 'scene', `${printableName(key)} ${fault}; put a regular file there`);
 }
 
-/** The same upload would end the same way at each look, so it is refused like one with a known fault. */
+/** The same upload would fail again each time, so reject it like an upload with a known fault. */
 function unexpected({ key }: Upload, error: unknown): SpotreelError {
-  const message = `${printableName(key)} met a fault of Spotreel's own (${messageOf(error)}); report it`;
+  const message = `${printableName(key)} cannot be planned: internal error of Spotreel (${messageOf(error)}); report it`;
   return new SpotreelError('internal', 'internal', message, { cause: error });
 }
 
@@ -281,7 +278,7 @@ async function readWishes(scene: URL, storage: Storage): Promise<UploadWishes> {
   }
 }
 
-/** By size and time: an ETag costs reading all of it. */
+/** Compares size and time, because computing an ETag reads the whole file. */
 async function isStill(source: ObjectHead, storage: Storage): Promise<boolean> {
   for await (const info of storage.list(source.url)) {
     if (info.url.href === source.url.href) return versionOf(info) === versionOf(source);

@@ -118,7 +118,7 @@ describe('wrong usage ends with 2 and says which flag', () => {
   test.each<[string[], string]>([
     [['--scene', 'Nowhere'], 'there is no scene "Nowhere"'],
     [['--frames', '5-1'], 'write 1-5'],
-    [['--frames', 'all'], '"all" is no frame or range'],
+    [['--frames', 'all'], '"all" is not a frame or range'],
     [['--engine', 'x; rm -rf ~'], '--engine x; rm -rf ~ is invalid: give cycles, eevee or workbench'],
     [
       ['--resolution-percent', '99999'],

@@ -131,7 +131,7 @@ test('without a choice the slices that failed are shown, page after page, from t
   listed = [job('r:2', 'FAILED')];
   const { exitCode, stdout, stderr } = await logs('--raw');
   expect(exitCode).toBe(0);
-  expect(stderr).toBe('what failed\nslice 2, attempt 2 of 2: exit code 65 (log stream render/a)\n');
+  expect(stderr).toBe('failed jobs\nslice 2, attempt 2 of 2: exit code 65 (log stream render/a)\n');
   expect(stdout.trimEnd().split('\n')).toEqual(many);
 
   const gone = await logs('--slice', '2', '--attempt', '1');

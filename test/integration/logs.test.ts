@@ -69,7 +69,7 @@ test('where nobody chose, what failed is shown; a log that is gone, or never was
   await faked({ faults: { 6: 'fail' } }).finished;
   const failed = await logs('shot');
   expect(failed).toMatchObject({ exitCode: 0 });
-  expect(failed.stderr).toMatch(/^what failed\nslice 1, attempt 1: exit code 65/);
+  expect(failed.stderr).toMatch(/^failed jobs\nslice 1, attempt 1: exit code 65/);
   expect(failed.stdout).toMatch(/frame 6 failed, retrying: Error: the fake was told to fail/);
   expect(failed.stdout).toMatch(/frame 6 failed: Error: the fake was told to fail/);
   expect(failed.stdout).toMatch(/error: frames-failed: /);
@@ -100,7 +100,7 @@ test('followed over an interruption to its end, and left by Ctrl-C before', asyn
   leaving.process.kill('SIGINT');
   const left = await leaving.finished;
   expect(left).toMatchObject({ exitCode: 130 });
-  expect(left.stderr).toMatch(/^what runs now\n/);
+  expect(left.stderr).toMatch(/^running jobs\n/);
   expect(left.stderr).toContain('stopped; the render continues');
 
   const orphan = startProgram('spotreel', ['logs', 'shot', '--slice', '0', '--follow', '-o', at('out')]);

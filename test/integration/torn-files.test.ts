@@ -183,7 +183,7 @@ describe('render resumes', () => {
     for (const file of ['manifest.json', 'jobs.json', 'slices/0.json']) garble(join(render, file), 'half');
     const { stderr } = await spotreel(['render', CLOCK, '-o', output, ...FLAGS], { environment });
     expect(stderr).toMatch(
-      /^note: repaired: the render was planned again, and its frames are kept: \S.*manifest\.json is damaged \(it is no JSON\)$/m,
+      /^note: repaired: the render was planned again, and its frames are kept: \S.*manifest\.json is damaged \(it is not JSON\)$/m,
     );
     expect(stderr).toMatch(
       /^note: repaired: damaged or outdated files were set aside as \*\.damaged and are made again: jobs\.json, slices\/0\.json, \.batch\/jobs$/m,

@@ -31,7 +31,10 @@ const FAULTS: Readonly<Record<string, readonly [put: (path: string) => void, rea
   'dangling.blend': [(path) => symlinkSync('/nowhere/x.blend', path), 'a link that leads nowhere'],
   'device.blend': [(path) => symlinkSync('/dev/zero', path), 'not a regular file'],
   'pipe.blend': [(path) => execFileSync('mkfifo', [path]), 'is not a regular file'],
-  'torn-options.blend': [withSidecar((path) => writeFileSync(path, '{')), 'holds no options (it is no JSON)'],
+  'torn-options.blend': [
+    withSidecar((path) => writeFileSync(path, '{')),
+    'has no readable options (it is not JSON)',
+  ],
   'folder-options.blend': [
     withSidecar((path) => mkdirSync(path)),
     'options in folder-options.blend.json, which is a folder',

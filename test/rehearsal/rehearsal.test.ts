@@ -218,7 +218,7 @@ describe.each([
     expect(await readCap()).toMatchObject({ stopped: { jobId: render!.jobId } });
     const noted = await farm.salvageJob(dear);
     const because = expect.stringMatching(
-      /^stopped at its cap of .* USD: by the highest prices .* USD are spent/,
+      /^stopped at its cap of .* USD: at the highest prices .* USD are spent/,
     );
     expect(await farm.status(dear)).toMatchObject({ state: 'failed', reason: because });
     await farm.fail(stitch!.jobId!, 'Dependent Job failed');

@@ -113,7 +113,7 @@ describe('the flags of a render', () => {
   );
 
   test('the flag of frames refuses a range that is none', () => {
-    expect(() => read('--frames', 'all')).toThrow('"all" is no frame or range');
+    expect(() => read('--frames', 'all')).toThrow('"all" is not a frame or range');
   });
 
   test('a repeated --camera means several cameras', () => {

@@ -27,7 +27,7 @@ describe('awsFault', () => {
     ['RequestTimeout', 408, 'unavailable'],
     ['ServerException', 500, 'unavailable'],
     ['Error', undefined, 'unavailable'],
-  ])('takes %s with status %s as %s', (name, status, kind) => {
+  ])('classifies %s with status %s as %s', (name, status, kind) => {
     expect(awsFault(failed(name, status)).kind).toBe(kind);
   });
 
@@ -35,13 +35,13 @@ describe('awsFault', () => {
     [301, 'wrong-region'],
     [401, 'denied'],
     [404, 'missing'],
-  ])('takes an answer without a body by its status %i', (status, kind) => {
+  ])('classifies an answer without a body by its status %i', (status, kind) => {
     expect(awsFault(failed('UnknownError', status)).kind).toBe(kind);
   });
 });
 
 describe('awsError', () => {
-  it('says what failed, why, and what to do', () => {
+  it('says what failed, why and what to do', () => {
     expect(awsError(failed('AccessDeniedException', 403), 'list tasks', ECS)).toMatchObject({
       code: 'denied',
       kind: 'usage',
@@ -50,7 +50,7 @@ describe('awsError', () => {
     });
   });
 
-  it('says that no answer came', () => {
+  it('reports a missing answer', () => {
     expect(awsError(new Error('socket hang up'), 'list tasks', ECS)).toMatchObject({
       code: 'aws-unavailable',
       kind: 'passing',

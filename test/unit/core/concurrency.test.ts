@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { forEachConcurrently, mapConcurrently } from '../../../core/concurrency';
 
-test('results come in the order of the items, and no more than so many are worked on at once', async () => {
+test('mapConcurrently returns results in the order of the items and limits the running work', async () => {
   let [running, most] = [0, 0];
   const results = await mapConcurrently([5, 1, 4, 2, 3, 0], 2, async (turns) => {
     running += 1;
@@ -14,7 +14,7 @@ test('results come in the order of the items, and no more than so many are worke
   expect(most).toBe(2);
 });
 
-test('after a fault nothing is begun, and what had begun is awaited', async () => {
+test('mapConcurrently starts no work after a fault and waits for the running work', async () => {
   const [begun, ended]: [number[], number[]] = [[], []];
   const work = mapConcurrently([1, 2, 3, 4], 2, async (item) => {
     begun.push(item);
@@ -28,11 +28,11 @@ test('after a fault nothing is begun, and what had begun is awaited', async () =
   expect(ended).toEqual([2]);
 });
 
-test('nothing to do is done', async () => {
+test('mapConcurrently returns nothing for no items', async () => {
   expect(await mapConcurrently([], 8, async () => 1)).toEqual([]);
 });
 
-test('of items that come one by one no more are asked for than are worked on, and each is worked on once', async () => {
+test('forEachConcurrently requests no item before its work can start', async () => {
   let [asked, done] = [0, 0];
   const seen: number[] = [];
   async function* items() {
@@ -50,7 +50,7 @@ test('of items that come one by one no more are asked for than are worked on, an
   expect(seen).toEqual(Array.from({ length: 50 }, (_, item) => item));
 });
 
-test.each(['work', 'list'])('a fault of the %s ends it, and the listing is given up', async (where) => {
+test.each(['work', 'list'])('forEachConcurrently ends the listing after a fault of the %s', async (where) => {
   let [begun, closed] = [0, false];
   async function* items() {
     try {

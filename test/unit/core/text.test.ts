@@ -41,19 +41,19 @@ describe('printable', () => {
     expect(printable(text)).toBe(safe);
   });
 
-  test('a name stands in one line, and is cut where it is too long', () => {
+  test('printableName returns one line and cuts a long name', () => {
     expect(printableName('a\nb\r\u0000c')).toBe('a\\u000ab\\u000d\\u0000c');
     expect(printableName('x'.repeat(10_000))).toBe(`${'x'.repeat(300)}…`);
   });
 
-  test('a reason of up to 4 KiB stays whole, a longer one is cut, and neither can act on a terminal', () => {
+  test('printableReason escapes control characters and cuts a reason over 4 KiB', () => {
     const whole = 'x'.repeat(4096);
     expect(printableReason(whole)).toBe(whole);
     expect(printableReason(`${whole}xyz`)).toBe(`${whole}… [Spotreel dropped 3 bytes]`);
     expect(printableReason('\u001b]0;title\u0007\nsecond line')).toBe('\\u001b]0;title\\u0007\nsecond line');
   });
 
-  test('a line is cut before its characters are escaped', () => {
+  test('printableLine cuts a line before it escapes characters', () => {
     expect(printableLine('\n'.repeat(5), 3)).toBe('\\u000a\\u000a\\u000a…');
   });
 });

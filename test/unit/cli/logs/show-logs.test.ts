@@ -142,10 +142,10 @@ describe('show logs', () => {
     expect(said).toEqual([
       'nothing else runs now; waiting',
       'too much to do; continuing',
-      'what runs now',
+      'running jobs',
       'slice 0, attempt 1: RUNNING (log stream r)',
       'nothing else runs now; waiting',
-      'what runs now',
+      'running jobs',
       'the video, attempt 1: SUCCEEDED (log stream s)',
     ]);
   });
@@ -162,7 +162,7 @@ describe('show logs', () => {
     expect({ shown, written, said }).toEqual({
       shown: false,
       written: '',
-      said: ['nothing of it has run yet'],
+      said: ['no job of this render has run yet'],
     });
   });
 

@@ -6,12 +6,12 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { askSpotOffers } from '../../../../core/cost/aws-spot-prices';
 
-/** A fake of EC2: it answers what it is told to. */
+/** A fake of EC2. */
 const ec2 = mockClient(EC2Client);
 beforeEach(() => ec2.reset());
 
 const NOW = new Date('2026-11-23T10:00:00Z');
-const told = (InstanceType: 'm6i.xlarge' | 'm6a.xlarge', zone: string, SpotPrice: string, hour = 8) => ({
+const offer = (InstanceType: 'm6i.xlarge' | 'm6a.xlarge', zone: string, SpotPrice: string, hour = 8) => ({
   InstanceType,
   AvailabilityZone: zone,
   SpotPrice,
@@ -19,18 +19,18 @@ const told = (InstanceType: 'm6i.xlarge' | 'm6a.xlarge', zone: string, SpotPrice
 });
 const pool = (instanceTypes: string[]) => ({ instanceTypes, vcpus: 4, gpu: false });
 
-test('all pages, each machine in each zone once, at its latest price', async () => {
+test('askSpotOffers reads all pages and gives the latest price of each machine in each zone', async () => {
   const pages = [
     {
-      SpotPriceHistory: [told('m6i.xlarge', 'a', '0.071'), told('m6i.xlarge', 'b', '0.08', 9)],
+      SpotPriceHistory: [offer('m6i.xlarge', 'a', '0.071'), offer('m6i.xlarge', 'b', '0.08', 9)],
       NextToken: 'more',
     },
     {
-      SpotPriceHistory: [told('m6i.xlarge', 'b', '0.5', 7), told('m6i.xlarge', 'c', 'none'), {}],
+      SpotPriceHistory: [offer('m6i.xlarge', 'b', '0.5', 7), offer('m6i.xlarge', 'c', 'none'), {}],
       NextToken: '',
     },
   ];
-  // The SDK's paginator changes one input from page to page, so that it is copied here.
+  // The SDK's paginator changes one input from page to page, so this copies it.
   const asked: DescribeSpotPriceHistoryCommandInput[] = [];
   ec2
     .on(DescribeSpotPriceHistoryCommand)
@@ -49,7 +49,7 @@ test('all pages, each machine in each zone once, at its latest price', async () 
   expect(second).toMatchObject({ NextToken: 'more', Filters: first!.Filters });
 });
 
-test('families are asked for by the sizes on which a slice fits, types by their names, 200 a call at most', async () => {
+test('askSpotOffers asks for at most 200 types per call, and only for sizes of a family that fit a slice', async () => {
   ec2.on(DescribeSpotPriceHistoryCommand).resolves({});
   const families = Array.from({ length: 49 }, (_, i) => `m${i}i`);
   await askSpotOffers(pool([...families, 'c6i.large']), new EC2Client({ region: 'us-east-1' }), NOW);
@@ -63,7 +63,7 @@ test('families are asked for by the sizes on which a slice fits, types by their 
   expect(all).not.toContain('m6i.large');
 });
 
-test('who may not ask is told so', async () => {
+test('askSpotOffers fails with prices-unknown if EC2 denies the request', async () => {
   ec2
     .on(DescribeSpotPriceHistoryCommand)
     .rejects(new Error('You are not authorized to perform this operation.'));

@@ -8,7 +8,7 @@ describe('estimate place', () => {
   const place = { parallel: 2, factor: 1, videoThreads: 2, leadSeconds: 0 };
   const frames = { video: 'none' } as const;
 
-  test('here: all slices of all frames, two at a time, and a tenth off at both ends', () => {
+  test('two slices run at a time, and the range is 10 % wider at both ends', () => {
     const plan = manifestFor('shot', 100, { framesPerSlice: 25, sliceCount: 4, options: frames });
     const { machineSeconds, wallSeconds, videoSeconds } = estimatePlace(pace, plan, place);
     expect(machineSeconds).toEqual({
@@ -29,7 +29,7 @@ describe('estimate place', () => {
     expect(estimatePlace(pace, plan, place).wallSeconds.middle).toBeCloseTo(2 * 303, 6);
   });
 
-  test('with four times the threads in a quarter of the time, Blender’s starts and the machines’ apart', () => {
+  test('four times the threads quarter the frame time but not the time that Blender and machines take to start', () => {
     const plan = manifestFor('shot', 100, { framesPerSlice: 2, sliceCount: 50, options: frames });
     const there = { ...place, parallel: 50, factor: threadFactor(1, 4), leadSeconds: 300 };
     const { machineSeconds, wallSeconds } = estimatePlace(pace, plan, there);
@@ -37,14 +37,14 @@ describe('estimate place', () => {
     expect(wallSeconds.middle).toBeCloseTo(300 + 2 * 2.5 + 3, 6);
   });
 
-  test('the video takes what it has been measured to', () => {
+  test('the time of the video follows the measured rate', () => {
     const plan = manifestFor('shot', 240, { resolution: { width: 1920, height: 1080 } });
     const { videoSeconds, wallSeconds } = estimatePlace(pace, plan, { ...place, parallel: 1 });
     expect(videoSeconds).toBeCloseTo(4 + (240 * 2.0736 * 0.07) / 2, 6);
     expect(wallSeconds.middle).toBeCloseTo(2403 + videoSeconds, 6);
   });
 
-  test('cost: the quickest frames at the lowest prices to the slowest at the highest', () => {
+  test('the cost ranges from the fastest frames at the lowest prices to the slowest at the highest', () => {
     const prices: VcpuPrices = {
       spot: { low: 0.01, middle: 0.02, high: 0.03 },
       onDemand: { low: 0.04, middle: 0.05, high: 0.06 },
@@ -75,12 +75,12 @@ describe('estimate place', () => {
 describe('frame pace', () => {
   const shot = (end: number) => [{ start: 1, end, step: 1 }];
 
-  test('all frames tested: their mean', () => {
+  test('the pace of fully tested frames is their mean', () => {
     const tested = [3, 5, 10].map((seconds, i) => ({ frame: i + 1, seconds }));
     expect(framePace(tested, shot(3))).toEqual({ low: 3, middle: 6, high: 10 });
   });
 
-  test('a shot that is faded in and out: its black ends count for what is near them', () => {
+  test('black first and last frames affect only frames near them', () => {
     const tested = [
       { frame: 1, seconds: 0 },
       { frame: 51, seconds: 10 },
@@ -91,11 +91,11 @@ describe('frame pace', () => {
     expect(middle).toBeCloseTo(500 / 101, 10);
   });
 
-  test('one frame is all that is known', () => {
+  test('a single tested frame gives a range of one value', () => {
     expect(framePace([{ frame: 50, seconds: 7 }], shot(100))).toEqual({ low: 7, middle: 7, high: 7 });
   });
 
-  test('frames whose neighbours failed stand for what is before and after them', () => {
+  test('frames before the first and after the last tested frame take as long as that frame', () => {
     const tested = [
       { frame: 3, seconds: 4 },
       { frame: 4, seconds: 6 },
@@ -104,7 +104,7 @@ describe('frame pace', () => {
     expect(framePace(tested, shot(6)).middle).toBeCloseTo(5, 10);
   });
 
-  test('the frames of a plan are counted, not their numbers', () => {
+  test('the distance of frames is their distance in the plan, not of their numbers', () => {
     const tested = [
       { frame: 10, seconds: 1 },
       { frame: 1000, seconds: 2 },
@@ -117,7 +117,7 @@ describe('frame pace', () => {
     expect(framePace(tested, frames).middle).toBe(2);
   });
 
-  test('it is the mean of the line through the tested frames, and never beyond them', () => {
+  test('the mean pace is the mean of the line through the tested frames and stays within their range', () => {
     const seconds = fc.double({ min: 0, max: 1e4, noNaN: true });
     const points = fc.dictionary(fc.integer({ min: 1, max: 60 }).map(String), seconds, { minKeys: 1 });
     fc.assert(

@@ -15,8 +15,8 @@ const pool = (instanceTypes: string[], changes: Partial<MachinePool> = {}): Mach
 });
 const gpuPool = (instanceTypes: string[], vcpus = 4) => pool(instanceTypes, { vcpus, gpu: true });
 
-describe('by the table', () => {
-  test('a vCPU-hour lies between the cheapest and the dearest family', () => {
+describe('tablePrices', () => {
+  test('ranges from the cheapest to the most expensive family', () => {
     const { onDemand, spot, ...rest } = tablePrices(
       pool(['m6i', 'm6a', 'm7i', 'm7a', 'r6i', 'r6a', 'r7i']),
       'us-east-1',
@@ -28,42 +28,44 @@ describe('by the table', () => {
     expect(rest.notes).toEqual([expect.stringContaining('25 to 70 % of On-Demand')]);
   });
 
-  test('a type costs by the vCPU what its family does', () => {
+  test('gives a type the vCPU price of its family', () => {
     expect(tablePrices(pool(['m6i.8xlarge']), 'us-east-1').onDemand.middle).toBe(0.048);
   });
 
-  test('another region and unknown families are said', () => {
+  test('notes another region and unknown families', () => {
     const { onDemand, notes } = tablePrices(pool(['m6i', 'x9q', 'z1d']), 'eu-central-1');
     expect(onDemand).toEqual({ low: 0.048, middle: 0.048, high: 0.048 });
-    expect(notes.join('\n')).toContain('no On-Demand price of x9q, z1d for such a job: the others');
-    expect(notes.join('\n')).toContain('those of eu-central-1 are others');
+    expect(notes.join('\n')).toContain(
+      'no On-Demand price of x9q, z1d for such a job: the prices of the other',
+    );
+    expect(notes.join('\n')).toContain('prices in eu-central-1 differ');
   });
 
-  test('only unknown ones: all that it knows stand for them, and it says so', () => {
+  test('uses the prices of all its machines for unknown families and notes that', () => {
     const { onDemand, notes } = tablePrices(pool(['x9q']), 'us-east-1');
     expect(onDemand).toMatchObject({ low: 0.03825, high: 0.07988 });
-    expect(notes.join('\n')).toContain('no On-Demand price of x9q for such a job: all that it knows');
+    expect(notes.join('\n')).toContain('no On-Demand price of x9q for such a job: the prices of all');
   });
 
-  test('a slice with a GPU pays for the vCPUs that its GPU keeps from others', () => {
+  test('charges a slice with a GPU for vCPUs that no other slice can use', () => {
     expect(tablePrices(gpuPool(['g5.xlarge']), 'us-east-1').onDemand.middle).toBeCloseTo(1.006 / 4);
-    // 8 vCPUs and one GPU: one slice of 4 vCPUs, which bears all.
+    // 8 vCPUs and one GPU: one slice of 4 vCPUs, which pays for all of them.
     expect(tablePrices(gpuPool(['g5.2xlarge']), 'us-east-1').onDemand.middle).toBeCloseTo(1.212 / 4);
     // 4 GPUs on 48 vCPUs: four slices.
     expect(tablePrices(gpuPool(['g5.12xlarge']), 'us-east-1').onDemand.middle).toBeCloseTo(5.672 / 16);
-    // Of a family the cheapest on which it fits.
+    // The cheapest size of a family that fits.
     expect(tablePrices(gpuPool(['g5']), 'us-east-1').onDemand.middle).toBeCloseTo(1.006 / 4);
     expect(tablePrices(gpuPool(['g5'], 8), 'us-east-1').onDemand.middle).toBeCloseTo(1.212 / 8);
   });
 
-  test('machines that are too small for a slice, and a slice that is too large for all, do not make it free', () => {
+  test('gives a price above 0 for a slice that fits some machines or none', () => {
     expect(tablePrices(pool(['m6i.large', 'r6i']), 'us-east-1').onDemand.low).toBe(0.063);
     expect(tablePrices(pool(['m6i.large']), 'us-east-1').onDemand.low).toBeGreaterThan(0);
     expect(tablePrices(gpuPool(['g5'], 500), 'us-east-1').onDemand.low).toBeGreaterThan(0);
   });
 });
 
-describe('by what EC2 told', () => {
+describe('accountPrices', () => {
   const at = new Date('2026-11-23T10:00:00Z');
   const offer = (instanceType: string, hourUsd: number, zone = 'a'): SpotOffer => ({
     instanceType,
@@ -71,7 +73,7 @@ describe('by what EC2 told', () => {
     hourUsd,
   });
 
-  test('by the vCPU, over all sizes and zones that a slice fits on', () => {
+  test('gives the price per vCPU over all sizes and zones that fit a slice', () => {
     const offers = [
       offer('m6i.xlarge', 0.08),
       offer('m6i.2xlarge', 0.12),
@@ -91,7 +93,7 @@ describe('by what EC2 told', () => {
     });
   });
 
-  test('a few odd offers among many do not make the spread', () => {
+  test('ignores a few extreme offers among many', () => {
     const offers = Array.from({ length: 30 }, (_, i) =>
       offer('m6i.xlarge', i === 0 ? 0.0004 : i === 29 ? 4 : 0.08, `${i}`),
     );
@@ -99,7 +101,7 @@ describe('by what EC2 told', () => {
     expect(spot).toEqual({ low: 0.02, middle: 0.02, high: 0.02 });
   });
 
-  test('with a GPU the cheapest size of a family in each zone counts', () => {
+  test('takes the cheapest size of a GPU family in each zone', () => {
     const offers = [
       offer('g5.xlarge', 0.4),
       offer('g5.16xlarge', 2),
@@ -112,9 +114,9 @@ describe('by what EC2 told', () => {
     expect(spot.high).toBeCloseTo(0.2);
   });
 
-  test('nothing of use: the table, which says why', () => {
+  test('gives the table’s prices with a note if no offer fits', () => {
     const { source, notes } = accountPrices([offer('c6i.xlarge', 1)], pool(['m6i']), 'us-east-1', at);
     expect(source).toBe('table');
-    expect(notes[0]).toBe('EC2 told no Spot prices of these machines');
+    expect(notes[0]).toBe('EC2 has no Spot prices for these machines');
   });
 });

@@ -41,7 +41,7 @@ describe('receipt', () => {
       version: 1,
       slice: 2,
       attempts: [
-        // Its machine went without a word after frame 3.
+        // Lost with its machine after frame 3.
         attempt(1, 20, { frames: [rendered(3, 60, 90)] }),
         attempt(1, 120, { onDemand: true, frames: [rendered(4, 20, 150)], stoppedAt: at(200), exitCode: 0 }),
       ],
@@ -52,7 +52,7 @@ describe('receipt', () => {
     version: 1 as const,
     attempts: [
       { startedAt: at(300), stoppedAt: at(330), exitCode: 143 },
-      // Lost with its machine: for how long it ran nobody knows.
+      // Lost with its machine, so its time is unknown.
       { startedAt: at(340) },
       { startedAt: at(400), stoppedAt: at(420), exitCode: 0 },
     ],
@@ -77,7 +77,7 @@ describe('receipt', () => {
     ...changes,
   });
 
-  test('what machines were held for, what was lost, and by whom', () => {
+  test('shows machine time, lost time and tags', () => {
     expect(makeReceipt(input())).toEqual({
       version: 1,
       renderId: 'shot-1',
@@ -100,7 +100,7 @@ describe('receipt', () => {
     });
   });
 
-  test('the cost is that of the same seconds', () => {
+  test('shows the cost of the same seconds', () => {
     const machines = { renderVcpus: 4, stitchVcpus: 4, instanceTypes: ['m6i'] };
     const prices = tableRenderPrices(machines, false, 'us-east-1');
     const { cost } = makeReceipt(input({ costOf: (usage) => renderCost(usage, machines, prices) }));
@@ -109,7 +109,7 @@ describe('receipt', () => {
     expect(cost?.stitch.middle).toBeCloseTo((50 / 3600) * 4 * 0.048 * 0.4);
   });
 
-  test('an attempt that runs still is no interruption; one that another came after is', () => {
+  test('counts an attempt without an end as interrupted unless it is the latest and the render runs', () => {
     const slices: SliceReport[] = [
       {
         version: 1,
@@ -125,13 +125,13 @@ describe('receipt', () => {
     });
   });
 
-  test('nothing that ran makes a receipt of nothing, not NaN', () => {
+  test('has zeros if nothing ran', () => {
     const { frameSeconds, machineSeconds } = makeReceipt(input({ slices: [], stitch: undefined, stored: 0 }));
     expect(frameSeconds).toBeUndefined();
     expect(Object.values(machineSeconds)).toEqual([0, 0, 0, 0, 0, 0]);
   });
 
-  test('of 10,000 slices and 100,000 frames it is a few hundred KB', () => {
+  test('has less than 300 KB for 10,000 slices and 100,000 frames', () => {
     const slices = Array.from({ length: 10_000 }, (_, slice): SliceReport => {
       const frames = Array.from({ length: 10 }, (__, i) => rendered(slice * 10 + i, 12.3456789, slice + i));
       return {
@@ -146,7 +146,7 @@ describe('receipt', () => {
     expect(JSON.stringify(receipt).length).toBeLessThan(300_000);
   });
 
-  test('the attempt at the video that goes on counts until now, when somebody says so', () => {
+  test('a running attempt at the video counts 0 seconds, or the time until now after untilNow', () => {
     expect(stitchSeconds(STITCH)).toBe(50);
     const going = { version: 1 as const, attempts: [...STITCH.attempts, { startedAt: at(500) }] };
     expect(stitchSeconds(going)).toBe(50);
@@ -155,7 +155,7 @@ describe('receipt', () => {
     expect(stitchSeconds(undefined)).toBe(0);
   });
 
-  test('time of Spot and of On-Demand machines is told apart', () => {
+  test('machineUsage separates time on Spot and On-Demand machines', () => {
     expect(machineUsage(reportFigures({ slices: SLICES }).stretches, STITCH)).toEqual({
       spotSeconds: 220,
       onDemandSeconds: 80,
@@ -176,7 +176,7 @@ describe('render cost', () => {
     notes: ['of both', note],
   });
 
-  test('hours of jobs by their vCPUs by what each costs', () => {
+  test('is hours times vCPUs times price', () => {
     const usage = { spotSeconds: 7200, onDemandSeconds: 3600, stitchSeconds: 1800 };
     const cost = renderCost(usage, MACHINES, {
       render: prices(0.02, 0.05, 'a'),
@@ -191,7 +191,7 @@ describe('render cost', () => {
     });
   });
 
-  test('jobs that had other vCPUs than slices have cost by their own', () => {
+  test('uses the vCPUs of jobs that had others than slices usually have', () => {
     const usage = sliceUsage([
       { from: 0, to: 7_200_000 },
       { from: 0, to: 1_800_000, vcpus: 16 },
@@ -214,7 +214,7 @@ describe('render cost', () => {
     expect(cost.onDemand.middle).toBeCloseTo(0.9);
   });
 
-  test('a render on GPUs has its video made without', () => {
+  test('prices the video of a render on GPUs without a GPU', () => {
     expect(machinePools(MACHINES, true)).toEqual({
       render: { instanceTypes: ['g5'], vcpus: 4, gpu: true },
       stitch: { instanceTypes: ['m6i'], vcpus: 2, gpu: false },
@@ -232,7 +232,7 @@ describe('render cost', () => {
     [0.1301, '0.13'],
     [12.4, '12.40'],
     [1204.4, '1,204'],
-  ])('%p US dollars are told as %p', (usd, text) => expect(formatUsd(usd)).toBe(text));
+  ])('%p US dollars are written as %p', (usd, text) => expect(formatUsd(usd)).toBe(text));
 
   test('in words', () => {
     expect(describeSpread({ low: 0.5, middle: 1, high: 2 })).toBe('0.50 to 2.00 USD, about 1.00');
@@ -240,7 +240,7 @@ describe('render cost', () => {
     expect(describeSpread({ low: 1e-6, middle: 1e-6, high: 1e-5 })).toBe('under 0.0001 USD');
     const of = { at: '2026-11-23', region: 'eu-west-1' };
     expect(describePrices({ source: 'account', ...of })).toContain(
-      'EC2 told this account on 2026-11-23 in eu-west-1',
+      'EC2 reported to this account on 2026-11-23 in eu-west-1',
     );
     expect(describePrices({ source: 'table', ...of })).toContain('table of 2026-11-23');
   });

@@ -11,7 +11,7 @@ const HOUR = 3600 * SECOND;
 const T0 = Date.UTC(2026, 0, 1);
 const iso = (at: number) => new Date(at).toISOString();
 
-/** One vCPU-hour costs this much, on the machine that costs most: a dollar for each hour of a slice of two. */
+/** Price per vCPU-hour on the most expensive machine: a slice of two vCPUs costs a dollar per hour. */
 const prices = {
   spot: { low: 0.1, middle: 0.3, high: 0.5 },
   onDemand: { low: 1, middle: 1, high: 1 },
@@ -20,7 +20,7 @@ const prices = {
   region: 'eu-central-1',
 };
 
-/** A submitted render of three slices that may cost so much, and what watches it. */
+/** A submitted render of three slices with this cap, and the services that watch it. */
 async function setUp(maxUsd: number, more: Partial<CapServices> = {}) {
   const { services: submit, request, storage, batch } = await setUpSubmit();
   const cap = { maxUsd, at: iso(0), prices };
@@ -53,7 +53,7 @@ async function setUp(maxUsd: number, more: Partial<CapServices> = {}) {
   return { services, storage, batch, folder: render.folder, job, report, submit, request };
 }
 
-/** The same storage, with the names of its calls. */
+/** The same storage, which records the names of its calls. */
 function counted(storage: Storage): { readonly storage: Storage; readonly calls: string[] } {
   const calls: string[] = [];
   const handler: ProxyHandler<Storage> = {
@@ -66,7 +66,7 @@ function counted(storage: Storage): { readonly storage: Storage; readonly calls:
   return { storage: new Proxy(storage, handler), calls };
 }
 
-test('without caps it is one listing', async () => {
+test('watchCaps makes one listing if there are no caps', async () => {
   const { storage: plain, services: submit, batch } = await setUpSubmit();
   const { storage, calls } = counted(plain);
   const output = new URL('memory://films/renders/');
@@ -76,7 +76,7 @@ test('without caps it is one listing', async () => {
   expect(calls).toEqual(['list']);
 });
 
-test('the cap is there before the jobs, and is no part of the render', async () => {
+test('submitRender writes the cap before it submits jobs, and not into the manifest', async () => {
   const { request, services, storage, batch } = await setUpSubmit();
   let seen: Promise<unknown> | undefined;
   batch.fault = (call, when) => {
@@ -89,26 +89,26 @@ test('the cap is there before the jobs, and is no part of the render', async () 
   expect(JSON.stringify(manifest)).not.toContain('maxUsd');
 });
 
-test('below its cap a render goes on', async () => {
+test('watchCaps leaves a render below its cap alone', async () => {
   const { services, job, report } = await setUp(5);
   await report(0, 0, HOUR);
   expect(await watchCaps(services)).toEqual([{ renderId: 'shot', outcome: 'kept', usd: 1, maxUsd: 5 }]);
   expect(job.status).toBe('RUNNING');
 });
 
-test('one that has come to its cap is stopped, once, with a reason; the cap goes when it has ended', async () => {
+test('watchCaps stops a render that reaches its cap and deletes the cap after the end', async () => {
   const { services, storage, folder, job, report, batch } = await setUp(1.5);
   await report(0, 0, HOUR);
   await report(1, 0, HOUR);
   expect(await watchCaps(services)).toMatchObject([{ outcome: 'stopped', usd: 2, maxUsd: 1.5 }]);
   expect(job).toMatchObject({
     status: 'FAILED',
-    statusReason: 'stopped at its cap of 1.50 USD: by the highest prices 2.00 USD are spent',
+    statusReason: 'stopped at its cap of 1.50 USD: at the highest prices 2.00 USD are spent',
   });
   expect(await Render.in(folder, storage).cap.readIfValid()).toMatchObject({
     stopped: { jobId: job.jobId, usd: 2 },
   });
-  // AWS Batch takes its time until all children have ended.
+  // AWS Batch needs some time to end all children.
   job.status = 'RUNNING';
   expect(await watchCaps(services)).toMatchObject([{ outcome: 'stopping' }]);
   expect(batch.find(job.jobId).status).toBe('FAILED');
@@ -117,7 +117,7 @@ test('one that has come to its cap is stopped, once, with a reason; the cap goes
   expect(services.digests.size).toBe(0);
 });
 
-test('what runs costs up to now, though it has told nothing since', async () => {
+test('a running slice costs up to now even if its report is older', async () => {
   const { services, job, report } = await setUp(1.5);
   await report(0, 0);
   expect(await watchCaps(services)).toMatchObject([{ outcome: 'kept', usd: 1 }]);
@@ -126,14 +126,14 @@ test('what runs costs up to now, though it has told nothing since', async () => 
   expect(job.status).toBe('FAILED');
 });
 
-test('a slice whose machine is gone and that waits for another costs nothing meanwhile', async () => {
+test('a slice that lost its machine costs nothing while it waits for another', async () => {
   const { services, job, report } = await setUp(1.5);
   await report(0, 0);
   job.status = 'RUNNABLE';
   expect(await watchCaps(services)).toMatchObject([{ outcome: 'kept', usd: 0 }]);
 });
 
-test('without the account’s prices it is reckoned by the table, on GPUs by theirs', async () => {
+test('watchCaps uses the built-in prices, with GPUs where jobs need them, if the cap has no prices', async () => {
   const { services, storage, folder, report } = await setUp(100);
   await report(0, 0, HOUR);
   await setCap({ version: 1, renderId: 'shot', maxUsd: 100, at: iso(1) }, Render.in(folder, storage));
@@ -144,13 +144,13 @@ test('without the account’s prices it is reckoned by the table, on GPUs by the
   expect(byGpu!.usd).toBeGreaterThan(byCpu!.usd!);
 });
 
-test('raised while it was looked at: nothing is stopped, and the next look goes by the new cap', async () => {
+test('a cap that is raised during a look stops nothing', async () => {
   const { services, storage, folder, job, report } = await setUp(0.5);
   await report(0, 0, HOUR);
   const raising: CapServices = {
     ...services,
     now: () => {
-      // Asked for after the spending is known, and before it is noted.
+      // Called after the cost is known and before it is noted.
       void setCap({ version: 1, renderId: 'shot', maxUsd: 5, at: iso(T0) }, Render.in(folder, storage));
       return new Date(T0 + HOUR);
     },
@@ -162,10 +162,10 @@ test('raised while it was looked at: nothing is stopped, and the next look goes 
   expect(await watchCaps(services)).toMatchObject([{ outcome: 'kept', usd: 1, maxUsd: 5 }]);
 });
 
-test('a cap for jobs that are to come waits for them while the ones before are known to have ended', async () => {
+test('a cap that is newer than the ended jobs waits for the next jobs', async () => {
   const { services, storage, folder, job } = await setUp(5);
   job.status = 'FAILED';
-  // After the job, which has no time of its own here.
+  // Later than the job, which has no time here.
   const at = iso(T0 + HOUR - 60 * SECOND);
   await setCap({ version: 1, renderId: 'shot', maxUsd: 8, at }, Render.in(folder, storage));
   expect(await watchCaps(services)).toMatchObject([{ outcome: 'waiting' }]);
@@ -173,7 +173,7 @@ test('a cap for jobs that are to come waits for them while the ones before are k
   expect(await watchCaps(later)).toMatchObject([{ outcome: 'removed' }]);
 });
 
-test('a render job that has just ended may be followed by another: its cap stays for that one', async () => {
+test('a cap stays for a while after its render job has ended', async () => {
   const { services, storage, folder, job, batch } = await setUp(5);
   job.status = 'FAILED';
   const describing = Object.assign(Object.create(batch), {
@@ -190,18 +190,18 @@ test('a render job that has just ended may be followed by another: its cap stays
   expect(await watchCaps(at(900))).toMatchObject([{ outcome: 'removed' }]);
 });
 
-test('a cap that was reached holds for the jobs that were stopped, and for none after them', async () => {
+test('a cap that was reached does not stop later jobs', async () => {
   const { services, storage, folder, job, report, submit, request } = await setUp(0.5);
   await report(0, 0, HOUR);
   expect(await watchCaps(services)).toMatchObject([{ outcome: 'stopped' }]);
-  // Submitted again, without a word on what it may cost, before anybody looked.
+  // Submitted again without a cap before the next look.
   const again = await submitRender({ ...request, name: 'shot', reuse: 'unfailed' }, submit);
   expect(again.jobs.render.jobId).not.toBe(job.jobId);
   expect(await watchCaps(services)).toMatchObject([{ outcome: 'removed' }]);
   expect(await storage.head(capUrl(folder))).toBeUndefined();
 });
 
-test('one that can’t be looked at keeps none of the others from being stopped', async () => {
+test('a cap that fails does not prevent that others are stopped', async () => {
   const { services, storage, job, report } = await setUp(0.5);
   await report(0, 0, HOUR);
   await storage.put(new URL('memory://films/caps/a.json'), 'no cap');

@@ -23,7 +23,7 @@ const clientException = () =>
   new ClientException({ message: 'JobQueue x not found', $metadata: { httpStatusCode: 400 } });
 const serverException = () => new ServerException({ message: 'oops', $metadata: { httpStatusCode: 500 } });
 
-test('a job is submitted as it stands', async () => {
+test('submitJob passes a request unchanged', async () => {
   mock.on(SubmitJobCommand).resolves({ jobArn: 'arn:job', jobId: 'id', jobName: 'shot_Rendering' });
   const full = {
     ...request,
@@ -35,7 +35,7 @@ test('a job is submitted as it stands', async () => {
   expect(mock.commandCalls(SubmitJobCommand)[0]?.args[0].input).toEqual(full);
 });
 
-describe('errors', () => {
+describe('errors of AWS Batch', () => {
   const cases: Array<[Error, string, string]> = [
     [clientException(), 'client-exception', 'usage'],
     [serverException(), 'batch-unavailable', 'passing'],
@@ -48,14 +48,14 @@ describe('errors', () => {
     [fault('Error'), 'batch-unavailable', 'passing'],
   ];
   test.each(cases.map(([error, ...rest]) => [error.name, ...rest, error] as const))(
-    '%s is %s, %s',
+    '%s becomes %s, %s',
     async (_, code, kind, error) => {
       mock.on(SubmitJobCommand).rejects(error);
       await expect(batch.submitJob(request)).rejects.toMatchObject({ code, kind, cause: error });
     },
   );
 
-  test('say what was tried and what AWS Batch said', async () => {
+  test('name the request and the answer of AWS Batch', async () => {
     mock.on(SubmitJobCommand).rejects(clientException());
     await expect(batch.submitJob(request)).rejects.toThrow(
       'AWS Batch request to submit job shot_Rendering failed: request refused (400, ClientException: JobQueue x not found)',
@@ -63,7 +63,7 @@ describe('errors', () => {
   });
 });
 
-test('jobs are described 100 at a time, in our shape', async () => {
+test('describeJobs asks for 100 jobs at a time and gives JobDetails', async () => {
   mock.on(DescribeJobsCommand).callsFake(({ jobs }: { jobs: string[] }) => ({
     jobs: jobs.map((jobId) => ({
       jobId,
@@ -96,19 +96,19 @@ test('jobs are described 100 at a time, in our shape', async () => {
   });
 });
 
-test('no ids, no call', async () => {
+test('describeJobs makes no call without ids', async () => {
   expect(await batch.describeJobs([])).toEqual([]);
   expect(mock.calls()).toHaveLength(0);
 });
 
-/** The SDK's paginator changes one input from page to page, so that it is copied here. */
+/** The SDK's paginator changes one input from page to page, so this copies it. */
 function answerInPages(...pages: object[]): object[] {
   const asked: object[] = [];
   mock.on(ListJobsCommand).callsFake((input: object) => pages[asked.push({ ...input }) - 1]);
   return asked;
 }
 
-test('jobs of a name are listed page by page, whatever their status: no children, and exactly that name', async () => {
+test('listJobs reads all pages of a name, without children and names that differ in case', async () => {
   const job = (jobId: string, jobName: string) => ({
     jobId,
     jobName,
@@ -127,7 +127,7 @@ test('jobs of a name are listed page by page, whatever their status: no children
   ]);
 });
 
-test('children are listed in every status; one that moves on meanwhile is listed once, as it is last seen', async () => {
+test('listJobs gives each child once, with its latest status', async () => {
   mock.on(ListJobsCommand).callsFake(({ jobStatus }: { jobStatus: string }) => ({
     jobSummaryList: ['RUNNABLE', 'RUNNING'].includes(jobStatus)
       ? [{ jobId: 'p:0', jobName: 'n', status: jobStatus }]
@@ -139,7 +139,7 @@ test('children are listed in every status; one that moves on meanwhile is listed
   expect(mock.commandCalls(ListJobsCommand)).toHaveLength(7);
 });
 
-test('children of one status are listed until there are enough of them', async () => {
+test('listJobs stops at the wanted number of children', async () => {
   const page = (first: number) =>
     [first, first + 1].map((i) => ({ jobId: `p:${i}`, jobName: 'n', status: 'FAILED' as const }));
   const asked = answerInPages(
@@ -154,13 +154,13 @@ test('children of one status are listed until there are enough of them', async (
   ]);
 });
 
-test('an answer without a job id is no answer', async () => {
+test('an answer without a job id is an error', async () => {
   mock.on(SubmitJobCommand).resolves({});
   await expect(batch.submitJob(request)).rejects.toMatchObject({ code: 'bad-answer', kind: 'passing' });
 });
 
-describe('what the SDK repeats', () => {
-  /** An AWS Batch that answers as told, without a network. */
+describe('the SDK', () => {
+  /** An AWS Batch that gives these answers, without a network. */
   function fakeBatch(answers: ReadonlyArray<{ status: number; body: object } | Error>) {
     let sent = 0;
     const requestHandler = {
@@ -185,15 +185,15 @@ describe('what the SDK repeats', () => {
   beforeEach(() => mock.restore());
 
   test.each([
-    ['an answer that is lost', broken],
-    ['a fault of the server', { status: 500, body: { __type: 'ServerException', message: 'oops' } }],
-  ])('not a submission after %s: it would be a second job', async (_, answer) => {
+    ['a lost answer', broken],
+    ['a server error', { status: 500, body: { __type: 'ServerException', message: 'oops' } }],
+  ])('does not repeat a submission after %s', async (_, answer) => {
     const fake = fakeBatch([answer, done]);
     await expect(fake.batch.submitJob(request)).rejects.toMatchObject({ code: 'batch-unavailable' });
     expect(fake.sent()).toBe(1);
   });
 
-  test('a submission that was throttled', async () => {
+  test('repeats a throttled submission', async () => {
     const fake = fakeBatch([
       { status: 429, body: { __type: 'TooManyRequestsException', message: 'slow' } },
       done,
@@ -202,7 +202,7 @@ describe('what the SDK repeats', () => {
     expect(fake.sent()).toBe(2);
   });
 
-  test('whatever is the same twice as once', async () => {
+  test('repeats idempotent requests', async () => {
     const fake = fakeBatch([broken, { status: 200, body: {} }]);
     await fake.batch.terminateJob('id', 'because');
     expect(fake.sent()).toBe(2);

@@ -16,13 +16,13 @@ const mock = mockClient(BatchClient);
 const batch = new AwsBatch(new BatchClient({ region: 'eu-central-1' }));
 const folder = new URL('memory://films/renders/shot/');
 
-/** A fake of AWS Batch: a job that is terminated fails after so many looks. */
+/** A fake of AWS Batch: a terminated job fails after so many looks. */
 const jobs = new Map<
   string,
   { status: JobStatus; looksLeft: number; isTerminated?: boolean; name?: string }
 >();
 
-/** What those are told that are found by their names. */
+/** The command of jobs that have a name. */
 const COMMAND = workerArgv({
   command: 'stitch',
   input: 'memory://films/renders/shot',
@@ -82,7 +82,7 @@ function watched() {
   return { said, paused, wait: { say: (text: string) => void said.push(text), pause } };
 }
 
-test('all that lives of a render is terminated, and waited for until AWS Batch says that it has ended', async () => {
+test('cancelJobs terminates all jobs of a render and waits until AWS Batch reports their end', async () => {
   jobs.set('render', { status: 'RUNNING', looksLeft: 3 });
   jobs.set('stitch', { status: 'PENDING', looksLeft: 0 });
   const { said, paused, wait } = watched();
@@ -93,7 +93,7 @@ test('all that lives of a render is terminated, and waited for until AWS Batch s
   expect([...jobs.values()].map(({ status }) => status)).toEqual(['FAILED', 'FAILED']);
 });
 
-test('a video of what is there is stopped, too, also one that begins meanwhile', async () => {
+test('cancelJobs terminates a salvage job that is submitted meanwhile', async () => {
   jobs.set('render', { status: 'RUNNING', looksLeft: 1 });
   jobs.set('stitch', { status: 'FAILED', looksLeft: 0 });
   jobs.set('salvage', { status: 'RUNNABLE', looksLeft: 0 });
@@ -114,13 +114,13 @@ test('a video of what is there is stopped, too, also one that begins meanwhile',
   expect(terminated()).toEqual(['render', 'salvage']);
 });
 
-test('one that has ended, or that AWS Batch has forgotten, is nothing to cancel', async () => {
+test('cancelJobs ignores jobs that have ended or are forgotten', async () => {
   jobs.set('render', { status: 'SUCCEEDED', looksLeft: 0 });
   expect(await cancelJobs(await renderWith({ 'jobs.json': NOTED }), watched().wait)).toBe(0);
   expect(terminated()).toEqual([]);
 });
 
-test('one that does not stop is named in the end', async () => {
+test('cancelJobs names a job that does not stop', async () => {
   jobs.set('render', { status: 'RUNNING', looksLeft: 1e9 });
   const { paused, wait } = watched();
   const cancelled = cancelJobs(await renderWith({ 'jobs.json': NOTED }), wait);
@@ -133,21 +133,21 @@ test('one that does not stop is named in the end', async () => {
   expect(paused.length).toBeLessThan(60);
 });
 
-test('while jobs are being submitted nothing is known of them; a claim that was left behind hinders nobody', async () => {
+test('livingJobs fails while jobs are being submitted, but ignores a stale claim', async () => {
   const claim = (staleAt: string) => ({ 'submitting.json': { owner: 'o', claimedAt: staleAt, staleAt } });
   const held = await renderWith(claim('2999-01-01T00:00:00.000Z'));
   await expect(livingJobs(held)).rejects.toMatchObject({ code: 'being-submitted' });
   expect(await livingJobs(await renderWith(claim('2020-01-01T00:00:00.000Z')))).toEqual([]);
 });
 
-test('jobs that nobody noted are found by their names', async () => {
+test('livingJobs finds jobs by their names if none are noted', async () => {
   jobs.set('render', { status: 'RUNNING', looksLeft: 0, name: 'shot_Rendering' });
   const farm = { jobQueue: 'q' };
   const living = await livingJobs({ ...(await renderWith({})), farm });
   expect(living.map(({ jobId }) => jobId)).toEqual(['render']);
 });
 
-test('so are those of a retry that was planned and not noted', async () => {
+test('cancelJobs finds jobs of a planned retry by their names', async () => {
   jobs.set('render', { status: 'FAILED', looksLeft: 0 });
   jobs.set('retried', { status: 'RUNNING', looksLeft: 0, name: 'shot_Retry2_Rendering' });
   const plan = {

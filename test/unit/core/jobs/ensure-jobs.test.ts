@@ -43,13 +43,13 @@ const PAIR = ['Take-1_Rendering', 'Take-1_Stitching'];
 const lost = () => new SpotreelError('batch-unavailable', 'passing', 'no answer');
 const refused = () => new SpotreelError('client-exception', 'usage', 'no such queue');
 
-test('nothing is left of the claim once the jobs are noted down', async () => {
+test('the claim is deleted once the jobs are noted', async () => {
   const { storage, servicesOf, request } = await setUp();
   await submitRender(request, servicesOf('a'));
   expect(await storage.head(claimUrl(folder))).toBeUndefined();
 });
 
-test('a second runner steps back while the first is at it', async () => {
+test('a second runner fails while the first submits', async () => {
   const { servicesOf, request, names } = await setUp();
   const results = await Promise.allSettled(
     ['a', 'b', 'c'].map((owner) => submitRender(request, servicesOf(owner))),
@@ -63,7 +63,7 @@ test('a second runner steps back while the first is at it', async () => {
 });
 
 test.each(['after', 'before'] as const)(
-  'when the answer to a submission is lost %s it took effect, nobody goes on until the claim is stale',
+  'after a lost answer (%s the submission took effect) other runners wait until the claim is stale',
   async (when) => {
     const { batch, clock, servicesOf, request, names } = await setUp();
     batch.fault = (call, then) => {
@@ -78,7 +78,7 @@ test.each(['after', 'before'] as const)(
   },
 );
 
-test('exactly one of many runners takes a stale claim over', async () => {
+test('exactly one of many runners takes over a stale claim', async () => {
   const { storage, clock, servicesOf, request, names } = await setUp();
   const left = {
     owner: 'gone',
@@ -95,7 +95,7 @@ test('exactly one of many runners takes a stale claim over', async () => {
   expect(names()).toEqual(PAIR);
 });
 
-test('what is no claim is one by its age', async () => {
+test('an unreadable claim expires by its age', async () => {
   const { storage, clock, servicesOf, request, names } = await setUp();
   await storage.put(claimUrl(folder), 'torn');
   clock.seconds = Date.now() / 1000;
@@ -105,9 +105,9 @@ test('what is no claim is one by its age', async () => {
   expect(names()).toEqual(PAIR);
 });
 
-test('a claim that could not be read is nobody else’s', async () => {
+test('a claim is not replaced if storage fails to read it', async () => {
   const { storage, clock, servicesOf, request, names } = await setUp();
-  await storage.put(claimUrl(folder), 'of a runner that is at it');
+  await storage.put(claimUrl(folder), 'of a runner that submits');
   clock.seconds = Date.now() / 1000 + STALE_AFTER_SECONDS + 10;
   const get = storage.get.bind(storage);
   jest.spyOn(storage, 'get').mockImplementation(async (url) => {
@@ -118,7 +118,7 @@ test('a claim that could not be read is nobody else’s', async () => {
   expect(names()).toEqual([]);
 });
 
-test('a runner that was asleep until its claim was stale submits nothing', async () => {
+test('a runner submits nothing after its claim has become stale', async () => {
   const { batch, clock, servicesOf, request } = await setUp();
   batch.fault = (call) => {
     if (call === 'listJobs') clock.seconds += STALE_AFTER_SECONDS + 1;
@@ -130,7 +130,7 @@ test('a runner that was asleep until its claim was stale submits nothing', async
   expect(batch.jobs).toEqual([]);
 });
 
-test('after a refusal the next may try at once', async () => {
+test('the next runner may try at once after a refusal', async () => {
   const { batch, servicesOf, request, names } = await setUp();
   batch.fault = (call) => {
     if (call === 'submitJob') throw refused();
@@ -141,7 +141,7 @@ test('after a refusal the next may try at once', async () => {
   expect(names()).toEqual(PAIR);
 });
 
-test('a duplicate costs no call of AWS Batch', async () => {
+test('a repeated request makes no call of AWS Batch', async () => {
   const { batch, servicesOf, request } = await setUp();
   const { jobs } = await submitRender(request, servicesOf('a'));
   batch.fault = () => {
@@ -150,7 +150,7 @@ test('a duplicate costs no call of AWS Batch', async () => {
   expect((await submitRender(request, servicesOf('b'))).jobs).toEqual(jobs);
 });
 
-test('after a passing fault between the two jobs, the stitch job is added to the render job that is there', async () => {
+test('the next runner adds the stitch job to a render job after a passing fault', async () => {
   const { batch, clock, servicesOf, request, names } = await setUp();
   batch.fault = (call, when) => {
     if (call === 'submitJob' && when === 'before' && batch.jobs.length === 1) throw lost();
@@ -163,7 +163,7 @@ test('after a passing fault between the two jobs, the stitch job is added to the
   expect(names()).toEqual(PAIR);
 });
 
-describe('when the stitch job is refused for good', () => {
+describe('a refused stitch job', () => {
   async function refuseStitch() {
     const set = await setUp();
     set.batch.fault = (call, when) => {
@@ -174,7 +174,7 @@ describe('when the stitch job is refused for good', () => {
     return set;
   }
 
-  test('the render job is taken back, and the next attempt submits both', async () => {
+  test('takes its render job back, and the next attempt submits both', async () => {
     const { batch, servicesOf, request } = await refuseStitch();
     expect(batch.alive()).toEqual([]);
     const { jobs } = await submitRender(request, servicesOf('b'));
@@ -182,7 +182,7 @@ describe('when the stitch job is refused for good', () => {
     expect(batch.find(jobs.stitch.jobId).request.dependsOn?.[0]?.jobId).toBe(jobs.render.jobId);
   });
 
-  test('and the render job can not be taken back, the whole is tried again', async () => {
+  test('causes a passing fault if its render job cannot be terminated', async () => {
     const { batch, servicesOf, request } = await setUp();
     const reasons: string[] = [];
     batch.fault = (call, when) => {
@@ -204,7 +204,7 @@ describe('when the stitch job is refused for good', () => {
   });
 });
 
-test('a pair belongs together: an old stitch job is not taken for a new render job', async () => {
+test('an old stitch job is not used for a new render job', async () => {
   const { storage, batch, clock, servicesOf, request } = await setUp();
   await submitRender(request, servicesOf('a'));
   for (const job of batch.jobs) job.status = 'SUCCEEDED';
@@ -220,7 +220,7 @@ test('a pair belongs together: an old stitch job is not taken for a new render j
   expect(jobs).toMatchObject({ render: { jobId: 'job-3' }, stitch: { jobId: 'job-4' } });
 });
 
-test('a torn jobs.json is no obstacle: the jobs are found by name', async () => {
+test('jobs are found by name if jobs.json is damaged', async () => {
   const { storage, servicesOf, request, names } = await setUp();
   const { jobs } = await submitRender(request, servicesOf('a'));
   await storage.put(jobsUrl(folder), '');
@@ -228,7 +228,7 @@ test('a torn jobs.json is no obstacle: the jobs are found by name', async () => 
   expect(names()).toEqual(PAIR);
 });
 
-test('the same scene rendered into another folder has jobs of its own, though they have the same names', async () => {
+test('the same scene in another folder has its own jobs of the same names', async () => {
   const { storage, batch, servicesOf, request } = await setUp();
   const first = await submitRender(request, servicesOf('a'));
   const elsewhere = { ...request, output: new URL('memory://films/previews/') };

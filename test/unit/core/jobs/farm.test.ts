@@ -24,13 +24,13 @@ test.each([
   [['3.6.9', '4.2.0', '4.5.1', '5.2.0'], '4.2.0'],
   [['5.2.0', '4.10.0', '4.3.2'], '4.3.2'],
   [['4.1.0', '5.2.0'], '5.2.0'],
-])('a file of 4.2 on a farm with %j is rendered by %s', (versions, chosen) => {
+])('chooseDefinition renders a file of 4.2 on a farm with %j by %s', (versions, chosen) => {
   const farm = withBlenders(...versions);
   expect(chooseDefinition(file, farm).blenderVersion).toBe(chosen);
   expect(targetFaults(scene, { ...farmOf(), ...farm }, 'farm')).toEqual([]);
 });
 
-test('a Blender that nobody knows is taken to suit where none is known to', () => {
+test('chooseDefinition takes an unknown Blender if no known one suits', () => {
   const unknown = { jobDefinition: 'given' };
   const { renderDefinitions } = withBlenders('4.1.0');
   expect(chooseDefinition(file, { renderDefinitions: [unknown] })).toBe(unknown);
@@ -39,7 +39,7 @@ test('a Blender that nobody knows is taken to suit where none is known to', () =
   expect(targetFaults(scene, { ...farmOf(), ...both }, 'farm')).toEqual([]);
 });
 
-test('with none that suits, it is said which there are, and the newest is what can be forced', () => {
+test('the fault of a farm with older Blenders names them, and the newest can be forced', () => {
   const farm = withBlenders('4.1.0', '3.6.9', '4.0.2');
   expect(targetFaults(scene, { ...farmOf(), ...farm }, 'farm')).toEqual([
     expect.objectContaining({
@@ -50,7 +50,7 @@ test('with none that suits, it is said which there are, and the newest is what c
   expect(chooseDefinition(file, farm).blenderVersion).toBe('4.1.0');
 });
 
-test('what a plan names is kept to, whatever else there is', () => {
+test('chooseDefinition keeps to the Blender of the plan', () => {
   const versions = ['4.2.0', '4.5.1', '5.0.0', '5.2.3'];
   const law = fc.property(fc.shuffledSubarray(versions, { minLength: 1 }), (some) => {
     const planned = some[0]!.replace(/\d+$/, '9');
@@ -69,14 +69,17 @@ describe('devices', () => {
   };
   const stitch = { jobQueue: 'queue', jobDefinition: 'stitch' };
 
-  test.each<RenderOptions>([{}, { device: 'CPU' }])('with %j both jobs go to the queue', (options) => {
-    const wanted = { ...file, options };
-    const render = { jobQueue: 'queue', jobDefinition: 'render' };
-    expect(chooseTargets(wanted, withGpus)).toEqual({ render, stitch });
-    expect(targetFaults({ ...scene, options }, without, 'farm')).toEqual([]);
-  });
+  test.each<RenderOptions>([{}, { device: 'CPU' }])(
+    'with %j send both jobs to the usual queue',
+    (options) => {
+      const wanted = { ...file, options };
+      const render = { jobQueue: 'queue', jobDefinition: 'render' };
+      expect(chooseTargets(wanted, withGpus)).toEqual({ render, stitch });
+      expect(targetFaults({ ...scene, options }, without, 'farm')).toEqual([]);
+    },
+  );
 
-  test('a GPU is for the render job alone', () => {
+  test('send only the render job to the GPU queue', () => {
     const options = { device: 'GPU' } as const;
     expect(chooseTargets({ ...file, options }, withGpus)).toEqual({
       render: { jobQueue: 'gpu queue', jobDefinition: 'gpu render' },
@@ -85,7 +88,7 @@ describe('devices', () => {
     expect(targetFaults({ ...scene, options }, withGpus, 'farm')).toEqual([]);
   });
 
-  test('no farm without GPUs renders by one: not even by force', () => {
+  test('refuse a GPU on a farm without GPUs, even with force', () => {
     const options = { device: 'GPU', force: true } as const;
     const fault = expect.objectContaining({
       code: 'no-gpu',
@@ -96,7 +99,7 @@ describe('devices', () => {
     expect(() => chooseTargets({ ...file, options }, without)).toThrow(fault);
   });
 
-  test('the plan’s slices are as many as the queue that it goes to can render at once', async () => {
+  test('decide the number of slices by what their queue can render at once', async () => {
     const { services, request } = await setUpSubmit();
     const slices = async (options: RenderOptions) =>
       (
@@ -109,7 +112,7 @@ describe('devices', () => {
     expect(await slices({ device: 'CPU' })).toBe(6);
   });
 
-  test('after a lost answer, each job is looked for in its own queue', async () => {
+  test('make each job be looked up in its own queue after a lost answer', async () => {
     const { batch, services, request } = await setUpSubmit();
     const gpu = { ...request, options: { device: 'GPU' } as const };
     batch.fault = (call, when) => {
@@ -127,29 +130,29 @@ describe('devices', () => {
   });
 });
 
-test('a scene newer than the Blender there is rendered by force', async () => {
+test('submitRender accepts a scene that is newer than the Blender with force', async () => {
   const { services, request } = await setUpSubmit();
   const checked = { ...services, ...withBlenders('3.3.0') };
   await expect(submitRender(request, checked)).rejects.toMatchObject({ code: 'blender-too-old' });
   const forced = { ...request, options: { ...request.options, force: true as const } };
   const first = await submitRender(forced, checked);
   expect(first.manifest.findings?.[0]).toMatchObject({ code: 'blender-too-old', severity: 'warning' });
-  // And again, now that its manifest is there.
+  // And again, now with its manifest.
   expect((await submitRender(forced, checked)).jobs).toEqual(first.jobs);
 });
 
-describe('a farm that gets another Blender', () => {
+describe('a farm with another Blender', () => {
   const before = withBlenders('5.2.0');
   const after = withBlenders('4.5.1', '5.2.0');
 
-  test('has the same render for the same upload, and the same jobs', async () => {
+  test('has the same render and jobs for the same upload', async () => {
     const { batch, services, request } = await setUpSubmit();
     const first = await submitRender(request, { ...services, ...before });
     expect(await submitRender(request, { ...services, ...after })).toEqual(first);
     expect(batch.jobs).toHaveLength(2);
   });
 
-  test('renders what a render still lacks by the Blender that it was begun with', async () => {
+  test('renders missing frames by the Blender of the first frames', async () => {
     const { batch, services, request } = await setUpSubmit();
     const { manifest } = await submitRender(request, { ...services, ...before });
     expect(manifest.renderBlenderVersion).toBe('5.2.0');
@@ -163,7 +166,7 @@ describe('a farm that gets another Blender', () => {
     ]);
   });
 
-  test('renders by another where that one is gone', async () => {
+  test('renders missing frames by another Blender if the first is gone', async () => {
     const { batch, services, request } = await setUpSubmit();
     await submitRender(request, { ...services, ...before });
     for (const job of batch.jobs) job.status = 'FAILED';
@@ -180,13 +183,16 @@ describe('scripts', () => {
     message: expect.stringContaining('the setting allowScripts: true'),
   });
 
-  test.each([undefined, false])('a farm whose setting is %s refuses them, also by force', (allowsScripts) => {
-    const targets = { ...farmOf('5.2.0'), allowsScripts };
-    expect(targetFaults({ ...scene, options }, targets, 'farm')).toEqual([fault]);
-    expect(() => refuseTargets({ ...scene, options }, targets, 'farm')).toThrow(fault);
-  });
+  test.each([undefined, false])(
+    'are refused by a farm whose setting is %s, even with force',
+    (allowsScripts) => {
+      const targets = { ...farmOf('5.2.0'), allowsScripts };
+      expect(targetFaults({ ...scene, options }, targets, 'farm')).toEqual([fault]);
+      expect(() => refuseTargets({ ...scene, options }, targets, 'farm')).toThrow(fault);
+    },
+  );
 
-  test('a farm that allows them takes scenes with and without them', () => {
+  test('are optional on a farm that allows them', () => {
     const targets = { ...farmOf('5.2.0'), allowsScripts: true };
     for (const asked of [options, {}])
       expect(targetFaults({ ...scene, options: asked }, targets, 'farm')).toEqual([]);

@@ -75,7 +75,7 @@ class World {
   }
 }
 
-test('a child for each slice that lacks frames, a stitch job after them, and both noted with what they do', async () => {
+test('retryRender submits a child for each slice that lacks frames and a stitch job, and notes both', async () => {
   const world = await World.of();
   const { plan, jobs } = await world.retry('a', { partial: true });
   expect(world.names()).toEqual(PAIR);
@@ -108,7 +108,7 @@ test('a child for each slice that lacks frames, a stitch job after them, and bot
   expect(await world.storage.head(claimUrl(FOLDER))).toBeUndefined();
 });
 
-test('one slice is a plain job; memory, vCPUs and another queue are asked for, and the worker is told', async () => {
+test('retryRender passes memory, vCPUs and the queue to the plain job of one slice', async () => {
   const world = await World.of();
   await world.retry('a', { slices: [4], frames: [9], memoryMib: 30_000, vcpus: 8, jobQueue: 'large' });
   const { arrayProperties, jobQueue, containerOverrides } = world.request(PAIR[0]!);
@@ -126,7 +126,7 @@ test('one slice is a plain job; memory, vCPUs and another queue are asked for, a
   expect(world.request(PAIR[1]!)).toMatchObject({ jobQueue: 'spot' });
 });
 
-test('nothing to render: the stitch job alone, which waits for nothing', async () => {
+test('retryRender submits only an independent stitch job if no frame is missing', async () => {
   const world = await World.of();
   const { jobs } = await world.retry('a', { slices: [], frames: [] });
   expect(world.names()).toEqual(['shot_Retry1_Stitching']);
@@ -134,7 +134,7 @@ test('nothing to render: the stitch job alone, which waits for nothing', async (
   expect(jobs).toMatchObject({ render: { jobId: 'job-1' }, retry: { kind: 'video', slices: 0 } });
 });
 
-test('of many at once one submits, and who asks the same again gets the same', async () => {
+test('retryRender submits one pair for concurrent and repeated calls', async () => {
   const world = await World.of();
   const results = await Promise.allSettled(['a', 'b', 'c'].map((owner) => world.retry(owner)));
   expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
@@ -144,7 +144,7 @@ test('of many at once one submits, and who asks the same again gets the same', a
   expect(world.names()).toEqual(PAIR);
 });
 
-test('what was decided on an older pair is not submitted beside the newer one', async () => {
+test('retryRender refuses a wish that was based on an older pair', async () => {
   const world = await World.of();
   await world.retry('a');
   await expect(world.retry('b', { frames: [3], slices: [1] })).rejects.toMatchObject({
@@ -155,7 +155,7 @@ test('what was decided on an older pair is not submitted beside the newer one', 
   expect(await world.storage.head(claimUrl(FOLDER))).toBeUndefined();
 });
 
-test('wherever a runner dies, those after it make one pair of it, whatever they ask for', async () => {
+test('retryRender leaves one pair wherever an earlier runner died', async () => {
   for (const fault of CALL_FAULTS) {
     for (const more of [{}, { samples: 4 }]) {
       for (let at = 1; ; at += 1) {
@@ -164,7 +164,7 @@ test('wherever a runner dies, those after it make one pair of it, whatever they 
         const [first] = await Promise.allSettled([world.retry('a', {}, process)]);
         expect(first.status === 'fulfilled' || first.reason instanceof SpotreelError).toBe(true);
         world.seconds += STALE_AFTER_SECONDS + 1;
-        // One that asks for something else is told so once the first has come to its end.
+        // Another wish fails with an error once the first retry is complete.
         await Promise.allSettled([world.retry('b', more)]);
         const alive = world.batch.alive();
         expect({ fault, at, names: alive.map((name) => name.replace('Retry2', 'Retry1')) }).toEqual({
@@ -182,7 +182,7 @@ test('wherever a runner dies, those after it make one pair of it, whatever they 
   }
 });
 
-test('a stitch job that is refused takes its render job back, and the next try is free', async () => {
+test('retryRender takes the render job back if the stitch job is refused', async () => {
   const world = await World.of();
   const reasons: string[] = [];
   world.batch.fault = (call, when) => {
@@ -201,11 +201,11 @@ test('a stitch job that is refused takes its render job back, and the next try i
   expect(world.batch.alive()).toEqual(PAIR);
 });
 
-test('a plan of before that ended long ago, and whose queue is gone, is in nobody’s way', async () => {
+test('retryRender ignores an old plan whose queue is gone', async () => {
   const world = await World.of();
   await world.retry('a');
   for (const job of world.batch.jobs) job.status = 'SUCCEEDED';
-  // Submitted anew since.
+  // Submitted again since.
   await world.storage.put(jobsUrl(FOLDER), JSON.stringify(world.first));
   world.batch.fault = (call) => {
     if (call === 'listJobs') throw new SpotreelError('client-exception', 'usage', 'no such queue');
@@ -218,13 +218,13 @@ test.each<
   [string, NonNullable<RenderJobs['retry']>, ['FAILED' | 'SUCCEEDED', 'SUCCEEDED' | 'RUNNING'], boolean]
 >([
   [
-    'of all that was missing',
+    'of all missing frames',
     { kind: 'frames', number: 1, why: 'asked', slices: 1, frames: 1 },
     ['SUCCEEDED', 'SUCCEEDED'],
     true,
   ],
   [
-    'of a part',
+    'of some missing frames',
     { kind: 'frames', number: 1, why: 'asked', slices: 1, frames: 1, partial: true },
     ['SUCCEEDED', 'SUCCEEDED'],
     false,
@@ -235,9 +235,12 @@ test.each<
     ['FAILED', 'SUCCEEDED'],
     true,
   ],
-])('a retry %s counts as the render, or not', async (_, retry, [render, stitch], counts) => {
-  const world = await World.of();
-  world.batch.find('job-1').status = render;
-  world.batch.find('job-2').status = stitch;
-  expect(await isReusable({ ...world.first!, retry }, 'unfailed', world.batch)).toBe(counts);
-});
+])(
+  'isReusable decides whether a retry %s counts as the render',
+  async (_, retry, [render, stitch], counts) => {
+    const world = await World.of();
+    world.batch.find('job-1').status = render;
+    world.batch.find('job-2').status = stitch;
+    expect(await isReusable({ ...world.first!, retry }, 'unfailed', world.batch)).toBe(counts);
+  },
+);

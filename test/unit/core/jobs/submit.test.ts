@@ -6,7 +6,7 @@ import { contents, dependency, examine, facts } from '../../../support/made-scen
 import { jobsUrl, manifestUrl } from '../../../support/render-urls';
 import { SCENE, setUpSubmit, SOURCE, withBlenders } from '../../../support/submit-scene';
 
-test('two jobs are submitted: an array of slices, and a stitch job that waits for it', async () => {
+test('submitRender submits an array of slices and a stitch job that waits for it', async () => {
   const { batch, services, request } = await setUpSubmit();
   const { jobs, render: submitted, manifest } = await submitRender(request, services);
   const [render, stitch] = batch.jobs.map((job) => job.request);
@@ -33,14 +33,14 @@ test('two jobs are submitted: an array of slices, and a stitch job that waits fo
   });
 });
 
-test('both jobs of a farm carry the tag of the farm', async () => {
+test('submitRender gives both jobs the tag of the farm', async () => {
   const { batch, services, request } = await setUpSubmit();
   const { manifest } = await submitRender(request, { ...services, farmName: 'main' });
   const tags = { 'spotreel:farm': 'main', 'spotreel:render': manifest.renderId };
   expect(batch.jobs.map((job) => job.request.tags)).toEqual([tags, tags]);
 });
 
-test('tags go with both jobs and are no part of the render: who asks for it next changes none', async () => {
+test('submitRender gives both jobs the tags of the first request', async () => {
   const { batch, services, request } = await setUpSubmit();
   const plain = await submitRender({ ...request, name: 'plain' }, services);
   expect(plain.manifest.tags).toBeUndefined();
@@ -54,13 +54,13 @@ test('tags go with both jobs and are no part of the render: who asks for it next
   expect(batch.jobs).toHaveLength(4);
 });
 
-test('a render of one slice is a plain job: an array of one is refused by AWS Batch', async () => {
+test('submitRender makes a plain job for one slice, because AWS Batch refuses an array of one', async () => {
   const { batch, services, request } = await setUpSubmit();
   await submitRender({ ...request, options: { frames: '1-8', framesPerSlice: 8 } }, services);
   expect(batch.jobs[0]?.request.arrayProperties).toBeUndefined();
 });
 
-test('the worker reads from its command what the plan says', async () => {
+test('the worker’s command has the figures of the plan', async () => {
   const { batch, services, request } = await setUpSubmit();
   const { manifest } = await submitRender(request, services);
   const command = parseWorkerArgv(batch.jobs[0]!.request.containerOverrides!.command!);
@@ -70,21 +70,21 @@ test('the worker reads from its command what the plan says', async () => {
   });
 });
 
-test('the manifest and the job ids are left in the folder', async () => {
+test('submitRender writes the manifest and the job ids', async () => {
   const { storage, services, request } = await setUpSubmit();
   const { render, manifest, jobs } = await submitRender(request, services);
   expect(parseManifest(await storage.get(manifestUrl(render.folder)))).toEqual(manifest);
   expect(JSON.parse(Buffer.from(await storage.get(jobsUrl(render.folder))).toString())).toEqual(jobs);
 });
 
-test('the same event twice is one render', async () => {
+test('submitRender makes one render for the same event twice', async () => {
   const { batch, services, request } = await setUpSubmit();
   const first = await submitRender(request, services);
   expect(await submitRender(request, services)).toEqual(first);
   expect(batch.jobs).toHaveLength(2);
 });
 
-describe('jobs that are there already', () => {
+describe('existing jobs', () => {
   async function withEnded(status: 'FAILED' | 'SUCCEEDED') {
     const set = await setUpSubmit();
     await submitRender(set.request, set.services);
@@ -97,18 +97,18 @@ describe('jobs that are there already', () => {
     ['unfailed', 'FAILED', 4],
     ['unfailed', 'SUCCEEDED', 2],
     ['unfinished', 'SUCCEEDED', 4],
-  ] as const)('reuse %s of %s jobs: %i jobs in all', async (reuse, status, count) => {
+  ] as const)('with reuse %s: after %s jobs there are %i jobs in all', async (reuse, status, count) => {
     const { batch, services, request } = await withEnded(status);
     const { jobs } = await submitRender({ ...request, reuse }, services);
     expect(batch.jobs).toHaveLength(count);
-    // The pair is the newest, and belongs together.
+    // The newest jobs are a pair.
     expect(batch.find(jobs.stitch.jobId).request.dependsOn?.[0]?.jobId).toBe(jobs.render.jobId);
   });
 });
 
 const refused = () => new SpotreelError('client-exception', 'usage', 'refused');
 
-test('when the second job is refused for good, the first is taken back', async () => {
+test('submitRender takes the first job back if the second is refused', async () => {
   const { batch, services, request } = await setUpSubmit();
   batch.fault = (call, when) => {
     if (call === 'submitJob' && when === 'before' && batch.jobs.length === 1) throw refused();
@@ -117,7 +117,7 @@ test('when the second job is refused for good, the first is taken back', async (
   expect(batch.alive()).toEqual([]);
 });
 
-test('concurrent events plan one render', async () => {
+test('submitRender plans one render for concurrent events', async () => {
   const { storage, services, request } = await setUpSubmit();
   const both = await Promise.all([submitRender(request, services), submitRender(request, services)]);
   expect(both[0].manifest).toEqual(both[1].manifest);
@@ -127,7 +127,7 @@ test('concurrent events plan one render', async () => {
   expect(manifests).toHaveLength(1);
 });
 
-describe('a name given by hand', () => {
+describe('a given name', () => {
   test('is the render id', async () => {
     const { services, request } = await setUpSubmit();
     const { manifest } = await submitRender({ ...request, name: 'Take-2' }, services);
@@ -137,7 +137,7 @@ describe('a name given by hand', () => {
   test.each<[string, Partial<RenderRequest>]>([
     ['other options', { options: { frames: '1-3' } }],
     ['another version of the scene', { source: { url: SOURCE, etag: 'other', size: 1 } }],
-  ])('is never a mixture: %s under the same name are refused', async (_, change) => {
+  ])('refuses %s under the same name', async (_, change) => {
     const { batch, services, request } = await setUpSubmit();
     await submitRender({ ...request, name: 'Take-2' }, services);
     await expect(submitRender({ ...request, ...change, name: 'Take-2' }, services)).rejects.toThrow(
@@ -147,7 +147,7 @@ describe('a name given by hand', () => {
   });
 });
 
-test('a farm that can not run the plan refuses it before anything is written', async () => {
+test('submitRender writes nothing if the farm cannot run the plan', async () => {
   const { storage, batch, services, request } = await setUpSubmit();
   await expect(submitRender(request, { ...services, ...withBlenders('3.3.0') })).rejects.toMatchObject({
     code: 'blender-too-old',
@@ -156,14 +156,14 @@ test('a farm that can not run the plan refuses it before anything is written', a
   for await (const { url } of storage.list(request.output)) throw new Error(`wrote ${url.href}`);
 });
 
-test('a scene that is replaced while it is read is not planned as what it was', async () => {
+test('submitRender fails if the scene is replaced while it is read', async () => {
   const { storage, batch, services, request } = await setUpSubmit();
   await storage.put(SOURCE, Buffer.concat([SCENE, Buffer.from('more')]));
   await expect(submitRender(request, services)).rejects.toMatchObject({ code: 'changed', url: SOURCE });
   expect(batch.jobs).toEqual([]);
 });
 
-test('a scene at fault is refused before anything is written', async () => {
+test('submitRender submits no jobs for a damaged scene', async () => {
   const { storage, batch, services, request } = await setUpSubmit();
   await storage.put(SOURCE, SCENE.subarray(0, 1000));
   const damaged = { ...request, source: (await storage.head(SOURCE))! };
@@ -185,7 +185,7 @@ describe('the files that a scene needs', () => {
     return { ...set, request: { ...set.request, examination } };
   }
 
-  test('stand in the manifest with their versions, and the scene at its place among them', async () => {
+  test('are in the manifest with their versions and the path of the scene', async () => {
     const { storage, services, request } = await withTexture('wood');
     const { manifest } = await submitRender(request, services);
     const { etag } = (await storage.head(texture))!;
@@ -196,7 +196,7 @@ describe('the files that a scene needs', () => {
     });
   });
 
-  test('what is wrong and no error stands there, too', async () => {
+  test('are in the manifest with their warnings', async () => {
     const { services, request } = await withTexture();
     const { manifest } = await submitRender(request, services);
     expect(manifest).toMatchObject({
@@ -205,7 +205,7 @@ describe('the files that a scene needs', () => {
     });
   });
 
-  test('make another render for a person who asks again, and for an event that comes again the same', async () => {
+  test('are part of the render’s identity with filesCount only', async () => {
     const [before, after] = [await withTexture(), await withTexture('wood')];
     const idOf = async ({ services, request }: typeof before, filesCount: boolean) =>
       (await submitRender({ ...request, filesCount }, services)).manifest.renderId;
@@ -214,7 +214,7 @@ describe('the files that a scene needs', () => {
     expect(await idOf(before, false)).toBe(await idOf(before, true));
   });
 
-  test('of another version under the same name are never a mixture', async () => {
+  test('of another version are refused under the same name', async () => {
     const { storage, batch, services, request } = await withTexture('wood');
     const named = { ...request, name: 'Take-2', filesCount: true };
     await submitRender(named, services);
@@ -232,7 +232,7 @@ describe('the files that a scene needs', () => {
   });
 });
 
-test('all that is wrong is told at once, and nothing is written or submitted', async () => {
+test('submitRender reports all faults at once and writes nothing', async () => {
   const { storage, batch, services, request } = await setUpSubmit();
   const held = contents([dependency('//lib.blend', { kind: 'library' }), dependency('//wood.png')]);
   const examination = await examine(

@@ -20,7 +20,7 @@ describe('exit codes', () => {
     expect(exitCodeOf(new SpotreelError('x', kind, 'x'))).toBe(code);
   });
 
-  test('an error nobody thought of is a fault of our own', () => {
+  test('an unknown error is an internal fault', () => {
     expect(exitCodeOf(new TypeError('x'))).toBe(EXIT.internal.code);
   });
 
@@ -48,14 +48,14 @@ describe('exit codes', () => {
       ['SIGTERM', { exitCode: 143, statusReason: 'Essential container in task exited' }, 'RETRY'],
       ['wrong usage', { exitCode: 64, statusReason: 'Essential container in task exited' }, 'EXIT'],
       ['a scene at fault', { exitCode: 65, statusReason: 'Essential container in task exited' }, 'EXIT'],
-      ['a fault of our own', { exitCode: 70, statusReason: 'Essential container in task exited' }, 'EXIT'],
+      ['an internal fault', { exitCode: 70, statusReason: 'Essential container in task exited' }, 'EXIT'],
       [
         'out of memory',
         { exitCode: 137, reason: 'OutOfMemoryError: Container killed due to memory usage' },
         'EXIT',
       ],
       ['anything else', { exitCode: 1 }, 'EXIT'],
-    ])('after %s', (_, outcome, action) => {
+    ])('decides what follows %s', (_, outcome, action) => {
       expect(evaluateOnExit(rules, outcome)).toBe(action);
     });
   });
@@ -71,7 +71,7 @@ describe('worker command', () => {
   };
   const stitch: WorkerCommand = { command: 'stitch', input: '/films/-x', output: '/films/-x' };
 
-  test('render is the argv of the contract', () => {
+  test('has the documented argv for render', () => {
     expect(workerArgv(render)).toEqual([
       'render',
       '-i',
@@ -89,12 +89,9 @@ describe('worker command', () => {
 
   const retry: WorkerCommand = { ...render, retry: 2 };
 
-  test.each([render, stitch, partial, retry])(
-    '$command reads back what it wrote, spaces and all',
-    (command) => {
-      expect(parseWorkerArgv(workerArgv(command))).toEqual(command);
-    },
-  );
+  test.each([render, stitch, partial, retry])('is the same after writing and reading $command', (command) => {
+    expect(parseWorkerArgv(workerArgv(command))).toEqual(command);
+  });
 
   test.each([
     [[], 'must be render or stitch'],

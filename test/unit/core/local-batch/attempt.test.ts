@@ -12,12 +12,12 @@ function eventOf(job: JobState, outcome: AttemptOutcome, strategy = THREE) {
   return attemptEvent(job, 0, outcome, strategy, 9);
 }
 
-test('exit code 0 is success, whatever the rules say', () => {
+test('exit code 0 is success despite retry rules', () => {
   const strategy = { attempts: 3, evaluateOnExit: [{ action: 'RETRY' as const, onExitCode: '*' }] };
   expect(eventOf(running(), { exitCode: 0 }, strategy)).toMatchObject({ type: 'ended', status: 'SUCCEEDED' });
 });
 
-test('a failure is retried while attempts are left', () => {
+test('a failed attempt is retried while attempts are left', () => {
   const job = running();
   expect(eventOf(job, { exitCode: 1 })).toMatchObject({
     status: 'RUNNABLE',
@@ -26,7 +26,7 @@ test('a failure is retried while attempts are left', () => {
   expect(eventOf(job, { exitCode: 1 }, { attempts: 1 })).toMatchObject({ status: 'FAILED' });
 });
 
-test('a rule that says EXIT wins over attempts that are left', () => {
+test('an EXIT rule prevents a retry although attempts are left', () => {
   const strategy = { attempts: 3, evaluateOnExit: [{ action: 'EXIT' as const, onExitCode: '65' }] };
   expect(eventOf(running(), { exitCode: 65 }, strategy)).toMatchObject({ status: 'FAILED', exitCode: 65 });
 });
@@ -37,7 +37,7 @@ test('a start failure has no exit code', () => {
   expect(event).toHaveProperty('exitCode', undefined);
 });
 
-test('a timeout is never retried, even if the program ended well after SIGTERM', () => {
+test('a timeout is never retried, even if the program exits with 0 after SIGTERM', () => {
   const statusReason = 'Job attempt duration exceeded timeout';
   expect(eventOf(running(), { exitCode: 143, stoppedBy: 'timeout' })).toMatchObject({
     status: 'FAILED',
@@ -49,7 +49,7 @@ test('a timeout is never retried, even if the program ended well after SIGTERM',
   });
 });
 
-test('an attempt that the scheduler itself stopped is lost', () => {
+test('an attempt that the stopping scheduler ended is lost', () => {
   expect(eventOf(running(), { exitCode: 0, stoppedBy: 'caller' })).toEqual({ type: 'lost', index: 0, at: 9 });
 });
 
@@ -61,7 +61,7 @@ test('a terminated attempt fails with the given reason', () => {
   });
 });
 
-test('a terminated attempt that ends by itself is not retried', () => {
+test('a terminated attempt that exits before SIGTERM is not retried', () => {
   const job = apply(running(), { type: 'terminated', reason: 'enough' });
   expect(eventOf(job, { exitCode: 1 })).toMatchObject({ status: 'FAILED' });
 });

@@ -22,29 +22,24 @@ describe('evaluate on exit', () => {
     test.each<[string, AttemptEnd, EvaluateOnExit[], 'RETRY' | 'EXIT']>([
       ['retries without rules', exited(1), [], 'RETRY'],
       ['retries when no rule matches', exited(1), [{ action: 'EXIT', onExitCode: '2' }], 'RETRY'],
-      ['exits by the exit code', exited(65), [{ action: 'EXIT', onExitCode: '65' }], 'EXIT'],
+      ['exits if the exit code matches', exited(65), [{ action: 'EXIT', onExitCode: '65' }], 'EXIT'],
+      ['compares the whole exit code', exited(165), [{ action: 'EXIT', onExitCode: '16' }], 'RETRY'],
       [
-        'takes the whole exit code, not its start',
-        exited(165),
-        [{ action: 'EXIT', onExitCode: '16' }],
-        'RETRY',
-      ],
-      [
-        'takes the start where a pattern ends in *',
+        'compares only the start if the pattern ends in *',
         exited(165),
         [{ action: 'EXIT', onExitCode: '16*' }],
         'EXIT',
       ],
-      ['does not search within', exited(165), [{ action: 'EXIT', onExitCode: '65*' }], 'RETRY'],
+      ['does not search inside the exit code', exited(165), [{ action: 'EXIT', onExitCode: '65*' }], 'RETRY'],
       [
-        'knows * only at the end',
+        'treats * as a plain character before the end',
         reclaimed,
         [{ action: 'EXIT', onStatusReason: 'Host*terminated.' }],
         'RETRY',
       ],
-      ['compares without case', reclaimed, [{ action: 'EXIT', onStatusReason: 'HOST ec2*' }], 'EXIT'],
+      ['ignores case', reclaimed, [{ action: 'EXIT', onStatusReason: 'HOST ec2*' }], 'EXIT'],
       [
-        'lets the first rule decide that matches',
+        'follows the first rule that matches',
         exited(75),
         [
           { action: 'RETRY', onExitCode: '75' },
@@ -53,7 +48,7 @@ describe('evaluate on exit', () => {
         'RETRY',
       ],
       [
-        'goes by the order, not by how exact a rule is',
+        'prefers the earlier rule to the more exact rule',
         exited(75),
         [
           { action: 'EXIT', onExitCode: '*' },
@@ -62,30 +57,30 @@ describe('evaluate on exit', () => {
         'EXIT',
       ],
       [
-        'wants every condition to match',
+        'requires every condition to match',
         exited(1),
         [{ action: 'EXIT', onExitCode: '1', onReason: 'OOM*' }],
         'RETRY',
       ],
       [
-        'matches all three',
+        'matches all three conditions',
         { ...notPulled, exitCode: 1 },
         [{ action: 'EXIT', onExitCode: '1', onReason: 'cannotpull*', onStatusReason: 'task*' }],
         'EXIT',
       ],
       [
-        'catches an exit without a reason by onReason "*"',
+        'matches onReason "*" to an exit without a reason',
         exited(1),
         [{ action: 'EXIT', onReason: '*' }],
         'EXIT',
       ],
       [
-        'finds no exit code in a start failure, even by *',
+        'matches no exit code pattern to a failed start, not even *',
         notPulled,
         [{ action: 'EXIT', onExitCode: '*' }],
         'RETRY',
       ],
-      ['matches anything with a rule without conditions', reclaimed, [{ action: 'EXIT' }], 'EXIT'],
+      ['matches a rule without conditions to any failure', reclaimed, [{ action: 'EXIT' }], 'EXIT'],
     ])('%s', (_, end, rules, expected) => {
       expect(evaluateOnExit(rules, end)).toBe(expected);
     });
@@ -104,7 +99,7 @@ describe('dependencies', () => {
   });
 
   describe.each([undefined, 'SEQUENTIAL'] as const)('a dependency on a whole job (type %s)', (type) => {
-    test('waits for all of it, and is doomed when one child has failed', () => {
+    test('is waited for until all children succeed, and dooms the job if one fails', () => {
       const first = makeJob(2);
       const second = makeJob(undefined, [{ jobId: first.jobId, type }]);
       const jobs = jobsById(first, second);
@@ -115,7 +110,7 @@ describe('dependencies', () => {
     });
   });
 
-  test('all dependencies must succeed, and the first that fails decides', () => {
+  test('a job is ready once all dependencies succeed, and doomed once one fails', () => {
     const [a, b] = [makeJob(), makeJob()];
     const dependsOn = [{ jobId: a.jobId }, { jobId: b.jobId }];
     const job = makeJob(3, dependsOn);

@@ -28,7 +28,7 @@ describe('a plain job', () => {
     expect(describeJob(job)).not.toHaveProperty('arrayProperties');
   });
 
-  test('that is retried keeps its attempts, each with its own log', () => {
+  test('keeps its attempts after a retry, each with its own log', () => {
     const retried = { ...SUCCEEDED, status: 'RUNNABLE', exitCode: 75, statusReason: 'exited' } as const;
     const job = apply(makeJob(), READY, STARTED, retried, STARTED, SUCCEEDED);
     const { attempts } = describeJob(job);
@@ -39,34 +39,34 @@ describe('a plain job', () => {
     expect(attempts?.[1]?.container?.logStreamName).toBe(`logs/${job.jobId}/0-2.log`);
   });
 
-  test('is RUNNABLE again after a lost attempt, which does not count', () => {
+  test('is RUNNABLE after a lost attempt, which does not count', () => {
     const job = apply(makeJob(), READY, STARTED, { type: 'lost', index: 0 });
     expect(jobStatus(job)).toBe('RUNNABLE');
     expect(describeJob(job).attempts).toEqual([]);
   });
 
-  test('that was terminated while it ran is not started again once lost', () => {
+  test('does not start again if its terminated attempt is lost', () => {
     const terminated = { type: 'terminated', reason: 'enough' } as const;
     const job = apply(makeJob(), READY, STARTED, terminated, { type: 'lost', index: 0 });
     expect(jobStatus(job)).toBe('FAILED');
     expect(jobStatusReason(job)).toBe('enough');
   });
 
-  test('that is terminated twice keeps the first reason', () => {
+  test('keeps the first reason of two terminations', () => {
     const terminated = { type: 'terminated', reason: 'enough' } as const;
     const again = { ...terminated, reason: 'really' };
     const job = apply(makeJob(), READY, STARTED, terminated, again, { type: 'lost', index: 0 });
     expect(jobStatusReason(job)).toBe('enough');
   });
 
-  test('refuses what can not follow', () => {
+  test('rejects an event that cannot happen in its state', () => {
     expect(() => apply(makeJob(), STARTED)).toThrow(/is PENDING, so "started" can't happen to it$/);
     expect(() => apply(makeJob(), READY, { ...STARTED, index: 1 })).toThrow(/has no child 1$/);
   });
 });
 
 describe('an array job', () => {
-  test('is PENDING while its children go on', () => {
+  test('is PENDING until all its children have ended', () => {
     const job = apply(makeJob(2), READY, STARTED, SUCCEEDED);
     expect(jobStatus(job)).toBe('PENDING');
     expect(statuses(job)).toEqual(['SUCCEEDED', 'RUNNABLE']);
@@ -89,21 +89,21 @@ describe('an array job', () => {
     );
   });
 
-  test('that is terminated fails what has not started', () => {
+  test('fails the children that have not started when it is terminated', () => {
     const job = apply(makeJob(3), READY, STARTED, { type: 'terminated', reason: 'enough' });
     expect(statuses(job)).toEqual(['RUNNING', 'FAILED', 'FAILED']);
     expect(jobStatus(apply(job, SUCCEEDED))).toBe('FAILED');
     expect(jobStatusReason(job)).toBe('enough');
   });
 
-  test('of which one child is terminated goes on with the others', () => {
+  test('continues with the other children after one is terminated', () => {
     const job = apply(makeJob(2), READY, { type: 'terminated', index: 1, reason: 'enough' });
     expect(statuses(job)).toEqual(['RUNNABLE', 'FAILED']);
     expect(describeChild(job, 1)).toMatchObject({ jobId: `${job.jobId}:1`, statusReason: 'enough' });
   });
 });
 
-describe('whatever happens to a job', () => {
+describe('after any sequence of events', () => {
   const index = fc.option(fc.nat(5), { nil: undefined });
   const event = fc.oneof(
     fc.record({ type: fc.constantFrom('ready' as const, 'dependency-failed' as const), index }),
@@ -120,7 +120,7 @@ describe('whatever happens to a job', () => {
     }),
   );
 
-  test('its summary sums to its size, and it ends exactly when its children have', () => {
+  test('the summary of a job sums to its size, and the job ends with its last child', () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 60 }), (events) => {
         const job = makeJob(6);
@@ -136,7 +136,7 @@ describe('whatever happens to a job', () => {
     );
   });
 
-  test('a child that has ended stays as it is', () => {
+  test('an ended child keeps its status', () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 60 }), (events) => {
         const job = makeJob(6);
@@ -153,7 +153,7 @@ describe('whatever happens to a job', () => {
     expect.hasAssertions();
   });
 
-  test('what is refused leaves no trace', () => {
+  test('a rejected event changes nothing', () => {
     fc.assert(
       fc.property(fc.array(event, { maxLength: 60 }), (events) => {
         const job = makeJob(6);

@@ -122,7 +122,7 @@ test.each<[string, Partial<RoundFacts>, RegExp]>([
   ['other frames than were asked for', { plan: { ...PLAN, frames: [3, 5] } }, /manifest's frames are 3,5,7/],
   ['a frame that vanished', { frames: without(5) }, /frame 5 is missing and nothing tells why/],
   [
-    'a frame that was given up and is not told of',
+    'a frame that was given up without a report',
     { frames: without(5), reports: [withAttempt({ exitCode: 65, reason: 'frames that failed 2 times: 5' })] },
     /frame 5 is missing and nothing tells why/,
   ],
@@ -137,9 +137,9 @@ test.each<[string, Partial<RoundFacts>, RegExp]>([
     { frames: new Map([...GOOD.frames, ['0005.png', 'it is empty']]) },
     /0005.png: it is empty/,
   ],
-  ['a strange frame', { frames: new Map([...GOOD.frames, ['0004.png', undefined]]) }, /nobody asked for/],
+  ['an unexpected frame', { frames: new Map([...GOOD.frames, ['0004.png', undefined]]) }, /nobody asked for/],
   [
-    'a failure of a frame that is there',
+    'a failure of a stored frame',
     { failures: new Map([['5.json', 'why']]) },
     /tells of a frame that is there/,
   ],
@@ -148,15 +148,15 @@ test.each<[string, Partial<RoundFacts>, RegExp]>([
   ['no video', { video: undefined }, /not at all/],
   ['no status', { status: undefined }, /says nothing/],
   ['a wrong count', { frames: without(5), messages: ['failed'] }, /counts 3 frames of 2/],
-  ['nobody told', { messages: [] }, /nobody was told/],
+  ['no message', { messages: [] }, /nobody was told/],
   ['two pairs', { jobs: [...GOOD.jobs, job('Rendering', 0)] }, /not one pair/],
   ['a job that failed', { jobs: [job('Rendering', 0), job('Stitching', 65)] }, /is FAILED, not SUCCEEDED/],
   [
-    'an attempt that failed for nothing',
+    'an attempt that failed without a cause',
     { jobs: [job('Rendering', 75, 0), GOOD.jobs[1]!] },
     /ended with 75 without/,
   ],
-  ['a fault of its own', { jobs: [job('Rendering', 70, 0), GOOD.jobs[1]!] }, /ended with 70 without/],
+  ['an internal error', { jobs: [job('Rendering', 70, 0), GOOD.jobs[1]!] }, /ended with 70 without/],
   ['an attempt without an end', { reports: [withAttempt({ exitCode: undefined })] }, /without an end/],
   ['a report that says otherwise', { reports: [withAttempt({ exitCode: 65 })] }, /reported with 65/],
   [
@@ -169,8 +169,16 @@ test.each<[string, Partial<RoundFacts>, RegExp]>([
     { blender: [...GOOD.blender, begun(5, 30)] },
     /frame 5 was rendered again by worker 1/,
   ],
-  ['and by another who never asked', { blender: [...GOOD.blender, begun(5, 30, 2)] }, /again by worker 2/],
-  ['in a folder', { blender: [{ ...begun(5, 10), stored: true }] }, /frame 5 was rendered again/],
+  [
+    'a frame rendered again by a worker that did not look for it',
+    { blender: [...GOOD.blender, begun(5, 30, 2)] },
+    /again by worker 2/,
+  ],
+  [
+    'a frame rendered again in a folder',
+    { blender: [{ ...begun(5, 10), stored: true }] },
+    /frame 5 was rendered again/,
+  ],
   [
     'a frame dropped at SIGTERM',
     {
@@ -201,12 +209,12 @@ function withAttempt(change: Partial<SliceAttempt>) {
   return { version: 1 as const, slice: 0, attempts: [{ ...ATTEMPT, ...change }] };
 }
 
-test('what was on its way when its worker died excuses who was told that the frame is not there', () => {
+test('a frame that was being uploaded when its worker died may be rendered again', () => {
   const requests = [...GOOD.requests, request('GET', 5, 404, 15, 2)];
   expect(auditRound({ ...GOOD, requests, blender: [...GOOD.blender, begun(5, 30, 2)] })).toEqual([]);
 });
 
-test('the entry of an attempt that was lost with its scheduler is not taken for that of the next one of its number', () => {
+test('the report of a lost attempt is not taken for the report of the next attempt with its number', () => {
   const sent = (target: 'worker' | 'scheduler', signal: 'SIGTERM' | 'SIGKILL') =>
     ({ target, signal, afterSteps: 1, delayMs: 0, pid: 2 }) as const;
   const lost = (startedAt: string): Partial<RoundFacts> => ({

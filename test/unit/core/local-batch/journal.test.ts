@@ -40,14 +40,14 @@ function write(...lines: unknown[]): string {
   return path;
 }
 
-test('lines are read as they were written, also after a second opening', () => {
+test('a journal keeps its lines after it is opened again', () => {
   const path = write({ a: 1 }, { b: 'x\ny' });
   write({ c: 3 });
   expect(readJournal(path)).toEqual([{ a: 1 }, { b: 'x\ny' }, { c: 3 }]);
 });
 
 test.each(['{"c":', '{"c":3}', '\0\0\0', 'é'])(
-  'a torn last line (%j) is cut off, and the next one is whole',
+  'a torn last line (%j) is removed and does not damage the next line',
   (torn) => {
     const path = write({ a: 1 });
     appendFileSync(path, torn);
@@ -57,7 +57,7 @@ test.each(['{"c":', '{"c":3}', '\0\0\0', 'é'])(
   },
 );
 
-test('every length that a journal may be cut to can be read', () => {
+test('a journal that is cut at any byte can be read', () => {
   const path = write(SUBMITTED, { type: 'ready', at: 2 }, { type: 'started', at: 3, index: 1 });
   const bytes = readFileSync(path);
   for (let length = 0; length <= bytes.length; length += 1) {
@@ -67,14 +67,14 @@ test('every length that a journal may be cut to can be read', () => {
   }
 });
 
-test('a journal whose first line is torn belongs to a job that was never submitted, and goes', () => {
+test('a journal with a torn first line is deleted', () => {
   const path = journalFile(directory, JOB_ID);
   writeFileSync(path, '{"type":"submi');
   expect(recoverJobs(directory)).toEqual([]);
   expect(() => statSync(path)).toThrow(/ENOENT/);
 });
 
-test('who only looks at journals changes nothing of one that is being written', () => {
+test('peekJobs changes no journal that is being written', () => {
   expect(peekJobs(join(directory, 'nowhere'))).toEqual({ jobs: [], damage: [] });
   const path = write(SUBMITTED, { type: 'ready', at: 2 });
   const bytes = readFileSync(path);
@@ -87,10 +87,10 @@ test('who only looks at journals changes nothing of one that is being written', 
 });
 
 test.each([
-  ['no JSON', '{"type":'],
-  ['no event', '{"type":"exploded","at":1}'],
-  ['an event that can not follow', '{"type":"started","at":1,"index":0}'],
-])('a line in the middle that is %s is named', (_, line) => {
+  ['not JSON', '{"type":'],
+  ['not an event', '{"type":"exploded","at":1}'],
+  ['an impossible event', '{"type":"started","at":1,"index":0}'],
+])('the error names a line in the middle that is %s', (_, line) => {
   const path = write(SUBMITTED);
   appendFileSync(path, `${line}\n{"type":"ready","at":2}\n`);
   const error = thrownBy(() => recoverJobs(directory));
@@ -99,7 +99,7 @@ test.each([
   expect(String(error)).not.toMatch(/[\n{]/);
 });
 
-test('a look skips a damaged journal and says why', () => {
+test('peekJobs skips a damaged journal and reports why', () => {
   write(SUBMITTED);
   writeFileSync(journalFile(directory, 'damaged'), '{"type":"submitted"}\n');
   mkdirSync(journalFile(directory, 'folder'));
@@ -116,12 +116,12 @@ test.each([1e308, -7])('a journal with the time %d is damaged', (at) => {
   expect(codeOf(thrownBy(() => recoverJobs(directory)))).toBe('journal-corrupt');
 });
 
-test('a line that can not be written leaves the file as it was', () => {
+test('an append to a missing folder throws journal-write', () => {
   const error = thrownBy(() => new Journal(join(directory, 'no', 'such', 'folder')).append({}));
   expect(codeOf(error)).toBe('journal-write');
 });
 
-test('jobs come back in the order of their submission', () => {
+test('recoverJobs returns jobs in the order of their submission', () => {
   const ids = [3, 1, 2].map((n) => JOB_ID.replace(/1$/, String(n)));
   for (const [sequence, jobId] of ids.entries()) {
     const journal = new Journal(journalFile(directory, jobId));
@@ -131,7 +131,7 @@ test('jobs come back in the order of their submission', () => {
   expect(recoverJobs(directory).map(({ jobId }) => jobId)).toEqual(ids);
 });
 
-test('10,000 children cost one short line an event', () => {
+test('an event of one of 10,000 children takes one short line', () => {
   const size = 10_000;
   const submitted = { ...SUBMITTED, request: { ...SUBMITTED.request, arrayProperties: { size } } };
   const path = write(submitted, { type: 'ready', at: 1_800_000_000_000 });

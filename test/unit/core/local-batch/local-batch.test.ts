@@ -22,7 +22,7 @@ function options(rest: Partial<LocalBatchOptions> = {}): LocalBatchOptions {
     stateDirectory: directory,
     jobQueue: 'queue',
     maxParallel: 1,
-    // Nothing is started: these attempts fail before there is a process.
+    // These attempts fail before a process starts.
     jobDefinitions: { definition: { entrypoint: ['no-such-program'] } },
     environment: {},
     ...rest,
@@ -71,14 +71,14 @@ test.each<[string, Partial<SubmitJobRequest>, string]>([
     { timeout: { attemptDurationSeconds: 0 } },
     'timeout.attemptDurationSeconds must be more than 0',
   ],
-])('submitJob refuses %s', async (_, rest, message) => {
+])('submitJob rejects %s', async (_, rest, message) => {
   const error: unknown = await submit(rest).catch((thrown: unknown) => thrown);
   expect(codeOf(error)).toBe('client-exception');
   expect(messageOf(error)).toContain(message);
   expect(await batch.listJobs({ jobQueue: 'queue', jobName: rest.jobName ?? 'job' })).toEqual([]);
 });
 
-test('jobs are found by their ids and names, unknown ones are left out', async () => {
+test('jobs are found by ids and names, without unknown ones', async () => {
   const request = { jobName: 'a', jobQueue: 'queue', jobDefinition: 'definition' };
   const { jobId } = await batch.submitJob({ ...request, arrayProperties: { size: 2 } });
   const { jobId: plain } = await batch.submitJob(request);
@@ -98,15 +98,15 @@ test.each<[Partial<LocalBatchOptions>, string]>([
   [{ maxParallel: 0 }, 'maxParallel must be 1 or more'],
   [{ stopTimeoutSeconds: -1 }, 'stopTimeoutSeconds must be 0 or more'],
   [{ jobDefinitions: { x: { entrypoint: [] } } }, 'jobDefinitions.x.entrypoint must name a program'],
-])('open refuses %j', async (rest, message) => {
+])('open rejects %j', async (rest, message) => {
   const error: unknown = await LocalBatch.open(options(rest)).catch((thrown: unknown) => thrown);
   expect(codeOf(error)).toBe('invalid-option');
   expect(messageOf(error)).toBe(message);
 });
 
-test('a job whose definition is gone fails, and so do not the others', async () => {
+test('a job with an unknown definition fails after the next open', async () => {
   const { jobId } = await batch.submitJob({ jobName: 'a', jobQueue: 'queue', jobDefinition: 'definition' });
-  // Stopped before the first attempt has ended, so that it is made again.
+  // Stops before the first attempt has ended, so that it runs again.
   await batch.stop();
   batch = await LocalBatch.open(options({ jobDefinitions: {} }));
   const { status, attempts } = await batch.wait(jobId);

@@ -59,13 +59,13 @@ test('a lock is held until it is released', async () => {
   expect(readdirSync(join(directory, 'lock'))).toEqual([]);
 });
 
-test('of many takers at once exactly one wins', async () => {
+test('exactly one of many concurrent takers gets the lock', async () => {
   const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => takeLock(directory)));
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   for (const outcome of outcomes) if (outcome.status === 'fulfilled') outcome.value.release();
 });
 
-test('the claim of a process that is gone is taken over', async () => {
+test('a claim of a dead process is removed', async () => {
   leaveClaim({ pid: NO_PID });
   const lock = await takeLock(directory);
   expect(readdirSync(join(directory, 'lock'))).toHaveLength(1);
@@ -73,7 +73,7 @@ test('the claim of a process that is gone is taken over', async () => {
 });
 
 // By the start time in Linux's /proc.
-test('a process that only has the id of the former owner does not keep the lock', async () => {
+test('another process with the id of the former owner does not keep the lock', async () => {
   const claim = leaveClaim({ startTime: '1' });
   const lock = await takeLock(directory);
   expect(readdirSync(join(directory, 'lock'))).not.toContain(claim);
@@ -91,7 +91,7 @@ describe('a claim of another machine', () => {
     expect(findLockHolder(directory)).toMatchObject({ pid: 1, isHere: false, hostName: 'render-2' });
   });
 
-  test('is taken over once it was not refreshed for a minute', async () => {
+  test('is removed a minute after its last refresh', async () => {
     const claim = leaveClaim(ELSEWHERE, 61);
     expect(findLockHolder(directory)).toBeUndefined();
     expect(await refusal()).toBeUndefined();
@@ -99,7 +99,7 @@ describe('a claim of another machine', () => {
   });
 
   test.each([-3600, 3600])(
-    'is judged by the clock of the file system, when ours is %i s off',
+    'is judged by the clock of the file system if the local clock is %i s off',
     async (off) => {
       leaveClaim(ELSEWHERE);
       const now = Date.now();
@@ -114,13 +114,13 @@ describe('a claim of another machine', () => {
     expect(await refusal()).toBeUndefined();
   });
 
-  test('is never proven to be a holder that may get a signal', () => {
+  test('never proves a holder that may get a signal', () => {
     leaveClaim({ ...ELSEWHERE, pid: process.pid });
     expect(isHolderProven(directory, findLockHolder(directory)!)).toBe(false);
   });
 });
 
-test('a claim of another container on this machine keeps the lock by its age alone', async () => {
+test('a claim of another container on this machine keeps the lock until it is stale', async () => {
   leaveClaim({ pids: '1', pid: NO_PID });
   expect(codeOf(await refusal())).toBe('locked');
   leaveClaim({ pids: '1', pid: NO_PID }, 61);
@@ -139,13 +139,13 @@ test.each([
 });
 
 describe('a claim from before the last boot of this machine', () => {
-  test('is dead at once', async () => {
+  test('does not count', async () => {
     jest.spyOn(os, 'uptime').mockReturnValue(5);
     leaveClaim({ boot: 'beef' }, 10);
     expect(await refusal()).toBeUndefined();
   });
 
-  test('counts if it was refreshed since: a copy of this machine made it', async () => {
+  test('counts if it was refreshed since the boot, because a copy of this machine made it', async () => {
     jest.spyOn(os, 'uptime').mockReturnValue(20);
     leaveClaim({ boot: 'beef' }, 10);
     expect(codeOf(await refusal())).toBe('locked');
@@ -165,7 +165,7 @@ describe('a holder', () => {
     lock.release();
   });
 
-  test('notices that its claim is gone', async () => {
+  test('notices that its claim is missing', async () => {
     jest.useFakeTimers({ now: Date.now() });
     const lock = await takeLock(directory);
     rmSync(join(directory, 'lock'), { recursive: true });
@@ -174,7 +174,7 @@ describe('a holder', () => {
     lock.release();
   });
 
-  test('does not write through a link in the place of its claim', async () => {
+  test('does not write through a link that replaced its claim', async () => {
     jest.useFakeTimers({ now: Date.now() });
     const lock = await takeLock(directory);
     const [name] = readdirSync(join(directory, 'lock'));
@@ -194,7 +194,7 @@ describe('a holder', () => {
   });
 
   test.each([
-    ['whose claim somebody else wrote', {}],
+    ['whose claim another process wrote', {}],
     ['without a start time', { startTime: 'unknown' }],
   ])('%s is not proven', (_, given) => {
     leaveClaim(given);
@@ -204,7 +204,7 @@ describe('a holder', () => {
   });
 });
 
-test('a look at the holder of a directory changes nothing in it', async () => {
+test('findLockHolder changes nothing in the directory', async () => {
   expect(findLockHolder(directory)).toBeUndefined();
   const stale = leaveClaim({ pid: NO_PID });
   expect(findLockHolder(directory)).toBeUndefined();
@@ -225,7 +225,7 @@ test.each(['0', '', 'NaN', '1e3', '-1', '1_2'])('a claim of "process" %j names n
   expect(findLockHolder(directory)).toBeUndefined();
 });
 
-test('a directory that cannot be made is an error that names it', async () => {
+test('the error for a directory that cannot be created names it', async () => {
   writeFileSync(join(directory, 'file'), '');
   const error: unknown = await takeLock(join(directory, 'file', 'state')).catch((thrown: unknown) => thrown);
   expect(codeOf(error)).toBe('denied');

@@ -17,7 +17,7 @@ import {
 import { makeJob } from '../../../support/job-builders';
 
 describe('runnable queue', () => {
-  test('children come out by submission, then by index, whatever the order they went in', () => {
+  test('pop returns children by submission, then by index, for any order of pushes', () => {
     const jobs = [makeJob(100), makeJob(100)];
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(1), fc.nat(99))), (entries) => {
@@ -33,7 +33,7 @@ describe('runnable queue', () => {
 });
 
 describe('scheduler', () => {
-  /** A scheduler whose attempts are no processes: they end at once, as `outcomeOf` says. */
+  /** A scheduler whose attempts start no processes and end immediately with `outcomeOf`. */
   function makeScheduler(
     outcomeOf: (job: JobState, index: number) => AttemptOutcome,
     rest: Partial<SchedulerOptions> = {},
@@ -70,7 +70,7 @@ describe('scheduler', () => {
   describe('work for 10,000 children', () => {
     const SIZE = 10_000;
 
-    test('grows with their number, not faster', async () => {
+    test('grows linearly', async () => {
       const { scheduler, submit, recorded, reported, maxRunning } = makeScheduler(succeed);
       const job = submit(SIZE);
       await scheduler.waitFor(job);
@@ -82,7 +82,7 @@ describe('scheduler', () => {
       expect(reported).toHaveLength(3 * SIZE + 1);
     });
 
-    test('is one event where they all fail for one reason', () => {
+    test('is one event if all fail for the same reason', () => {
       const { scheduler, submit, recorded } = makeScheduler(succeed, { maxParallel: 1 });
       const first = submit();
       const second = submit(SIZE, [{ jobId: first.jobId }]);
@@ -93,7 +93,7 @@ describe('scheduler', () => {
       expect(recorded.map(({ type }) => type)).toEqual(['terminated', 'dependency-failed']);
     });
 
-    test('fails one after the other in a chain of jobs without running out of stack', async () => {
+    test('does not overflow the stack in a chain of failing jobs', async () => {
       const { scheduler, submit } = makeScheduler(() => ({ exitCode: 65 }));
       const jobs = [submit()];
       while (jobs.length < SIZE) jobs.push(submit(undefined, [{ jobId: jobs.at(-1)!.jobId }]));
@@ -121,7 +121,7 @@ describe('scheduler', () => {
     expect(order).toEqual(['0:0', '0:1', '1:0', '1:1', '2:0', '2:1']);
   });
 
-  test('a chain of dependencies fails to its end', async () => {
+  test('a failed job fails the whole chain of jobs that depend on it', async () => {
     const { scheduler, submit } = makeScheduler(() => ({ exitCode: 65 }));
     const a = submit();
     const b = submit(undefined, [{ jobId: a.jobId }]);
@@ -134,14 +134,14 @@ describe('scheduler', () => {
     ]);
   });
 
-  test('a job that depends on one that has ended is decided at once', async () => {
+  test('a job that depends on a failed job fails immediately', async () => {
     const { scheduler, submit } = makeScheduler(() => ({ exitCode: 65 }));
     const first = submit();
     await scheduler.waitFor(first);
     expect(jobStatus(submit(undefined, [{ jobId: first.jobId }]))).toBe('FAILED');
   });
 
-  test('a journal that can not be written stops the scheduler and tells who waits', async () => {
+  test('a failed write to the journal stops the scheduler and rejects waiting callers', async () => {
     const full = new SpotreelError('journal-write', 'passing', 'no space');
     const record: SchedulerOptions['record'] = (_, event) => {
       if (event.type === 'ended') throw full;

@@ -12,7 +12,7 @@ const STREAM = { group: 'group', name: 'render/default/1' };
 
 beforeEach(() => cloudWatch.reset());
 
-test('a page is the last only where the token comes back that was given, however empty it is', async () => {
+test('only a page that returns the token of its request is the last', async () => {
   cloudWatch
     .on(GetLogEventsCommand)
     .resolvesOnce({ events: [{ timestamp: 5, message: 'a' }], nextForwardToken: 'f/1' })
@@ -26,7 +26,7 @@ test('a page is the last only where the token comes back that was given, however
   expect(asked).toEqual([stream, { ...stream, nextToken: 'f/1' }, { ...stream, nextToken: 'f/2' }]);
 });
 
-test('a stream that is not there is none', async () => {
+test('a missing stream has no page', async () => {
   const gone = new ResourceNotFoundException({ message: 'gone', $metadata: {} });
   cloudWatch.on(GetLogEventsCommand).rejects(gone);
   expect(await logs.readPage(STREAM)).toBeUndefined();
@@ -37,7 +37,7 @@ test.each([
   ['ThrottlingException', 'throttled', 'passing', /try again/],
   ['ServiceUnavailableException', 'aws-unavailable', 'passing', /render\/default\/1 of group/],
   ['CredentialsProviderError', 'denied', 'usage', /aws sso login/],
-])('%s is told as %s', async (name, code, kind, message) => {
+])('%s becomes %s', async (name, code, kind, message) => {
   cloudWatch.on(GetLogEventsCommand).rejects(Object.assign(new Error('no'), { name }));
   await expect(logs.readPage(STREAM)).rejects.toMatchObject({
     code,

@@ -27,45 +27,45 @@ describe('choose logs', () => {
   };
   const RENDER: LoggedRender = { manifest, jobs };
 
-  type Told = Partial<JobDetail> & { readonly status: JobStatus };
+  type KnownJob = Partial<JobDetail> & { readonly status: JobStatus };
 
-  /** Knows these jobs, by their ids, and counts its calls. */
-  class ToldBatch implements BatchView {
+  /** Knows these jobs by id and records its calls. */
+  class FakeBatch implements BatchView {
     readonly calls: string[] = [];
 
-    constructor(private readonly told: Readonly<Record<string, Told>>) {}
+    constructor(private readonly known: Readonly<Record<string, KnownJob>>) {}
 
     async describeJobs(ids: readonly string[]): Promise<JobDetail[]> {
       this.calls.push(`describe ${ids.length}`);
       return ids.flatMap((jobId) => {
-        const told = this.told[jobId];
-        return told ? [{ jobId, jobName: jobId, jobQueue: 'q', jobDefinition: 'd', ...told }] : [];
+        const known = this.known[jobId];
+        return known ? [{ jobId, jobName: jobId, jobQueue: 'q', jobDefinition: 'd', ...known }] : [];
       });
     }
 
     async listJobs(request: ListJobsRequest): Promise<JobSummary[]> {
-      if (!('jobStatus' in request)) throw new Error('all children were asked for');
+      if (!('jobStatus' in request)) throw new Error('the test allows no request for all children');
       this.calls.push(`list ${request.jobStatus}`);
-      return Object.entries(this.told)
+      return Object.entries(this.known)
         .filter(([id, { status }]) => id.startsWith(`${request.arrayJobId}:`) && status === request.jobStatus)
         .slice(0, request.most)
         .map(([jobId, { status }]) => ({ jobId, jobName: jobId, status }));
     }
   }
 
-  const ran = (status: JobStatus): Told => ({ status, container: { logStreamName: 'x' } });
+  const ran = (status: JobStatus): KnownJob => ({ status, container: { logStreamName: 'x' } });
   const parent = (
     statusSummary: Partial<Record<JobStatus, number>>,
     status: JobStatus = 'PENDING',
-  ): Told => ({
+  ): KnownJob => ({
     status,
     arrayProperties: { size: 4, statusSummary },
   });
 
-  test.each<[string, Record<string, Told>, string[], boolean?]>([
-    ['nothing has run', { r: parent({ RUNNABLE: 4 }), s: { status: 'PENDING' } }, []],
+  test.each<[string, Record<string, KnownJob>, string[], boolean?]>([
+    ['no job has run', { r: parent({ RUNNABLE: 4 }), s: { status: 'PENDING' } }, []],
     [
-      'some run',
+      'some slices run',
       {
         r: parent({ RUNNING: 2, RUNNABLE: 2 }),
         s: { status: 'PENDING' },
@@ -75,7 +75,7 @@ describe('choose logs', () => {
       ['r:0', 'r:2'],
     ],
     [
-      'some failed, others run',
+      'some slices failed and others run',
       {
         r: parent({ FAILED: 1, RUNNING: 1 }),
         s: { status: 'PENDING' },
@@ -85,7 +85,7 @@ describe('choose logs', () => {
       ['r:1'],
     ],
     [
-      'the same, followed',
+      'some slices failed, others run and the user follows',
       {
         r: parent({ FAILED: 1, RUNNING: 1 }),
         s: { status: 'PENDING' },
@@ -96,44 +96,44 @@ describe('choose logs', () => {
       true,
     ],
     [
-      'a slice failed, and the video with it before it began',
+      'a slice failed and the video never began',
       { r: parent({ FAILED: 1, SUCCEEDED: 3 }, 'FAILED'), s: { status: 'FAILED' }, 'r:3': ran('FAILED') },
       ['r:3'],
     ],
     ['the video failed', { r: parent({ SUCCEEDED: 4 }, 'SUCCEEDED'), s: ran('FAILED') }, ['s']],
-    ['the video is made', { r: parent({ SUCCEEDED: 4 }, 'SUCCEEDED'), s: ran('RUNNING') }, ['s']],
-    ['all went well', { r: parent({ SUCCEEDED: 4 }, 'SUCCEEDED'), s: ran('SUCCEEDED') }, ['s']],
+    ['the video job runs', { r: parent({ SUCCEEDED: 4 }, 'SUCCEEDED'), s: ran('RUNNING') }, ['s']],
+    ['all jobs succeeded', { r: parent({ SUCCEEDED: 4 }, 'SUCCEEDED'), s: ran('SUCCEEDED') }, ['s']],
     [
-      'cancelled before anything ran',
+      'the render was cancelled before a job ran',
       { r: parent({ FAILED: 4 }, 'FAILED'), s: { status: 'FAILED' }, 'r:0': { status: 'FAILED' } },
       [],
     ],
     ['AWS Batch has forgotten it', {}, []],
-  ])('where nobody chose and %s', async (_, told, expected, follow = false) => {
-    const chosen = await chooseLogs(RENDER, new ToldBatch(told), follow);
+  ])('chooseLogs picks the most useful jobs if %s', async (_, known, expected, follow = false) => {
+    const chosen = await chooseLogs(RENDER, new FakeBatch(known), follow);
     expect(chosen.jobs.map(({ jobId }) => jobId)).toEqual(expected);
-    const goesOn = Object.values(told).some(({ status }) => status !== 'SUCCEEDED' && status !== 'FAILED');
+    const goesOn = Object.values(known).some(({ status }) => status !== 'SUCCEEDED' && status !== 'FAILED');
     expect(chosen.ended).toBe(!goesOn);
   });
 
-  test('of 10,000 slices that failed three are shown, in a few calls, and how many there are', async () => {
+  test('chooseLogs shows three of 10,000 failed slices, and their number, with three requests', async () => {
     const children = Array.from({ length: 10_000 }, (_, i) => [`r:${9_999 - i}`, ran('FAILED')] as const);
     const summary = parent({ FAILED: 10_000 }, 'FAILED');
-    const batch = new ToldBatch({ r: summary, s: { status: 'FAILED' }, ...Object.fromEntries(children) });
+    const batch = new FakeBatch({ r: summary, s: { status: 'FAILED' }, ...Object.fromEntries(children) });
     const { jobs: shown, why } = await chooseLogs(RENDER, batch);
     expect(shown).toHaveLength(3);
     expect(why).toContain('3 of 10000 slices');
     expect(batch.calls).toEqual(['describe 2', 'list FAILED', 'describe 100']);
   });
 
-  test('a render of one slice is no array', async () => {
+  test('a render of one slice has no array index', async () => {
     const render = { manifest: { ...manifest, framesPerSlice: 8, sliceCount: 1 }, jobs };
-    const batch = new ToldBatch({ r: ran('FAILED'), s: { status: 'FAILED' } });
+    const batch = new FakeBatch({ r: ran('FAILED'), s: { status: 'FAILED' } });
     expect((await chooseLogs(render, batch)).jobs).toEqual([{ jobId: 'r', slice: 0, what: 'slice 0' }]);
     expect(namedLogs({ frame: 7 }, render)).toEqual({ jobId: 'r', slice: 0, what: 'slice 0', frame: 7 });
   });
 
-  test('the job that is named: of a slice, a frame, the video, that of what there is before the other', () => {
+  test('namedLogs finds the job of a slice, a frame or the video, a salvage job first', () => {
     expect(namedLogs({}, RENDER)).toBeUndefined();
     expect(namedLogs({ slice: 3 }, RENDER)?.jobId).toBe('r:3');
     expect(namedLogs({ frame: 8 }, RENDER)?.jobId).toBe('r:3');
@@ -143,7 +143,7 @@ describe('choose logs', () => {
     expect(() => namedLogs({ frame: 9 }, RENDER)).toThrow('shot has no frame 9: its frames are 1-8');
   });
 
-  test('of several jobs that had a task the last one, or the one that is asked for by its number', () => {
+  test('namedLogs takes the last job of a task, or the one with the given number', () => {
     const retried: LoggedRender = {
       manifest,
       jobs: { render: { jobId: 'r1', jobName: 'r1' }, stitch: { jobId: 's1', jobName: 's1' } },
@@ -169,7 +169,7 @@ describe('choose logs', () => {
     expect(() => namedLogs({ job: 1 }, retried)).toThrow('--job needs --frame, --slice or --stitch');
   });
 
-  test('a frame is looked for in the child that renders it, in whatever order children take slices', () => {
+  test('namedLogs finds the child that renders a frame if slices are spread', () => {
     const frames = [{ start: 10, end: 208, step: 2 }];
     const spread = { ...manifest, frames, framesPerSlice: 2, sliceCount: 50, sliceOrder: 'spread' as const };
     for (let child = 0; child < 50; child += 1) {
@@ -178,14 +178,14 @@ describe('choose logs', () => {
     }
   });
 
-  test('of a retry that makes the video alone, what failed before it is not shown', async () => {
+  test('chooseLogs ignores earlier failures if the newest retry makes only the video', async () => {
     const retry = { kind: 'video', number: 1, why: 'asked', slices: 0, frames: 0 } as const;
-    const told = {
+    const known = {
       r: parent({ FAILED: 1, SUCCEEDED: 3 }, 'FAILED'),
       'r:1': ran('FAILED'),
       s: ran('RUNNING'),
     };
-    const chosen = await chooseLogs({ ...RENDER, jobs: { ...jobs, retry } }, new ToldBatch(told));
+    const chosen = await chooseLogs({ ...RENDER, jobs: { ...jobs, retry } }, new FakeBatch(known));
     expect(chosen.jobs.map(({ jobId }) => jobId)).toEqual(['s']);
   });
 });
@@ -207,19 +207,23 @@ describe('job attempts', () => {
   });
 
   test.each<[string, Partial<JobDetail>, Array<[attempt: number, stream: string | undefined]>]>([
-    ['none has begun', {}, []],
-    ['the first one runs', { container: { logStreamName: 'a' } }, [[1, 'a']]],
+    ['a job without a started attempt has no attempts', {}, []],
+    ['a first attempt that runs is listed', { container: { logStreamName: 'a' } }, [[1, 'a']]],
     [
-      'another one runs',
+      'a second attempt that runs is listed',
       { attempts: [ended('a')], container: { logStreamName: 'b' } },
       [
         [1, 'a'],
         [2, 'b'],
       ],
     ],
-    ['the last one has ended', { attempts: [ended('a')], container: { logStreamName: 'a' } }, [[1, 'a']]],
     [
-      'one has had no container',
+      'an ended attempt is listed once',
+      { attempts: [ended('a')], container: { logStreamName: 'a' } },
+      [[1, 'a']],
+    ],
+    [
+      'an attempt without a container has no stream',
       { attempts: [ended(undefined), ended('b')] },
       [
         [1, undefined],
@@ -231,7 +235,7 @@ describe('job attempts', () => {
     expect(attempts.map(({ attempt, stream }) => [attempt, stream?.name])).toEqual(expected);
   });
 
-  test('how an attempt ended, in the words nearest to it', () => {
+  test('the reason of an attempt is that of its container, else that of its status', () => {
     expect(attemptsOf(job({ attempts: [ended('a')] }))[0]).toMatchObject({
       stoppedAt: 2,
       exitCode: 1,
@@ -241,7 +245,7 @@ describe('job attempts', () => {
     expect(attemptsOf(job({ attempts }))[0]).toMatchObject({ reason: 'OutOfMemoryError' });
   });
 
-  test('the log group is that of the job, else that of the farm, else that of AWS Batch', () => {
+  test('the log group is from the job, else the farm, else AWS Batch', () => {
     const groupOf = (logGroup: string | undefined, farm?: string) =>
       attemptsOf(job({ container: { logStreamName: 'a', logGroup } }), farm)[0]?.stream?.group;
     expect(groupOf('own', 'farm')).toBe('own');
@@ -256,7 +260,7 @@ describe('render jobs', () => {
   const slices = (...indexes: number[]) => indexes.map((index) => ({ start: index, end: index, step: 1 }));
   const after = (render: string, stitch = 's') => ({ render, stitch });
 
-  test('without a retry there is one job, whose children are the slices', () => {
+  test('a render without retries has one render job, whose children are the slices', () => {
     const found = renderJobsOf(jobs('r', 's'), []);
     expect(found).toEqual([{ jobId: 'r' }]);
     expect(jobsOfSlice(3, found, 5)).toEqual(['r:3']);
@@ -264,21 +268,21 @@ describe('render jobs', () => {
     expect(sliceOfIndex(3, found[0]!)).toBe(3);
   });
 
-  test('a slice is looked for in the retries that have it, the newest first, and in the first job', () => {
+  test('jobsOfSlice lists the retries with the slice, the newest first, then the first job', () => {
     const plans = [
       { slices: slices(1, 4, 7), after: after('r') },
       { slices: slices(4), after: after('r1') },
     ];
     const found = renderJobsOf(jobs('r2', 's2'), plans);
     expect(found).toEqual([{ jobId: 'r2', slices: [4] }, { jobId: 'r1', slices: [1, 4, 7] }, { jobId: 'r' }]);
-    // A retry of one slice is no array job.
+    // A retry of one slice is not an array job.
     expect(jobsOfSlice(4, found, 9)).toEqual(['r2', 'r1:1', 'r:4']);
     expect(jobsOfSlice(7, found, 9)).toEqual(['r1:2', 'r:7']);
     expect(jobsOfSlice(8, found, 9)).toEqual(['r:8']);
     expect(sliceOfIndex(2, found[1]!)).toBe(7);
   });
 
-  test('a retry that came to nothing, and one of the video alone, have no render job', () => {
+  test('a retry without jobs and a retry of only the video have no render job', () => {
     const nothing = [
       { slices: slices(1, 2), after: after('r') },
       { slices: slices(2, 3), after: after('r') },
@@ -290,13 +294,13 @@ describe('render jobs', () => {
     expect(renderJobsOf(jobs('r', 's1'), [{ slices: [], after: after('r') }])).toEqual([{ jobId: 'r' }]);
   });
 
-  test('of what was before a retry that followed no known pair nothing is known', () => {
+  test('a retry without a known predecessor hides earlier jobs', () => {
     const found = renderJobsOf(jobs('r1', 's1'), [{ slices: slices(2) }]);
     expect(jobsOfSlice(2, found, 9)).toEqual(['r1']);
     expect(jobsOfSlice(3, found, 9)).toEqual([]);
   });
 
-  test('stitch jobs: those of the pairs before, each once, also where a plan came to nothing', () => {
+  test('stitchJobsOf lists the stitch job of each pair once', () => {
     expect(stitchJobsOf(jobs('r', 's'), [])).toEqual(['s']);
     const plans = [{ after: after('r', 's') }, { after: after('r', 's') }, { after: after('r2', 's2') }];
     expect(stitchJobsOf(jobs('r3', 's3'), plans)).toEqual(['s3', 's2', 's']);

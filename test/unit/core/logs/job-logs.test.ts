@@ -21,7 +21,7 @@ async function readAll(from?: string): Promise<{ lines: LogLine[]; next: string;
 
 beforeEach(() => mkdirSync(at('logs/job'), { recursive: true }));
 
-test('lines come with their times, without them where they have none, and the rest once it is there', async () => {
+test('readPage returns whole lines with their times, if they have one', async () => {
   const begun = `${timeStamp(5)}first\n`;
   writeFileSync(at(STREAM.name), `${begun}without a time\n\n${timeStamp(7)}sec`);
   const first = await readAll();
@@ -30,7 +30,7 @@ test('lines come with their times, without them where they have none, and the re
   expect((await readAll(first.next)).lines).toEqual([{ at: 7, text: 'second' }]);
 });
 
-test('a long log comes in pages, none of its lines twice or torn', async () => {
+test('a log of several pages has no repeated or torn line', async () => {
   const lines = Array.from({ length: 30_000 }, (_, i) => `line ${i} äöü ${'x'.repeat(i % 97)}`);
   writeFileSync(at(STREAM.name), lines.map((line, i) => `${timeStamp(i)}${line}\n`).join(''));
   const read = await readAll();
@@ -38,14 +38,14 @@ test('a long log comes in pages, none of its lines twice or torn', async () => {
   expect(read.lines).toEqual(lines.map((text, i) => ({ at: i, text })));
 });
 
-test('a line without end that fills a page does not hold up the reading', async () => {
+test('a line that fills a page does not stop the reading', async () => {
   writeFileSync(at(STREAM.name), `${'x'.repeat(3 * 1024 * 1024)}\nlast\n`);
   const { lines } = await readAll();
   expect(lines.at(-1)).toEqual({ text: 'last' });
   expect(lines.map(({ text }) => text.length).reduce((a, b) => a + b)).toBe(3 * 1024 * 1024 + 4);
 });
 
-test('there is no log, or it is empty', async () => {
+test('a missing log has no page, and an empty log has no lines', async () => {
   expect(await new FileJobLogs(at()).readPage(STREAM)).toBeUndefined();
   writeFileSync(at(STREAM.name), '');
   expect((await readAll()).lines).toEqual([]);

@@ -20,7 +20,7 @@ describe('frame lines', () => {
     return events.map((event) => lines.read(JSON.stringify(event)).frame);
   }
 
-  test('what Blender says belongs to the frame that it has begun', () => {
+  test('a line of Blender belongs to the frame that Blender began last', () => {
     const events = [
       said('Blender 5.2.0'),
       began(3),
@@ -32,7 +32,7 @@ describe('frame lines', () => {
     expect(framesOf(events)).toEqual([undefined, 3, 3, 4, 3, 4]);
   });
 
-  test('a line that names a frame belongs to that one, as any Blender writes it', () => {
+  test('a line that names a frame belongs to that frame, for old and new Blenders', () => {
     const [old, recent] = [
       'Fra:-7 Mem:10.08M | Sample 1/8',
       '00:01.326  render           | Fra: 9 | Sample 1/8',
@@ -40,13 +40,13 @@ describe('frame lines', () => {
     expect(framesOf([began(3), said(old), said(recent), said('Fra:')])).toEqual([3, -7, 9, 3]);
   });
 
-  test('after a frame that failed Blender speaks of none, and other programs never do', () => {
+  test('lines after a failed frame, and lines of other programs, belong to no frame', () => {
     const ffmpeg: WorkerEvent = { event: 'output', program: 'ffmpeg', line: 'Fra:3' };
     const events = [began(3), ffmpeg, failed(2), said('x'), failed(3), said('Blender 5.2.0')];
     expect(framesOf(events)).toEqual([3, undefined, 2, 3, 3, undefined]);
   });
 
-  test('a line that no worker wrote is about nothing', () => {
+  test('a line that no worker wrote belongs to no frame', () => {
     const lines = new FrameLines();
     lines.read(JSON.stringify(began(3)));
     expect(lines.read('node: out of memory')).toEqual({ event: undefined, frame: undefined });
@@ -55,13 +55,13 @@ describe('frame lines', () => {
 });
 
 describe('read logs', () => {
-  /** A job whose life is told step by step, one look each; the last step stays. */
+  /** The state of a job at one read; the last step repeats. */
   interface Step {
     readonly status: JobStatus;
-    /** Names of the streams of attempts that have ended, and of one that runs. */
+    /** Streams of the ended attempts and of the running one. */
     readonly ended?: readonly string[];
     readonly running?: string;
-    /** What each stream holds by then. */
+    /** The lines in each stream. */
     readonly streams?: Readonly<Record<string, readonly string[]>>;
     readonly attended?: boolean;
     readonly fault?: SpotreelError;
@@ -99,9 +99,9 @@ describe('read logs', () => {
         if (pauses.length > 50) throw new Error('it never ends');
       },
     };
-    const told: string[] = [];
-    for await (const news of readLogs('job', options, services)) told.push(...inShort(news));
-    return { told, pauses };
+    const seen: string[] = [];
+    for await (const news of readLogs('job', options, services)) seen.push(...inShort(news));
+    return { seen, pauses };
   }
 
   function detailOf({ status, ended = [], running }: Step): JobDetail {
@@ -127,22 +127,22 @@ describe('read logs', () => {
   };
 
   test.each<[string, ReadOptions, string[]]>([
-    ['the last attempt', {}, ['attempt 2', 'b1']],
-    ['the one that is named', { attempt: 1 }, ['attempt 1', 'a1', 'a2', 'a3']],
-    ['all of them', { attempt: 'all' }, ['attempt 1', 'a1', 'a2', 'a3', 'attempt 2', 'b1']],
-    ['one that never was', { attempt: 3 }, ['not-begun']],
-  ])('of a job that has ended: %s', async (_, options, expected) => {
-    expect((await read([TWO_ENDED], options)).told).toEqual(expected);
-    expect((await read([TWO_ENDED], { ...options, follow: true })).told).toEqual(expected);
+    ['the last attempt by default', {}, ['attempt 2', 'b1']],
+    ['the chosen attempt', { attempt: 1 }, ['attempt 1', 'a1', 'a2', 'a3']],
+    ['all attempts', { attempt: 'all' }, ['attempt 1', 'a1', 'a2', 'a3', 'attempt 2', 'b1']],
+    ['no attempt if the chosen one does not exist', { attempt: 3 }, ['not-begun']],
+  ])('readLogs of an ended job reads %s', async (_, options, expected) => {
+    expect((await read([TWO_ENDED], options)).seen).toEqual(expected);
+    expect((await read([TWO_ENDED], { ...options, follow: true })).seen).toEqual(expected);
   });
 
-  test('a running job without follow is shown as far as it is, and nothing is waited for', async () => {
+  test('readLogs without follow does not wait for a running job', async () => {
     const running: Step = { status: 'RUNNING', running: 'a', streams: { a: ['a1', 'a2', 'a3'] } };
-    expect(await read([running], {})).toEqual({ told: ['attempt 1', 'a1', 'a2', 'a3'], pauses: [] });
-    expect((await read([{ status: 'RUNNABLE' }], {})).told).toEqual(['not-begun']);
+    expect(await read([running], {})).toEqual({ seen: ['attempt 1', 'a1', 'a2', 'a3'], pauses: [] });
+    expect((await read([{ status: 'RUNNABLE' }], {})).seen).toEqual(['not-begun']);
   });
 
-  test('followed from before its beginning over an interruption to its end, no line twice', async () => {
+  test('readLogs with follow reads each line of all attempts once', async () => {
     const steps: Step[] = [
       { status: 'RUNNABLE' },
       { status: 'STARTING' },
@@ -153,13 +153,13 @@ describe('read logs', () => {
       { status: 'RUNNING', ended: ['a'], running: 'b', streams: { a: ['a1', 'a2', 'a3', 'a4'], b: ['b1'] } },
       { status: 'SUCCEEDED', ended: ['a', 'b'], streams: { a: [], b: ['b1', 'b2'] } },
     ];
-    const { told, pauses } = await read(steps, { follow: true });
-    expect(told).toEqual(['waiting', 'attempt 1', 'a1', 'a2', 'a3', 'a4', 'attempt 2', 'b1', 'b2']);
-    // What may still be on its way of an attempt that ended 2 s ago is waited for.
+    const { seen, pauses } = await read(steps, { follow: true });
+    expect(seen).toEqual(['waiting', 'attempt 1', 'a1', 'a2', 'a3', 'a4', 'attempt 2', 'b1', 'b2']);
+    // Waits for the last lines of an attempt that ended 2 s ago.
     expect(pauses.filter((seconds) => seconds === 8)).toHaveLength(2);
   });
 
-  test('a passing fault is told and read on from; without follow it is thrown, as any other always is', async () => {
+  test('readLogs with follow reports passing faults and continues', async () => {
     const fault = new SpotreelError('throttled', 'passing', 'too much to do');
     const streams = { a: ['a1', 'a2'] };
     const steps: Step[] = [
@@ -168,26 +168,26 @@ describe('read logs', () => {
       { status: 'SUCCEEDED', ended: ['a'], streams, fault },
       { status: 'SUCCEEDED', ended: ['a'], streams },
     ];
-    const { told, pauses } = await read(steps, { follow: true });
-    expect(told).toEqual(['attempt 1', 'a1', 'fault', 'fault', 'a2']);
+    const { seen, pauses } = await read(steps, { follow: true });
+    expect(seen).toEqual(['attempt 1', 'a1', 'fault', 'fault', 'a2']);
     expect(pauses).toEqual([2, 8, 4, 8, 8, 8]);
     await expect(read([{ ...TWO_ENDED, fault }], {})).rejects.toBe(fault);
     const denied = new SpotreelError('denied', 'usage', 'no');
     await expect(read([{ ...TWO_ENDED, fault: denied }], { follow: true })).rejects.toBe(denied);
   });
 
-  test('a stream that is not there is said once its attempt is over', async () => {
+  test('readLogs reports a missing stream once its attempt has ended', async () => {
     const gone: Step = { status: 'RUNNABLE', ended: ['a'] };
-    expect((await read([gone], {})).told).toEqual(['attempt 1', 'missing 1']);
+    expect((await read([gone], {})).seen).toEqual(['attempt 1', 'missing 1']);
     const steps: Step[] = [{ status: 'RUNNING', running: 'a' }, gone, { status: 'FAILED', ended: ['a'] }];
-    expect((await read(steps, { follow: true })).told).toEqual(['attempt 1', 'missing 1']);
+    expect((await read(steps, { follow: true })).seen).toEqual(['attempt 1', 'missing 1']);
   });
 
-  test('where nobody is there to go on, following ends', async () => {
+  test('readLogs with follow ends if no process can run the job', async () => {
     const steps: Step[] = [
       { status: 'RUNNING', running: 'a', streams: { a: ['a1'] } },
       { status: 'RUNNING', running: 'a', streams: { a: ['a1', 'a2'] }, attended: false },
     ];
-    expect((await read(steps, { follow: true })).told).toEqual(['attempt 1', 'a1', 'a2', 'abandoned']);
+    expect((await read(steps, { follow: true })).seen).toEqual(['attempt 1', 'a1', 'a2', 'abandoned']);
   });
 });

@@ -20,25 +20,25 @@ function makeFile(path: string, mode: number): string {
   return file;
 }
 
-test('the first executable file on the search path is found', () => {
+test('findExecutable finds the first executable file on the search path', () => {
   makeFile('a/blender', 0o644);
   const blender = makeFile('b/blender', 0o755);
   expect(findExecutable('blender', searchPath)).toBe(blender);
 });
 
-test('a folder of that name is none', () => {
+test('findExecutable ignores a folder with the name', () => {
   mkdirSync(join(directory, 'a', 'blender'));
   expect(findExecutable('blender', searchPath)).toBeUndefined();
 });
 
-test('a path is not searched for', () => {
+test('findExecutable does not search for a path', () => {
   const blender = makeFile('a/blender', 0o755);
   expect(findExecutable(blender, '')).toBe(blender);
   expect(findExecutable(join(directory, 'blender'), searchPath)).toBeUndefined();
   expect(findExecutable('./blender', searchPath)).toBeUndefined();
 });
 
-test('an empty name is no program', () => {
+test('findExecutable finds nothing for an empty name', () => {
   expect(findExecutable('', searchPath)).toBeUndefined();
 });
 

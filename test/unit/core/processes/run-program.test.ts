@@ -11,26 +11,26 @@ describe('line splitter', () => {
     return lines;
   }
 
-  test('lines come whole, however they were cut', () => {
+  test('lines are whole for any cut of the stream', () => {
     const lines = linesOf(undefined, 'Fra:1', ' Mem\r\nSav', 'ed\n\nover\rover\r', '\nlast');
     expect(lines).toEqual(['Fra:1 Mem', 'Saved', '', 'over', 'over', 'last']);
   });
 
-  test('a character cut in two stays one character', () => {
+  test('a character that was cut in two becomes one character', () => {
     const bytes = Buffer.from('größe\n');
     expect(linesOf(undefined, bytes.subarray(0, 3), bytes.subarray(3))).toEqual(['größe']);
   });
 
-  test('a line of the limit is whole; a longer one is cut and says how much was dropped', () => {
+  test('only a line over the limit is cut, with the number of dropped bytes', () => {
     const lines = linesOf(8, '12345678\n123456789\n', 'after\n');
     expect(lines).toEqual(['12345678', '12345678… [Spotreel dropped 1 bytes]', 'after']);
   });
 
-  test('a cut does not leave half a character', () => {
+  test('a cut leaves no half character', () => {
     expect(linesOf(4, 'abcö\n')).toEqual(['abc… [Spotreel dropped 1 bytes]']);
   });
 
-  test('output without line ends is one line of the limit', () => {
+  test('output without line ends becomes one line of the longest length', () => {
     const lines = linesOf(undefined, ...Array.from({ length: 300 }, () => 'x'.repeat(1000)));
     expect(lines).toEqual([`${'x'.repeat(65_536)}… [Spotreel dropped 234464 bytes]`]);
   });
@@ -52,12 +52,12 @@ describe('program pid', () => {
     );
   }
 
-  test('programPid gives the first child of the supervisor', () => {
+  test('programPid returns the first child of the supervisor', () => {
     const files = { '/proc/7/cmdline': SUPERVISOR, '/proc/7/task/7/children': '12 9 ' };
     expect(find(files)).toBe(12);
   });
 
-  test('programPid gives the oldest child where the kernel lists no children', () => {
+  test('programPid returns the oldest child if the kernel lists no children', () => {
     const files = {
       '/proc/7/cmdline': SUPERVISOR,
       '/proc/8/stat': stat(8, 'a) S 7 (b', 1, 10),
@@ -67,11 +67,11 @@ describe('program pid', () => {
     expect(find(files, [7, 8, 9, 12])).toBe(12);
   });
 
-  test('programPid gives nothing before the program has started', () => {
+  test('programPid returns nothing before the program has started', () => {
     expect(find({ '/proc/7/cmdline': SUPERVISOR }, [7, 8])).toBeUndefined();
   });
 
-  test('programPid gives the process itself without a supervisor', () => {
+  test('programPid returns the process itself without a supervisor', () => {
     expect(find({ '/proc/7/cmdline': 'blender\0-b\0', '/proc/7/task/7/children': '12' })).toBe(7);
   });
 });

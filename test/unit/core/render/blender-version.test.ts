@@ -14,7 +14,7 @@ test.each([
   ['3.4.1', { major: 3, minor: 4 }],
   ['4.10', { major: 4, minor: 10 }],
   ['LTS', undefined],
-])('version %s', (text, expected) => {
+])('parseBlenderVersion reads %s', (text, expected) => {
   expect(parseBlenderVersion(text)).toEqual(expected);
 });
 
@@ -31,7 +31,7 @@ test.each([
   ['3.5', '3.4'],
   ['4.0', '3.6'],
   ['4.10', '4.2'],
-])('a file of %s is refused by Blender %s, and both versions are named', (file, blender) => {
+])('a file of %s is refused by Blender %s with both versions', (file, blender) => {
   const check = (place: 'here' | 'farm') => () =>
     checkBlenderVersion(version(file), version(blender), 'x.blend', place);
   expect(check('here')).toThrow(`x.blend was saved by Blender ${file}, and the Blender here is ${blender};`);
@@ -40,12 +40,12 @@ test.each([
   );
 });
 
-test('all Blenders that are too old are named', () => {
+test('blender-too-old names all Blenders', () => {
   const { message } = blenderTooOld(version('5.3'), ['4.2', '4.10', '5.2'].map(version), 'x.blend', 'farm');
   expect(message).toContain('saved by Blender 5.3, and the farm has Blender 4.2, 4.10 and 5.2;');
 });
 
-test('the lowest Blender that is not older than the file, whatever their order', () => {
+test('lowestFor gives the oldest Blender that is not older than the file', () => {
   const some = fc.record({ major: fc.nat(3), minor: fc.nat(12) });
   const law = fc.property(some, fc.array(some, { maxLength: 5 }), (file, blenders) => {
     const asNumber = ({ major, minor }: typeof file) => major * 100 + minor;
@@ -58,7 +58,7 @@ test('the lowest Blender that is not older than the file, whatever their order',
   expect(fc.check(law)).toMatchObject({ failed: false });
 });
 
-test('versions are compared as numbers, not as texts', () => {
+test('compareBlenderVersions compares numbers, not texts', () => {
   expect(['4.10', '5.0', '4.2', '2.93'].map(version).toSorted(compareBlenderVersions)).toEqual(
     ['2.93', '4.2', '4.10', '5.0'].map(version),
   );

@@ -17,7 +17,7 @@ const URL_OF_COUNT = new URL('memory://films/renders/shot/count.json');
 const count = (n: number): Count => ({ version: 1, count: n });
 const plusOne = (before: Count | undefined): Count => count((before?.count ?? 0) + 1);
 
-/** Another writer is faster: it does its deed before each of the first so many writes. */
+/** Storage with another writer that acts before each of the first writes. */
 class ContendedStorage extends MemoryStorage {
   private deeds: Array<() => Promise<void>> = [];
 
@@ -79,7 +79,7 @@ describe('reading', () => {
   );
 
   test('damage is reported in one line without the name', async () => {
-    expect(await (await holding('torn')).find()).toEqual({ damage: 'it is no JSON' });
+    expect(await (await holding('torn')).find()).toEqual({ damage: 'it is not JSON' });
   });
 
   test('a newer format has the error code of its kind', async () => {
@@ -130,7 +130,7 @@ describe('creating', () => {
     const document = await holding('torn');
     await expect(document.create(count(1))).rejects.toMatchObject({ code: 'bad-count' });
     expect(await document.createNew(count(1))).toBe(false);
-    expect(await document.find()).toEqual({ damage: 'it is no JSON' });
+    expect(await document.find()).toEqual({ damage: 'it is not JSON' });
   });
 });
 
@@ -197,10 +197,10 @@ describe('updating', () => {
 });
 
 describe('a version', () => {
-  test('can be replaced while nobody changes the document', async () => {
+  test('can be replaced if no other writer changes the document', async () => {
     const document = await holding('torn');
     const { damage, modifiedAt, replace } = await document.version();
-    expect(damage).toBe('it is no JSON');
+    expect(damage).toBe('it is not JSON');
     expect(modifiedAt).toEqual(await document.modifiedAt());
     expect(await replace(count(1))).toBe(true);
     expect(await document.read()).toEqual(count(1));

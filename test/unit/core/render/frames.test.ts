@@ -40,7 +40,7 @@ describe('frame range', () => {
     );
   });
 
-  test('positionOf finds every frame of the list where it stands, and no other', () => {
+  test('positionOf finds the position of every frame of the list, and no other', () => {
     fc.assert(
       fc.property(frameLists, fc.integer({ min: -300, max: 300 }), (frames, other) => {
         const ranges = compressFrames(frames);
@@ -51,15 +51,15 @@ describe('frame range', () => {
   });
 
   describe('formatFrames', () => {
-    test('says frames in few words', () => {
+    test('lists frames as ranges', () => {
       expect(formatFrames([3, 7, 8, 9, 20, 22, 24])).toBe('3, 7-9, 20-24x2');
     });
 
-    test('two frames apart are named one by one', () => {
+    test('names two distant frames one by one', () => {
       expect(formatFrames([3, 9])).toBe('3, 9');
     });
 
-    test('describes ranges without a look at each frame', () => {
+    test('describes ranges without a loop over their frames', () => {
       const ranges = [1, 4, 9, 16].map((start) => ({
         start: start * 100_000,
         end: start * 100_000 + 9,
@@ -68,7 +68,7 @@ describe('frame range', () => {
       expect(describeRanges(ranges, 2)).toBe('100000-100009, 400000-400009 and 20 more');
     });
 
-    test('counts what would be too long to read', () => {
+    test('counts frames after the most to show', () => {
       expect(formatFrames([1, 4, 9, 16, 25, 36, 49], 3)).toBe('1, 4, 9 and 4 more');
     });
   });
@@ -91,25 +91,25 @@ describe('parse frames', () => {
       expect(list(text)).toEqual(frames);
     });
 
-    test('a frame named twice is rendered once', () => {
+    test('gives a frame once that is named twice', () => {
       expect(list('1-5,3,4-8x2')).toEqual([1, 2, 3, 4, 5, 6, 8]);
     });
 
-    test('frames come in ascending order however they were written', () => {
+    test('gives ascending frames', () => {
       expect(list('20,1-3')).toEqual([1, 2, 3, 20]);
     });
 
     test.each([
-      ['', '"" is no frame or range'],
-      ['1-', '"1-" is no frame or range'],
-      ['a', '"a" is no frame or range'],
-      ['1..5', '"1..5" is no frame or range'],
+      ['', '"" is not a frame or range'],
+      ['1-', '"1-" is not a frame or range'],
+      ['a', '"a" is not a frame or range'],
+      ['1..5', '"1..5" is not a frame or range'],
       ['1-5x0', 'the step in 1-5x0 must be 1 or more'],
       ['9-2', 'write 2-9'],
       ['1,5-3', 'write 3-5'],
       ['1-4294967295', "beyond Blender's limits"],
       ['-2000000', "beyond Blender's limits"],
-      ['1-99999999999', 'is no frame or range'],
+      ['1-99999999999', 'is not a frame or range'],
     ])('refuses "%s" and names the part at fault', (text, message) => {
       expect(() => parseFrameRanges(text)).toThrow(message);
     });
@@ -149,7 +149,7 @@ describe('parse frames', () => {
       expect(message).toContain('\\u001b[31m');
     });
 
-    test('the longest range there is costs nothing until it is walked', () => {
+    test('reads the longest range without a list of its frames', () => {
       expect(countFrames(parseFrameRanges('-1048574-1048574'))).toBe(2_097_149);
     });
   });
@@ -172,7 +172,7 @@ describe('parse frames', () => {
     { minLength: 1, maxLength: 12 },
   );
 
-  test('parseFrameRanges gives the frames that a set of all parts holds, in ascending ranges', () => {
+  test('parseFrameRanges gives the union of all parts in ascending ranges', () => {
     fc.assert(
       fc.property(parts, (given) => {
         const text = given.map(({ start, length, step }) => `${start}-${start + length}x${step}`).join(',');
@@ -190,11 +190,11 @@ describe('parse frames', () => {
 });
 
 describe('hostile uploads', () => {
-  /** Text that a terminal, a mail or a log could take for more than a name. */
+  /** Text that a terminal, a mail or a log could interpret as more than a name. */
   // oxlint-disable-next-line no-control-regex -- control characters are the subject
   const TREACHEROUS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/;
 
-  /** What became of an upload that was delivered twice; how many jobs there are, and the findings of its refusal. */
+  /** The results of an upload that was delivered twice: the number of jobs, and the findings of its refusal. */
   async function deliverTwice(key: string, metadata: Record<string, string> = {}, bytes: Uint8Array = SCENE) {
     const world = new UploadWorld();
     const body = await world.upload(key, metadata, bytes);

@@ -230,7 +230,7 @@ describe('the end of a salvage job', () => {
       'Render shot-1 failed',
       'Render shot-1 has a video, but frames or sound are missing',
     ]);
-    // The render job's end, told once more and late, says less.
+    // A late repeated event about the render job's end has less detail.
     await world.finish(renderFailed());
     expect(await world.status()).toMatchObject({ state: 'partial' });
   });

@@ -32,7 +32,7 @@ describe('file outputs', () => {
     });
 
     test.each(['outputs/a', 'outputs/%2e%2e/b.png', 'outputs/a/%', 'outputs/a/b%5cc.png'])(
-      '%s is the URL of none',
+      '%s is not the URL of an output',
       (key) => {
         expect(fileOutputAt(new URL(`${text}${key}`), render)).toBeUndefined();
       },
@@ -80,7 +80,7 @@ describe('keys', () => {
     [1048574, '1048574.png'],
     [0, '0000.png'],
     [-5, '-0005.png'],
-  ])('frame %i is %s, and back', (frame, name) => {
+  ])('frame %i has the file %s', (frame, name) => {
     expect(frameName(frame)).toBe(name);
     expect(frameOfName(name)).toBe(frame);
   });
@@ -93,7 +93,7 @@ describe('keys', () => {
     '0001.png.bak',
     'notes.txt',
     '-0000.png',
-  ])('%s is no frame', (name) => {
+  ])('%s is not the name of a frame', (name) => {
     expect(frameOfName(name)).toBeUndefined();
   });
 
@@ -104,7 +104,7 @@ describe('keys', () => {
     ['1.exr', undefined],
     ['0001.exr.jpg', undefined],
     ['../0001.exr', undefined],
-  ])('a master %s is of frame %s', (name, frame) => {
+  ])('the master %s belongs to frame %s', (name, frame) => {
     expect(frameOfMaster(name)).toBe(frame);
   });
 });
@@ -170,7 +170,7 @@ describe('render id', () => {
     expect(checkRenderName(id)).toBe(id);
   });
 
-  test('two ids that differ beyond ASCII have two job names, which AWS Batch takes', () => {
+  test('ids that differ only outside ASCII have different job names in ASCII', () => {
     const names = ['シーン', 'シーソ', 'Łódź', 'Łodź', 'plain-1', 'a'.repeat(100), '字'.repeat(60)].map(
       asciiName,
     );
@@ -195,7 +195,7 @@ describe('render id', () => {
     expect(() => checkRenderName(name)).toThrow("a render's name has at most 100 letters");
   });
 
-  test('a default that is said is the same as one that is not; anything else makes another render', () => {
+  test('an explicit default does not make another render', () => {
     expect(canonicalOptions({ video: 'h264', background: '000000', gaps: 'hold', samples: 4 })).toEqual([
       ['samples', 4],
     ]);
@@ -206,8 +206,8 @@ describe('render id', () => {
   });
 });
 
-describe('upload key', () => {
-  describe('a render is started by', () => {
+describe('startsRender', () => {
+  describe('starts a render for', () => {
     test.each([
       'uploads/shot.blend',
       'uploads/my shot.blend',
@@ -227,7 +227,7 @@ describe('upload key', () => {
     ])('%j', (key) => expect(startsRender(key)).toBe(true));
   });
 
-  describe('nothing is started by', () => {
+  describe('starts nothing for', () => {
     test.each([
       '',
       'uploads',

@@ -1,6 +1,6 @@
 import { formatTags, jobTags, parseTags } from '../../../../core/render/options';
 
-test('names and values, in one order whatever theirs was', () => {
+test('parseTags reads names and values and sorts them', () => {
   expect(parseTags(['shot=12', 'artist=Änn B', 'why=a=b', 'empty='])).toEqual({
     artist: 'Änn B',
     empty: '',
@@ -11,7 +11,7 @@ test('names and values, in one order whatever theirs was', () => {
   expect(parseTags([])).toEqual({});
 });
 
-test('each job of a farm has the tag by which IAM knows it', () => {
+test('jobTags adds the farm’s tag, which IAM checks', () => {
   expect(jobTags('shot-1', { artist: 'ann' }, 'main')).toEqual({
     artist: 'ann',
     'spotreel:farm': 'main',
@@ -19,7 +19,7 @@ test('each job of a farm has the tag by which IAM knows it', () => {
   });
 });
 
-test('each job of a render names it, too', () => {
+test('jobTags adds the render’s tag', () => {
   expect(jobTags('shot-1', { artist: 'ann' })).toEqual({ artist: 'ann', 'spotreel:render': 'shot-1' });
   expect(jobTags('shot-1', undefined)).toEqual({ 'spotreel:render': 'shot-1' });
 });
@@ -45,7 +45,7 @@ test.each([
   [['n!=b'], 'and no others'],
   [['n=1', 'n=2'], 'give each name once'],
   [Array.from({ length: 41 }, (_, i) => `n${i}=x`), '40 at most'],
-])('%p is refused before AWS Batch would', (texts, reason) => {
+])('parseTags refuses %p', (texts, reason) => {
   let thrown: unknown;
   try {
     parseTags(texts);
@@ -55,7 +55,7 @@ test.each([
   expect(thrown).toMatchObject({ code: 'bad-tag', kind: 'usage', message: expect.stringContaining(reason) });
 });
 
-test('as long and as many as AWS takes are taken', () => {
+test('parseTags accepts tags up to the limits of AWS', () => {
   const texts = Array.from({ length: 40 }, (_, i) => `${String(i).padStart(128, 'n')}=${'v'.repeat(256)}`);
   expect(Object.keys(parseTags(texts))).toHaveLength(40);
 });

@@ -10,7 +10,7 @@ function shot(name = 'shot') {
 
 describe('a render', () => {
   test.each(['memory://films/renders', 'memory://films/renders/', 's3://films', 'file:///films/renders'])(
-    'has a folder of its own in %s',
+    'has its own folder in %s',
     (output) => {
       const { folder } = Render.at(new URL(output), 'shot-1234abcd', new MemoryStorage());
       expect(folder.href).toBe(`${output.replace(/\/$/, '')}/shot-1234abcd/`);
@@ -31,7 +31,7 @@ describe('a render', () => {
     expect(() => shot(name)).toThrow(expect.objectContaining({ code: 'bad-url' }));
   });
 
-  test('uses no storage to say where its files are', () => {
+  test('needs no request to know where its files are', () => {
     const { storage, render } = shot();
     const asked = [jest.spyOn(storage, 'get'), jest.spyOn(storage, 'head'), jest.spyOn(storage, 'list')];
     expect(render.manifest.url.href).toBe(`${render.folder.href}manifest.json`);
@@ -39,7 +39,7 @@ describe('a render', () => {
   });
 });
 
-test('every file of a render has its place below the folder', () => {
+test('a render has every file below its folder', () => {
   const { render } = shot();
   const places = {
     'manifest.json': render.manifest.url,
@@ -69,7 +69,7 @@ test('every file of a render has its place below the folder', () => {
   for (const [name, url] of Object.entries(places)) expect(render.nameOf(url)).toBe(name);
 });
 
-test('a local Batch is a hidden folder of a render of this machine', () => {
+test('the local Batch is a hidden folder in the render’s folder', () => {
   const render = Render.at(new URL('file:///films/renders/'), 'shot', new MemoryStorage());
   expect(render.localBatchFolder).toBe('/films/renders/shot/.batch/');
 });
@@ -101,7 +101,7 @@ describe('error codes of damaged documents', () => {
   });
 });
 
-test('a cap is beside the folder of all renders', () => {
+test('a cap is outside the folder of all renders', () => {
   expect(shot('прогулка').render.cap.url.href).toBe(
     `memory://films/caps/${encodeURIComponent('прогулка')}.json`,
   );

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import type { Manifest } from '../../../../core/render/manifest';
 import { Render } from '../../../../core/render/render';
 import { MemoryStorage } from '../../../support/memory-storage';
+import { failureUrl, frameUrl, gapsUrl } from '../../../support/render-urls';
 import { manifestFor } from '../../../support/stored-render';
 
 const OUTPUT = new URL('memory://films/renders/');
@@ -32,7 +33,7 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe('a cap', () => {
-  test('is found by listing, under names of renders alone', async () => {
+  test('is found by listing if its name is that of a render', async () => {
     const storage = new MemoryStorage();
     for (const renderId of ['shot', 'прогулка'])
       await Render.at(OUTPUT, renderId, storage).cap.write({ version: 1, renderId, maxUsd: 5, at: AT });
@@ -43,7 +44,7 @@ describe('a cap', () => {
     expect((await found[1]!.cap.read())?.maxUsd).toBe(5);
   });
 
-  test('of which the later request counts can be set by many at once', async () => {
+  test('keeps the later request of concurrent updates', async () => {
     const { render } = shot();
     const times = Array.from({ length: 4 }, (_, i) => new Date(i).toISOString());
     await Promise.all(
@@ -57,7 +58,7 @@ describe('a cap', () => {
   });
 });
 
-test('all folders of an output are listed as renders, and no files', async () => {
+test('Render.all lists all folders of an output, and no files', async () => {
   const storage = new MemoryStorage();
   for (const name of ['a/jobs.json', 'b%20c/x', 'notes.txt']) await storage.put(new URL(name, OUTPUT), 'x');
   const found = await collect(Render.all(OUTPUT, storage));
@@ -67,7 +68,7 @@ test('all folders of an output are listed as renders, and no files', async () =>
 describe('frames', () => {
   const manifest = manifestFor('shot', 4);
 
-  test('that are stored are those of the plan with a file', async () => {
+  test('are stored if they are in the plan and have a file', async () => {
     const render = await withFiles(
       'frames/0001.png',
       'frames/0003.png',
@@ -80,7 +81,7 @@ describe('frames', () => {
     expect(seen).toEqual(['0001.png', '0003.png']);
   });
 
-  test('that are missing have no file, and may have failed', async () => {
+  test('are missing without a file, also those that failed', async () => {
     const render = await withFiles('frames/0001.png', 'frames/0003.png');
     await failed(render, 4, 3, 9);
     const { missing, failed: givenUp } = await render.missingFrames(manifest);
@@ -88,7 +89,7 @@ describe('frames', () => {
     expect([...givenUp]).toEqual([4]);
   });
 
-  test('that were damaged when the video was made are missing until they are written again', async () => {
+  test('are missing after the video showed damage until they are written again', async () => {
     const render = await withFiles(
       'frames/0001.png',
       'frames/0002.png',
@@ -212,7 +213,7 @@ describe('retries', () => {
 describe('gaps', () => {
   const gaps = { version: 1 as const, at: AT, frameCount: 4, marked: false, gaps: [] };
 
-  test('count for a job that was created before they were noted', async () => {
+  test('count for a job that was created earlier', async () => {
     const { render } = shot();
     expect(await render.gapsSince(0)).toBeUndefined();
     await render.gaps.write(gaps);
@@ -260,7 +261,7 @@ describe('other files', () => {
     expect(named(await collect(render.masterFiles()))).toEqual([[3, '0003.exr']]);
   });
 
-  test('of File Output nodes are listed if their names are ones that Spotreel gives', async () => {
+  test('of File Output nodes are listed if Spotreel gives such names', async () => {
     const render = await withFiles(
       'outputs/Depth/a/0001.png',
       'outputs/Mist/0001.png',
@@ -274,7 +275,7 @@ describe('other files', () => {
     expect(await render.outputNodes()).toEqual(['Depth', 'Mist']);
   });
 
-  test('that can be damaged and made again are all documents but plan, status and claims', async () => {
+  test('are repairable unless they are plan, status or claim', async () => {
     const render = await withFiles('slices/0.json', 'failures/1.json', 'retries/1.json', 'slices/x.txt');
     const found = await render.repairable();
     expect(found.map(({ url }) => render.nameOf(url))).toEqual([
@@ -286,15 +287,53 @@ describe('other files', () => {
       'failures/1.json',
       'retries/1.json',
     ]);
-    expect(await found[4]!.find()).toEqual({ damage: 'it is no JSON' });
+    expect(await found[4]!.find()).toEqual({ damage: 'it is not JSON' });
     expect(await found[0]!.find()).toEqual({});
   });
 });
 
-test('a plan is created once, and the first one counts', async () => {
+test('the first plan counts if several are created', async () => {
   const { render } = shot();
   const [first, second]: Manifest[] = [manifestFor('shot', 4), manifestFor('shot', 5)];
   expect(await render.manifest.create(first!)).toEqual(first);
   expect(await render.manifest.create(second!)).toEqual(first);
   expect(await render.createdAt()).toBe(first!.createdAt);
+});
+
+test('missingFrames are frames without a file, and damaged ones until another file replaces them', async () => {
+  const {
+    storage,
+    render: { folder },
+  } = shot();
+  const manifest = manifestFor('shot', 12, { framesPerSlice: 2, sliceCount: 6 });
+  for (let frame = 1; frame <= 10; frame += 1) await storage.put(frameUrl(folder, frame), 'x');
+  for (const frame of [5, 11]) {
+    const failure = {
+      version: 1,
+      frame,
+      slice: 0,
+      tries: 2,
+      reason: 'x',
+      failedAt: '2026-01-01T00:00:00.000Z',
+    };
+    await storage.put(failureUrl(folder, frame), JSON.stringify(failure));
+  }
+  const { lastModified } = (await storage.head(frameUrl(folder, 3)))!;
+  const gap = (frame: number) => ({ frame, reason: 'x', shown: 1 });
+  const gaps = (at: Date) => ({
+    version: 1,
+    at: at.toISOString(),
+    frameCount: 12,
+    marked: false,
+    gaps: [3, 11, 12].map(gap),
+  });
+  await storage.put(gapsUrl(folder), JSON.stringify(gaps(lastModified)));
+  const found = await Render.in(folder, storage).missingFrames(manifest);
+  expect({ missing: [...found.missing], failed: [...found.failed] }).toEqual({
+    missing: [3, 11, 12],
+    failed: [11],
+  });
+  // The frame is newer than the video.
+  await storage.put(gapsUrl(folder), JSON.stringify(gaps(new Date(lastModified.getTime() - 1000))));
+  expect([...(await Render.in(folder, storage).missingFrames(manifest)).missing]).toEqual([11, 12]);
 });

@@ -39,14 +39,14 @@ const SLICES: SliceReport[] = [
     version: 1,
     slice: 1,
     attempts: [
-      // Its machine went without a word after frame 3.
+      // Its machine was lost after frame 3.
       attempt(1, 2, { frames: [rendered(3, 6, 9)] }),
       attempt(1, 12, { kept: 1, frames: [rendered(4, 2, 15)], failed: [5], stoppedAt: at(20), exitCode: 65 }),
     ],
   },
 ];
 
-test('adds up what the slices report', () => {
+test('reportFigures adds up the slice reports', () => {
   expect(reportFigures({ slices: SLICES })).toMatchObject({
     frames: [
       { frame: 1, seconds: 4 },
@@ -63,7 +63,7 @@ test('adds up what the slices report', () => {
   });
 });
 
-test('an attempt that vanished lasted as long as anything was heard of it', () => {
+test('a lost attempt lasts until its last frame', () => {
   const { stretches } = reportFigures({ slices: SLICES });
   expect(stretches.map(({ slice, end, from, to }) => [slice, end, (to - from) / 1000])).toEqual([
     [0, 'stopped', 8],
@@ -73,7 +73,7 @@ test('an attempt that vanished lasted as long as anything was heard of it', () =
   ]);
 });
 
-test('nothing that ran makes nothing, not NaN', () => {
+test('reportFigures gives zeros without attempts', () => {
   expect(reportFigures({ slices: [] })).toEqual({
     frames: [],
     stretches: [],

@@ -4,7 +4,7 @@ import { parseSidecar, parseUploadMetadata } from '../../../../core/render/uploa
 describe('sidecar', () => {
   const parse = (text: string) => parseSidecar(Buffer.from(text), 'shot.blend.json');
 
-  test('every option by the name that it has in metadata, as text, number or true', () => {
+  test('has every option by its name in metadata, as text, number or true', () => {
     const text = JSON.stringify({
       frames: '1-10',
       'frames-per-slice': 5,
@@ -22,34 +22,34 @@ describe('sidecar', () => {
   });
 
   test.each([
-    ['no JSON', 'frames: 1', 'shot.blend.json holds no options (it is no JSON)'],
-    ['a list', '[1]', 'shot.blend.json holds no options ('],
-    ['an option in an option', '{"frames": {"start": 1}}', 'shot.blend.json holds no options (frames: '],
+    ['invalid JSON', 'frames: 1', 'shot.blend.json has no readable options (it is not JSON)'],
+    ['a list', '[1]', 'shot.blend.json has no readable options ('],
     [
-      'an option that is none',
-      '{"sampels": 4}',
-      'shot.blend.json knows no option "sampels"; there are frames, ',
+      'an option in an option',
+      '{"frames": {"start": 1}}',
+      'shot.blend.json has no readable options (frames: ',
     ],
-    ['a value that is none', '{"samples": 1.5}', 'shot.blend.json: samples "1.5" must be a whole number'],
-    ['frames that are none', '{"frames": "all"}', 'shot.blend.json: frames "all" is wrong'],
-    ['a name that is none', '{"name": "../x"}', 'shot.blend.json: name "../x" is wrong'],
+    ['an unknown option', '{"sampels": 4}', 'shot.blend.json has an unknown option "sampels"; use frames, '],
+    ['an invalid value', '{"samples": 1.5}', 'shot.blend.json: samples "1.5" must be a whole number'],
+    ['invalid frames', '{"frames": "all"}', 'shot.blend.json: frames "all" is wrong'],
+    ['an invalid name', '{"name": "../x"}', 'shot.blend.json: name "../x" is wrong'],
     [
-      'force that is no force',
+      'force without the value true',
       '{"force": false}',
       'force "false" must be true, or left out; change it there',
     ],
-  ])('%s is refused', (_, text, message) => {
+  ])('is refused with %s', (_, text, message) => {
     expect(() => parse(text)).toThrow(expect.objectContaining({ code: 'bad-metadata', kind: 'usage' }));
     expect(() => parse(text)).toThrow(message);
   });
 });
 
 describe('upload metadata', () => {
-  test('an upload without metadata asks for nothing', () => {
+  test('may be absent', () => {
     expect(parseUploadMetadata({})).toEqual({ options: {}, name: undefined });
   });
 
-  test('every option can be given', () => {
+  test('can have every option', () => {
     const metadata = {
       frames: '1-10,20,30-50x2',
       'frames-per-slice': '5',
@@ -100,13 +100,13 @@ describe('upload metadata', () => {
     expect(parseUploadMetadata({ ocio }).options).toEqual({ ocio: option });
   });
 
-  test('a tag that AWS would refuse is refused, by its name', () => {
+  test('with a tag that AWS would refuse is refused', () => {
     expect(() => parseUploadMetadata({ tags: 'artist=ann,aws:x=y' })).toThrow(
       'x-amz-meta-tags "artist=ann,aws:x=y" is wrong: tag "aws:x=y" must have another name',
     );
   });
 
-  test('keys of others are ignored', () => {
+  test('may have unknown keys, which are ignored', () => {
     const metadata = {
       's3cmd-attrs': 'uid:0',
       'spotreel-write': 'x',
@@ -134,9 +134,9 @@ describe('upload metadata', () => {
     });
   });
 
-  describe('what is wrong is named, with what is allowed', () => {
+  describe('is refused with the key, the value and the limits', () => {
     test.each([
-      ['frames', 'all', 'x-amz-meta-frames "all" is wrong: frame range "all": "all" is no frame or range'],
+      ['frames', 'all', 'x-amz-meta-frames "all" is wrong: frame range "all": "all" is not a frame or range'],
       ['frames', '10-1', 'write 1-10'],
       ['frames', '', 'must be frames such as 1-10,20,30-50x2'],
       ['device', 'tpu', 'x-amz-meta-device "tpu" must be CPU or GPU'],
@@ -161,7 +161,7 @@ describe('upload metadata', () => {
     });
   });
 
-  test('a scene comes back however it was encoded', () => {
+  test('gives the scene in any encoding', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), (scene) => {
         const base64 = `=?UTF-8?B?${Buffer.from(scene).toString('base64')}?=`;

@@ -39,7 +39,7 @@ describe('frame rate', () => {
     [24, 0.5, '48'],
     [15, 1.25, '12'],
   ])('%d fps with base %d is %s', (fps, base, expected) => {
-    // As Blender keeps it: a 32-bit float.
+    // As Blender stores it: a 32-bit float.
     expect(formatFrameRate(frameRateOf(fps, Math.fround(base))!)).toBe(expected);
   });
 
@@ -51,11 +51,11 @@ describe('frame rate', () => {
     [24, Number.NaN],
     [24, Number.POSITIVE_INFINITY],
     [24, 1e-30],
-  ])('%d fps with base %d is no frame rate', (fps, base) => {
+  ])('%d fps with base %d is not a frame rate', (fps, base) => {
     expect(frameRateOf(fps, base)).toBeUndefined();
   });
 
-  test('every base that Blender allows to type gives a fraction within a 32-bit float of it', () => {
+  test('every base that Blender accepts gives the fraction of the same 32-bit float', () => {
     const base = fc.float({ min: Math.fround(0.1), max: 1000, noNaN: true });
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 32_767 }), base, (fps, fpsBase) => {
@@ -69,7 +69,7 @@ describe('frame rate', () => {
 describe('pixel aspect', () => {
   const of = (x: number, y: number) => pixelAspectOf({ pixelAspect: { x, y } });
 
-  // What the videos of Blender 3.4, 4.5 and 5.2 say of the same values.
+  // The aspects in videos of Blender 3.4, 4.5 and 5.2 for the same values.
   test.each([
     [64, 45, 64, 45],
     [1, 2, 1, 2],
@@ -100,11 +100,11 @@ describe('resolution', () => {
     [1920, 1080, 100, { width: 1920, height: 1080 }],
     [101, 57, 50, { width: 50, height: 28 }],
     [10, 10, 5, { width: 0, height: 0 }],
-  ])('%i×%i at %i %% is cut off, not rounded', (width, height, resolutionPercent, expected) => {
+  ])('%i×%i at %i %% is rounded down', (width, height, resolutionPercent, expected) => {
     expect(frameResolution({ width, height, resolutionPercent })).toEqual(expected);
   });
 
-  test('a cropped render region has the size of its whole pixels', () => {
+  test('a cropped region has the size of its whole pixels', () => {
     const crop = { xmin: 0.25, xmax: 0.75, ymin: 0.1, ymax: 0.9 };
     expect(frameResolution({ width: 101, height: 57, resolutionPercent: 100, crop })).toEqual({
       width: 50,
@@ -131,7 +131,7 @@ describe('video limits', () => {
   test.each([
     ['hevc', [14, 64], fps(24), '14×64 pixels are too few for video hevc'],
     ['av1', [64, 36], fps(24), '64×36 pixels are too few for video av1'],
-    ['gif', [64, 36], fps(60_000, 1001), '60000/1001 frames per second are not for video gif'],
+    ['gif', [64, 36], fps(60_000, 1001), '60000/1001 frames per second are not possible for video gif'],
     ['gif', [64, 36], fps(1, 656), '1/656 frames per second'],
   ] as const)('%s of %j at %j can not', (video, [width, height], rate, words) => {
     expect(videoFault(video, { width, height }, rate)).toContain(words);

@@ -20,11 +20,11 @@ const attempt = (changes: Partial<SliceAttempt>): SliceAttempt => ({
   ...changes,
 });
 
-test('slices whose frames had all their files lack nothing', () => {
+test('slices report no missing files if their frames had all files', () => {
   expect(lackingOf([{ version: 1, slice: 0, attempts: [attempt({ frames: [frame(1)] })] }])).toBeUndefined();
 });
 
-test('files of several slices are counted once', () => {
+test('a file that several slices lack is counted once', () => {
   const slice = (index: number, files: string[]) => ({
     version: 1 as const,
     slice: index,
@@ -38,7 +38,7 @@ test('files of several slices are counted once', () => {
   });
 });
 
-test('a frame that was rendered again with its files lacks nothing any more', () => {
+test('a frame that was rendered again with its files lacks nothing', () => {
   const first = attempt({ frames: [frame(1, true)], missingFiles: ['//a.png'] });
   const second = attempt({ attempt: 2, frames: [frame(1)] });
   expect(lackingOf([{ version: 1, slice: 0, attempts: [first, second] }])).toBeUndefined();

@@ -7,7 +7,7 @@ const retry = { kind: 'frames', number: 1, why: 'asked', slices: 2, frames: 3 } 
 const jobs = { ...known({}).records.jobs!, retry };
 const videoAlone = { ...jobs, retry: { ...retry, kind: 'video', slices: 0, frames: 0 } } as const;
 
-test('is told, and its slices are those that are counted', () => {
+test('judgeRender reports a retry and counts its slices', () => {
   const render = job('r', 'PENDING', { arrayProperties: { size: 2, statusSummary: { RUNNING: 1 } } });
   const state = judgeRender(known({ records: { jobs }, seen: { render, stitch: waiting } }), NOW);
   expect(state).toMatchObject({ state: 'rendering', retry, slices: { total: 2, running: 1, waiting: 1 } });
@@ -15,19 +15,19 @@ test('is told, and its slices are those that are counted', () => {
 
 test.each<[string, Known, string, boolean]>([
   [
-    'of a part has gaps',
+    'of some frames has gaps',
     { seen: { stitch: job('s', 'SUCCEEDED') }, results: { gaps: GAPS, partialVideo: PARTIAL } },
     'partial',
     true,
   ],
   [
-    'of the video waits for it',
+    'of the video waits',
     { records: { jobs: videoAlone }, seen: { stitch: job('s', 'RUNNABLE') } },
     'waiting',
     false,
   ],
   [
-    'of the video makes it',
+    'of the video runs',
     { records: { jobs: videoAlone }, seen: { stitch: job('s', 'RUNNING') } },
     'stitching',
     false,
@@ -38,12 +38,12 @@ test.each<[string, Known, string, boolean]>([
     'failed',
     true,
   ],
-])('%s', (_, given, state, isOver) => {
+])('judgeRender finds the state if a retry %s', (_, given, state, isOver) => {
   const seen = known({ ...given, records: { jobs, ...given.records } });
   expect(judgeRender(seen, NOW)).toMatchObject({ state, ended: isOver });
 });
 
-test('asks for as many children as it has, and for no render job where it has none', () => {
+test('jobIdsOf asks for the children of a retry, and for no render job if it has none', () => {
   const { records } = known({ records: { jobs } });
   expect(jobIdsOf(records, 0)).toEqual(['r', 's', 'r:0', 'r:1']);
   expect(jobIdsOf({ ...records, jobs: videoAlone }, 0)).toEqual(['s']);
@@ -57,10 +57,18 @@ test('asks for as many children as it has, and for no render job where it has no
 const failedRender = job('r', 'FAILED', { stoppedAt: at(5) });
 
 test.each<[string, Known, boolean]>([
-  ['no frame is there, and the farm has not told of the end yet', { seen: { render: failedRender } }, false],
-  ['it has told', { records: { status: ended('failed', { at: iso(5), endedJob: 'r' }) } }, true],
-  ['nobody has for long', { seen: { render: { ...failedRender, stoppedAt: at(500) } } }, true],
-])('a render job has failed and may be rescued: %s', (_, given, isOver) => {
+  ['the farm has not reported the end yet', { seen: { render: failedRender } }, false],
+  [
+    'the farm has reported the end',
+    { records: { status: ended('failed', { at: iso(5), endedJob: 'r' }) } },
+    true,
+  ],
+  [
+    'the farm has not reported the end for long',
+    { seen: { render: { ...failedRender, stoppedAt: at(500) } } },
+    true,
+  ],
+])('judgeRender finds whether a failed render without frames has ended: %s', (_, given, isOver) => {
   const state = judgeRender(known({ ...given, results: { stored: 0 } }), NOW);
   expect(state).toMatchObject({ state: 'failed', ended: isOver });
 });

@@ -13,11 +13,11 @@ import {
   VIDEO,
 } from '../../../support/known-renders';
 
-describe('judge queued', () => {
+describe('judgeRender in a queue', () => {
   const queued = { place: 'here', attended: false, turn: 0 } as const;
 
   test.each<[string, Known, string]>([
-    ['planned', { records: { jobs: undefined }, seen: queued }, 'waiting'],
+    ['only planned', { records: { jobs: undefined }, seen: queued }, 'waiting'],
     ['interrupted', { seen: { ...queued, render: array({ RUNNABLE: 8 }) } }, 'waiting'],
     [
       'refused before',
@@ -29,12 +29,12 @@ describe('judge queued', () => {
       { seen: { ...queued, render: array({ FAILED: 8 }, 'FAILED'), stitch: job('s', 'FAILED') } },
       'waiting',
     ],
-    ['at work', { seen: { ...queued, attended: true, render: array({ RUNNING: 1 }) } }, 'rendering'],
-  ])('in the queue of a watch folder, %s', (_, one, state) => {
+    ['begun', { seen: { ...queued, attended: true, render: array({ RUNNING: 1 }) } }, 'rendering'],
+  ])('finds the state of a render in the queue of a watch folder that was %s', (_, one, state) => {
     expect(judgeRender(known(one), NOW)).toMatchObject({ state, ended: false });
   });
 
-  test('it says how many are before it, and since when it waits', () => {
+  test('reports how many renders are before a queued render and since when it waits', () => {
     const told = (turn: number) =>
       judgeRender(
         known({ records: { jobs: undefined, jobsNotedAt: undefined }, seen: { ...queued, turn } }),
@@ -49,7 +49,7 @@ describe('judge queued', () => {
   });
 });
 
-describe('judge render', () => {
+describe('judgeRender', () => {
   const here = { place: 'here', attended: true } as const;
   const [waiting, plan] = [job('s', 'PENDING'), known({}).records.plan!];
   const framesOnly = { plan: { ...plan, video: 'none' as const } };
@@ -57,60 +57,60 @@ describe('judge render', () => {
 
   test.each<[string, Known, string, boolean]>([
     // From status.json.
-    ['refused', { records: { plan: undefined, jobs: undefined, status: ended('refused') } }, 'refused', true],
-    ['complete by status', { records: { status: ended('complete') } }, 'complete', true],
-    ['partial by status', { records: { status: ended('partial') } }, 'partial', true],
-    ['failed by status', { records: { status: ended('failed', { endedJob: 's' }) } }, 'failed', true],
     [
-      'failed by hand, without jobs',
-      { records: { jobs: undefined, status: ended('failed') } },
-      'failed',
+      'was refused',
+      { records: { plan: undefined, jobs: undefined, status: ended('refused') } },
+      'refused',
       true,
     ],
+    ['is complete by status.json', { records: { status: ended('complete') } }, 'complete', true],
+    ['is partial by status.json', { records: { status: ended('partial') } }, 'partial', true],
+    ['failed by status.json', { records: { status: ended('failed', { endedJob: 's' }) } }, 'failed', true],
+    ['failed without jobs.json', { records: { jobs: undefined, status: ended('failed') } }, 'failed', true],
     [
-      'failed just now, and a video of the rest may come',
+      'failed just now and may get a video of its stored frames',
       { records: { status: ended('failed', { at: iso(5), endedJob: 'r' }) } },
       'failed',
       false,
     ],
     [
-      'failed just now, as far as is told the stitch job for the render job',
+      'failed just now, with only the end of its stitch job reported',
       { records: { status: ended('failed', { at: iso(5), endedJob: 's' }) }, seen: { render: failedRender } },
       'failed',
       false,
     ],
     [
-      'failed just now, with no frame of which a video could come',
+      'failed just now without a stored frame',
       { records: { status: ended('failed', { at: iso(5), endedJob: 'r' }) }, results: { stored: 0 } },
       'failed',
       true,
     ],
     [
-      'failed just now, and no video is wanted',
+      'failed just now and needs no video',
       { records: { ...framesOnly, status: ended('failed', { at: iso(5), endedJob: 'r' }) } },
       'failed',
       true,
     ],
     [
-      'failed, and a video of the rest is being made',
+      'failed and whose salvage job runs',
       { records: { status: ended('failed', { endedJob: 'r' }) }, seen: { salvage: job('v', 'RUNNING') } },
       'stitching',
       false,
     ],
     [
-      'failed, and the job for the rest waits',
+      'failed and whose salvage job waits',
       { records: { status: ended('failed', { endedJob: 'r' }) }, seen: { salvage: job('v', 'RUNNABLE') } },
       'waiting',
       false,
     ],
     [
-      'failed, and that job failed too',
+      'failed and whose salvage job failed, too',
       { records: { status: ended('failed', { endedJob: 'r' }) }, seen: { salvage: job('v', 'FAILED') } },
       'failed',
       true,
     ],
     [
-      'failed, and AWS Batch does not say what became of the video',
+      'failed and whose salvage job AWS Batch does not describe',
       {
         records: { salvage: { renderJob: 'r', jobId: 'v' }, status: ended('failed', { endedJob: 'r' }) },
         seen: { fault: 'late' },
@@ -120,65 +120,75 @@ describe('judge render', () => {
     ],
     // Not submitted.
     [
-      'planned just now',
+      'was planned just now',
       { records: { jobs: undefined, plan: { ...plan, createdAt: iso(5) } } },
       'waiting',
       false,
     ],
-    ['planned long ago and never submitted', { records: { jobs: undefined } }, 'unknown', true],
-    ['planned here, and somebody is at it', { records: { jobs: undefined }, seen: here }, 'waiting', false],
+    ['was planned long ago and never submitted', { records: { jobs: undefined } }, 'unknown', true],
     [
-      'planned here and left',
+      'was planned here by a process that still runs',
+      { records: { jobs: undefined }, seen: here },
+      'waiting',
+      false,
+    ],
+    [
+      'was planned here by a process that ended',
       { records: { jobs: undefined }, seen: { place: 'here', attended: false } },
       'stopped',
       true,
     ],
-    // Jobs of which nothing is known.
-    ['submitted just now', { records: { jobsNotedAt: at(5) } }, 'waiting', false],
-    ['jobs that AWS Batch has forgotten', {}, 'unknown', true],
-    ['forgotten, and the film is there', { results: { stored: 8, video: VIDEO } }, 'complete', true],
+    // Jobs that the Batch does not know.
+    ['was submitted just now', { records: { jobsNotedAt: at(5) } }, 'waiting', false],
+    ['has jobs that AWS Batch has forgotten', {}, 'unknown', true],
+    ['has forgotten jobs and a video', { results: { stored: 8, video: VIDEO } }, 'complete', true],
     [
-      'forgotten, and a film with gaps is there',
+      'has forgotten jobs and a video with gaps',
       { results: { gaps: GAPS, partialVideo: PARTIAL } },
       'partial',
       true,
     ],
     [
-      'AWS Batch does not answer',
+      'has jobs about which AWS Batch does not answer',
       { results: { stored: 8, video: VIDEO }, seen: { fault: 'throttled' } },
       'unknown',
       false,
     ],
     // Jobs.
-    ['children wait', { seen: { render: array({ RUNNABLE: 8 }), stitch: waiting } }, 'waiting', false],
-    ['children that are not made yet', { seen: { render: array({}), stitch: waiting } }, 'waiting', false],
+    ['has waiting children', { seen: { render: array({ RUNNABLE: 8 }), stitch: waiting } }, 'waiting', false],
+    ['has no children yet', { seen: { render: array({}), stitch: waiting } }, 'waiting', false],
     [
-      'a child runs',
+      'has a running child',
       { seen: { render: array({ RUNNABLE: 7, RUNNING: 1 }), stitch: waiting } },
       'rendering',
       false,
     ],
     [
-      'a child starts',
+      'has a starting child',
       { seen: { render: array({ RUNNABLE: 7, STARTING: 1 }), stitch: waiting } },
       'rendering',
       false,
     ],
-    ['the only slice runs', { seen: { render: job('r', 'RUNNING'), stitch: waiting } }, 'rendering', false],
     [
-      'all frames, and the video waits for a machine',
+      'has one slice, which runs',
+      { seen: { render: job('r', 'RUNNING'), stitch: waiting } },
+      'rendering',
+      false,
+    ],
+    [
+      'has all frames and a stitch job that waits for a machine',
       { seen: { render: array({ SUCCEEDED: 8 }, 'SUCCEEDED'), stitch: job('s', 'RUNNABLE') } },
       'waiting',
       false,
     ],
     [
-      'the video is made',
+      'has all frames and a running stitch job',
       { seen: { render: array({ SUCCEEDED: 8 }, 'SUCCEEDED'), stitch: job('s', 'RUNNING') } },
       'stitching',
       false,
     ],
     [
-      'the video is there',
+      'has its video',
       {
         results: { video: VIDEO },
         seen: { render: array({ SUCCEEDED: 8 }, 'SUCCEEDED'), stitch: job('s', 'SUCCEEDED') },
@@ -186,27 +196,22 @@ describe('judge render', () => {
       'complete',
       true,
     ],
+    ['needs no video', { records: framesOnly, seen: { stitch: job('s', 'SUCCEEDED') } }, 'complete', true],
+    ['has a deleted video', { seen: { stitch: job('s', 'SUCCEEDED') } }, 'failed', true],
     [
-      'no video was wanted',
-      { records: framesOnly, seen: { stitch: job('s', 'SUCCEEDED') } },
-      'complete',
-      true,
-    ],
-    ['the video was made and deleted', { seen: { stitch: job('s', 'SUCCEEDED') } }, 'failed', true],
-    [
-      'slices failed long ago, and nothing came after',
+      'has slices that failed long ago, and no salvage job',
       { seen: { render: failedRender, stitch: job('s', 'FAILED') } },
       'failed',
       true,
     ],
     [
-      'slices failed just now',
+      'has slices that failed just now',
       { seen: { render: array({ FAILED: 8 }, 'FAILED', { stoppedAt: at(5) }), stitch: job('s', 'FAILED') } },
       'failed',
       false,
     ],
     [
-      'slices failed, and a video of the rest is there',
+      'has failed slices and a video with gaps',
       {
         results: { gaps: GAPS, partialVideo: PARTIAL },
         seen: { render: failedRender, salvage: job('v', 'SUCCEEDED') },
@@ -215,13 +220,13 @@ describe('judge render', () => {
       true,
     ],
     [
-      'all frames were there after all',
+      'has a salvage job that found all frames',
       { results: { video: VIDEO }, seen: { render: failedRender, salvage: job('v', 'SUCCEEDED') } },
       'complete',
       true,
     ],
     [
-      'the stitch job found a bad frame and made a film with a gap',
+      'has a stitch job that found a damaged frame and made a video with a gap',
       {
         results: { gaps: GAPS, partialVideo: PARTIAL },
         seen: { render: array({ SUCCEEDED: 8 }, 'SUCCEEDED'), stitch: job('s', 'FAILED') },
@@ -230,7 +235,7 @@ describe('judge render', () => {
       true,
     ],
     [
-      'the gaps are those of an earlier job',
+      'has a failed stitch job and gaps of an earlier one',
       {
         results: { gaps: { ...GAPS, at: iso(5000) }, partialVideo: PARTIAL },
         seen: { render: array({ SUCCEEDED: 8 }, 'SUCCEEDED'), stitch: job('s', 'FAILED') },
@@ -240,19 +245,19 @@ describe('judge render', () => {
     ],
     // On this machine.
     [
-      'here, and somebody is at it',
+      'runs here in a live process',
       { seen: { ...here, render: array({ RUNNING: 1, RUNNABLE: 7 }), stitch: waiting } },
       'rendering',
       false,
     ],
     [
-      'here, between two slices',
+      'runs here and is between two slices',
       { seen: { ...here, render: array({ SUCCEEDED: 1, RUNNABLE: 7 }), stitch: waiting } },
       'rendering',
       false,
     ],
     [
-      'here, and all is there, but not the journal of the video',
+      'ran here and has its video but not the journal of its stitch job',
       {
         results: { stored: 8, video: VIDEO },
         seen: { place: 'here', attended: false, render: array({ SUCCEEDED: 8 }, 'SUCCEEDED') },
@@ -261,7 +266,7 @@ describe('judge render', () => {
       true,
     ],
     [
-      'here, and nobody is at it',
+      'ran here in a process that ended',
       {
         seen: { place: 'here', attended: false, render: array({ RUNNING: 1, RUNNABLE: 7 }), stitch: waiting },
       },
@@ -269,7 +274,7 @@ describe('judge render', () => {
       true,
     ],
     [
-      'here, stopped while the video was made',
+      'ran here and was stopped during the stitch job',
       {
         seen: {
           place: 'here',
@@ -282,27 +287,27 @@ describe('judge render', () => {
       true,
     ],
     [
-      'here, slices failed, and the rest is about to be made a video of',
+      'runs here and has failed slices, before its salvage job',
       { seen: { ...here, render: failedRender, stitch: job('s', 'FAILED') } },
       'failed',
       false,
     ],
     [
-      'here, slices failed, and nobody is at it',
+      'ran here, has failed slices, and its process ended',
       { seen: { place: 'here', attended: false, render: failedRender, stitch: job('s', 'FAILED') } },
       'failed',
       true,
     ],
-  ])('%s', (_, what, state, isEnded) => {
+  ])('finds the state of a render that %s', (_, what, state, isEnded) => {
     expect(judgeRender(known(what), NOW)).toMatchObject({ state, ended: isEnded });
   });
 
-  test('a failed render without reasons of frames says how many slices failed', () => {
+  test('reports how many slices failed if no frame has a reason', () => {
     const render = array({ FAILED: 3, SUCCEEDED: 5 }, 'FAILED', { statusReason: 'Array Child Job failed' });
     expect(judgeRender(known({ seen: { render } }), NOW).reason).toBe('3 of 8 slices failed');
   });
 
-  describe('why nothing runs', () => {
+  describe('on why nothing runs', () => {
     const wait = (secondsAgo: number, statusReason?: string) => {
       const child = job('r:0', 'RUNNABLE', { statusReason });
       const seen = {
@@ -313,11 +318,11 @@ describe('judge render', () => {
       return judgeRender(known({ records: { jobsNotedAt: at(secondsAgo) }, seen }), NOW).waiting;
     };
 
-    test('for a minute: a machine has to come', () => {
+    test('gives no hints in the first minute', () => {
       expect(wait(60)).toEqual({ since: iso(60), runnable: 8, hints: [] });
     });
 
-    test('for long, and AWS Batch says nothing: the usual reasons', () => {
+    test('gives the usual reasons after a long wait without a status reason', () => {
       expect(wait(600)?.hints).toEqual(
         expect.arrayContaining([expect.stringContaining('All Standard Spot Instance Requests')]),
       );
@@ -332,25 +337,25 @@ describe('judge render', () => {
       ['MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - x', 'renderMemoryMib'],
       ['MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS - x', 'deploy the farm again'],
       ['ACTION_REQUIRED - CE(s) associated with the job queue are invalid.', 'not valid'],
-    ])('AWS Batch says %s: at once, and what to change', (statusReason, hint) => {
+    ])('explains the status reason %s at once', (statusReason, hint) => {
       const told = wait(5, statusReason);
       expect(told?.statusReason).toBe(statusReason);
       expect(told?.hints).toEqual([expect.stringContaining(hint)]);
     });
 
-    test('since the last that ran, not since the beginning', () => {
+    test('counts from the last attempt that ran', () => {
       const figures = { attempts: 1, interruptions: 1, machineSeconds: 9, lastSeen: at(70) };
       const seen = { render: array({ RUNNABLE: 8 }), stitch: waiting };
       expect(judgeRender(known({ seen, figures }), NOW).waiting?.since).toBe(iso(70));
     });
   });
 
-  test('what is final needs no Batch', () => {
+  test('isFinal finds whether status.json is the last word', () => {
     const final = (records: Known['records']) => isFinal(known({ records }).records, NOW);
     expect(final({})).toBe(false);
     expect(final({ status: ended('complete') })).toBe(true);
     expect(final({ status: ended('failed', { endedJob: 's' }) })).toBe(true);
-    // The render job's end may be told after that of the stitch job, which failed for it.
+    // The end of the render job may be reported after that of the stitch job, which failed because of it.
     expect(final({ status: ended('failed', { endedJob: 's', at: iso(5) }) })).toBe(false);
     expect(final({ status: ended('failed', { endedJob: 'r' }) })).toBe(true);
     expect(final({ status: ended('failed', { endedJob: 'r', at: iso(5) }) })).toBe(false);

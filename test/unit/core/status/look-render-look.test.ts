@@ -31,7 +31,7 @@ const answered: DescribeJobsCommandOutput = {
   $metadata: {},
 };
 
-test('an answer that is late is waited for by the next look, not asked for again', async () => {
+test('RenderLook waits for a late answer in the next look and does not ask again', async () => {
   const { place } = await setUp();
   let resolve: (answer: DescribeJobsCommandOutput) => void = () => undefined;
   const promise = new Promise<DescribeJobsCommandOutput>((answer) => (resolve = answer));
@@ -52,7 +52,7 @@ test('an answer that is late is waited for by the next look, not asked for again
   expect(mock.commandCalls(DescribeJobsCommand)).toHaveLength(1);
 });
 
-test('where AWS Batch is throttled, what it said last is told, and that it is', async () => {
+test('RenderLook reports the last answer and the fault while AWS Batch throttles', async () => {
   const { place } = await setUp();
   mock
     .on(DescribeJobsCommand)
@@ -66,7 +66,7 @@ test('where AWS Batch is throttled, what it said last is told, and that it is', 
   });
 });
 
-test('a second look at slices fetches those that changed; a running attempt is no interruption', async () => {
+test('SliceDigests fetches only changed reports in a second look', async () => {
   const { storage, folder } = await setUp();
   const time = (seconds: number) => new Date(Date.UTC(2026, 0, 1) + seconds * 1000).toISOString();
   const attempt = (
@@ -89,7 +89,7 @@ test('a second look at slices fetches those that changed; a running attempt is n
   const put = (slice: number, ...attempts: SliceReport['attempts']) =>
     storage.put(sliceReportUrl(folder, slice), JSON.stringify({ version: 1, slice, attempts }));
   await put(0, attempt(1, [1, 2], 143), attempt(2, [3]));
-  // Its machine went without a word.
+  // Its machine was lost.
   await put(1, attempt(1, [4]), attempt(2, [5], 0));
   const get = jest.spyOn(storage, 'get');
   const digests = new SliceDigests();
@@ -103,13 +103,13 @@ test('a second look at slices fetches those that changed; a running attempt is n
   expect(get).toHaveBeenCalledTimes(2);
   const later = Date.parse(time(260));
   expect(digests.held(0, later)).toEqual({ spotSeconds: 100, onDemandSeconds: 0 });
-  // What runs is held for still since it was last heard of.
+  // A running slice counts from its latest report.
   expect(digests.held(1, later)).toEqual({ spotSeconds: 160, onDemandSeconds: 0 });
   await put(2, { ...attempt(1, [1]), onDemand: true });
   await digests.read(Render.in(folder, storage));
-  // One of two whose end nobody knows is gone with its machine; which, nobody knows either.
+  // One of two open attempts lost its machine; which one is unknown.
   expect(digests.held(1, later)).toEqual({ spotSeconds: 100 + 60 / 2, onDemandSeconds: 160 / 2 });
-  // It asked for other vCPUs, which is known from its beginning on.
+  // It uses other vCPUs, which its report has from the start.
   await put(2, { ...attempt(1, [1]), onDemand: true, vcpus: 16 });
   await digests.read(Render.in(folder, storage));
   expect(digests.held(2, later)).toEqual({
@@ -123,7 +123,7 @@ test('a second look at slices fetches those that changed; a running attempt is n
   expect(get).toHaveBeenCalledTimes(1);
 });
 
-test('what a render may cost is told while it goes on, and that it came to that; where that may not be read, nothing', async () => {
+test('RenderLook reports the cap of a running render, or nothing if access to caps is denied', async () => {
   const { storage, place } = await setUp();
   mock.on(DescribeJobsCommand).resolves(answered);
   const cap = {

@@ -29,49 +29,49 @@ const salvage = (jobId?: string, renderJob = 'render-2') => ({
 });
 
 test.each<[string, object, number, boolean]>([
-  ['nothing is told', { 'jobs.json': JOBS }, 0, false],
+  ['no status.json', { 'jobs.json': JOBS }, 0, false],
   ['complete', { 'jobs.json': JOBS, 'status.json': status('complete') }, 0, true],
-  ['complete, submitted by hand', { 'status.json': status('complete') }, 0, true],
-  ['it goes on elsewhere', { 'jobs.json': JOBS, 'status.json': status('rescuing') }, 900, false],
+  ['complete, without jobs.json', { 'status.json': status('complete') }, 0, true],
+  ['rescued on On-Demand machines', { 'jobs.json': JOBS, 'status.json': status('rescuing') }, 900, false],
   ['refused', { 'status.json': status('refused') }, 0, true],
   [
-    'what an earlier pair came to',
+    'the end of an earlier pair',
     { 'jobs.json': JOBS, 'status.json': status('failed', 'render-1') },
     900,
     false,
   ],
   [
-    'failed just now: a salvage job may follow',
+    'failed just now, before a salvage job may follow',
     { 'jobs.json': JOBS, 'status.json': status('failed') },
     5,
     false,
   ],
-  ['failed, and none followed', { 'jobs.json': JOBS, 'status.json': status('failed') }, 121, true],
+  ['failed, and no salvage job followed', { 'jobs.json': JOBS, 'status.json': status('failed') }, 121, true],
   [
-    'failed, and one followed',
+    'failed, and a salvage job followed',
     { 'jobs.json': JOBS, 'status.json': status('failed'), 'salvage.json': salvage('s') },
     900,
     false,
   ],
   [
-    'failed, and one of an earlier pair lies there',
+    'failed, with the salvage job of an earlier pair',
     { 'jobs.json': JOBS, 'status.json': status('failed'), 'salvage.json': salvage('s', 'render-1') },
     121,
     true,
   ],
   [
-    'it came to an end, too',
+    'failed, and the salvage job ended, too',
     { 'jobs.json': JOBS, 'status.json': status('failed', 'render-2', 's'), 'salvage.json': salvage('s') },
     0,
     true,
   ],
   [
-    'the stitch job failed just now, perhaps for the render job',
+    'only the stitch job failed just now',
     { 'jobs.json': JOBS, 'status.json': status('failed', 'render-2', 'stitch-2') },
     5,
     false,
   ],
-])('hasEnded: %s', async (_, files, seconds, ended) => {
+])('hasEnded finds whether a render has ended: %s', async (_, files, seconds, ended) => {
   const storage = await storageWith(files);
   expect(await hasEnded({ render: Render.in(FOLDER, storage), now: after(seconds) })).toBe(ended);
 });
@@ -88,10 +88,10 @@ const after = (seconds: number) => () => Date.parse(ENDED_AT) + seconds * 1000;
 
 test.each<[string, JobStatus | 'unknown' | 'denied', boolean]>([
   ['runs', 'RUNNING', false],
-  ['failed, too', 'FAILED', true],
+  ['failed', 'FAILED', true],
   ['is forgotten', 'unknown', true],
-  ['is not ours to ask about', 'denied', false],
-])('hasEnded: the salvage job %s', async (_, told, ended) => {
+  ['may not be described', 'denied', false],
+])('hasEnded finds whether a failed render has ended whose salvage job %s', async (_, told, ended) => {
   const storage = await storageWith({
     'jobs.json': JOBS,
     'status.json': status('failed'),

@@ -50,7 +50,7 @@ const seen = (): string[] =>
 
 const storage = new FileStorage();
 
-test('a durable file is synced before it gets its name, and its folder and the folders made for it after that', async () => {
+test('a durable file is synced before its rename, and its new folders after it', async () => {
   await storage.put(fileUrl(at('out/shot/frames/0001.png')), 'x', { durable: true });
   expect(seen()).toEqual([
     'sync out/shot/frames/0001.png (partial)',
@@ -62,12 +62,12 @@ test('a durable file is synced before it gets its name, and its folder and the f
   ]);
 });
 
-test('a durable file in a folder that exists costs two syncs', async () => {
+test('a durable file in an existing folder needs two syncs', async () => {
   await storage.put(fileUrl(at('a.json')), 'x', { durable: true, ifAbsent: true });
   expect(seen()).toEqual(['sync a.json (partial)', 'link a.json', 'sync .']);
 });
 
-test('a file that need not be durable is not synced', async () => {
+test('a file that is not durable is not synced', async () => {
   await storage.put(fileUrl(at('a.log')), 'x');
   expect(seen()).toEqual(['rename a.log']);
 });
@@ -82,7 +82,7 @@ test('the queue of uploads is durable', async () => {
   ]);
 });
 
-test('a durable line of a journal is synced, and the folder with the first line', () => {
+test('a durable line of a journal is synced, and the first line also syncs the folder', () => {
   const journal = new Journal(at('job.jsonl'));
   journal.append({ type: 'submitted' }, true);
   journal.append({ type: 'started' });

@@ -42,7 +42,7 @@ describe('FileStorage', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('takes a pipe for no file, and does not wait for its writer', async () => {
+  it('treats a pipe as missing and does not wait for its writer', async () => {
     execFileSync('mkfifo', [join(folder, 'pipe')]);
     await expect(storage.get(at('pipe'))).rejects.toMatchObject({ code: 'not-found' });
     await expect(storage.open(at('pipe'))).rejects.toMatchObject({ code: 'not-found' });
@@ -51,7 +51,7 @@ describe('FileStorage', () => {
     expect(await listed()).toEqual([]);
   });
 
-  it('does not take a link to itself or an endless file for a passing fault', async () => {
+  it('does not treat a link to itself or a huge file as a passing fault', async () => {
     await symlink('loop', join(folder, 'loop'));
     await expect(storage.get(at('loop'))).rejects.toMatchObject({
       code: 'denied',
@@ -72,7 +72,7 @@ describe('FileStorage', () => {
     });
   });
 
-  it('says that a file stands where a folder is wanted', async () => {
+  it('reports a file with the name of a required folder', async () => {
     await writeFile(join(folder, 'out'), '');
     for (const ifAbsent of [false, true]) {
       await expect(storage.put(at('out', 'frames', '1.png'), 'x', { ifAbsent })).rejects.toMatchObject({
@@ -87,7 +87,7 @@ describe('FileStorage', () => {
     }
   });
 
-  it('says that a folder stands where a file is wanted', async () => {
+  it('reports a folder with the name of a required file', async () => {
     await mkdir(join(folder, 'output.mp4'));
     await expect(storage.put(at('output.mp4'), 'x')).rejects.toMatchObject({
       code: 'denied',
@@ -112,7 +112,7 @@ describe('FileStorage', () => {
     ['EROFS', 'denied', 'usage', 'the disk is read-only; choose another output folder'],
     ['EACCES', 'denied', 'usage', 'permission denied; choose another output folder or fix the permissions'],
     ['EIO', 'unavailable', 'passing', 'check the disk and try again'],
-  ])('says what to do about %s and leaves nothing behind', async (errno, code, kind, words) => {
+  ])('reports what to do about %s and leaves no file', async (errno, code, kind, words) => {
     await storage.put(at('1.png'), 'old');
     jest.mocked(fs.writeFile).mockImplementationOnce(async (path) => {
       if (typeof path === 'string') await fs.appendFile(path, 'half of it');
@@ -131,7 +131,7 @@ describe('FileStorage', () => {
     expect(await readFile(join(folder, '1.png'), 'utf8')).toBe('old');
   });
 
-  it('says that a name is too long', async () => {
+  it('reports a name that is too long', async () => {
     await expect(storage.put(at('x'.repeat(256)), '')).rejects.toMatchObject({ code: 'bad-url' });
     await storage.put(at('映'.repeat(85)), 'as long as may be');
     expect(await listed()).toEqual(['映'.repeat(85)]);
@@ -149,7 +149,7 @@ describe('FileStorage', () => {
     expect(await readdir(folder)).toEqual(['manifest.json']);
   });
 
-  it('lists neither left-overs nor links that lead nowhere, and enters no linked folder', async () => {
+  it('lists no temporary files, broken links or content of linked folders', async () => {
     await mkdir(join(folder, 'frames'));
     await writeFile(join(folder, 'frames', '0001.png'), 'x');
     await writeFile(join(folder, 'frames', LEFT_OVER), 'torn');
@@ -162,7 +162,7 @@ describe('FileStorage', () => {
     expect(await listed(at('no', 'such/'))).toEqual([]);
   });
 
-  it('names the fault of an entry that is neither file nor folder', async () => {
+  it('gives a fault to an entry that is neither a file nor a folder', async () => {
     await mkdir(join(folder, 'sub'));
     await writeFile(join(folder, 'a.png'), 'x');
     await symlink('nowhere', join(folder, 'dangling'));
@@ -180,7 +180,7 @@ describe('FileStorage', () => {
     });
   });
 
-  it('does not wait for a pipe and reads no device', async () => {
+  it('does not wait for a pipe or read a device', async () => {
     execFileSync('mkfifo', [join(folder, 'pipe')]);
     await symlink('/dev/zero', join(folder, 'device'));
     for (const name of ['pipe', 'device']) {
@@ -190,7 +190,7 @@ describe('FileStorage', () => {
     }
   });
 
-  it('sweeps left-overs and nothing else', async () => {
+  it('sweeps only temporary files', async () => {
     await mkdir(join(folder, 'renders', 'frames'), { recursive: true });
     await writeFile(join(folder, LEFT_OVER), 'torn');
     await writeFile(join(folder, 'renders', 'frames', LEFT_OVER), 'torn');
@@ -204,7 +204,7 @@ describe('FileStorage', () => {
     expect(await sweepPartials(join(folder, 'missing'))).toBe(0);
   });
 
-  it('goes on reading the file that was opened when another takes its place', async () => {
+  it('continues to read the opened file after another file replaces it', async () => {
     await storage.put(at('scene.blend'), 'old');
     const source = await storage.open(at('scene.blend'));
     await storage.put(at('scene.blend'), 'new');
@@ -212,7 +212,7 @@ describe('FileStorage', () => {
     await source.close();
   });
 
-  it('fetches without a copy', async () => {
+  it('fetches a file without a copy', async () => {
     await storage.put(at('scene.blend'), 'x');
     expect(await storage.fetch(at('scene.blend'), join(folder, 'scratch'))).toBe(join(folder, 'scene.blend'));
     expect(await readdir(folder)).toEqual(['scene.blend']);

@@ -21,7 +21,7 @@ beforeEach(() => {
 
 const isKept = () => readFileSync(at('outside/kept'), 'utf8') === 'kept';
 
-test('removeFolder removes files, folders and links, and nothing that a link points to', () => {
+test('removeFolder removes files, folders and links, but not the targets of links', () => {
   mkdirSync(at('folder/a/b'), { recursive: true });
   writeFileSync(at('folder/a/b/file'), '');
   for (const link of ['folder/link', 'folder/a/link', 'folder/a/b/link'])
@@ -32,14 +32,14 @@ test('removeFolder removes files, folders and links, and nothing that a link poi
   expect(isKept()).toBe(true);
 });
 
-test('removeFolder removes a link that has taken the place of the folder itself', () => {
+test('removeFolder removes a link that replaced the folder', () => {
   symlinkSync(at('outside'), at('link'));
   removeFolder(at('link'));
   expect(lstatSync(at('link'), { throwIfNoEntry: false })).toBeUndefined();
   expect(isKept()).toBe(true);
 });
 
-test('removeFolder does nothing where there is no folder', () => {
+test('removeFolder ignores a missing folder', () => {
   removeFolder(at('missing'));
   expect(existsSync(at('missing'))).toBe(false);
 });
@@ -53,7 +53,7 @@ test('removeFolder removes names that are not UTF-8', () => {
   expect(existsSync(at('folder'))).toBe(false);
 });
 
-test('removeFolder removes a tree that is deeper than a path can name', () => {
+test('removeFolder removes a tree that is too deep for a path', () => {
   const name = 'd'.repeat(200);
   const before = process.cwd();
   try {

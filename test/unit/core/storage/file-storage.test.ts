@@ -22,7 +22,7 @@ test('a link is not followed', () => {
     );
 });
 
-test('a pipe is an error instead of a wait', () => {
+test('a pipe causes an error instead of a wait', () => {
   spawnSync('mkfifo', [join(folder, 'pipe')]);
   for (const use of ['read', 'change', 'append'] as const)
     expect(() => openRegularFile(join(folder, 'pipe'), use)).toThrow(

@@ -4,7 +4,7 @@ import { MemoryStorage } from '../../../support/memory-storage';
 describe('routeStorage', () => {
   const url = new URL('memory://bucket/key');
 
-  it('makes a storage once, when its first URL comes along', async () => {
+  it('creates a storage once, at its first URL', async () => {
     const make = jest.fn(async () => new MemoryStorage());
     const unused = jest.fn(async () => new MemoryStorage());
     const storage = routeStorage({ 'memory:': make, 's3:': unused });
@@ -19,14 +19,14 @@ describe('routeStorage', () => {
     expect(unused).not.toHaveBeenCalled();
   });
 
-  it('tries a factory again that failed', async () => {
+  it('calls a failed factory again', async () => {
     const make = jest.fn(async () => new MemoryStorage()).mockRejectedValueOnce(new Error('no region'));
     const storage = routeStorage({ 'memory:': make });
     await expect(storage.head(url)).rejects.toThrow('no region');
     expect(await storage.head(url)).toBeUndefined();
   });
 
-  it('names the allowed protocols when it knows no other', async () => {
+  it('names the supported protocols for an unsupported one', async () => {
     const storage = routeStorage({ 'file:': new MemoryStorage(), 's3:': new MemoryStorage() });
     await expect(storage.get(new URL('https://example.com/scene.blend'))).rejects.toMatchObject({
       code: 'bad-url',
@@ -36,7 +36,7 @@ describe('routeStorage', () => {
     await expect(storage.get(new URL('constructor://x/y'))).rejects.toMatchObject({ code: 'bad-url' });
   });
 
-  it('does not load the AWS SDK by itself', () => {
+  it('does not load the AWS SDK before an S3 URL', () => {
     expect(Object.keys(require.cache).filter((file) => file.includes('@aws-sdk'))).toEqual([]);
   });
 });

@@ -18,15 +18,15 @@ function etagOfParts(bytes: Uint8Array, partSize: number): string {
 
 test.each<[string, Uint8Array, string, boolean]>([
   ['the MD5 of the bytes', BYTES, md5(BYTES).digest('hex'), true],
-  ['nothing at all', Buffer.alloc(0), md5(Buffer.alloc(0)).digest('hex'), true],
+  ['an empty file', Buffer.alloc(0), md5(Buffer.alloc(0)).digest('hex'), true],
   ['other bytes', BYTES, md5(Buffer.from('x')).digest('hex'), false],
   ['parts of 8 MiB', BYTES, etagOfParts(BYTES, 8 * MIB), true],
   ['parts of 5 MiB', BYTES, etagOfParts(BYTES, 5 * MIB), true],
   ['one part', BYTES.subarray(0, 100), etagOfParts(BYTES.subarray(0, 100), 8 * MIB), true],
   ['parts of other bytes', Buffer.concat([BYTES, Buffer.from('x')]), etagOfParts(BYTES, 8 * MIB), false],
-  ['parts of a size that nobody uses', BYTES, etagOfParts(BYTES, 7 * MIB + 1), false],
-  ['no hash', BYTES, 'write-17', false],
-])('%s', async (_, bytes, etag, expected) => {
+  ['parts of an unusual size', BYTES, etagOfParts(BYTES, 7 * MIB + 1), false],
+  ['something other than a hash', BYTES, 'write-17', false],
+])('hasContentOf answers for an ETag of %s', async (_, bytes, etag, expected) => {
   writeFileSync(at('file'), bytes);
   expect(await hasContentOf(at('file'), etag)).toBe(expected);
 });

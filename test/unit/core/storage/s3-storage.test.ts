@@ -15,7 +15,7 @@ interface Answer {
   readonly body?: readonly (string | Error)[];
 }
 
-/** An S3 that answers as told, without a network: for the faults that an emulator does not have. */
+/** An S3 with prepared answers and no network, for faults that an emulator does not have. */
 function fakeS3(
   respond: (request: Request, index: number) => Answer | Error,
   config: S3ClientConfig = { maxAttempts: 1 },
@@ -138,7 +138,7 @@ describe('S3Storage', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('asks to sign in when there are no credentials, which on a machine of AWS can pass', async () => {
+  it('asks the user to sign in without credentials, as a passing fault', async () => {
     const { s3 } = fakeS3(() => ({ status: 200 }), { credentials: noCredentials });
     await expect(s3.head(url)).rejects.toMatchObject({ code: 'unavailable', kind: 'passing' });
     await expect(s3.head(url)).rejects.toThrow(
@@ -146,7 +146,7 @@ describe('S3Storage', () => {
     );
   });
 
-  it('sends a conditional write again after a conflict, and tells the outcome of that', async () => {
+  it('sends a conditional write again after a conflict', async () => {
     const conflict = failed(409, 'ConditionalRequestConflict');
     const winner = fakeS3((_, index) => (index < 2 ? conflict : { status: 200 }));
     await winner.s3.put(url, 'x', { ifAbsent: true });
@@ -162,7 +162,7 @@ describe('S3Storage', () => {
     await expect(endless.s3.put(url, 'x', { ifAbsent: true })).rejects.toMatchObject({ code: 'unavailable' });
   });
 
-  it('takes no winner for a loser whose answer was lost', async () => {
+  it('recognizes its own conditional write if the answer was lost', async () => {
     let written: string | undefined;
     const { s3, sent } = fakeS3(
       ({ method, headers }) => {
@@ -179,7 +179,7 @@ describe('S3Storage', () => {
     await expect(s3.put(url, 'x', { ifAbsent: true })).rejects.toMatchObject({ code: 'exists' });
   });
 
-  it('goes on with a fetch where the connection broke, in the same version', async () => {
+  it('continues a fetch after a broken connection, in the same version', async () => {
     const etag = '"0cc175b9"';
     const { s3, sent } = fakeS3((_, index) => {
       if (index === 0)
@@ -197,7 +197,7 @@ describe('S3Storage', () => {
     ]);
   });
 
-  it('gives up a fetch that does not get on, and leaves nothing', async () => {
+  it('gives up a fetch without progress and leaves no file', async () => {
     const { s3, sent } = fakeS3((_, index) => ({
       status: index === 0 ? 200 : 206,
       headers: { etag: '"e"', 'content-length': '10' },
@@ -217,7 +217,7 @@ describe('S3Storage', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('reads again what came short', async () => {
+  it('reads a short answer again', async () => {
     const { s3, sent } = fakeS3((_, index) => ({
       status: 200,
       headers: { 'content-length': '4' },
@@ -227,7 +227,7 @@ describe('S3Storage', () => {
     expect(sent).toHaveLength(2);
   });
 
-  it('decodes the keys of a listing, leaves out folders of the console, and asks on', async () => {
+  it('lists decoded keys of all pages, without folders of the console', async () => {
     const next = '<IsTruncated>true</IsTruncated><NextContinuationToken>to+ken==</NextContinuationToken>';
     const { s3, sent } = fakeS3((_, index) =>
       index === 0 ? page(['a/', 'a/b+c%2Bd', 'a/..%2Fe'], next) : page(['%E6%98%A0', 'x/../y']),
@@ -238,7 +238,7 @@ describe('S3Storage', () => {
     expect(sent.map(({ query }) => query['continuation-token'])).toEqual([undefined, 'to+ken==']);
   });
 
-  it('aborts a multi-part upload whose end fails, so that no parts stay behind', async () => {
+  it('aborts a multipart upload that cannot be completed', async () => {
     const path = join(folder, 'big.bin');
     await writeFile(path, Buffer.alloc(9 * 1024 * 1024));
     const { s3, sent } = fakeS3(({ method, query }) => {

@@ -72,11 +72,11 @@ describe('location', () => {
       '/tmp/\0',
       '/tmp/\0b',
       '',
-    ])('refuses %j', (text) => {
+    ])('rejects %j', (text) => {
       expect(codeOf(() => formatLocation(parseLocation(text, CWD)))).toBe('bad-url');
     });
 
-    it('brings any key of a bucket there and back', () => {
+    it('reads back any key of a bucket that formatLocation wrote', () => {
       fc.assert(
         fc.property(key, fc.constantFrom('s3:', 'memory:'), fc.boolean(), (text, protocol, folder) => {
           const location = `${protocol}//bucket/${text}${folder ? '/' : ''}`;
@@ -88,7 +88,7 @@ describe('location', () => {
       );
     });
 
-    it('brings any path there and back', () => {
+    it('reads back any path that formatLocation wrote', () => {
       fc.assert(
         fc.property(key, fc.boolean(), (text, folder) => {
           const path = `/${text}${folder ? '/' : ''}`;
@@ -100,7 +100,7 @@ describe('location', () => {
   });
 
   describe('childUrl', () => {
-    it('joins below a folder with or without its slash', () => {
+    it('joins a key to a folder with or without its slash', () => {
       const url = 's3://bucket/renders/a%20b/frames/0001.png';
       expect(childUrl(new URL('s3://bucket/renders'), 'a b', 'frames', '0001.png').href).toBe(url);
       expect(childUrl(new URL('s3://bucket/renders/'), 'a b', 'frames/0001.png').href).toBe(url);
@@ -109,7 +109,7 @@ describe('location', () => {
       expect(childUrl(new URL('file:///out/'), 'frames/').href).toBe('file:///out/frames/');
     });
 
-    it('never leaves the folder, whatever the segments hold', () => {
+    it('never leaves the folder for any segments', () => {
       const bases = [new URL('s3://bucket/out/'), new URL('memory://bucket/out/'), new URL('file:///out/')];
       const anything = fc.string({ unit: fc.constantFrom('.', '/', '\\', '%', '2', 'e', 'a', '#', '?') });
       fc.assert(
@@ -121,7 +121,7 @@ describe('location', () => {
       );
     });
 
-    it('refuses to climb', () => {
+    it('rejects .. in a segment', () => {
       for (const base of [new URL('s3://bucket/out/'), new URL('file:///out/')]) {
         expect(codeOf(() => childUrl(base, '..', 'x'))).toBe('bad-url');
         expect(codeOf(() => childUrl(base, 'a/../../x'))).toBe('bad-url');
@@ -131,19 +131,19 @@ describe('location', () => {
 
   describe('bucketAndKey', () => {
     it.each(['s3://bucket/a?b', 's3://bucket/a#b', 's3://bucket/100%'])(
-      'refuses the badly encoded %s',
+      'rejects the badly encoded %s',
       (href) => {
         expect(codeOf(() => bucketAndKey(new URL(href)))).toBe('bad-url');
       },
     );
 
-    it('leaves a plus a plus', () => {
+    it('keeps a plus', () => {
       expect(bucketAndKey(new URL('s3://bucket/a+b')).key).toBe('a+b');
     });
   });
 
   describe('requireObject', () => {
-    it('refuses folders and buckets', () => {
+    it('rejects folders and buckets', () => {
       for (const href of ['s3://bucket', 's3://bucket/', 's3://bucket/a/', 'file:///tmp/']) {
         expect(codeOf(() => requireObject(new URL(href)))).toBe('bad-url');
       }
@@ -153,14 +153,14 @@ describe('location', () => {
 });
 
 describe('repeated uploads', () => {
-  /** What another uploader could change: everything outside `uploads/` but the jobs. */
+  /** Everything that another uploader could change: the objects outside `uploads/`, the jobs and messages. */
   async function kept(world: UploadWorld) {
     const keys = (await world.keys()).filter((key) => !key.startsWith('uploads/'));
     const contents = await Promise.all(keys.map(async (key) => [key, await world.json(key)] as const));
     return { ...Object.fromEntries(contents), jobs: world.jobNames(), messages: world.notifications.length };
   }
 
-  /** A world in which somebody has uploaded `uploads/a.blend` with this metadata. */
+  /** A world with an upload `uploads/a.blend` with this metadata. */
   async function uploaded(metadata: Record<string, string> = {}): Promise<UploadWorld> {
     const world = new UploadWorld();
     await world.deliver(await world.upload('uploads/a.blend', metadata));
@@ -195,7 +195,7 @@ describe('repeated uploads', () => {
       expect(await world.keys()).not.toContain(cap);
     });
 
-    test('is refused with bad options, without a change to the first render', async () => {
+    test('is rejected with bad options and does not change the first render', async () => {
       const world = await uploaded();
       const before = await kept(world);
       await world.deliver(await world.upload('uploads/a.blend', { samples: '0' }));
@@ -209,7 +209,7 @@ describe('repeated uploads', () => {
       ['with tags', { tags: 'artist=eve' }],
       ['with other options', { frames: '1' }],
       ['with bad options', { samples: '0' }],
-    ])('%s is refused without a change to that render', async (_, metadata) => {
+    ])('%s is rejected and does not change that render', async (_, metadata) => {
       const world = await uploaded({ name: 'Take-2', tags: 'artist=ann', 'max-cost': '5' });
       const before = await kept(world);
       await world.deliver(await world.upload('uploads/b.blend', { name: 'Take-2', ...metadata }));
@@ -219,7 +219,7 @@ describe('repeated uploads', () => {
     });
   });
 
-  test('a delivery that failed before it wrote the cap leaves this to the next delivery', async () => {
+  test('the next delivery writes a cap that a failed delivery did not write', async () => {
     const world = new UploadWorld();
     const body = await world.upload('uploads/a.blend', { 'max-cost': '5' });
     const put = world.storage.put.bind(world.storage);

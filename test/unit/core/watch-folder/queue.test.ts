@@ -23,14 +23,14 @@ describe('look at queue', () => {
     writeFileSync(at('renders/.farm/uploads.json'), JSON.stringify({ version: 1, uploads }));
   }
 
-  test('where nobody ever watched there is no queue', () => {
+  test('lookAtQueue finds no queue in a folder that was never watched', () => {
     expect(lookAtQueue(output())).toBeUndefined();
     expect(lookAtQueue(new URL('s3://films/renders/'))).toBeUndefined();
     const inBucket = Render.in(new URL('s3://films/renders/shot-1a2b3c4d/'), new MemoryStorage());
     expect(queueAround(inBucket)).toBeUndefined();
   });
 
-  test('only a queue that somebody works on gives turns', async () => {
+  test('turnOf returns a turn only if a process watches the folder', async () => {
     writeQueue(['a', 'ended'], ['b', 'waiting'], ['c', 'waiting']);
     const left = lookAtQueue(output());
     expect(left).toEqual({ holder: undefined, waiting: ['b', 'c'] });
@@ -43,7 +43,7 @@ describe('look at queue', () => {
     lock.release();
   });
 
-  test('a queue that can’t be read is none', () => {
+  test('lookAtQueue finds no queue in an unreadable file', () => {
     mkdirSync(at('renders/.farm'), { recursive: true });
     writeFileSync(at('renders/.farm/uploads.json'), '{"version": 2}');
     expect(lookAtQueue(output())).toBeUndefined();
@@ -67,7 +67,7 @@ describe('upload queue', () => {
 
   const ids = (queue: UploadQueue) => queue.waiting().map(({ renderId }) => renderId);
 
-  test('the next camera of an upload waits in its place', async () => {
+  test('the next camera of an upload takes the place of the previous one', async () => {
     const { storage, queue } = await open();
     await queue.add(upload('a', '1', { more: ['a-2', 'a-3'] }));
     await queue.add(upload('b'));
@@ -80,7 +80,7 @@ describe('upload queue', () => {
     expect(ids(queue)).toEqual(['b-1']);
   });
 
-  test('renders wait in the order of arrival, and do so after a restart', async () => {
+  test('renders wait in the order of arrival, also after a restart', async () => {
     const { storage, queue } = await open();
     for (const key of ['b', 'a', 'c']) await queue.add(upload(key));
     await queue.end('a-1');
@@ -91,17 +91,17 @@ describe('upload queue', () => {
     expect(again.knows({ key: 'a', version: '2' })).toBe(false);
   });
 
-  test('a new version waits at the end, in place of the one before it', async () => {
+  test('a new version replaces the previous one and waits at the end', async () => {
     const { queue } = await open();
     for (const key of ['a', 'b']) await queue.add(upload(key));
     await queue.add(upload('a', '2'));
     expect(ids(queue)).toEqual(['b-1', 'a-2']);
-    // The render that was begun for the version before.
+    // The render of the previous version.
     await queue.end('a-1');
     expect(ids(queue)).toEqual(['b-1', 'a-2']);
   });
 
-  test('the same scene written again keeps its turn, and once it has ended gets another', async () => {
+  test('a scene that is written again keeps its turn until its render has ended', async () => {
     const { queue } = await open();
     for (const key of ['a', 'b']) await queue.add(upload(key));
     await queue.add(upload('a', '2', { renderId: 'a-1' }));
@@ -111,7 +111,7 @@ describe('upload queue', () => {
     expect(ids(queue)).toEqual(['b-1', 'a-1']);
   });
 
-  test('what was taken away is forgotten', async () => {
+  test('keepOnly forgets deleted uploads', async () => {
     const { storage, queue } = await open();
     for (const key of ['a', 'b']) await queue.add(upload(key));
     await queue.keepOnly((key) => key === 'b');
@@ -119,13 +119,13 @@ describe('upload queue', () => {
     expect((await open(storage)).queue.knows(upload('a'))).toBe(false);
   });
 
-  test('a file that was torn counts as empty', async () => {
+  test('a torn queue file counts as empty', async () => {
     const { storage } = await open();
     await storage.put(queueUrl(OUTPUT), '{"version":1,"uploads":[{"ke');
     expect(ids((await open(storage)).queue)).toEqual([]);
   });
 
-  test('what could not be written has not happened', async () => {
+  test('a change that cannot be written has no effect', async () => {
     const { storage, queue } = await open();
     await queue.add(upload('a'));
     jest.spyOn(storage, 'put').mockRejectedValue(new Error('no space'));

@@ -17,7 +17,7 @@ describe('find uploads', () => {
     return storage;
   }
 
-  test('scenes at the top and in projects; nothing that is deeper, hidden, a backup or an output', async () => {
+  test('findUploads finds only visible scenes at the top and in projects', async () => {
     const storage = await folderOf(
       'uploads/shot.blend',
       'uploads/Other.BLEND',
@@ -37,7 +37,7 @@ describe('find uploads', () => {
     ]);
   });
 
-  test('another version once the scene or its sidecar is another', async () => {
+  test('the version of an upload changes with its scene and sidecar', async () => {
     const storage = await folderOf('uploads/shot.blend', 'uploads/other.blend.json');
     const version = async () => (await findUploads(DIRECTORY, storage)).uploads[0]!.version;
     const versions = [await version()];
@@ -50,7 +50,7 @@ describe('find uploads', () => {
     expect(new Set(versions).size).toBe(4);
   });
 
-  test('a scene in a project waits for all that lies in there, one at the top for itself', async () => {
+  test('the fingerprint of a scene in a project changes with every file of the project', async () => {
     const storage = await folderOf('uploads/film/a.blend', 'uploads/film/tex/wood.png', 'uploads/shot.blend');
     const prints = async () => {
       const { uploads } = await findUploads(DIRECTORY, storage);
@@ -63,7 +63,7 @@ describe('find uploads', () => {
     expect(filmAgain).not.toBe(film);
   });
 
-  test('a project is listed once in a look, however many scenes lie in it', async () => {
+  test('one search lists a project with two scenes once', async () => {
     const storage = await folderOf('uploads/film/a.blend', 'uploads/film/b.blend', 'uploads/other/c.blend');
     const { uploads } = await findUploads(DIRECTORY, storage);
     const list = jest.spyOn(storage, 'list');
@@ -75,7 +75,7 @@ describe('find uploads', () => {
     expect(await Promise.all(alone)).toEqual(prints);
   });
 
-  test('a project that cannot be read hides no other upload', async () => {
+  test('findUploads finds other uploads beside an unreadable project', async () => {
     const storage = await folderOf('uploads/shot.blend', 'uploads/closed/a.blend', 'uploads/film/b.blend');
     const listFolder = storage.listFolder.bind(storage);
     const denied = new StorageError('denied', DIRECTORY, 'permission denied');
@@ -93,13 +93,13 @@ describe('stillness', () => {
   const look = (...pairs: Array<[key: string, fingerprint: string]>) =>
     pairs.map(([key, fingerprint]) => ({ key, fingerprint }));
 
-  test('a file is still once nothing of it has changed for five seconds', () => {
+  test('settle returns an upload that did not change for five seconds', () => {
     const stillness = new Stillness();
     const settled = [0, 2000, 4000, 4999, 5000].map((at) => stillness.settle(look(['a', '1']), at).size);
     expect(settled).toEqual([0, 0, 0, 0, 1]);
   });
 
-  test('one that changes waits again, and holds up no other', () => {
+  test('settle waits again for a changed upload, without delaying others', () => {
     const stillness = new Stillness();
     stillness.settle(look(['a', '1'], ['b', '1']), 0);
     stillness.settle(look(['a', '2'], ['b', '1']), 4000);
@@ -107,7 +107,7 @@ describe('stillness', () => {
     expect([...stillness.settle(look(['a', '2'], ['b', '1']), 9000)]).toEqual(['a', 'b']);
   });
 
-  test('one that was away for a moment waits again', () => {
+  test('settle waits again for an upload that was missing once', () => {
     const stillness = new Stillness();
     stillness.settle(look(['a', '1']), 0);
     stillness.settle([], 3000);
@@ -140,7 +140,7 @@ describe('take upload', () => {
     return { storage, services, take, json };
   }
 
-  test('a scene is planned, with the options that stand beside it', async () => {
+  test('takeUpload plans a scene with the options of its sidecar', async () => {
     const { storage, take, json } = world();
     await storage.put(SHOT, SCENE);
     await storage.put(new URL(`${SHOT.href}.json`), '{"frames": "1-10", "name": "Take-2"}');
@@ -151,7 +151,7 @@ describe('take upload', () => {
     });
   });
 
-  test('an upload of several cameras is one render for each, in one group', async () => {
+  test('takeUpload plans one render for each camera, in one group', async () => {
     const { storage, take, json } = world();
     await storage.put(SHOT, sceneWithCameras('Left', 'Right'));
     await storage.put(new URL(`${SHOT.href}.json`), '{"camera": "all", "name": "Take"}');
@@ -167,14 +167,14 @@ describe('take upload', () => {
     });
   });
 
-  test('an upload of an unknown camera is refused', async () => {
+  test('takeUpload rejects an unknown camera', async () => {
     const { storage, take } = world();
     await storage.put(SHOT, sceneWithCameras('Left'));
     await storage.put(new URL(`${SHOT.href}.json`), '{"camera": "Nope"}');
     expect(await take()).toMatchObject({ outcome: 'refused', error: { code: 'no-such-camera' } });
   });
 
-  test('taken twice, it is the same render', async () => {
+  test('takeUpload returns the same render for the same upload', async () => {
     const { storage, take } = world();
     await storage.put(SHOT, SCENE);
     const [first, second] = [await take(), await take()];
@@ -183,11 +183,11 @@ describe('take upload', () => {
   });
 
   test.each<[string, Uint8Array, string, string]>([
-    ['no scene', Buffer.from('hello'), '{}', 'not-blend'],
+    ['a file that is not a scene', Buffer.from('hello'), '{}', 'not-blend'],
     ['half a scene', SCENE.subarray(0, 1000), '{}', 'truncated'],
-    ['options that are wrong', SCENE, '{"samples": 0}', 'bad-metadata'],
-    ['a scene that is not in it', SCENE, '{"scene": "Nope"}', 'no-such-scene'],
-  ])('%s is refused, and its status says why', async (_, bytes, sidecar, code) => {
+    ['an invalid option', SCENE, '{"samples": 0}', 'bad-metadata'],
+    ['the name of a missing scene', SCENE, '{"scene": "Nope"}', 'no-such-scene'],
+  ])('takeUpload rejects %s and writes the reason to its status', async (_, bytes, sidecar, code) => {
     const { storage, take, json } = world();
     await storage.put(SHOT, bytes);
     await storage.put(new URL(`${SHOT.href}.json`), sidecar);
@@ -200,13 +200,13 @@ describe('take upload', () => {
     });
   });
 
-  test('a scene that is newer than the Blender here is refused', async () => {
+  test('takeUpload rejects a scene that is newer than the installed Blender', async () => {
     const { storage, take } = world('3.3.0');
     await storage.put(SHOT, SCENE);
     expect(await take()).toMatchObject({ outcome: 'refused', error: { code: 'blender-too-old' } });
   });
 
-  test('one that is replaced or taken away while it is read leaves nothing behind', async () => {
+  test('takeUpload leaves no files of an upload that changes meanwhile', async () => {
     for (const change of ['replaced', 'deleted', 'replaced by no scene'] as const) {
       const { storage, take } = world();
       await storage.put(SHOT, SCENE);
@@ -223,14 +223,14 @@ describe('take upload', () => {
     }
   });
 
-  test('a fault of the machine is thrown, and refuses nothing', async () => {
+  test('takeUpload throws a fault of the machine instead of rejecting the upload', async () => {
     const { storage, take } = world();
     await storage.put(SHOT, SCENE);
     jest.spyOn(storage, 'open').mockRejectedValue(new StorageError('denied', SHOT, 'not allowed'));
     await expect(take()).rejects.toThrow('not allowed');
   });
 
-  describe('on a disk, where Blender opens the scene in its place', () => {
+  describe('on a disk, where Blender opens the original scene', () => {
     const at = useScratchFolder();
     /** Links `//props.blend`, among others. */
     const LINKING = join(__dirname, '../../../fixtures/blend-contents/files.blend');
@@ -243,7 +243,7 @@ describe('take upload', () => {
       return takeUpload(upload!, { ...world().services, directory, storage, output });
     }
 
-    test('a scene with a library that cannot be read is refused, also with force', async () => {
+    test('takeUpload rejects a scene with an unreadable library, also with force', async () => {
       mkdirSync(at('uploads/film'), { recursive: true });
       copyFileSync(LINKING, at('uploads/film/shot.blend'));
       writeFileSync(at('uploads/film/shot.blend.json'), '{"force": true}');
@@ -251,7 +251,7 @@ describe('take upload', () => {
       expect(await take()).toMatchObject({ outcome: 'refused', error: { code: 'outside-upload' } });
     });
 
-    test('a scene that is a link to a scene of another project is refused', async () => {
+    test('takeUpload rejects a link to a scene of another project', async () => {
       mkdirSync(at('private'));
       writeFileSync(at('private/shot.blend'), SCENE);
       mkdirSync(at('uploads/film'), { recursive: true });
@@ -259,14 +259,14 @@ describe('take upload', () => {
       expect(await take()).toMatchObject({ outcome: 'refused', error: { code: 'outside-upload' } });
     });
 
-    test('a scene of its own is planned', async () => {
+    test('takeUpload plans a scene without other files', async () => {
       mkdirSync(at('uploads/film'), { recursive: true });
       writeFileSync(at('uploads/film/shot.blend'), SCENE);
       expect(await take()).toMatchObject({ outcome: 'queued' });
     });
   });
 
-  test('a fault of the code itself refuses the upload that meets it', async () => {
+  test('takeUpload rejects an upload that causes an internal error', async () => {
     const { storage, take, json } = world();
     await storage.put(SHOT, SCENE);
     jest.spyOn(storage, 'open').mockRejectedValue(new TypeError('x is not a function'));

@@ -53,8 +53,8 @@ describe('event', () => {
 
   describe('parseUploadEvent names the wrong field of', () => {
     test.each<[string, string, string]>([
-      ['text that is not JSON', 'hello', 'it is no JSON'],
-      ['an empty body', '', 'it is no JSON'],
+      ['text that is not JSON', 'hello', 'it is not JSON'],
+      ['an empty body', '', 'it is not JSON'],
       ['a list', '[]', 'value'],
       ['a notification of S3 itself', '{"Records":[{"s3":{}}]}', 'detail-type'],
       ['the test message of S3', '{"Service":"Amazon S3","Event":"s3:TestEvent"}', 'source'],
