@@ -293,7 +293,7 @@ const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
 const DEFAULT_ENDINGS = '.COM;.EXE;.BAT;.CMD';
 
 /**
- * The absolute path of the program that `name` would start; `undefined` if there is none. A name with a separator in it is
+ * The absolute path of the program that `name` would start; `undefined` without one. A name with a separator in it is
  * a path and is not searched for, as in execvp(3). On Windows `blender` finds `blender.exe`.
  */
 export function findExecutable(
