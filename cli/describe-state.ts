@@ -14,7 +14,7 @@ import {
 } from '../core/text';
 import { describeFinding, describeRows, localTime, type Reading } from './output';
 
-/** What each state is called. */
+/** The word for each state. */
 export const STATE_WORDS: Readonly<Record<StateName, string>> = {
   refused: 'refused',
   waiting: 'waiting',
@@ -23,11 +23,11 @@ export const STATE_WORDS: Readonly<Record<StateName, string>> = {
   complete: 'complete',
   partial: 'partial: the video lacks frames or sound',
   failed: 'failed',
-  stopped: 'stopped: nobody is at it; the same command goes on from there',
+  stopped: 'stopped: no process renders it; run the same command again to resume',
   unknown: 'unknown',
 };
 
-/** Exit codes of `status` and `watch`, by state. What goes on is no failure. */
+/** Exit codes of `status` and `watch`, by state. A running render is no failure. */
 export const STATE_EXIT: Readonly<Record<StateName, number>> = {
   refused: 1,
   waiting: 0,
@@ -40,7 +40,7 @@ export const STATE_EXIT: Readonly<Record<StateName, number>> = {
   unknown: 1,
 };
 
-/** All about a render, for a person; `now` in milliseconds since 1970. */
+/** Describes a render for a person; `now` in milliseconds since 1970. */
 export function describeState(state: RenderState, now: number, cost?: RenderCost): string {
   const {
     renderId,
@@ -58,13 +58,13 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
   } = state;
   const rows: Array<readonly [string, string]> = [
     ...(reason === undefined ? [] : [['why', reason] as const]),
-    ...(fault === undefined ? [] : [['not known', fault] as const]),
+    ...(fault === undefined ? [] : [['unknown', fault] as const]),
     ...(createdAt === undefined ? [] : [['planned', ago(createdAt, now)] as const]),
     ...(endedAt === undefined ? [] : [['ended', ago(endedAt, now)] as const]),
     ...(retry ? [['retry', describeRetry(retry)] as const] : []),
     ...countRows(state),
     ...(cost ? costRows(cost, state.ended) : []),
-    ...(state.cap ? [['may cost', describeCap(state.cap)] as const] : []),
+    ...(state.cap ? [['cost cap', describeCap(state.cap)] as const] : []),
     ...(state.tags ? [['tags', formatTags(state.tags)] as const] : []),
     ...(waiting ? waitingRows(waiting, now) : []),
     ...groupReasons(failures).map((why) => ['failed', why] as const),
@@ -84,7 +84,7 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
   );
 }
 
-/** Names that are shown. */
+/** Most names that are listed. */
 const MOST_OUTPUTS = 10;
 
 function describeOutputs(outputs: readonly string[]): string {
@@ -96,11 +96,11 @@ function describeOutputs(outputs: readonly string[]): string {
 
 /** `1: 12 frames, on On-Demand machines at full price`. */
 function describeRetry({ kind, number, why, frames, onDemand }: NonNullable<RenderState['retry']>): string {
-  if (kind === 'video') return `${number}: the video alone`;
+  if (kind === 'video') return `${number}: the video only`;
   const parts = [
     countOf(frames, 'frame'),
     ...(onDemand ? ['on On-Demand machines at full price'] : []),
-    ...(why === 'reclaimed' ? ['as Spot machines were taken away too often'] : []),
+    ...(why === 'reclaimed' ? ['because Spot machines were interrupted too often'] : []),
   ];
   return `${number}: ${parts.join(', ')}`;
 }
@@ -124,14 +124,14 @@ function countRows({ frames, slices, figures }: RenderState): Array<readonly [st
 }
 
 function costRows({ usd, prices }: RenderCost, ended: boolean): Array<readonly [string, string]> {
-  const text = `${describeSpread(usd)}, ${describePrices(prices)}; a reckoning, not the bill`;
+  const text = `${describeSpread(usd)}, ${describePrices(prices)}; an estimate, not your AWS bill`;
   return [[ended ? 'cost' : 'cost so far', text]];
 }
 
 function describeCap({ maxUsd, reached }: NonNullable<RenderState['cap']>): string {
   const then = reached
-    ? 'it has come to that, and is being stopped'
-    : 'it is stopped when it comes to that, and what is rendered by then stays';
+    ? 'reached; the farm is stopping the render'
+    : 'at this cost the farm stops the render and keeps its frames';
   return `${formatUsd(maxUsd)} USD: ${then}`;
 }
 
@@ -144,12 +144,12 @@ function waitingRows(
   now: number,
 ): Array<readonly [string, string]> {
   const jobs =
-    runnable > 0 ? `, ${runnable} ${runnable === 1 ? 'job' : 'jobs'} for a machine (RUNNABLE)` : '';
+    runnable > 0 ? `, ${runnable} ${runnable === 1 ? 'job' : 'jobs'} waiting for a machine (RUNNABLE)` : '';
   return [
-    ['waits since', `${ago(since, now)}${jobs}`],
+    ['waiting since', `${ago(since, now)}${jobs}`],
     ...(statusReason === undefined ? [] : [['AWS Batch says', ` ${statusReason}`] as const]),
     ...found.map((one) => ['AWS says', ` ${one}`] as const),
-    ...hints.map((hint) => ['it may be that', ` ${hint}`] as const),
+    ...hints.map((hint) => ['possible cause', ` ${hint}`] as const),
   ];
 }
 
@@ -158,13 +158,13 @@ function ago(at: string, now: number): string {
   return `${localTime(at)} (${formatSeconds(Math.max(0, (now - Date.parse(at)) / 1000))} ago)`;
 }
 
-/** Frames per minute are those of so long back. */
+/** Seconds over which frames per minute are measured. */
 const WINDOW_SECONDS = 300;
 
-/** Frames of which a median tells something. */
+/** Least number of frames for an estimate of the remaining time. */
 const LEAST_FRAMES = 3;
 
-/** How fast a render goes, from looks at it. */
+/** The pace of a render, measured over several looks. */
 export class Pace {
   private looks: Array<{ readonly at: number; readonly stored: number }> = [];
 
@@ -182,8 +182,8 @@ export class Pace {
 }
 
 /**
- * Seconds until the last frame if what runs now goes on to run, were all frames that are left like those of the quicker
- * quarter, and like those of the slower one; `undefined` where nothing runs or too little is known. Pure.
+ * Seconds until the last frame at the current number of slices, if all remaining frames are like the faster or the
+ * slower quarter; `undefined` if nothing runs or too little is known. Pure.
  */
 export function secondsLeft({
   frames,
@@ -196,7 +196,7 @@ export function secondsLeft({
   const { frameSeconds } = figures ?? {};
   if (!frames || !frameSeconds || left <= 0 || running === 0 || frames.stored < LEAST_FRAMES)
     return undefined;
-  // Never more at a time than there are frames left, nor than slices that are left hold.
+  // At most one slice per remaining frame, and only remaining slices.
   const parallel = Math.min(running, left, running + waiting);
   return {
     from: (left * frameSeconds.quarter) / parallel,
@@ -204,7 +204,7 @@ export function secondsLeft({
   };
 }
 
-/** What is shown of a render while it is watched; `now` in milliseconds since 1970. Pure. */
+/** The progress of a watched render; `now` in milliseconds since 1970. Pure. */
 export function renderReading(
   state: RenderState,
   framesPerMinute: number | undefined,
@@ -248,7 +248,7 @@ function describeWaiting(
   now: number,
 ): string {
   const seconds = Math.max(0, (now - Date.parse(since)) / 1000);
-  const guess = hints.length > 0 ? 'spotreel status says what it may be' : undefined;
+  const guess = hints.length > 0 ? 'spotreel status lists possible causes' : undefined;
   const why = statusReason ?? found?.[0] ?? guess;
   return `for ${formatSeconds(seconds)}${why === undefined ? '' : ` (${why})`}`;
 }

@@ -6,7 +6,7 @@ import { version } from '../package.json';
 import type { AddCommand, Run } from './help';
 import { errorJson, print, reportFindings } from './output';
 
-/** A command in the list of `--help`, and its file, which takes long to load. */
+/** A command in `--help`; its file takes long to load. */
 interface ListedCommand {
   readonly summary: string;
   readonly load: () => Promise<AddCommand>;
@@ -77,8 +77,8 @@ const COMMANDS: Readonly<Record<string, ListedCommand>> = {
 };
 
 /**
- * The command line. Every command has a name and a summary; those that `names` has, also have arguments, options and an action.
- * Only their files are loaded, so that the program starts quickly.
+ * The command line with names and summaries of all commands. Loads the files of `names` only, so that the program
+ * starts quickly.
  */
 export async function buildProgram(run: Run, names = Object.keys(COMMANDS)): Promise<Command> {
   const program = new Command('spotreel')
@@ -102,8 +102,8 @@ export function namedCommand(argv: readonly string[]): string[] {
 }
 
 /**
- * What to do about too many arguments: most often a shell has split a path at its spaces. Names the path if several
- * arguments in a row make one. `isFile` tells whether a path is there. Pure but for that.
+ * Advice for too many arguments: usually a shell split a path at its spaces. Names the path if several arguments in a
+ * row form one. `isFile` checks whether a path exists. Otherwise pure.
  */
 export function quotingHint(argv: readonly string[], isFile: (path: string) => boolean): string {
   const path = joinedPath(argv, isFile);
@@ -111,7 +111,7 @@ export function quotingHint(argv: readonly string[], isFile: (path: string) => b
   return `"${path}" is one file: put its path in quotes`;
 }
 
-/** The longest run of arguments that make the path of a file, joined by spaces. */
+/** The longest run of arguments that form the path of a file, joined by spaces. */
 function joinedPath(argv: readonly string[], isFile: (path: string) => boolean): string | undefined {
   for (let count = Math.min(argv.length, MOST_JOINED); count > 1; count -= 1) {
     for (let start = 0; start + count <= argv.length; start += 1) {
@@ -122,13 +122,13 @@ function joinedPath(argv: readonly string[], isFile: (path: string) => boolean):
   return undefined;
 }
 
-/** Words of one path; more are not tried. */
+/** Most words of a path. */
 const MOST_JOINED = 20;
 
-/** Exit codes of the command line that are the same for all commands. */
+/** Exit codes that all commands share. */
 const CLI_EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
-/** Runs one command line (without `node` and the program) and gives its exit code. */
+/** Runs a command line (without `node` and the program) and returns its exit code. */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
   let exitCode: number = CLI_EXIT.done;
   try {
@@ -151,9 +151,9 @@ const isExcess = (error: unknown): boolean =>
 
 const isFile = (path: string): boolean => existsSync(path) && statSync(path).isFile();
 
-/** The message in one line. Of a scene with several faults, each is printed in a line of its own before. */
+/** The message in one line. Prints each fault of a scene in a line of its own before. */
 async function describeError(error: unknown): Promise<string> {
-  // Loaded only for an error, so that help comes quickly.
+  // Loaded only for an error, so that help starts quickly.
   const { PreflightError } = await import('../core/scene/preflight');
   if (!(error instanceof PreflightError)) return messageOf(error);
   const { headline, findings } = error;

@@ -16,13 +16,13 @@ export function describeRows(rows: Iterable<readonly [name: string, text: string
   return Array.from(rows, ([name, text]) => `  ${name.padEnd(width)}${text.replaceAll('\n', ' ')}`);
 }
 
-/** Asks on the terminal. Throws `bad-usage` where there is none; `instead` says what to give then. */
+/** Asks on the terminal. Throws `bad-usage` without one, with the advice `instead`. */
 export async function confirm(
   question: string,
-  instead = 'give --yes to go on without being asked',
+  instead = 'give --yes to continue without confirmation',
 ): Promise<boolean> {
   if (!process.stdin.isTTY) {
-    const message = `there is no terminal to ask on: ${instead}`;
+    const message = `cannot ask for confirmation without a terminal: ${instead}`;
     throw new SpotreelError('bad-usage', 'usage', message);
   }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
@@ -36,20 +36,20 @@ export async function confirm(
 /** Seconds between plain lines where there is no terminal. */
 const PLAIN_SECONDS = 5;
 
-/** How far something is. */
+/** The progress of some work. */
 export interface Reading {
   readonly total: number;
   readonly done: number;
   /** Both in words: `12 of 72 frames`. */
   readonly count: string;
-  /** What goes on, and for how long still. */
+  /** The current work and the remaining time. */
   readonly note: string;
 }
 
-/** Shows how far something is: a bar on a terminal, a plain line now and then elsewhere. */
+/** Shows progress: a bar on a terminal, otherwise a plain line every few seconds. */
 export interface Meter {
   show(reading: Reading): void;
-  /** What is shown next stands below what was. */
+  /** Ends the line of the bar. */
   stop(): void;
 }
 
@@ -58,14 +58,14 @@ export function createMeter(stream: NodeJS.WriteStream, now: () => number): Mete
   return stream.isTTY ? new BarMeter(stream) : new PlainMeter(stream, now);
 }
 
-/** Columns of the bar itself, on a wide terminal and on a narrow one. */
+/** Columns of the bar on wide and narrow terminals. */
 const BAR = { usual: 24, narrow: 10, narrowBelow: 90 };
 
 class BarMeter implements Meter {
   private readonly bar: SingleBar;
   private readonly barSize: number;
   private started = false;
-  /** The bar hides the cursor and switches line wrap off. Whatever ends the program, the terminal gets both back. */
+  /** The bar hides the cursor and disables line wrap; this restores both at the end of the program. */
   private readonly restore = (): void => this.bar.stop();
 
   constructor(private readonly stream: NodeJS.WriteStream) {
@@ -101,7 +101,7 @@ class BarMeter implements Meter {
   }
 }
 
-/** Both texts in so many columns, shortened in the middle: a line with a bar cannot wrap. Pure. */
+/** Shortens both texts to so many columns: a line with a bar cannot wrap. Pure. */
 export function fitReading(
   { count, note }: Pick<Reading, 'count' | 'note'>,
   columns: number,
@@ -130,13 +130,13 @@ class PlainMeter implements Meter {
   }
 
   stop(): void {
-    // Every line that was written stands by itself.
+    // Plain lines need no end.
   }
 }
 
 /**
- * An error as one JSON object, of every command with `--json`: `{"error":{"code":"no-render","message":"…"}}`, and
- * `findings` if a scene has several faults. `code` is stable; `internal` is a fault of Spotreel. Pure.
+ * An error as JSON for commands with `--json`: `{"error":{"code":"no-render","message":"…"}}`, with `findings` for
+ * several faults of a scene. `code` is stable; `internal` is a bug in Spotreel. Pure.
  */
 export function errorJson(error: unknown): string {
   if (error instanceof CommanderError) {
@@ -152,7 +152,7 @@ export function errorJson(error: unknown): string {
 /** A stream that may be a terminal. */
 type Terminal = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** The columns of a terminal; `otherwise` for a stream that is none. */
+/** The columns of a terminal; `otherwise` for other streams. */
 function columnsOf({ isTTY, columns }: Terminal, otherwise: number): number {
   return isTTY && columns ? columns : otherwise;
 }
@@ -161,14 +161,14 @@ const WIDE =
   /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Hangul}\p{Emoji_Presentation}\uff01-\uff60]/u;
 const ZERO_WIDTH = /\p{M}/u;
 
-/** Columns that a terminal needs for a text. */
+/** Columns of a text on a terminal. */
 function widthOf(text: string): number {
   let width = 0;
   for (const letter of text) width += ZERO_WIDTH.test(letter) ? 0 : WIDE.test(letter) ? 2 : 1;
   return width;
 }
 
-/** A text in so many columns, 1 or more, with `…` in place of its middle if it is longer. Pure. */
+/** Shortens a text to so many columns, 1 or more, with `…` in its middle. Pure. */
 export function shorten(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   const letters = Array.from(text);
@@ -182,10 +182,10 @@ export function shorten(text: string, columns: number): string {
   }
 }
 
-/** The widest label that continued lines are indented by. */
+/** Widest label for indenting continued lines. */
 const MOST_INDENT = 28;
 
-/** Lines broken at spaces into so many columns; what follows a label stays behind it. Words are never broken. Pure. */
+/** Wraps lines at spaces, indented behind a label; never breaks words. Pure. */
 export function wrap(text: string, columns: number): string {
   return text
     .split('\n')
@@ -214,7 +214,7 @@ function wrapLine(line: string, columns: number): string {
 
 type Color = Parameters<typeof styleText>[0];
 
-/** Words of our own at the start of a line, and behind the name of a render. */
+/** Coloured words at the start of a line and behind the name of a render. */
 const COLORS: ReadonlyArray<readonly [pattern: RegExp, color: Color]> = [
   [/^(?:spotreel|error|wrong|failed)(?=[: ])/gm, 'red'],
   [/^(?:warning|partial|stopped)(?=[: ])/gm, 'yellow'],
@@ -228,8 +228,8 @@ const COLORS: ReadonlyArray<readonly [pattern: RegExp, color: Color]> = [
 ];
 
 /**
- * Writes lines for people: on a terminal wrapped to its width, and coloured unless `NO_COLOR` is set or the terminal has no
- * colours. Text from a scene must have been through `printable`.
+ * Writes lines for people, wrapped and coloured on a terminal that has colours (`NO_COLOR` turns them off). Text from
+ * a scene must have passed `printable`.
  */
 export function print(text: string, stream: Terminal): void {
   const wrapped = wrap(text, columnsOf(stream, Infinity));
@@ -239,7 +239,7 @@ export function print(text: string, stream: Terminal): void {
   );
 }
 
-/** `2026-11-30 14:05` in the time zone of this machine (`TZ`), from ISO 8601; a text that is no time as it is. */
+/** `2026-11-30 14:05` in local time (`TZ`), from ISO 8601; other texts stay unchanged. */
 export function localTime(at: string, seconds = false): string {
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return at;
@@ -259,12 +259,12 @@ export function reportFindings(findings: readonly Finding[], stream: Terminal = 
   for (const finding of findings) print(describeFinding(finding), stream);
 }
 
-/** What asks a program to stop, and the exit code that a shell gives for it (128 + the signal's number). */
+/** Stop signals and their exit codes in a shell (128 + number). */
 const STOP_SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 /**
- * Calls `stop` once with the exit code when the program is asked to stop. A second signal ends the program at once.
- * Gives the function that stops listening.
+ * Calls `stop` once with the exit code on a stop signal; a second signal ends the program at once. Returns the
+ * function that stops listening.
  */
 export function onStopSignal(stop: (exitCode: number) => void): () => void {
   let asked = false;
@@ -280,17 +280,17 @@ export function onStopSignal(stop: (exitCode: number) => void): () => void {
   return () => listeners.forEach((remove) => remove());
 }
 
-/** Whether a command was asked to stop. */
+/** A request to stop a command. */
 export interface StopRequest {
-  /** Aborted then. */
+  /** Aborted on the first signal. */
   readonly signal: AbortSignal;
-  /** What to end with then; 0 until then. */
+  /** Exit code of the signal; 0 without one. */
   readonly exitCode: () => number;
   /** Stops listening. */
   readonly release: () => void;
 }
 
-/** Listens for signals that ask the program to stop, and aborts `stop` by the first. */
+/** Listens for stop signals, and aborts `stop` on the first. */
 export function listenForStop(stop = new AbortController()): StopRequest {
   let exitCode = 0;
   const release = onStopSignal((code) => {
@@ -300,12 +300,12 @@ export function listenForStop(stop = new AbortController()): StopRequest {
   return { signal: stop.signal, exitCode: () => exitCode, release };
 }
 
-/** What a shell gives for SIGPIPE, 128 + 13. Node ignores this signal, and writing fails instead. */
+/** Exit code of a shell for SIGPIPE, 128 + 13. Node ignores the signal, and writes fail instead. */
 const BROKEN_PIPE_EXIT = 141;
 
 /**
- * Ends the program without a message once nothing reads its output any more, as after `spotreel list | head -1`. If nothing
- * reads its notes, the program works on.
+ * Ends the program silently once its output is closed, as after `spotreel list | head -1`. Closed notes do not end
+ * it.
  */
 export function exitWithItsReader(output: NodeJS.WritableStream, notes: NodeJS.WritableStream): void {
   output.on('error', (error) => {

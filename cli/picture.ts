@@ -4,35 +4,35 @@ import { EXACT } from '../container/worker/video/ffmpeg';
 import { runProgram } from '../core/processes/run-program';
 import type { Storage } from '../core/storage/storage';
 
-/** How a terminal is sent a picture. */
+/** Protocol for pictures in a terminal. */
 type PictureProtocol = 'iterm2' | 'kitty';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * By which protocol the terminal of this environment shows pictures; `undefined` where it is not known to show any. None is
- * asked: an answer would come where a user types. Within tmux and screen none, as they hand on no such sequence. Pure.
+ * The picture protocol of the terminal in this environment; `undefined` if unknown. Terminals are not queried: an
+ * answer would appear as typed input. tmux and screen do not pass these sequences. Pure.
  */
 export function pictureProtocol(environment: Environment): PictureProtocol | undefined {
   const { TERM = '', TERM_PROGRAM = '', TMUX, STY, KITTY_WINDOW_ID, LC_TERMINAL } = environment;
   if (TMUX !== undefined || STY !== undefined || /^(tmux|screen|dumb)/.test(TERM)) return undefined;
   if (TERM === 'xterm-kitty' || TERM === 'xterm-ghostty' || TERM_PROGRAM === 'ghostty') return 'kitty';
   if (TERM_PROGRAM === 'iTerm.app' || TERM_PROGRAM === 'WezTerm') return 'iterm2';
-  // The terminal in which ssh was called, which hands on no TERM_PROGRAM.
+  // The terminal that called ssh, which does not forward TERM_PROGRAM.
   if (LC_TERMINAL === 'iTerm2') return 'iterm2';
-  // Other terminals that were started from kitty inherit this one, but have a TERM_PROGRAM of their own, if any.
+  // Terminals started from kitty inherit this variable, but usually set TERM_PROGRAM.
   return KITTY_WINDOW_ID !== undefined && TERM_PROGRAM === '' ? 'kitty' : undefined;
 }
 
-/** Most base64 in one sequence of kitty's protocol. */
+/** Most base64 characters in a sequence of kitty's protocol. */
 const KITTY_CHUNK = 4096;
 
-/** One name for all pictures of a process, so that the terminal keeps only the last. */
+/** One id for all pictures, so that the terminal keeps only the last. */
 const KITTY_IMAGE = 7_768;
 
 /**
- * The sequence that shows a PNG where the cursor is, `rows` lines high. Of the bytes nothing goes out but base64, so whatever is in
- * them can't end the sequence. Pure.
+ * The sequence that shows a PNG at the cursor, `rows` lines high. It contains only base64, so no byte of the picture
+ * can end it. Pure.
  */
 export function encodePicture(png: Uint8Array, rows: number, protocol: PictureProtocol): string {
   const base64 = Buffer.from(png.buffer, png.byteOffset, png.byteLength).toString('base64');
@@ -59,25 +59,28 @@ function encodeKitty(base64: string, rows: number): string {
   return chunks.join('');
 }
 
-/** Lines of the screen for a picture, above the line with the cursor. Pure. */
+/** Moves the cursor down to make room for a picture. Pure. */
 export const makeRoom = (rows: number): string => '\n'.repeat(rows);
 
-/** Shows a picture in the room that was made for it, and has the cursor where it was. Pure. */
+/** Shows a picture in the room above the cursor, and restores the cursor. Pure. */
 export function inRoom(picture: string, rows: number): string {
   // DECSC, up, to the first column; DECRC. https://vt100.net/docs/vt510-rm/DECSC.html
   return `\x1b7\x1b[${rows}A\r${picture}\x1b8`;
 }
 
-/** ffmpeg needs a home folder; none in which it finds anything. */
+/** ffmpeg needs a home folder; this one is empty. */
 const NO_HOME = '/nonexistent';
 
-/** Pixels high, enough for as many lines on a screen of double density. */
+/** Height in pixels, enough for a screen of double density. */
 const HEIGHT = 360;
 
-/** A picture that takes longer is not worth it. */
+/** Longest time for a picture. */
 const MOST_SECONDS = 60;
 
-/** What ffmpeg is told to make a small PNG, of 8 bits, of the PNG that comes in. It reads no other format, and nothing but the pipe. Pure. */
+/**
+ * Arguments of ffmpeg to make a small 8-bit PNG from the PNG on its standard input. It reads no other format or file.
+ * Pure.
+ */
 export function shrinkArgs(): string[] {
   const input = ['-protocol_whitelist', 'pipe', '-f', 'png_pipe', '-i', 'pipe:0'];
   const filter = `scale=-2:'min(${HEIGHT},ih)':flags=bicubic+${EXACT},format=rgba`;
@@ -86,8 +89,8 @@ export function shrinkArgs(): string[] {
 }
 
 /**
- * The picture, small; `undefined` if ffmpeg makes none of it. A render made the picture, so ffmpeg runs in the sandbox and
- * writes no file.
+ * Makes a small picture; `undefined` if ffmpeg fails. The picture comes from a render, so ffmpeg runs in the sandbox
+ * and writes no file.
  */
 async function shrinkPicture(ffmpeg: string, png: Uint8Array): Promise<Uint8Array | undefined> {
   const command = sandboxed([ffmpeg, ...shrinkArgs()], { write: [] }, process.env);
@@ -97,20 +100,20 @@ async function shrinkPicture(ffmpeg: string, png: Uint8Array): Promise<Uint8Arra
   return output && output.stdout.byteLength > 0 ? output.stdout : undefined;
 }
 
-/** Lines of the screen that a picture takes. */
+/** Height of a picture in lines. */
 const ROWS = 10;
 
-/** Seconds between two pictures, more for those from a bucket, as each byte costs its way to here: 0.03 US dollars an hour so. */
+/** Seconds between pictures; more from a bucket, since downloads cost about 0.03 US dollars an hour. */
 const LEAST_SECONDS = 10;
 const BYTES_A_SECOND = 100_000;
 
-/** A frame that is larger is left alone: it would take long to fetch, and memory to unpack. */
+/** Largest frame in bytes: larger ones take too long to download and too much memory. */
 const MOST_BYTES = 64 * 1024 * 1024;
 const MOST_PIXELS = 64_000_000;
 
-/** What shows pictures, and how. */
+/** Settings of the picture view. */
 export interface PictureViewOptions {
-  /** To the terminal. */
+  /** Writes to the terminal. */
   readonly write: (text: string) => void;
   readonly protocol: PictureProtocol;
   readonly ffmpeg: string;
@@ -119,20 +122,20 @@ export interface PictureViewOptions {
   readonly now: () => number;
 }
 
-/** The newest frame of a render, small, in a place of its own above what else is told of it. */
+/** Shows the newest frame of a render above its progress. */
 export class PictureView {
   private offered: string | undefined;
   private next = Number.NEGATIVE_INFINITY;
   private ready: Uint8Array | undefined;
   private hasRoom = false;
-  /** What is being fetched; never rejects. */
+  /** The running download; never rejects. */
   fetching: Promise<void> | undefined;
 
   constructor(private readonly options: PictureViewOptions) {}
 
   /**
-   * Begins to fetch the frame at `url`, unless it was the last, or that was a moment ago. One that can't be had, or is no PNG,
-   * is not shown; the next one may be.
+   * Starts to download the frame at `url`, unless it is the last one or the last picture is too recent. A frame that
+   * fails is skipped.
    */
   offer(url: URL | undefined): void {
     if (!url || this.fetching || url.href === this.offered || this.options.now() < this.next) return;
@@ -148,7 +151,7 @@ export class PictureView {
       });
   }
 
-  /** Shows what has come since the last time. `clear` ends the line that the cursor is in. */
+  /** Shows the picture if a new one has arrived. `clear` ends the current line. */
   draw(clear: () => void): void {
     const { write, protocol } = this.options;
     if (!this.ready) return;
@@ -167,7 +170,7 @@ export class PictureView {
     if (!head || head.size > MOST_BYTES) return undefined;
     if (url.protocol !== 'file:') this.next = now() + (head.size / BYTES_A_SECOND) * 1000;
     const bytes = await storage.get(url);
-    // Whatever lies there goes into a program of this machine: a PNG whose checksums hold, and nothing else.
+    // Only PNGs with valid checksums reach ffmpeg.
     const size = readPngHeader(bytes);
     if (!size || size.width * size.height > MOST_PIXELS) return undefined;
     if ((await checksumFault(bytes, size)) !== undefined) return undefined;

@@ -42,55 +42,56 @@ async function absence(url: URL): Promise<string> {
   return `${place} is a pipe or a device: give a .blend`;
 }
 
-/** The folder of this machine that a user names by `-o`. Throws `bad-output`. */
+/** The local folder of `-o`. Throws `bad-output`. */
 export function localFolder(folder: string): URL {
   const url = parseLocation(`${folder}/`, process.cwd());
   if (url.protocol === 'file:') return url;
   throw new SpotreelError(
     'bad-output',
     'usage',
-    `-o ${folder} is no folder of this machine; give one, such as -o renders`,
+    `-o ${folder} is not a folder of this machine; give one, such as -o renders`,
   );
 }
 
-/** The plan's frames that `--frames` names. Throws `bad-usage` where there are none. */
+/** The frames of the plan that `--frames` names. Throws `bad-usage` if there are none. */
 export function namedFrames(text: string, { frames }: Pick<Manifest, 'frames'>): Set<number> {
   const planned = new Set(framesOf(frames));
   const named = [...framesOf(parseFrameRanges(text))].filter((frame) => planned.has(frame));
   if (named.length > 0) return new Set(named);
-  const message = `--frames ${printableName(text)}: none of them is a frame of this render, which has ${describeRanges(frames)}`;
+  const message = `--frames ${printableName(text)}: this render has no such frames, only ${describeRanges(frames)}`;
   throw new SpotreelError('bad-usage', 'usage', message);
 }
 
-/** By which a user says where renders lie. */
+/** Flags that say where renders are. */
 export interface PlaceFlags {
-  /** A folder of this machine, or `s3://bucket/prefix`. */
+  /** Local folder or `s3://bucket/prefix`. */
   readonly output?: string;
-  /** A deployed farm's name. */
+  /** Name of a deployed farm. */
   readonly farm?: string;
 }
 
-/** The same flags, for a command that a message names. Pure. */
+/** The same flags for a command in a message. Pure. */
 export function formatPlace({ output, farm }: PlaceFlags): string {
   return `${output === undefined ? '' : ` -o ${output}`}${farm === undefined ? '' : ` --farm ${farm}`}`;
 }
 
-/** Where renders lie, and who runs them there. */
+/** Where renders are, and who runs them. */
 export interface Place {
-  /** The folder under which each render has its own. */
+  /** Folder with a subfolder per render. */
   readonly output: URL;
-  /** AWS Batch; absent on this machine, where each render's own folder holds its Batch. */
+  /** AWS Batch; absent on this machine, where each render's folder holds a local Batch. */
   readonly batch?: Batch;
-  /** Absent where no farm was looked up. */
+  /** Absent if no farm was looked up. */
   readonly farm?: FarmDescription;
 }
 
-/** What `render` writes to where nothing else is said. */
+/** Default output of `render`. */
 export const LOCAL_OUTPUT = 'renders';
 
 /**
- * The folder of `-o` or the bucket of `--farm`; with both, a folder of that farm. Without them `SPOTREEL_FARM_NAME`, then
- * `./renders`. `client` configures AWS Batch, if the place is on AWS. Throws `no-renders`, and what `readFarm` throws.
+ * The folder of `-o` or the bucket of `--farm`; with both, a folder of that farm. The defaults are
+ * `SPOTREEL_FARM_NAME`, then `./renders`. `client` configures AWS Batch. Throws `no-renders`, and what `readFarm`
+ * throws.
  */
 export async function findPlace(
   { output, farm }: PlaceFlags,
@@ -121,7 +122,7 @@ function noRenders(): SpotreelError {
   return new SpotreelError('no-renders', 'usage', message);
 }
 
-/** Loads the SDK only where a farm is asked for. */
+/** Loads the SDK only for a farm. */
 async function farmNamed(name: string): Promise<FarmDescription> {
   const [{ SSMClient }, { readFarm }] = await Promise.all([
     import('@aws-sdk/client-ssm'),
@@ -130,7 +131,7 @@ async function farmNamed(name: string): Promise<FarmDescription> {
   return readFarm(name, new SSMClient({}));
 }
 
-/** Loaded once it is needed: on one machine it never is. */
+/** Loaded only for a farm. */
 async function awsBatch(client: BatchClientConfig): Promise<Batch> {
   const [{ BatchClient }, { AwsBatch }] = await Promise.all([
     import('@aws-sdk/client-batch'),
@@ -139,9 +140,9 @@ async function awsBatch(client: BatchClientConfig): Promise<Batch> {
   return new AwsBatch(new BatchClient(client));
 }
 
-/** The render of this name, which may be missing. Throws `no-render` for a name that no render can have. */
+/** The render with this name, which may be missing. Throws `no-render` for an invalid name. */
 function renderNamed(renderId: string, { output }: Pick<Place, 'output'>, storage: Storage): Render {
-  // `..` and what is more than one name would lead to other folders than a render's own.
+  // `..` and names with several parts would leave the folder of the render.
   try {
     return Render.at(output, checkRenderName(renderId), storage);
   } catch {
@@ -161,7 +162,7 @@ export async function findRender(
   return { render, manifest };
 }
 
-/** The same for callers that need no plan: `manifest` is absent if it is damaged, and `fault` says why. */
+/** The same without a required plan: `manifest` is absent if it is damaged, and `fault` says why. */
 export async function findFolder(
   renderId: string,
   place: Pick<Place, 'output'>,
@@ -177,7 +178,7 @@ export async function findFolder(
 
 const PLAN_FAULTS: ReadonlySet<string> = new Set(['bad-manifest', 'newer-manifest', 'denied']);
 
-/** The render that is named, else the newest in the place. Throws `no-render` if there is none. */
+/** The named render, else the newest in the place. Throws `no-render` without any. */
 export async function renderOrNewest(
   renderId: string | undefined,
   { output }: Pick<Place, 'output'>,
@@ -189,8 +190,8 @@ export async function renderOrNewest(
 }
 
 /**
- * What `status` and `watch` look at: the render of this id, without one the newest in the place, to be looked at again and
- * again. Throws `no-render`.
+ * Finds the render for `status` and `watch`, by default the newest, and a function that looks at it. Throws
+ * `no-render`.
  */
 export async function lookAtRender(
   renderId: string | undefined,
@@ -210,18 +211,18 @@ export async function lookAtRender(
 
 function noRender(renderId: string, output: URL, cause?: unknown): SpotreelError {
   const named = renderId === '' ? '' : ` "${renderId}"`;
-  const message = `there is no render${named} in ${formatLocation(output)}; run "spotreel list" for their names, or name another place with -o or --farm`;
+  const message = `there is no render${named} in ${formatLocation(output)}; run "spotreel list" to list renders, or name another place with -o or --farm`;
   return new SpotreelError('no-render', 'usage', message, { cause });
 }
 
-/** What a render has for people to open: paths or URLs. */
+/** Paths or URLs that people open. */
 export interface ToOpen {
   readonly report?: string;
-  /** The frame of a still. */
+  /** Frame of a still. */
   readonly picture?: string;
 }
 
-/** Two small requests at most. */
+/** Needs at most two small requests. */
 export async function findToOpen(render: Render, frameCount: number | undefined): Promise<ToOpen> {
   const { reportUrl, storage } = render;
   const hasReport = (await storage.head(reportUrl)) !== undefined;
@@ -234,28 +235,27 @@ export async function findToOpen(render: Render, frameCount: number | undefined)
   };
 }
 
-/** The last lines of a command that ends with a finished render. */
+/** Last lines of a command that ends with a finished render. */
 export const linesToOpen = ({ picture, report }: ToOpen): string[] => [
   ...(picture === undefined ? [] : [`picture: ${picture}`]),
   ...(report === undefined ? [] : [`report: ${report}`]),
 ];
 
-/** The flags of a render's options, read by `withShotOptions`. */
+/** Flags of a render's options, read by `withShotOptions`. */
 export interface OptionFlags extends Omit<RenderOptions, 'ocio'> {
-  /** A path as the user writes it, or `ocio://name`; `ocioOption` makes the option of it. */
+  /** A path or `ocio://name`; `ocioOption` converts it. */
   readonly ocio?: string;
 }
 
-/** The options among a command's flags, without `ocio`. */
+/** Options among the flags of a command, without `ocio`. */
 export function renderOptionsOf(flags: OptionFlags): RenderOptions {
   const names = OPTION_NAMES.filter((name) => name !== 'ocio' && flags[name] !== undefined);
   return Object.fromEntries(names.map((name) => [name, flags[name]]));
 }
 
 /**
- * The option `ocio` for the scene at `scene`: of `--ocio`, a path of this machine for a scene on this machine, else a path from the
- * scene's folder in its bucket. On one machine the variable `OCIO` stands in for the flag, so that it is part of what makes a render
- * the same; one that no option can name is left to Blender. Throws `bad-options`.
+ * The option `ocio` for the scene at `scene`: a local path for a local scene, else a path relative to the scene's
+ * folder. On this machine, the default is the variable `OCIO`, if an option can name its value. Throws `bad-options`.
  */
 export function ocioOption(
   flag: string | undefined,

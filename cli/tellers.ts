@@ -8,23 +8,23 @@ import type { RenderState } from '../core/status/render-state';
 import type { ComputeFacts } from './doctor/farm-facts';
 import { explainWaiting } from './doctor/judge-farm';
 
-/** Tells what renders of one farm cost. Prices are looked up once, when they are first wanted. */
+/** Computes costs of renders of one farm. Looks prices up once, when first needed. */
 export class CostTeller {
-  /** By the pool of machines, as JSON. */
+  /** Prices by machine pool, as JSON. */
   private readonly prices = new Map<string, Promise<VcpuPrices>>();
 
-  /** Without a farm, or where its description does not tell its machines, no cost is known. */
+  /** Costs are unknown without a farm, or if its description lacks its machines. */
   constructor(private readonly farm: Pick<FarmDescription, 'machines' | 'region'> | undefined) {}
 
-  /** By what a look at a render saw. */
+  /** The cost of the usage that a look at a render found. */
   async costOf({ usage }: { readonly usage?: RenderUsage }): Promise<RenderCost | undefined> {
     if (!usage) return undefined;
-    const reckon = await this.reckoner(usage.onGpu);
-    return reckon?.(usage);
+    const costOf = await this.calculator(usage.onGpu);
+    return costOf?.(usage);
   }
 
-  /** By what a render's cost is reckoned, whose slices run on machines with GPUs or without. */
-  async reckoner(onGpu: boolean): Promise<((usage: MachineUsage) => RenderCost) | undefined> {
+  /** A function that computes costs on GPU or CPU machines. */
+  async calculator(onGpu: boolean): Promise<((usage: MachineUsage) => RenderCost) | undefined> {
     const { machines, region } = this.farm ?? {};
     if (!machines || region === undefined) return undefined;
     const pools = machinePools(machines, onGpu);
@@ -41,42 +41,45 @@ export class CostTeller {
   }
 }
 
-/** Spot prices as EC2 tells them by the user's own credentials; the built-in table where it does not, which says why. */
+/** Spot prices from EC2 with the user's credentials; else the built-in table, with a note why. */
 export async function findPrices(pool: MachinePool, region: string): Promise<VcpuPrices> {
-  // A large part of the SDK, and of no use to anything else here.
+  // Loaded only if needed: a large part of the SDK.
   const { askSpotOffers, createEc2 } = await import('../core/cost/aws-spot-prices');
   const at = new Date();
   try {
     return accountPrices(await askSpotOffers(pool, createEc2(region), at), pool, region, at);
   } catch (error) {
     if (!(error instanceof SpotreelError)) throw error;
-    return withNote(tablePrices(pool, region), `EC2 could not be asked for Spot prices: ${messageOf(error)}`);
+    return withNote(tablePrices(pool, region), `cannot get Spot prices from EC2: ${messageOf(error)}`);
   }
 }
 
-/** What AWS says of a farm's machines changes slowly, and it is asked a dozen questions. */
+/** Facts about a farm's machines change slowly and take a dozen calls. */
 const ASK_AGAIN_SECONDS = 5 * 60;
 
-/** Tells why nothing of a farm runs: once that is unusual, and AWS Batch itself does not say, what AWS says of its machines. */
+/**
+ * Explains why no job of a farm runs, from facts about its machines, if it waits unusually long without a reason from
+ * AWS Batch.
+ */
 export class WaitTeller {
   private asked: { readonly at: number; readonly answer: Promise<void> } | undefined;
   private found: readonly string[] | undefined;
 
-  /** Without a farm nobody is asked; `find` asks. */
+  /** `find` asks AWS; without a farm it is not called. */
   constructor(
     private readonly farm: FarmDescription | undefined,
     private readonly find: (farm: FarmDescription) => Promise<ComputeFacts> = askAws,
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** With what AWS answers, which is waited for. */
+  /** Waits for the answer of AWS. */
   async explained(state: RenderState): Promise<RenderState> {
     if (!this.isUnusual(state)) return state;
     await this.ask();
     return this.withFound(state);
   }
 
-  /** With what AWS has answered by now. */
+  /** Uses what AWS has answered so far. */
   explainedSoFar(state: RenderState): RenderState {
     if (!this.isUnusual(state)) return state;
     void this.ask();
@@ -109,7 +112,7 @@ export class WaitTeller {
   }
 }
 
-/** Much of the SDK, and of use only to who waits for long. */
+/** Loaded only for long waits: a large part of the SDK. */
 async function askAws(farm: FarmDescription): Promise<ComputeFacts> {
   const { findComputeFacts } = await import('./doctor/aws-facts');
   return findComputeFacts(farm);

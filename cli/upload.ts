@@ -22,17 +22,17 @@ import {
 import { formatSeconds, printableName } from '../core/text';
 import { confirm, type Meter, type Reading } from './output';
 
-/** Hex digits of a file's hash in its folder's name: enough that no two files of a bucket meet. */
+/** Hex digits of a file's hash in its folder name; collisions are practically impossible. */
 const HASH_DIGITS = 16;
 
-/** Files that are asked for at a time, and uploaded at a time; large ones go in several parts at a time besides. */
+/** Files that are checked and uploaded at a time; large ones use several parallel parts each. */
 const ASKED_AT_ONCE = 16;
 const UPLOADED_AT_ONCE = 4;
 
-/** Files whose content is compared with an object's at a time. */
+/** Files that are compared with objects at a time. */
 const HASHED_AT_ONCE = 2;
 
-/** Where an upload tells how it goes; `now` in milliseconds. */
+/** Where an upload shows its progress; `now` in milliseconds. */
 export interface UploadView {
   readonly say: (text: string) => void;
   readonly meter: Meter;
@@ -45,10 +45,9 @@ interface Upload {
 }
 
 /**
- * The files of this machine in the bucket, in the same order. Each lies in a folder that its content names: what is there
- * already is not uploaded again, whichever project it came with, and nothing is ever written over that a running render reads. Whoever may
- * write to the bucket can put other bytes there, and those are uploaded again. All lie two
- * folders below the uploads, where an object starts nothing by itself: whoever uploads it this way submits it too.
+ * Uploads local files and returns their objects in the same order. Folders are named by content, so stored files are
+ * not uploaded again and no object that a render reads is overwritten. Objects whose content differs from their name
+ * are replaced. Objects two folders below the uploads start no render by themselves.
  */
 export async function uploadFiles(
   files: readonly ObjectHead[],
@@ -76,7 +75,7 @@ export async function uploadFiles(
   const arrive = (href: string, bytes: number): void => {
     arrived.set(href, bytes);
     const done = [...arrived.values()].reduce((sum, part) => sum + part, 0);
-    // What is there at once has no progress to show.
+    // Stored files need no progress.
     if (done < total) meter.show(uploadReading(done, total, (now() - began) / 1000));
   };
   try {
@@ -99,12 +98,15 @@ function targetOf({ url, etag }: ObjectHead, uploads: URL): URL {
   return childUrl(uploads, SUBMITTED_FOLDER, etag.slice(0, HASH_DIGITS), basename(filePath(url)));
 }
 
-/** Whether an object holds the bytes of the file. An object that a KMS key encrypts has no comparable ETag and counts as another one. */
+/**
+ * Whether an object has the content of the file. Objects encrypted with a KMS key have no comparable ETag and count as
+ * different.
+ */
 async function isContent({ size, etag }: ObjectHead, { file }: Upload): Promise<boolean> {
   return size === file.size && (etag === file.etag || (await hasContentOf(filePath(file.url), etag)));
 }
 
-/** Whether an object has been written since it was `other`. */
+/** Whether an object was written since it was `other`. */
 function isWritten({ etag, lastModified }: ObjectHead, other: ObjectHead | undefined): boolean {
   return etag !== other?.etag || lastModified > other.lastModified;
 }
@@ -115,22 +117,22 @@ function announcement(wanted: readonly Upload[], missing: readonly Upload[]): st
     const to = formatLocation(only.target);
     const { url, size } = only.file;
     return missing.length === 0
-      ? `${to} is there already`
+      ? `${to} is already uploaded`
       : `uploading ${filePath(url)} (${formatMebibytes(size)}) to ${to}`;
   }
   const bytes = missing.reduce((sum, { file }) => sum + file.size, 0);
   const kept = wanted.length - missing.length;
-  if (missing.length === 0) return `all ${wanted.length} files are there already`;
-  const rest = kept > 0 ? `; ${kept} are there already` : '';
+  if (missing.length === 0) return `all ${wanted.length} files are already uploaded`;
+  const rest = kept > 0 ? `; ${kept} are already uploaded` : '';
   return `uploading ${missing.length} ${missing.length === 1 ? 'file' : 'files'} (${formatMebibytes(bytes)})${rest}`;
 }
 
 function uploadLost({ file, target }: Upload): SpotreelError {
-  const message = `${formatLocation(target)} is not what was uploaded from ${filePath(file.url)}; submit again`;
+  const message = `${formatLocation(target)} no longer matches ${filePath(file.url)}; submit again`;
   return new SpotreelError('upload-lost', 'passing', message);
 }
 
-/** How far an upload is that has gone on for so many seconds. */
+/** The progress of an upload after so many seconds. */
 export function uploadReading(done: number, total: number, seconds: number): Reading {
   const left = done > 0 ? `about ${formatSeconds(((total - done) / done) * seconds)} left` : '';
   return { total, done, count: `${formatMebibytes(done)} of ${formatMebibytes(total)}`, note: left };
@@ -140,16 +142,15 @@ export function formatMebibytes(bytes: number): string {
   return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
-/** A scene in the bucket, and what is known of it, with its files as they lie in the bucket, too. */
+/** A scene in the bucket, with its examination and files in the bucket. */
 export interface UploadedProject {
   readonly source: ObjectHead;
   readonly examination: SceneExamination;
 }
 
 /**
- * Brings a scene of this machine, and what it needs, into the bucket. The plan, not the bucket, says at which path each file
- * is wanted: those are kept as they are from the innermost folder that holds all of them. Files that are named by absolute
- * paths stay here: no other machine has those paths.
+ * Uploads a scene and its files. The plan names the path of each file, relative to the innermost common folder. Files
+ * with absolute paths stay here: no other machine has those paths.
  */
 export async function uploadProject(
   scene: ObjectHead,
@@ -175,11 +176,11 @@ function filesToUpload({ project, scenePath }: SceneExamination): FoundFile[] {
 async function headOf({ url }: FoundFile, storage: Storage): Promise<ObjectHead> {
   const head = await storage.head(url);
   if (head) return head;
-  const message = `${formatLocation(url)} was there a moment ago and is gone: put it back and submit again`;
+  const message = `${formatLocation(url)} disappeared during the upload: restore it and submit again`;
   throw new StorageError('not-found', url, message);
 }
 
-/** The same examination of the scene as it lies in the bucket: pure. */
+/** The examination of the scene in the bucket. Pure. */
 export function relocate(
   examination: SceneExamination,
   objectAt: ReadonlyMap<string, ObjectHead>,
@@ -203,7 +204,7 @@ export function relocate(
   };
 }
 
-/** How all paths begin, up to and with a slash; empty where they share no folder. */
+/** Common start of all paths, up to and including a slash; empty without one. */
 function sharedFolder(paths: readonly string[]): string {
   const [first = '', ...others] = paths;
   let shared = first.slice(0, first.lastIndexOf('/') + 1);
@@ -213,10 +214,10 @@ function sharedFolder(paths: readonly string[]): string {
   return shared;
 }
 
-/** Files of one folder that are listed one by one. */
+/** Most files of a folder that are listed one by one. */
 const MOST_OF_FOLDER = 5;
 
-/** Lines of the list; the rest is counted. */
+/** Most lines of the list; the rest is counted. */
 const MOST_LINES = 40;
 
 const INSTEAD =
@@ -226,8 +227,8 @@ const TOO_MANY =
   "too many files outside the scene's folder to show all of them: give --project DIR for the folder that may be uploaded, or --yes";
 
 /**
- * Lists the files outside the scene's folder and asks whether they may be uploaded. `isYes` answers. Throws `bad-usage` where
- * there is no terminal, and where the list is cut: a scene could name harmless files first and hide others behind them.
+ * Lists files outside the scene's folder and asks whether to upload them. `isYes` answers. Throws `bad-usage` without
+ * a terminal, and if the list is cut: a scene could hide files at its end.
  */
 export async function confirmUploads(
   outside: readonly OutsideFile[],
@@ -242,7 +243,7 @@ export async function confirmUploads(
   return isYes || confirm(`upload ${outside.length === 1 ? 'it' : 'them'}?`, INSTEAD);
 }
 
-/** A line for each file, or for each folder with many of them: pure. */
+/** One line per file, or per folder with many of them. Pure. */
 export function describeOutside(outside: readonly OutsideFile[]): string[] {
   const folders = new Map<string, OutsideFile[]>();
   for (const file of outside) {
@@ -271,16 +272,15 @@ function countFiles(files: readonly OutsideFile[]): string {
   return `${files.length} ${files.length === 1 ? 'file' : 'files'} (${formatMebibytes(bytes)})`;
 }
 
-/** How far the files of a scene may be uploaded. */
+/** Which files of a scene may be uploaded. */
 export interface UploadFlags {
   readonly project?: string;
   readonly yes?: boolean;
 }
 
 /**
- * Examines a scene that is to be rendered on a farm, as far as its files may be uploaded. With `project`, the files below that
- * folder may be, and no others; otherwise those in the scene's folder, and others after `confirmUploads`. `options` name another scene than
- * the active one, and an OpenColorIO configuration. Throws `bad-usage`.
+ * Examines a scene for a farm. `project` allows the files in that folder only; otherwise those in the scene's folder,
+ * and others after `confirmUploads`. `options` select the scene and OpenColorIO configuration. Throws `bad-usage`.
  */
 export async function examineForUpload(
   { url, etag }: ObjectHead,

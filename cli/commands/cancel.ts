@@ -14,13 +14,13 @@ import { explain, type Run, withPlaceOptions, withRenderId } from '../help';
 import { findFolder, findPlace, type PlaceFlags } from '../place';
 import { say } from '../output';
 
-/** Seconds between two looks, and how long whoever watches the folder may take: workers finish frames that are nearly done. */
+/** Seconds between two checks, and the longest wait: workers first finish frames that are nearly done. */
 const LOOK_SECONDS = 0.2;
 const MOST_SECONDS = 90;
 
 /**
- * Has a render of a watch folder stopped, or taken out of its queue, whether somebody watches it now or will later; all else in
- * the queue goes on. `false` where it is no render of any. Throws `still-stopping` (passing) when it takes too long.
+ * Stops a render of a watch folder or removes it from the queue; other renders continue. `false` for a render of
+ * another place. Throws `still-stopping` (passing) if it takes too long.
  */
 async function cancelQueued(render: Render, { pause }: Pick<Wait, 'pause'>): Promise<boolean> {
   const { output, renderId, storage } = render;
@@ -33,10 +33,10 @@ async function cancelQueued(render: Render, { pause }: Pick<Wait, 'pause'>): Pro
   say(`asking ${describeHolder(holder)}, which watches the folder, to stop it`);
   const directory = filePath(queueFolder(output));
   for (let waited = 0; await storage.head(mark); waited += LOOK_SECONDS) {
-    // The mark stays, and whoever watches next obeys it first.
+    // The mark stays: the next process that watches the folder obeys it first.
     if (!isHolderAlive(directory, holder)) return true;
     if (waited >= MOST_SECONDS) {
-      const message = `${describeHolder(holder)} was asked to stop ${renderId} ${MOST_SECONDS} s ago and has not: stop it by hand, or wait`;
+      const message = `${describeHolder(holder)} has not stopped ${renderId} after ${MOST_SECONDS} s: wait, or stop that process by hand`;
       throw new SpotreelError('still-stopping', 'passing', message);
     }
     await pause(LOOK_SECONDS);
@@ -44,7 +44,7 @@ async function cancelQueued(render: Render, { pause }: Pick<Wait, 'pause'>): Pro
   return true;
 }
 
-/** A version that another has taken the place of still renders to its end. */
+/** A render whose scene has a newer version still runs to its end. */
 function isIn({ waiting, holder }: QueueLook, render: Render): boolean {
   if (waiting.includes(render.renderId)) return true;
   const own = localHolder(render);
@@ -54,12 +54,9 @@ function isIn({ waiting, holder }: QueueLook, render: Render): boolean {
 const MOST_STOP_SECONDS = 60;
 
 /**
- * Asks the process that has `directory` to stop (SIGTERM) and waits until it is gone. Only a process of this machine that is proven
- * to be the holder gets a signal. Node has no pidfd_send_signal(2), so the id could be used again between the proof and the signal;
- * nothing happens in between.
- *
- * Throws `not-here` for a process of another machine, `not-proven` where anybody may have written the claim, `not-allowed` for a
- * process of another user, `still-stopping` (passing) when it takes too long.
+ * Sends SIGTERM to the process that holds `directory`, if it is proven to be the holder, and waits for its end.
+ * Throws `not-here` (another machine), `not-proven`, `not-allowed` (another user), `still-stopping` (passing). Node
+ * has no pidfd_send_signal(2), so nothing runs between the proof and the signal.
  */
 async function stopLocal(
   directory: string,
@@ -74,7 +71,7 @@ async function stopLocal(
   if (!isHolderProven(directory, holder)) {
     if (!isProcessAlive(pid, startTime)) return;
     const message =
-      `a claim in ${join(directory, 'lock')} names process ${pid}, which is not proven to be Spotreel's, so it gets no signal; ` +
+      `a claim in ${join(directory, 'lock')} names process ${pid}, but Spotreel cannot prove that it started this process, and does not stop it; ` +
       `if it renders, stop it by hand (kill ${pid}), else delete the claim ${holder.name}`;
     throw new SpotreelError('not-proven', 'usage', message);
   }
@@ -87,7 +84,7 @@ async function stopLocal(
   }
   for (let waited = 0; isProcessAlive(pid, startTime); waited += LOOK_SECONDS) {
     if (waited >= MOST_STOP_SECONDS) {
-      const message = `process ${pid} was asked to stop ${MOST_STOP_SECONDS} s ago and still runs: stop it by hand (kill ${pid}) or wait`;
+      const message = `process ${pid} has not stopped after ${MOST_STOP_SECONDS} s: wait, or stop it by hand (kill ${pid})`;
       throw new SpotreelError('still-stopping', 'passing', message);
     }
     await pause(LOOK_SECONDS);
@@ -98,7 +95,7 @@ interface CancelFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
-/** `spotreel cancel RENDERID`: nothing of it runs any more when this ends with 0. Gives the exit code. */
+/** `spotreel cancel RENDERID`: ends with 0 once no job of the render runs. Returns the exit code. */
 export async function cancelCommand(renderId: string, flags: CancelFlags): Promise<number> {
   const storage = openStorage();
   const place = await findPlace(flags);
@@ -110,15 +107,15 @@ export async function cancelCommand(renderId: string, flags: CancelFlags): Promi
   } else {
     stopped = await cancelLocal(render);
   }
-  const goOn = place.batch ? 'submit' : 'render';
+  const resume = place.batch ? 'submit' : 'render';
   const again = queueAround(render)
-    ? 'dropped into the watch folder again, the scene'
-    : `"spotreel ${goOn}" of the same scene`;
+    ? 'drop the scene into the watch folder again'
+    : `run "spotreel ${resume}" with the same scene`;
   say(`${renderId} ${stopped ? 'is cancelled' : 'was not running'}`);
   const kept = manifest && (await render.storedFrames(manifest)).size;
   if (manifest)
     say(
-      `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${render.location}; ${again} resumes the render`,
+      `kept: ${kept} of ${countOf(manifest.frameCount, 'frame')} in ${render.location}; to resume, ${again}`,
     );
   if (flags.json) {
     const frames = manifest && { stored: kept, total: manifest.frameCount };
@@ -138,7 +135,7 @@ async function cancelLocal(render: Render): Promise<boolean> {
 }
 
 function noBatch({ location }: Render): SpotreelError {
-  const message = `nobody can be asked who renders into ${location}; give s3://… or a folder of this machine`;
+  const message = `cannot determine which process renders into ${location}; give s3://… or a folder of this machine`;
   return new SpotreelError('bad-usage', 'usage', message);
 }
 

@@ -20,8 +20,9 @@ import { findFolder, findPlace, type Place, type PlaceFlags } from '../place';
 const AT_ONCE = 16;
 
 /**
- * Deletes everything below the render's folder, and on a disk the folder, too; links in it are removed, not followed. The plan
- * goes last: a delete that broke off finds the render again. `onDeleted` is told how many are gone.
+ * Deletes everything below the render's folder, and a folder on disk itself; removes links and does not follow them.
+ * Deletes the plan last, so that an interrupted delete can be repeated. `onDeleted` gets the number of deleted
+ * objects.
  */
 async function deleteRender(render: Render, onDeleted: (count: number) => void): Promise<number> {
   const { manifest: plan, storage } = render;
@@ -56,7 +57,7 @@ interface DeleteFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
-/** `spotreel delete RENDERID`: everything of a render, for good. Gives the exit code. */
+/** `spotreel delete RENDERID`: deletes all files of a render. Returns the exit code. */
 export async function deleteCommand(renderId: string, flags: DeleteFlags): Promise<number> {
   const storage = openStorage();
   const place = await findPlace(flags);
@@ -69,7 +70,7 @@ export async function deleteCommand(renderId: string, flags: DeleteFlags): Promi
       if (flags.json) process.stdout.write(`${JSON.stringify({ renderId, deleted: false, files: 0 })}\n`);
       return 1;
     }
-    // The question may have stood there for a while.
+    // The user may have answered late: check again.
     await refuseRunning(render, place);
   }
   const meter = createMeter(process.stderr, Date.now);

@@ -11,7 +11,7 @@ interface DoctorFlags {
   readonly json?: boolean;
 }
 
-/** `spotreel doctor`. Gives the exit code. */
+/** `spotreel doctor`. Returns the exit code. */
 export async function doctorCommand({ farm, json }: DoctorFlags): Promise<number> {
   const asked = farm ?? process.env.SPOTREEL_FARM_NAME;
   const [local, ofFarm] = await Promise.all([
@@ -19,18 +19,23 @@ export async function doctorCommand({ farm, json }: DoctorFlags): Promise<number
     checkFarm(asked ?? 'main', asked !== undefined),
   ]);
   const checks = [...local, ...ofFarm];
-  if (json) process.stdout.write(`${JSON.stringify({ checks })}\n`);
+  if (json) process.stdout.write(`${checksJson(checks)}\n`);
   else print(describeChecks(checks), process.stdout);
   return checks.some(({ state }) => state === 'wrong') ? 1 : 0;
+}
+
+/** JSON has kept the older key of `fix`. */
+function checksJson(checks: readonly Check[]): string {
+  return JSON.stringify({ checks: checks.map(({ fix: mend, ...check }) => ({ ...check, mend })) });
 }
 
 async function checkFarm(name: string, isAskedFor: boolean): Promise<Check[]> {
   const { findAccount } = await import('../doctor/aws-account');
   const account = await findAccount(name);
   const checks = judgeAccount(account, isAskedFor);
-  if (!account.farm || !('told' in account.farm)) return checks;
+  if (!account.farm || !('value' in account.farm)) return checks;
   const { findFarmFacts } = await import('../doctor/aws-facts');
-  return [...checks, ...judgeFarm(await findFarmFacts(account.farm.told))];
+  return [...checks, ...judgeFarm(await findFarmFacts(account.farm.value))];
 }
 
 export function addDoctor(command: Command, run: Run): void {

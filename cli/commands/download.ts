@@ -31,16 +31,16 @@ interface DownloadFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
-/** Seconds between two looks at a render that goes on: doubled while nothing comes. */
+/** Seconds between two listings of a running render; the pause doubles while no file is new. */
 const LOOK_SECONDS = { first: 2, longest: 30 };
 
-/** Looks in a row that fail for the network's sake before it counts. */
+/** Consecutive network failures before the download fails. */
 const MOST_FAULTS = 10;
 
-/** All that is asked for is here, or not (yet) there. */
+/** `complete`: every requested file is downloaded. `partial`: some do not exist (yet). */
 const EXIT_CODES = { complete: 0, partial: 3 } as const;
 
-/** `spotreel download RENDERID [DIR]`. Gives the exit code. */
+/** `spotreel download RENDERID [DIR]`. Returns the exit code. */
 export async function downloadCommand(
   renderId: string,
   directory: string | undefined,
@@ -63,7 +63,7 @@ export async function downloadCommand(
   const download = { wanted, render, manifest, directory: target, services, onProgress };
   try {
     await (flags.watch ? watch(download, place, tally) : downloadOnce(download, tally, new Map()));
-    // What lies there still is of versions that are no more.
+    // The remaining partial files belong to versions that no longer exist.
     await rm(unfinished, { recursive: true, force: true });
   } catch (error) {
     if (!stopping.signal.aborted) throw error;
@@ -74,12 +74,12 @@ export async function downloadCommand(
   }
   const report = reportOf(download, tally);
   say(describeDownload(report, wanted.frames, tally));
-  if (stopping.signal.aborted) say('stopped: the same command goes on from there');
+  if (stopping.signal.aborted) say('stopped: run the same command again to resume');
   if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
   return stopping.exitCode() || EXIT_CODES[report.state];
 }
 
-/** Looks again and again, until nothing more will come. */
+/** Lists and downloads repeatedly until the render has ended. */
 async function watch(download: Download, { batch }: Place, tally: Tally): Promise<void> {
   const { render, services } = download;
   const asked = { render, batch, now: Date.now };
@@ -88,7 +88,7 @@ async function watch(download: Download, { batch }: Place, tally: Tally): Promis
   for (;;) {
     const before = tally.fetched;
     try {
-      // Asked before the listing, so that nothing comes between the last one and the end.
+      // Checked before the listing, so that the last listing is complete.
       const isOver = await hasEnded(asked);
       await downloadOnce(download, tally, known);
       if (isOver) return;
@@ -103,18 +103,18 @@ async function watch(download: Download, { batch }: Place, tally: Tally): Promis
   }
 }
 
-/** A fault of the network's, or a file that is written over so often that no version of it could be had. */
+/** A network fault, or a file that changes too often to be downloaded. */
 function isPassing(error: unknown): boolean {
   return error instanceof StorageError && (error.code === 'unavailable' || error.code === 'changed');
 }
 
-/** Throws `bad-usage` for a video that is never made, and frames that are none of the render's. */
+/** Throws `bad-usage` for a render without a video, and for frames that the render does not have. */
 function wantedOf({ frames, video = false }: DownloadFlags, manifest: Manifest): Wanted {
   if (video && !makesVideo(manifest)) {
     throw new SpotreelError(
       'bad-usage',
       'usage',
-      '--video: this render makes no video, it was asked for frames alone',
+      '--video: this render makes no video; it was planned for frames only',
     );
   }
   if (frames === undefined) {

@@ -32,12 +32,12 @@ interface EstimateFlags extends OptionFlags, UploadFlags {
   readonly json?: boolean;
 }
 
-/** All test frames came out, or some did not. */
+/** `partial`: some test frames failed. */
 const EXIT_CODES = { done: 0, partial: 3 } as const;
 
 /**
- * `spotreel estimate FILE`: what a scene will take here and cost on a farm, from some of its frames. On standard output the
- * estimate, all else on standard error. Gives the exit code.
+ * `spotreel estimate FILE`: estimates time here and cost on a farm from test frames. Prints the estimate on standard
+ * output and progress on standard error. Returns the exit code.
  */
 export async function estimateCommand(file: string, flags: EstimateFlags): Promise<number> {
   const { threads, ...here } = renderOptionsOf(flags);
@@ -54,7 +54,7 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
     say('nothing was uploaded');
     return 1;
   }
-  // One that was named has to be there before anything is rendered; another is asked meanwhile.
+  // A farm that the user names must exist before anything is rendered; the default farm is looked up meanwhile.
   const named = testOn ?? (name === undefined ? undefined : await askFarmSize(name, onGpu));
   const stopping = listenForStop();
   try {
@@ -74,7 +74,7 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
         say,
       });
       if (!estimate) {
-        say(`stopped: ${testOn ? 'the farm goes on, and ' : ''}the same command goes on from there`);
+        say(`stopped: ${testOn ? 'the farm continues; ' : ''}run the same command again to resume`);
         return stopping.exitCode();
       }
       if (shots.length > 1) say(`camera ${printableName(shot.options.camera ?? '')}:`);
@@ -89,7 +89,7 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
   }
 }
 
-/** Throws `PreflightError` with all that is wrong with the whole shot, and what `targetFaults` finds of a farm. */
+/** Throws `PreflightError` with all faults of the whole shot, also those of `targetFaults` for a farm. */
 async function examineShots(
   source: ObjectHead,
   options: Shot['options'],

@@ -25,7 +25,7 @@ interface FarmFlags {
   readonly json?: boolean;
 }
 
-/** `spotreel farm DIR`: renders what is dropped into `DIR/uploads`, until it is stopped. Gives the exit code. */
+/** `spotreel farm DIR`: renders scenes from `DIR/uploads` until it is stopped. Returns the exit code. */
 export async function farmCommand(directory: string, flags: FarmFlags): Promise<number> {
   const machine = divideMachine(flags.parallel, flags.threads);
   const { allowScripts = false } = flags;
@@ -62,7 +62,7 @@ export async function farmCommand(directory: string, flags: FarmFlags): Promise<
   try {
     const counts = await folder.run();
     if (exitCode === undefined) return exitCodeOf(counts);
-    process.stderr.write('stopped: what is done is kept; the same command goes on from there\n');
+    process.stderr.write('stopped: finished frames are kept; run the same command again to resume\n');
     return exitCode;
   } finally {
     stopListening();
@@ -77,7 +77,7 @@ function exitCodeOf({ failed, refused, partial }: FolderCounts): number {
 function findDirectory(text: string): URL {
   const url = parseLocation(`${text}/`, process.cwd());
   if (url.protocol === 'file:') return url;
-  const message = `${text} is no folder of this machine; give one, such as .: uploads to a bucket render by themselves`;
+  const message = `${text} is not a folder of this machine; give one, such as . (uploads to a bucket render without this command)`;
   throw new SpotreelError('bad-usage', 'usage', message);
 }
 

@@ -21,7 +21,7 @@ import { denoiserFor, hasDisplay, hasOwnColors } from '../local/farm';
 import { describeFinding, describeRows, print } from '../output';
 import { findSource, ocioOption } from '../place';
 
-/** What people call each state. */
+/** The word for each state. */
 const STATES: Readonly<Record<FoundDependency['state'], string>> = {
   packed: 'packed',
   found: 'ok',
@@ -37,14 +37,14 @@ const STATES: Readonly<Record<FoundDependency['state'], string>> = {
   unusable: 'missing',
 };
 
-/** Whether a frame needs the file; nothing of those that it surely needs. */
+/** Whether a frame needs the file; nothing if it surely does. */
 const REACHES: Readonly<Record<Reach, string>> = {
   rendered: '',
   maybe: 'may not be rendered',
   unused: 'not rendered',
 };
 
-/** A line for each file that a scene needs, or a sequence of them: `  ok       image //wood.png (image "Wood")`. */
+/** A line for each needed file or sequence: `  ok       image //wood.png (image "Wood")`. */
 export function describeDependencies(dependencies: readonly FoundDependency[]): string[] {
   if (dependencies.length === 0) return [];
   return ['files', ...dependencies.map(describeDependency)];
@@ -64,7 +64,7 @@ function describeDependency({ dependency, state, isAbsolute, files, library }: F
   return `  ${STATES[state].padEnd(11)}${kind} ${printableName(path)}${note}`;
 }
 
-/** The same for a program; `files` are those that it stands for. */
+/** The same as JSON; `files` are the members of a sequence. */
 function dependencyJson({ dependency, state, isAbsolute, location, files, library }: FoundDependency) {
   const { kind, extent, path, packed, usedBy, reach } = dependency;
   const found = files.map((file) => ({ location: formatLocation(file.url), size: file.size }));
@@ -88,7 +88,7 @@ interface InspectFlags {
   readonly allowScripts?: boolean;
 }
 
-/** `spotreel inspect FILE`: what the scene reader finds in the file, what the file needs, and what is wrong with it. */
+/** `spotreel inspect FILE`: shows the scenes, needed files and problems of a .blend. Returns the exit code. */
 export async function inspectCommand(file: string, { json, allowScripts }: InspectFlags): Promise<number> {
   const storage = openStorage();
   const { url } = await findSource(file, storage);
@@ -127,7 +127,7 @@ export async function inspectCommand(file: string, { json, allowScripts }: Inspe
   return 0;
 }
 
-/** The file may be opened where no Blender is installed. */
+/** `undefined` if no Blender is installed: inspect does not need one. */
 async function blenderHere(environment: NodeJS.ProcessEnv): Promise<BlenderVersion | undefined> {
   try {
     return await askBlenderVersion(findProgram('blender', environment), environment);
@@ -147,7 +147,7 @@ function describeFacts(
 ): string {
   const packed = compression === 'none' ? 'uncompressed' : `compressed with ${compression}`;
   const subversion = blenderSubversion === undefined ? '' : ` (subversion ${blenderSubversion})`;
-  const part = incomplete ? '; too large to be read whole: what stands here is not all of it' : '';
+  const part = incomplete ? '; too large to read whole: this list is incomplete' : '';
   const head = `${file}: saved by Blender ${blenderVersion.text}${subversion}, ${packed}${part}`;
   return [head, ...scenes.flatMap((scene) => describeScene(scene, scene.name === activeScene, cameras))].join(
     '\n',

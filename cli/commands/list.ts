@@ -12,7 +12,9 @@ interface ListFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
-/** `spotreel list`: every render in a place, the newest first; with `--json` one object a line. Gives the exit code. */
+/**
+ * `spotreel list`: all renders in a place, newest first; `--json` prints one object per line. Returns the exit code.
+ */
 export async function listCommand(flags: ListFlags): Promise<number> {
   const { output, batch } = await findPlace(flags);
   const renders = await listRenders({ output, batch, storage: openStorage(), now: Date.now });
@@ -27,7 +29,7 @@ export async function listCommand(flags: ListFlags): Promise<number> {
 
 type Group = readonly [group: string | undefined, members: readonly ListedRender[]];
 
-/** Renders of one group stand together, where the newest of them is. */
+/** Groups are listed together, at the position of their newest render. */
 function byGroup(renders: readonly ListedRender[]): Group[] {
   const groups = new Map<string, ListedRender[]>();
   for (const render of renders) {
@@ -41,17 +43,17 @@ function rowOf(
   { renderId, state, frames, createdAt, camera, reason }: ListedRender,
   indent: string,
 ): string[] {
-  const told = [
+  const notes = [
     ...(camera === undefined ? [] : [`camera ${printableName(camera)}`]),
     ...(reason ? [reason] : []),
   ];
   return [
     indent + printableName(renderId),
-    // A column holds no more than the state's name.
+    // Only the name of the state fits into a column.
     STATE_WORDS[state].replace(/:.*/, ''),
     frames ? `${frames.stored}/${frames.total}` : '',
     createdAt === undefined ? '' : localTime(createdAt),
-    printable(told.join(': ').replaceAll('\n', ' ')),
+    printable(notes.join(': ').replaceAll('\n', ' ')),
   ];
 }
 

@@ -22,13 +22,13 @@ interface LogsFlags extends PlaceFlags, WantedLogs {
   readonly json?: boolean;
 }
 
-/** Throttled calls are sent again, each time after a longer wait. */
+/** Throttled calls are repeated with growing pauses. */
 const AWS_CLIENT = {
   maxAttempts: 6,
   requestHandler: { connectionTimeout: 10_000, socketTimeout: 60_000 },
 };
 
-/** `spotreel logs [renderId]`. Gives the exit code. */
+/** `spotreel logs [renderId]`. Returns the exit code. */
 export async function logsCommand(renderId: string | undefined, flags: LogsFlags): Promise<number> {
   const stop = new AbortController();
   const stopping = listenForStop(stop);
@@ -38,7 +38,7 @@ export async function logsCommand(renderId: string | undefined, flags: LogsFlags
     const place = await findPlace(flags, AWS_CLIENT);
     const id = renderId ?? (await newestRender(place.output, storage)) ?? '';
     const { render, manifest, fault } = await findFolder(id, place, storage);
-    // Which slice renders a frame is in the plan alone; in a bucket so is how many slices there are.
+    // Only the plan maps frames to slices, and in a bucket only the plan has the number of slices.
     if (fault && (flags.frame !== undefined || render.folder.protocol !== 'file:')) throw fault;
     if (fault) printer.say(`note: ${fault.message}`);
     const findRenderNow = async (): Promise<LoggedRender> => {
@@ -49,9 +49,9 @@ export async function logsCommand(renderId: string | undefined, flags: LogsFlags
     const work = showLogs(findRenderNow, flags, services, printer);
     const shown = await Promise.race([work, stopped(stop.signal), printer.closed]);
     if (shown !== undefined) return shown ? 0 : 1;
-    const who = place.batch ? 'the farm goes on' : 'what renders goes on';
+    const who = place.batch ? 'the farm continues' : 'the render continues';
     if (stopping.exitCode() !== 0) process.stderr.write(`stopped; ${who}\n`);
-    // A call that is late would hold the process up, and nobody wants its answer any more.
+    // A late call would only delay the end of the process.
     return process.exit(stopping.exitCode());
   } finally {
     stop.abort();
@@ -71,17 +71,17 @@ function stopped(signal: AbortSignal): Promise<undefined> {
   });
 }
 
-/** The newest pair of jobs, and the one that makes a video of what there is, which is noted on a farm alone. */
+/** The newest pair of jobs, and the job that makes a video of incomplete frames; only farms store its id. */
 async function findJobs(render: Render) {
   const noted = await render.jobs.readIfValid();
   const here = render.folder.protocol === 'file:' ? lookHere({ render, jobs: noted }) : undefined;
   const jobs = noted ?? here?.foundJobs;
   if (!jobs) {
-    const message = `no jobs are noted in ${render.location} (jobs.json): nothing of it has run yet`;
+    const message = `jobs.json is missing in ${render.location}: the render has not started yet`;
     throw new SpotreelError('no-jobs', 'passing', message);
   }
   const sliceCount = here?.render?.arrayProperties?.size ?? 1;
-  // Without the plan of a retry the jobs before it are unknown.
+  // Without the plan of a retry, earlier jobs are unknown.
   const retries = await render.retries(jobs.retry?.number ?? 0).catch((error: unknown) => {
     if (codeOf(error) === 'bad-retry' || codeOf(error) === 'not-found') return [];
     throw error;
@@ -112,7 +112,7 @@ async function servicesOf({ batch, farm }: Place, render: Render, signal: AbortS
   };
 }
 
-/** Loaded once it is needed. */
+/** Loaded only if needed. */
 async function awsLogs(): Promise<JobLogs> {
   const [{ CloudWatchLogsClient }, { AwsJobLogs }] = await Promise.all([
     import('@aws-sdk/client-cloudwatch-logs'),

@@ -11,7 +11,6 @@ import { findPlace, findRender, type PlaceFlags, renderOrNewest } from '../place
 import { CostTeller } from '../tellers';
 import { describeRows } from '../output';
 
-/** A receipt for a person. */
 function describeReceipt(receipt: Receipt, ended: boolean): string {
   const { renderId, source, tags, frames, attempts, interruptions, machineSeconds, frameSeconds, cost } =
     receipt;
@@ -28,18 +27,13 @@ function describeReceipt(receipt: Receipt, ended: boolean): string {
     ],
     ...(onDemand > 0 ? [['', `${formatSeconds(onDemand)} of it on On-Demand machines`] as const] : []),
     ...(interruptions > 0
-      ? [
-          [
-            'interrupted',
-            `${formatSeconds(interrupted)}, of which ${formatSeconds(lost)} are in no frame`,
-          ] as const,
-        ]
+      ? [['interrupted', `${formatSeconds(interrupted)}, of which ${formatSeconds(lost)} were lost`] as const]
       : []),
     ...(frameSeconds ? frameRows(frameSeconds) : []),
     ...(cost ? costRows(cost) : []),
   ];
   const lines = describeRows(rows);
-  const head = `${printableName(renderId)}: ${ended ? 'receipt' : 'receipt so far, as it has not ended'}`;
+  const head = `${printableName(renderId)}: ${ended ? 'receipt' : 'receipt so far (the render has not ended)'}`;
   return printable([head, ...lines].join('\n'));
 }
 
@@ -66,7 +60,7 @@ function costRows({ usd, spot, onDemand, stitch, prices }: RenderCost): Array<re
     ['cost', `${describeSpread(usd)}, ${describePrices(prices)}`],
     ['', parts.join('; ')],
     ...prices.notes.map((note) => ['', note] as const),
-    ['', `a reckoning, not the bill; ${NOT_IN_COST}`],
+    ['', `an estimate, not your AWS bill; ${NOT_IN_COST}`],
   ];
 }
 
@@ -74,13 +68,13 @@ interface ReceiptFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
-/** `spotreel receipt [renderId]`: what a render took, and its cost at today's prices. Gives the exit code. */
+/** `spotreel receipt [renderId]`: machine time of a render and its cost at current prices. Returns the exit code. */
 export async function receiptCommand(renderId: string | undefined, flags: ReceiptFlags): Promise<number> {
   const place = await findPlace(flags);
   const storage = openStorage();
   const id = await renderOrNewest(renderId, place, storage);
   const { render, manifest } = await findRender(id, place, storage);
-  const reckon = await new CostTeller(place.farm).reckoner(manifest.options.device === 'GPU');
+  const costOf = await new CostTeller(place.farm).calculator(manifest.options.device === 'GPU');
   const ended = await hasEnded({ render, batch: place.batch, now: Date.now });
   const stored = await render.storedFrames(manifest);
   const receipt = makeReceipt({
@@ -89,7 +83,7 @@ export async function receiptCommand(renderId: string | undefined, flags: Receip
     stored: stored.size,
     stitch: await render.stitchRecord.readIfValid(),
     ended,
-    costOf: (usage) => reckon?.(usage),
+    costOf: (usage) => costOf?.(usage),
     at: new Date(),
   });
   if (flags.json) process.stdout.write(`${JSON.stringify(receipt)}\n`);

@@ -22,12 +22,12 @@ interface RenderFlags extends OptionFlags {
 
 const EXIT_CODES = { complete: 0, partial: 3, failed: 1 } as const;
 
-/** The worst first. */
+/** Exit codes, worst first. */
 const BAD_ENDS = [EXIT_CODES.failed, EXIT_CODES.partial];
 
-/** `spotreel render FILE`: the whole of a render on this machine, or of one for each camera. Gives the exit code, of several the worst. */
+/** `spotreel render FILE`: renders a scene on this machine, once per camera. Returns the worst exit code. */
 export async function renderCommand(file: string, flags: RenderFlags): Promise<number> {
-  // No part of the plan: the same render may resume with other threads.
+  // `threads` is not part of the plan: a render may resume with another number.
   const { threads: _, ...asked } = renderOptionsOf(flags);
   const storage = openStorage();
   const source = await findSource(file, storage);
@@ -62,7 +62,7 @@ interface Wish {
   readonly storage: Storage;
 }
 
-/** The scene is read first only where its cameras are asked for. */
+/** Reads the scene first only for `--camera`. */
 async function plannedRenders({ source, options, flags, storage }: Wish): Promise<{
   readonly renders: readonly CameraRender[];
   readonly examination?: SceneExamination;
@@ -94,7 +94,7 @@ function localRender(
   });
 }
 
-/** Renders, and prints how it ended. `stopped` gives the exit code of an interruption. */
+/** Renders and prints the outcome. `stopped` returns the exit code after an interruption. */
 async function runToEnd(render: LocalRender, { json }: RenderFlags, stopped: () => number): Promise<number> {
   const startedAt = performance.now();
   const outcome = await render.run();

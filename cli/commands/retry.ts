@@ -39,29 +39,29 @@ import {
   type PlaceFlags,
 } from '../place';
 
-/** Throws `running` while there is more to come, and where AWS Batch does not say whether there is. */
+/** Throws `running` if the render has not ended, or if AWS Batch does not answer. */
 function refuseRunning({ renderId, state, ended, fault }: RenderState): void {
   if (ended) return;
   const message =
     fault === undefined
       ? `${renderId} has not ended (${state}): wait for it, or stop it first (spotreel cancel ${renderId})`
-      : `nobody can say whether ${renderId} has ended: ${fault}`;
+      : `cannot determine whether ${renderId} has ended: ${fault}`;
   throw new SpotreelError('running', fault === undefined ? 'usage' : 'passing', message);
 }
 
-/** Throws `locked` while a process of another machine has the render's folder. */
+/** Throws `locked` while a process of another machine uses the render's folder. */
 function refuseHeldElsewhere(render: Render): void {
   const holder = localHolder(render);
   if (holder && !holder.isHere) throw inUse(render.localBatchFolder, holder);
 }
 
-/** Throws `scene-changed` where the scene is not the one any more that the other frames are of. */
+/** Throws `scene-changed` if the scene differs from the one that was planned. */
 async function refuseChangedScene({ renderId, source }: Manifest, storage: Storage): Promise<void> {
   const head = await storage.head(parseLocation(source.url, process.cwd()));
   if (head?.etag === source.etag) return;
   const message = head
-    ? `${source.url} has changed since ${renderId} was planned: put that file back, or render it as it is now, which is another render`
-    : `${source.url} is missing: put it back, or run "spotreel render" for the place that it moved to, which resumes ${renderId}`;
+    ? `${source.url} has changed since ${renderId} was planned: restore that file, or render the changed scene as a new render`
+    : `${source.url} is missing: restore it, or run "spotreel render" with its new path to resume ${renderId}`;
   throw new SpotreelError('scene-changed', 'usage', message);
 }
 
@@ -79,23 +79,23 @@ interface RetryFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
-/** The render, what of it is asked for, and what of that is missing. */
+/** A render, the requested frames, and those that are missing. */
 interface Retry {
   readonly render: Render;
   readonly manifest: Manifest;
-  /** The newest pair before it was looked at: whoever is first to follow it renders what is missing. */
+  /** The newest pair of jobs before the check: the first retry that follows it renders the missing frames. */
   readonly jobs: RenderJobs | undefined;
   readonly asked: AskedFrames;
   readonly choice: RetryChoice;
   readonly flags: RetryFlags;
 }
 
-/** After so many seconds a command line that was killed while submitting no longer stands in anyone's way. */
+/** Seconds after which the claim of a command line that was killed while submitting expires. */
 const CLAIM_STALE_AFTER_SECONDS = 120;
 
 const EXIT_CODES = { complete: 0, partial: 3, failed: 1 } as const;
 
-/** `spotreel retry RENDERID`: renders what is missing of a render that has ended. Gives the exit code. */
+/** `spotreel retry RENDERID`: renders the missing frames of a render that has ended. Returns the exit code. */
 export async function retryCommand(renderId: string, flags: RetryFlags): Promise<number> {
   const storage = openStorage();
   const place = await findPlace(flags);
@@ -106,7 +106,7 @@ export async function retryCommand(renderId: string, flags: RetryFlags): Promise
     ...(flags.failed && { failed: true }),
   };
   if (render.folder.protocol === 'file:') refuseHeldElsewhere(render);
-  // Before the look: a pair that comes after it is not one that was seen to have ended.
+  // Read before the check: a pair of jobs that appears later was not seen to end.
   const jobs = await render.jobs.readIfValid();
   const { look } = await lookAtRender(renderId, place, storage);
   const { state } = await look();
@@ -124,7 +124,7 @@ export async function retryCommand(renderId: string, flags: RetryFlags): Promise
   return place.batch ? retryOnFarm(retry, place, place.batch) : retryHere(retry);
 }
 
-/** Throws `bad-usage` for what belongs to the other kind of place. */
+/** Throws `bad-usage` for flags of the other kind of place. */
 function refuseFlags(flags: RetryFlags, { batch }: Place): void {
   const { memory, vcpus, queue, onDemand, parallel, threads } = flags;
   const wrong = batch
@@ -138,7 +138,7 @@ function refuseFlags(flags: RetryFlags, { batch }: Place): void {
   throw new SpotreelError('bad-usage', 'usage', `${given} is for ${where}`);
 }
 
-/** Why nothing is done; `undefined` where something is. */
+/** Why there is nothing to do; `undefined` if there is. */
 function nothingToDo(
   { frames, partial }: RetryChoice,
   asked: AskedFrames,
@@ -147,28 +147,28 @@ function nothingToDo(
 ): string | undefined {
   if (frames.length > 0) return undefined;
   if (partial) {
-    const which = asked.failed ? 'no frame of those asked for has failed' : 'the frames asked for are there';
-    return `${which}; others are missing, which "spotreel retry" without them renders`;
+    const which = asked.failed
+      ? 'none of the requested frames has failed'
+      : 'the requested frames are complete';
+    return `${which}; "spotreel retry" without --frames and --failed renders the other missing frames`;
   }
   const isMade = plannedVideo(manifest) === 'none' || links.video !== undefined;
-  return state === 'complete' && isMade
-    ? 'every frame and the video are there: there is nothing to do'
-    : undefined;
+  return state === 'complete' && isMade ? 'every frame and the video are complete: nothing to do' : undefined;
 }
 
 function describeChoice({ frames, slices }: RetryChoice): string {
-  if (frames.length === 0) return 'every frame is there, and the video is made';
+  if (frames.length === 0) return 'every frame is complete; only the video is made';
   const [count, parts] = [frames.length, slices.length];
   const what = `${countOf(count, 'frame')} in ${countOf(parts, 'slice')}`;
   return `${what} (${formatFrames(frames)})`;
 }
 
-/** Asked about what cannot be seen from the result before it is paid for. */
+/** Asks for confirmation if the result may look different or cost more. */
 async function isAgreed(doubts: readonly string[], { choice, manifest, flags }: Retry): Promise<boolean> {
   say(`${manifest.renderId}: ${describeChoice(choice)}`);
   for (const doubt of doubts) say(`warning: ${doubt}`);
   if (doubts.length === 0 || flags.yes) return true;
-  if (await confirm('render them so?')) return true;
+  if (await confirm('render these frames anyway?')) return true;
   say('nothing was submitted');
   return false;
 }
@@ -179,7 +179,7 @@ function samplesDoubt({ samples }: RetryFlags): string[] {
     : [`with ${samples} samples these frames will look different from the others`];
 }
 
-/** The variable would change the colours of a render that was planned without it. */
+/** The variable OCIO would change the colours of a render that was planned without it. */
 function colorsDoubt({ options }: Manifest): string[] {
   return options.ocio === undefined && hasOwnColors(process.env)
     ? [
@@ -198,7 +198,7 @@ async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise
       ...(otherBlender === undefined
         ? []
         : [
-            `the farm has Blender ${manifest.renderBlenderVersion} no more: these frames come from ${otherBlender}`,
+            `the farm no longer has Blender ${manifest.renderBlenderVersion}: these frames come from ${otherBlender}`,
           ]),
       ...(onDemand ? ['On-Demand machines cost their full price'] : []),
     ],
@@ -220,14 +220,15 @@ async function retryOnFarm(retry: Retry, { farm }: Place, batch: Batch): Promise
   const services = { batch, now: () => new Date(), targets, claim };
   const submitted = await retryRender(known, manifest, wish, services);
   const { renderId } = manifest;
-  if (submitted.resumed) say('a retry that was cut off while it was submitted goes on, in place of this one');
+  if (submitted.resumed)
+    say('resumed an earlier retry that was interrupted while submitting, instead of starting this one');
   say(
-    `submitted as retry ${submitted.plan.number}; "spotreel watch ${renderId}${formatPlace(flags)}" shows how it goes`,
+    `submitted as retry ${submitted.plan.number}; "spotreel watch ${renderId}${formatPlace(flags)}" shows its progress`,
   );
   const { render, stitch, retry: noted } = submitted.jobs;
   const jobs = noted?.kind === 'video' ? [stitch] : [render, stitch];
-  const told = flags.json ? { renderId, state: 'submitted', retry: submitted.plan.number, jobs } : jobs;
-  process.stdout.write(`${JSON.stringify(told)}\n`);
+  const result = flags.json ? { renderId, state: 'submitted', retry: submitted.plan.number, jobs } : jobs;
+  process.stdout.write(`${JSON.stringify(result)}\n`);
   return 0;
 }
 

@@ -10,7 +10,7 @@ interface StatusFlags extends PlaceFlags {
   readonly json?: boolean;
 }
 
-/** `spotreel status [renderId]`: how a render is doing, without an id the newest. Gives the exit code. */
+/** `spotreel status [renderId]`: the state of a render, by default the newest. Returns the exit code. */
 export async function statusCommand(renderId: string | undefined, flags: StatusFlags): Promise<number> {
   const place = await findPlace(flags);
   const storage = openStorage();

@@ -56,24 +56,24 @@ interface SubmitFlags extends OptionFlags, UploadFlags {
   readonly testFrames: number;
 }
 
-/** Where jobs go, and what for: from the flags, and from the deployed farm what they leave open. */
+/** Where jobs go and which machines they need, from the flags and, for the rest, from the deployed farm. */
 interface Target extends JobTargets {
   readonly output: URL;
-  /** Absent where no farm was looked up: a scene on this machine has nowhere to go then. */
+  /** Absent without a farm: a scene on this machine cannot be uploaded then. */
   readonly uploads?: URL;
-  /** The farm, where one was looked up. */
+  /** Absent if no farm was looked up. */
   readonly farm?: FarmDescription;
 }
 
-/** Children that run at once, where nobody says how large the compute environment is: its usual 256 vCPUs, 4 a child. */
+/** Slices at once if the size of the compute environment is unknown: the default of 256 vCPUs, 4 per slice. */
 const USUAL_PARALLEL = 64;
 
-/** After so many seconds a command line that was killed while submitting no longer stands in anyone's way. */
+/** Seconds after which the claim of a command line that was killed while submitting expires. */
 const CLAIM_STALE_AFTER_SECONDS = 120;
 
 /**
- * `spotreel submit FILE|s3://…`: does by hand what an upload does by itself. On standard output one line of JSON, the
- * two SubmitJob answers, the render job first; all else on standard error. Gives the exit code.
+ * `spotreel submit FILE|s3://…`: submits a scene as an upload would. Prints one line of JSON on standard output, the
+ * SubmitJob answers of render and video job. Returns the exit code.
  */
 export async function submitCommand(file: string | undefined, flags: SubmitFlags): Promise<number> {
   const asked = renderOptionsOf(flags);
@@ -108,7 +108,6 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
   return 0;
 }
 
-/** Submits one render and prints its jobs. */
 async function submitOne(
   request: Omit<RenderRequest, 'reuse'>,
   target: Target,
@@ -128,7 +127,8 @@ async function submitOne(
   );
   const { frameCount, sliceCount, renderBlenderVersion } = manifest;
   const keptTags = formatTags(manifest.tags ?? {});
-  if (keptTags !== formatTags(tags)) say(`it was planned before, and keeps its tags: ${keptTags || 'none'}`);
+  if (keptTags !== formatTags(tags))
+    say(`the render was planned before and keeps its tags: ${keptTags || 'none'}`);
   const by = renderBlenderVersion === undefined ? '' : ` by Blender ${renderBlenderVersion}`;
   say(
     `${countOf(frameCount, 'frame')} in ${countOf(sliceCount, 'slice')}${by}; results will be in ${render.location}`,
@@ -136,7 +136,7 @@ async function submitOne(
   process.stdout.write(`${JSON.stringify([jobs.render, jobs.stitch])}\n`);
 }
 
-/** The cap is of all renders together. */
+/** All renders together share the cap. */
 function shareOfCap(flags: SubmitFlags, count: number): SubmitFlags {
   if (flags.maxCost === undefined || count < 2) return flags;
   const maxCost = flags.maxCost / count;
@@ -159,7 +159,7 @@ async function findTarget(flags: SubmitFlags): Promise<Target> {
   const { queue, definition, output } = flags;
   if (queue !== undefined && definition !== undefined && output !== undefined) {
     const named = { jobQueue: queue, parallel: USUAL_PARALLEL };
-    // Nothing is known of the definition but its name: its worker refuses what it does not allow.
+    // Only the name of the job definition is known: its worker refuses what it does not allow.
     const unknown = { gpu: named, allowsScripts: true };
     return { ...named, ...unknown, ...byHand(definition), output: outputOf(output) };
   }
@@ -177,7 +177,7 @@ async function findTarget(flags: SubmitFlags): Promise<Target> {
   };
 }
 
-/** What it may cost; nothing where nobody said. The exit code when the test frames of it were interrupted. */
+/** The cost cap, if any; the exit code if the test frames were interrupted. */
 async function capOf(
   shot: Shot,
   { maxCost: maxUsd, testFrames }: SubmitFlags,
@@ -199,21 +199,21 @@ async function capOf(
     stopping.release();
   }
   const { spot, onDemand, source, at, region } = prices.render;
-  const told = source === 'account' && { prices: { spot, onDemand, source, at, region } };
-  return { maxUsd, at: new Date().toISOString(), ...told };
+  const lookedUp = source === 'account' && { prices: { spot, onDemand, source, at, region } };
+  return { maxUsd, at: new Date().toISOString(), ...lookedUp };
 }
 
-/** The farm that stops what comes to its cap. Throws `bad-usage` where none would. */
+/** The farm that enforces cost caps. Throws `bad-usage` without one. */
 function watchingFarm({ farm, output }: Target): FarmDescription {
   const isOwn = farm && output.href === childUrl(keyUrl('s3:', farm.bucket, ''), farm.outputPrefix).href;
   if (isOwn && farm.capPrefix !== undefined) return farm;
   const why = isOwn
-    ? `farm ${farm.name} was deployed by an earlier version, which looks after none: deploy it again`
-    : 'only the farm looks after what renders cost, and only in its own folder: leave out -o (and one of -q and -d)';
+    ? `farm ${farm.name} was deployed by an earlier version without cost caps: deploy it again`
+    : 'only a farm enforces cost caps, and only in its own folder: leave out -o (and one of -q and -d)';
   throw new SpotreelError('bad-usage', 'usage', `--max-cost: ${why}`);
 }
 
-/** One definition for both jobs; which Blender its image holds, and whether it asks for a GPU, nobody knows. */
+/** One definition for both jobs; the Blender of its image and its GPUs are unknown. */
 function byHand(jobDefinition: string): Pick<JobTargets, 'renderDefinitions' | 'stitchDefinition'> {
   const renderDefinitions = [{ jobDefinition, gpuJobDefinition: jobDefinition }];
   return { renderDefinitions, stitchDefinition: jobDefinition };
@@ -225,11 +225,11 @@ function outputOf(text: string): URL {
   throw new SpotreelError(
     'bad-output',
     'usage',
-    `-o ${text} is no place in S3; give s3://bucket or s3://bucket/prefix`,
+    `-o ${text} is not an S3 location; give s3://bucket or s3://bucket/prefix`,
   );
 }
 
-/** What was found of the scene, before anything is uploaded. Throws `PreflightError`. */
+/** Examines a scene before anything is uploaded. Throws `PreflightError`. */
 function refusedOr(
   { url }: ObjectHead,
   examination: SceneExamination,
@@ -260,7 +260,7 @@ async function inBucket(
 }
 
 function nowhereToGo({ url }: ObjectHead): SpotreelError {
-  const message = `${formatLocation(url)} lies on this machine: give s3://bucket/key, or leave out one of -q, -d and -o so that the farm's bucket is looked up`;
+  const message = `${formatLocation(url)} is on this machine: give s3://bucket/key, or leave out one of -q, -d and -o to use the farm's bucket`;
   return new SpotreelError('bad-usage', 'usage', message);
 }
 

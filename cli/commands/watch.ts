@@ -17,24 +17,24 @@ import { findPlace, findToOpen, linesToOpen, lookAtRender, type PlaceFlags } fro
 import { CostTeller, WaitTeller } from '../tellers';
 
 /**
- * Has V8 collect garbage early, for a program that goes on for hours beside other work: of 10,000 small objects that are fetched and
- * soon forgotten, some 150 MB would come together otherwise. New objects keep to the 1 MB that they begin with, and the rest
- * grows no faster than it must. https://nodejs.org/docs/latest-v20.x/api/v8.html#v8setflagsfromstringflags
+ * Lets V8 collect garbage early in a program that runs for hours: 10,000 short-lived objects would otherwise hold 150
+ * MB. The young generation keeps its initial 1 MB.
+ * https://nodejs.org/docs/latest-v20.x/api/v8.html#v8setflagsfromstringflags
  */
 function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
   setFlagsFromString('--optimize-for-size');
 }
 
-/** Seconds between looks while things move, and the most while nothing does. */
+/** Seconds between looks while the state changes, and at most while it does not. */
 export const FIRST_WAIT_SECONDS = 2;
 const MOST_SECONDS = 30;
 
-/** AWS Batch wants to be asked less often: it serves the whole account, its own scheduling among that. */
+/** Throttled: AWS Batch serves the whole account, its own scheduling included. */
 const LEAST_THROTTLED_SECONDS = 15;
 const MOST_THROTTLED_SECONDS = 120;
 
-/** Seconds until the next look, after one that came so long after the one before. Pure. */
+/** Seconds until the next look, from the previous wait. Pure. */
 export function nextWaitSeconds(
   before: number,
   { changed, throttled }: { readonly changed: boolean; readonly throttled: boolean },
@@ -45,19 +45,19 @@ export function nextWaitSeconds(
 
 interface WatchFlags extends PlaceFlags {
   readonly json?: boolean;
-  /** Whether to show frames where the terminal can. */
+  /** Whether to show frames if the terminal can. */
   readonly picture?: boolean;
 }
 
-/** The next look is the repeat, so AWS Batch is called once a look; and what does not answer holds up nothing for long. */
+/** No retries: the next look repeats the call. Timeouts keep a silent endpoint from blocking. */
 const BATCH_CLIENT = {
   maxAttempts: 1,
   requestHandler: { connectionTimeout: 10_000, socketTimeout: 30_000 },
 };
 
 /**
- * `spotreel watch [renderId]`: looks at a render until it has ended, less often while nothing changes. On standard error how
- * far it is; on standard output how it ended, with `--json` one object a line whenever something changed. Gives the exit code.
+ * `spotreel watch [renderId]`: shows progress on standard error until the render ends, then the result on standard
+ * output. `--json` prints one object per change. Returns the exit code.
  */
 export async function watchCommand(renderId: string | undefined, flags: WatchFlags): Promise<number> {
   keepHeapSmall();
@@ -84,9 +84,9 @@ export async function watchCommand(renderId: string | undefined, flags: WatchFla
       }
       return STATE_EXIT[last.state.state];
     }
-    const who = place.batch ? 'the farm goes on' : 'what renders goes on';
-    process.stderr.write(`stopped watching; ${who}, and the same command looks again\n`);
-    // An answer that is late would hold the process up, and nobody wants it any more.
+    const who = place.batch ? 'the farm continues' : 'the render continues';
+    process.stderr.write(`stopped watching; ${who}\n`);
+    // A late answer would only delay the end of the process.
     return process.exit(stopping.exitCode());
   } finally {
     meter.stop();
@@ -94,7 +94,7 @@ export async function watchCommand(renderId: string | undefined, flags: WatchFla
   }
 }
 
-/** `undefined` once it was asked to stop, whatever still goes on then. */
+/** `undefined` once the user asked to stop, even if the work still runs. */
 function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   const stopped = new Promise<undefined>((resolve) => {
     if (signal.aborted) resolve(undefined);
@@ -103,7 +103,7 @@ function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | un
   return Promise.race([work, stopped]);
 }
 
-/** Only where the terminal shows pictures and there is an ffmpeg that makes them small. */
+/** `undefined` if the terminal shows no pictures or ffmpeg is missing. */
 function findPictureView({ json, picture = true }: WatchFlags, storage: Storage): PictureView | undefined {
   const protocol = pictureProtocol(process.env);
   if (json || !picture || !process.stderr.isTTY || !protocol) return undefined;
@@ -117,12 +117,12 @@ function write(text: string): void {
   process.stderr.write(text);
 }
 
-/** What is told of a render, and where. */
+/** What watch shows of a render, and where. */
 interface Shown {
   readonly meter: Meter;
   readonly costs: CostTeller;
   readonly waits: WaitTeller;
-  readonly picture?: PictureView | undefined;
+  readonly picture?: PictureView;
 }
 
 async function watch(
@@ -138,19 +138,19 @@ async function watch(
     if (signal.aborted) return undefined;
     const { state, throttled = false } = seen ?? {};
     if (state && !fault) pace.add(Date.now(), state.frames?.stored ?? 0);
-    const told = state && { ...waits.explainedSoFar(state), ...(fault !== undefined && { fault }) };
-    const now = JSON.stringify(told ?? fault);
-    if (seen && told) {
+    const shownState = state && { ...waits.explainedSoFar(state), ...(fault !== undefined && { fault }) };
+    const now = JSON.stringify(shownState ?? fault);
+    if (seen && shownState) {
       const cost = await costs.costOf(seen);
       if (signal.aborted) return undefined;
       const framesPerMinute = pace.framesPerMinute();
       if (json && now !== shown)
         process.stdout.write(
-          `${JSON.stringify({ ...told, framesPerMinute, secondsLeft: secondsLeft(told), cost })}\n`,
+          `${JSON.stringify({ ...shownState, framesPerMinute, secondsLeft: secondsLeft(shownState), cost })}\n`,
         );
       picture?.draw(() => meter.stop());
-      if (!json) meter.show(renderReading(told, framesPerMinute, Date.now(), cost));
-      if (told.ended && fault === undefined) return seen;
+      if (!json) meter.show(renderReading(shownState, framesPerMinute, Date.now(), cost));
+      if (shownState.ended && fault === undefined) return seen;
       picture?.offer(seen?.newestFrame);
     }
     waitSeconds = nextWaitSeconds(waitSeconds, { changed: now !== shown, throttled });
@@ -160,7 +160,7 @@ async function watch(
   return undefined;
 }
 
-/** A passing fault of storage ends nothing: then what was seen last is told, and why no more. */
+/** A passing storage fault ends nothing: watch then shows the last state and the fault. */
 async function lookOrTell(
   look: () => Promise<Look>,
   last: Look | undefined,

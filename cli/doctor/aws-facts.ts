@@ -48,14 +48,14 @@ import {
 } from './farm-facts';
 import { CLIENT } from './aws-account';
 
-/** An assumption: from EC2's start of a machine to its joining ECS it takes a minute or two. */
+/** Assumption: a machine joins ECS a minute or two after EC2 starts it. */
 const JOINED_AFTER_SECONDS = 10 * 60;
 
-/** Container instances of a page; the most that the documentation allows to be listed or described at once. */
+/** Container instances per page, the documented maximum for listing and describing. */
 const PAGE = 100;
 
 /**
- * Which machines carry the farm's tag, and which of them ECS can give work to.
+ * Finds the machines with the farm's tag, and those that ECS can use.
  * https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeContainerInstances.html
  */
 export async function askMachines(
@@ -63,20 +63,20 @@ export async function askMachines(
   environments: Answer<readonly EnvironmentFacts[]>,
   now: Date,
 ): Promise<Answer<MachineFacts>> {
-  if (!('told' in environments)) return environments;
-  const clusters = environments.told.flatMap(({ cluster }) => cluster ?? []);
+  if (!('value' in environments)) return environments;
+  const clusters = environments.value.flatMap(({ cluster }) => cluster ?? []);
   const [started, joined] = await Promise.all([
     ask('ec2:DescribeInstances', () => instancesOf(name, new EC2Client({ ...CLIENT, region }))),
     ask('ecs:ListContainerInstances and ecs:DescribeContainerInstances', () =>
       connectedIn(clusters, new ECSClient({ ...CLIENT, region })),
     ),
   ]);
-  if (!('told' in started)) return started;
-  if (!('told' in joined)) return joined;
-  return { told: machineFacts(started.told, joined.told, now) };
+  if (!('value' in started)) return started;
+  if (!('value' in joined)) return joined;
+  return { value: machineFacts(started.value, joined.value, now) };
 }
 
-/** `joined` are instance ids, of other farms' machines, too, perhaps. Pure. */
+/** `joined` are instance ids, possibly also of other farms. Pure. */
 function machineFacts(started: readonly Instance[], joined: ReadonlySet<string>, now: Date): MachineFacts {
   const others = started.filter(({ InstanceId = '' }) => !joined.has(InstanceId));
   const isLate = ({ LaunchTime = now }: Instance) =>
@@ -99,7 +99,7 @@ async function instancesOf(farmName: string, client: EC2Client): Promise<Instanc
   return instances;
 }
 
-/** Instance ids of what is registered in these clusters and whose agent answers. */
+/** Instance ids registered in these clusters with a connected agent. */
 async function connectedIn(clusters: readonly string[], client: ECSClient): Promise<Set<string>> {
   const connected = new Set<string>();
   for (const cluster of clusters) {
@@ -114,7 +114,7 @@ async function connectedIn(clusters: readonly string[], client: ECSClient): Prom
   return connected;
 }
 
-/** Asks about all that a farm is made of, at a time. */
+/** Asks AWS about all parts of a farm in parallel. */
 export async function findFarmFacts(farm: FarmDescription): Promise<FarmFacts> {
   const s3 = new S3Client(CLIENT);
   const [compute, listed, ...written] = await Promise.all([
@@ -127,7 +127,7 @@ export async function findFarmFacts(farm: FarmDescription): Promise<FarmFacts> {
   return { farm, listed, written, ...compute };
 }
 
-/** Asks about what a farm renders by, at a time. Changes nothing. */
+/** Asks AWS about the compute parts of a farm in parallel. Changes nothing. */
 export async function findComputeFacts(farm: FarmDescription): Promise<ComputeFacts> {
   const batch = new BatchClient(CLIENT);
   const asked = askQueues(farm, batch);
@@ -144,11 +144,13 @@ export async function findComputeFacts(farm: FarmDescription): Promise<ComputeFa
   return { queues, environments, definitions, images, quotas, machines };
 }
 
-function mapAnswer<T, U>(answer: Answer<T>, map: (told: T) => U): Answer<U> {
-  return 'told' in answer ? { told: map(answer.told) } : answer;
+function mapAnswer<T, U>(answer: Answer<T>, map: (value: T) => U): Answer<U> {
+  return 'value' in answer ? { value: map(answer.value) } : answer;
 }
 
-/** An upload in parts that is given up at once: it needs what a whole one needs, and leaves no object, no version, no event. */
+/**
+ * Starts and aborts a multipart upload: needs the permissions of a real one, and leaves no object, version or event.
+ */
 async function tryToWrite(Bucket: string, prefix: string, s3: S3Client) {
   const Key = `${prefix}.spotreel-doctor-${randomUUID()}`;
   const answer = await ask('s3:PutObject and s3:AbortMultipartUpload', async () => {
@@ -179,8 +181,8 @@ function askQueues(farm: FarmDescription, batch: BatchClient): Promise<Answer<Jo
 function queueOf({ jobQueueName = '', state, status, statusReason }: JobQueueDetail): QueueFacts {
   return {
     name: nameOf(jobQueueName),
-    state: state ?? 'not there',
-    status: status ?? 'not there',
+    state: state ?? 'missing',
+    status: status ?? 'missing',
     statusReason,
   };
 }
@@ -189,10 +191,10 @@ async function askEnvironments(
   queues: Answer<readonly JobQueueDetail[]>,
   batch: BatchClient,
 ): Promise<Answer<readonly EnvironmentFacts[]>> {
-  if (!('told' in queues)) return queues;
-  const orders = queues.told.flatMap(({ computeEnvironmentOrder = [] }) => computeEnvironmentOrder);
+  if (!('value' in queues)) return queues;
+  const orders = queues.value.flatMap(({ computeEnvironmentOrder = [] }) => computeEnvironmentOrder);
   const computeEnvironments = orders.flatMap(({ computeEnvironment }) => computeEnvironment ?? []);
-  if (computeEnvironments.length === 0) return { told: [] };
+  if (computeEnvironments.length === 0) return { value: [] };
   return ask('batch:DescribeComputeEnvironments', async () => {
     const answer = await batch.send(new DescribeComputeEnvironmentsCommand({ computeEnvironments }));
     return (answer.computeEnvironments ?? []).map((environment) => ({
@@ -238,8 +240,8 @@ function definitionOf(arn: string, definition: JobDefinition | undefined): Defin
 }
 
 async function askImages(definitions: Answer<readonly DefinitionFacts[]>): Promise<FarmFacts['images']> {
-  if (!('told' in definitions)) return [];
-  const uris = new Set(definitions.told.flatMap(({ image }) => image ?? []));
+  if (!('value' in definitions)) return [];
+  const uris = new Set(definitions.value.flatMap(({ image }) => image ?? []));
   const known = [...uris].flatMap((uri) => {
     const image = parseEcrImage(uri);
     return image ? [{ uri, image }] : [];
@@ -268,9 +270,9 @@ async function describeImage(
 }
 
 async function askQuotas(environments: Answer<readonly EnvironmentFacts[]>): Promise<FarmFacts['quotas']> {
-  if (!('told' in environments)) return [];
+  if (!('value' in environments)) return [];
   const client = new ServiceQuotasClient(CLIENT);
-  const codes = new Set(environments.told.flatMap(quotasOf).map(({ code }) => code));
+  const codes = new Set(environments.value.flatMap(quotasOf).map(({ code }) => code));
   return Promise.all(
     [...codes].map(async (code) => {
       const answer = await ask('servicequotas:GetServiceQuota', () => quotaValue(code, client));
@@ -289,7 +291,7 @@ async function quotaValue(code: string, client: ServiceQuotasClient): Promise<Qu
   }
 }
 
-/** Of an ARN, its last part. */
+/** The last part of an ARN. */
 function nameOf(arn: string): string {
   return arn.split('/').at(-1) ?? arn;
 }

@@ -2,48 +2,44 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { awsFault, type AwsFault } from '../../core/aws-error';
 import { printable } from '../../core/text';
 
-/**
- * - `wrong`: a render can't be made like this.
- * - `warning`: some renders can't, or it could not be found out.
- * - `skipped`: it is not looked at, and why.
- */
+/** `wrong`: renders fail. `warning`: some renders may fail, or the check was not possible. `skipped`: not checked. */
 export type CheckState = 'ok' | 'warning' | 'wrong' | 'skipped';
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Check {
   readonly name: string;
   readonly state: CheckState;
   readonly found: string;
-  /** What to do about it. */
-  readonly mend?: string;
+  /** How to fix it. */
+  readonly fix?: string;
 }
 
 export const ok = (name: string, found: string): Check => ({ name, state: 'ok', found });
-export const skipped = (name: string, found: string, mend?: string): Check => ({
+export const skipped = (name: string, found: string, fix?: string): Check => ({
   name,
   state: 'skipped',
   found,
-  ...(mend !== undefined && { mend }),
+  ...(fix !== undefined && { fix }),
 });
-export const warning = (name: string, found: string, mend: string): Check => ({
+export const warning = (name: string, found: string, fix: string): Check => ({
   name,
   state: 'warning',
   found,
-  mend,
+  fix,
 });
-export const wrong = (name: string, found: string, mend: string): Check => ({
+export const wrong = (name: string, found: string, fix: string): Check => ({
   name,
   state: 'wrong',
   found,
-  mend,
+  fix,
 });
 
-/** A line a check, and one for its mend. Pure. */
+/** One line per check, and one for its fix. Pure. */
 export function describeChecks(checks: readonly Check[]): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
-  const lines = checks.flatMap(({ name, state, found, mend }) => [
+  const lines = checks.flatMap(({ name, state, found, fix }) => [
     `${state.padEnd(8)} ${name.padEnd(width)}  ${found}`,
-    ...(mend === undefined ? [] : [`${' '.repeat(width + 11)}${mend}`]),
+    ...(fix === undefined ? [] : [`${' '.repeat(width + 11)}${fix}`]),
   ]);
   const count = (state: CheckState) => checks.filter((check) => check.state === state).length;
   const counts = [counted(count('wrong'), 'wrong'), counted(count('warning'), 'to look at')].filter(Boolean);
@@ -54,22 +50,22 @@ function counted(count: number, what: string): string {
   return count > 0 ? `${count} ${what}` : '';
 }
 
-/** Seconds that an answer of AWS is waited for. */
+/** Seconds to wait for an answer of AWS. */
 const MOST_SECONDS = 15;
 
-/** Why there is no answer. */
+/** Why AWS gave no answer. */
 export interface Refusal {
   readonly why: AwsFault['kind'] | 'late';
-  /** In the words of AWS. */
+  /** The message of AWS. */
   readonly fault: string;
-  /** What the question needs, such as `batch:DescribeJobQueues`. */
+  /** The permission that the question needs, such as `batch:DescribeJobQueues`. */
   readonly permission: string;
 }
 
-/** What AWS said. */
-export type Answer<T> = { readonly told: T } | Refusal;
+/** An answer of AWS, or why it is missing. */
+export type Answer<T> = { readonly value: T } | Refusal;
 
-/** Asks, and never throws. */
+/** Asks AWS. Never throws. */
 export async function ask<T>(permission: string, question: () => Promise<T>): Promise<Answer<T>> {
   const stop = new AbortController();
   const late = sleep(MOST_SECONDS * 1000, undefined, { signal: stop.signal }).then(
@@ -77,7 +73,7 @@ export async function ask<T>(permission: string, question: () => Promise<T>): Pr
     () => new Promise<never>(() => undefined),
   );
   const answer = question().then(
-    (told): Answer<T> => ({ told }),
+    (value): Answer<T> => ({ value }),
     (error: unknown): Answer<T> => {
       const { kind, text } = awsFault(error);
       return { why: kind, fault: text, permission };
@@ -90,11 +86,11 @@ export async function ask<T>(permission: string, question: () => Promise<T>): Pr
   }
 }
 
-/** What is to be said where there is no answer: it says nothing of what was asked about. */
-export function notTold(name: string, { why, fault, permission }: Refusal): Check {
+/** The check for a missing answer: it says nothing about the part itself. */
+export function unanswered(name: string, { why, fault, permission }: Refusal): Check {
   if (why === 'denied') {
-    const found = `not looked at: these credentials may not ask (${permission})`;
-    return warning(name, found, `allow ${permission} to whoever looks after the farm`);
+    const found = `not checked: these credentials lack ${permission}`;
+    return warning(name, found, `grant ${permission} to the users who operate the farm`);
   }
-  return warning(name, `not found out: ${fault}`, 'try again, or look in the AWS console');
+  return warning(name, `not checked: ${fault}`, 'try again, or look in the AWS console');
 }

@@ -1,12 +1,12 @@
 import type { FarmDescription } from '../../core/jobs/farm';
 import type { Answer } from './check';
 
-/** A job queue, as AWS Batch tells of it. */
+/** A job queue as AWS Batch describes it. */
 export interface QueueFacts {
   readonly name: string;
   readonly state: string;
   readonly status: string;
-  readonly statusReason?: string | undefined;
+  readonly statusReason?: string;
 }
 
 /** A compute environment of one of the farm's queues. */
@@ -14,83 +14,83 @@ export interface EnvironmentFacts extends QueueFacts {
   readonly isSpot: boolean;
   readonly maxVcpus: number;
   readonly instanceTypes: readonly string[];
-  /** ARN of the ECS cluster that its machines join; absent while it has none. */
-  readonly cluster?: string | undefined;
+  /** ARN of the ECS cluster that its machines join; absent if it has none yet. */
+  readonly cluster?: string;
 }
 
-/** The machines that a farm has now, of all its compute environments. */
+/** The current machines of all compute environments of a farm. */
 export interface MachineFacts {
-  /** What EC2 has started for it, or is starting. */
+  /** Pending and running instances. */
   readonly started: number;
-  /** Of those, what ECS can give work to. */
+  /** Instances that ECS can use. */
   readonly joined: number;
-  /** Of those, what ECS still can't when it long could: it never will. Instance ids. */
+  /** Ids of instances that should have joined ECS long ago. */
   readonly lost: readonly string[];
 }
 
-/** A job definition that the farm renders or stitches by. */
+/** A job definition of the farm. */
 export interface DefinitionFacts {
   /** ARN. */
   readonly arn: string;
-  /** Absent where AWS Batch does not know it. */
-  readonly status?: string | undefined;
-  readonly image?: string | undefined;
-  readonly vcpus?: number | undefined;
+  /** Absent if AWS Batch does not know it. */
+  readonly status?: string;
+  readonly image?: string;
+  readonly vcpus?: number;
 }
 
 /** An image of a private ECR repository. */
 export interface ImageFacts {
   readonly uri: string;
-  /** Bytes, compressed; absent where it is not there. */
-  readonly size?: number | undefined;
+  /** Bytes, compressed; absent if the image is missing. */
+  readonly size?: number;
 }
 
-/** One of EC2's quotas, in vCPUs; `value` is absent where Service Quotas does not know what applies. */
+/** An EC2 quota in vCPUs; `value` is absent if Service Quotas does not know it. */
 export interface QuotaFacts {
   readonly code: string;
-  readonly value?: number | undefined;
+  readonly value?: number;
 }
 
-/** What AWS tells of what a farm renders by. */
+/** The compute parts of a farm, as AWS describes them. */
 export interface ComputeFacts {
   readonly queues: Answer<readonly QueueFacts[]>;
   readonly environments: Answer<readonly EnvironmentFacts[]>;
   readonly definitions: Answer<readonly DefinitionFacts[]>;
-  /** Of the definitions' images those that lie in ECR; the others can't be looked up. */
+  /** Images of the definitions that are in ECR; others cannot be checked. */
   readonly images: ReadonlyArray<{ readonly uri: string; readonly answer: Answer<ImageFacts> }>;
   readonly quotas: ReadonlyArray<{ readonly code: string; readonly answer: Answer<QuotaFacts> }>;
   readonly machines: Answer<MachineFacts>;
 }
 
-/** What AWS tells of a farm. */
+/** All parts of a farm, as AWS describes them. */
 export interface FarmFacts extends ComputeFacts {
   readonly farm: FarmDescription;
   readonly listed: Answer<unknown>;
-  /** Whether something could be put below each prefix. */
+  /** Whether objects can be written below each prefix. */
   readonly written: ReadonlyArray<{ readonly prefix: string; readonly answer: Answer<unknown> }>;
 }
 
-/** Who asks, and where. */
+/** The credentials, region and farm of a user. */
 export interface AccountFacts {
-  /** Absent where none were found at all. */
+  /** Absent if there are no credentials. */
   readonly credentials?: Answer<{ readonly account: string; readonly arn: string }> | undefined;
-  readonly region?: string | undefined;
-  /** Absent where nobody could be asked. */
+  readonly region?: string;
+  /** Absent if AWS could not be asked. */
   readonly farm?: Answer<FarmDescription> | { readonly code: string; readonly fault: string } | undefined;
 }
 
-/** An image of a private ECR repository, and who knows it. */
+/** An image of a private ECR repository, and its registry. */
 export interface EcrImage {
   readonly registryId: string;
   readonly region: string;
   readonly repositoryName: string;
-  /** One of both. */
+  /** A tag or a digest. */
   readonly imageId: { readonly imageTag: string } | { readonly imageDigest: string };
 }
 
 const ECR = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/([^:@]+)(?::([^@]+))?(?:@(.+))?$/;
 
-/** What an image's URI names; `undefined` where it lies in another registry. Pure. */
+/** Parses an image URI; `undefined` for other registries. Pure. */
 export function parseEcrImage(uri: string): EcrImage | undefined {
   const [, registryId, region, repositoryName, imageTag = 'latest', imageDigest] = ECR.exec(uri) ?? [];
   if (registryId === undefined || region === undefined || repositoryName === undefined) return undefined;
@@ -98,7 +98,7 @@ export function parseEcrImage(uri: string): EcrImage | undefined {
   return { registryId, region, repositoryName, imageId };
 }
 
-/** One of EC2's quotas of vCPUs, which an account has for each region. */
+/** An EC2 vCPU quota; an account has one per region. */
 export interface Quota {
   readonly code: string;
   readonly name: string;
@@ -125,17 +125,17 @@ const QUOTAS: Readonly<Record<'standard' | 'g' | 'p', Readonly<Record<Market, Qu
   },
 };
 
-/** Families whose names begin like others', but that have quotas of their own. */
+/** Families with own quotas whose names begin like those of other families. */
 const OF_THEIR_OWN = /^(dl|hpc|inf|mac|trn)/;
 
-/** The quotas that a compute environment's machines count against; of families with others none. Pure. */
+/** The quotas that the machines of a compute environment count against; none for other families. Pure. */
 export function quotasOf({ isSpot, instanceTypes }: EnvironmentFacts): Quota[] {
   const groups = instanceTypes.map(groupOf).filter((group) => group !== undefined);
   return [...new Set(groups)].map((group) => QUOTAS[group][isSpot ? 'spot' : 'onDemand']);
 }
 
 function groupOf(instanceType: string): keyof typeof QUOTAS | undefined {
-  // AWS Batch's own choice is of the M, C and R families.
+  // AWS Batch itself chooses from the M, C and R families.
   if (instanceType === 'optimal' || instanceType.startsWith('default_')) return 'standard';
   if (OF_THEIR_OWN.test(instanceType)) return undefined;
   if (/^(g|vt)/.test(instanceType)) return 'g';

@@ -1,4 +1,4 @@
-import { type Answer, type Check, notTold, ok, type Refusal, skipped, warning, wrong } from './check';
+import { type Answer, type Check, unanswered, ok, type Refusal, skipped, warning, wrong } from './check';
 import {
   type AccountFacts,
   type ComputeFacts,
@@ -14,19 +14,19 @@ import {
 const DEPLOY = 'deploy the farm again: npx cdk deploy --all';
 
 /**
- * What is to be said of credentials, region and farm: pure. Who has no AWS, and asks for none, has nothing wrong; `isAskedFor`
- * where somebody named a farm.
+ * Checks credentials, region and farm. Without AWS nothing is wrong, unless the user named a farm (`isAskedFor`).
+ * Pure.
  */
 export function judgeAccount({ credentials, region, farm }: AccountFacts, isAskedFor: boolean): Check[] {
   if (!credentials) {
     const found = 'no credentials';
-    const mend = 'to use a farm, sign in with "aws sso login" or set AWS_PROFILE';
+    const fix = 'to use a farm, sign in with "aws sso login" or set AWS_PROFILE';
     return isAskedFor
-      ? [wrong('AWS', found, mend)]
-      : [skipped('AWS', `${found}: a render on this machine needs none`)];
+      ? [wrong('AWS', found, fix)]
+      : [skipped('AWS', `${found}; renders on this machine need none`)];
   }
-  if (!('told' in credentials)) return [judgeCredentials(credentials, isAskedFor)];
-  const { account, arn } = credentials.told;
+  if (!('value' in credentials)) return [judgeCredentials(credentials, isAskedFor)];
+  const { account, arn } = credentials.value;
   if (region === undefined) {
     const check = warning('region', 'none is set', 'set AWS_REGION to where the farm is');
     return [heavier(check, isAskedFor)];
@@ -35,7 +35,7 @@ export function judgeAccount({ credentials, region, farm }: AccountFacts, isAske
   return farm ? [...checks, judgeDescription(farm, isAskedFor)] : checks;
 }
 
-/** A render on this machine needs no account, but a farm that is asked for and can't be looked at is wrong. */
+/** A farm that the user named is wrong if doctor cannot check it; local renders need no account. */
 function heavier(check: Check, isAskedFor: boolean): Check {
   return isAskedFor ? { ...check, state: 'wrong' } : check;
 }
@@ -43,26 +43,26 @@ function heavier(check: Check, isAskedFor: boolean): Check {
 function judgeCredentials(refusal: Refusal, isAskedFor: boolean): Check {
   const { why, fault } = refusal;
   if (why === 'unavailable' || why === 'late' || why === 'throttled')
-    return heavier(notTold('credentials', refusal), isAskedFor);
-  const mend = 'sign in with "aws sso login", or set AWS_PROFILE or the keys anew';
-  return heavier(warning('credentials', `they are not accepted: ${fault}`, mend), isAskedFor);
+    return heavier(unanswered('credentials', refusal), isAskedFor);
+  const fix = 'sign in with "aws sso login", or set AWS_PROFILE or new keys';
+  return heavier(warning('credentials', `AWS rejects them: ${fault}`, fix), isAskedFor);
 }
 
 function judgeDescription(farm: NonNullable<AccountFacts['farm']>, isAskedFor: boolean): Check {
-  if ('told' in farm) return ok('farm', `${farm.told.name}, ${farm.told.parallel} slices at once`);
-  if ('why' in farm) return heavier(notTold('farm', farm), isAskedFor);
-  const [found = farm.fault, ...mend] = farm.fault.split('; ');
+  if ('value' in farm) return ok('farm', `${farm.value.name}, ${farm.value.parallel} slices at once`);
+  if ('why' in farm) return heavier(unanswered('farm', farm), isAskedFor);
+  const [found = farm.fault, ...fix] = farm.fault.split('; ');
   if (farm.code === 'no-farm' && !isAskedFor)
-    return skipped('farm', found, 'npx cdk deploy --all makes one; a render on this machine needs none');
-  return wrong('farm', found, mend.join('; ') || DEPLOY);
+    return skipped('farm', found, 'npx cdk deploy --all creates one; renders on this machine need none');
+  return wrong('farm', found, fix.join('; ') || DEPLOY);
 }
 
-/** What is to be said of a farm's parts, in the order of its telling: pure. */
+/** Checks all parts of a farm, in the order of the output. Pure. */
 export function judgeFarm(facts: FarmFacts): Check[] {
   return [judgeBucket(facts), ...judgeCompute(facts)];
 }
 
-/** What is to be said of what a farm renders by: pure. */
+/** Checks the compute parts of a farm. Pure. */
 function judgeCompute(facts: ComputeFacts): Check[] {
   return [
     ...each('queue', facts.queues, (queue) => judgeBatchPart('queue', queue)),
@@ -74,10 +74,10 @@ function judgeCompute(facts: ComputeFacts): Check[] {
   ];
 }
 
-function each<T>(name: string, answer: Answer<readonly T[]>, judge: (told: T) => Check): Check[] {
-  if (!('told' in answer)) return [notTold(name, answer)];
-  if (answer.told.length > 0) return answer.told.map(judge);
-  return [wrong(name, 'there is none', DEPLOY)];
+function each<T>(name: string, answer: Answer<readonly T[]>, judge: (value: T) => Check): Check[] {
+  if (!('value' in answer)) return [unanswered(name, answer)];
+  if (answer.value.length > 0) return answer.value.map(judge);
+  return [wrong(name, 'missing', DEPLOY)];
 }
 
 /** Why a bucket cannot be listed, if neither permission nor network is the reason. */
@@ -85,31 +85,31 @@ const BUCKET_FAULTS: readonly Refusal['why'][] = ['refused', 'missing', 'wrong-r
 
 function judgeBucket({ farm, listed, written }: FarmFacts): Check {
   const { bucket } = farm;
-  if (!('told' in listed)) {
-    if (!BUCKET_FAULTS.includes(listed.why)) return notTold('bucket', listed);
-    const mend = `${DEPLOY}; if it is in another region, set AWS_REGION`;
-    return wrong('bucket', `${bucket} can't be read: ${listed.fault}`, mend);
+  if (!('value' in listed)) {
+    if (!BUCKET_FAULTS.includes(listed.why)) return unanswered('bucket', listed);
+    const fix = `${DEPLOY}; if it is in another region, set AWS_REGION`;
+    return wrong('bucket', `${bucket} is not readable: ${listed.fault}`, fix);
   }
-  const [refused] = written.filter(({ answer }) => !('told' in answer));
-  if (!refused || 'told' in refused.answer) return ok('bucket', `${bucket} can be read and written to`);
+  const [refused] = written.filter(({ answer }) => !('value' in answer));
+  if (!refused || 'value' in refused.answer) return ok('bucket', `${bucket} is readable and writable`);
   const { why, fault, permission } = refused.answer;
-  const found = `${bucket} can be read, but nothing can be put into ${refused.prefix}: ${fault}`;
+  const found = `${bucket} is readable, but ${refused.prefix} is not writable: ${fault}`;
   return why === 'denied'
     ? warning('bucket', found, `to submit, these credentials need ${permission}`)
     : warning('bucket', found, 'try again');
 }
 
-/** How AWS Batch says that a queue or a compute environment is in order. */
+/** Checks the state of a queue or a compute environment. */
 function judgeBatchPart(kind: string, { name, state, status, statusReason }: QueueFacts): Check {
   const why = statusReason === undefined ? '' : ` (${statusReason})`;
   if (state === 'ENABLED' && status === 'VALID') return ok(kind, `${name} is enabled and valid`);
   const found = `${name} is ${state}, ${status}${why}`;
   if (status === 'CREATING' || status === 'UPDATING') return warning(kind, found, 'wait until it is done');
-  const mend =
+  const fix =
     state === 'DISABLED' && status === 'VALID'
       ? 'enable it in the Batch console, or deploy the farm again: nothing starts in it'
       : DEPLOY;
-  return wrong(kind, found, mend);
+  return wrong(kind, found, fix);
 }
 
 function judgeEnvironment(environment: EnvironmentFacts, facts: ComputeFacts): Check {
@@ -118,43 +118,39 @@ function judgeEnvironment(environment: EnvironmentFacts, facts: ComputeFacts): C
   const { name, maxVcpus, isSpot } = environment;
   const vcpus = sliceVcpus(facts);
   if (vcpus > maxVcpus) {
-    const found = `${name} may have ${maxVcpus} vCPUs, and one slice asks for ${vcpus}: none ever starts`;
+    const found = `${name} has at most ${maxVcpus} vCPUs, but one slice needs ${vcpus}: no slice ever starts`;
     return wrong('machines', found, 'deploy with spotVcpus (gpuVcpus, onDemandVcpus) at renderVcpus or more');
   }
   return ok('machines', `${check.found}: up to ${maxVcpus} vCPUs, ${isSpot ? 'Spot' : 'On-Demand'}`);
 }
 
-/** What the largest of the farm's jobs asks for; 0 where that is not known. */
+/** vCPUs of the largest job definition; 0 if unknown. */
 function sliceVcpus({ definitions }: ComputeFacts): number {
-  if (!('told' in definitions)) return 0;
-  return Math.max(0, ...definitions.told.map(({ vcpus = 0 }) => vcpus));
+  if (!('value' in definitions)) return 0;
+  return Math.max(0, ...definitions.value.map(({ vcpus = 0 }) => vcpus));
 }
 
 function judgeDefinition({ arn, status }: DefinitionFacts): Check {
   const name = arn.split('/').at(-1) ?? arn;
   if (status === 'ACTIVE') return ok('job', `${name} is active`);
-  return wrong('job', `${name} is ${status ?? 'not there'}: nothing can be submitted by it`, DEPLOY);
+  return wrong('job', `${name} is ${status ?? 'missing'}: jobs cannot use it`, DEPLOY);
 }
 
 function judgeImages({ definitions, images }: ComputeFacts): Check[] {
-  if (!('told' in definitions)) return [];
-  const uris = [...new Set(definitions.told.flatMap(({ image }) => image ?? []))];
+  if (!('value' in definitions)) return [];
+  const uris = [...new Set(definitions.value.flatMap(({ image }) => image ?? []))];
   return uris.map((uri) => {
     const name = shortImage(uri);
     const answer = images.find((image) => image.uri === uri)?.answer;
-    if (!answer) return skipped('image', `${name} lies in a registry that was not looked into`);
-    if (!('told' in answer)) return notTold('image', answer);
-    const { size } = answer.told;
+    if (!answer) return skipped('image', `${name} is in a registry that doctor cannot check`);
+    if (!('value' in answer)) return unanswered('image', answer);
+    const { size } = answer.value;
     if (size !== undefined) return ok('image', `${name}, ${(size / 1e9).toFixed(1)} GB`);
-    return wrong(
-      'image',
-      `${name} is not there: no job can start`,
-      `${DEPLOY}, or mend the setting imageUri`,
-    );
+    return wrong('image', `${name} is missing: no job can start`, `${DEPLOY}, or fix the setting imageUri`);
   });
 }
 
-/** The hash by which the CDK names an image says enough by its beginning. */
+/** Shortens the hash that the CDK uses as a tag. */
 function shortImage(uri: string): string {
   const image = parseEcrImage(uri);
   if (!image) return uri;
@@ -164,64 +160,67 @@ function shortImage(uri: string): string {
 
 function judgeQuotas(facts: ComputeFacts): Check[] {
   const { environments, quotas } = facts;
-  if (!('told' in environments)) return [];
-  const all = environments.told.flatMap((environment) =>
+  if (!('value' in environments)) return [];
+  const all = environments.value.flatMap((environment) =>
     quotasOf(environment).map((quota) => ({ ...quota, vcpus: environment.maxVcpus })),
   );
   return quotas.map(({ code, answer }) => {
     const counted = all.filter((quota) => quota.code === code);
     const { name = code } = counted[0] ?? {};
     const where = `Service Quotas > EC2 > ${name} (${code})`;
-    if (!('told' in answer)) return notTold('quota', answer);
-    const { value } = answer.told;
-    if (value === undefined) return warning('quota', `${name}: not known`, `look at ${where}`);
+    if (!('value' in answer)) return unanswered('quota', answer);
+    const { value } = answer.value;
+    if (value === undefined) return warning('quota', `${name}: unknown`, `check ${where}`);
     const wanted = counted.reduce((sum, { vcpus }) => sum + vcpus, 0);
     const found = `${name}: ${value} vCPUs`;
-    if (value >= wanted) return ok('quota', `${found}, the farm takes up to ${wanted}`);
-    const mend = `ask for more: ${where}`;
+    if (value >= wanted) return ok('quota', `${found}, the farm uses up to ${wanted}`);
+    const fix = `request more: ${where}`;
     const vcpus = sliceVcpus(facts);
     return value < vcpus
-      ? wrong('quota', `${found}, and one slice asks for ${vcpus}: jobs stay RUNNABLE`, mend)
-      : warning('quota', `${found}, below the ${wanted} that the farm may take: less renders at once`, mend);
+      ? wrong('quota', `${found}, but one slice needs ${vcpus}: jobs stay RUNNABLE`, fix)
+      : warning(
+          'quota',
+          `${found}, below the ${wanted} that the farm may use: fewer slices run at once`,
+          fix,
+        );
   });
 }
 
 function judgeMachines({ machines }: ComputeFacts): Check {
-  if (!('told' in machines)) return notTold('running', machines);
-  const { started, joined, lost } = machines.told;
+  if (!('value' in machines)) return unanswered('running', machines);
+  const { started, joined, lost } = machines.value;
   if (lost.length === 0)
     return ok(
       'running',
-      started === 0 ? 'no machine now' : `${joined} of ${started} machines at work or ready for it`,
+      started === 0 ? 'no machine now' : `${joined} of ${started} machines are working or ready`,
     );
-  const found = `${lost.length} of ${started} machines started long ago and never joined ECS: they cost, and no job starts on them (${lost.slice(0, 3).join(', ')})`;
+  const found = `${lost.length} of ${started} machines started long ago but never joined ECS: they cost money and run no jobs (${lost.slice(0, 3).join(', ')})`;
   return wrong(
     'running',
     found,
-    'see that subnets of your own have a way to ECS and ECR; then terminate those in the EC2 console',
+    'check that your own subnets can reach ECS and ECR; then terminate these machines in the EC2 console',
   );
 }
 
 /**
- * Why jobs of a farm that long could run do not, by what AWS says of its queues, machines, quotas and images: what is wrong, of
- * whichever queue, and how many machines there are; where there are none, also what is doubtful or could not be looked at.
- * `undefined` where too little was told to say anything. Pure.
+ * Explains why runnable jobs wait: faults of any queue, the number of machines and, if there are none, warnings.
+ * `undefined` if AWS answered too little. Pure.
  */
 export function explainWaiting(facts: ComputeFacts): readonly string[] | undefined {
   const checks = judgeCompute(facts);
   const of = (state: Check['state']) => checks.filter((check) => check.state === state).map(describeCheck);
   const faults = of('wrong');
   const { machines } = facts;
-  if (!('told' in machines)) return faults.length > 0 ? faults : undefined;
-  const doubts = machines.told.started === 0 ? of('warning') : [];
-  return [...faults, ...describeMachines(machines.told), ...doubts];
+  if (!('value' in machines)) return faults.length > 0 ? faults : undefined;
+  const doubts = machines.value.started === 0 ? of('warning') : [];
+  return [...faults, ...describeMachines(machines.value), ...doubts];
 }
 
-function describeCheck({ found, mend }: Check): string {
-  return mend === undefined ? found : `${found}: ${mend}`;
+function describeCheck({ found, fix }: Check): string {
+  return fix === undefined ? found : `${found}: ${fix}`;
 }
 
-/** Of those that are lost another line tells. */
+/** Lost machines have a line of their own. */
 function describeMachines({ started, joined, lost }: MachineFacts): string[] {
   const starting = started - joined - lost.length;
   if (joined > 0)
@@ -230,10 +229,10 @@ function describeMachines({ started, joined, lost }: MachineFacts): string[] {
     ];
   if (starting > 0)
     return [
-      `${starting} ${starting === 1 ? 'machine is' : 'machines are'} starting: jobs begin when they have joined`,
+      `${starting} ${starting === 1 ? 'machine is' : 'machines are'} starting: jobs start once they have joined`,
     ];
   if (lost.length > 0) return [];
   return [
-    'no machine of the farm runs: unless something else is said here, EC2 has none of these types now, or other machines of the account use its quota up',
+    'no machine of the farm runs: unless another reason is listed here, EC2 has no such machines now, or other machines of the account use up its quota',
   ];
 }

@@ -30,18 +30,18 @@ const run = promisify(execFile);
 
 const PROGRAM_MS = 60_000;
 
-/** What was found, or why it could not be. */
+/** A value, or why it is missing. */
 export type Found<T> = { readonly value: T } | { readonly fault: string };
 
-/** What an ffmpeg can't make, and for want of what. */
+/** A video format that an ffmpeg cannot make, and the missing encoder. */
 export interface MissingEncoder {
   readonly video: string;
   readonly encoder: string;
-  /** Of its sound alone. */
+  /** Whether the encoder is for sound. */
   readonly isSound: boolean;
 }
 
-/** What this machine is like, as far as renders are concerned. */
+/** Facts about this machine that matter for renders. */
 export interface LocalFacts {
   /** Such as `v20.20.0`. */
   readonly node: string;
@@ -49,7 +49,7 @@ export interface LocalFacts {
     readonly path: string;
     readonly version: BlenderVersion;
     /** Whether it has OpenImageDenoise; absent if it does not answer. */
-    readonly hasDenoiser?: boolean | undefined;
+    readonly hasDenoiser?: boolean;
   }>;
   readonly ffmpeg: Found<{
     readonly path: string;
@@ -58,20 +58,20 @@ export interface LocalFacts {
   }>;
   readonly hasDisplay: boolean;
   readonly sandbox: {
-    /** Why there is none at all. */
-    readonly none?: string | undefined;
-    /** What this kernel lacks: `missing: …` is open, `replaced: …` is closed by other means. */
+    /** Why there is no sandbox. */
+    readonly none?: string;
+    /** Features that this kernel lacks: `missing: …` is unprotected, `replaced: …` is protected by other means. */
     readonly lacks: readonly string[];
-    /** Why nothing can be started in it. */
-    readonly fault?: string | undefined;
+    /** Why programs cannot start in it. */
+    readonly fault?: string;
   };
   readonly disks: ReadonlyArray<{ readonly path: string; readonly freeBytes: number }>;
   readonly memory: { readonly totalBytes: number; readonly availableBytes: number };
-  /** Where `render` writes to where nothing else is said. */
+  /** Default output of `render`. */
   readonly output: { readonly path: string; readonly exists: boolean; readonly isWritable: boolean };
 }
 
-/** Asks programs and system, all at a time. */
+/** Asks programs and the system in parallel. */
 export async function findLocalFacts(environment: NodeJS.ProcessEnv, folder: string): Promise<LocalFacts> {
   const output = outputOf(folder);
   const [blender, ffmpeg, sandbox, ...disks] = await Promise.all([
@@ -112,7 +112,7 @@ async function findFfmpeg(environment: NodeJS.ProcessEnv) {
   const path = findProgram('ffmpeg', environment);
   const { stdout } = await run(path, ['-version'], { env: environment, timeout: PROGRAM_MS });
   const version = /^ffmpeg version (\S+)/.exec(stdout)?.[1];
-  if (version === undefined) throw new Error(`${path} does not answer as ffmpeg does`);
+  if (version === undefined) throw new Error(`${path} does not respond like ffmpeg`);
   const wanted = VIDEO_FORMATS.filter((format) => format !== 'none').flatMap((video) => {
     const sound = soundEncoderOf(video);
     const picture = { video, encoder: encoderOf(video), isSound: false };
@@ -122,7 +122,7 @@ async function findFfmpeg(environment: NodeJS.ProcessEnv) {
   return { path, version, missing: wanted.filter((_, i) => !there[i]) };
 }
 
-/** Starts something in the sandbox, as Blender is started in it. */
+/** Starts a program in the sandbox, as the worker starts Blender. */
 async function trySandbox(environment: NodeJS.ProcessEnv): Promise<LocalFacts['sandbox']> {
   const none = whyNoSandbox(environment);
   if (none !== undefined) return { none, lacks: [] };
@@ -157,7 +157,7 @@ function outputOf(folder: string): LocalFacts['output'] {
   }
 }
 
-/** The folder itself, or the nearest one above that is there. */
+/** The path, or its nearest existing parent. */
 function existing(path: string): string {
   return existsSync(path) ? path : existing(dirname(path));
 }
@@ -165,18 +165,18 @@ function existing(path: string): string {
 /** As in package.json. */
 export const LEAST_NODE = { major: 20, minor: 19 };
 
-/** The Blenders that renders are compared with pictures of (test/fixtures/golden). */
+/** Blender versions whose pictures the tests compare (test/fixtures/golden). */
 export const TRIED_BLENDERS = { oldest: { major: 3, minor: 4 }, newest: { major: 5, minor: 2 } };
 
 const GIB = 1024 ** 3;
 
-/** Below that not even a short film and its video fit, and below that a long one may not. */
+/** Below `least`, even short films do not fit; below `usual`, long ones may not. */
 const DISK = { least: GIB / 4, usual: 5 * GIB };
 
-/** Two Blenders (what renders at a time on a small machine) with a small scene each. */
+/** Bytes for two Blenders, the default of a small machine, with small scenes. */
 const USUAL_MEMORY = 2 * GIB;
 
-/** What is to be said of this machine, in the order of its telling: pure. */
+/** Checks this machine, in the order of the output. Pure. */
 export function judgeLocal(facts: LocalFacts): Check[] {
   return [
     judgeNode(facts.node),
@@ -184,7 +184,7 @@ export function judgeLocal(facts: LocalFacts): Check[] {
     ...judgeDenoiser(facts.blender),
     judgeFfmpeg(facts.ffmpeg),
     facts.hasDisplay
-      ? ok('display', 'there is one')
+      ? ok('display', 'available')
       : warning(
           'display',
           'none: EEVEE and Workbench are slow without a GPU, and some Blenders don’t start them',
@@ -215,8 +215,8 @@ function judgeBlender(blender: LocalFacts['blender']): Check {
   if (compareBlenderVersions(version, oldest) >= 0 && compareBlenderVersions(version, newest) <= 0)
     return ok('Blender', text);
   const [from, to] = [formatBlenderVersion(oldest), formatBlenderVersion(newest)];
-  const mend = `Spotreel is tested with Blender ${from} to ${to}; name one of them in SPOTREEL_BLENDER`;
-  return warning('Blender', text, mend);
+  const tested = `Spotreel is tested with Blender ${from} to ${to}; name one of them in SPOTREEL_BLENDER`;
+  return warning('Blender', text, tested);
 }
 
 function judgeDenoiser(blender: LocalFacts['blender']): Check[] {
@@ -235,13 +235,13 @@ function judgeFfmpeg(ffmpeg: LocalFacts['ffmpeg']): Check {
     return `${encoder} (${sound}--video ${video})`;
   });
   const found = `${version}, ${path}, lacks the encoders ${lacks.join(', ')}`;
-  const mend =
+  const fix =
     'install an ffmpeg that has them (Debian’s, Ubuntu’s and Homebrew’s do) and name it in SPOTREEL_FFMPEG';
   const isUsual = missing.some(({ video, isSound }) => video === 'h264' && !isSound);
-  return isUsual ? wrong('ffmpeg', found, mend) : warning('ffmpeg', found, mend);
+  return isUsual ? wrong('ffmpeg', found, fix) : warning('ffmpeg', found, fix);
 }
 
-/** What `findProgram` and the like say has what is wrong before the first `;`, and what to do behind it. */
+/** Splits a message of `findProgram`: fault before the first `;`, fix after it. */
 function programFault(name: string, fault: string): Check {
   const [found = fault, ...rest] = fault.split('; ');
   return wrong(name, found, rest.join('; ') || `set SPOTREEL_${name.toUpperCase()} to one that works`);
@@ -249,9 +249,9 @@ function programFault(name: string, fault: string): Check {
 
 function judgeSandbox({ none, lacks, fault }: LocalFacts['sandbox']): Check {
   if (fault !== undefined) {
-    const mend =
-      'where this system forbids it, SPOTREEL_SANDBOX=off renders without: only scenes that you trust';
-    return wrong('sandbox', `nothing can be started in it: ${fault}`, mend);
+    const fix =
+      'if this system forbids sandboxes, set SPOTREEL_SANDBOX=off and render only scenes that you trust';
+    return wrong('sandbox', `programs cannot start in it: ${fault}`, fix);
   }
   if (none !== undefined) return warning('sandbox', none, 'render only scenes that you trust');
   const found = ['Blender writes only to its folders and has no network', ...lacks].join('; ');
@@ -263,20 +263,20 @@ function judgeSandbox({ none, lacks, fault }: LocalFacts['sandbox']): Check {
 
 function judgeDisk({ path, freeBytes }: LocalFacts['disks'][number]): Check {
   const found = `${gib(freeBytes)} GiB free in ${path}`;
-  const mend = 'make room, or render elsewhere (-o; TMPDIR for what is in between)';
-  if (freeBytes < DISK.least) return wrong('disk', found, mend);
-  return freeBytes < DISK.usual ? warning('disk', found, mend) : ok('disk', found);
+  const fix = 'free some space, or use another disk (-o for renders, TMPDIR for temporary files)';
+  if (freeBytes < DISK.least) return wrong('disk', found, fix);
+  return freeBytes < DISK.usual ? warning('disk', found, fix) : ok('disk', found);
 }
 
 function judgeMemory({ totalBytes, availableBytes }: LocalFacts['memory']): Check {
   const found = `${gib(availableBytes)} GiB of ${gib(totalBytes)} GiB are free`;
   if (availableBytes >= USUAL_MEMORY) return ok('memory', found);
-  return warning('memory', found, 'end other programs, or render by one Blender at a time (-p 1)');
+  return warning('memory', found, 'close other programs, or render with one Blender at a time (-p 1)');
 }
 
 function judgeOutput({ path, exists, isWritable }: LocalFacts['output']): Check {
-  if (isWritable) return ok('output', exists ? path : `${path} (made by the first render)`);
-  return wrong('output', `${path} can’t be written to`, 'choose another folder with -o, or change its owner');
+  if (isWritable) return ok('output', exists ? path : `${path} (the first render creates it)`);
+  return wrong('output', `${path} is not writable`, 'choose another folder with -o, or change its owner');
 }
 
 function gib(bytes: number): string {

@@ -13,34 +13,34 @@ import { linesToOpen } from '../place';
 import { formatMebibytes } from '../upload';
 import { fetchObject, type FetchServices, isWhole, makeFolderOf } from './fetch';
 
-/** What of a render is wanted. */
+/** The files that the user wants. */
 export interface Wanted {
-  /** Frames of the plan, with their masters and the files of File Output nodes; empty for none. */
+  /** Frames of the plan, with their masters and File Output files; empty for none. */
   readonly frames: ReadonlySet<number>;
-  /** The video, or that with gaps. */
+  /** The video, or the partial one. */
   readonly video: boolean;
-  /** What else there is to look at: report, receipt, poster, contact sheet, preview. */
+  /** Report, receipt, poster, contact sheet, preview. */
   readonly extras: boolean;
 }
 
-/** A file of a render that is there. */
+/** An existing file of a render. */
 interface WantedFile {
-  /** Below the render's folder, not escaped: only names that the contract knows. */
+  /** Relative to the render's folder, not escaped; always a name that `Render` knows. */
   readonly name: string;
   readonly object: ObjectInfo;
-  /** Of a frame's picture; a master has none. */
+  /** Set for frames only, not for masters. */
   readonly frame?: number;
   readonly isVideo?: boolean;
   readonly isReport?: boolean;
 }
 
-/** Files that are wanted and there, as they are listed: frames, masters, files of File Output nodes, then the rest. */
+/** Lists wanted files: frames, masters, File Output files, then others. */
 async function* wantedFiles(
   wanted: Wanted,
   render: Render,
   manifest: Pick<Manifest, 'options' | 'frameCount'>,
 ): AsyncGenerator<WantedFile> {
-  // Each listing gives only names that `Render` knows, so that none leads out of the download's folder.
+  // `Render` lists only names that it knows, so none leads out of the download's folder.
   const named = (object: ObjectInfo): WantedFile => ({
     name: decodeURIComponent(render.nameOf(object.url)),
     object,
@@ -60,7 +60,7 @@ async function* others(wanted: Wanted, render: Render, video: VideoFormat): Asyn
   const there = await render.ownFiles();
   const nameOf = (url: URL): string => render.nameOf(url);
   const [whole, withGaps] = [nameOf(render.videoUrl(video)), nameOf(render.partialVideoUrl(video))];
-  // One with gaps beside one without is out of date.
+  // A partial video beside a complete one is out of date.
   const film = there.has(whole) ? [whole] : [withGaps, nameOf(render.gaps.url)];
   const { reportUrl, receipt, posterUrl, contactSheetUrl, previewUrl } = render;
   const extras = [reportUrl, receipt.url, posterUrl, contactSheetUrl, previewUrl].map(nameOf);
@@ -74,22 +74,22 @@ async function* others(wanted: Wanted, render: Render, video: VideoFormat): Asyn
   }
 }
 
-/** Files that are looked at or fetched at a time. */
+/** Files that are compared or downloaded at a time. */
 const AT_ONCE = 8;
 
-/** What has become of a download so far. */
+/** The progress of a download. */
 export interface Tally {
-  /** Frames that lie in the directory whole, of those that are wanted. */
+  /** Wanted frames that are complete in the directory. */
   readonly frames: Set<number>;
-  /** Files fetched. */
+  /** Downloaded files. */
   fetched: number;
-  /** Files that were there already. */
+  /** Files that were already complete. */
   kept: number;
-  /** Bytes fetched. */
+  /** Downloaded bytes. */
   bytes: number;
-  /** The video's name, once it lies in the directory whole. */
+  /** Name of the video once it is complete in the directory. */
   video?: string;
-  /** The same of the report. */
+  /** Name of the report once it is complete. */
   report?: string;
 }
 
@@ -97,16 +97,16 @@ export interface Download {
   readonly wanted: Wanted;
   readonly render: Render;
   readonly manifest: Manifest;
-  /** Where files are put. */
+  /** Target folder. */
   readonly directory: string;
   readonly services: Omit<FetchServices, 'onBytes'>;
   readonly onProgress: () => void;
 }
 
-/** Which version of each file is known to lie in the directory whole: those need no look when it goes on. */
+/** Versions of files that are complete in the directory; they need no further check. */
 export type KnownVersions = Map<string, string>;
 
-/** Brings what is wanted and there, and not in the directory yet, from one listing. Throws what `fetchObject` throws. */
+/** Downloads missing files from one listing. Throws what `fetchObject` throws. */
 export async function downloadOnce(download: Download, tally: Tally, known: KnownVersions): Promise<void> {
   const { wanted, render, manifest, directory, services, onProgress } = download;
   const onBytes = (bytes: number): void => {
@@ -137,25 +137,25 @@ function versionOf({ size, etag, lastModified }: ObjectInfo): string {
   return `${size} ${etag ?? lastModified.toISOString()}`;
 }
 
-/** What has become of a download, for a program. */
+/** The result of a download as JSON. */
 export interface DownloadReport {
   readonly renderId: string;
-  /** `partial`: something that was asked for is not there, or the video lacks frames or sound. */
+  /** `partial`: a requested file does not exist, or the video lacks frames or sound. */
   readonly state: 'complete' | 'partial';
   readonly folder: string;
   readonly directory: string;
-  /** Files. */
+  /** Downloaded files. */
   readonly fetched: number;
-  /** Files that were there already. */
+  /** Files that were already complete. */
   readonly kept: number;
-  /** That were fetched. */
+  /** Downloaded bytes. */
   readonly bytes: number;
   readonly frames: { readonly wanted: number; readonly here: number };
-  /** Frames that are not rendered (yet), such as `3,7-9`; empty for none. */
+  /** Frames that are not rendered yet, such as `3,7-9`; empty for none. */
   readonly missing: string;
-  /** Its path; absent where none was asked for. `null` where there is none (yet). */
+  /** Its path; absent if not requested, `null` if it does not exist yet. */
   readonly video?: string | null;
-  /** Path of the only frame of a still. */
+  /** Path of the frame of a still. */
   readonly picture?: string;
   readonly report?: string;
 }
@@ -199,16 +199,16 @@ function hasGaps(video: string): boolean {
   return video.includes('output.partial.');
 }
 
-/** The same for a person. */
+/** The result of a download for a person. */
 export function describeDownload(report: DownloadReport, wanted: ReadonlySet<number>, tally: Tally): string {
   const { directory, frames, fetched, kept, bytes, video } = report;
   const missing = missingFrames(wanted, tally);
-  const files = `${countOf(fetched, 'file')} fetched (${formatMebibytes(bytes)}), ${kept} there already`;
+  const files = `${countOf(fetched, 'file')} downloaded (${formatMebibytes(bytes)}), ${kept} already complete`;
   return [
     frames.wanted > 0
       ? `${frames.here} of ${countOf(frames.wanted, 'frame')} ${frames.wanted === 1 ? 'is' : 'are'} in ${directory}: ${files}`
       : `${directory}: ${files}`,
-    ...(missing.length > 0 ? [`not there (yet): frames ${formatFrames(missing)}`] : []),
+    ...(missing.length > 0 ? [`missing so far: frames ${formatFrames(missing)}`] : []),
     ...videoLines(video),
     ...linesToOpen(report),
   ].join('\n');
@@ -216,13 +216,13 @@ export function describeDownload(report: DownloadReport, wanted: ReadonlySet<num
 
 function videoLines(video: DownloadReport['video']): string[] {
   if (video === undefined) return [];
-  if (video === null) return ['there is no video (yet)'];
+  if (video === null) return ['no video yet'];
   return [
     hasGaps(video) ? `video that lacks frames or sound: ${video}; gaps.json names them` : `video: ${video}`,
   ];
 }
 
-/** How far a download of so many frames is; of a video alone, what has come of it. */
+/** The progress of a download of so many frames, or of a video only. */
 export function readingOfDownload(tally: Tally, wanted: number): Reading {
   const { frames, bytes } = tally;
   if (wanted === 0) return { total: 1, done: 0, count: formatMebibytes(bytes), note: '' };
@@ -230,6 +230,6 @@ export function readingOfDownload(tally: Tally, wanted: number): Reading {
     total: wanted,
     done: frames.size,
     count: `${frames.size} of ${countOf(wanted, 'frame')}`,
-    note: `${formatMebibytes(bytes)} fetched`,
+    note: `${formatMebibytes(bytes)} downloaded`,
   };
 }

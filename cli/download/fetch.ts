@@ -7,15 +7,15 @@ import { fileError } from '../../core/storage/file-writes';
 import { hasContentOf } from '../../core/storage/s3-reads';
 import { formatLocation, type ObjectInfo, type Storage, StorageError } from '../../core/storage/storage';
 
-/** Where, within the directory, files lie that are not whole yet, and the lock by which one download at a time has it. */
+/** Folder within the directory for incomplete files and the lock, which allows one download at a time. */
 export const UNFINISHED = '.download';
 
 /** The folders of a download within its directory. */
 const FOLDERS = [UNFINISHED, join(UNFINISHED, 'lock'), 'frames', 'masters', 'outputs'];
 
 /**
- * Makes the directory. It may be a link itself, where the user put it; a link within it is refused, since whatever is
- * written through one lands elsewhere. Throws `bad-directory`.
+ * Creates the directory. It may be a link; links within it are refused, since writes would leave it. Throws
+ * `bad-directory`.
  */
 export async function prepareDirectory(directory: string): Promise<void> {
   await makeTargetFolder(directory);
@@ -24,8 +24,8 @@ export async function prepareDirectory(directory: string): Promise<void> {
 }
 
 /**
- * Makes the folder of a file below the directory, and gives the file's path. Throws `bad-directory` if a link or a file is in its place,
- * as `prepareDirectory` does.
+ * Creates the folder of a file below the directory and returns the file's path. Throws `bad-directory` if a link or a
+ * file is in its place.
  */
 export async function makeFolderOf(directory: string, name: string): Promise<string> {
   const parts = name.split('/');
@@ -39,16 +39,16 @@ export async function makeFolderOf(directory: string, name: string): Promise<str
 async function refuseOther(path: string): Promise<void> {
   const stats = await lstatOf(path);
   if (stats === undefined || stats.isDirectory()) return;
-  const what = stats.isSymbolicLink() ? 'a link' : 'no folder';
-  const message = `${path} is ${what}, where the download has a folder of its own: remove it or choose another directory`;
+  const what = stats.isSymbolicLink() ? 'a link' : 'not a folder';
+  const message = `${path} is ${what}, but the download needs a folder there: remove it or choose another directory`;
   throw new SpotreelError('bad-directory', 'usage', message);
 }
 
-/** Throws `bad-directory` where a render would be downloaded into itself. */
+/** Throws `bad-directory` if a render would be downloaded into itself. */
 export async function refuseSameFolder(directory: string, render: string): Promise<void> {
   const [target, source] = await Promise.all([directory, render].map((path) => realpath(path)));
   if (target !== source) return;
-  const message = `${directory} is where the render lies already: choose another directory`;
+  const message = `${directory} is the folder of the render itself: choose another directory`;
   throw new SpotreelError('bad-directory', 'usage', message);
 }
 
@@ -59,8 +59,8 @@ export async function makeTargetFolder(path: string): Promise<void> {
 }
 
 /**
- * Whether `path` holds the object whole: of its size, and by its checksum. Where the ETag is no checksum of the bytes (on
- * disks, and of what a KMS key encrypted), by the time stamp that `fetchObject` gave it. A link is no copy.
+ * Whether `path` is a complete copy, by size and checksum. If the ETag is no checksum (disks, KMS), the time stamp
+ * that `fetchObject` set decides. A link is no copy.
  */
 export async function isWhole({ size, etag, lastModified }: ObjectInfo, path: string): Promise<boolean> {
   const stats = await lstatOf(path);
@@ -84,26 +84,26 @@ async function lstatOf(path: string) {
   }
 }
 
-/** Bytes. What is no larger comes in one request; of what is larger, parts of this size stay when the download breaks off. */
+/** Bytes. Larger objects are downloaded in parts of this size, which survive an interruption. */
 const PART_SIZE = 8 * 1024 * 1024;
 
-/** Versions of one object that are tried while it changes under the download. */
+/** Versions that are tried while an object changes during its download. */
 const MOST_VERSIONS = 3;
 
 export interface FetchServices {
   readonly storage: Storage;
-  /** The folder for files that are not whole yet, on the same disk. */
+  /** Folder for incomplete files, on the same disk. */
   readonly unfinished: string;
-  /** Ends the work between two parts, with `stopped`. */
+  /** Ends the download between two parts, with `stopped`. */
   readonly signal: AbortSignal;
-  /** Told how many bytes more have come. */
+  /** Gets the number of new bytes. */
   readonly onBytes: (bytes: number) => void;
 }
 
 /**
- * Brings an object to `path`, which appears whole or stays as it was; a link there is replaced, never followed. What an
- * earlier call had of the same version of a large object is not fetched again. `false` where the object is gone meanwhile.
- * Throws `stopped`, and what the storage and the disk throw.
+ * Downloads an object to `path`, which is replaced only by the complete file; a link there is never followed. Resumes
+ * large objects of the same version. `false` if the object no longer exists. Throws `stopped`, and faults of storage
+ * and disk.
  */
 export async function fetchObject(
   object: ObjectInfo,
@@ -130,14 +130,14 @@ async function fetchVersion(object: ObjectInfo, path: string, services: FetchSer
   const begun = await fill(partial, object, path, services);
   const hasContent = object.etag !== undefined && (await contentIs(partial, object.etag));
   if (!hasContent && begun > 0 && object.etag !== undefined) {
-    // What lay there may have been torn by a power cut: once more, from nothing.
+    // The partial file may be damaged by a power cut: download it again.
     await rm(partial, { force: true });
     return fetchVersion(object, path, services);
   }
   try {
     if (!hasContent) {
       await requireSameVersion(object, services.storage);
-      // Its ETag is no checksum, so that the next look needs something else to know it by.
+      // Its ETag is no checksum, so `isWhole` needs the time stamp.
       await utimes(partial, object.lastModified, object.lastModified);
     }
     await rename(partial, path);
@@ -147,13 +147,13 @@ async function fetchVersion(object: ObjectInfo, path: string, services: FetchSer
   }
 }
 
-/** The same for the same version, whichever process asks. */
+/** The same name for the same version in every process. */
 function partialName({ url, size, etag, lastModified }: ObjectInfo): string {
   const version = [url.href, size, etag ?? lastModified.toISOString()];
   return `${createHash('sha256').update(JSON.stringify(version)).digest('hex').slice(0, 32)}.part`;
 }
 
-/** Makes the partial file complete; gives the bytes that it had before. */
+/** Completes the partial file; returns the bytes that it had before. */
 async function fill(
   partial: string,
   object: ObjectInfo,
@@ -178,7 +178,7 @@ async function fill(
     throw fileError(error, path, 'write');
   } finally {
     await file.close();
-    // Of a large one the next call has use.
+    // The next call can resume a large one.
     if (!isOver && !isLarge) await rm(partial, { force: true }).catch(() => undefined);
   }
 }
@@ -226,7 +226,7 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, offset: number): Pr
   }
 }
 
-/** Throws `changed` where another version lies there than was meant: its bytes may be those that came. */
+/** Throws `changed` if another version was downloaded. */
 async function requireSameVersion({ url, etag }: ObjectInfo, storage: Storage): Promise<void> {
   if (etag === undefined) return;
   const head = await storage.head(url);
@@ -238,6 +238,6 @@ function refuseStopped(signal: AbortSignal): void {
 }
 
 function changed(url: URL): StorageError {
-  const message = `${formatLocation(url)} was changed while it was fetched: the same command fetches it anew`;
+  const message = `${formatLocation(url)} changed during the download: run the same command again`;
   return new StorageError('changed', url, message);
 }

@@ -39,7 +39,7 @@ import {
   testOnFarm,
 } from './test-shot';
 
-/** What a shot would take and cost, and how it was found out. Seconds and US dollars. */
+/** The estimate of a shot and its basis, in seconds and US dollars. */
 export interface Estimate {
   readonly file: string;
   readonly scene: string;
@@ -58,7 +58,7 @@ export interface Estimate {
     }>;
     readonly failures: ShotTest['results']['failures'];
   };
-  /** Where it was tested; see `framePace`. */
+  /** Where the test ran; see `framePace`. */
   readonly frameSeconds: Spread;
   readonly startSeconds: number;
   readonly here: PlaceEstimate & Machine & { readonly sliceCount: number };
@@ -68,17 +68,17 @@ export interface Estimate {
     readonly sliceCount: number;
     readonly cost: CostEstimate;
     readonly prices: Pick<VcpuPrices, 'source' | 'at' | 'region'>;
-    /** For what it would be refused there, though it can be rendered here. */
+    /** Why a farm would refuse the scene although it renders here. */
     readonly refusals: readonly Finding[];
   };
-  /** What all this takes for granted, for people. */
+  /** Assumptions, for people. */
   readonly assumptions: readonly string[];
 }
 
-/** Here the first slice begins after so many seconds: programs are looked at, the scene is read, the plan is written. Measured. */
+/** Seconds until the first slice starts here: check programs, read the scene, write the plan. Measured. */
 const BEGIN_SECONDS = 2;
 
-/** A farm's machines are there after so many seconds: EC2 starts them, and they pull the image. Assumed, and not measured. */
+/** Seconds until the machines of a farm run: EC2 starts them, and they pull the image. Assumed. */
 const FIRST_MACHINE_SECONDS = 5 * 60;
 
 export interface EstimateInput {
@@ -90,7 +90,7 @@ export interface EstimateInput {
   readonly prices: RenderPrices;
 }
 
-/** From a test to all of the shot, here and on a farm: pure. */
+/** Computes the estimate of a shot from its test. Pure. */
 function estimateShot({ shot, test, thumbnails, machine, farm, prices }: EstimateInput): Estimate {
   const { on, pace, threads, results } = test;
   const { renderVcpus, stitchVcpus } = farm.machines;
@@ -147,10 +147,10 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
       ...placeAssumption(test, machine, threadsThere, onGpu),
       ...(shot.checked.needsOneSlice
         ? [
-            'a simulation is not baked: the test stepped through it up to its last frame, and that time counts as part of the start; another start, such as after a Spot interruption, steps again',
+            'a simulation is not baked: the start includes simulating up to the last test frame; every further start, such as after a Spot interruption, simulates again',
           ]
         : []),
-      `machines of a farm have started after ${FIRST_MACHINE_SECONDS / 60} minutes`,
+      `machines of a farm start within ${FIRST_MACHINE_SECONDS / 60} minutes`,
       ...farm.notes,
       ...notes,
       NOT_IN_COST,
@@ -160,8 +160,8 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
 
 function spreadAssumption(count: number): string {
   if (count === 1)
-    return 'one frame tells nothing of how far others are from it: low and high are a tenth off, as much as the same work may differ';
-  return `low and high: all frames like the quickest and like the slowest of the ${count} that were tested, and a tenth off, as much as the same work may differ; one that is unlike all of them was not seen`;
+    return 'a single frame does not show how much frames differ: low and high are 10 % off, the usual difference between equal frames';
+  return `low and high: every frame is as fast as the fastest, or as slow as the slowest, of ${count} test frames, and 10 % beyond; frames unlike all of these are not covered`;
 }
 
 function placeAssumption(
@@ -170,16 +170,16 @@ function placeAssumption(
   threadsOnFarm: number,
   onGpu: boolean,
 ): string[] {
-  if (onGpu) return ['a GPU of the farm is as quick as the one that tested'];
+  if (onGpu) return ['a GPU of the farm is as fast as the one of the test'];
   const there = on === 'here' ? threadsOnFarm : machine.threads;
   const where = on === 'here' ? 'on a farm' : 'here';
   const more = on === 'here' ? '; --on-farm measures it' : '';
   return [
-    `a frame takes ${(threads / there).toFixed(2)} times as long ${where}: ${threads} of its threads against ${there}, a vCPU being one${more}`,
+    `a frame takes ${(threads / there).toFixed(2)} times as long ${where}: ${there} threads instead of ${threads}, counting a vCPU as a thread${more}`,
   ];
 }
 
-/** What keeps a scene from a farm alone, such as absolute paths. */
+/** Faults that matter on a farm only, such as absolute paths. */
 function refusalsOnFarm({ examination, options, checked }: Shot, file: string, farm: FarmSize): Finding[] {
   const placeFaults = scriptFaults(options, farm);
   const { findings } = preflight(examination, {
@@ -194,7 +194,7 @@ function refusalsOnFarm({ examination, options, checked }: Shot, file: string, f
   return findings.filter(({ severity, message }) => severity === 'error' && !known.has(message));
 }
 
-/** An estimate for a person: short, the figures first and what they rest on below them. */
+/** The estimate for a person: figures first, then assumptions. */
 export function describeEstimate(estimate: Estimate): string {
   const { file, frameCount, resolution, engine, test, frameSeconds, startSeconds, here, farm } = estimate;
   const { width, height } = resolution;
@@ -217,14 +217,14 @@ export function describeEstimate(estimate: Estimate): string {
     ...farm.refusals.map(({ message }) => ['not on a farm', message] as const),
     ...test.failures.map(({ frame, reason }) => [`frame ${frame}`, `failed: ${reason}`] as const),
     ...picturesRow(test),
-    ...estimate.assumptions.map((text, i) => [i === 0 ? 'taken so' : '', text] as const),
+    ...estimate.assumptions.map((text, i) => [i === 0 ? 'assumptions' : '', text] as const),
   ];
   const head = `${printableName(file)}: ${countOf(frameCount, 'frame')} of ${width}×${height}, ${engine}`;
   const lines = describeRows(rows, 15);
   return printable([head, ...lines].join('\n'));
 }
 
-/** All cameras together, one after the other here. */
+/** The sum over all cameras, which render one after the other here. */
 export function describeSum(estimates: readonly Estimate[]): string {
   const sum = (of: (estimate: Estimate) => Spread): Spread => ({
     low: estimates.reduce((total, one) => total + of(one).low, 0),
@@ -261,13 +261,13 @@ function ofSpread({ low, middle, high }: Spread, format: (value: number) => stri
 
 const formatHours = (seconds: number): string => (seconds / 3600).toFixed(seconds < 36_000 ? 2 : 0);
 
-/** As seen from here, where it lies below. */
+/** The path relative to the current folder if it is below it. */
 function shorter(path: string): string {
   const seen = relative(process.cwd(), path);
   return seen.startsWith('..') ? path : seen;
 }
 
-/** They have frames' numbers as their names. */
+/** Thumbnails are named by their frames. */
 function picturesRow({ frames }: Estimate['test']): Array<readonly [string, string]> {
   const paths = frames.flatMap(({ thumbnail }) => (thumbnail === undefined ? [] : [thumbnail]));
   return paths.map((path, i) => [i === 0 ? 'pictures' : '', shorter(path)] as const);
@@ -275,13 +275,13 @@ function picturesRow({ frames }: Estimate['test']): Array<readonly [string, stri
 
 export interface EstimateRequest {
   readonly shot: Shot;
-  /** Where to test: this machine, where it is absent. */
-  readonly testOn?: AskedFarm | undefined;
+  /** Farm to test on; absent to test on this machine. */
+  readonly testOn?: AskedFarm;
   readonly testFrames: number;
-  /** A folder of this machine, for the test's own folder. */
+  /** Folder of this machine for the folder of the test. */
   readonly output: URL;
   readonly machine: Machine;
-  /** Told when the test is done. */
+  /** Called when the test is done. */
   readonly farm: Promise<FarmSize>;
   readonly pricesOf: (farm: FarmSize) => Promise<RenderPrices>;
   readonly storage: Storage;
@@ -289,7 +289,9 @@ export interface EstimateRequest {
   readonly say: (text: string) => void;
 }
 
-/** Tests a shot and reckons with what came out; progress goes to standard error. `undefined` when it was asked to stop. */
+/**
+ * Tests a shot and computes its estimate; shows progress on standard error. `undefined` if the user asked to stop.
+ */
 export async function makeEstimate(request: EstimateRequest): Promise<Estimate | undefined> {
   const { shot, testOn, testFrames, output, machine, storage, signal, say } = request;
   const { stderr } = process;
@@ -307,9 +309,9 @@ export async function makeEstimate(request: EstimateRequest): Promise<Estimate |
 }
 
 export interface CostCheck {
-  /** US dollars that the shot may cost. */
+  /** The cap in US dollars. */
   readonly maxUsd: number;
-  /** 0 to check nothing. */
+  /** Least number of test frames; 0 for no check. */
   readonly testFrames: number;
   readonly farm: FarmSize;
   readonly prices: RenderPrices;
@@ -319,8 +321,8 @@ export interface CostCheck {
 }
 
 /**
- * Estimates on this machine, where that can be, what a shot would cost on Spot machines, and throws `over-cap` where that is more
- * than it may even at the lowest. Where nothing can be known beforehand, that is said. `stopped` when it was asked to stop.
+ * Estimates the Spot cost of a shot from test frames on this machine. Throws `over-cap` if even the low value is
+ * above the cap. Says so if no estimate is possible. `stopped` if the user asked to stop.
  */
 export async function refuseAbove(shot: Shot, check: CostCheck): Promise<'checked' | 'stopped'> {
   const { maxUsd, testFrames, say } = check;
@@ -341,7 +343,7 @@ export async function refuseAbove(shot: Shot, check: CostCheck): Promise<'checke
       say,
     });
   } catch (error) {
-    // A Blender that is too old here, say, is no fault of the farm's.
+    // The farm may still render it, for example if only this Blender is too old.
     if (!(error instanceof SpotreelError) || error.code === 'no-test-frame') throw error;
     return unknownBeforehand(`the test frames could not be rendered here: ${messageOf(error)}`, say);
   }
@@ -353,13 +355,13 @@ export async function refuseAbove(shot: Shot, check: CostCheck): Promise<'checke
 function judge({ farm }: Estimate, maxUsd: number, file: string, say: CostCheck['say']): void {
   const { spot } = farm.cost;
   if (spot.low > maxUsd) {
-    const message = `${file} would cost ${formatUsd(spot.low)} USD on Spot machines even at the lowest (${describeSpread(spot)}), and --max-cost is ${maxUsd}: raise it, ask for less (--samples, --resolution-percent, --frames), or submit it all the same with --test-frames 0`;
+    const message = `${file} would cost at least ${formatUsd(spot.low)} USD on Spot machines (${describeSpread(spot)}), and --max-cost is ${maxUsd}: raise it, render less (--samples, --resolution-percent, --frames), or skip this check with --test-frames 0`;
     throw new SpotreelError('over-cap', 'scene', message);
   }
   say(`estimated at ${describeSpread(spot)} on Spot machines`);
   if (spot.high > maxUsd)
     say(
-      `warning: it may come to its cap of ${formatUsd(maxUsd)} USD, and is stopped then; what is rendered by then stays`,
+      `warning: the render may reach its cap of ${formatUsd(maxUsd)} USD; the farm then stops it and keeps its frames`,
     );
 }
 
@@ -373,6 +375,6 @@ function whyNoTest(): string | undefined {
 }
 
 function unknownBeforehand(why: string, say: CostCheck['say']): 'checked' {
-  say(`what it will cost is not known beforehand (${why}); the cap holds while it renders`);
+  say(`the cost cannot be estimated beforehand (${why}); the farm enforces the cap while it renders`);
   return 'checked';
 }

@@ -6,29 +6,29 @@ import type { Machines } from '../../core/render/options';
 import { findPlace } from '../place';
 import { findPrices } from '../tellers';
 
-/** Of what size a farm is. */
+/** The size of a farm. */
 export interface FarmSize {
   readonly machines: Machines;
-  /** Slices at a time, of a render with GPUs where it asks for them. */
+  /** Slices at a time; of the GPU queue for a render with `--device gpu`. */
   readonly parallel: number;
   readonly region: string;
-  /** Whether it has been deployed, so that its account can be asked for prices. */
+  /** Whether it is deployed: its account can then be asked for prices. */
   readonly isThere: boolean;
   /** Whether scenes may run their scripts there. */
-  readonly allowsScripts?: boolean | undefined;
-  /** Whether its images have an OpenColorIO configuration built in. */
-  readonly hasOcio?: boolean | undefined;
-  /** What of it is not the farm's own, for people. */
+  readonly allowsScripts?: boolean;
+  /** Whether its images have a built-in OpenColorIO configuration. */
+  readonly hasOcio?: boolean;
+  /** Which values are assumed, for people. */
   readonly notes: readonly string[];
 }
 
-/** A farm that is there. */
+/** A deployed farm. */
 export interface AskedFarm extends FarmSize {
   readonly description: FarmDescription;
   readonly place: { readonly output: URL; readonly batch: Batch; readonly farm: FarmDescription };
 }
 
-/** As a farm would be that is deployed with no settings: what is told where there is none to be asked. */
+/** A farm with default settings, if no deployed farm is known. */
 export function usualFarm(why: string): FarmSize {
   const { spotVcpus, renderVcpus, stitchVcpus, instanceTypes, gpuInstanceTypes } = USUAL_FARM;
   return {
@@ -41,21 +41,21 @@ export function usualFarm(why: string): FarmSize {
     parallel: Math.floor(spotVcpus / renderVcpus),
     region: 'us-east-1',
     isThere: false,
-    notes: [`the farm is one as it is deployed without settings (${why})`],
+    notes: [`assuming a farm deployed with default settings (${why})`],
   };
 }
 
-/** Looks a farm up. Throws `no-farm`, and what AWS says. */
+/** Looks up a farm. Throws `no-farm`, and faults of AWS. */
 export async function askFarmSize(name: string, onGpu: boolean): Promise<AskedFarm> {
   const { output, batch, farm } = await findPlace({ farm: name });
   if (!batch || !farm) throw new SpotreelError('no-farm', 'usage', `there is no farm ${name}`);
   return { ...sizeOf(farm, onGpu), description: farm, place: { output, batch, farm } };
 }
 
-/** As its description has it: pure. */
+/** The size of a farm from its description. Pure. */
 export function sizeOf(farm: FarmDescription, onGpu: boolean): FarmSize {
   const usual = usualFarm(
-    `farm ${farm.name} was deployed by an earlier version, which tells no more of itself`,
+    `farm ${farm.name} was deployed by an earlier version, which does not describe its machines`,
   );
   return {
     machines: farm.machines ?? usual.machines,
@@ -68,21 +68,21 @@ export function sizeOf(farm: FarmDescription, onGpu: boolean): FarmSize {
   };
 }
 
-/** Nobody waits longer for a farm that nobody named. */
+/** Seconds to wait for a farm that the user did not name. */
 const PATIENCE_SECONDS = 10;
 
-/** The same of a farm that may be there: where it is not, or nobody can say, a usual one stands for it. */
+/** Looks up a farm that may not exist; returns default settings if it is missing or AWS does not answer. */
 export async function askFarmIfAny(name: string, onGpu: boolean): Promise<AskedFarm | FarmSize> {
   const timer = new AbortController();
   const late = new Promise<FarmSize>((resolve) => {
     const timeout = setTimeout(
-      () => resolve(usualFarm(`AWS has not answered for ${PATIENCE_SECONDS} s`)),
+      () => resolve(usualFarm(`AWS has not answered within ${PATIENCE_SECONDS} s`)),
       PATIENCE_SECONDS * 1000,
     );
     timer.signal.addEventListener('abort', () => clearTimeout(timeout));
   });
   const asked = askFarmSize(name, onGpu).catch((error: unknown) =>
-    usualFarm(`none was found: ${messageOf(error)}`),
+    usualFarm(`no farm found: ${messageOf(error)}`),
   );
   try {
     return await Promise.race([asked, late]);
@@ -91,7 +91,7 @@ export async function askFarmIfAny(name: string, onGpu: boolean): Promise<AskedF
   }
 }
 
-/** What a shot is reckoned by: the account's own Spot prices where a farm is there, else the built-in table. */
+/** Prices for an estimate: the account's Spot prices for a deployed farm, else the built-in table. */
 export async function farmPrices(
   { machines, region, isThere }: FarmSize,
   onGpu: boolean,

@@ -30,13 +30,13 @@ import { lookAtRender } from '../place';
 import { uploadProject, type UploadView } from '../upload';
 import type { AskedFarm } from './farm';
 
-/** Where test frames lie unless a user says otherwise: not among the renders, which `status` and `list` look at. */
+/** Default folder of test frames, outside the renders that `status` and `list` show. */
 export const ESTIMATES = 'estimates';
 
-/** How many frames are tested at least unless a user says otherwise. */
+/** Default number of test frames. */
 export const TEST_FRAMES = 3;
 
-/** A scene, what is asked of it, and what was found of it before anything is rendered. */
+/** A scene, its options, and what the checks found. */
 export interface Shot {
   readonly source: ObjectHead;
   readonly options: RenderOptions;
@@ -44,7 +44,7 @@ export interface Shot {
   readonly checked: Preflight;
 }
 
-/** How all of the shot would be rendered where so many slices run at a time: pure. */
+/** Plans the whole shot for so many slices at a time. Pure. */
 export function planShot({ source, options, examination, checked }: Shot, parallel: number): Manifest {
   const { url, etag, size } = source;
   return planRender({
@@ -58,26 +58,26 @@ export function planShot({ source, options, examination, checked }: Shot, parall
   });
 }
 
-/** The name of a test of a shot: another one where anything is another that its seconds depend on, `how` among that. Pure. */
+/** The name of a test; it changes with everything that affects its seconds, `how` included. Pure. */
 function testName({ source, checked }: Shot, options: RenderOptions, how: string): string {
   const etag = [source.etag, digestOfFiles(checked.files) ?? '', how].join('+');
   return `${renderIdOf({ source: source.url, etag, options })}-estimate`;
 }
 
-/** Some frames of a shot, rendered. */
+/** Rendered test frames of a shot. */
 export interface ShotTest {
   readonly on: 'here' | 'farm';
-  /** The render of these frames. */
+  /** The render that holds the test frames. */
   readonly render: Render;
-  /** Frames that were rendered at a time, as many as a render of the whole shot would have. */
+  /** Frames rendered at a time, as in a render of the whole shot. */
   readonly atATime: number;
-  /** That each of them had: of this machine, or vCPUs of the farm's. */
+  /** Threads per frame here, or vCPUs on the farm. */
   readonly threads: number;
   readonly results: TestResults;
   readonly pace: TestedPace;
 }
 
-/** What a test came to. Throws `no-test-frame` where nothing of it came out, with the first reason. */
+/** Reads the results of a test. Throws `no-test-frame` with the first reason if all frames failed. */
 async function conclude(
   test: Omit<ShotTest, 'results' | 'pace'>,
   { source }: Shot,
@@ -90,16 +90,16 @@ async function conclude(
   if (frames.length > 0)
     return { ...test, results, pace: { frameSeconds: framePace(frames, plan.frames), startSeconds } };
   const [first] = failures;
-  const reason = why ?? (first ? `frame ${first.frame}: ${first.reason}` : 'nobody said why');
-  const message = `none of the test frames of ${formatLocation(source.url)} came out: ${reason}`;
+  const reason = why ?? (first ? `frame ${first.frame}: ${first.reason}` : 'unknown reason');
+  const message = `all test frames of ${formatLocation(source.url)} failed: ${reason}`;
   throw new SpotreelError('no-test-frame', 'scene', message);
 }
 
 export interface TestHereOptions {
-  /** Frames to render at least. */
+  /** Least number of test frames. */
   readonly testFrames: number;
   readonly machine: Machine;
-  /** A folder of this machine, under which the test has its own. */
+  /** Folder of this machine for the folder of the test. */
   readonly output: URL;
   readonly storage: Storage;
   readonly view: ProgressView;
@@ -107,9 +107,9 @@ export interface TestHereOptions {
 }
 
 /**
- * Renders test frames of a shot on this machine as `render` would render all of it: as many Blenders at a time, as many threads
- * each. A render of its own, so that a second time what is there is told at once. `undefined` when it was asked to stop. Throws
- * what is wrong before anything is rendered, and what `conclude` throws.
+ * Renders test frames on this machine, with the Blenders and threads that `render` would use. The test is a render of
+ * its own, so repeating it is instant. `undefined` if the user asked to stop. Throws faults of the scene, and
+ * `no-test-frame`.
  */
 export async function testHere(shot: Shot, options: TestHereOptions): Promise<ShotTest | undefined> {
   const { machine, output, storage, view, signal } = options;
@@ -129,7 +129,7 @@ export async function testHere(shot: Shot, options: TestHereOptions): Promise<Sh
     allowsScripts: shot.options.allowScripts === true,
     storage,
     hasDisplay: hasDisplay(process.env, process.platform),
-    // The whole shot's have been told.
+    // The findings of the whole shot are reported already.
     report: () => undefined,
     view,
   });
@@ -155,12 +155,12 @@ export interface TestOnFarmOptions {
   readonly signal: AbortSignal;
 }
 
-/** After so many seconds a command line that was killed while submitting no longer stands in anyone's way. */
+/** Seconds after which the claim of a command line that was killed while submitting expires. */
 const CLAIM_STALE_AFTER_SECONDS = 120;
 
 /**
- * Submits test frames of a shot to the farm, a slice each, and waits for them. `undefined` when it was asked to stop: the farm goes
- * on. Throws what keeps it from being submitted, and what `conclude` throws.
+ * Submits test frames to the farm, one slice each, and waits for them. `undefined` if the user asked to stop; the
+ * farm continues. Throws faults of submitting, and `no-test-frame`.
  */
 export async function testOnFarm(shot: Shot, options: TestOnFarmOptions): Promise<ShotTest | undefined> {
   const { testFrames, farm, storage, meter, upload, signal } = options;
@@ -200,7 +200,7 @@ export async function testOnFarm(shot: Shot, options: TestOnFarmOptions): Promis
   return conclude({ on: 'farm', render, atATime, threads }, shot, plan, manifest, state.reason);
 }
 
-/** Looks again and again. `undefined` when it was asked to stop. */
+/** Polls until the render has ended. `undefined` if the user asked to stop. */
 async function awaitEnd(
   look: () => Promise<RenderState>,
   meter: Meter,
@@ -209,7 +209,7 @@ async function awaitEnd(
   let [waitSeconds, shown] = [FIRST_WAIT_SECONDS, ''];
   while (!signal.aborted) {
     const state = await look().catch((error: unknown) => {
-      // The next look may do better.
+      // The fault may pass until the next look.
       if (error instanceof SpotreelError && error.kind === 'passing') return undefined;
       throw error;
     });
@@ -224,8 +224,8 @@ async function awaitEnd(
 }
 
 /**
- * Small pictures of frames that were rendered for an estimate, in a folder of this machine: those that could be made, by frame.
- * Without an ffmpeg none.
+ * Makes thumbnails of test frames in a folder of this machine. Returns those that could be made, by frame; none
+ * without ffmpeg.
  */
 export async function makeThumbnails(
   frames: readonly number[],

@@ -25,23 +25,23 @@ import { finding } from '../../core/scene/findings/codes';
 import { needsDenoiser } from '../../core/scene/findings/scene';
 import type { SceneExamination } from '../../core/scene/project/examine';
 
-/** How a machine's cores are dealt out among Blenders. */
+/** How Blenders share the cores of a machine. */
 export interface Machine {
   /** Blenders at a time. */
   readonly parallel: number;
-  /** Threads of each. */
+  /** Threads of each Blender. */
   readonly threads: number;
 }
 
 /**
- * A Blender's frame has parts that use one core (sync, saving, its start): while one Blender is in them, another can
- * use the cores. Two do; on large machines more, as threads of one Blender get in each other's way. Not one a core:
- * each holds the scene in memory.
+ * Parts of a frame use one core (sync, saving, start), and another Blender can use the others. Large machines run
+ * more Blenders, as threads of one Blender slow each other. Each Blender holds the scene in memory, so one per core
+ * is too many.
  */
 const LEAST_BLENDERS = 2;
 const CORES_PER_BLENDER = 8;
 
-/** Divides this machine as measured in docs/benchmarks.md, or as the user says. Pure, but for the number of cores. */
+/** Divides the cores as measured in docs/benchmarks.md, or as the user asks. Pure but for the number of cores. */
 export function divideMachine(parallel?: number, threads?: number, cores = availableParallelism()): Machine {
   const suits = Math.max(LEAST_BLENDERS, Math.floor(cores / CORES_PER_BLENDER));
   const blenders = parallel ?? Math.min(suits, cores);
@@ -50,10 +50,12 @@ export function divideMachine(parallel?: number, threads?: number, cores = avail
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Whether the user's environment names an OpenColorIO configuration, which Blender takes in place of its own. */
+/** Whether the environment names an OpenColorIO configuration, which Blender then uses. */
 export const hasOwnColors = ({ OCIO }: Environment): boolean => Boolean(OCIO);
 
-/** The variable for workers, which run in other folders; `ocio://` names a configuration of OpenColorIO's own. */
+/**
+ * The variable OCIO with an absolute path, as workers run in other folders; `ocio://` names a built-in configuration.
+ */
 function ocioVariable({ OCIO }: Environment): { OCIO?: string } {
   if (!OCIO) return {};
   return { OCIO: OCIO.startsWith('ocio://') ? OCIO : resolve(OCIO) };
@@ -63,7 +65,7 @@ const JOB_QUEUE = 'local';
 const RENDER_DEFINITION = 'spotreel-render';
 const STITCH_DEFINITION = 'spotreel-stitch';
 
-/** Where jobs go in the local Batch, as on AWS the farm's description says: to the one Blender of this machine. */
+/** Targets of jobs in the local Batch, with the one Blender of this machine. */
 export function localTargets(
   blenderVersion: BlenderVersion,
   { parallel }: Machine,
@@ -72,7 +74,7 @@ export function localTargets(
   const queue = { jobQueue: JOB_QUEUE, parallel };
   return {
     ...queue,
-    // Whether there is a GPU is the worker's to see.
+    // The worker checks whether there is a GPU.
     gpu: queue,
     renderDefinitions: [
       {
@@ -86,35 +88,35 @@ export function localTargets(
   };
 }
 
-/** Machines vanish less often at home than on Spot, and a passing fault passes soon or not at all. */
+/** Attempts per job; fewer than on Spot, since local machines rarely vanish. */
 const ATTEMPTS = 3;
 
-/** Somebody who pressed Ctrl-C waits for it: what frames in flight have to be finished, and workers to be gone. */
+/** Seconds that running frames and workers get after Ctrl-C. */
 const GRACE_SECONDS = 3;
 const STOP_TIMEOUT_SECONDS = 15;
 
 export interface LocalFarmOptions {
-  /** Where the local Batch keeps its jobs, logs and scratch. */
+  /** Folder of the local Batch's jobs, logs and scratch files. */
   readonly stateDirectory: string;
-  /** What the workers share of a scene that lies in a bucket; made when the first one needs it. */
+  /** Files of a scene in a bucket, shared by the workers; created when first needed. */
   readonly cacheDirectory: string;
   readonly machine: Machine;
   readonly blender: string;
   readonly blenderVersion: BlenderVersion;
   readonly ffmpeg: string;
-  /** Whether its workers may run scripts of scenes that ask for it. */
+  /** Whether workers may run scripts of scenes that ask for it. */
   readonly allowsScripts: boolean;
-  /** Called before any worker of this farm runs and after the last one, when no other can. */
+  /** Called before the first worker starts and after the last one has ended. */
   readonly tidyUp: () => Promise<void>;
   readonly onWorkerEvent: (event: WorkerEvent, slice: number) => void;
   readonly onChildEnd: (slice: number) => void;
 }
 
-/** A local Batch whose job definitions run this program's own worker, as the container image does on AWS. */
+/** Opens a local Batch whose job definitions run this program's worker, as the container image does on AWS. */
 export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBatch> {
   const { stateDirectory, cacheDirectory, machine, blender, blenderVersion, ffmpeg } = options;
   const { tidyUp, onWorkerEvent, onChildEnd } = options;
-  // The bundle of the worker lies beside the bundle of the command line.
+  // The build puts both bundles into the same folder.
   const entrypoint = [process.execPath, join(__dirname, 'worker.js')];
   const definition: LocalJobDefinition = { entrypoint, retryStrategy: retryStrategy(ATTEMPTS) };
   return LocalBatch.open({
@@ -137,7 +139,7 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
       SPOTREEL_CACHE: cacheDirectory,
       SPOTREEL_STOP_SECONDS: String(GRACE_SECONDS),
       SPOTREEL_LIFELINE: 'stdin',
-      // In place of what the user's own environment may have.
+      // Overrides the user's own variable.
       SPOTREEL_ALLOW_SCRIPTS: options.allowsScripts ? '1' : '0',
     },
     onEvent: (event: LocalBatchEvent) => {
@@ -158,20 +160,20 @@ function definedVariables(environment: NodeJS.ProcessEnv): Record<string, string
   return Object.fromEntries(entries);
 }
 
-/** Whether a program of this machine has a screen to draw on, as far as its environment tells. */
+/** Whether the environment names a display. */
 export function hasDisplay(environment: NodeJS.ProcessEnv, platform: NodeJS.Platform): boolean {
   if (platform === 'darwin' || platform === 'win32') return true;
   return Boolean(environment.DISPLAY ?? environment.WAYLAND_DISPLAY);
 }
 
-/** The programs of this machine that render and make videos. */
+/** Programs that render and make videos. */
 export interface LocalPrograms {
   readonly blender: string;
   readonly blenderVersion: BlenderVersion;
   readonly ffmpeg: string;
 }
 
-/** Throws `no-program`, and `no-encoder` where its ffmpeg can't make such a video. */
+/** Finds the programs. Throws `no-program`, and `no-encoder` if ffmpeg cannot make this video. */
 export async function findPrograms(
   environment: NodeJS.ProcessEnv,
   video: VideoFormat = DEFAULT_VIDEO,
@@ -182,13 +184,13 @@ export async function findPrograms(
   return { blender, ffmpeg, blenderVersion: await askBlenderVersion(blender, environment) };
 }
 
-/** Asks the Blender of this machine, at most once, whether it has OpenImageDenoise; `undefined` if there is no Blender. */
+/** Asks the local Blender, at most once, whether it has OpenImageDenoise; `undefined` without Blender. */
 export function denoiserQuestion(environment: NodeJS.ProcessEnv): () => Promise<boolean | undefined> {
   let answer: Promise<boolean | undefined> | undefined;
   return () => (answer ??= askDenoiser(environment));
 }
 
-/** The same for one scene: nothing is asked where it does not matter. */
+/** Asks only for scenes that denoise. */
 export async function denoiserFor(
   examination: SceneExamination,
   options: RenderOptions,
@@ -205,7 +207,7 @@ async function askDenoiser(environment: NodeJS.ProcessEnv): Promise<boolean | un
   }
 }
 
-/** A warning where scripts run on this machine without a sandbox. */
+/** A warning if scripts run here without a sandbox. */
 export function unconfinedScripts(
   { allowScripts }: RenderOptions,
   environment: NodeJS.ProcessEnv,

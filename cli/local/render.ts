@@ -35,39 +35,39 @@ import { type LocalWork, type ProgressView, type RenderOutcome, runLocally } fro
 
 export interface LocalRenderOptions {
   readonly source: ObjectHead;
-  /** What is known of the scene; it is read where this is absent. */
+  /** The examined scene; absent to read it. */
   readonly examination?: SceneExamination;
-  /** A folder of this machine, under which the render's own folder is made. */
+  /** Folder of this machine for the folder of the render. */
   readonly output: URL;
   readonly options: RenderOptions;
-  readonly name?: string | undefined;
-  /** Of the renders of several cameras. */
+  readonly name?: string;
+  /** Group of the renders of several cameras. */
   readonly group?: string;
-  /** Whether other versions of the files that the scene needs make another render: `RenderRequest` says when. */
+  /** Whether changed files of the scene make another render; see `RenderRequest`. */
   readonly filesCount: boolean;
   readonly machine: Machine;
-  /** Whether scenes may run their scripts here, where their options ask for it. */
+  /** Whether scenes may run their scripts if their options ask for it. */
   readonly allowsScripts: boolean;
   readonly storage: Storage;
-  /** Whether engines that draw on a screen have one. */
+  /** Whether there is a display for engines that need one. */
   readonly hasDisplay: boolean;
-  /** Told before anything is rendered what was found that is no error, and what was set right. */
+  /** Gets warnings and repairs before anything is rendered. */
   readonly report: (findings: readonly Finding[]) => void;
   readonly view: ProgressView;
 }
 
-/** A render on this machine: the object-created event, the submit use case, and a local Batch that runs its jobs. */
+/** A render on this machine: checks and submits it as the upload handler does, and runs its jobs in a local Batch. */
 export class LocalRender {
   private readonly interrupted = new AbortController();
 
   constructor(private readonly options: LocalRenderOptions) {}
 
-  /** Stops everything; `run` then ends with `interrupted`. What is done is kept. */
+  /** Stops the render and keeps its frames; `run` then ends with `interrupted`. */
   interrupt(): void {
     this.interrupted.abort();
   }
 
-  /** Renders to the end. Throws what is wrong before any job is submitted. */
+  /** Renders to the end. Throws faults of the scene before any job is submitted. */
   async run(): Promise<RenderOutcome> {
     const { storage, machine, allowsScripts, source, filesCount, hasDisplay, report } = this.options;
     const programs = await findPrograms(process.env, this.options.options.video);
@@ -103,7 +103,7 @@ export class LocalRender {
     });
   }
 
-  /** Jobs that have succeeded count only while what they made is still there. */
+  /** A succeeded job counts only while its results exist. */
   private async submit(
     request: Omit<RenderRequest, 'reuse'>,
     services: SubmitServices,
@@ -134,22 +134,22 @@ export interface LocalRetryOptions {
   readonly machine: Machine;
   readonly view: ProgressView;
   readonly report: LocalWork['report'];
-  /** Stops everything; what is done is kept. */
+  /** Stops the render and keeps its frames. */
   readonly signal: AbortSignal;
   readonly asked: AskedFrames;
-  readonly samples?: number | undefined;
+  readonly samples?: number;
 }
 
-const REASON = 'a retry takes its place';
+const REASON = 'replaced by a retry';
 
 /**
- * Renders what is missing on this machine, as `LocalRender` renders all. Jobs that were stopped half way go on where nothing but
- * that is asked for; else they are ended first.
+ * Renders the missing frames on this machine. Resumes interrupted jobs if nothing else is asked for; otherwise ends
+ * them first.
  */
 export async function retryLocally(options: LocalRetryOptions): Promise<RenderOutcome> {
   const { render, manifest, machine, asked, samples } = options;
   const programs = await findPrograms(process.env, plannedVideo(manifest));
-  // A person who retries a render agrees to its options as they are.
+  // A retry keeps the options of the render.
   const allowsScripts = manifest.options.allowScripts === true;
   const targets = chooseTargets(manifest, localTargets(programs.blenderVersion, machine, allowsScripts));
   const wantsLess = asked.frames !== undefined || asked.failed === true || samples !== undefined;
@@ -186,7 +186,7 @@ async function livingSalvages(
   return listed.filter(({ status }) => !isEnded(status)).map(({ jobId }) => jobId);
 }
 
-/** The stitch job first, so that it does not begin when its render job ends. */
+/** Ends the stitch job first, so that it does not start when its render job ends. */
 async function endJobs(ids: readonly string[], batch: LocalBatch): Promise<void> {
   for (const id of ids) await batch.terminateJob(id, REASON);
   await Promise.all(ids.map((id) => batch.wait(id)));
@@ -195,8 +195,12 @@ async function endJobs(ids: readonly string[], batch: LocalBatch): Promise<void>
 /** Reasons printed one by one; the rest are counted. */
 const MOST_REASONS = 10;
 
-/** How a render ended, for a person; `again` is what goes on from there. */
-export function describeOutcome(outcome: RenderOutcome, seconds: number, again = 'the same command'): string {
+/** Describes the outcome for a person; `again` says how to resume. */
+export function describeOutcome(
+  outcome: RenderOutcome,
+  seconds: number,
+  again = 'run the same command again',
+): string {
   const { state, render, manifest, progress, toOpen = {} } = outcome;
   const { frameCount } = manifest;
   const frames = `${progress.done.size} of ${countOf(frameCount, 'frame')}`;
@@ -216,7 +220,7 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
       return printable(lines.join('\n'));
     }
     const what = `${size} at ${formatFrameRate(manifest.frameRate)} fps`;
-    const told = [
+    const text = [
       `${what} in ${formatSeconds(seconds)}`,
       `frames: ${where}frames/`,
       ...(video === undefined ? [] : [`video:  ${video}`]),
@@ -224,19 +228,21 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
       ...lackingLines(outcome),
       ...linesToOpen(toOpen),
     ];
-    return printable(told.join('\n'));
+    return printable(text.join('\n'));
   }
   if (state === 'interrupted') {
-    return printable(`stopped: ${frames} ${are} safe in ${where}; ${again} goes on from there`);
+    return printable(`stopped: ${frames} ${are} stored in ${where}; ${again} to resume`);
   }
   if (outcome.gaps) {
     const video = formatLocation(render.partialVideoUrl(plannedVideo(manifest)));
     const { gaps, sound = [] } = outcome.gaps;
     const lines =
       gaps.length > 0
-        ? [`partial: ${frames} ${are} safe in ${where}; ${again} tries the others again`]
-        : [`partial: ${frames} ${are} safe in ${where}, and the video lacks sound; ${again} makes it again`];
-    const told = [
+        ? [`partial: ${frames} ${are} stored in ${where}; ${again} to retry the others`]
+        : [
+            `partial: ${frames} ${are} stored in ${where}, and the video lacks sound; ${again} to make it again`,
+          ];
+    const text = [
       ...gapLines(outcome.gaps, outcome),
       ...errorLines(outcome),
       ...sound.slice(0, MOST_REASONS),
@@ -246,12 +252,12 @@ export function describeOutcome(outcome: RenderOutcome, seconds: number, again =
       ...lackingLines(outcome),
       ...linesToOpen(toOpen),
     ];
-    return printable(told.join('\n'));
+    return printable(text.join('\n'));
   }
   const failed = [
     ...frameLines(outcome),
     ...errorLines(outcome),
-    `failed: ${frames} ${are} safe in ${where}`,
+    `failed: ${frames} ${are} stored in ${where}`,
   ];
   return printable([...failed, ...linesToOpen(toOpen)].join('\n'));
 }
@@ -275,15 +281,15 @@ function lackingLines({ lacking }: RenderOutcome): string[] {
   return lacking ? [describeLacking(lacking)] : [];
 }
 
-/** Why workers ended badly: also where each frame has a reason, it may lie in what befell its slice. */
+/** Faults of workers: they may explain failures of frames. */
 function errorLines({ progress }: RenderOutcome): string[] {
   return [...progress.errors].slice(0, MOST_REASONS).map((message) => `error: ${message}`);
 }
 
-/** Without those that say the same as `told`. */
-function warningLines({ progress }: RenderOutcome, told: readonly string[] = []): string[] {
+/** Warnings that are not in `reported`. */
+function warningLines({ progress }: RenderOutcome, reported: readonly string[] = []): string[] {
   return [...progress.warnings.values()]
-    .filter(({ message }) => !told.includes(message))
+    .filter(({ message }) => !reported.includes(message))
     .slice(0, MOST_REASONS)
     .map(describeFinding);
 }
@@ -293,8 +299,8 @@ function gapLines({ gaps }: Gaps, { progress }: RenderOutcome): string[] {
   const [one] = gaps;
   const shown =
     gaps.length === 1 && one
-      ? `frame ${one.frame} is missing; the video shows frame ${one.shown} in its place`
-      : `frames ${frames} are missing; the video shows others in their places`;
+      ? `frame ${one.frame} is missing; the video shows frame ${one.shown} instead`
+      : `frames ${frames} are missing; the video repeats neighbouring frames instead`;
   return [
     shown,
     ...reasonLines(
@@ -303,7 +309,7 @@ function gapLines({ gaps }: Gaps, { progress }: RenderOutcome): string[] {
   ];
 }
 
-/** How a render ended, for a program. */
+/** The outcome as JSON. */
 export function outcomeJson(outcome: RenderOutcome, seconds: number) {
   const { state, render, manifest, progress } = outcome;
   return {

@@ -9,10 +9,10 @@ import { localHolder } from '../../core/status/facts';
 import { fileError } from '../../core/storage/file-writes';
 import { childUrl, filePath } from '../../core/storage/storage';
 
-/** What a damaged file or folder is named then, beside its place. */
+/** Ending of the new name of a damaged file or folder. */
 const DAMAGED_ENDING = '.damaged';
 
-/** Renames a damaged file or folder, in place of one that was set aside before. */
+/** Renames a damaged file or folder, and replaces an earlier one of that name. */
 export async function setAside(path: string): Promise<void> {
   try {
     await rm(path + DAMAGED_ENDING, { recursive: true, force: true });
@@ -22,7 +22,7 @@ export async function setAside(path: string): Promise<void> {
   }
 }
 
-/** The same of a render's plan. Throws `locked` while a process has the render. */
+/** Renames a damaged plan. Throws `locked` while a process uses the render. */
 export async function setAsidePlan(render: Render): Promise<void> {
   const holder = localHolder(render);
   if (holder) throw inUse(render.localBatchFolder, holder);
@@ -30,9 +30,8 @@ export async function setAsidePlan(render: Render): Promise<void> {
 }
 
 /**
- * Sets aside what is damaged in a render's folder, after which it is made again or done without: the frames decide what is missing.
- * Journals are set aside all together, also those of a plan before this one. Call it only while nothing else uses the folder.
- * Gives what was done, for people.
+ * Renames damaged files of a render's folder, which are then made again. Renames all journals together, also those of
+ * an earlier plan. Call it only while no process uses the folder. Returns the repairs, for people.
  */
 export async function repairRender(render: Render, manifest: Manifest): Promise<Finding[]> {
   const damaged: string[] = [];

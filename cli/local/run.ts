@@ -17,35 +17,32 @@ import { findToOpen, type ToOpen } from '../place';
 import { type LocalPrograms, localTargets, type Machine, openLocalFarm } from './farm';
 import { repairRender } from './repair';
 
-/** How far a render is: what its workers' events add up to. */
+/** The progress of a render, from the events of its workers. */
 export class RenderProgress {
-  /** Frames that are whole in storage. */
+  /** Frames that are complete in storage. */
   readonly done = new Set<number>();
-  /** Frames given up, and why. */
-  readonly failed = new Map<
-    number,
-    { readonly reason: string; readonly missing?: readonly string[] | undefined }
-  >();
-  /** Why workers ended badly, each reason once. */
+  /** Failed frames and the reasons. */
+  readonly failed = new Map<number, { readonly reason: string; readonly missing?: readonly string[] }>();
+  /** Faults of workers, each once. */
   readonly errors = new Set<string>();
-  /** What the video lacks, each once by its message. */
+  /** Warnings about the video, each once by its message. */
   readonly warnings = new Map<string, Finding>();
-  /** Frames of the video that are encoded; `undefined` while frames still render. */
+  /** Encoded frames of the video; `undefined` while frames render. */
   stitched: number | undefined;
-  /** By slice, the frame that its Blender is at, and the part of it that is done, 0 to 1. */
+  /** By slice: the current frame of its Blender and the finished part of it, 0 to 1. */
   private readonly current = new Map<number, { readonly frame: number; readonly part?: number }>();
   private storedNow = 0;
   private firstStart: number | undefined;
 
   constructor(readonly total: number) {}
 
-  /** Takes in one event of the worker of a slice; `at` in milliseconds. */
+  /** Adds an event of the worker of a slice; `at` in milliseconds. */
   apply(event: WorkerEvent, slice: number, at: number): void {
     switch (event.event) {
       case 'frame-started':
         this.firstStart ??= at;
         this.current.set(slice, { frame: event.frame });
-        // It was there, but not whole.
+        // A stored frame was damaged.
         this.done.delete(event.frame);
         break;
       case 'frame-progress':
@@ -81,12 +78,12 @@ export class RenderProgress {
     if (this.current.get(slice)?.frame === frame) this.current.delete(slice);
   }
 
-  /** The child of a slice has ended. */
+  /** Ends the slice of a child job. */
   ended(slice: number): void {
     this.current.delete(slice);
   }
 
-  /** Frames that are being rendered, in order, each with the part of it that is done where Blender says. */
+  /** Frames that render now, in order, with the finished part if Blender reports it. */
   frames(): ReadonlyArray<{ readonly frame: number; readonly part?: number }> {
     return [...this.current.values()].toSorted((a, b) => a.frame - b.frame);
   }
@@ -99,7 +96,7 @@ export class RenderProgress {
   }
 }
 
-/** Shows how far a render is on standard error. */
+/** Shows the progress of a render on standard error. */
 export interface ProgressView {
   show(progress: RenderProgress): void;
   stop(): void;
@@ -117,11 +114,11 @@ export function createProgressView(stream: NodeJS.WriteStream, now: () => number
   };
 }
 
-/** What goes on now, in a few words. */
+/** The current work in a few words. */
 export function describeProgress(progress: RenderProgress, at: number): string {
   if (progress.stitched !== undefined)
     return `video: ${progress.stitched} of ${countOf(progress.total, 'frame')}`;
-  if (progress.done.size + progress.failed.size >= progress.total) return 'every frame is dealt with';
+  if (progress.done.size + progress.failed.size >= progress.total) return 'no frames left';
   const frames = progress.frames();
   const parts = [frames.length > 0 ? `rendering ${describeFrames(frames)}` : 'starting Blender'];
   if (progress.failed.size > 0) parts.push(`${progress.failed.size} failed`);
@@ -130,7 +127,7 @@ export function describeProgress(progress: RenderProgress, at: number): string {
   return parts.join(', ');
 }
 
-/** `3-5`, or `3 (40 %), 17` once a frame takes long enough for Blender to say how far it is. */
+/** `3-5`, or `3 (40 %), 17` once frames take long enough for Blender to report progress. */
 function describeFrames(frames: ReturnType<RenderProgress['frames']>): string {
   if (frames.every(({ part }) => part === undefined)) return formatFrames(frames.map(({ frame }) => frame));
   return frames
@@ -138,7 +135,7 @@ function describeFrames(frames: ReturnType<RenderProgress['frames']>): string {
     .join(', ');
 }
 
-/** A render on this machine whose jobs are to be run. */
+/** A local render whose jobs are to be run. */
 export interface LocalWork {
   readonly render: Render;
   readonly manifest: Manifest;
@@ -147,28 +144,28 @@ export interface LocalWork {
   /** Whether the scene may run its scripts. */
   readonly allowsScripts: boolean;
   readonly view: ProgressView;
-  /** Told what was found in the render's folder and set right. */
+  /** Gets the repairs of the render's folder. */
   readonly report: (findings: readonly Finding[]) => void;
-  /** Stops everything; what is done is kept. */
+  /** Stops the render and keeps its frames. */
   readonly signal: AbortSignal;
-  /** Gives the pair of jobs that is to be waited for. */
+  /** Returns the pair of jobs to wait for. */
   readonly submit: (batch: LocalBatch) => Promise<RenderJobs>;
 }
 
-/** How a local render ended. */
+/** The outcome of a local render. */
 export interface RenderOutcome {
   readonly state: 'complete' | 'partial' | 'failed' | 'interrupted';
-  /** For `partial`: the frames and the sound that the video lacks. */
-  readonly gaps?: Gaps | undefined;
-  /** What frames were rendered without, as `--force` allows. */
-  readonly lacking?: MissingFiles | undefined;
+  /** For `partial`: missing frames and sound of the video. */
+  readonly gaps?: Gaps;
+  /** Files that frames were rendered without, as `--force` allows. */
+  readonly lacking?: MissingFiles;
   readonly render: Render;
   readonly manifest: Manifest;
   readonly progress: RenderProgress;
   readonly toOpen?: ToOpen;
 }
 
-/** Opens the local Batch in the render's folder and has it run a pair of jobs to their end. Throws `locked`, and what `submit` throws. */
+/** Runs a pair of jobs in the render's local Batch to their end. Throws `locked`, and what `submit` throws. */
 export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
   const { render, manifest, programs, machine, allowsScripts, view, signal } = work;
   const progress = new RenderProgress(manifest.frameCount);
@@ -181,7 +178,7 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
     allowsScripts,
     stateDirectory,
     cacheDirectory,
-    // No writer is alive, so what is half written stays so.
+    // No process writes here now, so partial files are left over.
     tidyUp: async () => {
       await sweepPartials(filePath(render.folder));
       if (!isRepaired) work.report(await repairRender(render, manifest));
@@ -195,7 +192,7 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
   });
   const stopFarm = () => void farm.stop();
   signal.addEventListener('abort', stopFarm);
-  // Asked to stop while the scene was still being read.
+  // The user asked to stop while the scene was read.
   if (signal.aborted) stopFarm();
   let keepsCache = false;
   try {
@@ -216,7 +213,7 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
   } finally {
     view.stop();
     await farm.stop();
-    // The process that stopped it may resume, and another machine may use it by now.
+    // A stopped render may resume with these files; after a lost lock, another machine may use them.
     if (!signal.aborted && !keepsCache) await rm(cacheDirectory, { recursive: true, force: true });
     signal.removeEventListener('abort', stopFarm);
   }
@@ -224,7 +221,7 @@ export async function runLocally(work: LocalWork): Promise<RenderOutcome> {
 
 type End = Pick<RenderOutcome, 'state' | 'gaps'>;
 
-/** A video of what is there, as the finish-render Lambda has it made on a farm; only the render job is to blame. */
+/** Makes a video of the stored frames, as the finish-render Lambda does, if only the render job failed. */
 async function salvage(
   jobs: RenderJobs,
   farm: LocalBatch,
@@ -233,7 +230,7 @@ async function salvage(
   const [renderJob] = await farm.describeJobs([jobs.render.jobId]);
   const [stitch] = await farm.describeJobs([jobs.stitch.jobId]);
   if (plannedVideo(manifest) === 'none') return { state: 'failed' };
-  // One that found a frame to be bad has made a video all the same.
+  // A stitch job that found a bad frame has still made a video.
   if (renderJob?.status !== 'FAILED' || jobs.retry?.kind === 'video')
     return partialOf(await render.gapsSince(stitch?.createdAt), 'failed');
   const targets = localTargets(programs.blenderVersion, machine, allowsScripts);
@@ -241,7 +238,7 @@ async function salvage(
   const { jobId } = await farm.submitJob(salvageRequest(render, manifest, { jobQueue, jobDefinition }));
   const { status } = await farm.wait(jobId);
   if (status === 'FAILED') return { state: 'failed' };
-  // Every frame was there after all: the render job had failed for another reason.
+  // Every frame is stored: the render job failed for another reason.
   return partialOf(await render.gaps.read(), 'complete');
 }
 

@@ -23,10 +23,10 @@ import {
 import { localTime } from '../output';
 import { countOf, formatExactSeconds, printable } from '../../core/text';
 
-/** What is known of a line besides itself. */
+/** The origin of a line. */
 interface LineContext {
-  /** In `slices/<slice>.json`; absent for the job that makes the video. */
-  readonly slice?: number | undefined;
+  /** As in `slices/<slice>.json`; absent for the job that makes the video. */
+  readonly slice?: number;
   /** 1-based. */
   readonly attempt: number;
 }
@@ -38,14 +38,14 @@ export function describeLine(line: LogLine, { event }: ToldLine, { slice, attemp
   return printable(`${time}${who}  ${messageOfLine(line.text, event)}`.replaceAll('\n', ' '));
 }
 
-/** The same for a program: one JSON object. */
+/** The same line as JSON. */
 export function lineJson(line: LogLine, { event, frame }: ToldLine, context: LineContext): string {
   const timestamp = line.at === undefined ? null : new Date(line.at).toISOString();
   const message = messageOfLine(line.text, event);
   return JSON.stringify({ timestamp, ...context, frame, message, event });
 }
 
-/** What the worker says in words; what others say as they do. */
+/** Describes events of the worker; other lines stay as they are. */
 function messageOfLine(text: string, event: WorkerEvent | undefined): string {
   switch (event?.event) {
     case 'frame-started':
@@ -57,9 +57,9 @@ function messageOfLine(text: string, event: WorkerEvent | undefined): string {
     case 'frame-stored':
       return `frame ${event.frame} is stored (${formatExactSeconds(event.seconds)})`;
     case 'frame-kept':
-      return `frame ${event.frame} was there already`;
+      return `frame ${event.frame} was already stored`;
     case 'frame-failed':
-      return `frame ${event.frame} failed${event.final ? '' : ', it is tried again'}: ${event.reason}`;
+      return `frame ${event.frame} failed${event.final ? '' : ', retrying'}: ${event.reason}`;
     case 'stitching':
       return `${event.frames} of ${countOf(event.total, 'frame')} ${event.total === 1 ? 'is' : 'are'} in the video`;
     case 'output':
@@ -72,7 +72,7 @@ function messageOfLine(text: string, event: WorkerEvent | undefined): string {
   }
 }
 
-/** What there is to say of a log besides its lines; `undefined` of those. Pure. */
+/** Describes news about a log; `undefined` for its lines. Pure. */
 function describeNews(news: LogNews, { what, frame }: LogJob): string | undefined {
   const frames = frame === undefined ? '' : `, frame ${frame} alone`;
   switch (news.type) {
@@ -89,27 +89,27 @@ function describeNews(news: LogNews, { what, frame }: LogJob): string | undefine
     }
     case 'missing': {
       const why = news.attempt.reason === undefined ? '' : ` (${news.attempt.reason})`;
-      return `${what}, attempt ${news.attempt.attempt}: there is no log${why}: its machine went before a word, or its days are over (the setting logDays)`;
+      return `${what}, attempt ${news.attempt.attempt}: no log${why}: the machine stopped before it wrote one, or the log has expired (the setting logDays)`;
     }
     case 'unknown':
-      return `${what}: its job is not known (any more), so its log can't be found: AWS Batch keeps jobs for 7 days at least after their end`;
+      return `${what}: the job is unknown, so its log cannot be found; AWS Batch keeps jobs for at least 7 days after they end`;
     case 'waiting':
-      return `${what} has not begun yet (${news.job.status}); waiting`;
+      return `${what} has not started yet (${news.job.status}); waiting`;
     case 'not-begun': {
       const { job, of } = news;
       const reason = job.statusReason === undefined ? '' : `, ${job.statusReason}`;
-      const begun = of === 0 ? 'it has not begun' : `it has had ${of} ${of === 1 ? 'attempt' : 'attempts'}`;
-      return `${what}: there is no such log: ${begun} (${job.status}${reason})`;
+      const begun = of === 0 ? 'it has not started' : `it has had ${of} ${of === 1 ? 'attempt' : 'attempts'}`;
+      return `${what}: no such log: ${begun} (${job.status}${reason})`;
     }
     case 'fault':
-      return `${news.message}; going on`;
+      return `${news.message}; continuing`;
     default:
       news.type satisfies 'abandoned';
-      return `${what}: nobody renders any more; the same render goes on from there`;
+      return `${what}: no process renders it any more; render the same scene again to resume`;
   }
 }
 
-/** Empty where nothing is known of it. */
+/** Empty if nothing is known. */
 function endingOf({ exitCode, reason }: LoggedAttempt): string {
   const code = exitCode === undefined ? '' : `exit code ${exitCode}`;
   return [code, reason].filter(Boolean).join(', ');
@@ -117,12 +117,12 @@ function endingOf({ exitCode, reason }: LoggedAttempt): string {
 
 export type LogFormat = 'words' | 'json' | 'raw';
 
-/** Writes some lines; gives how many of them were wanted. */
+/** Writes lines; returns how many of them were wanted. */
 export type PrintLines = (lines: readonly LogLine[]) => Promise<number>;
 
-/** Writes lines of logs to a stream no faster than it takes them, and what is said about them to another. */
+/** Writes log lines to a stream at its own pace, and notes to another. */
 export class LogPrinter {
-  /** Resolves when nobody reads any more. */
+  /** Resolves when the reader has closed the output. */
   readonly closed: Promise<undefined>;
 
   constructor(
@@ -139,12 +139,12 @@ export class LogPrinter {
     this.notes.write(`${printable(text)}\n`);
   }
 
-  /** For the lines of one attempt, in order; of a frame its own alone. */
+  /** Prints the lines of one attempt in order; for a frame, only its own. */
   forAttempt({ slice, frame }: LogJob, attempt: number): PrintLines {
     const frames = new FrameLines();
     return async (lines) => {
-      const told = lines.map((line) => ({ line, seen: frames.read(line.text) }));
-      const wanted = frame === undefined ? told : told.filter(({ seen }) => seen.frame === frame);
+      const read = lines.map((line) => ({ line, seen: frames.read(line.text) }));
+      const wanted = frame === undefined ? read : read.filter(({ seen }) => seen.frame === frame);
       await this.write(wanted.map(({ line, seen }) => `${this.textOf(line, seen, { slice, attempt })}\n`));
       return wanted.length;
     };
@@ -155,7 +155,7 @@ export class LogPrinter {
     await Promise.race([once(this.output, 'drain'), this.closed]);
   }
 
-  /** Raw is as it was written, but not to a terminal, which could be made to do things. */
+  /** `--raw` prints lines unchanged, but not to a terminal, which they could control. */
   private textOf(line: LogLine, seen: ToldLine, context: LineContext): string {
     if (this.format === 'json') return lineJson(line, seen, context);
     if (this.format === 'words') return describeLine(line, seen, context);
@@ -165,15 +165,15 @@ export class LogPrinter {
 
 export interface ShowOptions extends WantedLogs, Pick<ReadOptions, 'follow'> {
   /** 1-based. */
-  readonly attempt?: number | undefined;
+  readonly attempt?: number;
 }
 
-/** Seconds between two looks for something that runs. */
+/** Seconds between two looks for running jobs. */
 const LOOK_SECONDS = 5;
 
 /**
- * Shows what is wanted of a render's logs; gives whether any line was. `findRender` is asked again and again where it is
- * followed: jobs may come to it.
+ * Shows the wanted logs; returns whether any line was printed. With `--follow`, calls `findRender` repeatedly to see
+ * new jobs.
  */
 export async function showLogs(
   findRender: () => Promise<LoggedRender>,
@@ -185,7 +185,7 @@ export async function showLogs(
   const named = namedLogs(options, await findRender());
   if (named) return show(named);
   const seen = new Set<string>();
-  let [any, told] = [false, ''];
+  let [any, said] = [false, ''];
   for (;;) {
     const attended = services.isAttended();
     const choose = async () => chooseLogs(await findRender(), services.batch, options.follow);
@@ -194,24 +194,24 @@ export async function showLogs(
     const fresh = jobs.filter(({ jobId }) => !seen.has(jobId));
     const isWaiting = goesOn && fresh.length === 0;
     const news = isWaiting ? 'nothing else runs now; waiting' : why;
-    if (news !== told && (isWaiting || fresh.length > 0 || seen.size === 0)) printer.say(news);
-    told = news;
+    if (news !== said && (isWaiting || fresh.length > 0 || seen.size === 0)) printer.say(news);
+    said = news;
     for (const { jobId } of fresh) seen.add(jobId);
     if (goesOn) any = (await Promise.all(fresh.map(show))).includes(true) || any;
-    // What is over comes one after another.
+    // Ended jobs are shown one after another.
     else for (const job of fresh) any = (await show(job)) || any;
     if (!goesOn) return any;
     if (isWaiting) await services.pause(LOOK_SECONDS);
   }
 }
 
-/** Who follows looks again after a passing fault, and is told of it. */
+/** With `--follow`, reports a passing fault and tries again later. */
 async function unlessPassing(choose: () => Promise<ChosenLogs>, printer: LogPrinter): Promise<ChosenLogs> {
   try {
     return await choose();
   } catch (error) {
     if (!(error instanceof SpotreelError) || error.kind !== 'passing') throw error;
-    printer.say(`${messageOf(error)}; going on`);
+    printer.say(`${messageOf(error)}; continuing`);
     return { jobs: [], why: '', ended: false };
   }
 }
@@ -224,7 +224,7 @@ async function showLog(
 ): Promise<boolean> {
   let lines = 0;
   let print = printer.forAttempt(job, 0);
-  // A frame may have been begun by one attempt and ended by another.
+  // A frame may start in one attempt and end in another.
   const which = attempt ?? (job.frame === undefined ? undefined : 'all');
   for await (const news of readLogs(job.jobId, { attempt: which, follow }, services)) {
     const text = describeNews(news, job);
@@ -233,7 +233,7 @@ async function showLog(
     if (news.type === 'lines') lines += await print(news.lines);
   }
   if (lines === 0 && job.frame !== undefined) {
-    printer.say(`no line is about frame ${job.frame}; --slice ${job.slice} shows all that there is`);
+    printer.say(`no line mentions frame ${job.frame}; --slice ${job.slice} shows the whole log`);
   }
   return lines > 0;
 }

@@ -11,11 +11,11 @@ import { describeOutcome, LocalRender, outcomeJson } from '../local/render';
 import { describeProgress, type ProgressView, type RenderOutcome } from '../local/run';
 import { describeFinding, type Meter, print, reportFindings } from '../output';
 
-/** What is told of a watch folder: lines for people on standard error, or objects for programs on standard output. */
+/** Output of a watch folder: lines on standard error, or JSON on standard output. */
 export interface FolderView {
   watching(directory: URL, waiting: number): void;
   taken(key: string, taken: TakenUpload): void;
-  /** It could not be taken now, and is tried again. */
+  /** It could not be queued now; the farm retries. */
   delayed(key: string, error: unknown): void;
   progress(renderId: string, waiting: () => number): ProgressView;
   started(renderId: string): void;
@@ -27,20 +27,20 @@ export interface FolderView {
 
 const WHY = {
   cancelled: 'cancelled; its frames are kept',
-  deleted: 'it was deleted, and is not rendered',
-  outdated: 'its scene is another by now, or gone: it is not rendered',
+  deleted: 'the render was deleted; not rendered',
+  outdated: 'its scene has changed or is missing; not rendered',
 } as const;
 
-/** Characters of a reason. */
+/** Most characters of a reason. */
 const LONGEST_REASON = 4096;
 
-/** What has a render go on that the watch folder is done with. */
-const AGAIN = 'dropped into uploads again, the scene';
+/** How to resume a render that has left the queue. */
+const AGAIN = 'drop the scene into uploads again';
 
-/** With `json` each event is one object in a line on `out`. `now` in milliseconds. */
+/** With `json`, each event is one object per line on `out`. `now` in milliseconds. */
 export function createFolderView(
   meter: Meter,
-  { json, out, err }: { json?: boolean | undefined; out: NodeJS.WritableStream; err: NodeJS.WritableStream },
+  { json, out, err }: { json?: boolean; out: NodeJS.WritableStream; err: NodeJS.WritableStream },
   now: () => number,
 ): FolderView {
   const say = (text: string): void => {
@@ -62,8 +62,8 @@ export function createFolderView(
         for (const manifest of [taken.manifest, ...taken.more]) {
           const { frameCount, findings = [] } = manifest;
           const queued = `${printableName(key)}: queued as ${manifest.renderId}, ${countOf(frameCount, 'frame')}`;
-          const told = manifest === taken.manifest ? findings.map(describeFinding) : [];
-          say([queued, ...told].join('\n'));
+          const lines = manifest === taken.manifest ? findings.map(describeFinding) : [];
+          say([queued, ...lines].join('\n'));
           tell('queued', { key, renderId: manifest.renderId, frameCount, findings });
         }
         return;
@@ -75,7 +75,7 @@ export function createFolderView(
     },
     delayed: (key, error) =>
       say(
-        `${printableName(key)}: not taken yet, tried again soon: ${printableLine(messageOf(error), LONGEST_REASON)}`,
+        `${printableName(key)}: not queued yet, retrying: ${printableLine(messageOf(error), LONGEST_REASON)}`,
       ),
     progress: (renderId, waiting) => ({
       show: (progress) => {
@@ -99,7 +99,7 @@ export function createFolderView(
       tell('ended', outcomeJson(outcome, seconds));
     },
     failed: (renderId, error) => {
-      say(`${renderId}: failed: ${messageOf(error)}; ${AGAIN} goes on from there`);
+      say(`${renderId}: failed: ${messageOf(error)}; ${AGAIN} to resume`);
       tell('ended', { renderId, state: 'failed', errors: [messageOf(error)] });
     },
     dropped: (renderId, why) => {
@@ -118,7 +118,7 @@ function partsOf(error: Error) {
 }
 
 export interface QueuedRenderOptions {
-  /** The scene that it was planned from. */
+  /** The scene of the plan. */
   readonly source: URL;
   readonly output: URL;
   readonly machine: Machine;
@@ -129,14 +129,14 @@ export interface QueuedRenderOptions {
   readonly view: ProgressView;
 }
 
-/** How it ended: in one of the ways that a render ends, or by what `run` of it throws. */
+/** The outcome of a render, or the error that `run` threw. */
 interface Ended {
   readonly outcome?: RenderOutcome;
   readonly error?: unknown;
   readonly seconds: number;
 }
 
-/** A render of the queue that has its turn. */
+/** A render of the queue that has started. */
 export class QueuedRender {
   /** Never rejects. */
   readonly ended: Promise<Ended>;
@@ -158,8 +158,9 @@ export class QueuedRender {
   }
 
   /**
-   * Begins it as it was planned. Otherwise: `held` by another process, its plan `deleted` since, its scene another or gone
-   * (`outdated`), its plan `damaged`: then the upload is to be taken again. Throws what storage throws, `newer-manifest`.
+   * Starts the render as planned. Otherwise: `held` by another process, plan `deleted`, scene changed or missing
+   * (`outdated`), or plan `damaged`, after which the upload must be queued again. Throws `newer-manifest`, and faults
+   * of storage.
    */
   static async begin(
     renderId: string,
@@ -179,7 +180,7 @@ export class QueuedRender {
       options: manifest.options,
       name: renderId,
       filesCount: false,
-      // What is wrong with the scene was said when it was taken.
+      // The findings were reported when the scene was queued.
       report: (findings) => reportFindings(findings.filter(({ code }) => code === 'repaired')),
     });
     return new QueuedRender(renderId, render);
@@ -189,7 +190,7 @@ export class QueuedRender {
     return this.over;
   }
 
-  /** Stops it; what is done is kept. */
+  /** Stops it and keeps its frames. */
   interrupt(): void {
     this.render.interrupt();
   }

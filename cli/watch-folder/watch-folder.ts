@@ -27,37 +27,37 @@ import { setAside } from '../local/repair';
 import { type FolderView, QueuedRender } from './view';
 
 /**
- * Seconds between two looks; more where a look itself takes long, so that no more than a tenth of the time goes into
- * looking. Folders that tell of changes by themselves would be quicker, and those of a network do not.
+ * Seconds between two looks. Slow looks are rarer, so that they use at most a tenth of the time. File system events
+ * would be quicker, but network folders do not report them.
  */
 const LOOK_SECONDS = 1;
 const SHARE_OF_LOOKS = 10;
 
 export interface WatchFolderOptions {
-  /** Ends in a slash; `uploads/` and `renders/` lie in it. */
+  /** Ends in a slash; contains `uploads/` and `renders/`. */
   readonly directory: URL;
   readonly storage: Storage;
   readonly machine: Machine;
-  /** By which a scene is judged and planned. */
+  /** Services to check and plan a scene. */
   readonly services: PrepareServices;
-  /** Ends when all that is there has been rendered. */
+  /** Whether to end once all uploads are rendered. */
   readonly once: boolean;
   readonly view: FolderView;
 }
 
-/** How faults of `cancelFolder` are shown. */
+/** Name of `cancelFolder` in messages. */
 const CANCEL_MARKS = 'marks of cancelled renders';
 
-/** How faults of the queue's file are shown. */
+/** Name of the queue's file in messages. */
 const QUEUE = 'the queue';
 
-/** How many uploads came to which end. */
+/** Number of uploads by outcome. */
 export type FolderCounts = Record<'complete' | 'partial' | 'failed' | 'refused', number>;
 
 /**
- * A folder whose uploads render as those of the bucket do: an upload that has been still for some seconds is planned and put
- * in the queue, and one render after another has the machine, each with the local Batch in its own folder. Whatever dies goes on where it
- * was: the queue lies in a file, and the folder of each render says what is done.
+ * Renders uploads of a local folder one after another, as a farm renders those of its bucket. An upload is queued
+ * once it has not changed for some seconds. After a crash it resumes: the queue is a file, and each render's folder
+ * holds its frames and local Batch.
  */
 export class WatchFolder {
   private readonly stopped = new AbortController();
@@ -65,20 +65,23 @@ export class WatchFolder {
   private readonly output: URL;
   private readonly counts: FolderCounts = { complete: 0, partial: 0, failed: 0, refused: 0 };
   private current: QueuedRender | undefined;
-  /** What could not be taken was told once. */
+  /** Reported faults by upload; each is reported once. */
   private readonly delayed = new Map<string, string>();
 
   constructor(private readonly options: WatchFolderOptions) {
     this.output = childUrl(options.directory, OUTPUT_PREFIX);
   }
 
-  /** Stops everything; what is done is kept, and `run` ends. */
+  /** Stops the render and keeps its frames; `run` then ends. */
   stop(): void {
     this.stopped.abort();
     this.current?.interrupt();
   }
 
-  /** Ends when it is stopped, or with `once` when there is nothing left to do. Throws `locked` where another process watches, `denied`. */
+  /**
+   * Ends when stopped, or with `once` when nothing is left to do. Throws `locked` if another process watches the
+   * folder, `denied`.
+   */
   async run(): Promise<FolderCounts> {
     const { directory, storage, view } = this.options;
     for (const folder of [childUrl(directory, UPLOAD_PREFIX), queueFolder(this.output)])
@@ -86,7 +89,7 @@ export class WatchFolder {
     const lock = await takeLock(filePath(queueFolder(this.output)));
     lock.lost.addEventListener('abort', () => this.stop());
     try {
-      // The queue is made again from the uploads.
+      // The queue is rebuilt from the uploads.
       if (isFolder(queueUrl(this.output))) await setAside(filePath(queueUrl(this.output)));
       const queue = await UploadQueue.open(this.output, storage);
       view.watching(directory, queue.waiting().length);
@@ -131,7 +134,7 @@ export class WatchFolder {
     over.abort();
   }
 
-  /** A folder of a network may not answer for a while. */
+  /** A network folder may not answer for a while. */
   private async lookOrTell(queue: UploadQueue, at: number): Promise<boolean> {
     try {
       const isSettled = await this.look(queue, at);
@@ -143,10 +146,10 @@ export class WatchFolder {
     }
   }
 
-  /** Takes what is new and still; gives whether nothing is left that is not. */
+  /** Queues new uploads that have stopped changing; returns whether no other is left. */
   private async look(queue: UploadQueue, at: number): Promise<boolean> {
     const { directory, storage } = this.options;
-    // A disk that is not mounted for a while has lost nothing.
+    // An unmounted disk has lost nothing: keep the queue.
     if (!isFolder(childUrl(directory, UPLOAD_PREFIX))) return true;
     const { uploads, unread } = await findUploads(directory, storage);
     this.noteUnread(unread);
@@ -185,14 +188,14 @@ export class WatchFolder {
     });
   }
 
-  /** Folders that can be read again are forgotten. */
+  /** Forgets faults of folders that are readable again. */
   private noteUnread(unread: FoundUploads['unread']): void {
     for (const { key, error } of unread) this.delay(key, error);
     const isRead = (key: string) => key.endsWith('/') && !unread.some((folder) => folder.key === key);
     for (const key of this.delayed.keys()) if (key !== UPLOAD_PREFIX && isRead(key)) this.delayed.delete(key);
   }
 
-  /** A fault of the machine, or of one upload, must not stop the queue: the next look tries again. */
+  /** A fault of one upload or the machine must not stop the queue: the next look retries. */
   private async attempt(key: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -201,7 +204,6 @@ export class WatchFolder {
     }
   }
 
-  /** Shows each fault once. */
   private delay(key: string, error: unknown): void {
     const message = messageOf(error);
     if (this.delayed.get(key) !== message) this.options.view.delayed(key, error);
@@ -228,7 +230,7 @@ export class WatchFolder {
     }
   }
 
-  /** `false` if an upload is to be taken again. */
+  /** `false` if an upload must be queued again. */
   private async startNext(queue: UploadQueue): Promise<boolean> {
     const { view } = this.options;
     for (const upload of queue.waiting()) {
@@ -240,7 +242,7 @@ export class WatchFolder {
         this.current = begun;
         return true;
       }
-      // Another process is at it, or its folder does not answer: it keeps its turn.
+      // It keeps its place if another process renders it or its folder does not answer.
       if (begun === 'held') continue;
       if (begun === 'damaged') {
         await queue.forget(key);
@@ -267,7 +269,7 @@ export class WatchFolder {
     });
   }
 
-  /** A render whose plan or scene can't be read has failed, unless the fault may pass and there is time to wait. */
+  /** A render fails if its plan or scene is unreadable, unless the fault may pass and there is time to wait. */
   private notBegun({ key }: QueuedUpload, error: unknown): 'held' | { readonly error: unknown } {
     const mayPass = error instanceof SpotreelError && error.kind === 'passing';
     if (!mayPass || this.options.once) return { error };
@@ -275,13 +277,13 @@ export class WatchFolder {
     return 'held';
   }
 
-  /** Writes down how the render that ran has ended. */
+  /** Records the outcome of the render that ran. */
   private async settle(render: QueuedRender, queue: UploadQueue): Promise<void> {
     const { view } = this.options;
     const { renderId } = render;
     const { outcome, error, seconds } = await render.ended;
     const isOver = outcome?.state !== 'interrupted' && !['locked', 'lock-lost'].includes(codeOf(error) ?? '');
-    // Where this fails it is tried again.
+    // If this fails, the next look retries it.
     if (isOver) await queue.end(renderId);
     this.current = undefined;
     if (!isOver) return;

@@ -10,6 +10,7 @@ const NOT_YET: readonly string[] = [];
 const CHECKED_FOLDERS: readonly string[] = [
   'bench',
   'bin',
+  'cli',
   'container',
   'core/cost',
   'core/jobs',

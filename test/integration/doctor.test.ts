@@ -162,7 +162,7 @@ describe('doctor, with a farm,', () => {
     expect(checks.find(({ name }) => name === 'running')).toEqual({
       name: 'running',
       state: 'ok',
-      found: '1 of 2 machines at work or ready for it',
+      found: '1 of 2 machines are working or ready',
     });
     await ec2.send(new TerminateInstancesCommand({ InstanceIds: [...ids, others] }));
   });

@@ -169,13 +169,13 @@ test('download ends with 130 at Ctrl-C, and the same command resumes it', async 
   stopped.process.kill('SIGINT');
   const end = await stopped.finished;
   expect(end).toMatchObject({ exitCode: 130 });
-  expect(end.stderr).toContain('the same command goes on from there');
+  expect(end.stderr).toContain('run the same command again to resume');
 
   writeFileSync(at('here/frames/0002.png'), bytesOf('damaged', 700));
   const last = await download('some');
   expect(last).toMatchObject({ exitCode: 3 });
-  expect(last.stderr).toContain('not there (yet): frames 400');
-  expect(last.stderr).toContain('there is no video (yet)');
+  expect(last.stderr).toContain('missing so far: frames 400');
+  expect(last.stderr).toContain('no video yet');
   expect(readFileSync(at('here/frames/0002.png')).equals(frameBytes(2))).toBe(true);
 
   expect(await download('some', '--frames', '1-10')).toMatchObject({ exitCode: 0 });
@@ -237,5 +237,5 @@ test('download copies a render of this machine', async () => {
   expect(JSON.parse((await spotreel(args)).stdout)).toMatchObject({ fetched: 0, kept: 2 });
   const intoItself = await spotreel(['download', 'local', folder, '-o', at('renders')]);
   expect(intoItself).toMatchObject({ exitCode: 2 });
-  expect(intoItself.stderr).toContain('where the render lies already');
+  expect(intoItself.stderr).toContain('is the folder of the render itself');
 });

@@ -71,7 +71,7 @@ test('estimate needs no AWS account to show time here and cost on a farm', async
   expect(farm.cost.onDemand.low).toBeGreaterThan(farm.cost.spot.low);
   expect(told.assumptions.join('\n')).toMatch(/quickest and like the slowest of the 4/);
   expect(told.assumptions.join('\n')).toMatch(
-    /the farm is one as it is deployed without settings \(none was found/,
+    /assuming a farm deployed with default settings \(no farm found/,
   );
 
   // The same again: estimated from the stored test frames.

@@ -136,7 +136,7 @@ test('logs shows failed slices from the log group of their job, page after page'
 
   const gone = await logs('--slice', '2', '--attempt', '1');
   expect(gone).toMatchObject({ exitCode: 1, stdout: '' });
-  expect(gone.stderr).toContain('slice 2, attempt 1: there is no log');
+  expect(gone.stderr).toContain('slice 2, attempt 1: no log');
 });
 
 test('logs --frame shows the lines of all attempts', async () => {
@@ -152,7 +152,7 @@ test('logs --frame shows the lines of all attempts', async () => {
   expect(told.map(({ attempt, frame, message }) => [attempt, frame, message])).toEqual([
     [1, 3, 'frame 3 begins'],
     [1, 3, 'frame 3 is stored (1.0 s)'],
-    [2, 3, 'frame 3 was there already'],
+    [2, 3, 'frame 3 was already stored'],
   ]);
 });
 
@@ -192,5 +192,5 @@ test('logs --follow shows the next attempt, to the end', async () => {
   described = () => [];
   const forgotten = await logs('--slice', '3');
   expect(forgotten).toMatchObject({ exitCode: 1 });
-  expect(forgotten.stderr).toContain('its job is not known (any more)');
+  expect(forgotten.stderr).toContain('the job is unknown');
 });

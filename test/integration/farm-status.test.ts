@@ -109,7 +109,7 @@ test("status shows AWS Batch's reason for waiting, from one request", async () =
   const { exitCode, stdout } = await spotreel(['status', 'shot', ...place()], { environment });
   expect(exitCode).toBe(0);
   expect(stdout).toContain('shot: waiting');
-  expect(stdout).toContain('4 jobs for a machine (RUNNABLE)');
+  expect(stdout).toContain('4 jobs waiting for a machine (RUNNABLE)');
   expect(stdout).toContain(statusReason);
   expect(calls).toEqual([['job-1', 'job-2', 'job-1:0', 'job-1:1', 'job-1:2', 'job-1:3']]);
 });
@@ -177,7 +177,7 @@ test('watch ends at Ctrl-C while AWS Batch is late', async () => {
   const { exitCode, stderr } = await finished;
   clearTimeout(deadline);
   expect(exitCode).toBe(130);
-  expect(stderr).toContain('the farm goes on');
+  expect(stderr).toContain('the farm continues');
   expect(calls).toHaveLength(1);
 });
 

@@ -55,7 +55,7 @@ describe.each(fewOrAll('frame-faults', FAULTS, (fault) => USUAL.includes(fault))
         failures: [{ frame: 3 }],
         gaps: [{ frame: 3, reason: expect.stringMatching(/./), shown: 2 }],
       });
-      expect(stderr).toContain('frame 3 is missing; the video shows frame 2 in its place\nframe 3: ');
+      expect(stderr).toContain('frame 3 is missing; the video shows frame 2 instead\nframe 3: ');
       expect(frameFiles(folder)).toEqual(names([1, 2, 4, 5, 6, 7, 8]));
       expect(readdirSync(join(folder, 'failures'))).toEqual(['3.json']);
       const failure = failureSchema.parse(JSON.parse(readFileSync(join(folder, 'failures/3.json'), 'utf8')));

@@ -94,7 +94,7 @@ test('watch follows a render that is interrupted and resumed to the end', async 
   const stopped = await status('--json');
   expect(stopped.exitCode).toBe(1);
   expect(JSON.parse(stopped.stdout)).toMatchObject({ state: 'stopped', ended: true, frames: { total: 8 } });
-  expect((await status()).stdout).toContain('the same command goes on from there');
+  expect((await status()).stdout).toContain('run the same command again to resume');
   expect((await watch()).exitCode).toBe(1);
 
   const again = start({ delayMs: 500 });

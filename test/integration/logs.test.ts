@@ -70,7 +70,7 @@ test('logs without a choice shows what failed', async () => {
   const failed = await logs('shot');
   expect(failed).toMatchObject({ exitCode: 0 });
   expect(failed.stderr).toMatch(/^failed jobs\nslice 1, attempt 1: exit code 65/);
-  expect(failed.stdout).toMatch(/frame 6 failed, it is tried again: Error: the fake was told to fail/);
+  expect(failed.stdout).toMatch(/frame 6 failed, retrying: Error: the fake was told to fail/);
   expect(failed.stdout).toMatch(/frame 6 failed: Error: the fake was told to fail/);
   expect(failed.stdout).toMatch(/error: frames-failed: /);
   // The job that made the partial video.
@@ -78,7 +78,7 @@ test('logs without a choice shows what failed', async () => {
 
   const never = await logs('shot', '--slice', '0', '--attempt', '2');
   expect(never).toMatchObject({ exitCode: 1, stdout: '' });
-  expect(never.stderr).toContain('slice 0: there is no such log: it has had 1 attempt (SUCCEEDED)');
+  expect(never.stderr).toContain('slice 0: no such log: it has had 1 attempt (SUCCEEDED)');
   const wrong = await logs('shot', '--frame', '9');
   expect(wrong).toMatchObject({ exitCode: 2 });
   expect(wrong.stderr).toContain('shot has no frame 9: its frames are 1-8');
@@ -87,7 +87,7 @@ test('logs without a choice shows what failed', async () => {
   rmSync(at('out/shot/.batch/logs'), { recursive: true });
   const gone = await logs('shot', '--slice', '1');
   expect(gone).toMatchObject({ exitCode: 1, stdout: '' });
-  expect(gone.stderr).toContain('slice 1, attempt 1: there is no log');
+  expect(gone.stderr).toContain('slice 1, attempt 1: no log');
 });
 
 test('logs --follow continues after an interruption until the render ends', async () => {
@@ -101,7 +101,7 @@ test('logs --follow continues after an interruption until the render ends', asyn
   const left = await leaving.finished;
   expect(left).toMatchObject({ exitCode: 130 });
   expect(left.stderr).toMatch(/^running jobs\n/);
-  expect(left.stderr).toContain('stopped; what renders goes on');
+  expect(left.stderr).toContain('stopped; the render continues');
 
   const orphan = startProgram('spotreel', ['logs', 'shot', '--slice', '0', '--follow', '-o', at('out')]);
   while (!existsSync(at('out/shot/frames/0002.png'))) await sleep(20);
@@ -109,7 +109,7 @@ test('logs --follow continues after an interruption until the render ends', asyn
   await first.finished;
   const orphaned = await orphan.finished;
   expect(orphaned).toMatchObject({ exitCode: 0 });
-  expect(orphaned.stderr).toContain('slice 0: nobody renders any more');
+  expect(orphaned.stderr).toContain('slice 0: no process renders it any more');
 
   const again = faked({ delayMs: 300 });
   const isGoing = async () => (await spotreel(['status', 'shot', '-o', at('out')])).exitCode === 0;
@@ -117,5 +117,5 @@ test('logs --follow continues after an interruption until the render ends', asyn
   const followed = await logs('shot', '--slice', '0', '--follow');
   expect((await again.finished).exitCode).toBe(0);
   expect(followed).toMatchObject({ exitCode: 0 });
-  expect(followed.stdout).toMatch(/frame 1 begins[^]*frame 1 was there already[^]*frame 4 is stored/);
+  expect(followed.stdout).toMatch(/frame 1 begins[^]*frame 1 was already stored[^]*frame 4 is stored/);
 });

@@ -26,7 +26,7 @@ test('submit --max-cost refuses a render whose lowest estimate exceeds the cap',
   const refused = await submit('--max-cost', '0.000001', '-n', 'dear');
   expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
   expect(refused.stderr).toMatch(
-    /would cost .* USD on Spot machines even at the lowest .*, and --max-cost is 0.000001/,
+    /would cost at least .* USD on Spot machines .*, and --max-cost is 0.000001/,
   );
   expect(farm.jobs).toHaveLength(before);
   const folder = onlyRender(at('estimates'));
@@ -58,12 +58,12 @@ test('submit --max-cost reports that it makes no estimate without Blender', asyn
   const flags = ['--max-cost', '0.01', '-n', 'unknown'];
   const { exitCode, stderr } = await spotreel(['submit', ...SMALL, ...flags], { environment });
   expect(exitCode).toBe(0);
-  expect(stderr).toContain('not known beforehand');
+  expect(stderr).toContain('cannot be estimated beforehand');
   expect(await cap('unknown')).toMatchObject({ maxUsd: 0.01 });
 });
 
 test.each([
-  ['outside of a farm', ['-o', 's3://elsewhere'], '--max-cost: only the farm'],
+  ['outside of a farm', ['-o', 's3://elsewhere'], '--max-cost: only a farm'],
   ['of nothing', ['--max-cost', '0'], 'more than 0'],
 ])('submit refuses a cap %s', async (_, flags, words) => {
   const { exitCode, stderr } = await submit('--max-cost', '5', '--test-frames', '0', ...flags);

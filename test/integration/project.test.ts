@@ -120,7 +120,7 @@ test('a sequence without one picture fails only the frames that show it', async 
   const { exitCode, stderr } = await render(at('copy/film/shot.blend'), '--frames', '1-3');
   expect(exitCode).toBe(3);
   expect(stderr).toMatch(
-    /frame 2 is missing; the video shows frame 1 in its place\nframe 2 needs .*plates\/plate_0002.png, which is missing/,
+    /frame 2 is missing; the video shows frame 1 instead\nframe 2 needs .*plates\/plate_0002.png, which is missing/,
   );
   expect(readdirSync(join(onlyRender(at('out')), 'frames'))).toEqual(['0001.png', '0003.png']);
 });

@@ -228,12 +228,12 @@ describe('on a farm', () => {
       AWS_ENDPOINT_URL_EC2: refusing.endpoint,
     });
     expect(exitCode).toBe(0);
-    expect(stdout).toContain('shot: receipt so far, as it has not ended');
+    expect(stdout).toContain('shot: receipt so far (the render has not ended)');
     expect(stdout).toContain(`by the table of ${TABLE_DATE}`);
-    expect(stdout).toContain('EC2 could not be asked for Spot prices: You are not authorized.');
+    expect(stdout).toContain('cannot get Spot prices from EC2: You are not authorized.');
     expect(stdout).toContain('1 of them on On-Demand machines');
     expect(stdout).toContain('3, 1 interrupted');
-    expect(stdout).toContain('a reckoning, not the bill');
+    expect(stdout).toContain('an estimate, not your AWS bill');
   });
 
   test('receipt has no cost for an older farm or a bucket alone', async () => {

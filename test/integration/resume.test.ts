@@ -82,7 +82,7 @@ test.each([
   started.process.kill(signal);
   const { exitCode, stderr } = await started.finished;
   expect(exitCode).toBe(code);
-  expect(stderr).toContain('the same command goes on from there');
+  expect(stderr).toContain('run the same command again to resume');
   expect(processesWith(at('out'))).toEqual([]);
   const stored = expectKept(new Map());
   expect(stored.size).toBeGreaterThanOrEqual(2);

@@ -96,7 +96,7 @@ test('retry renders only the failed frames and completes the video', async () =>
 
   const again = await retry(blender({ refuse: 'Error: it was started' }));
   expect(again).toMatchObject({ exitCode: 0 });
-  expect(again.stderr).toContain('there is nothing to do');
+  expect(again.stderr).toContain('nothing to do');
 
   rmSync(join(folder, 'output.mp4'));
   const video = await retry(blender({ refuse: 'Error: it was started' }));
@@ -120,7 +120,7 @@ if (runsHeavy('retry'))
 
     const there = await retry(blender({}), '--frames', '1-3');
     expect(there).toMatchObject({ exitCode: 0 });
-    expect(there.stderr).toContain('the frames asked for are there; others are missing');
+    expect(there.stderr).toContain('the requested frames are complete; "spotreel retry"');
 
     // It fails again: the record is of this try.
     const worse = await retry(blender({ faults: { 6: 'crash' } }), '--failed');
@@ -203,7 +203,7 @@ test('retry refuses wrong options and changes nothing', async () => {
     [['--memory', '9000'], '--memory is for a farm'],
     [['--queue', 'x'], '--queue is for a farm'],
     [['--on-demand'], '--on-demand is for a farm'],
-    [['--frames', '90-99'], 'none of them is a frame of this render'],
+    [['--frames', '90-99'], 'this render has no such frames'],
   ];
   for (const [args, words] of wrong) {
     const result = await retry(blender({}), ...args);

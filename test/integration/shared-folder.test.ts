@@ -146,7 +146,7 @@ test.each([
   writeFileSync(at('out/shot/.batch/lock', claimOf(bystander.pid!)), '');
   const cancelled = await spotreel(['cancel', 'shot', '-o', at('out')]);
   expect(cancelled).toMatchObject({ exitCode: 2 });
-  expect(cancelled.stderr).toContain(`names process ${bystander.pid}, which is not proven to be Spotreel's`);
+  expect(cancelled.stderr).toContain(`names process ${bystander.pid}, but Spotreel cannot prove`);
   expect(bystander.signalCode).toBeNull();
   bystander.kill();
 });

@@ -97,7 +97,7 @@ test('submit uploads every file that a scene needs once, for workers to render',
   writeFileSync(at('copy/film/plates/plate_0002.png'), readFileSync(at('copy/film/plates/plate_0001.png')));
   const second = await submit(scene, '-f', '2');
   expect(second).toMatchObject({ exitCode: 0 });
-  expect(second.stderr).toContain('uploading 1 file (0.0 MiB); 7 are there already');
+  expect(second.stderr).toContain('uploading 1 file (0.0 MiB); 7 are already uploaded');
 
   // The first render is what it was, though a file of it has changed on this machine.
   const output = `s3://${BUCKET}/renders/Project-1`;
@@ -150,12 +150,12 @@ test.each<[string, string[], number, string]>([
   ['a GPU on a farm without one', [SCENE, '--device', 'gpu'], 2, 'the setting gpuVcpus'],
   ['an unknown device', [SCENE, '--device', 'tpu'], 2, '--device tpu is invalid: give CPU or GPU'],
   ['an unknown farm', [SCENE, '--farm', 'elsewhere'], 2, '/spotreel/elsewhere'],
-  ['an output on this machine', [SCENE, '-o', 'renders'], 2, 'no place in S3'],
+  ['an output on this machine', [SCENE, '-o', 'renders'], 2, 'not an S3 location'],
   [
     'a local scene without a farm',
     [SCENE, '-q', 'q', '-d', 'd', '-o', `s3://${BUCKET}`],
     2,
-    'lies on this machine',
+    'is on this machine',
   ],
 ])('submit refuses %s with a message on standard error only', async (_, args, exitCode, words) => {
   const result = await submit(...args);

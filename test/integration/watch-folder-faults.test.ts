@@ -136,5 +136,5 @@ test('a farm retries a queue that it cannot write', async () => {
   drop(CLOCK, at(), 'b.blend', { 'resolution-percent': 10, frames: '1-3', name: 'b' });
   await farm.until(({ event, renderId }) => event === 'ended' && renderId === 'b');
   farm.kill('SIGINT');
-  expect((await farm.finished).stderr).toMatch(/the queue: not taken yet, tried again soon: can't write /);
+  expect((await farm.finished).stderr).toMatch(/the queue: not queued yet, retrying: can't write /);
 });

@@ -5,7 +5,7 @@ import type { RenderState, Waiting } from '../../../core/status/render-state';
 import { makeFarmDescription } from '../../support/farm-description';
 
 const FARM = makeFarmDescription();
-const NONE = { told: [] };
+const NONE = { value: [] };
 /** An account without anything. */
 const FACTS: ComputeFacts = {
   queues: NONE,
@@ -13,7 +13,7 @@ const FACTS: ComputeFacts = {
   definitions: NONE,
   images: [],
   quotas: [],
-  machines: { told: { started: 0, joined: 0, lost: [] } },
+  machines: { value: { started: 0, joined: 0, lost: [] } },
 };
 const waits = (seconds: number, statusReason?: string): RenderState => {
   const waiting: Waiting = {
@@ -38,7 +38,7 @@ test('WaitTeller asks AWS every 5 minutes once a render waits unusually long', a
   const { waiting } = await teller.explained(waits(600));
   expect(waiting).toMatchObject({
     hints: [],
-    found: expect.arrayContaining([expect.stringContaining('there is none')]),
+    found: expect.arrayContaining([expect.stringContaining('missing')]),
   });
   now += 299_000;
   await teller.explained(waits(900));

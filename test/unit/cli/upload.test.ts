@@ -121,7 +121,7 @@ describe('uploadFiles', () => {
 
     const again = watched();
     await uploadFiles([scene('one', '0123456789abcdef0123')], UPLOADS, storage, again.view);
-    expect(again.said).toEqual([expect.stringMatching(/is there already$/)]);
+    expect(again.said).toEqual([expect.stringMatching(/is already uploaded$/)]);
 
     const [changed] = await uploadFiles(
       [scene('two!', 'fedcba9876543210')],
@@ -190,10 +190,10 @@ describe('uploadFiles', () => {
       `${'2'.repeat(16)}/new.png`,
       `${'3'.repeat(16)}/more.png`,
     ]);
-    expect(said[0]).toBe('uploading 2 files (0.0 MiB); 2 are there already');
+    expect(said[0]).toBe('uploading 2 files (0.0 MiB); 2 are already uploaded');
     expect(new Set(shown.map(({ total }) => total))).toEqual(new Set([7000]));
     expect((await uploadFiles(files, UPLOADS, storage, view)).length).toBe(4);
-    expect(said.at(-1)).toBe('all 4 files are there already');
+    expect(said.at(-1)).toBe('all 4 files are already uploaded');
   });
 });
 
@@ -269,7 +269,7 @@ describe('uploadProject', () => {
     const first = await submit('film/shots/010/shot.blend', NEEDED);
     write({ 'film/lib/bark.png': picture('other bark') });
     const second = await submit('film/shots/010/shot.blend', NEEDED, first.bucket);
-    expect(second.said).toEqual(['uploading 1 file (0.0 MiB); 3 are there already']);
+    expect(second.said).toEqual(['uploading 1 file (0.0 MiB); 3 are already uploaded']);
     const changed = second.checked.files.filter(
       ({ url }) => !first.checked.files.some((file) => file.url === url),
     );

@@ -26,7 +26,7 @@ const environment = (name: string, cluster?: string): EnvironmentFacts => ({
   instanceTypes: ['m6i'],
   cluster,
 });
-const ask = (...environments: EnvironmentFacts[]) => askMachines(FARM, { told: environments }, NOW);
+const ask = (...environments: EnvironmentFacts[]) => askMachines(FARM, { value: environments }, NOW);
 const instance = (InstanceId: string, minutesAgo: number) => ({
   InstanceId,
   LaunchTime: new Date(NOW.getTime() - minutesAgo * 60_000),
@@ -54,8 +54,8 @@ test('askMachines counts started, joined and lost machines in all clusters, page
         { ec2InstanceId: 'i-9', agentConnected: true },
       ],
     });
-  const told = await ask(environment('a', 'spot'), environment('b', 'gpu'), environment('c'));
-  expect(told).toEqual({ told: { started: 4, joined: 1, lost: ['i-3', 'i-4'] } });
+  const answered = await ask(environment('a', 'spot'), environment('b', 'gpu'), environment('c'));
+  expect(answered).toEqual({ value: { started: 4, joined: 1, lost: ['i-3', 'i-4'] } });
   expect(ec2.commandCalls(DescribeInstancesCommand)[0]!.args[0].input.Filters).toEqual([
     { Name: 'tag:spotreel:farm', Values: ['main'] },
     { Name: 'instance-state-name', Values: ['pending', 'running'] },

@@ -10,7 +10,7 @@ import { explainWaiting, judgeAccount, judgeFarm } from '../../../../cli/doctor/
 import { makeFarmDescription } from '../../../support/farm-description';
 
 const FARM = makeFarmDescription();
-const told = <T>(value: T): Answer<T> => ({ told: value });
+const answered = <T>(value: T): Answer<T> => ({ value: value });
 const refused = (why: Refusal['why'], permission = 'x:Do'): Refusal => ({
   why,
   fault: `AWS says ${why}`,
@@ -26,17 +26,17 @@ const SPOT: EnvironmentFacts = {
 };
 const IMAGE = '123456789012.dkr.ecr.eu-west-1.amazonaws.com/assets:tag';
 const definition = { arn: 'arn:…:job-definition/render:1', status: 'ACTIVE', image: IMAGE, vcpus: 4 };
-const quota = (value?: number) => [{ code: 'L-34B43A08', answer: told({ code: 'L-34B43A08', value }) }];
+const quota = (value?: number) => [{ code: 'L-34B43A08', answer: answered({ code: 'L-34B43A08', value }) }];
 const WELL: FarmFacts = {
   farm: FARM,
-  listed: told({}),
-  written: [{ prefix: 'uploads/', answer: told(undefined) }],
-  queues: told([{ name: 'queue', ...VALID }]),
-  environments: told([SPOT]),
-  definitions: told([definition]),
-  images: [{ uri: IMAGE, answer: told({ uri: IMAGE, size: 2e9 }) }],
+  listed: answered({}),
+  written: [{ prefix: 'uploads/', answer: answered(undefined) }],
+  queues: answered([{ name: 'queue', ...VALID }]),
+  environments: answered([SPOT]),
+  definitions: answered([definition]),
+  images: [{ uri: IMAGE, answer: answered({ uri: IMAGE, size: 2e9 }) }],
   quotas: quota(640),
-  machines: told({ started: 3, joined: 2, lost: [] }),
+  machines: answered({ started: 3, joined: 2, lost: [] }),
 };
 
 test('judgeFarm reports a healthy farm as ok', () => {
@@ -79,21 +79,21 @@ test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
   ],
   [
     'a queue is missing',
-    { queues: told([{ name: 'q', state: 'not there', status: 'not there' }]) },
+    { queues: answered([{ name: 'q', state: 'not there', status: 'not there' }]) },
     'queue',
     'wrong',
     /deploy/,
   ],
   [
     'a queue is disabled',
-    { queues: told([{ name: 'q', ...VALID, state: 'DISABLED' }]) },
+    { queues: answered([{ name: 'q', ...VALID, state: 'DISABLED' }]) },
     'queue',
     'wrong',
     /enable/,
   ],
   [
     'a queue is being created',
-    { queues: told([{ name: 'q', ...VALID, status: 'CREATING' }]) },
+    { queues: answered([{ name: 'q', ...VALID, status: 'CREATING' }]) },
     'queue',
     'warning',
     /wait/,
@@ -101,30 +101,30 @@ test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
   ['access to queues is denied', { queues: refused('denied', 'batch:D') }, 'queue', 'warning', /batch:D/],
   [
     'a compute environment is invalid',
-    { environments: told([{ ...SPOT, status: 'INVALID' }]) },
+    { environments: answered([{ ...SPOT, status: 'INVALID' }]) },
     'machines',
     'wrong',
     /deploy/,
   ],
-  ['compute environments are missing', { environments: told([]) }, 'machines', 'wrong', /deploy/],
+  ['compute environments are missing', { environments: answered([]) }, 'machines', 'wrong', /deploy/],
   [
     'the compute environment is too small for a slice',
-    { environments: told([{ ...SPOT, maxVcpus: 2 }]) },
+    { environments: answered([{ ...SPOT, maxVcpus: 2 }]) },
     'machines',
     'wrong',
     /spotVcpus/,
   ],
-  ['a job definition is missing', { definitions: told([{ arn: 'a/x:1' }]) }, 'job', 'wrong', /deploy/],
+  ['a job definition is missing', { definitions: answered([{ arn: 'a/x:1' }]) }, 'job', 'wrong', /deploy/],
   [
     'a job definition is inactive',
-    { definitions: told([{ arn: 'a/x:1', status: 'INACTIVE' }]) },
+    { definitions: answered([{ arn: 'a/x:1', status: 'INACTIVE' }]) },
     'job',
     'wrong',
     /deploy/,
   ],
   [
     'the image is missing',
-    { images: [{ uri: IMAGE, answer: told({ uri: IMAGE }) }] },
+    { images: [{ uri: IMAGE, answer: answered({ uri: IMAGE }) }] },
     'image',
     'wrong',
     /imageUri/,
@@ -148,7 +148,7 @@ test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
   ['the quota is unknown', { quotas: quota() }, 'quota', 'warning', /L-34B43A08/],
   [
     'machines never join their cluster',
-    { machines: told({ started: 3, joined: 1, lost: ['i-1', 'i-2'] }) },
+    { machines: answered({ started: 3, joined: 1, lost: ['i-1', 'i-2'] }) },
     'running',
     'wrong',
     /terminate/,
@@ -160,11 +160,11 @@ test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
     'warning',
     /ec2:DescribeInstances/,
   ],
-])('judgeFarm reports that %s', (_, change, name, state, mend) => {
+])('judgeFarm reports that %s', (_, change, name, state, fix) => {
   const checks = judgeFarm({ ...WELL, ...change });
   const check = checks.find((one) => one.name === name);
   expect(check?.state).toBe(state);
-  expect(check?.mend ?? '').toMatch(mend);
+  expect(check?.fix ?? '').toMatch(fix);
   // A refused request hides no other check.
   expect(checks.map((one) => one.name)).toEqual(
     expect.arrayContaining(['bucket', 'queue', 'machines', 'job']),
@@ -172,11 +172,11 @@ test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
 });
 
 test('judgeFarm shows the status and reason that AWS Batch gives for a queue', () => {
-  const queues = told([{ name: 'q', state: 'ENABLED', status: 'INVALID', statusReason: 'no role' }]);
+  const queues = answered([{ name: 'q', state: 'ENABLED', status: 'INVALID', statusReason: 'no role' }]);
   expect(judgeFarm({ ...WELL, queues })[1]?.found).toBe('q is ENABLED, INVALID (no role)');
 });
 
-const IDENTITY = told({ account: '123456789012', arn: 'arn:aws:iam::123456789012:user/a' });
+const IDENTITY = answered({ account: '123456789012', arn: 'arn:aws:iam::123456789012:user/a' });
 
 test.each<[string, AccountFacts, unasked: string, asked: string, RegExp]>([
   ['no credentials', {}, 'skipped AWS', 'wrong AWS', /aws sso login|^$/],
@@ -210,15 +210,15 @@ test.each<[string, AccountFacts, unasked: string, asked: string, RegExp]>([
     'wrong farm',
     /ssm:GetParameter/,
   ],
-  ['a farm', { credentials: IDENTITY, region: 'r', farm: { told: FARM } }, 'ok farm', 'ok farm', /^$/],
-])('judgeAccount reports the last check of an account with %s', (_, facts, unasked, asked, mend) => {
+  ['a farm', { credentials: IDENTITY, region: 'r', farm: { value: FARM } }, 'ok farm', 'ok farm', /^$/],
+])('judgeAccount reports the last check of an account with %s', (_, facts, unasked, asked, fix) => {
   for (const [isAskedFor, expected] of [
     [false, unasked],
     [true, asked],
   ] as const) {
     const last = judgeAccount(facts, isAskedFor).at(-1)!;
     expect(`${last.state} ${last.name}`).toBe(expected);
-    expect(last.mend ?? '').toMatch(mend);
+    expect(last.fix ?? '').toMatch(fix);
   }
 });
 
@@ -245,7 +245,7 @@ test('parseEcrImage reads the tag or digest of images in ECR only', () => {
 
 test('explainWaiting gives the faults of the farm and the number of its machines', () => {
   const why = (change: Partial<FarmFacts>) => explainWaiting({ ...WELL, ...change });
-  const machines = (started: number, joined: number) => told({ started, joined, lost: [] });
+  const machines = (started: number, joined: number) => answered({ started, joined, lost: [] });
   expect(why({})).toEqual([expect.stringMatching(/^2 machines of the farm can take jobs/)]);
   expect(why({ machines: machines(1, 0) })).toEqual([expect.stringMatching(/^1 machine is starting/)]);
   expect(why({ machines: machines(0, 0) })).toEqual([expect.stringMatching(/^no machine of the farm runs/)]);
@@ -254,7 +254,9 @@ test('explainWaiting gives the faults of the farm and the number of its machines
     expect.stringMatching(/3 vCPUs, and one slice asks for 4.*ask for more: Service Quotas/),
     expect.stringMatching(/^2 machines of the farm can take jobs/),
   ]);
-  expect(why({ quotas: quota(3), machines: told({ started: 1, joined: 0, lost: ['i-1'] }) })).toHaveLength(2);
+  expect(
+    why({ quotas: quota(3), machines: answered({ started: 1, joined: 0, lost: ['i-1'] }) }),
+  ).toHaveLength(2);
   // A quota that is unknown or below the farm's size is a reason only if no machine runs.
   expect(why({ quotas: quota(64) })).toHaveLength(1);
   expect(why({ quotas: quota(64), machines: machines(0, 0) })).toEqual([

@@ -36,7 +36,7 @@ test.each<[string, Partial<LocalFacts>, string, 'warning' | 'wrong' | 'ok', RegE
     'wrong',
     /^install it or set SPOTREEL_BLENDER$/,
   ],
-  ['a Blender without a mend', { blender: { fault: 'it burns' } }, 'Blender', 'wrong', /SPOTREEL_BLENDER/],
+  ['a Blender without a fix', { blender: { fault: 'it burns' } }, 'Blender', 'wrong', /SPOTREEL_BLENDER/],
   [
     'a Blender without OpenImageDenoise',
     { blender: { value: { path: '/b', version: { major: 4, minor: 2 }, hasDenoiser: false } } },
@@ -100,10 +100,10 @@ test.each<[string, Partial<LocalFacts>, string, 'warning' | 'wrong' | 'ok', RegE
     'wrong',
     /owner/,
   ],
-])('judgeLocal judges %s', (_, change, name, state, mend) => {
+])('judgeLocal judges %s', (_, change, name, state, fix) => {
   const check = judgeLocal({ ...WELL, ...change }).find((one) => one.name === name);
   expect(check?.state).toBe(state);
-  expect(check?.mend ?? '').toMatch(mend);
+  expect(check?.fix ?? '').toMatch(fix);
 });
 
 test('doctor shows what the sandbox of this kernel lacks in one line', () => {
@@ -128,13 +128,13 @@ test('doctor expects the versions of package.json and of the golden frames', () 
 
 test('describeChecks lists each fault with its fix below and escapes control characters', () => {
   const text = describeChecks([
-    { name: 'a', state: 'wrong', found: 'x\u001b[2J', mend: 'mend it' },
-    { name: 'bcd', state: 'warning', found: 'y', mend: 'look' },
+    { name: 'a', state: 'wrong', found: 'x\u001b[2J', fix: 'fix it' },
+    { name: 'bcd', state: 'warning', found: 'y', fix: 'look' },
   ]);
   expect(text).toBe(
     [
       'wrong    a    x\\u001b[2J',
-      '              mend it',
+      '              fix it',
       'warning  bcd  y',
       '              look',
       '1 wrong, 1 to look at',

@@ -29,11 +29,8 @@ describe('a line of a log', () => {
       { event: 'frame-progress', frame: 12, sample: 8, samples: 64, memoryMib: 120 },
     ],
     ['frame 12 is stored (4.2 s)', { event: 'frame-stored', frame: 12, seconds: 4.2 }],
-    ['frame 12 was there already', { event: 'frame-kept', frame: 12 }],
-    [
-      'frame 12 failed, it is tried again: why',
-      { event: 'frame-failed', frame: 12, reason: 'why', final: false },
-    ],
+    ['frame 12 was already stored', { event: 'frame-kept', frame: 12 }],
+    ['frame 12 failed, retrying: why', { event: 'frame-failed', frame: 12, reason: 'why', final: false }],
     ['frame 12 failed: why', { event: 'frame-failed', frame: 12, reason: 'why', final: true }],
     ['5 of 9 frames are in the video', { event: 'stitching', frames: 5, total: 9 }],
     ['Fra:12 Mem:1M', { event: 'output', program: 'blender', line: 'Fra:12 Mem:1M' }],
@@ -59,7 +56,7 @@ describe('a line of a log', () => {
     const event = { event: 'frame-kept', frame: 12 } as const;
     const told = new FrameLines().read(JSON.stringify(event));
     const json = (at?: number) => JSON.parse(lineJson({ at, text: '' }, told, { slice: 3, attempt: 2 }));
-    const message = 'frame 12 was there already';
+    const message = 'frame 12 was already stored';
     const timestamp = '2026-11-22T10:00:00.123Z';
     expect(json(AT)).toEqual({ timestamp, slice: 3, attempt: 2, frame: 12, message, event });
     expect(json().timestamp).toBeNull();
@@ -144,7 +141,7 @@ describe('showLogs', () => {
     expect(written).toBe('line of r\nline of s\n');
     expect(said).toEqual([
       'nothing else runs now; waiting',
-      'too much to do; going on',
+      'too much to do; continuing',
       'running jobs',
       'slice 0, attempt 1: RUNNING (log stream r)',
       'nothing else runs now; waiting',
@@ -172,6 +169,6 @@ describe('showLogs', () => {
   test('reports that no line is about a frame', async () => {
     const { shown, written, said } = await show([['SUCCEEDED', 'SUCCEEDED']], { frame: 3 });
     expect({ shown, written }).toEqual({ shown: false, written: '' });
-    expect(said.at(-1)).toBe('no line is about frame 3; --slice 0 shows all that there is');
+    expect(said.at(-1)).toBe('no line mentions frame 3; --slice 0 shows the whole log');
   });
 });
