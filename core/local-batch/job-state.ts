@@ -307,10 +307,10 @@ function ruleMatches(rule: EvaluateOnExit, end: AttemptEnd): boolean {
 }
 
 /** A `*` at the end of a pattern matches any rest; elsewhere it is a plain character. Ignores case. */
-function patternMatches(pattern: string | undefined, value: string | undefined): boolean {
-  if (pattern === undefined) return true;
+function patternMatches(wish: string | undefined, value: string | undefined): boolean {
+  if (wish === undefined) return true;
   if (value === undefined) return false;
-  const [wanted, actual] = [pattern.toLowerCase(), value.toLowerCase()];
+  const [wanted, actual] = [wish.toLowerCase(), value.toLowerCase()];
   return wanted.endsWith('*') ? actual.startsWith(wanted.slice(0, -1)) : actual === wanted;
 }
 

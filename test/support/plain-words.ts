@@ -27,7 +27,7 @@ export const RULED_OUT: ReadonlyArray<readonly [RegExp, string]> = [
   [/\bwhat is there\b|\bthat are there\b/i, 'exists, is stored'],
   [/\b(goes|go|going|went) on\b/i, 'continues, resumes'],
   [/\b(by|for|of) whom\b/i, 'the actor first: who, which artist'],
-  [/\bwho is alone\b|\bwhat is no\b|\bis none\b/i, 'the noun itself'],
+  [/\bwho is alone\b|\bwhat is no\b|\bis none\b/, 'the noun itself'],
   [/\bin silence\b/i, 'silently'],
   [/\b(befell?|befalls?)\b/i, 'happened to'],
   [/\bhands? (on|over)\b/i, 'passes'],

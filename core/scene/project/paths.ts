@@ -3,7 +3,7 @@ import { SUBMITTED_FOLDER, UPLOAD_PREFIX } from '../../render/keys';
 import { bucketAndKey, childUrl, filePath, fileUrl, keyUrl } from '../../storage/storage';
 import type { DependencyExtent } from '../contents/blend-contents';
 
-/** The file names that one path stands for. */
+/** The file names that one path names. */
 export interface NamePattern {
   /** Common start of all names. */
   readonly start: string;
@@ -45,7 +45,7 @@ const LONGEST_SEQUENCE = 100_000;
 /** The last digit of a name and the rest. */
 const LAST_DIGIT = /\d\D*$/;
 
-/** The file names that `name`, the last part of a path, stands for. Pure. */
+/** The file names that `name`, the last part of a path, means. Pure. */
 export function namePattern(name: string, extent: DependencyExtent): NamePattern {
   const tiles = TILES.find(({ token }) => name.includes(token));
   if (tiles) {

@@ -215,7 +215,7 @@ export interface FileUse extends FileUser {
   readonly node: number;
 }
 
-/** Data blocks that stand for one file, and need it whole. */
+/** Data blocks that are one file and need it whole. */
 const FILES: ReadonlySet<string> = new Set(['IM', 'VF', 'MC', 'VO', 'CF', 'SO', 'LI']);
 
 /** What a render takes from a scene. */

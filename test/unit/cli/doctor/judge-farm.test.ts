@@ -50,7 +50,7 @@ test('judgeFarm reports a healthy farm as ok', () => {
     'ok quota',
     'ok running',
   ]);
-  expect(checks.at(-2)?.found).toContain('640 vCPUs, the farm takes up to 256');
+  expect(checks.at(-2)?.found).toContain('640 vCPUs, the farm uses up to 256');
   expect(checks.at(-1)?.found).toBe('2 of 3 machines at work or ready for it');
 });
 
@@ -251,7 +251,7 @@ test('explainWaiting gives the faults of the farm and the number of its machines
   expect(why({ machines: machines(0, 0) })).toEqual([expect.stringMatching(/^no machine of the farm runs/)]);
   // The fault may concern another queue than the one of the waiting job, so the machines are listed, too.
   expect(why({ quotas: quota(3) })).toEqual([
-    expect.stringMatching(/3 vCPUs, and one slice asks for 4.*ask for more: Service Quotas/),
+    expect.stringMatching(/3 vCPUs, but one slice needs 4.*request more: Service Quotas/),
     expect.stringMatching(/^2 machines of the farm can take jobs/),
   ]);
   expect(
