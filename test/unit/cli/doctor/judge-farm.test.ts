@@ -51,7 +51,7 @@ test('judgeFarm reports a healthy farm as ok', () => {
     'ok running',
   ]);
   expect(checks.at(-2)?.found).toContain('640 vCPUs, the farm uses up to 256');
-  expect(checks.at(-1)?.found).toBe('2 of 3 machines at work or ready for it');
+  expect(checks.at(-1)?.found).toBe('2 of 3 machines are working or ready');
 });
 
 test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
@@ -266,7 +266,7 @@ test('explainWaiting gives the faults of the farm and the number of its machines
   const unasked = [{ code: 'L-34B43A08', answer: refused('denied', 'servicequotas:GetServiceQuota') }];
   expect(why({ quotas: unasked, machines: machines(0, 0) })).toEqual([
     expect.stringMatching(/^no machine of the farm runs/),
-    expect.stringContaining('may not ask (servicequotas:GetServiceQuota)'),
+    expect.stringContaining('credentials lack servicequotas:GetServiceQuota'),
   ]);
   expect(why({ machines: refused('denied') })).toBeUndefined();
   expect(why({ environments: refused('late'), machines: refused('late') })).toBeUndefined();
