@@ -38,7 +38,7 @@ function expectMessage({ exitCode, stdout, stderr }: Finished, code: number, ...
 describe('render, before it writes anything, refuses', () => {
   test.each<[string, () => Promise<string>, number, string[]]>([
     ['a missing file', async () => at('none.blend'), 1, ['none.blend', 'check the path']],
-    ['a folder', async () => `${at()}/`, 2, ['names a folder']],
+    ['a folder', async () => `${at()}/`, 2, ['is a folder, not an object']],
     ['a folder without a slash', async () => at(), 1, ['is a folder: give the .blend in it']],
     [
       'a file that is not a .blend',
@@ -157,13 +157,16 @@ test('render refuses the same name for other options', async () => {
 });
 
 describe('render refuses a machine with', () => {
-  test.each(['blender', 'ffmpeg'])('%s missing', async (program) => {
+  test.each([
+    ['blender', 'download it from https://www.blender.org/download/'],
+    ['ffmpeg', 'apt-get install ffmpeg'],
+  ])('%s missing', async (program, fix) => {
     mkdirSync(at('bin'));
     for (const name of ['blender', 'ffmpeg'].filter((other) => other !== program)) {
       symlinkSync(findExecutable(name, process.env.PATH)!, at('bin', name));
     }
     const result = await spotreel(['render', CLOCK, '-o', at('out')], { environment: { PATH: at('bin') } });
-    expectMessage(result, 2, `there is no ${program} on PATH`, `apt-get install ${program}`, 'brew install');
+    expectMessage(result, 2, `there is no ${program} on PATH`, fix, 'brew install');
   });
 
   test('a wrong SPOTREEL_BLENDER', async () => {

@@ -154,7 +154,7 @@ describe('attempts', () => {
     expect(detail).toMatchObject({ status: 'FAILED', statusReason: 'Task failed to start' });
     expect(attempts?.[0]?.container?.exitCode).toBeUndefined();
     expect(attempts?.[0]?.container?.reason).toMatch(
-      /^CannotStartContainerError: "no-such-program" is no executable/,
+      /^CannotStartContainerError: "no-such-program" is not an executable file/,
     );
   });
 });

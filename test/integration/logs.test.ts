@@ -34,7 +34,7 @@ test("logs shows real Blender's lines of a video, a slice or a frame in three fo
     /^the job that made the video\nthe video, attempt 1: exit code 0 \(log stream logs\/[^)]+\)\n$/,
   );
   expect(video.stdout).toMatch(
-    /^\d{4}-\d\d-\d\dT[\d:]+Z {2}video, attempt 1 {2}8 of 8 frames are in the video$/m,
+    /^\d{4}-\d\d-\d\d [\d:]+ {2}video, attempt 1 {2}8 of 8 frames are in the video$/m,
   );
 
   const slice = await logs('shot', '--slice', '1');

@@ -56,7 +56,7 @@ function asUser(command: readonly string[]): string {
 
 test('removeFolder removes folders without permissions, and throws for folders of another user', () => {
   buildSync({
-    entryPoints: [join(ROOT, 'core/storage/remove-folder.ts')],
+    entryPoints: [join(ROOT, 'core/storage/file-storage.ts')],
     outfile: at('remove-folder.js'),
     bundle: true,
     platform: 'node',
@@ -81,7 +81,7 @@ test('removeFolder removes folders without permissions, and throws for folders o
 test('removeFolder removes more folders of one folder than a call can have arguments', () => {
   const outfile = at('remove-folder.js');
   buildSync({
-    entryPoints: [join(ROOT, 'core/storage/remove-folder.ts')],
+    entryPoints: [join(ROOT, 'core/storage/file-storage.ts')],
     outfile,
     bundle: true,
     platform: 'node',

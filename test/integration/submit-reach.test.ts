@@ -147,11 +147,13 @@ test.each([
   expect(stderr.includes('the scene needs 7 files')).toBe(name === 'yes');
   const manifest = parseManifest(Buffer.from(await farm.get(`renders/Honest-${name}/manifest.json`)));
   expect(manifest.scenePath).toBe('shots/shot.blend');
-  const watched = await spotreel(['watch', `Honest-${name}`, '--no-picture'], {
+  const watched = await spotreel(['watch', `Honest-${name}`, '--farm', 'main', '--no-picture'], {
     environment: farm.environment,
   });
   expect(watched).toMatchObject({ exitCode: 0 });
-  await spotreel(['download', `Honest-${name}`, at('got')], { environment: farm.environment });
+  await spotreel(['download', `Honest-${name}`, at('got'), '--farm', 'main'], {
+    environment: farm.environment,
+  });
   for (const frame of [1, 2, 3])
     expect(squaresOf(readFileSync(at(`got/frames/000${frame}.png`)))).toEqual(PROJECT_COLOURS[frame]);
 });
