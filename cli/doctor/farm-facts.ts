@@ -73,10 +73,10 @@ export interface FarmFacts extends ComputeFacts {
 /** The credentials, region and farm of a user. */
 export interface AccountFacts {
   /** Absent if there are no credentials. */
-  readonly credentials?: Answer<{ readonly account: string; readonly arn: string }> | undefined;
+  readonly credentials?: Answer<{ readonly account: string; readonly arn: string }>;
   readonly region?: string;
   /** Absent if AWS could not be asked. */
-  readonly farm?: Answer<FarmDescription> | { readonly code: string; readonly fault: string } | undefined;
+  readonly farm?: Answer<FarmDescription> | { readonly code: string; readonly fault: string };
 }
 
 /** An image of a private ECR repository, and its registry. */

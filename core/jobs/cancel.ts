@@ -12,7 +12,7 @@ import { findPair, type NamedPair, outputOf } from './pair';
 export interface FarmRender {
   readonly render: Render;
   readonly batch: Batch;
-  readonly farm?: Pick<FarmDescription, 'jobQueue' | 'gpu'> | undefined;
+  readonly farm?: Pick<FarmDescription, 'jobQueue' | 'gpu'>;
 }
 
 /** Seconds between two looks at stopping jobs, and the limit of the whole wait. */

@@ -41,7 +41,7 @@ const NO_CLAIM: HeldClaim = { check: () => undefined, release: async () => undef
 interface ClaimServices {
   readonly now: () => Date;
   /** Absent if no other runner can submit. */
-  readonly claim?: ClaimPolicy | undefined;
+  readonly claim?: ClaimPolicy;
 }
 
 /** Does work that one runner at a time may do for a render. Throws what `takeClaim` and `work` do. */
@@ -146,7 +146,7 @@ export interface JobServices extends JobTargets {
   readonly batch: Batch;
   readonly now: () => Date;
   /** Absent if no other runner can submit, such as under the local farm's lock. */
-  readonly claim?: ClaimPolicy | undefined;
+  readonly claim?: ClaimPolicy;
 }
 
 /**

@@ -93,7 +93,7 @@ export interface JobQueue {
 /** Job queues and job definitions for a render, by name or ARN. */
 export interface JobTargets extends JobQueue {
   /** The queue of machines with GPUs; absent without any. */
-  readonly gpu?: JobQueue | undefined;
+  readonly gpu?: JobQueue;
   /** At least one. A definition with an unknown Blender counts as suitable for any file, and its worker checks. */
   readonly renderDefinitions: readonly RenderDefinition[];
   readonly stitchDefinition: string;
@@ -101,23 +101,23 @@ export interface JobTargets extends JobQueue {
    * Whether scenes may run their scripts. `undefined` without a farm description; the worker's environment decides in
    * the end.
    */
-  readonly allowsScripts?: boolean | undefined;
+  readonly allowsScripts?: boolean;
   /** The farm's name, a tag of its jobs; absent if no farm is known. */
-  readonly farmName?: string | undefined;
+  readonly farmName?: string;
 }
 
 /** Targets of the two jobs of one render. */
 export interface ChosenTargets {
   readonly render: { readonly jobQueue: string; readonly jobDefinition: string };
   readonly stitch: { readonly jobQueue: string; readonly jobDefinition: string };
-  readonly farmName?: string | undefined;
+  readonly farmName?: string;
 }
 
 /** The facts that decide where a render's jobs go. */
 interface Wanted {
   /** The Blender that saved the file. */
   readonly blenderVersion: BlenderVersion;
-  readonly renderBlenderVersion?: string | undefined;
+  readonly renderBlenderVersion?: string;
   readonly options: RenderOptions;
 }
 

@@ -40,7 +40,7 @@ type NamedJob = Pick<SubmitJobRequest, 'jobQueue' | 'jobName'>;
 /** The names by which a pair of jobs is looked up. */
 export interface NamedPair {
   /** Absent for a pair of a stitch job alone. */
-  readonly render?: NamedJob | undefined;
+  readonly render?: NamedJob;
   readonly stitch: NamedJob;
   /** The render's own folder, the value of `-o` in its jobs. */
   readonly output: string;

@@ -33,7 +33,7 @@ export interface RetryTargets {
 /** The sources of targets: a deployed farm, else the earlier jobs in AWS Batch. */
 interface Known {
   readonly manifest: Manifest;
-  readonly farm?: FarmDescription | undefined;
+  readonly farm?: FarmDescription;
   readonly batch: Batch;
   readonly jobs: RenderJobs | undefined;
 }

@@ -10,11 +10,11 @@ import { findPair, type FoundPair, jobRequests, type JobRequests, namedPair } fr
 
 /** The wanted retry, as its plan records it (see `RetryPlan`). */
 export interface RetryWish extends Pick<RetryPlan, 'why' | 'jobQueue'> {
-  readonly partial?: boolean | undefined;
-  readonly samples?: number | undefined;
-  readonly memoryMib?: number | undefined;
-  readonly vcpus?: number | undefined;
-  readonly onDemand?: boolean | undefined;
+  readonly partial?: boolean;
+  readonly samples?: number;
+  readonly memoryMib?: number;
+  readonly vcpus?: number;
+  readonly onDemand?: boolean;
   /** Array indexes of the slices that lack frames, ascending; empty for a retry of the video alone. */
   readonly slices: readonly number[];
   /** Ascending. */
@@ -28,7 +28,7 @@ export interface RetryServices {
   readonly now: () => Date;
   readonly targets: ChosenTargets;
   /** Absent if no other runner can submit, such as under the local farm's lock. */
-  readonly claim?: ClaimPolicy | undefined;
+  readonly claim?: ClaimPolicy;
 }
 
 export interface SubmittedRetry {

@@ -97,9 +97,9 @@ export interface RenderRequest {
   readonly output: URL;
   readonly options: RenderOptions;
   /** Cost allocation tags; an existing plan keeps its own. */
-  readonly tags?: Tags | undefined;
+  readonly tags?: Tags;
   /** The cost cap, written before any job is submitted. */
-  readonly cap?: Pick<CostCap, 'maxUsd' | 'at' | 'prices'> | undefined;
+  readonly cap?: Pick<CostCap, 'maxUsd' | 'at' | 'prices'>;
   /**
    * Whether the cap is part of the plan and counts only if this request makes the plan. Uploads need this: any
    * uploader could repeat another person's upload with another cap.
@@ -126,7 +126,7 @@ export interface SubmitServices extends JobServices {
   /** Whether that place has a display for engines that need one. */
   readonly hasDisplay?: boolean;
   /** Whether `OCIO` names a colour configuration in that place. */
-  readonly hasOwnColors?: boolean | undefined;
+  readonly hasOwnColors?: boolean;
   /**
    * Asks whether the Blender there has OpenImageDenoise; called only for scenes that use it. Absent for the farm,
    * whose Blenders have it.

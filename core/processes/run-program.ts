@@ -280,7 +280,7 @@ export class LineSplitter {
 export interface System {
   readonly platform: NodeJS.Platform;
   /** Windows: endings of programs, `;` between them, as in the variable PATHEXT. */
-  readonly endings?: string | undefined;
+  readonly endings?: string;
   readonly isExecutable: (path: string) => boolean;
 }
 

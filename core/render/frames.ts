@@ -263,7 +263,7 @@ export interface FailedFrame {
   readonly frame: number;
   readonly reason: string;
   /** Files that it lacks, by their names in the scene; the fault follows in brackets unless the file is missing. */
-  readonly missing?: readonly string[] | undefined;
+  readonly missing?: readonly string[];
 }
 
 /** Most files in one sentence. */

@@ -251,7 +251,7 @@ export function readOption(name: OptionName, text: string): unknown {
 /** The fault `scripts-refused` if the options ask for scripts and the farm forbids them. Pure. */
 export function scriptFaults(
   { allowScripts }: RenderOptions,
-  { allowsScripts }: { readonly allowsScripts?: boolean | undefined },
+  { allowsScripts }: { readonly allowsScripts?: boolean },
 ): SpotreelError[] {
   if (!allowScripts || allowsScripts) return [];
   const message =

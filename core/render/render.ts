@@ -36,7 +36,7 @@ export interface FrameFailures {
     readonly frame: number;
     readonly reason: string;
     /** Files that the frame lacks; absent if it failed for another reason. */
-    readonly missing?: readonly string[] | undefined;
+    readonly missing?: readonly string[];
   }>;
 }
 

@@ -108,7 +108,7 @@ interface SlicedFrames {
   readonly frames: FrameRanges;
   readonly framesPerSlice: number;
   readonly sliceCount: number;
-  readonly sliceOrder?: SliceOrder | undefined;
+  readonly sliceOrder?: SliceOrder;
 }
 
 /** The array index of the child that renders each frame. Frames that are not in the plan are left out. */
@@ -156,9 +156,9 @@ export interface MissingFrames {
 
 /** The missing frames to render; all by default. */
 export interface AskedFrames {
-  readonly frames?: ReadonlySet<number> | undefined;
+  readonly frames?: ReadonlySet<number>;
   /** Only failed frames. */
-  readonly failed?: boolean | undefined;
+  readonly failed?: boolean;
 }
 
 /** The frames of a retry. */

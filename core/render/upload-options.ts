@@ -67,11 +67,11 @@ function decodeBytes(bytes: Uint8Array, charset: string): string | undefined {
 export interface UploadWishes {
   readonly options: RenderOptions;
   /** The render's name, instead of one from the file's name. */
-  readonly name?: string | undefined;
+  readonly name?: string;
   /** Cost allocation tags. */
-  readonly tags?: Tags | undefined;
+  readonly tags?: Tags;
   /** The cost cap in US dollars. */
-  readonly maxCostUsd?: number | undefined;
+  readonly maxCostUsd?: number;
 }
 
 /** A part of a request that is not an option: its flag, its limits in words, and its help text. */

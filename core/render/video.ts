@@ -156,7 +156,7 @@ const BY_NAME: Readonly<Record<string, Display>> = {
 };
 
 /** The display of the scene's frames; `undefined` for BT.709 and unknown displays. Pure. */
-export function displayOf({ display }: { readonly display?: string | undefined }): Display | undefined {
+export function displayOf({ display }: { readonly display?: string }): Display | undefined {
   // ACES configurations add the word.
   const name = display?.replace(/ - Display$/, '') ?? '';
   return Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;

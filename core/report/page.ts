@@ -46,7 +46,7 @@ interface FilmInput {
   /** The name of the video beside the page; absent if no video was made. */
   readonly video?: string;
   /** Folders below `outputs/`. */
-  readonly outputs?: readonly string[] | undefined;
+  readonly outputs?: readonly string[];
 }
 
 /** Most File Output nodes with a link. The page counts the others. */
@@ -102,7 +102,7 @@ export interface ReportInput extends SliceRecords {
   /** Findings from making the video. */
   readonly findings?: readonly Finding[];
   /** The cost at the built-in prices; absent for renders without paid machines. */
-  readonly cost?: RenderCost | undefined;
+  readonly cost?: RenderCost;
   readonly at: Date;
 }
 

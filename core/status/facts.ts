@@ -32,27 +32,27 @@ export type Plan = Pick<
   /** Whether its slices run on machines with GPUs. */
   readonly onGpu: boolean;
   /** Absent for a render of its own. */
-  readonly group?: string | undefined;
-  readonly camera?: string | undefined;
+  readonly group?: string;
+  readonly camera?: string;
 };
 
 /** Records of a render's start and end: few requests, whatever its size. */
 export interface RenderRecords extends JobRecords {
   readonly render: Render;
-  readonly plan?: Plan | undefined;
+  readonly plan?: Plan;
   /** Why the plan cannot be read; absent if it can, or if it is missing. */
-  readonly planFault?: string | undefined;
+  readonly planFault?: string;
 }
 
 /** Records of the newest jobs. */
 export interface JobRecords {
-  readonly jobs?: RenderJobs | undefined;
+  readonly jobs?: RenderJobs;
   /** When `jobs` was noted, in milliseconds since 1970. */
-  readonly jobsNotedAt?: number | undefined;
+  readonly jobsNotedAt?: number;
   /** The job that makes a video of the stored frames after the render job `renderJob` failed. */
-  readonly salvage?: Pick<Salvage, 'renderJob' | 'jobId'> | undefined;
+  readonly salvage?: Pick<Salvage, 'renderJob' | 'jobId'>;
   /** `status.json` if it reports the end of these jobs. */
-  readonly status?: EndStatus | undefined;
+  readonly status?: EndStatus;
   /** Files that cannot be used, and why; a line each. */
   readonly damage?: readonly string[];
 }
@@ -61,18 +61,18 @@ export interface JobRecords {
 export interface RenderResults {
   readonly stored: number;
   /** The newest frame. */
-  readonly newestFrame?: URL | undefined;
+  readonly newestFrame?: URL;
   readonly failed: number;
   readonly failures: FrameFailures['first'];
-  readonly gaps?: Gaps | undefined;
+  readonly gaps?: Gaps;
   /** Files that frames were rendered without. */
-  readonly lacking?: MissingFiles | undefined;
+  readonly lacking?: MissingFiles;
   /** Why slices failed, if no frame has a reason. */
   readonly sliceReasons?: readonly string[];
   /** As in `JobRecords`. */
   readonly damage?: readonly string[];
-  readonly video?: URL | undefined;
-  readonly partialVideo?: URL | undefined;
+  readonly video?: URL;
+  readonly partialVideo?: URL;
 }
 
 /** `undefined` if there is no render. Damaged files are listed in the result. Throws what storage throws. */
@@ -84,7 +84,7 @@ export async function readRenderRecords(render: Render): Promise<RenderRecords |
 
 async function findManifest(
   render: Render,
-): Promise<{ readonly manifest?: Manifest | undefined; readonly planFault?: string }> {
+): Promise<{ readonly manifest?: Manifest; readonly planFault?: string }> {
   try {
     return { manifest: await render.manifest.read() };
   } catch (error) {
@@ -190,23 +190,23 @@ export function localHolder(render: Render): LockHolder | undefined {
 /** What a Batch reports about a render's jobs. */
 export interface SeenJobs {
   readonly place: 'farm' | 'here';
-  readonly render?: JobDetail | undefined;
-  readonly stitch?: JobDetail | undefined;
-  readonly salvage?: JobDetail | undefined;
+  readonly render?: JobDetail;
+  readonly stitch?: JobDetail;
+  readonly salvage?: JobDetail;
   /** Some children of the render job: those that run next. */
   readonly children?: readonly JobDetail[];
   /** On one machine: whether a process renders it. */
   readonly attended?: boolean;
   /** On one machine: renders before it in a watch folder's queue; absent if no process works on such a queue. */
-  readonly turn?: number | undefined;
+  readonly turn?: number;
   /** On one machine: the newest pair of jobs in the journals, if `jobs.json` names none. */
-  readonly foundJobs?: RenderJobs | undefined;
+  readonly foundJobs?: RenderJobs;
   /** Why the first slice that did not start failed. */
-  readonly cause?: string | undefined;
+  readonly cause?: string;
   /** Journals that cannot be read, and why; a line each. */
   readonly damage?: readonly string[];
   /** Why the Batch did not answer. */
-  readonly fault?: string | undefined;
+  readonly fault?: string;
 }
 
 /** Most children that are described in the call for their parent: one of them may block the queue. */

@@ -83,14 +83,14 @@ export interface KnownRender {
   readonly records: RenderRecords;
   readonly results: RenderResults;
   readonly seen: SeenJobs;
-  readonly figures?: SliceFigures | undefined;
+  readonly figures?: SliceFigures;
 }
 
 interface Verdict {
   readonly state: StateName;
   readonly ended: boolean;
-  readonly reason?: string | undefined;
-  readonly endedAt?: string | undefined;
+  readonly reason?: string;
+  readonly endedAt?: string;
 }
 
 /** The state of a render; `now` in milliseconds since 1970. Pure. */

@@ -26,15 +26,15 @@ export interface ListedRender {
   readonly renderId: string;
   readonly state: StateName;
   /** The name that it shares with the renders of other cameras. */
-  readonly group?: string | undefined;
-  readonly camera?: string | undefined;
-  readonly reason?: string | undefined;
+  readonly group?: string;
+  readonly camera?: string;
+  readonly reason?: string;
   /** Files that frames were rendered without. */
   readonly missingFiles?: RenderState['missingFiles'];
-  readonly frames?: { readonly total: number; readonly stored: number } | undefined;
+  readonly frames?: { readonly total: number; readonly stored: number };
   /** When it was planned or refused, ISO 8601; absent if its plan cannot be read. */
-  readonly createdAt?: string | undefined;
-  readonly video?: string | undefined;
+  readonly createdAt?: string;
+  readonly video?: string;
 }
 
 type Listable = Pick<ListedRender, 'renderId' | 'createdAt'>;
@@ -43,7 +43,7 @@ type Listable = Pick<ListedRender, 'renderId' | 'createdAt'>;
 export interface ListPlace {
   readonly output: URL;
   readonly storage: Storage;
-  readonly batch?: Batch | undefined;
+  readonly batch?: Batch;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -153,7 +153,7 @@ function listEnded({ render, plan, status }: RenderRecords, lacking: MissingFile
   };
 }
 
-function cameraOf({ plan: { group, camera } = {} }: { readonly plan?: Partial<Plan> | undefined }) {
+function cameraOf({ plan: { group, camera } = {} }: { readonly plan?: Partial<Plan> }) {
   return { ...(group !== undefined && { group }), ...(camera !== undefined && { camera }) };
 }
 

@@ -22,7 +22,7 @@ import type { RenderState } from './render-state';
 export interface RenderPlace {
   readonly render: Render;
   /** AWS Batch; absent on this machine. */
-  readonly batch?: Batch | undefined;
+  readonly batch?: Batch;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Most seconds to wait for AWS Batch; 20 by default. */
@@ -60,7 +60,7 @@ export interface Look {
   /** Whether AWS Batch throttles requests. */
   readonly throttled: boolean;
   /** The newest frame. */
-  readonly newestFrame?: URL | undefined;
+  readonly newestFrame?: URL;
   /** Machine time so far; on a farm only. */
   readonly usage?: RenderUsage;
 }

@@ -220,7 +220,7 @@ const PARTIAL = /^\..+\.[0-9a-f]{12}\.part$/s;
 
 /** The condition under which a file is written. */
 export interface WriteCondition {
-  readonly ifAbsent?: boolean | undefined;
+  readonly ifAbsent?: boolean;
   /** Called once no other writer with a condition can change the file at the path. */
   readonly isWanted?: (() => Promise<boolean>) | undefined;
 }
@@ -241,7 +241,7 @@ export function isPartial(name: string): boolean {
 export async function writeWhole(
   path: string,
   write: (partialPath: string) => Promise<void>,
-  { durable, ...condition }: WriteCondition & { readonly durable?: boolean | undefined } = {},
+  { durable, ...condition }: WriteCondition & { readonly durable?: boolean } = {},
 ): Promise<void> {
   const partial = partialPath(path);
   try {

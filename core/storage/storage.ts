@@ -11,7 +11,7 @@ export interface ByteSource {
   /** Bytes. */
   readonly size: number;
   /** Of the opened version; absent on disks, where it must be computed from all bytes. */
-  readonly etag?: string | undefined;
+  readonly etag?: string;
   /**
    * `length` bytes from `offset`, fewer at the end of the object. `room`, of at least that length, may hold them; then the result is a
    * part of it. Callers that read often save memory by it.
@@ -27,7 +27,7 @@ export interface ObjectInfo {
   readonly size: number;
   readonly lastModified: Date;
   /** As in `head`; absent on disks, where it must be computed from all bytes. */
-  readonly etag?: string | undefined;
+  readonly etag?: string;
 }
 
 /** An entry of a folder: an object, or, without `object`, a folder. */

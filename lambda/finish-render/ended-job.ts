@@ -52,25 +52,25 @@ export interface JobStateChange {
   readonly jobId: string;
   readonly jobName: string;
   readonly status: string;
-  readonly statusReason?: string | undefined;
+  readonly statusReason?: string;
   /** Milliseconds since 1970. */
-  readonly createdAt?: number | undefined;
+  readonly createdAt?: number;
   /** By CancelJob or TerminateJob. */
-  readonly isCancelled?: boolean | undefined;
-  readonly isTerminated?: boolean | undefined;
+  readonly isCancelled?: boolean;
+  readonly isTerminated?: boolean;
   readonly arrayProperties?:
     | {
-        readonly size?: number | undefined;
+        readonly size?: number;
         /** Only children have an index. */
-        readonly index?: number | undefined;
+        readonly index?: number;
         readonly statusSummary?: Readonly<Record<string, number>> | undefined;
       }
     | undefined;
   readonly container?:
     | {
-        readonly command?: readonly string[] | undefined;
-        readonly exitCode?: number | undefined;
-        readonly reason?: string | undefined;
+        readonly command?: readonly string[];
+        readonly exitCode?: number;
+        readonly reason?: string;
       }
     | undefined;
 }

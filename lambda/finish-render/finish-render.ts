@@ -33,7 +33,7 @@ export interface FrameCount {
   readonly frames?: RenderStatus['frames'];
   readonly findings: Finding[];
   /** Why frames failed, in one line. */
-  readonly why?: string | undefined;
+  readonly why?: string;
 }
 
 /**
@@ -68,9 +68,9 @@ export interface FinishServices extends ReportServices {
   /** Region of the console to which messages link. */
   readonly region: string;
   /** Submits a job that makes a video of the stored frames of a failed render; absent to make none. */
-  readonly salvage?: SalvageServices | undefined;
+  readonly salvage?: SalvageServices;
   /** Renders frames whose Spot machines were reclaimed; absent if the farm has no On-Demand machines. */
-  readonly rescue?: RescueServices | undefined;
+  readonly rescue?: RescueServices;
 }
 
 /** The result of an event. */

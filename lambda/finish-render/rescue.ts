@@ -17,7 +17,7 @@ export interface RescueServices {
   readonly jobQueue: string;
   readonly renderDefinitions: readonly RenderDefinition[];
   readonly stitch: { readonly jobQueue: string; readonly jobDefinition: string };
-  readonly farmName?: string | undefined;
+  readonly farmName?: string;
   readonly claim: ClaimPolicy;
 }
 

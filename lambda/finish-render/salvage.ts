@@ -14,7 +14,7 @@ export interface SalvageServices {
   /** Names or ARNs. */
   readonly jobQueue: string;
   readonly stitchDefinition: string;
-  readonly farmName?: string | undefined;
+  readonly farmName?: string;
   readonly claim: ClaimPolicy;
 }
 
@@ -22,7 +22,7 @@ interface Place {
   readonly manifest: Manifest;
   readonly now: () => Date;
   /** Why the render job was stopped, if a video is wanted anyway. */
-  readonly because?: string | undefined;
+  readonly because?: string;
 }
 
 /**

@@ -51,9 +51,9 @@ export interface UploadEvent {
   /** Without quotes. */
   readonly etag: string;
   /** Bytes. */
-  readonly size?: number | undefined;
-  readonly versionId?: string | undefined;
-  readonly reason?: string | undefined;
+  readonly size?: number;
+  readonly versionId?: string;
+  readonly reason?: string;
 }
 
 /** Reads the body of an SQS message from EventBridge. Throws `bad-event`, which names the wrong field. */

@@ -19,7 +19,7 @@ export interface CostWatchProps {
    * Queue of the machines with GPUs.
    * @default - the farm has no GPUs
    */
-  readonly gpuQueue?: IJobQueue | undefined;
+  readonly gpuQueue?: IJobQueue;
 }
 
 /**

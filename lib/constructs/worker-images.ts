@@ -115,7 +115,7 @@ interface WorkerImageProps {
   /** Full version of the Blender to build in. Not needed for an existing image. */
   readonly blenderVersion?: string;
   /** Path of an OpenColorIO configuration to build in. */
-  readonly ocio?: string | undefined;
+  readonly ocio?: string;
 }
 
 const ECR_URI = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com\/([^:@]+)/;
