@@ -15,7 +15,7 @@ export async function readFarm(farmName: string, ssm: Pick<SSMClient, 'send'>): 
     value = answer.Parameter?.Value;
   } catch (error) {
     if (error instanceof ParameterNotFound) throw noFarm(name, error);
-    const message = `can't read the farm's parameter ${name}: ${messageOf(error)}; check credentials and region`;
+    const message = `can't read the farm's parameter ${name}: ${messageOf(error)}; check the credentials, and the region (AWS_REGION)`;
     throw new SpotreelError('aws-unavailable', 'passing', message, { cause: error });
   }
   if (value === undefined) throw noFarm(name);

@@ -80,7 +80,7 @@ test('estimate needs no AWS account to show time here and cost on a farm', async
   expect(again).toMatchObject({ exitCode: 0 });
   expect(writeTimes(folder)).toEqual(written);
   expect(onlyRender(at('out'))).toBe(folder);
-  for (const words of ['72 frames of 64×36', 'Spot', 'On-Demand', 'by the table of', frames[0]!.thumbnail])
+  for (const words of ['72 frames of 64×36', 'Spot', 'On-Demand', 'built-in table of', frames[0]!.thumbnail])
     expect(again.stdout).toContain(words);
 
   // With other options, test frames are rendered again.

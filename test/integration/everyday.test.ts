@@ -249,7 +249,8 @@ describe('in a terminal of 60 columns', () => {
       links: { folder: at('renders', LONG) },
     };
     writeFileSync(at('renders', LONG, 'status.json'), JSON.stringify(status));
-    const { NO_COLOR: _, FORCE_COLOR: __, ...clean } = process.env;
+    // In CI, Node shows no colours unless it knows that CI.
+    const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...clean } = process.env;
     const command = [
       'python3',
       PROGRAM,

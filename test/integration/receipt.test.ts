@@ -92,7 +92,7 @@ describe('on this machine', () => {
     expect(cost.usd.low).toBeGreaterThan(0);
     expect(cost.usd.middle).toBeCloseTo(cost.spot.middle + cost.stitch.middle);
     const page = readFileSync(at('out/shot/report.html'), 'utf8');
-    expect(page).toContain(`by the table of ${TABLE_DATE}`);
+    expect(page).toContain(`at prices of the built-in table of ${TABLE_DATE}`);
     expect(page).toContain('artist=&lt;ann&gt;');
   });
 
@@ -229,7 +229,7 @@ describe('on a farm', () => {
     });
     expect(exitCode).toBe(0);
     expect(stdout).toContain('shot: receipt so far (the render has not ended)');
-    expect(stdout).toContain(`by the table of ${TABLE_DATE}`);
+    expect(stdout).toContain(`at prices of the built-in table of ${TABLE_DATE}`);
     expect(stdout).toContain('cannot get Spot prices from EC2: You are not authorized.');
     expect(stdout).toContain('1 of them on On-Demand machines');
     expect(stdout).toContain('3, 1 interrupted');

@@ -15,7 +15,9 @@ export type RenderResult = z.infer<typeof renderResultSchema>;
 
 /** `undefined` if the render was refused before it had a result. */
 export function readRenderResult(stdout: string): RenderResult | undefined {
-  return stdout.startsWith('{') ? renderResultSchema.parse(JSON.parse(stdout)) : undefined;
+  if (!stdout.startsWith('{')) return undefined;
+  const printed: object = JSON.parse(stdout);
+  return 'error' in printed ? undefined : renderResultSchema.parse(printed);
 }
 
 /** The severity of each code that `spotreel inspect --json` prints. */
