@@ -106,7 +106,7 @@ test('estimate lists failed test frames and fails if all of them failed', async 
   const none = installFakeBlender(at('none'), { ...fake, refuse: 'it will not open' });
   const failed = await estimate([...args, '--samples', '3'], { ...NO_AWS, ...none });
   expect(failed).toMatchObject({ exitCode: 1, stdout: '' });
-  expect(failed.stderr).toContain('none of the test frames');
+  expect(failed.stderr).toContain('all test frames of');
 });
 
 test('estimate fails if the named farm does not exist', async () => {

@@ -53,7 +53,8 @@ function onTheFarm(): Place {
   const { aws, farm, batch } = containers;
   const desk = at('desk');
   mkdirSync(desk, { recursive: true });
-  const run = (...args: string[]) => spotreel(args, { cwd: desk, environment: aws.environment() });
+  const environment = { ...aws.environment(), SPOTREEL_FARM_NAME: 'main' };
+  const run = (...args: string[]) => spotreel(args, { cwd: desk, environment });
   const render = async (scene: string, ...flags: string[]) => {
     const [{ jobName }] = parsed(await run('submit', scene, ...flags));
     return String(jobName).replace(/_Rendering$/, '');
