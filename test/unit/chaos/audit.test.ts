@@ -120,14 +120,14 @@ test.each<[string, Partial<RoundFacts>, RegExp]>([
     /ended by itself 1 times: x/,
   ],
   ['other frames than were asked for', { plan: { ...PLAN, frames: [3, 5] } }, /manifest's frames are 3,5,7/],
-  ['a frame that vanished', { frames: without(5) }, /frame 5 is missing and nothing tells why/],
+  ['a frame that vanished', { frames: without(5) }, /frame 5 is missing and no file gives the reason/],
   [
     'a frame that was given up without a report',
     {
       frames: without(5),
       reports: [withAttempt({ exitCode: 65, reason: 'frames failed 2 times or lack a file: 5' })],
     },
-    /frame 5 is missing and nothing tells why/,
+    /frame 5 is missing and no file gives the reason/,
   ],
   ['a half-written file', { halfWritten: ['frames/.0005.png.part'] }, /left over: frames/],
   [
@@ -140,18 +140,22 @@ test.each<[string, Partial<RoundFacts>, RegExp]>([
     { frames: new Map([...GOOD.frames, ['0005.png', 'it is empty']]) },
     /0005.png: it is empty/,
   ],
-  ['an unexpected frame', { frames: new Map([...GOOD.frames, ['0004.png', undefined]]) }, /nobody asked for/],
+  [
+    'an unexpected frame',
+    { frames: new Map([...GOOD.frames, ['0004.png', undefined]]) },
+    /0004.png, which was not requested/,
+  ],
   [
     'a failure of a stored frame',
     { failures: new Map([['5.json', 'why']]) },
-    /tells of a frame that is there/,
+    /reports a frame that is stored/,
   ],
   ['a video out of order', { video: [0, 2, 1] }, /video shows the frames 0,2,1/],
   ['a video that lacks a frame', { video: [0, 1] }, /video shows the frames 0,1,/],
-  ['no video', { video: undefined }, /not at all/],
-  ['no status', { status: undefined }, /says nothing/],
+  ['no video', { video: undefined }, /video shows the frames \(none\)/],
+  ['no status', { status: undefined }, /has the state none/],
   ['a wrong count', { frames: without(5), messages: ['failed'] }, /counts 3 frames of 2/],
-  ['no message', { messages: [] }, /nobody was told/],
+  ['no message', { messages: [] }, /no message says that it is complete/],
   ['two pairs', { jobs: [...GOOD.jobs, job('Rendering', 0)] }, /not one pair/],
   ['a job that failed', { jobs: [job('Rendering', 0), job('Stitching', 65)] }, /is FAILED, not SUCCEEDED/],
   [
@@ -167,20 +171,16 @@ test.each<[string, Partial<RoundFacts>, RegExp]>([
     { reports: [withAttempt({ kept: 1 })] },
     /1 frames kept and 3 rendered of 3/,
   ],
-  [
-    'a frame rendered again',
-    { blender: [...GOOD.blender, begun(5, 30)] },
-    /frame 5 was rendered again by worker 1/,
-  ],
+  ['a frame rendered again', { blender: [...GOOD.blender, begun(5, 30)] }, /worker 1 rendered frame 5 again/],
   [
     'a frame rendered again by a worker that did not look for it',
     { blender: [...GOOD.blender, begun(5, 30, 2)] },
-    /again by worker 2/,
+    /worker 2 rendered frame 5 again/,
   ],
   [
     'a frame rendered again in a folder',
     { blender: [{ ...begun(5, 10), stored: true }] },
-    /frame 5 was rendered again/,
+    /rendered frame 5 again/,
   ],
   [
     'a frame dropped at SIGTERM',
@@ -188,7 +188,7 @@ test.each<[string, Partial<RoundFacts>, RegExp]>([
       signals: [{ target: 'worker', signal: 'SIGTERM', afterSteps: 1, delayMs: 0, pid: 2 }],
       blender: [...GOOD.blender, begun(5, 8, 2)],
     },
-    /frame 5 was begun and dropped/,
+    /dropped frame 5, which it had begun/,
   ],
   [
     'a rendered frame lost to SIGTERM',
@@ -196,7 +196,7 @@ test.each<[string, Partial<RoundFacts>, RegExp]>([
       signals: [{ target: 'worker', signal: 'SIGTERM', afterSteps: 1, delayMs: 0, pid: 2 }],
       blender: [...GOOD.blender, { ...begun(5, 8, 2), what: 'rendered' }],
     },
-    /frame 5 was rendered and lost/,
+    /lost frame 5, which it had rendered/,
   ],
   [
     'an upload left over',
