@@ -75,8 +75,9 @@ async function until(isSo: () => boolean, { process: program, finished }: Starte
   }
 }
 
-test('download of 1,200 frames, killed twice, fetches no whole frame again', async () => {
-  const count = 1200;
+test('download of 1,040 frames, killed twice, fetches no whole frame again', async () => {
+  // S3 lists them in two pages.
+  const count = 1040;
   const numbers = Array.from({ length: count }, (_, index) => index + 1);
   await putManifest('long', count);
   await mapConcurrently(numbers, 16, (frame) => put(`long/frames/${frameName(frame)}`, frameBytes(frame)));
@@ -135,7 +136,7 @@ test('download of 1,200 frames, killed twice, fetches no whole frame again', asy
 
 test('download resumes a large file only if its version is the same', async () => {
   await putManifest('large', 2);
-  const film = bytesOf('a large film', 40 * MIB);
+  const film = bytesOf('a large film', 24 * MIB);
   await put('large/output.mp4', film);
   const partial = () => {
     const folder = at('here/.download');
@@ -143,7 +144,7 @@ test('download resumes a large file only if its version is the same', async () =
     return name ? statSync(at('here/.download', name)).size : 0;
   };
   const killed = startProgram('spotreel', argv('large', '--video'), { environment });
-  await until(() => partial() >= 16 * MIB, killed);
+  await until(() => partial() >= 8 * MIB, killed);
   killed.process.kill('SIGKILL');
   await killed.finished;
   const had = partial();
@@ -154,15 +155,15 @@ test('download resumes a large file only if its version is the same', async () =
   const from = gets(/output\.mp4$/).map(({ range }) => Number(/=(\d+)-/.exec(range!)![1]));
   expect(Math.min(...from)).toBe(had);
 
-  const other = bytesOf('another film', 40 * MIB);
+  const other = bytesOf('another film', 24 * MIB);
   await put('large/output.mp4', other);
   expect(await download('large', '--video')).toMatchObject({ exitCode: 0 });
   expect(readFileSync(at('here/output.mp4')).equals(other)).toBe(true);
 });
 
 test('download ends with 130 at Ctrl-C, and the same command resumes it', async () => {
-  await putManifest('some', 400);
-  const numbers = Array.from({ length: 399 }, (_, index) => index + 1);
+  await putManifest('some', 200);
+  const numbers = Array.from({ length: 199 }, (_, index) => index + 1);
   await mapConcurrently(numbers, 16, (frame) => put(`some/frames/${frameName(frame)}`, frameBytes(frame)));
   const stopped = startProgram('spotreel', argv('some'), { environment });
   await until(() => framesHere().length > 20, stopped);
@@ -174,12 +175,12 @@ test('download ends with 130 at Ctrl-C, and the same command resumes it', async 
   writeFileSync(at('here/frames/0002.png'), bytesOf('damaged', 700));
   const last = await download('some');
   expect(last).toMatchObject({ exitCode: 3 });
-  expect(last.stderr).toContain('missing so far: frames 400');
+  expect(last.stderr).toContain('missing so far: frames 200');
   expect(last.stderr).toContain('no video yet');
   expect(readFileSync(at('here/frames/0002.png')).equals(frameBytes(2))).toBe(true);
 
   expect(await download('some', '--frames', '1-10')).toMatchObject({ exitCode: 0 });
-  expect(await download('some', '--frames', '401-410')).toMatchObject({ exitCode: 2 });
+  expect(await download('some', '--frames', '201-210')).toMatchObject({ exitCode: 2 });
 });
 
 test('download writes nothing through a link', async () => {

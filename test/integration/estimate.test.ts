@@ -38,7 +38,9 @@ function ascends({ low, middle, high }: { low: number; middle: number; high: num
 
 test('estimate needs no AWS account to show time here and cost on a farm', async () => {
   const args = [CLOCK, '--resolution-percent', '10', '--samples', '1', '-p', '2'];
-  const first = await estimate([...args, '--json']);
+  const blender = installFakeBlender(at('blender'), { width: 64, height: 36 });
+  const estimateHere = (more: string[]) => estimate([...args, ...more], { ...NO_AWS, ...blender });
+  const first = await estimateHere(['--json']);
   expect(first).toMatchObject({ exitCode: 0 });
   const told = JSON.parse(first.stdout);
   const folder = onlyRender(at('out'));
@@ -78,7 +80,7 @@ test('estimate needs no AWS account to show time here and cost on a farm', async
 
   // The same again: estimated from the stored test frames.
   const written = writeTimes(folder);
-  const again = await estimate(args);
+  const again = await estimateHere([]);
   expect(again).toMatchObject({ exitCode: 0 });
   expect(writeTimes(folder)).toEqual(written);
   expect(onlyRender(at('out'))).toBe(folder);
@@ -86,7 +88,7 @@ test('estimate needs no AWS account to show time here and cost on a farm', async
     expect(again.stdout).toContain(words);
 
   // With other options, test frames are rendered again.
-  await estimate([...args, '--test-frames', '1', '-p', '1']);
+  await estimateHere(['--test-frames', '1', '-p', '1']);
   expect(readdirSync(at('out'))).toHaveLength(2);
 });
 

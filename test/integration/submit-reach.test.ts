@@ -26,15 +26,17 @@ const at = useScratchFolder();
 const copyProject = useProject();
 let farm: PlayedFarm;
 
-/** A folder with the project of `makeHonest`. */
+/** Folders with the projects of `makeHonest` and `makeTheft`. */
 let honest: string;
+let theft: string;
 
 beforeAll(async () => {
   farm = await startPlayedFarm();
   honest = await makeHonest();
+  theft = await makeTheft();
 }, 120_000);
 afterAll(async () => {
-  rmSync(honest, { recursive: true, force: true });
+  for (const folder of [honest, theft]) rmSync(folder, { recursive: true, force: true });
   await farm.stop();
 });
 
@@ -49,15 +51,21 @@ async function keys(prefix = ''): Promise<string[]> {
 
 const SECRET = '[default]\naws_secret_access_key = wJalrXUtnFEMI\n';
 
+function copyTheft(): string {
+  cpSync(theft, at('home'), { recursive: true });
+  return at('home/proj/shots/steal.blend');
+}
+
 /** A home with keys, and in it a project whose scene asks for them. */
 async function makeTheft(): Promise<string> {
-  for (const folder of ['home/.aws', 'home/.ssh', 'home/proj/shots'])
-    mkdirSync(at(folder), { recursive: true });
-  writeFileSync(at('home/.aws/credentials'), SECRET);
-  writeFileSync(at('home/.ssh/id_rsa'), '-----BEGIN OPENSSH PRIVATE KEY-----\n');
-  writeFileSync(at('home/.ssh/stolen.uni'), 'a key');
-  return makeScene(
-    at('home/proj/shots/steal.blend'),
+  const home = mkdtempSync(join(tmpdir(), 'spotreel theft '));
+  const baked = mkdtempSync(join(tmpdir(), 'spotreel baked '));
+  for (const folder of ['.aws', '.ssh', 'proj/shots']) mkdirSync(join(home, folder), { recursive: true });
+  writeFileSync(join(home, '.aws/credentials'), SECRET);
+  writeFileSync(join(home, '.ssh/id_rsa'), '-----BEGIN OPENSSH PRIVATE KEY-----\n');
+  writeFileSync(join(home, '.ssh/stolen.uni'), 'a key');
+  await makeScene(
+    join(home, 'proj/shots/steal.blend'),
     `
 scene.frame_end = 1
 def steal(path):
@@ -74,12 +82,14 @@ domain.fluid_type = 'DOMAIN'
 domain.domain_settings.cache_type = 'ALL'
 domain.domain_settings.resolution_max = 6
 domain.domain_settings.cache_frame_end = 1
-domain.domain_settings.cache_directory = ${JSON.stringify(at('baked'))}
+domain.domain_settings.cache_directory = ${JSON.stringify(baked)}
 bpy.context.view_layer.objects.active = bpy.data.objects['Cube']
 bpy.ops.fluid.bake_all()
 domain.domain_settings.cache_directory = '//../../.ssh/'
 `,
   );
+  rmSync(baked, { recursive: true });
+  return home;
 }
 
 const FLAGS = [[[]], [['--yes']], [['--force', '--yes']], [['--project', 'home', '--force']]];
@@ -87,7 +97,7 @@ const FLAGS = [[[]], [['--yes']], [['--force', '--yes']], [['--project', 'home',
 test.each(fewOrAll('uploads', FLAGS, (_, index) => index % 2 === 0))(
   'a scene that asks for keys gets none of them into the bucket, with %j',
   async (flags) => {
-    const scene = await makeTheft();
+    const scene = copyTheft();
     const before = new Set(await keys('uploads/'));
     const { exitCode, stderr } = await submit(scene, ...flags);
     const isForced = flags.includes('--force');
@@ -142,7 +152,7 @@ test.each([
   ['project', ['--project', 'copy/film']],
 ])('a project with textures beside the scene folder renders with --%s', async (name, flags) => {
   const scene = copyHonest();
-  const { exitCode, stderr } = await submit(scene, '-n', `Honest-${name}`, ...flags);
+  const { exitCode, stderr } = await submit(scene, '-n', `Honest-${name}`, '-f', '3', ...flags);
   expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
   expect(stderr.includes('the scene needs 7 files')).toBe(name === 'yes');
   const manifest = parseManifest(Buffer.from(await farm.get(`renders/Honest-${name}/manifest.json`)));
@@ -162,7 +172,16 @@ test('submit --project uploads nothing outside of that folder', async () => {
   const scene = copyHonest();
   renameSync(at('copy/film/plates/plate_0001.png'), at('elsewhere.png'));
   symlinkSync(at('elsewhere.png'), at('copy/film/plates/plate_0001.png'));
-  const { stderr } = await submit(scene, '--project', 'copy/film/shots', '--force', '-n', 'Alone');
+  const { stderr } = await submit(
+    scene,
+    '--project',
+    'copy/film/shots',
+    '--force',
+    '--frames',
+    '1',
+    '-n',
+    'Alone',
+  );
   expect(stderr).toMatch(/warning: library-missing: .*leads out of the project's folder/);
   expect(stderr).toMatch(/warning: outside-project: image "Tiles" .*leads out of the project's folder/);
   const alone = parseManifest(Buffer.from(await farm.get('renders/Alone/manifest.json')));
@@ -204,7 +223,7 @@ test('estimate --on-farm needs the same consent', async () => {
 });
 
 test('estimate --on-farm --yes uploads no keys', async () => {
-  const scene = await makeTheft();
+  const scene = copyTheft();
   const before = await keys('uploads/');
   const { exitCode, stderr } = await spotreel(['estimate', scene, '--on-farm', '--yes'], {
     environment: farm.environment,
