@@ -38,7 +38,7 @@ function ascends({ low, middle, high }: { low: number; middle: number; high: num
 
 test('estimate needs no AWS account to show time here and cost on a farm', async () => {
   const args = [CLOCK, '--resolution-percent', '10', '--samples', '1', '-p', '2'];
-  const blender = installFakeBlender(at('blender'), { width: 64, height: 36 });
+  const blender = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 1000 });
   const estimateHere = (more: string[]) => estimate([...args, ...more], { ...NO_AWS, ...blender });
   const first = await estimateHere(['--json']);
   expect(first).toMatchObject({ exitCode: 0 });
