@@ -6,7 +6,15 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { SpotreelFarm, type SpotreelFarmProps } from '../../lib/spotreel-farm';
-import { allProperties, expectCounts, expectResource, flat, grants, onlyProperties } from './synth-farm';
+import {
+  allProperties,
+  expectAttributes,
+  expectCounts,
+  expectResource,
+  flat,
+  grants,
+  onlyProperties,
+} from './synth-farm';
 
 /** A user's stack in an app without any feature flags. */
 function ownStack(id = 'Mine', app = ownApp()): Stack {
@@ -37,7 +45,7 @@ describe('a farm without props', () => {
   const template = farmIn();
 
   test('has its own bucket, which remains when the farm is deleted', () => {
-    template.hasResource('AWS::S3::Bucket', { DeletionPolicy: 'Retain' });
+    expectAttributes(template, 'AWS::S3::Bucket', { DeletionPolicy: 'Retain' });
   });
 
   test('is the farm main', () => {
