@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-import { runCommandLine } from '../cli/main';
-import { exitWithItsReader } from '../cli/output';
+import { exitWithItsReader, runCommandLine } from './library';
 
 // The SDK warns about the Node version that a later SDK needs. Its version is fixed here, so users need no warning.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';

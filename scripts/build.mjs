@@ -1,6 +1,7 @@
-// Bundles the command line and the worker into dist/, and puts the files that they read beside them.
+// Bundles the command line, the worker, the Lambdas and the library into dist/, and puts the files that they read beside
+// them.
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -14,18 +15,23 @@ const APART = { '@aws-sdk/client-ec2': 'aws-ec2' };
 const apart = {
   name: 'apart',
   setup({ onResolve }) {
+    // The program is small, and its commands are in the bundle of the library.
+    onResolve({ filter: /^\.\/library$/ }, () => ({ path: './index.js', external: true }));
     onResolve({ filter: /^@aws-sdk\// }, ({ path, kind }) =>
       path in APART && kind !== 'entry-point' ? { path: `./${APART[path]}.js`, external: true } : undefined,
     );
   },
 };
 
-const { outputFiles } = await build({
+const LAMBDAS = ['submit-render', 'finish-render', 'watch-cost'];
+
+const programs = build({
   absWorkingDir: root,
   entryPoints: {
     spotreel: 'bin/spotreel.ts',
     worker: 'container/worker/main.ts',
-    ...Object.fromEntries(Object.entries(APART).map(([path, name]) => [name, path])),
+    index: 'bin/library.ts',
+    cdk: 'bin/cdk.ts',
   },
   outdir: dist,
   bundle: true,
@@ -33,31 +39,73 @@ const { outputFiles } = await build({
   target: 'node20.19',
   format: 'cjs',
   plugins: [apart],
+  // The user's app has them.
+  external: ['aws-cdk-lib', 'constructs'],
   // Names of functions and files stay readable in a user's stack trace.
   minifySyntax: true,
   logLevel: 'warning',
+  metafile: true,
   write: false,
 });
-await mkdir(dist, { recursive: true });
-for (const { path, contents } of outputFiles)
-  await put(path, contents, basename(path) === 'spotreel.js' ? 0o755 : 0o644);
-// The programs with which the worker starts others; the image has them, too (lib/constructs/worker-images.ts).
+const partsOfSdk = build({
+  absWorkingDir: root,
+  entryPoints: Object.fromEntries(Object.entries(APART).map(([path, name]) => [name, path])),
+  outdir: dist,
+  bundle: true,
+  minify: true,
+  platform: 'node',
+  target: 'node20.19',
+  format: 'cjs',
+  logLevel: 'warning',
+  metafile: true,
+  write: false,
+});
+const lambdas = build({
+  absWorkingDir: root,
+  entryPoints: Object.fromEntries(LAMBDAS.map((name) => [`${name}/index`, `lambda/${name}/handler.ts`])),
+  outdir: join(dist, 'lambda'),
+  bundle: true,
+  minify: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'cjs',
+  // Only multipart uploads use it, and no Lambda makes them. With it esbuild would join fewer modules.
+  external: ['@aws-sdk/lib-storage'],
+  // Use the SDK's ES modules, from which esbuild can remove unused code.
+  mainFields: ['module', 'main'],
+  logLevel: 'warning',
+  metafile: true,
+  write: false,
+});
+const built = await Promise.all([programs, partsOfSdk, lambdas]);
+for (const { outputFiles } of built)
+  for (const { path, contents } of outputFiles)
+    await put(path, contents, basename(path) === 'spotreel.js' ? 0o755 : 0o644);
+// The programs with which the worker starts others; the image has them, too (lib/built-files.ts).
 const forBlender = (await readdir(join(root, 'container/worker/blender'))).filter((name) =>
   name.endsWith('.py'),
 );
-const scripts = [
+const copies = [
   ...forBlender.map((name) => `container/worker/blender/${name}`),
   'container/worker/sandbox.pl',
   'core/processes/supervise.pl',
+  // What the construct reads (lib/built-files.ts).
+  'container/Dockerfile',
+  'lib/host/watch-spot-notice.sh',
 ];
-for (const script of scripts) {
-  await put(join(dist, basename(script)), await readFile(join(root, script)));
+for (const path of copies) {
+  await put(join(dist, basename(path)), await readFile(join(root, path)));
 }
+
+// For the licences in the package (scripts/package.mjs).
+const inputs = new Set(built.flatMap(({ metafile }) => Object.keys(metafile.inputs)));
+await put(join(dist, 'inputs.json'), Buffer.from(JSON.stringify([...inputs].toSorted())));
 
 /** Replaces only changed files, each at once, as programs may be running from here. */
 async function put(path, contents, mode = 0o644) {
   const there = await readFile(path).catch(() => undefined);
   if (there?.equals(contents)) return;
+  await mkdir(dirname(path), { recursive: true });
   const partial = `${path}.${process.pid}`;
   await writeFile(partial, contents, { mode });
   await rename(partial, path);

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import { openStorage } from '../../core/storage/open-storage';
 import { describeState, STATE_EXIT } from '../describe-state';
 import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
 import { print } from '../output';
-import { findPlace, lookAtRender, type PlaceFlags } from '../place';
-import { CostTeller, WaitTeller } from '../tellers';
+import type { PlaceFlags } from '../place';
+import { renderStatus } from '../render-status';
 
 interface StatusFlags extends PlaceFlags {
   readonly json?: boolean;
@@ -12,17 +11,10 @@ interface StatusFlags extends PlaceFlags {
 
 /** `spotreel status [renderId]`: the state of a render, by default the newest. Returns the exit code. */
 export async function statusCommand(renderId: string | undefined, flags: StatusFlags): Promise<number> {
-  const place = await findPlace(flags);
-  const storage = openStorage();
-  const { render, look } = await lookAtRender(renderId, place, storage);
-  const seen = await look();
-  const [explained, cost, outputs] = await Promise.all([
-    new WaitTeller(place.farm).explained(seen.state),
-    new CostTeller(place.farm).costOf(seen),
-    render.outputNodes(),
-  ]);
-  const state = { ...explained, ...(outputs.length > 0 && { outputs }) };
-  if (flags.json) process.stdout.write(`${JSON.stringify({ ...state, ...(cost && { cost }) })}\n`);
+  const { json = false, ...where } = flags;
+  const status = await renderStatus({ ...where, renderId });
+  const { cost, ...state } = status;
+  if (json) process.stdout.write(`${JSON.stringify(status)}\n`);
   else print(describeState(state, Date.now(), cost), process.stdout);
   return STATE_EXIT[state.state];
 }

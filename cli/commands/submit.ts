@@ -1,46 +1,13 @@
-import { randomUUID } from 'node:crypto';
-import { BatchClient } from '@aws-sdk/client-batch';
-import { SSMClient } from '@aws-sdk/client-ssm';
 import type { Command } from 'commander';
 import { SpotreelError } from '../../core/errors';
-import { AwsBatch } from '../../core/jobs/aws-batch';
-import { readFarm } from '../../core/jobs/aws-farm';
-import {
-  blenderFor,
-  type FarmDescription,
-  farmTargets,
-  type JobTargets,
-  targetFaults,
-} from '../../core/jobs/farm';
-import { cameraRenders, type RenderRequest, submitRender } from '../../core/jobs/submit';
-import { formatTags, parseTags, type RenderOptions } from '../../core/render/options';
+import { parseTags } from '../../core/render/options';
 import { REQUEST_PARTS } from '../../core/render/upload-options';
-import { preflight, type Preflight, refuseErrors } from '../../core/scene/preflight';
-import type { SceneExamination } from '../../core/scene/project/examine';
-import { openStorage } from '../../core/storage/open-storage';
-import {
-  childUrl,
-  formatLocation,
-  keyUrl,
-  type ObjectHead,
-  parseLocation,
-  type Storage,
-} from '../../core/storage/storage';
-import { countOf, formatUsd, printableName } from '../../core/text';
-import { refuseAbove } from '../estimate/estimate-shot';
-import { farmPrices, sizeOf } from '../estimate/farm';
-import { type Shot, TEST_FRAMES } from '../estimate/test-shot';
+import { TEST_FRAMES } from '../estimate/test-shot';
 import { explain, type Run, usDollars, withRenderOptions, withUploadOptions, zeroOrMore } from '../help';
 import { createMeter, listenForStop, reportFindings, say } from '../output';
-import { findSource, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
-import {
-  confirmUploads,
-  examineForUpload,
-  type UploadedProject,
-  type UploadFlags,
-  uploadProject,
-  type UploadView,
-} from '../upload';
+import { type OptionFlags, renderOptionsOf } from '../place';
+import { submitRender, type SubmitView } from '../submit-render';
+import { confirmUploads, type UploadFlags } from '../upload';
 
 interface SubmitFlags extends OptionFlags, UploadFlags {
   readonly input?: string;
@@ -56,92 +23,41 @@ interface SubmitFlags extends OptionFlags, UploadFlags {
   readonly testFrames: number;
 }
 
-/** Where jobs go and which machines they need, from the flags and, for the rest, from the deployed farm. */
-interface Target extends JobTargets {
-  readonly output: URL;
-  /** Absent without a farm: a scene on this machine cannot be uploaded then. */
-  readonly uploads?: URL;
-  /** Absent if no farm was looked up. */
-  readonly farm?: FarmDescription;
-}
-
-/** Slices at once if the size of the compute environment is unknown: the default of 256 vCPUs, 4 per slice. */
-const USUAL_PARALLEL = 64;
-
-/** Seconds after which the claim of a command line that was killed while submitting expires. */
-const CLAIM_STALE_AFTER_SECONDS = 120;
-
 /**
  * `spotreel submit FILE|s3://…`: submits a scene as an upload would. Prints one line of JSON on standard output, the
  * SubmitJob answers of render and video job. Returns the exit code.
  */
 export async function submitCommand(file: string | undefined, flags: SubmitFlags): Promise<number> {
-  const asked = renderOptionsOf(flags);
-  const tags = parseTags(flags.tag ?? []);
-  const storage = openStorage();
-  const source = await findSource(inputOf(file, flags), storage);
-  const options = { ...asked, ...ocioOption(flags.ocio, source.url) };
-  const target = await findTarget(flags);
-  if (source.url.protocol !== 's3:' && !target.uploads) throw nowhereToGo(source);
-  const { examination, outside } = await examineForUpload(source, flags.project, storage, options);
-  const checked = refusedOr(source, examination, options, target);
-  reportFindings(checked.findings);
-  if (!(await confirmUploads(outside, flags.yes === true, say))) {
-    say('nothing was uploaded');
-    return 1;
-  }
-  const identity = { source: source.url, etag: source.etag, options };
-  const renders = cameraRenders(identity, examination, flags.name);
-  const perRender = shareOfCap(flags, renders.length);
-  const caps: Array<RenderRequest['cap']> = [];
-  for (const render of renders) {
-    const shot = { source, options: render.options, examination, checked };
-    const cap = await capOf(shot, perRender, target, storage);
-    if (cap && 'exitCode' in cap) return cap.exitCode;
-    caps.push(cap);
-  }
-  const found = await inBucket({ source, examination }, target, storage);
-  for (const [i, render] of renders.entries()) {
-    if (render.group !== undefined) say(`camera ${printableName(render.options.camera ?? '')}:`);
-    await submitOne({ ...found, output: target.output, ...render, tags, cap: caps[i] }, target, storage);
-  }
-  return 0;
-}
-
-async function submitOne(
-  request: Omit<RenderRequest, 'reuse'>,
-  target: Target,
-  storage: Storage,
-): Promise<void> {
-  const { tags = {} } = request;
-  const { jobs, render, manifest } = await submitRender(
-    { ...request, reuse: 'unfailed', filesCount: true },
-    {
-      ...target,
-      hasOwnColors: target.farm?.hasOcio,
-      storage,
-      batch: new AwsBatch(new BatchClient({})),
-      now: () => new Date(),
-      claim: { owner: randomUUID(), staleAfterSeconds: CLAIM_STALE_AFTER_SECONDS },
+  let stoppedBy = 0;
+  const view: SubmitView = {
+    say,
+    meter: createMeter(process.stderr, Date.now),
+    found: reportFindings,
+    confirm: (outside) => confirmUploads(outside, flags.yes === true, say),
+    test: async (run) => {
+      const stopping = listenForStop();
+      try {
+        return await run(stopping.signal);
+      } finally {
+        stopping.release();
+        stoppedBy = stopping.exitCode();
+      }
     },
-  );
-  const { frameCount, sliceCount, renderBlenderVersion } = manifest;
-  const keptTags = formatTags(manifest.tags ?? {});
-  if (keptTags !== formatTags(tags))
-    say(`the render was planned before and keeps its tags: ${keptTags || 'none'}`);
-  const by = renderBlenderVersion === undefined ? '' : ` by Blender ${renderBlenderVersion}`;
-  say(
-    `${countOf(frameCount, 'frame')} in ${countOf(sliceCount, 'slice')}${by}; results will be in ${render.location}`,
-  );
-  process.stdout.write(`${JSON.stringify([jobs.render, jobs.stitch])}\n`);
-}
-
-/** All renders together share the cap. */
-function shareOfCap(flags: SubmitFlags, count: number): SubmitFlags {
-  if (flags.maxCost === undefined || count < 2) return flags;
-  const maxCost = flags.maxCost / count;
-  say(`each of ${count} renders may cost ${formatUsd(maxCost)} USD, its share of --max-cost`);
-  return { ...flags, maxCost };
+    submitted: ({ jobs }) => process.stdout.write(`${JSON.stringify([jobs.render, jobs.stitch])}\n`),
+  };
+  const { farm, name, project, output, testFrames } = flags;
+  const request = {
+    ...{ farm, name, project, output, testFrames },
+    options: { ...renderOptionsOf(flags), ocio: flags.ocio },
+    tags: parseTags(flags.tag ?? []),
+    maxUsd: flags.maxCost,
+    jobQueue: flags.queue,
+    jobDefinition: flags.definition,
+    scene: inputOf(file, flags),
+  };
+  const renders = await submitRender(request, view);
+  if (renders.length > 0) return 0;
+  return stoppedBy === 0 ? 1 : stoppedBy;
 }
 
 function inputOf(file: string | undefined, { input }: SubmitFlags): string {
@@ -153,119 +69,6 @@ function inputOf(file: string | undefined, { input }: SubmitFlags): string {
     );
   }
   return (file ?? input)!;
-}
-
-async function findTarget(flags: SubmitFlags): Promise<Target> {
-  const { queue, definition, output } = flags;
-  if (queue !== undefined && definition !== undefined && output !== undefined) {
-    const named = { jobQueue: queue, parallel: USUAL_PARALLEL };
-    // Only the name of the job definition is known: its worker refuses what it does not allow.
-    const unknown = { gpu: named, allowsScripts: true };
-    return { ...named, ...unknown, ...byHand(definition), output: outputOf(output) };
-  }
-  const farm = await readFarm(flags.farm, new SSMClient({}));
-  const bucket = keyUrl('s3:', farm.bucket, '');
-  const targets = farmTargets(farm);
-  const { gpu } = targets;
-  return {
-    ...targets,
-    ...(queue !== undefined && { jobQueue: queue, gpu: gpu && { ...gpu, jobQueue: queue } }),
-    ...(definition !== undefined && byHand(definition)),
-    output: output === undefined ? childUrl(bucket, farm.outputPrefix) : outputOf(output),
-    uploads: childUrl(bucket, farm.uploadPrefix),
-    farm,
-  };
-}
-
-/** The cost cap, if any; the exit code if the test frames were interrupted. */
-async function capOf(
-  shot: Shot,
-  { maxCost: maxUsd, testFrames }: SubmitFlags,
-  target: Target,
-  storage: Storage,
-): Promise<NonNullable<RenderRequest['cap']> | { readonly exitCode: number } | undefined> {
-  if (maxUsd === undefined) return undefined;
-  const onGpu = shot.options.device === 'GPU';
-  const farm = sizeOf(watchingFarm(target), onGpu);
-  const prices = await farmPrices(farm, onGpu);
-  const stopping = listenForStop();
-  try {
-    const check = { maxUsd, testFrames, farm, prices, storage, signal: stopping.signal, say };
-    if ((await refuseAbove(shot, check)) === 'stopped') {
-      say('stopped: nothing was submitted');
-      return { exitCode: stopping.exitCode() };
-    }
-  } finally {
-    stopping.release();
-  }
-  const { spot, onDemand, source, at, region } = prices.render;
-  const lookedUp = source === 'account' && { prices: { spot, onDemand, source, at, region } };
-  return { maxUsd, at: new Date().toISOString(), ...lookedUp };
-}
-
-/** The farm that enforces cost caps. Throws `bad-usage` without one. */
-function watchingFarm({ farm, output }: Target): FarmDescription {
-  const isOwn = farm && output.href === childUrl(keyUrl('s3:', farm.bucket, ''), farm.outputPrefix).href;
-  if (isOwn && farm.capPrefix !== undefined) return farm;
-  const why = isOwn
-    ? `farm ${farm.name} was deployed by an earlier version without cost caps: deploy it again`
-    : 'only a farm enforces cost caps, and only in its own folder: leave out -o (and one of -q and -d)';
-  throw new SpotreelError('bad-usage', 'usage', `--max-cost: ${why}`);
-}
-
-/** One definition for both jobs; the Blender of its image and its GPUs are unknown. */
-function byHand(jobDefinition: string): Pick<JobTargets, 'renderDefinitions' | 'stitchDefinition'> {
-  const renderDefinitions = [{ jobDefinition, gpuJobDefinition: jobDefinition }];
-  return { renderDefinitions, stitchDefinition: jobDefinition };
-}
-
-function outputOf(text: string): URL {
-  const url = parseLocation(text, process.cwd());
-  if (url.protocol === 's3:') return url;
-  throw new SpotreelError(
-    'bad-output',
-    'usage',
-    `-o ${text} is not an S3 location; give s3://bucket or s3://bucket/prefix`,
-  );
-}
-
-/** Examines a scene before anything is uploaded. Throws `PreflightError`. */
-function refusedOr(
-  { url }: ObjectHead,
-  examination: SceneExamination,
-  options: RenderOptions,
-  target: Target,
-): Preflight {
-  const file = formatLocation(url);
-  const checked = preflight(examination, {
-    file,
-    options,
-    place: 'farm',
-    hasDisplay: false,
-    hasOwnColors: target.farm?.hasOcio,
-    blender: blenderFor(examination.facts, target),
-    placeFaults: targetFaults({ ...examination.facts, options, source: { url: file } }, target, 'farm'),
-  });
-  refuseErrors(checked, file);
-  return checked;
-}
-
-async function inBucket(
-  found: UploadedProject,
-  { uploads }: Target,
-  storage: Storage,
-): Promise<UploadedProject> {
-  if (found.source.url.protocol === 's3:' || !uploads) return found;
-  return uploadProject(found.source, found.examination, uploads, storage, uploadView());
-}
-
-function nowhereToGo({ url }: ObjectHead): SpotreelError {
-  const message = `${formatLocation(url)} is on this machine: give s3://bucket/key, or leave out one of -q, -d and -o to use the farm's bucket`;
-  return new SpotreelError('bad-usage', 'usage', message);
-}
-
-function uploadView(): UploadView {
-  return { say, meter: createMeter(process.stderr, Date.now), now: Date.now };
 }
 
 export function addSubmit(command: Command, run: Run): void {

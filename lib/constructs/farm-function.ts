@@ -1,11 +1,10 @@
-import { join } from 'node:path';
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, CfnFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
-import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs';
+import { Architecture, CfnFunction, Code, Function, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { type IQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { lambdaFolder } from '../built-files';
 import { l1Resource } from './l1-resource';
 
 /** Queue of events that could not be processed. SQS keeps them for 14 days, its maximum; an alarm reports the first. */
@@ -36,14 +35,12 @@ export interface FarmFunctionProps {
   readonly deadLetterQueue?: IQueue;
 }
 
-const ROOT = join(__dirname, '../..');
-
 /** Lambda gives one whole vCPU for this much memory. Compressed scenes need it. */
 const MEMORY_MIB = 1769;
 
-/** A Lambda of the farm. Its role may only write its log and traces. The SDK is bundled, so the tested version runs. */
+/** A Lambda of the farm. Its role may only write its log and traces. The build bundles the SDK, so the tested version runs. */
 export class FarmFunction extends Construct {
-  readonly lambda: NodejsFunction;
+  readonly lambda: Function;
   readonly role: Role;
 
   constructor(scope: Construct, id: string, props: FarmFunctionProps) {
@@ -57,10 +54,9 @@ export class FarmFunction extends Construct {
       description: props.description,
     });
     logGroup.grantWrite(this.role);
-    this.lambda = new NodejsFunction(this, 'Function', {
-      entry: join(ROOT, 'lambda', props.folder, 'handler.ts'),
-      projectRoot: ROOT,
-      depsLockFilePath: join(ROOT, 'package-lock.json'),
+    this.lambda = new Function(this, 'Function', {
+      code: Code.fromAsset(lambdaFolder(this, props.folder)),
+      handler: 'index.handler',
       description: props.description,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
@@ -71,16 +67,6 @@ export class FarmFunction extends Construct {
       logGroup,
       tracing: Tracing.ACTIVE,
       deadLetterQueue: props.deadLetterQueue,
-      bundling: {
-        bundleAwsSDK: true,
-        minify: true,
-        target: 'node24',
-        format: OutputFormat.CJS,
-        // Only multipart uploads use it, and no Lambda makes them. With it esbuild would join fewer modules.
-        externalModules: ['@aws-sdk/lib-storage'],
-        // Use the SDK's ES modules, from which esbuild can remove unused code.
-        mainFields: ['module', 'main'],
-      },
     });
     // The CDK adds a `DependsOn` on the role that cfn-lint calls redundant. It does no harm.
     l1Resource(this.lambda, CfnFunction).addMetadata('cfn-lint', { config: { ignore_checks: ['W3005'] } });

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Size, Validations } from 'aws-cdk-lib';
 import {
   BlockDeviceVolume,
@@ -11,6 +10,7 @@ import {
 } from 'aws-cdk-lib/aws-ec2';
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import { sourceFile } from '../built-files';
 
 /**
  * The API calls of the ECS agent on a machine. The execution role pulls the image and writes the log.
@@ -81,7 +81,7 @@ export const CACHE_FOLDER_IN_CONTAINER = '/spotreel/cache';
 export const SCRATCH_FOLDER = '/scratch';
 export const TMP_FOLDER = '/tmp';
 
-const WATCHER = readFileSync(join(__dirname, '../host/watch-spot-notice.sh'), 'utf8');
+const WATCHER = readFileSync(sourceFile('lib/host/watch-spot-notice.sh'), 'utf8');
 
 /**
  * Shell script that a machine runs at its first start, before it accepts a job:

@@ -1,12 +1,12 @@
-import { execFileSync } from 'node:child_process';
 import { appendFileSync, copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { Arn, ArnFormat, Stack, Stage, Validations } from 'aws-cdk-lib';
+import { Arn, ArnFormat, Stage, Validations } from 'aws-cdk-lib';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
 import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { isOcioConfig, LUT_ENDINGS, ocioFiles, ocioNeeds } from '../../core/scene/ocio-config';
+import { bundles, sourceFile, WORKER_FILES } from '../built-files';
 import { type Settings, SettingsError } from '../settings';
 
 const COLOR_FILE = new RegExp(`[^/]\\.(?:ocio|icc|icm|${LUT_ENDINGS.replaceAll(' ', '|')})$`, 'i');
@@ -68,22 +68,11 @@ function read(path: string): Buffer {
 const wrong = (path: string, why: string): SettingsError =>
   new SettingsError([`ocio is ${JSON.stringify(path)}: ${why}`]);
 
-const ROOT = join(__dirname, '../..');
-
-/** The files of the worker, which `npm run build` makes and `container/Dockerfile` copies. */
-export const WORKER_FILES: readonly string[] = [
-  'worker.js',
-  ...readdirSync(join(ROOT, 'container/worker/blender')).filter((name) => name.endsWith('.py')),
-  'sandbox.pl',
-  'supervise.pl',
-];
-
 /** The folder of each app's image context. */
 const CONTEXTS = new WeakMap<Construct, string>();
 
 /**
- * The folder from which all images of an app are built, in the app's output (`cdk.out`). Every synth bundles the worker
- * again, so no stale worker is deployed. `ocio` is the path of an OpenColorIO configuration. Throws `SettingsError`.
+ * The folder from which all images of an app are built, in the app's output (`cdk.out`). `ocio` is the path of an OpenColorIO configuration. Throws `SettingsError`.
  */
 function imageContext(scope: Construct, ocio?: string): string {
   const stage = Stage.of(scope)!;
@@ -91,16 +80,11 @@ function imageContext(scope: Construct, ocio?: string): string {
   if (made !== undefined) return made;
   const folder = join(stage.assetOutdir, 'worker-image');
   mkdirSync(folder, { recursive: true });
-  copyFileSync(join(ROOT, 'container/Dockerfile'), join(folder, 'Dockerfile'));
+  copyFileSync(sourceFile('container/Dockerfile'), join(folder, 'Dockerfile'));
   if (ocio !== undefined) addOcio(ocio, folder);
-  // False for callers that need no bundles, such as `cdk ls` and tests of templates.
-  if (Stack.of(scope).bundlingRequired) {
-    execFileSync(process.execPath, [join(ROOT, 'scripts/build.mjs')], {
-      cwd: ROOT,
-      stdio: ['ignore', 2, 2],
-    });
-    for (const file of WORKER_FILES) copyFileSync(join(ROOT, 'dist', file), join(folder, file));
-  }
+  const built = bundles(scope);
+  if (built !== undefined)
+    for (const file of WORKER_FILES) copyFileSync(join(built, file), join(folder, file));
   CONTEXTS.set(stage, folder);
   return folder;
 }

@@ -48,6 +48,7 @@ const MAY_USE_SDK = [
   /^cli\/commands\//,
   /^cli\/doctor\/aws-[^/]*\.ts$/,
   /^cli\/place\.ts$/,
+  /^cli\/submit-render\.ts$/,
 ];
 
 const files = sourceFiles(['core', 'lambda', 'container', 'lib', 'cli', 'bin'], ['.ts']);

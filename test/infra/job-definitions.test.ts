@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { retryStrategy } from '../../core/jobs/batch';
 import { parseWorkerArgv } from '../../core/jobs/worker';
 import { WORKER_UID } from '../../lib/constructs/machines';
-import { WORKER_FILES } from '../../lib/constructs/worker-images';
+import { WORKER_FILES } from '../../lib/built-files';
 import { ROOT } from '../support/source-files';
 import { expectCounts, flat, grants, onlyProperties, synthFarm } from './synth-farm';
 

@@ -1,7 +1,7 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { WORKER_FILES } from '../../lib/constructs/worker-images';
+import { WORKER_FILES } from '../../lib/built-files';
 import { ROOT } from '../support/source-files';
 import type { Podman, PodmanResult } from './podman';
 import { BLENDER_OF, standInBase, type Suite } from './stand-in-base';
