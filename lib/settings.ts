@@ -2,6 +2,7 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { z } from 'zod';
 import { USUAL_FARM } from '../core/jobs/farm';
 import type { Machines } from '../core/render/options';
+import { nearestName, OTHER_VARIABLES } from './setting-names';
 
 /** A text of this form. `rule` completes the phrase "must be …" in messages and docs. */
 const form = (pattern: RegExp, rule: string): z.ZodString => z.string().regex(pattern).meta({ rule });
@@ -262,22 +263,45 @@ export class SettingsError extends Error {
 }
 
 /**
- * Settings from `context` (`context.spotreel` in cdk.json), overridden by `environment`. Ignores variables that are not
- * settings, because the worker and the command line have some too. Throws `SettingsError`.
+ * Settings from `context` (`context.spotreel` in cdk.json, or the JSON text that `-c spotreel=…` gives), overridden by
+ * `environment`. Throws `SettingsError`, also if a variable begins with `SPOTREEL_` and is unknown.
  */
 export function readSettings(
   context: unknown,
   environment: Readonly<Record<string, string | undefined>>,
 ): Settings {
-  const fromContext = z.record(z.string(), z.unknown()).safeParse(context ?? {});
+  const fromContext = z.record(z.string(), z.unknown()).safeParse(contextObject(context));
   if (!fromContext.success) {
-    throw new SettingsError([`context.spotreel is ${JSON.stringify(context)}: must be an object`]);
+    throw new SettingsError([
+      `context.spotreel is ${JSON.stringify(context)}: must be an object, or a text with the JSON of one`,
+    ]);
   }
   const given: Record<string, unknown> = { ...fromContext.data, ...settingsFrom(environment) };
   const result = settingsSchema.safeParse(given);
-  const problems = result.success ? checkTogether(result.data) : describe(result.error, given, environment);
+  const problems = [
+    ...unknownVariables(environment),
+    ...(result.success ? checkTogether(result.data) : describe(result.error, given, environment)),
+  ];
   if (!result.success || problems.length > 0) throw new SettingsError(problems);
   return result.data;
+}
+
+/** `-c spotreel='{"zones":3}'` arrives as a text. */
+function contextObject(context: unknown): unknown {
+  if (typeof context !== 'string') return context ?? {};
+  try {
+    return JSON.parse(context);
+  } catch {
+    return context;
+  }
+}
+
+function unknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
+  const variables = SETTINGS.map(({ variable }) => variable);
+  const known = new Set([...variables, ...OTHER_VARIABLES]);
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('SPOTREEL_') && !known.has(name))
+    .map((name) => `${name} is not a variable of Spotreel; ${nearestName(name, variables)}`);
 }
 
 /** Problems of settings that depend on each other. */
@@ -337,7 +361,7 @@ function describe(
 ): string[] {
   const problems = error.issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => `${key} is not a setting: the settings are ${NAMES.join(', ')}`);
+      return issue.keys.map((key) => `${key} is not a setting; ${nearestName(key, NAMES)}`);
     }
     const name = String(issue.path[0]);
     const { variable, allowed } = SETTINGS.find((setting) => setting.name === name)!;

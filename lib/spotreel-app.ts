@@ -5,7 +5,7 @@ import { UPLOAD_PREFIX } from '../core/render/keys';
 import { FARM_TAG } from '../core/render/options';
 import { FilmBucket } from './constructs/film-bucket';
 import { FarmStack } from './farm-stack';
-import { readSettings, type Settings } from './settings';
+import { readSettings, SETTINGS, type Settings, SettingsError } from './settings';
 
 export interface StorageStackProps extends StackProps {
   readonly settings: Settings;
@@ -39,6 +39,7 @@ export function spotreelApp(
   app: App,
   environment: Readonly<Record<string, string | undefined>>,
 ): SpotreelStacks {
+  checkContextKeys(app);
   const settings = readSettings(app.node.tryGetContext('spotreel'), environment);
   const { farmName } = settings;
   const storage = new StorageStack(app, 'SpotreelStorage', {
@@ -54,4 +55,17 @@ export function spotreelApp(
   });
   Tags.of(app).add(FARM_TAG, farmName);
   return { storage, farm };
+}
+
+/** Refuses settings beside `context.spotreel`, where nothing would read them. Throws `SettingsError`. */
+function checkContextKeys(app: App): void {
+  const all: Readonly<Record<string, unknown>> = app.node.getAllContext();
+  const names = new Set<string>(SETTINGS.map(({ name }) => name));
+  const misplaced = Object.keys(all).filter(
+    (key) => key !== 'spotreel' && (/^spotreel/i.test(key) || names.has(key)),
+  );
+  if (misplaced.length === 0) return;
+  throw new SettingsError(
+    misplaced.map((key) => `the context key ${key} sets nothing; put the setting into context.spotreel`),
+  );
 }
