@@ -2,10 +2,8 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { z } from 'zod';
 import { USUAL_FARM } from '../core/jobs/farm';
 import type { Machines } from '../core/render/options';
+import { accountSettings, form } from './account-settings';
 import { nearestName, OTHER_VARIABLES } from './setting-names';
-
-/** A text of this form. `rule` completes the phrase "must be …" in messages and docs. */
-const form = (pattern: RegExp, rule: string): z.ZodString => z.string().regex(pattern).meta({ rule });
 
 /** A family (`m6i`) or a type (`m6i.2xlarge`). Graviton names have a `g` after the generation and are excluded. */
 const instanceType = form(
@@ -183,6 +181,7 @@ export const settingsSchema = z.strictObject({
     .describe(
       'whether to deploy an AWS FIS experiment; when you start it, it reclaims up to 5 Spot machines of the farm',
     ),
+  ...accountSettings,
 });
 
 export type Settings = Readonly<z.infer<typeof settingsSchema>>;
@@ -200,12 +199,15 @@ export function machinesOf(settings: Settings): Machines {
 
 type SettingName = keyof Settings;
 
+const TYPES = ['array', 'boolean', 'number', 'object', 'string'] as const;
+type SettingType = (typeof TYPES)[number];
+
 /** A setting as docs and messages describe it. */
 export interface SettingDescription {
   readonly name: SettingName;
   /** Environment variable that overrides cdk.json. */
   readonly variable: string;
-  readonly type: 'array' | 'boolean' | 'number' | 'string';
+  readonly type: SettingType;
   /** Type and limits; completes "must be …". */
   readonly allowed: string;
   /** The default in cdk.json; `undefined` if the setting has none. */
@@ -232,7 +234,7 @@ function describeSettings(): SettingDescription[] {
     return {
       name,
       variable: settingVariable(name),
-      type: type === 'array' || type === 'boolean' || type === 'string' ? type : 'number',
+      type: TYPES.find((one) => one === type) ?? 'number',
       allowed: allowedBy(property),
       defaultValue: settingsSchema.shape[name].safeParse(undefined).data,
       description,
@@ -346,12 +348,20 @@ function settingsFrom(environment: Readonly<Record<string, string | undefined>>)
   return Object.fromEntries(given);
 }
 
-/** The value of a variable as cdk.json would contain it. Lists are separated by commas. */
+/** The value of a variable as cdk.json would contain it. Items of lists and objects are separated by commas. */
 function fromText({ type }: SettingDescription, value: string): unknown {
   if (type === 'array') return value.split(',').map((item) => item.trim());
+  if (type === 'object') return objectFrom(value);
   if (type === 'number') return /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
   if (type === 'boolean') return value === 'true' || (value === 'false' ? false : value);
   return value;
+}
+
+/** `a=1,b=2` as an object; the text itself if an item has no `=`. */
+function objectFrom(text: string): unknown {
+  const pairs = text.split(',').map((item) => /^\s*([^=]+)=(.*?)\s*$/.exec(item));
+  if (pairs.includes(null)) return text;
+  return Object.fromEntries(pairs.map((pair) => [pair![1], pair![2]]));
 }
 
 function describe(

@@ -1,9 +1,10 @@
-import { type App, CfnOutput, Stack, type StackProps, Tags } from 'aws-cdk-lib';
+import { type App, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { UPLOAD_PREFIX } from '../core/render/keys';
 import { FARM_TAG } from '../core/render/options';
 import { FilmBucket } from './constructs/film-bucket';
+import { applyPermissionsBoundary, applyTags } from './account-rules';
 import { FarmStack } from './farm-stack';
 import { readSettings, SETTINGS, type Settings, SettingsError } from './settings';
 
@@ -32,8 +33,8 @@ export interface SpotreelStacks {
 }
 
 /**
- * Adds the stacks to `app`, with settings from the context `spotreel` and `environment`. They use the account and region
- * of the credentials, and synth needs none. Throws `SettingsError`.
+ * Adds the stacks to `app`, with settings from the context `spotreel` and `environment`. By default they use the account
+ * and region of the credentials. Synth needs no credentials. Throws `SettingsError`.
  */
 export function spotreelApp(
   app: App,
@@ -45,16 +46,27 @@ export function spotreelApp(
   const storage = new StorageStack(app, 'SpotreelStorage', {
     stackName: `spotreel-${farmName}-storage`,
     description: `Spotreel ${farmName}: bucket with scenes and renders, which remains without the farm`,
+    ...environmentOf(settings),
     settings,
   });
   const farm = new FarmStack(app, 'SpotreelFarm', {
     stackName: `spotreel-${farmName}-farm`,
     description: `Spotreel ${farmName}: renders Blender scenes on Spot machines`,
+    ...environmentOf(settings),
     settings,
     bucket: storage.bucket,
   });
-  Tags.of(app).add(FARM_TAG, farmName);
+  applyTags(app, { ...settings.tags, [FARM_TAG]: farmName });
+  const { permissionsBoundary } = settings;
+  if (permissionsBoundary !== undefined) {
+    for (const stack of [storage, farm]) applyPermissionsBoundary(stack, permissionsBoundary);
+  }
   return { storage, farm };
+}
+
+/** Where a stack is deployed. An `undefined` property means: where the credentials belong. */
+function environmentOf({ account, region }: Settings): Pick<StackProps, 'env'> {
+  return { env: { ...(account !== undefined && { account }), ...(region !== undefined && { region }) } };
 }
 
 /** Refuses settings beside `context.spotreel`, where nothing would read them. Throws `SettingsError`. */
