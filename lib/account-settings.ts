@@ -22,6 +22,9 @@ const tags = z
     rule: `an object of at most ${MOST_TAGS} names and values that AWS allows, without names that begin with aws: or spotreel:`,
   });
 
+/** Settings of the whole app. The construct has no such props: the app that uses it decides. */
+export const APP_SETTINGS: readonly string[] = ['account', 'region', 'tags', 'permissionsBoundary'];
+
 /** Settings for the rules of an organisation's account. */
 export const accountSettings = {
   account: form(/^\d{12}$/, 'the 12 digits of an AWS account')

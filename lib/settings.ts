@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { USUAL_FARM } from '../core/jobs/farm';
 import type { Machines } from '../core/render/options';
 import { accountSettings, form } from './account-settings';
+
 import { nearestName, OTHER_VARIABLES } from './setting-names';
 
 /** A family (`m6i`) or a type (`m6i.2xlarge`). Graviton names have a `g` after the generation and are excluded. */
@@ -258,8 +259,8 @@ function allowedBy(property: z.core.JSONSchema.BaseSchema): string {
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 
-  constructor(problems: readonly string[]) {
-    const head = 'wrong settings; change them in cdk.json (context.spotreel) or in the environment:';
+  constructor(problems: readonly string[], place = 'in cdk.json (context.spotreel) or in the environment') {
+    const head = `wrong settings; change them ${place}:`;
     super([head, ...problems.map((problem) => `  ${problem}`)].join('\n'));
   }
 }
@@ -278,13 +279,21 @@ export function readSettings(
       `context.spotreel is ${JSON.stringify(context)}: must be an object, or a text with the JSON of one`,
     ]);
   }
-  const given: Record<string, unknown> = { ...fromContext.data, ...settingsFrom(environment) };
+  return checkSettings({ ...fromContext.data, ...settingsFrom(environment) }, undefined, environment);
+}
+
+/** `given` with defaults. `place` says where to change a wrong setting. Throws `SettingsError`. */
+export function checkSettings(
+  given: Readonly<Record<string, unknown>>,
+  place?: string,
+  environment: Readonly<Record<string, string | undefined>> = {},
+): Settings {
   const result = settingsSchema.safeParse(given);
   const problems = [
     ...unknownVariables(environment),
     ...(result.success ? checkTogether(result.data) : describe(result.error, given, environment)),
   ];
-  if (!result.success || problems.length > 0) throw new SettingsError(problems);
+  if (!result.success || problems.length > 0) throw new SettingsError(problems, place);
   return result.data;
 }
 

@@ -1,7 +1,9 @@
-// Writes the table of settings in docs/settings.md from the schema in lib/settings.ts.
+// Writes what follows from the schema in lib/settings.ts: the table in docs/settings.md and the props of the construct.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { withSettingsTable } from '../lib/settings-table';
+import { settingsInterface, withSettingsTable } from '../lib/settings-table';
 
-const path = join(__dirname, '../docs/settings.md');
-writeFileSync(path, withSettingsTable(readFileSync(path, 'utf8')));
+const ROOT = join(__dirname, '..');
+const page = join(ROOT, 'docs/settings.md');
+writeFileSync(page, withSettingsTable(readFileSync(page, 'utf8')));
+writeFileSync(join(ROOT, 'lib/farm-settings.ts'), settingsInterface());

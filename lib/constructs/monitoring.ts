@@ -27,17 +27,19 @@ export interface FarmTopicProps {
    * @default - no subscription
    */
   readonly email?: string;
+  /** @default - a new topic */
+  readonly topic?: ITopic;
 }
 
 /** The topic on which the farm publishes finished and failed renders and alarms. */
 export class FarmTopic extends Construct {
-  readonly topic: Topic;
+  readonly topic: ITopic;
 
-  constructor(scope: Construct, id: string, { email }: FarmTopicProps) {
+  constructor(scope: Construct, id: string, { email, topic }: FarmTopicProps) {
     super(scope, id);
     // No encryption at rest: alarms could publish only with a customer managed key, which costs a dollar a month. Messages
     // contain only names of renders.
-    this.topic = new Topic(this, 'Topic', { displayName: 'Spotreel', enforceSSL: true });
+    this.topic = topic ?? new Topic(this, 'Topic', { displayName: 'Spotreel', enforceSSL: true });
     // This topic has its own policy, so it lacks the default policy that lets alarms publish.
     this.topic.addToResourcePolicy(
       new PolicyStatement({
@@ -160,6 +162,7 @@ const WIDTH = 12;
 /** A dashboard, and alarms for failures that nothing else reports. */
 export class Monitoring extends Construct {
   readonly dashboard: Dashboard;
+  readonly alarms: Alarm[] = [];
 
   constructor(
     scope: Construct,
@@ -221,6 +224,7 @@ export class Monitoring extends Construct {
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
     alarm.addAlarmAction(new SnsAction(this.props.topic));
+    this.alarms.push(alarm);
   }
 }
 

@@ -15,6 +15,10 @@ import type { Settings } from '../settings';
 
 export interface FarmNetworkProps {
   readonly settings: Settings;
+  /** @default - the VPC of the settings, or else a new one */
+  readonly vpc?: IVpc;
+  /** Subnets of `vpc`. @default - private ones with a NAT gateway if it has some, or else public ones */
+  readonly subnets?: SubnetSelection;
 }
 
 /**
@@ -26,11 +30,14 @@ export class FarmNetwork extends Construct {
   readonly subnets: SubnetSelection;
   readonly securityGroup: SecurityGroup;
 
-  constructor(scope: Construct, id: string, { settings }: FarmNetworkProps) {
+  constructor(scope: Construct, id: string, { settings, vpc, subnets }: FarmNetworkProps) {
     super(scope, id);
     const { vpcId, subnetIds = [], zones } = settings;
-    this.vpc = vpcId === undefined ? this.newVpc(zones) : this.existingVpc(vpcId, subnetIds);
-    this.subnets = { subnetType: SubnetType.PUBLIC };
+    this.vpc = vpc ?? (vpcId === undefined ? this.newVpc(zones) : this.existingVpc(vpcId, subnetIds));
+    const isPrivate = vpc !== undefined && vpc.privateSubnets.length > 0;
+    this.subnets = subnets ?? {
+      subnetType: isPrivate ? SubnetType.PRIVATE_WITH_EGRESS : SubnetType.PUBLIC,
+    };
     this.securityGroup = new SecurityGroup(this, 'Machines', {
       vpc: this.vpc,
       description: 'Render machines: nothing in, HTTPS out',

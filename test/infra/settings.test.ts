@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSettings, SETTINGS, SettingsError } from '../../lib/settings';
-import { withSettingsTable } from '../../lib/settings-table';
+import { settingsInterface, withSettingsTable } from '../../lib/settings-table';
 import { OTHER_VARIABLES } from '../../lib/setting-names';
 import { ROOT, sourceFiles } from '../support/source-files';
 import { farmApp } from './synth-farm';
@@ -172,6 +172,10 @@ test('each setting has a description', () => {
 test('docs/settings.md is current; "npm run docs" writes it again', () => {
   const page = readFileSync(join(ROOT, 'docs/settings.md'), 'utf8');
   expect(page).toBe(withSettingsTable(page));
+});
+
+test('lib/farm-settings.ts is current; "npm run docs" writes it again', () => {
+  expect(readFileSync(join(ROOT, 'lib/farm-settings.ts'), 'utf8')).toBe(settingsInterface());
 });
 
 test('withSettingsTable keeps the text outside its marks', () => {

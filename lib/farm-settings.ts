@@ -1,0 +1,176 @@
+// "npm run docs" writes this file from the schema in lib/settings.ts.
+
+/** The settings of a farm. All are optional. */
+export interface FarmSettings {
+  /**
+   * Name of the farm; part of the names of its stacks and of its SSM parameter `/spotreel/<name>`. Allowed: at
+   * most 30 of a-z, 0-9 and -, starting with a letter.
+   * @default "main"
+   */
+  readonly farmName?: string;
+  /**
+   * Existing VPC for the machines; needs `subnetIds`. By default, the farm creates a VPC. Allowed: the id of a
+   * VPC, such as vpc-0123456789abcdef0.
+   * @default - none
+   */
+  readonly vpcId?: string;
+  /**
+   * Subnets of `vpcId` that have a route to the internet. Allowed: a list of 1 to 16, each the id of a subnet,
+   * such as subnet-0123456789abcdef0.
+   * @default - none
+   */
+  readonly subnetIds?: readonly string[];
+  /**
+   * Availability zones of the farm’s own VPC; 3 zones, if the region has them, have more Spot machines. Allowed:
+   * an integer from 2 to 3.
+   * @default 2
+   */
+  readonly zones?: number;
+  /**
+   * Maximum vCPUs of Spot machines at a time; the Spot quota of the account may be lower. Allowed: an integer from
+   * 1 to 10,000.
+   * @default 256
+   */
+  readonly spotVcpus?: number;
+  /**
+   * Instance families or types of the machines; more of them mean fewer interruptions. Allowed: a list of 1 to 50,
+   * each an x86 instance family or type, such as m6i or m6i.2xlarge.
+   * @default ["m6i","m6a","m7i","m7a","r6i","r6a","r7i"]
+   */
+  readonly instanceTypes?: readonly string[];
+  /**
+   * Maximum vCPUs of On-Demand machines, at full price, in their own queue; 0: none. They render frames that Spot
+   * machines did not finish, and `retry --on-demand`. Allowed: an integer from 0 to 10,000.
+   * @default 0
+   */
+  readonly onDemandVcpus?: number;
+  /**
+   * Maximum vCPUs of Spot machines with NVIDIA GPUs, in their own queue; 0: none. Allowed: an integer from 0 to
+   * 10,000.
+   * @default 0
+   */
+  readonly gpuVcpus?: number;
+  /**
+   * Instance families or types of machines with NVIDIA GPUs. Allowed: a list of 1 to 50, each an x86 instance
+   * family or type, such as m6i or m6i.2xlarge.
+   * @default ["g4dn","g5","g6"]
+   */
+  readonly gpuInstanceTypes?: readonly string[];
+  /**
+   * Disk of a machine in GiB, for the system, the image, and the scenes and frames of all its slices. Allowed: an
+   * integer from 30 to 16,384.
+   * @default 100
+   */
+  readonly diskGib?: number;
+  /**
+   * Existing container image; with `{version}` in it, one for each of `blenderVersions`. By default, `cdk deploy`
+   * builds images from `container/`. Allowed: the name of an image, at most 512 characters.
+   * @default - none
+   */
+  readonly imageUri?: string;
+  /**
+   * Blender versions of the farm, each in its own image. A scene renders with the oldest version that is not older
+   * than the scene. Allowed: a list of 1 to 5, each a full version of Blender, such as 5.2.3.
+   * @default ["5.2.3"]
+   */
+  readonly blenderVersions?: readonly string[];
+  /**
+   * VCPUs of a slice. Allowed: an integer from 1 to 192.
+   * @default 4
+   */
+  readonly renderVcpus?: number;
+  /**
+   * Memory of a slice in MiB: slightly more than the scene needs. Allowed: an integer from 512 to 1,572,864.
+   * @default 14000
+   */
+  readonly renderMemoryMib?: number;
+  /**
+   * VCPUs of the stitch job, which makes the video. Allowed: an integer from 1 to 192.
+   * @default 4
+   */
+  readonly stitchVcpus?: number;
+  /**
+   * Memory of the stitch job in MiB; it opens scenes with sound in Blender. Allowed: an integer from 512 to
+   * 1,572,864.
+   * @default 7000
+   */
+  readonly stitchMemoryMib?: number;
+  /**
+   * Maximum attempts of a slice whose machines are reclaimed. Allowed: an integer from 1 to 10.
+   * @default 5
+   */
+  readonly attempts?: number;
+  /**
+   * Maximum minutes of one attempt of a slice; limits what a stuck slice costs. Allowed: an integer from 1 to
+   * 20,160.
+   * @default 720
+   */
+  readonly renderTimeoutMinutes?: number;
+  /**
+   * Minutes without output or a new frame after which the worker kills Blender. Allowed: an integer from 1 to
+   * 20,160.
+   * @default 60
+   */
+  readonly hangMinutes?: number;
+  /**
+   * Maximum log of one attempt in MiB; the worker drops further lines of Blender and ffmpeg. Allowed: an integer
+   * from 1 to 10,240.
+   * @default 64
+   */
+  readonly logMiB?: number;
+  /**
+   * Maximum minutes of one attempt of the stitch job. Allowed: an integer from 1 to 20,160.
+   * @default 120
+   */
+  readonly stitchTimeoutMinutes?: number;
+  /**
+   * Address that receives mails about finished and failed renders and about alarms. Allowed: an email address.
+   * @default - none
+   */
+  readonly email?: string;
+  /**
+   * Whether renders may run the scripts of their scenes (`allow-scripts`), in the sandbox. Everybody who can
+   * upload can then run code on the farm. Allowed: true or false.
+   * @default false
+   */
+  readonly allowScripts?: boolean;
+  /**
+   * OpenColorIO configuration of all renders. `cdk deploy` builds the file and the colour files that it names into
+   * the images. The option `ocio` of a render overrides it. Allowed: the path of a .ocio or .ocioz file.
+   * @default - none
+   */
+  readonly ocio?: string;
+  /**
+   * Days after which the bucket deletes a render and its video; 0: never. Allowed: an integer from 0 to 36,500.
+   * @default 0
+   */
+  readonly renderDays?: number;
+  /**
+   * Days after which CloudWatch deletes logs. Allowed: one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400,
+   * 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653.
+   * @default 30
+   */
+  readonly logDays?: number;
+  /**
+   * Whether the bucket keeps overwritten and deleted objects for 30 days. Allowed: true or false.
+   * @default false
+   */
+  readonly versioned?: boolean;
+  /**
+   * Whether `cdk destroy` deletes the bucket and every scene and render in it. Allowed: true or false.
+   * @default false
+   */
+  readonly deleteBucket?: boolean;
+  /**
+   * Monthly budget in US dollars; needs `email`. AWS sends a mail at 80 % and 100 %, and stops nothing; 0: none.
+   * Allowed: a number from 0 to 1,000,000.
+   * @default 0
+   */
+  readonly monthlyBudgetUsd?: number;
+  /**
+   * Whether to deploy an AWS FIS experiment; when you start it, it reclaims up to 5 Spot machines of the farm.
+   * Allowed: true or false.
+   * @default false
+   */
+  readonly interruptionExperiment?: boolean;
+}

@@ -1,0 +1,195 @@
+import { Size, Tags, Token } from 'aws-cdk-lib';
+import type { IJobQueue } from 'aws-cdk-lib/aws-batch';
+import type { CfnBudget } from 'aws-cdk-lib/aws-budgets';
+import type { Dashboard, IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
+import type { IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import type { IGrantable } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { FARM_TAG } from '../core/render/options';
+import { CostWatch, MonthlyBudget } from './constructs/cost-watch';
+import { FarmBucket } from './constructs/farm-bucket';
+import { FarmParameter } from './constructs/farm-parameter';
+import { FinishTrigger } from './constructs/finish-trigger';
+import { grantRenders } from './constructs/grants-to-people';
+import { InterruptionExperiment } from './constructs/interruption-experiment';
+import { JobDefinitions } from './constructs/job-definitions';
+import { JobQueues } from './constructs/job-queues';
+import { MachineRole, MachineTemplate } from './constructs/machines';
+import { FarmTopic, JobMetrics, Monitoring } from './constructs/monitoring';
+import { FarmNetwork } from './constructs/network';
+import { UploadTrigger } from './constructs/upload-trigger';
+import type { FarmSettings } from './farm-settings';
+import { APP_SETTINGS } from './account-settings';
+import { checkSettings, type Settings, SettingsError } from './settings';
+
+/** Every setting of a farm, and the parts of your own app that it uses. All are optional. */
+export interface SpotreelFarmProps extends FarmSettings {
+  /**
+   * The bucket with scenes (`uploads/`), renders (`renders/`) and cost caps (`caps/`).
+   * @default - a new private bucket, which remains when the farm is deleted
+   */
+  readonly bucket?: IBucket;
+  /**
+   * Whether the farm makes `bucket` send its events to EventBridge, which start the renders of uploads. The CDK does this
+   * with a Lambda. Pass `false` if the bucket sends them already.
+   * @default true
+   */
+  readonly sendBucketEvents?: boolean;
+  /**
+   * The KMS key of the bucket. The farm's roles may then use it. An imported bucket does not know its key.
+   * @default - the key that the bucket names; keys of S3 for a new bucket
+   */
+  readonly encryptionKey?: IKey;
+  /**
+   * The network of the machines.
+   * @default - the VPC of `vpcId`, or else a new one with public subnets and without a NAT gateway
+   */
+  readonly vpc?: IVpc;
+  /**
+   * The subnets of `vpc` for the machines. They need a route to the internet.
+   * @default - private subnets with a NAT gateway if `vpc` has some, or else public subnets
+   */
+  readonly vpcSubnets?: SubnetSelection;
+  /**
+   * Receives a message when a render ends, and all alarms. The policy of an imported topic must allow
+   * `cloudwatch.amazonaws.com` to publish.
+   * @default - a new topic
+   */
+  readonly topic?: ITopic;
+}
+
+const OWN_PROPS = ['bucket', 'sendBucketEvents', 'encryptionKey', 'vpc', 'vpcSubnets', 'topic'] as const;
+
+/** Settings that only change a bucket which the farm creates. */
+const BUCKET_SETTINGS = ['versioned', 'renderDays', 'deleteBucket'] as const;
+
+/**
+ * A farm that renders Blender scenes on AWS Batch, for any stack. Deleting and deploying it again loses no scene and no
+ * render. Two farms of one account and region need different `farmName`s.
+ *
+ *     upload ──► Lambda ──► render: an array job on Spot machines ──► stitch: a job ──► bucket
+ *                                           │                              │
+ *                                           └──── ended ──► Lambda ◄───────┘
+ *
+ * Throws an error that names each wrong setting.
+ *
+ * @example
+ * const farm = new SpotreelFarm(this, 'Farm', { spotVcpus: 64, email: 'render@example.com' });
+ * farm.grantSubmit(artists);
+ */
+export class SpotreelFarm extends Construct {
+  readonly farmName: string;
+  readonly bucket: IBucket;
+  /** Receives a message when a render ends, and all alarms. */
+  readonly topic: ITopic;
+  /** The queue of the Spot machines. */
+  readonly jobQueue: IJobQueue;
+  /** All queues: Spot, On-Demand and GPU. */
+  readonly jobQueues: readonly IJobQueue[];
+  /** Name of the SSM parameter in which the command line finds the farm. */
+  readonly parameterName: string;
+  readonly dashboard: Dashboard;
+  readonly alarms: readonly IAlarm[];
+  /** Only with `monthlyBudgetUsd`. */
+  readonly budget?: CfnBudget;
+  /** Id of the AWS FIS experiment; only with `interruptionExperiment`. */
+  readonly experimentId?: string;
+  private readonly parts: { readonly queues: JobQueues; readonly jobs: JobDefinitions };
+
+  constructor(scope: Construct, id: string, props: SpotreelFarmProps = {}) {
+    super(scope, id);
+    const settings = settingsOf(props);
+    const { farmName, logDays: logRetention, email } = settings;
+    this.farmName = farmName;
+    const { bucket } = new FarmBucket(this, 'Film', { ...props, settings });
+    const { topic } = new FarmTopic(this, 'Notices', { email, topic: props.topic });
+    this.bucket = bucket;
+    this.topic = topic;
+
+    // The machines, the queues in front of them, and the jobs that run on them.
+    const { vpc, vpcSubnets: subnets } = props;
+    const network = new FarmNetwork(this, 'Network', { settings, vpc, subnets });
+    const template = new MachineTemplate(this, 'Machine', { disk: Size.gibibytes(settings.diskGib) });
+    const { role: machineRole } = new MachineRole(this, 'MachineRole');
+    const queues = new JobQueues(this, 'Compute', { settings, network, template, machineRole });
+    const jobs = new JobDefinitions(this, 'Jobs', { settings, bucket });
+    this.parts = { queues, jobs };
+    this.jobQueue = queues.spot.queue;
+    this.jobQueues = queues.all;
+
+    // From an upload to a render job and a stitch job, and from their end to a mail or a rescue.
+    const farm = { settings, bucket, queues, jobs, topic };
+    const upload = new UploadTrigger(this, 'Upload', farm);
+    const finish = new FinishTrigger(this, 'Finish', farm);
+    const costs = new CostWatch(this, 'Costs', { settings, bucket, gpuQueue: queues.gpu?.queue });
+
+    // What people see of it.
+    const jobQueues = queues.all;
+    const workerLog = jobs.logGroup;
+    const metrics = new JobMetrics(this, 'Metrics', { farmName, jobQueues, workerLog, logRetention });
+    const monitoring = new Monitoring(this, 'Monitoring', {
+      ...{ farmName, upload, finish, costs, metrics, topic },
+    });
+    this.dashboard = monitoring.dashboard;
+    this.alarms = monitoring.alarms;
+    if (settings.monthlyBudgetUsd > 0 && email !== undefined) {
+      this.budget = new MonthlyBudget(this, 'Budget', {
+        farmName,
+        limitUsd: settings.monthlyBudgetUsd,
+        email,
+      }).budget;
+    }
+    this.parameterName = new FarmParameter(this, 'Description', farm).name;
+    if (settings.interruptionExperiment) {
+      this.experimentId = new InterruptionExperiment(this, 'Interruption', { farmName }).template.attrId;
+    }
+    Tags.of(this).add(FARM_TAG, farmName);
+  }
+
+  /**
+   * Lets a role, user or group use the command line with this farm: submit, follow, download, cancel and retry renders.
+   * It cannot delete renders.
+   */
+  grantSubmit(grantee: IGrantable): void {
+    const { bucket, farmName, parameterName } = this;
+    grantRenders(grantee, { ...this.parts, scope: this, bucket, farmName, parameterName });
+  }
+}
+
+/** The props as settings, with defaults. Throws `SettingsError`. */
+function settingsOf(props: SpotreelFarmProps): Settings {
+  const own: ReadonlySet<string> = new Set(OWN_PROPS);
+  const given = Object.entries(props).filter(([name, value]) => !own.has(name) && value !== undefined);
+  const tokens = given.filter(([, value]) => Token.isUnresolved(value));
+  const problems = [
+    ...tokens.map(([name]) => `${name} is known only at deployment: give a plain value`),
+    ...contradictions(props),
+  ];
+  if (problems.length > 0) throw new SettingsError(problems, PLACE);
+  return checkSettings(Object.fromEntries(given), PLACE);
+}
+
+const PLACE = 'in the props of SpotreelFarm';
+
+/** Problems of the parts that a user's app provides. */
+function contradictions(props: SpotreelFarmProps): string[] {
+  const problems: string[] = [];
+  for (const name of APP_SETTINGS.filter((setting) => setting in props)) {
+    problems.push(`${name} is not a prop of SpotreelFarm: set it on your own stack or app`);
+  }
+  if (props.bucket) {
+    for (const name of BUCKET_SETTINGS.filter((setting) => props[setting])) {
+      problems.push(`${name} changes only a bucket of the farm: leave it out, and set it on your own bucket`);
+    }
+  }
+  if (props.vpc && (props.vpcId !== undefined || props.subnetIds !== undefined)) {
+    problems.push('vpc excludes vpcId and subnetIds: leave them out, and choose subnets with vpcSubnets');
+  }
+  if (props.vpcSubnets && !props.vpc) {
+    problems.push('vpcSubnets needs vpc: set both, or use vpcId and subnetIds');
+  }
+  return problems;
+}
