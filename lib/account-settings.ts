@@ -22,6 +22,8 @@ const tags = z
     rule: `an object of at most ${MOST_TAGS} names and values that AWS allows, without names that begin with aws: or spotreel:`,
   });
 
+const OCTET = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
+
 /** Settings of the whole app. The construct has no such props: the app that uses it decides. */
 export const APP_SETTINGS: readonly string[] = ['account', 'region', 'tags', 'permissionsBoundary'];
 
@@ -46,4 +48,66 @@ export const accountSettings = {
   )
     .optional()
     .describe('managed policy that is the permissions boundary of every role of the farm'),
+  vpcCidr: form(
+    new RegExp(`^(${OCTET}\\.){3}${OCTET}/(1[6-9]|2[0-4])$`),
+    'an IPv4 range from /16 to /24, such as 10.64.0.0/16',
+  )
+    .default('10.64.0.0/16')
+    .describe('addresses of the farm’s own VPC'),
+  securityGroupIds: z
+    .array(
+      form(/^sg-([0-9a-f]{8}|[0-9a-f]{17})$/, 'the id of a security group, such as sg-0123456789abcdef0'),
+    )
+    .min(1)
+    .max(5)
+    .optional()
+    .describe(
+      'security groups of the existing VPC for the machines, which must allow HTTPS out. By default, the farm creates one that allows nothing in',
+    ),
+  vpcEndpoints: z
+    .boolean()
+    .default(false)
+    .describe(
+      'whether machines reach AWS through six VPC endpoints that the farm creates, each at about 7 US dollars a month and zone. The farm’s own VPC then has only private subnets',
+    ),
+  routeTableIds: z
+    .array(form(/^rtb-([0-9a-f]{8}|[0-9a-f]{17})$/, 'the id of a route table, such as rtb-0123456789abcdef0'))
+    .min(1)
+    .max(16)
+    .optional()
+    .describe(
+      'route tables of `subnetIds` to which `vpcEndpoints` adds S3. Leave it out if the VPC has a gateway endpoint for S3',
+    ),
+  proxy: form(
+    /^http:\/\/[a-z0-9]([a-z0-9.-]*[a-z0-9])?:\d{2,5}$/i,
+    'a host and port like http://proxy.example.com:3128',
+  )
+    .optional()
+    .describe('HTTP proxy of the machines, for their ECS agent, Docker and the workers'),
+  noProxy: z
+    .array(form(/^[a-z0-9.*][a-z0-9.*:-]{0,252}$/i, 'a host, an address, or a domain such as .example.com'))
+    .min(1)
+    .max(30)
+    .optional()
+    .describe('hosts that machines reach without `proxy`, such as those of VPC endpoints'),
 };
+
+type AccountSettings = z.infer<z.ZodObject<typeof accountSettings>> & {
+  readonly vpcId?: string | undefined;
+};
+
+/** Problems of these settings that depend on each other. */
+export function accountProblems({ vpcId, ...settings }: AccountSettings): string[] {
+  const { securityGroupIds, vpcEndpoints, routeTableIds, proxy, noProxy } = settings;
+  const problems: string[] = [];
+  if (securityGroupIds !== undefined && vpcId === undefined) {
+    problems.push('securityGroupIds needs vpcId: set vpcId and subnetIds, or remove securityGroupIds');
+  }
+  if (routeTableIds !== undefined && (vpcId === undefined || !vpcEndpoints)) {
+    problems.push('routeTableIds needs vpcId and vpcEndpoints: set both, or remove routeTableIds');
+  }
+  if (noProxy !== undefined && proxy === undefined) {
+    problems.push('noProxy needs proxy: set proxy, or remove noProxy');
+  }
+  return problems;
+}

@@ -56,3 +56,62 @@ function editDistance(from: string, to: string): number {
   }
   return row[to.length]!;
 }
+
+export const SETTING_TYPES = ['array', 'boolean', 'number', 'object', 'string'] as const;
+
+/** Where the environment has a setting. */
+export interface SettingSource {
+  readonly name: string;
+  /** Environment variable that overrides cdk.json. */
+  readonly variable: string;
+  readonly type: (typeof SETTING_TYPES)[number];
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** `-c spotreel='{"zones":3}'` arrives as a text. */
+export function contextObject(context: unknown): unknown {
+  if (typeof context !== 'string') return context ?? {};
+  try {
+    return JSON.parse(context);
+  } catch {
+    return context;
+  }
+}
+
+/** Problems of variables that begin with `SPOTREEL_` and that nothing reads. */
+export function unknownVariables(settings: readonly SettingSource[], environment: Environment): string[] {
+  const variables = settings.map(({ variable }) => variable);
+  const known = new Set([...variables, ...OTHER_VARIABLES]);
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('SPOTREEL_') && !known.has(name))
+    .map((name) => `${name} is not a variable of Spotreel; ${nearestName(name, variables)}`);
+}
+
+/** The settings that the environment has, as cdk.json would contain them. */
+export function settingsFrom(
+  settings: readonly SettingSource[],
+  environment: Environment,
+): Record<string, unknown> {
+  const given = settings.flatMap((setting) => {
+    const value = environment[setting.variable];
+    return value === undefined ? [] : [[setting.name, fromText(setting, value)] as const];
+  });
+  return Object.fromEntries(given);
+}
+
+/** The value of a variable as cdk.json would contain it. Items of lists and objects are separated by commas. */
+function fromText({ type }: SettingSource, value: string): unknown {
+  if (type === 'array') return value.split(',').map((item) => item.trim());
+  if (type === 'object') return objectFrom(value);
+  if (type === 'number') return /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+  if (type === 'boolean') return value === 'true' || (value === 'false' ? false : value);
+  return value;
+}
+
+/** `a=1,b=2` as an object; the text itself if an item has no `=`. */
+function objectFrom(text: string): unknown {
+  const pairs = text.split(',').map((item) => /^\s*([^=]+)=(.*?)\s*$/.exec(item));
+  if (pairs.includes(null)) return text;
+  return Object.fromEntries(pairs.map((pair) => [pair![1], pair![2]]));
+}

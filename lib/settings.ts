@@ -2,9 +2,15 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { z } from 'zod';
 import { USUAL_FARM } from '../core/jobs/farm';
 import type { Machines } from '../core/render/options';
-import { accountSettings, form } from './account-settings';
-
-import { nearestName, OTHER_VARIABLES } from './setting-names';
+import { accountProblems, accountSettings, form } from './account-settings';
+import {
+  contextObject,
+  nearestName,
+  SETTING_TYPES,
+  type SettingSource,
+  settingsFrom,
+  unknownVariables,
+} from './setting-names';
 
 /** A family (`m6i`) or a type (`m6i.2xlarge`). Graviton names have a `g` after the generation and are excluded. */
 const instanceType = form(
@@ -48,7 +54,9 @@ export const settingsSchema = z.strictObject({
     .min(1)
     .max(16)
     .optional()
-    .describe('subnets of `vpcId` that have a route to the internet'),
+    .describe(
+      'subnets of `vpcId`, public or private, in which machines reach AWS: by the internet, by `vpcEndpoints` or by `proxy`',
+    ),
   zones: z
     .int()
     .min(2)
@@ -200,15 +208,9 @@ export function machinesOf(settings: Settings): Machines {
 
 type SettingName = keyof Settings;
 
-const TYPES = ['array', 'boolean', 'number', 'object', 'string'] as const;
-type SettingType = (typeof TYPES)[number];
-
 /** A setting as docs and messages describe it. */
-export interface SettingDescription {
+export interface SettingDescription extends SettingSource {
   readonly name: SettingName;
-  /** Environment variable that overrides cdk.json. */
-  readonly variable: string;
-  readonly type: SettingType;
   /** Type and limits; completes "must be …". */
   readonly allowed: string;
   /** The default in cdk.json; `undefined` if the setting has none. */
@@ -235,7 +237,7 @@ function describeSettings(): SettingDescription[] {
     return {
       name,
       variable: settingVariable(name),
-      type: TYPES.find((one) => one === type) ?? 'number',
+      type: SETTING_TYPES.find((one) => one === type) ?? 'number',
       allowed: allowedBy(property),
       defaultValue: settingsSchema.shape[name].safeParse(undefined).data,
       description,
@@ -279,7 +281,11 @@ export function readSettings(
       `context.spotreel is ${JSON.stringify(context)}: must be an object, or a text with the JSON of one`,
     ]);
   }
-  return checkSettings({ ...fromContext.data, ...settingsFrom(environment) }, undefined, environment);
+  return checkSettings(
+    { ...fromContext.data, ...settingsFrom(SETTINGS, environment) },
+    undefined,
+    environment,
+  );
 }
 
 /** `given` with defaults. `place` says where to change a wrong setting. Throws `SettingsError`. */
@@ -290,29 +296,11 @@ export function checkSettings(
 ): Settings {
   const result = settingsSchema.safeParse(given);
   const problems = [
-    ...unknownVariables(environment),
+    ...unknownVariables(SETTINGS, environment),
     ...(result.success ? checkTogether(result.data) : describe(result.error, given, environment)),
   ];
   if (!result.success || problems.length > 0) throw new SettingsError(problems, place);
   return result.data;
-}
-
-/** `-c spotreel='{"zones":3}'` arrives as a text. */
-function contextObject(context: unknown): unknown {
-  if (typeof context !== 'string') return context ?? {};
-  try {
-    return JSON.parse(context);
-  } catch {
-    return context;
-  }
-}
-
-function unknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
-  const variables = SETTINGS.map(({ variable }) => variable);
-  const known = new Set([...variables, ...OTHER_VARIABLES]);
-  return Object.keys(environment)
-    .filter((name) => name.startsWith('SPOTREEL_') && !known.has(name))
-    .map((name) => `${name} is not a variable of Spotreel; ${nearestName(name, variables)}`);
 }
 
 /** Problems of settings that depend on each other. */
@@ -322,6 +310,7 @@ function checkTogether(settings: Settings): string[] {
   if ((settings.vpcId === undefined) !== (settings.subnetIds === undefined)) {
     problems.push('vpcId and subnetIds need each other: set both, or remove both and the farm creates a VPC');
   }
+  problems.push(...accountProblems(settings));
   if (settings.monthlyBudgetUsd > 0 && settings.email === undefined) {
     problems.push(
       `monthlyBudgetUsd is ${settings.monthlyBudgetUsd}, but email is missing: AWS sends the budget mails there; set email`,
@@ -347,30 +336,6 @@ function checkTogether(settings: Settings): string[] {
     }
   }
   return problems;
-}
-
-function settingsFrom(environment: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
-  const given = SETTINGS.flatMap((setting) => {
-    const value = environment[setting.variable];
-    return value === undefined ? [] : [[setting.name, fromText(setting, value)] as const];
-  });
-  return Object.fromEntries(given);
-}
-
-/** The value of a variable as cdk.json would contain it. Items of lists and objects are separated by commas. */
-function fromText({ type }: SettingDescription, value: string): unknown {
-  if (type === 'array') return value.split(',').map((item) => item.trim());
-  if (type === 'object') return objectFrom(value);
-  if (type === 'number') return /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
-  if (type === 'boolean') return value === 'true' || (value === 'false' ? false : value);
-  return value;
-}
-
-/** `a=1,b=2` as an object; the text itself if an item has no `=`. */
-function objectFrom(text: string): unknown {
-  const pairs = text.split(',').map((item) => /^\s*([^=]+)=(.*?)\s*$/.exec(item));
-  if (pairs.includes(null)) return text;
-  return Object.fromEntries(pairs.map((pair) => [pair![1], pair![2]]));
 }
 
 function describe(

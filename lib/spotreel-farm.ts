@@ -112,7 +112,9 @@ export class SpotreelFarm extends Construct {
     // The machines, the queues in front of them, and the jobs that run on them.
     const { vpc, vpcSubnets: subnets } = props;
     const network = new FarmNetwork(this, 'Network', { settings, vpc, subnets });
-    const template = new MachineTemplate(this, 'Machine', { disk: Size.gibibytes(settings.diskGib) });
+    const disk = Size.gibibytes(settings.diskGib);
+    const { proxy, noProxy } = settings;
+    const template = new MachineTemplate(this, 'Machine', { disk, proxy, noProxy });
     const { role: machineRole } = new MachineRole(this, 'MachineRole');
     const queues = new JobQueues(this, 'Compute', { settings, network, template, machineRole });
     const jobs = new JobDefinitions(this, 'Jobs', { settings, bucket });
