@@ -25,7 +25,17 @@ const tags = z
 const OCTET = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
 
 /** Settings of the whole app. The construct has no such props: the app that uses it decides. */
-export const APP_SETTINGS: readonly string[] = ['account', 'region', 'tags', 'permissionsBoundary'];
+export const APP_SETTINGS: readonly string[] = [
+  'account',
+  'region',
+  'tags',
+  'permissionsBoundary',
+  'bucketName',
+  'kmsKeyArn',
+];
+
+/** Settings of a bucket that the farm creates. */
+export const BUCKET_SETTINGS = ['versioned', 'renderDays', 'deleteBucket'] as const;
 
 /** Settings for the rules of an organisation's account. */
 export const accountSettings = {
@@ -48,6 +58,22 @@ export const accountSettings = {
   )
     .optional()
     .describe('managed policy that is the permissions boundary of every role of the farm'),
+  bucketName: form(
+    /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+    'the name of a bucket: 3 to 63 of a-z, 0-9, dots and hyphens',
+  )
+    .optional()
+    .describe(
+      'existing bucket of the same account and region, whose owner has switched on EventBridge notifications. By default, the farm creates a bucket',
+    ),
+  kmsKeyArn: form(
+    /^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/(mrk-)?[0-9a-f-]{32,36}$/,
+    'the ARN of a KMS key, such as arn:aws:kms:eu-central-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef',
+  )
+    .optional()
+    .describe(
+      'KMS key of the bucket and of the topic with messages and alarms. Its policy must let CloudWatch alarms use it',
+    ),
   vpcCidr: form(
     new RegExp(`^(${OCTET}\\.){3}${OCTET}/(1[6-9]|2[0-4])$`),
     'an IPv4 range from /16 to /24, such as 10.64.0.0/16',
@@ -94,12 +120,19 @@ export const accountSettings = {
 
 type AccountSettings = z.infer<z.ZodObject<typeof accountSettings>> & {
   readonly vpcId?: string | undefined;
-};
+} & Readonly<Record<(typeof BUCKET_SETTINGS)[number], boolean | number>>;
 
 /** Problems of these settings that depend on each other. */
 export function accountProblems({ vpcId, ...settings }: AccountSettings): string[] {
   const { securityGroupIds, vpcEndpoints, routeTableIds, proxy, noProxy } = settings;
   const problems: string[] = [];
+  for (const name of BUCKET_SETTINGS) {
+    if (settings.bucketName !== undefined && settings[name]) {
+      problems.push(
+        `${name} changes only a bucket that the farm creates: remove it, and set it on ${settings.bucketName}`,
+      );
+    }
+  }
   if (securityGroupIds !== undefined && vpcId === undefined) {
     problems.push('securityGroupIds needs vpcId: set vpcId and subnetIds, or remove securityGroupIds');
   }

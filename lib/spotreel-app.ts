@@ -1,11 +1,11 @@
 import { type App, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
-import { UPLOAD_PREFIX } from '../core/render/keys';
 import { FARM_TAG } from '../core/render/options';
 import { FilmBucket } from './constructs/film-bucket';
 import { applyPermissionsBoundary, applyTags } from './account-rules';
-import { FarmStack } from './farm-stack';
+import { FarmStack, uploadFolder } from './farm-stack';
 import { readSettings, SETTINGS, type Settings, SettingsError } from './settings';
 
 export interface StorageStackProps extends StackProps {
@@ -19,16 +19,19 @@ class StorageStack extends Stack {
 
   constructor(scope: Construct, id: string, { settings, ...props }: StorageStackProps) {
     super(scope, id, props);
-    const { bucket } = new FilmBucket(this, 'Film', { settings });
+    const { kmsKeyArn } = settings;
+    const encryptionKey = kmsKeyArn === undefined ? undefined : Key.fromKeyArn(this, 'Key', kmsKeyArn);
+    const { bucket } = new FilmBucket(this, 'Film', { settings, encryptionKey });
     this.bucket = bucket;
-    const value = `s3://${bucket.bucketName}/${UPLOAD_PREFIX}`;
+    const value = uploadFolder(bucket);
     this.uploadTo = new CfnOutput(this, 'UploadTo', { value, description: 'Upload .blend files here' });
   }
 }
 
-/** The two stacks of one farm. */
+/** The stacks of one farm. */
 export interface SpotreelStacks {
-  readonly storage: StorageStack;
+  /** Only if the farm creates its bucket. */
+  readonly storage?: StorageStack;
   readonly farm: FarmStack;
 }
 
@@ -43,25 +46,32 @@ export function spotreelApp(
   checkContextKeys(app);
   const settings = readSettings(app.node.tryGetContext('spotreel'), environment);
   const { farmName } = settings;
-  const storage = new StorageStack(app, 'SpotreelStorage', {
-    stackName: `spotreel-${farmName}-storage`,
-    description: `Spotreel ${farmName}: bucket with scenes and renders, which remains without the farm`,
-    ...environmentOf(settings),
-    settings,
-  });
+  const storage = settings.bucketName === undefined ? storageStack(app, settings) : undefined;
   const farm = new FarmStack(app, 'SpotreelFarm', {
     stackName: `spotreel-${farmName}-farm`,
     description: `Spotreel ${farmName}: renders Blender scenes on Spot machines`,
     ...environmentOf(settings),
     settings,
-    bucket: storage.bucket,
+    bucket: storage?.bucket,
   });
   applyTags(app, { ...settings.tags, [FARM_TAG]: farmName });
   const { permissionsBoundary } = settings;
   if (permissionsBoundary !== undefined) {
-    for (const stack of [storage, farm]) applyPermissionsBoundary(stack, permissionsBoundary);
+    for (const stack of storage ? [storage, farm] : [farm]) {
+      applyPermissionsBoundary(stack, permissionsBoundary);
+    }
   }
-  return { storage, farm };
+  return { ...(storage && { storage }), farm };
+}
+
+function storageStack(app: App, settings: Settings): StorageStack {
+  const { farmName } = settings;
+  return new StorageStack(app, 'SpotreelStorage', {
+    stackName: `spotreel-${farmName}-storage`,
+    description: `Spotreel ${farmName}: bucket with scenes and renders, which remains without the farm`,
+    ...environmentOf(settings),
+    settings,
+  });
 }
 
 /** Where a stack is deployed. An `undefined` property means: where the credentials belong. */

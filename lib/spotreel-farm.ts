@@ -22,7 +22,7 @@ import { FarmTopic, JobMetrics, Monitoring } from './constructs/monitoring';
 import { FarmNetwork } from './constructs/network';
 import { UploadTrigger } from './constructs/upload-trigger';
 import type { FarmSettings } from './farm-settings';
-import { APP_SETTINGS } from './account-settings';
+import { APP_SETTINGS, BUCKET_SETTINGS } from './account-settings';
 import { checkSettings, type Settings, SettingsError } from './settings';
 
 /** Every setting of a farm, and the parts of your own app that it uses. All are optional. */
@@ -39,8 +39,9 @@ export interface SpotreelFarmProps extends FarmSettings {
    */
   readonly sendBucketEvents?: boolean;
   /**
-   * The KMS key of the bucket. The farm's roles may then use it. An imported bucket does not know its key.
-   * @default - the key that the bucket names; keys of S3 for a new bucket
+   * The KMS key of the bucket, and of a topic that the farm creates. The farm's roles may then use it. An imported bucket
+   * does not know its key. The policy of an imported key must let `cloudwatch.amazonaws.com` use it for alarms.
+   * @default - the key that the bucket names; keys of S3 for a new bucket; a topic without encryption
    */
   readonly encryptionKey?: IKey;
   /**
@@ -62,9 +63,6 @@ export interface SpotreelFarmProps extends FarmSettings {
 }
 
 const OWN_PROPS = ['bucket', 'sendBucketEvents', 'encryptionKey', 'vpc', 'vpcSubnets', 'topic'] as const;
-
-/** Settings that only change a bucket which the farm creates. */
-const BUCKET_SETTINGS = ['versioned', 'renderDays', 'deleteBucket'] as const;
 
 /**
  * A farm that renders Blender scenes on AWS Batch, for any stack. Deleting and deploying it again loses no scene and no
@@ -105,7 +103,7 @@ export class SpotreelFarm extends Construct {
     const { farmName, logDays: logRetention, email } = settings;
     this.farmName = farmName;
     const { bucket } = new FarmBucket(this, 'Film', { ...props, settings });
-    const { topic } = new FarmTopic(this, 'Notices', { email, topic: props.topic });
+    const { topic } = new FarmTopic(this, 'Notices', { ...props, email });
     this.bucket = bucket;
     this.topic = topic;
 

@@ -40,6 +40,10 @@ const SERVICES = {
 
 /** VPC endpoints through which machines reach AWS without a route to the internet. */
 export class AwsEndpoints extends Construct {
+  readonly interfaces: readonly InterfaceVpcEndpoint[];
+  /** Only with `routeTableIds`. */
+  readonly s3?: CfnVPCEndpoint;
+
   constructor(scope: Construct, id: string, props: AwsEndpointsProps) {
     super(scope, id);
     const { vpc, subnets, machineGroups, routeTableIds } = props;
@@ -52,12 +56,13 @@ export class AwsEndpoints extends Construct {
     for (const { securityGroupId } of machineGroups) {
       group.addIngressRule(Peer.securityGroupId(securityGroupId), Port.HTTPS, 'Render machines');
     }
-    for (const [name, service] of Object.entries(SERVICES)) {
-      // `open` would need the addresses of the VPC, which are unknown for an existing VPC.
-      new InterfaceVpcEndpoint(this, name, { vpc, service, subnets, securityGroups: [group], open: false });
-    }
+    // `open` would need the addresses of the VPC, which are unknown for an existing VPC.
+    const shared = { vpc, subnets, securityGroups: [group], open: false };
+    this.interfaces = Object.entries(SERVICES).map(
+      ([name, service]) => new InterfaceVpcEndpoint(this, name, { ...shared, service }),
+    );
     if (routeTableIds) {
-      new CfnVPCEndpoint(this, 'S3', {
+      this.s3 = new CfnVPCEndpoint(this, 'S3', {
         vpcId: vpc.vpcId,
         serviceName: GatewayVpcEndpointAwsService.S3.name,
         vpcEndpointType: 'Gateway',

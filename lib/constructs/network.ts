@@ -40,6 +40,8 @@ export class FarmNetwork extends Construct {
   readonly subnets: SubnetSelection;
   /** Of the machines. */
   readonly securityGroups: readonly ISecurityGroup[];
+  /** Only with `vpcEndpoints`. */
+  readonly endpoints?: AwsEndpoints;
 
   constructor(scope: Construct, id: string, { settings, vpc, subnets }: FarmNetworkProps) {
     super(scope, id);
@@ -53,7 +55,7 @@ export class FarmNetwork extends Construct {
     if (vpcEndpoints) {
       const machineGroups = this.securityGroups;
       const props = { vpc: this.vpc, subnets: this.subnets, machineGroups, routeTableIds };
-      new AwsEndpoints(this, 'Endpoints', props);
+      this.endpoints = new AwsEndpoints(this, 'Endpoints', props);
     }
   }
 

@@ -107,13 +107,13 @@ test('the setting permissionsBoundary also takes an ARN', () => {
 
 test('account and region decide where both stacks go', () => {
   const { storage, farm } = farmApp({ account: '111122223333', region: 'eu-north-1' });
-  for (const { environment } of [storage, farm]) expect(environment).toBe('aws://111122223333/eu-north-1');
+  for (const stack of [storage, farm]) expect(stack?.environment).toBe('aws://111122223333/eu-north-1');
 });
 
 test('without account and region, both stacks go where the credentials belong', () => {
   const { storage, farm } = farmApp();
-  for (const { environment } of [storage, farm]) {
-    expect(environment).toBe('aws://unknown-account/unknown-region');
+  for (const stack of [storage, farm]) {
+    expect(stack?.environment).toBe('aws://unknown-account/unknown-region');
   }
 });
 

@@ -40,9 +40,10 @@ export function farmApp(
   return { app, ...spotreelApp(app, {}) };
 }
 
-/** Both templates of a farm with these settings. */
+/** Both templates of a farm with these settings. Throws for a farm in an existing bucket, which has one stack. */
 export function synthFarm(settings: Readonly<Record<string, unknown>> = {}): SynthesizedFarm {
   const stacks = farmApp(settings);
+  if (!stacks.storage) throw new Error('this farm has no storage stack');
   return {
     ...stacks,
     storageTemplate: Template.fromStack(stacks.storage),
