@@ -15,8 +15,8 @@ export interface FarmSettings {
    */
   readonly vpcId?: string;
   /**
-   * Subnets of `vpcId` that have a route to the internet. Allowed: a list of 1 to 16, each the id of a subnet,
-   * such as subnet-0123456789abcdef0.
+   * Subnets of `vpcId`, public or private, in which machines reach AWS: by the internet, by `vpcEndpoints` or by
+   * `proxy`. Allowed: a list of 1 to 16, each the id of a subnet, such as subnet-0123456789abcdef0.
    * @default - none
    */
   readonly subnetIds?: readonly string[];
@@ -173,4 +173,40 @@ export interface FarmSettings {
    * @default false
    */
   readonly interruptionExperiment?: boolean;
+  /**
+   * Addresses of the farm’s own VPC. Allowed: an IPv4 range from /16 to /24, such as 10.64.0.0/16.
+   * @default "10.64.0.0/16"
+   */
+  readonly vpcCidr?: string;
+  /**
+   * Security groups of the existing VPC for the machines, which must allow HTTPS out. By default, the farm creates
+   * one that allows nothing in. Allowed: a list of 1 to 5, each the id of a security group, such as
+   * sg-0123456789abcdef0.
+   * @default - none
+   */
+  readonly securityGroupIds?: readonly string[];
+  /**
+   * Whether machines reach AWS through six VPC endpoints that the farm creates, each at about 7 US dollars a month
+   * and zone. The farm’s own VPC then has only private subnets. Allowed: true or false.
+   * @default false
+   */
+  readonly vpcEndpoints?: boolean;
+  /**
+   * Route tables of `subnetIds` to which `vpcEndpoints` adds S3. Leave it out if the VPC has a gateway endpoint
+   * for S3. Allowed: a list of 1 to 16, each the id of a route table, such as rtb-0123456789abcdef0.
+   * @default - none
+   */
+  readonly routeTableIds?: readonly string[];
+  /**
+   * HTTP proxy of the machines, for their ECS agent, Docker and the workers. Allowed: a host and port like
+   * http://proxy.example.com:3128.
+   * @default - none
+   */
+  readonly proxy?: string;
+  /**
+   * Hosts that machines reach without `proxy`, such as those of VPC endpoints. Allowed: a list of 1 to 30, each a
+   * host, an address, or a domain such as .example.com.
+   * @default - none
+   */
+  readonly noProxy?: readonly string[];
 }

@@ -1,14 +1,23 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
-import type { IBucket } from 'aws-cdk-lib/aws-s3';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Bucket, type IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
+import { APP_SETTINGS, BUCKET_SETTINGS } from './account-settings';
+import { UPLOAD_PREFIX } from '../core/render/keys';
 import type { Settings } from './settings';
 import { SpotreelFarm } from './spotreel-farm';
 
 export interface FarmStackProps extends StackProps {
   readonly settings: Settings;
-  /** The bucket of the storage stack, which sends its events to EventBridge. */
-  readonly bucket: IBucket;
+  /**
+   * The bucket of the storage stack, which sends its events to EventBridge.
+   * @default - the bucket of the setting `bucketName`
+   */
+  readonly bucket?: IBucket | undefined;
 }
+
+/** Where scenes are uploaded. */
+export const uploadFolder = ({ bucketName }: IBucket): string => `s3://${bucketName}/${UPLOAD_PREFIX}`;
 
 /** The stack of a farm that is deployed from a checkout. */
 export class FarmStack extends Stack {
@@ -16,21 +25,29 @@ export class FarmStack extends Stack {
 
   constructor(scope: Construct, id: string, { settings, bucket, ...props }: FarmStackProps) {
     super(scope, id, props);
-    // The storage stack has applied the settings of the bucket.
-    const ofBucket = { versioned: undefined, renderDays: undefined, deleteBucket: undefined };
+    // The app and the storage stack have applied these settings.
+    const applied = [...APP_SETTINGS, ...BUCKET_SETTINGS];
+    const rest = Object.fromEntries(Object.entries(settings).filter(([name]) => !applied.includes(name)));
+    const used = bucket ?? this.existingBucket(settings);
     // The CDK leaves `Default` out of logical ids and names.
     this.farm = new SpotreelFarm(this, 'Default', {
-      ...settings,
-      ...ofBucket,
-      bucket,
+      ...rest,
+      bucket: used,
+      ...(used.encryptionKey && { encryptionKey: used.encryptionKey }),
       sendBucketEvents: false,
     });
     this.output('JobQueue', this.farm.jobQueue.jobQueueName, 'Queue of the Spot machines');
     this.output('Parameter', this.farm.parameterName, 'SSM parameter that describes the farm');
+    if (!bucket) this.output('UploadTo', uploadFolder(used), 'Upload .blend files here');
     const { experimentId } = this.farm;
     if (experimentId !== undefined) {
       this.output('InterruptionExperiment', experimentId, 'FIS experiment template');
     }
+  }
+
+  private existingBucket({ bucketName, kmsKeyArn }: Settings): IBucket {
+    const encryptionKey = kmsKeyArn === undefined ? undefined : Key.fromKeyArn(this, 'Key', kmsKeyArn);
+    return Bucket.fromBucketAttributes(this, 'Existing', { bucketName, encryptionKey });
   }
 
   private output(id: string, value: string, description: string): CfnOutput {

@@ -1,3 +1,4 @@
+import { APP_SETTINGS } from './account-settings';
 import { SETTINGS } from './settings';
 
 const START = '<!-- settings -->';
@@ -30,9 +31,10 @@ function settingsTable(): string {
 
 const WIDTH = 110;
 
-/** The TypeScript file with an interface of all settings, for the props of the construct. */
+/** The TypeScript file with an interface of the settings that are props of the construct. */
 export function settingsInterface(): string {
-  const properties = SETTINGS.map(({ name, type, allowed, defaultValue, description }) => {
+  const ofFarm = SETTINGS.filter(({ name }) => !APP_SETTINGS.includes(name));
+  const properties = ofFarm.map(({ name, type, allowed, defaultValue, description }) => {
     const text = `${description[0]!.toUpperCase()}${description.slice(1)}. Allowed: ${allowed}.`;
     const fallback = defaultValue === undefined ? '- none' : JSON.stringify(defaultValue);
     const comment = [...wrapped(text), `@default ${fallback}`].map((line) => `   * ${line}\n`).join('');

@@ -2,9 +2,15 @@ import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { z } from 'zod';
 import { USUAL_FARM } from '../core/jobs/farm';
 import type { Machines } from '../core/render/options';
-
-/** A text of this form. `rule` completes the phrase "must be …" in messages and docs. */
-const form = (pattern: RegExp, rule: string): z.ZodString => z.string().regex(pattern).meta({ rule });
+import { accountProblems, accountSettings, form } from './account-settings';
+import {
+  contextObject,
+  nearestName,
+  SETTING_TYPES,
+  type SettingSource,
+  settingsFrom,
+  unknownVariables,
+} from './setting-names';
 
 /** A family (`m6i`) or a type (`m6i.2xlarge`). Graviton names have a `g` after the generation and are excluded. */
 const instanceType = form(
@@ -48,7 +54,9 @@ export const settingsSchema = z.strictObject({
     .min(1)
     .max(16)
     .optional()
-    .describe('subnets of `vpcId` that have a route to the internet'),
+    .describe(
+      'subnets of `vpcId`, public or private, in which machines reach AWS: by the internet, by `vpcEndpoints` or by `proxy`',
+    ),
   zones: z
     .int()
     .min(2)
@@ -182,6 +190,7 @@ export const settingsSchema = z.strictObject({
     .describe(
       'whether to deploy an AWS FIS experiment; when you start it, it reclaims up to 5 Spot machines of the farm',
     ),
+  ...accountSettings,
 });
 
 export type Settings = Readonly<z.infer<typeof settingsSchema>>;
@@ -200,11 +209,8 @@ export function machinesOf(settings: Settings): Machines {
 type SettingName = keyof Settings;
 
 /** A setting as docs and messages describe it. */
-export interface SettingDescription {
+export interface SettingDescription extends SettingSource {
   readonly name: SettingName;
-  /** Environment variable that overrides cdk.json. */
-  readonly variable: string;
-  readonly type: 'array' | 'boolean' | 'number' | 'string';
   /** Type and limits; completes "must be …". */
   readonly allowed: string;
   /** The default in cdk.json; `undefined` if the setting has none. */
@@ -231,7 +237,7 @@ function describeSettings(): SettingDescription[] {
     return {
       name,
       variable: settingVariable(name),
-      type: type === 'array' || type === 'boolean' || type === 'string' ? type : 'number',
+      type: SETTING_TYPES.find((one) => one === type) ?? 'number',
       allowed: allowedBy(property),
       defaultValue: settingsSchema.shape[name].safeParse(undefined).data,
       description,
@@ -262,18 +268,24 @@ export class SettingsError extends Error {
 }
 
 /**
- * Settings from `context` (`context.spotreel` in cdk.json), overridden by `environment`. Ignores variables that are not
- * settings, because the worker and the command line have some too. Throws `SettingsError`.
+ * Settings from `context` (`context.spotreel` in cdk.json, or the JSON text that `-c spotreel=…` gives), overridden by
+ * `environment`. Throws `SettingsError`, also if a variable begins with `SPOTREEL_` and is unknown.
  */
 export function readSettings(
   context: unknown,
   environment: Readonly<Record<string, string | undefined>>,
 ): Settings {
-  const fromContext = z.record(z.string(), z.unknown()).safeParse(context ?? {});
+  const fromContext = z.record(z.string(), z.unknown()).safeParse(contextObject(context));
   if (!fromContext.success) {
-    throw new SettingsError([`context.spotreel is ${JSON.stringify(context)}: must be an object`]);
+    throw new SettingsError([
+      `context.spotreel is ${JSON.stringify(context)}: must be an object, or a text with the JSON of one`,
+    ]);
   }
-  return checkSettings({ ...fromContext.data, ...settingsFrom(environment) }, undefined, environment);
+  return checkSettings(
+    { ...fromContext.data, ...settingsFrom(SETTINGS, environment) },
+    undefined,
+    environment,
+  );
 }
 
 /** `given` with defaults. `place` says where to change a wrong setting. Throws `SettingsError`. */
@@ -283,7 +295,10 @@ export function checkSettings(
   environment: Readonly<Record<string, string | undefined>> = {},
 ): Settings {
   const result = settingsSchema.safeParse(given);
-  const problems = result.success ? checkTogether(result.data) : describe(result.error, given, environment);
+  const problems = [
+    ...unknownVariables(SETTINGS, environment),
+    ...(result.success ? checkTogether(result.data) : describe(result.error, given, environment)),
+  ];
   if (!result.success || problems.length > 0) throw new SettingsError(problems, place);
   return result.data;
 }
@@ -295,6 +310,7 @@ function checkTogether(settings: Settings): string[] {
   if ((settings.vpcId === undefined) !== (settings.subnetIds === undefined)) {
     problems.push('vpcId and subnetIds need each other: set both, or remove both and the farm creates a VPC');
   }
+  problems.push(...accountProblems(settings));
   if (settings.monthlyBudgetUsd > 0 && settings.email === undefined) {
     problems.push(
       `monthlyBudgetUsd is ${settings.monthlyBudgetUsd}, but email is missing: AWS sends the budget mails there; set email`,
@@ -322,22 +338,6 @@ function checkTogether(settings: Settings): string[] {
   return problems;
 }
 
-function settingsFrom(environment: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
-  const given = SETTINGS.flatMap((setting) => {
-    const value = environment[setting.variable];
-    return value === undefined ? [] : [[setting.name, fromText(setting, value)] as const];
-  });
-  return Object.fromEntries(given);
-}
-
-/** The value of a variable as cdk.json would contain it. Lists are separated by commas. */
-function fromText({ type }: SettingDescription, value: string): unknown {
-  if (type === 'array') return value.split(',').map((item) => item.trim());
-  if (type === 'number') return /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
-  if (type === 'boolean') return value === 'true' || (value === 'false' ? false : value);
-  return value;
-}
-
 function describe(
   error: z.ZodError,
   given: Readonly<Record<string, unknown>>,
@@ -345,7 +345,7 @@ function describe(
 ): string[] {
   const problems = error.issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => `${key} is not a setting: the settings are ${NAMES.join(', ')}`);
+      return issue.keys.map((key) => `${key} is not a setting; ${nearestName(key, NAMES)}`);
     }
     const name = String(issue.path[0]);
     const { variable, allowed } = SETTINGS.find((setting) => setting.name === name)!;

@@ -1,11 +1,12 @@
-import { type App, CfnOutput, Stack, type StackProps, Tags } from 'aws-cdk-lib';
+import { type App, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
-import { UPLOAD_PREFIX } from '../core/render/keys';
 import { FARM_TAG } from '../core/render/options';
 import { FilmBucket } from './constructs/film-bucket';
-import { FarmStack } from './farm-stack';
-import { readSettings, type Settings } from './settings';
+import { applyPermissionsBoundary, applyTags } from './account-rules';
+import { FarmStack, uploadFolder } from './farm-stack';
+import { readSettings, SETTINGS, type Settings, SettingsError } from './settings';
 
 export interface StorageStackProps extends StackProps {
   readonly settings: Settings;
@@ -18,40 +19,75 @@ class StorageStack extends Stack {
 
   constructor(scope: Construct, id: string, { settings, ...props }: StorageStackProps) {
     super(scope, id, props);
-    const { bucket } = new FilmBucket(this, 'Film', { settings });
+    const { kmsKeyArn } = settings;
+    const encryptionKey = kmsKeyArn === undefined ? undefined : Key.fromKeyArn(this, 'Key', kmsKeyArn);
+    const { bucket } = new FilmBucket(this, 'Film', { settings, encryptionKey });
     this.bucket = bucket;
-    const value = `s3://${bucket.bucketName}/${UPLOAD_PREFIX}`;
+    const value = uploadFolder(bucket);
     this.uploadTo = new CfnOutput(this, 'UploadTo', { value, description: 'Upload .blend files here' });
   }
 }
 
-/** The two stacks of one farm. */
+/** The stacks of one farm. */
 export interface SpotreelStacks {
-  readonly storage: StorageStack;
+  /** Only if the farm creates its bucket. */
+  readonly storage?: StorageStack;
   readonly farm: FarmStack;
 }
 
 /**
- * Adds the stacks to `app`, with settings from the context `spotreel` and `environment`. They use the account and region
- * of the credentials, and synth needs none. Throws `SettingsError`.
+ * Adds the stacks to `app`, with settings from the context `spotreel` and `environment`. By default they use the account
+ * and region of the credentials. Synth needs no credentials. Throws `SettingsError`.
  */
 export function spotreelApp(
   app: App,
   environment: Readonly<Record<string, string | undefined>>,
 ): SpotreelStacks {
+  checkContextKeys(app);
   const settings = readSettings(app.node.tryGetContext('spotreel'), environment);
   const { farmName } = settings;
-  const storage = new StorageStack(app, 'SpotreelStorage', {
-    stackName: `spotreel-${farmName}-storage`,
-    description: `Spotreel ${farmName}: bucket with scenes and renders, which remains without the farm`,
-    settings,
-  });
+  const storage = settings.bucketName === undefined ? storageStack(app, settings) : undefined;
   const farm = new FarmStack(app, 'SpotreelFarm', {
     stackName: `spotreel-${farmName}-farm`,
     description: `Spotreel ${farmName}: renders Blender scenes on Spot machines`,
+    ...environmentOf(settings),
     settings,
-    bucket: storage.bucket,
+    bucket: storage?.bucket,
   });
-  Tags.of(app).add(FARM_TAG, farmName);
-  return { storage, farm };
+  applyTags(app, { ...settings.tags, [FARM_TAG]: farmName });
+  const { permissionsBoundary } = settings;
+  if (permissionsBoundary !== undefined) {
+    for (const stack of storage ? [storage, farm] : [farm]) {
+      applyPermissionsBoundary(stack, permissionsBoundary);
+    }
+  }
+  return { ...(storage && { storage }), farm };
+}
+
+function storageStack(app: App, settings: Settings): StorageStack {
+  const { farmName } = settings;
+  return new StorageStack(app, 'SpotreelStorage', {
+    stackName: `spotreel-${farmName}-storage`,
+    description: `Spotreel ${farmName}: bucket with scenes and renders, which remains without the farm`,
+    ...environmentOf(settings),
+    settings,
+  });
+}
+
+/** Where a stack is deployed. An `undefined` property means: where the credentials belong. */
+function environmentOf({ account, region }: Settings): Pick<StackProps, 'env'> {
+  return { env: { ...(account !== undefined && { account }), ...(region !== undefined && { region }) } };
+}
+
+/** Refuses settings beside `context.spotreel`, where nothing would read them. Throws `SettingsError`. */
+function checkContextKeys(app: App): void {
+  const all: Readonly<Record<string, unknown>> = app.node.getAllContext();
+  const names = new Set<string>(SETTINGS.map(({ name }) => name));
+  const misplaced = Object.keys(all).filter(
+    (key) => key !== 'spotreel' && (/^spotreel/i.test(key) || names.has(key)),
+  );
+  if (misplaced.length === 0) return;
+  throw new SettingsError(
+    misplaced.map((key) => `the context key ${key} sets nothing; put the setting into context.spotreel`),
+  );
 }

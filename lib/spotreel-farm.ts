@@ -22,6 +22,7 @@ import { FarmTopic, JobMetrics, Monitoring } from './constructs/monitoring';
 import { FarmNetwork } from './constructs/network';
 import { UploadTrigger } from './constructs/upload-trigger';
 import type { FarmSettings } from './farm-settings';
+import { APP_SETTINGS, BUCKET_SETTINGS } from './account-settings';
 import { checkSettings, type Settings, SettingsError } from './settings';
 
 /** Every setting of a farm, and the parts of your own app that it uses. All are optional. */
@@ -38,8 +39,9 @@ export interface SpotreelFarmProps extends FarmSettings {
    */
   readonly sendBucketEvents?: boolean;
   /**
-   * The KMS key of the bucket. The farm's roles may then use it. An imported bucket does not know its key.
-   * @default - the key that the bucket names; keys of S3 for a new bucket
+   * The KMS key of the bucket, and of a topic that the farm creates. The farm's roles may then use it. An imported bucket
+   * does not know its key. The policy of an imported key must let `cloudwatch.amazonaws.com` use it for alarms.
+   * @default - the key that the bucket names; keys of S3 for a new bucket; a topic without encryption
    */
   readonly encryptionKey?: IKey;
   /**
@@ -61,9 +63,6 @@ export interface SpotreelFarmProps extends FarmSettings {
 }
 
 const OWN_PROPS = ['bucket', 'sendBucketEvents', 'encryptionKey', 'vpc', 'vpcSubnets', 'topic'] as const;
-
-/** Settings that only change a bucket which the farm creates. */
-const BUCKET_SETTINGS = ['versioned', 'renderDays', 'deleteBucket'] as const;
 
 /**
  * A farm that renders Blender scenes on AWS Batch, for any stack. Deleting and deploying it again loses no scene and no
@@ -104,14 +103,16 @@ export class SpotreelFarm extends Construct {
     const { farmName, logDays: logRetention, email } = settings;
     this.farmName = farmName;
     const { bucket } = new FarmBucket(this, 'Film', { ...props, settings });
-    const { topic } = new FarmTopic(this, 'Notices', { email, topic: props.topic });
+    const { topic } = new FarmTopic(this, 'Notices', { ...props, email });
     this.bucket = bucket;
     this.topic = topic;
 
     // The machines, the queues in front of them, and the jobs that run on them.
     const { vpc, vpcSubnets: subnets } = props;
     const network = new FarmNetwork(this, 'Network', { settings, vpc, subnets });
-    const template = new MachineTemplate(this, 'Machine', { disk: Size.gibibytes(settings.diskGib) });
+    const disk = Size.gibibytes(settings.diskGib);
+    const { proxy, noProxy } = settings;
+    const template = new MachineTemplate(this, 'Machine', { disk, proxy, noProxy });
     const { role: machineRole } = new MachineRole(this, 'MachineRole');
     const queues = new JobQueues(this, 'Compute', { settings, network, template, machineRole });
     const jobs = new JobDefinitions(this, 'Jobs', { settings, bucket });
@@ -176,6 +177,9 @@ const PLACE = 'in the props of SpotreelFarm';
 /** Problems of the parts that a user's app provides. */
 function contradictions(props: SpotreelFarmProps): string[] {
   const problems: string[] = [];
+  for (const name of APP_SETTINGS.filter((setting) => setting in props)) {
+    problems.push(`${name} is not a prop of SpotreelFarm: set it on your own stack or app`);
+  }
   if (props.bucket) {
     for (const name of BUCKET_SETTINGS.filter((setting) => props[setting])) {
       problems.push(`${name} changes only a bucket of the farm: leave it out, and set it on your own bucket`);

@@ -286,8 +286,16 @@ function isSystemError(error: unknown): boolean {
 const IDLE_MS = 120_000;
 const CONNECT_MS = 10_000;
 
-/** S3 with the SDK's default region, credentials and endpoint (environment, profile, instance role). */
+/**
+ * S3 with the SDK's default region, credentials and endpoint (environment, profile, instance role). If
+ * `NODE_USE_ENV_PROXY` is 1, it uses the proxy of `HTTPS_PROXY`, which needs Node 24.5. Node itself gives the proxy only
+ * to its global agent, which the SDK does not use (https://nodejs.org/api/http.html#built-in-proxy-support).
+ */
 export function createS3Storage(idleMs = IDLE_MS): S3Storage {
-  const requestHandler = { connectionTimeout: CONNECT_MS, socketTimeout: idleMs };
-  return new S3Storage(new S3Client({ requestHandler }));
+  const timeouts = { connectionTimeout: CONNECT_MS, socketTimeout: idleMs };
+  const viaProxy = process.env.NODE_USE_ENV_PROXY === '1' && { httpsAgent: PROXY_AGENT };
+  return new S3Storage(new S3Client({ requestHandler: { ...timeouts, ...viaProxy } }));
 }
+
+/** As many connections as the SDK's own agent. The types of Node 20 lack `proxyEnv`. */
+const PROXY_AGENT = { keepAlive: true, maxSockets: 50, proxyEnv: process.env };

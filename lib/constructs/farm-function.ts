@@ -70,9 +70,15 @@ export class FarmFunction extends Construct {
     });
     // The CDK adds a `DependsOn` on the role that cfn-lint calls redundant. It does no harm.
     l1Resource(this.lambda, CfnFunction).addMetadata('cfn-lint', { config: { ignore_checks: ['W3005'] } });
-    Validations.of(this.role).acknowledge({
-      id: 'AwsSolutions-IAM5[Resource::*]',
-      reason: 'xray:PutTraceSegments, batch:ListJobs and batch:DescribeJobs support no resources.',
-    });
+    Validations.of(this.role).acknowledge(
+      {
+        id: 'AwsSolutions-IAM5[Resource::*]',
+        reason: 'xray:PutTraceSegments, batch:ListJobs and batch:DescribeJobs support no resources.',
+      },
+      {
+        id: 'AwsSolutions-IAM5[Action::kms:GenerateDataKey*]',
+        reason: 'To publish to a topic with a KMS key, SNS needs both actions that begin so.',
+      },
+    );
   }
 }

@@ -29,6 +29,7 @@ import {
   TMP_FOLDER,
   WORKER_UID,
 } from './machines';
+import { workerProxy } from './proxy';
 import { seriesOf, type WorkerImage, WorkerImages } from './worker-images';
 
 interface WorkerJobProps {
@@ -122,6 +123,7 @@ class WorkerJob extends Construct {
         // The worker names this setting if Blender runs out of memory.
         SPOTREEL_MEMORY_MIB: String(props.memory.toMebibytes()),
         SPOTREEL_LOG_MIB: String(props.settings.logMiB),
+        ...workerProxy(props.settings),
         ...props.environment,
       },
       logging: LogDriver.awsLogs({ logGroup: props.logGroup, streamPrefix: props.logPrefix }),

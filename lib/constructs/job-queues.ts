@@ -41,7 +41,7 @@ class ComputePool extends Construct {
     this.environment = new ManagedEc2EcsComputeEnvironment(this, 'Environment', {
       vpc: network.vpc,
       vpcSubnets: network.subnets,
-      securityGroups: [network.securityGroup],
+      securityGroups: [...network.securityGroups],
       launchTemplate: template.launchTemplate,
       instanceRole: machineRole,
       spot,

@@ -11,6 +11,7 @@ import {
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { sourceFile } from '../built-files';
+import { type ProxySettings, proxySetup } from './proxy';
 
 /**
  * The API calls of the ECS agent on a machine. The execution role pulls the image and writes the log.
@@ -141,7 +142,7 @@ systemctl enable --now --no-block spotreel-spot-notice.service
 `;
 }
 
-export interface MachineTemplateProps {
+export interface MachineTemplateProps extends ProxySettings {
   /** For the system, the image, and the scenes and frames of all slices on the machine. */
   readonly disk: Size;
 }
@@ -150,15 +151,13 @@ export interface MachineTemplateProps {
 export class MachineTemplate extends Construct {
   readonly launchTemplate: LaunchTemplate;
 
-  constructor(scope: Construct, id: string, { disk }: MachineTemplateProps) {
+  constructor(scope: Construct, id: string, { disk, ...proxy }: MachineTemplateProps) {
     super(scope, id);
     const userData = new MultipartUserData();
-    userData.addPart(
-      MultipartBody.fromRawBody({
-        contentType: 'text/x-shellscript; charset="us-ascii"',
-        body: machineSetup(),
-      }),
-    );
+    const contentType = 'text/x-shellscript; charset="us-ascii"';
+    for (const body of [proxySetup(proxy), machineSetup()]) {
+      if (body !== undefined) userData.addPart(MultipartBody.fromRawBody({ contentType, body }));
+    }
     this.launchTemplate = new LaunchTemplate(this, 'LaunchTemplate', {
       userData,
       httpTokens: LaunchTemplateHttpTokens.REQUIRED,

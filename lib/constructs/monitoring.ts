@@ -13,6 +13,7 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { type IRuleTarget, Rule } from 'aws-cdk-lib/aws-events';
 import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { FilterPattern, type IFilterPattern, LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
@@ -29,17 +30,20 @@ export interface FarmTopicProps {
   readonly email?: string;
   /** @default - a new topic */
   readonly topic?: ITopic;
+  /**
+   * Encrypts a new topic. The policy of an imported key must let `cloudwatch.amazonaws.com` use it.
+   * @default - no encryption at rest
+   */
+  readonly encryptionKey?: IKey;
 }
 
 /** The topic on which the farm publishes finished and failed renders and alarms. */
 export class FarmTopic extends Construct {
   readonly topic: ITopic;
 
-  constructor(scope: Construct, id: string, { email, topic }: FarmTopicProps) {
+  constructor(scope: Construct, id: string, { email, topic, encryptionKey }: FarmTopicProps) {
     super(scope, id);
-    // No encryption at rest: alarms could publish only with a customer managed key, which costs a dollar a month. Messages
-    // contain only names of renders.
-    this.topic = topic ?? new Topic(this, 'Topic', { displayName: 'Spotreel', enforceSSL: true });
+    this.topic = topic ?? this.newTopic(encryptionKey);
     // This topic has its own policy, so it lacks the default policy that lets alarms publish.
     this.topic.addToResourcePolicy(
       new PolicyStatement({
@@ -52,6 +56,24 @@ export class FarmTopic extends Construct {
       }),
     );
     if (email !== undefined) this.topic.addSubscription(new EmailSubscription(email));
+  }
+
+  /**
+   * Encrypted only with a given key: alarms cannot publish with the key that AWS manages, and a customer managed key costs a
+   * dollar a month. Messages contain only names of renders and what went wrong.
+   * https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+   */
+  private newTopic(masterKey: IKey | undefined): Topic {
+    masterKey?.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'SpotreelAlarms',
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+        resources: ['*'],
+        conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+      }),
+    );
+    return new Topic(this, 'Topic', { displayName: 'Spotreel', enforceSSL: true, masterKey });
   }
 }
 

@@ -2,6 +2,7 @@ import { Fn, Validations } from 'aws-cdk-lib';
 import {
   GatewayVpcEndpointAwsService,
   IpAddresses,
+  type ISecurityGroup,
   type IVpc,
   Peer,
   Port,
@@ -12,6 +13,8 @@ import {
 } from 'aws-cdk-lib/aws-ec2';
 import { Construct } from 'constructs';
 import type { Settings } from '../settings';
+import { AwsEndpoints } from './aws-endpoints';
+import { proxyPort } from './proxy';
 
 export interface FarmNetworkProps {
   readonly settings: Settings;
@@ -21,39 +24,73 @@ export interface FarmNetworkProps {
   readonly subnets?: SubnetSelection;
 }
 
+const HTTPS_PORT = 443;
+
+function subnetType(vpc: IVpc | undefined, isIsolated: boolean): SubnetType {
+  if (isIsolated) return SubnetType.PRIVATE_ISOLATED;
+  return vpc && vpc.privateSubnets.length > 0 ? SubnetType.PRIVATE_WITH_EGRESS : SubnetType.PUBLIC;
+}
+
 /**
- * The network of the machines: public subnets that accept no connection. A NAT gateway would cost about 30 dollars a month
- * and a fee for every gigabyte. Traffic to S3 goes through a gateway endpoint, which is free.
+ * The network of the machines: by default, public subnets that accept no connection. A NAT gateway would cost about 30
+ * dollars a month and a fee for every gigabyte. Traffic to S3 goes through a gateway endpoint, which is free.
  */
 export class FarmNetwork extends Construct {
   readonly vpc: IVpc;
   readonly subnets: SubnetSelection;
-  readonly securityGroup: SecurityGroup;
+  /** Of the machines. */
+  readonly securityGroups: readonly ISecurityGroup[];
+  /** Only with `vpcEndpoints`. */
+  readonly endpoints?: AwsEndpoints;
 
   constructor(scope: Construct, id: string, { settings, vpc, subnets }: FarmNetworkProps) {
     super(scope, id);
-    const { vpcId, subnetIds = [], zones } = settings;
-    this.vpc = vpc ?? (vpcId === undefined ? this.newVpc(zones) : this.existingVpc(vpcId, subnetIds));
-    const isPrivate = vpc !== undefined && vpc.privateSubnets.length > 0;
-    this.subnets = subnets ?? {
-      subnetType: isPrivate ? SubnetType.PRIVATE_WITH_EGRESS : SubnetType.PUBLIC,
-    };
-    this.securityGroup = new SecurityGroup(this, 'Machines', {
+    const { vpcId, subnetIds = [], securityGroupIds, vpcEndpoints, routeTableIds } = settings;
+    this.vpc = vpc ?? (vpcId === undefined ? this.newVpc(settings) : this.existingVpc(vpcId, subnetIds));
+    const isOwn = vpc === undefined && vpcId === undefined;
+    this.subnets = subnets ?? { subnetType: subnetType(vpc, isOwn && vpcEndpoints) };
+    this.securityGroups = securityGroupIds
+      ? securityGroupIds.map((groupId) => this.existingGroup(groupId))
+      : [this.newGroup(settings)];
+    if (vpcEndpoints) {
+      const machineGroups = this.securityGroups;
+      const props = { vpc: this.vpc, subnets: this.subnets, machineGroups, routeTableIds };
+      this.endpoints = new AwsEndpoints(this, 'Endpoints', props);
+    }
+  }
+
+  /** Allows nothing in, and out only what machines need. */
+  private newGroup(settings: Settings): SecurityGroup {
+    const group = new SecurityGroup(this, 'Machines', {
       vpc: this.vpc,
       description: 'Render machines: nothing in, HTTPS out',
       allowAllOutbound: false,
     });
     // For S3, ECR, ECS and CloudWatch. Security groups do not apply to the VPC's DNS and clock.
-    this.securityGroup.addEgressRule(Peer.anyIpv4(), Port.HTTPS, 'AWS APIs');
+    group.addEgressRule(Peer.anyIpv4(), Port.HTTPS, 'AWS APIs');
+    const port = proxyPort(settings);
+    if (port !== undefined && port !== HTTPS_PORT) {
+      group.addEgressRule(Peer.anyIpv4(), Port.tcp(port), 'HTTP proxy');
+    }
+    return group;
   }
 
-  private newVpc(zones: number): Vpc {
+  private existingGroup(groupId: string): ISecurityGroup {
+    return SecurityGroup.fromSecurityGroupId(this, groupId, groupId, { mutable: false });
+  }
+
+  private newVpc({ zones, vpcCidr, vpcEndpoints }: Settings): Vpc {
+    const prefix = Number(vpcCidr.split('/')[1]);
+    const subnet = vpcEndpoints
+      ? { name: 'private', subnetType: SubnetType.PRIVATE_ISOLATED }
+      : { name: 'public', subnetType: SubnetType.PUBLIC };
     const vpc = new Vpc(this, 'Vpc', {
-      ipAddresses: IpAddresses.cidr('10.64.0.0/16'),
+      ipAddresses: IpAddresses.cidr(vpcCidr),
       // By number and not by name, so synth asks no account and needs no credentials.
       availabilityZones: Array.from({ length: zones }, (_, index) => Fn.select(index, Fn.getAzs())),
       natGateways: 0,
-      subnetConfiguration: [{ name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: 20 }],
+      // A quarter of the range for each zone; a sixteenth of a /16 has 4,091 addresses.
+      subnetConfiguration: [{ ...subnet, cidrMask: prefix === 16 ? 20 : prefix + 2 }],
       gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
       // Nothing uses the default group, and emptying it would need a Lambda.
       restrictDefaultSecurityGroup: false,

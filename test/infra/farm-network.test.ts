@@ -1,4 +1,5 @@
-import { allProperties, expectCounts, expectResource, onlyProperties, synthFarm } from './synth-farm';
+import { readSettings } from '../../lib/settings';
+import { allProperties, expectCounts, expectResource, flat, onlyProperties, synthFarm } from './synth-farm';
 
 const { farmTemplate } = synthFarm();
 
@@ -46,4 +47,102 @@ test('the farm uses an existing VPC unchanged', () => {
   expectResource(existing, 'AWS::Batch::ComputeEnvironment', {
     ComputeResources: { Subnets: subnetIds },
   });
+});
+
+const EXISTING = {
+  vpcId: 'vpc-0123456789abcdef0',
+  subnetIds: ['subnet-0123456789abcde0a', 'subnet-0123456789abcde0b'],
+};
+
+test.each([
+  ['10.64.0.0/16', ['10.64.0.0/20', '10.64.16.0/20']],
+  ['192.168.8.0/24', ['192.168.8.0/26', '192.168.8.64/26']],
+])('the network has the addresses %s of vpcCidr', (vpcCidr, subnets) => {
+  const { farmTemplate: template } = synthFarm({ vpcCidr });
+  expectResource(template, 'AWS::EC2::VPC', { CidrBlock: vpcCidr });
+  const blocks = allProperties(template, 'AWS::EC2::Subnet').map(({ properties }) => properties.CidrBlock);
+  expect(blocks).toEqual(subnets);
+});
+
+test('machines have the security groups of securityGroupIds and no other', () => {
+  const securityGroupIds = ['sg-0123456789abcdef0', 'sg-0123456789abcdef1'];
+  const { farmTemplate: template } = synthFarm({ ...EXISTING, securityGroupIds });
+  expectCounts(template, { 'AWS::EC2::SecurityGroup': 0, 'AWS::EC2::SecurityGroupIngress': 0 });
+  expectResource(template, 'AWS::Batch::ComputeEnvironment', {
+    ComputeResources: { SecurityGroupIds: securityGroupIds },
+  });
+});
+
+/** The last part of the names of the services that the interface endpoints reach. */
+function services(template: typeof farmTemplate): string[] {
+  return allProperties(template, 'AWS::EC2::VPCEndpoint')
+    .filter(({ properties }) => properties.VpcEndpointType === 'Interface')
+    .map(({ properties }) => flat(properties.ServiceName).replace(/^com\.amazonaws\.<AWS::Region>\./, ''))
+    .toSorted();
+}
+
+const ENDPOINTS = ['ecr.api', 'ecr.dkr', 'ecs', 'ecs-agent', 'ecs-telemetry', 'logs'];
+
+test('with vpcEndpoints, the farm’s own VPC has private subnets and no internet gateway', () => {
+  const { farmTemplate: template } = synthFarm({ vpcEndpoints: true });
+  expectCounts(template, { 'AWS::EC2::InternetGateway': 0, 'AWS::EC2::NatGateway': 0 });
+  const subnets = allProperties(template, 'AWS::EC2::Subnet');
+  expect(subnets.map(({ properties }) => properties.MapPublicIpOnLaunch)).toEqual([false, false]);
+  expect(services(template)).toEqual(ENDPOINTS);
+  const gateways = allProperties(template, 'AWS::EC2::VPCEndpoint').filter(
+    ({ properties }) => properties.VpcEndpointType === 'Gateway',
+  );
+  expect(gateways).toHaveLength(1);
+});
+
+test('VPC endpoints accept HTTPS from the machines and from nobody else', () => {
+  const { farmTemplate: template } = synthFarm({ vpcEndpoints: true });
+  const groups = allProperties(template, 'AWS::EC2::SecurityGroup');
+  const rules: Array<{ SourceSecurityGroupId: unknown; ToPort: number }> = groups.flatMap(
+    ({ properties }) => properties.SecurityGroupIngress ?? [],
+  );
+  expect(rules.map((rule) => [flat(rule.SourceSecurityGroupId), rule.ToPort])).toEqual([
+    ['<NetworkMachines.GroupId>', 443],
+  ]);
+  expectCounts(template, { 'AWS::EC2::SecurityGroupIngress': 0 });
+});
+
+test('with vpcEndpoints, an existing VPC gets endpoints in its subnets', () => {
+  const routeTableIds = ['rtb-0123456789abcdef0'];
+  const { farmTemplate: template } = synthFarm({ ...EXISTING, vpcEndpoints: true, routeTableIds });
+  expect(services(template)).toEqual(ENDPOINTS);
+  expectResource(template, 'AWS::EC2::VPCEndpoint', {
+    SubnetIds: EXISTING.subnetIds,
+    PrivateDnsEnabled: true,
+  });
+  expectResource(template, 'AWS::EC2::VPCEndpoint', {
+    VpcEndpointType: 'Gateway',
+    RouteTableIds: routeTableIds,
+    VpcId: EXISTING.vpcId,
+  });
+});
+
+test('without routeTableIds, the farm uses the gateway endpoint of an existing VPC', () => {
+  const { farmTemplate: template } = synthFarm({ ...EXISTING, vpcEndpoints: true });
+  expectCounts(template, { 'AWS::EC2::VPCEndpoint': ENDPOINTS.length });
+});
+
+test('machines may connect to the port of the proxy', () => {
+  const { farmTemplate: template } = synthFarm({ proxy: 'http://proxy.example.com:3128' });
+  const { SecurityGroupEgress } = onlyProperties(template, 'AWS::EC2::SecurityGroup');
+  expect(SecurityGroupEgress).toMatchObject([{ ToPort: 443 }, { FromPort: 3128, ToPort: 3128 }]);
+});
+
+test.each([
+  [{ vpcCidr: '10.0.0.0/28' }, 'vpcCidr is "10.0.0.0/28": must be an IPv4 range from /16 to /24'],
+  [{ vpcCidr: '10.0.0.300/16' }, 'vpcCidr is'],
+  [{ securityGroupIds: ['sg-1'], ...EXISTING }, 'each the id of a security group'],
+  [{ securityGroupIds: ['sg-0123abcd'] }, 'securityGroupIds needs vpcId: set vpcId and subnetIds'],
+  [{ routeTableIds: ['rtb-0123abcd'], ...EXISTING }, 'routeTableIds needs vpcId and vpcEndpoints'],
+  [{ proxy: 'http://me:secret@proxy:3128' }, 'must be a host and port like http://proxy.example.com:3128'],
+  [{ proxy: 'proxy.example.com:3128' }, 'proxy is "proxy.example.com:3128"'],
+  [{ noProxy: ['example.com'] }, 'noProxy needs proxy: set proxy, or remove noProxy'],
+  [{ noProxy: ['a b'], proxy: 'http://proxy:3128' }, 'each a host, an address, or a domain'],
+])('readSettings refuses %j', (given, message) => {
+  expect(() => readSettings(given, {})).toThrow(message);
 });

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSettings, SETTINGS, SettingsError } from '../../lib/settings';
 import { settingsInterface, withSettingsTable } from '../../lib/settings-table';
-import { ROOT } from '../support/source-files';
+import { OTHER_VARIABLES } from '../../lib/setting-names';
+import { ROOT, sourceFiles } from '../support/source-files';
+import { farmApp } from './synth-farm';
 
 test('readSettings needs no setting', () => {
   const defaults = SETTINGS.filter(({ defaultValue }) => defaultValue !== undefined);
@@ -80,6 +82,43 @@ test('a SettingsError says where to change settings', () => {
 
 test('readSettings refuses a context that is not an object', () => {
   expect(() => readSettings(['zones'], {})).toThrow('context.spotreel is ["zones"]: must be an object');
+  expect(() => readSettings('{zones: 3}', {})).toThrow('context.spotreel is "{zones: 3}": must be an object');
+});
+
+test('readSettings reads the JSON that cdk -c spotreel=… gives as a text', () => {
+  expect(readSettings('{"zones":3}', {}).zones).toBe(3);
+});
+
+test.each([
+  [{ zoness: 3 }, 'zoness is not a setting; the nearest name is zones'],
+  [{ 'spot-vcpus': 3 }, 'the nearest name is spotVcpus'],
+  [{ rendermemory: 3 }, 'the nearest name is renderMemoryMib'],
+  [{ qqqq: 3 }, 'qqqq is not a setting; docs/settings.md lists all settings'],
+])('readSettings refuses the unknown key in %j', (given, message) => {
+  expect(() => readSettings(given, {})).toThrow(message);
+});
+
+test('readSettings refuses an unknown SPOTREEL_ variable and names the nearest', () => {
+  expect(() => readSettings({}, { SPOTREEL_SPOT_VCPU: '8' })).toThrow(
+    'SPOTREEL_SPOT_VCPU is not a variable of Spotreel; the nearest name is SPOTREEL_SPOT_VCPUS',
+  );
+});
+
+test('readSettings accepts each variable that the code uses', () => {
+  const files = sourceFiles(
+    ['bin', 'cli', 'container', 'core', 'lambda', 'lib', 'scripts', 'test', 'bench'],
+    ['.ts', '.mjs', '.js', '.py', '.pl', '.sh', 'Dockerfile'],
+  ).filter(({ path }) => path !== 'test/infra/settings.test.ts');
+  const used = new Set(files.flatMap(({ text }) => text.match(/SPOTREEL_[A-Z_]*[A-Z]\b/g) ?? []));
+  // An id inside Blender, not a variable.
+  const known = ['SPOTREEL_NOTHING', ...OTHER_VARIABLES, ...SETTINGS.map(({ variable }) => variable)];
+  expect([...used].filter((name) => !known.includes(name))).toEqual([]);
+});
+
+test('the app refuses a setting beside context.spotreel', () => {
+  expect(() => farmApp({}, { spotVcpus: '8', 'spotreel:zones': '3' })).toThrow(
+    /the context key spotVcpus sets nothing;.*\n.*the context key spotreel:zones sets nothing/,
+  );
 });
 
 test('readSettings names a wrong environment variable', () => {

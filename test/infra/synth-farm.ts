@@ -20,8 +20,14 @@ interface CdkJson {
   readonly context: Readonly<Record<string, unknown>>;
 }
 
-/** The app as `cdk synth` makes it, without bundling, because these tests read only templates. */
-export function farmApp(settings: Readonly<Record<string, unknown>> = {}): SpotreelStacks & { app: App } {
+/**
+ * The app as `cdk synth` makes it, without bundling, because these tests read only templates. `more` is further context,
+ * as of `cdk -c`.
+ */
+export function farmApp(
+  settings: Readonly<Record<string, unknown>> = {},
+  more: Readonly<Record<string, unknown>> = {},
+): SpotreelStacks & { app: App } {
   const { context }: CdkJson = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8'));
   const app = new App({
     // These are the slowest parts of a synth. cdk-nag.test.ts makes the CDK's own checks once.
@@ -29,14 +35,15 @@ export function farmApp(settings: Readonly<Record<string, unknown>> = {}): Spotr
     stackTraces: false,
     treeMetadata: false,
     analyticsReporting: false,
-    context: { ...context, 'aws:cdk:bundling-stacks': [], spotreel: settings },
+    context: { ...context, 'aws:cdk:bundling-stacks': [], spotreel: settings, ...more },
   });
   return { app, ...spotreelApp(app, {}) };
 }
 
-/** Both templates of a farm with these settings. */
+/** Both templates of a farm with these settings. Throws for a farm in an existing bucket, which has one stack. */
 export function synthFarm(settings: Readonly<Record<string, unknown>> = {}): SynthesizedFarm {
   const stacks = farmApp(settings);
+  if (!stacks.storage) throw new Error('this farm has no storage stack');
   return {
     ...stacks,
     storageTemplate: Template.fromStack(stacks.storage),
