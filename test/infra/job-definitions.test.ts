@@ -53,7 +53,11 @@ describe.each(['Render', 'Stitch'])('the %s job definition', (id) => {
       { Action: 'RETRY', OnStatusReason: 'Host EC2*' },
       { Action: 'RETRY', OnReason: 'Cannot*' },
     ]);
-    expect(retry.EvaluateOnExit.at(-1)).toEqual({ Action: 'EXIT', OnReason: '*' });
+    expect(retry.EvaluateOnExit.at(-1)).toEqual({
+      Action: 'EXIT',
+      OnExitCode: '*',
+      OnStatusReason: 'Essential container in task exited*',
+    });
     expect(retry.EvaluateOnExit.slice(0, -1).every(({ Action }) => Action === 'RETRY')).toBe(true);
   });
 
