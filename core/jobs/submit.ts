@@ -33,16 +33,10 @@ export function hasGone(error: unknown, { url }: Pick<ObjectHead, 'url'>): boole
   );
 }
 
-/**
- * Faults of the farm, which its owner or the end of a deployment fixes: a missing permission, or a request that AWS
- * refuses, such as for a job definition that no longer exists.
- */
-const FARM_FAULTS: ReadonlySet<string> = new Set(['denied', 'client-exception', 'aws-refused']);
+/** What only the farm's owner, or the end of a deployment, fixes: a missing permission, a request that AWS refuses. */
+const FARM_FAULTS: ReadonlySet<unknown> = new Set(['denied', 'client-exception', 'aws-refused']);
 
-/**
- * Whether the uploader can fix the fault, and the same request would fail again. `bad-url` comes from an upload whose
- * name fits no URL.
- */
+/** Whether the uploader can fix the fault, and the same request would fail again. `bad-url`: its name fits no URL. */
 export function isUploadsFault(error: unknown): error is SpotreelError {
   if (!(error instanceof SpotreelError) || FARM_FAULTS.has(error.code)) return false;
   if (error instanceof StorageError) return error.code === 'bad-url';

@@ -254,8 +254,8 @@ export function seenOnFarm({ jobs, salvage }: RenderRecords, details: readonly J
 /** Why the first of these jobs that failed without a started container could not start. */
 function startFailureOf(jobs: ReadonlyArray<JobDetail | undefined>): string | undefined {
   for (const job of jobs) {
-    const { statusReason, container } = job?.attempts?.at(-1) ?? {};
-    const isStart = /^Task failed to start/.test(statusReason ?? '') || container?.reason === 'AGENT';
+    const { statusReason = '', container } = job?.attempts?.at(-1) ?? {};
+    const isStart = statusReason.startsWith('Task failed to start') || container?.reason === 'AGENT';
     if (job?.status === 'FAILED' && isStart && container?.exitCode === undefined)
       return farmStartFailure([statusReason, container?.reason].filter(Boolean).join(': '));
   }

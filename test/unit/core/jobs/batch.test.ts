@@ -16,7 +16,7 @@ const nextflow = (issue: number) => `https://github.com/nextflow-io/nextflow/iss
 /** An end of an attempt as AWS reports it, and its source. */
 type Row = readonly [name: string, end: AttemptEnd, source: string];
 
-/** The container did not run, or nobody knows how it ended. */
+/** The container did not run, or its end is unknown. */
 const RETRIED: readonly Row[] = [
   ['a reclaimed machine', { statusReason: 'Host EC2 (instance i-0123456789abcdef0) terminated.' }, SPOT],
   [

@@ -88,7 +88,7 @@ describe('a slice that AWS could not start', () => {
     );
   });
 
-  test('is told from a slice whose container ended', () => {
+  test('is not a slice whose container ended', () => {
     const seen = seenOnFarm(records, [failed, child('Essential container in task exited', { exitCode: 65 })]);
     expect(seen.cause).toBeUndefined();
   });
