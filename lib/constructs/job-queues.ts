@@ -65,6 +65,8 @@ class ComputePool extends Construct {
       images: [{ imageType: gpu ? EcsMachineImageType.ECS_AL2023_NVIDIA : EcsMachineImageType.ECS_AL2023 }],
     });
     const cfnEnvironment = l1Resource(this.environment, CfnComputeEnvironment);
+    // `cdk destroy` then ends the machines while their agents can still reach and call ECS.
+    cfnEnvironment.node.addDependency(network.connectivity, machineRole);
     // The L2 accepts only families that this CDK release knows.
     cfnEnvironment.addPropertyOverride('ComputeResources.InstanceTypes', instanceTypes);
     // The L2 sets no version, and AWS Batch would keep using the first version of the template.

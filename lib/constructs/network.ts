@@ -10,7 +10,7 @@ import {
   SubnetType,
   Vpc,
 } from 'aws-cdk-lib/aws-ec2';
-import { Construct } from 'constructs';
+import { Construct, DependencyGroup } from 'constructs';
 import type { Settings } from '../settings';
 
 export interface FarmNetworkProps {
@@ -25,12 +25,15 @@ export class FarmNetwork extends Construct {
   readonly vpc: IVpc;
   readonly subnets: SubnetSelection;
   readonly securityGroup: SecurityGroup;
+  /** Gateway, routes and endpoints. CloudFormation deletes these after everything that depends on them. */
+  readonly connectivity = new DependencyGroup();
 
   constructor(scope: Construct, id: string, { settings }: FarmNetworkProps) {
     super(scope, id);
     const { vpcId, subnetIds = [], zones } = settings;
     this.vpc = vpcId === undefined ? this.newVpc(zones) : this.existingVpc(vpcId, subnetIds);
     this.subnets = { subnetType: SubnetType.PUBLIC };
+    this.connectivity.add(this.vpc.selectSubnets(this.subnets).internetConnectivityEstablished);
     this.securityGroup = new SecurityGroup(this, 'Machines', {
       vpc: this.vpc,
       description: 'Render machines: nothing in, HTTPS out',
@@ -47,10 +50,10 @@ export class FarmNetwork extends Construct {
       availabilityZones: Array.from({ length: zones }, (_, index) => Fn.select(index, Fn.getAzs())),
       natGateways: 0,
       subnetConfiguration: [{ name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: 20 }],
-      gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
       // Nothing uses the default group, and emptying it would need a Lambda.
       restrictDefaultSecurityGroup: false,
     });
+    this.connectivity.add(vpc.addGatewayEndpoint('S3', { service: GatewayVpcEndpointAwsService.S3 }));
     Validations.of(vpc).acknowledge({
       id: 'AwsSolutions-VPC7',
       reason:
