@@ -206,6 +206,9 @@ async function askEnvironments(
       maxVcpus: environment.computeResources?.maxvCpus ?? 0,
       instanceTypes: environment.computeResources?.instanceTypes ?? [],
       cluster: environment.ecsClusterArn,
+      hasNewerImage: environment.computeResources?.ec2Configuration?.some(
+        ({ batchImageStatus }) => batchImageStatus === 'UPDATE_AVAILABLE',
+      ),
     }));
   });
 }

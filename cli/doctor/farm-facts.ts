@@ -16,6 +16,8 @@ export interface EnvironmentFacts extends QueueFacts {
   readonly instanceTypes: readonly string[];
   /** ARN of the ECS cluster that its machines join; absent if it has none yet. */
   readonly cluster?: string;
+  /** Whether AWS Batch has a newer machine image than its machines use; absent until the first machine has started. */
+  readonly hasNewerImage?: boolean;
 }
 
 /** The current machines of all compute environments of a farm. */

@@ -121,8 +121,20 @@ function judgeEnvironment(environment: EnvironmentFacts, facts: ComputeFacts): C
     const found = `${name} has at most ${maxVcpus} vCPUs, but one slice needs ${vcpus}: no slice ever starts`;
     return wrong('machines', found, 'deploy with spotVcpus (gpuVcpus, onDemandVcpus) at renderVcpus or more');
   }
+  if (environment.hasNewerImage) {
+    const found = `${name} starts machines from an old machine image, which may lack security fixes`;
+    return warning('machines', found, `update it, which lets running jobs end first: ${updateImage(name)}`);
+  }
   return ok('machines', `${check.found}: up to ${maxVcpus} vCPUs, ${isSpot ? 'Spot' : 'On-Demand'}`);
 }
+
+/**
+ * The command that makes AWS Batch use its newest machine image. Only such an update changes the image. A deployment can't:
+ * `updateToLatestImageVersion` in a template changes nothing unless another property of the machines changes too.
+ * https://docs.aws.amazon.com/batch/latest/userguide/managing-ami-versions.html
+ */
+const updateImage = (name: string): string =>
+  `aws batch update-compute-environment --compute-environment ${name} --compute-resources updateToLatestImageVersion=true`;
 
 /** vCPUs of the largest job definition; 0 if unknown. */
 function sliceVcpus({ definitions }: ComputeFacts): number {

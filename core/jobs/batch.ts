@@ -178,9 +178,13 @@ export function countSlices({ status, arrayProperties }: JobDetail): SliceCounts
   };
 }
 
+/** The status reason of an attempt whose container ran and ended: https://docs.aws.amazon.com/batch/latest/userguide/batch_job_events.html */
+const CONTAINER_ENDED = 'Essential container in task exited*';
+
 /**
- * Retries an attempt after a reclaimed machine, a container that could not start, and exit codes with `retry`; nothing
- * else. AWS Batch retries if no rule matches, so the last rule ends everything. Limits: 5 rules, 10 attempts
+ * Ends a job whose container ran and ended with an exit code, unless the code has `retry`. AWS Batch retries if no rule
+ * matches, so it retries all other ends: reclaimed machines and containers that could not start. `Cannot*` is for an
+ * agent that could not read the exit code of a container. Limits: 5 rules, 10 attempts
  * (https://docs.aws.amazon.com/batch/latest/APIReference/API_RetryStrategy.html).
  */
 export function retryStrategy(attempts: number): RetryStrategy {
@@ -189,10 +193,10 @@ export function retryStrategy(attempts: number): RetryStrategy {
     attempts,
     evaluateOnExit: [
       { action: 'RETRY', onStatusReason: 'Host EC2*' },
-      // CannotPullContainerError, CannotStartContainerError and CannotCreateContainerError have no exit code.
       { action: 'RETRY', onReason: 'Cannot*' },
       ...exitCodes.map(({ code }): EvaluateOnExit => ({ action: 'RETRY', onExitCode: String(code) })),
-      { action: 'EXIT', onReason: '*' },
+      // The documentation does not say whether `*` matches a missing exit code, so this needs the status reason too.
+      { action: 'EXIT', onExitCode: '*', onStatusReason: CONTAINER_ENDED },
     ],
   };
 }

@@ -33,12 +33,12 @@ export function hasGone(error: unknown, { url }: Pick<ObjectHead, 'url'>): boole
   );
 }
 
-/**
- * Whether the uploader can fix the fault, and the same request would fail again. Only the farm's owner can fix a
- * missing permission. `bad-url` comes from an upload whose name fits no URL.
- */
+/** What only the farm's owner, or the end of a deployment, fixes: a missing permission, a request that AWS refuses. */
+const FARM_FAULTS: ReadonlySet<unknown> = new Set(['denied', 'client-exception', 'aws-refused']);
+
+/** Whether the uploader can fix the fault, and the same request would fail again. `bad-url`: its name fits no URL. */
 export function isUploadsFault(error: unknown): error is SpotreelError {
-  if (!(error instanceof SpotreelError) || error.code === 'denied') return false;
+  if (!(error instanceof SpotreelError) || FARM_FAULTS.has(error.code)) return false;
   if (error instanceof StorageError) return error.code === 'bad-url';
   return error.kind === 'scene' || error.kind === 'usage';
 }

@@ -21,7 +21,7 @@ import type { VideoFormat } from '../render/video';
 import { chosenVideo } from '../scene/plan';
 import { formatLocation, type ObjectInfo } from '../storage/storage';
 import { type QueueLook, turnOf } from '../watch-folder/queue';
-import { plainStartFailure } from './render-state';
+import { farmStartFailure, plainStartFailure } from './render-state';
 
 /** The part of a plan that is kept: a plan may name 20,000 files. */
 export type Plan = Pick<
@@ -238,13 +238,28 @@ export function jobIdsOf(
 /** The described jobs as those of one render. Pure. */
 export function seenOnFarm({ jobs, salvage }: RenderRecords, details: readonly JobDetail[]): SeenJobs {
   const find = (id: string | undefined) => details.find(({ jobId }) => jobId === id);
+  const render = find(jobs && ownRenderJob(jobs));
+  const stitch = find(jobs?.stitch.jobId);
+  const children = details.filter(({ jobId }) => jobs && jobId.startsWith(`${jobs.render.jobId}:`));
   return {
     place: 'farm',
-    render: find(jobs && ownRenderJob(jobs)),
-    stitch: find(jobs?.stitch.jobId),
+    render,
+    stitch,
     salvage: find(salvage?.jobId),
-    children: details.filter(({ jobId }) => jobs && jobId.startsWith(`${jobs.render.jobId}:`)),
+    children,
+    cause: startFailureOf(render?.status === 'FAILED' ? [render, ...children] : [stitch]),
   };
+}
+
+/** Why the first of these jobs that failed without a started container could not start. */
+function startFailureOf(jobs: ReadonlyArray<JobDetail | undefined>): string | undefined {
+  for (const job of jobs) {
+    const { statusReason = '', container } = job?.attempts?.at(-1) ?? {};
+    const isStart = statusReason.startsWith('Task failed to start') || container?.reason === 'AGENT';
+    if (job?.status === 'FAILED' && isStart && container?.exitCode === undefined)
+      return farmStartFailure([statusReason, container?.reason].filter(Boolean).join(': '));
+  }
+  return undefined;
 }
 
 /** Asks AWS Batch in one call. Throws what AWS Batch refuses. */

@@ -99,3 +99,8 @@ export function plainStatusReason(reason: string | undefined, place: 'farm' | 'h
 export function plainStartFailure(reason: string): string {
   return `the worker could not be started: ${reason.replace(/^CannotStartContainerError: /, '')}`;
 }
+
+/** Why AWS Batch could not start the worker in any attempt. `reason` is AWS's text, which helps to find its documentation. Pure. */
+export function farmStartFailure(reason: string): string {
+  return `AWS could not start the worker (${reason}), which is no fault of the scene: run spotreel retry, or see spotreel doctor`;
+}

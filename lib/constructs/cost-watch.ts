@@ -1,4 +1,4 @@
-import { Duration } from 'aws-cdk-lib';
+import { Aws, Duration } from 'aws-cdk-lib';
 import type { IJobQueue } from 'aws-cdk-lib/aws-batch';
 import { CfnBudget } from 'aws-cdk-lib/aws-budgets';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
@@ -89,7 +89,8 @@ export class MonthlyBudget extends Construct {
     super(scope, id);
     this.budget = new CfnBudget(this, 'Budget', {
       budget: {
-        budgetName: `spotreel-${farmName}`,
+        // The names of budgets are global in an account.
+        budgetName: `spotreel-${farmName}-${Aws.REGION}`,
         budgetType: 'COST',
         timeUnit: 'MONTHLY',
         budgetLimit: { amount: limitUsd, unit: 'USD' },

@@ -73,6 +73,8 @@ class WorkerJob extends Construct {
         RetryStrategy.of(Action[action], Reason.custom(on)),
       ),
       timeout: props.timeout,
+      // During a deployment, Lambdas and people still submit with the revision before.
+      skipDeregisterOnUpdate: true,
       // The farm's tag also appears in the costs of ECS tasks.
       propagateTags: true,
     });

@@ -29,7 +29,15 @@ interface ComputePoolProps extends MachineProps {
   readonly maxVcpus: number;
   /** Families (`m6i`) or types (`m6i.2xlarge`). */
   readonly instanceTypes: readonly string[];
+  /** How long jobs may still run on machines that an update replaces. */
+  readonly updateTimeout: Duration;
 }
+
+/**
+ * Most minutes for jobs on machines that an update replaces. Older versions of the documentation say 360, newer ones 7,200:
+ * https://docs.aws.amazon.com/batch/latest/APIReference/API_UpdatePolicy.html
+ */
+const LONGEST_UPDATE_MINUTES = 360;
 
 /** One managed compute environment. It has no machines while no job waits. */
 class ComputePool extends Construct {
@@ -51,9 +59,14 @@ class ComputePool extends Construct {
       minvCpus: 0,
       maxvCpus: maxVcpus,
       useOptimalInstanceClasses: true,
+      // Without these, AWS Batch ends jobs 30 minutes after a deployment that changes the machines.
+      terminateOnUpdate: false,
+      updateTimeout: props.updateTimeout,
       images: [{ imageType: gpu ? EcsMachineImageType.ECS_AL2023_NVIDIA : EcsMachineImageType.ECS_AL2023 }],
     });
     const cfnEnvironment = l1Resource(this.environment, CfnComputeEnvironment);
+    // `cdk destroy` then ends the machines while their agents can still reach and call ECS.
+    cfnEnvironment.node.addDependency(network.connectivity, machineRole);
     // The L2 accepts only families that this CDK release knows.
     cfnEnvironment.addPropertyOverride('ComputeResources.InstanceTypes', instanceTypes);
     // The L2 sets no version, and AWS Batch would keep using the first version of the template.
@@ -97,13 +110,16 @@ export class JobQueues extends Construct {
     super(scope, id);
     const { spotVcpus, onDemandVcpus, gpuVcpus, instanceTypes, gpuInstanceTypes } = settings;
     this.slice = settings.renderVcpus;
-    this.spot = this.queue('Queue', 'Spot', { ...machines, spot: true, maxVcpus: spotVcpus, instanceTypes });
+    const longest = Math.max(settings.renderTimeoutMinutes, settings.stitchTimeoutMinutes);
+    const updateTimeout = Duration.minutes(Math.min(longest, LONGEST_UPDATE_MINUTES));
+    const shared = { ...machines, updateTimeout };
+    this.spot = this.queue('Queue', 'Spot', { ...shared, spot: true, maxVcpus: spotVcpus, instanceTypes });
     if (onDemandVcpus > 0) {
-      const pool = { ...machines, spot: false, maxVcpus: onDemandVcpus, instanceTypes };
+      const pool = { ...shared, spot: false, maxVcpus: onDemandVcpus, instanceTypes };
       this.onDemand = this.queue('OnDemandQueue', 'OnDemand', pool);
     }
     if (gpuVcpus > 0) {
-      const pool = { ...machines, spot: true, gpu: true, maxVcpus: gpuVcpus };
+      const pool = { ...shared, spot: true, gpu: true, maxVcpus: gpuVcpus };
       this.gpu = this.queue('GpuQueue', 'Gpu', { ...pool, instanceTypes: gpuInstanceTypes });
     }
   }

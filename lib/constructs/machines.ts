@@ -82,15 +82,20 @@ export const CACHE_FOLDER_IN_CONTAINER = '/spotreel/cache';
 export const SCRATCH_FOLDER = '/scratch';
 export const TMP_FOLDER = '/tmp';
 
-const WATCHER = readFileSync(sourceFile('lib/host/watch-spot-notice.sh'), 'utf8');
+const hostScript = (name: string): string => readFileSync(sourceFile(`lib/host/${name}`), 'utf8');
+const WATCHER = hostScript('watch-spot-notice.sh');
+const FIREWALL = hostScript('block-metadata.sh');
 
 /**
- * Shell script that a machine runs at its first start, before it accepts a job:
+ * Shell script that a machine runs at its first start, before it accepts a job. If a step fails, the machine takes no job:
+ * the script masks the ECS agent and powers the machine off, so Auto Scaling replaces it. The agent starts after user data
+ * scripts, because its unit has `After=cloud-final.service`
+ * (https://github.com/aws/amazon-ecs-init, packaging/amazon-linux-ami/ecs.service).
  *
  * - It blocks workers from the instance metadata service, from which a scene's script could read the machine's
  *   credentials. A hop limit of 1 is not enough, because AWS Batch runs containers in the host's network
  *   (https://docs.aws.amazon.com/batch/latest/userguide/networking-modes-jobs.html). The watcher and the ECS agent run as
- *   root and keep access.
+ *   root and keep access. The unit of the agent sets the rule again at each start, so also after a reboot.
  * - It makes the ECS agent accept no tasks while EC2 reclaims the machine, and sets the time between SIGTERM and SIGKILL
  *   (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-config.html).
  * - It creates the folder in which workers share files, which all users can use and only root can list. Every hour,
@@ -101,7 +106,23 @@ const WATCHER = readFileSync(sourceFile('lib/host/watch-spot-notice.sh'), 'utf8'
  */
 function machineSetup(): string {
   return `#!/bin/bash
-iptables --insert OUTPUT --destination 169.254.169.254/32 --match owner --uid-owner ${WORKER_UID} --jump REJECT
+set -euo pipefail
+take_no_job() {
+  echo 'spotreel: the setup of this machine failed, so it takes no job' >&2
+  systemctl mask ecs.service
+  systemctl --no-block stop ecs.service
+  systemctl --no-block poweroff
+}
+trap '[ $? -eq 0 ] || { set +e; take_no_job; }' EXIT
+
+mkdir -p /opt/spotreel /etc/systemd/system/ecs.service.d
+cat > /opt/spotreel/block-metadata.sh <<'FIREWALL'
+${FIREWALL}FIREWALL
+cat > /etc/systemd/system/ecs.service.d/spotreel.conf <<'EOF'
+[Service]
+ExecStartPre=/bin/sh /opt/spotreel/block-metadata.sh ${WORKER_UID}
+EOF
+/bin/sh /opt/spotreel/block-metadata.sh ${WORKER_UID}
 
 cat >> /etc/ecs/ecs.config <<'EOF'
 ECS_ENABLE_SPOT_INSTANCE_DRAINING=true
@@ -110,7 +131,7 @@ ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m
 ECS_IMAGE_PULL_BEHAVIOR=prefer-cached
 EOF
 
-mkdir -p ${HOST_FOLDER} /opt/spotreel
+mkdir -p ${HOST_FOLDER}
 chmod 0755 ${HOST_FOLDER}
 mkdir -p ${CACHE_FOLDER}
 chmod 1733 ${CACHE_FOLDER}

@@ -14,7 +14,13 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { type IRuleTarget, Rule } from 'aws-cdk-lib/aws-events';
 import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { FilterPattern, type IFilterPattern, LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import {
+  FilterPattern,
+  type IFilterPattern,
+  LogGroup,
+  ResourcePolicy,
+  type RetentionDays,
+} from 'aws-cdk-lib/aws-logs';
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
@@ -98,6 +104,7 @@ export class JobMetrics extends Construct {
   readonly framesStored: Metric;
   readonly framesFailed: Metric;
   readonly rule: Rule;
+  private readonly farmName: string;
   private readonly namespace: string;
 
   constructor(
@@ -106,6 +113,7 @@ export class JobMetrics extends Construct {
     { farmName, jobQueues, workerLog, logRetention }: JobMetricsProps,
   ) {
     super(scope, id);
+    this.farmName = farmName;
     this.namespace = `Spotreel/${farmName}`;
     const stateLog = new LogGroup(this, 'StateLog', {
       // The EventBridge console requires this prefix.
@@ -130,7 +138,12 @@ export class JobMetrics extends Construct {
       resourceName: log.logGroupName,
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     });
-    log.addToResourcePolicy(
+    // `addToResourcePolicy` names the policy after its construct path, which all farms share. A region allows ten such
+    // policies: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutResourcePolicy.html
+    const { document } = new ResourcePolicy(this, 'StateLogPolicy', {
+      resourcePolicyName: `spotreel-${this.farmName}-events`,
+    });
+    document.addStatements(
       new PolicyStatement({
         principals: [new ServicePrincipal('events.amazonaws.com')],
         actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
@@ -214,7 +227,10 @@ export class Monitoring extends Construct {
       WATCHES_FAILED,
       'renders with a cap were not checked',
     );
-    this.dashboard = new Dashboard(this, 'Dashboard', { dashboardName: `spotreel-${farmName}` });
+    // The names of dashboards are global in an account.
+    this.dashboard = new Dashboard(this, 'Dashboard', {
+      dashboardName: `spotreel-${farmName}-${Aws.REGION}`,
+    });
     this.dashboard.addWidgets(
       graph('Jobs that reached a state', [...metrics.jobs]),
       graph('Frames stored and failed', [metrics.framesStored, metrics.framesFailed]),

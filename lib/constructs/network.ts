@@ -11,7 +11,7 @@ import {
   SubnetType,
   Vpc,
 } from 'aws-cdk-lib/aws-ec2';
-import { Construct } from 'constructs';
+import { Construct, DependencyGroup } from 'constructs';
 import type { Settings } from '../settings';
 import { AwsEndpoints } from './aws-endpoints';
 import { proxyPort } from './proxy';
@@ -42,6 +42,8 @@ export class FarmNetwork extends Construct {
   readonly securityGroups: readonly ISecurityGroup[];
   /** Only with `vpcEndpoints`. */
   readonly endpoints?: AwsEndpoints;
+  /** Gateway, routes and endpoints. CloudFormation deletes these after everything that depends on them. */
+  readonly connectivity = new DependencyGroup();
 
   constructor(scope: Construct, id: string, { settings, vpc, subnets }: FarmNetworkProps) {
     super(scope, id);
@@ -49,6 +51,7 @@ export class FarmNetwork extends Construct {
     this.vpc = vpc ?? (vpcId === undefined ? this.newVpc(settings) : this.existingVpc(vpcId, subnetIds));
     const isOwn = vpc === undefined && vpcId === undefined;
     this.subnets = subnets ?? { subnetType: subnetType(vpc, isOwn && vpcEndpoints) };
+    this.connectivity.add(this.vpc.selectSubnets(this.subnets).internetConnectivityEstablished);
     this.securityGroups = securityGroupIds
       ? securityGroupIds.map((groupId) => this.existingGroup(groupId))
       : [this.newGroup(settings)];
@@ -56,6 +59,7 @@ export class FarmNetwork extends Construct {
       const machineGroups = this.securityGroups;
       const props = { vpc: this.vpc, subnets: this.subnets, machineGroups, routeTableIds };
       this.endpoints = new AwsEndpoints(this, 'Endpoints', props);
+      this.connectivity.add(this.endpoints);
     }
   }
 
@@ -91,10 +95,10 @@ export class FarmNetwork extends Construct {
       natGateways: 0,
       // A quarter of the range for each zone; a sixteenth of a /16 has 4,091 addresses.
       subnetConfiguration: [{ ...subnet, cidrMask: prefix === 16 ? 20 : prefix + 2 }],
-      gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
       // Nothing uses the default group, and emptying it would need a Lambda.
       restrictDefaultSecurityGroup: false,
     });
+    this.connectivity.add(vpc.addGatewayEndpoint('S3', { service: GatewayVpcEndpointAwsService.S3 }));
     Validations.of(vpc).acknowledge({
       id: 'AwsSolutions-VPC7',
       reason:

@@ -146,3 +146,36 @@ test.each([
 ])('readSettings refuses %j', (given, message) => {
   expect(() => readSettings(given, {})).toThrow(message);
 });
+
+/** The ids of all resources that CloudFormation deletes only after the resources of this type. */
+function deletedAfter(type: string): Set<string> {
+  const resources = new Map<string, { Type: string }>(Object.entries(farmTemplate.toJSON().Resources));
+  const found = new Set<string>();
+  const visit = (id: string): void => {
+    if (found.has(id) || !resources.has(id)) return;
+    found.add(id);
+    // References and `DependsOn` name ids.
+    for (const [name] of JSON.stringify(resources.get(id)).matchAll(/(?<=")[A-Za-z0-9]+(?=")/g)) visit(name);
+  };
+  for (const [id, { Type }] of resources) if (Type === type) visit(id);
+  return found;
+}
+
+test.each([
+  'AWS::EC2::InternetGateway',
+  'AWS::EC2::VPCGatewayAttachment',
+  'AWS::EC2::Route',
+  'AWS::EC2::SubnetRouteTableAssociation',
+  'AWS::EC2::VPCEndpoint',
+])('the machines are deleted before each %s', (type) => {
+  const all = Object.keys(farmTemplate.findResources(type));
+  expect(all.length).toBeGreaterThan(0);
+  expect([...deletedAfter('AWS::Batch::ComputeEnvironment')]).toEqual(expect.arrayContaining(all));
+});
+
+test('the machines are deleted before the permissions of their agents', () => {
+  const policies = [...deletedAfter('AWS::Batch::ComputeEnvironment')].filter((id) =>
+    id.startsWith('MachineRoleDefaultPolicy'),
+  );
+  expect(policies).toHaveLength(1);
+});

@@ -29,10 +29,11 @@ interface Definition {
   readonly Parameters?: Readonly<Record<string, string>>;
   readonly Timeout: unknown;
   readonly PropagateTags: boolean;
+  readonly ResourceRetentionPolicy: unknown;
 }
 
 describe.each(['Render', 'Stitch'])('the %s job definition', (id) => {
-  const { ContainerProperties: container, RetryStrategy: retry, PropagateTags } = definition(id);
+  const { ContainerProperties: container, RetryStrategy: retry, ...rest } = definition(id);
 
   test('retries by exactly the rules of retryStrategy, in order', () => {
     const { attempts, evaluateOnExit = [] } = retryStrategy(5);
@@ -52,7 +53,11 @@ describe.each(['Render', 'Stitch'])('the %s job definition', (id) => {
       { Action: 'RETRY', OnStatusReason: 'Host EC2*' },
       { Action: 'RETRY', OnReason: 'Cannot*' },
     ]);
-    expect(retry.EvaluateOnExit.at(-1)).toEqual({ Action: 'EXIT', OnReason: '*' });
+    expect(retry.EvaluateOnExit.at(-1)).toEqual({
+      Action: 'EXIT',
+      OnExitCode: '*',
+      OnStatusReason: 'Essential container in task exited*',
+    });
     expect(retry.EvaluateOnExit.slice(0, -1).every(({ Action }) => Action === 'RETRY')).toBe(true);
   });
 
@@ -104,8 +109,12 @@ describe.each(['Render', 'Stitch'])('the %s job definition', (id) => {
     expect(onlyProperties(farmTemplate, 'AWS::Logs::LogGroup', 'JobsLog').RetentionInDays).toBe(30);
   });
 
+  test('keeps its earlier revisions, which a farm uses while it is deployed', () => {
+    expect(rest.ResourceRetentionPolicy).toEqual({ SkipDeregisterOnUpdate: true });
+  });
+
   test('propagates its tags', () => {
-    expect(PropagateTags).toBe(true);
+    expect(rest.PropagateTags).toBe(true);
   });
 });
 

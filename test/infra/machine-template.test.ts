@@ -1,5 +1,5 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -64,36 +64,110 @@ test('the ECS agent drains a reclaimed machine and waits 90 seconds for containe
   );
 });
 
-test('the firewall of machines blocks the user of the worker from the metadata service', () => {
-  expect(script()).toContain(
-    `iptables --insert OUTPUT --destination 169.254.169.254/32 --match owner --uid-owner ${WORKER_UID} --jump REJECT`,
-  );
-});
+describe('the setup script', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'spotreel-user-data-'));
+    mkdirSync(join(folder, 'etc/ecs'), { recursive: true });
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
 
-test('the setup script makes the watcher, its systemd unit and a cache that workers cannot list', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'spotreel-user-data-'));
-  try {
-    // The same script with another root, without commands that need a machine of the farm.
-    const moved = script()
-      .replace(/^iptables .*$|^systemctl .*$/gm, '')
-      .replaceAll(/(?<=[\s=-])\/(etc|opt|run|var)\//g, `${folder}/$1/`);
-    execFileSync('mkdir', ['-p', join(folder, 'etc/ecs'), join(folder, 'etc/systemd/system')]);
-    execFileSync('bash', ['-eu'], { input: moved });
-    expect(readFileSync(join(folder, 'opt/spotreel/watch-spot-notice.sh'), 'utf8')).toBe(
+  /** Commands of the machine, which these tests replace by stubs. */
+  const STUBS = ['iptables', 'systemctl'];
+
+  /** A stub that notes its call and fails if `fails` matches the call. */
+  const stub = (fails: string) =>
+    `#!/bin/bash\necho "\${0##*/} $*" >> ${folder}/calls\n[[ "\${0##*/} $*" != ${fails} ]]\n`;
+
+  /** Runs the script with another root. `fails` is a pattern of bash for calls that fail. */
+  function setUp(fails = "''"): { status: number | null; calls: string[]; errors: string } {
+    mkdirSync(join(folder, 'bin'));
+    for (const name of STUBS) writeFileSync(join(folder, 'bin', name), stub(fails), { mode: 0o755 });
+    const moved = script().replaceAll(/(?<=[\s=-])\/(etc|opt|run|var)\//g, `${folder}/$1/`);
+    const { status, stderr } = spawnSync('bash', [], {
+      input: moved,
+      env: { PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
+    });
+    const calls = readFileSync(join(folder, 'calls'), 'utf8').trimEnd().split('\n');
+    return { status, calls, errors: String(stderr) };
+  }
+
+  const text = (path: string) => readFileSync(join(folder, path), 'utf8');
+  const RULE = `OUTPUT --destination 169.254.169.254/32 --match owner --uid-owner ${WORKER_UID} --jump REJECT`;
+  const TAKES_NO_JOB = [
+    'systemctl mask ecs.service',
+    'systemctl --no-block stop ecs.service',
+    'systemctl --no-block poweroff',
+  ];
+
+  test('blocks the user of the worker from the metadata service before all else', () => {
+    const { calls, status } = setUp("'iptables '*' --check '*");
+    expect(status).toBe(0);
+    expect(calls.slice(0, 2)).toEqual([
+      `iptables --wait 30 --check ${RULE}`,
+      `iptables --wait 30 --insert ${RULE}`,
+    ]);
+    expect(calls).not.toEqual(expect.arrayContaining([TAKES_NO_JOB[0]]));
+  });
+
+  test('adds the rule of the firewall only once', () => {
+    expect(setUp().calls.filter((call) => call.startsWith('iptables'))).toEqual([
+      `iptables --wait 30 --check ${RULE}`,
+    ]);
+  });
+
+  test('makes the ECS agent set the rule again whenever it starts', () => {
+    setUp();
+    expect(text('etc/systemd/system/ecs.service.d/spotreel.conf')).toBe(
+      `[Service]\nExecStartPre=/bin/sh ${folder}/opt/spotreel/block-metadata.sh ${WORKER_UID}\n`,
+    );
+    expect(text('opt/spotreel/block-metadata.sh')).toBe(
+      readFileSync(join(ROOT, 'lib/host/block-metadata.sh'), 'utf8'),
+    );
+  });
+
+  test.each([
+    ['the firewall', "'iptables '*"],
+    ['the reload of systemd', "'systemctl daemon-reload'"],
+    ['the start of the watcher', "'systemctl enable '*"],
+  ])('keeps the machine from taking a job if %s fails', (_, fails) => {
+    const { status, calls, errors } = setUp(fails);
+    expect(status).not.toBe(0);
+    expect(calls.slice(-3)).toEqual(TAKES_NO_JOB);
+    expect(errors).toContain('spotreel: the setup of this machine failed, so it takes no job');
+  });
+
+  test('keeps the machine from taking a job if a file cannot be written', () => {
+    rmSync(join(folder, 'etc/ecs'), { recursive: true });
+    const { status, calls } = setUp();
+    expect(status).not.toBe(0);
+    expect(calls.slice(-3)).toEqual(TAKES_NO_JOB);
+  });
+
+  test('powers the machine off even if the agent cannot be masked', () => {
+    expect(setUp("@('iptables '*|'systemctl mask '*)").calls.slice(-3)).toEqual(TAKES_NO_JOB);
+  });
+
+  test('makes the watcher and its systemd unit', () => {
+    setUp();
+    expect(text('opt/spotreel/watch-spot-notice.sh')).toBe(
       readFileSync(join(ROOT, 'lib/host/watch-spot-notice.sh'), 'utf8').replaceAll(
         '/run/spotreel',
         `${folder}/run/spotreel`,
       ),
     );
-    const unit = readFileSync(join(folder, 'etc/systemd/system/spotreel-spot-notice.service'), 'utf8');
-    expect(unit).toContain(`ExecStart=/bin/sh ${folder}/opt/spotreel/watch-spot-notice.sh\n`);
+    expect(text('etc/systemd/system/spotreel-spot-notice.service')).toContain(
+      `ExecStart=/bin/sh ${folder}/opt/spotreel/watch-spot-notice.sh\n`,
+    );
+  });
+
+  test('makes a cache that workers cannot list', () => {
+    setUp();
     expect(statSync(join(folder, 'var/lib/spotreel/cache')).mode & 0o7777).toBe(0o1733);
-    expect(readFileSync(join(folder, 'etc/tmpfiles.d/spotreel-cache.conf'), 'utf8')).toBe(
+    expect(text('etc/tmpfiles.d/spotreel-cache.conf')).toBe(
       `d ${folder}/var/lib/spotreel/cache 1733 root root 6h\n`,
     );
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
 });
 
 describe('the watcher of Spot notices', () => {

@@ -26,13 +26,25 @@ test('machines start from the newest version of the launch template', () => {
   expect(flat(LaunchTemplate.Version)).toBe('<MachineLaunchTemplate.LatestVersionNumber>');
 });
 
-test('the compute environment is updated in place without ending running jobs', () => {
-  expectResource(farmTemplate, 'AWS::Batch::ComputeEnvironment', {
-    Type: 'managed',
-    State: 'ENABLED',
+const updatePolicies = (settings: Readonly<Record<string, unknown>>) =>
+  environments(synthFarm({ onDemandVcpus: 32, gpuVcpus: 64, ...settings }).farmTemplate).map(
+    ({ ReplaceComputeEnvironment, UpdatePolicy }) => ({ ReplaceComputeEnvironment, UpdatePolicy }),
+  );
+
+test('an update of the machines is made in place and ends no running job', () => {
+  const kept = {
     ReplaceComputeEnvironment: false,
-    UpdatePolicy: { TerminateJobsOnUpdate: Match.absent() },
-  });
+    UpdatePolicy: { TerminateJobsOnUpdate: false, JobExecutionTimeoutMinutes: 90 },
+  };
+  expect(updatePolicies({ renderTimeoutMinutes: 90, stitchTimeoutMinutes: 60 })).toEqual([kept, kept, kept]);
+});
+
+test.each([
+  ['the slower kind of job', { renderTimeoutMinutes: 30, stitchTimeoutMinutes: 45 }, 45],
+  ['the limit of AWS Batch', { renderTimeoutMinutes: 720 }, 360],
+])('machines wait for running jobs during an update as long as %s allows', (_, settings, minutes) => {
+  const waits = updatePolicies(settings).map(({ UpdatePolicy }) => UpdatePolicy.JobExecutionTimeoutMinutes);
+  expect(waits).toEqual([minutes, minutes, minutes]);
 });
 
 test('On-Demand machines are optional and have their own queue that no other queue uses', () => {

@@ -1,12 +1,20 @@
+import {
+  BatchClient,
+  DescribeComputeEnvironmentsCommand,
+  DescribeJobDefinitionsCommand,
+  DescribeJobQueuesCommand,
+} from '@aws-sdk/client-batch';
 import { DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2';
 import {
   DescribeContainerInstancesCommand,
   ECSClient,
   ListContainerInstancesCommand,
 } from '@aws-sdk/client-ecs';
+import { GetServiceQuotaCommand, ServiceQuotasClient } from '@aws-sdk/client-service-quotas';
 import { mockClient } from 'aws-sdk-client-mock';
-import { askMachines } from '../../../../cli/doctor/aws-facts';
+import { askMachines, findComputeFacts } from '../../../../cli/doctor/aws-facts';
 import type { EnvironmentFacts } from '../../../../cli/doctor/farm-facts';
+import { makeFarmDescription } from '../../../support/farm-description';
 
 const FARM = { name: 'main', region: 'eu-west-1' };
 const NOW = new Date('2026-01-01T12:00:00Z');
@@ -72,4 +80,41 @@ test('askMachines names the missing permission if a request is denied', async ()
   });
   const late = { why: 'late', fault: 'x', permission: 'batch:DescribeJobQueues' } as const;
   expect(await askMachines(FARM, late, NOW)).toBe(late);
+});
+
+test.each([
+  ['UPDATE_AVAILABLE', true],
+  ['LATEST', false],
+  [undefined, false],
+])('findComputeFacts reads the status %s of a machine image', async (batchImageStatus, hasNewerImage) => {
+  const batch = mockClient(BatchClient);
+  const farm = makeFarmDescription();
+  batch.on(DescribeJobQueuesCommand).resolves({
+    jobQueues: [
+      {
+        jobQueueName: farm.jobQueue,
+        jobQueueArn: farm.jobQueue,
+        state: 'ENABLED',
+        priority: 1,
+        computeEnvironmentOrder: [{ order: 1, computeEnvironment: 'spot' }],
+      },
+    ],
+  });
+  const ec2Configuration = [
+    { imageType: 'ECS_AL2023', batchImageStatus: 'LATEST' },
+    { imageType: 'ECS_AL2023_NVIDIA', batchImageStatus },
+  ];
+  const computeResources = { type: 'SPOT', maxvCpus: 64, subnets: [], ec2Configuration } as const;
+  batch.on(DescribeComputeEnvironmentsCommand).resolves({
+    computeEnvironments: [
+      { computeEnvironmentName: 'spot', computeEnvironmentArn: 'spot', ecsClusterArn: 'c', computeResources },
+    ],
+  });
+  batch.on(DescribeJobDefinitionsCommand).resolves({});
+  mockClient(ServiceQuotasClient).on(GetServiceQuotaCommand).resolves({});
+  ec2.on(DescribeInstancesCommand).resolves({});
+  ecs.on(ListContainerInstancesCommand).resolves({});
+  const { environments } = await findComputeFacts(farm);
+  expect(environments).toMatchObject({ value: [{ name: 'spot', hasNewerImage }] });
+  batch.restore();
 });

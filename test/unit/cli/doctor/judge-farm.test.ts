@@ -114,6 +114,13 @@ test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
     'wrong',
     /spotVcpus/,
   ],
+  [
+    'AWS Batch has a newer machine image',
+    { environments: answered([{ ...SPOT, hasNewerImage: true }]) },
+    'machines',
+    'warning',
+    /aws batch update-compute-environment --compute-environment spot --compute-resources updateToLatestImageVersion=true/,
+  ],
   ['a job definition is missing', { definitions: answered([{ arn: 'a/x:1' }]) }, 'job', 'wrong', /deploy/],
   [
     'a job definition is inactive',

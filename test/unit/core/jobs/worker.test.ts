@@ -1,5 +1,4 @@
 import { type FaultKind, SpotreelError } from '../../../../core/errors';
-import { retryStrategy } from '../../../../core/jobs/batch';
 import {
   EXIT,
   exitCodeOf,
@@ -7,7 +6,6 @@ import {
   workerArgv,
   type WorkerCommand,
 } from '../../../../core/jobs/worker';
-import { evaluateOnExit } from '../../../../core/local-batch/job-state';
 
 describe('exit codes', () => {
   test.each<[FaultKind, number]>([
@@ -22,42 +20,6 @@ describe('exit codes', () => {
 
   test('an unknown error is an internal fault', () => {
     expect(exitCodeOf(new TypeError('x'))).toBe(EXIT.internal.code);
-  });
-
-  describe('the retry strategy', () => {
-    const { attempts, evaluateOnExit: rules = [] } = retryStrategy(5);
-
-    test("stays within AWS Batch's limits", () => {
-      expect(attempts).toBe(5);
-      expect(rules.length).toBeLessThanOrEqual(5);
-    });
-
-    test.each([
-      [
-        'a reclaimed machine',
-        { statusReason: 'Host EC2 (instance i-0123456789abcdef0) terminated.' },
-        'RETRY',
-      ],
-      [
-        'an image that could not be pulled',
-        { reason: 'CannotPullContainerError: pull access denied' },
-        'RETRY',
-      ],
-      ['a container that could not start', { reason: 'CannotStartContainerError: no space' }, 'RETRY'],
-      ['a passing fault', { exitCode: 75, statusReason: 'Essential container in task exited' }, 'RETRY'],
-      ['SIGTERM', { exitCode: 143, statusReason: 'Essential container in task exited' }, 'RETRY'],
-      ['wrong usage', { exitCode: 64, statusReason: 'Essential container in task exited' }, 'EXIT'],
-      ['a scene at fault', { exitCode: 65, statusReason: 'Essential container in task exited' }, 'EXIT'],
-      ['an internal fault', { exitCode: 70, statusReason: 'Essential container in task exited' }, 'EXIT'],
-      [
-        'out of memory',
-        { exitCode: 137, reason: 'OutOfMemoryError: Container killed due to memory usage' },
-        'EXIT',
-      ],
-      ['anything else', { exitCode: 1 }, 'EXIT'],
-    ])('decides what follows %s', (_, outcome, action) => {
-      expect(evaluateOnExit(rules, outcome)).toBe(action);
-    });
   });
 });
 

@@ -72,3 +72,24 @@ test.each<[string, Known, boolean]>([
   const state = judgeRender(known({ ...given, results: { stored: 0 } }), NOW);
   expect(state).toMatchObject({ state: 'failed', ended: isOver });
 });
+
+describe('a slice that AWS could not start', () => {
+  const { records } = known({});
+  const failed = job('r', 'FAILED', { stoppedAt: at(500), arrayProperties: { size: 2 } });
+  const child = (statusReason: string, container: { reason?: string; exitCode?: number }) =>
+    job('r:1', 'FAILED', { attempts: [{ statusReason, container }] });
+
+  test('is reported as no fault of the scene', () => {
+    const cgroup = "CgroupError: Agent could not create task's platform resources";
+    const seen = seenOnFarm(records, [failed, child('Task failed to start', { reason: cgroup })]);
+    const { reason } = judgeRender(known({ seen, results: { stored: 0 } }), NOW);
+    expect(reason).toContain(
+      `AWS could not start the worker (Task failed to start: ${cgroup}), which is no fault of the scene`,
+    );
+  });
+
+  test('is not a slice whose container ended', () => {
+    const seen = seenOnFarm(records, [failed, child('Essential container in task exited', { exitCode: 65 })]);
+    expect(seen.cause).toBeUndefined();
+  });
+});

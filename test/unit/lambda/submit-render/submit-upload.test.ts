@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { awsError } from '../../../../core/aws-error';
 import { SpotreelError } from '../../../../core/errors';
 import { asciiName } from '../../../../core/render/keys';
 import { childUrl } from '../../../../core/storage/storage';
@@ -175,15 +176,6 @@ describe('the submit Lambda', () => {
     expect(world.notifications[0]?.message).toContain('the farm has no GPUs: deploy it with');
   });
 
-  test('refuses an upload if AWS Batch refuses its jobs', async () => {
-    const world = new UploadWorld();
-    world.batch.fault = (call) => {
-      if (call === 'submitJob') throw new SpotreelError('client-exception', 'usage', 'no such queue');
-    };
-    expect(await world.deliver(await world.upload('uploads/shot.blend'))).toBe(true);
-    expect(world.notifications[0]?.message).toContain('no such queue');
-  });
-
   test('does not write a refusal to another render with the same name', async () => {
     const world = new UploadWorld();
     await world.deliver(await world.upload('uploads/a.blend', { name: 'Take-1' }));
@@ -276,6 +268,18 @@ describe('the preflight of an upload', () => {
   });
 });
 
+/** The answer of AWS Batch for a deregistered job definition. */
+function notActive(): SpotreelError {
+  const answer = Object.assign(
+    new Error('JobDefinition arn:aws:batch:…:job-definition/Render52:3 is not ACTIVE'),
+    {
+      name: 'ClientException',
+      $metadata: { httpStatusCode: 400 },
+    },
+  );
+  return awsError(answer, 'submit job', { name: 'AWS Batch', codes: { refused: 'client-exception' } });
+}
+
 describe('SQS delivers a message again after', () => {
   test('an invalid event', async () => {
     const world = new UploadWorld();
@@ -289,12 +293,36 @@ describe('SQS delivers a message again after', () => {
     ]);
   });
 
-  test('a missing permission', async () => {
+  test.each([
+    ['a missing permission', 'denied'],
+    ['a request that AWS Batch refuses', 'client-exception'],
+    ['a request that another service refuses', 'aws-refused'],
+  ])('%s', async (_, code) => {
     const world = new UploadWorld();
     world.batch.fault = (call) => {
-      if (call === 'submitJob') throw new SpotreelError('denied', 'usage', 'not allowed');
+      if (call === 'submitJob') throw new SpotreelError(code, 'usage', 'not possible');
     };
     expect(await world.deliver(await world.upload('uploads/shot.blend'))).toBe(false);
     expect(world.notifications).toEqual([]);
+    expect((await world.keys()).filter((key) => key.endsWith('status.json'))).toEqual([]);
   });
+
+  test.each([
+    ['render job', 0],
+    ['stitch job', 1],
+  ])(
+    'a deployment that replaced the definition of its %s, and the render starts after it',
+    async (_, jobs) => {
+      const world = new UploadWorld();
+      world.batch.fault = (call, when) => {
+        if (call === 'submitJob' && when === 'before' && world.batch.jobs.length === jobs) throw notActive();
+      };
+      const body = await world.upload('uploads/shot.blend');
+      expect(await world.deliver(body)).toBe(false);
+      world.batch.fault = () => undefined;
+      expect(await world.redeliver(body, 1)).toBe(true);
+      expect(world.batch.alive().map((name) => name.replace(/^.*_/, ''))).toEqual(['Rendering', 'Stitching']);
+      expect(world.notifications).toEqual([]);
+    },
+  );
 });
