@@ -17,8 +17,7 @@ export class CostTeller {
   constructor(private readonly farm: Pick<FarmDescription, 'machines' | 'region'> | undefined) {}
 
   /** The cost of the usage that a look at a render found. */
-  async costOf({ usage }: { readonly usage?: RenderUsage }): Promise<RenderCost | undefined> {
-    if (!usage) return undefined;
+  async costOf({ usage }: { readonly usage: RenderUsage }): Promise<RenderCost | undefined> {
     const costOf = await this.calculator(usage.onGpu);
     return costOf?.(usage);
   }

@@ -5,6 +5,7 @@ import { formatTags } from '../../core/render/options';
 import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import { formatExactSeconds, formatSeconds, printable, printableName } from '../../core/text';
+import { describeAttempts, describeMachineTime } from '../describe-state';
 import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
 import { print } from '../output';
 import { findPlace, findRender, type PlaceFlags, renderOrNewest } from '../place';
@@ -14,17 +15,14 @@ import { describeRows } from '../output';
 function describeReceipt(receipt: Receipt, ended: boolean): string {
   const { renderId, source, tags, frames, attempts, interruptions, machineSeconds, frameSeconds, cost } =
     receipt;
-  const { slices, stitch, onDemand, interrupted, lost, total } = machineSeconds;
+  const { slices, stitch, onDemand, interrupted, lost } = machineSeconds;
   const rows: Array<readonly [string, string]> = [
     ['scene', source],
     ...(Object.keys(tags).length > 0 ? [['tags', formatTags(tags)] as const] : []),
     ['frames', `${frames.stored} of ${frames.total}`],
     ...(frames.onDemand > 0 ? [['', `${frames.onDemand} of them on On-Demand machines`] as const] : []),
-    ['attempts', `${attempts}${interruptions > 0 ? `, ${interruptions} interrupted` : ''}`],
-    [
-      'machine time',
-      `${formatSeconds(total)}: slices ${formatSeconds(slices)}, video ${formatSeconds(stitch)}`,
-    ],
+    ['attempts', describeAttempts(attempts, receipt.slices.attempts.length, interruptions)],
+    ['machine time', describeMachineTime(slices, stitch)],
     ...(onDemand > 0 ? [['', `${formatSeconds(onDemand)} of it on On-Demand machines`] as const] : []),
     ...(interruptions > 0
       ? [['interrupted', `${formatSeconds(interrupted)}, of which ${formatSeconds(lost)} were lost`] as const]

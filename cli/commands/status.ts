@@ -23,7 +23,7 @@ export async function statusCommand(renderId: string | undefined, flags: StatusF
   ]);
   const state = { ...explained, ...(outputs.length > 0 && { outputs }) };
   if (flags.json) process.stdout.write(`${JSON.stringify({ ...state, ...(cost && { cost }) })}\n`);
-  else print(describeState(state, Date.now(), cost), process.stdout);
+  else print(describeState({ ...seen, state }, Date.now(), cost), process.stdout);
   return STATE_EXIT[state.state];
 }
 

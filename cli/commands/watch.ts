@@ -79,7 +79,7 @@ export async function watchCommand(renderId: string | undefined, flags: WatchFla
       if (!flags.json) {
         const render = Render.at(place.output, last.state.renderId, storage);
         const toOpen = await findToOpen(render, last.state.frames?.total);
-        const lines = [describeState(last.state, Date.now(), cost), ...linesToOpen(toOpen).map(printable)];
+        const lines = [describeState(last, Date.now(), cost), ...linesToOpen(toOpen).map(printable)];
         print(lines.join('\n'), process.stdout);
       }
       return STATE_EXIT[last.state.state];
