@@ -111,7 +111,7 @@ function describeRetry({ kind, number, why, frames, onDemand }: NonNullable<Rend
 }
 
 function countRows(
-  { frames, slices, figures }: RenderState,
+  { frames, slices, figures, ended, links }: RenderState,
   { stitchSeconds }: Look['usage'],
 ): Array<readonly [string, string]> {
   const rows: Array<readonly [string, string]> = [];
@@ -125,7 +125,10 @@ function countRows(
   if (figures && figures.attempts > 0) {
     const { attempts, interruptions, machineSeconds, frameSeconds } = figures;
     rows.push(['attempts', describeAttempts(attempts, slices?.total, interruptions)]);
-    rows.push(['machine time', describeMachineTime(machineSeconds, stitchSeconds)]);
+    rows.push([
+      'machine time',
+      describeMachineTime(machineSeconds, stitchSeconds, !ended || links.video !== undefined),
+    ]);
     if (frameSeconds) rows.push(['a frame', `${formatExactSeconds(frameSeconds.median)} (median)`]);
   }
   return rows;
@@ -141,10 +144,10 @@ export function describeAttempts(
   return `${attempts}${needed}${counted(', ', interruptions, 'interrupted')}`;
 }
 
-/** `6 s: slices 1 s, video 5 s`, from the seconds of both. Pure. */
-export function describeMachineTime(slices: number, stitch: number): string {
+/** `6 s: slices 1 s, video 5 s`, from the seconds of both; without a video, frames are only checked. Pure. */
+export function describeMachineTime(slices: number, stitch: number, hasVideo: boolean): string {
   if (stitch === 0) return formatSeconds(slices);
-  return `${formatSeconds(slices + stitch)}: slices ${formatSeconds(slices)}, video ${formatSeconds(stitch)}`;
+  return `${formatSeconds(slices + stitch)}: slices ${formatSeconds(slices)}, ${hasVideo ? 'video' : 'last check'} ${formatSeconds(stitch)}`;
 }
 
 function costRows({ usd, prices }: RenderCost, ended: boolean): Array<readonly [string, string]> {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { describePrices, describeSpread } from '../../core/cost/prices';
 import { makeReceipt, NOT_IN_COST, type Receipt, type RenderCost } from '../../core/cost/receipt';
 import { formatTags } from '../../core/render/options';
+import { plannedVideo } from '../../core/scene/plan';
 import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import { formatExactSeconds, formatSeconds, printable, printableName } from '../../core/text';
@@ -12,7 +13,7 @@ import { findPlace, findRender, type PlaceFlags, renderOrNewest } from '../place
 import { CostTeller } from '../tellers';
 import { describeRows } from '../output';
 
-function describeReceipt(receipt: Receipt, ended: boolean): string {
+function describeReceipt(receipt: Receipt, ended: boolean, hasVideo: boolean): string {
   const { renderId, source, tags, frames, attempts, interruptions, machineSeconds, frameSeconds, cost } =
     receipt;
   const { slices, stitch, onDemand, interrupted, lost } = machineSeconds;
@@ -22,7 +23,7 @@ function describeReceipt(receipt: Receipt, ended: boolean): string {
     ['frames', `${frames.stored} of ${frames.total}`],
     ...(frames.onDemand > 0 ? [['', `${frames.onDemand} of them on On-Demand machines`] as const] : []),
     ['attempts', describeAttempts(attempts, receipt.slices.attempts.length, interruptions)],
-    ['machine time', describeMachineTime(slices, stitch)],
+    ['machine time', describeMachineTime(slices, stitch, hasVideo)],
     ...(onDemand > 0 ? [['', `${formatSeconds(onDemand)} of it on On-Demand machines`] as const] : []),
     ...(interruptions > 0
       ? [['interrupted', `${formatSeconds(interrupted)}, of which ${formatSeconds(lost)} were lost`] as const]
@@ -85,7 +86,7 @@ export async function receiptCommand(renderId: string | undefined, flags: Receip
     at: new Date(),
   });
   if (flags.json) process.stdout.write(`${JSON.stringify(receipt)}\n`);
-  else print(describeReceipt(receipt, ended), process.stdout);
+  else print(describeReceipt(receipt, ended, plannedVideo(manifest) !== 'none'), process.stdout);
   return 0;
 }
 

@@ -232,7 +232,7 @@ describe('on a farm', () => {
     expect(stdout).toContain(`at prices of the built-in table of ${TABLE_DATE}`);
     expect(stdout).toContain('cannot get Spot prices from EC2: You are not authorized.');
     expect(stdout).toContain('1 of them on On-Demand machines');
-    expect(stdout).toContain('3, 1 interrupted');
+    expect(stdout).toContain('3 for 2 slices, 1 interrupted');
     expect(stdout).toContain('an estimate, not your AWS bill');
   });
 

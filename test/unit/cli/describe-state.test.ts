@@ -28,11 +28,15 @@ test.each([
 });
 
 test('describeMachineTime adds the video to the slices', () => {
-  expect(describeMachineTime(1.2, 5)).toBe('6 s: slices 1 s, video 5 s');
+  expect(describeMachineTime(1.2, 5, true)).toBe('6 s: slices 1 s, video 5 s');
+});
+
+test('describeMachineTime has the check of frames that make no video', () => {
+  expect(describeMachineTime(7, 1, false)).toBe('8 s: slices 7 s, last check 1 s');
 });
 
 test('describeMachineTime leaves out a video that was not begun', () => {
-  expect(describeMachineTime(61, 0)).toBe('1 min 1 s');
+  expect(describeMachineTime(61, 0, true)).toBe('1 min 1 s');
 });
 
 describe('secondsLeft', () => {
