@@ -127,7 +127,7 @@ export function addRender(command: Command, run: Run): void {
     ],
     examples: [
       'spotreel render shot.blend',
-      'spotreel render shot.blend --frames 1-250x10 --resolution-percent 25   a quick look',
+      'spotreel render shot.blend --frames 1-250x10 --resolution-percent 25   every 10th frame of 1 to 250, small',
       'spotreel render shot.blend --camera all   one render for each camera',
     ],
   });

@@ -98,7 +98,7 @@ const TABLE = {
     check: parseFrameRanges,
     limits: 'frames such as 1-10,20,30-50x2',
     argument: '<ranges>',
-    help: "frames to render, such as 1-10,20,30-50x2 (default: the scene's frame range)",
+    help: "frames such as 1-10,20, or 1-250x10 for every 10th (default: the scene's frame range)",
   },
   /** The scene to render, instead of the file's active one. */
   scene: {
