@@ -32,7 +32,7 @@ import { farmPrices, sizeOf } from '../estimate/farm';
 import { type Shot, TEST_FRAMES } from '../estimate/test-shot';
 import { explain, type Run, usDollars, withRenderOptions, withUploadOptions, zeroOrMore } from '../help';
 import { createMeter, listenForStop, reportFindings, say } from '../output';
-import { findSource, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
+import { findSource, ocioOption, type OptionFlags, placeFlags, renderOptionsOf } from '../place';
 import {
   confirmUploads,
   examineForUpload,
@@ -63,6 +63,8 @@ interface Target extends JobTargets {
   readonly uploads?: URL;
   /** Absent if no farm was looked up. */
   readonly farm?: FarmDescription;
+  /** Whether `output` is the farm's own folder. */
+  readonly isOwnFolder: boolean;
 }
 
 /** Slices at once if the size of the compute environment is unknown: the default of 256 vCPUs, 4 per slice. */
@@ -73,7 +75,7 @@ const CLAIM_STALE_AFTER_SECONDS = 120;
 
 /**
  * `spotreel submit FILE|s3://…`: submits a scene as an upload would. Prints one line of JSON on standard output, the
- * SubmitJob answers of render and video job. Returns the exit code.
+ * SubmitJob answers of render and video job, and all else on standard error. Returns the exit code.
  */
 export async function submitCommand(file: string | undefined, flags: SubmitFlags): Promise<number> {
   const asked = renderOptionsOf(flags);
@@ -125,14 +127,16 @@ async function submitOne(
       claim: { owner: randomUUID(), staleAfterSeconds: CLAIM_STALE_AFTER_SECONDS },
     },
   );
-  const { frameCount, sliceCount, renderBlenderVersion } = manifest;
+  const { renderId, frameCount, sliceCount, renderBlenderVersion } = manifest;
   const keptTags = formatTags(manifest.tags ?? {});
   if (keptTags !== formatTags(tags))
     say(`the render was planned before and keeps its tags: ${keptTags || 'none'}`);
   const by = renderBlenderVersion === undefined ? '' : ` by Blender ${renderBlenderVersion}`;
   say(
-    `${countOf(frameCount, 'frame')} in ${countOf(sliceCount, 'slice')}${by}; results will be in ${render.location}`,
+    `${renderId}: ${countOf(frameCount, 'frame')} in ${countOf(sliceCount, 'slice')}${by}; results will be in ${render.location}`,
   );
+  const place = target.isOwnFolder ? ` --farm ${target.farm?.name}` : placeFlags(target.output);
+  say(`to watch it, run: spotreel watch ${renderId}${place}`);
   process.stdout.write(`${JSON.stringify([jobs.render, jobs.stitch])}\n`);
 }
 
@@ -161,17 +165,20 @@ async function findTarget(flags: SubmitFlags): Promise<Target> {
     const named = { jobQueue: queue, parallel: USUAL_PARALLEL };
     // Only the name of the job definition is known: its worker refuses what it does not allow.
     const unknown = { gpu: named, allowsScripts: true };
-    return { ...named, ...unknown, ...byHand(definition), output: outputOf(output) };
+    return { ...named, ...unknown, ...byHand(definition), output: outputOf(output), isOwnFolder: false };
   }
   const farm = await readFarm(flags.farm, new SSMClient({}));
   const bucket = keyUrl('s3:', farm.bucket, '');
   const targets = farmTargets(farm);
   const { gpu } = targets;
+  const own = childUrl(bucket, farm.outputPrefix);
+  const place = output === undefined ? own : outputOf(output);
   return {
     ...targets,
     ...(queue !== undefined && { jobQueue: queue, gpu: gpu && { ...gpu, jobQueue: queue } }),
     ...(definition !== undefined && byHand(definition)),
-    output: output === undefined ? childUrl(bucket, farm.outputPrefix) : outputOf(output),
+    output: place,
+    isOwnFolder: place.href === own.href,
     uploads: childUrl(bucket, farm.uploadPrefix),
     farm,
   };
@@ -204,8 +211,8 @@ async function capOf(
 }
 
 /** The farm that enforces cost caps. Throws `bad-usage` without one. */
-function watchingFarm({ farm, output }: Target): FarmDescription {
-  const isOwn = farm && output.href === childUrl(keyUrl('s3:', farm.bucket, ''), farm.outputPrefix).href;
+function watchingFarm({ farm, isOwnFolder }: Target): FarmDescription {
+  const isOwn = farm && isOwnFolder;
   if (isOwn && farm.capPrefix !== undefined) return farm;
   const why = isOwn
     ? `farm ${farm.name} was deployed by an earlier version without cost caps: deploy it again`
@@ -292,6 +299,7 @@ export function addSubmit(command: Command, run: Run): void {
   explain(withUploadOptions(withRenderOptions(command)), {
     notes:
       'Prints one line of JSON per render: the answers of AWS Batch for the render job and the video job. ' +
+      'Standard error shows the id of the render, and the command to watch it. ' +
       'Hidden files and unknown types of files are never uploaded; --force submits the scene without them.',
     exitCodes: [
       [0, 'submitted, now or earlier'],
@@ -304,7 +312,7 @@ export function addSubmit(command: Command, run: Run): void {
       'spotreel submit shot.blend --tag artist=ann --tag shot=12',
       'spotreel submit film/shots/shot.blend --project film   with textures in film/textures',
       'spotreel submit shot.blend --max-cost 5   submit again with a higher cap to raise it',
-      'spotreel submit s3://bucket/shot.blend -o s3://bucket -f 5 -n take-2 -q queue -d definition',
+      'spotreel submit s3://bucket/shot.blend -o s3://bucket -q queue -d definition',
       "spotreel submit shot.blend | jq -r '.[0].jobId'",
     ],
   });
