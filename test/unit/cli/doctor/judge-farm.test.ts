@@ -191,7 +191,7 @@ test.each<[string, AccountFacts, unasked: string, asked: string, RegExp]>([
   ['no region', { credentials: IDENTITY }, 'warning region', 'wrong region', /AWS_REGION/],
   [
     'no farm',
-    { credentials: IDENTITY, region: 'r', farm: { code: 'no-farm', fault: 'there is none; deploy one' } },
+    { credentials: IDENTITY, region: 'r', farm: { code: 'no-farm', fault: 'it is missing; deploy one' } },
     'skipped farm',
     'wrong farm',
     /deploy/,
