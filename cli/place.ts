@@ -248,10 +248,7 @@ export async function findToOpen(render: Render, frameCount: number | undefined)
   let picture: string | undefined;
   if (frameCount === 1)
     for await (const { object } of render.frameFiles()) picture ??= formatLocation(object.url);
-  return {
-    ...(picture !== undefined && { picture }),
-    ...(hasReport && { report: formatLocation(reportUrl) }),
-  };
+  return { picture, report: hasReport ? formatLocation(reportUrl) : undefined };
 }
 
 /** Last lines of a command that ends with a finished render. */

@@ -68,7 +68,7 @@ async function plannedRenders({ source, options, flags, storage }: Wish): Promis
   readonly examination?: SceneExamination;
 }> {
   const { name } = flags;
-  if (options.camera === undefined) return { renders: [{ options, ...(name !== undefined && { name }) }] };
+  if (options.camera === undefined) return { renders: [{ options, name }] };
   const examination = await examineScene(source.url, source.etag, storage, undefined, undefined, options);
   const identity = { source: sourceWithoutFolder(source.url), etag: source.etag, options };
   return { renders: cameraRenders(identity, examination, name), examination };
