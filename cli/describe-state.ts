@@ -74,8 +74,8 @@ export function describeState(
     ...(waiting ? waitingRows(waiting, now) : []),
     ...groupReasons(failures).map((why) => ['failed', why] as const),
   ];
-  const untold = (frames?.failed ?? 0) - failures.length;
-  if (untold > 0) rows.push(['', `and ${countOf(untold, 'more frame')}; failures/ holds their reasons`]);
+  const unlisted = (frames?.failed ?? 0) - failures.length;
+  if (unlisted > 0) rows.push(['', `and ${countOf(unlisted, 'more frame')}; failures/ holds their reasons`]);
   if (links.video !== undefined) rows.push(['video', links.video]);
   rows.push(['folder', links.folder]);
   if (outputs && outputs.length > 0) rows.push(['File Output', describeOutputs(outputs)]);

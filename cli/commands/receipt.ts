@@ -10,7 +10,7 @@ import { describeAttempts, describeMachineTime } from '../describe-state';
 import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
 import { print } from '../output';
 import { findPlace, findRender, type PlaceFlags, renderOrNewest } from '../place';
-import { CostTeller } from '../tellers';
+import { CostReporter } from '../reporters';
 import { describeRows } from '../output';
 
 function describeReceipt(receipt: Receipt, ended: boolean, hasVideo: boolean): string {
@@ -73,7 +73,7 @@ export async function receiptCommand(renderId: string | undefined, flags: Receip
   const storage = openStorage();
   const id = await renderOrNewest(renderId, place, storage);
   const { render, manifest } = await findRender(id, place, storage);
-  const costOf = await new CostTeller(place.farm).calculator(manifest.options.device === 'GPU');
+  const costOf = await new CostReporter(place.farm).calculator(manifest.options.device === 'GPU');
   const ended = await hasEnded({ render, batch: place.batch, now: Date.now });
   const stored = await render.storedFrames(manifest);
   const receipt = makeReceipt({

@@ -4,7 +4,7 @@ import { describeState, STATE_EXIT } from '../describe-state';
 import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
 import { print } from '../output';
 import { findPlace, lookAtRender, type PlaceFlags } from '../place';
-import { CostTeller, WaitTeller } from '../tellers';
+import { CostReporter, WaitReporter } from '../reporters';
 
 interface StatusFlags extends PlaceFlags {
   readonly json?: boolean;
@@ -17,8 +17,8 @@ export async function statusCommand(renderId: string | undefined, flags: StatusF
   const { render, look } = await lookAtRender(renderId, place, storage);
   const seen = await look();
   const [explained, cost, outputs] = await Promise.all([
-    new WaitTeller(place.farm).explained(seen.state),
-    new CostTeller(place.farm).costOf(seen),
+    new WaitReporter(place.farm).explained(seen.state),
+    new CostReporter(place.farm).costOf(seen),
     render.outputNodes(),
   ]);
   const state = { ...explained, ...(outputs.length > 0 && { outputs }) };
