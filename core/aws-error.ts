@@ -30,7 +30,7 @@ interface Meaning {
 
 const TRY_AGAIN = 'try again';
 /** Where a region is missing. */
-export const SET_REGION = 'set the one of the farm, such as: export AWS_REGION=us-east-1';
+export const SET_REGION = 'set the region of the farm, such as: export AWS_REGION=us-east-1';
 
 const CHECK_REQUEST = 'check the names in the request and the region';
 

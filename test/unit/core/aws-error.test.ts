@@ -50,7 +50,7 @@ describe('awsError', () => {
       code: 'no-region',
       kind: 'usage',
       message:
-        'Amazon ECS request to list tasks failed: no AWS region is set (Region is missing); set the one of the farm, such as: export AWS_REGION=us-east-1',
+        'Amazon ECS request to list tasks failed: no AWS region is set (Region is missing); set the region of the farm, such as: export AWS_REGION=us-east-1',
     });
   });
 

@@ -109,7 +109,7 @@ describe('S3Storage', () => {
       new Error('Region is missing'),
       'denied',
       'usage',
-      `S3 request for ${place} failed: no AWS region is set (Region is missing); set the one of bucket "bucket", such as: export AWS_REGION=`,
+      `S3 request for ${place} failed: no AWS region is set (Region is missing); set the region of bucket "bucket", such as: export AWS_REGION=`,
     ],
     [
       failed(400, 'KeyTooLongError'),
