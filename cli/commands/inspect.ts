@@ -62,7 +62,10 @@ export function describeVerdict(findings: readonly Finding[]): string {
     findings.filter(({ severity = 'error' }) => severity === kind).length;
   const [errors, warnings] = [count('error'), count('warning')];
   if (errors > 0) return `not ready to render: fix ${errors === 1 ? 'the error' : `${errors} errors`} above`;
-  if (warnings === 0) return 'ready to render: nothing is wrong';
+  if (warnings === 0)
+    return count('note') > 0
+      ? 'ready to render: the notes need no change'
+      : 'ready to render: nothing is wrong';
   return `ready to render, but read ${warnings === 1 ? 'the warning' : `${warnings} warnings`} above`;
 }
 

@@ -57,7 +57,8 @@ test('describeDependencies says that all files are found', async () => {
 });
 
 test.each<[Finding['severity'][], string]>([
-  [['note'], 'ready to render: nothing is wrong'],
+  [[], 'ready to render: nothing is wrong'],
+  [['note'], 'ready to render: the notes need no change'],
   [['warning', 'warning'], 'ready to render, but read 2 warnings above'],
   [['error', 'warning'], 'not ready to render: fix the error above'],
 ])('describeVerdict sums up findings of %p', (severities, verdict) => {
