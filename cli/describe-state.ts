@@ -2,6 +2,7 @@ import { describePrices, describeSpread } from '../core/cost/prices';
 import type { RenderCost } from '../core/cost/receipt';
 import { groupReasons } from '../core/render/frames';
 import { formatTags } from '../core/render/options';
+import type { Look } from '../core/status/look';
 import type { RenderState, StateName, Waiting } from '../core/status/render-state';
 import {
   countOf,
@@ -40,8 +41,12 @@ export const STATE_EXIT: Readonly<Record<StateName, number>> = {
   unknown: 1,
 };
 
-/** Describes a render for a person; `now` in milliseconds since 1970. */
-export function describeState(state: RenderState, now: number, cost?: RenderCost): string {
+/** Describes a look at a render for a person; `now` in milliseconds since 1970. */
+export function describeState(
+  { state, usage }: Pick<Look, 'state' | 'usage'>,
+  now: number,
+  cost?: RenderCost,
+): string {
   const {
     renderId,
     reason,
@@ -62,15 +67,15 @@ export function describeState(state: RenderState, now: number, cost?: RenderCost
     ...(createdAt === undefined ? [] : [['planned', ago(createdAt, now)] as const]),
     ...(endedAt === undefined ? [] : [['ended', ago(endedAt, now)] as const]),
     ...(retry ? [['retry', describeRetry(retry)] as const] : []),
-    ...countRows(state),
+    ...countRows(state, usage),
     ...(cost ? costRows(cost, state.ended) : []),
     ...(state.cap ? [['cost cap', describeCap(state.cap)] as const] : []),
     ...(state.tags ? [['tags', formatTags(state.tags)] as const] : []),
     ...(waiting ? waitingRows(waiting, now) : []),
     ...groupReasons(failures).map((why) => ['failed', why] as const),
   ];
-  const untold = (frames?.failed ?? 0) - failures.length;
-  if (untold > 0) rows.push(['', `and ${countOf(untold, 'more frame')}; failures/ holds their reasons`]);
+  const unlisted = (frames?.failed ?? 0) - failures.length;
+  if (unlisted > 0) rows.push(['', `and ${countOf(unlisted, 'more frame')}; failures/ holds their reasons`]);
   if (links.video !== undefined) rows.push(['video', links.video]);
   rows.push(['folder', links.folder]);
   if (outputs && outputs.length > 0) rows.push(['File Output', describeOutputs(outputs)]);
@@ -105,7 +110,10 @@ function describeRetry({ kind, number, why, frames, onDemand }: NonNullable<Rend
   return `${number}: ${parts.join(', ')}`;
 }
 
-function countRows({ frames, slices, figures }: RenderState): Array<readonly [string, string]> {
+function countRows(
+  { frames, slices, figures, ended, links }: RenderState,
+  { stitchSeconds }: Look['usage'],
+): Array<readonly [string, string]> {
   const rows: Array<readonly [string, string]> = [];
   if (frames)
     rows.push(['frames', `${frames.stored} of ${frames.total}${counted(', ', frames.failed, 'failed')}`]);
@@ -116,11 +124,30 @@ function countRows({ frames, slices, figures }: RenderState): Array<readonly [st
   }
   if (figures && figures.attempts > 0) {
     const { attempts, interruptions, machineSeconds, frameSeconds } = figures;
-    rows.push(['attempts', `${attempts}${counted(', ', interruptions, 'interrupted')}`]);
-    rows.push(['machine time', formatSeconds(machineSeconds)]);
+    rows.push(['attempts', describeAttempts(attempts, slices?.total, interruptions)]);
+    rows.push([
+      'machine time',
+      describeMachineTime(machineSeconds, stitchSeconds, !ended || links.video !== undefined),
+    ]);
     if (frameSeconds) rows.push(['a frame', `${formatExactSeconds(frameSeconds.median)} (median)`]);
   }
   return rows;
+}
+
+/** `3 for 2 slices, 1 interrupted`; each slice needs one attempt. Pure. */
+export function describeAttempts(
+  attempts: number,
+  slices: number | undefined,
+  interruptions: number,
+): string {
+  const needed = slices === undefined ? '' : ` for ${countOf(slices, 'slice')}`;
+  return `${attempts}${needed}${counted(', ', interruptions, 'interrupted')}`;
+}
+
+/** `6 s: slices 1 s, video 5 s`, from the seconds of both; without a video, frames are only checked. Pure. */
+export function describeMachineTime(slices: number, stitch: number, hasVideo: boolean): string {
+  if (stitch === 0) return formatSeconds(slices);
+  return `${formatSeconds(slices + stitch)}: slices ${formatSeconds(slices)}, ${hasVideo ? 'video' : 'last check'} ${formatSeconds(stitch)}`;
 }
 
 function costRows({ usd, prices }: RenderCost, ended: boolean): Array<readonly [string, string]> {

@@ -10,6 +10,7 @@ import {
 } from '../core/render/options';
 import { REQUEST_PARTS } from '../core/render/upload-options';
 import { printableName } from '../core/text';
+import { wrap } from './output';
 
 /** Runs one command, which gives its exit code. */
 export type Run = (command: () => Promise<number>) => Promise<void>;
@@ -48,15 +49,23 @@ const USUAL_COLUMNS = 80;
 function describe(command: Command, { notes, exitCodes, examples }: Explanation): string {
   const columns = command.configureOutput().getOutHelpWidth?.() ?? USUAL_COLUMNS;
   const width = Math.max(...exitCodes.map(([code]) => String(code).length));
-  const codes = exitCodes.map(([code, meaning]) => `  ${String(code).padEnd(width)}  ${meaning}`);
+  const codes = exitCodes.map(([code, meaning]) =>
+    wrap(`  ${String(code).padEnd(width)}  ${meaning}`, columns),
+  );
   return [
     ...(notes === undefined ? [] : [command.createHelp().boxWrap(notes, columns), '']),
     'Exit codes:',
     ...codes,
     '',
     'Examples:',
-    ...examples.map((example) => `  ${example}`),
+    ...examples.map((example) => describeExample(example, columns)),
   ].join('\n');
+}
+
+/** The remark of a long example is in a line of its own. */
+function describeExample(example: string, columns: number): string {
+  const line = `  ${example}`;
+  return line.length > columns ? line.replace(/ {3,}/, '\n      ') : line;
 }
 
 /** `-f, --frames-per-slice <n>`: how users write the flag of an option. Pure. */

@@ -76,6 +76,14 @@ const COMMANDS: Readonly<Record<string, ListedCommand>> = {
   },
 };
 
+/** The last lines of `spotreel --help`. */
+const BEGIN = `
+To begin, check this machine and a scene, then render it:
+  spotreel doctor
+  spotreel inspect shot.blend
+  spotreel render shot.blend
+Each command explains its options, as in: spotreel render --help`;
+
 /**
  * The command line with names and summaries of all commands. Loads the files of `names` only, so that the program
  * starts quickly.
@@ -88,7 +96,8 @@ export async function buildProgram(run: Run, names = Object.keys(COMMANDS)): Pro
     .version(version)
     .configureHelp({ subcommandTerm: (command) => command.name() })
     .exitOverride()
-    .showHelpAfterError('(add --help to see the usage)');
+    .showHelpAfterError('(add --help to see the usage)')
+    .addHelpText('after', BEGIN);
   for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
     const command = program.command(name).description(summary);
     if (names.includes(name)) (await load())(command, run);

@@ -185,7 +185,10 @@ export function shorten(text: string, columns: number): string {
 /** Widest label for indenting continued lines. */
 const MOST_INDENT = 28;
 
-/** Wraps lines at spaces, indented behind a label; never breaks words. Pure. */
+/** A word, with units that follow its number: `5 s` and `2 min 10 s` stay in one line. */
+const WORD = /\s*\S+(?:(?<=\d) (?:%|s|min|h|[KMG]i?B|USD|fps|vCPUs?)(?!\w)(?: \d+(?= s| min))?\S*)*/g;
+
+/** Wraps lines at spaces, indented behind a label; never breaks words, or a number and its unit. Pure. */
 export function wrap(text: string, columns: number): string {
   return text
     .split('\n')
@@ -199,7 +202,7 @@ function wrapLine(line: string, columns: number): string {
   const indent = ' '.repeat(label === '' ? 2 : Math.min(widthOf(label), Math.floor(columns / 2)));
   let current = label;
   let lines: string[] = [];
-  const words = line.slice(label.length).match(/\s*\S+/g) ?? [];
+  const words = line.slice(label.length).match(WORD) ?? [];
   for (const word of words) {
     const isFirst = current.trim() === '' || current === label;
     if (isFirst || widthOf(current + word) <= columns) {

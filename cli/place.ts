@@ -36,8 +36,12 @@ async function absence(url: URL): Promise<string> {
   const place = formatLocation(url);
   if (url.protocol !== 'file:') return `there is no object ${place}: check the bucket and the key`;
   const stats = await stat(filePath(url)).catch((error: unknown) => codeOf(error));
-  if (typeof stats !== 'object')
+  if (typeof stats !== 'object') {
+    const [path, ending] = [filePath(url), '.blend'];
+    if (existsSync(path + ending))
+      return `there is no file ${place}: give ${posix.basename(path)}${ending}, which is in the same folder`;
     return `there is no file ${place}: check the path, and that the drive is mounted`;
+  }
   if (stats.isDirectory()) return `${place} is a folder: give the .blend in it`;
   return `${place} is a pipe or a device: give a .blend`;
 }
@@ -209,10 +213,25 @@ export async function lookAtRender(
   return { render, look };
 }
 
-function noRender(renderId: string, output: URL, cause?: unknown): SpotreelError {
+function noRender(renderId: string, output: URL): SpotreelError {
+  const place = formatLocation(output);
+  const other = 'name another place with -o or --farm';
   const named = renderId === '' ? '' : ` "${renderId}"`;
-  const message = `there is no render${named} in ${formatLocation(output)}; run "spotreel list" to list renders, or name another place with -o or --farm`;
-  return new SpotreelError('no-render', 'usage', message, { cause });
+  const missing = `there is no render${named} in ${place}`;
+  const message =
+    output.protocol === 'file:' && !existsSync(filePath(output))
+      ? `there is no folder ${place}: check the path, or ${other}`
+      : renderId === ''
+        ? `${missing}; ${other}`
+        : `${missing}; run "spotreel list${placeFlags(output)}" to list renders, or ${other}`;
+  return new SpotreelError('no-render', 'usage', message);
+}
+
+/** The flag that names a place in a command, with a space before it; empty for `./renders`. */
+export function placeFlags(output: URL): string {
+  if (output.href === parseLocation(`${LOCAL_OUTPUT}/`, process.cwd()).href) return '';
+  const place = formatLocation(output);
+  return ` -o ${/^[\w./:@%+,=-]+$/.test(place) ? place : `'${place.replaceAll("'", String.raw`'\''`)}'`}`;
 }
 
 /** Paths or URLs that people open. */
@@ -229,10 +248,7 @@ export async function findToOpen(render: Render, frameCount: number | undefined)
   let picture: string | undefined;
   if (frameCount === 1)
     for await (const { object } of render.frameFiles()) picture ??= formatLocation(object.url);
-  return {
-    ...(picture !== undefined && { picture }),
-    ...(hasReport && { report: formatLocation(reportUrl) }),
-  };
+  return { picture, report: hasReport ? formatLocation(reportUrl) : undefined };
 }
 
 /** Last lines of a command that ends with a finished render. */

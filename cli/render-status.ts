@@ -1,8 +1,9 @@
 import type { RenderCost } from '../core/cost/receipt';
+import type { Look } from '../core/status/look';
 import type { RenderState } from '../core/status/render-state';
 import { openStorage } from '../core/storage/open-storage';
 import { findPlace, lookAtRender } from './place';
-import { CostTeller, WaitTeller } from './tellers';
+import { CostReporter, WaitReporter } from './reporters';
 
 /** A render, and where it is. */
 export interface StatusRequest {
@@ -26,14 +27,23 @@ export interface RenderStatus extends RenderState {
  * Reads the state of a render once, as `spotreel status --json` prints it. Throws `SpotreelError`: `no-render`,
  * `no-renders`, `no-farm`, `denied` and others.
  */
-export async function renderStatus({ renderId, ...where }: StatusRequest = {}): Promise<RenderStatus> {
+export async function renderStatus(request: StatusRequest = {}): Promise<RenderStatus> {
+  return (await lookAtStatus(request)).status;
+}
+
+/** The same, with the machine time so far. */
+export async function lookAtStatus({
+  renderId,
+  ...where
+}: StatusRequest): Promise<Pick<Look, 'usage'> & { readonly status: RenderStatus }> {
   const place = await findPlace(where);
   const { render, look } = await lookAtRender(renderId, place, openStorage());
   const seen = await look();
   const [explained, cost, outputs] = await Promise.all([
-    new WaitTeller(place.farm).explained(seen.state),
-    new CostTeller(place.farm).costOf(seen),
+    new WaitReporter(place.farm).explained(seen.state),
+    new CostReporter(place.farm).costOf(seen),
     render.outputNodes(),
   ]);
-  return { ...explained, ...(outputs.length > 0 && { outputs }), ...(cost && { cost }) };
+  const status = { ...explained, ...(outputs.length > 0 && { outputs }), ...(cost && { cost }) };
+  return { status, usage: seen.usage };
 }

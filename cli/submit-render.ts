@@ -30,7 +30,7 @@ import { refuseAbove } from './estimate/estimate-shot';
 import { farmPrices, sizeOf } from './estimate/farm';
 import { type Shot, TEST_FRAMES } from './estimate/test-shot';
 import type { Meter } from './output';
-import { findSource, ocioOption, renderOptionsOf } from './place';
+import { findSource, ocioOption, placeFlags, renderOptionsOf } from './place';
 import { examineForUpload, type UploadedProject, uploadProject } from './upload';
 
 /** A scene to render on a farm, as `spotreel submit` takes it. */
@@ -131,6 +131,8 @@ interface Target extends JobTargets {
   readonly uploads?: URL;
   /** Absent if no farm was looked up. */
   readonly farm?: FarmDescription;
+  /** Whether `output` is the farm's own folder. */
+  readonly isOwnFolder: boolean;
 }
 
 /** Slices at once if the size of the compute environment is unknown: the default of 256 vCPUs, 4 per slice. */
@@ -211,15 +213,17 @@ async function submitOne(
       claim: { owner: randomUUID(), staleAfterSeconds: CLAIM_STALE_AFTER_SECONDS },
     },
   );
-  const { frameCount, sliceCount, renderBlenderVersion } = manifest;
+  const { renderId, frameCount, sliceCount, renderBlenderVersion } = manifest;
   const keptTags = formatTags(manifest.tags ?? {});
   if (keptTags !== formatTags(tags))
     say(`the render was planned before and keeps its tags: ${keptTags || 'none'}`);
   const by = renderBlenderVersion === undefined ? '' : ` by Blender ${renderBlenderVersion}`;
   say(
-    `${countOf(frameCount, 'frame')} in ${countOf(sliceCount, 'slice')}${by}; results will be in ${render.location}`,
+    `${renderId}: ${countOf(frameCount, 'frame')} in ${countOf(sliceCount, 'slice')}${by}; results will be in ${render.location}`,
   );
-  const { renderId, location } = render;
+  const place = target.isOwnFolder ? ` --farm ${target.farm?.name}` : placeFlags(target.output);
+  say(`to watch it, run: spotreel watch ${renderId}${place}`);
+  const { location } = render;
   const blender = renderBlenderVersion === undefined ? {} : { blenderVersion: renderBlenderVersion };
   const done = { renderId, location, jobs, frameCount, sliceCount, ...blender };
   submitted(done);
@@ -245,17 +249,20 @@ async function findTarget(request: SubmitRequest): Promise<Target> {
     const named = { jobQueue: queue, parallel: USUAL_PARALLEL };
     // Only the name of the job definition is known: its worker refuses what it does not allow.
     const unknown = { gpu: named, allowsScripts: true };
-    return { ...named, ...unknown, ...byHand(definition), output: outputOf(output) };
+    return { ...named, ...unknown, ...byHand(definition), output: outputOf(output), isOwnFolder: false };
   }
   const farm = await readFarm(request.farm ?? process.env.SPOTREEL_FARM_NAME ?? 'main', new SSMClient({}));
   const bucket = keyUrl('s3:', farm.bucket, '');
   const targets = farmTargets(farm);
   const { gpu } = targets;
+  const own = childUrl(bucket, farm.outputPrefix);
+  const place = output === undefined ? own : outputOf(output);
   return {
     ...targets,
     ...(queue !== undefined && { jobQueue: queue, gpu: gpu && { ...gpu, jobQueue: queue } }),
     ...(definition !== undefined && byHand(definition)),
-    output: output === undefined ? childUrl(bucket, farm.outputPrefix) : outputOf(output),
+    output: place,
+    isOwnFolder: place.href === own.href,
     uploads: childUrl(bucket, farm.uploadPrefix),
     farm,
   };
@@ -286,8 +293,8 @@ async function capOf(
 }
 
 /** The farm that enforces cost caps. Throws `bad-usage` without one. */
-function watchingFarm({ farm, output }: Target): FarmDescription {
-  const isOwn = farm && output.href === childUrl(keyUrl('s3:', farm.bucket, ''), farm.outputPrefix).href;
+function watchingFarm({ farm, isOwnFolder }: Target): FarmDescription {
+  const isOwn = farm && isOwnFolder;
   if (isOwn && farm.capPrefix !== undefined) return farm;
   const why = isOwn
     ? `farm ${farm.name} was deployed by an earlier version without cost caps: deploy it again`

@@ -4,6 +4,7 @@ import { type FaultKind, messageOf, SpotreelError } from './errors';
 export type AwsFaultKind =
   | 'throttled'
   | 'no-credentials'
+  | 'no-region'
   | 'expired-credentials'
   | 'wrong-region'
   | 'key-too-long'
@@ -17,6 +18,8 @@ interface Meaning {
   readonly kind: AwsFaultKind;
   /** Names of the SDK's errors. */
   readonly names?: RegExp;
+  /** Messages of errors without a name. */
+  readonly messages?: RegExp;
   /** HTTP statuses. HEAD has no body, so its errors have only a status. */
   readonly statuses?: readonly number[];
   readonly code: string;
@@ -26,6 +29,9 @@ interface Meaning {
 }
 
 const TRY_AGAIN = 'try again';
+/** Where a region is missing. */
+export const SET_REGION = 'set the region of the farm, such as: export AWS_REGION=us-east-1';
+
 const CHECK_REQUEST = 'check the names in the request and the region';
 
 const UNAVAILABLE = {
@@ -45,7 +51,7 @@ const REFUSED = {
 } as const satisfies Meaning;
 
 /**
- * The one table of AWS errors: the first row with the error's name or status applies. Other statuses of 400 to 499 except 408 are
+ * The one table of AWS errors: the first row with the error's name, status or message applies. Other statuses of 400 to 499 except 408 are
  * `refused`, and all else is `unavailable`: the request may have had an effect. A throttled request had none.
  * https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
  * https://docs.aws.amazon.com/batch/latest/APIReference/CommonErrors.html
@@ -76,6 +82,14 @@ const MEANINGS: readonly Meaning[] = [
     fault: 'usage',
     why: 'the AWS credentials are no longer valid',
     remedy: 'sign in again with "aws sso login" or set AWS_PROFILE',
+  },
+  {
+    kind: 'no-region',
+    messages: /^Region is missing$/,
+    code: 'no-region',
+    fault: 'usage',
+    why: 'no AWS region is set',
+    remedy: SET_REGION,
   },
   {
     kind: 'wrong-region',
@@ -110,8 +124,11 @@ const MEANINGS: readonly Meaning[] = [
   { ...REFUSED, names: /^ClientException$/ },
 ];
 
-function meaningOf(name: string, status: number): Meaning {
-  const row = MEANINGS.find(({ names, statuses }) => names?.test(name) || statuses?.includes(status));
+function meaningOf({ name, status, message }: Omit<AwsFault, 'kind' | 'text'>): Meaning {
+  const row = MEANINGS.find(
+    ({ names, statuses, messages }) =>
+      names?.test(name) || statuses?.includes(status) || messages?.test(message),
+  );
   return row ?? (status >= 400 && status < 500 && status !== 408 ? REFUSED : UNAVAILABLE);
 }
 
@@ -122,6 +139,7 @@ export interface AwsFault {
   readonly name: string;
   /** HTTP status; 0 without an answer. */
   readonly status: number;
+  readonly message: string;
   /** Name and message. */
   readonly text: string;
 }
@@ -130,8 +148,9 @@ export interface AwsFault {
 export function awsFault(error: unknown): AwsFault {
   const name = error instanceof Error && error.name !== 'Error' ? error.name : '';
   const status = statusOf(error);
-  const text = `${name ? `${name}: ` : ''}${messageOf(error)}`;
-  return { kind: meaningOf(name, status).kind, name, status, text };
+  const message = messageOf(error);
+  const text = `${name ? `${name}: ` : ''}${message}`;
+  return { kind: meaningOf({ name, status, message }).kind, name, status, message, text };
 }
 
 function statusOf(error: unknown): number {
@@ -153,15 +172,15 @@ export interface AwsService {
 }
 
 /**
- * The `SpotreelError` for a failed request to `action`, such as `submit job x`: codes `denied` (usage), `throttled` and
- * `aws-unavailable` (passing), `aws-refused` (usage), or the service's own. Returns a `SpotreelError` as it is.
+ * The `SpotreelError` for a failed request to `action`, such as `submit job x`: codes `denied` and `no-region`
+ * (usage), `throttled` and `aws-unavailable` (passing), `aws-refused` (usage), or the service's own. Returns a `SpotreelError` as it is.
  */
 export function awsError(error: unknown, action: string, service: AwsService): SpotreelError {
   if (error instanceof SpotreelError) return error;
-  const { name, status, kind } = awsFault(error);
-  const { code, fault } = meaningOf(name, status);
+  const found = awsFault(error);
+  const { code, fault } = meaningOf(found);
   const message = describeAwsFault(error, `${service.name} request to ${action}`, service.remedies);
-  return new SpotreelError(service.codes?.[kind] ?? code, fault, message, { cause: error });
+  return new SpotreelError(service.codes?.[found.kind] ?? code, fault, message, { cause: error });
 }
 
 /** `<request> failed: <why> (<status>, <what AWS answered>); <what to do>`. */
@@ -170,8 +189,9 @@ export function describeAwsFault(
   request: string,
   remedies: AwsService['remedies'] = {},
 ): string {
-  const { name, status, kind, text } = awsFault(error);
-  const { why, remedy } = meaningOf(name, status);
+  const found = awsFault(error);
+  const { status, kind, text } = found;
+  const { why, remedy } = meaningOf(found);
   const answer = kind === 'unavailable' || status !== 0 ? `${status || 'no answer'}, ${text}` : text;
   return `${request} failed: ${why} (${answer}); ${remedies[kind] ?? remedy}`;
 }

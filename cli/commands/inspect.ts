@@ -7,6 +7,7 @@ import {
   compareBlenderVersions,
 } from '../../core/render/blender-version';
 import { formatFrameRanges } from '../../core/render/frames';
+import type { Finding } from '../../core/render/manifest';
 import { formatFrameRate, frameRateOf, frameResolution } from '../../core/render/video';
 import type { BlendFacts, SceneFacts } from '../../core/scene/blend/facts';
 import type { Reach, SceneCameras } from '../../core/scene/contents/blend-contents';
@@ -46,8 +47,26 @@ const REACHES: Readonly<Record<Reach, string>> = {
 
 /** A line for each needed file or sequence: `  ok       image //wood.png (image "Wood")`. */
 export function describeDependencies(dependencies: readonly FoundDependency[]): string[] {
-  if (dependencies.length === 0) return [];
-  return ['files', ...dependencies.map(describeDependency)];
+  if (dependencies.length === 0) return ['files: the scene needs no other files'];
+  const lacking = dependencies.filter(({ state }) => !AVAILABLE.has(STATES[state])).length;
+  const head = lacking === 0 ? 'files: all found' : `files: ${lacking} of ${dependencies.length} not found`;
+  return [head, ...dependencies.map(describeDependency)];
+}
+
+/** States of files that a render can use. */
+const AVAILABLE: ReadonlySet<string> = new Set(['packed', 'ok']);
+
+/** What the findings mean for a render, in one line. Pure. */
+export function describeVerdict(findings: readonly Finding[]): string {
+  const count = (kind: Finding['severity']) =>
+    findings.filter(({ severity = 'error' }) => severity === kind).length;
+  const [errors, warnings] = [count('error'), count('warning')];
+  if (errors > 0) return `not ready to render: fix ${errors === 1 ? 'the error' : `${errors} errors`} above`;
+  if (warnings === 0)
+    return count('note') > 0
+      ? 'ready to render: the notes need no change'
+      : 'ready to render: nothing is wrong';
+  return `ready to render, but read ${warnings === 1 ? 'the warning' : `${warnings} warnings`} above`;
 }
 
 function describeDependency({ dependency, state, isAbsolute, files, library }: FoundDependency): string {
@@ -121,6 +140,7 @@ export async function inspectCommand(file: string, { json, allowScripts }: Inspe
         describeFacts(location, facts, contents.cameras),
         ...describeDependencies(project.dependencies),
         ...findings.map(describeFinding),
+        describeVerdict(findings),
       ].join('\n');
   if (json) process.stdout.write(`${text}\n`);
   else print(printable(text), process.stdout);
@@ -175,7 +195,7 @@ function describeScene(scene: SceneFacts, active: boolean, cameras: readonly Sce
     compositor: scene.usesCompositor ? 'yes' : 'no',
   };
   const rows = Object.entries(facts).map(([name, value]) => [name, printableName(value)] as const);
-  const lines = describeRows(rows, 13);
+  const lines = describeRows(rows);
   return [`scene "${printableName(scene.name)}"${active ? ' (active)' : ''}`, ...lines];
 }
 
@@ -192,6 +212,7 @@ export function addInspect(command: Command, run: Run): void {
     .option('--json', 'print one JSON object')
     .action((file: string, flags: InspectFlags) => run(async () => inspectCommand(file, flags)));
   explain(command, {
+    notes: 'The last line says whether the scene is ready to render.',
     exitCodes: [
       [0, 'the file was read; the output lists problems of the scene'],
       [1, 'the file could not be read'],

@@ -83,9 +83,6 @@ export function addList(command: Command, run: Run): void {
       [1, 'failed'],
       [2, 'wrong usage'],
     ],
-    examples: [
-      'spotreel list',
-      `spotreel list -o s3://bucket/renders --json | jq -r 'select(.state == "failed") | .renderId'`,
-    ],
+    examples: ['spotreel list', `spotreel list --json | jq -r 'select(.state == "failed") | .renderId'`],
   });
 }

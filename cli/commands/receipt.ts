@@ -2,29 +2,28 @@ import type { Command } from 'commander';
 import { describePrices, describeSpread } from '../../core/cost/prices';
 import { makeReceipt, NOT_IN_COST, type Receipt, type RenderCost } from '../../core/cost/receipt';
 import { formatTags } from '../../core/render/options';
+import { plannedVideo } from '../../core/scene/plan';
 import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import { formatExactSeconds, formatSeconds, printable, printableName } from '../../core/text';
+import { describeAttempts, describeMachineTime } from '../describe-state';
 import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
 import { print } from '../output';
 import { findPlace, findRender, type PlaceFlags, renderOrNewest } from '../place';
-import { CostTeller } from '../tellers';
+import { CostReporter } from '../reporters';
 import { describeRows } from '../output';
 
-function describeReceipt(receipt: Receipt, ended: boolean): string {
+function describeReceipt(receipt: Receipt, ended: boolean, hasVideo: boolean): string {
   const { renderId, source, tags, frames, attempts, interruptions, machineSeconds, frameSeconds, cost } =
     receipt;
-  const { slices, stitch, onDemand, interrupted, lost, total } = machineSeconds;
+  const { slices, stitch, onDemand, interrupted, lost } = machineSeconds;
   const rows: Array<readonly [string, string]> = [
     ['scene', source],
     ...(Object.keys(tags).length > 0 ? [['tags', formatTags(tags)] as const] : []),
     ['frames', `${frames.stored} of ${frames.total}`],
     ...(frames.onDemand > 0 ? [['', `${frames.onDemand} of them on On-Demand machines`] as const] : []),
-    ['attempts', `${attempts}${interruptions > 0 ? `, ${interruptions} interrupted` : ''}`],
-    [
-      'machine time',
-      `${formatSeconds(total)}: slices ${formatSeconds(slices)}, video ${formatSeconds(stitch)}`,
-    ],
+    ['attempts', describeAttempts(attempts, receipt.slices.attempts.length, interruptions)],
+    ['machine time', describeMachineTime(slices, stitch, hasVideo)],
     ...(onDemand > 0 ? [['', `${formatSeconds(onDemand)} of it on On-Demand machines`] as const] : []),
     ...(interruptions > 0
       ? [['interrupted', `${formatSeconds(interrupted)}, of which ${formatSeconds(lost)} were lost`] as const]
@@ -74,7 +73,7 @@ export async function receiptCommand(renderId: string | undefined, flags: Receip
   const storage = openStorage();
   const id = await renderOrNewest(renderId, place, storage);
   const { render, manifest } = await findRender(id, place, storage);
-  const costOf = await new CostTeller(place.farm).calculator(manifest.options.device === 'GPU');
+  const costOf = await new CostReporter(place.farm).calculator(manifest.options.device === 'GPU');
   const ended = await hasEnded({ render, batch: place.batch, now: Date.now });
   const stored = await render.storedFrames(manifest);
   const receipt = makeReceipt({
@@ -87,7 +86,7 @@ export async function receiptCommand(renderId: string | undefined, flags: Receip
     at: new Date(),
   });
   if (flags.json) process.stdout.write(`${JSON.stringify(receipt)}\n`);
-  else print(describeReceipt(receipt, ended), process.stdout);
+  else print(describeReceipt(receipt, ended, plannedVideo(manifest) !== 'none'), process.stdout);
   return 0;
 }
 

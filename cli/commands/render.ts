@@ -68,7 +68,7 @@ async function plannedRenders({ source, options, flags, storage }: Wish): Promis
   readonly examination?: SceneExamination;
 }> {
   const { name } = flags;
-  if (options.camera === undefined) return { renders: [{ options, ...(name !== undefined && { name }) }] };
+  if (options.camera === undefined) return { renders: [{ options, name }] };
   const examination = await examineScene(source.url, source.etag, storage, undefined, undefined, options);
   const identity = { source: sourceWithoutFolder(source.url), etag: source.etag, options };
   return { renders: cameraRenders(identity, examination, name), examination };
@@ -127,7 +127,7 @@ export function addRender(command: Command, run: Run): void {
     ],
     examples: [
       'spotreel render shot.blend',
-      'spotreel render shot.blend --frames 1-250x10 --resolution-percent 25   a quick look',
+      'spotreel render shot.blend --frames 1-250x10 --resolution-percent 25   every 10th frame of 1 to 250, small',
       'spotreel render shot.blend --camera all   one render for each camera',
     ],
   });

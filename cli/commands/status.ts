@@ -3,7 +3,7 @@ import { describeState, STATE_EXIT } from '../describe-state';
 import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
 import { print } from '../output';
 import type { PlaceFlags } from '../place';
-import { renderStatus } from '../render-status';
+import { lookAtStatus } from '../render-status';
 
 interface StatusFlags extends PlaceFlags {
   readonly json?: boolean;
@@ -12,10 +12,10 @@ interface StatusFlags extends PlaceFlags {
 /** `spotreel status [renderId]`: the state of a render, by default the newest. Returns the exit code. */
 export async function statusCommand(renderId: string | undefined, flags: StatusFlags): Promise<number> {
   const { json = false, ...where } = flags;
-  const status = await renderStatus({ ...where, renderId });
+  const { status, usage } = await lookAtStatus({ ...where, renderId });
   const { cost, ...state } = status;
   if (json) process.stdout.write(`${JSON.stringify(status)}\n`);
-  else print(describeState(state, Date.now(), cost), process.stdout);
+  else print(describeState({ state, usage }, Date.now(), cost), process.stdout);
   return STATE_EXIT[state.state];
 }
 

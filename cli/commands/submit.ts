@@ -25,7 +25,7 @@ interface SubmitFlags extends OptionFlags, UploadFlags {
 
 /**
  * `spotreel submit FILE|s3://…`: submits a scene as an upload would. Prints one line of JSON on standard output, the
- * SubmitJob answers of render and video job. Returns the exit code.
+ * SubmitJob answers of render and video job, and all else on standard error. Returns the exit code.
  */
 export async function submitCommand(file: string | undefined, flags: SubmitFlags): Promise<number> {
   let stoppedBy = 0;
@@ -95,6 +95,7 @@ export function addSubmit(command: Command, run: Run): void {
   explain(withUploadOptions(withRenderOptions(command)), {
     notes:
       'Prints one line of JSON per render: the answers of AWS Batch for the render job and the video job. ' +
+      'Standard error shows the id of the render, and the command to watch it. ' +
       'Hidden files and unknown types of files are never uploaded; --force submits the scene without them.',
     exitCodes: [
       [0, 'submitted, now or earlier'],
@@ -107,7 +108,7 @@ export function addSubmit(command: Command, run: Run): void {
       'spotreel submit shot.blend --tag artist=ann --tag shot=12',
       'spotreel submit film/shots/shot.blend --project film   with textures in film/textures',
       'spotreel submit shot.blend --max-cost 5   submit again with a higher cap to raise it',
-      'spotreel submit s3://bucket/shot.blend -o s3://bucket -f 5 -n take-2 -q queue -d definition',
+      'spotreel submit s3://bucket/shot.blend -o s3://bucket -q queue -d definition',
       "spotreel submit shot.blend | jq -r '.[0].jobId'",
     ],
   });

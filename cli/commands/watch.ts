@@ -14,7 +14,7 @@ import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../he
 import { createMeter, listenForStop, type Meter, print } from '../output';
 import { pictureProtocol, PictureView } from '../picture';
 import { findPlace, findToOpen, linesToOpen, lookAtRender, type PlaceFlags } from '../place';
-import { CostTeller, WaitTeller } from '../tellers';
+import { CostReporter, WaitReporter } from '../reporters';
 
 /**
  * Lets V8 collect garbage early in a program that runs for hours: 10,000 short-lived objects would otherwise hold 150
@@ -65,8 +65,8 @@ export async function watchCommand(renderId: string | undefined, flags: WatchFla
   const meter = createMeter(process.stderr, Date.now);
   try {
     const place = await findPlace(flags, BATCH_CLIENT);
-    const costs = new CostTeller(place.farm);
-    const waits = new WaitTeller(place.farm);
+    const costs = new CostReporter(place.farm);
+    const waits = new WaitReporter(place.farm);
     const storage = openStorage();
     const picture = findPictureView(flags, storage);
     const watching = lookAtRender(renderId, place, storage).then(({ look }) =>
@@ -79,7 +79,7 @@ export async function watchCommand(renderId: string | undefined, flags: WatchFla
       if (!flags.json) {
         const render = Render.at(place.output, last.state.renderId, storage);
         const toOpen = await findToOpen(render, last.state.frames?.total);
-        const lines = [describeState(last.state, Date.now(), cost), ...linesToOpen(toOpen).map(printable)];
+        const lines = [describeState(last, Date.now(), cost), ...linesToOpen(toOpen).map(printable)];
         print(lines.join('\n'), process.stdout);
       }
       return STATE_EXIT[last.state.state];
@@ -120,8 +120,8 @@ function write(text: string): void {
 /** What watch shows of a render, and where. */
 interface Shown {
   readonly meter: Meter;
-  readonly costs: CostTeller;
-  readonly waits: WaitTeller;
+  readonly costs: CostReporter;
+  readonly waits: WaitReporter;
   readonly picture?: PictureView;
 }
 
@@ -134,7 +134,7 @@ async function watch(
   const pace = new Pace();
   let [shown, last]: [string, Look | undefined] = ['', undefined];
   for (let waitSeconds = FIRST_WAIT_SECONDS; !signal.aborted;) {
-    const { seen, fault } = await lookOrTell(look, last);
+    const { seen, fault } = await lookOrReport(look, last);
     if (signal.aborted) return undefined;
     const { state, throttled = false } = seen ?? {};
     if (state && !fault) pace.add(Date.now(), state.frames?.stored ?? 0);
@@ -161,7 +161,7 @@ async function watch(
 }
 
 /** A passing storage fault ends nothing: watch then shows the last state and the fault. */
-async function lookOrTell(
+async function lookOrReport(
   look: () => Promise<Look>,
   last: Look | undefined,
 ): Promise<{ readonly seen: Look | undefined; readonly fault?: string }> {

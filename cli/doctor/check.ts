@@ -19,7 +19,7 @@ export const skipped = (name: string, found: string, fix?: string): Check => ({
   name,
   state: 'skipped',
   found,
-  ...(fix !== undefined && { fix }),
+  fix,
 });
 export const warning = (name: string, found: string, fix: string): Check => ({
   name,

@@ -1,3 +1,4 @@
+import { SET_REGION } from '../../core/aws-error';
 import { type Answer, type Check, unanswered, ok, type Refusal, skipped, warning, wrong } from './check';
 import {
   type AccountFacts,
@@ -11,6 +12,8 @@ import {
   quotasOf,
 } from './farm-facts';
 
+const NO_REGION = 'none is set';
+
 const DEPLOY = 'deploy the farm again: npx cdk deploy --all';
 
 /**
@@ -22,13 +25,13 @@ export function judgeAccount({ credentials, region, farm }: AccountFacts, isAske
     const found = 'no credentials';
     const fix = 'to use a farm, sign in with "aws sso login" or set AWS_PROFILE';
     return isAskedFor
-      ? [wrong('AWS', found, fix)]
+      ? [wrong('AWS', found, fix), ...(region === undefined ? [wrong('region', NO_REGION, SET_REGION)] : [])]
       : [skipped('AWS', `${found}; renders on this machine need none`)];
   }
   if (!('value' in credentials)) return [judgeCredentials(credentials, isAskedFor)];
   const { account, arn } = credentials.value;
   if (region === undefined) {
-    const check = warning('region', 'none is set', 'set AWS_REGION to where the farm is');
+    const check = warning('region', NO_REGION, SET_REGION);
     return [heavier(check, isAskedFor)];
   }
   const checks = [ok('credentials', `account ${account}, ${arn}`), ok('region', region)];

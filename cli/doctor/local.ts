@@ -187,8 +187,8 @@ export function judgeLocal(facts: LocalFacts): Check[] {
       ? ok('display', 'available')
       : warning(
           'display',
-          'none: EEVEE and Workbench are slow without a GPU, and some Blenders don’t start them',
-          'Cycles needs none (--engine CYCLES); on Debian and Ubuntu: apt-get install libegl1 libgl1-mesa-dri',
+          'none: EEVEE and Workbench are slow without a GPU, and some Blenders do not start them',
+          'on Debian and Ubuntu, run: apt-get install libegl1 libgl1-mesa-dri; scenes that use Cycles need no display',
         ),
     judgeSandbox(facts.sandbox),
     ...facts.disks.map(judgeDisk),
@@ -236,7 +236,7 @@ function judgeFfmpeg(ffmpeg: LocalFacts['ffmpeg']): Check {
   });
   const found = `${version}, ${path}, lacks the encoders ${lacks.join(', ')}`;
   const fix =
-    'install an ffmpeg that has them (Debian’s, Ubuntu’s and Homebrew’s do) and name it in SPOTREEL_FFMPEG';
+    "install an ffmpeg that has them (Debian's, Ubuntu's and Homebrew's do) and name it in SPOTREEL_FFMPEG";
   const isUsual = missing.some(({ video, isSound }) => video === 'h264' && !isSound);
   return isUsual ? wrong('ffmpeg', found, fix) : warning('ffmpeg', found, fix);
 }

@@ -21,7 +21,7 @@ import { examineScene, type SceneExamination } from '../../core/scene/project/ex
 import { formatLocation, type ObjectHead, type Storage } from '../../core/storage/storage';
 import { countOf, formatSeconds, printable } from '../../core/text';
 import { describeFinding } from '../output';
-import { linesToOpen } from '../place';
+import { linesToOpen, placeFlags } from '../place';
 import {
   denoiserQuestion,
   findPrograms,
@@ -212,6 +212,7 @@ export function describeOutcome(
     const video = videoOf(outcome);
     if (frameCount === 1 && video === undefined) {
       const lines = [
+        ...finishedLines(outcome),
         `${size} in ${formatSeconds(seconds)}`,
         ...warningLines(outcome),
         ...lackingLines(outcome),
@@ -221,6 +222,7 @@ export function describeOutcome(
     }
     const what = `${size} at ${formatFrameRate(manifest.frameRate)} fps`;
     const text = [
+      ...finishedLines(outcome),
       `${what} in ${formatSeconds(seconds)}`,
       `frames: ${where}frames/`,
       ...(video === undefined ? [] : [`video:  ${video}`]),
@@ -260,6 +262,14 @@ export function describeOutcome(
     `failed: ${frames} ${are} stored in ${where}`,
   ];
   return printable([...failed, ...linesToOpen(toOpen)].join('\n'));
+}
+
+/** For a render that was finished before: how to render it again. */
+function finishedLines({ progress, render }: RenderOutcome): string[] {
+  if (!progress.isIdle()) return [];
+  const { renderId } = render;
+  const remove = `spotreel delete ${renderId}${placeFlags(render.output)}`;
+  return [`${renderId} was finished before; to render it again, first run: ${remove}`];
 }
 
 /** One line for all frames that failed for the same reason. */

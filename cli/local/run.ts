@@ -36,6 +36,11 @@ export class RenderProgress {
 
   constructor(readonly total: number) {}
 
+  /** Whether no frame and no video was made: the render was finished before. */
+  isIdle(): boolean {
+    return this.storedNow === 0 && this.stitched === undefined;
+  }
+
   /** Adds an event of the worker of a slice; `at` in milliseconds. */
   apply(event: WorkerEvent, slice: number, at: number): void {
     switch (event.event) {
@@ -118,7 +123,8 @@ export function createProgressView(stream: NodeJS.WriteStream, now: () => number
 export function describeProgress(progress: RenderProgress, at: number): string {
   if (progress.stitched !== undefined)
     return `video: ${progress.stitched} of ${countOf(progress.total, 'frame')}`;
-  if (progress.done.size + progress.failed.size >= progress.total) return 'no frames left';
+  if (progress.done.size + progress.failed.size >= progress.total)
+    return progress.failed.size > 0 ? 'no frames left' : 'every frame is finished';
   const frames = progress.frames();
   const parts = [frames.length > 0 ? `rendering ${describeFrames(frames)}` : 'starting Blender'];
   if (progress.failed.size > 0) parts.push(`${progress.failed.size} failed`);

@@ -18,7 +18,7 @@ import {
   type LogServices,
   readLogs,
   type ReadOptions,
-  type ToldLine,
+  type ReportedLine,
 } from '../../core/logs/read-logs';
 import { localTime } from '../output';
 import { countOf, formatExactSeconds, printable } from '../../core/text';
@@ -32,14 +32,18 @@ interface LineContext {
 }
 
 /** A line for a person: `2026-11-22 10:00:00  slice 3, attempt 1  frame 12 is stored (4.2 s)`. Pure. */
-export function describeLine(line: LogLine, { event }: ToldLine, { slice, attempt }: LineContext): string {
+export function describeLine(
+  line: LogLine,
+  { event }: ReportedLine,
+  { slice, attempt }: LineContext,
+): string {
   const time = line.at === undefined ? '' : `${localTime(new Date(line.at).toISOString(), true)}  `;
   const who = `${slice === undefined ? 'video' : `slice ${slice}`}, attempt ${attempt}`;
   return printable(`${time}${who}  ${messageOfLine(line.text, event)}`.replaceAll('\n', ' '));
 }
 
 /** The same line as JSON. */
-export function lineJson(line: LogLine, { event, frame }: ToldLine, context: LineContext): string {
+export function lineJson(line: LogLine, { event, frame }: ReportedLine, context: LineContext): string {
   const timestamp = line.at === undefined ? null : new Date(line.at).toISOString();
   const message = messageOfLine(line.text, event);
   return JSON.stringify({ timestamp, ...context, frame, message, event });
@@ -156,7 +160,7 @@ export class LogPrinter {
   }
 
   /** `--raw` prints lines unchanged, but not to a terminal, which they could control. */
-  private textOf(line: LogLine, seen: ToldLine, context: LineContext): string {
+  private textOf(line: LogLine, seen: ReportedLine, context: LineContext): string {
     if (this.format === 'json') return lineJson(line, seen, context);
     if (this.format === 'words') return describeLine(line, seen, context);
     return this.output.isTTY ? printable(line.text) : line.text;

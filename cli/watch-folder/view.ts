@@ -47,13 +47,13 @@ export function createFolderView(
     meter.stop();
     print(printable(text), err);
   };
-  const tell = (event: string, fields: Record<string, unknown>): void => {
+  const emit = (event: string, fields: Record<string, unknown>): void => {
     if (json) out.write(`${JSON.stringify({ event, ...fields })}\n`);
   };
   return {
     watching: (directory, waiting) => {
       say(`watching ${formatLocation(directory)}uploads, ${waiting} in the queue; Ctrl-C stops`);
-      tell('watching', { folder: formatLocation(directory), waiting });
+      emit('watching', { folder: formatLocation(directory), waiting });
     },
     taken: (key, taken) => {
       if (taken.outcome === 'outdated') return;
@@ -64,14 +64,14 @@ export function createFolderView(
           const queued = `${printableName(key)}: queued as ${manifest.renderId}, ${countOf(frameCount, 'frame')}`;
           const lines = manifest === taken.manifest ? findings.map(describeFinding) : [];
           say([queued, ...lines].join('\n'));
-          tell('queued', { key, renderId: manifest.renderId, frameCount, findings });
+          emit('queued', { key, renderId: manifest.renderId, frameCount, findings });
         }
         return;
       }
       const { error } = taken;
       const { headline, findings } = partsOf(error);
       say([`${printableName(key)}: refused: ${headline}`, ...findings.map(describeFinding)].join('\n'));
-      tell('refused', { key, renderId, reason: headline, findings });
+      emit('refused', { key, renderId, reason: headline, findings });
     },
     delayed: (key, error) =>
       say(
@@ -92,19 +92,19 @@ export function createFolderView(
       },
       stop: () => meter.stop(),
     }),
-    started: (renderId) => tell('started', { renderId }),
+    started: (renderId) => emit('started', { renderId }),
     ended: (outcome, seconds) => {
       const { renderId } = outcome.manifest;
       say(`${renderId}: ${outcome.state}\n${describeOutcome(outcome, seconds, AGAIN)}`);
-      tell('ended', outcomeJson(outcome, seconds));
+      emit('ended', outcomeJson(outcome, seconds));
     },
     failed: (renderId, error) => {
       say(`${renderId}: failed: ${messageOf(error)}; ${AGAIN} to resume`);
-      tell('ended', { renderId, state: 'failed', errors: [messageOf(error)] });
+      emit('ended', { renderId, state: 'failed', errors: [messageOf(error)] });
     },
     dropped: (renderId, why) => {
       say(`${renderId}: ${WHY[why]}`);
-      tell(why, { renderId });
+      emit(why, { renderId });
     },
   };
 }

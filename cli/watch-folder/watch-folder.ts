@@ -107,7 +107,7 @@ export class WatchFolder {
     const { signal } = this.stopped;
     while (!signal.aborted) {
       const startedAt = performance.now();
-      let isSettled = await this.lookOrTell(queue, startedAt);
+      let isSettled = await this.lookOrReport(queue, startedAt);
       await this.attempt(CANCEL_MARKS, async () => {
         await this.obeyCancels(queue);
         this.delayed.delete(CANCEL_MARKS);
@@ -135,7 +135,7 @@ export class WatchFolder {
   }
 
   /** A network folder may not answer for a while. */
-  private async lookOrTell(queue: UploadQueue, at: number): Promise<boolean> {
+  private async lookOrReport(queue: UploadQueue, at: number): Promise<boolean> {
     try {
       const isSettled = await this.look(queue, at);
       this.delayed.delete(UPLOAD_PREFIX);

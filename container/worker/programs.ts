@@ -55,12 +55,10 @@ export function findProgram(program: Program, environment: Environment): string 
     if (path) return path;
   }
   const variable = programVariable(program);
-  const sought = named ? `${variable} is ${named}, which cannot be run` : `there is no ${program} on PATH`;
-  throw new SpotreelError(
-    'no-program',
-    'usage',
-    `${sought}; ${INSTALL[program]}, or set ${variable} to its path`,
-  );
+  const message = named
+    ? `${variable} is ${named}, which cannot be run; correct it, or run "unset ${variable}" to use the first ${program} on PATH; to get one, ${INSTALL[program]}`
+    : `there is no ${program} on PATH; ${INSTALL[program]}, or set ${variable} to its path`;
+  throw new SpotreelError('no-program', 'usage', message);
 }
 
 /** Throws `no-encoder` if an ffmpeg lacks the encoder of a format. An ffmpeg that does not answer fails in use. */

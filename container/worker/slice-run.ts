@@ -53,7 +53,7 @@ export class SliceRun {
   private readonly lacking = new Set<number>();
   /** Whether the next Blender looks for missing files before it renders, because the last one ended over some. */
   private looksAhead = false;
-  private progressTold = 0;
+  private progressReported = 0;
   private savedCount = 0;
 
   constructor(
@@ -120,16 +120,16 @@ export class SliceRun {
 
   private tellProgress(frame: number, progress: FrameProgress): void {
     const now = this.context.now().getTime();
-    if (now - this.progressTold < PROGRESS_EVERY_MS) return;
-    this.progressTold = now;
+    if (now - this.progressReported < PROGRESS_EVERY_MS) return;
+    this.progressReported = now;
     this.context.say({ event: 'frame-progress', frame, ...progress });
   }
 
   private tellStepping(frame: number, at: number): void {
     // A frame that is one step after the last needs no report.
     const now = this.context.now().getTime();
-    if (at === frame || now - this.progressTold < PROGRESS_EVERY_MS) return;
-    this.progressTold = now;
+    if (at === frame || now - this.progressReported < PROGRESS_EVERY_MS) return;
+    this.progressReported = now;
     const line = `Stepping through the simulation, frame ${at} of ${frame}`;
     this.context.say({ event: 'output', program: 'worker', line });
   }

@@ -1,11 +1,15 @@
 import { GetParameterCommand, ParameterNotFound, type SSMClient } from '@aws-sdk/client-ssm';
+import { awsError, awsFault } from '../aws-error';
 import { messageOf, SpotreelError } from '../errors';
 import { parseJson } from '../json';
 import { type FarmDescription, farmDescriptionSchema, farmParameterName } from './farm';
 
+const SSM = { name: 'AWS Systems Manager' };
+
 /**
  * The description of a deployed farm, from its SSM parameter. Throws `no-farm` (usage) if this account and region have
- * none, `bad-farm` if another version of Spotreel deployed it, `aws-unavailable` (passing).
+ * none, `bad-farm` if another version of Spotreel deployed it, `no-region` (usage), `aws-unavailable`
+ * (passing).
  */
 export async function readFarm(farmName: string, ssm: Pick<SSMClient, 'send'>): Promise<FarmDescription> {
   const name = farmParameterName(farmName);
@@ -15,6 +19,7 @@ export async function readFarm(farmName: string, ssm: Pick<SSMClient, 'send'>): 
     value = answer.Parameter?.Value;
   } catch (error) {
     if (error instanceof ParameterNotFound) throw noFarm(name, error);
+    if (awsFault(error).kind === 'no-region') throw awsError(error, `read the farm's parameter ${name}`, SSM);
     const message = `can't read the farm's parameter ${name}: ${messageOf(error)}; check the credentials, and the region (AWS_REGION)`;
     throw new SpotreelError('aws-unavailable', 'passing', message, { cause: error });
   }

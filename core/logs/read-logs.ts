@@ -6,7 +6,7 @@ import { attemptsOf, type LoggedAttempt } from './choose-logs';
 import type { JobLogs, LogLine } from './job-logs';
 
 /** The content of a line of a job's output, if the worker wrote it. */
-export interface ToldLine {
+export interface ReportedLine {
   readonly event?: WorkerEvent;
   /** The frame that it is about, if known. */
   readonly frame?: number;
@@ -22,7 +22,7 @@ const NAMES_FRAME = /^(?:\d{2,}:\d{2}\.\d{3}\s+[\w.]+\s+\| )?Fra: ?(-?\d+)\b/;
 export class FrameLines {
   private current: number | undefined;
 
-  read(text: string): ToldLine {
+  read(text: string): ReportedLine {
     const event = parseWorkerEvent(text);
     return { event, frame: event && this.frameOf(event) };
   }

@@ -98,7 +98,7 @@ const TABLE = {
     check: parseFrameRanges,
     limits: 'frames such as 1-10,20,30-50x2',
     argument: '<ranges>',
-    help: "frames to render, such as 1-10,20,30-50x2 (default: the scene's frame range)",
+    help: "frames such as 1-10,20, or 1-250x10 for every 10th (default: the scene's frame range)",
   },
   /** The scene to render, instead of the file's active one. */
   scene: {
@@ -128,7 +128,7 @@ const TABLE = {
     ...wholeNumber(2 * MAX_FRAME + 1, 'a whole number of 1 or more'),
     short: '-f',
     argument: '<n>',
-    help: 'frames in one slice, which is one child job (default: chosen from the number of frames)',
+    help: 'frames that one Blender renders in a row, a slice (default: chosen from the number of frames)',
   },
   /** Percentage of the scene's full resolution, instead of the scene's own percentage. */
   resolutionPercent: {

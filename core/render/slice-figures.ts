@@ -105,8 +105,8 @@ function stretchOf(slice: number, attempt: SliceAttempt, next: SliceAttempt | un
     frames: frames.length,
     frameSeconds: sum(frames.map(({ seconds }) => seconds)),
     ...(onDemand && { onDemand }),
-    ...(vcpus !== undefined && { vcpus }),
-    ...(reason !== undefined && { reason }),
+    vcpus,
+    reason,
   };
 }
 

@@ -154,11 +154,11 @@ export function sliceChart(stretches: readonly Stretch[]): Html {
     const y = 2 + row * ROW;
     return html`${attempts.map((one) => stretchMark(one, { y, from, scale }))} `;
   });
-  const untold = new Set(stretches.map(({ slice }) => slice)).size - rows.length;
+  const hidden = new Set(stretches.map(({ slice }) => slice)).size - rows.length;
   const note =
-    untold > 0
+    hidden > 0
       ? html`<p class="none">
-          ${countOf(untold, 'slice')} not shown, because ${untold === 1 ? 'it was' : 'they were'} quicker.
+          ${countOf(hidden, 'slice')} not shown, because ${hidden === 1 ? 'it was' : 'they were'} quicker.
         </p>`
       : html``;
   const plot = chart({

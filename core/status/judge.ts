@@ -101,16 +101,16 @@ export function judgeRender(known: KnownRender, now: number): RenderState {
   const video = videoOf(verdict.state, results);
   const { lacking } = results;
   const isMade = verdict.state === 'complete' || verdict.state === 'partial';
-  const told =
+  const shownReason =
     [reason, isMade && lacking ? describeLacking(lacking) : undefined].filter(Boolean).join('; ') ||
     undefined;
   return {
     renderId: render.renderId,
     ...verdict,
-    ...(told !== undefined && { reason: told }),
-    ...(plan && { createdAt: plan.createdAt }),
-    ...(endedAt !== undefined && { endedAt }),
-    ...(plan?.tags && { tags: plan.tags }),
+    reason: shownReason,
+    createdAt: plan?.createdAt,
+    endedAt,
+    tags: plan?.tags,
     ...(plan && { frames: { total: plan.frameCount, stored: results.stored, failed: results.failed } }),
     failures: results.failures.slice(0, MOST_FAILURES),
     ...(lacking && { missingFiles: lackingFacts(lacking) }),
@@ -125,10 +125,10 @@ export function judgeRender(known: KnownRender, now: number): RenderState {
     ],
     links: {
       folder: render.location,
-      ...(status?.links.console !== undefined && { console: status.links.console }),
-      ...(video && { video: formatLocation(video) }),
+      console: status?.links.console,
+      video: video && formatLocation(video),
     },
-    ...(seen.fault !== undefined && { fault: seen.fault }),
+    fault: seen.fault,
   };
 }
 
@@ -323,7 +323,7 @@ function waitingOf({ seen, figures, records }: KnownRender, now: number): Waitin
   return {
     since: new Date(since).toISOString(),
     runnable,
-    ...(statusReason !== undefined && { statusReason }),
+    statusReason,
     hints: runnable > 0 && seen.place === 'farm' ? waitingHints((now - since) / 1000, statusReason) : [],
   };
 }

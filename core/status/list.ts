@@ -75,7 +75,7 @@ export async function listRenders(place: ListPlace): Promise<ListedRender[]> {
     try {
       const seen = batch
         ? { ...seenOnFarm(records, described.details), fault: described.fault }
-        : lookOrTell(records, queue);
+        : lookOrReport(records, queue);
       const { state } = await judgeWithReasons({ records, seen }, now());
       return { ...listJudged(state), ...cameraOf(records) };
     } catch (error) {
@@ -130,7 +130,7 @@ async function describeAll(
   }
 }
 
-function lookOrTell(records: RenderRecords, queue: QueueLook | undefined): SeenJobs {
+function lookOrReport(records: RenderRecords, queue: QueueLook | undefined): SeenJobs {
   try {
     return lookHere(records, queue);
   } catch (error) {
@@ -154,7 +154,7 @@ function listEnded({ render, plan, status }: RenderRecords, lacking: MissingFile
 }
 
 function cameraOf({ plan: { group, camera } = {} }: { readonly plan?: Partial<Plan> }) {
-  return { ...(group !== undefined && { group }), ...(camera !== undefined && { camera }) };
+  return { group, camera };
 }
 
 function listJudged(judged: RenderState): ListedRender {

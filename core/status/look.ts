@@ -61,11 +61,11 @@ export interface Look {
   readonly throttled: boolean;
   /** The newest frame. */
   readonly newestFrame?: URL;
-  /** Machine time so far; on a farm only. */
-  readonly usage?: RenderUsage;
+  /** Machine time so far. */
+  readonly usage: RenderUsage;
 }
 
-/** The machine time that a cost estimate needs. */
+/** The machine time of a render, as a cost estimate needs it. */
 export interface RenderUsage extends MachineUsage {
   /** Whether its slices run on machines with GPUs. */
   readonly onGpu: boolean;
@@ -95,7 +95,7 @@ export class RenderLook {
       state: { ...state, ...(cap && { cap }) },
       throttled,
       newestFrame: results.newestFrame,
-      ...(this.place.batch && { usage: await this.usage(records, state) }),
+      usage: await this.usage(records, state),
     };
   }
 

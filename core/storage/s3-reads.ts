@@ -9,6 +9,7 @@ import { bucketAndKey, formatLocation, StorageError, type StorageErrorCode } fro
 const CODES: Readonly<Record<AwsFaultKind, StorageErrorCode>> = {
   'no-credentials': 'unavailable', // On an AWS machine this can pass.
   'expired-credentials': 'denied',
+  'no-region': 'denied',
   'wrong-region': 'denied',
   'key-too-long': 'bad-url',
   denied: 'denied',
@@ -45,6 +46,7 @@ function wording({ kind, name }: AwsFault, url: URL, error: unknown): string {
     return `${place} was changed since the render was submitted; submit it again to render it as it is now`;
   return describeAwsFault(error, `S3 request for ${place}`, {
     denied: `check the credentials and the policies of bucket "${bucket}"; without s3:ListBucket, S3 denies missing objects, too`,
+    'no-region': `set the region of bucket "${bucket}", such as: export AWS_REGION=us-east-1`,
     'wrong-region': `set AWS_REGION to the region of bucket "${bucket}"`,
     refused: 'try again',
   });

@@ -33,7 +33,7 @@ describe('the engine', () => {
     expect(existsSync(at('out'))).toBe(false);
   });
 
-  test("render refuses a scene of an add-on's engine, and renders it with another engine", async () => {
+  test("render renders a scene of an add-on's engine only with another engine", async () => {
     const scene = await makeScene(at('lux.blend'), LUXCORE);
     const refused = await render(scene);
     expect(refused).toMatchObject({
@@ -81,7 +81,7 @@ scene.timeline_markers.new('b', frame=3).camera = other`;
     expect(existsSync(at('out'))).toBe(false);
   });
 
-  test('render makes one render for each camera despite markers, and list shows their group', async () => {
+  test('render makes a group of renders, one for each camera, despite markers', async () => {
     const scene = await makeScene(at('shot.blend'), CAMERAS);
     const result = await render(
       scene,
@@ -160,7 +160,7 @@ describe('colour configurations', () => {
   }
 
   if (runsHeavy('pixels'))
-    test('render refuses a view that Blender would replace, and renders it with OCIO as Blender does', async () => {
+    test('render shows a view that Blender would replace only with OCIO', async () => {
       const OCIO = studioConfig();
       const { scene, own } = await studioScene(OCIO);
       const refused = await render(scene);
@@ -183,7 +183,7 @@ describe('colour configurations', () => {
       });
     });
 
-  test('--ocio wins over OCIO, and a changed file of the configuration makes another render', async () => {
+  test('--ocio wins over OCIO, and its files count for the render id', async () => {
     const config = studioConfig();
     const { scene, own } = await studioScene(config);
     const args = ['render', scene, '-o', at('out'), '--frames', '1', '--video', 'none', '--ocio', config];

@@ -111,7 +111,7 @@ describe('doctor, with a farm,', () => {
   });
   afterAll(() => aws.stop());
 
-  test('checks every part and writes nothing', async () => {
+  test('checks every part without a change', async () => {
     const { exitCode, stderr, checks, stateOf } = await doctor(environment, '--farm', 'films');
     expect(checks.filter(({ state }) => state === 'wrong')).toEqual([]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });

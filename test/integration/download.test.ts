@@ -161,7 +161,7 @@ test('download resumes a large file only if its version is the same', async () =
   expect(readFileSync(at('here/output.mp4')).equals(other)).toBe(true);
 });
 
-test('download ends with 130 at Ctrl-C, and the same command resumes it', async () => {
+test('download can be resumed after Ctrl-C (130)', async () => {
   await putManifest('some', 200);
   const numbers = Array.from({ length: 199 }, (_, index) => index + 1);
   await mapConcurrently(numbers, 16, (frame) => put(`some/frames/${frameName(frame)}`, frameBytes(frame)));

@@ -70,7 +70,7 @@ describe('npm run setup', () => {
     });
   }
 
-  test('links spotreel and says how to undo that', () => {
+  test('links spotreel so that it can be undone', () => {
     const { status, stderr } = setup(at('prefix'));
     expect({ status, stderr }).toMatchObject({ status: 0 });
     expect(existsSync(at('prefix/bin/spotreel'))).toBe(true);
@@ -79,7 +79,7 @@ describe('npm run setup', () => {
     expect(linked.status).toBe(0);
   });
 
-  test('goes on where the folder of npm cannot be written, and says what to run', () => {
+  test('says what to run if it cannot write to the folder of npm', () => {
     writeFileSync(at('file'), '');
     const { status, stderr } = setup(at('file/prefix'));
     expect({ status, stderr }).toMatchObject({ status: 0 });
@@ -151,7 +151,7 @@ describe('a project on this machine', () => {
     return renders('one')[0]!;
   }
 
-  test('keeps the id and the frames of its render when its folder moves', async () => {
+  test('resumes the same render when its folder moves', async () => {
     const id = await rendered();
     renameSync(at('one'), at('two'));
     const frame = at('two/renders', id, 'frames/0003.png');

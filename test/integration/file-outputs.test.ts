@@ -97,7 +97,7 @@ describe('a render with files of a File Output node', () => {
   };
   const place = () => ['-o', at('out')];
 
-  test('shows them in status, report and download, and deletes them', async () => {
+  test('has them from status to delete', async () => {
     const out = await prepare();
     const id = out.split('/').at(-1)!;
     const status = await spotreel(['status', id, ...place(), '--json']);

@@ -170,7 +170,7 @@ test('other files in the frames folder do no harm', async () => {
   expect((await probeVideo(join(folder, 'output.mp4'))).nb_read_frames).toBe('8');
 });
 
-test('a Blender that cannot open the scene is tried twice and quoted', async () => {
+test('a Blender that cannot open the scene is quoted after a second try', async () => {
   const { exitCode, stderr, json } = await render({ refuse: "Error: File format is not a blend file: 'x'" });
   expect(exitCode).toBe(1);
   expect(json.errors).toContainEqual(expect.stringContaining('could not render'));

@@ -38,7 +38,7 @@ async function interrupted(variables: NodeJS.ProcessEnv, interrupt: (kill: () =>
 const frames = (count: number) =>
   Array.from({ length: count }, (_, i) => `${String(i + 1).padStart(4, '0')}.png`);
 
-test('a worker stores the frame in work at SIGTERM and begins no other', async () => {
+test('a worker at SIGTERM only stores the frame in work', async () => {
   const { exitCode, attempt } = await interrupted(environment({ delayMs: 1500 }), (kill) => kill());
   expect(exitCode).toBe(143);
   expect(frameFiles(at('out'))).toEqual(frames(3));
@@ -47,7 +47,7 @@ test('a worker stores the frame in work at SIGTERM and begins no other', async (
   expect(readdirSync(at('tmp'))).toEqual([]);
 });
 
-test("a frame that exceeds the grace period is dropped, and its slice's report says so", async () => {
+test('a frame that exceeds the grace period is reported as dropped', async () => {
   const slow = environment({ delayMs: 1500 }, { SPOTREEL_STOP_SECONDS: '0.3' });
   const { exitCode, attempt } = await interrupted(slow, (kill) => kill());
   expect(exitCode).toBe(143);

@@ -27,7 +27,7 @@ test('LocalBatch kills a program that ignores SIGTERM after the stop timeout', a
   expect(events).toContainEqual({ type: 'log', jobId, attempt: 1, line: 'got SIGTERM' });
 });
 
-test('terminating an array stops its running children and fails its waiting ones', async () => {
+test('terminating an array ends its running and waiting children', async () => {
   const { batch, submit, untilLogged } = await openBatch({ maxParallel: 1 });
   const jobId = await submit(['await-signal.js', 'obey'], { arrayProperties: { size: 3 } });
   await untilLogged(jobId, 'ready', 0);
@@ -38,7 +38,7 @@ test('terminating an array stops its running children and fails its waiting ones
   expect(children.map(({ attempts }) => attempts?.length)).toEqual([1, 0, 0]);
 });
 
-test('a batch whose directory another machine took over stops its jobs and writes nothing more', async () => {
+test('a batch whose directory another machine took over ends without a write', async () => {
   let tidied = 0;
   const { batch, directory, submit, untilLogged } = await openBatch({
     tidyUp: async () => void (tidied += 1),
@@ -65,7 +65,7 @@ test('no process of an attempt survives it', async () => {
   await until(() => !isRunning(pid));
 });
 
-test('no process is left after stop, and the next open uses up no attempt', async () => {
+test('stop leaves no process and costs no attempt', async () => {
   const stateDirectory = makeDirectory();
   const file = join(makeDirectory(), 'runs');
   const environment = { MARKER: stateDirectory };

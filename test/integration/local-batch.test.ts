@@ -94,7 +94,7 @@ describe('dependencies', () => {
     expect(readFileSync(file, 'utf8').trim().split('\n').slice(-2)).toEqual(['start plain', 'end plain']);
   });
 
-  test('a failed child leaves its siblings alone and fails the dependent job without a start', async () => {
+  test('a failed child affects only the dependent job, which never starts', async () => {
     const { batch, submit } = await openBatch();
     const first = await submit(['exit-by-attempt.js', '0', '1=65'], { arrayProperties: { size: 4 } });
     const second = await submit(['exit-by-attempt.js', '0'], { dependsOn: [{ jobId: first }] });

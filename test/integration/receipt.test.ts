@@ -40,7 +40,7 @@ describe('on this machine', () => {
     };
   };
 
-  test('a receipt is beside the report and has no cost', async () => {
+  test('a receipt without a farm has no cost', async () => {
     expect((await render()).exitCode).toBe(0);
     const written = read('receipt.json');
     expect(written).toMatchObject({
@@ -72,7 +72,7 @@ describe('on this machine', () => {
       expect(told).not.toMatch(/^ *cost/m);
   });
 
-  test('a receipt has tags, and costs by the price table if machines are known', async () => {
+  test('a receipt with known machines has costs by the price table', async () => {
     const { exitCode, environment } = await render({ 3: 'fail' });
     expect(exitCode).toBe(3);
     expect(read('receipt.json')).toMatchObject({ frames: { total: 8, stored: 7 } });
@@ -232,7 +232,7 @@ describe('on a farm', () => {
     expect(stdout).toContain(`at prices of the built-in table of ${TABLE_DATE}`);
     expect(stdout).toContain('cannot get Spot prices from EC2: You are not authorized.');
     expect(stdout).toContain('1 of them on On-Demand machines');
-    expect(stdout).toContain('3, 1 interrupted');
+    expect(stdout).toContain('3 for 2 slices, 1 interrupted');
     expect(stdout).toContain('an estimate, not your AWS bill');
   });
 

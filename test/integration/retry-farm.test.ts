@@ -126,7 +126,7 @@ test('retry refuses --threads for a farm', async () => {
   expect(refused.stderr).toContain('--threads is for a render of this machine');
 });
 
-test('retry --on-demand asks first and passes memory and vCPUs on', async () => {
+test('retry --on-demand passes memory and vCPUs on after a confirmation', async () => {
   const folder = await failed('dear', [1, 2, 3, 4, 5]);
   const flags = ['--on-demand', '--memory', '30000', '--vcpus', '8'];
   const unasked = await run('retry', 'dear', '--farm', 'main', ...flags);

@@ -10,7 +10,7 @@ const DAEMON = join(ROOT, 'test/fixtures/attack/leave-daemon.pl');
 const environment = () => ({ PATH: process.env.PATH, MARKER: at() });
 const left = () => processesWith('MARKER', at());
 
-test('runProgram gives the input to the program, and gives its outputs', async () => {
+test('runProgram connects the input and outputs of the program', async () => {
   const command = ['sh', '-c', 'cat; echo words >&2'];
   const { stdout, stderr } = await runProgram(command, { input: Buffer.from('in') });
   expect([stdout.toString(), stderr.toString()]).toEqual(['in', 'words\n']);

@@ -56,7 +56,7 @@ test('the sandbox prints nothing when it starts a program', () => {
   }
 });
 
-test('the sandbox starts nothing and exits with 126 if a folder is missing', () => {
+test('the sandbox exits with 126 before the start if a folder is missing', () => {
   const { status, stdout, stderr } = sandbox(['echo', 'started'], [at('none')]);
   expect({ status, stdout }).toEqual({ status: 126, stdout: '' });
   expect(stderr).toBe(`sandbox: cannot open ${at('none')}: No such file or directory\n`);

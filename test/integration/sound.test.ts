@@ -107,7 +107,7 @@ if (runsHeavy('sound'))
     ]);
   });
 
-test('a video without one of two sounds is partial, names it and has the other', async () => {
+test('a video without one of two sounds is partial, with the other sound', async () => {
   await makeFilm(`strips.new_sound('Song', '//sounds/gone.wav', 4, 10)`);
   const { exitCode, stdout } = await render('--frames', '30-40');
   expect(exitCode).toBe(3);

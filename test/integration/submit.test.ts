@@ -63,6 +63,7 @@ test('submit uploads a local scene and prints its two jobs as one line of JSON',
   expect(stitch.jobName).toBe(render.jobName.replace('_Rendering', '_Stitching'));
   expect(render.jobId).toEqual(expect.any(String));
   const renderId = render.jobName.replace('_Rendering', '');
+  expect(first.stderr).toContain(`to watch it, run: spotreel watch ${renderId} --farm main\n`);
   for (const { jobId } of [render, stitch])
     expect(await tagsOf(jobId)).toEqual({
       artist: 'ann',

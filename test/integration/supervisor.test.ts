@@ -186,7 +186,7 @@ test('programPid leads to the memory of the program, not to that of its supervis
   await endOf(child);
 });
 
-test('endOf reads everything and cuts a pipe that an outside process holds', async () => {
+test('endOf cuts a pipe that an outside process holds after all output', async () => {
   const child = spawn('sh', ['-c', 'sleep 600 & echo $!']);
   started.push(child);
   let words = '';

@@ -159,7 +159,7 @@ describe('render resumes', () => {
   const resumable = Object.keys(GARBLES).filter((name) => name !== 'version 9');
   const isUsual = (name: string) => ['half', 'null', 'huge numbers', 'folder'].includes(name);
   test.each(fewOrAll('torn-files', resumable, isUsual))(
-    'although every state file is damaged (%s), and keeps the frames',
+    'with its frames although every state file is damaged (%s)',
     async (name) => {
       const output = restored();
       const render = join(output, renders.stopped);
@@ -239,7 +239,7 @@ const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
 if (!isRoot) process.stderr.write('NOT RUN: files that may not be read need Linux and root\n');
 
 (isRoot ? describe : describe.skip)('a user who may not read state files', () => {
-  test('still lists and resumes the render', () => {
+  test('can still use the render', () => {
     const uid = 10_001;
     const output = restored();
     const paths = readdirSync(output, { recursive: true, encoding: 'utf8' }).map((path) =>

@@ -39,7 +39,7 @@ async function stateOf(renderId: string) {
   return JSON.parse(stdout);
 }
 
-test('a watch folder renders each scene in uploads once and refuses faulty ones', async () => {
+test('a watch folder renders each scene in uploads once, except faulty ones', async () => {
   const scene = await makeScene(at('scene.blend'), 'scene.frame_end = 3');
   drop(scene, at(), 'a.blend');
   drop(scene, at(), 'film/b.blend', { frames: '2-3', name: 'Take-2' });
@@ -86,7 +86,7 @@ test('a watch folder renders each scene in uploads once and refuses faulty ones'
   expect(writeTimes(folderOf('a-'))).toEqual(times);
 });
 
-test('a killed watch folder resumes its queue in order and renders no frame twice', async () => {
+test('a killed watch folder resumes its queue where it stopped', async () => {
   // Slow enough for other commands to read it meanwhile.
   const slow = installFakeBlender(at('slow'), { width: 64, height: 36, delayMs: 600 });
   drop(CLOCK, at(), 'first.blend', { ...SMALL, 'frames-per-slice': 24, frames: '1-48' });

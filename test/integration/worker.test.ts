@@ -85,7 +85,7 @@ test('the worker plans from the .blend if there is no manifest', async () => {
   expect((await probeVideo(at('out/output.mp4'))).nb_read_frames).toBe('72');
 });
 
-test('the first 16 slices of many are spread over the shot and give a preview', async () => {
+test('the first 16 slices of many give a preview of the shot', async () => {
   const child = (index: number) =>
     worker(renderArgs(2), { environment: { ...fake(), AWS_BATCH_JOB_ARRAY_INDEX: String(index) } });
   for (let index = 0; index < 15; index += 1) expect((await child(index)).exitCode).toBe(0);
@@ -177,7 +177,7 @@ function renderArgsOf(f: number, t: number): string[] {
   return ['render', '-i', CLOCK, '-o', 'OUT', '-f', String(f), '-t', String(t)];
 }
 
-test('the worker ends with 143 at SIGTERM and leaves no scratch', async () => {
+test('the worker ends with 143 at SIGTERM, without scratch', async () => {
   const environment = fake({ delayMs: 400 });
   const started = startProgram('worker', renderArgs(FRAMES), { environment });
   while (!existsSync(at('out/frames/0003.png'))) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -187,7 +187,7 @@ test('the worker ends with 143 at SIGTERM and leaves no scratch', async () => {
   expect(readdirSync(at('tmp'))).toEqual([]);
 });
 
-test('a killed ffmpeg is a passing fault and leaves no video', async () => {
+test('a killed ffmpeg is a passing fault without a video', async () => {
   cpSync(rendered, at('out'), { recursive: true });
   writeFileSync(at('ffmpeg'), '#!/bin/sh\nkill -KILL $$\n', { mode: 0o755 });
   const killed = await worker(stitchArgs(), { environment: { ...fake(), SPOTREEL_FFMPEG: at('ffmpeg') } });

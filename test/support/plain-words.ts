@@ -50,7 +50,9 @@ export function markdownFaults(text: string): LanguageFault[] {
 /** The ruled-out words in the comments, messages and test names of a source file. */
 export function sourceFaults(text: string, ending: string): LanguageFault[] {
   const prose = ['.py', '.pl', '.sh'].includes(ending) ? SCRIPT_PROSE : PROGRAM_PROSE;
-  return [...text.matchAll(prose)].flatMap(({ 0: part, index }) => {
+  return [...text.matchAll(prose)].flatMap(({ 0: matched, index }) => {
+    if (/^['"]\S*$/.test(matched)) return [];
+    const part = matched.startsWith('`') ? withoutPlaceholders(matched) : matched;
     const first = text.slice(0, index).split('\n').length;
     return part
       .split('\n')
@@ -66,11 +68,15 @@ export function subjectFaults(subject: string): string[] {
 
 type Kind = 'code' | 'table' | 'prose' | 'comment';
 
-/** Comments, and quoted texts of more than one word. */
+/** Comments, and all quoted texts: a search for texts of several words only would start at the end of a short one. */
 const PROGRAM_PROSE =
-  /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])* (?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])* (?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g;
-const SCRIPT_PROSE =
-  /"""[\s\S]*?"""|#[^\n]*|'(?:\\.|[^'\\\n])* (?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])* (?:\\.|[^"\\\n])*"/g;
+  /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g;
+const SCRIPT_PROSE = /"""[\s\S]*?"""|#[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"/g;
+
+/** A template without the code in it. */
+function withoutPlaceholders(template: string): string {
+  return template.replaceAll(/\$\{[^{}]*\}/g, (code) => code.replaceAll(/[^\n]/g, ' '));
+}
 
 function kindsOf(lines: readonly string[]): Kind[] {
   let isCode = false;

@@ -1,5 +1,5 @@
 import type { DependencyExtent, DependencyKind, SequencePlay } from './blend-contents';
-import { type ContentsPart, type Findings, modifierLabel, type StructPlace } from './findings';
+import { type ContentsPart, type ContentsCollector, modifierLabel, type StructPlace } from './collector';
 import type { Fields } from './frugal-reader';
 
 /**
@@ -9,7 +9,7 @@ const COMPOSITES = 1 << 6;
 const MUTED = 1 << 9;
 
 /** File Output nodes that are not muted, in scenes that use their nodes. Nodes in any group count. */
-export function fileOutputs(findings: Findings): ContentsPart {
+export function fileOutputs(collector: ContentsCollector): ContentsPart {
   let isUnused = false;
   let mutedSettings = 0n;
   return {
@@ -24,7 +24,7 @@ export function fileOutputs(findings: Findings): ContentsPart {
       },
       NodeImageMultiFile(fields, { address }) {
         if (isUnused || address === mutedSettings) return;
-        findings.addFileOutput(fields.text('base_path', 'directory'));
+        collector.addFileOutput(fields.text('base_path', 'directory'));
       },
     },
     ownerEnds() {
@@ -140,14 +140,14 @@ const RULES: Readonly<Record<string, PathRule>> = {
 
 /** An image; its tiles and views follow it. */
 interface OpenImage {
-  readonly file: Parameters<Findings['addDependency']>[0];
+  readonly file: Parameters<ContentsCollector['addDependency']>[0];
   readonly tiles: number[] | undefined;
   readonly views: string[];
   hasViews: boolean;
 }
 
 /** Files that a single struct names: images, fonts, sounds, clips, volumes, geometry caches, IES and OSL. */
-export function filePaths(findings: Findings): ContentsPart {
+export function filePaths(collector: ContentsCollector): ContentsPart {
   let image: OpenImage | undefined;
   const reader = (rule: PathRule) => (fields: Fields, place: StructPlace) => {
     if (rule.unused?.(fields)) return;
@@ -161,7 +161,7 @@ export function filePaths(findings: Findings): ContentsPart {
       usedBy: rule.modifier ? modifierLabel(fields, place.owner) : place.owner.label,
       plays: play && [play],
     };
-    if (rule.kind !== 'image') return findings.addDependency(file);
+    if (rule.kind !== 'image') return collector.addDependency(file);
     endImage();
     image = { file, tiles: extent === 'tiles' ? [] : undefined, views: [], hasViews: false };
   };
@@ -173,7 +173,7 @@ export function filePaths(findings: Findings): ContentsPart {
   const addView = (fields: Fields): void => {
     if (!image || image.views.length >= MOST_VIEWS) return;
     const path = fields.text('filepath') || image.file.path;
-    if (!findings.mayKeepForOwner(path)) return;
+    if (!collector.mayKeepForOwner(path)) return;
     image.hasViews ||= image.views.length > 0 || fields.text('name') !== '';
     image.views.push(path);
   };
@@ -182,10 +182,10 @@ export function filePaths(findings: Findings): ContentsPart {
     const { file, tiles, views, hasViews } = image;
     image = undefined;
     const [first = file.path, ...others] = hasViews ? views : [];
-    findings.addDependency({ ...file, path: first, tiles });
+    collector.addDependency({ ...file, path: first, tiles });
     // A render of one view shows the first.
     for (const path of new Set(others))
-      if (path !== first) findings.addDependency({ ...file, path, isSpare: true, tiles });
+      if (path !== first) collector.addDependency({ ...file, path, isSpare: true, tiles });
   };
   const structs = Object.fromEntries(Object.entries(RULES).map(([name, rule]) => [name, reader(rule)]));
   return { structs: { ...structs, ImageTile: addTile, ImageView: addView }, ownerEnds: endImage };
@@ -233,13 +233,13 @@ const NO_NODE = { image: 0n, settings: 0n };
  * Blender 3.4. Before its start a texture node shows the picture before the first, a compositor node none. Unused sequences are
  * left out.
  */
-export function imageUsers(findings: Findings): ContentsPart {
+export function imageUsers(collector: ContentsCollector): ContentsPart {
   const paths = new Map<bigint, string>();
   const plays = new Map<bigint, SequencePlay[]>();
   let node = NO_NODE;
   const add = (image: bigint, play: SequencePlay | undefined): void => {
     const known = plays.get(image) ?? [];
-    if (image === 0n || !play || known.length >= MOST_PLAYS || !findings.mayKeep()) return;
+    if (image === 0n || !play || known.length >= MOST_PLAYS || !collector.mayKeep()) return;
     plays.set(image, [...known, play]);
   };
   // The settings of a node follow it, before the next node.
@@ -252,7 +252,7 @@ export function imageUsers(findings: Findings): ContentsPart {
     structs: {
       Image(fields, { address }) {
         const path = fields.text('name', 'filepath');
-        if (fields.number('source') === IMAGE_SEQUENCE && findings.mayKeep(path)) paths.set(address, path);
+        if (fields.number('source') === IMAGE_SEQUENCE && collector.mayKeep(path)) paths.set(address, path);
       },
       bNode(fields) {
         node = { image: fields.pointer('id'), settings: fields.pointer('storage') };
@@ -268,7 +268,7 @@ export function imageUsers(findings: Findings): ContentsPart {
       node = NO_NODE;
     },
     fileEnds() {
-      for (const [image, ways] of plays) findings.addPlays(paths.get(image), ways);
+      for (const [image, ways] of plays) collector.addPlays(paths.get(image), ways);
     },
   };
 }
@@ -302,7 +302,7 @@ interface Library {
  * Linked libraries. Linked data has a block with its name and the library's address; a library without such data is not needed.
  * Libraries of libraries belong to those.
  */
-export function libraries(findings: Findings): ContentsPart {
+export function libraries(collector: ContentsCollector): ContentsPart {
   const known = new Map<bigint, Library>();
   return {
     structs: {
@@ -310,20 +310,20 @@ export function libraries(findings: Findings): ContentsPart {
         if (fields.number('flag') & IS_ARCHIVE) return;
         const path = fields.text('name', 'filepath');
         const packed = fields.pointer('packedfile') !== 0n;
-        if (findings.mayKeep(path))
+        if (collector.mayKeep(path))
           known.set(owner.address, { path, packed, label: owner.label, linked: [] });
       },
       ID(fields) {
         const library = known.get(fields.pointer('lib'));
         if (library === undefined || library.linked.length >= MAX_LINKED) return;
         const name = fields.text('name');
-        if (findings.mayKeepName(name)) library.linked.push(name);
+        if (collector.mayKeepName(name)) library.linked.push(name);
       },
     },
     fileEnds(complete) {
       for (const [library, { path, packed, label, linked }] of known) {
         if (linked.length === 0 && complete) continue;
-        findings.addDependency({
+        collector.addDependency({
           kind: 'library',
           extent: 'file',
           path,

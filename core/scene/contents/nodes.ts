@@ -1,4 +1,4 @@
-import { type ContentsPart, type Findings, isRendered, modifierLabel } from './findings';
+import { type ContentsPart, type ContentsCollector, isRendered, modifierLabel } from './collector';
 
 /** `NodesModifierBake.flag` in Blender's `DNA_modifier_types.h`. */
 const OWN_FOLDER = 1 << 1;
@@ -30,7 +30,7 @@ interface Group {
  * its modifier, which is set by the first bake; only the folder shows whether it still exists. Linked node groups are unknown,
  * so their simulations are left out.
  */
-export function geometryNodes(findings: Findings): ContentsPart {
+export function geometryNodes(collector: ContentsCollector): ContentsPart {
   let modifiers: BakingModifier[] = [];
   let bakes = new Map<bigint, Bake[]>();
   const groups = new Map<bigint, Group>();
@@ -38,7 +38,7 @@ export function geometryNodes(findings: Findings): ContentsPart {
   const unbaked: BakingModifier[] = [];
 
   const addFolder = (path: string, usedBy: string): void => {
-    findings.addDependency({ kind: 'bake', extent: 'folder', path, packed: false, usedBy });
+    collector.addDependency({ kind: 'bake', extent: 'folder', path, packed: false, usedBy });
   };
   const settle = (modifier: BakingModifier): void => {
     const ofModifier = bakes.get(modifier.bakes) ?? [];
@@ -52,14 +52,14 @@ export function geometryNodes(findings: Findings): ContentsPart {
     if (inModifiers) addFolder(modifier.folder, modifier.label);
     const isBaked =
       ofModifier.some(({ isPacked }) => isPacked) || own.some(Boolean) || modifier.folder !== '';
-    if (modifier.isRendered && !isBaked && findings.mayKeep(modifier.label)) unbaked.push(modifier);
+    if (modifier.isRendered && !isBaked && collector.mayKeep(modifier.label)) unbaked.push(modifier);
   };
 
   return {
     structs: {
       NodesModifierData(fields, { owner, wantText }) {
         const label = modifierLabel(fields, owner);
-        if (!findings.mayKeepForOwner(label)) return;
+        if (!collector.mayKeepForOwner(label)) return;
         const modifier: BakingModifier = {
           label,
           isRendered: isRendered(fields),
@@ -73,7 +73,7 @@ export function geometryNodes(findings: Findings): ContentsPart {
         });
       },
       NodesModifierBake(fields, { blockAddress, wantText }) {
-        if (!findings.mayKeepForOwner()) return;
+        if (!collector.mayKeepForOwner()) return;
         const bake: Bake = { isPacked: fields.pointer('packed') !== 0n, folder: undefined };
         const array = bakes.get(blockAddress) ?? [];
         bakes.set(blockAddress, array);
@@ -86,13 +86,13 @@ export function geometryNodes(findings: Findings): ContentsPart {
       bNodeTree(fields, { owner, address }) {
         // Modifiers can use only groups that are data blocks of their own.
         const isGroup = owner.address === address && fields.number('type') === GEOMETRY;
-        if (!isGroup || !findings.mayKeep()) return;
+        if (!isGroup || !collector.mayKeep()) return;
         group = { hasSimulation: false, uses: new Set() };
         groups.set(address, group);
       },
       bNode(fields) {
         const used = fields.pointer('id');
-        if (group !== undefined && used !== 0n && findings.mayKeep()) group.uses.add(used);
+        if (group !== undefined && used !== 0n && collector.mayKeep()) group.uses.add(used);
       },
       NodeGeometrySimulationOutput() {
         if (group !== undefined) group.hasSimulation = true;
@@ -107,7 +107,7 @@ export function geometryNodes(findings: Findings): ContentsPart {
     fileEnds() {
       const simulating = groupsWithSimulation(groups);
       for (const modifier of unbaked) {
-        if (simulating.has(modifier.group)) findings.addUnbaked('geometry-nodes', modifier.label);
+        if (simulating.has(modifier.group)) collector.addUnbaked('geometry-nodes', modifier.label);
       }
     },
   };
@@ -155,7 +155,7 @@ interface ImportModifier {
  * Files of Import nodes in geometry nodes. The path comes from the socket, a String node, or an input of the group, which each
  * modifier sets. Computed paths are unknown.
  */
-export function importNodes(findings: Findings): ContentsPart {
+export function importNodes(collector: ContentsCollector): ContentsPart {
   let idname = '';
   let label = '';
   let imports = new Map<bigint, Import>();
@@ -170,7 +170,7 @@ export function importNodes(findings: Findings): ContentsPart {
   const modifiers: ImportModifier[] = [];
 
   const add = (path: string, usedBy: string): void =>
-    findings.addDependency({ kind: 'import', extent: 'file', path, packed: false, usedBy });
+    collector.addDependency({ kind: 'import', extent: 'file', path, packed: false, usedBy });
 
   const settle = ({ socket, path, label: usedBy }: Import, group: bigint): void => {
     const from = links.get(socket);
@@ -178,7 +178,7 @@ export function importNodes(findings: Findings): ContentsPart {
     const text = texts.get(from);
     if (text !== undefined) return add(text.text, usedBy);
     const identifier = identifiers.get(from);
-    if (identifier !== undefined && findings.mayKeep(identifier))
+    if (identifier !== undefined && collector.mayKeep(identifier))
       inputs.set(group, [...(inputs.get(group) ?? []), identifier]);
   };
 
@@ -190,12 +190,12 @@ export function importNodes(findings: Findings): ContentsPart {
         stringNode = undefined;
       },
       bNodeSocket(fields, { address }) {
-        if (label !== '' && fields.text('identifier') === PATH_SOCKET && findings.mayKeepForOwner(label)) {
+        if (label !== '' && fields.text('identifier') === PATH_SOCKET && collector.mayKeepForOwner(label)) {
           imports.set(fields.pointer('default_value'), { label, socket: address, path: '' });
         } else if (idname === 'NodeGroupInput') {
           const identifier = fields.text('identifier');
-          if (findings.mayKeepForOwner(identifier)) identifiers.set(address, identifier);
-        } else if (idname === 'FunctionNodeInputString' && findings.mayKeepForOwner()) {
+          if (collector.mayKeepForOwner(identifier)) identifiers.set(address, identifier);
+        } else if (idname === 'FunctionNodeInputString' && collector.mayKeepForOwner()) {
           stringNode ??= { text: '' };
           texts.set(address, stringNode);
         }
@@ -203,24 +203,24 @@ export function importNodes(findings: Findings): ContentsPart {
       bNodeSocketValueString(fields, { address }) {
         const found = imports.get(address);
         const path = found ? fields.text('value') : '';
-        if (found && findings.mayKeepForOwner(path)) found.path = path;
+        if (found && collector.mayKeepForOwner(path)) found.path = path;
       },
       // The storage of its node, after the sockets.
       NodeInputString(fields, { wantText }) {
         const node = stringNode;
         if (!node) return;
         wantText(fields.pointer('string'), (text) => {
-          if (findings.mayKeepForOwner(text)) node.text = text;
+          if (collector.mayKeepForOwner(text)) node.text = text;
         });
       },
       bNodeLink(fields) {
-        if (imports.size > 0 && findings.mayKeepForOwner())
+        if (imports.size > 0 && collector.mayKeepForOwner())
           links.set(fields.pointer('tosock'), fields.pointer('fromsock'));
       },
       NodesModifierData(fields, { owner }) {
         modifier = undefined;
         const name = modifierLabel(fields, owner);
-        if (!findings.mayKeepForOwner(name)) return;
+        if (!collector.mayKeepForOwner(name)) return;
         modifier = { label: name, group: fields.pointer('node_group'), texts: new Map() };
       },
       IDProperty(fields, { wantText }) {
@@ -228,7 +228,7 @@ export function importNodes(findings: Findings): ContentsPart {
         if (!user || fields.number('type') !== STRING) return;
         const name = fields.text('name');
         wantText(fields.pointer('data.pointer'), (text) => {
-          if (text === '' || !findings.mayKeep(name + text)) return;
+          if (text === '' || !collector.mayKeep(name + text)) return;
           if (user.texts.size === 0) modifiers.push(user);
           user.texts.set(name, text);
         });
@@ -263,17 +263,17 @@ const OWN_TREES: ReadonlySet<string> = new Set([
 const MUTED = 1 << 9;
 
 /** Node trees of add-ons, and Denoise nodes of the compositor, whether they affect the picture or not. */
-export function specialNodes(findings: Findings): ContentsPart {
+export function specialNodes(collector: ContentsCollector): ContentsPart {
   return {
     structs: {
       bNodeTree(fields) {
         const type = fields.text('idname');
-        if (type !== '' && !OWN_TREES.has(type)) findings.addAddonTree(type);
+        if (type !== '' && !OWN_TREES.has(type)) collector.addAddonTree(type);
       },
       bNode(fields, { owner }) {
         const isMuted = (fields.number('flag') & MUTED) !== 0;
         if (!isMuted && fields.text('idname') === 'CompositorNodeDenoise')
-          findings.addDenoiseNode(owner.label);
+          collector.addDenoiseNode(owner.label);
       },
     },
   };

@@ -22,7 +22,7 @@ import { ReachTap } from '../reach/reach';
 import { ReachSummary } from '../reach/summary';
 import type { BlendContents, RenderedPart } from './blend-contents';
 import { fileOutputs, filePaths, imageUsers, libraries } from './files';
-import { type ContentsPart, Findings, LITTLE_ROOM } from './findings';
+import { type ContentsPart, ContentsCollector, LITTLE_ROOM } from './collector';
 import { CONTENTS_BUDGET, FrugalReader, MAX_HELD_BYTES } from './frugal-reader';
 import { geometryNodes, importNodes, specialNodes } from './nodes';
 import { cameras, compositedScenes, speakers, strips } from './scenes';
@@ -60,10 +60,10 @@ export async function readBlendContents(
   part?: RenderedPart,
 ): Promise<BlendContents> {
   const name = fileNameOf(source.url);
-  const findings = new Findings();
-  const parts = partsOf(findings, name);
+  const collector = new ContentsCollector();
+  const parts = partsOf(collector, name);
   const reach = new ReachSummary(part);
-  findings.onUse = (file, use, library) => reach.addUse(file, use, library);
+  collector.onUse = (file, use, library) => reach.addUse(file, use, library);
   let limit: string | undefined;
   let version: FileVersion | undefined;
   const tapOf = (sdna: Sdna, littleRoom: boolean): ReachTap | undefined => {
@@ -73,14 +73,14 @@ export async function readBlendContents(
   };
   try {
     await (source.url.protocol === 'file:'
-      ? showLocal(source, limits ?? LOCAL_LIMITS, parts, findings, tapOf)
-      : showStored(source, limits ?? CONTENTS_LIMITS, parts, findings, tapOf));
+      ? showLocal(source, limits ?? LOCAL_LIMITS, parts, collector, tapOf)
+      : showStored(source, limits ?? CONTENTS_LIMITS, parts, collector, tapOf));
   } catch (error) {
     limit = limitOf(error);
     if (limit === undefined) throw error instanceof BlendFormatError ? error.inFile(name) : error;
   }
   for (const one of parts) one.fileEnds?.(limit === undefined);
-  const contents = findings.contents(limit);
+  const contents = collector.contents(limit);
   if (!part) return contents;
   reach.settle(!contents.incomplete);
   const lacking = reach.lacking(limit === undefined);
@@ -94,24 +94,24 @@ async function showLocal(
   source: ByteSource,
   limits: DecodeLimits,
   parts: readonly ContentsPart[],
-  findings: Findings,
+  collector: ContentsCollector,
   tapOf: TapOf,
 ): Promise<void> {
   const decoded = await openDecodedBlend(await RangedSource.open(source, NO_READ_LIMIT), limits);
   const sdna = await sdnaOf(decoded);
   const window = new ByteWindow(decoded, decoded.compression === 'none' ? LOCAL_AHEAD : UNPACKED_AHEAD);
-  await walkContents(window, sdna, parts, () => findings.isFull, LOCAL_WALK, tapOf(sdna, false));
+  await walkContents(window, sdna, parts, () => collector.isFull, LOCAL_WALK, tapOf(sdna, false));
 }
 
 async function showStored(
   source: ByteSource,
   limits: DecodeLimits,
   parts: readonly ContentsPart[],
-  findings: Findings,
+  collector: ContentsCollector,
   tapOf: TapOf,
 ): Promise<void> {
   const reader = await FrugalReader.open(source, CONTENTS_BUDGET);
-  const showAllOf = (): Promise<void> => showDecoded(reader, limits, parts, findings, tapOf);
+  const showAllOf = (): Promise<void> => showDecoded(reader, limits, parts, collector, tapOf);
   await (reader.holdsAll ? inTurn(showAllOf) : showAllOf());
 }
 
@@ -119,7 +119,7 @@ async function showDecoded(
   reader: FrugalReader,
   limits: DecodeLimits,
   parts: readonly ContentsPart[],
-  findings: Findings,
+  collector: ContentsCollector,
   tapOf: TapOf,
 ): Promise<void> {
   const decoded = await openDecodedBlend(reader, limits);
@@ -129,12 +129,12 @@ async function showDecoded(
   // A file that must be unpacked from its start has `cut`; the walk unpacks it once more.
   reader.startWalk(decoded.cut !== undefined);
   const littleRoom = decoded.cut !== undefined && reader.heldBytes > MUCH_HELD_BYTES;
-  if (littleRoom) findings.setRoom(LITTLE_ROOM);
+  if (littleRoom) collector.setRoom(LITTLE_ROOM);
   await walkContents(
     decoded.compression === 'none' ? reader : new ByteWindow(decoded, UNPACKED_AHEAD),
     sdna,
     parts,
-    () => findings.isFull,
+    () => collector.isFull,
     WALK_LIMITS,
     tapOf(sdna, littleRoom),
   );
@@ -161,27 +161,27 @@ function limitOf(error: unknown): string | undefined {
     : undefined;
 }
 
-function partsOf(findings: Findings, blendName: string): readonly ContentsPart[] {
-  const pointCaches = new PointCaches(findings, blendName);
+function partsOf(collector: ContentsCollector, blendName: string): readonly ContentsPart[] {
+  const pointCaches = new PointCaches(collector, blendName);
   return [
-    filePaths(findings),
-    imageUsers(findings),
-    libraries(findings),
-    strips(findings),
-    speakers(findings),
-    objectSimulations(findings, pointCaches),
-    particleSystems(findings, pointCaches),
-    rigidBodies(findings, pointCaches),
-    fluidDomains(findings),
-    geometryNodes(findings),
-    importNodes(findings),
-    scripts(findings),
-    fileOutputs(findings),
-    cameras(findings),
-    specialNodes(findings),
-    compositedScenes(findings),
+    filePaths(collector),
+    imageUsers(collector),
+    libraries(collector),
+    strips(collector),
+    speakers(collector),
+    objectSimulations(collector, pointCaches),
+    particleSystems(collector, pointCaches),
+    rigidBodies(collector, pointCaches),
+    fluidDomains(collector),
+    geometryNodes(collector),
+    importNodes(collector),
+    scripts(collector),
+    fileOutputs(collector),
+    cameras(collector),
+    specialNodes(collector),
+    compositedScenes(collector),
     // After the parts that use point caches: at the end of an owner these register their users.
     pointCaches,
-    { structs: {}, ownerEnds: () => findings.ownerEnds() },
+    { structs: {}, ownerEnds: () => collector.ownerEnds() },
   ];
 }

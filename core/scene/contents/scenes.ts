@@ -1,5 +1,5 @@
 import type { SceneCameras } from './blend-contents';
-import type { ContentsPart, Findings, StructPlace } from './findings';
+import type { ContentsPart, ContentsCollector, StructPlace } from './collector';
 import type { Fields } from './frugal-reader';
 
 /** `OB_CAMERA` of `Object.type`, in Blender's `DNA_object_types.h`. */
@@ -15,7 +15,7 @@ interface Members {
 }
 
 /** The camera objects of each scene, from its nested collections. Up to 2.79 a scene holds its objects itself. */
-export function cameras(findings: Findings): ContentsPart {
+export function cameras(collector: ContentsCollector): ContentsPart {
   const names = new Map<bigint, string>();
   const scenes = new Map<bigint, string>();
   const members = new Map<bigint, Members>();
@@ -36,10 +36,10 @@ export function cameras(findings: Findings): ContentsPart {
   return {
     structs: {
       Scene(_, { owner }) {
-        if (owner.code === 'SC' && findings.mayKeep(owner.name)) scenes.set(owner.address, owner.name);
+        if (owner.code === 'SC' && collector.mayKeep(owner.name)) scenes.set(owner.address, owner.name);
       },
       Object(fields, { owner }) {
-        if (owner.code === 'OB' && fields.number('type') === CAMERA && findings.mayKeep(owner.name))
+        if (owner.code === 'OB' && fields.number('type') === CAMERA && collector.mayKeep(owner.name))
           names.set(owner.address, owner.name);
       },
       CollectionObject(fields, { owner }) {
@@ -59,7 +59,7 @@ export function cameras(findings: Findings): ContentsPart {
     fileEnds(complete) {
       const isWhole = complete && count < MAX_MEMBERS;
       for (const [address, scene] of scenes)
-        findings.addCameras(camerasOf(address, scene, { names, members, linked, isWhole }));
+        collector.addCameras(camerasOf(address, scene, { names, members, linked, isWhole }));
     },
   };
 }
@@ -102,7 +102,7 @@ type Rendered = Set<bigint>;
  * Scenes that only composite: none of their Render Layers nodes shows the scene itself. Blender needs cameras in the scenes
  * that they show (`check_valid_compositing_camera` in its pipeline.cc). Nodes in groups and muted ones do not count.
  */
-export function compositedScenes(findings: Findings): ContentsPart {
+export function compositedScenes(collector: ContentsCollector): ContentsPart {
   /** Up to 4.5 a scene has its own tree; since 5.0 scenes share node groups. */
   const trees = new Map<bigint, Rendered>();
   const scenes = new Map<bigint, { readonly name: string; readonly tree: bigint }>();
@@ -110,7 +110,7 @@ export function compositedScenes(findings: Findings): ContentsPart {
   return {
     structs: {
       Scene(fields, { owner }) {
-        if (!findings.mayKeep(owner.name)) return;
+        if (!collector.mayKeep(owner.name)) return;
         const shared = fields.has('compositing_node_group');
         const isUsed =
           (fields.number('r.scemode') & COMPOSITES) !== 0 && (shared || fields.number('use_nodes') !== 0);
@@ -120,13 +120,13 @@ export function compositedScenes(findings: Findings): ContentsPart {
       bNodeTree(fields, { owner, address }) {
         const isKnown = owner.code === 'SC' || owner.address === address;
         tree = undefined;
-        if (!isKnown || fields.number('type') !== COMPOSITOR || !findings.mayKeep()) return;
+        if (!isKnown || fields.number('type') !== COMPOSITOR || !collector.mayKeep()) return;
         tree = new Set();
         trees.set(address, tree);
       },
       bNode(fields) {
         if (tree === undefined || fields.text('idname') !== RENDER_LAYERS) return;
-        if ((fields.number('flag') & MUTED) === 0 && findings.mayKeep()) tree.add(fields.pointer('id'));
+        if ((fields.number('flag') & MUTED) === 0 && collector.mayKeep()) tree.add(fields.pointer('id'));
       },
     },
     ownerEnds() {
@@ -139,7 +139,7 @@ export function compositedScenes(findings: Findings): ContentsPart {
         if (rendered === undefined || rendered.has(0n) || rendered.has(address)) continue;
         const others = [...rendered].map((other) => scenes.get(other)?.name);
         // A linked scene is unknown here.
-        findings.addComposite(
+        collector.addComposite(
           scene.name,
           others.filter((name) => name !== undefined),
         );
@@ -179,7 +179,7 @@ type Names = Map<string, { readonly first: string; many: boolean; readonly runs:
  * data to an array of names: one, or one per frame of a picture sequence, numbered or not. Muted strips count, since a driver
  * may unmute them. Sounds with a data block of their own, as all since 2.5, are found there.
  */
-export function strips(findings: Findings): ContentsPart {
+export function strips(collector: ContentsCollector): ContentsPart {
   let isRendered = false;
   let found: Strip[] = [];
   let data = new Map<bigint, StripData>();
@@ -187,7 +187,7 @@ export function strips(findings: Findings): ContentsPart {
 
   const readStrip = (fields: Fields): void => {
     const name = fields.text('name').slice(2);
-    if (!findings.mayKeepForOwner(name)) return;
+    if (!collector.mayKeepForOwner(name)) return;
     found.push({
       type: fields.number('type'),
       label: `sequencer strip "${name}"`,
@@ -197,7 +197,7 @@ export function strips(findings: Findings): ContentsPart {
   };
   const readData = (fields: Fields, { address }: StructPlace): void => {
     const folder = fields.text('dir', 'dirpath');
-    if (findings.mayKeepForOwner(folder))
+    if (collector.mayKeepForOwner(folder))
       data.set(address, { folder, elements: fields.pointer('stripdata') });
   };
 
@@ -209,7 +209,7 @@ export function strips(findings: Findings): ContentsPart {
     // Strips do not share an array. In a hostile file, each would repeat it.
     elements.delete(place.elements);
     for (const { first, many, runs } of names?.values() ?? []) {
-      findings.addDependency({
+      collector.addDependency({
         kind: 'strip',
         extent: many ? 'sequence' : 'file',
         path: joined(place.folder, first),
@@ -239,7 +239,7 @@ export function strips(findings: Findings): ContentsPart {
         if (known !== undefined) {
           known.many ||= known.first !== name;
           addToRuns(known.runs, numberIn(name));
-        } else if (name !== '' && findings.mayKeepForOwner(name)) {
+        } else if (name !== '' && collector.mayKeepForOwner(name)) {
           const number = numberIn(name);
           names.set(key, { first: name, many: false, runs: [[number, number]] });
         }
@@ -274,12 +274,12 @@ function joined(folder: string, name: string): string {
 const SPEAKER_MUTED = 1 << 1;
 
 /** Unmuted speakers with a sound. Only the animation of their objects decides whether it plays. */
-export function speakers(findings: Findings): ContentsPart {
+export function speakers(collector: ContentsCollector): ContentsPart {
   return {
     structs: {
       Speaker(fields, { owner }) {
         const isHeard = fields.pointer('sound') !== 0n && (fields.number('flag') & SPEAKER_MUTED) === 0;
-        if (isHeard) findings.addSpeaker(owner.name);
+        if (isHeard) collector.addSpeaker(owner.name);
       },
     },
   };

@@ -1,4 +1,4 @@
-import type { ContentsPart, Findings } from './findings';
+import type { ContentsPart, ContentsCollector } from './collector';
 
 /** Functions that Blender 3.4 knows without Python, with their numbers of arguments. */
 const FUNCTIONS: Readonly<Record<string, readonly number[] | 'any'>> = {
@@ -197,7 +197,7 @@ interface Driver {
  * Scripts that a file would run. Freestyle modules run only in scenes that use Freestyle in script mode; names of line sets
  * only in its other mode.
  */
-export function scripts(findings: Findings): ContentsPart {
+export function scripts(collector: ContentsCollector): ContentsPart {
   let driver: Driver | undefined;
   let usesFreestyle = false;
   let byScripts = false;
@@ -206,13 +206,13 @@ export function scripts(findings: Findings): ContentsPart {
 
   const settleDriver = (): void => {
     if (driver !== undefined && needsScripts(driver.expression, driver.variables)) {
-      findings.addDriverExpression();
+      collector.addDriverExpression();
     }
     driver = undefined;
   };
   const readName: ContentsPart['structs'][string] = (fields) => {
     const name = fields.text('name');
-    if (usesFreestyle && !byScripts && UNSAFE.test(name)) findings.addUnsafeName(name);
+    if (usesFreestyle && !byScripts && UNSAFE.test(name)) collector.addUnsafeName(name);
   };
   const readLayer: ContentsPart['structs'][string] = (fields, place) => {
     byScripts = fields.number('freestyle_config.mode', 'freestyleConfig.mode') === BY_SCRIPTS;
@@ -223,19 +223,19 @@ export function scripts(findings: Findings): ContentsPart {
     structs: {
       Text(fields, { owner }) {
         const { name, address } = owner;
-        if (findings.mayKeep(name)) texts.set(address, name);
-        if ((fields.number('flags') & REGISTERED) !== 0) findings.addText(name);
+        if (collector.mayKeep(name)) texts.set(address, name);
+        if ((fields.number('flags') & REGISTERED) !== 0) collector.addText(name);
       },
       // A linked text has only its name here.
       ID(fields, { owner }) {
         const name = fields.text('name');
-        if (name.startsWith('TX') && findings.mayKeep(name)) texts.set(owner.address, name.slice(2));
+        if (name.startsWith('TX') && collector.mayKeep(name)) texts.set(owner.address, name.slice(2));
       },
       NodeShaderScript(_, { owner }) {
-        findings.addScriptNode(owner.label);
+        collector.addScriptNode(owner.label);
       },
       Camera(fields, { owner }) {
-        if (fields.number('type') === CUSTOM_CAMERA) findings.addScriptNode(owner.label);
+        if (fields.number('type') === CUSTOM_CAMERA) collector.addScriptNode(owner.label);
       },
       ChannelDriver(fields) {
         settleDriver();
@@ -258,7 +258,7 @@ export function scripts(findings: Findings): ContentsPart {
       // The modules of a layer follow it.
       FreestyleModuleConfig(fields) {
         const runs = usesFreestyle && byScripts && fields.number('is_displayed') !== 0;
-        if (runs && findings.mayKeep()) modules.push(fields.pointer('script'));
+        if (runs && collector.mayKeep()) modules.push(fields.pointer('script'));
       },
     },
     ownerEnds() {
@@ -269,7 +269,7 @@ export function scripts(findings: Findings): ContentsPart {
     fileEnds() {
       for (const address of modules) {
         const name = texts.get(address);
-        if (name !== undefined) findings.addFreestyleModule(name);
+        if (name !== undefined) collector.addFreestyleModule(name);
       }
     },
   };

@@ -1,12 +1,12 @@
 import type { CacheFrames } from './blend-contents';
 import {
   type ContentsPart,
-  type Findings,
+  type ContentsCollector,
   isRendered,
   modifierLabel,
   type Owner,
   type StructPlace,
-} from './findings';
+} from './collector';
 import type { Fields } from './frugal-reader';
 
 /** `FluidDomainSettings.type` and `.cache_flag` in Blender's `DNA_fluid_types.h`: a flag for each kind of data. */
@@ -18,7 +18,7 @@ const BAKED_ANY = BAKED_DATA | (1 << 3) | (1 << 5) | (1 << 7) | (1 << 9);
  * Domains of smoke and liquids since 2.82, whose frames are in a folder. Playback frames of the type "Replay" do not count: the
  * file does not list them.
  */
-export function fluidDomains(findings: Findings): ContentsPart {
+export function fluidDomains(collector: ContentsCollector): ContentsPart {
   let modifier: { readonly label: string; readonly isRendered: boolean } | undefined;
   return {
     structs: {
@@ -30,7 +30,7 @@ export function fluidDomains(findings: Findings): ContentsPart {
         const label = modifier?.label ?? owner.label;
         const flag = fields.number('cache_flag');
         if ((flag & BAKED_ANY) !== 0) {
-          findings.addDependency({
+          collector.addDependency({
             kind: 'fluid-cache',
             extent: 'folder',
             path: fields.text('cache_directory'),
@@ -39,7 +39,7 @@ export function fluidDomains(findings: Findings): ContentsPart {
           });
         }
         if ((flag & BAKED_DATA) !== 0 || modifier?.isRendered === false) return;
-        findings.addUnbaked(fields.number('type') === GAS ? 'smoke' : 'fluid', label);
+        collector.addUnbaked(fields.number('type') === GAS ? 'smoke' : 'fluid', label);
       },
     },
     ownerEnds() {
@@ -66,7 +66,7 @@ interface Cloth extends Modifier {
  * Cloth, soft bodies, dynamic paint and the smoke of Blender ≤ 2.81, if the modifier is enabled for rendering. Dynamic paint
  * onto images needs no simulation: it is baked or does nothing.
  */
-export function objectSimulations(findings: Findings, pointCaches: PointCaches): ContentsPart {
+export function objectSimulations(collector: ContentsCollector, pointCaches: PointCaches): ContentsPart {
   let cloths: Cloth[] = [];
   /** Cloth modifiers for the hair of particle systems. */
   let hairCloths = new Set<bigint>();
@@ -77,7 +77,7 @@ export function objectSimulations(findings: Findings, pointCaches: PointCaches):
 
   const use = (kind: string, { label, isRendered: counts }: Modifier, caches: readonly bigint[]): void => {
     const settle = (baked: boolean): void => {
-      if (counts && !baked) findings.addUnbaked(kind, label);
+      if (counts && !baked) collector.addUnbaked(kind, label);
     };
     pointCaches.addUser({ label, caches, settle });
   };
@@ -86,11 +86,11 @@ export function objectSimulations(findings: Findings, pointCaches: PointCaches):
     structs: {
       ClothModifierData(fields, { owner, address }) {
         const label = modifierLabel(fields, owner);
-        if (!findings.mayKeepForOwner(label)) return;
+        if (!collector.mayKeepForOwner(label)) return;
         cloths.push({ address, label, isRendered: isRendered(fields), cache: fields.pointer('point_cache') });
       },
       ParticleSystem(fields) {
-        if (findings.mayKeepForOwner()) hairCloths.add(fields.pointer('clmd'));
+        if (collector.mayKeepForOwner()) hairCloths.add(fields.pointer('clmd'));
       },
       SoftbodyModifierData(fields, { owner, address }) {
         softBody = { address, label: modifierLabel(fields, owner), isRendered: isRendered(fields) };
@@ -159,7 +159,7 @@ interface Settings {
  * Particles that move by physics, and hair dynamics. Particles without physics and keyed ones can be computed for any frame.
  * Particles with linked settings are left out, since the file lacks their type.
  */
-export function particleSystems(findings: Findings, pointCaches: PointCaches): ContentsPart {
+export function particleSystems(collector: ContentsCollector, pointCaches: PointCaches): ContentsPart {
   let systems: System[] = [];
   /** Systems whose modifier is enabled for rendering. */
   let rendered = new Set<bigint>();
@@ -177,7 +177,7 @@ export function particleSystems(findings: Findings, pointCaches: PointCaches): C
       ParticleSystem(fields, { owner, address }) {
         const flag = fields.number('flag');
         const label = `particle system "${fields.text('name')}" of ${owner.label}`;
-        if ((flag & DISABLED) !== 0 || !findings.mayKeepForOwner(label)) return;
+        if ((flag & DISABLED) !== 0 || !collector.mayKeepForOwner(label)) return;
         systems.push({
           address,
           label,
@@ -187,10 +187,10 @@ export function particleSystems(findings: Findings, pointCaches: PointCaches): C
         });
       },
       ParticleSystemModifierData(fields) {
-        if (isRendered(fields) && findings.mayKeepForOwner()) rendered.add(fields.pointer('psys'));
+        if (isRendered(fields) && collector.mayKeepForOwner()) rendered.add(fields.pointer('psys'));
       },
       ParticleSettings(fields, { owner }) {
-        if (!findings.mayKeep()) return;
+        if (!collector.mayKeep()) return;
         settings.set(owner.address, { type: fields.number('type'), physics: fields.number('phystype') });
       },
     },
@@ -198,7 +198,7 @@ export function particleSystems(findings: Findings, pointCaches: PointCaches): C
       for (const system of systems) {
         const counts = rendered.has(system.address);
         const settle = (baked: boolean): void => {
-          if (counts && !baked && findings.mayKeep(system.label)) unbaked.push(system);
+          if (counts && !baked && collector.mayKeep(system.label)) unbaked.push(system);
         };
         pointCaches.addUser({ label: system.label, caches: [system.cache], settle });
       }
@@ -206,7 +206,7 @@ export function particleSystems(findings: Findings, pointCaches: PointCaches): C
       rendered = new Set();
     },
     fileEnds() {
-      for (const system of unbaked) if (simulates(system)) findings.addUnbaked('particles', system.label);
+      for (const system of unbaked) if (simulates(system)) collector.addUnbaked('particles', system.label);
     },
   };
 }
@@ -234,7 +234,7 @@ interface Unbaked {
  * Worlds of rigid bodies. A world counts if physics moves a body of the file, in any scene, or if the world's collection is
  * linked and so unknown. Worlds with an empty collection, and bodies that turn physical during the film, do not count.
  */
-export function rigidBodies(findings: Findings, pointCaches: PointCaches): ContentsPart {
+export function rigidBodies(collector: ContentsCollector, pointCaches: PointCaches): ContentsPart {
   let world: World | undefined;
   let hasBody = false;
   /** By collection. */
@@ -273,7 +273,7 @@ export function rigidBodies(findings: Findings, pointCaches: PointCaches): Conte
       const { collection, caches } = world;
       world = undefined;
       const settle = (baked: boolean): void => {
-        if (baked || !findings.mayKeep(label)) return;
+        if (baked || !collector.mayKeep(label)) return;
         const waiting = unbaked.get(collection);
         if (waiting === undefined)
           unbaked.set(collection, { labels: [label], isLinked: false, isEmpty: false });
@@ -284,7 +284,7 @@ export function rigidBodies(findings: Findings, pointCaches: PointCaches): Conte
     fileEnds() {
       for (const { labels, isLinked, isEmpty } of unbaked.values()) {
         if (isEmpty || (!hasBody && !isLinked)) continue;
-        for (const label of labels) findings.addUnbaked('rigid-body', `rigid body world of ${label}`);
+        for (const label of labels) collector.addUnbaked('rigid-body', `rigid body world of ${label}`);
       }
     },
   };
@@ -319,21 +319,21 @@ interface CacheUser {
  * name, counts only if it is baked: playback may have left any part of it. An external cache counts as it is.
  */
 export class PointCaches implements ContentsPart {
-  readonly #findings: Findings;
+  readonly #collector: ContentsCollector;
   readonly #folder: string;
   #caches = new Map<bigint, Cache>();
   #users: CacheUser[] = [];
 
   /** `blendName` is the file's name: its disk caches are in `blendcache_<name>` beside it. */
-  constructor(findings: Findings, blendName: string) {
-    this.#findings = findings;
+  constructor(collector: ContentsCollector, blendName: string) {
+    this.#collector = collector;
     this.#folder = `//blendcache_${blendName.replace(/\.blend$/i, '')}/`;
   }
 
   readonly structs: ContentsPart['structs'] = {
     PointCache: (fields, { address }) => {
       const path = fields.text('path');
-      if (this.#findings.mayKeepForOwner(path))
+      if (this.#collector.mayKeepForOwner(path))
         this.#caches.set(address, {
           flag: fields.number('flag'),
           path,
@@ -347,7 +347,7 @@ export class PointCaches implements ContentsPart {
   };
 
   addUser(user: CacheUser): void {
-    if (this.#findings.mayKeepForOwner(user.label)) this.#users.push(user);
+    if (this.#collector.mayKeepForOwner(user.label)) this.#users.push(user);
   }
 
   ownerEnds(owner: Owner): void {
@@ -369,7 +369,7 @@ export class PointCaches implements ContentsPart {
     const isExternal = (flag & EXTERNAL) !== 0;
     if (!isExternal && (flag & (ON_DISK | BAKED)) !== (ON_DISK | BAKED)) return;
     const areKnown = user !== undefined && !isExternal && owner.code === 'OB' && cache.index >= 0;
-    this.#findings.addDependency({
+    this.#collector.addDependency({
       kind: 'point-cache',
       extent: 'folder',
       path: isExternal ? path : this.#folder,

@@ -2,7 +2,7 @@ import { type ByteReader, ReadBudgetSpent } from '../blend/bytes';
 import { BlendFormatError, type Block, blockHeaderBytes, parseBlockHeader } from '../blend/header';
 import type { Sdna, SdnaStruct } from '../blend/sdna';
 import { decodeText, StructView } from '../blend/struct-view';
-import { type ContentsPart, type Owner, ROOM, type StructPlace } from './findings';
+import { type ContentsPart, type Owner, ROOM, type StructPlace } from './collector';
 import { Fields } from './frugal-reader';
 
 /** The artist's words; other codes stay as they are. */

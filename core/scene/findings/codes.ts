@@ -178,9 +178,9 @@ export function sortFindings(findings: readonly PreflightFinding[], force = fals
   );
   const once = [...new Map(judged.map((one) => [JSON.stringify([one.code, one.message]), one])).values()];
   const sorted = ORDER.flatMap((severity) => once.filter((one) => one.severity === severity));
-  const untold = sorted.length - MOST_FINDINGS;
-  if (untold <= 0) return sorted;
-  const rest = finding('more-findings', `and ${untold} more findings; fix these first`);
+  const unlisted = sorted.length - MOST_FINDINGS;
+  if (unlisted <= 0) return sorted;
+  const rest = finding('more-findings', `and ${unlisted} more findings; fix these first`);
   return [...sorted.slice(0, MOST_FINDINGS), rest];
 }
 

@@ -1,4 +1,4 @@
-import { Pace, secondsLeft } from '../../../cli/describe-state';
+import { describeAttempts, describeMachineTime, Pace, secondsLeft } from '../../../cli/describe-state';
 
 test('Pace counts the frames of the last 5 minutes', () => {
   const pace = new Pace();
@@ -17,6 +17,26 @@ test('Pace is never below zero when a frame turns out to be bad', () => {
   pace.add(0, 5);
   pace.add(1000, 4);
   expect(pace.framesPerMinute()).toBe(0);
+});
+
+test.each([
+  [2, 2, 0, '2 for 2 slices'],
+  [3, 2, 1, '3 for 2 slices, 1 interrupted'],
+  [1, undefined, 0, '1'],
+])('describeAttempts compares %s attempts with %s slices', (attempts, slices, interruptions, text) => {
+  expect(describeAttempts(attempts, slices, interruptions)).toBe(text);
+});
+
+test('describeMachineTime adds the video to the slices', () => {
+  expect(describeMachineTime(1.2, 5, true)).toBe('6 s: slices 1 s, video 5 s');
+});
+
+test('describeMachineTime has the check of frames that make no video', () => {
+  expect(describeMachineTime(7, 1, false)).toBe('8 s: slices 7 s, last check 1 s');
+});
+
+test('describeMachineTime leaves out a video that was not begun', () => {
+  expect(describeMachineTime(61, 0, true)).toBe('1 min 1 s');
 });
 
 describe('secondsLeft', () => {

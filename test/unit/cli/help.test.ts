@@ -32,6 +32,22 @@ test('every command lists examples and sorted exit codes', async () => {
   }
 });
 
+test('the help of every command fits into 80 columns', async () => {
+  const { commands } = await everyCommand();
+  const shown: string[] = [];
+  for (const command of commands) {
+    command.configureOutput({ writeOut: (text) => shown.push(text), getOutHelpWidth: () => 80 });
+    command.outputHelp();
+  }
+  expect(shown.length).toBeGreaterThan(0);
+  expect(
+    shown
+      .join('')
+      .split('\n')
+      .filter((line) => line.length > 80),
+  ).toEqual([]);
+});
+
 describe('explain', () => {
   /** The help of a command with such notes, on a terminal of so many columns. */
   function helpWith(notes: string, columns: number): string {

@@ -34,3 +34,14 @@ test('buildProgram loads every command if no names are given', async () => {
   const { commands } = await buildProgram(async () => undefined);
   expect(commands.filter(({ options }) => options.length === 0)).toEqual([]);
 });
+
+test('buildProgram ends its help with the first commands to run', async () => {
+  const program = await buildProgram(async () => undefined, []);
+  let shown = '';
+  program.configureOutput({ writeOut: (text) => (shown += text) }).outputHelp();
+  expect(shown.trim().split('\n').slice(-4, -1)).toEqual([
+    '  spotreel doctor',
+    '  spotreel inspect shot.blend',
+    '  spotreel render shot.blend',
+  ]);
+});

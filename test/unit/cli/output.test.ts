@@ -1,7 +1,8 @@
 import { PassThrough } from 'node:stream';
-import { describeDependencies } from '../../../cli/commands/inspect';
+import { describeDependencies, describeVerdict } from '../../../cli/commands/inspect';
 import { runCommandLine } from '../../../cli/main';
 import { describeFinding, fitReading, localTime, reportFindings, shorten, wrap } from '../../../cli/output';
+import type { Finding } from '../../../core/render/manifest';
 import { contents, CountingStorage, dependency, examine, putAll } from '../../support/made-scenes';
 
 test('describeFinding gives one line without control characters', () => {
@@ -35,14 +36,34 @@ test('describeDependencies shows each file with its state', async () => {
   ];
   const { project } = await examine('uploads/film/shot.blend', contents(needed), storage);
   expect(describeDependencies(project.dependencies)).toEqual([
-    'files',
+    'files: 3 of 5 not found',
     '  ok         image //w.<UDIM>.png (image "Wood"; 2 files)',
     '  packed     image //in.png (image "Wood")',
     '  missing    image //no.png (image "\\u0007")',
     '  absolute   image C:\\x.png',
     '  outside    image //../../x.png (image "Wood")',
   ]);
-  expect(describeDependencies([])).toEqual([]);
+});
+
+test('describeDependencies says that a scene needs no other files', () => {
+  expect(describeDependencies([])).toEqual(['files: the scene needs no other files']);
+});
+
+test('describeDependencies says that all files are found', async () => {
+  const storage = new CountingStorage();
+  await putAll(storage, { 'uploads/film/w.png': 'a' });
+  const { project } = await examine('uploads/film/shot.blend', contents([dependency('//w.png')]), storage);
+  expect(describeDependencies(project.dependencies)[0]).toBe('files: all found');
+});
+
+test.each<[Finding['severity'][], string]>([
+  [[], 'ready to render: nothing is wrong'],
+  [['note'], 'ready to render: the notes need no change'],
+  [['warning', 'warning'], 'ready to render, but read 2 warnings above'],
+  [['error', 'warning'], 'not ready to render: fix the error above'],
+])('describeVerdict sums up findings of %p', (severities, verdict) => {
+  const findings = severities.map((severity) => ({ code: 'x', severity, message: 'y' }));
+  expect(describeVerdict(findings)).toBe(verdict);
 });
 
 test('submit --help shows --force', async () => {
@@ -73,6 +94,13 @@ describe('wrap', () => {
   test('indents what follows a label behind it', () => {
     expect(wrap('  video    one two three', 20)).toBe('  video    one two\n          three');
     expect(wrap('  video    one two three', 23)).toBe('  video    one two\n           three');
+  });
+
+  test.each([
+    ['frames of 12 s or 2 min 10 s', 11, 'frames of\n  12 s or\n  2 min 10 s'],
+    ['it costs 12 USD (5 %)', 12, 'it costs\n  12 USD\n  (5 %)'],
+  ])('keeps the numbers of "%s" beside their units', (text, columns, wrapped) => {
+    expect(wrap(text, columns)).toBe(wrapped);
   });
 
   test('breaks a sentence at spaces and never within a word', () => {

@@ -40,7 +40,20 @@ describe('awsFault', () => {
   });
 });
 
+test('awsFault recognises that no region is set', () => {
+  expect(awsFault(new Error('Region is missing')).kind).toBe('no-region');
+});
+
 describe('awsError', () => {
+  it('says how to set a missing region', () => {
+    expect(awsError(new Error('Region is missing'), 'list tasks', ECS)).toMatchObject({
+      code: 'no-region',
+      kind: 'usage',
+      message:
+        'Amazon ECS request to list tasks failed: no AWS region is set (Region is missing); set the region of the farm, such as: export AWS_REGION=us-east-1',
+    });
+  });
+
   it('says what failed, why and what to do', () => {
     expect(awsError(failed('AccessDeniedException', 403), 'list tasks', ECS)).toMatchObject({
       code: 'denied',

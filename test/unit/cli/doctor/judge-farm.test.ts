@@ -186,7 +186,7 @@ test('judgeFarm shows the status and reason that AWS Batch gives for a queue', (
 const IDENTITY = answered({ account: '123456789012', arn: 'arn:aws:iam::123456789012:user/a' });
 
 test.each<[string, AccountFacts, unasked: string, asked: string, RegExp]>([
-  ['no credentials', {}, 'skipped AWS', 'wrong AWS', /aws sso login|^$/],
+  ['no credentials', { region: 'r' }, 'skipped AWS', 'wrong AWS', /aws sso login|^$/],
   [
     'expired credentials',
     { credentials: refused('no-credentials') },
@@ -198,7 +198,7 @@ test.each<[string, AccountFacts, unasked: string, asked: string, RegExp]>([
   ['no region', { credentials: IDENTITY }, 'warning region', 'wrong region', /AWS_REGION/],
   [
     'no farm',
-    { credentials: IDENTITY, region: 'r', farm: { code: 'no-farm', fault: 'there is none; deploy one' } },
+    { credentials: IDENTITY, region: 'r', farm: { code: 'no-farm', fault: 'it is missing; deploy one' } },
     'skipped farm',
     'wrong farm',
     /deploy/,
@@ -227,6 +227,11 @@ test.each<[string, AccountFacts, unasked: string, asked: string, RegExp]>([
     expect(`${last.state} ${last.name}`).toBe(expected);
     expect(last.fix ?? '').toMatch(fix);
   }
+});
+
+test('judgeAccount reports missing credentials before a missing region', () => {
+  const names = judgeAccount({}, true).map(({ name, state }) => `${state} ${name}`);
+  expect(names).toEqual(['wrong AWS', 'wrong region']);
 });
 
 test.each<[string[], boolean, string[]]>([

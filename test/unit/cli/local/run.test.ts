@@ -48,6 +48,19 @@ test('describeProgress shows the frames in work, the time left and the video', (
   expect(describeProgress(progress, 4000)).toBe('video: 5 of 24 frames');
 });
 
+test('RenderProgress is idle while frames are only kept', () => {
+  const progress = progressOf(2);
+  expect(progress.isIdle()).toBe(true);
+  progress.apply({ event: 'frame-stored', frame: 2, seconds: 2 }, 0, 3000);
+  expect(progress.isIdle()).toBe(false);
+});
+
+test('RenderProgress is not idle while the video is made', () => {
+  const progress = progressOf(2);
+  progress.apply({ event: 'stitching', frames: 1, total: 2 }, 0, 4000);
+  expect(progress.isIdle()).toBe(false);
+});
+
 test('RenderProgress keeps the same warning once', () => {
   const progress = progressOf(24);
   const warning = { event: 'warning', code: 'sound-failed', message: 'no sound' } as const;

@@ -76,7 +76,7 @@ describe('showLogs', () => {
     jobs,
   };
 
-  /** What the render job and the stitch job are at each look, or why they are not told. */
+  /** The render job and the stitch job at each look, or why AWS Batch does not answer. */
   type Looks = ReadonlyArray<readonly [render: JobStatus, stitch: JobStatus] | SpotreelError>;
 
   async function show(looks: Looks, options: ShowOptions, format: LogFormat = 'raw') {

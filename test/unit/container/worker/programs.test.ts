@@ -1,4 +1,10 @@
-import { programEnvironment } from '../../../../container/worker/programs';
+import { findProgram, programEnvironment } from '../../../../container/worker/programs';
+
+test('findProgram says how to correct or unset a variable that names no program', () => {
+  expect(() => findProgram('blender', { SPOTREEL_BLENDER: '/nope', PATH: '/usr/bin' })).toThrow(
+    /^SPOTREEL_BLENDER is \/nope, which cannot be run; correct it, or run "unset SPOTREEL_BLENDER"/,
+  );
+});
 
 test('the environment of a program has only requested variables and none of AWS', () => {
   const environment = {

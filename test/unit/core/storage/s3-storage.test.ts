@@ -106,6 +106,12 @@ describe('S3Storage', () => {
       `S3 request for ${place} failed: wrong region (301, PermanentRedirect: because); set AWS_REGION`,
     ],
     [
+      new Error('Region is missing'),
+      'denied',
+      'usage',
+      `S3 request for ${place} failed: no AWS region is set (Region is missing); set the region of bucket "bucket", such as: export AWS_REGION=`,
+    ],
+    [
       failed(400, 'KeyTooLongError'),
       'bad-url',
       'usage',

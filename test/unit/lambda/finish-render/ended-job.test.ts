@@ -241,7 +241,7 @@ describe('rescue', () => {
     expect(world.names()).toEqual([...RESCUE, 'shot_Salvaging']);
     expect(await world.status()).toMatchObject({ state: 'failed', retry: { onDemand: true } });
     expect(world.told).toEqual(['Render shot continues on On-Demand machines', 'Render shot failed']);
-    // What is told late of the first pair changes nothing.
+    // Late news of the first pair changes nothing.
     await world.finish(renderFailed());
     expect(await world.status()).toMatchObject({ state: 'failed' });
     expect(world.told).toHaveLength(2);

@@ -124,7 +124,7 @@ test('the finish Lambda reports failed frames with reasons after a failed render
   const failure = { version: 1, slice: 1, tries: 2, failedAt: new Date(0).toISOString() };
   const fail = (frame: number, reason: string) =>
     set.storage.put(failureUrl(folder, frame), JSON.stringify({ ...failure, frame, reason }));
-  await fail(10, 'beyond the plan is a frame too, if somebody says so');
+  await fail(10, 'a failure of a frame beyond the plan counts, too');
   await fail(4, 'out of memory');
   await fail(2, 'was stored after all');
   await set.storage.put(failureUrl(folder, 5), 'torn');
@@ -132,7 +132,7 @@ test('the finish Lambda reports failed frames with reasons after a failed render
   expect(await set.status()).toMatchObject({
     state: 'failed',
     reason:
-      'not all frames could be rendered: frame 4: out of memory; frame 5: no reason was noted; frame 10: beyond the plan is a frame too, if somebody says so; 1 of 3 slices failed',
+      'not all frames could be rendered: frame 4: out of memory; frame 5: no reason was noted; frame 10: a failure of a frame beyond the plan counts, too; 1 of 3 slices failed',
     frames: { total: 6, stored: 3, failed: 3, failedFrames: [4, 5, 10] },
     findings: [
       { code: 'frame-failed', frame: 4, message: 'frame 4: out of memory' },

@@ -123,7 +123,7 @@ describe('file cache', () => {
   });
 
   test('the file cache works in a folder that it may not list, and deletes nothing there', async () => {
-    // Only root can be somebody else for a while.
+    // Only root can act as another user for a while.
     if (process.getuid?.() !== 0) {
       process.stderr.write('not root: the cache in a folder that it may not list is NOT tested\n');
       return;

@@ -171,7 +171,7 @@ describe('scene facts requests', () => {
     expect(source.readBytes).toBeLessThanOrEqual(budget.bytes);
   }
 
-  /** Scenes where they stand in real files, 300 kB from the start. */
+  /** Scenes at their place in real files, 300 kB from the start. */
   function ordinaryFront(shape?: BlendShape): BlendWriter {
     return new BlendWriter(shape)
       .render('B', { frameStart: 1, frameEnd: 9 })

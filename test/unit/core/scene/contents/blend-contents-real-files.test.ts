@@ -7,7 +7,7 @@ import type { BlendContents, Dependency } from '../../../../../core/scene/conten
 import { readBlendContents } from '../../../../../core/scene/contents/read-contents';
 import { bytesSource } from '../../../../support/counting-source';
 
-// What these files hold is told by the script that made them: test/fixtures/blend-contents/make.py.
+// The script that made these files lists their contents: test/fixtures/blend-contents/make.py.
 
 const FOLDER = join(__dirname, '../../../../fixtures/blend-contents');
 const read = (name: string): Promise<BlendContents> =>

@@ -39,7 +39,7 @@ describe('name pattern', () => {
       ['w.101.exr', 'w.3001.exr', 'w.<UDIM>.exr'],
     ],
     ['w_<UVTILE>.tif', 'tiles', ['w_u1_v1.tif', 'w_u12_v3.tif'], ['w_1001.tif']],
-    // Blender tells tiles by the token, whatever the file says.
+    // Blender recognises tiles by the token, whatever the file says.
     ['w.<UDIM>.exr', 'file', ['w.1001.exr'], ['w.exr']],
     [
       'f_0001.png',

@@ -9,7 +9,7 @@ import type { ComputeFacts } from './doctor/farm-facts';
 import { explainWaiting } from './doctor/judge-farm';
 
 /** Computes costs of renders of one farm. Looks prices up once, when first needed. */
-export class CostTeller {
+export class CostReporter {
   /** Prices by machine pool, as JSON. */
   private readonly prices = new Map<string, Promise<VcpuPrices>>();
 
@@ -17,8 +17,7 @@ export class CostTeller {
   constructor(private readonly farm: Pick<FarmDescription, 'machines' | 'region'> | undefined) {}
 
   /** The cost of the usage that a look at a render found. */
-  async costOf({ usage }: { readonly usage?: RenderUsage }): Promise<RenderCost | undefined> {
-    if (!usage) return undefined;
+  async costOf({ usage }: { readonly usage: RenderUsage }): Promise<RenderCost | undefined> {
     const costOf = await this.calculator(usage.onGpu);
     return costOf?.(usage);
   }
@@ -61,7 +60,7 @@ const ASK_AGAIN_SECONDS = 5 * 60;
  * Explains why no job of a farm runs, from facts about its machines, if it waits unusually long without a reason from
  * AWS Batch.
  */
-export class WaitTeller {
+export class WaitReporter {
   private asked: { readonly at: number; readonly answer: Promise<void> } | undefined;
   private found: readonly string[] | undefined;
 

@@ -48,8 +48,8 @@ type Collected = Dependency & {
   caches?: Dependency['caches'];
 } & Reached;
 
-/** Collects what the parts find, within bounds; past them it drops findings and notes that. */
-export class Findings {
+/** Collects what the parts find, within bounds; past them it drops the rest and notes that. */
+export class ContentsCollector {
   /** Called for each user of a kept file. */
   onUse?: (file: Reached, user: FileUser, library?: bigint) => void;
   readonly #dependencies: Collected[] = [];
@@ -73,7 +73,7 @@ export class Findings {
   #dropped = false;
   #full = false;
 
-  /** Whether the room is used up, so that new findings are dropped. */
+  /** Whether the room is used up, so that new data is dropped. */
   get isFull(): boolean {
     return this.#full;
   }
