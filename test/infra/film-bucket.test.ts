@@ -94,7 +94,5 @@ test('the outputs say how long the first upload has to wait', () => {
 test('synth names the farm and says that a renamed farm stays', () => {
   const { farm } = synthFarm({ farmName: 'studio' });
   const notes = Annotations.fromStack(farm).findInfo('*', Match.stringLikeRegexp('another farmName stays'));
-  expect(notes.map(({ entry }) => String(entry.data))).toEqual([
-    expect.stringMatching(/^this is the farm "studio"\. /),
-  ]);
+  expect(notes).toMatchObject([{ entry: { data: expect.stringMatching(/^this is the farm "studio"\. /) } }]);
 });
