@@ -1,4 +1,4 @@
-import { type App, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { Annotations, type App, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
@@ -12,19 +12,25 @@ export interface StorageStackProps extends StackProps {
   readonly settings: Settings;
 }
 
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-event-notifications-eventbridge.html */
+const FIRST_UPLOAD =
+  'After the first deployment, wait five minutes before you upload: until then, S3 may report no upload to the farm';
+
 /** The bucket with scenes and renders, which remains if the farm's stack is deleted. */
 class StorageStack extends Stack {
   readonly bucket: IBucket;
   readonly uploadTo: CfnOutput;
+  readonly firstUpload: CfnOutput;
 
   constructor(scope: Construct, id: string, { settings, ...props }: StorageStackProps) {
-    super(scope, id, props);
+    super(scope, id, { terminationProtection: !settings.deleteBucket, ...props });
     const { kmsKeyArn } = settings;
     const encryptionKey = kmsKeyArn === undefined ? undefined : Key.fromKeyArn(this, 'Key', kmsKeyArn);
     const { bucket } = new FilmBucket(this, 'Film', { settings, encryptionKey });
     this.bucket = bucket;
     const value = uploadFolder(bucket);
     this.uploadTo = new CfnOutput(this, 'UploadTo', { value, description: 'Upload .blend files here' });
+    this.firstUpload = new CfnOutput(this, 'FirstUpload', { value: FIRST_UPLOAD });
   }
 }
 
@@ -54,6 +60,10 @@ export function spotreelApp(
     settings,
     bucket: storage?.bucket,
   });
+  Annotations.of(farm).addInfoV2(
+    'spotreel:farmName',
+    `this is the farm "${farmName}". A farm that you deployed with another farmName stays in the account: to remove it, run cdk destroy with that farmName`,
+  );
   applyTags(app, { ...settings.tags, [FARM_TAG]: farmName });
   const { permissionsBoundary } = settings;
   if (permissionsBoundary !== undefined) {

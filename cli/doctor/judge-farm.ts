@@ -56,7 +56,11 @@ function judgeDescription(farm: NonNullable<AccountFacts['farm']>, isAskedFor: b
   if ('why' in farm) return heavier(unanswered('farm', farm), isAskedFor);
   const [found = farm.fault, ...fix] = farm.fault.split('; ');
   if (farm.code === 'no-farm' && !isAskedFor)
-    return skipped('farm', found, 'npx cdk deploy --all creates one; renders on this machine need none');
+    return skipped(
+      'farm',
+      found,
+      'npx cdk deploy --all creates one, with a VPC of its own unless you set vpcId (quota "VPCs per Region": 5 by default); renders on this machine need none',
+    );
   return wrong('farm', found, fix.join('; ') || DEPLOY);
 }
 
@@ -102,12 +106,21 @@ function judgeBucket({ farm, listed, written }: FarmFacts): Check {
     : warning('bucket', found, 'try again');
 }
 
+/**
+ * The reason of Auto Scaling for machines whose disk key it may not use.
+ * https://docs.aws.amazon.com/autoscaling/ec2/userguide/ts-as-instancelaunchfailure.html
+ */
+const KEY_REFUSED = /Client\.(InternalError|InvalidKMSKey)/;
+const ALLOW_KEY =
+  'allow the role AWSServiceRoleForAutoScaling in the policy of the KMS key that encrypts EBS volumes by default (EC2 > Settings > EBS encryption), then deploy again';
+
 /** Checks the state of a queue or a compute environment. */
 function judgeBatchPart(kind: string, { name, state, status, statusReason }: QueueFacts): Check {
   const why = statusReason === undefined ? '' : ` (${statusReason})`;
   if (state === 'ENABLED' && status === 'VALID') return ok(kind, `${name} is enabled and valid`);
   const found = `${name} is ${state}, ${status}${why}`;
   if (status === 'CREATING' || status === 'UPDATING') return warning(kind, found, 'wait until it is done');
+  if (KEY_REFUSED.test(statusReason ?? '')) return wrong(kind, found, ALLOW_KEY);
   const fix =
     state === 'DISABLED' && status === 'VALID'
       ? 'enable it in the Batch console, or deploy the farm again: nothing starts in it'
@@ -213,7 +226,7 @@ function judgeMachines({ machines }: ComputeFacts): Check {
   return wrong(
     'running',
     found,
-    'check that your own subnets can reach ECS and ECR; then terminate these machines in the EC2 console',
+    'check that the subnets in subnetIds have a way out to ECS and ECR: public addresses, a NAT gateway or VPC endpoints; then terminate these machines in the EC2 console',
   );
 }
 

@@ -1,4 +1,5 @@
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import { ChangeMessageVisibilityCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSHandler } from 'aws-lambda';
 import * as z from 'zod/mini';
 import { SpotreelError } from '../../core/errors';
@@ -24,12 +25,16 @@ const environmentSchema = z.extend(commonEnvironment, {
   ALLOW_SCRIPTS: z.optional(z.literal('1')),
   /** Only if the images have an OpenColorIO configuration. */
   HAS_OCIO: z.optional(z.literal('1')),
+  /** The queue of uploads. */
+  QUEUE_URL: z.string().check(z.minLength(1)),
   /** Longer than this Lambda's timeout, and at most the queue's visibility timeout. */
   CLAIM_STALE_SECONDS: z.prefault(count, 960),
 });
 
 const environment = readEnvironment(environmentSchema, process.env);
 const sns = new SNSClient({});
+// The region and the environment name the endpoint, as for all other services.
+const sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
 const log = createLogger();
 const bucket = keyUrl('s3:', environment.BUCKET, '');
 
@@ -69,6 +74,12 @@ export const handler: SQSHandler = async ({ Records: [record, ...others] }, { aw
       'SQS must deliver one message at a time: set batchSize to 1',
     );
   const owner = `${awsRequestId}/${record.messageId}`;
-  const claim = { owner, staleAfterSeconds: environment.CLAIM_STALE_SECONDS };
-  return processRecord(record, (event) => submitUpload(event, { ...services, claim }), log);
+  const { QUEUE_URL: QueueUrl, CLAIM_STALE_SECONDS: claimSeconds } = environment;
+  const claim = { owner, staleAfterSeconds: claimSeconds };
+  const deliverAgainAfter = async (VisibilityTimeout: number): Promise<void> => {
+    const { receiptHandle: ReceiptHandle } = record;
+    await sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout }));
+  };
+  const message = { log, deliverAgainAfter, claimSeconds };
+  return processRecord(record, (event) => submitUpload(event, { ...services, claim }), message);
 };

@@ -1,7 +1,7 @@
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import type { Logger } from '../environment';
 import * as z from 'zod/mini';
-import { SpotreelError } from '../../core/errors';
+import { codeOf, SpotreelError } from '../../core/errors';
 import {
   type CameraRender,
   cameraRenders,
@@ -179,6 +179,27 @@ async function uploadedRenders(
   };
 }
 
+/** Seconds until the second delivery. Each further wait is twice as long, up to the visibility timeout of the queue. */
+const FIRST_WAIT_SECONDS = 60;
+const LONGEST_WAIT_SECONDS = 18 * 60;
+
+/**
+ * Seconds until SQS delivers a failed message again. `deliveries` counts from 1. While another runner submits the render,
+ * only the end of its claim (`claimSeconds`) helps. Pure.
+ */
+export function secondsToNextDelivery(deliveries: number, error: unknown, claimSeconds: number): number {
+  if (codeOf(error) === 'being-submitted') return claimSeconds;
+  return Math.min(FIRST_WAIT_SECONDS * 2 ** (deliveries - 1), LONGEST_WAIT_SECONDS);
+}
+
+/** What a message needs besides its submission. */
+export interface MessageServices {
+  readonly log: Logger;
+  /** Makes SQS deliver the message again after so many seconds. If it throws, the timeout of the queue counts. */
+  readonly deliverAgainAfter: (seconds: number) => Promise<void>;
+  readonly claimSeconds: number;
+}
+
 /**
  * Handles one message. Returns its id if SQS must deliver it again, which Lambda does not count as an error.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
@@ -186,15 +207,20 @@ async function uploadedRenders(
 export async function processRecord(
   { messageId, attributes, body }: SQSRecord,
   submit: (event: UploadEvent) => Promise<UploadOutcome>,
-  log: Logger,
+  { log, deliverAgainAfter, claimSeconds }: MessageServices,
 ): Promise<SQSBatchResponse> {
-  const delivery = { messageId, deliveries: Number(attributes.ApproximateReceiveCount) };
+  const deliveries = Number(attributes.ApproximateReceiveCount) || 1;
+  const delivery = { messageId, deliveries };
   try {
     const event = parseUploadEvent(body);
     logOutcome(await submit(event), { ...delivery, ...event }, log);
     return { batchItemFailures: [] };
   } catch (error) {
-    log.error('upload-failed', error, { ...delivery, body });
+    const nextInSeconds = secondsToNextDelivery(deliveries, error, claimSeconds);
+    log.error('upload-failed', error, { ...delivery, body, nextInSeconds });
+    await deliverAgainAfter(nextInSeconds).catch((fault: unknown) =>
+      log.error('not-sooner', fault, delivery),
+    );
     return { batchItemFailures: [{ itemIdentifier: messageId }] };
   }
 }

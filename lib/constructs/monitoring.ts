@@ -185,7 +185,7 @@ export interface MonitoringProps {
   readonly topic: ITopic;
 }
 
-/** Longer than a delivery takes with all its retries, so an older message is stuck. */
+/** An upload that waits for so long has failed several times. */
 const STUCK = Duration.hours(1);
 
 /** Lambda tries a failed check three times, and the next check makes up for a failed one. So one failed check is no alarm. */

@@ -27,7 +27,9 @@ const TIMEOUT = Duration.minutes(3);
 
 /** Keeps below the 50 SubmitJob calls a second of AWS Batch, and leaves some for the rest of the account. */
 const MAX_CONCURRENCY = 10;
-const MAX_DELIVERIES = 5;
+
+/** With the waits of the Lambda (`secondsToNextDelivery`), the last delivery is an hour and a half after the first. */
+const MAX_DELIVERIES = 9;
 
 /**
  * Event pattern for any `.blend` in the bucket, in upper or lower case. A pattern can check a field for one property only,
@@ -59,7 +61,8 @@ export class UploadTrigger extends Construct {
     this.queue = new Queue(this, 'Queue', {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
-      // Six times the timeout, as https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html recommends.
+      // Six times the timeout, as https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html recommends. The
+      // Lambda shortens it for a message that failed.
       visibilityTimeout: Duration.seconds(6 * TIMEOUT.toSeconds()),
       retentionPeriod: Duration.days(14),
       deadLetterQueue: { queue: this.deadLetters.queue, maxReceiveCount: MAX_DELIVERIES },
@@ -131,7 +134,8 @@ export class UploadTrigger extends Construct {
       ...(settings.allowScripts && { ALLOW_SCRIPTS: '1' }),
       ...(settings.ocio !== undefined && { HAS_OCIO: '1' }),
       TOPIC_ARN: topic.topicArn,
-      // Every invocation has ended by then, and a redelivery comes later.
+      QUEUE_URL: this.queue.queueUrl,
+      // Every invocation has ended by then.
       CLAIM_STALE_SECONDS: String(TIMEOUT.toSeconds() + 30),
     };
   }

@@ -129,7 +129,7 @@ function s3Submission(task: FarmTask, services: UploadServices): Submission {
           throw new Error(`an event was answered with "${outcome.outcome}", not "${wanted}"`);
         return outcome;
       },
-      log,
+      { log, deliverAgainAfter: async () => undefined, claimSeconds: STALE_SECONDS },
     );
     return answer;
   };

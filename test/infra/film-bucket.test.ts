@@ -1,4 +1,4 @@
-import { Match } from 'aws-cdk-lib/assertions';
+import { Annotations, Match } from 'aws-cdk-lib/assertions';
 import { expectAttributes, expectCounts, expectResource, onlyProperties, synthFarm } from './synth-farm';
 
 const { storageTemplate } = synthFarm();
@@ -77,4 +77,22 @@ test('the bucket is deleted with its stack if deleteBucket is set', () => {
   const { storageTemplate: asked } = synthFarm({ deleteBucket: true });
   expectAttributes(asked, 'AWS::S3::Bucket', { DeletionPolicy: 'Delete' });
   expectCounts(asked, { 'Custom::S3AutoDeleteObjects': 1 });
+});
+
+test.each([
+  ['is protected against deletion', false, true],
+  ['is not protected if cdk destroy is to delete the bucket', true, false],
+])('the storage stack %s', (_, deleteBucket, terminationProtection) => {
+  expect(synthFarm({ deleteBucket }).storage.terminationProtection).toBe(terminationProtection);
+});
+
+test('the outputs say how long the first upload has to wait', () => {
+  const { FirstUpload } = storageTemplate.findOutputs('FirstUpload');
+  expect(FirstUpload?.Value).toMatch(/^After the first deployment, wait five minutes/);
+});
+
+test('synth names the farm and says that a renamed farm stays', () => {
+  const { farm } = synthFarm({ farmName: 'studio' });
+  const notes = Annotations.fromStack(farm).findInfo('*', Match.stringLikeRegexp('another farmName stays'));
+  expect(notes).toMatchObject([{ entry: { data: expect.stringMatching(/^this is the farm "studio"\. /) } }]);
 });

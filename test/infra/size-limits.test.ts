@@ -25,6 +25,7 @@ const LONGEST: ReadonlyArray<readonly [start: string, length: number]> = [
   ['Jobs', `arn:${PARTITION_TO_ACCOUNT}:job-definition/`.length + 128 + ':99999'.length],
   ['Compute', `arn:${PARTITION_TO_ACCOUNT}:job-queue/`.length + 128],
   ['Notices', 'arn:aws-us-gov:sns:us-gov-west-1:123456789012:'.length + 256],
+  ['UploadQueue', 'https://sqs.us-gov-west-1.amazonaws.com/123456789012/'.length + 80],
   // The name of a bucket.
   ['FilmBucket', 63],
 ];

@@ -89,7 +89,7 @@ test('the upload queue is encrypted, and hides messages for six times the Lambda
   expect(lambda.Timeout).toBe(180);
   expect(queue).toMatchObject({ SqsManagedSseEnabled: true, VisibilityTimeout: 6 * 180 });
   const { deadLetterTargetArn, maxReceiveCount } = queue.RedrivePolicy;
-  expect([flat(deadLetterTargetArn), maxReceiveCount]).toEqual(['<UploadDeadLettersQueue.Arn>', 5]);
+  expect([flat(deadLetterTargetArn), maxReceiveCount]).toEqual(['<UploadDeadLettersQueue.Arn>', 9]);
 });
 
 test('a dead-letter queue keeps events that do not reach the upload queue', () => {
@@ -143,6 +143,7 @@ test('the submit Lambda gets its environment', () => {
     // 256 vCPUs, 4 a slice.
     PARALLEL: '64',
     TOPIC_ARN: '<NoticesTopic>',
+    QUEUE_URL: '<UploadQueue>',
     // Between the Lambda's timeout and the queue's visibility timeout.
     CLAIM_STALE_SECONDS: '210',
   });

@@ -81,7 +81,13 @@ provisioners._RESOURCE_HANDLERS.update(
             ignored=("replaceComputeEnvironment", "updatePolicy"),
         ),
         "AWS::Batch::JobQueue": creator("CreateJobQueue", batch._create_job_queue, "JobQueue"),
-        "AWS::Batch::JobDefinition": creator("RegisterJobDefinition", register_job_definition, "JobDefinition"),
+        "AWS::Batch::JobDefinition": creator(
+            "RegisterJobDefinition",
+            register_job_definition,
+            "JobDefinition",
+            # Of CloudFormation alone: what it does with earlier revisions.
+            ignored=("resourceRetentionPolicy",),
+        ),
     }
 )
 

@@ -7,5 +7,6 @@ export const SUBMIT_ENVIRONMENT = {
   STITCH_JOB_DEFINITION: 'stitch',
   PARALLEL: '64',
   TOPIC_ARN: 'arn:aws:sns:eu-central-1:123456789012:spotreel',
+  QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/123456789012/uploads',
   AWS_REGION: 'eu-central-1',
 };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { childUrl } from '../../core/storage/storage';
 import { createLogger } from '../../lambda/environment';
 import type { Notification } from '../../lambda/report-status';
-import { processRecord, submitUpload } from '../../lambda/submit-render/submit-upload';
+import { processRecord, submitUpload, type UploadEvent } from '../../lambda/submit-render/submit-upload';
 import { objectCreated, sqsRecord } from './aws-events';
 import { FaultyProcess } from './faulty-calls';
 import { MemoryStorage } from './memory-storage';
@@ -22,6 +22,8 @@ export class UploadWorld {
   readonly log: Array<Record<string, unknown>> = [];
   /** The same as it goes to CloudWatch. */
   readonly rawLog: string[] = [];
+  /** Seconds until SQS delivers failed messages again. */
+  readonly waits: number[] = [];
   readonly bucket = new URL('memory://films/');
   readonly output = new URL('memory://films/renders/');
   /** Of the farm's settings. */
@@ -70,7 +72,11 @@ export class UploadWorld {
       this.rawLog.push(line);
       this.log.push(JSON.parse(line));
     });
-    const { batchItemFailures } = await processRecord(record, (event) => submitUpload(event, services), log);
+    const claimSeconds = services.claim.staleAfterSeconds;
+    const deliverAgainAfter = async (seconds: number): Promise<void> => void this.waits.push(seconds);
+    const message = { log, deliverAgainAfter, claimSeconds };
+    const submit = (event: UploadEvent) => submitUpload(event, services);
+    const { batchItemFailures } = await processRecord(record, submit, message);
     return batchItemFailures.length === 0;
   }
 

@@ -104,7 +104,7 @@ test.each([
     { imageType: 'ECS_AL2023', batchImageStatus: 'LATEST' },
     { imageType: 'ECS_AL2023_NVIDIA', batchImageStatus },
   ];
-  const computeResources = { type: 'SPOT', maxvCpus: 64, subnets: [], ec2Configuration } as const;
+  const computeResources = { type: 'SPOT' as const, maxvCpus: 64, subnets: [], ec2Configuration };
   batch.on(DescribeComputeEnvironmentsCommand).resolves({
     computeEnvironments: [
       { computeEnvironmentName: 'spot', computeEnvironmentArn: 'spot', ecsClusterArn: 'c', computeResources },

@@ -106,6 +106,21 @@ test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
     'wrong',
     /deploy/,
   ],
+  [
+    'Auto Scaling may not use the default EBS key',
+    {
+      environments: answered([
+        {
+          ...SPOT,
+          status: 'INVALID',
+          statusReason: 'CLIENT_ERROR - Client.InternalError: Client error on launch',
+        },
+      ]),
+    },
+    'machines',
+    'wrong',
+    /AWSServiceRoleForAutoScaling/,
+  ],
   ['compute environments are missing', { environments: answered([]) }, 'machines', 'wrong', /deploy/],
   [
     'the compute environment is too small for a slice',
@@ -158,7 +173,7 @@ test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
     { machines: answered({ started: 3, joined: 1, lost: ['i-1', 'i-2'] }) },
     'running',
     'wrong',
-    /terminate/,
+    /subnetIds have a way out .* NAT gateway .* terminate/,
   ],
   [
     'access to machines is denied',

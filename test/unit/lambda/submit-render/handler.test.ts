@@ -6,6 +6,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import { ChangeMessageVisibilityCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
 import { objectCreated, sqsRecord } from '../../../support/aws-events';
@@ -13,6 +14,7 @@ import { SUBMIT_ENVIRONMENT } from '../../../support/submit-environment';
 
 const s3 = mockClient(S3Client);
 const sns = mockClient(SNSClient);
+const sqs = mockClient(SQSClient);
 
 type AwaitedHandler = (event: SQSEvent, context: Pick<Context, 'awsRequestId'>) => Promise<SQSBatchResponse>;
 
@@ -35,6 +37,7 @@ const handle = (records: SQSRecord[]): Promise<SQSBatchResponse> =>
 beforeEach(() => {
   s3.reset();
   sns.reset();
+  sqs.reset();
   jest.spyOn(process.stdout, 'write').mockReturnValue(true);
 });
 afterEach(() => jest.restoreAllMocks());
@@ -68,6 +71,24 @@ test('the submit Lambda reports a failed message for another delivery', async ()
   });
 });
 
+test('the submit Lambda makes SQS deliver a failed message again in a minute', async () => {
+  sqs.on(ChangeMessageVisibilityCommand).resolves({});
+  await handle([sqsRecord('hello')]);
+  const [change] = sqs.commandCalls(ChangeMessageVisibilityCommand);
+  expect(change?.args[0].input).toEqual({
+    QueueUrl: SUBMIT_ENVIRONMENT.QUEUE_URL,
+    ReceiptHandle: 'handle',
+    VisibilityTimeout: 60,
+  });
+});
+
+test('the submit Lambda fails a message even if SQS does not change its timeout', async () => {
+  sqs.on(ChangeMessageVisibilityCommand).rejects(new Error('no'));
+  expect(await handle([sqsRecord('hello', 'bad')])).toEqual({
+    batchItemFailures: [{ itemIdentifier: 'bad' }],
+  });
+});
+
 test('the submit Lambda ignores a scene that starts no render', async () => {
   const asset = objectCreated({ bucket: 'films', key: 'uploads/film/lib/props.blend', etag: 'abc' });
   expect(await handle([sqsRecord(asset)])).toEqual({ batchItemFailures: [] });
@@ -90,6 +111,7 @@ describe('the submit Lambda does not start with the wrong variable', () => {
     ['PARALLEL', '0'],
     ['GPU_PARALLEL', '0'],
     ['TOPIC_ARN', 'spotreel'],
+    ['QUEUE_URL', ''],
     ['OUTPUT_PREFIX', 'uploads/renders/'],
     ['OUTPUT_PREFIX', 'uploads'],
     ['OUTPUT_PREFIX', ''],

@@ -4,8 +4,10 @@ import { awsError } from '../../../../core/aws-error';
 import { SpotreelError } from '../../../../core/errors';
 import { asciiName } from '../../../../core/render/keys';
 import { childUrl } from '../../../../core/storage/storage';
+import { secondsToNextDelivery } from '../../../../lambda/submit-render/submit-upload';
 import { objectCreated } from '../../../support/aws-events';
 import { sceneWithCameras } from '../../../support/camera-scene';
+import { FaultyProcess } from '../../../support/faulty-calls';
 import { SCENE, UploadWorld } from '../../../support/upload-world';
 
 describe('an upload becomes a render', () => {
@@ -265,6 +267,29 @@ describe('the preflight of an upload', () => {
     await world.deliver(await world.upload('uploads/shot.blend', { force: 'true' }));
     expect(world.jobNames()).toHaveLength(2);
     expect(world.batch.jobs[0]?.request.jobDefinition).toBe('render 3.3.0');
+  });
+});
+
+describe('a failed message is delivered again', () => {
+  const fault = new SpotreelError('aws-unavailable', 'passing', 'try again');
+
+  test('sooner at first than later', () => {
+    const waits = [1, 2, 3, 4, 5, 6, 20].map((deliveries) => secondsToNextDelivery(deliveries, fault, 210));
+    expect(waits).toEqual([60, 120, 240, 480, 960, 1080, 1080]);
+  });
+
+  test('once the claim of another runner has expired', () => {
+    const claimed = new SpotreelError('being-submitted', 'passing', 'try again');
+    expect(secondsToNextDelivery(1, claimed, 210)).toBe(210);
+  });
+
+  test('a minute after a passing fault of S3', async () => {
+    const world = new UploadWorld();
+    const body = await world.upload('uploads/shot.blend');
+    expect(await world.deliver(body, new FaultyProcess(1))).toBe(false);
+    expect(world.waits).toEqual([60]);
+    expect(await world.deliver(body)).toBe(true);
+    expect(world.waits).toHaveLength(1);
   });
 });
 
