@@ -57,11 +57,12 @@ export const NOT_IN_COST =
 /** Machines of slices and of the stitch job. Both are empty if a render asks for GPUs and the farm has none. Pure. */
 export function machinePools(machines: Machines, onGpu: boolean): Record<keyof RenderPrices, MachinePool> {
   const { renderVcpus, stitchVcpus, instanceTypes, gpuInstanceTypes = [] } = machines;
+  const { renderMemoryMib, stitchMemoryMib } = machines;
   return {
     render: onGpu
       ? { instanceTypes: gpuInstanceTypes, vcpus: renderVcpus, gpu: true }
-      : { instanceTypes, vcpus: renderVcpus, gpu: false },
-    stitch: { instanceTypes, vcpus: stitchVcpus, gpu: false },
+      : { instanceTypes, vcpus: renderVcpus, memoryMib: renderMemoryMib, gpu: false },
+    stitch: { instanceTypes, vcpus: stitchVcpus, memoryMib: stitchMemoryMib, gpu: false },
   };
 }
 
