@@ -114,6 +114,9 @@ function leastVcpus(pool: Pool, { renderVcpus, stitchVcpus }: MachineChoices): n
   return pool === 'instanceTypes' ? Math.min(renderVcpus, stitchVcpus) : renderVcpus;
 }
 
+/** Most types after that. The farm's description and the environment of its Lambdas have limits. */
+const MOST_TYPES = 50;
+
 /** The types of these families with `least` to `most` vCPUs. */
 function limitSizes(pool: Pool, names: readonly string[], most: number, least: number): PoolMachines {
   const all = names.map((name) => ({ name, types: machineTypes(name) }));
@@ -138,5 +141,10 @@ function limitSizes(pool: Pool, names: readonly string[], most: number, least: n
     problems.push(
       `maxMachineVcpus is ${most}, but a job needs ${least} vCPUs, and no machine of ${pool} is between; raise maxMachineVcpus, or lower renderVcpus`,
     );
-  return { names: [...new Set(fitting)], problems };
+  const chosen = [...new Set(fitting)];
+  if (chosen.length > MOST_TYPES)
+    problems.push(
+      `${pool}: maxMachineVcpus makes ${chosen.length} types of it, more than ${MOST_TYPES}; list fewer families`,
+    );
+  return { names: chosen, problems };
 }

@@ -196,6 +196,14 @@ export interface Receipt {
     readonly interrupted: number;
     readonly lost: number;
   };
+  /** Slices that a retry rendered with other memory than the farm's slices have; absent without any. */
+  readonly retriedMemory?: {
+    readonly slices: number;
+    /** The most memory of one slice. */
+    readonly memoryMib: number;
+    /** Part of `machineSeconds.slices`. */
+    readonly machineSeconds: number;
+  };
   /** Blender's time per frame; absent without frames. */
   readonly frameSeconds?: Quartiles & {
     readonly slowest: { readonly frame: number; readonly seconds: number };
@@ -254,10 +262,22 @@ export function makeReceipt(input: ReceiptInput): Receipt {
       interrupted: tenths(sum(interrupted.map(secondsOf))),
       lost: tenths(sum(interrupted.map(lostSeconds))),
     },
+    ...memoryOf(stretches),
     ...(quartiles && slowest && { frameSeconds: { ...quartiles, slowest } }),
     slices: columnsOf(stretches, interrupted, sliceCount),
     ...(cost && { cost }),
   };
+}
+
+function memoryOf(stretches: readonly Stretch[]): Pick<Receipt, 'retriedMemory'> {
+  const those = stretches.filter(({ memoryMib }) => memoryMib !== undefined);
+  if (those.length === 0) return {};
+  const retriedMemory = {
+    slices: new Set(those.map(({ slice }) => slice)).size,
+    memoryMib: those.reduce((most, { memoryMib = 0 }) => Math.max(most, memoryMib), 0),
+    machineSeconds: tenths(sum(those.map(secondsOf))),
+  };
+  return { retriedMemory };
 }
 
 function columnsOf(

@@ -146,6 +146,32 @@ export function fitOf(
   return known.includes(undefined) ? 'unknown' : 'no';
 }
 
+/** The size of a slice that is retried because it ran out of memory. */
+export interface LargerSize {
+  readonly memoryMib: number;
+  /** Absent if the vCPUs stay. */
+  readonly vcpus?: number;
+}
+
+/**
+ * Sizes with twice the memory, the better first, on machines that surely have it: with twice the vCPUs, else with the
+ * same. `parallel` slices of the usual size run in the queue at a time. Pure.
+ */
+export function largerSizes(
+  instanceTypes: readonly string[],
+  { vcpus, memoryMib, gpu }: JobNeeds & { readonly memoryMib: number },
+  parallel: number,
+): LargerSize[] {
+  const twice = memoryMib * 2;
+  const fits = (times: number): boolean =>
+    times <= parallel &&
+    fitOf(instanceTypes, { vcpus: vcpus * times, memoryMib: twice, gpu }, SURE_SHARE) === 'yes';
+  return [
+    ...(fits(2) ? [{ memoryMib: twice, vcpus: vcpus * 2 }] : []),
+    ...(fits(1) ? [{ memoryMib: twice }] : []),
+  ];
+}
+
 /** Why no machine can run one such job; `undefined` if one can, or if that is unknown. Pure. */
 export function fitFault(instanceTypes: readonly string[], needs: JobNeeds): string | undefined {
   if (fitOf(instanceTypes, needs) !== 'no') return undefined;

@@ -90,6 +90,13 @@ describe('maxMachineVcpus', () => {
     expect(() => readSettings({ maxMachineVcpus: 16, instanceTypes }, {})).toThrow(message);
   });
 
+  test('refuses more types than the description of the farm can have', () => {
+    const instanceTypes = ['m6i', 'm6a', 'm7i', 'm7a', 'r6i', 'r6a', 'r7i', 'r7a', 'c6a'];
+    expect(() => readSettings({ maxMachineVcpus: 96, instanceTypes }, {})).toThrow(
+      'instanceTypes: maxMachineVcpus makes 63 types of it, more than 50; list fewer families',
+    );
+  });
+
   test('refuses a size that no job fits', () => {
     expect(() => readSettings({ maxMachineVcpus: 2, instanceTypes: ['m6i'] }, {})).toThrow(
       'maxMachineVcpus is 2, but a job needs 4 vCPUs, and no machine of instanceTypes is between; raise maxMachineVcpus',

@@ -3,6 +3,7 @@ import {
   DEFAULT_X86,
   fitFault,
   fitOf,
+  largerSizes,
   machineTypes,
   mibPerVcpu,
   vcpusOf,
@@ -70,6 +71,27 @@ describe('fitOf', () => {
 
   test('does not know families that the table lacks', () => {
     expect(fitOf(['c6i.large', 'x2iedn'], { vcpus: 4, memoryMib: 500_000 })).toBe('unknown');
+  });
+});
+
+describe('largerSizes', () => {
+  const slice = { vcpus: 4, memoryMib: 14_000 };
+  const WITH_VCPUS = { memoryMib: 28_000, vcpus: 8 };
+  const SAME_VCPUS = { memoryMib: 28_000 };
+
+  test.each<[string, string[], number, unknown[]]>([
+    ['prefers twice the vCPUs', ['m6i'], 64, [WITH_VCPUS, SAME_VCPUS]],
+    ['keeps the vCPUs if twice as many fit no machine', ['r6i.xlarge'], 64, [SAME_VCPUS]],
+    ['keeps the vCPUs if the queue has too few', ['m6i'], 1, [SAME_VCPUS]],
+    ['is empty if no machine has the memory', ['m6i.xlarge'], 64, []],
+    ['is empty if the machines are unknown', ['x2iedn'], 64, []],
+  ])('%s', (_, types, parallel, sizes) => {
+    expect(largerSizes(types, slice, parallel)).toEqual(sizes);
+  });
+
+  test('needs a GPU on the machine', () => {
+    expect(largerSizes(['m6i', 'g5.xlarge'], { ...slice, gpu: true }, 8)).toEqual([]);
+    expect(largerSizes(['g5'], { ...slice, gpu: true }, 8)).toEqual([WITH_VCPUS, SAME_VCPUS]);
   });
 });
 
