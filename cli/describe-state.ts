@@ -100,11 +100,14 @@ function describeOutputs(outputs: readonly string[]): string {
 }
 
 /** `1: 12 frames, on On-Demand machines at full price`. */
-function describeRetry({ kind, number, why, frames, onDemand }: NonNullable<RenderState['retry']>): string {
+function describeRetry(retry: NonNullable<RenderState['retry']>): string {
+  const { kind, number, why, frames, onDemand, memoryMib } = retry;
   if (kind === 'video') return `${number}: the video only`;
   const parts = [
     countOf(frames, 'frame'),
     ...(onDemand ? ['on On-Demand machines at full price'] : []),
+    ...(memoryMib === undefined ? [] : [`with ${memoryMib} MiB for each slice`]),
+    ...(why === 'memory' ? ['because slices ran out of memory'] : []),
     ...(why === 'reclaimed' ? ['because Spot machines were interrupted too often'] : []),
   ];
   return `${number}: ${parts.join(', ')}`;

@@ -38,7 +38,7 @@ const MOST_FINDINGS = 10;
 
 const HEADLINES: Readonly<Record<RenderStatus['state'], string>> = {
   refused: 'was refused',
-  rescuing: 'continues on On-Demand machines',
+  rescuing: 'continues',
   failed: 'failed',
   partial: 'has a video, but frames or sound are missing',
   complete: 'is complete',
@@ -56,7 +56,8 @@ const LONGEST_LINE = 2000;
  */
 function notificationOf(status: RenderStatus): Notification {
   const { renderId, state, source, reason, findings, frames, retry, links } = status;
-  const headline = `Render ${renderId} ${HEADLINES[state]}`;
+  const how = retry?.why === 'memory' ? ' with more memory' : ' on On-Demand machines';
+  const headline = `Render ${renderId} ${HEADLINES[state]}${state === 'rescuing' ? how : ''}`;
   const listed = findings.slice(0, MOST_FINDINGS).map(({ message }) => `- ${message}`);
   const more = findings.length - listed.length;
   const lines = [

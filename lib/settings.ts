@@ -11,11 +11,17 @@ import {
   settingsFrom,
   unknownVariables,
 } from './setting-names';
+import { chooseMachines } from './machine-settings';
 
 /** A family (`m6i`) or a type (`m6i.2xlarge`). Graviton names have a `g` after the generation and are excluded. */
 const instanceType = form(
   /^(?!a1\b)[a-z]+\d+(?!g)[a-z]*(-[a-z0-9]+)?(\.[a-z0-9-]+)?$/,
   'an x86 instance family or type, such as m6i or m6i.2xlarge',
+);
+
+const instanceTypeOrGroup = form(
+  /^(default_x86_64|(?!a1\b)[a-z]+\d+(?!g)[a-z]*(-[a-z0-9]+)?(\.[a-z0-9-]+)?)$/,
+  'an x86 instance family or type, such as m6i or m6i.2xlarge, or default_x86_64',
 );
 
 const instanceTypes = z.array(instanceType).min(1).max(50);
@@ -68,9 +74,28 @@ export const settingsSchema = z.strictObject({
   spotVcpus: vcpus(1)
     .default(USUAL_FARM.spotVcpus)
     .describe('maximum vCPUs of Spot machines at a time; the Spot quota of the account may be lower'),
-  instanceTypes: instanceTypes
+  instanceTypes: z
+    .array(instanceTypeOrGroup)
+    .min(1)
+    .max(50)
     .default([...USUAL_FARM.instanceTypes])
-    .describe('instance families or types of the machines; more of them mean fewer interruptions'),
+    .describe(
+      'instance families or types of the machines; more of them mean fewer interruptions. For `default_x86_64`, AWS Batch chooses families of the region',
+    ),
+  maxMachineVcpus: z
+    .int()
+    .min(2)
+    .max(384)
+    .optional()
+    .describe(
+      'vCPUs of the largest machine, also with GPUs. By default, a machine may have all sizes of its family, up to 192 vCPUs and more',
+    ),
+  checkInstanceTypes: z
+    .boolean()
+    .default(true)
+    .describe(
+      'whether synth refuses families that the region lacks, by a built-in table; set it to false if AWS offers them now',
+    ),
   onDemandVcpus: vcpus(0)
     .default(0)
     .describe(
@@ -111,13 +136,13 @@ export const settingsSchema = z.strictObject({
     ),
   renderVcpus: sliceVcpus.default(USUAL_FARM.renderVcpus).describe('vCPUs of a slice'),
   renderMemoryMib: memoryMib
-    .default(14_000)
+    .default(USUAL_FARM.renderMemoryMib)
     .describe('memory of a slice in MiB: slightly more than the scene needs'),
   stitchVcpus: sliceVcpus
     .default(USUAL_FARM.stitchVcpus)
     .describe('vCPUs of the stitch job, which makes the video'),
   stitchMemoryMib: memoryMib
-    .default(7_000)
+    .default(USUAL_FARM.stitchMemoryMib)
     .describe('memory of the stitch job in MiB; it opens scenes with sound in Blender'),
   attempts: z
     .int()
@@ -197,10 +222,13 @@ export type Settings = Readonly<z.infer<typeof settingsSchema>>;
 
 /** The jobs and machines of a farm, from which its costs are computed. */
 export function machinesOf(settings: Settings): Machines {
-  const { renderVcpus, stitchVcpus, instanceTypes: types, gpuVcpus, gpuInstanceTypes } = settings;
+  const { renderVcpus, stitchVcpus, renderMemoryMib, stitchMemoryMib } = settings;
+  const { instanceTypes: types, gpuVcpus, gpuInstanceTypes } = settings;
   return {
     renderVcpus,
     stitchVcpus,
+    renderMemoryMib,
+    stitchMemoryMib,
     instanceTypes: [...types],
     ...(gpuVcpus > 0 && { gpuInstanceTypes: [...gpuInstanceTypes] }),
   };
@@ -300,7 +328,10 @@ export function checkSettings(
     ...(result.success ? checkTogether(result.data) : describe(result.error, given, environment)),
   ];
   if (!result.success || problems.length > 0) throw new SettingsError(problems, place);
-  return result.data;
+  // The CDK sets this variable for the app, from the credentials.
+  const machines = chooseMachines(result.data, result.data.region ?? environment.CDK_DEFAULT_REGION);
+  if (machines.problems.length > 0) throw new SettingsError(machines.problems, place);
+  return machines.settings;
 }
 
 /** Problems of settings that depend on each other. */

@@ -5,7 +5,7 @@ import { formatTags } from '../../core/render/options';
 import { plannedVideo } from '../../core/scene/plan';
 import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
-import { formatExactSeconds, formatSeconds, printable, printableName } from '../../core/text';
+import { countOf, formatExactSeconds, formatSeconds, printable, printableName } from '../../core/text';
 import { describeAttempts, describeMachineTime } from '../describe-state';
 import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
 import { print } from '../output';
@@ -14,8 +14,8 @@ import { CostReporter } from '../reporters';
 import { describeRows } from '../output';
 
 function describeReceipt(receipt: Receipt, ended: boolean, hasVideo: boolean): string {
-  const { renderId, source, tags, frames, attempts, interruptions, machineSeconds, frameSeconds, cost } =
-    receipt;
+  const { renderId, source, tags, frames, attempts, interruptions, machineSeconds } = receipt;
+  const { frameSeconds, retriedMemory, cost } = receipt;
   const { slices, stitch, onDemand, interrupted, lost } = machineSeconds;
   const rows: Array<readonly [string, string]> = [
     ['scene', source],
@@ -28,12 +28,18 @@ function describeReceipt(receipt: Receipt, ended: boolean, hasVideo: boolean): s
     ...(interruptions > 0
       ? [['interrupted', `${formatSeconds(interrupted)}, of which ${formatSeconds(lost)} were lost`] as const]
       : []),
+    ...(retriedMemory ? [['more memory', describeMemory(retriedMemory)] as const] : []),
     ...(frameSeconds ? frameRows(frameSeconds) : []),
     ...(cost ? costRows(cost) : []),
   ];
   const lines = describeRows(rows);
   const head = `${printableName(renderId)}: ${ended ? 'receipt' : 'receipt so far (the render has not ended)'}`;
   return printable([head, ...lines].join('\n'));
+}
+
+function describeMemory(retried: NonNullable<Receipt['retriedMemory']>): string {
+  const { slices, memoryMib, machineSeconds } = retried;
+  return `${countOf(slices, 'slice')} rendered again with up to ${memoryMib} MiB, ${formatSeconds(machineSeconds)} of the time`;
 }
 
 function frameRows({

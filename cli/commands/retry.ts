@@ -280,7 +280,7 @@ export function addRetry(command: Command, run: Run): void {
       'Complete frames are never rendered again. If only the video is missing, retry makes the video. ' +
       'If frames are still missing at the end, the video has gaps. ' +
       'On a farm, retry prints one line of JSON with the answers of AWS Batch. ' +
-      '--memory and --vcpus must fit a machine of the queue. ' +
+      'On a farm, retry refuses --memory and --vcpus that fit no machine of the queue. ' +
       '--samples and --on-demand ask for confirmation. ' +
       '--parallel and --threads are for renders of this machine only.',
     exitCodes: [

@@ -6,6 +6,7 @@ import {
   DescribeJobQueuesCommand,
   type JobDefinition,
   type JobQueueDetail,
+  type ResourceType,
 } from '@aws-sdk/client-batch';
 import { EC2Client, type Instance, paginateDescribeInstances } from '@aws-sdk/client-ec2';
 import {
@@ -237,9 +238,19 @@ function askDefinitions(
 }
 
 function definitionOf(arn: string, definition: JobDefinition | undefined): DefinitionFacts {
-  const { image, vcpus, resourceRequirements = [] } = definition?.containerProperties ?? {};
-  const required = resourceRequirements.find(({ type }) => type === 'VCPU')?.value;
-  return { arn, status: definition?.status, image, vcpus: required === undefined ? vcpus : Number(required) };
+  const { image, vcpus, memory, resourceRequirements = [] } = definition?.containerProperties ?? {};
+  const required = (kind: ResourceType, older?: number): number | undefined => {
+    const value = resourceRequirements.find(({ type }) => type === kind)?.value;
+    return value === undefined ? older : Number(value);
+  };
+  return {
+    arn,
+    status: definition?.status,
+    image,
+    vcpus: required('VCPU', vcpus),
+    memoryMib: required('MEMORY', memory),
+    ...(required('GPU') !== undefined && { gpu: true }),
+  };
 }
 
 async function askImages(definitions: Answer<readonly DefinitionFacts[]>): Promise<FarmFacts['images']> {

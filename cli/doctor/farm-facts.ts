@@ -38,6 +38,9 @@ export interface DefinitionFacts {
   readonly status?: string;
   readonly image?: string;
   readonly vcpus?: number;
+  readonly memoryMib?: number;
+  /** Present if its jobs need a GPU. */
+  readonly gpu?: true;
 }
 
 /** An image of a private ECR repository. */

@@ -1,4 +1,5 @@
 import { SET_REGION } from '../../core/aws-error';
+import { fitFault, fitOf } from '../../core/jobs/machine-types';
 import { type Answer, type Check, unanswered, ok, type Refusal, skipped, warning, wrong } from './check';
 import {
   type AccountFacts,
@@ -137,6 +138,12 @@ function judgeEnvironment(environment: EnvironmentFacts, facts: ComputeFacts): C
     const found = `${name} has at most ${maxVcpus} vCPUs, but one slice needs ${vcpus}: no slice ever starts`;
     return wrong('machines', found, 'deploy with spotVcpus (gpuVcpus, onDemandVcpus) at renderVcpus or more');
   }
+  const fault = jobFault(environment, facts);
+  if (fault !== undefined) {
+    const fix =
+      'deploy with less renderMemoryMib (stitchMemoryMib), or with larger machines in instanceTypes';
+    return wrong('machines', `${name} cannot run all jobs of the farm: ${fault}`, fix);
+  }
   if (environment.hasNewerImage) {
     const found = `${name} starts machines from an old machine image, which may lack security fixes`;
     return warning('machines', found, `update it, which lets running jobs end first: ${updateImage(name)}`);
@@ -151,6 +158,16 @@ function judgeEnvironment(environment: EnvironmentFacts, facts: ComputeFacts): C
  */
 const updateImage = (name: string): string =>
   `aws batch update-compute-environment --compute-environment ${name} --compute-resources updateToLatestImageVersion=true`;
+
+/** Why no machine can run a job that its queue may get. Jobs with GPUs go only to machines with GPUs. */
+function jobFault({ instanceTypes }: EnvironmentFacts, { definitions }: ComputeFacts): string | undefined {
+  if (!('value' in definitions)) return undefined;
+  const hasGpus = fitOf(instanceTypes, { vcpus: 1, gpu: true }) === 'yes';
+  return definitions.value
+    .filter(({ gpu = false, vcpus }) => gpu === hasGpus && vcpus !== undefined)
+    .map(({ vcpus = 1, memoryMib, gpu }) => fitFault(instanceTypes, { vcpus, memoryMib, gpu }))
+    .find((fault) => fault !== undefined);
+}
 
 /** vCPUs of the largest job definition; 0 if unknown. */
 function sliceVcpus({ definitions }: ComputeFacts): number {

@@ -30,11 +30,11 @@ export interface AskedFarm extends FarmSize {
 
 /** A farm with default settings, if no deployed farm is known. */
 export function usualFarm(why: string): FarmSize {
-  const { spotVcpus, renderVcpus, stitchVcpus, instanceTypes, gpuInstanceTypes } = USUAL_FARM;
+  const { spotVcpus, renderVcpus, instanceTypes, gpuInstanceTypes, ...jobs } = USUAL_FARM;
   return {
     machines: {
       renderVcpus,
-      stitchVcpus,
+      ...jobs,
       instanceTypes: [...instanceTypes],
       gpuInstanceTypes: [...gpuInstanceTypes],
     },

@@ -62,6 +62,7 @@ export async function renderSlice(
     kept: frames.length - missing.length,
     ...(retry?.onDemand && { onDemand: true }),
     vcpus: retry?.vcpus,
+    memoryMib: retry?.memoryMib,
   });
   const preview = new EarlyPreview(manifest, render, slice, context);
   const run = new SliceRun(manifest, render, slice, reporter, context, () => {

@@ -206,7 +206,7 @@ export class SliceRun {
 }
 
 /** Fields of an attempt that are known when it begins. */
-type Beginning = Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'onDemand' | 'vcpus'>;
+type Beginning = Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'onDemand' | 'vcpus' | 'memoryMib'>;
 
 /** Adds this attempt to `slices/<index>.json`, after earlier attempts, and keeps it up to date. */
 export class SliceReporter {

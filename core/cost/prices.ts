@@ -1,3 +1,12 @@
+import {
+  familyOf,
+  machineTypes,
+  mibPerVcpu,
+  namedMachines,
+  shortList,
+  SURE_SHARE,
+  vcpusOf,
+} from '../jobs/machine-types';
 import { quantileOf } from '../render/slice-figures';
 import { formatUsd, LEAST_USD } from '../text';
 
@@ -91,33 +100,21 @@ const GPU_MACHINES: Readonly<Record<string, { readonly gpus: number; readonly ho
  */
 export const SPOT_SHARE = { low: 0.25, middle: 0.4, high: 0.7 } as const;
 
-/** Possible sizes of a family, smallest first. Bare metal is excluded: AWS Batch takes it only by name. */
-const SIZES: ReadonlyArray<readonly [name: string, vcpus: number]> = [
-  ['medium', 1],
-  ['large', 2],
-  ['xlarge', 4],
-  ...[2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 48, 96].map((times) => [`${times}xlarge`, times * 4] as const),
+/** Possible sizes of a family that `machineTypes` does not know. */
+const SIZES = [
+  'medium',
+  'large',
+  'xlarge',
+  ...[2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 48, 96].map((times) => `${times}xlarge`),
 ];
-
-const VCPUS = new Map(SIZES);
-
-/** `m6i` for `m6i.2xlarge` and for `m6i`. */
-function familyOf(instanceType: string): string {
-  return instanceType.split('.', 1)[0]!;
-}
-
-/**
- * vCPUs of an x86 machine, by the name of its size: `xlarge` has 4, `<n>xlarge` n times as many
- * (https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html); `undefined` for bare metal.
- */
-function vcpusOf(instanceType: string): number | undefined {
-  return VCPUS.get(instanceType.slice(instanceType.indexOf('.') + 1));
-}
 
 /** Types that a setting allows. For a family these are all possible types with at least `leastVcpus`. Pure. */
 export function possibleTypes(setting: string, leastVcpus: number): string[] {
-  if (setting.includes('.')) return [setting];
-  return SIZES.filter(([, vcpus]) => vcpus >= leastVcpus).map(([size]) => `${setting}.${size}`);
+  return namedMachines(setting).flatMap((named) => {
+    if (named.includes('.')) return [named];
+    const types = machineTypes(named)?.map(({ name }) => name) ?? SIZES.map((size) => `${named}.${size}`);
+    return types.filter((type) => vcpusOf(type)! >= leastVcpus);
+  });
 }
 
 /** A range for a figure that is not known exactly. */
@@ -143,10 +140,12 @@ export interface VcpuPrices {
 
 /** The machines that jobs of one kind run on. */
 export interface MachinePool {
-  /** Families (`m6i`) or types (`m6i.2xlarge`), as in the farm's settings. */
+  /** Families (`m6i`), types (`m6i.2xlarge`) or `default_x86_64`, as in the farm's settings. */
   readonly instanceTypes: readonly string[];
   /** vCPUs of one job. */
   readonly vcpus: number;
+  /** Memory of one job in MiB; absent if it is unknown. */
+  readonly memoryMib?: number;
   /** Whether a job needs a GPU. */
   readonly gpu: boolean;
 }
@@ -208,7 +207,8 @@ export function withNote(prices: VcpuPrices, note: string): VcpuPrices {
 }
 
 function onDemandPrices(pool: MachinePool, region: string): Pick<VcpuPrices, 'onDemand' | 'notes'> {
-  const known = pool.instanceTypes.map((setting) => ({ setting, vcpuUsd: tablePrice(setting, pool) }));
+  const named = pool.instanceTypes.flatMap(namedMachines);
+  const known = named.map((setting) => ({ setting, vcpuUsd: tablePrice(setting, pool) }));
   const prices = known.flatMap(({ vcpuUsd }) => (vcpuUsd === undefined ? [] : [vcpuUsd]));
   const unknown = known.filter(({ vcpuUsd }) => vcpuUsd === undefined).map(({ setting }) => setting);
   const notes = [
@@ -227,15 +227,11 @@ function allPrices({ gpu }: MachinePool): number[] {
 }
 
 function unknownNote(unknown: readonly string[], areOthers: boolean): string {
-  const names =
-    unknown.length > MOST_NAMES ? `${unknown.slice(0, MOST_NAMES).join(', ')}, …` : unknown.join(', ');
   const instead = areOthers
     ? 'the prices of the other machines are used'
     : 'the prices of all its machines are used';
-  return `the table of ${TABLE_DATE} has no On-Demand price of ${names} for such a job: ${instead}`;
+  return `the table of ${TABLE_DATE} has no On-Demand price of ${shortList(unknown)} for such a job: ${instead}`;
 }
-
-const MOST_NAMES = 5;
 
 /** On-Demand price per vCPU-hour on the cheapest size of a family or type; `undefined` if the table lacks it. */
 function tablePrice(setting: string, pool: MachinePool): number | undefined {
@@ -246,21 +242,35 @@ function tablePrice(setting: string, pool: MachinePool): number | undefined {
     return prices.length === 0 ? undefined : least(prices);
   }
   const tooSmall = setting.includes('.') && (vcpusOf(setting) ?? Infinity) < pool.vcpus;
-  return tooSmall ? undefined : FAMILY_VCPU_USD[familyOf(setting)];
+  const vcpuUsd = FAMILY_VCPU_USD[familyOf(setting)];
+  return tooSmall || vcpuUsd === undefined ? undefined : vcpuUsd * memoryShare(setting, pool);
+}
+
+/**
+ * vCPUs of such a machine for each vCPU of a job: more than 1 if the memory of the jobs fills the machine first.
+ * Pure.
+ */
+function memoryShare(instanceType: string, { vcpus, memoryMib }: MachinePool): number {
+  const mib = mibPerVcpu(instanceType);
+  return mib === undefined || memoryMib === undefined
+    ? 1
+    : Math.max(1, memoryMib / vcpus / (mib * SURE_SHARE));
 }
 
 function isMeant(instanceType: string, { instanceTypes }: MachinePool): boolean {
-  return instanceTypes.some((setting) => setting === instanceType || setting === familyOf(instanceType));
+  const family = familyOf(instanceType);
+  return instanceTypes.flatMap(namedMachines).some((named) => named === instanceType || named === family);
 }
 
 /**
  * Price per vCPU-hour on a machine that is full of such jobs, as AWS Batch fills it. If each job takes a GPU, the
  * price includes vCPUs that are left over. `undefined` if no job fits.
  */
-function vcpuPrice(instanceType: string, hourUsd: number, { vcpus, gpu }: MachinePool): number | undefined {
+function vcpuPrice(instanceType: string, hourUsd: number, pool: MachinePool): number | undefined {
+  const { vcpus, gpu } = pool;
   const machineVcpus = vcpusOf(instanceType);
   if (machineVcpus === undefined || machineVcpus < vcpus) return undefined;
-  if (!gpu) return hourUsd / machineVcpus;
+  if (!gpu) return (hourUsd / machineVcpus) * memoryShare(instanceType, pool);
   const jobs = Math.min(GPU_MACHINES[instanceType]?.gpus ?? 1, Math.floor(machineVcpus / vcpus));
   return hourUsd / (jobs * vcpus);
 }

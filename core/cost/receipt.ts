@@ -57,11 +57,12 @@ export const NOT_IN_COST =
 /** Machines of slices and of the stitch job. Both are empty if a render asks for GPUs and the farm has none. Pure. */
 export function machinePools(machines: Machines, onGpu: boolean): Record<keyof RenderPrices, MachinePool> {
   const { renderVcpus, stitchVcpus, instanceTypes, gpuInstanceTypes = [] } = machines;
+  const { renderMemoryMib, stitchMemoryMib } = machines;
   return {
     render: onGpu
       ? { instanceTypes: gpuInstanceTypes, vcpus: renderVcpus, gpu: true }
-      : { instanceTypes, vcpus: renderVcpus, gpu: false },
-    stitch: { instanceTypes, vcpus: stitchVcpus, gpu: false },
+      : { instanceTypes, vcpus: renderVcpus, memoryMib: renderMemoryMib, gpu: false },
+    stitch: { instanceTypes, vcpus: stitchVcpus, memoryMib: stitchMemoryMib, gpu: false },
   };
 }
 
@@ -195,6 +196,14 @@ export interface Receipt {
     readonly interrupted: number;
     readonly lost: number;
   };
+  /** Slices that a retry rendered with other memory than the farm's slices have; absent without any. */
+  readonly retriedMemory?: {
+    readonly slices: number;
+    /** The most memory of one slice. */
+    readonly memoryMib: number;
+    /** Part of `machineSeconds.slices`. */
+    readonly machineSeconds: number;
+  };
   /** Blender's time per frame; absent without frames. */
   readonly frameSeconds?: Quartiles & {
     readonly slowest: { readonly frame: number; readonly seconds: number };
@@ -253,10 +262,22 @@ export function makeReceipt(input: ReceiptInput): Receipt {
       interrupted: tenths(sum(interrupted.map(secondsOf))),
       lost: tenths(sum(interrupted.map(lostSeconds))),
     },
+    ...memoryOf(stretches),
     ...(quartiles && slowest && { frameSeconds: { ...quartiles, slowest } }),
     slices: columnsOf(stretches, interrupted, sliceCount),
     ...(cost && { cost }),
   };
+}
+
+function memoryOf(stretches: readonly Stretch[]): Pick<Receipt, 'retriedMemory'> {
+  const those = stretches.filter(({ memoryMib }) => memoryMib !== undefined);
+  if (those.length === 0) return {};
+  const retriedMemory = {
+    slices: new Set(those.map(({ slice }) => slice)).size,
+    memoryMib: those.reduce((most, { memoryMib = 0 }) => Math.max(most, memoryMib), 0),
+    machineSeconds: tenths(sum(those.map(secondsOf))),
+  };
+  return { retriedMemory };
 }
 
 function columnsOf(

@@ -79,8 +79,10 @@ export const USUAL_FARM = {
   /** For one slice, and for the job that makes the video. */
   renderVcpus: 4,
   stitchVcpus: 4,
-  /** x86 families. */
-  instanceTypes: ['m6i', 'm6a', 'm7i', 'm7a', 'r6i', 'r6a', 'r7i'],
+  renderMemoryMib: 14_000,
+  stitchMemoryMib: 7_000,
+  /** AWS Batch chooses families for the region; see `machine-types.ts`. */
+  instanceTypes: ['default_x86_64'],
   gpuInstanceTypes: ['g4dn', 'g5', 'g6'],
 } as const;
 

@@ -12,12 +12,17 @@ import {
   isOnGpu,
   refuseTargets,
 } from './farm';
+import { fitFault } from './machine-types';
 
-/** Flags for the queue of a retry. */
+/** Flags for the queue and the size of the jobs of a retry. */
 export interface QueueFlags {
   /** Name or ARN. */
   readonly queue?: string;
   readonly onDemand?: boolean;
+  /** MiB of a slice, instead of the farm's. */
+  readonly memory?: number;
+  /** vCPUs of a slice, instead of the farm's. */
+  readonly vcpus?: number;
 }
 
 /** Targets of a retry. */
@@ -38,11 +43,15 @@ interface Known {
   readonly jobs: RenderJobs | undefined;
 }
 
-/** Throws `blender-too-old`, `no-gpu`, `no-on-demand`, `no-targets`, `bad-usage` (usage), and errors of AWS Batch. */
+/**
+ * Throws `blender-too-old`, `no-gpu`, `no-on-demand`, `no-machine`, `no-targets`, `bad-usage` (usage), and errors of AWS
+ * Batch.
+ */
 export async function findRetryTargets(
-  { queue, onDemand = false }: QueueFlags,
+  flags: QueueFlags,
   { manifest, farm, batch, jobs }: Known,
 ): Promise<RetryTargets> {
+  const { queue, onDemand = false } = flags;
   if (queue !== undefined && onDemand) throw usage('bad-usage', 'give --queue or --on-demand, not both');
   if (!farm) {
     if (onDemand) throw usage('bad-usage', '--on-demand needs --farm, which has the queue');
@@ -52,6 +61,7 @@ export async function findRetryTargets(
   refuseTargets(manifest, targets, 'farm');
   const chosen = chooseTargets(manifest, targets);
   const jobQueue = onDemand ? onDemandQueue(farm, manifest) : (queue ?? chosen.render.jobQueue);
+  refuseSize(flags, farm, jobQueue);
   const { blenderVersion } = chooseDefinition(manifest, targets);
   const isOther = blenderVersion !== undefined && blenderVersion !== manifest.renderBlenderVersion;
   return {
@@ -73,6 +83,27 @@ function onDemandQueue({ onDemand }: FarmDescription, { options }: Manifest): st
   const message =
     'the farm has no On-Demand machines: deploy it with the setting onDemandVcpus at renderVcpus or more';
   throw usage('no-on-demand', message);
+}
+
+/** Throws `no-machine` if a slice of this size could never start in the queue. Queues of others are not checked. */
+function refuseSize({ memory, vcpus }: QueueFlags, farm: FarmDescription, jobQueue: string): void {
+  const { machines, gpu, onDemand } = farm;
+  const queue = [farm, onDemand, gpu].find((one) => isNamed(one?.jobQueue, jobQueue));
+  if ((memory === undefined && vcpus === undefined) || !machines || !queue) return;
+  const size = { vcpus: vcpus ?? machines.renderVcpus, memoryMib: memory ?? machines.renderMemoryMib };
+  const flag = memory === undefined ? '--vcpus' : '--memory';
+  // The queue has at least as many vCPUs as its slices, and not enough for another slice.
+  if (size.vcpus >= (queue.parallel + 1) * machines.renderVcpus) {
+    const message = `a slice with ${size.vcpus} vCPUs never starts in this queue: its machines together have fewer; lower --vcpus, or raise the setting of the queue (spotVcpus, gpuVcpus or onDemandVcpus)`;
+    throw usage('no-machine', message);
+  }
+  const types = queue === gpu ? (machines.gpuInstanceTypes ?? []) : machines.instanceTypes;
+  const fault = fitFault(types, { ...size, gpu: queue === gpu });
+  if (fault === undefined) return;
+  throw usage(
+    'no-machine',
+    `such a slice never starts in this queue: ${fault}; lower ${flag}, or deploy the farm with larger machines`,
+  );
 }
 
 /** Whether `name` is the queue's ARN, or the name at its end. */

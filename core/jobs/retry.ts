@@ -154,7 +154,8 @@ async function submit(
   };
 }
 
-function inShort({ kind, number, why, slices, frames, partial, onDemand }: RetryPlan): JobsRetry {
+function inShort(plan: RetryPlan): JobsRetry {
+  const { kind, number, why, slices, frames, partial, onDemand, memoryMib } = plan;
   return {
     kind,
     number,
@@ -163,5 +164,6 @@ function inShort({ kind, number, why, slices, frames, partial, onDemand }: Retry
     frames: countFrames(frames),
     ...(partial && { partial }),
     ...(onDemand && { onDemand }),
+    ...(memoryMib !== undefined && { memoryMib }),
   };
 }

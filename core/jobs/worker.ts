@@ -22,6 +22,9 @@ export function exitCodeOf(error: unknown): number {
   return EXIT[error instanceof SpotreelError ? error.kind : 'internal'].code;
 }
 
+/** Part of the reason of a frame or slice whose Blender ran out of the memory of its job. */
+export const MEMORY_REASON = 'out of memory: Blender';
+
 /** `render`: one slice. URLs are in the form that users write (`s3://bucket/key`, `file:///…`), see `location.ts`. */
 export interface RenderCommand {
   readonly command: 'render';

@@ -387,7 +387,10 @@ export const machinesSchema = z.lazy(() =>
     /** For one slice, and for the job that makes the video. */
     renderVcpus: z.int().check(z.gte(1)),
     stitchVcpus: z.int().check(z.gte(1)),
-    /** Families (`m6i`) or types (`m6i.2xlarge`). */
+    /** Memory of the same jobs; absent in the description of a farm that an earlier version deployed. */
+    renderMemoryMib: z.optional(z.int().check(z.gte(1))),
+    stitchMemoryMib: z.optional(z.int().check(z.gte(1))),
+    /** Families (`m6i`), types (`m6i.2xlarge`) or `default_x86_64`. */
     instanceTypes,
     /** Present if the farm has GPUs. */
     gpuInstanceTypes: z.optional(instanceTypes),

@@ -85,7 +85,7 @@ const jobsRetrySchema = z.lazy(() =>
       kind: z.optional(retryKindSchema),
       /** The number of its plan, `retries/<number>.json`. */
       number: z.int().check(z.gte(1)),
-      why: z.enum(['asked', 'reclaimed']),
+      why: z.enum(['asked', 'reclaimed', 'memory']),
       /** Number of children of the render job. 0 for `video`: `render` is then the job of the pair before. */
       slices: z.int().check(z.gte(0)),
       /** Number of frames to render. */
@@ -94,6 +94,8 @@ const jobsRetrySchema = z.lazy(() =>
       partial: z.optional(z.literal(true)),
       /** Present for On-Demand machines. */
       onDemand: z.optional(z.literal(true)),
+      /** Memory of each slice in MiB, if it is not the job definition's. */
+      memoryMib: z.optional(z.int().check(z.gte(1))),
     }),
     z.transform((retry) => ({ ...retry, kind: retry.kind ?? kindOf(retry.slices > 0) })),
   ),
@@ -146,8 +148,8 @@ export const retryPlanSchema = z.lazy(() =>
       /** From 1. */
       number: z.int().check(z.gte(1)),
       createdAt: z.iso.datetime(),
-      /** `asked`: a user asked for it. `reclaimed`: Spot machines were reclaimed too often. */
-      why: z.enum(['asked', 'reclaimed']),
+      /** `asked` by a user; `reclaimed`: Spot machines too often; `memory`: slices ran out of it. */
+      why: z.enum(['asked', 'reclaimed', 'memory']),
       /** The newest pair of jobs at the time of the plan; absent if none was noted. */
       after: z.optional(z.object({ render: z.string(), stitch: z.string() })),
       /**
@@ -212,6 +214,8 @@ const attemptSchema = z.lazy(() =>
     onDemand: z.optional(z.literal(true)),
     /** Its vCPUs, if a retry asked for others than the farm's slices have. */
     vcpus: z.optional(z.int().check(z.gte(1))),
+    /** Its memory in MiB, if a retry had other memory than the farm's slices have. */
+    memoryMib: z.optional(z.int().check(z.gte(1))),
     /** Frames that were stored when the attempt started. */
     kept: count(),
     frames: z.array(
@@ -289,7 +293,7 @@ export type MissingFiles = z.infer<typeof missingFilesSchema>;
 /**
  * `status.json`: how a render ended. Absent during its first run (AWS Batch has the state by then).
  * - `refused`: it was never submitted; `findings` list what to change. Ignored if `jobs.json` exists.
- * - `rescuing`: it has not ended: `jobs` render on On-Demand machines what Spot machines did not finish.
+ * - `rescuing`: it has not ended: `jobs` render the rest on On-Demand machines, or with more memory (see `retry`).
  * - `failed`: it was submitted and has no video.
  * - `partial`: frames are missing, and the video shows other frames instead.
  * - `complete`: the video has every frame.

@@ -36,6 +36,8 @@ export interface Stretch {
   readonly onDemand?: true;
   /** The job's vCPUs, if they differ from the farm's usual ones. */
   readonly vcpus?: number;
+  /** The job's memory in MiB, if it differs from the farm's usual one. */
+  readonly memoryMib?: number;
   readonly reason?: string;
 }
 
@@ -89,7 +91,7 @@ function latestFrames(attempts: readonly SliceAttempt[]): FrameSeconds[] {
 }
 
 function stretchOf(slice: number, attempt: SliceAttempt, next: SliceAttempt | undefined): Stretch {
-  const { startedAt, stoppedAt, exitCode, frames, reason, onDemand, vcpus } = attempt;
+  const { startedAt, stoppedAt, exitCode, frames, reason, onDemand, vcpus, memoryMib } = attempt;
   const from = Date.parse(startedAt);
   // A lost attempt ends with its last frame, or with the start of the next attempt if that is earlier.
   const lastSeen = [stoppedAt, frames.at(-1)?.storedAt].flatMap((at) =>
@@ -106,6 +108,7 @@ function stretchOf(slice: number, attempt: SliceAttempt, next: SliceAttempt | un
     frameSeconds: sum(frames.map(({ seconds }) => seconds)),
     ...(onDemand && { onDemand }),
     vcpus,
+    memoryMib,
     reason,
   };
 }

@@ -20,6 +20,7 @@ import {
   type JobStateChange,
   wasStopped,
 } from './ended-job';
+import { ensureMemoryRetry, type MemoryServices } from './memory-retry';
 import { ensureRescue, rescuedBefore, type RescueServices } from './rescue';
 import { ensureSalvage, type SalvageServices } from './salvage';
 
@@ -71,6 +72,8 @@ export interface FinishServices extends ReportServices {
   readonly salvage?: SalvageServices;
   /** Renders frames whose Spot machines were reclaimed; absent if the farm has no On-Demand machines. */
   readonly rescue?: RescueServices;
+  /** Renders slices again that ran out of memory; absent to let them fail. */
+  readonly memory?: MemoryServices;
 }
 
 /** The result of an event. */
@@ -82,7 +85,8 @@ export type FinishOutcome =
   | { readonly outcome: 'outdated' };
 
 /**
- * Writes `status.json` and sends a message when a job ends its render or continues on On-Demand machines. Events may come
+ * Writes `status.json` and sends a message when a job ends its render, or when the render continues on On-Demand machines
+ * or with more memory. Events may come
  * twice, late or out of order: only the newest pair of jobs counts.
  */
 export async function finishRender(change: JobStateChange, services: FinishServices): Promise<FinishOutcome> {
@@ -96,7 +100,7 @@ export async function finishRender(change: JobStateChange, services: FinishServi
   const rescue = because === undefined ? await rescueOf(ended, jobs, services) : undefined;
   if (rescue) {
     // The newest jobs are a retry that a person started and that was interrupted. It continues.
-    if (rescue.retry?.why !== 'reclaimed') return { outcome: 'outdated' };
+    if (rescue.retry?.why === 'asked') return { outcome: 'outdated' };
     return report(ended, rescue, await rescuing(rescue, ended), services);
   }
   if (await isOutdated(ended, jobs)) return { outcome: 'outdated' };
@@ -133,38 +137,50 @@ async function report(
   return { outcome: await reportStatus(status, render, services), status };
 }
 
-/** The pair of jobs that rescues the frames of reclaimed machines, or `undefined`. */
+/**
+ * The pair of jobs that continues a failed render: with more memory, or on On-Demand machines. `undefined` if nothing is
+ * left to do.
+ */
 async function rescueOf(
   ended: EndedJob,
   jobs: RenderJobs | undefined,
-  { rescue, now }: FinishServices,
+  { memory, rescue, now }: FinishServices,
 ): Promise<RenderJobs | undefined> {
   const { role, render, change } = ended;
-  if (!rescue || !jobs || role !== 'render' || wasStopped(change)) return undefined;
+  if ((!memory && !rescue) || !jobs || role !== 'render' || wasStopped(change)) return undefined;
   if (jobs.render.jobId !== change.jobId) return rescuedBefore(ended, jobs);
   const manifest = await render.manifest.read();
-  return manifest && (await ensureRescue(ended, { manifest, jobs, now }, rescue))?.jobs;
+  if (!manifest) return undefined;
+  const place = { manifest, jobs, now };
+  const retried =
+    (memory && (await ensureMemoryRetry(ended, place, memory))) ??
+    (rescue && (await ensureRescue(ended, place, rescue)));
+  return retried?.jobs;
 }
 
 async function rescuing({ retry }: RenderJobs, { render }: EndedJob): Promise<Result> {
   const { frames } = await countStoredFrames(render);
-  const reason = `Spot machines were reclaimed too often: ${retry?.frames} frames continue on On-Demand machines, at full price`;
+  const reason =
+    retry?.why === 'memory'
+      ? `slices ran out of memory: ${retry.frames} frames continue with ${retry.memoryMib} MiB for each slice`
+      : `Spot machines were reclaimed too often: ${retry?.frames} frames continue on On-Demand machines, at full price`;
   return { state: 'rescuing', reason, findings: [], ...(frames && { frames }) };
 }
 
 /**
  * Whether a stitch job failed because its render job failed. The end of the render job then decides whether a rescue
- * follows. Only farms with rescues need to know; others report what ends first.
+ * follows. Without rescues, Spotreel reports what ends first.
  */
 async function isToldByRender(
   { role, failed, change }: EndedJob,
   jobs: RenderJobs | undefined,
-  { rescue }: FinishServices,
+  { memory, rescue }: FinishServices,
 ): Promise<boolean> {
-  if (!rescue || !jobs || role !== 'stitch' || !failed) return false;
+  const batch = (memory ?? rescue)?.batch;
+  if (!batch || !jobs || role !== 'stitch' || !failed) return false;
   const renderJob = ownRenderJob(jobs);
   if (jobs.stitch.jobId !== change.jobId || renderJob === undefined) return false;
-  const [render] = await rescue.batch.describeJobs([renderJob]);
+  const [render] = await batch.describeJobs([renderJob]);
   return render?.status === 'FAILED';
 }
 

@@ -10,18 +10,23 @@ import type { Render } from '../../core/render/render';
 import { childrenOfFrames } from '../../core/render/slices';
 import { type EndedJob, isTimeout } from './ended-job';
 
-/** Services, queues and job definitions (names or ARNs) to render on On-Demand machines. */
-export interface RescueServices {
+/** Services to submit a retry. */
+export interface RetryServices {
   readonly batch: Batch;
+  readonly claim: ClaimPolicy;
+}
+
+/** Services, queues and job definitions (names or ARNs) to render on On-Demand machines. */
+export interface RescueServices extends RetryServices {
   /** Queue of the On-Demand machines. */
   readonly jobQueue: string;
   readonly renderDefinitions: readonly RenderDefinition[];
   readonly stitch: { readonly jobQueue: string; readonly jobDefinition: string };
   readonly farmName?: string;
-  readonly claim: ClaimPolicy;
 }
 
-interface Place {
+/** The render that a retry continues. */
+export interface RetryPlace {
   readonly manifest: Manifest;
   /** The newest pair, which the failed render job is part of. */
   readonly jobs: RenderJobs;
@@ -35,19 +40,20 @@ interface Place {
  */
 export async function ensureRescue(
   { render, change }: EndedJob,
-  { manifest, jobs, now }: Place,
+  { manifest, jobs, now }: RetryPlace,
   { batch, jobQueue, renderDefinitions, stitch, farmName, claim }: RescueServices,
 ): Promise<SubmittedRetry | undefined> {
   if (jobs.retry?.onDemand || isOnGpu(manifest.options)) return undefined;
   const { missing, failed } = await render.missingFrames(manifest);
   const open = new Set([...missing].filter((frame) => !failed.has(frame)));
   const sliceOf = childrenOfFrames(open, manifest);
-  const slices = await slicesOfJob(render, manifest, jobs);
-  const taken = await reclaimedSlices(change.jobId, new Set(sliceOf.values()), slices, batch);
+  const slices = (await slicesOfJob(render, manifest, jobs)).map((slice, child) => ({ slice, child }));
+  const children = await describeChildren(change.jobId, new Set(sliceOf.values()), slices, batch);
+  const taken = new Set(children.filter(({ job }) => wasReclaimed(job)).map(({ slice }) => slice));
   const frames = [...open].filter((frame) => taken.has(sliceOf.get(frame)!));
   if (frames.length === 0) return undefined;
   const { jobDefinition } = chooseDefinition(manifest, { renderDefinitions });
-  const samples = jobs.retry && (await render.retry(jobs.retry.number).require()).samples;
+  const before = jobs.retry && (await render.retry(jobs.retry.number).require());
   return retryRender(
     render,
     manifest,
@@ -56,7 +62,9 @@ export async function ensureRescue(
       slices: [...taken].toSorted((a, b) => a - b),
       frames,
       partial: frames.length < missing.size,
-      samples,
+      samples: before?.samples,
+      memoryMib: before?.memoryMib,
+      vcpus: before?.vcpus,
       jobQueue,
       onDemand: true,
       after: jobs,
@@ -65,32 +73,33 @@ export async function ensureRescue(
   );
 }
 
-/** The newest pair if it is the rescue of this job, whose event came twice. */
+/** The newest pair if it is the rescue or the memory retry of this job, whose event came twice. */
 export async function rescuedBefore(
   { render, change }: EndedJob,
   jobs: RenderJobs,
 ): Promise<RenderJobs | undefined> {
-  if (jobs.retry?.why !== 'reclaimed') return undefined;
+  if (!jobs.retry || jobs.retry.why === 'asked') return undefined;
   const { after } = await render.retry(jobs.retry.number).require();
   return after?.render === change.jobId ? jobs : undefined;
 }
 
-/** The wanted slices whose child of this job ended because its machine was taken away. Child i has the i-th of `slices`. */
-async function reclaimedSlices(
+/** The children of this job that have one of the wanted slices. Child i has the i-th slice of the job. */
+export async function describeChildren(
   jobId: string,
   wanted: ReadonlySet<number>,
-  slices: readonly number[],
+  slices: ReadonlyArray<{ readonly slice: number; readonly child: number }>,
   batch: Batch,
-): Promise<Set<number>> {
+): Promise<Array<{ readonly slice: number; readonly job: JobDetail }>> {
   const idOf = (child: number) => (slices.length === 1 ? jobId : `${jobId}:${child}`);
-  const children = slices.flatMap((slice, child) => (wanted.has(slice) ? [{ slice, id: idOf(child) }] : []));
-  const details = await batch.describeJobs(children.map(({ id }) => id));
-  const reclaimed = new Set(details.filter(wasReclaimed).map((detail) => detail.jobId));
-  return new Set(children.filter(({ id }) => reclaimed.has(id)).map(({ slice }) => slice));
+  const sliceOf = new Map(
+    slices.filter(({ slice }) => wanted.has(slice)).map(({ slice, child }) => [idOf(child), slice]),
+  );
+  const details = await batch.describeJobs([...sliceOf.keys()]);
+  return details.map((job) => ({ slice: sliceOf.get(job.jobId)!, job }));
 }
 
 /** The slice of each child of the newest render job. */
-async function slicesOfJob(
+export async function slicesOfJob(
   render: Render,
   { sliceCount }: Manifest,
   { retry }: RenderJobs,
@@ -103,7 +112,7 @@ async function slicesOfJob(
  * Whether the job lost its machine: by its status reason, or because the worker got the Spot notice and stopped in time.
  * https://docs.aws.amazon.com/batch/latest/userguide/best-practices.html
  */
-function wasReclaimed({ status, statusReason, attempts = [] }: JobDetail): boolean {
+export function wasReclaimed({ status, statusReason, attempts = [] }: JobDetail): boolean {
   if (status !== 'FAILED') return false;
   const last = attempts.at(-1);
   const reason = last?.statusReason ?? statusReason ?? '';

@@ -1,12 +1,11 @@
 import { Duration, Stack } from 'aws-cdk-lib';
-import type { IJobQueue } from 'aws-cdk-lib/aws-batch';
 import { type EventPattern, Rule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import type { RenderDefinition } from '../../core/jobs/farm';
+import { type LargerSize, largerSizes } from '../../core/jobs/machine-types';
 import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/render/keys';
 import type { Settings } from '../settings';
 import { DeadLetters, FarmFunction } from './farm-function';
@@ -17,7 +16,7 @@ import type { JobQueues } from './job-queues';
 export interface FinishTriggerProps {
   readonly settings: Settings;
   readonly bucket: IBucket;
-  /** The queues whose jobs are watched. Rescues go to the On-Demand queue. */
+  /** The queues whose jobs are watched. Retries and rescues go to them. */
   readonly queues: JobQueues;
   readonly jobs: JobDefinitions;
   readonly topic: ITopic;
@@ -42,14 +41,20 @@ export function endedJobsPattern(jobQueueArns: readonly string[]): EventPattern 
 
 const TIMEOUT = Duration.minutes(2);
 
-/** Without GPU job definitions, because On-Demand machines have no GPUs. */
-function withoutGpus(definitions: readonly RenderDefinition[]): RenderDefinition[] {
-  return definitions.map((definition) => ({ ...definition, gpuJobDefinition: undefined }));
+/** Sizes of slices with twice the memory, for each queue. */
+function largerSlices(settings: Settings, { spot, gpu, onDemand }: JobQueues): Record<string, LargerSize[]> {
+  const { instanceTypes, gpuInstanceTypes, renderVcpus: vcpus, renderMemoryMib: memoryMib } = settings;
+  const slice = { vcpus, memoryMib };
+  return {
+    spot: largerSizes(instanceTypes, slice, spot.parallel),
+    ...(gpu && { gpu: largerSizes(gpuInstanceTypes, { ...slice, gpu: true }, gpu.parallel) }),
+    ...(onDemand && { onDemand: largerSizes(instanceTypes, slice, onDemand.parallel) }),
+  };
 }
 
 /**
- * When a job ends, this Lambda writes `status.json` and publishes a message. If frames are missing, it submits a rescue on
- * On-Demand machines, if the farm has them, or a job that makes a video of the frames that exist.
+ * When a job ends, this Lambda writes `status.json` and publishes a message. If frames are missing, it submits a retry
+ * with more memory, or a rescue on On-Demand machines, or a job that makes a video of the frames that exist.
  */
 export class FinishTrigger extends Construct {
   readonly finish: FarmFunction;
@@ -61,7 +66,7 @@ export class FinishTrigger extends Construct {
     const { settings, bucket, queues, jobs, topic } = props;
     const { farmName } = settings;
     const stitchQueue = queues.spot.queue;
-    const onDemandQueue = queues.onDemand?.queue;
+    const { onDemand, gpu } = queues;
     const stitchDefinition = jobs.stitch.definition;
     this.deadLetters = new DeadLetters(this, 'DeadLetters');
     const deadLetterQueue = this.deadLetters.queue;
@@ -79,10 +84,10 @@ export class FinishTrigger extends Construct {
         TOPIC_ARN: topic.topicArn,
         // No invocation still works then, and Lambda's last try of an event comes later.
         CLAIM_STALE_SECONDS: String(TIMEOUT.toSeconds() + 30),
-        ...(onDemandQueue && {
-          ON_DEMAND_JOB_QUEUE: onDemandQueue.jobQueueArn,
-          RENDER_JOB_DEFINITIONS: Stack.of(this).toJsonString(withoutGpus(jobs.renderDefinitions)),
-        }),
+        RENDER_JOB_DEFINITIONS: Stack.of(this).toJsonString(jobs.renderDefinitions),
+        ...(gpu && { GPU_JOB_QUEUE: gpu.queue.jobQueueArn }),
+        ...(onDemand && { ON_DEMAND_JOB_QUEUE: onDemand.queue.jobQueueArn }),
+        LARGER_SIZES: JSON.stringify(largerSlices(settings, queues)),
       },
       deadLetterQueue,
     });
@@ -98,21 +103,31 @@ export class FinishTrigger extends Construct {
       list: [OUTPUT_PREFIX],
     });
     topic.grantPublish(role);
-    grantSubmitJob(role, [stitchQueue.jobQueueArn, stitchDefinition.jobDefinitionArn], farmName);
     // These two actions support no resources:
     // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html
     role.addToPolicy(
       new PolicyStatement({ actions: ['batch:ListJobs', 'batch:DescribeJobs'], resources: ['*'] }),
     );
-    if (onDemandQueue) this.grantRescue(onDemandQueue, props);
+    this.grantRetries(props);
   }
 
-  /** A rescue is a render job and a stitch job. The Lambda removes its claim, and stops the first if the second fails. */
-  private grantRescue(onDemandQueue: IJobQueue, { settings, bucket, jobs }: FinishTriggerProps): void {
+  /** A retry is a render job and a stitch job. The Lambda removes its claim, and stops the first if the second fails. */
+  private grantRetries({ settings, bucket, jobs, queues }: FinishTriggerProps): void {
     const { farmName } = settings;
     const { role } = this.finish;
-    const definitions = jobs.renders.map(({ render }) => render.definition.jobDefinitionArn);
-    grantSubmitJob(role, [onDemandQueue.jobQueueArn, ...definitions], farmName);
+    const definitions = jobs.renders.flatMap(({ render, gpuRender }) => [
+      render,
+      ...(gpuRender ? [gpuRender] : []),
+    ]);
+    grantSubmitJob(
+      role,
+      [
+        ...queues.all.map(({ jobQueueArn }) => jobQueueArn),
+        jobs.stitch.definition.jobDefinitionArn,
+        ...definitions.map(({ definition }) => definition.jobDefinitionArn),
+      ],
+      farmName,
+    );
     grantTerminateJob(role, farmName);
     grantClaimRemoval(role, bucket);
   }

@@ -24,7 +24,9 @@ test('the farm parameter has everything that the command line reads', () => {
     machines: {
       renderVcpus: 4,
       stitchVcpus: 4,
-      instanceTypes: ['m6i', 'm6a', 'm7i', 'm7a', 'r6i', 'r6a', 'r7i'],
+      renderMemoryMib: 14000,
+      stitchMemoryMib: 7000,
+      instanceTypes: ['default_x86_64'],
     },
     logGroup: '<JobsLog>',
     topicArn: '<NoticesTopic>',

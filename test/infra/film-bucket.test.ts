@@ -83,7 +83,7 @@ test.each([
   ['is protected against deletion', false, true],
   ['is not protected if cdk destroy is to delete the bucket', true, false],
 ])('the storage stack %s', (_, deleteBucket, terminationProtection) => {
-  expect(synthFarm({ deleteBucket }).storage.terminationProtection).toBe(terminationProtection);
+  expect(synthFarm({ deleteBucket }).storage!.terminationProtection).toBe(terminationProtection);
 });
 
 test('the outputs say how long the first upload has to wait', () => {

@@ -82,6 +82,12 @@ test('the finish Lambda runs on Node 24 and arm64 with tracing and its environme
     TOPIC_ARN: '<NoticesTopic>',
     CLAIM_STALE_SECONDS: '150',
   });
+  expect(JSON.parse(flat(Variables.RENDER_JOB_DEFINITIONS))).toEqual([
+    { blenderVersion: '5.2.3', jobDefinition: '<JobsRender52Definition>' },
+  ]);
+  expect(JSON.parse(flat(Variables.LARGER_SIZES))).toEqual({
+    spot: [{ memoryMib: 28_000, vcpus: 8 }, { memoryMib: 28_000 }],
+  });
 });
 
 test('the finish Lambda has only the permissions that it needs', () => {
@@ -89,9 +95,12 @@ test('the finish Lambda has only the permissions that it needs', () => {
     's3:GetObject': ['<FnGetAttFilmBucketArn>/caps/*', '<FnGetAttFilmBucketArn>/renders/*'],
     's3:PutObject': ['<FnGetAttFilmBucketArn>/renders/*'],
     's3:ListBucket': ['<FnGetAttFilmBucketArn> if {"StringLikeIfExists":{"s3:prefix":["renders/*"]}}'],
-    'batch:SubmitJob': ['<ComputeQueue.JobQueueArn>', '<JobsStitchDefinition>'],
+    's3:DeleteObject': ['<FnGetAttFilmBucketArn>/renders/*/submitting.json'],
+    'batch:SubmitJob': ['<ComputeQueue.JobQueueArn>', '<JobsRender52Definition>', '<JobsStitchDefinition>'],
+    'batch:TerminateJob': [FARM_JOBS],
     'batch:TagResource': [
       '<ComputeQueue.JobQueueArn>',
+      '<JobsRender52Definition>',
       '<JobsStitchDefinition>',
       'arn:<AWS::Partition>:batch:<AWS::Region>:<AWS::AccountId>:job/*',
     ].map((resource) => resource + TAGGING_FARM),
@@ -106,21 +115,20 @@ test('the finish Lambda has only the permissions that it needs', () => {
   });
 });
 
-test('the finish Lambda may submit rescues if the farm has On-Demand machines', () => {
+test('the finish Lambda may submit retries to all queues of the farm', () => {
   const { farmTemplate: both } = synthFarm({ onDemandVcpus: 32, gpuVcpus: 16 });
   const { Variables } = onlyProperties(both, 'AWS::Lambda::Function', 'FinishF').Environment;
-  expect(flat(Variables.ON_DEMAND_JOB_QUEUE)).toBe('<ComputeOnDemandQueue.JobQueueArn>');
-  expect(JSON.parse(flat(Variables.RENDER_JOB_DEFINITIONS))).toEqual([
-    { blenderVersion: '5.2.3', jobDefinition: '<JobsRender52Definition>' },
+  expect([Variables.ON_DEMAND_JOB_QUEUE, Variables.GPU_JOB_QUEUE].map(flat)).toEqual([
+    '<ComputeOnDemandQueue.JobQueueArn>',
+    '<ComputeGpuQueue.JobQueueArn>',
   ]);
-  const granted = grants(both, 'FinishRole');
-  // It may not use the queue and definitions of GPUs.
-  expect(granted['batch:SubmitJob']!.toSorted()).toEqual([
+  expect(Object.keys(JSON.parse(flat(Variables.LARGER_SIZES)))).toEqual(['spot', 'gpu', 'onDemand']);
+  expect(grants(both, 'FinishRole')['batch:SubmitJob']!.toSorted()).toEqual([
+    '<ComputeGpuQueue.JobQueueArn>',
     '<ComputeOnDemandQueue.JobQueueArn>',
     '<ComputeQueue.JobQueueArn>',
+    '<JobsGpuRender52Definition>',
     '<JobsRender52Definition>',
     '<JobsStitchDefinition>',
   ]);
-  expect(granted['s3:DeleteObject']).toEqual(['<FnGetAttFilmBucketArn>/renders/*/submitting.json']);
-  expect(granted['batch:TerminateJob']).toEqual([FARM_JOBS]);
 });

@@ -11,7 +11,9 @@ const { farmTemplate } = synthFarm();
 const MACHINES = {
   renderVcpus: 4,
   stitchVcpus: 4,
-  instanceTypes: ['m6i', 'm6a', 'm7i', 'm7a', 'r6i', 'r6a', 'r7i'],
+  renderMemoryMib: 14000,
+  stitchMemoryMib: 7000,
+  instanceTypes: ['default_x86_64'],
 };
 const definition = (id: string, template = farmTemplate): Definition =>
   onlyProperties(template, 'AWS::Batch::JobDefinition', `Jobs${id}`);

@@ -13,7 +13,7 @@ test('the farm uses only Spot machines, 0 to 256 vCPUs, by price and capacity', 
     AllocationStrategy: 'SPOT_PRICE_CAPACITY_OPTIMIZED',
     MinvCpus: 0,
     MaxvCpus: 256,
-    InstanceTypes: ['m6i', 'm6a', 'm7i', 'm7a', 'r6i', 'r6a', 'r7i'],
+    InstanceTypes: ['default_x86_64'],
     Ec2Configuration: [{ ImageType: 'ECS_AL2023' }],
     Tags: { 'spotreel:farm': 'studio' },
   });

@@ -144,7 +144,9 @@ test('retry --on-demand passes memory and vCPUs on after a confirmation', async 
   expect(await json(jobsUrl(folder))).toMatchObject({ retry: { onDemand: true, slices: 1 } });
   expect(await retryChild('dear')).toMatchObject({ exitCode: 0 });
   const report = sliceReportSchema.parse(await json(sliceReportUrl(folder, 2)));
-  expect(report.attempts).toMatchObject([{ onDemand: true, vcpus: 8, frames: [{ frame: 6 }] }]);
+  expect(report.attempts).toMatchObject([
+    { onDemand: true, vcpus: 8, memoryMib: 30_000, frames: [{ frame: 6 }] },
+  ]);
 });
 
 test('retry without a farm uses the queue and definitions of the earlier jobs', async () => {

@@ -39,7 +39,7 @@ const terminating =
 export const BATCH_DEEDS: readonly Deed[] = [
   {
     what: 'submit a job of the farm that renders',
-    by: ['submit'],
+    by: ['submit', 'finish'],
     attempt: ({ batch }, { description: { jobQueue, renderDefinitions } }) =>
       batch.send(submission({ jobQueue, jobDefinition: renderDefinitions.at(-1)!.jobDefinition })),
   },
@@ -51,7 +51,7 @@ export const BATCH_DEEDS: readonly Deed[] = [
   },
   {
     what: 'submit a job of the farm for its GPUs',
-    by: ['submit'],
+    by: ['submit', 'finish'],
     attempt: ({ batch }, { description: { gpu, renderDefinitions } }) =>
       batch.send(
         submission({ jobQueue: gpu!.jobQueue, jobDefinition: renderDefinitions[0]!.gpuJobDefinition! }),
@@ -79,7 +79,7 @@ export const BATCH_DEEDS: readonly Deed[] = [
     by: [],
     attempt: ({ batch }, farm) => batch.send(submission(stitching(farm), 'other')),
   },
-  { what: 'terminate a job of the farm', by: ['submit', 'watch'], attempt: terminating('main') },
+  { what: 'terminate a job of the farm', by: ['submit', 'finish', 'watch'], attempt: terminating('main') },
   { what: 'terminate a job of another farm', by: [], attempt: terminating('other') },
   { what: 'terminate a job of no farm', by: [], attempt: terminating() },
   {

@@ -38,7 +38,7 @@ const DEEDS: readonly Deed[] = [
       key: 'renders/x/submitting.json',
       readers: ['submit', 'finish', 'watch', 'worker'],
       writers: ['submit', 'finish', 'worker'],
-      removers: ['submit', 'worker'],
+      removers: ['submit', 'finish', 'worker'],
     } as const,
     {
       key: 'caps/x.json',

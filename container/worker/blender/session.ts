@@ -9,6 +9,7 @@ import {
   stopProgram,
   withLifeline,
 } from '../../../core/processes/run-program';
+import { MEMORY_REASON } from '../../../core/jobs/worker';
 import { MASTER_ENDINGS } from '../../../core/render/keys';
 import { failureReason, LogTail, memoryWords } from './log';
 
@@ -211,13 +212,14 @@ export function describeEnding(ending: Ending, memory: Memory): string {
       `Blender was silent for ${silentSeconds} seconds, so Spotreel ended it; if it needs longer, raise the setting hangMinutes (SPOTREEL_HANG_SECONDS on this machine)`,
     );
   }
-  const how = signal ? `Blender was ended by ${signal}` : `Blender ended with exit code ${exitCode}`;
+  const what = signal ? `was ended by ${signal}` : `ended with exit code ${exitCode}`;
+  const how = `Blender ${what}`;
   const words = memoryWords(lines);
   if (words === 'gpu') {
     return failureReason(lines, `${how}: the GPU's memory does not hold the scene; render with --device cpu`);
   }
   if (words === 'machine' || (signal === 'SIGKILL' && ranOutOfMemory)) {
-    return failureReason(lines, `out of memory: ${how}; ${memoryRemedy(memory)}`);
+    return failureReason(lines, `${MEMORY_REASON} ${what}; ${memoryRemedy(memory)}`);
   }
   return failureReason(lines, how);
 }

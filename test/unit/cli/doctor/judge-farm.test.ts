@@ -54,6 +54,35 @@ test('judgeFarm reports a healthy farm as ok', () => {
   expect(checks.at(-1)?.found).toBe('2 of 3 machines are working or ready');
 });
 
+const GPU: EnvironmentFacts = { ...SPOT, name: 'gpu', instanceTypes: ['g5.xlarge'] };
+const gpuDefinition = { ...definition, arn: 'arn:…:job-definition/gpu:1', gpu: true } as const;
+const machinesOf = (facts: Partial<FarmFacts>) =>
+  judgeFarm({ ...WELL, ...facts }).filter(({ name }) => name === 'machines');
+
+test('judgeFarm finds jobs that fit no machine of the farm', () => {
+  const small = { ...SPOT, instanceTypes: ['c6i.xlarge'] };
+  const definitions = answered([{ ...definition, memoryMib: 14_000 }]);
+  expect(machinesOf({ environments: answered([small]), definitions })).toMatchObject([
+    {
+      state: 'wrong',
+      found:
+        'spot cannot run all jobs of the farm: no machine of c6i.xlarge has 14000 MiB for a job with 4 vCPUs; the largest leaves about 8064 MiB',
+      fix: expect.stringContaining('renderMemoryMib'),
+    },
+  ]);
+});
+
+test('judgeFarm checks jobs with GPUs only against machines with GPUs', () => {
+  const jobs = answered([
+    { ...definition, memoryMib: 30_000 },
+    { ...gpuDefinition, memoryMib: 14_000 },
+  ]);
+  const environments = answered([SPOT, GPU]);
+  expect(machinesOf({ environments, definitions: jobs }).map(({ state }) => state)).toEqual(['ok', 'ok']);
+  const large = answered([definition, { ...gpuDefinition, memoryMib: 30_000 }]);
+  expect(machinesOf({ environments, definitions: large }).map(({ state }) => state)).toEqual(['ok', 'wrong']);
+});
+
 test.each<[string, Partial<FarmFacts>, string, string, RegExp]>([
   ['the bucket does not exist', { listed: refused('refused') }, 'bucket', 'wrong', /deploy/],
   [

@@ -28,6 +28,21 @@ describe('tablePrices', () => {
     expect(rest.notes).toEqual([expect.stringContaining('25 to 70 % of On-Demand')]);
   });
 
+  test('takes the documented families for default_x86_64', () => {
+    const families = tablePrices(pool(['m6i', 'c6i', 'r6i', 'c7i']), 'us-east-1');
+    expect(tablePrices(pool(['default_x86_64']), 'us-east-1')).toEqual(families);
+  });
+
+  test('charges the vCPUs that stay idle because memory fills the machine first', () => {
+    const priceOf = (family: string, memoryMib?: number) =>
+      tablePrices(pool([family], { memoryMib }), 'us-east-1').onDemand.middle;
+    // 14,000 MiB are the share of 4 vCPUs on a machine of an m family, and of about 8 on one of a c family.
+    expect(priceOf('m6i', 14_000)).toBe(priceOf('m6i'));
+    expect(priceOf('c6i', 14_000) / priceOf('c6i')).toBeCloseTo(1.9, 1);
+    expect(priceOf('c6i', 7_000)).toBe(priceOf('c6i'));
+    expect(priceOf('z1d', 14_000)).toBe(priceOf('z1d'));
+  });
+
   test('gives a type the vCPU price of its family', () => {
     expect(tablePrices(pool(['m6i.8xlarge']), 'us-east-1').onDemand.middle).toBe(0.048);
   });

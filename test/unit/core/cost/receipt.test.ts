@@ -100,6 +100,22 @@ describe('receipt', () => {
     });
   });
 
+  test('lists slices that a retry rendered with more memory', () => {
+    const slices: SliceReport[] = [
+      {
+        version: 1,
+        slice: 1,
+        attempts: [
+          attempt(1, 0, { stoppedAt: at(30), exitCode: 65 }),
+          attempt(1, 60, { memoryMib: 28_000, vcpus: 8, stoppedAt: at(100), exitCode: 143 }),
+          attempt(2, 110, { memoryMib: 28_000, vcpus: 8, stoppedAt: at(120), exitCode: 0 }),
+        ],
+      },
+    ];
+    const { retriedMemory } = makeReceipt(input({ slices }));
+    expect(retriedMemory).toEqual({ slices: 1, memoryMib: 28_000, machineSeconds: 50 });
+  });
+
   test('shows the cost of the same seconds', () => {
     const machines = { renderVcpus: 4, stitchVcpus: 4, instanceTypes: ['m6i'] };
     const prices = tableRenderPrices(machines, false, 'us-east-1');

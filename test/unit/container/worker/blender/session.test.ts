@@ -1,3 +1,4 @@
+import { MEMORY_REASON } from '../../../../../core/jobs/worker';
 import { PassThrough } from 'node:stream';
 import {
   countMemoryKills,
@@ -22,12 +23,12 @@ describe('blender ending', () => {
     [
       'a kill by the kernel for lack of memory',
       { signal: 'SIGKILL', ranOutOfMemory: true },
-      ['out of memory', '2000 MiB', 'renderMemoryMib'],
+      [MEMORY_REASON, '2000 MiB', 'renderMemoryMib'],
     ],
     [
       'Blender running out of memory',
       { exitCode: 1, lines: ['Calloc returns null: len=99 in x'] },
-      ['out of memory', 'Calloc returns null', 'renderMemoryMib'],
+      [MEMORY_REASON, 'Calloc returns null', 'renderMemoryMib'],
     ],
     [
       'a GPU with too little memory',
