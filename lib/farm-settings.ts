@@ -33,11 +33,24 @@ export interface FarmSettings {
    */
   readonly spotVcpus?: number;
   /**
-   * Instance families or types of the machines; more of them mean fewer interruptions. Allowed: a list of 1 to 50,
-   * each an x86 instance family or type, such as m6i or m6i.2xlarge.
-   * @default ["m6i","m6a","m7i","m7a","r6i","r6a","r7i"]
+   * Instance families or types of the machines; more of them mean fewer interruptions. For `default_x86_64`, AWS
+   * Batch chooses families of the region. Allowed: a list of 1 to 50, each an x86 instance family or type, such as
+   * m6i or m6i.2xlarge, or default_x86_64.
+   * @default ["default_x86_64"]
    */
   readonly instanceTypes?: readonly string[];
+  /**
+   * VCPUs of the largest machine, also with GPUs. By default, a machine may have all sizes of its family, up to
+   * 192 vCPUs and more. Allowed: an integer from 2 to 384.
+   * @default - none
+   */
+  readonly maxMachineVcpus?: number;
+  /**
+   * Whether synth refuses families that the region lacks, by a built-in table; set it to false if AWS offers them
+   * now. Allowed: true or false.
+   * @default true
+   */
+  readonly checkInstanceTypes?: boolean;
   /**
    * Maximum vCPUs of On-Demand machines, at full price, in their own queue; 0: none. They render frames that Spot
    * machines did not finish, and `retry --on-demand`. Allowed: an integer from 0 to 10,000.

@@ -1,4 +1,4 @@
-import { Size, Tags, Token } from 'aws-cdk-lib';
+import { Size, Stack, Tags, Token } from 'aws-cdk-lib';
 import type { IJobQueue } from 'aws-cdk-lib/aws-batch';
 import type { CfnBudget } from 'aws-cdk-lib/aws-budgets';
 import type { Dashboard, IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
@@ -99,7 +99,8 @@ export class SpotreelFarm extends Construct {
 
   constructor(scope: Construct, id: string, props: SpotreelFarmProps = {}) {
     super(scope, id);
-    const settings = settingsOf(props);
+    const { region } = Stack.of(this);
+    const settings = settingsOf(props, Token.isUnresolved(region) ? undefined : region);
     const { farmName, logDays: logRetention, email } = settings;
     this.farmName = farmName;
     const { bucket } = new FarmBucket(this, 'Film', { ...props, settings });
@@ -159,8 +160,8 @@ export class SpotreelFarm extends Construct {
   }
 }
 
-/** The props as settings, with defaults. Throws `SettingsError`. */
-function settingsOf(props: SpotreelFarmProps): Settings {
+/** The props as settings, with defaults; `region` if it is known before deployment. Throws `SettingsError`. */
+function settingsOf(props: SpotreelFarmProps, region: string | undefined): Settings {
   const own: ReadonlySet<string> = new Set(OWN_PROPS);
   const given = Object.entries(props).filter(([name, value]) => !own.has(name) && value !== undefined);
   const tokens = given.filter(([, value]) => Token.isUnresolved(value));
@@ -169,7 +170,7 @@ function settingsOf(props: SpotreelFarmProps): Settings {
     ...contradictions(props),
   ];
   if (problems.length > 0) throw new SettingsError(problems, PLACE);
-  return checkSettings(Object.fromEntries(given), PLACE);
+  return checkSettings(Object.fromEntries(given), PLACE, { CDK_DEFAULT_REGION: region });
 }
 
 const PLACE = 'in the props of SpotreelFarm';

@@ -23,7 +23,9 @@ const apart = {
   },
 };
 
-const LAMBDAS = ['submit-render', 'finish-render', 'watch-cost'];
+const LAMBDAS = (await readdir(join(root, 'lambda'), { withFileTypes: true }))
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
 
 const programs = build({
   absWorkingDir: root,
@@ -91,7 +93,7 @@ const copies = [
   'core/processes/supervise.pl',
   // What the construct reads (lib/built-files.ts).
   'container/Dockerfile',
-  'lib/host/watch-spot-notice.sh',
+  ...(await readdir(join(root, 'lib/host'))).map((name) => `lib/host/${name}`),
 ];
 for (const path of copies) {
   await put(join(dist, basename(path)), await readFile(join(root, path)));

@@ -112,6 +112,11 @@ test('only lib and bin import the CDK', () => {
   expect(wrong.map(({ path }) => path)).toEqual([]);
 });
 
+test('only built-files.ts finds files of lib by its own place, which differs in the package', () => {
+  const wrong = files.filter(({ path, text }) => path.startsWith('lib/') && /__(?:dir|file)name/.test(text));
+  expect(wrong.map(({ path }) => path)).toEqual(['lib/built-files.ts']);
+});
+
 test('every source file has at most 400 lines', () => {
   const all = sourceFiles([''], ['.ts', '.mjs', '.js', '.py', '.sh']);
   const long = all

@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { App, Stack } from 'aws-cdk-lib';
 import { readSettings, SettingsError } from '../../lib/settings';
+import { SpotreelFarm } from '../../lib/spotreel-farm';
 import { useScratchFolder } from '../support/scratch-folder';
 import { farmApp, onlyProperties, synthFarm } from './synth-farm';
 
@@ -69,4 +71,14 @@ test('the settings ocio and imageUri exclude each other', () => {
   expect(() => readSettings({ ocio: 'config.txt' }, {})).toThrow(
     'must be the path of a .ocio or .ocioz file',
   );
+});
+
+test('two farms of one app have their own images if only one has ocio', () => {
+  const app = new App({ stackTraces: false, context: { 'aws:cdk:bundling-stacks': [] } });
+  const stack = new Stack(app, 'Mine');
+  const farms = [{ farmName: 'plain' }, { farmName: 'colours', ocio: studio() }];
+  const made = farms.map((props) => new SpotreelFarm(stack, props.farmName, props));
+  expect(made).toHaveLength(2);
+  const contexts = ['worker-image', 'worker-image-2'].map((name) => join(app.assetOutdir, name, 'ocio'));
+  expect(contexts.map((folder) => existsSync(folder))).toEqual([false, true]);
 });

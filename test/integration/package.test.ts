@@ -78,8 +78,14 @@ const TSCONFIG = {
     ...{ target: 'ES2022', module: 'nodenext', strict: true, types: ['node'] },
     ...{ skipLibCheck: false, outDir: 'out' },
   },
-  files: ['app.ts'],
+  files: ['app.ts', 'farm.ts', 'automation.ts'],
 };
+
+/** The TypeScript of a page of the docs. */
+function exampleIn(page: string): string {
+  const text = readFileSync(join(ROOT, 'docs', `${page}.md`), 'utf8');
+  return [...text.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code!).join('\n');
+}
 
 if (runsHeavy('package'))
   test('the package works in an empty app', () => {
@@ -99,6 +105,7 @@ if (runsHeavy('package'))
     for (const name of OF_THE_APP)
       symlinkSync(join(ROOT, 'node_modules', name), join(app, 'node_modules', name));
     copyFileSync(join(ROOT, 'test/fixtures/package/app.ts.txt'), join(app, 'app.ts'));
+    for (const page of ['farm', 'automation']) writeFileSync(join(app, `${page}.ts`), exampleIn(page));
     writeFileSync(join(app, 'tsconfig.json'), JSON.stringify(TSCONFIG));
     runIn(app, process.execPath, join(ROOT, 'node_modules/typescript/bin/tsc'));
     const report: unknown = JSON.parse(runIn(app, process.execPath, 'out/app.js'));
