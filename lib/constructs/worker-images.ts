@@ -73,6 +73,7 @@ const ROOT = join(__dirname, '../..');
 /** The files of the worker, which `npm run build` makes and `container/Dockerfile` copies. */
 export const WORKER_FILES: readonly string[] = [
   'worker.js',
+  'aws-s3.js',
   ...readdirSync(join(ROOT, 'container/worker/blender')).filter((name) => name.endsWith('.py')),
   'sandbox.pl',
   'supervise.pl',
