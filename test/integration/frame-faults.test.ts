@@ -87,18 +87,18 @@ describe.each(fewOrAll('frame-faults', FAULTS, (fault) => USUAL.includes(fault))
 
 describe('a render without 3 frames of 8', () => {
   let place: string;
-  let folder: string;
+  let made: Awaited<ReturnType<typeof renderIn>>;
   beforeAll(async () => {
     place = mkdtempSync(join(tmpdir(), 'spotreel test '));
     const greys = { 1: 10, 2: 40, 3: 70, 4: 100, 5: 130, 6: 160, 7: 190, 8: 220 };
-    const made = await renderIn(place, { greys, faults: { 1: 'fail', 4: 'crash', 5: 'truncate' } });
-    ({ folder } = made);
-    const video = join(folder, 'output.partial.mp4');
-    expect(made).toMatchObject({ exitCode: 3, json: { state: 'partial', framesDone: 5, video } });
+    made = await renderIn(place, { greys, faults: { 1: 'fail', 4: 'crash', 5: 'truncate' } });
   });
   afterAll(() => rmSync(place, { recursive: true, force: true }));
 
   test('each gap of a video shows the frame before it, or the next at the start', async () => {
+    const { folder } = made;
+    const video = join(folder, 'output.partial.mp4');
+    expect(made).toMatchObject({ exitCode: 3, json: { state: 'partial', framesDone: 5, video } });
     const gaps = parseGaps(readFileSync(join(folder, 'gaps.json')));
     expect(gaps).toMatchObject({ frameCount: 8, marked: false });
     expect(gaps.gaps.map(({ frame, shown }) => [frame, shown])).toEqual([
@@ -106,13 +106,14 @@ describe('a render without 3 frames of 8', () => {
       [4, 3],
       [5, 3],
     ]);
-    const shown = await decodeGreys(join(folder, 'output.partial.mp4'));
+    const shown = await decodeGreys(video);
     const wanted = [40, 40, 70, 70, 70, 160, 190, 220];
     expect(shown).toHaveLength(8);
     shown.forEach((grey, i) => expect(Math.abs(grey - wanted[i]!)).toBeLessThan(4));
   });
 
   test('the report names the failed frames with their reasons', () => {
+    const { folder } = made;
     const { gaps } = parseGaps(readFileSync(join(folder, 'gaps.json')));
     expect(gaps).toHaveLength(3);
     const report = reportOf(folder);
@@ -156,8 +157,7 @@ describe('the same command after a fault is fixed', () => {
   const before = (): string => join(place, 'before');
   beforeAll(async () => {
     place = mkdtempSync(join(tmpdir(), 'spotreel test '));
-    const { folder } = await renderIn(place, { faults: { 5: 'fail' } });
-    expect(existsSync(join(folder, 'output.partial.mp4'))).toBe(true);
+    await renderIn(place, { faults: { 5: 'fail' } });
     cpSync(out(), before(), { recursive: true, preserveTimestamps: true });
   });
   // Its jobs name its place, so each test finds it there as it was.
@@ -168,6 +168,7 @@ describe('the same command after a fault is fixed', () => {
   afterAll(() => rmSync(place, { recursive: true, force: true }));
 
   test('renders only the missing frames', async () => {
+    expect(existsSync(join(onlyRender(out()), 'output.partial.mp4'))).toBe(true);
     const times = writeTimes(onlyRender(out()));
     const { exitCode, folder } = await renderIn(place, {});
     expect(exitCode).toBe(0);
