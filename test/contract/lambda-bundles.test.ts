@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { bundleLambda, type Bundle } from '../support/lambda-bundle';
+import { ROOT } from '../support/source-files';
 
 /** Bytes. */
 const LARGEST = 1_000_000;
@@ -27,3 +30,13 @@ describe.each(['submit-render', 'finish-render', 'watch-cost'])('the bundle of %
     expect(held.filter((path) => pattern.test(path))).toEqual([]);
   });
 });
+
+// esbuild writes the path of each module above it.
+test.each(['index.js', 'worker.js'])(
+  'dist/%s does not include the AWS SDK, which it loads on AWS only',
+  (name) => {
+    const bundle = readFileSync(join(ROOT, 'dist', name), 'utf8');
+    expect(bundle).toContain('// node_modules/zod/');
+    expect(bundle).not.toContain('// node_modules/@aws-sdk/');
+  },
+);

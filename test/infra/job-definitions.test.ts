@@ -301,8 +301,10 @@ describe('container/Dockerfile', () => {
 
   test('copies all files of the worker', () => {
     const copied = /^COPY (.*) \/opt\/spotreel\/$/m.exec(dockerfile)?.[1]?.split(' ');
-    expect(copied?.toSorted()).toEqual(['*.pl', '*.py', 'worker.js']);
-    expect(WORKER_FILES).toEqual(expect.arrayContaining(['render_frames.py', 'sandbox.pl', 'supervise.pl']));
+    expect(copied?.toSorted()).toEqual(['*.pl', '*.py', 'aws-s3.js', 'worker.js']);
+    expect(WORKER_FILES).toEqual(
+      expect.arrayContaining(['aws-s3.js', 'render_frames.py', 'sandbox.pl', 'supervise.pl']),
+    );
   });
 
   test('starts the worker', () => {

@@ -151,7 +151,18 @@ describe('wrong usage', () => {
 
 test('render refuses the same name for other options', async () => {
   const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
-  const flags = ['render', CLOCK, '-o', at('out'), '--resolution-percent', '10', '--name', 'take'];
+  const flags = [
+    'render',
+    CLOCK,
+    '-o',
+    at('out'),
+    '--resolution-percent',
+    '10',
+    '--video',
+    'none',
+    '--name',
+    'take',
+  ];
   expect((await spotreel([...flags, '--frames', '1-2'], { environment })).exitCode).toBe(0);
   expectMessage(await spotreel([...flags, '--frames', '1-3'], { environment }), 2, 'choose another name');
 });
@@ -263,10 +274,13 @@ test('a scene that changes while it renders stops the render', async () => {
 });
 
 test('render names the process that uses the same state folder', async () => {
-  const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 2000 });
-  const command = ['render', CLOCK, '-o', at('out'), '--resolution-percent', '10', '--frames', '1-6'];
+  const hold = { frames: [2], until: at('go') };
+  const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
+  const small = ['--resolution-percent', '10', '--frames', '1-2', '-f', '2', '--video', 'none'];
+  const command = ['render', CLOCK, '-o', at('out'), ...small];
   const started = startProgram('spotreel', command, { environment });
   while (!begunFrames(at('out'))) await sleep(20);
   expectMessage(await spotreel(command, { environment }), 2, String(started.process.pid));
+  writeFileSync(at('go'), '');
   expect((await started.finished).exitCode).toBe(0);
 });

@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { installFakeBlender } from '../support/fake-blender';
 import { makeScene } from '../support/blender';
+import { installFakeBlender } from '../support/fake-blender';
 import { startPlayedFarm, type PlayedFarm } from '../support/played-farm';
 import { onlyRender, writeTimes } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -12,6 +13,8 @@ jest.setTimeout(180_000);
 
 const at = useScratchFolder();
 const CLOCK = join(ROOT, 'examples/clock.blend');
+/** At 10 percent: 64×36. Each frame takes a while, as an estimate is of seconds. */
+const FAKE = { width: 64, height: 36, delayMs: 20 };
 
 /** No AWS account: no keys, and no metadata service that gives some. */
 const NO_AWS: NodeJS.ProcessEnv = {
@@ -38,7 +41,7 @@ function ascends({ low, middle, high }: { low: number; middle: number; high: num
 
 test('estimate needs no AWS account to show time here and cost on a farm', async () => {
   const args = [CLOCK, '--resolution-percent', '10', '--samples', '1', '-p', '2'];
-  const blender = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 1000 });
+  const blender = installFakeBlender(at('blender'), { ...FAKE, delayMs: 1000 });
   const estimateHere = (more: string[]) => estimate([...args, ...more], { ...NO_AWS, ...blender });
   const first = await estimateHere(['--json']);
   expect(first).toMatchObject({ exitCode: 0 });
@@ -102,12 +105,11 @@ test('estimate refuses a faulty scene before it renders', async () => {
 
 test('estimate shows by its exit code whether some or all test frames failed', async () => {
   const args = [CLOCK, '--resolution-percent', '10', '-p', '1'];
-  const fake = { width: 64, height: 36 };
-  const some = installFakeBlender(at('some'), { ...fake, faults: { 36: 'fail', 37: 'fail' } });
+  const some = installFakeBlender(at('some'), { ...FAKE, faults: { 36: 'fail', 37: 'fail' } });
   const partly = await estimate(args, { ...NO_AWS, ...some });
   expect(partly.exitCode).toBe(3);
   expect(partly.stdout).toMatch(/frame 3[67] +failed: Error: the fake was told to fail/);
-  const none = installFakeBlender(at('none'), { ...fake, refuse: 'it will not open' });
+  const none = installFakeBlender(at('none'), { ...FAKE, refuse: 'it will not open' });
   const failed = await estimate([...args, '--samples', '3'], { ...NO_AWS, ...none });
   expect(failed).toMatchObject({ exitCode: 1, stdout: '' });
   expect(failed.stderr).toContain('all test frames of');
@@ -125,10 +127,15 @@ test('estimate fails if the named farm does not exist', async () => {
 
 describe('estimate on a farm', () => {
   let farm: PlayedFarm;
+  let folder: string;
   beforeAll(async () => {
-    farm = await startPlayedFarm();
+    folder = mkdtempSync(join(tmpdir(), 'spotreel test '));
+    farm = await startPlayedFarm({}, installFakeBlender(join(folder, 'blender'), FAKE));
   });
-  afterAll(() => farm?.stop());
+  afterAll(async () => {
+    await farm?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
 
   const SMALL = [CLOCK, '--resolution-percent', '10', '--samples', '1'];
 

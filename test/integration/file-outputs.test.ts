@@ -1,11 +1,12 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { readExrHeaders } from '../../container/worker/frames/exr';
 import { blender, makeScene } from '../support/blender';
 import { frameFiles, onlyRender } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
-import { spotreel } from '../support/spotreel';
+import { type Finished, spotreel } from '../support/spotreel';
 
 jest.setTimeout(240_000);
 
@@ -36,7 +37,7 @@ output(tree, invert.outputs[0], 'Hostile', '/hostile/', ['../../up', '/abs/x'])
 output(tree, invert.outputs[0], 'Muted', '/muted/', ['Image']).mute = True
 group = bpy.data.node_groups.new('Group', 'CompositorNodeTree')
 group.inputs.new('NodeSocketColor', 'Image')
-output(group, group.nodes.new('NodeGroupInput').outputs[0], 'Grouped', '/group/', ['Image'], 'JPEG')
+output(group, group.nodes.new('NodeGroupInput').outputs[0], 'Grouped', '', ['Image'], 'JPEG').base_path = '//own/group/'
 user = tree.nodes.new('CompositorNodeGroup')
 user.node_tree = group
 tree.links.new(layers.outputs['Image'], user.inputs[0])
@@ -67,38 +68,42 @@ function pixelsOf(path: string): Buffer {
   return bytes.subarray(Number(bytes.readBigUInt64LE(end)));
 }
 
-test('files of File Output nodes equal those of Blender itself, below outputs/', async () => {
-  const scene = await makeScene(at('shot.blend'), nodes(at('own')));
-  await blender([scene, '-o', at('png', '####'), '-s', '3', '-e', '4', '-a']);
-  const own = filesBelow(at('own'));
-  const result = await spotreel(['render', scene, '-o', at('out'), '--frames', '3,4', '--video', 'none']);
-  expect({ exitCode: result.exitCode, stderr: result.stderr }).toMatchObject({ exitCode: 0 });
-  const out = onlyRender(at('out'));
-  expect(frameFiles(out)).toEqual(['0003.png', '0004.png']);
-  const kept = filesBelow(join(out, 'outputs'));
-  expect(kept.filter((path) => path.includes('3'))).toEqual(
-    [...KEPT.map(([, path]) => path), 'Hostile/up0003.png'].toSorted(),
-  );
-  expect(kept).toHaveLength(12);
-  expect(filesBelow(at('own'))).toEqual(own);
-  for (const [theirs, ours] of KEPT) {
-    const [mine, reference] = [pixelsOf(join(out, 'outputs', ours)), pixelsOf(at('own', theirs))];
-    expect(mine.length).toBeGreaterThan(100);
-    expect(mine.equals(reference)).toBe(true);
-  }
-});
+describe('a render with files of File Output nodes', () => {
+  let folder: string;
+  let out: string;
+  let result: Finished;
+  let [before, after]: string[][] = [[], []];
+  const own = (...names: string[]): string => join(folder, 'own', ...names);
+  const place = (): string[] => ['-o', join(folder, 'out')];
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'spotreel test '));
+    const scene = await makeScene(join(folder, 'shot.blend'), nodes(own()));
+    await blender([scene, '-o', join(folder, 'png', '####'), '-s', '3', '-e', '4', '-a']);
+    before = filesBelow(own());
+    const flags = ['--frames', '3,4', '-f', '2', '--video', 'none'];
+    result = await spotreel(['render', scene, ...place(), ...flags]);
+    after = filesBelow(own());
+    out = onlyRender(join(folder, 'out'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe('a render with files of a File Output node', () => {
-  const prepare = async (): Promise<string> => {
-    const scene = await makeScene(at('shot.blend'), nodes('//comp'));
-    const flags = ['--frames', '3,4', '--video', 'none'];
-    expect((await spotreel(['render', scene, '-o', at('out'), ...flags])).exitCode).toBe(0);
-    return onlyRender(at('out'));
-  };
-  const place = () => ['-o', at('out')];
+  test('files of File Output nodes equal those of Blender itself, below outputs/', () => {
+    expect({ exitCode: result.exitCode, stderr: result.stderr }).toMatchObject({ exitCode: 0 });
+    expect(after).toEqual(before);
+    expect(frameFiles(out)).toEqual(['0003.png', '0004.png']);
+    const kept = filesBelow(join(out, 'outputs'));
+    expect(kept.filter((path) => path.includes('3'))).toEqual(
+      [...KEPT.map(([, path]) => path), 'Hostile/up0003.png'].toSorted(),
+    );
+    expect(kept).toHaveLength(12);
+    for (const [theirs, ours] of KEPT) {
+      const [mine, reference] = [pixelsOf(join(out, 'outputs', ours)), pixelsOf(own(theirs))];
+      expect(mine.length).toBeGreaterThan(100);
+      expect(mine.equals(reference)).toBe(true);
+    }
+  });
 
   test('has them from status to delete', async () => {
-    const out = await prepare();
     const id = out.split('/').at(-1)!;
     const status = await spotreel(['status', id, ...place(), '--json']);
     const names = ['Grouped', 'Hostile', 'Layers', 'Übergabe__1', 'Übergabe__1-2'];

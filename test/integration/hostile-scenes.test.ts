@@ -75,7 +75,7 @@ describe.each(fewOrAll('sandbox', USERS, (user) => user !== 'root'))('as %s', (w
   test('a frame that is not a plain file fails alone, with its reason', async () => {
     const secret = writeOwn('secret.png', PNG.sync.write(new PNG(SIZE)));
     await hostileScene('unsafe-files.py', 7, { SECRET: secret });
-    const { exitCode } = await render([]);
+    const { exitCode } = await render(['-f', '7']);
     expect(exitCode).toBe(3);
     expect(frameFiles(at('out/film'))).toEqual(['0007.png']);
     const reasons = [1, 2, 3, 4, 5, 6].map(

@@ -87,7 +87,7 @@ const SAVED: ReadonlyArray<readonly [string, string, string | undefined]> = [
     'exr',
   ],
 ];
-const USUAL = ['PNG of 16 bits', 'JPEG', 'OpenEXR with layers'];
+const USUAL = ['JPEG', 'OpenEXR with layers'];
 
 test.each(fewOrAll('masters', SAVED, ([name]) => USUAL.includes(name)))(
   'frames and masters of %s equal those of Blender itself',
@@ -97,7 +97,7 @@ test.each(fewOrAll('masters', SAVED, ([name]) => USUAL.includes(name)))(
       at('shot.blend'),
       `${LOOK}scene.render.film_transparent = True\n${names} = ${settings}`,
     );
-    const out = await render(scene, '--frames', '-2,0,5');
+    const out = await render(scene, '--frames', '-2,0,5', '-f', '3');
     await renderDirectly(scene, [-2, 0, 5]);
     expect(frameFiles(out)).toEqual(['-0002.png', '0000.png', '0005.png']);
     for (const name of frameFiles(out)) {
@@ -135,7 +135,7 @@ function undated(path: string): Buffer {
 }
 
 describe('a scene whose format is neither OpenEXR nor JPEG', () => {
-  test.each(fewOrAll('masters', OTHERS, ([format]) => ['TIFF', 'DPX'].includes(format)))(
+  test.each(fewOrAll('masters', OTHERS, ([format]) => format === 'DPX'))(
     '%s has masters of the same bytes that Blender writes',
     async (format, changes, ending) => {
       const scene = await makeScene(
@@ -172,7 +172,7 @@ r.image_settings.file_format = 'OPEN_EXR'
 r.use_border, r.use_crop_to_border = True, True
 r.border_min_x, r.border_max_x, r.border_min_y, r.border_max_y = 0.13, 0.77, 0.21, 0.93`,
   );
-  const out = await render(scene, '--frames', '1');
+  const out = await render(scene, '--frames', '1', '--video', 'none');
   const { width, height } = PNG.sync.read(readFileSync(join(out, 'frames/0001.png')));
   const [part] = readExrHeaders(readFileSync(join(out, 'masters/0001.exr'))).parts;
   expect(part!.dataWindow).toEqual({ xMin: 0, yMin: 0, xMax: width - 1, yMax: height - 1 });

@@ -25,7 +25,11 @@ jest.setTimeout(240_000);
 const at = useScratchFolder();
 const CLOCK = join(ROOT, 'examples/clock.blend');
 /** 64×36, the size of the fake's frames. */
+const FAKE = { width: 64, height: 36 };
 const SMALL = { 'resolution-percent': 10, 'frames-per-slice': 4 };
+
+/** The size of `makeScene`. */
+const SCENE_SIZE = { width: 64, height: 48 };
 
 const rendersOf = (): string[] => readdirSync(at('renders')).filter((name) => !name.startsWith('.'));
 const folderOf = (start: string): string =>
@@ -46,7 +50,8 @@ test('a watch folder renders each scene in uploads once, except faulty ones', as
   drop(scene, at(), 'film/lib/asset.blend');
   writeFileSync(at('uploads/bad.blend'), readFileSync(scene).subarray(0, 5000));
 
-  const first = await startFarm(at(), ['--once']).finished;
+  const environment = installFakeBlender(at('blender'), SCENE_SIZE);
+  const first = await startFarm(at(), ['--once'], { environment }).finished;
   expect(first).toMatchObject({ exitCode: 1 });
   expect(first.stderr).toContain('uploads/bad.blend: refused: ');
   expect(first.stderr).toContain('Take-2: complete');
@@ -72,14 +77,14 @@ test('a watch folder renders each scene in uploads once, except faulty ones', as
   });
 
   const times = writeTimes(folderOf('a-'));
-  const second = startFarm(at(), ['--once']);
+  const second = startFarm(at(), ['--once'], { environment });
   expect(await second.finished).toMatchObject({ exitCode: 0 });
   expect(second.events.map(({ event }) => event)).toEqual(['watching']);
 
   // Another frame range is another render; the same file written again is the same.
   drop(scene, at(), 'a.blend');
   drop(scene, at(), 'film/b.blend', { frames: '1' });
-  const third = startFarm(at(), ['--once']);
+  const third = startFarm(at(), ['--once'], { environment });
   expect(await third.finished).toMatchObject({ exitCode: 0 });
   expect(rendersOf()).toHaveLength(4);
   expect(frameFiles(folderOf('b-'))).toEqual(['0001.png']);
@@ -87,11 +92,12 @@ test('a watch folder renders each scene in uploads once, except faulty ones', as
 });
 
 test('a killed watch folder resumes its queue where it stopped', async () => {
-  // Slow enough for other commands to read it meanwhile.
-  const slow = installFakeBlender(at('slow'), { width: 64, height: 36, delayMs: 600 });
-  drop(CLOCK, at(), 'first.blend', { ...SMALL, 'frames-per-slice': 24, frames: '1-48' });
-  drop(CLOCK, at(), 'second.blend', { ...SMALL, frames: '1-6' });
-  const killed = startFarm(at(), [], { environment: slow });
+  // Each of its two Blenders waits in the middle of a slice until it is killed.
+  const hold = { frames: [7, 19], until: at('never') };
+  const held = installFakeBlender(at('held'), { ...FAKE, hold });
+  drop(CLOCK, at(), 'first.blend', { ...SMALL, 'frames-per-slice': 12, frames: '1-24', video: 'none' });
+  drop(CLOCK, at(), 'second.blend', { ...SMALL, frames: '1-4', video: 'none' });
+  const killed = startFarm(at(), [], { environment: held });
   const { renderId: second } = await killed.until(
     ({ event, key }) => event === 'queued' && key === 'uploads/second.blend',
   );
@@ -116,9 +122,9 @@ test('a killed watch folder resumes its queue where it stopped', async () => {
   for (const id of [first, second]) expect(await stateOf(id!)).toMatchObject({ state: 'stopped' });
   const stored = [...writeTimes(at('renders', first!))].filter(([name]) => !name.startsWith('.'));
   expect(stored.length).toBeGreaterThanOrEqual(5);
-  expect(stored.length).toBeLessThan(48);
+  expect(stored.length).toBeLessThan(24);
 
-  const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
+  const environment = installFakeBlender(at('blender'), FAKE);
   const again = startFarm(at(), ['--once'], { environment });
   expect(await again.finished).toMatchObject({ exitCode: 0 });
   const ends = again.events.filter(({ event }) => event === 'ended');
@@ -129,8 +135,8 @@ test('a killed watch folder resumes its queue where it stopped', async () => {
   const times = writeTimes(at('renders', first!));
   for (const [name, time] of stored) expect({ name, time: times.get(name) }).toEqual({ name, time });
   for (const [id, count] of [
-    [first!, 48],
-    [second!, 6],
+    [first!, 24],
+    [second!, 4],
   ] as const) {
     expect(frameFiles(at('renders', id))).toHaveLength(count);
     const reported = sliceReports(at('renders', id)).flatMap(({ attempts }) =>
@@ -147,7 +153,8 @@ test('a watch folder waits until a scene is copied completely', async () => {
   mkdirSync(at('uploads'));
   writeFileSync(at('uploads/stalled.blend'), bytes.subarray(0, half));
   writeFileSync(at('uploads/slow.blend'), bytes.subarray(0, half));
-  const farm = startFarm(at());
+  const environment = installFakeBlender(at('blender'), SCENE_SIZE);
+  const farm = startFarm(at(), [], { environment });
   // Two seconds between pieces, for longer than a file has to be still.
   const pieces = 5;
   for (let piece = 0; piece < pieces; piece += 1) {
@@ -169,10 +176,10 @@ test('a watch folder waits until a scene is copied completely', async () => {
 });
 
 test('a cancelled render of a watch folder resumes only once it is uploaded again', async () => {
-  const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 600 });
+  const environment = installFakeBlender(at('blender'), { ...FAKE, delayMs: 600 });
   drop(CLOCK, at(), 'a.blend', { ...SMALL, frames: '1-200' });
   drop(CLOCK, at(), 'b.blend', { ...SMALL, frames: '1-201' });
-  drop(CLOCK, at(), 'c.blend', { ...SMALL, frames: '1-4' });
+  drop(CLOCK, at(), 'c.blend', { ...SMALL, frames: '1-4', video: 'none' });
   const farm = startFarm(at(), ['-p', '1'], { environment });
   const queued = (key: string) =>
     farm.until(({ event, ...told }) => event === 'queued' && told.key === `uploads/${key}`);
@@ -221,11 +228,12 @@ test('a cancelled render of a watch folder resumes only once it is uploaded agai
 test('a watch folder runs scripts only with --allow-scripts', async () => {
   const scene = await makeScene(at('scene.blend'), 'scene.frame_end = 1');
   drop(scene, at(), 'trusted.blend', { 'allow-scripts': true, video: 'none' });
-  const refused = await startFarm(at(), ['--once']).finished;
+  const environment = installFakeBlender(at('blender'), SCENE_SIZE);
+  const refused = await startFarm(at(), ['--once'], { environment }).finished;
   expect(refused).toMatchObject({ exitCode: 1 });
   expect(refused.stderr).toContain('uploads/trusted.blend: refused: this farm does not allow scripts');
   // Touched, so that it is tried again.
   drop(scene, at(), 'trusted.blend', { 'allow-scripts': true, video: 'none' });
-  const allowed = await startFarm(at(), ['--once', '--allow-scripts']).finished;
+  const allowed = await startFarm(at(), ['--once', '--allow-scripts'], { environment }).finished;
   expect(allowed).toMatchObject({ exitCode: 0 });
 });

@@ -31,9 +31,12 @@ const REGION = 'us-east-1';
 
 /**
  * A farm in a bucket of moto, and a fake of AWS Batch before real workers. It runs each submitted job at once on this machine,
- * with its children side by side.
+ * with its children side by side. `programs` is the environment that names other programs for the workers.
  */
-export async function startPlayedFarm(more: Partial<FarmDescription> = {}): Promise<PlayedFarm> {
+export async function startPlayedFarm(
+  more: Partial<FarmDescription> = {},
+  programs: NodeJS.ProcessEnv = {},
+): Promise<PlayedFarm> {
   const aws = await startS3Emulator();
   const jobs: PlayedJob[] = [];
   const running: Array<Promise<unknown>> = [];
@@ -47,7 +50,9 @@ export async function startPlayedFarm(more: Partial<FarmDescription> = {}): Prom
     const ends = await Promise.all(
       Array.from({ length: arrayProperties?.size ?? 1 }, (_, index) => {
         const child = arrayProperties && { AWS_BATCH_JOB_ARRAY_INDEX: String(index) };
-        return worker(command, { environment: { ...common, AWS_BATCH_JOB_ATTEMPT: '1', ...child } });
+        return worker(command, {
+          environment: { ...common, ...programs, AWS_BATCH_JOB_ATTEMPT: '1', ...child },
+        });
       }),
     );
     job.status = ends.every(({ exitCode }) => exitCode === 0) ? 'SUCCEEDED' : 'FAILED';

@@ -52,9 +52,10 @@ export async function makeVideo(
   const name = `output.${VIDEO_FILES[video].ending}`;
   const total = manifest.frameCount;
   const { path: ffmpeg, command, environment } = prepareFfmpeg(context);
-  await requireEncoder(ffmpeg, encoderOf(video), video, environment);
+  const encoder = encoderOf(video);
+  await requireEncoder(ffmpeg, encoder, video, environment);
   const { path: sound, findings, lacks } = await mixSound(manifest, video, context);
-  const hasPreview = await hasEncoder(ffmpeg, PREVIEW_ENCODER, environment);
+  const hasPreview = encoder === PREVIEW_ENCODER || (await hasEncoder(ffmpeg, PREVIEW_ENCODER, environment));
   const { first, all: frames } = await withFirst(pngs);
   const [encoded, path] = [join(scratch.ffmpeg, name), join(scratch.own, name)];
   try {
