@@ -12,8 +12,8 @@ import { Docker } from './docker';
 import { standInBase } from './stand-in-base';
 import { type BuiltImage, distContext, tryBuild, workerImage } from './worker-image';
 
-// Two minutes on a machine that has not built it yet.
-jest.setTimeout(600_000);
+// Two minutes on an idle machine that has not built it yet.
+jest.setTimeout(900_000);
 
 let docker: Docker;
 let image: BuiltImage;
