@@ -1,10 +1,10 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Podman } from '../test/rehearsal-containers/podman';
+import { Docker } from '../test/rehearsal-containers/docker';
 import { BLENDER_OF } from '../test/rehearsal-containers/stand-in-base';
 import { distContext, workerImage } from '../test/rehearsal-containers/worker-image';
 
-/** One step of the Dockerfile, as `podman history` reports it. */
+/** One step of the Dockerfile, as `docker history` reports it. */
 interface Step {
   readonly size: number;
   readonly CreatedBy: string;
@@ -25,16 +25,30 @@ const HOLDS: ReadonlyArray<readonly [pattern: RegExp, what: string, changes: str
 
 /** The image's layers with their sizes, and those that a change of the worker rebuilds. */
 export async function benchImage(_runs: number, say: (text: string) => Promise<void>): Promise<void> {
-  const podman = new Podman();
-  const image = await workerImage(podman, 'bookworm');
-  const steps: Step[] = JSON.parse(await podman.run('history', '--format', 'json', image.id));
-  const context = distContext();
-  await appendFile(join(context, 'worker.js'), '// changed\n');
-  const changed = await workerImage(podman, 'bookworm', context);
-  const kept = image.layers.filter((layer, index) => changed.layers[index] === layer).length;
-  // Gives the name back to the image of the unchanged dist/.
-  await workerImage(podman, 'bookworm');
-  await say(describe(steps, image.layers.length, kept));
+  const docker = await Docker.start();
+  try {
+    const image = await workerImage(docker, 'bookworm');
+    const steps = await stepsOf(docker, image.id);
+    const context = distContext();
+    await appendFile(join(context, 'worker.js'), '// changed\n');
+    const changed = await workerImage(docker, 'bookworm', context);
+    const kept = image.layers.filter((layer, index) => changed.layers[index] === layer).length;
+    // Gives the name back to the image of the unchanged dist/.
+    await workerImage(docker, 'bookworm');
+    await say(describe(steps, image.layers.length, kept));
+  } finally {
+    await docker.stop();
+  }
+}
+
+/** The newest first. */
+async function stepsOf(docker: Docker, image: string): Promise<Step[]> {
+  const options = ['--no-trunc', '--human=false', '--format', '{{json .}}'];
+  const lines = await docker.run('history', ...options, image);
+  return lines.split('\n').map((line) => {
+    const { Size, CreatedBy } = JSON.parse(line);
+    return { size: Number(Size), CreatedBy };
+  });
 }
 
 function describe(steps: readonly Step[], layers: number, kept: number): string {

@@ -27,10 +27,10 @@ const SYSTEM_PACKAGES = ['blender', 'ffmpeg', 'libegl1', 'libgl1-mesa-dri'];
 const TEST_PACKAGES = ['python3-venv', 'curl', 'openssl', 'chromium'];
 
 /**
- * Programs that build and run images in the rehearsal: runc, because crun needs something that a machine without systemd
- * lacks; catatonit is the first program of a container; xz-utils packs an archive as Blender's are.
+ * Programs that build and run images in the rehearsal: Docker Engine, as on AWS Batch's machines; mmdebstrap makes their
+ * base; xz-utils packs an archive as Blender's are.
  */
-const CONTAINER_PACKAGES = ['podman', 'runc', 'catatonit', 'debootstrap', 'xz-utils'];
+const CONTAINER_PACKAGES = ['docker.io', 'mmdebstrap', 'xz-utils'];
 
 function main(flags) {
   checkNode();
@@ -136,7 +136,7 @@ function installForTests() {
 }
 
 function installForContainers() {
-  if (['podman', 'runc', 'catatonit', 'debootstrap', 'xz'].every(onPath)) return;
+  if (['dockerd', 'docker', 'mmdebstrap', 'xz'].every(onPath)) return;
   if (!onPath('apt-get'))
     fail(`install ${CONTAINER_PACKAGES.join(', ')}; containers are rehearsed on Debian or Ubuntu`);
   aptInstall(CONTAINER_PACKAGES);

@@ -63,7 +63,7 @@ export interface ContainerRun {
 }
 
 /**
- * The arguments of `podman` for a container like the one that ECS starts by Docker, by the documentation:
+ * The arguments of `docker` for a container like the one that ECS starts by Docker, by the documentation:
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
  */
 export function containerArgs(run: ContainerRun): string[] {
@@ -72,22 +72,13 @@ export function containerArgs(run: ContainerRun): string[] {
   const own = Object.fromEntries(properties.environment.map(({ name, value }) => [name, value]));
   const settings = Object.entries({ ...own, ...environment }).map(([name, value]) => `${name}=${value}`);
   return [
-    // podman 4.3 asks systemd for a timer even for `HEALTHCHECK NONE`. Its own tmpfs on /run and elsewhere is not ECS's.
-    ...[
-      'run',
-      '--rm',
-      '--name',
-      run.name,
-      '--label',
-      run.machine,
-      '--no-healthcheck',
-      '--read-only-tmpfs=false',
-    ],
+    ...['run', '--rm', '--name', run.name, '--label', run.machine],
+    // As AWS Batch does: https://docs.aws.amazon.com/batch/latest/userguide/networking-modes-jobs.html
+    ...['--network', 'host'],
     ...['--user', user, ...(readonlyRootFilesystem ? ['--read-only'] : [])],
-    // Debian has it in another place than podman expects.
-    ...(linuxParameters.initProcessEnabled ? ['--init', '--init-path', '/usr/bin/catatonit'] : []),
+    ...(linuxParameters.initProcessEnabled ? ['--init'] : []),
     ...linuxParameters.tmpfs.flatMap(tmpfsArgs),
-    ...properties.mountPoints.flatMap((point) => volumeArgs(point, properties, run.machine)),
+    ...properties.mountPoints.flatMap((point) => volumeArgs(point, run)),
     ...Object.entries(run.shown ?? {}).flatMap(([here, there]) => ['--volume', `${here}:${there}:ro`]),
     ...properties.resourceRequirements.flatMap((one) =>
       resourceArgs(one.type === 'MEMORY' && run.memoryMib ? { ...one, value: String(run.memoryMib) } : one),
@@ -98,6 +89,16 @@ export function containerArgs(run: ContainerRun): string[] {
   ];
 }
 
+/**
+ * The names of the Docker volumes that a container needs: one for each volume without a path of the host. The ECS agent
+ * creates them before the container and removes them after it (`initializeDockerLocalVolumes` in its task.go).
+ */
+export function volumeNames({ name, properties }: ContainerRun): string[] {
+  return properties.volumes
+    .filter(({ host }) => host?.sourcePath === undefined)
+    .map((volume) => `${name}-${volume.name}`);
+}
+
 type LinuxParameters = ContainerProperties['linuxParameters'];
 
 function tmpfsArgs({ containerPath, size, mountOptions = [] }: LinuxParameters['tmpfs'][number]): string[] {
@@ -106,15 +107,13 @@ function tmpfsArgs({ containerPath, size, mountOptions = [] }: LinuxParameters['
 
 function volumeArgs(
   { sourceVolume, containerPath, readOnly }: ContainerProperties['mountPoints'][number],
-  { volumes }: ContainerProperties,
-  machine: string,
+  { name, properties, machine }: ContainerRun,
 ): string[] {
-  const volume = volumes.find(({ name }) => name === sourceVolume);
+  const volume = properties.volumes.find((one) => one.name === sourceVolume);
   if (!volume) throw new Error(`the job definition has no volume ${sourceVolume}`);
-  const source = volume.host?.sourcePath;
-  // Without a path of the host it is created and deleted with the container.
-  const mount = source === undefined ? containerPath : `${machine}${source}:${containerPath}`;
-  return ['--volume', source !== undefined && readOnly ? `${mount}:ro` : mount];
+  const path = volume.host?.sourcePath;
+  const source = path === undefined ? `${name}-${sourceVolume}` : `${machine}${path}`;
+  return ['--volume', `${source}:${containerPath}${readOnly ? ':ro' : ''}`];
 }
 
 function resourceArgs({ type, value }: ContainerProperties['resourceRequirements'][number]): string[] {

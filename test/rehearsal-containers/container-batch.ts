@@ -8,9 +8,15 @@ import { parseWorkerEvent } from '../../core/jobs/worker';
 import { type AttemptEnd, evaluateOnExit, retryStrategySchema } from '../../core/local-batch/job-state';
 import { CACHE_FOLDER, HOST_FOLDER } from '../../lib/constructs/machines';
 import type { DeployedFarm } from '../rehearsal/deployed-farm';
-import { containerArgs, containerPropertiesSchema, type ContainerRun, fillIn } from './container-args';
+import {
+  containerArgs,
+  containerPropertiesSchema,
+  type ContainerRun,
+  fillIn,
+  volumeNames,
+} from './container-args';
 import { type LogLine, putLog } from './container-logs';
-import type { Podman } from './podman';
+import type { Docker } from './docker';
 
 /** One attempt of one child, and its end. */
 export interface Attempt extends AttemptEnd {
@@ -38,7 +44,7 @@ export interface RunningContainer {
 }
 
 export interface ContainerBatchOptions {
-  readonly podman: Podman;
+  readonly docker: Docker;
   readonly farm: DeployedFarm;
   /** In place of a registry: the definition's image → the id of a local one. */
   readonly images: Readonly<Record<string, string>>;
@@ -68,11 +74,11 @@ type Definition = z.infer<typeof definitionSchema>;
 /** AWS Batch's reason for a machine that EC2 reclaimed (by the documentation; see core/jobs/worker.ts). */
 const RECLAIMED = 'Host EC2 (instance i-0123456789abcdef0) terminated.';
 
-/** podman's own exit codes, for a container that did not come up. */
+/** Docker's own exit codes, for a container that did not come up. */
 const NOT_STARTED = new Set([125, 126, 127]);
 
 /**
- * A fake of AWS Batch and ECS: the children of a job run as containers of podman on this machine,
+ * A fake of AWS Batch and ECS: the children of a job run as containers of Docker Engine on this machine,
  * made from the deployed job definition, two at a time; failed attempts are retried by the definition's rules; what a child
  * does and the end of a job are reported to the emulator, which notifies EventBridge; the output of containers is put into the
  * farm's log group once they have ended. It knows no queue, machine or timeout.
@@ -113,13 +119,22 @@ export class ContainerBatch {
     return attempts;
   }
 
-  /** Removes the containers that an interrupted test has left. */
+  /** The volumes of this machine's containers that are left. */
+  async volumes(): Promise<string[]> {
+    return this.labelled('volume', 'ls');
+  }
+
+  /** Removes the containers and volumes that an interrupted test has left. */
   async stop(): Promise<void> {
-    const left = await this.options.podman.run('ps', '--all', '--quiet', '--filter', `label=${this.machine}`);
-    for (const container of left.split('\n').filter(Boolean)) {
-      await this.options.podman.run('rm', '--force', '--volumes', container);
-    }
+    const { docker } = this.options;
+    for (const container of await this.labelled('ps', '--all')) await docker.run('rm', '--force', container);
+    for (const volume of await this.volumes()) await docker.run('volume', 'rm', volume);
     rmSync(this.machine, { recursive: true, force: true });
+  }
+
+  private async labelled(...list: readonly string[]): Promise<string[]> {
+    const names = await this.options.docker.run(...list, '--quiet', '--filter', `label=${this.machine}`);
+    return names.split('\n').filter(Boolean);
   }
 
   /** All attempts of all children. */
@@ -166,7 +181,7 @@ export class ContainerBatch {
     { containerProperties: properties }: Definition,
     { onLine, shown, memoryMib }: RunJobsOptions,
   ): Promise<Attempt> {
-    const { podman, images, farm } = this.options;
+    const { docker, images, farm } = this.options;
     const image = images[properties.image];
     if (image === undefined) throw new Error(`no local image for ${properties.image}`);
     const name = `spotreel-${job.jobId!}-${index ?? 0}-${attempt}`;
@@ -189,16 +204,19 @@ export class ContainerBatch {
       reclaim: () => {
         if (reclaimed) return;
         reclaimed = true;
-        void podman.try(['kill', '--signal', 'KILL', name]);
+        void docker.try(['kill', '--signal', 'KILL', name]);
       },
     };
     const log: LogLine[] = [];
-    const { exitCode, stderr } = await podman.try(containerArgs(container), {
+    const volumes = volumeNames(container);
+    for (const volume of volumes) await docker.run('volume', 'create', '--label', this.machine, volume);
+    const { exitCode, stderr } = await docker.try(containerArgs(container), {
       onLine: (line) => {
         log.push({ timestamp: Date.now(), message: line });
         onLine?.(line, running);
       },
     });
+    for (const volume of volumes) await docker.run('volume', 'rm', volume);
     const lines = log.map(({ message }) => message);
     const logStreamName = `rehearsal/${name}`;
     await putLog(farm.description.logGroup, logStreamName, log, farm.logs);

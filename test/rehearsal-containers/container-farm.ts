@@ -6,7 +6,7 @@ import { deploy, imageOf, synthesize } from '../rehearsal/deploy';
 import { DeployedFarm } from '../rehearsal/deployed-farm';
 import { ContainerBatch } from './container-batch';
 import { startCredentialsEndpoint, type CredentialsEndpoint } from './credentials-endpoint';
-import type { Podman } from './podman';
+import type { Docker } from './docker';
 
 /** Settings that ask for less than the defaults, which are too much for this machine. */
 const SETTINGS = {
@@ -28,8 +28,11 @@ export class ContainerFarm {
     private readonly folder: string,
   ) {}
 
-  /** `imageIds`: full version of Blender → id of the image with it. */
-  static async start(podman: Podman, imageIds: Readonly<Record<string, string>>): Promise<ContainerFarm> {
+  /** `building`: full version of Blender → id of the image with it. The farm is deployed while they are built. */
+  static async start(
+    docker: Docker,
+    building: Readonly<Record<string, Promise<string>>>,
+  ): Promise<ContainerFarm> {
     const folder = mkdtempSync(join(tmpdir(), 'spotreel-rehearsal-'));
     const aws = await startAwsEmulator(true);
     try {
@@ -37,17 +40,17 @@ export class ContainerFarm {
       copyFileSync(aws.certificate, certificate);
       // The worker is another user.
       chmodSync(certificate, 0o644);
-      const versions = { SPOTREEL_BLENDER_VERSIONS: Object.keys(imageIds).join(',') };
-      await synthesize(join(folder, 'cdk.out'), { ...SETTINGS, ...versions });
-      await deploy(join(folder, 'cdk.out'), aws);
+      const versions = Object.keys(building);
+      const [ids] = await Promise.all([
+        Promise.all(Object.values(building)),
+        deployFarm(join(folder, 'cdk.out'), versions, aws),
+      ]);
       const farm = await DeployedFarm.find(aws);
       const credentials = await startCredentialsEndpoint(await farm.credentialsOf('JobsWorkerRole'));
       const batch = new ContainerBatch({
-        podman,
+        docker,
         farm,
-        images: Object.fromEntries(
-          Object.entries(imageIds).map(([version, id]) => [imageOf(version), id] as const),
-        ),
+        images: Object.fromEntries(versions.map((version, index) => [imageOf(version), ids[index]!])),
         environment: {
           ...credentials.environment,
           AWS_ENDPOINT_URL: aws.endpoint,
@@ -84,4 +87,9 @@ export class ContainerFarm {
     await this.aws.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+async function deployFarm(cdkOut: string, versions: readonly string[], aws: AwsEmulator): Promise<void> {
+  await synthesize(cdkOut, { ...SETTINGS, SPOTREEL_BLENDER_VERSIONS: versions.join(',') });
+  await deploy(cdkOut, aws);
 }

@@ -12,12 +12,13 @@ import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel } from '../support/spotreel';
 import { decodeFrame, probeVideo } from '../support/video';
+import { testCommands } from './commands';
 import type { Attempt } from './container-batch';
 import { ContainerFarm } from './container-farm';
 import { DRIVER_RAN, HOSTILE_LINES, PROBE_RESULTS, probeScript, SCRIPT_RAN } from './hostile-scene';
 import { colourCount, differenceOf, largestDifference } from './pixels';
-import { Podman } from './podman';
-import { BLENDER_OF } from './stand-in-base';
+import { Docker } from './docker';
+import { BLENDER_OF, type Suite } from './stand-in-base';
 import { workerImage } from './worker-image';
 
 // Five minutes on a machine that has not built the images yet.
@@ -26,21 +27,27 @@ jest.setTimeout(900_000);
 const at = useScratchFolder();
 const project = useProject();
 
-let podman: Podman;
+let docker: Docker;
 let containers: ContainerFarm;
 /** Another image, with a newer Blender than this machine's own, takes minutes to build. */
 const HAS_TWO_IMAGES = runsHeavy('images');
 let newerImage: string;
 
 beforeAll(async () => {
-  podman = new Podman();
-  const older = workerImage(podman, 'bookworm');
-  const newer = HAS_TWO_IMAGES ? workerImage(podman, 'trixie') : undefined;
-  const images: Record<string, string> = { [BLENDER_OF.bookworm]: (await older).id };
-  if (newer) newerImage = images[BLENDER_OF.trixie] = (await newer).id;
-  containers = await ContainerFarm.start(podman, images);
+  docker = await Docker.start();
+  const build = async (suite: Suite) => (await workerImage(docker, suite)).id;
+  const images: Record<string, Promise<string>> = { [BLENDER_OF.bookworm]: build('bookworm') };
+  if (HAS_TWO_IMAGES) images[BLENDER_OF.trixie] = build('trixie');
+  containers = await ContainerFarm.start(docker, images);
+  if (HAS_TWO_IMAGES) newerImage = await images[BLENDER_OF.trixie]!;
 });
-afterAll(() => containers?.stop());
+afterAll(async () => {
+  await containers?.stop();
+  await docker?.stop();
+});
+
+// They list the renders of the farm, so they come first.
+testCommands(() => containers);
 
 /** How the attempts ended; jest shows the error of one that should have none. */
 const endsOf = (attempts: readonly Attempt[]) =>
@@ -175,9 +182,9 @@ const blenderIn = ({ lines }: Attempt) => /Blender (\d+\.\d+\.\d+)/.exec(lines.j
       'bpy.context.scene.cycles.use_denoising = False',
       "bpy.ops.wm.save_as_mainfile(filepath='/out/saved.blend')",
     ].join('\n');
-    const run = ['run', '--rm', '--no-healthcheck', '--user', '0', '--volume', `${at()}:/out`];
+    const run = ['run', '--rm', '--user', '0', '--volume', `${at()}:/out`];
     const blender = ['-b', '--factory-startup', '--python-expr', save];
-    await podman.run(...run, '--entrypoint', 'blender', newerImage, ...blender);
+    await docker.run(...run, '--entrypoint', 'blender', newerImage, ...blender);
     const folder = await containers.upload('uploads/saved.blend', readFileSync(at('saved.blend')), {
       frames: '1',
       samples: '1',
@@ -253,6 +260,7 @@ test('a hostile scene in a container writes nothing outside of its render', asyn
   // The two workers themselves.
   expect(containers.credentials.asked() - askedBefore).toBe(2);
   expect(colourCount(await containers.farm.get(`${folder}/frames/0001.png`))).toBeGreaterThan(50);
+  expect(await containers.batch.volumes()).toEqual([]);
   // Only the cache outlives a container that can write to it; its entries are named by hashes.
   const cached = readdirSync(join(containers.batch.machine, CACHE_FOLDER));
   expect(cached.filter((name) => !/^[0-9a-f]{32}$/.test(name))).toEqual([]);

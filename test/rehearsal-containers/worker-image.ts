@@ -1,9 +1,9 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WORKER_FILES } from '../../lib/built-files';
 import { ROOT } from '../support/source-files';
-import type { Podman, PodmanResult } from './podman';
+import type { Docker, DockerResult } from './docker';
 import { BLENDER_OF, standInBase, type Suite } from './stand-in-base';
 
 /** Values of the Dockerfile's arguments. */
@@ -16,64 +16,74 @@ export interface BuildOptions {
   readonly onLine?: (line: string) => void;
 }
 
-/** An image of the podman that built it. */
+/** An image of the engine that built it. */
 export interface BuiltImage {
   readonly id: string;
   /** The layers from the first to the last, each as the `sha256:…` of its content. */
   readonly layers: readonly string[];
 }
 
-/** Builds `container/Dockerfile`, as a registry's user would, with the files in `context`. Ends however podman does. */
+/** A build's end, with the image's id if there is one. */
+export interface BuildResult extends DockerResult {
+  readonly id?: string;
+}
+
+/**
+ * Builds the image from the Dockerfile and the files in `context`, as `cdk deploy` does. A failed build leaves no container.
+ */
 export async function tryBuild(
-  podman: Podman,
+  docker: Docker,
   context: string,
   build: BuildArguments,
   { target, onLine }: BuildOptions = {},
-): Promise<PodmanResult> {
-  const args = Object.entries(build).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
-  return podman.try(
-    [
-      // Docker's format, which knows HEALTHCHECK; a build that fails is to leave nothing behind.
-      ...['build', '--format', 'docker', '--layers', '--force-rm'],
-      // The host's network, and no cgroups.
-      ...['--isolation', 'chroot', '--network', 'host'],
-      ...['--file', join(ROOT, 'container/Dockerfile'), ...(target ? ['--target', target] : []), ...args],
-      context,
-    ],
-    { ...(onLine && { onLine }) },
-  );
+): Promise<BuildResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'spotreel-build-'));
+  try {
+    const idFile = join(folder, 'id');
+    const args = Object.entries(build).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
+    const result = await docker.try(
+      [
+        ...['build', '--force-rm', '--network', 'host', '--iidfile', idFile],
+        ...['--file', join(ROOT, 'container/Dockerfile'), ...(target ? ['--target', target] : []), ...args],
+        context,
+      ],
+      { ...(onLine && { onLine }) },
+    );
+    return result.exitCode === 0 ? { ...result, id: readFileSync(idFile, 'utf8') } : result;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** The farm's image with Debian's Blender of a release, with the worker of dist/. Quick where it was built before. */
 export async function workerImage(
-  podman: Podman,
+  docker: Docker,
   suite: Suite,
   context = distContext(),
 ): Promise<BuiltImage> {
   try {
-    const build = await workerBuild(podman, suite);
-    const { exitCode, stdout, stderr } = await tryBuild(podman, context, build);
-    if (exitCode !== 0) throw new Error(`the image can't be built: ${`${stdout}\n${stderr}`.slice(-4000)}`);
-    const id = stdout.trim().split('\n').at(-1)!;
+    const build = await workerBuild(docker, suite);
+    const { id, stdout, stderr } = await tryBuild(docker, context, build);
+    if (id === undefined) throw new Error(`the image can't be built: ${`${stdout}\n${stderr}`.slice(-4000)}`);
     // A name keeps it from being removed with unused images.
-    await podman.run('tag', id, `localhost/spotreel-rehearsal/worker:${BLENDER_OF[suite]}`);
-    return { id, layers: await layersOf(podman, id) };
+    await docker.run('tag', id, `spotreel-rehearsal/worker:${BLENDER_OF[suite]}`);
+    return { id, layers: await layersOf(docker, id) };
   } finally {
     rmSync(context, { recursive: true, force: true });
   }
 }
 
 /** The arguments of such an image. */
-export async function workerBuild(podman: Podman, suite: Suite): Promise<BuildArguments> {
+export async function workerBuild(docker: Docker, suite: Suite): Promise<BuildArguments> {
   return {
-    BASE_IMAGE: await standInBase(podman, suite),
+    BASE_IMAGE: await standInBase(docker, suite),
     BLENDER_SOURCE: 'debian',
     BLENDER_VERSION: BLENDER_OF[suite],
   };
 }
 
-export async function layersOf(podman: Podman, image: string): Promise<string[]> {
-  const [facts] = JSON.parse(await podman.run('image', 'inspect', image));
+export async function layersOf(docker: Docker, image: string): Promise<string[]> {
+  const [facts] = JSON.parse(await docker.run('image', 'inspect', image));
   return facts.RootFS.Layers;
 }
 
