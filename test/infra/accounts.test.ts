@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { ROOT } from '../support/source-files';
 import { farmApp } from './synth-farm';
 
-jest.setTimeout(300_000);
+jest.setTimeout(900_000);
 
 const ACCOUNT = '111122223333';
 const VPC = {
