@@ -82,7 +82,7 @@ export class Webhook extends Construct {
       targetParameters: { inputTemplate: '<$.body>' },
     });
     // A new pipe checks that its role may read the queue.
-    this.pipe.node.addDependency(role);
+    this.pipe.node.addDependency(role.node.findChild('DefaultPolicy'));
     const alarm = new Alarm(this, 'Alarm', {
       alarmDescription: `Spotreel ${farmName}: messages did not reach webhookUrl`,
       metric: deadLetters.queue.metricApproximateNumberOfMessagesVisible(),

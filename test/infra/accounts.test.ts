@@ -35,7 +35,7 @@ const ACCOUNTS: ReadonlyArray<[account: string, settings: Readonly<Record<string
   ['in GovCloud', { account: ACCOUNT, region: 'us-gov-west-1', gpuVcpus: 16, onDemandVcpus: 16 }],
   [
     'with required tags and a permissions boundary',
-    { tags: { 'cost-center': 'films' }, permissionsBoundary: 'Edge', deleteBucket: true },
+    { tags: { 'cost-center': 'films' }, permissionsBoundary: 'Edge' },
   ],
   [
     'with every option on',
