@@ -24,7 +24,7 @@ export const POLICIES = {
   viewer: 'Viewers',
 } as const;
 
-/** Somebody with the rights of a role, or of a managed policy. */
+/** A caller with the rights of a role, or of a managed policy. */
 export type Role = keyof typeof ROLES | keyof typeof POLICIES;
 
 const isRole = (name: string): name is keyof typeof ROLES => Object.hasOwn(ROLES, name);
