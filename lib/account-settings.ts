@@ -74,6 +74,15 @@ export const accountSettings = {
     .describe(
       'KMS key of the bucket and of the topic with messages and alarms. Its policy must let CloudWatch alarms use it',
     ),
+  webhookUrl: form(
+    /^https:\/\/[a-z0-9][a-z0-9.-]*(:\d+)?(\/[\w.~!$&'()+,;=:@%/?-]*)?$/i,
+    'an HTTPS URL, such as https://example.com/renders',
+  )
+    .max(2048)
+    .optional()
+    .describe(
+      'receives what the mails say, as POSTs with the signature of SNS and a secret key; 40 US cents a month',
+    ),
   vpcCidr: form(
     new RegExp(`^(${OCTET}\\.){3}${OCTET}/(1[6-9]|2[0-4])$`),
     'an IPv4 range from /16 to /24, such as 10.64.0.0/16',

@@ -187,6 +187,12 @@ export interface FarmSettings {
    */
   readonly interruptionExperiment?: boolean;
   /**
+   * Receives what the mails say, as POSTs with the signature of SNS and a secret key; 40 US cents a month.
+   * Allowed: an HTTPS URL, such as https://example.com/renders.
+   * @default - none
+   */
+  readonly webhookUrl?: string;
+  /**
    * Addresses of the farm’s own VPC. Allowed: an IPv4 range from /16 to /24, such as 10.64.0.0/16.
    * @default "10.64.0.0/16"
    */

@@ -1,4 +1,5 @@
-import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import { ManagedPolicy } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket, type IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
@@ -38,11 +39,34 @@ export class FarmStack extends Stack {
     });
     this.output('JobQueue', this.farm.jobQueue.jobQueueName, 'Queue of the Spot machines');
     this.output('Parameter', this.farm.parameterName, 'SSM parameter that describes the farm');
+    this.policiesForPeople();
     if (!bucket) this.output('UploadTo', uploadFolder(used), 'Upload .blend files here');
     const { experimentId } = this.farm;
+    const { webhook } = this.farm;
+    if (webhook) this.output('WebhookSecret', webhook.secret.secretArn, 'Key that the webhook sends');
     if (experimentId !== undefined) {
       this.output('InterruptionExperiment', experimentId, 'FIS experiment template');
     }
+  }
+
+  /** Managed policies, which an administrator attaches to people's roles or permission sets. */
+  private policiesForPeople(): void {
+    const submitters = new ManagedPolicy(this, 'Submitters', {
+      description: 'Spotreel: submit, follow, download, cancel and retry renders',
+    });
+    const viewers = new ManagedPolicy(this, 'Viewers', {
+      description: 'Spotreel: follow and download renders',
+    });
+    this.farm.grantSubmit(submitters);
+    this.farm.grantView(viewers);
+    for (const policy of [submitters, viewers]) {
+      Validations.of(policy).acknowledge({
+        id: 'AwsSolutions-IAM5[Resource::*]',
+        reason: 'batch:ListJobs, batch:DescribeJobs and ec2:DescribeSpotPriceHistory support no resources.',
+      });
+    }
+    this.output('SubmittersPolicy', submitters.managedPolicyArn, 'Managed policy for people who render');
+    this.output('ViewersPolicy', viewers.managedPolicyArn, 'Managed policy for people who look on');
   }
 
   private existingBucket({ bucketName, kmsKeyArn }: Settings): IBucket {

@@ -13,7 +13,7 @@ import { CostWatch, MonthlyBudget } from './constructs/cost-watch';
 import { FarmBucket } from './constructs/farm-bucket';
 import { FarmParameter } from './constructs/farm-parameter';
 import { FinishTrigger } from './constructs/finish-trigger';
-import { grantRenders } from './constructs/grants-to-people';
+import { grantRenders, grantViews, type UsedFarm } from './constructs/grants-to-people';
 import { InterruptionExperiment } from './constructs/interruption-experiment';
 import { JobDefinitions } from './constructs/job-definitions';
 import { JobQueues } from './constructs/job-queues';
@@ -21,6 +21,7 @@ import { MachineRole, MachineTemplate } from './constructs/machines';
 import { FarmTopic, JobMetrics, Monitoring } from './constructs/monitoring';
 import { FarmNetwork } from './constructs/network';
 import { UploadTrigger } from './constructs/upload-trigger';
+import { Webhook } from './constructs/webhook';
 import type { FarmSettings } from './farm-settings';
 import { APP_SETTINGS, BUCKET_SETTINGS } from './account-settings';
 import { checkSettings, type Settings, SettingsError } from './settings';
@@ -91,6 +92,8 @@ export class SpotreelFarm extends Construct {
   readonly parameterName: string;
   readonly dashboard: Dashboard;
   readonly alarms: readonly IAlarm[];
+  /** Only with `webhookUrl`. */
+  readonly webhook?: Webhook;
   /** Only with `monthlyBudgetUsd`. */
   readonly budget?: CfnBudget;
   /** Id of the AWS FIS experiment; only with `interruptionExperiment`. */
@@ -104,7 +107,10 @@ export class SpotreelFarm extends Construct {
     const { farmName, logDays: logRetention, email } = settings;
     this.farmName = farmName;
     const { bucket } = new FarmBucket(this, 'Film', { ...props, settings });
-    const { topic } = new FarmTopic(this, 'Notices', { ...props, email });
+    const { webhookUrl } = settings;
+    const hasWebhook = webhookUrl !== undefined;
+    const { topic } = new FarmTopic(this, 'Notices', { ...props, email, hasWebhook });
+    if (hasWebhook) this.webhook = new Webhook(this, 'Webhook', { farmName, url: webhookUrl, topic });
     this.bucket = bucket;
     this.topic = topic;
 
@@ -155,8 +161,17 @@ export class SpotreelFarm extends Construct {
    * It cannot delete renders.
    */
   grantSubmit(grantee: IGrantable): void {
+    grantRenders(grantee, this.used());
+  }
+
+  /** Lets a role, user or group follow and download renders with the command line, and change nothing. */
+  grantView(grantee: IGrantable): void {
+    grantViews(grantee, this.used());
+  }
+
+  private used(): UsedFarm {
     const { bucket, farmName, parameterName } = this;
-    grantRenders(grantee, { ...this.parts, scope: this, bucket, farmName, parameterName });
+    return { ...this.parts, scope: this, bucket, farmName, parameterName };
   }
 }
 

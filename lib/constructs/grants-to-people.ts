@@ -8,7 +8,7 @@ import type { JobDefinitions } from './job-definitions';
 import type { JobQueues } from './job-queues';
 
 /** The parts of a farm that the command line uses. */
-interface UsedFarm {
+export interface UsedFarm {
   readonly scope: Construct;
   readonly farmName: string;
   readonly bucket: IBucket;
@@ -20,7 +20,7 @@ interface UsedFarm {
 
 /** Lets `grantee` submit, follow, download, cancel and retry renders with the command line. */
 export function grantRenders(grantee: IGrantable, farm: UsedFarm): void {
-  const { scope, farmName, bucket, queues, jobs, parameterName } = farm;
+  const { scope, farmName, bucket, queues, jobs } = farm;
   grantBucketAccess(grantee, bucket, {
     read: [UPLOAD_PREFIX, OUTPUT_PREFIX, CAPS_PREFIX],
     write: [UPLOAD_PREFIX, OUTPUT_PREFIX, CAPS_PREFIX],
@@ -36,6 +36,18 @@ export function grantRenders(grantee: IGrantable, farm: UsedFarm): void {
   const queueArns = queues.all.map(({ jobQueueArn }) => jobQueueArn);
   grantSubmitJob(grantee, [...queueArns, ...definitions], farmName, scope);
   grantTerminateJob(grantee, farmName, scope);
+  grantReading(grantee, farm);
+}
+
+/** Lets `grantee` follow and download renders with the command line, and change nothing. */
+export function grantViews(grantee: IGrantable, farm: UsedFarm): void {
+  const prefixes = [OUTPUT_PREFIX, CAPS_PREFIX];
+  grantBucketAccess(grantee, farm.bucket, { read: prefixes, list: prefixes });
+  grantReading(grantee, farm);
+}
+
+/** What every command reads besides the bucket: the farm, its jobs, their log, and Spot prices. */
+function grantReading(grantee: IGrantable, { scope, parameterName, jobs }: UsedFarm): void {
   const parameterArn = Stack.of(scope).formatArn({
     service: 'ssm',
     resource: 'parameter',

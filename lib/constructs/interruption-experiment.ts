@@ -20,9 +20,18 @@ export class InterruptionExperiment extends Construct {
 
   constructor(scope: Construct, id: string, { farmName }: InterruptionExperimentProps) {
     super(scope, id);
+    const anyExperiment = Stack.of(this).formatArn({
+      service: 'fis',
+      resource: 'experiment',
+      resourceName: '*',
+    });
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('fis.amazonaws.com', {
-        conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+        // https://docs.aws.amazon.com/fis/latest/userguide/getting-started-iam-service-role.html
+        conditions: {
+          StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID },
+          ArnLike: { 'aws:SourceArn': anyExperiment },
+        },
       }),
       description: 'Fault injection: interrupts Spot machines of this farm',
     });

@@ -9,7 +9,7 @@ import {
   RetryStrategy,
 } from 'aws-cdk-lib/aws-batch';
 import { LogDriver } from 'aws-cdk-lib/aws-ecs';
-import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type IRole, Role } from 'aws-cdk-lib/aws-iam';
 import { type ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
@@ -30,6 +30,7 @@ import {
   WORKER_UID,
 } from './machines';
 import { workerProxy } from './proxy';
+import { ownTasks } from './trust';
 import { seriesOf, type WorkerImage, WorkerImages } from './worker-images';
 
 interface WorkerJobProps {
@@ -144,7 +145,7 @@ class WorkerRole extends Construct {
   constructor(scope: Construct, id: string, { bucket }: WorkerRoleProps) {
     super(scope, id);
     this.role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
+      assumedBy: ownTasks(this),
       description: 'Workers: read scenes, write frames and videos',
     });
     grantBucketAccess(this.role, bucket, {
@@ -203,7 +204,7 @@ export class JobDefinitions extends Construct {
     });
     const images = new WorkerImages(this, 'Images', { settings });
     const executionRole = new Role(this, 'ExecutionRole', {
-      assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
+      assumedBy: ownTasks(this),
       description: 'ECS for workers: pulls the image, writes the log',
     });
     images.grantPull(executionRole);

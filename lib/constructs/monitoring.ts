@@ -41,15 +41,17 @@ export interface FarmTopicProps {
    * @default - no encryption at rest
    */
   readonly encryptionKey?: IKey;
+  /** Whether a webhook gets its messages, whose receiver checks their signatures. @default false */
+  readonly hasWebhook?: boolean;
 }
 
 /** The topic on which the farm publishes finished and failed renders and alarms. */
 export class FarmTopic extends Construct {
   readonly topic: ITopic;
 
-  constructor(scope: Construct, id: string, { email, topic, encryptionKey }: FarmTopicProps) {
+  constructor(scope: Construct, id: string, { email, topic, encryptionKey, hasWebhook }: FarmTopicProps) {
     super(scope, id);
-    this.topic = topic ?? this.newTopic(encryptionKey);
+    this.topic = topic ?? this.newTopic(encryptionKey, hasWebhook);
     // This topic has its own policy, so it lacks the default policy that lets alarms publish.
     this.topic.addToResourcePolicy(
       new PolicyStatement({
@@ -69,7 +71,7 @@ export class FarmTopic extends Construct {
    * dollar a month. Messages contain only names of renders and what went wrong.
    * https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
    */
-  private newTopic(masterKey: IKey | undefined): Topic {
+  private newTopic(masterKey: IKey | undefined, hasWebhook = false): Topic {
     masterKey?.addToResourcePolicy(
       new PolicyStatement({
         sid: 'SpotreelAlarms',
@@ -79,7 +81,13 @@ export class FarmTopic extends Construct {
         conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
       }),
     );
-    return new Topic(this, 'Topic', { displayName: 'Spotreel', enforceSSL: true, masterKey });
+    return new Topic(this, 'Topic', {
+      displayName: 'Spotreel',
+      enforceSSL: true,
+      masterKey,
+      // Version 1 signs with SHA-1.
+      ...(hasWebhook && { signatureVersion: '2' }),
+    });
   }
 }
 

@@ -13,11 +13,15 @@ const EVERYTHING = {
   interruptionExperiment: true,
   versioned: true,
   renderDays: 30,
+  webhookUrl: 'https://example.com/renders',
+  kmsKeyArn: 'arn:aws:kms:eu-north-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef',
+  vpcEndpoints: true,
 };
 
 test.each([
   ['with default settings', {}],
   ['with every option on', EVERYTHING],
+  ['in an existing bucket', { bucketName: 'acme-films' }],
   [
     'with an image of a private repository',
     { imageUri: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/worker:1' },

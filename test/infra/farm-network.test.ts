@@ -95,7 +95,7 @@ test('with vpcEndpoints, the farm’s own VPC has private subnets and no interne
   expect(gateways).toHaveLength(1);
 });
 
-test('VPC endpoints accept HTTPS from the machines and only from them', () => {
+test('VPC endpoints accept HTTPS only from the machines', () => {
   const { farmTemplate: template } = synthFarm({ vpcEndpoints: true });
   const groups = allProperties(template, 'AWS::EC2::SecurityGroup');
   const rules: Array<{ SourceSecurityGroupId: unknown; ToPort: number }> = groups.flatMap(

@@ -39,19 +39,19 @@ const terminating =
 export const BATCH_DEEDS: readonly Deed[] = [
   {
     what: 'submit a job of the farm that renders',
-    by: ['submit', 'finish'],
+    by: ['submit', 'finish', 'submitter'],
     attempt: ({ batch }, { description: { jobQueue, renderDefinitions } }) =>
       batch.send(submission({ jobQueue, jobDefinition: renderDefinitions.at(-1)!.jobDefinition })),
   },
   {
     what: 'submit a job that makes a video',
-    by: ['submit', 'finish'],
+    by: ['submit', 'finish', 'submitter'],
     attempt: ({ batch }, { description: { jobQueue, stitchJobDefinition } }) =>
       batch.send(submission({ jobQueue, jobDefinition: stitchJobDefinition })),
   },
   {
     what: 'submit a job of the farm for its GPUs',
-    by: ['submit', 'finish'],
+    by: ['submit', 'finish', 'submitter'],
     attempt: ({ batch }, { description: { gpu, renderDefinitions } }) =>
       batch.send(
         submission({ jobQueue: gpu!.jobQueue, jobDefinition: renderDefinitions[0]!.gpuJobDefinition! }),
@@ -71,7 +71,7 @@ export const BATCH_DEEDS: readonly Deed[] = [
   },
   {
     what: 'list jobs',
-    by: ['submit', 'finish'],
+    by: ['submit', 'finish', 'submitter', 'viewer'],
     attempt: ({ batch }, { description: { jobQueue } }) => batch.send(new ListJobsCommand({ jobQueue })),
   },
   {
@@ -79,7 +79,11 @@ export const BATCH_DEEDS: readonly Deed[] = [
     by: [],
     attempt: ({ batch }, farm) => batch.send(submission(stitching(farm), 'other')),
   },
-  { what: 'terminate a job of the farm', by: ['submit', 'finish', 'watch'], attempt: terminating('main') },
+  {
+    what: 'terminate a job of the farm',
+    by: ['submit', 'finish', 'watch', 'submitter'],
+    attempt: terminating('main'),
+  },
   { what: 'terminate a job of another farm', by: [], attempt: terminating('other') },
   { what: 'terminate a job of no farm', by: [], attempt: terminating() },
   {

@@ -18,9 +18,19 @@ export const ROLES = {
   machine: 'MachineRole',
 } as const;
 
-export type Role = keyof typeof ROLES;
+/** A managed policy for people: its purpose and the beginning of its logical id. */
+export const POLICIES = {
+  submitter: 'Submitters',
+  viewer: 'Viewers',
+} as const;
 
-const isRole = (name: string): name is Role => Object.hasOwn(ROLES, name);
+/** A caller with the rights of a role, or of a managed policy. */
+export type Role = keyof typeof ROLES | keyof typeof POLICIES;
+
+const isRole = (name: string): name is keyof typeof ROLES => Object.hasOwn(ROLES, name);
+const isPolicy = (name: string): name is keyof typeof POLICIES => Object.hasOwn(POLICIES, name);
+
+export const POLICY_NAMES = Object.keys(POLICIES).filter(isPolicy);
 
 export const ROLE_NAMES = Object.keys(ROLES).filter(isRole);
 

@@ -27,23 +27,28 @@ const ELSEWHERE = { Bucket: ANOTHER_BUCKET, Key: 'uploads/theirs.blend' };
 /** Calls of the code, each with one that the role must not make, and calls that no role of the farm may make. */
 const DEEDS: readonly Deed[] = [
   ...[
-    { key: 'uploads/x.blend', readers: ['submit', 'worker'], writers: [], removers: [] } as const,
+    {
+      key: 'uploads/x.blend',
+      readers: ['submit', 'worker', 'submitter'],
+      writers: ['submitter'],
+      removers: [],
+    } as const,
     {
       key: 'renders/x/frames/0001.png',
-      readers: ['submit', 'finish', 'watch', 'worker'],
-      writers: ['submit', 'finish', 'worker'],
+      readers: ['submit', 'finish', 'watch', 'worker', 'submitter', 'viewer'],
+      writers: ['submit', 'finish', 'worker', 'submitter'],
       removers: ['worker'],
     } as const,
     {
       key: 'renders/x/submitting.json',
-      readers: ['submit', 'finish', 'watch', 'worker'],
-      writers: ['submit', 'finish', 'worker'],
-      removers: ['submit', 'finish', 'worker'],
+      readers: ['submit', 'finish', 'watch', 'worker', 'submitter', 'viewer'],
+      writers: ['submit', 'finish', 'worker', 'submitter'],
+      removers: ['submit', 'finish', 'worker', 'submitter'],
     } as const,
     {
       key: 'caps/x.json',
-      readers: ['submit', 'finish', 'watch'],
-      writers: ['submit', 'watch'],
+      readers: ['submit', 'finish', 'watch', 'submitter', 'viewer'],
+      writers: ['submit', 'watch', 'submitter'],
       removers: ['watch'],
     } as const,
     { key: 'x.blend', readers: [], writers: [], removers: [] } as const,
@@ -68,9 +73,9 @@ const DEEDS: readonly Deed[] = [
     },
   ]),
   ...[
-    { prefix: 'uploads/', by: ['submit', 'worker'] } as const,
-    { prefix: 'renders/', by: ['submit', 'finish', 'watch', 'worker'] } as const,
-    { prefix: 'caps/', by: ['watch'] } as const,
+    { prefix: 'uploads/', by: ['submit', 'worker', 'submitter'] } as const,
+    { prefix: 'renders/', by: ['submit', 'finish', 'watch', 'worker', 'submitter', 'viewer'] } as const,
+    { prefix: 'caps/', by: ['watch', 'submitter', 'viewer'] } as const,
     { prefix: 'elsewhere/', by: [] } as const,
     { prefix: '', by: [] } as const,
   ].map(({ prefix, by }): Deed => ({
@@ -142,8 +147,8 @@ const DEEDS: readonly Deed[] = [
       ),
   },
   {
-    what: 'read a parameter',
-    by: [],
+    what: 'read the description of the farm',
+    by: ['submitter', 'viewer'],
     attempt: ({ ssm }) => ssm.send(new GetParameterCommand({ Name: farmParameterName('main') })),
   },
   {

@@ -11,7 +11,12 @@ import {
 } from '@aws-sdk/client-batch';
 import { CloudFormationClient, DescribeStackResourcesCommand } from '@aws-sdk/client-cloudformation';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
-import { IAMClient, UpdateAssumeRolePolicyCommand } from '@aws-sdk/client-iam';
+import {
+  AttachRolePolicyCommand,
+  CreateRoleCommand,
+  IAMClient,
+  UpdateAssumeRolePolicyCommand,
+} from '@aws-sdk/client-iam';
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
@@ -24,6 +29,14 @@ import { ROOT } from '../support/source-files';
 import { ACCOUNT, type AwsEmulator, type Credentials, JOB_IS_DONE, JOB_TOLD, REGION } from './aws-emulator';
 
 const STACKS = ['spotreel-main-storage', 'spotreel-main-farm'];
+
+/** The trust policy of roles that the rehearsal assumes. */
+const TRUST = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [
+    { Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` }, Action: 'sts:AssumeRole' },
+  ],
+});
 
 /** Long enough for a Lambda to start on a busy machine. */
 const PATIENCE_SECONDS = 60;
@@ -81,17 +94,25 @@ export class DeployedFarm {
   /** A client with a role's permissions: its policies stay as they are, only its trust policy is changed. */
   async credentialsOf(idStart: string): Promise<Credentials> {
     const roleName = this.idOf('AWS::IAM::Role', idStart);
-    const trust = {
-      Version: '2012-10-17',
-      Statement: [
-        { Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${ACCOUNT}:root` }, Action: 'sts:AssumeRole' },
-      ],
-    };
     const config = this.aws.clientConfig();
     await new IAMClient(config).send(
-      new UpdateAssumeRolePolicyCommand({ RoleName: roleName, PolicyDocument: JSON.stringify(trust) }),
+      new UpdateAssumeRolePolicyCommand({ RoleName: roleName, PolicyDocument: TRUST }),
     );
-    const { Credentials: given } = await new STSClient(config).send(
+    return this.assume(roleName);
+  }
+
+  /** A client with the permissions of a managed policy, by a role that has no other. */
+  async credentialsWith(idStart: string): Promise<Credentials> {
+    const roleName = `person-${idStart}`;
+    const iam = new IAMClient(this.aws.clientConfig());
+    await iam.send(new CreateRoleCommand({ RoleName: roleName, AssumeRolePolicyDocument: TRUST }));
+    const PolicyArn = this.idOf('AWS::IAM::ManagedPolicy', idStart);
+    await iam.send(new AttachRolePolicyCommand({ RoleName: roleName, PolicyArn }));
+    return this.assume(roleName);
+  }
+
+  private async assume(roleName: string): Promise<Credentials> {
+    const { Credentials: given } = await new STSClient(this.aws.clientConfig()).send(
       new AssumeRoleCommand({
         RoleArn: `arn:aws:iam::${ACCOUNT}:role/${roleName}`,
         RoleSessionName: 'rehearsal',

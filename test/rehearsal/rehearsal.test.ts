@@ -11,7 +11,7 @@ import { ROOT } from '../support/source-files';
 import { spotreel, worker } from '../support/spotreel';
 import { probeVideo } from '../support/video';
 import { type AwsEmulator, startAwsEmulator } from './aws-emulator';
-import { ROLE_NAMES, ROLES } from './deed';
+import { POLICIES, POLICY_NAMES, ROLE_NAMES, ROLES } from './deed';
 import { ANOTHER_BUCKET, rightsOf, tryEverything } from './deeds';
 import { BLENDER_VERSIONS, deploy, imageOf, synthesize } from './deploy';
 import { DeployedFarm } from './deployed-farm';
@@ -276,5 +276,10 @@ describe.each([
   test.each(ROLE_NAMES)('the role for %s may make only its own calls', async (role) => {
     const credentials = await farm.credentialsOf(ROLES[role]);
     expect(await tryEverything(credentials, farm, aws)).toEqual(rightsOf(role));
+  });
+
+  test.each(POLICY_NAMES)('the managed policy for a %s may make only its own calls', async (name) => {
+    const credentials = await farm.credentialsWith(POLICIES[name]);
+    expect(await tryEverything(credentials, farm, aws)).toEqual(rightsOf(name));
   });
 });
