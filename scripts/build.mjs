@@ -41,7 +41,7 @@ const { outputFiles } = await build({
 await mkdir(dist, { recursive: true });
 for (const { path, contents } of outputFiles)
   await put(path, contents, basename(path) === 'spotreel.js' ? 0o755 : 0o644);
-// The programs with which the worker starts others; the image has them, too (lib/constructs/worker-images.ts).
+// Files that the bundles read; the image has those of the worker, too (lib/constructs/worker-images.ts).
 const forBlender = (await readdir(join(root, 'container/worker/blender'))).filter((name) =>
   name.endsWith('.py'),
 );
@@ -49,6 +49,8 @@ const scripts = [
   ...forBlender.map((name) => `container/worker/blender/${name}`),
   'container/worker/sandbox.pl',
   'core/processes/supervise.pl',
+  // The scene of `spotreel prove`.
+  'cli/prove/prove.blend',
 ];
 for (const script of scripts) {
   await put(join(dist, basename(script)), await readFile(join(root, script)));

@@ -94,7 +94,9 @@ describe('worker command', () => {
   });
 
   test.each([
-    [[], 'must be render or stitch'],
+    [[], 'must be render, stitch or probe'],
+    [['probe', '-o', 'x'], 'probe needs -o and --name'],
+    [['probe', '-o', 'x', '--name', '../up'], 'probe needs -o and --name'],
     [['dance'], 'not "dance"'],
     [['render', '-i', 'x'], 'render needs -o'],
     [['stitch', '-o', 'x'], 'stitch needs -i'],
