@@ -72,8 +72,9 @@ export function addProve(command: Command, run: Run): void {
     .action((flags: ProveFlags) => run(async () => proveCommand(flags)));
   explain(command, {
     notes:
-      'Prove runs small jobs on your farm and checks what only a deployment can show: machines, images, the sandbox, ' +
-      'the firewall, the cache, GPUs, array jobs, dependencies, retries, cancelling, alarms, and the permissions of workers. ' +
+      'Prove runs small jobs on your farm and checks what only a deployment can show. ' +
+      'It looks at machines, images, the sandbox, the firewall, the cache, GPUs and the permissions of workers. ' +
+      'It also tries array jobs, dependencies, retries, cancelling and alarms. ' +
       'It uploads a small scene, and compares its frames with those of a Blender of the same version here. ' +
       'It prints one line per check (ok, failed or skipped) and why, and deletes everything that it stored. ' +
       'It needs the permissions to submit and terminate jobs, to write and delete in the bucket, and to list alarms. ' +

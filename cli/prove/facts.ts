@@ -45,7 +45,7 @@ export interface ProveFacts {
   /** How long it waited. */
   readonly minutes: number;
   /** By the keys of `planJobs`. */
-  readonly jobs: Readonly<Record<string, SeenJob>>;
+  readonly jobs: Readonly<Record<string, SeenJob | undefined>>;
   /** Why jobs could not be submitted, by key. */
   readonly refused: Readonly<Record<string, string>>;
   /** Reports of probes by name: `after`, `pair-0`. */

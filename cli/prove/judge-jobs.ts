@@ -190,7 +190,7 @@ function judgeAlarms({ alarms, farm }: ProveFacts): ProveCheck {
   if (count < LEAST_ALARMS) return failed(name, `${count} of ${LEAST_ALARMS} alarms exist`, fix);
   const off = alarms.value.filter(({ actionsEnabled }) => !actionsEnabled).map((alarm) => alarm.name);
   if (off.length > 0)
-    return failed(name, `these alarms notify nobody: ${off.join(', ')}`, 'enable their actions');
+    return failed(name, `these alarms notify no one: ${off.join(', ')}`, 'enable their actions');
   const ringing = alarms.value.filter(({ state }) => state === 'ALARM').map((alarm) => alarm.name);
   const now = ringing.length > 0 ? `; in alarm now: ${ringing.join(', ')}` : '';
   return ok(name, `${count} alarms notify the farm’s topic${now}`);

@@ -78,6 +78,13 @@ function judgeContainers({ name, fault, found, fix }: ContainerCheck, { reports 
   return ok(name, found(first[1]));
 }
 
+/** What the worker must be able to do; the rest of its tries must be denied. */
+const NEEDED: ReadonlySet<string> = new Set(['ask for a missing render', 'list renders']);
+
+/** Calls of services that private subnets may not reach, and the outcome then. */
+const FAR: ReadonlySet<string> = new Set(['describe job queues']);
+const UNAVAILABLE = 'unavailable';
+
 /** How a refused connection ends: the firewall rejects packets, and other firewalls drop them. */
 const UNREACHABLE: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
@@ -155,18 +162,20 @@ const CONTAINER_CHECKS: readonly ContainerCheck[] = [
   {
     name: 'rights',
     fault: ({ rights, role }) => {
-      if (!/:assumed-role\//.test(role)) return `cannot determine the role of the job: ${role}`;
+      if (role !== UNAVAILABLE && !/:assumed-role\//.test(role))
+        return `cannot determine the role of the job: ${role}`;
       // ECS names a session by the task, EC2 by the instance.
       if (/\/i-[0-9a-f]+$/.test(role)) return `the worker has the machine’s role: ${role}`;
-      for (const what of ['ask for a missing render', 'list renders'])
-        if (rights[what] !== DONE) return `the worker must be able to ${what}: ${rights[what]}`;
-      const more = Object.entries(rights).find(
-        ([what, outcome]) =>
-          what !== 'ask for a missing render' && what !== 'list renders' && outcome !== 'denied',
-      );
-      return more && `AWS did not deny the worker to ${more[0]}: ${more[1]}`;
+      for (const [what, outcome] of Object.entries(rights)) {
+        if (NEEDED.has(what) && outcome !== DONE) return `the worker must be able to ${what}: ${outcome}`;
+        const isOut = FAR.has(what) && outcome === UNAVAILABLE;
+        if (!NEEDED.has(what) && !isOut && outcome !== 'denied')
+          return `AWS did not deny the worker to ${what}: ${outcome}`;
+      }
+      return undefined;
     },
-    found: ({ role }) => `${role.split('/')[1]} may do its work, and AWS denies it the rest that was tried`,
+    found: ({ role }) =>
+      `${role.split('/')[1] ?? 'the job role'} may do its work, and AWS denies it the rest that was tried`,
     fix: 'compare the policy of the job role with lib/constructs/job-definitions.ts; deploy the farm again',
   },
 ];

@@ -21,7 +21,7 @@ const SMALL: readonly ResourceRequirement[] = [
   { type: 'MEMORY', value: '2048' },
 ];
 
-/** Seconds of one attempt, in case nobody terminates the job. */
+/** Seconds of one attempt, in case no one terminates the job. */
 const MOST_SECONDS = 900;
 
 /** Children of each array job. */

@@ -1,5 +1,6 @@
 import { messageOf } from '../../core/errors';
 import { type Batch, isEnded, type JobDetail } from '../../core/jobs/batch';
+import { livingJobs } from '../../core/jobs/cancel';
 import type { FarmDescription } from '../../core/jobs/farm';
 import { type ProbeReport, probeReportSchema } from '../../core/jobs/worker';
 import { parseJson } from '../../core/json';
@@ -28,9 +29,6 @@ export interface ProveServices {
 }
 
 const LOOK_SECONDS = 3;
-
-/** Seconds of the whole wait that remain for a terminated job to end. */
-const CANCEL_SECONDS = 120;
 
 /** Seconds to wait for terminated jobs, whose workers may finish a frame first. */
 const STOP_SECONDS = 120;
@@ -138,7 +136,7 @@ export class ProveRun {
     const end = now() + this.minutes * 60_000;
     for (;;) {
       await this.look();
-      if (now() + CANCEL_SECONDS * 1000 >= end || this.areHeld()) await this.cancel();
+      await this.cancel();
       const waiting = this.waiting();
       const total = this.ids.size + 1;
       const done = total - waiting.length;
@@ -156,9 +154,9 @@ export class ProveRun {
     );
   }
 
+  /** Terminates `held` once its workers wait, because only they can report what happens to them. */
   private async cancel(): Promise<void> {
     const held = this.jobs.held?.job;
-    // Only a job whose workers wait shows what happens to them.
     if (!held || isEnded(held.status) || this.cancelReason !== undefined || !this.areHeld()) return;
     await this.services.batch.terminateJob(held.jobId, CANCEL_REASON);
     this.cancelReason = CANCEL_REASON;
@@ -259,6 +257,7 @@ export class ProveRun {
     await attempt('jobs may still run', async () => {
       await this.awaitUpload();
       await this.stopJobs();
+      await this.awaitReport();
     });
     await attempt('files are left in the bucket', async () => {
       for await (const { url } of storage.list(this.at(`${outputPrefix}${this.run}`)))
@@ -288,16 +287,41 @@ export class ProveRun {
 
   private async stopJobs(): Promise<void> {
     const { batch, now, pause } = this.services;
-    const ids = [...this.ids.values()];
-    const { render, stitch } = this.upload;
-    ids.push(...[render, stitch].flatMap((seen) => (seen ? [seen.job.jobId] : [])));
-    const living = async () =>
-      ids.length === 0 ? [] : (await batch.describeJobs(ids)).filter(({ status }) => !isEnded(status));
-    for (const { jobId } of await living()) await batch.terminateJob(jobId, CANCEL_REASON);
-    for (const end = now() + STOP_SECONDS * 1000; now() < end; await pause(1)) {
-      if ((await living()).length === 0) return;
+    const terminated = new Set<string>();
+    for (const end = now() + STOP_SECONDS * 1000; ; await pause(1)) {
+      // Listed again each time: the end of one job may submit another one, which makes a partial video.
+      const living = [...(await this.livingProbes()), ...(await this.livingRender())];
+      for (const { jobId } of living.filter((job) => !terminated.has(job.jobId))) {
+        await batch.terminateJob(jobId, CANCEL_REASON);
+        terminated.add(jobId);
+      }
+      if (living.length === 0) return;
+      if (now() >= end) {
+        const names = living.map(({ jobName }) => jobName).join(', ');
+        throw new Error(`still stopping: ${names}; look in the AWS Batch console`);
+      }
     }
-    const names = (await living()).map(({ jobName }) => jobName).join(', ');
-    if (names !== '') throw new Error(`${names} are still stopping; look in the AWS Batch console`);
+  }
+
+  private async livingProbes(): Promise<JobDetail[]> {
+    const jobs = this.ids.size === 0 ? [] : await this.services.batch.describeJobs([...this.ids.values()]);
+    return jobs.filter(({ status }) => !isEnded(status));
+  }
+
+  private async livingRender(): Promise<JobDetail[]> {
+    const { folder, render: begun } = this.upload;
+    if (folder === undefined || !begun) return [];
+    const { storage, batch } = this.services;
+    return livingJobs({ render: Render.in(new URL(folder), storage), batch, farm: this.farm });
+  }
+
+  /** Waits for the farm's report of a render whose jobs have ended, because the report is stored, too. */
+  private async awaitReport(): Promise<void> {
+    if (!this.upload.render) return;
+    const { now, pause } = this.services;
+    for (const end = now() + UPLOAD_SECONDS * 1000; now() < end; await pause(1)) {
+      await this.lookAtUpload();
+      if (this.upload.status?.notifiedAt !== undefined) return;
+    }
   }
 }

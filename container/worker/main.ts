@@ -48,13 +48,16 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   }
 }
 
+/** Private subnets may not reach these services, and a probe must not wait long for them. */
+const SOON = { maxAttempts: 2, requestHandler: { connectionTimeout: 5_000, socketTimeout: 10_000 } };
+
 /** Loads those parts of the SDK only for a probe. */
 async function probedAws(): Promise<ProbedAws> {
   const [{ GetCallerIdentityCommand, STSClient }, { BatchClient, DescribeJobQueuesCommand }] =
     await Promise.all([import('@aws-sdk/client-sts'), import('@aws-sdk/client-batch')]);
   return {
-    role: async () => (await new STSClient().send(new GetCallerIdentityCommand({}))).Arn ?? '',
-    others: { 'describe job queues': () => new BatchClient().send(new DescribeJobQueuesCommand({})) },
+    role: async () => (await new STSClient(SOON).send(new GetCallerIdentityCommand({}))).Arn ?? '',
+    others: { 'describe job queues': () => new BatchClient(SOON).send(new DescribeJobQueuesCommand({})) },
   };
 }
 

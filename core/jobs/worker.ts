@@ -227,7 +227,7 @@ export const probeReportSchema = z.lazy(() =>
     /** Versions, or why a program does not answer. */
     programs: z.object({ blender: z.string(), ffmpeg: z.string() }),
     sandbox: z.object({
-      /** Why there is none. */
+      /** Why programs run without it. */
       off: z.optional(z.string()),
       /** See `sandbox.pl --check`. */
       gaps: z.array(z.string()),

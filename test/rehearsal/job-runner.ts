@@ -36,7 +36,7 @@ export interface Faults {
 }
 
 /**
- * Runs the jobs of the emulator's AWS Batch as processes of this machine, which stands for one EC2 machine. The worker runs
+ * Runs the jobs of the emulator's AWS Batch as processes of this machine, as on one EC2 machine. The worker runs
  * as the image's user, with the rights of the farm's workers. Its scratch folder is a mount of its own.
  *
  * These are fakes, because a process is no container of an EC2 machine: the metadata service (a port that refuses
@@ -161,7 +161,7 @@ export class JobRunner {
       const mayRetry = !this.faults.noRetry && attempts.length < MOST_ATTEMPTS && parent?.status !== 'FAILED';
       if (mayRetry && Object.values(EXIT).some(({ code, retry }) => retry && code === exitCode)) continue;
       const status = exitCode === 0 ? 'SUCCEEDED' : 'FAILED';
-      // The state of a plain job is told at its end, with the event.
+      // A plain job's state changes at its end, with the event.
       await this.tell(id, { attempts, stoppedAt: Date.now(), ...(index !== undefined && { status }) });
       return exitCode;
     }
