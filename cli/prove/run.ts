@@ -1,4 +1,4 @@
-import { messageOf } from '../../core/errors';
+import { messageOf, SpotreelError } from '../../core/errors';
 import { type Batch, isEnded, type JobDetail } from '../../core/jobs/batch';
 import { livingJobs } from '../../core/jobs/cancel';
 import type { FarmDescription } from '../../core/jobs/farm';
@@ -202,13 +202,8 @@ export class ProveRun {
       if (name === undefined) continue;
       if (ending === 'stopped' && !this.stopped.includes(name)) this.stopped.push(name);
       if (ending === 'json' && !this.reports[name])
-        this.reports[name] = parseJson(
-          probeReportSchema,
-          await storage.get(url),
-          (reason) =>
-            new Error(
-              `${formatLocation(url)} is no report of this version (${reason}); deploy the farm again`,
-            ),
+        this.reports[name] = parseJson(probeReportSchema, await storage.get(url), (reason) =>
+          badReport(url, reason),
         );
     }
   }
@@ -324,4 +319,9 @@ export class ProveRun {
       if (this.upload.status?.notifiedAt !== undefined) return;
     }
   }
+}
+
+function badReport(url: URL, reason: string): SpotreelError {
+  const message = `another version of Spotreel wrote the report ${formatLocation(url)} (${reason}); deploy the farm again`;
+  return new SpotreelError('bad-report', 'usage', message);
 }

@@ -195,8 +195,8 @@ export class JobRunner {
     const mount = 'mount --bind "$TMPDIR" "$TMPDIR" && exec "$@"';
     const user = ['setpriv', `--reuid=${WORKER}`, `--regid=${WORKER}`, '--clear-groups', '--'];
     const worker = [process.execPath, join(this.at('dist'), 'worker.js'), ...(container?.command ?? [])];
-    const command = ['--mount', 'sh', '-c', mount, 'sh', ...user, ...worker];
-    const child = spawn('unshare', command, {
+    const [program, ...rest] = ['unshare', '--mount', 'sh', '-c', mount, 'sh', ...user, ...worker];
+    const child = spawn(program, rest, {
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: scratch,

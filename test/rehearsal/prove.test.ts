@@ -122,10 +122,10 @@ interface Proof {
   async function breakResults({ jobName = '', container }: JobDetail): Promise<void> {
     if (jobName.endsWith(stitchJobName(''))) throw new Error('broken');
     const output = container?.command?.[container.command.indexOf('-o') + 1] ?? '';
-    const [, key] = /^s3:\/\/[^/]+\/(.*)$/.exec(output) ?? [];
+    const [, key] = /^s3:\/\/[^/]+\/(.*?)\/?$/.exec(output) ?? [];
     const isRender = jobName.endsWith(renderJobName(''));
     if (key === undefined || !(isRender || jobName.endsWith('-eevee'))) return;
-    const [frame] = await farm.keys(`${key}frames/`);
+    const [frame] = await farm.keys(`${key}/frames/`);
     await farm.put(frame!, await otherFrame());
   }
 
