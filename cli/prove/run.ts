@@ -168,9 +168,16 @@ export class ProveRun {
       const status = this.jobs[key]?.job.status ?? 'SUBMITTED';
       return isEnded(status) ? [] : [`${key} (${status})`];
     });
-    const { fault, render, status } = this.upload;
-    const isReported = status?.notifiedAt !== undefined || fault !== undefined;
-    return [...jobs, ...(isReported ? [] : [`upload (${render?.job.status ?? 'no render yet'})`])];
+    const { render } = this.upload;
+    return [...jobs, ...(this.isUploadDone() ? [] : [`upload (${render?.job.status ?? 'no render yet'})`])];
+  }
+
+  /** A stitch job that fails is reported, although the render job may still run. */
+  private isUploadDone(): boolean {
+    const { fault, render, stitch, status } = this.upload;
+    const jobs = [render, stitch].filter((seen) => seen !== undefined);
+    const isReported = status?.notifiedAt !== undefined && jobs.every(({ job }) => isEnded(job.status));
+    return fault !== undefined || isReported;
   }
 
   private async look(): Promise<void> {
@@ -210,7 +217,7 @@ export class ProveRun {
 
   private async lookAtUpload(): Promise<void> {
     const { storage } = this.services;
-    if (this.upload.fault !== undefined || this.upload.status?.notifiedAt !== undefined) return;
+    if (this.isUploadDone()) return;
     const folder = this.upload.folder ?? (await this.findUpload());
     if (folder === undefined) return;
     const render = Render.in(new URL(folder), storage);
