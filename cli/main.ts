@@ -74,6 +74,10 @@ const COMMANDS: Readonly<Record<string, ListedCommand>> = {
     summary: 'check this machine, the AWS account and the farm, and say how to fix problems',
     load: async () => (await import('./commands/doctor')).addDoctor,
   },
+  prove: {
+    summary: 'check a deployed farm by small jobs: machines, sandbox, frames, retries and alarms',
+    load: async () => (await import('./commands/prove')).addProve,
+  },
 };
 
 /** The last lines of `spotreel --help`. */

@@ -17,6 +17,7 @@ export function sourceFile(path: string): string {
 /** The files of the worker, which `npm run build` makes and `container/Dockerfile` copies. */
 export const WORKER_FILES: readonly string[] = [
   'worker.js',
+  'aws.js',
   'aws-s3.js',
   ...readdirSync(IS_PACKAGE ? DIST : join(ROOT, 'container/worker/blender')).filter((name) =>
     name.endsWith('.py'),

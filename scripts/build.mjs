@@ -18,6 +18,7 @@ const APART = {
   'aws-ec2': ['client-ec2'],
   aws: [
     'client-batch',
+    'client-cloudwatch',
     'client-cloudwatch-logs',
     'client-ecr',
     'client-ecs',
@@ -120,7 +121,7 @@ const built = await Promise.all([programs, partsOfSdk, lambdas]);
 for (const { outputFiles } of built)
   for (const { path, contents } of outputFiles)
     await put(path, contents, basename(path) === 'spotreel.js' ? 0o755 : 0o644);
-// The programs with which the worker starts others; the image has them, too (lib/built-files.ts).
+// Files that the bundles read; the image has those of the worker, too (lib/built-files.ts).
 const forBlender = (await readdir(join(root, 'container/worker/blender'))).filter((name) =>
   name.endsWith('.py'),
 );
@@ -131,6 +132,8 @@ const copies = [
   // What the construct reads (lib/built-files.ts).
   'container/Dockerfile',
   ...(await readdir(join(root, 'lib/host'))).map((name) => `lib/host/${name}`),
+  // The scene of `spotreel prove`.
+  'cli/prove/prove.blend',
 ];
 for (const path of copies) {
   await put(join(dist, basename(path)), await readFile(join(root, path)));

@@ -7,13 +7,13 @@ import { removeFolder } from '../../core/storage/file-storage';
 import { openStorage } from '../../core/storage/open-storage';
 import { printableReason } from '../../core/text';
 import { mostLogBytes, WorkerLog } from './blender/log';
-import { logContext, watchInterruptions, type WorkerContext } from './context';
-import { makeScratch } from './context';
+import { logContext, makeScratch, watchInterruptions, type WorkerContext } from './context';
+import { probe, type ProbedAws } from './probe';
 import { sandboxGaps, whyNoSandbox } from './programs';
 import { childWork, renderSlice } from './render-slice';
 import { stitch } from './video/stitch';
 
-/** The container's program: `render …` or `stitch …`. Resolves with one of the exit codes of the contract. */
+/** The container's program: `render …`, `stitch …` or `probe …`. Resolves with one of the exit codes of the contract. */
 async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const signal = watchInterruptions({ environment, process, now: Date.now });
   const log = new WorkerLog((text) => void process.stdout.write(text), mostLogBytes(environment));
@@ -30,6 +30,8 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
     const context: WorkerContext = { storage: openStorage(), environment, scratch, signal, say, now };
     if (command.command === 'stitch') {
       await stitch(command, context);
+    } else if (command.command === 'probe') {
+      await probe(command, context, await probedAws());
     } else {
       const work = await childWork(command, environment, context.storage);
       log.context = { ...log.context, slice: work.slice };
@@ -44,6 +46,19 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
     removeScratch(root, say);
     log.end();
   }
+}
+
+/** Private subnets may not reach these services, and a probe must not wait long for them. */
+const SOON = { maxAttempts: 2, requestHandler: { connectionTimeout: 5_000, socketTimeout: 10_000 } };
+
+/** Loads those parts of the SDK only for a probe. */
+async function probedAws(): Promise<ProbedAws> {
+  const [{ GetCallerIdentityCommand, STSClient }, { BatchClient, DescribeJobQueuesCommand }] =
+    await Promise.all([import('@aws-sdk/client-sts'), import('@aws-sdk/client-batch')]);
+  return {
+    role: async () => (await new STSClient(SOON).send(new GetCallerIdentityCommand({}))).Arn ?? '',
+    others: { 'describe job queues': () => new BatchClient(SOON).send(new DescribeJobQueuesCommand({})) },
+  };
 }
 
 /** Runs after every program of this worker has ended. The end of the container or attempt removes what stays. */

@@ -89,12 +89,17 @@ export async function askBlenderVersion(
   blender: string,
   environment: NodeJS.ProcessEnv,
 ): Promise<BlenderVersion> {
+  return parseBlenderVersion(await askBlenderRelease(blender, environment))!;
+}
+
+/** The same in full, such as `5.2.3` or `5.2.0 LTS`. */
+export async function askBlenderRelease(blender: string, environment: NodeJS.ProcessEnv): Promise<string> {
   try {
     const { stdout } = await runProgram([blender, '--version'], { environment, timeoutMs: ANSWER_MS });
     const words = stdout.toString();
     // Blender may print other lines first, such as the OpenColorIO configuration that `OCIO` names.
-    const version = parseBlenderVersion(/^Blender (\d.*)$/m.exec(words)?.[1] ?? '');
-    if (version) return version;
+    const version = /^Blender (\d.*)$/m.exec(words)?.[1]?.trim();
+    if (version !== undefined && parseBlenderVersion(version)) return version;
     throw new Error(`it printed "${words.slice(0, 100).trim()}"`);
   } catch (error) {
     const message = `cannot determine the version of ${blender}: ${messageOf(error)}; set SPOTREEL_BLENDER to a working Blender`;

@@ -47,10 +47,29 @@ export interface StitchCommand {
   readonly partial?: boolean;
 }
 
-export type WorkerCommand = RenderCommand | StitchCommand;
+/** `probe`: reports what a container finds on its machine, for `spotreel prove`. */
+export interface ProbeCommand {
+  readonly command: 'probe';
+  /** The folder of all reports. */
+  readonly output: string;
+  /** The report is `<name>.json`, or `<name>-<index>.json` for a child of an array job. */
+  readonly name: string;
+  /** The first attempt of a plain job or of child 0 ends with the exit code of a passing fault, without a report. */
+  readonly failFirst?: boolean;
+  /** The probe waits after its report until it is stopped, and reports that, too. */
+  readonly hold?: boolean;
+  /** Whether to look for GPUs. */
+  readonly gpu?: boolean;
+}
+
+export type WorkerCommand = RenderCommand | StitchCommand | ProbeCommand;
 
 /** The container's command as an argv array. */
 export function workerArgv(command: WorkerCommand): string[] {
+  if (command.command === 'probe') {
+    const flags = PROBE_FLAGS.filter((flag) => command[flag]).map((flag) => `--${flag}`);
+    return ['probe', '-o', command.output, '--name', command.name, ...flags];
+  }
   const common = [command.command, '-i', command.input, '-o', command.output];
   if (command.command === 'stitch') return command.partial ? [...common, '--partial'] : common;
   const slices = ['-f', String(command.framesPerSlice), '-t', String(command.totalFrames)];
@@ -58,11 +77,14 @@ export function workerArgv(command: WorkerCommand): string[] {
   return [...common, ...slices, ...retry];
 }
 
+const PROBE_FLAGS = ['failFirst', 'hold', 'gpu'] as const;
+
 /** Reads what `workerArgv` writes. Throws `bad-usage` with the flag at fault. */
 export function parseWorkerArgv(argv: readonly string[]): WorkerCommand {
   const [command, ...args] = argv;
+  if (command === 'probe') return parseProbe(args);
   if (command !== 'render' && command !== 'stitch') {
-    throw usage(`the command must be render or stitch, not "${command ?? ''}"`);
+    throw usage(`the command must be render, stitch or probe, not "${command ?? ''}"`);
   }
   const { partial, ...values } = parseFlags(args);
   const input = required(values, 'i', command);
@@ -77,15 +99,42 @@ export function parseWorkerArgv(argv: readonly string[]): WorkerCommand {
   return { command, input, output, ...slices, ...(retry !== undefined && { retry }) };
 }
 
+function parseProbe(args: string[]): ProbeCommand {
+  const [text, flag] = [{ type: 'string' }, { type: 'boolean' }] as const;
+  const options = {
+    output: { ...text, short: 'o' },
+    name: text,
+    failFirst: flag,
+    hold: flag,
+    gpu: flag,
+  } as const;
+  const { values } = explained(() => parseArgs({ args, options, strict: true, allowPositionals: false }));
+  const { output, name = '', failFirst, hold, gpu } = values;
+  if (!output || !/^[a-z0-9][a-z0-9.-]{0,40}$/.test(name)) throw usage('probe needs -o and --name');
+  return {
+    command: 'probe',
+    output,
+    name,
+    ...(failFirst && { failFirst }),
+    ...(hold && { hold }),
+    ...(gpu && { gpu }),
+  };
+}
+
 type Flags = Record<string, string | undefined>;
 
 function parseFlags(args: string[]) {
   const flag = (short: string) => ({ type: 'string' as const, short });
+  const partial = { type: 'boolean' as const };
+  const retry = { type: 'string' as const };
+  const options = { i: flag('i'), o: flag('o'), f: flag('f'), t: flag('t'), partial, retry };
+  return explained(() => parseArgs({ args, options, strict: true, allowPositionals: false }).values);
+}
+
+/** Throws `bad-usage` with the flag at fault. */
+function explained<T>(parse: () => T): T {
   try {
-    const partial = { type: 'boolean' as const };
-    const retry = { type: 'string' as const };
-    const options = { i: flag('i'), o: flag('o'), f: flag('f'), t: flag('t'), partial, retry };
-    return parseArgs({ args, options, strict: true, allowPositionals: false }).values;
+    return parse();
   } catch (error) {
     throw usage(messageOf(error));
   }
@@ -160,3 +209,71 @@ export function parseWorkerEvent(line: string): WorkerEvent | undefined {
     return undefined;
   }
 }
+
+/** Why a try failed (`EACCES`, a message), or `done`. */
+const outcome = z.string();
+
+/**
+ * What a probe found in its container. Values of `outcome` are `done` for a try that succeeded, which may be good or
+ * bad: `spotreel prove` judges them.
+ */
+export const probeReportSchema = z.lazy(() =>
+  z.object({
+    version: z.literal(1),
+    jobId: z.string(),
+    /** 1-based. */
+    attempt: z.int(),
+    /** Differs between machines and their starts. */
+    bootId: z.string(),
+    kernel: z.string(),
+    uid: z.int(),
+    /** Versions, or why a program does not answer. */
+    programs: z.object({ blender: z.string(), ffmpeg: z.string() }),
+    sandbox: z.object({
+      /** Why programs run without it. */
+      off: z.optional(z.string()),
+      /** See `sandbox.pl --check`. */
+      gaps: z.array(z.string()),
+      /** Of the kernel; 0 without Landlock. */
+      landlockAbi: z.int(),
+      /** Tries of a program inside, and its `Seccomp`, `NoNewPrivs` and `CapEff` of proc_pid_status(5). */
+      inside: z.record(z.string(), z.string()),
+    }),
+    metadata: z.object({ url: z.string(), token: outcome, page: outcome }),
+    notice: z.object({ folder: z.string(), list: outcome, write: outcome, isNoticed: z.boolean() }),
+    scratch: z.object({
+      folder: z.string(),
+      uid: z.int(),
+      /** Permissions in octal: `700`. */
+      mode: z.string(),
+      write: outcome,
+      isMount: z.boolean(),
+      /** The number of files that were in it before this worker. */
+      foreign: z.int(),
+    }),
+    cache: z.object({
+      folder: z.string(),
+      mode: z.string(),
+      write: outcome,
+      list: outcome,
+      /** Names of earlier reports whose probes left a mark in this machine's cache. */
+      marks: z.array(z.string()),
+    }),
+    gpu: z.optional(
+      z.object({
+        /** By `nvidia-smi`. */
+        driver: outcome,
+        /** Devices of Cycles: `OPTIX NVIDIA T4`. */
+        cycles: z.array(z.string()),
+        /** OpenGL's name of the device that EEVEE draws with; empty if Blender does not say. */
+        eevee: z.string(),
+      }),
+    ),
+    /** Calls of AWS with the job's role, and their outcomes. */
+    rights: z.record(z.string(), outcome),
+    /** ARN of the caller. */
+    role: z.string(),
+  }),
+);
+
+export type ProbeReport = z.infer<typeof probeReportSchema>;

@@ -47,6 +47,7 @@ const MAY_USE_SDK = [
   /^container\/worker\/main\.ts$/,
   /^cli\/commands\//,
   /^cli\/doctor\/aws-[^/]*\.ts$/,
+  /^cli\/prove\/aws-[^/]*\.ts$/,
   /^cli\/place\.ts$/,
   /^cli\/submit-render\.ts$/,
 ];

@@ -1,3 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { judgeJobs } from '../../cli/prove/judge-jobs';
+import { judgeMachines } from '../../cli/prove/judge-machine';
+import { goodFacts } from '../support/prove-facts';
+import { ROOT } from '../support/source-files';
 import { namedFiles, tableRows, unknownTests } from '../support/named-tests';
 
 /** Every row of the table: its number, and what shows it. */
@@ -15,3 +21,23 @@ test.each(ROWS.filter(({ shownBy }) => namedFiles(shownBy).length > 0))(
     expect(unknownTests(shownBy)).toEqual([]);
   },
 );
+
+describe('the list of what only a deployment can show', () => {
+  const [, list = ''] = readFileSync(join(ROOT, 'docs/parity.md'), 'utf8').split(
+    '## What only a deployment can show',
+  );
+  const [proved = ''] = list.split('No check of `prove` tries these points:');
+  const checks = [...judgeMachines(goodFacts()), ...judgeJobs(goodFacts())].map(({ name }) => name);
+  const points = (text: string) => text.split(/^- /m).slice(1);
+
+  test('names a check of prove in each point that prove tries', () => {
+    expect(points(proved).length).toBeGreaterThan(5);
+    expect(points(proved).filter((point) => !checks.some((name) => point.includes(`\`${name}\``)))).toEqual(
+      [],
+    );
+  });
+
+  test('names every check of prove', () => {
+    expect(checks.filter((name) => !proved.includes(`\`${name}\``))).toEqual([]);
+  });
+});

@@ -301,7 +301,7 @@ describe('container/Dockerfile', () => {
 
   test('copies all files of the worker', () => {
     const copied = /^COPY (.*) \/opt\/spotreel\/$/m.exec(dockerfile)?.[1]?.split(' ');
-    expect(copied?.toSorted()).toEqual(['*.pl', '*.py', 'aws-s3.js', 'worker.js']);
+    expect(copied?.toSorted()).toEqual(['*.pl', '*.py', 'aws-s3.js', 'aws.js', 'worker.js']);
     expect(WORKER_FILES).toEqual(
       expect.arrayContaining(['aws-s3.js', 'render_frames.py', 'sandbox.pl', 'supervise.pl']),
     );

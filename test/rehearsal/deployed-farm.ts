@@ -187,11 +187,14 @@ export class DeployedFarm {
   /** All jobs of the queue, or of another one, in the order in which they were submitted. */
   async jobs(jobQueue = this.description.jobQueue): Promise<JobDetail[]> {
     const { jobSummaryList = [] } = await this.batch.send(new ListJobsCommand({ jobQueue, filters: [] }));
-    if (jobSummaryList.length === 0) return [];
-    const { jobs = [] } = await this.batch.send(
-      new DescribeJobsCommand({ jobs: jobSummaryList.map(({ jobId }) => jobId!) }),
-    );
+    const jobs = await this.describe(jobSummaryList.map(({ jobId }) => jobId!));
     return jobs.toSorted((a, b) => a.createdAt! - b.createdAt!);
+  }
+
+  async describe(jobIds: readonly string[]): Promise<JobDetail[]> {
+    if (jobIds.length === 0) return [];
+    const { jobs = [] } = await this.batch.send(new DescribeJobsCommand({ jobs: [...jobIds] }));
+    return jobs;
   }
 
   /** Waits until every upload's message has been dealt with. Gives how many ended as dead letters. */

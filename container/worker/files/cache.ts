@@ -20,7 +20,7 @@ import { type Claim, FolderClock, livingClaims, putClaim, refreshClaim } from '.
 import { fileError } from '../../../core/storage/file-writes';
 import { hasContentOf } from '../../../core/storage/s3-reads';
 import { type Storage, StorageError } from '../../../core/storage/storage';
-import { takeCopy, UNSAFE_FILE } from './take-file';
+import { takeCopy, UNSAFE_FILE } from './saved-files';
 
 /** One version of a project's file. */
 export interface SceneFile {

@@ -14,15 +14,18 @@ import type { Manifest } from '../../../core/render/manifest';
 import type { Render } from '../../../core/render/render';
 import type { Resolution } from '../../../core/render/video';
 import { printableName } from '../../../core/text';
-import { removeSaved, takeBytes, takeCopy, UNSAFE_FILE } from '../files/take-file';
-import { readFrame } from '../video/gaps';
 import {
   type MasterBytes,
   mostFrameBytes,
   mostOutputBytes,
   mostPictureBytes,
   type PictureCheck,
-} from './bytes';
+  removeSaved,
+  takeBytes,
+  takeCopy,
+  UNSAFE_FILE,
+} from '../files/saved-files';
+import { readFrame } from '../video/gaps';
 import { exrFault } from './exr';
 import { bmpFault, cineonFault, dpxFault, hdrFault, irisFault, targaFault, tiffFault } from './film-formats';
 import { frameFault, pngFault } from './png';

@@ -22,8 +22,7 @@ import { coarseSlices, evenlySpaced } from '../../../core/render/slices';
 import type { Display, PixelAspect } from '../../../core/render/video';
 import { lackingOf, reportPage } from '../../../core/report/page';
 import type { WorkerContext } from '../context';
-import { takeBytes } from '../files/take-file';
-import { MOST_SHOWN_BYTES } from '../frames/bytes';
+import { MOST_SHOWN_BYTES, takeBytes } from '../files/saved-files';
 import { colourTags, EXACT, inColours, type PreparedFfmpeg, prepareFfmpeg } from './ffmpeg';
 
 /** Pictures and previews up to this size are embedded in the page; phones do not open larger pages. */

@@ -51,12 +51,20 @@ describe('worker command', () => {
 
   const retry: WorkerCommand = { ...render, retry: 2 };
 
-  test.each([render, stitch, partial, retry])('is the same after writing and reading $command', (command) => {
-    expect(parseWorkerArgv(workerArgv(command))).toEqual(command);
-  });
+  const probe: WorkerCommand = { command: 'probe', output: 's3://bucket/renders/prove-1/', name: 'pair' };
+  const held: WorkerCommand = { ...probe, failFirst: true, hold: true, gpu: true };
+
+  test.each([render, stitch, partial, retry, probe, held])(
+    'is the same after writing and reading $command',
+    (command) => {
+      expect(parseWorkerArgv(workerArgv(command))).toEqual(command);
+    },
+  );
 
   test.each([
-    [[], 'must be render or stitch'],
+    [[], 'must be render, stitch or probe'],
+    [['probe', '-o', 'x'], 'probe needs -o and --name'],
+    [['probe', '-o', 'x', '--name', '../up'], 'probe needs -o and --name'],
     [['dance'], 'not "dance"'],
     [['render', '-i', 'x'], 'render needs -o'],
     [['stitch', '-o', 'x'], 'stitch needs -i'],

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { fetchScene, ocioOfScene } from '../../../../../container/worker/files/scene-files';
+import { fetchScene, ocioOfScene } from '../../../../../container/worker/blender/prepare';
 import type { WorkerContext } from '../../../../../container/worker/context';
 import type { Manifest } from '../../../../../core/render/manifest';
 import { CountingStorage, putAll } from '../../../../support/made-scenes';

@@ -16,7 +16,7 @@ import {
   type SavedFile,
   takeBytes,
   takeCopy,
-} from '../../../../../container/worker/files/take-file';
+} from '../../../../../container/worker/files/saved-files';
 import { useScratchFolder } from '../../../../support/scratch-folder';
 
 const at = useScratchFolder();
