@@ -6,8 +6,8 @@ module.exports = {
   // `npm run rehearse` and `npm run rehearse:containers` run these.
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/rehearsal'],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
-  // On two cores, as a third of the time of most tests is waiting.
-  maxWorkers: 3,
+  // On two cores, as half of the time of most tests is waiting.
+  maxWorkers: 4,
   workerIdleMemoryLimit: '1GB',
   // Against hangs alone: other tests and the rest of the gate run meanwhile.
   testTimeout: 120_000,

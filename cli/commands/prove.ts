@@ -86,7 +86,7 @@ export function addProve(command: Command, run: Run): void {
     ],
     examples: [
       'spotreel prove',
-      'spotreel prove --farm main --yes --json | jq \'.checks[] | select(.state != "ok")\'',
+      'spotreel prove --yes --json | jq \'.checks[] | select(.state != "ok")\'',
     ],
   });
 }

@@ -39,6 +39,7 @@ const WITHOUT_TAGS = [
   'AWS::EC2::SubnetRouteTableAssociation',
   'AWS::EC2::VPCGatewayAttachment',
   'AWS::IAM::InstanceProfile',
+  'AWS::IAM::ManagedPolicy',
   'AWS::IAM::Policy',
   'AWS::Lambda::Permission',
   'AWS::Logs::MetricFilter',

@@ -67,8 +67,10 @@ function synthesize(account: string, settings: Readonly<Record<string, unknown>>
 
 /** The findings of cfn-lint in these templates, one a line. It also checks that the region has each type of resource. */
 async function lint(region: string, templates: readonly string[]): Promise<string[]> {
-  const args = ['--format', 'parseable', '--regions', region, ...templates];
+  const args = ['--format', 'parseable', '--regions', region, '-t', ...templates];
   const cfnLint = promisify(execFile)(join(ROOT, '.venv/bin/cfn-lint'), args);
+  // It waits for more templates there.
+  cfnLint.child.stdin?.end();
   const { stdout, stderr } = await cfnLint.catch((error: { stdout: string; stderr: string }) => error);
   return [...stdout.split('\n'), ...stderr.split('\n')].filter((line) => line !== '');
 }

@@ -201,8 +201,7 @@ export class JobRunner {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: scratch,
     });
-    const output: string[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => output.push(String(data)));
+    for (const stream of [child.stdout, child.stderr]) stream.resume();
     this.running.get(jobId!)?.add(child);
     const exitCode = await new Promise<number>((resolve, reject) => {
       child.once('error', reject);
@@ -210,7 +209,6 @@ export class JobRunner {
     });
     this.running.get(jobId!)?.delete(child);
     rmSync(scratch, { recursive: true, force: true });
-    if (process.env.SPOTREEL_REHEARSAL_LOG) console.log(jobId, index, attempt, exitCode, output.join(''));
     return exitCode;
   }
 
