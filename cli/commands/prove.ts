@@ -84,9 +84,6 @@ export function addProve(command: Command, run: Run): void {
       [1, 'a check failed, or the run was not confirmed'],
       [2, 'wrong usage'],
     ],
-    examples: [
-      'spotreel prove',
-      'spotreel prove --yes --json | jq \'.checks[] | select(.state != "ok")\'',
-    ],
+    examples: ['spotreel prove', 'spotreel prove --yes --json | jq \'.checks[] | select(.state != "ok")\''],
   });
 }
