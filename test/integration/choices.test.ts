@@ -49,13 +49,14 @@ describe('the engine', () => {
   });
 });
 
-test('render with other threads resumes the same render', async () => {
-  const scene = await makeScene(at('shot.blend'));
-  expect(await render(scene, '--threads', '1')).toMatchObject({ exitCode: 0 });
-  expect(manifestOf(onlyRender(at('out'))).options).not.toHaveProperty('threads');
-  expect(await render(scene, '--threads', '2')).toMatchObject({ exitCode: 0 });
-  expect(readdirSync(at('out'))).toHaveLength(1);
-});
+if (runsHeavy('pixels'))
+  test('render with other threads resumes the same render', async () => {
+    const scene = await makeScene(at('shot.blend'));
+    expect(await render(scene, '--threads', '1')).toMatchObject({ exitCode: 0 });
+    expect(manifestOf(onlyRender(at('out'))).options).not.toHaveProperty('threads');
+    expect(await render(scene, '--threads', '2')).toMatchObject({ exitCode: 0 });
+    expect(readdirSync(at('out'))).toHaveLength(1);
+  });
 
 describe('cameras', () => {
   const CAMERAS = `
@@ -125,13 +126,14 @@ describe('denoising without OpenImageDenoise', () => {
     expect(existsSync(at('out'))).toBe(false);
   });
 
-  test('a scene that does not denoise renders', async () => {
-    const scene = await makeScene(
-      at('layer.blend'),
-      'scene.cycles.use_denoising = True\nscene.view_layers[0].cycles.use_denoising = False',
-    );
-    expect(await render(scene)).toMatchObject({ exitCode: 0 });
-  });
+  if (runsHeavy('pixels'))
+    test('a scene that does not denoise renders', async () => {
+      const scene = await makeScene(
+        at('layer.blend'),
+        'scene.cycles.use_denoising = True\nscene.view_layers[0].cycles.use_denoising = False',
+      );
+      expect(await render(scene)).toMatchObject({ exitCode: 0 });
+    });
 });
 
 describe('colour configurations', () => {
@@ -219,14 +221,15 @@ describe('colour configurations', () => {
     expect(existsSync(at('out'))).toBe(false);
   });
 
-  test('a configuration that OpenColorIO cannot load is never replaced', async () => {
-    const scene = await makeScene(at('shot.blend'));
-    writeFileSync(at('damaged.ocio'), 'ocio_profile_version: 1\nroles: [Standard\n');
-    const failed = await render(scene, '--ocio', at('damaged.ocio'), '--force');
-    expect(failed).toMatchObject({
-      exitCode: 1,
-      stderr: expect.stringContaining('the OCIO configuration cannot be loaded'),
+  if (runsHeavy('pixels'))
+    test('a configuration that OpenColorIO cannot load is never replaced', async () => {
+      const scene = await makeScene(at('shot.blend'));
+      writeFileSync(at('damaged.ocio'), 'ocio_profile_version: 1\nroles: [Standard\n');
+      const failed = await render(scene, '--ocio', at('damaged.ocio'), '--force');
+      expect(failed).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining('the OCIO configuration cannot be loaded'),
+      });
+      expect(existsSync(join(onlyRender(at('out')), 'frames/0001.png'))).toBe(false);
     });
-    expect(existsSync(join(onlyRender(at('out')), 'frames/0001.png'))).toBe(false);
-  });
 });

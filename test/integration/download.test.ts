@@ -28,6 +28,8 @@ let proxy: RecordingProxy;
 let environment: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
+  // S3 lists 1,000 objects a page.
+  process.env.MOTO_S3_DEFAULT_MAX_KEYS = '200';
   aws = await startS3Emulator(BUCKET);
   proxy = await startRecordingProxy(aws.endpoint);
   environment = {
@@ -75,9 +77,8 @@ async function until(isSo: () => boolean, { process: program, finished }: Starte
   }
 }
 
-test('download of 1,040 frames, killed twice, fetches no whole frame again', async () => {
-  // S3 lists them in two pages.
-  const count = 1040;
+test('download of 240 frames in two pages, killed twice, fetches no whole frame again', async () => {
+  const count = 240;
   const numbers = Array.from({ length: count }, (_, index) => index + 1);
   await putManifest('long', count);
   await mapConcurrently(numbers, 16, (frame) => put(`long/frames/${frameName(frame)}`, frameBytes(frame)));

@@ -70,13 +70,15 @@ describe('npm run setup', () => {
     });
   }
 
-  test('links spotreel so that it can be undone', () => {
+  test('links spotreel so that it can be undone, and warns of an old Blender', () => {
     const { status, stderr } = setup(at('prefix'));
     expect({ status, stderr }).toMatchObject({ status: 0 });
     expect(existsSync(at('prefix/bin/spotreel'))).toBe(true);
     expect(stderr).toContain('npm unlink -g spotreel');
     const linked = spawnSync(at('prefix/bin/spotreel'), ['--version'], { cwd: at(), encoding: 'utf8' });
     expect(linked.status).toBe(0);
+    expect(stderr).toContain('setup: warning: Blender 3.4 is old');
+    expect(stderr).toContain('https://www.blender.org/download/');
   });
 
   test('says what to run if it cannot write to the folder of npm', () => {
@@ -84,12 +86,6 @@ describe('npm run setup', () => {
     const { status, stderr } = setup(at('file/prefix'));
     expect({ status, stderr }).toMatchObject({ status: 0 });
     expect(stderr).toContain('npm config set prefix ~/.local && npm link');
-  });
-
-  test('warns of a Blender that is old', () => {
-    const { stderr } = setup(at('prefix'));
-    expect(stderr).toContain('setup: warning: Blender 3.4 is old');
-    expect(stderr).toContain('https://www.blender.org/download/');
   });
 });
 

@@ -10,7 +10,7 @@ import {
   squaresInFile,
   useProject,
 } from '../support/project';
-import { runsHeavy } from '../support/heavy';
+import { fewOrAll, runsHeavy } from '../support/heavy';
 import { startRecordingProxy, type RecordingProxy } from '../support/recording-proxy';
 import { frameFiles, manifestOf, onlyRender } from '../support/render-folder';
 import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
@@ -45,25 +45,31 @@ test('a copied project renders with its library, texture, image sequence and til
   );
 });
 
-test.each(PROJECT_FILES)('a missing %s is reported alone, with a fix', async (path) => {
-  copyProject(at('copy'));
-  rmSync(at('copy', path));
-  const { exitCode, stdout } = await spotreel(['inspect', at('copy/film/shot.blend'), '--json']);
-  expect(exitCode).toBe(0);
-  const told: Array<{ severity: string; code: string; message: string }> = JSON.parse(stdout).findings;
-  const isLibrary = path.endsWith('.blend');
-  // Which pictures of a sequence or tiles a frame needs, the worker finds out.
-  const isOneOfSeveral = /plates|tiles/.test(path);
-  expect(told).toMatchObject([
-    {
-      severity: isOneOfSeveral ? 'warning' : 'error',
-      code: isLibrary ? 'library-missing' : 'image-missing',
-    },
-  ]);
-  const [, needed] = told[0]!.message.split(' needs ');
-  expect(PROJECT_FILES.filter((one) => needed!.includes(at('copy', one)))).toEqual([path]);
-  expect(needed).toContain(isLibrary ? 'Relocate' : 'Find Missing Files');
-});
+/** One of each kind. */
+const USUAL = /props|wood|plate_0001|1001/;
+
+test.each(fewOrAll('pixels', PROJECT_FILES, (path) => USUAL.test(path)))(
+  'a missing %s is reported alone, with a fix',
+  async (path) => {
+    copyProject(at('copy'));
+    rmSync(at('copy', path));
+    const { exitCode, stdout } = await spotreel(['inspect', at('copy/film/shot.blend'), '--json']);
+    expect(exitCode).toBe(0);
+    const told: Array<{ severity: string; code: string; message: string }> = JSON.parse(stdout).findings;
+    const isLibrary = path.endsWith('.blend');
+    // Which pictures of a sequence or tiles a frame needs, the worker finds out.
+    const isOneOfSeveral = /plates|tiles/.test(path);
+    expect(told).toMatchObject([
+      {
+        severity: isOneOfSeveral ? 'warning' : 'error',
+        code: isLibrary ? 'library-missing' : 'image-missing',
+      },
+    ]);
+    const [, needed] = told[0]!.message.split(' needs ');
+    expect(PROJECT_FILES.filter((one) => needed!.includes(at('copy', one)))).toEqual([path]);
+    expect(needed).toContain(isLibrary ? 'Relocate' : 'Find Missing Files');
+  },
+);
 
 test('a scene without its library renders only with --force', async () => {
   copyProject(at('copy'));

@@ -5,7 +5,7 @@ import { EXIT } from '../../core/jobs/worker';
 import { type Finding, findingSchema } from '../../core/render/manifest';
 import { blender, makeScene } from '../support/blender';
 import { installFakeBlender } from '../support/fake-blender';
-import { fewOrAll } from '../support/heavy';
+import { fewOrAll, runsHeavy } from '../support/heavy';
 import { comparePictures } from '../support/compare-pictures';
 import { ALLOW_SCRIPTS, payloadScene } from '../support/payload-scene';
 import { manifestOf, onlyRender } from '../support/render-folder';
@@ -107,41 +107,44 @@ describe.each(TRIED)('%s', (name, make) => {
   });
 });
 
-test('texts with names of modules are not imported', async () => {
-  const names = [
-    'json',
-    'numpy',
-    'missing_files',
-    'scripts_off',
-    '_cycles',
-    'parameter_editor',
-    'sitecustomize',
-  ];
-  const lines = names.map(
-    (name) => `bpy.data.texts.new('${name}.py').write("print('HOSTILE SCRIPT' + ' RAN', flush=True)")`,
-  );
-  const scene = await makeScene(at('shot.blend'), lines.join('\n'));
-  // Neither are files beside the scene, where Blender is started.
-  for (const name of names) writeFileSync(at(`${name}.py`), "print('HOSTILE SCRIPT' + ' RAN', flush=True)\n");
-  const args = ['render', scene, '-o', at('out'), '--frames', '1', '--video', 'none'];
-  expect(await spotreel(args, { cwd: at(), environment: { PYTHONPATH: at() } })).toMatchObject({
-    exitCode: 0,
+if (runsHeavy('scripts'))
+  test('texts with names of modules are not imported', async () => {
+    const names = [
+      'json',
+      'numpy',
+      'missing_files',
+      'scripts_off',
+      '_cycles',
+      'parameter_editor',
+      'sitecustomize',
+    ];
+    const lines = names.map(
+      (name) => `bpy.data.texts.new('${name}.py').write("print('HOSTILE SCRIPT' + ' RAN', flush=True)")`,
+    );
+    const scene = await makeScene(at('shot.blend'), lines.join('\n'));
+    // Neither are files beside the scene, where Blender is started.
+    for (const name of names)
+      writeFileSync(at(`${name}.py`), "print('HOSTILE SCRIPT' + ' RAN', flush=True)\n");
+    const args = ['render', scene, '-o', at('out'), '--frames', '1', '--video', 'none'];
+    expect(await spotreel(args, { cwd: at(), environment: { PYTHONPATH: at() } })).toMatchObject({
+      exitCode: 0,
+    });
+    expect(hasRun(onlyRender(at('out')))).toBe(false);
   });
-  expect(hasRun(onlyRender(at('out')))).toBe(false);
-});
 
-test('Freestyle lines of the parameter editor look as in Blender', async () => {
-  const scene = await editorScene(at('shot.blend'));
-  const { exitCode, stderr } = await render(scene);
-  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
-  expect(stderr).not.toContain('freestyle');
-  const folder = onlyRender(at('out'));
-  expect(logOf(folder)).not.toContain('scripts are off');
-  const noLines = 'import bpy; bpy.context.scene.render.use_freestyle = False';
-  const [plain, without] = await plainFrames(scene, 'pass', noLines);
-  expect(comparePictures(plain!, frameOf(folder))).toEqual({ mean: 0, max: 0 });
-  expect(comparePictures(without!, frameOf(folder)).max).toBeGreaterThan(0);
-});
+if (runsHeavy('scripts'))
+  test('Freestyle lines of the parameter editor look as in Blender', async () => {
+    const scene = await editorScene(at('shot.blend'));
+    const { exitCode, stderr } = await render(scene);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    expect(stderr).not.toContain('freestyle');
+    const folder = onlyRender(at('out'));
+    expect(logOf(folder)).not.toContain('scripts are off');
+    const noLines = 'import bpy; bpy.context.scene.render.use_freestyle = False';
+    const [plain, without] = await plainFrames(scene, 'pass', noLines);
+    expect(comparePictures(plain!, frameOf(folder))).toEqual({ mean: 0, max: 0 });
+    expect(comparePictures(without!, frameOf(folder)).max).toBeGreaterThan(0);
+  });
 
 const OTHER_CODES = ['warning scripts-off', 'warning drivers-off', 'warning osl-scripts'];
 

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeScene } from '../support/blender';
 import { installFakeBlender } from '../support/fake-blender';
+import { runsHeavy } from '../support/heavy';
 import { survivorsWith } from '../support/processes';
 import { frameFiles, storedFiles, sliceReports, writeTimes } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -225,15 +226,16 @@ test('a cancelled render of a watch folder resumes only once it is uploaded agai
   expect(await survivorsWith(at())).toEqual([]);
 });
 
-test('a watch folder runs scripts only with --allow-scripts', async () => {
-  const scene = await makeScene(at('scene.blend'), 'scene.frame_end = 1');
-  drop(scene, at(), 'trusted.blend', { 'allow-scripts': true, video: 'none' });
-  const environment = installFakeBlender(at('blender'), SCENE_SIZE);
-  const refused = await startFarm(at(), ['--once'], { environment }).finished;
-  expect(refused).toMatchObject({ exitCode: 1 });
-  expect(refused.stderr).toContain('uploads/trusted.blend: refused: this farm does not allow scripts');
-  // Touched, so that it is tried again.
-  drop(scene, at(), 'trusted.blend', { 'allow-scripts': true, video: 'none' });
-  const allowed = await startFarm(at(), ['--once', '--allow-scripts'], { environment }).finished;
-  expect(allowed).toMatchObject({ exitCode: 0 });
-});
+if (runsHeavy('scripts'))
+  test('a watch folder runs scripts only with --allow-scripts', async () => {
+    const scene = await makeScene(at('scene.blend'), 'scene.frame_end = 1');
+    drop(scene, at(), 'trusted.blend', { 'allow-scripts': true, video: 'none' });
+    const environment = installFakeBlender(at('blender'), SCENE_SIZE);
+    const refused = await startFarm(at(), ['--once'], { environment }).finished;
+    expect(refused).toMatchObject({ exitCode: 1 });
+    expect(refused.stderr).toContain('uploads/trusted.blend: refused: this farm does not allow scripts');
+    // Touched, so that it is tried again.
+    drop(scene, at(), 'trusted.blend', { 'allow-scripts': true, video: 'none' });
+    const allowed = await startFarm(at(), ['--once', '--allow-scripts'], { environment }).finished;
+    expect(allowed).toMatchObject({ exitCode: 0 });
+  });

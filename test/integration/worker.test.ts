@@ -142,7 +142,7 @@ test('a partial stitch names missing and damaged frames as gaps', async () => {
 });
 
 test.each<[string, string[], NodeJS.ProcessEnv, number, string]>([
-  ['a missing command', [], {}, 64, 'must be render or stitch'],
+  ['a missing command', [], {}, 64, 'must be render, stitch or probe'],
   [
     'a total that differs from the scene',
     renderArgsOf(10, 50),

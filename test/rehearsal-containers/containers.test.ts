@@ -233,7 +233,7 @@ const blenderIn = ({ lines }: Attempt) => /Blender (\d+\.\d+\.\d+)/.exec(lines.j
   });
 });
 
-test('a frame that needs more memory than its container fails alone and names the setting', async () => {
+test('a frame that needs more memory than its container fails after one retry, and names the setting', async () => {
   const lines = "scene.objects['Cube'].modifiers.new('Fine', 'SUBSURF').render_levels = 10";
   const large = readFileSync(await makeScene(at('large.blend'), lines));
   const folder = await containers.upload('uploads/large.blend', large, { frames: '1' });
@@ -245,7 +245,13 @@ test('a frame that needs more memory than its container fails alone and names th
     JSON.parse(Buffer.from(await containers.farm.get(`${folder}/failures/1.json`)).toString()),
   );
   expect(failure.reason).toMatch(/out of memory: Blender was ended by SIGKILL; .*renderMemoryMib/);
-  expect(await containers.farm.status(folder)).toMatchObject({ state: 'failed', frames: { stored: 0 } });
+  // A retry with twice the memory, which is not enough either.
+  expect(await containers.farm.status(folder)).toMatchObject({ state: 'rescuing', frames: { stored: 0 } });
+  const retried = await containers.batch.runJobs({ memoryMib: 500 });
+  expect(endsOf(retried)).toEqual([{ index: undefined, attempt: 1, exitCode: EXIT.scene.code }]);
+  const failed = await containers.farm.statusIn(folder, 'failed');
+  expect(failed).toMatchObject({ frames: { stored: 0 } });
+  expect(await containers.batch.runJobs()).toEqual([]);
 });
 
 test('a hostile scene in a container writes nothing outside of its render', async () => {

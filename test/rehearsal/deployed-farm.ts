@@ -28,8 +28,6 @@ import { parseStatus } from '../support/documents';
 import { ROOT } from '../support/source-files';
 import { ACCOUNT, type AwsEmulator, type Credentials, JOB_IS_DONE, JOB_TOLD, REGION } from './aws-emulator';
 
-const STACKS = ['spotreel-main-storage', 'spotreel-main-farm'];
-
 /** The trust policy of roles that the rehearsal assumes. */
 const TRUST = JSON.stringify({
   Version: '2012-10-17',
@@ -67,10 +65,17 @@ export class DeployedFarm {
     this.sqs = new SQSClient(aws.clientConfig());
   }
 
-  static async find(aws: AwsEmulator): Promise<DeployedFarm> {
+  /** With its stacks `spotreel-<farmName>-storage` and `spotreel-<farmName>-farm`, or those of `parts`. */
+  static async find(
+    aws: AwsEmulator,
+    farmName = 'main',
+    parts: readonly string[] = ['storage', 'farm'],
+  ): Promise<DeployedFarm> {
     const cloudFormation = new CloudFormationClient(aws.clientConfig());
     const stacks = await Promise.all(
-      STACKS.map((StackName) => cloudFormation.send(new DescribeStackResourcesCommand({ StackName }))),
+      parts.map((part) =>
+        cloudFormation.send(new DescribeStackResourcesCommand({ StackName: `spotreel-${farmName}-${part}` })),
+      ),
     );
     const resources = stacks
       .flatMap(({ StackResources = [] }) => StackResources)
@@ -80,7 +85,7 @@ export class DeployedFarm {
         physicalId: resource.PhysicalResourceId!,
         status: resource.ResourceStatus!,
       }));
-    const description = await readFarm('main', new SSMClient(aws.clientConfig()));
+    const description = await readFarm(farmName, new SSMClient(aws.clientConfig()));
     return new DeployedFarm(aws, description, resources);
   }
 
