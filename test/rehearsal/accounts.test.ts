@@ -2,7 +2,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand, PutBucketNotificationConfigurationCommand, S3Client } from '@aws-sdk/client-s3';
-import { GetRoleCommand, IAMClient } from '@aws-sdk/client-iam';
 import { runsHeavy } from '../support/heavy';
 import { ROOT } from '../support/source-files';
 import { ACCOUNT, type AwsEmulator, REGION, startAwsEmulator } from './aws-emulator';
@@ -87,19 +86,5 @@ const FARMS: ReadonlyArray<
     await farm.put('elsewhere/shot.blend', SCENE);
     expect(await farm.quiet()).toBe(0);
     expect((await farm.jobs()).every(({ jobName }) => jobName!.startsWith('second'))).toBe(true);
-  });
-
-  test('every role of the farm with a boundary has it', async () => {
-    const farm = await DeployedFarm.find(aws, 'third');
-    const roles = farm.resources.filter(({ type }) => type === 'AWS::IAM::Role');
-    expect(roles.length).toBeGreaterThan(5);
-    const iam = new IAMClient(aws.clientConfig());
-    for (const { physicalId } of roles) {
-      const { Role } = await iam.send(new GetRoleCommand({ RoleName: physicalId }));
-      expect({ physicalId, boundary: Role?.PermissionsBoundary?.PermissionsBoundaryArn }).toEqual({
-        physicalId,
-        boundary: BOUNDARY,
-      });
-    }
   });
 });
