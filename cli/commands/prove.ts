@@ -8,7 +8,7 @@ import { openStorage } from '../../core/storage/open-storage';
 import { explain, type Run, wholeNumber } from '../help';
 import { confirm, createMeter, listenForStop, print, say } from '../output';
 import { askAlarms } from '../prove/aws-alarms';
-import { describeCost, describeProof } from '../prove/describe';
+import { conclude, describeCost } from '../prove/describe';
 import type { ProveCheck } from '../prove/facts';
 import { judgeJobs } from '../prove/judge-jobs';
 import { judgeMachines } from '../prove/judge-machine';
@@ -48,19 +48,22 @@ export async function proveCommand({ farm: name, minutes, yes, json }: ProveFlag
     signal: stop.signal,
   });
   let checks: ProveCheck[] = [];
+  let left: string[] = [];
   try {
     const facts = await run.findFacts();
     if (!stop.signal.aborted) checks = [...judgeMachines(facts), ...judgeJobs(facts)];
   } finally {
     meter.stop();
     if (stop.signal.aborted) say('stopped: terminating the jobs and deleting their files');
-    for (const left of await run.cleanUp()) say(left);
+    left = await run.cleanUp();
+    for (const what of left) say(what);
     stop.release();
   }
   if (stop.signal.aborted) return stop.exitCode();
-  if (json) process.stdout.write(`${JSON.stringify({ farm: farm.name, checks })}\n`);
-  else print(describeProof(checks), process.stdout);
-  return checks.some(({ state }) => state === 'failed') ? 1 : 0;
+  const { output, exitCode } = conclude(farm.name, checks, left, json);
+  if (json) process.stdout.write(`${output}\n`);
+  else print(output, process.stdout);
+  return exitCode;
 }
 
 export function addProve(command: Command, run: Run): void {
@@ -76,12 +79,12 @@ export function addProve(command: Command, run: Run): void {
       'It looks at machines, images, the sandbox, the firewall, the cache, GPUs and the permissions of workers. ' +
       'It also tries array jobs, dependencies, retries, cancelling and alarms. ' +
       'It uploads a small scene, and compares its frames with those of a Blender of the same version here. ' +
-      'It prints one line per check (ok, failed or skipped) and why, and deletes everything that it stored. ' +
+      'It prints one line per check (ok, failed or skipped) and why, deletes everything that it stored, and reports what it could not delete. ' +
       'It needs the permissions to submit and terminate jobs, to write and delete in the bucket, and to list alarms. ' +
       'An interrupted prove terminates its jobs.',
     exitCodes: [
-      [0, 'nothing failed; some checks may be skipped'],
-      [1, 'a check failed, or the run was not confirmed'],
+      [0, 'nothing failed, and nothing is left; some checks may be skipped'],
+      [1, 'a check failed, files or jobs are left, or the run was not confirmed'],
       [2, 'wrong usage'],
     ],
     examples: ['spotreel prove', 'spotreel prove --yes --json | jq \'.checks[] | select(.state != "ok")\''],
