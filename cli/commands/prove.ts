@@ -8,6 +8,7 @@ import { openStorage } from '../../core/storage/open-storage';
 import { explain, type Run, wholeNumber } from '../help';
 import { confirm, createMeter, listenForStop, print, say } from '../output';
 import { askAlarms } from '../prove/aws-alarms';
+import { askAttempts } from '../prove/aws-attempts';
 import { conclude, describeCost } from '../prove/describe';
 import type { ProveCheck } from '../prove/facts';
 import { judgeJobs } from '../prove/judge-jobs';
@@ -40,6 +41,7 @@ export async function proveCommand({ farm: name, minutes, yes, json }: ProveFlag
     storage: openStorage(),
     batch: createAwsBatch(),
     scene: SCENE,
+    askAttempts: () => askAttempts(farm),
     askAlarms: () => askAlarms(farm),
     renderHere: (blender) => renderHere(blender, stop.signal),
     pause: (seconds, signal) => sleep(seconds * 1000, undefined, { signal }).catch(() => undefined),
@@ -80,7 +82,8 @@ export function addProve(command: Command, run: Run): void {
       'It also tries array jobs, dependencies, retries, cancelling and alarms. ' +
       'It uploads a small scene, and compares its frames with those of a Blender of the same version here. ' +
       'It prints one line per check (ok, failed or skipped) and why, deletes everything that it stored, and reports what it could not delete. ' +
-      'It needs the permissions to submit and terminate jobs, to write and delete in the bucket, and to list alarms. ' +
+      'It needs the permissions to submit and terminate jobs, to write and delete in the bucket, ' +
+      'and to list alarms and job definitions. ' +
       'An interrupted prove terminates its jobs.',
     exitCodes: [
       [0, 'nothing failed, and nothing is left; some checks may be skipped'],

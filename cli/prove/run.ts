@@ -18,6 +18,8 @@ export interface ProveServices {
   readonly batch: Batch;
   /** Path of the scene on this machine. */
   readonly scene: string;
+  /** Attempts of the farm's oldest job definition for slices, if AWS Batch says so. Never throws. */
+  readonly askAttempts: () => Promise<number | undefined>;
   readonly askAlarms: () => Promise<Answer<readonly AlarmFacts[]>>;
   readonly renderHere: (blender: string | undefined) => Promise<Record<ProvedEngine, FramesHere>>;
   readonly pause: (seconds: number, signal?: AbortSignal) => Promise<unknown>;
@@ -48,6 +50,7 @@ export class ProveRun {
   private stopped: string[] = [];
   private upload: UploadFacts = {};
   private cancelReason: string | undefined;
+  private attempts: number | undefined;
   /** Milliseconds since 1970. */
   private uploadedAt = 0;
 
@@ -87,6 +90,7 @@ export class ProveRun {
     return {
       farm,
       minutes,
+      ...(this.attempts !== undefined && { attempts: this.attempts }),
       jobs: this.jobs,
       refused: this.refused,
       reports: this.reports,
@@ -101,7 +105,8 @@ export class ProveRun {
 
   /** Submits jobs and uploads the scene. What is refused becomes a fact. */
   private async begin(): Promise<void> {
-    const { batch, storage, scene } = this.services;
+    const { batch, storage, scene, askAttempts } = this.services;
+    this.attempts = await askAttempts();
     const copy = childUrl(this.folder, 'prove.blend');
     await storage.upload(scene, copy);
     try {
@@ -115,6 +120,7 @@ export class ProveRun {
       this.run,
       formatLocation(this.folder),
       formatLocation(copy),
+      this.attempts,
     )) {
       if (this.services.signal.aborted) return;
       const first = after === undefined ? undefined : this.ids.get(after);
