@@ -43,7 +43,7 @@ export async function proveCommand({ farm: name, minutes, yes, json }: ProveFlag
     scene: SCENE,
     askAttempts: () => askAttempts(farm),
     askAlarms: () => askAlarms(farm),
-    renderHere: (blender) => renderHere(blender, stop.signal),
+    renderHere,
     pause: (seconds, signal) => sleep(seconds * 1000, undefined, { signal }).catch(() => undefined),
     now: Date.now,
     show: (reading) => meter.show(reading),
