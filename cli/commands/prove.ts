@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { createAwsBatch } from '../../core/jobs/aws-batch';
 import { readFarm } from '../../core/jobs/aws-farm';
@@ -13,7 +13,7 @@ import { conclude, describeCost } from '../prove/describe';
 import type { ProveCheck } from '../prove/facts';
 import { judgeJobs } from '../prove/judge-jobs';
 import { judgeMachines } from '../prove/judge-machine';
-import { runName } from '../prove/plan';
+import { MOST_MINUTES, runName } from '../prove/plan';
 import { renderHere, SCENE } from '../prove/render-here';
 import { ProveRun } from '../prove/run';
 
@@ -68,10 +68,19 @@ export async function proveCommand({ farm: name, minutes, yes, json }: ProveFlag
   return exitCode;
 }
 
+/** Reads `--minutes`. Throws commander's `InvalidArgumentError`. */
+function waitMinutes(text: string): number {
+  const minutes = wholeNumber(text);
+  if (minutes <= MOST_MINUTES) return minutes;
+  throw new InvalidArgumentError(
+    `It must be at most ${MOST_MINUTES}: the jobs end by themselves after that.`,
+  );
+}
+
 export function addProve(command: Command, run: Run): void {
   command
     .option('--farm <name>', 'farm to prove (default: main)')
-    .option('--minutes <n>', 'longest wait for the jobs', wholeNumber, USUAL_MINUTES)
+    .option('--minutes <n>', `longest wait for the jobs, at most ${MOST_MINUTES}`, waitMinutes, USUAL_MINUTES)
     .option('-y, --yes', 'do not ask for confirmation')
     .option('--json', 'print one JSON object')
     .action((flags: ProveFlags) => run(async () => proveCommand(flags)));

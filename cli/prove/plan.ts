@@ -1,6 +1,6 @@
 import { type ResourceRequirement, retryStrategy, type SubmitJobRequest } from '../../core/jobs/batch';
 import type { FarmDescription } from '../../core/jobs/farm';
-import { type ProbeCommand, workerArgv } from '../../core/jobs/worker';
+import { PROBE_SECONDS, type ProbeCommand, workerArgv } from '../../core/jobs/worker';
 import { jobTags } from '../../core/render/options';
 
 /** A job of `prove`, before its dependencies have ids. */
@@ -21,8 +21,8 @@ const SMALL: readonly ResourceRequirement[] = [
   { type: 'MEMORY', value: '2048' },
 ];
 
-/** Seconds of one attempt, in case no one terminates the job. */
-const MOST_SECONDS = 900;
+/** Longest wait for the jobs: jobs that are to be terminated at its end must still run then. */
+export const MOST_MINUTES = PROBE_SECONDS / 60 - 1;
 
 /** Children of each array job. */
 export const CHILDREN = 2;
@@ -55,7 +55,7 @@ export function planJobs(
     jobQueue: farm.jobQueue,
     tags: jobTags(run, undefined, farm.name),
     propagateTags: true,
-    timeout: { attemptDurationSeconds: MOST_SECONDS },
+    timeout: { attemptDurationSeconds: PROBE_SECONDS },
   });
   const probe = (
     key: string,

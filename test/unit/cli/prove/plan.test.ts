@@ -1,4 +1,4 @@
-import { planJobs } from '../../../../cli/prove/plan';
+import { MOST_MINUTES, planJobs } from '../../../../cli/prove/plan';
 import { retryStrategy } from '../../../../core/jobs/batch';
 import { parseWorkerArgv } from '../../../../core/jobs/worker';
 import { makeFarmDescription } from '../../../support/farm-description';
@@ -6,6 +6,11 @@ import { makeFarmDescription } from '../../../support/farm-description';
 const FOLDER = 's3://films/renders/prove-1/';
 const plan = (changes = {}) =>
   planJobs({ ...makeFarmDescription(), ...changes }, 'prove-1', FOLDER, `${FOLDER}prove.blend`);
+
+test('planJobs lets every job run for longer than the longest wait', () => {
+  const seconds = plan().map(({ request }) => request.timeout!.attemptDurationSeconds);
+  expect(Math.min(...seconds)).toBeGreaterThan(MOST_MINUTES * 60);
+});
 
 test('planJobs gives every job a command that the worker knows', () => {
   const commands = plan().map(({ request }) => parseWorkerArgv(request.containerOverrides!.command!));
