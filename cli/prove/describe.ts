@@ -40,6 +40,18 @@ function costOf({ spot, onDemand }: VcpuPrices, vcpus: number, minutes: number):
   };
 }
 
+/** How a run ends: its output, and the exit code 1 if a check failed or anything is left. Pure. */
+export function conclude(
+  farm: string,
+  checks: readonly ProveCheck[],
+  left: readonly string[],
+  json = false,
+): { readonly output: string; readonly exitCode: number } {
+  const isFine = left.length === 0 && checks.every(({ state }) => state !== 'failed');
+  const output = json ? JSON.stringify({ farm, checks, left }) : describeProof(checks);
+  return { output, exitCode: isFine ? 0 : 1 };
+}
+
 /** One line for each check, and one for its fix. Pure. */
 export function describeProof(checks: readonly ProveCheck[]): string {
   const width = Math.max(...checks.map(({ name }) => name.length));

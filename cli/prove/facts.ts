@@ -44,6 +44,8 @@ export interface ProveFacts {
   readonly farm: FarmDescription;
   /** How long it waited. */
   readonly minutes: number;
+  /** Attempts of the oldest job definition for slices; absent if AWS Batch did not say. */
+  readonly attempts?: number;
   /** By the keys of `planJobs`. */
   readonly jobs: Readonly<Record<string, SeenJob | undefined>>;
   /** Why jobs could not be submitted, by key. */

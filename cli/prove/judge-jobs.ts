@@ -127,11 +127,14 @@ function judgeRetry(facts: ProveFacts): ProveCheck {
   const codes = (child.attempts ?? []).map(({ container }) => container?.exitCode);
   const wanted = EXIT.passing.code;
   if (codes[0] !== wanted) return failed(name, describeCodes(codes, `not ${wanted} first`), LOGS);
+  const single = facts.attempts === 1 ? '; slices have 1 attempt, by the setting attempts' : '';
   const second = (facts.reports['pair-0']?.attempt ?? 0) >= 2;
   if (child.status === 'SUCCEEDED' && second)
-    return ok(name, `an attempt ended with exit code ${wanted}, and the next one succeeded`);
+    return ok(name, `an attempt ended with exit code ${wanted}, and the next one succeeded${single}`);
   const fix =
-    'compare the retry strategy of the job definition with core/jobs/batch.ts; deploy the farm again';
+    facts.attempts === undefined
+      ? 'deploy the farm with the setting attempts at 2 or more; see the retry strategy in core/jobs/batch.ts'
+      : 'compare the retry strategy of the job definition with core/jobs/batch.ts; deploy the farm again';
   return failed(name, describeCodes(codes, 'and no later attempt succeeded'), fix);
 }
 

@@ -1,6 +1,6 @@
-import type { ResourceRequirement, SubmitJobRequest } from '../../core/jobs/batch';
+import { type ResourceRequirement, retryStrategy, type SubmitJobRequest } from '../../core/jobs/batch';
 import type { FarmDescription } from '../../core/jobs/farm';
-import { type ProbeCommand, workerArgv } from '../../core/jobs/worker';
+import { PROBE_SECONDS, type ProbeCommand, workerArgv } from '../../core/jobs/worker';
 import { jobTags } from '../../core/render/options';
 
 /** A job of `prove`, before its dependencies have ids. */
@@ -21,8 +21,8 @@ const SMALL: readonly ResourceRequirement[] = [
   { type: 'MEMORY', value: '2048' },
 ];
 
-/** Seconds of one attempt, in case no one terminates the job. */
-const MOST_SECONDS = 900;
+/** Longest wait for the jobs: jobs that are to be terminated at its end must still run then. */
+export const MOST_MINUTES = PROBE_SECONDS / 60 - 1;
 
 /** Children of each array job. */
 export const CHILDREN = 2;
@@ -30,16 +30,24 @@ export const CHILDREN = 2;
 /**
  * The jobs that `prove` submits itself, dependencies first, from the farm's own job definitions:
  *
- * - `pair`: an array of two probes, the first of which fails once.
+ * - `pair`: an array of two probes, the first of which fails once. It has Spotreel's retry strategy with two attempts
+ *   where its definition has one: see `attempts`.
  * - `after`: a probe with the stitch job's definition that waits for `pair`.
  * - `held`: an array of two probes that wait until they are terminated.
  * - `eevee`: renders frame 1 of the scene at `scene` with EEVEE, the scene's own engine.
  * - `blender-<version>`: a probe in each further image.
  * - `gpu` and `after-gpu`: the same as `after`, behind a probe on the GPU queue.
  *
- * `folder` is an S3 location with a trailing slash. Pure.
+ * `folder` is an S3 location with a trailing slash. `attempts` are those of the oldest definition, if they are known.
+ * Pure.
  */
-export function planJobs(farm: FarmDescription, run: string, folder: string, scene: string): PlannedJob[] {
+export function planJobs(
+  farm: FarmDescription,
+  run: string,
+  folder: string,
+  scene: string,
+  attempts?: number,
+): PlannedJob[] {
   const [oldest, ...others] = farm.renderDefinitions;
   const { jobDefinition, gpuJobDefinition } = oldest!;
   const shared = (key: string) => ({
@@ -47,7 +55,7 @@ export function planJobs(farm: FarmDescription, run: string, folder: string, sce
     jobQueue: farm.jobQueue,
     tags: jobTags(run, undefined, farm.name),
     propagateTags: true,
-    timeout: { attemptDurationSeconds: MOST_SECONDS },
+    timeout: { attemptDurationSeconds: PROBE_SECONDS },
   });
   const probe = (
     key: string,
@@ -67,10 +75,11 @@ export function planJobs(farm: FarmDescription, run: string, folder: string, sce
     },
   });
   const array = { arrayProperties: { size: CHILDREN } };
+  const pair = attempts === 1 ? { ...array, retryStrategy: retryStrategy(2) } : array;
   const frames = { framesPerSlice: 1, totalFrames: CHILDREN };
   const command = workerArgv({ command: 'render', input: scene, output: `${folder}eevee/`, ...frames });
   return [
-    probe('pair', jobDefinition, { failFirst: true }, array),
+    probe('pair', jobDefinition, { failFirst: true }, pair),
     { ...probe('after', farm.stitchJobDefinition), after: 'pair' },
     probe('held', jobDefinition, { hold: true }, array),
     { key: 'eevee', request: { ...shared('eevee'), jobDefinition, containerOverrides: { command } } },

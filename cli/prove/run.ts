@@ -18,8 +18,13 @@ export interface ProveServices {
   readonly batch: Batch;
   /** Path of the scene on this machine. */
   readonly scene: string;
+  /** Attempts of the farm's oldest job definition for slices, if AWS Batch says so. Never throws. */
+  readonly askAttempts: () => Promise<number | undefined>;
   readonly askAlarms: () => Promise<Answer<readonly AlarmFacts[]>>;
-  readonly renderHere: (blender: string | undefined) => Promise<Record<ProvedEngine, FramesHere>>;
+  readonly renderHere: (
+    blender: string | undefined,
+    signal: AbortSignal,
+  ) => Promise<Record<ProvedEngine, FramesHere>>;
   readonly pause: (seconds: number, signal?: AbortSignal) => Promise<unknown>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -48,6 +53,8 @@ export class ProveRun {
   private stopped: string[] = [];
   private upload: UploadFacts = {};
   private cancelReason: string | undefined;
+  private isCancelled = false;
+  private attempts: number | undefined;
   /** Milliseconds since 1970. */
   private uploadedAt = 0;
 
@@ -71,22 +78,28 @@ export class ProveRun {
     return this.at(`${this.farm.uploadPrefix}${this.run}.blend`);
   }
 
+  /** Throws what AWS refuses, and a passing fault that lasts until the end of the wait. The render here ends first. */
   async findFacts(): Promise<ProveFacts> {
     const { farm, minutes, services } = this;
     const { storage } = services;
     const [oldest] = farm.renderDefinitions;
     await this.begin();
-    const [alarms, here] = await Promise.all([
-      services.askAlarms(),
-      services.renderHere(oldest?.blenderVersion),
-      this.wait(),
-    ]);
+    const fault = new AbortController();
+    const signal = AbortSignal.any([services.signal, fault.signal]);
+    const rendering = services.renderHere(oldest?.blenderVersion, signal);
+    const parts = [services.askAlarms(), rendering, this.wait(signal)] as const;
+    const [alarms, here] = await Promise.all(parts).catch(async (error: unknown) => {
+      fault.abort();
+      await Promise.allSettled(parts);
+      throw error;
+    });
     const { upload } = this;
     const rendered = upload.folder === undefined ? undefined : new URL(upload.folder);
     const eevee = childUrl(this.folder, 'eevee/');
     return {
       farm,
       minutes,
+      ...(this.attempts !== undefined && { attempts: this.attempts }),
       jobs: this.jobs,
       refused: this.refused,
       reports: this.reports,
@@ -101,7 +114,8 @@ export class ProveRun {
 
   /** Submits jobs and uploads the scene. What is refused becomes a fact. */
   private async begin(): Promise<void> {
-    const { batch, storage, scene } = this.services;
+    const { batch, storage, scene, askAttempts } = this.services;
+    this.attempts = await askAttempts();
     const copy = childUrl(this.folder, 'prove.blend');
     await storage.upload(scene, copy);
     try {
@@ -115,6 +129,7 @@ export class ProveRun {
       this.run,
       formatLocation(this.folder),
       formatLocation(copy),
+      this.attempts,
     )) {
       if (this.services.signal.aborted) return;
       const first = after === undefined ? undefined : this.ids.get(after);
@@ -131,20 +146,36 @@ export class ProveRun {
     }
   }
 
-  private async wait(): Promise<void> {
-    const { now, pause, show, signal } = this.services;
+  private async wait(signal: AbortSignal): Promise<void> {
+    const { now, pause, show } = this.services;
     const end = now() + this.minutes * 60_000;
     for (;;) {
-      await this.look();
-      await this.cancel();
+      const fault = await this.passingFault();
       const waiting = this.waiting();
       const total = this.ids.size + 1;
       const done = total - waiting.length;
-      const note = waiting.length === 0 ? '' : `waiting for ${waiting.join(', ')}`;
+      const parts = waiting.length === 0 ? '' : `waiting for ${waiting.join(', ')}`;
+      const note = fault ? `asking again: ${fault.message}` : parts;
       show({ total, done, count: `${done} of ${total} parts`, note });
-      if (waiting.length === 0 || signal.aborted || now() >= end) return;
+      if (signal.aborted || (!fault && waiting.length === 0)) return;
+      if (now() >= end) {
+        if (fault) throw fault;
+        return;
+      }
       await pause(LOOK_SECONDS, signal);
     }
+  }
+
+  /** Looks, and cancels if it is time. Gives a fault that may pass; throws others. */
+  private async passingFault(): Promise<SpotreelError | undefined> {
+    try {
+      await this.look();
+      await this.cancel();
+    } catch (error) {
+      if (!(error instanceof SpotreelError && error.kind === 'passing')) throw error;
+      return error;
+    }
+    return undefined;
   }
 
   /** Whether all workers that wait for their end have begun to wait. */
@@ -157,9 +188,11 @@ export class ProveRun {
   /** Terminates `held` once its workers wait, because only they can report what happens to them. */
   private async cancel(): Promise<void> {
     const held = this.jobs.held?.job;
-    if (!held || isEnded(held.status) || this.cancelReason !== undefined || !this.areHeld()) return;
-    await this.services.batch.terminateJob(held.jobId, CANCEL_REASON);
+    if (!held || isEnded(held.status) || this.isCancelled || !this.areHeld()) return;
+    // Noted first: a call that failed may have had an effect. It is repeated until AWS Batch accepts it.
     this.cancelReason = CANCEL_REASON;
+    await this.services.batch.terminateJob(held.jobId, CANCEL_REASON);
+    this.isCancelled = true;
   }
 
   /** The parts that have not ended, for people. */

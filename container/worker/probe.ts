@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { awsFault } from '../../core/aws-error';
 import { codeOf, messageOf, SpotreelError } from '../../core/errors';
-import type { ProbeCommand, ProbeReport } from '../../core/jobs/worker';
+import { PROBE_SECONDS, type ProbeCommand, type ProbeReport } from '../../core/jobs/worker';
 import { findExecutable, runProgram } from '../../core/processes/run-program';
 import { CAPS_PREFIX, folderUrl, OUTPUT_PREFIX, UPLOAD_PREFIX } from '../../core/render/keys';
 import { bucketAndKey, childUrl, keyUrl, parseLocation, type Storage } from '../../core/storage/storage';
@@ -29,9 +29,6 @@ export interface ProbedAws {
 
 const DONE = 'done';
 
-/** Most seconds that a probe with `hold` waits. */
-const MOST_HOLD_SECONDS = 900;
-
 /** Where EC2 answers; the variable is the SDK's own. https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html */
 const METADATA = 'http://169.254.169.254';
 const METADATA_MS = 3000;
@@ -53,7 +50,7 @@ export async function probe(command: ProbeCommand, context: WorkerContext, aws: 
   const report = await findReport(name, folder, command, context, aws);
   await storage.put(childUrl(folder, `${name}.json`), JSON.stringify(report));
   if (!command.hold) return;
-  await sleep(MOST_HOLD_SECONDS * 1000, undefined, { signal }).catch(() => undefined);
+  await sleep(PROBE_SECONDS * 1000, undefined, { signal }).catch(() => undefined);
   if (!signal.aborted) return;
   const stopped = stoppedError(signal);
   await storage.put(childUrl(folder, `${name}.stopped`), stopped.message);

@@ -47,6 +47,9 @@ export interface StitchCommand {
   readonly partial?: boolean;
 }
 
+/** Seconds after which a probe with `hold` ends by itself, and of an attempt of `prove`. */
+export const PROBE_SECONDS = 900;
+
 /** `probe`: reports what a container finds on its machine, for `spotreel prove`. */
 export interface ProbeCommand {
   readonly command: 'probe';
@@ -56,7 +59,7 @@ export interface ProbeCommand {
   readonly name: string;
   /** The first attempt of a plain job or of child 0 ends with the exit code of a passing fault, without a report. */
   readonly failFirst?: boolean;
-  /** The probe waits after its report until it is stopped, and reports that, too. */
+  /** The probe waits after its report until it is stopped, at most `PROBE_SECONDS`, and reports that, too. */
   readonly hold?: boolean;
   /** Whether to look for GPUs. */
   readonly gpu?: boolean;

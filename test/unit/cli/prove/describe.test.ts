@@ -1,4 +1,4 @@
-import { describeCost, describeProof } from '../../../../cli/prove/describe';
+import { conclude, describeCost, describeProof } from '../../../../cli/prove/describe';
 import { makeFarmDescription } from '../../../support/farm-description';
 
 const machines = { renderVcpus: 4, stitchVcpus: 4, instanceTypes: ['m6i'] };
@@ -33,4 +33,21 @@ test('describeCost adds the machine with a GPU', () => {
   };
   const high = (text: string) => Number(/to ([\d.]+) USD/.exec(text)?.[1]);
   expect(high(describeCost(withGpu, 10))).toBeGreaterThan(high(describeCost({ ...farm, machines }, 10)));
+});
+
+const passed = { name: 'machine', state: 'ok', found: '1 machine joined' } as const;
+
+test('conclude gives exit code 0 if nothing failed and nothing is left', () => {
+  expect(conclude('main', [passed], []).exitCode).toBe(0);
+});
+
+test('conclude gives exit code 1 for a failed check', () => {
+  expect(conclude('main', [{ ...passed, state: 'failed' }], []).exitCode).toBe(1);
+});
+
+test('conclude gives exit code 1 for files and jobs that are left, and lists them in JSON', () => {
+  const left = ['jobs may still run: access denied'];
+  const { exitCode, output } = conclude('main', [passed], left, true);
+  expect(exitCode).toBe(1);
+  expect(JSON.parse(output)).toEqual({ farm: 'main', checks: [passed], left });
 });

@@ -121,3 +121,16 @@ test('judgeJobs skips frames that cannot be compared, with the reason', () => {
 test('judgeJobs skips the dependency on a job that failed', () => {
   expect(check('dependency', goodFacts(withJobs({ pair: failedPair }))).state).toBe('skipped');
 });
+
+test('judgeJobs says that slices have one attempt', () => {
+  expect(check('retry', goodFacts({ attempts: 1 }))).toMatchObject({
+    state: 'ok',
+    found: expect.stringContaining('slices have 1 attempt'),
+  });
+});
+
+test('judgeJobs names the setting attempts if a retry is missing and the attempts are unknown', () => {
+  const children = [{ ...pair!.children[0]!, status: 'FAILED' as const }];
+  const facts = goodFacts(withJobs({ pair: { ...pair!, children } }));
+  expect(check('retry', facts).fix).toContain('the setting attempts');
+});
