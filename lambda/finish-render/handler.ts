@@ -86,6 +86,7 @@ export const handler: Handler<unknown, void> = async (event, { awsRequestId }) =
     };
     const result = await finishRender(change, {
       ...services,
+      log,
       salvage,
       memory: { ...memory, claim },
       ...(rescue && { rescue: { ...rescue, claim } }),

@@ -1,3 +1,4 @@
+import { type FaultKind, SpotreelError } from '../../../../core/errors';
 import type { AttemptDetail, JobDetail } from '../../../../core/jobs/batch';
 import type { LargerSize } from '../../../../core/jobs/machine-types';
 import { MEMORY_REASON, workerArgv } from '../../../../core/jobs/worker';
@@ -64,6 +65,7 @@ class World {
   readonly storage = new MemoryStorage();
   readonly batch = new EndedChildren();
   readonly told: string[] = [];
+  readonly warned: Array<Readonly<Record<string, unknown>> | undefined> = [];
 
   constructor(private readonly given: Given) {}
 
@@ -100,6 +102,7 @@ class World {
       notify: async ({ subject }) => void this.told.push(subject),
       region: 'eu-central-1',
       now: () => new Date(0),
+      log: { warn: (_, fields) => void this.warned.push(fields) },
       salvage: { batch, jobQueue: 'spot', stitchDefinition: 'stitch', claim },
       memory: {
         batch,
@@ -308,4 +311,48 @@ test('a cancelled render gets no memory retry', async () => {
   const world = await World.of({ ends: ['done', KILLED] });
   await world.finish('render-1', { isTerminated: true, statusReason: 'cancelled by ann' });
   expect(world.names()).toEqual([]);
+});
+
+describe('a refused retry', () => {
+  /** Slice 0 ran out of memory, and slice 1 lost its machine. AWS Batch refuses the first jobs. */
+  async function refused(code: string, kind: FaultKind, refusals: number): Promise<World> {
+    const world = await World.of({ ends: [KILLED, RECLAIMED, 'done'] });
+    let left = refusals;
+    world.batch.fault = (call, when) => {
+      if (call !== 'submitJob' || when !== 'before' || left === 0) return;
+      left -= 1;
+      throw new SpotreelError(code, kind, 'AWS Batch refused it');
+    };
+    return world;
+  }
+
+  test.each(['denied', 'client-exception'])(
+    'that AWS Batch answers with %s leads to a report and a salvage job',
+    async (code) => {
+      const world = await refused(code, 'usage', 2);
+      await world.finish();
+      expect(world.names()).toEqual(SALVAGE);
+      expect(world.told).toEqual(['Render shot failed']);
+      expect(await world.status()).toMatchObject({
+        state: 'failed',
+        reason: expect.stringContaining(
+          'a retry with more memory was refused: AWS Batch refused it; a rescue on On-Demand machines was refused',
+        ),
+      });
+      expect(world.warned).toMatchObject([{ code }, { code }]);
+    },
+  );
+
+  test('with more memory is followed by the rescue of reclaimed slices', async () => {
+    const world = await refused('client-exception', 'usage', 1);
+    await world.finish();
+    expect(await world.plan(2)).toMatchObject({ why: 'reclaimed', onDemand: true });
+    expect(await world.status()).toMatchObject({ state: 'rescuing' });
+  });
+
+  test('throws a passing fault, so that Lambda tries it again', async () => {
+    const world = await refused('batch-unavailable', 'passing', 1);
+    await expect(world.finish()).rejects.toMatchObject({ code: 'batch-unavailable' });
+    expect(world.told).toEqual([]);
+  });
 });
