@@ -5,8 +5,7 @@ import { retryRender, type SubmittedRetry } from '../../core/jobs/retry';
 import { EXIT } from '../../core/jobs/worker';
 import { framesOf } from '../../core/render/frames';
 import type { Manifest } from '../../core/render/manifest';
-import type { RenderJobs } from '../../core/render/records';
-import type { Render } from '../../core/render/render';
+import type { RenderJobs, RetryPlan } from '../../core/render/records';
 import { childrenOfFrames } from '../../core/render/slices';
 import { type EndedJob, isTimeout } from './ended-job';
 
@@ -47,13 +46,13 @@ export async function ensureRescue(
   const { missing, failed } = await render.missingFrames(manifest);
   const open = new Set([...missing].filter((frame) => !failed.has(frame)));
   const sliceOf = childrenOfFrames(open, manifest);
-  const slices = (await slicesOfJob(render, manifest, jobs)).map((slice, child) => ({ slice, child }));
+  const before = jobs.retry && (await render.retry(jobs.retry.number).readIfValid());
+  const slices = slicesOfJob(manifest, jobs, before).map((slice, child) => ({ slice, child }));
   const children = await describeChildren(change.jobId, new Set(sliceOf.values()), slices, batch);
   const taken = new Set(children.filter(({ job }) => wasReclaimed(job)).map(({ slice }) => slice));
   const frames = [...open].filter((frame) => taken.has(sliceOf.get(frame)!));
   if (frames.length === 0) return undefined;
   const { jobDefinition } = chooseDefinition(manifest, { renderDefinitions });
-  const before = jobs.retry && (await render.retry(jobs.retry.number).require());
   return retryRender(
     render,
     manifest,
@@ -79,8 +78,8 @@ export async function rescuedBefore(
   jobs: RenderJobs,
 ): Promise<RenderJobs | undefined> {
   if (!jobs.retry || jobs.retry.why === 'asked') return undefined;
-  const { after } = await render.retry(jobs.retry.number).require();
-  return after?.render === change.jobId ? jobs : undefined;
+  const plan = await render.retry(jobs.retry.number).readIfValid();
+  return plan?.after?.render === change.jobId ? jobs : undefined;
 }
 
 /** The children of this job that have one of the wanted slices. Child i has the i-th slice of the job. */
@@ -98,14 +97,14 @@ export async function describeChildren(
   return details.map((job) => ({ slice: sliceOf.get(job.jobId)!, job }));
 }
 
-/** The slice of each child of the newest render job. */
-export async function slicesOfJob(
-  render: Render,
+/** The slice of each child of the newest render job; none if it is a retry whose plan is unreadable. */
+export function slicesOfJob(
   { sliceCount }: Manifest,
   { retry }: RenderJobs,
-): Promise<number[]> {
+  plan: RetryPlan | undefined,
+): number[] {
   if (!retry) return Array.from({ length: sliceCount }, (_, slice) => slice);
-  return [...framesOf((await render.retry(retry.number).require()).slices)];
+  return plan ? [...framesOf(plan.slices)] : [];
 }
 
 /**

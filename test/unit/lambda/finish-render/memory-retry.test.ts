@@ -291,19 +291,51 @@ test('there is no memory retry beyond a cost cap', async () => {
   expect(stopped.names()).toEqual(SALVAGE);
 });
 
-test('there is no memory retry after a retry whose memory a person chose', async () => {
+/** A person's retry of slice 1, which has failed for this reason. */
+async function retried(number: number, end: AttemptDetail, more: Partial<RetryPlan> = {}): Promise<World> {
   const world = await World.of({ ends: ['done', KILLED] });
   const plan: RetryPlan = {
-    ...{ version: 1, kind: 'frames', number: 1, createdAt: AT, why: 'asked', jobQueue: 'spot' },
+    ...{ version: 1, kind: 'frames', number, createdAt: AT, why: 'asked', jobQueue: 'spot' },
     slices: [{ start: 1, end: 1, step: 1 }],
     frames: [{ start: 3, end: 4, step: 1 }],
-    memoryMib: 20_000,
+    ...more,
   };
-  const retry: JobsRetry = { kind: 'frames', number: 1, why: 'asked', slices: 1, frames: 2 };
-  await world.put(retryUrl(FOLDER, 1), plan);
+  const retry: JobsRetry = { kind: 'frames', number, why: 'asked', slices: 1, frames: 2 };
+  await world.put(retryUrl(FOLDER, number), plan);
   await world.put(jobsUrl(FOLDER), { render: job('render-2'), stitch: job('stitch-2'), retry });
-  world.batch.attempts.set('render-2', KILLED);
+  world.batch.attempts.set('render-2', end);
+  return world;
+}
+
+test('there is no memory retry after a retry whose memory a person chose', async () => {
+  const world = await retried(1, KILLED, { memoryMib: 20_000 });
   await world.finish('render-2');
+  expect(world.names()).toEqual(SALVAGE);
+});
+
+test('a memory retry skips unreadable plans of older retries', async () => {
+  const world = await retried(2, KILLED);
+  await world.storage.put(retryUrl(FOLDER, 1), 'torn');
+  await world.finish('render-2');
+  expect(await world.plan(3)).toMatchObject({ why: 'memory', slices: [{ start: 1 }] });
+});
+
+test('there is no second memory retry after a retry that a person asked for', async () => {
+  const world = await retried(2, KILLED);
+  const older = { ...(await world.plan(2)), number: 1, why: 'memory', memoryMib: 28_000 };
+  await world.put(retryUrl(FOLDER, 1), older);
+  await world.finish('render-2');
+  expect(world.names()).toEqual(SALVAGE);
+});
+
+test.each([
+  ['ran out of memory', KILLED],
+  ['lost its machine', RECLAIMED],
+])('a retry with an unreadable plan that %s is reported as failed', async (_, end) => {
+  const world = await retried(1, end);
+  await world.storage.put(retryUrl(FOLDER, 1), 'torn');
+  await world.finish('render-2');
+  expect(await world.status()).toMatchObject({ state: 'failed' });
   expect(world.names()).toEqual(SALVAGE);
 });
 
