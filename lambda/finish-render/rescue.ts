@@ -1,11 +1,12 @@
 import type { Batch, JobDetail } from '../../core/jobs/batch';
 import type { ClaimPolicy } from '../../core/jobs/ensure-jobs';
 import { chooseDefinition, isOnGpu, type RenderDefinition } from '../../core/jobs/farm';
+import type { LargerSize } from '../../core/jobs/machine-types';
 import { retryRender, type SubmittedRetry } from '../../core/jobs/retry';
 import { EXIT } from '../../core/jobs/worker';
 import { framesOf } from '../../core/render/frames';
 import type { Manifest } from '../../core/render/manifest';
-import type { RenderJobs, RetryPlan } from '../../core/render/records';
+import type { CostCap, RenderJobs, RetryPlan } from '../../core/render/records';
 import { childrenOfFrames } from '../../core/render/slices';
 import { type EndedJob, isTimeout } from './ended-job';
 
@@ -19,6 +20,8 @@ export interface RetryServices {
 export interface RescueServices extends RetryServices {
   /** Queue of the On-Demand machines. */
   readonly jobQueue: string;
+  /** Sizes of slices with twice the memory that this queue can run; the better first. */
+  readonly sizes: readonly LargerSize[];
   readonly renderDefinitions: readonly RenderDefinition[];
   readonly stitch: { readonly jobQueue: string; readonly jobDefinition: string };
   readonly farmName?: string;
@@ -34,13 +37,13 @@ export interface RetryPlace {
 
 /**
  * Submits a retry on On-Demand machines for missing frames of slices whose last attempt lost its machine. Does so only
- * once, not after a retry on On-Demand machines, not for failed frames, and not for renders that need a GPU. `undefined` if
- * there is nothing to rescue. Throws the errors of `retryRender`.
+ * once, not after a retry on On-Demand machines, not for failed frames, not for renders that need a GPU, and not for slices that
+ * are too large for the queue. `undefined` if there is nothing to rescue. Throws the errors of `retryRender`.
  */
 export async function ensureRescue(
   { render, change }: EndedJob,
   { manifest, jobs, now }: RetryPlace,
-  { batch, jobQueue, renderDefinitions, stitch, farmName, claim }: RescueServices,
+  { batch, jobQueue, sizes, renderDefinitions, stitch, farmName, claim }: RescueServices,
 ): Promise<SubmittedRetry | undefined> {
   if (jobs.retry?.onDemand || isOnGpu(manifest.options)) return undefined;
   const { missing, failed } = await render.missingFrames(manifest);
@@ -52,6 +55,8 @@ export async function ensureRescue(
   const taken = new Set(children.filter(({ job }) => wasReclaimed(job)).map(({ slice }) => slice));
   const frames = [...open].filter((frame) => taken.has(sliceOf.get(frame)!));
   if (frames.length === 0) return undefined;
+  const size = sizeIn(sizes, before ?? {}, await render.cap.readIfValid());
+  if (!size) return undefined;
   const { jobDefinition } = chooseDefinition(manifest, { renderDefinitions });
   return retryRender(
     render,
@@ -62,14 +67,35 @@ export async function ensureRescue(
       frames,
       partial: frames.length < missing.size,
       samples: before?.samples,
-      memoryMib: before?.memoryMib,
-      vcpus: before?.vcpus,
+      ...size,
       jobQueue,
       onDemand: true,
       after: jobs,
     },
     { batch, now, claim, targets: { render: { jobQueue, jobDefinition }, stitch, farmName } },
   );
+}
+
+type SliceSize = Pick<RetryPlan, 'memoryMib' | 'vcpus'>;
+
+/**
+ * The size of a slice of the retry before, with at most the vCPUs that the queue surely has; `undefined` if the queue may
+ * lack its memory. With a cost cap, which counts vCPUs, a slice with more memory needs its own number of them.
+ */
+function sizeIn(
+  sizes: readonly LargerSize[],
+  { memoryMib, vcpus }: SliceSize,
+  cap: CostCap | undefined,
+): SliceSize | undefined {
+  if (memoryMib === undefined && vcpus === undefined) return {};
+  const known = sizes.find(
+    (size) => size.memoryMib >= (memoryMib ?? 0) && (!cap || size.vcpus !== undefined),
+  );
+  // Slices of the usual size fit the queue.
+  if (!known) return memoryMib === undefined ? {} : undefined;
+  const most = known.vcpus;
+  if (most === undefined || (vcpus === undefined && !cap)) return { memoryMib };
+  return { memoryMib, vcpus: Math.min(vcpus ?? most, most) };
 }
 
 /** The newest pair if it is the rescue or the memory retry of this job, whose event came twice. */

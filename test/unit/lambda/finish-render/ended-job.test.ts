@@ -113,6 +113,7 @@ describe('rescue', () => {
         rescue: {
           batch,
           jobQueue: 'on-demand',
+          sizes: [],
           renderDefinitions: [{ jobDefinition: 'render' }],
           stitch,
           farmName: 'main',

@@ -1,5 +1,5 @@
 import { type FaultKind, SpotreelError } from '../../../../core/errors';
-import type { AttemptDetail, JobDetail } from '../../../../core/jobs/batch';
+import type { AttemptDetail } from '../../../../core/jobs/batch';
 import type { LargerSize } from '../../../../core/jobs/machine-types';
 import { MEMORY_REASON, workerArgv } from '../../../../core/jobs/worker';
 import type { Manifest } from '../../../../core/render/manifest';
@@ -9,7 +9,7 @@ import { finishRender } from '../../../../lambda/finish-render/finish-render';
 import { jobStateChange } from '../../../support/aws-events';
 import { parseRetryPlan, parseStatus } from '../../../support/documents';
 import { MemoryStorage } from '../../../support/memory-storage';
-import { RecordingBatch } from '../../../support/recording-batch';
+import { EndedChildren } from '../../../support/recording-batch';
 import {
   capUrl,
   failureUrl,
@@ -33,20 +33,6 @@ const AT_FAULT: AttemptDetail = { container: { exitCode: 65 } };
 const RECLAIMED: AttemptDetail = { statusReason: 'Host EC2 (instance i-0123456789abcdef0) terminated.' };
 const AT = new Date(0).toISOString();
 
-/** A fake of AWS Batch that also describes the children of the render job, and then of retries. */
-class EndedChildren extends RecordingBatch {
-  readonly attempts = new Map<string, AttemptDetail>();
-
-  override async describeJobs(ids: readonly string[]): Promise<JobDetail[]> {
-    const children = ids.flatMap((jobId): JobDetail[] => {
-      const attempt = this.attempts.get(jobId);
-      const job = { jobId, jobName: 'child', jobQueue: 'spot', jobDefinition: 'render' };
-      return attempt ? [{ ...job, status: 'FAILED', attempts: [attempt] }] : [];
-    });
-    return [...(await super.describeJobs(ids)), ...children];
-  }
-}
-
 interface Given {
   /** How the child of each slice ended. The slices have 2 frames each. */
   readonly ends: ReadonlyArray<AttemptDetail | 'done'>;
@@ -56,6 +42,8 @@ interface Given {
   readonly options?: Manifest['options'];
   /** Sizes with twice the memory that the queues can run; by default both. */
   readonly sizes?: readonly LargerSize[];
+  /** The same for On-Demand machines, if they differ. */
+  readonly onDemandSizes?: readonly LargerSize[];
 }
 
 const WITH_VCPUS: LargerSize = { memoryMib: 28_000, vcpus: 8 };
@@ -90,7 +78,7 @@ class World {
   finish(jobId = 'render-1', more: object = {}) {
     const { batch } = this;
     const claim = { owner: 'request-1', staleAfterSeconds: 150 };
-    const { sizes = [WITH_VCPUS, SAME_VCPUS] } = this.given;
+    const { sizes = [WITH_VCPUS, SAME_VCPUS], onDemandSizes = sizes } = this.given;
     const event = jobStateChange({
       ...{ jobId, jobName: 'shot_Rendering', status: 'FAILED', createdAt: 0 },
       container: { command: RENDER },
@@ -109,7 +97,7 @@ class World {
         claim,
         spot: { jobQueue: 'spot', sizes },
         gpu: { jobQueue: 'gpu', sizes },
-        onDemand: { jobQueue: 'on-demand', sizes },
+        onDemand: { jobQueue: 'on-demand', sizes: onDemandSizes },
         renderDefinitions: [{ jobDefinition: 'render', gpuJobDefinition: 'gpu-render' }],
         stitchDefinition: 'stitch',
         farmName: 'main',
@@ -118,6 +106,7 @@ class World {
         batch,
         claim,
         jobQueue: 'on-demand',
+        sizes: onDemandSizes,
         renderDefinitions: [{ jobDefinition: 'render' }],
         stitch: { jobQueue: 'spot', jobDefinition: 'stitch' },
         farmName: 'main',
@@ -202,18 +191,33 @@ test('a memory retry that runs out of memory again is not retried', async () => 
   expect(await world.status()).toMatchObject({ state: 'failed' });
 });
 
-test('a rescue after a memory retry keeps its memory', async () => {
-  const world = await World.of({ ends: [AT_FAULT, 'done'], failures: { 1: FULL, 2: FULL } });
+/** A memory retry whose machine was reclaimed, and a farm with On-Demand machines of these sizes. */
+async function reclaimed(onDemandSizes: readonly LargerSize[], cap?: object): Promise<World> {
+  const world = await World.of({ ends: [KILLED, 'done'], onDemandSizes });
+  if (cap) await world.put(capUrl(FOLDER), cap);
   await world.finish();
-  for (const frame of [1, 2]) await world.storage.delete(failureUrl(FOLDER, frame));
   world.batch.attempts.set('job-1', RECLAIMED);
   await world.finish('job-1');
-  expect(await world.plan(2)).toMatchObject({
-    why: 'reclaimed',
-    jobQueue: 'on-demand',
-    memoryMib: 28_000,
-    vcpus: 8,
-  });
+  return world;
+}
+
+const ON_DEMAND = { why: 'reclaimed', jobQueue: 'on-demand', memoryMib: 28_000 };
+
+test('a rescue after a memory retry keeps its memory', async () => {
+  const world = await reclaimed([WITH_VCPUS, SAME_VCPUS]);
+  expect(await world.plan(2)).toMatchObject({ ...ON_DEMAND, vcpus: 8 });
+});
+
+test('a rescue has the usual vCPUs if the On-Demand queue has too few for more', async () => {
+  const world = await reclaimed([SAME_VCPUS]);
+  const plan = await world.plan(2);
+  expect(plan).toMatchObject(ON_DEMAND);
+  expect(plan).not.toHaveProperty('vcpus');
+});
+
+test('there is no rescue if the On-Demand queue cannot run slices of this size', async () => {
+  expect((await reclaimed([])).names()).toEqual([...RETRY, ...SALVAGE]);
+  expect((await reclaimed([SAME_VCPUS], CAP)).names()).toEqual([...RETRY, ...SALVAGE]);
 });
 
 test('a slice whose container was killed for memory is retried as a whole', async () => {
