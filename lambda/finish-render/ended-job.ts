@@ -131,11 +131,19 @@ export async function capReached({ role, failed, render, change }: EndedJob): Pr
 }
 
 /**
+ * Whether the queue cancelled the job because no machine could run it (see `lib/constructs/job-queues.ts`). By the
+ * documentation, the status reason of such a job begins with one of these words.
+ * https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable_time_limit_actions.html
+ */
+const isUnrunnable = (statusReason: string): boolean => /^(?:MISCONFIGURATION|CAPACITY)\b/.test(statusReason);
+
+/**
  * Whether a person cancelled or terminated the job, and so wants no video of it. Two flags show this
  * (https://docs.aws.amazon.com/batch/latest/APIReference/API_JobDetail.html); the status reason is then any text. A job that
- * AWS Batch stopped at its time limit does not count.
+ * AWS Batch stopped at its time limit, or that its queue cancelled, does not count.
  */
 export function wasStopped({ isCancelled, isTerminated, statusReason = '' }: JobStateChange): boolean {
+  if (isUnrunnable(statusReason)) return false;
   return isCancelled === true || (isTerminated === true && !isTimeout(statusReason));
 }
 

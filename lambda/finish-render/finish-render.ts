@@ -1,4 +1,6 @@
+import { SpotreelError } from '../../core/errors';
 import { TAKEN_BACK } from '../../core/jobs/ensure-jobs';
+import type { SubmittedRetry } from '../../core/jobs/retry';
 import { describeReasons } from '../../core/render/frames';
 import {
   describeGaps,
@@ -11,6 +13,7 @@ import {
 import type { Render } from '../../core/render/render';
 import { plannedVideo } from '../../core/scene/plan';
 import { formatLocation, type Storage } from '../../core/storage/storage';
+import type { Logger } from '../environment';
 import { consoleUrl, type ReportServices, reportStatus } from '../report-status';
 import {
   capReached,
@@ -74,6 +77,8 @@ export interface FinishServices extends ReportServices {
   readonly rescue?: RescueServices;
   /** Renders slices again that ran out of memory; absent to let them fail. */
   readonly memory?: MemoryServices;
+  /** Gets a warning for each refused retry; absent to log nothing. */
+  readonly log?: Pick<Logger, 'warn'>;
 }
 
 /** The result of an event. */
@@ -97,7 +102,7 @@ export async function finishRender(change: JobStateChange, services: FinishServi
   const jobs = await ended.render.jobs.readIfValid();
   const because = await capReached(ended);
   // Do not rescue a render on On-Demand machines once it has reached its cap.
-  const rescue = because === undefined ? await rescueOf(ended, jobs, services) : undefined;
+  const { rescue, refused } = because === undefined ? await rescueOf(ended, jobs, services) : {};
   if (rescue) {
     // The newest jobs are a retry that a person started and that was interrupted. It continues.
     if (rescue.retry?.why === 'asked') return { outcome: 'outdated' };
@@ -106,7 +111,8 @@ export async function finishRender(change: JobStateChange, services: FinishServi
   if (await isOutdated(ended, jobs)) return { outcome: 'outdated' };
   if (await isToldByRender(ended, jobs, services)) return { outcome: 'ignored' };
   const isOfPair = ended.role === 'salvage' || jobs?.[ended.role].jobId === change.jobId;
-  const reported = await report(ended, isOfPair ? jobs : undefined, await resultOf(ended, because), services);
+  const result = await resultOf(ended, because, refused);
+  const reported = await report(ended, isOfPair ? jobs : undefined, result, services);
   // Without frames there is no video, and a machine costs money.
   if (reported.status.frames?.stored !== 0) await salvage(ended, because, services);
   return reported;
@@ -137,25 +143,45 @@ async function report(
   return { outcome: await reportStatus(status, render, services), status };
 }
 
-/**
- * The pair of jobs that continues a failed render: with more memory, or on On-Demand machines. `undefined` if nothing is
- * left to do.
- */
+/** How a failed render continues. Without `rescue`, nothing is left to do. */
+interface Continuation {
+  /** A pair of jobs with more memory, or on On-Demand machines. */
+  readonly rescue?: RenderJobs;
+  /** Which retries were refused, and why. */
+  readonly refused?: string;
+}
+
+/** Submits a retry if one can help. A retry that is refused for good is noted, because the render must still be reported. */
 async function rescueOf(
   ended: EndedJob,
   jobs: RenderJobs | undefined,
-  { memory, rescue, now }: FinishServices,
-): Promise<RenderJobs | undefined> {
+  { memory, rescue, now, log }: FinishServices,
+): Promise<Continuation> {
   const { role, render, change } = ended;
-  if ((!memory && !rescue) || !jobs || role !== 'render' || wasStopped(change)) return undefined;
-  if (jobs.render.jobId !== change.jobId) return rescuedBefore(ended, jobs);
+  if ((!memory && !rescue) || !jobs || role !== 'render' || wasStopped(change)) return {};
+  if (jobs.render.jobId !== change.jobId) return { rescue: await rescuedBefore(ended, jobs) };
   const manifest = await render.manifest.read();
-  if (!manifest) return undefined;
+  if (!manifest) return {};
   const place = { manifest, jobs, now };
+  const refusals: string[] = [];
+  const unlessRefused = (what: string, retry: Promise<SubmittedRetry | undefined>) =>
+    retry.catch((error: unknown) => {
+      if (!isRefusal(error)) throw error;
+      const { code, message } = error;
+      log?.warn('retry-refused', { renderId: render.renderId, jobId: change.jobId, what, code, message });
+      refusals.push(`${what} was refused: ${message}`);
+      return undefined;
+    });
   const retried =
-    (memory && (await ensureMemoryRetry(ended, place, memory))) ??
-    (rescue && (await ensureRescue(ended, place, rescue)));
-  return retried?.jobs;
+    (memory && (await unlessRefused('a retry with more memory', ensureMemoryRetry(ended, place, memory)))) ??
+    (rescue && (await unlessRefused('a rescue on On-Demand machines', ensureRescue(ended, place, rescue))));
+  if (retried) return { rescue: retried.jobs };
+  return refusals.length > 0 ? { refused: refusals.join('; ') } : {};
+}
+
+/** Whether another try would be refused, too. After `running` it finds the newer pair of jobs. */
+function isRefusal(error: unknown): error is SpotreelError {
+  return error instanceof SpotreelError && error.kind === 'usage' && error.code !== 'running';
 }
 
 async function rescuing({ retry }: RenderJobs, { render }: EndedJob): Promise<Result> {
@@ -218,7 +244,11 @@ interface Result extends Pick<RenderStatus, 'state' | 'reason' | 'findings' | 'f
   readonly video?: URL;
 }
 
-async function resultOf(ended: EndedJob, because: string | undefined): Promise<Result> {
+async function resultOf(
+  ended: EndedJob,
+  because: string | undefined,
+  refused: string | undefined,
+): Promise<Result> {
   const { role, render, failed } = ended;
   const { frames, findings, why } = await countStoredFrames(render);
   const manifest = await render.manifest.read();
@@ -230,7 +260,7 @@ async function resultOf(ended: EndedJob, because: string | undefined): Promise<R
     const { createdAt } = ended.change;
     const gaps = role === 'stitch' ? await render.gapsSince(createdAt) : undefined;
     if (gaps) return { ...partial(gaps), ...counted, video: render.partialVideoUrl(format) };
-    const reason = because ?? reasonOf(ended, why);
+    const reason = because ?? [reasonOf(ended, why), refused].filter(Boolean).join('; ');
     const found = findings.length > 0 ? findings : [{ code: 'job-failed', message: reason }];
     return { state: 'failed', reason, findings: found, ...counted };
   }

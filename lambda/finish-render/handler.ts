@@ -57,7 +57,7 @@ const { ON_DEMAND_JOB_QUEUE: onDemandQueue, GPU_JOB_QUEUE: gpuQueue, FARM_NAME: 
 const rescue: Omit<RescueServices, 'claim'> | undefined =
   onDemandQueue === undefined
     ? undefined
-    : { batch, jobQueue: onDemandQueue, renderDefinitions, stitch, farmName };
+    : { batch, jobQueue: onDemandQueue, sizes: larger.onDemand ?? [], renderDefinitions, stitch, farmName };
 
 const memory: Omit<MemoryServices, 'claim'> = {
   batch,
@@ -86,6 +86,7 @@ export const handler: Handler<unknown, void> = async (event, { awsRequestId }) =
     };
     const result = await finishRender(change, {
       ...services,
+      log,
       salvage,
       memory: { ...memory, claim },
       ...(rescue && { rescue: { ...rescue, claim } }),

@@ -44,9 +44,10 @@ export async function ensureMemoryRetry(
   services: MemoryServices,
 ): Promise<SubmittedRetry | undefined> {
   const { batch, claim } = services;
-  const plans = jobs.retry ? await render.retries(jobs.retry.number) : [];
-  const plan = plans.at(-1);
-  if (plan?.memoryMib !== undefined || plans.some(({ why }) => why === 'memory')) return undefined;
+  if (jobs.retry?.why === 'memory') return undefined;
+  const plan = jobs.retry && (await render.retry(jobs.retry.number).readIfValid());
+  // Without its plan, the slices of the retry are unknown.
+  if ((jobs.retry && !plan) || plan?.memoryMib !== undefined) return undefined;
   const targets = targetsOf(manifest, services);
   const jobQueue = plan?.jobQueue ?? targets.render.jobQueue;
   const size = sizeIn(jobQueue, services, await render.cap.readIfValid());
@@ -54,12 +55,12 @@ export async function ensureMemoryRetry(
 
   const missing = await missingOf(render, manifest, plan);
   const sliceOf = childrenOfFrames(missing.frames, manifest);
-  const slices = (await slicesOfJob(render, manifest, jobs)).map((slice, child) => ({ slice, child }));
+  const slices = slicesOfJob(manifest, jobs, plan).map((slice, child) => ({ slice, child }));
   const wanted = new Set(sliceOf.values());
   const children = await describeChildren(change.jobId, wanted, slices, batch);
   const full = new Set([...missing.outOfMemory].map((frame) => sliceOf.get(frame)!));
   for (const slice of await killedSlices(render, children)) full.add(slice);
-  if (full.size === 0) return undefined;
+  if (full.size === 0 || (await hadMemoryRetry(render, jobs))) return undefined;
   const again = new Set([
     ...full,
     ...children.filter(({ job }) => wasReclaimed(job)).map(({ slice }) => slice),
@@ -86,6 +87,13 @@ export async function ensureMemoryRetry(
     },
     { batch, now, claim, targets: chosen },
   );
+}
+
+/** Whether a readable older plan is a memory retry. */
+async function hadMemoryRetry(render: Render, { retry }: RetryPlace['jobs']): Promise<boolean> {
+  const numbers = Array.from({ length: (retry?.number ?? 1) - 1 }, (_, i) => i + 1);
+  const older = await mapConcurrently(numbers, AT_ONCE, (number) => render.retry(number).readIfValid());
+  return older.some((plan) => plan?.why === 'memory');
 }
 
 function targetsOf(manifest: RetryPlace['manifest'], services: MemoryServices): ChosenTargets {

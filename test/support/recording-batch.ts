@@ -1,5 +1,6 @@
 import { SpotreelError } from '../../core/errors';
 import type {
+  AttemptDetail,
   Batch,
   JobDetail,
   JobStatus,
@@ -68,5 +69,19 @@ export class RecordingBatch implements Batch {
   /** Jobs that have not failed, by name. */
   alive(): string[] {
     return this.jobs.filter(({ status }) => status !== 'FAILED').map(({ request }) => request.jobName);
+  }
+}
+
+/** A fake of AWS Batch that also describes failed children and retries, by the last attempts in `attempts`. */
+export class EndedChildren extends RecordingBatch {
+  readonly attempts = new Map<string, AttemptDetail>();
+
+  override async describeJobs(ids: readonly string[]): Promise<JobDetail[]> {
+    const children = ids.flatMap((jobId): JobDetail[] => {
+      const attempt = this.attempts.get(jobId);
+      const job = { jobId, jobName: 'child', jobQueue: 'spot', jobDefinition: 'render' };
+      return attempt ? [{ ...job, status: 'FAILED', attempts: [attempt] }] : [];
+    });
+    return [...(await super.describeJobs(ids)), ...children];
   }
 }

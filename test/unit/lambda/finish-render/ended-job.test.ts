@@ -113,6 +113,7 @@ describe('rescue', () => {
         rescue: {
           batch,
           jobQueue: 'on-demand',
+          sizes: [],
           renderDefinitions: [{ jobDefinition: 'render' }],
           stitch,
           farmName: 'main',
@@ -191,6 +192,25 @@ describe('rescue', () => {
     await world.finish(renderFailed({ statusReason }));
     expect(world.names()).toEqual(['shot_Salvaging']);
     expect(await world.status()).toMatchObject({ state: 'failed', reason: statusReason });
+  });
+
+  test.each([
+    ['MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - no machine is large enough', { isCancelled: true }],
+    ['CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY', { isTerminated: true }],
+  ])('a render that its queue cancelled gets a partial video: %s', async (statusReason, flags) => {
+    const world = await World.of({ ends: ['done', AT_FAULT] });
+    await world.finish(renderFailed({ ...flags, statusReason }));
+    expect(world.names()).toEqual(['shot_Salvaging']);
+    expect(await world.status()).toMatchObject({
+      state: 'failed',
+      reason: expect.stringContaining(statusReason),
+    });
+  });
+
+  test('a render that a person cancelled gets no video', async () => {
+    const world = await World.of({ ends: ['done', AT_FAULT] });
+    await world.finish(renderFailed({ isCancelled: true, statusReason: 'not enough CAPACITY' }));
+    expect(world.names()).toEqual([]);
   });
 
   test('repeated and reordered events lead to one rescue and one message', async () => {

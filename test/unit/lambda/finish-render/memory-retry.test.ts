@@ -1,4 +1,5 @@
-import type { AttemptDetail, JobDetail } from '../../../../core/jobs/batch';
+import { type FaultKind, SpotreelError } from '../../../../core/errors';
+import type { AttemptDetail } from '../../../../core/jobs/batch';
 import type { LargerSize } from '../../../../core/jobs/machine-types';
 import { MEMORY_REASON, workerArgv } from '../../../../core/jobs/worker';
 import type { Manifest } from '../../../../core/render/manifest';
@@ -8,7 +9,7 @@ import { finishRender } from '../../../../lambda/finish-render/finish-render';
 import { jobStateChange } from '../../../support/aws-events';
 import { parseRetryPlan, parseStatus } from '../../../support/documents';
 import { MemoryStorage } from '../../../support/memory-storage';
-import { RecordingBatch } from '../../../support/recording-batch';
+import { EndedChildren } from '../../../support/recording-batch';
 import {
   capUrl,
   failureUrl,
@@ -32,20 +33,6 @@ const AT_FAULT: AttemptDetail = { container: { exitCode: 65 } };
 const RECLAIMED: AttemptDetail = { statusReason: 'Host EC2 (instance i-0123456789abcdef0) terminated.' };
 const AT = new Date(0).toISOString();
 
-/** A fake of AWS Batch that also describes the children of the render job, and then of retries. */
-class EndedChildren extends RecordingBatch {
-  readonly attempts = new Map<string, AttemptDetail>();
-
-  override async describeJobs(ids: readonly string[]): Promise<JobDetail[]> {
-    const children = ids.flatMap((jobId): JobDetail[] => {
-      const attempt = this.attempts.get(jobId);
-      const job = { jobId, jobName: 'child', jobQueue: 'spot', jobDefinition: 'render' };
-      return attempt ? [{ ...job, status: 'FAILED', attempts: [attempt] }] : [];
-    });
-    return [...(await super.describeJobs(ids)), ...children];
-  }
-}
-
 interface Given {
   /** How the child of each slice ended. The slices have 2 frames each. */
   readonly ends: ReadonlyArray<AttemptDetail | 'done'>;
@@ -55,6 +42,8 @@ interface Given {
   readonly options?: Manifest['options'];
   /** Sizes with twice the memory that the queues can run; by default both. */
   readonly sizes?: readonly LargerSize[];
+  /** The same for On-Demand machines, if they differ. */
+  readonly onDemandSizes?: readonly LargerSize[];
 }
 
 const WITH_VCPUS: LargerSize = { memoryMib: 28_000, vcpus: 8 };
@@ -64,6 +53,7 @@ class World {
   readonly storage = new MemoryStorage();
   readonly batch = new EndedChildren();
   readonly told: string[] = [];
+  readonly warned: Array<Readonly<Record<string, unknown>> | undefined> = [];
 
   constructor(private readonly given: Given) {}
 
@@ -88,7 +78,7 @@ class World {
   finish(jobId = 'render-1', more: object = {}) {
     const { batch } = this;
     const claim = { owner: 'request-1', staleAfterSeconds: 150 };
-    const { sizes = [WITH_VCPUS, SAME_VCPUS] } = this.given;
+    const { sizes = [WITH_VCPUS, SAME_VCPUS], onDemandSizes = sizes } = this.given;
     const event = jobStateChange({
       ...{ jobId, jobName: 'shot_Rendering', status: 'FAILED', createdAt: 0 },
       container: { command: RENDER },
@@ -100,13 +90,14 @@ class World {
       notify: async ({ subject }) => void this.told.push(subject),
       region: 'eu-central-1',
       now: () => new Date(0),
+      log: { warn: (_, fields) => void this.warned.push(fields) },
       salvage: { batch, jobQueue: 'spot', stitchDefinition: 'stitch', claim },
       memory: {
         batch,
         claim,
         spot: { jobQueue: 'spot', sizes },
         gpu: { jobQueue: 'gpu', sizes },
-        onDemand: { jobQueue: 'on-demand', sizes },
+        onDemand: { jobQueue: 'on-demand', sizes: onDemandSizes },
         renderDefinitions: [{ jobDefinition: 'render', gpuJobDefinition: 'gpu-render' }],
         stitchDefinition: 'stitch',
         farmName: 'main',
@@ -115,6 +106,7 @@ class World {
         batch,
         claim,
         jobQueue: 'on-demand',
+        sizes: onDemandSizes,
         renderDefinitions: [{ jobDefinition: 'render' }],
         stitch: { jobQueue: 'spot', jobDefinition: 'stitch' },
         farmName: 'main',
@@ -199,18 +191,33 @@ test('a memory retry that runs out of memory again is not retried', async () => 
   expect(await world.status()).toMatchObject({ state: 'failed' });
 });
 
-test('a rescue after a memory retry keeps its memory', async () => {
-  const world = await World.of({ ends: [AT_FAULT, 'done'], failures: { 1: FULL, 2: FULL } });
+/** A memory retry whose machine was reclaimed, and a farm with On-Demand machines of these sizes. */
+async function reclaimed(onDemandSizes: readonly LargerSize[], cap?: object): Promise<World> {
+  const world = await World.of({ ends: [KILLED, 'done'], onDemandSizes });
+  if (cap) await world.put(capUrl(FOLDER), cap);
   await world.finish();
-  for (const frame of [1, 2]) await world.storage.delete(failureUrl(FOLDER, frame));
   world.batch.attempts.set('job-1', RECLAIMED);
   await world.finish('job-1');
-  expect(await world.plan(2)).toMatchObject({
-    why: 'reclaimed',
-    jobQueue: 'on-demand',
-    memoryMib: 28_000,
-    vcpus: 8,
-  });
+  return world;
+}
+
+const ON_DEMAND = { why: 'reclaimed', jobQueue: 'on-demand', memoryMib: 28_000 };
+
+test('a rescue after a memory retry keeps its memory', async () => {
+  const world = await reclaimed([WITH_VCPUS, SAME_VCPUS]);
+  expect(await world.plan(2)).toMatchObject({ ...ON_DEMAND, vcpus: 8 });
+});
+
+test('a rescue has the usual vCPUs if the On-Demand queue has too few for more', async () => {
+  const world = await reclaimed([SAME_VCPUS]);
+  const plan = await world.plan(2);
+  expect(plan).toMatchObject(ON_DEMAND);
+  expect(plan).not.toHaveProperty('vcpus');
+});
+
+test('there is no rescue if the On-Demand queue cannot run slices of this size', async () => {
+  expect((await reclaimed([])).names()).toEqual([...RETRY, ...SALVAGE]);
+  expect((await reclaimed([SAME_VCPUS], CAP)).names()).toEqual([...RETRY, ...SALVAGE]);
 });
 
 test('a slice whose container was killed for memory is retried as a whole', async () => {
@@ -288,19 +295,51 @@ test('there is no memory retry beyond a cost cap', async () => {
   expect(stopped.names()).toEqual(SALVAGE);
 });
 
-test('there is no memory retry after a retry whose memory a person chose', async () => {
+/** A person's retry of slice 1, which has failed for this reason. */
+async function retried(number: number, end: AttemptDetail, more: Partial<RetryPlan> = {}): Promise<World> {
   const world = await World.of({ ends: ['done', KILLED] });
   const plan: RetryPlan = {
-    ...{ version: 1, kind: 'frames', number: 1, createdAt: AT, why: 'asked', jobQueue: 'spot' },
+    ...{ version: 1, kind: 'frames', number, createdAt: AT, why: 'asked', jobQueue: 'spot' },
     slices: [{ start: 1, end: 1, step: 1 }],
     frames: [{ start: 3, end: 4, step: 1 }],
-    memoryMib: 20_000,
+    ...more,
   };
-  const retry: JobsRetry = { kind: 'frames', number: 1, why: 'asked', slices: 1, frames: 2 };
-  await world.put(retryUrl(FOLDER, 1), plan);
+  const retry: JobsRetry = { kind: 'frames', number, why: 'asked', slices: 1, frames: 2 };
+  await world.put(retryUrl(FOLDER, number), plan);
   await world.put(jobsUrl(FOLDER), { render: job('render-2'), stitch: job('stitch-2'), retry });
-  world.batch.attempts.set('render-2', KILLED);
+  world.batch.attempts.set('render-2', end);
+  return world;
+}
+
+test('there is no memory retry after a retry whose memory a person chose', async () => {
+  const world = await retried(1, KILLED, { memoryMib: 20_000 });
   await world.finish('render-2');
+  expect(world.names()).toEqual(SALVAGE);
+});
+
+test('a memory retry skips unreadable plans of older retries', async () => {
+  const world = await retried(2, KILLED);
+  await world.storage.put(retryUrl(FOLDER, 1), 'torn');
+  await world.finish('render-2');
+  expect(await world.plan(3)).toMatchObject({ why: 'memory', slices: [{ start: 1 }] });
+});
+
+test('there is no second memory retry after a retry that a person asked for', async () => {
+  const world = await retried(2, KILLED);
+  const older = { ...(await world.plan(2)), number: 1, why: 'memory', memoryMib: 28_000 };
+  await world.put(retryUrl(FOLDER, 1), older);
+  await world.finish('render-2');
+  expect(world.names()).toEqual(SALVAGE);
+});
+
+test.each([
+  ['ran out of memory', KILLED],
+  ['lost its machine', RECLAIMED],
+])('a retry with an unreadable plan that %s is reported as failed', async (_, end) => {
+  const world = await retried(1, end);
+  await world.storage.put(retryUrl(FOLDER, 1), 'torn');
+  await world.finish('render-2');
+  expect(await world.status()).toMatchObject({ state: 'failed' });
   expect(world.names()).toEqual(SALVAGE);
 });
 
@@ -308,4 +347,48 @@ test('a cancelled render gets no memory retry', async () => {
   const world = await World.of({ ends: ['done', KILLED] });
   await world.finish('render-1', { isTerminated: true, statusReason: 'cancelled by ann' });
   expect(world.names()).toEqual([]);
+});
+
+describe('a refused retry', () => {
+  /** Slice 0 ran out of memory, and slice 1 lost its machine. AWS Batch refuses the first jobs. */
+  async function refused(code: string, kind: FaultKind, refusals: number): Promise<World> {
+    const world = await World.of({ ends: [KILLED, RECLAIMED, 'done'] });
+    let left = refusals;
+    world.batch.fault = (call, when) => {
+      if (call !== 'submitJob' || when !== 'before' || left === 0) return;
+      left -= 1;
+      throw new SpotreelError(code, kind, 'AWS Batch refused it');
+    };
+    return world;
+  }
+
+  test.each(['denied', 'client-exception'])(
+    'that AWS Batch answers with %s leads to a report and a salvage job',
+    async (code) => {
+      const world = await refused(code, 'usage', 2);
+      await world.finish();
+      expect(world.names()).toEqual(SALVAGE);
+      expect(world.told).toEqual(['Render shot failed']);
+      expect(await world.status()).toMatchObject({
+        state: 'failed',
+        reason: expect.stringContaining(
+          'a retry with more memory was refused: AWS Batch refused it; a rescue on On-Demand machines was refused',
+        ),
+      });
+      expect(world.warned).toMatchObject([{ code }, { code }]);
+    },
+  );
+
+  test('with more memory is followed by the rescue of reclaimed slices', async () => {
+    const world = await refused('client-exception', 'usage', 1);
+    await world.finish();
+    expect(await world.plan(2)).toMatchObject({ why: 'reclaimed', onDemand: true });
+    expect(await world.status()).toMatchObject({ state: 'rescuing' });
+  });
+
+  test('throws a passing fault, so that Lambda tries it again', async () => {
+    const world = await refused('batch-unavailable', 'passing', 1);
+    await expect(world.finish()).rejects.toMatchObject({ code: 'batch-unavailable' });
+    expect(world.told).toEqual([]);
+  });
 });
