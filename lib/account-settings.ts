@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { SettingsOrigin } from './setting-names';
 
 /** A text of this form. `rule` completes the phrase "must be …" in messages and docs. */
 export const form = (pattern: RegExp, rule: string): z.ZodString => z.string().regex(pattern).meta({ rule });
@@ -127,13 +128,16 @@ export const accountSettings = {
     .describe('hosts that machines reach without `proxy`, such as those of VPC endpoints'),
 };
 
-type AccountSettings = z.infer<z.ZodObject<typeof accountSettings>> & {
-  readonly vpcId?: string | undefined;
-} & Readonly<Record<(typeof BUCKET_SETTINGS)[number], boolean | number>>;
+type AccountSettings = z.infer<z.ZodObject<typeof accountSettings>> &
+  Readonly<Record<(typeof BUCKET_SETTINGS)[number], boolean | number>>;
 
-/** Problems of these settings that depend on each other. */
-export function accountProblems({ vpcId, ...settings }: AccountSettings): string[] {
-  const { securityGroupIds, vpcEndpoints, routeTableIds, proxy, noProxy } = settings;
+/** Problems of these settings that depend on each other. `hasVpc`: an existing VPC is given. */
+export function accountProblems(
+  settings: AccountSettings,
+  { vpc }: SettingsOrigin,
+  hasVpc: boolean,
+): string[] {
+  const { vpcEndpoints, routeTableIds, proxy, noProxy } = settings;
   const problems: string[] = [];
   for (const name of BUCKET_SETTINGS) {
     if (settings.bucketName !== undefined && settings[name]) {
@@ -142,11 +146,13 @@ export function accountProblems({ vpcId, ...settings }: AccountSettings): string
       );
     }
   }
-  if (securityGroupIds !== undefined && vpcId === undefined) {
-    problems.push('securityGroupIds needs vpcId: set vpcId and subnetIds, or remove securityGroupIds');
+  for (const name of ['securityGroupIds', 'routeTableIds'] as const) {
+    if (settings[name] !== undefined && !hasVpc) {
+      problems.push(`${name} needs an existing VPC: set ${vpc}, or remove ${name}`);
+    }
   }
-  if (routeTableIds !== undefined && (vpcId === undefined || !vpcEndpoints)) {
-    problems.push('routeTableIds needs vpcId and vpcEndpoints: set both, or remove routeTableIds');
+  if (routeTableIds !== undefined && !vpcEndpoints) {
+    problems.push('routeTableIds needs vpcEndpoints: set it to true, or remove routeTableIds');
   }
   if (noProxy !== undefined && proxy === undefined) {
     problems.push('noProxy needs proxy: set proxy, or remove noProxy');

@@ -219,6 +219,25 @@ test('a farm refuses a VPC and the id of another', () => {
   );
 });
 
+test('a farm takes security groups and route tables of its vpc', () => {
+  const template = farmIn((stack) => ({
+    vpc: new Vpc(stack, 'Net'),
+    securityGroupIds: ['sg-0123abcd'],
+    ...{ vpcEndpoints: true, routeTableIds: ['rtb-0123abcd'] },
+  }));
+  expectResource(template, 'AWS::EC2::VPCEndpoint', { RouteTableIds: ['rtb-0123abcd'] });
+  expectResource(template, 'AWS::Batch::ComputeEnvironment', {
+    ComputeResources: { SecurityGroupIds: ['sg-0123abcd'] },
+  });
+});
+
+test.each([{ securityGroupIds: ['sg-0123abcd'] }, { vpcEndpoints: true, routeTableIds: ['rtb-0123abcd'] }])(
+  'a farm without an existing VPC refuses %j and names vpc',
+  (props) => {
+    expect(refused(props)).toThrow('needs an existing VPC: set vpc, or vpcId and subnetIds, or remove');
+  },
+);
+
 test('a farm refuses a setting that is known only at deployment', () => {
   const email = new Topic(ownStack(), 'T').topicName;
   expect(refused({ email })).toThrow('email is known only at deployment: give a plain value');
