@@ -52,8 +52,9 @@ export interface SpotreelFarmProps extends FarmSettings {
    */
   readonly vpc?: IVpc;
   /**
-   * The subnets of `vpc` for the machines. They need a route to the internet.
-   * @default - private subnets with a NAT gateway if `vpc` has some, or else public subnets
+   * The subnets of `vpc` for the machines. They need a route to the internet, or `vpcEndpoints`.
+   * @default - private subnets with a NAT gateway if `vpc` has some, or else public subnets; with `vpcEndpoints`, isolated
+   * subnets if `vpc` has no others
    */
   readonly vpcSubnets?: SubnetSelection;
   /**

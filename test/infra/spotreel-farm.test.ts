@@ -159,6 +159,16 @@ test('a farm runs its machines in vpcSubnets', () => {
   expect(Subnets.map(flat).every((id: string) => id.startsWith('<NetPublicSubnet'))).toBe(true);
 });
 
+test('a farm with vpcEndpoints runs its machines in a vpc of isolated subnets', () => {
+  const subnetConfiguration = [{ name: 'Inner', subnetType: SubnetType.PRIVATE_ISOLATED }];
+  const template = farmIn((stack) => ({
+    vpc: new Vpc(stack, 'Net', { subnetConfiguration }),
+    vpcEndpoints: true,
+  }));
+  const { Subnets } = onlyProperties(template, 'AWS::Batch::ComputeEnvironment').ComputeResources;
+  expect(Subnets.map(flat).every((id: string) => id.startsWith('<NetInnerSubnet'))).toBe(true);
+});
+
 test('two farms fit into one stack', () => {
   const stack = ownStack();
   addFarm(stack, { farmName: 'a' }, 'A');
