@@ -330,7 +330,7 @@ export function checkSettings(
   ];
   if (!result.success || problems.length > 0) throw new SettingsError(problems, origin);
   // The CDK sets this variable for the app, from the credentials.
-  const machines = chooseMachines(result.data, result.data.region ?? environment.CDK_DEFAULT_REGION);
+  const machines = chooseMachines(result.data, result.data.region ?? environment.CDK_DEFAULT_REGION, origin);
   if (machines.problems.length > 0) throw new SettingsError(machines.problems, origin);
   return machines.settings;
 }

@@ -248,6 +248,12 @@ test.each([{ securityGroupIds: ['sg-0123abcd'] }, { vpcEndpoints: true, routeTab
   },
 );
 
+test('a farm with maxMachineVcpus in a stack without a region asks for the region of the stack', () => {
+  expect(refused({ maxMachineVcpus: 16 })).toThrow(
+    'give the stack a region (env.region) of the built-in table, or list families in instanceTypes',
+  );
+});
+
 test('a farm refuses a setting that is known only at deployment', () => {
   const email = new Topic(ownStack(), 'T').topicName;
   expect(refused({ email })).toThrow('email is known only at deployment: give a plain value');
