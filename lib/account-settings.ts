@@ -25,6 +25,15 @@ const tags = z
 
 const OCTET = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
 
+const PROXY_RULE = 'a host and port like http://proxy.example.com:3128, with a port from 1 to 65,535';
+
+/** Whether this is the URL of an HTTP proxy, with a port and without a password or path. */
+function isProxy(text: string): boolean {
+  const [, port] = /^http:\/\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?:(\d{1,5})$/i.exec(text) ?? [];
+  // The URL parser refuses ports above 65535.
+  return Number(port) > 0 && URL.canParse(text);
+}
+
 /** Settings of the whole app. The construct has no such props: the app that uses it decides. */
 export const APP_SETTINGS: readonly string[] = [
   'account',
@@ -114,10 +123,10 @@ export const accountSettings = {
     .describe(
       'route tables of `subnetIds` to which `vpcEndpoints` adds S3. Leave it out if the VPC has a gateway endpoint for S3',
     ),
-  proxy: form(
-    /^http:\/\/[a-z0-9]([a-z0-9.-]*[a-z0-9])?:\d{2,5}$/i,
-    'a host and port like http://proxy.example.com:3128',
-  )
+  proxy: z
+    .string()
+    .refine(isProxy, `must be ${PROXY_RULE}`)
+    .meta({ rule: PROXY_RULE })
     .optional()
     .describe('HTTP proxy of the machines, for their ECS agent, Docker and the workers'),
   noProxy: z

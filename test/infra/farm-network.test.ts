@@ -142,6 +142,9 @@ test.each([
   [{ routeTableIds: ['rtb-0123abcd'], ...EXISTING }, 'routeTableIds needs vpcEndpoints: set it to true'],
   [{ proxy: 'http://me:secret@proxy:3128' }, 'must be a host and port like http://proxy.example.com:3128'],
   [{ proxy: 'proxy.example.com:3128' }, 'proxy is "proxy.example.com:3128"'],
+  [{ proxy: 'http://proxy.example.com:70000' }, 'with a port from 1 to 65,535'],
+  [{ proxy: 'http://proxy.example.com:00' }, 'with a port from 1 to 65,535'],
+  [{ proxy: 'http://1.2.3.400:3128' }, 'must be a host and port'],
   [{ noProxy: ['example.com'] }, 'noProxy needs proxy: set proxy, or remove noProxy'],
   [{ noProxy: ['a b'], proxy: 'http://proxy:3128' }, 'each a host, an address, or a domain'],
 ])('readSettings refuses %j', (given, message) => {
