@@ -291,7 +291,10 @@ function allowedBy(property: z.core.JSONSchema.BaseSchema): string {
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 
-  constructor(problems: readonly string[], { place } = CDK_JSON) {
+  constructor(
+    readonly problems: readonly string[],
+    { place } = CDK_JSON,
+  ) {
     const head = `wrong settings; change them ${place}:`;
     super([head, ...problems.map((problem) => `  ${problem}`)].join('\n'));
   }

@@ -7,6 +7,7 @@ import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { isOcioConfig, LUT_ENDINGS, ocioFiles, ocioNeeds } from '../../core/scene/ocio-config';
 import { bundles, sourceFile, WORKER_FILES } from '../built-files';
+import { PROPS } from '../setting-names';
 import { type Settings, SettingsError } from '../settings';
 
 const COLOR_FILE = new RegExp(`[^/]\\.(?:ocio|icc|icm|${LUT_ENDINGS.replaceAll(' ', '|')})$`, 'i');
@@ -66,7 +67,7 @@ function read(path: string): Buffer {
 }
 
 const wrong = (path: string, why: string): SettingsError =>
-  new SettingsError([`ocio is ${JSON.stringify(path)}: ${why}`]);
+  new SettingsError([`ocio is ${JSON.stringify(path)}: ${why}`], PROPS);
 
 /** The folders of the image contexts of each app, by what is in them. */
 const CONTEXTS = new WeakMap<Construct, Map<string, string>>();
