@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { SettingsOrigin } from './setting-names';
 
 /** A text of this form. `rule` completes the phrase "must be …" in messages and docs. */
 export const form = (pattern: RegExp, rule: string): z.ZodString => z.string().regex(pattern).meta({ rule });
@@ -23,6 +24,15 @@ const tags = z
   });
 
 const OCTET = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
+
+const PROXY_RULE = 'a host and port like http://proxy.example.com:3128, with a port from 1 to 65,535';
+
+/** Whether this is the URL of an HTTP proxy, with a port and without a password or path. */
+function isProxy(text: string): boolean {
+  const [, port] = /^http:\/\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?:(\d{1,5})$/i.exec(text) ?? [];
+  // The URL parser refuses ports above 65535.
+  return Number(port) > 0 && URL.canParse(text);
+}
 
 /** Settings of the whole app. The construct has no such props: the app that uses it decides. */
 export const APP_SETTINGS: readonly string[] = [
@@ -113,10 +123,10 @@ export const accountSettings = {
     .describe(
       'route tables of `subnetIds` to which `vpcEndpoints` adds S3. Leave it out if the VPC has a gateway endpoint for S3',
     ),
-  proxy: form(
-    /^http:\/\/[a-z0-9]([a-z0-9.-]*[a-z0-9])?:\d{2,5}$/i,
-    'a host and port like http://proxy.example.com:3128',
-  )
+  proxy: z
+    .string()
+    .refine(isProxy, `must be ${PROXY_RULE}`)
+    .meta({ rule: PROXY_RULE })
     .optional()
     .describe('HTTP proxy of the machines, for their ECS agent, Docker and the workers'),
   noProxy: z
@@ -127,13 +137,16 @@ export const accountSettings = {
     .describe('hosts that machines reach without `proxy`, such as those of VPC endpoints'),
 };
 
-type AccountSettings = z.infer<z.ZodObject<typeof accountSettings>> & {
-  readonly vpcId?: string | undefined;
-} & Readonly<Record<(typeof BUCKET_SETTINGS)[number], boolean | number>>;
+type AccountSettings = z.infer<z.ZodObject<typeof accountSettings>> &
+  Readonly<Record<(typeof BUCKET_SETTINGS)[number], boolean | number>>;
 
-/** Problems of these settings that depend on each other. */
-export function accountProblems({ vpcId, ...settings }: AccountSettings): string[] {
-  const { securityGroupIds, vpcEndpoints, routeTableIds, proxy, noProxy } = settings;
+/** Problems of these settings that depend on each other. `hasVpc`: an existing VPC is given. */
+export function accountProblems(
+  settings: AccountSettings,
+  { vpc }: SettingsOrigin,
+  hasVpc: boolean,
+): string[] {
+  const { vpcEndpoints, routeTableIds, proxy, noProxy } = settings;
   const problems: string[] = [];
   for (const name of BUCKET_SETTINGS) {
     if (settings.bucketName !== undefined && settings[name]) {
@@ -142,11 +155,13 @@ export function accountProblems({ vpcId, ...settings }: AccountSettings): string
       );
     }
   }
-  if (securityGroupIds !== undefined && vpcId === undefined) {
-    problems.push('securityGroupIds needs vpcId: set vpcId and subnetIds, or remove securityGroupIds');
+  for (const name of ['securityGroupIds', 'routeTableIds'] as const) {
+    if (settings[name] !== undefined && !hasVpc) {
+      problems.push(`${name} needs an existing VPC: set ${vpc}, or remove ${name}`);
+    }
   }
-  if (routeTableIds !== undefined && (vpcId === undefined || !vpcEndpoints)) {
-    problems.push('routeTableIds needs vpcId and vpcEndpoints: set both, or remove routeTableIds');
+  if (routeTableIds !== undefined && !vpcEndpoints) {
+    problems.push('routeTableIds needs vpcEndpoints: set it to true, or remove routeTableIds');
   }
   if (noProxy !== undefined && proxy === undefined) {
     problems.push('noProxy needs proxy: set proxy, or remove noProxy');

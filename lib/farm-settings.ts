@@ -218,7 +218,7 @@ export interface FarmSettings {
   readonly routeTableIds?: readonly string[];
   /**
    * HTTP proxy of the machines, for their ECS agent, Docker and the workers. Allowed: a host and port like
-   * http://proxy.example.com:3128.
+   * http://proxy.example.com:3128, with a port from 1 to 65,535.
    * @default - none
    */
   readonly proxy?: string;

@@ -5,8 +5,8 @@ import { Bucket, type IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { APP_SETTINGS, BUCKET_SETTINGS } from './account-settings';
 import { UPLOAD_PREFIX } from '../core/render/keys';
-import type { Settings } from './settings';
-import { SpotreelFarm } from './spotreel-farm';
+import { type Settings, SettingsError } from './settings';
+import { SpotreelFarm, type SpotreelFarmProps } from './spotreel-farm';
 
 export interface FarmStackProps extends StackProps {
   readonly settings: Settings;
@@ -30,8 +30,7 @@ export class FarmStack extends Stack {
     const applied = [...APP_SETTINGS, ...BUCKET_SETTINGS];
     const rest = Object.fromEntries(Object.entries(settings).filter(([name]) => !applied.includes(name)));
     const used = bucket ?? this.existingBucket(settings);
-    // The CDK leaves `Default` out of logical ids and names.
-    this.farm = new SpotreelFarm(this, 'Default', {
+    this.farm = this.farmFromCdkJson({
       ...rest,
       bucket: used,
       ...(used.encryptionKey && { encryptionKey: used.encryptionKey }),
@@ -46,6 +45,16 @@ export class FarmStack extends Stack {
     if (webhook) this.output('WebhookSecret', webhook.secret.secretArn, 'Key that the webhook sends');
     if (experimentId !== undefined) {
       this.output('InterruptionExperiment', experimentId, 'FIS experiment template');
+    }
+  }
+
+  /** A wrong setting is in cdk.json or in the environment, and not in props as for other stacks. Throws `SettingsError`. */
+  private farmFromCdkJson(props: SpotreelFarmProps): SpotreelFarm {
+    try {
+      // The CDK leaves `Default` out of logical ids and names.
+      return new SpotreelFarm(this, 'Default', props);
+    } catch (error) {
+      throw error instanceof SettingsError ? new SettingsError(error.problems) : error;
     }
   }
 

@@ -1,6 +1,7 @@
 import { USUAL_FARM } from '../core/jobs/farm';
 import { DEFAULT_X86, familyOf, fitFault, machineTypes } from '../core/jobs/machine-types';
 import { isKnownRegion, isLacking } from './region-families';
+import type { SettingsOrigin } from './setting-names';
 
 /**
  * Families that replace `default_x86_64` if `maxMachineVcpus` is set: AWS Batch limits no sizes of a group. These are
@@ -41,10 +42,11 @@ interface MachineSettings<S> {
 export function chooseMachines<S extends MachineChoices>(
   settings: S,
   region: string | undefined,
+  origin: SettingsOrigin,
 ): MachineSettings<S> {
   const { gpuVcpus, stitchVcpus, stitchMemoryMib, renderVcpus, renderMemoryMib } = settings;
-  const usual = poolMachines('instanceTypes', settings, region);
-  const gpu = gpuVcpus > 0 ? poolMachines('gpuInstanceTypes', settings, region) : undefined;
+  const usual = poolMachines('instanceTypes', settings, region, origin);
+  const gpu = gpuVcpus > 0 ? poolMachines('gpuInstanceTypes', settings, region, origin) : undefined;
   const chosen: S = {
     ...settings,
     instanceTypes: [...usual.names],
@@ -82,7 +84,12 @@ export function chooseMachines<S extends MachineChoices>(
   };
 }
 
-function poolMachines(pool: Pool, settings: MachineChoices, region: string | undefined): PoolMachines {
+function poolMachines(
+  pool: Pool,
+  settings: MachineChoices,
+  region: string | undefined,
+  origin: SettingsOrigin,
+): PoolMachines {
   const { maxMachineVcpus, checkInstanceTypes } = settings;
   const offered = (name: string) => !isKnownRegion(region) || !isLacking(region, name);
   const given: readonly string[] = settings[pool];
@@ -97,7 +104,7 @@ function poolMachines(pool: Pool, settings: MachineChoices, region: string | und
   if (lacking.length > 0) return { names, problems: [lackingProblem(pool, lacking, region!)] };
   if (maxMachineVcpus === undefined) return { names, problems: [] };
   if (names.includes(DEFAULT_X86) && !isKnownRegion(region)) {
-    const problem = `maxMachineVcpus limits no sizes of ${DEFAULT_X86}: set AWS_REGION to a region of the built-in table, or list families in instanceTypes`;
+    const problem = `maxMachineVcpus limits no sizes of ${DEFAULT_X86}: ${origin.region} of the built-in table, or list families in instanceTypes`;
     return { names, problems: [problem] };
   }
   const families = names.flatMap((name) => (name === DEFAULT_X86 ? LIMITED_DEFAULT.filter(offered) : [name]));

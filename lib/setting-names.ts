@@ -27,6 +27,28 @@ export const OTHER_VARIABLES: readonly string[] = [
   'SPOTREEL_THREADS',
 ];
 
+/** How messages name what a user can change. */
+export interface SettingsOrigin {
+  /** Completes "change them …". */
+  readonly place: string;
+  /** The names that together choose an existing VPC. */
+  readonly vpc: string;
+  /** How to choose the region. */
+  readonly region: string;
+}
+
+export const CDK_JSON: SettingsOrigin = {
+  place: 'in cdk.json (context.spotreel) or in the environment',
+  vpc: 'vpcId and subnetIds',
+  region: 'set AWS_REGION to a region',
+};
+
+export const PROPS: SettingsOrigin = {
+  place: 'in the props of SpotreelFarm',
+  vpc: 'vpc, or vpcId and subnetIds',
+  region: 'give the stack a region (env.region)',
+};
+
 /** The part of a message that names the known name nearest to `name`. */
 export function nearestName(name: string, known: readonly string[]): string {
   const plain = plainName(name);

@@ -4,10 +4,12 @@ import { USUAL_FARM } from '../core/jobs/farm';
 import type { Machines } from '../core/render/options';
 import { accountProblems, accountSettings, form } from './account-settings';
 import {
+  CDK_JSON,
   contextObject,
   nearestName,
   SETTING_TYPES,
   type SettingSource,
+  type SettingsOrigin,
   settingsFrom,
   unknownVariables,
 } from './setting-names';
@@ -289,7 +291,10 @@ function allowedBy(property: z.core.JSONSchema.BaseSchema): string {
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 
-  constructor(problems: readonly string[], place = 'in cdk.json (context.spotreel) or in the environment') {
+  constructor(
+    readonly problems: readonly string[],
+    { place } = CDK_JSON,
+  ) {
     const head = `wrong settings; change them ${place}:`;
     super([head, ...problems.map((problem) => `  ${problem}`)].join('\n'));
   }
@@ -309,39 +314,38 @@ export function readSettings(
       `context.spotreel is ${JSON.stringify(context)}: must be an object, or a text with the JSON of one`,
     ]);
   }
-  return checkSettings(
-    { ...fromContext.data, ...settingsFrom(SETTINGS, environment) },
-    undefined,
-    environment,
-  );
+  return checkSettings({ ...fromContext.data, ...settingsFrom(SETTINGS, environment) }, environment);
 }
 
-/** `given` with defaults. `place` says where to change a wrong setting. Throws `SettingsError`. */
+/** `given` with defaults. `hasVpc`: `given` lacks an existing VPC that is used. Throws `SettingsError`. */
 export function checkSettings(
   given: Readonly<Record<string, unknown>>,
-  place?: string,
-  environment: Readonly<Record<string, string | undefined>> = {},
+  environment: Readonly<Record<string, string | undefined>>,
+  origin: SettingsOrigin = CDK_JSON,
+  hasVpc = false,
 ): Settings {
   const result = settingsSchema.safeParse(given);
   const problems = [
     ...unknownVariables(SETTINGS, environment),
-    ...(result.success ? checkTogether(result.data) : describe(result.error, given, environment)),
+    ...(result.success
+      ? checkTogether(result.data, origin, hasVpc)
+      : describe(result.error, given, environment)),
   ];
-  if (!result.success || problems.length > 0) throw new SettingsError(problems, place);
+  if (!result.success || problems.length > 0) throw new SettingsError(problems, origin);
   // The CDK sets this variable for the app, from the credentials.
-  const machines = chooseMachines(result.data, result.data.region ?? environment.CDK_DEFAULT_REGION);
-  if (machines.problems.length > 0) throw new SettingsError(machines.problems, place);
+  const machines = chooseMachines(result.data, result.data.region ?? environment.CDK_DEFAULT_REGION, origin);
+  if (machines.problems.length > 0) throw new SettingsError(machines.problems, origin);
   return machines.settings;
 }
 
 /** Problems of settings that depend on each other. */
-function checkTogether(settings: Settings): string[] {
+function checkTogether(settings: Settings, origin: SettingsOrigin, hasVpc: boolean): string[] {
   const problems: string[] = [];
   const { spotVcpus, renderVcpus } = settings;
   if ((settings.vpcId === undefined) !== (settings.subnetIds === undefined)) {
     problems.push('vpcId and subnetIds need each other: set both, or remove both and the farm creates a VPC');
   }
-  problems.push(...accountProblems(settings));
+  problems.push(...accountProblems(settings, origin, hasVpc || settings.vpcId !== undefined));
   if (settings.monthlyBudgetUsd > 0 && settings.email === undefined) {
     problems.push(
       `monthlyBudgetUsd is ${settings.monthlyBudgetUsd}, but email is missing: AWS sends the budget mails there; set email`,

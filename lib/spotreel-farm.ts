@@ -24,6 +24,7 @@ import { UploadTrigger } from './constructs/upload-trigger';
 import { Webhook } from './constructs/webhook';
 import type { FarmSettings } from './farm-settings';
 import { APP_SETTINGS, BUCKET_SETTINGS } from './account-settings';
+import { PROPS } from './setting-names';
 import { checkSettings, type Settings, SettingsError } from './settings';
 
 /** Every setting of a farm, and the parts of your own app that it uses. All are optional. */
@@ -51,8 +52,9 @@ export interface SpotreelFarmProps extends FarmSettings {
    */
   readonly vpc?: IVpc;
   /**
-   * The subnets of `vpc` for the machines. They need a route to the internet.
-   * @default - private subnets with a NAT gateway if `vpc` has some, or else public subnets
+   * The subnets of `vpc` for the machines. They need a route to the internet, or `vpcEndpoints`.
+   * @default - private subnets with a NAT gateway if `vpc` has some, or else public subnets; with `vpcEndpoints`, isolated
+   * subnets if `vpc` has no others
    */
   readonly vpcSubnets?: SubnetSelection;
   /**
@@ -184,11 +186,10 @@ function settingsOf(props: SpotreelFarmProps, region: string | undefined): Setti
     ...tokens.map(([name]) => `${name} is known only at deployment: give a plain value`),
     ...contradictions(props),
   ];
-  if (problems.length > 0) throw new SettingsError(problems, PLACE);
-  return checkSettings(Object.fromEntries(given), PLACE, { CDK_DEFAULT_REGION: region });
+  if (problems.length > 0) throw new SettingsError(problems, PROPS);
+  const environment = { CDK_DEFAULT_REGION: region };
+  return checkSettings(Object.fromEntries(given), environment, PROPS, props.vpc !== undefined);
 }
-
-const PLACE = 'in the props of SpotreelFarm';
 
 /** Problems of the parts that a user's app provides. */
 function contradictions(props: SpotreelFarmProps): string[] {

@@ -92,6 +92,7 @@ const FIREWALL = hostScript('block-metadata.sh');
  * scripts, because its unit has `After=cloud-final.service`
  * (https://github.com/aws/amazon-ecs-init, packaging/amazon-linux-ami/ecs.service).
  *
+ * - It makes the ECS agent and Docker use the proxy, if the farm has one.
  * - It blocks workers from the instance metadata service, from which a scene's script could read the machine's
  *   credentials. A hop limit of 1 is not enough, because AWS Batch runs containers in the host's network
  *   (https://docs.aws.amazon.com/batch/latest/userguide/networking-modes-jobs.html). The watcher and the ECS agent run as
@@ -104,7 +105,7 @@ const FIREWALL = hostScript('block-metadata.sh');
  *
  * This follows the documentation; only a real interruption can confirm it.
  */
-function machineSetup(): string {
+function machineSetup(proxy: ProxySettings): string {
   return `#!/bin/bash
 set -euo pipefail
 take_no_job() {
@@ -115,7 +116,7 @@ take_no_job() {
 }
 trap '[ $? -eq 0 ] || { set +e; take_no_job; }' EXIT
 
-mkdir -p /opt/spotreel /etc/systemd/system/ecs.service.d
+${proxySetup(proxy)}mkdir -p /opt/spotreel /etc/systemd/system/ecs.service.d
 cat > /opt/spotreel/block-metadata.sh <<'FIREWALL'
 ${FIREWALL}FIREWALL
 cat > /etc/systemd/system/ecs.service.d/spotreel.conf <<'EOF'
@@ -176,9 +177,7 @@ export class MachineTemplate extends Construct {
     super(scope, id);
     const userData = new MultipartUserData();
     const contentType = 'text/x-shellscript; charset="us-ascii"';
-    for (const body of [proxySetup(proxy), machineSetup()]) {
-      if (body !== undefined) userData.addPart(MultipartBody.fromRawBody({ contentType, body }));
-    }
+    userData.addPart(MultipartBody.fromRawBody({ contentType, body: machineSetup(proxy) }));
     this.launchTemplate = new LaunchTemplate(this, 'LaunchTemplate', {
       userData,
       httpTokens: LaunchTemplateHttpTokens.REQUIRED,

@@ -20,15 +20,20 @@ export interface FarmNetworkProps {
   readonly settings: Settings;
   /** @default - the VPC of the settings, or else a new one */
   readonly vpc?: IVpc;
-  /** Subnets of `vpc`. @default - private ones with a NAT gateway if it has some, or else public ones */
+  /**
+   * Subnets of `vpc`.
+   * @default - private ones with a NAT gateway if it has some, or else public ones; isolated ones if it has no others and
+   * the settings say `vpcEndpoints`
+   */
   readonly subnets?: SubnetSelection;
 }
 
 const HTTPS_PORT = 443;
 
-function subnetType(vpc: IVpc | undefined, isIsolated: boolean): SubnetType {
-  if (isIsolated) return SubnetType.PRIVATE_ISOLATED;
-  return vpc && vpc.privateSubnets.length > 0 ? SubnetType.PRIVATE_WITH_EGRESS : SubnetType.PUBLIC;
+function subnetType(vpc: IVpc, vpcEndpoints: boolean): SubnetType {
+  if (vpc.privateSubnets.length > 0) return SubnetType.PRIVATE_WITH_EGRESS;
+  const isIsolated = vpcEndpoints && vpc.publicSubnets.length === 0;
+  return isIsolated ? SubnetType.PRIVATE_ISOLATED : SubnetType.PUBLIC;
 }
 
 /**
@@ -49,8 +54,7 @@ export class FarmNetwork extends Construct {
     super(scope, id);
     const { vpcId, subnetIds = [], securityGroupIds, vpcEndpoints, routeTableIds } = settings;
     this.vpc = vpc ?? (vpcId === undefined ? this.newVpc(settings) : this.existingVpc(vpcId, subnetIds));
-    const isOwn = vpc === undefined && vpcId === undefined;
-    this.subnets = subnets ?? { subnetType: subnetType(vpc, isOwn && vpcEndpoints) };
+    this.subnets = subnets ?? { subnetType: subnetType(this.vpc, vpcEndpoints) };
     this.connectivity.add(this.vpc.selectSubnets(this.subnets).internetConnectivityEstablished);
     this.securityGroups = securityGroupIds
       ? securityGroupIds.map((groupId) => this.existingGroup(groupId))

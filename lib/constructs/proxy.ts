@@ -29,15 +29,14 @@ export function proxyPort({ proxy }: ProxySettings): number | undefined {
 }
 
 /**
- * Shell script that makes the ECS agent, its starter and Docker use the proxy. It runs before the script that prepares the
- * machine. `undefined` without a proxy. By the documentation of Amazon ECS:
+ * The part of a machine's setup script that makes the ECS agent, its starter and Docker use the proxy. It comes before
+ * all other parts. Empty without a proxy. By the documentation of Amazon ECS:
  * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/http_proxy_config.html
  */
-export function proxySetup(settings: ProxySettings): string | undefined {
+export function proxySetup(settings: ProxySettings): string {
   const variables = Object.entries(proxyVariables(settings)).map(([name, value]) => `${name}=${value}`);
-  if (variables.length === 0) return undefined;
-  return `#!/bin/bash
-cat >> /etc/ecs/ecs.config <<'EOF'
+  if (variables.length === 0) return '';
+  return `cat >> /etc/ecs/ecs.config <<'EOF'
 ${variables.join('\n')}
 EOF
 for service in docker ecs; do
@@ -49,5 +48,6 @@ EOF
 done
 systemctl daemon-reload
 systemctl try-restart docker.service
+
 `;
 }

@@ -7,6 +7,7 @@ import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { isOcioConfig, LUT_ENDINGS, ocioFiles, ocioNeeds } from '../../core/scene/ocio-config';
 import { bundles, sourceFile, WORKER_FILES } from '../built-files';
+import { PROPS } from '../setting-names';
 import { type Settings, SettingsError } from '../settings';
 
 const COLOR_FILE = new RegExp(`[^/]\\.(?:ocio|icc|icm|${LUT_ENDINGS.replaceAll(' ', '|')})$`, 'i');
@@ -66,29 +67,31 @@ function read(path: string): Buffer {
 }
 
 const wrong = (path: string, why: string): SettingsError =>
-  new SettingsError([`ocio is ${JSON.stringify(path)}: ${why}`]);
+  new SettingsError([`ocio is ${JSON.stringify(path)}: ${why}`], PROPS);
 
-/** The folders of the image contexts of each app, by the OpenColorIO configuration in them. */
-const CONTEXTS = new WeakMap<Construct, Map<string | undefined, string>>();
+/** The folders of the image contexts of each app, by what is in them. */
+const CONTEXTS = new WeakMap<Construct, Map<string, string>>();
 
 /**
  * The folder from which images of an app are built, in the app's output (`cdk.out`). `ocio` is the path of an
- * OpenColorIO configuration; farms with the same one share a folder. Throws `SettingsError`.
+ * OpenColorIO configuration; farms with the same one share a folder. Farms whose stacks are not deployed share another
+ * one, without the worker. Throws `SettingsError`.
  */
 function imageContext(scope: Construct, ocio?: string): string {
   const stage = Stage.of(scope)!;
-  const contexts = CONTEXTS.get(stage) ?? new Map<string | undefined, string>();
-  const made = contexts.get(ocio);
+  const contexts = CONTEXTS.get(stage) ?? new Map<string, string>();
+  const built = bundles(scope);
+  const key = JSON.stringify([built !== undefined, ocio]);
+  const made = contexts.get(key);
   if (made !== undefined) return made;
   const number = contexts.size === 0 ? '' : `-${contexts.size + 1}`;
   const folder = join(stage.assetOutdir, `worker-image${number}`);
   mkdirSync(folder, { recursive: true });
   copyFileSync(sourceFile('container/Dockerfile'), join(folder, 'Dockerfile'));
   if (ocio !== undefined) addOcio(ocio, folder);
-  const built = bundles(scope);
   if (built !== undefined)
     for (const file of WORKER_FILES) copyFileSync(join(built, file), join(folder, file));
-  CONTEXTS.set(stage, contexts.set(ocio, folder));
+  CONTEXTS.set(stage, contexts.set(key, folder));
   return folder;
 }
 

@@ -14,8 +14,9 @@ interface TemplateData {
   readonly UserData: { readonly 'Fn::Base64': string };
 }
 
-const { farmTemplate } = synthFarm({ diskGib: 250, farmName: 'studio' });
-const data: TemplateData = onlyProperties(farmTemplate, 'AWS::EC2::LaunchTemplate').LaunchTemplateData;
+const dataOf = (settings: Readonly<Record<string, unknown>>): TemplateData =>
+  onlyProperties(synthFarm(settings).farmTemplate, 'AWS::EC2::LaunchTemplate').LaunchTemplateData;
+const data = dataOf({ diskGib: 250, farmName: 'studio' });
 const userData = data.UserData['Fn::Base64'];
 
 test('machines offer only version 2 of the metadata service, with one hop', () => {
@@ -39,8 +40,8 @@ test('machines and their disks have the tag of the farm', () => {
 });
 
 /** The only part of the MIME archive. */
-function script(): string {
-  const [head = '', part = '', end] = userData.split(/^--\+AWS\+CDK\+User\+Data\+Separator==/m);
+function script(archive = userData): string {
+  const [head = '', part = '', end] = archive.split(/^--\+AWS\+CDK\+User\+Data\+Separator==/m);
   expect(head).toMatch(
     /^Content-Type: multipart\/mixed; boundary="\+AWS\+CDK\+User\+Data\+Separator=="\nMIME-Version: 1\.0\n\n$/,
   );
@@ -79,11 +80,11 @@ describe('the setup script', () => {
   const stub = (fails: string) =>
     `#!/bin/bash\necho "\${0##*/} $*" >> ${folder}/calls\n[[ "\${0##*/} $*" != ${fails} ]]\n`;
 
-  /** Runs the script with another root. `fails` is a pattern of bash for calls that fail. */
-  function setUp(fails = "''"): { status: number | null; calls: string[]; errors: string } {
+  /** Runs a script with another root. `fails` is a pattern of bash for calls that fail. */
+  function setUp(fails = "''", setup = script()): { status: number | null; calls: string[]; errors: string } {
     mkdirSync(join(folder, 'bin'));
     for (const name of STUBS) writeFileSync(join(folder, 'bin', name), stub(fails), { mode: 0o755 });
-    const moved = script().replaceAll(/(?<=[\s=-])\/(etc|opt|run|var)\//g, `${folder}/$1/`);
+    const moved = setup.replaceAll(/(?<=[\s=-])\/(etc|opt|run|var)\//g, `${folder}/$1/`);
     const { status, stderr } = spawnSync('bash', [], {
       input: moved,
       env: { PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
@@ -142,6 +143,13 @@ describe('the setup script', () => {
     const { status, calls } = setUp();
     expect(status).not.toBe(0);
     expect(calls.slice(-3)).toEqual(TAKES_NO_JOB);
+  });
+
+  test('keeps the machine from taking a job if Docker does not restart with the proxy', () => {
+    const { UserData } = dataOf({ proxy: 'http://proxy.example.com:3128' });
+    const { status, calls } = setUp("'systemctl try-restart docker.service'", script(UserData['Fn::Base64']));
+    expect(status).not.toBe(0);
+    expect(calls.slice(-4)).toEqual(['systemctl try-restart docker.service', ...TAKES_NO_JOB]);
   });
 
   test('powers the machine off even if the agent cannot be masked', () => {

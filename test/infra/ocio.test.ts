@@ -65,6 +65,20 @@ test.each([
   expect(() => farmApp({ ocio: at(path) })).toThrow(why);
 });
 
+test.each([
+  ['cdk.json', 'in cdk.json (context.spotreel)', (ocio: string) => farmApp({ ocio })],
+  [
+    'the props of a farm',
+    'in the props of SpotreelFarm',
+    (ocio: string) =>
+      new SpotreelFarm(new Stack(new App({ context: { 'aws:cdk:bundling-stacks': [] } }), 'Mine'), 'Farm', {
+        ocio,
+      }),
+  ],
+])('synth says that a wrong ocio is in %s', (_, place, synth) => {
+  expect(() => synth(at('gone.ocio'))).toThrow(`change them ${place}`);
+});
+
 test('the settings ocio and imageUri exclude each other', () => {
   const settings = { ocio: 'config.ocio', imageUri: 'example/image' };
   expect(() => readSettings(settings, {})).toThrow('ocio and imageUri exclude each other');

@@ -25,12 +25,15 @@ test('machines set up the proxy before everything else', () => {
   const { LaunchTemplateData } = onlyProperties(farmTemplate, 'AWS::EC2::LaunchTemplate');
   const userData: string = LaunchTemplateData.UserData['Fn::Base64'];
   const parts = userData.split(/^--\+AWS\+CDK\+User\+Data\+Separator==/m).slice(1, -1);
-  expect(parts).toHaveLength(2);
-  expect(parts[0]).toContain(proxySetup(SETTINGS));
+  expect(parts).toHaveLength(1);
+  const [before, after] = parts[0]!.split(proxySetup(SETTINGS));
+  expect(before).toMatch(/^#!\/bin\/bash\nset -euo pipefail\n[^]*\ntrap '.*' EXIT\n\n$/m);
+  expect(before).not.toMatch(/^(cat|mkdir)/m);
+  expect(after).toContain('block-metadata.sh');
 });
 
 test('the ECS agent, its starter and Docker get the same proxy', () => {
-  const script = proxySetup(SETTINGS)!;
+  const script = proxySetup(SETTINGS);
   execFileSync('bash', ['-n'], { input: script });
   expect(script).toContain(
     `HTTP_PROXY=${SETTINGS.proxy}\nHTTPS_PROXY=${SETTINGS.proxy}\nNO_PROXY=${NO_PROXY}\nEOF`,
@@ -40,6 +43,6 @@ test('the ECS agent, its starter and Docker get the same proxy', () => {
 });
 
 test('machines without a proxy have no setup for it', () => {
-  expect(proxySetup({})).toBeUndefined();
+  expect(proxySetup({})).toBe('');
   expect(JSON.stringify(synthFarm().farmTemplate.toJSON())).not.toContain('HTTP_PROXY');
 });

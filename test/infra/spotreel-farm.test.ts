@@ -159,6 +159,16 @@ test('a farm runs its machines in vpcSubnets', () => {
   expect(Subnets.map(flat).every((id: string) => id.startsWith('<NetPublicSubnet'))).toBe(true);
 });
 
+test('a farm with vpcEndpoints runs its machines in a vpc of isolated subnets', () => {
+  const subnetConfiguration = [{ name: 'Inner', subnetType: SubnetType.PRIVATE_ISOLATED }];
+  const template = farmIn((stack) => ({
+    vpc: new Vpc(stack, 'Net', { subnetConfiguration }),
+    vpcEndpoints: true,
+  }));
+  const { Subnets } = onlyProperties(template, 'AWS::Batch::ComputeEnvironment').ComputeResources;
+  expect(Subnets.map(flat).every((id: string) => id.startsWith('<NetInnerSubnet'))).toBe(true);
+});
+
 test('two farms fit into one stack', () => {
   const stack = ownStack();
   addFarm(stack, { farmName: 'a' }, 'A');
@@ -216,6 +226,31 @@ test('a farm refuses a VPC and the id of another', () => {
   const vpc = new Vpc(ownStack(), 'Net');
   expect(refused({ vpc, vpcId: 'vpc-0123abcd', subnetIds: ['subnet-0123abcd'] })).toThrow(
     'vpc excludes vpcId',
+  );
+});
+
+test('a farm takes security groups and route tables of its vpc', () => {
+  const template = farmIn((stack) => ({
+    vpc: new Vpc(stack, 'Net'),
+    securityGroupIds: ['sg-0123abcd'],
+    ...{ vpcEndpoints: true, routeTableIds: ['rtb-0123abcd'] },
+  }));
+  expectResource(template, 'AWS::EC2::VPCEndpoint', { RouteTableIds: ['rtb-0123abcd'] });
+  expectResource(template, 'AWS::Batch::ComputeEnvironment', {
+    ComputeResources: { SecurityGroupIds: ['sg-0123abcd'] },
+  });
+});
+
+test.each([{ securityGroupIds: ['sg-0123abcd'] }, { vpcEndpoints: true, routeTableIds: ['rtb-0123abcd'] }])(
+  'a farm without an existing VPC refuses %j and names vpc',
+  (props) => {
+    expect(refused(props)).toThrow('needs an existing VPC: set vpc, or vpcId and subnetIds, or remove');
+  },
+);
+
+test('a farm with maxMachineVcpus in a stack without a region asks for the region of the stack', () => {
+  expect(refused({ maxMachineVcpus: 16 })).toThrow(
+    'give the stack a region (env.region) of the built-in table, or list families in instanceTypes',
   );
 });
 
