@@ -7,7 +7,7 @@ import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
-import { Construct } from 'constructs';
+import { Construct, type IConstruct } from 'constructs';
 import { FARM_TAG } from '../core/render/options';
 import { CostWatch, MonthlyBudget } from './constructs/cost-watch';
 import { FarmBucket } from './constructs/farm-bucket';
@@ -104,6 +104,8 @@ export class SpotreelFarm extends Construct {
 
   constructor(scope: Construct, id: string, props: SpotreelFarmProps = {}) {
     super(scope, id);
+    const problems = conflicts(this, props);
+    if (problems.length > 0) throw new SettingsError(problems, PROPS);
     const { region } = Stack.of(this);
     const settings = settingsOf(props, Token.isUnresolved(region) ? undefined : region);
     const { farmName, logDays: logRetention, email } = settings;
@@ -191,11 +193,43 @@ function settingsOf(props: SpotreelFarmProps, region: string | undefined): Setti
   return checkSettings(Object.fromEntries(given), environment, PROPS, props.vpc !== undefined);
 }
 
+/** What an app uses in place of a setting of a whole app. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  account: 'give it to your stack as env.account',
+  region: 'give it to your stack as env.region',
+  tags: 'use Tags.of(…).add of the CDK',
+  permissionsBoundary: 'use PermissionsBoundary.of(…).apply of the CDK',
+  bucketName: 'give the bucket as the prop bucket',
+  kmsKeyArn: 'give the key as the prop encryptionKey',
+};
+
+/** Farms by the root of their app, to find two that would act on the same uploads or share a name. */
+const FARMS = new WeakMap<IConstruct, SpotreelFarm[]>();
+
+/** Problems of a farm with other farms of its app. */
+function conflicts(farm: SpotreelFarm, { bucket, farmName = 'main' }: SpotreelFarmProps): string[] {
+  const { account, region } = Stack.of(farm);
+  const isBeside = (other: SpotreelFarm): boolean =>
+    Stack.of(other).account === account && Stack.of(other).region === region;
+  const others = FARMS.get(farm.node.root) ?? [];
+  FARMS.set(farm.node.root, [...others, farm]);
+  return [
+    ...(others.some((other) => other.farmName === farmName && isBeside(other))
+      ? [`farmName is "${farmName}", as of another farm of this app: give each its own farmName`]
+      : []),
+    ...(bucket && others.some((other) => other.bucket === bucket)
+      ? [
+          'bucket is also the bucket of another farm of this app, which would render each upload, too: give each its own',
+        ]
+      : []),
+  ];
+}
+
 /** Problems of the parts that a user's app provides. */
 function contradictions(props: SpotreelFarmProps): string[] {
   const problems: string[] = [];
   for (const name of APP_SETTINGS.filter((setting) => setting in props)) {
-    problems.push(`${name} is not a prop of SpotreelFarm: set it on your own stack or app`);
+    problems.push(`${name} is not a prop of SpotreelFarm: ${INSTEAD[name] ?? 'set it on your app'}`);
   }
   if (props.bucket) {
     for (const name of BUCKET_SETTINGS.filter((setting) => props[setting])) {

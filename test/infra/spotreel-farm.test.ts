@@ -258,3 +258,33 @@ test('a farm refuses a setting that is known only at deployment', () => {
   const email = new Topic(ownStack(), 'T').topicName;
   expect(refused({ email })).toThrow('email is known only at deployment: give a plain value');
 });
+
+describe('two farms of an app', () => {
+  test('need names of their own', () => {
+    const app = ownApp();
+    addFarm(ownStack('A', app));
+    expect(() => addFarm(ownStack('B', app))).toThrow('farmName is "main", as of another farm of this app');
+  });
+
+  test('need buckets of their own', () => {
+    const stack = ownStack();
+    const bucket = new Bucket(stack, 'Bucket');
+    addFarm(stack, { bucket });
+    expect(() => addFarm(stack, { bucket, farmName: 'second' }, 'Second')).toThrow(
+      'bucket is also the bucket of another farm of this app',
+    );
+  });
+
+  test('may have one name in two regions', () => {
+    const app = ownApp();
+    for (const region of ['eu-west-1', 'us-east-1'])
+      addFarm(new Stack(app, region, { env: { account: '111122223333', region } }));
+  });
+});
+
+test.each([
+  ['bucketName', 'give the bucket as the prop bucket'],
+  ['region', 'give it to your stack as env.region'],
+])('the construct says what to use instead of %s', (name, words) => {
+  expect(() => addFarm(ownStack(), { [name]: 'acme-films' })).toThrow(words);
+});
