@@ -277,8 +277,10 @@ describe('two farms of an app', () => {
 
   test('may have one name in two regions', () => {
     const app = ownApp();
-    for (const region of ['eu-west-1', 'us-east-1'])
-      addFarm(new Stack(app, region, { env: { account: '111122223333', region } }));
+    const farms = ['eu-west-1', 'us-east-1'].map((region) =>
+      addFarm(new Stack(app, region, { env: { account: '111122223333', region } })),
+    );
+    expect(farms.map(({ farmName }) => farmName)).toEqual(['main', 'main']);
   });
 });
 

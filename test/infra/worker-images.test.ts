@@ -19,7 +19,7 @@ jest.mock('../../lib/built-files', () => ({
 function appWith(ids: readonly string[]): App {
   for (const file of WORKER_FILES) writeFileSync(at(file), 'x');
   const app = new App({ stackTraces: false, context: { 'aws:cdk:bundling-stacks': [] } });
-  const farms = ids.map((id) => new SpotreelFarm(new Stack(app, id), 'Farm'));
+  const farms = ids.map((id) => new SpotreelFarm(new Stack(app, id), 'Farm', { farmName: id.toLowerCase() }));
   expect(farms).toHaveLength(ids.length);
   return app;
 }
