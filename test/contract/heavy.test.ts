@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fewOrAll, HEAVY_PARTS, runsHeavy } from '../support/heavy';
 import { ROOT, sourceFiles } from '../support/source-files';
@@ -12,6 +12,12 @@ test.each(Object.entries(HEAVY_PARTS))('the paths that call for heavy tests of %
 test.each(Object.keys(HEAVY_PARTS))('%s has heavy tests', (part) => {
   const uses = new RegExp(`(?:fewOrAll|runsHeavy)\\(\\s*'${part}'`);
   expect(TESTS.filter(({ text }) => uses.test(text))).not.toEqual([]);
+});
+
+test.each(Object.keys(HEAVY_PARTS))('CONTRIBUTING says what is heavy in %s', (part) => {
+  expect(readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8')).toMatch(
+    new RegExp(`^\\| \`${part}\` +\\|`, 'm'),
+  );
 });
 
 test('runsHeavy is true only for parts that are named', () => {
