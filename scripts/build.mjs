@@ -100,22 +100,17 @@ const partsOfSdk = build({
   metafile: true,
   write: false,
 });
+/**
+ * `external`: only multipart uploads use it, and no Lambda makes them. With it esbuild would join fewer modules.
+ * `mainFields`: the SDK's ES modules, from which esbuild can remove unused code.
+ */
+const lambdaOptions = JSON.parse(await readFile(join(root, 'scripts/lambda-bundle.json'), 'utf8'));
 const lambdas = build({
+  ...lambdaOptions,
   absWorkingDir: root,
   entryPoints: Object.fromEntries(LAMBDAS.map((name) => [`${name}/index`, `lambda/${name}/handler.ts`])),
   outdir: join(dist, 'lambda'),
-  bundle: true,
-  minify: true,
-  platform: 'node',
-  target: 'node24',
-  format: 'cjs',
-  // Only multipart uploads use it, and no Lambda makes them. With it esbuild would join fewer modules.
-  external: ['@aws-sdk/lib-storage'],
-  // Use the SDK's ES modules, from which esbuild can remove unused code.
-  mainFields: ['module', 'main'],
   logLevel: 'warning',
-  metafile: true,
-  write: false,
 });
 const built = await Promise.all([programs, partsOfSdk, lambdas]);
 for (const { outputFiles } of built)

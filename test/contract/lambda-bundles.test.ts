@@ -19,7 +19,7 @@ describe.each(['submit-render', 'finish-render', 'watch-cost'])('the bundle of %
     ['the deployment code', /^lib\//],
     ['the worker', /^container\//],
     ['the command line', /^cli\//],
-    ['the local Batch', /^core\/batch\/local\//],
+    ['the local Batch', /^core\/local-batch\//],
     ['the large variant of zod', /zod\/v4\/classic\//],
     ['the older SDK', /node_modules\/aws-sdk\//],
   ])('does not include %s', (_, pattern) => {

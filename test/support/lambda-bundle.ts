@@ -1,12 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { build, type BuildOptions, type Metafile } from 'esbuild';
 import { ROOT } from './source-files';
+
+const OPTIONS: BuildOptions = JSON.parse(readFileSync(join(ROOT, 'scripts/lambda-bundle.json'), 'utf8'));
 
 export interface Bundle {
   readonly metafile: Metafile;
   readonly code: Uint8Array;
 }
 
-/** A Lambda bundled as the farm's stack does it (lib/constructs/farm-function.ts). */
+/** A Lambda bundled as scripts/build.mjs does it. */
 export function bundleLambda(name: string): Promise<Bundle> {
   return bundle({ entryPoints: [`lambda/${name}/handler.ts`] });
 }
@@ -18,16 +22,10 @@ export function bundleText(contents: string): Promise<Bundle> {
 
 async function bundle(what: BuildOptions): Promise<Bundle> {
   const { metafile, outputFiles } = await build({
+    ...OPTIONS,
     ...what,
     absWorkingDir: ROOT,
     outdir: 'dist',
-    bundle: true,
-    minify: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'cjs',
-    external: ['@aws-sdk/lib-storage'],
-    mainFields: ['module', 'main'],
     metafile: true,
     write: false,
     logLevel: 'silent',
