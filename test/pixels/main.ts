@@ -1,8 +1,7 @@
 /**
- * `npm run pixels [-- --blender PATH] [--only NAME,NAME] [--turn N] [--keep]`: renders every scene of `test/pixels` by
+ * `npm run pixels [-- --blender PATH] [--only NAME,NAME] [--keep]`: renders every scene of `test/pixels` by
  * Spotreel and by plain Blender of the same version and compares the pictures. PATH is a Blender, a Python with the module
- * `bpy`, or `bpy:VERSION` of `.venv-bpy`. `--turn N` takes the third of the scenes whose turn it is with Blender N of 0 to 2
- * (`turn.ts`). Ends with 1 if a scene fails; `--keep` leaves the pictures.
+ * `bpy`, or `bpy:VERSION` of `.venv-bpy`. Ends with 1 if a scene fails; `--keep` leaves the pictures.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,21 +12,18 @@ import { findBlender } from './blender-at-hand';
 import { FEATURES } from './features';
 import type { Verdict } from './run-feature';
 import { featuresOf, runFeatures } from './run-features';
-import { inTurn } from './turn';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       blender: { type: 'string', default: 'blender' },
       only: { type: 'string' },
-      turn: { type: 'string' },
       keep: { type: 'boolean', default: false },
     },
   });
   const started = performance.now();
   const blender = await findBlender(values.blender);
-  const inThisTurn = values.turn === undefined ? FEATURES : inTurn(FEATURES, Number(values.turn));
-  const possible = featuresOf(blender, inThisTurn);
+  const possible = featuresOf(blender, FEATURES);
   const wanted = values.only?.split(',');
   const features = wanted ? possible.filter(({ name }) => wanted.includes(name)) : possible;
   if (features.length === 0)

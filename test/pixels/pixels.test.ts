@@ -9,7 +9,7 @@ import { featuresOf, runFeatures } from './run-features';
 
 jest.setTimeout(1_200_000);
 
-/** One of each kind; the gate also renders a third of all with this Blender. */
+/** One of each kind. */
 const USUAL = ['still', 'geometry', 'strip-effects', 'file-output', 'libraries', 'image-missing'];
 const WANTED = fewOrAll('pixels', FEATURES, ({ name }) => USUAL.includes(name));
 

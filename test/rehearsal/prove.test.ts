@@ -12,6 +12,7 @@ import type { JobDetail } from '@aws-sdk/client-batch';
 import { PutBucketNotificationConfigurationCommand } from '@aws-sdk/client-s3';
 import { findExecutable } from '../../core/processes/run-program';
 import { renderJobName, stitchJobName } from '../../core/render/records';
+import { runsHeavy } from '../support/heavy';
 import { startHttpServer } from '../support/http-server';
 import { spotreel, startProgram } from '../support/spotreel';
 import { type AwsEmulator, startAwsEmulator } from './aws-emulator';
@@ -24,8 +25,9 @@ jest.setTimeout(900_000);
 /** Of Debian 12, which the tests have. Only frames of the same Blender are compared. */
 const BLENDER = '3.4.1';
 
+const isWanted = runsHeavy('prove');
 const isPossible = process.getuid?.() === 0 && findExecutable('blender', process.env.PATH) !== undefined;
-if (!isPossible)
+if (isWanted && !isPossible)
   console.warn('NOT TESTED: spotreel prove, because this needs root (for the worker’s user) and a Blender');
 
 interface Proof {
@@ -36,7 +38,7 @@ interface Proof {
 }
 
 // In order: a farm is broken further in each test, and the first one has a whole farm.
-(isPossible ? describe : describe.skip)('spotreel prove', () => {
+(isWanted && isPossible ? describe : describe.skip)('spotreel prove', () => {
   let folder: string;
   let aws: AwsEmulator;
   let farm: DeployedFarm;

@@ -7,6 +7,7 @@ import type { JobDetail } from '@aws-sdk/client-batch';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { renderJobName, stitchJobName } from '../../core/render/records';
 import { parseManifest } from '../support/documents';
+import { fewOrAll } from '../support/heavy';
 import { ROOT } from '../support/source-files';
 import { spotreel, worker } from '../support/spotreel';
 import { probeVideo } from '../support/video';
@@ -51,11 +52,14 @@ test('cfn-lint finds no fault in the templates', async () => {
   expect(await lint.catch((error: unknown) => error)).toMatchObject({ stdout: '', stderr: '' });
 });
 
-// In order: each test continues where the one before it stopped.
-describe.each([
+const ALL_RULES = [
+  // Shows whether a call is refused or wrong.
   { rules: 'with every call allowed', enforceIam: false },
   { rules: "under the templates' own policies", enforceIam: true },
-])('$rules', ({ enforceIam }) => {
+];
+
+// In order: each test continues where the one before it stopped.
+describe.each(fewOrAll('accounts', ALL_RULES, (each) => each.enforceIam))('$rules', ({ enforceIam }) => {
   let aws: AwsEmulator;
   let farm: DeployedFarm;
   /** Of the first upload. */
