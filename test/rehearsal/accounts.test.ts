@@ -8,7 +8,8 @@ import { ACCOUNT, type AwsEmulator, REGION, startAwsEmulator } from './aws-emula
 import { deploy, synthesize } from './deploy';
 import { DeployedFarm } from './deployed-farm';
 
-jest.setTimeout(300_000);
+// Against hangs alone: in the gate the other tests run meanwhile.
+jest.setTimeout(900_000);
 
 const SCENE = readFileSync(join(ROOT, 'examples/clock.blend'));
 const OWN_BUCKET = 'acme-films';

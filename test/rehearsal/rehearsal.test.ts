@@ -17,7 +17,8 @@ import { ANOTHER_BUCKET, rightsOf, tryEverything } from './deeds';
 import { BLENDER_VERSIONS, deploy, imageOf, synthesize } from './deploy';
 import { DeployedFarm } from './deployed-farm';
 
-jest.setTimeout(300_000);
+// Against hangs alone: in the gate the other tests run meanwhile.
+jest.setTimeout(900_000);
 
 const SCENE = readFileSync(join(ROOT, 'examples/clock.blend'));
 const NO_SCENE = Buffer.from('not a scene at all');
