@@ -26,8 +26,8 @@ export async function paceOnFarm(
 }
 
 /**
- * From an estimate of the same file in the current folder's `estimates`, with as many threads for a frame as `estimate`
- * uses here by default. Renders of a farm have other seconds for a vCPU than this machine for a thread.
+ * From an estimate of the same file in the current folder's `estimates`. Assumes that it used the default threads of this
+ * machine, and that a vCPU is as fast as a thread.
  */
 async function paceHere(
   plan: Manifest,
