@@ -11,6 +11,7 @@ import { benchImage } from './image';
 import { benchInterruptions } from './interruptions';
 import { machine } from './machine';
 import { benchReader } from './reader';
+import { benchSlices } from './slices';
 import { benchStitch } from './stitch';
 import { benchSubmit } from './submit';
 import { ROOT } from './ways';
@@ -29,6 +30,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   film: benchFilm,
   estimate: benchEstimate,
   image: benchImage,
+  slices: benchSlices,
 };
 
 async function main(): Promise<void> {

@@ -14,6 +14,7 @@ import {
 import { cameraRenders, type RenderRequest, submitRender as submitJobs } from '../core/jobs/submit';
 import type { Finding } from '../core/render/manifest';
 import { formatTags, type RenderOptions, type Tags } from '../core/render/options';
+import { describeSlicing } from '../core/render/slices';
 import { preflight, type Preflight, refuseErrors } from '../core/scene/preflight';
 import type { SceneExamination } from '../core/scene/project/examine';
 import { openStorage } from '../core/storage/open-storage';
@@ -30,6 +31,7 @@ import { refuseAbove } from './estimate/estimate-shot';
 import { farmPrices, sizeOf } from './estimate/farm';
 import { type Shot, TEST_FRAMES } from './estimate/test-shot';
 import type { Meter } from './output';
+import { paceOnFarm } from './estimate/pace';
 import { findSource, ocioOption, placeFlags, renderOptionsOf } from './place';
 import { examineForUpload, type UploadedProject, uploadProject } from './upload';
 
@@ -190,13 +192,15 @@ export async function submitRender(
   for (const [i, render] of renders.entries()) {
     if (render.group !== undefined) shown.say(`camera ${printableName(render.options.camera ?? '')}:`);
     const jobs = { ...found, output: target.output, ...render, tags, cap: caps[i] };
-    submitted.push(await submitOne(jobs, target, storage, shown));
+    const shot = { source, options: render.options, examination, checked };
+    submitted.push(await submitOne(jobs, shot, target, storage, shown));
   }
   return submitted;
 }
 
 async function submitOne(
   request: Omit<RenderRequest, 'reuse'>,
+  shot: Shot,
   target: Target,
   storage: Storage,
   { say, submitted }: Required<SubmitView>,
@@ -207,6 +211,7 @@ async function submitOne(
     {
       ...target,
       hasOwnColors: target.farm?.hasOcio,
+      findPace: (plan, output) => paceOnFarm(plan, output, shot, target.farm?.machines?.renderVcpus, storage),
       storage,
       batch: new AwsBatch(new BatchClient({})),
       now: () => new Date(),
@@ -221,6 +226,7 @@ async function submitOne(
   say(
     `${renderId}: ${countOf(frameCount, 'frame')} in ${countOf(sliceCount, 'slice')}${by}; results will be in ${render.location}`,
   );
+  say(describeSlicing(manifest));
   const place = target.isOwnFolder ? ` --farm ${target.farm?.name}` : placeFlags(target.output);
   say(`to watch it, run: spotreel watch ${renderId}${place}`);
   const { location } = render;

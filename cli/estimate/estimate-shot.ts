@@ -14,6 +14,7 @@ import { formatFrames } from '../../core/render/frames';
 import type { Finding } from '../../core/render/manifest';
 import { scriptFaults } from '../../core/render/options';
 import { Render } from '../../core/render/render';
+import { describeSlicing } from '../../core/render/slices';
 import { preflight } from '../../core/scene/preflight';
 import { formatLocation, type Storage } from '../../core/storage/storage';
 import {
@@ -66,6 +67,8 @@ export interface Estimate {
     readonly parallel: number;
     readonly renderVcpus: number;
     readonly sliceCount: number;
+    /** The size of slices and why, for people. */
+    readonly slices: string;
     readonly cost: CostEstimate;
     readonly prices: Pick<VcpuPrices, 'source' | 'at' | 'region'>;
     /** Why a farm would refuse the scene although it renders here. */
@@ -98,7 +101,12 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
   const onGpu = shot.options.device === 'GPU';
   const factorTo = (there: number): number => (onGpu ? 1 : threadFactor(threads, there));
   const planHere = planShot(shot, machine.parallel);
-  const planThere = planShot(shot, farm.parallel);
+  const factorThere = on === 'farm' ? 1 : factorTo(threadsThere);
+  const planThere = planShot(shot, farm.parallel, {
+    frameSeconds: pace.frameSeconds.middle * factorThere,
+    startSeconds: pace.startSeconds,
+    from: 'estimate',
+  });
   const here = estimatePlace(pace, planHere, {
     parallel: machine.parallel,
     factor: on === 'here' ? 1 : factorTo(machine.threads),
@@ -107,7 +115,7 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
   });
   const there = estimatePlace(pace, planThere, {
     parallel: farm.parallel,
-    factor: on === 'farm' ? 1 : factorTo(threadsThere),
+    factor: factorThere,
     videoThreads: stitchVcpus,
     leadSeconds: FIRST_MACHINE_SECONDS,
   });
@@ -138,6 +146,7 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
       parallel: farm.parallel,
       renderVcpus,
       sliceCount: planThere.sliceCount,
+      slices: describeSlicing(planThere),
       cost: estimateCost(there, farm.machines, prices),
       prices: { source, at, region },
       refusals: refusalsOnFarm(shot, file, farm),
@@ -208,8 +217,9 @@ export function describeEstimate(estimate: Estimate): string {
     ['here', `${ofSpread(here.wallSeconds, formatSeconds)}, ${describeBlenders(here)}`],
     [
       'on a farm',
-      `${ofSpread(farm.wallSeconds, formatSeconds)}, ${atOnce} slices at a time of ${farm.renderVcpus} vCPUs`,
+      `${ofSpread(farm.wallSeconds, formatSeconds)}, ${countOf(atOnce, 'slice')} at a time of ${farm.renderVcpus} vCPUs`,
     ],
+    ['slices there', farm.slices],
     ['machine hours', ofSpread(farm.machineSeconds, formatHours)],
     ['Spot', describeSpread(farm.cost.spot)],
     ['On-Demand', describeSpread(farm.cost.onDemand)],

@@ -14,6 +14,7 @@ import { renderIdOf } from '../../core/render/keys';
 import type { Manifest } from '../../core/render/manifest';
 import type { RenderOptions } from '../../core/render/options';
 import type { Render } from '../../core/render/render';
+import type { Pace } from '../../core/render/slices';
 import { planRender } from '../../core/scene/plan';
 import { digestOfFiles, type Preflight } from '../../core/scene/preflight';
 import type { SceneExamination } from '../../core/scene/project/examine';
@@ -44,8 +45,12 @@ export interface Shot {
   readonly checked: Preflight;
 }
 
-/** Plans the whole shot for so many slices at a time. Pure. */
-export function planShot({ source, options, examination, checked }: Shot, parallel: number): Manifest {
+/** Plans the whole shot for so many slices at a time; on a farm, by its pace there. Pure. */
+export function planShot(
+  { source, options, examination, checked }: Shot,
+  parallel: number,
+  pace?: Pace,
+): Manifest {
   const { url, etag, size } = source;
   return planRender({
     renderId: 'estimate',
@@ -53,6 +58,7 @@ export function planShot({ source, options, examination, checked }: Shot, parall
     facts: examination.facts,
     options,
     parallel,
+    pace,
     now: new Date(0),
     checked,
   });

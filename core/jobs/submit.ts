@@ -8,18 +8,19 @@ import {
   renderIdOf,
   slugText,
 } from '../render/keys';
-import { type Finding, type Manifest, manifestSchema } from '../render/manifest';
+import { type Manifest, manifestSchema } from '../render/manifest';
 import type { RenderOptions, Tags } from '../render/options';
-import type { CostCap, RenderJobs, RenderStatus } from '../render/records';
+import type { CostCap, RenderJobs } from '../render/records';
 import { Render } from '../render/render';
+import type { Pace } from '../render/slices';
 import type { RenderPlace } from '../scene/findings/dependencies';
 import { needsDenoiser } from '../scene/findings/scene';
-import { chooseCameras, planRender, type SceneWithCameras } from '../scene/plan';
-import { digestOfFiles, preflight, type Preflight, PreflightError, refuseErrors } from '../scene/preflight';
+import { chooseCameras, mayFitSlices, planRender, type SceneWithCameras } from '../scene/plan';
+import { digestOfFiles, preflight, type Preflight, refuseErrors } from '../scene/preflight';
 import { UPLOAD_SECONDS, WalkBudget } from '../scene/project/dependencies';
 import { examineScene, type SceneExamination } from '../scene/project/examine';
 import { formatLocation, type ObjectHead, type Storage, StorageError } from '../storage/storage';
-import { printableLine, printableName } from '../text';
+import { printableName } from '../text';
 import { ensureJobs, type JobServices } from './ensure-jobs';
 import { blenderFor, chooseDefinition, type JobTargets, queueFor, refuseTargets, targetFaults } from './farm';
 import type { Reuse } from './pair';
@@ -41,53 +42,6 @@ export function isUploadsFault(error: unknown): error is SpotreelError {
   if (!(error instanceof SpotreelError) || FARM_FAULTS.has(error.code)) return false;
   if (error instanceof StorageError) return error.code === 'bad-url';
   return error.kind === 'scene' || error.kind === 'usage';
-}
-
-/** Faults of an existing render in the folder. */
-const OTHERS: ReadonlySet<string> = new Set(['name-taken', 'bad-manifest', 'newer-manifest']);
-
-/**
- * The render that a refused upload would have made, and its status, which the caller writes. `wishes` are absent if
- * they are at fault. Pure.
- */
-export function refusalOf(
-  { url, etag }: Pick<ObjectHead, 'url' | 'etag'>,
-  wishes: Pick<RenderRequest, 'options' | 'name'> | undefined,
-  error: SpotreelError,
-  services: { readonly output: URL; readonly storage: Storage; readonly now: () => Date },
-): { readonly render: Render; readonly status: RenderStatus } {
-  const { code } = error;
-  const { options = {}, name } = wishes ?? {};
-  // That name or id may be the folder of another render, whose status this refusal must not touch.
-  const isOthers = wishes === undefined || OTHERS.has(code);
-  const ownId = renderIdOf({ source: url, etag: isOthers ? `${etag}+${code}` : etag, options });
-  const renderId = (isOthers ? undefined : name) ?? ownId;
-  const render = Render.at(services.output, renderId, services.storage);
-  const status: RenderStatus = {
-    version: 1,
-    renderId,
-    state: 'refused',
-    at: services.now().toISOString(),
-    source: { url: formatLocation(url), etag },
-    ...told(error),
-    links: { folder: render.location },
-  };
-  return { render, status };
-}
-
-/** Most characters of a reason. */
-const LONGEST_REASON = 4096;
-
-/** The reason in one line, and a list of the findings. */
-function told(error: SpotreelError): { reason: string; findings: Finding[] } {
-  const { code } = error;
-  // A message may quote an object key or a name from the scene.
-  const message = printableLine(error.message, LONGEST_REASON);
-  if (!(error instanceof PreflightError)) return { reason: message, findings: [{ code, message }] };
-  const { headline, findings } = error;
-  // Includes the first finding, so that a second refusal for another reason differs from a repeated one.
-  const reason = code === 'preflight' ? `${headline}, the first: ${findings[0]?.message}` : headline;
-  return { reason: printableLine(reason, LONGEST_REASON), findings: [...findings] };
 }
 
 /** A created object, and the user's wishes for it. */
@@ -132,6 +86,8 @@ export interface SubmitServices extends JobServices {
    * whose Blenders have it.
    */
   readonly hasDenoiser?: () => Promise<boolean | undefined>;
+  /** Finds how long the frames of such a plan take; absent where slices do not follow it, as on one machine. */
+  readonly findPace?: (plan: Manifest, output: URL) => Promise<Pace | undefined>;
   /**
    * Moves a plan out of the way that is damaged, or of a scene that has moved, so that it is made again. Throws where a process uses it. Absent where a damaged plan is an
    * error, as in a bucket, where writes are atomic.
@@ -147,6 +103,7 @@ export type PrepareServices = Pick<
   | 'hasDisplay'
   | 'hasOwnColors'
   | 'hasDenoiser'
+  | 'findPace'
   | 'setAsidePlan'
   | keyof JobTargets
 >;
@@ -224,8 +181,11 @@ export async function prepareRender(
     cap,
     parallel,
     renderBlenderVersion,
+    now: services.now(),
+    checked,
   };
-  const plan = planRender({ ...planned, now: services.now(), checked });
+  const pace = mayFitSlices(planned) && (await services.findPace?.(planRender(planned), request.output));
+  const plan = planRender({ ...planned, ...(pace && { pace }) });
   refuseBadPlan(plan);
   // Another process may have planned the same render meanwhile; its plan counts.
   const manifest = checkSame(await render.manifest.create(plan), request, render);

@@ -226,6 +226,9 @@ export function canonicalOptions(options: RenderOptions): Array<[string, unknown
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
+/** What the render ids of a scene begin with, whatever its content and options. */
+export const idStartOf = (source: URL): string => `${slugOf(source)}-`;
+
 function slugOf(source: URL): string {
   const name = decodeURIComponent(source.pathname).split('/').pop() ?? '';
   return slugText(name.replace(/\.blend$/i, '')) || 'render';

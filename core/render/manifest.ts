@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { MAX_FRAME, MIN_FRAME } from './frames';
 import { renderOptionsSchema } from './options';
-import { SLICE_ORDERS } from './slices';
+import { PACE_SOURCES, SLICE_ORDERS } from './slices';
 import { DISPLAYS } from './video';
 
 /** Severity of a finding: an `error` stops the render before it costs anything. */
@@ -97,6 +97,9 @@ const dependencySchema = z.lazy(() =>
 /** A file that a scene needs. */
 export type ManifestDependency = z.infer<typeof dependencySchema>;
 
+/** About 30 years, so that sums of damaged numbers stay finite. */
+const MOST_SECONDS = 1e9;
+
 /**
  * The plan of a render, written once before any job is submitted. Jobs and commands read the render's properties from
  * it.
@@ -135,6 +138,14 @@ export const manifestSchema = z.lazy(() =>
     frameCount: z.int().check(z.gte(1)),
     framesPerSlice: z.int().check(z.gte(1)),
     sliceCount: z.int().check(z.gte(1)),
+    /** What decided the frames per slice (see `Pace`); absent if the number of frames did, or the user. */
+    pace: z.optional(
+      z.object({
+        frameSeconds: z.number().check(z.gte(0), z.lte(MOST_SECONDS)),
+        startSeconds: z.number().check(z.gte(0), z.lte(MOST_SECONDS)),
+        from: z.enum(PACE_SOURCES),
+      }),
+    ),
     /** Order of slices (see `sliceOfChild`); ascending if absent. */
     sliceOrder: z.optional(z.enum(SLICE_ORDERS)),
     /** Frames per second. */

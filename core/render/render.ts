@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { mapConcurrently } from '../concurrency';
-import { childUrl, type ObjectInfo, type Storage } from '../storage/storage';
+import { SpotreelError } from '../errors';
+import { childUrl, type ObjectInfo, parseLocation, type Storage } from '../storage/storage';
 import { Document, type DocumentKind } from './document';
 import { framesOf } from './frames';
 import {
@@ -11,6 +12,7 @@ import {
   frameOfFailure,
   frameOfMaster,
   frameOfName,
+  idStartOf,
   isFileOutput,
   isRenderName,
   outputsFolder,
@@ -19,7 +21,7 @@ import {
 import type { Manifest } from './manifest';
 import type { Gaps, RetryPlan, SliceReport } from './records';
 import { FAILURE, RenderFolder, RETRY, SLICE } from './render-folder';
-import type { MissingFrames } from './slices';
+import { evenlySpaced, type MissingFrames, type Pace, paceOf } from './slices';
 
 /** Small files that are read at a time. Reading 10,000 slice reports, AWS Batch's limit, takes about 20 seconds. */
 const AT_ONCE = 16;
@@ -61,9 +63,9 @@ export class Render extends RenderFolder {
     return new Render(folderUrl(folder), storage);
   }
 
-  /** All folders in a folder of renders, unordered. Some may contain no render. */
-  static async *all(output: URL, storage: Storage): AsyncGenerator<Render> {
-    for await (const { name, object, fault } of storage.listFolder(folderUrl(output)))
+  /** All folders in a folder of renders whose names start with `start`, unordered. Some may contain no render. */
+  static async *all(output: URL, storage: Storage, start = ''): AsyncGenerator<Render> {
+    for await (const { name, object, fault } of storage.listFolder(folderUrl(output), start))
       if (!object && fault === undefined) yield Render.at(output, name, storage);
   }
 
@@ -180,6 +182,16 @@ export class Render extends RenderFolder {
     return reports.filter((report) => report !== undefined).toSorted((a, b) => a.slice - b.slice);
   }
 
+  /** The pace of the render so far, from at most 16 of its slice reports; `undefined` before its first frame. */
+  async pace({ sliceCount }: Pick<Manifest, 'sliceCount'>): Promise<ReturnType<typeof paceOf>> {
+    const slices = evenlySpaced(
+      Array.from({ length: sliceCount }, (_, slice) => slice),
+      AT_ONCE,
+    );
+    const reports = await mapConcurrently(slices, AT_ONCE, (slice) => this.slice(slice).readIfValid());
+    return paceOf(reports.flatMap((report) => report?.attempts ?? []));
+  }
+
   /** The number of the last planned retry; 0 without any. */
   lastRetry(): Promise<number> {
     return lastRetry(this.url('retries/'), this.storage);
@@ -222,6 +234,81 @@ export class Render extends RenderFolder {
           found.push(new Document(childUrl(this.url(folder), name), kind, this.storage));
     return found;
   }
+}
+
+/** Earlier renders of a scene: how many are compared by date, and how many of their plans are read. */
+const MOST_DATED = 32;
+const MOST_READ = 4;
+
+/** How a found pace was measured. */
+export interface FoundPace extends Pace {
+  /** Whether the scene file was the same; else it was an earlier or later version. */
+  readonly isOfSameFile: boolean;
+}
+
+/**
+ * The pace of the newest render in the folder `output` like `plan`, of the same file if there is one: same file name,
+ * scene, size, engine, device, samples and camera. Finds renders and estimates whose names were made from the file's
+ * name. Makes at most 53 small requests, and a fault of storage only means that no pace is known.
+ */
+export async function findPace(
+  plan: Manifest,
+  output: URL,
+  storage: Storage,
+): Promise<FoundPace | undefined> {
+  try {
+    const start = idStartOf(parseLocation(plan.source.url, '/'));
+    const earlier: Array<{ readonly render: Render; readonly at: number }> = [];
+    for await (const render of Render.all(output, storage, start)) {
+      if (/^[0-9a-f]{8}(?:-estimate)?$/.test(render.renderId.slice(start.length)))
+        earlier.push({ render, at: 0 });
+      if (earlier.length === MOST_DATED) break;
+    }
+    const dated = await mapConcurrently(earlier, MOST_DATED, async ({ render }) => ({
+      render,
+      at: (await render.manifest.modifiedAt())?.getTime() ?? 0,
+    }));
+    const newest = dated.toSorted((a, b) => b.at - a.at).slice(0, MOST_READ);
+    const plans = await mapConcurrently(newest, MOST_READ, async ({ render }) => ({
+      render,
+      manifest: await render.manifest.readIfValid(),
+    }));
+    return await firstPace(plan, plans);
+  } catch (error) {
+    if (error instanceof SpotreelError) return undefined;
+    throw error;
+  }
+}
+
+async function firstPace(
+  plan: Manifest,
+  found: ReadonlyArray<{ readonly render: Render; readonly manifest: Manifest | undefined }>,
+): Promise<FoundPace | undefined> {
+  const isOfSameFile = (manifest: Manifest) => manifest.source.etag === plan.source.etag;
+  const alike = found.flatMap(({ render, manifest }) =>
+    manifest && isAlike(manifest, plan) ? [{ render, manifest }] : [],
+  );
+  for (const { render, manifest } of alike.toSorted(
+    (a, b) => Number(isOfSameFile(b.manifest)) - Number(isOfSameFile(a.manifest)),
+  )) {
+    const pace = await render.pace(manifest);
+    const from = render.renderId.endsWith('-estimate') ? 'estimate' : 'render';
+    if (pace) return { ...pace, from, isOfSameFile: isOfSameFile(manifest) };
+  }
+  return undefined;
+}
+
+/** Whether frames of both plans should take the same time. */
+function isAlike(a: Manifest, b: Manifest): boolean {
+  const isSameScene = a.source.etag === b.source.etag || a.scenePath === b.scenePath;
+  return isSameScene && workOf(a) === workOf(b);
+}
+
+/** What decides the seconds of a frame, besides the scene, as text. */
+function workOf({ scene, engine, resolution, options }: Manifest): string {
+  const { samples, device, threads, camera } = options;
+  const { width, height } = resolution;
+  return JSON.stringify([scene, engine, width, height, samples, device, threads, camera]);
 }
 
 /** The part of a plan, or of the status of an unplanned render, that is read. */

@@ -1,4 +1,5 @@
 import { SpotreelError } from '../errors';
+import { countOf, formatExactSeconds, formatSeconds } from '../text';
 import { type FrameRanges, framesOf } from './frames';
 
 /** At most `most` (2 or more) of the items, evenly spaced, including the first and the last. Pure. */
@@ -55,6 +56,111 @@ export function automaticFramesPerSlice(frameCount: number, parallel: number): n
   const rounds = Math.min(Math.ceil(frameCount / (parallel * LEAST_FRAMES)), MOST_ROUNDS);
   return Math.ceil(frameCount / (parallel * rounds));
 }
+
+/** How long frames of a scene take on a farm, as measured before its render. */
+export interface Pace {
+  /** Mean seconds of a frame after the first ones of a slice. */
+  readonly frameSeconds: number;
+  /** Seconds of a slice besides that: the start, opening the scene, and what its first frames take longer. */
+  readonly startSeconds: number;
+  /** `estimate`: measured by test frames; `render`: by an earlier render of the scene. */
+  readonly from: (typeof PACE_SOURCES)[number];
+}
+
+export const PACE_SOURCES = ['estimate', 'render'] as const;
+
+/** Least seconds of work of a slice, unless the whole film has less. */
+const LEAST_SLICE_SECONDS = 5 * 60;
+
+/**
+ * Most seconds of work of a slice. A reclaimed slice keeps its stored frames, and loses its start and one frame. One
+ * machine then renders the rest, so this limits how much longer the film takes. With a reclaim an hour, fewer than 1 of
+ * 5,000 slices of half an hour use up 5 attempts, the farm's default (docs/benchmarks.md, "Slices").
+ */
+const MOST_SLICE_SECONDS = 30 * 60;
+
+/** A longer start allows a longer slice, so that starts stay below this share of the work. */
+const MOST_START_SHARE = 1 / 20;
+/** Limit of such longer slices. Only a single frame may take longer. */
+const LONGEST_SLICE_SECONDS = 2 * 60 * 60;
+
+/** Seconds between two slices on one machine: AWS Batch places the job, and its container starts. Assumed. */
+const PLACING_SECONDS = 15;
+
+/**
+ * Frames per slice by measured seconds. Starts cost `start * work / slice`. At the end, each of the `parallel` machines
+ * idles for half a slice on average. The sum is least at `sqrt(2 * start * work / parallel)`, within the limits above.
+ */
+export function paceFramesPerSlice(
+  frameCount: number,
+  parallel: number,
+  { frameSeconds, startSeconds }: Omit<Pace, 'from'>,
+): number {
+  const work = frameCount * frameSeconds;
+  const start = startSeconds + PLACING_SECONDS;
+  const cheapest = Math.sqrt((2 * start * work) / parallel);
+  const most = Math.min(Math.max(MOST_SLICE_SECONDS, start / MOST_START_SHARE), LONGEST_SLICE_SECONDS);
+  const seconds = Math.min(Math.max(cheapest, LEAST_SLICE_SECONDS), most);
+  const framesPerSlice = Math.ceil(frameCount / Math.max(1, Math.floor(work / seconds)));
+  return Math.max(1, Math.min(framesPerSlice, Math.floor(most / frameSeconds)));
+}
+
+/** Slice attempts with their figures; see `SliceAttempt`. */
+interface TimedAttempt {
+  readonly startedAt: string;
+  readonly stoppedAt?: string;
+  readonly exitCode?: number;
+  readonly vcpus?: number;
+  readonly frames: ReadonlyArray<{ readonly seconds: number }>;
+}
+
+/** Frames of a Blender that take longer because it still loads data, if it renders more. */
+const FIRST_FRAMES = 2;
+
+/** The pace of these attempts; `undefined` without a frame. Ignores attempts with other vCPUs than the farm's. Pure. */
+export function paceOf(all: readonly TimedAttempt[]): Omit<Pace, 'from'> | undefined {
+  const attempts = all.filter(({ vcpus, frames }) => vcpus === undefined && frames.length > 0);
+  const later = attempts.map(({ frames }) => frames.slice(Math.min(FIRST_FRAMES, frames.length >> 1)));
+  const frameSeconds = meanOf(later.flatMap((frames) => frames.map(({ seconds }) => seconds)));
+  if (frameSeconds === undefined) return undefined;
+  const starts = attempts.flatMap(({ startedAt, stoppedAt, exitCode, frames }, i) => {
+    if (stoppedAt === undefined || exitCode !== 0) return [];
+    const seconds = (Date.parse(stoppedAt) - Date.parse(startedAt)) / 1000;
+    return [Math.max(0, seconds - frames.length * meanOf(later[i]!.map((one) => one.seconds))!)];
+  });
+  return { frameSeconds, startSeconds: meanOf(starts) ?? 0 };
+}
+
+function meanOf(values: readonly number[]): number | undefined {
+  return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** The slices of a plan and the reason for their size, for people. Pure. */
+export function describeSlicing({
+  sliceCount,
+  framesPerSlice,
+  pace,
+  options,
+}: Slicing & {
+  readonly pace?: Pace;
+  readonly options: { readonly framesPerSlice?: number };
+}): string {
+  const slices = countOf(sliceCount, 'slice');
+  const size = `of ${sliceCount > 1 ? 'up to ' : ''}${countOf(framesPerSlice, 'frame')}`;
+  if (options.framesPerSlice !== undefined) return `${slices} ${size}, by --frames-per-slice`;
+  if (!pace && sliceCount === 1) return `${slices} ${size}`;
+  if (!pace) return `${slices} ${size}, because seconds per frame are unknown`;
+  const each = formatExactSeconds(pace.frameSeconds);
+  const from =
+    pace.from === 'estimate'
+      ? `your estimate of ${each} per frame`
+      : `${each} per frame of an earlier render`;
+  return `${slices} of about ${aboutSeconds(framesPerSlice * pace.frameSeconds)}, from ${from}`;
+}
+
+/** Whole minutes from two minutes on. */
+const aboutSeconds = (seconds: number): string =>
+  seconds < 120 || seconds >= 7200 ? formatSeconds(seconds) : `${Math.round(seconds / 60)} min`;
 
 /** Orders in which children take their slices. */
 export const SLICE_ORDERS = ['spread', 'ascending'] as const;

@@ -9,7 +9,13 @@ import {
 } from '../render/frames';
 import type { Finding, Manifest, ManifestDependency } from '../render/manifest';
 import type { RenderOptions, Tags } from '../render/options';
-import { automaticFramesPerSlice, sliceFrames, usualOrder } from '../render/slices';
+import {
+  automaticFramesPerSlice,
+  type Pace,
+  paceFramesPerSlice,
+  sliceFrames,
+  usualOrder,
+} from '../render/slices';
 import {
   DEFAULT_VIDEO,
   displayOf,
@@ -70,6 +76,8 @@ export interface PlanInput {
   readonly group?: string;
   /** Number of children that can run at once. */
   readonly parallel: number;
+  /** How long frames take there, if that is known. */
+  readonly pace?: Pace;
   readonly now: Date;
   /** Version of the Blender that renders, if known. */
   readonly renderBlenderVersion?: string;
@@ -94,7 +102,8 @@ export interface CheckedScene {
  * says what to change. Pure.
  */
 export function planRender(input: PlanInput): Manifest {
-  const { renderId, source, facts, options, tags, group, cap, now, checked, renderBlenderVersion } = input;
+  const { renderId, source, facts, options, tags, group, cap, now, checked, pace } = input;
+  const { renderBlenderVersion } = input;
   const scene = chooseScene(facts, options, source.url);
   const at = placeOf(scene, source.url);
   if (!checked) checkCamera(scene, facts, [], options, at);
@@ -124,6 +133,7 @@ export function planRender(input: PlanInput): Manifest {
     frames: [...frames],
     frameCount,
     ...slicing,
+    ...(pace && mayFitSlices(input) && { pace: plannedPace(pace) }),
     ...((options.order ?? usualOrder(slicing.sliceCount)) === 'spread' && { sliceOrder: 'spread' }),
     frameRate,
     ...(isHeard && soundFault(video, frames) === undefined && { sound: true }),
@@ -177,10 +187,23 @@ export function faultsOf(check: () => unknown): SpotreelError[] {
 }
 
 /** An explicit slice size with `--force` wins. */
-function framesPerSlice(frameCount: number, { options, parallel, checked }: PlanInput): number {
+function framesPerSlice(frameCount: number, { options, parallel, checked, pace }: PlanInput): number {
   if (checked?.needsOneSlice && !(options.force && options.framesPerSlice)) return frameCount;
-  return options.framesPerSlice ?? automaticFramesPerSlice(frameCount, parallel);
+  if (options.framesPerSlice !== undefined) return options.framesPerSlice;
+  return pace
+    ? paceFramesPerSlice(frameCount, parallel, pace)
+    : automaticFramesPerSlice(frameCount, parallel);
 }
+
+const plannedPace = ({ frameSeconds, startSeconds, from }: Pace): Pace => ({
+  frameSeconds,
+  startSeconds,
+  from,
+});
+
+/** Whether the pace may decide the frames per slice. */
+export const mayFitSlices = ({ options, checked }: Pick<PlanInput, 'options' | 'checked'>): boolean =>
+  options.framesPerSlice === undefined && !checked?.needsOneSlice;
 
 function placeOf(scene: SceneFacts, file: string): string {
   return `scene "${printableName(scene.name)}" of ${file}`;

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { type FaultKind, SpotreelError } from '../errors';
 import type { BlenderVersion } from '../render/blender-version';
-import { type ManifestDependency, projectPathFault, scenePathFault } from '../render/manifest';
+import { renderIdOf } from '../render/keys';
+import { type Finding, type ManifestDependency, projectPathFault, scenePathFault } from '../render/manifest';
 import type { RenderOptions } from '../render/options';
-import { formatLocation, sortByKey } from '../storage/storage';
-import { listNames, printableName } from '../text';
+import type { RenderStatus } from '../render/records';
+import { Render } from '../render/render';
+import { formatLocation, type ObjectHead, sortByKey, type Storage } from '../storage/storage';
+import { listNames, printableLine, printableName } from '../text';
 import type { BlendContents } from './contents/blend-contents';
 import { finding, type PreflightFinding, ruleOf, sortFindings } from './findings/codes';
 import { dependencyFindings, FIXES, groupMissing, type RenderPlace } from './findings/dependencies';
@@ -323,4 +326,51 @@ function filesOf({ project: { dependencies }, scenePath }: SceneExamination): Ma
     }
   }
   return sortByKey(byPath.values(), ({ path }) => path);
+}
+
+/** Faults of an existing render in the folder. */
+const OTHERS: ReadonlySet<string> = new Set(['name-taken', 'bad-manifest', 'newer-manifest']);
+
+/**
+ * The render that a refused upload would have made, and its status, which the caller writes. `wishes` are absent if
+ * they are at fault. Pure.
+ */
+export function refusalOf(
+  { url, etag }: Pick<ObjectHead, 'url' | 'etag'>,
+  wishes: { readonly options: RenderOptions; readonly name?: string } | undefined,
+  error: SpotreelError,
+  services: { readonly output: URL; readonly storage: Storage; readonly now: () => Date },
+): { readonly render: Render; readonly status: RenderStatus } {
+  const { code } = error;
+  const { options = {}, name } = wishes ?? {};
+  // That name or id may be the folder of another render, whose status this refusal must not touch.
+  const isOthers = wishes === undefined || OTHERS.has(code);
+  const ownId = renderIdOf({ source: url, etag: isOthers ? `${etag}+${code}` : etag, options });
+  const renderId = (isOthers ? undefined : name) ?? ownId;
+  const render = Render.at(services.output, renderId, services.storage);
+  const status: RenderStatus = {
+    version: 1,
+    renderId,
+    state: 'refused',
+    at: services.now().toISOString(),
+    source: { url: formatLocation(url), etag },
+    ...told(error),
+    links: { folder: render.location },
+  };
+  return { render, status };
+}
+
+/** Most characters of a reason. */
+const LONGEST_REASON = 4096;
+
+/** The reason in one line, and a list of the findings. */
+function told(error: SpotreelError): { reason: string; findings: Finding[] } {
+  const { code } = error;
+  // A message may quote an object key or a name from the scene.
+  const message = printableLine(error.message, LONGEST_REASON);
+  if (!(error instanceof PreflightError)) return { reason: message, findings: [{ code, message }] };
+  const { headline, findings } = error;
+  // Includes the first finding, so that a second refusal for another reason differs from a repeated one.
+  const reason = code === 'preflight' ? `${headline}, the first: ${findings[0]?.message}` : headline;
+  return { reason: printableLine(reason, LONGEST_REASON), findings: [...findings] };
 }

@@ -96,9 +96,9 @@ export class FileStorage implements Storage {
   }
 
   /** Lists links to files as objects, skips links to folders, and gives every other entry a fault. */
-  async *listFolder(folder: URL): AsyncGenerator<FolderEntry> {
+  async *listFolder(folder: URL, nameStart = ''): AsyncGenerator<FolderEntry> {
     const path = filePath(folder);
-    const entries = await entriesOf(path, '');
+    const entries = await entriesOf(path, nameStart);
     for (const { name } of entries.filter((entry) => entry.isDirectory())) yield { name };
     const files = entries.filter((entry) => !entry.isDirectory());
     for (let start = 0; start < files.length; start += STATS_AT_ONCE) {

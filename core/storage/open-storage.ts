@@ -49,8 +49,8 @@ class RoutedStorage implements Storage {
     yield* (await this.storageOf(prefix)).list(prefix);
   }
 
-  async *listFolder(folder: URL): AsyncGenerator<FolderEntry> {
-    yield* (await this.storageOf(folder)).listFolder(folder);
+  async *listFolder(folder: URL, start?: string): AsyncGenerator<FolderEntry> {
+    yield* (await this.storageOf(folder)).listFolder(folder, start);
   }
 
   async delete(url: URL): Promise<void> {

@@ -112,9 +112,9 @@ export class S3Storage implements Storage {
     for await (const page of this.pages(prefix)) yield* objectsOf(page, prefix);
   }
 
-  async *listFolder(folder: URL): AsyncGenerator<FolderEntry> {
+  async *listFolder(folder: URL, nameStart = ''): AsyncGenerator<FolderEntry> {
     const { key: start } = bucketAndKey(folder);
-    for await (const page of this.pages(folder, '/')) {
+    for await (const page of this.pages(folder, '/', nameStart)) {
       for (const object of objectsOf(page, folder)) {
         yield { name: bucketAndKey(object.url).key.slice(start.length), object };
       }
@@ -125,10 +125,14 @@ export class S3Storage implements Storage {
     }
   }
 
-  private async *pages(prefix: URL, Delimiter?: string): AsyncGenerator<ListObjectsV2CommandOutput> {
+  private async *pages(
+    prefix: URL,
+    Delimiter?: string,
+    nameStart = '',
+  ): AsyncGenerator<ListObjectsV2CommandOutput> {
     const { bucket, key: start } = bucketAndKey(prefix);
     // Encoded, because XML cannot contain every character of a key.
-    const input = { Bucket: bucket, Prefix: start, Delimiter, EncodingType: 'url' } as const;
+    const input = { Bucket: bucket, Prefix: start + nameStart, Delimiter, EncodingType: 'url' } as const;
     try {
       yield* paginateListObjectsV2({ client: this.client }, input);
     } catch (error) {

@@ -93,9 +93,9 @@ export interface Storage {
   list(prefix: URL): AsyncIterable<ObjectInfo>;
   /**
    * The objects and folders directly in the folder (which ends in `/`), in no order. In buckets, folders are those with an object below
-   * them. Empty if the folder is missing.
+   * them. Empty if the folder is missing. `start`: only names that start with it.
    */
-  listFolder(folder: URL): AsyncIterable<FolderEntry>;
+  listFolder(folder: URL, start?: string): AsyncIterable<FolderEntry>;
   /** No error if the object is missing. */
   delete(url: URL): Promise<void>;
   /** Writes a local file to `url`, in bounded memory. Throws `not-found` if the file is missing. */

@@ -1,18 +1,11 @@
 import { createHash } from 'node:crypto';
 import { mapConcurrently } from '../concurrency';
 import { messageOf, SpotreelError } from '../errors';
-import {
-  cameraRenders,
-  hasGone,
-  isUploadsFault,
-  prepareRender,
-  type PrepareServices,
-  refusalOf,
-} from '../jobs/submit';
+import { cameraRenders, hasGone, isUploadsFault, prepareRender, type PrepareServices } from '../jobs/submit';
 import { startsRender, UPLOAD_PREFIX } from '../render/keys';
 import type { Manifest } from '../render/manifest';
 import { parseSidecar, SIDECAR_ENDING, type UploadWishes } from '../render/upload-options';
-import { refusePath } from '../scene/preflight';
+import { refusalOf, refusePath } from '../scene/preflight';
 import { UPLOAD_SECONDS, WalkBudget } from '../scene/project/dependencies';
 import { examineScene, type SceneExamination } from '../scene/project/examine';
 import { type ProjectRoot, segmentsOf, watchRootOf } from '../scene/project/paths';

@@ -7,15 +7,17 @@ import {
   cameraRenders,
   hasGone,
   isUploadsFault,
-  refusalOf,
   submitRender,
   type SubmitServices,
 } from '../../core/jobs/submit';
 import { parseJson } from '../../core/json';
 import { startsRender } from '../../core/render/keys';
+import type { Manifest } from '../../core/render/manifest';
 import type { RenderOptions } from '../../core/render/options';
 import type { RenderJobs } from '../../core/render/records';
+import { findPace } from '../../core/render/render';
 import { parseUploadMetadata, type UploadWishes } from '../../core/render/upload-options';
+import { refusalOf } from '../../core/scene/preflight';
 import { UPLOAD_SECONDS, WalkBudget } from '../../core/scene/project/dependencies';
 import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
 import { childUrl, type ObjectHead, type Storage } from '../../core/storage/storage';
@@ -149,7 +151,9 @@ export async function submitUpload(event: UploadEvent, services: UploadServices)
     const submitted: SubmittedUpload[] = [];
     for (const render of renders) {
       const request = { source, output, tags, cap, capIsPlanned: true, ...render, ...examination };
-      const { manifest, jobs } = await submitRender({ ...request, reuse: 'any' }, services);
+      const findOwnPace = (plan: Manifest, folder: URL) => findPace(plan, folder, storage);
+      const paced = { ...services, findPace: findOwnPace };
+      const { manifest, jobs } = await submitRender({ ...request, reuse: 'any' }, paced);
       submitted.push({ renderId: manifest.renderId, jobs });
     }
     const [first, ...more] = submitted;

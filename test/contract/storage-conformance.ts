@@ -135,6 +135,17 @@ export function describeStorage(
       for await (const entry of storage.listFolder(at('nothing/'))) expect(entry).toBeUndefined();
     });
 
+    it('lists the entries of a folder whose names start with a text', async () => {
+      for (const key of ['sub/b.png', 'sub-2/c.png', 'sub.png', 'a/sub/d.png'])
+        await storage.put(at('names', key), key);
+      const names: string[] = [];
+      for await (const { name: found } of storage.listFolder(at('names/'), 'sub-')) names.push(found);
+      expect(names).toEqual(['sub-2']);
+      names.length = 0;
+      for await (const { name: found } of storage.listFolder(at('names/'), 'sub')) names.push(found);
+      expect(names.toSorted()).toEqual(['sub', 'sub-2', 'sub.png']);
+    });
+
     it('reports size and time in listings and by head', async () => {
       const before = Date.now();
       await storage.put(at('frame.png'), '12345');

@@ -76,11 +76,12 @@ export class MemoryStorage implements Storage {
     }
   }
 
-  async *listFolder(folder: URL): AsyncGenerator<FolderEntry> {
+  async *listFolder(folder: URL, nameStart = ''): AsyncGenerator<FolderEntry> {
     const { key: start } = bucketAndKey(folder);
     const folders = new Set<string>();
     for await (const object of this.list(folder)) {
       const name = bucketAndKey(object.url).key.slice(start.length);
+      if (!name.startsWith(nameStart)) continue;
       const slash = name.indexOf('/');
       if (slash < 0) yield { name, object };
       else folders.add(name.slice(0, slash));

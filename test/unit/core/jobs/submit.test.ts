@@ -254,3 +254,30 @@ test('submitRender reports all faults at once and writes nothing', async () => {
   expect(batch.jobs).toEqual([]);
   for await (const { url } of storage.list(request.output)) throw new Error(`wrote ${url.href}`);
 });
+
+describe('submitRender with a known pace', () => {
+  const pace = { frameSeconds: 100, startSeconds: 5, from: 'render' } as const;
+
+  test('plans slices by it, asked for with the plan and the folder of renders', async () => {
+    const { services, request } = await setUpSubmit();
+    const findPace = jest.fn(async () => pace);
+    const asked = { ...request, options: { frames: '1-20' } };
+    const { manifest } = await submitRender(asked, { ...services, findPace });
+    expect(manifest).toMatchObject({ framesPerSlice: 4, sliceCount: 5, pace });
+    expect(findPace).toHaveBeenCalledWith(expect.objectContaining({ frameCount: 20 }), request.output);
+  });
+
+  test('does not ask for it if the user gives the frames per slice', async () => {
+    const { services, request } = await setUpSubmit();
+    const findPace = jest.fn(async () => pace);
+    await submitRender(request, { ...services, findPace });
+    expect(findPace).not.toHaveBeenCalled();
+  });
+
+  test('plans slices by the number of frames if none is found', async () => {
+    const { services, request } = await setUpSubmit();
+    const asked = { ...request, options: { frames: '1-20' } };
+    const { manifest } = await submitRender(asked, { ...services, findPace: async () => undefined });
+    expect(manifest).toMatchObject({ framesPerSlice: 10, sliceCount: 2 });
+  });
+});

@@ -6,8 +6,11 @@ import {
   childrenOfFrames,
   chooseRetry,
   coarseSlices,
+  describeSlicing,
   evenlySpaced,
   MAX_ARRAY_SIZE,
+  paceFramesPerSlice,
+  paceOf,
   SLICE_ORDERS,
   sliceFrames,
   sliceOfChild,
@@ -111,6 +114,109 @@ describe('slices', () => {
           },
         ),
       );
+    });
+  });
+
+  describe('paceFramesPerSlice', () => {
+    test.each([
+      // frames, parallel, seconds per frame, seconds of a start, frames per slice
+      ['makes one slice of less than five minutes', 250, 64, 1, 5, 250],
+      ['makes no slice of less than five minutes', 250, 64, 5, 10, 63],
+      ['makes longer slices of more work for each machine', 2_000, 8, 120, 10, 11],
+      ['makes longer slices after longer starts', 2_000, 64, 120, 120, 9],
+      ['makes no slice of more than half an hour', 100_000, 8, 120, 10, 15],
+      ['lets starts of two minutes make slices of 45 minutes', 100_000, 8, 120, 120, 22],
+      ['makes no slice of more than two hours', 100_000, 8, 120, 3600, 60],
+      ['makes slices of one frame that takes longer than any slice', 250, 64, 9_000, 10, 1],
+      ['makes one slice of frames that take no time', 250, 64, 0, 0, 250],
+    ])('%s', (_, frames, parallel, frameSeconds, startSeconds, expected) => {
+      expect(paceFramesPerSlice(frames, parallel, { frameSeconds, startSeconds })).toBe(expected);
+    });
+
+    const seconds = () => fc.double({ min: 0, max: 1e9, noNaN: true });
+    const anyCase = fc.tuple(
+      fc.integer({ min: 1, max: 2_097_149 }),
+      fc.integer({ min: 1, max: 10_000 }),
+      fc.oneof(seconds(), fc.double({ min: 0.01, max: 4_000, noNaN: true })),
+      fc.oneof(seconds(), fc.double({ min: 0, max: 600, noNaN: true })),
+    );
+
+    test('gives slices that cover every frame once', () => {
+      fc.assert(
+        fc.property(anyCase, ([frames, parallel, frameSeconds, startSeconds]) => {
+          const size = paceFramesPerSlice(frames, parallel, { frameSeconds, startSeconds });
+          const { framesPerSlice, sliceCount } = sliceFrames(frames, size);
+          const ends = [0, sliceCount - 1].map((slice) => slicePositions(slice, framesPerSlice, frames));
+          expect([ends[0]!.first, ends[1]!.last]).toEqual([0, frames - 1]);
+          expect(sliceCount).toBeLessThanOrEqual(MAX_ARRAY_SIZE);
+        }),
+      );
+    });
+
+    test('gives slices of five minutes to two hours, unless the film or a frame has other times', () => {
+      fc.assert(
+        fc.property(anyCase, ([frames, parallel, frameSeconds, startSeconds]) => {
+          const size = paceFramesPerSlice(frames, parallel, { frameSeconds, startSeconds });
+          const work = size * frameSeconds * (1 + 1e-9);
+          expect(size === frames || work >= 300).toBe(true);
+          expect(size === 1 || work <= 7200 * (1 + 2e-9)).toBe(true);
+        }),
+      );
+    });
+  });
+
+  describe('paceOf', () => {
+    const attempt = (seconds: readonly number[], wallSeconds?: number, more = {}) => ({
+      startedAt: new Date(0).toISOString(),
+      ...(wallSeconds !== undefined && {
+        stoppedAt: new Date(wallSeconds * 1000).toISOString(),
+        exitCode: 0,
+      }),
+      frames: seconds.map((one) => ({ seconds: one })),
+      ...more,
+    });
+
+    test('counts what the first two frames take longer as part of the start', () => {
+      expect(paceOf([attempt([20, 12, 2, 2, 2], 50)])).toEqual({ frameSeconds: 2, startSeconds: 40 });
+    });
+
+    test('counts the frames of attempts without an end, but not their starts', () => {
+      expect(paceOf([attempt([2], 5), attempt([4])])).toEqual({ frameSeconds: 3, startSeconds: 3 });
+    });
+
+    test('ignores attempts with other vCPUs', () => {
+      expect(paceOf([attempt([2], 5, { vcpus: 16 }), attempt([4], 5)])).toMatchObject({ frameSeconds: 4 });
+    });
+
+    test('is unknown before the first frame', () => {
+      expect(paceOf([attempt([], 5)])).toBeUndefined();
+    });
+
+    test('has no start below 0 seconds', () => {
+      expect(paceOf([attempt([9], 5)])).toEqual({ frameSeconds: 9, startSeconds: 0 });
+    });
+  });
+
+  describe('describeSlicing', () => {
+    const slicing = { sliceCount: 72, framesPerSlice: 35, options: {} };
+    const pace = { frameSeconds: 12, startSeconds: 5, from: 'estimate' } as const;
+
+    test.each([
+      ['an estimate', { ...slicing, pace }, '72 slices of about 7 min, from your estimate of 12 s per frame'],
+      [
+        'an earlier render',
+        { ...slicing, framesPerSlice: 5, pace: { ...pace, from: 'render' } as const },
+        '72 slices of about 1 min 0 s, from 12 s per frame of an earlier render',
+      ],
+      [
+        'the user',
+        { ...slicing, options: { framesPerSlice: 35 }, pace },
+        '72 slices of up to 35 frames, by --frames-per-slice',
+      ],
+      ['no pace', slicing, '72 slices of up to 35 frames, because seconds per frame are unknown'],
+      ['a single slice', { ...slicing, sliceCount: 1 }, '1 slice of 35 frames'],
+    ])('names %s as the reason', (_, plan, text) => {
+      expect(describeSlicing(plan)).toBe(text);
     });
   });
 

@@ -158,6 +158,39 @@ describe('plan', () => {
     });
   });
 
+  describe('a pace', () => {
+    const pace = { frameSeconds: 100, startSeconds: 5, from: 'render' } as const;
+    const source = { url: '/films/shot.blend', etag: 'abc', size: 1 };
+    const planOf = (options: RenderOptions, checked?: CheckedScene) =>
+      planRender({
+        ...{ renderId: 'shot', source, facts: factsOf({}), options, parallel: 2, pace, now: new Date(0) },
+        checked,
+      });
+
+    test('decides the frames per slice and is part of the plan', () => {
+      expect(manifestSchema.parse(planOf({}))).toMatchObject({ framesPerSlice: 4, sliceCount: 12, pace });
+    });
+
+    test('does not overrule the frames per slice of the user', () => {
+      const manifest = planOf({ framesPerSlice: 8 });
+      expect(manifest.framesPerSlice).toBe(8);
+      expect(manifest.pace).toBeUndefined();
+    });
+
+    test('does not divide frames that need those before them', () => {
+      const checked = {
+        scenePath: 'a.blend',
+        files: [],
+        findings: [],
+        needsOneSlice: true,
+        hasSpeakers: false,
+      };
+      const manifest = planOf({}, checked);
+      expect(manifest.sliceCount).toBe(1);
+      expect(manifest.pace).toBeUndefined();
+    });
+  });
+
   test("a plan keeps the scene's start and step within its last frame", () => {
     const { frames, frameCount } = plan({ frameStart: 101, frameEnd: 120, frameStep: 3 });
     expect(frames).toEqual([{ start: 101, end: 119, step: 3 }]);

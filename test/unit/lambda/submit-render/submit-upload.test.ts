@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { awsError } from '../../../../core/aws-error';
 import { SpotreelError } from '../../../../core/errors';
 import { asciiName } from '../../../../core/render/keys';
+import { Render } from '../../../../core/render/render';
 import { childUrl } from '../../../../core/storage/storage';
 import { secondsToNextDelivery } from '../../../../lambda/submit-render/submit-upload';
 import { objectCreated } from '../../../support/aws-events';
@@ -55,6 +56,22 @@ describe('an upload becomes a render', () => {
       options: { camera: 'Left' },
       group: 'Take',
       cap: { maxUsd: 2 },
+    });
+  });
+
+  test('with slices by the seconds per frame of an earlier render', async () => {
+    const world = new UploadWorld();
+    await world.deliver(await world.upload('uploads/shot.blend', { frames: '1-2' }));
+    const manifest = (await world.keys()).find((key) => key.endsWith('/manifest.json'))!;
+    const render = Render.in(childUrl(world.bucket, manifest.replace('manifest.json', '')), world.storage);
+    const at = new Date(0).toISOString();
+    const frames = [{ frame: 1, seconds: 100, storedAt: at, bytes: 1 }];
+    const attempt = { attempt: 1, startedAt: at, kept: 0, frames, failed: [] };
+    await render.slice(0).write({ version: 1, slice: 0, attempts: [attempt] });
+    await world.deliver(await world.upload('uploads/shot.blend', { frames: '1-300', name: 'whole' }));
+    expect(await world.json('renders/whole/manifest.json')).toMatchObject({
+      framesPerSlice: 5,
+      pace: { frameSeconds: 100, startSeconds: 0, from: 'render' },
     });
   });
 
