@@ -71,7 +71,7 @@ export interface FarmSettings {
   readonly gpuInstanceTypes?: readonly string[];
   /**
    * Minutes that an idle Spot machine, also with GPUs, waits for the next job: 0, or 20 or more; 0: AWS Batch ends
-   * it soon. A waiting machine costs its Spot price: 16 vCPUs for 20 minutes about 0.099 USD (docs/costs.md).
+   * it soon. A waiting machine costs its Spot price: 16 vCPUs for 20 minutes about 0.10 USD (docs/costs.md).
    * Allowed: an integer from 0 to 10,080.
    * @default 0
    */

@@ -1,7 +1,5 @@
 import { z } from 'zod';
-import { tablePrices, warmUsd } from '../core/cost/prices';
 import { USUAL_FARM } from '../core/jobs/farm';
-import { formatUsd } from '../core/text';
 import { DEFAULT_X86, familyOf, fitFault, machineTypes } from '../core/jobs/machine-types';
 import { isKnownRegion, isLacking } from './region-families';
 import type { SettingsOrigin } from './setting-names';
@@ -18,7 +16,7 @@ const LIMITED_DEFAULT = ['m6i', 'm7i', 'r6i', 'r7i', 'c6i', 'c7i'] as const;
  */
 const [LEAST_WARM, MOST_WARM] = [20, 10_080];
 
-/** The setting `warmMinutes`, with the price of a kept machine in its description. */
+/** The setting `warmMinutes`. A test computes the price in its description from the table of prices. */
 export const warmMinutes = z
   .int()
   .min(0)
@@ -26,14 +24,8 @@ export const warmMinutes = z
   .refine((minutes) => minutes === 0 || minutes >= LEAST_WARM, `must be 0, or ${LEAST_WARM} or more`)
   .default(0)
   .describe(
-    `minutes that an idle Spot machine, also with GPUs, waits for the next job: 0, or ${LEAST_WARM} or more; 0: AWS Batch ends it soon. A waiting machine costs its Spot price: 16 vCPUs for ${LEAST_WARM} minutes about ${warmExample()} USD (docs/costs.md)`,
+    `minutes that an idle Spot machine, also with GPUs, waits for the next job: 0, or ${LEAST_WARM} or more; 0: AWS Batch ends it soon. A waiting machine costs its Spot price: 16 vCPUs for 20 minutes about 0.10 USD (docs/costs.md)`,
   );
-
-function warmExample(): string {
-  const { instanceTypes, renderVcpus } = USUAL_FARM;
-  const { spot } = tablePrices({ instanceTypes, vcpus: renderVcpus, gpu: false }, 'us-east-1');
-  return formatUsd(warmUsd(spot, 16, LEAST_WARM).middle);
-}
 
 /** The settings that decide about machines. */
 interface MachineChoices {
