@@ -1,8 +1,9 @@
 /**
- * `npm run pixels [-- --blender PATH] [--only NAME,NAME] [--turn N] [--keep]`: renders every scene of `test/pixels` by
+ * `npm run pixels [-- --blender PATH] [--device gpu] [--only NAME,NAME] [--turn N] [--keep]`: renders every scene of `test/pixels` by
  * Spotreel and by plain Blender of the same version and compares the pictures. PATH is a Blender, a Python with the module
  * `bpy`, or `bpy:VERSION` of `.venv-bpy`. `--turn N` takes the third of the scenes whose turn it is with Blender N of 0 to 2
- * (`turn.ts`). Ends with 1 if a scene fails; `--keep` leaves the pictures.
+ * (`turn.ts`). `--device gpu` renders both sides of Cycles
+ * by GPUs. Ends with 1 if a scene fails; `--keep` leaves the pictures.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../core/errors';
 import { findBlender } from './blender-at-hand';
+import { withDevice } from './device';
 import { FEATURES } from './features';
 import type { Verdict } from './run-feature';
 import { featuresOf, runFeatures } from './run-features';
@@ -19,13 +21,14 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       blender: { type: 'string', default: 'blender' },
+      device: { type: 'string', default: 'cpu' },
       only: { type: 'string' },
       turn: { type: 'string' },
       keep: { type: 'boolean', default: false },
     },
   });
   const started = performance.now();
-  const blender = await findBlender(values.blender);
+  const blender = await withDevice(await findBlender(values.blender), values.device);
   const inThisTurn = values.turn === undefined ? FEATURES : inTurn(FEATURES, Number(values.turn));
   const possible = featuresOf(blender, inThisTurn);
   const wanted = values.only?.split(',');
@@ -35,7 +38,9 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'spotreel-pixels-'));
   process.once('exit', () => values.keep || rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-  say(`Blender ${blender.version}${blender.isModule ? ' (module bpy)' : ''}: ${features.length} features`);
+  say(
+    `Blender ${blender.version}${blender.isModule ? ' (module bpy)' : ''}${blender.backend ? `, Cycles by ${blender.backend}` : ''}: ${features.length} features`,
+  );
   const verdicts = await runFeatures(blender, features, folder, report);
   if (values.keep) say(`pictures: ${folder}`);
   const failed = verdicts.filter(({ faults }) => faults.length > 0).length;
