@@ -11,6 +11,7 @@ import { benchImage } from './image';
 import { benchInterruptions } from './interruptions';
 import { machine } from './machine';
 import { benchReader } from './reader';
+import { benchStarts } from './starts';
 import { benchStitch } from './stitch';
 import { benchSubmit } from './submit';
 import { ROOT } from './ways';
@@ -25,6 +26,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   submit: benchSubmit,
   reader: benchReader,
   interruptions: benchInterruptions,
+  starts: benchStarts,
   stitch: benchStitch,
   film: benchFilm,
   estimate: benchEstimate,
