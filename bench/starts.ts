@@ -19,7 +19,10 @@ export async function benchStarts(runs: number, say: (text: string) => Promise<v
     const found = [];
     for (let turn = 1; turn <= runs; turn += 1) found.push(await startsOf(frames));
     const seconds = spread(found.map((one) => one.seconds));
-    const percent = spread(found.map(({ share }) => share * 100), 0);
+    const percent = spread(
+      found.map(({ share }) => share * 100),
+      0,
+    );
     rows.push(`| ${frames} | ${seconds} | ${percent} |`);
   }
   await say(`## The start of a slice
