@@ -1,6 +1,5 @@
 import { EventEmitter } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import {
   interruptionOf,
@@ -116,7 +115,8 @@ describe('pullSeconds', () => {
   );
   let answer = '';
   const environment = () => {
-    const { port } = server.address() as AddressInfo;
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
     return { ECS_CONTAINER_METADATA_URI_V4: `http://127.0.0.1:${port}/v4/id` };
   };
   beforeAll(() => new Promise<void>((listening) => void server.listen(0, '127.0.0.1', listening)));
