@@ -12,6 +12,7 @@ import { benchInterruptions } from './interruptions';
 import { machine } from './machine';
 import { benchReader } from './reader';
 import { benchSlices } from './slices';
+import { benchStarts } from './starts';
 import { benchStitch } from './stitch';
 import { benchSubmit } from './submit';
 import { ROOT } from './ways';
@@ -26,6 +27,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   submit: benchSubmit,
   reader: benchReader,
   interruptions: benchInterruptions,
+  starts: benchStarts,
   stitch: benchStitch,
   film: benchFilm,
   estimate: benchEstimate,

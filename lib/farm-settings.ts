@@ -70,6 +70,13 @@ export interface FarmSettings {
    */
   readonly gpuInstanceTypes?: readonly string[];
   /**
+   * Minutes that an idle Spot machine, also with GPUs, waits for the next job: 0, or 20 or more; 0: AWS Batch ends
+   * it soon. A waiting machine costs its Spot price: 16 vCPUs for 20 minutes about 0.10 USD (docs/costs.md).
+   * Allowed: an integer from 0 to 10,080.
+   * @default 0
+   */
+  readonly warmMinutes?: number;
+  /**
    * Disk of a machine in GiB, for the system, the image, and the scenes and frames of all its slices. Allowed: an
    * integer from 30 to 16,384.
    * @default 100

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { USUAL_FARM } from '../core/jobs/farm';
 import { DEFAULT_X86, familyOf, fitFault, machineTypes } from '../core/jobs/machine-types';
 import { isKnownRegion, isLacking } from './region-families';
@@ -8,6 +9,23 @@ import type { SettingsOrigin } from './setting-names';
  * the documented families of the group and the next generation of them, for regions without the former.
  */
 const LIMITED_DEFAULT = ['m6i', 'm7i', 'r6i', 'r7i', 'c6i', 'c7i'] as const;
+
+/**
+ * Limits of AWS Batch, where 0 switches the delay off:
+ * https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeScalingPolicy.html
+ */
+const [LEAST_WARM, MOST_WARM] = [20, 10_080];
+
+/** The setting `warmMinutes`. A test computes the price in its description from the table of prices. */
+export const warmMinutes = z
+  .int()
+  .min(0)
+  .max(MOST_WARM)
+  .refine((minutes) => minutes === 0 || minutes >= LEAST_WARM, `must be 0, or ${LEAST_WARM} or more`)
+  .default(0)
+  .describe(
+    `minutes that an idle Spot machine, also with GPUs, waits for the next job: 0, or ${LEAST_WARM} or more; 0: AWS Batch ends it soon. A waiting machine costs its Spot price: 16 vCPUs for 20 minutes about 0.10 USD (docs/costs.md)`,
+  );
 
 /** The settings that decide about machines. */
 interface MachineChoices {

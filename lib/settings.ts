@@ -13,7 +13,7 @@ import {
   settingsFrom,
   unknownVariables,
 } from './setting-names';
-import { chooseMachines } from './machine-settings';
+import { chooseMachines, warmMinutes } from './machine-settings';
 
 /** A family (`m6i`) or a type (`m6i.2xlarge`). Graviton names have a `g` after the generation and are excluded. */
 const instanceType = form(
@@ -109,6 +109,7 @@ export const settingsSchema = z.strictObject({
   gpuInstanceTypes: instanceTypes
     .default([...USUAL_FARM.gpuInstanceTypes])
     .describe('instance families or types of machines with NVIDIA GPUs'),
+  warmMinutes,
   diskGib: z
     .int()
     .min(30)

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { describePrices, describeSpread } from '../../core/cost/prices';
 import { makeReceipt, NOT_IN_COST, type Receipt, type RenderCost } from '../../core/cost/receipt';
 import { formatTags } from '../../core/render/options';
+import { describeStarts } from '../../core/render/slice-figures';
 import { plannedVideo } from '../../core/scene/plan';
 import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
@@ -15,7 +16,7 @@ import { describeRows } from '../output';
 
 function describeReceipt(receipt: Receipt, ended: boolean, hasVideo: boolean): string {
   const { renderId, source, tags, frames, attempts, interruptions, machineSeconds } = receipt;
-  const { frameSeconds, retriedMemory, cost } = receipt;
+  const { frameSeconds, retriedMemory, cost, starts } = receipt;
   const { slices, stitch, onDemand, interrupted, lost } = machineSeconds;
   const rows: Array<readonly [string, string]> = [
     ['scene', source],
@@ -25,6 +26,7 @@ function describeReceipt(receipt: Receipt, ended: boolean, hasVideo: boolean): s
     ['attempts', describeAttempts(attempts, receipt.slices.attempts.length, interruptions)],
     ['machine time', describeMachineTime(slices, stitch, hasVideo)],
     ...(onDemand > 0 ? [['', `${formatSeconds(onDemand)} of it on On-Demand machines`] as const] : []),
+    ...(starts ? [['starts', describeStarts(starts)] as const] : []),
     ...(interruptions > 0
       ? [['interrupted', `${formatSeconds(interrupted)}, of which ${formatSeconds(lost)} were lost`] as const]
       : []),
@@ -104,7 +106,8 @@ export function addReceipt(command: Command, run: Run): void {
     );
   explain(withPlaceOptions(command), {
     notes:
-      'The receipt has machine time, time lost to interruptions, seconds per frame and tags. ' +
+      'The receipt has machine time, time until Blender could begin (starts), time lost to interruptions, ' +
+      'seconds per frame and tags. ' +
       'For a farm it has the cost at current Spot prices from EC2 (ec2:DescribeSpotPriceHistory), ' +
       'or at built-in prices without that permission. ' +
       'This is an estimate, not your AWS bill. ' +

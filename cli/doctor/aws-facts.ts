@@ -205,6 +205,7 @@ async function askEnvironments(
       statusReason: environment.statusReason,
       isSpot: environment.computeResources?.type === 'SPOT',
       maxVcpus: environment.computeResources?.maxvCpus ?? 0,
+      warmMinutes: environment.computeResources?.scalingPolicy?.minScaleDownDelayMinutes,
       instanceTypes: environment.computeResources?.instanceTypes ?? [],
       cluster: environment.ecsClusterArn,
       hasNewerImage: environment.computeResources?.ec2Configuration?.some(

@@ -13,6 +13,8 @@ export interface QueueFacts {
 export interface EnvironmentFacts extends QueueFacts {
   readonly isSpot: boolean;
   readonly maxVcpus: number;
+  /** Minutes that an idle machine waits for the next job; absent if it does not wait. */
+  readonly warmMinutes?: number;
   readonly instanceTypes: readonly string[];
   /** ARN of the ECS cluster that its machines join; absent if it has none yet. */
   readonly cluster?: string;

@@ -1,5 +1,7 @@
 import { SET_REGION } from '../../core/aws-error';
+import { tablePrices, warmUsd } from '../../core/cost/prices';
 import { fitFault, fitOf } from '../../core/jobs/machine-types';
+import { formatUsd } from '../../core/text';
 import { type Answer, type Check, unanswered, ok, type Refusal, skipped, warning, wrong } from './check';
 import {
   type AccountFacts,
@@ -70,8 +72,11 @@ export function judgeFarm(facts: FarmFacts): Check[] {
   return [judgeBucket(facts), ...judgeCompute(facts)];
 }
 
+/** The description is absent where only waiting jobs are explained. */
+type JudgedFacts = ComputeFacts & Partial<Pick<FarmFacts, 'farm'>>;
+
 /** Checks the compute parts of a farm. Pure. */
-function judgeCompute(facts: ComputeFacts): Check[] {
+function judgeCompute(facts: JudgedFacts): Check[] {
   return [
     ...each('queue', facts.queues, (queue) => judgeBatchPart('queue', queue)),
     ...each('machines', facts.environments, (environment) => judgeEnvironment(environment, facts)),
@@ -129,7 +134,7 @@ function judgeBatchPart(kind: string, { name, state, status, statusReason }: Que
   return wrong(kind, found, fix);
 }
 
-function judgeEnvironment(environment: EnvironmentFacts, facts: ComputeFacts): Check {
+function judgeEnvironment(environment: EnvironmentFacts, facts: JudgedFacts): Check {
   const check = judgeBatchPart('machines', environment);
   if (check.state !== 'ok') return check;
   const { name, maxVcpus, isSpot } = environment;
@@ -148,8 +153,32 @@ function judgeEnvironment(environment: EnvironmentFacts, facts: ComputeFacts): C
     const found = `${name} starts machines from an old machine image, which may lack security fixes`;
     return warning('machines', found, `update it, which lets running jobs end first: ${updateImage(name)}`);
   }
-  return ok('machines', `${check.found}: up to ${maxVcpus} vCPUs, ${isSpot ? 'Spot' : 'On-Demand'}`);
+  const found = `${check.found}: up to ${maxVcpus} vCPUs, ${isSpot ? 'Spot' : 'On-Demand'}${warmWords(environment, facts)}`;
+  const { warmMinutes: wanted = 0 } = facts.farm ?? environment;
+  if (!isSpot || wanted === (environment.warmMinutes ?? 0)) return ok('machines', found);
+  return warning(
+    'machines',
+    `${found}; the farm was deployed with warmMinutes ${wanted}`,
+    keepWarm(name, wanted),
+  );
 }
+
+/** How long idle machines wait for a job, and the price of that, by the built-in table. */
+function warmWords(environment: EnvironmentFacts, facts: ComputeFacts): string {
+  const { warmMinutes = 0, maxVcpus, instanceTypes } = environment;
+  if (warmMinutes === 0) return '';
+  const gpu = hasGpus(environment);
+  const { spot } = tablePrices({ instanceTypes, vcpus: sliceVcpus(facts) || 1, gpu }, '');
+  const usd = (vcpus: number) => formatUsd(warmUsd(spot, vcpus, warmMinutes).middle);
+  return `; idle machines wait ${warmMinutes} min for a job, each time for about ${usd(1)} USD per vCPU, or ${usd(maxVcpus)} USD for all`;
+}
+
+/** A deployment may not undo the delay, because the template then has no value for it. */
+const keepWarm = (name: string, minutes: number): string =>
+  `set it by hand: aws batch update-compute-environment --compute-environment ${name} --compute-resources scalingPolicy={minScaleDownDelayMinutes=${minutes}}`;
+
+const hasGpus = ({ instanceTypes }: EnvironmentFacts): boolean =>
+  fitOf(instanceTypes, { vcpus: 1, gpu: true }) === 'yes';
 
 /**
  * The command that makes AWS Batch use its newest machine image. Only such an update changes the image. A deployment can't:
@@ -160,11 +189,11 @@ const updateImage = (name: string): string =>
   `aws batch update-compute-environment --compute-environment ${name} --compute-resources updateToLatestImageVersion=true`;
 
 /** Why no machine can run a job that its queue may get. Jobs with GPUs go only to machines with GPUs. */
-function jobFault({ instanceTypes }: EnvironmentFacts, { definitions }: ComputeFacts): string | undefined {
+function jobFault(environment: EnvironmentFacts, { definitions }: ComputeFacts): string | undefined {
   if (!('value' in definitions)) return undefined;
-  const hasGpus = fitOf(instanceTypes, { vcpus: 1, gpu: true }) === 'yes';
+  const { instanceTypes } = environment;
   return definitions.value
-    .filter(({ gpu = false, vcpus }) => gpu === hasGpus && vcpus !== undefined)
+    .filter(({ gpu = false, vcpus }) => gpu === hasGpus(environment) && vcpus !== undefined)
     .map(({ vcpus = 1, memoryMib, gpu }) => fitFault(instanceTypes, { vcpus, memoryMib, gpu }))
     .find((fault) => fault !== undefined);
 }

@@ -29,7 +29,7 @@ import { divideMachine, type Machine } from '../local/farm';
 import { createProgressView } from '../local/run';
 import { createMeter, describeRows } from '../output';
 import { localFolder } from '../place';
-import type { AskedFarm, FarmSize } from './farm';
+import { type AskedFarm, type FarmSize, warmNotes } from './farm';
 import {
   ESTIMATES,
   makeThumbnails,
@@ -162,6 +162,7 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
       `machines of a farm start within ${FIRST_MACHINE_SECONDS / 60} minutes`,
       ...farm.notes,
       ...notes,
+      ...warmNotes(farm, Math.min(farm.parallel, planThere.sliceCount), prices),
       NOT_IN_COST,
     ],
   };

@@ -1,3 +1,4 @@
+import { describeSpread, warmUsd } from '../../core/cost/prices';
 import { machinePools, type RenderPrices, tableRenderPrices } from '../../core/cost/receipt';
 import { messageOf, SpotreelError } from '../../core/errors';
 import type { Batch } from '../../core/jobs/batch';
@@ -12,6 +13,8 @@ export interface FarmSize {
   /** Slices at a time; of the GPU queue for a render with `--device gpu`. */
   readonly parallel: number;
   readonly region: string;
+  /** Minutes that an idle Spot machine waits for the next job; absent if it does not wait. */
+  readonly warmMinutes?: number;
   /** Whether it is deployed: its account can then be asked for prices. */
   readonly isThere: boolean;
   /** Whether scenes may run their scripts there. */
@@ -61,6 +64,7 @@ export function sizeOf(farm: FarmDescription, onGpu: boolean): FarmSize {
     machines: farm.machines ?? usual.machines,
     parallel: (onGpu ? farm.gpu?.parallel : undefined) ?? farm.parallel,
     region: farm.region,
+    warmMinutes: farm.warmMinutes,
     isThere: true,
     allowsScripts: farm.allowScripts,
     hasOcio: farm.hasOcio,
@@ -89,6 +93,19 @@ export async function askFarmIfAny(name: string, onGpu: boolean): Promise<AskedF
   } finally {
     timer.abort();
   }
+}
+
+/** What machines cost that wait for a job after such a render, for people; empty if they do not wait. Pure. */
+export function warmNotes(
+  { warmMinutes, machines: { renderVcpus } }: FarmSize,
+  slicesAtOnce: number,
+  { render }: Pick<RenderPrices, 'render'>,
+): string[] {
+  if (warmMinutes === undefined) return [];
+  const usd = describeSpread(warmUsd(render.spot, slicesAtOnce * renderVcpus, warmMinutes));
+  return [
+    `after the render its machines wait ${warmMinutes} min for the next job (warmMinutes); without one, this adds ${usd}`,
+  ];
 }
 
 /** Prices for an estimate: the account's Spot prices for a deployed farm, else the built-in table. */

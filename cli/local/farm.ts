@@ -137,6 +137,7 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
       SPOTREEL_BLENDER_VERSION: formatBlenderVersion(blenderVersion),
       SPOTREEL_THREADS: String(machine.threads),
       SPOTREEL_CACHE: cacheDirectory,
+      SPOTREEL_KERNELS: join(cacheDirectory, 'kernels'),
       SPOTREEL_STOP_SECONDS: String(GRACE_SECONDS),
       SPOTREEL_LIFELINE: 'stdin',
       // Overrides the user's own variable.

@@ -37,6 +37,29 @@ export function logLine(event: WorkerEvent, context: Partial<LogContext>): strin
   return JSON.stringify({ ...event, ...context });
 }
 
+/** The fields of ECS's task metadata about the image, which is pulled before the container starts. */
+const pullSchema = z.object({ PullStartedAt: z.iso.datetime(), PullStoppedAt: z.iso.datetime() });
+
+/** The agent is on the same machine. */
+const AGENT_MS = 2_000;
+
+/**
+ * Seconds in which the machine pulled this container's image; `undefined` without ECS, or if its agent does not say.
+ * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-response.html
+ */
+export async function pullSeconds({
+  ECS_CONTAINER_METADATA_URI_V4: uri,
+}: Readonly<Record<string, string | undefined>>): Promise<number | undefined> {
+  if (!uri) return undefined;
+  try {
+    const answer = await fetch(`${uri}/task`, { signal: AbortSignal.timeout(AGENT_MS) });
+    const { PullStartedAt, PullStoppedAt } = pullSchema.parse(await answer.json());
+    return Math.max(0, Date.parse(PullStoppedAt) - Date.parse(PullStartedAt)) / 1000;
+  } catch {
+    return undefined;
+  }
+}
+
 /** What the commands of a worker get from `main`. */
 export interface WorkerContext {
   readonly storage: Storage;

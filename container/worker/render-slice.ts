@@ -10,7 +10,7 @@ import { preflight, refuseErrors } from '../../core/scene/preflight';
 import { examineScene } from '../../core/scene/project/examine';
 import { formatLocation, parseLocation, type Storage, StorageError } from '../../core/storage/storage';
 import { prepareBlender } from './blender/prepare';
-import { stoppedError, type WorkerContext } from './context';
+import { pullSeconds, stoppedError, type WorkerContext } from './context';
 import { isFrameInPlace } from './frames/delivery';
 import { diskFull, type SliceFindings, SliceReporter, SliceRun } from './slice-run';
 import { EarlyPreview } from './video/showcase';
@@ -60,6 +60,7 @@ export async function renderSlice(
     attempt: Number(environment.AWS_BATCH_JOB_ATTEMPT ?? 1),
     startedAt,
     kept: frames.length - missing.length,
+    pullSeconds: await pullSeconds(environment),
     ...(retry?.onDemand && { onDemand: true }),
     vcpus: retry?.vcpus,
     memoryMib: retry?.memoryMib,

@@ -54,6 +54,8 @@ export class SliceRun {
   /** Whether the next Blender looks for missing files before it renders, because the last one ended over some. */
   private looksAhead = false;
   private progressReported = 0;
+  /** When the start of the current Blender began, in milliseconds since 1970. */
+  private startBegan: number;
   private savedCount = 0;
 
   constructor(
@@ -64,7 +66,10 @@ export class SliceRun {
     private readonly context: WorkerContext,
     /** Called after each stored frame. */
     private readonly onStored: () => void,
-  ) {}
+  ) {
+    // The scene is fetched before the first Blender starts.
+    this.startBegan = context.now().getTime();
+  }
 
   async run(frames: readonly number[], prepared: PreparedBlender): Promise<void> {
     let pending = frames;
@@ -79,6 +84,7 @@ export class SliceRun {
       fruitless = left.length === pending.length && failed.size === 0 ? fruitless + 1 : 0;
       if (fruitless >= MOST_TRIES) throw await this.blenderFault(unusable);
       pending = left;
+      this.startBegan = this.context.now().getTime();
     }
     if (this.givenUp.size > 0) throw this.framesFault();
   }
@@ -93,6 +99,7 @@ export class SliceRun {
       signal,
       directory,
       blender: { ...blender, onOutput: (line) => say({ event: 'output', program: 'blender', line }) },
+      ready: () => this.reporter.ready((this.context.now().getTime() - this.startBegan) / 1000),
       started: (frame) => say({ event: 'frame-started', frame }),
       lacking: (frame, files, more) => this.frameLacks(frame, files, more),
       progress: (frame, progress) => this.tellProgress(frame, progress),
@@ -206,7 +213,10 @@ export class SliceRun {
 }
 
 /** Fields of an attempt that are known when it begins. */
-type Beginning = Pick<SliceAttempt, 'attempt' | 'startedAt' | 'kept' | 'onDemand' | 'vcpus' | 'memoryMib'>;
+type Beginning = Pick<
+  SliceAttempt,
+  'attempt' | 'startedAt' | 'kept' | 'pullSeconds' | 'onDemand' | 'vcpus' | 'memoryMib'
+>;
 
 /** Adds this attempt to `slices/<index>.json`, after earlier attempts, and keeps it up to date. */
 export class SliceReporter {
@@ -241,6 +251,11 @@ export class SliceReporter {
     await this.save();
   }
 
+  /** Notes the seconds of one start of Blender; the next write stores them. */
+  ready(seconds: number): void {
+    this.current.startSeconds = (this.current.startSeconds ?? 0) + Math.max(0, seconds);
+  }
+
   /** Notes files that a frame was rendered without; the next write stores them. */
   lacking(files: readonly string[], more: number): void {
     const all = new Set([...(this.current.missingFiles ?? []), ...files]);
@@ -255,7 +270,10 @@ export class SliceReporter {
   }
 
   async end(
-    end: Omit<SliceAttempt, keyof Beginning | 'frames' | 'failed' | 'missingFiles' | 'missingFileCount'>,
+    end: Omit<
+      SliceAttempt,
+      keyof Beginning | 'startSeconds' | 'frames' | 'failed' | 'missingFiles' | 'missingFileCount'
+    >,
   ): Promise<void> {
     Object.assign(this.current, end);
     await this.save();

@@ -289,6 +289,14 @@ function spreadOf(values: readonly number[], cut: number): Spread {
 const least = (values: readonly number[]): number =>
   values.reduce((low, value) => Math.min(low, value), Infinity);
 
+/**
+ * US dollars for machines of `vcpus` that wait idle for `minutes`. `vcpuUsd` is the hourly price of a vCPU. Pure.
+ */
+export function warmUsd(vcpuUsd: Spread, vcpus: number, minutes: number): Spread {
+  const hours = (vcpus * minutes) / 60;
+  return { low: vcpuUsd.low * hours, middle: vcpuUsd.middle * hours, high: vcpuUsd.high * hours };
+}
+
 /** `0.12 to 0.31 USD, most likely about 0.19`. */
 export function describeSpread({ low, middle, high }: Spread): string {
   const [from, about, to] = [low, middle, high].map(formatUsd);

@@ -6,6 +6,7 @@ import {
   quartilesOf,
   reportFigures,
   type SliceRecords,
+  type StartFigures,
   type Stretch,
 } from '../render/slice-figures';
 import { type MachinePool, type Spread, tablePrices, type VcpuPrices } from './prices';
@@ -52,7 +53,7 @@ export interface RenderCost {
 
 /** Costs that the estimate excludes, for people. */
 export const NOT_IN_COST =
-  'not in it: starting of machines, parts of machines that no job uses, disks, public addresses, storage, requests, logs, transfer, tax';
+  'not in it: starting of machines, parts of machines that no job uses, machines that wait for a job (warmMinutes), disks, public addresses, storage, requests, logs, transfer, tax';
 
 /** Machines of slices and of the stitch job. Both are empty if a render asks for GPUs and the farm has none. Pure. */
 export function machinePools(machines: Machines, onGpu: boolean): Record<keyof RenderPrices, MachinePool> {
@@ -164,7 +165,7 @@ export function stitchSeconds(record: StitchRecord | undefined): number {
 }
 
 /**
- * `receipt.json`: time and cost of a render. Seconds are rounded to tenths. For 10,000 slices, AWS Batch's limit, the
+ * `receipt.json`: time and cost of a render. Seconds are rounded to tenths, shares to thousandths. For 10,000 slices, AWS Batch's limit, the
  * file has about 200 KB.
  */
 export interface Receipt {
@@ -204,6 +205,8 @@ export interface Receipt {
     /** Part of `machineSeconds.slices`. */
     readonly machineSeconds: number;
   };
+  /** Time before Blender could begin a frame; absent in receipts of earlier versions. */
+  readonly starts?: StartFigures;
   /** Blender's time per frame; absent without frames. */
   readonly frameSeconds?: Quartiles & {
     readonly slowest: { readonly frame: number; readonly seconds: number };
@@ -234,7 +237,7 @@ export interface ReceiptInput extends Pick<SliceRecords, 'slices'> {
 export function makeReceipt(input: ReceiptInput): Receipt {
   const { manifest, slices, stored, stitch, ended, costOf, at } = input;
   const { renderId, source, tags = {}, frameCount, sliceCount } = manifest;
-  const { frames, stretches } = reportFigures({ slices });
+  const { frames, stretches, starts } = reportFigures({ slices });
   const going = new Set(ended ? [] : slices.flatMap(({ slice, attempts }) => openAttempt(slice, attempts)));
   const interrupted = stretches.filter((one) => wasInterrupted(one) && !going.has(keyOf(one)));
   const usage = machineUsage(stretches, stitch);
@@ -263,10 +266,16 @@ export function makeReceipt(input: ReceiptInput): Receipt {
       lost: tenths(sum(interrupted.map(lostSeconds))),
     },
     ...memoryOf(stretches),
+    ...(starts && { starts: roundedStarts(starts) }),
     ...(quartiles && slowest && { frameSeconds: { ...quartiles, slowest } }),
     slices: columnsOf(stretches, interrupted, sliceCount),
     ...(cost && { cost }),
   };
+}
+
+function roundedStarts({ seconds, share, pullSeconds }: StartFigures): StartFigures {
+  const pulls = pullSeconds !== undefined && { pullSeconds: tenths(pullSeconds) };
+  return { seconds: tenths(seconds), share: Math.round(share * 1000) / 1000, ...pulls };
 }
 
 function memoryOf(stretches: readonly Stretch[]): Pick<Receipt, 'retriedMemory'> {

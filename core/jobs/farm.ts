@@ -61,6 +61,8 @@ export const farmDescriptionSchema = z.lazy(() =>
     hasOcio: z.optional(z.literal(true)),
     /** The machines for cost estimates; absent in the description of a farm that an earlier version deployed. */
     machines: z.optional(machinesSchema),
+    /** Minutes that an idle Spot machine waits for the next job; absent if it does not wait. */
+    warmMinutes: z.optional(z.int().check(z.gte(1))),
     /** The log group of all jobs, which has their `logStreamName`. */
     logGroup: z.string().check(z.minLength(1)),
     topicArn: z.string().check(z.minLength(1)),

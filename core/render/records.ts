@@ -218,6 +218,10 @@ const attemptSchema = z.lazy(() =>
     memoryMib: z.optional(z.int().check(z.gte(1))),
     /** Frames that were stored when the attempt started. */
     kept: count(),
+    /** Seconds until Blender could begin a frame, over all its starts. The first includes fetching the scene. */
+    startSeconds: z.optional(seconds()),
+    /** Seconds in which the machine pulled the image before the attempt, as ECS reports it; absent elsewhere. */
+    pullSeconds: z.optional(seconds()),
     frames: z.array(
       z.object({
         frame: z.int(),

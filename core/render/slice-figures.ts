@@ -1,4 +1,5 @@
 import { mapConcurrently } from '../concurrency';
+import { formatSeconds } from '../text';
 import { framesOf } from './frames';
 import type { Manifest } from './manifest';
 import type { FrameFailure, SliceAttempt, SliceReport } from './records';
@@ -56,6 +57,18 @@ export interface ReportFigures {
   readonly interruptions: number;
   /** Memory of the largest Blender, in bytes; absent if the system does not report it. */
   readonly blenderPeakMemoryBytes?: number;
+  /** Absent if no attempt reported its starts. */
+  readonly starts?: StartFigures;
+}
+
+/** Time before Blender could begin a frame, of all attempts that reported it. */
+export interface StartFigures {
+  /** Seconds of fetching the scene and of Blender's starts. */
+  readonly seconds: number;
+  /** Their share of the machine time of these attempts, 0 to 1. */
+  readonly share: number;
+  /** Seconds in which machines pulled the image, which is before the machine time; absent outside of ECS. */
+  readonly pullSeconds?: number;
 }
 
 /** The worker's exit code for an attempt that was stopped without a fault. */
@@ -78,7 +91,32 @@ export function reportFigures({ slices }: Pick<SliceRecords, 'slices'>): ReportF
     droppedSeconds: sum(attempts.map(({ dropped }) => dropped?.seconds ?? 0)),
     interruptions: stretches.filter(({ end }) => end === 'stopped' || end === 'lost').length,
     ...(peaks.length > 0 && { blenderPeakMemoryBytes: most(peaks) }),
+    ...startsOf(attempts, stretches),
   };
+}
+
+/** `stretches` are those of `attempts`, in the same order. */
+function startsOf(
+  attempts: readonly SliceAttempt[],
+  stretches: readonly Stretch[],
+): Pick<ReportFigures, 'starts'> {
+  const reported = attempts.flatMap(({ startSeconds, pullSeconds }, i) => {
+    const { from, to } = stretches[i]!;
+    return startSeconds === undefined ? [] : [{ startSeconds, pullSeconds, seconds: (to - from) / 1000 }];
+  });
+  if (reported.length === 0) return {};
+  const seconds = sum(reported.map(({ startSeconds }) => startSeconds));
+  const all = Math.max(seconds, sum(reported.map((one) => one.seconds)));
+  const pulls = reported.flatMap(({ pullSeconds }) => (pullSeconds === undefined ? [] : [pullSeconds]));
+  const share = all === 0 ? 0 : seconds / all;
+  return { starts: { seconds, share, ...(pulls.length > 0 && { pullSeconds: sum(pulls) }) } };
+}
+
+/** For people, such as `1 min 3 s, 4 % of the machine time`. */
+export function describeStarts({ seconds, share, pullSeconds }: StartFigures): string {
+  const pulled =
+    pullSeconds === undefined ? '' : `; before it, ${formatSeconds(pullSeconds)} to pull the image`;
+  return `${formatSeconds(seconds)}, ${Math.round(share * 100)} % of the machine time${pulled}`;
 }
 
 /** Seconds of frames, ascending by frame. The last rendering of a frame counts. */

@@ -5,7 +5,13 @@ import { frameName } from '../render/keys';
 import type { Finding, Manifest } from '../render/manifest';
 import { formatTags } from '../render/options';
 import { type MissingFiles, MOST_MISSING_FILES, type SliceReport } from '../render/records';
-import { quantileOf, reportFigures, type ReportFigures, type SliceRecords } from '../render/slice-figures';
+import {
+  describeStarts,
+  quantileOf,
+  reportFigures,
+  type ReportFigures,
+  type SliceRecords,
+} from '../render/slice-figures';
 import { countOf, formatExactSeconds, formatSeconds } from '../text';
 import { frameChart, html, Html, REPORT_STYLE, sliceChart } from './charts';
 
@@ -213,6 +219,9 @@ function figuresTable({ manifest, cost }: ReportInput, figures: ReportFigures): 
     ['Interruptions', String(figures.interruptions)],
     ['Machine time', formatSeconds(figures.slotSeconds)],
     ['Blender’s time for stored frames', formatSeconds(figures.renderSeconds)],
+    ...(figures.starts
+      ? [['Fetching the scene, and Blender’s starts', describeStarts(figures.starts)] as const]
+      : []),
     ['Blender’s time lost to interruptions, as far as known', formatExactSeconds(figures.droppedSeconds)],
   ];
   if (seconds.length > 0) {

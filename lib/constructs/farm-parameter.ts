@@ -60,6 +60,7 @@ function describe(props: FarmParameterProps): FarmDescription {
     ...(settings.allowScripts && { allowScripts: true }),
     ...(settings.ocio !== undefined && { hasOcio: true }),
     machines: machinesOf(settings),
+    ...(settings.warmMinutes > 0 && { warmMinutes: settings.warmMinutes }),
     logGroup: jobs.logGroup.logGroupName,
     topicArn: topic.topicArn,
   };

@@ -24,6 +24,8 @@ import {
   FINISH_SECONDS,
   HOST_FOLDER,
   HOST_FOLDER_IN_CONTAINER,
+  KERNELS_FOLDER,
+  KERNELS_FOLDER_IN_CONTAINER,
   SCRATCH_FOLDER,
   SPOT_NOTICE_IN_CONTAINER,
   TMP_FOLDER,
@@ -57,8 +59,8 @@ interface WorkerJobProps {
 }
 
 /**
- * One job definition. Its container can write only to its scratch volume, to a small `/tmp` and to the machine's cache.
- * Docker creates the volume for one container and deletes it afterwards. All containers of a machine share the cache.
+ * One job definition. Its container can write only to its scratch volume, to a small `/tmp` and to the machine's caches.
+ * Docker creates the volume for one container and deletes it afterwards. All containers of a machine share the caches.
  */
 class WorkerJob extends Construct {
   readonly definition: EcsJobDefinition;
@@ -113,6 +115,7 @@ class WorkerJob extends Construct {
           containerPath: CACHE_FOLDER_IN_CONTAINER,
           readonly: false,
         }),
+        ...(props.gpus === undefined ? [] : [kernelsVolume()]),
       ],
       // The image sets SPOTREEL_BLENDER_VERSION.
       environment: {
@@ -126,12 +129,23 @@ class WorkerJob extends Construct {
         // The worker names this setting if Blender runs out of memory.
         SPOTREEL_MEMORY_MIB: String(props.memory.toMebibytes()),
         SPOTREEL_LOG_MIB: String(props.settings.logMiB),
+        ...(props.gpus !== undefined && { SPOTREEL_KERNELS: KERNELS_FOLDER_IN_CONTAINER }),
         ...workerProxy(props.settings),
         ...props.environment,
       },
       logging: LogDriver.awsLogs({ logGroup: props.logGroup, streamPrefix: props.logPrefix }),
     });
   }
+}
+
+/** The compiled GPU kernels of a machine. */
+function kernelsVolume(): EcsVolume {
+  return EcsVolume.host({
+    name: 'kernels',
+    hostPath: KERNELS_FOLDER,
+    containerPath: KERNELS_FOLDER_IN_CONTAINER,
+    readonly: false,
+  });
 }
 
 interface WorkerRoleProps {

@@ -31,6 +31,8 @@ interface ComputePoolProps extends MachineProps {
   readonly instanceTypes: readonly string[];
   /** How long jobs may still run on machines that an update replaces. */
   readonly updateTimeout: Duration;
+  /** Minutes that an idle machine waits for the next job. */
+  readonly warmMinutes?: number;
 }
 
 /**
@@ -46,6 +48,7 @@ class ComputePool extends Construct {
   constructor(scope: Construct, id: string, props: ComputePoolProps) {
     super(scope, id);
     const { network, template, machineRole, spot, gpu = false, maxVcpus, instanceTypes } = props;
+    const { warmMinutes = 0 } = props;
     this.environment = new ManagedEc2EcsComputeEnvironment(this, 'Environment', {
       vpc: network.vpc,
       vpcSubnets: network.subnets,
@@ -74,6 +77,12 @@ class ComputePool extends Construct {
       'ComputeResources.LaunchTemplate.Version',
       template.launchTemplate.latestVersionNumber,
     );
+    // The L2 lacks it. A change of this alone replaces no machine:
+    // https://docs.aws.amazon.com/batch/latest/userguide/scaling-updates.html
+    if (warmMinutes > 0)
+      cfnEnvironment.addPropertyOverride('ComputeResources.ScalingPolicy', {
+        MinScaleDownDelayMinutes: warmMinutes,
+      });
   }
 }
 
@@ -108,18 +117,20 @@ export class JobQueues extends Construct {
 
   constructor(scope: Construct, id: string, { settings, ...machines }: JobQueuesProps) {
     super(scope, id);
-    const { spotVcpus, onDemandVcpus, gpuVcpus, instanceTypes, gpuInstanceTypes } = settings;
+    const { spotVcpus, onDemandVcpus, gpuVcpus, instanceTypes, gpuInstanceTypes, warmMinutes } = settings;
     this.slice = settings.renderVcpus;
     const longest = Math.max(settings.renderTimeoutMinutes, settings.stitchTimeoutMinutes);
     const updateTimeout = Duration.minutes(Math.min(longest, LONGEST_UPDATE_MINUTES));
     const shared = { ...machines, updateTimeout };
-    this.spot = this.queue('Queue', 'Spot', { ...shared, spot: true, maxVcpus: spotVcpus, instanceTypes });
+    // Not the On-Demand machines: they rescue a few frames, and would wait at full price.
+    const onSpot = { ...shared, spot: true, warmMinutes };
+    this.spot = this.queue('Queue', 'Spot', { ...onSpot, maxVcpus: spotVcpus, instanceTypes });
     if (onDemandVcpus > 0) {
       const pool = { ...shared, spot: false, maxVcpus: onDemandVcpus, instanceTypes };
       this.onDemand = this.queue('OnDemandQueue', 'OnDemand', pool);
     }
     if (gpuVcpus > 0) {
-      const pool = { ...shared, spot: true, gpu: true, maxVcpus: gpuVcpus };
+      const pool = { ...onSpot, gpu: true, maxVcpus: gpuVcpus };
       this.gpu = this.queue('GpuQueue', 'Gpu', { ...pool, instanceTypes: gpuInstanceTypes });
     }
   }

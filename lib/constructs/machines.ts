@@ -78,7 +78,14 @@ export const SPOT_NOTICE_IN_CONTAINER = `${HOST_FOLDER_IN_CONTAINER}/spot-notice
 export const CACHE_FOLDER = '/var/lib/spotreel/cache';
 export const CACHE_FOLDER_IN_CONTAINER = '/spotreel/cache';
 
-/** The only folders, besides the cache, to which a worker can write. */
+/**
+ * Folder of a machine with GPUs in which the Blenders of one render share compiled kernels (see the worker's
+ * `openKernelCache`). Only root can list it.
+ */
+export const KERNELS_FOLDER = '/var/lib/spotreel/kernels';
+export const KERNELS_FOLDER_IN_CONTAINER = '/spotreel/kernels';
+
+/** The only folders, besides the caches, to which a worker can write. */
 export const SCRATCH_FOLDER = '/scratch';
 export const TMP_FOLDER = '/tmp';
 
@@ -99,7 +106,7 @@ const FIREWALL = hostScript('block-metadata.sh');
  *   root and keep access. The unit of the agent sets the rule again at each start, so also after a reboot.
  * - It makes the ECS agent accept no tasks while EC2 reclaims the machine, and sets the time between SIGTERM and SIGKILL
  *   (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-config.html).
- * - It creates the folder in which workers share files, which all users can use and only root can list. Every hour,
+ * - It creates the folders in which workers share files and GPU kernels. All users can use them, only root can list them. Every hour,
  *   systemd deletes files older than 6 hours (https://www.freedesktop.org/software/systemd/man/latest/tmpfiles.d.html).
  * - It starts the watcher that shows the Spot notice to containers. Draining does not warn jobs of AWS Batch.
  *
@@ -134,11 +141,12 @@ EOF
 
 mkdir -p ${HOST_FOLDER}
 chmod 0755 ${HOST_FOLDER}
-mkdir -p ${CACHE_FOLDER}
-chmod 1733 ${CACHE_FOLDER}
+mkdir -p ${CACHE_FOLDER} ${KERNELS_FOLDER}
+chmod 1733 ${CACHE_FOLDER} ${KERNELS_FOLDER}
 mkdir -p /etc/tmpfiles.d /etc/systemd/system/systemd-tmpfiles-clean.timer.d
 cat > /etc/tmpfiles.d/spotreel-cache.conf <<'EOF'
 d ${CACHE_FOLDER} 1733 root root 6h
+d ${KERNELS_FOLDER} 1733 root root 6h
 EOF
 cat > /etc/systemd/system/systemd-tmpfiles-clean.timer.d/spotreel.conf <<'EOF'
 [Timer]

@@ -1,4 +1,4 @@
-import { appendFileSync, copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { Arn, ArnFormat, Stage, Validations } from 'aws-cdk-lib';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
@@ -31,8 +31,18 @@ function addOcio(path: string, folder: string): void {
     copyFileSync(file, target);
   }
   const variable = JSON.stringify(`${FOLDER_IN_IMAGE}/${basename(path)}`).replaceAll('$', '\\$');
-  const lines = `\nCOPY ocio ${FOLDER_IN_IMAGE}/\nENV OCIO=${variable}\n`;
-  appendFileSync(join(folder, 'Dockerfile'), lines);
+  addSteps(join(folder, 'Dockerfile'), `COPY ocio ${FOLDER_IN_IMAGE}/\nENV OCIO=${variable}\n`);
+}
+
+/** The step that copies the worker. It stays the last one, so that a machine pulls only the worker if only that is new. */
+const COPY_WORKER = /^COPY worker\.js /m;
+
+function addSteps(dockerfile: string, steps: string): void {
+  const text = readFileSync(dockerfile, 'utf8');
+  writeFileSync(
+    dockerfile,
+    text.replace(COPY_WORKER, (copy) => `${steps}${copy}`),
+  );
 }
 
 /** Colour files in the folder of the configuration, without hidden ones. Empty if the configuration names no files. */

@@ -42,6 +42,7 @@ const ACCOUNTS: ReadonlyArray<[account: string, settings: Readonly<Record<string
     {
       onDemandVcpus: 16,
       gpuVcpus: 16,
+      warmMinutes: 20,
       blenderVersions: ['4.5.0', '5.2.0'],
       email: 'me@example.com',
       webhookUrl: 'https://example.com/renders',

@@ -120,6 +120,22 @@ describe.each(['Render', 'Stitch'])('the %s job definition', (id) => {
   });
 });
 
+test('only slices with GPUs mount the machine’s compiled kernels and know where they are', () => {
+  const { farmTemplate: gpus } = synthFarm({ gpuVcpus: 16 });
+  const kernelsOf = (id: string) => {
+    const { Environment, ...container } = definition(id, gpus).ContainerProperties;
+    const ofKernels = (list: unknown) =>
+      Array.isArray(list) ? list.filter((one) => JSON.stringify(one).includes('kernels')) : [];
+    return [container.MountPoints, container.Volumes, Environment].flatMap(ofKernels);
+  };
+  expect(kernelsOf('GpuRender52')).toEqual([
+    { SourceVolume: 'kernels', ContainerPath: '/spotreel/kernels', ReadOnly: false },
+    { Name: 'kernels', Host: { SourcePath: '/var/lib/spotreel/kernels' } },
+    { Name: 'SPOTREEL_KERNELS', Value: '/spotreel/kernels' },
+  ]);
+  expect([...kernelsOf('Render52'), ...kernelsOf('Stitch')]).toEqual([]);
+});
+
 test('job definitions have the configured vCPUs, memory and time limit', () => {
   const asked = synthFarm({
     renderVcpus: 8,

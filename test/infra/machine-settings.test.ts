@@ -1,4 +1,8 @@
-import { readSettings } from '../../lib/settings';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { tablePrices, warmUsd } from '../../core/cost/prices';
+import { readSettings, SETTINGS } from '../../lib/settings';
+import { ROOT } from '../support/source-files';
 import { onlyProperties, synthFarm } from './synth-farm';
 
 /** Settings of a deployment with credentials for this region. */
@@ -131,3 +135,26 @@ describe('jobs that fit no machine', () => {
     expect(() => readSettings({ renderMemoryMib: 1_100_000, instanceTypes: ['x2iedn'] }, {})).not.toThrow();
   });
 });
+
+/** US dollars for default machines that wait idle, with two digits that count. */
+function usdOf(vcpus: number, minutes: number): string {
+  const { spot } = tablePrices({ instanceTypes: ['default_x86_64'], vcpus: 4, gpu: false }, 'us-east-1');
+  const { middle } = warmUsd(spot, vcpus, minutes);
+  return middle < 1 ? middle.toFixed(2) : String(Number(middle.toPrecision(2)));
+}
+
+test('the description of warmMinutes has the price of the built-in table', () => {
+  const { description } = SETTINGS.find(({ name }) => name === 'warmMinutes')!;
+  expect(description).toContain(`16 vCPUs for 20 minutes about ${usdOf(16, 20)} USD`);
+});
+
+test.each([20, 60, 480])(
+  'docs/costs.md has the prices of the built-in table for %d warmMinutes',
+  (minutes) => {
+    const row = new RegExp(`^\\| ${minutes}\\b.*$`, 'm').exec(
+      readFileSync(join(ROOT, 'docs/costs.md'), 'utf8'),
+    )?.[0];
+    expect(row).toContain(`| ${usdOf(16, minutes)} USD `);
+    expect(row).toContain(`| ${usdOf(256, minutes)} USD `);
+  },
+);

@@ -169,13 +169,16 @@ describe('the setup script', () => {
     );
   });
 
-  test('makes a cache that workers cannot list', () => {
-    setUp();
-    expect(statSync(join(folder, 'var/lib/spotreel/cache')).mode & 0o7777).toBe(0o1733);
-    expect(text('etc/tmpfiles.d/spotreel-cache.conf')).toBe(
-      `d ${folder}/var/lib/spotreel/cache 1733 root root 6h\n`,
-    );
-  });
+  test.each(['cache', 'kernels'])(
+    'makes a folder %s that workers cannot list and systemd empties',
+    (name) => {
+      setUp();
+      expect(statSync(join(folder, 'var/lib/spotreel', name)).mode & 0o7777).toBe(0o1733);
+      expect(text('etc/tmpfiles.d/spotreel-cache.conf').split('\n')).toContain(
+        `d ${folder}/var/lib/spotreel/${name} 1733 root root 6h`,
+      );
+    },
+  );
 });
 
 describe('the watcher of Spot notices', () => {

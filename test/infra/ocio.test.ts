@@ -32,8 +32,18 @@ test('the images of a farm with ocio include the configuration and its colour fi
       .toSorted((a, b) => (a < b ? -1 : 1)),
   ).toEqual(['config.ocio', 'luts', 'luts/show.cube']);
   expect(readFileSync(join(context, 'Dockerfile'), 'utf8')).toMatch(
-    /\nCOPY ocio \/opt\/spotreel\/ocio\/\nENV OCIO="\/opt\/spotreel\/ocio\/config\.ocio"\n$/,
+    /\nCOPY ocio \/opt\/spotreel\/ocio\/\nENV OCIO="\/opt\/spotreel\/ocio\/config\.ocio"\nCOPY worker\.js /,
   );
+});
+
+test.each([
+  ['with ocio', () => farmApp({ ocio: studio() })],
+  ['without ocio', () => farmApp()],
+])('the last step of an image %s copies only the worker, so a new worker is one small layer', (_, synth) => {
+  const lines = readFileSync(join(contextOf(synth()), 'Dockerfile'), 'utf8')
+    .trim()
+    .split('\n');
+  expect(lines.at(-1)).toBe('COPY worker.js aws.js aws-s3.js *.py *.pl /opt/spotreel/');
 });
 
 test('the images of a farm with an ocio archive include it as one file', () => {

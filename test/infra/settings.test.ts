@@ -44,6 +44,8 @@ const WRONG: ReadonlyArray<[given: Record<string, unknown>, message: string[]]> 
   [{ farmName: 'My Farm' }, ['farmName is "My Farm": must be at most 30 of a-z, 0-9 and -']],
   [{ attempts: 11 }, ['attempts is 11: must be an integer from 1 to 10']],
   [{ vpcId: 'vpc-1', subnetIds: ['subnet-0123abcd'] }, ['vpcId is "vpc-1"', 'vpc-0123456789abcdef0']],
+  [{ warmMinutes: 5 }, ['warmMinutes is 5: must be 0, or 20 or more']],
+  [{ warmMinutes: 10_081 }, ['warmMinutes is 10081: must be an integer from 0 to 10,080']],
   [{ zones: 4 }, ['zones is 4: must be an integer from 2 to 3']],
   [{ logDays: 31 }, ['logDays is 31: must be one of 1, 3', '30, 60']],
   [{ logDays: 'INFINITE' }, ['logDays is "INFINITE": must be one of']],

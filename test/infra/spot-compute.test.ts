@@ -26,6 +26,33 @@ test('machines start from the newest version of the launch template', () => {
   expect(flat(LaunchTemplate.Version)).toBe('<MachineLaunchTemplate.LatestVersionNumber>');
 });
 
+/** The scaling policies of a farm with all three kinds of machines, by compute environment. */
+const scalingPolicies = (settings: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(
+    allProperties(
+      synthFarm({ onDemandVcpus: 32, gpuVcpus: 64, ...settings }).farmTemplate,
+      'AWS::Batch::ComputeEnvironment',
+    ).map(({ id, properties }) => [id, properties.ComputeResources.ScalingPolicy]),
+  );
+
+test('idle machines do not wait for a job by default', () => {
+  expect(Object.values(scalingPolicies({}))).toEqual([undefined, undefined, undefined]);
+});
+
+test('warmMinutes lets idle Spot machines wait, but no On-Demand machine', () => {
+  const wait = { MinScaleDownDelayMinutes: 45 };
+  expect(scalingPolicies({ warmMinutes: 45 })).toEqual({
+    ComputeSpotEnvironment: wait,
+    ComputeOnDemandEnvironment: undefined,
+    ComputeGpuEnvironment: wait,
+  });
+});
+
+test('the description of a farm names its warmMinutes for estimates', () => {
+  const { farmTemplate: warm } = synthFarm({ warmMinutes: 45 });
+  expect(flat(onlyProperties(warm, 'AWS::SSM::Parameter').Value)).toContain('"warmMinutes":45');
+});
+
 const updatePolicies = (settings: Readonly<Record<string, unknown>>) =>
   environments(synthFarm({ onDemandVcpus: 32, gpuVcpus: 64, ...settings }).farmTemplate).map(
     ({ ReplaceComputeEnvironment, UpdatePolicy }) => ({ ReplaceComputeEnvironment, UpdatePolicy }),

@@ -213,7 +213,7 @@ test('the report of a slice has seconds, attempts and bytes of each frame', asyn
   expect(reports.map(({ slice }) => slice).toSorted((a, b) => a - b)).toEqual([0, 1]);
   for (const { attempts } of reports) {
     expect(attempts).toHaveLength(1);
-    expect(attempts[0]).toMatchObject({ attempt: 1, kept: 0, failed: [] });
+    expect(attempts[0]).toMatchObject({ attempt: 1, kept: 0, failed: [], startSeconds: expect.any(Number) });
     for (const frame of attempts[0]!.frames) expect(frame).toMatchObject({ seconds: 0.02 });
   }
   expect(manifestOf(folder)).toMatchObject({ framesPerSlice: 4, sliceCount: 2 });

@@ -52,6 +52,7 @@ describe('on this machine', () => {
       interruptions: 0,
       machineSeconds: { onDemand: 0, interrupted: 0, lost: 0 },
       slices: { attempts: [1, 1], lostSeconds: [0, 0] },
+      starts: { seconds: expect.any(Number), share: expect.any(Number) },
     });
     expect(written).not.toHaveProperty('cost');
     // It was written before the job that made the video had ended.
@@ -68,6 +69,7 @@ describe('on this machine', () => {
     const { stdout } = await spotreel(['receipt', 'shot', '-o', at('out')]);
     expect(stdout).toContain('shot: receipt\n');
     expect(stdout).toContain('8 of 8');
+    expect(stdout).toMatch(/^ *starts .* % of the machine time$/m);
     for (const told of [stdout, (await spotreel(['status', '-o', at('out')])).stdout])
       expect(told).not.toMatch(/^ *cost/m);
   });

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { openFileCache } from '../../container/worker/files/cache';
+import { openFileCache, openKernelCache } from '../../container/worker/files/cache';
 import { sandboxed } from '../../container/worker/programs';
 import { CountingStorage, putAll } from '../support/made-scenes';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -81,4 +81,50 @@ test('the cache does not follow a link in place of an entry', async () => {
   await take('b/wood.png');
   expect(read('b/wood.png')).toBe('wood');
   expect(readdirSync(at('own'))).toEqual([]);
+});
+
+/** Keeps a database as OptiX does, with a rollback journal and with a log that several processes map, and locks a file. */
+const KEEP_DATABASE = `
+import fcntl, os, sqlite3, sys
+for mode in ("delete", "wal"):
+    base = sqlite3.connect(os.path.join(sys.argv[1], mode + ".db"))
+    print(base.execute("pragma journal_mode=" + mode).fetchone()[0])
+    base.execute("create table kernels (code blob)")
+    base.execute("insert into kernels values (?)", (b"x" * 100000,))
+    base.commit()
+    base.close()
+with open(os.path.join(sys.argv[1], "index"), "w") as index:
+    fcntl.flock(index, fcntl.LOCK_EX)
+    fcntl.lockf(index, fcntl.LOCK_EX)
+os.mkdir(os.path.join(sys.argv[1], "a"))
+os.rename(os.path.join(sys.argv[1], "index"), os.path.join(sys.argv[1], "a", "index"))
+`;
+
+test('a sandboxed program can keep databases and locked files among the kernels of its render', async () => {
+  const folder = (await openKernelCache(at('kernels'), { renderId: 'a' }))!;
+  const command = ['/usr/bin/python3', '-c', KEEP_DATABASE, folder];
+  const [program, ...args] = sandboxed(command, { write: [folder] }, process.env);
+  const output = execFileSync(program!, args, { cwd: '/', encoding: 'utf8' });
+  expect(output.split('\n').slice(0, 2)).toEqual(['delete', 'wal']);
+  expect(readdirSync(folder).toSorted()).toEqual(['a', 'delete.db', 'wal.db']);
+});
+
+test('a sandboxed program cannot change the kernels of another render', async () => {
+  const own = (await openKernelCache(at('kernels'), { renderId: 'a' }))!;
+  const other = (await openKernelCache(at('kernels'), { renderId: 'b' }))!;
+  const write = [process.execPath, '-e', `require('fs').writeFileSync('${join(other, 'index')}', 'EVIL')`];
+  const [program, ...args] = sandboxed(write, { write: [own] }, process.env);
+  expect(() => execFileSync(program!, args, { cwd: own, stdio: 'pipe' })).toThrow('EACCES');
+  expect(readdirSync(other)).toEqual([]);
+});
+
+test.each([
+  ['a symbolic link', (folder: string) => symlinkSync(at('own'), folder)],
+  ['a file', (folder: string) => writeFileSync(folder, '')],
+])('the kernel cache is not used if %s is in place of its folder', async (_, replace) => {
+  mkdirSync(at('own'));
+  const folder = (await openKernelCache(at('kernels'), { renderId: 'a' }))!;
+  rmSync(folder, { recursive: true });
+  replace(folder);
+  expect(await openKernelCache(at('kernels'), { renderId: 'a' })).toBeUndefined();
 });

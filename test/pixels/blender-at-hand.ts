@@ -14,6 +14,8 @@ export interface BlenderAtHand {
   readonly version: string;
   /** Whether it is the Python module `bpy`. */
   readonly isModule: boolean;
+  /** Present if its Cycles renders by GPUs. */
+  readonly device?: 'gpu';
 }
 
 /**

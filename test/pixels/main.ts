@@ -1,7 +1,8 @@
 /**
- * `npm run pixels [-- --blender PATH] [--only NAME,NAME] [--keep]`: renders every scene of `test/pixels` by
+ * `npm run pixels [-- --blender PATH] [--device gpu] [--only NAME,NAME] [--keep]`: renders every scene of `test/pixels` by
  * Spotreel and by plain Blender of the same version and compares the pictures. PATH is a Blender, a Python with the module
- * `bpy`, or `bpy:VERSION` of `.venv-bpy`. Ends with 1 if a scene fails; `--keep` leaves the pictures.
+ * `bpy`, or `bpy:VERSION` of `.venv-bpy`. `--device gpu` renders both sides of Cycles by GPUs. Ends with 1 if a scene fails;
+ * `--keep` leaves the pictures.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../core/errors';
 import { findBlender } from './blender-at-hand';
+import { withDevice } from './device';
 import { FEATURES } from './features';
 import type { Verdict } from './run-feature';
 import { featuresOf, runFeatures } from './run-features';
@@ -17,12 +19,13 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       blender: { type: 'string', default: 'blender' },
+      device: { type: 'string', default: 'cpu' },
       only: { type: 'string' },
       keep: { type: 'boolean', default: false },
     },
   });
   const started = performance.now();
-  const blender = await findBlender(values.blender);
+  const blender = await withDevice(await findBlender(values.blender), values.device);
   const possible = featuresOf(blender, FEATURES);
   const wanted = values.only?.split(',');
   const features = wanted ? possible.filter(({ name }) => wanted.includes(name)) : possible;
@@ -31,7 +34,9 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'spotreel-pixels-'));
   process.once('exit', () => values.keep || rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-  say(`Blender ${blender.version}${blender.isModule ? ' (module bpy)' : ''}: ${features.length} features`);
+  say(
+    `Blender ${blender.version}${blender.isModule ? ' (module bpy)' : ''}${blender.backend ? `, Cycles by ${blender.backend}` : ''}: ${features.length} features`,
+  );
   const verdicts = await runFeatures(blender, features, folder, report);
   if (values.keep) say(`pictures: ${folder}`);
   const failed = verdicts.filter(({ faults }) => faults.length > 0).length;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { mapConcurrently } from '../../core/concurrency';
 import { runProgram } from '../../core/processes/run-program';
 import type { BlenderAtHand } from './blender-at-hand';
+import { ON_GPU } from './device';
 import type { Feature } from './feature';
 
 const PLAIN = join(__dirname, 'plain.py');
@@ -31,14 +32,21 @@ export function valuesIn(
 export const sceneFile = (feature: Feature, folder: string): string =>
   join(folder, feature.file ?? 'scene.blend');
 
+/** Python that plain Blender runs after it has opened the scene; empty if it runs none. */
+export const plainlyOf = (
+  { plainly }: Pick<Feature, 'plainly'>,
+  { device }: Pick<BlenderAtHand, 'device'>,
+): string => [...(device ? [ON_GPU] : []), ...(plainly ? [plainly] : [])].join('\n');
+
 /** Renders as an artist does: `blender --background scene.blend --render-anim`, with scripts off. */
 export async function renderPlainly(
   feature: Feature,
-  { command }: BlenderAtHand,
+  blender: BlenderAtHand,
   place: PlainPlace,
 ): Promise<void> {
   const scene = copyScene(place);
-  const { scene: named, plainly } = feature;
+  const { scene: named } = feature;
+  const plainly = plainlyOf(feature, blender);
   const opened = [
     '--background',
     '-noaudio',
@@ -50,11 +58,11 @@ export async function renderPlainly(
   ];
   const how = [
     ...(named ? ['-S', named] : []),
-    ...(plainly ? ['--python-expr', `import bpy; ${plainly}`] : []),
+    ...(plainly ? ['--python-expr', `import bpy\n${plainly}`] : []),
   ];
   const own = valuesIn({ ...feature.environment, ...feature.plainEnvironment }, scene);
   const environment = { ...process.env, ...own };
-  await runProgram([...command, ...opened, ...how, '-o', join(place.folder, 'frames/####'), '-a'], {
+  await runProgram([...blender.command, ...opened, ...how, '-o', join(place.folder, 'frames/####'), '-a'], {
     environment,
   });
 }
@@ -78,7 +86,7 @@ export async function renderBatches(
       file: sceneFile(feature, copyScene(places[index]!)),
       out: join(places[index]!.folder, 'frames/####'),
       scene: feature.scene,
-      plainly: feature.plainly,
+      plainly: plainlyOf(feature, blender),
     }));
     const list = join(places[0]!.folder, 'jobs.json');
     writeFileSync(list, JSON.stringify(jobs));

@@ -45,6 +45,10 @@ export async function runFeature(feature: Feature, bench: Bench): Promise<Verdic
   return { name: feature.name, faults, notes: run.notes, seconds: (performance.now() - started) / 1000 };
 }
 
+/** The flags that have Spotreel render as this Blender does. */
+export const deviceFlags = ({ device }: Pick<BlenderAtHand, 'device'>): string[] =>
+  device ? ['--device', device] : [];
+
 class FeatureRun {
   readonly notes: string[] = [];
   private readonly scene: string;
@@ -192,6 +196,7 @@ class FeatureRun {
       'render',
       this.path(),
       ...place,
+      ...deviceFlags(this.bench.blender),
       ...flags,
       ...this.sceneFlags(),
       ...more,

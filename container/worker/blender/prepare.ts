@@ -8,7 +8,7 @@ import { mayNeed, placeOnDisk } from '../../../core/scene/project/paths';
 import { bucketAndKey, parseLocation, type Storage, StorageError } from '../../../core/storage/storage';
 import { printableName } from '../../../core/text';
 import { stoppedError, type WorkerContext } from '../context';
-import { downloadTo, type FileCache, openFileCache, type SceneFile } from '../files/cache';
+import { downloadTo, type FileCache, openFileCache, openKernelCache, type SceneFile } from '../files/cache';
 import { askBlenderVersion, findProgram, programEnvironment, sandboxed } from '../programs';
 import type { SessionOptions } from './session';
 
@@ -88,12 +88,38 @@ export interface PreparedBlender extends Pick<SessionOptions, 'hangSeconds' | 'm
  */
 export async function prepareBlender(manifest: Manifest, context: WorkerContext): Promise<PreparedBlender> {
   const directory = context.scratch.saved;
-  const prepared = await prepare(manifest, context, (file, threads) => {
+  const kernels = await findKernels(manifest, context.environment);
+  const argsFor = (file: string, threads: number) => {
     const script = join(__dirname, 'render_frames.py');
     return blenderArgs({ file, manifest, directory, script, threads });
-  });
+  };
+  const prepared = await prepare(manifest, context, argsFor, kernels);
   return { ...prepared, directory };
 }
+
+/** Bytes of each cache of compiled kernels, beyond which its driver removes old ones. */
+const KERNEL_BYTES = String(512 * 1024 * 1024);
+
+/** The folder of the render's GPU kernels; `undefined` for a render on processors, or without a cache. */
+async function findKernels(
+  manifest: Manifest,
+  { SPOTREEL_KERNELS, SPOTREEL_BLENDER_VERSION }: NodeJS.ProcessEnv,
+): Promise<string | undefined> {
+  if (!SPOTREEL_KERNELS || manifest.options.device !== 'GPU') return undefined;
+  return openKernelCache(SPOTREEL_KERNELS, { manifest, SPOTREEL_BLENDER_VERSION });
+}
+
+/**
+ * Where NVIDIA's drivers keep kernels that they compile, CUDA's and OptiX's:
+ * https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/environment-variables.html
+ * https://raytracing-docs.nvidia.com/optix7/guide/index.html#context#compilation-caching
+ */
+const kernelEnvironment = (folder: string) => ({
+  CUDA_CACHE_PATH: folder,
+  CUDA_CACHE_MAXSIZE: KERNEL_BYTES,
+  OPTIX_CACHE_PATH: folder,
+  OPTIX_CACHE_MAXSIZE: KERNEL_BYTES,
+});
 
 /** Like `prepareBlender`, but to mix the sound of these frames into the FLAC file at `path`. */
 export async function prepareMix(
@@ -117,6 +143,7 @@ async function prepare(
   manifest: Manifest,
   context: WorkerContext,
   argsFor: (file: string, threads: number) => string[],
+  kernels?: string,
 ): Promise<Omit<PreparedBlender, 'directory'>> {
   const { environment, scratch } = context;
   refuseScripts(manifest, environment);
@@ -127,13 +154,14 @@ async function prepare(
   const ocio = ocioOfScene(manifest, file);
   const args = argsFor(file, manifest.options.threads ?? Number(environment.SPOTREEL_THREADS ?? 0));
   const { SPOTREEL_HANG_SECONDS, SPOTREEL_MEMORY_MIB } = environment;
+  const write = [scratch.blender, scratch.saved, ...(kernels ? [kernels] : [])];
   return {
-    command: sandboxed(
-      [blender, ...args],
-      { write: [scratch.blender, scratch.saved], events: true },
-      environment,
-    ),
-    environment: { ...forBlender, ...(ocio !== undefined && { OCIO: ocio }) },
+    command: sandboxed([blender, ...args], { write, events: true }, environment),
+    environment: {
+      ...forBlender,
+      ...(kernels && kernelEnvironment(kernels)),
+      ...(ocio !== undefined && { OCIO: ocio }),
+    },
     hangSeconds: Number(SPOTREEL_HANG_SECONDS ?? USUAL_HANG_SECONDS),
     ...(SPOTREEL_MEMORY_MIB !== undefined && { memoryMib: Number(SPOTREEL_MEMORY_MIB) }),
   };

@@ -17,6 +17,8 @@ export interface FramesTask {
   readonly directory: string;
   /** Its reason is an `Interruption`. */
   readonly signal: AbortSignal;
+  /** Blender has opened the scene and can begin a frame. */
+  readonly ready: () => void;
   readonly started: (frame: number) => void;
   /** Called before the frame is delivered: files that it was rendered without, and the number of further ones. */
   readonly lacking: (frame: number, files: readonly string[], more: number) => void;
@@ -177,6 +179,7 @@ class FramesRun {
         return;
       case 'ready':
         this.ready = true;
+        this.task.ready();
         break;
       case 'stepping':
         this.isStepping = true;

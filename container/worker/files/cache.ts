@@ -140,6 +140,26 @@ export async function openFileCache(directory: string, storage: Storage): Promis
   return new FileCache(directory, storage);
 }
 
+/**
+ * The folder below `directory` in which the Blenders of one render keep compiled GPU kernels. Only renders with the same
+ * `plan` share a folder (ADR 36). `undefined` if it cannot be made, or if something else is in its place.
+ */
+export async function openKernelCache(directory: string, plan: object): Promise<string | undefined> {
+  const name = createHash('sha256').update(JSON.stringify(plan)).digest('hex').slice(0, 32);
+  const folder = join(directory, name);
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    // The sandbox would follow a link.
+    const { uid, isFolder } = await lstat(folder).then((stats) => ({
+      uid: stats.uid,
+      isFolder: stats.isDirectory(),
+    }));
+    return isFolder && uid === process.getuid?.() ? folder : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 const contentOf = (entry: string): string => join(entry, 'content');
 
 /** A file that marks an entry as not shareable, because the ETag does not depend on the bytes. */

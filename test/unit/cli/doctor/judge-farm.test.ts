@@ -72,6 +72,35 @@ test('judgeFarm finds jobs that fit no machine of the farm', () => {
   ]);
 });
 
+test('judgeFarm shows how long idle machines wait and what that costs', () => {
+  const environments = answered([{ ...SPOT, warmMinutes: 30 }]);
+  const farm = { ...FARM, warmMinutes: 30 };
+  const [check] = machinesOf({ farm, environments });
+  expect(check).toMatchObject({ state: 'ok' });
+  // m6i and r6i: (0.048 + 0.063) / 2 × 0.4 USD per vCPU-hour
+  expect(check?.found).toContain(
+    'wait 30 min for a job, each time for about 0.011 USD per vCPU, or 2.84 USD for all',
+  );
+});
+
+test('judgeFarm warns if machines wait longer than the deployed setting says', () => {
+  const environments = answered([{ ...SPOT, warmMinutes: 30 }]);
+  expect(machinesOf({ environments })).toMatchObject([
+    {
+      state: 'warning',
+      found: expect.stringContaining('the farm was deployed with warmMinutes 0'),
+      fix: expect.stringContaining(
+        '--compute-environment spot --compute-resources scalingPolicy={minScaleDownDelayMinutes=0}',
+      ),
+    },
+  ]);
+});
+
+test('judgeFarm accepts On-Demand machines that never wait', () => {
+  const environments = answered([{ ...SPOT, isSpot: false }]);
+  expect(machinesOf({ farm: { ...FARM, warmMinutes: 30 }, environments })).toMatchObject([{ state: 'ok' }]);
+});
+
 test('judgeFarm checks jobs with GPUs only against machines with GPUs', () => {
   const jobs = answered([
     { ...definition, memoryMib: 30_000 },

@@ -1,9 +1,11 @@
 import { EventEmitter } from 'node:events';
+import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
 import {
   interruptionOf,
   logContext,
   logLine,
+  pullSeconds,
   readNotice,
   stoppedError,
   watchInterruptions,
@@ -104,5 +106,41 @@ describe('log context', () => {
       retry: 3,
       attempt: 1,
     });
+  });
+});
+
+describe('pullSeconds', () => {
+  const server = createServer((request, response) =>
+    response.end(request.url === '/v4/id/task' ? answer : ''),
+  );
+  let answer = '';
+  const environment = () => {
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    return { ECS_CONTAINER_METADATA_URI_V4: `http://127.0.0.1:${port}/v4/id` };
+  };
+  beforeAll(() => new Promise<void>((listening) => void server.listen(0, '127.0.0.1', listening)));
+  afterAll(() => server.close());
+
+  test('is the time between the start and the end of the pull in the task metadata of ECS', async () => {
+    answer = JSON.stringify({
+      TaskARN: 'arn',
+      PullStartedAt: '2026-10-02T00:43:06.202617438Z',
+      PullStoppedAt: '2026-10-02T00:44:06.452617438Z',
+    });
+    expect(await pullSeconds(environment())).toBe(60.25);
+  });
+
+  test.each(['', '{', '{}', '{"PullStartedAt":"soon","PullStoppedAt":"later"}'])(
+    'is unknown if the agent answers %j',
+    async (text) => {
+      answer = text;
+      expect(await pullSeconds(environment())).toBeUndefined();
+    },
+  );
+
+  test('is unknown outside of ECS', async () => {
+    expect(await pullSeconds({})).toBeUndefined();
+    expect(await pullSeconds({ ECS_CONTAINER_METADATA_URI_V4: 'http://127.0.0.1:1/v4' })).toBeUndefined();
   });
 });

@@ -12,3 +12,15 @@ test('a slice report lists frames in the order of saving, even if a later frame 
   const report = await render.slice(0).require();
   expect(report.attempts[0]!.frames.map(({ frame }) => frame)).toEqual([11, 12, 13, 14]);
 });
+
+test('a slice report has the seconds of all starts of Blender', async () => {
+  const render = Render.in(new URL('memory://films/renders/shot/'), new MemoryStorage());
+  const at = new Date(0).toISOString();
+  const reporter = await SliceReporter.begin(render, 0, { attempt: 1, startedAt: at, kept: 0 });
+  reporter.ready(2.5);
+  // The clock was set back.
+  reporter.ready(-60);
+  reporter.ready(1);
+  await reporter.failed(7);
+  expect((await render.slice(0).require()).attempts[0]).toMatchObject({ startSeconds: 3.5 });
+});

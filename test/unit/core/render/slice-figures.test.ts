@@ -1,5 +1,5 @@
 import type { SliceAttempt, SliceReport } from '../../../../core/render/records';
-import { quantileOf, reportFigures } from '../../../../core/render/slice-figures';
+import { describeStarts, quantileOf, reportFigures } from '../../../../core/render/slice-figures';
 
 const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1) + seconds * 1000).toISOString();
 
@@ -71,6 +71,23 @@ test('a lost attempt lasts until its last frame', () => {
     [1, 'lost', 7],
     [1, 'failed', 8],
   ]);
+});
+
+test('reportFigures gives the starts as a share of the machine time of attempts that reported them', () => {
+  const attempts = [
+    attempt(1, 0, { startSeconds: 3, pullSeconds: 40, stoppedAt: at(10), exitCode: 0 }),
+    attempt(1, 0, { startSeconds: 1, stoppedAt: at(6), exitCode: 0 }),
+    // Of an earlier version.
+    attempt(1, 0, { stoppedAt: at(100), exitCode: 0 }),
+  ];
+  const slices = attempts.map((one, slice) => ({ version: 1 as const, slice, attempts: [one] }));
+  const { starts } = reportFigures({ slices });
+  expect(starts).toEqual({ seconds: 4, share: 0.25, pullSeconds: 40 });
+  expect(describeStarts(starts!)).toBe('4 s, 25 % of the machine time; before it, 40 s to pull the image');
+});
+
+test('describeStarts leaves out pulls of the image that are unknown', () => {
+  expect(describeStarts({ seconds: 4, share: 0.25 })).toBe('4 s, 25 % of the machine time');
 });
 
 test('reportFigures gives zeros without attempts', () => {

@@ -7,6 +7,7 @@ import {
 } from '../../../../../container/worker/blender/prepare';
 import type { WorkerContext } from '../../../../../container/worker/context';
 import { makeScratch } from '../../../../../container/worker/context';
+import type { Manifest } from '../../../../../core/render/manifest';
 import { planRender } from '../../../../../core/scene/plan';
 import { CountingStorage, facts, putAll } from '../../../../support/made-scenes';
 import { useScratchFolder } from '../../../../support/scratch-folder';
@@ -149,6 +150,24 @@ describe('prepare blender', () => {
     };
     expect(await threadsOf({})).toBe('8');
     expect(await threadsOf({ threads: 2 })).toBe('2');
+  });
+
+  test('prepareBlender keeps the GPU kernels of a render in a folder that only Blenders of its plan share', async () => {
+    const { manifest, context } = await setUp('3.4.1');
+    const environment = { ...context.environment, SPOTREEL_KERNELS: at('kernels') };
+    const kernelsOf = async (options: Manifest['options']) => {
+      const prepared = await prepareBlender({ ...manifest, options }, { ...context, environment });
+      const { CUDA_CACHE_PATH: cuda, OPTIX_CACHE_PATH: optix } = prepared.environment;
+      const granted = prepared.command.filter((argument) => argument.startsWith(at('kernels')));
+      return { cuda, optix, granted };
+    };
+    const first = await kernelsOf({ device: 'GPU' });
+    expect(first.cuda).toMatch(/kernels\/[0-9a-f]{32}$/);
+    expect(first).toEqual({ cuda: first.cuda, optix: first.cuda, granted: [first.cuda] });
+    expect(await kernelsOf({ device: 'GPU' })).toEqual(first);
+    expect((await kernelsOf({ device: 'GPU', samples: 9 })).cuda).not.toBe(first.cuda);
+    expect(await kernelsOf({})).toEqual({ granted: [] });
+    expect(readdirSync(at('kernels'))).toHaveLength(2);
   });
 
   test('prepareBlender fetches nothing if Blender is too old', async () => {
