@@ -11,14 +11,16 @@ import { spotreel } from '../support/spotreel';
 jest.setTimeout(180_000);
 
 const at = useScratchFolder();
-const SMALL = [join(ROOT, 'examples/clock.blend'), '--resolution-percent', '10', '--samples', '1'];
+const CLOCK = join(ROOT, 'examples/clock.blend');
+/** 64×36, in one slice. */
+const SMALL = [CLOCK, '--resolution-percent', '10', '--samples', '1', '--frames', '1-9', '-f', '9'];
 
 let farm: PlayedFarm;
 let folder: string;
 let fake: NodeJS.ProcessEnv;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'spotreel test '));
-  fake = installFakeBlender(join(folder, 'blender'), { width: 64, height: 36, delayMs: 20 });
+  fake = installFakeBlender(join(folder, 'blender'), { width: 64, height: 36, delayMs: 100 });
   farm = await startPlayedFarm({}, fake);
 });
 afterAll(async () => {
