@@ -6,6 +6,7 @@ module.exports = {
   // `npm run rehearse` and `npm run rehearse:containers` run these.
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/rehearsal'],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
+  globalSetup: '<rootDir>/test/support/moto-folder.ts',
   // On two cores, as half of the time of most tests is waiting.
   maxWorkers: 4,
   workerIdleMemoryLimit: '1GB',

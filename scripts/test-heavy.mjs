@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const parts = process.argv.slice(2);
 const environment = { ...process.env, SPOTREEL_HEAVY: parts.join(',') || 'all' };
 
-const heavyFiles = ['integration', 'pixels']
+const heavyFiles = ['infra', 'integration', 'pixels']
   .flatMap((folder) => readdirSync(join(root, 'test', folder)).map((name) => `test/${folder}/${name}`))
   .filter((path) => path.endsWith('.test.ts') && isHeavy(path));
 

@@ -13,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { findExecutable } from '../../core/processes/run-program';
 import { makeScene } from '../support/blender';
 import { installFakeBlender } from '../support/fake-blender';
+import { fewOrAll, runsHeavy } from '../support/heavy';
 import { begunFrames, onlyRender, partialFiles } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
@@ -36,7 +37,7 @@ function expectMessage({ exitCode, stdout, stderr }: Finished, code: number, ...
 }
 
 describe('render, before it writes anything, refuses', () => {
-  test.each<[string, () => Promise<string>, number, string[]]>([
+  const SCENES: ReadonlyArray<readonly [string, () => Promise<string>, number, string[]]> = [
     ['a missing file', async () => at('none.blend'), 1, ['none.blend', 'check the path']],
     ['a folder', async () => `${at()}/`, 2, ['is a folder, not an object']],
     ['a folder without a slash', async () => at(), 1, ['is a folder: give the .blend in it']],
@@ -71,10 +72,15 @@ describe('render, before it writes anything, refuses', () => {
       ['starts at frame 9, after its end 5'],
     ],
     ['a scene of a newer Blender', async () => BLENDER_5, 1, ['saved by Blender 5.0', 'SPOTREEL_BLENDER']],
-  ])('%s', async (_, make, code, words) => {
-    expectMessage(await render(await make()), code, ...words);
-    expect(existsSync(at('out'))).toBe(false);
-  });
+  ];
+  const USUAL = ['a truncated .blend', 'a scene without a camera', 'a scene of a newer Blender'];
+  test.each(fewOrAll('commands', SCENES, ([name]) => USUAL.includes(name)))(
+    '%s',
+    async (_, make, code, words) => {
+      expectMessage(await render(await make()), code, ...words);
+      expect(existsSync(at('out'))).toBe(false);
+    },
+  );
 
   test('a path that the shell split at its spaces', async () => {
     write('my film.blend', readFileSync(CLOCK));
@@ -113,14 +119,15 @@ function patchRange(path: string, from: [number, number], to: [number, number]):
   writeFileSync(path, bytes);
 }
 
-test('render refuses a range of 4 billion frames at once', async () => {
-  const path = await makeScene(at('film.blend'), 'scene.frame_start = 777\nscene.frame_end = 888');
-  patchRange(path, [777, 888], [-2_147_483_648, 2_147_483_647]);
-  expectMessage(await render(path), 1, '-2147483648 to 2147483647', "beyond Blender's limits", '--frames');
-});
+if (runsHeavy('commands'))
+  test('render refuses a range of 4 billion frames at once', async () => {
+    const path = await makeScene(at('film.blend'), 'scene.frame_start = 777\nscene.frame_end = 888');
+    patchRange(path, [777, 888], [-2_147_483_648, 2_147_483_647]);
+    expectMessage(await render(path), 1, '-2147483648 to 2147483647', "beyond Blender's limits", '--frames');
+  });
 
 describe('wrong usage', () => {
-  test.each<[string[], string]>([
+  const FLAGS: ReadonlyArray<readonly [string[], string]> = [
     [['--scene', 'Nowhere'], 'there is no scene "Nowhere"'],
     [['--frames', '5-1'], 'write 1-5'],
     [['--frames', 'all'], '"all" is not a frame or range'],
@@ -130,23 +137,32 @@ describe('wrong usage', () => {
       '--resolution-percent 99999 is invalid: give a whole number from 1 to 32767',
     ],
     [['--name', '../../etc'], "a render's name"],
-  ])('of %j ends with a message that names the fault', async (flags, words) => {
-    const result = await render(CLOCK, ...flags);
-    expect(result.exitCode).toBe(flags[0] === '--scene' ? 1 : 2);
-    expect(result.stderr).toContain(words);
-    expect(existsSync(at('out'))).toBe(false);
-  });
+  ];
+  const isUsual = ([[flag]]: (typeof FLAGS)[number]) => flag === '--scene' || flag === '--name';
+  test.each(fewOrAll('commands', FLAGS, isUsual))(
+    'of %j ends with a message that names the fault',
+    async (flags, words) => {
+      const result = await render(CLOCK, ...flags);
+      expect(result.exitCode).toBe(flags[0] === '--scene' ? 1 : 2);
+      expect(result.stderr).toContain(words);
+      expect(existsSync(at('out'))).toBe(false);
+    },
+  );
 
-  test.each([
+  const COMMANDS: ReadonlyArray<readonly [string[], string]> = [
     [['render'], "missing required argument 'file'"],
     [['render', 'x.blend', '-f', '0'], 'whole number of 1 or more'],
     [['render', 'x.blend', '--parallel', 'lots'], 'whole number of 1 or more'],
     [['dance'], "unknown command 'dance'"],
-  ])('of %j ends with 2', async (args, words) => {
-    const { exitCode, stderr, stdout } = await spotreel(args);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
-    expect(stderr).toContain(words);
-  });
+  ];
+  test.each(fewOrAll('commands', COMMANDS, ([[command]]) => command === 'dance'))(
+    'of %j ends with 2',
+    async (args, words) => {
+      const { exitCode, stderr, stdout } = await spotreel(args);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+      expect(stderr).toContain(words);
+    },
+  );
 });
 
 test('render refuses the same name for other options', async () => {
@@ -168,26 +184,31 @@ test('render refuses the same name for other options', async () => {
 });
 
 describe('render refuses a machine with', () => {
-  test.each([
+  const PROGRAMS = [
     ['blender', 'download it from https://www.blender.org/download/'],
     ['ffmpeg', 'apt-get install ffmpeg'],
-  ])('%s missing', async (program, fix) => {
-    mkdirSync(at('bin'));
-    for (const name of ['blender', 'ffmpeg'].filter((other) => other !== program)) {
-      symlinkSync(findExecutable(name, process.env.PATH)!, at('bin', name));
-    }
-    const result = await spotreel(['render', CLOCK, '-o', at('out')], { environment: { PATH: at('bin') } });
-    expectMessage(result, 2, `there is no ${program} on PATH`, fix, 'brew install');
-  });
+  ] as const;
+  test.each(fewOrAll('commands', PROGRAMS, ([name]) => name === 'blender'))(
+    '%s missing',
+    async (program, fix) => {
+      mkdirSync(at('bin'));
+      for (const name of ['blender', 'ffmpeg'].filter((other) => other !== program)) {
+        symlinkSync(findExecutable(name, process.env.PATH)!, at('bin', name));
+      }
+      const result = await spotreel(['render', CLOCK, '-o', at('out')], { environment: { PATH: at('bin') } });
+      expectMessage(result, 2, `there is no ${program} on PATH`, fix, 'brew install');
+    },
+  );
 
-  test('a wrong SPOTREEL_BLENDER', async () => {
-    const environment = { SPOTREEL_BLENDER: at('nowhere') };
-    expectMessage(
-      await spotreel(['render', CLOCK, '-o', at('out')], { environment }),
-      2,
-      'SPOTREEL_BLENDER is ',
-    );
-  });
+  if (runsHeavy('commands'))
+    test('a wrong SPOTREEL_BLENDER', async () => {
+      const environment = { SPOTREEL_BLENDER: at('nowhere') };
+      expectMessage(
+        await spotreel(['render', CLOCK, '-o', at('out')], { environment }),
+        2,
+        'SPOTREEL_BLENDER is ',
+      );
+    });
 });
 
 describe('render refuses an output folder', () => {
@@ -196,19 +217,20 @@ describe('render refuses an output folder', () => {
     expectMessage(await render(CLOCK), 2, at('out'));
   });
 
-  test('on a read-only file system', async () => {
-    if (!onTmpfs(at('disk'), 'ro,size=1m')) return;
-    try {
-      expectMessage(
-        await spotreel(['render', CLOCK, '-o', at('disk/out')]),
-        2,
-        at('disk/out'),
-        'choose another output folder',
-      );
-    } finally {
-      execFileSync('umount', [at('disk')]);
-    }
-  });
+  if (runsHeavy('commands'))
+    test('on a read-only file system', async () => {
+      if (!onTmpfs(at('disk'), 'ro,size=1m')) return;
+      try {
+        expectMessage(
+          await spotreel(['render', CLOCK, '-o', at('disk/out')]),
+          2,
+          at('disk/out'),
+          'choose another output folder',
+        );
+      } finally {
+        execFileSync('umount', [at('disk')]);
+      }
+    });
 });
 
 test('a rerun with free space completes a render that filled its disk', async () => {
@@ -247,40 +269,42 @@ function onTmpfs(path: string, options: string): boolean {
   }
 }
 
-test('a scene that changes while it renders stops the render', async () => {
-  const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 400 });
-  const scene = at('film.blend');
-  copyFileSync(CLOCK, scene);
-  const flags = [
-    '--resolution-percent',
-    '10',
-    '--frames',
-    '1-8',
-    '--frames-per-slice',
-    '4',
-    '--parallel',
-    '1',
-  ];
-  const command = ['render', scene, '-o', at('out'), ...flags];
-  const started = startProgram('spotreel', command, { environment });
-  while (!begunFrames(at('out'))) await sleep(20);
-  writeFileSync(scene, Buffer.concat([readFileSync(CLOCK), Buffer.from('\0')]));
-  const { exitCode, stderr } = await started.finished;
-  // What came of it before is put into a partial video.
-  expect(exitCode).toBe(3);
-  expect(stderr).toMatch(/changed/);
-  expect((await spotreel(command, { environment })).exitCode).toBe(0);
-  expect(readdirSync(at('out'))).toHaveLength(2);
-});
+if (runsHeavy('commands'))
+  test('a scene that changes while it renders stops the render', async () => {
+    const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 400 });
+    const scene = at('film.blend');
+    copyFileSync(CLOCK, scene);
+    const flags = [
+      '--resolution-percent',
+      '10',
+      '--frames',
+      '1-8',
+      '--frames-per-slice',
+      '4',
+      '--parallel',
+      '1',
+    ];
+    const command = ['render', scene, '-o', at('out'), ...flags];
+    const started = startProgram('spotreel', command, { environment });
+    while (!begunFrames(at('out'))) await sleep(20);
+    writeFileSync(scene, Buffer.concat([readFileSync(CLOCK), Buffer.from('\0')]));
+    const { exitCode, stderr } = await started.finished;
+    // What came of it before is put into a partial video.
+    expect(exitCode).toBe(3);
+    expect(stderr).toMatch(/changed/);
+    expect((await spotreel(command, { environment })).exitCode).toBe(0);
+    expect(readdirSync(at('out'))).toHaveLength(2);
+  });
 
-test('render names the process that uses the same state folder', async () => {
-  const hold = { frames: [2], until: at('go') };
-  const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
-  const small = ['--resolution-percent', '10', '--frames', '1-2', '-f', '2', '--video', 'none'];
-  const command = ['render', CLOCK, '-o', at('out'), ...small];
-  const started = startProgram('spotreel', command, { environment });
-  while (!begunFrames(at('out'))) await sleep(20);
-  expectMessage(await spotreel(command, { environment }), 2, String(started.process.pid));
-  writeFileSync(at('go'), '');
-  expect((await started.finished).exitCode).toBe(0);
-});
+if (runsHeavy('commands'))
+  test('render names the process that uses the same state folder', async () => {
+    const hold = { frames: [2], until: at('go') };
+    const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
+    const small = ['--resolution-percent', '10', '--frames', '1-2', '-f', '2', '--video', 'none'];
+    const command = ['render', CLOCK, '-o', at('out'), ...small];
+    const started = startProgram('spotreel', command, { environment });
+    while (!begunFrames(at('out'))) await sleep(20);
+    expectMessage(await spotreel(command, { environment }), 2, String(started.process.pid));
+    writeFileSync(at('go'), '');
+    expect((await started.finished).exitCode).toBe(0);
+  });

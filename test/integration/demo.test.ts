@@ -44,11 +44,12 @@ function meanColour(
   return sum.map((total) => Math.round(total / (width * height)));
 }
 
-/** Mean absolute difference of two pictures, in levels of 255. */
+/** Mean absolute difference of two pictures at every 101st sample, in levels of 255. */
 function difference(png: Buffer, rgb: Buffer): number {
-  let sum = 0;
-  for (let i = 0; i < rgb.length; i += 1) sum += Math.abs(rgb[i]! - png[Math.floor(i / 3) * 4 + (i % 3)]!);
-  return sum / rgb.length;
+  let [sum, count] = [0, 0];
+  for (let i = 0; i < rgb.length; i += 101, count += 1)
+    sum += Math.abs(rgb[i]! - png[Math.floor(i / 3) * 4 + (i % 3)]!);
+  return sum / count;
 }
 
 test('the video of the example has the right frames, order, timing and colours', async () => {
@@ -58,13 +59,13 @@ test('the video of the example has the right frames, order, timing and colours',
     '-o',
     at('out'),
     '--frames',
-    '1-72x10',
+    '1-72x20',
   ]);
   expect({ exitCode: result.exitCode, stderr: result.stderr }).toMatchObject({ exitCode: 0 });
   const folder = onlyRender(at('out'));
   const video = join(folder, 'output.mp4');
   expect(await probeVideo(video)).toMatchObject({
-    nb_read_frames: '8',
+    nb_read_frames: '4',
     r_frame_rate: `${clock.fps}/1`,
     pix_fmt: 'yuv420p',
     color_space: 'bt709',
@@ -72,7 +73,7 @@ test('the video of the example has the right frames, order, timing and colours',
     height: clock.height,
   });
 
-  const frames = [1, 11, 21, 31, 41, 51, 61, 71].map(
+  const frames = [1, 21, 41, 61].map(
     (frame) =>
       PNG.sync.read(readFileSync(join(folder, `frames/00${String(frame).padStart(2, '0')}.png`))).data,
   );

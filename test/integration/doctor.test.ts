@@ -9,6 +9,7 @@ import { ECSClient, RegisterContainerInstanceCommand } from '@aws-sdk/client-ecs
 import { ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { readdirSync } from 'node:fs';
 import type { Check } from '../../cli/doctor/check';
+import { runsHeavy } from '../support/heavy';
 import { startHttpServer } from '../support/http-server';
 import { deployManagedFarm } from '../support/managed-farm';
 import { startS3Emulator, type S3Emulator } from '../support/s3-emulator';
@@ -81,11 +82,12 @@ test('doctor reports a missing Blender with its fix', async () => {
   expect(stateOf('ffmpeg')).toEqual(['ok']);
 });
 
-test('doctor reports missing credentials if a farm is named', async () => {
-  const { exitCode, stateOf } = await doctor({}, '--farm', 'films');
-  expect(exitCode).toBe(1);
-  expect(stateOf('AWS')).toEqual(['wrong']);
-});
+if (runsHeavy('commands'))
+  test('doctor reports missing credentials if a farm is named', async () => {
+    const { exitCode, stateOf } = await doctor({}, '--farm', 'films');
+    expect(exitCode).toBe(1);
+    expect(stateOf('AWS')).toEqual(['wrong']);
+  });
 
 describe('doctor, with a farm,', () => {
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
@@ -138,61 +140,70 @@ describe('doctor, with a farm,', () => {
     expect(Uploads).toEqual([]);
   });
 
-  test("counts only the farm's machines that have joined the cluster", async () => {
-    const { computeEnvironments = [] } = await batch.send(new DescribeComputeEnvironmentsCommand({}));
-    const cluster = computeEnvironments[0]!.ecsClusterArn!;
-    const start = async (Value: string) => {
-      const { Instances = [] } = await ec2.send(
-        new RunInstancesCommand({
-          ImageId: 'ami-12c6146b',
-          MinCount: 1,
-          MaxCount: 1,
-          TagSpecifications: [{ ResourceType: 'instance', Tags: [{ Key: 'spotreel:farm', Value }] }],
-        }),
-      );
-      return Instances[0]!.InstanceId!;
-    };
-    const [ids, others] = [[await start('films'), await start('films')], await start('other')];
-    for (const instanceId of [ids[0]!, others]) {
-      const instanceIdentityDocument = JSON.stringify({ instanceId });
-      await ecs.send(new RegisterContainerInstanceCommand({ cluster, instanceIdentityDocument }));
-    }
-    const { exitCode, checks } = await doctor(environment, '--farm', 'films');
-    expect(exitCode).toBe(0);
-    expect(checks.find(({ name }) => name === 'running')).toEqual({
-      name: 'running',
-      state: 'ok',
-      found: '1 of 2 machines are working or ready',
-    });
-    await ec2.send(new TerminateInstancesCommand({ InstanceIds: [...ids, others] }));
-  });
-
-  test('warns of each missing permission', async () => {
-    const denying = await startHttpServer((_, response) => {
-      response.writeHead(403, {
-        'content-type': 'application/json',
-        'x-amzn-errortype': 'AccessDeniedException',
-      });
-      response.end(JSON.stringify({ message: 'not authorized to perform' }));
-    });
-    try {
-      const endpoints = { AWS_ENDPOINT_URL_BATCH: denying.endpoint, AWS_ENDPOINT_URL_ECR: denying.endpoint };
-      const { exitCode, checks, stateOf } = await doctor({ ...environment, ...endpoints }, '--farm', 'films');
-      expect(exitCode).toBe(0);
-      expect(stateOf('bucket')).toEqual(['ok']);
-      const permissions = {
-        queue: 'batch:DescribeJobQueues',
-        machines: 'batch:DescribeJobQueues',
-        job: 'batch:DescribeJobDefinitions',
+  if (runsHeavy('commands'))
+    test("counts only the farm's machines that have joined the cluster", async () => {
+      const { computeEnvironments = [] } = await batch.send(new DescribeComputeEnvironmentsCommand({}));
+      const cluster = computeEnvironments[0]!.ecsClusterArn!;
+      const start = async (Value: string) => {
+        const { Instances = [] } = await ec2.send(
+          new RunInstancesCommand({
+            ImageId: 'ami-12c6146b',
+            MinCount: 1,
+            MaxCount: 1,
+            TagSpecifications: [{ ResourceType: 'instance', Tags: [{ Key: 'spotreel:farm', Value }] }],
+          }),
+        );
+        return Instances[0]!.InstanceId!;
       };
-      for (const [name, permission] of Object.entries(permissions)) {
-        const check = checks.find((one) => one.name === name);
-        expect(check).toMatchObject({ state: 'warning', found: expect.stringContaining(permission) });
+      const [ids, others] = [[await start('films'), await start('films')], await start('other')];
+      for (const instanceId of [ids[0]!, others]) {
+        const instanceIdentityDocument = JSON.stringify({ instanceId });
+        await ecs.send(new RegisterContainerInstanceCommand({ cluster, instanceIdentityDocument }));
       }
-    } finally {
-      await denying.stop();
-    }
-  });
+      const { exitCode, checks } = await doctor(environment, '--farm', 'films');
+      expect(exitCode).toBe(0);
+      expect(checks.find(({ name }) => name === 'running')).toEqual({
+        name: 'running',
+        state: 'ok',
+        found: '1 of 2 machines are working or ready',
+      });
+      await ec2.send(new TerminateInstancesCommand({ InstanceIds: [...ids, others] }));
+    });
+
+  if (runsHeavy('commands'))
+    test('warns of each missing permission', async () => {
+      const denying = await startHttpServer((_, response) => {
+        response.writeHead(403, {
+          'content-type': 'application/json',
+          'x-amzn-errortype': 'AccessDeniedException',
+        });
+        response.end(JSON.stringify({ message: 'not authorized to perform' }));
+      });
+      try {
+        const endpoints = {
+          AWS_ENDPOINT_URL_BATCH: denying.endpoint,
+          AWS_ENDPOINT_URL_ECR: denying.endpoint,
+        };
+        const { exitCode, checks, stateOf } = await doctor(
+          { ...environment, ...endpoints },
+          '--farm',
+          'films',
+        );
+        expect(exitCode).toBe(0);
+        expect(stateOf('bucket')).toEqual(['ok']);
+        const permissions = {
+          queue: 'batch:DescribeJobQueues',
+          machines: 'batch:DescribeJobQueues',
+          job: 'batch:DescribeJobDefinitions',
+        };
+        for (const [name, permission] of Object.entries(permissions)) {
+          const check = checks.find((one) => one.name === name);
+          expect(check).toMatchObject({ state: 'warning', found: expect.stringContaining(permission) });
+        }
+      } finally {
+        await denying.stop();
+      }
+    });
 
   test('reports a disabled queue, a missing image and an unknown farm', async () => {
     await batch.send(new UpdateJobQueueCommand({ jobQueue: 'queue', state: 'DISABLED' }));

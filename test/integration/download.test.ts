@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { mapConcurrently } from '../../core/concurrency';
 import { frameName } from '../../core/render/keys';
+import { runsHeavy } from '../support/heavy';
 import { type RecordingProxy, startRecordingProxy } from '../support/recording-proxy';
 import { type S3Emulator, startS3Emulator } from '../support/s3-emulator';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -162,27 +163,28 @@ test('download resumes a large file only if its version is the same', async () =
   expect(readFileSync(at('here/output.mp4')).equals(other)).toBe(true);
 });
 
-test('download can be resumed after Ctrl-C (130)', async () => {
-  await putManifest('some', 200);
-  const numbers = Array.from({ length: 199 }, (_, index) => index + 1);
-  await mapConcurrently(numbers, 16, (frame) => put(`some/frames/${frameName(frame)}`, frameBytes(frame)));
-  const stopped = startProgram('spotreel', argv('some'), { environment });
-  await until(() => framesHere().length > 20, stopped);
-  stopped.process.kill('SIGINT');
-  const end = await stopped.finished;
-  expect(end).toMatchObject({ exitCode: 130 });
-  expect(end.stderr).toContain('run the same command again to resume');
+if (runsHeavy('commands'))
+  test('download can be resumed after Ctrl-C (130)', async () => {
+    await putManifest('some', 200);
+    const numbers = Array.from({ length: 199 }, (_, index) => index + 1);
+    await mapConcurrently(numbers, 16, (frame) => put(`some/frames/${frameName(frame)}`, frameBytes(frame)));
+    const stopped = startProgram('spotreel', argv('some'), { environment });
+    await until(() => framesHere().length > 20, stopped);
+    stopped.process.kill('SIGINT');
+    const end = await stopped.finished;
+    expect(end).toMatchObject({ exitCode: 130 });
+    expect(end.stderr).toContain('run the same command again to resume');
 
-  writeFileSync(at('here/frames/0002.png'), bytesOf('damaged', 700));
-  const last = await download('some');
-  expect(last).toMatchObject({ exitCode: 3 });
-  expect(last.stderr).toContain('missing so far: frames 200');
-  expect(last.stderr).toContain('no video yet');
-  expect(readFileSync(at('here/frames/0002.png')).equals(frameBytes(2))).toBe(true);
+    writeFileSync(at('here/frames/0002.png'), bytesOf('damaged', 700));
+    const last = await download('some');
+    expect(last).toMatchObject({ exitCode: 3 });
+    expect(last.stderr).toContain('missing so far: frames 200');
+    expect(last.stderr).toContain('no video yet');
+    expect(readFileSync(at('here/frames/0002.png')).equals(frameBytes(2))).toBe(true);
 
-  expect(await download('some', '--frames', '1-10')).toMatchObject({ exitCode: 0 });
-  expect(await download('some', '--frames', '201-210')).toMatchObject({ exitCode: 2 });
-});
+    expect(await download('some', '--frames', '1-10')).toMatchObject({ exitCode: 0 });
+    expect(await download('some', '--frames', '201-210')).toMatchObject({ exitCode: 2 });
+  });
 
 test('download writes nothing through a link', async () => {
   await putManifest('links', 1);
@@ -202,42 +204,44 @@ test('download writes nothing through a link', async () => {
   expect(await download('../links')).toMatchObject({ exitCode: 2 });
 });
 
-test('download --watch fetches frames as they are stored and ends with the render', async () => {
-  await putManifest('live', 2);
-  await put('live/frames/0001.png', frameBytes(1));
-  const watching = startProgram('spotreel', argv('live', '--watch'), { environment });
-  await until(() => framesHere().length === 1, watching);
-  await put('live/frames/0002.png', frameBytes(2));
-  await until(() => framesHere().length === 2, watching);
-  expect(watching.process.exitCode).toBeNull();
-  await put('live/output.mp4', bytesOf('film', 3000));
-  const status = {
-    version: 1,
-    renderId: 'live',
-    state: 'complete',
-    at: '2026-01-01T00:00:00.000Z',
-    findings: [],
-    links: { folder: `s3://${BUCKET}/renders/live/` },
-  };
-  await put('live/status.json', JSON.stringify(status));
-  expect(await watching.finished).toMatchObject({ exitCode: 0 });
-  expect(readFileSync(at('here/output.mp4')).equals(bytesOf('film', 3000))).toBe(true);
-  expect(gets(/frames\/000\d\.png$/)).toHaveLength(2);
-});
+if (runsHeavy('commands'))
+  test('download --watch fetches frames as they are stored and ends with the render', async () => {
+    await putManifest('live', 2);
+    await put('live/frames/0001.png', frameBytes(1));
+    const watching = startProgram('spotreel', argv('live', '--watch'), { environment });
+    await until(() => framesHere().length === 1, watching);
+    await put('live/frames/0002.png', frameBytes(2));
+    await until(() => framesHere().length === 2, watching);
+    expect(watching.process.exitCode).toBeNull();
+    await put('live/output.mp4', bytesOf('film', 3000));
+    const status = {
+      version: 1,
+      renderId: 'live',
+      state: 'complete',
+      at: '2026-01-01T00:00:00.000Z',
+      findings: [],
+      links: { folder: `s3://${BUCKET}/renders/live/` },
+    };
+    await put('live/status.json', JSON.stringify(status));
+    expect(await watching.finished).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(at('here/output.mp4')).equals(bytesOf('film', 3000))).toBe(true);
+    expect(gets(/frames\/000\d\.png$/)).toHaveLength(2);
+  });
 
-test('download copies a render of this machine', async () => {
-  const folder = at('renders/local');
-  mkdirSync(`${folder}/frames`, { recursive: true });
-  writeFileSync(`${folder}/manifest.json`, JSON.stringify(manifestFor('local', 1)));
-  writeFileSync(`${folder}/frames/0001.png`, frameBytes(1));
-  writeFileSync(`${folder}/output.mp4`, bytesOf('film', 20 * MIB));
-  const args = ['download', 'local', at('here'), '-o', at('renders'), '--json'];
-  const first = await spotreel(args);
-  expect(first).toMatchObject({ exitCode: 0 });
-  expect(JSON.parse(first.stdout)).toMatchObject({ fetched: 2, kept: 0 });
-  expect(readFileSync(at('here/output.mp4')).equals(bytesOf('film', 20 * MIB))).toBe(true);
-  expect(JSON.parse((await spotreel(args)).stdout)).toMatchObject({ fetched: 0, kept: 2 });
-  const intoItself = await spotreel(['download', 'local', folder, '-o', at('renders')]);
-  expect(intoItself).toMatchObject({ exitCode: 2 });
-  expect(intoItself.stderr).toContain('is the folder of the render itself');
-});
+if (runsHeavy('commands'))
+  test('download copies a render of this machine', async () => {
+    const folder = at('renders/local');
+    mkdirSync(`${folder}/frames`, { recursive: true });
+    writeFileSync(`${folder}/manifest.json`, JSON.stringify(manifestFor('local', 1)));
+    writeFileSync(`${folder}/frames/0001.png`, frameBytes(1));
+    writeFileSync(`${folder}/output.mp4`, bytesOf('film', 20 * MIB));
+    const args = ['download', 'local', at('here'), '-o', at('renders'), '--json'];
+    const first = await spotreel(args);
+    expect(first).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse(first.stdout)).toMatchObject({ fetched: 2, kept: 0 });
+    expect(readFileSync(at('here/output.mp4')).equals(bytesOf('film', 20 * MIB))).toBe(true);
+    expect(JSON.parse((await spotreel(args)).stdout)).toMatchObject({ fetched: 0, kept: 2 });
+    const intoItself = await spotreel(['download', 'local', folder, '-o', at('renders')]);
+    expect(intoItself).toMatchObject({ exitCode: 2 });
+    expect(intoItself.stderr).toContain('is the folder of the render itself');
+  });

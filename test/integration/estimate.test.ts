@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeScene } from '../support/blender';
 import { installFakeBlender } from '../support/fake-blender';
+import { runsHeavy } from '../support/heavy';
 import { startPlayedFarm, type PlayedFarm } from '../support/played-farm';
 import { onlyRender, writeTimes } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -95,35 +96,38 @@ test('estimate needs no AWS account to show time here and cost on a farm', async
   expect(readdirSync(at('out'))).toHaveLength(2);
 });
 
-test('estimate refuses a faulty scene before it renders', async () => {
-  const scene = await makeScene(at('shot.blend'), 'scene.camera = None');
-  const refused = await estimate([scene]);
-  expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
-  expect(refused.stderr).toContain('has no camera');
-  expect(existsSync(at('out'))).toBe(false);
-});
-
-test('estimate shows by its exit code whether some or all test frames failed', async () => {
-  const args = [CLOCK, '--resolution-percent', '10', '-p', '1'];
-  const some = installFakeBlender(at('some'), { ...FAKE, faults: { 36: 'fail', 37: 'fail' } });
-  const partly = await estimate(args, { ...NO_AWS, ...some });
-  expect(partly.exitCode).toBe(3);
-  expect(partly.stdout).toMatch(/frame 3[67] +failed: Error: the fake was told to fail/);
-  const none = installFakeBlender(at('none'), { ...FAKE, refuse: 'it will not open' });
-  const failed = await estimate([...args, '--samples', '3'], { ...NO_AWS, ...none });
-  expect(failed).toMatchObject({ exitCode: 1, stdout: '' });
-  expect(failed.stderr).toContain('all test frames of');
-});
-
-test('estimate fails if the named farm does not exist', async () => {
-  const { exitCode, stderr } = await estimate([CLOCK, '--farm', 'other'], {
-    ...NO_AWS,
-    AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+if (runsHeavy('commands'))
+  test('estimate refuses a faulty scene before it renders', async () => {
+    const scene = await makeScene(at('shot.blend'), 'scene.camera = None');
+    const refused = await estimate([scene]);
+    expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(refused.stderr).toContain('has no camera');
+    expect(existsSync(at('out'))).toBe(false);
   });
-  expect(exitCode).not.toBe(0);
-  expect(stderr).toContain('/spotreel/other');
-  expect(existsSync(at('out'))).toBe(false);
-});
+
+if (runsHeavy('commands'))
+  test('estimate shows by its exit code whether some or all test frames failed', async () => {
+    const args = [CLOCK, '--resolution-percent', '10', '-p', '1'];
+    const some = installFakeBlender(at('some'), { ...FAKE, faults: { 36: 'fail', 37: 'fail' } });
+    const partly = await estimate(args, { ...NO_AWS, ...some });
+    expect(partly.exitCode).toBe(3);
+    expect(partly.stdout).toMatch(/frame 3[67] +failed: Error: the fake was told to fail/);
+    const none = installFakeBlender(at('none'), { ...FAKE, refuse: 'it will not open' });
+    const failed = await estimate([...args, '--samples', '3'], { ...NO_AWS, ...none });
+    expect(failed).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(failed.stderr).toContain('all test frames of');
+  });
+
+if (runsHeavy('commands'))
+  test('estimate fails if the named farm does not exist', async () => {
+    const { exitCode, stderr } = await estimate([CLOCK, '--farm', 'other'], {
+      ...NO_AWS,
+      AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+    });
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain('/spotreel/other');
+    expect(existsSync(at('out'))).toBe(false);
+  });
 
 describe('estimate on a farm', () => {
   let farm: PlayedFarm;
@@ -156,11 +160,15 @@ describe('estimate on a farm', () => {
     expect(farm.jobs).toHaveLength(2);
   });
 
-  test('refuses a test whose scripts the farm does not allow', async () => {
-    const before = farm.jobs.length;
-    const { exitCode, stderr } = await estimate([...SMALL, '--on-farm', '--allow-scripts'], farm.environment);
-    expect(exitCode).toBe(2);
-    expect(stderr).toContain('this farm does not allow scripts');
-    expect(farm.jobs).toHaveLength(before);
-  });
+  if (runsHeavy('commands'))
+    test('refuses a test whose scripts the farm does not allow', async () => {
+      const before = farm.jobs.length;
+      const { exitCode, stderr } = await estimate(
+        [...SMALL, '--on-farm', '--allow-scripts'],
+        farm.environment,
+      );
+      expect(exitCode).toBe(2);
+      expect(stderr).toContain('this farm does not allow scripts');
+      expect(farm.jobs).toHaveLength(before);
+    });
 });

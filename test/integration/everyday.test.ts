@@ -16,6 +16,7 @@ import { pathToFileURL } from 'node:url';
 import { digestOfFiles } from '../../core/scene/preflight';
 import { renderIdOf } from '../../core/render/keys';
 import { installFakeBlender } from '../support/fake-blender';
+import { fewOrAll, runsHeavy } from '../support/heavy';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel } from '../support/spotreel';
@@ -81,12 +82,13 @@ describe('npm run setup', () => {
     expect(stderr).toContain('https://www.blender.org/download/');
   });
 
-  test('says what to run if it cannot write to the folder of npm', () => {
-    writeFileSync(at('file'), '');
-    const { status, stderr } = setup(at('file/prefix'));
-    expect({ status, stderr }).toMatchObject({ status: 0 });
-    expect(stderr).toContain('npm config set prefix ~/.local && npm link');
-  });
+  if (runsHeavy('commands'))
+    test('says what to run if it cannot write to the folder of npm', () => {
+      writeFileSync(at('file'), '');
+      const { status, stderr } = setup(at('file/prefix'));
+      expect({ status, stderr }).toMatchObject({ status: 0 });
+      expect(stderr).toContain('npm config set prefix ~/.local && npm link');
+    });
 });
 
 test('inspect reports that the Blender here is older than the scene', async () => {
@@ -98,7 +100,7 @@ test('inspect reports that the Blender here is older than the scene', async () =
 });
 
 describe('without ./renders and without --farm', () => {
-  test.each([
+  const COMMANDS = [
     ['list'],
     ['status'],
     ['watch'],
@@ -108,15 +110,19 @@ describe('without ./renders and without --farm', () => {
     ['cancel', 'shot'],
     ['download', 'shot'],
     ['delete', 'shot', '--yes'],
-  ])('%s says that there are no renders here, and asks nothing of AWS', async (...args) => {
-    const { exitCode, stdout, stderr } = await spotreel(args, { cwd: at(), environment: NO_AWS });
-    expect({ exitCode, stdout, stderr }).toEqual({
-      exitCode: 2,
-      stdout: '',
-      stderr:
-        'spotreel: no renders here: there is no folder ./renders; go to the folder of the project, name its renders with -o, or name a farm with --farm\n',
-    });
-  });
+  ];
+  test.each(fewOrAll('commands', COMMANDS, ([command]) => ['status', 'retry'].includes(command!)))(
+    '%s says that there are no renders here, and asks nothing of AWS',
+    async (...args) => {
+      const { exitCode, stdout, stderr } = await spotreel(args, { cwd: at(), environment: NO_AWS });
+      expect({ exitCode, stdout, stderr }).toEqual({
+        exitCode: 2,
+        stdout: '',
+        stderr:
+          'spotreel: no renders here: there is no folder ./renders; go to the folder of the project, name its renders with -o, or name a farm with --farm\n',
+      });
+    },
+  );
 });
 
 describe('a project on this machine', () => {
@@ -161,29 +167,31 @@ describe('a project on this machine', () => {
     expect(stderr).toContain(`the scene was in ${at('one/clock.blend')}`);
   });
 
-  test('resumes a render whose id an earlier version made from the path', async () => {
-    const id = await rendered();
-    const manifest = manifestOf('one', id);
-    const digest = digestOfFiles(manifest.dependencies ?? []);
-    const etag = digest === undefined ? manifest.source.etag : `${manifest.source.etag}+${digest}`;
-    const source = pathToFileURL(at('one/clock.blend'));
-    const older = renderIdOf({ source, etag, options: manifest.options });
-    expect(older).not.toBe(id);
-    const folder = at('one/renders', older);
-    renameSync(at('one/renders', id), folder);
-    for (const name of ['.batch', 'jobs.json']) rmSync(join(folder, name), { recursive: true });
-    writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, renderId: older }));
-    const before = framesOf('one', older);
-    await render('one');
-    expect(renders('one')).toEqual([older]);
-    expect(framesOf('one', older)).toEqual(before);
-  });
+  if (runsHeavy('commands'))
+    test('resumes a render whose id an earlier version made from the path', async () => {
+      const id = await rendered();
+      const manifest = manifestOf('one', id);
+      const digest = digestOfFiles(manifest.dependencies ?? []);
+      const etag = digest === undefined ? manifest.source.etag : `${manifest.source.etag}+${digest}`;
+      const source = pathToFileURL(at('one/clock.blend'));
+      const older = renderIdOf({ source, etag, options: manifest.options });
+      expect(older).not.toBe(id);
+      const folder = at('one/renders', older);
+      renameSync(at('one/renders', id), folder);
+      for (const name of ['.batch', 'jobs.json']) rmSync(join(folder, name), { recursive: true });
+      writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, renderId: older }));
+      const before = framesOf('one', older);
+      await render('one');
+      expect(renders('one')).toEqual([older]);
+      expect(framesOf('one', older)).toEqual(before);
+    });
 });
 
 describe('--json', () => {
   const FLAGS = ['--resolution-percent', '10', '--frames', '1-2', '-n', 'shot'];
 
-  test.each(['status', 'cancel', 'delete', 'retry', 'receipt', 'download', 'watch', 'logs'])(
+  const COMMANDS = ['status', 'cancel', 'delete', 'retry', 'receipt', 'download', 'watch', 'logs'];
+  test.each(fewOrAll('commands', COMMANDS, (command) => ['cancel', 'download'].includes(command)))(
     'makes an error of %s one JSON object with a code',
     async (command) => {
       mkdirSync(at('renders'));
@@ -202,27 +210,28 @@ describe('--json', () => {
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'bad-usage' } });
   });
 
-  test('prints the results of cancel, retry and delete', async () => {
-    const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
-    const options = { cwd: at(), environment };
-    expect((await spotreel(['render', CLOCK, ...FLAGS], options)).exitCode).toBe(0);
-    const result = async (...args: string[]) =>
-      JSON.parse((await spotreel([...args, '--json'], options)).stdout);
-    expect(await result('cancel', 'shot')).toEqual({
-      renderId: 'shot',
-      stopped: false,
-      folder: at('renders/shot/'),
-      frames: { stored: 2, total: 2 },
+  if (runsHeavy('commands'))
+    test('prints the results of cancel, retry and delete', async () => {
+      const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
+      const options = { cwd: at(), environment };
+      expect((await spotreel(['render', CLOCK, ...FLAGS], options)).exitCode).toBe(0);
+      const result = async (...args: string[]) =>
+        JSON.parse((await spotreel([...args, '--json'], options)).stdout);
+      expect(await result('cancel', 'shot')).toEqual({
+        renderId: 'shot',
+        stopped: false,
+        folder: at('renders/shot/'),
+        frames: { stored: 2, total: 2 },
+      });
+      expect(await result('retry', 'shot')).toMatchObject({ renderId: 'shot', state: 'unchanged' });
+      rmSync(at('renders/shot/frames/0001.png'));
+      expect(await result('retry', 'shot')).toMatchObject({
+        state: 'complete',
+        report: at('renders/shot/report.html'),
+      });
+      expect(await result('receipt')).toMatchObject({ renderId: 'shot' });
+      expect(await result('delete', 'shot', '--yes')).toMatchObject({ renderId: 'shot', deleted: true });
     });
-    expect(await result('retry', 'shot')).toMatchObject({ renderId: 'shot', state: 'unchanged' });
-    rmSync(at('renders/shot/frames/0001.png'));
-    expect(await result('retry', 'shot')).toMatchObject({
-      state: 'complete',
-      report: at('renders/shot/report.html'),
-    });
-    expect(await result('receipt')).toMatchObject({ renderId: 'shot' });
-    expect(await result('delete', 'shot', '--yes')).toMatchObject({ renderId: 'shot', deleted: true });
-  });
 });
 
 describe('in a terminal of 60 columns', () => {
@@ -277,15 +286,16 @@ describe('in a terminal of 60 columns', () => {
     expect(shown).toContain(LONG);
   });
 
-  test('the bar of a render fits', () => {
-    const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
-    const args = ['render', CLOCK, '--resolution-percent', '10', '--frames', '1-8x3', '-p', '3'];
-    const shown = inTerminal(args, environment);
-    // oxlint-disable-next-line no-control-regex -- the bar is drawn by them
-    const bars = shown.split(/\u001b\[1G|\u001b\[0K|\n/).filter((part) => /^[█░]/.test(part));
-    expect(bars.length).toBeGreaterThan(2);
-    expect(bars.filter((bar) => bar.length > COLUMNS)).toEqual([]);
-  });
+  if (runsHeavy('commands'))
+    test('the bar of a render fits', () => {
+      const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
+      const args = ['render', CLOCK, '--resolution-percent', '10', '--frames', '1-8x3', '-p', '3'];
+      const shown = inTerminal(args, environment);
+      // oxlint-disable-next-line no-control-regex -- the bar is drawn by them
+      const bars = shown.split(/\u001b\[1G|\u001b\[0K|\n/).filter((part) => /^[█░]/.test(part));
+      expect(bars.length).toBeGreaterThan(2);
+      expect(bars.filter((bar) => bar.length > COLUMNS)).toEqual([]);
+    });
 
   test('a state has a colour, unless NO_COLOR is set', () => {
     expect(inTerminal(['status', LONG])).toContain('\u001b[31mrefused\u001b[39m');

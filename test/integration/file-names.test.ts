@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { PNG } from 'pngjs';
 import { blender, makeScene } from '../support/blender';
+import { runsHeavy } from '../support/heavy';
 import { manifestOf, onlyRender } from '../support/render-folder';
 import { startS3Emulator } from '../support/s3-emulator';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -86,28 +87,30 @@ test('a farm renders files with unusual characters in their names', async () => 
   expect(dependencies.map(({ path }) => path)).toContain(NFC);
 });
 
-test('one machine renders files with unusual characters in their names', async () => {
-  await makeScene(at(SCENE), squares(['linked/a.png', ODD, 'tex/plain.png']));
-  mkdirSync(at('elsewhere'));
-  renameSync(at('linked'), at('elsewhere/linked'));
-  symlinkSync(at('elsewhere/linked'), at('linked'));
-  const { exitCode, stderr } = await spotreel(['render', at(SCENE), '-o', at('out')]);
-  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
-  expect(coloursIn(join(onlyRender(at('out')), 'frames/0001.png'))).toEqual(COLOURS);
-});
+if (runsHeavy('worker'))
+  test('one machine renders files with unusual characters in their names', async () => {
+    await makeScene(at(SCENE), squares(['linked/a.png', ODD, 'tex/plain.png']));
+    mkdirSync(at('elsewhere'));
+    renameSync(at('linked'), at('elsewhere/linked'));
+    symlinkSync(at('elsewhere/linked'), at('linked'));
+    const { exitCode, stderr } = await spotreel(['render', at(SCENE), '-o', at('out')]);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    expect(coloursIn(join(onlyRender(at('out')), 'frames/0001.png'))).toEqual(COLOURS);
+  });
 
-test('one machine reports a file of another Unicode form, which Blender would not find', async () => {
-  const scene = await makeScene(at('shot.blend'), squares([NFC, ODD, 'tex/plain.png']));
-  renameSync(at(NFC), at(NFD));
-  expect(readdirSync(dirname(at(NFC)))).toContain(NFD.slice('tex/'.length));
-  const refused = await spotreel(['render', scene, '-o', at('out')]);
-  expect(refused.exitCode).toBe(1);
-  expect(refused.stderr).toContain('has another Unicode form');
-  const forced = await spotreel(['render', scene, '-o', at('out'), '--force']);
-  expect(forced.exitCode).toBe(0);
-  expect(forced.stderr).toContain(`rendered with 1 file missing (1 frame): //${NFC}`);
-  await blender(['--factory-startup', scene, '-o', at('plain_####'), '-F', 'PNG', '-f', '1']);
-  const frame = join(onlyRender(at('out')), 'frames/0001.png');
-  expect(coloursIn(frame)).toEqual(coloursIn(at('plain_0001.png')));
-  expect(coloursIn(frame)).toEqual(['ff00ff', ...COLOURS.slice(1)]);
-});
+if (runsHeavy('worker'))
+  test('one machine reports a file of another Unicode form, which Blender would not find', async () => {
+    const scene = await makeScene(at('shot.blend'), squares([NFC, ODD, 'tex/plain.png']));
+    renameSync(at(NFC), at(NFD));
+    expect(readdirSync(dirname(at(NFC)))).toContain(NFD.slice('tex/'.length));
+    const refused = await spotreel(['render', scene, '-o', at('out')]);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain('has another Unicode form');
+    const forced = await spotreel(['render', scene, '-o', at('out'), '--force']);
+    expect(forced.exitCode).toBe(0);
+    expect(forced.stderr).toContain(`rendered with 1 file missing (1 frame): //${NFC}`);
+    await blender(['--factory-startup', scene, '-o', at('plain_####'), '-F', 'PNG', '-f', '1']);
+    const frame = join(onlyRender(at('out')), 'frames/0001.png');
+    expect(coloursIn(frame)).toEqual(coloursIn(at('plain_0001.png')));
+    expect(coloursIn(frame)).toEqual(['ff00ff', ...COLOURS.slice(1)]);
+  });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failureSchema, type FrameFailure } from '../../core/render/records';
 import { type FakeBehaviour, installFakeBlender } from '../support/fake-blender';
+import { runsHeavy } from '../support/heavy';
 import { frameFiles, sliceReports } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
@@ -47,14 +48,15 @@ test('a worker at SIGTERM only stores the frame in work', async () => {
   expect(readdirSync(at('tmp'))).toEqual([]);
 });
 
-test('a frame that exceeds the grace period is reported as dropped', async () => {
-  const slow = environment({ delayMs: 1500 }, { SPOTREEL_STOP_SECONDS: '0.3' });
-  const { exitCode, attempt } = await interrupted(slow, (kill) => kill());
-  expect(exitCode).toBe(143);
-  expect(frameFiles(at('out'))).toEqual(frames(2));
-  expect(attempt.dropped?.frame).toBe(3);
-  expect(attempt.dropped?.seconds).toBeGreaterThan(0.2);
-});
+if (runsHeavy('worker'))
+  test('a frame that exceeds the grace period is reported as dropped', async () => {
+    const slow = environment({ delayMs: 1500 }, { SPOTREEL_STOP_SECONDS: '0.3' });
+    const { exitCode, attempt } = await interrupted(slow, (kill) => kill());
+    expect(exitCode).toBe(143);
+    expect(frameFiles(at('out'))).toEqual(frames(2));
+    expect(attempt.dropped?.frame).toBe(3);
+    expect(attempt.dropped?.seconds).toBeGreaterThan(0.2);
+  });
 
 test('the next attempt after a Spot notice renders only the missing frames', async () => {
   const notice = at('spot-notice.json');
@@ -85,29 +87,31 @@ test('a Blender that hangs costs one frame, whose error names the setting', asyn
   expect(failure(2)).toMatchObject({ tries: 2, reason: expect.stringContaining('hangMinutes') });
 });
 
-test('a frame that runs out of memory names the memory and the setting to raise', async () => {
-  const { exitCode } = await worker(ARGS(), {
-    environment: environment({ faults: { 2: 'memory' } }, { SPOTREEL_MEMORY_MIB: '2000' }),
+if (runsHeavy('worker'))
+  test('a frame that runs out of memory names the memory and the setting to raise', async () => {
+    const { exitCode } = await worker(ARGS(), {
+      environment: environment({ faults: { 2: 'memory' } }, { SPOTREEL_MEMORY_MIB: '2000' }),
+    });
+    expect(exitCode).toBe(65);
+    const { reason } = failure(2);
+    expect(reason).toContain('out of memory');
+    expect(reason).toContain('2000 MiB: raise the setting renderMemoryMib');
   });
-  expect(exitCode).toBe(65);
-  const { reason } = failure(2);
-  expect(reason).toContain('out of memory');
-  expect(reason).toContain('2000 MiB: raise the setting renderMemoryMib');
-});
 
-test('a worker stops trying once each start lacks the same file', async () => {
-  const { exitCode, stdout } = await worker(ARGS(), {
-    environment: environment({ faults: { 2: 'missing', 3: 'missing', 4: 'missing', 5: 'missing' } }),
+if (runsHeavy('worker'))
+  test('a worker stops trying once each start lacks the same file', async () => {
+    const { exitCode, stdout } = await worker(ARGS(), {
+      environment: environment({ faults: { 2: 'missing', 3: 'missing', 4: 'missing', 5: 'missing' } }),
+    });
+    expect(exitCode).toBe(65);
+    expect(frameFiles(at('out'))).toEqual(frames(1));
+    expect(failure(2)).toMatchObject({
+      tries: 1,
+      reason: expect.stringContaining('//textures/wood.png, which is missing'),
+    });
+    expect(existsSync(at('out/failures/5.json'))).toBe(false);
+    expect(stdout).toContain('frames 2-4 of this slice failed, and the others were skipped');
   });
-  expect(exitCode).toBe(65);
-  expect(frameFiles(at('out'))).toEqual(frames(1));
-  expect(failure(2)).toMatchObject({
-    tries: 1,
-    reason: expect.stringContaining('//textures/wood.png, which is missing'),
-  });
-  expect(existsSync(at('out/failures/5.json'))).toBe(false);
-  expect(stdout).toContain('frames 2-4 of this slice failed, and the others were skipped');
-});
 
 function failure(frame: number): FrameFailure {
   return failureSchema.parse(JSON.parse(readFileSync(at(`out/failures/${frame}.json`), 'utf8')));

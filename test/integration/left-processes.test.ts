@@ -3,6 +3,7 @@ import { chmodSync, cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { endOf } from '../../core/processes/run-program';
+import { fewOrAll, runsHeavy } from '../support/heavy';
 import { ALLOW_SCRIPTS, payloadScene } from '../support/payload-scene';
 import { processesWith, survivorsWith } from '../support/processes';
 import { frameFiles, onlyRender } from '../support/render-folder';
@@ -63,7 +64,9 @@ function namesIn(folder: string): string[] {
 
 const daemonLives = () => logs().includes('daemon lives');
 
-test.each(runsAsRoot ? ['root', 'the worker’s user'] : ['this user'])(
+const USERS = runsAsRoot ? ['root', 'the worker’s user'] : ['this user'];
+
+test.each(fewOrAll('sandbox', USERS, (user) => user !== 'root'))(
   'a daemon of a scene neither survives its render nor keeps it waiting, as %s',
   async (user) => {
     await payloadScene(at('scene.blend'), LEAVE_DAEMON);
@@ -93,14 +96,15 @@ test('a daemon of a scene does not survive the worker that is killed', async () 
   expect(readdirSync(join(onlyRender(at('out')), '.batch/scratch'))).toEqual([]);
 });
 
-test('a daemon of a scene does not survive the command that is killed', async () => {
-  await payloadScene(at('scene.blend'), HANG);
-  const started = startProgram('spotreel', command());
-  await until(daemonLives);
-  started.process.kill('SIGKILL');
-  await started.finished;
-  expect(await survivorsWith(at())).toEqual([]);
-});
+if (runsHeavy('sandbox'))
+  test('a daemon of a scene does not survive the command that is killed', async () => {
+    await payloadScene(at('scene.blend'), HANG);
+    const started = startProgram('spotreel', command());
+    await until(daemonLives);
+    started.process.kill('SIGKILL');
+    await started.finished;
+    expect(await survivorsWith(at())).toEqual([]);
+  });
 
 /** The workers themselves, not what supervises them. */
 function workers(): number[] {

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installFakeBlender, type FakeBehaviour } from '../support/fake-blender';
+import { runsHeavy } from '../support/heavy';
 import { begunFrames } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
@@ -65,13 +66,14 @@ test('status ends with 3 and names a missing frame with its reason', async () =>
   expect((await watch()).exitCode).toBe(3);
 });
 
-test('status shows a render that failed', async () => {
-  await start({ refuse: 'no' }).finished;
-  const asked = await status('--json');
-  expect(asked.exitCode).toBe(1);
-  expect(JSON.parse(asked.stdout)).toMatchObject({ state: 'failed', ended: true, frames: { stored: 0 } });
-  expect((await watch()).exitCode).toBe(1);
-});
+if (runsHeavy('commands'))
+  test('status shows a render that failed', async () => {
+    await start({ refuse: 'no' }).finished;
+    const asked = await status('--json');
+    expect(asked.exitCode).toBe(1);
+    expect(JSON.parse(asked.stdout)).toMatchObject({ state: 'failed', ended: true, frames: { stored: 0 } });
+    expect((await watch()).exitCode).toBe(1);
+  });
 
 test('watch follows a render that is interrupted and resumed to the end', async () => {
   const started = start({ delayMs: 4000 });
@@ -107,12 +109,13 @@ test('watch follows a render that is interrupted and resumed to the end', async 
   expect(JSON.parse(lines.at(-1)!)).toMatchObject({ state: 'complete', frames: { stored: 8 } });
 });
 
-test('list leaves out folders that are not renders', async () => {
-  mkdirSync(at('out', 'else'), { recursive: true });
-  expect(await listed()).toEqual([]);
-  for (const id of [[], ['else'], ['..'], ['%2e%2e'], ['else/../..']]) {
-    const { exitCode, stderr } = await status(...id);
-    expect(exitCode).toBe(2);
-    expect(stderr).toContain(`there is no render${id.length > 0 ? ` "${id[0]}"` : ''} in ${at('out')}`);
-  }
-});
+if (runsHeavy('commands'))
+  test('list leaves out folders that are not renders', async () => {
+    mkdirSync(at('out', 'else'), { recursive: true });
+    expect(await listed()).toEqual([]);
+    for (const id of [[], ['else'], ['..'], ['%2e%2e'], ['else/../..']]) {
+      const { exitCode, stderr } = await status(...id);
+      expect(exitCode).toBe(2);
+      expect(stderr).toContain(`there is no render${id.length > 0 ? ` "${id[0]}"` : ''} in ${at('out')}`);
+    }
+  });

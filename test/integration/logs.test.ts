@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installFakeBlender, type FakeBehaviour } from '../support/fake-blender';
+import { runsHeavy } from '../support/heavy';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel, startProgram } from '../support/spotreel';
@@ -90,32 +91,33 @@ test('logs without a choice shows what failed', async () => {
   expect(gone.stderr).toContain('slice 1, attempt 1: no log');
 });
 
-test('logs --follow continues after an interruption until the render ends', async () => {
-  const first = faked({ delayMs: 2500 });
-  while (!existsSync(at('out/shot/frames/0001.png'))) await sleep(20);
-  const leaving = startProgram('spotreel', ['logs', 'shot', '--follow', '-o', at('out')]);
-  let seen = '';
-  leaving.process.stdout?.on('data', (data) => (seen += data));
-  while (!/slice 0[^]*slice 1|slice 1[^]*slice 0/.test(seen)) await sleep(20);
-  leaving.process.kill('SIGINT');
-  const left = await leaving.finished;
-  expect(left).toMatchObject({ exitCode: 130 });
-  expect(left.stderr).toMatch(/^running jobs\n/);
-  expect(left.stderr).toContain('stopped; the render continues');
+if (runsHeavy('commands'))
+  test('logs --follow continues after an interruption until the render ends', async () => {
+    const first = faked({ delayMs: 2500 });
+    while (!existsSync(at('out/shot/frames/0001.png'))) await sleep(20);
+    const leaving = startProgram('spotreel', ['logs', 'shot', '--follow', '-o', at('out')]);
+    let seen = '';
+    leaving.process.stdout?.on('data', (data) => (seen += data));
+    while (!/slice 0[^]*slice 1|slice 1[^]*slice 0/.test(seen)) await sleep(20);
+    leaving.process.kill('SIGINT');
+    const left = await leaving.finished;
+    expect(left).toMatchObject({ exitCode: 130 });
+    expect(left.stderr).toMatch(/^running jobs\n/);
+    expect(left.stderr).toContain('stopped; the render continues');
 
-  const orphan = startProgram('spotreel', ['logs', 'shot', '--slice', '0', '--follow', '-o', at('out')]);
-  while (!existsSync(at('out/shot/frames/0002.png'))) await sleep(20);
-  first.process.kill('SIGKILL');
-  await first.finished;
-  const orphaned = await orphan.finished;
-  expect(orphaned).toMatchObject({ exitCode: 0 });
-  expect(orphaned.stderr).toContain('slice 0: no process renders it any more');
+    const orphan = startProgram('spotreel', ['logs', 'shot', '--slice', '0', '--follow', '-o', at('out')]);
+    while (!existsSync(at('out/shot/frames/0002.png'))) await sleep(20);
+    first.process.kill('SIGKILL');
+    await first.finished;
+    const orphaned = await orphan.finished;
+    expect(orphaned).toMatchObject({ exitCode: 0 });
+    expect(orphaned.stderr).toContain('slice 0: no process renders it any more');
 
-  const again = faked({ delayMs: 300 });
-  const isGoing = async () => (await spotreel(['status', 'shot', '-o', at('out')])).exitCode === 0;
-  while (!(await isGoing())) await sleep(20);
-  const followed = await logs('shot', '--slice', '0', '--follow');
-  expect((await again.finished).exitCode).toBe(0);
-  expect(followed).toMatchObject({ exitCode: 0 });
-  expect(followed.stdout).toMatch(/frame 1 begins[^]*frame 1 was already stored[^]*frame 4 is stored/);
-});
+    const again = faked({ delayMs: 300 });
+    const isGoing = async () => (await spotreel(['status', 'shot', '-o', at('out')])).exitCode === 0;
+    while (!(await isGoing())) await sleep(20);
+    const followed = await logs('shot', '--slice', '0', '--follow');
+    expect((await again.finished).exitCode).toBe(0);
+    expect(followed).toMatchObject({ exitCode: 0 });
+    expect(followed.stdout).toMatch(/frame 1 begins[^]*frame 1 was already stored[^]*frame 4 is stored/);
+  });

@@ -1,5 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { installFakeBlender } from '../support/fake-blender';
 import { startPlayedFarm, type PlayedFarm } from '../support/played-farm';
 import { frameFiles, onlyRender, writeTimes } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -9,16 +11,25 @@ import { spotreel } from '../support/spotreel';
 jest.setTimeout(180_000);
 
 const at = useScratchFolder();
-const SMALL = [join(ROOT, 'examples/clock.blend'), '--resolution-percent', '10', '--samples', '1'];
+const CLOCK = join(ROOT, 'examples/clock.blend');
+/** 64×36, in one slice. */
+const SMALL = [CLOCK, '--resolution-percent', '10', '--samples', '1', '--frames', '1-9', '-f', '9'];
 
 let farm: PlayedFarm;
+let folder: string;
+let fake: NodeJS.ProcessEnv;
 beforeAll(async () => {
-  farm = await startPlayedFarm();
+  folder = mkdtempSync(join(tmpdir(), 'spotreel test '));
+  fake = installFakeBlender(join(folder, 'blender'), { width: 64, height: 36, delayMs: 100 });
+  farm = await startPlayedFarm({}, fake);
 });
-afterAll(() => farm?.stop());
+afterAll(async () => {
+  await farm?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const submit = (...args: string[]) =>
-  spotreel(['submit', ...SMALL, ...args], { environment: farm.environment, cwd: at() });
+  spotreel(['submit', ...SMALL, ...args], { environment: { ...farm.environment, ...fake }, cwd: at() });
 const cap = async (renderId: string) => JSON.parse(await farm.get(`caps/${renderId}.json`));
 
 test('submit --max-cost refuses a render whose lowest estimate exceeds the cap', async () => {
@@ -29,15 +40,15 @@ test('submit --max-cost refuses a render whose lowest estimate exceeds the cap',
     /would cost at least .* USD on Spot machines .*, and --max-cost is 0.000001/,
   );
   expect(farm.jobs).toHaveLength(before);
-  const folder = onlyRender(at('estimates'));
-  const written = writeTimes(folder);
-  expect(frameFiles(folder).length).toBeGreaterThanOrEqual(3);
+  const estimates = onlyRender(at('estimates'));
+  const written = writeTimes(estimates);
+  expect(frameFiles(estimates).length).toBeGreaterThanOrEqual(3);
 
   // What was found is used again, and this much it may cost.
   const taken = await submit('--max-cost', '1000', '-n', 'cheap');
   expect(taken).toMatchObject({ exitCode: 0 });
   expect(taken.stderr).toContain('estimated at');
-  expect(writeTimes(folder)).toEqual(written);
+  expect(writeTimes(estimates)).toEqual(written);
   expect(await cap('cheap')).toMatchObject({ renderId: 'cheap', maxUsd: 1000 });
 });
 

@@ -7,6 +7,7 @@ import type { RenderStatus, SliceAttempt } from '../../core/render/records';
 import { S3Storage } from '../../core/storage/s3-storage';
 import { emulatedEnvironment } from '../support/emulated-farm';
 import { installFakeBlender } from '../support/fake-blender';
+import { runsHeavy } from '../support/heavy';
 import { type HttpServer, startHttpServer } from '../support/http-server';
 import {
   frameUrl,
@@ -98,15 +99,16 @@ describe('on this machine', () => {
     expect(page).toContain('artist=&lt;ann&gt;');
   });
 
-  test('an invalid list of machines costs the receipt, not the video', async () => {
-    const { environment } = await render();
-    const again = await worker(['stitch', '-i', at('out/shot'), '-o', at('out/shot')], {
-      environment: { ...environment, SPOTREEL_MACHINES: '{}' },
+  if (runsHeavy('commands'))
+    test('an invalid list of machines costs the receipt, not the video', async () => {
+      const { environment } = await render();
+      const again = await worker(['stitch', '-i', at('out/shot'), '-o', at('out/shot')], {
+        environment: { ...environment, SPOTREEL_MACHINES: '{}' },
+      });
+      expect(again.exitCode).toBe(0);
+      expect(again.stdout).toContain('no receipt.json: SPOTREEL_MACHINES of the job definition');
+      expect(existsSync(at('out/shot/output.mp4'))).toBe(true);
     });
-    expect(again.exitCode).toBe(0);
-    expect(again.stdout).toContain('no receipt.json: SPOTREEL_MACHINES of the job definition');
-    expect(existsSync(at('out/shot/output.mp4'))).toBe(true);
-  });
 });
 
 describe('on a farm', () => {
@@ -238,48 +240,50 @@ describe('on a farm', () => {
     expect(stdout).toContain('an estimate, not your AWS bill');
   });
 
-  test('receipt has no cost for an older farm or a bucket alone', async () => {
-    for (const place of [
-      ['--farm', 'old'],
-      ['-o', `s3://${aws.bucket}/renders/`],
-    ]) {
-      const { exitCode, stdout } = await ask(['receipt', 'shot', '--json', ...place]);
-      expect(exitCode).toBe(0);
-      expect(JSON.parse(stdout)).not.toHaveProperty('cost');
-    }
-  });
+  if (runsHeavy('commands'))
+    test('receipt has no cost for an older farm or a bucket alone', async () => {
+      for (const place of [
+        ['--farm', 'old'],
+        ['-o', `s3://${aws.bucket}/renders/`],
+      ]) {
+        const { exitCode, stdout } = await ask(['receipt', 'shot', '--json', ...place]);
+        expect(exitCode).toBe(0);
+        expect(JSON.parse(stdout)).not.toHaveProperty('cost');
+      }
+    });
 
-  test('the cost of an ended render includes the video’s job', async () => {
-    const status: RenderStatus = {
-      version: 1,
-      renderId: 'shot',
-      state: 'partial',
-      at: time(9000),
-      jobs: { render: 'r', stitch: 's' },
-      endedJob: 's',
-      findings: [],
-      links: { folder: folder.href },
-    };
-    await storage.put(statusUrl(folder), JSON.stringify(status));
-    const stitched = {
-      version: 1,
-      attempts: [{ startedAt: time(6000), stoppedAt: time(7800), exitCode: 0 }],
-    };
-    await storage.put(stitchRecordUrl(folder), JSON.stringify(stitched));
-    const table = { AWS_ENDPOINT_URL_EC2: refusing.endpoint };
-    const asked = await ask(['watch', 'shot', '--farm', 'main', '--json'], table);
-    expect(asked.exitCode).toBe(3);
-    const { cost } = JSON.parse(asked.stdout);
-    // The median of two families is the mean of their prices.
-    const onDemand = (0.0432 + 0.048) / 2;
-    const spot = onDemand * 0.4;
-    expect(cost.spot.middle).toBeCloseTo(((3600 + 1800) / 3600) * 4 * spot, 4);
-    expect(cost.onDemand.middle).toBeCloseTo((1800 / 3600) * 4 * onDemand, 4);
-    expect(cost.stitch.middle).toBeCloseTo((1800 / 3600) * 4 * spot, 4);
-    const receipt = JSON.parse((await ask(['receipt', 'shot', '--farm', 'main', '--json'], table)).stdout);
-    expect(receipt.cost).toEqual(cost);
-    expect(receipt).toMatchObject({ interruptions: 2, machineSeconds: { total: 9000, lost: 1800 + 100 } });
-  });
+  if (runsHeavy('commands'))
+    test('the cost of an ended render includes the video’s job', async () => {
+      const status: RenderStatus = {
+        version: 1,
+        renderId: 'shot',
+        state: 'partial',
+        at: time(9000),
+        jobs: { render: 'r', stitch: 's' },
+        endedJob: 's',
+        findings: [],
+        links: { folder: folder.href },
+      };
+      await storage.put(statusUrl(folder), JSON.stringify(status));
+      const stitched = {
+        version: 1,
+        attempts: [{ startedAt: time(6000), stoppedAt: time(7800), exitCode: 0 }],
+      };
+      await storage.put(stitchRecordUrl(folder), JSON.stringify(stitched));
+      const table = { AWS_ENDPOINT_URL_EC2: refusing.endpoint };
+      const asked = await ask(['watch', 'shot', '--farm', 'main', '--json'], table);
+      expect(asked.exitCode).toBe(3);
+      const { cost } = JSON.parse(asked.stdout);
+      // The median of two families is the mean of their prices.
+      const onDemand = (0.0432 + 0.048) / 2;
+      const spot = onDemand * 0.4;
+      expect(cost.spot.middle).toBeCloseTo(((3600 + 1800) / 3600) * 4 * spot, 4);
+      expect(cost.onDemand.middle).toBeCloseTo((1800 / 3600) * 4 * onDemand, 4);
+      expect(cost.stitch.middle).toBeCloseTo((1800 / 3600) * 4 * spot, 4);
+      const receipt = JSON.parse((await ask(['receipt', 'shot', '--farm', 'main', '--json'], table)).stdout);
+      expect(receipt.cost).toEqual(cost);
+      expect(receipt).toMatchObject({ interruptions: 2, machineSeconds: { total: 9000, lost: 1800 + 100 } });
+    });
 });
 
 test('submit refuses a tag that AWS would refuse', async () => {

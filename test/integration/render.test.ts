@@ -2,6 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { blender, makeScene } from '../support/blender';
+import { runsHeavy } from '../support/heavy';
 import { frameFiles, manifestOf, onlyRender, sliceReports } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { spotreel } from '../support/spotreel';
@@ -48,34 +49,36 @@ scene.render.resolution_x, scene.render.resolution_y = 101, 57`,
   ).toEqual(frames);
 });
 
-test('a frame equals what Blender itself renders', async () => {
-  const scene = await makeScene(
-    at('shot.blend'),
-    "scene.render.image_settings.file_format = 'JPEG'\nscene.cycles.seed = 3",
-  );
-  const out = await render(scene, '--frames', '4');
-  await blender(['-Y', scene, '-o', at('own-####'), '-F', 'PNG', '-x', '1', '-f', '4']);
-  expect(pixels(join(out, 'frames/0004.png')).equals(pixels(at('own-0004.png')))).toBe(true);
-});
+if (runsHeavy('worker'))
+  test('a frame equals what Blender itself renders', async () => {
+    const scene = await makeScene(
+      at('shot.blend'),
+      "scene.render.image_settings.file_format = 'JPEG'\nscene.cycles.seed = 3",
+    );
+    const out = await render(scene, '--frames', '4');
+    await blender(['-Y', scene, '-o', at('own-####'), '-F', 'PNG', '-x', '1', '-f', '4']);
+    expect(pixels(join(out, 'frames/0004.png')).equals(pixels(at('own-0004.png')))).toBe(true);
+  });
 
-test('frames below 0 and above 9,999 have the names that Blender gives', async () => {
-  const scene = await makeScene(
-    at('shot.blend'),
-    "cube = bpy.data.objects['Cube']\nfor f, x in ((-2, -2.0), (10001, 2.0)):\n  cube.location.x = x\n  cube.keyframe_insert('location', frame=f)",
-  );
-  const out = await render(scene, '--frames', '-2--1,0,9999-10001');
-  expect(frameFiles(out)).toEqual([
-    '-0001.png',
-    '-0002.png',
-    '0000.png',
-    '10000.png',
-    '10001.png',
-    '9999.png',
-  ]);
-  expect((await probeVideo(join(out, 'output.mp4'))).nb_read_frames).toBe('6');
-  // The animation was at another place in each.
-  expect(pixels(join(out, 'frames/-0002.png')).equals(pixels(join(out, 'frames/10001.png')))).toBe(false);
-});
+if (runsHeavy('worker'))
+  test('frames below 0 and above 9,999 have the names that Blender gives', async () => {
+    const scene = await makeScene(
+      at('shot.blend'),
+      "cube = bpy.data.objects['Cube']\nfor f, x in ((-2, -2.0), (10001, 2.0)):\n  cube.location.x = x\n  cube.keyframe_insert('location', frame=f)",
+    );
+    const out = await render(scene, '--frames', '-2--1,0,9999-10001');
+    expect(frameFiles(out)).toEqual([
+      '-0001.png',
+      '-0002.png',
+      '0000.png',
+      '10000.png',
+      '10001.png',
+      '9999.png',
+    ]);
+    expect((await probeVideo(join(out, 'output.mp4'))).nb_read_frames).toBe('6');
+    // The animation was at another place in each.
+    expect(pixels(join(out, 'frames/-0002.png')).equals(pixels(join(out, 'frames/10001.png')))).toBe(false);
+  });
 
 test('render follows the options for scene, per cent, samples and engine', async () => {
   const scene = await makeScene(
@@ -94,68 +97,78 @@ test('render follows the options for scene, per cent, samples and engine', async
     'BLENDER_WORKBENCH',
     '--frames',
     '1',
+    '--video',
+    'none',
   );
   const { width, height } = PNG.sync.read(readFileSync(join(out, 'frames/0001.png')));
   expect({ width, height }).toEqual({ width: 32, height: 24 });
   expect(manifestOf(out)).toMatchObject({ scene: 'Scene', engine: 'BLENDER_WORKBENCH' });
 });
 
-test('a cropped render region gives frames of the planned size', async () => {
-  const scene = await makeScene(
-    at('shot.blend'),
-    `
+if (runsHeavy('worker'))
+  test('a cropped render region gives frames of the planned size', async () => {
+    const scene = await makeScene(
+      at('shot.blend'),
+      `
 r = scene.render
 r.resolution_x, r.resolution_y, r.use_border, r.use_crop_to_border = 101, 57, True, True
 r.border_min_x, r.border_max_x, r.border_min_y, r.border_max_y = 0.13, 0.77, 0.21, 0.93`,
-  );
-  const out = await render(scene, '--frames', '1');
-  expect(PNG.sync.read(readFileSync(join(out, 'frames/0001.png')))).toMatchObject(manifestOf(out).resolution);
-});
+    );
+    const out = await render(scene, '--frames', '1');
+    expect(PNG.sync.read(readFileSync(join(out, 'frames/0001.png')))).toMatchObject(
+      manifestOf(out).resolution,
+    );
+  });
 
-test.each(['FFMPEG', 'AVI_JPEG'])('a scene saved to write %s gives PNG frames', async (format) => {
-  const scene = await makeScene(at('shot.blend'), `scene.render.image_settings.file_format = '${format}'`);
-  const out = await render(scene, '--frames', '1-2');
-  expect(frameFiles(out)).toEqual(['0001.png', '0002.png']);
-});
+if (runsHeavy('worker'))
+  test.each(['FFMPEG', 'AVI_JPEG'])('a scene saved to write %s gives PNG frames', async (format) => {
+    const scene = await makeScene(at('shot.blend'), `scene.render.image_settings.file_format = '${format}'`);
+    const out = await render(scene, '--frames', '1-2');
+    expect(frameFiles(out)).toEqual(['0001.png', '0002.png']);
+  });
 
-test('render draws EEVEE without a display', async () => {
-  const scene = await makeScene(
-    at('shot.blend'),
-    "scene.render.engine = 'BLENDER_EEVEE'\nscene.eevee.taa_render_samples = 1",
-  );
-  expect(frameFiles(await render(scene, '--frames', '1'))).toEqual(['0001.png']);
-});
+if (runsHeavy('worker'))
+  test('render draws EEVEE without a display', async () => {
+    const scene = await makeScene(
+      at('shot.blend'),
+      "scene.render.engine = 'BLENDER_EEVEE'\nscene.eevee.taa_render_samples = 1",
+    );
+    expect(frameFiles(await render(scene, '--frames', '1'))).toEqual(['0001.png']);
+  });
 
-test('registered scripts of a scene do not run', async () => {
-  const marker = at('script ran');
-  const scene = await makeScene(
-    at('shot.blend'),
-    `text = bpy.data.texts.new('evil.py')\ntext.write(${JSON.stringify(`open(${JSON.stringify(marker)}, 'w')`)})\ntext.use_module = True`,
-  );
-  await render(scene, '--frames', '1');
-  expect(() => readFileSync(marker)).toThrow('ENOENT');
-});
+if (runsHeavy('worker'))
+  test('registered scripts of a scene do not run', async () => {
+    const marker = at('script ran');
+    const scene = await makeScene(
+      at('shot.blend'),
+      `text = bpy.data.texts.new('evil.py')\ntext.write(${JSON.stringify(`open(${JSON.stringify(marker)}, 'w')`)})\ntext.use_module = True`,
+    );
+    await render(scene, '--frames', '1');
+    expect(() => readFileSync(marker)).toThrow('ENOENT');
+  });
 
 test('the same command renders only missing and truncated frames again', async () => {
   const scene = await makeScene(at('shot.blend'));
-  const out = await render(scene);
-  const again = await spotreel(['render', scene, '-o', at('out'), '--json']);
+  const flags = ['-f', '6', '--video', 'none'];
+  const out = await render(scene, ...flags);
+  const again = await spotreel(['render', scene, '-o', at('out'), '--json', ...flags]);
   expect(JSON.parse(again.stdout)).toMatchObject({ state: 'complete', framesDone: 6 });
   expect(sliceReports(out).every(({ attempts }) => attempts.length === 1)).toBe(true);
   rmSync(join(out, 'frames/0003.png'));
-  await render(scene);
+  await render(scene, ...flags);
   const rendered = sliceReports(out).flatMap(({ attempts }) =>
     attempts.at(-1)!.frames.map(({ frame }) => frame),
   );
   expect(rendered).toEqual([3]);
 });
 
-test('--device gpu fails without a GPU instead of rendering on the CPU', async () => {
-  const scene = await makeScene(at('shot.blend'), "scene.cycles.device = 'GPU'");
-  const asked = await spotreel(['render', scene, '-o', at('asked'), '--frames', '1', '--device', 'gpu']);
-  expect(asked.exitCode).toBe(1);
-  expect(asked.stderr).toContain('device is GPU, but Cycles finds no usable GPU on this machine');
-  // The scene's own device does not matter to this render.
-  const out = await render(scene, '--frames', '1');
-  expect(frameFiles(out)).toEqual(['0001.png']);
-});
+if (runsHeavy('worker'))
+  test('--device gpu fails without a GPU instead of rendering on the CPU', async () => {
+    const scene = await makeScene(at('shot.blend'), "scene.cycles.device = 'GPU'");
+    const asked = await spotreel(['render', scene, '-o', at('asked'), '--frames', '1', '--device', 'gpu']);
+    expect(asked.exitCode).toBe(1);
+    expect(asked.stderr).toContain('device is GPU, but Cycles finds no usable GPU on this machine');
+    // The scene's own device does not matter to this render.
+    const out = await render(scene, '--frames', '1');
+    expect(frameFiles(out)).toEqual(['0001.png']);
+  });

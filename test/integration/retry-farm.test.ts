@@ -6,14 +6,18 @@ import { type RenderStatus, sliceReportSchema } from '../../core/render/records'
 import { S3Storage } from '../../core/storage/s3-storage';
 import { parseManifest } from '../support/documents';
 import { emulatedBatch, emulatedEnvironment, makeEmulatedFarm } from '../support/emulated-farm';
+import { runsHeavy } from '../support/heavy';
+import { installFakeBlender } from '../support/fake-blender';
 import { startRecordingProxy } from '../support/recording-proxy';
 import { frameUrl, jobsUrl, manifestUrl, retryUrl, sliceReportUrl, statusUrl } from '../support/render-urls';
 import { type S3Emulator, startS3Emulator } from '../support/s3-emulator';
+import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
 import { spotreel, worker } from '../support/spotreel';
 
 jest.setTimeout(180_000);
 
+const at = useScratchFolder();
 const SCENE = join(ROOT, 'test/fixtures/blend/3.4-zstd.blend');
 
 let aws: S3Emulator;
@@ -63,10 +67,15 @@ async function failed(name: string, stored: readonly number[]): Promise<URL> {
 /** What AWS Batch would run of retry 1: a child, or without an index the plain job. */
 async function retryChild(name: string, index?: number) {
   const folder = folderOf(name);
-  const { source } = parseManifest(await storage.get(manifestUrl(folder)));
+  const { source, resolution } = parseManifest(await storage.get(manifestUrl(folder)));
+  const fake = installFakeBlender(at('blender'), { ...resolution, version: '5.2.0' });
   const place = ['-o', folder.href.replace(/\/$/, ''), '-f', '2', '-t', '6', '--retry', '1'];
   return worker(['render', '-i', source.url, ...place], {
-    environment: { ...environment, ...(index !== undefined && { AWS_BATCH_JOB_ARRAY_INDEX: String(index) }) },
+    environment: {
+      ...environment,
+      ...fake,
+      ...(index !== undefined && { AWS_BATCH_JOB_ARRAY_INDEX: String(index) }),
+    },
   });
 }
 
@@ -101,24 +110,25 @@ test('several retries at once submit the missing frames once', async () => {
   expect(none).toMatchObject({ exitCode: 64 });
 });
 
-test('a retry does not submit again if another one was submitted meanwhile', async () => {
-  const folder = await failed('race', [1, 2, 4, 5]);
-  let other: Promise<unknown> | undefined;
-  // The scene is looked for between the look at the render and the submission.
-  const proxy = await startRecordingProxy(aws.endpoint, async ({ method, path }) => {
-    if (method === 'HEAD' && path.endsWith('/uploads/race.blend'))
-      await (other ??= run('retry', 'race', '--farm', 'main'));
+if (runsHeavy('retry'))
+  test('a retry does not submit again if another one was submitted meanwhile', async () => {
+    const folder = await failed('race', [1, 2, 4, 5]);
+    let other: Promise<unknown> | undefined;
+    // The scene is looked for between the look at the render and the submission.
+    const proxy = await startRecordingProxy(aws.endpoint, async ({ method, path }) => {
+      if (method === 'HEAD' && path.endsWith('/uploads/race.blend'))
+        await (other ??= run('retry', 'race', '--farm', 'main'));
+    });
+    const slow = await spotreel(['retry', 'race', '--farm', 'main'], {
+      environment: { ...environment, AWS_ENDPOINT_URL: proxy.endpoint },
+    });
+    await proxy.stop();
+    expect(await other).toMatchObject({ exitCode: 0 });
+    const { render, stitch, retry } = await json(jobsUrl(folder));
+    expect(retry).toMatchObject({ number: 1 });
+    expect(slow).toMatchObject({ exitCode: 0, stdout: `${JSON.stringify([render, stitch])}\n` });
+    expect(await storage.head(retryUrl(folder, 2))).toBeUndefined();
   });
-  const slow = await spotreel(['retry', 'race', '--farm', 'main'], {
-    environment: { ...environment, AWS_ENDPOINT_URL: proxy.endpoint },
-  });
-  await proxy.stop();
-  expect(await other).toMatchObject({ exitCode: 0 });
-  const { render, stitch, retry } = await json(jobsUrl(folder));
-  expect(retry).toMatchObject({ number: 1 });
-  expect(slow).toMatchObject({ exitCode: 0, stdout: `${JSON.stringify([render, stitch])}\n` });
-  expect(await storage.head(retryUrl(folder, 2))).toBeUndefined();
-});
 
 test('retry refuses --threads for a farm', async () => {
   const refused = await run('retry', 'any', '--farm', 'main', '--threads', '2');
@@ -149,26 +159,27 @@ test('retry --on-demand passes memory and vCPUs on after a confirmation', async 
   ]);
 });
 
-test('retry without a farm uses the queue and definitions of the earlier jobs', async () => {
-  const folder = await failed('plain', [1, 2, 3, 4, 5]);
-  const place = ['-o', `s3://${aws.bucket}/renders`];
-  const { render } = await json(jobsUrl(folder));
-  const [before] = await batch.describeJobs([render.jobId]);
+if (runsHeavy('retry'))
+  test('retry without a farm uses the queue and definitions of the earlier jobs', async () => {
+    const folder = await failed('plain', [1, 2, 3, 4, 5]);
+    const place = ['-o', `s3://${aws.bucket}/renders`];
+    const { render } = await json(jobsUrl(folder));
+    const [before] = await batch.describeJobs([render.jobId]);
 
-  const onDemand = await run('retry', 'plain', ...place, '--on-demand');
-  expect(onDemand).toMatchObject({ exitCode: 2 });
-  expect(onDemand.stderr).toContain('--on-demand needs --farm');
-  const scene = new URL(`s3://${aws.bucket}/uploads/plain.blend`);
-  await storage.put(scene, 'another film');
-  const changed = await run('retry', 'plain', ...place);
-  expect(changed).toMatchObject({ exitCode: 2 });
-  expect(changed.stderr).toContain('has changed since plain was planned');
-  expect(await storage.head(retryUrl(folder, 1))).toBeUndefined();
+    const onDemand = await run('retry', 'plain', ...place, '--on-demand');
+    expect(onDemand).toMatchObject({ exitCode: 2 });
+    expect(onDemand.stderr).toContain('--on-demand needs --farm');
+    const scene = new URL(`s3://${aws.bucket}/uploads/plain.blend`);
+    await storage.put(scene, 'another film');
+    const changed = await run('retry', 'plain', ...place);
+    expect(changed).toMatchObject({ exitCode: 2 });
+    expect(changed.stderr).toContain('has changed since plain was planned');
+    expect(await storage.head(retryUrl(folder, 1))).toBeUndefined();
 
-  await storage.put(scene, readFileSync(SCENE));
-  expect(await run('retry', 'plain', ...place)).toMatchObject({ exitCode: 0 });
-  const { render: retried } = await json(jobsUrl(folder));
-  const [after] = await batch.describeJobs([retried.jobId]);
-  expect(after).toMatchObject({ jobQueue: before!.jobQueue, jobDefinition: before!.jobDefinition });
-  expect(retried.jobName).toBe('plain_Retry1_Rendering');
-});
+    await storage.put(scene, readFileSync(SCENE));
+    expect(await run('retry', 'plain', ...place)).toMatchObject({ exitCode: 0 });
+    const { render: retried } = await json(jobsUrl(folder));
+    const [after] = await batch.describeJobs([retried.jobId]);
+    expect(after).toMatchObject({ jobQueue: before!.jobQueue, jobDefinition: before!.jobDefinition });
+    expect(retried.jobName).toBe('plain_Retry1_Rendering');
+  });

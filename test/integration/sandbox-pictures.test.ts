@@ -45,18 +45,23 @@ async function render(
 
 const isSilent = (flags: readonly string[]) => flags.includes('none');
 
-test.each([
+const ENGINES: ReadonlyArray<readonly [string, readonly string[]]> = [
   ['Cycles, and the sound,', ['--engine', 'CYCLES', '--video', 'prores']],
   ['EEVEE', ['--engine', 'BLENDER_EEVEE', '--video', 'none']],
-])('%s gives the same bits in the sandbox as without', async (_, flags) => {
-  writeFileSync(at('clicks.wav'), clicksWav([0, 0.02], 1));
-  await makeScene(at('scene.blend'), SCENE);
-  const expected = await render('free', flags, { SPOTREEL_SANDBOX: 'off' });
-  const isHeard = expected.sound?.some((sample) => sample !== 0) ?? false;
-  expect(isHeard).toBe(!isSilent(flags));
-  for (const abi of fewOrAll('sandbox', SANDBOX_ABIS, (one) => one === undefined)) {
-    const { picture, sound } = await render(`abi-${abi ?? 'own'}`, flags, abiEnvironment(abi));
-    expect({ abi, ...comparePictures(expected.picture, picture) }).toEqual({ abi, mean: 0, max: 0 });
-    expect(sound).toEqual(expected.sound);
-  }
-});
+];
+
+test.each(fewOrAll('sandbox', ENGINES, ([name]) => name !== 'EEVEE'))(
+  '%s gives the same bits in the sandbox as without',
+  async (_, flags) => {
+    writeFileSync(at('clicks.wav'), clicksWav([0, 0.02], 1));
+    await makeScene(at('scene.blend'), SCENE);
+    const expected = await render('free', flags, { SPOTREEL_SANDBOX: 'off' });
+    const isHeard = expected.sound?.some((sample) => sample !== 0) ?? false;
+    expect(isHeard).toBe(!isSilent(flags));
+    for (const abi of fewOrAll('sandbox', SANDBOX_ABIS, (one) => one === undefined)) {
+      const { picture, sound } = await render(`abi-${abi ?? 'own'}`, flags, abiEnvironment(abi));
+      expect({ abi, ...comparePictures(expected.picture, picture) }).toEqual({ abi, mean: 0, max: 0 });
+      expect(sound).toEqual(expected.sound);
+    }
+  },
+);

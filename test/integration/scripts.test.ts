@@ -99,12 +99,13 @@ describe.each(TRIED)('%s', (name, make) => {
 
   // A name makes Blender 3.4 crash before it has written what was printed.
   if (code === 'freestyle-names') return;
-  test('runs with --allow-scripts', async () => {
-    const scene = await make(at('shot.blend'));
-    const { stderr } = await render(scene, ALLOW_SCRIPTS);
-    expect(stderr).toContain('warning: scripts-run: ');
-    expect(hasRun(onlyRender(at('out')))).toBe(true);
-  });
+  if (runsHeavy('scripts'))
+    test('runs with --allow-scripts', async () => {
+      const scene = await make(at('shot.blend'));
+      const { stderr } = await render(scene, ALLOW_SCRIPTS);
+      expect(stderr).toContain('warning: scripts-run: ');
+      expect(hasRun(onlyRender(at('out')))).toBe(true);
+    });
 });
 
 if (runsHeavy('scripts'))
@@ -148,20 +149,25 @@ if (runsHeavy('scripts'))
 
 const OTHER_CODES = ['warning scripts-off', 'warning drivers-off', 'warning osl-scripts'];
 
-test.each([
+const HOLDERS = [
   ['the scene', (path: string) => makeScene(path, OTHER_SCRIPTS), ''],
   ['a linked library', scriptsInLibrary, ' of library '],
-])('registered texts, drivers and Script nodes of %s are reported', async (_, make, words) => {
-  const scene = await make(at('shot.blend'));
-  const off = await inspected(scene);
-  expect(codesOf(off)).toEqual(OTHER_CODES);
-  for (const { message } of off) {
-    expect(message).toContain(words);
-    expect(message).toContain('--allow-scripts');
-  }
-  const allowed = await inspected(scene, ...ALLOW_SCRIPTS);
-  expect(codesOf(allowed)).toEqual(['warning scripts-run']);
-});
+] as const;
+
+test.each(fewOrAll('scripts', HOLDERS, ([name]) => name === 'the scene'))(
+  'registered texts, drivers and Script nodes of %s are reported',
+  async (_, make, words) => {
+    const scene = await make(at('shot.blend'));
+    const off = await inspected(scene);
+    expect(codesOf(off)).toEqual(OTHER_CODES);
+    for (const { message } of off) {
+      expect(message).toContain(words);
+      expect(message).toContain('--allow-scripts');
+    }
+    const allowed = await inspected(scene, ...ALLOW_SCRIPTS);
+    expect(codesOf(allowed)).toEqual(['warning scripts-run']);
+  },
+);
 
 test('a registered text runs only with --allow-scripts', async () => {
   const scene = await makeScene(at('shot.blend'), OTHER_SCRIPTS);
@@ -223,13 +229,14 @@ test('the worker refuses scripts that only the manifest allows', async () => {
   expect(allowed.stdout).toContain(RAN);
 });
 
-test('a retry of a render keeps --allow-scripts', async () => {
-  const scene = await makeScene(at('shot.blend'), OTHER_SCRIPTS);
-  await render(scene, [...ALLOW_SCRIPTS, '--name', 'shot']);
-  const frame = at('out/shot/frames/0001.png');
-  rmSync(frame);
-  const before = logOf(at('out/shot')).split(RAN).length;
-  await spotreel(['retry', 'shot', '-o', at('out')]);
-  expect(existsSync(frame)).toBe(true);
-  expect(logOf(at('out/shot')).split(RAN).length).toBeGreaterThan(before);
-});
+if (runsHeavy('scripts'))
+  test('a retry of a render keeps --allow-scripts', async () => {
+    const scene = await makeScene(at('shot.blend'), OTHER_SCRIPTS);
+    await render(scene, [...ALLOW_SCRIPTS, '--name', 'shot']);
+    const frame = at('out/shot/frames/0001.png');
+    rmSync(frame);
+    const before = logOf(at('out/shot')).split(RAN).length;
+    await spotreel(['retry', 'shot', '-o', at('out')]);
+    expect(existsSync(frame)).toBe(true);
+    expect(logOf(at('out/shot')).split(RAN).length).toBeGreaterThan(before);
+  });

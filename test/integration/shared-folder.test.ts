@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { processStartTime } from '../../core/processes/claim';
 import { claimName } from '../support/claim-name';
 import { installFakeBlender } from '../support/fake-blender';
+import { runsHeavy } from '../support/heavy';
 import { frameFiles, storedFiles, writeTimes } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
@@ -74,66 +75,69 @@ asRoot('a folder that two machines share', () => {
       expect({ name, time: times.get(name) }).toEqual({ name, time });
   });
 
-  test('leaves the scratch of the next machine alone when the first one wakes up', async () => {
-    const hold = { frames: [4], until: at('go') };
-    const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
-    const render = ['render', CLOCK, '-o', at('out'), '--frames', '1-24', ...FLAGS];
-    const first = startProgram('spotreel', render, { environment, machine: 'render-1' });
-    while (!existsSync(at('out/clock/frames/0003.png'))) await sleep(20);
-    const [scheduler] = childrenOf(first.process.pid!);
-    process.kill(scheduler!, 'SIGSTOP');
-    age(at('out/clock/.batch'), 61);
-    const second = startProgram('spotreel', render, { environment, machine: 'render-2' });
-    const claims = (): string[] => readdirSync(at('out/clock/.batch/lock'));
-    while (!claims().every((name) => name.endsWith('render-2'))) await sleep(20);
-    // Longer than it takes to remove the scratch of the first one and to start Blender.
-    while (!existsSync(at('out/clock/.batch/scratch'))) await sleep(20);
-    await sleep(3_000);
-    process.kill(scheduler!, 'SIGCONT');
+  if (runsHeavy('resume'))
+    test('leaves the scratch of the next machine alone when the first one wakes up', async () => {
+      const hold = { frames: [4], until: at('go') };
+      const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
+      const render = ['render', CLOCK, '-o', at('out'), '--frames', '1-24', ...FLAGS];
+      const first = startProgram('spotreel', render, { environment, machine: 'render-1' });
+      while (!existsSync(at('out/clock/frames/0003.png'))) await sleep(20);
+      const [scheduler] = childrenOf(first.process.pid!);
+      process.kill(scheduler!, 'SIGSTOP');
+      age(at('out/clock/.batch'), 61);
+      const second = startProgram('spotreel', render, { environment, machine: 'render-2' });
+      const claims = (): string[] => readdirSync(at('out/clock/.batch/lock'));
+      while (!claims().every((name) => name.endsWith('render-2'))) await sleep(20);
+      // Longer than it takes to remove the scratch of the first one and to start Blender.
+      while (!existsSync(at('out/clock/.batch/scratch'))) await sleep(20);
+      await sleep(3_000);
+      process.kill(scheduler!, 'SIGCONT');
 
-    const woken = await first.finished;
-    expect(woken).toMatchObject({ exitCode: 1 });
-    expect(woken.stderr).toContain('another machine took the folder over');
-    writeFileSync(at('go'), '');
-    expect(await second.finished).toMatchObject({ exitCode: 0 });
-    expect(frameFiles(at('out/clock'))).toHaveLength(24);
-  });
+      const woken = await first.finished;
+      expect(woken).toMatchObject({ exitCode: 1 });
+      expect(woken.stderr).toContain('another machine took the folder over');
+      writeFileSync(at('go'), '');
+      expect(await second.finished).toMatchObject({ exitCode: 0 });
+      expect(frameFiles(at('out/clock'))).toHaveLength(24);
+    });
 
-  test('has one farm at a time, whose queue the next machine continues', async () => {
-    const hold = { frames: [4], until: at('go') };
-    const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
-    drop(CLOCK, at(), 'clock.blend', { 'resolution-percent': 10, frames: '1-24', name: 'clock' });
-    const first = startFarm(at(), [], { environment, machine: 'render-1' });
-    await first.until(({ event }) => event === 'started');
-    const folder = at('renders/clock');
-    while (!existsSync(join(folder, 'frames')) || storedFiles(folder).length < 2) await sleep(20);
-    const refused = await startFarm(at(), ['--once'], { environment, machine: 'render-2' }).finished;
-    expect(refused).toMatchObject({ exitCode: 2 });
-    expect(refused.stderr).toMatch(/ is in use by process \d+ on machine render-1 \(seen \d s ago\)/);
+  if (runsHeavy('resume'))
+    test('has one farm at a time, whose queue the next machine continues', async () => {
+      const hold = { frames: [4], until: at('go') };
+      const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
+      drop(CLOCK, at(), 'clock.blend', { 'resolution-percent': 10, frames: '1-24', name: 'clock' });
+      const first = startFarm(at(), [], { environment, machine: 'render-1' });
+      await first.until(({ event }) => event === 'started');
+      const folder = at('renders/clock');
+      while (!existsSync(join(folder, 'frames')) || storedFiles(folder).length < 2) await sleep(20);
+      const refused = await startFarm(at(), ['--once'], { environment, machine: 'render-2' }).finished;
+      expect(refused).toMatchObject({ exitCode: 2 });
+      expect(refused.stderr).toMatch(/ is in use by process \d+ on machine render-1 \(seen \d s ago\)/);
 
-    first.kill('SIGKILL');
-    await first.finished;
-    writeFileSync(at('go'), '');
-    for (const claims of [at('renders/.farm'), join(folder, '.batch')]) age(claims, 61);
-    const second = await startFarm(at(), ['--once'], { environment, machine: 'render-2' }).finished;
-    expect(second).toMatchObject({ exitCode: 0 });
-    expect(storedFiles(folder)).toHaveLength(24);
-  });
+      first.kill('SIGKILL');
+      await first.finished;
+      writeFileSync(at('go'), '');
+      for (const claims of [at('renders/.farm'), join(folder, '.batch')]) age(claims, 61);
+      const second = await startFarm(at(), ['--once'], { environment, machine: 'render-2' }).finished;
+      expect(second).toMatchObject({ exitCode: 0 });
+      expect(storedFiles(folder)).toHaveLength(24);
+    });
 
-  test('lets any machine cancel a render of the farm on another one', async () => {
-    const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 200 });
-    drop(CLOCK, at(), 'clock.blend', { 'resolution-percent': 10, frames: '1-90', name: 'clock' });
-    const farm = startFarm(at(), [], { environment, machine: 'render-1' });
-    await farm.until(({ event }) => event === 'started');
-    while (!existsSync(at('renders/clock/frames/0001.png'))) await sleep(20);
-    const cancelled = await spotreel(['cancel', 'clock', '-o', at('renders')], { machine: 'render-2' });
-    expect(cancelled).toMatchObject({ exitCode: 0 });
-    expect(cancelled.stderr).toMatch(
-      /asking process \d+ on machine render-1 \(seen \d s ago\), which watches/,
-    );
-    farm.kill('SIGKILL');
-    await farm.finished;
-  });
+  if (runsHeavy('resume'))
+    test('lets any machine cancel a render of the farm on another one', async () => {
+      const environment = installFakeBlender(at('blender'), { width: 64, height: 36, delayMs: 200 });
+      drop(CLOCK, at(), 'clock.blend', { 'resolution-percent': 10, frames: '1-90', name: 'clock' });
+      const farm = startFarm(at(), [], { environment, machine: 'render-1' });
+      await farm.until(({ event }) => event === 'started');
+      while (!existsSync(at('renders/clock/frames/0001.png'))) await sleep(20);
+      const cancelled = await spotreel(['cancel', 'clock', '-o', at('renders')], { machine: 'render-2' });
+      expect(cancelled).toMatchObject({ exitCode: 0 });
+      expect(cancelled.stderr).toMatch(
+        /asking process \d+ on machine render-1 \(seen \d s ago\), which watches/,
+      );
+      farm.kill('SIGKILL');
+      await farm.finished;
+    });
 });
 
 test.each([

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { makeScene } from '../support/blender';
+import { runsHeavy } from '../support/heavy';
 import { useScratchFolder } from '../support/scratch-folder';
 import { spotreel } from '../support/spotreel';
 import { probeVideo } from '../support/video';
@@ -44,8 +45,9 @@ test('a still is a picture in messages, report, status and download, without a v
   expect(retry.stderr.trim().split('\n').slice(-2)).toEqual(lines.slice(-2));
 });
 
-test('a still has a video if one is asked for', async () => {
-  await makeScene(at('still.blend'));
-  expect((await render('--video', 'h264')).exitCode).toBe(0);
-  expect((await probeVideo(at('out/still/output.mp4'))).nb_read_frames).toBe('1');
-});
+if (runsHeavy('commands'))
+  test('a still has a video if one is asked for', async () => {
+    await makeScene(at('still.blend'));
+    expect((await render('--video', 'h264')).exitCode).toBe(0);
+    expect((await probeVideo(at('out/still/output.mp4'))).nb_read_frames).toBe('1');
+  });

@@ -14,7 +14,7 @@ import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aw
 import { blender, makeScene } from '../support/blender';
 import { parseManifest } from '../support/documents';
 import { type PlayedFarm, startPlayedFarm } from '../support/played-farm';
-import { fewOrAll } from '../support/heavy';
+import { fewOrAll, runsHeavy } from '../support/heavy';
 import { PROJECT_COLOURS, squaresOf, useProject } from '../support/project';
 import { useScratchFolder } from '../support/scratch-folder';
 import { spotreel } from '../support/spotreel';
@@ -153,26 +153,31 @@ test('submit lists files outside of the scene folder and uploads nothing without
   expect(await keys('uploads/')).toEqual(before);
 });
 
-test.each([
+const CONSENTS = [
   ['yes', ['--yes']],
   ['project', ['--project', 'copy/film']],
-])('a project with textures beside the scene folder renders with --%s', async (name, flags) => {
-  const scene = copyHonest();
-  const { exitCode, stderr } = await submit(scene, '-n', `Honest-${name}`, '-f', '3', ...flags);
-  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
-  expect(stderr.includes('the scene needs 7 files')).toBe(name === 'yes');
-  const manifest = parseManifest(Buffer.from(await farm.get(`renders/Honest-${name}/manifest.json`)));
-  expect(manifest.scenePath).toBe('shots/shot.blend');
-  const watched = await spotreel(['watch', `Honest-${name}`, '--farm', 'main', '--no-picture'], {
-    environment: farm.environment,
-  });
-  expect(watched).toMatchObject({ exitCode: 0 });
-  await spotreel(['download', `Honest-${name}`, at('got'), '--farm', 'main'], {
-    environment: farm.environment,
-  });
-  for (const frame of [1, 2, 3])
-    expect(squaresOf(readFileSync(at(`got/frames/000${frame}.png`)))).toEqual(PROJECT_COLOURS[frame]);
-});
+] as const;
+
+test.each(fewOrAll('uploads', CONSENTS, ([name]) => name === 'yes'))(
+  'a project with textures beside the scene folder renders with --%s',
+  async (name, flags) => {
+    const scene = copyHonest();
+    const { exitCode, stderr } = await submit(scene, '-n', `Honest-${name}`, '-f', '3', ...flags);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    expect(stderr.includes('the scene needs 7 files')).toBe(name === 'yes');
+    const manifest = parseManifest(Buffer.from(await farm.get(`renders/Honest-${name}/manifest.json`)));
+    expect(manifest.scenePath).toBe('shots/shot.blend');
+    const watched = await spotreel(['watch', `Honest-${name}`, '--farm', 'main', '--no-picture'], {
+      environment: farm.environment,
+    });
+    expect(watched).toMatchObject({ exitCode: 0 });
+    await spotreel(['download', `Honest-${name}`, at('got'), '--farm', 'main'], {
+      environment: farm.environment,
+    });
+    for (const frame of [1, 2, 3])
+      expect(squaresOf(readFileSync(at(`got/frames/000${frame}.png`)))).toEqual(PROJECT_COLOURS[frame]);
+  },
+);
 
 test('submit --project uploads nothing outside of that folder', async () => {
   const scene = copyHonest();
@@ -199,46 +204,50 @@ test('submit --project uploads nothing outside of that folder', async () => {
   );
 });
 
-test('submit refuses a --project folder without the scene', async () => {
-  const scene = copyHonest();
-  mkdirSync(at('other'));
-  const wrong = await submit(scene, '--project', 'other');
-  expect(wrong).toMatchObject({ exitCode: 2, stdout: '' });
-  expect(wrong.stderr).toContain('--project other does not hold the scene');
-});
-
-test('submit refuses an empty --project', async () => {
-  const scene = copyHonest();
-  const before = await keys('uploads/');
-  const wrong = await submit(scene, '--project', '');
-  expect(wrong).toMatchObject({ exitCode: 2, stdout: '' });
-  expect(wrong.stderr).toContain('--project is empty');
-  expect(await keys('uploads/')).toEqual(before);
-});
-
-test('estimate --on-farm needs the same consent', async () => {
-  const scene = copyHonest();
-  const before = await keys('uploads/');
-  const { exitCode, stderr } = await spotreel(['estimate', scene, '--on-farm'], {
-    environment: farm.environment,
-    cwd: at(),
+if (runsHeavy('uploads'))
+  test('submit refuses a --project folder without the scene', async () => {
+    const scene = copyHonest();
+    mkdirSync(at('other'));
+    const wrong = await submit(scene, '--project', 'other');
+    expect(wrong).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(wrong.stderr).toContain('--project other does not hold the scene');
   });
-  expect(exitCode).toBe(2);
-  expect(stderr).toContain('the scene needs 7 files');
-  expect(await keys('uploads/')).toEqual(before);
-});
 
-test('estimate --on-farm --yes uploads no keys', async () => {
-  const scene = copyTheft();
-  const before = await keys('uploads/');
-  const { exitCode, stderr } = await spotreel(['estimate', scene, '--on-farm', '--yes'], {
-    environment: farm.environment,
-    cwd: at(),
+if (runsHeavy('uploads'))
+  test('submit refuses an empty --project', async () => {
+    const scene = copyHonest();
+    const before = await keys('uploads/');
+    const wrong = await submit(scene, '--project', '');
+    expect(wrong).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(wrong.stderr).toContain('--project is empty');
+    expect(await keys('uploads/')).toEqual(before);
   });
-  expect(exitCode).toBe(1);
-  expect(stderr).toContain('upload-refused');
-  expect(await keys('uploads/')).toEqual(before);
-});
+
+if (runsHeavy('uploads'))
+  test('estimate --on-farm needs the same consent', async () => {
+    const scene = copyHonest();
+    const before = await keys('uploads/');
+    const { exitCode, stderr } = await spotreel(['estimate', scene, '--on-farm'], {
+      environment: farm.environment,
+      cwd: at(),
+    });
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('the scene needs 7 files');
+    expect(await keys('uploads/')).toEqual(before);
+  });
+
+if (runsHeavy('uploads'))
+  test('estimate --on-farm --yes uploads no keys', async () => {
+    const scene = copyTheft();
+    const before = await keys('uploads/');
+    const { exitCode, stderr } = await spotreel(['estimate', scene, '--on-farm', '--yes'], {
+      environment: farm.environment,
+      cwd: at(),
+    });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('upload-refused');
+    expect(await keys('uploads/')).toEqual(before);
+  });
 
 const LEAK = `
 image = bpy.data.images.new('a', 4, 4)

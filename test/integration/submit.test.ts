@@ -5,6 +5,7 @@ import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-s
 import { startsRender } from '../../core/render/keys';
 import { parseManifest } from '../support/documents';
 import { emulatedBatch, emulatedEnvironment, makeEmulatedFarm } from '../support/emulated-farm';
+import { fewOrAll, runsHeavy } from '../support/heavy';
 import { PROJECT_COLOURS, PROJECT_FILES, squaresOf, useProject } from '../support/project';
 import { type S3Emulator, startS3Emulator } from '../support/s3-emulator';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -143,7 +144,7 @@ test("submit takes the workshop's flags without a deployed farm", async () => {
   expect(await keys('out/Take-2/')).toEqual(['out/Take-2/jobs.json', 'out/Take-2/manifest.json']);
 });
 
-test.each<[string, string[], number, string]>([
+const REFUSED: ReadonlyArray<readonly [string, string[], number, string]> = [
   ['no scene', [], 2, 'name one scene'],
   ['two scenes', ['a.blend', '-i', 'b.blend'], 2, 'name one scene'],
   ['a missing scene', [`s3://${BUCKET}/none.blend`], 1, 'none.blend'],
@@ -158,18 +159,27 @@ test.each<[string, string[], number, string]>([
     2,
     'is on this machine',
   ],
-])('submit refuses %s with a message on standard error only', async (_, args, exitCode, words) => {
-  const result = await submit(...args);
-  expect(result).toMatchObject({ exitCode, stdout: '' });
-  expect(result.stderr).toContain(words);
-});
+];
+const USUAL = ['a missing scene', 'an unknown farm', 'a local scene without a farm'];
 
-test('submit --allow-scripts uploads nothing to a farm that does not allow scripts', async () => {
-  const scene = at('trusted.blend');
-  writeFileSync(scene, readFileSync(SCENE));
-  const before = await keys('');
-  const { exitCode, stdout, stderr } = await submit(scene, '--allow-scripts', '--samples', '3');
-  expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
-  expect(stderr).toContain('this farm does not allow scripts: deploy it with the setting allowScripts: true');
-  expect(await keys('')).toEqual(before);
-});
+test.each(fewOrAll('commands', REFUSED, ([name]) => USUAL.includes(name)))(
+  'submit refuses %s with a message on standard error only',
+  async (_, args, exitCode, words) => {
+    const result = await submit(...args);
+    expect(result).toMatchObject({ exitCode, stdout: '' });
+    expect(result.stderr).toContain(words);
+  },
+);
+
+if (runsHeavy('commands'))
+  test('submit --allow-scripts uploads nothing to a farm that does not allow scripts', async () => {
+    const scene = at('trusted.blend');
+    writeFileSync(scene, readFileSync(SCENE));
+    const before = await keys('');
+    const { exitCode, stdout, stderr } = await submit(scene, '--allow-scripts', '--samples', '3');
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toContain(
+      'this farm does not allow scripts: deploy it with the setting allowScripts: true',
+    );
+    expect(await keys('')).toEqual(before);
+  });

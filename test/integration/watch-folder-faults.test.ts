@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installFakeBlender } from '../support/fake-blender';
+import { runsHeavy } from '../support/heavy';
 import { useScratchFolder } from '../support/scratch-folder';
 import { drop, startFarm } from '../support/watch-folder';
 
@@ -97,44 +98,46 @@ test('a farm refuses each bad upload once, with its reason', async () => {
   expect(again.events.map(({ event }) => event)).toEqual(['watching']);
 });
 
-test('a farm fails only the queued render whose plan a newer version wrote', async () => {
-  const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
-  const first = drop(SCENE, at(), 'a.blend');
-  const { size, mtime } = statSync(first);
-  mkdirSync(at('renders/.farm'), { recursive: true });
-  mkdirSync(at('renders/newer'));
-  writeFileSync(at('renders/newer/manifest.json'), '{"version": 9}');
-  const version = `${size}@${mtime.getTime()}`;
-  const uploads = [{ key: 'uploads/a.blend', version, renderId: 'newer', state: 'waiting' }];
-  writeFileSync(at('renders/.farm/uploads.json'), JSON.stringify({ version: 1, uploads }));
-  drop(CLOCK, at(), 'b.blend', GOOD);
+if (runsHeavy('watch-folder'))
+  test('a farm fails only the queued render whose plan a newer version wrote', async () => {
+    const environment = installFakeBlender(at('blender'), { width: 64, height: 36 });
+    const first = drop(SCENE, at(), 'a.blend');
+    const { size, mtime } = statSync(first);
+    mkdirSync(at('renders/.farm'), { recursive: true });
+    mkdirSync(at('renders/newer'));
+    writeFileSync(at('renders/newer/manifest.json'), '{"version": 9}');
+    const version = `${size}@${mtime.getTime()}`;
+    const uploads = [{ key: 'uploads/a.blend', version, renderId: 'newer', state: 'waiting' }];
+    writeFileSync(at('renders/.farm/uploads.json'), JSON.stringify({ version: 1, uploads }));
+    drop(CLOCK, at(), 'b.blend', GOOD);
 
-  const farm = startFarm(at(), ['--once'], environment);
-  expect(await farm.finished).toMatchObject({ exitCode: 1 });
-  const ended = farm.events.filter(({ event }) => event === 'ended');
-  expect(ended).toMatchObject([
-    { renderId: 'newer', state: 'failed', errors: [expect.stringContaining('newer/manifest.json')] },
-    { state: 'complete', framesDone: 2 },
-  ]);
-});
+    const farm = startFarm(at(), ['--once'], environment);
+    expect(await farm.finished).toMatchObject({ exitCode: 1 });
+    const ended = farm.events.filter(({ event }) => event === 'ended');
+    expect(ended).toMatchObject([
+      { renderId: 'newer', state: 'failed', errors: [expect.stringContaining('newer/manifest.json')] },
+      { state: 'complete', framesDone: 2 },
+    ]);
+  });
 
-test('a farm retries a queue that it cannot write', async () => {
-  const hold = { frames: [2], until: at('go') };
-  const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
-  drop(CLOCK, at(), 'a.blend', { 'resolution-percent': 10, frames: '1-3', name: 'a' });
-  const farm = startFarm(at(), [], { environment });
-  await farm.until(({ event }) => event === 'started');
-  const queue = at('renders/.farm/uploads.json');
-  rmSync(queue);
-  mkdirSync(queue);
-  writeFileSync(at('go'), '');
-  while (!existsSync(at('renders/a/report.html'))) await sleep(50);
-  await sleep(3_000);
-  rmSync(queue, { recursive: true });
-  await farm.until(({ event }) => event === 'ended');
-  expect(JSON.parse(readFileSync(queue, 'utf8'))).toMatchObject({ uploads: [{ state: 'ended' }] });
-  drop(CLOCK, at(), 'b.blend', { 'resolution-percent': 10, frames: '1-3', name: 'b' });
-  await farm.until(({ event, renderId }) => event === 'ended' && renderId === 'b');
-  farm.kill('SIGINT');
-  expect((await farm.finished).stderr).toMatch(/the queue: not queued yet, retrying: can't write /);
-});
+if (runsHeavy('watch-folder'))
+  test('a farm retries a queue that it cannot write', async () => {
+    const hold = { frames: [2], until: at('go') };
+    const environment = installFakeBlender(at('blender'), { width: 64, height: 36, hold });
+    drop(CLOCK, at(), 'a.blend', { 'resolution-percent': 10, frames: '1-3', name: 'a' });
+    const farm = startFarm(at(), [], { environment });
+    await farm.until(({ event }) => event === 'started');
+    const queue = at('renders/.farm/uploads.json');
+    rmSync(queue);
+    mkdirSync(queue);
+    writeFileSync(at('go'), '');
+    while (!existsSync(at('renders/a/report.html'))) await sleep(50);
+    await sleep(3_000);
+    rmSync(queue, { recursive: true });
+    await farm.until(({ event }) => event === 'ended');
+    expect(JSON.parse(readFileSync(queue, 'utf8'))).toMatchObject({ uploads: [{ state: 'ended' }] });
+    drop(CLOCK, at(), 'b.blend', { 'resolution-percent': 10, frames: '1-3', name: 'b' });
+    await farm.until(({ event, renderId }) => event === 'ended' && renderId === 'b');
+    farm.kill('SIGINT');
+    expect((await farm.finished).stderr).toMatch(/the queue: not queued yet, retrying: can't write /);
+  });

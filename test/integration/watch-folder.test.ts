@@ -148,83 +148,85 @@ test('a killed watch folder resumes its queue where it stopped', async () => {
   expect(await survivorsWith(at())).toEqual([]);
 });
 
-test('a watch folder waits until a scene is copied completely', async () => {
-  const bytes = readFileSync(await makeScene(at('scene.blend'), 'scene.frame_end = 2'));
-  const half = Math.floor(bytes.length / 2);
-  mkdirSync(at('uploads'));
-  writeFileSync(at('uploads/stalled.blend'), bytes.subarray(0, half));
-  writeFileSync(at('uploads/slow.blend'), bytes.subarray(0, half));
-  const environment = installFakeBlender(at('blender'), SCENE_SIZE);
-  const farm = startFarm(at(), [], { environment });
-  // Two seconds between pieces, for longer than a file has to be still.
-  const pieces = 5;
-  for (let piece = 0; piece < pieces; piece += 1) {
-    await sleep(2000);
-    const end = half + Math.ceil(((bytes.length - half) * (piece + 1)) / pieces);
-    appendFileSync(at('uploads/slow.blend'), bytes.subarray(statSync(at('uploads/slow.blend')).size, end));
-  }
-  const refused = await farm.until(({ event }) => event === 'refused');
-  expect(refused).toMatchObject({ key: 'uploads/stalled.blend' });
-  appendFileSync(at('uploads/stalled.blend'), bytes.subarray(half));
-  const ended = (start: string) =>
-    farm.until(({ event, renderId }) => event === 'ended' && renderId!.startsWith(start));
-  expect(await ended('slow-')).toMatchObject({ state: 'complete', framesDone: 2 });
-  expect(await ended('stalled-')).toMatchObject({ state: 'complete', framesDone: 2 });
-  farm.kill('SIGINT');
-  expect(await farm.finished).toMatchObject({ exitCode: 130 });
-  expect(farm.events.filter(({ event }) => event === 'refused')).toEqual([refused]);
-  expect(farm.events.filter(({ event }) => event === 'ended')).toHaveLength(2);
-});
-
-test('a cancelled render of a watch folder resumes only once it is uploaded again', async () => {
-  const environment = installFakeBlender(at('blender'), { ...FAKE, delayMs: 600 });
-  drop(CLOCK, at(), 'a.blend', { ...SMALL, frames: '1-200' });
-  drop(CLOCK, at(), 'b.blend', { ...SMALL, frames: '1-201' });
-  drop(CLOCK, at(), 'c.blend', { ...SMALL, frames: '1-4', video: 'none' });
-  const farm = startFarm(at(), ['-p', '1'], { environment });
-  const queued = (key: string) =>
-    farm.until(({ event, ...told }) => event === 'queued' && told.key === `uploads/${key}`);
-  const [a, b, c] = [
-    (await queued('a.blend')).renderId!,
-    (await queued('b.blend')).renderId!,
-    (await queued('c.blend')).renderId!,
-  ];
-  while (!existsSync(at('renders', a, 'frames/0002.png'))) await sleep(20);
-
-  const running = await spotreel(['delete', b, '-o', at('renders'), '--yes']);
-  expect(running).toMatchObject({ exitCode: 2 });
-  expect(running.stderr).toContain('or in a queue');
-  for (const id of [b, a]) {
-    const cancelled = await spotreel(['cancel', id, '-o', at('renders')]);
-    expect(cancelled).toMatchObject({ exitCode: 0 });
-    expect(cancelled.stderr).toContain(`${id} is cancelled\nkept: `);
-  }
-  expect(await farm.until(({ event, renderId }) => event === 'ended' && renderId === c)).toMatchObject({
-    state: 'complete',
+if (runsHeavy('watch-folder'))
+  test('a watch folder waits until a scene is copied completely', async () => {
+    const bytes = readFileSync(await makeScene(at('scene.blend'), 'scene.frame_end = 2'));
+    const half = Math.floor(bytes.length / 2);
+    mkdirSync(at('uploads'));
+    writeFileSync(at('uploads/stalled.blend'), bytes.subarray(0, half));
+    writeFileSync(at('uploads/slow.blend'), bytes.subarray(0, half));
+    const environment = installFakeBlender(at('blender'), SCENE_SIZE);
+    const farm = startFarm(at(), [], { environment });
+    // Two seconds between pieces, for longer than a file has to be still.
+    const pieces = 5;
+    for (let piece = 0; piece < pieces; piece += 1) {
+      await sleep(2000);
+      const end = half + Math.ceil(((bytes.length - half) * (piece + 1)) / pieces);
+      appendFileSync(at('uploads/slow.blend'), bytes.subarray(statSync(at('uploads/slow.blend')).size, end));
+    }
+    const refused = await farm.until(({ event }) => event === 'refused');
+    expect(refused).toMatchObject({ key: 'uploads/stalled.blend' });
+    appendFileSync(at('uploads/stalled.blend'), bytes.subarray(half));
+    const ended = (start: string) =>
+      farm.until(({ event, renderId }) => event === 'ended' && renderId!.startsWith(start));
+    expect(await ended('slow-')).toMatchObject({ state: 'complete', framesDone: 2 });
+    expect(await ended('stalled-')).toMatchObject({ state: 'complete', framesDone: 2 });
+    farm.kill('SIGINT');
+    expect(await farm.finished).toMatchObject({ exitCode: 130 });
+    expect(farm.events.filter(({ event }) => event === 'refused')).toEqual([refused]);
+    expect(farm.events.filter(({ event }) => event === 'ended')).toHaveLength(2);
   });
-  for (const id of [a, b]) expect(await stateOf(id)).toMatchObject({ state: 'stopped', ended: true });
-  farm.kill('SIGTERM');
-  expect(await farm.finished).toMatchObject({ exitCode: 143 });
 
-  const kept = writeTimes(at('renders', a));
-  const idle = startFarm(at(), ['--once'], { environment });
-  expect(await idle.finished).toMatchObject({ exitCode: 0 });
-  expect(idle.events.map(({ event }) => event)).toEqual(['watching']);
+if (runsHeavy('watch-folder'))
+  test('a cancelled render of a watch folder resumes only once it is uploaded again', async () => {
+    const environment = installFakeBlender(at('blender'), { ...FAKE, delayMs: 600 });
+    drop(CLOCK, at(), 'a.blend', { ...SMALL, frames: '1-200' });
+    drop(CLOCK, at(), 'b.blend', { ...SMALL, frames: '1-201' });
+    drop(CLOCK, at(), 'c.blend', { ...SMALL, frames: '1-4', video: 'none' });
+    const farm = startFarm(at(), ['-p', '1'], { environment });
+    const queued = (key: string) =>
+      farm.until(({ event, ...told }) => event === 'queued' && told.key === `uploads/${key}`);
+    const [a, b, c] = [
+      (await queued('a.blend')).renderId!,
+      (await queued('b.blend')).renderId!,
+      (await queued('c.blend')).renderId!,
+    ];
+    while (!existsSync(at('renders', a, 'frames/0002.png'))) await sleep(20);
 
-  utimesSync(at('uploads/a.blend'), new Date(), new Date());
-  const again = startFarm(at(), [], { environment });
-  expect(await again.until(({ event }) => event === 'queued')).toMatchObject({ renderId: a });
-  while (frameFiles(at('renders', a)).length <= kept.size) await sleep(20);
-  again.kill('SIGINT');
-  expect(await again.finished).toMatchObject({ exitCode: 130 });
-  for (const [name, time] of kept) expect(writeTimes(at('renders', a)).get(name)).toBe(time);
+    const running = await spotreel(['delete', b, '-o', at('renders'), '--yes']);
+    expect(running).toMatchObject({ exitCode: 2 });
+    expect(running.stderr).toContain('or in a queue');
+    for (const id of [b, a]) {
+      const cancelled = await spotreel(['cancel', id, '-o', at('renders')]);
+      expect(cancelled).toMatchObject({ exitCode: 0 });
+      expect(cancelled.stderr).toContain(`${id} is cancelled\nkept: `);
+    }
+    expect(await farm.until(({ event, renderId }) => event === 'ended' && renderId === c)).toMatchObject({
+      state: 'complete',
+    });
+    for (const id of [a, b]) expect(await stateOf(id)).toMatchObject({ state: 'stopped', ended: true });
+    farm.kill('SIGTERM');
+    expect(await farm.finished).toMatchObject({ exitCode: 143 });
 
-  // Cancelled while no farm runs, it does not resume with the next start.
-  const unwatched = await spotreel(['cancel', a, '-o', at('renders')]);
-  expect(unwatched.stderr).toContain(`${a} is cancelled`);
-  expect(await startFarm(at(), ['--once'], { environment }).finished).toMatchObject({ exitCode: 0 });
-  expect(await survivorsWith(at())).toEqual([]);
-});
+    const kept = writeTimes(at('renders', a));
+    const idle = startFarm(at(), ['--once'], { environment });
+    expect(await idle.finished).toMatchObject({ exitCode: 0 });
+    expect(idle.events.map(({ event }) => event)).toEqual(['watching']);
+
+    utimesSync(at('uploads/a.blend'), new Date(), new Date());
+    const again = startFarm(at(), [], { environment });
+    expect(await again.until(({ event }) => event === 'queued')).toMatchObject({ renderId: a });
+    while (frameFiles(at('renders', a)).length <= kept.size) await sleep(20);
+    again.kill('SIGINT');
+    expect(await again.finished).toMatchObject({ exitCode: 130 });
+    for (const [name, time] of kept) expect(writeTimes(at('renders', a)).get(name)).toBe(time);
+
+    // Cancelled while no farm runs, it does not resume with the next start.
+    const unwatched = await spotreel(['cancel', a, '-o', at('renders')]);
+    expect(unwatched.stderr).toContain(`${a} is cancelled`);
+    expect(await startFarm(at(), ['--once'], { environment }).finished).toMatchObject({ exitCode: 0 });
+    expect(await survivorsWith(at())).toEqual([]);
+  });
 
 if (runsHeavy('scripts'))
   test('a watch folder runs scripts only with --allow-scripts', async () => {

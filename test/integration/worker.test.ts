@@ -15,6 +15,7 @@ import { deflateSync } from 'node:zlib';
 import { parseWorkerEvent, type WorkerEvent } from '../../core/jobs/worker';
 import { parseGaps } from '../support/documents';
 import { installFakeBlender } from '../support/fake-blender';
+import { runsHeavy } from '../support/heavy';
 import { pngChunk, pngOf } from '../support/png';
 import { frameFiles, manifestOf } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -85,20 +86,21 @@ test('the worker plans from the .blend if there is no manifest', async () => {
   expect((await probeVideo(at('out/output.mp4'))).nb_read_frames).toBe('72');
 });
 
-test('the first 16 slices of many give a preview of the shot', async () => {
-  const child = (index: number) =>
-    worker(renderArgs(2), { environment: { ...fake(), AWS_BATCH_JOB_ARRAY_INDEX: String(index) } });
-  for (let index = 0; index < 15; index += 1) expect((await child(index)).exitCode).toBe(0);
-  expect(existsSync(at('out/preview.mp4'))).toBe(false);
-  expect((await child(15)).stdout).toContain('preview.mp4 shows 16 frames spread over the shot');
-  const frames = frameFiles(at('out')).map((name) => Number(name.slice(0, 4)));
-  expect(frames.filter((_, i) => i % 2 === 0)).toEqual([
-    1, 5, 11, 15, 19, 25, 29, 33, 39, 43, 47, 53, 57, 61, 67, 71,
-  ]);
-  const preview = await probeVideo(at('out/preview.mp4'));
-  expect(preview.nb_read_frames).toBe('16');
-  expect(Math.abs(Number(preview.format.duration) - FRAMES / 24)).toBeLessThan(0.05);
-}, 300_000);
+if (runsHeavy('worker'))
+  test('the first 16 slices of many give a preview of the shot', async () => {
+    const child = (index: number) =>
+      worker(renderArgs(2), { environment: { ...fake(), AWS_BATCH_JOB_ARRAY_INDEX: String(index) } });
+    for (let index = 0; index < 15; index += 1) expect((await child(index)).exitCode).toBe(0);
+    expect(existsSync(at('out/preview.mp4'))).toBe(false);
+    expect((await child(15)).stdout).toContain('preview.mp4 shows 16 frames spread over the shot');
+    const frames = frameFiles(at('out')).map((name) => Number(name.slice(0, 4)));
+    expect(frames.filter((_, i) => i % 2 === 0)).toEqual([
+      1, 5, 11, 15, 19, 25, 29, 33, 39, 43, 47, 53, 57, 61, 67, 71,
+    ]);
+    const preview = await probeVideo(at('out/preview.mp4'));
+    expect(preview.nb_read_frames).toBe('16');
+    expect(Math.abs(Number(preview.format.duration) - FRAMES / 24)).toBeLessThan(0.05);
+  }, 300_000);
 
 test('frames that are missing or damaged make no video', async () => {
   cpSync(rendered, at('out'), { recursive: true });
@@ -116,30 +118,32 @@ test('frames that are missing or damaged make no video', async () => {
   expect(existsSync(at('out/output.mp4'))).toBe(false);
 });
 
-test('a frame without its last rows makes no video, though its checksums are right', async () => {
-  cpSync(rendered, at('out'), { recursive: true });
-  const { resolution } = manifestOf(at('out'));
-  const rows = Buffer.alloc((1 + 3 * resolution.width) * (resolution.height - 4));
-  writeFileSync(at('out/frames/0040.png'), pngOf(resolution, pngChunk('IDAT', deflateSync(rows))));
-  const result = await worker(stitchArgs());
-  expect(result.exitCode).toBe(65);
-  expect(errorOf(result)).toMatch(/frame 40 .* rows are missing/);
-  expect(existsSync(at('out/output.mp4'))).toBe(false);
-});
+if (runsHeavy('worker'))
+  test('a frame without its last rows makes no video, though its checksums are right', async () => {
+    cpSync(rendered, at('out'), { recursive: true });
+    const { resolution } = manifestOf(at('out'));
+    const rows = Buffer.alloc((1 + 3 * resolution.width) * (resolution.height - 4));
+    writeFileSync(at('out/frames/0040.png'), pngOf(resolution, pngChunk('IDAT', deflateSync(rows))));
+    const result = await worker(stitchArgs());
+    expect(result.exitCode).toBe(65);
+    expect(errorOf(result)).toMatch(/frame 40 .* rows are missing/);
+    expect(existsSync(at('out/output.mp4'))).toBe(false);
+  });
 
-test('a partial stitch names missing and damaged frames as gaps', async () => {
-  cpSync(rendered, at('out'), { recursive: true });
-  truncateSync(at('out/frames/0040.png'), 1000);
-  rmSync(at('out/frames/0001.png'));
-  const { exitCode } = await worker([...stitchArgs(), '--partial']);
-  expect(exitCode).toBe(0);
-  expect(parseGaps(readFileSync(at('out/gaps.json'))).gaps).toEqual([
-    { frame: 1, reason: 'it was not rendered', shown: 2 },
-    { frame: 40, reason: expect.stringContaining('its file is damaged: it does not decode'), shown: 39 },
-  ]);
-  expect((await probeVideo(at('out/output.partial.mp4'))).nb_read_frames).toBe('72');
-  expect(existsSync(at('out/output.mp4'))).toBe(false);
-});
+if (runsHeavy('worker'))
+  test('a partial stitch names missing and damaged frames as gaps', async () => {
+    cpSync(rendered, at('out'), { recursive: true });
+    truncateSync(at('out/frames/0040.png'), 1000);
+    rmSync(at('out/frames/0001.png'));
+    const { exitCode } = await worker([...stitchArgs(), '--partial']);
+    expect(exitCode).toBe(0);
+    expect(parseGaps(readFileSync(at('out/gaps.json'))).gaps).toEqual([
+      { frame: 1, reason: 'it was not rendered', shown: 2 },
+      { frame: 40, reason: expect.stringContaining('its file is damaged: it does not decode'), shown: 39 },
+    ]);
+    expect((await probeVideo(at('out/output.partial.mp4'))).nb_read_frames).toBe('72');
+    expect(existsSync(at('out/output.mp4'))).toBe(false);
+  });
 
 test.each<[string, string[], NodeJS.ProcessEnv, number, string]>([
   ['a missing command', [], {}, 64, 'must be render, stitch or probe'],
@@ -187,11 +191,12 @@ test('the worker ends with 143 at SIGTERM, without scratch', async () => {
   expect(readdirSync(at('tmp'))).toEqual([]);
 });
 
-test('a killed ffmpeg is a passing fault without a video', async () => {
-  cpSync(rendered, at('out'), { recursive: true });
-  writeFileSync(at('ffmpeg'), '#!/bin/sh\nkill -KILL $$\n', { mode: 0o755 });
-  const killed = await worker(stitchArgs(), { environment: { ...fake(), SPOTREEL_FFMPEG: at('ffmpeg') } });
-  expect(killed.exitCode).toBe(75);
-  expect(errorOf(killed)).toContain('stitchMemoryMib');
-  expect(existsSync(at('out/output.mp4'))).toBe(false);
-});
+if (runsHeavy('worker'))
+  test('a killed ffmpeg is a passing fault without a video', async () => {
+    cpSync(rendered, at('out'), { recursive: true });
+    writeFileSync(at('ffmpeg'), '#!/bin/sh\nkill -KILL $$\n', { mode: 0o755 });
+    const killed = await worker(stitchArgs(), { environment: { ...fake(), SPOTREEL_FFMPEG: at('ffmpeg') } });
+    expect(killed.exitCode).toBe(75);
+    expect(errorOf(killed)).toContain('stitchMemoryMib');
+    expect(existsSync(at('out/output.mp4'))).toBe(false);
+  });

@@ -9,8 +9,8 @@ import { featuresOf, runFeatures } from './run-features';
 
 jest.setTimeout(1_200_000);
 
-/** One of each kind. */
-const USUAL = ['still', 'geometry', 'strip-effects', 'file-output', 'libraries', 'image-missing'];
+/** A picture, other files and files of the scene. */
+const USUAL = ['still', 'file-output', 'libraries'];
 const WANTED = fewOrAll('pixels', FEATURES, ({ name }) => USUAL.includes(name));
 
 let blender: BlenderAtHand;

@@ -1,21 +1,5 @@
 import { CreateBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { startPythonServer } from './server-process';
-
-/**
- * moto's own command, but with one request at a time. moto checks a key and writes it in two steps, so several
- * conditional writes at once could succeed, while S3 lets only one succeed. moto has no setting for it.
- */
-const MOTO_SERVER = `
-import sys, threading, moto.server
-run, lock = moto.server.run_simple, threading.Lock()
-def run_in_turn(host, port, app, **options):
-    def in_turn(environ, start_response):
-        with lock:
-            return list(app(environ, start_response))
-    run(host, port, in_turn, **options)
-moto.server.run_simple = run_in_turn
-moto.server.main(sys.argv[1:])
-`;
+import { startMoto } from './moto';
 
 /** A running S3 in a process of its own. */
 export interface S3Emulator {
@@ -30,9 +14,7 @@ export interface S3Emulator {
 
 /** Starts moto on a free port and makes one bucket. */
 export async function startS3Emulator(bucket = 'spotreel-test'): Promise<S3Emulator> {
-  const server = await startPythonServer((port) => ({
-    args: ['-c', MOTO_SERVER, '-H', '127.0.0.1', '-p', String(port)],
-  }));
+  const server = await startMoto();
   const endpoint = `http://127.0.0.1:${server.port}`;
   const clientWith = (config: S3ClientConfig): S3Client =>
     new S3Client({

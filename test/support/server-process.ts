@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT } from './source-files';
 
-const PYTHON = join(ROOT, '.venv/bin/python');
+/** Python with the packages of scripts/requirements-test.txt. */
+export const PYTHON = join(ROOT, '.venv/bin/python');
 
 /** Starting Python and its imports takes 2 s on an idle machine of 2 cores. */
-const START_TIMEOUT_SECONDS = 60;
+export const START_TIMEOUT_SECONDS = 60;
 
 /** A server for tests, in a process of its own. */
 export interface ServerProcess {
@@ -59,7 +60,8 @@ export async function startPythonServer(
   };
 }
 
-function answers(port: number): Promise<boolean> {
+/** Whether a server listens on a port of this machine. */
+export function answers(port: number): Promise<boolean> {
   return new Promise((done) => {
     const socket = connect(port, '127.0.0.1');
     const end = (answered: boolean) => {
@@ -71,7 +73,7 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((done, fail) => {
     const probe = createServer();
     probe.once('error', fail);
