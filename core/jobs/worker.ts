@@ -163,43 +163,45 @@ function usage(message: string): SpotreelError {
 }
 
 /** Events on a worker's standard output: one JSON object per line, for programs and people. */
-export const workerEventSchema = z.discriminatedUnion('event', [
-  /** Blender has started the frame. */
-  z.object({ event: z.literal('frame-started'), frame: z.int() }),
-  /** Progress of Blender within the frame, now and then. */
-  z.object({
-    event: z.literal('frame-progress'),
-    frame: z.int(),
-    sample: z.int(),
-    samples: z.int(),
-    memoryMib: z.optional(z.number()),
-  }),
-  /** The frame is complete and stored. */
-  z.object({ event: z.literal('frame-stored'), frame: z.int(), seconds: z.number() }),
-  /** The frame was already stored and complete. */
-  z.object({ event: z.literal('frame-kept'), frame: z.int() }),
-  /** One try of the frame failed; `final` if no other follows. */
-  z.object({
-    event: z.literal('frame-failed'),
-    frame: z.int(),
-    reason: z.string(),
-    final: z.boolean(),
-    /** The first files that it lacks; absent if it failed for another reason. */
-    missing: z.optional(z.array(z.string())),
-  }),
-  /** Progress of the video. */
-  z.object({ event: z.literal('stitching'), frames: z.int(), total: z.int() }),
-  /** A line for the log: output of Blender or ffmpeg, or a message of the worker. */
-  z.object({
-    event: z.literal('output'),
-    program: z.enum(['blender', 'ffmpeg', 'worker']),
-    line: z.string(),
-  }),
-  /** What a finished video lacks. */
-  z.object({ event: z.literal('warning'), code: z.string(), message: z.string() }),
-  /** Why the worker ends with an exit code other than 0. */
-  z.object({ event: z.literal('error'), code: z.string(), message: z.string() }),
-]);
+export const workerEventSchema = z.lazy(() =>
+  z.discriminatedUnion('event', [
+    /** Blender has started the frame. */
+    z.object({ event: z.literal('frame-started'), frame: z.int() }),
+    /** Progress of Blender within the frame, now and then. */
+    z.object({
+      event: z.literal('frame-progress'),
+      frame: z.int(),
+      sample: z.int(),
+      samples: z.int(),
+      memoryMib: z.optional(z.number()),
+    }),
+    /** The frame is complete and stored. */
+    z.object({ event: z.literal('frame-stored'), frame: z.int(), seconds: z.number() }),
+    /** The frame was already stored and complete. */
+    z.object({ event: z.literal('frame-kept'), frame: z.int() }),
+    /** One try of the frame failed; `final` if no other follows. */
+    z.object({
+      event: z.literal('frame-failed'),
+      frame: z.int(),
+      reason: z.string(),
+      final: z.boolean(),
+      /** The first files that it lacks; absent if it failed for another reason. */
+      missing: z.optional(z.array(z.string())),
+    }),
+    /** Progress of the video. */
+    z.object({ event: z.literal('stitching'), frames: z.int(), total: z.int() }),
+    /** A line for the log: output of Blender or ffmpeg, or a message of the worker. */
+    z.object({
+      event: z.literal('output'),
+      program: z.enum(['blender', 'ffmpeg', 'worker']),
+      line: z.string(),
+    }),
+    /** What a finished video lacks. */
+    z.object({ event: z.literal('warning'), code: z.string(), message: z.string() }),
+    /** Why the worker ends with an exit code other than 0. */
+    z.object({ event: z.literal('error'), code: z.string(), message: z.string() }),
+  ]),
+);
 
 export type WorkerEvent = z.infer<typeof workerEventSchema>;
 

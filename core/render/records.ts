@@ -4,18 +4,20 @@ import { asciiName } from './keys';
 import { findingSchema, rangesSchema } from './manifest';
 
 /** `failures/<frame>.json`: a failed frame. */
-export const failureSchema = z.object({
-  version: z.literal(1),
-  frame: z.int(),
-  slice: z.int().check(z.gte(0)),
-  /** Number of tries in this attempt of the job. */
-  tries: z.int().check(z.gte(1)),
-  /** In Blender's own words where it has said anything. */
-  reason: z.string(),
-  /** Files that it lacks, the first of them; absent where it failed for another reason. */
-  missing: z.optional(z.array(z.string())),
-  failedAt: z.iso.datetime(),
-});
+export const failureSchema = z.lazy(() =>
+  z.object({
+    version: z.literal(1),
+    frame: z.int(),
+    slice: z.int().check(z.gte(0)),
+    /** Number of tries in this attempt of the job. */
+    tries: z.int().check(z.gte(1)),
+    /** In Blender's own words where it has said anything. */
+    reason: z.string(),
+    /** Files that it lacks, the first of them; absent where it failed for another reason. */
+    missing: z.optional(z.array(z.string())),
+    failedAt: z.iso.datetime(),
+  }),
+);
 
 export type FrameFailure = z.infer<typeof failureSchema>;
 

@@ -3,17 +3,21 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { PNG } from 'pngjs';
 import { soundArgs } from '../../container/worker/video/ffmpeg';
-import { coarsePreviewArgs, contactSheetArgs, posterArgs } from '../../container/worker/video/showcase';
+import { coarsePreviewArgs, stillsArgs, thumbnailArgs } from '../../container/worker/video/showcase';
 import { useScratchFolder } from '../support/scratch-folder';
 
 jest.setTimeout(240_000);
 
 const at = useScratchFolder();
 
+const stillsOf = (tiles: number[]): string[] =>
+  stillsArgs(at('in 1%.png'), { tiles, numbers: false, sheet: at('sheet.jpg'), poster: at('out.jpg') }, {});
+
 /** Each of ffmpeg's calls on a file that a render made. */
 const CALLS: Array<[string, () => string[]]> = [
-  ['poster', () => posterArgs(at('in 1%.png'), at('out.jpg'), {})],
-  ['contact sheet', () => contactSheetArgs([{ frame: 1, path: at('in 1%.png') }], at('out.jpg'), {}, false)],
+  ['thumbnail', () => thumbnailArgs(at('in 1%.png'), at('out.jpg'), {})],
+  ['poster', () => stillsOf([])],
+  ['poster with a contact sheet', () => stillsOf([1])],
   ['early preview', () => coarsePreviewArgs([at('in 1%.png')], 1, {}, at('out.mp4'))],
   [
     'sound',
@@ -30,7 +34,12 @@ const PICTURES = CALLS.filter(([name]) => name !== 'sound');
 const run = (args: readonly string[]) => promisify(execFile)('ffmpeg', [...args]);
 
 test.each(PICTURES)('ffmpeg makes %s of a PNG', async (_, args) => {
-  writeFileSync(at('in 1%.png'), PNG.sync.write(new PNG({ width: 64, height: 36 })));
+  const picture = PNG.sync.write(new PNG({ width: 64, height: 36 }));
+  // A sheet of one tile and the poster are made of two pictures.
+  writeFileSync(
+    at('in 1%.png'),
+    args().includes(at('sheet.jpg')) ? Buffer.concat([picture, picture]) : picture,
+  );
   await run(args());
   expect(readFileSync(args().at(-1)!).length).toBeGreaterThan(100);
 });

@@ -52,7 +52,6 @@ export async function makeVideo(
   const total = manifest.frameCount;
   const { path: ffmpeg, command, environment } = prepareFfmpeg(context);
   const encoder = encoderOf(video);
-  await requireEncoder(ffmpeg, encoder, video, environment);
   const { path: sound, findings, lacks } = await mixSound(manifest, video, context);
   const hasPreview = encoder === PREVIEW_ENCODER || (await hasEncoder(ffmpeg, PREVIEW_ENCODER, environment));
   const { first, all: frames } = await withFirst(pngs);
@@ -88,6 +87,8 @@ export async function makeVideo(
     return { path, findings, lacks, hasPreview };
   } catch (error) {
     if (signal.aborted) throw stoppedError(signal);
+    // To ask before takes a tenth of a second, and the answer is almost always yes.
+    if (codeOf(error) === 'ffmpeg-failed') await requireEncoder(ffmpeg, encoder, video, environment);
     throw codeOf(error) === 'ENOSPC' ? diskFull(scratch.own) : error;
   }
 }

@@ -255,6 +255,9 @@ function filterGraph({ format, alpha, background, display, pixelAspect, preview 
   const over = pixels?.includes('10') ? overDeepColour : overColour;
   const pictures = alpha && !keepsAlpha ? `[0:v]${over(background)},` : '[0:v]';
   if (!preview) return `${pictures}${film}[film]`;
+  // The pixels of a small H.264, too: scaling them takes a third of the time that scaling RGB pictures takes.
+  if (!keepsAlpha && pixels === 'yuv420p')
+    return `${pictures}${film},split[film][small];[small]${preview.filter}[preview]`;
   const small = keepsAlpha ? `${over(background)},${preview.filter}` : preview.filter;
   return `${pictures}split[whole][small];[whole]${film}[film];[small]${small}[preview]`;
 }

@@ -1,26 +1,17 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, open, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { mapConcurrently } from '../../../core/concurrency';
-import {
-  type MachineUsage,
-  makeReceipt,
-  renderCost,
-  type RenderCost,
-  tableRenderPrices,
-  untilNow,
-} from '../../../core/cost/receipt';
-import { messageOf, SpotreelError } from '../../../core/errors';
-import { parseJson } from '../../../core/json';
+import type { RenderCost } from '../../../core/cost/receipt';
+import { messageOf } from '../../../core/errors';
 import { runProgram } from '../../../core/processes/run-program';
 import { framesAt, framesOf } from '../../../core/render/frames';
 import { frameName } from '../../../core/render/keys';
 import type { Finding, Manifest } from '../../../core/render/manifest';
-import { machinesSchema } from '../../../core/render/options';
 import type { Render } from '../../../core/render/render';
 import { readSliceRecords, type SliceRecords } from '../../../core/render/slice-figures';
 import { coarseSlices, evenlySpaced } from '../../../core/render/slices';
 import type { Display, PixelAspect } from '../../../core/render/video';
-import { lackingOf, reportPage } from '../../../core/report/page';
+import { reportPage } from '../../../core/report/page';
 import type { WorkerContext } from '../context';
 import { MOST_SHOWN_BYTES, takeBytes } from '../files/saved-files';
 import { colourTags, EXACT, inColours, type PreparedFfmpeg, prepareFfmpeg } from './ffmpeg';
@@ -40,6 +31,8 @@ export interface Showcase {
   readonly there: ReadonlySet<number>;
   /** The video on this machine, with its name in storage; absent without a video. */
   readonly video?: string;
+  /** Poster and contact sheet, if they were begun earlier, of exactly these frames. */
+  readonly stills?: Promise<Stills>;
   /** Whether the small film is in ffmpeg's folder as `PREVIEW_NAME`. */
   readonly hasPreview?: boolean;
   /** The sound that the video lacks, a sentence each. */
@@ -48,38 +41,40 @@ export interface Showcase {
   readonly findings?: readonly Finding[];
 }
 
+/** The cost of a render, and the records that it was computed from. */
+export interface Account {
+  readonly records: SliceRecords;
+  readonly cost: RenderCost | undefined;
+}
+
 /**
  * Stores poster, contact sheet, small preview, receipt and `report.html`. None of them can fail the job: it logs what it
  * cannot make, and skips it.
  */
-export async function showRender(showcase: Showcase, context: WorkerContext): Promise<void> {
+export async function showRender(
+  showcase: Showcase,
+  giveReceipt: () => Promise<Account>,
+  context: WorkerContext,
+): Promise<void> {
   const { manifest, render, there, video, hasPreview = false, findings = [], lacks = [] } = showcase;
-  const { storage, scratch, now } = context;
-  const directory = join(scratch.own, 'showcase');
-  await mkdir(directory, { recursive: true });
-  const show = new Shower(directory, context);
-  const frames = [...framesOf(manifest.frames)].filter((frame) => there.has(frame));
-  const poster = await show.make('poster.jpg', render.posterUrl, 'image/jpeg', async (path) => {
-    const [file] = await show.fetch(frames.slice(Math.floor(frames.length / 2)).slice(0, 1), render);
-    if (file) await show.ffmpeg(posterArgs(file.path, path, manifest));
-    return file !== undefined;
-  });
-  const sheet = await show.make('contact-sheet.jpg', render.contactSheetUrl, 'image/jpeg', async (path) => {
-    const files = await show.fetch(evenlySpaced(frames, MOST_TILES), render);
-    // For a still, it would only repeat the poster.
-    if (files.length === 0 || manifest.frameCount === 1) return false;
-    await show
-      .ffmpeg(contactSheetArgs(files, path, manifest, true))
-      .catch(() => show.ffmpeg(contactSheetArgs(files, path, manifest, false)));
-    return true;
-  });
-  const preview = await show.make(PREVIEW_NAME, render.previewUrl, 'video/mp4', async () => hasPreview);
-  const account = await show.attempt('receipt.json', () => giveReceipt(showcase, context));
+  const { storage, now } = context;
+  const stills = showcase.stills ?? makeStills({ manifest, there, input: render }, context);
+  // The pictures below report a failure; until then it must not be an unhandled rejection.
+  stills.catch(() => undefined);
+  const show = new Shower(await showcaseFolder(context), context);
+  const still = (name: keyof Stills, file: string, url: URL): Promise<Uint8Array | undefined> =>
+    show.make(file, url, 'image/jpeg', async () => (await stills)[name]);
+  const [account, poster, contactSheet, preview] = await Promise.all([
+    show.attempt('receipt.json', giveReceipt),
+    still('poster', POSTER_NAME, render.posterUrl),
+    still('contactSheet', SHEET_NAME, render.contactSheetUrl),
+    show.make(PREVIEW_NAME, render.previewUrl, 'video/mp4', async () => hasPreview),
+  ]);
   await show.attempt('report.html', async () => {
     const records = account?.records ?? (await readSliceRecords(render, manifest, there));
     const media = {
       ...dataUrl('poster', 'image/jpeg', poster),
-      ...dataUrl('contactSheet', 'image/jpeg', sheet),
+      ...dataUrl('contactSheet', 'image/jpeg', contactSheet),
       ...dataUrl('preview', 'video/mp4', preview),
     };
     const named = video === undefined ? {} : { video: basename(video) };
@@ -91,29 +86,47 @@ export async function showRender(showcase: Showcase, context: WorkerContext): Pr
   });
 }
 
-/** Writes the receipt. Returns the cost and the records that it was computed from. */
-async function giveReceipt(
-  { manifest, render, there }: Showcase,
-  { environment, now }: WorkerContext,
-): Promise<{ readonly records: SliceRecords; readonly cost: RenderCost | undefined }> {
-  const at = now();
-  const records = await readSliceRecords(render, manifest, there);
-  const lacking = lackingOf(records.slices);
-  if (lacking) await render.missingFiles.write(lacking);
-  else await render.missingFiles.delete();
-  const noted = await render.stitchRecord.readIfValid();
-  const stitch = noted && untilNow(noted, at);
-  const receipt = makeReceipt({
-    manifest,
-    slices: records.slices,
-    stored: there.size,
-    stitch,
-    ended: true,
-    costOf: (usage) => tableCost(usage, manifest, environment),
-    at,
-  });
-  await render.receipt.write(receipt);
-  return { records, cost: receipt.cost };
+const POSTER_NAME = 'poster.jpg';
+const SHEET_NAME = 'contact-sheet.jpg';
+
+async function showcaseFolder({ scratch }: WorkerContext): Promise<string> {
+  const directory = join(scratch.own, 'showcase');
+  await mkdir(directory, { recursive: true });
+  return directory;
+}
+
+/** The pictures that are in ffmpeg's folder. */
+export interface Stills {
+  readonly poster: boolean;
+  readonly contactSheet: boolean;
+}
+
+/**
+ * Makes poster and contact sheet of whole frames in one run of ffmpeg. The run may go on beside the encoder, so it uses one
+ * thread and few pictures' memory. Throws if ffmpeg fails or a frame is missing.
+ */
+export async function makeStills(
+  { manifest, there, input }: { manifest: Manifest; there: ReadonlySet<number>; input: Render },
+  context: WorkerContext,
+): Promise<Stills> {
+  const frames = [...framesOf(manifest.frames)].filter((frame) => there.has(frame));
+  const middle = frames[Math.floor(frames.length / 2)];
+  if (middle === undefined) return { poster: false, contactSheet: false };
+  // For a still, it would only repeat the poster.
+  const tiles = manifest.frameCount === 1 ? [] : evenlySpaced(frames, MOST_TILES);
+  const show = new Shower(await showcaseFolder(context), context);
+  const pictures = await show.join([...tiles, middle], input);
+  const { ffmpeg } = context.scratch;
+  const make = (numbers: boolean) =>
+    show.ffmpeg(
+      stillsArgs(
+        pictures,
+        { tiles, numbers, sheet: join(ffmpeg, SHEET_NAME), poster: join(ffmpeg, POSTER_NAME) },
+        manifest,
+      ),
+    );
+  await make(true).catch(() => make(false));
+  return { poster: true, contactSheet: tiles.length > 0 };
 }
 
 function dataUrl(name: string, type: string, bytes: Uint8Array | undefined): Record<string, string> {
@@ -153,6 +166,11 @@ const pngInput = (path: string): string[] => [
   ...['-protocol_whitelist', 'file', '-f', 'image2', '-pattern_type', 'none', '-c:v', 'png', '-i', path],
 ];
 
+/** PNG files one after the other in one file, as input of one decoder. Like `pngInput`, no playlist. */
+const pngsInput = (path: string): string[] => [
+  ...['-protocol_whitelist', 'file', '-f', 'image2pipe', '-threads', '1', '-c:v', 'png', '-i', path],
+];
+
 /**
  * Scales to square pixels with even width and height, for the halved colours of JPEG and H.264. Transparent areas get black.
  */
@@ -171,24 +189,10 @@ const jpegScaled = (width: number, look: FrameLook): string =>
 const videoScaled = (look: FrameLook, how: string): string =>
   [scaled(PREVIEW_WIDTH, look, `flags=${how}+${EXACT}`), ...inColours('yuv420p', look.display)].join(',');
 
-/** ffmpeg's arguments to make a JPEG of one frame. */
-export function posterArgs(frame: string, output: string, look: FrameLook, width = POSTER_WIDTH): string[] {
-  return [
-    ...COMMON,
-    ...pngInput(frame),
-    '-vf',
-    jpegScaled(width, look),
-    '-frames:v',
-    '1',
-    '-q:v',
-    '3',
-    output,
-  ];
-}
-
-/** Like `posterArgs`, smaller. */
+/** ffmpeg's arguments to make a small JPEG of one frame. */
 export function thumbnailArgs(frame: string, output: string, look: FrameLook): string[] {
-  return posterArgs(frame, output, look, THUMBNAIL_WIDTH);
+  const filter = ['-vf', jpegScaled(THUMBNAIL_WIDTH, look)];
+  return [...COMMON, ...pngInput(frame), ...filter, '-frames:v', '1', '-q:v', '3', output];
 }
 
 /** ffmpeg's arguments to show single frames as a film of `seconds`, each equally long: a preview of a running render. */
@@ -227,45 +231,40 @@ export function previewFilter(frameCount: number, look: FrameLook): string {
   return [...(every > 1 ? [`framestep=${every}`] : []), videoScaled(look, 'bilinear')].join(',');
 }
 
-/** Arguments for rows of frames, with numbers in the corner if `numbers`: not every ffmpeg has `drawtext`. */
-export function contactSheetArgs(
-  frames: readonly FrameFile[],
-  output: string,
+/** What to make of pictures. */
+interface StillsWanted {
+  /** Frame numbers of the first pictures, one for each tile; none makes no sheet. The picture after them is the poster. */
+  readonly tiles: readonly number[];
+  /** Whether tiles show their numbers: not every ffmpeg has `drawtext`. */
+  readonly numbers: boolean;
+  readonly sheet: string;
+  readonly poster: string;
+}
+
+/** ffmpeg's arguments to make rows of frames and a poster of pictures, each decoded once. */
+export function stillsArgs(
+  pictures: string,
+  { tiles, numbers, sheet, poster }: StillsWanted,
   look: FrameLook,
-  numbers: boolean,
 ): string[] {
-  const inputs = frames.flatMap(({ path }) => pngInput(path));
-  const tiles = frames.map(({ frame }, i) => {
-    const number = `,drawtext=text='${frame}':x=8:y=6:fontsize=22:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=4`;
-    return `[${i}:v]${jpegScaled(TILE_WIDTH, look)}${numbers ? number : ''}[t${i}]`;
-  });
-  const joined = frames.map((_, i) => `[t${i}]`).join('');
-  const [across, down] = gridOf(frames.length);
-  const sheet = `${joined}concat=n=${frames.length}:v=1:a=0,tile=${across}x${down}:margin=4:padding=4:color=black`;
-  const filter = ['-filter_complex', `${tiles.join(';')};${sheet}`];
-  return [...COMMON, ...inputs, ...filter, '-frames:v', '1', '-q:v', '4', output];
+  const input = [...COMMON, '-filter_complex_threads', '1', ...pngsInput(pictures), '-filter_complex'];
+  const large = `${jpegScaled(POSTER_WIDTH, look)}[poster]`;
+  const toPoster = ['-map', '[poster]', '-frames:v', '1', '-q:v', '3', poster];
+  if (tiles.length === 0) return [...input, `[0:v]${large}`, ...toPoster];
+  const [across, down] = gridOf(tiles.length);
+  const number = tiles.map((frame, i) => `eq(n,${i})*${frame}`).join('+');
+  const text = `,drawtext=text='%{eif\\:${number}\\:d}':x=8:y=6:fontsize=22:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=4`;
+  const graph = [
+    '[0:v]split[a][b]',
+    `[a]select='lt(n,${tiles.length})',${jpegScaled(TILE_WIDTH, look)}${numbers ? text : ''},tile=${across}x${down}:margin=4:padding=4:color=black[sheet]`,
+    `[b]select='eq(n,${tiles.length})',${large}`,
+  ].join(';');
+  return [...input, graph, '-map', '[sheet]', '-frames:v', '1', '-q:v', '4', sheet, ...toPoster];
 }
 
 function gridOf(tiles: number): [number, number] {
   const across = Math.min(TILES_ACROSS, tiles);
   return [across, Math.ceil(tiles / across)];
-}
-
-/**
- * What a render cost by the built-in price table, because a job may not query EC2. `undefined` without the job definition's
- * `SPOTREEL_MACHINES` (JSON), as on the user's own machine, which costs nothing. Throws `bad-machines`.
- */
-function tableCost(
-  usage: MachineUsage,
-  { options }: Pick<Manifest, 'options'>,
-  { SPOTREEL_MACHINES, AWS_REGION = 'unknown' }: NodeJS.ProcessEnv,
-): RenderCost | undefined {
-  if (SPOTREEL_MACHINES === undefined) return undefined;
-  const machines = parseJson(machinesSchema, Buffer.from(SPOTREEL_MACHINES), (reason) => {
-    const message = `SPOTREEL_MACHINES of the job definition is invalid: ${reason}; deploy again`;
-    return new SpotreelError('bad-machines', 'usage', message);
-  });
-  return renderCost(usage, machines, tableRenderPrices(machines, options.device === 'GPU', AWS_REGION));
 }
 
 /** Makes and stores pictures. `directory` exists, is in the worker's own folder, and holds the source frames. */
@@ -310,6 +309,22 @@ export class Shower {
     const { command, environment } = this.prepared;
     const { signal } = this.context;
     await runProgram([...command, ...args], { environment, signal, timeoutMs: MOST_FFMPEG_MS });
+  }
+
+  /** Puts the frames' files one after the other in one file and returns its path. Holds few in memory. */
+  async join(frames: readonly number[], render: Render): Promise<string> {
+    const path = join(this.directory, 'frames');
+    const file = await open(path, 'w');
+    try {
+      for (let at = 0; at < frames.length; at += FETCHED_AT_ONCE) {
+        const some = frames.slice(at, at + FETCHED_AT_ONCE).map((frame) => render.frameUrl(frame));
+        for (const bytes of await Promise.all(some.map((url) => render.storage.get(url))))
+          await file.writeFile(bytes);
+      }
+    } finally {
+      await file.close();
+    }
+    return path;
   }
 
   async fetch(frames: readonly number[], render: Render): Promise<FrameFile[]> {

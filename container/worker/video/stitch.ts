@@ -1,12 +1,24 @@
 import { rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import {
+  type MachineUsage,
+  makeReceipt,
+  renderCost,
+  type RenderCost,
+  tableRenderPrices,
+  untilNow,
+} from '../../../core/cost/receipt';
 import { codeOf, messageOf, SpotreelError } from '../../../core/errors';
 import { EXIT, exitCodeOf, type StitchCommand } from '../../../core/jobs/worker';
+import { parseJson } from '../../../core/json';
 import { formatFrames, framesOf } from '../../../core/render/frames';
 import type { Manifest } from '../../../core/render/manifest';
+import { machinesSchema } from '../../../core/render/options';
 import type { Gaps, StitchRecord } from '../../../core/render/records';
 import { Render } from '../../../core/render/render';
+import { readSliceRecords } from '../../../core/render/slice-figures';
 import { VIDEO_FILES, type VideoFileFormat } from '../../../core/render/video';
+import { lackingOf } from '../../../core/report/page';
 import { plannedVideo } from '../../../core/scene/plan';
 import { formatLocation, parseLocation } from '../../../core/storage/storage';
 import { countOf } from '../../../core/text';
@@ -23,7 +35,7 @@ import {
   readFrame,
   stillMissing,
 } from './gaps';
-import { showRender } from './showcase';
+import { type Account, makeStills, type Showcase, showRender, type Stills } from './showcase';
 
 /**
  * Adds an attempt with the time that `work` takes to `stitch.json`, for the costs. If it cannot, it logs that and continues.
@@ -58,6 +70,51 @@ async function recordStitch(
   await end(EXIT.done.code);
 }
 
+/** Writes the receipt. Returns the cost and the records that it was computed from. */
+async function giveReceipt(
+  { manifest, render, there }: Showcase,
+  { environment, now }: WorkerContext,
+): Promise<Account> {
+  const at = now();
+  const records = await readSliceRecords(render, manifest, there);
+  const lacking = lackingOf(records.slices);
+  if (lacking) await render.missingFiles.write(lacking);
+  else await render.missingFiles.delete();
+  const noted = await render.stitchRecord.readIfValid();
+  const receipt = makeReceipt({
+    manifest,
+    slices: records.slices,
+    stored: there.size,
+    stitch: noted && untilNow(noted, at),
+    ended: true,
+    costOf: (usage) => tableCost(usage, manifest, environment),
+    at,
+  });
+  await render.receipt.write(receipt);
+  return { records, cost: receipt.cost };
+}
+
+/**
+ * What a render cost by the built-in price table, because a job may not query EC2. `undefined` without the job definition's
+ * `SPOTREEL_MACHINES` (JSON), as on the user's own machine, which costs nothing. Throws `bad-machines`.
+ */
+function tableCost(
+  usage: MachineUsage,
+  { options }: Pick<Manifest, 'options'>,
+  { SPOTREEL_MACHINES, AWS_REGION = 'unknown' }: NodeJS.ProcessEnv,
+): RenderCost | undefined {
+  if (SPOTREEL_MACHINES === undefined) return undefined;
+  const machines = parseJson(machinesSchema, Buffer.from(SPOTREEL_MACHINES), (reason) => {
+    const message = `SPOTREEL_MACHINES of the job definition is invalid: ${reason}; deploy again`;
+    return new SpotreelError('bad-machines', 'usage', message);
+  });
+  return renderCost(usage, machines, tableRenderPrices(machines, options.device === 'GPU', AWS_REGION));
+}
+
+/** Stores the pictures, the receipt and the report. Never fails the job. */
+const show = (showcase: Showcase, context: WorkerContext): Promise<void> =>
+  showRender(showcase, () => giveReceipt(showcase, context), context);
+
 /** Frames fetched and checked ahead of the encoder, so that it does not wait; all are held in memory. */
 const READ_AHEAD = 8;
 
@@ -75,6 +132,8 @@ interface Stitching {
 /** A stitch that makes a video. */
 interface VideoStitching extends Stitching {
   readonly video: VideoFileFormat;
+  /** Poster and contact sheet, if they were begun beside the encoder. */
+  readonly stills?: Promise<Stills>;
 }
 
 /**
@@ -105,7 +164,7 @@ async function checkFrames(stitching: Stitching, context: WorkerContext): Promis
   await checkAllThere(stitching);
   await checkPictures(stitching, context);
   const { manifest, output: render, there } = stitching;
-  await showRender({ manifest, render, there }, context);
+  await show({ manifest, render, there }, context);
 }
 
 /** Throws `frame-bad` for the first missing or damaged frame. */
@@ -121,15 +180,22 @@ async function checkPictures(stitching: Stitching, context: WorkerContext): Prom
 
 async function stitchWhole(stitching: VideoStitching, context: WorkerContext): Promise<void> {
   await checkAllThere(stitching);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  // Beside the encoder, which does not use all cores all the time.
+  const stills = makeStills(stitching, { ...context, signal });
+  stills.catch(() => undefined);
   let made: MadeVideo;
   try {
     made = await encodeWhole(stitching, context);
   } catch (error) {
+    stop.abort();
+    await stills.catch(() => undefined);
     // A frame was damaged after it was stored: the others make a partial video.
     if (codeOf(error) === 'frame-bad') await stitchPartly(stitching, context);
     throw error;
   }
-  await publish(stitching, made, [], context);
+  await publish({ ...stitching, stills }, made, [], context);
 }
 
 async function encodeWhole(stitching: VideoStitching, context: WorkerContext): Promise<MadeVideo> {
@@ -157,7 +223,7 @@ async function stitchPartly(stitching: VideoStitching, context: WorkerContext): 
   const made = await makeVideo(manifest, video, some, context).catch(async (error: unknown) => {
     // The report shows the reasons, even without a picture.
     if (codeOf(error) === 'frames-missing')
-      await showRender({ manifest, render: output, there: new Set() }, context);
+      await show({ manifest, render: output, there: new Set() }, context);
     throw error;
   });
   if (gaps.length > 0 && !(await stillMissing(gaps, stitching))) {
@@ -187,7 +253,7 @@ async function publish(
   await storage.delete(output.videoUrl(video));
   const bad = new Set(gaps.map(({ frame }) => frame));
   const whole = new Set([...there].filter((frame) => !bad.has(frame)));
-  await showRender({ manifest, render: output, there: whole, video: named, lacks, ...rest }, context);
+  await show({ manifest, render: output, there: whole, video: named, lacks, ...rest }, context);
 }
 
 async function noteGaps(
@@ -209,7 +275,7 @@ async function noteGaps(
 }
 
 async function publishWhole(
-  { manifest, output, there, video }: VideoStitching,
+  { manifest, output, there, video, stills }: VideoStitching,
   { path, ...rest }: MadeVideo,
   context: WorkerContext,
 ): Promise<void> {
@@ -220,7 +286,7 @@ async function publishWhole(
   });
   await storage.delete(output.partialVideoUrl(video));
   await output.gaps.delete();
-  await showRender({ manifest, render: output, there, video: path, ...rest }, context);
+  await show({ manifest, render: output, there, stills, video: path, ...rest }, context);
 }
 
 /** The plan's frames in order, each checked again. */

@@ -1,4 +1,4 @@
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { BLEND_MAGIC, BlendFormatError } from './header';
 
 /** Random access to bytes: of a file, or of what it unpacks to. */

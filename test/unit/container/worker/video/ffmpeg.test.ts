@@ -75,3 +75,15 @@ test('the arguments of ffmpeg make a preview as a second output with the same so
   expect(both.filter((arg) => arg === '1:a')).toHaveLength(2);
   expect(both.at(-1)).toBe(preview.path);
 });
+
+test.each([
+  ['h264', '[0:v]pad'],
+  ['prores', '[0:v]split'],
+] as const)(
+  'the graph for %s begins with %s: only 8-bit videos share their pixels with the preview',
+  (format, start) => {
+    const preview = { filter: 'scale=640:-2', codec: [], path: '/scratch/preview.mp4' };
+    const shared = ffmpegArgs({ ...options, format, preview });
+    expect(shared[shared.indexOf('-filter_complex') + 1]!.startsWith(start)).toBe(true);
+  },
+);
