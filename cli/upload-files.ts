@@ -61,13 +61,14 @@ export interface BegunUpload {
 
 /** Starts to look for the objects of the scene's last upload, while the scene is examined. */
 export function beginUpload(
-  scene: Pick<ObjectHead, 'url'>,
+  scene: Pick<ObjectHead, 'url' | 'etag'>,
   uploads: URL,
   storage: Storage,
   cache: string | undefined,
 ): BegunUpload {
   const record = UploadRecord.open(cache, filePath(scene.url));
-  const urls = record.lastFiles.map(([path, etag]) => targetOf({ url: fileUrl(path), etag }, uploads));
+  const files = record.lastFiles.map(([path, etag]) => ({ url: fileUrl(path), etag }));
+  const urls = files.length === 0 ? [] : [scene, ...files].map((file) => targetOf(file, uploads));
   // A fault appears again when the upload asks.
   const early = findUploaded(urls, uploads, storage).catch(() => new Map<string, ObjectHead>());
   return { record, early };
