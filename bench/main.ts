@@ -13,6 +13,7 @@ import { machine } from './machine';
 import { benchReader } from './reader';
 import { benchStitch } from './stitch';
 import { benchSubmit } from './submit';
+import { benchUploads } from './uploads';
 import { ROOT } from './ways';
 
 const RUNS = 5;
@@ -29,6 +30,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   film: benchFilm,
   estimate: benchEstimate,
   image: benchImage,
+  uploads: benchUploads,
 };
 
 async function main(): Promise<void> {

@@ -36,7 +36,7 @@ const FILES_AT_ONCE = 64;
 const BYTES_AT_ONCE = 64 * 1024 * 1024;
 
 /**
- * Hashes files on all cores; `undefined` for a missing file or what is no regular file. `onHashed` gets the number of
+ * Hashes files on all cores; `undefined` for a missing file, a folder, a pipe or a device. `onHashed` gets the number of
  * files and bytes since its last call. Throws a `StorageError` for a file that cannot be read.
  */
 export async function hashFiles(

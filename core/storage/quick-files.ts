@@ -53,7 +53,7 @@ export class QuickFileStorage extends FileStorage {
   }
 }
 
-/** `undefined` for what is no regular file, which it does not open, and for one that cannot be opened. */
+/** `undefined` for a folder, pipe or device, which it does not open, and for a file that cannot be opened. */
 function openFile(path: string): { readonly file: number; readonly size: number } | undefined {
   try {
     if (!statSync(path).isFile()) return undefined;

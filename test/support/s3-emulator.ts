@@ -4,7 +4,7 @@ import { startPythonServer } from './server-process';
 /**
  * moto's own command, but with one request at a time. moto checks a key and writes it in two steps, so several
  * conditional writes at once could succeed, while S3 lets only one succeed. moto has no setting for it. It parses the
- * time stamp of each listed object anew, which takes a third of a listing; here it keeps what it parsed.
+ * time stamp of each listed object again, which takes a third of a listing; here it keeps what it parsed.
  */
 const MOTO_SERVER = `
 import functools, sys, threading, botocore.utils, moto.server
