@@ -15,6 +15,7 @@ import { benchSlices } from './slices';
 import { benchStarts } from './starts';
 import { benchStitch } from './stitch';
 import { benchSubmit } from './submit';
+import { benchUploads } from './uploads';
 import { ROOT } from './ways';
 
 const RUNS = 5;
@@ -33,6 +34,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   estimate: benchEstimate,
   image: benchImage,
   slices: benchSlices,
+  uploads: benchUploads,
 };
 
 async function main(): Promise<void> {

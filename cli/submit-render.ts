@@ -17,7 +17,6 @@ import { formatTags, type RenderOptions, type Tags } from '../core/render/option
 import { describeSlicing } from '../core/render/slices';
 import { preflight, type Preflight, refuseErrors } from '../core/scene/preflight';
 import type { SceneExamination } from '../core/scene/project/examine';
-import { openStorage } from '../core/storage/open-storage';
 import {
   childUrl,
   formatLocation,
@@ -33,7 +32,9 @@ import { type Shot, TEST_FRAMES } from './estimate/test-shot';
 import type { Meter } from './output';
 import { paceOnFarm } from './estimate/pace';
 import { findSource, ocioOption, placeFlags, renderOptionsOf } from './place';
-import { examineForUpload, type UploadedProject, uploadProject } from './upload';
+import { examineForUpload, openUploadStorage, type UploadedProject, uploadProject } from './upload';
+import { beginUpload, type BegunUpload } from './upload-files';
+import { cacheFolder } from './upload-record';
 
 /** A scene to render on a farm, as `spotreel submit` takes it. */
 export interface SubmitRequest {
@@ -165,11 +166,15 @@ export async function submitRender(
   const shown = { ...QUIET, ...view };
   const { options: flags = {}, project, name, tags } = request;
   const asked = renderOptionsOf(flags);
-  const storage = openStorage();
+  const storage = openUploadStorage(cacheFolder());
   const source = await findSource(request.scene, storage);
   const options = { ...asked, ...ocioOption(flags.ocio, source.url) };
   const target = await findTarget(request);
   if (source.url.protocol !== 's3:' && !target.uploads) throw nowhereToGo(source);
+  const begun =
+    source.url.protocol !== 's3:' && target.uploads
+      ? beginUpload(source, target.uploads, storage, cacheFolder())
+      : undefined;
   const { examination, outside } = await examineForUpload(source, project, storage, options);
   const checked = refusedOr(source, examination, options, target);
   shown.found(checked.findings);
@@ -187,7 +192,7 @@ export async function submitRender(
     if (cap === 'stopped') return [];
     caps.push(cap);
   }
-  const found = await inBucket({ source, examination }, target, storage, shown);
+  const found = await inBucket({ source, examination }, target, storage, shown, begun);
   const submitted: SubmittedRender[] = [];
   for (const [i, render] of renders.entries()) {
     if (render.group !== undefined) shown.say(`camera ${printableName(render.options.camera ?? '')}:`);
@@ -350,9 +355,11 @@ async function inBucket(
   { uploads }: Target,
   storage: Storage,
   { say, meter }: Required<SubmitView>,
+  begun: BegunUpload | undefined,
 ): Promise<UploadedProject> {
   if (found.source.url.protocol === 's3:' || !uploads) return found;
-  return uploadProject(found.source, found.examination, uploads, storage, { say, meter, now: Date.now });
+  const view = { say, meter, now: Date.now, cache: cacheFolder() };
+  return uploadProject(found.source, found.examination, uploads, storage, view, begun);
 }
 
 function nowhereToGo({ url }: ObjectHead): SpotreelError {

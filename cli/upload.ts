@@ -1,7 +1,5 @@
-import { basename, dirname } from 'node:path';
-import { mapConcurrently } from '../core/concurrency';
+import { dirname, join } from 'node:path';
 import { SpotreelError } from '../core/errors';
-import { SUBMITTED_FOLDER } from '../core/render/keys';
 import type { RenderOptions } from '../core/render/options';
 import type { FoundDependency } from '../core/scene/project/dependencies';
 import { examineScene, type SceneExamination } from '../core/scene/project/examine';
@@ -9,137 +7,21 @@ import type { FoundFile } from '../core/scene/project/find-files';
 import { isBelow, type ProjectRoot } from '../core/scene/project/paths';
 import { type JudgedUploads, judgeUploads, type OutsideFile } from '../core/scene/project/uploads';
 import { realPlace } from '../core/storage/file-writes';
-import { hasContentOf } from '../core/storage/s3-reads';
-import {
-  childUrl,
-  filePath,
-  formatLocation,
-  type ObjectHead,
-  parseLocation,
-  type Storage,
-  StorageError,
-} from '../core/storage/storage';
-import { formatSeconds, printableName } from '../core/text';
-import { confirm, type Meter, type Reading } from './output';
+import { routeStorage } from '../core/storage/open-storage';
+import { QuickFileStorage } from '../core/storage/quick-files';
+import { formatLocation, type ObjectHead, parseLocation, type Storage } from '../core/storage/storage';
+import { printableName } from '../core/text';
+import { confirm } from './output';
+import { beginUpload, formatMebibytes, headsOf, uploadFiles, type UploadView } from './upload-files';
 
-/** Hex digits of a file's hash in its folder name; collisions are practically impossible. */
-const HASH_DIGITS = 16;
-
-/** Files that are checked and uploaded at a time; large ones use several parallel parts each. */
-const ASKED_AT_ONCE = 16;
-const UPLOADED_AT_ONCE = 4;
-
-/** Files that are compared with objects at a time. */
-const HASHED_AT_ONCE = 2;
-
-/** Where an upload shows its progress; `now` in milliseconds. */
-export interface UploadView {
-  readonly say: (text: string) => void;
-  readonly meter: Meter;
-  readonly now: () => number;
-}
-
-interface Upload {
-  readonly file: ObjectHead;
-  readonly target: URL;
-}
-
-/**
- * Uploads local files and returns their objects in the same order. Folders are named by content, so stored files are
- * not uploaded again and no object that a render reads is overwritten. Objects whose content differs from their name
- * are replaced. Objects two folders below the uploads start no render by themselves.
- */
-export async function uploadFiles(
-  files: readonly ObjectHead[],
-  uploads: URL,
-  storage: Storage,
-  { say, meter, now }: UploadView,
-): Promise<ObjectHead[]> {
-  const wanted = files.map((file) => ({ file, target: targetOf(file, uploads) }));
-  const before = await mapConcurrently(wanted, ASKED_AT_ONCE, ({ target }) => storage.head(target));
-  const there = await mapConcurrently(
-    wanted.map((upload, index) => ({ upload, head: before[index] })),
-    HASHED_AT_ONCE,
-    async ({ upload, head }) => (head && (await isContent(head, upload)) ? head : undefined),
-  );
-  // The same file under two paths is one object.
-  const missing = [
-    ...new Map(
-      wanted.filter((_, index) => !there[index]).map((upload) => [upload.target.href, upload]),
-    ).values(),
-  ];
-  say(announcement(wanted, missing));
-  const began = now();
-  const total = missing.reduce((sum, { file }) => sum + file.size, 0);
-  const arrived = new Map<string, number>();
-  const arrive = (href: string, bytes: number): void => {
-    arrived.set(href, bytes);
-    const done = [...arrived.values()].reduce((sum, part) => sum + part, 0);
-    // Stored files need no progress.
-    if (done < total) meter.show(uploadReading(done, total, (now() - began) / 1000));
+/** Storage for uploads, which may have thousands of files. An interrupted upload of a large file resumes. */
+export function openUploadStorage(cache: string | undefined): Storage {
+  const openS3 = async (): Promise<Storage> => {
+    if (cache === undefined) return (await import('../core/storage/s3-storage')).createS3Storage();
+    const { createResumingS3Storage } = await import('../core/storage/s3-resume');
+    return createResumingS3Storage(join(cache, 'parts'));
   };
-  try {
-    await mapConcurrently(missing, UPLOADED_AT_ONCE, ({ file, target }) =>
-      storage.upload(filePath(file.url), target, { onProgress: (bytes) => arrive(target.href, bytes) }),
-    );
-  } finally {
-    if (missing.length > 0) meter.stop();
-  }
-  const pairs = wanted.map((upload, index) => ({ upload, kept: there[index], other: before[index] }));
-  return mapConcurrently(pairs, ASKED_AT_ONCE, async ({ upload, kept, other }) => {
-    const head = kept ?? (await storage.head(upload.target));
-    const isNew = head?.size === upload.file.size && (head === kept || isWritten(head, other));
-    if (head && isNew) return head;
-    throw uploadLost(upload);
-  });
-}
-
-function targetOf({ url, etag }: ObjectHead, uploads: URL): URL {
-  return childUrl(uploads, SUBMITTED_FOLDER, etag.slice(0, HASH_DIGITS), basename(filePath(url)));
-}
-
-/**
- * Whether an object has the content of the file. Objects encrypted with a KMS key have no comparable ETag and count as
- * different.
- */
-async function isContent({ size, etag }: ObjectHead, { file }: Upload): Promise<boolean> {
-  return size === file.size && (etag === file.etag || (await hasContentOf(filePath(file.url), etag)));
-}
-
-/** Whether an object was written since it was `other`. */
-function isWritten({ etag, lastModified }: ObjectHead, other: ObjectHead | undefined): boolean {
-  return etag !== other?.etag || lastModified > other.lastModified;
-}
-
-function announcement(wanted: readonly Upload[], missing: readonly Upload[]): string {
-  const [only] = wanted;
-  if (wanted.length === 1 && only) {
-    const to = formatLocation(only.target);
-    const { url, size } = only.file;
-    return missing.length === 0
-      ? `${to} is already uploaded`
-      : `uploading ${filePath(url)} (${formatMebibytes(size)}) to ${to}`;
-  }
-  const bytes = missing.reduce((sum, { file }) => sum + file.size, 0);
-  const kept = wanted.length - missing.length;
-  if (missing.length === 0) return `all ${wanted.length} files are already uploaded`;
-  const rest = kept > 0 ? `; ${kept} are already uploaded` : '';
-  return `uploading ${missing.length} ${missing.length === 1 ? 'file' : 'files'} (${formatMebibytes(bytes)})${rest}`;
-}
-
-function uploadLost({ file, target }: Upload): SpotreelError {
-  const message = `${formatLocation(target)} no longer matches ${filePath(file.url)}; submit again`;
-  return new SpotreelError('upload-lost', 'passing', message);
-}
-
-/** The progress of an upload after so many seconds. */
-export function uploadReading(done: number, total: number, seconds: number): Reading {
-  const left = done > 0 ? `about ${formatSeconds(((total - done) / done) * seconds)} left` : '';
-  return { total, done, count: `${formatMebibytes(done)} of ${formatMebibytes(total)}`, note: left };
-}
-
-export function formatMebibytes(bytes: number): string {
-  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+  return routeStorage({ 'file:': new QuickFileStorage(), 's3:': openS3 });
 }
 
 /** A scene in the bucket, with its examination and files in the bucket. */
@@ -158,10 +40,15 @@ export async function uploadProject(
   uploads: URL,
   storage: Storage,
   view: UploadView,
+  begun = beginUpload(scene, uploads, storage, view.cache),
 ): Promise<UploadedProject> {
+  const { record } = begun;
   const files = filesToUpload(examination);
-  const heads = await mapConcurrently(files, HASHED_AT_ONCE, (file) => headOf(file, storage));
-  const [source, ...objects] = await uploadFiles([scene, ...heads], uploads, storage, view);
+  const heads = await headsOf(files, record, view);
+  const unsaved = await record.save();
+  if (unsaved !== undefined) view.say(`the next upload reads all files again: ${unsaved}`);
+  const [source, ...objects] = await uploadFiles([scene, ...heads], uploads, storage, view, begun);
+  await record.save();
   const objectAt = new Map(files.map(({ path }, index) => [path, objects[index]!]));
   return { source: source!, examination: relocate(examination, objectAt) };
 }
@@ -171,13 +58,6 @@ function filesToUpload({ project, scenePath }: SceneExamination): FoundFile[] {
   return [...new Map(files.map((file) => [file.path, file])).values()].filter(
     ({ path }) => path !== scenePath,
   );
-}
-
-async function headOf({ url }: FoundFile, storage: Storage): Promise<ObjectHead> {
-  const head = await storage.head(url);
-  if (head) return head;
-  const message = `${formatLocation(url)} disappeared during the upload: restore it and submit again`;
-  throw new StorageError('not-found', url, message);
 }
 
 /** The examination of the scene in the bucket. Pure. */

@@ -21,7 +21,8 @@ import {
 import { denoiserFor, divideMachine, hasDisplay, hasOwnColors } from '../local/farm';
 import { listenForStop, reportFindings, say } from '../output';
 import { findSource, localFolder, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
-import { confirmUploads, examineForUpload, type UploadFlags } from '../upload';
+import { confirmUploads, examineForUpload, openUploadStorage, type UploadFlags } from '../upload';
+import { cacheFolder } from '../upload-record';
 
 interface EstimateFlags extends OptionFlags, UploadFlags {
   readonly testFrames: number;
@@ -43,7 +44,7 @@ export async function estimateCommand(file: string, flags: EstimateFlags): Promi
   const { threads, ...here } = renderOptionsOf(flags);
   const asked = flags.onFarm ? { ...here, threads } : here;
   const output = localFolder(flags.output);
-  const storage = openStorage();
+  const storage = flags.onFarm ? openUploadStorage(cacheFolder()) : openStorage();
   const source = await findSource(file, storage);
   const options = { ...asked, ...ocioOption(flags.ocio, source.url, flags.onFarm ? {} : process.env) };
   const onGpu = options.device === 'GPU';

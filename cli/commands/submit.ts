@@ -4,7 +4,7 @@ import { parseTags } from '../../core/render/options';
 import { REQUEST_PARTS } from '../../core/render/upload-options';
 import { TEST_FRAMES } from '../estimate/test-shot';
 import { explain, type Run, usDollars, withRenderOptions, withUploadOptions, zeroOrMore } from '../help';
-import { createMeter, listenForStop, reportFindings, say } from '../output';
+import { createMeter, listenForStop, onStopSignal, reportFindings, say } from '../output';
 import { type OptionFlags, renderOptionsOf } from '../place';
 import { submitRender, type SubmitView } from '../submit-render';
 import { confirmUploads, type UploadFlags } from '../upload';
@@ -29,17 +29,26 @@ interface SubmitFlags extends OptionFlags, UploadFlags {
  */
 export async function submitCommand(file: string | undefined, flags: SubmitFlags): Promise<number> {
   let stoppedBy = 0;
+  // What is uploaded and submitted by then counts for the next call.
+  const listen = () =>
+    onStopSignal((exitCode) => {
+      say('stopped: run the same command again to resume');
+      process.exit(exitCode);
+    });
+  let release = listen();
   const view: SubmitView = {
     say,
     meter: createMeter(process.stderr, Date.now),
     found: reportFindings,
     confirm: (outside) => confirmUploads(outside, flags.yes === true, say),
     test: async (run) => {
+      release();
       const stopping = listenForStop();
       try {
         return await run(stopping.signal);
       } finally {
         stopping.release();
+        release = listen();
         stoppedBy = stopping.exitCode();
       }
     },
@@ -55,7 +64,7 @@ export async function submitCommand(file: string | undefined, flags: SubmitFlags
     jobDefinition: flags.definition,
     scene: inputOf(file, flags),
   };
-  const renders = await submitRender(request, view);
+  const renders = await submitRender(request, view).finally(() => release());
   if (renders.length > 0) return 0;
   return stoppedBy === 0 ? 1 : stoppedBy;
 }

@@ -29,6 +29,7 @@ import { divideMachine, type Machine } from '../local/farm';
 import { createProgressView } from '../local/run';
 import { createMeter, describeRows } from '../output';
 import { localFolder } from '../place';
+import { cacheFolder } from '../upload-record';
 import { type AskedFarm, type FarmSize, warmNotes } from './farm';
 import {
   ESTIMATES,
@@ -309,7 +310,12 @@ export async function makeEstimate(request: EstimateRequest): Promise<Estimate |
   const common = { testFrames, storage, signal };
   const meter = createMeter(stderr, Date.now);
   const test = testOn
-    ? await testOnFarm(shot, { ...common, farm: testOn, meter, upload: { say, meter, now: Date.now } })
+    ? await testOnFarm(shot, {
+        ...common,
+        farm: testOn,
+        meter,
+        upload: { say, meter, now: Date.now, cache: cacheFolder() },
+      })
     : await testHere(shot, { ...common, machine, output, view: createProgressView(stderr, Date.now) });
   if (!test) return undefined;
   const into = testOn ? Render.at(output, test.render.renderId, storage) : test.render;

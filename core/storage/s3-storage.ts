@@ -36,11 +36,11 @@ import {
  * Bytes; S3 allows parts of 5 MiB to 5 GiB. With `PARTS_AT_ONCE`, 32 MiB of an upload are under way at once.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
  */
-const PART_SIZE = 8 * 1024 * 1024;
-const PARTS_AT_ONCE = 4;
+export const PART_SIZE = 8 * 1024 * 1024;
+export const PARTS_AT_ONCE = 4;
 
 /** S3's limit. Files over 78 GiB need parts larger than `PART_SIZE`. */
-const MAX_PARTS = 10_000;
+export const MAX_PARTS = 10_000;
 
 /** Most retries of a write after conflicts with another write (409). */
 const MAX_CONFLICTS = 5;
@@ -48,7 +48,8 @@ const MAX_CONFLICTS = 5;
 /** User metadata that identifies our own conditional write; see `writeConditionally`. */
 const WRITE_ID = 'spotreel-write';
 
-type Target = Pick<
+/** The object that a request writes. */
+export type Target = Pick<
   PutObjectCommandInput,
   'Bucket' | 'Key' | 'ContentType' | 'IfNoneMatch' | 'IfMatch' | 'Metadata'
 >;
@@ -60,7 +61,7 @@ type Send = (target: Target) => Promise<void>;
  * client cannot. Listing needs `s3:ListBucket`. Without it, S3 answers 403 (`denied`) for a missing object.
  */
 export class S3Storage implements Storage {
-  constructor(private readonly client: S3Client) {}
+  constructor(protected readonly client: S3Client) {}
 
   async head(url: URL): Promise<ObjectHead | undefined> {
     try {
@@ -159,7 +160,7 @@ export class S3Storage implements Storage {
     }
     // S3 checks the condition only after the upload of all parts.
     if (options.ifAbsent && (await this.head(url))) throw s3Exists(url);
-    await this.write(url, options, (target) => this.uploadParts(path, size, target, options.onProgress));
+    await this.write(url, options, (target) => this.uploadParts(path, size, target, options));
   }
 
   async fetch(url: URL, directory: string, etag?: string): Promise<string> {
@@ -220,11 +221,11 @@ export class S3Storage implements Storage {
     }
   }
 
-  private async uploadParts(
+  protected async uploadParts(
     path: string,
     size: number,
     target: Target,
-    onProgress?: UploadOptions['onProgress'],
+    { onProgress }: UploadOptions,
   ): Promise<void> {
     // Imported here, because programs that write only small objects (the Lambdas) do not need it.
     const { Upload } = await import('@aws-sdk/lib-storage');
@@ -282,7 +283,7 @@ function bare(etag = ''): string {
 }
 
 /** Whether reading the file failed, not the network: only errors of the file system have a path. */
-function isSystemError(error: unknown): boolean {
+export function isSystemError(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'path' in error;
 }
 
@@ -296,9 +297,14 @@ const CONNECT_MS = 10_000;
  * to its global agent, which the SDK does not use (https://nodejs.org/api/http.html#built-in-proxy-support).
  */
 export function createS3Storage(idleMs = IDLE_MS): S3Storage {
+  return new S3Storage(createS3Client(idleMs));
+}
+
+/** The client of `createS3Storage`. */
+export function createS3Client(idleMs = IDLE_MS): S3Client {
   const timeouts = { connectionTimeout: CONNECT_MS, socketTimeout: idleMs };
   const viaProxy = process.env.NODE_USE_ENV_PROXY === '1' && { httpsAgent: PROXY_AGENT };
-  return new S3Storage(new S3Client({ requestHandler: { ...timeouts, ...viaProxy } }));
+  return new S3Client({ requestHandler: { ...timeouts, ...viaProxy } });
 }
 
 /** As many connections as the SDK's own agent. The types of Node 20 lack `proxyEnv`. */

@@ -68,8 +68,16 @@ export interface PutOptions {
 
 /** How a file is uploaded. */
 export interface UploadOptions extends PutOptions {
-  /** Called with the number of uploaded bytes; at the end, with the size. */
-  readonly onProgress?: (bytes: number) => void;
+  /**
+   * Called with the number of uploaded bytes; at the end, with the size. `resumed`: how many of them an earlier upload
+   * sent.
+   */
+  readonly onProgress?: (bytes: number, resumed?: number) => void;
+  /**
+   * Identifies the content of the file, such as its MD5. A storage that resumes uploads then skips the parts that an
+   * interrupted upload of this content to this URL sent.
+   */
+  readonly content?: string;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   BatchClient,
   CreateComputeEnvironmentCommand,
@@ -18,6 +20,7 @@ export function emulatedEnvironment({ endpoint }: S3Emulator): NodeJS.ProcessEnv
     AWS_ACCESS_KEY_ID: 'test',
     AWS_SECRET_ACCESS_KEY: 'test',
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+    XDG_CACHE_HOME: join(tmpdir(), `spotreel-cache-${process.pid}`),
   };
 }
 

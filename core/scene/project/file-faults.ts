@@ -204,6 +204,8 @@ const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 function isText(bytes: Uint8Array): boolean {
   const isMarked = (first: number, second: number) => bytes[0] === first && bytes[1] === second;
   const utf16 = isMarked(0xff, 0xfe) ? 'utf-16le' : isMarked(0xfe, 0xff) ? 'utf-16be' : undefined;
+  // Quicker than a decoder that throws, and most files are binary. In UTF-8, control characters are single bytes.
+  if (!utf16 && CONTROL.test(latin1(bytes))) return false;
   try {
     return !CONTROL.test(new TextDecoder(utf16 ?? 'utf-8', { fatal: true }).decode(bytes, { stream: true }));
   } catch {

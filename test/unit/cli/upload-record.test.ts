@@ -1,0 +1,86 @@
+import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cacheFolder, UploadRecord } from '../../../cli/upload-record';
+import { useScratchFolder } from '../../support/scratch-folder';
+
+const at = useScratchFolder();
+const SCENE = '/film/shot.blend';
+const object = (etag: string) => ({ url: new URL('s3://films/uploads/submitted/0f/a.exr'), etag });
+const recordFile = (): string => join(at('uploads'), readdirSync(at('uploads'))[0]!);
+
+async function saved(): Promise<UploadRecord> {
+  const record = UploadRecord.open(at('.'), SCENE);
+  record.noteFile('/film/a.exr', 'stamp-1', 'md5-a');
+  record.noteObject(object('etag-of-parts'), 'md5-a');
+  expect(await record.save()).toBeUndefined();
+  return UploadRecord.open(at('.'), SCENE);
+}
+
+describe('UploadRecord', () => {
+  test('knows the MD5 of a file with the same stamp', async () => {
+    expect((await saved()).md5Of('/film/a.exr', 'stamp-1')).toBe('md5-a');
+  });
+
+  test('does not know a file with another stamp', async () => {
+    expect((await saved()).md5Of('/film/a.exr', 'stamp-2')).toBeUndefined();
+  });
+
+  test('knows the content of an object with the same ETag', async () => {
+    expect((await saved()).hasContent(object('etag-of-parts'), 'md5-a')).toBe(true);
+  });
+
+  test('does not know an object with another ETag', async () => {
+    expect((await saved()).hasContent(object('other'), 'md5-a')).toBe(false);
+  });
+
+  test('does not know an object with other content', async () => {
+    expect((await saved()).hasContent(object('etag-of-parts'), 'md5-b')).toBe(false);
+  });
+
+  test('of another scene is another record', async () => {
+    await saved();
+    expect(UploadRecord.open(at('.'), '/film/other.blend').lastFiles).toEqual([]);
+  });
+
+  test('is empty if its file is cut off', async () => {
+    await saved();
+    writeFileSync(recordFile(), '{"version":1,"files":[["/film/a');
+    expect(UploadRecord.open(at('.'), SCENE).lastFiles).toEqual([]);
+  });
+
+  test('forgets files that the last upload did not use', async () => {
+    const record = await saved();
+    record.noteFile('/film/b.exr', 'stamp-1', 'md5-b');
+    await record.save();
+    expect(UploadRecord.open(at('.'), SCENE).lastFiles).toEqual([['/film/b.exr', 'md5-b']]);
+  });
+
+  test('deletes records that were not used for 90 days', async () => {
+    await saved();
+    const old = join(at('uploads'), 'old.json');
+    writeFileSync(old, '{}');
+    utimesSync(old, 1, 1);
+    const record = UploadRecord.open(at('.'), SCENE);
+    record.md5Of('/film/a.exr', 'stamp-1');
+    await record.save();
+    expect(readdirSync(at('uploads'))).not.toContain('old.json');
+  });
+
+  test('reports why it cannot be saved', async () => {
+    writeFileSync(at('file'), '');
+    const record = UploadRecord.open(at('file'), SCENE);
+    record.noteFile('/film/a.exr', 'stamp-1', 'md5-a');
+    expect(await record.save()).toContain('is a file, not a folder');
+  });
+});
+
+describe('cacheFolder', () => {
+  test.each([
+    ['linux', { HOME: '/home/ann' }, '/home/ann/.cache/spotreel'],
+    ['darwin', { HOME: '/Users/ann' }, '/Users/ann/Library/Caches/spotreel'],
+    ['linux', { HOME: '/home/ann', XDG_CACHE_HOME: '/fast' }, '/fast/spotreel'],
+    ['linux', { HOME: '/home/ann', XDG_CACHE_HOME: 'relative' }, '/home/ann/.cache/spotreel'],
+  ] as const)('on %s with %j is %s', (platform, environment, folder) => {
+    expect(cacheFolder(environment, platform)).toBe(folder);
+  });
+});
