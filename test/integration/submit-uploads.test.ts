@@ -126,7 +126,7 @@ test('submit resumes the upload of a large file after Ctrl-C', async () => {
   expect(await submit(scene)).toMatchObject({ exitCode: 0 });
   const sent = proxy.requests.filter(({ method, path }) => method === 'PUT' && path.endsWith('/big.exr'));
   expect(sent).toHaveLength(3);
-  const [{ path }] = sent as [(typeof sent)[0]];
+  const { path } = sent[0]!;
   const { Body } = await aws.client.send(
     new GetObjectCommand({ Bucket: BUCKET, Key: path.slice(`/${BUCKET}/`.length) }),
   );
