@@ -237,6 +237,17 @@ const attemptSchema = z.lazy(() =>
     missingFileCount: z.optional(count()),
     /** The unfinished frame of a stopped attempt, and Blender's lost seconds for it. */
     dropped: z.optional(z.object({ frame: z.int(), seconds: seconds() })),
+    /** What became of the data that Cycles keeps between frames (`persistent_data.py`). */
+    persistentData: z.optional(
+      z.object({
+        /** Why none are kept, since which frame, and the largest difference of a sample (1 is white). */
+        reason: z.optional(z.string()),
+        frame: z.optional(z.int()),
+        difference: z.optional(z.number()),
+        /** Blender's seconds, less those of the check. */
+        savedSeconds: z.number(),
+      }),
+    ),
     /** The worker's own memory, without Blender's. */
     peakMemoryBytes: z.optional(count()),
     /** Memory of the largest Blender that saved a frame. Linux only. */

@@ -1,5 +1,6 @@
 import { mapConcurrently } from '../concurrency';
-import { framesOf } from './frames';
+import { countOf, formatSeconds, printableName } from '../text';
+import { formatFrames, framesOf } from './frames';
 import type { Manifest } from './manifest';
 import type { FrameFailure, SliceAttempt, SliceReport } from './records';
 import type { Render } from './render';
@@ -56,6 +57,16 @@ export interface ReportFigures {
   readonly interruptions: number;
   /** Memory of the largest Blender, in bytes; absent if the system does not report it. */
   readonly blenderPeakMemoryBytes?: number;
+  /** Absent if no slice kept data between frames, or tried to. */
+  readonly keptData?: KeptDataFigures;
+}
+
+/** What data saved that Cycles kept between frames. */
+export interface KeptDataFigures {
+  /** Blender's seconds; below 0 if checks cost more than was saved. */
+  readonly savedSeconds: number;
+  /** Slices in whose latest attempt data were not kept to the end, and why. */
+  readonly off: ReadonlyArray<{ readonly slice: number; readonly why: string }>;
 }
 
 /** The worker's exit code for an attempt that was stopped without a fault. */
@@ -78,7 +89,89 @@ export function reportFigures({ slices }: Pick<SliceRecords, 'slices'>): ReportF
     droppedSeconds: sum(attempts.map(({ dropped }) => dropped?.seconds ?? 0)),
     interruptions: stretches.filter(({ end }) => end === 'stopped' || end === 'lost').length,
     ...(peaks.length > 0 && { blenderPeakMemoryBytes: most(peaks) }),
+    ...keptDataOf(slices),
   };
+}
+
+function keptDataOf(slices: readonly SliceReport[]): Pick<ReportFigures, 'keptData'> {
+  const records = slices.flatMap(({ attempts }) => attempts.flatMap(({ persistentData: one }) => one ?? []));
+  if (records.length === 0) return {};
+  const off = slices.flatMap(({ slice, attempts }) => {
+    const { reason, frame, difference } = attempts.at(-1)?.persistentData ?? {};
+    return reason === undefined ? [] : [{ slice, why: describeReason(reason, frame, difference) }];
+  });
+  return { keptData: { savedSeconds: sum(records.map(({ savedSeconds }) => savedSeconds)), off } };
+}
+
+const REASON_WORDS: Readonly<Record<string, string>> = {
+  scenes: 'several scenes or the sequencer make its frames',
+  layers: 'it renders several view layers',
+  simulations: 'it has a simulation without a bake',
+  'little-gain': 'little would be saved',
+  unreadable: 'frames could not be compared',
+  memory: 'memory could run out',
+};
+
+/** Why data are not kept, in words. Reasons of later versions are shown as they are. Pure. */
+export function describeReason(reason: string, frame?: number, difference = 0): string {
+  if (reason === 'difference')
+    return `frame ${frame ?? ''} differed by up to ${difference.toPrecision(2)}, where 1 is white`;
+  return REASON_WORDS[reason] ?? printableName(reason);
+}
+
+/** `saved about 12 min; off in slices 1, 2: little would be saved`. Pure. */
+export function describeKeptData({ savedSeconds, off }: KeptDataFigures): string {
+  const saved = savedSeconds >= 1 ? [`saved about ${formatSeconds(savedSeconds)}`] : [];
+  const whys = [...new Set(off.map(({ why }) => why))];
+  const shown = whys.slice(0, MOST_WHYS).map((why) => {
+    const slices = off.filter((one) => one.why === why).map(({ slice }) => slice);
+    return `off in slice${slices.length === 1 ? '' : 's'} ${formatFrames(slices)}: ${why}`;
+  });
+  const more = whys.length > MOST_WHYS ? [`and ${countOf(whys.length - MOST_WHYS, 'more reason')}`] : [];
+  const parts = [...saved, ...shown, ...more];
+  return parts.length > 0 ? parts.join('; ') : 'saved nothing';
+}
+
+/** Most reasons that are listed. */
+const MOST_WHYS = 3;
+
+type PersistentData = NonNullable<SliceAttempt['persistentData']>;
+
+/** What a slice knows about kept data. */
+export interface KeptData {
+  readonly record?: PersistentData | undefined;
+  /** Seconds of a frame from nothing, by the Blender that runs. */
+  readonly freshSeconds?: number;
+}
+
+/** A report of Blender about one frame. */
+interface FrameReport {
+  readonly reason?: string | undefined;
+  readonly difference?: number | undefined;
+  readonly freshSeconds?: number | undefined;
+  readonly kept?: true | undefined;
+}
+
+/**
+ * Adds one frame of `seconds`. A frame with kept data saves the difference from a frame from nothing, and a frame that was
+ * rendered more than once costs the rest of its seconds. Pure.
+ */
+export function addFrameData(
+  { record, freshSeconds: before }: KeptData,
+  frame: number,
+  seconds: number,
+  { reason, difference, freshSeconds, kept }: FrameReport,
+): KeptData {
+  // No part of a frame takes longer than the frame.
+  const fresh = freshSeconds === undefined ? before : Math.min(freshSeconds, seconds);
+  const cost = freshSeconds === undefined ? 0 : seconds - fresh!;
+  const saved = kept && fresh !== undefined ? fresh - seconds : 0;
+  const savedSeconds = (record?.savedSeconds ?? 0) + saved - cost;
+  const why = reason === undefined ? {} : { reason, frame, ...(difference !== undefined && { difference }) };
+  // A later Blender of the slice may keep data although an earlier one did not.
+  const { reason: _, frame: __, difference: ___, ...rest } = record ?? {};
+  const base = freshSeconds !== undefined && reason === undefined ? rest : (record ?? {});
+  return { record: { ...base, ...why, savedSeconds }, ...(fresh !== undefined && { freshSeconds: fresh }) };
 }
 
 /** Seconds of frames, ascending by frame. The last rendering of a frame counts. */
