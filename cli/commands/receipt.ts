@@ -4,6 +4,7 @@ import { makeReceipt, NOT_IN_COST, type Receipt, type RenderCost } from '../../c
 import { formatTags } from '../../core/render/options';
 import { plannedVideo } from '../../core/scene/plan';
 import { hasEnded } from '../../core/status/look';
+import { describeKeptData } from '../../core/render/slice-figures';
 import { openStorage } from '../../core/storage/open-storage';
 import { countOf, formatExactSeconds, formatSeconds, printable, printableName } from '../../core/text';
 import { describeAttempts, describeMachineTime } from '../describe-state';
@@ -15,7 +16,7 @@ import { describeRows } from '../output';
 
 function describeReceipt(receipt: Receipt, ended: boolean, hasVideo: boolean): string {
   const { renderId, source, tags, frames, attempts, interruptions, machineSeconds } = receipt;
-  const { frameSeconds, retriedMemory, cost } = receipt;
+  const { frameSeconds, retriedMemory, keptData, cost } = receipt;
   const { slices, stitch, onDemand, interrupted, lost } = machineSeconds;
   const rows: Array<readonly [string, string]> = [
     ['scene', source],
@@ -30,6 +31,7 @@ function describeReceipt(receipt: Receipt, ended: boolean, hasVideo: boolean): s
       : []),
     ...(retriedMemory ? [['more memory', describeMemory(retriedMemory)] as const] : []),
     ...(frameSeconds ? frameRows(frameSeconds) : []),
+    ...(keptData ? [['kept data', describeKeptData(keptData)] as const] : []),
     ...(cost ? costRows(cost) : []),
   ];
   const lines = describeRows(rows);

@@ -2,6 +2,7 @@ import type { Manifest } from '../render/manifest';
 import type { Machines, Tags } from '../render/options';
 import type { SliceAttempt, StitchRecord } from '../render/records';
 import {
+  type KeptDataFigures,
   type Quartiles,
   quartilesOf,
   reportFigures,
@@ -204,6 +205,8 @@ export interface Receipt {
     /** Part of `machineSeconds.slices`. */
     readonly machineSeconds: number;
   };
+  /** Blender's seconds that kept data saved, and in how many slices they were off; absent if no slice kept any. */
+  readonly keptData?: KeptDataFigures;
   /** Blender's time per frame; absent without frames. */
   readonly frameSeconds?: Quartiles & {
     readonly slowest: { readonly frame: number; readonly seconds: number };
@@ -234,7 +237,7 @@ export interface ReceiptInput extends Pick<SliceRecords, 'slices'> {
 export function makeReceipt(input: ReceiptInput): Receipt {
   const { manifest, slices, stored, stitch, ended, costOf, at } = input;
   const { renderId, source, tags = {}, frameCount, sliceCount } = manifest;
-  const { frames, stretches } = reportFigures({ slices });
+  const { frames, stretches, keptData } = reportFigures({ slices });
   const going = new Set(ended ? [] : slices.flatMap(({ slice, attempts }) => openAttempt(slice, attempts)));
   const interrupted = stretches.filter((one) => wasInterrupted(one) && !going.has(keyOf(one)));
   const usage = machineUsage(stretches, stitch);
@@ -263,6 +266,7 @@ export function makeReceipt(input: ReceiptInput): Receipt {
       lost: tenths(sum(interrupted.map(lostSeconds))),
     },
     ...memoryOf(stretches),
+    ...(keptData && { keptData: { ...keptData, savedSeconds: tenths(keptData.savedSeconds) } }),
     ...(quartiles && slowest && { frameSeconds: { ...quartiles, slowest } }),
     slices: columnsOf(stretches, interrupted, sliceCount),
     ...(cost && { cost }),

@@ -1,6 +1,6 @@
 import { mapConcurrently } from '../concurrency';
 import { countOf, formatSeconds, printableName } from '../text';
-import { formatFrames, framesOf } from './frames';
+import { framesOf } from './frames';
 import type { Manifest } from './manifest';
 import type { FrameFailure, SliceAttempt, SliceReport } from './records';
 import type { Render } from './render';
@@ -65,8 +65,8 @@ export interface ReportFigures {
 export interface KeptDataFigures {
   /** Blender's seconds; below 0 if checks cost more than was saved. */
   readonly savedSeconds: number;
-  /** Slices in whose latest attempt data were not kept to the end, and why. */
-  readonly off: ReadonlyArray<{ readonly slice: number; readonly why: string }>;
+  /** Why the latest attempts of slices did not keep data to the end, and how many slices. */
+  readonly off: ReadonlyArray<{ readonly why: string; readonly slices: number }>;
 }
 
 /** The worker's exit code for an attempt that was stopped without a fault. */
@@ -79,6 +79,7 @@ export function reportFigures({ slices }: Pick<SliceRecords, 'slices'>): ReportF
     all.map((one, i) => stretchOf(slice, one, all[i + 1])),
   );
   const peaks = attempts.flatMap(({ blenderPeakMemoryBytes: bytes }) => (bytes === undefined ? [] : [bytes]));
+  const keptData = keptDataOf(slices);
   const [from, to] = [least(stretches.map((one) => one.from)), most(stretches.map((one) => one.to))];
   return {
     frames: latestFrames(attempts),
@@ -89,18 +90,36 @@ export function reportFigures({ slices }: Pick<SliceRecords, 'slices'>): ReportF
     droppedSeconds: sum(attempts.map(({ dropped }) => dropped?.seconds ?? 0)),
     interruptions: stretches.filter(({ end }) => end === 'stopped' || end === 'lost').length,
     ...(peaks.length > 0 && { blenderPeakMemoryBytes: most(peaks) }),
-    ...keptDataOf(slices),
+    ...(keptData && { keptData }),
   };
 }
 
-function keptDataOf(slices: readonly SliceReport[]): Pick<ReportFigures, 'keptData'> {
-  const records = slices.flatMap(({ attempts }) => attempts.flatMap(({ persistentData: one }) => one ?? []));
-  if (records.length === 0) return {};
-  const off = slices.flatMap(({ slice, attempts }) => {
-    const { reason, frame, difference } = attempts.at(-1)?.persistentData ?? {};
-    return reason === undefined ? [] : [{ slice, why: describeReason(reason, frame, difference) }];
-  });
-  return { keptData: { savedSeconds: sum(records.map(({ savedSeconds }) => savedSeconds)), off } };
+/** Adds up what slices report; `undefined` for nothing. Pure. */
+export function addKeptData(all: readonly KeptDataFigures[]): KeptDataFigures | undefined {
+  if (all.length === 0) return undefined;
+  const counts = new Map<string, number>();
+  for (const { why, slices } of all.flatMap(({ off }) => off)) {
+    const key = counts.has(why) || counts.size < MOST_WHYS ? why : 'other reasons';
+    counts.set(key, (counts.get(key) ?? 0) + slices);
+  }
+  const savedSeconds = sum(all.map((one) => one.savedSeconds));
+  return { savedSeconds, off: [...counts].map(([why, slices]) => ({ why, slices })) };
+}
+
+/** Most reasons that are kept apart. */
+const MOST_WHYS = 10;
+
+function keptDataOf(slices: readonly SliceReport[]): KeptDataFigures | undefined {
+  const figures = slices.flatMap(({ attempts }) =>
+    attempts.flatMap(({ persistentData }, i) => {
+      if (!persistentData) return [];
+      const { savedSeconds, reason, frame, difference } = persistentData;
+      const isLatest = i === attempts.length - 1;
+      const why = reason !== undefined && isLatest ? describeReason(reason, frame, difference) : undefined;
+      return [{ savedSeconds, off: why === undefined ? [] : [{ why, slices: 1 }] }];
+    }),
+  );
+  return addKeptData(figures);
 }
 
 const REASON_WORDS: Readonly<Record<string, string>> = {
@@ -119,21 +138,12 @@ export function describeReason(reason: string, frame?: number, difference = 0): 
   return REASON_WORDS[reason] ?? printableName(reason);
 }
 
-/** `saved about 12 min; off in slices 1, 2: little would be saved`. Pure. */
+/** `saved about 12 min; off in 2 slices: little would be saved`. Pure. */
 export function describeKeptData({ savedSeconds, off }: KeptDataFigures): string {
   const saved = savedSeconds >= 1 ? [`saved about ${formatSeconds(savedSeconds)}`] : [];
-  const whys = [...new Set(off.map(({ why }) => why))];
-  const shown = whys.slice(0, MOST_WHYS).map((why) => {
-    const slices = off.filter((one) => one.why === why).map(({ slice }) => slice);
-    return `off in slice${slices.length === 1 ? '' : 's'} ${formatFrames(slices)}: ${why}`;
-  });
-  const more = whys.length > MOST_WHYS ? [`and ${countOf(whys.length - MOST_WHYS, 'more reason')}`] : [];
-  const parts = [...saved, ...shown, ...more];
+  const parts = [...saved, ...off.map(({ why, slices }) => `off in ${countOf(slices, 'slice')}: ${why}`)];
   return parts.length > 0 ? parts.join('; ') : 'saved nothing';
 }
-
-/** Most reasons that are listed. */
-const MOST_WHYS = 3;
 
 type PersistentData = NonNullable<SliceAttempt['persistentData']>;
 
@@ -275,6 +285,8 @@ export interface SliceFigures {
   readonly machineSeconds: number;
   /** Quartiles; absent before the first frame. */
   readonly frameSeconds?: Quartiles;
+  /** Absent if no slice kept data between frames, or tried to. */
+  readonly keptData?: KeptDataFigures;
   /** When the latest attempt was last known to run, in milliseconds since 1970. */
   readonly lastSeen?: number;
 }
