@@ -10,6 +10,7 @@ import { benchFilm } from './film';
 import { benchImage } from './image';
 import { benchInterruptions } from './interruptions';
 import { machine } from './machine';
+import { benchPersistentData } from './persistent-data';
 import { benchReader } from './reader';
 import { benchStitch } from './stitch';
 import { benchSubmit } from './submit';
@@ -29,6 +30,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   film: benchFilm,
   estimate: benchEstimate,
   image: benchImage,
+  'persistent-data': benchPersistentData,
 };
 
 async function main(): Promise<void> {
