@@ -17,9 +17,8 @@ import {
 const MOST_UNDELIVERED = 4;
 
 /**
- * The share of a job's memory above which Blender keeps no data between frames. A frame with kept data needs up to a third more
- * than a frame from nothing, as Blender's and Cycles' copies of rebuilt geometry exist beside the old ones
- * (docs/speed.md#memory).
+ * The share of a job's memory above which Blender keeps no data between frames: copies of rebuilt geometry exist beside the old
+ * ones for a while (docs/adr/0032-persistent-data-verifies-itself.md).
  */
 const KEPT_DATA_SHARE = 0.7;
 
