@@ -10,6 +10,7 @@ import { benchFilm } from './film';
 import { benchImage } from './image';
 import { benchInterruptions } from './interruptions';
 import { machine } from './machine';
+import { benchPersistentData } from './persistent-data';
 import { benchReader } from './reader';
 import { benchSlices } from './slices';
 import { benchStarts } from './starts';
@@ -35,6 +36,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   image: benchImage,
   slices: benchSlices,
   uploads: benchUploads,
+  'persistent-data': benchPersistentData,
 };
 
 async function main(): Promise<void> {

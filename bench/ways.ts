@@ -30,13 +30,24 @@ export function saveExample(path: string, settings: readonly string[]): Promise<
 export type Way = (film: Film) => Promise<Measured>;
 
 /** (a) One Blender over the whole range, then one ffmpeg: the baseline. */
-export const plainBlender: Way = (film) =>
-  timed(async () => {
-    const { scene, folder, frames } = film;
-    const range = ['-s', '1', '-e', String(frames), '-a'];
-    await run(['blender', '-b', '-Y', scene, '-o', join(folder, '####'), '-F', 'PNG', '-x', '1', ...range]);
-    await plainFfmpeg({ frames: film.folder, video: join(film.folder, 'output.mp4'), fps: film.fps });
-  });
+export const plainBlender: Way = plainWith([]);
+
+/** The same, with the data that Blender can keep between frames. */
+export const plainKeeping: Way = plainWith([
+  '--python-expr',
+  'import bpy; bpy.context.scene.render.use_persistent_data = True',
+]);
+
+function plainWith(more: readonly string[]): Way {
+  return (film) =>
+    timed(async () => {
+      const { scene, folder, frames } = film;
+      const range = ['-s', '1', '-e', String(frames), '-a'];
+      const output = ['-o', join(folder, '####'), '-F', 'PNG', '-x', '1'];
+      await run(['blender', '-b', '-Y', scene, ...more, ...output, ...range]);
+      await plainFfmpeg({ frames: film.folder, video: join(film.folder, 'output.mp4'), fps: film.fps });
+    });
+}
 
 /** (b) Spotreel, with its defaults or with `flags`. */
 export function spotreelWith(...flags: string[]): Way {

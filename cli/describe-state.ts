@@ -2,6 +2,7 @@ import { describePrices, describeSpread } from '../core/cost/prices';
 import type { RenderCost } from '../core/cost/receipt';
 import { groupReasons } from '../core/render/frames';
 import { formatTags } from '../core/render/options';
+import { describeKeptData } from '../core/render/slice-figures';
 import type { Look } from '../core/status/look';
 import type { RenderState, StateName, Waiting } from '../core/status/render-state';
 import {
@@ -126,13 +127,14 @@ function countRows(
     rows.push(['slices', `${parts.join(', ')}${counted(', ', failed, 'failed')}`]);
   }
   if (figures && figures.attempts > 0) {
-    const { attempts, interruptions, machineSeconds, frameSeconds } = figures;
+    const { attempts, interruptions, machineSeconds, frameSeconds, keptData } = figures;
     rows.push(['attempts', describeAttempts(attempts, slices?.total, interruptions)]);
     rows.push([
       'machine time',
       describeMachineTime(machineSeconds, stitchSeconds, !ended || links.video !== undefined),
     ]);
     if (frameSeconds) rows.push(['a frame', `${formatExactSeconds(frameSeconds.median)} (median)`]);
+    if (keptData) rows.push(['kept data', describeKeptData(keptData)]);
   }
   return rows;
 }

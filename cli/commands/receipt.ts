@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { describePrices, describeSpread } from '../../core/cost/prices';
 import { makeReceipt, NOT_IN_COST, type Receipt, type RenderCost } from '../../core/cost/receipt';
 import { formatTags } from '../../core/render/options';
-import { describeStarts } from '../../core/render/slice-figures';
+import { describeKeptData, describeStarts } from '../../core/render/slice-figures';
 import { plannedVideo } from '../../core/scene/plan';
 import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
@@ -16,7 +16,7 @@ import { describeRows } from '../output';
 
 function describeReceipt(receipt: Receipt, ended: boolean, hasVideo: boolean): string {
   const { renderId, source, tags, frames, attempts, interruptions, machineSeconds } = receipt;
-  const { frameSeconds, retriedMemory, cost, starts } = receipt;
+  const { frameSeconds, retriedMemory, keptData, cost, starts } = receipt;
   const { slices, stitch, onDemand, interrupted, lost } = machineSeconds;
   const rows: Array<readonly [string, string]> = [
     ['scene', source],
@@ -32,6 +32,7 @@ function describeReceipt(receipt: Receipt, ended: boolean, hasVideo: boolean): s
       : []),
     ...(retriedMemory ? [['more memory', describeMemory(retriedMemory)] as const] : []),
     ...(frameSeconds ? frameRows(frameSeconds) : []),
+    ...(keptData ? [['kept data', describeKeptData(keptData)] as const] : []),
     ...(cost ? costRows(cost) : []),
   ];
   const lines = describeRows(rows);

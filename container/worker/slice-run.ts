@@ -10,11 +10,13 @@ import {
   type SliceReport,
 } from '../../core/render/records';
 import type { Render } from '../../core/render/render';
+import { addFrameData, describeReason, type KeptData } from '../../core/render/slice-figures';
 import { printableReason } from '../../core/text';
 import type { FrameProgress } from './blender/log';
 import type { PreparedBlender } from './blender/prepare';
 import { type DroppedFrame, type FrameFault, type FramesResult, renderFrames } from './blender/render-frames';
 import { stoppedError, type WorkerContext } from './context';
+import type { FrameData } from './blender/session';
 import { deliverFrame, type Delivery, type SavedFrame } from './frames/delivery';
 
 /** How often a frame is tried before it fails, and Blender's start before the slice fails. */
@@ -51,6 +53,9 @@ export class SliceRun {
   private withoutFiles: string[] = [];
   /** Frames that were rendered without files that they need. */
   private readonly lacking = new Set<number>();
+  /** Whether Blenders of this slice keep no data between frames, after one ran out of memory or had other pictures. */
+  private keepsNoData = false;
+  private keptData: KeptData = {};
   /** Whether the next Blender looks for missing files before it renders, because the last one ended over some. */
   private looksAhead = false;
   private progressReported = 0;
@@ -75,7 +80,8 @@ export class SliceRun {
     let pending = frames;
     let fruitless = 0;
     while (pending.length > 0) {
-      const { failed, unusable } = await this.runBlender(pending, prepared);
+      const { failed, unusable, outOfMemory } = await this.runBlender(pending, prepared);
+      if (outOfMemory) this.dropData();
       this.looksAhead = [...failed.values()].some(({ endsBlender }) => endsBlender);
       // Also after a stop: these frames failed before it, for other reasons.
       for (const [frame, fault] of failed) await this.frameFailed(frame, fault);
@@ -92,7 +98,13 @@ export class SliceRun {
   private async runBlender(frames: readonly number[], prepared: PreparedBlender): Promise<FramesResult> {
     const { say, signal } = this.context;
     const { directory, ...usual } = prepared;
-    const environment = { ...usual.environment, ...(this.looksAhead && { SPOTREEL_PROBE: '1' }) };
+    const environment = {
+      ...usual.environment,
+      SPOTREEL_FRAMES: String(frames.length),
+      ...(this.looksAhead && { SPOTREEL_PROBE: '1' }),
+      ...(this.keepsNoData && { SPOTREEL_FRESH: '1' }),
+    };
+    this.keptData = { record: this.keptData.record };
     const blender = { ...usual, environment };
     const result = await renderFrames({
       frames,
@@ -105,12 +117,37 @@ export class SliceRun {
       progress: (frame, progress) => this.tellProgress(frame, progress),
       stepping: (frame, at) => this.tellStepping(frame, at),
       deliver: (saved, seconds) => this.deliver(saved, seconds),
+      data: (frame, seconds, data) => this.noteData(frame, seconds, data),
     });
     const { dropped, peakMemoryBytes = 0, ignored } = result;
     if (ignored) say({ event: 'output', program: 'worker', line: ignored });
     if (dropped) this.figures.dropped = dropped;
     if (peakMemoryBytes > (this.figures.peakMemoryBytes ?? 0)) this.figures.peakMemoryBytes = peakMemoryBytes;
     return result;
+  }
+
+  /** The next Blender keeps no data. Not reported if none were kept. */
+  private dropData(): void {
+    const { record } = this.keptData;
+    if (record && !this.keepsNoData) {
+      this.keptData = { record: { ...record, reason: 'memory' } };
+      this.reporter.persistentData({ ...record, reason: 'memory' });
+    }
+    this.keepsNoData = true;
+  }
+
+  private noteData(frame: number, seconds: number, data: FrameData): void {
+    this.keptData = addFrameData(this.keptData, frame, seconds, data);
+    const { record } = this.keptData;
+    if (record) this.reporter.persistentData(record);
+    if (data.reason === undefined) return;
+    if (data.reason === 'difference') this.keepsNoData = true;
+    const why = describeReason(data.reason, frame, data.difference);
+    this.context.say({
+      event: 'output',
+      program: 'worker',
+      line: `Spotreel keeps no data of Cycles between frames from frame ${frame} on: ${why}`,
+    });
   }
 
   private frameLacks(frame: number, named: readonly string[], more: number): void {
@@ -264,6 +301,11 @@ export class SliceReporter {
     if (count > this.current.missingFiles.length) this.current.missingFileCount = count;
   }
 
+  /** Notes what became of kept data; the next write stores it. */
+  persistentData(record: NonNullable<SliceAttempt['persistentData']>): void {
+    this.current.persistentData = record;
+  }
+
   async failed(frame: number): Promise<void> {
     this.current.failed.push(frame);
     await this.save();
@@ -272,7 +314,13 @@ export class SliceReporter {
   async end(
     end: Omit<
       SliceAttempt,
-      keyof Beginning | 'startSeconds' | 'frames' | 'failed' | 'missingFiles' | 'missingFileCount'
+      | keyof Beginning
+      | 'startSeconds'
+      | 'frames'
+      | 'failed'
+      | 'missingFiles'
+      | 'missingFileCount'
+      | 'persistentData'
     >,
   ): Promise<void> {
     Object.assign(this.current, end);

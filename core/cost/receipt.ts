@@ -2,6 +2,7 @@ import type { Manifest } from '../render/manifest';
 import type { Machines, Tags } from '../render/options';
 import type { SliceAttempt, StitchRecord } from '../render/records';
 import {
+  type KeptDataFigures,
   type Quartiles,
   quartilesOf,
   reportFigures,
@@ -207,6 +208,8 @@ export interface Receipt {
   };
   /** Time before Blender could begin a frame; absent in receipts of earlier versions. */
   readonly starts?: StartFigures;
+  /** Blender's seconds that kept data saved, and in how many slices they were off; absent if no slice kept any. */
+  readonly keptData?: KeptDataFigures;
   /** Blender's time per frame; absent without frames. */
   readonly frameSeconds?: Quartiles & {
     readonly slowest: { readonly frame: number; readonly seconds: number };
@@ -237,7 +240,7 @@ export interface ReceiptInput extends Pick<SliceRecords, 'slices'> {
 export function makeReceipt(input: ReceiptInput): Receipt {
   const { manifest, slices, stored, stitch, ended, costOf, at } = input;
   const { renderId, source, tags = {}, frameCount, sliceCount } = manifest;
-  const { frames, stretches, starts } = reportFigures({ slices });
+  const { frames, stretches, starts, keptData } = reportFigures({ slices });
   const going = new Set(ended ? [] : slices.flatMap(({ slice, attempts }) => openAttempt(slice, attempts)));
   const interrupted = stretches.filter((one) => wasInterrupted(one) && !going.has(keyOf(one)));
   const usage = machineUsage(stretches, stitch);
@@ -267,6 +270,7 @@ export function makeReceipt(input: ReceiptInput): Receipt {
     },
     ...memoryOf(stretches),
     ...(starts && { starts: roundedStarts(starts) }),
+    ...(keptData && { keptData: { ...keptData, savedSeconds: tenths(keptData.savedSeconds) } }),
     ...(quartiles && slowest && { frameSeconds: { ...quartiles, slowest } }),
     slices: columnsOf(stretches, interrupted, sliceCount),
     ...(cost && { cost }),

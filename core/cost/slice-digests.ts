@@ -3,7 +3,7 @@ import { EXIT } from '../jobs/worker';
 import type { Document } from '../render/document';
 import type { SliceAttempt, SliceReport } from '../render/records';
 import type { Render } from '../render/render';
-import { quartilesOf, reportFigures, type SliceFigures } from '../render/slice-figures';
+import { addKeptData, quartilesOf, reportFigures, type SliceFigures } from '../render/slice-figures';
 import type { ObjectInfo } from '../storage/storage';
 import { addUsage, sliceUsage, type SliceUsage } from './receipt';
 
@@ -19,6 +19,7 @@ interface Digest {
   readonly usage: SliceUsage;
   readonly frameSeconds: Float64Array;
   readonly lastSeen: number;
+  readonly keptData?: SliceFigures['keptData'];
   /** The latest attempt, if its end is unknown: it may be running. */
   readonly open?: Pick<SliceAttempt, 'onDemand' | 'vcpus'>;
 }
@@ -44,6 +45,7 @@ export class SliceDigests {
           wasInterrupted(exitCode, i, report.attempts.length),
         ).length,
         usage: sliceUsage(figures.stretches),
+        ...(figures.keptData && { keptData: figures.keptData }),
         ...openOf(report.attempts.at(-1)),
         frameSeconds: Float64Array.from(figures.frames, ({ seconds }) => seconds),
         lastSeen: figures.stretches.reduce((latest, { to }) => Math.max(latest, to), 0),
@@ -95,11 +97,13 @@ function addUp(digests: readonly Digest[]): SliceFigures {
   }
   seconds.sort();
   const frameSeconds = quartilesOf(seconds);
+  const keptData = addKeptData(digests.flatMap((one) => one.keptData ?? []));
   return {
     attempts: sum(({ attempts }) => attempts),
     interruptions: sum(({ interruptions }) => interruptions),
     machineSeconds: sum(({ usage }) => usage.spotSeconds + usage.onDemandSeconds),
     ...(frameSeconds && { frameSeconds }),
+    ...(keptData && { keptData }),
     ...(digests.length > 0 && {
       lastSeen: digests.reduce((latest, one) => Math.max(latest, one.lastSeen), 0),
     }),

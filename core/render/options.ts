@@ -137,11 +137,7 @@ const TABLE = {
     help: "percentage of the full resolution (default: the scene's)",
   },
   /** Samples per pixel, of Cycles or EEVEE. */
-  samples: {
-    ...wholeNumber(16_777_216),
-    argument: '<n>',
-    help: "samples per pixel (default: the scene's)",
-  },
+  samples: { ...wholeNumber(16_777_216), argument: '<n>', help: "samples per pixel (default: the scene's)" },
   /** Blender's identifier; users write `cycles`, `eevee` or `workbench`. */
   engine: {
     schema: () => z.enum(ENGINES, `must be ${ENGINES_ALLOWED}`),
@@ -170,6 +166,12 @@ const TABLE = {
     ...wholeNumber(1024),
     argument: '<n>',
     help: 'CPU threads of each Blender (default: the cores, divided among the Blenders)',
+  },
+  /** Whether Cycles keeps its data between frames; `auto`, the default, checks once that no pixel changes. */
+  persistentData: {
+    ...oneOf(['auto', 'on', 'off']),
+    argument: '<when>',
+    help: 'keep the data of Cycles between frames: auto also checks that no pixel changes (default: auto)',
   },
   /** The video format; H.264 by default. */
   video: {
@@ -202,9 +204,7 @@ const TABLE = {
     ...consent,
     help: 'render despite missing files, an unknown engine or view, or a scene of a newer Blender',
   },
-  /**
-   * Run the scene's scripts and drivers, in the sandbox (see `docs/adr/0025-scene-scripts-run-only-with-consent.md`).
-   */
+  /** Run the scene's scripts and drivers, in the sandbox (`docs/adr/0025-scene-scripts-run-only-with-consent.md`). */
   allowScripts: {
     ...consent,
     help: "run the scene's scripts and drivers, in a sandbox if there is one; only for scenes that you trust",

@@ -54,12 +54,8 @@ export type Gaps = z.infer<typeof gapsSchema>;
 /** What the video lacks, in one line for people. Pure. */
 export function describeGaps({ gaps, frameCount, sound = [] }: Gaps): string {
   const are = gaps.length === 1 ? 'is' : 'are';
-  const frames =
-    gaps.length === 0 && sound.length > 0
-      ? []
-      : [
-          `${gaps.length} of ${countOf(frameCount, 'frame')} ${are} missing in the video; gaps.json names them`,
-        ];
+  const words = `${gaps.length} of ${countOf(frameCount, 'frame')} ${are} missing in the video; gaps.json names them`;
+  const frames = gaps.length === 0 && sound.length > 0 ? [] : [words];
   const more = sound.length > 1 ? ` (and ${countOf(sound.length - 1, 'more reason')}: gaps.json)` : '';
   return [...frames, ...sound.slice(0, 1).map((one) => `${one}${more}`)].join('; ');
 }
@@ -122,10 +118,7 @@ export function ownRenderJob({ render, retry }: RenderJobs): string | undefined 
   return retry?.kind === 'video' ? undefined : render.jobId;
 }
 
-/**
- * Name of a render job; jobs of a retry have their own names. AWS Batch accepts only ASCII, so `asciiName` spells the
- * id.
- */
+/** Name of a render job; a retry's jobs have their own. AWS Batch accepts only ASCII, so `asciiName` spells the id. */
 export const renderJobName = (renderId: string, retry?: number): string =>
   `${asciiName(renderId)}${retryPart(retry)}_Rendering`;
 export const stitchJobName = (renderId: string, retry?: number): string =>
@@ -243,6 +236,17 @@ const attemptSchema = z.lazy(() =>
     missingFileCount: z.optional(count()),
     /** The unfinished frame of a stopped attempt, and Blender's lost seconds for it. */
     dropped: z.optional(z.object({ frame: z.int(), seconds: seconds() })),
+    /** What became of the data that Cycles keeps between frames (`persistent_data.py`). */
+    persistentData: z.optional(
+      z.object({
+        /** Why none are kept, since which frame, and the largest difference of a sample (1 is white). */
+        reason: z.optional(z.string()),
+        frame: z.optional(z.int()),
+        difference: z.optional(z.number()),
+        /** Blender's seconds, less those of the check. */
+        savedSeconds: z.number(),
+      }),
+    ),
     /** The worker's own memory, without Blender's. */
     peakMemoryBytes: z.optional(count()),
     /** Memory of the largest Blender that saved a frame. Linux only. */

@@ -1,5 +1,5 @@
 import { mapConcurrently } from '../concurrency';
-import { formatSeconds } from '../text';
+import { countOf, formatSeconds, printableName } from '../text';
 import { framesOf } from './frames';
 import type { Manifest } from './manifest';
 import type { FrameFailure, SliceAttempt, SliceReport } from './records';
@@ -59,6 +59,8 @@ export interface ReportFigures {
   readonly blenderPeakMemoryBytes?: number;
   /** Absent if no attempt reported its starts. */
   readonly starts?: StartFigures;
+  /** Absent if no slice kept data between frames, or tried to. */
+  readonly keptData?: KeptDataFigures;
 }
 
 /** Time before Blender could begin a frame, of all attempts that reported it. */
@@ -71,6 +73,14 @@ export interface StartFigures {
   readonly pullSeconds?: number;
 }
 
+/** What data saved that Cycles kept between frames. */
+export interface KeptDataFigures {
+  /** Blender's seconds; below 0 if checks cost more than was saved. */
+  readonly savedSeconds: number;
+  /** Why the latest attempts of slices did not keep data to the end, and how many slices. */
+  readonly off: ReadonlyArray<{ readonly why: string; readonly slices: number }>;
+}
+
 /** The worker's exit code for an attempt that was stopped without a fault. */
 const STOPPED = 143;
 
@@ -81,6 +91,7 @@ export function reportFigures({ slices }: Pick<SliceRecords, 'slices'>): ReportF
     all.map((one, i) => stretchOf(slice, one, all[i + 1])),
   );
   const peaks = attempts.flatMap(({ blenderPeakMemoryBytes: bytes }) => (bytes === undefined ? [] : [bytes]));
+  const keptData = keptDataOf(slices);
   const [from, to] = [least(stretches.map((one) => one.from)), most(stretches.map((one) => one.to))];
   return {
     frames: latestFrames(attempts),
@@ -92,6 +103,7 @@ export function reportFigures({ slices }: Pick<SliceRecords, 'slices'>): ReportF
     interruptions: stretches.filter(({ end }) => end === 'stopped' || end === 'lost').length,
     ...(peaks.length > 0 && { blenderPeakMemoryBytes: most(peaks) }),
     ...startsOf(attempts, stretches),
+    ...(keptData && { keptData }),
   };
 }
 
@@ -117,6 +129,98 @@ export function describeStarts({ seconds, share, pullSeconds }: StartFigures): s
   const pulled =
     pullSeconds === undefined ? '' : `; before it, ${formatSeconds(pullSeconds)} to pull the image`;
   return `${formatSeconds(seconds)}, ${Math.round(share * 100)} % of the machine time${pulled}`;
+}
+
+/** Adds up what slices report; `undefined` for nothing. Pure. */
+export function addKeptData(all: readonly KeptDataFigures[]): KeptDataFigures | undefined {
+  if (all.length === 0) return undefined;
+  const counts = new Map<string, number>();
+  for (const { why, slices } of all.flatMap(({ off }) => off)) {
+    const key = counts.has(why) || counts.size < MOST_WHYS ? why : 'other reasons';
+    counts.set(key, (counts.get(key) ?? 0) + slices);
+  }
+  const savedSeconds = sum(all.map((one) => one.savedSeconds));
+  return { savedSeconds, off: [...counts].map(([why, slices]) => ({ why, slices })) };
+}
+
+/** Most reasons that are kept apart. */
+const MOST_WHYS = 10;
+
+function keptDataOf(slices: readonly SliceReport[]): KeptDataFigures | undefined {
+  const figures = slices.flatMap(({ attempts }) =>
+    attempts.flatMap(({ persistentData }, i) => {
+      if (!persistentData) return [];
+      const { savedSeconds, reason, frame, difference } = persistentData;
+      const isLatest = i === attempts.length - 1;
+      const why = reason !== undefined && isLatest ? describeReason(reason, frame, difference) : undefined;
+      return [{ savedSeconds, off: why === undefined ? [] : [{ why, slices: 1 }] }];
+    }),
+  );
+  return addKeptData(figures);
+}
+
+const REASON_WORDS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    scenes: 'several scenes or the sequencer make its frames',
+    layers: 'it renders several view layers',
+    simulations: 'it has a simulation without a bake',
+    'little-gain': 'little would be saved',
+    unreadable: 'frames could not be compared',
+    memory: 'memory could run out',
+  }),
+);
+
+/** Why data are not kept, in words. Reasons of later versions are shown as they are. Pure. */
+export function describeReason(reason: string, frame?: number, difference = 0): string {
+  if (reason === 'difference')
+    return `frame ${frame ?? ''} differed by up to ${difference.toPrecision(2)}, where 1 is white`;
+  return REASON_WORDS.get(reason) ?? printableName(reason);
+}
+
+/** `saved about 12 min; off in 2 slices: little would be saved`. Pure. */
+export function describeKeptData({ savedSeconds, off }: KeptDataFigures): string {
+  const saved = savedSeconds >= 1 ? [`saved about ${formatSeconds(savedSeconds)}`] : [];
+  const parts = [...saved, ...off.map(({ why, slices }) => `off in ${countOf(slices, 'slice')}: ${why}`)];
+  return parts.length > 0 ? parts.join('; ') : 'saved nothing';
+}
+
+type PersistentData = NonNullable<SliceAttempt['persistentData']>;
+
+/** What a slice knows about kept data. */
+export interface KeptData {
+  readonly record?: PersistentData | undefined;
+  /** Seconds of a frame from nothing, by the Blender that runs. */
+  readonly freshSeconds?: number;
+}
+
+/** A report of Blender about one frame. */
+interface FrameReport {
+  readonly reason?: string | undefined;
+  readonly difference?: number | undefined;
+  readonly freshSeconds?: number | undefined;
+  readonly kept?: true | undefined;
+}
+
+/**
+ * Adds one frame of `seconds`. A frame with kept data saves the difference from a frame from nothing, and a frame that was
+ * rendered more than once costs the rest of its seconds. Pure.
+ */
+export function addFrameData(
+  { record, freshSeconds: before }: KeptData,
+  frame: number,
+  seconds: number,
+  { reason, difference, freshSeconds, kept }: FrameReport,
+): KeptData {
+  // No part of a frame takes longer than the frame.
+  const fresh = freshSeconds === undefined ? before : Math.min(freshSeconds, seconds);
+  const cost = freshSeconds === undefined ? 0 : seconds - fresh!;
+  const saved = kept && fresh !== undefined ? fresh - seconds : 0;
+  const savedSeconds = (record?.savedSeconds ?? 0) + saved - cost;
+  const why = reason === undefined ? {} : { reason, frame, ...(difference !== undefined && { difference }) };
+  // A later Blender of the slice may keep data although an earlier one did not.
+  const { reason: _, frame: __, difference: ___, ...rest } = record ?? {};
+  const base = freshSeconds !== undefined && reason === undefined ? rest : (record ?? {});
+  return { record: { ...base, ...why, savedSeconds }, ...(fresh !== undefined && { freshSeconds: fresh }) };
 }
 
 /** Seconds of frames, ascending by frame. The last rendering of a frame counts. */
@@ -220,6 +324,8 @@ export interface SliceFigures {
   readonly machineSeconds: number;
   /** Quartiles; absent before the first frame. */
   readonly frameSeconds?: Quartiles;
+  /** Absent if no slice kept data between frames, or tried to. */
+  readonly keptData?: KeptDataFigures;
   /** When the latest attempt was last known to run, in milliseconds since 1970. */
   readonly lastSeen?: number;
 }

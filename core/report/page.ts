@@ -6,6 +6,7 @@ import type { Finding, Manifest } from '../render/manifest';
 import { formatTags } from '../render/options';
 import { type MissingFiles, MOST_MISSING_FILES, type SliceReport } from '../render/records';
 import {
+  describeKeptData,
   describeStarts,
   quantileOf,
   reportFigures,
@@ -229,6 +230,7 @@ function figuresTable({ manifest, cost }: ReportInput, figures: ReportFigures): 
     const range = `${formatExactSeconds(seconds[0]!)} to ${formatExactSeconds(seconds.at(-1)!)}`;
     rows.push(['A frame, median (shortest to longest)', `${median} (${range})`]);
   }
+  if (figures.keptData) rows.push(['Kept data between frames', describeKeptData(figures.keptData)]);
   if (figures.blenderPeakMemoryBytes !== undefined)
     rows.push(['Largest Blender', `${Math.round(figures.blenderPeakMemoryBytes / 2 ** 20)} MiB`]);
   if (cost)

@@ -143,8 +143,10 @@ function figuresOf({
   interruptions,
   machineSeconds,
   frameSeconds,
+  keptData,
 }: SliceFigures): RenderState['figures'] {
-  return { attempts, interruptions, machineSeconds, ...(frameSeconds && { frameSeconds }) };
+  const parts = { ...(frameSeconds && { frameSeconds }), ...(keptData && { keptData }) };
+  return { attempts, interruptions, machineSeconds, ...parts };
 }
 
 function verdictOf(known: KnownRender, now: number): Verdict {

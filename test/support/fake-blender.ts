@@ -42,6 +42,8 @@ export interface FakeBehaviour {
   readonly noise?: boolean;
   /** A file to which each beginning and end of a frame is appended, as a JSON line. */
   readonly log?: string;
+  /** What it says of kept data at a frame. The log has `fresh` if it must keep none. */
+  readonly data?: Readonly<Record<number, object>>;
   /** A folder of the machine in which frames are stored: the log then says whether the frame was there at its beginning. */
   readonly storedIn?: string;
 }

@@ -34,9 +34,19 @@ export interface BlenderStart {
  */
 export function blenderArgs({ file, manifest, directory, script, threads }: BlenderStart): string[] {
   const { scene, options } = manifest;
-  const { camera, engine, samples, resolutionPercent, device, force, allowScripts } = options;
+  const { camera, engine, samples, resolutionPercent, device, force, allowScripts, persistentData } = options;
   const sceneEngine = engine === undefined ? manifest.engine : undefined;
-  const asked = { camera, engine, sceneEngine, samples, resolutionPercent, device, force, allowScripts };
+  const asked = {
+    camera,
+    engine,
+    sceneEngine,
+    samples,
+    resolutionPercent,
+    device,
+    force,
+    allowScripts,
+    persistentData,
+  };
   const { colors } = manifest;
   const job = { scene, directory, colors, ...asked };
   return [...opening(file, scene, allowScripts), ...running(script, threads, job)];

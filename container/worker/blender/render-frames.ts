@@ -4,10 +4,23 @@ import { type FileOutput, frameName } from '../../../core/render/keys';
 import { interruptionOf } from '../context';
 import type { Delivery, SavedFrame, SavedOutput } from '../frames/delivery';
 import { colorFault, type FrameProgress, parseBlenderProgress } from './log';
-import { BlenderSession, type SessionEvent, type SessionOptions, StrayEvents } from './session';
+import {
+  BlenderSession,
+  type FrameData,
+  isOutOfMemory,
+  type SessionEvent,
+  type SessionOptions,
+  StrayEvents,
+} from './session';
 
 /** Frames saved but not yet stored, at most. Blender waits beyond that, so that scratch stays small. */
 const MOST_UNDELIVERED = 4;
+
+/**
+ * The share of a job's memory above which Blender keeps no data between frames: copies of rebuilt geometry exist beside the old
+ * ones for a while (docs/adr/0032-persistent-data-verifies-itself.md).
+ */
+const KEPT_DATA_SHARE = 0.7;
 
 /** The work of one Blender. */
 export interface FramesTask {
@@ -27,6 +40,8 @@ export interface FramesTask {
   readonly stepping: (frame: number, at: number) => void;
   /** Checks and stores a saved frame while the next one renders. */
   readonly deliver: (saved: SavedFrame, seconds: number) => Promise<Delivery>;
+  /** Called once for each saved frame, in their order, if Blender keeps data between frames or could not. */
+  readonly data: (frame: number, seconds: number, data: FrameData) => void;
 }
 
 /** Why a frame failed. */
@@ -55,6 +70,8 @@ export interface FramesResult {
   readonly ignored?: string;
   /** Blender's, in bytes, if the system reports it. */
   readonly peakMemoryBytes?: number;
+  /** Present if memory was full when Blender ended. */
+  readonly outOfMemory?: true;
 }
 
 /**
@@ -141,6 +158,7 @@ class FramesRun {
     const result = {
       failed,
       ...(peakMemoryBytes > 0 && { peakMemoryBytes }),
+      ...(isOutOfMemory(reason) && { outOfMemory: true as const }),
       ignored,
     };
     if (this.task.signal.aborted) return result;
@@ -194,10 +212,13 @@ class FramesRun {
         if (this.current) this.current.lacks = true;
         this.task.lacking(event.frame, event.files, event.more ?? 0);
         return;
-      case 'saved':
-        this.startDelivery({ ...event, seconds: this.believable(event.seconds) });
+      case 'saved': {
+        const seconds = this.believable(event.seconds);
+        if (event.data) this.task.data(event.frame, seconds, event.data);
+        this.startDelivery({ ...event, seconds });
         this.frameEnded();
         break;
+      }
       case 'failed':
         this.frameEnded();
         this.failed.set(event.frame, { reason: event.reason });
@@ -250,7 +271,13 @@ class FramesRun {
       return;
     }
     this.current = { frame, asked: performance.now() };
-    this.session.render(frame);
+    this.session.render(frame, this.lacksMemory());
+  }
+
+  /** Whether kept data could fill the memory. It is checked at every frame, as later frames may need more. */
+  private lacksMemory(): boolean {
+    const { memoryMib } = this.task.blender;
+    return memoryMib !== undefined && this.peakMemoryBytes > KEPT_DATA_SHARE * memoryMib * 2 ** 20;
   }
 
   private startDelivery(saved: FrameSaved): void {

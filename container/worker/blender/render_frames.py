@@ -1,6 +1,6 @@
 """Runs inside Blender and renders the requested frames, one at a time.
 
-Standard input has one frame number a line. Blender ends at the end of the input, so the worker can stop after any frame, and
+Standard input has one frame number a line, with the word `fresh` after it if Blender must keep no data any more. Blender ends at the end of the input, so the worker can stop after any frame, and
 Blender also ends if the worker dies. File descriptor 3 gets events, one JSON object a line. Events do not use standard
 output, because a hostile scene can make Blender print anything.
 
@@ -12,6 +12,9 @@ The job follows `--` as JSON:
 - optional `device`: `CPU` or `GPU`
 - optional `force`: render even if files are missing
 - optional `allowScripts`: keep scripts that the file runs by itself
+- optional `persistentData`: `auto`, `on` or `off` (`persistent_data.py`)
+
+The environment has `SPOTREEL_FRAMES`, the number of frames that Blender will probably be asked for.
 
 If Spotreel keeps the scene's own format (`formats.py`), Blender renders each frame in that format. It then saves the same
 result as PNG, through the scene's view transform.
@@ -29,6 +32,7 @@ from blender_paths import literal  # noqa: E402
 from file_outputs import FileOutputs  # noqa: E402
 from formats import Formats  # noqa: E402
 from lacks import Lacks  # noqa: E402
+from persistent_data import PersistentData  # noqa: E402
 from scene_choices import check_colors, check_denoiser, choose_camera, choose_engine  # noqa: E402
 from scripts_off import remove_scripts  # noqa: E402
 from simulations import Simulations  # noqa: E402
@@ -149,6 +153,15 @@ def listen(job):
     return lacks
 
 
+def wanted_data(job):
+    """The option, unless an earlier Blender ran out of memory or had different pictures."""
+    return "off" if os.environ.get("SPOTREEL_FRESH") == "1" else job.get("persistentData", "auto")
+
+
+def frame_count():
+    return int(os.environ.get("SPOTREEL_FRAMES") or 1)
+
+
 def main():
     job = json.loads(sys.argv[sys.argv.index("--") + 1])
     if not job.get("allowScripts"):
@@ -162,10 +175,23 @@ def main():
         tell("unusable", reason=str(error)[:MOST_REASON])
         return
     simulations = Simulations(scene)
+    persistent = PersistentData(scene, wanted_data(job), frame_count(), bool(simulations.starts))
     lacks = listen(job)
+
+    def draw(frame):
+        outputs.clear()
+        save_frame(scene, frame, job["directory"], formats)
+
+    def files_of(frame):
+        endings = ["png", formats.master] if formats.master else ["png"]
+        return [os.path.join(job["directory"], file_name(frame, ending)) for ending in endings]
+
     tell("ready")
     for line in iter(sys.stdin.readline, ""):
-        frame = int(line)
+        number, *words = line.split()
+        frame = int(number)
+        if "fresh" in words:
+            persistent.stop("memory")
         simulations.play(frame, lambda at: tell("stepping", frame=frame, at=at))
         tell("started", frame=frame)
         lacks.begin(frame)
@@ -173,12 +199,12 @@ def main():
             continue
         began = time.monotonic()
         try:
-            outputs.clear()
-            save_frame(scene, frame, job["directory"], formats)
+            data = persistent.render(frame, lambda: draw(frame), files_of(frame))
             lacks.end()
             kept = outputs.take(frame)
             master = {"master": formats.master} if formats.master else {}
-            tell("saved", frame=frame, seconds=round(time.monotonic() - began, 3), **master, **kept)
+            seconds = round(time.monotonic() - began, 3)
+            tell("saved", frame=frame, seconds=seconds, **master, **kept, **({"data": data} if data else {}))
         except RuntimeError as error:
             tell("failed", frame=frame, reason=str(error).strip()[:MOST_REASON])
 

@@ -13,6 +13,31 @@ import { MEMORY_REASON } from '../../../core/jobs/worker';
 import { MASTER_ENDINGS } from '../../../core/render/keys';
 import { failureReason, LogTail, memoryWords } from './log';
 
+/** Why a Blender keeps no data between frames (`persistent_data.py`). */
+const persistentReasons = z.enum([
+  'scenes',
+  'layers',
+  'simulations',
+  'little-gain',
+  'difference',
+  'unreadable',
+  'memory',
+]);
+
+/** What a frame says about kept data. */
+const dataSchema = z.object({
+  reason: persistentReasons.optional(),
+  /** The largest difference that was found, where 1 is white. */
+  difference: z.number().min(0).max(1e9).optional(),
+  /** Seconds of a frame that was rendered from nothing: this one, or a part of its work. */
+  freshSeconds: z.number().min(0).max(1e9).optional(),
+  /** It was rendered with kept data. */
+  kept: z.literal(true).optional(),
+});
+
+/** See `dataSchema`. */
+export type FrameData = z.infer<typeof dataSchema>;
+
 const sessionEventSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('ready') }),
   z.object({ event: z.literal('started'), frame: z.int() }),
@@ -24,6 +49,7 @@ const sessionEventSchema = z.discriminatedUnion('event', [
     master: z.enum(MASTER_ENDINGS).optional(),
     /** Files of the File Output nodes for the frame; file `i` was moved to `<frame>-<i>.output`. */
     outputs: z.array(z.object({ node: z.string(), file: z.string() })).optional(),
+    data: dataSchema.optional().catch(undefined),
   }),
   /** Blender is playing a simulation up to `frame`, which has not begun, and has reached `at`. */
   z.object({ event: z.literal('stepping'), frame: z.int(), at: z.int() }),
@@ -115,11 +141,11 @@ export class BlenderSession {
     this.ended = this.waitForEnd(heard);
   }
 
-  /** Asks for one frame. */
-  render(frame: number): void {
+  /** Asks for one frame; `fresh`: from nothing, and Blender then keeps no data any more. */
+  render(frame: number, fresh = false): void {
     this.alarm.listen(this.options.hangSeconds);
     this.isBusy = true;
-    this.process.stdin?.write(`${frame}\n`);
+    this.process.stdin?.write(fresh ? `${frame} fresh\n` : `${frame}\n`);
   }
 
   /** Asks for no more frames: Blender ends after the current one. */
@@ -181,6 +207,8 @@ function parseEvent(line: string): SessionEvent | undefined {
   }
 }
 
+const GPU_MEMORY = "the GPU's memory does not hold the scene";
+
 /** How a Blender ended. */
 export interface Ending {
   readonly exitCode: number | null;
@@ -216,7 +244,7 @@ export function describeEnding(ending: Ending, memory: Memory): string {
   const how = `Blender ${what}`;
   const words = memoryWords(lines);
   if (words === 'gpu') {
-    return failureReason(lines, `${how}: the GPU's memory does not hold the scene; render with --device cpu`);
+    return failureReason(lines, `${how}: ${GPU_MEMORY}; render with --device cpu`);
   }
   if (words === 'machine' || (signal === 'SIGKILL' && ranOutOfMemory)) {
     return failureReason(lines, `${MEMORY_REASON} ${what}; ${memoryRemedy(memory)}`);
@@ -229,6 +257,10 @@ function memoryRemedy({ memoryMib, memorySetting = 'renderMemoryMib' }: Memory):
     ? 'render fewer frames at a time (--parallel 1), at a lower resolution, or on a machine with more memory'
     : `${memorySetting === 'renderMemoryMib' ? 'a slice' : 'the stitch job'} has ${memoryMib} MiB: raise the setting ${memorySetting}`;
 }
+
+/** Whether a reason from `describeEnding` says that the machine's or the GPU's memory was full. */
+export const isOutOfMemory = (reason: string): boolean =>
+  reason.includes(MEMORY_REASON) || reason.includes(GPU_MEMORY);
 
 /** Calls `listener` for each line, cut by `LineSplitter`. Resolves when the stream ends or is destroyed. */
 export async function eachLine(stream: Readable | null, listener: (line: string) => void): Promise<void> {

@@ -5,6 +5,8 @@ const PLAYED = {
   plainly:
     's = bpy.context.scene; [s.frame_set(f) for f in range(s.frame_start, s.frame_end + 1)]; s.frame_set(s.frame_start)',
 };
+/** Every frame but the first is rendered with kept data; plain Blender keeps none. */
+const KEPT = { flags: ['--persistent-data', 'on'] };
 const MIDDLE = { flags: ['--frames', '6-7'], ...PLAYED };
 
 /** How frames are chosen, timed, framed and sampled, and what needs the frames before. */
@@ -26,6 +28,10 @@ export const FRAMES: readonly Feature[] = [
   equal('pixel-aspect'),
   equal('sampling', { flags: ['-f', '1'] }),
   equal('persistent-data'),
+  equal('kept-camera', KEPT),
+  equal('kept-objects', KEPT),
+  equal('kept-everything', KEPT),
+  equal('kept-changes', KEPT),
   equal('other-scene', { scene: 'Second ✓' }),
   equal('rigid-body', MIDDLE),
   equal('cloth', MIDDLE),

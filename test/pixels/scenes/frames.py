@@ -157,6 +157,76 @@ def persistent_data():
     save()
 
 
+@feature("kept-camera")
+def kept_camera():
+    """Only the camera moves."""
+    scene, _ = kept_set()
+    slide(scene.camera, 1, -1, 6, 1)
+    save()
+
+
+@feature("kept-objects")
+def kept_objects():
+    """Some objects move and change their shape on a set that does not."""
+    scene, red = kept_set()
+    slide(red, 1, -1, 6, 1)
+    wave(grid(scene, "Waves", (0, 0, -1), 4, 12))
+    save()
+
+
+@feature("kept-everything")
+def kept_everything():
+    """All geometry changes its shape."""
+    scene, _ = kept_set()
+    slide(scene.camera, 1, -1, 6, 1)
+    for item in list(scene.objects):
+        if item.type == "MESH":
+            wave(item)
+    save()
+
+
+@feature("kept-changes")
+def kept_changes():
+    """What kept data could miss: visibility, material, light, world, modifier, motion blur, resolution, samples."""
+    scene, red = kept_set()
+    scene.render.use_motion_blur = True
+    slide(red, 1, -1, 6, 1)
+    wave(grid(scene, "Waves", (0, 0, -1), 4, 12))
+    other = cube(scene, "Other", (0.8, 0, 0.5), size=0.5)
+    for frame, hidden in ((1, False), (3, True), (5, False)):
+        other.hide_render = hidden
+        other.keyframe_insert("hide_render", frame=frame)
+    light = next(item for item in scene.objects if item.type == "LIGHT").data
+    tint = red.data.materials[0].node_tree.nodes["Principled BSDF"].inputs["Base Color"]
+    changing = (
+        (light, "energy", (3, 1)),
+        (background(scene).inputs[1], "default_value", (1, 3)),
+        (tint, "default_value", ((1, 0, 0, 1), (0, 0, 1, 1))),
+        (scene.cycles, "samples", (2, 4)),
+        (scene.camera.data, "lens", (40, 60)),
+    )
+    for owner, name, values in changing:
+        for frame, value in zip((1, 6), values):
+            setattr(owner, name, value)
+            owner.keyframe_insert(name, frame=frame)
+    save()
+
+
+def kept_set():
+    scene = begin(frames=(1, 6))
+    camera(scene)
+    world(scene)
+    sun(scene)
+    red = cube(scene, "Red")
+    red.data.materials[0] = dull("Dull", (0.8, 0.2, 0.1))
+    return scene, red
+
+
+def wave(item):
+    made = item.modifiers.new("Wave", "WAVE")
+    made.height, made.width, made.narrowness, made.time_offset = 0.3, 0.8, 2, -20
+
+
 @feature("other-scene")
 def other_scene():
     """Two scenes in one file; `--scene` names the second."""

@@ -100,6 +100,12 @@ describe('receipt', () => {
     });
   });
 
+  test('has the seconds that kept data saved', () => {
+    const kept = attempt(1, 0, { persistentData: { savedSeconds: 90.04 }, stoppedAt: at(9), exitCode: 0 });
+    const slices = [{ version: 1 as const, slice: 0, attempts: [kept] }];
+    expect(makeReceipt(input({ slices })).keptData).toEqual({ savedSeconds: 90, off: [] });
+  });
+
   test('lists slices that a retry rendered with more memory', () => {
     const slices: SliceReport[] = [
       {

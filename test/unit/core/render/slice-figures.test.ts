@@ -1,5 +1,13 @@
 import type { SliceAttempt, SliceReport } from '../../../../core/render/records';
-import { describeStarts, quantileOf, reportFigures } from '../../../../core/render/slice-figures';
+import {
+  addFrameData,
+  addKeptData,
+  describeKeptData,
+  describeStarts,
+  type KeptData,
+  quantileOf,
+  reportFigures,
+} from '../../../../core/render/slice-figures';
 
 const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1) + seconds * 1000).toISOString();
 
@@ -110,5 +118,89 @@ describe('quantileOf', () => {
     [[1, 2, 3], 1, 3],
   ])('of %j at %f is %f', (values, share, expected) => {
     expect(quantileOf(values, share)).toBe(expected);
+  });
+});
+
+describe('addFrameData', () => {
+  const CHECKED = [
+    [1, 9, { freshSeconds: 9 }],
+    // Rendered with kept data in 1 s, and from nothing in 8 s.
+    [2, 9, { freshSeconds: 8 }],
+    [3, 1, { kept: true }],
+    [4, 2, { kept: true }],
+  ] as const;
+  const after = (reports: ReadonlyArray<readonly [number, number, object]>) =>
+    reports.reduce<KeptData>(
+      (data, [frame, seconds, report]) => addFrameData(data, frame, seconds, report),
+      {},
+    ).record;
+
+  it('subtracts the cost of the check from what frames with kept data saved', () => {
+    expect(after(CHECKED)).toEqual({ savedSeconds: -1 + 7 + 6 });
+  });
+
+  it('notes why and from which frame no data are kept', () => {
+    const found = after([...CHECKED, [5, 8, { reason: 'memory' }]]);
+    expect(found).toEqual({ savedSeconds: 12, reason: 'memory', frame: 5 });
+  });
+
+  it('believes no seconds of a part that exceed those of the frame', () => {
+    const hostile = after([
+      [1, 2, { freshSeconds: 1e9 }],
+      [2, 1, { kept: true }],
+    ]);
+    expect(hostile).toEqual({ savedSeconds: 1 });
+  });
+
+  it('saves nothing by frames of unknown seconds', () => {
+    expect(after([[3, 1, { kept: true }]])).toEqual({ savedSeconds: 0 });
+  });
+});
+
+describe('kept data', () => {
+  const slice = (index: number, ...persistentData: Array<SliceAttempt['persistentData']>): SliceReport => ({
+    version: 1,
+    slice: index,
+    attempts: persistentData.map((one, i) => attempt(i + 1, 0, { persistentData: one })),
+  });
+  const describeSlices = (...slices: SliceReport[]) => {
+    const { keptData } = reportFigures({ slices });
+    return keptData && describeKeptData(keptData);
+  };
+
+  test('are missing in the figures of slices that kept none', () => {
+    expect(reportFigures({ slices: SLICES })).not.toHaveProperty('keptData');
+  });
+
+  test('are described by the saved time of all attempts', () => {
+    const slices = [slice(0, { savedSeconds: 400 }, { savedSeconds: 200 }), slice(1, { savedSeconds: 120 })];
+    expect(describeSlices(...slices)).toBe('saved about 12 min 0 s');
+  });
+
+  test('are described with the slices in which they are off', () => {
+    const off = { savedSeconds: 0, reason: 'little-gain', frame: 2 };
+    expect(describeSlices(slice(0, off), slice(1, off))).toBe('off in 2 slices: little would be saved');
+  });
+
+  test('are described with the frame that differed', () => {
+    const different = { savedSeconds: -3, reason: 'difference', frame: 12, difference: 0.0213 };
+    expect(describeSlices(slice(0, different))).toBe(
+      'off in 1 slice: frame 12 differed by up to 0.021, where 1 is white',
+    );
+  });
+
+  test('are not off if a later attempt kept them', () => {
+    const slices = slice(0, { savedSeconds: 0, reason: 'memory', frame: 2 }, { savedSeconds: 5 });
+    expect(describeSlices(slices)).toBe('saved about 5 s');
+  });
+
+  test('have at most 11 reasons', () => {
+    const all = Array.from({ length: 30 }, (_, i) => ({
+      savedSeconds: 0,
+      off: [{ why: `frame ${i} differed`, slices: 1 }],
+    }));
+    const { off } = addKeptData(all)!;
+    expect(off).toHaveLength(11);
+    expect(off.at(-1)).toEqual({ why: 'other reasons', slices: 20 });
   });
 });

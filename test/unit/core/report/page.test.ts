@@ -59,6 +59,20 @@ describe('reportPage', () => {
     expect(rows({}, [9, 2]).get('A frame, median (shortest to longest)')).toBe('5.5 s (2.0 s to 9.0 s)');
   });
 
+  it('shows what kept data saved', () => {
+    const slices = [
+      { version: 1 as const, slice: 0, attempts: [attempt({ persistentData: { savedSeconds: 60 } })] },
+    ];
+    const page = reportPage({
+      manifest: manifestFor('shot', 4),
+      slices,
+      missing: [],
+      media: {},
+      at: new Date(at),
+    });
+    expect(page).toMatch(/Kept data between frames<\/th>\s*<td>saved about 1 min 0 s<\/td>/);
+  });
+
   it('shows a range of one frame as one number', () => {
     const frames = [
       { start: 5, end: 5, step: 1 },

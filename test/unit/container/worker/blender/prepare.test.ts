@@ -44,6 +44,11 @@ describe('blender args', () => {
     });
   });
 
+  test('the job for the script says when to keep data between frames', () => {
+    const manifest = { scene: 'Cut', options: { persistentData: 'off' as const } };
+    expect(JSON.parse(blenderArgs({ ...start, manifest }).at(-1)!)).toMatchObject({ persistentData: 'off' });
+  });
+
   test('the job for the script has the saved engine unless the options name another', () => {
     const jobOf = (options: object) => {
       const manifest = { scene: 'Cut', engine: 'BLENDER_EEVEE', options };

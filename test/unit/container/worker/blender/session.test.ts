@@ -5,6 +5,7 @@ import {
   describeEnding,
   eachLine,
   type Ending,
+  isOutOfMemory,
   peakMemoryBytes,
 } from '../../../../../container/worker/blender/session';
 
@@ -44,6 +45,14 @@ describe('blender ending', () => {
     const memory = { memoryMib: 7000, memorySetting: 'stitchMemoryMib' } as const;
     const reason = describeEnding(ending({ signal: 'SIGKILL', ranOutOfMemory: true }), memory);
     expect(reason).toContain('the stitch job has 7000 MiB: raise the setting stitchMemoryMib');
+  });
+
+  test.each([
+    ['a full memory', { signal: 'SIGKILL', ranOutOfMemory: true }, true],
+    ['a full GPU', { exitCode: 1, lines: ['Error: Out of memory in CUDA queue'] }, true],
+    ['a SIGKILL from outside', { signal: 'SIGKILL' }, false],
+  ] as const)('isOutOfMemory of the reason for %s is right', (_, changes, expected) => {
+    expect(isOutOfMemory(describeEnding(ending(changes), {}))).toBe(expected);
   });
 
   test('the reason for a SIGKILL from outside does not mention memory', () => {
