@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import {
   askBlenderVersion,
@@ -29,8 +29,13 @@ import type { SceneExamination } from '../../core/scene/project/examine';
 export interface Machine {
   /** Blenders at a time. */
   readonly parallel: number;
-  /** Threads of each Blender. */
+  /** Threads of each Blender while all of them run. */
   readonly threads: number;
+  /**
+   * Cores to divide again among the Blenders that run, as for a still, and when slices run out. Absent if the user chose
+   * `threads`.
+   */
+  readonly cores?: number;
 }
 
 /**
@@ -45,8 +50,13 @@ const CORES_PER_BLENDER = 8;
 export function divideMachine(parallel?: number, threads?: number, cores = availableParallelism()): Machine {
   const suits = Math.max(LEAST_BLENDERS, Math.floor(cores / CORES_PER_BLENDER));
   const blenders = parallel ?? Math.min(suits, cores);
-  return { parallel: blenders, threads: threads ?? Math.max(1, Math.floor(cores / blenders)) };
+  if (threads !== undefined) return { parallel: blenders, threads };
+  return { parallel: blenders, threads: Math.max(1, Math.floor(cores / blenders)), cores };
 }
+
+/** Folder for things that Spotreel can find out again. */
+const userCache = ({ XDG_CACHE_HOME }: Environment): string =>
+  join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'spotreel');
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -123,6 +133,8 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
     stateDirectory,
     jobQueue: JOB_QUEUE,
     maxParallel: machine.parallel,
+    cores: machine.cores,
+    neighbours: join(userCache(process.env), 'running'),
     tidyUp,
     stopTimeoutSeconds: STOP_TIMEOUT_SECONDS,
     jobDefinitions: {
@@ -135,7 +147,8 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
       [programVariable('blender')]: blender,
       [programVariable('ffmpeg')]: ffmpeg,
       SPOTREEL_BLENDER_VERSION: formatBlenderVersion(blenderVersion),
-      SPOTREEL_THREADS: String(machine.threads),
+      // 0: Blender may use all cores, and hears how many before each frame.
+      SPOTREEL_THREADS: String(machine.cores === undefined ? machine.threads : 0),
       SPOTREEL_CACHE: cacheDirectory,
       SPOTREEL_STOP_SECONDS: String(GRACE_SECONDS),
       SPOTREEL_LIFELINE: 'stdin',

@@ -84,12 +84,13 @@ export class SliceRun {
   }
 
   private async runBlender(frames: readonly number[], prepared: PreparedBlender): Promise<FramesResult> {
-    const { say, signal } = this.context;
+    const { say, signal, threads } = this.context;
     const { directory, ...usual } = prepared;
     const environment = { ...usual.environment, ...(this.looksAhead && { SPOTREEL_PROBE: '1' }) };
     const blender = { ...usual, environment };
     const result = await renderFrames({
       frames,
+      threads,
       signal,
       directory,
       blender: { ...blender, onOutput: (line) => say({ event: 'output', program: 'blender', line }) },

@@ -15,6 +15,8 @@ export interface FramesTask {
   readonly blender: Omit<SessionOptions, 'onEvent' | 'expects'>;
   /** Where Blender saves the frames. */
   readonly directory: string;
+  /** The threads of the next frame; absent or `undefined` to leave them unchanged. */
+  readonly threads?: () => number | undefined;
   /** Its reason is an `Interruption`. */
   readonly signal: AbortSignal;
   readonly started: (frame: number) => void;
@@ -247,7 +249,7 @@ class FramesRun {
       return;
     }
     this.current = { frame, asked: performance.now() };
-    this.session.render(frame);
+    this.session.render(frame, this.task.threads?.());
   }
 
   private startDelivery(saved: FrameSaved): void {

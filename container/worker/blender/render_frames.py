@@ -1,6 +1,6 @@
 """Runs inside Blender and renders the requested frames, one at a time.
 
-Standard input has one frame number a line. Blender ends at the end of the input, so the worker can stop after any frame, and
+Standard input has one frame number a line, then words such as `threads=4`. Blender ends at the end of the input, so the worker can stop after any frame, and
 Blender also ends if the worker dies. File descriptor 3 gets events, one JSON object a line. Events do not use standard
 output, because a hostile scene can make Blender print anything.
 
@@ -131,6 +131,15 @@ def render_frame(scene, frame, directory, ending):
     bpy.ops.render.render(write_still=True, scene=scene.name)
 
 
+def use_threads(words):
+    """Applies `threads=4`, for all scenes, as a compositor may render others. Has no effect if Blender started with `-t 4`."""
+    for word in words:
+        if word.startswith("threads="):
+            for scene in bpy.data.scenes:
+                scene.render.threads_mode = "FIXED"
+                scene.render.threads = int(word.partition("=")[2])
+
+
 def file_name(frame, ending):
     """The file name that Blender makes from `####`."""
     return f"{'-' if frame < 0 else ''}{abs(frame):04d}.{ending}"
@@ -165,7 +174,9 @@ def main():
     lacks = listen(job)
     tell("ready")
     for line in iter(sys.stdin.readline, ""):
-        frame = int(line)
+        frame, *words = line.split()
+        frame = int(frame)
+        use_threads(words)
         simulations.play(frame, lambda at: tell("stepping", frame=frame, at=at))
         tell("started", frame=frame)
         lacks.begin(frame)

@@ -115,11 +115,11 @@ export class BlenderSession {
     this.ended = this.waitForEnd(heard);
   }
 
-  /** Asks for one frame. */
-  render(frame: number): void {
+  /** Asks for one frame, with so many threads if Blender started without a number of threads. */
+  render(frame: number, threads?: number): void {
     this.alarm.listen(this.options.hangSeconds);
     this.isBusy = true;
-    this.process.stdin?.write(`${frame}\n`);
+    this.process.stdin?.write(threads === undefined ? `${frame}\n` : `${frame} threads=${threads}\n`);
   }
 
   /** Asks for no more frames: Blender ends after the current one. */
