@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { open, readFile, realpath, writeFile } from 'node:fs/promises';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import {
@@ -17,13 +19,18 @@ import {
   type LocalBatchEvent,
   type LocalJobDefinition,
 } from '../../core/local-batch/local-batch';
-import { type BlenderVersion, formatBlenderVersion } from '../../core/render/blender-version';
+import {
+  type BlenderVersion,
+  formatBlenderVersion,
+  parseBlenderVersion,
+} from '../../core/render/blender-version';
 import type { Finding } from '../../core/render/manifest';
 import type { RenderOptions } from '../../core/render/options';
 import { DEFAULT_VIDEO, type VideoFormat } from '../../core/render/video';
 import { finding } from '../../core/scene/findings/codes';
 import { needsDenoiser } from '../../core/scene/findings/scene';
 import type { SceneExamination } from '../../core/scene/project/examine';
+import { writeWhole } from '../../core/storage/file-writes';
 
 /** How Blenders share the cores of a machine. */
 export interface Machine {
@@ -193,8 +200,51 @@ export async function findPrograms(
 ): Promise<LocalPrograms> {
   const blender = findProgram('blender', environment);
   const ffmpeg = findProgram('ffmpeg', environment);
-  if (video !== 'none') await requireEncoder(ffmpeg, encoderOf(video), video, environment);
-  return { blender, ffmpeg, blenderVersion: await askBlenderVersion(blender, environment) };
+  const [blenderVersion] = await Promise.all([
+    findBlenderVersion(blender, environment),
+    video === 'none' ? Promise.resolve() : requireEncoder(ffmpeg, encoderOf(video), video, environment),
+  ]);
+  return { blender, ffmpeg, blenderVersion };
+}
+
+/**
+ * The version of a Blender. Starting it to ask takes as long as a small frame, so the answer is kept in the user's cache
+ * until the file changes. A script is asked each time, because it may start another Blender. Throws `no-program`.
+ */
+export async function findBlenderVersion(
+  blender: string,
+  environment: NodeJS.ProcessEnv,
+  ask = askBlenderVersion,
+): Promise<BlenderVersion> {
+  const identity = await binaryIdentity(blender).catch(() => undefined);
+  if (identity === undefined) return ask(blender, environment);
+  const file = join(userCache(environment), 'blenders', identity);
+  const known = parseBlenderVersion(await readFile(file, 'utf8').catch(() => ''));
+  if (known) return known;
+  const version = await ask(blender, environment);
+  const text = formatBlenderVersion(version);
+  await writeWhole(file, (partial) => writeFile(partial, text)).catch(() => undefined);
+  return version;
+}
+
+/** First bytes of a program that is no script: ELF, and Mach-O of 64 bits or of several machines. */
+const BINARIES = ['7f454c46', 'cffaedfe', 'cafebabe'];
+
+/** A digest that changes with the file; `undefined` for a script. */
+async function binaryIdentity(program: string): Promise<string | undefined> {
+  const path = await realpath(program);
+  const file = await open(path);
+  try {
+    const start = Buffer.alloc(4);
+    await file.read(start, 0, 4, 0);
+    if (!BINARIES.includes(start.toString('hex'))) return undefined;
+    const { dev, ino, size, mtimeMs, ctimeMs } = await file.stat();
+    return createHash('sha256')
+      .update(JSON.stringify([path, dev, ino, size, mtimeMs, ctimeMs]))
+      .digest('hex');
+  } finally {
+    await file.close();
+  }
 }
 
 /** Asks the local Blender, at most once, whether it has OpenImageDenoise; `undefined` without Blender. */

@@ -1,4 +1,7 @@
-import { divideMachine } from '../../../../cli/local/farm';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { divideMachine, findBlenderVersion } from '../../../../cli/local/farm';
 
 test('divideMachine gives each Blender as many threads as the user asks for, and none of the freed cores', () => {
   expect(divideMachine(undefined, 1, 8)).toEqual({ parallel: 2, threads: 1 });
@@ -14,4 +17,42 @@ test.each([
   [3, 8, { parallel: 3, threads: 2, cores: 8 }],
 ])('divideMachine for --parallel %p on %i cores is %j', (parallel, cores, expected) => {
   expect(divideMachine(parallel, undefined, cores)).toEqual(expected);
+});
+
+describe('findBlenderVersion', () => {
+  let folder: string;
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'spotreel-version-'))));
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  /** How often `findBlenderVersion` asks for the version of a program, called twice with a change between the calls. */
+  async function asked(program: string, change: () => void): Promise<number> {
+    const ask = jest.fn(async () => ({ major: 4, minor: 5 }));
+    const environment = { XDG_CACHE_HOME: join(folder, 'cache') };
+    const first = await findBlenderVersion(program, environment, ask);
+    change();
+    expect(await findBlenderVersion(program, environment, ask)).toEqual(first);
+    return ask.mock.calls.length;
+  }
+
+  test('findBlenderVersion starts a Blender once', async () => {
+    expect(await asked(process.execPath, () => undefined)).toBe(1);
+  });
+
+  test('findBlenderVersion starts a Blender again once its file has changed', async () => {
+    const program = join(folder, 'blender');
+    copyFileSync('/bin/sh', program);
+    expect(await asked(program, () => utimesSync(program, 1, 1))).toBe(2);
+  });
+
+  test('findBlenderVersion starts a script each time, as it may start another Blender', async () => {
+    const program = join(folder, 'blender');
+    writeFileSync(program, '#!/bin/sh\n');
+    chmodSync(program, 0o755);
+    expect(await asked(program, () => undefined)).toBe(2);
+  });
+
+  test('findBlenderVersion needs no folder that it can write', async () => {
+    writeFileSync(join(folder, 'cache'), '');
+    expect(await asked(process.execPath, () => undefined)).toBe(2);
+  });
 });
