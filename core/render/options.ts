@@ -169,7 +169,7 @@ const TABLE = {
   threads: {
     ...wholeNumber(1024),
     argument: '<n>',
-    help: 'CPU threads of each Blender (default: the cores, divided among the Blenders)',
+    help: 'CPU threads of each Blender (default: the cores, divided among the Blenders that run)',
   },
   /** The video format; H.264 by default. */
   video: {

@@ -53,10 +53,10 @@ test('a still has a video if one is asked for', async () => {
 });
 
 test('a still renders with all cores', async () => {
-  // The scene itself asks for one thread, and says how many it gets.
+  // The scene itself asks for one thread, and prints how many it gets.
   const script = `
 scene.render.threads_mode, scene.render.threads = 'FIXED', 1
-text = bpy.data.texts.new('tell.py')
+text = bpy.data.texts.new('threads.py')
 text.use_module = True
 text.write('import bpy\\nbpy.app.handlers.render_pre.append('
            'lambda scene, *_: print("threads are", scene.render.threads_mode, scene.render.threads, flush=True))')`;
