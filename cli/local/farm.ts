@@ -133,8 +133,8 @@ export interface LocalFarmOptions {
 export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBatch> {
   const { stateDirectory, cacheDirectory, machine, blender, blenderVersion, ffmpeg } = options;
   const { tidyUp, onWorkerEvent, onChildEnd } = options;
-  // The build puts both bundles into the same folder.
-  const entrypoint = [process.execPath, join(__dirname, 'worker.js')];
+  // The build puts all bundles into the same folder.
+  const entrypoint = [process.execPath, join(__dirname, 'start-worker.js')];
   const definition: LocalJobDefinition = { entrypoint, retryStrategy: retryStrategy(ATTEMPTS) };
   return LocalBatch.open({
     stateDirectory,

@@ -106,6 +106,6 @@ test('a daemon of a scene does not survive the command that is killed', async ()
 function workers(): number[] {
   return processesWith(at()).filter((pid) => {
     const [, program] = readText(`/proc/${pid}/cmdline`).split('\0');
-    return program?.endsWith('/worker.js');
+    return program?.endsWith('/start-worker.js');
   });
 }
