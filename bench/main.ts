@@ -6,6 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchEstimate } from './estimate';
+import { benchExample, benchStill } from './example';
 import { benchFilm } from './film';
 import { benchImage } from './image';
 import { benchInterruptions } from './interruptions';
@@ -32,6 +33,8 @@ const PARTS: Readonly<Record<string, Part>> = {
   starts: benchStarts,
   stitch: benchStitch,
   film: benchFilm,
+  example: benchExample,
+  still: benchStill,
   estimate: benchEstimate,
   image: benchImage,
   slices: benchSlices,

@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+// oxlint-disable-next-line import/no-unassigned-import -- it loads what the next line imports
+import './load-commands';
 import { exitWithItsReader, runCommandLine } from './library';
 
 // The SDK warns about the Node version that a later SDK needs. Its version is fixed here, so users need no warning.

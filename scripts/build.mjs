@@ -68,6 +68,7 @@ const programs = build({
   absWorkingDir: root,
   entryPoints: {
     spotreel: 'bin/spotreel.ts',
+    'start-worker': 'bin/start-worker.ts',
     worker: 'container/worker/main.ts',
     index: 'bin/library.ts',
     cdk: 'bin/cdk.ts',

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { askBlenderVersion, findProgram } from '../../container/worker/programs';
+import { findProgram } from '../../container/worker/programs';
 import { SpotreelError } from '../../core/errors';
 import { openStorage } from '../../core/storage/open-storage';
 import { parseLocation } from '../../core/storage/storage';
@@ -7,6 +7,7 @@ import { explain, renderOption, type Run, withMachineOptions } from '../help';
 import {
   denoiserQuestion,
   divideMachine,
+  findBlenderVersion,
   hasDisplay,
   hasOwnColors,
   localTargets,
@@ -40,7 +41,7 @@ export async function farmCommand(directory: string, flags: FarmFlags): Promise<
     services: {
       storage,
       now: () => new Date(),
-      ...localTargets(await askBlenderVersion(blender, process.env), machine, allowScripts),
+      ...localTargets(await findBlenderVersion(blender, process.env), machine, allowScripts),
       place: 'here',
       hasDisplay: hasDisplay(process.env, process.platform),
       hasOwnColors: hasOwnColors(process.env),

@@ -1,4 +1,6 @@
-import { availableParallelism } from 'node:os';
+import { createHash } from 'node:crypto';
+import { open, readFile, realpath, writeFile } from 'node:fs/promises';
+import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import {
   askBlenderVersion,
@@ -17,20 +19,30 @@ import {
   type LocalBatchEvent,
   type LocalJobDefinition,
 } from '../../core/local-batch/local-batch';
-import { type BlenderVersion, formatBlenderVersion } from '../../core/render/blender-version';
+import {
+  type BlenderVersion,
+  formatBlenderVersion,
+  parseBlenderVersion,
+} from '../../core/render/blender-version';
 import type { Finding } from '../../core/render/manifest';
 import type { RenderOptions } from '../../core/render/options';
 import { DEFAULT_VIDEO, type VideoFormat } from '../../core/render/video';
 import { finding } from '../../core/scene/findings/codes';
 import { needsDenoiser } from '../../core/scene/findings/scene';
 import type { SceneExamination } from '../../core/scene/project/examine';
+import { writeWhole } from '../../core/storage/file-writes';
 
 /** How Blenders share the cores of a machine. */
 export interface Machine {
   /** Blenders at a time. */
   readonly parallel: number;
-  /** Threads of each Blender. */
+  /** Threads of each Blender while all of them run. */
   readonly threads: number;
+  /**
+   * Cores to divide again among the Blenders that run, as for a still, and when slices run out. Absent if the user chose
+   * `threads`.
+   */
+  readonly cores?: number;
 }
 
 /**
@@ -45,8 +57,13 @@ const CORES_PER_BLENDER = 8;
 export function divideMachine(parallel?: number, threads?: number, cores = availableParallelism()): Machine {
   const suits = Math.max(LEAST_BLENDERS, Math.floor(cores / CORES_PER_BLENDER));
   const blenders = parallel ?? Math.min(suits, cores);
-  return { parallel: blenders, threads: threads ?? Math.max(1, Math.floor(cores / blenders)) };
+  if (threads !== undefined) return { parallel: blenders, threads };
+  return { parallel: blenders, threads: Math.max(1, Math.floor(cores / blenders)), cores };
 }
+
+/** Folder for things that Spotreel can find out again. */
+const userCache = ({ XDG_CACHE_HOME }: Environment): string =>
+  join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'spotreel');
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -116,13 +133,15 @@ export interface LocalFarmOptions {
 export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBatch> {
   const { stateDirectory, cacheDirectory, machine, blender, blenderVersion, ffmpeg } = options;
   const { tidyUp, onWorkerEvent, onChildEnd } = options;
-  // The build puts both bundles into the same folder.
-  const entrypoint = [process.execPath, join(__dirname, 'worker.js')];
+  // The build puts all bundles into the same folder.
+  const entrypoint = [process.execPath, join(__dirname, 'start-worker.js')];
   const definition: LocalJobDefinition = { entrypoint, retryStrategy: retryStrategy(ATTEMPTS) };
   return LocalBatch.open({
     stateDirectory,
     jobQueue: JOB_QUEUE,
     maxParallel: machine.parallel,
+    cores: machine.cores,
+    neighbours: join(userCache(process.env), 'running'),
     tidyUp,
     stopTimeoutSeconds: STOP_TIMEOUT_SECONDS,
     jobDefinitions: {
@@ -135,7 +154,8 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
       [programVariable('blender')]: blender,
       [programVariable('ffmpeg')]: ffmpeg,
       SPOTREEL_BLENDER_VERSION: formatBlenderVersion(blenderVersion),
-      SPOTREEL_THREADS: String(machine.threads),
+      // 0: Blender may use all cores, and hears how many before each frame.
+      SPOTREEL_THREADS: String(machine.cores === undefined ? machine.threads : 0),
       SPOTREEL_CACHE: cacheDirectory,
       SPOTREEL_KERNELS: join(cacheDirectory, 'kernels'),
       SPOTREEL_STOP_SECONDS: String(GRACE_SECONDS),
@@ -181,8 +201,51 @@ export async function findPrograms(
 ): Promise<LocalPrograms> {
   const blender = findProgram('blender', environment);
   const ffmpeg = findProgram('ffmpeg', environment);
-  if (video !== 'none') await requireEncoder(ffmpeg, encoderOf(video), video, environment);
-  return { blender, ffmpeg, blenderVersion: await askBlenderVersion(blender, environment) };
+  const [blenderVersion] = await Promise.all([
+    findBlenderVersion(blender, environment),
+    video === 'none' ? Promise.resolve() : requireEncoder(ffmpeg, encoderOf(video), video, environment),
+  ]);
+  return { blender, ffmpeg, blenderVersion };
+}
+
+/**
+ * The version of a Blender. Starting it to ask takes as long as a small frame, so the answer is kept in the user's cache
+ * until the file changes. A script is asked each time, because it may start another Blender. Throws `no-program`.
+ */
+export async function findBlenderVersion(
+  blender: string,
+  environment: NodeJS.ProcessEnv,
+  ask = askBlenderVersion,
+): Promise<BlenderVersion> {
+  const identity = await binaryIdentity(blender).catch(() => undefined);
+  if (identity === undefined) return ask(blender, environment);
+  const file = join(userCache(environment), 'blenders', identity);
+  const known = parseBlenderVersion(await readFile(file, 'utf8').catch(() => ''));
+  if (known) return known;
+  const version = await ask(blender, environment);
+  const text = formatBlenderVersion(version);
+  await writeWhole(file, (partial) => writeFile(partial, text)).catch(() => undefined);
+  return version;
+}
+
+/** First bytes of a program that is no script: ELF, and Mach-O of 64 bits or of several machines. */
+const BINARIES = ['7f454c46', 'cffaedfe', 'cafebabe'];
+
+/** A digest that changes with the file; `undefined` for a script. */
+async function binaryIdentity(program: string): Promise<string | undefined> {
+  const path = await realpath(program);
+  const file = await open(path);
+  try {
+    const start = Buffer.alloc(4);
+    await file.read(start, 0, 4, 0);
+    if (!BINARIES.includes(start.toString('hex'))) return undefined;
+    const { dev, ino, size, mtimeMs, ctimeMs } = await file.stat();
+    return createHash('sha256')
+      .update(JSON.stringify([path, dev, ino, size, mtimeMs, ctimeMs]))
+      .digest('hex');
+  } finally {
+    await file.close();
+  }
 }
 
 /** Asks the local Blender, at most once, whether it has OpenImageDenoise; `undefined` without Blender. */

@@ -70,7 +70,15 @@ export class LocalRender {
   /** Renders to the end. Throws faults of the scene before any job is submitted. */
   async run(): Promise<RenderOutcome> {
     const { storage, machine, allowsScripts, source, filesCount, hasDisplay, report } = this.options;
-    const programs = await findPrograms(process.env, this.options.options.video);
+    const known = this.options.examination;
+    // Read the scene while the programs answer. Their faults come first.
+    const finding = findPrograms(process.env, this.options.options.video);
+    const examining =
+      known === undefined && filesCount
+        ? examineScene(source.url, source.etag, storage, undefined, undefined, this.options.options)
+        : undefined;
+    examining?.catch(() => undefined);
+    const programs = await finding;
     const services = {
       storage,
       now: () => new Date(),
@@ -81,12 +89,7 @@ export class LocalRender {
       hasDenoiser: denoiserQuestion(process.env),
       setAsidePlan,
     } as const;
-    const known = this.options.examination;
-    const examination =
-      known ??
-      (filesCount
-        ? await examineScene(source.url, source.etag, storage, undefined, undefined, this.options.options)
-        : undefined);
+    const examination = known ?? (await examining);
     const request = { ...this.options, ...(examination && { examination }) };
     const { render, manifest, rebuilt } = await prepareRender(request, services);
     report([

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { messageOf, SpotreelError } from '../../core/errors';
 import type { WorkerCommand, WorkerEvent } from '../../core/jobs/worker';
+import { LineSplitter } from '../../core/processes/run-program';
 import type { Storage } from '../../core/storage/storage';
 
 /** Fields of every line of a worker's log, which show the child that wrote it. */
@@ -69,6 +70,8 @@ export interface WorkerContext {
   readonly scratch: Scratch;
   /** Aborted when the worker is asked to stop (see `watchInterruptions`). */
   readonly signal: AbortSignal;
+  /** See `listenForThreads`. */
+  readonly threads?: () => number | undefined;
   readonly say: (event: WorkerEvent) => void;
   readonly now: () => Date;
 }
@@ -87,7 +90,7 @@ export interface InterruptionSource {
   /** The process that gets signals and reads standard input. */
   readonly process: {
     once(signal: 'SIGTERM' | 'SIGINT', listener: () => void): unknown;
-    readonly stdin: Pick<Readable, 'once' | 'resume'>;
+    readonly stdin: Pick<Readable, 'on' | 'once' | 'resume'>;
   };
   readonly now: () => number;
 }
@@ -127,6 +130,28 @@ export function watchInterruptions({ environment, process, now }: InterruptionSo
   }
   if (environment.SPOTREEL_SPOT_NOTICE) void pollNotice(environment.SPOTREEL_SPOT_NOTICE, interrupt, now);
   return stop.signal;
+}
+
+/** Blender's limit for threads. */
+const MOST_THREADS = 1024;
+
+/**
+ * Hears how many threads Blender may use now: lines such as `threads=4` on standard input, from a local scheduler that
+ * divides the cores. Returns the latest number, `undefined` before the first.
+ */
+export function listenForThreads({
+  environment,
+  process,
+}: Omit<InterruptionSource, 'now'>): () => number | undefined {
+  let threads: number | undefined;
+  const lines = new LineSplitter((line) => {
+    const count = Number(/^threads=(\d{1,4})$/.exec(line)?.[1] ?? 0);
+    if (count >= 1) threads = Math.min(count, MOST_THREADS);
+  });
+  if (environment.SPOTREEL_LIFELINE === 'stdin') {
+    process.stdin.on('data', (chunk: Uint8Array) => lines.push(chunk));
+  }
+  return () => threads;
 }
 
 /** The error of a worker that had to stop before it was done; exit code 143. */

@@ -7,7 +7,7 @@ import { removeFolder } from '../../core/storage/file-storage';
 import { openStorage } from '../../core/storage/open-storage';
 import { printableReason } from '../../core/text';
 import { mostLogBytes, WorkerLog } from './blender/log';
-import { logContext, makeScratch, watchInterruptions, type WorkerContext } from './context';
+import { listenForThreads, logContext, makeScratch, watchInterruptions, type WorkerContext } from './context';
 import { probe, type ProbedAws } from './probe';
 import { sandboxGaps, whyNoSandbox } from './programs';
 import { childWork, renderSlice } from './render-slice';
@@ -16,6 +16,7 @@ import { stitch } from './video/stitch';
 /** The container's program: `render …`, `stitch …` or `probe …`. Resolves with one of the exit codes of the contract. */
 async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const signal = watchInterruptions({ environment, process, now: Date.now });
+  const threads = listenForThreads({ environment, process });
   const log = new WorkerLog((text) => void process.stdout.write(text), mostLogBytes(environment));
   const say = (event: WorkerEvent) => log.say(event);
   const root = await mkdtemp(join(tmpdir(), 'spotreel-'));
@@ -27,7 +28,8 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
     for (const gap of gaps) say({ event: 'output', program: 'worker', line: `sandbox: ${gap}` });
     const now = () => new Date();
     const scratch = await makeScratch(root);
-    const context: WorkerContext = { storage: openStorage(), environment, scratch, signal, say, now };
+    const storage = openStorage();
+    const context: WorkerContext = { storage, environment, scratch, signal, threads, say, now };
     if (command.command === 'stitch') {
       await stitch(command, context);
     } else if (command.command === 'probe') {

@@ -96,7 +96,7 @@ export class SliceRun {
   }
 
   private async runBlender(frames: readonly number[], prepared: PreparedBlender): Promise<FramesResult> {
-    const { say, signal } = this.context;
+    const { say, signal, threads } = this.context;
     const { directory, ...usual } = prepared;
     const environment = {
       ...usual.environment,
@@ -108,6 +108,7 @@ export class SliceRun {
     const blender = { ...usual, environment };
     const result = await renderFrames({
       frames,
+      threads,
       signal,
       directory,
       blender: { ...blender, onOutput: (line) => say({ event: 'output', program: 'blender', line }) },

@@ -88,6 +88,13 @@ export interface RunningAttempt {
   readonly ended: Promise<AttemptOutcome>;
   /** Sends SIGTERM, and kills the program and its descendants after the stop timeout. No effect if it is being stopped or has ended. */
   stop(): void;
+  /** Writes `threads=<count>` to its standard input: how many threads it may use from now on. No effect if it has ended. */
+  useThreads(count: number): void;
+}
+
+/** An attempt that started no process. */
+export function withoutProcess(outcome: AttemptOutcome): RunningAttempt {
+  return { ended: Promise.resolve(outcome), stop: () => undefined, useThreads: () => undefined };
 }
 
 /** In bytes. The worker's events are shorter, even if all their characters are escaped. */
@@ -148,7 +155,11 @@ function watchAttempt(child: ChildProcess, log: number, request: AttemptRequest)
   if (timeoutSeconds !== undefined && timeoutSeconds * 1000 <= MAX_TIMER_MS) {
     timers.push(setTimeout(() => stop('timeout'), timeoutSeconds * 1000));
   }
-  return { ended, stop: () => stop('caller') };
+  return {
+    ended,
+    stop: () => stop('caller'),
+    useThreads: (count) => void (child.stdin?.writable && child.stdin.write(`threads=${count}\n`)),
+  };
 }
 
 function hasExited({ exitCode, signalCode }: ChildProcess): boolean {
@@ -193,7 +204,7 @@ function writeLog(child: ChildProcess, log: number, onLogLine: (line: string) =>
 }
 
 function notStarted(message: string): RunningAttempt {
-  return { ended: Promise.resolve(startFailure(message)), stop: () => undefined };
+  return withoutProcess(startFailure(message));
 }
 
 function startFailure(message: string): AttemptOutcome {

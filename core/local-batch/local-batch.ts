@@ -11,7 +11,7 @@ import type {
   SubmitJobRequest,
   SubmitJobResponse,
 } from '../jobs/batch';
-import type { RunningAttempt } from './attempt';
+import { type RunningAttempt, withoutProcess } from './attempt';
 import {
   checkDependencies,
   createJobState,
@@ -32,9 +32,10 @@ import {
   recoverJobs,
   summarizeJob,
 } from './journal';
-import { type Lock, lockLost, takeLock } from './lock';
+import { ALONE, joinNeighbours, type Lock, lockLost, type Neighbours, takeLock } from './lock';
 import {
   checkOptions,
+  divideCores,
   launchAttempt,
   type LocalBatchOptions,
   planAttempt,
@@ -45,6 +46,9 @@ import { Scheduler } from './scheduler';
 export type { LocalBatchEvent, LocalBatchOptions, LocalJobDefinition } from './plan-attempt';
 
 const DEFAULT_STOP_TIMEOUT_SECONDS = 30;
+
+/** How often a scheduler looks for others on this machine. */
+const SHARE_EVERY_MS = 5_000;
 
 /** If other events are missing, an attempt runs again and finds the existing results. */
 const DURABLE_EVENTS: ReadonlySet<JobEvent['type']> = new Set(['ended', 'terminated']);
@@ -66,6 +70,11 @@ export class LocalBatch implements Batch {
   readonly #schedulerId = randomUUID().slice(0, 8);
   readonly #journals = new Map<string, Journal>();
   #nextSequence = 0;
+  #running: readonly RunningAttempt[] = [];
+  /** The threads that each attempt was last given. */
+  readonly #threads = new WeakMap<RunningAttempt, number>();
+  #neighbours: Neighbours | undefined;
+  #sharing: NodeJS.Timeout | undefined;
 
   /**
    * Takes the state directory and resumes its jobs. If another machine takes the directory over later, `wait` throws `lock-lost`.
@@ -107,7 +116,15 @@ export class LocalBatch implements Batch {
       run: (job, index) => this.#run(job, index),
       onJobState: (event) => options.onEvent?.(event),
       onJobEnded: ({ jobId }) => this.#closeJournal(jobId),
+      onRunning: (running) => {
+        this.#running = running;
+        this.#shareCores();
+      },
     });
+    if (options.cores !== undefined && options.neighbours !== undefined) {
+      this.#neighbours = joinNeighbours(options.neighbours);
+      this.#sharing = setInterval(() => this.#shareCores(), SHARE_EVERY_MS).unref();
+    }
   }
 
   /**
@@ -176,6 +193,8 @@ export class LocalBatch implements Batch {
    */
   async stop(): Promise<void> {
     await this.#scheduler.stop();
+    clearInterval(this.#sharing);
+    this.#neighbours?.leave();
     for (const jobId of this.#journals.keys()) this.#closeJournal(jobId);
     try {
       // After `lost`, the files belong to another machine.
@@ -201,12 +220,27 @@ export class LocalBatch implements Batch {
     this.#scheduler.proceed();
   }
 
+  /** Gives each running attempt its part of this scheduler's cores. A Blender uses it from its next frame on. */
+  #shareCores(): void {
+    const { cores } = this.#options;
+    if (cores === undefined || this.#running.length === 0) return;
+    const { count, place } = this.#neighbours?.look() ?? ALONE;
+    const own = divideCores(cores, count)[place] ?? 1;
+    const parts = divideCores(own, this.#running.length);
+    for (const [index, attempt] of this.#running.entries()) {
+      const threads = parts[index] ?? 1;
+      if (this.#threads.get(attempt) === threads) continue;
+      this.#threads.set(attempt, threads);
+      attempt.useThreads(threads);
+    }
+  }
+
   #run(job: JobState, index: number): RunningAttempt {
     const { jobId, request, arraySize } = job;
     const definition = this.#options.jobDefinitions[request.jobDefinition];
     if (definition === undefined) {
       const reason = `CannotStartContainerError: the job definition "${request.jobDefinition}" is no longer known`;
-      return { ended: Promise.resolve({ reason }), stop: () => undefined };
+      return withoutProcess({ reason });
     }
     const plan = planAttempt(job, index, definition, {
       ...this.#options,

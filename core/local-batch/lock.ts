@@ -1,4 +1,4 @@
-import { closeSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, SpotreelError } from '../errors';
@@ -10,6 +10,7 @@ import {
   livingClaims,
   putClaim,
   refreshClaim,
+  thisWorld,
 } from '../processes/claim';
 import { openRegularFile } from '../storage/file-storage';
 import { fileError, makeFolder } from '../storage/file-writes';
@@ -84,6 +85,49 @@ function claimIn(claims: string, directory: string) {
     return putClaim(claims);
   } catch (error) {
     throw fileError(error, directory, 'write');
+  }
+}
+
+/** One scheduler's place, from 0, among the `count` that share the cores of this machine. */
+interface Place {
+  readonly place: number;
+  readonly count: number;
+}
+
+export const ALONE: Place = { place: 0, count: 1 };
+
+/** The schedulers of this user that are open on this machine. */
+export interface Neighbours {
+  /** The place of this scheduler now; `ALONE` if the folder cannot be read. */
+  look(): Place;
+  leave(): void;
+}
+
+/** Notes this scheduler in a folder that all schedulers of this user share. Alone if the folder cannot be written. */
+export function joinNeighbours(folder: string): Neighbours {
+  // A home folder may be shared with other machines and containers, whose process ids mean other processes.
+  const { host, pids } = thisWorld();
+  const directory = join(folder, `${host}-${pids}`);
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const { name } = putClaim(directory);
+    const clock = new FolderClock(directory);
+    return {
+      look: () => placeOf(name, directory, clock),
+      leave: () => rmSync(join(directory, name), { force: true }),
+    };
+  } catch {
+    return { look: () => ALONE, leave: () => undefined };
+  }
+}
+
+function placeOf(own: string, directory: string, clock: FolderClock): Place {
+  try {
+    const living = livingClaims(directory, clock, { staleSeconds: STALE_SECONDS, remove: true });
+    const place = living.findIndex(({ name }) => name === own);
+    return place === -1 ? ALONE : { place, count: living.length };
+  } catch {
+    return ALONE;
   }
 }
 

@@ -5,7 +5,7 @@ import { messageOf, SpotreelError } from '../errors';
 import type { EnvironmentVariable, RetryStrategy } from '../jobs/batch';
 import { untilNoneIn } from '../processes/claim';
 import { removeFolder } from '../storage/file-storage';
-import { type AttemptOutcome, runAttempt, type RunningAttempt } from './attempt';
+import { type AttemptOutcome, runAttempt, type RunningAttempt, withoutProcess } from './attempt';
 import {
   childOf,
   environmentSchema,
@@ -50,6 +50,17 @@ export interface LocalBatchOptions {
   readonly jobQueue: string;
   /** How many attempts may run at once, at least 1. */
   readonly maxParallel: number;
+  /**
+   * Cores to divide among the running attempts: each gets its part as `RunningAttempt.useThreads`, again when others start
+   * or end.
+   * @default - attempts hear nothing
+   */
+  readonly cores?: number;
+  /**
+   * A folder where the schedulers of this machine note themselves while they are open, so that together they use `cores`.
+   * @default - this scheduler has all cores
+   */
+  readonly neighbours?: string;
   /** By name. Read at each attempt, so a resumed job runs the current programs. */
   readonly jobDefinitions: Readonly<Record<string, LocalJobDefinition>>;
   /** For every attempt. Attempts inherit no other variables, so this must contain `PATH`. */
@@ -83,6 +94,11 @@ const optionsSchema = z.object({
 export function checkOptions(options: LocalBatchOptions): void {
   const { error } = optionsSchema.safeParse(options);
   if (error !== undefined) throw new SpotreelError('invalid-option', 'usage', firstFault(error));
+}
+
+/** Divides `count` cores (or threads) into `parts` nearly equal numbers, larger ones first; each at least 1. Pure. */
+export function divideCores(count: number, parts: number): number[] {
+  return Array.from({ length: parts }, (_, i) => Math.max(1, Math.floor((count + parts - 1 - i) / parts)));
 }
 
 /** The name of the compute environment in a job's variables. */
@@ -159,10 +175,10 @@ export function launchAttempt(
     mkdirSync(dirname(plan.logFile), { recursive: true });
   } catch (error) {
     const reason = `CannotStartContainerError: ${messageOf(error)}`;
-    return { ended: Promise.resolve({ reason }), stop: () => undefined };
+    return withoutProcess({ reason });
   }
   const attempt = runAttempt({ ...plan, stopTimeoutSeconds, onLogLine });
-  return { ended: withoutScratch(attempt, plan.scratchDirectory), stop: () => attempt.stop() };
+  return { ...attempt, ended: withoutScratch(attempt, plan.scratchDirectory) };
 }
 
 async function withoutScratch(attempt: RunningAttempt, scratchDirectory: string): Promise<AttemptOutcome> {

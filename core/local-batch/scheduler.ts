@@ -116,6 +116,8 @@ export interface SchedulerOptions {
   readonly run: (job: JobState, index: number) => RunningAttempt;
   readonly onJobState: (event: JobStateEvent) => void;
   readonly onJobEnded: (job: JobState) => void;
+  /** Called after attempts started or ended, with those that run, the earliest first. */
+  readonly onRunning?: (running: readonly RunningAttempt[]) => void;
 }
 
 /**
@@ -172,6 +174,7 @@ export class Scheduler {
         // Others were terminated in the queue.
         if (childOf(next.job, next.index).status === 'RUNNABLE') this.#start(next);
       }
+      this.#options.onRunning?.(Array.from(this.#running.values(), ({ attempt }) => attempt));
     } catch (error) {
       this.fail(error);
       throw error;

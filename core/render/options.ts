@@ -165,7 +165,7 @@ const TABLE = {
   threads: {
     ...wholeNumber(1024),
     argument: '<n>',
-    help: 'CPU threads of each Blender (default: the cores, divided among the Blenders)',
+    help: 'CPU threads of each Blender (default: the cores, divided among the Blenders that run)',
   },
   /** Whether Cycles keeps its data between frames; `auto`, the default, checks once that no pixel changes. */
   persistentData: {

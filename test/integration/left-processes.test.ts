@@ -110,6 +110,6 @@ if (runsHeavy('sandbox'))
 function workers(): number[] {
   return processesWith(at()).filter((pid) => {
     const [, program] = readText(`/proc/${pid}/cmdline`).split('\0');
-    return program?.endsWith('/worker.js');
+    return program?.endsWith('/start-worker.js');
   });
 }

@@ -40,6 +40,7 @@ describe('the package', () => {
     'dist/spotreel.js',
     'dist/index.js',
     'dist/cdk.js',
+    'dist/start-worker.js',
     'dist/worker.js',
     'dist/render_frames.py',
     'dist/sandbox.pl',

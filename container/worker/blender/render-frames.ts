@@ -28,6 +28,8 @@ export interface FramesTask {
   readonly blender: Omit<SessionOptions, 'onEvent' | 'expects'>;
   /** Where Blender saves the frames. */
   readonly directory: string;
+  /** The threads of the next frame; absent or `undefined` to leave them unchanged. */
+  readonly threads?: () => number | undefined;
   /** Its reason is an `Interruption`. */
   readonly signal: AbortSignal;
   /** Blender has opened the scene and can begin a frame. */
@@ -271,7 +273,7 @@ class FramesRun {
       return;
     }
     this.current = { frame, asked: performance.now() };
-    this.session.render(frame, this.lacksMemory());
+    this.session.render(frame, { threads: this.task.threads?.(), fresh: this.lacksMemory() });
   }
 
   /** Whether kept data could fill the memory. It is checked at every frame, as later frames may need more. */

@@ -1,8 +1,9 @@
 """Runs inside Blender and renders the requested frames, one at a time.
 
-Standard input has one frame number a line, with the word `fresh` after it if Blender must keep no data any more. Blender ends at the end of the input, so the worker can stop after any frame, and
-Blender also ends if the worker dies. File descriptor 3 gets events, one JSON object a line. Events do not use standard
-output, because a hostile scene can make Blender print anything.
+Standard input has one frame number a line. Words may follow it: `fresh` if Blender must keep no data any more, and `threads=4`.
+Blender ends at the end of the input, so the worker can stop after any frame, and Blender also ends if the worker dies. File
+descriptor 3 gets events, one JSON object a line. Events do not use standard output, because a hostile scene can make
+Blender print anything.
 
 The job follows `--` as JSON:
 - `scene`, and `directory`, where frames are saved as `####.png`
@@ -135,6 +136,17 @@ def render_frame(scene, frame, directory, ending):
     bpy.ops.render.render(write_still=True, scene=scene.name)
 
 
+def use_threads(words):
+    """Applies `threads=4`, for all scenes, as a compositor may render others. Has no effect if Blender started with `-t 4`."""
+    for word in words:
+        if word.startswith("threads="):
+            threads = int(word.partition("=")[2])
+            for render in (scene.render for scene in bpy.data.scenes):
+                # An assignment of the same number could make Blender prepare kept data again.
+                if (render.threads_mode, render.threads) != ("FIXED", threads):
+                    render.threads_mode, render.threads = "FIXED", threads
+
+
 def file_name(frame, ending):
     """The file name that Blender makes from `####`."""
     return f"{'-' if frame < 0 else ''}{abs(frame):04d}.{ending}"
@@ -190,6 +202,7 @@ def main():
     for line in iter(sys.stdin.readline, ""):
         number, *words = line.split()
         frame = int(number)
+        use_threads(words)
         if "fresh" in words:
             persistent.stop("memory")
         simulations.play(frame, lambda at: tell("stepping", frame=frame, at=at))

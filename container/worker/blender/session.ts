@@ -141,11 +141,15 @@ export class BlenderSession {
     this.ended = this.waitForEnd(heard);
   }
 
-  /** Asks for one frame; `fresh`: from nothing, and Blender then keeps no data any more. */
-  render(frame: number, fresh = false): void {
+  /**
+   * Asks for one frame. `fresh`: from nothing, and Blender then keeps no data any more. `threads` has an effect if Blender
+   * started without a number of threads.
+   */
+  render(frame: number, { threads, fresh }: { threads?: number | undefined; fresh?: boolean } = {}): void {
     this.alarm.listen(this.options.hangSeconds);
     this.isBusy = true;
-    this.process.stdin?.write(fresh ? `${frame} fresh\n` : `${frame}\n`);
+    const words = [...(threads === undefined ? [] : [`threads=${threads}`]), ...(fresh ? ['fresh'] : [])];
+    this.process.stdin?.write(`${[frame, ...words].join(' ')}\n`);
   }
 
   /** Asks for no more frames: Blender ends after the current one. */

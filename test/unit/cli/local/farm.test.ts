@@ -1,17 +1,58 @@
-import { divideMachine } from '../../../../cli/local/farm';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { divideMachine, findBlenderVersion } from '../../../../cli/local/farm';
 
-test('divideMachine gives each Blender as many threads as the user asks for', () => {
+test('divideMachine gives each Blender as many threads as the user asks for, and none of the freed cores', () => {
   expect(divideMachine(undefined, 1, 8)).toEqual({ parallel: 2, threads: 1 });
   expect(divideMachine(1, 12, 8)).toEqual({ parallel: 1, threads: 12 });
 });
 
 test.each([
-  [undefined, 1, { parallel: 1, threads: 1 }],
-  [undefined, 2, { parallel: 2, threads: 1 }],
-  [undefined, 8, { parallel: 2, threads: 4 }],
-  [undefined, 64, { parallel: 8, threads: 8 }],
-  [4, 2, { parallel: 4, threads: 1 }],
-  [3, 8, { parallel: 3, threads: 2 }],
+  [undefined, 1, { parallel: 1, threads: 1, cores: 1 }],
+  [undefined, 2, { parallel: 2, threads: 1, cores: 2 }],
+  [undefined, 8, { parallel: 2, threads: 4, cores: 8 }],
+  [undefined, 64, { parallel: 8, threads: 8, cores: 64 }],
+  [4, 2, { parallel: 4, threads: 1, cores: 2 }],
+  [3, 8, { parallel: 3, threads: 2, cores: 8 }],
 ])('divideMachine for --parallel %p on %i cores is %j', (parallel, cores, expected) => {
   expect(divideMachine(parallel, undefined, cores)).toEqual(expected);
+});
+
+describe('findBlenderVersion', () => {
+  let folder: string;
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'spotreel-version-'))));
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  /** How often `findBlenderVersion` asks for the version of a program, called twice with a change between the calls. */
+  async function asked(program: string, change: () => void): Promise<number> {
+    const ask = jest.fn(async () => ({ major: 4, minor: 5 }));
+    const environment = { XDG_CACHE_HOME: join(folder, 'cache') };
+    const first = await findBlenderVersion(program, environment, ask);
+    change();
+    expect(await findBlenderVersion(program, environment, ask)).toEqual(first);
+    return ask.mock.calls.length;
+  }
+
+  test('findBlenderVersion starts a Blender once', async () => {
+    expect(await asked(process.execPath, () => undefined)).toBe(1);
+  });
+
+  test('findBlenderVersion starts a Blender again once its file has changed', async () => {
+    const program = join(folder, 'blender');
+    copyFileSync('/bin/sh', program);
+    expect(await asked(program, () => utimesSync(program, 1, 1))).toBe(2);
+  });
+
+  test('findBlenderVersion starts a script each time, as it may start another Blender', async () => {
+    const program = join(folder, 'blender');
+    writeFileSync(program, '#!/bin/sh\n');
+    chmodSync(program, 0o755);
+    expect(await asked(program, () => undefined)).toBe(2);
+  });
+
+  test('findBlenderVersion needs no folder that it can write', async () => {
+    writeFileSync(join(folder, 'cache'), '');
+    expect(await asked(process.execPath, () => undefined)).toBe(2);
+  });
 });

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { Readable } from 'node:stream';
 import {
   interruptionOf,
+  listenForThreads,
   logContext,
   logLine,
   pullSeconds,
@@ -62,6 +63,40 @@ describe('interruption', () => {
       expect(deadline).toBeGreaterThan(NOW);
     },
   );
+});
+
+describe('threads', () => {
+  function listen(environment: Record<string, string>) {
+    const stdin = new Readable({ read: () => undefined });
+    const threads = listenForThreads({
+      environment,
+      process: Object.assign(new EventEmitter(), { stdin }),
+    });
+    const say = (text: string) => {
+      stdin.emit('data', Buffer.from(text));
+      return threads();
+    };
+    return { threads, say };
+  }
+
+  test('the latest line of a local scheduler sets the number of threads', () => {
+    const { threads, say } = listen({ SPOTREEL_LIFELINE: 'stdin' });
+    expect(threads()).toBeUndefined();
+    expect(say('threads=4\nthre')).toBe(4);
+    expect(say('ads=12\n')).toBe(12);
+  });
+
+  test.each(['threads=0', 'threads=-1', 'threads=99999', 'threads=2 3', 'quit', ''])(
+    'the line "%s" leaves the number of threads',
+    (line) => {
+      const { say } = listen({ SPOTREEL_LIFELINE: 'stdin' });
+      expect(say(`threads=4\n${line}\n`)).toBe(4);
+    },
+  );
+
+  test('a worker without a local scheduler hears no number of threads', () => {
+    expect(listen({}).say('threads=4\n')).toBeUndefined();
+  });
 });
 
 describe('log context', () => {

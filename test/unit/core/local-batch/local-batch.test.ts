@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { codeOf, messageOf } from '../../../../core/errors';
 import type { SubmitJobRequest } from '../../../../core/jobs/batch';
 import { LocalBatch, type LocalBatchOptions } from '../../../../core/local-batch/local-batch';
+import { joinNeighbours } from '../../../../core/local-batch/lock';
 
 let directory: string;
 let batch: LocalBatch;
@@ -112,4 +113,42 @@ test('a job with an unknown definition fails after the next open', async () => {
   const { status, attempts } = await batch.wait(jobId);
   expect(status).toBe('FAILED');
   expect(attempts?.at(-1)?.container?.reason).toMatch(/^CannotStartContainerError/);
+});
+
+describe('cores', () => {
+  /** Each attempt prints the numbers of threads that it hears, child 1 ends after the first. */
+  const HEARS = 'read -r a; echo "$a"; test "$AWS_BATCH_JOB_ARRAY_INDEX" = 1 || { read -r b; echo "$b"; }';
+
+  async function heard(size: number, rest: Partial<LocalBatchOptions>): Promise<string[][]> {
+    const lines: string[][] = Array.from({ length: size }, () => []);
+    await batch.stop();
+    batch = await LocalBatch.open(
+      options({
+        maxParallel: 2,
+        jobDefinitions: { definition: { entrypoint: ['/bin/sh', '-c', HEARS] } },
+        environment: { PATH: process.env.PATH ?? '' },
+        onEvent: (event) => void (event.type === 'log' && lines[event.index ?? 0]?.push(event.line)),
+        ...rest,
+      }),
+    );
+    await submit({ arrayProperties: { size } });
+    await batch.close();
+    return lines;
+  }
+
+  test('a local batch gives the cores of an attempt that has ended to the others', async () => {
+    expect(await heard(2, { cores: 8 })).toEqual([['threads=4', 'threads=8'], ['threads=4']]);
+  });
+
+  test('a local batch leaves their part of the cores to other schedulers of this machine', async () => {
+    const neighbours = join(directory, 'running');
+    const other = joinNeighbours(neighbours);
+    try {
+      const shares = [['threads=2', 'threads=4'], ['threads=2']];
+      expect(await heard(2, { cores: 8, neighbours })).toEqual(shares);
+      expect(other.look()).toEqual({ place: 0, count: 1 });
+    } finally {
+      other.leave();
+    }
+  });
 });

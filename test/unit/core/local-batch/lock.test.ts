@@ -12,7 +12,7 @@ import {
 import os, { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { codeOf, messageOf } from '../../../../core/errors';
-import { findLockHolder, isHolderProven, takeLock } from '../../../../core/local-batch/lock';
+import { findLockHolder, isHolderProven, joinNeighbours, takeLock } from '../../../../core/local-batch/lock';
 import type { Claim } from '../../../../core/processes/claim';
 import { claimName, ELSEWHERE } from '../../../support/claim-name';
 
@@ -230,4 +230,21 @@ test('the error for a directory that cannot be created names it', async () => {
   const error: unknown = await takeLock(join(directory, 'file', 'state')).catch((thrown: unknown) => thrown);
   expect(codeOf(error)).toBe('denied');
   expect(messageOf(error)).toContain(join(directory, 'file', 'state'));
+});
+
+describe('joinNeighbours', () => {
+  test('each scheduler has its own place until it leaves', () => {
+    const [first, second] = [joinNeighbours(directory), joinNeighbours(directory)];
+    expect([first.look(), second.look()].toSorted((a, b) => a.place - b.place)).toEqual([
+      { place: 0, count: 2 },
+      { place: 1, count: 2 },
+    ]);
+    first.leave();
+    expect(second.look()).toEqual({ place: 0, count: 1 });
+  });
+
+  test('a scheduler is alone if the folder cannot be written', () => {
+    writeFileSync(join(directory, 'file'), '');
+    expect(joinNeighbours(join(directory, 'file')).look()).toEqual({ place: 0, count: 1 });
+  });
 });

@@ -50,7 +50,7 @@ describe('scheduler', () => {
         running += 1;
         maxRunning = Math.max(maxRunning, running);
         const ended = Promise.resolve(outcomeOf(job, index)).finally(() => (running -= 1));
-        return { ended, stop: () => undefined };
+        return { ended, stop: () => undefined, useThreads: () => undefined };
       },
       onJobState: (event) => reported.push(event),
       onJobEnded: () => undefined,

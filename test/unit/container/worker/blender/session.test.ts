@@ -1,6 +1,7 @@
 import { MEMORY_REASON } from '../../../../../core/jobs/worker';
 import { PassThrough } from 'node:stream';
 import {
+  BlenderSession,
   countMemoryKills,
   describeEnding,
   eachLine,
@@ -63,6 +64,24 @@ describe('blender ending', () => {
     const reason = describeEnding(ending({ signal: 'SIGKILL', ranOutOfMemory: true }), {});
     expect(reason).toContain('--parallel 1');
   });
+});
+
+test('a session asks for a frame in one line, with the number of threads if there is one', async () => {
+  const asked: string[] = [];
+  // Prints the lines that Blender would read.
+  const session = new BlenderSession({
+    command: ['/bin/cat'],
+    environment: {},
+    hangSeconds: 60,
+    expects: () => false,
+    onEvent: () => undefined,
+    onOutput: (line) => asked.push(line),
+  });
+  session.render(12);
+  session.render(-3, { threads: 4 });
+  session.finish();
+  await session.ended;
+  expect(asked).toEqual(['12', '-3 threads=4']);
 });
 
 describe('each line', () => {
