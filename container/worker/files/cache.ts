@@ -142,7 +142,7 @@ export async function openFileCache(directory: string, storage: Storage): Promis
 
 /**
  * The folder below `directory` in which the Blenders of one render keep compiled GPU kernels. Only renders with the same
- * `plan` share a folder (ADR 36). `undefined` if it cannot be made, or if something else is in its place.
+ * `plan` share a folder (ADR 35). `undefined` if it cannot be made, or if something else is in its place.
  */
 export async function openKernelCache(directory: string, plan: object): Promise<string | undefined> {
   const name = createHash('sha256').update(JSON.stringify(plan)).digest('hex').slice(0, 32);
