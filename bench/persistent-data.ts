@@ -37,9 +37,8 @@ type Seconds = Record<SceneName, Record<WayName, number[]>>;
  */
 export async function benchPersistentData(runs: number, say: (text: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'spotreel-bench-'));
-  const seconds = Object.fromEntries(
-    NAMES.map((name) => [name, { plain: [], keeping: [], spotreel: [] }]),
-  ) as unknown as Seconds;
+  const none = () => ({ plain: [], keeping: [], spotreel: [] });
+  const seconds: Seconds = { camera: none(), objects: none(), everything: none() };
   try {
     for (const name of NAMES) await makeScene(name, join(folder, `${name}.blend`));
     for (let turn = 1; turn <= runs; turn += 1) {

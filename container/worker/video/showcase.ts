@@ -102,8 +102,8 @@ export interface Stills {
 }
 
 /**
- * Makes poster and contact sheet of whole frames in one run of ffmpeg. The run may go on beside the encoder, so it uses one
- * thread and few pictures' memory. Throws if ffmpeg fails or a frame is missing.
+ * Makes poster and contact sheet of whole frames in one run of ffmpeg. The run may continue beside the encoder, so it uses
+ * one thread and few pictures' memory. Throws if ffmpeg fails or a frame is missing.
  */
 export async function makeStills(
   { manifest, there, input }: { manifest: Manifest; there: ReadonlySet<number>; input: Render },

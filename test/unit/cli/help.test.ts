@@ -96,6 +96,7 @@ describe('the flags of a render', () => {
     engine: ['Eevee', 'BLENDER_EEVEE'],
     device: ['gpu', 'GPU'],
     threads: ['4', 4],
+    persistentData: ['Off', 'off'],
     video: ['AV1', 'av1'],
     background: ['1A2B3C', '1a2b3c'],
     gaps: ['mark', 'mark'],
