@@ -103,7 +103,12 @@ describe.each(fewOrAll('sandbox', USERS, (user) => user !== 'root'))('as %s', (w
     expect(log).not.toContain('DID');
     expect(log).toContain('preview.mp4 shows 2 frames');
     expect(readFileSync(victim, 'utf8')).toBe('echo hello\n');
-    expect(readdirSync(at('home'))).toEqual(['.bashrc']);
+    expect(readdirSync(at('home')).toSorted()).toEqual(['.bashrc', '.cache']);
+    // The command itself keeps its compiled code and Blender's version there.
+    expect(readdirSync(at('home/.cache'))).toEqual(['spotreel']);
+    expect(['blenders', 'code', 'running']).toEqual(
+      expect.arrayContaining(readdirSync(at('home/.cache/spotreel'))),
+    );
     expect((await probeVideo(at('out/film/preview.mp4'))).nb_read_frames).toBe('2');
   });
 
