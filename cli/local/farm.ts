@@ -156,6 +156,7 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
       SPOTREEL_BLENDER_VERSION: formatBlenderVersion(blenderVersion),
       // 0: Blender may use all cores, and hears how many before each frame.
       SPOTREEL_THREADS: String(machine.cores === undefined ? machine.threads : 0),
+      SPOTREEL_PARALLEL: String(machine.parallel),
       SPOTREEL_CACHE: cacheDirectory,
       SPOTREEL_KERNELS: join(cacheDirectory, 'kernels'),
       SPOTREEL_STOP_SECONDS: String(GRACE_SECONDS),

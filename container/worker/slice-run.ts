@@ -109,6 +109,7 @@ export class SliceRun {
     const result = await renderFrames({
       frames,
       threads,
+      parallel: Number(this.context.environment.SPOTREEL_PARALLEL ?? 1),
       signal,
       directory,
       blender: { ...blender, onOutput: (line) => say({ event: 'output', program: 'blender', line }) },

@@ -35,6 +35,7 @@ import {
 import { ALONE, joinNeighbours, type Lock, lockLost, type Neighbours, takeLock } from './lock';
 import {
   checkOptions,
+  divideAgain,
   divideCores,
   launchAttempt,
   type LocalBatchOptions,
@@ -226,7 +227,8 @@ export class LocalBatch implements Batch {
     if (cores === undefined || this.#running.length === 0) return;
     const { count, place } = this.#neighbours?.look() ?? ALONE;
     const own = divideCores(cores, count)[place] ?? 1;
-    const parts = divideCores(own, this.#running.length);
+    const before = this.#running.map((attempt) => this.#threads.get(attempt));
+    const parts = divideAgain(own, before);
     for (const [index, attempt] of this.#running.entries()) {
       const threads = parts[index] ?? 1;
       if (this.#threads.get(attempt) === threads) continue;

@@ -101,6 +101,19 @@ export function divideCores(count: number, parts: number): number[] {
   return Array.from({ length: parts }, (_, i) => Math.max(1, Math.floor((count + parts - 1 - i) / parts)));
 }
 
+/**
+ * Divides cores as `divideCores` does, but leaves attempts their numbers where it can: after a change, Blender prepares
+ * kept data again. `before` has each attempt's number, `undefined` for a new one. Pure.
+ */
+export function divideAgain(count: number, before: ReadonlyArray<number | undefined>): number[] {
+  const free = divideCores(count, before.length);
+  const kept = before.map((threads) => {
+    const place = threads === undefined ? -1 : free.indexOf(threads);
+    return place === -1 ? undefined : free.splice(place, 1)[0];
+  });
+  return kept.map((threads) => threads ?? free.shift()!);
+}
+
 /** The name of the compute environment in a job's variables. */
 const COMPUTE_ENVIRONMENT = 'local';
 

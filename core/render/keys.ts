@@ -217,6 +217,7 @@ const DEFAULTS: ReadonlyMap<string, unknown> = new Map([
   ['video', 'h264'],
   ['background', '000000'],
   ['gaps', 'hold'],
+  ['persistentData', 'auto'],
 ]);
 
 /** Options as sorted pairs without absent ones and defaults, so that equal options have equal text. */

@@ -164,6 +164,8 @@ const REASON_WORDS: ReadonlyMap<string, string> = new Map(
     scenes: 'several scenes or the sequencer make its frames',
     layers: 'it renders several view layers',
     simulations: 'it has a simulation without a bake',
+    scripts: 'its scripts are allowed',
+    outputs: 'it has File Output nodes',
     'little-gain': 'little would be saved',
     unreadable: 'frames could not be compared',
     memory: 'memory could run out',

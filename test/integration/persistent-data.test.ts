@@ -49,6 +49,11 @@ test('a Blender that nearly fills its memory at the first frame is asked for fra
   expect(asked.filter(({ fresh }) => !fresh).map(({ frame }) => frame)).toEqual([1]);
 });
 
+test('a Blender that nearly fills its part of the machine is asked for frames from nothing', async () => {
+  const { asked } = await renderByFake({}, { SPOTREEL_PARALLEL: '1000000' });
+  expect(asked.filter(({ fresh }) => !fresh).map(({ frame }) => frame)).toEqual([1]);
+});
+
 test('a slice report has the frame at which kept data changed pixels', async () => {
   const found = { reason: 'difference', difference: 0.25, freshSeconds: 0 };
   const { data, stdout } = await renderByFake({ data: { 1: { freshSeconds: 1 }, 2: found } });
@@ -64,9 +69,17 @@ test('a hostile report of kept data costs no frame', async () => {
 
 interface Case {
   /** Reports of frames 1 to 4. */
-  readonly reports: ReadonlyArray<{ reason?: string; difference?: number; kept?: true }>;
+  readonly reports: ReadonlyArray<{
+    reason?: string;
+    difference?: number;
+    kept?: true;
+    freshSeconds?: number;
+    error?: string;
+  }>;
   /** How the fake drew: with data of an earlier frame, or from nothing. */
   readonly drawn: ReadonlyArray<'fresh' | 'kept'>;
+  /** The greys of the delivered frames, where 0 is black. */
+  readonly greys: readonly number[];
   /** Whether Blender keeps data after the last frame. */
   readonly property: boolean;
 }
@@ -132,6 +145,63 @@ describe('persistent_data.py in Blender, with fake drawing', () => {
 
   test('auto keeps no data of a scene with a simulation without a bake', () => {
     expect(reasons('simulations')).toEqual(['simulations']);
+  });
+
+  test.each(['scripts', 'outputs'])('auto keeps no data because of %s', (reason) => {
+    expect(cases[reason]).toMatchObject({ drawn: ['fresh', 'fresh', 'fresh', 'fresh'] });
+    expect(reasons(reason)).toEqual([reason]);
+  });
+
+  test('on keeps the data of a scene with File Output nodes', () => {
+    expect(cases['on with outputs']!.drawn).toEqual(['fresh', 'kept', 'kept', 'kept']);
+  });
+
+  test.each([
+    ['error', 3],
+    ['error with on', 1],
+    ['error in the check', 1],
+  ])('frames after an error of the device are not black (%s)', (name, failed) => {
+    const { reports, greys } = cases[name]!;
+    expect(reports[failed]).toEqual({ error: 'lost' });
+    expect(new Set(greys.slice(failed + 1))).toEqual(new Set([100]));
+  });
+
+  test('the frame after an error of the device is reported as one from nothing', () => {
+    expect(cases.error!.reports.slice(4)).toEqual([{ freshSeconds: 10 }, { kept: true }]);
+  });
+
+  test('auto checks again after an error in the check', () => {
+    expect(cases['error in the check']!.drawn).toEqual([
+      'fresh',
+      'kept',
+      'fresh',
+      'fresh',
+      'kept',
+      'fresh',
+      'kept',
+    ]);
+  });
+
+  test('kept data are freed after an error that says that memory is full', () => {
+    expect(cases['memory error']).toMatchObject({ property: false });
+    expect(reasons('memory error')).toEqual(['memory']);
+    expect(cases['memory error']!.drawn.slice(-2)).toEqual(['fresh', 'fresh']);
+  });
+
+  test('auto keeps no data if the file with kept data is missing', () => {
+    expect(reasons('no kept file')).toEqual(['unreadable']);
+  });
+
+  test('a first frame without a file raises nothing', () => {
+    expect(cases['no file']!.reports).toEqual([{}, {}, {}, {}]);
+  });
+
+  test('auto begins the check again with a frame that has other threads', () => {
+    expect(cases['new threads']!.drawn).toEqual(['fresh', 'fresh', 'kept', 'fresh', 'kept']);
+  });
+
+  test('a frame with other threads after the check is reported as one from nothing', () => {
+    expect(cases['new threads later']!.reports[3]).toEqual({ freshSeconds: 10 });
   });
 
   test('on keeps the data from the first frame on without a check', () => {

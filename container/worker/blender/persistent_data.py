@@ -6,6 +6,7 @@ from nothing (docs/adr/0032-persistent-data-verifies-itself.md).
 """
 
 import os
+import re
 import struct
 import time
 from array import array
@@ -29,8 +30,11 @@ LEAST_GAIN = 0.05
 # JSON has no infinity.
 MOST_DIFFERENCE = 1e9
 
+# What Cycles says of full memory, of the machine or of a GPU.
+FULL_MEMORY = re.compile("out of .*memory|bad_alloc", re.IGNORECASE)
 
-def refusal(scene, count, has_simulations):
+
+def refusal(scene, count, further):
     """Why this Blender should not keep data, as a reason of the worker's `persistentReasons`; None if it may."""
     if scene.render.engine != "CYCLES":
         return "engine"
@@ -40,8 +44,9 @@ def refusal(scene, count, has_simulations):
     # Blender keeps the data of one view layer. The next layer reuses them, so that no frame would be from nothing.
     if sum(layer.use for layer in scene.view_layers) != 1:
         return "layers"
-    if has_simulations:
-        return "simulations"
+    for reason, holds in further.items():
+        if holds:
+            return reason
     # A Blender that looks for missing files in advance makes Blender free the data.
     if count < LEAST_FRAMES or os.environ.get("SPOTREEL_PROBE") == "1":
         return "few-frames"
@@ -49,19 +54,24 @@ def refusal(scene, count, has_simulations):
 
 
 class PersistentData:
-    """Renders frames with or without kept data, as `wanted` (auto, on or off) says. `count` is the number of frames."""
+    """Renders frames with or without kept data, as `wanted` (auto, on or off) says. `count` is the number of frames.
 
-    def __init__(self, scene, wanted, count, has_simulations):
+    `further` are reasons of `persistentReasons` that only the caller knows, each with whether it holds.
+    """
+
+    def __init__(self, scene, wanted, count, **further):
         self.scene = scene
         self.left = count
         self.wanted = wanted
-        self.reason = None if wanted == "on" else refusal(scene, count, has_simulations)
+        self.reason = None if wanted == "on" else refusal(scene, count, further)
         self.keeps = wanted != "off" and self.reason is None and scene.render.engine == "CYCLES"
         self.is_told = wanted != "auto" or self.reason is None or self.reason in USUAL
         for each in bpy.data.scenes:
             each.render.use_persistent_data = self.keeps and each == scene
         # Whether a frame was compared, or needs no comparison.
         self.is_sure = wanted == "on"
+        # Whether Blender has no data of an earlier frame.
+        self.is_fresh = True
         # Seconds of the first frame, and those of them that kept data could save.
         self.first = None
         self.saveable = 0.0
@@ -76,17 +86,38 @@ class PersistentData:
             self.keeps = self.scene.render.use_persistent_data = False
             self.watch.rest()
 
+    def restart(self):
+        """The next frame is rendered from nothing. If none was compared, the check begins again with it."""
+        if not self.keeps:
+            return
+        self.free()
+        self.is_fresh = True
+        if not self.is_sure:
+            self.first = None
+            self.watch.forget()
+
     def render(self, frame, draw, files):
         """Renders a frame with `draw`, which saves it as `files`. Returns what the worker should know about kept data."""
         self.left -= 1
-        if self.keeps and not self.is_sure and self.first is not None:
-            return self.try_out(frame, draw, files)
-        is_first, seconds = self.first is None, timed(draw)
-        if is_first:
-            self.first, self.saveable = seconds, self.watch.seconds_of_sync(files[0], seconds)
+        try:
+            if self.keeps and not self.is_sure and self.first is not None:
+                return self.try_out(frame, draw, files)
+            return self.render_once(draw, files)
+        except RuntimeError as error:
+            # Kept data include an error of the device. Cycles reports it once, and all later frames are black.
+            self.restart()
+            if FULL_MEMORY.search(str(error)):
+                self.stop("memory")
+            raise
+
+    def render_once(self, draw, files):
+        seconds = timed(draw)
         if not self.keeps:
             return self.why()
-        return {"freshSeconds": seconds} if is_first else {"kept": True}
+        if self.first is None and not self.is_sure:
+            self.first, self.saveable = seconds, self.watch.seconds_of_sync(files[0], seconds)
+        was_fresh, self.is_fresh = self.is_fresh, False
+        return {"freshSeconds": seconds} if was_fresh else {"kept": True}
 
     def why(self):
         """Why no data are kept, once."""
@@ -105,26 +136,26 @@ class PersistentData:
             draw()
             return self.why()
         kept_seconds = timed(draw)
-        kept_files = put_aside(files, "kept")
-        self.free()
-        seconds = timed(draw)
+        kept_files, fresh_files = put_aside(files, "kept"), []
         try:
-            difference = largest_difference(kept_files, files)
-            if difference > 0:
+            self.free()
+            seconds = timed(draw)
+            difference = found_difference(frame, kept_files, files)
+            # Blender's own variation.
+            own = 0.0
+            if difference:
                 fresh_files = put_aside(files, "fresh")
                 self.free()
                 draw()
-                own = largest_difference(fresh_files, files)
-                remove(fresh_files)
-                if difference > own:
-                    self.stop("difference")
-                    return {**self.why(), "difference": difference, "freshSeconds": seconds}
-        except (OSError, RuntimeError, ValueError) as error:
-            print(f"Spotreel: could not compare frame {frame}: {error}", flush=True)
+                own = found_difference(frame, fresh_files, files)
+        finally:
+            remove([*kept_files, *fresh_files])
+        if difference is None or own is None:
             self.stop("unreadable")
             return {**self.why(), "freshSeconds": seconds}
-        finally:
-            remove(kept_files)
+        if difference > own:
+            self.stop("difference")
+            return {**self.why(), "difference": difference, "freshSeconds": seconds}
         self.is_sure = True
         self.watch.rest()
         if kept_seconds > (1 - LEAST_GAIN) * seconds:
@@ -147,6 +178,10 @@ class FrameWatch:
     """Notes how long Blender prepared the first frame, and which geometry the next frame rebuilds."""
 
     def __init__(self):
+        self.forget()
+
+    def forget(self):
+        """The next frame is the first."""
         self.set_at = self.evaluated_at = None
         # Size of the evaluated geometry by the name of its object, as rendered.
         self.sizes = {}
@@ -180,7 +215,10 @@ class FrameWatch:
 
     def seconds_of_sync(self, path, seconds):
         """Of the first frame's seconds, those before its first sample. All of them if the file does not say."""
-        synced = seconds_in_notes(path)
+        try:
+            synced = seconds_in_notes(path)
+        except OSError:
+            synced = None
         if synced is None or self.set_at is None or self.evaluated_at is None:
             return seconds
         return min(seconds, synced + self.evaluated_at - self.set_at)
@@ -228,13 +266,16 @@ def png_chunks(path):
 
 
 def put_aside(files, name):
-    """Renames the files that exist. Returns their new names, with None for missing ones."""
-    return [rename(path, f"{path}.{name}") if os.path.exists(path) else None for path in files]
+    """Renames the files. Returns their new names, with None for those that are missing or cannot be renamed."""
+    return [rename(path, f"{path}.{name}") for path in files]
 
 
 def rename(path, target):
-    os.replace(path, target)
-    return target
+    try:
+        os.replace(path, target)
+        return target
+    except OSError:
+        return None
 
 
 def remove(files):
@@ -243,13 +284,18 @@ def remove(files):
             os.remove(path)
 
 
-def largest_difference(files, others):
-    """Of all samples of these pairs of pictures, where 1 is white."""
-    pairs = [(one, other) for one, other in zip(files, others) if one]
-    return max((difference_of(one, other) for one, other in pairs), default=0.0)
+def found_difference(frame, files, others):
+    """The largest difference of all samples of these pairs of pictures, where 1 is white. None if it is unknown."""
+    try:
+        return max(map(difference_of, files, others))
+    except (OSError, RuntimeError, ValueError) as error:
+        print(f"Spotreel: could not compare frame {frame}: {error}", flush=True)
+        return None
 
 
 def difference_of(one, other):
+    if one is None:
+        raise FileNotFoundError(f"a picture like {other} is missing")
     if packed_pixels(one) == packed_pixels(other):
         return 0.0
     ours, theirs = samples_of(one), samples_of(other)

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { describeFiles } from '../../../core/render/frames';
 import { type FileOutput, frameName } from '../../../core/render/keys';
@@ -17,7 +18,7 @@ import {
 const MOST_UNDELIVERED = 4;
 
 /**
- * The share of a job's memory above which Blender keeps no data between frames: copies of rebuilt geometry exist beside the old
+ * The share of Blender's part of the memory above which Blender keeps no data between frames: copies of rebuilt geometry exist beside the old
  * ones for a while (docs/adr/0032-persistent-data-verifies-itself.md).
  */
 const KEPT_DATA_SHARE = 0.7;
@@ -26,6 +27,8 @@ const KEPT_DATA_SHARE = 0.7;
 export interface FramesTask {
   readonly frames: readonly number[];
   readonly blender: Omit<SessionOptions, 'onEvent' | 'expects'>;
+  /** Blenders that may run on this machine at the same time; absent if the job has its own memory. */
+  readonly parallel?: number;
   /** Where Blender saves the frames. */
   readonly directory: string;
   /** The threads of the next frame; absent or `undefined` to leave them unchanged. */
@@ -278,8 +281,8 @@ class FramesRun {
 
   /** Whether kept data could fill the memory. It is checked at every frame, as later frames may need more. */
   private lacksMemory(): boolean {
-    const { memoryMib } = this.task.blender;
-    return memoryMib !== undefined && this.peakMemoryBytes > KEPT_DATA_SHARE * memoryMib * 2 ** 20;
+    const { blender, parallel } = this.task;
+    return this.peakMemoryBytes > KEPT_DATA_SHARE * memoryPart(blender.memoryMib, parallel);
   }
 
   private startDelivery(saved: FrameSaved): void {
@@ -308,6 +311,10 @@ class FramesRun {
 function pathsOf(outputs: readonly FileOutput[], frame: number, directory: string): SavedOutput[] {
   return outputs.map((output, index) => ({ ...output, path: join(directory, `${frame}-${index}.output`) }));
 }
+
+/** The bytes that a Blender may use: its job's memory, else its part of this machine's. */
+const memoryPart = (memoryMib: number | undefined, parallel = 1): number =>
+  memoryMib === undefined ? totalmem() / Math.max(1, parallel) : memoryMib * 2 ** 20;
 
 function missingWords({ files, more = 0 }: Extract<SessionEvent, { event: 'missing' }>): string {
   const words = describeFiles(files, files.length + more);

@@ -30,6 +30,7 @@ import bpy
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 from blender_paths import literal  # noqa: E402
+from compositor import tree_in_use  # noqa: E402
 from file_outputs import FileOutputs  # noqa: E402
 from formats import Formats  # noqa: E402
 from lacks import Lacks  # noqa: E402
@@ -137,7 +138,11 @@ def render_frame(scene, frame, directory, ending):
 
 
 def use_threads(words):
-    """Applies `threads=4`, for all scenes, as a compositor may render others. Has no effect if Blender started with `-t 4`."""
+    """Applies `threads=4`, for all scenes, as a compositor may render others. Has no effect if Blender started with `-t 4`.
+
+    Returns whether it changed a scene: Cycles then prepares the next frame from nothing.
+    """
+    has_changed = False
     for word in words:
         if word.startswith("threads="):
             threads = int(word.partition("=")[2])
@@ -145,6 +150,8 @@ def use_threads(words):
                 # An assignment of the same number could make Blender prepare kept data again.
                 if (render.threads_mode, render.threads) != ("FIXED", threads):
                     render.threads_mode, render.threads = "FIXED", threads
+                    has_changed = True
+    return has_changed
 
 
 def file_name(frame, ending):
@@ -170,6 +177,19 @@ def wanted_data(job):
     return "off" if os.environ.get("SPOTREEL_FRESH") == "1" else job.get("persistentData", "auto")
 
 
+def data_for(job, scene, simulations, outputs):
+    return PersistentData(
+        scene,
+        wanted_data(job),
+        frame_count(),
+        # The check makes Blender run handlers of scripts more often, so that a script could be ahead of the frame.
+        scripts=job.get("allowScripts", False),
+        simulations=bool(simulations.starts),
+        # Files of File Output nodes are not compared.
+        outputs=bool(outputs.folders and tree_in_use(scene)),
+    )
+
+
 def frame_count():
     return int(os.environ.get("SPOTREEL_FRAMES") or 1)
 
@@ -187,7 +207,7 @@ def main():
         tell("unusable", reason=str(error)[:MOST_REASON])
         return
     simulations = Simulations(scene)
-    persistent = PersistentData(scene, wanted_data(job), frame_count(), bool(simulations.starts))
+    persistent = data_for(job, scene, simulations, outputs)
     lacks = listen(job)
 
     def draw(frame):
@@ -202,7 +222,8 @@ def main():
     for line in iter(sys.stdin.readline, ""):
         number, *words = line.split()
         frame = int(number)
-        use_threads(words)
+        if use_threads(words):
+            persistent.restart()
         if "fresh" in words:
             persistent.stop("memory")
         simulations.play(frame, lambda at: tell("stepping", frame=frame, at=at))

@@ -18,6 +18,8 @@ const persistentReasons = z.enum([
   'scenes',
   'layers',
   'simulations',
+  'scripts',
+  'outputs',
   'little-gain',
   'difference',
   'unreadable',

@@ -196,9 +196,8 @@ describe('render id', () => {
   });
 
   test('an explicit default does not make another render', () => {
-    expect(canonicalOptions({ video: 'h264', background: '000000', gaps: 'hold', samples: 4 })).toEqual([
-      ['samples', 4],
-    ]);
+    const defaults = { video: 'h264', background: '000000', gaps: 'hold', persistentData: 'auto' } as const;
+    expect(canonicalOptions({ ...defaults, samples: 4 })).toEqual([['samples', 4]]);
     expect(canonicalOptions({ video: 'gif', gaps: 'mark' })).toEqual([
       ['gaps', 'mark'],
       ['video', 'gif'],

@@ -152,6 +152,11 @@ describe('addFrameData', () => {
     expect(hostile).toEqual({ savedSeconds: 1 });
   });
 
+  it('compares frames after a change of threads with the frame from nothing after that change', () => {
+    const faster = after([...CHECKED, [5, 3, { freshSeconds: 3 }], [6, 1, { kept: true }]]);
+    expect(faster).toEqual({ savedSeconds: 12 + 2 });
+  });
+
   it('saves nothing by frames of unknown seconds', () => {
     expect(after([[3, 1, { kept: true }]])).toEqual({ savedSeconds: 0 });
   });
@@ -180,6 +185,14 @@ describe('kept data', () => {
   test('are described with the slices in which they are off', () => {
     const off = { savedSeconds: 0, reason: 'little-gain', frame: 2 };
     expect(describeSlices(slice(0, off), slice(1, off))).toBe('off in 2 slices: little would be saved');
+  });
+
+  test.each([
+    ['scripts', 'its scripts are allowed'],
+    ['outputs', 'it has File Output nodes'],
+  ])('are described as off because of %s', (reason, words) => {
+    const off = { savedSeconds: 0, reason, frame: 1 };
+    expect(describeSlices(slice(0, off))).toBe(`off in 1 slice: ${words}`);
   });
 
   test('are described with the frame that differed', () => {
