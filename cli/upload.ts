@@ -19,7 +19,8 @@ export function openUploadStorage(cache: string | undefined): Storage {
   const openS3 = async (): Promise<Storage> => {
     if (cache === undefined) return (await import('../core/storage/s3-storage')).createS3Storage();
     const { createResumingS3Storage } = await import('../core/storage/s3-resume');
-    return createResumingS3Storage(join(cache, 'parts'));
+    const { takeLock } = await import('../core/local-batch/lock');
+    return createResumingS3Storage(join(cache, 'parts'), takeLock);
   };
   return routeStorage({ 'file:': new QuickFileStorage(), 's3:': openS3 });
 }
