@@ -13,6 +13,7 @@ import { formatLocation, type ObjectHead, parseLocation, type Storage } from '..
 import { printableName } from '../core/text';
 import { confirm } from './output';
 import { beginUpload, formatMebibytes, headsOf, uploadFiles, type UploadView } from './upload-files';
+import { PARTS_FOLDER } from './upload-record';
 
 /** Storage for uploads, which may have thousands of files. An interrupted upload of a large file resumes. */
 export function openUploadStorage(cache: string | undefined): Storage {
@@ -20,7 +21,7 @@ export function openUploadStorage(cache: string | undefined): Storage {
     if (cache === undefined) return (await import('../core/storage/s3-storage')).createS3Storage();
     const { createResumingS3Storage } = await import('../core/storage/s3-resume');
     const { takeLock } = await import('../core/local-batch/lock');
-    return createResumingS3Storage(join(cache, 'parts'), takeLock);
+    return createResumingS3Storage(join(cache, PARTS_FOLDER), takeLock);
   };
   return routeStorage({ 'file:': new QuickFileStorage(), 's3:': openS3 });
 }
@@ -46,7 +47,7 @@ export async function uploadProject(
   const { record } = begun;
   const files = filesToUpload(examination);
   const heads = await headsOf(files, record, view);
-  const unsaved = await record.save();
+  const unsaved = await record.save({ isEarly: true });
   if (unsaved !== undefined) view.say(`the next upload reads all files again: ${unsaved}`);
   const [source, ...objects] = await uploadFiles([scene, ...heads], uploads, storage, view, begun);
   await record.save();
