@@ -9,7 +9,13 @@ import { type JudgedUploads, judgeUploads, type OutsideFile } from '../core/scen
 import { realPlace } from '../core/storage/file-writes';
 import { routeStorage } from '../core/storage/open-storage';
 import { QuickFileStorage } from '../core/storage/quick-files';
-import { formatLocation, type ObjectHead, parseLocation, type Storage } from '../core/storage/storage';
+import {
+  formatLocation,
+  type ObjectHead,
+  parseLocation,
+  type Storage,
+  StorageError,
+} from '../core/storage/storage';
 import { printableName } from '../core/text';
 import { confirm } from './output';
 import { beginUpload, formatMebibytes, headsOf, uploadFiles, type UploadView } from './upload-files';
@@ -42,17 +48,25 @@ export async function uploadProject(
   uploads: URL,
   storage: Storage,
   view: UploadView,
-  begun = beginUpload(scene, uploads, storage, view.cache),
+  begun = beginUpload(scene, uploads, storage, view),
 ): Promise<UploadedProject> {
   const { record } = begun;
   const files = filesToUpload(examination);
-  const heads = await headsOf(files, record, view);
+  const { url, size, lastModified, etag } = scene;
+  const sceneFile = { url, size, modified: lastModified.toISOString() };
+  const [current, ...heads] = await headsOf([sceneFile, ...files], record, view);
+  if (current?.etag !== etag) throw changedScene(scene);
   const unsaved = await record.save({ isEarly: true });
   if (unsaved !== undefined) view.say(`the next upload reads all files again: ${unsaved}`);
   const [source, ...objects] = await uploadFiles([scene, ...heads], uploads, storage, view, begun);
   await record.save();
   const objectAt = new Map(files.map(({ path }, index) => [path, objects[index]!]));
   return { source: source!, examination: relocate(examination, objectAt) };
+}
+
+function changedScene({ url }: ObjectHead): StorageError {
+  const message = `${formatLocation(url)} changed since it was read: submit again`;
+  return new StorageError('changed', url, message);
 }
 
 function filesToUpload({ project, scenePath }: SceneExamination): FoundFile[] {
