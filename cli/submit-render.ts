@@ -33,7 +33,7 @@ import type { Meter } from './output';
 import { paceOnFarm } from './estimate/pace';
 import { findSource, ocioOption, placeFlags, renderOptionsOf } from './place';
 import { examineForUpload, openUploadStorage, type UploadedProject, uploadProject } from './upload';
-import { beginUpload, type BegunUpload } from './upload-files';
+import { beginUpload, type BegunUpload, type UploadView } from './upload-files';
 import { cacheFolder } from './upload-record';
 
 /** A scene to render on a farm, as `spotreel submit` takes it. */
@@ -173,7 +173,7 @@ export async function submitRender(
   if (source.url.protocol !== 's3:' && !target.uploads) throw nowhereToGo(source);
   const begun =
     source.url.protocol !== 's3:' && target.uploads
-      ? beginUpload(source, target.uploads, storage, cacheFolder())
+      ? beginUpload(source, target.uploads, storage, uploadView(shown))
       : undefined;
   const { examination, outside } = await examineForUpload(source, project, storage, options);
   const checked = refusedOr(source, examination, options, target);
@@ -354,12 +354,15 @@ async function inBucket(
   found: UploadedProject,
   { uploads }: Target,
   storage: Storage,
-  { say, meter }: Required<SubmitView>,
+  shown: Required<SubmitView>,
   begun: BegunUpload | undefined,
 ): Promise<UploadedProject> {
   if (found.source.url.protocol === 's3:' || !uploads) return found;
-  const view = { say, meter, now: Date.now, cache: cacheFolder() };
-  return uploadProject(found.source, found.examination, uploads, storage, view, begun);
+  return uploadProject(found.source, found.examination, uploads, storage, uploadView(shown), begun);
+}
+
+function uploadView({ say, meter }: Required<SubmitView>): UploadView {
+  return { say, meter, now: Date.now, cache: cacheFolder() };
 }
 
 function nowhereToGo({ url }: ObjectHead): SpotreelError {

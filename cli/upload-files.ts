@@ -52,9 +52,14 @@ export interface UploadView {
   readonly cache?: string | undefined;
 }
 
+/** Milliseconds after which an early look at the bucket no longer counts: a question or test frames take longer. */
+const EARLY_MS = 60_000;
+
 /** An upload that has not sent anything yet. */
 export interface BegunUpload {
   readonly record: UploadRecord;
+  /** When it began; see `UploadView.now`. */
+  readonly at: number;
   /** Objects of the last upload that the bucket still has, by `href`. */
   readonly early: Promise<ReadonlyMap<string, ObjectHead>>;
 }
@@ -64,18 +69,22 @@ export function beginUpload(
   scene: Pick<ObjectHead, 'url' | 'etag'>,
   uploads: URL,
   storage: Storage,
-  cache: string | undefined,
+  { cache, now }: Pick<UploadView, 'cache' | 'now'>,
 ): BegunUpload {
+  const at = now();
   const record = UploadRecord.open(cache, filePath(scene.url));
-  const files = record.lastFiles.map(([path, etag]) => ({ url: fileUrl(path), etag }));
+  const files = record.lastFiles
+    .map(([path, etag]) => ({ url: fileUrl(path), etag }))
+    .filter(({ url }) => url.href !== scene.url.href);
   const urls = files.length === 0 ? [] : [scene, ...files].map((file) => targetOf(file, uploads));
   // A fault appears again when the upload asks.
   const early = findUploaded(urls, uploads, storage).catch(() => new Map<string, ObjectHead>());
-  return { record, early };
+  return { record, at, early };
 }
 
 const NOTHING_BEGUN: BegunUpload = {
   record: UploadRecord.open(undefined, ''),
+  at: 0,
   early: Promise.resolve(new Map()),
 };
 
@@ -94,10 +103,10 @@ export async function uploadFiles(
   uploads: URL,
   storage: Storage,
   { say, meter, now }: UploadView,
-  { record, early }: BegunUpload = NOTHING_BEGUN,
+  { record, at, early }: BegunUpload = NOTHING_BEGUN,
 ): Promise<ObjectHead[]> {
   const wanted = files.map((file) => ({ file, target: targetOf(file, uploads) }));
-  const before = new Map(await early);
+  const before = new Map(now() - at > EARLY_MS ? [] : await early);
   const unseen = wanted.map(({ target }) => target).filter(({ href }) => !before.has(href));
   for (const [href, head] of await findUploaded(unseen, uploads, storage)) before.set(href, head);
   const kept = await mapConcurrently(wanted, HASHED_AT_ONCE, async (upload) => {
@@ -242,7 +251,7 @@ export function formatMebibytes(bytes: number): string {
 
 /** Local files with their MD5. Hashes the files that the record does not have in this version. */
 export async function headsOf(
-  files: readonly FoundFile[],
+  files: ReadonlyArray<Pick<FoundFile, 'url' | 'size' | 'modified'>>,
   record: UploadRecord,
   { meter, now }: UploadView,
 ): Promise<ObjectHead[]> {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { lstat, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import * as z from 'zod/mini';
+import { codeOf } from '../core/errors';
 import { parseJson } from '../core/json';
 import { readRegularFile } from '../core/storage/file-storage';
 import { writeWhole } from '../core/storage/file-writes';
@@ -28,6 +29,9 @@ const recordSchema = z.object({
   files: z.array(z.tuple([z.string(), z.string(), z.string()])),
   objects: z.array(z.tuple([z.string(), z.string(), z.string()])),
 });
+
+/** The folder of unfinished uploads in the cache's folder. */
+export const PARTS_FOLDER = 'parts';
 
 /** Days after which an unused file of the cache is deleted. */
 const KEPT_DAYS = 90;
@@ -65,7 +69,7 @@ export class UploadRecord {
 
   /** MD5 of the file at `path`, if it was noted for this stamp. */
   md5Of(path: string, stamp: string): string | undefined {
-    const known = this.known.files.get(path);
+    const known = this.files.get(path) ?? this.known.files.get(path);
     if (known?.[0] !== stamp) return undefined;
     this.files.set(path, known);
     return known[1];
@@ -93,16 +97,21 @@ export class UploadRecord {
     this.hasChanged = true;
   }
 
-  /** Saves what this upload used or noted. Returns why that failed, if it did. */
-  async save(): Promise<string | undefined> {
+  /**
+   * Saves what this upload used or noted. Before it compared all objects (`isEarly`), it also keeps those of the last
+   * upload. Returns why that failed, if it did.
+   */
+  async save({ isEarly = false } = {}): Promise<string | undefined> {
     if (this.path === undefined) return undefined;
     try {
       if (this.hasChanged) {
-        const text = formatRecord(this.files, this.objects);
+        const objects = isEarly ? new Map([...this.known.objects, ...this.objects]) : this.objects;
+        const text = formatRecord(this.files, objects);
         await writeWhole(this.path, (partial) => writeFile(partial, text, { mode: 0o600 }));
       } else if (this.files.size > 0) await touch(this.path);
-      this.hasChanged = false;
-      await sweep(join(this.path, '..'));
+      // The last save leaves out the objects that this upload does not use.
+      this.hasChanged &&= isEarly;
+      for (const folder of ['uploads', PARTS_FOLDER]) await sweep(join(this.path, '../..', folder));
       return undefined;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
@@ -133,12 +142,19 @@ async function touch(path: string): Promise<void> {
   await utimes(path, now, now);
 }
 
-/** Deletes files that were not used for long, such as records of deleted projects and parts of killed writers. */
+/**
+ * Deletes what was not used for long in a folder, which may be missing: records of deleted projects, unfinished uploads,
+ * and files and locks of killed processes.
+ */
 async function sweep(folder: string): Promise<void> {
   const oldest = Date.now() - KEPT_DAYS * DAY_MS;
-  for (const name of await readdir(folder)) {
+  const names = await readdir(folder).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  });
+  for (const name of names) {
     const path = join(folder, name);
-    const stats = await stat(path).catch(() => undefined);
-    if (stats?.isFile() && stats.mtimeMs < oldest) await rm(path, { force: true });
+    const stats = await lstat(path).catch(() => undefined);
+    if (stats && stats.mtimeMs < oldest) await rm(path, { force: true, recursive: true });
   }
 }

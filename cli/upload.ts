@@ -9,17 +9,25 @@ import { type JudgedUploads, judgeUploads, type OutsideFile } from '../core/scen
 import { realPlace } from '../core/storage/file-writes';
 import { routeStorage } from '../core/storage/open-storage';
 import { QuickFileStorage } from '../core/storage/quick-files';
-import { formatLocation, type ObjectHead, parseLocation, type Storage } from '../core/storage/storage';
+import {
+  formatLocation,
+  type ObjectHead,
+  parseLocation,
+  type Storage,
+  StorageError,
+} from '../core/storage/storage';
 import { printableName } from '../core/text';
 import { confirm } from './output';
 import { beginUpload, formatMebibytes, headsOf, uploadFiles, type UploadView } from './upload-files';
+import { PARTS_FOLDER } from './upload-record';
 
 /** Storage for uploads, which may have thousands of files. An interrupted upload of a large file resumes. */
 export function openUploadStorage(cache: string | undefined): Storage {
   const openS3 = async (): Promise<Storage> => {
     if (cache === undefined) return (await import('../core/storage/s3-storage')).createS3Storage();
     const { createResumingS3Storage } = await import('../core/storage/s3-resume');
-    return createResumingS3Storage(join(cache, 'parts'));
+    const { takeLock } = await import('../core/local-batch/lock');
+    return createResumingS3Storage(join(cache, PARTS_FOLDER), takeLock);
   };
   return routeStorage({ 'file:': new QuickFileStorage(), 's3:': openS3 });
 }
@@ -40,17 +48,25 @@ export async function uploadProject(
   uploads: URL,
   storage: Storage,
   view: UploadView,
-  begun = beginUpload(scene, uploads, storage, view.cache),
+  begun = beginUpload(scene, uploads, storage, view),
 ): Promise<UploadedProject> {
   const { record } = begun;
   const files = filesToUpload(examination);
-  const heads = await headsOf(files, record, view);
-  const unsaved = await record.save();
+  const { url, size, lastModified, etag } = scene;
+  const sceneFile = { url, size, modified: lastModified.toISOString() };
+  const [current, ...heads] = await headsOf([sceneFile, ...files], record, view);
+  if (current?.etag !== etag) throw changedScene(scene);
+  const unsaved = await record.save({ isEarly: true });
   if (unsaved !== undefined) view.say(`the next upload reads all files again: ${unsaved}`);
   const [source, ...objects] = await uploadFiles([scene, ...heads], uploads, storage, view, begun);
   await record.save();
   const objectAt = new Map(files.map(({ path }, index) => [path, objects[index]!]));
   return { source: source!, examination: relocate(examination, objectAt) };
+}
+
+function changedScene({ url }: ObjectHead): StorageError {
+  const message = `${formatLocation(url)} changed since it was read: submit again`;
+  return new StorageError('changed', url, message);
 }
 
 function filesToUpload({ project, scenePath }: SceneExamination): FoundFile[] {

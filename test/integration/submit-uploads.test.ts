@@ -137,6 +137,7 @@ test('submit resumes the upload of a large file after Ctrl-C', async () => {
 /** Parts in the journal of the only unfinished upload. */
 function partsInJournal(): number {
   const folder = at('cache/spotreel/parts');
-  const [name] = existsSync(folder) ? readdirSync(folder) : [];
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const name = names.find((each) => each.endsWith('.parts'));
   return name === undefined ? 0 : readFileSync(join(folder, name), 'utf8').split('\n').length - 1;
 }

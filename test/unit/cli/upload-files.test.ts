@@ -2,6 +2,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Reading } from '../../../cli/output';
 import { uploadFiles, uploadReading } from '../../../cli/upload-files';
+import { UploadRecord } from '../../../cli/upload-record';
 import { startsRender } from '../../../core/render/keys';
 import { fileUrl, type ObjectHead, type UploadOptions } from '../../../core/storage/storage';
 import { MemoryStorage } from '../../support/memory-storage';
@@ -62,6 +63,25 @@ describe('uploadFiles', () => {
     expect(said[0]).toMatch(/^uploading /);
     expect(Buffer.from(await storage.get(target)).toString()).toBe('wood');
     expect(object!.etag).toBe((await storage.head(target))!.etag);
+  });
+
+  /** What an upload says `seconds` after it saw the file in the bucket, which has lost it since. */
+  async function saidAfter(seconds: number): Promise<string> {
+    const file = scene('one', 'a'.repeat(32));
+    const target = new URL(`submitted/${'a'.repeat(16)}/my%20shot.blend`, UPLOADS);
+    const { said, view } = watched();
+    const early = Promise.resolve(new Map([[target.href, { ...file, url: target }]]));
+    const begun = { record: UploadRecord.open(undefined, ''), at: 0, early };
+    await uploadFiles([file], UPLOADS, new MemoryStorage(), { ...view, now: () => seconds * 1000 }, begun);
+    return said[0]!;
+  }
+
+  test('uses what an early look at the bucket saw within a minute', async () => {
+    expect(await saidAfter(60)).toMatch(/ is already uploaded$/);
+  });
+
+  test('looks at the bucket again a minute after the early look', async () => {
+    expect(await saidAfter(61)).toMatch(/^uploading /);
   });
 
   /** Reports its progress, and may lose the file. */

@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { confirmUploads, describeOutside, uploadProject } from '../../../cli/upload';
 import type { UploadView } from '../../../cli/upload-files';
 import { startsRender } from '../../../core/render/keys';
@@ -8,8 +9,9 @@ import { walkDependencies } from '../../../core/scene/project/examine';
 import { projectRootOf, segmentsOf } from '../../../core/scene/project/paths';
 import { FileStorage } from '../../../core/storage/file-storage';
 import { routeStorage } from '../../../core/storage/open-storage';
-import { filePath, fileUrl } from '../../../core/storage/storage';
+import { filePath, fileUrl, type ObjectHead } from '../../../core/storage/storage';
 import { contents, CountingStorage, dependency, facts, readJsonContents } from '../../support/made-scenes';
+import { MemoryStorage } from '../../support/memory-storage';
 import { useScratchFolder } from '../../support/scratch-folder';
 
 describe('confirmUploads', () => {
@@ -170,5 +172,46 @@ describe('uploadProject', () => {
     const keys = [];
     for await (const { url } of bucket.list(UPLOADS)) keys.push(url.pathname);
     expect(keys).toEqual([expect.stringMatching(/shot\.blend$/)]);
+  });
+
+  /** As a bucket with a KMS key: no ETag is an MD5. */
+  class KmsStorage extends MemoryStorage {
+    override async head(url: URL) {
+      const head = await super.head(url);
+      return head && { ...head, etag: `kms-${head.etag}` };
+    }
+  }
+
+  /** A scene without files. Its file is old, because a record has no file that changed a moment ago. */
+  async function submitAlone(bucket: MemoryStorage, change: Partial<ObjectHead> = {}): Promise<string[]> {
+    const disk = new FileStorage();
+    const scene = { ...(await disk.head(fileUrl(resolve('LICENSE'))))!, ...change };
+    const storage = routeStorage({ 'file:': disk, 'memory:': bucket });
+    const project = await walkDependencies(scene.url, contents([]), {
+      storage,
+      root: projectRootOf(scene.url),
+      readContents: readJsonContents,
+    });
+    const said: string[] = [];
+    const view: UploadView = {
+      say: (text) => void said.push(text),
+      meter: { show: () => undefined, stop: () => undefined },
+      now: () => 0,
+      cache: at('cache'),
+    };
+    const examination = { facts: facts(), contents: contents([]), project, scenePath: 'LICENSE' };
+    await uploadProject(scene, examination, UPLOADS, storage, view);
+    return said;
+  }
+
+  test('does not upload an unchanged scene again to a bucket with a KMS key', async () => {
+    const bucket = new KmsStorage();
+    await submitAlone(bucket);
+    expect(await submitAlone(bucket)).toEqual([expect.stringMatching(/ is already uploaded$/)]);
+  });
+
+  test('throws changed if the scene changed since it was examined', async () => {
+    const changed = submitAlone(new MemoryStorage(), { etag: '0'.repeat(32) });
+    await expect(changed).rejects.toMatchObject({ code: 'changed', kind: 'scene' });
   });
 });
