@@ -17,6 +17,7 @@ import { formatTags, type RenderOptions, type Tags } from '../core/render/option
 import { describeSlicing } from '../core/render/slices';
 import { preflight, type Preflight, refuseErrors } from '../core/scene/preflight';
 import type { SceneExamination } from '../core/scene/project/examine';
+import { cacheFolder } from '../core/storage/file-writes';
 import {
   childUrl,
   formatLocation,
@@ -34,7 +35,6 @@ import { paceOnFarm } from './estimate/pace';
 import { findSource, ocioOption, placeFlags, renderOptionsOf } from './place';
 import { examineForUpload, openUploadStorage, type UploadedProject, uploadProject } from './upload';
 import { beginUpload, type BegunUpload, type UploadView } from './upload-files';
-import { cacheFolder } from './upload-record';
 
 /** A scene to render on a farm, as `spotreel submit` takes it. */
 export interface SubmitRequest {

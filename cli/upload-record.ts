@@ -1,28 +1,12 @@
 import { createHash } from 'node:crypto';
 import { lstat, readdir, rm, utimes, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { codeOf } from '../core/errors';
 import { parseJson } from '../core/json';
 import { readRegularFile } from '../core/storage/file-storage';
 import { writeWhole } from '../core/storage/file-writes';
 import type { ObjectHead } from '../core/storage/storage';
-
-/**
- * The folder where Spotreel keeps what it can compute again, or `undefined` if the user has no folder of their own.
- * https://specifications.freedesktop.org/basedir-spec/latest/
- */
-export function cacheFolder(
-  environment: NodeJS.ProcessEnv = process.env,
-  platform: NodeJS.Platform = process.platform,
-): string | undefined {
-  const { XDG_CACHE_HOME: named = '' } = environment;
-  if (isAbsolute(named)) return join(named, 'spotreel');
-  const home = environment.HOME ?? homedir();
-  if (!isAbsolute(home)) return undefined;
-  return join(home, platform === 'darwin' ? 'Library/Caches' : '.cache', 'spotreel');
-}
 
 const recordSchema = z.object({
   version: z.literal(1),

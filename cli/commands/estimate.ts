@@ -4,6 +4,7 @@ import { cameraRenders } from '../../core/jobs/submit';
 import { preflight, refuseErrors } from '../../core/scene/preflight';
 import { examineScene } from '../../core/scene/project/examine';
 import type { JudgedUploads } from '../../core/scene/project/uploads';
+import { cacheFolder } from '../../core/storage/file-writes';
 import { openStorage } from '../../core/storage/open-storage';
 import { formatLocation, type ObjectHead, type Storage } from '../../core/storage/storage';
 import { printableName } from '../../core/text';
@@ -22,7 +23,6 @@ import { denoiserFor, divideMachine, hasDisplay, hasOwnColors } from '../local/f
 import { listenForStop, reportFindings, say } from '../output';
 import { findSource, localFolder, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
 import { confirmUploads, examineForUpload, openUploadStorage, type UploadFlags } from '../upload';
-import { cacheFolder } from '../upload-record';
 
 interface EstimateFlags extends OptionFlags, UploadFlags {
   readonly testFrames: number;

@@ -16,6 +16,7 @@ import { scriptFaults } from '../../core/render/options';
 import { Render } from '../../core/render/render';
 import { describeSlicing } from '../../core/render/slices';
 import { preflight } from '../../core/scene/preflight';
+import { cacheFolder } from '../../core/storage/file-writes';
 import { formatLocation, type Storage } from '../../core/storage/storage';
 import {
   countOf,
@@ -29,7 +30,6 @@ import { divideMachine, type Machine } from '../local/farm';
 import { createProgressView } from '../local/run';
 import { createMeter, describeRows } from '../output';
 import { localFolder } from '../place';
-import { cacheFolder } from '../upload-record';
 import { type AskedFarm, type FarmSize, warmNotes } from './farm';
 import {
   ESTIMATES,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, realpath, writeFile } from 'node:fs/promises';
-import { availableParallelism, homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { basename, join, resolve } from 'node:path';
 import {
   askBlenderVersion,
   findProgram,
@@ -30,7 +30,7 @@ import { DEFAULT_VIDEO, type VideoFormat } from '../../core/render/video';
 import { finding } from '../../core/scene/findings/codes';
 import { needsDenoiser } from '../../core/scene/findings/scene';
 import type { SceneExamination } from '../../core/scene/project/examine';
-import { writeWhole } from '../../core/storage/file-writes';
+import { cacheFolder, writeWhole } from '../../core/storage/file-writes';
 
 /** How Blenders share the cores of a machine. */
 export interface Machine {
@@ -60,10 +60,6 @@ export function divideMachine(parallel?: number, threads?: number, cores = avail
   if (threads !== undefined) return { parallel: blenders, threads };
   return { parallel: blenders, threads: Math.max(1, Math.floor(cores / blenders)), cores };
 }
-
-/** Folder for things that Spotreel can find out again. */
-const userCache = ({ XDG_CACHE_HOME }: Environment): string =>
-  join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'spotreel');
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -133,6 +129,7 @@ export interface LocalFarmOptions {
 export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBatch> {
   const { stateDirectory, cacheDirectory, machine, blender, blenderVersion, ffmpeg } = options;
   const { tidyUp, onWorkerEvent, onChildEnd } = options;
+  const userCache = cacheFolder();
   // The build puts all bundles into the same folder.
   const entrypoint = [process.execPath, join(__dirname, 'start-worker.js')];
   const definition: LocalJobDefinition = { entrypoint, retryStrategy: retryStrategy(ATTEMPTS) };
@@ -141,7 +138,7 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
     jobQueue: JOB_QUEUE,
     maxParallel: machine.parallel,
     cores: machine.cores,
-    neighbours: join(userCache(process.env), 'running'),
+    ...(userCache !== undefined && { neighbours: join(userCache, 'running') }),
     tidyUp,
     stopTimeoutSeconds: STOP_TIMEOUT_SECONDS,
     jobDefinitions: {
@@ -211,16 +208,18 @@ export async function findPrograms(
 
 /**
  * The version of a Blender. Starting it to ask takes as long as a small frame, so the answer is kept in the user's cache
- * until the file changes. A script is asked each time, because it may start another Blender. Throws `no-program`.
+ * until the file changes. A script or a launcher of another name, such as that of a snap, is asked each time, because it may
+ * start another Blender. Throws `no-program`.
  */
 export async function findBlenderVersion(
   blender: string,
   environment: NodeJS.ProcessEnv,
   ask = askBlenderVersion,
 ): Promise<BlenderVersion> {
+  const cache = cacheFolder(environment);
   const identity = await binaryIdentity(blender).catch(() => undefined);
-  if (identity === undefined) return ask(blender, environment);
-  const file = join(userCache(environment), 'blenders', identity);
+  if (cache === undefined || identity === undefined) return ask(blender, environment);
+  const file = join(cache, 'blenders', identity);
   const known = parseBlenderVersion(await readFile(file, 'utf8').catch(() => ''));
   if (known) return known;
   const version = await ask(blender, environment);
@@ -232,9 +231,10 @@ export async function findBlenderVersion(
 /** First bytes of a program that is no script: ELF, and Mach-O of 64 bits or of several machines. */
 const BINARIES = ['7f454c46', 'cffaedfe', 'cafebabe'];
 
-/** A digest that changes with the file; `undefined` for a script. */
+/** A digest that changes with the file and its name; `undefined` unless the file itself is a Blender. */
 async function binaryIdentity(program: string): Promise<string | undefined> {
   const path = await realpath(program);
+  if (!/^blender/i.test(basename(path))) return undefined;
   const file = await open(path);
   try {
     const start = Buffer.alloc(4);
@@ -242,7 +242,7 @@ async function binaryIdentity(program: string): Promise<string | undefined> {
     if (!BINARIES.includes(start.toString('hex'))) return undefined;
     const { dev, ino, size, mtimeMs, ctimeMs } = await file.stat();
     return createHash('sha256')
-      .update(JSON.stringify([path, dev, ino, size, mtimeMs, ctimeMs]))
+      .update(JSON.stringify([resolve(program), path, dev, ino, size, mtimeMs, ctimeMs]))
       .digest('hex');
   } finally {
     await file.close();

@@ -86,16 +86,19 @@ export class LocalBatch implements Batch {
     checkOptions(options);
     const stateDirectory = resolve(options.stateDirectory);
     const lock = await takeLock(stateDirectory);
+    let batch: LocalBatch | undefined;
     try {
       // Processes of a killed scheduler may still be ending.
       await removeScratch(join(stateDirectory, 'scratch'));
       await options.tidyUp?.();
       mkdirSync(join(stateDirectory, 'jobs'), { recursive: true });
-      const batch = new LocalBatch({ ...options, stateDirectory }, lock);
-      batch.#resume();
-      lock.lost.addEventListener('abort', () => batch.#scheduler.fail(lockLost(stateDirectory)));
-      return batch;
+      const opened = new LocalBatch({ ...options, stateDirectory }, lock);
+      batch = opened;
+      opened.#resume();
+      lock.lost.addEventListener('abort', () => opened.#scheduler.fail(lockLost(stateDirectory)));
+      return opened;
     } catch (error) {
+      if (batch) batch.#leaveNeighbours();
       lock.release();
       throw error;
     }
@@ -124,7 +127,10 @@ export class LocalBatch implements Batch {
     });
     if (options.cores !== undefined && options.neighbours !== undefined) {
       this.#neighbours = joinNeighbours(options.neighbours);
-      this.#sharing = setInterval(() => this.#shareCores(), SHARE_EVERY_MS).unref();
+      this.#sharing = setInterval(() => {
+        this.#neighbours?.refresh();
+        this.#shareCores();
+      }, SHARE_EVERY_MS).unref();
     }
   }
 
@@ -194,8 +200,7 @@ export class LocalBatch implements Batch {
    */
   async stop(): Promise<void> {
     await this.#scheduler.stop();
-    clearInterval(this.#sharing);
-    this.#neighbours?.leave();
+    this.#leaveNeighbours();
     for (const jobId of this.#journals.keys()) this.#closeJournal(jobId);
     try {
       // After `lost`, the files belong to another machine.
@@ -212,6 +217,11 @@ export class LocalBatch implements Batch {
     } finally {
       await this.stop();
     }
+  }
+
+  #leaveNeighbours(): void {
+    clearInterval(this.#sharing);
+    this.#neighbours?.leave();
   }
 
   #resume(): void {

@@ -98,8 +98,10 @@ export const ALONE: Place = { place: 0, count: 1 };
 
 /** The schedulers of this user that are open on this machine. */
 export interface Neighbours {
-  /** The place of this scheduler now; `ALONE` if the folder cannot be read. */
+  /** The place of this scheduler at the first call since the last refresh; `ALONE` if the folder cannot be read. */
   look(): Place;
+  /** Shows that this scheduler still runs: to be called every few seconds. The next `look` sees who came and went. */
+  refresh(): void;
   leave(): void;
 }
 
@@ -110,14 +112,49 @@ export function joinNeighbours(folder: string): Neighbours {
   const directory = join(folder, `${host}-${pids}`);
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const { name } = putClaim(directory);
-    const clock = new FolderClock(directory);
-    return {
-      look: () => placeOf(name, directory, clock),
-      leave: () => rmSync(join(directory, name), { force: true }),
-    };
+    return new FolderNeighbours(directory);
   } catch {
-    return { look: () => ALONE, leave: () => undefined };
+    return { look: () => ALONE, refresh: () => undefined, leave: () => undefined };
+  }
+}
+
+class FolderNeighbours implements Neighbours {
+  readonly #directory: string;
+  readonly #clock: FolderClock;
+  #name: string;
+  /** To look takes a process for each claim where there is no /proc. */
+  #place: Place | undefined;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.#clock = new FolderClock(directory);
+    this.#name = putClaim(directory).name;
+  }
+
+  look(): Place {
+    return (this.#place ??= placeOf(this.#name, this.#directory, this.#clock));
+  }
+
+  refresh(): void {
+    this.#place = undefined;
+    try {
+      refreshClaim(join(this.#directory, this.#name));
+    } catch (error) {
+      // Without a boot id, others remove the claim of a machine that slept.
+      if (GONE.has(codeOf(error) ?? '')) this.#putAgain();
+    }
+  }
+
+  leave(): void {
+    rmSync(join(this.#directory, this.#name), { force: true });
+  }
+
+  #putAgain(): void {
+    try {
+      this.#name = putClaim(this.#directory).name;
+    } catch {
+      // Others do not count this scheduler until a later refresh can write.
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readdir, realpath, rename, rm, stat, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { homedir } from 'node:os';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { codeOf, messageOf } from '../errors';
 import { changedMeanwhile, filePath, fileUrl, StorageError, type StorageErrorCode } from './storage';
 
@@ -314,4 +315,27 @@ export async function isNoFile(url: URL): Promise<boolean> {
     (found) => !found.isFile(),
     () => false,
   );
+}
+
+/**
+ * The folder where Spotreel keeps what it can compute again, always absolute. `undefined` if the user has no folder of their
+ * own, as with an empty `HOME` or a user id without a name. https://specifications.freedesktop.org/basedir-spec/latest/
+ */
+export function cacheFolder(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  platform: NodeJS.Platform = process.platform,
+): string | undefined {
+  const { XDG_CACHE_HOME: named = '' } = environment;
+  if (isAbsolute(named)) return join(named, 'spotreel');
+  const home = environment.HOME ?? systemHome();
+  if (!isAbsolute(home)) return undefined;
+  return join(home, platform === 'darwin' ? 'Library/Caches' : '.cache', 'spotreel');
+}
+
+function systemHome(): string {
+  try {
+    return homedir();
+  } catch {
+    return '';
+  }
 }

@@ -33,7 +33,7 @@ const MAY_IMPORT: ReadonlyArray<readonly [folder: string, from: readonly string[
   ['container/', ['core/']],
   ['lib/', ['core/jobs/', 'core/render/', 'core/scene/ocio-config']],
   ['cli/', ['core/', 'container/worker/', 'package.json']],
-  ['bin/', ['cli/', 'lib/']],
+  ['bin/', ['cli/', 'lib/', 'core/storage/file-writes']],
 ];
 
 /** The only places that know the AWS SDK: adapters and the roots where programs are put together. */

@@ -12,7 +12,7 @@ import { readSliceRecords, type SliceRecords } from '../../../core/render/slice-
 import { coarseSlices, evenlySpaced } from '../../../core/render/slices';
 import type { Display, PixelAspect } from '../../../core/render/video';
 import { reportPage } from '../../../core/report/page';
-import type { WorkerContext } from '../context';
+import { stoppedError, type WorkerContext } from '../context';
 import { MOST_SHOWN_BYTES, takeBytes } from '../files/saved-files';
 import { colourTags, EXACT, inColours, type PreparedFfmpeg, prepareFfmpeg } from './ffmpeg';
 
@@ -311,12 +311,14 @@ export class Shower {
     await runProgram([...command, ...args], { environment, signal, timeoutMs: MOST_FFMPEG_MS });
   }
 
-  /** Puts the frames' files one after the other in one file and returns its path. Holds few in memory. */
+  /** Puts the frames' files one after the other in one file and returns its path. Holds few in memory. Throws `stopped`. */
   async join(frames: readonly number[], render: Render): Promise<string> {
+    const { signal } = this.context;
     const path = join(this.directory, 'frames');
     const file = await open(path, 'w');
     try {
       for (let at = 0; at < frames.length; at += FETCHED_AT_ONCE) {
+        if (signal.aborted) throw stoppedError(signal);
         const some = frames.slice(at, at + FETCHED_AT_ONCE).map((frame) => render.frameUrl(frame));
         for (const bytes of await Promise.all(some.map((url) => render.storage.get(url))))
           await file.writeFile(bytes);

@@ -182,21 +182,40 @@ async function stitchWhole(stitching: VideoStitching, context: WorkerContext): P
   await checkAllThere(stitching);
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
+  const make = () => makeStills(stitching, { ...context, signal });
   // Beside the encoder, which does not use all cores all the time.
-  const stills = makeStills(stitching, { ...context, signal });
-  stills.catch(() => undefined);
+  const early = fitsBesideEncoder(stitching.manifest) ? make() : undefined;
+  early?.catch(() => undefined);
   let made: MadeVideo;
   try {
     made = await encodeWhole(stitching, context);
   } catch (error) {
     stop.abort();
-    await stills.catch(() => undefined);
+    await early?.catch(() => undefined);
     // A frame was damaged after it was stored: the others make a partial video.
     if (codeOf(error) === 'frame-bad') await stitchPartly(stitching, context);
     throw error;
   }
-  await publish({ ...stitching, stills }, made, [], context);
+  // What failed beside the encoder, such as for lack of memory, may succeed after it.
+  const stills = early?.catch(make) ?? make();
+  stills.catch(() => undefined);
+  try {
+    await publish({ ...stitching, stills }, made, [], context);
+  } finally {
+    // ffmpeg's folder is removed after this.
+    stop.abort();
+    await stills.catch(() => undefined);
+  }
 }
+
+/**
+ * Pixels of a frame up to which its stills are made beside the encoder, whose memory theirs adds to. At 3840 × 2160 with 16
+ * bits and alpha, ffmpeg took up to 192 MiB for them (measured, ffmpeg 5.1), at 7680 × 4320 595 MiB.
+ */
+const MOST_PIXELS_BESIDE = 3840 * 2160;
+
+const fitsBesideEncoder = ({ resolution: { width, height } }: Manifest): boolean =>
+  width * height <= MOST_PIXELS_BESIDE;
 
 async function encodeWhole(stitching: VideoStitching, context: WorkerContext): Promise<MadeVideo> {
   try {
@@ -253,7 +272,9 @@ async function publish(
   await storage.delete(output.videoUrl(video));
   const bad = new Set(gaps.map(({ frame }) => frame));
   const whole = new Set([...there].filter((frame) => !bad.has(frame)));
-  await show({ manifest, render: output, there: whole, video: named, lacks, ...rest }, context);
+  // The early ones are of all frames, so not of a video with gaps.
+  const stills = gaps.length === 0 ? stitching.stills : undefined;
+  await show({ manifest, render: output, there: whole, stills, video: named, lacks, ...rest }, context);
 }
 
 async function noteGaps(

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheFolder, UploadRecord } from '../../../cli/upload-record';
+import { UploadRecord } from '../../../cli/upload-record';
 import { useScratchFolder } from '../../support/scratch-folder';
 
 const at = useScratchFolder();
@@ -115,16 +115,5 @@ describe('UploadRecord', () => {
     const record = UploadRecord.open(at('file'), SCENE);
     record.noteFile('/film/a.exr', 'stamp-1', 'md5-a');
     expect(await record.save()).toContain('is a file, not a folder');
-  });
-});
-
-describe('cacheFolder', () => {
-  test.each([
-    ['linux', { HOME: '/home/ann' }, '/home/ann/.cache/spotreel'],
-    ['darwin', { HOME: '/Users/ann' }, '/Users/ann/Library/Caches/spotreel'],
-    ['linux', { HOME: '/home/ann', XDG_CACHE_HOME: '/fast' }, '/fast/spotreel'],
-    ['linux', { HOME: '/home/ann', XDG_CACHE_HOME: 'relative' }, '/home/ann/.cache/spotreel'],
-  ] as const)('on %s with %j is %s', (platform, environment, folder) => {
-    expect(cacheFolder(environment, platform)).toBe(folder);
   });
 });

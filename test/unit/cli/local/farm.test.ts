@@ -1,4 +1,12 @@
-import { chmodSync, copyFileSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { divideMachine, findBlenderVersion } from '../../../../cli/local/farm';
@@ -25,22 +33,31 @@ describe('findBlenderVersion', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   /** How often `findBlenderVersion` asks for the version of a program, called twice with a change between the calls. */
-  async function asked(program: string, change: () => void): Promise<number> {
+  async function asked(
+    program: string,
+    change: () => void = () => undefined,
+    cache = join(folder, 'cache'),
+  ): Promise<number> {
     const ask = jest.fn(async () => ({ major: 4, minor: 5 }));
-    const environment = { XDG_CACHE_HOME: join(folder, 'cache') };
+    const environment = { XDG_CACHE_HOME: cache, HOME: '' };
     const first = await findBlenderVersion(program, environment, ask);
     change();
     expect(await findBlenderVersion(program, environment, ask)).toEqual(first);
     return ask.mock.calls.length;
   }
 
+  /** A file that is no script, with this name. */
+  function binary(name = 'Blender-4.5'): string {
+    copyFileSync('/bin/sh', join(folder, name));
+    return join(folder, name);
+  }
+
   test('findBlenderVersion starts a Blender once', async () => {
-    expect(await asked(process.execPath, () => undefined)).toBe(1);
+    expect(await asked(binary())).toBe(1);
   });
 
   test('findBlenderVersion starts a Blender again once its file has changed', async () => {
-    const program = join(folder, 'blender');
-    copyFileSync('/bin/sh', program);
+    const program = binary();
     expect(await asked(program, () => utimesSync(program, 1, 1))).toBe(2);
   });
 
@@ -48,11 +65,27 @@ describe('findBlenderVersion', () => {
     const program = join(folder, 'blender');
     writeFileSync(program, '#!/bin/sh\n');
     chmodSync(program, 0o755);
-    expect(await asked(program, () => undefined)).toBe(2);
+    expect(await asked(program)).toBe(2);
+  });
+
+  test('findBlenderVersion starts a launcher of another name each time, as of a snap', async () => {
+    symlinkSync(binary('snap'), join(folder, 'blender'));
+    expect(await asked(join(folder, 'blender'))).toBe(2);
+  });
+
+  test('findBlenderVersion starts a Blender again that has another name', async () => {
+    const program = binary();
+    expect(await asked(program)).toBe(1);
+    symlinkSync(program, join(folder, 'blender'));
+    expect(await asked(join(folder, 'blender'))).toBe(1);
   });
 
   test('findBlenderVersion needs no folder that it can write', async () => {
     writeFileSync(join(folder, 'cache'), '');
-    expect(await asked(process.execPath, () => undefined)).toBe(2);
+    expect(await asked(binary())).toBe(2);
+  });
+
+  test('findBlenderVersion needs no cache', async () => {
+    expect(await asked(binary(), undefined, '')).toBe(2);
   });
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { codeOf, messageOf } from '../../../../core/errors';
@@ -150,5 +150,17 @@ describe('cores', () => {
     } finally {
       other.leave();
     }
+  });
+
+  test('a local batch that cannot open takes no part of the cores', async () => {
+    await batch.stop();
+    const neighbours = join(directory, 'running');
+    writeFileSync(join(directory, 'jobs', `${UNKNOWN}.jsonl`), 'no journal\n{}\n');
+    const error: unknown = await LocalBatch.open(options({ cores: 8, neighbours })).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(codeOf(error)).toBe('journal-corrupt');
+    const [world] = readdirSync(neighbours);
+    expect(readdirSync(join(neighbours, world!))).toEqual([]);
   });
 });

@@ -240,7 +240,32 @@ describe('joinNeighbours', () => {
       { place: 1, count: 2 },
     ]);
     first.leave();
+    second.refresh();
     expect(second.look()).toEqual({ place: 0, count: 1 });
+  });
+
+  test('a scheduler looks at the others once between refreshes', () => {
+    const [first, second] = [joinNeighbours(directory), joinNeighbours(directory)];
+    const place = second.look();
+    first.leave();
+    expect(second.look()).toBe(place);
+  });
+
+  const claimIn = (folder: string) => join(directory, folder, readdirSync(join(directory, folder))[0]!);
+
+  test('a scheduler refreshes its claim', () => {
+    const scheduler = joinNeighbours(directory);
+    const claim = claimIn(readdirSync(directory)[0]!);
+    utimesSync(claim, 0, 0);
+    scheduler.refresh();
+    expect(statSync(claim).mtimeMs).toBeGreaterThan(0);
+  });
+
+  test('a scheduler puts a claim again that another one removed', () => {
+    const [first, second] = [joinNeighbours(directory), joinNeighbours(directory)];
+    rmSync(claimIn(readdirSync(directory)[0]!));
+    for (const scheduler of [first, second]) scheduler.refresh();
+    expect([first.look().count, second.look().count]).toEqual([2, 2]);
   });
 
   test('a scheduler is alone if the folder cannot be written', () => {
