@@ -8,6 +8,8 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** Seconds whose commits count as one change on the default branch. */
+const CHANGE_SECONDS = 24 * 60 * 60;
 const parts = JSON.parse(readFileSync(new URL('../test/heavy.json', import.meta.url), 'utf8'));
 
 const changed = changedPaths(process.argv[2] ?? base());
@@ -29,14 +31,20 @@ function changedPaths(since) {
   return paths === undefined || fresh === undefined ? undefined : [...lines(paths), ...lines(fresh)];
 }
 
-/** Where this branch left the default branch; on the default branch itself the commit before. */
+/** Where this branch left the default branch. */
 function base() {
   const head = git('rev-parse', 'HEAD');
   for (const branch of ['origin/HEAD', 'origin/main', 'main']) {
     const left = git('merge-base', 'HEAD', branch);
-    if (left) return left === head ? git('rev-parse', '--verify', '--quiet', 'HEAD~1') : left;
+    if (left) return left === head ? baseOnDefaultBranch() : left;
   }
   return undefined;
+}
+
+/** The last commit of the day before HEAD's, as a push may have many commits; of a merge, its whole branch counts. */
+function baseOnDefaultBranch() {
+  const at = Number(git('log', '-1', '--format=%ct', 'HEAD'));
+  return git('rev-list', '-1', '--first-parent', `--before=${at - CHANGE_SECONDS}`, 'HEAD') || undefined;
 }
 
 /** What git prints; `undefined` if it fails. */
