@@ -14,6 +14,7 @@ import {
 import { cameraRenders, type RenderRequest, submitRender as submitJobs } from '../core/jobs/submit';
 import type { Finding } from '../core/render/manifest';
 import { formatTags, type RenderOptions, type Tags } from '../core/render/options';
+import type { EarlierRenders } from '../core/render/render';
 import { describeSlicing } from '../core/render/slices';
 import { preflight, type Preflight, refuseErrors } from '../core/scene/preflight';
 import type { SceneExamination } from '../core/scene/project/examine';
@@ -194,11 +195,13 @@ export async function submitRender(
   }
   const found = await inBucket({ source, examination }, target, storage, shown, begun);
   const submitted: SubmittedRender[] = [];
+  // Looked up once for all cameras.
+  const earlier: EarlierRenders = new Map();
   for (const [i, render] of renders.entries()) {
     if (render.group !== undefined) shown.say(`camera ${printableName(render.options.camera ?? '')}:`);
     const jobs = { ...found, output: target.output, ...render, tags, cap: caps[i] };
     const shot = { source, options: render.options, examination, checked };
-    submitted.push(await submitOne(jobs, shot, target, storage, shown));
+    submitted.push(await submitOne(jobs, shot, { ...target, earlier }, storage, shown));
   }
   return submitted;
 }
@@ -206,7 +209,7 @@ export async function submitRender(
 async function submitOne(
   request: Omit<RenderRequest, 'reuse'>,
   shot: Shot,
-  target: Target,
+  { earlier, ...target }: Target & { readonly earlier: EarlierRenders },
   storage: Storage,
   { say, submitted }: Required<SubmitView>,
 ): Promise<SubmittedRender> {
@@ -216,7 +219,8 @@ async function submitOne(
     {
       ...target,
       hasOwnColors: target.farm?.hasOcio,
-      findPace: (plan, output) => paceOnFarm(plan, output, shot, target.farm?.machines?.renderVcpus, storage),
+      findPace: (plan, output) =>
+        paceOnFarm(plan, output, shot, target.farm?.machines?.renderVcpus, storage, earlier),
       storage,
       batch: new AwsBatch(new BatchClient({})),
       now: () => new Date(),

@@ -26,10 +26,11 @@ import {
   printable,
   printableName,
 } from '../../core/text';
-import { divideMachine, type Machine } from '../local/farm';
+import { divideMachine, type Machine, threadsOf } from '../local/farm';
 import { createProgressView } from '../local/run';
 import { createMeter, describeRows } from '../output';
 import { localFolder } from '../place';
+import { keptDataAssumption, placeAssumption, spreadAssumption } from './assumptions';
 import { type AskedFarm, type FarmSize, warmNotes } from './farm';
 import {
   ESTIMATES,
@@ -75,6 +76,8 @@ export interface Estimate {
     /** Why a farm would refuse the scene although it renders here. */
     readonly refusals: readonly Finding[];
   };
+  /** Present if Cycles may keep data in the render and kept none in the test: the render may be cheaper. */
+  readonly mayKeepData?: true;
   /** Assumptions, for people. */
   readonly assumptions: readonly string[];
 }
@@ -108,9 +111,10 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
     startSeconds: pace.startSeconds,
     from: 'estimate',
   });
+  const threadsHere = shot.options.threads ?? threadsOf(machine, planHere.sliceCount);
   const here = estimatePlace(pace, planHere, {
     parallel: machine.parallel,
-    factor: on === 'here' ? 1 : factorTo(machine.threads),
+    factor: factorTo(threadsHere),
     videoThreads: machine.parallel * machine.threads,
     leadSeconds: BEGIN_SECONDS,
   });
@@ -120,6 +124,7 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
     videoThreads: stitchVcpus,
     leadSeconds: FIRST_MACHINE_SECONDS,
   });
+  const keptData = keptDataAssumption(results.frames.length, test.atATime, planHere);
   const { source, at, region, notes } = prices.render;
   const file = formatLocation(shot.source.url);
   return {
@@ -141,7 +146,7 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
     },
     frameSeconds: pace.frameSeconds,
     startSeconds: pace.startSeconds,
-    here: { ...here, ...machine, sliceCount: planHere.sliceCount },
+    here: { ...here, ...machine, threads: threadsHere, sliceCount: planHere.sliceCount },
     farm: {
       ...there,
       parallel: farm.parallel,
@@ -152,9 +157,11 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
       prices: { source, at, region },
       refusals: refusalsOnFarm(shot, file, farm),
     },
+    ...(keptData.length > 0 && { mayKeepData: true }),
     assumptions: [
       spreadAssumption(results.frames.length),
-      ...placeAssumption(test, machine, threadsThere, onGpu),
+      ...placeAssumption(test, threadsHere, threadsThere, onGpu),
+      ...keptData,
       ...(shot.checked.needsOneSlice
         ? [
             'a simulation is not baked: the start includes simulating up to the last test frame; every further start, such as after a Spot interruption, simulates again',
@@ -167,27 +174,6 @@ function estimateShot({ shot, test, thumbnails, machine, farm, prices }: Estimat
       NOT_IN_COST,
     ],
   };
-}
-
-function spreadAssumption(count: number): string {
-  if (count === 1)
-    return 'a single frame does not show how much frames differ: low and high are 10 % off, the usual difference between equal frames';
-  return `low and high: every frame is as fast as the fastest, or as slow as the slowest, of ${count} test frames, and 10 % beyond; frames unlike all of these are not covered`;
-}
-
-function placeAssumption(
-  { on, threads }: ShotTest,
-  machine: Machine,
-  threadsOnFarm: number,
-  onGpu: boolean,
-): string[] {
-  if (onGpu) return ['a GPU of the farm is as fast as the one of the test'];
-  const there = on === 'here' ? threadsOnFarm : machine.threads;
-  const where = on === 'here' ? 'on a farm' : 'here';
-  const more = on === 'here' ? '; --on-farm measures it' : '';
-  return [
-    `a frame takes ${(threads / there).toFixed(2)} times as long ${where}: ${there} threads instead of ${threads}, counting a vCPU as a thread${more}`,
-  ];
 }
 
 /** Faults that matter on a farm only, such as absolute paths. */
@@ -352,7 +338,7 @@ export async function refuseAbove(shot: Shot, check: CostCheck): Promise<'checke
       shot,
       testFrames,
       output: localFolder(ESTIMATES),
-      machine: divideMachine(),
+      machine: divideMachine(undefined, shot.options.threads),
       farm: Promise.resolve(check.farm),
       pricesOf: () => Promise.resolve(check.prices),
       storage: check.storage,
@@ -369,10 +355,13 @@ export async function refuseAbove(shot: Shot, check: CostCheck): Promise<'checke
   return 'checked';
 }
 
-function judge({ farm }: Estimate, maxUsd: number, file: string, say: CostCheck['say']): void {
+function judge({ farm, mayKeepData }: Estimate, maxUsd: number, file: string, say: CostCheck['say']): void {
   const { spot } = farm.cost;
   if (spot.low > maxUsd) {
-    const message = `${file} would cost at least ${formatUsd(spot.low)} USD on Spot machines (${describeSpread(spot)}), and --max-cost is ${maxUsd}: raise it, render less (--samples, --resolution-percent, --frames), or skip this check with --test-frames 0`;
+    const unless = mayKeepData
+      ? ', unless Cycles keeps data between frames, which so few test frames do not show'
+      : '';
+    const message = `${file} would cost at least ${formatUsd(spot.low)} USD on Spot machines (${describeSpread(spot)})${unless}, and --max-cost is ${maxUsd}: raise it, render less (--samples, --resolution-percent, --frames), or skip this check with --test-frames 0`;
     throw new SpotreelError('over-cap', 'scene', message);
   }
   say(`estimated at ${describeSpread(spot)} on Spot machines`);

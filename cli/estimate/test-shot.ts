@@ -23,7 +23,7 @@ import { removeFolder } from '../../core/storage/file-storage';
 import { childUrl, formatLocation, keyUrl, type ObjectHead, type Storage } from '../../core/storage/storage';
 import { FIRST_WAIT_SECONDS, nextWaitSeconds } from '../commands/watch';
 import { renderReading } from '../describe-state';
-import { hasDisplay, type Machine } from '../local/farm';
+import { hasDisplay, type Machine, threadsOf } from '../local/farm';
 import { LocalRender } from '../local/render';
 import type { ProgressView } from '../local/run';
 import type { Meter } from '../output';
@@ -121,10 +121,12 @@ export interface TestHereOptions {
 export async function testHere(shot: Shot, options: TestHereOptions): Promise<ShotTest | undefined> {
   const { machine, output, storage, view, signal } = options;
   const { parallel } = machine;
-  const threads = shot.options.threads ?? machine.threads;
   const plan = planShot(shot, parallel);
-  const atATime = Math.min(parallel, plan.sliceCount);
-  const testing = testOptions(shot.options, chooseTestFrames(plan, options.testFrames, atATime), atATime);
+  const wanted = Math.min(parallel, plan.sliceCount);
+  const frames = chooseTestFrames(plan, options.testFrames, wanted);
+  const testing = testOptions(shot.options, frames, wanted);
+  const atATime = Math.ceil(frames.length / testing.framesPerSlice!);
+  const threads = shot.options.threads ?? threadsOf(machine, atATime);
   const rendering = new LocalRender({
     source: shot.source,
     examination: shot.examination,

@@ -61,6 +61,14 @@ export function divideMachine(parallel?: number, threads?: number, cores = avail
   return { parallel: blenders, threads: Math.max(1, Math.floor(cores / blenders)), cores };
 }
 
+/**
+ * Threads of each Blender while so many run, as the local Batch divides the cores (`divideCores`); the fewest where they
+ * differ. Pure.
+ */
+export function threadsOf({ parallel, threads, cores }: Machine, blenders: number): number {
+  return cores === undefined ? threads : Math.max(1, Math.floor(cores / Math.min(blenders, parallel)));
+}
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Whether the environment names an OpenColorIO configuration, which Blender then uses. */

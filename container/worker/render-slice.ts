@@ -63,6 +63,7 @@ export async function renderSlice(
     pullSeconds: await pullSeconds(environment),
     ...(retry?.onDemand && { onDemand: true }),
     vcpus: retry?.vcpus,
+    samples: retry?.samples,
     memoryMib: retry?.memoryMib,
   });
   const preview = new EarlyPreview(manifest, render, slice, context);

@@ -254,7 +254,7 @@ export class SliceRun {
 /** Fields of an attempt that are known when it begins. */
 type Beginning = Pick<
   SliceAttempt,
-  'attempt' | 'startedAt' | 'kept' | 'pullSeconds' | 'onDemand' | 'vcpus' | 'memoryMib'
+  'attempt' | 'startedAt' | 'kept' | 'pullSeconds' | 'onDemand' | 'vcpus' | 'samples' | 'memoryMib'
 >;
 
 /** Adds this attempt to `slices/<index>.json`, after earlier attempts, and keeps it up to date. */

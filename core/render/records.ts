@@ -209,6 +209,8 @@ const attemptSchema = z.lazy(() =>
     onDemand: z.optional(z.literal(true)),
     /** Its vCPUs, if a retry asked for others than the farm's slices have. */
     vcpus: z.optional(z.int().check(z.gte(1))),
+    /** The samples that a retry asked for instead of the render's. */
+    samples: z.optional(z.int().check(z.gte(1))),
     /** Its memory in MiB, if a retry had other memory than the farm's slices have. */
     memoryMib: z.optional(z.int().check(z.gte(1))),
     /** Frames that were stored when the attempt started. */

@@ -236,64 +236,78 @@ export class Render extends RenderFolder {
   }
 }
 
-/** Earlier renders of a scene: how many are compared by date, and how many of their plans are read. */
-const MOST_DATED = 32;
-const MOST_READ = 4;
+/** Most listed folders, read plans, and similar renders whose reports are read. */
+const MOST_LISTED = 1000;
+const MOST_READ = 64;
+const MOST_ALIKE = 8;
 
 /** How a found pace was measured. */
 export interface FoundPace extends Pace {
   /** Whether the scene file was the same; else it was an earlier or later version. */
   readonly isOfSameFile: boolean;
+  /** Slices of that render. */
+  readonly sliceCount: number;
 }
 
+/** Earlier renders, newest first, by the folder and the names that were looked for. */
+export type EarlierRenders = Map<string, ReturnType<typeof earlierRenders>>;
+
 /**
- * The pace of the newest render in the folder `output` like `plan`, of the same file if there is one: same file name,
- * scene, size, engine, device, samples and camera. Finds renders and estimates whose names were made from the file's
- * name. Makes at most 53 small requests, and a fault of storage only means that no pace is known.
+ * The pace of the newest render in the folder `output` like `plan`, of the same file if there is one; see `workOf`. Finds
+ * renders and estimates whose names were made from the file's name, among the first 1,000 names that start like it. Makes
+ * at most 1 listing, 1,000 HEAD requests, 64 reads of plans and 8 x 16 of slice reports; again with the same `earlier` only
+ * the last. A fault of storage only means that no pace is known.
  */
 export async function findPace(
   plan: Manifest,
   output: URL,
   storage: Storage,
+  earlier: EarlierRenders = new Map(),
 ): Promise<FoundPace | undefined> {
   try {
     const start = idStartOf(parseLocation(plan.source.url, '/'));
-    const earlier: Array<{ readonly render: Render; readonly at: number }> = [];
-    for await (const render of Render.all(output, storage, start)) {
-      if (/^[0-9a-f]{8}(?:-estimate)?$/.test(render.renderId.slice(start.length)))
-        earlier.push({ render, at: 0 });
-      if (earlier.length === MOST_DATED) break;
-    }
-    const dated = await mapConcurrently(earlier, MOST_DATED, async ({ render }) => ({
-      render,
-      at: (await render.manifest.modifiedAt())?.getTime() ?? 0,
-    }));
-    const newest = dated.toSorted((a, b) => b.at - a.at).slice(0, MOST_READ);
-    const plans = await mapConcurrently(newest, MOST_READ, async ({ render }) => ({
-      render,
-      manifest: await render.manifest.readIfValid(),
-    }));
-    return await firstPace(plan, plans);
+    const place = childUrl(folderUrl(output), start).href;
+    const found = earlier.get(place) ?? earlierRenders(output, start, storage);
+    earlier.set(place, found);
+    return await firstPace(plan, await found);
   } catch (error) {
     if (error instanceof SpotreelError) return undefined;
     throw error;
   }
 }
 
+async function earlierRenders(output: URL, start: string, storage: Storage) {
+  const named: Render[] = [];
+  let listed = 0;
+  for await (const render of Render.all(output, storage, start)) {
+    if (/^[0-9a-f]{8}(?:-estimate)?$/.test(render.renderId.slice(start.length))) named.push(render);
+    if (++listed === MOST_LISTED) break;
+  }
+  const dated = await mapConcurrently(named, 2 * AT_ONCE, async (render) => {
+    const at = await render.manifest.modifiedAt();
+    return at ? [{ render, at: at.getTime() }] : [];
+  });
+  const newest = dated.flat().toSorted((a, b) => b.at - a.at);
+  const plans = await mapConcurrently(newest.slice(0, MOST_READ), AT_ONCE, async ({ render }) => {
+    const manifest = await render.manifest.readIfValid();
+    return manifest ? [{ render, manifest }] : [];
+  });
+  return plans.flat();
+}
+
 async function firstPace(
   plan: Manifest,
-  found: ReadonlyArray<{ readonly render: Render; readonly manifest: Manifest | undefined }>,
+  earlier: Awaited<ReturnType<typeof earlierRenders>>,
 ): Promise<FoundPace | undefined> {
-  const isOfSameFile = (manifest: Manifest) => manifest.source.etag === plan.source.etag;
-  const alike = found.flatMap(({ render, manifest }) =>
-    manifest && isAlike(manifest, plan) ? [{ render, manifest }] : [],
-  );
-  for (const { render, manifest } of alike.toSorted(
-    (a, b) => Number(isOfSameFile(b.manifest)) - Number(isOfSameFile(a.manifest)),
-  )) {
-    const pace = await render.pace(manifest);
-    const from = render.renderId.endsWith('-estimate') ? 'estimate' : 'render';
-    if (pace) return { ...pace, from, isOfSameFile: isOfSameFile(manifest) };
+  const isOfSameFile = ({ manifest }: (typeof earlier)[number]) => manifest.source.etag === plan.source.etag;
+  const alike = earlier
+    .filter(({ manifest }) => isAlike(manifest, plan))
+    .toSorted((a, b) => Number(isOfSameFile(b)) - Number(isOfSameFile(a)));
+  for (const one of alike.slice(0, MOST_ALIKE)) {
+    const pace = await one.render.pace(one.manifest);
+    const from = one.render.renderId.endsWith('-estimate') ? 'estimate' : 'render';
+    const { sliceCount } = one.manifest;
+    if (pace) return { ...pace, from, isOfSameFile: isOfSameFile(one), sliceCount };
   }
   return undefined;
 }
@@ -306,9 +320,9 @@ function isAlike(a: Manifest, b: Manifest): boolean {
 
 /** What decides the seconds of a frame, besides the scene, as text. */
 function workOf({ scene, engine, resolution, options }: Manifest): string {
-  const { samples, device, threads, camera } = options;
+  const { samples, device, threads, camera, persistentData = 'auto' } = options;
   const { width, height } = resolution;
-  return JSON.stringify([scene, engine, width, height, samples, device, threads, camera]);
+  return JSON.stringify([scene, engine, width, height, samples, device, threads, camera, persistentData]);
 }
 
 /** The part of a plan, or of the status of an unplanned render, that is read. */

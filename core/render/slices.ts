@@ -111,24 +111,40 @@ interface TimedAttempt {
   readonly stoppedAt?: string;
   readonly exitCode?: number;
   readonly vcpus?: number;
+  readonly samples?: number;
   readonly frames: ReadonlyArray<{ readonly seconds: number }>;
 }
+
+/** More seconds of a frame or of a start come from a damaged report or a wrong clock. */
+export const MOST_PACE_SECONDS = 14 * 24 * 60 * 60;
 
 /** Frames of a Blender that take longer because it still loads data, if it renders more. */
 const FIRST_FRAMES = 2;
 
-/** The pace of these attempts; `undefined` without a frame. Ignores attempts with other vCPUs than the farm's. Pure. */
+/**
+ * The pace of these attempts; `undefined` without a frame. Ignores attempts with other vCPUs than the farm's or other
+ * samples than the render's, and impossible times. The start is the median, as one wrong clock changes it little. Pure.
+ */
 export function paceOf(all: readonly TimedAttempt[]): Omit<Pace, 'from'> | undefined {
-  const attempts = all.filter(({ vcpus, frames }) => vcpus === undefined && frames.length > 0);
+  const attempts = all
+    .filter(({ vcpus, samples }) => vcpus === undefined && samples === undefined)
+    .map((one) => ({ ...one, frames: one.frames.filter(({ seconds }) => seconds <= MOST_PACE_SECONDS) }))
+    .filter(({ frames }) => frames.length > 0);
   const later = attempts.map(({ frames }) => frames.slice(Math.min(FIRST_FRAMES, frames.length >> 1)));
   const frameSeconds = meanOf(later.flatMap((frames) => frames.map(({ seconds }) => seconds)));
   if (frameSeconds === undefined) return undefined;
   const starts = attempts.flatMap(({ startedAt, stoppedAt, exitCode, frames }, i) => {
     if (stoppedAt === undefined || exitCode !== 0) return [];
     const seconds = (Date.parse(stoppedAt) - Date.parse(startedAt)) / 1000;
-    return [Math.max(0, seconds - frames.length * meanOf(later[i]!.map((one) => one.seconds))!)];
+    const start = seconds - frames.length * meanOf(later[i]!.map((one) => one.seconds))!;
+    return seconds >= 0 && start <= MOST_PACE_SECONDS ? [Math.max(0, start)] : [];
   });
-  return { frameSeconds, startSeconds: meanOf(starts) ?? 0 };
+  return { frameSeconds, startSeconds: medianOf(starts) ?? 0 };
+}
+
+function medianOf(values: readonly number[]): number | undefined {
+  const sorted = values.toSorted((a, b) => a - b);
+  return meanOf(sorted.slice((sorted.length - 1) >> 1, (sorted.length >> 1) + 1));
 }
 
 function meanOf(values: readonly number[]): number | undefined {

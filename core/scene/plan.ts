@@ -11,6 +11,7 @@ import type { Finding, Manifest, ManifestDependency } from '../render/manifest';
 import type { RenderOptions, Tags } from '../render/options';
 import {
   automaticFramesPerSlice,
+  MOST_PACE_SECONDS,
   type Pace,
   paceFramesPerSlice,
   sliceFrames,
@@ -195,9 +196,10 @@ function framesPerSlice(frameCount: number, { options, parallel, checked, pace }
     : automaticFramesPerSlice(frameCount, parallel);
 }
 
+/** Within the limits of a plan, so that a wrong pace refuses no scene. */
 const plannedPace = ({ frameSeconds, startSeconds, from }: Pace): Pace => ({
-  frameSeconds,
-  startSeconds,
+  frameSeconds: Math.min(Math.max(0, frameSeconds), MOST_PACE_SECONDS),
+  startSeconds: Math.min(Math.max(0, startSeconds), MOST_PACE_SECONDS),
   from,
 });
 

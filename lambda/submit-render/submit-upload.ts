@@ -15,7 +15,7 @@ import { startsRender } from '../../core/render/keys';
 import type { Manifest } from '../../core/render/manifest';
 import type { RenderOptions } from '../../core/render/options';
 import type { RenderJobs } from '../../core/render/records';
-import { findPace } from '../../core/render/render';
+import { type EarlierRenders, findPace } from '../../core/render/render';
 import { parseUploadMetadata, type UploadWishes } from '../../core/render/upload-options';
 import { refusalOf } from '../../core/scene/preflight';
 import { UPLOAD_SECONDS, WalkBudget } from '../../core/scene/project/dependencies';
@@ -149,9 +149,11 @@ export async function submitUpload(event: UploadEvent, services: UploadServices)
     const { renders, examination } = await uploadedRenders(source, options, name, storage);
     const cap = maxCostUsd === undefined ? undefined : { maxUsd: maxCostUsd / renders.length, at };
     const submitted: SubmittedUpload[] = [];
+    // Looked up once for all cameras.
+    const earlier: EarlierRenders = new Map();
     for (const render of renders) {
       const request = { source, output, tags, cap, capIsPlanned: true, ...render, ...examination };
-      const findOwnPace = (plan: Manifest, folder: URL) => findPace(plan, folder, storage);
+      const findOwnPace = (plan: Manifest, folder: URL) => findPace(plan, folder, storage, earlier);
       const paced = { ...services, findPace: findOwnPace };
       const { manifest, jobs } = await submitRender({ ...request, reuse: 'any' }, paced);
       submitted.push({ renderId: manifest.renderId, jobs });

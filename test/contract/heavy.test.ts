@@ -1,5 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { filesNeededBy, importGraph } from '../../scripts/import-graph';
 import { fewOrAll, HEAVY_PARTS, runsHeavy } from '../support/heavy';
 import { ROOT, sourceFiles } from '../support/source-files';
@@ -21,7 +23,7 @@ test.each(Object.keys(HEAVY_PARTS))('%s has heavy tests', (part) => {
 /** Files of the worker that have nothing to do with a container, and with the pictures of a Blender. */
 const UNRELATED: ReadonlyArray<readonly [part: string, paths: RegExp]> = [
   ['containers', /^core\/(?:(?:concurrency|errors|json|text)\.ts|(?:cost|report|scene)\/)/],
-  ['pixels', /^core\/(?:[\w-]+\.ts|(?:cost|report|storage)\/|jobs\/machine-types\.ts)/],
+  ['pixels', /^core\/(?:[\w-]+\.ts|(?:cost|report|storage)\/)/],
 ];
 
 test.each(UNRELATED)('a change of the worker calls for heavy tests of %s', (part, unrelated) => {
@@ -56,4 +58,58 @@ test('runsHeavy rejects a part that test/heavy.json lacks', () => {
 test('fewOrAll keeps the usual rows', () => {
   const rows = fewOrAll('videos', [1, 2, 3], (row) => row > 1);
   expect(rows).toEqual(runsHeavy('videos') ? [1, 2, 3] : [2, 3]);
+});
+
+describe('heavy-parts on the default branch', () => {
+  /** In a hook, git's variables name the repository of the hook. */
+  const withoutGit = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_')),
+  );
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'spotreel-heavy-'));
+    for (const path of ['scripts/heavy-parts.mjs', 'test/heavy.json'])
+      cpSync(join(ROOT, path), join(folder, path));
+    git(0, 'init', '--quiet', '--initial-branch', 'main');
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  function git(hours: number, ...args: string[]): void {
+    const at = `2026-01-${String(1 + Math.floor(hours / 24)).padStart(2, '0')}T${hours % 24}:00:00Z`;
+    const nobody = ['-c', 'user.name=nobody', '-c', 'user.email=nobody@example.com'];
+    const env = { ...withoutGit, GIT_AUTHOR_DATE: at, GIT_COMMITTER_DATE: at };
+    execFileSync('git', [...nobody, ...args], { cwd: folder, env });
+  }
+  function commit(hours: number, path: string): void {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), '');
+    git(hours, 'add', '.');
+    git(hours, 'commit', '--quiet', '--message', path);
+  }
+  const wanted = () => {
+    const script = join(folder, 'scripts/heavy-parts.mjs');
+    return execFileSync(process.execPath, [script], { encoding: 'utf8', env: withoutGit }).trim();
+  };
+
+  test('counts all commits of the last day', () => {
+    commit(0, 'lib/old.ts');
+    commit(30, 'test/fixtures/masters/new.txt');
+    commit(31, 'README.md');
+    expect(wanted()).toBe('masters');
+  });
+
+  test('counts the whole branch of a merge', () => {
+    commit(0, 'README.md');
+    git(0, 'checkout', '--quiet', '-b', 'work');
+    commit(1, 'test/fixtures/masters/new.txt');
+    git(0, 'checkout', '--quiet', 'main');
+    git(90, 'merge', '--quiet', '--no-ff', '--message', 'merge', 'work');
+    expect(wanted()).toBe('masters');
+  });
+
+  test('names all parts if no commit is older than a day', () => {
+    commit(0, 'README.md');
+    commit(1, 'CHANGELOG.md');
+    expect(wanted()).toBe('all');
+  });
 });

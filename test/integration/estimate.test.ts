@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeScene } from '../support/blender';
 import { installFakeBlender } from '../support/fake-blender';
@@ -91,8 +91,10 @@ test('estimate needs no AWS account to show time here and cost on a farm', async
   for (const words of ['72 frames of 64×36', 'Spot', 'On-Demand', 'built-in table of', frames[0]!.thumbnail])
     expect(again.stdout).toContain(words);
 
-  // With other options, test frames are rendered again.
-  await estimateHere(['--test-frames', '1', '-p', '1']);
+  // With other options, test frames are rendered again. A still is tested with all cores, as it renders.
+  const still = JSON.parse((await estimateHere(['--frames', '7', '--json'])).stdout);
+  const threads = availableParallelism();
+  expect(still).toMatchObject({ test: { atATime: 1, threads }, here: { sliceCount: 1, threads } });
   expect(readdirSync(at('out'))).toHaveLength(2);
 });
 

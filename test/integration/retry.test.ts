@@ -161,6 +161,8 @@ if (runsHeavy('retry'))
     expect(after.delete('0002.png')).toBe(true);
     expect(after).toEqual(before);
     expect(planOf(folder, 1)).toMatchObject({ samples: 1 });
+    const report = JSON.parse(readFileSync(join(folder, 'slices/0.json'), 'utf8'));
+    expect(report.attempts.at(-1)).toMatchObject({ samples: 1 });
     expect((await probeVideo(join(folder, 'output.mp4'))).nb_read_frames).toBe('4');
   });
 

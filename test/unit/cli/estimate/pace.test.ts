@@ -2,7 +2,7 @@ import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { paceOnFarm } from '../../../../cli/estimate/pace';
-import { divideMachine } from '../../../../cli/local/farm';
+import { divideMachine, threadsOf } from '../../../../cli/local/farm';
 import { Render } from '../../../../core/render/render';
 import { openStorage } from '../../../../core/storage/open-storage';
 import { parseLocation } from '../../../../core/storage/storage';
@@ -26,10 +26,15 @@ afterEach(() => {
 const here = () => ({ url: join(folder, 'shot.blend'), etag: 'here', size: 1 });
 const there = { url: 's3://films/uploads/shot.blend', etag: 'there', size: 1 };
 
-async function rendered(where: string, source: ReturnType<typeof here>, seconds: number): Promise<void> {
+async function rendered(
+  where: string,
+  source: ReturnType<typeof here>,
+  seconds: number,
+  sliceCount = 1,
+): Promise<void> {
   const id = `shot-11111111${where === 'estimates' ? '-estimate' : ''}`;
   const render = Render.at(parseLocation(`${where}/`, folder), id, storage);
-  await render.manifest.write(manifestFor(id, 1, { source }));
+  await render.manifest.write(manifestFor(id, sliceCount, { source, sliceCount }));
   const frames = [{ frame: 1, seconds, storedAt: AT, bytes: 1 }];
   const attempt = { attempt: 1, startedAt: AT, kept: 0, frames, failed: [] };
   await render.slice(0).write({ version: 1, slice: 0, attempts: [attempt] });
@@ -43,11 +48,14 @@ function pace(renderVcpus?: number) {
   return paceOnFarm(plan, output, { source: head, options: {} }, renderVcpus, storage);
 }
 
-test('paceOnFarm converts an estimate from threads here to vCPUs of a slice', async () => {
-  await rendered('estimates', here(), 12);
-  const { threads } = divideMachine();
-  expect(await pace(8)).toMatchObject({ frameSeconds: (12 * threads) / 8, from: 'estimate' });
-});
+test.each([1, 2])(
+  'paceOnFarm converts an estimate by %i Blenders from their threads to vCPUs of a slice',
+  async (blenders) => {
+    await rendered('estimates', here(), 12, blenders);
+    const threads = threadsOf(divideMachine(), blenders);
+    expect(await pace(8)).toMatchObject({ frameSeconds: (12 * threads) / 8, from: 'estimate' });
+  },
+);
 
 test('paceOnFarm assumes the default vCPUs of a slice if the farm does not say', async () => {
   await rendered('estimates', here(), 12);

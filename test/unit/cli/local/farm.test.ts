@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { divideMachine, findBlenderVersion } from '../../../../cli/local/farm';
+import { divideMachine, findBlenderVersion, threadsOf } from '../../../../cli/local/farm';
 
 test('divideMachine gives each Blender as many threads as the user asks for, and none of the freed cores', () => {
   expect(divideMachine(undefined, 1, 8)).toEqual({ parallel: 2, threads: 1 });
@@ -25,6 +25,19 @@ test.each([
   [3, 8, { parallel: 3, threads: 2, cores: 8 }],
 ])('divideMachine for --parallel %p on %i cores is %j', (parallel, cores, expected) => {
   expect(divideMachine(parallel, undefined, cores)).toEqual(expected);
+});
+
+test.each([
+  [1, 64],
+  [3, 21],
+  [8, 8],
+  [20, 8],
+])('threadsOf %i slices on 64 cores is %i', (slices, threads) => {
+  expect(threadsOf(divideMachine(undefined, undefined, 64), slices)).toBe(threads);
+});
+
+test('threadsOf is what the user asks for', () => {
+  expect(threadsOf(divideMachine(undefined, 3, 64), 1)).toBe(3);
 });
 
 describe('findBlenderVersion', () => {

@@ -188,6 +188,23 @@ describe('slices', () => {
       expect(paceOf([attempt([2], 5, { vcpus: 16 }), attempt([4], 5)])).toMatchObject({ frameSeconds: 4 });
     });
 
+    test('ignores attempts with the samples of a retry', () => {
+      expect(paceOf([attempt([2], 5, { samples: 1 }), attempt([4], 5)])).toMatchObject({ frameSeconds: 4 });
+    });
+
+    test.each([
+      ['a clock at 1970', attempt([2], 1.7e9)],
+      ['an end before the start', attempt([2], -5)],
+      ['an impossible frame', attempt([1e9], 1e9)],
+    ])('ignores %s', (_, damaged) => {
+      expect(paceOf([damaged, attempt([2], 5)])).toEqual({ frameSeconds: 2, startSeconds: 3 });
+    });
+
+    test('takes the median start', () => {
+      const starts = [3, 4, 5, 100_000].map((seconds) => attempt([2], 2 + seconds));
+      expect(paceOf(starts)).toEqual({ frameSeconds: 2, startSeconds: 4.5 });
+    });
+
     test('is unknown before the first frame', () => {
       expect(paceOf([attempt([], 5)])).toBeUndefined();
     });

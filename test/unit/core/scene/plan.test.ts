@@ -161,15 +161,23 @@ describe('plan', () => {
   describe('a pace', () => {
     const pace = { frameSeconds: 100, startSeconds: 5, from: 'render' } as const;
     const source = { url: '/films/shot.blend', etag: 'abc', size: 1 };
-    const planOf = (options: RenderOptions, checked?: CheckedScene) =>
+    const planOf = (options: RenderOptions, checked?: CheckedScene, changes = {}) =>
       planRender({
-        ...{ renderId: 'shot', source, facts: factsOf({}), options, parallel: 2, pace, now: new Date(0) },
+        ...{ renderId: 'shot', source, facts: factsOf({}), options, parallel: 2, now: new Date(0) },
+        pace: { ...pace, ...changes },
         checked,
       });
 
     test('decides the frames per slice and is part of the plan', () => {
       expect(manifestSchema.parse(planOf({}))).toMatchObject({ framesPerSlice: 4, sliceCount: 12, pace });
     });
+
+    test.each([{ frameSeconds: 2e9 }, { startSeconds: 2e9 }, { startSeconds: -1 }])(
+      'of impossible seconds (%j) refuses no plan',
+      (changes) => {
+        expect(() => manifestSchema.parse(planOf({}, undefined, changes))).not.toThrow();
+      },
+    );
 
     test('does not overrule the frames per slice of the user', () => {
       const manifest = planOf({ framesPerSlice: 8 });
