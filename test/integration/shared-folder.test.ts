@@ -46,7 +46,7 @@ asRoot('a folder that two machines share', () => {
     const scratch = readdirSync(join(folder, '.batch/scratch'));
     expect(scratch).toHaveLength(1);
 
-    const held = / is in use by process \d+ on machine render-1 \(seen \d s ago\)/;
+    const held = / is in use by process \d+ on machine render-1 \(seen \d+ s ago\)/;
     for (const command of [
       render,
       ['retry', 'clock', '-o', at('out'), '--yes'],
@@ -112,7 +112,7 @@ asRoot('a folder that two machines share', () => {
       while (!existsSync(join(folder, 'frames')) || storedFiles(folder).length < 2) await sleep(20);
       const refused = await startFarm(at(), ['--once'], { environment, machine: 'render-2' }).finished;
       expect(refused).toMatchObject({ exitCode: 2 });
-      expect(refused.stderr).toMatch(/ is in use by process \d+ on machine render-1 \(seen \d s ago\)/);
+      expect(refused.stderr).toMatch(/ is in use by process \d+ on machine render-1 \(seen \d+ s ago\)/);
 
       first.kill('SIGKILL');
       await first.finished;
@@ -133,7 +133,7 @@ asRoot('a folder that two machines share', () => {
       const cancelled = await spotreel(['cancel', 'clock', '-o', at('renders')], { machine: 'render-2' });
       expect(cancelled).toMatchObject({ exitCode: 0 });
       expect(cancelled.stderr).toMatch(
-        /asking process \d+ on machine render-1 \(seen \d s ago\), which watches/,
+        /asking process \d+ on machine render-1 \(seen \d+ s ago\), which watches/,
       );
       farm.kill('SIGKILL');
       await farm.finished;
