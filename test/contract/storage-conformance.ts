@@ -11,6 +11,7 @@ import {
 } from '../../core/storage/storage';
 import { describeConditionalWrites } from './conditional-writes';
 import { failure } from './storage-failure';
+import { runsHeavy } from '../support/heavy';
 
 /** A storage to be held against the laws; `root` is an empty folder in it. */
 export interface StorageUnderTest {
@@ -160,14 +161,15 @@ export function describeStorage(
       }
     });
 
-    it('lists more keys than one S3 response', async () => {
-      const count = 1001;
-      const names = Array.from({ length: count }, (_, index) => `${String(index).padStart(4, '0')}.png`);
-      for (let start = 0; start < count; start += 25) {
-        await Promise.all(names.slice(start, start + 25).map((frame) => storage.put(at(frame), frame)));
-      }
-      expect(await keys(folder)).toEqual(names);
-    });
+    if (runsHeavy('laws'))
+      it('lists more keys than one S3 response', async () => {
+        const count = 1001;
+        const names = Array.from({ length: count }, (_, index) => `${String(index).padStart(4, '0')}.png`);
+        for (let start = 0; start < count; start += 25) {
+          await Promise.all(names.slice(start, start + 25).map((frame) => storage.put(at(frame), frame)));
+        }
+        expect(await keys(folder)).toEqual(names);
+      });
 
     it('changes the ETag only if the bytes change', async () => {
       const url = at('scene.blend');

@@ -1,5 +1,6 @@
 import { readSettings } from '../../lib/settings';
 import { allProperties, expectCounts, expectResource, flat, onlyProperties, synthFarm } from './synth-farm';
+import { fewOrAll, runsHeavy } from '../support/heavy';
 
 const { farmTemplate } = synthFarm();
 
@@ -33,9 +34,10 @@ test('the network allows no inbound traffic and only HTTPS outbound', () => {
   ]);
 });
 
-test('the network has three zones if configured', () => {
-  expectCounts(synthFarm({ zones: 3 }).farmTemplate, { 'AWS::EC2::Subnet': 3 });
-});
+if (runsHeavy('accounts'))
+  test('the network has three zones if configured', () => {
+    expectCounts(synthFarm({ zones: 3 }).farmTemplate, { 'AWS::EC2::Subnet': 3 });
+  });
 
 test('the farm uses an existing VPC unchanged', () => {
   const subnetIds = ['subnet-0123456789abcde0a', 'subnet-0123456789abcde0b', 'subnet-0123456789abcde0c'];
@@ -54,24 +56,29 @@ const EXISTING = {
   subnetIds: ['subnet-0123456789abcde0a', 'subnet-0123456789abcde0b'],
 };
 
-test.each([
+const RANGES: ReadonlyArray<readonly [string, readonly string[]]> = [
   ['10.64.0.0/16', ['10.64.0.0/20', '10.64.16.0/20']],
   ['192.168.8.0/24', ['192.168.8.0/26', '192.168.8.64/26']],
-])('the network has the addresses %s of vpcCidr', (vpcCidr, subnets) => {
-  const { farmTemplate: template } = synthFarm({ vpcCidr });
-  expectResource(template, 'AWS::EC2::VPC', { CidrBlock: vpcCidr });
-  const blocks = allProperties(template, 'AWS::EC2::Subnet').map(({ properties }) => properties.CidrBlock);
-  expect(blocks).toEqual(subnets);
-});
+];
+test.each(fewOrAll('accounts', RANGES, (_, index) => index === 1))(
+  'the network has the addresses %s of vpcCidr',
+  (vpcCidr, subnets) => {
+    const { farmTemplate: template } = synthFarm({ vpcCidr });
+    expectResource(template, 'AWS::EC2::VPC', { CidrBlock: vpcCidr });
+    const blocks = allProperties(template, 'AWS::EC2::Subnet').map(({ properties }) => properties.CidrBlock);
+    expect(blocks).toEqual(subnets);
+  },
+);
 
-test('machines have the security groups of securityGroupIds and no other', () => {
-  const securityGroupIds = ['sg-0123456789abcdef0', 'sg-0123456789abcdef1'];
-  const { farmTemplate: template } = synthFarm({ ...EXISTING, securityGroupIds });
-  expectCounts(template, { 'AWS::EC2::SecurityGroup': 0, 'AWS::EC2::SecurityGroupIngress': 0 });
-  expectResource(template, 'AWS::Batch::ComputeEnvironment', {
-    ComputeResources: { SecurityGroupIds: securityGroupIds },
+if (runsHeavy('accounts'))
+  test('machines have the security groups of securityGroupIds and no other', () => {
+    const securityGroupIds = ['sg-0123456789abcdef0', 'sg-0123456789abcdef1'];
+    const { farmTemplate: template } = synthFarm({ ...EXISTING, securityGroupIds });
+    expectCounts(template, { 'AWS::EC2::SecurityGroup': 0, 'AWS::EC2::SecurityGroupIngress': 0 });
+    expectResource(template, 'AWS::Batch::ComputeEnvironment', {
+      ComputeResources: { SecurityGroupIds: securityGroupIds },
+    });
   });
-});
 
 /** The last part of the names of the services that the interface endpoints reach. */
 function services(template: typeof farmTemplate): string[] {
@@ -107,25 +114,27 @@ test('VPC endpoints accept HTTPS only from the machines', () => {
   expectCounts(template, { 'AWS::EC2::SecurityGroupIngress': 0 });
 });
 
-test('with vpcEndpoints, an existing VPC gets endpoints in its subnets', () => {
-  const routeTableIds = ['rtb-0123456789abcdef0'];
-  const { farmTemplate: template } = synthFarm({ ...EXISTING, vpcEndpoints: true, routeTableIds });
-  expect(services(template)).toEqual(ENDPOINTS);
-  expectResource(template, 'AWS::EC2::VPCEndpoint', {
-    SubnetIds: EXISTING.subnetIds,
-    PrivateDnsEnabled: true,
+if (runsHeavy('accounts'))
+  test('with vpcEndpoints, an existing VPC gets endpoints in its subnets', () => {
+    const routeTableIds = ['rtb-0123456789abcdef0'];
+    const { farmTemplate: template } = synthFarm({ ...EXISTING, vpcEndpoints: true, routeTableIds });
+    expect(services(template)).toEqual(ENDPOINTS);
+    expectResource(template, 'AWS::EC2::VPCEndpoint', {
+      SubnetIds: EXISTING.subnetIds,
+      PrivateDnsEnabled: true,
+    });
+    expectResource(template, 'AWS::EC2::VPCEndpoint', {
+      VpcEndpointType: 'Gateway',
+      RouteTableIds: routeTableIds,
+      VpcId: EXISTING.vpcId,
+    });
   });
-  expectResource(template, 'AWS::EC2::VPCEndpoint', {
-    VpcEndpointType: 'Gateway',
-    RouteTableIds: routeTableIds,
-    VpcId: EXISTING.vpcId,
-  });
-});
 
-test('without routeTableIds, the farm uses the gateway endpoint of an existing VPC', () => {
-  const { farmTemplate: template } = synthFarm({ ...EXISTING, vpcEndpoints: true });
-  expectCounts(template, { 'AWS::EC2::VPCEndpoint': ENDPOINTS.length });
-});
+if (runsHeavy('accounts'))
+  test('without routeTableIds, the farm uses the gateway endpoint of an existing VPC', () => {
+    const { farmTemplate: template } = synthFarm({ ...EXISTING, vpcEndpoints: true });
+    expectCounts(template, { 'AWS::EC2::VPCEndpoint': ENDPOINTS.length });
+  });
 
 test('machines may connect to the port of the proxy', () => {
   const { farmTemplate: template } = synthFarm({ proxy: 'http://proxy.example.com:3128' });

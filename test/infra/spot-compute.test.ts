@@ -1,5 +1,6 @@
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { allProperties, expectCounts, expectResource, flat, onlyProperties, synthFarm } from './synth-farm';
+import { runsHeavy } from '../support/heavy';
 
 const { farmTemplate } = synthFarm({ farmName: 'studio' });
 
@@ -35,9 +36,10 @@ const scalingPolicies = (settings: Readonly<Record<string, unknown>>) =>
     ).map(({ id, properties }) => [id, properties.ComputeResources.ScalingPolicy]),
   );
 
-test('idle machines do not wait for a job by default', () => {
-  expect(Object.values(scalingPolicies({}))).toEqual([undefined, undefined, undefined]);
-});
+if (runsHeavy('accounts'))
+  test('idle machines do not wait for a job by default', () => {
+    expect(Object.values(scalingPolicies({}))).toEqual([undefined, undefined, undefined]);
+  });
 
 test('warmMinutes lets idle Spot machines wait, but no On-Demand machine', () => {
   const wait = { MinScaleDownDelayMinutes: 45 };
@@ -48,10 +50,11 @@ test('warmMinutes lets idle Spot machines wait, but no On-Demand machine', () =>
   });
 });
 
-test('the description of a farm names its warmMinutes for estimates', () => {
-  const { farmTemplate: warm } = synthFarm({ warmMinutes: 45 });
-  expect(flat(onlyProperties(warm, 'AWS::SSM::Parameter').Value)).toContain('"warmMinutes":45');
-});
+if (runsHeavy('accounts'))
+  test('the description of a farm names its warmMinutes for estimates', () => {
+    const { farmTemplate: warm } = synthFarm({ warmMinutes: 45 });
+    expect(flat(onlyProperties(warm, 'AWS::SSM::Parameter').Value)).toContain('"warmMinutes":45');
+  });
 
 const updatePolicies = (settings: Readonly<Record<string, unknown>>) =>
   environments(synthFarm({ onDemandVcpus: 32, gpuVcpus: 64, ...settings }).farmTemplate).map(

@@ -15,6 +15,7 @@ import {
   grants,
   onlyProperties,
 } from './synth-farm';
+import { runsHeavy } from '../support/heavy';
 
 /** A user's stack in an app without any feature flags. */
 function ownStack(id = 'Mine', app = ownApp()): Stack {
@@ -152,29 +153,32 @@ describe('a farm with a VPC and a topic', () => {
   });
 });
 
-test('a farm runs its machines in vpcSubnets', () => {
-  const vpcSubnets = { subnetType: SubnetType.PUBLIC };
-  const template = farmIn((stack) => ({ vpc: new Vpc(stack, 'Net', { natGateways: 1 }), vpcSubnets }));
-  const { Subnets } = onlyProperties(template, 'AWS::Batch::ComputeEnvironment').ComputeResources;
-  expect(Subnets.map(flat).every((id: string) => id.startsWith('<NetPublicSubnet'))).toBe(true);
-});
+if (runsHeavy('accounts'))
+  test('a farm runs its machines in vpcSubnets', () => {
+    const vpcSubnets = { subnetType: SubnetType.PUBLIC };
+    const template = farmIn((stack) => ({ vpc: new Vpc(stack, 'Net', { natGateways: 1 }), vpcSubnets }));
+    const { Subnets } = onlyProperties(template, 'AWS::Batch::ComputeEnvironment').ComputeResources;
+    expect(Subnets.map(flat).every((id: string) => id.startsWith('<NetPublicSubnet'))).toBe(true);
+  });
 
-test('a farm with vpcEndpoints runs its machines in a vpc of isolated subnets', () => {
-  const subnetConfiguration = [{ name: 'Inner', subnetType: SubnetType.PRIVATE_ISOLATED }];
-  const template = farmIn((stack) => ({
-    vpc: new Vpc(stack, 'Net', { subnetConfiguration }),
-    vpcEndpoints: true,
-  }));
-  const { Subnets } = onlyProperties(template, 'AWS::Batch::ComputeEnvironment').ComputeResources;
-  expect(Subnets.map(flat).every((id: string) => id.startsWith('<NetInnerSubnet'))).toBe(true);
-});
+if (runsHeavy('accounts'))
+  test('a farm with vpcEndpoints runs its machines in a vpc of isolated subnets', () => {
+    const subnetConfiguration = [{ name: 'Inner', subnetType: SubnetType.PRIVATE_ISOLATED }];
+    const template = farmIn((stack) => ({
+      vpc: new Vpc(stack, 'Net', { subnetConfiguration }),
+      vpcEndpoints: true,
+    }));
+    const { Subnets } = onlyProperties(template, 'AWS::Batch::ComputeEnvironment').ComputeResources;
+    expect(Subnets.map(flat).every((id: string) => id.startsWith('<NetInnerSubnet'))).toBe(true);
+  });
 
-test('two farms fit into one stack', () => {
-  const stack = ownStack();
-  addFarm(stack, { farmName: 'a' }, 'A');
-  addFarm(stack, { farmName: 'b' }, 'B');
-  expectCounts(Template.fromStack(stack), { 'AWS::SSM::Parameter': 2, 'AWS::S3::Bucket': 2 });
-});
+if (runsHeavy('accounts'))
+  test('two farms fit into one stack', () => {
+    const stack = ownStack();
+    addFarm(stack, { farmName: 'a' }, 'A');
+    addFarm(stack, { farmName: 'b' }, 'B');
+    expectCounts(Template.fromStack(stack), { 'AWS::SSM::Parameter': 2, 'AWS::S3::Bucket': 2 });
+  });
 
 describe('grantSubmit', () => {
   const stack = ownStack();
@@ -229,17 +233,18 @@ test('a farm refuses a VPC and the id of another', () => {
   );
 });
 
-test('a farm takes security groups and route tables of its vpc', () => {
-  const template = farmIn((stack) => ({
-    vpc: new Vpc(stack, 'Net'),
-    securityGroupIds: ['sg-0123abcd'],
-    ...{ vpcEndpoints: true, routeTableIds: ['rtb-0123abcd'] },
-  }));
-  expectResource(template, 'AWS::EC2::VPCEndpoint', { RouteTableIds: ['rtb-0123abcd'] });
-  expectResource(template, 'AWS::Batch::ComputeEnvironment', {
-    ComputeResources: { SecurityGroupIds: ['sg-0123abcd'] },
+if (runsHeavy('accounts'))
+  test('a farm takes security groups and route tables of its vpc', () => {
+    const template = farmIn((stack) => ({
+      vpc: new Vpc(stack, 'Net'),
+      securityGroupIds: ['sg-0123abcd'],
+      ...{ vpcEndpoints: true, routeTableIds: ['rtb-0123abcd'] },
+    }));
+    expectResource(template, 'AWS::EC2::VPCEndpoint', { RouteTableIds: ['rtb-0123abcd'] });
+    expectResource(template, 'AWS::Batch::ComputeEnvironment', {
+      ComputeResources: { SecurityGroupIds: ['sg-0123abcd'] },
+    });
   });
-});
 
 test.each([{ securityGroupIds: ['sg-0123abcd'] }, { vpcEndpoints: true, routeTableIds: ['rtb-0123abcd'] }])(
   'a farm without an existing VPC refuses %j and names vpc',

@@ -33,20 +33,21 @@ describe('the engine', () => {
     expect(existsSync(at('out'))).toBe(false);
   });
 
-  test("render renders a scene of an add-on's engine only with another engine", async () => {
-    const scene = await makeScene(at('lux.blend'), LUXCORE);
-    const refused = await render(scene);
-    expect(refused).toMatchObject({
-      exitCode: 1,
-      stderr: expect.stringContaining('engine LUXCORE belongs to an add-on'),
+  if (runsHeavy('commands'))
+    test("render renders a scene of an add-on's engine only with another engine", async () => {
+      const scene = await makeScene(at('lux.blend'), LUXCORE);
+      const refused = await render(scene);
+      expect(refused).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining('engine LUXCORE belongs to an add-on'),
+      });
+      expect(existsSync(at('out'))).toBe(false);
+      expect(await render(scene, '--engine', 'cycles')).toMatchObject({ exitCode: 0 });
+      expect(manifestOf(onlyRender(at('out')))).toMatchObject({
+        engine: 'CYCLES',
+        options: { engine: 'CYCLES' },
+      });
     });
-    expect(existsSync(at('out'))).toBe(false);
-    expect(await render(scene, '--engine', 'cycles')).toMatchObject({ exitCode: 0 });
-    expect(manifestOf(onlyRender(at('out')))).toMatchObject({
-      engine: 'CYCLES',
-      options: { engine: 'CYCLES' },
-    });
-  });
 });
 
 if (runsHeavy('pixels'))
@@ -114,17 +115,18 @@ scene.timeline_markers.new('b', frame=3).camera = other`;
 });
 
 describe('denoising without OpenImageDenoise', () => {
-  test('inspect and render report it before the first frame', async () => {
-    const scene = await makeScene(at('noisy.blend'), 'scene.cycles.use_denoising = True');
-    const lacks = 'this Blender was built without OpenImageDenoise; install a Blender from blender.org';
-    const inspected = await spotreel(['inspect', scene]);
-    expect(inspected.stdout).toContain(
-      `error: denoiser-missing: Cycles cannot render this scene with denoising: ${lacks}`,
-    );
-    const refused = await render(scene, '--force');
-    expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(lacks) });
-    expect(existsSync(at('out'))).toBe(false);
-  });
+  if (runsHeavy('commands'))
+    test('inspect and render report it before the first frame', async () => {
+      const scene = await makeScene(at('noisy.blend'), 'scene.cycles.use_denoising = True');
+      const lacks = 'this Blender was built without OpenImageDenoise; install a Blender from blender.org';
+      const inspected = await spotreel(['inspect', scene]);
+      expect(inspected.stdout).toContain(
+        `error: denoiser-missing: Cycles cannot render this scene with denoising: ${lacks}`,
+      );
+      const refused = await render(scene, '--force');
+      expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(lacks) });
+      expect(existsSync(at('out'))).toBe(false);
+    });
 
   if (runsHeavy('pixels'))
     test('a scene that does not denoise renders', async () => {

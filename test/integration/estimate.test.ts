@@ -131,46 +131,50 @@ if (runsHeavy('commands'))
     expect(existsSync(at('out'))).toBe(false);
   });
 
-describe('estimate on a farm', () => {
-  let farm: PlayedFarm;
-  let folder: string;
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'spotreel test '));
-    farm = await startPlayedFarm({}, installFakeBlender(join(folder, 'blender'), FAKE));
-  });
-  afterAll(async () => {
-    await farm?.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  const SMALL = [CLOCK, '--resolution-percent', '10', '--samples', '1'];
-
-  test("renders the test frames in one slice each and uses the farm's size", async () => {
-    const { exitCode, stdout, stderr } = await estimate([...SMALL, '--on-farm', '--json'], farm.environment);
-    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
-    const told = JSON.parse(stdout);
-    expect(farm.jobs.map(({ arrayProperties }) => arrayProperties?.size)).toEqual([3, undefined]);
-    expect(told).toMatchObject({
-      test: { on: 'farm', atATime: 3, threads: 2, failures: [] },
-      farm: { parallel: 4, renderVcpus: 2, cost: { spot: SPREAD } },
+if (runsHeavy('commands'))
+  describe('estimate on a farm', () => {
+    let farm: PlayedFarm;
+    let folder: string;
+    beforeAll(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'spotreel test '));
+      farm = await startPlayedFarm({}, installFakeBlender(join(folder, 'blender'), FAKE));
     });
-    expect(told.test.folder).toMatch(/^s3:.*\/renders\/clock-[0-9a-f]{8}-estimate\/$/);
-    const thumbnails: string[] = told.test.frames.map(({ thumbnail }: { thumbnail: string }) => thumbnail);
-    expect(thumbnails.every((path) => path.startsWith(at('out')) && isJpeg(path))).toBe(true);
-    // Again: nothing is submitted.
-    await estimate([...SMALL, '--on-farm'], farm.environment);
-    expect(farm.jobs).toHaveLength(2);
-  });
+    afterAll(async () => {
+      await farm?.stop();
+      rmSync(folder, { recursive: true, force: true });
+    });
 
-  if (runsHeavy('commands'))
-    test('refuses a test whose scripts the farm does not allow', async () => {
-      const before = farm.jobs.length;
-      const { exitCode, stderr } = await estimate(
-        [...SMALL, '--on-farm', '--allow-scripts'],
+    const SMALL = [CLOCK, '--resolution-percent', '10', '--samples', '1'];
+
+    test("renders the test frames in one slice each and uses the farm's size", async () => {
+      const { exitCode, stdout, stderr } = await estimate(
+        [...SMALL, '--on-farm', '--json'],
         farm.environment,
       );
-      expect(exitCode).toBe(2);
-      expect(stderr).toContain('this farm does not allow scripts');
-      expect(farm.jobs).toHaveLength(before);
+      expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+      const told = JSON.parse(stdout);
+      expect(farm.jobs.map(({ arrayProperties }) => arrayProperties?.size)).toEqual([3, undefined]);
+      expect(told).toMatchObject({
+        test: { on: 'farm', atATime: 3, threads: 2, failures: [] },
+        farm: { parallel: 4, renderVcpus: 2, cost: { spot: SPREAD } },
+      });
+      expect(told.test.folder).toMatch(/^s3:.*\/renders\/clock-[0-9a-f]{8}-estimate\/$/);
+      const thumbnails: string[] = told.test.frames.map(({ thumbnail }: { thumbnail: string }) => thumbnail);
+      expect(thumbnails.every((path) => path.startsWith(at('out')) && isJpeg(path))).toBe(true);
+      // Again: nothing is submitted.
+      await estimate([...SMALL, '--on-farm'], farm.environment);
+      expect(farm.jobs).toHaveLength(2);
     });
-});
+
+    if (runsHeavy('commands'))
+      test('refuses a test whose scripts the farm does not allow', async () => {
+        const before = farm.jobs.length;
+        const { exitCode, stderr } = await estimate(
+          [...SMALL, '--on-farm', '--allow-scripts'],
+          farm.environment,
+        );
+        expect(exitCode).toBe(2);
+        expect(stderr).toContain('this farm does not allow scripts');
+        expect(farm.jobs).toHaveLength(before);
+      });
+  });

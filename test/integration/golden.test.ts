@@ -50,7 +50,7 @@ const SCENES: readonly Scene[] = [
   { name: 'alpha', file: 'test/fixtures/golden/alpha.blend', frames: [1], tolerance: CYCLES },
 ];
 
-test.each(fewOrAll('worker', SCENES, ({ name }) => IS_MAKING || ['clock', 'eevee'].includes(name)))(
+test.each(fewOrAll('worker', SCENES, ({ name }) => IS_MAKING || name === 'eevee'))(
   'frames of the scene $name equal their golden frames',
   async (scene) => {
     const series = seriesOf(await versionAtHand());

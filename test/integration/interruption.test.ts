@@ -78,14 +78,15 @@ test('the next attempt after a Spot notice renders only the missing frames', asy
   expect(frameFiles(at('out'))).toHaveLength(FRAMES);
 });
 
-test('a Blender that hangs costs one frame, whose error names the setting', async () => {
-  const { exitCode } = await worker(ARGS(), {
-    environment: environment({ faults: { 2: 'hang' } }, { SPOTREEL_HANG_SECONDS: '4' }),
+if (runsHeavy('worker'))
+  test('a Blender that hangs costs one frame, whose error names the setting', async () => {
+    const { exitCode } = await worker(ARGS(), {
+      environment: environment({ faults: { 2: 'hang' } }, { SPOTREEL_HANG_SECONDS: '4' }),
+    });
+    expect(exitCode).toBe(65);
+    expect(frameFiles(at('out'))).toHaveLength(FRAMES - 1);
+    expect(failure(2)).toMatchObject({ tries: 2, reason: expect.stringContaining('hangMinutes') });
   });
-  expect(exitCode).toBe(65);
-  expect(frameFiles(at('out'))).toHaveLength(FRAMES - 1);
-  expect(failure(2)).toMatchObject({ tries: 2, reason: expect.stringContaining('hangMinutes') });
-});
 
 if (runsHeavy('worker'))
   test('a frame that runs out of memory names the memory and the setting to raise', async () => {

@@ -75,39 +75,40 @@ if (runsHeavy('commands'))
     expect((await watch()).exitCode).toBe(1);
   });
 
-test('watch follows a render that is interrupted and resumed to the end', async () => {
-  const started = start({ delayMs: 4000 });
-  const isBegun = () => {
-    const frames = begunFrames(at('out'));
-    return frames !== undefined && readdirSync(frames).length > 0;
-  };
-  while (!isBegun()) await sleep(50);
-  const [going, list] = await Promise.all([status('--json'), listed()]);
-  expect(going.exitCode).toBe(0);
-  expect(JSON.parse(going.stdout)).toMatchObject({
-    state: 'rendering',
-    ended: false,
-    slices: { running: 2 },
+if (runsHeavy('commands'))
+  test('watch follows a render that is interrupted and resumed to the end', async () => {
+    const started = start({ delayMs: 4000 });
+    const isBegun = () => {
+      const frames = begunFrames(at('out'));
+      return frames !== undefined && readdirSync(frames).length > 0;
+    };
+    while (!isBegun()) await sleep(50);
+    const [going, list] = await Promise.all([status('--json'), listed()]);
+    expect(going.exitCode).toBe(0);
+    expect(JSON.parse(going.stdout)).toMatchObject({
+      state: 'rendering',
+      ended: false,
+      slices: { running: 2 },
+    });
+    expect(list).toMatchObject([{ state: 'rendering' }]);
+    started.process.kill('SIGINT');
+    expect((await started.finished).exitCode).toBe(130);
+
+    const stopped = await status('--json');
+    expect(stopped.exitCode).toBe(1);
+    expect(JSON.parse(stopped.stdout)).toMatchObject({ state: 'stopped', ended: true, frames: { total: 8 } });
+    expect((await status()).stdout).toContain('run the same command again to resume');
+    expect((await watch()).exitCode).toBe(1);
+
+    const again = start({ delayMs: 500 });
+    while (JSON.parse((await status('--json')).stdout).state === 'stopped') await sleep(50);
+    const watched = await watch('--json');
+    expect((await again.finished).exitCode).toBe(0);
+    expect(watched.exitCode).toBe(0);
+    const lines = watched.stdout.trimEnd().split('\n');
+    expect(new Set(lines).size).toBe(lines.length);
+    expect(JSON.parse(lines.at(-1)!)).toMatchObject({ state: 'complete', frames: { stored: 8 } });
   });
-  expect(list).toMatchObject([{ state: 'rendering' }]);
-  started.process.kill('SIGINT');
-  expect((await started.finished).exitCode).toBe(130);
-
-  const stopped = await status('--json');
-  expect(stopped.exitCode).toBe(1);
-  expect(JSON.parse(stopped.stdout)).toMatchObject({ state: 'stopped', ended: true, frames: { total: 8 } });
-  expect((await status()).stdout).toContain('run the same command again to resume');
-  expect((await watch()).exitCode).toBe(1);
-
-  const again = start({ delayMs: 500 });
-  while (JSON.parse((await status('--json')).stdout).state === 'stopped') await sleep(50);
-  const watched = await watch('--json');
-  expect((await again.finished).exitCode).toBe(0);
-  expect(watched.exitCode).toBe(0);
-  const lines = watched.stdout.trimEnd().split('\n');
-  expect(new Set(lines).size).toBe(lines.length);
-  expect(JSON.parse(lines.at(-1)!)).toMatchObject({ state: 'complete', frames: { stored: 8 } });
-});
 
 if (runsHeavy('commands'))
   test('list leaves out folders that are not renders', async () => {

@@ -134,24 +134,25 @@ function undated(path: string): Buffer {
   return /dpx$|cin$/.test(path) ? bytes.subarray(bytes.readUInt32BE(4)) : bytes;
 }
 
-describe('a scene whose format is neither OpenEXR nor JPEG', () => {
-  test.each(fewOrAll('masters', OTHERS, ([format]) => format === 'DPX'))(
-    '%s has masters of the same bytes that Blender writes',
-    async (format, changes, ending) => {
-      const scene = await makeScene(
-        at('shot.blend'),
-        `${LOOK}settings.file_format = '${format}'\nfor name, value in dict(${changes}).items(): setattr(settings, name, value)`,
-      );
-      const out = await render(scene, '--frames', '5', '--video', 'none');
-      await renderDirectly(scene, [5]);
-      expect(mastersOf(out)).toEqual([`0005.${ending}`]);
-      const kept = undated(join(out, 'masters', `0005.${ending}`));
-      expect(kept.length).toBeGreaterThan(500);
-      expect(kept.equals(undated(at('own', `0005.${ending}`)))).toBe(true);
-      expect(samplesOf(join(out, 'frames/0005.png'))).toEqual(samplesOf(at('png', '0005.png')));
-    },
-  );
-});
+if (runsHeavy('masters'))
+  describe('a scene whose format is neither OpenEXR nor JPEG', () => {
+    test.each(OTHERS)(
+      '%s has masters of the same bytes that Blender writes',
+      async (format, changes, ending) => {
+        const scene = await makeScene(
+          at('shot.blend'),
+          `${LOOK}settings.file_format = '${format}'\nfor name, value in dict(${changes}).items(): setattr(settings, name, value)`,
+        );
+        const out = await render(scene, '--frames', '5', '--video', 'none');
+        await renderDirectly(scene, [5]);
+        expect(mastersOf(out)).toEqual([`0005.${ending}`]);
+        const kept = undated(join(out, 'masters', `0005.${ending}`));
+        expect(kept.length).toBeGreaterThan(500);
+        expect(kept.equals(undated(at('own', `0005.${ending}`)))).toBe(true);
+        expect(samplesOf(join(out, 'frames/0005.png'))).toEqual(samplesOf(at('png', '0005.png')));
+      },
+    );
+  });
 
 if (runsHeavy('masters'))
   test('a format that Blender cannot save in black and white yields only PNG', async () => {

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installFakeBlender } from '../support/fake-blender';
+import { fewOrAll, runsHeavy } from '../support/heavy';
 import { startPlayedFarm, type PlayedFarm } from '../support/played-farm';
 import { frameFiles, onlyRender, writeTimes } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
@@ -52,32 +53,39 @@ test('submit --max-cost refuses a render whose lowest estimate exceeds the cap',
   expect(await cap('cheap')).toMatchObject({ renderId: 'cheap', maxUsd: 1000 });
 });
 
-test('submit --max-cost --test-frames 0 makes no estimate', async () => {
-  const taken = await submit('--max-cost', '0.01', '--test-frames', '0', '-n', 'blind');
-  expect(taken).toMatchObject({ exitCode: 0 });
-  expect(await cap('blind')).toMatchObject({ maxUsd: 0.01 });
-  expect(existsSync(at('estimates'))).toBe(false);
-  // Asked for once more with more: nothing is submitted, and the cap is raised.
-  const jobs = farm.jobs.length;
-  await submit('--max-cost', '0.02', '--test-frames', '0', '-n', 'blind');
-  expect(farm.jobs).toHaveLength(jobs);
-  expect(await cap('blind')).toMatchObject({ maxUsd: 0.02 });
-});
+if (runsHeavy('commands'))
+  test('submit --max-cost --test-frames 0 makes no estimate', async () => {
+    const taken = await submit('--max-cost', '0.01', '--test-frames', '0', '-n', 'blind');
+    expect(taken).toMatchObject({ exitCode: 0 });
+    expect(await cap('blind')).toMatchObject({ maxUsd: 0.01 });
+    expect(existsSync(at('estimates'))).toBe(false);
+    // Asked for once more with more: nothing is submitted, and the cap is raised.
+    const jobs = farm.jobs.length;
+    await submit('--max-cost', '0.02', '--test-frames', '0', '-n', 'blind');
+    expect(farm.jobs).toHaveLength(jobs);
+    expect(await cap('blind')).toMatchObject({ maxUsd: 0.02 });
+  });
 
-test('submit --max-cost reports that it makes no estimate without Blender', async () => {
-  const environment = { ...farm.environment, SPOTREEL_BLENDER: at('nowhere') };
-  const flags = ['--max-cost', '0.01', '-n', 'unknown'];
-  const { exitCode, stderr } = await spotreel(['submit', ...SMALL, ...flags], { environment });
-  expect(exitCode).toBe(0);
-  expect(stderr).toContain('cannot be estimated beforehand');
-  expect(await cap('unknown')).toMatchObject({ maxUsd: 0.01 });
-});
+if (runsHeavy('commands'))
+  test('submit --max-cost reports that it makes no estimate without Blender', async () => {
+    const environment = { ...farm.environment, SPOTREEL_BLENDER: at('nowhere') };
+    const flags = ['--max-cost', '0.01', '-n', 'unknown'];
+    const { exitCode, stderr } = await spotreel(['submit', ...SMALL, ...flags], { environment });
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain('cannot be estimated beforehand');
+    expect(await cap('unknown')).toMatchObject({ maxUsd: 0.01 });
+  });
 
-test.each([
+const REFUSED = [
   ['outside of a farm', ['-o', 's3://elsewhere'], '--max-cost: only a farm'],
   ['of nothing', ['--max-cost', '0'], 'more than 0'],
-])('submit refuses a cap %s', async (_, flags, words) => {
-  const { exitCode, stderr } = await submit('--max-cost', '5', '--test-frames', '0', ...flags);
-  expect(exitCode).toBe(2);
-  expect(stderr).toContain(words);
-});
+] as const;
+
+test.each(fewOrAll('commands', REFUSED, ([where]) => where === 'of nothing'))(
+  'submit refuses a cap %s',
+  async (_, flags, words) => {
+    const { exitCode, stderr } = await submit('--max-cost', '5', '--test-frames', '0', ...flags);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(words);
+  },
+);

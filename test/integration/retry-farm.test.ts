@@ -136,28 +136,29 @@ test('retry refuses --threads for a farm', async () => {
   expect(refused.stderr).toContain('--threads is for a render of this machine');
 });
 
-test('retry --on-demand passes memory and vCPUs on after a confirmation', async () => {
-  const folder = await failed('dear', [1, 2, 3, 4, 5]);
-  const flags = ['--on-demand', '--memory', '30000', '--vcpus', '8'];
-  const unasked = await run('retry', 'dear', '--farm', 'main', ...flags);
-  expect(unasked).toMatchObject({ exitCode: 2, stdout: '' });
-  expect(unasked.stderr).toContain('On-Demand machines cost their full price');
-  expect(await retriesOf('dear', farm.onDemand!.jobQueue)).toBe(0);
-  expect(await run('retry', 'dear', '--farm', 'main', ...flags, '--yes')).toMatchObject({ exitCode: 0 });
-  expect(await retriesOf('dear', farm.onDemand!.jobQueue)).toBe(1);
-  expect(await json(retryUrl(folder, 1))).toMatchObject({
-    jobQueue: farm.onDemand!.jobQueue,
-    onDemand: true,
-    memoryMib: 30_000,
-    vcpus: 8,
+if (runsHeavy('retry'))
+  test('retry --on-demand passes memory and vCPUs on after a confirmation', async () => {
+    const folder = await failed('dear', [1, 2, 3, 4, 5]);
+    const flags = ['--on-demand', '--memory', '30000', '--vcpus', '8'];
+    const unasked = await run('retry', 'dear', '--farm', 'main', ...flags);
+    expect(unasked).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(unasked.stderr).toContain('On-Demand machines cost their full price');
+    expect(await retriesOf('dear', farm.onDemand!.jobQueue)).toBe(0);
+    expect(await run('retry', 'dear', '--farm', 'main', ...flags, '--yes')).toMatchObject({ exitCode: 0 });
+    expect(await retriesOf('dear', farm.onDemand!.jobQueue)).toBe(1);
+    expect(await json(retryUrl(folder, 1))).toMatchObject({
+      jobQueue: farm.onDemand!.jobQueue,
+      onDemand: true,
+      memoryMib: 30_000,
+      vcpus: 8,
+    });
+    expect(await json(jobsUrl(folder))).toMatchObject({ retry: { onDemand: true, slices: 1 } });
+    expect(await retryChild('dear')).toMatchObject({ exitCode: 0 });
+    const report = sliceReportSchema.parse(await json(sliceReportUrl(folder, 2)));
+    expect(report.attempts).toMatchObject([
+      { onDemand: true, vcpus: 8, memoryMib: 30_000, frames: [{ frame: 6 }] },
+    ]);
   });
-  expect(await json(jobsUrl(folder))).toMatchObject({ retry: { onDemand: true, slices: 1 } });
-  expect(await retryChild('dear')).toMatchObject({ exitCode: 0 });
-  const report = sliceReportSchema.parse(await json(sliceReportUrl(folder, 2)));
-  expect(report.attempts).toMatchObject([
-    { onDemand: true, vcpus: 8, memoryMib: 30_000, frames: [{ frame: 6 }] },
-  ]);
-});
 
 if (runsHeavy('retry'))
   test('retry without a farm uses the queue and definitions of the earlier jobs', async () => {

@@ -192,23 +192,25 @@ attempt('write', lambda: open(${JSON.stringify(path)}, 'w'))
 attempt('network', lambda: socket.socket(socket.AF_INET))
 `;
 
-test('allowed scripts run in the sandbox', async () => {
-  mkdirSync(at('loot'));
-  const scene = await payloadScene(at('shot.blend'), probe(at('loot/file')), 1);
-  await render(scene, ALLOW_SCRIPTS);
-  const log = logOf(onlyRender(at('out')));
-  expect(log).toContain('PROBE write refused');
-  expect(log).toContain('PROBE network refused');
-});
+if (runsHeavy('scripts'))
+  test('allowed scripts run in the sandbox', async () => {
+    mkdirSync(at('loot'));
+    const scene = await payloadScene(at('shot.blend'), probe(at('loot/file')), 1);
+    await render(scene, ALLOW_SCRIPTS);
+    const log = logOf(onlyRender(at('out')));
+    expect(log).toContain('PROBE write refused');
+    expect(log).toContain('PROBE network refused');
+  });
 
-test('allowed scripts without a sandbox cause a warning', async () => {
-  const scene = await makeScene(at('shot.blend'));
-  const fake = installFakeBlender(at('blender'), { width: 64, height: 48 });
-  const off = { ...fake, SPOTREEL_SANDBOX: 'off' };
-  const { stderr } = await render(scene, ALLOW_SCRIPTS, off);
-  expect(stderr).toContain('warning: scripts-unconfined: scripts of this scene run with all your rights');
-  expect((await render(scene, [], off)).stderr).not.toContain('scripts-unconfined');
-});
+if (runsHeavy('scripts'))
+  test('allowed scripts without a sandbox cause a warning', async () => {
+    const scene = await makeScene(at('shot.blend'));
+    const fake = installFakeBlender(at('blender'), { width: 64, height: 48 });
+    const off = { ...fake, SPOTREEL_SANDBOX: 'off' };
+    const { stderr } = await render(scene, ALLOW_SCRIPTS, off);
+    expect(stderr).toContain('warning: scripts-unconfined: scripts of this scene run with all your rights');
+    expect((await render(scene, [], off)).stderr).not.toContain('scripts-unconfined');
+  });
 
 test('the worker refuses scripts that only the manifest allows', async () => {
   const scene = await payloadScene(at('shot.blend'), "print('HOSTILE SCRIPT' + ' RAN')", 1);

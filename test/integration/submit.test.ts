@@ -125,24 +125,25 @@ test('submit refuses a faulty scene before it uploads anything', async () => {
   expect(await keys('')).toEqual(before);
 });
 
-test("submit takes the workshop's flags without a deployed farm", async () => {
-  const key = 'scenes/a b/shot.blend';
-  await aws.client.send(new PutObjectCommand({ Bucket: BUCKET, Key: key, Body: readFileSync(SCENE) }));
-  const flags = ['-i', `s3://${BUCKET}/${key}`, '-o', `s3://${BUCKET}/out`, '-f', '1', '-n', 'Take-2'];
-  const { exitCode, stdout } = await submit(
-    ...flags,
-    '-q',
-    'spotreel-queue',
-    '-d',
-    'spotreel-render',
-    '--farm',
-    'none',
-  );
-  expect(exitCode).toBe(0);
-  const names = JSON.parse(stdout).map(({ jobName }: { jobName: string }) => jobName);
-  expect(names).toEqual(['Take-2_Rendering', 'Take-2_Stitching']);
-  expect(await keys('out/Take-2/')).toEqual(['out/Take-2/jobs.json', 'out/Take-2/manifest.json']);
-});
+if (runsHeavy('commands'))
+  test("submit takes the workshop's flags without a deployed farm", async () => {
+    const key = 'scenes/a b/shot.blend';
+    await aws.client.send(new PutObjectCommand({ Bucket: BUCKET, Key: key, Body: readFileSync(SCENE) }));
+    const flags = ['-i', `s3://${BUCKET}/${key}`, '-o', `s3://${BUCKET}/out`, '-f', '1', '-n', 'Take-2'];
+    const { exitCode, stdout } = await submit(
+      ...flags,
+      '-q',
+      'spotreel-queue',
+      '-d',
+      'spotreel-render',
+      '--farm',
+      'none',
+    );
+    expect(exitCode).toBe(0);
+    const names = JSON.parse(stdout).map(({ jobName }: { jobName: string }) => jobName);
+    expect(names).toEqual(['Take-2_Rendering', 'Take-2_Stitching']);
+    expect(await keys('out/Take-2/')).toEqual(['out/Take-2/jobs.json', 'out/Take-2/manifest.json']);
+  });
 
 const REFUSED: ReadonlyArray<readonly [string, string[], number, string]> = [
   ['no scene', [], 2, 'name one scene'],

@@ -92,61 +92,62 @@ test('a watch folder renders each scene in uploads once, except faulty ones', as
   expect(writeTimes(folderOf('a-'))).toEqual(times);
 });
 
-test('a killed watch folder resumes its queue where it stopped', async () => {
-  // Each of its two Blenders waits in the middle of a slice until it is killed.
-  const hold = { frames: [7, 19], until: at('never') };
-  const held = installFakeBlender(at('held'), { ...FAKE, hold });
-  drop(CLOCK, at(), 'first.blend', { ...SMALL, 'frames-per-slice': 12, frames: '1-24', video: 'none' });
-  drop(CLOCK, at(), 'second.blend', { ...SMALL, frames: '1-4', video: 'none' });
-  const killed = startFarm(at(), [], { environment: held });
-  const { renderId: second } = await killed.until(
-    ({ event, key }) => event === 'queued' && key === 'uploads/second.blend',
-  );
-  const { renderId: first } = await killed.until(({ event }) => event === 'started');
-  expect(first).toMatch(/^first-/);
-  const isHalfWay = () =>
-    existsSync(at('renders', first!, 'frames')) && storedFiles(at('renders', first!)).length >= 5;
-  while (!isHalfWay()) await sleep(20);
-  expect(await stateOf(second!)).toMatchObject({
-    state: 'waiting',
-    ended: false,
-    reason: 'it waits in the queue of its watch folder, 1 render before it',
-  });
-  expect(await stateOf(first!)).toMatchObject({ state: 'rendering' });
-  const twice = await spotreel(['farm', at(), '--once']);
-  expect(twice).toMatchObject({ exitCode: 2 });
-  expect(twice.stderr).toContain('is in use by process');
-
-  killed.kill('SIGKILL');
-  await killed.finished;
-  expect(await survivorsWith(at())).toEqual([]);
-  for (const id of [first, second]) expect(await stateOf(id!)).toMatchObject({ state: 'stopped' });
-  const stored = [...writeTimes(at('renders', first!))].filter(([name]) => !name.startsWith('.'));
-  expect(stored.length).toBeGreaterThanOrEqual(5);
-  expect(stored.length).toBeLessThan(24);
-
-  const environment = installFakeBlender(at('blender'), FAKE);
-  const again = startFarm(at(), ['--once'], { environment });
-  expect(await again.finished).toMatchObject({ exitCode: 0 });
-  const ends = again.events.filter(({ event }) => event === 'ended');
-  expect(ends.map(({ renderId, state }) => [renderId, state])).toEqual([
-    [first, 'complete'],
-    [second, 'complete'],
-  ]);
-  const times = writeTimes(at('renders', first!));
-  for (const [name, time] of stored) expect({ name, time: times.get(name) }).toEqual({ name, time });
-  for (const [id, count] of [
-    [first!, 24],
-    [second!, 4],
-  ] as const) {
-    expect(frameFiles(at('renders', id))).toHaveLength(count);
-    const reported = sliceReports(at('renders', id)).flatMap(({ attempts }) =>
-      attempts.flatMap(({ frames }) => frames.map(({ frame }) => frame)),
+if (runsHeavy('watch-folder'))
+  test('a killed watch folder resumes its queue where it stopped', async () => {
+    // Each of its two Blenders waits in the middle of a slice until it is killed.
+    const hold = { frames: [7, 19], until: at('never') };
+    const held = installFakeBlender(at('held'), { ...FAKE, hold });
+    drop(CLOCK, at(), 'first.blend', { ...SMALL, 'frames-per-slice': 12, frames: '1-24', video: 'none' });
+    drop(CLOCK, at(), 'second.blend', { ...SMALL, frames: '1-4', video: 'none' });
+    const killed = startFarm(at(), [], { environment: held });
+    const { renderId: second } = await killed.until(
+      ({ event, key }) => event === 'queued' && key === 'uploads/second.blend',
     );
-    expect(new Set(reported).size).toBe(reported.length);
-  }
-  expect(await survivorsWith(at())).toEqual([]);
-});
+    const { renderId: first } = await killed.until(({ event }) => event === 'started');
+    expect(first).toMatch(/^first-/);
+    const isHalfWay = () =>
+      existsSync(at('renders', first!, 'frames')) && storedFiles(at('renders', first!)).length >= 5;
+    while (!isHalfWay()) await sleep(20);
+    expect(await stateOf(second!)).toMatchObject({
+      state: 'waiting',
+      ended: false,
+      reason: 'it waits in the queue of its watch folder, 1 render before it',
+    });
+    expect(await stateOf(first!)).toMatchObject({ state: 'rendering' });
+    const twice = await spotreel(['farm', at(), '--once']);
+    expect(twice).toMatchObject({ exitCode: 2 });
+    expect(twice.stderr).toContain('is in use by process');
+
+    killed.kill('SIGKILL');
+    await killed.finished;
+    expect(await survivorsWith(at())).toEqual([]);
+    for (const id of [first, second]) expect(await stateOf(id!)).toMatchObject({ state: 'stopped' });
+    const stored = [...writeTimes(at('renders', first!))].filter(([name]) => !name.startsWith('.'));
+    expect(stored.length).toBeGreaterThanOrEqual(5);
+    expect(stored.length).toBeLessThan(24);
+
+    const environment = installFakeBlender(at('blender'), FAKE);
+    const again = startFarm(at(), ['--once'], { environment });
+    expect(await again.finished).toMatchObject({ exitCode: 0 });
+    const ends = again.events.filter(({ event }) => event === 'ended');
+    expect(ends.map(({ renderId, state }) => [renderId, state])).toEqual([
+      [first, 'complete'],
+      [second, 'complete'],
+    ]);
+    const times = writeTimes(at('renders', first!));
+    for (const [name, time] of stored) expect({ name, time: times.get(name) }).toEqual({ name, time });
+    for (const [id, count] of [
+      [first!, 24],
+      [second!, 4],
+    ] as const) {
+      expect(frameFiles(at('renders', id))).toHaveLength(count);
+      const reported = sliceReports(at('renders', id)).flatMap(({ attempts }) =>
+        attempts.flatMap(({ frames }) => frames.map(({ frame }) => frame)),
+      );
+      expect(new Set(reported).size).toBe(reported.length);
+    }
+    expect(await survivorsWith(at())).toEqual([]);
+  });
 
 if (runsHeavy('watch-folder'))
   test('a watch folder waits until a scene is copied completely', async () => {

@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseUploadEvent } from '../../../../lambda/submit-render/submit-upload';
 import { objectCreated } from '../../../support/aws-events';
 import { CALL_FAULTS, FaultyProcess } from '../../../support/faulty-calls';
+import { fewOrAll, runsHeavy } from '../../../support/heavy';
 import { UploadWorld } from '../../../support/upload-world';
 
 describe('event', () => {
@@ -102,13 +103,16 @@ describe('submit upload faults', () => {
   /** Not packed, so that hundreds of them are read in seconds. */
   const RAW_SCENE = readFileSync(join(__dirname, '../../../fixtures/blend/3.4-raw.blend'));
 
+  /** A lost answer is what most often makes a second pair of jobs. */
+  const FAULTS = fewOrAll('laws', CALL_FAULTS, (fault) => fault === 'answer lost');
+
   /** Delivers with a fault at each call in turn, until a delivery makes fewer calls than that. */
   async function atEachCall(
     upload: (world: UploadWorld) => Promise<string>,
     check: (world: UploadWorld, body: string, process: FaultyProcess) => Promise<void>,
   ): Promise<number> {
     let tried = 0;
-    for (const fault of CALL_FAULTS) {
+    for (const fault of FAULTS) {
       for (let at = 1; ; at += 1) {
         const world = new UploadWorld();
         const body = await upload(world);
@@ -144,7 +148,7 @@ describe('submit upload faults', () => {
       },
     );
     // head, manifest, open, reads, manifest, jobs, claim, jobs, two lists, two jobs, jobs, claim.
-    expect(tried).toBeGreaterThan(CALL_FAULTS.length * 13);
+    expect(tried).toBeGreaterThan(FAULTS.length * 13);
   }, 120_000);
 
   test('redelivery beside a concurrent duplicate leads to one array job and one stitch job', async () => {
@@ -183,19 +187,25 @@ describe('submit upload faults', () => {
     };
   }
 
-  test('each of 1,000 uploads becomes one render, despite 30 % duplicates, 50 at a time', async () => {
+  const UPLOADS = runsHeavy('laws') ? 700 : 70;
+  const DUPLICATES = (UPLOADS * 3) / 7;
+
+  test('each of many uploads becomes one render, despite 30 % duplicates, 50 at a time', async () => {
     const random = seededRandom(2026);
     const world = new UploadWorld();
     const bodies: string[] = [];
-    for (let index = 0; index < 700; index += 1) {
+    for (let index = 0; index < UPLOADS; index += 1) {
       bodies.push(await world.upload(`uploads/film ${index % 7}/shot+${index}.blend`, {}, RAW_SCENE));
     }
-    const duplicates = Array.from({ length: 300 }, () => bodies[Math.floor(random() * bodies.length)]!);
+    const duplicates = Array.from(
+      { length: DUPLICATES },
+      () => bodies[Math.floor(random() * bodies.length)]!,
+    );
     const queue = [...bodies, ...duplicates]
       .map((body) => ({ body, order: random() }))
       .toSorted((a, b) => a.order - b.order)
       .map(({ body }) => body);
-    expect(queue).toHaveLength(1000);
+    expect(queue).toHaveLength(UPLOADS + DUPLICATES);
 
     let redeliveries = 0;
     const pause = async (): Promise<void> => {
@@ -211,8 +221,8 @@ describe('submit upload faults', () => {
     };
     await Promise.all(Array.from({ length: 50 }, worker));
 
-    expect(new Set(world.jobNames()).size).toBe(1400);
-    expect(world.batch.jobs).toHaveLength(1400);
+    expect(new Set(world.jobNames()).size).toBe(2 * UPLOADS);
+    expect(world.batch.jobs).toHaveLength(2 * UPLOADS);
     expect(world.notifications).toEqual([]);
     expect(redeliveries).toBeLessThan(10_000);
     for (const { request } of world.batch.jobs) {

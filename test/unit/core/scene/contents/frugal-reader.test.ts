@@ -12,6 +12,7 @@ import {
   type SparsePart,
   sparseSource,
 } from '../../../../support/counting-source';
+import { runsHeavy } from '../../../../support/heavy';
 import { seekableZstd, storedFrames } from '../../../../support/zstd-frames';
 
 describe('budget', () => {
@@ -80,22 +81,23 @@ describe('budget', () => {
           expect(found).toEqual(all);
           expect(incomplete).toBe(false);
         }),
-        { numRuns: 60, seed: 9 },
+        { numRuns: runsHeavy('reader') ? 60 : 6, seed: 9 },
       );
     });
 
-    test('for 200,000 small blocks', async () => {
-      const block = new ContentsWriter().data('ListBase').bytes().subarray(12);
-      const writer = new ContentsWriter()
-        .id('IM', 'Image', 'A', { name: '//a.png', source: 1 })
-        .raw(Buffer.alloc(200_000 * block.length, block));
-      writer.id('IM', 'Image', 'B', { name: '//b.png', source: 1 });
-      const source = bytesSource(writer.end());
-      const { dependencies, incomplete } = await readBlendContents(source);
-      expect(dependencies).toHaveLength(2);
-      expect(incomplete).toBe(false);
-      expectLaw(source);
-    });
+    if (runsHeavy('reader'))
+      test('for 200,000 small blocks', async () => {
+        const block = new ContentsWriter().data('ListBase').bytes().subarray(12);
+        const writer = new ContentsWriter()
+          .id('IM', 'Image', 'A', { name: '//a.png', source: 1 })
+          .raw(Buffer.alloc(200_000 * block.length, block));
+        writer.id('IM', 'Image', 'B', { name: '//b.png', source: 1 });
+        const source = bytesSource(writer.end());
+        const { dependencies, incomplete } = await readBlendContents(source);
+        expect(dependencies).toHaveLength(2);
+        expect(incomplete).toBe(false);
+        expectLaw(source);
+      });
 
     test('for 800 blocks of 100 kB, which it reads whole', async () => {
       const sizes = Array.from({ length: 800 }, () => 100_000);
@@ -115,85 +117,91 @@ describe('budget', () => {
       expect(source.readBytes).toBeLessThan(140 * MIB);
     });
 
-    test('with too many requests: the incomplete answer is correct and names the limit', async () => {
-      const source = withBlocks(Array.from({ length: 1500 }, () => 3 * MIB));
-      const contents = await readBlendContents(source);
-      expect(contents).toMatchObject({ incomplete: true, limit: '1280 requests to storage' });
-      expect(contents.dependencies.length).toBeGreaterThan(1200);
-      expect(source.reads).toBe(1280);
-      expectLaw(source);
-    });
-
-    test('for a library whose linked data is beyond it: the library counts', async () => {
-      const gap = 3 * MIB;
-      const writer = new ContentsWriter(BLENDER_5_0).id('LI', 'Library', 'a.blend', { name: '//a.blend' });
-      const head = writer.bytes();
-      const block = new ContentsWriter(BLENDER_5_0)
-        .block('DATA', new Uint8Array(0), { length: BigInt(gap) })
-        .bytes()
-        .subarray(17);
-      const parts = Array.from({ length: 1500 }, (_, index) => ({
-        offset: head.length + index * (block.length + gap),
-        bytes: block,
-      }));
-      const tailOffset = head.length + 1500 * (block.length + gap);
-      const tail = new ContentsWriter(BLENDER_5_0).end().subarray(17);
-      const all = [{ offset: 0, bytes: head }, ...parts, { offset: tailOffset, bytes: tail }];
-      const contents = await readBlendContents(sparseSource(tailOffset + tail.length, all));
-      expect(contents.incomplete).toBe(true);
-      expect(contents.dependencies.map(({ path }) => path)).toEqual(['//a.blend']);
-    });
-
-    test('except for a file on this machine, which it reads whole', async () => {
-      const source = withBlocks(Array.from({ length: 1500 }, () => 3 * MIB));
-      const local = { ...source, url: pathToFileURL('/scene.blend') };
-      const { dependencies, incomplete } = await readBlendContents(local);
-      expect([dependencies.length, incomplete]).toEqual([1502, false]);
-    });
-
-    test('for a packed file, which is fetched once', async () => {
-      const noise = Buffer.from(Array.from({ length: 200_000 }, (_, index) => (index * index * 31) % 251));
-      const writer = new ContentsWriter().id('IM', 'Image', 'A', { name: '//a.png', source: 1 });
-      for (let index = 0; index < 100; index++) writer.block('DATA', noise);
-      writer.id('IM', 'Image', 'B', { name: '//b.png', source: 1 });
-      const raw = writer.end();
-      const packings = {
-        gzip: gzipSync(raw, { level: 0 }),
-        zstd: seekableZstd(raw, 2 * MIB),
-        'zstd without a table': Buffer.concat(storedFrames(raw, 2 * MIB).frames),
-      };
-      for (const [name, bytes] of Object.entries(packings)) {
-        const source = bytesSource(bytes);
-        const { dependencies, incomplete } = await readBlendContents(source);
-        expect([name, dependencies.length, incomplete]).toEqual([name, 2, false]);
+    if (runsHeavy('reader'))
+      test('with too many requests: the incomplete answer is correct and names the limit', async () => {
+        const source = withBlocks(Array.from({ length: 1500 }, () => 3 * MIB));
+        const contents = await readBlendContents(source);
+        expect(contents).toMatchObject({ incomplete: true, limit: '1280 requests to storage' });
+        expect(contents.dependencies.length).toBeGreaterThan(1200);
+        expect(source.reads).toBe(1280);
         expectLaw(source);
-      }
-    });
+      });
 
-    test('for a large zstd file, of which it reads only needed frames', async () => {
-      const writer = new ContentsWriter(BLENDER_5_0)
-        .id('IM', 'Image', 'A', { name: '//a.png', source: 1 })
-        .block('DATA', Buffer.alloc(60 * MIB));
-      const source = bytesSource(
-        seekableZstd(writer.id('IM', 'Image', 'B', { name: '//b.png' }).end(), 2 * MIB),
-      );
-      const { dependencies } = await readBlendContents(source);
-      expect(dependencies).toHaveLength(2);
-      expectLaw(source);
-      expect(source.readBytes).toBeLessThan(20 * MIB);
-    });
+    if (runsHeavy('reader'))
+      test('for a library whose linked data is beyond it: the library counts', async () => {
+        const gap = 3 * MIB;
+        const writer = new ContentsWriter(BLENDER_5_0).id('LI', 'Library', 'a.blend', { name: '//a.blend' });
+        const head = writer.bytes();
+        const block = new ContentsWriter(BLENDER_5_0)
+          .block('DATA', new Uint8Array(0), { length: BigInt(gap) })
+          .bytes()
+          .subarray(17);
+        const parts = Array.from({ length: 1500 }, (_, index) => ({
+          offset: head.length + index * (block.length + gap),
+          bytes: block,
+        }));
+        const tailOffset = head.length + 1500 * (block.length + gap);
+        const tail = new ContentsWriter(BLENDER_5_0).end().subarray(17);
+        const all = [{ offset: 0, bytes: head }, ...parts, { offset: tailOffset, bytes: tail }];
+        const contents = await readBlendContents(sparseSource(tailOffset + tail.length, all));
+        expect(contents.incomplete).toBe(true);
+        expect(contents.dependencies.map(({ path }) => path)).toEqual(['//a.blend']);
+      });
 
-    test('for a packed file beyond it: the answer is incomplete', async () => {
-      const noise = Buffer.alloc(70 * MIB);
-      const raw = new ContentsWriter()
-        .id('IM', 'Image', 'A', { name: '//a.png', source: 1 })
-        .block('DATA', noise)
-        .end();
-      const source = bytesSource(gzipSync(raw, { level: 0 }));
-      const contents = await readBlendContents(source);
-      expect(contents).toMatchObject({ dependencies: [], incomplete: true });
-      expectLaw(source);
-    });
+    if (runsHeavy('reader'))
+      test('except for a file on this machine, which it reads whole', async () => {
+        const source = withBlocks(Array.from({ length: 1500 }, () => 3 * MIB));
+        const local = { ...source, url: pathToFileURL('/scene.blend') };
+        const { dependencies, incomplete } = await readBlendContents(local);
+        expect([dependencies.length, incomplete]).toEqual([1502, false]);
+      });
+
+    if (runsHeavy('reader'))
+      test('for a packed file, which is fetched once', async () => {
+        const noise = Buffer.from(Array.from({ length: 200_000 }, (_, index) => (index * index * 31) % 251));
+        const writer = new ContentsWriter().id('IM', 'Image', 'A', { name: '//a.png', source: 1 });
+        for (let index = 0; index < 100; index++) writer.block('DATA', noise);
+        writer.id('IM', 'Image', 'B', { name: '//b.png', source: 1 });
+        const raw = writer.end();
+        const packings = {
+          gzip: gzipSync(raw, { level: 0 }),
+          zstd: seekableZstd(raw, 2 * MIB),
+          'zstd without a table': Buffer.concat(storedFrames(raw, 2 * MIB).frames),
+        };
+        for (const [name, bytes] of Object.entries(packings)) {
+          const source = bytesSource(bytes);
+          const { dependencies, incomplete } = await readBlendContents(source);
+          expect([name, dependencies.length, incomplete]).toEqual([name, 2, false]);
+          expectLaw(source);
+        }
+      });
+
+    if (runsHeavy('reader'))
+      test('for a large zstd file, of which it reads only needed frames', async () => {
+        const writer = new ContentsWriter(BLENDER_5_0)
+          .id('IM', 'Image', 'A', { name: '//a.png', source: 1 })
+          .block('DATA', Buffer.alloc(60 * MIB));
+        const source = bytesSource(
+          seekableZstd(writer.id('IM', 'Image', 'B', { name: '//b.png' }).end(), 2 * MIB),
+        );
+        const { dependencies } = await readBlendContents(source);
+        expect(dependencies).toHaveLength(2);
+        expectLaw(source);
+        expect(source.readBytes).toBeLessThan(20 * MIB);
+      });
+
+    if (runsHeavy('reader'))
+      test('for a packed file beyond it: the answer is incomplete', async () => {
+        const noise = Buffer.alloc(70 * MIB);
+        const raw = new ContentsWriter()
+          .id('IM', 'Image', 'A', { name: '//a.png', source: 1 })
+          .block('DATA', noise)
+          .end();
+        const source = bytesSource(gzipSync(raw, { level: 0 }));
+        const contents = await readBlendContents(source);
+        expect(contents).toMatchObject({ dependencies: [], incomplete: true });
+        expectLaw(source);
+      });
   });
 });
 
@@ -245,31 +253,32 @@ describe('frugal reader', () => {
             expectLaw(source);
           },
         ),
-        { numRuns: 300, seed: 3 },
+        { numRuns: runsHeavy('reader') ? 300 : 30, seed: 3 },
       );
     });
 
-    test('reads a whole file within that limit, in small and large steps', async () => {
-      for (const size of [
-        1,
-        4 * MIB,
-        4 * MIB + 1,
-        12 * MIB,
-        12 * MIB + 1,
-        13 * MIB,
-        17.4 * MIB,
-        47.99 * MIB,
-      ]) {
-        for (const length of [50_000, 3 * MIB]) {
-          const source = bytesSource(BYTES.subarray(0, size));
-          const reader = await FrugalReader.open(source);
-          reader.startWalk();
-          for (let offset = 0; offset < size; offset += length) await reader.read(offset, length);
-          expectLaw(source);
-          expect(source.readBytes).toBe(source.size);
+    if (runsHeavy('reader'))
+      test('reads a whole file within that limit, in small and large steps', async () => {
+        for (const size of [
+          1,
+          4 * MIB,
+          4 * MIB + 1,
+          12 * MIB,
+          12 * MIB + 1,
+          13 * MIB,
+          17.4 * MIB,
+          47.99 * MIB,
+        ]) {
+          for (const length of [50_000, 3 * MIB]) {
+            const source = bytesSource(BYTES.subarray(0, size));
+            const reader = await FrugalReader.open(source);
+            reader.startWalk();
+            for (let offset = 0; offset < size; offset += length) await reader.read(offset, length);
+            expectLaw(source);
+            expect(source.readBytes).toBe(source.size);
+          }
         }
-      }
-    });
+      });
 
     test('reads the end first, then a packed file from its start, within that limit', async () => {
       const end = fc.record({
@@ -292,7 +301,7 @@ describe('frugal reader', () => {
           for (let offset = 0; offset < size; offset += MIB) await reader.read(offset, MIB);
           expectLaw(source);
         }),
-        { numRuns: 200, seed: 4 },
+        { numRuns: runsHeavy('reader') ? 200 : 20, seed: 4 },
       );
     });
 
