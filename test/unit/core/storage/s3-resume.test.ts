@@ -151,9 +151,8 @@ test('ResumingS3Storage frees the parts of another version of the file', async (
 
 describe('ResumingS3Storage, if the file changes during the upload,', () => {
   beforeEach(() => {
-    onPart = (part) => {
-      if (part === 1) touch();
-    };
+    // The last part is read only after another one was sent.
+    onPart = touch;
   });
 
   test('throws changed', async () => {
