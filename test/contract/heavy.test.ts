@@ -76,9 +76,9 @@ describe('heavy-parts on the default branch', () => {
 
   function git(hours: number, ...args: string[]): void {
     const at = `2026-01-${String(1 + Math.floor(hours / 24)).padStart(2, '0')}T${hours % 24}:00:00Z`;
-    const nobody = ['-c', 'user.name=nobody', '-c', 'user.email=nobody@example.com'];
+    const author = ['-c', 'user.name=test', '-c', 'user.email=test@example.com'];
     const env = { ...withoutGit, GIT_AUTHOR_DATE: at, GIT_COMMITTER_DATE: at };
-    execFileSync('git', [...nobody, ...args], { cwd: folder, env });
+    execFileSync('git', [...author, ...args], { cwd: folder, env });
   }
   function commit(hours: number, path: string): void {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
