@@ -42,10 +42,25 @@ export async function probeVideo(path: string): Promise<VideoFacts> {
   return { ...streams[0], format };
 }
 
+/** A filter to RGB bytes without shortcuts. */
+const toRgb = (matrix: string): string =>
+  `scale=in_color_matrix=${matrix}:flags=accurate_rnd+full_chroma_int,format=rgb24`;
+
 /** The pixels of frame `index` (0-based) of a video or picture, as RGB bytes. */
 export function decodeFrame(path: string, index = 0, matrix = 'bt709'): Promise<Buffer> {
-  const filter = `select=eq(n\\,${index}),scale=in_color_matrix=${matrix}:flags=accurate_rnd+full_chroma_int,format=rgb24`;
-  return decode(path, filter, ['-frames:v', '1']);
+  return decode(path, `select=eq(n\\,${index}),${toRgb(matrix)}`, ['-frames:v', '1']);
+}
+
+/** The pixels of each frame of a BT.709 video of this size, as RGB bytes. */
+export async function decodeFrames(
+  path: string,
+  { width, height }: { readonly width: number; readonly height: number },
+): Promise<Buffer[]> {
+  const bytes = await decode(path, toRgb('bt709'), ['-fps_mode', 'passthrough']);
+  const size = width * height * 3;
+  return Array.from({ length: bytes.length / size }, (_, index) =>
+    bytes.subarray(index * size, (index + 1) * size),
+  );
 }
 
 /** One row of pixels of the first frame of a video or picture, read by its own tags. */
