@@ -13,16 +13,21 @@ jest.setTimeout(180_000);
 
 const at = useScratchFolder();
 const CLOCK = join(ROOT, 'examples/clock.blend');
-/** 64×36, in one slice. */
-const SMALL = [CLOCK, '--resolution-percent', '10', '--samples', '1', '--frames', '1-9', '-f', '9'];
+/** Real Blender and all frames, if heavy tests run; else a fake, and nine frames in one slice. */
+const IS_REAL = runsHeavy('commands');
+/** 64×36. */
+const SMALL = [CLOCK, '--resolution-percent', '10', '--samples', '1'];
+if (!IS_REAL) SMALL.push('--frames', '1-9', '-f', '9');
 
 let farm: PlayedFarm;
 let folder: string;
-let fake: NodeJS.ProcessEnv;
+let programs: NodeJS.ProcessEnv;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'spotreel test '));
-  fake = installFakeBlender(join(folder, 'blender'), { width: 64, height: 36, delayMs: 100 });
-  farm = await startPlayedFarm({}, fake);
+  programs = IS_REAL
+    ? {}
+    : installFakeBlender(join(folder, 'blender'), { width: 64, height: 36, delayMs: 100 });
+  farm = await startPlayedFarm({}, programs);
 });
 afterAll(async () => {
   await farm?.stop();
@@ -30,7 +35,7 @@ afterAll(async () => {
 });
 
 const submit = (...args: string[]) =>
-  spotreel(['submit', ...SMALL, ...args], { environment: { ...farm.environment, ...fake }, cwd: at() });
+  spotreel(['submit', ...SMALL, ...args], { environment: { ...farm.environment, ...programs }, cwd: at() });
 const cap = async (renderId: string) => JSON.parse(await farm.get(`caps/${renderId}.json`));
 
 test('submit --max-cost refuses a render whose lowest estimate exceeds the cap', async () => {

@@ -64,16 +64,18 @@ async function failed(name: string, stored: readonly number[]): Promise<URL> {
   return folder;
 }
 
-/** What AWS Batch would run of retry 1: a child, or without an index the plain job. */
+/** What AWS Batch would run of retry 1: a child, or without an index the plain job. Real Blender, if heavy tests run. */
 async function retryChild(name: string, index?: number) {
   const folder = folderOf(name);
   const { source, resolution } = parseManifest(await storage.get(manifestUrl(folder)));
-  const fake = installFakeBlender(at('blender'), { ...resolution, version: '5.2.0' });
+  const programs = runsHeavy('retry')
+    ? {}
+    : installFakeBlender(at('blender'), { ...resolution, version: '5.2.0' });
   const place = ['-o', folder.href.replace(/\/$/, ''), '-f', '2', '-t', '6', '--retry', '1'];
   return worker(['render', '-i', source.url, ...place], {
     environment: {
       ...environment,
-      ...fake,
+      ...programs,
       ...(index !== undefined && { AWS_BATCH_JOB_ARRAY_INDEX: String(index) }),
     },
   });

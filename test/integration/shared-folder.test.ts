@@ -46,7 +46,8 @@ asRoot('a folder that two machines share', () => {
     const scratch = readdirSync(join(folder, '.batch/scratch'));
     expect(scratch).toHaveLength(1);
 
-    const held = / is in use by process \d+ on machine render-1 \(seen \d+ s ago\)/;
+    // A holder that runs refreshes its claim every 5 s; on a busy machine it may be late.
+    const held = / is in use by process \d+ on machine render-1 \(seen [1-5]?\d s ago\)/;
     for (const command of [
       render,
       ['retry', 'clock', '-o', at('out'), '--yes'],
@@ -65,7 +66,10 @@ asRoot('a folder that two machines share', () => {
     await first.finished;
     const kept = writeTimes(folder);
     writeFileSync(at('go'), '');
-    expect((await spotreel(render, { environment, machine: 'render-2' })).stderr).toMatch(held);
+    age(join(folder, '.batch'), 30);
+    const early = await spotreel(render, { environment, machine: 'render-2' });
+    // It takes some seconds to start.
+    expect(early.stderr).toMatch(/ on machine render-1 \(seen [345]\d s ago\)/);
     age(join(folder, '.batch'), 61);
     const second = await spotreel(render, { environment, machine: 'render-2' });
     expect(second).toMatchObject({ exitCode: 0 });
@@ -112,7 +116,7 @@ asRoot('a folder that two machines share', () => {
       while (!existsSync(join(folder, 'frames')) || storedFiles(folder).length < 2) await sleep(20);
       const refused = await startFarm(at(), ['--once'], { environment, machine: 'render-2' }).finished;
       expect(refused).toMatchObject({ exitCode: 2 });
-      expect(refused.stderr).toMatch(/ is in use by process \d+ on machine render-1 \(seen \d+ s ago\)/);
+      expect(refused.stderr).toMatch(/ is in use by process \d+ on machine render-1 \(seen [1-5]?\d s ago\)/);
 
       first.kill('SIGKILL');
       await first.finished;
@@ -133,7 +137,7 @@ asRoot('a folder that two machines share', () => {
       const cancelled = await spotreel(['cancel', 'clock', '-o', at('renders')], { machine: 'render-2' });
       expect(cancelled).toMatchObject({ exitCode: 0 });
       expect(cancelled.stderr).toMatch(
-        /asking process \d+ on machine render-1 \(seen \d+ s ago\), which watches/,
+        /asking process \d+ on machine render-1 \(seen [1-5]?\d s ago\), which watches/,
       );
       farm.kill('SIGKILL');
       await farm.finished;

@@ -13,7 +13,7 @@ import os, { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { codeOf, messageOf } from '../../../../core/errors';
 import { findLockHolder, isHolderProven, joinNeighbours, takeLock } from '../../../../core/local-batch/lock';
-import type { Claim } from '../../../../core/processes/claim';
+import { type Claim, FolderClock } from '../../../../core/processes/claim';
 import { claimName, ELSEWHERE } from '../../../support/claim-name';
 
 let directory: string;
@@ -82,11 +82,13 @@ test('another process with the id of the former owner does not keep the lock', a
 
 describe('a claim of another machine', () => {
   test('keeps the lock while it is fresh, and the error names process, machine and age', async () => {
-    leaveClaim(ELSEWHERE, 4);
+    const name = leaveClaim(ELSEWHERE);
+    const refreshed = statSync(join(directory, 'lock', name)).mtimeMs;
+    jest.spyOn(FolderClock.prototype, 'now').mockReturnValue(refreshed + 12_400);
     const error = await refusal();
     expect(codeOf(error)).toBe('locked');
     expect(messageOf(error)).toMatch(
-      /is in use by process 1 on machine render-2 \(seen [45] s ago\): wait until that process ends, stop it there \(spotreel cancel\), or choose another folder$/,
+      /is in use by process 1 on machine render-2 \(seen 12 s ago\): wait until that process ends, stop it there \(spotreel cancel\), or choose another folder$/,
     );
     expect(findLockHolder(directory)).toMatchObject({ pid: 1, isHere: false, hostName: 'render-2' });
   });
