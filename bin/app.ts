@@ -1,5 +1,5 @@
 import { App } from 'aws-cdk-lib';
-import { SettingsError } from '../lib/settings';
+import { SettingsError } from '../lib/settings/settings';
 import { spotreelApp } from '../lib/spotreel-app';
 
 const app = new App();

@@ -1,2 +1,2 @@
-export type { FarmSettings } from '../lib/farm-settings';
-export { SpotreelFarm, type SpotreelFarmProps } from '../lib/spotreel-farm';
+export type { FarmSettings } from '../lib/settings/farm-settings';
+export { SpotreelFarm, type SpotreelFarmProps } from '../lib/constructs/spotreel-farm';

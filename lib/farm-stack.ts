@@ -3,10 +3,10 @@ import { ManagedPolicy } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket, type IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
-import { APP_SETTINGS, BUCKET_SETTINGS } from './account-settings';
+import { APP_SETTINGS, BUCKET_SETTINGS } from './settings/account-settings';
 import { UPLOAD_PREFIX } from '../core/render/keys';
-import { type Settings, SettingsError } from './settings';
-import { SpotreelFarm, type SpotreelFarmProps } from './spotreel-farm';
+import { type Settings, SettingsError } from './settings/settings';
+import { SpotreelFarm, type SpotreelFarmProps } from './constructs/spotreel-farm';
 
 export interface FarmStackProps extends StackProps {
   readonly settings: Settings;

@@ -4,9 +4,9 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import { FARM_TAG } from '../core/render/options';
 import { FilmBucket } from './constructs/film-bucket';
-import { applyPermissionsBoundary, applyTags } from './account-rules';
+import { applyPermissionsBoundary, applyTags } from './constructs/account-rules';
 import { FarmStack, uploadFolder } from './farm-stack';
-import { readSettings, SETTINGS, type Settings, SettingsError } from './settings';
+import { readSettings, SETTINGS, type Settings, SettingsError } from './settings/settings';
 
 export interface StorageStackProps extends StackProps {
   readonly settings: Settings;

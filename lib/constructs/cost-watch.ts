@@ -8,7 +8,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/render/keys';
 import { FARM_TAG } from '../../core/render/options';
-import { machinesOf, type Settings } from '../settings';
+import { machinesOf, type Settings } from '../settings/settings';
 import { FarmFunction } from './farm-function';
 import { grantBucketAccess, grantTerminateJob } from './grants';
 

@@ -1,7 +1,7 @@
 import { Bucket, CfnBucket, type IBucket } from 'aws-cdk-lib/aws-s3';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
-import type { Settings } from '../settings';
+import type { Settings } from '../settings/settings';
 import { FilmBucket } from './film-bucket';
 
 export interface FarmBucketProps {

@@ -5,7 +5,7 @@ import { ParameterTier, StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { Construct } from 'constructs';
 import { type FarmDescription, farmDescriptionSchema, farmParameterName } from '../../core/jobs/farm';
 import { CAPS_PREFIX, OUTPUT_PREFIX, UPLOAD_PREFIX } from '../../core/render/keys';
-import { machinesOf, type Settings } from '../settings';
+import { machinesOf, type Settings } from '../settings/settings';
 import type { JobDefinitions } from './job-definitions';
 import type { FarmQueue, JobQueues } from './job-queues';
 

@@ -10,7 +10,7 @@ import {
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { OUTPUT_PREFIX } from '../../core/render/keys';
-import type { Settings } from '../settings';
+import type { Settings } from '../settings/settings';
 import { l1Resource } from './l1-resource';
 
 export interface FilmBucketProps {

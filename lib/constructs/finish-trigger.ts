@@ -7,7 +7,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { type LargerSize, largerSizes } from '../../core/jobs/machine-types';
 import { CAPS_PREFIX, OUTPUT_PREFIX } from '../../core/render/keys';
-import type { Settings } from '../settings';
+import type { Settings } from '../settings/settings';
 import { DeadLetters, FarmFunction } from './farm-function';
 import { grantBucketAccess, grantClaimRemoval, grantSubmitJob, grantTerminateJob } from './grants';
 import type { JobDefinitions } from './job-definitions';

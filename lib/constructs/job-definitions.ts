@@ -16,7 +16,7 @@ import { Construct } from 'constructs';
 import { retryStrategy } from '../../core/jobs/batch';
 import type { RenderDefinition } from '../../core/jobs/farm';
 import { OUTPUT_PREFIX, UPLOAD_PREFIX } from '../../core/render/keys';
-import { machinesOf, type Settings } from '../settings';
+import { machinesOf, type Settings } from '../settings/settings';
 import { grantBucketAccess } from './grants';
 import {
   CACHE_FOLDER,

@@ -10,7 +10,7 @@ import {
 } from 'aws-cdk-lib/aws-batch';
 import type { IRole } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import type { Settings } from '../settings';
+import type { Settings } from '../settings/settings';
 import { l1Resource } from './l1-resource';
 import type { MachineTemplate } from './machines';
 import type { FarmNetwork } from './network';

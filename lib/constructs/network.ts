@@ -12,7 +12,7 @@ import {
   Vpc,
 } from 'aws-cdk-lib/aws-ec2';
 import { Construct, DependencyGroup } from 'constructs';
-import type { Settings } from '../settings';
+import type { Settings } from '../settings/settings';
 import { AwsEndpoints } from './aws-endpoints';
 import { proxyPort } from './proxy';
 

@@ -8,7 +8,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { CAPS_PREFIX, OUTPUT_PREFIX, UPLOAD_ENDING, UPLOAD_PREFIX } from '../../core/render/keys';
-import type { Settings } from '../settings';
+import type { Settings } from '../settings/settings';
 import { DeadLetters, FarmFunction } from './farm-function';
 import { grantBucketAccess, grantClaimRemoval, grantSubmitJob, grantTerminateJob } from './grants';
 import type { JobDefinitions } from './job-definitions';

@@ -7,8 +7,8 @@ import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { isOcioConfig, LUT_ENDINGS, ocioFiles, ocioNeeds } from '../../core/scene/ocio-config';
 import { bundles, sourceFile, WORKER_FILES } from '../built-files';
-import { PROPS } from '../setting-names';
-import { type Settings, SettingsError } from '../settings';
+import { PROPS } from '../settings/setting-names';
+import { type Settings, SettingsError } from '../settings/settings';
 
 const COLOR_FILE = new RegExp(`[^/]\\.(?:ocio|icc|icm|${LUT_ENDINGS.replaceAll(' ', '|')})$`, 'i');
 

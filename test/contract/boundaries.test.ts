@@ -31,7 +31,12 @@ const MAY_IMPORT: ReadonlyArray<readonly [folder: string, from: readonly string[
   ['core/', []],
   ['lambda/', ['core/']],
   ['container/', ['core/']],
-  ['lib/', ['core/jobs/', 'core/render/', 'core/scene/ocio-config']],
+  ['lib/settings/', ['core/jobs/', 'core/render/']],
+  [
+    'lib/constructs/',
+    ['core/jobs/', 'core/render/', 'core/scene/ocio-config', 'lib/settings/', 'lib/built-files'],
+  ],
+  ['lib/', ['core/jobs/', 'core/render/']],
   ['cli/', ['core/', 'container/worker/', 'package.json']],
   ['bin/', ['cli/', 'lib/', 'core/storage/file-writes']],
 ];

@@ -1,4 +1,4 @@
-import { readSettings, type Settings } from '../../lib/settings';
+import { readSettings, type Settings } from '../../lib/settings/settings';
 import { allProperties, farmApp, flat, onlyProperties, synthFarm } from './synth-farm';
 
 const TAGS = { 'cost-center': 'films', team: 'render 2' };

@@ -1,5 +1,5 @@
 import { Template } from 'aws-cdk-lib/assertions';
-import { readSettings } from '../../lib/settings';
+import { readSettings } from '../../lib/settings/settings';
 import { expectCounts, expectResource, farmApp, flat, grants, onlyProperties, synthFarm } from './synth-farm';
 
 const KEY = 'arn:aws:kms:eu-north-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef';

@@ -1,4 +1,4 @@
-import { readSettings } from '../../lib/settings';
+import { readSettings } from '../../lib/settings/settings';
 import { allProperties, expectCounts, expectResource, flat, onlyProperties, synthFarm } from './synth-farm';
 import { fewOrAll, runsHeavy } from '../support/heavy';
 

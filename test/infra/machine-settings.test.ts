@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tablePrices, warmUsd } from '../../core/cost/prices';
-import { readSettings, SETTINGS } from '../../lib/settings';
+import { readSettings, SETTINGS } from '../../lib/settings/settings';
 import { ROOT } from '../support/source-files';
 import { onlyProperties, synthFarm } from './synth-farm';
 

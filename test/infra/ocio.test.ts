@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
-import { readSettings, SettingsError } from '../../lib/settings';
-import { SpotreelFarm } from '../../lib/spotreel-farm';
+import { readSettings, SettingsError } from '../../lib/settings/settings';
+import { SpotreelFarm } from '../../lib/constructs/spotreel-farm';
 import { useScratchFolder } from '../support/scratch-folder';
 import { farmApp, onlyProperties, synthFarm } from './synth-farm';
 

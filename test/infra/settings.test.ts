@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readSettings, SETTINGS, SettingsError } from '../../lib/settings';
-import { settingsInterface, withSettingsTable } from '../../lib/settings-table';
-import { OTHER_VARIABLES } from '../../lib/setting-names';
+import { readSettings, SETTINGS, SettingsError } from '../../lib/settings/settings';
+import { settingsInterface, withSettingsTable } from '../../lib/settings/settings-table';
+import { OTHER_VARIABLES } from '../../lib/settings/setting-names';
 import { ROOT, sourceFiles } from '../support/source-files';
 import { farmApp } from './synth-farm';
 
@@ -176,8 +176,8 @@ test('docs/settings.md is current; "npm run docs" writes it again', () => {
   expect(page).toBe(withSettingsTable(page));
 });
 
-test('lib/farm-settings.ts is current; "npm run docs" writes it again', () => {
-  expect(readFileSync(join(ROOT, 'lib/farm-settings.ts'), 'utf8')).toBe(settingsInterface());
+test('lib/settings/farm-settings.ts is current; "npm run docs" writes it again', () => {
+  expect(readFileSync(join(ROOT, 'lib/settings/farm-settings.ts'), 'utf8')).toBe(settingsInterface());
 });
 
 test('withSettingsTable keeps the text outside its marks', () => {

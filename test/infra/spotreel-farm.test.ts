@@ -5,7 +5,7 @@ import { AccountRootPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { Topic } from 'aws-cdk-lib/aws-sns';
-import { SpotreelFarm, type SpotreelFarmProps } from '../../lib/spotreel-farm';
+import { SpotreelFarm, type SpotreelFarmProps } from '../../lib/constructs/spotreel-farm';
 import {
   allProperties,
   expectAttributes,

@@ -1,4 +1,4 @@
-import { readSettings } from '../../lib/settings';
+import { readSettings } from '../../lib/settings/settings';
 import {
   allProperties,
   expectCounts,

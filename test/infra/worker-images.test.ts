@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { WORKER_FILES } from '../../lib/built-files';
-import { SpotreelFarm } from '../../lib/spotreel-farm';
+import { SpotreelFarm } from '../../lib/constructs/spotreel-farm';
 import { useScratchFolder } from '../support/scratch-folder';
 
 const at = useScratchFolder();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { askBlenderVersion, findProgram } from '../../container/worker/programs';
 import { frameName } from '../../core/render/keys';
-import { settingsSchema } from '../../lib/settings';
+import { settingsSchema } from '../../lib/settings/settings';
 import { comparePictures, type Difference } from '../support/compare-pictures';
 import { fewOrAll } from '../support/heavy';
 import { onlyRender } from '../support/render-folder';

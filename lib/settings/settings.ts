@@ -1,7 +1,7 @@
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { z } from 'zod';
-import { USUAL_FARM } from '../core/jobs/farm';
-import type { Machines } from '../core/render/options';
+import { USUAL_FARM } from '../../core/jobs/farm';
+import type { Machines } from '../../core/render/options';
 import { accountProblems, accountSettings, form } from './account-settings';
 import {
   CDK_JSON,

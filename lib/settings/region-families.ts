@@ -1,4 +1,4 @@
-import { familyOf } from '../core/jobs/machine-types';
+import { familyOf } from '../../core/jobs/machine-types';
 
 /**
  * Families of `machineTypes` that a region does not offer. From the answers of EC2's DescribeInstanceTypeOfferings that

@@ -1,4 +1,4 @@
-// "npm run docs" writes this file from the schema in lib/settings.ts.
+// "npm run docs" writes this file from the schema in lib/settings/settings.ts.
 
 /** The settings of a farm. All are optional. */
 export interface FarmSettings {

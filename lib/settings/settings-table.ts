@@ -40,7 +40,7 @@ export function settingsInterface(): string {
     const comment = [...wrapped(text), `@default ${fallback}`].map((line) => `   * ${line}\n`).join('');
     return `  /**\n${comment}   */\n  readonly ${name}?: ${type === 'array' ? 'readonly string[]' : type};\n`;
   });
-  return `// "npm run docs" writes this file from the schema in lib/settings.ts.
+  return `// "npm run docs" writes this file from the schema in lib/settings/settings.ts.
 
 /** The settings of a farm. All are optional. */
 export interface FarmSettings {

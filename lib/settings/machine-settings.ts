@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { USUAL_FARM } from '../core/jobs/farm';
-import { DEFAULT_X86, familyOf, fitFault, machineTypes } from '../core/jobs/machine-types';
+import { USUAL_FARM } from '../../core/jobs/farm';
+import { DEFAULT_X86, familyOf, fitFault, machineTypes } from '../../core/jobs/machine-types';
 import { isKnownRegion, isLacking } from './region-families';
 import type { SettingsOrigin } from './setting-names';
 
