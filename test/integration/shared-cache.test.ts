@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { openFileCache, openKernelCache } from '../../container/worker/files/cache';
+import { openFileCache, openKernelCache } from '../../container/worker/file-cache';
 import { sandboxed } from '../../container/worker/programs';
 import { CountingStorage, putAll } from '../support/made-scenes';
 import { useScratchFolder } from '../support/scratch-folder';

@@ -1,4 +1,4 @@
-import type { MasterBytes } from '../../container/worker/files/saved-files';
+import type { MasterBytes } from '../../container/worker/frames/saved-files';
 
 /** Bytes as the checks of masters read them. */
 export function bytesOf(bytes: Uint8Array): MasterBytes {

@@ -8,7 +8,7 @@ import { mayNeed, placeOnDisk } from '../../../core/scene/project/paths';
 import { bucketAndKey, parseLocation, type Storage, StorageError } from '../../../core/storage/storage';
 import { printableName } from '../../../core/text';
 import { stoppedError, type WorkerContext } from '../context';
-import { downloadTo, type FileCache, openFileCache, openKernelCache, type SceneFile } from '../files/cache';
+import { downloadTo, type FileCache, openFileCache, openKernelCache, type SceneFile } from '../file-cache';
 import { askBlenderVersion, findProgram, programEnvironment, sandboxed } from '../programs';
 import type { SessionOptions } from './session';
 

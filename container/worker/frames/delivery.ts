@@ -24,7 +24,7 @@ import {
   takeBytes,
   takeCopy,
   UNSAFE_FILE,
-} from '../files/saved-files';
+} from './saved-files';
 import { readFrame } from '../video/gaps';
 import { exrFault } from './exr';
 import { bmpFault, cineonFault, dpxFault, hdrFault, irisFault, targaFault, tiffFault } from './film-formats';

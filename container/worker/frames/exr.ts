@@ -1,6 +1,6 @@
 import { messageOf } from '../../../core/errors';
 import type { Resolution } from '../../../core/render/video';
-import { type MasterBytes, sizeFault } from '../files/saved-files';
+import { type MasterBytes, sizeFault } from './saved-files';
 
 /**
  * The front of an OpenEXR file: magic number, version, and a header for each part.

@@ -1,5 +1,5 @@
 import type { Resolution } from '../../../core/render/video';
-import { type MasterBytes, type PictureCheck, readExactly, sizeFault } from '../files/saved-files';
+import { type MasterBytes, type PictureCheck, readExactly, sizeFault } from './saved-files';
 
 /** Bytes read at once, and bytes that one step may read. */
 const PIECE = 1 << 20;

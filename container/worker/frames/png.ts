@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { crc32, createInflate } from 'node:zlib';
 import { messageOf } from '../../../core/errors';
 import type { Resolution } from '../../../core/render/video';
-import { type MasterBytes, readExactly, sizeFault } from '../files/saved-files';
+import { type MasterBytes, readExactly, sizeFault } from './saved-files';
 
 /** The IHDR chunk. Source of this file: PNG specification, https://www.w3.org/TR/png-3/ (5, 11.2, 13). */
 interface PngHeader extends Resolution {

@@ -1,5 +1,5 @@
 import type { Resolution } from '../../../core/render/video';
-import { type MasterBytes, readExactly, sizeFault } from '../files/saved-files';
+import { type MasterBytes, readExactly, sizeFault } from './saved-files';
 
 /** Markers. Source: ITU-T T.81, https://www.w3.org/Graphics/JPEG/itu-t81.pdf (B.1.1, table B.1). */
 const START = 0xd8;

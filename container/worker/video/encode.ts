@@ -10,7 +10,7 @@ import { countOf, printableName, printableReason } from '../../../core/text';
 import { prepareMix } from '../blender/prepare';
 import { BlenderSession, eachLine, type SessionEvent } from '../blender/session';
 import { stoppedError, type WorkerContext } from '../context';
-import { mostSoundBytes, mostVideoBytes, takeCopy } from '../files/saved-files';
+import { mostSoundBytes, mostVideoBytes, takeCopy } from '../frames/saved-files';
 import { hasAlpha } from '../frames/png';
 import { hasEncoder, requireEncoder } from '../programs';
 import { diskFull } from '../slice-run';

@@ -13,7 +13,7 @@ import { coarseSlices, evenlySpaced } from '../../../core/render/slices';
 import type { Display, PixelAspect } from '../../../core/render/video';
 import { reportPage } from '../../../core/report/page';
 import { stoppedError, type WorkerContext } from '../context';
-import { MOST_SHOWN_BYTES, takeBytes } from '../files/saved-files';
+import { MOST_SHOWN_BYTES, takeBytes } from '../frames/saved-files';
 import { colourTags, EXACT, inColours, type PreparedFfmpeg, prepareFfmpeg } from './ffmpeg';
 
 /** Pictures and previews up to this size are embedded in the page; phones do not open larger pages. */

@@ -16,7 +16,7 @@ import {
   type SavedFile,
   takeBytes,
   takeCopy,
-} from '../../../../../container/worker/files/saved-files';
+} from '../../../../../container/worker/frames/saved-files';
 import { useScratchFolder } from '../../../../support/scratch-folder';
 
 const at = useScratchFolder();

@@ -1,4 +1,4 @@
-import { mostFrameBytes, mostVideoBytes } from '../../../../../container/worker/files/saved-files';
+import { mostFrameBytes, mostVideoBytes } from '../../../../../container/worker/frames/saved-files';
 
 test('the size limit of a frame is 10 bytes per pixel and 16 MiB', () => {
   expect(mostFrameBytes({ width: 64, height: 48 })).toBe(64 * 48 * 10 + 16 * 1024 * 1024);

@@ -15,10 +15,10 @@ import {
   FileCache,
   openFileCache,
   type SceneFile,
-} from '../../../../../container/worker/files/cache';
-import { claimName, ELSEWHERE } from '../../../../support/claim-name';
-import { CountingStorage, putAll } from '../../../../support/made-scenes';
-import { useScratchFolder } from '../../../../support/scratch-folder';
+} from '../../../../container/worker/file-cache';
+import { claimName, ELSEWHERE } from '../../../support/claim-name';
+import { CountingStorage, putAll } from '../../../support/made-scenes';
+import { useScratchFolder } from '../../../support/scratch-folder';
 
 describe('file cache', () => {
   const at = useScratchFolder();

@@ -15,12 +15,12 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf } from '../../../core/errors';
-import { type Claim, FolderClock, livingClaims, putClaim, refreshClaim } from '../../../core/processes/claim';
-import { fileError } from '../../../core/storage/file-writes';
-import { hasContentOf } from '../../../core/storage/s3-reads';
-import { type Storage, StorageError } from '../../../core/storage/storage';
-import { takeCopy, UNSAFE_FILE } from './saved-files';
+import { codeOf } from '../../core/errors';
+import { type Claim, FolderClock, livingClaims, putClaim, refreshClaim } from '../../core/processes/claim';
+import { fileError } from '../../core/storage/file-writes';
+import { hasContentOf } from '../../core/storage/s3-reads';
+import { type Storage, StorageError } from '../../core/storage/storage';
+import { takeCopy, UNSAFE_FILE } from './frames/saved-files';
 
 /** One version of a project's file. */
 export interface SceneFile {
