@@ -1,7 +1,7 @@
-import type * as status from '../cli/render-status';
+import type * as status from '../cli/status/render-status';
 import type * as submit from '../cli/submit-render';
 
-export type { RenderStatus, StatusRequest } from '../cli/render-status';
+export type { RenderStatus, StatusRequest } from '../cli/status/render-status';
 export type { FileOutside, SubmitRequest, SubmittedRender, SubmitView } from '../cli/submit-render';
 export { SpotreelError } from '../core/errors';
 
@@ -19,5 +19,5 @@ export const submitRender: typeof submit.submitRender = async (...args) => {
 
 /** Reads the state of a render once, as `spotreel status` does. */
 export const renderStatus: typeof status.renderStatus = async (...args) => {
-  return (await import('../cli/render-status')).renderStatus(...args);
+  return (await import('../cli/status/render-status')).renderStatus(...args);
 };

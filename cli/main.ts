@@ -167,7 +167,7 @@ const isFile = (path: string): boolean => existsSync(path) && statSync(path).isF
 /** The message in one line. Prints each fault of a scene in a line of its own before. */
 async function describeError(error: unknown): Promise<string> {
   // Loaded only for an error, so that help starts quickly.
-  const { PreflightError } = await import('../core/scene/preflight');
+  const { PreflightError } = await import('../core/scene/findings/preflight');
   if (!(error instanceof PreflightError)) return messageOf(error);
   const { headline, findings } = error;
   reportFindings(findings.filter(({ message }) => message !== headline));

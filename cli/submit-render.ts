@@ -16,7 +16,7 @@ import type { Finding } from '../core/render/manifest';
 import { formatTags, type RenderOptions, type Tags } from '../core/render/options';
 import type { EarlierRenders } from '../core/render/render';
 import { describeSlicing } from '../core/render/slices';
-import { preflight, type Preflight, refuseErrors } from '../core/scene/preflight';
+import { preflight, type Preflight, refuseErrors } from '../core/scene/findings/preflight';
 import type { SceneExamination } from '../core/scene/project/examine';
 import { cacheFolder } from '../core/storage/file-writes';
 import {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { blenderFor, farmTargets, targetFaults } from '../../core/jobs/farm';
 import { cameraRenders } from '../../core/jobs/submit';
-import { preflight, refuseErrors } from '../../core/scene/preflight';
+import { preflight, refuseErrors } from '../../core/scene/findings/preflight';
 import { examineScene } from '../../core/scene/project/examine';
 import type { JudgedUploads } from '../../core/scene/project/uploads';
 import { cacheFolder } from '../../core/storage/file-writes';

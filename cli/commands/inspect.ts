@@ -11,7 +11,7 @@ import type { Finding } from '../../core/render/manifest';
 import { formatFrameRate, frameRateOf, frameResolution } from '../../core/render/video';
 import type { BlendFacts, SceneFacts } from '../../core/scene/blend/facts';
 import type { Reach, SceneCameras } from '../../core/scene/contents/blend-contents';
-import { preflight } from '../../core/scene/preflight';
+import { preflight } from '../../core/scene/findings/preflight';
 import type { FoundDependency } from '../../core/scene/project/dependencies';
 import { examineScene } from '../../core/scene/project/examine';
 import { openStorage } from '../../core/storage/open-storage';

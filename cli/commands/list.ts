@@ -3,7 +3,7 @@ import { type ListedRender, listRenders } from '../../core/status/list';
 import { openStorage } from '../../core/storage/open-storage';
 import { formatLocation } from '../../core/storage/storage';
 import { printable, printableName } from '../../core/text';
-import { STATE_WORDS } from '../describe-state';
+import { STATE_WORDS } from '../status/describe-state';
 import { explain, type Run, withPlaceOptions } from '../help';
 import { localTime, print } from '../output';
 import { findPlace, type PlaceFlags } from '../place';

@@ -7,11 +7,11 @@ import { plannedVideo } from '../../core/scene/plan';
 import { hasEnded } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import { countOf, formatExactSeconds, formatSeconds, printable, printableName } from '../../core/text';
-import { describeAttempts, describeMachineTime } from '../describe-state';
+import { describeAttempts, describeMachineTime } from '../status/describe-state';
 import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
 import { print } from '../output';
 import { findPlace, findRender, type PlaceFlags, renderOrNewest } from '../place';
-import { CostReporter } from '../reporters';
+import { CostReporter } from '../status/reporters';
 import { describeRows } from '../output';
 
 function describeReceipt(receipt: Receipt, ended: boolean, hasVideo: boolean): string {

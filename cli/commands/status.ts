@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { describeState, STATE_EXIT } from '../describe-state';
+import { describeState, STATE_EXIT } from '../status/describe-state';
 import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
 import { print } from '../output';
 import type { PlaceFlags } from '../place';
-import { lookAtStatus } from '../render-status';
+import { lookAtStatus } from '../status/render-status';
 
 interface StatusFlags extends PlaceFlags {
   readonly json?: boolean;

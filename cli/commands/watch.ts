@@ -9,12 +9,12 @@ import type { Look } from '../../core/status/look';
 import { openStorage } from '../../core/storage/open-storage';
 import type { Storage } from '../../core/storage/storage';
 import { printable } from '../../core/text';
-import { describeState, Pace, renderReading, secondsLeft, STATE_EXIT } from '../describe-state';
+import { describeState, Pace, renderReading, secondsLeft, STATE_EXIT } from '../status/describe-state';
 import { explain, type Run, withOptionalRenderId, withPlaceOptions } from '../help';
 import { createMeter, listenForStop, type Meter, print } from '../output';
 import { pictureProtocol, PictureView } from '../picture';
 import { findPlace, findToOpen, linesToOpen, lookAtRender, type PlaceFlags } from '../place';
-import { CostReporter, WaitReporter } from '../reporters';
+import { CostReporter, WaitReporter } from '../status/reporters';
 
 /**
  * Lets V8 collect garbage early in a program that runs for hours: 10,000 short-lived objects would otherwise hold 150

@@ -15,7 +15,7 @@ import type { Finding } from '../../core/render/manifest';
 import { scriptFaults } from '../../core/render/options';
 import { Render } from '../../core/render/render';
 import { describeSlicing } from '../../core/render/slices';
-import { preflight } from '../../core/scene/preflight';
+import { preflight } from '../../core/scene/findings/preflight';
 import { cacheFolder } from '../../core/storage/file-writes';
 import { formatLocation, type Storage } from '../../core/storage/storage';
 import {

@@ -5,7 +5,7 @@ import type { Batch } from '../../core/jobs/batch';
 import { type FarmDescription, USUAL_FARM } from '../../core/jobs/farm';
 import type { Machines } from '../../core/render/options';
 import { findPlace } from '../place';
-import { findPrices } from '../reporters';
+import { findPrices } from '../status/reporters';
 
 /** The size of a farm. */
 export interface FarmSize {

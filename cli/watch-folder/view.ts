@@ -1,7 +1,7 @@
 import { codeOf, messageOf } from '../../core/errors';
 import type { Manifest } from '../../core/render/manifest';
 import { Render } from '../../core/render/render';
-import { PreflightError } from '../../core/scene/preflight';
+import { PreflightError } from '../../core/scene/findings/preflight';
 import { localHolder } from '../../core/status/facts';
 import { formatLocation, type Storage } from '../../core/storage/storage';
 import { countOf, printable, printableLine, printableName } from '../../core/text';

@@ -6,7 +6,7 @@ import type { RetryPlan } from '../../core/render/records';
 import { Render } from '../../core/render/render';
 import { sliceOfChild, slicePositions } from '../../core/render/slices';
 import { planRender } from '../../core/scene/plan';
-import { preflight, refuseErrors } from '../../core/scene/preflight';
+import { preflight, refuseErrors } from '../../core/scene/findings/preflight';
 import { examineScene } from '../../core/scene/project/examine';
 import { formatLocation, parseLocation, type Storage, StorageError } from '../../core/storage/storage';
 import { prepareBlender } from './blender/prepare';

@@ -16,7 +16,7 @@ import type { Pace } from '../render/slices';
 import type { RenderPlace } from '../scene/findings/dependencies';
 import { needsDenoiser } from '../scene/findings/scene';
 import { chooseCameras, mayFitSlices, planRender, type SceneWithCameras } from '../scene/plan';
-import { digestOfFiles, preflight, type Preflight, refuseErrors } from '../scene/preflight';
+import { digestOfFiles, preflight, type Preflight, refuseErrors } from '../scene/findings/preflight';
 import { UPLOAD_SECONDS, WalkBudget } from '../scene/project/dependencies';
 import { examineScene, type SceneExamination } from '../scene/project/examine';
 import { formatLocation, type ObjectHead, type Storage, StorageError } from '../storage/storage';

@@ -5,7 +5,7 @@ import { cameraRenders, hasGone, isUploadsFault, prepareRender, type PrepareServ
 import { startsRender, UPLOAD_PREFIX } from '../render/keys';
 import type { Manifest } from '../render/manifest';
 import { parseSidecar, SIDECAR_ENDING, type UploadWishes } from '../render/upload-options';
-import { refusalOf, refusePath } from '../scene/preflight';
+import { refusalOf, refusePath } from '../scene/findings/preflight';
 import { UPLOAD_SECONDS, WalkBudget } from '../scene/project/dependencies';
 import { examineScene, type SceneExamination } from '../scene/project/examine';
 import { type ProjectRoot, segmentsOf, watchRootOf } from '../scene/project/paths';

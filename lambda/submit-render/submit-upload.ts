@@ -17,7 +17,7 @@ import type { RenderOptions } from '../../core/render/options';
 import type { RenderJobs } from '../../core/render/records';
 import { type EarlierRenders, findPace } from '../../core/render/render';
 import { parseUploadMetadata, type UploadWishes } from '../../core/render/upload-options';
-import { refusalOf } from '../../core/scene/preflight';
+import { refusalOf } from '../../core/scene/findings/preflight';
 import { UPLOAD_SECONDS, WalkBudget } from '../../core/scene/project/dependencies';
 import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
 import { childUrl, type ObjectHead, type Storage } from '../../core/storage/storage';

@@ -34,7 +34,7 @@ const MAY_IMPORT: ReadonlyArray<readonly [folder: string, from: readonly string[
   ['lib/settings/', ['core/jobs/', 'core/render/']],
   [
     'lib/constructs/',
-    ['core/jobs/', 'core/render/', 'core/scene/ocio-config', 'lib/settings/', 'lib/built-files'],
+    ['core/jobs/', 'core/render/', 'core/scene/project/ocio-config', 'lib/settings/', 'lib/built-files'],
   ],
   ['lib/', ['core/jobs/', 'core/render/']],
   ['cli/', ['core/', 'container/worker/', 'package.json']],

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { digestOfFiles } from '../../core/scene/preflight';
+import { digestOfFiles } from '../../core/scene/findings/preflight';
 import { renderIdOf } from '../../core/render/keys';
 import { installFakeBlender } from '../support/fake-blender';
 import { fewOrAll, runsHeavy } from '../support/heavy';

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { SpotreelError } from '../../core/errors';
 import type { SceneFacts } from '../../core/scene/blend/facts';
 import { FINDING_RULES, type FindingCode } from '../../core/scene/findings/codes';
-import { preflight, type PreflightInput } from '../../core/scene/preflight';
+import { preflight, type PreflightInput } from '../../core/scene/findings/preflight';
 import type { FoundDependency } from '../../core/scene/project/dependencies';
 import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
 import { openStorage } from '../../core/storage/open-storage';

@@ -14,7 +14,7 @@ import { printableName } from '../../text';
 import { type BlendFacts, readBlendFacts } from '../blend/facts';
 import type { BlendContents, Dependency } from '../contents/blend-contents';
 import { readBlendContents } from '../contents/read-contents';
-import { isOcioConfig, mayLeadOut, ocioDependencies, ocioFiles, ocioNeeds } from '../ocio-config';
+import { isOcioConfig, mayLeadOut, ocioDependencies, ocioFiles, ocioNeeds } from './ocio-config';
 import {
   type DependencyState,
   type FoundDependency,

@@ -1,7 +1,7 @@
 import { mapConcurrently } from '../../concurrency';
 import { type ByteSource, formatLocation, type Storage } from '../../storage/storage';
 import type { DependencyKind } from '../contents/blend-contents';
-import { LUT_ENDINGS } from '../ocio-config';
+import { LUT_ENDINGS } from './ocio-config';
 import type { FoundDependency } from './dependencies';
 import type { FoundFile } from './find-files';
 

@@ -4,7 +4,7 @@ import { confirmUploads, describeOutside, uploadProject } from '../../../cli/upl
 import type { UploadView } from '../../../cli/upload-files';
 import { startsRender } from '../../../core/render/keys';
 import type { Dependency } from '../../../core/scene/contents/blend-contents';
-import { preflight } from '../../../core/scene/preflight';
+import { preflight } from '../../../core/scene/findings/preflight';
 import { walkDependencies } from '../../../core/scene/project/examine';
 import { projectRootOf, segmentsOf } from '../../../core/scene/project/paths';
 import { FileStorage } from '../../../core/storage/file-storage';

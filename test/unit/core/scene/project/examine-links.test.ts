@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { Dependency } from '../../../../../core/scene/contents/blend-contents';
-import { preflight } from '../../../../../core/scene/preflight';
+import { preflight } from '../../../../../core/scene/findings/preflight';
 import { type ProjectRoot, projectRootOf, watchRootOf } from '../../../../../core/scene/project/paths';
 import { walkDependencies } from '../../../../../core/scene/project/examine';
 import { FileStorage } from '../../../../../core/storage/file-storage';

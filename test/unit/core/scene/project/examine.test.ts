@@ -1,6 +1,6 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { preflight } from '../../../../../core/scene/preflight';
+import { preflight } from '../../../../../core/scene/findings/preflight';
 import { readColorConfig, settleColorConfig } from '../../../../../core/scene/project/examine';
 import { projectRootOf, segmentsOf, watchRootOf } from '../../../../../core/scene/project/paths';
 import { judgeUploads } from '../../../../../core/scene/project/uploads';

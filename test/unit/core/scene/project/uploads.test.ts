@@ -1,6 +1,6 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { Dependency } from '../../../../../core/scene/contents/blend-contents';
-import { preflight } from '../../../../../core/scene/preflight';
+import { preflight } from '../../../../../core/scene/findings/preflight';
 import { projectRootOf, segmentsOf } from '../../../../../core/scene/project/paths';
 import { judgeUploads } from '../../../../../core/scene/project/uploads';
 import { walkDependencies } from '../../../../../core/scene/project/examine';

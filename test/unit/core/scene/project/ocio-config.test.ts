@@ -4,7 +4,7 @@ import {
   ocioFiles,
   type OcioFiles,
   ocioNeeds,
-} from '../../../../core/scene/ocio-config';
+} from '../../../../../core/scene/project/ocio-config';
 
 const START = 'ocio_profile_version: 2.1\n';
 

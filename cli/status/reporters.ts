@@ -1,12 +1,18 @@
-import { accountPrices, type MachinePool, tablePrices, type VcpuPrices, withNote } from '../core/cost/prices';
-import { machinePools, type MachineUsage, renderCost, type RenderCost } from '../core/cost/receipt';
-import { messageOf, SpotreelError } from '../core/errors';
-import type { FarmDescription } from '../core/jobs/farm';
-import { knownReason } from '../core/status/judge';
-import type { RenderUsage } from '../core/status/look';
-import type { RenderState } from '../core/status/render-state';
-import type { ComputeFacts } from './doctor/farm-facts';
-import { explainWaiting } from './doctor/judge-farm';
+import {
+  accountPrices,
+  type MachinePool,
+  tablePrices,
+  type VcpuPrices,
+  withNote,
+} from '../../core/cost/prices';
+import { machinePools, type MachineUsage, renderCost, type RenderCost } from '../../core/cost/receipt';
+import { messageOf, SpotreelError } from '../../core/errors';
+import type { FarmDescription } from '../../core/jobs/farm';
+import { knownReason } from '../../core/status/judge';
+import type { RenderUsage } from '../../core/status/look';
+import type { RenderState } from '../../core/status/render-state';
+import type { ComputeFacts } from '../doctor/farm-facts';
+import { explainWaiting } from '../doctor/judge-farm';
 
 /** Computes costs of renders of one farm. Looks prices up once, when first needed. */
 export class CostReporter {
@@ -43,7 +49,7 @@ export class CostReporter {
 /** Spot prices from EC2 with the user's credentials; else the built-in table, with a note why. */
 export async function findPrices(pool: MachinePool, region: string): Promise<VcpuPrices> {
   // Loaded only if needed: a large part of the SDK.
-  const { askSpotOffers, createEc2 } = await import('../core/cost/aws-spot-prices');
+  const { askSpotOffers, createEc2 } = await import('../../core/cost/aws-spot-prices');
   const at = new Date();
   try {
     return accountPrices(await askSpotOffers(pool, createEc2(region), at), pool, region, at);
@@ -113,6 +119,6 @@ export class WaitReporter {
 
 /** Loaded only for long waits: a large part of the SDK. */
 async function askAws(farm: FarmDescription): Promise<ComputeFacts> {
-  const { findComputeFacts } = await import('./doctor/aws-facts');
+  const { findComputeFacts } = await import('../doctor/aws-facts');
   return findComputeFacts(farm);
 }

@@ -1,4 +1,9 @@
-import { describeAttempts, describeMachineTime, Pace, secondsLeft } from '../../../cli/describe-state';
+import {
+  describeAttempts,
+  describeMachineTime,
+  Pace,
+  secondsLeft,
+} from '../../../../cli/status/describe-state';
 
 test('Pace counts the frames of the last 5 minutes', () => {
   const pace = new Pace();

@@ -1,8 +1,8 @@
-import type { ComputeFacts } from '../../../cli/doctor/farm-facts';
-import { WaitReporter } from '../../../cli/reporters';
-import { waitingHints } from '../../../core/status/judge';
-import type { RenderState, Waiting } from '../../../core/status/render-state';
-import { makeFarmDescription } from '../../support/farm-description';
+import type { ComputeFacts } from '../../../../cli/doctor/farm-facts';
+import { WaitReporter } from '../../../../cli/status/reporters';
+import { waitingHints } from '../../../../core/status/judge';
+import type { RenderState, Waiting } from '../../../../core/status/render-state';
+import { makeFarmDescription } from '../../../support/farm-description';
 
 const FARM = makeFarmDescription();
 const NONE = { value: [] };

@@ -1,20 +1,27 @@
-import { SpotreelError } from '../../../../core/errors';
-import type { RenderOptions } from '../../../../core/render/options';
+import { SpotreelError } from '../../../../../core/errors';
+import type { RenderOptions } from '../../../../../core/render/options';
 import type {
   BlendContents,
   Dependency,
   LinkedData,
   Reach,
-} from '../../../../core/scene/contents/blend-contents';
-import { dependencyFindings } from '../../../../core/scene/findings/dependencies';
+} from '../../../../../core/scene/contents/blend-contents';
+import { dependencyFindings } from '../../../../../core/scene/findings/dependencies';
 import {
   preflight,
   PreflightError,
   type PreflightInput,
   refuseErrors,
-} from '../../../../core/scene/preflight';
-import type { FoundLibrary } from '../../../../core/scene/project/dependencies';
-import { contents, CountingStorage, dependency, examine, facts, putAll } from '../../../support/made-scenes';
+} from '../../../../../core/scene/findings/preflight';
+import type { FoundLibrary } from '../../../../../core/scene/project/dependencies';
+import {
+  contents,
+  CountingStorage,
+  dependency,
+  examine,
+  facts,
+  putAll,
+} from '../../../../support/made-scenes';
 
 describe('reach findings', () => {
   const FILE = 's3://films/uploads/film/shot.blend';

@@ -1,10 +1,10 @@
-import { describePrices, describeSpread } from '../core/cost/prices';
-import type { RenderCost } from '../core/cost/receipt';
-import { groupReasons } from '../core/render/frames';
-import { formatTags } from '../core/render/options';
-import { describeKeptData } from '../core/render/slice-figures';
-import type { Look } from '../core/status/look';
-import type { RenderState, StateName, Waiting } from '../core/status/render-state';
+import { describePrices, describeSpread } from '../../core/cost/prices';
+import type { RenderCost } from '../../core/cost/receipt';
+import { groupReasons } from '../../core/render/frames';
+import { formatTags } from '../../core/render/options';
+import { describeKeptData } from '../../core/render/slice-figures';
+import type { Look } from '../../core/status/look';
+import type { RenderState, StateName, Waiting } from '../../core/status/render-state';
 import {
   countOf,
   formatExactSeconds,
@@ -13,8 +13,8 @@ import {
   listNames,
   printable,
   printableName,
-} from '../core/text';
-import { describeFinding, describeRows, localTime, type Reading } from './output';
+} from '../../core/text';
+import { describeFinding, describeRows, localTime, type Reading } from '../output';
 
 /** The word for each state. */
 export const STATE_WORDS: Readonly<Record<StateName, string>> = {

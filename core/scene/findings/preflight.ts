@@ -1,26 +1,25 @@
 import { createHash } from 'node:crypto';
-import { type FaultKind, SpotreelError } from '../errors';
-import type { BlenderVersion } from '../render/blender-version';
-import { renderIdOf } from '../render/keys';
-import { type Finding, type ManifestDependency, projectPathFault, scenePathFault } from '../render/manifest';
-import type { RenderOptions } from '../render/options';
-import type { RenderStatus } from '../render/records';
-import { Render } from '../render/render';
-import { formatLocation, type ObjectHead, sortByKey, type Storage } from '../storage/storage';
-import { listNames, printableLine, printableName } from '../text';
-import type { BlendContents } from './contents/blend-contents';
-import { finding, type PreflightFinding, ruleOf, sortFindings } from './findings/codes';
-import { dependencyFindings, FIXES, groupMissing, type RenderPlace } from './findings/dependencies';
+import { type FaultKind, SpotreelError } from '../../errors';
+import type { BlenderVersion } from '../../render/blender-version';
+import { renderIdOf } from '../../render/keys';
 import {
-  colorFindings,
-  denoiseFindings,
-  sceneFindings,
-  soundFindings,
-  videoFindings,
-} from './findings/scene';
-import { chooseCameras, faultsOf, sceneFaults } from './plan';
-import type { FoundLibrary } from './project/dependencies';
-import type { SceneExamination } from './project/examine';
+  type Finding,
+  type ManifestDependency,
+  projectPathFault,
+  scenePathFault,
+} from '../../render/manifest';
+import type { RenderOptions } from '../../render/options';
+import type { RenderStatus } from '../../render/records';
+import { Render } from '../../render/render';
+import { formatLocation, type ObjectHead, sortByKey, type Storage } from '../../storage/storage';
+import { listNames, printableLine, printableName } from '../../text';
+import type { BlendContents } from '../contents/blend-contents';
+import { finding, type PreflightFinding, ruleOf, sortFindings } from './codes';
+import { dependencyFindings, FIXES, groupMissing, type RenderPlace } from './dependencies';
+import { colorFindings, denoiseFindings, sceneFindings, soundFindings, videoFindings } from './scene';
+import { chooseCameras, faultsOf, sceneFaults } from '../plan';
+import type { FoundLibrary } from '../project/dependencies';
+import type { SceneExamination } from '../project/examine';
 
 /**
  * Refuses a scene because of errors in `findings`. One error keeps its own code and message; for several the code is

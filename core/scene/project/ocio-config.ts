@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { Dependency } from './contents/blend-contents';
+import type { Dependency } from '../contents/blend-contents';
 
 /** Endings of text files that OpenColorIO's FileTransform reads (src/OpenColorIO/fileformats), as spelled in use. */
 export const LUT_ENDINGS =

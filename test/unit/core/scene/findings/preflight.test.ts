@@ -1,15 +1,22 @@
-import { SpotreelError } from '../../../../core/errors';
-import type { RenderOptions } from '../../../../core/render/options';
-import type { SceneFacts } from '../../../../core/scene/blend/facts';
-import type { BlendContents, Dependency } from '../../../../core/scene/contents/blend-contents';
+import { SpotreelError } from '../../../../../core/errors';
+import type { RenderOptions } from '../../../../../core/render/options';
+import type { SceneFacts } from '../../../../../core/scene/blend/facts';
+import type { BlendContents, Dependency } from '../../../../../core/scene/contents/blend-contents';
 import {
   digestOfFiles,
   preflight,
   PreflightError,
   type PreflightInput,
   refuseErrors,
-} from '../../../../core/scene/preflight';
-import { contents, CountingStorage, dependency, examine, facts, putAll } from '../../../support/made-scenes';
+} from '../../../../../core/scene/findings/preflight';
+import {
+  contents,
+  CountingStorage,
+  dependency,
+  examine,
+  facts,
+  putAll,
+} from '../../../../support/made-scenes';
 
 describe('blender findings', () => {
   interface Case {

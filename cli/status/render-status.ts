@@ -1,8 +1,8 @@
-import type { RenderCost } from '../core/cost/receipt';
-import type { Look } from '../core/status/look';
-import type { RenderState } from '../core/status/render-state';
-import { openStorage } from '../core/storage/open-storage';
-import { findPlace, lookAtRender } from './place';
+import type { RenderCost } from '../../core/cost/receipt';
+import type { Look } from '../../core/status/look';
+import type { RenderState } from '../../core/status/render-state';
+import { openStorage } from '../../core/storage/open-storage';
+import { findPlace, lookAtRender } from '../place';
 import { CostReporter, WaitReporter } from './reporters';
 
 /** A render, and where it is. */
