@@ -75,29 +75,6 @@ test('each page of docs is reached by links from the README', () => {
   expect(pages.filter((page) => !reached.has(page))).toEqual([]);
 });
 
-const SOURCE_PATHS = sourceFiles([''], ['.ts', '.mjs', '.js', '.py', '.pl', '.sh']).map(({ path }) => path);
-
-/** Names of source files in backquotes, without those of patterns, that no source file ends with. */
-function missingSources(text: string): string[] {
-  const names = [...text.matchAll(/`([\w./-]+\.(?:ts|mjs|js|py|pl|sh))`/g)].map(([, name]) => name!);
-  return names.filter((name) => !SOURCE_PATHS.some((path) => `/${path}`.endsWith(`/${name}`)));
-}
-
-// ADRs and results keep the names of their day.
-test.each(['CONTRIBUTING.md', 'docs/promises.md', 'docs/pixels.md', 'docs/security.md'])(
-  'the source files that %s names exist',
-  (page) => {
-    expect(missingSources(readFileSync(join(ROOT, page), 'utf8'))).toEqual([]);
-  },
-);
-
-test('a source file that does not exist is found', () => {
-  expect(missingSources('`frames/png.ts`, `frames/no-such-file.ts` and `ng.ts`')).toEqual([
-    'frames/no-such-file.ts',
-    'ng.ts',
-  ]);
-});
-
 let commands: readonly Command[];
 beforeAll(async () => {
   ({ commands } = await buildProgram(async () => undefined));
