@@ -168,6 +168,8 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
       SPOTREEL_LIFELINE: 'stdin',
       // Overrides the user's own variable.
       SPOTREEL_ALLOW_SCRIPTS: options.allowsScripts ? '1' : '0',
+      // Also a setting of a farm, which is not for renders here.
+      SPOTREEL_PERSISTENT_DATA: 'auto',
     },
     onEvent: (event: LocalBatchEvent) => {
       if (event.type === 'log') {
