@@ -225,6 +225,15 @@ describe('persistent_data.py in Blender, with fake drawing', () => {
     expect(cases['new threads later']!.reports[3]).toEqual({ freshSeconds: 10 });
   });
 
+  test.each([
+    ['keeps data', 'more threads for few frames', 4, 'kept'],
+    ['prepares a frame from nothing', 'more threads for many frames', 4, 'fresh'],
+    ['keeps data', 'fewer threads', 4, 'kept'],
+    ['prepares a frame from nothing', 'fewer threads before the check', 1, 'fresh'],
+  ])('Blender %s when it may use %s', (_, name, drawing, expected) => {
+    expect(cases[name]!.drawn[drawing]).toBe(expected);
+  });
+
   test('on keeps the data from the first frame on without a check', () => {
     expect(cases.on!.drawn).toEqual(['fresh', 'kept', 'kept', 'kept']);
   });
