@@ -24,13 +24,16 @@ import {
   formatBlenderVersion,
   parseBlenderVersion,
 } from '../../core/render/blender-version';
-import type { Finding } from '../../core/render/manifest';
+import type { Finding, Manifest } from '../../core/render/manifest';
 import type { RenderOptions } from '../../core/render/options';
+import { findPace } from '../../core/render/render';
+import { type Pace, savesMost } from '../../core/render/slices';
 import { DEFAULT_VIDEO, type VideoFormat } from '../../core/render/video';
 import { finding } from '../../core/scene/findings/codes';
 import { needsDenoiser } from '../../core/scene/findings/scene';
 import type { SceneExamination } from '../../core/scene/project/examine';
 import { cacheFolder, writeWhole } from '../../core/storage/file-writes';
+import type { Storage } from '../../core/storage/storage';
 
 /** How Blenders share the cores of a machine. */
 export interface Machine {
@@ -67,6 +70,30 @@ export function divideMachine(parallel?: number, threads?: number, cores = avail
  */
 export function threadsOf({ parallel, threads, cores }: Machine, blenders: number): number {
   return cores === undefined ? threads : Math.max(1, Math.floor(cores / Math.min(blenders, parallel)));
+}
+
+/**
+ * Fewest slices of a render that fill the machine if Cycles keeps data: then hardly a part of a frame uses one core. As many
+ * as the user asks for if the user divides the machine. Pure.
+ */
+function leastSlices({ parallel, cores }: Machine): number {
+  const isUsual = cores !== undefined && parallel === divideMachine(undefined, undefined, cores).parallel;
+  return isUsual ? Math.max(1, Math.floor(cores / CORES_PER_BLENDER)) : parallel;
+}
+
+/**
+ * The pace of an earlier render in `output` if kept data saved more than half of its frames: each Blender renders two frames
+ * from nothing, so fewer of them are faster (ADR 32). `undefined` otherwise: the number of frames decides.
+ */
+export async function keptPace(
+  plan: Manifest,
+  output: URL,
+  storage: Storage,
+  machine: Machine,
+): Promise<Pace | undefined> {
+  const mayKeep = plan.engine === 'CYCLES' && plan.options.persistentData !== 'off';
+  const pace = mayKeep ? await findPace(plan, output, storage) : undefined;
+  return pace && savesMost(pace) ? { ...pace, leastSlices: leastSlices(machine) } : undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -168,6 +195,8 @@ export async function openLocalFarm(options: LocalFarmOptions): Promise<LocalBat
       SPOTREEL_LIFELINE: 'stdin',
       // Overrides the user's own variable.
       SPOTREEL_ALLOW_SCRIPTS: options.allowsScripts ? '1' : '0',
+      // Also a setting of a farm, which is not for renders here.
+      SPOTREEL_PERSISTENT_DATA: 'auto',
     },
     onEvent: (event: LocalBatchEvent) => {
       if (event.type === 'log') {

@@ -26,6 +26,7 @@ import {
   denoiserQuestion,
   findPrograms,
   hasOwnColors,
+  keptPace,
   localTargets,
   type Machine,
   unconfinedScripts,
@@ -88,6 +89,7 @@ export class LocalRender {
       hasOwnColors: hasOwnColors(process.env),
       hasDenoiser: denoiserQuestion(process.env),
       setAsidePlan,
+      findPace: (plan: Manifest, output: URL) => keptPace(plan, output, storage, machine),
     } as const;
     const examination = known ?? (await examining);
     const request = { ...this.options, ...(examination && { examination }) };

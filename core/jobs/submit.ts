@@ -86,7 +86,7 @@ export interface SubmitServices extends JobServices {
    * whose Blenders have it.
    */
   readonly hasDenoiser?: () => Promise<boolean | undefined>;
-  /** Finds how long the frames of such a plan take; absent where slices do not follow it, as on one machine. */
+  /** Finds how long the frames of such a plan take; absent where slices do not follow it. */
   readonly findPace?: (plan: Manifest, output: URL) => Promise<Pace | undefined>;
   /**
    * Moves a plan out of the way that is damaged, or of a scene that has moved, so that it is made again. Throws where a process uses it. Absent where a damaged plan is an

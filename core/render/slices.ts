@@ -63,6 +63,10 @@ export interface Pace {
   readonly frameSeconds: number;
   /** Seconds of a slice besides that: the start, opening the scene, and what its first frames take longer. */
   readonly startSeconds: number;
+  /** Mean seconds of a frame from nothing; present if Cycles kept data for the later frames of all slices. */
+  readonly freshSeconds?: number;
+  /** Fewest slices, for a machine whose cores are too many for fewer Blenders. */
+  readonly leastSlices?: number;
   /** `estimate`: measured by test frames; `render`: by an earlier render of the scene. */
   readonly from: (typeof PACE_SOURCES)[number];
 }
@@ -94,16 +98,20 @@ const PLACING_SECONDS = 15;
 export function paceFramesPerSlice(
   frameCount: number,
   parallel: number,
-  { frameSeconds, startSeconds }: Omit<Pace, 'from'>,
+  { frameSeconds, startSeconds, leastSlices = 1 }: Omit<Pace, 'from'>,
 ): number {
   const work = frameCount * frameSeconds;
   const start = startSeconds + PLACING_SECONDS;
   const cheapest = Math.sqrt((2 * start * work) / parallel);
   const most = Math.min(Math.max(MOST_SLICE_SECONDS, start / MOST_START_SHARE), LONGEST_SLICE_SECONDS);
   const seconds = Math.min(Math.max(cheapest, LEAST_SLICE_SECONDS), most);
-  const framesPerSlice = Math.ceil(frameCount / Math.max(1, Math.floor(work / seconds)));
+  const framesPerSlice = Math.ceil(frameCount / Math.max(leastSlices, Math.floor(work / seconds)));
   return Math.max(1, Math.min(framesPerSlice, Math.floor(most / frameSeconds)));
 }
+
+/** Whether kept data saved more than half of a frame, so that the first frames of a Blender count most. Pure. */
+export const savesMost = ({ frameSeconds, freshSeconds = 0 }: Omit<Pace, 'from'>): boolean =>
+  frameSeconds < freshSeconds / 2;
 
 /** Slice attempts with their figures; see `SliceAttempt`. */
 interface TimedAttempt {
@@ -113,6 +121,8 @@ interface TimedAttempt {
   readonly vcpus?: number;
   readonly samples?: number;
   readonly frames: ReadonlyArray<{ readonly seconds: number }>;
+  /** With a reason if no data were kept to the end. */
+  readonly persistentData?: { readonly reason?: string };
 }
 
 /** More seconds of a frame or of a start come from a damaged report or a wrong clock. */
@@ -139,7 +149,21 @@ export function paceOf(all: readonly TimedAttempt[]): Omit<Pace, 'from'> | undef
     const start = seconds - frames.length * meanOf(later[i]!.map((one) => one.seconds))!;
     return seconds >= 0 && start <= MOST_PACE_SECONDS ? [Math.max(0, start)] : [];
   });
-  return { frameSeconds, startSeconds: medianOf(starts) ?? 0 };
+  const freshSeconds = freshSecondsOf(attempts);
+  return {
+    frameSeconds,
+    startSeconds: medianOf(starts) ?? 0,
+    ...(freshSeconds !== undefined && { freshSeconds }),
+  };
+}
+
+/** Mean seconds of first frames; `undefined` unless all attempts that could keep data did so to the end. */
+function freshSecondsOf(attempts: readonly TimedAttempt[]): number | undefined {
+  if (attempts.some(({ persistentData }) => persistentData?.reason !== undefined)) return undefined;
+  const keeping = attempts.filter(
+    ({ persistentData, frames }) => persistentData && frames.length >= 2 * FIRST_FRAMES,
+  );
+  return meanOf(keeping.map(({ frames }) => frames[0]!.seconds));
 }
 
 function medianOf(values: readonly number[]): number | undefined {

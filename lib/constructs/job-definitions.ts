@@ -268,6 +268,8 @@ export class JobDefinitions extends Construct {
         // Without this Blender would use all vCPUs of the machine.
         SPOTREEL_THREADS: String(settings.renderVcpus),
         SPOTREEL_HANG_SECONDS: String(settings.hangMinutes * 60),
+        // For plans without this option.
+        ...(settings.persistentData !== 'auto' && { SPOTREEL_PERSISTENT_DATA: settings.persistentData }),
         ...scriptsEnvironment(settings),
       },
     };

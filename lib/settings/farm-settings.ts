@@ -155,6 +155,12 @@ export interface FarmSettings {
    */
   readonly allowScripts?: boolean;
   /**
+   * Whether Cycles keeps its data between frames: `auto` also checks that no pixel changes. The option
+   * `persistent-data` of a render overrides it. Allowed: one of auto, on, off.
+   * @default "auto"
+   */
+  readonly persistentData?: string;
+  /**
    * OpenColorIO configuration of all renders. `cdk deploy` builds the file and the colour files that it names into
    * the images. The option `ocio` of a render overrides it. Allowed: the path of a .ocio or .ocioz file.
    * @default - none

@@ -27,6 +27,14 @@ export const warmMinutes = z
     `minutes that an idle Spot machine, also with GPUs, waits for the next job: 0, or ${LEAST_WARM} or more; 0: AWS Batch ends it soon. A waiting machine costs its Spot price: 16 vCPUs for 20 minutes about 0.10 USD (docs/costs.md)`,
   );
 
+/** The setting `persistentData`: what slices do if their render does not choose. */
+export const persistentData = z
+  .enum(['auto', 'on', 'off'])
+  .default('auto')
+  .describe(
+    'whether Cycles keeps its data between frames: `auto` also checks that no pixel changes. The option `persistent-data` of a render overrides it',
+  );
+
 /** The settings that decide about machines. */
 interface MachineChoices {
   readonly instanceTypes: string[];

@@ -13,7 +13,7 @@ import {
   settingsFrom,
   unknownVariables,
 } from './setting-names';
-import { chooseMachines, warmMinutes } from './machine-settings';
+import { chooseMachines, persistentData, warmMinutes } from './machine-settings';
 
 /** A family (`m6i`) or a type (`m6i.2xlarge`). Graviton names have a `g` after the generation and are excluded. */
 const instanceType = form(
@@ -177,6 +177,7 @@ export const settingsSchema = z.strictObject({
     .describe(
       'whether renders may run the scripts of their scenes (`allow-scripts`), in the sandbox. Everybody who can upload can then run code on the farm',
     ),
+  persistentData,
   ocio: z
     .string()
     .max(4096)

@@ -331,3 +331,15 @@ describe('container/Dockerfile', () => {
     expect(dockerfile).toMatch(/^ENTRYPOINT \["node", "\/opt\/spotreel\/worker\.js"\]$/m);
   });
 });
+
+test('the render jobs of a farm with persistentData have its value as their default', () => {
+  const { farmTemplate: template } = synthFarm({ persistentData: 'off' });
+  expect(definition('Render', template).ContainerProperties.Environment).toContainEqual({
+    Name: 'SPOTREEL_PERSISTENT_DATA',
+    Value: 'off',
+  });
+});
+
+test('the jobs of a farm without persistentData leave the choice to the worker', () => {
+  expect(JSON.stringify(farmTemplate.toJSON())).not.toContain('SPOTREEL_PERSISTENT_DATA');
+});

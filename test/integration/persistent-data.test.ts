@@ -1,11 +1,11 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { blender } from '../support/blender';
 import { type FakeBehaviour, installFakeBlender } from '../support/fake-blender';
 import { frameFiles, sliceReports } from '../support/render-folder';
 import { useScratchFolder } from '../support/scratch-folder';
 import { ROOT } from '../support/source-files';
-import { worker } from '../support/spotreel';
+import { spotreel, worker } from '../support/spotreel';
 
 jest.setTimeout(120_000);
 
@@ -65,6 +65,27 @@ test('a hostile report of kept data costs no frame', async () => {
   const hostile = { 1: { freshSeconds: 1e300 }, 2: { reason: 'x'.repeat(9999) }, 3: { difference: -1 } };
   const { data } = await renderByFake({ data: hostile });
   expect(data).toBeUndefined();
+});
+
+test('render starts one Blender if kept data saved most of the time in an earlier render', async () => {
+  const fake = installFakeBlender(at('blender'), { width: 640, height: 360 });
+  const render = async (frames: string) => {
+    const args = [join(ROOT, 'examples/clock.blend'), '--frames', frames, '--video', 'none', '-o', at('out')];
+    const { exitCode, stdout } = await spotreel(['render', ...args, '--json'], { environment: fake });
+    expect(exitCode).toBe(0);
+    const { folder }: { folder: string } = JSON.parse(stdout);
+    return folder;
+  };
+  const earlier = await render('1-8');
+  expect(sliceReports(earlier)).toHaveLength(2);
+  for (const report of sliceReports(earlier)) {
+    const [attempt] = report.attempts;
+    const frames = attempt!.frames.map((one, i) => ({ ...one, seconds: [4, 4.3, 0.3, 0.3][i] }));
+    const known = { ...attempt, frames, persistentData: { savedSeconds: 3 } };
+    const path = join(earlier, 'slices', `${report.slice}.json`);
+    writeFileSync(path, JSON.stringify({ ...report, attempts: [known] }));
+  }
+  expect(sliceReports(await render('9-20'))).toHaveLength(1);
 });
 
 interface Case {
@@ -202,6 +223,15 @@ describe('persistent_data.py in Blender, with fake drawing', () => {
 
   test('a frame with other threads after the check is reported as one from nothing', () => {
     expect(cases['new threads later']!.reports[3]).toEqual({ freshSeconds: 10 });
+  });
+
+  test.each([
+    ['keeps data', 'more threads for few frames', 4, 'kept'],
+    ['prepares a frame from nothing', 'more threads for many frames', 4, 'fresh'],
+    ['keeps data', 'fewer threads', 4, 'kept'],
+    ['prepares a frame from nothing', 'fewer threads before the check', 1, 'fresh'],
+  ])('Blender %s when it may use %s', (_, name, drawing, expected) => {
+    expect(cases[name]!.drawn[drawing]).toBe(expected);
   });
 
   test('on keeps the data from the first frame on without a check', () => {

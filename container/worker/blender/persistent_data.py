@@ -75,6 +75,8 @@ class PersistentData:
         # Seconds of the first frame, and those of them that kept data could save.
         self.first = None
         self.saveable = 0.0
+        # Seconds of the latest frame from nothing, and of the latest with kept data.
+        self.fresh_seconds = self.kept_seconds = 0.0
         self.watch = FrameWatch()
         if self.keeps and not self.is_sure:
             bpy.app.handlers.frame_change_post.append(self.watch.on_graph)
@@ -96,6 +98,12 @@ class PersistentData:
             self.first = None
             self.watch.forget()
 
+    def is_worth_threads(self, before, after):
+        """Whether the remaining frames gain more from a new number of threads than a frame from nothing costs."""
+        if not self.keeps or not self.is_sure or self.is_fresh:
+            return True
+        return self.kept_seconds * (1 - before / after) * self.left > self.fresh_seconds
+
     def render(self, frame, draw, files):
         """Renders a frame with `draw`, which saves it as `files`. Returns what the worker should know about kept data."""
         self.left -= 1
@@ -116,8 +124,11 @@ class PersistentData:
             return self.why()
         if self.first is None and not self.is_sure:
             self.first, self.saveable = seconds, self.watch.seconds_of_sync(files[0], seconds)
-        was_fresh, self.is_fresh = self.is_fresh, False
-        return {"freshSeconds": seconds} if was_fresh else {"kept": True}
+        if self.is_fresh:
+            self.is_fresh, self.fresh_seconds = False, seconds
+            return {"freshSeconds": seconds}
+        self.kept_seconds = seconds
+        return {"kept": True}
 
     def why(self):
         """Why no data are kept, once."""
@@ -157,6 +168,7 @@ class PersistentData:
             self.stop("difference")
             return {**self.why(), "difference": difference, "freshSeconds": seconds}
         self.is_sure = True
+        self.fresh_seconds, self.kept_seconds = seconds, kept_seconds
         self.watch.rest()
         if kept_seconds > (1 - LEAST_GAIN) * seconds:
             self.stop("little-gain")

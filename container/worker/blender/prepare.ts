@@ -3,7 +3,7 @@ import { mapConcurrently } from '../../../core/concurrency';
 import { SpotreelError } from '../../../core/errors';
 import { checkBlenderVersion, parseBlenderVersion } from '../../../core/render/blender-version';
 import { isProjectPath, type Manifest } from '../../../core/render/manifest';
-import { isBuiltInOcio, scriptFaults } from '../../../core/render/options';
+import { isBuiltInOcio, readOption, type RenderOptions, scriptFaults } from '../../../core/render/options';
 import { mayNeed, placeOnDisk } from '../../../core/scene/project/paths';
 import { bucketAndKey, parseLocation, type Storage, StorageError } from '../../../core/storage/storage';
 import { printableName } from '../../../core/text';
@@ -96,8 +96,9 @@ export interface PreparedBlender extends Pick<SessionOptions, 'hangSeconds' | 'm
  * Finds Blender, refuses one older than the file, and fetches the scene and its files. Throws `no-program`,
  * `blender-too-old`, `scripts-refused`, and storage's `not-found` and `changed`.
  */
-export async function prepareBlender(manifest: Manifest, context: WorkerContext): Promise<PreparedBlender> {
+export async function prepareBlender(planned: Manifest, context: WorkerContext): Promise<PreparedBlender> {
   const directory = context.scratch.saved;
+  const manifest = { ...planned, options: withDefaults(planned.options, context.environment) };
   const kernels = await findKernels(manifest, context.environment);
   const argsFor = (file: string, threads: number) => {
     const script = join(__dirname, 'render_frames.py');
@@ -105,6 +106,16 @@ export async function prepareBlender(manifest: Manifest, context: WorkerContext)
   };
   const prepared = await prepare(manifest, context, argsFor, kernels);
   return { ...prepared, directory };
+}
+
+/** The farm's default where a plan does not choose. Another value counts as none. Pure. */
+export function withDefaults(
+  options: RenderOptions,
+  { SPOTREEL_PERSISTENT_DATA: keeps = '' }: NodeJS.ProcessEnv,
+): RenderOptions {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- readOption checks the row's schema
+  const persistentData = readOption('persistentData', keeps) as RenderOptions['persistentData'];
+  return { persistentData, ...options };
 }
 
 /** Bytes of each cache of compiled kernels, beyond which its driver removes old ones. */

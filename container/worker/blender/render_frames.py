@@ -137,15 +137,18 @@ def render_frame(scene, frame, directory, ending):
     bpy.ops.render.render(write_still=True, scene=scene.name)
 
 
-def use_threads(words):
+def use_threads(words, is_worth):
     """Applies `threads=4`, for all scenes, as a compositor may render others. Has no effect if Blender started with `-t 4`.
 
-    Returns whether it changed a scene: Cycles then prepares the next frame from nothing.
+    `is_worth` says whether the number is worth a frame from nothing. Returns whether it changed a scene: Cycles then prepares
+    the next frame from nothing.
     """
     has_changed = False
     for word in words:
         if word.startswith("threads="):
             threads = int(word.partition("=")[2])
+            if not is_worth(threads):
+                continue
             for render in (scene.render for scene in bpy.data.scenes):
                 # An assignment of the same number could make Blender prepare kept data again.
                 if (render.threads_mode, render.threads) != ("FIXED", threads):
@@ -222,7 +225,7 @@ def main():
     for line in iter(sys.stdin.readline, ""):
         number, *words = line.split()
         frame = int(number)
-        if use_threads(words):
+        if use_threads(words, lambda threads: persistent.is_worth_threads(scene.render.threads, threads)):
             persistent.restart()
         if "fresh" in words:
             persistent.stop("memory")

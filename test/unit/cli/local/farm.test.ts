@@ -9,7 +9,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { divideMachine, findBlenderVersion, threadsOf } from '../../../../cli/local/farm';
+import { divideMachine, findBlenderVersion, keptPace, threadsOf } from '../../../../cli/local/farm';
+import { Render } from '../../../../core/render/render';
+import { MemoryStorage } from '../../../support/memory-storage';
+import { manifestFor } from '../../../support/stored-render';
 
 test('divideMachine gives each Blender as many threads as the user asks for, and none of the freed cores', () => {
   expect(divideMachine(undefined, 1, 8)).toEqual({ parallel: 2, threads: 1 });
@@ -38,6 +41,48 @@ test.each([
 
 test('threadsOf is what the user asks for', () => {
   expect(threadsOf(divideMachine(undefined, 3, 64), 1)).toBe(3);
+});
+
+describe('keptPace', () => {
+  const OUTPUT = new URL('memory://films/renders/');
+  const AT = '2026-01-01T00:00:00.000Z';
+  const MACHINE = divideMachine(undefined, undefined, 2);
+
+  /** The pace of a plan after a render whose frames took so many seconds, with kept data. */
+  async function paceAfter(seconds: readonly number[], plan = {}, machine = MACHINE) {
+    const storage = new MemoryStorage();
+    const earlier = Render.at(OUTPUT, 'shot-11111111', storage);
+    await earlier.manifest.write(manifestFor('shot-11111111', seconds.length, plan));
+    const frames = seconds.map((one, i) => ({ frame: i + 1, seconds: one, storedAt: AT, bytes: 1 }));
+    const ending = { stoppedAt: '2026-01-01T00:01:00.000Z', exitCode: 0 };
+    const persistentData = { savedSeconds: 1 };
+    const attempt = { attempt: 1, startedAt: AT, kept: 0, frames, failed: [], persistentData, ...ending };
+    await earlier.slice(0).write({ version: 1, slice: 0, attempts: [attempt] });
+    return keptPace(manifestFor('shot-00000000', 100, plan), OUTPUT, storage, machine);
+  }
+
+  test('keptPace finds an earlier render whose kept data saved more than half of a frame', async () => {
+    expect(await paceAfter([4, 5, 1, 1])).toMatchObject({ frameSeconds: 1, freshSeconds: 4 });
+  });
+
+  test('keptPace ignores an earlier render whose kept data saved less', async () => {
+    expect(await paceAfter([4, 5, 3, 3])).toBeUndefined();
+  });
+
+  test('keptPace ignores engines without a choice of kept data', async () => {
+    expect(await paceAfter([4, 5, 1, 1], { engine: 'BLENDER_EEVEE' })).toBeUndefined();
+  });
+
+  test.each([
+    ['one slice on 2 cores', undefined, undefined, 2, 1],
+    ['one slice on 15 cores', undefined, undefined, 15, 1],
+    ['a slice for each 8 cores', undefined, undefined, 64, 8],
+    ['as many slices as --parallel', 4, undefined, 2, 4],
+    ['a slice for each Blender with --threads', undefined, 1, 2, 2],
+  ])('keptPace asks for at least %s', async (_, parallel, threads, cores, leastSlices) => {
+    const machine = divideMachine(parallel, threads, cores);
+    expect(await paceAfter([4, 5, 1, 1], {}, machine)).toMatchObject({ leastSlices });
+  });
 });
 
 describe('findBlenderVersion', () => {

@@ -12,6 +12,7 @@ import {
   paceFramesPerSlice,
   paceOf,
   SLICE_ORDERS,
+  savesMost,
   sliceFrames,
   sliceOfChild,
   type SliceOrder,
@@ -133,6 +134,11 @@ describe('slices', () => {
       expect(paceFramesPerSlice(frames, parallel, { frameSeconds, startSeconds })).toBe(expected);
     });
 
+    test('makes as many slices as a large machine needs', () => {
+      const pace = { frameSeconds: 0.3, startSeconds: 5, leastSlices: 8 };
+      expect(paceFramesPerSlice(80, 8, pace)).toBe(10);
+    });
+
     const seconds = () => fc.double({ min: 0, max: 1e9, noNaN: true });
     const anyCase = fc.tuple(
       fc.integer({ min: 1, max: 2_097_149 }),
@@ -163,6 +169,14 @@ describe('slices', () => {
         }),
       );
     });
+  });
+
+  test.each([
+    [{ frameSeconds: 1, freshSeconds: 2.1 }, true],
+    [{ frameSeconds: 1, freshSeconds: 2 }, false],
+    [{ frameSeconds: 1 }, false],
+  ])('savesMost of %j is %p', (pace, expected) => {
+    expect(savesMost({ ...pace, startSeconds: 1 })).toBe(expected);
   });
 
   describe('paceOf', () => {
@@ -198,6 +212,30 @@ describe('slices', () => {
       ['an impossible frame', attempt([1e9], 1e9)],
     ])('ignores %s', (_, damaged) => {
       expect(paceOf([damaged, attempt([2], 5)])).toEqual({ frameSeconds: 2, startSeconds: 3 });
+    });
+
+    describe('of frames with kept data', () => {
+      const kept = { persistentData: { savedSeconds: 1 } };
+      const off = { persistentData: { savedSeconds: 0, reason: 'little-gain' } };
+      const frames = [4, 5, 0.3, 0.3];
+
+      test('has the mean seconds of the first frames, which are from nothing', () => {
+        const pace = paceOf([attempt(frames, 12, kept), attempt([6, 7, 0.3, 0.3], 14, kept)]);
+        expect(pace).toMatchObject({ freshSeconds: 5 });
+        expect(pace?.frameSeconds).toBeCloseTo(0.3);
+      });
+
+      test('counts the first frame and the check as part of the start', () => {
+        expect(paceOf([attempt(frames, 12, kept)])?.startSeconds).toBeCloseTo(12 - 4 * 0.3);
+      });
+
+      test.each([
+        ['no slice kept data', [attempt(frames, 12)]],
+        ['a slice stopped keeping data', [attempt(frames, 12, kept), attempt(frames, 12, off)]],
+        ['no slice had four frames', [attempt([4, 5, 0.3], 12, kept)]],
+      ])('has no such seconds if %s', (_, attempts) => {
+        expect(paceOf(attempts)).not.toHaveProperty('freshSeconds');
+      });
     });
 
     test('takes the median start', () => {

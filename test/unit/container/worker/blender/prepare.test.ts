@@ -4,6 +4,7 @@ import {
   mixArgs,
   prepareBlender,
   prepareMix,
+  withDefaults,
 } from '../../../../../container/worker/blender/prepare';
 import type { WorkerContext } from '../../../../../container/worker/context';
 import { makeScratch } from '../../../../../container/worker/context';
@@ -11,6 +12,25 @@ import type { Manifest } from '../../../../../core/render/manifest';
 import { planRender } from '../../../../../core/scene/plan';
 import { CountingStorage, facts, putAll } from '../../../../support/made-scenes';
 import { useScratchFolder } from '../../../../support/scratch-folder';
+
+describe('withDefaults', () => {
+  test('takes the farm’s default where the plan does not choose', () => {
+    const options = withDefaults({ samples: 4 }, { SPOTREEL_PERSISTENT_DATA: 'off' });
+    expect(options).toEqual({ samples: 4, persistentData: 'off' });
+  });
+
+  test.each(['auto', 'on'] as const)(
+    'keeps %s of the plan, whatever the farm’s default',
+    (persistentData) => {
+      const options = withDefaults({ persistentData }, { SPOTREEL_PERSISTENT_DATA: 'off' });
+      expect(options).toEqual({ persistentData });
+    },
+  );
+
+  test.each([{}, { SPOTREEL_PERSISTENT_DATA: 'perhaps' }])('has no default from %j', (environment) => {
+    expect(withDefaults({}, environment)).toEqual({});
+  });
+});
 
 describe('blender args', () => {
   const start = {
