@@ -154,7 +154,9 @@ async function removeOldChunks() {
   for (const name of LAMBDAS) {
     const folder = join(dist, 'lambda', name);
     for (const file of await readdir(folder)) {
-      if (!written.has(join(folder, file))) await rm(join(folder, file));
+      // Another name is a file that another build is writing.
+      const isOld = file.endsWith('.js') && !written.has(join(folder, file));
+      if (isOld) await rm(join(folder, file), { force: true });
     }
   }
 }
