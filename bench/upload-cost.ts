@@ -44,7 +44,7 @@ export async function uploadCost(frames: number, folder: string): Promise<Upload
       { bucket: s3.bucket, key, etag, size },
       {
         storage: new S3Storage(client),
-        batch: counting(batch, () => (counted.batchCalls += 1)),
+        loadBatch: async () => counting(batch, () => (counted.batchCalls += 1)),
         jobQueue: 'queue',
         renderDefinitions: [{ jobDefinition: 'render' }],
         stitchDefinition: 'stitch',

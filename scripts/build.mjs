@@ -1,10 +1,10 @@
 // Bundles the command line, the worker, the Lambdas and the library into dist/, and puts the files that they read beside
 // them.
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
@@ -103,20 +103,29 @@ const partsOfSdk = build({
 });
 /**
  * `external`: only multipart uploads use it, and no Lambda makes them. With it esbuild would join fewer modules.
- * `mainFields`: the SDK's ES modules, from which esbuild can remove unused code.
+ * `mainFields`: the SDK's ES modules, from which esbuild can remove unused code. `splitting`: code behind `import()` gets
+ * files of its own, so a cold start does not read it. esbuild splits ES modules only, and Node loads CommonJS sooner.
  */
-const lambdaOptions = JSON.parse(await readFile(join(root, 'scripts/lambda-bundle.json'), 'utf8'));
-const lambdas = build({
-  ...lambdaOptions,
-  absWorkingDir: root,
-  entryPoints: Object.fromEntries(LAMBDAS.map((name) => [`${name}/index`, `lambda/${name}/handler.ts`])),
-  outdir: join(dist, 'lambda'),
-  logLevel: 'warning',
+const { split, commonJs } = JSON.parse(await readFile(join(root, 'scripts/lambda-bundle.json'), 'utf8'));
+const lambdas = LAMBDAS.map(async (name) => {
+  const { outputFiles, metafile } = await build({
+    ...split,
+    absWorkingDir: root,
+    entryPoints: { index: `lambda/${name}/handler.ts` },
+    outdir: join(dist, 'lambda', name),
+    logLevel: 'warning',
+  });
+  const converted = outputFiles.map(async ({ path, text }) => {
+    const { code } = await transform(text, commonJs);
+    return { path, contents: Buffer.from(code) };
+  });
+  return { metafile, outputFiles: await Promise.all(converted) };
 });
-const built = await Promise.all([programs, partsOfSdk, lambdas]);
+const built = await Promise.all([programs, partsOfSdk, ...lambdas]);
 for (const { outputFiles } of built)
   for (const { path, contents } of outputFiles)
     await put(path, contents, basename(path) === 'spotreel.js' ? 0o755 : 0o644);
+await removeOldChunks();
 // Files that the bundles read; the image has those of the worker, too (lib/built-files.ts).
 const forBlender = (await readdir(join(root, 'container/worker/blender'))).filter((name) =>
   name.endsWith('.py'),
@@ -138,6 +147,19 @@ for (const path of copies) {
 // For the licences in the package (scripts/package.mjs).
 const inputs = new Set(built.flatMap(({ metafile }) => Object.keys(metafile.inputs)));
 await put(join(dist, 'inputs.json'), Buffer.from(JSON.stringify([...inputs].toSorted())));
+
+/** Removes files of earlier builds from the folders of the Lambdas, which are deployed whole. */
+async function removeOldChunks() {
+  const written = new Set(built.flatMap(({ outputFiles }) => outputFiles.map(({ path }) => path)));
+  for (const name of LAMBDAS) {
+    const folder = join(dist, 'lambda', name);
+    for (const file of await readdir(folder)) {
+      // Another name is a file that another build is writing.
+      const isOld = file.endsWith('.js') && !written.has(join(folder, file));
+      if (isOld) await rm(join(folder, file), { force: true });
+    }
+  }
+}
 
 /** Replaces only changed files, each at once, as programs may be running from here. */
 async function put(path, contents, mode = 0o644) {

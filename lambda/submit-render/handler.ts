@@ -1,9 +1,9 @@
-import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
-import { ChangeMessageVisibilityCommand, SQSClient } from '@aws-sdk/client-sqs';
+import type { SNSClient } from '@aws-sdk/client-sns';
+import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSHandler } from 'aws-lambda';
 import * as z from 'zod/mini';
 import { SpotreelError } from '../../core/errors';
-import { createAwsBatch } from '../../core/jobs/aws-batch';
+import type { Batch } from '../../core/jobs/batch';
 import { renderDefinitionsSchema } from '../../core/jobs/farm';
 import { createS3Storage } from '../../core/storage/s3-storage';
 import { childUrl, keyUrl } from '../../core/storage/storage';
@@ -32,15 +32,19 @@ const environmentSchema = z.extend(commonEnvironment, {
 });
 
 const environment = readEnvironment(environmentSchema, process.env);
-const sns = new SNSClient({});
-// The region and the environment name the endpoint, as for all other services.
-const sqs = new SQSClient({ useQueueUrlAsEndpoint: false });
+// Made at their first use, which not every upload has; a cold start waits only for the rest.
+let batch: Batch | undefined;
+let sns: SNSClient | undefined;
+let sqs: SQSClient | undefined;
 const log = createLogger();
 const bucket = keyUrl('s3:', environment.BUCKET, '');
 
 const services: UploadServices = {
   storage: createS3Storage(),
-  batch: createAwsBatch(),
+  loadBatch: async () => {
+    const { createAwsBatch } = await import('../../core/jobs/aws-batch');
+    return (batch ??= createAwsBatch());
+  },
   farmName: environment.FARM_NAME,
   jobQueue: environment.JOB_QUEUE,
   renderDefinitions: readVariable(renderDefinitionsSchema, 'RENDER_JOB_DEFINITIONS', environment),
@@ -54,6 +58,8 @@ const services: UploadServices = {
   region: environment.AWS_REGION,
   now: () => new Date(),
   notify: async ({ subject, message }) => {
+    const { PublishCommand, SNSClient: Client } = await import('@aws-sdk/client-sns');
+    sns ??= new Client({});
     await sns.send(
       new PublishCommand({ TopicArn: environment.TOPIC_ARN, Subject: subject, Message: message }),
     );
@@ -78,6 +84,9 @@ export const handler: SQSHandler = async ({ Records: [record, ...others] }, { aw
   const claim = { owner, staleAfterSeconds: claimSeconds };
   const deliverAgainAfter = async (VisibilityTimeout: number): Promise<void> => {
     const { receiptHandle: ReceiptHandle } = record;
+    const { ChangeMessageVisibilityCommand, SQSClient: Client } = await import('@aws-sdk/client-sqs');
+    // The region and the environment name the endpoint, as for all other services.
+    sqs ??= new Client({ useQueueUrlAsEndpoint: false });
     await sqs.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout }));
   };
   const message = { log, deliverAgainAfter, claimSeconds };

@@ -1,27 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import type { Logger } from '../environment';
 import * as z from 'zod/mini';
 import { codeOf, SpotreelError } from '../../core/errors';
-import {
-  type CameraRender,
-  cameraRenders,
-  hasGone,
-  isUploadsFault,
-  submitRender,
-  type SubmitServices,
-} from '../../core/jobs/submit';
+import type { Batch } from '../../core/jobs/batch';
 import { parseJson } from '../../core/json';
 import { startsRender } from '../../core/render/keys';
-import type { Manifest } from '../../core/render/manifest';
-import type { RenderOptions } from '../../core/render/options';
-import type { RenderJobs } from '../../core/render/records';
-import { type EarlierRenders, findPace } from '../../core/render/render';
-import { parseUploadMetadata, type UploadWishes } from '../../core/render/upload-options';
-import { refusalOf } from '../../core/scene/findings/preflight';
-import { UPLOAD_SECONDS, WalkBudget } from '../../core/scene/project/dependencies';
-import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
-import { childUrl, type ObjectHead, type Storage } from '../../core/storage/storage';
-import { consoleUrl, type Notify, type ReportServices, reportStatus } from '../report-status';
+import { childUrl } from '../../core/storage/storage';
+import type { SceneOutcome, SceneServices } from './submit-scene';
 
 /**
  * "Object Created" of S3, sent through EventBridge. Ignores unused fields. The key is not URL-encoded, unlike in S3's own
@@ -75,114 +61,37 @@ export function parseUploadEvent(body: string): UploadEvent {
   };
 }
 
-export interface RefusalServices extends ReportServices {
-  readonly storage: Storage;
-  readonly output: URL;
-  readonly region: string;
-}
-
-/**
- * Reports in `status.json` and by a message why an upload is not rendered. Returns the id that the render would have had.
- * `wishes` are absent if they are invalid.
- */
-async function refuseUpload(
-  source: ObjectHead,
-  wishes: UploadWishes | undefined,
-  error: SpotreelError,
-  services: RefusalServices,
-): Promise<string> {
-  const { render, status } = refusalOf(source, wishes, error, services);
-  const link = consoleUrl(render.folder, services.region);
-  await reportStatus(
-    { ...status, links: { ...status.links, ...(link && { console: link }) } },
-    render,
-    services,
-  );
-  return status.renderId;
-}
-
-export interface UploadServices extends SubmitServices {
-  /** The watched bucket, such as `s3://name/`. */
-  readonly bucket: URL;
-  /** Folder of all renders. */
-  readonly output: URL;
-  /** Region of the console to which messages link. */
-  readonly region: string;
-  readonly notify: Notify;
-}
-
-interface SubmittedUpload {
-  readonly renderId: string;
-  readonly jobs: RenderJobs;
+export interface UploadServices extends Omit<SceneServices, 'batch'> {
+  /** Loads the client of AWS Batch. */
+  readonly loadBatch: () => Promise<Batch>;
 }
 
 /** The result of an event. Only `submitted` and `refused` write anything. */
 export type UploadOutcome =
-  | ({
-      readonly outcome: 'submitted';
-      /** The renders of the other cameras. */
-      readonly more?: readonly SubmittedUpload[];
-    } & SubmittedUpload)
-  | { readonly outcome: 'refused'; readonly renderId: string; readonly error: SpotreelError }
+  | SceneOutcome
   /** The object does not start a render. */
-  | { readonly outcome: 'ignored'; readonly why: 'other-bucket' | 'no-scene' }
-  /** The object was deleted or replaced meanwhile. A replacement has its own event. */
-  | { readonly outcome: 'outdated' };
+  | { readonly outcome: 'ignored'; readonly why: 'other-bucket' | 'no-scene' };
+
+/**
+ * Milliseconds to connect to S3 and send the first request. The rest of the code is loaded while S3 answers, because
+ * loading it earlier would delay a cold start.
+ */
+const REQUEST_MS = 10;
 
 /**
  * Submits the two jobs of an upload, or refuses an invalid upload and reports why. Throws for passing errors and for errors
  * of the farm; the event must then be delivered again. Events may come twice, late, at the same time or out of order.
  */
 export async function submitUpload(event: UploadEvent, services: UploadServices): Promise<UploadOutcome> {
-  const { storage, bucket, output } = services;
+  const { storage, bucket, loadBatch } = services;
   if (event.bucket !== bucket.host) return { outcome: 'ignored', why: 'other-bucket' };
   if (!startsRender(event.key)) return { outcome: 'ignored', why: 'no-scene' };
-  const url = childUrl(bucket, event.key);
-  const source = await storage.head(url);
+  const head = storage.head(childUrl(bucket, event.key));
+  // Node loads code at one go, so the request must leave first.
+  await Promise.race([head, sleep(REQUEST_MS)]);
+  const [source, { submitScene }, batch] = await Promise.all([head, import('./submit-scene'), loadBatch()]);
   if (source?.etag !== event.etag) return { outcome: 'outdated' };
-  let wishes: UploadWishes | undefined;
-  try {
-    wishes = parseUploadMetadata(source.metadata ?? {});
-    const { options, name, tags, maxCostUsd } = wishes;
-    // The time of the upload, because its event may come twice.
-    const at = source.lastModified.toISOString();
-    const { renders, examination } = await uploadedRenders(source, options, name, storage);
-    const cap = maxCostUsd === undefined ? undefined : { maxUsd: maxCostUsd / renders.length, at };
-    const submitted: SubmittedUpload[] = [];
-    // Looked up once for all cameras.
-    const earlier: EarlierRenders = new Map();
-    for (const render of renders) {
-      const request = { source, output, tags, cap, capIsPlanned: true, ...render, ...examination };
-      const findOwnPace = (plan: Manifest, folder: URL) => findPace(plan, folder, storage, earlier);
-      const paced = { ...services, findPace: findOwnPace };
-      const { manifest, jobs } = await submitRender({ ...request, reuse: 'any' }, paced);
-      submitted.push({ renderId: manifest.renderId, jobs });
-    }
-    const [first, ...more] = submitted;
-    return { outcome: 'submitted', ...first!, ...(more.length > 0 && { more }) };
-  } catch (error) {
-    if (hasGone(error, source)) return { outcome: 'outdated' };
-    if (!isUploadsFault(error)) throw error;
-    const renderId = await refuseUpload(source, wishes, error, services);
-    return { outcome: 'refused', renderId, error };
-  }
-}
-
-/** One render, or one for each camera that the upload asks for. Only then it reads the scene here. */
-async function uploadedRenders(
-  { url, etag }: ObjectHead,
-  options: RenderOptions,
-  name: string | undefined,
-  storage: Storage,
-): Promise<{ renders: CameraRender[]; examination: { examination?: SceneExamination } }> {
-  if (options.camera === undefined)
-    return { renders: [{ options, ...(name !== undefined && { name }) }], examination: {} };
-  const budget = new WalkBudget(UPLOAD_SECONDS);
-  const examination = await examineScene(url, etag, storage, undefined, budget, options);
-  return {
-    renders: cameraRenders({ source: url, etag, options }, examination, name),
-    examination: { examination },
-  };
+  return submitScene(source, { ...services, batch });
 }
 
 /** Seconds until the second delivery. Each further wait is twice as long, up to the visibility timeout of the queue. */

@@ -122,7 +122,8 @@ function s3Submission(task: FarmTask, services: UploadServices): Submission {
     await processRecord(
       sqsRecord(objectCreated(event), claim.owner),
       async (upload) => {
-        const outcome = await submitUpload(upload, { ...seenBy(delivery, services, task), ...rest });
+        const { batch, ...seen } = seenBy(delivery, services, task);
+        const outcome = await submitUpload(upload, { ...seen, ...rest, loadBatch: async () => batch });
         if (outcome.outcome === 'submitted') answer = outcome;
         const wanted = delivery.outdated ? 'outdated' : 'submitted';
         if (outcome.outcome !== wanted)

@@ -52,7 +52,7 @@ export class UploadWorld {
     const people = { notify: async (message: Notification) => void this.notifications.push(message) };
     const services = {
       storage: process.see(this.storage),
-      batch: process.see(this.batch),
+      loadBatch: async () => process.see(this.batch),
       notify: process.see(people).notify,
       jobQueue: 'queue',
       renderDefinitions: this.blenderVersions.map((blenderVersion) => ({
