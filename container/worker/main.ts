@@ -18,6 +18,8 @@ async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Pr
   const signal = watchInterruptions({ environment, process, now: Date.now });
   const threads = listenForThreads({ environment, process });
   const log = new WorkerLog((text) => void process.stdout.write(text), mostLogBytes(environment));
+  // After an error that nothing catches, `end` is not called.
+  process.once('exit', () => log.flush());
   const say = (event: WorkerEvent) => log.say(event);
   const root = await mkdtemp(join(tmpdir(), 'spotreel-'));
   try {

@@ -179,24 +179,35 @@ function killGroup({ pid }: ChildProcess): void {
 /** Writes whole lines of both streams in the order of their arrival. Returns a function that ends the log. */
 function writeLog(child: ChildProcess, log: number, onLogLine: (line: string) => void): () => void {
   let isOpen = true;
+  let text = '';
   const onLine = (line: string): void => {
     if (!isOpen) return;
     onLogLine(line);
+    text += `${timeStamp(Date.now())}${line}\n`;
+  };
+  // Once for the lines of a chunk: a frame has a hundred lines.
+  const write = (): void => {
+    if (text === '') return;
     try {
-      writeSync(log, `${timeStamp(Date.now())}${line}\n`);
+      writeSync(log, text);
     } catch {
       // A full disk must not fail the attempt; the listener still gets every line.
     }
+    text = '';
   };
   const lines = [child.stdout, child.stderr].map((stream) => {
     const streamLines = new LineSplitter(onLine, MOST_LOG_LINE_BYTES);
-    stream?.on('data', (chunk: Buffer) => streamLines.push(chunk));
+    stream?.on('data', (chunk: Buffer) => {
+      streamLines.push(chunk);
+      write();
+    });
     return streamLines;
   });
   // The program may close its standard input.
   child.stdin?.on('error', () => undefined);
   return () => {
     for (const streamLines of lines) streamLines.end();
+    write();
     isOpen = false;
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy();
     closeSync(log);

@@ -99,19 +99,31 @@ const MIB = 1024 * 1024;
 /** MiB of the log of one attempt by default; the setting `logMiB` changes it (`SPOTREEL_LOG_MIB`). */
 const USUAL_LOG_MIB = 64;
 
+/** Milliseconds for which lines of programs wait for others. */
+const HOLD_MS = 50;
+
+/** Characters of waiting lines at most. */
+const MOST_HELD = 64 * 1024;
+
 /**
  * The log of one attempt. Beyond `mostBytes` it drops and counts lines of Blender and ffmpeg. It still writes the worker's
  * own events, which are few and bounded.
+ *
+ * Lines of programs wait for others up to `holdMs`, because each write wakes the reader, and a frame has a hundred lines. The
+ * worker's own events are written at once, after the waiting lines.
  */
 export class WorkerLog {
   /** Fields of every line. */
   context: Partial<LogContext> = {};
   private bytes = 0;
   private readonly dropped = { lines: 0, bytes: 0 };
+  private held = '';
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly write: (text: string) => void,
     private readonly mostBytes: number,
+    private readonly holdMs = HOLD_MS,
   ) {}
 
   say(event: WorkerEvent): void {
@@ -122,11 +134,24 @@ export class WorkerLog {
       return;
     }
     this.bytes += size;
-    this.write(line);
+    this.held += line;
+    const mayWait = event.event === 'output' && event.program !== 'worker' && this.held.length < MOST_HELD;
+    if (mayWait) this.timer ??= setTimeout(() => this.flush(), this.holdMs);
+    else this.flush();
   }
 
-  /** Reports how much was dropped, if anything. */
+  /** Writes the waiting lines. */
+  flush(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.held === '') return;
+    this.write(this.held);
+    this.held = '';
+  }
+
+  /** Writes the waiting lines, and reports how much was dropped, if anything. */
   end(): void {
+    this.flush();
     const { lines, bytes } = this.dropped;
     if (lines === 0) return;
     const size = (bytes / MIB).toFixed(1);

@@ -102,13 +102,58 @@ describe('worker log', () => {
     log.end();
     return {
       bytes: written.join('').length,
-      events: written.map((text) => parseWorkerEvent(text.trimEnd())),
+      events: written
+        .join('')
+        .trimEnd()
+        .split('\n')
+        .map((text) => parseWorkerEvent(text)),
     };
   }
 
   test('a worker log within its limit is complete', () => {
     const { events } = logOf(MIB, [blender('Fra:1'), { event: 'frame-stored', frame: 1, seconds: 2 }]);
     expect(events).toEqual([blender('Fra:1'), { event: 'frame-stored', frame: 1, seconds: 2 }]);
+  });
+
+  describe('writes', () => {
+    beforeEach(() => jest.useFakeTimers());
+    afterEach(() => jest.useRealTimers());
+
+    function begun(): { log: WorkerLog; written: string[] } {
+      const written: string[] = [];
+      const log = new WorkerLog((text) => written.push(text), MIB);
+      log.say(blender('one'));
+      log.say(blender('two'));
+      return { log, written };
+    }
+    const two = `${JSON.stringify(blender('one'))}\n${JSON.stringify(blender('two'))}\n`;
+
+    test('a worker log joins lines of a program into one write', () => {
+      const { written } = begun();
+      expect(written).toEqual([]);
+      jest.runAllTimers();
+      expect(written).toEqual([two]);
+    });
+
+    test('a worker log writes its own events at once, after the lines before them', () => {
+      const { log, written } = begun();
+      const stored: WorkerEvent = { event: 'frame-stored', frame: 1, seconds: 2 };
+      log.say(stored);
+      expect(written).toEqual([`${two}${JSON.stringify(stored)}\n`]);
+    });
+
+    test('a worker log writes waiting lines at its end', () => {
+      const { log, written } = begun();
+      log.end();
+      jest.runAllTimers();
+      expect(written).toEqual([two]);
+    });
+
+    test('a worker log holds no more than 64 KiB', () => {
+      const { log, written } = begun();
+      log.say(blender('x'.repeat(64 * 1024)));
+      expect(written).toHaveLength(1);
+    });
   });
 
   test('a worker log over its limit drops program lines, keeps events, and reports this twice', () => {
