@@ -124,6 +124,17 @@ export function quotingHint(argv: readonly string[], isFile: (path: string) => b
   return `"${path}" is one file: put its path in quotes`;
 }
 
+/** Advice for a scene without a command; `undefined` if the first word is no scene. Calls `isFile`, otherwise pure. */
+export function sceneHint(
+  [word = '']: readonly string[],
+  isFile: (path: string) => boolean,
+): string | undefined {
+  if (!/\.blend$/i.test(word) || !isFile(word)) return undefined;
+  return `${word} is a scene: name a command before it, such as: spotreel render ${quoted(word)}`;
+}
+
+const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `"${path}"`);
+
 /** The longest run of arguments that form the path of a file, joined by spaces. */
 function joinedPath(argv: readonly string[], isFile: (path: string) => boolean): string | undefined {
   for (let count = Math.min(argv.length, MOST_JOINED); count > 1; count -= 1) {
@@ -151,7 +162,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
-    if (isExcess(error)) print(printable(quotingHint(argv, isFile)), process.stderr);
+    const hint = hintFor(error, argv);
+    if (hint !== undefined) print(printable(hint), process.stderr);
     const failedCode = await reportError(error);
     if (failedCode !== CLI_EXIT.done && argv.includes('--json'))
       process.stdout.write(`${errorJson(error)}\n`);
@@ -159,8 +171,12 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   }
 }
 
-const isExcess = (error: unknown): boolean =>
-  error instanceof CommanderError && error.code === 'commander.excessArguments';
+/** Advice beyond the message of commander. */
+function hintFor(error: unknown, argv: readonly string[]): string | undefined {
+  if (!(error instanceof CommanderError)) return undefined;
+  if (error.code === 'commander.excessArguments') return quotingHint(argv, isFile);
+  return error.code === 'commander.unknownCommand' ? sceneHint(argv, isFile) : undefined;
+}
 
 const isFile = (path: string): boolean => existsSync(path) && statSync(path).isFile();
 

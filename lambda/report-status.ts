@@ -58,8 +58,9 @@ function notificationOf(status: RenderStatus): Notification {
   const { renderId, state, source, reason, findings, frames, retry, links } = status;
   const how = retry?.why === 'memory' ? ' with more memory' : ' on On-Demand machines';
   const headline = `Render ${renderId} ${HEADLINES[state]}${state === 'rescuing' ? how : ''}`;
-  const listed = findings.slice(0, MOST_FINDINGS).map(({ message }) => `- ${message}`);
-  const more = findings.length - listed.length;
+  const others = findings.filter(({ message }) => message !== reason);
+  const listed = others.slice(0, MOST_FINDINGS).map(({ message }) => `- ${message}`);
+  const more = others.length - listed.length;
   const lines = [
     headline,
     source && `Scene: ${source.url}`,

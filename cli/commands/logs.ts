@@ -142,8 +142,8 @@ export function addLogs(command: Command, run: Run): void {
     );
   explain(withPlaceOptions(command), {
     notes:
-      'Without --frame, --slice or --stitch, logs shows the first failed slices, else the running job, ' +
-      'else the job that made the video. With --follow, a running job comes first. ' +
+      'Without --frame, --slice or --stitch, logs shows the first failed slices, else the running job, else the ' +
+      'last job. That job checks the frames and makes the video. With --follow, a running job comes first. ' +
       'Slices have the numbers of their reports, slices/N.json. ' +
       'Logs shows the last attempt, and for a frame all attempts. A retry is another job; logs shows the last job. ' +
       'Standard error names the log and how that attempt ended.',

@@ -45,15 +45,17 @@ function describeMemory(retried: NonNullable<Receipt['retriedMemory']>): string 
   return `${countOf(slices, 'slice')} rendered again with up to ${memoryMib} MiB, ${formatSeconds(machineSeconds)} of the time`;
 }
 
-function frameRows({
+/** The rows about seconds per frame. Pure. */
+export function frameRows({
   quarter,
   median,
   threeQuarters,
   slowest,
 }: NonNullable<Receipt['frameSeconds']>): Array<readonly [string, string]> {
   const [low, high] = [quarter, threeQuarters].map(formatExactSeconds);
+  const spread = low === high ? '' : `, half of them ${low} to ${high}`;
   return [
-    ['a frame', `${formatExactSeconds(median)} (median), half of them ${low} to ${high}`],
+    ['a frame', `${formatExactSeconds(median)} (median)${spread}`],
     ['slowest', `frame ${slowest.frame}, ${formatExactSeconds(slowest.seconds)}`],
   ];
 }

@@ -5,7 +5,7 @@ import type { ShotTest } from './test-shot';
 export function spreadAssumption(count: number): string {
   if (count === 1)
     return 'a single frame does not show how much frames differ: low and high are 10 % off, the usual difference between equal frames';
-  return `low and high: every frame is as fast as the fastest, or as slow as the slowest, of ${count} test frames, and 10 % beyond; frames unlike all of these are not covered`;
+  return `low and high: every frame is as fast as the fastest, or as slow as the slowest, of ${count} test frames, plus 10 %; frames unlike all of these are not covered`;
 }
 
 /** How fast the other place is. Pure. */

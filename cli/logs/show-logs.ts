@@ -65,7 +65,7 @@ function messageOfLine(text: string, event: WorkerEvent | undefined): string {
     case 'frame-failed':
       return `frame ${event.frame} failed${event.final ? '' : ', retrying'}: ${event.reason}`;
     case 'stitching':
-      return `${event.frames} of ${countOf(event.total, 'frame')} ${event.total === 1 ? 'is' : 'are'} in the video`;
+      return `${event.frames} of ${countOf(event.total, 'frame')} ${event.total === 1 ? 'is' : 'are'} done`;
     case 'output':
       return event.program === 'blender' ? event.line : `${event.program}: ${event.line}`;
     case 'warning':

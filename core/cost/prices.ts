@@ -168,7 +168,7 @@ export function tablePrices(pool: MachinePool, region: string): VcpuPrices {
     at: TABLE_DATE,
     region,
     notes: [
-      `Spot prices are taken for ${SPOT_SHARE.low * 100} to ${SPOT_SHARE.high * 100} % of On-Demand prices, which is usual and no promise`,
+      `Spot prices are assumed at ${SPOT_SHARE.low * 100} to ${SPOT_SHARE.high * 100} % of On-Demand prices, which is usual but not guaranteed`,
       ...notes,
     ],
   };

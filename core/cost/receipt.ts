@@ -54,7 +54,7 @@ export interface RenderCost {
 
 /** Costs that the estimate excludes, for people. */
 export const NOT_IN_COST =
-  'not in it: starting of machines, parts of machines that no job uses, machines that wait for a job (warmMinutes), disks, public addresses, storage, requests, logs, transfer, tax';
+  'not included: starts of machines, parts of machines that no job uses, machines that wait for a job (warmMinutes), disks, public addresses, storage, requests, logs, transfer, tax';
 
 /** Machines of slices and of the stitch job. Both are empty if a render asks for GPUs and the farm has none. Pure. */
 export function machinePools(machines: Machines, onGpu: boolean): Record<keyof RenderPrices, MachinePool> {

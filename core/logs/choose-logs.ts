@@ -201,7 +201,7 @@ function pick(
 }
 
 /**
- * The jobs to show if the user does not choose: failed ones, else running ones, else the job that made the video. With `follow`, running
+ * The jobs to show if the user does not choose: failed ones, else running ones, else the last job. With `follow`, running
  * ones come first. Empty if no job has run yet.
  */
 export async function chooseLogs(
@@ -224,7 +224,7 @@ export async function chooseLogs(
   }
   const made = videos.findLast((video) => video && attemptsOf(video).length > 0);
   if (!made) return { jobs: [], why: 'no job of this render has run yet', ended };
-  return { jobs: [videoLogs(made.jobId)], why: 'the job that made the video', ended };
+  return { jobs: [videoLogs(made.jobId)], why: 'the job that checks the frames and makes the video', ended };
 }
 
 const FORGOTTEN =

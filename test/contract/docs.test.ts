@@ -63,6 +63,28 @@ test('a link to a missing file or heading is found', () => {
   ]);
 });
 
+/** Names of programs in a page that no file of the repository has. Names with `/` may lack their first folders. */
+function unknownFiles(text: string, files: readonly string[]): string[] {
+  const names = [...proseOf(text).matchAll(/`([\w./-]+\.(?:ts|mjs|py|pl))`/g)].map(([, name]) => name!);
+  return names.filter((name) => !files.some((path) => `/${path}`.endsWith(`/${name}`)));
+}
+
+test('CONTRIBUTING.md and the decisions name existing files', () => {
+  const files = sourceFiles([''], ['.ts', '.mjs', '.py', '.pl']).map(({ path }) => path);
+  const pages = PAGES.filter(({ path }) => path === 'CONTRIBUTING.md' || path.startsWith('docs/adr/'));
+  expect(
+    pages.flatMap(({ path, text }) => unknownFiles(text, files).map((name) => `${path}: ${name}`)),
+  ).toEqual([]);
+});
+
+test('a name of a missing file is found', () => {
+  const files = ['core/render/render.ts', 'render_frames.py'];
+  expect(unknownFiles('`render/render.ts` `render_frames.py` `nder.ts` `video/sound.ts`', files)).toEqual([
+    'nder.ts',
+    'video/sound.ts',
+  ]);
+});
+
 test('each page of docs is reached by links from the README', () => {
   const reached = new Set<string>(['README.md']);
   for (const page of reached) {

@@ -162,7 +162,7 @@ test("logs --farm reads the farm's log group if a job names none", async () => {
   described = () => [parent({ SUCCEEDED: 4 }), job('s', 'SUCCEEDED', { container })];
   const { exitCode, stdout } = await spotreel(['logs', '--stitch', '--farm', 'films'], { environment });
   expect(exitCode).toBe(0);
-  expect(stdout).toContain('video, attempt 1  8 of 8 frames are in the video\n');
+  expect(stdout).toContain('video, attempt 1  8 of 8 frames are done\n');
 });
 
 test('logs --follow shows the next attempt, to the end', async () => {

@@ -32,11 +32,9 @@ test("logs shows real Blender's lines of a video, a slice or a frame in three fo
   const video = await logs();
   expect(video).toMatchObject({ exitCode: 0 });
   expect(video.stderr).toMatch(
-    /^the job that made the video\nthe video, attempt 1: exit code 0 \(log stream logs\/[^)]+\)\n$/,
+    /^the job that checks the frames and makes the video\nthe video, attempt 1: exit code 0 \(log stream logs\/[^)]+\)\n$/,
   );
-  expect(video.stdout).toMatch(
-    /^\d{4}-\d\d-\d\d [\d:]+ {2}video, attempt 1 {2}8 of 8 frames are in the video$/m,
-  );
+  expect(video.stdout).toMatch(/^\d{4}-\d\d-\d\d [\d:]+ {2}video, attempt 1 {2}8 of 8 frames are done$/m);
 
   const slice = await logs('shot', '--slice', '1');
   expect(slice).toMatchObject({ exitCode: 0 });
@@ -76,7 +74,7 @@ if (runsHeavy('commands'))
     expect(failed.stdout).toMatch(/frame 6 failed: Error: the fake was told to fail/);
     expect(failed.stdout).toMatch(/error: frames-failed: /);
     // The job that made the partial video.
-    expect((await logs('shot', '--stitch')).stdout).toContain('8 of 8 frames are in the video');
+    expect((await logs('shot', '--stitch')).stdout).toContain('8 of 8 frames are done');
 
     const never = await logs('shot', '--slice', '0', '--attempt', '2');
     expect(never).toMatchObject({ exitCode: 1, stdout: '' });

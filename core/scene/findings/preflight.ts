@@ -67,6 +67,8 @@ function groupErrors(
 
 const ALLOW = 'render with --allow-scripts if you trust this scene';
 
+const WITHOUT_THEM = `do not run: Spotreel renders without them; ${ALLOW}`;
+
 /** Findings about scripts of a scene or of its library. Pure. */
 function scriptFindings(
   { scripts }: BlendContents,
@@ -77,9 +79,7 @@ function scriptFindings(
   if (allowScripts) return running(scripts, of);
   const { texts, driverExpressions, freestyleModules, unsafeNames, scriptNodes } = scripts;
   const without = (all: readonly string[]): string =>
-    all.length > 1
-      ? `do not run: Spotreel renders without them; ${ALLOW}`
-      : `does not run: Spotreel renders without it; ${ALLOW}`;
+    all.length > 1 ? WITHOUT_THEM : `does not run: Spotreel renders without it; ${ALLOW}`;
   const findings: PreflightFinding[] = [];
   if (texts.length > 0) findings.push(finding('scripts-off', `${registered(texts)}${of} ${without(texts)}`));
   if (driverExpressions > 0) {
@@ -97,7 +97,7 @@ function scriptFindings(
     findings.push(finding('freestyle-names', message));
   }
   if (scriptNodes.length > 0)
-    findings.push(finding('osl-scripts', `${nodes(scriptNodes)}${of} ${without(scriptNodes)}`));
+    findings.push(finding('osl-scripts', `${nodes(scriptNodes)}${of} ${WITHOUT_THEM}`));
   return findings;
 }
 

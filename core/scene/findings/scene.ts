@@ -216,6 +216,11 @@ const OWN_VIEWS: ReadonlySet<string> = new Set([
   'Film',
 ]);
 
+/** Views of HDR displays (Rec.2100-PQ, Rec.2100-HLG) in the configuration of Blender 5.2.3. */
+const OWN_HDR_VIEW = /^(?:AgX|ACES 1\.3|ACES 2\.0) - (?:SDR|HDR \d{3,4} nits)$/;
+
+const isOwnView = (view: string): boolean => OWN_VIEWS.has(view) || OWN_HDR_VIEW.test(view);
+
 /** Views that Blender replaces with equivalent ones on opening. */
 const RENAMED_VIEWS: ReadonlySet<string> = new Set(['', 'Default']);
 
@@ -243,7 +248,7 @@ export function colorFindings(
 ): PreflightFinding[] {
   const view = chosenScene(facts, options)?.colors?.view ?? '';
   const tooNew = colorConfig && blender ? ocioTooNew(colorConfig, blender) : [];
-  if (colorConfig ? hasView(colorConfig, view) : hasOwnColors || OWN_VIEWS.has(view)) return tooNew;
+  if (colorConfig ? hasView(colorConfig, view) : hasOwnColors || isOwnView(view)) return tooNew;
   const name = `view "${printableName(view)}"`;
   const message = colorConfig
     ? `${name} is missing in the OCIO configuration ${colorConfig.location}, and Blender would render with another view; use the configuration of the scene with --ocio, or choose another view in Render Properties > Color Management`

@@ -1,4 +1,4 @@
-import { buildProgram, namedCommand, quotingHint } from '../../../cli/main';
+import { buildProgram, namedCommand, quotingHint, sceneHint } from '../../../cli/main';
 
 const isFile = (path: string): boolean => path === 'my last film.blend';
 
@@ -44,4 +44,19 @@ test('buildProgram ends its help with the first commands to run', async () => {
     '  spotreel inspect shot.blend',
     '  spotreel render shot.blend',
   ]);
+});
+
+test.each([
+  ['shot.blend', 'shot.blend is a scene: name a command before it, such as: spotreel render shot.blend'],
+  [
+    'my film.blend',
+    'my film.blend is a scene: name a command before it, such as: spotreel render "my film.blend"',
+  ],
+  ['redner', undefined],
+])('sceneHint advises %j with %j', (word, hint) => {
+  expect(sceneHint([word], (path) => path.endsWith('.blend'))).toBe(hint);
+});
+
+test('sceneHint has no advice for a missing scene', () => {
+  expect(sceneHint(['gone.blend'], () => false)).toBeUndefined();
 });

@@ -105,6 +105,17 @@ describe('report status', () => {
     ]);
   });
 
+  test('reportStatus names each fault of a refused scene once', async () => {
+    const { render, told, services } = setUp();
+    const findings = ['no scene', 'no camera'].map((message) => ({
+      code: 'scene-missing',
+      severity: 'error' as const,
+      message,
+    }));
+    await reportStatus({ ...refused, findings }, render, services);
+    expect(told[0]?.message).toContain('Reason: no scene\n- no camera\nFolder:');
+  });
+
   test('reportStatus sends no second message for a better reason', async () => {
     const { render, told, services, read } = setUp();
     await reportStatus(stitchFailed, render, services);

@@ -32,7 +32,7 @@ describe('a line of a log', () => {
     ['frame 12 was already stored', { event: 'frame-kept', frame: 12 }],
     ['frame 12 failed, retrying: why', { event: 'frame-failed', frame: 12, reason: 'why', final: false }],
     ['frame 12 failed: why', { event: 'frame-failed', frame: 12, reason: 'why', final: true }],
-    ['5 of 9 frames are in the video', { event: 'stitching', frames: 5, total: 9 }],
+    ['5 of 9 frames are done', { event: 'stitching', frames: 5, total: 9 }],
     ['Fra:12 Mem:1M', { event: 'output', program: 'blender', line: 'Fra:12 Mem:1M' }],
     ['ffmpeg: no', { event: 'output', program: 'ffmpeg', line: 'no' }],
     ['error: disk-full: no room', { event: 'error', code: 'disk-full', message: 'no room' }],

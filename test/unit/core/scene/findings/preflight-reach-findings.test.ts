@@ -280,6 +280,14 @@ describe('script findings', () => {
     );
   });
 
+  test('OSL shaders of one user are reported in the plural', async () => {
+    const none = { texts: [], driverExpressions: 0, freestyleModules: [], unsafeNames: [] };
+    const { findings } = await check({ scripts: { ...SCRIPTS, ...none } });
+    expect(findings.map(({ message }) => message)).toEqual([
+      expect.stringContaining('OSL shaders in material "Wood" do not run: Spotreel renders without them'),
+    ]);
+  });
+
   test('a farm without scripts refuses a scene that requests them, even with --force', async () => {
     const placeFaults = [new SpotreelError('scripts-refused', 'usage', 'this farm does not allow scripts')];
     const checked = await check({ placeFaults, options: { allowScripts: true, force: true } });

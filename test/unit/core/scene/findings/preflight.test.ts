@@ -84,6 +84,13 @@ describe('blender findings', () => {
         [],
       ],
       ["a view of Blender's own", { scene: { colors: { display: 'sRGB', view: 'AgX', look: 'None' } } }, []],
+      ...['AgX - HDR 1000 nits', 'AgX - SDR', 'ACES 1.3 - HDR 4000 nits', 'ACES 2.0 - HDR 500 nits'].map(
+        (view): [string, Case, string[]] => [
+          `Blender's own view ${view} of an HDR display`,
+          { scene: { colors: { display: 'Rec.2100-PQ', view, look: 'None' } }, options: { video: 'hevc' } },
+          [],
+        ],
+      ),
       [
         'a node tree of an add-on',
         { held: { addonTrees: ['an_AnimationNodeTree'] } },
