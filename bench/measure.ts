@@ -14,6 +14,9 @@ export interface Measured {
  */
 const LOOK_EVERY = 1000;
 
+/** Of /proc, on all usual machines. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+const TICKS_PER_SECOND = 100;
+
 /** Runs a program to its end. Throws if it fails. */
 export async function measure(
   argv: readonly string[],
@@ -59,6 +62,21 @@ function peakMemoryOf(isOwn: (commandLine: string) => boolean): number {
     .filter((pid) => isOwn(read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')))
     .map((pid) => /VmHWM:\s+(\d+) kB/.exec(read(`/proc/${pid}/status`))?.[1]);
   return Math.max(0, ...peaks.map((kilobytes) => Number(kilobytes ?? 0) * 1024));
+}
+
+/** User and system seconds so far of the running processes picked by their command lines. Linux only. */
+export function cpuSecondsOf(isOwn: (commandLine: string) => boolean): number {
+  const ticks = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => isOwn(read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')))
+    .map((pid) => {
+      // After the name in brackets, which may contain spaces.
+      const fields = read(`/proc/${pid}/stat`)
+        .replace(/^.*\) /s, '')
+        .split(' ');
+      return Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
+    });
+  return ticks.reduce((sum, count) => sum + count, 0) / TICKS_PER_SECOND;
 }
 
 function read(path: string): string {

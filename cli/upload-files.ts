@@ -5,6 +5,7 @@ import { SpotreelError } from '../core/errors';
 import { SUBMITTED_FOLDER } from '../core/render/keys';
 import type { FoundFile } from '../core/scene/project/find-files';
 import { hashFiles, stampOf } from '../core/storage/hash-files';
+import { QuickDisk } from '../core/storage/quick-files';
 import { hasContentOf } from '../core/storage/s3-reads';
 import {
   childUrl,
@@ -255,10 +256,12 @@ export async function headsOf(
   record: UploadRecord,
   { meter, now }: UploadView,
 ): Promise<ObjectHead[]> {
+  const disk = new QuickDisk();
   const known = await mapConcurrently(files, ASKED_AT_ONCE, async ({ url }) => {
-    const stats = await stat(filePath(url), { bigint: true }).catch(() => undefined);
+    const path = filePath(url);
+    const stats = await disk.stats(path);
     if (!stats?.isFile()) return undefined;
-    const etag = record.md5Of(filePath(url), stampOf(stats));
+    const etag = record.md5Of(path, stampOf(stats));
     return etag === undefined
       ? undefined
       : { url, size: Number(stats.size), lastModified: stats.mtime, etag };

@@ -44,6 +44,7 @@ const ABSENT = new Set(['ENOENT', 'ENOTDIR']);
 
 /** Objects as files of this machine, at `file:` URLs. `contentType` and `metadata` are not kept. */
 export class FileStorage implements Storage {
+  protected readonly entryAt: typeof entryOf = entryOf;
   async head(url: URL): Promise<ObjectHead | undefined> {
     const path = filePath(requireObject(url));
     const handle = await openFile(path, url);
@@ -103,7 +104,7 @@ export class FileStorage implements Storage {
     const files = entries.filter((entry) => !entry.isDirectory());
     for (let start = 0; start < files.length; start += STATS_AT_ONCE) {
       const some = files.slice(start, start + STATS_AT_ONCE);
-      const found = await Promise.all(some.map(({ name }) => entryOf(path, name)));
+      const found = await Promise.all(some.map(({ name }) => this.entryAt(path, name)));
       yield* found.filter((entry) => entry !== undefined);
     }
   }
@@ -250,7 +251,7 @@ async function infoOf(path: string): Promise<ObjectInfo | undefined> {
 }
 
 /** `undefined` for a link to a folder, and for an entry that was deleted since its folder was read. */
-async function entryOf(folder: string, name: string): Promise<FolderEntry | undefined> {
+export async function entryOf(folder: string, name: string): Promise<FolderEntry | undefined> {
   const path = join(folder, name);
   try {
     const object = await infoOf(path);

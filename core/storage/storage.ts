@@ -215,13 +215,13 @@ export function bucketAndKey(url: URL): BucketAndKey {
 
 /** The one way to make the URL of a key, so that equal keys have equal `href`. Throws `bad-url`. */
 export function keyUrl(protocol: BucketProtocol, bucket: string, key: string): URL {
-  const empty = new URL(`${protocol}//bucket/`);
-  if (!BUCKET.test(bucket)) throw badUrl(empty, `"${bucket}" is not a bucket name; give s3://bucket/key`);
-  refuseDots(key, empty);
+  const empty = () => new URL(`${protocol}//bucket/`);
+  if (!BUCKET.test(bucket)) throw badUrl(empty(), `"${bucket}" is not a bucket name; give s3://bucket/key`);
+  if (hasDots(key)) refuseDots(key, empty());
   try {
     return new URL(`${protocol}//${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`);
   } catch (error) {
-    throw badUrl(empty, `the key "${key}" is not valid Unicode; rename the file`, error);
+    throw badUrl(empty(), `the key "${key}" is not valid Unicode; rename the file`, error);
   }
 }
 
@@ -264,10 +264,12 @@ export function sortByKey<T>(items: Iterable<T>, keyOf: (item: T) => string): T[
 
 /** `URL` removes `.` and `..` even if they are encoded, so no URL can address such a key. */
 function refuseDots(key: string, url: URL): void {
-  if (key.split('/').some((segment) => segment === '.' || segment === '..')) {
+  if (hasDots(key)) {
     throw badUrl(url, `"${key}" contains the folder "." or ".."; remove it from the key`);
   }
 }
+
+const hasDots = (key: string): boolean => /(?:^|\/)\.\.?(?:\/|$)/.test(key);
 
 function parseFileUrl(text: string, cwd: string): URL {
   try {

@@ -1,6 +1,6 @@
 import { mapConcurrently } from '../../concurrency';
 import { MOST_DEPENDENCIES } from '../../render/manifest';
-import { realPlace } from '../../storage/file-writes';
+import { QuickDisk } from '../../storage/quick-files';
 import { filePath, type Storage } from '../../storage/storage';
 import { printableName } from '../../text';
 import type { DependencyKind } from '../contents/blend-contents';
@@ -28,10 +28,10 @@ export interface JudgedUploads {
   readonly outside: readonly OutsideFile[];
 }
 
-/** A folder of this machine, as written and after following links. */
+/** A folder of this machine, as written and after following links; the segments of its paths. */
 interface Folder {
-  readonly url: URL;
-  readonly real: URL;
+  readonly written: readonly string[];
+  readonly real: readonly string[];
 }
 
 interface Looked {
@@ -52,9 +52,11 @@ export async function judgeUploads(
   const files = uploadable(project.dependencies);
   // The preflight refuses scenes with more files.
   if (files.size > MOST_DEPENDENCIES) return { examination, outside: [] };
-  const base: Folder = { url: folder, real: (await realPlace(folder)) ?? folder };
+  const disk = new QuickDisk();
+  const realFolder = (await disk.realPlace(folder)) ?? folder;
+  const base: Folder = { written: filePath(folder).split('/'), real: filePath(realFolder).split('/') };
   const looks = await mapConcurrently([...files.values()], JUDGED_AT_ONCE, async (file) => {
-    return [file.path, await look(file, storage)] as const;
+    return [file.path, await look(file, storage, disk)] as const;
   });
   const looked = new Map(looks);
   const whyNot = (kind: DependencyKind, file: FoundFile): string | undefined =>
@@ -62,7 +64,7 @@ export async function judgeUploads(
   const dependencies = project.dependencies.map((found) => (found.isAbsolute ? found : judge(found, whyNot)));
   const outside = [...uploadable(dependencies).values()].flatMap(({ path, url, size }) => {
     const real = looked.get(path)?.real;
-    if (!real || isBelow(real, base.real)) return [];
+    if (!real || isBelow(real, realFolder)) return [];
     return [{ path: filePath(url), realPath: filePath(real), size }];
   });
   return { examination: { ...examination, project: { ...project, dependencies } }, outside };
@@ -88,8 +90,8 @@ function judge(
 }
 
 /** `undefined` if the file disappeared. */
-async function look({ url }: FoundFile, storage: Storage): Promise<Looked | undefined> {
-  const real = await realPlace(url);
+async function look({ url }: FoundFile, storage: Storage, disk: QuickDisk): Promise<Looked | undefined> {
+  const real = await disk.realPlace(url);
   if (!real) return undefined;
   const source = await storage.open(url);
   try {
@@ -107,21 +109,22 @@ function refusal(
   base: Folder,
 ): string | undefined {
   if (!looked) return 'it no longer exists';
+  const realPath = filePath(looked.real);
   const places = [
-    ['', pathFrom(base.url, url)],
-    [' where it leads', pathFrom(base.real, looked.real)],
+    ['', pathFrom(base.written, filePath(url))],
+    [' where it leads', pathFrom(base.real, realPath)],
   ] as const;
   for (const [where, path] of places) {
     const hidden = path.split('/').find((segment) => segment.startsWith('.'));
     if (hidden !== undefined) return `"${printableName(hidden)}" is hidden${where}`;
     if (!isAsset(kind, path)) return `its name${where} ends like no file of its kind that Blender reads`;
   }
-  return isTextInstead(filePath(looked.real), looked.start) ? 'its content is text' : undefined;
+  return isTextInstead(realPath, looked.start) ? 'its content is text' : undefined;
 }
 
-/** The path of `url` below the innermost folder that contains it and `from`. */
-function pathFrom(from: URL, url: URL): string {
-  const [folder, path] = [filePath(from).split('/'), filePath(url).split('/')];
+/** The path of a file below the innermost folder that contains it and `folder`. */
+function pathFrom(folder: readonly string[], file: string): string {
+  const path = file.split('/');
   const differs = path.findIndex((segment, index) => segment !== folder[index]);
   return path.slice(differs < 0 ? path.length : differs).join('/');
 }
