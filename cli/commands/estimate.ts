@@ -22,7 +22,7 @@ import {
 import { denoiserFor, divideMachine, hasDisplay, hasOwnColors } from '../local/farm';
 import { listenForStop, reportFindings, say } from '../output';
 import { findSource, localFolder, ocioOption, type OptionFlags, renderOptionsOf } from '../place';
-import { confirmUploads, examineForUpload, openUploadStorage, type UploadFlags } from '../upload';
+import { confirmUploads, examineForUpload, openUploadStorage, type UploadFlags } from '../upload/upload';
 
 interface EstimateFlags extends OptionFlags, UploadFlags {
   readonly testFrames: number;

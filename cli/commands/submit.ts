@@ -6,8 +6,8 @@ import { TEST_FRAMES } from '../estimate/test-shot';
 import { explain, type Run, usDollars, withRenderOptions, withUploadOptions, zeroOrMore } from '../help';
 import { createMeter, listenForStop, onStopSignal, reportFindings, say } from '../output';
 import { type OptionFlags, renderOptionsOf } from '../place';
-import { submitRender, type SubmitView } from '../submit-render';
-import { confirmUploads, type UploadFlags } from '../upload';
+import { submitRender, type SubmitView } from '../upload/submit-render';
+import { confirmUploads, type UploadFlags } from '../upload/upload';
 
 interface SubmitFlags extends OptionFlags, UploadFlags {
   readonly input?: string;

@@ -10,7 +10,7 @@ import type { ObjectInfo } from '../../core/storage/storage';
 import { countOf } from '../../core/text';
 import type { Reading } from '../output';
 import { linesToOpen } from '../place';
-import { formatMebibytes } from '../upload-files';
+import { formatMebibytes } from '../upload/upload-files';
 import { fetchObject, type FetchServices, isWhole, makeFolderOf } from './fetch';
 
 /** The files that the user wants. */

@@ -28,8 +28,8 @@ import { LocalRender } from '../local/render';
 import type { ProgressView } from '../local/run';
 import type { Meter } from '../output';
 import { lookAtRender } from '../place';
-import { uploadProject } from '../upload';
-import type { UploadView } from '../upload-files';
+import { uploadProject } from '../upload/upload';
+import type { UploadView } from '../upload/upload-files';
 import type { AskedFarm } from './farm';
 
 /** Default folder of test frames, outside the renders that `status` and `list` show. */

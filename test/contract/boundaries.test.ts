@@ -54,7 +54,7 @@ const MAY_USE_SDK = [
   /^cli\/doctor\/aws-[^/]*\.ts$/,
   /^cli\/prove\/aws-[^/]*\.ts$/,
   /^cli\/place\.ts$/,
-  /^cli\/submit-render\.ts$/,
+  /^cli\/upload\/submit-render\.ts$/,
 ];
 
 const files = sourceFiles(['core', 'lambda', 'container', 'lib', 'cli', 'bin'], ['.ts']);

@@ -1,18 +1,18 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { confirmUploads, describeOutside, uploadProject } from '../../../cli/upload';
-import type { UploadView } from '../../../cli/upload-files';
-import { startsRender } from '../../../core/render/keys';
-import type { Dependency } from '../../../core/scene/contents/blend-contents';
-import { preflight } from '../../../core/scene/findings/preflight';
-import { walkDependencies } from '../../../core/scene/project/examine';
-import { projectRootOf, segmentsOf } from '../../../core/scene/project/paths';
-import { FileStorage } from '../../../core/storage/file-storage';
-import { routeStorage } from '../../../core/storage/open-storage';
-import { filePath, fileUrl, type ObjectHead } from '../../../core/storage/storage';
-import { contents, CountingStorage, dependency, facts, readJsonContents } from '../../support/made-scenes';
-import { MemoryStorage } from '../../support/memory-storage';
-import { useScratchFolder } from '../../support/scratch-folder';
+import { confirmUploads, describeOutside, uploadProject } from '../../../../cli/upload/upload';
+import type { UploadView } from '../../../../cli/upload/upload-files';
+import { startsRender } from '../../../../core/render/keys';
+import type { Dependency } from '../../../../core/scene/contents/blend-contents';
+import { preflight } from '../../../../core/scene/findings/preflight';
+import { walkDependencies } from '../../../../core/scene/project/examine';
+import { projectRootOf, segmentsOf } from '../../../../core/scene/project/paths';
+import { FileStorage } from '../../../../core/storage/file-storage';
+import { routeStorage } from '../../../../core/storage/open-storage';
+import { filePath, fileUrl, type ObjectHead } from '../../../../core/storage/storage';
+import { contents, CountingStorage, dependency, facts, readJsonContents } from '../../../support/made-scenes';
+import { MemoryStorage } from '../../../support/memory-storage';
+import { useScratchFolder } from '../../../support/scratch-folder';
 
 describe('confirmUploads', () => {
   const MIB = 1024 * 1024;

@@ -1,12 +1,12 @@
-import { mapConcurrently } from '../core/concurrency';
-import { SUBMITTED_FOLDER } from '../core/render/keys';
+import { mapConcurrently } from '../../core/concurrency';
+import { SUBMITTED_FOLDER } from '../../core/render/keys';
 import {
   bucketAndKey,
   childUrl,
   type ObjectHead,
   type ObjectInfo,
   type Storage,
-} from '../core/storage/storage';
+} from '../../core/storage/storage';
 
 /** Requests for objects, and listings, at a time. */
 const ASKED_AT_ONCE = 16;

@@ -1,24 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { BatchClient } from '@aws-sdk/client-batch';
 import { SSMClient } from '@aws-sdk/client-ssm';
-import { SpotreelError } from '../core/errors';
-import { AwsBatch } from '../core/jobs/aws-batch';
-import { readFarm } from '../core/jobs/aws-farm';
+import { SpotreelError } from '../../core/errors';
+import { AwsBatch } from '../../core/jobs/aws-batch';
+import { readFarm } from '../../core/jobs/aws-farm';
 import {
   blenderFor,
   type FarmDescription,
   farmTargets,
   type JobTargets,
   targetFaults,
-} from '../core/jobs/farm';
-import { cameraRenders, type RenderRequest, submitRender as submitJobs } from '../core/jobs/submit';
-import type { Finding } from '../core/render/manifest';
-import { formatTags, type RenderOptions, type Tags } from '../core/render/options';
-import type { EarlierRenders } from '../core/render/render';
-import { describeSlicing } from '../core/render/slices';
-import { preflight, type Preflight, refuseErrors } from '../core/scene/findings/preflight';
-import type { SceneExamination } from '../core/scene/project/examine';
-import { cacheFolder } from '../core/storage/file-writes';
+} from '../../core/jobs/farm';
+import { cameraRenders, type RenderRequest, submitRender as submitJobs } from '../../core/jobs/submit';
+import type { Finding } from '../../core/render/manifest';
+import { formatTags, type RenderOptions, type Tags } from '../../core/render/options';
+import type { EarlierRenders } from '../../core/render/render';
+import { describeSlicing } from '../../core/render/slices';
+import { preflight, type Preflight, refuseErrors } from '../../core/scene/findings/preflight';
+import type { SceneExamination } from '../../core/scene/project/examine';
+import { cacheFolder } from '../../core/storage/file-writes';
 import {
   childUrl,
   formatLocation,
@@ -26,14 +26,14 @@ import {
   type ObjectHead,
   parseLocation,
   type Storage,
-} from '../core/storage/storage';
-import { countOf, formatUsd, printableName } from '../core/text';
-import { refuseAbove } from './estimate/estimate-shot';
-import { farmPrices, sizeOf } from './estimate/farm';
-import { type Shot, TEST_FRAMES } from './estimate/test-shot';
-import type { Meter } from './output';
-import { paceOnFarm } from './estimate/pace';
-import { findSource, ocioOption, placeFlags, renderOptionsOf } from './place';
+} from '../../core/storage/storage';
+import { countOf, formatUsd, printableName } from '../../core/text';
+import { refuseAbove } from '../estimate/estimate-shot';
+import { farmPrices, sizeOf } from '../estimate/farm';
+import { type Shot, TEST_FRAMES } from '../estimate/test-shot';
+import type { Meter } from '../output';
+import { paceOnFarm } from '../estimate/pace';
+import { findSource, ocioOption, placeFlags, renderOptionsOf } from '../place';
 import { examineForUpload, openUploadStorage, type UploadedProject, uploadProject } from './upload';
 import { beginUpload, type BegunUpload, type UploadView } from './upload-files';
 

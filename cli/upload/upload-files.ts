@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { mapConcurrently } from '../core/concurrency';
-import { SpotreelError } from '../core/errors';
-import { SUBMITTED_FOLDER } from '../core/render/keys';
-import type { FoundFile } from '../core/scene/project/find-files';
-import { hashFiles, stampOf } from '../core/storage/hash-files';
-import { QuickDisk } from '../core/storage/quick-files';
-import { hasContentOf } from '../core/storage/s3-reads';
+import { mapConcurrently } from '../../core/concurrency';
+import { SpotreelError } from '../../core/errors';
+import { SUBMITTED_FOLDER } from '../../core/render/keys';
+import type { FoundFile } from '../../core/scene/project/find-files';
+import { hashFiles, stampOf } from '../../core/storage/hash-files';
+import { QuickDisk } from '../../core/storage/quick-files';
+import { hasContentOf } from '../../core/storage/s3-reads';
 import {
   childUrl,
   filePath,
@@ -15,10 +15,10 @@ import {
   type ObjectHead,
   type Storage,
   StorageError,
-} from '../core/storage/storage';
-import { formatSeconds } from '../core/text';
+} from '../../core/storage/storage';
+import { formatSeconds } from '../../core/text';
 import { findUploaded } from './find-uploaded';
-import type { Meter, Reading } from './output';
+import type { Meter, Reading } from '../output';
 import { UploadRecord } from './upload-record';
 
 /** Hex digits of a file's hash in its folder name; collisions are practically impossible. */

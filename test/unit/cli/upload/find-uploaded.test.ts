@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { findUploaded } from '../../../cli/find-uploaded';
-import type { ObjectHead, ObjectInfo } from '../../../core/storage/storage';
-import { MemoryStorage } from '../../support/memory-storage';
+import { findUploaded } from '../../../../cli/upload/find-uploaded';
+import type { ObjectHead, ObjectInfo } from '../../../../core/storage/storage';
+import { MemoryStorage } from '../../../support/memory-storage';
 
 const UPLOADS = new URL('memory://films/uploads/');
 

@@ -1,32 +1,32 @@
 import { dirname, join } from 'node:path';
-import { SpotreelError } from '../core/errors';
-import type { RenderOptions } from '../core/render/options';
-import type { FoundDependency } from '../core/scene/project/dependencies';
-import { examineScene, type SceneExamination } from '../core/scene/project/examine';
-import type { FoundFile } from '../core/scene/project/find-files';
-import { isBelow, type ProjectRoot } from '../core/scene/project/paths';
-import { type JudgedUploads, judgeUploads, type OutsideFile } from '../core/scene/project/uploads';
-import { realPlace } from '../core/storage/file-writes';
-import { routeStorage } from '../core/storage/open-storage';
-import { QuickFileStorage } from '../core/storage/quick-files';
+import { SpotreelError } from '../../core/errors';
+import type { RenderOptions } from '../../core/render/options';
+import type { FoundDependency } from '../../core/scene/project/dependencies';
+import { examineScene, type SceneExamination } from '../../core/scene/project/examine';
+import type { FoundFile } from '../../core/scene/project/find-files';
+import { isBelow, type ProjectRoot } from '../../core/scene/project/paths';
+import { type JudgedUploads, judgeUploads, type OutsideFile } from '../../core/scene/project/uploads';
+import { realPlace } from '../../core/storage/file-writes';
+import { routeStorage } from '../../core/storage/open-storage';
+import { QuickFileStorage } from '../../core/storage/quick-files';
 import {
   formatLocation,
   type ObjectHead,
   parseLocation,
   type Storage,
   StorageError,
-} from '../core/storage/storage';
-import { printableName } from '../core/text';
-import { confirm } from './output';
+} from '../../core/storage/storage';
+import { printableName } from '../../core/text';
+import { confirm } from '../output';
 import { beginUpload, formatMebibytes, headsOf, uploadFiles, type UploadView } from './upload-files';
 import { PARTS_FOLDER } from './upload-record';
 
 /** Storage for uploads, which may have thousands of files. An interrupted upload of a large file resumes. */
 export function openUploadStorage(cache: string | undefined): Storage {
   const openS3 = async (): Promise<Storage> => {
-    if (cache === undefined) return (await import('../core/storage/s3-storage')).createS3Storage();
-    const { createResumingS3Storage } = await import('../core/storage/s3-resume');
-    const { takeLock } = await import('../core/local-batch/lock');
+    if (cache === undefined) return (await import('../../core/storage/s3-storage')).createS3Storage();
+    const { createResumingS3Storage } = await import('../../core/storage/s3-resume');
+    const { takeLock } = await import('../../core/local-batch/lock');
     return createResumingS3Storage(join(cache, PARTS_FOLDER), takeLock);
   };
   return routeStorage({ 'file:': new QuickFileStorage(), 's3:': openS3 });

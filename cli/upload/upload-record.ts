@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { lstat, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
-import { codeOf } from '../core/errors';
-import { parseJson } from '../core/json';
-import { readRegularFile } from '../core/storage/file-storage';
-import { writeWhole } from '../core/storage/file-writes';
-import type { ObjectHead } from '../core/storage/storage';
+import { codeOf } from '../../core/errors';
+import { parseJson } from '../../core/json';
+import { readRegularFile } from '../../core/storage/file-storage';
+import { writeWhole } from '../../core/storage/file-writes';
+import type { ObjectHead } from '../../core/storage/storage';
 
 const recordSchema = z.object({
   version: z.literal(1),

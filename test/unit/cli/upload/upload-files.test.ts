@@ -1,12 +1,12 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { Reading } from '../../../cli/output';
-import { uploadFiles, uploadReading } from '../../../cli/upload-files';
-import { UploadRecord } from '../../../cli/upload-record';
-import { startsRender } from '../../../core/render/keys';
-import { fileUrl, type ObjectHead, type UploadOptions } from '../../../core/storage/storage';
-import { MemoryStorage } from '../../support/memory-storage';
-import { useScratchFolder } from '../../support/scratch-folder';
+import type { Reading } from '../../../../cli/output';
+import { uploadFiles, uploadReading } from '../../../../cli/upload/upload-files';
+import { UploadRecord } from '../../../../cli/upload/upload-record';
+import { startsRender } from '../../../../core/render/keys';
+import { fileUrl, type ObjectHead, type UploadOptions } from '../../../../core/storage/storage';
+import { MemoryStorage } from '../../../support/memory-storage';
+import { useScratchFolder } from '../../../support/scratch-folder';
 
 describe('uploadFiles', () => {
   const at = useScratchFolder();

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { UploadRecord } from '../../../cli/upload-record';
-import { useScratchFolder } from '../../support/scratch-folder';
+import { UploadRecord } from '../../../../cli/upload/upload-record';
+import { useScratchFolder } from '../../../support/scratch-folder';
 
 const at = useScratchFolder();
 const SCENE = '/film/shot.blend';
