@@ -124,11 +124,15 @@ class PersistentData:
             return self.why()
         if self.first is None and not self.is_sure:
             self.first, self.saveable = seconds, self.watch.seconds_of_sync(files[0], seconds)
-        if self.is_fresh:
-            self.is_fresh, self.fresh_seconds = False, seconds
-            return {"freshSeconds": seconds}
-        self.kept_seconds = seconds
-        return {"kept": True}
+        is_fresh, self.is_fresh = self.is_fresh, False
+        if is_fresh:
+            self.fresh_seconds = seconds
+        else:
+            self.kept_seconds = seconds
+        # Without the check it is unknown what is saved: the first frame also starts Cycles.
+        if self.wanted == "on":
+            return {}
+        return {"freshSeconds": seconds} if is_fresh else {"kept": True}
 
     def why(self):
         """Why no data are kept, once."""
