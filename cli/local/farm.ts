@@ -238,7 +238,7 @@ export async function findPrograms(
   const ffmpeg = findProgram('ffmpeg', environment);
   const [blenderVersion] = await Promise.all([
     findBlenderVersion(blender, environment),
-    video === 'none' ? Promise.resolve() : checkEncoder(ffmpeg, encoderOf(video), video, environment),
+    video === 'none' ? Promise.resolve() : requireEncoder(ffmpeg, encoderOf(video), video, environment),
   ]);
   return { blender, ffmpeg, blenderVersion };
 }
@@ -254,7 +254,7 @@ export async function findBlenderVersion(
   ask = askBlenderVersion,
 ): Promise<BlenderVersion> {
   const cache = cacheFolder(environment);
-  const identity = await binaryIdentity(blender, /^blender/i).catch(() => undefined);
+  const identity = await binaryIdentity(blender).catch(() => undefined);
   if (cache === undefined || identity === undefined) return ask(blender, environment);
   const file = join(cache, 'blenders', identity);
   const known = parseBlenderVersion(await readFile(file, 'utf8').catch(() => ''));
@@ -265,34 +265,13 @@ export async function findBlenderVersion(
   return version;
 }
 
-/**
- * Like `requireEncoder`, whose answer takes a tenth of a second: that an ffmpeg has an encoder is kept in the user's cache
- * until the file or its search path of libraries changes. A script is asked each time.
- */
-export async function checkEncoder(
-  ffmpeg: string,
-  encoder: string,
-  video: VideoFormat,
-  environment: NodeJS.ProcessEnv,
-  ask = requireEncoder,
-): Promise<void> {
-  const cache = cacheFolder(environment);
-  const libraries = environment.LD_LIBRARY_PATH;
-  const identity = await binaryIdentity(ffmpeg, /^ffmpeg/i, libraries).catch(() => undefined);
-  if (cache === undefined || identity === undefined) return ask(ffmpeg, encoder, video, environment);
-  const file = join(cache, 'encoders', `${identity}-${encoder}`);
-  if ((await readFile(file).catch(() => undefined)) !== undefined) return;
-  await ask(ffmpeg, encoder, video, environment);
-  await writeWhole(file, (partial) => writeFile(partial, '')).catch(() => undefined);
-}
-
 /** First bytes of a program that is no script: ELF, and Mach-O of 64 bits or of several machines. */
 const BINARIES = ['7f454c46', 'cffaedfe', 'cafebabe'];
 
-/** A digest that changes with the file, its name and `more`; `undefined` unless the file itself has a name like `name`. */
-async function binaryIdentity(program: string, name: RegExp, more?: string): Promise<string | undefined> {
+/** A digest that changes with the file and its name; `undefined` unless the file itself is a Blender. */
+async function binaryIdentity(program: string): Promise<string | undefined> {
   const path = await realpath(program);
-  if (!name.test(basename(path))) return undefined;
+  if (!/^blender/i.test(basename(path))) return undefined;
   const file = await open(path);
   try {
     const start = Buffer.alloc(4);
@@ -300,7 +279,7 @@ async function binaryIdentity(program: string, name: RegExp, more?: string): Pro
     if (!BINARIES.includes(start.toString('hex'))) return undefined;
     const { dev, ino, size, mtimeMs, ctimeMs } = await file.stat();
     return createHash('sha256')
-      .update(JSON.stringify([resolve(program), path, dev, ino, size, mtimeMs, ctimeMs, more]))
+      .update(JSON.stringify([resolve(program), path, dev, ino, size, mtimeMs, ctimeMs]))
       .digest('hex');
   } finally {
     await file.close();

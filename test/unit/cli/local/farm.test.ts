@@ -9,13 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  checkEncoder,
-  divideMachine,
-  findBlenderVersion,
-  keptPace,
-  threadsOf,
-} from '../../../../cli/local/farm';
+import { divideMachine, findBlenderVersion, keptPace, threadsOf } from '../../../../cli/local/farm';
 import { Render } from '../../../../core/render/render';
 import { MemoryStorage } from '../../../support/memory-storage';
 import { manifestFor } from '../../../support/stored-render';
@@ -151,70 +145,5 @@ describe('findBlenderVersion', () => {
 
   test('findBlenderVersion needs no cache', async () => {
     expect(await asked(binary(), undefined, '')).toBe(2);
-  });
-});
-
-describe('checkEncoder', () => {
-  let folder: string;
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'spotreel-encoder-'));
-    copyFileSync('/bin/sh', join(folder, 'ffmpeg'));
-  });
-  afterEach(() => rmSync(folder, { recursive: true }));
-
-  const answers = { yes: async () => undefined, no: () => Promise.reject(new Error('no encoder')) };
-
-  /** Whether a call asks ffmpeg. */
-  async function asks(
-    encoder: string,
-    { variables = {}, answer = 'yes' }: { variables?: object; answer?: keyof typeof answers } = {},
-  ): Promise<boolean> {
-    const ask = jest.fn(answers[answer]);
-    const environment = { XDG_CACHE_HOME: join(folder, 'cache'), HOME: '', ...variables };
-    await checkEncoder(join(folder, 'ffmpeg'), encoder, 'h264', environment, ask).catch(() => undefined);
-    return ask.mock.calls.length > 0;
-  }
-
-  test('checkEncoder asks an ffmpeg once for an encoder', async () => {
-    expect([await asks('libx264'), await asks('libx264')]).toEqual([true, false]);
-  });
-
-  test('checkEncoder asks for each encoder', async () => {
-    expect([await asks('libx264'), await asks('libx265')]).toEqual([true, true]);
-  });
-
-  test('checkEncoder asks again once the file has changed', async () => {
-    await asks('libx264');
-    utimesSync(join(folder, 'ffmpeg'), 1, 1);
-    expect(await asks('libx264')).toBe(true);
-  });
-
-  test('checkEncoder asks again with other libraries', async () => {
-    await asks('libx264');
-    expect(await asks('libx264', { variables: { LD_LIBRARY_PATH: '/opt/lib' } })).toBe(true);
-  });
-
-  test('checkEncoder asks again after ffmpeg lacked the encoder', async () => {
-    await asks('libx264', { answer: 'no' });
-    expect(await asks('libx264')).toBe(true);
-  });
-
-  test('checkEncoder throws the error of its question', async () => {
-    const environment = { XDG_CACHE_HOME: join(folder, 'cache') };
-    const check = checkEncoder(join(folder, 'ffmpeg'), 'libx264', 'h264', environment, answers.no);
-    await expect(check).rejects.toThrow('no encoder');
-  });
-
-  test('checkEncoder asks a script each time', async () => {
-    writeFileSync(join(folder, 'ffmpeg'), '#!/bin/sh\n');
-    expect([await asks('libx264'), await asks('libx264')]).toEqual([true, true]);
-  });
-
-  test('checkEncoder needs no cache', async () => {
-    const variables = { XDG_CACHE_HOME: '' };
-    expect([await asks('libx264', { variables }), await asks('libx264', { variables })]).toEqual([
-      true,
-      true,
-    ]);
   });
 });
