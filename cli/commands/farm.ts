@@ -10,6 +10,7 @@ import {
   findBlenderVersion,
   hasDisplay,
   hasOwnColors,
+  keptPace,
   localTargets,
   unconfinedScripts,
 } from '../local/farm';
@@ -47,6 +48,7 @@ export async function farmCommand(directory: string, flags: FarmFlags): Promise<
       hasOwnColors: hasOwnColors(process.env),
       hasDenoiser: denoiserQuestion(process.env),
       setAsidePlan,
+      findPace: (plan, output) => keptPace(plan, output, storage, machine),
     },
     once: flags.once ?? false,
     view: createFolderView(

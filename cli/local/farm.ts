@@ -91,7 +91,8 @@ export async function keptPace(
   storage: Storage,
   machine: Machine,
 ): Promise<Pace | undefined> {
-  const mayKeep = plan.engine === 'CYCLES' && plan.options.persistentData !== 'off';
+  // `on` measures nothing, and so leaves no such pace.
+  const mayKeep = plan.engine === 'CYCLES' && (plan.options.persistentData ?? 'auto') === 'auto';
   const pace = mayKeep ? await findPace(plan, output, storage) : undefined;
   return pace && savesMost(pace) ? { ...pace, leastSlices: leastSlices(machine) } : undefined;
 }

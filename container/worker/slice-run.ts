@@ -130,7 +130,11 @@ export class SliceRun {
 
   /** The next Blender keeps no data. Not reported if none were kept. */
   private dropData(): void {
-    const { record } = this.keptData;
+    const { engine, options } = this.manifest;
+    const wanted = options.persistentData ?? this.context.environment.SPOTREEL_PERSISTENT_DATA;
+    // With `on`, Blender reports nothing of the data that it keeps.
+    const isOn = engine === 'CYCLES' && wanted === 'on';
+    const record = this.keptData.record ?? (isOn ? { savedSeconds: 0 } : undefined);
     if (record && !this.keepsNoData) {
       this.keptData = { record: { ...record, reason: 'memory' } };
       this.reporter.persistentData({ ...record, reason: 'memory' });

@@ -217,7 +217,6 @@ const DEFAULTS: ReadonlyMap<string, unknown> = new Map([
   ['video', 'h264'],
   ['background', '000000'],
   ['gaps', 'hold'],
-  ['persistentData', 'auto'],
 ]);
 
 /** Options as sorted pairs without absent ones and defaults, so that equal options have equal text. */

@@ -157,13 +157,20 @@ export function paceOf(all: readonly TimedAttempt[]): Omit<Pace, 'from'> | undef
   };
 }
 
-/** Mean seconds of first frames; `undefined` unless all attempts that could keep data did so to the end. */
+/**
+ * Mean seconds of a frame from nothing; `undefined` unless all attempts that could keep data did so to the end. The second
+ * frame was rendered with kept data and from nothing; the first one may also have started Cycles.
+ */
 function freshSecondsOf(attempts: readonly TimedAttempt[]): number | undefined {
   if (attempts.some(({ persistentData }) => persistentData?.reason !== undefined)) return undefined;
   const keeping = attempts.filter(
     ({ persistentData, frames }) => persistentData && frames.length >= 2 * FIRST_FRAMES,
   );
-  return meanOf(keeping.map(({ frames }) => frames[0]!.seconds));
+  return meanOf(
+    keeping.map(({ frames: [first, second, ...later] }) =>
+      Math.min(first!.seconds, second!.seconds - meanOf(later.map(({ seconds }) => seconds))!),
+    ),
+  );
 }
 
 function medianOf(values: readonly number[]): number | undefined {

@@ -191,9 +191,11 @@ export function faultsOf(check: () => unknown): SpotreelError[] {
 function framesPerSlice(frameCount: number, { options, parallel, checked, pace }: PlanInput): number {
   if (checked?.needsOneSlice && !(options.force && options.framesPerSlice)) return frameCount;
   if (options.framesPerSlice !== undefined) return options.framesPerSlice;
-  return pace
-    ? paceFramesPerSlice(frameCount, parallel, pace)
-    : automaticFramesPerSlice(frameCount, parallel);
+  const automatic = automaticFramesPerSlice(frameCount, parallel);
+  if (!pace) return automatic;
+  const fit = paceFramesPerSlice(frameCount, parallel, pace);
+  // A machine of the user's own is never reclaimed: its slices are only made longer.
+  return pace.leastSlices === undefined ? fit : Math.max(fit, automatic);
 }
 
 /** Within the limits of a plan, so that a wrong pace refuses no scene. */

@@ -24,6 +24,9 @@ MARGIN = 1.5
 # Reasons that every scene can have; they are not reported.
 USUAL = {"engine", "few-frames"}
 
+# Most that a frame from nothing may take of the remaining work, to give cores to other renders.
+MOST_SHARE = 0.05
+
 # Kept data that save less than this share of a frame are not worth their memory.
 LEAST_GAIN = 0.05
 
@@ -99,10 +102,16 @@ class PersistentData:
             self.watch.forget()
 
     def is_worth_threads(self, before, after):
-        """Whether the remaining frames gain more from a new number of threads than a frame from nothing costs."""
+        """Whether a new number of threads is worth a frame from nothing, as Cycles prepares all data again.
+
+        More threads must save more than that frame. Fewer make room for other renders, for a small share of the work.
+        """
         if not self.keeps or not self.is_sure or self.is_fresh:
             return True
-        return self.kept_seconds * (1 - before / after) * self.left > self.fresh_seconds
+        work = self.kept_seconds * self.left
+        if after < before:
+            return self.fresh_seconds < MOST_SHARE * work
+        return work * (1 - before / after) > self.fresh_seconds
 
     def render(self, frame, draw, files):
         """Renders a frame with `draw`, which saves it as `files`. Returns what the worker should know about kept data."""

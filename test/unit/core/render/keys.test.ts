@@ -196,12 +196,16 @@ describe('render id', () => {
   });
 
   test('an explicit default does not make another render', () => {
-    const defaults = { video: 'h264', background: '000000', gaps: 'hold', persistentData: 'auto' } as const;
+    const defaults = { video: 'h264', background: '000000', gaps: 'hold' } as const;
     expect(canonicalOptions({ ...defaults, samples: 4 })).toEqual([['samples', 4]]);
     expect(canonicalOptions({ video: 'gif', gaps: 'mark' })).toEqual([
       ['gaps', 'mark'],
       ['video', 'gif'],
     ]);
+  });
+
+  test('an explicit persistentData auto makes another render, as a farm may have another default', () => {
+    expect(canonicalOptions({ persistentData: 'auto' })).toEqual([['persistentData', 'auto']]);
   });
 });
 

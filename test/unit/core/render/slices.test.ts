@@ -219,10 +219,14 @@ describe('slices', () => {
       const off = { persistentData: { savedSeconds: 0, reason: 'little-gain' } };
       const frames = [4, 5, 0.3, 0.3];
 
-      test('has the mean seconds of the first frames, which are from nothing', () => {
+      test('has the mean seconds of frames from nothing', () => {
         const pace = paceOf([attempt(frames, 12, kept), attempt([6, 7, 0.3, 0.3], 14, kept)]);
         expect(pace).toMatchObject({ freshSeconds: 5 });
         expect(pace?.frameSeconds).toBeCloseTo(0.3);
+      });
+
+      test('takes the frame from nothing of the check if the first frame took longer', () => {
+        expect(paceOf([attempt([30, 5, 1, 1], 40, kept)])).toMatchObject({ freshSeconds: 4 });
       });
 
       test('counts the first frame and the check as part of the start', () => {

@@ -179,6 +179,16 @@ describe('plan', () => {
       },
     );
 
+    test('of a machine that is never reclaimed makes no shorter slices than without it', () => {
+      const options = { frames: '1-10000' };
+      const without = planRender({
+        ...{ renderId: 'shot', source, facts: factsOf({}), options, parallel: 2, now: new Date(0) },
+      });
+      const frames = { frameSeconds: 10, freshSeconds: 30 };
+      expect(planOf(options, undefined, frames).sliceCount).toBeGreaterThan(without.sliceCount);
+      expect(planOf(options, undefined, { ...frames, leastSlices: 1 }).sliceCount).toBe(without.sliceCount);
+    });
+
     test('does not overrule the frames per slice of the user', () => {
       const manifest = planOf({ framesPerSlice: 8 });
       expect(manifest.framesPerSlice).toBe(8);
