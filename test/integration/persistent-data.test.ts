@@ -44,6 +44,12 @@ test('the Blender after one that ran out of memory keeps no data between frames'
   expect(data).toMatchObject({ reason: 'memory' });
 });
 
+test('data that are kept without a check are reported as given up after a lack of memory', async () => {
+  const faults = { faults: { 4: 'memory' }, onceIn: at() } as const;
+  const { data } = await renderByFake(faults, { SPOTREEL_PERSISTENT_DATA: 'on' });
+  expect(data).toEqual({ reason: 'memory', savedSeconds: 0 });
+});
+
 test('a Blender that nearly fills its memory at the first frame is asked for frames from nothing', async () => {
   const { asked } = await renderByFake({}, { SPOTREEL_MEMORY_MIB: '20' });
   expect(asked.filter(({ fresh }) => !fresh).map(({ frame }) => frame)).toEqual([1]);
@@ -229,6 +235,7 @@ describe('persistent_data.py in Blender, with fake drawing', () => {
     ['keeps data', 'more threads for few frames', 4, 'kept'],
     ['prepares a frame from nothing', 'more threads for many frames', 4, 'fresh'],
     ['keeps data', 'fewer threads', 4, 'kept'],
+    ['prepares a frame from nothing', 'fewer threads in a long slice', 4, 'fresh'],
     ['prepares a frame from nothing', 'fewer threads before the check', 1, 'fresh'],
   ])('Blender %s when it may use %s', (_, name, drawing, expected) => {
     expect(cases[name]!.drawn[drawing]).toBe(expected);

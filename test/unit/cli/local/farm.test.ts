@@ -69,6 +69,10 @@ describe('keptPace', () => {
     expect(await paceAfter([4, 5, 3, 3])).toBeUndefined();
   });
 
+  test('keptPace ignores a plan that keeps data without a check', async () => {
+    expect(await paceAfter([4, 5, 1, 1], { options: { persistentData: 'on' } })).toBeUndefined();
+  });
+
   test('keptPace ignores engines without a choice of kept data', async () => {
     expect(await paceAfter([4, 5, 1, 1], { engine: 'BLENDER_EEVEE' })).toBeUndefined();
   });
