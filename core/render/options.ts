@@ -128,7 +128,7 @@ const TABLE = {
     ...wholeNumber(2 * MAX_FRAME + 1, 'a whole number of 1 or more'),
     short: '-f',
     argument: '<n>',
-    help: 'frames that one Blender renders in a row, a slice (default: by seconds per frame, if a farm knows them, or by their number)',
+    help: 'frames that one Blender renders in a row, a slice (default: by the seconds per frame if they are known, else by their number)',
   },
   /** Percentage of the scene's full resolution, instead of the scene's own percentage. */
   resolutionPercent: {
