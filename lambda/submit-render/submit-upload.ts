@@ -73,7 +73,7 @@ export type UploadOutcome =
   | { readonly outcome: 'ignored'; readonly why: 'other-bucket' | 'no-scene' };
 
 /**
- * Milliseconds to connect to S3 and send the first request. The rest of the code is loaded while S3 answers, because
+ * Milliseconds to connect to S3 and send the first request; assumed, not measured on AWS. The rest of the code is loaded while S3 answers, because
  * loading it earlier would delay a cold start.
  */
 const REQUEST_MS = 10;
