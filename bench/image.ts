@@ -66,8 +66,8 @@ function describe(steps: readonly Step[], layers: number, kept: number): string 
   const total = steps.reduce((sum, { size }) => sum + size, 0);
   return `## The image
 
-The rehearsal builds this image on a substitute for \`node:24-trixie-slim\`, with Debian's Blender ${BLENDER_OF.bookworm}. The official base
-and Blender were not available for this measurement. Sizes are unpacked; a registry stores layers packed.
+The rehearsal builds this image on a substitute for \`node:24-trixie-slim\`, with Debian's Blender ${BLENDER_OF.bookworm}. The official
+base and Blender were not available for this measurement. Sizes are unpacked; a registry stores layers packed.
 
 | Layer, from the base on | MB | Changes |
 | --- | --- | --- |
