@@ -51,7 +51,9 @@ async function main(): Promise<void> {
   for (const name of names) {
     const part = PARTS[name];
     if (!part) throw new Error(`unknown part ${name}; choose one of ${Object.keys(PARTS).join(', ')}`);
-    await part(Number(values.runs), (text) => writeSection(name, `${text.trim()}\n\nMachine: ${machine()}`));
+    await part(Number(values.runs), (text) =>
+      writeSection(name, `${text.trim()}\n\nCommand: \`npm run bench -- ${name}\`.\nMachine: ${machine()}`),
+    );
   }
 }
 

@@ -93,7 +93,7 @@ function describe(seconds: Seconds, runs: number): string {
   );
   return `## Data kept between frames
 
-Medians of ${runs} runs (lowest to highest), each with all ways in turn: \`npm run bench -- persistent-data\`.
+Medians of ${runs} runs (lowest to highest), each with all ways in turn.
 
 ${FRAMES} frames with Cycles (\`bench/persistent-data.py\`). Seconds with the video, of one \`blender -a\` and one ffmpeg, as
 saved and with Blender's Persistent Data, and of \`spotreel render\` with its defaults.
@@ -107,6 +107,6 @@ ${rows.join('\n')}
 ${wanted.join('\n')}
 
 On the static set, Spotreel / Blender with Persistent Data is ${ratio('camera', 'keeping')}. Wanted: ≤ ${MOST_OF_KEEPING}.
-Each Blender of Spotreel renders its first frame from nothing, and its second one both ways, to compare them. Where kept
-data save most of a frame, these frames are most of so short a film.`;
+Each of two Blenders of Spotreel renders two frames from nothing, the second one to compare it.
+\`blender -a\` renders one.`;
 }
